@@ -1,0 +1,94 @@
+#include "base/memory.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MIN ((size_t)16 << 10)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    _Alignas(CACHE_LINE) uint8_t bytes[];
+};
+
+static struct arena_block *block_create(size_t size)
+{
+    size_t total = (sizeof(struct arena_block) + size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    if (total < size)
+        return NULL;
+    struct arena_block *b = aligned_alloc(CACHE_LINE, total);
+    if (b) {
+        b->used = 0;
+        b->size = size;
+    }
+    return b;
+}
+
+/* Blocks double, so that a large arena is a few blocks and a small one is one. */
+static void *alloc(struct arena *a, size_t bytes, size_t align)
+{
+    if (a->limit && (bytes > a->limit || a->used > a->limit - bytes))
+        return NULL;
+    struct arena_block *b = a->blocks;
+    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+    if (!b || at > b->size || bytes > b->size - at) {
+        size_t size = b ? b->size * 2 : BLOCK_MIN;
+        struct arena_block *fresh = block_create(size > bytes ? size : bytes);
+        if (!fresh)
+            return NULL;
+        fresh->next = b;
+        a->blocks = b = fresh;
+        at = 0;
+    }
+    b->used = at + bytes;
+    a->used += bytes;
+    return b->bytes + at;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    return alloc(a, bytes, 16);
+}
+
+void *arena_alloc_aligned(struct arena *a, size_t bytes)
+{
+    return alloc(a, bytes, CACHE_LINE);
+}
+
+char *arena_copy(struct arena *a, const void *bytes, size_t n)
+{
+    char *copy = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
+    if (copy) {
+        if (n)
+            memcpy(copy, bytes, n);
+        copy[n] = 0;
+    }
+    return copy;
+}
+
+static void free_blocks(struct arena_block *b)
+{
+    while (b) {
+        struct arena_block *next = b->next;
+        free(b);
+        b = next;
+    }
+}
+
+void arena_reset(struct arena *a)
+{
+    a->used = 0;
+    if (!a->blocks)
+        return;
+    free_blocks(a->blocks->next);
+    a->blocks->next = NULL;
+    a->blocks->used = 0;
+}
+
+void arena_fini(struct arena *a)
+{
+    free_blocks(a->blocks);
+    a->blocks = NULL;
+    a->used = 0;
+}

@@ -1,0 +1,69 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One row a code: its name, and the errno that stands for it inside. */
+static const struct {
+    const char *name;
+    int rc;
+} codes[] = {
+    [ERROR_OK] = {"ok", 0},
+    [ERROR_INVALID_ARGUMENT] = {"invalid_argument", -EINVAL},
+    [ERROR_NOT_FOUND] = {"not_found", -ENOENT},
+    [ERROR_ALREADY_EXISTS] = {"already_exists", -EEXIST},
+    [ERROR_DEADLINE_EXCEEDED] = {"deadline_exceeded", -ETIME},
+    [ERROR_CANCELLED] = {"cancelled", -ECANCELED},
+    [ERROR_RESOURCE_EXHAUSTED] = {"resource_exhausted", -ENOBUFS},
+    [ERROR_UNAVAILABLE] = {"unavailable", -ESHUTDOWN},
+    [ERROR_PROTOCOL] = {"protocol", -EPROTO},
+    [ERROR_VERSION] = {"version", -EPROTONOSUPPORT},
+    [ERROR_CORRUPT] = {"corrupt", -EBADMSG},
+    [ERROR_IO] = {"io", -EIO},
+    [ERROR_INTERNAL] = {"internal", -ENOTRECOVERABLE},
+};
+
+int error_set(struct error *e, enum error_code code, const char *format, ...)
+{
+    if (e) {
+        va_list args;
+        va_start(args, format);
+        e->code = code;
+        vsnprintf(e->text, sizeof(e->text), format, args);
+        va_end(args);
+    }
+    return codes[code].rc;
+}
+
+int error_set_errno(struct error *e, int rc, const char *format, ...)
+{
+    if (e) {
+        va_list args;
+        va_start(args, format);
+        e->code = error_code_of(rc);
+        int n = vsnprintf(e->text, sizeof(e->text), format, args);
+        va_end(args);
+        if (n >= 0 && (size_t)n < sizeof(e->text))
+            snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s", strerror(-rc));
+    }
+    return rc;
+}
+
+enum error_code error_code_of(int rc)
+{
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (codes[i].rc == rc)
+            return (enum error_code)i;
+    switch (rc) {
+    case -ENOMEM:
+    case -EAGAIN: return ERROR_RESOURCE_EXHAUSTED;
+    default: return ERROR_IO;
+    }
+}
+
+const char *error_code_name(enum error_code code)
+{
+    return (size_t)code < ARRAY_LEN(codes) ? codes[code].name : "unknown";
+}

@@ -1,0 +1,44 @@
+/* error.h -- what went wrong, as a code and a sentence a user can act on.
+ *
+ * Inside Kith a function returns 0 or a negative errno. One that can say more than a number takes a struct error as its
+ * last argument and fills it before it returns: the sentence says what happened and what to do. The codes travel over
+ * the wire and are never renumbered (docs/protocol.md). */
+#pragma once
+
+#include "base/check.h"
+
+enum error_code {
+    ERROR_OK = 0,
+    ERROR_INVALID_ARGUMENT = 1,   /* the request is wrong and will stay wrong */
+    ERROR_NOT_FOUND = 2,          /* no such collection, point or file */
+    ERROR_ALREADY_EXISTS = 3,     /* a collection of that name is there */
+    ERROR_DEADLINE_EXCEEDED = 4,  /* the request's own deadline passed */
+    ERROR_CANCELLED = 5,          /* the client gave up or went away */
+    ERROR_RESOURCE_EXHAUSTED = 6, /* memory, a queue or a limit is full: try again later */
+    ERROR_UNAVAILABLE = 7,        /* starting or stopping: try again later */
+    ERROR_PROTOCOL = 8,           /* bytes that are not the native protocol */
+    ERROR_VERSION = 9,            /* a protocol or file version we do not speak */
+    ERROR_CORRUPT = 10,           /* a checksum does not match: the sentence names file and offset */
+    ERROR_IO = 11,                /* the operating system refused: disk full, no permission, ... */
+    ERROR_INTERNAL = 12,          /* our own mistake */
+};
+
+#define ERROR_TEXT_MAX 320
+
+struct error {
+    enum error_code code;
+    char text[ERROR_TEXT_MAX];
+};
+
+/* Fills *e and returns the negative errno that stands for code, so that a caller can write `return error_set(...)`.
+ * e may be NULL: then only the return value is made. */
+int error_set(struct error *e, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The sentence for a refusal of the operating system: "what: strerror(-rc)". Returns rc, a negative errno. */
+int error_set_errno(struct error *e, int rc, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The code that stands for a negative errno, for a place that has no sentence. */
+enum error_code error_code_of(int rc);
+
+/* "not_found" and so on, for logs, metrics and the command line. */
+const char *error_code_name(enum error_code code);

@@ -1,0 +1,21 @@
+/* histogram.h -- counts of durations with a bounded relative error, after HdrHistogram (Gil Tene).
+ *
+ * Values are nanoseconds. Below 64 they are exact; above, each power of two is cut into 32 steps, so a reported
+ * percentile is at most 3.2 % off. Fixed size, no allocation, single-threaded; two histograms merge by adding. */
+#pragma once
+
+#include <stdint.h>
+
+#define HISTOGRAM_STEPS 32
+#define HISTOGRAM_BUCKETS (64 + 58 * HISTOGRAM_STEPS)
+
+struct histogram {
+    uint64_t count, sum, min, max;
+    uint64_t buckets[HISTOGRAM_BUCKETS];
+};
+
+void histogram_init(struct histogram *h);
+void histogram_add(struct histogram *h, uint64_t value);
+void histogram_merge(struct histogram *h, const struct histogram *other);
+uint64_t histogram_percentile(const struct histogram *h, double percent); /* 0 when empty; 100 gives the maximum */
+uint64_t histogram_count_at_most(const struct histogram *h, uint64_t value); /* for cumulative buckets */

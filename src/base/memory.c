@@ -1,0 +1,52 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void *memory_aligned(size_t bytes)
+{
+    size_t rounded = (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    if (rounded < bytes)
+        return NULL;
+    void *p = aligned_alloc(CACHE_LINE, rounded ? rounded : CACHE_LINE);
+    if (p)
+        memset(p, 0, rounded);
+    return p;
+}
+
+static size_t huge_round(size_t bytes)
+{
+    size_t unit = bytes >= HUGE_PAGE ? HUGE_PAGE : 4096;
+    return (bytes + unit - 1) & ~(unit - 1);
+}
+
+/* A mapping starts on any 4 KiB page, but only 2 MiB-aligned parts of it can sit on huge pages: map more, give back the
+ * ends. */
+void *huge_alloc(size_t bytes)
+{
+    size_t size = huge_round(bytes ? bytes : 1);
+    size_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    if (size < bytes)
+        return NULL;
+    uint8_t *p = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (!slack)
+        return p;
+    uint8_t *start = (uint8_t *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+    if (start > p)
+        munmap(p, (size_t)(start - p));
+    if (start < p + slack)
+        munmap(start + size, (size_t)(p + slack - start));
+    madvise(start, size, MADV_HUGEPAGE); /* a wish: without it the pages are small and everything still works */
+    return start;
+}
+
+void huge_free(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, huge_round(bytes ? bytes : 1));
+}

@@ -1,0 +1,43 @@
+/* memory.h -- where bytes come from.
+ *
+ * Every function here may fail and says so: running out of memory is an answer to one request, not the end of the
+ * process. Memory never changes core: who allocates frees. */
+#pragma once
+
+#include "base/check.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define CACHE_LINE 64
+
+/* Zeroed memory aligned to 64 bytes, for vectors and codes; NULL when there is none. Freed with free(). */
+MUST_USE void *memory_aligned(size_t bytes);
+
+/* Zeroed memory of whole pages, on 2 MiB pages where the kernel grants them: for what searches walk at random.
+ * Freed with huge_free() and the same size. NULL when there is none. */
+MUST_USE void *huge_alloc(size_t bytes);
+void huge_free(void *p, size_t bytes);
+
+/* An arena: allocations that die together. Zero-initialised is a valid empty arena. Single-threaded. */
+struct arena {
+    struct arena_block *blocks;
+    size_t used;  /* bytes handed out, all blocks */
+    size_t limit; /* 0: none; otherwise an allocation beyond it fails */
+};
+
+MUST_USE void *arena_alloc(struct arena *a, size_t bytes);         /* 16-byte aligned, not zeroed */
+MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes); /* 64-byte aligned, not zeroed */
+MUST_USE char *arena_copy(struct arena *a, const void *bytes, size_t n); /* adds a terminating 0 */
+void arena_reset(struct arena *a); /* forgets all, keeps one block for the next use */
+void arena_fini(struct arena *a);
+
+/* A byte buffer that grows. Zero-initialised is empty. */
+struct buffer {
+    uint8_t *bytes;
+    size_t size, capacity;
+};
+
+MUST_USE int buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes behind size; -ENOMEM */
+MUST_USE int buffer_append(struct buffer *b, const void *bytes, size_t n);
+MUST_USE int buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
+void buffer_fini(struct buffer *b);

@@ -1,0 +1,22 @@
+/* rows.h -- fixed-size rows, in one piece (a mapped file) or in chunks (a growing column): row i is one shift, one mask
+ * and one addition away in both. The struct borrows: who made it owns the bytes. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct rows {
+    uint8_t **chunk;     /* each holds 1 << shift rows */
+    uint32_t stride;     /* bytes from one row to the next; a multiple of 64 for vectors and codes, padded with zeros */
+    uint8_t shift;       /* 31 when all rows lie in chunk[0] */
+};
+
+static inline const void *rows_at(const struct rows *r, uint32_t row)
+{
+    return r->chunk[row >> r->shift] + (size_t)(row & (((uint32_t)1 << r->shift) - 1)) * r->stride;
+}
+
+static inline uint32_t rows_stride(size_t bytes)
+{
+    return (uint32_t)((bytes + 63) & ~(size_t)63);
+}

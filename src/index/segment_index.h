@@ -1,0 +1,91 @@
+/* segment_index.h -- everything needed to search the rows of one segment: the contract between src/shards and src/index.
+ *
+ * Pure computation: no I/O, no threads, no clock. Rows are u32, dense from 0. One core at a time uses an index for writing;
+ * a search may be interleaved with an insertion at a pause (fibers of one core), and then sees a graph that is whole.
+ *
+ * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on 8-bit codes (sq8.h) and scores the best candidates again by
+ * the full vectors. Rows that the graph does not hold yet (graphed <= row < count) are scanned by their codes, those without
+ * code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
+#pragma once
+
+#include "index/metric.h"
+#include "index/rows.h"
+#include "index/topk.h"
+#include "base/check.h"
+#include <stdbool.h>
+
+struct hnsw_options {
+    uint16_t m;            /* links a row on upper layers, 2m on the lowest; 2..256, default 16 */
+    uint16_t ef_construct; /* candidates while building; default 100 */
+    uint64_t seed;         /* of the layers: same input and seed, same graph */
+};
+
+/* Long work calls this every few tens of microseconds; a non-zero return (-ETIME, -ECANCELED) ends the work, which returns
+ * it and leaves everything valid. fn may be NULL. */
+struct pause {
+    int (*fn)(void *arg);
+    void *arg;
+};
+
+static inline int pause_here(const struct pause *p)
+{
+    return p && p->fn ? p->fn(p->arg) : 0;
+}
+
+/* What a search needs to work in: pooled by the core, grown on demand, never allocated while walking. */
+struct search_scratch;
+MUST_USE struct search_scratch *search_scratch_create(void);
+void search_scratch_destroy(struct search_scratch *s);
+
+struct search_params {
+    uint32_t k;
+    uint32_t ef;             /* candidates kept while walking; 0: max(k, 64) */
+    bool exact;              /* scan all full vectors */
+    const uint64_t *allowed; /* bit per row; NULL: all */
+    const struct pause *pause;
+};
+
+struct segment_index;
+
+/* A growing index over columns the caller owns and extends; `vectors` (f32, normalised for cosine) must hold every row below
+ * any count given. -ENOMEM. */
+MUST_USE int segment_index_create(enum metric metric, uint32_t dim, const struct hnsw_options *options,
+                                  struct segment_index **ret);
+void segment_index_destroy(struct segment_index *x);
+
+/* Searches rows below count. query: dim f32, normalised for cosine, any alignment. Writes up to k hits, nearest first, and
+ * returns how many; negative: -ENOMEM or what the pause returned. ef >= count or few rows scan instead of walking. */
+MUST_USE int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count,
+                                  const float *query, const struct search_params *params, struct search_scratch *scratch,
+                                  struct hit *ret_hits);
+
+/* Brings the index closer to `count` rows: trains and encodes, then links rows into the graph, and returns when done or when
+ * the pause says so. Retrains the codes by itself when the rows have outgrown them. */
+MUST_USE int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
+                                   const struct pause *pause);
+uint32_t segment_index_graphed(const struct segment_index *x); /* rows the graph holds */
+uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned */
+
+/* Sealing: an index of `count` rows as regions of bytes, to be written to a file and opened in place. advance() must have
+ * reached count. The regions borrow from x until its next change. */
+#define SEGMENT_INDEX_REGIONS 8
+struct index_region {
+    const char *name;  /* "codes", "links", ... : at most 15 characters, stable on disk */
+    const void *bytes; /* one piece; 64-byte aligned when written */
+    uint64_t size;
+};
+MUST_USE int segment_index_regions(const struct segment_index *x, struct index_region regions[SEGMENT_INDEX_REGIONS],
+                                   unsigned *ret_count);
+
+/* Opens what regions() gave: borrows the bytes until destroy. Checks every count, offset and link against the sizes:
+ * bytes from a disk are data. -EINVAL with *ret_why (a literal) when they make no index. copy_hot: codes and links are
+ * copied to huge pages. */
+MUST_USE int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
+                                unsigned region_count, bool copy_hot, struct segment_index **ret, const char **ret_why);
+
+/* Vectors: scaled to length 1 in place; false when the length is zero or not finite. */
+bool vectors_normalise(float *v, uint32_t dim);
+/* The index of the first NaN or infinity, or -1. */
+int64_t vectors_first_bad(const float *v, size_t n);
+/* The exact distance of two rows. */
+float vectors_distance(enum metric metric, const float *a, const float *b, uint32_t dim);

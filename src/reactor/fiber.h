@@ -1,0 +1,48 @@
+/* fiber.h -- a straight line of code that may wait.
+ *
+ * A fiber lives and dies on the reactor that started it. Its stack is small (64 KiB; 256 KiB under ASan), pooled, with a
+ * guard page: keep arrays off it. Waiting functions of src/reactor suspend the fiber and let others run; between two of
+ * them nobody else on this core runs, so state of this core needs no lock. */
+#pragma once
+
+#include "reactor/runtime.h"
+
+typedef void (*fiber_fn)(void *arg);
+struct fiber;
+
+/* Runs fn(arg) in a new fiber, soon, on this reactor. name must outlive it (a literal). -EAGAIN: at fibers_max;
+ * -ENOMEM: no stack. */
+MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
+
+struct fiber *fiber_self(void); /* NULL outside a fiber */
+enum fiber_class fiber_class_of(const struct fiber *f);
+
+/* Gives up the core until everyone else who is ready has had a turn. */
+void fiber_yield(void);
+
+/* In every long loop: a load and a compare; true when the slice is used up or more urgent work waits (or, in debug
+ * builds and in the simulator, when the seed says so). */
+bool fiber_should_yield(void);
+static inline void fiber_checkpoint(void)
+{
+    if (UNLIKELY(fiber_should_yield()))
+        fiber_yield();
+}
+
+/* The two primitives that everything that waits is made of. A wake before the suspend is remembered, once. Wake only
+ * fibers of this reactor. */
+void fiber_suspend(void);
+void fiber_wake(struct fiber *f);
+
+void fiber_sleep_ns(uint64_t duration_ns);
+
+/* Deadline and cancellation travel with a request: the session makes a context, messages carry it, whoever works for
+ * the request asks context_check() at its checkpoints. The creator may set cancelled from its own core at any time. */
+struct context {
+    uint64_t deadline_ns;      /* on clock_now_ns(); 0: none */
+    _Atomic bool cancelled;    /* relaxed: a hint that is seen soon */
+};
+
+/* 0, -ETIME when the deadline has passed, -ECANCELED when given up. ctx may be NULL. */
+int context_check(const struct context *ctx);
+void context_cancel(struct context *ctx);

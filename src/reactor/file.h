@@ -1,0 +1,52 @@
+/* file.h -- files, by fibers.
+ *
+ * Each call suspends the calling fiber until the kernel has answered; a buffer is in use until then. A file belongs to
+ * the reactor that opened it. Errors are negative errnos: -ENOENT, -ENOSPC, -EIO, ... */
+#pragma once
+
+#include "reactor/runtime.h"
+#include <stddef.h>
+
+struct file;
+
+enum {
+    FILE_READ = 0,        /* always readable */
+    FILE_WRITE = 1 << 0,
+    FILE_CREATE = 1 << 1, /* if it is not there; with FILE_EXCLUSIVE it must not be */
+    FILE_EXCLUSIVE = 1 << 2,
+    FILE_TRUNCATE = 1 << 3,
+    FILE_DIRECT = 1 << 4, /* a wish: past the page cache where the file system allows; offsets, sizes, memory 4 KiB aligned */
+};
+
+MUST_USE int file_open(const char *path, unsigned flags, struct file **ret);
+void file_close(struct file *f);
+/* Reads until n bytes or the end of the file; returns the bytes read. */
+MUST_USE int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset);
+/* Writes all n bytes or fails; after a failure the range is undefined. */
+MUST_USE int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset);
+/* Data and what is needed to read it are on stable storage (fdatasync). After a failure never assume the data is there. */
+MUST_USE int file_flush(struct file *f);
+MUST_USE int64_t file_size(struct file *f);
+MUST_USE int file_truncate(struct file *f, uint64_t size);
+/* An exclusive lock on the file that dies with the process; -EWOULDBLOCK when another process holds it. */
+MUST_USE int file_lock(struct file *f);
+
+MUST_USE int file_rename(const char *from, const char *to);
+MUST_USE int file_remove(const char *path);
+MUST_USE int directory_create(const char *path);  /* 0 also when it is there */
+MUST_USE int directory_remove(const char *path);  /* -ENOTEMPTY unless empty */
+MUST_USE int directory_flush(const char *path);   /* makes renames, creations and removals in it durable */
+/* Calls each(name, arg) for every entry but "." and "..", in name order; a non-zero return ends the walk and is returned. */
+MUST_USE int directory_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+/* Bytes free to us on the file system of path. */
+MUST_USE int64_t directory_space(const char *path);
+
+/* A read-only view of a whole file. The view stays valid after the file is closed or removed. */
+struct mapping {
+    const uint8_t *bytes;
+    size_t size;
+};
+enum mapping_advice { MAPPING_RANDOM, MAPPING_SEQUENTIAL, MAPPING_WILLNEED };
+MUST_USE int mapping_open(const char *path, struct mapping *ret);
+void mapping_advise(const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
+void mapping_close(struct mapping *m);

@@ -1,0 +1,39 @@
+/* collection.h -- what a user says about a collection when it is created; never changed afterwards. */
+#pragma once
+
+#include "base/error.h"
+#include "index/segment_index.h"
+
+#define COLLECTION_NAME_MAX 128 /* with the ending 0: letters, digits, '.', '_' and '-'; not starting with '.' */
+#define SLOTS_DEFAULT 1024
+#define POINT_PAYLOAD_MAX (16u << 20)
+
+/* What an acknowledgement means. On disk and on the wire: never renumbered. */
+enum durability {
+    DURABILITY_FLUSH = 1,    /* on stable storage (the default) */
+    DURABILITY_INTERVAL = 2, /* will be within 100 ms */
+    DURABILITY_NONE = 3,     /* in memory; written soon, flushed when the segment is sealed */
+};
+
+struct collection_config {
+    uint64_t id; /* given by the catalog, never reused */
+    char name[COLLECTION_NAME_MAX];
+    uint32_t dim, slots;
+    enum metric metric;
+    enum durability durability;
+    struct hnsw_options hnsw;
+};
+
+/* Checks what a user gave and fills in what was left 0. */
+MUST_USE int collection_config_check(struct collection_config *c, struct error *error);
+
+static inline uint32_t collection_slot(const struct collection_config *c, uint64_t id_hash)
+{
+    return (uint32_t)(id_hash >> 32) % c->slots;
+}
+
+/* A slot's home: the reactor that orders the writes of its ids. */
+static inline unsigned slot_home(uint32_t slot, unsigned reactors)
+{
+    return slot % reactors;
+}

@@ -1,0 +1,36 @@
+/* manifest.h -- the one small file that says what the data folder holds: which collections, which sealed segments, and from
+ * where each log has to be replayed. It is replaced as a whole (write aside, flush, rename, flush the directory), so that every
+ * change from one durable state to the next is one rename. Owned by the catalog on reactor 0; the others send it edits. */
+#pragma once
+
+#include "reactor/runtime.h"
+#include "shards/collection.h"
+
+struct manifest_segment {
+    uint64_t id, collection, rows, tombstones, version_max;
+};
+
+struct manifest {
+    uint64_t epoch;    /* of the logs: a start with another number of reactors begins a new one */
+    uint32_t reactors; /* that wrote the logs of this epoch */
+    uint64_t next_id;  /* for collections and segments */
+    struct collection_config *collections;
+    size_t collection_count;
+    struct manifest_segment *segments;
+    size_t segment_count;
+    uint64_t log_start[REACTORS_MAX]; /* per reactor: log records before this position are in segments */
+};
+
+/* A new segment is part of the data and the log before `log_start` is not needed any more: one durable step. */
+struct manifest_edit {
+    struct manifest_segment segment; /* id 0: none */
+    uint32_t reactor;
+    uint64_t log_start;
+};
+
+/* A folder without a manifest is new: *m is then empty with epoch 0, reactors 0. Errors: ERROR_VERSION (written by a newer
+ * Kith), ERROR_CORRUPT (file and offset), ERROR_IO. */
+MUST_USE int manifest_load(const char *dir, struct manifest *m, struct error *error);
+MUST_USE int manifest_store(const char *dir, const struct manifest *m, struct error *error);
+MUST_USE int manifest_apply(struct manifest *m, const struct manifest_edit *edit);
+void manifest_fini(struct manifest *m);

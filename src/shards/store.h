@@ -1,0 +1,131 @@
+/* store.h -- one reactor's part of the data folder: its log, and its shard of each collection.
+ *
+ *   DIR/lock                        held by the process that uses the folder
+ *   DIR/manifest                    what is there (manifest.h)
+ *   DIR/log/EPOCH/R-SEQUENCE.log    the log of reactor R (log.h)
+ *   DIR/segments/ID.seg             sealed segments, immutable (container.h)
+ *
+ * Every row carries a version, a number that grows with every write anywhere: of the rows and tombstones with the same id the
+ * one with the highest version counts, whichever file it is in. That is what makes replay repeatable, and a restart on another
+ * number of reactors a matter of reading, not of moving.
+ *
+ * All functions run in fibers of the reactor that opened the store; those marked "waits" suspend. Knows no actor: what needs
+ * another reactor goes through the hooks. */
+#pragma once
+
+#include "base/point_id.h"
+#include "reactor/fiber.h"
+#include "shards/manifest.h"
+
+struct store;
+struct shard;
+
+/* A row of a segment that another reactor searches is dead: tell it before the write is acknowledged. */
+struct burial {
+    uint64_t collection, segment;
+    uint32_t row;
+};
+
+struct store_hooks {
+    /* Commits a step through the catalog; waits. */
+    int (*commit)(const struct manifest_edit *edit, void *arg);
+    /* Hands burials to the reactor that searches the segments (segment id % reactors); waits. All of one call go to one reactor. */
+    int (*bury)(unsigned reactor, const struct burial *burials, uint32_t n, void *arg);
+    void *arg;
+};
+
+struct store_options {
+    const char *dir;
+    unsigned reactor, reactors;
+    uint64_t growing_bytes_max; /* vectors in a growing segment before it is sealed; 0: 122 MiB */
+    uint64_t log_file_bytes;    /* 0: 32 MiB */
+    struct store_hooks hooks;
+};
+
+/* -- the folder, once a process, on reactor 0 -- */
+
+/* Makes the folder if need be, takes its lock, loads the manifest. Errors a user meets here: the folder is in use by another
+ * process, was written by a newer version, is corrupt (which file, which offset), the disk is full, no permission. */
+MUST_USE int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error);
+/* If the number of reactors changed: makes log/EPOCH+1, where the stores write what they replay, and after all stores are
+ * open commits the new epoch and removes the old one. folder_prepare before, folder_settle after the stores are opened. Also
+ * removes what an interrupted step left behind (temporary files, segments the manifest does not name). */
+MUST_USE int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors, struct error *error);
+MUST_USE int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error);
+
+/* -- a reactor's store -- */
+
+/* Opens the segments, replays the logs, and says with burials (through hooks.bury, so all reactors' shard actors must be
+ * started before; burials that arrive for a segment not yet open are kept) which rows are dead. Waits. Borrows m until it returns. */
+MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error);
+/* Flushes the log and frees everything. Waits. */
+void store_close(struct store *s);
+
+MUST_USE int store_create_collection(struct store *s, const struct collection_config *config);
+/* Removes the collection's segment files that this reactor searches. The manifest already does not name them. Waits. */
+MUST_USE int store_drop_collection(struct store *s, uint64_t collection);
+struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no such collection */
+MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t n);
+
+/* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full. Returns
+ * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
+MUST_USE int store_work(struct store *s);
+/* Called when there may be new work: after writes. The owner sets it. */
+void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
+
+/* -- points: of one shard; ids must be at home here -- */
+
+struct point_batch {
+    uint32_t count;
+    const struct point_id *ids;
+    const float *vectors;          /* count x dim, contiguous; not normalised */
+    const void *const *payloads;   /* NULL: none have one; an entry may be NULL */
+    const uint32_t *payload_sizes;
+};
+
+/* Logs, waits until that is as durable as the collection wants, makes the points visible, returns. Nothing of a batch is visible
+ * before it is durable; after an error nothing is promised to be there or not. -ENOSPC, -EIO, -ENOMEM. The whole batch is
+ * refused with -EINVAL and a sentence naming the first bad row when a vector has a NaN or an infinity (or zero length with cosine). */
+MUST_USE int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error);
+/* *ret_deleted: how many were there. */
+MUST_USE int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted, struct error *error);
+
+/* What get() lends: valid until the calling fiber waits. For cosine the vector is the normalised one. */
+struct point_view {
+    bool found;
+    uint64_t version;
+    const float *vector;
+    const void *payload;
+    uint32_t payload_size;
+};
+void shard_get(struct shard *s, struct point_id id, struct point_view *ret);
+
+struct point_hit {
+    struct point_id id;
+    float distance; /* smaller is nearer */
+};
+
+struct shard_query {
+    const float *vector; /* dim f32, any alignment, not normalised */
+    uint32_t k, ef;      /* ef 0: chosen */
+    bool exact;
+    const struct context *ctx;
+};
+/* Searches the growing segment and the sealed segments that this reactor searches. Writes up to k hits, nearest first. Returns how
+ * many, or -ETIME, -ECANCELED, -ENOMEM. Pauses at checkpoints. */
+MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);
+
+struct shard_info {
+    uint64_t points;                                  /* live ids at home here */
+    uint64_t growing_rows, growing_graphed, growing_bytes;
+    uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of the segments searched here */
+    uint64_t memory_bytes;
+};
+void shard_info_read(struct shard *s, struct shard_info *ret);
+
+struct store_stats {
+    uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
+    uint64_t build_ns_total, builds;
+    uint64_t build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */
+};
+void store_stats_read(struct store *s, struct store_stats *ret);

@@ -1,0 +1,135 @@
+/* kith.h -- libkith: talks to a Kith server from C.
+ *
+ * A connection is used by one thread at a time. Two ways to ask: the synchronous calls do one request and wait; the pipelined
+ * ones start requests and collect answers in whatever order they come (kith_start_*, kith_next). Both may be mixed as long as
+ * nothing is in flight when a synchronous call is made.
+ *
+ * Functions return 0 or a negative enum kith_code; kith_error() has the sentence. After KITH_DISCONNECTED the connection is
+ * only good for kith_close(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum kith_code { /* the server's codes (docs/protocol.md), and three of the client's own */
+    KITH_OK = 0,
+    KITH_INVALID_ARGUMENT = 1,
+    KITH_NOT_FOUND = 2,
+    KITH_ALREADY_EXISTS = 3,
+    KITH_DEADLINE_EXCEEDED = 4,
+    KITH_CANCELLED = 5,
+    KITH_RESOURCE_EXHAUSTED = 6,
+    KITH_UNAVAILABLE = 7,
+    KITH_PROTOCOL = 8,
+    KITH_VERSION = 9,
+    KITH_CORRUPT = 10,
+    KITH_IO = 11,
+    KITH_INTERNAL = 12,
+    KITH_DISCONNECTED = 100,
+    KITH_NO_MEMORY = 101,
+    KITH_REFUSED = 102, /* nobody listens there */
+};
+
+enum kith_metric { KITH_L2 = 1, KITH_INNER_PRODUCT = 2, KITH_COSINE = 3 };
+enum kith_durability { KITH_FLUSH = 1, KITH_INTERVAL = 2, KITH_NONE = 3 };
+
+struct kith_id {
+    uint64_t hi, lo; /* the number n is {0, n}; a UUID is its 16 bytes, big-endian */
+};
+
+struct kith;
+
+/* address: "host:port", "host" or NULL for 127.0.0.1:7700. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
+int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
+void kith_close(struct kith *k);
+const char *kith_error(const struct kith *k); /* of the last call that failed; lives until the next call */
+const char *kith_server(const struct kith *k); /* "kithd 0.1.0" */
+uint32_t kith_requests_max(const struct kith *k);
+uint32_t kith_reactors(const struct kith *k);
+
+struct kith_collection {
+    const char *name;
+    uint32_t dim;
+    enum kith_metric metric;
+    enum kith_durability durability; /* 0: flush */
+    uint32_t m, ef_construct, slots; /* 0: the server's defaults */
+};
+struct kith_info {
+    struct kith_collection collection; /* name lives until the next call */
+    uint64_t points, growing_rows, growing_graphed, sealed_segments, sealed_rows, sealed_dead_rows, disk_bytes, memory_bytes;
+};
+
+int kith_ping(struct kith *k);
+int kith_create(struct kith *k, const struct kith_collection *c);
+int kith_drop(struct kith *k, const char *name);
+/* *ret lives until the next call. */
+int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_count);
+int kith_info_read(struct kith *k, const char *name, struct kith_info *ret);
+int kith_count(struct kith *k, const char *name, uint64_t *ret);
+
+struct kith_points {
+    size_t count;
+    const struct kith_id *ids;    /* all numbers or all UUIDs */
+    const float *vectors;         /* count x dim */
+    uint32_t dim;
+    const char *const *payloads;  /* NULL: none */
+    const uint32_t *payload_sizes;
+};
+int kith_upsert(struct kith *k, const char *collection, const struct kith_points *points);
+int kith_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, uint64_t *ret_deleted);
+
+/* An answer of get or search; lives until the next call on the connection (pipelined: until the next kith_next). */
+struct kith_result {
+    size_t queries;          /* 0 for get */
+    const uint32_t *counts;  /* hits of each query */
+    size_t count;            /* all hits */
+    const struct kith_id *ids;
+    const float *scores;     /* NULL for get */
+    const float *vectors;    /* NULL unless asked for; count x dim */
+    const char *const *payloads; /* NULL unless asked for; entries end with 0 and may be empty */
+    const uint32_t *payload_sizes;
+};
+int kith_get(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool with_vectors,
+             bool with_payloads, uint32_t dim, struct kith_result *ret);
+
+struct kith_search {
+    const char *collection;
+    const float *queries; /* count x dim */
+    size_t count;
+    uint32_t dim, k, ef;  /* ef 0: chosen by the server */
+    bool exact, with_vectors, with_payloads;
+    uint32_t deadline_ms; /* 0: none */
+};
+int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);
+
+/* -- pipelined -- each start returns a request id > 0, or a negative code; it buffers and sends when it can. */
+int64_t kith_start_search(struct kith *k, const struct kith_search *s);
+int64_t kith_start_upsert(struct kith *k, const char *collection, const struct kith_points *points);
+int64_t kith_start_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count);
+int kith_cancel(struct kith *k, int64_t request);
+
+struct kith_reply {
+    int64_t request;
+    int code;                  /* 0 or a negative enum kith_code: this request failed, the connection is fine */
+    struct kith_result result; /* of a search */
+    uint64_t count;            /* of an upsert or a delete */
+};
+/* Waits up to timeout_us for the next answer (-1: for ever; 0: looks only). Returns 1 with *ret filled, 0 at the timeout, or a
+ * negative code when the connection is lost. */
+int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret);
+int kith_flush(struct kith *k); /* sends what is buffered */
+int kith_fd(const struct kith *k);
+size_t kith_in_flight(const struct kith *k);
+
+/* "42" or a UUID, into text[40]; and back (0 or -KITH_INVALID_ARGUMENT). */
+char *kith_id_format(struct kith_id id, char *text);
+int kith_id_parse(const char *text, struct kith_id *ret);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,45 @@
+/* protocol.h -- the frame of Kith's native protocol, for both ends. docs/protocol.md is its description.
+ *
+ *   byte 0        4        6        8               16        20        24              32
+ *        | magic  | op     | flags  | request id    | meta    | word    | block bytes   | meta ... | zeros | block ...
+ *        | "KITH" | u16    | u16    | u64           | u32     | u32     | u64           |          to 64   |
+ *
+ * All numbers are little-endian. The block begins at the next multiple of 64 bytes from the frame's start (no zeros and no block
+ * when block bytes is 0) and the next frame begins right behind the block, or right behind meta. `word` is the deadline in
+ * milliseconds in a request (0: none) and the error code in a reply (0: fine). */
+#pragma once
+
+#include <stdint.h>
+
+#define KITH_MAGIC            0x4854494bu /* the bytes K I T H */
+#define KITH_PROTOCOL_VERSION 1
+#define KITH_HEADER_BYTES     32
+#define KITH_BLOCK_ALIGN      64
+#define KITH_PORT             7700
+#define KITH_HTTP_PORT        7701
+
+enum kith_op {
+    KITH_OP_HELLO = 1, /* the first frame of a connection, in a form that never changes */
+    KITH_OP_PING = 2,
+    KITH_OP_CREATE = 3,
+    KITH_OP_DROP = 4,
+    KITH_OP_LIST = 5,
+    KITH_OP_INFO = 6,
+    KITH_OP_UPSERT = 7,
+    KITH_OP_DELETE = 8,
+    KITH_OP_GET = 9,
+    KITH_OP_COUNT = 10,
+    KITH_OP_SEARCH = 11,
+    KITH_OP_CANCEL = 12, /* gives up the request with this frame's request id; has no reply of its own */
+};
+
+#define KITH_FLAG_REPLY 1 /* set by the server */
+#define KITH_FLAG_ERROR 2 /* meta is an Error */
+
+struct kith_frame_header {
+    uint32_t magic;
+    uint16_t op, flags;
+    uint64_t request_id;
+    uint32_t meta_bytes, word;
+    uint64_t block_bytes;
+};
