@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE                           __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_arg, first_arg) __attribute__((format(printf, format_arg, first_arg)))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define LIKELY(x)                          __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)                        __builtin_expect(!!(x), 0)
+#define ARRAY_LEN(a)                       (sizeof(a) / sizeof((a)[0]))
 
 /* The struct of the given type whose member is at ptr. */
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define EXACT_BELOW 64
-#define STEP_BITS 5 /* log2(HISTOGRAM_STEPS) */
+#define STEP_BITS   5 /* log2(HISTOGRAM_STEPS) */
 
 static unsigned bucket_of(uint64_t value)
 {

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_STEPS 32
+#define HISTOGRAM_STEPS   32
 #define HISTOGRAM_BUCKETS (64 + 58 * HISTOGRAM_STEPS)
 
 struct histogram {
@@ -17,5 +17,5 @@ struct histogram {
 void histogram_init(struct histogram *h);
 void histogram_add(struct histogram *h, uint64_t value);
 void histogram_merge(struct histogram *h, const struct histogram *other);
-uint64_t histogram_percentile(const struct histogram *h, double percent); /* 0 when empty; 100 gives the maximum */
+uint64_t histogram_percentile(const struct histogram *h, double percent);    /* 0 when empty; 100 gives the maximum */
 uint64_t histogram_count_at_most(const struct histogram *h, uint64_t value); /* for cumulative buckets */

@@ -25,8 +25,8 @@ struct arena {
     size_t limit; /* 0: none; otherwise an allocation beyond it fails */
 };
 
-MUST_USE void *arena_alloc(struct arena *a, size_t bytes);         /* 16-byte aligned, not zeroed */
-MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes); /* 64-byte aligned, not zeroed */
+MUST_USE void *arena_alloc(struct arena *a, size_t bytes);               /* 16-byte aligned, not zeroed */
+MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes);       /* 64-byte aligned, not zeroed */
 MUST_USE char *arena_copy(struct arena *a, const void *bytes, size_t n); /* adds a terminating 0 */
 void arena_reset(struct arena *a); /* forgets all, keeps one block for the next use */
 void arena_fini(struct arena *a);

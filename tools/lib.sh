@@ -1,0 +1,55 @@
+# lib.sh -- what the tools share: where we are, and how to get the packages that are missing. Sourced by bash.
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$top"
+
+# say TEXT: a line about what happens now.
+say() { printf '== %s\n' "$*" >&2; }
+
+# packages_missing KIND...: the packages of those kinds that dpkg does not have.
+packages_missing() {
+  local kind package
+  for kind in "$@"; do
+    for package in $(awk -v kind="$kind" '$1 == kind { for (i = 2; i <= NF; i++) print $i }' tools/packages); do
+      dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || printf '%s ' "$package"
+    done
+  done
+}
+
+# packages_need KIND...: installs what is missing when we may, prints the line to run when we may not.
+packages_need() {
+  local missing sudo=
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is not Debian: install what tools/packages names by your own package manager"
+    return 0
+  fi
+  missing=$(packages_missing "$@")
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=sudo; else
+      printf 'Some packages are missing. Run this, then try again:\n\n  sudo apt-get install --no-install-recommends %s\n' "$missing" >&2
+      exit 1
+    fi
+  fi
+  say "installing $missing"
+  $sudo apt-get update -qq </dev/null
+  # shellcheck disable=SC2086 -- the list is meant to be split
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing </dev/null >"${TMPDIR:-/tmp}/kith-apt.log" 2>&1 ||
+    { tail -n 20 "${TMPDIR:-/tmp}/kith-apt.log" >&2; say "apt-get failed: see above"; exit 1; }
+}
+
+# configure DIR MESON-OPTION...: sets up a build folder once, and again when its options changed.
+configure() {
+  local dir=$1
+  shift
+  if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "$*" ]; then
+    rm -rf "$dir"
+    mkdir -p build
+    meson setup "$dir" "$@" >"build/setup.log" 2>&1 || { tail -n 30 build/setup.log >&2; exit 1; }
+    echo "$*" >"$dir/.options"
+  fi
+}
+
+# compile DIR: all of it; quiet unless it fails.
+compile() {
+  ninja -C "$1" >"$1/ninja.log" 2>&1 || { grep -A 12 -E 'FAILED|error:' "$1/ninja.log" >&2 || tail -n 30 "$1/ninja.log" >&2; exit 1; }
+}
