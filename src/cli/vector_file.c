@@ -1,0 +1,319 @@
+/* All binary formats are one: a fixed number of bytes a row from a fixed offset on. Only JSON lines differ, and live in
+ * vector_json.c. */
+#include "cli/vector_format.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(struct vector_file *f, struct error *e)
+{
+    return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", f->path);
+}
+
+int vector_file_reject(struct vector_file *f, struct error *e, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    const char *reason = arena_copy(&f->texts, text, strlen(text));
+    if (!reason)
+        return no_memory(f, e);
+    f->rejects[f->reject_count++] = (struct vector_reject){f->row, reason};
+    return 0;
+}
+
+/* Whether the name ends so, a ".gz" aside. */
+static bool name_ends(const char *path, const char *end)
+{
+    size_t n = strlen(path), m = strlen(end);
+    if (n > 3 && strcmp(path + n - 3, ".gz") == 0)
+        n -= 3;
+    return n >= m && strncmp(path + n - m, end, m) == 0;
+}
+
+static uint64_t row_bytes(const struct vector_file *f)
+{
+    return f->head_bytes + (uint64_t)f->dim * element_bytes(f->type);
+}
+
+static int npy_open(struct vector_file *f, struct error *e)
+{
+    struct npy_header h;
+    int rc = npy_header_read(f->stream, f->path, &h, e);
+    if (rc < 0)
+        return rc;
+    if (h.columns == 0 || h.columns > VECTOR_DIM_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s has rows of %llu numbers", f->path,
+                         (unsigned long long)h.columns);
+    f->type = h.type;
+    f->dim = (uint32_t)h.columns;
+    f->rows = h.rows;
+    f->rows_known = true;
+    f->data_offset = h.data_offset;
+    return 0;
+}
+
+static int vecs_open(struct vector_file *f, enum element_type type, struct error *e)
+{
+    uint32_t dim = 0;
+    size_t got;
+    int rc = byte_stream_read(f->stream, &dim, sizeof(dim), &got, e);
+    if (rc < 0)
+        return rc;
+    if (got < sizeof(dim) || dim == 0 || dim > VECTOR_DIM_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s does not begin with a dimension", f->path);
+    f->type = type;
+    f->dim = dim;
+    f->head_bytes = sizeof(dim);
+    if (!byte_stream_is_packed(f->stream)) { /* a last row that is cut short counts, and is then an error */
+        f->rows = (byte_stream_file_bytes(f->stream) + row_bytes(f) - 1) / row_bytes(f);
+        f->rows_known = true;
+    }
+    return byte_stream_seek(f->stream, 0, e);
+}
+
+static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
+{
+    f->json = true;
+    f->dim = dim;
+    while (f->dim == 0) {
+        int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no line with a \"vector\"", f->path);
+        f->dim = vector_json_dim(f);
+    }
+    return byte_stream_seek(f->stream, 0, e);
+}
+
+static int format_open(struct vector_file *f, uint32_t dim, struct error *e)
+{
+    int rc;
+    if (name_ends(f->path, ".npy"))
+        rc = npy_open(f, e);
+    else if (name_ends(f->path, ".fvecs"))
+        rc = vecs_open(f, ELEMENT_F32, e);
+    else if (name_ends(f->path, ".bvecs"))
+        rc = vecs_open(f, ELEMENT_U8, e);
+    else if (name_ends(f->path, ".ivecs"))
+        rc = vecs_open(f, ELEMENT_I32, e);
+    else if (name_ends(f->path, ".jsonl") || name_ends(f->path, ".ndjson"))
+        rc = json_open(f, dim, e);
+    else
+        rc = error_set(e, ERROR_INVALID_ARGUMENT,
+                       "%s: the name should end in .npy, .fvecs, .bvecs, .ivecs or .jsonl (or one of these and .gz)",
+                       f->path);
+    if (rc == 0 && dim != 0 && f->dim != dim)
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimensions; %u are wanted", f->path, f->dim,
+                       dim);
+    return rc;
+}
+
+int vector_file_open(const char *path, uint32_t dim, struct vector_file **ret, struct error *e)
+{
+    *ret = NULL;
+    struct vector_file *f = calloc(1, sizeof(*f));
+    if (!f)
+        return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    f->path = strdup(path);
+    int rc = f->path ? byte_stream_open(path, &f->stream, e)
+                     : error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    if (rc == 0)
+        rc = format_open(f, dim, e);
+    if (rc < 0) {
+        vector_file_close(f);
+        return rc;
+    }
+    *ret = f;
+    return 0;
+}
+
+static void batch_free(struct vector_file *f)
+{
+    free(f->raw);
+    free(f->vectors);
+    free(f->row_numbers);
+    free(f->ids);
+    free(f->payloads);
+    free(f->payload_sizes);
+    free(f->rejects);
+    f->raw = NULL;
+    f->vectors = NULL;
+    f->row_numbers = NULL;
+    f->ids = NULL;
+    f->payloads = NULL;
+    f->payload_sizes = NULL;
+    f->rejects = NULL;
+    f->capacity = 0;
+}
+
+void vector_file_close(struct vector_file *f)
+{
+    if (!f)
+        return;
+    batch_free(f);
+    arena_fini(&f->texts);
+    buffer_fini(&f->line);
+    byte_stream_close(f->stream);
+    free(f->path);
+    free(f);
+}
+
+uint32_t vector_file_dim(const struct vector_file *f)
+{
+    return f->dim;
+}
+
+bool vector_file_has_ids(const struct vector_file *f)
+{
+    return f->json;
+}
+
+bool vector_file_rows(const struct vector_file *f, uint64_t *ret)
+{
+    if (f->rows_known)
+        *ret = f->rows;
+    return f->rows_known;
+}
+
+double vector_file_progress(const struct vector_file *f)
+{
+    uint64_t all = byte_stream_file_bytes(f->stream);
+    return all == 0 ? 1 : (double)byte_stream_file_position(f->stream) / (double)all;
+}
+
+int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e)
+{
+    if (!f->json) {
+        uint64_t to = f->rows_known && row > f->rows ? f->rows : row;
+        f->row = to;
+        return byte_stream_seek(f->stream, f->data_offset + to * row_bytes(f), e);
+    }
+    int rc = 1;
+    if (row < f->row) {
+        rc = byte_stream_seek(f->stream, 0, e);
+        if (rc < 0)
+            return rc;
+        f->row = 0;
+        rc = 1;
+    }
+    for (; f->row < row && rc > 0; f->row += rc > 0)
+        rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+    return rc < 0 ? rc : 0;
+}
+
+static int batch_reserve(struct vector_file *f, size_t rows, struct error *e)
+{
+    if (rows <= f->capacity)
+        return 0;
+    batch_free(f);
+    f->raw = f->json ? NULL : malloc(rows * row_bytes(f));
+    f->vectors = memory_aligned(rows * f->dim * sizeof(float));
+    f->row_numbers = malloc(rows * sizeof(*f->row_numbers));
+    f->ids = malloc(rows * sizeof(*f->ids));
+    f->payloads = malloc(rows * sizeof(*f->payloads));
+    f->payload_sizes = malloc(rows * sizeof(*f->payload_sizes));
+    f->rejects = malloc(rows * sizeof(*f->rejects));
+    if ((!f->raw && !f->json) || !f->vectors || !f->row_numbers || !f->ids || !f->payloads || !f->payload_sizes ||
+        !f->rejects)
+        return no_memory(f, e);
+    f->capacity = rows;
+    return 0;
+}
+
+static bool all_finite(const float *x, size_t n)
+{
+    float sum = 0; /* x * 0 is 0 for a finite x and NaN otherwise: one test for the whole row */
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * 0;
+    return sum == 0;
+}
+
+static int binary_row(struct vector_file *f, const uint8_t *raw, struct error *e)
+{
+    if (f->head_bytes) {
+        uint32_t dim;
+        memcpy(&dim, raw, sizeof(dim));
+        if (dim != f->dim)
+            return error_set(e, ERROR_CORRUPT, "row %llu of %s says it has %u dimensions; the first row has %u",
+                             (unsigned long long)f->row, f->path, dim, f->dim);
+    }
+    float *to = f->vectors + f->count * f->dim;
+    element_to_f32(f->type, raw + f->head_bytes, f->dim, to);
+    if (!all_finite(to, f->dim))
+        return vector_file_reject(f, e, "its vector has a NaN or an infinity");
+    f->row_numbers[f->count++] = f->row;
+    return 0;
+}
+
+static int binary_next(struct vector_file *f, size_t rows_max, struct error *e)
+{
+    if (f->rows_known && rows_max > f->rows - f->row)
+        rows_max = (size_t)(f->rows - f->row);
+    size_t got;
+    int rc = byte_stream_read(f->stream, f->raw, rows_max * row_bytes(f), &got, e);
+    if (rc < 0)
+        return rc;
+    size_t rows = got / row_bytes(f);
+    if (got % row_bytes(f) != 0 || (f->rows_known && rows < rows_max))
+        return error_set(e, ERROR_CORRUPT, "%s is cut short: it ends within row %llu", f->path,
+                         (unsigned long long)(f->row + rows));
+    for (size_t i = 0; i < rows; i++, f->row++) {
+        rc = binary_row(f, f->raw + i * row_bytes(f), e);
+        if (rc < 0)
+            return rc;
+    }
+    return rows > 0;
+}
+
+static int json_next(struct vector_file *f, size_t rows_max, struct error *e)
+{
+    uint64_t first = f->row;
+    while (f->count + f->reject_count < rows_max) {
+        int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            break;
+        if (strspn((const char *)f->line.bytes, " \t") < f->line.size)
+            rc = vector_json_row(f, e);
+        if (rc < 0)
+            return rc;
+        f->row++;
+    }
+    return f->row > first;
+}
+
+int vector_file_next(struct vector_file *f, size_t rows_max, struct vector_batch *ret, struct error *e)
+{
+    int rc = batch_reserve(f, rows_max, e);
+    if (rc < 0)
+        return rc;
+    arena_reset(&f->texts);
+    f->count = f->reject_count = 0;
+    f->any_payload = false;
+    uint64_t first = f->row;
+    rc = f->json ? json_next(f, rows_max, e) : binary_next(f, rows_max, e);
+    if (rc <= 0)
+        return rc;
+    *ret = (struct vector_batch){
+        .row_first = first,
+        .row_end = f->row,
+        .count = f->count,
+        .vectors = f->vectors,
+        .rows = f->row_numbers,
+        .ids = f->json ? f->ids : NULL,
+        .payloads = f->any_payload ? f->payloads : NULL,
+        .payload_sizes = f->any_payload ? f->payload_sizes : NULL,
+        .reject_count = f->reject_count,
+        .rejects = f->rejects,
+    };
+    return 1;
+}
