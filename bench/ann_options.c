@@ -1,0 +1,140 @@
+#include "ann.h"
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: ann [options]\n"
+    "recall@k against queries a second on one core: Kith's index beside hnswlib and Faiss, as far as they are in this "
+    "build\n"
+    "\n"
+    "  --data DIR            base.npy[.gz], queries.npy, gt_ids.npy; without it rows are made from a seed\n"
+    "  --metric M            l2, ip or cosine (default: what DIR/README.md says, else l2; made rows: cosine)\n"
+    "  --n N, --dim D        made rows (100000 x 768); with --data the first N rows, truth computed anew\n"
+    "  --limit-queries N     no more queries than N (default: all; made: 1000)\n"
+    "  --k K                 neighbours asked for (10)\n"
+    "  --engines A,B         of kith,hnswlib,faiss (all)\n"
+    "  --ef A,B,...          candidates kept while searching, from small to large\n"
+    "  --m M                 links a row (16)\n"
+    "  --ef-construct N      candidates kept while building (200)\n"
+    "  --rounds N            rounds whose median is shown (3)\n"
+    "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
+    "  --core N              the core to run on (the last one allowed)\n"
+    "  --json                a JSON object a line instead of tables\n";
+
+enum {
+    O_DATA = 256,
+    O_METRIC,
+    O_N,
+    O_DIM,
+    O_QUERIES,
+    O_K,
+    O_ENGINES,
+    O_EF,
+    O_M,
+    O_EFC,
+    O_ROUNDS,
+    O_ENOUGH,
+    O_CORE,
+    O_JSON
+};
+
+static const struct option long_options[] = {
+    {"data", required_argument, NULL, O_DATA},
+    {"metric", required_argument, NULL, O_METRIC},
+    {"n", required_argument, NULL, O_N},
+    {"dim", required_argument, NULL, O_DIM},
+    {"k", required_argument, NULL, O_K},
+    {"limit-queries", required_argument, NULL, O_QUERIES},
+    {"ef", required_argument, NULL, O_EF},
+    {"engines", required_argument, NULL, O_ENGINES},
+    {"m", required_argument, NULL, O_M},
+    {"ef-construct", required_argument, NULL, O_EFC},
+    {"rounds", required_argument, NULL, O_ROUNDS},
+    {"recall-enough", required_argument, NULL, O_ENOUGH},
+    {"core", required_argument, NULL, O_CORE},
+    {"json", no_argument, NULL, O_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static const uint32_t ef_default[] = {10, 12, 14, 16,  20,  24,  28,  32,  40,  48,  56,
+                                      64, 80, 96, 112, 128, 160, 192, 256, 320, 384, 512};
+
+static int ef_read(const char *text, struct ann_options *o)
+{
+    o->ef_count = 0;
+    while (*text) {
+        char *end;
+        unsigned long value = strtoul(text, &end, 10);
+        bool rising = o->ef_count == 0 || value > o->ef[o->ef_count - 1];
+        if (end == text || (*end && *end != ',') || !rising || value > 100000 || o->ef_count == ANN_EFS_MAX)
+            return option_wrong("ef", text, "rising numbers with commas between");
+        o->ef[o->ef_count++] = (uint32_t)value;
+        text = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+/* A walk that keeps fewer candidates than are asked for answers too few. */
+static void ef_clamp(struct ann_options *o)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < o->ef_count; i++) {
+        uint32_t ef = o->ef[i] < o->k ? o->k : o->ef[i];
+        if (kept == 0 || ef > o->ef[kept - 1])
+            o->ef[kept++] = ef;
+    }
+    o->ef_count = kept;
+}
+
+static int option_take(int option, struct ann_options *o)
+{
+    switch (option) {
+    case O_DATA: o->data.folder = optarg; return 0;
+    case O_METRIC: return option_metric(optarg, &o->data.metric);
+    case O_N: return option_u32("n", optarg, 1, UINT32_MAX, &o->data.count);
+    case O_DIM: return option_u32("dim", optarg, 1, DIM_MAX, &o->data.dim);
+    case O_QUERIES: return option_u32("limit-queries", optarg, 1, UINT32_MAX, &o->data.query_count);
+    case O_K: return option_u32("k", optarg, 1, 100, &o->k);
+    case O_ENGINES: o->engines = optarg; return 0;
+    case O_EF: return ef_read(optarg, o);
+    case O_M: return option_u32("m", optarg, 2, 256, &o->m);
+    case O_EFC: return option_u32("ef-construct", optarg, 1, 65535, &o->ef_construct);
+    case O_ROUNDS: return option_u32("rounds", optarg, 1, 99, &o->rounds);
+    case O_ENOUGH: return option_double("recall-enough", optarg, 0, 2, &o->recall_enough);
+    case O_CORE: {
+        uint32_t core = 0;
+        int rc = option_u32("core", optarg, 0, 1023, &core);
+        o->core = (int)core;
+        return rc;
+    }
+    case O_JSON: o->json = true; return 0;
+    }
+    return -1; /* getopt has said what is wrong */
+}
+
+int ann_options_read(int argc, char **argv, struct ann_options *ret)
+{
+    *ret =
+        (struct ann_options){.m = 16, .ef_construct = 200, .k = 10, .rounds = 3, .recall_enough = 0.9995, .core = -1};
+    memcpy(ret->ef, ef_default, sizeof(ef_default));
+    ret->ef_count = ARRAY_LEN(ef_default);
+    int option;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (option_take(option, ret) < 0)
+            return -1;
+    }
+    if (optind < argc)
+        return option_wrong("argument", argv[optind], "nothing");
+    ret->data.truth_k = ret->k;
+    ef_clamp(ret);
+    return 1;
+}

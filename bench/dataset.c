@@ -1,0 +1,186 @@
+#include "dataset.h"
+
+#include "cli/npy.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define ROWS_DEFAULT    100000
+#define DIM_DEFAULT     768
+#define QUERIES_DEFAULT 1000
+#define SEED            20260101
+
+/* The word behind "Metric:" in the folder's README.md, if there is one. */
+static enum metric folder_metric(const char *folder)
+{
+    char path[PATH_MAX], line[4096];
+    snprintf(path, sizeof(path), "%s/README.md", folder);
+    FILE *f = fopen(path, "r");
+    enum metric metric = METRIC_L2;
+    for (bool found = false; f && !found && fgets(line, sizeof(line), f);) {
+        const char *word = strcasestr(line, "metric:");
+        if (!word)
+            continue;
+        found = true;
+        word += strlen("metric:");
+        while (isspace((unsigned char)*word) || *word == '*')
+            word++;
+        if (strncasecmp(word, "cosine", 6) == 0)
+            metric = METRIC_COSINE;
+        else if (strncasecmp(word, "ip", 2) == 0 || strncasecmp(word, "inner", 5) == 0)
+            metric = METRIC_IP;
+    }
+    if (f)
+        fclose(f);
+    return metric;
+}
+
+/* The name of a folder is its last part. */
+static void folder_name(const char *folder, char *name, size_t room)
+{
+    size_t end = strlen(folder);
+    while (end > 1 && folder[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && folder[start - 1] != '/')
+        start--;
+    snprintf(name, room, "%.*s", (int)(end - start), folder + start);
+}
+
+static bool path_find(const char *folder, const char *const *names, size_t count, char path[PATH_MAX])
+{
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, PATH_MAX, "%s/%s", folder, names[i]);
+        if (access(path, R_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int rows_read(const char *folder, const char *stem, uint32_t limit, float **ret, uint32_t *ret_count,
+                     uint32_t *ret_dim, struct error *e)
+{
+    char plain[64], packed[64], path[PATH_MAX];
+    snprintf(plain, sizeof(plain), "%s.npy", stem);
+    snprintf(packed, sizeof(packed), "%s.npy.gz", stem);
+    if (!path_find(folder, (const char *const[]){plain, packed}, 2, path))
+        return error_set(e, ERROR_NOT_FOUND, "%s: neither %s nor %s is there", folder, plain, packed);
+    uint64_t rows = 0, columns = 0;
+    int rc = npy_read_f32(path, ret, &rows, &columns, e);
+    if (rc < 0)
+        return rc;
+    if (rows == 0 || rows > UINT32_MAX || columns == 0 || columns > DIM_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s: %llu rows of %llu: not a set of vectors", path,
+                         (unsigned long long)rows, (unsigned long long)columns);
+    *ret_count = limit && limit < rows ? limit : (uint32_t)rows;
+    *ret_dim = (uint32_t)columns;
+    return 0;
+}
+
+/* Takes the truth of the folder; -ENOENT when there is none that fits. */
+static int truth_read(struct dataset *d, const char *folder, uint32_t k, struct error *e)
+{
+    char named[64], path[PATH_MAX];
+    snprintf(named, sizeof(named), "gt_%s_ids.npy",
+             d->metric == METRIC_L2   ? "l2"
+             : d->metric == METRIC_IP ? "ip"
+                                      : "cos");
+    if (!path_find(folder, (const char *const[]){named, "gt_ids.npy"}, 2, path))
+        return -ENOENT;
+    int32_t *ids = NULL;
+    uint64_t rows = 0, columns = 0;
+    int rc = npy_read_i32(path, &ids, &rows, &columns, e);
+    if (rc < 0)
+        return rc;
+    if (rows < d->query_count || columns < k) {
+        free(ids);
+        return -ENOENT;
+    }
+    d->truth_k = (uint32_t)columns;
+    d->truth = malloc((size_t)d->query_count * columns * sizeof(*d->truth));
+    if (!d->truth)
+        rc = error_set_errno(e, -ENOMEM, "%s", path);
+    for (size_t i = 0; rc == 0 && i < (size_t)d->query_count * columns; i++) {
+        if (ids[i] < 0 || (uint32_t)ids[i] >= d->count)
+            rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s: row %d is not among the %u of base", path, ids[i], d->count);
+        d->truth[i] = (uint32_t)ids[i];
+    }
+    free(ids);
+    return rc;
+}
+
+static int normalise(float *rows, uint32_t count, uint32_t dim, struct error *e)
+{
+    for (uint32_t row = 0; row < count; row++) {
+        float *v = rows + (size_t)row * dim;
+        double sum = 0;
+        for (uint32_t i = 0; i < dim; i++)
+            sum += (double)v[i] * v[i];
+        if (!(sum > 0 && isfinite(sum)))
+            return error_set(e, ERROR_INVALID_ARGUMENT, "row %u has no direction, which cosine needs", row);
+        double scale = 1 / sqrt(sum);
+        for (uint32_t i = 0; i < dim; i++)
+            v[i] = (float)(v[i] * scale);
+    }
+    return 0;
+}
+
+static int folder_open(const struct dataset_options *o, struct dataset *d, struct error *e)
+{
+    folder_name(o->folder, d->name, sizeof(d->name));
+    d->metric = o->metric ? o->metric : folder_metric(o->folder);
+    uint32_t dim = 0;
+    int rc = rows_read(o->folder, "base", o->count, &d->base, &d->count, &d->dim, e);
+    if (rc < 0)
+        return rc;
+    rc = rows_read(o->folder, "queries", o->query_count, &d->queries, &d->query_count, &dim, e);
+    if (rc < 0)
+        return rc;
+    if (dim != d->dim)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s: base has %u dimensions, queries have %u", o->folder, d->dim,
+                         dim);
+    if (d->metric == METRIC_COSINE) {
+        rc = normalise(d->base, d->count, d->dim, e);
+        if (rc == 0)
+            rc = normalise(d->queries, d->query_count, d->dim, e);
+        if (rc < 0)
+            return rc;
+    }
+    rc = o->count ? -ENOENT : truth_read(d, o->folder, o->truth_k, e);
+    return rc == -ENOENT ? dataset_find_truth(d, e) : rc;
+}
+
+static int synthetic_open(const struct dataset_options *o, struct dataset *d, struct error *e)
+{
+    d->metric = o->metric ? o->metric : METRIC_COSINE;
+    d->count = o->count ? o->count : ROWS_DEFAULT;
+    d->dim = o->dim ? o->dim : DIM_DEFAULT;
+    d->query_count = o->query_count ? o->query_count : QUERIES_DEFAULT;
+    snprintf(d->name, sizeof(d->name), "tanh%u-%u", d->dim, d->count);
+    int rc = dataset_synthesise(d, SEED, e);
+    return rc < 0 ? rc : dataset_find_truth(d, e);
+}
+
+int dataset_open(const struct dataset_options *o, struct dataset *ret, struct error *e)
+{
+    *ret = (struct dataset){.truth_k = o->truth_k};
+    int rc = o->folder ? folder_open(o, ret, e) : synthetic_open(o, ret, e);
+    if (rc < 0)
+        dataset_fini(ret);
+    return rc;
+}
+
+void dataset_fini(struct dataset *d)
+{
+    free(d->base);
+    free(d->queries);
+    free(d->truth);
+    *d = (struct dataset){0};
+}

@@ -1,0 +1,120 @@
+// Faiss IndexHNSWFlat, as the distribution packages the library.
+//
+// IndexHNSW::search() clears a table of one byte a row at each call. Called with one query at a time that would cost Faiss more
+// than its walk, so the table and the distance computer are kept here from query to query, as its own batch search keeps them;
+// the walk itself is Faiss's HNSW::search().
+#include "peer.h"
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <faiss/IndexHNSW.h>
+#include <faiss/impl/AuxIndexStructures.h>
+#include <faiss/impl/DistanceComputer.h>
+#include <faiss/utils/Heap.h>
+#include <faiss/utils/utils.h>
+#include <omp.h>
+
+namespace
+{
+
+// The walk wants smaller to be nearer; inner products are the other way round.
+struct Negated : faiss::DistanceComputer {
+    std::unique_ptr<faiss::DistanceComputer> inner;
+
+    explicit Negated(faiss::DistanceComputer *computer) : inner(computer)
+    {
+    }
+    void set_query(const float *x) override
+    {
+        inner->set_query(x);
+    }
+    float operator()(idx_t i) override
+    {
+        return -(*inner)(i);
+    }
+    float symmetric_dis(idx_t i, idx_t j) override
+    {
+        return -inner->symmetric_dis(i, j);
+    }
+};
+
+struct Index {
+    std::unique_ptr<faiss::IndexHNSWFlat> graph;
+    std::unique_ptr<faiss::VisitedTable> visited;
+    std::unique_ptr<faiss::DistanceComputer> distance;
+    std::vector<float> distances;
+    std::vector<faiss::Index::idx_t> labels;
+};
+
+const char *describe(void)
+{
+    static std::string text;
+    if (text.empty())
+        text = std::to_string(FAISS_VERSION_MAJOR) + "." + std::to_string(FAISS_VERSION_MINOR) + "." +
+               std::to_string(FAISS_VERSION_PATCH) + " as packaged, compiled for: " + faiss::get_compile_options();
+    return text.c_str();
+}
+
+void *build(const struct peer_build *b)
+{
+    try {
+        omp_set_num_threads(1);
+        auto x = std::make_unique<Index>();
+        auto metric = b->metric == PEER_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT;
+        x->graph = std::make_unique<faiss::IndexHNSWFlat>((int)b->dim, (int)b->m, metric);
+        x->graph->hnsw.efConstruction = (int)b->ef_construct;
+        x->graph->add(b->count, b->vectors); // in one call: in pieces it would order the layers differently
+        x->visited = std::make_unique<faiss::VisitedTable>((int)b->count);
+        x->distance.reset(x->graph->storage->get_distance_computer());
+        if (b->metric != PEER_L2)
+            x->distance.reset(new Negated(x->distance.release()));
+        b->progress(b->arg, b->count);
+        return x.release();
+    } catch (const std::exception &e) {
+        std::fprintf(stderr, "faiss: %s\n", e.what());
+        return nullptr;
+    }
+}
+
+int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *ret_rows)
+{
+    auto *x = static_cast<Index *>(index);
+    try {
+        x->distances.resize(k);
+        x->labels.resize(k);
+        x->graph->hnsw.efSearch = (int)ef; // 1.7.3 takes the width of the walk from here, whatever its parameters say
+        x->distance->set_query(query);
+        faiss::maxheap_heapify(k, x->distances.data(), x->labels.data());
+        x->graph->hnsw.search(*x->distance, (int)k, x->labels.data(), x->distances.data(), *x->visited);
+        faiss::maxheap_reorder(k, x->distances.data(), x->labels.data());
+        int count = 0;
+        while (count < (int)k && x->labels[count] >= 0) {
+            ret_rows[count] = (uint32_t)x->labels[count];
+            count++;
+        }
+        return count;
+    } catch (const std::exception &e) {
+        std::fprintf(stderr, "faiss: %s\n", e.what());
+        return -1;
+    }
+}
+
+uint64_t bytes(const void *index)
+{
+    const auto &g = *static_cast<const Index *>(index)->graph;
+    const auto &h = g.hnsw;
+    return (uint64_t)g.ntotal * g.d * sizeof(float) + h.neighbors.size() * sizeof(h.neighbors[0]) +
+           h.offsets.size() * sizeof(h.offsets[0]) + h.levels.size() * sizeof(h.levels[0]);
+}
+
+void destroy(void *index)
+{
+    delete static_cast<Index *>(index);
+}
+
+} // namespace
+
+extern "C" const struct peer peer_faiss = {"faiss", describe, build, search, bytes, destroy};

@@ -1,0 +1,64 @@
+#include "clock.h"
+#include "dataset.h"
+#include "random.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATENT 64
+
+/* The i-th axis is (i + 1)^-3/4 as long as the first: half a dozen of them carry most of the spread. Lengths are such that what
+ * goes into tanh has variance 1. */
+static void draw_latent(struct random *r, float *latent)
+{
+    double sum = 0;
+    for (int i = 0; i < LATENT; i++)
+        sum += pow(i + 1.0, -1.5);
+    for (int i = 0; i < LATENT; i++)
+        latent[i] = (float)(random_normal(r) * pow(i + 1.0, -0.75) / sqrt(sum));
+}
+
+static void map_row(const float *map, uint32_t dim, const float *latent, float *row)
+{
+    memset(row, 0, dim * sizeof(*row));
+    for (int i = 0; i < LATENT; i++)
+        for (uint32_t d = 0; d < dim; d++)
+            row[d] += map[(size_t)i * dim + d] * latent[i];
+    double length = 0;
+    for (uint32_t d = 0; d < dim; d++) {
+        row[d] = tanhf(row[d]);
+        length += (double)row[d] * row[d];
+    }
+    float scale = (float)(1 / sqrt(length));
+    for (uint32_t d = 0; d < dim; d++)
+        row[d] *= scale;
+}
+
+int dataset_synthesise(struct dataset *d, uint64_t seed, struct error *e)
+{
+    d->base = malloc((size_t)d->count * d->dim * sizeof(float));
+    d->queries = malloc((size_t)d->query_count * d->dim * sizeof(float));
+    float *map = malloc((size_t)d->dim * LATENT * sizeof(float));
+    if (!d->base || !d->queries || !map) {
+        free(map);
+        return error_set_errno(e, -ENOMEM, "%u rows of %u dimensions", d->count, d->dim);
+    }
+    struct random r = {seed};
+    for (size_t i = 0; i < (size_t)d->dim * LATENT; i++)
+        map[i] = (float)random_normal(&r);
+    struct progress p;
+    progress_start(&p, "making rows", d->count);
+    float latent[LATENT];
+    for (uint32_t row = 0; row < d->count + d->query_count; row++) {
+        draw_latent(&r, latent);
+        map_row(map, d->dim, latent,
+                row < d->count ? d->base + (size_t)row * d->dim : d->queries + (size_t)(row - d->count) * d->dim);
+        if (row < d->count)
+            progress_at(&p, row);
+    }
+    progress_end(&p);
+    free(map);
+    return 0;
+}
