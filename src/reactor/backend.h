@@ -179,6 +179,7 @@ extern const struct backend_ops backend_uring, backend_uv, backend_sim;
 /* Does any file operation at once in the calling thread, which may be any (posix_file.c): what io_uring lacks, and the
  * thread pool of libuv. Sets op->result; does not call done(). */
 void posix_file_run(struct op *op);
+unsigned posix_open_flags(unsigned flags); /* FILE_* and OPEN_DIRECTORY as O_* */
 void posix_unmap(struct backend *b, const struct mapping *m);
 void posix_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 uint64_t posix_now_ns(struct backend *b); /* b is not used and may be NULL */

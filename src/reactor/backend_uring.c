@@ -1,0 +1,454 @@
+/* backend_uring.c -- io_uring: one ring for files, sockets, waking and waiting.
+ *
+ * The ring belongs to its thread (SINGLE_ISSUER) and completions are made when that thread asks for them (DEFER_TASKRUN),
+ * so nothing interrupts a fiber. Everything that is submitted in a turn goes to the kernel in one system call. What the
+ * kernel has no operation for (truncate before 6.9, lock, list, statvfs, mmap) is done in place: rare, and short.
+ * Receives go straight into the caller's buffer: provided buffers would save memory for idle connections, at the price of a
+ * copy for the large frames this server lives on. */
+#include "base/log.h"
+#include "reactor/reactor.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SQ_ENTRIES       512
+#define SQ_ENTRIES_SMALL 64
+#define CQ_FACTOR        8
+#define REAP_MAX         256
+/* Newer than the headers of liburing 2.3; taken back when the kernel does not know it. */
+#define FEATURE_NO_IOWAIT (1u << 17)
+#define ENTER_NO_IOWAIT   (1u << 7)
+
+struct uring {
+    struct backend base;
+    struct io_uring ring;
+    int wake_fd;
+    uint64_t wake_count; /* what the read of wake_fd fills */
+    bool wake_armed;
+    unsigned wait_flags;
+    struct op_list finished; /* done in place; done() is due */
+    struct op_list waiting;  /* found no room in the submission queue */
+};
+
+/* What a socket operation lends the kernel, in op->scratch. */
+struct socket_scratch {
+    struct sockaddr_storage address;
+    socklen_t length;
+    int fd;
+};
+struct send_scratch {
+    struct msghdr header;
+};
+_Static_assert(sizeof(struct socket_scratch) <= OP_SCRATCH && sizeof(struct send_scratch) <= OP_SCRATCH, "op.scratch");
+
+static struct uring *uring_of(struct backend *b)
+{
+    return CONTAINER_OF(b, struct uring, base);
+}
+
+/* ---- set-up ---- */
+
+/* The best set of flags the kernel takes; each step gives up what a newer kernel brought. */
+static int ring_open(struct io_uring *ring, unsigned entries)
+{
+    static const unsigned attempts[] = {
+        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+            IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* 6.1 */
+        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+            IORING_SETUP_TASKRUN_FLAG, /* 5.19 */
+        IORING_SETUP_CQSIZE,           /* 5.5 */
+    };
+    int rc = -EINVAL;
+    for (unsigned i = 0; i < ARRAY_LEN(attempts) && rc == -EINVAL; i++) {
+        struct io_uring_params params = {.flags = attempts[i], .cq_entries = entries * CQ_FACTOR};
+        rc = io_uring_queue_init_params(entries, ring, &params);
+    }
+    return rc;
+}
+
+static int ring_open_any_size(struct io_uring *ring)
+{
+    int rc = ring_open(ring, SQ_ENTRIES);
+    return rc == -ENOMEM ? ring_open(ring, SQ_ENTRIES_SMALL) : rc; /* rings count as locked memory */
+}
+
+/* liburing 2.3 returns -1 when a seccomp filter answers EPERM, which is -EPERM on Linux. */
+static int refusal(struct error *error, int rc)
+{
+    switch (rc) {
+    case -EPERM:
+        return error_set_errno(error, rc,
+                               "io_uring is forbidden here, by a container's seccomp profile or by the sysctl "
+                               "kernel.io_uring_disabled; allow it, or choose the libuv back end");
+    case -ENOSYS:
+        return error_set_errno(error, rc,
+                               "this kernel has no io_uring, or a seccomp filter hides it; choose the libuv back end");
+    case -ENOMEM:
+        return error_set_errno(
+            error, rc,
+            "io_uring finds too little lockable memory; raise the limit (ulimit -l, LimitMEMLOCK=) or "
+            "choose the libuv back end");
+    default: return error_set_errno(error, rc, "io_uring cannot be set up; choose the libuv back end");
+    }
+}
+
+/* Is every operation that is used here there? */
+static int operations_missing(struct io_uring *ring, struct error *error)
+{
+    static const uint8_t needed[] = {IORING_OP_OPENAT,      IORING_OP_CLOSE,    IORING_OP_READ,     IORING_OP_WRITE,
+                                     IORING_OP_FSYNC,       IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
+                                     IORING_OP_ACCEPT,      IORING_OP_CONNECT,  IORING_OP_RECV,     IORING_OP_SENDMSG,
+                                     IORING_OP_ASYNC_CANCEL};
+    if (!(ring->features & IORING_FEAT_EXT_ARG) || !(ring->features & IORING_FEAT_NODROP))
+        goto too_old;
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool all = probe != NULL;
+    for (unsigned i = 0; all && i < ARRAY_LEN(needed); i++)
+        all = io_uring_opcode_supported(probe, needed[i]);
+    io_uring_free_probe(probe);
+    if (all)
+        return 0;
+too_old:
+    return error_set_errno(error, -ENOSYS,
+                           "this kernel's io_uring is too old (5.15 or newer is needed); choose the libuv back end");
+}
+
+static int uring_probe(struct error *error)
+{
+    struct io_uring ring;
+    int rc = ring_open_any_size(&ring);
+    if (rc < 0)
+        return refusal(error, rc);
+    rc = operations_missing(&ring, error);
+    io_uring_queue_exit(&ring);
+    return rc;
+}
+
+static int uring_open(struct reactor *r, struct sim *sim, struct backend **ret, struct error *error)
+{
+    (void)sim;
+    struct uring *u = calloc(1, sizeof(*u));
+    if (!u)
+        return error_set_errno(error, -ENOMEM, "no memory for an I/O ring");
+    u->base = (struct backend){.ops = &backend_uring, .reactor = r};
+    int rc = ring_open_any_size(&u->ring);
+    if (rc < 0) {
+        free(u);
+        return refusal(error, rc);
+    }
+    u->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (u->wake_fd < 0) {
+        rc = error_set_errno(error, -errno, "no descriptor to wake a reactor with");
+        io_uring_queue_exit(&u->ring);
+        free(u);
+        return rc;
+    }
+    (void)io_uring_register_ring_fd(&u->ring); /* saves a descriptor look-up per call where the kernel can */
+    /* An idle ring is not a disk that somebody waits for: keep it out of "iowait". */
+    u->wait_flags = u->ring.features & FEATURE_NO_IOWAIT ? ENTER_NO_IOWAIT : 0;
+    *ret = &u->base;
+    return 0;
+}
+
+static void uring_close(struct backend *b)
+{
+    struct uring *u = uring_of(b);
+    io_uring_queue_exit(&u->ring);
+    close(u->wake_fd);
+    free(u);
+}
+
+/* ---- submission ---- */
+
+static struct io_uring_sqe *sqe_get(struct uring *u)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+    if (UNLIKELY(!sqe)) {
+        io_uring_submit(&u->ring);
+        sqe = io_uring_get_sqe(&u->ring);
+    }
+    return sqe;
+}
+
+static void finish(struct uring *u, struct op *op, int64_t result)
+{
+    op->result = result;
+    op_list_push(&u->finished, op);
+}
+
+static unsigned piece(size_t size)
+{
+    return size < (1u << 30) ? (unsigned)size : 1u << 30;
+}
+
+static void prepare_accept(struct io_uring_sqe *sqe, struct op *op)
+{
+    struct socket_scratch *s = (struct socket_scratch *)op->scratch;
+    s->length = sizeof(s->address);
+    io_uring_prep_accept(sqe, (int)op->handle, (struct sockaddr *)&s->address, &s->length, SOCK_CLOEXEC);
+}
+
+static void prepare_send(struct io_uring_sqe *sqe, struct op *op)
+{
+    struct send_scratch *s = (struct send_scratch *)op->scratch;
+    s->header = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)op->iov, .msg_iovlen = op->iov_count};
+    io_uring_prep_sendmsg(sqe, (int)op->handle, &s->header, MSG_NOSIGNAL);
+}
+
+static void prepare_connect(struct io_uring_sqe *sqe, struct op *op)
+{
+    struct socket_scratch *s = (struct socket_scratch *)op->scratch;
+    s->length = endpoint_to_sockaddr(&op->endpoint, &s->address);
+    io_uring_prep_connect(sqe, s->fd, (struct sockaddr *)&s->address, s->length);
+}
+
+static void prepare(struct io_uring_sqe *sqe, struct op *op)
+{
+    int fd = (int)op->handle;
+    switch (op->kind) {
+    case OP_OPEN: io_uring_prep_openat(sqe, AT_FDCWD, op->path, (int)posix_open_flags(op->flags), 0644); break;
+    case OP_CLOSE: io_uring_prep_close(sqe, fd); break;
+    case OP_READ: io_uring_prep_read(sqe, fd, op->bytes, piece(op->size), op->offset); break;
+    case OP_WRITE: io_uring_prep_write(sqe, fd, op->bytes, piece(op->size), op->offset); break;
+    case OP_FLUSH: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
+    case OP_RENAME: io_uring_prep_renameat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->path2, 0); break;
+    case OP_REMOVE: io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, 0); break;
+    case OP_RMDIR: io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, AT_REMOVEDIR); break;
+    case OP_MKDIR: io_uring_prep_mkdirat(sqe, AT_FDCWD, op->path, 0755); break;
+    case OP_ACCEPT: prepare_accept(sqe, op); break;
+    case OP_CONNECT: prepare_connect(sqe, op); break;
+    case OP_RECEIVE: io_uring_prep_recv(sqe, fd, op->bytes, piece(op->size), 0); break;
+    case OP_SEND: prepare_send(sqe, op); break;
+    default: check(!"done in place");
+    }
+    io_uring_sqe_set_data(sqe, op);
+}
+
+static bool is_done_in_place(enum op_kind kind)
+{
+    return kind == OP_SIZE || kind == OP_TRUNCATE || kind == OP_LOCK || kind == OP_LIST || kind == OP_SPACE ||
+           kind == OP_MAP;
+}
+
+static bool enqueue(struct uring *u, struct op *op)
+{
+    struct io_uring_sqe *sqe = sqe_get(u);
+    if (UNLIKELY(!sqe))
+        return false;
+    prepare(sqe, op);
+    return true;
+}
+
+static void uring_submit(struct backend *b, struct op *op)
+{
+    struct uring *u = uring_of(b);
+    if (is_done_in_place(op->kind)) {
+        posix_file_run(op);
+        op_list_push(&u->finished, op);
+        return;
+    }
+    if (op->kind == OP_CONNECT) {
+        struct socket_scratch *s = (struct socket_scratch *)op->scratch;
+        s->fd = posix_socket(&op->endpoint, 0);
+        if (s->fd < 0) {
+            finish(u, op, s->fd);
+            return;
+        }
+    }
+    if (u->waiting.head || !enqueue(u, op))
+        op_list_push(&u->waiting, op);
+}
+
+static bool waiting_remove(struct uring *u, struct op *op)
+{
+    struct op_list rest = {0};
+    struct op *o;
+    bool found = false;
+    while ((o = op_list_pop(&u->waiting))) {
+        if (o == op)
+            found = true;
+        else
+            op_list_push(&rest, o);
+    }
+    u->waiting = rest;
+    return found;
+}
+
+/* The queue keeps order, so a cancellation never meets a later operation that lives at the same address. */
+static void uring_cancel(struct backend *b, struct op *op)
+{
+    struct uring *u = uring_of(b);
+    if (UNLIKELY(u->waiting.head) && waiting_remove(u, op)) {
+        if (op->kind == OP_CONNECT)
+            close(((struct socket_scratch *)op->scratch)->fd);
+        finish(u, op, -ECANCELED);
+        return;
+    }
+    struct io_uring_sqe *sqe = sqe_get(u);
+    if (!sqe)
+        return; /* the submitter waits longer than it wanted; nothing is lost */
+    io_uring_prep_cancel(sqe, op, 0);
+    io_uring_sqe_set_data(sqe, NULL); /* its own answer is of no interest */
+}
+
+static void arm_wake(struct uring *u)
+{
+    struct io_uring_sqe *sqe = u->wake_armed ? NULL : sqe_get(u);
+    if (!sqe)
+        return;
+    io_uring_prep_read(sqe, u->wake_fd, &u->wake_count, sizeof(u->wake_count), 0);
+    io_uring_sqe_set_data(sqe, u);
+    u->wake_armed = true;
+}
+
+/* ---- completion ---- */
+
+static void complete(struct op *op, int rc)
+{
+    struct socket_scratch *s = (struct socket_scratch *)op->scratch;
+    op->result = rc;
+    switch (op->kind) {
+    case OP_OPEN:
+        /* FILE_DIRECT is a wish; the slow way is taken where the file system refuses. */
+        if (rc == -EINVAL && (op->flags & FILE_DIRECT))
+            posix_file_run(op);
+        break;
+    case OP_RMDIR:
+        if (rc == -EEXIST)
+            op->result = -ENOTEMPTY;
+        break;
+    case OP_ACCEPT:
+        if (rc >= 0) {
+            endpoint_from_sockaddr(&s->address, &op->endpoint);
+            posix_no_delay(rc);
+        }
+        break;
+    case OP_CONNECT:
+        if (rc < 0)
+            close(s->fd);
+        else
+            op->result = s->fd;
+        break;
+    default: break;
+    }
+    op->done(op);
+}
+
+static unsigned reap(struct uring *u)
+{
+    unsigned calls = 0;
+    struct io_uring_cqe *cqe;
+    unsigned head;
+    io_uring_for_each_cqe(&u->ring, head, cqe)
+    {
+        void *data = io_uring_cqe_get_data(cqe);
+        int rc = cqe->res;
+        io_uring_cq_advance(&u->ring, 1); /* first: done() may submit, and the kernel may want the room */
+        if (data == u) {
+            u->wake_armed = false;
+        } else if (data) {
+            complete(data, rc);
+            if (++calls == REAP_MAX)
+                break;
+        }
+    }
+    return calls;
+}
+
+static unsigned run_finished(struct uring *u)
+{
+    struct op_list list = u->finished; /* what done() adds belongs to the next poll */
+    struct op *op;
+    unsigned calls = 0;
+    u->finished = (struct op_list){0};
+    while ((op = op_list_pop(&list))) {
+        op->done(op);
+        calls++;
+    }
+    return calls;
+}
+
+static bool kernel_wants_us(struct uring *u)
+{
+    return io_uring_sq_ready(&u->ring) > 0 ||
+           (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+/* Without TASKRUN_FLAG (before 5.19) completions appear in memory by themselves. */
+static bool uring_pending(struct backend *b)
+{
+    struct uring *u = uring_of(b);
+    return io_uring_cq_ready(&u->ring) > 0 || u->finished.head || u->waiting.head || kernel_wants_us(u);
+}
+
+/* Submits, and waits for one completion until until_ns; liburing has no call that keeps out of iowait. */
+static void enter_and_wait(struct uring *u, uint64_t until_ns)
+{
+    struct __kernel_timespec ts;
+    struct io_uring_getevents_arg arg = {.sigmask_sz = _NSIG / 8};
+    if (until_ns != POLL_FOREVER) {
+        uint64_t now = posix_now_ns(NULL), left = until_ns > now ? until_ns - now : 0;
+        ts.tv_sec = (long long)(left / 1000000000u);
+        ts.tv_nsec = (long long)(left % 1000000000u);
+        arg.ts = (uint64_t)(uintptr_t)&ts;
+    }
+    int rc = io_uring_submit(&u->ring);
+    if (rc < 0 && rc != -EBUSY && rc != -EAGAIN && rc != -EINTR)
+        check(!"io_uring does not take submissions");
+    bool registered = u->ring.enter_ring_fd != u->ring.ring_fd;
+    unsigned flags =
+        IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | u->wait_flags | (registered ? IORING_ENTER_REGISTERED_RING : 0);
+    rc = io_uring_enter2((unsigned)u->ring.enter_ring_fd, 0, 1, flags, (sigset_t *)&arg, sizeof(arg));
+    if (rc == -EINVAL && u->wait_flags)
+        u->wait_flags = 0; /* -ETIME, -EINTR and -EBUSY: the caller looks for completions in any case */
+}
+
+static unsigned uring_poll(struct backend *b, uint64_t until_ns)
+{
+    struct uring *u = uring_of(b);
+    unsigned calls = run_finished(u);
+    arm_wake(u);
+    while (u->waiting.head && enqueue(u, u->waiting.head))
+        (void)op_list_pop(&u->waiting);
+    bool wait = until_ns != POLL_NOW && calls == 0 && !u->finished.head && io_uring_cq_ready(&u->ring) == 0;
+    if (wait)
+        enter_and_wait(u, until_ns);
+    else if (kernel_wants_us(u))
+        io_uring_submit_and_get_events(&u->ring);
+    return calls + reap(u);
+}
+
+static void uring_wake(struct backend *b)
+{
+    uint64_t one = 1;
+    ssize_t n;
+    do
+        n = write(uring_of(b)->wake_fd, &one, sizeof(one));
+    while (n < 0 && errno == EINTR);
+    check(n == (ssize_t)sizeof(one)); /* blocks only at 2^64 - 1 unread wake-ups */
+}
+
+const struct backend_ops backend_uring = {
+    .name = "uring",
+    .probe = uring_probe,
+    .open = uring_open,
+    .close = uring_close,
+    .now_ns = posix_now_ns,
+    .wall_ns = posix_wall_ns,
+    .random = posix_random,
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .poll = uring_poll,
+    .pending = uring_pending,
+    .wake = uring_wake,
+    .listen = posix_listen,
+    .shutdown = posix_shutdown,
+    .unmap = posix_unmap,
+    .advise = posix_advise,
+};

@@ -1,0 +1,318 @@
+/* fiber.c -- fibers: stacks, switches, and the tools that want to be told about both.
+ *
+ * A fiber only ever switches to its reactor's loop and back, never to another fiber: one more switch (10 ns) buys a loop
+ * that sees every change and accounts for the time. The struct lives at the upper end of its stack, and the ends are
+ * spread over cache sets ("coloured"): with 16384 fibers on equal page offsets a resume costs 820 ns, spread 343 ns. */
+#include "reactor/reactor.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#define STACK_BYTES ((size_t)256 << 10)
+#else
+#define STACK_BYTES ((size_t)64 << 10)
+#endif
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(start, end) 0
+#define VALGRIND_STACK_DEREGISTER(id)       ((void)(id))
+#endif
+
+#define GUARD_BYTES     ((size_t)4096)
+#define STACKS_PER_SLAB 16
+#define COLOURS         16
+#define COLOUR_BYTES    ((size_t)256)
+
+/* ---- stacks ---- */
+
+static int pool_grow_slab(struct fiber_pool *p)
+{
+    if (p->slab_count == p->slab_capacity) {
+        uint32_t capacity = p->slab_capacity ? 2 * p->slab_capacity : 16;
+        struct fiber_slab *slabs = realloc(p->slabs, capacity * sizeof(*slabs));
+        if (!slabs)
+            return -ENOMEM;
+        p->slabs = slabs;
+        p->slab_capacity = capacity;
+    }
+    size_t bytes = STACKS_PER_SLAB * (GUARD_BYTES + STACK_BYTES);
+    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return -ENOMEM;
+    p->slabs[p->slab_count++] = (struct fiber_slab){base, bytes};
+    p->slab = base;
+    p->slab_left = bytes;
+    return 0;
+}
+
+static struct fiber *pool_make(struct fiber_pool *p)
+{
+    if (p->made == p->all_capacity) {
+        uint32_t capacity = p->all_capacity ? 2 * p->all_capacity : 64;
+        struct fiber **all = realloc(p->all, capacity * sizeof(*all));
+        if (!all)
+            return NULL;
+        p->all = all;
+        p->all_capacity = capacity;
+    }
+    if (p->slab_left == 0 && pool_grow_slab(p) < 0)
+        return NULL;
+    char *stack = p->slab + GUARD_BYTES; /* what stays PROT_NONE below it is the guard */
+    if (mprotect(stack, STACK_BYTES, PROT_READ | PROT_WRITE) < 0)
+        return NULL; /* vm.max_map_count: each stack is two mappings */
+    p->slab += GUARD_BYTES + STACK_BYTES;
+    p->slab_left -= GUARD_BYTES + STACK_BYTES;
+
+    size_t top = STACK_BYTES - sizeof(struct fiber) - (p->made % COLOURS) * COLOUR_BYTES;
+    top &= ~(size_t)63;
+    struct fiber *f = (struct fiber *)(stack + top);
+    memset(f, 0, sizeof(*f));
+    f->stack = stack;
+    f->stack_size = top;
+    f->state = FIBER_FREE;
+    f->valgrind_stack = VALGRIND_STACK_REGISTER(stack, stack + top);
+#if defined(__SANITIZE_THREAD__)
+    f->tsan_fiber = __tsan_create_fiber(0);
+#endif
+    p->all[p->made++] = f;
+    return f;
+}
+
+void fiber_pool_fini(struct reactor *r)
+{
+    struct fiber_pool *p = &r->pool;
+    for (uint32_t i = 0; i < p->made; i++) {
+        struct fiber *f = p->all[i];
+        VALGRIND_STACK_DEREGISTER(f->valgrind_stack);
+#if defined(__SANITIZE_THREAD__)
+        __tsan_destroy_fiber(f->tsan_fiber);
+#endif
+    }
+    for (uint32_t i = 0; i < p->slab_count; i++) {
+#if defined(__SANITIZE_ADDRESS__)
+        /* Frames of fibers that never ended (a simulated power cut) leave poisoned bytes behind. */
+        __asan_unpoison_memory_region(p->slabs[i].base, p->slabs[i].bytes);
+#endif
+        munmap(p->slabs[i].base, p->slabs[i].bytes);
+    }
+    free(p->slabs);
+    free(p->all);
+    memset(p, 0, sizeof(*p));
+}
+
+/* ---- switches ---- */
+
+/* From the running fiber to the loop. `ends`: it will not come back. */
+static void switch_to_loop(struct reactor *r, struct fiber *f, bool ends)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(ends ? NULL : &f->asan_fake_stack, r->loop_stack, r->loop_stack_size);
+#endif
+#if defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(r->tsan_loop, 0);
+#endif
+    (void)ends;
+    stack_switch(&f->context, &r->loop);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(f->asan_fake_stack, &r->loop_stack, &r->loop_stack_size);
+#endif
+}
+
+static void fiber_main(void *arg)
+{
+    struct fiber *f = arg;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(NULL, &f->reactor->loop_stack, &f->reactor->loop_stack_size);
+#endif
+    f->fn(f->arg);
+    struct reactor *r = f->reactor;
+    f->state = FIBER_FREE;
+    switch_to_loop(r, f, true);
+    check(!"a fiber that has ended was resumed");
+}
+
+void fiber_resume(struct reactor *r, struct fiber *f)
+{
+    f->state = FIBER_RUNNING;
+    r->fiber = f;
+    r->stats.switches++;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&r->asan_fake_stack, f->stack, f->stack_size);
+#endif
+#if defined(__SANITIZE_THREAD__)
+    r->tsan_loop = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(f->tsan_fiber, 0);
+#endif
+    stack_switch(&r->loop, &f->context);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(r->asan_fake_stack, NULL, NULL);
+#endif
+    r->fiber = NULL;
+    if (f->state == FIBER_FREE) {
+        stack_fini(&f->context);
+        f->next = r->pool.free;
+        r->pool.free = f;
+        r->pool.live--;
+    }
+}
+
+/* ---- fiber.h ---- */
+
+int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
+{
+    struct reactor *r = reactor_here();
+    struct fiber_pool *p = &r->pool;
+    if (p->live >= p->max)
+        return -EAGAIN;
+    struct fiber *f = p->free;
+    if (f)
+        p->free = f->next;
+    else if (!(f = pool_make(p)))
+        return -ENOMEM;
+    p->live++;
+    if (UNLIKELY(r->resting))
+        reactor_unrest(r);
+    f->reactor = r;
+    f->fn = fn;
+    f->arg = arg;
+    f->name = name;
+    f->cls = cls;
+    f->state = FIBER_READY;
+    f->wake_pending = false;
+    stack_init(&f->context, f->stack, f->stack_size, fiber_main, f);
+    run_queue_push(&r->ready[cls], f);
+    return 0;
+}
+
+struct fiber *fiber_self(void)
+{
+    return reactor_current ? reactor_current->fiber : NULL;
+}
+
+enum fiber_class fiber_class_of(const struct fiber *f)
+{
+    return f->cls;
+}
+
+void fiber_yield(void)
+{
+    struct reactor *r = reactor_here();
+    struct fiber *f = r->fiber;
+    check(f);
+    f->state = FIBER_READY;
+    run_queue_push(&r->ready[f->cls], f);
+    switch_to_loop(r, f, false);
+}
+
+void fiber_suspend(void)
+{
+    struct reactor *r = reactor_here();
+    struct fiber *f = r->fiber;
+    check(f);
+    if (f->wake_pending) {
+        f->wake_pending = false;
+        return;
+    }
+    f->state = FIBER_SUSPENDED;
+    switch_to_loop(r, f, false);
+}
+
+void fiber_wake(struct fiber *f)
+{
+    struct reactor *r = f->reactor;
+    dcheck(r == reactor_current);
+    switch (f->state) {
+    case FIBER_SUSPENDED:
+        f->state = FIBER_WOKEN;
+        run_queue_push(&r->ready[f->cls], f);
+        break;
+    case FIBER_WOKEN: /* it will look again anyway */ break;
+    case FIBER_READY:
+    case FIBER_RUNNING: f->wake_pending = true; break;
+    case FIBER_FREE: check(!"wake of a fiber that has ended");
+    }
+}
+
+static void sleeper_wake(void *arg)
+{
+    fiber_wake(arg);
+}
+
+void fiber_sleep_ns(uint64_t duration_ns)
+{
+    struct reactor *r = reactor_here();
+    check(r->fiber);
+    struct timer t = {0};
+    timer_start(&t, reactor_now(r) + duration_ns, sleeper_wake, r->fiber);
+    while (t.slot) /* a wake that was meant for something else does not end the sleep */
+        fiber_suspend();
+}
+
+/* ---- checkpoints ---- */
+
+/* How long a fiber of a lower class may go on though something has arrived, and how far apart looks at the clock shall be. */
+#define LOOK_NS 20000u
+
+static bool look_closer(struct reactor *r)
+{
+    uint64_t now = reactor_now(r), since = now - r->checkpoint_ns;
+    if (since < LOOK_NS / 2 && r->checkpoint_stride < 64)
+        r->checkpoint_stride *= 2;
+    else if (since > 2 * LOOK_NS && r->checkpoint_stride > 1)
+        r->checkpoint_stride /= 2;
+    r->checkpoint_left = r->checkpoint_stride;
+    r->checkpoint_ns = now;
+
+    uint64_t ran = now - r->fiber_began_ns;
+    if (ran >= r->slice_ns)
+        return true;
+    if (r->fiber->cls == CLASS_INTERACTIVE)
+        return false;
+    if (!r->on_floor && r->ready[CLASS_INTERACTIVE].count)
+        return true;
+    return ran >= LOOK_NS && (atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+                              (r->ops->pending && r->ops->pending(r->backend)));
+}
+
+bool fiber_should_yield(void)
+{
+    struct reactor *r = reactor_current;
+    dcheck(r && r->fiber);
+    if (UNLIKELY(r->ops->should_yield != NULL) && r->ops->should_yield(r->backend))
+        return true;
+#ifdef KITH_DEBUG
+    /* Debug builds yield now and then for no reason, which finds state that is assumed to stay (after Seastar). */
+    r->debug_seed = r->debug_seed * 6364136223846793005u + 1442695040888963407u;
+    if (!r->ops->should_yield && (r->debug_seed >> 60) == 0)
+        return true;
+#endif
+    if (LIKELY(--r->checkpoint_left > 0))
+        return false;
+    return look_closer(r);
+}
+
+/* ---- contexts of requests ---- */
+
+int context_check(const struct context *ctx)
+{
+    if (!ctx)
+        return 0;
+    if (atomic_load_explicit(&ctx->cancelled, memory_order_relaxed))
+        return -ECANCELED;
+    if (ctx->deadline_ns && clock_now_ns() >= ctx->deadline_ns)
+        return -ETIME;
+    return 0;
+}
+
+void context_cancel(struct context *ctx)
+{
+    atomic_store_explicit(&ctx->cancelled, true, memory_order_relaxed);
+}

@@ -1,0 +1,225 @@
+/* file.c -- file operations as straight lines: short reads and writes are continued, interrupted ones repeated. */
+#include "base/memory.h"
+#include "reactor/reactor.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One operation moves at most this much (Linux cuts at 2 GiB - 4 KiB); a multiple of what O_DIRECT wants. */
+#define PIECE_MAX ((size_t)256 << 20)
+
+struct file {
+    handle_t handle;
+    struct reactor *reactor;
+};
+
+/* Kernels around a signal have been seen to give up operations nobody cancelled; EINTR and EAGAIN are nobody's fault. */
+static bool is_transient(int64_t rc)
+{
+    return rc == -EINTR || rc == -EAGAIN || rc == -ECANCELED;
+}
+
+static int64_t run(struct op *op)
+{
+    int64_t rc;
+    unsigned tries = 0;
+    while (is_transient(rc = op_run(op)) && ++tries < 16)
+        fiber_yield();
+    return rc;
+}
+
+static int run_path(enum op_kind kind, const char *path, const char *path2)
+{
+    struct op op = {.kind = kind, .path = path, .path2 = path2};
+    return (int)run(&op);
+}
+
+static int64_t run_file(struct file *f, enum op_kind kind, size_t size)
+{
+    check(f->reactor == reactor_here());
+    struct op op = {.kind = kind, .handle = f->handle, .size = size};
+    return op.kind == OP_LOCK ? op_run(&op) : run(&op); /* a held lock is -EWOULDBLOCK, which is -EAGAIN */
+}
+
+int file_open(const char *path, unsigned flags, struct file **ret)
+{
+    struct file *f = calloc(1, sizeof(*f));
+    if (!f)
+        return -ENOMEM;
+    struct op op = {.kind = OP_OPEN, .path = path, .flags = flags};
+    int64_t handle = run(&op);
+    if (handle < 0) {
+        free(f);
+        return (int)handle;
+    }
+    *f = (struct file){.handle = handle, .reactor = reactor_here()};
+    *ret = f;
+    return 0;
+}
+
+void file_close(struct file *f)
+{
+    /* A failed close has closed: the handle is gone, and what was not flushed was never promised. Never repeated. */
+    check(f->reactor == reactor_here());
+    struct op op = {.kind = OP_CLOSE, .handle = f->handle};
+    (void)op_run(&op);
+    free(f);
+}
+
+int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
+{
+    size_t have = 0;
+    check(f->reactor == reactor_here());
+    while (have < n) {
+        size_t piece = n - have < PIECE_MAX ? n - have : PIECE_MAX;
+        struct op op = {.kind = OP_READ,
+                        .handle = f->handle,
+                        .bytes = (char *)bytes + have,
+                        .size = piece,
+                        .offset = offset + have};
+        int64_t rc = run(&op);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            break;
+        have += (size_t)rc;
+    }
+    return (int64_t)have;
+}
+
+int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset)
+{
+    size_t written = 0;
+    check(f->reactor == reactor_here());
+    while (written < n) {
+        size_t piece = n - written < PIECE_MAX ? n - written : PIECE_MAX;
+        struct op op = {.kind = OP_WRITE,
+                        .handle = f->handle,
+                        .bytes = (char *)(uintptr_t)bytes + written,
+                        .size = piece,
+                        .offset = offset + written};
+        int64_t rc = run(&op);
+        if (rc < 0)
+            return (int)rc;
+        if (rc == 0)
+            return -EIO; /* no progress and no reason: not a disk to trust */
+        written += (size_t)rc;
+    }
+    return 0;
+}
+
+int file_flush(struct file *f)
+{
+    return (int)run_file(f, OP_FLUSH, 0);
+}
+
+int64_t file_size(struct file *f)
+{
+    return run_file(f, OP_SIZE, 0);
+}
+
+int file_truncate(struct file *f, uint64_t size)
+{
+    return (int)run_file(f, OP_TRUNCATE, size);
+}
+
+int file_lock(struct file *f)
+{
+    return (int)run_file(f, OP_LOCK, 0);
+}
+
+int file_rename(const char *from, const char *to)
+{
+    return run_path(OP_RENAME, from, to);
+}
+
+int file_remove(const char *path)
+{
+    return run_path(OP_REMOVE, path, NULL);
+}
+
+int directory_create(const char *path)
+{
+    int rc = run_path(OP_MKDIR, path, NULL);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+int directory_remove(const char *path)
+{
+    return run_path(OP_RMDIR, path, NULL);
+}
+
+int directory_flush(const char *path)
+{
+    struct op op = {.kind = OP_OPEN, .path = path, .flags = OPEN_DIRECTORY};
+    int64_t handle = run(&op);
+    if (handle < 0)
+        return (int)handle;
+    op = (struct op){.kind = OP_FLUSH, .handle = handle};
+    int64_t rc = run(&op);
+    op = (struct op){.kind = OP_CLOSE, .handle = handle};
+    (void)op_run(&op);
+    return (int)rc;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int directory_list(const char *path, int (*each)(const char *name, void *arg), void *arg)
+{
+    struct op op = {.kind = OP_LIST, .path = path};
+    int64_t n = run(&op);
+    if (n <= 0)
+        return (int)n;
+    int rc = -ENOMEM;
+    const char **names = malloc((size_t)n * sizeof(*names));
+    if (names) {
+        const char *name = op.bytes;
+        for (int64_t i = 0; i < n; i++, name += strlen(name) + 1)
+            names[i] = name;
+        qsort(names, (size_t)n, sizeof(*names), compare_names);
+        rc = 0;
+        for (int64_t i = 0; i < n && rc == 0; i++)
+            rc = each(names[i], arg);
+    }
+    free(names);
+    free(op.bytes);
+    return rc;
+}
+
+int64_t directory_space(const char *path)
+{
+    struct op op = {.kind = OP_SPACE, .path = path};
+    return run(&op);
+}
+
+int mapping_open(const char *path, struct mapping *ret)
+{
+    struct op op = {.kind = OP_MAP, .path = path};
+    int64_t rc = run(&op);
+    if (rc < 0)
+        return (int)rc;
+    *ret = (struct mapping){.bytes = op.bytes, .size = op.size};
+    return 0;
+}
+
+void mapping_advise(const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice)
+{
+    struct reactor *r = reactor_here();
+    if (offset >= m->size)
+        return;
+    if (size > m->size - offset)
+        size = m->size - offset;
+    if (size > 0)
+        r->ops->advise(r->backend, m, offset, size, advice);
+}
+
+void mapping_close(struct mapping *m)
+{
+    struct reactor *r = reactor_here();
+    if (m->bytes)
+        r->ops->unmap(r->backend, m);
+    *m = (struct mapping){0};
+}

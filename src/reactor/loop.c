@@ -1,0 +1,324 @@
+/* loop.c -- one turn after the other: mail, completions, timers, fibers, mail, sleep. */
+#include "reactor/reactor.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Thread_local struct reactor *reactor_current;
+
+/* Of the time that more urgent classes take while this one has something to do, it gets at least so much (percent). */
+static const unsigned floor_percent[CLASS_COUNT] = {
+    [CLASS_INTERACTIVE] = 0, [CLASS_WRITE] = 25, [CLASS_BACKGROUND] = 10};
+
+#define FIBERS_PER_TURN 64
+/* Messages do not wait longer than this for their burst to be published. */
+#define PUBLISH_NS 5000
+
+/* ---- run queues ---- */
+
+void run_queue_push(struct run_queue *q, struct fiber *f)
+{
+    f->next = NULL;
+    if (q->head)
+        q->last->next = f;
+    else
+        q->head = f;
+    q->last = f;
+    q->count++;
+}
+
+struct fiber *run_queue_take(struct run_queue *q, uint32_t position)
+{
+    struct fiber *before = NULL, *f = q->head;
+    for (; position > 0; position--) {
+        before = f;
+        f = f->next;
+    }
+    if (before)
+        before->next = f->next;
+    else
+        q->head = f->next;
+    if (q->last == f)
+        q->last = before;
+    q->count--;
+    return f;
+}
+
+/* The class that runs next: the most urgent one, unless a lower one is owed a whole slice of its floor share. */
+static bool class_pick(struct reactor *r, enum fiber_class *ret_class)
+{
+    for (int c = CLASS_COUNT - 1; c > 0; c--) {
+        if (r->ready[c].count && r->ready[c].owed_ns >= r->slice_ns) {
+            r->on_floor = true;
+            *ret_class = (enum fiber_class)c;
+            return true;
+        }
+    }
+    r->on_floor = false;
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        if (r->ready[c].count) {
+            *ret_class = (enum fiber_class)c;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_ns)
+{
+    r->stats.class_ns[cls] += ran_ns;
+    struct run_queue *own = &r->ready[cls];
+    own->owed_ns = own->owed_ns > ran_ns ? own->owed_ns - ran_ns : 0;
+    for (int c = (int)cls + 1; c < CLASS_COUNT; c++) {
+        struct run_queue *q = &r->ready[c];
+        if (q->count == 0)
+            q->owed_ns = 0; /* who does not want to run saves nothing up */
+        else if (q->owed_ns < r->slice_ns)
+            q->owed_ns += ran_ns * floor_percent[c] / (100 - floor_percent[c]);
+    }
+}
+
+static void run_fibers(struct reactor *r, uint64_t now)
+{
+    uint64_t turn_began = now;
+    enum fiber_class cls;
+    for (unsigned n = 0; n < FIBERS_PER_TURN && !r->backend->halted && class_pick(r, &cls); n++) {
+        struct run_queue *q = &r->ready[cls];
+        struct fiber *f = run_queue_take(q, r->ops->pick && q->count > 1 ? r->ops->pick(r->backend, q->count) : 0);
+        const char *name = f->name;
+        r->fiber_began_ns = r->checkpoint_ns = now;
+        r->checkpoint_left = r->checkpoint_stride = 1;
+        fiber_resume(r, f);
+        uint64_t began = now;
+        now = reactor_now(r);
+        class_account(r, cls, now - began);
+        if (UNLIKELY(atomic_load_explicit(&r->stall.caught, memory_order_relaxed)))
+            stall_report(r, name, now - began);
+        if (r->dirty_count && now - r->published_ns >= PUBLISH_NS) {
+            mail_publish(r);
+            r->published_ns = now;
+        }
+        if (now - turn_began >= r->slice_ns)
+            break;
+        if (cls != CLASS_INTERACTIVE && (atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+                                         (r->ops->pending && r->ops->pending(r->backend))))
+            break; /* perhaps something more urgent */
+    }
+}
+
+/* ---- the end ---- */
+
+static void wake_all(struct runtime *rt)
+{
+    fence_store_load(); /* pairs with the one in reactor_sleep_begin() */
+    for (unsigned i = 0; i < rt->count; i++)
+        reactor_wake(rt->reactors[i]);
+}
+
+void runtime_stop(void)
+{
+    struct runtime *rt = reactor_here()->rt;
+    if (!atomic_exchange(&rt->stopping, true))
+        wake_all(rt);
+}
+
+/* A reactor whose fibers have all ended rests, but goes on receiving: another one's fiber may still send to it. When all
+ * rest, no message is under way, for every message has a fiber that waits for it; so nothing can begin again, and all
+ * loops end. */
+static void reactor_rest(struct reactor *r)
+{
+    r->resting = true;
+    if (atomic_fetch_add(&r->rt->resting, 1) + 1 == r->count) {
+        atomic_store(&r->rt->over, true);
+        wake_all(r->rt);
+    }
+}
+
+void reactor_unrest(struct reactor *r)
+{
+    r->resting = false;
+    atomic_fetch_sub(&r->rt->resting, 1);
+}
+
+/* ---- the turn ---- */
+
+static void signal_fiber(void *arg)
+{
+    struct runtime *rt = arg;
+    rt->on_signal(rt->arg);
+}
+
+static bool take_signal(struct reactor *r)
+{
+    if (LIKELY(!atomic_load_explicit(&r->shared.signalled, memory_order_relaxed)))
+        return false;
+    atomic_store_explicit(&r->shared.signalled, 0, memory_order_relaxed);
+    if (fiber_start(CLASS_INTERACTIVE, signal_fiber, r->rt, "on_signal") < 0)
+        atomic_store_explicit(&r->shared.signalled, 1, memory_order_relaxed); /* in a later turn */
+    return true;
+}
+
+static bool anything_ready(const struct reactor *r)
+{
+    for (int c = 0; c < CLASS_COUNT; c++)
+        if (r->ready[c].count)
+            return true;
+    return r->actor_starved && r->pool.live < r->pool.max;
+}
+
+enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
+{
+    reactor_current = r;
+    *ret_when = POLL_NOW;
+    if (r->backend->halted)
+        return TURN_OVER;
+    if (atomic_load_explicit(&r->shared.sleep, memory_order_relaxed) != AWAKE)
+        atomic_store_explicit(&r->shared.sleep, AWAKE, memory_order_relaxed);
+    uint64_t now = reactor_now(r);
+    r->stats.idle_ns += now - r->accounted_ns;
+    r->accounted_ns = now;
+
+    take_signal(r);
+    mail_receive(r);
+    r->ops->poll(r->backend, POLL_NOW);
+    now = reactor_now(r);
+    timer_wheel_advance(&r->timers, now);
+    if (UNLIKELY(r->actor_starved))
+        actors_retry(r);
+    r->published_ns = now;
+    run_fibers(r, now);
+    mail_publish(r);
+
+    if (UNLIKELY(r->backend->halted))
+        return TURN_OVER;
+    if (UNLIKELY(atomic_load_explicit(&r->rt->stopping, memory_order_relaxed)) && !r->resting && r->pool.live == 0)
+        reactor_rest(r);
+    now = reactor_now(r);
+    r->stats.busy_ns += now - r->accounted_ns;
+    r->accounted_ns = now;
+    if (UNLIKELY(atomic_load_explicit(&r->rt->over, memory_order_relaxed)))
+        return TURN_OVER;
+    if (anything_ready(r) || atomic_load_explicit(&r->shared.mail, memory_order_relaxed))
+        return TURN_AGAIN;
+    *ret_when = timer_wheel_next_ns(&r->timers);
+    return *ret_when <= now ? TURN_AGAIN : TURN_WAIT;
+}
+
+/* Something to do that came from outside since the turn ended? */
+static bool called(struct reactor *r)
+{
+    return atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+           atomic_load_explicit(&r->shared.signalled, memory_order_relaxed) ||
+           atomic_load_explicit(&r->rt->over, memory_order_relaxed) ||
+           (atomic_load_explicit(&r->rt->stopping, memory_order_relaxed) && !r->resting && r->pool.live == 0);
+}
+
+bool reactor_sleep_begin(struct reactor *r)
+{
+    atomic_store_explicit(&r->shared.sleep, SLEEPING, memory_order_relaxed);
+    fence_store_load(); /* pairs with those in mail_publish() and wake_all() */
+    if (!called(r))
+        return true;
+    atomic_store_explicit(&r->shared.sleep, AWAKE, memory_order_relaxed);
+    return false;
+}
+
+/* Polls for a while before it sleeps, because a wake-up costs the sender 9 us and the sleeper 17. Where that fails again
+ * and again, it is tried more and more rarely. True when something came. */
+static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
+{
+    if (r->spin_skips > 0) {
+        r->spin_skips--;
+        return false;
+    }
+    uint64_t began = reactor_now(r);
+    if (until_ns <= began)
+        return true;
+    uint64_t end = until_ns - began < spin_ns ? until_ns : began + spin_ns;
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (called(r) || !r->ops->pending || r->ops->pending(r->backend)) {
+                r->spin_failures = 0;
+                return true;
+            }
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+    } while (reactor_now(r) < end);
+    if (r->spin_failures < 10)
+        r->spin_failures++;
+    r->spin_skips = r->spin_failures > 4 ? 1u << (r->spin_failures - 4) : 0;
+    return false;
+}
+
+void reactor_run(struct reactor *r, unsigned spin_us)
+{
+    for (;;) {
+        uint64_t when;
+        enum turn turn = reactor_turn(r, &when);
+        if (turn == TURN_OVER)
+            return;
+        if (turn == TURN_AGAIN)
+            continue;
+        if (spin_us && r->ops->pending && spin(r, (uint64_t)spin_us * 1000, when))
+            continue;
+        if (!reactor_sleep_begin(r))
+            continue;
+        r->ops->poll(r->backend, when);
+    }
+}
+
+/* ---- begin and end of a reactor ---- */
+
+static void boot_fiber(void *arg)
+{
+    struct runtime *rt = arg;
+    rt->boot(rt->arg);
+}
+
+int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct error *error)
+{
+    const struct runtime_options *o = &rt->options;
+    r->rt = rt;
+    r->id = id;
+    r->count = rt->count;
+    r->ops = rt->ops;
+    r->slice_ns = (uint64_t)(o->slice_us ? o->slice_us : 500) * 1000;
+    r->pool.max = o->fibers_max ? o->fibers_max : 16384;
+    r->debug_seed = id;
+    reactor_current = r;
+    int rc = peers_init(r);
+    if (rc < 0)
+        return error_set_errno(error, rc, "reactor %u cannot have its message rings", id);
+    rc = r->ops->open(r, o->sim, &r->backend, error);
+    if (rc < 0)
+        return rc;
+    check(r->backend && r->backend->ops);
+    r->accounted_ns = reactor_now(r);
+    timer_wheel_advance(&r->timers, r->accounted_ns);
+    rc = fiber_start(CLASS_INTERACTIVE, boot_fiber, rt, "boot");
+    if (rc < 0)
+        return error_set_errno(error, rc, "reactor %u cannot have a fiber", id);
+    return 0;
+}
+
+void reactor_fini(struct reactor *r)
+{
+    reactor_current = r;
+    if (r->backend)
+        r->ops->close(r->backend);
+    fiber_pool_fini(r);
+    peers_fini(r);
+    reactor_current = NULL;
+}
+
+struct backend *reactor_backend(struct reactor *r)
+{
+    return r->backend;
+}
+
+unsigned reactor_id_of(const struct reactor *r)
+{
+    return r->id;
+}

@@ -1,0 +1,47 @@
+/* op.c -- a fiber waits for an operation. */
+#include "reactor/reactor.h"
+#include <errno.h>
+
+struct op_wait {
+    struct op *op;
+    struct fiber *fiber;
+    bool done, expired;
+};
+
+static void op_finished(struct op *op)
+{
+    struct op_wait *w = op->arg;
+    w->done = true;
+    fiber_wake(w->fiber);
+}
+
+static void op_expired(void *arg)
+{
+    struct op_wait *w = arg;
+    struct reactor *r = reactor_here();
+    w->expired = true;
+    if (!w->done)
+        r->ops->cancel(r->backend, w->op);
+}
+
+int64_t op_run_until(struct op *op, uint64_t deadline_ns)
+{
+    struct reactor *r = reactor_here();
+    struct op_wait w = {.op = op, .fiber = r->fiber};
+    struct timer t = {0};
+    check(w.fiber);
+    op->done = op_finished;
+    op->arg = &w;
+    if (deadline_ns)
+        timer_start(&t, deadline_ns, op_expired, &w);
+    r->ops->submit(r->backend, op);
+    while (!w.done) /* also after the deadline: until the kernel has let go of the buffer */
+        fiber_suspend();
+    timer_cancel(&t);
+    return w.expired && op->result == -ECANCELED ? -ETIME : op->result;
+}
+
+int64_t op_run(struct op *op)
+{
+    return op_run_until(op, 0);
+}

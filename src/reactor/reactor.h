@@ -1,0 +1,235 @@
+/* reactor.h -- the inside of a reactor, for the files of this folder only.
+ *
+ * What others may touch while it runs is in `shared`, on cache lines of its own; everything else belongs to the
+ * reactor's thread. */
+#pragma once
+
+#include "base/memory.h"
+#include "reactor/backend.h"
+#include "reactor/fiber.h"
+#include "reactor/message.h"
+#include "reactor/ring.h"
+#include "reactor/stack.h"
+#include "reactor/sync.h"
+#include "reactor/timer.h"
+#include "reactor/topology.h"
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+/* ---- fibers (fiber.c) ---- */
+
+enum fiber_state {
+    FIBER_READY, /* in a run queue: new, or after a yield */
+    FIBER_WOKEN, /* in a run queue: after a wake */
+    FIBER_RUNNING,
+    FIBER_SUSPENDED,
+    FIBER_FREE, /* in the pool, with its stack */
+};
+
+struct fiber {
+    struct stack_context context;
+    struct fiber *next; /* in a run queue or in the pool */
+    struct reactor *reactor;
+    fiber_fn fn;
+    void *arg;
+    const char *name;
+    void *stack; /* lowest usable byte; the guard page is below */
+    size_t stack_size;
+    enum fiber_class cls;
+    enum fiber_state state;
+    bool wake_pending; /* woken before it suspended */
+#if defined(__SANITIZE_ADDRESS__)
+    void *asan_fake_stack;
+#endif
+#if defined(__SANITIZE_THREAD__)
+    void *tsan_fiber;
+#endif
+    unsigned valgrind_stack;
+};
+
+struct run_queue {
+    struct fiber *head, *last;
+    uint32_t count;
+    uint64_t owed_ns; /* of its floor share (loop.c) */
+};
+
+struct fiber_pool {
+    struct fiber *free;
+    struct fiber **all; /* in the order they were made, for reactor_fini() */
+    uint32_t made, live, max, all_capacity;
+    char *slab; /* mapped memory that the next stacks are cut from */
+    size_t slab_left;
+    struct fiber_slab {
+        void *base;
+        size_t bytes;
+    } * slabs;
+    uint32_t slab_count, slab_capacity;
+};
+
+void fiber_pool_fini(struct reactor *r);
+/* Runs f until it suspends, yields or ends; called by the loop. */
+void fiber_resume(struct reactor *r, struct fiber *f);
+
+/* ---- timers (timer.c) ---- */
+
+#define TIMER_LEVELS 8
+#define TIMER_SLOTS  64
+
+struct timer_wheel {
+    uint64_t tick;                                       /* everything up to here has fired */
+    uint64_t occupied[TIMER_LEVELS];                     /* a bit per slot that is not empty */
+    struct timer *heads[TIMER_LEVELS * TIMER_SLOTS + 1]; /* and the list that is being fired */
+};
+
+void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns);
+uint64_t timer_wheel_next_ns(const struct timer_wheel *w); /* when to advance again; UINT64_MAX: no timer */
+
+/* ---- peers and mail (message.c) ---- */
+
+struct peer { /* what this reactor knows of another one */
+    struct ring *out, *in;
+    uint32_t out_tail, in_head; /* positions of our side */
+    uint32_t credits;           /* requests that we may still send */
+    bool dirty;                 /* out has messages that are not published */
+    struct event credited;
+};
+
+struct mailbox_early { /* messages for an actor that has not been started */
+    struct message *head, **tail;
+    uint32_t count;
+};
+
+int peers_init(struct reactor *r);     /* our inbox rings */
+void peers_connect(struct reactor *r); /* our outboxes: once every reactor has its inbox rings */
+void peers_fini(struct reactor *r);
+void mail_receive(struct reactor *r); /* takes what the inbox rings hold */
+void mail_publish(struct reactor *r); /* makes what was sent visible, wakes who sleeps */
+void actors_retry(struct reactor *r); /* those that found no fiber */
+
+/* ---- the stall detector (stall.c) ---- */
+
+#define STALL_FRAMES 32
+struct stall {
+    bool armed;
+    timer_t timer;
+    stack_t old_stack;
+    void *alt_stack; /* the signal handler's */
+    /* The handler's own: what it saw at its last tick. */
+    uint32_t seen_ticks;
+    uint64_t seen_switches, reported_switches;
+    _Atomic bool caught; /* set by the handler; the loop looks at it after each fiber */
+    int frame_count;
+    void *frames[STALL_FRAMES];
+    uint64_t logged_ns;
+};
+void stall_arm(struct reactor *r);
+void stall_disarm(struct reactor *r);
+void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns);
+
+/* ---- a reactor ---- */
+
+struct runtime {
+    struct runtime_options options;
+    const struct backend_ops *ops;
+    unsigned count;
+    struct topology *topology; /* NULL unless reactors are pinned */
+    struct reactor **reactors; /* [count]; each made by its own thread */
+    runtime_boot_fn boot, on_signal;
+    void *arg;
+    _Atomic bool stopping;    /* runtime_stop() was called */
+    _Atomic unsigned resting; /* reactors that are stopping and have no fiber */
+    _Atomic bool over;        /* all rest: no fiber is left that could start another */
+};
+
+enum sleep_state { AWAKE, SLEEPING, WAKING };
+
+struct reactor_shared {
+    _Alignas(CACHE_LINE) _Atomic uint8_t mail;  /* some inbox ring has something new */
+    _Atomic uint8_t signalled;                  /* on_signal is wanted */
+    _Alignas(CACHE_LINE) _Atomic uint8_t sleep; /* enum sleep_state */
+};
+
+struct reactor {
+    struct reactor_shared shared;
+    struct runtime *rt;
+    struct backend *backend;
+    const struct backend_ops *ops;
+    unsigned id, count;
+    struct fiber *fiber; /* that runs now */
+    struct stack_context loop;
+#if defined(__SANITIZE_ADDRESS__)
+    void *asan_fake_stack;
+    const void *loop_stack;
+    size_t loop_stack_size;
+#endif
+#if defined(__SANITIZE_THREAD__)
+    void *tsan_loop;
+#endif
+    struct fiber_pool pool;
+    struct run_queue ready[CLASS_COUNT];
+    uint64_t slice_ns, fiber_began_ns;
+    bool on_floor; /* the running fiber is using its class's floor share */
+    int32_t checkpoint_left, checkpoint_stride;
+    uint64_t checkpoint_ns;
+    uint64_t debug_seed;
+    struct timer_wheel timers;
+    struct peer *peers; /* [count]; our own entry unused */
+    void *rings;        /* the inbox rings, in this node's memory */
+    size_t ring_bytes;
+    uint32_t dirty_count;
+    uint16_t *dirty; /* ids of peers with unpublished messages */
+    uint64_t published_ns;
+    struct actor *actors[ACTORS_MAX];
+    struct mailbox_early early[ACTORS_MAX];
+    bool actor_stopped[ACTORS_MAX];
+    bool actor_starved;      /* one found no fiber */
+    struct event actor_idle; /* a worker fiber of an actor has ended */
+    bool resting;            /* counted in rt->resting */
+    struct stall stall;
+    struct reactor_stats stats;
+    uint64_t accounted_ns;
+    uint32_t spin_failures, spin_skips;
+};
+
+extern _Thread_local struct reactor *reactor_current;
+
+static inline struct reactor *reactor_here(void)
+{
+    check(reactor_current);
+    return reactor_current;
+}
+
+static inline uint64_t reactor_now(struct reactor *r)
+{
+    return r->ops->now_ns(r->backend);
+}
+
+/* Called on the reactor's thread; r is zeroed. */
+int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct error *error);
+void reactor_fini(struct reactor *r);
+void reactor_run(struct reactor *r, unsigned spin_us); /* turns and sleeps until TURN_OVER */
+void reactor_unrest(struct reactor *r);                /* a fiber has come while it rested */
+void run_queue_push(struct run_queue *q, struct fiber *f);
+struct fiber *run_queue_take(struct run_queue *q, uint32_t position);
+/* Wakes r if it sleeps; from any thread, after what it shall see was stored. Returns whether it did. */
+bool reactor_wake(struct reactor *r);
+
+/* ---- operations (op.c) ---- */
+
+/* Submits op and suspends the calling fiber until it is done; returns op->result. */
+int64_t op_run(struct op *op);
+/* The same, but gives the operation up at deadline_ns (0: never): -ETIME then. */
+int64_t op_run_until(struct op *op, uint64_t deadline_ns);
+
+/* A fence between a store of ours and a load of somebody else's store (Dekker's pattern). ThreadSanitizer does not know
+ * fences, so there it is a read-modify-write. */
+static inline void fence_store_load(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    static _Atomic int anchor;
+    atomic_fetch_add_explicit(&anchor, 1, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}

@@ -1,0 +1,390 @@
+/* runtime.c -- starting and stopping all reactors, signals, clocks, figures of the process. */
+#include "reactor/runtime.h"
+#include "base/log.h"
+#include "reactor/reactor.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ENDED_SIGNAL (SIGRTMIN + 2) /* the last reactor tells the waiting main thread */
+
+/* ---- create ---- */
+
+static int backend_choose(struct runtime *rt, struct error *error)
+{
+    struct error why = {0};
+    int rc;
+    switch (rt->options.backend) {
+    case BACKEND_SIM: rt->ops = &backend_sim; return 0;
+    case BACKEND_UV: rt->ops = &backend_uv; return rt->ops->probe ? rt->ops->probe(error) : 0;
+    case BACKEND_URING:
+        rt->ops = &backend_uring;
+        rc = rt->ops->probe(error);
+        return rc < 0 ? -ENOSYS : 0;
+    case BACKEND_AUTO:
+        rt->ops = &backend_uring;
+        rc = rt->ops->probe(&why);
+        if (rc == 0)
+            return 0;
+        log_info("using libuv for I/O: %s", why.text);
+        rt->ops = &backend_uv;
+        return rt->ops->probe ? rt->ops->probe(error) : 0;
+    }
+    return error_set(error, ERROR_INVALID_ARGUMENT, "there is no I/O back end of number %d", (int)rt->options.backend);
+}
+
+int runtime_create(const struct runtime_options *options, struct runtime **ret, struct error *error)
+{
+    bool simulated = options->backend == BACKEND_SIM;
+    if (options->reactors > REACTORS_MAX) {
+        error_set(error, ERROR_INVALID_ARGUMENT, "%u reactors are asked for, %d are the most there can be",
+                  options->reactors, REACTORS_MAX);
+        return -EINVAL;
+    }
+    if (simulated && !options->sim) {
+        error_set(error, ERROR_INVALID_ARGUMENT, "the simulator needs a world to simulate (options.sim)");
+        return -EINVAL;
+    }
+    struct runtime *rt = calloc(1, sizeof(*rt));
+    if (!rt)
+        return error_set_errno(error, -ENOMEM, "cannot start the runtime");
+    rt->options = *options;
+    int rc = backend_choose(rt, error);
+    if (rc < 0)
+        goto err_free;
+    if (!simulated && (options->pin || options->reactors == 0))
+        rt->topology = topology_open();
+    rt->count = options->reactors;
+    if (rt->count == 0)
+        rt->count = rt->topology ? topology_cores(rt->topology) : 1;
+    if (rt->count > REACTORS_MAX)
+        rt->count = REACTORS_MAX;
+    rt->reactors = calloc(rt->count, sizeof(struct reactor *));
+    if (!rt->reactors) {
+        rc = error_set_errno(error, -ENOMEM, "cannot start the runtime");
+        goto err_close;
+    }
+    *ret = rt;
+    return 0;
+err_close:
+    topology_close(rt->topology);
+err_free:
+    free(rt);
+    return rc;
+}
+
+void runtime_destroy(struct runtime *rt)
+{
+    if (!rt)
+        return;
+    topology_close(rt->topology);
+    free(rt->reactors);
+    free(rt);
+}
+
+unsigned runtime_reactor_count(const struct runtime *rt)
+{
+    return rt->count;
+}
+
+struct reactor *runtime_reactor(struct runtime *rt, unsigned id)
+{
+    check(id < rt->count);
+    return rt->reactors[id];
+}
+
+static struct reactor *reactor_make(struct runtime *rt, unsigned id)
+{
+    size_t bytes =
+        (sizeof(struct reactor) + 4095) & ~(size_t)4095; /* whole pages: on this thread's node, shared with nobody */
+    struct reactor *r = aligned_alloc(4096, bytes);
+    if (r)
+        memset(r, 0, bytes);
+    rt->reactors[id] = r;
+    return r;
+}
+
+/* ---- threads ---- */
+
+struct launch;
+
+struct launch_thread {
+    struct launch *launch;
+    unsigned id;
+    pthread_t thread;
+};
+
+/* Threads make their reactors, meet, connect their rings, and run; or, if one could not, all go home. */
+struct launch {
+    struct runtime *rt;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned expected, ready, connected, finished, ended;
+    int rc;
+    struct error error;
+    pthread_t waiter;
+    bool waiter_sleeps;
+};
+
+/* Counts the caller in and waits until everyone is. */
+static int launch_meet(struct launch *l, unsigned *count, int rc, const struct error *error)
+{
+    pthread_mutex_lock(&l->lock);
+    if (rc < 0 && l->rc == 0) {
+        l->rc = rc;
+        l->error = *error;
+    }
+    ++*count;
+    pthread_cond_broadcast(&l->changed);
+    while (*count < l->expected)
+        pthread_cond_wait(&l->changed, &l->lock);
+    rc = l->rc;
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+static void launch_end(struct launch *l)
+{
+    pthread_mutex_lock(&l->lock);
+    if (++l->ended == l->expected && l->waiter_sleeps)
+        pthread_kill(l->waiter, ENDED_SIGNAL);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void *reactor_thread(void *arg)
+{
+    struct launch_thread *t = arg;
+    struct launch *l = t->launch;
+    struct runtime *rt = l->rt;
+    char name[16];
+    snprintf(name, sizeof(name), "kith-%u", t->id);
+    pthread_setname_np(pthread_self(), name);
+    if (rt->options.pin && rt->topology && !topology_bind(rt->topology, t->id))
+        log_warn("reactor %u cannot be bound to a core: it runs where the scheduler likes", t->id);
+
+    struct error error = {0};
+    struct reactor *r = reactor_make(rt, t->id);
+    int rc = r ? reactor_init(r, rt, t->id, &error)
+               : error_set_errno(&error, -ENOMEM, "reactor %u has no memory to start with", t->id);
+    rc = launch_meet(l, &l->ready, rc, &error);
+    if (rc == 0) {
+        peers_connect(r);
+        launch_meet(l, &l->connected, 0, NULL); /* nobody sends before everybody can receive */
+        stall_arm(r);
+        reactor_run(r, rt->options.spin_us);
+        stall_disarm(r);
+        launch_meet(l, &l->finished, 0, NULL); /* until here a peer may still look at our mail flag, or wake us */
+    }
+    if (r)
+        reactor_fini(
+            r); /* what a thread made it takes apart: ring and fibers are known to the kernel and tools as its own */
+    launch_end(l);
+    return NULL;
+}
+
+/* Hands the signals that come to reactor 0, until all reactors have ended. */
+static void wait_with_signals(struct launch *l, const sigset_t *set)
+{
+    for (;;) {
+        pthread_mutex_lock(&l->lock);
+        bool over = l->ended == l->expected;
+        pthread_mutex_unlock(&l->lock);
+        if (over)
+            return;
+        int signal = sigwaitinfo(set, NULL);
+        if (signal != SIGINT && signal != SIGTERM)
+            continue;
+        pthread_mutex_lock(&l->lock);
+        bool running = l->ready == l->expected && l->rc == 0;
+        pthread_mutex_unlock(&l->lock);
+        if (running) {
+            atomic_store_explicit(&l->rt->reactors[0]->shared.signalled, 1, memory_order_relaxed);
+            fence_store_load(); /* pairs with the one in reactor_sleep_begin() */
+            reactor_wake(l->rt->reactors[0]);
+        } else { /* a moment too early: it is delivered again */
+            pthread_kill(pthread_self(), signal);
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+}
+
+static int run_threads(struct runtime *rt, struct error *error)
+{
+    struct launch l = {
+        .rt = rt, .expected = rt->count, .waiter = pthread_self(), .waiter_sleeps = rt->on_signal != NULL};
+    struct launch_thread *threads = calloc(rt->count, sizeof(*threads));
+    if (!threads)
+        return error_set_errno(error, -ENOMEM, "cannot start the reactors' threads");
+    pthread_mutex_init(&l.lock, NULL);
+    pthread_cond_init(&l.changed, NULL);
+
+    /* Reactor threads take no signal but their own stall detector's; the faults stay deliverable. */
+    sigset_t blocked, before, waited;
+    sigfillset(&blocked);
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    for (unsigned i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+
+    int rc = 0;
+    unsigned started = 0;
+    for (; started < rt->count; started++) {
+        threads[started] = (struct launch_thread){.launch = &l, .id = started};
+        rc = -pthread_create(&threads[started].thread, NULL, reactor_thread, &threads[started]);
+        if (rc < 0)
+            break;
+    }
+    if (rc < 0) { /* those that have started must not wait for the others */
+        pthread_mutex_lock(&l.lock);
+        l.expected = started;
+        l.rc = rc;
+        error_set_errno(&l.error, rc, "cannot start the thread of reactor %u", started);
+        pthread_cond_broadcast(&l.changed);
+        pthread_mutex_unlock(&l.lock);
+    }
+    if (rt->on_signal) {
+        sigemptyset(&waited);
+        sigaddset(&waited, SIGINT);
+        sigaddset(&waited, SIGTERM);
+        sigaddset(&waited, ENDED_SIGNAL);
+        wait_with_signals(&l, &waited);
+    } else {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(threads[i].thread, NULL);
+    if (rt->on_signal) {
+        struct timespec none = {0}; /* the end's own signal may be pending still: it would kill us */
+        sigset_t ended;
+        sigemptyset(&ended);
+        sigaddset(&ended, ENDED_SIGNAL);
+        while (sigtimedwait(&ended, NULL, &none) > 0) {
+        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    *error = l.error;
+    pthread_cond_destroy(&l.changed);
+    pthread_mutex_destroy(&l.lock);
+    free(threads);
+    return l.rc;
+}
+
+static int run_simulated(struct runtime *rt, struct error *error)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < rt->count && rc == 0; i++) {
+        struct reactor *r = reactor_make(rt, i);
+        rc = r ? reactor_init(r, rt, i, error) : error_set_errno(error, -ENOMEM, "reactor %u has no memory", i);
+    }
+    for (unsigned i = 0; i < rt->count && rc == 0; i++)
+        peers_connect(rt->reactors[i]);
+    if (rc == 0)
+        rc = sim_run(rt->options.sim, rt);
+    for (unsigned i = 0; i < rt->count; i++)
+        if (rt->reactors[i])
+            reactor_fini(rt->reactors[i]);
+    return rc;
+}
+
+static int run_once(struct runtime *rt, struct error *error)
+{
+    atomic_store(&rt->stopping, false);
+    atomic_store(&rt->resting, 0);
+    atomic_store(&rt->over, false);
+    int rc = rt->options.backend == BACKEND_SIM ? run_simulated(rt, error) : run_threads(rt, error);
+    for (unsigned i = 0; i < rt->count; i++) {
+        free(rt->reactors[i]);
+        rt->reactors[i] = NULL;
+    }
+    return rc;
+}
+
+int runtime_run(struct runtime *rt, runtime_boot_fn boot, runtime_boot_fn on_signal, void *arg)
+{
+    struct error error = {0};
+    rt->boot = boot;
+    rt->on_signal = on_signal;
+    rt->arg = arg;
+    if (rt->options.backend != BACKEND_SIM)
+        signal(SIGPIPE, SIG_IGN); /* a peer that goes away is -EPIPE, not our death */
+    int rc = run_once(rt, &error);
+    bool refused = rc == -ENOMEM || rc == -EPERM || rc == -ENOSYS;
+    if (refused && rt->options.backend == BACKEND_AUTO && rt->ops == &backend_uring) {
+        /* The probe's one ring was granted, those of all reactors were not: locked memory, most likely. */
+        log_warn("using libuv for I/O: %s", error.text);
+        rt->ops = &backend_uv;
+        error = (struct error){0};
+        rc = run_once(rt, &error);
+    }
+    if (rc < 0 && error.text[0])
+        log_error("%s", error.text);
+    return rc;
+}
+
+/* ---- of the calling fiber ---- */
+
+unsigned reactor_id(void)
+{
+    return reactor_here()->id;
+}
+
+unsigned reactor_count(void)
+{
+    return reactor_here()->count;
+}
+
+/* Outside a reactor (main() before and after the run) the system's own clocks answer. */
+uint64_t clock_now_ns(void)
+{
+    struct reactor *r = reactor_current;
+    return r && r->backend ? r->ops->now_ns(r->backend) : posix_now_ns(NULL);
+}
+
+uint64_t clock_wall_ns(void)
+{
+    struct reactor *r = reactor_current;
+    return r && r->backend ? r->ops->wall_ns(r->backend) : posix_wall_ns(NULL);
+}
+
+uint64_t random_u64(void)
+{
+    struct reactor *r = reactor_current;
+    return r && r->backend ? r->ops->random(r->backend) : posix_random(NULL);
+}
+
+void reactor_stats_read(struct reactor_stats *ret)
+{
+    struct reactor *r = reactor_here();
+    *ret = r->stats;
+    ret->fibers = r->pool.live;
+    ret->run_queue = 0;
+    for (int c = 0; c < CLASS_COUNT; c++)
+        ret->run_queue += r->ready[c].count;
+    ret->backend = r->ops->name;
+}
+
+/* ---- of the process ---- */
+
+uint64_t process_cpu_ns(void)
+{
+    struct timespec ts;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) < 0)
+        return 0;
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t process_rss_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long long pages, resident = 0;
+    if (!f)
+        return 0;
+    int n = fscanf(f, "%llu %llu", &pages, &resident);
+    fclose(f);
+    return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}

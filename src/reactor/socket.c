@@ -1,0 +1,288 @@
+/* socket.c -- listeners and connections over the back end's operations. */
+#include "reactor/socket.h"
+#include "base/log.h"
+#include "reactor/reactor.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEER_TEXT_MAX 64
+/* Slices handed to the kernel in one operation. */
+#define SEND_SLICES 64
+/* How long a listener rests, when there are no descriptors or fibers left, before it accepts again. */
+#define ACCEPT_PAUSE_NS 50000000u
+
+struct connection {
+    handle_t handle;
+    struct reactor *reactor;
+    bool shut, receiving, sending;
+    connection_fn serve; /* of an accepted one, until its fiber starts */
+    void *serve_arg;
+    char peer[PEER_TEXT_MAX];
+};
+
+struct listener {
+    handle_t handle;
+    struct reactor *reactor;
+    struct endpoint at;
+    connection_fn serve;
+    void *arg;
+    struct op accept;
+    struct timer pause;
+    bool accepting, closing;
+    struct fiber *closer; /* waits for accept to come back */
+};
+
+static int endpoint_parse(const char *host, uint16_t port, struct endpoint *ret)
+{
+    *ret = (struct endpoint){.port = port};
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1) {
+        ret->version = 4;
+        memcpy(ret->address, &v4, 4);
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &v6) == 1) {
+        ret->version = 6;
+        memcpy(ret->address, &v6, 16);
+        return 0;
+    }
+    return -EADDRNOTAVAIL;
+}
+
+static void endpoint_format(const struct endpoint *e, char *text)
+{
+    char address[INET6_ADDRSTRLEN] = "?";
+    inet_ntop(e->version == 4 ? AF_INET : AF_INET6, e->address, address, sizeof(address));
+    snprintf(text, PEER_TEXT_MAX, e->version == 4 ? "%s:%u" : "[%s]:%u", address, (unsigned)e->port);
+}
+
+static struct connection *connection_make(handle_t handle, const struct endpoint *peer)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->handle = handle;
+    c->reactor = reactor_here();
+    endpoint_format(peer, c->peer);
+    return c;
+}
+
+/* ---- listeners: no fiber, one accept under way at a time ---- */
+
+static void accept_next(void *arg);
+
+static void serve_fiber(void *arg)
+{
+    struct connection *c = arg;
+    c->serve(c, c->serve_arg);
+}
+
+static void closed(struct op *op)
+{
+    free(op);
+}
+
+/* Closes a handle from the loop, where nobody can wait. */
+static void close_later(struct reactor *r, handle_t handle)
+{
+    struct op *op = calloc(1, sizeof(*op));
+    if (!op)
+        return; /* leaks a descriptor in a process that has no memory left */
+    op->kind = OP_CLOSE;
+    op->handle = handle;
+    op->done = closed;
+    r->ops->submit(r->backend, op);
+}
+
+/* A failure of the one connection that was about to come, not of the listener or of this process's limits. */
+static bool is_the_connections_own(int64_t rc)
+{
+    return rc == -ECONNABORTED || rc == -EINTR || rc == -ECANCELED || rc == -EPROTO || rc == -EPERM ||
+           rc == -ENETDOWN || rc == -EHOSTDOWN || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
+}
+
+static void accepted(struct op *op)
+{
+    struct listener *l = op->arg;
+    struct reactor *r = l->reactor;
+    int64_t rc = op->result;
+    l->accepting = false;
+    if (rc >= 0) {
+        struct connection *c = l->closing ? NULL : connection_make(rc, &op->endpoint);
+        int started = -ECANCELED;
+        if (c) {
+            c->serve = l->serve;
+            c->serve_arg = l->arg;
+            started = fiber_start(CLASS_INTERACTIVE, serve_fiber, c, "connection");
+        }
+        if (started < 0) {
+            if (c)
+                log_warn("connection from %s refused: no fiber is free on reactor %u (fibers_max)", c->peer, r->id);
+            free(c);
+            close_later(r, rc);
+            rc = started == -EAGAIN ? -EAGAIN : 0;
+        }
+    }
+    if (l->closing) {
+        fiber_wake(l->closer);
+    } else if (rc < 0 && !is_the_connections_own(rc)) {
+        log_warn("port %u accepts nothing for %u ms: %s", (unsigned)l->at.port, ACCEPT_PAUSE_NS / 1000000,
+                 strerror((int)-rc));
+        timer_start(&l->pause, reactor_now(r) + ACCEPT_PAUSE_NS, accept_next, l);
+    } else {
+        accept_next(l);
+    }
+}
+
+static void accept_next(void *arg)
+{
+    struct listener *l = arg;
+    l->accept = (struct op){.kind = OP_ACCEPT, .handle = l->handle, .done = accepted, .arg = l};
+    l->accepting = true;
+    l->reactor->ops->submit(l->reactor->backend, &l->accept);
+}
+
+int listener_open(const char *host, uint16_t port, connection_fn serve, void *arg, struct listener **ret)
+{
+    struct reactor *r = reactor_here();
+    struct listener *l = calloc(1, sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    *l = (struct listener){.reactor = r, .serve = serve, .arg = arg};
+    int rc = endpoint_parse(host, port, &l->at);
+    if (rc == 0)
+        rc = r->ops->listen(r->backend, &l->at, &l->handle);
+    if (rc < 0) {
+        free(l);
+        return rc;
+    }
+    accept_next(l);
+    *ret = l;
+    return 0;
+}
+
+uint16_t listener_port(const struct listener *l)
+{
+    return l->at.port;
+}
+
+void listener_close(struct listener *l)
+{
+    struct reactor *r = reactor_here();
+    check(r == l->reactor && r->fiber);
+    l->closing = true;
+    l->closer = r->fiber;
+    timer_cancel(&l->pause);
+    if (l->accepting)
+        r->ops->cancel(r->backend, &l->accept);
+    while (l->accepting)
+        fiber_suspend();
+    struct op op = {.kind = OP_CLOSE, .handle = l->handle};
+    (void)op_run(&op);
+    free(l);
+}
+
+/* ---- connections ---- */
+
+int connection_open(const char *host, uint16_t port, struct connection **ret)
+{
+    struct op op = {.kind = OP_CONNECT};
+    int rc = endpoint_parse(host, port, &op.endpoint);
+    if (rc < 0)
+        return rc;
+    struct endpoint peer = op.endpoint;
+    int64_t handle = op_run(&op);
+    if (handle < 0)
+        return (int)handle;
+    struct connection *c = connection_make(handle, &peer);
+    if (!c) {
+        op = (struct op){.kind = OP_CLOSE, .handle = handle};
+        (void)op_run(&op);
+        return -ENOMEM;
+    }
+    *ret = c;
+    return 0;
+}
+
+static bool is_interrupted(int64_t rc)
+{
+    return rc == -EINTR || rc == -EAGAIN || rc == -ECANCELED;
+}
+
+int64_t connection_receive(struct connection *c, void *bytes, size_t capacity, uint64_t deadline_ns)
+{
+    check(c->reactor == reactor_here() && !c->receiving && capacity > 0);
+    int64_t rc;
+    c->receiving = true;
+    do {
+        struct op op = {.kind = OP_RECEIVE, .handle = c->handle, .bytes = bytes, .size = capacity};
+        rc = c->shut ? -ECANCELED : op_run_until(&op, deadline_ns);
+    } while (!c->shut && is_interrupted(rc));
+    c->receiving = false;
+    return c->shut && rc <= 0 ? -ECANCELED : rc;
+}
+
+int connection_send(struct connection *c, const struct slice *slices, unsigned n, uint64_t deadline_ns)
+{
+    check(c->reactor == reactor_here() && !c->sending);
+    struct iovec iov[SEND_SLICES];
+    unsigned next = 0;
+    size_t skip = 0; /* bytes of slices[next] that are sent */
+    int64_t rc = 0;
+    c->sending = true;
+    for (;;) {
+        unsigned count = 0;
+        size_t total = 0, from = skip;
+        for (unsigned i = next; i < n && count < SEND_SLICES && total < INT_MAX / 2; i++, from = 0) {
+            if (slices[i].size == from)
+                continue;
+            iov[count++] = (struct iovec){(char *)(uintptr_t)slices[i].bytes + from, slices[i].size - from};
+            total += slices[i].size - from;
+        }
+        if (count == 0) {
+            rc = 0;
+            break;
+        }
+        struct op op = {.kind = OP_SEND, .handle = c->handle, .iov = iov, .iov_count = count};
+        rc = c->shut ? -ECANCELED : op_run_until(&op, deadline_ns);
+        if (rc < 0 && !c->shut && is_interrupted(rc))
+            continue;
+        if (rc < 0)
+            break;
+        size_t sent = (size_t)rc;
+        while (next < n && sent >= slices[next].size - skip) {
+            sent -= slices[next].size - skip;
+            skip = 0;
+            next++;
+        }
+        skip += sent; /* 0 when next is n */
+    }
+    c->sending = false;
+    return (int)(c->shut && rc < 0 ? -ECANCELED : rc);
+}
+
+void connection_shutdown(struct connection *c)
+{
+    if (c->shut)
+        return;
+    c->shut = true;
+    c->reactor->ops->shutdown(c->reactor->backend, c->handle);
+}
+
+void connection_close(struct connection *c)
+{
+    check(c->reactor == reactor_here() && !c->receiving && !c->sending);
+    struct op op = {.kind = OP_CLOSE, .handle = c->handle};
+    (void)op_run(&op);
+    free(c);
+}
+
+const char *connection_peer(const struct connection *c)
+{
+    return c->peer;
+}
