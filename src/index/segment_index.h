@@ -69,6 +69,11 @@ uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned *
 /* Sealing: an index of `count` rows as regions of bytes, to be written to a file and opened in place. advance() must have
  * reached count. The regions borrow from x until its next change. */
 #define SEGMENT_INDEX_REGIONS 8
+
+/* Lays what grew in chunks out in one piece, with pauses; searches may run meanwhile, and the index can still grow. Called
+ * before regions(), it spares that call a copy without a pause. -ENOMEM, or what the pause returned. */
+MUST_USE int segment_index_join(struct segment_index *x, const struct pause *pause);
+
 struct index_region {
     const char *name;  /* "codes", "links", ... : at most 15 characters, stable on disk */
     const void *bytes; /* one piece; 64-byte aligned when written */

@@ -1,0 +1,159 @@
+#include "index/column.h"
+
+#include "base/memory.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES_MIN ((size_t)4 << 20) /* large against the 2 MiB page it is rounded up to */
+#define FIRST_BYTES_MAX ((size_t)1 << 20) /* beyond it chunk 0 becomes a whole chunk; copying this much takes 0.1 ms */
+
+void column_init(struct column *c, uint32_t stride)
+{
+    *c = (struct column){.rows = {.stride = stride}};
+    while ((size_t)stride << c->rows.shift < CHUNK_BYTES_MIN)
+        c->rows.shift++;
+}
+
+static size_t chunk_bytes(const struct column *c)
+{
+    return (size_t)c->rows.stride << c->rows.shift;
+}
+
+static void chunk_free(struct column *c, uint32_t i)
+{
+    if (i < c->joined)
+        return;
+    if (i == 0 && c->first_rows)
+        free(c->rows.chunk[0]);
+    else
+        huge_free(c->rows.chunk[i], chunk_bytes(c));
+}
+
+void column_fini(struct column *c)
+{
+    for (uint32_t i = 0; i < c->chunks; i++)
+        chunk_free(c, i);
+    if (c->piece_bytes)
+        huge_free(c->piece, c->piece_bytes);
+    free(c->rows.chunk);
+    *c = (struct column){0};
+}
+
+static int slots_reserve(struct column *c, uint32_t chunks)
+{
+    if (chunks <= c->chunk_slots)
+        return 0;
+    uint32_t slots = c->chunk_slots ? c->chunk_slots : 1;
+    while (slots < chunks)
+        slots *= 2;
+    uint8_t **grown = realloc(c->rows.chunk, slots * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    c->rows.chunk = grown;
+    c->chunk_slots = slots;
+    return 0;
+}
+
+/* Chunk 0 while the column is small: doubled, and in the end replaced by a whole chunk. */
+static int first_reserve(struct column *c, uint32_t count)
+{
+    if (c->chunks && (!c->first_rows || count <= c->first_rows))
+        return 0;
+    uint32_t whole = (uint32_t)1 << c->rows.shift;
+    uint32_t wanted = c->first_rows ? c->first_rows : 1;
+    while (wanted < count && wanted < whole)
+        wanted *= 2;
+    bool small = (size_t)wanted * c->rows.stride <= FIRST_BYTES_MAX;
+    uint8_t *p = small ? memory_aligned((size_t)wanted * c->rows.stride) : huge_alloc(chunk_bytes(c));
+    if (!p)
+        return -ENOMEM;
+    if (c->chunks) {
+        memcpy(p, c->rows.chunk[0], (size_t)c->first_rows * c->rows.stride);
+        free(c->rows.chunk[0]);
+    }
+    c->rows.chunk[0] = p;
+    c->first_rows = small ? wanted : 0;
+    c->chunks = 1;
+    return 0;
+}
+
+int column_reserve(struct column *c, uint32_t count)
+{
+    if (count == 0)
+        return 0;
+    uint32_t chunks = ((count - 1) >> c->rows.shift) + 1;
+    int rc = slots_reserve(c, chunks);
+    if (rc == 0)
+        rc = first_reserve(c, count);
+    while (rc == 0 && c->chunks < chunks) {
+        uint8_t *p = huge_alloc(chunk_bytes(c));
+        if (!p)
+            return -ENOMEM;
+        c->rows.chunk[c->chunks++] = p;
+    }
+    return rc;
+}
+
+int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy)
+{
+    *c = (struct column){.rows = {.stride = stride, .shift = 31}};
+    int rc = slots_reserve(c, 1);
+    if (rc < 0)
+        return rc;
+    uint64_t size = (uint64_t)stride * count;
+    c->piece = (void *)bytes;
+    if (copy && size > 0) {
+        c->piece = huge_alloc(size);
+        if (!c->piece)
+            return -ENOMEM;
+        c->piece_bytes = size;
+        memcpy(c->piece, bytes, size);
+    }
+    c->rows.chunk[0] = c->piece;
+    c->chunks = c->joined = 1;
+    return 0;
+}
+
+/* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another: each chunk is copied
+ * to its place in the piece, its pointer turned, and the old one freed. */
+int column_join(struct column *c, uint32_t count, const struct pause *pause)
+{
+    uint32_t whole = count ? ((count - 1) >> c->rows.shift) + 1 : 0;
+    if (whole <= 1 || whole <= c->joined)
+        return 0;
+    uint64_t bytes = (uint64_t)whole * chunk_bytes(c);
+    if (c->piece_bytes < bytes) {
+        uint8_t *piece = huge_alloc(bytes);
+        if (!piece)
+            return -ENOMEM;
+        if (c->joined) { /* an earlier join, outgrown: begin again from it */
+            memcpy(piece, c->piece, (size_t)c->joined * chunk_bytes(c));
+            huge_free(c->piece, c->piece_bytes);
+            for (uint32_t i = 0; i < c->joined; i++)
+                c->rows.chunk[i] = piece + (size_t)i * chunk_bytes(c);
+        }
+        c->piece = piece;
+        c->piece_bytes = bytes;
+    }
+    while (c->joined < whole) {
+        uint32_t i = c->joined;
+        uint8_t *to = (uint8_t *)c->piece + (size_t)i * chunk_bytes(c);
+        memcpy(to, c->rows.chunk[i], chunk_bytes(c));
+        chunk_free(c, i);
+        c->rows.chunk[i] = to;
+        c->joined++;
+        int rc = pause_here(pause);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+uint64_t column_bytes(const struct column *c)
+{
+    uint64_t bytes = c->piece_bytes + c->chunk_slots * sizeof(uint8_t *);
+    for (uint32_t i = c->joined; i < c->chunks; i++)
+        bytes += i == 0 && c->first_rows ? (uint64_t)c->first_rows * c->rows.stride : chunk_bytes(c);
+    return bytes;
+}

@@ -1,0 +1,35 @@
+/* column.h -- rows that grow without moving: chunks of some megabytes on huge pages, added one at a time.
+ *
+ * Only the first chunk is ever copied, while it is smaller than a huge page; so an empty column costs nothing, a small one
+ * little, and a large one never stalls. Readers go through `rows` and hold no pointer into it across a pause. */
+#pragma once
+
+#include "base/check.h"
+#include "index/rows.h"
+#include "index/segment_index.h"
+
+struct column {
+    struct rows rows;
+    uint32_t chunks;      /* in use */
+    uint32_t chunk_slots; /* room in rows.chunk */
+    uint32_t first_rows;  /* room in chunk 0 while it is alone and small */
+    uint32_t joined;      /* how many leading chunks lie in `piece` */
+    void *piece;          /* owned when piece_bytes is not 0, else borrowed or NULL */
+    uint64_t piece_bytes;
+};
+
+void column_init(struct column *c, uint32_t stride);
+void column_fini(struct column *c);
+/* Makes room for rows [0, count); new rows are zero. -ENOMEM. */
+MUST_USE int column_reserve(struct column *c, uint32_t count);
+/* The column becomes `count` rows of borrowed bytes, or of an owned copy of them on huge pages. -ENOMEM. */
+MUST_USE int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy);
+/* Lays rows [0, count) out in one piece, chunk by chunk, pausing between; readers may read meanwhile. The column can
+ * still grow afterwards. -ENOMEM, or what the pause returned: then another call continues. */
+MUST_USE int column_join(struct column *c, uint32_t count, const struct pause *pause);
+uint64_t column_bytes(const struct column *c);
+
+static inline void *column_at(const struct column *c, uint32_t row)
+{
+    return (void *)rows_at(&c->rows, row);
+}

@@ -1,0 +1,120 @@
+/* flat.c -- scans in batches of 32 rows: collected first, so that a sparse bit set costs no more a row than a full one,
+ * and fetched ahead of the scoring. */
+#include "index/flat.h"
+
+#include "vek.h"
+#include <errno.h>
+
+#define BATCH          32
+#define PAUSE_BYTES    (64 * 1024) /* scored between pauses: some 10 us */
+#define PREFETCH_BYTES 512         /* of a row; the hardware streams the rest */
+
+static void prefetch(const void *p, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes && i < PREFETCH_BYTES; i += 64)
+        __builtin_prefetch((const char *)p + i);
+}
+
+/* Up to BATCH rows from *at on that are allowed; moves *at behind them. */
+static uint32_t collect(const struct scan *s, uint32_t *at, uint32_t *ids)
+{
+    uint32_t n = 0, row = *at;
+    if (!s->allowed) {
+        while (n < BATCH && row < s->to)
+            ids[n++] = row++;
+        *at = row;
+        return n;
+    }
+    while (n < BATCH && row < s->to) {
+        uint64_t word = s->allowed[row / 64] >> (row % 64);
+        if (word == 0) {
+            row = (row / 64 + 1) * 64;
+            continue;
+        }
+        row += (uint32_t)__builtin_ctzll(word);
+        if (row < s->to)
+            ids[n++] = row++;
+    }
+    *at = row;
+    return n;
+}
+
+static void score_vectors(enum metric metric, uint32_t dim, const float *query, struct search_scratch *w, uint32_t n)
+{
+    if (metric == METRIC_L2) {
+        vek.l2_f32_rows(query, w->rows, n, dim, w->distances);
+        return;
+    }
+    vek.ip_f32_rows(query, w->rows, n, dim, w->distances);
+    for (uint32_t i = 0; i < n; i++)
+        w->distances[i] = -w->distances[i];
+}
+
+static void admit(struct topk *top, const struct search_scratch *w, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (w->distances[i] <= topk_bound(top))
+            topk_add(top, w->distances[i], w->ids[i]);
+}
+
+int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const struct rows *vectors, const float *query)
+{
+    struct search_scratch *w = s->scratch;
+    uint32_t pending = 0;
+    for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
+        for (uint32_t i = 0; i < n; i++) {
+            w->rows[i] = rows_at(vectors, w->ids[i]);
+            if (s->allowed)
+                prefetch(w->rows[i], dim * (uint32_t)sizeof(float));
+        }
+        score_vectors(metric, dim, query, w, n);
+        admit(s->top, w, n);
+        pending += n * vectors->stride;
+        if (pending >= PAUSE_BYTES) {
+            int rc = pause_here(s->pause);
+            if (rc != 0)
+                return rc;
+            pending = 0;
+        }
+    }
+    return 0;
+}
+
+int flat_scan_codes(const struct scan *s, const struct codes *codes, const struct sq8_query *query,
+                    const uint32_t *epoch)
+{
+    struct search_scratch *w = s->scratch;
+    const uint32_t began = *epoch;
+    uint32_t pending = 0;
+    for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
+        for (uint32_t i = 0; i < n; i++)
+            prefetch(rows_at(&codes->rows.rows, w->ids[i]), codes->sq8.stride);
+        codes_distances(codes, query, w->ids, n, (struct sq8_batch){w->rows, w->dots}, w->distances);
+        admit(s->top, w, n);
+        pending += n * codes->sq8.stride;
+        if (pending >= PAUSE_BYTES) {
+            int rc = pause_here(s->pause);
+            if (rc != 0)
+                return rc;
+            if (*epoch != began)
+                return -EAGAIN;
+            pending = 0;
+        }
+    }
+    return 0;
+}
+
+void flat_refine(const struct hit *hits, uint32_t count, enum metric metric, uint32_t dim, const struct rows *vectors,
+                 const float *query, struct search_scratch *w, struct topk *top)
+{
+    for (uint32_t from = 0; from < count; from += BATCH) {
+        uint32_t n = count - from < BATCH ? count - from : BATCH;
+        for (uint32_t i = 0; i < n; i++) {
+            w->ids[i] = hits[from + i].row;
+            w->rows[i] = rows_at(vectors, w->ids[i]);
+            prefetch(w->rows[i], dim * (uint32_t)sizeof(float));
+        }
+        score_vectors(metric, dim, query, w, n);
+        admit(top, w, n);
+    }
+}

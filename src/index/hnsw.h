@@ -1,0 +1,108 @@
+/* hnsw.h -- a hierarchical navigable small world graph (Malkov & Yashunin, TPAMI 2020) over coded rows.
+ *
+ * The lowest layer holds every row: up to 2m links each, in a column of their own, so that codes and links are fetched
+ * independently. A row that the dice put on higher layers is also a *node*: nodes are numbered apart, and the links of the
+ * higher layers name nodes, so that the lowest layer carries nothing for them.
+ *
+ * Always true, at every pause:
+ *  1. A list of links ends at its first LINK_NONE, or is full; what follows LINK_NONE is LINK_NONE.
+ *  2. Every link of the lowest layer is below `count`; a link on layer l names a node whose level is at least l.
+ *  3. A node's level is the highest layer it is on; its lists lie one behind another, layer 1 first.
+ *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks begin at row 0. */
+#pragma once
+
+#include "index/column.h"
+#include "index/scratch.h"
+#include "index/sq8.h"
+
+#define LINK_NONE  UINT32_MAX
+#define LEVEL_MAX  15
+#define HNSW_M_MAX 256
+#define ROWS_MAX   ((uint32_t)1 << 30) /* leaves the pool a bit for its own use */
+
+struct hnsw_node {
+    uint32_t row;
+    uint32_t first; /* of its lists in upper_links */
+    uint32_t level; /* 1..LEVEL_MAX */
+    uint32_t reserved;
+};
+
+struct hnsw {
+    uint32_t m, ef_construct;
+    uint64_t seed;
+    uint32_t count;      /* rows */
+    uint32_t nodes;      /* nodes */
+    uint32_t lists;      /* lists in upper_links */
+    uint32_t entry;      /* node */
+    struct column links; /* row -> 2m rows */
+    struct column node;  /* node -> struct hnsw_node */
+    struct column upper; /* list -> m nodes */
+};
+
+void hnsw_init(struct hnsw *g, const struct hnsw_options *options);
+void hnsw_fini(struct hnsw *g);
+uint64_t hnsw_bytes(const struct hnsw *g);
+
+static inline uint32_t *hnsw_links(const struct hnsw *g, uint32_t row)
+{
+    return column_at(&g->links, row);
+}
+
+static inline struct hnsw_node *hnsw_node(const struct hnsw *g, uint32_t node)
+{
+    return column_at(&g->node, node);
+}
+
+static inline uint32_t *hnsw_upper_links(const struct hnsw *g, uint32_t node, uint32_t level)
+{
+    return column_at(&g->upper, hnsw_node(g, node)->first + level - 1);
+}
+
+/* A query over a graph whose rows are coded. A search that a pause interleaves with insertions sees only the rows that were
+ * there when it began. */
+struct hnsw_walk {
+    const struct hnsw *graph;
+    const struct codes *codes;
+    const struct sq8_query *query;
+    struct search_scratch *scratch;
+    uint32_t limit;      /* graph->count when the walk began */
+    uint32_t node_limit; /* graph->nodes then */
+    const struct pause *pause;
+    const uint32_t *epoch; /* codes are swapped when *epoch changes: then the walk ends with -EAGAIN; may be NULL */
+};
+
+/* Walks down to the lowest layer and leaves the ef nearest rows found in scratch->pool, nearest first. The graph is not
+ * empty. -ENOMEM, -EAGAIN, or what the pause returned. */
+MUST_USE int hnsw_search(const struct hnsw_walk *w, uint32_t ef);
+/* One step of it: searches one layer, from what the pool holds. Ids in the pool are rows on layer 0, nodes above. */
+MUST_USE int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef);
+/* Puts a start into the empty pool. */
+void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id);
+/* The highest layer, where a walk starts at `entry` (0 when there are no nodes). */
+uint32_t hnsw_top(const struct hnsw *g);
+MUST_USE int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef);
+
+/* What insertions need to work in. */
+struct hnsw_builder;
+MUST_USE struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct sq8 *s);
+void hnsw_builder_destroy(struct hnsw_builder *b);
+uint64_t hnsw_builder_bytes(const struct hnsw_builder *b);
+
+/* Inserts row g->count, whose code is there. Pauses only before it changes anything. -ENOMEM, or what the pause returned:
+ * then the graph is as it was. */
+MUST_USE int hnsw_insert(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
+
+/* Keeps, of `count` candidates sorted nearest first, up to `max` that are closer to the base than to each other (the paper's
+ * heuristic); moves them to the front and returns how many. */
+struct hnsw_candidates {
+    struct cand *cand;
+    uint32_t count, max;
+    uint32_t level; /* ids are rows on 0, nodes above */
+};
+uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct hnsw_candidates c);
+
+/* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
+MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
+
+/* Checks the four sentences above, for bytes that came from a disk; returns NULL or what is wrong. */
+const char *hnsw_verify(const struct hnsw *g);

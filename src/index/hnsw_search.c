@@ -1,0 +1,190 @@
+/* hnsw_search.c -- the walk.
+ *
+ * A hop expands the nearest candidate not yet expanded:
+ *   1. gather   its links that were not visited
+ *   2. prefetch every cache line of their codes, so that all misses of the hop overlap
+ *   3. score    them together, four at a time
+ *   4. admit    those nearer than the farthest of a full pool
+ * and the walk ends when every candidate in the pool has been expanded. Scoring each neighbour as it is met, as is
+ * usual, pays for the misses one after another. */
+#include "index/hnsw.h"
+
+#include "vek.h"
+#include <errno.h>
+
+#define INLINE         static inline __attribute__((always_inline))
+#define HOPS_PER_PAUSE 32  /* 10 to 30 us */
+#define PREFETCH_ALL   256 /* codes up to this many bytes are fetched whole for all of a hop's neighbours at once */
+#define GROUP          4   /* longer ones so many rows at a time, */
+#define GROUPS_AHEAD   2   /* this many groups ahead */
+
+INLINE void prefetch(const void *p, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)p + i, 0, 3);
+}
+
+INLINE uint32_t row_of(const struct hnsw *g, bool base, uint32_t id)
+{
+    return base ? id : hnsw_node(g, id)->row;
+}
+
+INLINE const uint32_t *links_of(const struct hnsw *g, bool base, uint32_t level, uint32_t id)
+{
+    return base ? hnsw_links(g, id) : hnsw_upper_links(g, id, level);
+}
+
+/* Marks the links not visited yet and writes them to ids; returns how many. */
+INLINE uint32_t gather(const struct hnsw_walk *w, const uint32_t *links, uint32_t links_max, uint32_t limit,
+                       uint32_t *ids)
+{
+    uint64_t *visited = w->scratch->visited;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < links_max && links[i] != LINK_NONE; i++) {
+        uint32_t id = links[i];
+        if (id >= limit) /* inserted since this walk began */
+            continue;
+        uint64_t word = visited[id / 64], bit = (uint64_t)1 << (id % 64);
+        visited[id / 64] = word | bit;
+        ids[n] = id;
+        n += !(word & bit);
+    }
+    return n;
+}
+
+/* Distances of n rows whose codes may not be in cache. */
+INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t n)
+{
+    struct search_scratch *s = w->scratch;
+    const struct codes *c = w->codes;
+    const bool l2 = c->sq8.metric == METRIC_L2, lossless = c->sq8.lossless;
+    const uint32_t stride = c->sq8.stride;
+    const uint32_t ahead = stride <= PREFETCH_ALL ? n : GROUP * GROUPS_AHEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        s->rows[i] = rows_at(&c->rows.rows, rows[i]);
+        if (i < ahead)
+            prefetch(s->rows[i], stride);
+        if (l2)
+            __builtin_prefetch(rows_at(&c->norms.rows, rows[i]), 0, 3);
+    }
+    if (ahead >= n) {
+        vek.dot_s8_u8_rows(w->query->weights, s->rows, n, stride, s->dots);
+    } else {
+        for (uint32_t i = 0; i < n; i += GROUP) {
+            for (uint32_t j = i + ahead; j < n && j < i + ahead + GROUP; j++)
+                prefetch(s->rows[j], stride);
+            vek.dot_s8_u8_rows(w->query->weights, s->rows + i, n - i < GROUP ? n - i : GROUP, stride, s->dots + i);
+        }
+    }
+    for (uint32_t i = 0; i < n; i++)
+        s->distances[i] = sq8_distance(w->query, l2, lossless, s->dots[i], codes_norm(c, rows[i]));
+}
+
+INLINE int hop_pause(const struct hnsw_walk *w, uint32_t hops)
+{
+    if (hops % HOPS_PER_PAUSE != 0)
+        return 0;
+    uint32_t epoch = w->epoch ? *w->epoch : 0;
+    int rc = pause_here(w->pause);
+    return rc != 0 ? rc : w->epoch && *w->epoch != epoch ? -EAGAIN : 0;
+}
+
+INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, uint32_t ef)
+{
+    const struct hnsw *g = w->graph;
+    struct search_scratch *s = w->scratch;
+    struct pool *pool = &s->pool;
+    const uint32_t links_max = base ? 2 * g->m : g->m;
+    const uint32_t limit = base ? w->limit : w->node_limit;
+    uint32_t hops = 0;
+    pool->limit = ef;
+    pool->cursor = 0;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        uint32_t id = pool->cand[i].id;
+        s->visited[id / 64] |= (uint64_t)1 << (id % 64);
+        s->log[s->log_count++] = id;
+    }
+    while (pool->cursor < pool->count) {
+        struct cand *nearest = &pool->cand[pool->cursor++];
+        const uint32_t *links = links_of(g, base, level, nearest->id);
+        nearest->id |= CAND_EXPANDED;
+        while (pool->cursor < pool->count && (pool->cand[pool->cursor].id & CAND_EXPANDED))
+            pool->cursor++;
+        if (s->log_count > VISIT_LOG) {
+            s->log_overflow = true;
+            s->log_count = 0;
+        }
+        uint32_t *ids = s->log + s->log_count;
+        uint32_t n = gather(w, links, links_max, limit, ids);
+        s->log_count += n;
+        if (base && pool->cursor < pool->count) /* most likely the next to be expanded */
+            prefetch(hnsw_links(g, pool->cand[pool->cursor].id), links_max * sizeof(uint32_t));
+        const uint32_t *rows = ids;
+        if (!base) {
+            for (uint32_t i = 0; i < n; i++)
+                s->ids[i] = row_of(g, base, ids[i]);
+            rows = s->ids;
+        }
+        score(w, rows, n);
+        float bound = pool_bound(pool);
+        for (uint32_t i = 0; i < n; i++) {
+            if (s->distances[i] < bound) {
+                uint32_t at = pool_insert(pool, s->distances[i], ids[i]);
+                bound = pool_bound(pool);
+                if (base && at == pool->cursor)
+                    prefetch(hnsw_links(g, ids[i]), links_max * sizeof(uint32_t));
+            }
+        }
+        int rc = hop_pause(w, ++hops);
+        if (rc != 0) {
+            scratch_clear(s);
+            return rc;
+        }
+    }
+    for (uint32_t i = 0; i < pool->count; i++)
+        pool->cand[i].id &= ~CAND_EXPANDED;
+    scratch_clear(s);
+    return 0;
+}
+
+int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
+{
+    return level == 0 ? search_layer(w, true, 0, ef) : search_layer(w, false, level, ef);
+}
+
+void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id)
+{
+    struct search_scratch *s = w->scratch;
+    uint32_t row = row_of(w->graph, level == 0, id);
+    score(w, &row, 1);
+    pool_reset(&s->pool, 1);
+    pool_insert(&s->pool, s->distances[0], id);
+}
+
+uint32_t hnsw_top(const struct hnsw *g)
+{
+    return g->entry == LINK_NONE ? 0 : hnsw_node(g, g->entry)->level;
+}
+
+int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef)
+{
+    uint32_t ids = w->limit > w->node_limit ? w->limit : w->node_limit;
+    return scratch_reserve(w->scratch, ids, ef, 0, 0);
+}
+
+int hnsw_search(const struct hnsw_walk *w, uint32_t ef)
+{
+    const struct hnsw *g = w->graph;
+    uint32_t top = hnsw_top(g);
+    int rc = hnsw_walk_prepare(w, ef);
+    if (rc < 0)
+        return rc;
+    hnsw_start(w, top, top ? g->entry : 0);
+    for (uint32_t level = top; rc == 0 && level > 0; level--)
+        rc = hnsw_search_layer(w, level, 1);
+    if (rc == 0 && top) {
+        struct cand *start = w->scratch->pool.cand;
+        start->id = hnsw_node(g, start->id)->row;
+    }
+    return rc == 0 ? hnsw_search_layer(w, 0, ef) : rc;
+}

@@ -1,0 +1,44 @@
+/* hnsw_select.c -- which candidates become neighbours.
+ *
+ * A candidate that is closer to an already kept neighbour than to the base is reached through that neighbour: it is left
+ * out. What remains points in different directions, which is what makes a greedy walk arrive. The kept ones are folded
+ * into weights once each; a candidate's code is then compared with eight of them a call, and most are refused by the first
+ * eight. Lists are not filled up with what was refused: the free places are where later rows link back. */
+#include "index/hnsw_builder.h"
+
+#include "vek.h"
+
+#define GROUP 8
+
+uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct hnsw_candidates c)
+{
+    const struct sq8 *s = &codes->sq8;
+    const bool l2 = s->metric == METRIC_L2;
+    struct sq8_query folded;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c.count && kept < c.max; i++) {
+        const struct cand candidate = c.cand[i];
+        uint32_t row = level_row(g, c.level, candidate.id);
+        const void *code = rows_at(&codes->rows.rows, row);
+        union norm norm = codes_norm(codes, row);
+        bool refused = false;
+        for (uint32_t from = 0; from < kept && !refused; from += GROUP) {
+            uint32_t n = kept - from < GROUP ? kept - from : GROUP;
+            int32_t dots[GROUP];
+            vek.dot_u8_s8_rows(code, b->kept_row + from, n, s->stride, dots);
+            for (uint32_t j = 0; j < n; j++) {
+                folded.bias = b->kept[from + j].bias;
+                folded.norm = b->kept[from + j].norm;
+                folded.scale = l2 ? -2 * s->unit : -s->unit;
+                folded.whole = s->lossless;
+                refused |= sq8_distance(&folded, l2, s->lossless, dots[j], norm) < candidate.distance;
+            }
+        }
+        if (refused)
+            continue;
+        sq8_query_of_row(&folded, codes, row, b->kept_weights + (size_t)kept * b->stride);
+        b->kept[kept] = (struct kept){folded.bias, folded.norm};
+        c.cand[kept++] = candidate;
+    }
+    return kept;
+}

@@ -1,0 +1,84 @@
+#include "index/scratch.h"
+
+#include "base/bits.h"
+#include "base/memory.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct search_scratch *search_scratch_create(void)
+{
+    struct search_scratch *s = calloc(1, sizeof(*s));
+    if (s && !(s->log = malloc((VISIT_LOG + HOP_MAX) * sizeof(*s->log)))) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void search_scratch_destroy(struct search_scratch *s)
+{
+    if (!s)
+        return;
+    free(s->pool.cand);
+    free(s->visited);
+    free(s->log);
+    free(s->weights);
+    free(s->hits);
+    free(s);
+}
+
+int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, uint32_t stride, uint32_t hits)
+{
+    size_t words = bits_words(ids);
+    if (words > s->visited_words) {
+        uint64_t *grown = memory_aligned((words + words / 4) * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        free(s->visited); /* all clear: nothing to keep */
+        s->visited = grown;
+        s->visited_words = words + words / 4;
+        s->log_count = 0;
+    }
+    if (ef > s->pool.capacity) {
+        struct cand *grown = malloc((size_t)ef * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        free(s->pool.cand);
+        s->pool = (struct pool){.cand = grown, .capacity = ef};
+    }
+    if (stride > s->weights_bytes) {
+        int8_t *grown = memory_aligned(stride);
+        if (!grown)
+            return -ENOMEM;
+        free(s->weights);
+        s->weights = grown;
+        s->weights_bytes = stride;
+    }
+    if (hits > s->hits_capacity) {
+        struct hit *grown = malloc((size_t)hits * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        free(s->hits);
+        s->hits = grown;
+        s->hits_capacity = hits;
+    }
+    return 0;
+}
+
+void scratch_clear(struct search_scratch *s)
+{
+    if (s->log_overflow)
+        memset(s->visited, 0, s->visited_words * sizeof(*s->visited));
+    else
+        for (uint32_t i = 0; i < s->log_count; i++)
+            s->visited[s->log[i] / 64] = 0;
+    s->log_count = 0;
+    s->log_overflow = false;
+}
+
+uint64_t scratch_bytes(const struct search_scratch *s)
+{
+    return sizeof(*s) + (VISIT_LOG + HOP_MAX) * sizeof(*s->log) + s->visited_words * sizeof(*s->visited) +
+           s->pool.capacity * sizeof(*s->pool.cand) + s->weights_bytes + s->hits_capacity * sizeof(*s->hits);
+}

@@ -1,0 +1,212 @@
+/* segment_index.c -- one search over everything a segment holds, and the plan of it.
+ *
+ *   graphed rows              by the graph, or, when the filter leaves few, by their codes
+ *   coded, not graphed yet    by their codes
+ *   not coded yet             by their vectors
+ *
+ * What was found by codes is scored again by vectors, unless the codes are exact. */
+#include "index/segment_index_impl.h"
+
+#include "base/bits.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define EF_DEFAULT    64
+#define WALK_ROWS_MIN 512 /* fewer rows are scanned sooner than walked */
+#define EVALS_PER_EF  12  /* distances a walk computes for each candidate it keeps, about */
+#define RESTARTS_MAX  8
+
+int segment_index_create(enum metric metric, uint32_t dim, const struct hnsw_options *options,
+                         struct segment_index **ret)
+{
+    struct hnsw_options o = options ? *options : (struct hnsw_options){0};
+    o.m = o.m == 0 ? 16 : o.m < 2 ? 2 : o.m > HNSW_M_MAX ? HNSW_M_MAX : o.m;
+    o.ef_construct = o.ef_construct ? o.ef_construct : 100;
+    if (o.ef_construct < o.m)
+        o.ef_construct = o.m;
+    struct segment_index *x = calloc(1, sizeof(*x));
+    if (!x)
+        return -ENOMEM;
+    x->metric = metric;
+    x->dim = dim;
+    hnsw_init(&x->graph, &o);
+    *ret = x;
+    return 0;
+}
+
+void segment_index_destroy(struct segment_index *x)
+{
+    if (!x)
+        return;
+    hnsw_fini(&x->graph);
+    hnsw_builder_destroy(x->builder);
+    codes_fini(&x->codes);
+    codes_fini(&x->next);
+    sq8_sample_fini(&x->sample);
+    free(x->header);
+    free(x->quantiser);
+    free(x);
+}
+
+uint32_t segment_index_graphed(const struct segment_index *x)
+{
+    return x->graph.count;
+}
+
+uint64_t segment_index_bytes(const struct segment_index *x)
+{
+    return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + column_bytes(&x->codes.rows) +
+           column_bytes(&x->codes.norms) + column_bytes(&x->next.rows) + column_bytes(&x->next.norms) +
+           2 * (uint64_t)x->dim * 16;
+}
+
+/* One search: fixed by the caller, and what it has found. */
+struct search {
+    const struct segment_index *x;
+    const struct rows *vectors;
+    const float *query;
+    const struct search_params *params;
+    struct search_scratch *scratch;
+    uint32_t count, k, ef;
+    uint32_t allowed;  /* rows below count that may be returned */
+    struct topk found; /* by exact distances */
+};
+
+static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
+{
+    uint32_t n = (uint32_t)bits_count(allowed, count / 64);
+    if (count % 64)
+        n += (uint32_t)__builtin_popcountll(allowed[count / 64] & (((uint64_t)1 << (count % 64)) - 1));
+    return n;
+}
+
+static int scan_vectors(struct search *s, uint32_t from)
+{
+    struct scan scan = {.from = from,
+                        .to = s->count,
+                        .allowed = s->params->allowed,
+                        .pause = s->params->pause,
+                        .scratch = s->scratch,
+                        .top = &s->found};
+    return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
+}
+
+/* Candidates that a walk must keep so that about ef of them are allowed; 0 when scanning the allowed rows is cheaper. */
+static uint32_t walk_ef(const struct search *s, uint32_t rows)
+{
+    if (rows < WALK_ROWS_MIN || s->ef >= rows)
+        return 0;
+    uint64_t ef = s->ef;
+    if (s->params->allowed) {
+        ef = s->allowed ? ((uint64_t)s->ef * s->count + s->allowed - 1) / s->allowed : rows;
+        if (ef >= rows || ef * EVALS_PER_EF >= s->allowed)
+            return 0;
+    }
+    return (uint32_t)ef;
+}
+
+/* Moves the walk's allowed candidates into top. */
+static void take(const struct search *s, const struct pool *pool, uint32_t limit, struct topk *top)
+{
+    for (uint32_t i = 0; i < pool->count; i++) {
+        uint32_t row = pool->cand[i].id;
+        if (row < limit && (!s->params->allowed || bits_test(s->params->allowed, row)))
+            topk_add(top, pool->cand[i].distance, row);
+    }
+}
+
+/* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes were swapped meanwhile. */
+static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
+{
+    const struct segment_index *x = s->x;
+    struct search_scratch *w = s->scratch;
+    const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
+    const uint32_t ef = walk_ef(s, limit);
+    struct sq8_query query;
+    int rc = scratch_reserve(w, 0, 0, x->codes.sq8.stride, 0);
+    if (rc < 0)
+        return rc;
+    sq8_query_init(&query, &x->codes.sq8, s->query, w->weights);
+    const bool exact = query.whole && x->codes.misfits == 0;
+    uint32_t wanted = exact ? s->k : 2 * s->k + 12;
+    if (wanted > s->count)
+        wanted = s->count;
+    rc = scratch_reserve(w, 0, 0, 0, wanted);
+    if (rc < 0)
+        return rc;
+    struct topk top;
+    topk_init(&top, w->hits, wanted);
+    struct scan scan = {.from = ef ? limit : 0,
+                        .to = tail,
+                        .allowed = s->params->allowed,
+                        .pause = s->params->pause,
+                        .scratch = w,
+                        .top = &top};
+    struct hnsw_walk walk = {.graph = &x->graph,
+                             .codes = &x->codes,
+                             .query = &query,
+                             .scratch = w,
+                             .limit = graphed,
+                             .node_limit = x->graph.nodes,
+                             .pause = s->params->pause,
+                             .epoch = &x->epoch};
+    uint32_t epoch = x->epoch;
+    if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
+        rc = hnsw_search(&walk, ef);
+        if (rc == 0)
+            take(s, &w->pool, limit, &top);
+    }
+    if (rc == 0 && scan.from < scan.to)
+        rc = flat_scan_codes(&scan, &x->codes, &query, &x->epoch);
+    if (rc == 0 && ef && s->params->allowed && top.count < s->k && top.count < s->allowed) {
+        /* the allowed rows lie far from the query: the walk did not get to them */
+        topk_init(&top, w->hits, wanted);
+        scan.from = 0;
+        rc = flat_scan_codes(&scan, &x->codes, &query, &x->epoch);
+    }
+    if (rc != 0 || epoch != x->epoch)
+        return rc != 0 ? rc : -EAGAIN;
+    if (exact) {
+        for (uint32_t i = 0; i < top.count; i++)
+            topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
+        return 0;
+    }
+    flat_refine(top.hits, top.count, x->metric, x->dim, s->vectors, s->query, w, &s->found);
+    return 0;
+}
+
+int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
+                         const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
+{
+    struct search s = {.x = x,
+                       .vectors = vectors,
+                       .query = query,
+                       .params = params,
+                       .scratch = scratch,
+                       .count = count,
+                       .allowed = count};
+    if (params->allowed)
+        s.allowed = allowed_count(params->allowed, count);
+    s.k = params->k < s.allowed ? params->k : s.allowed;
+    if (s.k == 0)
+        return 0;
+    s.ef = params->ef ? params->ef : EF_DEFAULT;
+    if (s.ef < s.k)
+        s.ef = s.k;
+    int rc = -EAGAIN;
+    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !params->exact; i++) {
+        const uint32_t coded = x->codes.count, graphed = x->graph.count;
+        topk_init(&s.found, ret_hits, s.k);
+        rc = coded ? search_coded(&s, coded, graphed) : 0;
+        if (rc == 0)
+            rc = scan_vectors(&s, coded);
+    }
+    if (rc == -EAGAIN) {
+        topk_init(&s.found, ret_hits, s.k);
+        rc = scan_vectors(&s, 0);
+    }
+    if (rc != 0)
+        return rc;
+    topk_sort(&s.found);
+    return (int)s.found.count;
+}

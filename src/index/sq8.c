@@ -1,0 +1,227 @@
+#include "index/sq8.h"
+
+#include "base/memory.h"
+#include "vek.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOSSLESS_DIM_MAX 32768 /* 32768 * 255^2 fits an int32 */
+#define SIGMAS           6.0   /* a few outliers must not take the steps of all others */
+
+int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
+{
+    uint32_t stride = rows_stride(dim);
+    float *floats = memory_aligned((size_t)stride * 4 * sizeof(float));
+    if (!floats)
+        return -ENOMEM;
+    *s = (struct sq8){.metric = metric, .dim = dim, .stride = stride, .low = floats};
+    s->step = floats + stride;
+    s->inverse_step = floats + 2 * (size_t)stride;
+    s->gain = floats + 3 * (size_t)stride;
+    return 0;
+}
+
+void sq8_fini(struct sq8 *s)
+{
+    free(s->low);
+    *s = (struct sq8){0};
+}
+
+void sq8_prepare(struct sq8 *s)
+{
+    float step_max = 0;
+    for (uint32_t j = 0; j < s->dim; j++)
+        step_max = fmaxf(step_max, s->step[j]);
+    s->unit = step_max * step_max;
+    for (uint32_t j = 0; j < s->dim; j++) {
+        float ratio = step_max > 0 ? s->step[j] / step_max : 0;
+        s->gain[j] = ratio * ratio;
+        s->inverse_step[j] = s->step[j] > 0 ? 1 / s->step[j] : 0;
+    }
+}
+
+int sq8_sample_init(struct sq8_sample *p, uint32_t dim)
+{
+    uint8_t *bytes = memory_aligned((size_t)dim * (2 * sizeof(double) + 2 * sizeof(float)));
+    if (!bytes)
+        return -ENOMEM;
+    *p = (struct sq8_sample){.sum = (double *)bytes, .whole = true};
+    p->sum_squares = p->sum + dim;
+    p->min = (float *)(p->sum_squares + dim);
+    p->max = p->min + dim;
+    for (uint32_t j = 0; j < dim; j++) {
+        p->min[j] = INFINITY;
+        p->max[j] = -INFINITY;
+    }
+    return 0;
+}
+
+void sq8_sample_fini(struct sq8_sample *p)
+{
+    free(p->sum);
+    *p = (struct sq8_sample){0};
+}
+
+void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim)
+{
+    bool whole = true;
+    for (uint32_t j = 0; j < dim; j++) {
+        float v = x[j];
+        p->min[j] = v < p->min[j] ? v : p->min[j];
+        p->max[j] = v > p->max[j] ? v : p->max[j];
+        p->sum[j] += v;
+        p->sum_squares[j] += (double)v * v;
+        whole &= v >= 0 && v <= 255 && v == (float)(uint8_t)(v >= 0 && v <= 255 ? v : 0);
+    }
+    p->whole = p->whole && whole;
+    p->rows++;
+}
+
+void sq8_train(struct sq8 *s, const struct sq8_sample *p)
+{
+    s->lossless = p->whole && p->rows > 0 && s->metric == METRIC_L2 && s->dim <= LOSSLESS_DIM_MAX;
+    double rows = p->rows ? p->rows : 1;
+    double margin = p->rows < 1024 ? 0.2 : 0.02; /* rows to come reach beyond those seen, less so the more were seen */
+    for (uint32_t j = 0; j < s->dim; j++) {
+        if (s->lossless) {
+            s->low[j] = 0;
+            s->step[j] = 1;
+            continue;
+        }
+        double mean = p->sum[j] / rows;
+        double spread = SIGMAS * sqrt(fmax(0, p->sum_squares[j] / rows - mean * mean));
+        double low = fmax(p->min[j], mean - spread), high = fmin(p->max[j], mean + spread);
+        double widen = margin * fmax(0, high - low);
+        low -= widen;
+        high += widen;
+        if (s->metric != METRIC_L2) { /* centre 0: an inner product then needs nothing beside the codes */
+            high = fmax(fabs(low), fabs(high)) * (128.0 / 127.0);
+            low = -high;
+        }
+        double step = high > low ? (high - low) / (s->metric == METRIC_L2 ? 255 : 256) : 0;
+        s->step[j] = (float)step;
+        s->low[j] = s->metric == METRIC_L2 ? (float)low : -128 * s->step[j];
+    }
+    sq8_prepare(s);
+}
+
+int codes_init(struct codes *c, enum metric metric, uint32_t dim)
+{
+    *c = (struct codes){0};
+    int rc = sq8_init(&c->sq8, metric, dim);
+    if (rc < 0)
+        return rc;
+    column_init(&c->rows, c->sq8.stride);
+    column_init(&c->norms, sizeof(union norm));
+    return 0;
+}
+
+void codes_fini(struct codes *c)
+{
+    column_fini(&c->rows);
+    column_fini(&c->norms);
+    sq8_fini(&c->sq8);
+    *c = (struct codes){0};
+}
+
+/* Whether x is farther from its code than rounding explains. */
+static bool misfits(const struct sq8 *s, const float *x, const uint8_t *code)
+{
+    float tolerance = s->lossless ? 0 : 0.51f;
+    int bad = 0;
+    for (uint32_t j = 0; j < s->dim; j++) {
+        float back = s->low[j] + s->step[j] * (float)code[j];
+        bad |= fabsf(x[j] - back) > tolerance * s->step[j] + (s->lossless ? 0 : 1e-6f * fabsf(x[j]));
+    }
+    return bad;
+}
+
+static union norm norm_of(const struct sq8 *s, const uint8_t *code)
+{
+    if (s->lossless) {
+        int32_t sum = 0;
+        for (uint32_t j = 0; j < s->dim; j++)
+            sum += (code[j] - 128) * (code[j] - 128);
+        return (union norm){.whole = sum};
+    }
+    float sum = 0;
+    for (uint32_t j = 0; j < s->dim; j++) {
+        float d = s->step[j] * (float)(code[j] - 128);
+        sum += d * d;
+    }
+    return (union norm){.real = sum};
+}
+
+int codes_append(struct codes *c, const float *x)
+{
+    const struct sq8 *s = &c->sq8;
+    int rc = column_reserve(&c->rows, c->count + 1);
+    if (rc == 0 && s->metric == METRIC_L2)
+        rc = column_reserve(&c->norms, c->count + 1);
+    if (rc < 0)
+        return rc;
+    uint8_t *code = column_at(&c->rows, c->count);
+    vek.encode_u8(x, s->low, s->inverse_step, s->dim, code);
+    if (s->metric == METRIC_L2)
+        *(union norm *)column_at(&c->norms, c->count) = norm_of(s, code);
+    c->misfits += misfits(s, x, code);
+    c->count++;
+    return 0;
+}
+
+void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights)
+{
+    bool l2 = s->metric == METRIC_L2;
+    float max = 0;
+    bool whole = s->lossless;
+    for (uint32_t j = 0; j < s->dim; j++) {
+        float centre = l2 ? s->low[j] + 128 * s->step[j] : 0;
+        max = fmaxf(max, fabsf(s->step[j] * (x[j] - centre)));
+        whole = whole && x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j];
+    }
+    float unit = whole ? 1 : max > 0 ? max / 127 : 1;
+    float inverse = 1 / unit;
+    int32_t sum = 0;
+    float norm = 0;
+    for (uint32_t j = 0; j < s->dim; j++) {
+        float centred = x[j] - (l2 ? s->low[j] + 128 * s->step[j] : 0);
+        float w = rintf(s->step[j] * centred * inverse);
+        w = fminf(fmaxf(w, -128), 127);
+        weights[j] = (int8_t)w;
+        sum += weights[j];
+        norm += centred * centred;
+    }
+    memset(weights + s->dim, 0, s->stride - s->dim);
+    *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = l2 ? -2 * unit : -unit, .whole = whole};
+    if (whole) {
+        int32_t exact = 0;
+        for (uint32_t j = 0; j < s->dim; j++)
+            exact += weights[j] * weights[j];
+        q->norm.whole = exact;
+    } else {
+        q->norm.real = norm;
+    }
+}
+
+void sq8_query_of_row(struct sq8_query *q, const struct codes *c, uint32_t row, int8_t *weights)
+{
+    const struct sq8 *s = &c->sq8;
+    bool l2 = s->metric == METRIC_L2;
+    int32_t sum = vek.fold_u8(rows_at(&c->rows.rows, row), s->gain, s->stride, weights);
+    *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = l2 ? -2 * s->unit : -s->unit};
+    q->whole = s->lossless;
+    q->norm = codes_norm(c, row);
+}
+
+void codes_distances(const struct codes *c, const struct sq8_query *q, const uint32_t *ids, uint32_t count,
+                     struct sq8_batch batch, float *ret)
+{
+    bool l2 = c->sq8.metric == METRIC_L2, lossless = c->sq8.lossless;
+    for (uint32_t i = 0; i < count; i++)
+        batch.rows[i] = rows_at(&c->rows.rows, ids[i]);
+    vek.dot_s8_u8_rows(q->weights, batch.rows, count, c->sq8.stride, batch.dots);
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = sq8_distance(q, l2, lossless, batch.dots[i], codes_norm(c, ids[i]));
+}

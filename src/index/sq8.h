@@ -1,0 +1,101 @@
+/* sq8.h -- vectors as bytes: dimension j of a vector is about low[j] + step[j] * u[j], u in 0..255.
+ *
+ * The steps are folded into the query, so that a distance is one product of bytes. With the centre c = low + 128 * step,
+ *     <x - c, q - c> = sum over j of (u[j] - 128) * w[j],      w[j] = step[j] * (q[j] - c[j]) rounded to -128..127 units
+ *     L2 = |x - c|^2 + |q - c|^2 - 2 <x - c, q - c>            |x - c|^2 is kept beside the codes
+ *     IP = <x, q>                                              the centre is 0
+ * Scalar quantisation with a folded query is folklore; the per-dimension form follows Faiss' QT_8bit, the folding LVQ
+ * (Aguerrebere et al., VLDB 2023).
+ *
+ * Whole numbers 0..255 under L2 (pixels, SIFT) are their own codes: then every distance is exact integer arithmetic. */
+#pragma once
+
+#include "index/column.h"
+
+struct sq8 {
+    enum metric metric;
+    uint32_t dim;
+    uint32_t stride;     /* bytes of a code: dim rounded up to 64 */
+    bool lossless;       /* codes are the values themselves */
+    float *low, *step;   /* [dim] each; one allocation with the two below, owned */
+    float *inverse_step; /* 0 where step is 0 */
+    float *gain;         /* [stride]: step^2 / unit, what folds a code into weights */
+    float unit;          /* the largest step, squared */
+};
+
+MUST_USE int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim);
+void sq8_fini(struct sq8 *s);
+/* To be called when low and step are set. */
+void sq8_prepare(struct sq8 *s);
+
+/* The ranges of a sample, gathered row by row so that it can stop at any of them. Zero-initialised is empty; owned. */
+struct sq8_sample {
+    double *sum, *sum_squares;
+    float *min, *max;
+    uint32_t rows;
+    bool whole; /* all values are whole numbers 0..255 */
+};
+
+MUST_USE int sq8_sample_init(struct sq8_sample *p, uint32_t dim);
+void sq8_sample_fini(struct sq8_sample *p);
+void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim);
+/* Sets low and step from the sample. */
+void sq8_train(struct sq8 *s, const struct sq8_sample *p);
+
+/* Coded rows: u8 codes and, for L2, |x - c|^2 as an i32 (lossless) or a float. */
+struct codes {
+    struct sq8 sq8;
+    struct column rows;
+    struct column norms; /* empty unless L2 */
+    uint32_t count;
+    uint32_t trained_rows; /* rows there were when it was trained */
+    uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
+};
+
+union norm {
+    int32_t whole;
+    float real;
+};
+
+MUST_USE int codes_init(struct codes *c, enum metric metric, uint32_t dim);
+void codes_fini(struct codes *c);
+/* Encodes x as row c->count and counts it. -ENOMEM. */
+MUST_USE int codes_append(struct codes *c, const float *x);
+
+/* A folded query. dot is what vek.dot_s8_u8_rows makes of weights and a code. */
+struct sq8_query {
+    int8_t *weights; /* [stride], zero behind dim; the caller's */
+    int32_t bias;    /* 128 * the sum of the weights */
+    float scale;     /* of dot - bias */
+    union norm norm; /* |q - c|^2 */
+    bool whole;      /* integer arithmetic: the distance is exact */
+};
+
+/* weights: room for stride bytes. The first folds a vector, the second a coded row. */
+void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights);
+void sq8_query_of_row(struct sq8_query *q, const struct codes *c, uint32_t row, int8_t *weights);
+
+/* Distances from q to coded rows. scratch arrays of `count` elements are the caller's. */
+struct sq8_batch {
+    const void **rows; /* [count]: out, where the codes lie */
+    int32_t *dots;     /* [count] */
+};
+
+void codes_distances(const struct codes *c, const struct sq8_query *q, const uint32_t *ids, uint32_t count,
+                     struct sq8_batch batch, float *ret);
+
+static inline union norm codes_norm(const struct codes *c, uint32_t row)
+{
+    return c->sq8.metric == METRIC_L2 ? *(const union norm *)rows_at(&c->norms.rows, row) : (union norm){0};
+}
+
+/* The distance that a dot product stands for; norm is the row's. */
+static inline float sq8_distance(const struct sq8_query *q, bool l2, bool lossless, int32_t dot, union norm norm)
+{
+    int32_t centred = (int32_t)((uint32_t)dot - (uint32_t)q->bias);
+    if (!l2)
+        return q->scale * (float)centred;
+    if (q->whole)
+        return (float)(int32_t)((uint32_t)norm.whole + (uint32_t)q->norm.whole - 2 * (uint32_t)centred);
+    return (lossless ? (float)norm.whole : norm.real) + q->norm.real + q->scale * (float)centred;
+}

@@ -1,0 +1,61 @@
+#include "index/topk.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+/* Farther, with the row as the tie-break: an order without equals makes results repeatable. */
+static bool farther(struct hit a, struct hit b)
+{
+    return a.distance > b.distance || (a.distance == b.distance && a.row > b.row);
+}
+
+static void sift_down(struct hit *h, uint32_t n, uint32_t i)
+{
+    struct hit moving = h[i];
+    for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && farther(h[child + 1], h[child]))
+            child++;
+        if (!farther(h[child], moving))
+            break;
+        h[i] = h[child];
+    }
+    h[i] = moving;
+}
+
+void topk_init(struct topk *t, struct hit *hits, uint32_t k)
+{
+    *t = (struct topk){.hits = hits, .k = k};
+}
+
+float topk_bound(const struct topk *t)
+{
+    if (t->k == 0)
+        return -INFINITY;
+    return t->count < t->k ? INFINITY : t->hits[0].distance;
+}
+
+void topk_add(struct topk *t, float distance, uint32_t row)
+{
+    struct hit hit = {distance, row};
+    if (t->count == t->k) {
+        if (t->k == 0 || !farther(t->hits[0], hit))
+            return;
+        t->hits[0] = hit;
+        sift_down(t->hits, t->count, 0);
+        return;
+    }
+    uint32_t i = t->count++;
+    for (; i > 0 && farther(hit, t->hits[(i - 1) / 2]); i = (i - 1) / 2)
+        t->hits[i] = t->hits[(i - 1) / 2];
+    t->hits[i] = hit;
+}
+
+void topk_sort(struct topk *t)
+{
+    for (uint32_t n = t->count; n > 1;) {
+        struct hit last = t->hits[--n];
+        t->hits[n] = t->hits[0];
+        t->hits[0] = last;
+        sift_down(t->hits, n, 0);
+    }
+}
