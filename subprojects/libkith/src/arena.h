@@ -1,0 +1,17 @@
+/* arena.h -- the memory of one answer: taken piece by piece, given back at once when the next call begins. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+struct arena_block;
+
+struct reply_arena {
+    struct arena_block *blocks;
+    ProtobufCAllocator allocator; /* hands out from the arena; what it frees is kept until the reset */
+};
+
+void reply_arena_init(struct reply_arena *a);
+void reply_arena_reset(struct reply_arena *a); /* forgets all, keeps the newest block for the next answer */
+void reply_arena_fini(struct reply_arena *a);
+void *reply_arena_alloc(struct reply_arena *a, size_t bytes); /* 16-byte aligned; NULL when there is no memory */

@@ -1,0 +1,98 @@
+/* connection.h -- inside libkith: a socket, the bytes waiting to go out, and the frames that came in.
+ *
+ * The socket blocks; calls that must not wait say so each time (MSG_DONTWAIT). So a plain question and answer costs two
+ * system calls. Whoever sends much also reads meanwhile, because a server whose answers are not read stops reading. */
+#pragma once
+
+#include "arena.h"
+
+#include <kith/kith.h>
+#include <kith/protocol.h>
+#include <protobuf-c/protobuf-c.h>
+
+#define KITH_REPLY_BYTES_MAX (UINT64_C(1) << 30) /* a longer reply is taken for garbage */
+#define KITH_ERROR_BYTES     512
+
+/* What the library remembers of a request until its answer is there. */
+struct request {
+    int64_t id; /* 0: the slot is free */
+    uint16_t op;
+    bool with_vectors, with_payloads;
+    uint32_t dim;
+    size_t queries, ids; /* how many were sent */
+};
+
+struct frame {
+    struct kith_frame_header header;
+    const uint8_t *meta, *block;
+};
+
+struct byte_queue {
+    uint8_t *bytes;
+    size_t start, end, capacity;
+};
+
+struct kith {
+    int fd;
+    int broken; /* a negative code: the connection is over; 0 while it works */
+    struct byte_queue out, in;
+    size_t lent;      /* bytes at in.start that the last answer still points to */
+    uint8_t *retired; /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
+    int64_t id_next;
+    struct request *requests; /* in flight, at [id % capacity] */
+    size_t requests_capacity, in_flight;
+    struct reply_arena arena;   /* what the last answer lends */
+    struct reply_arena scratch; /* what the request being sent needs */
+    uint64_t frame_bytes_max;   /* the server's */
+    uint32_t requests_max, reactors;
+    char server[64];
+    char error[KITH_ERROR_BYTES];
+};
+
+/* Keeps the sentence and returns -code. */
+int kith_fail(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int kith_break(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* socket_connect.c: *ret is a connected socket, or a sentence and a negative code. */
+int socket_connect(struct kith *k, const char *address);
+
+/* -- sending -- */
+
+/* Queues a frame; `block` is borrowed. wait: returns when everything has gone to the kernel; otherwise what the kernel
+ * does not take at once is copied. Small frames that may not wait stay queued until connection_flush(). */
+int connection_send(struct kith *k, uint16_t op, uint64_t request_id, uint32_t word, const ProtobufCMessage *meta,
+                    const void *block, size_t block_bytes, bool wait);
+int connection_flush(struct kith *k, bool wait);
+
+/* -- receiving -- */
+
+/* Ends the loan of the last answer: called first in every public function. */
+void connection_begin(struct kith *k);
+/* 1 and the next whole frame, lent until connection_begin(); 0 at the timeout (-1: never; 0: does not wait); or a code. */
+int connection_receive(struct kith *k, int64_t timeout_us, struct frame *ret);
+
+/* After a broken connection with one request in flight: if the server said why it closed, its sentence becomes the error. */
+void connection_last_words(struct kith *k);
+
+/* -- requests in flight (requests.c) -- */
+struct request *request_add(struct kith *k, uint16_t op);  /* with a new id; NULL: no memory */
+struct request *request_find(struct kith *k, uint64_t id); /* NULL: nobody asked that */
+void request_remove(struct kith *k, struct request *r);
+
+/* -- what answers say (reply.c) -- */
+
+/* Unpacks meta as that message into the arena. A message that does not unpack breaks the connection. */
+int reply_unpack(struct kith *k, const struct frame *f, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret);
+/* 0, or the error that the frame carries. */
+int reply_code(struct kith *k, const struct frame *f);
+int reply_points(struct kith *k, const struct frame *f, const struct request *r, struct kith_result *ret);
+
+/* -- encoding (request.c) -- */
+int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t *ret_id);
+int send_upsert(struct kith *k, const char *collection, const struct kith_points *points, bool wait, int64_t *ret_id);
+int send_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool wait,
+                int64_t *ret_id);
+int send_get(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool with_vectors,
+             bool with_payloads, uint32_t dim, int64_t *ret_id);
+/* A request that is nothing but its message; waits until it is sent. */
+int send_message(struct kith *k, uint16_t op, const ProtobufCMessage *meta, int64_t *ret_id);

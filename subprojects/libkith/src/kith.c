@@ -1,0 +1,313 @@
+/* The synchronous half of the interface: each call is one request, then its answer. */
+#include "connection.h"
+#include "kith.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HELLO_TIMEOUT_US    10000000
+#define HELLO_BYTES_MAX     4096 /* what may be sent before the server has said what it takes */
+#define KITH_DEFAULT_SERVER "127.0.0.1"
+
+/* The answer to request id, which is the only one in flight. *ret_request is gone from the table. */
+static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *ret, struct request *ret_request)
+{
+    struct request *r = request_find(k, (uint64_t)id);
+    int rc = connection_receive(k, timeout_us, ret);
+    if (rc == 0)
+        rc = kith_break(k, KITH_DISCONNECTED, "the server does not answer");
+    if (rc < 0)
+        return rc;
+    if (ret->header.request_id != (uint64_t)id || ret->header.op != r->op) {
+        rc = ret->header.request_id == 0 ? reply_code(k, ret) : 0; /* the server speaks of the whole connection */
+        if (rc < 0)
+            return k->broken = rc;
+        return kith_break(k, KITH_PROTOCOL, "the server answered something that was not asked");
+    }
+    *ret_request = *r;
+    request_remove(k, r);
+    return reply_code(k, ret);
+}
+
+static int begin(struct kith *k)
+{
+    connection_begin(k);
+    if (k->broken)
+        return k->broken;
+    if (k->in_flight > 0)
+        return kith_fail(k, KITH_INVALID_ARGUMENT, "%zu requests are in flight: collect them with kith_next() first",
+                         k->in_flight);
+    return 0;
+}
+
+/* Sends a message and unpacks its answer; *ret is in the arena. */
+static int call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
+                ProtobufCMessage **ret)
+{
+    int64_t id;
+    struct frame f;
+    struct request r;
+    int rc = begin(k);
+    if (rc == 0)
+        rc = send_message(k, op, meta, &id);
+    if (rc == 0)
+        rc = await(k, id, -1, &f, &r);
+    if (rc == 0 && type)
+        rc = reply_unpack(k, &f, type, ret);
+    return rc;
+}
+
+static int hello(struct kith *k)
+{
+    Kith__Hello m = KITH__HELLO__INIT;
+    m.version_min = KITH_PROTOCOL_VERSION;
+    m.version_max = KITH_PROTOCOL_VERSION;
+    m.client = (char *)"libkith 0.1.0";
+    int64_t id;
+    struct frame f;
+    struct request r;
+    ProtobufCMessage *reply;
+    int rc = send_message(k, KITH_OP_HELLO, &m.base, &id);
+    if (rc == 0)
+        rc = await(k, id, HELLO_TIMEOUT_US, &f, &r);
+    if (rc == 0)
+        rc = reply_unpack(k, &f, &kith__hello_reply__descriptor, &reply);
+    if (rc < 0)
+        return rc;
+    const Kith__HelloReply *h = (const Kith__HelloReply *)reply;
+    if (h->version != KITH_PROTOCOL_VERSION)
+        return kith_break(k, KITH_VERSION, "the server speaks version %u of the protocol, this client version %d",
+                          h->version, KITH_PROTOCOL_VERSION);
+    snprintf(k->server, sizeof(k->server), "%s", h->server);
+    k->frame_bytes_max = h->frame_bytes_max ? h->frame_bytes_max : KITH_REPLY_BYTES_MAX;
+    k->requests_max = h->requests_max;
+    k->reactors = h->reactors;
+    return 0;
+}
+
+int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
+{
+    *ret = NULL;
+    struct kith *k = calloc(1, sizeof(*k));
+    if (!k) {
+        if (error_size > 0)
+            snprintf(error, error_size, "no memory for a connection");
+        return -KITH_NO_MEMORY;
+    }
+    k->fd = -1;
+    k->id_next = 1;
+    k->frame_bytes_max = HELLO_BYTES_MAX;
+    reply_arena_init(&k->arena);
+    reply_arena_init(&k->scratch);
+    int rc = socket_connect(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
+    if (rc == 0)
+        rc = hello(k);
+    if (rc < 0) {
+        if (error && error_size > 0)
+            snprintf(error, error_size, "%s", k->error);
+        kith_close(k);
+        return rc;
+    }
+    *ret = k;
+    return 0;
+}
+
+void kith_close(struct kith *k)
+{
+    if (!k)
+        return;
+    if (k->fd >= 0)
+        close(k->fd);
+    free(k->out.bytes);
+    free(k->in.bytes);
+    free(k->requests);
+    free(k->retired);
+    reply_arena_fini(&k->arena);
+    reply_arena_fini(&k->scratch);
+    free(k);
+}
+
+const char *kith_error(const struct kith *k)
+{
+    return k->error;
+}
+
+const char *kith_server(const struct kith *k)
+{
+    return k->server;
+}
+
+uint32_t kith_requests_max(const struct kith *k)
+{
+    return k->requests_max;
+}
+
+uint32_t kith_reactors(const struct kith *k)
+{
+    return k->reactors;
+}
+
+int kith_fd(const struct kith *k)
+{
+    return k->fd;
+}
+
+size_t kith_in_flight(const struct kith *k)
+{
+    return k->in_flight;
+}
+
+int kith_ping(struct kith *k)
+{
+    Kith__Ping m = KITH__PING__INIT;
+    return call(k, KITH_OP_PING, &m.base, NULL, NULL);
+}
+
+int kith_create(struct kith *k, const struct kith_collection *c)
+{
+    Kith__Collection collection = KITH__COLLECTION__INIT;
+    collection.name = (char *)c->name;
+    collection.dim = c->dim;
+    collection.metric = (Kith__Metric)c->metric;
+    collection.durability = (Kith__Durability)(c->durability ? c->durability : KITH_FLUSH);
+    collection.m = c->m;
+    collection.ef_construct = c->ef_construct;
+    collection.slots = c->slots;
+    Kith__CreateCollection m = KITH__CREATE_COLLECTION__INIT;
+    m.collection = &collection;
+    return call(k, KITH_OP_CREATE, &m.base, NULL, NULL);
+}
+
+int kith_drop(struct kith *k, const char *name)
+{
+    Kith__DropCollection m = KITH__DROP_COLLECTION__INIT;
+    m.name = (char *)name;
+    return call(k, KITH_OP_DROP, &m.base, NULL, NULL);
+}
+
+static struct kith_collection collection_of(const Kith__Collection *c)
+{
+    return (struct kith_collection){
+        .name = c->name,
+        .dim = c->dim,
+        .metric = (enum kith_metric)c->metric,
+        .durability = (enum kith_durability)c->durability,
+        .m = c->m,
+        .ef_construct = c->ef_construct,
+        .slots = c->slots,
+    };
+}
+
+int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_count)
+{
+    Kith__ListCollections m = KITH__LIST_COLLECTIONS__INIT;
+    ProtobufCMessage *reply;
+    int rc = call(k, KITH_OP_LIST, &m.base, &kith__collection_list__descriptor, &reply);
+    if (rc < 0)
+        return rc;
+    const Kith__CollectionList *list = (const Kith__CollectionList *)reply;
+    struct kith_collection *to = reply_arena_alloc(&k->arena, list->n_collections * sizeof(*to));
+    if (!to)
+        return kith_fail(k, KITH_NO_MEMORY, "no memory for %zu collections", list->n_collections);
+    for (size_t i = 0; i < list->n_collections; i++)
+        to[i] = collection_of(list->collections[i]);
+    *ret = to;
+    *ret_count = list->n_collections;
+    return 0;
+}
+
+int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
+{
+    Kith__GetInfo m = KITH__GET_INFO__INIT;
+    m.name = (char *)name;
+    ProtobufCMessage *reply;
+    int rc = call(k, KITH_OP_INFO, &m.base, &kith__info__descriptor, &reply);
+    if (rc < 0)
+        return rc;
+    const Kith__Info *i = (const Kith__Info *)reply;
+    if (!i->collection)
+        return kith_break(k, KITH_PROTOCOL, "the server's answer names no collection");
+    *ret = (struct kith_info){
+        .collection = collection_of(i->collection),
+        .points = i->points,
+        .growing_rows = i->growing_rows,
+        .growing_graphed = i->growing_graphed,
+        .sealed_segments = i->sealed_segments,
+        .sealed_rows = i->sealed_rows,
+        .sealed_dead_rows = i->sealed_dead_rows,
+        .disk_bytes = i->disk_bytes,
+        .memory_bytes = i->memory_bytes,
+    };
+    return 0;
+}
+
+int kith_count(struct kith *k, const char *name, uint64_t *ret)
+{
+    Kith__Count m = KITH__COUNT__INIT;
+    m.collection = (char *)name;
+    ProtobufCMessage *reply;
+    int rc = call(k, KITH_OP_COUNT, &m.base, &kith__counted__descriptor, &reply);
+    if (rc == 0)
+        *ret = ((const Kith__Counted *)reply)->count;
+    return rc;
+}
+
+int kith_upsert(struct kith *k, const char *collection, const struct kith_points *points)
+{
+    int64_t id;
+    struct frame f;
+    struct request r;
+    int rc = begin(k);
+    if (rc == 0)
+        rc = send_upsert(k, collection, points, true, &id);
+    if (rc == 0)
+        rc = await(k, id, -1, &f, &r);
+    return rc;
+}
+
+int kith_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, uint64_t *ret_deleted)
+{
+    int64_t id;
+    struct frame f;
+    struct request r;
+    ProtobufCMessage *reply;
+    int rc = begin(k);
+    if (rc == 0)
+        rc = send_delete(k, collection, ids, count, true, &id);
+    if (rc == 0)
+        rc = await(k, id, -1, &f, &r);
+    if (rc == 0)
+        rc = reply_unpack(k, &f, &kith__deleted__descriptor, &reply);
+    if (rc == 0 && ret_deleted)
+        *ret_deleted = ((const Kith__Deleted *)reply)->count;
+    return rc;
+}
+
+int kith_get(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool with_vectors,
+             bool with_payloads, uint32_t dim, struct kith_result *ret)
+{
+    int64_t id;
+    struct frame f;
+    struct request r;
+    int rc = begin(k);
+    if (rc == 0)
+        rc = send_get(k, collection, ids, count, with_vectors, with_payloads, dim, &id);
+    if (rc == 0)
+        rc = await(k, id, -1, &f, &r);
+    return rc == 0 ? reply_points(k, &f, &r, ret) : rc;
+}
+
+int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret)
+{
+    int64_t id;
+    struct frame f;
+    struct request r;
+    int rc = begin(k);
+    if (rc == 0)
+        rc = send_search(k, s, true, &id);
+    if (rc == 0)
+        rc = await(k, id, -1, &f, &r);
+    return rc == 0 ? reply_points(k, &f, &r, ret) : rc;
+}

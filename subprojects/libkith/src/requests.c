@@ -1,0 +1,56 @@
+/* Requests in flight. Ids count up, so a request sits at [id % capacity]; answers come in any order, and when a late one
+ * still holds the place a new one needs, the table doubles. */
+#include "connection.h"
+
+#include <stdlib.h>
+
+static int table_grow(struct kith *k)
+{
+    size_t capacity = k->requests_capacity ? k->requests_capacity * 2 : 64;
+    for (;; capacity *= 2) {
+        struct request *table = calloc(capacity, sizeof(*table));
+        if (!table)
+            return -1;
+        bool fits = true;
+        for (size_t i = 0; i < k->requests_capacity && fits; i++) {
+            const struct request *r = &k->requests[i];
+            if (r->id == 0)
+                continue;
+            struct request *to = &table[(uint64_t)r->id % capacity];
+            fits = to->id == 0;
+            *to = *r;
+        }
+        if (fits) {
+            free(k->requests);
+            k->requests = table;
+            k->requests_capacity = capacity;
+            return 0;
+        }
+        free(table);
+    }
+}
+
+struct request *request_add(struct kith *k, uint16_t op)
+{
+    while (k->requests_capacity == 0 || k->requests[(uint64_t)k->id_next % k->requests_capacity].id != 0)
+        if (table_grow(k) < 0)
+            return NULL;
+    struct request *r = &k->requests[(uint64_t)k->id_next % k->requests_capacity];
+    *r = (struct request){.id = k->id_next++, .op = op};
+    k->in_flight++;
+    return r;
+}
+
+struct request *request_find(struct kith *k, uint64_t id)
+{
+    if (id == 0 || k->requests_capacity == 0)
+        return NULL;
+    struct request *r = &k->requests[id % k->requests_capacity];
+    return (uint64_t)r->id == id ? r : NULL;
+}
+
+void request_remove(struct kith *k, struct request *r)
+{
+    r->id = 0;
+    k->in_flight--;
+}
