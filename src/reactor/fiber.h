@@ -39,8 +39,8 @@ void fiber_sleep_ns(uint64_t duration_ns);
 /* Deadline and cancellation travel with a request: the session makes a context, messages carry it, whoever works for
  * the request asks context_check() at its checkpoints. The creator may set cancelled from its own core at any time. */
 struct context {
-    uint64_t deadline_ns;      /* on clock_now_ns(); 0: none */
-    _Atomic bool cancelled;    /* relaxed: a hint that is seen soon */
+    uint64_t deadline_ns;   /* on clock_now_ns(); 0: none */
+    _Atomic bool cancelled; /* relaxed: a hint that is seen soon */
 };
 
 /* 0, -ETIME when the deadline has passed, -ECANCELED when given up. ctx may be NULL. */

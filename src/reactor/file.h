@@ -10,12 +10,12 @@
 struct file;
 
 enum {
-    FILE_READ = 0,        /* always readable */
+    FILE_READ = 0, /* always readable */
     FILE_WRITE = 1 << 0,
     FILE_CREATE = 1 << 1, /* if it is not there; with FILE_EXCLUSIVE it must not be */
     FILE_EXCLUSIVE = 1 << 2,
     FILE_TRUNCATE = 1 << 3,
-    FILE_DIRECT = 1 << 4, /* a wish: past the page cache where the file system allows; offsets, sizes, memory 4 KiB aligned */
+    FILE_DIRECT = 1 << 4, /* a wish: past the page cache where possible; offsets, sizes, memory 4 KiB aligned */
 };
 
 MUST_USE int file_open(const char *path, unsigned flags, struct file **ret);
@@ -33,9 +33,9 @@ MUST_USE int file_lock(struct file *f);
 
 MUST_USE int file_rename(const char *from, const char *to);
 MUST_USE int file_remove(const char *path);
-MUST_USE int directory_create(const char *path);  /* 0 also when it is there */
-MUST_USE int directory_remove(const char *path);  /* -ENOTEMPTY unless empty */
-MUST_USE int directory_flush(const char *path);   /* makes renames, creations and removals in it durable */
+MUST_USE int directory_create(const char *path); /* 0 also when it is there */
+MUST_USE int directory_remove(const char *path); /* -ENOTEMPTY unless empty */
+MUST_USE int directory_flush(const char *path);  /* makes renames, creations and removals in it durable */
 /* Calls each(name, arg) for every entry but "." and "..", in name order; a non-zero return ends the walk and is returned. */
 MUST_USE int directory_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
 /* Bytes free to us on the file system of path. */

@@ -299,3 +299,8 @@ void mail_publish(struct reactor *r)
     }
     r->dirty_count = 0;
 }
+
+void message_publish(void)
+{
+    mail_publish(reactor_here());
+}

@@ -19,19 +19,23 @@ struct address {
 };
 
 struct message {
-    struct message *next;  /* in whatever queue holds it now */
-    struct fiber *waiter;  /* home: who is resumed when it is back */
-    struct context *ctx;   /* home's; receivers may context_check() it; NULL: no deadline */
+    struct message *next; /* in whatever queue holds it now */
+    struct fiber *waiter; /* home: who is resumed when it is back */
+    struct context *ctx;  /* home's; receivers may context_check() it; NULL: no deadline */
     uint32_t type;
-    int32_t status;        /* set by message_reply(): 0 or a negative errno */
-    uint16_t home;         /* the sender's reactor */
+    int32_t status; /* set by message_reply(): 0 or a negative errno */
+    uint16_t home;  /* the sender's reactor */
     struct address to;
-    uint8_t away;          /* 1 while it is not home */
-    uint8_t reply;         /* 1 on its way back */
+    uint8_t away;  /* 1 while it is not home */
+    uint8_t reply; /* 1 on its way back */
 };
 
 /* Sends m to `to`; waits for credit if there is none. m must stay until message_await() returns. */
 void message_send(struct message *m, struct address to, uint32_t type, struct context *ctx);
+
+/* Makes what was sent visible to its receivers now, and not only when the loop comes by: for a fiber that sends and then
+ * works for long itself. */
+void message_publish(void);
 
 /* Waits until m is home; returns m->status. A message is always awaited, whatever its context says: the receiver looks
  * at the context and answers early. */
@@ -64,6 +68,7 @@ struct actor {
 
 /* Makes a known under {reactor_id(), id}. The struct is the caller's and lives until actor_stop(). Messages to an id that
  * nobody has started yet wait for it. */
-void actor_start(struct actor *a, uint16_t id, const char *name, enum fiber_class cls, uint16_t width, actor_fn receive);
+void actor_start(struct actor *a, uint16_t id, const char *name, enum fiber_class cls, uint16_t width,
+                 actor_fn receive);
 /* Waits until what is queued and active has been answered; later messages come home with -ESHUTDOWN. */
 void actor_stop(struct actor *a);

@@ -46,7 +46,7 @@ MUST_USE int runtime_run(struct runtime *rt, runtime_boot_fn boot, runtime_boot_
  * (close listeners, close gates, flush logs). Callable from a fiber. */
 void runtime_stop(void);
 
-unsigned reactor_id(void);    /* of the calling fiber */
+unsigned reactor_id(void); /* of the calling fiber */
 unsigned reactor_count(void);
 
 /* Time and randomness: the only source of both for the whole server, so that the simulator owns them. */
