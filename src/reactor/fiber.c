@@ -28,8 +28,10 @@
 
 #define GUARD_BYTES     ((size_t)4096)
 #define STACKS_PER_SLAB 16
-#define COLOURS         16
-#define COLOUR_BYTES    ((size_t)256)
+/* MADV_GUARD_INSTALL, newer than the headers of the systems this is built on. */
+#define ADVICE_GUARD_INSTALL 102
+#define COLOURS              16
+#define COLOUR_BYTES         ((size_t)256)
 
 /* ---- stacks ---- */
 
@@ -44,13 +46,22 @@ static int pool_grow_slab(struct fiber_pool *p)
         p->slab_capacity = capacity;
     }
     size_t bytes = STACKS_PER_SLAB * (GUARD_BYTES + STACK_BYTES);
-    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
     p->slabs[p->slab_count++] = (struct fiber_slab){base, bytes};
     p->slab = base;
     p->slab_left = bytes;
     return 0;
+}
+
+/* A page that faults. Since Linux 6.13 it needs no mapping of its own, which matters: by mprotect() each stack becomes two
+ * mappings, and a process may have 65530 (vm.max_map_count). */
+static bool guard(char *page)
+{
+    if (madvise(page, GUARD_BYTES, ADVICE_GUARD_INSTALL) == 0)
+        return true;
+    return mprotect(page, GUARD_BYTES, PROT_NONE) == 0;
 }
 
 static struct fiber *pool_make(struct fiber_pool *p)
@@ -65,9 +76,9 @@ static struct fiber *pool_make(struct fiber_pool *p)
     }
     if (p->slab_left == 0 && pool_grow_slab(p) < 0)
         return NULL;
-    char *stack = p->slab + GUARD_BYTES; /* what stays PROT_NONE below it is the guard */
-    if (mprotect(stack, STACK_BYTES, PROT_READ | PROT_WRITE) < 0)
-        return NULL; /* vm.max_map_count: each stack is two mappings */
+    if (!guard(p->slab))
+        return NULL;
+    char *stack = p->slab + GUARD_BYTES;
     p->slab += GUARD_BYTES + STACK_BYTES;
     p->slab_left -= GUARD_BYTES + STACK_BYTES;
 

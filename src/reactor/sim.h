@@ -17,8 +17,7 @@ void sim_destroy(struct sim *s);
  * as the seed says. Callable from a fiber; the runtime_run() that is under way returns -EOWNERDEAD. */
 void sim_crash(struct sim *s);
 
-uint64_t sim_trace_hash(const struct sim *s); /* equal for equal runs */
-
+uint64_t sim_trace_hash(const struct sim *s);   /* equal for equal runs */
 uint64_t sim_trace_events(const struct sim *s); /* how many things happened */
-
-void sim_trace_to(struct sim *s, void (*line)(const char *text, void *arg), void *arg); /* a readable trace */
+/* A readable trace, line by line. */
+void sim_trace_to(struct sim *s, void (*line)(const char *text, void *arg), void *arg);

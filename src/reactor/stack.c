@@ -1,7 +1,8 @@
 /* stack.c -- the first frame of a new stack, laid out as stack_swap() expects to find it. */
 #include "reactor/stack.h"
 
-#if defined(__x86_64__) || defined(__aarch64__)
+/* KITH_UCONTEXT takes the portable way on any machine, to test it. */
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(KITH_UCONTEXT)
 #include <stdint.h>
 
 void stack_swap(void **save_sp, void *sp);
@@ -44,7 +45,7 @@ void stack_fini(struct stack_context *c)
 #include "base/check.h"
 #include <stdint.h>
 #include <stdlib.h>
-#include <ustack.h>
+#include <ucontext.h>
 
 static void enter(unsigned fn_hi, unsigned fn_lo, unsigned arg_hi, unsigned arg_lo)
 {
