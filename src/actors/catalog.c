@@ -1,0 +1,256 @@
+/* catalog.c -- two locks instead of one message at a time: a drop waits for each reactor to let go of the collection, and a
+ * reactor that seals a segment meanwhile waits for its commit here. With one message at a time the two could wait for each
+ * other. */
+#include "actors/catalog.h"
+#include "actors/addresses.h"
+#include "actors/catalog_messages.h"
+#include "actors/control_messages.h"
+#include "base/log.h"
+#include "shards/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CATALOG_WIDTH   512 /* a commit from every reactor fits beside the changes that wait */
+#define COLLECTIONS_MAX 10000
+
+/* -- the manifest -- */
+
+static void *copy_array(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes ? bytes : 1);
+    if (to && bytes)
+        memcpy(to, from, bytes);
+    return to;
+}
+
+/* A copy to change and store; the one in memory stays what is on disk until that is done. */
+static int manifest_copy(const struct manifest *m, struct manifest *ret)
+{
+    *ret = *m;
+    ret->collections = copy_array(m->collections, m->collection_count * sizeof *m->collections);
+    ret->segments = copy_array(m->segments, m->segment_count * sizeof *m->segments);
+    if (ret->collections && ret->segments)
+        return 0;
+    free(ret->collections);
+    free(ret->segments);
+    return -ENOMEM;
+}
+
+static int collection_insert(struct manifest *m, struct collection_config *config)
+{
+    struct collection_config *grown = realloc(m->collections, (m->collection_count + 1) * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    m->collections = grown;
+    config->id = m->next_id++;
+    grown[m->collection_count++] = *config;
+    return 0;
+}
+
+static void collection_erase(struct manifest *m, uint64_t id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->collection_count; i++)
+        if (m->collections[i].id != id)
+            m->collections[kept++] = m->collections[i];
+    m->collection_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < m->segment_count; i++)
+        if (m->segments[i].collection != id)
+            m->segments[kept++] = m->segments[i];
+    m->segment_count = kept;
+}
+
+/* What is done to the copy. Exactly one of the three is meant. */
+struct change {
+    struct collection_config *create;
+    uint64_t drop; /* a collection's id; 0: none */
+    const struct manifest_edit *edit;
+};
+
+static int change_apply(struct manifest *m, const struct change *change)
+{
+    if (change->create)
+        return collection_insert(m, change->create);
+    if (change->drop) {
+        collection_erase(m, change->drop);
+        return 0;
+    }
+    return manifest_apply(m, change->edit);
+}
+
+static int commit(struct catalog *c, const struct change *change, struct error *error)
+{
+    semaphore_acquire(&c->writing, 1);
+    struct manifest next;
+    int rc = manifest_copy(&c->manifest, &next);
+    if (rc == 0) {
+        rc = change_apply(&next, change);
+        if (rc == 0)
+            rc = manifest_store(c->dir, &next, error);
+        if (rc == 0) {
+            struct manifest old = c->manifest;
+            c->manifest = next;
+            next = old;
+        }
+        manifest_fini(&next);
+    }
+    semaphore_release(&c->writing, 1);
+    if (rc < 0 && error && error->code == ERROR_OK)
+        return error_set_errno(error, rc, "the manifest could not be changed");
+    return rc;
+}
+
+static const struct collection_config *find(const struct catalog *c, const char *name)
+{
+    for (size_t i = 0; i < c->manifest.collection_count; i++)
+        if (strcmp(c->manifest.collections[i].name, name) == 0)
+            return &c->manifest.collections[i];
+    return NULL;
+}
+
+/* -- telling every reactor -- */
+
+static int tell_created(const struct collection_config *config)
+{
+    unsigned n = reactor_count();
+    struct control_create_message *m = calloc(n, sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    for (unsigned r = 0; r < n; r++) {
+        m[r].config = config;
+        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_CREATE, NULL);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < n; r++) {
+        int one = message_await(&m[r].base);
+        rc = rc < 0 ? rc : one;
+    }
+    free(m);
+    return rc;
+}
+
+/* One after the other, so that it needs no memory: a drop must not fail half way. */
+static int tell_dropped(uint64_t collection)
+{
+    int rc = 0;
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct control_drop_message m = {.collection = collection};
+        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DROP, NULL);
+        if (one < 0 && one != -ENOENT)
+            rc = one;
+    }
+    return rc;
+}
+
+/* -- messages -- */
+
+static int create_locked(struct catalog *c, struct collection_config *config, struct error *error)
+{
+    int rc = collection_config_check(config, error);
+    if (rc < 0)
+        return rc;
+    if (find(c, config->name))
+        return error_set(error, ERROR_ALREADY_EXISTS,
+                         "a collection '%s' exists already; choose another name or drop it first", config->name);
+    if (c->manifest.collection_count >= COLLECTIONS_MAX)
+        return error_set(
+            error, ERROR_RESOURCE_EXHAUSTED,
+            "there are %d collections already, which is the most; put points together and tell them apart by payload",
+            COLLECTIONS_MAX);
+    rc = commit(c, &(struct change){.create = config}, error);
+    if (rc < 0)
+        return rc;
+    rc = tell_created(config);
+    if (rc == 0) {
+        log_info("collection '%s' created: dim %u", config->name, config->dim);
+        return 0;
+    }
+    if (commit(c, &(struct change){.drop = config->id}, NULL) == 0)
+        (void)tell_dropped(config->id);
+    return error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
+}
+
+static int drop_locked(struct catalog *c, const char *name, struct error *error)
+{
+    const struct collection_config *config = find(c, name);
+    if (!config)
+        return -ENOENT; /* the router has the sentence, it knows the names that exist */
+    uint64_t id = config->id;
+    int rc = commit(c, &(struct change){.drop = id}, error);
+    if (rc < 0)
+        return rc;
+    rc = tell_dropped(id);
+    if (rc < 0)
+        log_warn(
+            "collection '%s' is dropped, but files of it could not be removed (error %d); the next start removes them",
+            name, rc);
+    else
+        log_info("collection '%s' dropped", name);
+    return 0;
+}
+
+static int on_create(struct catalog *c, struct catalog_create_message *m)
+{
+    semaphore_acquire(&c->changing, 1);
+    int rc = create_locked(c, m->config, m->error);
+    semaphore_release(&c->changing, 1);
+    return rc;
+}
+
+static int on_drop(struct catalog *c, struct catalog_drop_message *m)
+{
+    semaphore_acquire(&c->changing, 1);
+    int rc = drop_locked(c, m->name, m->error);
+    semaphore_release(&c->changing, 1);
+    return rc;
+}
+
+static void receive(struct actor *a, struct message *m)
+{
+    struct catalog *c = CONTAINER_OF(a, struct catalog, actor);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
+    case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
+    case MSG_CATALOG_COMMIT: {
+        struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
+        rc = commit(c, &change, NULL);
+        break;
+    }
+    }
+    message_reply(m, rc);
+}
+
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m)
+{
+    c->dir = dir;
+    c->manifest = *m;
+    memset(m, 0, sizeof *m);
+    semaphore_init(&c->writing, 1);
+    semaphore_init(&c->changing, 1);
+    actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, receive);
+}
+
+void catalog_fini(struct catalog *c)
+{
+    manifest_fini(&c->manifest);
+}
+
+int catalog_snapshot(struct catalog *c, struct manifest *ret)
+{
+    semaphore_acquire(&c->writing, 1);
+    int rc = manifest_copy(&c->manifest, ret);
+    semaphore_release(&c->writing, 1);
+    return rc;
+}
+
+int catalog_settle(struct catalog *c, struct error *error)
+{
+    semaphore_acquire(&c->writing, 1);
+    int rc = folder_settle(c->dir, &c->manifest, reactor_count(), error);
+    semaphore_release(&c->writing, 1);
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* catalog.h -- owns the manifest, on reactor 0.
+ *
+ * Always true: what the manifest in memory says is on disk; it is replaced only by one that was stored first. Changes of
+ * collections are told to every reactor before they are acknowledged, so a client may use a new collection at once on any
+ * connection. */
+#pragma once
+
+#include "reactor/message.h"
+#include "reactor/sync.h"
+#include "shards/manifest.h"
+
+struct catalog {
+    struct actor actor;
+    const char *dir;
+    struct manifest manifest;
+    struct semaphore writing;  /* one manifest is written at a time */
+    struct semaphore changing; /* one collection is created or dropped at a time */
+};
+
+/* Consumes m. */
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m);
+void catalog_fini(struct catalog *c);
+
+/* What the manifest is now, for the stores to open by; freed with manifest_fini(). -ENOMEM. */
+MUST_USE int catalog_snapshot(struct catalog *c, struct manifest *ret);
+/* folder_settle(), between the changes of others. */
+MUST_USE int catalog_settle(struct catalog *c, struct error *error);

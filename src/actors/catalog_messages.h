@@ -1,0 +1,29 @@
+/* catalog_messages.h -- what changes the manifest; all to ACTOR_CATALOG on reactor 0. When the answer is home the change is
+ * durable and every reactor knows it. Pointers are lent until then. */
+#pragma once
+
+#include "reactor/message.h"
+#include "shards/manifest.h"
+
+enum catalog_message_type {
+    MSG_CATALOG_CREATE = 0x300,
+    MSG_CATALOG_DROP,
+    MSG_CATALOG_COMMIT, /* a segment was sealed, the log may begin later */
+};
+
+struct catalog_create_message {
+    struct message base;
+    struct collection_config *config; /* checked and completed by the catalog */
+    struct error *error;
+};
+
+struct catalog_drop_message {
+    struct message base;
+    const char *name;
+    struct error *error;
+};
+
+struct catalog_commit_message {
+    struct message base;
+    const struct manifest_edit *edit;
+};

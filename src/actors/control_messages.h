@@ -1,0 +1,56 @@
+/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server; all to ACTOR_CONTROL.
+ * Pointers are lent until the message is home. */
+#pragma once
+
+#include "actors/metrics.h"
+#include "reactor/message.h"
+#include "shards/store.h"
+
+enum control_message_type {
+    MSG_CONTROL_OPEN = 0x200, /* open the store */
+    MSG_CONTROL_SERVE,        /* listen */
+    MSG_CONTROL_DRAIN,        /* take no new connections, end the open ones */
+    MSG_CONTROL_CLOSE,        /* end background work, close the store */
+    MSG_CONTROL_CREATE,       /* a collection exists from now on */
+    MSG_CONTROL_DROP,
+    MSG_CONTROL_BURY,
+    MSG_CONTROL_MEASURE,
+};
+
+struct control_open_message {
+    struct message base;
+    const struct manifest *manifest;
+    struct error error;
+};
+
+struct control_serve_message {
+    struct message base;
+    uint16_t port, http_port; /* 0 on the first reactor when any will do; it answers with the one it got */
+    struct error error;
+};
+
+struct control_drain_message {
+    struct message base;
+    uint64_t deadline_ns; /* what still runs then is cancelled */
+};
+
+struct control_create_message {
+    struct message base;
+    const struct collection_config *config;
+};
+
+struct control_drop_message {
+    struct message base;
+    uint64_t collection;
+};
+
+struct control_bury_message {
+    struct message base;
+    const struct burial *burials;
+    uint32_t count;
+};
+
+struct control_measure_message {
+    struct message base;
+    struct metrics_sample *sample;
+};

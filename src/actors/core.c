@@ -1,0 +1,45 @@
+/* core.c -- a reactor's part comes and goes. */
+#include "actors/core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* How many messages of a kind are worked on at once. Searches on one core gain nothing from being many, but each may pause and
+ * let a shorter one pass; writes wait for a shared flush, so many of them ride one. */
+#define CONTROL_WIDTH 64
+#define SEARCH_WIDTH  256
+#define WRITE_WIDTH   1024
+
+int core_create(struct server *server, struct core **ret)
+{
+    struct core *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->server = server;
+    c->reactor = reactor_id();
+    c->reactors = reactor_count();
+    actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
+    actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
+    actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);
+    *ret = c;
+    return 0;
+}
+
+void core_destroy(struct core *c)
+{
+    replica_fini(&c->collections);
+    request_pool_fini(&c->requests);
+    free(c->early_burials);
+    free(c);
+}
+
+struct collection_entry *core_enter(struct core *c, uint64_t collection)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, collection);
+    return e && gate_enter(&e->gate) == 0 ? e : NULL;
+}
+
+void core_leave(struct collection_entry *e)
+{
+    gate_leave(&e->gate);
+}

@@ -1,0 +1,44 @@
+/* core.h -- one reactor's part of the server: its store, its copy of the list of collections, its actors, its counts.
+ *
+ * Touched by fibers of its own reactor only. Always true: from MSG_CONTROL_OPEN to MSG_CONTROL_CLOSE `store` is open and the
+ * replica names exactly the collections the store has. */
+#pragma once
+
+#include "actors/addresses.h"
+#include "actors/builder.h"
+#include "actors/metrics.h"
+#include "actors/replica.h"
+#include "actors/request.h"
+
+struct server;
+
+enum core_state { CORE_STARTING, CORE_SERVING, CORE_STOPPING };
+
+struct core {
+    struct server *server;
+    unsigned reactor, reactors;
+    enum core_state state;
+    struct store *store;
+    struct replica collections;
+    struct request_pool requests;
+    struct actor control, search, write;
+    struct builder builder;
+    struct metrics metrics;
+    struct burial *early_burials; /* arrived before the store was open */
+    uint32_t early_burial_count;
+    void *front; /* what src/net keeps for this reactor */
+};
+
+/* Makes this reactor's part and starts its actors; -ENOMEM. */
+MUST_USE int core_create(struct server *server, struct core **ret);
+void core_destroy(
+    struct core *c); /* also after a run that ended without MSG_CONTROL_CLOSE: then only memory is freed */
+
+/* Messages to this core's store go through these (core_control.c, shard_actor.c). */
+void core_on_control(struct actor *a, struct message *m);
+void core_on_search(struct actor *a, struct message *m);
+void core_on_write(struct actor *a, struct message *m);
+
+/* Enters the collection for the length of one request on this core: NULL when it is not there or is being dropped. */
+struct collection_entry *core_enter(struct core *c, uint64_t collection);
+void core_leave(struct collection_entry *e);

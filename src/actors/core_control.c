@@ -1,0 +1,180 @@
+/* core_control.c -- what one reactor does when it is opened, changed, measured and stopped.
+ *
+ * The burials are here and not with the writes: a write waits for the burials of its old rows on other reactors, so they must
+ * never stand in a queue behind writes that wait likewise. */
+#include "actors/catalog_messages.h"
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "actors/shard_messages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- what the store asks of other reactors -- */
+
+static int hook_commit(const struct manifest_edit *edit, void *arg)
+{
+    struct catalog_commit_message m = {.edit = edit};
+    return message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_COMMIT, NULL);
+}
+
+static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
+{
+    struct control_bury_message m = {.burials = burials, .count = n};
+    return message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_BURY, NULL);
+}
+
+/* -- open -- */
+
+static int replica_fill(struct core *c, const struct manifest *m)
+{
+    for (size_t i = 0; i < m->collection_count; i++) {
+        struct shard *shard = store_shard(c->store, m->collections[i].id);
+        check(shard);
+        int rc = replica_add(&c->collections, &m->collections[i], shard);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int bury_early(struct core *c)
+{
+    int rc = store_bury(c->store, c->early_burials, c->early_burial_count);
+    free(c->early_burials);
+    c->early_burials = NULL;
+    c->early_burial_count = 0;
+    return rc;
+}
+
+static int on_open(struct core *c, struct control_open_message *m)
+{
+    const struct server_options *o = &c->server->options;
+    struct store_options options = {
+        .dir = o->data,
+        .reactor = c->reactor,
+        .reactors = c->reactors,
+        .growing_bytes_max = (uint64_t)o->growing_mib << 20,
+        .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = c},
+    };
+    struct store *store = NULL;
+    int rc = store_open(&options, m->manifest, &store, &m->error);
+    if (rc < 0)
+        return rc;
+    c->store = store;
+    rc = bury_early(c);
+    if (rc == 0)
+        rc = replica_fill(c, m->manifest);
+    if (rc < 0)
+        return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
+    return 0;
+}
+
+/* -- collections and burials -- */
+
+static int on_create(struct core *c, struct control_create_message *m)
+{
+    int rc = store_create_collection(c->store, m->config);
+    if (rc < 0)
+        return rc;
+    return replica_add(&c->collections, m->config, store_shard(c->store, m->config->id));
+}
+
+static int on_drop(struct core *c, struct control_drop_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e) {
+        replica_remove(&c->collections, e);
+        gate_close(&e->gate);
+        free(e);
+    }
+    return store_drop_collection(c->store, m->collection);
+}
+
+static int on_bury(struct core *c, struct control_bury_message *m)
+{
+    if (c->store)
+        return store_bury(c->store, m->burials, m->count);
+    uint32_t count = c->early_burial_count + m->count;
+    struct burial *grown = realloc(c->early_burials, count * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    memcpy(grown + c->early_burial_count, m->burials, m->count * sizeof *grown);
+    c->early_burials = grown;
+    c->early_burial_count = count;
+    return 0;
+}
+
+/* -- serve and stop -- */
+
+static int on_serve(struct core *c, struct control_serve_message *m)
+{
+    const struct server_options *o = &c->server->options;
+    int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
+    if (rc < 0)
+        return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
+    c->state = CORE_SERVING;
+    return o->front->start(c, &m->port, &m->http_port, &m->error);
+}
+
+static int on_drain(struct core *c, struct control_drain_message *m)
+{
+    c->state = CORE_STOPPING;
+    c->server->options.front->drain(c, m->deadline_ns);
+    return 0;
+}
+
+static int on_close(struct core *c)
+{
+    if (!c->store)
+        return 0;
+    builder_stop(&c->builder);
+    actor_stop(&c->search);
+    actor_stop(&c->write);
+    struct store *store = c->store;
+    c->store = NULL; /* burials of other reactors that still close are for rows nobody will ask for again */
+    store_close(store);
+    replica_fini(&c->collections);
+    return 0;
+}
+
+/* -- measure -- */
+
+static int on_measure(struct core *c, struct control_measure_message *m)
+{
+    struct metrics_sample *s = m->sample;
+    memset(s, 0, sizeof *s);
+    s->reactor = c->reactor;
+    s->counted = c->metrics;
+    reactor_stats_read(&s->stats);
+    if (!c->store)
+        return 0;
+    store_stats_read(c->store, &s->store);
+    for (size_t i = 0; i < c->collections.count; i++) {
+        struct shard_info info;
+        shard_info_read(c->collections.by_name[i]->shard, &info);
+        s->segments_growing += info.growing_rows > 0;
+        s->segments_sealed += info.sealed_segments;
+        s->memory_growing += info.growing_bytes;
+        s->memory_sealed += info.sealed_bytes;
+    }
+    return 0;
+}
+
+void core_on_control(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, control);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(m, struct control_open_message, base)); break;
+    case MSG_CONTROL_SERVE: rc = on_serve(c, CONTAINER_OF(m, struct control_serve_message, base)); break;
+    case MSG_CONTROL_DRAIN: rc = on_drain(c, CONTAINER_OF(m, struct control_drain_message, base)); break;
+    case MSG_CONTROL_CLOSE: rc = on_close(c); break;
+    case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
+    case MSG_CONTROL_DROP: rc = on_drop(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
+    case MSG_CONTROL_BURY: rc = on_bury(c, CONTAINER_OF(m, struct control_bury_message, base)); break;
+    case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
+    }
+    message_reply(m, rc);
+}

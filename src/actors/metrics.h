@@ -1,0 +1,53 @@
+/* metrics.h -- what a reactor counts about itself, and the Prometheus text made of all reactors' counts.
+ *
+ * Counting is plain additions by the reactor's own fibers. To read, a fiber asks every reactor for a sample by message and adds
+ * them up, so nothing is shared while requests run. Names are listed in docs/operations.md. */
+#pragma once
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "reactor/runtime.h"
+#include "shards/store.h"
+
+#define METRICS_SEARCH_BUCKETS 12 /* at most 0.5 ms x 2^0..11; more go to the last, the 13th */
+#define METRICS_BUILD_BUCKETS  10 /* at most 1 s x 2^0..9 */
+#define METRICS_OPS            16
+
+enum metrics_strategy { STRATEGY_FLAT, STRATEGY_HNSW, STRATEGY_COUNT };
+
+struct metrics_histogram {
+    uint64_t buckets[METRICS_SEARCH_BUCKETS + 1]; /* each value once, not cumulative */
+    uint64_t count, sum_ns;
+};
+
+struct metrics {
+    struct metrics_histogram search[STRATEGY_COUNT];
+    uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
+    uint64_t errors[ERROR_INTERNAL + 1];          /* answers by error code */
+    uint64_t connections_total, connections_open; /* native */
+    uint64_t bytes_received, bytes_sent;
+    uint64_t points_written, points_deleted, queries;
+};
+
+/* One reactor's counts at a moment. */
+struct metrics_sample {
+    unsigned reactor;
+    struct metrics counted;
+    struct reactor_stats stats;
+    struct store_stats store;
+    uint64_t segments_growing, segments_sealed, memory_growing, memory_sealed;
+};
+
+static inline void metrics_search(struct metrics *m, enum metrics_strategy strategy, uint64_t duration_ns)
+{
+    struct metrics_histogram *h = &m->search[strategy];
+    unsigned i = 0;
+    while (i < METRICS_SEARCH_BUCKETS && duration_ns > ((uint64_t)500000 << i))
+        i++;
+    h->buckets[i]++;
+    h->count++;
+    h->sum_ns += duration_ns;
+}
+
+/* Appends the text for n samples, one a reactor. -ENOMEM. */
+MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);

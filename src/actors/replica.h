@@ -1,0 +1,31 @@
+/* replica.h -- one reactor's copy of the list of collections, by name and by id.
+ *
+ * The catalog changes all replicas before it answers the client, so a request may look here and never asks reactor 0.
+ * Everyone who uses an entry across a wait is inside its gate; a drop closes the gate, and so waits for them, before the entry
+ * and its shard go. */
+#pragma once
+
+#include "reactor/sync.h"
+#include "shards/store.h"
+
+struct collection_entry {
+    struct collection_config config;
+    struct shard *shard; /* this reactor's part */
+    struct gate gate;
+};
+
+struct replica {
+    struct collection_entry **by_name, **by_id; /* both sorted; the entries are owned */
+    size_t count, capacity;
+};
+
+/* -ENOMEM, -EEXIST. */
+MUST_USE int replica_add(struct replica *r, const struct collection_config *config, struct shard *shard);
+struct collection_entry *replica_find(const struct replica *r, const char *name); /* NULL: none */
+struct collection_entry *replica_find_id(const struct replica *r, uint64_t id);
+/* Takes the entry out of the replica; the caller then closes its gate and frees it. */
+void replica_remove(struct replica *r, struct collection_entry *e);
+void replica_fini(struct replica *r);
+
+/* The sentence for a name that is not there: names what is, when that is little. Returns a negative errno. */
+int replica_error_unknown(const struct replica *r, const char *name, struct error *error);

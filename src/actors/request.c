@@ -1,0 +1,84 @@
+/* request.c -- the pool of requests. */
+#include "actors/core.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_MAX       256                /* requests kept: what a busy core has in flight */
+#define ARENA_KEPT_MAX ((size_t)64 << 10) /* an arena that grew beyond gives its memory back */
+#define BYTES_MAX      ((size_t)1 << 30)  /* of each arena of one request */
+
+struct request *request_acquire(struct core *c, uint32_t deadline_ms)
+{
+    struct request *rq = c->requests.free;
+    if (rq) {
+        c->requests.free = rq->next;
+        c->requests.count--;
+    } else {
+        rq = calloc(1, sizeof *rq);
+        if (!rq)
+            return NULL;
+        rq->arena.limit = rq->bulk.limit = BYTES_MAX;
+    }
+    rq->core = c;
+    rq->session = NULL;
+    rq->next = rq->prev = NULL;
+    rq->bytes = 0;
+    rq->started_ns = clock_now_ns();
+    rq->ctx.deadline_ns = deadline_ms ? rq->started_ns + (uint64_t)deadline_ms * 1000000 : 0;
+    atomic_store_explicit(&rq->ctx.cancelled, false, memory_order_relaxed);
+    rq->error.code = ERROR_OK;
+    rq->error.text[0] = 0;
+    return rq;
+}
+
+void request_release(struct request *rq)
+{
+    struct core *c = rq->core;
+    arena_fini(&rq->bulk);
+    if (c->requests.count >= POOL_MAX) {
+        arena_fini(&rq->arena);
+        free(rq);
+        return;
+    }
+    if (rq->arena.used > ARENA_KEPT_MAX)
+        arena_fini(&rq->arena);
+    else
+        arena_reset(&rq->arena);
+    rq->next = c->requests.free;
+    c->requests.free = rq;
+    c->requests.count++;
+}
+
+void request_pool_fini(struct request_pool *p)
+{
+    while (p->free) {
+        struct request *rq = p->free;
+        p->free = rq->next;
+        arena_fini(&rq->arena);
+        free(rq);
+    }
+    p->count = 0;
+}
+
+int request_error(struct request *rq, int rc, const char *what)
+{
+    struct error *e = &rq->error;
+    switch (rc) {
+    case -ETIME:
+        return error_set(e, ERROR_DEADLINE_EXCEEDED, "the deadline of %llu ms passed before the %s was done",
+                         (unsigned long long)((rq->ctx.deadline_ns - rq->started_ns) / 1000000), what);
+    case -ECANCELED: return error_set(e, ERROR_CANCELLED, "the %s was cancelled by its client", what);
+    case -ENOMEM:
+        return error_set(e, ERROR_RESOURCE_EXHAUSTED, "there is not enough memory for the %s; ask for less at once",
+                         what);
+    case -ENOSPC:
+        return error_set(e, ERROR_RESOURCE_EXHAUSTED,
+                         "the disk is full: the %s was not acknowledged; free space and repeat it", what);
+    case -ENOENT: return error_set(e, ERROR_NOT_FOUND, "the collection was dropped during the %s", what);
+    case -ESHUTDOWN: return error_set(e, ERROR_UNAVAILABLE, "the server is stopping; repeat the %s later", what);
+    default: return error_set_errno(e, rc, "the %s failed", what);
+    }
+}

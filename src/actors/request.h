@@ -1,0 +1,37 @@
+/* request.h -- what one request of a client has while it runs: its deadline, its memory, and the sentence if it fails.
+ *
+ * Lives on the core of its connection. Comes from a pool: its small arena keeps a block between requests, so that a usual
+ * search allocates nothing. */
+#pragma once
+
+#include "base/memory.h"
+#include "reactor/fiber.h"
+
+struct core;
+struct session;
+
+struct request {
+    struct context ctx;
+    struct core *core;
+    struct session *session; /* NULL: not of a connection */
+    uint64_t id;             /* the client's */
+    uint64_t started_ns;
+    uint64_t bytes;     /* counted by the session */
+    struct arena arena; /* small things: messages, ids, the head of the answer */
+    struct arena bulk;  /* vectors and payloads; given back after each request */
+    struct error error;
+    struct request *next, *prev; /* in the session, or in the pool */
+};
+
+struct request_pool {
+    struct request *free;
+    uint32_t count;
+};
+
+/* A request with a fresh context: deadline_ms 0 is none. NULL when there is no memory. */
+struct request *request_acquire(struct core *c, uint32_t deadline_ms);
+void request_release(struct request *rq);
+void request_pool_fini(struct request_pool *p);
+
+/* The sentences every request may need; both return rc or the negative errno for it. */
+int request_error(struct request *rq, int rc, const char *what);

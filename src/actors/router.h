@@ -1,0 +1,75 @@
+/* router.h -- what a client may ask, answered from all reactors. Runs in the request's own fiber on the core of its connection.
+ *
+ * Writes of an id go to its home; searches go to every reactor and are merged. The part of one's own core is done in place. All
+ * functions wait; they return 0, or a negative errno with the sentence in rq->error. Answers live in the request's arenas.
+ * Everything a client can get wrong is checked here, whatever brought the request. */
+#pragma once
+
+#include "actors/request.h"
+#include "base/point_id.h"
+#include "shards/store.h"
+
+#define ROUTER_K_MAX       10000
+#define ROUTER_EF_MAX      10000
+#define ROUTER_QUERIES_MAX 10000
+#define ROUTER_HITS_MAX    1000000u /* queries x k of one search */
+#define ROUTER_POINTS_MAX  1000000u /* of one upsert, delete or get */
+
+/* -- collections -- */
+
+MUST_USE int router_create(struct request *rq, struct collection_config *config);
+MUST_USE int router_drop(struct request *rq, const char *name);
+struct router_collections {
+    const struct collection_config **configs; /* by name; the structs are copies */
+    size_t count;
+};
+MUST_USE int router_list(struct request *rq, struct router_collections *ret);
+/* *ret_config and the sum over all reactors. */
+MUST_USE int router_info(struct request *rq, const char *name, struct collection_config *ret_config,
+                         struct shard_info *ret);
+
+/* -- points -- */
+
+struct router_upsert {
+    const char *collection;
+    const struct point_id *ids;
+    uint64_t count;
+    const float *vectors; /* 64-byte aligned */
+    uint64_t vector_bytes;
+    const uint8_t *payloads; /* one after the other */
+    uint64_t payload_bytes;
+    const uint32_t *payload_sizes; /* NULL: no payloads */
+    uint64_t payload_size_count;
+};
+MUST_USE int router_upsert(struct request *rq, const struct router_upsert *ask);
+
+struct router_ids {
+    const char *collection;
+    const struct point_id *ids;
+    uint64_t count;
+    bool with_vectors, with_payloads; /* of get */
+};
+MUST_USE int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *ret_deleted);
+
+struct router_search {
+    const char *collection;
+    const float *queries; /* 64-byte aligned */
+    uint64_t query_bytes;
+    uint32_t k, ef;
+    bool exact, with_vectors, with_payloads;
+};
+
+/* Points of all queries one after the other. */
+struct router_points {
+    uint32_t count, dim;
+    struct point_id *ids;
+    float *scores;    /* of a search */
+    uint32_t *counts; /* of a search: hits of each query */
+    uint32_t query_count;
+    float *vectors;          /* when asked for; count x dim */
+    uint32_t *payload_sizes; /* when asked for */
+    uint8_t *payloads;
+    uint64_t payload_bytes;
+};
+MUST_USE int router_search(struct request *rq, const struct router_search *ask, struct router_points *ret);
+MUST_USE int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret);

@@ -1,0 +1,25 @@
+/* router_internal.h -- what the router's files share. */
+#pragma once
+
+#include "actors/core.h"
+#include "actors/router.h"
+#include "actors/shard_actor.h"
+
+/* Enters the named collection, or NULL with the sentence set. */
+struct collection_entry *router_enter(struct request *rq, const char *name);
+
+static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
+{
+    return slot_home(collection_slot(config, point_id_hash(id)), reactors);
+}
+
+/* Which points go to which reactor: order[first[r] .. first[r + 1]) are the indexes of r's, in their order. */
+struct router_split {
+    uint32_t *order, *first;
+};
+MUST_USE int router_split_ids(struct request *rq, const struct collection_config *config, const struct point_id *ids,
+                              uint32_t count, struct router_split *ret);
+
+/* Fills in vectors and payloads of points; ids that are gone are taken out of the answer, with their scores and counts. */
+MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
+                          struct router_points *points);

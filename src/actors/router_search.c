@@ -1,0 +1,141 @@
+/* router_search.c -- one message a reactor, whatever the number of queries; the own core works while the others do. */
+#include "actors/merge.h"
+#include "actors/router_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static int check_ask(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                     uint32_t *ret_count)
+{
+    uint64_t row = (uint64_t)config->dim * sizeof(float);
+    struct error *e = &rq->error;
+    if (ask->k == 0 || ask->k > ROUTER_K_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "k is %u; it must be 1 to %d", ask->k, ROUTER_K_MAX);
+    if (ask->ef > ROUTER_EF_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "ef is %u; it must be at most %d (0: chosen by the server)",
+                         ask->ef, ROUTER_EF_MAX);
+    if (ask->query_bytes == 0 || ask->query_bytes % row != 0)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "the block has %" PRIu64 " bytes; queries of collection '%.64s' (dim %u) have %" PRIu64
+                         " bytes each",
+                         ask->query_bytes, config->name, config->dim, row);
+    uint64_t count = ask->query_bytes / row;
+    if (count > ROUTER_QUERIES_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%" PRIu64 " queries are more than the %d of one search; send several", count,
+                         ROUTER_QUERIES_MAX);
+    if (count * ask->k > ROUTER_HITS_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%" PRIu64 " queries x k %u are more than the %u hits of one search; send several", count,
+                         ask->k, ROUTER_HITS_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        int64_t bad = vectors_first_bad(ask->queries + i * config->dim, config->dim);
+        if (bad >= 0)
+            return error_set(e, ERROR_INVALID_ARGUMENT,
+                             "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, i, bad);
+    }
+    *ret_count = (uint32_t)count;
+    return 0;
+}
+
+/* Asks every reactor; parts[r].hits and .counts are filled. Waits for all, also after a failure: the messages are ours. */
+static int ask_reactors(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                        uint32_t count, struct shard_search_message *parts)
+{
+    struct core *c = rq->core;
+    uint64_t hits = (uint64_t)count * ask->k;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        parts[r] = (struct shard_search_message){
+            .base.ctx = &rq->ctx,
+            .collection = config->id,
+            .queries = ask->queries,
+            .count = count,
+            .k = ask->k,
+            .ef = ask->ef,
+            .exact = ask->exact,
+            .hits = arena_alloc(hits > 4096 ? &rq->bulk : &rq->arena, hits * sizeof(struct point_hit)),
+            .counts = arena_alloc(&rq->arena, count * sizeof(uint32_t)),
+        };
+        if (!parts[r].hits || !parts[r].counts)
+            return -ENOMEM;
+    }
+    for (unsigned r = 0; r < c->reactors; r++)
+        if (r != c->reactor)
+            message_send(&parts[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEARCH, &rq->ctx);
+    if (c->reactors > 1)
+        message_publish(); /* the others begin now, while this core searches its own part */
+    int rc = shard_on_search(c, &parts[c->reactor]);
+    for (unsigned r = 0; r < c->reactors; r++)
+        if (r != c->reactor) {
+            int one = message_await(&parts[r].base);
+            rc = rc < 0 ? rc : one;
+        }
+    return rc;
+}
+
+static int merge_parts(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                       uint32_t count, const struct shard_search_message *parts, struct router_points *ret)
+{
+    unsigned reactors = rq->core->reactors;
+    uint64_t room = (uint64_t)count * ask->k;
+    struct arena *arena = room > 4096 ? &rq->bulk : &rq->arena;
+    struct merge_list *lists = arena_alloc(&rq->arena, reactors * sizeof *lists);
+    struct point_hit *merged = arena_alloc(arena, ask->k * sizeof *merged);
+    ret->ids = arena_alloc(arena, room * sizeof *ret->ids);
+    ret->scores = arena_alloc(arena, room * sizeof *ret->scores);
+    ret->counts = arena_alloc(&rq->arena, count * sizeof *ret->counts);
+    if (!lists || !merged || !ret->ids || !ret->scores || !ret->counts)
+        return -ENOMEM;
+    ret->query_count = count;
+    for (uint32_t q = 0; q < count; q++) {
+        for (unsigned r = 0; r < reactors; r++)
+            lists[r] = (struct merge_list){parts[r].hits + (uint64_t)q * ask->k, parts[r].counts[q]};
+        struct arena scratch = {0};
+        int64_t n = merge_hits(lists, reactors, ask->k, &scratch, merged);
+        arena_fini(&scratch);
+        if (n < 0)
+            return (int)n;
+        for (int64_t i = 0; i < n; i++) {
+            ret->ids[ret->count] = merged[i].id;
+            ret->scores[ret->count++] = metric_score(config->metric, merged[i].distance);
+        }
+        ret->counts[q] = (uint32_t)n;
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+static int search_entered(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                          struct router_points *ret)
+{
+    struct core *c = rq->core;
+    uint32_t count = 0;
+    int rc = check_ask(rq, config, ask, &count);
+    if (rc < 0)
+        return rc;
+    struct shard_search_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
+    rc = parts ? ask_reactors(rq, config, ask, count, parts) : -ENOMEM;
+    if (rc == 0)
+        rc = merge_parts(rq, config, ask, count, parts, ret);
+    if (rc == 0 && (ask->with_vectors || ask->with_payloads))
+        rc = router_fetch(rq, config, ask->with_vectors, ask->with_payloads, ret);
+    if (rc < 0)
+        return rq->error.code == ERROR_OK ? request_error(rq, rc, "search") : rc;
+    c->metrics.queries += count;
+    metrics_search(&c->metrics, ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW, clock_now_ns() - rq->started_ns);
+    return 0;
+}
+
+int router_search(struct request *rq, const struct router_search *ask, struct router_points *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    struct collection_entry *e = router_enter(rq, ask->collection);
+    if (!e)
+        return -ENOENT;
+    ret->dim = e->config.dim;
+    int rc = search_entered(rq, &e->config, ask, ret);
+    core_leave(e);
+    return rc;
+}

@@ -1,0 +1,207 @@
+/* server.c -- the order in which a server comes up and goes down.
+ *
+ * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder, starts the catalog and lets all stores
+ * open at once (they bury each other's rows meanwhile, so all actors must be there first: a message to an actor that is not
+ * yet started waits for it). Then the first reactor listens, and the others on the port it got.
+ * Down: the same backwards. A start that fails goes down from where it got to. */
+#include "actors/server.h"
+#include "actors/control_messages.h"
+#include "base/log.h"
+#include "reactor/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAIN_MS_DEFAULT 5000
+
+const char *server_version(void)
+{
+    return KITH_VERSION;
+}
+
+int server_create(const struct server_options *options, struct server **ret)
+{
+    struct server *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->options = *options;
+    if (s->options.drain_ms == 0)
+        s->options.drain_ms = DRAIN_MS_DEFAULT;
+    *ret = s;
+    return 0;
+}
+
+void server_destroy(struct server *s)
+{
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        if (s->cores[r]) {
+            if (s->cores[r]->front)
+                s->options.front->destroy(s->cores[r]);
+            core_destroy(s->cores[r]);
+        }
+    catalog_fini(&s->catalog);
+    free(s);
+}
+
+/* Sends a message of the given size, a copy of `first`, to the control actors of the reactors from..to-1 at once. Leaves the
+ * messages, home again, in *ret for the caller to read and free. Returns the first failure. */
+static int broadcast(uint32_t type, const void *first, size_t size, void **ret)
+{
+    unsigned n = reactor_count();
+    char *messages = calloc(n, size);
+    *ret = messages;
+    if (!messages)
+        return -ENOMEM;
+    for (unsigned r = 0; r < n; r++) {
+        memcpy(messages + r * size, first, size);
+        message_send((struct message *)(messages + r * size), address_of(r, ACTOR_CONTROL), type, NULL);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < n; r++) {
+        int one = message_await((struct message *)(messages + r * size));
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+static int open_stores(struct server *s, const struct manifest *m)
+{
+    struct control_open_message first = {.manifest = m}, *all;
+    int rc = broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
+    for (unsigned r = 0; all && r < reactor_count() && s->error.code == ERROR_OK; r++)
+        if (all[r].error.code != ERROR_OK)
+            s->error = all[r].error;
+    free(all);
+    return rc;
+}
+
+static int open_folder(struct server *s)
+{
+    struct manifest m = {0};
+    int rc = folder_open(s->options.data, &s->lock, &m, &s->error);
+    if (rc < 0)
+        return rc;
+    rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
+    if (rc < 0) {
+        manifest_fini(&m);
+        return rc;
+    }
+    /* The stores read the manifest of the start; commits of theirs change the catalog's. */
+    catalog_start(&s->catalog, s->options.data, &m);
+    struct manifest start;
+    rc = catalog_snapshot(&s->catalog, &start);
+    if (rc < 0)
+        return rc;
+    rc = open_stores(s, &start);
+    manifest_fini(&start);
+    if (rc == 0)
+        rc = catalog_settle(&s->catalog, &s->error);
+    return rc;
+}
+
+static int serve(struct server *s)
+{
+    uint16_t port = s->options.port, http_port = s->options.http_port;
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct control_serve_message m = {.port = port, .http_port = http_port};
+        int rc = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_SERVE, NULL);
+        if (rc < 0) {
+            s->error = m.error;
+            return rc;
+        }
+        port = m.port;
+        http_port = m.http_port;
+    }
+    s->port = port;
+    s->http_port = http_port;
+    return 0;
+}
+
+static void boot(void *arg)
+{
+    struct server *s = arg;
+    unsigned r = reactor_id();
+    int rc = core_create(s, &s->cores[r]);
+    if (r != 0) {
+        check(rc == 0); /* nothing else has been allocated yet: a machine without memory for this cannot run a server */
+        return;
+    }
+    if (rc == 0)
+        rc = open_folder(s);
+    if (rc == 0)
+        rc = serve(s);
+    if (rc < 0) {
+        s->rc = rc;
+        if (s->error.code == ERROR_OK)
+            error_set_errno(&s->error, rc, "the server could not start");
+        server_stop(s);
+        return;
+    }
+    if (s->options.on_ready)
+        s->options.on_ready(s, s->options.arg);
+}
+
+static void on_signal(void *arg)
+{
+    struct server *s = arg;
+    log_info("stopping");
+    server_stop(s);
+}
+
+void server_stop(struct server *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    void *messages;
+    struct control_drain_message drain = {.deadline_ns = clock_now_ns() + (uint64_t)s->options.drain_ms * 1000000};
+    if (broadcast(MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
+        log_warn("not every reactor could end its connections in order");
+    free(messages);
+    struct message close = {0};
+    if (broadcast(MSG_CONTROL_CLOSE, &close, sizeof close, &messages) < 0)
+        log_warn("not every reactor could close its store in order");
+    free(messages);
+    if (s->lock)
+        file_close(s->lock);
+    s->lock = NULL;
+    runtime_stop();
+}
+
+int server_run(struct server *s, struct error *error)
+{
+    struct runtime *rt;
+    int rc = runtime_create(&s->options.runtime, &rt, error);
+    if (rc < 0)
+        return rc;
+    rc = runtime_run(rt, boot, s->options.signals ? on_signal : NULL, s);
+    runtime_destroy(rt);
+    if (rc < 0) {
+        if (error && rc != -EOWNERDEAD)
+            error_set_errno(error, rc, "the reactors could not run");
+        return rc;
+    }
+    if (s->rc < 0 && error)
+        *error = s->error;
+    return s->rc;
+}
+
+int server_measure(struct metrics_sample *samples, struct arena *arena)
+{
+    unsigned n = reactor_count();
+    struct control_measure_message *m = arena_alloc(arena, n * sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    memset(m, 0, n * sizeof *m);
+    for (unsigned r = 0; r < n; r++) {
+        m[r].sample = &samples[r];
+        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_MEASURE, NULL);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < n; r++) {
+        int one = message_await(&m[r].base);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}

@@ -1,0 +1,68 @@
+/* server.h -- a whole server in a process: the reactors, each with its core; the catalog; the front that clients talk to.
+ *
+ * Used by main() and by the simulator alike. Order of life: server_create(), server_run() (returns when the server has
+ * stopped), server_destroy(). server_stop() is called in between, from a fiber. */
+#pragma once
+
+#include "actors/catalog.h"
+#include "actors/core.h"
+#include "reactor/sim.h"
+
+/* The front: what src/net offers to clients, as a table, because net stands on actors and not the other way round. */
+struct server_front {
+    /* On every reactor, the first one first. Ports as in struct control_serve_message. */
+    int (*start)(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error);
+    /* No new connections; ends the open ones, at deadline_ns by cancelling what still runs. Waits. */
+    void (*drain)(struct core *c, uint64_t deadline_ns);
+    /* Frees c->front. Not in a fiber. */
+    void (*destroy)(struct core *c);
+};
+
+struct server_options {
+    const char *data; /* folder */
+    const char *host, *http_host;
+    uint16_t port, http_port; /* 0: any free one */
+    bool http;                /* false: no HTTP listener */
+    uint32_t growing_mib;     /* 0: the store's default */
+    uint32_t drain_ms;        /* how long a stop waits for requests; 0: 5000 */
+    struct runtime_options runtime;
+    const struct server_front *front;
+    const struct gpu *gpu;
+    bool signals; /* SIGINT and SIGTERM stop the server */
+    /* Called once, in a fiber on reactor 0, when clients are served. May be NULL. */
+    void (*on_ready)(struct server *s, void *arg);
+    void *arg;
+};
+
+struct server {
+    struct server_options options;
+    struct core *cores[REACTORS_MAX]; /* [r] belongs to reactor r */
+    uint16_t port, http_port;         /* the ones in use, once ready; reactor 0's */
+    struct catalog catalog;           /* reactor 0's */
+    struct file *lock;
+    bool stopping; /* reactor 0's */
+    struct event stopped;
+    int rc;
+    struct error error; /* why it did not start */
+};
+
+const char *server_version(void); /* "0.1.0" */
+
+MUST_USE int server_create(const struct server_options *options, struct server **ret);
+/* Returns 0 after an orderly stop, or a negative errno with the sentence in *error: the folder, the address, the memory. What
+ * options point to must live until then. -EOWNERDEAD: the simulator cut the power. */
+MUST_USE int server_run(struct server *s, struct error *error);
+void server_destroy(struct server *s);
+
+/* Ends serving: listeners closed, requests finished or cancelled after drain_ms, logs flushed, stores closed, loops ended.
+ * Callable from any fiber of reactor 0, but not from one that the server waits for; a second call does nothing. */
+void server_stop(struct server *s);
+
+/* The core of the calling fiber's reactor. */
+static inline struct core *server_core(struct server *s)
+{
+    return s->cores[reactor_id()];
+}
+
+/* A sample of every reactor's counts into samples[reactor_count()]. Waits. */
+MUST_USE int server_measure(struct metrics_sample *samples, struct arena *arena);

@@ -1,0 +1,29 @@
+/* session.h -- the requests of one connection that are in flight: their bounds, and how they are given up.
+ *
+ * A session bounds how many requests and how many bytes of them are in memory; whoever reads the connection waits here for
+ * room, so a client that sends faster than it is answered is slowed down by TCP and not by our memory. */
+#pragma once
+
+#include "actors/request.h"
+#include "reactor/sync.h"
+
+#define SESSION_REQUESTS_MAX 256
+#define SESSION_BYTES_MAX    ((uint64_t)512 << 20)
+
+struct session {
+    struct core *core;
+    struct request *requests; /* in flight */
+    uint32_t count;
+    uint64_t bytes;
+    bool gone; /* the client left: nothing new is begun */
+    struct event changed;
+};
+
+void session_init(struct session *s, struct core *c);
+/* Waits until a request of so many bytes has room (one alone always has), then begins it. NULL: no memory. */
+struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, uint64_t bytes);
+void session_end(struct request *rq); /* the answer has left, or nobody wants it */
+void session_cancel(struct session *s, uint64_t request_id);
+void session_cancel_all(struct session *s);
+/* Waits until nothing is in flight; deadline_ns 0: however long it takes; -ETIME. */
+MUST_USE int session_wait_idle(struct session *s, uint64_t deadline_ns);

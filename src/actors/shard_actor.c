@@ -1,0 +1,113 @@
+/* shard_actor.c -- a reactor's shards, spoken to by messages. Reads and writes are two actors, because an actor's fibers have
+ * one class: a queue of writes must not stand in front of a search. */
+#include "actors/shard_actor.h"
+
+#include <errno.h>
+#include <string.h>
+
+int shard_on_search(struct core *c, struct shard_search_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    struct shard_query query = {.k = m->k, .ef = m->ef, .exact = m->exact, .ctx = m->base.ctx};
+    int rc = 0;
+    for (uint32_t i = 0; i < m->count && rc == 0; i++) {
+        query.vector = m->queries + (size_t)i * e->config.dim;
+        int hits = context_check(m->base.ctx);
+        if (hits == 0)
+            hits = shard_search(e->shard, &query, m->hits + (size_t)i * m->k);
+        if (hits < 0)
+            rc = hits;
+        else
+            m->counts[i] = (uint32_t)hits;
+        fiber_checkpoint();
+    }
+    core_leave(e);
+    return rc;
+}
+
+int shard_on_get(struct core *c, struct shard_get_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    size_t dim = e->config.dim;
+    int rc = 0;
+    m->payload_bytes = 0;
+    for (uint32_t i = 0; i < m->count && rc == 0; i++) {
+        struct point_view v;
+        shard_get(e->shard, m->ids[i], &v); /* what it lends is copied before anybody waits */
+        m->found[i] = v.found;
+        uint32_t size = v.found ? v.payload_size : 0;
+        if (v.found && m->vectors)
+            memcpy(m->vectors + i * dim, v.vector, dim * sizeof(float));
+        if (m->payload_sizes) {
+            m->payload_sizes[i] = size;
+            if (size > 0 && m->payload_bytes + size <= m->payload_capacity)
+                memcpy(m->payloads + m->payload_bytes, v.payload, size);
+            m->payload_bytes += size;
+        }
+        rc = context_check(m->base.ctx);
+        fiber_checkpoint();
+    }
+    core_leave(e);
+    return rc;
+}
+
+int shard_on_info(struct core *c, struct shard_info_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    shard_info_read(e->shard, &m->info);
+    core_leave(e);
+    return 0;
+}
+
+int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    int rc = context_check(m->base.ctx); /* once the write is begun it is finished */
+    if (rc == 0)
+        rc = shard_upsert(e->shard, &m->batch, m->error);
+    core_leave(e);
+    return rc;
+}
+
+int shard_on_delete(struct core *c, struct shard_delete_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    int rc = context_check(m->base.ctx);
+    if (rc == 0)
+        rc = shard_delete(e->shard, m->ids, m->count, &m->deleted, m->error);
+    core_leave(e);
+    return rc;
+}
+
+void core_on_search(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, search);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_SHARD_SEARCH: rc = shard_on_search(c, CONTAINER_OF(m, struct shard_search_message, base)); break;
+    case MSG_SHARD_GET: rc = shard_on_get(c, CONTAINER_OF(m, struct shard_get_message, base)); break;
+    case MSG_SHARD_INFO: rc = shard_on_info(c, CONTAINER_OF(m, struct shard_info_message, base)); break;
+    }
+    message_reply(m, rc);
+}
+
+void core_on_write(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, write);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_SHARD_UPSERT: rc = shard_on_upsert(c, CONTAINER_OF(m, struct shard_upsert_message, base)); break;
+    case MSG_SHARD_DELETE: rc = shard_on_delete(c, CONTAINER_OF(m, struct shard_delete_message, base)); break;
+    }
+    message_reply(m, rc);
+}

@@ -1,0 +1,14 @@
+/* shard_actor.h -- the work of one reactor's shards, for the actors and for a router on the same core.
+ *
+ * A router whose own core is meant calls these directly: no message, no ring, no other fiber. They answer as the messages of
+ * shard_messages.h do, whose structs they take. All wait; call from a fiber of the core. */
+#pragma once
+
+#include "actors/core.h"
+#include "actors/shard_messages.h"
+
+MUST_USE int shard_on_search(struct core *c, struct shard_search_message *m);
+MUST_USE int shard_on_get(struct core *c, struct shard_get_message *m);
+MUST_USE int shard_on_info(struct core *c, struct shard_info_message *m);
+MUST_USE int shard_on_upsert(struct core *c, struct shard_upsert_message *m);
+MUST_USE int shard_on_delete(struct core *c, struct shard_delete_message *m);

@@ -1,0 +1,256 @@
+/* main.c -- kithd: reads its options, introduces the parts to each other, and serves until it is told to stop. */
+#include "actors/server.h"
+#include "base/log.h"
+#include "gpu/gpu.h"
+#include "kith/protocol.h"
+#include "net/front.h"
+#include "reactor/topology.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char usage[] =
+    "usage: kithd [options]\n"
+    "\n"
+    "  --data DIR           where the data is kept (./kith-data)\n"
+    "  --listen HOST:PORT   native protocol (127.0.0.1:7700); port 0: any free one\n"
+    "  --http HOST:PORT     /healthz and /metrics (127.0.0.1:7701), or off\n"
+    "  --reactors N         cores to use (all that this process may)\n"
+    "  --io KIND            auto, uring or uv (auto)\n"
+    "  --spin-us N          how long an idle core looks for work before it sleeps (0 on up to 4 cores, otherwise 50)\n"
+    "  --no-pin             do not bind reactors to cores\n"
+    "  --growing-mib N      vectors in memory before a segment is sealed, in MiB for each collection and core (122)\n"
+    "  --log-level LEVEL    debug, info, warn or error (info)\n"
+    "  --json               log lines as JSON\n"
+    "  --version, --help\n";
+
+enum option_id {
+    OPT_DATA = 256,
+    OPT_LISTEN,
+    OPT_HTTP,
+    OPT_REACTORS,
+    OPT_IO,
+    OPT_SPIN,
+    OPT_NO_PIN,
+    OPT_GROWING,
+    OPT_LOG_LEVEL,
+    OPT_JSON,
+    OPT_VERSION,
+    OPT_HELP
+};
+
+static const struct option option_table[] = {
+    {"data", required_argument, NULL, OPT_DATA},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"http", required_argument, NULL, OPT_HTTP},
+    {"reactors", required_argument, NULL, OPT_REACTORS},
+    {"io", required_argument, NULL, OPT_IO},
+    {"spin-us", required_argument, NULL, OPT_SPIN},
+    {"no-pin", no_argument, NULL, OPT_NO_PIN},
+    {"growing-mib", required_argument, NULL, OPT_GROWING},
+    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+struct config {
+    struct server_options server;
+    char host[64], http_host[64]; /* what the options point to */
+    bool json, spin_given;
+};
+
+static _Noreturn void fail(const char *option, const char *value, const char *expected)
+{
+    fprintf(stderr, "kithd: %s %s: expected %s (see kithd --help)\n", option, value, expected);
+    exit(2);
+}
+
+static unsigned long number(const char *option, const char *value, unsigned long most)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || n > most) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "a number from 0 to %lu", most);
+        fail(option, value, expected);
+    }
+    return n;
+}
+
+/* "127.0.0.1:7700", "127.0.0.1", "[::1]:7700" */
+static void host_port(const char *option, const char *value, char host[64], uint16_t *port)
+{
+    const char *begin = value, *end, *colon;
+    if (*value == '[') {
+        begin = value + 1;
+        end = strchr(begin, ']');
+        if (!end)
+            fail(option, value, "an IPv6 address in brackets, like [::1]:7700");
+        colon = end[1] == ':' ? end + 1 : NULL;
+    } else {
+        colon = strrchr(value, ':');
+        end = colon ? colon : value + strlen(value);
+    }
+    if (end == begin || end - begin >= 64)
+        fail(option, value, "HOST:PORT, like 127.0.0.1:7700");
+    memcpy(host, begin, (size_t)(end - begin));
+    host[end - begin] = 0;
+    if (colon)
+        *port = (uint16_t)number(option, colon + 1, 65535);
+}
+
+static int one_of(const char *option, const char *value, const char *const *names, unsigned n, const char *expected)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(value, names[i]) == 0)
+            return (int)i;
+    fail(option, value, expected);
+}
+
+static void take_option(struct config *c, int id, const char *value)
+{
+    static const char *const kinds[] = {[BACKEND_AUTO] = "auto", [BACKEND_URING] = "uring", [BACKEND_UV] = "uv"};
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    struct server_options *s = &c->server;
+    switch (id) {
+    case OPT_DATA: s->data = value; break;
+    case OPT_LISTEN: host_port("--listen", value, c->host, &s->port); break;
+    case OPT_HTTP:
+        s->http = strcmp(value, "off") != 0;
+        if (s->http)
+            host_port("--http", value, c->http_host, &s->http_port);
+        break;
+    case OPT_REACTORS: s->runtime.reactors = (unsigned)number("--reactors", value, REACTORS_MAX); break;
+    case OPT_IO: s->runtime.backend = (enum backend_kind)one_of("--io", value, kinds, 3, "auto, uring or uv"); break;
+    case OPT_SPIN:
+        s->runtime.spin_us = (unsigned)number("--spin-us", value, 1000000);
+        c->spin_given = true;
+        break;
+    case OPT_NO_PIN: s->runtime.pin = false; break;
+    case OPT_GROWING: s->growing_mib = (uint32_t)number("--growing-mib", value, 1u << 20); break;
+    case OPT_LOG_LEVEL:
+        log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
+        break;
+    case OPT_JSON: c->json = true; break;
+    case OPT_VERSION: printf("kithd %s\n", server_version()); exit(0);
+    case OPT_HELP: fputs(usage, stdout); exit(0);
+    default: fputs("see kithd --help\n", stderr); exit(2);
+    }
+}
+
+/* -- the log -- */
+
+static void json_string(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (; *text; text++) {
+        unsigned char ch = (unsigned char)*text;
+        if (ch == '"' || ch == '\\')
+            fprintf(f, "\\%c", ch);
+        else if (ch < 0x20)
+            fprintf(f, "\\u%04x", ch);
+        else
+            fputc(ch, f);
+    }
+    fputc('"', f);
+}
+
+static void log_sink(enum log_level level, const char *line, void *arg)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    const struct config *c = arg;
+    uint64_t ns = clock_wall_ns();
+    time_t seconds = (time_t)(ns / 1000000000);
+    struct tm tm;
+    char at[40];
+    size_t n = strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+    snprintf(at + n, sizeof at - n, ".%03uZ", (unsigned)(ns / 1000000 % 1000));
+    flockfile(stderr); /* lines of several reactors do not mix */
+    if (c->json) {
+        fprintf(stderr, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", at, names[level]);
+        json_string(stderr, line);
+        fputs("}\n", stderr);
+    } else {
+        fprintf(stderr, "%s %-5s %s\n", at, names[level], line);
+    }
+    funlockfile(stderr);
+}
+
+static void on_ready(struct server *s, void *arg)
+{
+    const struct config *c = arg;
+    struct reactor_stats stats;
+    reactor_stats_read(&stats);
+    char metrics[96] = "no HTTP";
+    if (s->options.http && net_has_http())
+        snprintf(metrics, sizeof metrics, strchr(c->http_host, ':') ? "metrics on [%s]:%u" : "metrics on %s:%u",
+                 c->http_host, s->http_port);
+    printf(strchr(c->host, ':') ? "kithd %s serving on [%s]:%u, %s, data in %s, %u reactor%s (%s)\n"
+                                : "kithd %s serving on %s:%u, %s, data in %s, %u reactor%s (%s)\n",
+           server_version(), c->host, s->port, metrics, s->options.data, reactor_count(),
+           reactor_count() == 1 ? "" : "s",
+           strcmp(stats.backend, "uring") == 0 ? "io_uring"
+           : strcmp(stats.backend, "uv") == 0  ? "libuv"
+                                               : stats.backend);
+    fflush(stdout);
+}
+
+/* On a small machine the cores have other work too, and a spinning one takes it from them. */
+static unsigned spin_us_default(void)
+{
+    struct topology *t = topology_open();
+    unsigned cores = t ? topology_cores(t) : 1;
+    if (t)
+        topology_close(t);
+    return cores <= 4 ? 0 : 50;
+}
+
+int main(int argc, char **argv)
+{
+    static struct config c = {
+        .server =
+            {
+                .data = "./kith-data",
+                .port = KITH_PORT,
+                .http_port = KITH_HTTP_PORT,
+                .http = true,
+                .runtime = {.backend = BACKEND_AUTO, .pin = true},
+                .front = &net_front,
+                .gpu = &gpu_none,
+                .signals = true,
+                .on_ready = on_ready,
+                .arg = &c,
+            },
+        .host = "127.0.0.1",
+        .http_host = "127.0.0.1",
+    };
+    c.server.host = c.host;
+    c.server.http_host = c.http_host;
+    int id;
+    while ((id = getopt_long(argc, argv, "", option_table, NULL)) != -1)
+        take_option(&c, id, optarg);
+    if (optind < argc)
+        fail("argument", argv[optind], "only options");
+    if (!c.spin_given)
+        c.server.runtime.spin_us = spin_us_default();
+    log_set_sink(log_sink, &c);
+
+    struct server *s;
+    struct error error = {0};
+    if (server_create(&c.server, &s) < 0) {
+        fputs("kithd: there is no memory to start\n", stderr);
+        return 1;
+    }
+    int rc = server_run(s, &error);
+    server_destroy(s);
+    if (rc < 0) {
+        fprintf(stderr, "kithd: %s\n", error.text);
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,284 @@
+/* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
+#include "net/frame.h"
+#include "net/meta.h"
+#include "net/native.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Each returns 0 with the reply made, or a negative errno with the sentence in rq->error. */
+typedef int (*op_fn)(struct native_request *r);
+
+static int reply(struct native_request *r, const ProtobufCMessage *meta, const void *block, uint64_t block_bytes)
+{
+    if (native_reply_message(r, meta, block, block_bytes))
+        return 0;
+    return error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+                     "the answer is larger than a frame of %u MiB or than memory; ask for less at once",
+                     (unsigned)(FRAME_BYTES_MAX >> 20));
+}
+
+static int bad_meta(struct native_request *r, const char *name)
+{
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
+}
+
+static int no_block(struct native_request *r)
+{
+    if (r->header.block_bytes == 0)
+        return 0;
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
+                     "this operation has no block, but %llu bytes of one were sent",
+                     (unsigned long long)r->header.block_bytes);
+}
+
+static int op_ping(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Ping *ask = kith__ping__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Ping");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    Kith__Pong pong = KITH__PONG__INIT;
+    return reply(r, &pong.base, NULL, 0);
+}
+
+static int op_create(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__CreateCollection *ask = kith__create_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "CreateCollection");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct collection_config config;
+    rc = meta_collection(r->rq, ask->collection, &config);
+    if (rc == 0)
+        rc = router_create(r->rq, &config);
+    if (rc < 0)
+        return rc;
+    Kith__Collection answer;
+    meta_collection_init(&answer, &config);
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_drop(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__DropCollection *ask = kith__drop_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "DropCollection");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    rc = router_drop(r->rq, ask->name);
+    if (rc < 0)
+        return rc;
+    Kith__Pong answer = KITH__PONG__INIT; /* an empty message */
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_list(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__ListCollections *ask = kith__list_collections__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "ListCollections");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct router_collections all;
+    rc = router_list(r->rq, &all);
+    if (rc < 0)
+        return rc;
+    Kith__CollectionList answer = KITH__COLLECTION_LIST__INIT;
+    Kith__Collection *messages = arena_alloc(&r->rq->bulk, all.count * sizeof *messages);
+    answer.collections = arena_alloc(&r->rq->bulk, all.count * sizeof *answer.collections);
+    if (!messages || !answer.collections)
+        return request_error(r->rq, -ENOMEM, "list");
+    for (size_t i = 0; i < all.count; i++) {
+        meta_collection_init(&messages[i], all.configs[i]);
+        answer.collections[i] = &messages[i];
+    }
+    answer.n_collections = all.count;
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_info(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__GetInfo *ask = kith__get_info__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "GetInfo");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct collection_config config;
+    struct shard_info info;
+    rc = router_info(r->rq, ask->name, &config, &info);
+    if (rc < 0)
+        return rc;
+    Kith__Collection collection;
+    meta_collection_init(&collection, &config);
+    Kith__Info answer = KITH__INFO__INIT;
+    answer.collection = &collection;
+    answer.points = info.points;
+    answer.growing_rows = info.growing_rows;
+    answer.growing_graphed = info.growing_graphed;
+    answer.sealed_segments = info.sealed_segments;
+    answer.sealed_rows = info.sealed_rows;
+    answer.sealed_dead_rows = info.sealed_dead_rows;
+    answer.disk_bytes = info.sealed_bytes;
+    answer.memory_bytes = info.memory_bytes;
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_upsert(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Upsert *ask = kith__upsert__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Upsert");
+    struct router_upsert upsert = {
+        .collection = ask->collection,
+        .vectors = (const float *)r->block,
+        .vector_bytes = r->header.block_bytes,
+        .payloads = ask->payloads.data,
+        .payload_bytes = ask->payloads.len,
+        .payload_sizes = ask->n_payload_sizes ? ask->payload_sizes : NULL,
+        .payload_size_count = ask->n_payload_sizes,
+    };
+    int rc = meta_ids(r->rq, ask->ids, &upsert.ids, &upsert.count);
+    if (rc == 0)
+        rc = router_upsert(r->rq, &upsert);
+    if (rc < 0)
+        return rc;
+    Kith__Upserted answer = KITH__UPSERTED__INIT;
+    answer.count = upsert.count;
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_delete(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Delete *ask = kith__delete__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Delete");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct router_ids which = {.collection = ask->collection};
+    uint64_t deleted = 0;
+    rc = meta_ids(r->rq, ask->ids, &which.ids, &which.count);
+    if (rc == 0)
+        rc = router_delete(r->rq, &which, &deleted);
+    if (rc < 0)
+        return rc;
+    Kith__Deleted answer = KITH__DELETED__INIT;
+    answer.count = deleted;
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int reply_points(struct native_request *r, const struct router_points *points)
+{
+    Kith__Points answer;
+    if (meta_points(r->rq, points, &answer) < 0)
+        return request_error(r->rq, -ENOMEM, "answer");
+    uint64_t block_bytes = points->vectors ? (uint64_t)points->count * points->dim * sizeof(float) : 0;
+    return reply(r, &answer.base, points->vectors, block_bytes);
+}
+
+static int op_get(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Get *ask = kith__get__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Get");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct router_ids which = {
+        .collection = ask->collection,
+        .with_vectors = ask->with_vectors,
+        .with_payloads = ask->with_payloads,
+    };
+    struct router_points points;
+    rc = meta_ids(r->rq, ask->ids, &which.ids, &which.count);
+    if (rc == 0)
+        rc = router_get(r->rq, &which, &points);
+    return rc < 0 ? rc : reply_points(r, &points);
+}
+
+static int op_count(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Count *ask = kith__count__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Count");
+    int rc = no_block(r);
+    if (rc < 0)
+        return rc;
+    struct collection_config config;
+    struct shard_info info;
+    rc = router_info(r->rq, ask->collection, &config, &info);
+    if (rc < 0)
+        return rc;
+    Kith__Counted answer = KITH__COUNTED__INIT;
+    answer.count = info.points;
+    return reply(r, &answer.base, NULL, 0);
+}
+
+static int op_search(struct native_request *r)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    Kith__Search *ask = kith__search__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!ask)
+        return bad_meta(r, "Search");
+    struct router_search search = {
+        .collection = ask->collection,
+        .queries = (const float *)r->block,
+        .query_bytes = r->header.block_bytes,
+        .k = ask->k,
+        .ef = ask->ef,
+        .exact = ask->exact,
+        .with_vectors = ask->with_vectors,
+        .with_payloads = ask->with_payloads,
+    };
+    struct router_points points;
+    int rc = router_search(r->rq, &search, &points);
+    return rc < 0 ? rc : reply_points(r, &points);
+}
+
+static int op_hello(struct native_request *r)
+{
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a connection says hello once, in its first frame");
+}
+
+static const op_fn ops[] = {
+    [KITH_OP_HELLO] = op_hello, [KITH_OP_PING] = op_ping,   [KITH_OP_CREATE] = op_create, [KITH_OP_DROP] = op_drop,
+    [KITH_OP_LIST] = op_list,   [KITH_OP_INFO] = op_info,   [KITH_OP_UPSERT] = op_upsert, [KITH_OP_DELETE] = op_delete,
+    [KITH_OP_GET] = op_get,     [KITH_OP_COUNT] = op_count, [KITH_OP_SEARCH] = op_search,
+};
+
+void dispatch(struct native_request *r)
+{
+    struct request *rq = r->rq;
+    uint16_t op = r->header.op;
+    int rc;
+    if (op < ARRAY_LEN(ops) && ops[op]) {
+        r->native->core->metrics.requests[op]++;
+        rc = context_check(&rq->ctx);
+        rc = rc < 0 ? request_error(rq, rc, "request") : ops[op](r);
+    } else {
+        rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT, "operation %u is not known to this server (kithd %s)", op,
+                       server_version());
+    }
+    if (rc == 0)
+        return;
+    if (rq->error.code == ERROR_OK)
+        (void)request_error(rq, rc, "request");
+    native_reply_error(r, &rq->error);
+}

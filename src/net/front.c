@@ -1,0 +1,81 @@
+/* front.c -- listeners are opened last and closed first; while connections drain, /healthz says that the server stops. */
+#include "net/front.h"
+#include "net/http.h"
+#include "net/native.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int listen_on(const char *host, uint16_t *port, connection_fn serve, struct front *f, struct listener **ret,
+                     const char *option, struct error *error)
+{
+    int rc = listener_open(host, *port, serve, f, ret);
+    if (rc == -EADDRINUSE)
+        return error_set(error, ERROR_IO, "%s:%u is in use by another program: stop it, or choose another port with %s",
+                         host, *port, option);
+    if (rc == -EADDRNOTAVAIL || rc == -EINVAL)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s is not an IP address of this machine; see %s", host,
+                         option);
+    if (rc == -EACCES)
+        return error_set(error, ERROR_IO, "port %u needs more rights than this user has; choose one above 1023 with %s",
+                         *port, option);
+    if (rc < 0)
+        return error_set_errno(error, rc, "could not listen on %s:%u", host, *port);
+    *port = listener_port(*ret);
+    return 0;
+}
+
+static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error)
+{
+    struct front *f = calloc(1, sizeof *f);
+    if (!f)
+        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory to serve clients");
+    f->core = c;
+    c->front = f;
+    const struct server_options *o = &c->server->options;
+    int rc = listen_on(o->host, port, native_serve, f, &f->native_listener, "--listen", error);
+    if (rc == 0 && o->http && net_has_http())
+        rc = listen_on(o->http_host, http_port, http_serve, f, &f->http_listener, "--http", error);
+    return rc;
+}
+
+static void wait_connections(struct front *f, uint64_t deadline_ns)
+{
+    for (struct native *n = f->natives; n; n = n->next)
+        if (n->session.count == 0)
+            connection_shutdown(n->connection); /* idle: nothing to wait for */
+    while (f->natives && event_wait_until(&f->changed, deadline_ns) == 0)
+        ;
+    for (struct native *n = f->natives; n; n = n->next) {
+        session_cancel_all(&n->session);
+        connection_shutdown(n->connection);
+    }
+    while (f->natives)
+        event_wait(&f->changed);
+}
+
+static void front_drain(struct core *c, uint64_t deadline_ns)
+{
+    struct front *f = c->front;
+    if (!f)
+        return;
+    f->draining = true;
+    if (f->native_listener)
+        listener_close(f->native_listener);
+    f->native_listener = NULL;
+    wait_connections(f, deadline_ns);
+    if (f->http_listener)
+        listener_close(f->http_listener);
+    f->http_listener = NULL;
+    http_end_all(f);
+    while (f->http_count > 0)
+        event_wait(&f->changed);
+}
+
+static void front_destroy(struct core *c)
+{
+    free(c->front);
+    c->front = NULL;
+}
+
+const struct server_front net_front = {.start = front_start, .drain = front_drain, .destroy = front_destroy};

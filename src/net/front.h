@@ -1,0 +1,20 @@
+/* front.h -- what clients see of one reactor: its listeners and its open connections. The server gets it as a table. */
+#pragma once
+
+#include "actors/server.h"
+#include "reactor/socket.h"
+
+struct front {
+    struct core *core;
+    struct listener *native_listener, *http_listener; /* NULL: none */
+    struct native *natives;                           /* open connections */
+    struct http *https;
+    uint32_t http_count;
+    bool draining;
+    struct event changed;
+};
+
+extern const struct server_front net_front;
+
+/* True when this build has an HTTP parser. */
+bool net_has_http(void); /* http.c or http_none.c */

@@ -1,0 +1,219 @@
+/* http.c -- the parser is http_parser (Node's); what it says is turned into one of five answers. Requests are small and rare:
+ * a connection has a short deadline and a small bound, and a metrics text is made anew for each. */
+#include "net/http.h"
+#include "actors/router.h"
+
+#include <errno.h>
+#include <http_parser.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_NS     ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
+#define REQUEST_MAX    8192                    /* bytes of line and headers */
+#define PATH_MAX_BYTES 128
+#define PEERS_MAX      256 /* connections at once on a reactor */
+
+struct http {
+    struct http *next, *prev; /* of the front */
+    struct front *front;
+    struct connection *connection;
+    http_parser parser;
+    char path[PATH_MAX_BYTES];
+    size_t path_size, request_size;
+    bool complete, keep;
+};
+
+static int on_url(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    if (h->path_size + n >= sizeof h->path)
+        return 1;
+    memcpy(h->path + h->path_size, at, n);
+    h->path_size += n;
+    h->path[h->path_size] = 0;
+    return 0;
+}
+
+static int on_complete(http_parser *p)
+{
+    struct http *h = p->data;
+    h->complete = true;
+    h->keep = http_should_keep_alive(p);
+    http_parser_pause(p, 1);
+    return 0;
+}
+
+static int answer(struct http *h, int status, const char *reason, const char *type, const char *body, size_t size)
+{
+    struct buffer head = {0};
+    int rc = buffer_printf(
+        &head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%sConnection: %s\r\n\r\n", status, reason,
+        type, size, status == 405 ? "Allow: GET, HEAD\r\n" : "", h->keep ? "keep-alive" : "close");
+    bool body_too = h->parser.method != HTTP_HEAD || status == 400;
+    struct slice slices[2] = {{head.bytes, head.size}, {body, size}};
+    if (rc == 0)
+        rc = connection_send(h->connection, slices, body_too && size ? 2 : 1, clock_now_ns() + TIMEOUT_NS);
+    buffer_fini(&head);
+    return rc;
+}
+
+static int answer_text(struct http *h, int status, const char *reason, const char *text)
+{
+    return answer(h, status, reason, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+static int healthz(struct http *h)
+{
+    switch (h->front->core->state) {
+    case CORE_SERVING: return answer_text(h, 200, "OK", "ok\n");
+    case CORE_STARTING: return answer_text(h, 503, "Service Unavailable", "starting\n");
+    default: return answer_text(h, 503, "Service Unavailable", "stopping\n");
+    }
+}
+
+/* The points of each collection; asked one after the other, since nobody waits for this. */
+static int points_format(struct request *rq, struct buffer *text)
+{
+    struct router_collections all;
+    int rc = router_list(rq, &all);
+    if (rc == 0)
+        rc = buffer_printf(text, "# HELP kith_points Points of a collection.\n# TYPE kith_points gauge\n");
+    for (size_t i = 0; rc == 0 && i < all.count; i++) {
+        struct collection_config config;
+        struct shard_info info;
+        if (router_info(rq, all.configs[i]->name, &config, &info) == 0) /* or dropped meanwhile */
+            rc = buffer_printf(text, "kith_points{collection=\"%s\"} %" PRIu64 "\n", config.name, info.points);
+    }
+    return rc;
+}
+
+static int metrics_text(struct core *c, struct buffer *text)
+{
+    struct request *rq = request_acquire(c, 0);
+    if (!rq)
+        return -ENOMEM;
+    struct metrics_sample *samples = arena_alloc(&rq->bulk, c->reactors * sizeof *samples);
+    int rc = samples ? server_measure(samples, &rq->bulk) : -ENOMEM;
+    if (rc == 0)
+        rc = metrics_format(samples, c->reactors, text);
+    if (rc == 0)
+        rc = points_format(rq, text);
+    request_release(rq);
+    return rc;
+}
+
+static int metrics_answer(struct http *h)
+{
+    struct buffer text = {0};
+    int rc = metrics_text(h->front->core, &text);
+    if (rc == 0)
+        rc = answer(h, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", (const char *)text.bytes, text.size);
+    else
+        rc = answer_text(h, 503, "Service Unavailable", "the metrics could not be collected\n");
+    buffer_fini(&text);
+    return rc;
+}
+
+static int respond(struct http *h)
+{
+    char *query = strchr(h->path, '?');
+    if (query)
+        *query = 0;
+    bool health = strcmp(h->path, "/healthz") == 0, metrics = strcmp(h->path, "/metrics") == 0;
+    if (!health && !metrics)
+        return answer_text(h, 404, "Not Found", "there are /healthz and /metrics\n");
+    if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
+        return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
+    return health ? healthz(h) : metrics_answer(h);
+}
+
+/* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */
+static int feed(struct http *h, const char **bytes, size_t *n)
+{
+    static const http_parser_settings settings = {.on_url = on_url, .on_message_complete = on_complete};
+    size_t used = http_parser_execute(&h->parser, &settings, *bytes, *n);
+    *bytes += used;
+    *n -= used;
+    h->request_size += used;
+    enum http_errno error = HTTP_PARSER_ERRNO(&h->parser);
+    if (h->complete) {
+        http_parser_pause(&h->parser, 0);
+        return 0;
+    }
+    return error == HPE_OK && !h->parser.upgrade && h->request_size <= REQUEST_MAX ? 0 : -1;
+}
+
+static void serve_requests(struct http *h)
+{
+    char *input = malloc(4096); /* stacks are small */
+    const char *at = input;
+    size_t have = 0;
+    do {
+        h->complete = false;
+        h->path_size = h->request_size = 0;
+        uint64_t deadline_ns = clock_now_ns() + TIMEOUT_NS;
+        while (input && !h->complete) {
+            if (have == 0) {
+                int64_t got = connection_receive(h->connection, input, 4096, deadline_ns);
+                if (got <= 0)
+                    goto end;
+                at = input;
+                have = (size_t)got;
+            }
+            if (feed(h, &at, &have) < 0) {
+                h->keep = false;
+                (void)answer_text(h, 400, "Bad Request", "this is not an HTTP request this server takes\n");
+                goto end;
+            }
+        }
+    } while (input && respond(h) == 0 && h->keep && !h->front->draining);
+end:
+    free(input);
+}
+
+static void http_add(struct front *f, struct http *h)
+{
+    h->next = f->https;
+    if (h->next)
+        h->next->prev = h;
+    f->https = h;
+    f->http_count++;
+}
+
+static void http_remove(struct front *f, struct http *h)
+{
+    if (h->prev)
+        h->prev->next = h->next;
+    else
+        f->https = h->next;
+    if (h->next)
+        h->next->prev = h->prev;
+    f->http_count--;
+    event_notify_all(&f->changed);
+}
+
+void http_serve(struct connection *c, void *arg)
+{
+    struct front *f = arg;
+    if (f->http_count < PEERS_MAX) {
+        struct http h = {.front = f, .connection = c};
+        http_parser_init(&h.parser, HTTP_REQUEST);
+        h.parser.data = &h;
+        http_add(f, &h);
+        serve_requests(&h);
+        http_remove(f, &h);
+    }
+    connection_close(c);
+}
+
+void http_end_all(struct front *f)
+{
+    for (struct http *h = f->https; h; h = h->next)
+        connection_shutdown(h->connection);
+}
+
+bool net_has_http(void)
+{
+    return true;
+}

@@ -1,0 +1,9 @@
+/* http.h -- /healthz and /metrics for monitoring, over plain HTTP/1.1. One request after the other on a connection. */
+#pragma once
+
+#include "net/front.h"
+
+/* Serves c until it ends; arg is the struct front. For listener_open(). */
+void http_serve(struct connection *c, void *arg);
+/* Shuts every connection down; their fibers end soon. */
+void http_end_all(struct front *f);

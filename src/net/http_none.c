@@ -1,0 +1,16 @@
+/* http_none.c -- a build without the HTTP parser listens for the native protocol only. */
+#include "net/http.h"
+
+void http_serve(struct connection *c, void *arg)
+{
+    connection_close(c);
+}
+
+void http_end_all(struct front *f)
+{
+}
+
+bool net_has_http(void)
+{
+    return false;
+}

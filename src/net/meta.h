@@ -1,0 +1,19 @@
+/* meta.h -- the protobuf part of frames, between bytes and the structs of the router. */
+#pragma once
+
+#include "actors/router.h"
+#include "base/point_id.h"
+#include "kith.pb-c.h"
+
+/* Unpacks into the request's arena, which frees all of it at once; a message too large for it fails to unpack. */
+ProtobufCAllocator meta_allocator(struct request *rq);
+
+/* The ids a request names, by number or by UUID. Without any: *ret_count is 0. */
+MUST_USE int meta_ids(struct request *rq, const Kith__PointIds *ids, const struct point_id **ret, uint64_t *ret_count);
+
+/* What a user may say of a collection; missing values stay 0 and are chosen by collection_config_check(). */
+MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret);
+void meta_collection_init(Kith__Collection *ret, const struct collection_config *config); /* borrows the name */
+
+/* The answer of a search or a get. -ENOMEM. */
+MUST_USE int meta_points(struct request *rq, const struct router_points *points, Kith__Points *ret);

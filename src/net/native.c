@@ -1,0 +1,290 @@
+/* native.c -- reading frames.
+ *
+ * Small frames come through a buffer, so that a client that pipelines costs one receive for many of them; of a large one only
+ * what happened to be in the buffer is copied, the rest is received where it is going to be used. A client that begins a frame
+ * and does not go on, or does not say hello, is given up; one that is merely idle costs a fiber and its buffer. */
+#include "net/native.h"
+#include "net/frame.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* for the first frame */
+#define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
+#define LINGER_NS        ((uint64_t)200000000)
+#define HELLO_META_MAX   4096
+
+/* -- bytes -- */
+
+static int receive_some(struct native *n, void *bytes, size_t capacity, uint64_t deadline_ns, size_t *ret)
+{
+    int64_t got = connection_receive(n->connection, bytes, capacity, deadline_ns);
+    if (got <= 0)
+        return got == 0 ? -ECONNRESET : (int)got;
+    n->core->metrics.bytes_received += (uint64_t)got;
+    *ret = (size_t)got;
+    return 0;
+}
+
+static int fill_input(struct native *n, uint64_t deadline_ns)
+{
+    if (n->input_from == n->input_to)
+        n->input_from = n->input_to = 0;
+    if (n->input_to == NATIVE_INPUT_BYTES) { /* a header lies across the end */
+        memmove(n->input, n->input + n->input_from, n->input_to - n->input_from);
+        n->input_to -= n->input_from;
+        n->input_from = 0;
+    }
+    size_t got = 0;
+    int rc = receive_some(n, n->input + n->input_to, NATIVE_INPUT_BYTES - n->input_to, deadline_ns, &got);
+    if (rc == 0)
+        n->input_to += got;
+    return rc;
+}
+
+/* The next `size` bytes to `to`. */
+static int read_bytes(struct native *n, uint8_t *to, size_t size)
+{
+    while (size > 0) {
+        size_t got = n->input_to - n->input_from;
+        int rc = 0;
+        if (got > 0) {
+            got = got < size ? got : size;
+            memcpy(to, n->input + n->input_from, got);
+            n->input_from += got;
+        } else if (size < NATIVE_INPUT_BYTES / 2) {
+            rc = fill_input(n, clock_now_ns() + STALL_TIMEOUT_NS);
+        } else {
+            rc = receive_some(n, to, size, clock_now_ns() + STALL_TIMEOUT_NS, &got);
+        }
+        if (rc < 0)
+            return rc;
+        to += got;
+        size -= got;
+    }
+    return 0;
+}
+
+static int skip_bytes(struct native *n, uint64_t size)
+{
+    while (size > 0) {
+        size_t have = n->input_to - n->input_from;
+        int rc = have > 0 ? 0 : fill_input(n, clock_now_ns() + STALL_TIMEOUT_NS);
+        if (rc < 0)
+            return rc;
+        have = n->input_to - n->input_from;
+        have = have < size ? have : (size_t)size;
+        n->input_from += have;
+        size -= have;
+    }
+    return 0;
+}
+
+/* 0; -EPROTO and so on with the sentence, or the connection's error without. */
+static int read_header(struct native *n, uint64_t first_deadline_ns, struct kith_frame_header *ret, struct error *error)
+{
+    for (;;) {
+        size_t have = n->input_to - n->input_from;
+        if (have > 0) {
+            int rc = frame_parse(n->input + n->input_from, have, ret, error);
+            if (rc < 0)
+                return rc;
+            if (rc > 0) {
+                n->input_from += KITH_HEADER_BYTES;
+                return 0;
+            }
+        }
+        uint64_t deadline_ns = first_deadline_ns ? first_deadline_ns : have > 0 ? clock_now_ns() + STALL_TIMEOUT_NS : 0;
+        int rc = fill_input(n, deadline_ns);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* -- requests -- */
+
+static void request_run(void *arg)
+{
+    struct native_request *r = arg;
+    if (r->rq->session->gone)
+        session_end(r->rq);
+    else {
+        dispatch(r);
+        native_reply(r);
+    }
+}
+
+static enum fiber_class class_of(uint16_t op)
+{
+    return op == KITH_OP_UPSERT || op == KITH_OP_DELETE ? CLASS_WRITE : CLASS_INTERACTIVE;
+}
+
+static int read_body(struct native *n, struct native_request *r)
+{
+    int rc = read_bytes(n, r->meta, r->header.meta_bytes);
+    if (rc == 0)
+        rc = skip_bytes(n, frame_padding(r->header.meta_bytes, r->header.block_bytes));
+    if (rc == 0)
+        rc = read_bytes(n, r->block, r->header.block_bytes);
+    return rc;
+}
+
+/* Memory for the frame, or NULL after the frame was skipped and its sender told. */
+static struct native_request *request_create(struct native *n, const struct kith_frame_header *h)
+{
+    struct request *rq = session_begin(&n->session, h->request_id, h->word, KITH_HEADER_BYTES + frame_body_bytes(h));
+    struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof *r) : NULL;
+    if (!r) {
+        if (rq)
+            session_end(rq);
+        return NULL;
+    }
+    *r = (struct native_request){.rq = rq, .native = n, .header = *h};
+    r->meta = arena_alloc(h->meta_bytes > 65536 ? &rq->bulk : &rq->arena, h->meta_bytes + 1);
+    r->block =
+        h->block_bytes ? arena_alloc_aligned(h->block_bytes > 65536 ? &rq->bulk : &rq->arena, h->block_bytes) : NULL;
+    return r;
+}
+
+/* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped and its sender told. */
+static int receive_request(struct native *n, const struct kith_frame_header *h, struct native_request **ret)
+{
+    *ret = NULL;
+    struct native_request *r = request_create(n, h);
+    if (!r)
+        return -ENOMEM; /* not even for a sentence */
+    int rc;
+    if (!r->meta || (h->block_bytes && !r->block)) {
+        rc = skip_bytes(n, frame_body_bytes(h));
+        (void)request_error(r->rq, -ENOMEM, "request");
+        native_reply_error(r, &r->rq->error);
+        native_reply(r);
+        return rc;
+    }
+    rc = read_body(n, r);
+    if (rc < 0)
+        session_end(r->rq);
+    else
+        *ret = r;
+    return rc;
+}
+
+static int serve_request(struct native *n, const struct kith_frame_header *h)
+{
+    struct native_request *r;
+    int rc = receive_request(n, h, &r);
+    if (rc == 0 && r && fiber_start(class_of(h->op), request_run, r, "request") < 0) {
+        error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+                  "too many requests are under way on this reactor; repeat it later");
+        native_reply_error(r, &r->rq->error);
+        native_reply(r);
+    }
+    return rc;
+}
+
+static int serve_hello(struct native *n, struct kith_frame_header *h, struct error *error)
+{
+    int rc = read_header(n, clock_now_ns() + HELLO_TIMEOUT_NS, h, error);
+    if (rc < 0)
+        return rc;
+    if (h->op != KITH_OP_HELLO)
+        return error_set(error, ERROR_PROTOCOL, "the first frame of a connection is a hello (op 1), not op %u", h->op);
+    if (h->meta_bytes > HELLO_META_MAX || h->block_bytes > 0)
+        return error_set(error, ERROR_PROTOCOL, "a hello has at most %d bytes of meta and no block", HELLO_META_MAX);
+    struct native_request *r;
+    rc = receive_request(n, h, &r);
+    if (rc < 0 || !r)
+        return rc < 0 ? rc : -ENOMEM;
+    rc = hello_answer(r, error);
+    if (rc < 0)
+        session_end(r->rq);
+    else
+        native_reply(r);
+    return rc;
+}
+
+/* A connection closed with bytes unread is reset, and the reset may overtake the sentence that was just sent. So what still
+ * comes is read for a moment. */
+static void linger(struct native *n)
+{
+    uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
+    while (connection_receive(n->connection, n->input, NATIVE_INPUT_BYTES, deadline_ns) > 0)
+        ;
+}
+
+static void read_frames(struct native *n)
+{
+    struct kith_frame_header h = {0};
+    struct error error = {0};
+    int rc = serve_hello(n, &h, &error);
+    while (rc == 0) {
+        h = (struct kith_frame_header){0}; /* an answer to bytes that are no frame carries no id */
+        rc = read_header(n, 0, &h, &error);
+        if (rc < 0)
+            break;
+        if (h.op != KITH_OP_CANCEL) {
+            rc = serve_request(n, &h);
+            continue;
+        }
+        session_cancel(&n->session, h.request_id);
+        n->core->metrics.requests[KITH_OP_CANCEL]++;
+        rc = skip_bytes(n, frame_body_bytes(&h));
+    }
+    if (error.code != ERROR_OK) {
+        native_refuse(n, &h, &error);
+        linger(n);
+    }
+}
+
+/* -- the connection -- */
+
+static void connection_add(struct front *f, struct native *n)
+{
+    n->next = f->natives;
+    if (n->next)
+        n->next->prev = n;
+    f->natives = n;
+    n->core->metrics.connections_total++;
+    n->core->metrics.connections_open++;
+}
+
+static void connection_remove(struct front *f, struct native *n)
+{
+    if (n->prev)
+        n->prev->next = n->next;
+    else
+        f->natives = n->next;
+    if (n->next)
+        n->next->prev = n->prev;
+    n->core->metrics.connections_open--;
+    event_notify_all(&f->changed);
+}
+
+void native_serve(struct connection *c, void *arg)
+{
+    struct front *f = arg;
+    struct native *n = calloc(1, sizeof *n);
+    uint8_t *input = malloc(NATIVE_INPUT_BYTES);
+    if (!n || !input || f->draining) {
+        free(n);
+        free(input);
+        connection_close(c);
+        return;
+    }
+    n->front = f;
+    n->core = f->core;
+    n->connection = c;
+    n->input = input;
+    n->replies_tail = &n->replies_head;
+    session_init(&n->session, f->core);
+    connection_add(f, n);
+    read_frames(n);
+    session_cancel_all(&n->session);
+    while (session_wait_idle(&n->session, 0) < 0 || n->writing)
+        event_wait(&n->session.changed);
+    connection_close(c);
+    connection_remove(f, n);
+    free(input);
+    free(n);
+}

@@ -1,0 +1,72 @@
+/* native.h -- a connection of the native protocol.
+ *
+ * One fiber reads frames; each request runs in a fiber of its own; whoever has an answer while nobody writes becomes the
+ * writer and sends all answers that are ready with one call, so there is never more than one writer. Answers come in the
+ * order they are ready. */
+#pragma once
+
+#include "actors/session.h"
+#include "kith/protocol.h"
+#include "net/front.h"
+#include "reactor/socket.h"
+#include <protobuf-c/protobuf-c.h>
+
+/* The answer of a request, in its arenas. */
+struct reply {
+    struct native_request *next;
+    uint8_t *head; /* header, meta, zeros */
+    size_t head_bytes;
+    const void *block;
+    size_t block_bytes;
+};
+
+#define NATIVE_ERROR_BYTES (KITH_HEADER_BYTES + ERROR_TEXT_MAX + 8)
+
+/* A frame that was received, and its answer. Lives in the arena of its request. */
+struct native_request {
+    struct request *rq;
+    struct native *native;
+    struct kith_frame_header header;
+    uint8_t *meta, *block;
+    struct reply reply;
+    uint8_t error_frame[NATIVE_ERROR_BYTES]; /* so that telling an error needs no memory */
+};
+
+#define NATIVE_INPUT_BYTES ((size_t)32 << 10)
+
+struct native {
+    struct front *front;
+    struct core *core;
+    struct connection *connection;
+    struct session session;
+    struct native *next, *prev; /* of the front */
+    struct native_request *replies_head, **replies_tail;
+    bool writing, broken;
+    uint8_t *input; /* received and not yet taken: [input_from, input_to) */
+    size_t input_from, input_to;
+};
+
+/* Serves c until it ends; arg is the struct front. For listener_open(). */
+void native_serve(struct connection *c, void *arg);
+
+/* -- native_write.c -- */
+
+/* Hands over the answer of r, and r with it. Waits when this fiber becomes the writer. */
+void native_reply(struct native_request *r);
+/* Makes r's answer: one that succeeded, with its block, which stays where it is (false: no memory, or larger than a frame may
+ * be); or one that failed, which always works. */
+MUST_USE bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta, const void *block,
+                                   uint64_t block_bytes);
+void native_reply_error(struct native_request *r, const struct error *error);
+/* Sends an error frame outside of any request; afterwards nothing is sent any more. */
+void native_refuse(struct native *n, const struct kith_frame_header *request, const struct error *error);
+
+/* -- hello.c -- */
+
+/* The answer to a first frame; negative, with the sentence, when the connection cannot go on. */
+MUST_USE int hello_answer(struct native_request *r, struct error *error);
+
+/* -- dispatch.c -- */
+
+/* Works on r, a complete frame, and makes its answer. Waits. */
+void dispatch(struct native_request *r);
