@@ -2,27 +2,25 @@
 #include "connection.h"
 #include "kith.pb-c.h"
 
-static int64_t started(int rc, int64_t id)
-{
-    return rc < 0 ? rc : id;
-}
-
 int64_t kith_start_search(struct kith *k, const struct kith_search *s)
 {
     int64_t id = 0;
-    return started(send_search(k, s, false, &id), id);
+    int rc = send_search(k, s, false, &id);
+    return rc < 0 ? rc : id;
 }
 
 int64_t kith_start_upsert(struct kith *k, const char *collection, const struct kith_points *points)
 {
     int64_t id = 0;
-    return started(send_upsert(k, collection, points, false, &id), id);
+    int rc = send_upsert(k, collection, points, false, &id);
+    return rc < 0 ? rc : id;
 }
 
 int64_t kith_start_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count)
 {
     int64_t id = 0;
-    return started(send_delete(k, collection, ids, count, false, &id), id);
+    int rc = send_delete(k, collection, ids, count, false, &id);
+    return rc < 0 ? rc : id;
 }
 
 int kith_cancel(struct kith *k, int64_t request)

@@ -120,8 +120,7 @@ struct kith_reply {
     uint64_t count;            /* of an upsert or a delete */
 };
 /* Waits up to timeout_us for the next answer (-1: for ever; 0: looks only). Returns 1 with *ret filled, 0 at the timeout or when
- * nothing is in flight, or a
- * negative code when the connection is lost. */
+ * nothing is in flight, or a negative code when the connection is lost. */
 int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret);
 int kith_flush(struct kith *k); /* sends what is buffered */
 int kith_fd(const struct kith *k);
