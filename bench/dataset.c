@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +15,12 @@
 #define DIM_DEFAULT     768
 #define QUERIES_DEFAULT 1000
 #define SEED            20260101
+#define PATH_BYTES      1024
 
 /* The word behind "Metric:" in the folder's README.md, if there is one. */
 static enum metric folder_metric(const char *folder)
 {
-    char path[PATH_MAX], line[4096];
+    char path[PATH_BYTES], line[1024];
     snprintf(path, sizeof(path), "%s/README.md", folder);
     FILE *f = fopen(path, "r");
     enum metric metric = METRIC_L2;
@@ -54,10 +54,10 @@ static void folder_name(const char *folder, char *name, size_t room)
     snprintf(name, room, "%.*s", (int)(end - start), folder + start);
 }
 
-static bool path_find(const char *folder, const char *const *names, size_t count, char path[PATH_MAX])
+static bool path_find(const char *folder, const char *const *names, size_t count, char path[PATH_BYTES])
 {
     for (size_t i = 0; i < count; i++) {
-        snprintf(path, PATH_MAX, "%s/%s", folder, names[i]);
+        snprintf(path, PATH_BYTES, "%s/%s", folder, names[i]);
         if (access(path, R_OK) == 0)
             return true;
     }
@@ -67,7 +67,7 @@ static bool path_find(const char *folder, const char *const *names, size_t count
 static int rows_read(const char *folder, const char *stem, uint32_t limit, float **ret, uint32_t *ret_count,
                      uint32_t *ret_dim, struct error *e)
 {
-    char plain[64], packed[64], path[PATH_MAX];
+    char plain[64], packed[64], path[PATH_BYTES];
     snprintf(plain, sizeof(plain), "%s.npy", stem);
     snprintf(packed, sizeof(packed), "%s.npy.gz", stem);
     if (!path_find(folder, (const char *const[]){plain, packed}, 2, path))
@@ -87,7 +87,7 @@ static int rows_read(const char *folder, const char *stem, uint32_t limit, float
 /* Takes the truth of the folder; -ENOENT when there is none that fits. */
 static int truth_read(struct dataset *d, const char *folder, uint32_t k, struct error *e)
 {
-    char named[64], path[PATH_MAX];
+    char named[64], path[PATH_BYTES];
     snprintf(named, sizeof(named), "gt_%s_ids.npy",
              d->metric == METRIC_L2   ? "l2"
              : d->metric == METRIC_IP ? "ip"

@@ -1,0 +1,105 @@
+/* load.h -- load on a running server: what is asked for, and what the parts of the program hand each other.
+ *
+ *   load_options.c  the command line        load_drive.c   requests at their times, latencies from those times
+ *   load_server.c   a kithd of our own      load_data.c    the collection: created, filled, indexed
+ *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside the same search here
+ */
+#pragma once
+
+#include "base/histogram.h"
+#include "dataset.h"
+
+#include <kith/kith.h>
+#include <sys/types.h>
+
+enum scenario { SCENARIO_SEARCH, SCENARIO_UPSERT, SCENARIO_MIX, SCENARIO_OVERHEAD, SCENARIO_START };
+
+struct load_options {
+    enum scenario scenario;
+    struct dataset_options data;
+    const char *server;     /* address; NULL: libkith's default */
+    const char *collection; /* name */
+    double rate;            /* requests a second, all connections together; 0: as many as go */
+    double seconds, warm_up_s, index_wait_s, write_share;
+    uint32_t connections, in_flight; /* in_flight of each connection */
+    uint32_t k, ef, batch, m, ef_construct, requests;
+    bool uniform, json, keep;
+    bool start_server;       /* a kithd of our own, on a temporary folder */
+    const char *kithd;       /* its path; NULL: found beside this program */
+    const char *kithd_args;  /* more arguments for it, with spaces between */
+    const char *data_folder; /* start: an existing folder of a server */
+    uint32_t server_pid;     /* overhead: 0 when it is our own */
+};
+/* 0: help was asked for and given; 1: go on; negative: wrong, said on stderr. */
+int load_options_read(int argc, char **argv, struct load_options *ret);
+
+/* -- a server of our own -- */
+struct server {
+    pid_t pid;
+    char address[64];
+    char folder[128]; /* "" when the folder is not ours to remove */
+    char log[160];    /* what it writes, beside the folder */
+};
+/* Starts kithd on data_folder, or on a new temporary folder when that is NULL, and waits until it says where it listens.
+ * *ret_exec_ns (may be NULL) is the moment before the exec. */
+MUST_USE int server_start(const struct load_options *o, const char *data_folder, struct server *ret,
+                          uint64_t *ret_exec_ns, struct error *e);
+/* SIGTERM, and waits for the end; the folder stays. Returns the exit status as of wait(), or a negative errno. */
+int server_stop(struct server *s);
+void server_remove(struct server *s); /* what server_start() made on the disk */
+/* CPU time of all threads of a process; 0 when it cannot be read. */
+uint64_t server_cpu_ns(pid_t pid);
+
+/* -- the collection -- */
+/* Makes sure that the collection holds the data: creates and fills it when it is missing, and waits until its rows are indexed.
+ * *ret_comparable: its rows are those of the data, so recall can be told. */
+MUST_USE int load_collection_prepare(const struct load_options *o, const char *address, const struct dataset *d,
+                                     bool *ret_comparable, struct error *e);
+MUST_USE int load_collection_create(struct kith *k, const struct load_options *o, const char *name,
+                                    const struct dataset *d, struct error *e);
+/* The error of a call of libkith, as a sentence. Returns a negative errno. */
+int load_client_error(struct error *e, const struct kith *k, int code, const char *doing);
+
+/* -- requests at their times -- */
+struct drive_plan {
+    const char *collection;
+    const struct dataset *data;
+    const struct recall *recall;       /* NULL: not told */
+    double rate, seconds, write_share; /* write_share 0: searches, 1: upserts */
+    uint32_t in_flight, k, ef, batch;
+    bool uniform;
+    bool new_points; /* upserts write new ids from next_id on; otherwise they write existing rows again */
+    uint64_t next_id, seed;
+    uint64_t requests; /* 0: by time; otherwise so many and no more (rate 0) */
+};
+
+struct drive_count {
+    struct histogram latency_ns; /* from the intended moment */
+    uint64_t offered, served, errors;
+    double offered_qps, served_qps;
+    char error[128]; /* the first one's sentence */
+};
+
+struct drive_result {
+    struct drive_count search, upsert;
+    uint64_t recall_found, recall_wanted, points;
+    double seconds; /* until the last answer */
+};
+
+struct drive; /* connections, kept from phase to phase */
+MUST_USE int drive_open(const char *address, uint32_t connections, uint32_t in_flight, struct drive **ret,
+                        struct error *e);
+void drive_close(struct drive *d);
+/* Runs one phase. Negative when a connection was lost. */
+MUST_USE int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret, struct error *e);
+
+/* -- what a search costs -- */
+MUST_USE int load_overhead(const struct load_options *o, const char *address, pid_t pid, const struct dataset *d,
+                           struct error *e);
+MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
+
+/* -- reports -- */
+void load_report_head(const struct load_options *o);
+void load_report_phase(const struct load_options *o, const char *phase, const struct drive_plan *plan,
+                       const struct drive_result *r);
+const char *scenario_name(enum scenario scenario);
