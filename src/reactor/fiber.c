@@ -289,8 +289,7 @@ static bool look_closer(struct reactor *r)
         return false;
     if (!r->on_floor && r->ready[CLASS_INTERACTIVE].count)
         return true;
-    return ran >= LOOK_NS && (atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
-                              (r->ops->pending && r->ops->pending(r->backend)));
+    return ran >= LOOK_NS && reactor_beckons(r, now);
 }
 
 bool fiber_should_yield(void)

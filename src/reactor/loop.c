@@ -78,6 +78,12 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
     }
 }
 
+bool reactor_beckons(struct reactor *r, uint64_t now)
+{
+    return atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+           (r->ops->pending && r->ops->pending(r->backend)) || timer_wheel_next_ns(&r->timers) <= now;
+}
+
 static void run_fibers(struct reactor *r, uint64_t now)
 {
     uint64_t turn_began = now;
@@ -100,8 +106,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
         }
         if (now - turn_began >= r->slice_ns)
             break;
-        if (cls != CLASS_INTERACTIVE && (atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
-                                         (r->ops->pending && r->ops->pending(r->backend))))
+        if (cls != CLASS_INTERACTIVE && reactor_beckons(r, now))
             break; /* perhaps something more urgent */
     }
 }

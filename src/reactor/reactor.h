@@ -209,7 +209,9 @@ static inline uint64_t reactor_now(struct reactor *r)
 int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct error *error);
 void reactor_fini(struct reactor *r);
 void reactor_run(struct reactor *r, unsigned spin_us); /* turns and sleeps until TURN_OVER */
-void reactor_unrest(struct reactor *r);                /* a fiber has come while it rested */
+/* Has something arrived, of which nobody knows yet how urgent it is: mail, a completion, a timer? */
+bool reactor_beckons(struct reactor *r, uint64_t now);
+void reactor_unrest(struct reactor *r); /* a fiber has come while it rested */
 void run_queue_push(struct run_queue *q, struct fiber *f);
 struct fiber *run_queue_take(struct run_queue *q, uint32_t position);
 /* Wakes r if it sleeps; from any thread, after what it shall see was stored. Returns whether it did. */

@@ -223,12 +223,12 @@ static int run_threads(struct runtime *rt, struct error *error)
     pthread_mutex_init(&l.lock, NULL);
     pthread_cond_init(&l.changed, NULL);
 
-    /* Reactor threads take no signal but their own stall detector's; the faults stay deliverable. */
-    sigset_t blocked, before, waited;
+    /* Reactor threads take no signal but their stall detector's; faults and profilers' ticks stay deliverable. */
+    sigset_t blocked, before, waited, mine;
     sigfillset(&blocked);
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-    for (unsigned i = 0; i < ARRAY_LEN(faults); i++)
-        sigdelset(&blocked, faults[i]);
+    static const int deliverable[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
+    for (unsigned i = 0; i < ARRAY_LEN(deliverable); i++)
+        sigdelset(&blocked, deliverable[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
 
     int rc = 0;
@@ -247,15 +247,21 @@ static int run_threads(struct runtime *rt, struct error *error)
         pthread_cond_broadcast(&l.changed);
         pthread_mutex_unlock(&l.lock);
     }
+    /* The calling thread keeps everything else (SIGTSTP, SIGQUIT, ...) as it was. */
+    mine = before;
     if (rt->on_signal) {
+        static const int taken[] = {SIGINT, SIGTERM};
         sigemptyset(&waited);
-        sigaddset(&waited, SIGINT);
-        sigaddset(&waited, SIGTERM);
         sigaddset(&waited, ENDED_SIGNAL);
-        wait_with_signals(&l, &waited);
-    } else {
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        sigaddset(&mine, ENDED_SIGNAL);
+        for (unsigned i = 0; i < ARRAY_LEN(taken); i++) {
+            sigaddset(&waited, taken[i]);
+            sigaddset(&mine, taken[i]);
+        }
     }
+    pthread_sigmask(SIG_SETMASK, &mine, NULL);
+    if (rt->on_signal)
+        wait_with_signals(&l, &waited);
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (rt->on_signal) {
