@@ -49,6 +49,6 @@ static inline uint32_t links_count(const uint32_t *links, uint32_t max)
 /* Adds a link `id` -> `to`; a full list is pruned by hnsw_select(). Returns whether the list now holds `to`. */
 bool hnsw_link(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t level, uint32_t id,
                uint32_t to);
-/* Adds it in any case: to a full list in place of the farthest row that one of its own neighbours still links to, or, if
- * there is none such, in place of the last. Lowest layer only. */
+/* Adds it unpruned, on the lowest layer: where there is room, or in place of the farthest row that one of its own
+ * neighbours still links to, or of the last. */
 void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to);

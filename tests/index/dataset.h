@@ -1,0 +1,35 @@
+/* dataset.h -- vectors to search in tests: repeatable from a seed, and shaped like embeddings. */
+#pragma once
+
+#include "index/segment_index.h"
+
+struct dataset {
+    enum metric metric;
+    uint32_t dim, count;
+    struct rows rows; /* count rows, 64-byte stride */
+    uint8_t *chunk[1];
+};
+
+enum dataset_kind {
+    DATASET_LATENT, /* tanh of a random linear map of a latent vector whose directions weaken by a power law */
+    DATASET_WHOLE,  /* the same, as whole numbers 0..255 */
+    DATASET_EQUAL,  /* all rows the same */
+    DATASET_TWINS,  /* each vector of a latent set 50 times */
+};
+
+/* The test fails when there is no memory. Vectors are normalised for cosine. */
+void dataset_init(struct dataset *d, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                  uint64_t seed);
+void dataset_fini(struct dataset *d);
+float *dataset_row(const struct dataset *d, uint32_t row);
+uint64_t dataset_random(uint64_t *state);
+
+/* The k nearest rows below count by a plain loop; allowed may be NULL. Returns how many. */
+uint32_t dataset_nearest(const struct dataset *d, uint32_t count, const float *query, uint32_t k,
+                         const uint64_t *allowed, struct hit *hits);
+
+/* The share of the k nearest rows, over `queries` (rows of q), that a search with these parameters finds. */
+double dataset_recall(const struct dataset *d, const struct segment_index *x, const struct dataset *q,
+                      const struct search_params *params);
+/* An index over all rows of d, built. */
+struct segment_index *dataset_index(const struct dataset *d, uint16_t m, uint16_t ef_construct);

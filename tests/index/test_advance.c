@@ -1,0 +1,177 @@
+/* A build that is searched at its pauses, stopped at any of them, fed while it runs, and whose data changes. */
+#include "dataset.h"
+
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+struct reader {
+    const struct dataset *d;
+    struct segment_index *x;
+    struct search_scratch *scratch;
+    uint32_t count, calls, every, searches;
+    bool nested; /* a search pauses, too, and then the build goes on */
+};
+
+/* Every row counted is its own nearest row, in whatever state the build is. */
+static int search_here(void *arg)
+{
+    struct reader *r = arg;
+    if (r->calls++ % r->every != 0)
+        return 0;
+    uint32_t row = r->calls * 7919 % r->count;
+    struct search_params p = {.k = 5, .ef = 100};
+    struct hit hits[5];
+    int n = segment_index_search(r->x, &r->d->rows, r->count, dataset_row(r->d, row), &p, r->scratch, hits);
+    cr_assert_eq(n, r->count < 5 ? (int)r->count : 5);
+    bool found = false;
+    for (int i = 0; i < n; i++) {
+        cr_assert_lt(hits[i].row, r->count);
+        for (int j = 0; j < i; j++)
+            cr_assert_neq(hits[i].row, hits[j].row);
+        found |= hits[i].row == row;
+    }
+    cr_assert(found, "row %u of %u, %u in the graph", row, r->count, segment_index_graphed(r->x));
+    if (r->calls % 64 == 1)
+        cr_assert_null(hnsw_verify(&r->x->graph), "%s", hnsw_verify(&r->x->graph));
+    r->searches++;
+    return 0;
+}
+
+Test(advance, searches_at_its_pauses_find_every_row)
+{
+    for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric += 2) {
+        struct dataset d;
+        dataset_init(&d, DATASET_LATENT, metric, 48, 3000, 21);
+        struct segment_index *x;
+        struct hnsw_options options = {.m = 8, .ef_construct = 40};
+        cr_assert_eq(segment_index_create(metric, d.dim, &options, &x), 0);
+        struct reader r = {.d = &d, .x = x, .scratch = search_scratch_create(), .every = 3};
+        struct pause pause = {search_here, &r};
+        for (r.count = 1; r.count < d.count; r.count += r.count / 2 + 100) /* grows: the codes are retrained */
+            cr_assert_eq(segment_index_advance(x, &d.rows, r.count, &pause), 0);
+        cr_assert_gt(r.searches, 500);
+        cr_assert_gt(x->epoch, 3);
+        search_scratch_destroy(r.scratch);
+        segment_index_destroy(x);
+        dataset_fini(&d);
+    }
+}
+
+struct writer {
+    const struct dataset *d;
+    struct segment_index *x;
+    uint32_t count;
+};
+
+static int build_here(void *arg)
+{
+    struct writer *w = arg;
+    w->count = w->count + 40 < w->d->count ? w->count + 40 : w->d->count;
+    cr_assert_eq(segment_index_advance(w->x, &w->d->rows, w->count, NULL), 0);
+    return 0;
+}
+
+Test(advance, a_search_that_pauses_sees_the_rows_it_began_with)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 6000, 22);
+    struct segment_index *x;
+    struct hnsw_options options = {.m = 8, .ef_construct = 40};
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
+    struct search_scratch *s = search_scratch_create();
+    struct writer w = {.d = &d, .x = x, .count = 700};
+    struct pause pause = {build_here, &w};
+    cr_assert_eq(segment_index_advance(x, &d.rows, w.count, NULL), 0);
+    while (w.count < d.count) {
+        uint32_t count = w.count, row = count - 1;
+        struct search_params p = {.k = 10, .ef = 300, .pause = &pause};
+        struct hit hits[10];
+        cr_assert_eq(segment_index_search(x, &d.rows, count, dataset_row(&d, row), &p, s, hits), 10);
+        cr_assert_eq(hits[0].row, row);
+        for (int i = 0; i < 10; i++)
+            cr_assert_lt(hits[i].row, count);
+        cr_assert_gt(w.count, count, "the search never paused");
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+static int stop_soon(void *arg)
+{
+    unsigned *left = arg;
+    return (*left)-- == 0 ? -ETIME : 0;
+}
+
+Test(advance, stopped_at_any_pause_it_goes_on_and_ends_as_if_never_stopped)
+{
+    struct dataset d, q;
+    dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 40, 1500, 23);
+    dataset_init(&q, DATASET_LATENT, METRIC_COSINE, 40, 20, 24);
+    struct segment_index *whole = dataset_index(&d, 8, 40), *x;
+    struct hnsw_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(METRIC_COSINE, d.dim, &options, &x), 0);
+    unsigned stops = 0, left;
+    struct pause pause = {stop_soon, &left};
+    for (int rc = -ETIME; rc == -ETIME; stops++) {
+        left = 5 + stops % 7;
+        rc = segment_index_advance(x, &d.rows, d.count, &pause);
+        cr_assert(rc == 0 || rc == -ETIME);
+        cr_assert_null(hnsw_verify(&x->graph));
+        cr_assert_lt(stops, 10000);
+    }
+    cr_assert_gt(stops, 100);
+    for (uint32_t r = 0; r < d.count; r++) /* the same input and seed: the same graph */
+        cr_assert_arr_eq(hnsw_links(&x->graph, r), hnsw_links(&whole->graph, r), 16 * sizeof(uint32_t));
+    segment_index_destroy(whole);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
+
+Test(advance, codes_follow_when_the_data_changes)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_WHOLE, METRIC_L2, 32, 2000, 25);
+    for (uint32_t r = 1000; r < d.count; r++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, r)[j] = dataset_row(&d, r)[j] * 3.7f - 400;
+    struct segment_index *x;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 1000, NULL), 0);
+    cr_assert(x->codes.sq8.lossless);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 1001, NULL), 0); /* a single one: scored again by its vector */
+    cr_assert(x->codes.sq8.lossless);
+    struct search_scratch *s = search_scratch_create();
+    struct search_params p = {.k = 1, .ef = 60};
+    struct hit hit;
+    cr_assert_eq(segment_index_search(x, &d.rows, 1001, dataset_row(&d, 1000), &p, s, &hit), 1);
+    cr_assert_eq(hit.row, 1000);
+    cr_assert_eq(hit.distance, 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 2000, NULL), 0);
+    cr_assert(!x->codes.sq8.lossless);
+    for (uint32_t r = 0; r < d.count; r += 37) {
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, r), &p, s, &hit), 1);
+        cr_assert_eq(hit.distance, 0);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(advance, memory_is_accounted_and_small_when_there_is_little)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 128, 2000, 26);
+    struct segment_index *x;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
+    cr_assert_lt(segment_index_bytes(x), 8192);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 10, NULL), 0);
+    cr_assert_lt(segment_index_bytes(x), 256 * 1024);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 2000, NULL), 0);
+    cr_assert_gt(segment_index_bytes(x), 2000 * 256);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}

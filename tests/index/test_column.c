@@ -1,0 +1,64 @@
+/* Rows stay what they are while the column grows and is joined, and rows once in a whole chunk do not move. */
+#include "index/column.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void write(struct column *c, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        cr_assert_eq(column_reserve(c, i + 1), 0);
+        cr_assert_eq(*(uint32_t *)column_at(c, i), 0, "row %u is not zero", i);
+        *(uint32_t *)column_at(c, i) = i + 1;
+    }
+}
+
+static void read(const struct column *c, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert_eq(*(const uint32_t *)rows_at(&c->rows, i), i + 1);
+}
+
+static int stop_third(void *arg)
+{
+    unsigned *left = arg;
+    return (*left)-- == 0 ? -ECANCELED : 0;
+}
+
+Test(column, grows_in_chunks_and_joins_them)
+{
+    struct column c;
+    column_init(&c, 4096);
+    uint32_t chunk = (uint32_t)1 << c.rows.shift;
+    write(&c, 0, chunk + 1);
+    void *whole = column_at(&c, 0);
+    write(&c, chunk + 1, 4 * chunk + 3);
+    cr_assert_eq(column_at(&c, 0), whole);
+    unsigned left = 2;
+    struct pause pause = {stop_third, &left};
+    cr_assert_eq(column_join(&c, 4 * chunk + 3, &pause), -ECANCELED);
+    read(&c, 4 * chunk + 3);
+    cr_assert_eq(column_join(&c, 4 * chunk + 3, NULL), 0);
+    read(&c, 4 * chunk + 3);
+    for (uint32_t i = 0; i < 4 * chunk + 3; i++)
+        cr_assert_eq((char *)column_at(&c, i), (char *)column_at(&c, 0) + (size_t)i * 4096);
+    write(&c, 4 * chunk + 3, 6 * chunk);
+    cr_assert_eq(column_join(&c, 6 * chunk, NULL), 0);
+    read(&c, 6 * chunk);
+    cr_assert_geq(column_bytes(&c), (uint64_t)6 * chunk * 4096);
+    column_fini(&c);
+}
+
+Test(column, opens_bytes_in_place_or_copies_them)
+{
+    uint32_t bytes[3 * 16] = {[0] = 1, [16] = 2, [32] = 3};
+    for (int copy = 0; copy < 2; copy++) {
+        struct column c;
+        cr_assert_eq(column_open(&c, 64, bytes, 3, copy), 0);
+        cr_assert_eq(column_at(&c, 0) == (void *)bytes, !copy);
+        read(&c, 3);
+        column_fini(&c);
+    }
+}

@@ -1,0 +1,74 @@
+/* The graph itself: well formed, every row reachable, neighbours diverse. */
+#include "index/hnsw.h"
+
+#include "base/bits.h"
+#include "dataset.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static uint32_t reachable(const struct hnsw *g, uint32_t from)
+{
+    uint64_t *seen = calloc(bits_words(g->count), 8);
+    uint32_t *stack = malloc(g->count * sizeof(*stack)), depth = 0, n = 0;
+    stack[depth++] = from;
+    bits_set(seen, from);
+    while (depth > 0) {
+        const uint32_t *links = hnsw_links(g, stack[--depth]);
+        n++;
+        for (uint32_t i = 0; i < 2 * g->m && links[i] != LINK_NONE; i++) {
+            if (!bits_test(seen, links[i])) {
+                bits_set(seen, links[i]);
+                stack[depth++] = links[i];
+            }
+        }
+    }
+    free(seen);
+    free(stack);
+    return n;
+}
+
+Test(hnsw, is_well_formed_and_reaches_every_row)
+{
+    static const enum dataset_kind kinds[] = {DATASET_LATENT, DATASET_WHOLE, DATASET_EQUAL, DATASET_TWINS};
+    for (size_t i = 0; i < 4; i++) {
+        struct dataset d;
+        dataset_init(&d, kinds[i], METRIC_L2, 48, 3000, 31);
+        struct segment_index *x = dataset_index(&d, 8, 40);
+        const struct hnsw *g = &x->graph;
+        cr_assert_null(hnsw_verify(g), "%s", hnsw_verify(g));
+        cr_assert_gt(g->nodes, d.count / 20); /* about 1 in 8 */
+        cr_assert_lt(g->nodes, d.count / 4);
+        cr_assert_geq(reachable(g, hnsw_node(g, g->entry)->row), d.count - 3, "kind %zu: %u", i,
+                      reachable(g, hnsw_node(g, g->entry)->row));
+        segment_index_destroy(x);
+        dataset_fini(&d);
+    }
+}
+
+Test(hnsw, leaves_out_neighbours_reached_through_others)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 1500, 32);
+    struct segment_index *x = dataset_index(&d, 16, 80);
+    uint32_t links = 0, shadowed = 0;
+    for (uint32_t row = 0; row < d.count; row++) {
+        const uint32_t *list = hnsw_links(&x->graph, row);
+        for (uint32_t i = 0; i < 32 && list[i] != LINK_NONE; i++) {
+            float to_row = vectors_distance(METRIC_L2, dataset_row(&d, row), dataset_row(&d, list[i]), d.dim);
+            links++;
+            for (uint32_t j = 0; j < 32 && list[j] != LINK_NONE; j++) {
+                float to_base = vectors_distance(METRIC_L2, dataset_row(&d, row), dataset_row(&d, list[j]), d.dim);
+                float between = vectors_distance(METRIC_L2, dataset_row(&d, list[i]), dataset_row(&d, list[j]), d.dim);
+                if (to_base < to_row && between < to_row) {
+                    shadowed++;
+                    break;
+                }
+            }
+        }
+    }
+    cr_assert_gt(links, d.count * 6);
+    cr_assert_lt(shadowed, links * 3 / 4); /* links back are not chosen until a list is full */
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}

@@ -1,0 +1,204 @@
+/* Sealing and opening: the same answers from the bytes, and -EINVAL, never a crash, from damaged ones. */
+#include "dataset.h"
+
+#include "base/memory.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sealed {
+    struct dataset d;
+    struct segment_index *x;
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    void *copy[SEGMENT_INDEX_REGIONS]; /* allocations that end where the region ends */
+    unsigned count;
+};
+
+static void seal(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t count)
+{
+    dataset_init(&s->d, kind, metric, 20, count, 41);
+    s->x = dataset_index(&s->d, 6, 40);
+    cr_assert_eq(segment_index_regions(s->x, s->regions, &s->count), 0);
+    for (unsigned i = 0; i < s->count; i++) {
+        cr_assert_leq(strlen(s->regions[i].name), 15);
+        s->copy[i] = malloc(s->regions[i].size + !s->regions[i].size);
+        if (s->regions[i].size)
+            memcpy(s->copy[i], s->regions[i].bytes, s->regions[i].size);
+        s->regions[i].bytes = s->copy[i];
+    }
+}
+
+static void unseal(struct sealed *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        free(s->copy[i]);
+    segment_index_destroy(s->x);
+    dataset_fini(&s->d);
+}
+
+static int open_sealed(const struct sealed *s, bool copy_hot, struct segment_index **ret)
+{
+    const char *why = NULL;
+    int rc = segment_index_open(s->d.metric, s->d.dim, s->d.count, s->regions, s->count, copy_hot, ret, &why);
+    cr_assert_eq(rc == -EINVAL, why != NULL);
+    return rc;
+}
+
+Test(regions, an_opened_index_answers_as_the_sealed_one_did)
+{
+    for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
+        for (int kind = DATASET_LATENT; kind <= DATASET_WHOLE; kind++) {
+            struct sealed s;
+            seal(&s, kind, metric, 1200);
+            struct search_scratch *scratch = search_scratch_create();
+            for (int copy_hot = 0; copy_hot < 2; copy_hot++) {
+                struct segment_index *x;
+                cr_assert_eq(open_sealed(&s, copy_hot, &x), 0);
+                cr_assert_eq(segment_index_graphed(x), 1200);
+                struct search_params p = {.k = 10, .ef = 30};
+                for (uint32_t i = 0; i < 20; i++) {
+                    struct hit a[10], b[10];
+                    const float *q = dataset_row(&s.d, i * 50);
+                    cr_assert_eq(segment_index_search(s.x, &s.d.rows, 1200, q, &p, scratch, a), 10);
+                    cr_assert_eq(segment_index_search(x, &s.d.rows, 1200, q, &p, scratch, b), 10);
+                    cr_assert_arr_eq(a, b, sizeof(a));
+                }
+                cr_assert_eq(segment_index_advance(x, &s.d.rows, 1200, NULL), 0);
+                cr_assert_eq(segment_index_advance(x, &s.d.rows, 1201, NULL), -EINVAL);
+                segment_index_destroy(x);
+            }
+            search_scratch_destroy(scratch);
+            unseal(&s);
+        }
+    }
+}
+
+Test(regions, of_few_rows_or_none)
+{
+    for (uint32_t count = 0; count < 4; count++) {
+        struct sealed s;
+        struct segment_index *x;
+        struct hit hits[4];
+        seal(&s, DATASET_LATENT, METRIC_IP, count);
+        cr_assert_eq(open_sealed(&s, true, &x), 0);
+        struct search_scratch *scratch = search_scratch_create();
+        struct search_params p = {.k = 4};
+        cr_assert_eq(segment_index_search(x, &s.d.rows, count, dataset_row(&s.d, 0), &p, scratch, hits), (int)count);
+        search_scratch_destroy(scratch);
+        segment_index_destroy(x);
+        unseal(&s);
+    }
+}
+
+Test(regions, are_refused_before_the_index_is_complete)
+{
+    struct dataset d;
+    struct segment_index *x;
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    unsigned count;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 8, 100, 42);
+    cr_assert_eq(segment_index_create(METRIC_L2, 8, NULL, &x), 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 100, NULL), 0);
+    x->graph.count--; /* as if the last row were not linked yet */
+    cr_assert_eq(segment_index_regions(x, regions, &count), -EINVAL);
+    x->graph.count++;
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(regions, missing_or_of_another_size_are_refused)
+{
+    struct sealed s;
+    struct segment_index *x;
+    seal(&s, DATASET_LATENT, METRIC_L2, 300);
+    for (unsigned i = 0; i < s.count; i++) {
+        struct index_region kept = s.regions[i];
+        s.regions[i].name = "other";
+        cr_assert_eq(open_sealed(&s, false, &x), -EINVAL, "%s", kept.name);
+        s.regions[i] = kept;
+        s.regions[i].size--;
+        cr_assert_eq(open_sealed(&s, false, &x), -EINVAL, "%s", kept.name);
+        s.regions[i].size = 0;
+        cr_assert_eq(open_sealed(&s, false, &x), -EINVAL, "%s", kept.name);
+        s.regions[i] = kept;
+    }
+    s.d.count--;
+    cr_assert_eq(open_sealed(&s, false, &x), -EINVAL);
+    s.d.count++;
+    s.d.dim++;
+    cr_assert_eq(open_sealed(&s, false, &x), -EINVAL);
+    s.d.dim--;
+    cr_assert_eq(open_sealed(&s, false, &x), 0);
+    segment_index_destroy(x);
+    unseal(&s);
+}
+
+/* One word of one region replaced: refused, or an index that searches without reading out of bounds (a sanitizer sees). */
+Test(regions, damaged_anywhere_they_are_refused_or_harmless)
+{
+    struct sealed s;
+    seal(&s, DATASET_LATENT, METRIC_L2, 700);
+    struct search_scratch *scratch = search_scratch_create();
+    uint64_t state = 5;
+    unsigned refused = 0, opened = 0;
+    for (unsigned round = 0; round < 1500; round++) {
+        unsigned i = round % s.count;
+        static const uint32_t values[] = {0, 1, 699, 700, 701, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fc00000};
+        uint32_t words = (uint32_t)(s.regions[i].size / 4),
+                 *word = (uint32_t *)s.copy[i] + dataset_random(&state) % words;
+        uint32_t kept = *word;
+        *word = values[dataset_random(&state) % 9];
+        struct segment_index *x;
+        int rc = open_sealed(&s, round % 2, &x);
+        cr_assert(rc == 0 || rc == -EINVAL);
+        if (rc == 0) {
+            struct search_params p = {.k = 10, .ef = 50};
+            struct hit hits[10];
+            int n = segment_index_search(x, &s.d.rows, s.d.count, dataset_row(&s.d, round % 700), &p, scratch, hits);
+            cr_assert(n >= 0 && n <= 10);
+            segment_index_destroy(x);
+        }
+        *(rc == 0 ? &opened : &refused) += 1;
+        *word = kept;
+    }
+    cr_assert_gt(refused, 300);
+    cr_assert_gt(opened, 100);
+    search_scratch_destroy(scratch);
+    unseal(&s);
+}
+
+Test(regions, a_link_out_of_bounds_is_refused)
+{
+    struct sealed s;
+    struct segment_index *x;
+    seal(&s, DATASET_LATENT, METRIC_COSINE, 400);
+    for (unsigned i = 0; i < s.count; i++) {
+        if (strcmp(s.regions[i].name, "links") != 0 && strcmp(s.regions[i].name, "upper") != 0)
+            continue;
+        uint32_t *first = s.copy[i], kept = *first;
+        *first = 400;
+        cr_assert_eq(open_sealed(&s, false, &x), -EINVAL);
+        *first = kept;
+    }
+    unseal(&s);
+}
+
+Test(regions, a_column_of_many_chunks_is_joined)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 2, 300, 43);
+    struct segment_index *x = dataset_index(&d, 256, 20), *y; /* 2 KiB of links a row */
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    unsigned count;
+    const char *why;
+    cr_assert_eq(segment_index_join(x, NULL), 0);
+    cr_assert_eq(segment_index_regions(x, regions, &count), 0);
+    cr_assert_eq(segment_index_open(METRIC_L2, 2, 300, regions, count, false, &y, &why), 0);
+    for (uint32_t r = 0; r < 300; r++)
+        cr_assert_arr_eq(hnsw_links(&x->graph, r), hnsw_links(&y->graph, r), 512 * sizeof(uint32_t));
+    segment_index_destroy(y);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}

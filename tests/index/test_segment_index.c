@@ -1,0 +1,190 @@
+/* Searches against a plain loop: each metric, each kind of data, odd sizes, filters. */
+#include "dataset.h"
+
+#include "base/bits.h"
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                        const struct search_params *params)
+{
+    struct dataset d, q;
+    dataset_init(&d, kind, metric, dim, count, 11);
+    dataset_init(&q, kind == DATASET_WHOLE ? DATASET_WHOLE : DATASET_LATENT, metric, dim, 40, 12);
+    struct segment_index *x = dataset_index(&d, 12, 60);
+    double recall = dataset_recall(&d, x, &q, params);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+    return recall;
+}
+
+Test(segment_index, finds_nearly_all_nearest_under_every_metric)
+{
+    const struct search_params p = {.k = 10, .ef = 80};
+    cr_assert_geq(recall_of(DATASET_LATENT, METRIC_L2, 256, 3000, &p), 0.97);
+    cr_assert_geq(recall_of(DATASET_LATENT, METRIC_COSINE, 256, 3000, &p), 0.97);
+    cr_assert_geq(recall_of(DATASET_LATENT, METRIC_IP, 256, 3000, &p), 0.9);
+    cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_L2, 128, 3000, &p), 0.97);
+    cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_IP, 128, 3000, &p), 0.9);
+}
+
+Test(segment_index, finds_more_with_a_larger_ef)
+{
+    const struct search_params narrow = {.k = 10, .ef = 10}, wide = {.k = 10, .ef = 200};
+    double few = recall_of(DATASET_LATENT, METRIC_L2, 100, 3000, &narrow);
+    double many = recall_of(DATASET_LATENT, METRIC_L2, 100, 3000, &wide);
+    cr_assert_lt(few, many);
+    cr_assert_geq(many, 0.99);
+}
+
+Test(segment_index, exact_search_finds_all)
+{
+    const struct search_params p = {.k = 10, .exact = true};
+    for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++)
+        cr_assert_eq(recall_of(DATASET_LATENT, metric, 65, 1000, &p), 1);
+}
+
+Test(segment_index, any_dimension_and_any_count)
+{
+    const struct search_params p = {.k = 10, .ef = 100};
+    static const uint32_t dims[] = {1, 2, 3, 4, 5, 63, 100, 768};
+    for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
+        for (uint32_t count = 0; count < 4; count++)
+            cr_assert_eq(recall_of(DATASET_LATENT, METRIC_L2, dims[i], count, &p), 1);
+    for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
+        cr_assert_geq(recall_of(DATASET_LATENT, METRIC_L2, dims[i], 700, &p), 0.95, "dim %u", dims[i]);
+}
+
+Test(segment_index, equal_vectors_and_twins_are_found)
+{
+    const struct search_params p = {.k = 30, .ef = 60}, all = {.k = 100, .ef = 100};
+    cr_assert_eq(recall_of(DATASET_EQUAL, METRIC_L2, 32, 1500, &p), 1);
+    cr_assert_eq(recall_of(DATASET_EQUAL, METRIC_COSINE, 32, 1500, &all), 1);
+    cr_assert_geq(recall_of(DATASET_TWINS, METRIC_L2, 64, 3000, &all), 0.95);
+    cr_assert_geq(recall_of(DATASET_TWINS, METRIC_COSINE, 64, 3000, &all), 0.95);
+}
+
+Test(segment_index, a_zero_vector_is_a_vector)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 20, 600, 5);
+    memset(dataset_row(&d, 17), 0, 20 * sizeof(float));
+    struct segment_index *x = dataset_index(&d, 8, 40);
+    struct search_scratch *s = search_scratch_create();
+    const float zero[20] = {0};
+    struct hit hit;
+    struct search_params p = {.k = 1, .ef = 50};
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, zero, &p, s, &hit), 1);
+    cr_assert_eq(hit.row, 17);
+    cr_assert_eq(hit.distance, 0);
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(segment_index, returns_all_rows_when_k_is_larger)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 16, 90, 5);
+    struct segment_index *x = dataset_index(&d, 8, 40);
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[200];
+    for (int exact = 0; exact < 2; exact++) {
+        struct search_params p = {.k = 200, .ef = 10, .exact = exact};
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 3), &p, s, hits), 90);
+        cr_assert_eq(hits[0].row, 3);
+        p.k = 0;
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 3), &p, s, hits), 0);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(segment_index, a_search_sees_no_row_from_its_count_on)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 16, 2000, 5);
+    struct segment_index *x = dataset_index(&d, 8, 40);
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[10];
+    for (uint32_t count = 1; count < 2000; count += 333) {
+        struct search_params p = {.k = 10, .ef = 40};
+        int n = segment_index_search(x, &d.rows, count, dataset_row(&d, 1999), &p, s, hits);
+        cr_assert_eq(n, count < 10 ? (int)count : 10);
+        for (int i = 0; i < n; i++)
+            cr_assert_lt(hits[i].row, count);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(segment_index, returns_allowed_rows_only_however_few)
+{
+    struct dataset d, q;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 5000, 11);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 64, 20, 12);
+    struct segment_index *x = dataset_index(&d, 12, 60);
+    uint64_t state = 3;
+    static const uint32_t percent[] = {99, 90, 50, 20, 5, 1, 0};
+    for (size_t i = 0; i < sizeof(percent) / sizeof(percent[0]); i++) {
+        uint64_t allowed[5000 / 64 + 1] = {0};
+        for (uint32_t r = 0; r < d.count; r++)
+            if (dataset_random(&state) % 100 < percent[i])
+                bits_set(allowed, r);
+        if (percent[i] == 0)
+            bits_set(allowed, 4321);
+        struct search_params p = {.k = 10, .ef = 80, .allowed = allowed};
+        cr_assert_geq(dataset_recall(&d, x, &q, &p), 0.95, "%u percent", percent[i]);
+    }
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
+
+/* A filter that allows only what is far from the query: the walk ends before it gets there. */
+Test(segment_index, finds_allowed_rows_far_from_the_query)
+{
+    struct dataset d;
+    struct hit order[100];
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 4000, 11);
+    struct segment_index *x = dataset_index(&d, 12, 60);
+    struct search_scratch *s = search_scratch_create();
+    const float *query = dataset_row(&d, 0);
+    uint64_t allowed[4000 / 64 + 1] = {0};
+    uint32_t n = 0;
+    float bound = vectors_distance(METRIC_L2, query, dataset_row(&d, 1), d.dim); /* of a row as good as any */
+    for (uint32_t r = 0; r < d.count; r++) {
+        if (vectors_distance(METRIC_L2, query, dataset_row(&d, r), d.dim) > bound) {
+            bits_set(allowed, r);
+            n++;
+        }
+    }
+    cr_assert_gt(n, 10);
+    struct search_params p = {.k = 10, .ef = 16, .allowed = allowed};
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, query, &p, s, order), 10);
+    for (int i = 0; i < 10; i++)
+        cr_assert(bits_test(allowed, order[i].row));
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(vectors, normalise_and_find_what_is_no_number)
+{
+    float v[3] = {3, 0, 4}, zero[2] = {0}, large[2] = {3e30f, 4e30f}, bad[2] = {NAN, 1}, endless[2] = {1, INFINITY};
+    cr_assert(vectors_normalise(v, 3));
+    cr_assert_float_eq(v[0], 0.6f, 1e-6);
+    cr_assert_float_eq(v[2], 0.8f, 1e-6);
+    cr_assert(vectors_normalise(large, 2));
+    cr_assert_float_eq(large[1], 0.8f, 1e-6);
+    cr_assert(!vectors_normalise(zero, 2));
+    cr_assert(!vectors_normalise(bad, 2));
+    cr_assert(!vectors_normalise(endless, 2));
+    cr_assert_eq(vectors_first_bad(v, 3), -1);
+    cr_assert_eq(vectors_first_bad(bad, 2), 0);
+    cr_assert_eq(vectors_first_bad(endless, 2), 1);
+}

@@ -1,0 +1,31 @@
+/* The heap against sorting, with equal distances. */
+#include "index/topk.h"
+
+#include "dataset.h"
+#include <criterion/criterion.h>
+#include <math.h>
+
+Test(topk, keeps_the_nearest_and_sorts_them_with_the_row_as_tie_break)
+{
+    uint64_t state = 1;
+    for (uint32_t k = 0; k < 20; k++) {
+        struct hit hits[20];
+        struct topk t;
+        float distances[64];
+        topk_init(&t, hits, k);
+        for (uint32_t i = 0; i < 64; i++) {
+            distances[i] = (float)(dataset_random(&state) % 16);
+            topk_add(&t, distances[i], i);
+            cr_assert(k == 0 || (t.count < k) == isinf(topk_bound(&t)));
+        }
+        topk_sort(&t);
+        cr_assert_eq(t.count, k);
+        for (uint32_t at = 0; at < k; at++) {
+            uint32_t before = 0; /* how many of all come before this one */
+            for (uint32_t i = 0; i < 64; i++)
+                before += distances[i] < hits[at].distance || (distances[i] == hits[at].distance && i < hits[at].row);
+            cr_assert_eq(before, at);
+            cr_assert_eq(distances[hits[at].row], hits[at].distance);
+        }
+    }
+}
