@@ -332,7 +332,7 @@ static void rates_fill(const struct phase *p, struct drive_count *count)
 
 int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret, struct error *e)
 {
-    *ret = (struct drive_result){0};
+    memset(ret, 0, sizeof(*ret));
     histogram_init(&ret->search.latency_ns);
     histogram_init(&ret->upsert.latency_ns);
     struct phase p = {.drive = d, .plan = plan, .result = ret, .random = {plan->seed}};
