@@ -203,7 +203,8 @@ static int choose(const struct hnsw *g, struct hnsw_builder *b, const struct hns
         uint32_t n = pool->count < STARTS_MAX ? pool->count : STARTS_MAX;
         memcpy(starts, pool->cand, n * sizeof(*starts));
         if (l <= level) {
-            ret_count[l] = hnsw_select(g, b, w->codes, (struct hnsw_candidates){pool->cand, pool->count, g->m, l});
+            ret_count[l] = hnsw_select(g, b, w->codes,
+                                       (struct hnsw_candidates){pool->cand, pool->count, level_links_max(g, l), l});
             memcpy(selected, pool->cand, ret_count[l] * sizeof(*selected));
         }
         if (l == 0)

@@ -60,13 +60,12 @@ static inline float pool_bound(const struct pool *p)
 /* Inserts a candidate nearer than pool_bound(); equal distances keep their order of arrival. Returns its position. */
 static inline uint32_t pool_insert(struct pool *p, float distance, uint32_t id)
 {
-    const struct cand *base = p->cand;
-    for (uint32_t n = p->count; n > 0;) { /* first entry farther than distance, without branches */
+    uint32_t at = 0;
+    for (uint32_t n = p->count; n > 0;) { /* the first entry farther than distance; arithmetic, for no branch guesses it */
         uint32_t half = (n + 1) / 2;
-        base = base[half - 1].distance <= distance ? base + half : base;
+        at += half & -(uint32_t)(p->cand[at + half - 1].distance <= distance);
         n -= half;
     }
-    uint32_t at = (uint32_t)(base - p->cand);
     uint32_t last = p->count < p->limit ? p->count++ : p->count - 1;
     __builtin_memmove(p->cand + at + 1, p->cand + at, (last - at) * sizeof(struct cand));
     p->cand[at] = (struct cand){distance, id};
