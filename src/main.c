@@ -132,7 +132,7 @@ static void take_option(struct config *c, int id, const char *value)
         c->spin_given = true;
         break;
     case OPT_NO_PIN: s->runtime.pin = false; break;
-    case OPT_GROWING: s->growing_mib = (uint32_t)number("--growing-mib", value, 1u << 20); break;
+    case OPT_GROWING: s->growing_bytes = (uint64_t)number("--growing-mib", value, 1u << 20) << 20; break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
         break;

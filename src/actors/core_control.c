@@ -55,7 +55,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .dir = o->data,
         .reactor = c->reactor,
         .reactors = c->reactors,
-        .growing_bytes_max = (uint64_t)o->growing_mib << 20,
+        .growing_bytes_max = o->growing_bytes,
         .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = c},
     };
     struct store *store = NULL;

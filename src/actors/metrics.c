@@ -55,7 +55,7 @@ static void searches(struct text *t, const struct metrics_sample *s, unsigned n)
             histogram_line(t, name, labels[strategy], 0.0005 * (double)(1u << i), cumulative);
         }
         PRINT(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels[strategy], sum.count);
-        PRINT(t, "%s_sum{%s} %.9g\n", name, labels[strategy], seconds(sum.sum_ns));
+        PRINT(t, "%s_sum{%s} %.9f\n", name, labels[strategy], seconds(sum.sum_ns));
         PRINT(t, "%s_count{%s} %" PRIu64 "\n", name, labels[strategy], sum.count);
     }
 }
@@ -74,7 +74,7 @@ static void builds(struct text *t, const struct metrics_sample *s, unsigned n)
             cumulative += s[r].store.build_seconds_buckets[i];
         histogram_line(t, name, "", (double)(1u << i), cumulative);
     }
-    PRINT(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9g\n%s_count %" PRIu64 "\n", name, count, name,
+    PRINT(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9f\n%s_count %" PRIu64 "\n", name, count, name,
           seconds(sum_ns), name, count);
 }
 

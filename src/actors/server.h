@@ -23,7 +23,7 @@ struct server_options {
     const char *host, *http_host;
     uint16_t port, http_port; /* 0: any free one */
     bool http;                /* false: no HTTP listener */
-    uint32_t growing_mib;     /* 0: the store's default */
+    uint64_t growing_bytes;   /* of vectors before a segment is sealed; 0: the store's default */
     uint32_t drain_ms;        /* how long a stop waits for requests; 0: 5000 */
     struct runtime_options runtime;
     const struct server_front *front;

@@ -17,6 +17,7 @@
 #include "reactor/fiber.h"
 #include "shards/manifest.h"
 
+struct file;
 struct store;
 struct shard;
 

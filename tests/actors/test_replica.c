@@ -1,0 +1,72 @@
+/* A reactor's list of collections, compared with an array; and the sentence for a name that is not there. */
+#include "actors/replica.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct collection_config config(uint64_t id, const char *name)
+{
+    struct collection_config c = {.id = id, .dim = 4};
+    snprintf(c.name, sizeof c.name, "%s", name);
+    return c;
+}
+
+static int add(struct replica *r, uint64_t id, const char *name)
+{
+    struct collection_config c = config(id, name);
+    return replica_add(r, &c, NULL);
+}
+
+Test(replica, finds_by_name_and_by_id_what_was_added_and_not_removed)
+{
+    struct replica r = {0};
+    bool there[200] = {false};
+    srand(2);
+    for (int step = 0; step < 2000; step++) {
+        unsigned i = (unsigned)rand() % 200;
+        char name[32];
+        snprintf(name, sizeof name, "name%u", i * 7919 % 200);
+        struct collection_entry *e = replica_find(&r, name);
+        cr_assert_eq(e != NULL, there[i]);
+        cr_assert_eq(replica_find_id(&r, i + 1), e);
+        if (e) {
+            cr_assert_eq(add(&r, i + 1, name), -EEXIST);
+            replica_remove(&r, e);
+            free(e);
+        } else {
+            cr_assert_eq(add(&r, i + 1, name), 0);
+        }
+        there[i] = !there[i];
+    }
+    replica_fini(&r);
+}
+
+Test(replica, an_unknown_name_is_told_with_the_names_there_are)
+{
+    struct replica r = {0};
+    struct error error;
+    cr_assert_eq(replica_error_unknown(&r, "x", &error), -ENOENT);
+    cr_assert(strstr(error.text, "none"));
+    cr_assert_eq(add(&r, 1, "books") + add(&r, 2, "art"), 0);
+    cr_assert_eq(replica_error_unknown(&r, "x", &error), -ENOENT);
+    cr_assert_str_eq(error.text, "there is no collection 'x'; there are: art, books");
+    replica_fini(&r);
+}
+
+Test(replica, many_and_long_names_keep_the_sentence_short)
+{
+    struct replica r = {0};
+    struct error error;
+    for (uint64_t i = 1; i < 30; i++) {
+        char name[COLLECTION_NAME_MAX];
+        memset(name, 'a', sizeof name);
+        snprintf(name + 100, 20, "%03u", (unsigned)i);
+        cr_assert_eq(add(&r, i, name), 0);
+        cr_assert_eq(replica_error_unknown(&r, "x", &error), -ENOENT);
+        cr_assert_lt(strlen(error.text), ERROR_TEXT_MAX - 1);
+    }
+    replica_fini(&r);
+}

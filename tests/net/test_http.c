@@ -1,0 +1,87 @@
+/* The HTTP listener: its two pages, and its answers to what is not asked for. */
+#include "client.h"
+#include "harness.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static char text[65536];
+
+/* Sends bytes to the HTTP port and reads until the server closes. */
+static void exchange(struct server *s, const char *bytes)
+{
+    struct connection *c;
+    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    struct slice slice = {bytes, strlen(bytes)};
+    cr_assert_eq(connection_send(c, &slice, 1, 0), 0);
+    size_t size = 0;
+    int64_t got;
+    while ((got = connection_receive(c, text + size, sizeof text - 1 - size, clock_now_ns() + 20000000000ull)) > 0)
+        size += (size_t)got;
+    text[size] = 0;
+    connection_close(c);
+}
+
+static void expect(struct server *s, const char *request, const char *status)
+{
+    exchange(s, request);
+    cr_assert_eq(strncmp(text, status, strlen(status)), 0, "%.60s", text);
+}
+
+static void pages(struct server *s)
+{
+    if (!net_has_http())
+        return;
+    expect(s, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n");
+    expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n");
+    expect(s, "GET /nothing HTTP/1.0\r\n\r\n", "HTTP/1.1 404 ");
+    expect(s, "POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 405 ");
+    expect(s, "this is no request\r\n\r\n", "HTTP/1.1 400 ");
+    expect(s, "HEAD /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
+    cr_assert_str_eq(strstr(text, "\r\n\r\n"), "\r\n\r\n", "a HEAD has no body");
+    expect(s, "GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 ");
+    cr_assert(strstr(text + 10, "HTTP/1.1 200 "), "the second answer of a kept connection");
+}
+
+static void metrics(struct server *s)
+{
+    if (!net_has_http())
+        return;
+    struct client c;
+    float v[4] = {1, 2, 3, 4}, score;
+    uint64_t id = 9;
+    uint32_t n;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(client_upsert(&c, "a", &id, 1, v, 4), 0);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(client_search(&c, "a", v, 4, 1, i == 0, &id, &score, &n), 0);
+    expect(s, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
+    static const char *const lines[] = {
+        "\nkith_search_duration_seconds_count{index=\"flat\"} 1\n",
+        "\nkith_search_duration_seconds_count{index=\"hnsw\"} 2\n",
+        "\nkith_search_duration_seconds_bucket{index=\"hnsw\",le=\"+Inf\"} 2\n",
+        "\nkith_points{collection=\"a\"} 1\n",
+        "\nkith_requests_total{op=\"search\"} 3\n",
+        "\nkith_connections 1\n",
+        "\n# TYPE kith_build_duration_seconds histogram\n",
+        "\nkith_segments{state=\"growing\"} 1\n",
+        "\nkith_reactor_busy_seconds_total{reactor=\"1\"} ",
+        "\nkith_process_resident_bytes ",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
+    client_close(&c);
+}
+
+Test(http, two_pages_and_honest_refusals)
+{
+    harness_run(BACKEND_SIM, 2, pages);
+    harness_run(BACKEND_AUTO, 2, pages);
+}
+
+Test(http, metrics_count_what_happened)
+{
+    harness_run(BACKEND_SIM, 2, metrics);
+    harness_run(BACKEND_AUTO, 2, metrics);
+}

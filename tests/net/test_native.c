@@ -1,0 +1,386 @@
+/* The native protocol against a whole server: right requests, wrong requests, hostile bytes. Each scenario runs on the simulator
+ * with one and with three reactors, and on this machine. */
+#include "client.h"
+#include "harness.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NATIVE_TEST(name)                                                                                              \
+    static void name(struct server *s);                                                                                \
+    Test(native, name)                                                                                                 \
+    {                                                                                                                  \
+        harness_run(BACKEND_SIM, 1, name);                                                                             \
+        harness_run(BACKEND_SIM, 3, name);                                                                             \
+        harness_run(BACKEND_AUTO, 2, name);                                                                            \
+    }                                                                                                                  \
+    static void name(struct server *s)
+
+static struct client opened(struct server *s)
+{
+    struct client c;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    return c;
+}
+
+static void expect_refused(struct client *c, int rc, enum error_code code, const char *word)
+{
+    cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d, sentence '%s'", rc, c->error);
+    cr_assert(strstr(c->error, word), "'%s' does not say '%s'", c->error, word);
+    cr_assert_eq(client_ping(c), 0, "the connection goes on after '%s'", c->error);
+}
+
+static void fill(float *v, uint64_t id)
+{
+    for (int d = 0; d < 4; d++)
+        v[d] = (float)((id * 7 + (uint64_t)d * 13) % 101);
+}
+
+static void fill_collection(struct client *c, const char *name, uint32_t n)
+{
+    uint64_t *ids = malloc(n * sizeof *ids);
+    float *v = malloc(n * 4 * sizeof *v);
+    for (uint32_t i = 0; i < n; i++) {
+        ids[i] = i;
+        fill(v + i * 4, i);
+    }
+    cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(client_upsert(c, name, ids, n, v, 4), 0, "%s", c->error);
+    free(ids);
+    free(v);
+}
+
+NATIVE_TEST(what_is_written_is_found_counted_and_deleted)
+{
+    struct client c = opened(s);
+    fill_collection(&c, "a", 100);
+    uint64_t count = 0, found[5], deleted = 0, three[3] = {3, 4, 1000};
+    float scores[5], q[4], vectors[12];
+    uint32_t n = 0;
+    cr_assert_eq(client_count(&c, "a", &count), 0);
+    cr_assert_eq(count, 100);
+    fill(q, 42);
+    for (int exact = 0; exact < 2; exact++) {
+        cr_assert_eq(client_search(&c, "a", q, 4, 5, exact, found, scores, &n), 0);
+        cr_assert_eq(n, 5);
+        cr_assert_eq(found[0], 42);
+        cr_assert_eq(scores[0], 0);
+        cr_assert(scores[1] <= scores[2] && scores[2] <= scores[3] && scores[3] <= scores[4]);
+    }
+    cr_assert_eq(client_get(&c, "a", three, 3, 4, found, vectors, &n), 0);
+    cr_assert_eq(n, 2);
+    cr_assert(found[0] == 3 && found[1] == 4);
+    fill(q, 4);
+    cr_assert_eq(memcmp(vectors + 4, q, sizeof q), 0);
+    cr_assert_eq(client_delete(&c, "a", three, 3, &deleted), 0);
+    cr_assert_eq(deleted, 2);
+    cr_assert_eq(client_count(&c, "a", &count), 0);
+    cr_assert_eq(count, 98);
+    cr_assert_eq(client_search(&c, "a", q, 4, 1, true, found, scores, &n), 0);
+    cr_assert_neq(found[0], 4);
+    client_close(&c);
+}
+
+NATIVE_TEST(a_new_collection_can_be_used_at_once_on_other_connections)
+{
+    struct client a = opened(s), others[6];
+    for (int i = 0; i < 6; i++)
+        others[i] = opened(s);
+    fill_collection(&a, "fresh", 10);
+    for (int i = 0; i < 6; i++) {
+        uint64_t count = 0;
+        cr_assert_eq(client_count(&others[i], "fresh", &count), 0, "%s", others[i].error);
+        cr_assert_eq(count, 10);
+    }
+    cr_assert_eq(client_drop(&a, "fresh"), 0);
+    for (int i = 0; i < 6; i++) {
+        uint64_t count;
+        expect_refused(&others[i], client_count(&others[i], "fresh", &count), ERROR_NOT_FOUND, "there are none");
+        client_close(&others[i]);
+    }
+    client_close(&a);
+}
+
+NATIVE_TEST(wrong_collections_are_refused_with_a_sentence)
+{
+    struct client c = opened(s);
+    cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
+    expect_refused(&c, client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), ERROR_ALREADY_EXISTS, "'a'");
+    expect_refused(&c, client_create(&c, "b", 0, KITH__METRIC__METRIC_L2), ERROR_INVALID_ARGUMENT, "dim");
+    expect_refused(&c, client_create(&c, "b", 65537, KITH__METRIC__METRIC_L2), ERROR_INVALID_ARGUMENT, "dim");
+    expect_refused(&c, client_create(&c, "", 4, KITH__METRIC__METRIC_L2), ERROR_INVALID_ARGUMENT, "name");
+    expect_refused(&c, client_create(&c, "a/b", 4, KITH__METRIC__METRIC_L2), ERROR_INVALID_ARGUMENT, "name");
+    expect_refused(&c, client_create(&c, "b", 4, (Kith__Metric)9), ERROR_INVALID_ARGUMENT, "metric");
+    expect_refused(&c, client_drop(&c, "nope"), ERROR_NOT_FOUND, "there are: a");
+    client_close(&c);
+}
+
+NATIVE_TEST(wrong_points_are_refused_and_change_nothing)
+{
+    struct client c = opened(s);
+    fill_collection(&c, "a", 5);
+    uint64_t ids[3] = {7, 8, 9}, count = 0;
+    float v[12] = {0};
+    v[6] = NAN;
+    expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 4), ERROR_INVALID_ARGUMENT, "row 1");
+    v[6] = INFINITY;
+    expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 4), ERROR_INVALID_ARGUMENT, "row 1");
+    v[6] = 0;
+    expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 3), ERROR_INVALID_ARGUMENT, "dim 4");
+    expect_refused(&c, client_upsert(&c, "a", ids, 0, v, 4), ERROR_INVALID_ARGUMENT, "0 ids");
+    expect_refused(&c, client_upsert(&c, "none", ids, 3, v, 4), ERROR_NOT_FOUND, "there are: a");
+    cr_assert_eq(client_create(&c, "angles", 4, KITH__METRIC__METRIC_COSINE), 0);
+    expect_refused(&c, client_upsert(&c, "angles", ids, 1, v, 4), ERROR_INVALID_ARGUMENT, "row 0");
+    cr_assert_eq(client_count(&c, "a", &count), 0);
+    cr_assert_eq(count, 5);
+    Kith__PointIds both = KITH__POINT_IDS__INIT;
+    both.numbers = ids;
+    both.n_numbers = 1;
+    both.uuids = (ProtobufCBinaryData){16, (uint8_t *)v};
+    Kith__Upsert upsert = KITH__UPSERT__INIT;
+    upsert.collection = (char *)"a";
+    upsert.ids = &both;
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, 16, NULL), ERROR_INVALID_ARGUMENT, "not both");
+    both.n_numbers = 0;
+    both.uuids.len = 15;
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, 16, NULL), ERROR_INVALID_ARGUMENT, "16");
+    client_close(&c);
+}
+
+NATIVE_TEST(wrong_payloads_are_refused)
+{
+    struct client c = opened(s);
+    fill_collection(&c, "a", 5);
+    uint64_t ids[2] = {7, 8};
+    uint32_t sizes[3] = {2, 3, 4};
+    float v[8] = {0};
+    Kith__PointIds list = KITH__POINT_IDS__INIT;
+    list.numbers = ids;
+    list.n_numbers = 2;
+    Kith__Upsert upsert = KITH__UPSERT__INIT;
+    upsert.collection = (char *)"a";
+    upsert.ids = &list;
+    upsert.payloads = (ProtobufCBinaryData){5, (uint8_t *)v};
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+                   "payload sizes");
+    upsert.payload_sizes = sizes;
+    upsert.n_payload_sizes = 3;
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+                   "payload sizes");
+    upsert.n_payload_sizes = 2;
+    upsert.payloads.len = 4;
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+                   "add up");
+    sizes[0] = POINT_PAYLOAD_MAX + 1;
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+                   "row 0");
+    sizes[0] = 2;
+    upsert.payloads.len = 5;
+    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), 0);
+    client_close(&c);
+}
+
+NATIVE_TEST(payloads_and_vectors_come_with_hits_of_ids_as_uuids)
+{
+    enum { N = 40 };
+    struct client c = opened(s);
+    cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_IP), 0);
+    static uint8_t uuids[N * 16], payloads[N * 300]; /* the stack of a fiber is small */
+    static uint32_t sizes[N];
+    static float v[N * 4];
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        uuids[i * 16] = 0x55;
+        uuids[i * 16 + 15] = (uint8_t)i;
+        sizes[i] = i % 4 == 0 ? 0 : i * 7; /* some larger than the room a router offers at first */
+        memset(payloads + bytes, (int)i, sizes[i]);
+        bytes += sizes[i];
+        fill(v + i * 4, i);
+    }
+    Kith__PointIds list = KITH__POINT_IDS__INIT;
+    list.uuids = (ProtobufCBinaryData){sizeof uuids, uuids};
+    Kith__Upsert upsert = KITH__UPSERT__INIT;
+    upsert.collection = (char *)"a";
+    upsert.ids = &list;
+    upsert.payloads = (ProtobufCBinaryData){bytes, payloads};
+    upsert.payload_sizes = sizes;
+    upsert.n_payload_sizes = N;
+    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), 0, "%s", c.error);
+
+    Kith__Search search = KITH__SEARCH__INIT;
+    search.collection = (char *)"a";
+    search.k = N;
+    search.exact = search.with_payloads = search.with_vectors = true;
+    struct client_reply r;
+    cr_assert_eq(client_call(&c, KITH_OP_SEARCH, &search.base, v, 32, &r), 0, "%s", c.error); /* two queries */
+    Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert_eq(p->n_counts, 2);
+    cr_assert(p->counts[0] == N && p->counts[1] == N);
+    cr_assert(p->n_id_hi == 2 * N && p->n_payload_sizes == 2 * N && r.header.block_bytes == 2 * N * 16);
+    size_t at = 0;
+    for (uint32_t i = 0; i < 2 * N; i++) {
+        uint32_t row = (uint32_t)p->id_lo[i];
+        cr_assert_eq(p->id_hi[i], 0x5500000000000000ull);
+        cr_assert_eq(p->payload_sizes[i], sizes[row]);
+        for (uint32_t b = 0; b < sizes[row]; b++)
+            cr_assert_eq(p->payloads.data[at + b], row);
+        at += sizes[row];
+        cr_assert_eq(memcmp(r.block + i * 16, v + row * 4, 16), 0);
+        if (i % N > 0)
+            cr_assert(p->scores[i] <= p->scores[i - 1], "inner products fall");
+    }
+    cr_assert_eq(at, p->payloads.len);
+    kith__points__free_unpacked(p, NULL);
+    client_reply_fini(&r);
+    client_close(&c);
+}
+
+NATIVE_TEST(wrong_searches_are_refused)
+{
+    struct client c = opened(s);
+    fill_collection(&c, "a", 5);
+    uint64_t ids[1];
+    float scores[1], q[5] = {0};
+    uint32_t n;
+    expect_refused(&c, client_search(&c, "a", q, 4, 0, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "k is 0");
+    expect_refused(&c, client_search(&c, "a", q, 4, 10001, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "10000");
+    expect_refused(&c, client_search(&c, "a", q, 5, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "dim 4");
+    expect_refused(&c, client_search(&c, "a", q, 0, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "0 bytes");
+    expect_refused(&c, client_search(&c, "b", q, 4, 1, false, ids, scores, &n), ERROR_NOT_FOUND, "'b'");
+    q[2] = NAN;
+    expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "position 2");
+    client_close(&c);
+}
+
+NATIVE_TEST(an_unknown_operation_and_a_wrong_meta_leave_the_connection_up)
+{
+    struct client c = opened(s);
+    float block[20] = {0};
+    expect_refused(&c, client_call(&c, 99, NULL, block, sizeof block, NULL), ERROR_INVALID_ARGUMENT, "99");
+    uint8_t frame[KITH_HEADER_BYTES + 3];
+    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_COUNT, 0, 5, 3, 0, 0};
+    memcpy(frame, &h, sizeof h);
+    memset(frame + KITH_HEADER_BYTES, 0xff, 3);
+    struct client_reply r;
+    cr_assert_eq(client_send_bytes(&c, frame, sizeof frame), 0);
+    int rc = client_receive(&c, &r);
+    cr_assert_eq(r.header.request_id, 5);
+    client_reply_fini(&r);
+    expect_refused(&c, rc, ERROR_INVALID_ARGUMENT, "Count");
+    expect_refused(&c, client_call(&c, KITH_OP_PING, NULL, block, 64, NULL), ERROR_INVALID_ARGUMENT, "block");
+    client_close(&c);
+}
+
+static void expect_end(struct client *c, enum error_code code, const char *word)
+{
+    struct client_reply r;
+    int rc = client_receive(c, &r);
+    client_reply_fini(&r);
+    cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d", rc);
+    cr_assert(strstr(c->error, word), "'%s' does not say '%s'", c->error, word);
+    cr_assert_lt(client_receive(c, &r), 0);
+    client_reply_fini(&r);
+    client_close(c);
+}
+
+NATIVE_TEST(garbage_gets_a_protocol_error_and_the_end)
+{
+    struct client c;
+    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_send_bytes(&c, "hello server, how are you?", 26), 0);
+    expect_end(&c, ERROR_PROTOCOL, "KITH");
+    c = opened(s);
+    cr_assert_eq(client_send_bytes(&c, "GET / HTTP/1.1\r\n\r\n", 18), 0);
+    expect_end(&c, ERROR_PROTOCOL, "HTTP");
+    c = opened(s);
+    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 10, 0, (uint64_t)1 << 40};
+    cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
+    expect_end(&c, ERROR_PROTOCOL, "allowed");
+    c = opened(s);
+    cr_assert_eq(client_ping(&c), 0);
+    client_close(&c);
+}
+
+NATIVE_TEST(the_first_frame_must_be_a_hello_that_fits)
+{
+    struct client c;
+    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_send(&c, KITH_OP_PING, 1, 0, NULL, NULL, 0), 0);
+    expect_end(&c, ERROR_PROTOCOL, "hello");
+    Kith__Hello hello = KITH__HELLO__INIT;
+    hello.version_min = 2;
+    hello.version_max = 3;
+    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
+    expect_end(&c, ERROR_VERSION, "version 1");
+    hello.version_min = hello.version_max = 0;
+    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
+    expect_end(&c, ERROR_VERSION, "newer client");
+}
+
+NATIVE_TEST(truncated_frames_do_no_harm)
+{
+    struct client whole = opened(s);
+    fill_collection(&whole, "a", 5);
+    uint8_t frame[256] = {0};
+    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 40, 0, 16 * 4};
+    memcpy(frame, &h, sizeof h);
+    for (size_t n = 1; n < 190; n += 17) {
+        struct client c = opened(s);
+        cr_assert_eq(client_send_bytes(&c, frame, n), 0);
+        client_close(&c);
+    }
+    uint64_t count = 0;
+    cr_assert_eq(client_count(&whole, "a", &count), 0);
+    cr_assert_eq(count, 5);
+    client_close(&whole);
+}
+
+NATIVE_TEST(many_requests_are_in_flight_and_all_are_answered_once)
+{
+    enum { N = 600 }; /* more than a connection may have in flight */
+    struct client c = opened(s);
+    fill_collection(&c, "a", 50);
+    Kith__Search search = KITH__SEARCH__INIT;
+    search.collection = (char *)"a";
+    search.k = 3;
+    float q[4] = {1, 2, 3, 4};
+    static bool answered[N];
+    memset(answered, 0, sizeof answered);
+    for (uint64_t i = 0; i < N; i++)
+        cr_assert_eq(client_send(&c, i % 2 ? KITH_OP_SEARCH : KITH_OP_PING, i, 0, i % 2 ? &search.base : NULL, q,
+                                 i % 2 ? 16 : 0),
+                     0);
+    for (int i = 0; i < N; i++) {
+        struct client_reply r;
+        cr_assert_eq(client_receive(&c, &r), 0, "%s", c.error);
+        cr_assert_lt(r.header.request_id, N);
+        cr_assert_not(answered[r.header.request_id]);
+        answered[r.header.request_id] = true;
+        client_reply_fini(&r);
+    }
+    client_close(&c);
+}
+
+NATIVE_TEST(a_client_that_leaves_with_requests_in_flight_is_forgotten)
+{
+    struct client stays = opened(s);
+    fill_collection(&stays, "a", 50);
+    Kith__Search search = KITH__SEARCH__INIT;
+    search.collection = (char *)"a";
+    search.k = 3;
+    float q[4] = {1, 2, 3, 4};
+    for (int round = 0; round < 5; round++) {
+        struct client c = opened(s);
+        for (uint64_t i = 0; i < 50; i++)
+            cr_assert_eq(client_send(&c, KITH_OP_SEARCH, i, 0, &search.base, q, 16), 0);
+        cr_assert_eq(client_send(&c, KITH_OP_CANCEL, 3, 0, NULL, NULL, 0), 0);
+        client_close(&c);
+    }
+    cr_assert_eq(client_ping(&stays), 0);
+    client_close(&stays);
+}
