@@ -61,8 +61,8 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const uint32_t ef_default[] = {10, 12, 14, 16,  20,  24,  28,  32,  40,  48,  56,
-                                      64, 80, 96, 112, 128, 160, 192, 256, 320, 384, 512};
+static const uint32_t ef_default[] = {10, 12, 14,  16,  20,  24,  28,  32,  40,  48,  56,  64,
+                                      80, 96, 112, 128, 160, 192, 256, 320, 384, 512, 768, 1024};
 
 static int ef_read(const char *text, struct ann_options *o)
 {
