@@ -13,10 +13,8 @@
 #include <errno.h>
 
 #define INLINE         static inline __attribute__((always_inline))
-#define HOPS_PER_PAUSE 32  /* 10 to 30 us */
-#define PREFETCH_ALL   256 /* codes up to this many bytes are fetched whole for all of a hop's neighbours at once */
-#define GROUP          4   /* longer ones so many rows at a time, */
-#define GROUPS_AHEAD   2   /* this many groups ahead */
+#define HOPS_PER_PAUSE 32   /* 10 to 30 us */
+#define PREFETCH_MAX   1024 /* bytes of a code: those of a hop must fit the first cache; the hardware streams the rest */
 
 INLINE void prefetch(const void *p, uint32_t bytes)
 {
@@ -59,25 +57,36 @@ INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t n)
     const struct codes *c = w->codes;
     const bool l2 = c->sq8.metric == METRIC_L2, lossless = c->sq8.lossless;
     const uint32_t stride = c->sq8.stride;
-    const uint32_t ahead = stride <= PREFETCH_ALL ? n : GROUP * GROUPS_AHEAD;
+    const uint32_t fetched = stride < PREFETCH_MAX ? stride : PREFETCH_MAX;
     for (uint32_t i = 0; i < n; i++) {
         s->rows[i] = rows_at(&c->rows.rows, rows[i]);
-        if (i < ahead)
-            prefetch(s->rows[i], stride);
+        prefetch(s->rows[i], fetched);
         if (l2)
             __builtin_prefetch(rows_at(&c->norms.rows, rows[i]), 0, 3);
     }
-    if (ahead >= n) {
-        vek.dot_s8_u8_rows(w->query->weights, s->rows, n, stride, s->dots);
-    } else {
-        for (uint32_t i = 0; i < n; i += GROUP) {
-            for (uint32_t j = i + ahead; j < n && j < i + ahead + GROUP; j++)
-                prefetch(s->rows[j], stride);
-            vek.dot_s8_u8_rows(w->query->weights, s->rows + i, n - i < GROUP ? n - i : GROUP, stride, s->dots + i);
-        }
-    }
+    vek.dot_s8_u8_rows(w->query->weights, s->rows, n, stride, s->dots);
     for (uint32_t i = 0; i < n; i++)
         s->distances[i] = sq8_distance(w->query, l2, lossless, s->dots[i], codes_norm(c, rows[i]));
+}
+
+/* Puts what is near enough into the pool. The first loop picks without a branch, which would be guessed wrong for one
+ * neighbour in three; few then fail the second test, against a bound that has moved. */
+INLINE void admit(const struct hnsw_walk *w, bool base, const uint32_t *ids, uint32_t n)
+{
+    struct search_scratch *s = w->scratch;
+    struct pool *pool = &s->pool;
+    const float bound = pool_bound(pool);
+    uint32_t near = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        s->picked[near] = i;
+        near += s->distances[i] < bound;
+    }
+    for (uint32_t i = 0; i < near; i++) {
+        const float distance = s->distances[s->picked[i]];
+        const uint32_t id = ids[s->picked[i]];
+        if (distance < pool_bound(pool) && pool_insert(pool, distance, id) == pool->cursor && base)
+            prefetch(hnsw_links(w->graph, id), 2 * w->graph->m * (uint32_t)sizeof(uint32_t));
+    }
 }
 
 INLINE int hop_pause(const struct hnsw_walk *w, uint32_t hops)
@@ -126,15 +135,7 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
             rows = s->ids;
         }
         score(w, rows, n);
-        float bound = pool_bound(pool);
-        for (uint32_t i = 0; i < n; i++) {
-            if (s->distances[i] < bound) {
-                uint32_t at = pool_insert(pool, s->distances[i], ids[i]);
-                bound = pool_bound(pool);
-                if (base && at == pool->cursor)
-                    prefetch(hnsw_links(g, ids[i]), links_max * sizeof(uint32_t));
-            }
-        }
+        admit(w, base, ids, n);
         int rc = hop_pause(w, ++hops);
         if (rc != 0) {
             scratch_clear(s);

@@ -35,9 +35,11 @@ struct search_scratch {
     int32_t dots[HOP_MAX];
     float distances[HOP_MAX];
     uint32_t ids[HOP_MAX];
+    uint32_t picked[HOP_MAX];
 };
 
-#define VISIT_LOG 16384
+#define VISIT_LOG    16384
+#define POOL_COUNTED 32
 
 /* Room for ids below `ids`, a pool of ef, weights of `stride` bytes, `hits` hits. -ENOMEM. */
 MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, uint32_t stride, uint32_t hits);
@@ -60,12 +62,15 @@ static inline float pool_bound(const struct pool *p)
 /* Inserts a candidate nearer than pool_bound(); equal distances keep their order of arrival. Returns its position. */
 static inline uint32_t pool_insert(struct pool *p, float distance, uint32_t id)
 {
-    uint32_t at = 0;
-    for (uint32_t n = p->count; n > 0;) { /* the first entry farther than distance; arithmetic, for no branch guesses it */
+    uint32_t at = 0, n = p->count;
+    while (n > POOL_COUNTED) { /* halve, by arithmetic: no branch predictor guesses this */
         uint32_t half = (n + 1) / 2;
         at += half & -(uint32_t)(p->cand[at + half - 1].distance <= distance);
         n -= half;
     }
+    const struct cand *rest = p->cand + at;
+    for (uint32_t i = 0; i < n; i++) /* count the rest: no step waits for the one before */
+        at += rest[i].distance <= distance;
     uint32_t last = p->count < p->limit ? p->count++ : p->count - 1;
     __builtin_memmove(p->cand + at + 1, p->cand + at, (last - at) * sizeof(struct cand));
     p->cand[at] = (struct cand){distance, id};

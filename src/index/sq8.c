@@ -175,21 +175,24 @@ void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, in
 {
     bool l2 = s->metric == METRIC_L2;
     float max = 0;
-    bool whole = s->lossless;
+    int bad = !s->lossless;
     for (uint32_t j = 0; j < s->dim; j++) {
         float centre = l2 ? s->low[j] + 128 * s->step[j] : 0;
-        max = fmaxf(max, fabsf(s->step[j] * (x[j] - centre)));
-        whole = whole && x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j];
+        float w = fabsf(s->step[j] * (x[j] - centre));
+        max = w > max ? w : max;
+        bad |= s->lossless && !(x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j]);
     }
-    float unit = whole ? 1 : max > 0 ? max / 127 : 1;
+    const bool whole = !bad;
+    float unit = whole ? 1 : max > 1e-30f ? max / 127 : 1;
     float inverse = 1 / unit;
     int32_t sum = 0;
     float norm = 0;
     for (uint32_t j = 0; j < s->dim; j++) {
         float centred = x[j] - (l2 ? s->low[j] + 128 * s->step[j] : 0);
-        float w = rintf(s->step[j] * centred * inverse);
-        w = fminf(fmaxf(w, -128), 127);
-        weights[j] = (int8_t)w;
+        float w = s->step[j] * centred * inverse; /* -128..127 by the choice of the unit, unless a value is monstrous */
+        w = w < 127 ? w : 127;
+        w = w > -128 ? w : -128;
+        weights[j] = (int8_t)(int)(w < 0 ? w - 0.5f : w + 0.5f);
         sum += weights[j];
         norm += centred * centred;
     }
