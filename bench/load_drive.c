@@ -29,6 +29,7 @@ struct connection {
     struct flight *flights; /* in_flight */
     uint32_t count;
     bool touched; /* something was started since the last flush */
+    bool look;    /* there may be answers: the socket has bytes, or sending has read some */
 };
 
 struct drive {
@@ -202,6 +203,9 @@ static int answers_take(struct phase *p, struct error *e)
         struct connection *c = &p->drive->connections[i];
         struct kith_reply reply;
         int rc = 0;
+        if (!c->look)
+            continue;
+        c->look = false;
         while (c->count > 0 && (rc = kith_next(c->k, 0, &reply)) > 0)
             answer_take(p, c, &reply, clock_wall_ns());
         if (rc < 0)
@@ -243,6 +247,7 @@ static int requests_start(struct phase *p, struct error *e)
     for (uint32_t i = 0; i < p->drive->connection_count; i++) {
         c = &p->drive->connections[i];
         int rc = c->touched ? kith_flush(c->k) : 0;
+        c->look |= c->touched;
         c->touched = false;
         if (rc < 0)
             return load_client_error(e, c->k, rc, "sending");
@@ -250,21 +255,27 @@ static int requests_start(struct phase *p, struct error *e)
     return 0;
 }
 
-/* Waits for an answer, the next request's time, or the end. */
+/* Waits for an answer, the next request's time, or the end; not at all when a request is due, only to see who has answers. */
 static void wait_a_little(struct phase *p, uint64_t now)
 {
     struct drive *d = p->drive;
-    bool full = true;
+    bool full = true, look = false;
     for (uint32_t i = 0; i < d->connection_count; i++) {
         d->polls[i] = (struct pollfd){.fd = kith_fd(d->connections[i].k), .events = POLLIN};
         full &= d->connections[i].count == d->in_flight;
+        look |= d->connections[i].look;
     }
-    uint64_t until = now + 100000000;
-    if (!full && p->plan->rate > 0 && p->next_ns < p->end_ns && p->next_ns < until)
+    uint64_t until = now + 100000000, intended;
+    if (look || (!full && request_due(p, now, &intended)))
+        until = now;
+    else if (!full && p->plan->rate > 0 && p->next_ns < p->end_ns && p->next_ns < until)
         until = p->next_ns;
-    uint64_t wait_ns = until > now ? until - now : 0;
+    uint64_t wait_ns = until - now;
     struct timespec ts = {.tv_sec = (time_t)(wait_ns / 1000000000), .tv_nsec = (long)(wait_ns % 1000000000)};
-    ppoll(d->polls, d->connection_count, &ts, NULL);
+    if (ppoll(d->polls, d->connection_count, &ts, NULL) <= 0)
+        return;
+    for (uint32_t i = 0; i < d->connection_count; i++)
+        d->connections[i].look |= d->polls[i].revents != 0;
 }
 
 static uint32_t flights_count(const struct drive *d)
@@ -306,7 +317,7 @@ static int phase_loop(struct phase *p, struct error *e)
             rc = requests_start(p, e);
         if (rc < 0)
             return rc;
-        uint64_t now = clock_wall_ns(), intended;
+        uint64_t now = clock_wall_ns();
         bool arrivals_over = p->plan->requests    ? p->sent >= p->plan->requests
                              : p->plan->rate == 0 ? now >= p->end_ns
                                                   : p->next_ns >= p->end_ns;
@@ -317,8 +328,7 @@ static int phase_loop(struct phase *p, struct error *e)
             leftovers_count(p, now);
             return 0;
         }
-        if (!request_due(p, now, &intended) || !connection_choose(p->drive))
-            wait_a_little(p, now);
+        wait_a_little(p, now);
     }
 }
 
