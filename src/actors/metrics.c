@@ -39,7 +39,7 @@ static void searches(struct text *t, const struct metrics_sample *s, unsigned n)
 {
     static const char *const labels[STRATEGY_COUNT] = {"index=\"flat\"", "index=\"hnsw\""};
     const char *name = "kith_search_duration_seconds";
-    family(t, name, "histogram", "Time from a whole search request to its answer, on the server.");
+    family(t, name, "histogram", "Time from a whole search request to its hits, on the server.");
     for (unsigned strategy = 0; strategy < STRATEGY_COUNT; strategy++) {
         struct metrics_histogram sum = {0};
         for (unsigned r = 0; r < n; r++) {

@@ -111,6 +111,7 @@ static int search_entered(struct request *rq, const struct collection_config *co
                           struct router_points *ret)
 {
     struct core *c = rq->core;
+    uint64_t began_ns = clock_now_ns();
     uint32_t count = 0;
     int rc = check_ask(rq, config, ask, &count);
     if (rc < 0)
@@ -124,7 +125,7 @@ static int search_entered(struct request *rq, const struct collection_config *co
     if (rc < 0)
         return rq->error.code == ERROR_OK ? request_error(rq, rc, "search") : rc;
     c->metrics.queries += count;
-    metrics_search(&c->metrics, ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW, clock_now_ns() - rq->started_ns);
+    metrics_search(&c->metrics, ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW, clock_now_ns() - began_ns);
     return 0;
 }
 
