@@ -1,0 +1,52 @@
+/* command.h -- the frame of a subcommand: what it is given, and how it says that something failed.
+ *
+ * A command is one function. It parses its own options, connects when it knows that they make sense, prints results to
+ * stdout, and returns the exit status: 0, 1 after a sentence on stderr, or EXIT_USAGE. */
+#pragma once
+
+#include "base/error.h"
+#include "cli/options.h"
+
+#include <jansson.h>
+#include <kith/kith.h>
+
+struct cli {
+    const char *server; /* NULL: libkith's default */
+    bool json;
+    struct kith *kith; /* after cli_connect(); main closes it */
+};
+
+struct command {
+    const char *name, *summary;
+    int (*run)(struct cli *c, int argc, char **argv);
+};
+
+/* 0, or 1 after the sentence. */
+int cli_connect(struct cli *c);
+/* Prints the sentence of the last libkith call, or the given one; both return 1. */
+int cli_fail_kith(const struct cli *c);
+int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Prints one line of JSON and drops the reference. */
+void cli_print_json(json_t *object);
+/* {"id": ..} as a number or as text, the way Kith writes ids. */
+json_t *cli_json_id(struct kith_id id);
+json_t *cli_json_payload(const char *payload);
+json_t *cli_json_vector(const float *vector, uint32_t dim);
+
+/* "l2" and so on, both ways; 0: no such name. */
+enum kith_metric metric_parse(const char *text);
+const char *metric_name(enum kith_metric metric);
+const char *durability_name(enum kith_durability durability);
+
+int command_create(struct cli *c, int argc, char **argv);
+int command_drop(struct cli *c, int argc, char **argv);
+int command_ls(struct cli *c, int argc, char **argv);
+int command_info(struct cli *c, int argc, char **argv);
+int command_count(struct cli *c, int argc, char **argv);
+int command_get(struct cli *c, int argc, char **argv);
+int command_delete(struct cli *c, int argc, char **argv);
+int command_search(struct cli *c, int argc, char **argv);
+int command_import(struct cli *c, int argc, char **argv);
+int command_bench(struct cli *c, int argc, char **argv);
+int command_ping(struct cli *c, int argc, char **argv);
+int command_demo(struct cli *c, int argc, char **argv);

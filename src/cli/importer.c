@@ -1,0 +1,230 @@
+/* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or for the first time).
+ * Everything that can happen moves a piece between the two or ends it, so a broken connection is nothing but "all that
+ * flies waits again". */
+#include "cli/importer.h"
+
+#include "cli/import_batch.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define RETRY_FIRST_S   0.05
+#define RETRY_LONGEST_S 5.0
+#define GIVE_UP_S       120.0 /* so long without any acknowledgement */
+
+struct run {
+    struct importer *im;
+    struct error *e;
+    struct import_piece *flying, *waiting;
+    size_t flying_count;
+    bool source_ended;
+    double retry_s;       /* pause before the next attempt; 0: all is well */
+    double progressed_at; /* when something was last acknowledged */
+};
+
+static int no_memory(struct run *r)
+{
+    return error_set(r->e, ERROR_RESOURCE_EXHAUSTED,
+                     "no memory for another batch: use a smaller --batch or --in-flight");
+}
+
+/* Waits before trying again, longer each time; gives up when nothing has gone well for a long while. */
+static int back_off(struct run *r, const char *why)
+{
+    if (clock_seconds() - r->progressed_at > GIVE_UP_S)
+        return error_set(r->e, ERROR_UNAVAILABLE, "gave up after %.0f s without progress: %s", GIVE_UP_S, why);
+    r->retry_s = r->retry_s == 0 ? RETRY_FIRST_S : r->retry_s * 2;
+    if (r->retry_s > RETRY_LONGEST_S)
+        r->retry_s = RETRY_LONGEST_S;
+    usleep((useconds_t)(r->retry_s * 1e6));
+    return 0;
+}
+
+static void wait_again(struct run *r)
+{
+    while (r->flying) {
+        struct import_piece *p = r->flying;
+        r->flying = p->next;
+        p->next = r->waiting;
+        r->waiting = p;
+    }
+    r->flying_count = 0;
+}
+
+static int reconnect(struct run *r)
+{
+    struct importer *im = r->im;
+    char why[ERROR_TEXT_MAX];
+    snprintf(why, sizeof(why), "%s", kith_error(im->kith));
+    wait_again(r);
+    im->on_reconnect(im, why);
+    for (;;) {
+        int rc = back_off(r, why);
+        if (rc < 0)
+            return rc;
+        struct kith *k;
+        rc = kith_open(im->server, &k, why, sizeof(why));
+        if (rc == 0) {
+            kith_close(im->kith);
+            im->kith = k;
+            im->reconnects++;
+            return 0;
+        }
+        if (rc != -KITH_REFUSED && rc != -KITH_DISCONNECTED && rc != -KITH_UNAVAILABLE &&
+            rc != -KITH_RESOURCE_EXHAUSTED)
+            return error_set(r->e, ERROR_UNAVAILABLE, "cannot connect again: %s", why);
+    }
+}
+
+/* Reads the source until there is a piece to send or it ends. */
+static int refill(struct run *r)
+{
+    struct importer *im = r->im;
+    while (!r->waiting && !r->source_ended) {
+        size_t rows = im->batch_rows;
+        if (im->rows_max && im->rows_max - im->rows_read < rows)
+            rows = (size_t)(im->rows_max - im->rows_read);
+        struct vector_batch b;
+        int rc = rows > 0 ? im->source.next(im->source.arg, rows, &b, r->e) : 0;
+        if (rc < 0)
+            return rc;
+        if (rc == 0) {
+            r->source_ended = true;
+            break;
+        }
+        im->rows_read += b.row_end - b.row_first;
+        im->rejected += b.reject_count;
+        for (size_t i = 0; i < b.reject_count; i++)
+            im->on_reject(im, b.rejects[i].row, b.rejects[i].reason);
+        if (b.count > 0 && !(r->waiting = import_piece_create(&b, im->dim, im->start_id)))
+            return no_memory(r);
+    }
+    return 0;
+}
+
+static void reject_piece(struct run *r, struct import_piece *p, const char *reason)
+{
+    for (size_t i = 0; i < p->count; i++)
+        r->im->on_reject(r->im, p->batch->rows[p->first + i], reason);
+    r->im->rejected += p->count;
+    import_piece_destroy(p);
+}
+
+/* The server (or the library) found something wrong in p: halve it, or reject the row that stands alone. */
+static int refuse(struct run *r, struct import_piece *p)
+{
+    if (p->count == 1) {
+        reject_piece(r, p, kith_error(r->im->kith));
+        return 0;
+    }
+    struct import_piece *rest = import_piece_split(p);
+    p->next = r->waiting;
+    r->waiting = p;
+    if (!rest)
+        return no_memory(r);
+    rest->next = p->next;
+    p->next = rest;
+    return 0;
+}
+
+static int send_some(struct run *r)
+{
+    struct importer *im = r->im;
+    while (r->flying_count < im->in_flight_max) {
+        int rc = refill(r);
+        struct import_piece *p = r->waiting;
+        if (rc < 0 || !p)
+            return rc;
+        const struct kith_points points = import_piece_points(p);
+        int64_t request = kith_start_upsert(im->kith, im->collection, &points);
+        if (request == -KITH_INVALID_ARGUMENT) {
+            r->waiting = p->next;
+            rc = refuse(r, p);
+        } else if (request < 0) {
+            return request == -KITH_NO_MEMORY ? no_memory(r) : reconnect(r);
+        } else {
+            r->waiting = p->next;
+            p->request = request;
+            p->next = r->flying;
+            r->flying = p;
+            r->flying_count++;
+        }
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Takes the piece of that request out of `flying`. */
+static struct import_piece *land(struct run *r, int64_t request)
+{
+    for (struct import_piece **at = &r->flying; *at; at = &(*at)->next) {
+        struct import_piece *p = *at;
+        if (p->request == request) {
+            *at = p->next;
+            r->flying_count--;
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static int answer(struct run *r, const struct kith_reply *reply)
+{
+    struct importer *im = r->im;
+    struct import_piece *p = land(r, reply->request);
+    check(p != NULL);
+    if (reply->code == 0) {
+        im->points += p->count;
+        r->progressed_at = clock_seconds();
+        r->retry_s = 0;
+        import_piece_destroy(p);
+        return 0;
+    }
+    if (reply->code == -KITH_INVALID_ARGUMENT)
+        return refuse(r, p);
+    p->next = r->waiting; /* whatever follows, it is not lost */
+    r->waiting = p;
+    if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
+        reply->code == -KITH_DEADLINE_EXCEEDED)
+        return back_off(r, kith_error(im->kith));
+    return error_set(r->e, ERROR_IO, "%s", kith_error(im->kith));
+}
+
+static int run(struct run *r)
+{
+    struct importer *im = r->im;
+    for (;;) {
+        int rc = send_some(r);
+        if (rc < 0)
+            return rc;
+        if (!r->flying && !r->waiting && r->source_ended)
+            return 0;
+        struct kith_reply reply;
+        rc = kith_next(im->kith, -1, &reply);
+        if (rc == 1)
+            rc = answer(r, &reply);
+        else if (rc < 0)
+            rc = reconnect(r);
+        if (rc < 0)
+            return rc;
+        im->on_progress(im, im->source.fraction(im->source.arg));
+    }
+}
+
+int importer_run(struct importer *im, struct error *e)
+{
+    struct run r = {.im = im, .e = e, .progressed_at = clock_seconds()};
+    if (im->in_flight_max > kith_requests_max(im->kith) && kith_requests_max(im->kith) > 0)
+        im->in_flight_max = kith_requests_max(im->kith);
+    int rc = run(&r);
+    wait_again(&r);
+    while (r.waiting) { /* only after an error */
+        struct import_piece *p = r.waiting;
+        r.waiting = p->next;
+        import_piece_destroy(p);
+    }
+    return rc;
+}

@@ -1,0 +1,35 @@
+/* importer.h -- points from a source into a collection: many batches in flight, and none lost when the connection breaks.
+ *
+ * A batch is kept until the server has acknowledged it. When the connection breaks, the importer connects again, waiting
+ * longer each time, and sends again what was not acknowledged; an upsert may be repeated. A batch that the server refuses
+ * as wrong is halved until the wrong rows stand alone; those are rejected and the others go in. */
+#pragma once
+
+#include "cli/vector_file.h"
+
+struct import_source {
+    /* As vector_file_next(). */
+    int (*next)(void *arg, size_t rows_max, struct vector_batch *ret, struct error *e);
+    double (*fraction)(void *arg); /* how much has been read, 0..1 */
+    void *arg;
+};
+
+struct importer {
+    const char *server, *collection;
+    struct kith *kith; /* open at the start, owned by the caller; replaced when the connection is made again */
+    uint32_t dim;
+    size_t batch_rows, in_flight_max;
+    uint64_t rows_max; /* 0: all */
+    uint64_t start_id; /* sources without ids: id = start_id + row */
+    struct import_source source;
+    /* Called now and then; progress is in what follows. */
+    void (*on_progress)(struct importer *im, double fraction);
+    void (*on_reject)(struct importer *im, uint64_t row, const char *reason);
+    void (*on_reconnect)(struct importer *im, const char *why);
+    void *arg;
+    /* results */
+    uint64_t rows_read, points, rejected, reconnects;
+};
+
+/* 0, or a negative errno with the sentence; the results tell how far it came. */
+int importer_run(struct importer *im, struct error *e);

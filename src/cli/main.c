@@ -1,0 +1,85 @@
+/* kith -- the command line. Each subcommand is one row here and one file. */
+#include "cli/command.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"create", "makes a collection", command_create},
+    {"drop", "removes a collection and everything in it", command_drop},
+    {"ls", "lists the collections", command_ls},
+    {"info", "shows the state of a collection, or of the server", command_info},
+    {"count", "counts the points of a collection", command_count},
+    {"import", "puts the vectors of a file into a collection", command_import},
+    {"get", "shows points by their ids", command_get},
+    {"delete", "removes points by their ids", command_delete},
+    {"search", "finds the points nearest to a vector", command_search},
+    {"bench", "measures recall, latency and throughput of searches", command_bench},
+    {"ping", "measures the way to the server and back", command_ping},
+    {"demo", "finds the nearest words to misspelt ones", command_demo},
+};
+
+static void usage_print(FILE *to)
+{
+    fputs("usage: kith COMMAND [arguments] [--server HOST:PORT] [--json]\n\n", to);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nkith COMMAND --help tells the rest. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n", to);
+}
+
+/* Takes --server and --json out of the arguments, wherever they stand before a "--". Returns the new argc, or -1. */
+static int globals_take(struct cli *c, int argc, char **argv)
+{
+    int kept = 0;
+    bool only_words = false;
+    for (int i = 0; i < argc; i++) {
+        only_words |= strcmp(argv[i], "--") == 0;
+        if (!only_words && strcmp(argv[i], "--json") == 0) {
+            c->json = true;
+        } else if (!only_words && strncmp(argv[i], "--server=", 9) == 0) {
+            c->server = argv[i] + 9;
+        } else if (!only_words && strcmp(argv[i], "--server") == 0) {
+            if (++i == argc)
+                return -1;
+            c->server = argv[i];
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    return kept;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli c = {.server = getenv("KITH_SERVER")};
+    setlocale(LC_CTYPE, "");
+    argc = globals_take(&c, argc - 1, argv + 1);
+    argv++;
+    if (argc < 0) {
+        fputs("kith: --server needs HOST:PORT\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (argc == 0) {
+        usage_print(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0) {
+        usage_print(stdout);
+        return 0;
+    }
+    if (strcmp(argv[0], "--version") == 0) {
+        puts("kith " KITH_CLI_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[0], commands[i].name) == 0) {
+            int status = commands[i].run(&c, argc - 1, argv + 1);
+            kith_close(c.kith);
+            return status;
+        }
+    }
+    fprintf(stderr, "kith: there is no command '%s'; see kith --help\n", argv[0]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,33 @@
+/* options.h -- the options of one subcommand, from a table that also prints its help. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+
+struct option {
+    const char *name; /* "batch" is --batch; a single letter is -k */
+    enum option_kind kind;
+    void *value;          /* bool *, const char ** or uint64_t *: keeps its default when the option is not given */
+    const char *argument; /* "N" in the help */
+    const char *help;
+    uint64_t min, max; /* of a number; max 0: no bound */
+};
+
+struct options {
+    const char *command;   /* "import" */
+    const char *arguments; /* "COLLECTION FILE" */
+    const char *summary;   /* what it does; the first line is also its line in `kith --help` */
+    const struct option *list;
+    size_t count;
+    size_t words_min, words_max; /* arguments that are no options */
+};
+
+#define OPTIONS_WORDS_MAX 200
+#define EXIT_USAGE        2
+
+/* Fills the values and ret_words (OPTIONS_WORDS_MAX pointers into argv), *ret_count. Returns -1 to go on, otherwise the exit
+ * status: 0 after --help, EXIT_USAGE after a sentence on stderr. */
+int options_parse(const struct options *o, int argc, char **argv, const char **ret_words, size_t *ret_count);

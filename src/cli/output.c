@@ -1,0 +1,178 @@
+#include "cli/output.h"
+
+#include "base/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_TEXTS   8
+#define BAR_WIDTH    30
+#define BAR_EVERY_S  0.1
+#define LINE_EVERY_S 5.0
+#define RATE_AFTER_S 0.2 /* a rate over less is noise */
+
+double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static char *ring_text(void)
+{
+    static char texts[RING_TEXTS][32];
+    static unsigned next;
+    return texts[next++ % RING_TEXTS];
+}
+
+const char *number_text(uint64_t n)
+{
+    char digits[32], *text = ring_text(), *to = text;
+    int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            *to++ = ' ';
+        *to++ = digits[i];
+    }
+    *to = 0;
+    return text;
+}
+
+const char *bytes_text(uint64_t n)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    char *text = ring_text();
+    double value = (double)n;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < ARRAY_LEN(units); unit++)
+        value /= 1024;
+    snprintf(text, 32, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+/* -- tables -- */
+
+static void cell_add(struct table *t, char *text)
+{
+    if (t->count == t->capacity) {
+        t->capacity = t->capacity ? t->capacity * 2 : 64;
+        t->cells = realloc(t->cells, t->capacity * sizeof(*t->cells));
+        check(t->cells != NULL);
+    }
+    t->cells[t->count++] = text;
+}
+
+void table_init(struct table *t, const char *headings, size_t columns)
+{
+    *t = (struct table){.columns = columns};
+    for (const char *at = headings; at && *at;) {
+        size_t n = strcspn(at, "|");
+        bool right = *at == '>';
+        t->right[t->count % columns] = right;
+        cell_add(t, strndup(at + right, n - right));
+        at += n + (at[n] == '|');
+    }
+}
+
+void table_cell(struct table *t, const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    check(vasprintf(&text, format, args) >= 0);
+    va_end(args);
+    cell_add(t, text);
+}
+
+/* Columns on the screen: bytes that continue a UTF-8 character take none. */
+static size_t width_of(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+void table_print(struct table *t)
+{
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
+    for (size_t i = 0; i < t->count; i++) {
+        size_t w = width_of(t->cells[i]);
+        if (w > widths[i % t->columns])
+            widths[i % t->columns] = w;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        size_t column = i % t->columns;
+        int space = (int)(widths[column] - width_of(t->cells[i]));
+        bool last = column + 1 == t->columns;
+        if (t->right[column])
+            printf("%*s%s", space, "", t->cells[i]);
+        else
+            printf("%s%*s", t->cells[i], last ? 0 : space, "");
+        fputs(last ? "\n" : "  ", stdout);
+        free(t->cells[i]);
+    }
+    free(t->cells);
+    *t = (struct table){0};
+}
+
+/* -- progress -- */
+
+void progress_begin(struct progress *p, const char *what, uint64_t total)
+{
+    *p = (struct progress){.what = what, .total = total, .started = clock_seconds(), .tty = isatty(STDERR_FILENO)};
+    p->shown = p->started;
+}
+
+static void eta_text(double seconds, char *text, size_t size)
+{
+    unsigned s = seconds < 1e6 ? (unsigned)(seconds + 0.5) : 999999;
+    if (s < 60)
+        snprintf(text, size, "%u s", s);
+    else if (s < 3600)
+        snprintf(text, size, "%u min %02u s", s / 60, s % 60);
+    else
+        snprintf(text, size, "%u h %02u min", s / 3600, s / 60 % 60);
+}
+
+static void progress_print(struct progress *p, uint64_t done, double fraction, double now)
+{
+    double elapsed = now - p->started;
+    double rate = elapsed > RATE_AFTER_S ? (double)done / elapsed : 0;
+    char eta[32] = "";
+    if (fraction > 0 && elapsed > RATE_AFTER_S)
+        eta_text(elapsed * (1 - fraction) / fraction, eta, sizeof(eta));
+    if (p->tty) {
+        int filled = (int)(fraction * BAR_WIDTH + 0.5);
+        fprintf(stderr, "\r[%.*s%*s] %3d%%  %s %s  %s/s  ETA %s\x1b[K", filled, "##############################",
+                BAR_WIDTH - filled, "", (int)(fraction * 100), number_text(done), p->what, number_text((uint64_t)rate),
+                eta[0] ? eta : "...");
+    } else {
+        fprintf(stderr, "%s %s (%d%%), %s/s%s%s\n", number_text(done), p->what, (int)(fraction * 100),
+                number_text((uint64_t)rate), eta[0] ? ", ETA " : "", eta);
+    }
+    p->shown = now;
+    p->any = true;
+}
+
+void progress_show(struct progress *p, uint64_t done, double fraction)
+{
+    double now = clock_seconds();
+    if (now - p->shown < (p->tty ? BAR_EVERY_S : LINE_EVERY_S))
+        return;
+    if (p->total > 0)
+        fraction = (double)done / (double)p->total;
+    progress_print(p, done, fraction > 1 ? 1 : fraction, now);
+}
+
+void progress_end(struct progress *p, uint64_t done)
+{
+    if (p->tty && p->any)
+        progress_print(p, done, 1, clock_seconds());
+    if (p->tty && p->any)
+        fputc('\n', stderr);
+}

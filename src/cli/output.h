@@ -1,0 +1,38 @@
+/* output.h -- what people see: tables that line up, numbers they can read, a bar that moves. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TABLE_COLUMNS_MAX 12
+
+/* A table is gathered first and printed when the widths are known. Zero-initialised is empty. */
+struct table {
+    size_t columns;
+    bool right[TABLE_COLUMNS_MAX]; /* numbers stand at the right */
+    char **cells;
+    size_t count, capacity;
+};
+
+/* headings "name|>points": a '>' puts the column to the right. NULL: no heading line. */
+void table_init(struct table *t, const char *headings, size_t columns);
+void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_print(struct table *t); /* to stdout; frees it */
+
+/* "1 234 567" and "1.2 GiB"; text from a small ring of buffers that lives for the next seven calls. */
+const char *number_text(uint64_t n);
+const char *bytes_text(uint64_t n);
+
+/* Progress on stderr: a bar on a terminal, else a line every few seconds. */
+struct progress {
+    const char *what; /* "rows" */
+    uint64_t total;   /* 0: not known; then fraction is used */
+    double started, shown;
+    bool tty, any;
+};
+void progress_begin(struct progress *p, const char *what, uint64_t total);
+void progress_show(struct progress *p, uint64_t done, double fraction); /* as often as you like */
+void progress_end(struct progress *p, uint64_t done);                   /* leaves an empty line behind the bar */
+
+double clock_seconds(void); /* monotonic */
