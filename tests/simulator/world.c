@@ -21,7 +21,7 @@
 
 #define WRITERS_MAX 3
 #define BATCH_MAX   24
-#define GROWING     (16u << 10) /* bytes of vectors before a segment is sealed: 256 of ours */
+#define GROWING     (4u << 10) /* bytes of vectors before a segment is sealed: 64 of ours */
 
 struct writer {
     struct world *world;
