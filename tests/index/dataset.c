@@ -75,25 +75,21 @@ void dataset_fini(struct dataset *d)
     free(d->chunk[0]);
 }
 
-static int nearer(const void *a, const void *b)
-{
-    const struct hit *x = a, *y = b;
-    return x->distance < y->distance ? -1 : x->distance > y->distance ? 1 : x->row < y->row ? -1 : 1;
-}
-
 uint32_t dataset_nearest(const struct dataset *d, uint32_t count, const float *query, uint32_t k,
                          const uint64_t *allowed, struct hit *hits)
 {
-    struct hit *all = malloc((count + 1) * sizeof(*all));
-    cr_assert_not_null(all);
     uint32_t n = 0;
-    for (uint32_t r = 0; r < count; r++)
-        if (!allowed || bits_test(allowed, r))
-            all[n++] = (struct hit){vectors_distance(d->metric, query, dataset_row(d, r), d->dim), r};
-    qsort(all, n, sizeof(*all), nearer);
-    n = n < k ? n : k;
-    memcpy(hits, all, n * sizeof(*all));
-    free(all);
+    for (uint32_t r = 0; k > 0 && r < count; r++) {
+        if (allowed && !bits_test(allowed, r))
+            continue;
+        float distance = vectors_distance(d->metric, query, dataset_row(d, r), d->dim);
+        if (n == k && distance >= hits[n - 1].distance)
+            continue;
+        uint32_t at = n < k ? n++ : n - 1;
+        for (; at > 0 && hits[at - 1].distance > distance; at--)
+            hits[at] = hits[at - 1];
+        hits[at] = (struct hit){distance, r};
+    }
     return n;
 }
 

@@ -43,7 +43,7 @@ Test(advance, searches_at_its_pauses_find_every_row)
 {
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric += 2) {
         struct dataset d;
-        dataset_init(&d, DATASET_LATENT, metric, 48, 3000, 21);
+        dataset_init(&d, DATASET_LATENT, metric, 48, 2000, 21);
         struct segment_index *x;
         struct hnsw_options options = {.m = 8, .ef_construct = 40};
         cr_assert_eq(segment_index_create(metric, d.dim, &options, &x), 0);
@@ -76,7 +76,7 @@ static int build_here(void *arg)
 Test(advance, a_search_that_pauses_sees_the_rows_it_began_with)
 {
     struct dataset d;
-    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 6000, 22);
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 3000, 22);
     struct segment_index *x;
     struct hnsw_options options = {.m = 8, .ef_construct = 40};
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);

@@ -33,7 +33,7 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
     static const enum dataset_kind kinds[] = {DATASET_LATENT, DATASET_WHOLE, DATASET_EQUAL, DATASET_TWINS};
     for (size_t i = 0; i < 4; i++) {
         struct dataset d;
-        dataset_init(&d, kinds[i], METRIC_L2, 48, 3000, 31);
+        dataset_init(&d, kinds[i], METRIC_L2, 48, 1500, 31);
         struct segment_index *x = dataset_index(&d, 8, 40);
         const struct hnsw *g = &x->graph;
         cr_assert_null(hnsw_verify(g), "%s", hnsw_verify(g));
@@ -49,7 +49,7 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
 Test(hnsw, leaves_out_neighbours_reached_through_others)
 {
     struct dataset d;
-    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 1500, 32);
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 1000, 32);
     struct segment_index *x = dataset_index(&d, 16, 80);
     uint32_t links = 0, shadowed = 0;
     for (uint32_t row = 0; row < d.count; row++) {
