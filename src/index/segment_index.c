@@ -9,12 +9,14 @@
 
 #include "base/bits.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
-#define EF_DEFAULT    64
-#define WALK_ROWS_MIN 512 /* fewer rows are scanned sooner than walked */
-#define EVALS_PER_EF  12  /* distances a walk computes for each candidate it keeps, about */
-#define RESTARTS_MAX  8
+#define EF_DEFAULT     64
+#define WALK_ROWS_MIN  512 /* fewer rows are scanned sooner than walked */
+#define SCANNED_PER_EF 24  /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
+#define RESTARTS_MAX   8
+#define FILTER_SPARE   3 /* allowed candidates expected for each hit wanted */
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct hnsw_options *options,
                          struct segment_index **ret)
@@ -91,15 +93,22 @@ static int scan_vectors(struct search *s, uint32_t from)
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
 }
 
-/* Candidates that a walk must keep so that about ef of them are allowed; 0 when scanning the allowed rows is cheaper. */
+/* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
+ * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
+ * term keeps it for few allowed rows. */
 static uint32_t walk_ef(const struct search *s, uint32_t rows)
 {
     if (rows < WALK_ROWS_MIN || s->ef >= rows)
         return 0;
-    uint64_t ef = s->ef;
+    double ef = s->ef;
     if (s->params->allowed) {
-        ef = s->allowed ? ((uint64_t)s->ef * s->count + s->allowed - 1) / s->allowed : rows;
-        if (ef >= rows || ef * EVALS_PER_EF >= s->allowed)
+        if (s->allowed == 0)
+            return 0;
+        const double inverse = (double)s->count / s->allowed; /* of the selectivity */
+        const double enough = FILTER_SPARE * s->k * inverse;
+        ef *= sqrt(inverse);
+        ef = ef > enough ? ef : enough;
+        if (ef >= rows || ef * SCANNED_PER_EF >= s->allowed)
             return 0;
     }
     return (uint32_t)ef;
