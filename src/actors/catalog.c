@@ -63,6 +63,14 @@ static void collection_erase(struct manifest *m, uint64_t id)
     m->segment_count = kept;
 }
 
+static bool collection_there(const struct manifest *m, uint64_t id)
+{
+    for (size_t i = 0; i < m->collection_count; i++)
+        if (m->collections[i].id == id)
+            return true;
+    return false;
+}
+
 /* What is done to the copy. Exactly one of the three is meant. */
 struct change {
     struct collection_config *create;
@@ -78,6 +86,9 @@ static int change_apply(struct manifest *m, const struct change *change)
         collection_erase(m, change->drop);
         return 0;
     }
+    uint64_t collection = change->edit->segment.id ? change->edit->segment.collection : 0;
+    if (collection && !collection_there(m, collection))
+        return -ENOENT; /* dropped while the segment was made: nobody needs it */
     return manifest_apply(m, change->edit);
 }
 
