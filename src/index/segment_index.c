@@ -8,6 +8,7 @@
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"
+#include "vek.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ struct search {
 
 static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
 {
-    uint32_t n = (uint32_t)bits_count(allowed, count / 64);
+    uint32_t n = (uint32_t)vek.count_bits(allowed, count / 64);
     if (count % 64)
         n += (uint32_t)__builtin_popcountll(allowed[count / 64] & (((uint64_t)1 << (count % 64)) - 1));
     return n;

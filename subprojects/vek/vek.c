@@ -16,10 +16,10 @@ __attribute__((constructor)) static void choose(void)
     variants[n++] = &vek_scalar;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt"))
         variants[n++] = &vek_avx2;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("popcnt"))
         variants[n++] = &vek_avx512;
 #elif defined(__aarch64__)
     variants[n++] = &vek_neon; /* every AArch64 CPU has it */

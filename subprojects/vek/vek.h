@@ -31,6 +31,9 @@ struct vek_kernels {
 
     /* ret[i] = clamp(round((codes[i] - 128) * gain[i]), -128, 127), halves to even; |gain[i]| <= 1. Returns their sum. */
     int32_t (*fold_u8)(const uint8_t *codes, const float *gain, size_t n, int8_t *ret);
+
+    /* How many bits of n words are set. */
+    uint64_t (*count_bits)(const uint64_t *words, size_t n);
 };
 
 extern struct vek_kernels vek;

@@ -182,6 +182,14 @@ static int32_t fold_u8(const uint8_t *codes, const float *gain, size_t n, int8_t
     return sum;
 }
 
+static uint64_t count_bits(const uint64_t *words, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (uint64_t)__builtin_popcountll(words[i]);
+    return sum;
+}
+
 const struct vek_kernels vek_avx2 = {
     .name = "avx2",
     .ip_f32 = ip_f32,
@@ -192,4 +200,5 @@ const struct vek_kernels vek_avx2 = {
     .dot_u8_s8_rows = dot_u8_s8_rows,
     .encode_u8 = encode_u8,
     .fold_u8 = fold_u8,
+    .count_bits = count_bits,
 };

@@ -155,6 +155,19 @@ static bool check_codes(const struct vek_kernels *v, const struct vek_kernels *s
     return ok;
 }
 
+static bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
+{
+    struct input in;
+    input_init(&in, n * 2, 4, fill);
+    const uint8_t *bytes = (const uint8_t *)in.row[0]; /* the row with no shift: words are aligned */
+    uint64_t want = 0;
+    for (size_t i = 0; i < n * 64; i++)
+        want += bytes[i / 8] >> i % 8 & 1;
+    bool ok = s->count_bits(in.row[0], n) == want && v->count_bits(in.row[0], n) == want;
+    input_fini(&in);
+    return ok;
+}
+
 typedef bool (*check_fn)(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 
 static bool check_lengths(check_fn check, const struct vek_kernels *v, const struct vek_kernels *s)
@@ -238,8 +251,11 @@ int main(int argc, char **argv)
         const struct {
             const char *name;
             check_fn fn;
-        } checks[] = {{"float distances", check_f32}, {"byte products", check_dot}, {"encode and fold", check_codes}};
-        for (size_t c = 0; c < 3; c++) {
+        } checks[] = {{"float distances", check_f32},
+                      {"byte products", check_dot},
+                      {"encode and fold", check_codes},
+                      {"bit counts", check_bits}};
+        for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {
             bool ok = check_lengths(checks[c].fn, v, all[0]);
             failed += !ok;
             printf("%sok %u - %s: %s\n", ok ? "" : "not ", ++tests, v->name, checks[c].name);
