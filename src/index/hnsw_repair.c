@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define ROWS_PER_PAUSE 256
+#define ROWS_LOOKED_AT 16384 /* for being dry, between pauses */
 #define EF             32
 
 struct flood {
@@ -96,9 +97,12 @@ static int repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
                   const struct pause *pause)
 {
     int rc = flood_from(g, f, g->entry == LINK_NONE ? 0 : hnsw_node(g, g->entry)->row, LINK_NONE, pause);
-    for (uint32_t row = 0; rc == 0 && row < g->count; row++)
+    for (uint32_t row = 0; rc == 0 && row < g->count; row++) {
         if (!bits_test(f->wet, row))
             rc = attach(g, b, codes, f, row, pause);
+        else if (row % ROWS_LOOKED_AT == 0)
+            rc = pause_here(pause);
+    }
     return rc;
 }
 
