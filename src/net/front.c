@@ -6,10 +6,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Reactors share a port, which the kernel allows to any two programs of one user: so the first reactor asks whether somebody
+ * serves there already, or two servers would each get some of the clients. */
+static bool port_taken(const char *host, uint16_t port)
+{
+    struct connection *c;
+    if (reactor_id() != 0 || port == 0 || connection_open(host, port, &c) < 0)
+        return false;
+    connection_close(c);
+    return true;
+}
+
 static int listen_on(const char *host, uint16_t *port, connection_fn serve, struct front *f, struct listener **ret,
                      const char *option, struct error *error)
 {
-    int rc = listener_open(host, *port, serve, f, ret);
+    int rc = port_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
     if (rc == -EADDRINUSE)
         return error_set(error, ERROR_IO, "%s:%u is in use by another program: stop it, or choose another port with %s",
                          host, *port, option);
