@@ -16,6 +16,12 @@
 /* The struct of the given type whose member is at ptr. */
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+/* Says that a result is of no interest; the place says why. */
+static inline void ignore_result(int rc)
+{
+    (void)rc;
+}
+
 _Noreturn void check_failed(const char *file, int line, const char *belief);
 
 #define check(x) (LIKELY(x) ? (void)0 : check_failed(__FILE__, __LINE__, #x))

@@ -5,8 +5,8 @@
 #include "index/segment_index.h"
 
 #define COLLECTION_NAME_MAX 128 /* with the ending 0: letters, digits, '.', '_' and '-'; not starting with '.' */
-#define SLOTS_DEFAULT 1024
-#define POINT_PAYLOAD_MAX (16u << 20)
+#define SLOTS_DEFAULT       1024
+#define POINT_PAYLOAD_MAX   (16u << 20)
 
 /* What an acknowledgement means. On disk and on the wire: never renumbered. */
 enum durability {

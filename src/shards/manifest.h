@@ -24,6 +24,7 @@ struct manifest {
 /* A new segment is part of the data and the log before `log_start` is not needed any more: one durable step. */
 struct manifest_edit {
     struct manifest_segment segment; /* id 0: none */
+    uint64_t epoch;                  /* log_start counts in the logs of this epoch; in another it is left alone */
     uint32_t reactor;
     uint64_t log_start;
 };

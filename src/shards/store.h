@@ -58,7 +58,8 @@ MUST_USE int folder_settle(const char *dir, struct manifest *m, unsigned reactor
 
 /* Opens the segments, replays the logs, and says with burials (through hooks.bury, so all reactors' shard actors must be
  * started before; burials that arrive for a segment not yet open are kept) which rows are dead. Waits. Borrows m until it returns. */
-MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error);
+MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret,
+                        struct error *error);
 /* Flushes the log and frees everything. Waits. */
 void store_close(struct store *s);
 
@@ -79,8 +80,8 @@ void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
 struct point_batch {
     uint32_t count;
     const struct point_id *ids;
-    const float *vectors;          /* count x dim, contiguous; not normalised */
-    const void *const *payloads;   /* NULL: none have one; an entry may be NULL */
+    const float *vectors;        /* count x dim, contiguous; not normalised */
+    const void *const *payloads; /* NULL: none have one; an entry may be NULL */
     const uint32_t *payload_sizes;
 };
 
@@ -89,7 +90,8 @@ struct point_batch {
  * refused with -EINVAL and a sentence naming the first bad row when a vector has a NaN or an infinity (or zero length with cosine). */
 MUST_USE int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error);
 /* *ret_deleted: how many were there. */
-MUST_USE int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted, struct error *error);
+MUST_USE int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted,
+                          struct error *error);
 
 /* What get() lends: valid until the calling fiber waits. For cosine the vector is the normalised one. */
 struct point_view {
@@ -117,7 +119,7 @@ struct shard_query {
 MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);
 
 struct shard_info {
-    uint64_t points;                                  /* live ids at home here */
+    uint64_t points; /* live ids at home here */
     uint64_t growing_rows, growing_graphed, growing_bytes;
     uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of the segments searched here */
     uint64_t memory_bytes;
@@ -127,6 +129,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret);
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t build_ns_total, builds;
-    uint64_t build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */
+    uint64_t
+        build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */
 };
 void store_stats_read(struct store *s, struct store_stats *ret);

@@ -201,7 +201,7 @@ static int check_point(uint32_t n, bool found, const float *vector, const char *
 
 static int check_ids(struct kith *k, const uint32_t *numbers, size_t count, bool uuid)
 {
-    struct kith_id ids[500];
+    static struct kith_id ids[500];
     struct kith_result got;
     for (size_t i = 0; i < count; i++)
         ids[i] = make_id(numbers[i], uuid);
@@ -265,7 +265,7 @@ static int check_search(struct kith *k, bool exact)
 static int check_all(struct kith *k)
 {
     for (int uuid = 0; uuid < 2; uuid++) {
-        uint32_t numbers[500];
+        static uint32_t numbers[500];
         size_t count = 0;
         for (uint32_t n = 0; n < IDS; n++) {
             if (is_uuid(n) == (bool)uuid)

@@ -1,0 +1,60 @@
+/* container.h -- the file of a sealed segment: named regions of bytes, each slice of 1 MiB with a checksum of its own. Written once, then
+ * immutable.
+ *
+ *   offset 0            64
+ *   | magic, format, 0  | region | zeros | region | ... | directory | footer (32 bytes) |
+ *
+ * Regions begin at multiples of 64 bytes, those over 64 KiB at multiples of 4096. The directory lists name, offset, size and checksums;
+ * the footer says where the directory is: one read of the end of the file opens it. All numbers are little-endian.
+ * docs/storage-format.md has every byte. */
+#pragma once
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTAINER_NAME_MAX 16
+#define CONTAINER_REGIONS  32
+#define CONTAINER_SLICE    ((size_t)1 << 20)
+
+struct container_region {
+    char name[CONTAINER_NAME_MAX]; /* ends with 0 */
+    uint64_t offset, size;
+    const uint8_t *checksums; /* one little-endian CRC32C for each slice; not aligned */
+};
+
+struct container {
+    const uint8_t *bytes;
+    size_t size;
+    unsigned region_count;
+    struct container_region regions[CONTAINER_REGIONS];
+};
+
+/* -- reading: pure functions over the bytes of a file, which are lent -- */
+
+/* Checks magic, footer and directory, and that every region lies within the file. `name` is for the sentence. */
+MUST_USE int container_parse(const uint8_t *bytes, size_t size, const char *name, struct container *ret,
+                             struct error *error);
+/* NULL: there is none of that name. */
+const struct container_region *container_find(const struct container *c, const char *name);
+/* Compares one slice with its checksum. The sentence names region and offset. */
+MUST_USE int container_check_slice(const struct container *c, const struct container_region *region, uint64_t slice,
+                                   const char *name, struct error *error);
+static inline uint64_t container_slices(const struct container_region *region)
+{
+    return (region->size + CONTAINER_SLICE - 1) / CONTAINER_SLICE;
+}
+
+/* -- writing; these wait -- */
+
+struct container_writer;
+
+/* Writes to path.new; nothing is at path before container_finish(). */
+MUST_USE int container_create(const char *path, struct container_writer **ret);
+MUST_USE int container_begin(struct container_writer *w, const char *name, uint64_t size);
+MUST_USE int container_append(struct container_writer *w, const void *bytes, size_t n);
+/* Writes directory and footer, flushes, renames to path and flushes `dir`. Frees w whatever happens; after a failure the temporary file
+ * is removed. */
+MUST_USE int container_finish(struct container_writer *w, const char *dir, uint64_t *ret_size);
+void container_abandon(struct container_writer *w);

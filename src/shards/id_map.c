@@ -1,0 +1,113 @@
+#include "shards/id_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define ENTRIES_MIN   64
+#define MOVES_PER_PUT 8 /* the new table is twice the old: 2 would do */
+
+/* The place of id: where it is, or the free one where it would go. */
+static struct id_entry *place_of(const struct id_table *t, struct point_id id)
+{
+    size_t i = point_id_hash(id) & t->mask;
+    while (t->entries[i].version && !point_id_equal(t->entries[i].id, id))
+        i = (i + 1) & t->mask;
+    return &t->entries[i];
+}
+
+static size_t room_in(const struct id_table *t)
+{
+    return t->entries ? (t->mask + 1) / 4 * 3 - t->used : 0;
+}
+
+static int table_create(struct id_table *t, size_t entries)
+{
+    t->entries = calloc(entries, sizeof(*t->entries)); /* the kernel's zero pages: nothing is touched yet */
+    t->mask = entries - 1;
+    t->used = 0;
+    return t->entries ? 0 : -ENOMEM;
+}
+
+void id_map_fini(struct id_map *m)
+{
+    free(m->now.entries);
+    free(m->old.entries);
+    *m = (struct id_map){0};
+}
+
+const struct id_entry *id_map_find(const struct id_map *m, struct point_id id)
+{
+    if (m->now.entries) {
+        const struct id_entry *e = place_of(&m->now, id);
+        if (e->version)
+            return e;
+    }
+    if (m->old.entries) {
+        const struct id_entry *e = place_of(&m->old, id);
+        if (e->version)
+            return e;
+    }
+    return NULL;
+}
+
+/* Copies up to n entries of the old table that the new one does not have yet. What stays behind in old is never newer. */
+static void move_some(struct id_map *m, size_t n)
+{
+    if (!m->old.entries)
+        return;
+    for (; n > 0 && m->moved <= m->old.mask; n--, m->moved++) {
+        const struct id_entry *from = &m->old.entries[m->moved];
+        if (!from->version)
+            continue;
+        struct id_entry *to = place_of(&m->now, from->id);
+        if (!to->version) {
+            *to = *from;
+            m->now.used++;
+        }
+    }
+    if (m->moved > m->old.mask) {
+        free(m->old.entries);
+        m->old.entries = NULL;
+    }
+}
+
+int id_map_reserve(struct id_map *m, size_t n)
+{
+    size_t waiting = m->old.entries ? m->old.used : 0; /* they will need places too */
+    if (room_in(&m->now) >= n + waiting)
+        return 0;
+    move_some(m, SIZE_MAX);
+    if (room_in(&m->now) >= n)
+        return 0;
+    size_t entries = m->now.entries ? (m->now.mask + 1) * 2 : ENTRIES_MIN;
+    while (entries / 4 * 3 < m->now.used + n)
+        entries *= 2;
+    struct id_table grown;
+    int rc = table_create(&grown, entries);
+    if (rc < 0)
+        return rc;
+    m->old = m->now;
+    m->now = grown;
+    m->moved = 0;
+    return 0;
+}
+
+bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret_old)
+{
+    move_some(m, MOVES_PER_PUT);
+    const struct id_entry *is = id_map_find(m, e->id);
+    *ret_old = is ? *is : (struct id_entry){0};
+    if (is && is->version >= e->version)
+        return false;
+    m->live += e->segment != ID_MAP_DELETED;
+    m->live -= is && is->segment != ID_MAP_DELETED;
+    struct id_entry *to = place_of(&m->now, e->id);
+    m->now.used += !to->version;
+    *to = *e;
+    return true;
+}
+
+size_t id_map_bytes(const struct id_map *m)
+{
+    return ((m->now.entries ? m->now.mask + 1 : 0) + (m->old.entries ? m->old.mask + 1 : 0)) * sizeof(struct id_entry);
+}

@@ -1,0 +1,56 @@
+/* log.h -- a reactor's write-ahead log, with group commit: all that arrives while one write and its flush are in flight is the next
+ * group. One write and one flush in flight, whatever the number of writers.
+ *
+ * Files are filled with zeros before they are used and are used again when their content is no longer needed: on ext4 a flush into
+ * space that was only allocated costs 1.5 to 3 times as much as into space that was written before. */
+#pragma once
+
+#include "base/error.h"
+#include "reactor/fiber.h"
+#include "shards/collection.h"
+
+struct log;
+
+struct log_options {
+    const char *dir; /* DIR/log/EPOCH; must be there */
+    uint64_t epoch;
+    unsigned reactor;
+    uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 32 MiB */
+};
+
+/* -- replay -- */
+
+/* Called for each group in order; position is where it begins. Borrows bytes. A negative return ends the replay. */
+typedef int (*log_group_fn)(const uint8_t *bytes, size_t size, uint64_t position, void *arg);
+
+struct log_end {
+    uint64_t position; /* where the next block goes */
+    uint64_t run;      /* the newest seen; 0: none */
+};
+
+/* Reads the log of options->reactor from position `start` on. A torn end is cut (*ret_end says where); damage before the end is
+ * ERROR_CORRUPT with file and offset. Waits. */
+MUST_USE int log_replay(const struct log_options *options, uint64_t start, log_group_fn fn, void *arg,
+                        struct log_end *ret_end, struct error *error);
+
+/* -- writing -- */
+
+MUST_USE int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error);
+/* Writes and flushes what is pending, then frees. Waits. */
+void log_close(struct log *l);
+
+/* Appends bytes, which are copied, and waits until they are as durable as asked for. After a failed write or flush the log is failed:
+ * this and every later append returns that errno, and nothing more is claimed to be there until a restart has replayed the log. Waits. */
+MUST_USE int log_append(struct log *l, const void *bytes, size_t size, enum durability durability);
+MUST_USE int log_flush(struct log *l); /* waits until all that was appended is on stable storage */
+
+/* Everything below this position is on stable storage; a record that is appended now will be at or behind it. */
+uint64_t log_durable(const struct log *l);
+uint64_t log_position(const struct log *l); /* end of what has been written or is being written */
+/* Nothing before position will be asked for again: files that end before it are used again. Waits. */
+void log_free_before(struct log *l, uint64_t position);
+
+struct log_stats {
+    uint64_t bytes, flushes, appends;
+};
+void log_stats_read(const struct log *l, struct log_stats *ret);

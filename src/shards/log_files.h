@@ -1,0 +1,15 @@
+/* log_files.h -- the files a log is cut into: "R-POSITION.log", R the reactor, POSITION where it begins, 16 hex digits; and
+ * "R-spare.log", one that waits to be used again. Waits. */
+#pragma once
+
+#include "shards/log.h"
+#include "shards/whole_file.h"
+
+struct log_file_list {
+    uint64_t *starts; /* ascending */
+    size_t count;
+};
+
+MUST_USE int log_file_path(const struct log_options *o, uint64_t start, char path[PATH_TEXT_MAX]);
+MUST_USE int log_spare_path(const struct log_options *o, char path[PATH_TEXT_MAX]);
+MUST_USE int log_files_list(const struct log_options *o, struct log_file_list *ret); /* free(ret->starts) */

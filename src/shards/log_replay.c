@@ -1,0 +1,156 @@
+/* log_replay.c -- reading a log back. The whole log is mapped, file by file; a group that spans blocks is put together in a buffer. */
+#include "base/memory.h"
+#include "reactor/file.h"
+#include "shards/log_block.h"
+#include "shards/log_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct replay {
+    const struct log_options *options;
+    struct log_file_list files;
+    size_t file; /* index of the mapped one; files.count: none */
+    struct mapping mapping;
+    struct buffer group;
+    struct error *error;
+};
+
+static uint64_t file_end(const struct replay *r)
+{
+    return r->files.starts[r->file] + r->mapping.size;
+}
+
+static int map_file(struct replay *r, size_t i)
+{
+    char path[PATH_TEXT_MAX];
+    mapping_close(&r->mapping);
+    r->mapping = (struct mapping){0};
+    r->file = i;
+    int rc = log_file_path(r->options, r->files.starts[i], path);
+    if (rc == 0)
+        rc = mapping_open(path, &r->mapping);
+    return rc < 0 ? error_set_errno(r->error, rc, "opening %s", path) : 0;
+}
+
+/* Makes the file mapped that holds the position. 1: it is; 0: none does. */
+static int seek(struct replay *r, uint64_t position)
+{
+    size_t i = r->file;
+    if (i < r->files.count && position >= r->files.starts[i] && position < file_end(r))
+        return 1;
+    for (i = r->files.count; i-- > 0;)
+        if (r->files.starts[i] <= position)
+            break;
+    if (i >= r->files.count)
+        return 0;
+    int rc = i == r->file ? 0 : map_file(r, i);
+    return rc < 0 ? rc : position < file_end(r);
+}
+
+/* The block at position, if it is one of this log and not left over from an older use of the place. */
+static int block_at(struct replay *r, uint64_t position, struct log_block *b)
+{
+    int rc = seek(r, position);
+    if (rc <= 0)
+        return rc;
+    size_t offset = (size_t)(position - r->files.starts[r->file]);
+    return log_block_read(r->mapping.bytes + offset, r->mapping.size - offset, b) && b->position == position &&
+           b->epoch == r->options->epoch && b->reactor == r->options->reactor;
+}
+
+/* The block at `position` is not valid. Was it ever acknowledged? Looks at everything behind it. */
+static int judge_end(struct replay *r, uint64_t position, uint64_t run)
+{
+    struct log_block b;
+    uint64_t at = position + LOG_UNIT;
+    for (;; at += LOG_UNIT) {
+        int rc = seek(r, at);
+        if (rc < 0)
+            return rc;
+        if (rc == 0) { /* on to the next file, if there is one */
+            size_t i = 0;
+            while (i < r->files.count && r->files.starts[i] <= at)
+                i++;
+            if (i == r->files.count)
+                return 0;
+            at = r->files.starts[i];
+        }
+        rc = block_at(r, at, &b);
+        if (rc < 0)
+            return rc;
+        if (rc && b.run >= run && b.durable > position)
+            break;
+        fiber_checkpoint();
+    }
+    char path[PATH_TEXT_MAX];
+    size_t i = r->files.count;
+    while (i > 1 && r->files.starts[i - 1] > position)
+        i--;
+    uint64_t start = r->files.starts[i - 1];
+    if (log_file_path(r->options, start, path) < 0)
+        path[0] = 0;
+    return error_set(
+        r->error, ERROR_CORRUPT,
+        "%s is damaged at offset %llu: what was written there had been acknowledged, and newer records follow it; "
+        "restore the data folder from a copy",
+        path, (unsigned long long)(position - start));
+}
+
+/* Takes blocks from end->position on until a group is complete. 1: in r->group; 0: the log ends. */
+static int next_group(struct replay *r, struct log_end *end)
+{
+    struct log_block b;
+    uint64_t position = end->position, run = end->run;
+    r->group.size = 0;
+    for (;;) {
+        int rc = block_at(r, position, &b);
+        if (rc < 0)
+            return rc;
+        if (!rc || b.run < run)
+            return judge_end(r, position, run);
+        if (b.format > LOG_FORMAT)
+            return error_set(
+                r->error, ERROR_VERSION,
+                "the log was written by a newer Kith (log format %u, this one reads up to %d); use that version",
+                b.format, LOG_FORMAT);
+        rc = buffer_append(&r->group, b.payload, b.size);
+        if (rc < 0)
+            return rc;
+        run = b.run;
+        position += log_block_extent(b.size);
+        fiber_checkpoint();
+        if (!(b.flags & LOG_CONTINUED))
+            break;
+    }
+    *end = (struct log_end){position, run};
+    return 1;
+}
+
+int log_replay(const struct log_options *options, uint64_t start, log_group_fn fn, void *arg, struct log_end *ret_end,
+               struct error *error)
+{
+    struct replay r = {.options = options, .error = error};
+    struct log_end end = {start, 0};
+    int rc = log_files_list(options, &r.files);
+    if (rc < 0)
+        return error_set_errno(error, rc, "listing %s", options->dir);
+    r.file = r.files.count;
+    for (;;) {
+        uint64_t position = end.position;
+        rc = next_group(&r, &end);
+        if (rc <= 0)
+            break;
+        rc = fn(r.group.bytes, r.group.size, position, arg);
+        if (rc < 0) {
+            if (error && error->code == ERROR_OK)
+                error_set_errno(error, rc, "replaying the log in %s", options->dir);
+            break;
+        }
+    }
+    mapping_close(&r.mapping);
+    buffer_fini(&r.group);
+    free(r.files.starts);
+    *ret_end = end;
+    return rc;
+}

@@ -1,0 +1,220 @@
+/* manifest.c -- a protobuf body, because it will grow fields, in an envelope of 16 bytes that tells a damaged file from a newer
+ * one. */
+#include "shards/manifest.h"
+#include "base/checksum.h"
+#include "reactor/file.h"
+#include "shards/manifest_parse.h"
+#include "shards/whole_file.h"
+
+#include "manifest.pb-c.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct envelope {
+    uint32_t magic, format, size, crc;
+};
+
+#define MAGIC  0x4e414d4bu /* the bytes K M A N */
+#define FORMAT 1
+
+/* -- reading -- */
+
+static int take_collection(const KithDisk__Collection *from, struct collection_config *to)
+{
+    *to = (struct collection_config){
+        .id = from->id,
+        .dim = from->dim,
+        .slots = from->slots,
+        .metric = (enum metric)from->metric,
+        .durability = (enum durability)from->durability,
+        .hnsw = {.m = (uint16_t)from->m, .ef_construct = (uint16_t)from->ef_construct, .seed = from->seed},
+    };
+    if (!from->name || strlen(from->name) >= COLLECTION_NAME_MAX || from->m > UINT16_MAX ||
+        from->ef_construct > UINT16_MAX)
+        return -EINVAL;
+    strcpy(to->name, from->name);
+    return collection_config_check(to, NULL);
+}
+
+static int take_all(const KithDisk__Manifest *from, struct manifest *m)
+{
+    m->epoch = from->epoch;
+    m->reactors = from->reactors;
+    m->next_id = from->next_id;
+    m->collections = calloc(from->n_collections + 1, sizeof(*m->collections));
+    m->segments = calloc(from->n_segments + 1, sizeof(*m->segments));
+    if (!m->collections || !m->segments)
+        return -ENOMEM;
+    if (m->reactors > REACTORS_MAX || from->n_log_start != m->reactors)
+        return -EINVAL;
+    for (size_t i = 0; i < from->n_collections; i++) {
+        int rc = take_collection(from->collections[i], &m->collections[i]);
+        if (rc < 0)
+            return rc;
+        m->collection_count++;
+    }
+    for (size_t i = 0; i < from->n_segments; i++) {
+        const KithDisk__Segment *s = from->segments[i];
+        m->segments[m->segment_count++] =
+            (struct manifest_segment){s->id, s->collection, s->rows, s->tombstones, s->version_max};
+    }
+    for (size_t i = 0; i < from->n_log_start; i++)
+        m->log_start[i] = from->log_start[i];
+    return 0;
+}
+
+int manifest_parse(const void *bytes, size_t size, struct manifest *m, const char *name, struct error *error)
+{
+    struct envelope e;
+    *m = (struct manifest){0};
+    if (size < sizeof(e))
+        return error_set(error, ERROR_CORRUPT, "%s has %zu bytes, too few to be a manifest; restore it from a copy",
+                         name, size);
+    memcpy(&e, bytes, sizeof(e));
+    if (e.magic != MAGIC)
+        return error_set(error, ERROR_CORRUPT, "%s does not begin like a manifest (offset 0); restore it from a copy",
+                         name);
+    if (e.format > FORMAT)
+        return error_set(
+            error, ERROR_VERSION,
+            "%s was written by a newer Kith (manifest format %u, this one reads up to %d); use that version", name,
+            e.format, FORMAT);
+    const uint8_t *body = (const uint8_t *)bytes + sizeof(e);
+    if (e.size != size - sizeof(e) || checksum_crc32c(e.format, body, size - sizeof(e)) != e.crc)
+        return error_set(error, ERROR_CORRUPT,
+                         "%s: the checksum of the %zu bytes at offset %zu does not match; restore it from a copy", name,
+                         size - sizeof(e), sizeof(e));
+    KithDisk__Manifest *from = kith_disk__manifest__unpack(NULL, e.size, body);
+    if (!from)
+        return error_set(error, ERROR_CORRUPT, "%s: the body at offset %zu cannot be read", name, sizeof(e));
+    int rc = take_all(from, m);
+    kith_disk__manifest__free_unpacked(from, NULL);
+    if (rc < 0) {
+        manifest_fini(m);
+        return rc == -ENOMEM ? error_set_errno(error, rc, "reading %s", name)
+                             : error_set(error, ERROR_CORRUPT, "%s: an entry is out of range", name);
+    }
+    return 0;
+}
+
+int manifest_load(const char *dir, struct manifest *m, struct error *error)
+{
+    char path[PATH_TEXT_MAX];
+    *m = (struct manifest){.next_id = 1};
+    int rc = path_join(path, dir, "manifest");
+    struct file *f;
+    if (rc == 0)
+        rc = file_open(path, FILE_READ, &f);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return error_set_errno(error, rc, "opening %s", path);
+    int64_t size = file_size(f);
+    uint8_t *bytes = size >= 0 ? malloc((size_t)size + 1) : NULL;
+    int64_t got = size < 0 ? size : bytes ? file_read(f, bytes, (size_t)size, 0) : -ENOMEM;
+    file_close(f);
+    if (got < 0)
+        rc = error_set_errno(error, (int)got, "reading %s", path);
+    else
+        rc = manifest_parse(bytes, (size_t)got, m, path, error);
+    free(bytes);
+    return rc;
+}
+
+/* -- writing -- */
+
+static void give_collections(const struct manifest *m, KithDisk__Collection *to, KithDisk__Collection **list)
+{
+    for (size_t i = 0; i < m->collection_count; i++) {
+        const struct collection_config *c = &m->collections[i];
+        kith_disk__collection__init(&to[i]);
+        to[i].id = c->id;
+        to[i].name = (char *)c->name;
+        to[i].dim = c->dim;
+        to[i].slots = c->slots;
+        to[i].metric = c->metric;
+        to[i].durability = c->durability;
+        to[i].m = c->hnsw.m;
+        to[i].ef_construct = c->hnsw.ef_construct;
+        to[i].seed = c->hnsw.seed;
+        list[i] = &to[i];
+    }
+}
+
+static void give_segments(const struct manifest *m, KithDisk__Segment *to, KithDisk__Segment **list)
+{
+    for (size_t i = 0; i < m->segment_count; i++) {
+        const struct manifest_segment *s = &m->segments[i];
+        kith_disk__segment__init(&to[i]);
+        to[i].id = s->id;
+        to[i].collection = s->collection;
+        to[i].rows = s->rows;
+        to[i].tombstones = s->tombstones;
+        to[i].version_max = s->version_max;
+        list[i] = &to[i];
+    }
+}
+
+static int pack(const struct manifest *m, struct arena *arena, uint8_t **ret_bytes, size_t *ret_size)
+{
+    KithDisk__Manifest to = KITH_DISK__MANIFEST__INIT;
+    KithDisk__Collection *collections = arena_alloc(arena, (m->collection_count + 1) * sizeof(*collections));
+    KithDisk__Segment *segments = arena_alloc(arena, (m->segment_count + 1) * sizeof(*segments));
+    to.collections = arena_alloc(arena, (m->collection_count + 1) * sizeof(void *));
+    to.segments = arena_alloc(arena, (m->segment_count + 1) * sizeof(void *));
+    if (!collections || !segments || !to.collections || !to.segments)
+        return -ENOMEM;
+    give_collections(m, collections, to.collections);
+    give_segments(m, segments, to.segments);
+    to.n_collections = m->collection_count;
+    to.n_segments = m->segment_count;
+    to.epoch = m->epoch;
+    to.reactors = m->reactors;
+    to.next_id = m->next_id;
+    to.log_start = (uint64_t *)m->log_start;
+    to.n_log_start = m->reactors;
+    struct envelope e = {MAGIC, FORMAT, (uint32_t)kith_disk__manifest__get_packed_size(&to), 0};
+    uint8_t *bytes = arena_alloc(arena, sizeof(e) + e.size);
+    if (!bytes)
+        return -ENOMEM;
+    kith_disk__manifest__pack(&to, bytes + sizeof(e));
+    e.crc = checksum_crc32c(e.format, bytes + sizeof(e), e.size);
+    memcpy(bytes, &e, sizeof(e));
+    *ret_bytes = bytes;
+    *ret_size = sizeof(e) + e.size;
+    return 0;
+}
+
+int manifest_store(const char *dir, const struct manifest *m, struct error *error)
+{
+    struct arena arena = {0};
+    uint8_t *bytes;
+    size_t size;
+    int rc = pack(m, &arena, &bytes, &size);
+    if (rc == 0)
+        rc = whole_file_replace(dir, "manifest", bytes, size);
+    arena_fini(&arena);
+    return rc < 0 ? error_set_errno(error, rc, "writing the manifest in %s", dir) : 0;
+}
+
+int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
+{
+    if (edit->segment.id) {
+        struct manifest_segment *grown = realloc(m->segments, (m->segment_count + 1) * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        m->segments = grown;
+        grown[m->segment_count++] = edit->segment;
+    }
+    if (edit->epoch == m->epoch && edit->reactor < m->reactors)
+        m->log_start[edit->reactor] = edit->log_start;
+    return 0;
+}
+
+void manifest_fini(struct manifest *m)
+{
+    free(m->collections);
+    free(m->segments);
+    *m = (struct manifest){0};
+}

@@ -1,0 +1,101 @@
+/* segment.h -- rows of a shard: growing (takes writes), frozen (waits to be sealed) or sealed (an immutable file).
+ *
+ * In all three, row i has an id, a version, a vector and a payload, and a bit that says whether it is alive: dead rows stay until the segment
+ * is rewritten. A segment also carries tombstones: ids that were deleted while it grew, so that the deletions survive the log.
+ * Belongs to one reactor. Fibers interleave at pauses, so who reads a segment across one holds it (segment_hold()). */
+#pragma once
+
+#include "base/bits.h"
+#include "base/memory.h"
+#include "reactor/file.h"
+#include "shards/collection.h"
+#include "shards/container.h"
+#include "shards/manifest.h"
+#include "shards/store.h"
+
+enum segment_state { SEGMENT_GROWING, SEGMENT_FROZEN, SEGMENT_SEALED };
+
+struct tombstone {
+    struct point_id id;
+    uint64_t version;
+};
+
+struct payload_at {
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+struct segment {
+    enum segment_state state;
+    uint32_t handle; /* in the shard's table; the id map points to it */
+    uint64_t id;     /* in the manifest; 0 until sealed */
+    bool searched;   /* by this reactor; the others only read rows of it */
+    uint32_t rows, rows_max, dead;
+    uint64_t *alive; /* bit per row, rows_max of them */
+    struct rows ids, versions, vectors;
+    struct segment_index *index; /* NULL: no rows, or not searched here */
+    struct tombstone *tombstones;
+    uint32_t tombstone_count, tombstone_capacity;
+    uint64_t version_max;
+    uint64_t log_first;  /* growing, frozen: no record that is only here lies before this position of the log */
+    uint64_t disk_bytes; /* sealed */
+    uint64_t memory_bytes;
+
+    /* payloads: growing and frozen in an arena, sealed in the mapping */
+    struct rows payloads; /* of struct payload_at */
+    struct arena arena;
+    const uint64_t *payload_ends;
+    const uint8_t *payload_bytes;
+
+    struct mapping mapping;
+    uint8_t *single[3]; /* sealed: the one chunk of each column */
+    uint32_t users;
+    bool retired; /* freed when the last user lets go */
+};
+
+/* -- growing.c -- */
+
+/* An empty growing segment with room for rows_max rows. */
+MUST_USE int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret);
+/* Appends a row, alive; vector: dim f32, payload: copied. Returns the row, or -ENOMEM, or -ENOSPC when the segment is full. */
+MUST_USE int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id,
+                                uint64_t version, const void *vector, const void *payload, uint32_t payload_size);
+MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);
+
+/* -- sealed.c: these wait -- */
+
+/* Writes the frozen segment s, whose index has reached all rows, to `path`. */
+MUST_USE int segment_write(const struct segment *s, const struct collection_config *c, uint64_t id, const char *dir,
+                           const char *path, uint64_t *ret_bytes);
+/* Maps a file written by segment_write(). searched: checks all checksums and opens the index. All rows are alive. */
+MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                          bool searched, struct segment **ret, struct error *error);
+
+/* -- all -- */
+
+void segment_destroy(struct segment *s);
+static inline void segment_hold(struct segment *s)
+{
+    s->users++;
+}
+void segment_let_go(struct segment *s);
+/* Frees s now or when its last user lets go. */
+void segment_retire(struct segment *s);
+
+static inline struct point_id segment_id_at(const struct segment *s, uint32_t row)
+{
+    return *(const struct point_id *)rows_at(&s->ids, row);
+}
+static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
+{
+    return *(const uint64_t *)rows_at(&s->versions, row);
+}
+struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
+
+static inline void segment_bury(struct segment *s, uint32_t row)
+{
+    if (bits_test(s->alive, row)) {
+        bits_clear(s->alive, row);
+        s->dead++;
+    }
+}

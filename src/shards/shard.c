@@ -1,0 +1,220 @@
+/* shard.c -- what a shard holds and how a record becomes visible. The version decides, so that a record can be applied twice, or after a newer
+ * one, and nothing changes: that is what replay relies on. */
+#include "shards/shard.h"
+#include "shards/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_MIN 16
+#define ROWS_MAX (1u << 24)
+
+int shard_create(struct store *store, const struct collection_config *config, struct shard **ret)
+{
+    struct shard *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->store = store;
+    s->config = *config;
+    *ret = s;
+    return 0;
+}
+
+void shard_destroy(struct shard *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        segment_retire(s->segments[i]);
+    free(s->segments);
+    id_map_fini(&s->ids);
+    free(s);
+}
+
+int shard_add_segment(struct shard *s, struct segment *segment)
+{
+    if (s->segment_count == s->segment_capacity) {
+        uint32_t capacity = s->segment_capacity ? s->segment_capacity * 2 : 4;
+        struct segment **grown = realloc(s->segments, capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        s->segments = grown;
+        s->segment_capacity = capacity;
+    }
+    segment->handle = s->segment_count;
+    s->segments[s->segment_count++] = segment;
+    return 0;
+}
+
+/* -- growing -- */
+
+void shard_freeze(struct shard *s)
+{
+    struct segment *g = s->growing;
+    if (!g || (g->rows == 0 && g->tombstone_count == 0))
+        return;
+    g->state = SEGMENT_FROZEN;
+    s->growing = NULL;
+    s->frozen++;
+    s->freezes++;
+}
+
+static bool is_full(const struct shard *s, const struct segment *g)
+{
+    uint64_t bytes_max = s->store->options.growing_bytes_max;
+    return g->rows == g->rows_max || g->arena.used > bytes_max ||
+           (uint64_t)g->tombstone_count * sizeof(struct tombstone) > bytes_max;
+}
+
+/* The growing segment, with room for one more row or tombstone. */
+static int growing_with_room(struct shard *s, struct segment **ret)
+{
+    if (s->growing && is_full(s, s->growing)) {
+        shard_freeze(s);
+        store_notify_work(s->store);
+    }
+    if (!s->growing) {
+        uint64_t rows = s->store->options.growing_bytes_max / (s->config.dim * sizeof(float));
+        rows = rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows;
+        struct segment *g;
+        int rc = growing_create(&s->config, (uint32_t)rows, &g);
+        if (rc < 0)
+            return rc;
+        rc = shard_add_segment(s, g);
+        if (rc < 0) {
+            segment_destroy(g);
+            return rc;
+        }
+        s->growing = g;
+    }
+    *ret = s->growing;
+    return 0;
+}
+
+/* -- burials -- */
+
+int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row)
+{
+    if (b->count == b->capacity) {
+        uint32_t capacity = b->capacity ? b->capacity * 2 : 64;
+        struct burial *grown = realloc(b->items, capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        b->items = grown;
+        b->capacity = capacity;
+    }
+    b->items[b->count++] = (struct burial){collection, segment, row};
+    return 0;
+}
+
+static int by_reactor_of_segment(const void *a, const void *b, void *arg)
+{
+    unsigned reactors = *(unsigned *)arg;
+    uint64_t x = ((const struct burial *)a)->segment % reactors, y = ((const struct burial *)b)->segment % reactors;
+    return x < y ? -1 : x > y;
+}
+
+int burials_send(struct store *store, struct burials *b)
+{
+    unsigned reactors = store->options.reactors;
+    int rc = 0;
+    if (b->count)
+        qsort_r(b->items, b->count, sizeof(*b->items), by_reactor_of_segment, &reactors);
+    for (uint32_t from = 0, to; rc == 0 && from < b->count; from = to) {
+        unsigned reactor = (unsigned)(b->items[from].segment % reactors);
+        for (to = from + 1; to < b->count && b->items[to].segment % reactors == reactor; to++)
+            ;
+        rc = store->options.hooks.bury(reactor, b->items + from, to - from, store->options.hooks.arg);
+    }
+    free(b->items);
+    *b = (struct burials){0};
+    return rc;
+}
+
+int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials)
+{
+    if (!e->version || e->segment == ID_MAP_DELETED)
+        return 0;
+    struct segment *segment = s->segments[e->segment];
+    segment_bury(segment, e->row);
+    return segment->searched ? 0 : burials_add(burials, s->config.id, segment->id, e->row);
+}
+
+/* -- records -- */
+
+static int apply_upsert(struct shard *s, struct segment *g, const struct record *r, struct burials *burials)
+{
+    int64_t row = growing_append(g, &s->config, r->id, r->version, r->vector, r->payload, r->payload_size);
+    if (row < 0)
+        return (int)row;
+    struct id_entry e = {r->id, r->version, g->handle, (uint32_t)row}, old;
+    check(id_map_put(&s->ids, &e, &old));
+    return shard_bury_old(s, &old, burials);
+}
+
+static int apply_delete(struct shard *s, struct segment *g, const struct record *r, struct burials *burials)
+{
+    int rc = growing_add_tombstone(g, r->id, r->version);
+    if (rc < 0)
+        return rc;
+    struct id_entry e = {r->id, r->version, ID_MAP_DELETED, 0}, old;
+    check(id_map_put(&s->ids, &e, &old));
+    return shard_bury_old(s, &old, burials);
+}
+
+int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct burials *burials)
+{
+    const struct id_entry *is = id_map_find(&s->ids, r->id);
+    if (is && is->version >= r->version)
+        return 0;
+    struct segment *g;
+    int rc = growing_with_room(s, &g);
+    if (rc < 0)
+        return rc;
+    if (bound < g->log_first)
+        g->log_first = bound;
+    return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, burials) : apply_delete(s, g, r, burials);
+}
+
+/* -- reading -- */
+
+void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
+{
+    const struct id_entry *e = id_map_find(&s->ids, id);
+    *ret = (struct point_view){.found = e && e->segment != ID_MAP_DELETED};
+    if (!ret->found)
+        return;
+    const struct segment *segment = s->segments[e->segment];
+    struct payload_at payload = segment_payload_at(segment, e->row);
+    ret->version = e->version;
+    ret->vector = rows_at(&segment->vectors, e->row);
+    ret->payload = payload.bytes;
+    ret->payload_size = (uint32_t)payload.size;
+}
+
+void shard_info_read(struct shard *s, struct shard_info *ret)
+{
+    *ret = (struct shard_info){.points = s->ids.live, .memory_bytes = id_map_bytes(&s->ids)};
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (!g->searched)
+            continue;
+        ret->memory_bytes += g->memory_bytes + g->arena.used + (g->index ? segment_index_bytes(g->index) : 0);
+        if (g->state == SEGMENT_SEALED) {
+            ret->sealed_segments++;
+            ret->sealed_rows += g->rows;
+            ret->sealed_dead_rows += g->dead;
+            ret->sealed_bytes += g->disk_bytes;
+        } else {
+            ret->growing_rows += g->rows;
+            ret->growing_graphed += segment_index_graphed(g->index);
+            ret->growing_bytes += g->memory_bytes + g->arena.used;
+        }
+    }
+}
+
+int shard_pause(void *arg)
+{
+    struct shard *s = arg;
+    fiber_checkpoint();
+    return s->gate.closed ? -ECANCELED : 0;
+}

@@ -1,0 +1,102 @@
+/* shard.h -- a shard from inside src/shards: one collection's data on one reactor. Outsiders include store.h. */
+#pragma once
+
+#include "reactor/sync.h"
+#include "shards/id_map.h"
+#include "shards/log.h"
+#include "shards/segment.h"
+#include "shards/store.h"
+#include "shards/whole_file.h"
+
+struct record;
+
+struct shard {
+    struct store *store;
+    struct collection_config config;
+    struct id_map ids;
+    struct segment **segments; /* by handle */
+    uint32_t segment_count, segment_capacity;
+    struct segment *growing; /* NULL until the first write */
+    uint32_t frozen;         /* segments that wait to be sealed */
+    uint32_t freezes;        /* how often the growing segment was changed: a search looks whether it missed one */
+    struct gate gate;        /* who is inside; closed when the collection is dropped */
+    struct shard *next;
+};
+
+struct search_hit;
+
+/* A write between the log and memory: log records from `bound` on are still needed. */
+struct write_under_way {
+    uint64_t bound;
+    struct write_under_way *next, **link;
+};
+
+/* What searches work in, pooled. */
+struct search_room {
+    struct search_scratch *scratch;
+    struct hit *hits;
+    struct search_hit *all;
+    uint32_t hits_max, all_max;
+    float *query;
+    uint32_t query_max;
+    struct search_room *next;
+};
+
+struct store {
+    struct store_options options;
+    char dir[PATH_TEXT_MAX];
+    uint64_t epoch;
+    struct log *log;
+    struct shard *shards;
+    uint64_t version_next;
+    uint64_t segment_id_max;
+    struct write_under_way *writes;
+    struct search_room *rooms;
+    uint32_t rooms_kept;
+    struct event settled; /* a frozen segment was sealed, or sealing failed */
+    int work_failed;      /* errno of the last step of background work, 0: it was fine */
+    void (*on_work)(void *arg);
+    void *on_work_arg;
+    struct store_stats stats;
+};
+
+/* Rows that died on other reactors, collected over a batch. Zero-initialised is empty. */
+struct burials {
+    struct burial *items;
+    uint32_t count, capacity;
+};
+
+MUST_USE int shard_create(struct store *store, const struct collection_config *config, struct shard **ret);
+void shard_destroy(struct shard *s);
+
+/* Gives the segment the next handle. Owns it afterwards. */
+MUST_USE int shard_add_segment(struct shard *s, struct segment *segment);
+
+/* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room. bound: no later than the record's
+ * position in the log. Does not wait. */
+MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct burials *burials);
+/* Tells the other reactors; empties the list. Waits. */
+MUST_USE int burials_send(struct store *store, struct burials *burials);
+MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row);
+
+/* The row that e points to died: marks it here, or notes whom to tell. */
+MUST_USE int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials);
+
+/* Freezes the growing segment, if it holds anything. */
+void shard_freeze(struct shard *s);
+
+/* The position of the log from which records are still needed. skip: a segment that is being sealed. */
+uint64_t store_log_needed(const struct store *store, const struct segment *skip);
+MUST_USE int store_segment_path(const struct store *store, uint64_t id, char *path);
+void store_notify_work(struct store *store);
+
+static inline bool shard_is_home(const struct shard *s, struct point_id id)
+{
+    return slot_home(collection_slot(&s->config, point_id_hash(id)), s->store->options.reactors) ==
+           s->store->options.reactor;
+}
+
+void search_rooms_destroy(struct search_room *rooms);
+
+/* The pause of background work: yields, and ends the work when the shard is dropped. */
+int shard_pause(void *shard);

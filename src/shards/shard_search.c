@@ -1,0 +1,204 @@
+/* shard_search.c -- one query over all segments that this reactor searches.
+ *
+ * Writes go on while a search pauses. The order keeps every point findable: sealed segments first, the growing one last. A point that is
+ * rewritten meanwhile leaves an old segment for the growing one, so it is met at least once; met twice, its old row is dead by the
+ * end and is dropped then. If the growing segment was frozen meanwhile, the new one is searched too. */
+#include "shards/shard.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOMS_KEPT 64
+
+struct search_hit {
+    struct hit hit;
+    struct segment *segment;
+};
+
+/* -- room to work in -- */
+
+static void room_destroy(struct search_room *r)
+{
+    search_scratch_destroy(r->scratch);
+    free(r->hits);
+    free(r->all);
+    free(r->query);
+    free(r);
+}
+
+void search_rooms_destroy(struct search_room *rooms)
+{
+    while (rooms) {
+        struct search_room *next = rooms->next;
+        room_destroy(rooms);
+        rooms = next;
+    }
+}
+
+static struct search_room *room_acquire(struct store *store)
+{
+    struct search_room *r = store->rooms;
+    if (r) {
+        store->rooms = r->next;
+        store->rooms_kept--;
+        return r;
+    }
+    r = calloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    r->scratch = search_scratch_create();
+    if (!r->scratch) {
+        free(r);
+        return NULL;
+    }
+    return r;
+}
+
+static void room_release(struct store *store, struct search_room *r)
+{
+    if (store->rooms_kept == ROOMS_KEPT) {
+        room_destroy(r);
+        return;
+    }
+    store->rooms_kept++;
+    r->next = store->rooms;
+    store->rooms = r;
+}
+
+static int grow(void *pointer, uint32_t *have, uint32_t need, size_t size)
+{
+    void **p = pointer;
+    if (need <= *have)
+        return 0;
+    void *grown = realloc(*p, need * size);
+    if (!grown)
+        return -ENOMEM;
+    *p = grown;
+    *have = need;
+    return 0;
+}
+
+/* -- the search -- */
+
+struct search {
+    struct shard *shard;
+    const struct shard_query *query;
+    struct search_room *room;
+    const float *vector; /* normalised for cosine */
+    uint32_t count;      /* hits so far in room->all */
+};
+
+static int search_pause(void *arg)
+{
+    struct search *x = arg;
+    fiber_checkpoint();
+    return x->shard->gate.closed ? -ECANCELED : context_check(x->query->ctx);
+}
+
+/* A query of length zero with cosine is equally far from everything: it stays zero. */
+static int prepare(struct search *x)
+{
+    uint32_t dim = x->shard->config.dim;
+    x->vector = x->query->vector;
+    if (x->shard->config.metric != METRIC_COSINE)
+        return 0;
+    int rc = grow(&x->room->query, &x->room->query_max, dim, sizeof(float));
+    if (rc < 0)
+        return rc;
+    memcpy(x->room->query, x->query->vector, dim * sizeof(float));
+    (void)vectors_normalise(x->room->query, dim);
+    x->vector = x->room->query;
+    return 0;
+}
+
+/* Adds the hits of one segment and holds it until the search ends. */
+static int search_segment(struct search *x, struct segment *g)
+{
+    if (!g->searched || g->rows == g->dead)
+        return 0;
+    struct search_room *room = x->room;
+    uint32_t k = x->query->k < g->rows ? x->query->k : g->rows;
+    int rc = grow(&room->hits, &room->hits_max, k, sizeof(*room->hits));
+    if (rc == 0)
+        rc = grow(&room->all, &room->all_max, x->count + k, sizeof(*room->all));
+    if (rc < 0)
+        return rc;
+    struct pause pause = {search_pause, x};
+    struct search_params params = {
+        .k = k, .ef = x->query->ef, .exact = x->query->exact, .allowed = g->dead ? g->alive : NULL, .pause = &pause};
+    segment_hold(g);
+    int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
+    for (int i = 0; i < n; i++) {
+        segment_hold(g);
+        room->all[x->count++] = (struct search_hit){room->hits[i], g};
+    }
+    segment_let_go(g);
+    return n < 0 ? n : 0;
+}
+
+static int search_all(struct search *x)
+{
+    struct shard *s = x->shard;
+    uint32_t last = s->segment_count, freezes = s->freezes;
+    struct segment *growing = s->growing;
+    for (uint32_t i = 0; i < last; i++) {
+        int rc = s->segments[i] == growing ? 0 : search_segment(x, s->segments[i]);
+        if (rc < 0)
+            return rc;
+    }
+    if (!growing)
+        return 0;
+    int rc = search_segment(x, growing);
+    while (rc == 0 && freezes != s->freezes) { /* what was rewritten meanwhile is in the next one */
+        freezes = s->freezes;
+        rc = s->growing ? search_segment(x, s->growing) : 0;
+    }
+    return rc;
+}
+
+static int nearer(const void *a, const void *b)
+{
+    const struct search_hit *x = a, *y = b;
+    if (x->hit.distance != y->hit.distance)
+        return x->hit.distance < y->hit.distance ? -1 : 1;
+    return x->segment->handle != y->segment->handle ? (x->segment->handle < y->segment->handle ? -1 : 1)
+                                                    : (x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row);
+}
+
+/* The nearest k that are still alive. */
+static int collect(struct search *x, struct point_hit *ret_hits)
+{
+    uint32_t n = 0;
+    if (x->count)
+        qsort(x->room->all, x->count, sizeof(*x->room->all), nearer);
+    for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
+        const struct search_hit *h = &x->room->all[i];
+        if (bits_test(h->segment->alive, h->hit.row))
+            ret_hits[n++] = (struct point_hit){segment_id_at(h->segment, h->hit.row), h->hit.distance};
+    }
+    return (int)n;
+}
+
+int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits)
+{
+    struct search x = {.shard = s, .query = query};
+    int rc = context_check(query->ctx);
+    if (rc == 0)
+        rc = gate_enter(&s->gate);
+    if (rc < 0)
+        return rc;
+    x.room = room_acquire(s->store);
+    rc = x.room ? prepare(&x) : -ENOMEM;
+    if (rc == 0)
+        rc = search_all(&x);
+    if (rc == 0)
+        rc = collect(&x, ret_hits);
+    for (uint32_t i = 0; i < x.count; i++)
+        segment_let_go(x.room->all[i].segment);
+    if (x.room)
+        room_release(s->store, x.room);
+    gate_leave(&s->gate);
+    return rc;
+}

@@ -1,0 +1,195 @@
+/* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+#include "shards/record.h"
+#include "shards/shard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FROZEN_MAX 2 /* a shard with this many segments waiting to be sealed makes its writers wait */
+
+/* -- what the log must keep -- */
+
+static void write_begin(struct store *store, struct write_under_way *w)
+{
+    w->bound = log_durable(store->log);
+    w->next = store->writes;
+    w->link = &store->writes;
+    if (w->next)
+        w->next->link = &w->next;
+    store->writes = w;
+}
+
+static void write_end(struct write_under_way *w)
+{
+    *w->link = w->next;
+    if (w->next)
+        w->next->link = w->link;
+}
+
+/* -- checks -- */
+
+static int check_vectors(const struct shard *s, const struct point_batch *b, struct error *error)
+{
+    uint32_t dim = s->config.dim;
+    for (uint32_t i = 0; i < b->count; i++) {
+        int64_t bad = vectors_first_bad(b->vectors + (size_t)i * dim, dim);
+        if (bad >= 0) {
+            char text[POINT_ID_TEXT_MAX];
+            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s (row %u): component %lld is not a finite number",
+                             point_id_format(b->ids[i], text), i, (long long)bad);
+        }
+        if (b->payloads && b->payloads[i] && b->payload_sizes[i] > POINT_PAYLOAD_MAX) {
+            char text[POINT_ID_TEXT_MAX];
+            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s (row %u): the payload has %u bytes; at most %u",
+                             point_id_format(b->ids[i], text), i, b->payload_sizes[i], POINT_PAYLOAD_MAX);
+        }
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+/* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
+static int wait_for_room(struct shard *s, struct error *error)
+{
+    while (s->frozen >= FROZEN_MAX && !s->gate.closed) {
+        if (s->store->work_failed)
+            return error_set_errno(
+                error, s->store->work_failed,
+                "segments of '%s' cannot be sealed, and memory for new points is full; free disk space",
+                s->config.name);
+        event_wait(&s->store->settled);
+    }
+    return 0;
+}
+
+/* -- records -- */
+
+static uint32_t payload_size_at(const struct point_batch *b, uint32_t i)
+{
+    return b->payloads && b->payloads[i] ? b->payload_sizes[i] : 0;
+}
+
+static int encode_upserts(struct shard *s, const struct point_batch *b, struct buffer *out, struct error *error)
+{
+    uint32_t dim = s->config.dim;
+    size_t total = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        total += record_extent(dim, payload_size_at(b, i));
+    int rc = buffer_reserve(out, total);
+    if (rc < 0)
+        return rc;
+    uint64_t version = s->store->version_next;
+    s->store->version_next += b->count;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct record r = {
+            .type = RECORD_UPSERT,
+            .collection = s->config.id,
+            .version = version + i,
+            .id = b->ids[i],
+            .dim = dim,
+            .payload_size = payload_size_at(b, i),
+            .vector = b->vectors + (size_t)i * dim,
+            .payload = b->payloads ? b->payloads[i] : NULL,
+        };
+        float *vector = record_write(&r, out->bytes + out->size);
+        if (s->config.metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
+            char text[POINT_ID_TEXT_MAX];
+            return error_set(error, ERROR_INVALID_ARGUMENT,
+                             "point %s (row %u): a vector of length zero has no direction, which cosine needs",
+                             point_id_format(b->ids[i], text), i);
+        }
+        out->size += record_extent(dim, r.payload_size);
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+/* Only ids that are there get a tombstone. */
+static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t count, struct buffer *out,
+                          uint32_t *ret_deleted)
+{
+    int rc = buffer_reserve(out, (size_t)count * RECORD_HEADER);
+    *ret_deleted = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        const struct id_entry *e = id_map_find(&s->ids, ids[i]);
+        if (!e || e->segment == ID_MAP_DELETED)
+            continue;
+        struct record r = {
+            .type = RECORD_DELETE, .collection = s->config.id, .version = s->store->version_next++, .id = ids[i]};
+        record_write(&r, out->bytes + out->size);
+        out->size += record_extent(0, 0);
+        ++*ret_deleted;
+    }
+    return rc;
+}
+
+static int apply_all(struct shard *s, const struct buffer *records, uint64_t bound)
+{
+    struct burials burials = {0};
+    struct record r;
+    int rc = 0;
+    for (size_t at = 0, n; rc == 0 && at < records->size; at += n) {
+        n = record_read(records->bytes + at, records->size - at, &r);
+        check(n > 0); /* we wrote it */
+        rc = shard_apply(s, &r, bound, &burials);
+    }
+    int told = burials_send(s->store, &burials);
+    return rc < 0 ? rc : told;
+}
+
+static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t count, struct error *error)
+{
+    struct store *store = s->store;
+    if (count == 0)
+        return 0;
+    struct write_under_way w;
+    write_begin(store, &w);
+    int rc = log_append(store->log, records->bytes, records->size, s->config.durability);
+    if (rc < 0)
+        error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on");
+    store->stats.log_records += count;
+    if (rc == 0)
+        rc = id_map_reserve(&s->ids, count); /* here and not before the log: others may have used the room meanwhile */
+    if (rc == 0) {
+        rc = apply_all(s, records, w.bound);
+        if (rc < 0)
+            error_set_errno(error, rc, "the points are logged, but could not be made visible");
+    }
+    write_end(&w);
+    store_notify_work(store);
+    return rc;
+}
+
+int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error)
+{
+    struct buffer records = {0};
+    int rc = gate_enter(&s->gate);
+    if (rc < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    rc = check_vectors(s, batch, error);
+    if (rc == 0)
+        rc = wait_for_room(s, error);
+    if (rc == 0)
+        rc = encode_upserts(s, batch, &records, error);
+    if (rc == 0)
+        rc = log_and_apply(s, &records, batch->count, error);
+    buffer_fini(&records);
+    gate_leave(&s->gate);
+    return rc;
+}
+
+int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted,
+                 struct error *error)
+{
+    struct buffer records = {0};
+    int rc = gate_enter(&s->gate);
+    if (rc < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    rc = encode_deletes(s, ids, count, &records, ret_deleted);
+    if (rc == 0)
+        rc = log_and_apply(s, &records, *ret_deleted, error);
+    buffer_fini(&records);
+    gate_leave(&s->gate);
+    return rc;
+}

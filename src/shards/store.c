@@ -1,0 +1,130 @@
+#include "shards/shard.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+int store_create_collection(struct store *store, const struct collection_config *config)
+{
+    struct shard *s;
+    int rc = shard_create(store, config, &s);
+    if (rc < 0)
+        return rc;
+    s->next = store->shards;
+    store->shards = s;
+    return 0;
+}
+
+struct shard *store_shard(struct store *store, uint64_t collection)
+{
+    struct shard *s = store->shards;
+    while (s && s->config.id != collection)
+        s = s->next;
+    return s;
+}
+
+static void unlink_shard(struct store *store, struct shard *s)
+{
+    struct shard **link = &store->shards;
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+}
+
+int store_drop_collection(struct store *store, uint64_t collection)
+{
+    struct shard *s = store_shard(store, collection);
+    if (!s)
+        return -ENOENT;
+    unlink_shard(store, s);
+    gate_close(&s->gate);
+    event_notify_all(&store->settled);
+    int rc = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        char path[PATH_TEXT_MAX];
+        const struct segment *g = s->segments[i];
+        if (g->id == 0 || !g->searched)
+            continue;
+        int one = store_segment_path(store, g->id, path);
+        if (one == 0)
+            one = file_remove(path);
+        if (one < 0 && one != -ENOENT)
+            rc = one;
+    }
+    shard_destroy(s);
+    return rc;
+}
+
+int store_bury(struct store *store, const struct burial *burials, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct shard *s = store_shard(store, burials[i].collection);
+        for (uint32_t j = 0; s && j < s->segment_count; j++) {
+            struct segment *g = s->segments[j];
+            if (g->id == burials[i].segment && g->id && burials[i].row < g->rows)
+                segment_bury(g, burials[i].row);
+        }
+    }
+    return 0;
+}
+
+uint64_t store_log_needed(const struct store *store, const struct segment *skip)
+{
+    uint64_t needed = log_durable(store->log);
+    for (const struct write_under_way *w = store->writes; w; w = w->next)
+        if (w->bound < needed)
+            needed = w->bound;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++) {
+            const struct segment *g = s->segments[i];
+            if (g->state != SEGMENT_SEALED && g != skip && g->log_first < needed)
+                needed = g->log_first;
+        }
+    return needed;
+}
+
+int store_segment_path(const struct store *store, uint64_t id, char *path)
+{
+    return path_join(path, store->dir, "segments/%016" PRIx64 ".seg", id);
+}
+
+void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
+{
+    store->on_work = fn;
+    store->on_work_arg = arg;
+}
+
+void store_notify_work(struct store *store)
+{
+    if (store->on_work)
+        store->on_work(store->on_work_arg);
+}
+
+void store_stats_read(struct store *store, struct store_stats *ret)
+{
+    struct log_stats log;
+    log_stats_read(store->log, &log);
+    *ret = store->stats;
+    ret->log_bytes = log.bytes;
+    ret->log_flushes = log.flushes;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++) {
+            const struct segment *g = s->segments[i];
+            if (g->state != SEGMENT_SEALED)
+                ret->growing_backlog_rows += g->rows - segment_index_graphed(g->index);
+        }
+}
+
+void store_close(struct store *store)
+{
+    if (store->log)
+        log_close(store->log);
+    while (store->shards) {
+        struct shard *s = store->shards;
+        store->shards = s->next;
+        shard_destroy(s);
+    }
+    search_rooms_destroy(store->rooms);
+    free(store);
+}

@@ -1,0 +1,238 @@
+/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, find for each id at home here the row with the highest
+ * version, then replay the log on top. */
+#include "base/log.h"
+#include "shards/record.h"
+#include "shards/shard.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GROWING_BYTES_DEFAULT ((uint64_t)122 << 20)
+
+struct opening {
+    struct store *store;
+    const struct manifest *manifest;
+    struct burials burials;
+    bool rewrite; /* what is replayed goes into the new epoch's log */
+    struct error *error;
+};
+
+/* -- segments -- */
+
+/* Does any row or tombstone of the segment belong to an id at home here? */
+static bool has_home_rows(const struct shard *s, const struct segment *g)
+{
+    for (uint32_t row = 0; row < g->rows; row++) {
+        if (shard_is_home(s, segment_id_at(g, row)))
+            return true;
+        if (row % 1024 == 0)
+            fiber_checkpoint();
+    }
+    for (uint32_t i = 0; i < g->tombstone_count; i++)
+        if (shard_is_home(s, g->tombstones[i].id))
+            return true;
+    return false;
+}
+
+static int open_segment(struct opening *o, struct shard *s, const struct manifest_segment *m)
+{
+    struct store *store = o->store;
+    char path[PATH_TEXT_MAX];
+    struct segment *g;
+    bool searched = m->id % store->options.reactors == store->options.reactor;
+    int rc = store_segment_path(store, m->id, path);
+    if (rc == 0)
+        rc = segment_open(path, &s->config, m, searched, &g, o->error);
+    if (rc < 0)
+        return rc;
+    if (!searched && !has_home_rows(s, g)) {
+        segment_destroy(g);
+        return 0;
+    }
+    rc = shard_add_segment(s, g);
+    if (rc < 0)
+        segment_destroy(g);
+    return rc;
+}
+
+static int open_segments(struct opening *o)
+{
+    const struct manifest *m = o->manifest;
+    for (size_t i = 0; i < m->collection_count; i++) {
+        int rc = store_create_collection(o->store, &m->collections[i]);
+        if (rc < 0)
+            return rc;
+    }
+    for (size_t i = 0; i < m->segment_count; i++) {
+        const struct manifest_segment *g = &m->segments[i];
+        struct shard *s = store_shard(o->store, g->collection);
+        int rc = s ? open_segment(o, s, g) : 0;
+        if (rc < 0)
+            return rc;
+        if (g->version_max >= o->store->version_next)
+            o->store->version_next = g->version_max + 1;
+        if (g->id > o->store->segment_id_max)
+            o->store->segment_id_max = g->id;
+    }
+    return 0;
+}
+
+/* -- the id map -- */
+
+/* Puts the row; whichever of the two has the lower version is dead. */
+static int map_row(struct opening *o, struct shard *s, struct segment *g, uint32_t row)
+{
+    struct id_entry e = {segment_id_at(g, row), segment_version_at(g, row), g->handle, row}, other;
+    if (!shard_is_home(s, e.id))
+        return 0; /* its home will tell us if it is dead */
+    bool newest = id_map_put(&s->ids, &e, &other);
+    return shard_bury_old(s, newest ? &other : &e, &o->burials);
+}
+
+static int map_segment(struct opening *o, struct shard *s, struct segment *g)
+{
+    int rc = id_map_reserve(&s->ids, (size_t)g->rows + g->tombstone_count);
+    for (uint32_t row = 0; rc == 0 && row < g->rows; row++) {
+        rc = map_row(o, s, g, row);
+        if (row % 256 == 0)
+            fiber_checkpoint();
+    }
+    for (uint32_t i = 0; rc == 0 && i < g->tombstone_count; i++) {
+        struct id_entry e = {g->tombstones[i].id, g->tombstones[i].version, ID_MAP_DELETED, 0}, old;
+        if (shard_is_home(s, e.id) && id_map_put(&s->ids, &e, &old))
+            rc = shard_bury_old(s, &old, &o->burials);
+    }
+    return rc;
+}
+
+static int map_all(struct opening *o)
+{
+    for (struct shard *s = o->store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++) {
+            int rc = map_segment(o, s, s->segments[i]);
+            if (rc < 0)
+                return rc;
+        }
+    return 0;
+}
+
+/* -- the log -- */
+
+static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
+                         uint64_t position)
+{
+    struct store *store = o->store;
+    if (r->version >= store->version_next)
+        store->version_next = r->version + 1;
+    struct shard *s = store_shard(store, r->collection);
+    if (!s || !shard_is_home(s, r->id)) /* dropped, or another reactor's */
+        return 0;
+    if (r->type == RECORD_UPSERT && r->dim != s->config.dim)
+        return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
+                         r->dim, s->config.name, s->config.dim);
+    store->stats.replayed_records++;
+    int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
+    if (rc == 0)
+        rc = id_map_reserve(&s->ids, 1);
+    return rc < 0 ? rc : shard_apply(s, r, position, &o->burials);
+}
+
+static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
+{
+    struct opening *o = arg;
+    struct record r;
+    for (size_t at = 0, n; at < size; at += n) {
+        n = record_read(bytes + at, size - at, &r);
+        if (n == 0)
+            return error_set(o->error, ERROR_CORRUPT,
+                             "the log holds a record that cannot be read, at position %" PRIu64 " + %zu", position, at);
+        int rc = replay_record(o, &r, bytes + at, n, o->rewrite ? 0 : position);
+        if (rc < 0)
+            return rc;
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+static int epoch_dir(const struct store *store, uint64_t epoch, char *path)
+{
+    return path_join(path, store->dir, "log/%" PRIu64, epoch);
+}
+
+static int open_same(struct opening *o)
+{
+    struct store *store = o->store;
+    char dir[PATH_TEXT_MAX];
+    struct log_options log = {.dir = dir,
+                              .epoch = store->epoch,
+                              .reactor = store->options.reactor,
+                              .file_bytes = store->options.log_file_bytes};
+    struct log_end end;
+    int rc = epoch_dir(store, store->epoch, dir);
+    if (rc == 0)
+        rc = log_replay(&log, o->manifest->log_start[log.reactor], replay_group, o, &end, o->error);
+    return rc < 0 ? rc : log_open(&log, end, &store->log, o->error);
+}
+
+/* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes that into its new log. */
+static int open_rewritten(struct opening *o)
+{
+    struct store *store = o->store;
+    char fresh[PATH_TEXT_MAX], old[PATH_TEXT_MAX];
+    struct log_options log = {.dir = fresh,
+                              .epoch = store->epoch,
+                              .reactor = store->options.reactor,
+                              .file_bytes = store->options.log_file_bytes};
+    int rc = epoch_dir(store, store->epoch, fresh);
+    if (rc == 0)
+        rc = log_open(&log, (struct log_end){0}, &store->log, o->error);
+    if (rc == 0)
+        rc = epoch_dir(store, o->manifest->epoch, old);
+    for (unsigned r = 0; rc == 0 && r < o->manifest->reactors; r++) {
+        struct log_options from = {.dir = old, .epoch = o->manifest->epoch, .reactor = r};
+        struct log_end end;
+        rc = log_replay(&from, o->manifest->log_start[r], replay_group, o, &end, o->error);
+    }
+    return rc < 0 ? rc : log_flush(store->log);
+}
+
+/* -- */
+
+int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return error_set_errno(error, -ENOMEM, "opening the data");
+    struct opening o = {.store = store, .manifest = m, .rewrite = m->reactors != options->reactors, .error = error};
+    store->options = *options;
+    if (store->options.growing_bytes_max == 0)
+        store->options.growing_bytes_max = GROWING_BYTES_DEFAULT;
+    store->version_next = 1;
+    store->epoch = m->epoch + o.rewrite;
+    int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
+    int rc = n < 0 || (size_t)n >= sizeof(store->dir) ? -ENAMETOOLONG : 0;
+    store->options.dir = store->dir;
+    uint64_t start_ns = clock_now_ns();
+    if (rc == 0)
+        rc = open_segments(&o);
+    if (rc == 0)
+        rc = map_all(&o);
+    if (rc == 0)
+        rc = o.rewrite ? open_rewritten(&o) : open_same(&o);
+    if (rc == 0)
+        rc = burials_send(store, &o.burials);
+    free(o.burials.items);
+    if (rc < 0) {
+        if (error && error->code == ERROR_OK)
+            error_set_errno(error, rc, "opening the data in %s", options->dir);
+        store_close(store);
+        return rc;
+    }
+    if (store->stats.replayed_records)
+        log_info("reactor %u: %" PRIu64 " records replayed in %" PRIu64 " ms", options->reactor,
+                 store->stats.replayed_records, (clock_now_ns() - start_ns) / 1000000);
+    *ret = store;
+    return 0;
+}

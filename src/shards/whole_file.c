@@ -1,0 +1,44 @@
+#include "shards/whole_file.h"
+#include "reactor/file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int path_join(char *path, const char *dir, const char *format, ...)
+{
+    int n = snprintf(path, PATH_TEXT_MAX, "%s/", dir);
+    if (n < 0 || n >= PATH_TEXT_MAX)
+        return -ENAMETOOLONG;
+    va_list args;
+    va_start(args, format);
+    int m = vsnprintf(path + n, PATH_TEXT_MAX - (size_t)n, format, args);
+    va_end(args);
+    return m < 0 || m >= PATH_TEXT_MAX - n ? -ENAMETOOLONG : 0;
+}
+
+static int write_and_flush(const char *path, const void *bytes, size_t size)
+{
+    struct file *f;
+    int rc = file_open(path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &f);
+    if (rc < 0)
+        return rc;
+    rc = file_write(f, bytes, size, 0);
+    if (rc == 0)
+        rc = file_flush(f);
+    file_close(f);
+    return rc;
+}
+
+int whole_file_replace(const char *dir, const char *name, const void *bytes, size_t size)
+{
+    char path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
+    int rc = path_join(path, dir, "%s", name);
+    if (rc == 0)
+        rc = path_join(fresh, dir, "%s.new", name);
+    if (rc == 0)
+        rc = write_and_flush(fresh, bytes, size);
+    if (rc == 0)
+        rc = file_rename(fresh, path);
+    return rc < 0 ? rc : directory_flush(dir);
+}
