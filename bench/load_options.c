@@ -25,6 +25,7 @@ static const char help[] =
     "  --data DIR            base.npy[.gz], queries.npy, gt_ids.npy; without it rows are made from a seed\n"
     "  --metric M            l2, ip or cosine\n"
     "  --n N, --dim D        made rows (100000 x 768); with --data the first N rows\n"
+    "  --limit-queries N     no more queries than N (default: all; made: 1000)\n"
     "  --m M, --ef-construct N  of a collection that is created (0: the server's defaults)\n"
     "  --index-wait S        seconds to wait until all is indexed (600)\n"
     "\n"
@@ -55,6 +56,7 @@ enum {
     O_DIM,
     O_M,
     O_EFC,
+    O_QUERIES,
     O_INDEX_WAIT,
     O_RATE,
     O_UNIFORM,
@@ -84,6 +86,7 @@ static const struct option long_options[] = {
     {"metric", required_argument, NULL, O_METRIC},
     {"n", required_argument, NULL, O_N},
     {"dim", required_argument, NULL, O_DIM},
+    {"limit-queries", required_argument, NULL, O_QUERIES},
     {"m", required_argument, NULL, O_M},
     {"ef-construct", required_argument, NULL, O_EFC},
     {"index-wait", required_argument, NULL, O_INDEX_WAIT},
@@ -129,6 +132,7 @@ static int option_take(int option, struct load_options *o)
     case O_METRIC: return option_metric(optarg, &o->data.metric);
     case O_N: return option_u32("n", optarg, 1, UINT32_MAX, &o->data.count);
     case O_DIM: return option_u32("dim", optarg, 1, DIM_MAX, &o->data.dim);
+    case O_QUERIES: return option_u32("limit-queries", optarg, 1, UINT32_MAX, &o->data.query_count);
     case O_M: return option_u32("m", optarg, 0, 256, &o->m);
     case O_EFC: return option_u32("ef-construct", optarg, 0, 65535, &o->ef_construct);
     case O_INDEX_WAIT: return option_double("index-wait", optarg, 0, 1e6, &o->index_wait_s);
