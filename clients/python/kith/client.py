@@ -1,0 +1,335 @@
+"""The client."""
+
+import json
+import uuid
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy
+
+from . import wire
+from .connection import Connection, Reply
+from .errors import Code, KithError
+from .results import Collection, CollectionInfo, Hits, Point, PointId
+
+METRICS = {"l2": 1, "ip": 2, "cosine": 3}
+DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
+UPSERT_BYTES = 4 << 20  # a large upsert is cut into requests of about this size
+UPSERTS_IN_FLIGHT = 4
+
+
+def _named(names: dict, name: str, what: str) -> int:
+    if name not in names:
+        raise KithError(Code.INVALID_ARGUMENT, f"{what} is one of {', '.join(names)}, not {name!r}")
+    return names[name]
+
+
+def _name_of(names: dict, number: int) -> str:
+    return next((name for name, n in names.items() if n == number), "?")
+
+
+def _rows(vectors: Any, what: str) -> numpy.ndarray:
+    rows = numpy.ascontiguousarray(vectors, dtype="<f4")
+    if rows.ndim == 1:
+        rows = rows.reshape(1, -1)
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise KithError(Code.INVALID_ARGUMENT, f"{what} should be an array of rows, not of shape {rows.shape}")
+    return rows
+
+
+def _ids_message(ids: Sequence[PointId]) -> bytes:
+    if isinstance(ids, numpy.ndarray) and ids.dtype.kind in "iu":
+        if ids.dtype.kind == "i" and ids.size and ids.min() < 0:
+            raise KithError(Code.INVALID_ARGUMENT, "ids are not negative")
+        return wire.field_bytes(1, ids.astype("<u8").tobytes())
+    if any(isinstance(i, uuid.UUID) for i in ids):
+        return wire.field_bytes(2, b"".join(_id_bytes(i) for i in ids))
+    if any(isinstance(i, bool) or not isinstance(i, (int, numpy.integer)) or not 0 <= i < 1 << 64 for i in ids):
+        raise KithError(Code.INVALID_ARGUMENT, "an id is a number from 0 to 2**64 - 1 or a uuid.UUID")
+    return wire.field_bytes(1, numpy.array([int(i) for i in ids], dtype="<u8").tobytes())
+
+
+def _id_bytes(i: PointId) -> bytes:
+    """A number is the UUID whose upper half is 0."""
+    if isinstance(i, uuid.UUID):
+        return i.bytes
+    if isinstance(i, bool) or not isinstance(i, (int, numpy.integer)) or not 0 <= i < 1 << 64:
+        raise KithError(Code.INVALID_ARGUMENT, "an id is a number from 0 to 2**64 - 1 or a uuid.UUID")
+    return int(i).to_bytes(16, "big")
+
+
+def _payload_bytes(payload: Optional[Any]) -> bytes:
+    return b"" if payload is None else json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+class Client:
+    """One connection to a server. Used by one thread at a time; a context manager.
+
+    timeout (seconds, None: for ever) is how long the server may stay silent while it is waited for.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 7700, timeout: Optional[float] = 60.0):
+        self._connection = Connection(host, port, timeout)
+        try:
+            meta = wire.field_number(1, wire.VERSION) + wire.field_number(2, wire.VERSION) + wire.field_bytes(3, "kith-python 0.1.0")
+            hello = wire.Message(self._call(wire.OP_HELLO, meta).meta)
+            if hello.number(1) != wire.VERSION:
+                raise KithError(Code.VERSION, f"the server speaks version {hello.number(1)}, this client version {wire.VERSION}")
+        except KithError:
+            self._connection.close()
+            raise
+        self.server: str = hello.text(2)
+        self.requests_max: int = hello.number(4)
+        self.reactors: int = hello.number(5)
+        self._connection.frame_bytes_max = hello.number(3)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # -- collections --
+
+    def ping(self) -> None:
+        self._call(wire.OP_PING, b"")
+
+    def create(
+        self, name: str, dim: int, metric: str = "cosine", durability: str = "flush", m: int = 0, ef_construct: int = 0, slots: int = 0
+    ) -> None:
+        """Makes a collection. 0 stands for the server's defaults."""
+        collection = (
+            wire.field_bytes(1, name)
+            + wire.field_number(2, dim)
+            + wire.field_number(3, _named(METRICS, metric, "metric"))
+            + wire.field_number(4, _named(DURABILITIES, durability, "durability"))
+            + wire.field_number(5, m)
+            + wire.field_number(6, ef_construct)
+            + wire.field_number(7, slots)
+        )
+        self._call(wire.OP_CREATE, wire.field_bytes(1, collection, always=True))
+
+    def drop(self, name: str) -> None:
+        """Removes a collection and everything in it."""
+        self._call(wire.OP_DROP, wire.field_bytes(1, name))
+
+    def list(self) -> List[Collection]:
+        return [_collection(m) for m in wire.Message(self._call(wire.OP_LIST, b"").meta).messages(1)]
+
+    def info(self, name: str) -> CollectionInfo:
+        m = wire.Message(self._call(wire.OP_INFO, wire.field_bytes(1, name)).meta)
+        return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)))
+
+    def count(self, name: str) -> int:
+        """How many points the collection has."""
+        return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, name)).meta).number(1)
+
+    # -- points --
+
+    def upsert(self, collection: str, ids: Sequence[PointId], vectors: Any, payloads: Optional[Sequence[Any]] = None) -> int:
+        """Stores points, replacing those of the same ids; returns how many.
+
+        vectors is an array of rows; payloads are dicts (or None), one a point. Many points are cut into several requests, sent
+        one behind the other; when one fails, KithError is raised after all are answered, and the others are stored.
+        """
+        self._idle()
+        rows = _rows(vectors, "vectors")
+        if len(ids) != len(rows) or (payloads is not None and len(payloads) != len(rows)):
+            raise KithError(Code.INVALID_ARGUMENT, "ids, vectors and payloads should be equally many")
+        step = max(1, UPSERT_BYTES // (rows.shape[1] * 4))
+        done = 0
+        failure: Optional[KithError] = None
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            try:
+                self._upsert_start(collection, ids[part], rows[part], payloads[part] if payloads is not None else None)
+            except KithError as e:
+                failure = e
+            while self._connection.in_flight and (failure or len(self._connection.in_flight) >= UPSERTS_IN_FLIGHT):
+                done, failure = self._upsert_end(done, failure)
+            if failure:
+                raise failure
+        while self._connection.in_flight:
+            done, failure = self._upsert_end(done, failure)
+        if failure:
+            raise failure
+        return done
+
+    def _upsert_end(self, done: int, failure: Optional[KithError]) -> Tuple[int, Optional[KithError]]:
+        reply = self._connection.receive()
+        if reply.error:
+            return done, failure or reply.error
+        return done + wire.Message(reply.meta).number(1), failure
+
+    def _upsert_start(self, collection: str, ids: Sequence[PointId], rows: numpy.ndarray, payloads: Optional[Sequence[Any]]) -> None:
+        meta = wire.field_bytes(1, collection) + wire.field_bytes(2, _ids_message(ids), always=True)
+        if payloads is not None:
+            texts = [_payload_bytes(p) for p in payloads]
+            meta += wire.field_bytes(3, b"".join(texts)) + wire.field_varints(4, [len(t) for t in texts])
+        self._connection.send(wire.OP_UPSERT, meta, memoryview(rows))
+
+    def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
+        """The points that are there, in the order asked for."""
+        meta = (
+            wire.field_bytes(1, collection)
+            + wire.field_bytes(2, _ids_message(ids), always=True)
+            + wire.field_number(3, with_vectors)
+            + wire.field_number(4, with_payloads)
+        )
+        found = _Columns(self._call(wire.OP_GET, meta), with_vectors, with_payloads)
+        return [
+            Point(
+                found.ids[i],
+                found.vectors[i] if found.vectors is not None else None,
+                found.payloads[i] if found.payloads is not None else None,
+            )
+            for i in range(len(found.ids))
+        ]
+
+    def delete(self, collection: str, ids: Sequence[PointId]) -> int:
+        """Removes points; returns how many of them were there."""
+        meta = wire.field_bytes(1, collection) + wire.field_bytes(2, _ids_message(ids), always=True)
+        return wire.Message(self._call(wire.OP_DELETE, meta).meta).number(1)
+
+    # -- search --
+
+    def search(self, collection: str, query: Any, k: int = 10, **options: Any) -> Union[Hits, List[Hits]]:
+        """The k points nearest to a query.
+
+        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: ef (0: chosen by the
+        server), exact, with_vectors, with_payloads, deadline_ms.
+        """
+        self._idle()
+        rows = _rows(query, "query")
+        self._search_start(collection, rows, k, **options)
+        answers = _hits(self._raise(self._connection.receive()), options)
+        return answers[0] if numpy.ndim(query) == 1 else answers
+
+    def search_many(self, collection: str, queries: Any, k: int = 10, in_flight: int = 32, **options: Any) -> Iterator[Hits]:
+        """Searches each row on its own, with many requests under way at once; yields Hits in the order of the rows.
+
+        Takes everything it has asked for off the connection even when it is not read to the end or a search fails.
+        """
+        rows = _rows(queries, "queries")
+        in_flight = max(1, min(in_flight, self.requests_max or in_flight))
+        waiting: List[int] = []  # requests, oldest first
+        answers = {}
+        sent = 0
+        try:
+            while sent < len(rows) or waiting:
+                while sent < len(rows) and len(waiting) < in_flight:
+                    waiting.append(self._search_start(collection, rows[sent : sent + 1], k, **options))
+                    sent += 1
+                while waiting[0] not in answers:
+                    reply = self._connection.receive()
+                    answers[reply.request] = reply
+                oldest = answers.pop(waiting.pop(0))
+                yield _hits(self._raise(oldest), options)[0]
+        finally:
+            for request in waiting:
+                while request not in answers:
+                    reply = self._connection.receive()
+                    answers[reply.request] = reply
+
+    def _search_start(
+        self,
+        collection: str,
+        rows: numpy.ndarray,
+        k: int,
+        ef: int = 0,
+        exact: bool = False,
+        with_vectors: bool = False,
+        with_payloads: bool = False,
+        deadline_ms: int = 0,
+    ) -> int:
+        meta = (
+            wire.field_bytes(1, collection)
+            + wire.field_number(2, k)
+            + wire.field_number(3, ef)
+            + wire.field_number(4, exact)
+            + wire.field_number(5, with_vectors)
+            + wire.field_number(6, with_payloads)
+        )
+        return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
+
+    # -- the way there and back --
+
+    @staticmethod
+    def _raise(reply: Reply) -> Reply:
+        if reply.error:
+            raise reply.error
+        return reply
+
+    def _idle(self) -> None:
+        if self._connection.in_flight:
+            raise KithError(Code.INVALID_ARGUMENT, "a search_many() is under way: read it to its end or close it first")
+
+    def _call(self, op: int, meta: bytes) -> Reply:
+        self._idle()
+        self._connection.send(op, meta)
+        return self._raise(self._connection.receive())
+
+
+def _collection(m: wire.Message) -> Collection:
+    return Collection(
+        m.text(1), m.number(2), _name_of(METRICS, m.number(3)), _name_of(DURABILITIES, m.number(4)), m.number(5), m.number(6), m.number(7)
+    )
+
+
+class _Columns:
+    """A Points message with its block, compared and unpacked."""
+
+    def __init__(self, reply: Reply, with_vectors: bool, with_payloads: bool):
+        m = wire.Message(reply.meta)
+        high, low = m.column(2, "<u8"), m.column(3, "<u8")
+        self.counts = m.varints(1)
+        self.scores = m.column(4, "<f4")
+        if len(high) not in (0, len(low)) or len(self.scores) not in (0, len(low)):
+            raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
+        if high.any():
+            self.ids: List[PointId] = [uuid.UUID(int=h << 64 | l) if h else l for h, l in zip(high.tolist(), low.tolist())]
+        else:
+            self.ids = low.tolist()
+        self.vectors = _vectors(reply.block, len(low)) if with_vectors else None
+        self.payloads = _payloads(m.raw(5), m.varints(6), len(low)) if with_payloads else None
+
+
+def _vectors(block: memoryview, n: int) -> numpy.ndarray:
+    if n == 0:
+        return numpy.zeros((0, 0), dtype="<f4")
+    if block.nbytes == 0 or block.nbytes % (4 * n):
+        raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
+    return numpy.frombuffer(block, dtype="<f4").reshape(n, -1)
+
+
+def _payloads(data: memoryview, sizes: List[int], n: int) -> List[Any]:
+    if not sizes:
+        return [None] * n
+    if len(sizes) != n or sum(sizes) != len(data):
+        raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
+    out, at = [], 0
+    for size in sizes:
+        out.append(json.loads(bytes(data[at : at + size])) if size else None)
+        at += size
+    return out
+
+
+def _hits(reply: Reply, options: dict) -> List[Hits]:
+    found = _Columns(reply, bool(options.get("with_vectors")), bool(options.get("with_payloads")))
+    if sum(found.counts) != len(found.ids) or len(found.scores) != len(found.ids):
+        raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
+    out, at = [], 0
+    for count in found.counts:
+        part = slice(at, at + count)
+        out.append(
+            Hits(
+                found.ids[part],
+                found.scores[part],
+                found.vectors[part] if found.vectors is not None else None,
+                found.payloads[part] if found.payloads is not None else None,
+            )
+        )
+        at += count
+    return out

@@ -1,0 +1,123 @@
+"""A socket and the frames on it."""
+
+import select
+import socket
+from typing import Dict, NamedTuple, Optional
+
+from . import wire
+from .errors import Code, KithError
+
+REPLY_BYTES_MAX = 1 << 30
+
+
+class Reply(NamedTuple):
+    request: int
+    op: int
+    meta: memoryview
+    block: memoryview
+    error: Optional[KithError]
+
+
+class Connection:
+    """Sends frames and receives them; one thread at a time. After a failure it is closed and says so for ever."""
+
+    def __init__(self, host: str, port: int, timeout: Optional[float]):
+        self._broken: Optional[KithError] = None
+        self._next_request = 1
+        self._in = bytearray()
+        self.in_flight: Dict[int, int] = {}  # request: op
+        self.frame_bytes_max = 4096
+        try:
+            self._socket = socket.create_connection((host, port), timeout)
+        except ConnectionRefusedError:
+            raise KithError(Code.REFUSED, f"no server listens at {host} port {port}: is kithd running?") from None
+        except OSError as e:
+            raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._timeout = timeout
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._broken is None:
+            self._broken = KithError(Code.DISCONNECTED, "the connection is closed")
+
+    def fail(self, code: Code, text: str) -> KithError:
+        self._broken = KithError(code, text)
+        self.in_flight.clear()
+        self._socket.close()
+        return self._broken
+
+    def send(self, op: int, meta: bytes, block: Optional[memoryview] = None, word: int = 0) -> int:
+        """Sends a request and returns its id. What the server says meanwhile is read, so that neither waits for the other."""
+        if self._broken:
+            raise self._broken
+        block_bytes = block.nbytes if block is not None else 0
+        request = self._next_request
+        head = wire.frame_head(op, request, meta, block_bytes, word)
+        if len(head) + block_bytes > self.frame_bytes_max:
+            raise KithError(
+                Code.INVALID_ARGUMENT,
+                f"the request has {len(head) + block_bytes} bytes; the server takes {self.frame_bytes_max}: "
+                "send fewer points at once",
+            )
+        self._next_request += 1
+        self.in_flight[request] = op
+        self._send_all(memoryview(head))
+        if block is not None and block_bytes:
+            self._send_all(block.cast("B"))
+        return request
+
+    def _send_all(self, data: memoryview) -> None:
+        try:
+            while data:
+                readable, writable, _ = select.select([self._socket], [self._socket], [], self._timeout)
+                if readable:
+                    self._read()
+                if writable:
+                    data = data[self._socket.send(data) :]
+                elif not readable:
+                    raise self.fail(Code.DISCONNECTED, "the server takes nothing any more")
+        except OSError as e:
+            raise self.fail(Code.DISCONNECTED, f"the connection to the server broke: {e}") from None
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(1 << 20)
+        except socket.timeout:
+            raise self.fail(Code.DISCONNECTED, "the server does not answer") from None
+        except OSError as e:
+            raise self.fail(Code.DISCONNECTED, f"the connection to the server broke: {e}") from None
+        if not data:
+            raise self.fail(Code.DISCONNECTED, "the server closed the connection")
+        self._in += data
+
+    def receive(self) -> Reply:
+        """Waits for the next reply, whichever request it answers."""
+        while len(self._in) < wire.HEADER.size:
+            self._fill()
+        magic, op, flags, request, meta_bytes, word, block_bytes = wire.HEADER.unpack_from(self._in)
+        if magic != wire.MAGIC or not flags & wire.FLAG_REPLY:
+            raise self.fail(Code.PROTOCOL, "what answers there does not speak Kith's protocol")
+        meta_end = wire.HEADER.size + meta_bytes
+        start = wire.block_offset(meta_bytes) if block_bytes else meta_end
+        end = start + block_bytes
+        if end > REPLY_BYTES_MAX:
+            raise self.fail(Code.PROTOCOL, "the server announced a reply of more than 1 GiB")
+        while len(self._in) < end:
+            self._fill()
+        frame = bytes(memoryview(self._in)[:end])
+        del self._in[:end]
+        view = memoryview(frame)
+        meta, block = view[wire.HEADER.size : meta_end], view[start:end]
+        error = KithError(word, wire.Message(meta).text(1) or "the server gave no reason") if flags & wire.FLAG_ERROR else None
+        asked = self.in_flight.pop(request, None)
+        if asked != op:
+            if error and request == 0:
+                raise self.fail(error.code, str(error))
+            raise self.fail(Code.PROTOCOL, "the server answered something that was not asked")
+        return Reply(request, op, meta, block, error)
+
+    def _fill(self) -> None:
+        if self._broken:
+            raise self._broken
+        self._read()

@@ -1,0 +1,37 @@
+"""What goes wrong, as a code and a sentence."""
+
+import enum
+
+
+class Code(enum.IntEnum):
+    """The server's codes, and three of the client's own."""
+
+    OK = 0
+    INVALID_ARGUMENT = 1
+    NOT_FOUND = 2
+    ALREADY_EXISTS = 3
+    DEADLINE_EXCEEDED = 4
+    CANCELLED = 5
+    RESOURCE_EXHAUSTED = 6
+    UNAVAILABLE = 7
+    PROTOCOL = 8
+    VERSION = 9
+    CORRUPT = 10
+    IO = 11
+    INTERNAL = 12
+    DISCONNECTED = 100
+    REFUSED = 102
+
+
+class KithError(Exception):
+    """A request failed. `code` is a Code, the text a sentence a user can act on."""
+
+    def __init__(self, code: int, text: str):
+        super().__init__(text)
+        try:
+            self.code = Code(code)
+        except ValueError:
+            self.code = Code.INTERNAL
+
+    def __repr__(self) -> str:
+        return f"KithError({self.code.name}, {str(self)!r})"

@@ -1,0 +1,70 @@
+"""What the client returns."""
+
+import dataclasses
+import uuid
+from typing import Any, List, Optional, Union
+
+import numpy
+
+PointId = Union[int, uuid.UUID]
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """A collection's settings."""
+
+    name: str
+    dim: int
+    metric: str  # "l2", "ip" or "cosine"
+    durability: str = "flush"  # "flush", "interval" or "none"
+    m: int = 0
+    ef_construct: int = 0
+    slots: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectionInfo:
+    """A collection's settings and state."""
+
+    collection: Collection
+    points: int
+    growing_rows: int
+    growing_graphed: int
+    sealed_segments: int
+    sealed_rows: int
+    sealed_dead_rows: int
+    disk_bytes: int
+    memory_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A stored point; `vector` and `payload` are None unless asked for (a point may also have no payload)."""
+
+    id: PointId
+    vector: Optional[numpy.ndarray] = None
+    payload: Optional[Any] = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Hits:
+    """The answer to one query, nearest first.
+
+    `scores` is a float32 array: l2 the squared distance, ip the inner product, cosine the similarity. `ids` is a list of int
+    and uuid.UUID; `numbers` is the same as a uint64 array when all are numbers.
+    """
+
+    ids: List[PointId]
+    scores: numpy.ndarray
+    vectors: Optional[numpy.ndarray] = None
+    payloads: Optional[List[Any]] = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def numbers(self) -> numpy.ndarray:
+        """The ids as a uint64 array; TypeError when one is a UUID."""
+        if any(isinstance(i, uuid.UUID) for i in self.ids):
+            raise TypeError("some of these ids are UUIDs")
+        return numpy.array(self.ids, dtype=numpy.uint64)
