@@ -402,7 +402,7 @@ static int send_large_search(struct client *c, uint64_t id, uint32_t deadline_ms
 static struct client with_large_collection(struct server *s)
 {
     struct client c = opened(s);
-    fill_collection(&c, "large", 20000);
+    fill_collection(&c, "large", 3000);
     return c;
 }
 
