@@ -1,5 +1,5 @@
 /* Weights were chosen by hand on a dozen common misspellings: single letters say little, pairs and triples survive most slips,
- * runs of four favour words that share a whole part. Pairs that skip a letter make a swap ("ie", "ei") cheap. */
+ * runs of four favour words that share a whole part. Pairs and triples without their order make a swap ("ie", "ei") cheap. */
 #include "cli/word_vector.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #define GRAM_MAX       4
 
 static const float gram_weights[GRAM_MAX + 1] = {0, 0.5f, 1.0f, 1.0f, 0.7f};
-static const float skip_weight = 0.6f;
+static const float bag_weights[GRAM_MAX + 1] = {0, 0, 0.9f, 0.9f, 0}; /* the same letters in any order */
 
 /* FNV-1a with a final mix (MurmurHash3's), because FNV's low bits alone are weak. */
 static uint64_t hash(const char *bytes, uint32_t n, uint64_t kind)
@@ -29,6 +29,18 @@ static void gram_add(float *v, const char *bytes, uint32_t n, uint64_t kind, flo
     v[h % WORD_DIM] += h >> 63 ? weight : -weight;
 }
 
+static void bag_add(float *v, const char *bytes, uint32_t n)
+{
+    char sorted[GRAM_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t j = i;
+        for (; j > 0 && sorted[j - 1] > bytes[i]; j--)
+            sorted[j] = sorted[j - 1];
+        sorted[j] = bytes[i];
+    }
+    gram_add(v, sorted, n, GRAM_MAX + n, bag_weights[n]);
+}
+
 void word_vector(const char *word, float *ret)
 {
     char text[WORD_BYTES_MAX + 2];
@@ -41,10 +53,9 @@ void word_vector(const char *word, float *ret)
     for (uint32_t length = 1; length <= GRAM_MAX; length++)
         for (uint32_t i = 0; i + length <= n; i++)
             gram_add(ret, text + i, length, length, gram_weights[length]);
-    for (uint32_t i = 0; i + 2 < n; i++) {
-        const char pair[2] = {text[i], text[i + 2]};
-        gram_add(ret, pair, 2, 0, skip_weight);
-    }
+    for (uint32_t length = 2; length <= 3; length++)
+        for (uint32_t i = 0; i + length <= n; i++)
+            bag_add(ret, text + i, length);
     float sum = 0;
     for (uint32_t i = 0; i < WORD_DIM; i++)
         sum += ret[i] * ret[i];

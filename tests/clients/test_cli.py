@@ -1,0 +1,133 @@
+"""The command line against a real server: what it prints, how it ends, and an import that outlives its server.
+
+KITHD and KITH name the programs. Standard library only."""
+
+import json
+import os
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+from kithd import Server
+
+
+def fvecs(rows) -> bytes:
+    return b"".join(struct.pack(f"<I{len(r)}f", len(r), *r) for r in rows)
+
+
+class CommandLine(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.stop)
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory(prefix="kith-test-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def write(self, name: str, data) -> str:
+        path = os.path.join(self.directory, name)
+        with open(path, "wb") as f:
+            f.write(data.encode() if isinstance(data, str) else data)
+        return path
+
+    def kith(self, *arguments: str, status: int = 0):
+        environment = dict(os.environ, KITH_SERVER=self.server.address)
+        done = subprocess.run([os.environ["KITH"], *arguments], capture_output=True, text=True, env=environment, timeout=60)
+        self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def test_a_collection_from_beginning_to_end(self) -> None:
+        self.kith("create", "life", "--dim", "2", "--metric", "l2", "--durability", "none")
+        self.assertIn("life", self.kith("ls").stdout)
+        path = self.write("rows.fvecs", fvecs([(i, i) for i in range(50)]))
+        self.assertIn("imported 50 points", self.kith("import", "life", path, "--start-id", "100", "--batch", "7").stdout)
+        self.assertEqual(self.kith("count", "life").stdout, "50\n")
+        answer = json.loads(self.kith("search", "life", "--vector", "3.1,3.1", "-k", "2", "--json", "--with-vector").stdout)
+        self.assertEqual([h["id"] for h in answer["hits"]], [103, 104])
+        self.assertEqual(answer["hits"][0]["vector"], [3, 3])
+        table = self.kith("search", "life", "--file", path, "--row", "7", "-k", "1", "--exact").stdout.split()
+        self.assertEqual(table[3:5], ["1", "107"])
+        self.assertEqual(json.loads(self.kith("info", "life", "--json").stdout)["points"], 50)
+        self.assertIn("deleted 2 of 3", self.kith("delete", "life", "100", "101", "7").stdout)
+        self.assertIn("no point 100", self.kith("get", "life", "100", "102", status=1).stderr)
+        self.kith("drop", "life")
+        self.assertIn("life", self.kith("count", "life", status=1).stderr)
+
+    def test_rejected_rows_are_named_and_the_others_go_in(self) -> None:
+        lines = ['{"id": %d, "vector": [%d, 1], "payload": {"n": %d}}' % (i, i, i) for i in range(1, 31)]
+        lines[4] = '{"id": 5, "vector": [1, 2, 3]}'
+        lines[9] = "not json"
+        lines[20] = '{"id": "550e8400-e29b-41d4-a716-446655440000", "vector": [7, 7]}'
+        path = self.write("rows.jsonl", "\n".join(lines))
+        done = self.kith("import", "rejects", path, "--create", "--metric", "l2", "--batch", "4", status=1)
+        self.assertIn("rejected row 4 (line 5): its vector has 3 numbers instead of 2", done.stderr)
+        self.assertIn("rejected row 9 (line 10): bad JSON", done.stderr)
+        self.assertIn("imported 28 points", done.stdout)
+        self.assertIn("rejected 2 of 30 rows", done.stdout)
+        self.assertEqual(self.kith("count", "rejects").stdout, "28\n")
+        point = json.loads(self.kith("get", "rejects", "8", "--json").stdout)
+        self.assertEqual(point, {"id": 8, "payload": {"n": 8}})
+        self.assertIn("550e8400", self.kith("get", "rejects", "550e8400-e29b-41d4-a716-446655440000").stdout)
+
+    def test_an_import_outlives_its_server(self) -> None:
+        rows = 40000
+        path = self.write("many.fvecs", fvecs([(i % 251, i % 241, i % 239, 1) for i in range(rows)]))
+        self.kith("create", "outlive", "--dim", "4", "--metric", "l2")
+        environment = dict(os.environ, KITH_SERVER=self.server.address)
+        command = [os.environ["KITH"], "import", "outlive", path, "--batch", "20", "--in-flight", "4"]
+        importer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        deadline = time.monotonic() + 20
+        while int(self.kith("count", "outlive").stdout) < rows // 20 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertIsNone(importer.poll(), "the import ended before its server could be killed")
+        self.server.kill()
+        time.sleep(0.2)
+        self.server.start()
+        out, err = importer.communicate(timeout=60)
+        self.assertEqual(importer.returncode, 0, out + err)
+        self.assertIn("connecting again", err)
+        self.assertEqual(self.kith("count", "outlive").stdout, f"{rows}\n")
+
+    def test_failures_are_a_sentence_and_status_1(self) -> None:
+        for arguments in (("drop", "nothing"), ("search", "nothing", "--vector", "1"), ("import", "nothing", "/nonexistent.npy")):
+            done = self.kith(*arguments, status=1)
+            self.assertTrue(done.stderr.startswith("kith: "), done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1)
+            self.assertEqual(done.stdout, "")
+        self.assertIn("is kithd running", self.kith("ls", "--server", "127.0.0.1:1", status=1).stderr)
+
+    def test_usage_errors_are_status_2_and_help_is_status_0(self) -> None:
+        for arguments in ((), ("fly",), ("create", "x"), ("create", "x", "--dim", "0"), ("search", "x"), ("ls", "--what"),
+                          ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",)):
+            self.assertTrue(self.kith(*arguments, status=2).stderr)
+        for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "bench", "ping", "demo"):
+            self.assertIn("usage: kith " + command, self.kith(command, "--help").stdout)
+        self.assertIn("import", self.kith("--help").stdout)
+
+    def test_ping_and_bench_measure(self) -> None:
+        self.assertEqual(len(self.kith("ping", "--count", "3", "--interval-ms", "1", "--json").stdout.splitlines()), 3)
+        path = self.write("rows.fvecs", fvecs([(i % 17, i % 13, i) for i in range(500)]))
+        self.kith("import", "bench", path, "--create", "--metric", "l2")
+        arguments = ("bench", "bench", "--queries", path, "--seconds", "1", "--connections", "2", "--in-flight", "4", "--json")
+        result = json.loads(self.kith(*arguments).stdout)
+        self.assertGreater(result["recall"], 0.95)
+        self.assertGreater(result["queries"], 0)
+        self.assertEqual(result["errors"], 0)
+
+    def test_the_demo_finds_words_and_measures_itself(self) -> None:
+        words = ["".join(chr(97 + (i * p) % 26) for p in (1, 3, 5, 7, 11, 17)) + chr(97 + i % 26) + str(i) for i in range(600)]
+        path = self.write("words.txt", "\n".join(words + ["receive", "separate"]))
+        first = self.kith("demo", "--words", path, "--once").stdout
+        self.assertRegex(first.splitlines()[-1],
+                         r"^demo: 602 points, recall@10 [01]\.\d+ against exact search, p50 \d+ us, p99 \d+ us, \d+ queries/s$")
+        self.assertRegex(first, r"recieve +receive ")
+        self.assertRegex(first, r"seperate +separate ")
+        self.assertIn("already holds", self.kith("demo", "--words", path, "--once").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,216 @@
+"""The Python client against a real server; answers are compared with NumPy's."""
+
+import sys
+import unittest
+import uuid
+
+try:
+    import numpy
+except ImportError:
+    print("skipped: NumPy is missing (apt-get install python3-numpy)")
+    sys.exit(77)
+
+import kith
+from kith import wire
+from kithd import Server
+
+SERVER = None
+
+
+def setUpModule() -> None:
+    global SERVER
+    SERVER = Server()
+
+
+def tearDownModule() -> None:
+    SERVER.stop()
+
+
+class ServerTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.client = kith.Client("127.0.0.1", SERVER.port)
+        self.name = "test_" + self._testMethodName[5:60]
+        self.addCleanup(self.client.close)
+
+    def fails(self, code, call, *arguments, **options) -> str:
+        with self.assertRaises(kith.KithError) as caught:
+            call(*arguments, **options)
+        self.assertEqual(caught.exception.code, code, str(caught.exception))
+        self.assertTrue(str(caught.exception))
+        return str(caught.exception)
+
+
+class Collections(ServerTest):
+    def test_a_collection_is_made_listed_described_and_dropped(self) -> None:
+        self.client.create(self.name, dim=8, metric="ip", m=24, ef_construct=150)
+        found = [c for c in self.client.list() if c.name == self.name]
+        self.assertEqual((found[0].dim, found[0].metric, found[0].m, found[0].ef_construct), (8, "ip", 24, 150))
+        info = self.client.info(self.name)
+        self.assertEqual((info.collection, info.points), (found[0], 0))
+        self.fails(kith.Code.ALREADY_EXISTS, self.client.create, self.name, dim=8, metric="ip")
+        self.client.drop(self.name)
+        self.assertNotIn(self.name, [c.name for c in self.client.list()])
+        for call in (self.client.drop, self.client.info, self.client.count):
+            self.assertIn(self.name, self.fails(kith.Code.NOT_FOUND, call, self.name))
+
+    def test_the_server_says_what_it_is(self) -> None:
+        self.client.ping()
+        self.assertTrue(self.client.server.startswith("kithd "))
+        self.assertGreater(self.client.requests_max, 0)
+        self.assertGreater(self.client.reactors, 0)
+
+
+class Points(ServerTest):
+    def test_points_come_back_as_they_were_stored(self) -> None:
+        rows = numpy.random.default_rng(1).random((50, 7), dtype=numpy.float32)
+        ids = [i if i % 2 else uuid.UUID(int=(i + 1) << 64 | i) for i in range(50)]
+        payloads = [{"n": i, "text": "gr\u00fc\u00df", "deep": [{"a": None}]} if i % 3 else None for i in range(50)]
+        self.client.create(self.name, dim=7, metric="l2")
+        self.assertEqual(self.client.upsert(self.name, ids, rows, payloads), 50)
+        self.assertEqual(self.client.count(self.name), 50)
+        points = self.client.get(self.name, [ids[3], 12345, ids[2], ids[49]])
+        self.assertEqual([p.id for p in points], [ids[3], ids[2], ids[49]])
+        for point, i in zip(points, (3, 2, 49)):
+            numpy.testing.assert_array_equal(point.vector, rows[i])
+            self.assertEqual(point.payload, payloads[i])
+        self.assertEqual(self.client.delete(self.name, [ids[3], ids[4], 12345]), 2)
+        self.assertEqual(self.client.count(self.name), 48)
+        self.assertEqual(self.client.get(self.name, [ids[3]]), [])
+
+    def test_an_upsert_replaces(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        self.client.upsert(self.name, [2**63, 5], [[1, 1], [2, 2]], [{"v": 1}, {"v": 1}])
+        self.client.upsert(self.name, [2**63], [[9, 9]], [{"v": 2}])
+        point = self.client.get(self.name, [2**63])[0]
+        self.assertEqual((point.vector.tolist(), point.payload), ([9.0, 9.0], {"v": 2}))
+        self.assertEqual(self.client.count(self.name), 2)
+
+    def test_a_large_upsert_goes_in_several_requests(self) -> None:
+        rows = numpy.random.default_rng(2).random((20000, 256), dtype=numpy.float32)  # 20 MB
+        self.client.create(self.name, dim=256, metric="l2", durability="none")
+        self.assertEqual(self.client.upsert(self.name, numpy.arange(20000), rows), 20000)
+        self.assertEqual(self.client.count(self.name), 20000)
+        numpy.testing.assert_array_equal(self.client.get(self.name, [19999])[0].vector, rows[19999])
+        self.client.drop(self.name)
+
+    def test_wrong_points_are_refused_and_the_connection_goes_on(self) -> None:
+        self.client.create(self.name, dim=3, metric="l2")
+        invalid = kith.Code.INVALID_ARGUMENT
+        self.fails(invalid, self.client.upsert, self.name, [1], [[1, 2]])
+        self.fails(invalid, self.client.upsert, self.name, [1, 2], [[1, 2, 3]])
+        self.fails(invalid, self.client.upsert, self.name, [-1], [[1, 2, 3]])
+        self.fails(invalid, self.client.upsert, self.name, ["1"], [[1, 2, 3]])
+        self.fails(invalid, self.client.upsert, self.name, [1], [[1, 2, float("nan")]])
+        self.fails(kith.Code.NOT_FOUND, self.client.upsert, "nowhere", [1], [[1, 2, 3]])
+        self.assertEqual(self.client.count(self.name), 0)
+
+
+class Search(ServerTest):
+    @classmethod
+    def setUpClass(cls) -> None:
+        random = numpy.random.default_rng(3)
+        cls.rows = random.standard_normal((2000, 24)).astype(numpy.float32)
+        cls.queries = random.standard_normal((30, 24)).astype(numpy.float32)
+        with kith.Client("127.0.0.1", SERVER.port) as client:
+            for metric in ("l2", "ip", "cosine"):
+                client.create("search_" + metric, dim=24, metric=metric)
+                client.upsert("search_" + metric, range(2000), cls.rows, [{"n": i} for i in range(2000)])
+
+    def truth(self, metric: str, query: numpy.ndarray, k: int):
+        if metric == "l2":
+            scores = ((self.rows - query) ** 2).sum(axis=1)
+            order = numpy.argsort(scores)
+        else:
+            scores = self.rows @ query
+            if metric == "cosine":
+                scores = scores / numpy.linalg.norm(self.rows, axis=1) / numpy.linalg.norm(query)
+            order = numpy.argsort(-scores)
+        return order[:k].tolist(), scores[order[:k]]
+
+    def test_exact_search_agrees_with_numpy_in_every_metric(self) -> None:
+        for metric in ("l2", "ip", "cosine"):
+            answers = self.client.search("search_" + metric, self.queries, k=10, exact=True)
+            self.assertEqual(len(answers), 30)
+            for query, hits in zip(self.queries, answers):
+                ids, scores = self.truth(metric, query, 10)
+                self.assertEqual(hits.ids, ids, metric)
+                numpy.testing.assert_allclose(hits.scores, scores, rtol=1e-4, atol=1e-5)
+
+    def test_approximate_search_finds_nearly_all(self) -> None:
+        for metric in ("l2", "ip", "cosine"):
+            found = 0
+            for query, hits in zip(self.queries, self.client.search_many("search_" + metric, self.queries, k=10, ef=200)):
+                found += len(set(hits.ids) & set(self.truth(metric, query, 10)[0]))
+            self.assertGreaterEqual(found, 285, metric)  # of 300
+
+    def test_vectors_and_payloads_come_along(self) -> None:
+        hits = self.client.search("search_l2", self.rows[77], k=3, with_vectors=True, with_payloads=True)
+        self.assertEqual(len(hits), 3)
+        self.assertEqual(hits.ids[0], 77)
+        self.assertAlmostEqual(float(hits.scores[0]), 0.0, places=4)
+        for i, vector, payload in zip(hits.ids, hits.vectors, hits.payloads):
+            numpy.testing.assert_array_equal(vector, self.rows[i])
+            self.assertEqual(payload, {"n": i})
+        self.assertEqual(hits.numbers.dtype, numpy.uint64)
+
+    def test_many_in_flight_answer_in_the_order_asked(self) -> None:
+        hits = list(self.client.search_many("search_l2", self.rows[:300], k=1, in_flight=64, exact=True))
+        self.assertEqual([h.ids[0] for h in hits], list(range(300)))
+
+    def test_leaving_search_many_early_leaves_a_good_connection(self) -> None:
+        for hits in self.client.search_many("search_l2", self.rows[:100], k=1, in_flight=32):
+            break
+        del hits
+        self.client.ping()
+        self.fails(kith.Code.NOT_FOUND, lambda: list(self.client.search_many("nowhere", self.rows[:100])))
+        self.client.ping()
+
+    def test_a_wrong_search_is_refused(self) -> None:
+        self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", [1.0, 2.0])
+        self.fails(kith.Code.NOT_FOUND, self.client.search, "nowhere", self.queries[0])
+        self.assertEqual(len(self.client.search("search_l2", self.queries[0], k=5)), 5)
+
+
+class Connections(unittest.TestCase):
+    def test_a_server_that_is_not_there_is_named(self) -> None:
+        with self.assertRaises(kith.KithError) as caught:
+            kith.Client("127.0.0.1", 1)
+        self.assertEqual(caught.exception.code, kith.Code.REFUSED)
+        self.assertIn("127.0.0.1 port 1", str(caught.exception))
+
+    def test_what_was_acknowledged_is_there_after_a_crash(self) -> None:
+        server = Server()
+        self.addCleanup(server.stop)
+        client = kith.Client("127.0.0.1", server.port)
+        client.create("durable", dim=4, metric="l2")
+        client.upsert("durable", range(100), numpy.eye(4, dtype=numpy.float32)[numpy.arange(100) % 4], [{"n": i} for i in range(100)])
+        server.kill()
+        with self.assertRaises(kith.KithError) as caught:
+            client.ping()
+        self.assertEqual(caught.exception.code, kith.Code.DISCONNECTED)
+        client.close()
+        server.start()
+        with kith.Client("127.0.0.1", server.port) as client:
+            self.assertEqual(client.count("durable"), 100)
+            self.assertEqual(client.get("durable", [99])[0].payload, {"n": 99})
+
+
+class Wire(unittest.TestCase):
+    """The codec on its own: numbers at their edges, and bytes that are no message."""
+
+    def test_varints_survive(self) -> None:
+        for n in (0, 1, 127, 128, 300, 2**32, 2**63, 2**64 - 1):
+            self.assertEqual(wire.read_varint(memoryview(wire.varint(n)), 0), (n, len(wire.varint(n))))
+
+    def test_bytes_that_are_no_message_are_an_error(self) -> None:
+        for data in (b"\x0a", b"\x0a\x05abc", b"\x08", b"\x08" + b"\xff" * 11, b"\x0b", b"\x09\x00"):
+            with self.assertRaises(kith.KithError, msg=repr(data)):
+                wire.Message(data)
+
+    def test_fields_are_read_packed_or_not(self) -> None:
+        self.assertEqual(wire.Message(b"\x08\x01\x0a\x02\x02\x03").varints(1), [1, 2, 3])
+        self.assertEqual(wire.Message(wire.field_bytes(2, numpy.array([5, 6], "<u8").tobytes())).column(2, "<u8").tolist(), [5, 6])
+
+
+if __name__ == "__main__":
+    unittest.main()
