@@ -33,6 +33,7 @@ struct log {
     int failed; /* errno of the write or flush that failed */
     struct event work, progress, room, prepare;
     struct timer interval;
+    bool interval_runs;
     struct file *file; /* the one being written */
     uint64_t file_start, file_end;
     struct file *next; /* zero-filled, in its place; NULL: not ready */
@@ -265,7 +266,9 @@ static void want_flush(struct log *l)
 
 static void interval_over(void *arg)
 {
-    want_flush(arg);
+    struct log *l = arg;
+    l->interval_runs = false;
+    want_flush(l);
 }
 
 /* -- what others call -- */
@@ -340,8 +343,10 @@ int log_append(struct log *l, const void *bytes, size_t size, enum durability du
     l->stats.appends++;
     if (durability == DURABILITY_FLUSH)
         return wait_flushed(l, l->appended);
-    if (durability == DURABILITY_INTERVAL && !l->interval.next)
+    if (durability == DURABILITY_INTERVAL && !l->interval_runs) {
+        l->interval_runs = true;
         timer_start(&l->interval, clock_now_ns() + INTERVAL_NS, interval_over, l);
+    }
     event_notify_one(&l->work);
     return 0;
 }

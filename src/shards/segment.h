@@ -38,6 +38,7 @@ struct segment {
     uint32_t tombstone_count, tombstone_capacity;
     uint64_t version_max;
     uint64_t log_first;  /* growing, frozen: no record that is only here lies before this position of the log */
+    uint64_t written_ns; /* growing: when the last row or tombstone came */
     uint64_t disk_bytes; /* sealed */
     uint64_t memory_bytes;
 

@@ -172,6 +172,7 @@ int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct 
         return rc;
     if (bound < g->log_first)
         g->log_first = bound;
+    g->written_ns = clock_now_ns();
     return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, burials) : apply_delete(s, g, r, burials);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "reactor/sync.h"
+#include "reactor/timer.h"
 #include "shards/id_map.h"
 #include "shards/log.h"
 #include "shards/segment.h"
@@ -54,6 +55,7 @@ struct store {
     struct search_room *rooms;
     uint32_t rooms_kept;
     struct event settled; /* a frozen segment was sealed, or sealing failed */
+    struct timer idle;    /* wakes the background work when a segment may have become idle */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     void (*on_work)(void *arg);
     void *on_work_arg;

@@ -118,6 +118,7 @@ void store_stats_read(struct store *store, struct store_stats *ret)
 
 void store_close(struct store *store)
 {
+    timer_cancel(&store->idle);
     if (store->log)
         log_close(store->log);
     while (store->shards) {

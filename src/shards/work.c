@@ -11,6 +11,10 @@
 
 #define LOG_PER_GROWING 4 /* a log longer than this many growing segments has its oldest one sealed */
 
+#define IDLE_NS ((uint64_t)5000000000) /* a growing segment that nobody wrote to for so long, */
+#define IDLE_ROWS                                                                                                      \
+    20000 /* and that is worth a file of its own, is sealed: a start then need not build its graph again */
+
 /* -- sealing -- */
 
 static uint64_t next_segment_id(struct store *store)
@@ -117,6 +121,26 @@ static void freeze_oldest(struct store *store)
             shard_freeze(s);
 }
 
+static void idle_over(void *store)
+{
+    store_notify_work(store);
+}
+
+/* Freezes a growing segment that has come to rest; if it may soon, sees to it that we are called again then. */
+static bool freeze_idle(struct shard *s, const struct segment *g)
+{
+    if (g->rows < IDLE_ROWS)
+        return false;
+    uint64_t now_ns = clock_now_ns(), idle_at_ns = g->written_ns + IDLE_NS;
+    if (now_ns >= idle_at_ns) {
+        shard_freeze(s);
+        return true;
+    }
+    timer_cancel(&s->store->idle);
+    timer_start(&s->store->idle, idle_at_ns, idle_over, s->store);
+    return false;
+}
+
 /* Builds the graph of what has none, or seals; 1: did something. */
 static int work_on(struct shard *s)
 {
@@ -126,8 +150,10 @@ static int work_on(struct shard *s)
         return rc < 0 ? rc : 1;
     }
     g = s->growing;
-    if (!g || segment_index_graphed(g->index) >= g->rows)
+    if (!g)
         return 0;
+    if (segment_index_graphed(g->index) >= g->rows)
+        return freeze_idle(s, g);
     struct pause pause = {shard_pause, s};
     segment_hold(g);
     int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);

@@ -1,0 +1,398 @@
+/* backend_sim.c -- the simulator's clock, scheduler and trace.
+ *
+ * The world moves in events. A reactor takes its turns while it has something to do; when all sleep, the clock jumps to the next event or timer.
+ * Which reactor goes next, which fiber, whether a checkpoint yields and how long I/O takes is drawn from the seed. Nothing that
+ * differs between two runs of one seed may be looked at: no addresses, no real time. The idea of testing a whole server this way is FoundationDB's
+ * and TigerBeetle's. */
+#include "base/log.h"
+#include "reactor/fiber.h"
+#include "reactor/reactor.h"
+#include "reactor/sim_world.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WALL_START_NS 1700000000000000000u
+#define TURN_NS_MAX   3000 /* what a turn costs */
+#define CLOCK_NS      20   /* what looking at the clock costs, so that a loop until a deadline ends */
+#define YIELD_ONE_IN  64
+
+uint64_t sim_draw(struct sim_random *r)
+{
+    r->state += 0x9e3779b97f4a7c15u; /* splitmix64: Steele, Lea, Flood, OOPSLA 2014 */
+    uint64_t z = r->state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static struct sim_backend *sim_of(struct backend *b)
+{
+    return CONTAINER_OF(b, struct sim_backend, base);
+}
+
+/* -- trace -- */
+
+void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b)
+{
+    const uint64_t parts[] = {s->now_ns, reactor, (uint64_t)(unsigned char)what[0] << 8 | (unsigned char)what[1], a, b};
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) { /* FNV-1a over words, with a final mix */
+        s->trace_hash = (s->trace_hash ^ parts[i]) * 0x100000001b3u;
+        s->trace_hash ^= s->trace_hash >> 29;
+    }
+    s->trace_events++;
+    if (s->trace_line) {
+        char line[160];
+        snprintf(line, sizeof(line), "%12llu.%03u us  reactor %u  %-10s %lld %lld",
+                 (unsigned long long)(s->now_ns / 1000), (unsigned)(s->now_ns % 1000), reactor, what, (long long)a,
+                 (long long)b);
+        s->trace_line(line, s->trace_arg);
+    }
+}
+
+uint64_t sim_trace_hash(const struct sim *s)
+{
+    return s->trace_hash;
+}
+
+uint64_t sim_trace_events(const struct sim *s)
+{
+    return s->trace_events;
+}
+
+void sim_trace_to(struct sim *s, void (*line)(const char *text, void *arg), void *arg)
+{
+    s->trace_line = line;
+    s->trace_arg = arg;
+}
+
+/* -- events -- */
+
+static bool before(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->seq < b->seq;
+}
+
+void sim_schedule(struct sim *s, uint64_t delay_ns, struct sim_event e)
+{
+    if (s->event_count == s->event_capacity) {
+        s->event_capacity = s->event_capacity ? s->event_capacity * 2 : 64;
+        s->events = realloc(s->events, s->event_capacity * sizeof(*s->events));
+        check(s->events);
+    }
+    e.time_ns = s->now_ns + delay_ns;
+    e.seq = s->seq++;
+    size_t i = s->event_count++;
+    for (; i > 0 && before(&e, &s->events[(i - 1) / 2]); i = (i - 1) / 2)
+        s->events[i] = s->events[(i - 1) / 2];
+    s->events[i] = e;
+}
+
+static struct sim_event event_pop(struct sim *s)
+{
+    struct sim_event first = s->events[0], last = s->events[--s->event_count];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= s->event_count)
+            break;
+        if (child + 1 < s->event_count && before(&s->events[child + 1], &s->events[child]))
+            child++;
+        if (!before(&s->events[child], &last))
+            break;
+        s->events[i] = s->events[child];
+        i = child;
+    }
+    s->events[i] = last;
+    return first;
+}
+
+static void happen_complete(struct sim *s, struct sim_event *e)
+{
+    struct op *op = e->object;
+    op->result = (int64_t)e->value;
+    sim_trace(s, e->backend->id, "done", op->kind, e->value);
+    op_list_push(&e->backend->due, op);
+}
+
+void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t delay_ns)
+{
+    sim_schedule(b->sim, delay_ns,
+                 (struct sim_event){.happen = happen_complete, .backend = b, .object = op, .value = (uint64_t)result});
+}
+
+static void run_events(struct sim *s)
+{
+    while (s->event_count && s->events[0].time_ns <= s->now_ns) {
+        struct sim_event e = event_pop(s);
+        e.happen(s, &e);
+    }
+}
+
+/* -- the reactors' turns -- */
+
+struct turns {
+    struct runtime *rt;
+    unsigned count, over;
+    bool asleep[REACTORS_MAX], ended[REACTORS_MAX];
+    uint64_t wake_ns[REACTORS_MAX];
+};
+
+static bool can_run(const struct sim *s, const struct turns *t, unsigned r)
+{
+    const struct sim_backend *b = s->backends[r];
+    return !t->ended[r] && (!t->asleep[r] || b->woken || b->due.head || t->wake_ns[r] <= s->now_ns);
+}
+
+/* One of those that can run, by the seed; count: none can. */
+static unsigned choose(struct sim *s, const struct turns *t)
+{
+    unsigned ready[REACTORS_MAX], n = 0;
+    for (unsigned r = 0; r < t->count; r++)
+        if (can_run(s, t, r))
+            ready[n++] = r;
+    return n ? ready[sim_below(&s->scheduling, n)] : t->count;
+}
+
+static void take_turn(struct sim *s, struct turns *t, unsigned id)
+{
+    struct reactor *r = runtime_reactor(t->rt, id);
+    uint64_t when;
+    t->asleep[id] = false;
+    s->backends[id]->woken = false;
+    enum turn turn = reactor_turn(r, &when);
+    s->now_ns += 1 + sim_below(&s->scheduling, TURN_NS_MAX);
+    if (turn == TURN_OVER) {
+        t->ended[id] = true;
+        t->over++;
+    } else if (turn == TURN_WAIT && reactor_sleep_begin(r)) {
+        t->asleep[id] = true;
+        t->wake_ns[id] = when;
+    }
+}
+
+/* All sleep: the clock jumps. False: there is nothing to wait for. */
+static bool jump(struct sim *s, const struct turns *t)
+{
+    uint64_t next = s->event_count ? s->events[0].time_ns : UINT64_MAX;
+    for (unsigned r = 0; r < t->count; r++)
+        if (!t->ended[r] && t->wake_ns[r] < next)
+            next = t->wake_ns[r];
+    if (next == UINT64_MAX)
+        return false;
+    if (next > s->now_ns)
+        s->now_ns = next;
+    return true;
+}
+
+static int run_turns(struct sim *s, struct turns *t)
+{
+    while (t->over < t->count && !s->crashed) {
+        run_events(s);
+        unsigned id = choose(s, t);
+        if (id < t->count) {
+            take_turn(s, t, id);
+        } else if (!jump(s, t)) {
+            log_error("simulator: all reactors sleep and nothing will ever happen");
+            return -EDEADLK;
+        }
+    }
+    return s->crashed ? -EOWNERDEAD : 0;
+}
+
+int sim_run(struct sim *s, struct runtime *rt)
+{
+    struct turns t = {.rt = rt, .count = runtime_reactor_count(rt)};
+    s->crashed = false;
+    int rc = run_turns(s, &t);
+    for (size_t i = 0; i < s->event_count; i++) /* whatever was under way died with the process */
+        sim_disk_forget(&s->events[i]);
+    s->event_count = 0;
+    if (rc == -EOWNERDEAD)
+        sim_disk_power_cut(s);
+    sim_disk_process_end(s);
+    sim_net_destroy(s->net);
+    s->net = sim_net_create();
+    check(s->net);
+    return rc;
+}
+
+/* -- the interface of a back end -- */
+
+static int sim_probe(struct error *error)
+{
+    return 0;
+}
+
+static int sim_open(struct reactor *r, struct sim *sim, struct backend **ret, struct error *error)
+{
+    struct sim_backend *b = calloc(1, sizeof(*b));
+    if (!b)
+        return error_set_errno(error, -ENOMEM, "no memory for a simulated reactor");
+    b->base = (struct backend){.ops = &backend_sim, .reactor = r};
+    b->sim = sim;
+    b->id = reactor_id_of(r);
+    sim->backends[b->id] = b;
+    *ret = &b->base;
+    return 0;
+}
+
+static void sim_close(struct backend *b)
+{
+    struct sim_backend *sb = sim_of(b);
+    sb->sim->backends[sb->id] = NULL;
+    free(sb);
+}
+
+static uint64_t sim_now(struct backend *b)
+{
+    return sim_of(b)->sim->now_ns += CLOCK_NS;
+}
+
+static uint64_t sim_wall(struct backend *b)
+{
+    return WALL_START_NS + sim_of(b)->sim->now_ns;
+}
+
+static uint64_t sim_random_u64(struct backend *b)
+{
+    return sim_draw(&sim_of(b)->sim->application);
+}
+
+static void sim_submit(struct backend *b, struct op *op)
+{
+    struct sim_backend *sb = sim_of(b);
+    sim_trace(sb->sim, sb->id, "submit", op->kind, op->size);
+    bool net = op->kind >= OP_ACCEPT || (op->kind == OP_CLOSE && sim_net_owns(op->handle));
+    if (net)
+        sim_net_submit(sb, op);
+    else
+        sim_disk_submit(sb, op);
+}
+
+static void sim_cancel(struct backend *b, struct op *op)
+{
+    struct sim_backend *sb = sim_of(b);
+    if (sim_net_cancel(sb, op))
+        sim_complete(sb, op, -ECANCELED, 0);
+}
+
+static unsigned sim_poll(struct backend *b, uint64_t until_ns)
+{
+    struct sim_backend *sb = sim_of(b);
+    struct op_list list = sb->due; /* what done() adds belongs to the next poll */
+    struct op *op;
+    unsigned calls = 0;
+    sb->due = (struct op_list){0};
+    while ((op = op_list_pop(&list))) {
+        op->done(op);
+        calls++;
+    }
+    return calls;
+}
+
+static bool sim_pending(struct backend *b)
+{
+    return sim_of(b)->due.head;
+}
+
+static void sim_wake(struct backend *b)
+{
+    sim_of(b)->woken = true;
+}
+
+static int sim_listen(struct backend *b, struct endpoint *at, handle_t *ret)
+{
+    return sim_net_listen(sim_of(b), at, ret);
+}
+
+static void sim_shutdown(struct backend *b, handle_t connection)
+{
+    sim_net_shutdown(sim_of(b), connection);
+}
+
+/* A mapping is a copy: the real one would not change either, for only immutable files are mapped. */
+static void sim_unmap(struct backend *b, const struct mapping *m)
+{
+    free((void *)(uintptr_t)m->bytes);
+}
+
+static void sim_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size,
+                       enum mapping_advice advice)
+{
+}
+
+static uint32_t sim_pick(struct backend *b, uint32_t n)
+{
+    return (uint32_t)sim_below(&sim_of(b)->sim->scheduling, n);
+}
+
+static bool sim_should_yield(struct backend *b)
+{
+    return sim_below(&sim_of(b)->sim->scheduling, YIELD_ONE_IN) == 0;
+}
+
+const struct backend_ops backend_sim = {
+    .name = "sim",
+    .probe = sim_probe,
+    .open = sim_open,
+    .close = sim_close,
+    .now_ns = sim_now,
+    .wall_ns = sim_wall,
+    .random = sim_random_u64,
+    .submit = sim_submit,
+    .cancel = sim_cancel,
+    .poll = sim_poll,
+    .pending = sim_pending,
+    .wake = sim_wake,
+    .listen = sim_listen,
+    .shutdown = sim_shutdown,
+    .unmap = sim_unmap,
+    .advise = sim_advise,
+    .pick = sim_pick,
+    .should_yield = sim_should_yield,
+};
+
+/* -- the world -- */
+
+int sim_create(uint64_t seed, struct sim **ret)
+{
+    struct sim *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    struct sim_random root = {seed};
+    struct sim_random *const streams[] = {&s->scheduling, &s->disk_timing, &s->crash, &s->net_timing, &s->application};
+    for (unsigned i = 0; i < ARRAY_LEN(streams); i++)
+        streams[i]->state = sim_draw(&root);
+    s->now_ns = 1000000000;
+    s->trace_hash = 0xcbf29ce484222325u;
+    s->disk = sim_disk_create();
+    s->net = sim_net_create();
+    if (!s->disk || !s->net) {
+        sim_destroy(s);
+        return -ENOMEM;
+    }
+    *ret = s;
+    return 0;
+}
+
+void sim_destroy(struct sim *s)
+{
+    if (!s)
+        return;
+    sim_disk_destroy(s->disk);
+    sim_net_destroy(s->net);
+    free(s->events);
+    free(s);
+}
+
+void sim_crash(struct sim *s)
+{
+    sim_trace(s, reactor_id(), "power cut", 0, 0);
+    s->crashed = true;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        if (s->backends[r])
+            s->backends[r]->base.halted = true;
+    for (;;)
+        fiber_suspend();
+}

@@ -1,0 +1,79 @@
+/* sim_world.h -- the simulated world from inside: one clock, one heap of things to come, a disk, a network. Everything here runs in one
+ * thread. A fault belongs where the thing it spoils is decided: sim_disk_submit() for the disk, sim_net_submit() for the network, schedule() for
+ * time. */
+#pragma once
+
+#include "reactor/backend.h"
+#include <stdbool.h>
+
+/* A stream of random numbers (splitmix64). Each purpose has its own, so that drawing more for one does not shift the others. */
+struct sim_random {
+    uint64_t state;
+};
+uint64_t sim_draw(struct sim_random *r);
+static inline uint64_t sim_below(struct sim_random *r, uint64_t n)
+{
+    return sim_draw(r) % n;
+}
+
+struct sim_backend {
+    struct backend base;
+    struct sim *sim;
+    unsigned id;
+    bool woken;
+    struct op_list due; /* done() is due */
+};
+
+/* Something that will happen. Small and copied about. */
+struct sim_event {
+    uint64_t time_ns, seq;
+    void (*happen)(struct sim *s, struct sim_event *e);
+    struct sim_backend *backend;
+    void *object;
+    uint64_t value;
+};
+
+struct sim_disk;
+struct sim_net;
+
+struct sim {
+    uint64_t now_ns, seq;
+    struct sim_random scheduling, disk_timing, crash, net_timing, application;
+    struct sim_event *events; /* a binary heap by time, then seq */
+    size_t event_count, event_capacity;
+    struct sim_backend *backends[REACTORS_MAX];
+    struct sim_disk *disk;
+    struct sim_net *net;
+    bool crashed;
+    uint64_t trace_hash, trace_events;
+    void (*trace_line)(const char *text, void *arg);
+    void *trace_arg;
+};
+
+/* Calls happen(s, event) after delay_ns. Without memory the simulation cannot go on: it stops the process. */
+void sim_schedule(struct sim *s, uint64_t delay_ns, struct sim_event e);
+/* op is done with result after delay_ns, on b's reactor. */
+void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t delay_ns);
+/* Mixes what happened into the hash, and tells it. */
+void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b);
+
+/* -- sim_disk.c: files and directories in memory, now and as they would be after a power cut -- */
+
+struct sim_disk *sim_disk_create(void);
+void sim_disk_destroy(struct sim_disk *d);
+void sim_disk_submit(struct sim_backend *b, struct op *op);
+void sim_disk_forget(struct sim_event *e); /* e will never happen */
+/* The process ended: locks and open handles are gone. */
+void sim_disk_process_end(struct sim *s);
+/* The power was cut: what was not flushed is kept or lost. */
+void sim_disk_power_cut(struct sim *s);
+
+/* -- sim_net.c: connections in memory -- */
+
+struct sim_net *sim_net_create(void);
+void sim_net_destroy(struct sim_net *n); /* also at the end of a process: nothing of it survives */
+void sim_net_submit(struct sim_backend *b, struct op *op);
+bool sim_net_cancel(struct sim_backend *b, struct op *op); /* false: it is not waiting here */
+int sim_net_listen(struct sim_backend *b, struct endpoint *at, handle_t *ret);
+void sim_net_shutdown(struct sim_backend *b, handle_t connection);
+bool sim_net_owns(handle_t handle);
