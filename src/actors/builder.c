@@ -63,6 +63,7 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
 void builder_stop(struct builder *b)
 {
     b->stopping = true;
+    store_interrupt(b->store);
     event_notify_all(&b->changed);
     while (b->running)
         event_wait(&b->changed);

@@ -27,11 +27,13 @@ struct table {
 };
 
 struct node {
+    struct node *parent; /* of a directory; NULL: the root */
     bool directory, locked;
     unsigned id;
     uint8_t *now, *durable; /* files: both of the same capacity */
     size_t size, durable_size, capacity;
     uint64_t *dirty;                   /* per sector: the number of the write that made it so; 0: clean */
+    uint64_t flushed;                  /* the newest flush that took effect */
     struct table names, durable_names; /* directories */
     struct node *next;                 /* of all there are */
 };
@@ -44,7 +46,7 @@ struct sim_disk {
     struct node *nodes, *root;
     struct open_file *open;
     size_t open_count;
-    uint64_t writes;
+    uint64_t writes, flushes;
     unsigned node_id;
 };
 
@@ -165,6 +167,12 @@ static int walk(struct sim_disk *d, const char *path, struct node **ret_dir, cha
             if (!step->node->directory)
                 return -ENOTDIR;
             dir = step->node;
+            ret_last[0] = 0;
+        }
+        if (n == 2 && path[0] == '.' && path[1] == '.') {
+            dir = dir->parent ? dir->parent : dir;
+            path += n;
+            continue;
         }
         memcpy(ret_last, path, n);
         ret_last[n] = 0;
@@ -334,7 +342,9 @@ static int64_t do_mkdir(struct sim_disk *d, struct op *op)
         return rc;
     if (!last[0] || table_find(&dir->names, last))
         return -EEXIST;
-    table_put(&dir->names, last, node_create(d, true));
+    struct node *made = node_create(d, true);
+    made->parent = dir;
+    table_put(&dir->names, last, made);
     return 0;
 }
 
@@ -382,6 +392,7 @@ static int64_t run(struct sim_disk *d, struct op *op)
 struct flush {
     struct op *op;
     struct node *node;
+    uint64_t number;
     size_t size;
     struct table names;
     size_t count;
@@ -392,7 +403,7 @@ struct flush {
     } sectors[];
 };
 
-static struct flush *flush_begin(struct node *n, struct op *op)
+static struct flush *flush_begin(struct sim_disk *d, struct node *n, struct op *op)
 {
     size_t count = 0, sectors = n->capacity / SECTOR;
     for (size_t i = 0; i < sectors; i++)
@@ -401,6 +412,7 @@ static struct flush *flush_begin(struct node *n, struct op *op)
     check(f);
     f->op = op;
     f->node = n;
+    f->number = ++d->flushes;
     f->size = n->size;
     if (n->directory)
         table_copy(&f->names, &n->names);
@@ -413,10 +425,12 @@ static struct flush *flush_begin(struct node *n, struct op *op)
     return f;
 }
 
-static void happen_flushed(struct sim *s, struct sim_event *e)
+static void flush_take_effect(struct flush *f)
 {
-    struct flush *f = e->object;
     struct node *n = f->node;
+    if (f->number < n->flushed) /* one that was asked for later was faster, and covered all of this */
+        return;
+    n->flushed = f->number;
     for (size_t i = 0; i < f->count; i++) {
         size_t sector = f->sectors[i].sector;
         memcpy(n->durable + sector * SECTOR, f->sectors[i].bytes, SECTOR);
@@ -426,8 +440,14 @@ static void happen_flushed(struct sim *s, struct sim_event *e)
     n->durable_size = f->size;
     if (n->directory)
         table_copy(&n->durable_names, &f->names);
+}
+
+static void happen_flushed(struct sim *s, struct sim_event *e)
+{
+    struct flush *f = e->object;
+    flush_take_effect(f);
     f->op->result = 0;
-    sim_trace(s, e->backend->id, "flushed", n->id, f->count);
+    sim_trace(s, e->backend->id, "flushed", f->node->id, f->count);
     op_list_push(&e->backend->due, f->op);
     free(f->names.names);
     free(f);
@@ -456,7 +476,7 @@ void sim_disk_submit(struct sim_backend *b, struct op *op)
     if (op->kind == OP_FLUSH) {
         struct node *n = s->disk->open[op->handle].node;
         sim_schedule(s, delay_ns,
-                     (struct sim_event){.happen = happen_flushed, .backend = b, .object = flush_begin(n, op)});
+                     (struct sim_event){.happen = happen_flushed, .backend = b, .object = flush_begin(s->disk, n, op)});
         return;
     }
     int64_t rc = run(s->disk, op);

@@ -12,6 +12,14 @@
 
 #define SPACE_MIN ((int64_t)64 << 20) /* less than this and the first log file may not fit */
 
+/* The folder's own name must survive a power cut too: it is an entry of its parent. */
+static int flush_parent(const char *dir)
+{
+    char parent[PATH_TEXT_MAX];
+    int rc = path_join(parent, dir, "..");
+    return rc < 0 ? rc : directory_flush(parent);
+}
+
 static int make_directories(const char *dir, struct error *error)
 {
     static const char *const inside[] = {"log", "segments"};
@@ -28,6 +36,8 @@ static int make_directories(const char *dir, struct error *error)
             return error_set_errno(error, rc, "the data folder %s cannot be written", dir);
     }
     rc = directory_flush(dir);
+    if (rc == 0)
+        rc = flush_parent(dir);
     return rc < 0 ? error_set_errno(error, rc, "the data folder %s cannot be flushed", dir) : 0;
 }
 

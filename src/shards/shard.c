@@ -217,5 +217,5 @@ int shard_pause(void *arg)
 {
     struct shard *s = arg;
     fiber_checkpoint();
-    return s->gate.closed ? -ECANCELED : 0;
+    return s->gate.closed || s->store->interrupted ? -ECANCELED : 0;
 }

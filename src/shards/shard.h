@@ -56,6 +56,7 @@ struct store {
     uint32_t rooms_kept;
     struct event settled; /* a frozen segment was sealed, or sealing failed */
     struct timer idle;    /* wakes the background work when a segment may have become idle */
+    bool interrupted;     /* background work shall end */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     void (*on_work)(void *arg);
     void *on_work_arg;

@@ -95,6 +95,11 @@ void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
     store->on_work_arg = arg;
 }
 
+void store_interrupt(struct store *store)
+{
+    store->interrupted = true;
+}
+
 void store_notify_work(struct store *store)
 {
     if (store->on_work)

@@ -39,7 +39,7 @@ struct store_options {
     const char *dir;
     unsigned reactor, reactors;
     uint64_t growing_bytes_max; /* vectors in a growing segment before it is sealed; 0: 122 MiB */
-    uint64_t log_file_bytes;    /* 0: 32 MiB */
+    uint64_t log_file_bytes;    /* 0: a quarter of the growing segment, 64 KiB to 32 MiB */
     struct store_hooks hooks;
 };
 
@@ -72,6 +72,8 @@ MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t 
 /* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full. Returns
  * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
 MUST_USE int store_work(struct store *s);
+/* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. */
+void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */
 void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
 

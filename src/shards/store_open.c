@@ -1,6 +1,7 @@
 /* store_open.c -- from what is on the disk to what was acknowledged: open the segments, find for each id at home here the row with the highest
  * version, then replay the log on top. */
 #include "base/log.h"
+#include "shards/log_block.h"
 #include "shards/record.h"
 #include "shards/shard.h"
 
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 
 #define GROWING_BYTES_DEFAULT ((uint64_t)122 << 20)
+#define LOG_FILE_MIN          ((uint64_t)64 << 10)
+#define LOG_FILE_MAX          ((uint64_t)32 << 20)
 
 struct opening {
     struct store *store;
@@ -198,7 +201,12 @@ static int open_rewritten(struct opening *o)
     return rc < 0 ? rc : log_flush(store->log);
 }
 
-/* -- */
+/* A few files for what one growing segment holds, so that they come free one by one. */
+static uint64_t log_file_bytes(uint64_t growing_bytes)
+{
+    uint64_t bytes = growing_bytes / 4 & ~(uint64_t)(LOG_UNIT - 1);
+    return bytes < LOG_FILE_MIN ? LOG_FILE_MIN : bytes > LOG_FILE_MAX ? LOG_FILE_MAX : bytes;
+}
 
 int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error)
 {
@@ -209,6 +217,8 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     store->options = *options;
     if (store->options.growing_bytes_max == 0)
         store->options.growing_bytes_max = GROWING_BYTES_DEFAULT;
+    if (store->options.log_file_bytes == 0)
+        store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
     store->version_next = 1;
     store->epoch = m->epoch + o.rewrite;
     int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);

@@ -163,13 +163,15 @@ static int work_on(struct shard *s)
 
 int store_work(struct store *store)
 {
+    if (store->interrupted)
+        return -ECANCELED;
     freeze_oldest(store);
     for (struct shard *s = store->shards; s; s = s->next) {
         if (gate_enter(&s->gate) < 0)
             continue;
         int rc = work_on(s);
         bool dropped = s->gate.closed;
-        if (rc < 0 && !dropped) {
+        if (rc < 0 && !dropped && !store->interrupted) {
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
             store->work_failed = rc;
