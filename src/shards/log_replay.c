@@ -16,9 +16,12 @@ struct replay {
     struct error *error;
 };
 
+/* A file that is used again may be larger than its part of the log: the next one begins where its own ends. */
 static uint64_t file_end(const struct replay *r)
 {
-    return r->files.starts[r->file] + r->mapping.size;
+    uint64_t end = r->files.starts[r->file] + r->mapping.size;
+    bool is_last = r->file + 1 == r->files.count;
+    return is_last || end < r->files.starts[r->file + 1] ? end : r->files.starts[r->file + 1];
 }
 
 static int map_file(struct replay *r, size_t i)

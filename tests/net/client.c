@@ -244,7 +244,7 @@ int client_get(struct client *c, const char *name, const uint64_t *ids, uint32_t
     Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
     rc = p && p->n_id_lo <= n && r.header.block_bytes == p->n_id_lo * dim * sizeof(float) ? 0 : -EPROTO;
     *ret_count = 0;
-    if (rc == 0) {
+    if (rc == 0 && p->n_id_lo) {
         memcpy(ret_ids, p->id_lo, p->n_id_lo * sizeof *ret_ids);
         memcpy(ret_vectors, r.block, r.header.block_bytes);
         *ret_count = (uint32_t)p->n_id_lo;

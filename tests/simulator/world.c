@@ -19,9 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITERS_MAX 3
-#define BATCH_MAX   24
-#define GROWING     (4u << 10) /* bytes of vectors before a segment is sealed: 64 of ours */
+#define WRITERS_MAX   3
+#define BATCH_MAX     24
+#define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
+#define GROWING_SHIFT 10         /* and up to so many times doubled: each start may have another setting */
 
 struct writer {
     struct world *world;
@@ -289,11 +290,12 @@ static void round_run(struct world *world)
     uint32_t reactors = 1 + (uint32_t)(draw(&world->random) % 4);
     world->crash = draw(&world->random) % 3 != 0;
     world->operations = 10 + (uint32_t)(draw(&world->random) % 60);
+    uint64_t growing = (uint64_t)GROWING << draw(&world->random) % (GROWING_SHIFT + 1);
     struct server_options options = {
         .data = "data",
         .host = "127.0.0.1",
         .http_host = "127.0.0.1",
-        .growing_bytes = GROWING,
+        .growing_bytes = growing,
         .runtime = {.backend = BACKEND_SIM, .reactors = reactors, .sim = world->sim},
         .front = &net_front,
         .gpu = &gpu_none,
