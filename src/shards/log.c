@@ -113,26 +113,30 @@ static int open_current(struct log *l, struct error *error)
     return rc < 0 ? error_set_errno(error, rc, "opening the log %s", path) : 0;
 }
 
-/* The file after the current one, made while the current one is still being filled. */
+/* Sees to it that l->next is the file after the current one. The preparer and the writer both come here: one makes it, the other waits. */
+static int ensure_next(struct log *l, uint64_t filled)
+{
+    while (l->preparing)
+        event_wait(&l->progress);
+    if (l->next)
+        return 0;
+    struct file *f;
+    l->preparing = true;
+    int rc = make_file(l, l->file_end, filled, &f);
+    l->preparing = false;
+    if (rc == 0)
+        l->next = f;
+    event_notify_all(&l->progress);
+    return rc;
+}
+
+/* Makes the next file while the current one is being filled. A failure is the writer's to find and to tell. */
 static void preparer(void *arg)
 {
     struct log *l = arg;
     while (!l->stopping) {
-        if (l->next || l->failed) {
+        if (l->next || l->failed || ensure_next(l, l->options.file_bytes) < 0)
             event_wait(&l->prepare);
-            continue;
-        }
-        uint64_t start = l->file_end;
-        struct file *f;
-        l->preparing = true;
-        int rc = make_file(l, start, l->options.file_bytes, &f);
-        l->preparing = false;
-        event_notify_all(&l->progress);
-        if (rc < 0) { /* the writer will find out the hard way, and say so */
-            event_wait(&l->prepare);
-            continue;
-        }
-        l->next = f;
     }
     l->preparer_runs = false;
     event_notify_all(&l->progress);
@@ -140,17 +144,12 @@ static void preparer(void *arg)
 
 static int switch_file(struct log *l)
 {
-    while (l->preparing) /* waiting for the rest is cheaper than two of us writing one file */
-        event_wait(&l->progress);
-    struct file *f = l->next;
-    int rc = 0;
-    if (!f)
-        rc = make_file(l, l->file_end, LOG_UNIT, &f);
+    int rc = ensure_next(l, LOG_UNIT);
     if (rc < 0)
         return rc;
-    l->next = NULL;
     file_close(l->file);
-    l->file = f;
+    l->file = l->next;
+    l->next = NULL;
     l->file_start = l->file_end;
     l->file_end = l->file_start + l->options.file_bytes;
     event_notify_all(&l->prepare);
