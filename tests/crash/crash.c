@@ -139,6 +139,8 @@ static int take_answer(struct kith *k, int64_t timeout_us)
 {
     struct kith_reply reply;
     int rc = kith_next(k, timeout_us, &reply);
+    if (rc < 0)
+        snprintf(failure, sizeof(failure), "the connection was lost: %s", kith_error(k));
     if (rc <= 0)
         return rc;
     struct operation *op = find_operation(reply.request);
@@ -303,8 +305,12 @@ static void drain(struct kith *k)
 static int finish_orderly(struct kith *k, struct server *s)
 {
     while (kith_in_flight(k) > 0)
-        if (take_answer(k, 10000000) <= 0)
+        if (take_answer(k, 60000000) <= 0) {
+            if (!failure[0])
+                snprintf(failure, sizeof(failure), "%zu writes were not answered within a minute", kith_in_flight(k));
+            server_kill(s);
             return -1;
+        }
     kith_close(k);
     int status = server_stop(s);
     if (status == 0)
@@ -315,7 +321,7 @@ static int finish_orderly(struct kith *k, struct server *s)
 
 static int run_round(const char *kithd, const char *dir, bool kill_it)
 {
-    const char *const growing_mib[] = {"1", "1", "64"};
+    const char *const growing_mib[] = {"1", "1", "4"};
     struct server s;
     struct kith *k;
     if (server_start(&s, kithd, dir, 1 + (unsigned)(random_next() % 3), growing_mib[random_next() % 3]) < 0) {
@@ -324,6 +330,7 @@ static int run_round(const char *kithd, const char *dir, bool kill_it)
     }
     if (kith_open(s.address, &k, failure, sizeof(failure)) < 0) {
         server_kill(&s);
+        server_forget(&s);
         return -1;
     }
     int rc = ensure_collection(k);
@@ -336,7 +343,10 @@ static int run_round(const char *kithd, const char *dir, bool kill_it)
     server_kill(&s);
     if (rc == 0)
         drain(k);
+    else
+        server_print(&s);
     kith_close(k);
+    server_forget(&s);
     return rc;
 }
 

@@ -57,6 +57,7 @@ int server_start(struct server *s, const char *kithd, const char *dir, unsigned 
     if (s->pid > 0 && wait_serving(s) == 0)
         return 0;
     server_kill(s);
+    server_forget(s);
     return -1;
 }
 
@@ -65,8 +66,23 @@ static int reap(struct server *s)
     int status = 0;
     while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    close(s->output);
     return status;
+}
+
+/* Every line of what it still had to say, as TAP diagnostics. */
+void server_print(const struct server *s)
+{
+    FILE *f = fdopen(dup(s->output), "r");
+    char line[1024];
+    while (f && fgets(line, sizeof(line), f))
+        printf("# %s", line);
+    if (f)
+        fclose(f);
+}
+
+void server_forget(struct server *s)
+{
+    close(s->output);
 }
 
 void server_kill(struct server *s)
@@ -82,5 +98,6 @@ int server_stop(struct server *s)
     while (read(s->output, text, sizeof(text)) > 0) /* so that it never waits for us to read */
         ;
     int status = reap(s);
+    server_forget(s);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
