@@ -211,6 +211,20 @@ static int64_t open_node(struct sim_disk *d, struct node *n)
     return (int64_t)i;
 }
 
+/* What is cut off reads as zeros if the file grows again, after a flush and a power cut too: its sectors are written. */
+static int64_t do_truncate(struct sim_disk *d, struct node *n, uint64_t size)
+{
+    file_reserve(n, (size_t)size);
+    if (size < n->size) {
+        uint64_t number = ++d->writes;
+        memset(n->now + size, 0, n->size - (size_t)size);
+        for (size_t sector = (size_t)size / SECTOR; sector <= (n->size - 1) / SECTOR; sector++)
+            n->dirty[sector] = number;
+    }
+    n->size = (size_t)size;
+    return 0;
+}
+
 static int64_t do_open(struct sim_disk *d, struct op *op)
 {
     struct node *dir;
@@ -232,8 +246,7 @@ static int64_t do_open(struct sim_disk *d, struct op *op)
         n = node_create(d, false);
         table_put(&dir->names, last, n);
     } else if (op->flags & FILE_TRUNCATE) {
-        n->size = 0;
-        memset(n->now, 0, n->capacity);
+        do_truncate(d, n, 0);
     }
     return open_node(d, n);
 }
@@ -258,15 +271,6 @@ static int64_t do_write(struct sim_disk *d, struct node *n, struct op *op)
     for (size_t sector = (size_t)op->offset / SECTOR; op->size && sector <= (end - 1) / SECTOR; sector++)
         n->dirty[sector] = number;
     return (int64_t)op->size;
-}
-
-static int64_t do_truncate(struct node *n, uint64_t size)
-{
-    file_reserve(n, (size_t)size);
-    if (size < n->size)
-        memset(n->now + size, 0, n->size - (size_t)size);
-    n->size = (size_t)size;
-    return 0;
 }
 
 static int64_t do_list(struct node *n, struct op *op)
@@ -310,8 +314,15 @@ static int64_t do_rename(struct sim_disk *d, struct op *op)
     if (!is)
         return -ENOENT;
     struct node *n = is->node;
+    struct name *over = table_find(&to_dir->names, to);
+    if (over && over->node->directory != n->directory)
+        return n->directory ? -ENOTDIR : -EISDIR;
+    if (over && over->node != n && over->node->directory && over->node->names.count)
+        return -ENOTEMPTY;
     table_remove(&from_dir->names, is);
     table_put(&to_dir->names, to, n);
+    if (n->directory)
+        n->parent = to_dir;
     return 0;
 }
 
@@ -381,7 +392,7 @@ static int64_t run(struct sim_disk *d, struct op *op)
     case OP_READ: return do_read(n, op);
     case OP_WRITE: return do_write(d, n, op);
     case OP_SIZE: return (int64_t)n->size;
-    case OP_TRUNCATE: return do_truncate(n, op->size);
+    case OP_TRUNCATE: return do_truncate(d, n, op->size);
     case OP_LOCK: return do_lock(n);
     default: check(!"an operation on files"); return -ENOSYS;
     }

@@ -89,6 +89,8 @@ static uint64_t latency(struct sim *s)
 
 /* -- receiving -- */
 
+static void try_send(struct sim *s, struct end *e);
+
 static void try_receive(struct sim *s, struct end *e)
 {
     struct op *op = e->reader;
@@ -102,6 +104,7 @@ static void try_receive(struct sim *s, struct end *e)
         memmove(e->inbox, e->inbox + n, e->size - (size_t)n);
         e->size -= (size_t)n;
         e->arrived -= (size_t)n;
+        try_send(s, s->net->ends[e->peer]); /* it may have waited for this room */
     } else if (!e->eof && !e->shut) {
         return;
     }
