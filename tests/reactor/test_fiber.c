@@ -1,0 +1,211 @@
+/* test_fiber.c -- fibers: whose turn it is, waking, classes, the bound of the pool. */
+#include "world.h"
+#include <string.h>
+
+TestSuite(fiber, .timeout = 30);
+
+/* Each of a few fibers writes its letter down, twice, and yields in between. */
+struct script {
+    char text[64];
+    unsigned length;
+    struct fiber *parent;
+    unsigned left;
+};
+
+struct actor_of_script {
+    struct script *script;
+    char letter;
+};
+
+static void write_letter(struct script *s, char letter)
+{
+    s->text[s->length++] = letter;
+}
+
+static void write_twice(void *arg)
+{
+    struct actor_of_script *a = arg;
+    write_letter(a->script, a->letter);
+    fiber_yield();
+    write_letter(a->script, a->letter);
+    if (--a->script->left == 0)
+        fiber_wake(a->script->parent);
+}
+
+static void five_writers(void *arg)
+{
+    struct script *s = arg;
+    struct actor_of_script actors[5];
+    s->parent = fiber_self();
+    s->left = 5;
+    for (unsigned i = 0; i < 5; i++) {
+        actors[i] = (struct actor_of_script){s, (char)('a' + i)};
+        want_eq(fiber_start(CLASS_INTERACTIVE, write_twice, &actors[i], "writer"), 0);
+    }
+    want_eq(s->length, 0); /* a fiber that is started runs soon, not now */
+    while (s->left)
+        fiber_suspend();
+}
+
+ON_REAL_BACKENDS(fiber, run_in_the_order_they_became_ready)
+{
+    struct script s = {0};
+    world_run_well(backend, 1, five_writers, &s);
+    cr_assert_str_eq(s.text, "abcdeabcde");
+}
+
+Test(fiber, order_in_the_simulator_is_the_seeds)
+{
+    char first[64] = "";
+    bool other = false;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct script s = {0};
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, five_writers, &s), 0);
+        cr_assert_eq(s.length, 10);
+        if (seed == 1)
+            strcpy(first, s.text);
+        other |= strcmp(first, s.text) != 0;
+    }
+    cr_assert(other, "ten seeds gave one order: %s", first);
+}
+
+static void wake_once_and_suspend(void *arg)
+{
+    bool *came_back = arg;
+    fiber_wake(fiber_self());
+    fiber_suspend(); /* returns at once: it was woken before */
+    *came_back = true;
+}
+
+EVERYWHERE(fiber, a_wake_before_the_suspend_is_remembered)
+{
+    bool came_back = false;
+    world_run_well(backend, 1, wake_once_and_suspend, &came_back);
+    cr_assert(came_back);
+}
+
+struct sleeper {
+    struct fiber *self;
+    unsigned wakes;
+    bool ended;
+};
+
+static void sleep_twice(void *arg)
+{
+    struct sleeper *s = arg;
+    s->self = fiber_self();
+    for (unsigned i = 0; i < 2; i++) {
+        fiber_suspend();
+        s->wakes++;
+    }
+    s->ended = true;
+}
+
+static void wake_twice_at_once(void *arg)
+{
+    struct sleeper *s = arg;
+    want_eq(fiber_start(CLASS_INTERACTIVE, sleep_twice, s, "sleeper"), 0);
+    fiber_sleep_ns(MILLIS(1));
+    want(s->self);
+    fiber_wake(s->self); /* it is suspended: now ready */
+    fiber_sleep_ns(MILLIS(1));
+    want_eq(s->wakes, 1);
+    want(!s->ended);
+    fiber_wake(s->self);
+    fiber_sleep_ns(MILLIS(1));
+    want_eq(s->wakes, 2);
+    want(s->ended);
+}
+
+EVERYWHERE(fiber, one_wake_ends_one_suspend)
+{
+    struct sleeper s = {0};
+    world_run_well(backend, 1, wake_twice_at_once, &s);
+}
+
+/* Two interactive fibers that are never done, and a background one that must come to its end all the same. */
+struct contest {
+    bool over;
+    uint64_t background_ns, all_ns;
+};
+
+static void never_idle(void *arg)
+{
+    struct contest *c = arg;
+    while (!c->over)
+        fiber_checkpoint();
+}
+
+static void background_work(void *arg)
+{
+    struct contest *c = arg;
+    struct reactor_stats stats;
+    do {
+        fiber_checkpoint();
+        reactor_stats_read(&stats);
+    } while (stats.class_ns[CLASS_BACKGROUND] < MILLIS(5));
+    c->background_ns = stats.class_ns[CLASS_BACKGROUND];
+    c->all_ns = stats.class_ns[CLASS_BACKGROUND] + stats.class_ns[CLASS_INTERACTIVE];
+    c->over = true;
+}
+
+static void three_who_want_the_core(void *arg)
+{
+    want_eq(fiber_start(CLASS_INTERACTIVE, never_idle, arg, "busy"), 0);
+    want_eq(fiber_start(CLASS_INTERACTIVE, never_idle, arg, "busy"), 0);
+    want_eq(fiber_start(CLASS_BACKGROUND, background_work, arg, "background"), 0);
+}
+
+ON_REAL_BACKENDS(fiber, background_work_gets_its_floor_share)
+{
+    struct contest c = {0};
+    world_run_well(backend, 1, three_who_want_the_core, &c);
+    double share = (double)c.background_ns / (double)c.all_ns;
+    cr_assert(share > 0.05 && share < 0.25, "the floor share is a tenth, measured %.3f", share);
+}
+
+static void count_down(void *arg)
+{
+    --*(unsigned *)arg;
+}
+
+struct crowd {
+    unsigned started, left;
+};
+
+static struct fiber *crowd_fibers[8];
+
+static void wait_in_the_crowd(void *arg)
+{
+    struct crowd *c = arg;
+    crowd_fibers[c->left++] = fiber_self();
+    fiber_suspend();
+    c->left--;
+}
+
+static void start_until_refused(void *arg)
+{
+    struct crowd *c = arg;
+    int rc;
+    while ((rc = fiber_start(CLASS_INTERACTIVE, wait_in_the_crowd, c, "one more")) == 0)
+        c->started++;
+    want_eq(rc, -EAGAIN);
+    fiber_sleep_ns(MILLIS(1));
+    for (unsigned i = 0; i < c->started; i++)
+        fiber_wake(crowd_fibers[i]);
+    while (c->left)
+        fiber_yield();
+    unsigned again = c->started; /* all places are free again */
+    for (unsigned i = 0; i < c->started; i++)
+        want_eq(fiber_start(CLASS_INTERACTIVE, count_down, &again, "in a place used before"), 0);
+    while (again)
+        fiber_yield();
+}
+
+EVERYWHERE(fiber, pool_is_bounded_and_its_places_are_used_again)
+{
+    struct crowd c = {0};
+    struct world w = {.backend = backend, .fibers_max = 8};
+    cr_assert_eq(world_run(&w, start_until_refused, &c), 0);
+    cr_assert_eq(c.started, 7); /* and the boot fiber */
+}
