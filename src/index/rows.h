@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct rows {
-    uint8_t **chunk;     /* each holds 1 << shift rows */
-    uint32_t stride;     /* bytes from one row to the next; a multiple of 64 for vectors and codes, padded with zeros */
-    uint8_t shift;       /* 31 when all rows lie in chunk[0] */
+    uint8_t **chunk; /* each holds 1 << shift rows */
+    uint32_t stride; /* bytes from one row to the next; a multiple of 64 for vectors and codes, padded with zeros */
+    uint8_t shift;   /* 31 when all rows lie in chunk[0] */
 };
 
 static inline const void *rows_at(const struct rows *r, uint32_t row)

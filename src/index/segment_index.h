@@ -8,10 +8,10 @@
  * code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
 #pragma once
 
+#include "base/check.h"
 #include "index/metric.h"
 #include "index/rows.h"
 #include "index/topk.h"
-#include "base/check.h"
 #include <stdbool.h>
 
 struct hnsw_options {
@@ -56,8 +56,8 @@ void segment_index_destroy(struct segment_index *x);
 /* Searches rows below count. query: dim f32, normalised for cosine, any alignment. Writes up to k hits, nearest first, and
  * returns how many; negative: -ENOMEM or what the pause returned. ef >= count or few rows scan instead of walking. */
 MUST_USE int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count,
-                                  const float *query, const struct search_params *params, struct search_scratch *scratch,
-                                  struct hit *ret_hits);
+                                  const float *query, const struct search_params *params,
+                                  struct search_scratch *scratch, struct hit *ret_hits);
 
 /* Brings the index closer to `count` rows: trains and encodes, then links rows into the graph, and returns when done or when
  * the pause says so. Retrains the codes by itself when the rows have outgrown them. */

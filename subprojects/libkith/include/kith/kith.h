@@ -17,22 +17,22 @@ extern "C" {
 #endif
 
 enum kith_code { /* the server's codes (docs/protocol.md), and three of the client's own */
-    KITH_OK = 0,
-    KITH_INVALID_ARGUMENT = 1,
-    KITH_NOT_FOUND = 2,
-    KITH_ALREADY_EXISTS = 3,
-    KITH_DEADLINE_EXCEEDED = 4,
-    KITH_CANCELLED = 5,
-    KITH_RESOURCE_EXHAUSTED = 6,
-    KITH_UNAVAILABLE = 7,
-    KITH_PROTOCOL = 8,
-    KITH_VERSION = 9,
-    KITH_CORRUPT = 10,
-    KITH_IO = 11,
-    KITH_INTERNAL = 12,
-    KITH_DISCONNECTED = 100,
-    KITH_NO_MEMORY = 101,
-    KITH_REFUSED = 102, /* nobody listens there */
+                 KITH_OK = 0,
+                 KITH_INVALID_ARGUMENT = 1,
+                 KITH_NOT_FOUND = 2,
+                 KITH_ALREADY_EXISTS = 3,
+                 KITH_DEADLINE_EXCEEDED = 4,
+                 KITH_CANCELLED = 5,
+                 KITH_RESOURCE_EXHAUSTED = 6,
+                 KITH_UNAVAILABLE = 7,
+                 KITH_PROTOCOL = 8,
+                 KITH_VERSION = 9,
+                 KITH_CORRUPT = 10,
+                 KITH_IO = 11,
+                 KITH_INTERNAL = 12,
+                 KITH_DISCONNECTED = 100,
+                 KITH_NO_MEMORY = 101,
+                 KITH_REFUSED = 102, /* nobody listens there */
 };
 
 enum kith_metric { KITH_L2 = 1, KITH_INNER_PRODUCT = 2, KITH_COSINE = 3 };
@@ -47,7 +47,7 @@ struct kith;
 /* address: "host:port", "host" or NULL for 127.0.0.1:7700. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
-const char *kith_error(const struct kith *k); /* of the last call that failed; lives until the next call */
+const char *kith_error(const struct kith *k);  /* of the last call that failed; lives until the next call */
 const char *kith_server(const struct kith *k); /* "kithd 0.1.0" */
 uint32_t kith_requests_max(const struct kith *k);
 uint32_t kith_reactors(const struct kith *k);
@@ -61,7 +61,8 @@ struct kith_collection {
 };
 struct kith_info {
     struct kith_collection collection; /* name lives until the next call */
-    uint64_t points, growing_rows, growing_graphed, sealed_segments, sealed_rows, sealed_dead_rows, disk_bytes, memory_bytes;
+    uint64_t points, growing_rows, growing_graphed, sealed_segments, sealed_rows, sealed_dead_rows, disk_bytes,
+        memory_bytes;
 };
 
 int kith_ping(struct kith *k);
@@ -74,10 +75,10 @@ int kith_count(struct kith *k, const char *name, uint64_t *ret);
 
 struct kith_points {
     size_t count;
-    const struct kith_id *ids;    /* all numbers or all UUIDs */
-    const float *vectors;         /* count x dim */
+    const struct kith_id *ids; /* all numbers or all UUIDs */
+    const float *vectors;      /* count x dim */
     uint32_t dim;
-    const char *const *payloads;  /* NULL: none */
+    const char *const *payloads; /* NULL: none */
     const uint32_t *payload_sizes;
 };
 int kith_upsert(struct kith *k, const char *collection, const struct kith_points *points);
@@ -85,12 +86,12 @@ int kith_delete(struct kith *k, const char *collection, const struct kith_id *id
 
 /* An answer of get or search; lives until the next call on the connection (pipelined: until the next kith_next). */
 struct kith_result {
-    size_t queries;          /* 0 for get */
-    const uint32_t *counts;  /* hits of each query */
-    size_t count;            /* all hits */
+    size_t queries;         /* 0 for get */
+    const uint32_t *counts; /* hits of each query */
+    size_t count;           /* all hits */
     const struct kith_id *ids;
-    const float *scores;     /* NULL for get */
-    const float *vectors;    /* NULL unless asked for; count x dim */
+    const float *scores;         /* NULL for get */
+    const float *vectors;        /* NULL unless asked for; count x dim */
     const char *const *payloads; /* NULL unless asked for; entries end with 0 and may be empty */
     const uint32_t *payload_sizes;
 };
@@ -101,7 +102,7 @@ struct kith_search {
     const char *collection;
     const float *queries; /* count x dim */
     size_t count;
-    uint32_t dim, k, ef;  /* ef 0: chosen by the server */
+    uint32_t dim, k, ef; /* ef 0: chosen by the server */
     bool exact, with_vectors, with_payloads;
     uint32_t deadline_ms; /* 0: none */
 };
