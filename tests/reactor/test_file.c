@@ -282,6 +282,9 @@ static void lock_twice(void *arg)
 {
     struct file *a = open_file("lock", FILE_WRITE | FILE_CREATE), *b = open_file("lock", FILE_WRITE);
     want_eq(file_lock(a), 0);
+    want_eq(file_lock(a), 0); /* it has it already */
+    want_eq(file_lock(b), -EWOULDBLOCK);
+    file_close(open_file("lock", FILE_READ)); /* not the one that holds it */
     want_eq(file_lock(b), -EWOULDBLOCK);
     file_close(a);
     want_eq(file_lock(b), 0);
