@@ -28,7 +28,8 @@ struct table {
 
 struct node {
     struct node *parent; /* of a directory; NULL: the root */
-    bool directory, locked;
+    bool directory;
+    int64_t locked_by; /* the handle that holds the lock; -1: none */
     unsigned id;
     uint8_t *now, *durable; /* files: both of the same capacity */
     size_t size, durable_size, capacity;
@@ -57,6 +58,7 @@ static struct node *node_create(struct sim_disk *d, bool directory)
     struct node *n = calloc(1, sizeof(*n));
     check(n);
     n->directory = directory;
+    n->locked_by = -1;
     n->id = d->node_id++;
     n->next = d->nodes;
     d->nodes = n;
@@ -359,11 +361,11 @@ static int64_t do_mkdir(struct sim_disk *d, struct op *op)
     return 0;
 }
 
-static int64_t do_lock(struct node *n)
+static int64_t do_lock(struct node *n, int64_t handle)
 {
-    if (n->locked)
+    if (n->locked_by >= 0 && n->locked_by != handle)
         return -EWOULDBLOCK;
-    n->locked = true;
+    n->locked_by = handle;
     return 0;
 }
 
@@ -387,13 +389,14 @@ static int64_t run(struct sim_disk *d, struct op *op)
     switch (op->kind) {
     case OP_CLOSE:
         d->open[op->handle].node = NULL;
-        n->locked = false; /* only its holder closes it, in one process */
+        if (n->locked_by == op->handle)
+            n->locked_by = -1;
         return 0;
     case OP_READ: return do_read(n, op);
     case OP_WRITE: return do_write(d, n, op);
     case OP_SIZE: return (int64_t)n->size;
     case OP_TRUNCATE: return do_truncate(d, n, op->size);
-    case OP_LOCK: return do_lock(n);
+    case OP_LOCK: return do_lock(n, op->handle);
     default: check(!"an operation on files"); return -ENOSYS;
     }
 }
@@ -499,7 +502,7 @@ void sim_disk_submit(struct sim_backend *b, struct op *op)
 void sim_disk_process_end(struct sim *s)
 {
     for (struct node *n = s->disk->nodes; n; n = n->next)
-        n->locked = false;
+        n->locked_by = -1;
     s->disk->open_count = 0;
 }
 
