@@ -162,6 +162,10 @@ static int walk(struct sim_disk *d, const char *path, struct node **ret_dir, cha
             break;
         if (n >= NAME_BYTES)
             return -ENAMETOOLONG;
+        if (n == 1 && path[0] == '.') {
+            path++;
+            continue;
+        }
         if (ret_last[0]) { /* there is more: what we had is a directory on the way */
             struct name *step = table_find(&dir->names, ret_last);
             if (!step)
