@@ -1,0 +1,125 @@
+/* A container written in the simulated world and read back; then cut off everywhere, and every byte of it changed. */
+#include "../reactor/world.h"
+#include "reactor/file.h"
+#include "shards/container.h"
+#include "shards/whole_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t *file_bytes;
+static size_t file_bytes_size;
+
+static const char *const names[] = {"one", "empty", "large"};
+
+static void write_file(void *arg)
+{
+    size_t large = *(size_t *)arg;
+    char path[PATH_TEXT_MAX];
+    struct container_writer *w;
+    struct mapping m;
+    uint64_t size;
+    uint8_t *content = malloc(large + 1);
+    for (size_t i = 0; i < large; i++)
+        content[i] = (uint8_t)(i * 31 >> 3);
+    want_eq(path_join(path, world_folder(), "x.seg"), 0);
+    want_eq(container_create(path, &w), 0);
+    want_eq(container_begin(w, names[0], 5), 0);
+    want_eq(container_append(w, "he", 2), 0);
+    want_eq(container_append(w, "llo", 3), 0);
+    want_eq(container_begin(w, names[1], 0), 0);
+    want_eq(container_begin(w, names[2], large), 0);
+    want_eq(container_append(w, content, large / 2), 0);
+    want_eq(container_append(w, content + large / 2, large - large / 2), 0);
+    want_eq(container_finish(w, world_folder(), &size), 0);
+    want_eq(mapping_open(path, &m), 0);
+    want_eq(m.size, size);
+    file_bytes = malloc(m.size);
+    memcpy(file_bytes, m.bytes, m.size);
+    file_bytes_size = m.size;
+    mapping_close(&m);
+    free(content);
+}
+
+static void make(size_t large)
+{
+    world_run_well(BACKEND_SIM, 1, write_file, &large);
+}
+
+/* 0: parses and every slice of every region matches. */
+static int verify(const uint8_t *bytes, size_t size, struct error *e)
+{
+    struct container c;
+    int rc = container_parse(bytes, size, "x.seg", &c, e);
+    for (unsigned i = 0; rc == 0 && i < c.region_count; i++)
+        for (uint64_t s = 0; rc == 0 && s < container_slices(&c.regions[i]); s++)
+            rc = container_check_slice(&c, &c.regions[i], s, "x.seg", e);
+    return rc;
+}
+
+Test(container, regions_come_back_aligned_and_whole)
+{
+    size_t large = 3 * CONTAINER_SLICE + 17;
+    make(large);
+    struct container c;
+    struct error e = {0};
+    cr_assert_eq(verify(file_bytes, file_bytes_size, &e), 0, "%s", e.text);
+    cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), 0);
+    cr_assert_eq(c.region_count, 3);
+    const struct container_region *one = container_find(&c, "one"), *big = container_find(&c, "large");
+    cr_assert(one && one->size == 5 && memcmp(file_bytes + one->offset, "hello", 5) == 0 && one->offset % 64 == 0);
+    cr_assert(big && big->size == large && big->offset % 4096 == 0 && container_slices(big) == 4);
+    for (size_t i = 0; i < large; i++)
+        cr_assert_eq(file_bytes[big->offset + i], (uint8_t)(i * 31 >> 3));
+    cr_assert_null(container_find(&c, "none"));
+}
+
+Test(container, a_file_that_was_cut_off_is_refused)
+{
+    make(300);
+    struct error e;
+    for (size_t size = 0; size < file_bytes_size; size++) {
+        uint8_t *part = malloc(size + 1); /* of its own, so that a sanitizer sees a read behind its end */
+        memcpy(part, file_bytes, size);
+        cr_assert(verify(part, size, &e) < 0, "%zu bytes", size);
+        free(part);
+    }
+}
+
+Test(container, every_changed_byte_is_detected_or_is_padding)
+{
+    make(300);
+    struct container c;
+    struct error e;
+    cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), 0);
+    size_t undetected = 0, covered = 64 + 64 + 300; /* regions begin at multiples of 64 */
+    for (size_t i = 0; i < file_bytes_size; i++) {
+        file_bytes[i] ^= 0x40;
+        e = (struct error){0};
+        if (verify(file_bytes, file_bytes_size, &e) == 0) {
+            undetected++;
+            for (unsigned r = 0; r < c.region_count; r++)
+                cr_assert(i < c.regions[r].offset || i >= c.regions[r].offset + c.regions[r].size, "byte %zu", i);
+        } else {
+            cr_assert(e.code == ERROR_CORRUPT || e.code == ERROR_VERSION);
+            cr_assert(strstr(e.text, "x.seg"), "%s", e.text);
+        }
+        file_bytes[i] ^= 0x40;
+    }
+    cr_assert_lt(undetected, covered, "only padding may change unseen");
+}
+
+Test(container, damage_is_told_by_region_and_offset)
+{
+    make(2 * CONTAINER_SLICE);
+    struct container c;
+    struct error e;
+    cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x.seg", &c, &e), 0);
+    const struct container_region *big = container_find(&c, "large");
+    file_bytes[big->offset + CONTAINER_SLICE + 1000] ^= 1;
+    cr_assert_eq(verify(file_bytes, file_bytes_size, &e), -EBADMSG);
+    char offset[32];
+    snprintf(offset, sizeof(offset), "offset %llu", (unsigned long long)(big->offset + CONTAINER_SLICE));
+    cr_assert(strstr(e.text, "'large'") && strstr(e.text, offset), "%s", e.text);
+}

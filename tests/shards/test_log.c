@@ -1,0 +1,260 @@
+/* The log in the simulated world: what was appended comes back in order, across files and power cuts; a torn end is cut, damage in the
+ * middle is told. */
+#include "../reactor/world.h"
+#include "base/log.h"
+#include "reactor/file.h"
+#include "shards/log_block.h"
+#include "shards/log_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES (16 * LOG_UNIT)
+
+static struct log_options options(void)
+{
+    return (struct log_options){.dir = "log", .epoch = 1, .reactor = 0, .file_bytes = FILE_BYTES};
+}
+
+/* Records are numbers, 8 bytes each, and some filling behind the first. */
+struct seen {
+    uint64_t next; /* the number that must come */
+    size_t groups;
+};
+
+static int take_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
+{
+    struct seen *seen = arg;
+    want_eq(position % LOG_UNIT, 0);
+    seen->groups++;
+    for (size_t at = 0; at < size;) {
+        uint64_t head[2];
+        want(size - at >= sizeof(head));
+        memcpy(head, bytes + at, sizeof(head));
+        want_eq(head[0], seen->next);
+        seen->next++;
+        at += sizeof(head) + head[1];
+    }
+    return 0;
+}
+
+static void append(struct log *l, uint64_t number, size_t filling, enum durability durability)
+{
+    static uint8_t bytes[3 << 20];
+    uint64_t head[2] = {number, filling};
+    memcpy(bytes, head, sizeof(head));
+    memset(bytes + sizeof(head), (int)number, filling);
+    want_eq(log_append(l, bytes, sizeof(head) + filling, durability), 0);
+}
+
+static int replay(struct seen *seen, uint64_t start, struct log_end *end, struct error *e)
+{
+    struct log_options o = options();
+    return log_replay(&o, start, take_group, seen, end, e);
+}
+
+static struct log *reopen(struct seen *seen)
+{
+    struct log_options o = options();
+    struct log_end end;
+    struct error e = {0};
+    struct log *l;
+    want_eq(directory_create("log"), 0);
+    want_eq(directory_flush("."), 0);
+    want_eq(replay(seen, 0, &end, &e), 0);
+    want_eq(log_open(&o, end, &l, &e), 0);
+    return l;
+}
+
+static void write_across_files(void *arg)
+{
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    for (uint64_t i = 0; i < 40; i++)
+        append(l, i, i % 7 * 2000, DURABILITY_FLUSH);
+    append(l, 40, 2 << 20, DURABILITY_FLUSH); /* one group over many files */
+    append(l, 41, 10, DURABILITY_FLUSH);
+    want(log_durable(l) > 10 * FILE_BYTES);
+    log_close(l);
+    l = reopen(&seen);
+    want_eq(seen.next, 42);
+    append(l, 42, 0, DURABILITY_FLUSH);
+    log_close(l);
+    seen = (struct seen){0};
+    log_close(reopen(&seen));
+    want_eq(seen.next, 43);
+}
+
+Test(log, what_was_appended_comes_back_in_order_across_files)
+{
+    world_run_well(BACKEND_SIM, 1, write_across_files, NULL);
+}
+
+/* -- many writers -- */
+
+static struct log *shared_log;
+static unsigned appending;
+
+static void appender(void *arg)
+{
+    uint64_t bytes[2] = {0, 0};
+    for (int i = 0; i < 20; i++)
+        want_eq(log_append(shared_log, bytes, sizeof(bytes), DURABILITY_FLUSH), 0);
+    appending--;
+}
+
+static int count_bytes(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
+{
+    *(size_t *)arg += size;
+    return 0;
+}
+
+static void commit_in_groups(void *arg)
+{
+    struct seen seen = {0};
+    struct log_end end;
+    struct error e = {0};
+    struct log_stats stats;
+    shared_log = reopen(&seen);
+    for (appending = 0; appending < 32; appending++)
+        want_eq(fiber_start(CLASS_WRITE, appender, NULL, "appender"), 0);
+    while (appending)
+        fiber_sleep_ns(MILLIS(1));
+    log_stats_read(shared_log, &stats);
+    want_eq(stats.appends, 640);
+    want(stats.flushes < 64); /* the group is what arrived during the last flush */
+    log_close(shared_log);
+    size_t bytes = 0;
+    struct log_options o = options();
+    want_eq(log_replay(&o, 0, count_bytes, &bytes, &end, &e), 0);
+    want_eq(bytes, 640 * 16);
+}
+
+Test(log, many_writers_share_a_flush)
+{
+    world_run_well(BACKEND_SIM, 1, commit_in_groups, NULL);
+}
+
+/* -- power cuts -- */
+
+struct cut {
+    struct sim *sim;
+    uint64_t acknowledged, appended;
+};
+
+static void bomb(void *arg)
+{
+    struct cut *c = arg;
+    fiber_sleep_ns(random_u64() % MILLIS(60));
+    sim_crash(c->sim);
+}
+
+static void append_until_cut(void *arg)
+{
+    struct cut *c = arg;
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    want(seen.next >= c->acknowledged && seen.next <= c->appended);
+    c->acknowledged = c->appended = seen.next;
+    want_eq(fiber_start(CLASS_INTERACTIVE, bomb, c, "bomb"), 0);
+    for (;;) {
+        uint64_t n = c->appended++;
+        append(l, n, random_u64() % 30000, DURABILITY_FLUSH);
+        c->acknowledged = n + 1;
+    }
+}
+
+static void count_what_is_left(void *arg)
+{
+    struct cut *c = arg;
+    struct seen seen = {0};
+    log_close(reopen(&seen));
+    want(seen.next >= c->acknowledged && seen.next <= c->appended);
+}
+
+Test(log, power_cuts_lose_nothing_that_was_acknowledged)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct cut c = {0};
+        cr_assert_eq(sim_create(seed, &c.sim), 0);
+        struct world w = {.backend = BACKEND_SIM, .sim = c.sim};
+        for (int i = 0; i < 4; i++)
+            cr_assert_eq(world_run(&w, append_until_cut, &c), -EOWNERDEAD, "seed %d", (int)seed);
+        cr_assert_eq(world_run(&w, count_what_is_left, &c), 0);
+        sim_destroy(c.sim);
+    }
+}
+
+/* -- damage -- */
+
+static void spoil(uint64_t start, uint64_t offset)
+{
+    char path[PATH_TEXT_MAX];
+    struct log_options o = options();
+    struct file *f;
+    uint8_t byte;
+    want_eq(log_file_path(&o, start, path), 0);
+    want_eq(file_open(path, FILE_WRITE, &f), 0);
+    want_eq(file_read(f, &byte, 1, offset), 1);
+    byte ^= 0x10;
+    want_eq(file_write(f, &byte, 1, offset), 0);
+    file_close(f);
+}
+
+static void damage(void *arg)
+{
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    for (uint64_t i = 0; i < 30; i++)
+        append(l, i, 100, DURABILITY_FLUSH);
+    log_close(l);
+    struct log_end end;
+    struct error e = {0};
+    spoil(FILE_BYTES, 13 * LOG_UNIT + 100); /* the last block: position 29 units */
+    seen = (struct seen){0};
+    want_eq(replay(&seen, 0, &end, &e), 0); /* looks like a torn end */
+    want_eq(seen.next, 29);
+    want_eq(end.position, 29 * LOG_UNIT);
+    spoil(0, 5 * LOG_UNIT + 60);
+    seen = (struct seen){0};
+    want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
+    want_eq(seen.next, 5);
+    want(e.code == ERROR_CORRUPT && strstr(e.text, "log/0-0000000000000000.log") && strstr(e.text, "offset 20480"));
+}
+
+Test(log, a_damaged_end_is_cut_and_damage_in_the_middle_is_told)
+{
+    world_run_well(BACKEND_SIM, 1, damage, NULL);
+}
+
+/* -- files that are used again -- */
+
+static void use_again(void *arg)
+{
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    struct log_file_list before, after;
+    struct log_options o = options();
+    for (uint64_t i = 0; i < 100; i++) {
+        append(l, i, 9000, DURABILITY_FLUSH);
+        log_free_before(l, log_durable(l));
+    }
+    want_eq(log_files_list(&o, &before), 0);
+    want(before.count <= 4); /* of 19 that were written */
+    uint64_t freed = log_durable(l);
+    free(before.starts);
+    append(l, 100, 0, DURABILITY_FLUSH);
+    log_close(l);
+    struct log_end end;
+    struct error e = {0};
+    seen = (struct seen){.next = 100};
+    want_eq(replay(&seen, freed, &end, &e), 0); /* old blocks in files used again are not taken for new ones */
+    want_eq(seen.next, 101);
+    want_eq(log_files_list(&o, &after), 0);
+    free(after.starts);
+}
+
+Test(log, freed_files_are_used_again_and_their_old_blocks_ignored)
+{
+    world_run_well(BACKEND_SIM, 1, use_again, NULL);
+}

@@ -1,0 +1,86 @@
+/* The manifest through a file of the simulated world, and what damages it. */
+#include "../reactor/world.h"
+#include "reactor/file.h"
+#include "shards/manifest_parse.h"
+#include "shards/whole_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct manifest sample(void)
+{
+    struct manifest m = {.epoch = 4, .reactors = 2, .next_id = 12};
+    struct collection_config c = {.id = 7, .dim = 3, .metric = METRIC_COSINE};
+    strcpy(c.name, "words");
+    want_eq(collection_config_check(&c, NULL), 0);
+    m.collections = malloc(sizeof(c));
+    m.collections[0] = c;
+    m.collection_count = 1;
+    m.log_start[1] = 4096;
+    struct manifest_edit edit = {.segment = {9, 7, 100, 3, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
+    want_eq(manifest_apply(&m, &edit), 0);
+    edit = (struct manifest_edit){.epoch = 3, .reactor = 1, .log_start = 99};
+    want_eq(manifest_apply(&m, &edit), 0); /* of an older epoch: the position means nothing here */
+    return m;
+}
+
+static uint8_t bytes[4096];
+static size_t size;
+
+static void store_and_load(void *arg)
+{
+    struct manifest m = sample(), back;
+    struct error e = {0};
+    want_eq(manifest_load(world_folder(), &back, &e), 0); /* a new folder has none */
+    want_eq(back.reactors, 0);
+    manifest_fini(&back);
+    want_eq(manifest_store(world_folder(), &m, &e), 0);
+    want_eq(manifest_load(world_folder(), &back, &e), 0);
+    want(back.epoch == 4 && back.reactors == 2 && back.next_id == 12 && back.collection_count == 1 &&
+         back.segment_count == 1);
+    want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
+    want(back.segments[0].id == 9 && back.segments[0].version_max == 55);
+    want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
+    manifest_fini(&back);
+    manifest_fini(&m);
+    char path[PATH_TEXT_MAX];
+    struct file *f;
+    want_eq(path_join(path, world_folder(), "manifest"), 0);
+    want_eq(file_open(path, FILE_READ, &f), 0);
+    int64_t n = file_read(f, bytes, sizeof(bytes), 0);
+    want(n > 0);
+    size = (size_t)n;
+    file_close(f);
+}
+
+Test(manifest, comes_back_as_it_was_stored)
+{
+    world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
+}
+
+Test(manifest, every_flipped_bit_and_every_cut_is_refused)
+{
+    world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
+    struct manifest m;
+    struct error e;
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        cr_assert(manifest_parse(bytes, size, &m, "manifest", &e) < 0, "bit %zu", bit);
+        cr_assert(e.code == ERROR_CORRUPT || e.code == ERROR_VERSION);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t n = 0; n < size; n++)
+        cr_assert(manifest_parse(bytes, n, &m, "manifest", &e) < 0);
+    cr_assert_eq(manifest_parse(bytes, size, &m, "manifest", &e), 0);
+    manifest_fini(&m);
+}
+
+Test(manifest, a_newer_format_names_both_versions)
+{
+    world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
+    struct manifest m;
+    struct error e;
+    bytes[4] = 9;
+    cr_assert_eq(manifest_parse(bytes, size, &m, "manifest", &e), -EPROTONOSUPPORT);
+    cr_assert(strstr(e.text, "format 9") && strstr(e.text, "newer"), "%s", e.text);
+}
