@@ -1,0 +1,39 @@
+/* fuzz_log.c -- blocks of the log and the records in them, from any bytes; as they are, and as the payload of a block with a right checksum. */
+#include "shards/log_block.h"
+#include "shards/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void read_records(const uint8_t *bytes, size_t size)
+{
+    struct record r;
+    volatile uint8_t sum = 0;
+    for (size_t at = 0, n; (n = record_read(bytes + at, size - at, &r)) > 0; at += n) {
+        const uint8_t *vector = (const uint8_t *)r.vector, *payload = r.payload;
+        for (size_t i = 0; i < (size_t)r.dim * sizeof(float); i++)
+            sum ^= vector[i];
+        for (uint32_t i = 0; i < r.payload_size; i++)
+            sum ^= payload[i];
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    struct log_block b;
+    if (log_block_read(input, size, &b))
+        read_records(b.payload, b.size);
+    if (size > LOG_BLOCK_PAYLOAD_MAX)
+        return 0;
+    b = (struct log_block){.position = 4096, .size = (uint32_t)size, .payload = input};
+    uint8_t *out = malloc(log_block_extent(b.size));
+    if (!out)
+        return 0;
+    log_block_write(&b, out);
+    if (!log_block_read(out, log_block_extent(b.size), &b))
+        abort(); /* what was written can be read */
+    read_records(b.payload, b.size);
+    free(out);
+    return 0;
+}
