@@ -256,9 +256,10 @@ static void on_wake(uv_async_t *handle)
     /* that poll() returns is all that is wanted */
 }
 
+/* Before 1.45 uv_run() calls timers first and then waits: were time up by then, it would wait for ever without this. */
 static void on_time(uv_timer_t *handle)
 {
-    /* likewise */
+    uv_stop(handle->loop);
 }
 
 static int uv_open(struct reactor *r, struct sim *sim, struct backend **ret, struct error *error)

@@ -111,6 +111,19 @@ EVERYWHERE(timer, a_fiber_sleeps_at_least_as_long_as_it_said)
     world_run_well(backend, 1, fiber_sleeps_long_enough, NULL);
 }
 
+/* Each sleep is the only thing its reactor waits for: one that is missed is never made up for. Short ones often end
+ * between the decision to wait and the wait. */
+static void sleep_often(void *arg)
+{
+    for (unsigned i = 0; i < 400; i++)
+        fiber_sleep_ns(1 + random_u64() % MILLIS(1));
+}
+
+EVERYWHERE(timer, no_short_sleep_lasts_for_ever)
+{
+    world_run_well(backend, 2, sleep_often, NULL);
+}
+
 static uint64_t random_distance(void)
 {
     return random_u64() >> (24 + random_u64() % 30); /* up to 18 minutes: five levels of the wheel */
