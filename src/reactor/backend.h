@@ -47,9 +47,10 @@ enum op_kind {
     OP_TRUNCATE, /* handle, size */
     OP_LOCK,     /* handle; -EWOULDBLOCK */
     OP_RENAME,   /* path -> path2 */
-    OP_REMOVE,   /* path, a file */
-    OP_MKDIR,    /* path; -EEXIST is passed on */
-    OP_RMDIR,    /* path */
+    OP_LINK,   /* path, a file, has the name path2 too; -EEXIST; -EPERM, -EXDEV, -EMLINK where the file system cannot */
+    OP_REMOVE, /* path, a file */
+    OP_MKDIR,  /* path; -EEXIST is passed on */
+    OP_RMDIR,  /* path */
     OP_LIST, /* path; bytes := malloc()ed names, each with its 0, any order, no "." and ".."; size := bytes; result: count */
     OP_SPACE, /* path; result: bytes free to us */
     OP_MAP,   /* path; bytes := read-only view (NULL when the file is empty), size := its size */

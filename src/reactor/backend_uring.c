@@ -101,10 +101,10 @@ static int refusal(struct error *error, int rc)
 /* Is every operation that is used here there? */
 static int operations_missing(struct io_uring *ring, struct error *error)
 {
-    static const uint8_t needed[] = {IORING_OP_OPENAT,      IORING_OP_CLOSE,    IORING_OP_READ,     IORING_OP_WRITE,
-                                     IORING_OP_FSYNC,       IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
-                                     IORING_OP_ACCEPT,      IORING_OP_CONNECT,  IORING_OP_RECV,     IORING_OP_SENDMSG,
-                                     IORING_OP_ASYNC_CANCEL};
+    static const uint8_t needed[] = {IORING_OP_OPENAT,  IORING_OP_CLOSE,       IORING_OP_READ,     IORING_OP_WRITE,
+                                     IORING_OP_FSYNC,   IORING_OP_RENAMEAT,    IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
+                                     IORING_OP_LINKAT,  IORING_OP_ACCEPT,      IORING_OP_CONNECT,  IORING_OP_RECV,
+                                     IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL};
     if (!(ring->features & IORING_FEAT_EXT_ARG) || !(ring->features & IORING_FEAT_NODROP))
         goto too_old;
     struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
@@ -218,6 +218,7 @@ static void prepare(struct io_uring_sqe *sqe, struct op *op)
     case OP_WRITE: io_uring_prep_write(sqe, fd, op->bytes, piece(op->size), op->offset); break;
     case OP_FLUSH: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
     case OP_RENAME: io_uring_prep_renameat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->path2, 0); break;
+    case OP_LINK: io_uring_prep_linkat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->path2, 0); break;
     case OP_REMOVE: io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, 0); break;
     case OP_RMDIR: io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, AT_REMOVEDIR); break;
     case OP_MKDIR: io_uring_prep_mkdirat(sqe, AT_FDCWD, op->path, 0755); break;

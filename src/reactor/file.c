@@ -133,6 +133,11 @@ int file_rename(const char *from, const char *to)
     return run_path(OP_RENAME, from, to);
 }
 
+int file_link(const char *from, const char *to)
+{
+    return run_path(OP_LINK, from, to);
+}
+
 int file_remove(const char *path)
 {
     return run_path(OP_REMOVE, path, NULL);

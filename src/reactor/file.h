@@ -32,6 +32,9 @@ MUST_USE int file_truncate(struct file *f, uint64_t size);
 MUST_USE int file_lock(struct file *f);
 
 MUST_USE int file_rename(const char *from, const char *to);
+/* The file has a second name, and its bytes live until both are removed: -EEXIST when `to` is there; -EPERM, -EXDEV, -EMLINK,
+ * -EOPNOTSUPP where the file system cannot. */
+MUST_USE int file_link(const char *from, const char *to);
 MUST_USE int file_remove(const char *path);
 MUST_USE int directory_create(const char *path); /* 0 also when it is there */
 MUST_USE int directory_remove(const char *path); /* -ENOTEMPTY unless empty */

@@ -131,6 +131,7 @@ void posix_file_run(struct op *op)
     case OP_TRUNCATE: op->result = error_or(ftruncate(fd, (off_t)op->size)); break;
     case OP_LOCK: op->result = error_or(flock(fd, LOCK_EX | LOCK_NB)); break;
     case OP_RENAME: op->result = error_or(rename(op->path, op->path2)); break;
+    case OP_LINK: op->result = error_or(link(op->path, op->path2)); break;
     case OP_REMOVE: op->result = error_or(unlink(op->path)); break;
     case OP_MKDIR: op->result = error_or(mkdir(op->path, 0755)); break;
     case OP_RMDIR: {

@@ -284,6 +284,8 @@ static int64_t do_list(struct node *n, struct op *op)
     size_t bytes = 0;
     if (!n->directory)
         return -ENOTDIR;
+    if (n->names.count == 0)
+        return 0;
     for (size_t i = 0; i < n->names.count; i++)
         bytes += strlen(n->names.names[i].text) + 1;
     char *out = malloc(bytes + 1);
@@ -329,6 +331,27 @@ static int64_t do_rename(struct sim_disk *d, struct op *op)
     table_put(&to_dir->names, to, n);
     if (n->directory)
         n->parent = to_dir;
+    return 0;
+}
+
+/* Both names lead to one node: what is written through one is read through the other, and a flush makes it durable for both. */
+static int64_t do_link(struct sim_disk *d, struct op *op)
+{
+    struct node *from_dir, *to_dir;
+    char from[NAME_BYTES], to[NAME_BYTES];
+    int rc = walk(d, op->path, &from_dir, from);
+    if (rc == 0)
+        rc = walk(d, op->path2, &to_dir, to);
+    if (rc < 0)
+        return rc;
+    struct name *is = table_find(&from_dir->names, from);
+    if (!is)
+        return -ENOENT;
+    if (is->node->directory)
+        return -EPERM;
+    if (!to[0] || table_find(&to_dir->names, to))
+        return -EEXIST;
+    table_put(&to_dir->names, to, is->node);
     return 0;
 }
 
@@ -380,6 +403,7 @@ static int64_t run(struct sim_disk *d, struct op *op)
     switch (op->kind) {
     case OP_OPEN: return do_open(d, op);
     case OP_RENAME: return do_rename(d, op);
+    case OP_LINK: return do_link(d, op);
     case OP_REMOVE: return do_remove(d, op, false);
     case OP_RMDIR: return do_remove(d, op, true);
     case OP_MKDIR: return do_mkdir(d, op);

@@ -172,6 +172,31 @@ EVERYWHERE(file, renaming_replaces_and_removing_removes)
     world_run_well(backend, 1, rename_over, NULL);
 }
 
+static void link_twice(void *arg)
+{
+    make_file("first", "one file");
+    want_eq(directory_create(in_folder("d").text), 0);
+    want_eq(file_link(in_folder("first").text, in_folder("d/second").text), 0);
+    want_text("d/second", "one file");
+    struct file *f = open_file("first", FILE_WRITE);
+    want_eq(file_write(f, "ONE", 3, 0), 0);
+    file_close(f);
+    want_text("d/second", "ONE file"); /* the same bytes, not a copy of them */
+    want_eq(file_remove(in_folder("first").text), 0);
+    want_text("d/second", "ONE file");
+    make_file("first", "another");
+    want_text("d/second", "ONE file");
+    want_eq(file_link(in_folder("first").text, in_folder("d/second").text), -EEXIST);
+    want_eq(file_link(in_folder("none").text, in_folder("d/third").text), -ENOENT);
+    want_eq(file_link(in_folder("first").text, in_folder("nowhere/third").text), -ENOENT);
+    want_eq(file_link(in_folder("d").text, in_folder("e").text), -EPERM);
+}
+
+EVERYWHERE(file, a_linked_file_lives_until_its_last_name_goes)
+{
+    world_run_well(backend, 1, link_twice, NULL);
+}
+
 /* -- directories -- */
 
 static int append_name(const char *name, void *arg)

@@ -299,6 +299,48 @@ Test(sim, a_power_cut_keeps_what_was_flushed_and_may_take_the_rest)
     cr_assert(renamed > 0 && renamed < SEEDS);
 }
 
+static void link_and_crash(void *arg)
+{
+    struct outcome *o = arg;
+    struct file *f;
+    want_eq(directory_create("d"), 0);
+    want_eq(directory_flush("."), 0);
+    want_eq(file_open("data", FILE_WRITE | FILE_CREATE, &f), 0);
+    fill(f, 0, 1, 'f');
+    want_eq(file_link("data", "d/flushed"), 0);
+    want_eq(file_flush(f), 0); /* through one name, for both */
+    file_close(f);
+    want_eq(directory_flush("d"), 0);
+    want_eq(file_link("d/flushed", "d/unflushed"), 0);
+    sim_crash(o->sim);
+}
+
+static void look_at_the_links(void *arg)
+{
+    struct outcome *o = arg;
+    char bytes[SECTOR];
+    struct file *f;
+    want_eq(file_open("d/flushed", FILE_READ, &f), 0);
+    want_eq(file_read(f, bytes, sizeof(bytes), 0), SECTOR);
+    want(bytes[0] == 'f' && bytes[SECTOR - 1] == 'f');
+    file_close(f);
+    o->named = exists("d/unflushed");
+}
+
+Test(sim, a_link_is_kept_once_its_directory_is_flushed)
+{
+    unsigned named = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct outcome o = {0};
+        cr_assert_eq(sim_create(seed, &o.sim), 0);
+        cr_assert_eq(run_in(o.sim, 1, link_and_crash, &o), -EOWNERDEAD);
+        cr_assert_eq(run_in(o.sim, 1, look_at_the_links, &o), 0);
+        sim_destroy(o.sim);
+        named += o.named;
+    }
+    cr_assert(named > 0 && named < SEEDS, "a link that was not flushed was kept %u times", named);
+}
+
 static void truncate_and_crash(void *arg)
 {
     struct outcome *o = arg;

@@ -13,7 +13,7 @@ import sys
 FORBIDDEN = set("""
     open open64 openat openat64 creat close read write pread pread64 pwrite pwrite64 readv writev preadv pwritev lseek lseek64
     fsync fdatasync sync sync_file_range ftruncate ftruncate64 truncate rename renameat unlink unlinkat remove mkdir rmdir opendir readdir
-    stat fstat lstat access flock fcntl fcntl64 ioctl fopen fopen64 fdopen freopen fread fwrite fclose fgets tmpfile mkstemp mkdtemp
+    stat fstat lstat access link linkat symlink flock fcntl fcntl64 ioctl fopen fopen64 fdopen freopen fread fwrite fclose fgets tmpfile mkstemp mkdtemp
     socket connect bind listen accept accept4 send sendto sendmsg recv recvfrom recvmsg shutdown getsockopt setsockopt poll ppoll select epoll_create
     epoll_create1 epoll_ctl epoll_wait eventfd pipe pipe2 getaddrinfo
     clock_gettime clock_nanosleep gettimeofday time times clock nanosleep usleep sleep timer_create timerfd_create alarm
