@@ -32,6 +32,36 @@ Test(checksum, continues_over_any_split_and_alignment)
         }
 }
 
+/* Bit by bit, as the polynomial says. */
+static uint32_t slow_sum(const uint8_t *p, size_t n)
+{
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (0x82f63b78u & -(crc & 1));
+    }
+    return ~crc;
+}
+
+/* Long sums are made of lanes of several lengths: sizes around one and two blocks of each, at odd addresses. */
+Test(checksum, of_long_blocks_is_what_the_slow_way_says)
+{
+    static const size_t blocks[] = {3 * 128, 3 * 2048, 3 * 65536};
+    static uint8_t bytes[500000];
+    uint64_t state = 1;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        for (size_t n = blocks[i] - 9; n < blocks[i] + 9; n++) {
+            cr_assert_eq(checksum_crc32c(0, bytes + n % 8, n), slow_sum(bytes + n % 8, n), "%zu bytes", n);
+            cr_assert_eq(checksum_crc32c(0, bytes + n % 8, 2 * n + 1), slow_sum(bytes + n % 8, 2 * n + 1), "%zu bytes",
+                         2 * n + 1);
+        }
+    cr_assert_eq(checksum_crc32c(checksum_crc32c(0, bytes, 7001), bytes + 7001, sizeof(bytes) - 7001),
+                 slow_sum(bytes, sizeof(bytes)));
+}
+
 Test(checksum, notices_any_flipped_bit)
 {
     uint8_t bytes[70] = {1, 2, 3};
