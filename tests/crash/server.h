@@ -1,17 +1,34 @@
 /* server.h -- a kithd of the test's own: started on a free port, killed or stopped. */
 #pragma once
 
+#include <kith/kith.h>
+#include <stdbool.h>
 #include <sys/types.h>
+
+struct server_plan {
+    const char *kithd, *dir; /* dir: the data folder */
+    const char *output;      /* the file its output is appended to; not on the disk that is tested */
+    unsigned reactors, growing_mib;
+    const char *io;              /* auto, uring or uv */
+    const char *log;             /* level; NULL: info */
+    const char *extra[6];        /* further options, NULL at the end */
+    void (*in_child)(void *arg); /* called between fork and exec; NULL: nothing to do */
+    void *arg;
+};
 
 struct server {
     pid_t pid;
-    int output;       /* its stdout and stderr */
-    char address[64]; /* "127.0.0.1:PORT" */
+    struct server_plan plan;
+    long output_start; /* where this run's part of the output begins */
+    char address[64];  /* "127.0.0.1:PORT" */
 };
 
-/* Starts kithd on dir and waits until it says that it serves. Returns 0, or -1 after printing what it said. */
-int server_start(struct server *s, const char *kithd, const char *dir, unsigned reactors, const char *growing_mib);
-void server_kill(struct server *s); /* SIGKILL, and waits; its output can still be printed */
-void server_print(const struct server *s);
-void server_forget(struct server *s);
-int server_stop(struct server *s); /* SIGTERM, and waits; returns its exit status, or -1 when a signal ended it */
+/* Starts kithd and waits until it says that it serves. 0, or failed(). */
+int server_start(struct server *s, const struct server_plan *plan);
+/* Connects, and waits while the server says that it is not ready yet. 0, or failed(). */
+int server_connect(const struct server *s, struct kith **ret);
+void server_kill(struct server *s);        /* SIGKILL, and waits */
+int server_stop(struct server *s);         /* SIGTERM, and waits; 0, or failed() when its exit status is not 0 */
+bool server_lives(struct server *s);       /* false: it has ended by itself */
+void server_print(const struct server *s); /* the end of what it said, as TAP diagnostics */
+bool server_said(const struct server *s, const char *text);

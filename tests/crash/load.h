@@ -1,0 +1,46 @@
+/* load.h -- a client that writes, deletes and searches with several requests under way, and keeps the model up to date. */
+#pragma once
+
+#include "model.h"
+
+#define LOAD_BATCH_MAX 400 /* points of an import's batch */
+#define LOAD_IN_FLIGHT 12
+
+enum operation_kind { OPERATION_NONE, OPERATION_UPSERT, OPERATION_DELETE, OPERATION_SEARCH };
+
+struct operation {
+    enum operation_kind kind;
+    int64_t request; /* 0: refused, to be tried again */
+    uint32_t version;
+    uint32_t count;
+    uint32_t ids[LOAD_BATCH_MAX];
+};
+
+struct load_counts {
+    uint64_t upserts, deletes, searches, points, refusals; /* acknowledged requests; points in them; requests refused */
+};
+
+struct load {
+    struct kith *k; /* borrowed; set anew after each start of the server */
+    const char *collection;
+    struct model *model;
+    /* While a snapshot is being taken: what it may hold. Ids that were written since it began are left alone. NULL: none. */
+    struct model *snapshot;
+    uint32_t version_next;
+    bool no_upserts, no_deletes, no_searches; /* kinds not to be started */
+    bool refusals_allowed;                    /* refused writes are kept; otherwise a refusal is a failure */
+    struct operation operations[LOAD_IN_FLIGHT];
+    int refused_code; /* of the newest refusal, and its sentence */
+    char refused_text[512];
+    struct load_counts counts;
+};
+
+/* Keeps requests under way until the time is up; leaves them under way. 0, or failed(). */
+int load_run(struct load *l, uint64_t duration_us);
+/* Starts nothing more and takes the answers of what is under way. 0, or failed(). */
+int load_finish(struct load *l);
+/* Sends once more what was refused, and waits for the answers. 0: all acknowledged; 1: some refused again; or failed(). */
+int load_retry(struct load *l);
+/* The server is dead: takes the answers that still arrive and forgets the rest; what they would have changed stays open. 0, or failed(). */
+int load_drop(struct load *l);
+bool load_refused(const struct load *l); /* is there a refused write? */
