@@ -31,6 +31,9 @@ enum kith_op {
     KITH_OP_COUNT = 10,
     KITH_OP_SEARCH = 11,
     KITH_OP_CANCEL = 12, /* gives up the request with this frame's request id; has no reply of its own */
+    KITH_OP_SEAL = 13,
+    KITH_OP_COMPACT = 14,
+    KITH_OP_VERIFY = 15,
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */
