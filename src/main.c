@@ -23,6 +23,8 @@ static const char usage[] =
     "  --spin-us N          how long an idle core looks for work before it sleeps (0 on up to 4 cores, otherwise 50)\n"
     "  --no-pin             do not bind reactors to cores\n"
     "  --growing-mib N      vectors in memory before a segment is sealed, in MiB for each collection and core (122)\n"
+    "  --drop-caches        read the data from the disk at the start, though the system has it in memory (for "
+    "benchmarks)\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
     "  --version, --help\n";
@@ -36,6 +38,7 @@ enum option_id {
     OPT_SPIN,
     OPT_NO_PIN,
     OPT_GROWING,
+    OPT_DROP_CACHES,
     OPT_LOG_LEVEL,
     OPT_JSON,
     OPT_VERSION,
@@ -51,6 +54,7 @@ static const struct option option_table[] = {
     {"spin-us", required_argument, NULL, OPT_SPIN},
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
+    {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"json", no_argument, NULL, OPT_JSON},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -133,6 +137,7 @@ static void take_option(struct config *c, int id, const char *value)
         break;
     case OPT_NO_PIN: s->runtime.pin = false; break;
     case OPT_GROWING: s->growing_bytes = (uint64_t)number("--growing-mib", value, 1u << 20) << 20; break;
+    case OPT_DROP_CACHES: s->drop_caches = true; break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
         break;

@@ -83,6 +83,8 @@ static int open_folder(struct server *s)
     if (rc < 0)
         return rc;
     rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
+    if (rc == 0 && s->options.drop_caches)
+        rc = folder_drop_caches(s->options.data, &s->error);
     if (rc < 0) {
         manifest_fini(&m);
         return rc;

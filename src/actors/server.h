@@ -24,6 +24,7 @@ struct server_options {
     uint16_t port, http_port; /* 0: any free one */
     bool http;                /* false: no HTTP listener */
     uint64_t growing_bytes;   /* of vectors before a segment is sealed; 0: the store's default */
+    bool drop_caches;         /* the files of segments and logs are read from the disk once more; for benchmarks */
     uint32_t drain_ms;        /* how long a stop waits for requests; 0: 5000 */
     struct runtime_options runtime;
     const struct server_front *front;

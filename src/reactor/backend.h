@@ -52,8 +52,9 @@ enum op_kind {
     OP_MKDIR,  /* path; -EEXIST is passed on */
     OP_RMDIR,  /* path */
     OP_LIST, /* path; bytes := malloc()ed names, each with its 0, any order, no "." and ".."; size := bytes; result: count */
-    OP_SPACE, /* path; result: bytes free to us */
-    OP_MAP,   /* path; bytes := read-only view (NULL when the file is empty), size := its size */
+    OP_SPACE,      /* path; result: bytes free to us */
+    OP_MAP,        /* path; bytes := read-only view (NULL when the file is empty), size := its size */
+    OP_DROP_CACHE, /* path; its pages leave the system's cache, after what is dirty was flushed */
     /* Sockets. */
     OP_ACCEPT,  /* handle of a listener; result: the connection's handle, endpoint := the peer */
     OP_CONNECT, /* endpoint; result: the handle */

@@ -234,7 +234,7 @@ static void prepare(struct io_uring_sqe *sqe, struct op *op)
 static bool is_done_in_place(enum op_kind kind)
 {
     return kind == OP_SIZE || kind == OP_TRUNCATE || kind == OP_LOCK || kind == OP_LIST || kind == OP_SPACE ||
-           kind == OP_MAP;
+           kind == OP_MAP || kind == OP_DROP_CACHE;
 }
 
 static bool enqueue(struct uring *u, struct op *op)

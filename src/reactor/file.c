@@ -143,6 +143,11 @@ int file_remove(const char *path)
     return run_path(OP_REMOVE, path, NULL);
 }
 
+int file_drop_cache(const char *path)
+{
+    return run_path(OP_DROP_CACHE, path, NULL);
+}
+
 int directory_create(const char *path)
 {
     int rc = run_path(OP_MKDIR, path, NULL);

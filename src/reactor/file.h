@@ -41,6 +41,8 @@ MUST_USE int directory_remove(const char *path); /* -ENOTEMPTY unless empty */
 MUST_USE int directory_flush(const char *path);  /* makes renames, creations and removals in it durable */
 /* Calls each(name, arg) for every entry but "." and "..", in name order; a non-zero return ends the walk and is returned. */
 MUST_USE int directory_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+/* For benchmarks: the next read of the file comes from the disk. Pages that are mapped stay. */
+MUST_USE int file_drop_cache(const char *path);
 /* Bytes free to us on the file system of path. */
 MUST_USE int64_t directory_space(const char *path);
 

@@ -409,6 +409,7 @@ static int64_t run(struct sim_disk *d, struct op *op)
     case OP_MKDIR: return do_mkdir(d, op);
     case OP_LIST: n = lookup(d, op->path, &rc); return n ? do_list(n, op) : rc;
     case OP_MAP: n = lookup(d, op->path, &rc); return n ? do_map(n, op) : rc;
+    case OP_DROP_CACHE: return lookup(d, op->path, &rc) ? 0 : rc; /* there is no cache beside the disk itself */
     case OP_SPACE: n = lookup(d, op->path, &rc); return n ? SPACE_FREE : rc;
     default: break;
     }

@@ -54,6 +54,9 @@ MUST_USE int folder_open(const char *dir, struct file **ret_lock, struct manifes
 MUST_USE int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors, struct error *error);
 MUST_USE int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error);
 
+/* For benchmarks, before the stores are opened: the files of segments and logs leave the system's cache. Waits. */
+MUST_USE int folder_drop_caches(const char *dir, struct error *error);
+
 /* -- a reactor's store -- */
 
 /* Opens the segments, replays the logs, and says with burials (through hooks.bury, so all reactors' shard actors must be

@@ -2,10 +2,13 @@
 #include "reactor/file.h"
 #include "world.h"
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,6 +275,51 @@ static void map_and_remove(void *arg)
 EVERYWHERE(file, a_mapping_outlives_the_file)
 {
     world_run_well(backend, 1, map_and_remove, NULL);
+}
+
+/* -- the system's cache -- */
+
+#define CACHED ((size_t)1 << 20)
+
+/* How many of a file's pages are in memory; -1 where the file system does not keep its files anywhere else. */
+static int64_t pages_cached(const char *path)
+{
+    static unsigned char in_memory[CACHED / 4096];
+    struct statfs fs;
+    int fd = open(path, O_RDONLY), count = 0;
+    want(fd >= 0 && fstatfs(fd, &fs) == 0);
+    void *bytes = mmap(NULL, CACHED, PROT_READ, MAP_SHARED, fd, 0);
+    want(bytes != MAP_FAILED && mincore(bytes, CACHED, in_memory) == 0);
+    for (size_t i = 0; i < sizeof(in_memory); i++)
+        count += in_memory[i] & 1;
+    munmap(bytes, CACHED);
+    close(fd);
+    return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ? count : -1;
+}
+
+static void drop_and_read(void *backend)
+{
+    uint8_t *out = malloc(CACHED), *in = malloc(CACHED);
+    want(out && in);
+    memset(out, 7, CACHED);
+    struct file *f = open_file("cached", FILE_WRITE | FILE_CREATE);
+    want_eq(file_write(f, out, CACHED, 0), 0);
+    if (*(enum backend_kind *)backend != BACKEND_SIM)
+        want(pages_cached(in_folder("cached").text) != 0);
+    want_eq(file_drop_cache(in_folder("cached").text), 0); /* what was not yet flushed is not lost */
+    if (*(enum backend_kind *)backend != BACKEND_SIM)
+        want(pages_cached(in_folder("cached").text) <= 0);
+    want_eq(file_read(f, in, CACHED, 0), CACHED);
+    want(memcmp(in, out, CACHED) == 0);
+    file_close(f);
+    want_eq(file_drop_cache(in_folder("none").text), -ENOENT);
+    free(out);
+    free(in);
+}
+
+EVERYWHERE(file, what_is_dropped_from_the_cache_is_still_on_the_disk)
+{
+    world_run_well(backend, 1, drop_and_read, &backend);
 }
 
 /* -- locks -- */

@@ -52,6 +52,7 @@ static void server_open(struct server *s, unsigned reactors)
     *s = (struct server){.reactors = reactors};
     want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
+    want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
     for (unsigned r = 0; r < reactors; r++) {
         struct store_options o = {.dir = "data",
                                   .reactor = r,
