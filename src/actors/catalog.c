@@ -17,27 +17,6 @@
 
 /* -- the manifest -- */
 
-static void *copy_array(const void *from, size_t bytes)
-{
-    void *to = malloc(bytes ? bytes : 1);
-    if (to && bytes)
-        memcpy(to, from, bytes);
-    return to;
-}
-
-/* A copy to change and store; the one in memory stays what is on disk until that is done. */
-static int manifest_copy(const struct manifest *m, struct manifest *ret)
-{
-    *ret = *m;
-    ret->collections = copy_array(m->collections, m->collection_count * sizeof *m->collections);
-    ret->segments = copy_array(m->segments, m->segment_count * sizeof *m->segments);
-    if (ret->collections && ret->segments)
-        return 0;
-    free(ret->collections);
-    free(ret->segments);
-    return -ENOMEM;
-}
-
 static int collection_insert(struct manifest *m, struct collection_config *config)
 {
     struct collection_config *grown = realloc(m->collections, (m->collection_count + 1) * sizeof *grown);

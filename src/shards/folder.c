@@ -90,7 +90,7 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
 struct sweep {
     const char *dir;
     const struct manifest *manifest;
-    uint64_t keep_epoch;
+    uint64_t keep_log_dir;
     struct error *error;
 };
 
@@ -102,11 +102,11 @@ static int remove_entry(const char *name, void *arg)
     return rc < 0 ? rc : file_remove(path);
 }
 
-static int sweep_epoch(const char *name, void *arg)
+static int sweep_log_dir(const char *name, void *arg)
 {
     struct sweep *s = arg;
     char path[PATH_TEXT_MAX], keep[32];
-    snprintf(keep, sizeof(keep), "%" PRIu64, s->keep_epoch);
+    snprintf(keep, sizeof(keep), "%" PRIu64, s->keep_log_dir);
     if (strcmp(name, keep) == 0)
         return 0;
     int rc = path_join(path, s->dir, "log/%s", name);
@@ -133,13 +133,13 @@ static int sweep_segment(const char *name, void *arg)
     return rc;
 }
 
-static int sweep_logs(const char *dir, uint64_t keep_epoch)
+static int sweep_logs(const char *dir, uint64_t keep_log_dir)
 {
     char path[PATH_TEXT_MAX];
-    struct sweep s = {.dir = dir, .keep_epoch = keep_epoch};
+    struct sweep s = {.dir = dir, .keep_log_dir = keep_log_dir};
     int rc = path_join(path, dir, "log");
     if (rc == 0)
-        rc = directory_list(path, sweep_epoch, &s);
+        rc = directory_list(path, sweep_log_dir, &s);
     return rc < 0 ? rc : directory_flush(path);
 }
 
@@ -147,13 +147,13 @@ int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors,
 {
     char path[PATH_TEXT_MAX];
     struct sweep s = {.dir = dir, .manifest = m};
-    int rc = sweep_logs(dir, m->epoch);
+    int rc = sweep_logs(dir, m->log_dir);
     if (rc == 0)
         rc = path_join(path, dir, "segments");
     if (rc == 0)
         rc = directory_list(path, sweep_segment, &s);
     if (rc == 0 && m->reactors != reactors) {
-        rc = path_join(path, dir, "log/%" PRIu64, m->epoch + 1);
+        rc = path_join(path, dir, "log/%" PRIu64, m->log_dir + 1);
         if (rc == 0)
             rc = directory_create(path);
         if (rc == 0)
@@ -166,15 +166,21 @@ int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors,
 
 int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error)
 {
-    if (m->reactors == reactors)
+    bool rewritten = m->reactors != reactors;
+    if (!rewritten && !m->log_end)
         return 0;
-    m->epoch++;
-    m->reactors = reactors;
-    memset(m->log_start, 0, sizeof(m->log_start));
+    free(m->log_end);
+    m->log_end = NULL;
+    if (rewritten) {
+        m->epoch++;
+        m->log_dir++;
+        m->reactors = reactors;
+        memset(m->log_start, 0, sizeof(m->log_start));
+    }
     int rc = manifest_store(dir, m, error);
-    if (rc < 0)
+    if (rc < 0 || !rewritten)
         return rc;
-    rc = sweep_logs(dir, m->epoch);
+    rc = sweep_logs(dir, m->log_dir);
     if (rc < 0)
         log_warn("old logs in %s could not be removed (%s); the next start tries again", dir, strerror(-rc));
     return 0;

@@ -2,7 +2,8 @@
  * group. One write and one flush in flight, whatever the number of writers.
  *
  * Files are filled with zeros before they are used and are used again when their content is no longer needed: on ext4 a flush into
- * space that was only allocated costs 1.5 to 3 times as much as into space that was written before. */
+ * space that was only allocated costs 1.5 to 3 times as much as into space that was written before. Which files may be written at all:
+ * log_roll.h. */
 #pragma once
 
 #include "base/error.h"
@@ -16,6 +17,8 @@ struct log_options {
     uint64_t epoch;
     unsigned reactor;
     uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 32 MiB */
+    uint64_t
+        known_end; /* replay: the log ends exactly here, and anything that cannot be read before is damage; 0: it has an open end */
 };
 
 /* -- replay -- */
@@ -25,6 +28,7 @@ typedef int (*log_group_fn)(const uint8_t *bytes, size_t size, uint64_t position
 
 struct log_end {
     uint64_t position; /* where the next block goes */
+    uint64_t durable;  /* what is before is known to have been flushed; between two groups */
     uint64_t run;      /* the newest seen; 0: none */
 };
 
@@ -35,6 +39,8 @@ MUST_USE int log_replay(const struct log_options *options, uint64_t start, log_g
 
 /* -- writing -- */
 
+/* Always begins a new file. What lies between end.durable and end.position was read, but perhaps only from the page cache, and if a flush
+ * failed on it no later one will say so: it is written again into the new file. All files behind are removed. Waits. */
 MUST_USE int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error);
 /* Writes and flushes what is pending, then frees. Waits. */
 void log_close(struct log *l);
@@ -49,6 +55,8 @@ uint64_t log_durable(const struct log *l);
 uint64_t log_position(const struct log *l); /* end of what has been written or is being written */
 /* Nothing before position will be asked for again: files that end before it are used again. Waits. */
 void log_free_before(struct log *l, uint64_t position);
+/* Files that begin before position have other names elsewhere: they will be removed, never be used again. */
+void log_pin(struct log *l, uint64_t position);
 
 struct log_stats {
     uint64_t bytes, flushes, appends;

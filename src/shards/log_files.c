@@ -17,6 +17,11 @@ int log_spare_path(const struct log_options *o, char path[PATH_TEXT_MAX])
     return path_join(path, o->dir, "%u-spare.log", o->reactor);
 }
 
+int log_fresh_path(const struct log_options *o, char path[PATH_TEXT_MAX])
+{
+    return path_join(path, o->dir, "%u-fresh.log", o->reactor);
+}
+
 struct collecting {
     unsigned reactor;
     struct log_file_list *list;
@@ -58,4 +63,16 @@ int log_files_list(const struct log_options *o, struct log_file_list *ret)
     if (ret->count)
         qsort(ret->starts, ret->count, sizeof(*ret->starts), by_start);
     return 0;
+}
+
+/* Each ends where the next begins. */
+int log_files_between(const struct log_options *o, uint64_t from, uint64_t to, struct log_file_list *ret)
+{
+    int rc = log_files_list(o, ret);
+    size_t kept = 0;
+    for (size_t i = 0; rc == 0 && i < ret->count; i++)
+        if (ret->starts[i] < to && (i + 1 == ret->count || ret->starts[i + 1] > from))
+            ret->starts[kept++] = ret->starts[i];
+    ret->count = kept;
+    return rc;
 }

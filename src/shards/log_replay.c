@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define COPY_BYTES ((uint64_t)1 << 20)
+
 struct replay {
     const struct log_options *options;
     struct log_file_list files;
@@ -62,11 +64,33 @@ static int block_at(struct replay *r, uint64_t position, struct log_block *b)
            b->epoch == r->options->epoch && b->reactor == r->options->reactor;
 }
 
+static int damaged(struct replay *r, uint64_t position)
+{
+    char path[PATH_TEXT_MAX];
+    size_t i = r->files.count;
+    while (i > 0 && r->files.starts[i - 1] > position)
+        i--;
+    uint64_t start = i > 0 ? r->files.starts[i - 1] : position;
+    if (log_file_path(r->options, start, path) < 0)
+        path[0] = 0;
+    if (i == 0)
+        return error_set(
+            r->error, ERROR_CORRUPT,
+            "%s is missing, or one before it that held this part of the log; restore the data folder from a snapshot",
+            path);
+    return error_set(r->error, ERROR_CORRUPT,
+                     "%s is damaged at offset %llu: what was written there had been acknowledged; restore the data "
+                     "folder from a snapshot",
+                     path, (unsigned long long)(position - start));
+}
+
 /* The block at `position` is not valid. Was it ever acknowledged? Looks at everything behind it. */
 static int judge_end(struct replay *r, uint64_t position, uint64_t run)
 {
     struct log_block b;
     uint64_t at = position + LOG_UNIT;
+    if (r->options->known_end)
+        return damaged(r, position);
     for (;; at += LOG_UNIT) {
         int rc = seek(r, at);
         if (rc < 0)
@@ -86,31 +110,23 @@ static int judge_end(struct replay *r, uint64_t position, uint64_t run)
             break;
         fiber_checkpoint();
     }
-    char path[PATH_TEXT_MAX];
-    size_t i = r->files.count;
-    while (i > 1 && r->files.starts[i - 1] > position)
-        i--;
-    uint64_t start = r->files.starts[i - 1];
-    if (log_file_path(r->options, start, path) < 0)
-        path[0] = 0;
-    return error_set(
-        r->error, ERROR_CORRUPT,
-        "%s is damaged at offset %llu: what was written there had been acknowledged, and newer records follow it; "
-        "restore the data folder from a copy",
-        path, (unsigned long long)(position - start));
+    return damaged(r, position);
 }
 
 /* Takes blocks from end->position on until a group is complete. 1: in r->group; 0: the log ends. */
 static int next_group(struct replay *r, struct log_end *end)
 {
     struct log_block b;
-    uint64_t position = end->position, run = end->run;
+    uint64_t position = end->position, run = end->run, durable = end->durable;
     r->group.size = 0;
+    if (position == r->options->known_end && position)
+        return 0;
     for (;;) {
         int rc = block_at(r, position, &b);
         if (rc < 0)
             return rc;
-        if (!rc || b.run < run)
+        bool is_first = position == end->position;
+        if (!rc || b.run < run || (!is_first && b.run != run)) /* a group is of one run */
             return judge_end(r, position, run);
         if (b.format > LOG_FORMAT)
             return error_set(
@@ -121,12 +137,16 @@ static int next_group(struct replay *r, struct log_end *end)
         if (rc < 0)
             return rc;
         run = b.run;
+        if (b.durable > durable && b.durable <= position)
+            durable = b.durable;
         position += log_block_extent(b.size);
         fiber_checkpoint();
         if (!(b.flags & LOG_CONTINUED))
             break;
     }
-    *end = (struct log_end){position, run};
+    if (r->options->known_end && position > r->options->known_end)
+        return damaged(r, end->position);
+    *end = (struct log_end){position, durable, run};
     return 1;
 }
 
@@ -134,7 +154,7 @@ int log_replay(const struct log_options *options, uint64_t start, log_group_fn f
                struct error *error)
 {
     struct replay r = {.options = options, .error = error};
-    struct log_end end = {start, 0};
+    struct log_end end = {.position = start, .durable = start};
     int rc = log_files_list(options, &r.files);
     if (rc < 0)
         return error_set_errno(error, rc, "listing %s", options->dir);
@@ -155,5 +175,29 @@ int log_replay(const struct log_options *options, uint64_t start, log_group_fn f
     buffer_fini(&r.group);
     free(r.files.starts);
     *ret_end = end;
+    return rc;
+}
+
+int log_copy(const struct log_options *options, uint64_t from, uint64_t to, struct file *into)
+{
+    struct replay r = {.options = options};
+    int rc = log_files_list(options, &r.files);
+    if (rc < 0)
+        return rc;
+    r.file = r.files.count;
+    for (uint64_t at = from, n; rc == 0 && at < to; at += n) {
+        rc = seek(&r, at);
+        if (rc <= 0) {
+            rc = rc < 0 ? rc : -EIO;
+            break;
+        }
+        n = file_end(&r) - at;
+        n = n < to - at ? n : to - at;
+        n = n < COPY_BYTES ? n : COPY_BYTES;
+        rc = file_write(into, r.mapping.bytes + (at - r.files.starts[r.file]), n, at - from);
+        fiber_checkpoint();
+    }
+    mapping_close(&r.mapping);
+    free(r.files.starts);
     return rc;
 }

@@ -18,6 +18,14 @@ struct envelope {
 #define MAGIC  0x4e414d4bu /* the bytes K M A N */
 #define FORMAT 1
 
+static void *copy_array(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes ? bytes : 1);
+    if (to && bytes)
+        memcpy(to, from, bytes);
+    return to;
+}
+
 /* -- reading -- */
 
 static int take_collection(const KithDisk__Collection *from, struct collection_config *to)
@@ -40,13 +48,15 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
 static int take_all(const KithDisk__Manifest *from, struct manifest *m)
 {
     m->epoch = from->epoch;
+    m->log_dir = from->log_dir ? from->log_dir : from->epoch;
     m->reactors = from->reactors;
     m->next_id = from->next_id;
     m->collections = calloc(from->n_collections + 1, sizeof(*m->collections));
     m->segments = calloc(from->n_segments + 1, sizeof(*m->segments));
     if (!m->collections || !m->segments)
         return -ENOMEM;
-    if (m->reactors > REACTORS_MAX || from->n_log_start != m->reactors)
+    if (m->reactors > REACTORS_MAX || from->n_log_start != m->reactors ||
+        (from->n_log_end && from->n_log_end != m->reactors))
         return -EINVAL;
     for (size_t i = 0; i < from->n_collections; i++) {
         int rc = take_collection(from->collections[i], &m->collections[i]);
@@ -61,7 +71,8 @@ static int take_all(const KithDisk__Manifest *from, struct manifest *m)
     }
     for (size_t i = 0; i < from->n_log_start; i++)
         m->log_start[i] = from->log_start[i];
-    return 0;
+    m->log_end = from->n_log_end ? copy_array(from->log_end, m->reactors * sizeof(*m->log_end)) : NULL;
+    return from->n_log_end && !m->log_end ? -ENOMEM : 0;
 }
 
 int manifest_parse(const void *bytes, size_t size, struct manifest *m, const char *name, struct error *error)
@@ -174,6 +185,9 @@ static int pack(const struct manifest *m, struct arena *arena, uint8_t **ret_byt
     to.next_id = m->next_id;
     to.log_start = (uint64_t *)m->log_start;
     to.n_log_start = m->reactors;
+    to.log_dir = m->log_dir;
+    to.log_end = m->log_end;
+    to.n_log_end = m->log_end ? m->reactors : 0;
     struct envelope e = {MAGIC, FORMAT, (uint32_t)kith_disk__manifest__get_packed_size(&to), 0};
     uint8_t *bytes = arena_alloc(arena, sizeof(e) + e.size);
     if (!bytes)
@@ -212,8 +226,21 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
     return 0;
 }
 
+int manifest_copy(const struct manifest *m, struct manifest *ret)
+{
+    *ret = *m;
+    ret->collections = copy_array(m->collections, m->collection_count * sizeof(*m->collections));
+    ret->segments = copy_array(m->segments, m->segment_count * sizeof(*m->segments));
+    ret->log_end = m->log_end ? copy_array(m->log_end, m->reactors * sizeof(*m->log_end)) : NULL;
+    if (ret->collections && ret->segments && (ret->log_end || !m->log_end))
+        return 0;
+    manifest_fini(ret);
+    return -ENOMEM;
+}
+
 void manifest_fini(struct manifest *m)
 {
+    free(m->log_end);
     free(m->collections);
     free(m->segments);
     *m = (struct manifest){0};

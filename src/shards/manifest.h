@@ -12,6 +12,7 @@ struct manifest_segment {
 
 struct manifest {
     uint64_t epoch;    /* of the logs: a start with another number of reactors begins a new one */
+    uint64_t log_dir;  /* the logs are in DIR/log/LOG_DIR: the epoch, unless they came from a snapshot */
     uint32_t reactors; /* that wrote the logs of this epoch */
     uint64_t next_id;  /* for collections and segments */
     struct collection_config *collections;
@@ -19,6 +20,8 @@ struct manifest {
     struct manifest_segment *segments;
     size_t segment_count;
     uint64_t log_start[REACTORS_MAX]; /* per reactor: log records before this position are in segments */
+    uint64_t
+        *log_end; /* only in a snapshot, per reactor: the log ends exactly here; 0 or NULL: at its last whole group */
 };
 
 /* A new segment is part of the data and the log before `log_start` is not needed any more: one durable step. */
@@ -34,4 +37,11 @@ struct manifest_edit {
 MUST_USE int manifest_load(const char *dir, struct manifest *m, struct error *error);
 MUST_USE int manifest_store(const char *dir, const struct manifest *m, struct error *error);
 MUST_USE int manifest_apply(struct manifest *m, const struct manifest_edit *edit);
+/* *ret is a second manifest of the same content; -ENOMEM. */
+MUST_USE int manifest_copy(const struct manifest *m, struct manifest *ret);
 void manifest_fini(struct manifest *m);
+
+static inline uint64_t manifest_log_end(const struct manifest *m, unsigned reactor)
+{
+    return m->log_end && reactor < m->reactors ? m->log_end[reactor] : 0;
+}

@@ -2,7 +2,7 @@
  *
  *   DIR/lock                        held by the process that uses the folder
  *   DIR/manifest                    what is there (manifest.h)
- *   DIR/log/EPOCH/R-SEQUENCE.log    the log of reactor R (log.h)
+ *   DIR/log/NUMBER/R-POSITION.log   the log of reactor R (log.h)
  *   DIR/segments/ID.seg             sealed segments, immutable (container.h)
  *
  * Every row carries a version, a number that grows with every write anywhere: of the rows and tombstones with the same id the
@@ -48,9 +48,10 @@ struct store_options {
 /* Makes the folder if need be, takes its lock, loads the manifest. Errors a user meets here: the folder is in use by another
  * process, was written by a newer version, is corrupt (which file, which offset), the disk is full, no permission. */
 MUST_USE int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error);
-/* If the number of reactors changed: makes log/EPOCH+1, where the stores write what they replay, and after all stores are
- * open commits the new epoch and removes the old one. folder_prepare before, folder_settle after the stores are opened. Also
- * removes what an interrupted step left behind (temporary files, segments the manifest does not name). */
+/* If the number of reactors changed: makes log/NUMBER+1, where the stores write what they replay, and after all stores are
+ * open commits the new epoch and removes the old one. If the manifest is a snapshot's, its known ends of the logs are forgotten: by then each
+ * store has begun a log file of its own. folder_prepare before, folder_settle after the stores are opened and before the first
+ * write. Also removes what an interrupted step left behind (temporary files, segments the manifest does not name). */
 MUST_USE int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors, struct error *error);
 MUST_USE int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error);
 

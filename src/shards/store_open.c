@@ -159,9 +159,9 @@ static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, vo
     return 0;
 }
 
-static int epoch_dir(const struct store *store, uint64_t epoch, char *path)
+static int log_dir_path(const struct store *store, uint64_t log_dir, char *path)
 {
-    return path_join(path, store->dir, "log/%" PRIu64, epoch);
+    return path_join(path, store->dir, "log/%" PRIu64, log_dir);
 }
 
 static int open_same(struct opening *o)
@@ -171,9 +171,10 @@ static int open_same(struct opening *o)
     struct log_options log = {.dir = dir,
                               .epoch = store->epoch,
                               .reactor = store->options.reactor,
-                              .file_bytes = store->options.log_file_bytes};
+                              .file_bytes = store->options.log_file_bytes,
+                              .known_end = manifest_log_end(o->manifest, store->options.reactor)};
     struct log_end end;
-    int rc = epoch_dir(store, store->epoch, dir);
+    int rc = log_dir_path(store, o->manifest->log_dir, dir);
     if (rc == 0)
         rc = log_replay(&log, o->manifest->log_start[log.reactor], replay_group, o, &end, o->error);
     return rc < 0 ? rc : log_open(&log, end, &store->log, o->error);
@@ -188,13 +189,14 @@ static int open_rewritten(struct opening *o)
                               .epoch = store->epoch,
                               .reactor = store->options.reactor,
                               .file_bytes = store->options.log_file_bytes};
-    int rc = epoch_dir(store, store->epoch, fresh);
+    int rc = log_dir_path(store, o->manifest->log_dir + 1, fresh);
     if (rc == 0)
         rc = log_open(&log, (struct log_end){0}, &store->log, o->error);
     if (rc == 0)
-        rc = epoch_dir(store, o->manifest->epoch, old);
+        rc = log_dir_path(store, o->manifest->log_dir, old);
     for (unsigned r = 0; rc == 0 && r < o->manifest->reactors; r++) {
-        struct log_options from = {.dir = old, .epoch = o->manifest->epoch, .reactor = r};
+        struct log_options from = {
+            .dir = old, .epoch = o->manifest->epoch, .reactor = r, .known_end = manifest_log_end(o->manifest, r)};
         struct log_end end;
         rc = log_replay(&from, o->manifest->log_start[r], replay_group, o, &end, o->error);
     }

@@ -258,3 +258,136 @@ Test(log, freed_files_are_used_again_and_their_old_blocks_ignored)
 {
     world_run_well(BACKEND_SIM, 1, use_again, NULL);
 }
+
+/* -- what a run may write into -- */
+
+static struct log_file_list list(void)
+{
+    struct log_options o = options();
+    struct log_file_list files;
+    want_eq(log_files_list(&o, &files), 0);
+    return files;
+}
+
+/* A sum over all bytes of the log's files that begin before position. */
+static uint64_t sum_of_files_before(uint64_t position)
+{
+    struct log_options o = options();
+    struct log_file_list files = list();
+    uint64_t sum = 0;
+    for (size_t i = 0; i < files.count && files.starts[i] < position; i++) {
+        char path[PATH_TEXT_MAX];
+        struct mapping m;
+        want_eq(log_file_path(&o, files.starts[i], path), 0);
+        want_eq(mapping_open(path, &m), 0);
+        for (size_t at = 0; at < m.size; at++)
+            sum = sum * 31 + m.bytes[at];
+        mapping_close(&m);
+    }
+    free(files.starts);
+    return sum;
+}
+
+static void start_anew(void *arg)
+{
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    for (uint64_t i = 0; i < 30; i++)
+        append(l, i, 5000, DURABILITY_FLUSH);
+    log_close(l);
+    struct log_file_list files = list();
+    uint64_t behind = files.starts[files.count - 1] + FILE_BYTES; /* a file that a run made ready and did not use */
+    free(files.starts);
+    char path[PATH_TEXT_MAX];
+    struct log_options o = options();
+    struct file *f;
+    want_eq(log_file_path(&o, behind, path), 0);
+    want_eq(file_open(path, FILE_WRITE | FILE_CREATE, &f), 0);
+    file_close(f);
+    struct log_end end;
+    struct error e = {0};
+    seen = (struct seen){0};
+    want_eq(replay(&seen, 0, &end, &e), 0);
+    uint64_t before = sum_of_files_before(end.durable);
+    l = reopen(&(struct seen){0});
+    want_eq(file_open(path, FILE_READ, &f), -ENOENT);
+    for (uint64_t i = 30; i < 60; i++)
+        append(l, i, 5000, DURABILITY_FLUSH);
+    want_eq(sum_of_files_before(end.durable), before);
+    log_close(l);
+    seen = (struct seen){0};
+    log_close(reopen(&seen));
+    want_eq(seen.next, 60);
+}
+
+Test(log, a_start_writes_into_no_file_that_was_there)
+{
+    world_run_well(BACKEND_SIM, 1, start_anew, NULL);
+}
+
+static void pin(void *arg)
+{
+    struct seen seen = {0};
+    struct log_options o = options();
+    struct log *l = reopen(&seen);
+    char spare[PATH_TEXT_MAX];
+    struct file *f;
+    uint64_t i = 0;
+    for (; i < 30; i++)
+        append(l, i, 9000, DURABILITY_FLUSH);
+    uint64_t pinned = log_durable(l);
+    log_pin(l, pinned);
+    log_free_before(l, pinned);
+    want_eq(log_spare_path(&o, spare), 0);
+    want_eq(file_open(spare, FILE_READ, &f), -ENOENT);
+    struct log_file_list files = list();
+    want(files.starts[0] > pinned - 2 * FILE_BYTES);
+    free(files.starts);
+    for (; i < 60; i++)
+        append(l, i, 9000, DURABILITY_FLUSH);
+    log_free_before(l, log_durable(l));
+    want_eq(file_open(spare, FILE_READ, &f), 0); /* begun after the pin */
+    file_close(f);
+    log_close(l);
+}
+
+Test(log, pinned_files_are_never_used_again)
+{
+    world_run_well(BACKEND_SIM, 1, pin, NULL);
+}
+
+static void know_the_end(void *arg)
+{
+    struct seen seen = {0};
+    struct log *l = reopen(&seen);
+    for (uint64_t i = 0; i < 20; i++)
+        append(l, i, 100, DURABILITY_FLUSH);
+    struct log_options o = options();
+    o.known_end = log_durable(l);
+    for (uint64_t i = 20; i < 30; i++)
+        append(l, i, 100, DURABILITY_FLUSH);
+    log_close(l);
+    struct log_end end;
+    struct error e = {0};
+    seen = (struct seen){0};
+    want_eq(log_replay(&o, 0, take_group, &seen, &end, &e), 0);
+    want_eq(seen.next, 20);
+    want(end.position == o.known_end && end.durable <= end.position);
+    struct log_file_list files;
+    want_eq(log_files_between(&o, 17 * LOG_UNIT, o.known_end, &files), 0);
+    want_eq(files.count, 1);
+    want_eq(files.starts[0], FILE_BYTES);
+    free(files.starts);
+    spoil(FILE_BYTES, o.known_end - LOG_UNIT - FILE_BYTES + 70); /* the last block before the end */
+    seen = (struct seen){0};
+    want_eq(log_replay(&o, 0, take_group, &seen, &end, &e), -EBADMSG);
+    want(strstr(e.text, "damaged at offset"));
+    o.known_end = 1000 * LOG_UNIT;
+    e = (struct error){0};
+    want_eq(log_replay(&o, 900 * LOG_UNIT, take_group, &seen, &end, &e), -EBADMSG); /* nothing there at all */
+}
+
+Test(log, before_a_known_end_all_must_be_there)
+{
+    world_run_well(BACKEND_SIM, 1, know_the_end, NULL);
+}

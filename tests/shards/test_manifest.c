@@ -9,7 +9,7 @@
 
 static struct manifest sample(void)
 {
-    struct manifest m = {.epoch = 4, .reactors = 2, .next_id = 12};
+    struct manifest m = {.epoch = 4, .log_dir = 6, .reactors = 2, .next_id = 12};
     struct collection_config c = {.id = 7, .dim = 3, .metric = METRIC_COSINE};
     strcpy(c.name, "words");
     want_eq(collection_config_check(&c, NULL), 0);
@@ -17,6 +17,8 @@ static struct manifest sample(void)
     m.collections[0] = c;
     m.collection_count = 1;
     m.log_start[1] = 4096;
+    m.log_end = calloc(2, sizeof(*m.log_end));
+    m.log_end[1] = 12288;
     struct manifest_edit edit = {.segment = {9, 7, 100, 3, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
     want_eq(manifest_apply(&m, &edit), 0);
     edit = (struct manifest_edit){.epoch = 3, .reactor = 1, .log_start = 99};
@@ -41,6 +43,8 @@ static void store_and_load(void *arg)
     want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
     want(back.segments[0].id == 9 && back.segments[0].version_max == 55);
     want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
+    want(back.log_dir == 6 && manifest_log_end(&back, 0) == 0 && manifest_log_end(&back, 1) == 12288);
+    want_eq(manifest_log_end(&back, 2), 0);
     manifest_fini(&back);
     manifest_fini(&m);
     char path[PATH_TEXT_MAX];

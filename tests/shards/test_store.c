@@ -1,7 +1,7 @@
 /* Stores side by side, as the reactors of a server have them, against a model: a plain array of what was acknowledged. */
 #include "../reactor/world.h"
 #include "reactor/file.h"
-#include "shards/store.h"
+#include "shards/shard.h"
 #include "shards/whole_file.h"
 
 #include <math.h>
@@ -218,6 +218,43 @@ Test(store, agrees_with_a_model_through_seals_and_restarts_on_any_number_of_reac
 {
     for (uint64_t seed = 1; seed <= 4; seed++)
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, random_life, NULL), 0);
+}
+
+/* -- a folder as a snapshot brings it -- */
+
+static void end_the_log(void *arg)
+{
+    static struct truth then[IDS], now[IDS];
+    struct server s;
+    server_open(&s, 2);
+    struct collection_config c = create(&s);
+    for (uint32_t n = 0; n < 50; n++)
+        upsert(&s, &c, now, n);
+    memcpy(then, now, sizeof(then));
+    uint64_t ends[2];
+    for (unsigned r = 0; r < 2; r++)
+        ends[r] = log_durable(s.stores[r]->log);
+    for (uint32_t n = 25; n < 90; n++)
+        upsert(&s, &c, now, n);
+    s.manifest.log_end = malloc(sizeof(ends));
+    memcpy(s.manifest.log_end, ends, sizeof(ends));
+    want_eq(manifest_store("data", &s.manifest, NULL), 0);
+    server_close(&s);
+    for (unsigned reactors = 2; reactors <= 3; reactors++) {
+        server_open(&s, reactors);
+        compare(&s, &c, then);
+        want(s.manifest.log_end == NULL);
+        upsert(&s, &c, then, 95);
+        server_close(&s);
+    }
+    server_open(&s, 3);
+    compare(&s, &c, then);
+    server_close(&s);
+}
+
+Test(store, a_log_with_a_known_end_is_replayed_to_there_and_goes_on)
+{
+    world_run_well(BACKEND_SIM, 1, end_the_log, NULL);
 }
 
 /* -- bad input -- */

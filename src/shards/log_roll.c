@@ -1,0 +1,226 @@
+/* log_roll.c -- a new file comes into being under another name, complete and flushed, and then takes its place by a rename: a crash in
+ * between leaves the log as it was. */
+#include "shards/log_roll.h"
+#include "base/memory.h"
+#include "reactor/file.h"
+#include "shards/log_block.h"
+#include "shards/log_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FILE_BYTES_DEFAULT ((uint64_t)32 << 20)
+#define FIRST_BYTES_MAX    ((uint64_t)4 << 20) /* a start waits for the first file to be filled, so that one is short */
+#define ZEROS              ((size_t)1 << 20)
+
+/* -- one file -- */
+
+static int fill_with_zeros(struct file *f, uint64_t from, uint64_t to)
+{
+    uint8_t *zeros = memory_aligned(ZEROS);
+    if (!zeros)
+        return -ENOMEM;
+    int rc = 0;
+    while (rc == 0 && from < to) {
+        size_t n = to - from < ZEROS ? (size_t)(to - from) : ZEROS;
+        rc = file_write(f, zeros, n, from);
+        from += n;
+        fiber_checkpoint();
+    }
+    free(zeros);
+    return rc == 0 ? file_flush(f) : rc;
+}
+
+/* The file that begins at start: a spare one if there is, else a new one; filled with zeros as far as asked for. */
+static int make_file(struct log_roll *r, uint64_t start, uint64_t filled, struct file **ret)
+{
+    char path[PATH_TEXT_MAX], spare[PATH_TEXT_MAX];
+    int rc = log_file_path(&r->options, start, path);
+    if (rc == 0)
+        rc = log_spare_path(&r->options, spare);
+    if (rc == 0)
+        rc = file_rename(spare, path);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = file_open(path, FILE_WRITE | FILE_CREATE, ret);
+    if (rc < 0)
+        return rc;
+    int64_t size = file_size(*ret);
+    rc = size < 0 ? (int)size : 0;
+    if (rc == 0 && (uint64_t)size < filled)
+        rc = fill_with_zeros(*ret, (uint64_t)size, filled);
+    if (rc == 0)
+        rc = directory_flush(r->dir);
+    if (rc < 0)
+        file_close(*ret);
+    return rc;
+}
+
+/* -- beginning anew -- */
+
+static int make_first(struct log_roll *r, const char *path, uint64_t from, uint64_t to, uint64_t size)
+{
+    struct file *f;
+    int rc = file_open(path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &f);
+    if (rc < 0)
+        return rc;
+    rc = log_copy(&r->options, from, to, f);
+    if (rc == 0)
+        rc = fill_with_zeros(f, to - from, size);
+    if (rc < 0) {
+        file_close(f);
+        return rc;
+    }
+    r->file = f;
+    return 0;
+}
+
+/* Files behind the one that was begun: made ready and not used, or holding what was never acknowledged or is in the copy. They must be gone for
+ * good before anything is written: the new file would end where one of them begins. */
+static int remove_later(struct log_roll *r, uint64_t position)
+{
+    struct log_file_list files;
+    char path[PATH_TEXT_MAX];
+    int rc = log_files_list(&r->options, &files);
+    for (size_t i = files.count; rc == 0 && i-- > 0 && files.starts[i] > position;) {
+        rc = log_file_path(&r->options, files.starts[i], path);
+        if (rc == 0)
+            rc = file_remove(path);
+    }
+    free(files.starts);
+    if (rc == 0)
+        rc = log_spare_path(&r->options, path);
+    if (rc == 0)
+        rc = file_remove(path);
+    return rc == 0 || rc == -ENOENT ? directory_flush(r->dir) : rc;
+}
+
+static void close_files(struct log_roll *r)
+{
+    while (r->preparing)
+        event_wait(&r->changed);
+    if (r->next)
+        file_close(r->next);
+    if (r->file)
+        file_close(r->file);
+    r->next = r->file = NULL;
+}
+
+int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
+{
+    char path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
+    uint64_t room = r->options.file_bytes < FIRST_BYTES_MAX ? r->options.file_bytes : FIRST_BYTES_MAX;
+    log_roll_hold(r);
+    close_files(r);
+    r->file_start = r->reuse_from = from;
+    r->file_end = to + room;
+    int rc = log_file_path(&r->options, from, path);
+    if (rc == 0)
+        rc = log_fresh_path(&r->options, fresh);
+    if (rc == 0)
+        rc = make_first(r, fresh, from, to, r->file_end - from);
+    if (rc == 0)
+        rc = file_rename(fresh, path);
+    if (rc == 0)
+        rc = directory_flush(r->dir);
+    if (rc == 0)
+        rc = remove_later(r, from);
+    if (rc < 0) {
+        close_files(r);
+        return rc;
+    }
+    r->held = false;
+    event_notify_all(&r->wanted);
+    return 0;
+}
+
+/* -- going on -- */
+
+/* Sees to it that r->next is the file after the current one. The preparer and the writer both come here: one makes it, the other waits. */
+static int ensure_next(struct log_roll *r, uint64_t filled)
+{
+    while (r->preparing)
+        event_wait(&r->changed);
+    if (r->next)
+        return 0;
+    struct file *f;
+    r->preparing = true;
+    int rc = make_file(r, r->file_end, filled, &f);
+    r->preparing = false;
+    if (rc == 0)
+        r->next = f;
+    event_notify_all(&r->changed);
+    return rc;
+}
+
+/* A failure is the writer's to find and to tell. */
+static void preparer(void *arg)
+{
+    struct log_roll *r = arg;
+    while (!r->stopping) {
+        if (r->next || r->held || ensure_next(r, r->options.file_bytes) < 0)
+            event_wait(&r->wanted);
+    }
+    r->preparer_runs = false;
+    event_notify_all(&r->changed);
+}
+
+int log_roll_on(struct log_roll *r)
+{
+    int rc = ensure_next(r, LOG_UNIT);
+    if (rc < 0)
+        return rc;
+    file_close(r->file);
+    r->file = r->next;
+    r->next = NULL;
+    r->file_start = r->file_end;
+    r->file_end = r->file_start + r->options.file_bytes;
+    event_notify_all(&r->wanted);
+    return 0;
+}
+
+void log_roll_hold(struct log_roll *r)
+{
+    r->held = true;
+}
+
+int log_roll_start(struct log_roll *r, const struct log_options *options)
+{
+    *r = (struct log_roll){.options = *options, .held = true};
+    if (r->options.file_bytes == 0)
+        r->options.file_bytes = FILE_BYTES_DEFAULT;
+    check(r->options.file_bytes % LOG_UNIT == 0);
+    int n = snprintf(r->dir, sizeof(r->dir), "%s", options->dir);
+    if (n < 0 || (size_t)n >= sizeof(r->dir))
+        return -ENAMETOOLONG;
+    r->options.dir = r->dir;
+    int rc = fiber_start(CLASS_BACKGROUND, preparer, r, "log preparer");
+    r->preparer_runs = rc == 0;
+    return rc;
+}
+
+void log_roll_stop(struct log_roll *r)
+{
+    r->stopping = true;
+    event_notify_all(&r->wanted);
+    while (r->preparer_runs)
+        event_wait(&r->changed);
+    close_files(r);
+}
+
+/* The oldest file that nobody needs becomes the spare one; further ones are removed. */
+void log_roll_free_before(struct log_roll *r, uint64_t position)
+{
+    struct log_file_list files;
+    char path[PATH_TEXT_MAX], spare[PATH_TEXT_MAX];
+    if (log_files_list(&r->options, &files) < 0)
+        return;
+    for (size_t i = 0; i + 1 < files.count && files.starts[i + 1] <= position && files.starts[i] < r->file_start; i++) {
+        if (log_file_path(&r->options, files.starts[i], path) < 0 || log_spare_path(&r->options, spare) < 0)
+            break;
+        if (files.starts[i] < r->reuse_from || file_rename(path, spare) < 0)
+            ignore_result(file_remove(path));
+    }
+    free(files.starts);
+}
