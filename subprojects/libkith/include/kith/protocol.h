@@ -34,6 +34,11 @@ enum kith_op {
     KITH_OP_SEAL = 13,
     KITH_OP_COMPACT = 14,
     KITH_OP_VERIFY = 15,
+    KITH_OP_SNAPSHOT_CREATE = 16,
+    KITH_OP_SNAPSHOT_LIST = 17,
+    KITH_OP_SNAPSHOT_VERIFY = 18,
+    KITH_OP_SNAPSHOT_RESTORE = 19,
+    KITH_OP_SNAPSHOT_DELETE = 20,
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */
