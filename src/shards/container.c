@@ -72,18 +72,25 @@ const struct container_region *container_find(const struct container *c, const c
     return NULL;
 }
 
-int container_check_slice(const struct container *c, const struct container_region *region, uint64_t slice,
-                          const char *name, struct error *error)
+int container_check_piece(const struct container *c, struct container_check *check, const char *name,
+                          struct error *error)
 {
-    uint64_t from = slice * CONTAINER_SLICE;
-    size_t n = region->size - from < CONTAINER_SLICE ? (size_t)(region->size - from) : CONTAINER_SLICE;
-    uint32_t expected;
-    memcpy(&expected, region->checksums + slice * sizeof(expected), sizeof(expected));
-    if (checksum_crc32c(0, c->bytes + region->offset + from, n) == expected)
+    const struct container_region *r = check->region;
+    uint64_t slice = check->at / CONTAINER_SLICE, from = slice * CONTAINER_SLICE;
+    uint64_t end = r->size - from < CONTAINER_SLICE ? r->size : from + CONTAINER_SLICE;
+    size_t n = end - check->at < CONTAINER_PIECE ? (size_t)(end - check->at) : CONTAINER_PIECE;
+    if (r->size == 0)
         return 0;
-    return error_set(
-        error, ERROR_CORRUPT,
-        "%s is damaged at offset %llu: the checksum of %zu bytes of region '%s' does not match; restore the data "
-        "folder from a copy",
-        name, (unsigned long long)(region->offset + from), n, region->name);
+    check->crc = checksum_crc32c(check->at == from ? 0 : check->crc, c->bytes + r->offset + check->at, n);
+    check->at += n;
+    if (check->at < end)
+        return 1;
+    uint32_t expected;
+    memcpy(&expected, r->checksums + slice * sizeof(expected), sizeof(expected));
+    if (check->crc != expected)
+        return error_set(error, ERROR_CORRUPT,
+                         "%s is damaged at offset %llu: the checksum of %llu bytes of region '%s' does not match; "
+                         "restore a snapshot, or the data folder from a copy",
+                         name, (unsigned long long)(r->offset + from), (unsigned long long)(end - from), r->name);
+    return end < r->size;
 }

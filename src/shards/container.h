@@ -1,5 +1,5 @@
-/* container.h -- the file of a sealed segment: named regions of bytes, each slice of 1 MiB with a checksum of its own. Written once, then
- * immutable.
+/* container.h -- the file of a sealed segment: named regions of bytes, each slice of 16 MiB with a checksum of its own. Written once, as a
+ * stream of slices (which is where encryption and object storage will take hold), then immutable.
  *
  *   offset 0            64
  *   | magic, format, 0  | region | zeros | region | ... | directory | footer (32 bytes) |
@@ -16,7 +16,8 @@
 
 #define CONTAINER_NAME_MAX 16
 #define CONTAINER_REGIONS  32
-#define CONTAINER_SLICE    ((size_t)1 << 20)
+#define CONTAINER_SLICE    ((size_t)16 << 20)
+#define CONTAINER_PIECE    ((size_t)1 << 20) /* what is summed or written without a pause */
 
 struct container_region {
     char name[CONTAINER_NAME_MAX]; /* ends with 0 */
@@ -38,9 +39,15 @@ MUST_USE int container_parse(const uint8_t *bytes, size_t size, const char *name
                              struct error *error);
 /* NULL: there is none of that name. */
 const struct container_region *container_find(const struct container *c, const char *name);
-/* Compares one slice with its checksum. The sentence names region and offset. */
-MUST_USE int container_check_slice(const struct container *c, const struct container_region *region, uint64_t slice,
-                                   const char *name, struct error *error);
+/* Walks over a region piece by piece, so that the caller can pause between them, and compares each slice with its checksum.
+ * Set region, zero the rest. Returns 1: there is more; 0: all of it is right; or ERROR_CORRUPT's errno, the sentence names region and offset. */
+struct container_check {
+    const struct container_region *region;
+    uint64_t at; /* bytes that were summed */
+    uint32_t crc;
+};
+MUST_USE int container_check_piece(const struct container *c, struct container_check *check, const char *name,
+                                   struct error *error);
 static inline uint64_t container_slices(const struct container_region *region)
 {
     return (region->size + CONTAINER_SLICE - 1) / CONTAINER_SLICE;
@@ -54,6 +61,9 @@ struct container_writer;
 MUST_USE int container_create(const char *path, struct container_writer **ret);
 MUST_USE int container_begin(struct container_writer *w, const char *name, uint64_t size);
 MUST_USE int container_append(struct container_writer *w, const void *bytes, size_t n);
+/* Where the region begun last lies, and the file it lies in; what was appended can be mapped once the region is full. */
+uint64_t container_region_offset(const struct container_writer *w);
+const char *container_fresh_path(const struct container_writer *w);
 /* Writes directory and footer, flushes, renames to path and flushes `dir`. Frees w whatever happens; after a failure the temporary file
  * is removed. */
 MUST_USE int container_finish(struct container_writer *w, const char *dir, uint64_t *ret_size);

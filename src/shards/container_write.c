@@ -14,26 +14,27 @@
 struct container_writer {
     char path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
     struct file *file;
-    uint64_t offset; /* of the slice that is being filled */
-    uint8_t *slice;  /* CONTAINER_SLICE bytes */
-    size_t filled;
-    uint64_t region_left; /* bytes the open region still expects */
+    uint64_t offset;                     /* of the slice that is being filled */
+    struct buffer slice;                 /* grows to CONTAINER_SLICE bytes if that much comes */
+    uint64_t region_offset, region_left; /* of the open region: where it begins, bytes it still expects */
     struct buffer directory;
 };
 
 static int flush_slice(struct container_writer *w, bool checksummed)
 {
-    if (w->filled == 0)
-        return 0;
-    int rc = file_write(w->file, w->slice, w->filled, w->offset);
-    if (rc == 0 && checksummed) {
-        uint32_t crc = checksum_crc32c(0, w->slice, w->filled);
-        rc = buffer_append(&w->directory, &crc, sizeof(crc));
+    uint32_t crc = 0;
+    for (size_t at = 0, n; at < w->slice.size; at += n) {
+        n = w->slice.size - at < CONTAINER_PIECE ? w->slice.size - at : CONTAINER_PIECE;
+        crc = checksum_crc32c(crc, w->slice.bytes + at, n);
+        int rc = file_write(w->file, w->slice.bytes + at, n, w->offset + at);
+        if (rc < 0)
+            return rc;
+        fiber_checkpoint();
     }
-    w->offset += w->filled;
-    w->filled = 0;
-    fiber_checkpoint();
-    return rc;
+    bool is_empty = w->slice.size == 0;
+    w->offset += w->slice.size;
+    w->slice.size = 0;
+    return checksummed && !is_empty ? buffer_append(&w->directory, &crc, sizeof(crc)) : 0;
 }
 
 int container_create(const char *path, struct container_writer **ret)
@@ -44,9 +45,6 @@ int container_create(const char *path, struct container_writer **ret)
     int n = snprintf(w->path, sizeof(w->path), "%s", path);
     int m = snprintf(w->fresh, sizeof(w->fresh), "%s.new", path);
     int rc = n < 0 || (size_t)n >= sizeof(w->path) || m < 0 || (size_t)m >= sizeof(w->fresh) ? -ENAMETOOLONG : 0;
-    w->slice = rc == 0 ? memory_aligned(CONTAINER_SLICE) : NULL;
-    if (rc == 0 && !w->slice)
-        rc = -ENOMEM;
     if (rc == 0)
         rc = file_open(w->fresh, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &w->file);
     struct container_head head = {.magic = CONTAINER_MAGIC, .format = CONTAINER_FORMAT};
@@ -63,19 +61,22 @@ int container_create(const char *path, struct container_writer **ret)
 
 int container_begin(struct container_writer *w, const char *name, uint64_t size)
 {
-    check(w->region_left == 0 && w->filled == 0);
+    check(w->region_left == 0 && w->slice.size == 0);
     uint64_t align = size > 65536 ? 4096 : CACHE_LINE;
     uint64_t start = (w->offset + align - 1) & ~(align - 1);
-    if (start > w->offset) {
-        w->filled = (size_t)(start - w->offset);
-        memset(w->slice, 0, w->filled);
-        int rc = flush_slice(w, false);
-        if (rc < 0)
-            return rc;
+    size_t gap = (size_t)(start - w->offset);
+    int rc = buffer_reserve(&w->slice, gap);
+    if (rc == 0 && gap) {
+        memset(w->slice.bytes, 0, gap);
+        w->slice.size = gap;
+        rc = flush_slice(w, false);
     }
+    if (rc < 0)
+        return rc;
     struct container_entry e = {.offset = start, .size = size};
     check(strlen(name) < sizeof(e.name));
     memcpy(e.name, name, strlen(name));
+    w->region_offset = start;
     w->region_left = size;
     return buffer_append(&w->directory, &e, sizeof(e));
 }
@@ -86,18 +87,28 @@ int container_append(struct container_writer *w, const void *bytes, size_t n)
     check(n <= w->region_left);
     w->region_left -= n;
     while (n > 0) {
-        size_t room = CONTAINER_SLICE - w->filled, part = n < room ? n : room;
-        memcpy(w->slice + w->filled, from, part);
-        w->filled += part;
+        size_t room = CONTAINER_SLICE - w->slice.size, part = n < room ? n : room;
+        part = part < CONTAINER_PIECE ? part : CONTAINER_PIECE;
+        int rc = buffer_append(&w->slice, from, part);
+        if (rc == 0 && w->slice.size == CONTAINER_SLICE)
+            rc = flush_slice(w, true);
+        if (rc < 0)
+            return rc;
         from += part;
         n -= part;
-        if (w->filled == CONTAINER_SLICE) {
-            int rc = flush_slice(w, true);
-            if (rc < 0)
-                return rc;
-        }
+        fiber_checkpoint();
     }
     return w->region_left == 0 ? flush_slice(w, true) : 0;
+}
+
+uint64_t container_region_offset(const struct container_writer *w)
+{
+    return w->region_offset;
+}
+
+const char *container_fresh_path(const struct container_writer *w)
+{
+    return w->fresh;
 }
 
 static int write_end(struct container_writer *w)
@@ -138,6 +149,6 @@ void container_abandon(struct container_writer *w)
         ignore_result(file_remove(w->fresh)); /* the next start removes it otherwise */
     }
     buffer_fini(&w->directory);
-    free(w->slice);
+    buffer_fini(&w->slice);
     free(w);
 }

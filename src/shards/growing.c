@@ -28,7 +28,8 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
         shift--;
     s->rows_max = rows_max;
     s->searched = true;
-    s->log_first = UINT64_MAX;
+    s->log_first = s->version_min = UINT64_MAX;
+    s->created_ns = clock_now_ns();
     s->alive = calloc(bits_words(rows_max), sizeof(uint64_t));
     int rc = s->alive ? 0 : -ENOMEM;
     if (rc == 0)
@@ -80,6 +81,9 @@ int64_t growing_append(struct segment *s, const struct collection_config *c, str
     memcpy(to_vector, vector, c->dim * sizeof(float));
     *to_payload = (struct payload_at){(const uint8_t *)copy, payload_size};
     bits_set(s->alive, s->rows);
+    s->payload_size += payload_size;
+    if (version < s->version_min)
+        s->version_min = version;
     if (version > s->version_max)
         s->version_max = version;
     return s->rows++;

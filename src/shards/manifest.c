@@ -67,7 +67,7 @@ static int take_all(const KithDisk__Manifest *from, struct manifest *m)
     for (size_t i = 0; i < from->n_segments; i++) {
         const KithDisk__Segment *s = from->segments[i];
         m->segments[m->segment_count++] =
-            (struct manifest_segment){s->id, s->collection, s->rows, s->tombstones, s->version_max};
+            (struct manifest_segment){s->id, s->collection, s->rows, s->tombstones, s->version_min, s->version_max};
     }
     for (size_t i = 0; i < from->n_log_start; i++)
         m->log_start[i] = from->log_start[i];
@@ -162,6 +162,7 @@ static void give_segments(const struct manifest *m, KithDisk__Segment *to, KithD
         to[i].collection = s->collection;
         to[i].rows = s->rows;
         to[i].tombstones = s->tombstones;
+        to[i].version_min = s->version_min;
         to[i].version_max = s->version_max;
         list[i] = &to[i];
     }
@@ -212,8 +213,19 @@ int manifest_store(const char *dir, const struct manifest *m, struct error *erro
     return rc < 0 ? error_set_errno(error, rc, "writing the manifest in %s", dir) : 0;
 }
 
+static struct manifest_segment *find_segment(const struct manifest *m, uint64_t id)
+{
+    for (size_t i = 0; i < m->segment_count; i++)
+        if (m->segments[i].id == id)
+            return &m->segments[i];
+    return NULL;
+}
+
 int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
 {
+    for (size_t i = 0; i < edit->removed_count; i++)
+        if (!find_segment(m, edit->removed[i]))
+            return -ENOENT;
     if (edit->segment.id) {
         struct manifest_segment *grown = realloc(m->segments, (m->segment_count + 1) * sizeof(*grown));
         if (!grown)
@@ -221,6 +233,8 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
         m->segments = grown;
         grown[m->segment_count++] = edit->segment;
     }
+    for (size_t i = 0; i < edit->removed_count; i++)
+        *find_segment(m, edit->removed[i]) = m->segments[--m->segment_count];
     if (edit->epoch == m->epoch && edit->reactor < m->reactors)
         m->log_start[edit->reactor] = edit->log_start;
     return 0;

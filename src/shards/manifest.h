@@ -7,7 +7,9 @@
 #include "shards/collection.h"
 
 struct manifest_segment {
-    uint64_t id, collection, rows, tombstones, version_max;
+    uint64_t id, collection, rows, tombstones;
+    uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
+    uint64_t version_max; /* of rows and tombstones */
 };
 
 struct manifest {
@@ -24,10 +26,13 @@ struct manifest {
         *log_end; /* only in a snapshot, per reactor: the log ends exactly here; 0 or NULL: at its last whole group */
 };
 
-/* A new segment is part of the data and the log before `log_start` is not needed any more: one durable step. */
+/* A new segment is part of the data, those it was made from are not, and the log before `log_start` is not needed any more: one
+ * durable step. */
 struct manifest_edit {
     struct manifest_segment segment; /* id 0: none */
-    uint64_t epoch;                  /* log_start counts in the logs of this epoch; in another it is left alone */
+    const uint64_t *removed;         /* ids of segments that are all there, or the edit is refused with -ENOENT */
+    size_t removed_count;
+    uint64_t epoch; /* log_start counts in the logs of this epoch; in another it is left alone */
     uint32_t reactor;
     uint64_t log_start;
 };

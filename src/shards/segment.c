@@ -27,7 +27,48 @@ void segment_destroy(struct segment *s)
         free(s->tombstones);
     }
     free(s->alive);
+    free(s->heir_rows);
+    if (s->heir)
+        segment_let_go(s->heir);
     free(s);
+}
+
+void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows)
+{
+    segment_hold(heir);
+    if (s->heir)
+        segment_let_go(s->heir);
+    if (s->heir_rows != rows)
+        free(s->heir_rows);
+    s->heir = heir;
+    s->heir_rows = rows;
+}
+
+/* The row of the heir that row lives on as; ROW_NONE: it was dead before. */
+static uint32_t heir_row(const struct segment *s, uint32_t row)
+{
+    return s->heir_rows ? s->heir_rows[row] : row;
+}
+
+void segment_bury(struct segment *s, uint32_t row)
+{
+    for (; s && row != ROW_NONE; row = s->heir ? heir_row(s, row) : ROW_NONE, s = s->heir)
+        if (bits_test(s->alive, row)) {
+            bits_clear(s->alive, row);
+            s->dead++;
+        }
+}
+
+bool segment_alive(const struct segment *s, uint32_t row)
+{
+    for (; bits_test(s->alive, row); s = s->heir) {
+        if (!s->heir)
+            return true;
+        row = heir_row(s, row);
+        if (row == ROW_NONE)
+            return false;
+    }
+    return false;
 }
 
 void segment_let_go(struct segment *s)

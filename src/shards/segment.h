@@ -13,8 +13,6 @@
 #include "shards/manifest.h"
 #include "shards/store.h"
 
-enum segment_state { SEGMENT_GROWING, SEGMENT_FROZEN, SEGMENT_SEALED };
-
 struct tombstone {
     struct point_id id;
     uint64_t version;
@@ -36,11 +34,13 @@ struct segment {
     struct segment_index *index; /* NULL: no rows, or not searched here */
     struct tombstone *tombstones;
     uint32_t tombstone_count, tombstone_capacity;
-    uint64_t version_max;
-    uint64_t log_first;  /* growing, frozen: no record that is only here lies before this position of the log */
-    uint64_t written_ns; /* growing: when the last row or tombstone came */
-    uint64_t disk_bytes; /* sealed */
-    uint64_t memory_bytes;
+    uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
+    uint64_t version_max; /* of rows and tombstones */
+    uint64_t log_first;   /* growing, frozen: no record that is only here lies before this position of the log */
+    struct manifest_segment file;    /* frozen: what was written of it; id 0: nothing yet */
+    uint64_t created_ns, written_ns; /* growing: when it began, when the last row or tombstone came */
+    uint64_t disk_bytes;             /* sealed */
+    uint64_t memory_bytes, payload_size;
 
     /* payloads: growing and frozen in an arena, sealed in the mapping */
     struct rows payloads; /* of struct payload_at */
@@ -50,9 +50,19 @@ struct segment {
 
     struct mapping mapping;
     uint8_t *single[3]; /* sealed: the one chunk of each column */
+
+    /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or i when that is NULL, or nowhere (ROW_NONE).
+     * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
+    struct segment *heir;
+    uint32_t *heir_rows;
+    bool merging; /* a merge reads it */
+
+    uint64_t birth; /* grows with every segment the shard gets */
     uint32_t users;
     bool retired; /* freed when the last user lets go */
 };
+
+#define ROW_NONE UINT32_MAX
 
 /* -- growing.c -- */
 
@@ -63,14 +73,13 @@ MUST_USE int64_t growing_append(struct segment *s, const struct collection_confi
                                 uint64_t version, const void *vector, const void *payload, uint32_t payload_size);
 MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);
 
-/* -- sealed.c: these wait -- */
+/* -- sealed.c: these wait; writing is in segment_file.h -- */
 
-/* Writes the frozen segment s, whose index has reached all rows, to `path`. */
-MUST_USE int segment_write(const struct segment *s, const struct collection_config *c, uint64_t id, const char *dir,
-                           const char *path, uint64_t *ret_bytes);
-/* Maps a file written by segment_write(). searched: checks all checksums and opens the index. All rows are alive. */
+/* Maps a sealed segment's file. searched: checks all checksums and opens the index. All rows are alive. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                           bool searched, struct segment **ret, struct error *error);
+/* Checks every checksum of the sealed segment g, whose file is called path. */
+MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
 
 /* -- all -- */
 
@@ -93,10 +102,9 @@ static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
 }
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
 
-static inline void segment_bury(struct segment *s, uint32_t row)
-{
-    if (bits_test(s->alive, row)) {
-        bits_clear(s->alive, row);
-        s->dead++;
-    }
-}
+/* The row is dead, here and in all that takes this segment's place. */
+void segment_bury(struct segment *s, uint32_t row);
+/* Is it alive, here or in what has taken this segment's place? */
+bool segment_alive(const struct segment *s, uint32_t row);
+/* heir takes s's place, if rows is not NULL row i as rows[i]. Owns rows, holds heir. */
+void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows);

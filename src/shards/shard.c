@@ -24,7 +24,8 @@ int shard_create(struct store *store, const struct collection_config *config, st
 void shard_destroy(struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++)
-        segment_retire(s->segments[i]);
+        if (s->segments[i])
+            segment_retire(s->segments[i]);
     free(s->segments);
     id_map_fini(&s->ids);
     free(s);
@@ -32,7 +33,10 @@ void shard_destroy(struct shard *s)
 
 int shard_add_segment(struct shard *s, struct segment *segment)
 {
-    if (s->segment_count == s->segment_capacity) {
+    uint32_t handle = 0;
+    while (handle < s->segment_count && s->segments[handle])
+        handle++;
+    if (handle == s->segment_capacity) {
         uint32_t capacity = s->segment_capacity ? s->segment_capacity * 2 : 4;
         struct segment **grown = realloc(s->segments, capacity * sizeof(*grown));
         if (!grown)
@@ -40,9 +44,22 @@ int shard_add_segment(struct shard *s, struct segment *segment)
         s->segments = grown;
         s->segment_capacity = capacity;
     }
-    segment->handle = s->segment_count;
-    s->segments[s->segment_count++] = segment;
+    s->segment_count += handle == s->segment_count;
+    s->segments[handle] = segment;
+    segment->handle = handle;
+    segment->birth = ++s->births;
     return 0;
+}
+
+void shard_remove_segment(struct shard *s, struct segment *segment)
+{
+    s->segments[segment->handle] = NULL;
+    segment_retire(segment);
+}
+
+const struct error *shard_damage(const struct shard *s)
+{
+    return s->damage.code ? &s->damage : NULL;
 }
 
 /* -- growing -- */
@@ -55,7 +72,6 @@ void shard_freeze(struct shard *s)
     g->state = SEGMENT_FROZEN;
     s->growing = NULL;
     s->frozen++;
-    s->freezes++;
 }
 
 static bool is_full(const struct shard *s, const struct segment *g)
@@ -192,14 +208,49 @@ void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
     ret->payload_size = (uint32_t)payload.size;
 }
 
+static uint64_t memory_of(const struct segment *g)
+{
+    return g->memory_bytes + g->arena.used + bits_words(g->rows_max) * sizeof(uint64_t) +
+           g->tombstone_capacity * sizeof(struct tombstone) + (g->index ? segment_index_bytes(g->index) : 0);
+}
+
+static struct segment_info describe(const struct shard *s, const struct segment *g)
+{
+    return (struct segment_info){
+        .id = g->id,
+        .reactor = s->store->options.reactor,
+        .state = g->state,
+        .merging = g->merging,
+        .rows = g->rows,
+        .deleted_rows = g->dead,
+        .tombstones = g->tombstone_count,
+        .vector_bytes = (uint64_t)g->rows * s->config.dim * sizeof(float),
+        .payload_bytes = g->payload_size,
+        .index_bytes = g->index ? segment_index_bytes(g->index) : 0,
+        .memory_bytes = memory_of(g),
+        .disk_bytes = g->disk_bytes,
+    };
+}
+
+uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->searched && n++ < max)
+            ret[n - 1] = describe(s, g);
+    }
+    return n;
+}
+
 void shard_info_read(struct shard *s, struct shard_info *ret)
 {
     *ret = (struct shard_info){.points = s->ids.live, .memory_bytes = id_map_bytes(&s->ids)};
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!g->searched)
+        if (!g || !g->searched)
             continue;
-        ret->memory_bytes += g->memory_bytes + g->arena.used + (g->index ? segment_index_bytes(g->index) : 0);
+        ret->memory_bytes += memory_of(g);
         if (g->state == SEGMENT_SEALED) {
             ret->sealed_segments++;
             ret->sealed_rows += g->rows;

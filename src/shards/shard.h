@@ -15,11 +15,12 @@ struct shard {
     struct store *store;
     struct collection_config config;
     struct id_map ids;
-    struct segment **segments; /* by handle */
+    struct segment **segments; /* by handle; NULL: the handle is free */
     uint32_t segment_count, segment_capacity;
+    uint64_t births;         /* how many segments it has had: a search looks whether it missed one */
     struct segment *growing; /* NULL until the first write */
     uint32_t frozen;         /* segments that wait to be sealed */
-    uint32_t freezes;        /* how often the growing segment was changed: a search looks whether it missed one */
+    struct error damage;     /* a code: nothing of this shard may be served */
     struct gate gate;        /* who is inside; closed when the collection is dropped */
     struct shard *next;
 };
@@ -35,9 +36,10 @@ struct write_under_way {
 /* What searches work in, pooled. */
 struct search_room {
     struct search_scratch *scratch;
+    struct segment **segments;
     struct hit *hits;
     struct search_hit *all;
-    uint32_t hits_max, all_max;
+    uint32_t segments_max, hits_max, all_max;
     float *query;
     uint32_t query_max;
     struct search_room *next;
@@ -55,7 +57,8 @@ struct store {
     struct search_room *rooms;
     uint32_t rooms_kept;
     struct event settled; /* a frozen segment was sealed, or sealing failed */
-    struct timer idle;    /* wakes the background work when a segment may have become idle */
+    struct timer idle;    /* wakes the background work when a segment is to be sealed because of its age */
+    uint64_t idle_at_ns;  /* when that is; 0: it does not run */
     bool interrupted;     /* background work shall end */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     void (*on_work)(void *arg);
@@ -74,6 +77,8 @@ void shard_destroy(struct shard *s);
 
 /* Gives the segment the next handle. Owns it afterwards. */
 MUST_USE int shard_add_segment(struct shard *s, struct segment *segment);
+/* Frees its handle, and the segment when nobody reads it any more. */
+void shard_remove_segment(struct shard *s, struct segment *segment);
 
 /* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room. bound: no later than the record's
  * position in the log. Does not wait. */
@@ -90,6 +95,11 @@ void shard_freeze(struct shard *s);
 
 /* The position of the log from which records are still needed. skip: a segment that is being sealed. */
 uint64_t store_log_needed(const struct store *store, const struct segment *skip);
+/* An id that makes this reactor the one that searches the segment. */
+uint64_t store_next_segment_id(struct store *store);
+/* container_finish() into the folder of segments. */
+MUST_USE int store_finish_container(const struct store *store, struct container_writer *w, uint64_t *ret_bytes);
+void store_count_build(struct store *store, uint64_t duration_ns);
 MUST_USE int store_segment_path(const struct store *store, uint64_t id, char *path);
 void store_notify_work(struct store *store);
 

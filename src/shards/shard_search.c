@@ -1,8 +1,8 @@
 /* shard_search.c -- one query over all segments that this reactor searches.
  *
- * Writes go on while a search pauses. The order keeps every point findable: sealed segments first, the growing one last. A point that is
- * rewritten meanwhile leaves an old segment for the growing one, so it is met at least once; met twice, its old row is dead by the
- * end and is dropped then. If the growing segment was frozen meanwhile, the new one is searched too. */
+ * Writes and merges go on while a search pauses. It holds the segments it began with, and searches those that came meanwhile after
+ * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
+ * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 struct search_hit {
     struct hit hit;
-    struct segment *segment;
+    const struct segment *segment;
 };
 
 /* -- room to work in -- */
@@ -22,6 +22,7 @@ struct search_hit {
 static void room_destroy(struct search_room *r)
 {
     search_scratch_destroy(r->scratch);
+    free(r->segments);
     free(r->hits);
     free(r->all);
     free(r->query);
@@ -87,6 +88,7 @@ struct search {
     const struct shard_query *query;
     struct search_room *room;
     const float *vector; /* normalised for cosine */
+    uint32_t segments;   /* held, in room->segments */
     uint32_t count;      /* hits so far in room->all */
 };
 
@@ -113,10 +115,10 @@ static int prepare(struct search *x)
     return 0;
 }
 
-/* Adds the hits of one segment and holds it until the search ends. */
-static int search_segment(struct search *x, struct segment *g)
+/* Adds the hits of one segment. */
+static int search_segment(struct search *x, const struct segment *g)
 {
-    if (!g->searched || g->rows == g->dead)
+    if (g->rows == g->dead)
         return 0;
     struct search_room *room = x->room;
     uint32_t k = x->query->k < g->rows ? x->query->k : g->rows;
@@ -128,34 +130,43 @@ static int search_segment(struct search *x, struct segment *g)
     struct pause pause = {search_pause, x};
     struct search_params params = {
         .k = k, .ef = x->query->ef, .exact = x->query->exact, .allowed = g->dead ? g->alive : NULL, .pause = &pause};
-    segment_hold(g);
     int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
-    for (int i = 0; i < n; i++) {
-        segment_hold(g);
+    for (int i = 0; i < n; i++)
         room->all[x->count++] = (struct search_hit){room->hits[i], g};
-    }
-    segment_let_go(g);
     return n < 0 ? n : 0;
+}
+
+/* Holds the segments that came after `birth`, the growing one last. */
+static int hold_segments(struct search *x, uint64_t birth)
+{
+    const struct shard *s = x->shard;
+    int rc = grow(&x->room->segments, &x->room->segments_max, x->segments + s->segment_count, sizeof(struct segment *));
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; i <= s->segment_count; i++) {
+        struct segment *g = i < s->segment_count ? s->segments[i] : s->growing;
+        bool in_turn = i == s->segment_count || g != s->growing;
+        if (g && in_turn && g->searched && g->birth > birth) {
+            segment_hold(g);
+            x->room->segments[x->segments++] = g;
+        }
+    }
+    return 0;
 }
 
 static int search_all(struct search *x)
 {
-    struct shard *s = x->shard;
-    uint32_t last = s->segment_count, freezes = s->freezes;
-    struct segment *growing = s->growing;
-    for (uint32_t i = 0; i < last; i++) {
-        int rc = s->segments[i] == growing ? 0 : search_segment(x, s->segments[i]);
+    const struct shard *s = x->shard;
+    for (uint64_t birth = 0; birth != s->births;) {
+        uint32_t i = x->segments;
+        int rc = hold_segments(x, birth);
+        birth = s->births;
+        for (; rc == 0 && i < x->segments; i++)
+            rc = search_segment(x, x->room->segments[i]);
         if (rc < 0)
             return rc;
     }
-    if (!growing)
-        return 0;
-    int rc = search_segment(x, growing);
-    while (rc == 0 && freezes != s->freezes) { /* what was rewritten meanwhile is in the next one */
-        freezes = s->freezes;
-        rc = s->growing ? search_segment(x, s->growing) : 0;
-    }
-    return rc;
+    return 0;
 }
 
 static int nearer(const void *a, const void *b)
@@ -163,8 +174,18 @@ static int nearer(const void *a, const void *b)
     const struct search_hit *x = a, *y = b;
     if (x->hit.distance != y->hit.distance)
         return x->hit.distance < y->hit.distance ? -1 : 1;
-    return x->segment->handle != y->segment->handle ? (x->segment->handle < y->segment->handle ? -1 : 1)
-                                                    : (x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row);
+    if (x->segment != y->segment)
+        return x->segment->birth < y->segment->birth ? -1 : 1;
+    return x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row;
+}
+
+/* A row that was met before a merge moved it and after is one point, at one distance. */
+static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point_hit *of)
+{
+    while (n > 0 && hits[n - 1].distance == of->distance)
+        if (point_id_equal(hits[--n].id, of->id))
+            return true;
+    return false;
 }
 
 /* The nearest k that are still alive. */
@@ -175,8 +196,9 @@ static int collect(struct search *x, struct point_hit *ret_hits)
         qsort(x->room->all, x->count, sizeof(*x->room->all), nearer);
     for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
         const struct search_hit *h = &x->room->all[i];
-        if (bits_test(h->segment->alive, h->hit.row))
-            ret_hits[n++] = (struct point_hit){segment_id_at(h->segment, h->hit.row), h->hit.distance};
+        struct point_hit hit = {segment_id_at(h->segment, h->hit.row), h->hit.distance};
+        if (segment_alive(h->segment, h->hit.row) && !is_twin(ret_hits, n, &hit))
+            ret_hits[n++] = hit;
     }
     return (int)n;
 }
@@ -184,7 +206,7 @@ static int collect(struct search *x, struct point_hit *ret_hits)
 int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits)
 {
     struct search x = {.shard = s, .query = query};
-    int rc = context_check(query->ctx);
+    int rc = s->damage.code ? error_set(NULL, s->damage.code, "damaged") : context_check(query->ctx);
     if (rc == 0)
         rc = gate_enter(&s->gate);
     if (rc < 0)
@@ -195,8 +217,8 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         rc = search_all(&x);
     if (rc == 0)
         rc = collect(&x, ret_hits);
-    for (uint32_t i = 0; i < x.count; i++)
-        segment_let_go(x.room->all[i].segment);
+    for (uint32_t i = 0; i < x.segments; i++)
+        segment_let_go(x.room->segments[i]);
     if (x.room)
         room_release(s->store, x.room);
     gate_leave(&s->gate);

@@ -29,6 +29,11 @@ static void write_end(struct write_under_way *w)
 
 /* -- checks -- */
 
+static int check_damage(const struct shard *s, struct error *error)
+{
+    return s->damage.code ? error_set(error, s->damage.code, "%s", s->damage.text) : 0;
+}
+
 static int check_vectors(const struct shard *s, const struct point_batch *b, struct error *error)
 {
     uint32_t dim = s->config.dim;
@@ -167,7 +172,9 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     int rc = gate_enter(&s->gate);
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
-    rc = check_vectors(s, batch, error);
+    rc = check_damage(s, error);
+    if (rc == 0)
+        rc = check_vectors(s, batch, error);
     if (rc == 0)
         rc = wait_for_room(s, error);
     if (rc == 0)
@@ -186,7 +193,9 @@ int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, ui
     int rc = gate_enter(&s->gate);
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
-    rc = encode_deletes(s, ids, count, &records, ret_deleted);
+    rc = check_damage(s, error);
+    if (rc == 0)
+        rc = encode_deletes(s, ids, count, &records, ret_deleted);
     if (rc == 0)
         rc = log_and_apply(s, &records, *ret_deleted, error);
     buffer_fini(&records);

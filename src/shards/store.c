@@ -44,7 +44,7 @@ int store_drop_collection(struct store *store, uint64_t collection)
     for (uint32_t i = 0; i < s->segment_count; i++) {
         char path[PATH_TEXT_MAX];
         const struct segment *g = s->segments[i];
-        if (g->id == 0 || !g->searched)
+        if (!g || g->id == 0 || !g->searched)
             continue;
         int one = store_segment_path(store, g->id, path);
         if (one == 0)
@@ -62,7 +62,7 @@ int store_bury(struct store *store, const struct burial *burials, uint32_t n)
         struct shard *s = store_shard(store, burials[i].collection);
         for (uint32_t j = 0; s && j < s->segment_count; j++) {
             struct segment *g = s->segments[j];
-            if (g->id == burials[i].segment && g->id && burials[i].row < g->rows)
+            if (g && g->id == burials[i].segment && g->id && burials[i].row < g->rows)
                 segment_bury(g, burials[i].row);
         }
     }
@@ -78,7 +78,7 @@ uint64_t store_log_needed(const struct store *store, const struct segment *skip)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             const struct segment *g = s->segments[i];
-            if (g->state != SEGMENT_SEALED && g != skip && g->log_first < needed)
+            if (g && g->state != SEGMENT_SEALED && g != skip && g->log_first < needed)
                 needed = g->log_first;
         }
     return needed;
@@ -87,6 +87,24 @@ uint64_t store_log_needed(const struct store *store, const struct segment *skip)
 int store_segment_path(const struct store *store, uint64_t id, char *path)
 {
     return path_join(path, store->dir, "segments/%016" PRIx64 ".seg", id);
+}
+
+uint64_t store_next_segment_id(struct store *store)
+{
+    unsigned n = store->options.reactors;
+    uint64_t id = store->segment_id_max + 1;
+    id += (store->options.reactor + n - id % n) % n;
+    return store->segment_id_max = id;
+}
+
+int store_finish_container(const struct store *store, struct container_writer *w, uint64_t *ret_bytes)
+{
+    char dir[PATH_TEXT_MAX];
+    int rc = path_join(dir, store->dir, "segments");
+    if (rc == 0)
+        return container_finish(w, dir, ret_bytes);
+    container_abandon(w);
+    return rc;
 }
 
 void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
@@ -116,7 +134,7 @@ void store_stats_read(struct store *store, struct store_stats *ret)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             const struct segment *g = s->segments[i];
-            if (g->state != SEGMENT_SEALED)
+            if (g && g->state != SEGMENT_SEALED)
                 ret->growing_backlog_rows += g->rows - segment_index_graphed(g->index);
         }
 }

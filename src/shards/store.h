@@ -40,6 +40,9 @@ struct store_options {
     unsigned reactor, reactors;
     uint64_t growing_bytes_max; /* vectors in a growing segment before it is sealed; 0: 122 MiB */
     uint64_t log_file_bytes;    /* 0: a quarter of the growing segment, 64 KiB to 32 MiB */
+    uint64_t merge_bytes_max;   /* vectors in a segment that merging makes; 0: 1 GiB */
+    uint32_t compact_percent;   /* a segment with so many deleted rows is rewritten; 0: 20 */
+    uint32_t seal_age_s;        /* a growing segment this old is sealed though it is not full; 0: 3600 */
     struct store_hooks hooks;
 };
 
@@ -131,6 +134,30 @@ struct shard_info {
     uint64_t memory_bytes;
 };
 void shard_info_read(struct shard *s, struct shard_info *ret);
+
+/* -- segments -- */
+
+enum segment_state { SEGMENT_GROWING, SEGMENT_FROZEN, SEGMENT_SEALED };
+
+/* What is in one segment, counted exactly. Live rows are rows - deleted_rows, an average payload is payload_bytes / rows. */
+struct segment_info {
+    uint64_t id;      /* 0: not sealed yet */
+    unsigned reactor; /* who searches it */
+    enum segment_state state;
+    bool merging;
+    uint32_t rows, deleted_rows, tombstones;
+    uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
+};
+/* Up to max of the segments that are searched here; returns how many there are. */
+uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);
+
+/* Seals what grows, and waits until that is done. -ENOSPC, -EIO, -ECANCELED (stopping, or the collection is dropped). Waits. */
+MUST_USE int shard_seal(struct shard *s, struct error *error);
+/* Rewrites every segment with deleted rows and merges as far as the largest segment allows. Same errors. Waits. */
+MUST_USE int shard_compact(struct shard *s, struct error *error);
+
+/* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. */
+const struct error *shard_damage(const struct shard *s);
 
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;

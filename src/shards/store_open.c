@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GROWING_BYTES_DEFAULT ((uint64_t)122 << 20)
-#define LOG_FILE_MIN          ((uint64_t)64 << 10)
-#define LOG_FILE_MAX          ((uint64_t)32 << 20)
+#define GROWING_BYTES_DEFAULT   ((uint64_t)122 << 20)
+#define MERGE_BYTES_DEFAULT     ((uint64_t)1 << 30)
+#define COMPACT_PERCENT_DEFAULT 20
+#define SEAL_AGE_S_DEFAULT      3600
+#define LOG_FILE_MIN            ((uint64_t)64 << 10)
+#define LOG_FILE_MAX            ((uint64_t)32 << 20)
 
 struct opening {
     struct store *store;
@@ -39,6 +42,17 @@ static bool has_home_rows(const struct shard *s, const struct segment *g)
     return false;
 }
 
+/* One damaged file does not keep the other collections from being served. */
+static int tolerate_damage(struct opening *o, struct shard *s, int rc)
+{
+    if (!o->error || o->error->code != ERROR_CORRUPT)
+        return rc;
+    log_error("'%s' is not served: %s", s->config.name, o->error->text);
+    s->damage = *o->error;
+    *o->error = (struct error){0};
+    return 0;
+}
+
 static int open_segment(struct opening *o, struct shard *s, const struct manifest_segment *m)
 {
     struct store *store = o->store;
@@ -49,7 +63,7 @@ static int open_segment(struct opening *o, struct shard *s, const struct manifes
     if (rc == 0)
         rc = segment_open(path, &s->config, m, searched, &g, o->error);
     if (rc < 0)
-        return rc;
+        return tolerate_damage(o, s, rc);
     if (!searched && !has_home_rows(s, g)) {
         segment_destroy(g);
         return 0;
@@ -219,6 +233,12 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     store->options = *options;
     if (store->options.growing_bytes_max == 0)
         store->options.growing_bytes_max = GROWING_BYTES_DEFAULT;
+    if (store->options.merge_bytes_max == 0)
+        store->options.merge_bytes_max = MERGE_BYTES_DEFAULT;
+    if (store->options.compact_percent == 0)
+        store->options.compact_percent = COMPACT_PERCENT_DEFAULT;
+    if (store->options.seal_age_s == 0)
+        store->options.seal_age_s = SEAL_AGE_S_DEFAULT;
     if (store->options.log_file_bytes == 0)
         store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
     store->version_next = 1;

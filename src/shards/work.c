@@ -4,6 +4,7 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
+#include "shards/segment_file.h"
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -17,15 +18,7 @@
 
 /* -- sealing -- */
 
-static uint64_t next_segment_id(struct store *store)
-{
-    unsigned n = store->options.reactors;
-    uint64_t id = store->segment_id_max + 1;
-    id += (store->options.reactor + n - id % n) % n; /* so that this reactor searches it */
-    return store->segment_id_max = id;
-}
-
-static void count_build(struct store *store, uint64_t duration_ns)
+void store_count_build(struct store *store, uint64_t duration_ns)
 {
     uint64_t seconds = (duration_ns + 999999999) / 1000000000;
     unsigned bucket = 0;
@@ -36,11 +29,11 @@ static void count_build(struct store *store, uint64_t duration_ns)
     store->stats.builds++;
 }
 
-static int commit(struct shard *s, const struct segment *g, uint64_t id)
+static int commit(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
     struct manifest_edit edit = {
-        .segment = {id, s->config.id, g->rows, g->tombstone_count, g->version_max},
+        .segment = g->file,
         .epoch = store->epoch,
         .reactor = store->options.reactor,
         .log_start = store_log_needed(store, g),
@@ -51,13 +44,48 @@ static int commit(struct shard *s, const struct segment *g, uint64_t id)
     return rc;
 }
 
-/* Puts the mapped file in the place of the frozen segment. Until the swap rows may die in the frozen one: no wait after the copy. */
-static int swap(struct shard *s, struct segment *frozen, const char *path)
+/* A file that was written and could not be committed is kept for the next try: the manifest on the disk may name it already. */
+static int write_file(struct shard *s, struct segment *g)
 {
+    const struct segment_part part = {g, NULL};
+    const struct segment_source source = {&part, 1, g->rows, g->tombstones, g->tombstone_count, g->version_max};
+    struct pause pause = {shard_pause, s};
+    struct container_writer *w;
+    uint64_t bytes;
+    char path[PATH_TEXT_MAX];
+    struct manifest_segment m = {.id = store_next_segment_id(s->store),
+                                 .collection = s->config.id,
+                                 .rows = g->rows,
+                                 .tombstones = g->tombstone_count,
+                                 .version_max = g->version_max};
+    if (g->file.id)
+        return 0;
+    int rc = store_segment_path(s->store, m.id, path);
+    if (rc == 0)
+        rc = container_create(path, &w);
+    if (rc < 0)
+        return rc;
+    rc = segment_write_columns(w, &s->config, m.id, &source, &pause, &m.version_min);
+    if (rc == 0 && g->rows)
+        rc = segment_write_index(w, g->index);
+    if (rc == 0)
+        rc = store_finish_container(s->store, w, &bytes);
+    else
+        container_abandon(w);
+    if (rc == 0)
+        g->file = m;
+    return rc;
+}
+
+/* Puts the mapped file in the place of the frozen segment. Until the swap rows may die in the frozen one: no wait after the copy. */
+static int swap(struct shard *s, struct segment *frozen)
+{
+    char path[PATH_TEXT_MAX];
     struct segment *sealed;
     struct error error = {0};
-    struct manifest_segment m = {frozen->id, s->config.id, frozen->rows, frozen->tombstone_count, frozen->version_max};
-    int rc = segment_open(path, &s->config, &m, true, &sealed, &error);
+    int rc = store_segment_path(s->store, frozen->file.id, path);
+    if (rc == 0)
+        rc = segment_open(path, &s->config, &frozen->file, true, &sealed, &error);
     if (rc < 0) { /* it stays in memory; the file is good or the next start says so */
         log_error("a segment of '%s' was sealed but cannot be opened: %s", s->config.name, error.text);
         return rc;
@@ -65,6 +93,8 @@ static int swap(struct shard *s, struct segment *frozen, const char *path)
     memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
     sealed->dead = frozen->dead;
     sealed->handle = frozen->handle;
+    sealed->birth = frozen->birth;
+    segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
     segment_retire(frozen);
     return 0;
@@ -74,28 +104,22 @@ static int seal(struct shard *s, struct segment *g)
 {
     struct store *store = s->store;
     struct pause pause = {shard_pause, s};
-    char dir[PATH_TEXT_MAX], path[PATH_TEXT_MAX];
     uint64_t start_ns = clock_now_ns();
     int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);
     if (rc == 0)
         rc = segment_index_join(g->index, &pause);
-    uint64_t id = next_segment_id(store);
     if (rc == 0)
-        rc = path_join(dir, store->dir, "segments");
+        rc = write_file(s, g);
     if (rc == 0)
-        rc = store_segment_path(store, id, path);
-    if (rc == 0)
-        rc = segment_write(g, &s->config, id, dir, path, &g->disk_bytes);
-    if (rc == 0)
-        rc = s->gate.closed ? -ECANCELED : commit(s, g, id);
+        rc = s->gate.closed ? -ECANCELED : commit(s, g);
     if (rc < 0)
         return rc;
     g->state = SEGMENT_SEALED;
-    g->id = id;
+    g->id = g->file.id;
     s->frozen--;
     store->stats.seals++;
-    count_build(store, clock_now_ns() - start_ns);
-    rc = swap(s, g, path);
+    store_count_build(store, clock_now_ns() - start_ns);
+    rc = swap(s, g);
     event_notify_all(&store->settled);
     return rc;
 }
@@ -104,10 +128,13 @@ static int seal(struct shard *s, struct segment *g)
 
 static struct segment *find_frozen(const struct shard *s)
 {
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i]->state == SEGMENT_FROZEN)
-            return s->segments[i];
-    return NULL;
+    struct segment *oldest = NULL;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (g && g->state == SEGMENT_FROZEN && (!oldest || g->birth < oldest->birth))
+            oldest = g;
+    }
+    return oldest;
 }
 
 /* A shard that is seldom written would hold the log of the busy ones for ever: its growing segment is sealed though it is not full. */
@@ -117,27 +144,33 @@ static void freeze_oldest(struct store *store)
     if (log_position(store->log) - needed <= LOG_PER_GROWING * store->options.growing_bytes_max)
         return;
     for (struct shard *s = store->shards; s; s = s->next)
-        if (s->growing && s->growing->log_first == needed)
+        if (!s->damage.code && s->growing && s->growing->log_first == needed)
             shard_freeze(s);
 }
 
-static void idle_over(void *store)
+static void idle_over(void *arg)
 {
+    struct store *store = arg;
+    store->idle_at_ns = 0;
     store_notify_work(store);
 }
 
-/* Freezes a growing segment that has come to rest; if it may soon, sees to it that we are called again then. */
-static bool freeze_idle(struct shard *s, const struct segment *g)
+/* Freezes a growing segment that is old, or worth a file of its own and at rest; sees to it that we are called again when it will be. */
+static bool freeze_by_time(struct shard *s, const struct segment *g)
 {
-    if (g->rows < IDLE_ROWS)
-        return false;
-    uint64_t now_ns = clock_now_ns(), idle_at_ns = g->written_ns + IDLE_NS;
-    if (now_ns >= idle_at_ns) {
+    struct store *store = s->store;
+    uint64_t at_ns = g->created_ns + (uint64_t)store->options.seal_age_s * 1000000000;
+    if (g->rows >= IDLE_ROWS && g->written_ns + IDLE_NS < at_ns)
+        at_ns = g->written_ns + IDLE_NS;
+    if (clock_now_ns() >= at_ns) {
         shard_freeze(s);
         return true;
     }
-    timer_cancel(&s->store->idle);
-    timer_start(&s->store->idle, idle_at_ns, idle_over, s->store);
+    if (store->idle_at_ns == 0 || at_ns < store->idle_at_ns) {
+        timer_cancel(&store->idle);
+        timer_start(&store->idle, at_ns, idle_over, store);
+        store->idle_at_ns = at_ns;
+    }
     return false;
 }
 
@@ -153,7 +186,7 @@ static int work_on(struct shard *s)
     if (!g)
         return 0;
     if (segment_index_graphed(g->index) >= g->rows)
-        return freeze_idle(s, g);
+        return freeze_by_time(s, g);
     struct pause pause = {shard_pause, s};
     segment_hold(g);
     int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);

@@ -52,10 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     if (input[0] & 1)
         mend(bytes, size);
     if (container_parse(bytes, size, "fuzz", &c, &e) == 0) {
-        for (unsigned i = 0; i < c.region_count; i++)
-            for (uint64_t s = 0; s < container_slices(&c.regions[i]); s++)
-                if (container_check_slice(&c, &c.regions[i], s, "fuzz", &e) < 0)
-                    break;
+        for (unsigned i = 0; i < c.region_count; i++) {
+            struct container_check check = {.region = &c.regions[i]};
+            while (container_check_piece(&c, &check, "fuzz", &e) > 0)
+                ;
+        }
         open_index(&c);
     }
     free(bytes);

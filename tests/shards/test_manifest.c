@@ -4,6 +4,7 @@
 #include "shards/manifest_parse.h"
 #include "shards/whole_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,10 +20,14 @@ static struct manifest sample(void)
     m.log_start[1] = 4096;
     m.log_end = calloc(2, sizeof(*m.log_end));
     m.log_end[1] = 12288;
-    struct manifest_edit edit = {.segment = {9, 7, 100, 3, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
+    struct manifest_edit edit = {.segment = {9, 7, 100, 3, 40, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
     want_eq(manifest_apply(&m, &edit), 0);
     edit = (struct manifest_edit){.epoch = 3, .reactor = 1, .log_start = 99};
     want_eq(manifest_apply(&m, &edit), 0); /* of an older epoch: the position means nothing here */
+    const uint64_t absent[] = {9, 10};
+    edit = (struct manifest_edit){.segment = {11, 7, 50, 0, 40, 55}, .removed = absent, .removed_count = 2};
+    want_eq(manifest_apply(&m, &edit), -ENOENT);
+    want(m.segment_count == 1 && m.segments[0].id == 9);
     return m;
 }
 
@@ -41,7 +46,7 @@ static void store_and_load(void *arg)
     want(back.epoch == 4 && back.reactors == 2 && back.next_id == 12 && back.collection_count == 1 &&
          back.segment_count == 1);
     want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
-    want(back.segments[0].id == 9 && back.segments[0].version_max == 55);
+    want(back.segments[0].id == 9 && back.segments[0].version_min == 40 && back.segments[0].version_max == 55);
     want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
     want(back.log_dir == 6 && manifest_log_end(&back, 0) == 0 && manifest_log_end(&back, 1) == 12288);
     want_eq(manifest_log_end(&back, 2), 0);

@@ -4,6 +4,7 @@
 #include "shards/shard.h"
 #include "shards/whole_file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -363,10 +364,18 @@ static void damaged(void *arg)
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
     struct store_options o = {.dir = "data", .reactors = 1, .hooks = {hook_commit, hook_bury, &s}};
-    want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), -EBADMSG);
-    want(strstr(e.text, path) && strstr(e.text, "offset"));
-    file_close(s.lock);
-    manifest_fini(&s.manifest);
+    want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
+    struct shard *shard = store_shard(s.stores[0], c.id);
+    const struct error *damage = shard_damage(shard);
+    want(damage && damage->code == ERROR_CORRUPT && strstr(damage->text, path) && strstr(damage->text, "offset"));
+    struct point_hit hit;
+    struct shard_query q = {.vector = truth[0].vector, .k = 1};
+    want_eq(shard_search(shard, &q, &hit), -EBADMSG);
+    struct point_id id = id_of(0);
+    struct point_batch b = {1, &id, truth[0].vector, NULL, NULL};
+    want_eq(shard_upsert(shard, &b, &e), -EBADMSG);
+    want_eq(strcmp(e.text, damage->text), 0);
+    server_close(&s);
 }
 
 Test(folder, a_damaged_segment_is_named_with_its_offset)

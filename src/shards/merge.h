@@ -1,0 +1,24 @@
+/* merge.h -- segments that become one: small ones that are merged, large ones with too many deleted rows that are rewritten.
+ *
+ * Work of the second background fiber, so that sealing never waits for it. Searches and deletions of the old segments go on all the time;
+ * the new one takes their place between two instructions. */
+#pragma once
+
+#include "shards/shard.h"
+
+#define MERGE_INPUTS_MAX 64
+
+struct merge_choice {
+    struct segment *inputs[MERGE_INPUTS_MAX];
+    uint32_t count; /* 0: there is nothing to do */
+};
+
+/* What is most worth rewriting. all: as far as the largest segment allows, whatever it costs. */
+void merge_choose(const struct shard *s, bool all, struct merge_choice *ret);
+
+/* Makes one segment of the chosen ones, or none when nothing of them lives. Waits; pauses. -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old
+ * ones stay as they were. */
+MUST_USE int merge_run(struct shard *s, const struct merge_choice *choice);
+
+/* Lets the id map point to the rows of g where it points to the same versions elsewhere. Waits. */
+void merge_repoint(struct shard *s, const struct segment *g);

@@ -1,0 +1,79 @@
+/* merge_choose.c -- which segments to rewrite next.
+ *
+ * A segment is rewritten because of its deleted rows when they reach a share. Others are merged when a group of at least four is such
+ * that no member is larger than all smaller ones together: sizes then grow geometrically, and a row is rewritten a logarithmic number of
+ * times (the idea of Bentley & Saxe's logarithmic method, 1980, and of size-tiered compaction in log-structured stores). */
+#include "shards/merge.h"
+
+#include <stdlib.h>
+
+#define GROUP_MIN 4
+
+static uint32_t live_rows(const struct segment *g)
+{
+    return g->rows - g->dead;
+}
+
+static bool can_merge(const struct segment *g)
+{
+    return g && g->state == SEGMENT_SEALED && g->searched && !g->merging && !g->heir && g->mapping.bytes;
+}
+
+static bool is_worn(const struct shard *s, const struct segment *g, bool all)
+{
+    uint64_t percent = all ? 0 : s->store->options.compact_percent;
+    return g->dead && (uint64_t)g->dead * 100 >= (uint64_t)g->rows * percent;
+}
+
+static int by_live_rows(const void *a, const void *b)
+{
+    const struct segment *x = *(struct segment *const *)a, *y = *(struct segment *const *)b;
+    if (live_rows(x) != live_rows(y))
+        return live_rows(x) < live_rows(y) ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The smallest ones, as many as keep the rule and fit. sorted: by live rows. */
+static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool all)
+{
+    uint64_t row_bytes = (uint64_t)s->config.dim * sizeof(float), sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n && i < MERGE_INPUTS_MAX; i++) {
+        uint64_t live = live_rows(sorted[i]);
+        if ((sum + live) * row_bytes > s->store->options.merge_bytes_max || sum + live > SEGMENT_ROWS_MAX)
+            break;
+        if (i > 0 && live > sum && !all)
+            continue; /* a larger sum of equals may reach it yet: what follows is larger still, so this ends soon */
+        sum += live;
+        count = i + 1;
+    }
+    return count;
+}
+
+void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
+{
+    struct segment **sorted = malloc((s->segment_count + 1) * sizeof(*sorted));
+    uint32_t n = 0;
+    *ret = (struct merge_choice){0};
+    if (!sorted)
+        return; /* another time */
+    const struct segment *worst = NULL;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (!can_merge(g))
+            continue;
+        sorted[n++] = g;
+        if (is_worn(s, g, all) && (!worst || (uint64_t)g->dead * worst->rows > (uint64_t)worst->dead * g->rows))
+            worst = g;
+    }
+    if (n)
+        qsort(sorted, n, sizeof(*sorted), by_live_rows);
+    uint32_t count = group(s, sorted, n, all);
+    if (count >= (all ? 2 : GROUP_MIN)) {
+        for (uint32_t i = 0; i < count; i++)
+            ret->inputs[ret->count++] = sorted[i];
+    } else if (worst) {
+        ret->inputs[ret->count++] = (struct segment *)worst;
+    }
+    free(sorted);
+}
