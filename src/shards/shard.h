@@ -22,6 +22,7 @@ struct shard {
     uint32_t frozen;         /* segments that wait to be sealed */
     struct error damage;     /* a code: nothing of this shard may be served */
     struct gate gate;        /* who is inside; closed when the collection is dropped */
+    bool dropped;            /* the manifest does not name it any more; the order to drop it is on its way */
     struct shard *next;
 };
 

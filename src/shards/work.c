@@ -41,6 +41,7 @@ static int commit(struct shard *s, const struct segment *g)
     int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
     if (rc == 0)
         log_free_before(store->log, edit.log_start);
+    s->dropped |= rc == -ENOENT;
     return rc;
 }
 
@@ -200,10 +201,10 @@ int store_work(struct store *store)
         return -ECANCELED;
     freeze_oldest(store);
     for (struct shard *s = store->shards; s; s = s->next) {
-        if (gate_enter(&s->gate) < 0)
+        if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
         int rc = work_on(s);
-        bool dropped = s->gate.closed;
+        bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted) {
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
