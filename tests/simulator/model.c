@@ -1,53 +1,225 @@
-/* model.c -- an array; as simple as can be, because it is what the server is compared with. */
+/* model.c -- arrays; as simple as can be, because it is what the server is compared with. */
 #include "model.h"
+#include "base/point_id.h"
+#include "shards/collection.h"
 
 #include <string.h>
 
-void model_init(struct model *m)
+void model_init(struct model *m, uint64_t base, bool weak)
 {
     memset(m, 0, sizeof *m);
-    m->next_version = 1;
-    for (uint32_t i = 0; i < MODEL_IDS; i++)
-        m->points[i].count = 1; /* absent */
+    m->base = base;
+    m->weak = weak;
+    m->next_version = m->next_issue = 1;
+    for (uint32_t i = 0; i < MODEL_IDS; i++) {
+        m->points[i].count = 1;
+        m->points[i].choices[0] = (struct model_choice){MODEL_ABSENT, 0, MODEL_NOW | MODEL_LAST};
+    }
 }
 
-void model_begin(struct model *m, uint64_t id, uint32_t version)
-{
-    struct model_point *p = &m->points[id];
-    for (uint32_t i = 0; i < p->count; i++)
-        if (p->choices[i] == version)
-            return;
-    if (p->count < MODEL_CHOICES)
-        p->choices[p->count++] = version;
-}
+/* -- writes -- */
 
-bool model_settle(struct model *m, uint64_t id, uint32_t version)
+bool model_can_write(const struct model *m, const uint32_t *ids, uint32_t n)
 {
-    struct model_point *p = &m->points[id];
-    for (uint32_t i = 0; i < p->count; i++)
-        if (p->choices[i] == version) {
-            p->choices[0] = version;
-            p->count = 1;
-            return true;
-        }
-    return false;
-}
-
-bool model_certain(const struct model *m)
-{
-    for (uint32_t i = 0; i < MODEL_IDS; i++)
-        if (m->points[i].count != 1)
+    for (uint32_t i = 0; i < n; i++)
+        if (m->points[ids[i]].count == MODEL_CHOICES)
             return false;
+    return m->batch_count < MODEL_BATCHES;
+}
+
+static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t version)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct model_point *p = &m->points[ids[i]];
+        p->choices[p->count++] = (struct model_choice){version, m->next_issue, MODEL_NOW | MODEL_LAST | MODEL_COME};
+    }
+    m->next_issue++;
+}
+
+uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors)
+{
+    uint32_t version = m->next_version++;
+    struct model_batch *b = &m->batches[m->batch_count++];
+    *b = (struct model_batch){.version = version, .issue = m->next_issue, .reactors = reactors, .count = n};
+    memcpy(b->ids, ids, n * sizeof *ids);
+    begin(m, ids, n, version);
+    return version;
+}
+
+void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n)
+{
+    begin(m, ids, n, MODEL_ABSENT);
+}
+
+/* Takes `state` from the choices issued before `issue` that no request can bring any more; those without any state go. */
+static void outdate(struct model_point *p, uint32_t issue, unsigned state)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct model_choice c = p->choices[i];
+        if (c.issue < issue && !(c.state & MODEL_COME))
+            c.state &= ~state;
+        if (c.state)
+            p->choices[kept++] = c;
+    }
+    p->count = kept;
+}
+
+/* What a later write makes impossible: of a weak collection a power cut may bring back what was before it. */
+static unsigned outdated(const struct model *m)
+{
+    return m->weak ? MODEL_NOW : MODEL_NOW | MODEL_LAST;
+}
+
+void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n)
+{
+    uint32_t issue = m->next_issue - 1;
+    for (uint32_t i = 0; i < n; i++) {
+        struct model_point *p = &m->points[ids[i]];
+        p->choices[p->count - 1].state &= ~(unsigned)MODEL_COME;
+        outdate(p, issue, outdated(m));
+    }
+    if (!m->weak && m->batch_count && m->batches[m->batch_count - 1].issue == issue)
+        m->batch_count--; /* it is whole for certain */
+}
+
+void model_refused(struct model *m, const uint32_t *ids, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct model_point *p = &m->points[ids[i]];
+        p->choices[p->count - 1].state &= ~(unsigned)MODEL_COME;
+    }
+}
+
+/* -- ends and looks -- */
+
+void model_restart(struct model *m, enum model_end end)
+{
+    unsigned left = end == END_POWER_CUT ? MODEL_LAST : end == END_ORDERLY ? MODEL_NOW : MODEL_NOW | MODEL_LAST;
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        struct model_point *p = &m->points[id];
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < p->count; i++)
+            if (p->choices[i].state & (left | MODEL_COME)) {
+                p->choices[kept] = p->choices[i];
+                p->choices[kept++].state = MODEL_NOW | MODEL_LAST;
+            }
+        p->count = kept;
+    }
+}
+
+/* The newest choice of that version; NULL: none. */
+static struct model_choice *find(struct model_point *p, uint32_t version)
+{
+    for (uint32_t i = p->count; i-- > 0;)
+        if (p->choices[i].version == version && p->choices[i].state & (MODEL_NOW | MODEL_COME))
+            return &p->choices[i];
+    return NULL;
+}
+
+bool model_settle(struct model *m, uint32_t id, uint32_t version)
+{
+    struct model_point *p = &m->points[id];
+    struct model_choice *c = find(p, version);
+    if (!c)
+        return false;
+    for (uint32_t i = 0; i < p->count; i++) /* the others are gone, but model_torn_batch() asks for the newest */
+        p->choices[i].state = 0;
+    c->state = MODEL_NOW | MODEL_LAST;
     return true;
 }
 
-uint64_t model_count(const struct model *m)
+static unsigned home(const struct model *m, const struct model_batch *b, uint32_t id)
 {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < MODEL_IDS; i++)
-        n += m->points[i].choices[0] != MODEL_ABSENT;
-    return n;
+    struct point_id name = {0, m->base + id};
+    return (unsigned)(point_id_hash(name) >> 32) % SLOTS_DEFAULT % b->reactors;
 }
+
+/* 1: the point has the batch's version, 0: it has not, -1: a later write or a time before hides which. */
+static int has(const struct model *m, const struct model_batch *b, uint32_t id)
+{
+    const struct model_point *p = &m->points[id];
+    if (p->choices[p->count - 1].issue != b->issue)
+        return -1;
+    return p->choices[p->count - 1].state != 0;
+}
+
+const struct model_batch *model_torn_batch(struct model *m)
+{
+    for (uint32_t i = 0; i < m->batch_count; i++) {
+        const struct model_batch *b = &m->batches[i];
+        for (uint32_t j = 0; j < b->count; j++)
+            for (uint32_t k = 0; k < j; k++) {
+                int one = has(m, b, b->ids[j]), other = has(m, b, b->ids[k]);
+                if (one >= 0 && other >= 0 && one != other && home(m, b, b->ids[j]) == home(m, b, b->ids[k]))
+                    return b;
+            }
+    }
+    return NULL;
+}
+
+void model_all_settled(struct model *m)
+{
+    m->batch_count = 0;
+    for (uint32_t id = 0; id < MODEL_IDS; id++)
+        outdate(&m->points[id], 0, 0);
+}
+
+bool model_seen(struct model *m, uint32_t id, uint32_t version)
+{
+    struct model_point *p = &m->points[id];
+    struct model_choice *oldest = NULL;
+    for (uint32_t i = p->count; i-- > 0;)
+        if (p->choices[i].version == version && p->choices[i].state & (MODEL_NOW | MODEL_COME))
+            oldest = &p->choices[i];
+    if (!oldest)
+        return false;
+    oldest->state |= MODEL_NOW;
+    if (version != MODEL_ABSENT) /* it has come; a deletion is not told from another one */
+        oldest->state &= ~(unsigned)MODEL_COME;
+    outdate(p, oldest->issue, outdated(m));
+    return true;
+}
+
+bool model_certain(const struct model *m, uint32_t id, uint32_t *ret_version)
+{
+    const struct model_point *p = &m->points[id];
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->choices[i].state & (MODEL_NOW | MODEL_COME)) {
+            if (seen && p->choices[i].version != *ret_version)
+                return false;
+            *ret_version = p->choices[i].version;
+            seen = 1;
+        }
+    return seen;
+}
+
+void model_count_of(const struct model *m, const uint32_t *ids, uint32_t n, uint64_t *ret_least, uint64_t *ret_most)
+{
+    *ret_least = *ret_most = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct model_point *p = &m->points[ids[i]];
+        bool absent = false, there = false;
+        for (uint32_t j = 0; j < p->count; j++)
+            if (p->choices[j].state & (MODEL_NOW | MODEL_COME)) {
+                absent |= p->choices[j].version == MODEL_ABSENT;
+                there |= p->choices[j].version != MODEL_ABSENT;
+            }
+        *ret_least += there && !absent;
+        *ret_most += there;
+    }
+}
+
+void model_count(const struct model *m, uint64_t *ret_least, uint64_t *ret_most)
+{
+    uint32_t ids[MODEL_IDS];
+    for (uint32_t i = 0; i < MODEL_IDS; i++)
+        ids[i] = i;
+    model_count_of(m, ids, MODEL_IDS, ret_least, ret_most);
+}
+
+/* -- what a version looks like -- */
 
 void model_vector(uint64_t id, uint32_t version, float *ret)
 {
@@ -66,16 +238,49 @@ float model_distance(const float *a, const float *b)
     return sum;
 }
 
-uint32_t model_version_of(const struct model *m, uint64_t id, const float *vector)
+uint32_t model_payload_size(uint64_t id, uint32_t version)
+{
+    uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
+    if (x % 256 == 0)
+        return MODEL_PAYLOAD_BIG; /* a batch with a few of these is more than one block of the log */
+    return x % 3 == 0 ? 0 : (uint32_t)(x / 3 % MODEL_PAYLOAD_MAX);
+}
+
+void model_payload(uint64_t id, uint32_t version, uint8_t *ret)
+{
+    uint32_t size = model_payload_size(id, version);
+    uint64_t x = id * 7919 + version;
+    for (uint32_t i = 0; i < size; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        ret[i] = (uint8_t)(x >> 56);
+    }
+}
+
+uint32_t model_version_of(const struct model *m, uint32_t id, const float *vector)
 {
     float want[MODEL_DIM];
     const struct model_point *p = &m->points[id];
     for (uint32_t i = 0; i < p->count; i++) {
-        if (p->choices[i] == MODEL_ABSENT)
+        if (p->choices[i].version == MODEL_ABSENT)
             continue;
-        model_vector(id, p->choices[i], want);
+        model_vector(m->base + id, p->choices[i].version, want);
         if (memcmp(want, vector, sizeof want) == 0)
-            return p->choices[i];
+            return p->choices[i].version;
     }
     return UINT32_MAX;
+}
+
+bool model_distance_possible(const struct model *m, uint32_t id, const float *query, float distance)
+{
+    float v[MODEL_DIM];
+    const struct model_point *p = &m->points[id];
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct model_choice *c = &p->choices[i];
+        if (c->version == MODEL_ABSENT || !(c->state & (MODEL_NOW | MODEL_COME)))
+            continue;
+        model_vector(m->base + id, c->version, v);
+        if (model_distance(query, v) == distance)
+            return true;
+    }
+    return false;
 }

@@ -1,38 +1,88 @@
-/* model.h -- what the points of one collection may be, as far as its only writer can know.
+/* model.h -- what the points of one client in one collection may be, as far as their only writer can know.
  *
- * A point is a version; its vector follows from id and version. While a write is not acknowledged the point may be as before
- * or as after it: the model keeps every possibility until an acknowledgement or a look at the server decides. */
+ * A point has a version; its vector and payload follow from id and version. While a write is not acknowledged the point may be as
+ * before or as after it, so a point has choices. A choice may be what a read shows now, what a power cut leaves, or what an
+ * unanswered request still brings, each told apart: a collection that is not flushed before it acknowledges may lose what it has
+ * acknowledged, but only to a power cut. The first look after a start settles every point. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_IDS     96
-#define MODEL_DIM     16
-#define MODEL_CHOICES 8
-#define MODEL_ABSENT  0 /* the version of a point that is not there */
+#define MODEL_IDS         96
+#define MODEL_DIM         16
+#define MODEL_CHOICES     16
+#define MODEL_BATCHES     128
+#define MODEL_BATCH_MAX   24
+#define MODEL_ABSENT      0  /* the version of a point that is not there */
+#define MODEL_PAYLOAD_MAX 96 /* bytes, but for a few */
+#define MODEL_PAYLOAD_BIG 30000
+
+enum model_state {
+    MODEL_NOW = 1,  /* a read may show it */
+    MODEL_LAST = 2, /* a power cut may leave it */
+    MODEL_COME = 4, /* its request had no answer: it may come into being until the server ends */
+};
+
+struct model_choice {
+    uint32_t version, issue; /* issue: grows with every write of this model */
+    unsigned state;
+};
 
 struct model_point {
-    uint32_t choices[MODEL_CHOICES];
+    struct model_choice choices[MODEL_CHOICES];
     uint32_t count;
 };
 
-struct model {
-    struct model_point points[MODEL_IDS];
-    uint32_t next_version;
-    bool created; /* the creation was acknowledged */
+/* An upsert that may have happened or not: of each part of it (points with one home) all or nothing. */
+struct model_batch {
+    uint32_t version, issue, reactors, count;
+    uint32_t ids[MODEL_BATCH_MAX];
 };
 
-void model_init(struct model *m);
-/* A write begins: version is possible from now on. */
-void model_begin(struct model *m, uint64_t id, uint32_t version);
-/* The server said so, or showed it. False: that was not possible. */
-bool model_settle(struct model *m, uint64_t id, uint32_t version);
-bool model_certain(const struct model *m);   /* of all points */
-uint64_t model_count(const struct model *m); /* points there; of a certain model */
+struct model {
+    uint64_t base; /* the id of point 0 */
+    bool weak;     /* acknowledged before it is flushed */
+    struct model_point points[MODEL_IDS];
+    struct model_batch batches[MODEL_BATCHES];
+    uint32_t batch_count, next_version, next_issue;
+};
+
+void model_init(struct model *m, uint64_t base, bool weak);
+
+/* A write begins. False: a point has too many choices to write to it again before the next start. */
+bool model_can_write(const struct model *m, const uint32_t *ids, uint32_t n);
+uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors);
+void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n);
+/* How it ended: acknowledged, refused, or without an answer. Of the write that began last. */
+void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n);
+void model_refused(struct model *m, const uint32_t *ids, uint32_t n);
+
+/* The server ended: by a power cut, in order, or in order with a disk that may not have taken everything. */
+enum model_end { END_POWER_CUT, END_ORDERLY, END_UNSURE };
+void model_restart(struct model *m, enum model_end end);
+/* The first look after it. False: that was not possible. */
+bool model_settle(struct model *m, uint32_t id, uint32_t version);
+/* After the last settle: finds an upsert of which a part is there in part. NULL: none. */
+const struct model_batch *model_torn_batch(struct model *m);
+void model_all_settled(struct model *m);
+
+/* A read showed it. False: that was not possible. */
+bool model_seen(struct model *m, uint32_t id, uint32_t version);
+bool model_certain(const struct model *m, uint32_t id, uint32_t *ret_version);
+/* The least and the most points that may be there now. */
+void model_count(const struct model *m, uint64_t *ret_least, uint64_t *ret_most);
+void model_count_of(const struct model *m, const uint32_t *ids, uint32_t n, uint64_t *ret_least, uint64_t *ret_most);
+
+/* -- what a version looks like -- */
 
 /* Small whole numbers, so that squared distances are exact in any order of adding. */
 void model_vector(uint64_t id, uint32_t version, float *ret);
 float model_distance(const float *a, const float *b);
-/* The version whose vector this is, out of the choices of the point; UINT32_MAX: none. */
-uint32_t model_version_of(const struct model *m, uint64_t id, const float *vector);
+uint32_t model_payload_size(uint64_t id, uint32_t version);
+void model_payload(uint64_t id, uint32_t version, uint8_t *ret); /* model_payload_size() bytes */
+/* The version with this vector out of the choices of the point; UINT32_MAX: none. */
+uint32_t model_version_of(const struct model *m, uint32_t id, const float *vector);
+/* Whether some choice that may be seen now has this distance to the query. */
+bool model_distance_possible(const struct model *m, uint32_t id, const float *query, float distance);

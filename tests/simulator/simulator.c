@@ -1,82 +1,141 @@
 /* simulator.c -- the whole server in a simulated world, seed after seed.
  *
- *     simulator --seeds A..B      runs them; every eighth twice, to see that a seed always gives the same run
- *     simulator --seed S          replays one with a trace of all that happens
+ *     simulator --seeds A..B [--jobs N] [--json]     runs them
+ *     simulator --regressions FILE                   and those that failed once: a line is a seed, a commit and why
+ *     simulator --seed S [--events]                  replays one and tells what happens; --events: everything that happens
  *
- * Prints TAP. A failure is a seed: `simulator --seed S` shows it again. */
-#include "world.h"
+ * Prints TAP, or on a terminal a line of progress, and in the end a table. A failure is a seed: `--seed S` shows it again. */
+#include "report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define REPEAT_EVERY 8
+static struct seed_run *runs;
+static size_t count, capacity, printed;
+static struct report report;
+static enum report_form form;
 
-static int failures;
-
-/* Runs the seed in a process of its own: a power cut leaves memory behind, and a crash of ours is a failure of that seed. */
-static void run_apart(uint64_t seed, struct world_result *r)
+static void add_seed(uint64_t seed)
 {
-    int ends[2], status = 0;
-    memset(r, 0, sizeof *r);
-    snprintf(r->failure, sizeof r->failure, "the process died");
-    fflush(stdout);
-    if (pipe(ends) < 0)
-        return;
-    pid_t child = fork();
-    if (child == 0) {
-        world_run(seed, 0, r);
-        _exit(write(ends[1], r, sizeof *r) != sizeof *r);
+    if (count == capacity) {
+        capacity = capacity ? capacity * 2 : 64;
+        runs = realloc(runs, capacity * sizeof *runs);
+        if (!runs)
+            exit(3);
     }
-    close(ends[1]);
-    if (child > 0 && read(ends[0], r, sizeof *r) != sizeof *r)
-        snprintf(r->failure, sizeof r->failure, "the process died");
-    close(ends[0]);
-    if (child > 0)
-        waitpid(child, &status, 0);
+    memset(&runs[count], 0, sizeof *runs);
+    runs[count++].seed = seed;
 }
 
-static void run_seed(uint64_t seed, unsigned number)
+static int add_regressions(const char *path)
 {
-    struct world_result r, again;
-    run_apart(seed, &r);
-    if (!r.failure[0] && seed % REPEAT_EVERY == 0) {
-        run_apart(seed, &again);
-        if (again.trace_hash != r.trace_hash || again.trace_events != r.trace_events)
-            snprintf(r.failure, sizeof r.failure, "the second run differs: %" PRIu64 " events instead of %" PRIu64,
-                     again.trace_events, r.trace_events);
+    char line[400];
+    uint64_t seed;
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        perror(path);
+        return -1;
     }
-    failures += r.failure[0] != 0;
-    printf("%s %u - seed %" PRIu64 ": %u rounds, %u crashes, %u writes acknowledged, %u searches, trace %016" PRIx64
-           "\n",
-           r.failure[0] ? "not ok" : "ok", number, seed, r.rounds, r.crashes, r.acknowledged, r.searches, r.trace_hash);
-    if (r.failure[0])
-        printf("# %s\n# see it again: simulator --seed %" PRIu64 "\n", r.failure, seed);
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%" SCNu64, &seed) == 1)
+            add_seed(seed);
+    fclose(f);
+    return 0;
+}
+
+/* -- progress -- */
+
+static void print_test(size_t i)
+{
+    const struct world_result *r = &runs[i].result;
+    printf("%s %zu - seed %" PRIu64 ": %" PRIu64 " starts, %" PRIu64 " crashes, %" PRIu64
+           " writes acknowledged, trace %016" PRIx64 "\n",
+           r->failure[0] ? "not ok" : "ok", i + 1, runs[i].seed, r->rounds, r->crashes, r->acknowledged, r->trace_hash);
+    if (r->failure[0])
+        printf("# %s\n", r->failure);
+}
+
+static void finished(const struct seed_run *run)
+{
+    report_add(&report, &run->result);
+    if (form == REPORT_TAP)
+        while (printed < count && runs[printed].done) /* in order, whichever is ready first */
+            print_test(printed++);
+    if (isatty(STDERR_FILENO) && form != REPORT_TAP)
+        fprintf(stderr, "\r%" PRIu64 " of %zu seeds, %" PRIu64 " failed, %" PRIu64 " crashes survived ", report.seeds,
+                count, report.failed, report.sum.crashes);
     fflush(stdout);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int run_all(unsigned jobs)
+{
+    double start = seconds_now();
+    if (form == REPORT_TAP)
+        printf("1..%zu\n", count);
+    if (crew_run(runs, count, jobs, finished) < 0) {
+        fprintf(stderr, "no process can be started\n");
+        return 3;
+    }
+    report.seconds = seconds_now() - start;
+    if (isatty(STDERR_FILENO) && form != REPORT_TAP)
+        fprintf(stderr, "\r%60s\r", "");
+    report_print(&report, runs, count, form);
+    return report.failed != 0;
+}
+
+static int replay(uint64_t seed, enum world_trace trace)
+{
+    struct world_result r;
+    world_run(seed, trace, &r);
+    printf("%s\n", r.failure[0] ? r.failure : "all was well");
+    return r.failure[0] != 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: simulator [--seeds A..B] [--regressions FILE] [--jobs N] [--json] | --seed S [--events]\n");
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t from = 1, to = 24;
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
-        struct world_result r;
-        world_run(strtoull(argv[2], NULL, 10), 1, &r);
-        printf("%s\n", r.failure[0] ? r.failure : "all was well");
-        return r.failure[0] != 0;
+    uint64_t from, to, one = 0;
+    unsigned jobs = 1;
+    bool single = false;
+    enum world_trace trace = TRACE_TOLD;
+    form = isatty(STDOUT_FILENO) ? REPORT_TABLE : REPORT_TAP;
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--json") == 0) {
+            form = REPORT_JSON;
+        } else if (strcmp(argv[i], "--events") == 0) {
+            trace = TRACE_ALL;
+        } else if (strcmp(argv[i], "--seed") == 0 && (single = sscanf(value, "%" SCNu64, &one) == 1)) {
+            i++;
+        } else if (strcmp(argv[i], "--jobs") == 0 && sscanf(value, "%u", &jobs) == 1) {
+            i++;
+        } else if (strcmp(argv[i], "--regressions") == 0 && add_regressions(value) == 0) {
+            i++;
+        } else if (strcmp(argv[i], "--seeds") == 0 && sscanf(value, "%" SCNu64 "..%" SCNu64, &from, &to) == 2) {
+            for (uint64_t seed = from; seed <= to; seed++)
+                add_seed(seed);
+            i++;
+        } else {
+            return usage();
+        }
     }
-    if (argc == 3 && strcmp(argv[1], "--seeds") == 0 && sscanf(argv[2], "%" SCNu64 "..%" SCNu64, &from, &to) == 2 &&
-        from <= to) {
-        argc = 1;
-    }
-    if (argc != 1) {
-        fprintf(stderr, "usage: simulator [--seeds A..B | --seed S]\n");
-        return 2;
-    }
-    printf("1..%" PRIu64 "\n", to - from + 1);
-    for (uint64_t seed = from; seed <= to; seed++)
-        run_seed(seed, (unsigned)(seed - from + 1));
-    return failures != 0;
+    if (single)
+        return replay(one, trace);
+    return count ? run_all(jobs) : usage();
 }

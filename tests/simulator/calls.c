@@ -1,0 +1,72 @@
+#include "calls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability)
+{
+    Kith__Collection collection = KITH__COLLECTION__INIT;
+    collection.name = (char *)(uintptr_t)name;
+    collection.dim = dim;
+    collection.metric = KITH__METRIC__METRIC_L2;
+    collection.durability = durability;
+    Kith__CreateCollection create = KITH__CREATE_COLLECTION__INIT;
+    create.collection = &collection;
+    return client_call(c, KITH_OP_CREATE, &create.base, NULL, 0, NULL);
+}
+
+static Kith__PointIds numbers(const uint64_t *ids, uint32_t n)
+{
+    Kith__PointIds list = KITH__POINT_IDS__INIT;
+    list.numbers = (uint64_t *)(uintptr_t)ids;
+    list.n_numbers = n;
+    return list;
+}
+
+int call_upsert(struct client *c, const struct call_upsert *u)
+{
+    Kith__PointIds list = numbers(u->ids, u->count);
+    Kith__Upsert upsert = KITH__UPSERT__INIT;
+    upsert.collection = (char *)(uintptr_t)u->name;
+    upsert.ids = &list;
+    upsert.payloads = (ProtobufCBinaryData){u->payload_bytes, (uint8_t *)(uintptr_t)u->payloads};
+    upsert.n_payload_sizes = u->count;
+    upsert.payload_sizes = u->payload_sizes;
+    return client_call(c, KITH_OP_UPSERT, &upsert.base, u->vectors, (uint64_t)u->count * u->dim * sizeof(float), NULL);
+}
+
+int call_get(struct client *c, const char *name, const uint64_t *ids, uint32_t n, uint32_t dim, struct call_points *ret)
+{
+    Kith__PointIds list = numbers(ids, n);
+    Kith__Get get = KITH__GET__INIT;
+    get.collection = (char *)(uintptr_t)name;
+    get.ids = &list;
+    get.with_vectors = get.with_payloads = true;
+    struct client_reply r;
+    *ret = (struct call_points){0};
+    int rc = client_call(c, KITH_OP_GET, &get.base, NULL, 0, &r);
+    if (rc < 0)
+        return rc;
+    Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
+    uint64_t bytes = 0;
+    for (size_t i = 0; p && i < p->n_payload_sizes; i++)
+        bytes += p->payload_sizes[i];
+    if (!p || p->n_id_lo > n || r.header.block_bytes != p->n_id_lo * dim * sizeof(float) ||
+        p->n_payload_sizes != p->n_id_lo || bytes != p->payloads.len) {
+        kith__points__free_unpacked(p, NULL);
+        client_reply_fini(&r);
+        return -EPROTO;
+    }
+    *ret = (struct call_points){.meta = p, .vectors = (float *)(void *)r.block, .block = r.block};
+    free(r.meta);
+    return 0;
+}
+
+void call_points_fini(struct call_points *p)
+{
+    if (p->meta)
+        kith__points__free_unpacked(p->meta, NULL);
+    free(p->block);
+    *p = (struct call_points){0};
+}

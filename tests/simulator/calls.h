@@ -1,0 +1,28 @@
+/* calls.h -- the requests of the simulated clients that tests/net/client.h does not have: with payloads and durability. Return as
+ * described there. Waits. */
+#pragma once
+
+#include "client.h"
+
+int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability);
+
+struct call_upsert {
+    const char *name;
+    const uint64_t *ids;
+    const float *vectors; /* count x dim */
+    const uint8_t *payloads;
+    uint32_t *payload_sizes;
+    uint32_t count, dim;
+    uint64_t payload_bytes;
+};
+int call_upsert(struct client *c, const struct call_upsert *u);
+
+/* Found points, in the order asked for. */
+struct call_points {
+    Kith__Points *meta; /* ids, payload sizes */
+    float *vectors;
+    uint8_t *block;
+};
+int call_get(struct client *c, const char *name, const uint64_t *ids, uint32_t n, uint32_t dim,
+             struct call_points *ret);
+void call_points_fini(struct call_points *p);

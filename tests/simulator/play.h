@@ -1,0 +1,103 @@
+/* play.h -- the inside of a world: who is in it, and what the files of this folder know of each other.
+ *
+ * A player is a client. It writes to a collection of its own and to its share of the ids of a collection that all use; a book says
+ * what must be there of one of these. Only one player writes to the ids of a book, one request at a time. */
+#pragma once
+
+#include "actors/server.h"
+#include "calls.h"
+#include "model.h"
+#include "plan.h"
+#include "world.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+enum operation {
+    OPERATION_UPSERT,
+    OPERATION_DELETE,
+    OPERATION_GET,
+    OPERATION_SEARCH,
+    OPERATION_EXACT,
+    OPERATION_COUNT,
+    OPERATION_INFO,
+    OPERATION_DROP,
+    OPERATION_RECONNECT,
+    OPERATION_LOOK, /* at everything, after a start and before an end */
+    OPERATION_KINDS
+};
+
+enum book_state {
+    BOOK_OPEN,
+    BOOK_DOUBTFUL, /* created or dropped, or perhaps not: the next start shows */
+    BOOK_DAMAGED,  /* the server says that its file is damaged, and damage was done */
+};
+
+struct book {
+    const char *name;
+    bool shared, created;
+    enum book_state state;
+    Kith__Durability durability;
+    struct model model;
+};
+
+struct player {
+    struct world *world;
+    uint32_t number;
+    char name[24];
+    struct book books[2]; /* its own, its share */
+    uint64_t random;
+    struct client client;
+};
+
+struct world {
+    struct sim *sim;
+    struct server *server;
+    struct plan plan;
+    uint64_t random;
+    struct player players[PLAYERS_MAX];
+    uint32_t players_left, reactors, operations;
+    bool crash, shared_created;
+    struct event done;
+    struct world_result *result;
+    enum world_trace trace;
+};
+
+uint64_t draw(uint64_t *state);
+static inline bool draw_one_in(uint64_t *state, uint64_t n)
+{
+    return draw(state) % n == 0;
+}
+
+/* -- telling (tell.c) -- */
+
+/* The first one counts. */
+void fail(struct world *w, const char *who, const char *format, ...) PRINTF_LIKE(3, 4);
+static inline bool failed(const struct world *w)
+{
+    return w->result->failure[0] != 0;
+}
+void tell(struct world *w, const char *who, const char *format, ...) PRINTF_LIKE(3, 4);
+/* How a request ended, in a few words: "done", "refused: ...". */
+const char *outcome(const struct player *p, int rc);
+
+/* -- what an error may be (explain.c) -- */
+
+enum action { ACTION_READ, ACTION_WRITE, ACTION_CONNECT, ACTION_START };
+/* Whether the faults injected so far explain that a request (rc as of client.h) or a start ended so. */
+bool explained(const struct world *w, enum action action, int rc);
+bool explained_code(const struct world *w, enum action action, enum error_code code);
+/* The request is over. True: done. Otherwise it failed: for a reason that faults explain, or the seed has failed. After a lost
+ * connection there is a new one. */
+bool done(struct player *p, struct book *b, enum action action, const char *what, int rc);
+bool player_connect(struct player *p);
+
+/* -- looking (look.c) -- */
+
+void look_at_points(struct player *p, struct book *b, bool first);
+void look_at_count(struct player *p, struct book *b);
+void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
+
+/* -- playing (player.c): fibers -- */
+
+void player_run(void *player);

@@ -1,0 +1,252 @@
+/* player.c -- what a client does in a round: looks whether what it knows is there, then writes, deletes, reads and searches. A new kind of
+ * operation is a function and a line in the table. */
+#include "play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- writes -- */
+
+static uint32_t draw_ids(struct player *p, uint32_t *ids)
+{
+    uint32_t n = 1 + (uint32_t)(draw(&p->random) % MODEL_BATCH_MAX);
+    uint32_t id = (uint32_t)(draw(&p->random) % MODEL_IDS);
+    for (uint32_t i = 0; i < n; i++, id = (id + 5) % MODEL_IDS) /* 5 and 96 share no factor: all differ */
+        ids[i] = id;
+    return n;
+}
+
+static int send_upsert(struct player *p, const struct book *b, const uint32_t *ids, uint32_t n, uint32_t version)
+{
+    uint64_t names[MODEL_BATCH_MAX];
+    uint32_t sizes[MODEL_BATCH_MAX];
+    float *vectors = calloc(MODEL_BATCH_MAX * MODEL_DIM, sizeof *vectors);
+    struct call_upsert u = {b->name, names, vectors, NULL, sizes, n, MODEL_DIM, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = b->model.base + ids[i];
+        u.payload_bytes += sizes[i] = model_payload_size(names[i], version);
+    }
+    uint8_t *payloads = malloc(u.payload_bytes + 1), *at = payloads;
+    check(vectors && payloads);
+    for (uint32_t i = 0; i < n; at += sizes[i++]) {
+        model_vector(names[i], version, vectors + (size_t)i * MODEL_DIM);
+        model_payload(names[i], version, at);
+    }
+    u.payloads = payloads;
+    int rc = call_upsert(&p->client, &u);
+    free(payloads);
+    free(vectors);
+    return rc;
+}
+
+/* What the model makes of an answer or of none. */
+static void finish_write(struct player *p, struct book *b, const char *what, const uint32_t *ids, uint32_t n, int rc)
+{
+    if (rc == 0)
+        model_acknowledged(&b->model, ids, n);
+    else if (rc <= -1000)
+        model_refused(&b->model, ids, n);
+    p->world->result->acknowledged += rc == 0;
+    (void)done(p, b, ACTION_WRITE, what, rc);
+}
+
+static void operate_upsert(struct player *p, struct book *b)
+{
+    uint32_t ids[MODEL_BATCH_MAX], n = draw_ids(p, ids);
+    if (!model_can_write(&b->model, ids, n))
+        return;
+    uint32_t version = model_begin_upsert(&b->model, ids, n, p->world->reactors);
+    int rc = send_upsert(p, b, ids, n, version);
+    tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s: %s", n, ids[0], version, b->name,
+         outcome(p, rc));
+    finish_write(p, b, "upsert", ids, n, rc);
+}
+
+static void operate_delete(struct player *p, struct book *b)
+{
+    uint32_t ids[MODEL_BATCH_MAX], n = draw_ids(p, ids);
+    uint64_t names[MODEL_BATCH_MAX], deleted = 0, least, most;
+    if (!model_can_write(&b->model, ids, n))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        names[i] = b->model.base + ids[i];
+    model_count_of(&b->model, ids, n, &least, &most);
+    model_begin_delete(&b->model, ids, n);
+    int rc = client_delete(&p->client, b->name, names, n, &deleted);
+    tell(p->world, p->name, "delete of %u points from %u in %s: %s, %" PRIu64 " were there", n, ids[0], b->name,
+         outcome(p, rc), deleted);
+    finish_write(p, b, "delete", ids, n, rc);
+    if (rc == 0 && (deleted < least || deleted > most))
+        fail(p->world, p->name, "%s: a delete took %" PRIu64 " points; %" PRIu64 " to %" PRIu64 " were there", b->name,
+             deleted, least, most);
+}
+
+/* -- collections -- */
+
+/* Empty again, and what was written before may never come back: versions go on. */
+static void forget_points(struct book *b)
+{
+    uint32_t version = b->model.next_version;
+    model_init(&b->model, b->model.base, b->durability != KITH__DURABILITY__DURABILITY_FLUSH);
+    b->model.next_version = version;
+}
+
+static bool create(struct player *p, struct book *b)
+{
+    struct world *w = p->world;
+    bool *known = b->shared ? &w->shared_created : &b->created;
+    bool was = *known;
+    int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability);
+    tell(w, p->name, "create %s: %s", b->name, outcome(p, rc));
+    if (rc == 0 && was && b->state != BOOK_DOUBTFUL)
+        fail(w, p->name, "the collection %s was gone", b->name);
+    if (rc == 0 && !b->shared)
+        forget_points(b);
+    if (rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS))
+        rc = 0;
+    if (rc == 0) {
+        *known = true;
+        b->state = BOOK_OPEN;
+        return true;
+    }
+    b->state = BOOK_DOUBTFUL;
+    (void)done(p, b, ACTION_WRITE, "create", rc);
+    return false;
+}
+
+static void operate_drop(struct player *p, struct book *b)
+{
+    if (b->shared)
+        return;
+    b->state = BOOK_DOUBTFUL; /* the power may be cut meanwhile */
+    int rc = client_drop(&p->client, b->name);
+    tell(p->world, p->name, "drop %s: %s", b->name, outcome(p, rc));
+    if (rc < 0) {
+        (void)done(p, b, ACTION_WRITE, "drop", rc);
+        return;
+    }
+    b->created = false;
+    forget_points(b);
+    (void)create(p, b);
+}
+
+/* -- reads -- */
+
+static void operate_get(struct player *p, struct book *b)
+{
+    look_at_points(p, b, false);
+}
+
+static void operate_search(struct player *p, struct book *b)
+{
+    look_by_search(p, b, false, 1 + (uint32_t)(draw(&p->random) % MODEL_IDS));
+}
+
+static void operate_exact(struct player *p, struct book *b)
+{
+    uint32_t all = b->shared ? MODEL_IDS * PLAYERS_MAX : MODEL_IDS;
+    look_by_search(p, b, true, draw_one_in(&p->random, 3) ? all : 1 + (uint32_t)(draw(&p->random) % all));
+}
+
+static void operate_count(struct player *p, struct book *b)
+{
+    look_at_count(p, b);
+}
+
+static void operate_info(struct player *p, struct book *b)
+{
+    Kith__GetInfo info = KITH__GET_INFO__INIT;
+    info.name = (char *)(uintptr_t)b->name;
+    int rc = client_call(&p->client, KITH_OP_INFO, &info.base, NULL, 0, NULL);
+    tell(p->world, p->name, "info of %s: %s", b->name, outcome(p, rc));
+    (void)done(p, b, ACTION_READ, "info", rc);
+}
+
+/* Another connection, most often on another reactor, sees the same. */
+static void operate_reconnect(struct player *p, struct book *b)
+{
+    (void)player_connect(p);
+}
+
+/* -- a round -- */
+
+static const struct {
+    const char *name;
+    unsigned weight;
+    void (*run)(struct player *p, struct book *b); /* NULL: not drawn */
+} operations[OPERATION_KINDS] = {
+    [OPERATION_UPSERT] = {"upsert", 90, operate_upsert},
+    [OPERATION_DELETE] = {"delete", 30, operate_delete},
+    [OPERATION_GET] = {"get", 10, operate_get},
+    [OPERATION_SEARCH] = {"search", 15, operate_search},
+    [OPERATION_EXACT] = {"exact search", 45, operate_exact},
+    [OPERATION_COUNT] = {"count", 10, operate_count},
+    [OPERATION_INFO] = {"info", 2, operate_info},
+    [OPERATION_DROP] = {"drop", 2, operate_drop},
+    [OPERATION_RECONNECT] = {"reconnect", 10, operate_reconnect},
+    [OPERATION_LOOK] = {"look at all", 0, NULL},
+};
+
+const char *world_operation_name(unsigned kind)
+{
+    return kind < OPERATION_KINDS ? operations[kind].name : NULL;
+}
+
+static void operate(struct player *p)
+{
+    uint64_t sum = 0, at = 0, what;
+    for (unsigned i = 0; i < OPERATION_KINDS; i++)
+        sum += operations[i].weight;
+    what = draw(&p->random) % sum;
+    unsigned kind = 0;
+    while (what >= (at += operations[kind].weight))
+        kind++;
+    struct book *b = &p->books[draw_one_in(&p->random, 3)];
+    if (b->state != BOOK_OPEN)
+        return;
+    operations[kind].run(p, b);
+    p->world->result->operations[kind]++;
+}
+
+static void look_at_all(struct player *p, bool first)
+{
+    for (unsigned i = 0; i < 2 && !failed(p->world); i++) {
+        struct book *b = &p->books[i];
+        if (b->state != BOOK_OPEN)
+            continue;
+        look_at_points(p, b, first);
+        if (!failed(p->world))
+            look_at_count(p, b);
+        if (!failed(p->world))
+            look_by_search(p, b, true, MODEL_IDS * PLAYERS_MAX);
+        p->world->result->operations[OPERATION_LOOK]++;
+    }
+}
+
+static bool begin(struct player *p)
+{
+    if (!player_connect(p))
+        return false;
+    for (unsigned i = 0; i < 2 && !failed(p->world); i++)
+        (void)create(p, &p->books[i]);
+    return !failed(p->world);
+}
+
+void player_run(void *arg)
+{
+    struct player *p = arg;
+    struct world *w = p->world;
+    if (begin(p)) {
+        look_at_all(p, true);
+        for (uint32_t i = 0; i < w->operations && !failed(w); i++) {
+            operate(p);
+            if (draw_one_in(&p->random, 8))
+                fiber_sleep_ns(draw(&p->random) % 50000000);
+        }
+        if (!failed(w))
+            look_at_all(p, false);
+    }
+    client_close(&p->client);
+    w->players_left--;
+    event_notify_all(&w->done);
+}
