@@ -15,7 +15,8 @@
 #define WALL_START_NS 1700000000000000000u
 #define TURN_NS_MAX   3000 /* what a turn costs */
 #define CLOCK_NS      20   /* what looking at the clock costs, so that a loop until a deadline ends */
-#define YIELD_ONE_IN  64
+#define STALL_NS_MIN  1000000
+#define STALL_NS_MAX  200000000
 
 uint64_t sim_draw(struct sim_random *r)
 {
@@ -135,13 +136,14 @@ struct turns {
     struct runtime *rt;
     unsigned count, over;
     bool asleep[REACTORS_MAX], ended[REACTORS_MAX];
-    uint64_t wake_ns[REACTORS_MAX];
+    uint64_t wake_ns[REACTORS_MAX], stalled_ns[REACTORS_MAX];
 };
 
 static bool can_run(const struct sim *s, const struct turns *t, unsigned r)
 {
     const struct sim_backend *b = s->backends[r];
-    return !t->ended[r] && (!t->asleep[r] || b->woken || b->due.head || t->wake_ns[r] <= s->now_ns);
+    return !t->ended[r] && t->stalled_ns[r] <= s->now_ns &&
+           (!t->asleep[r] || b->woken || b->due.head || t->wake_ns[r] <= s->now_ns);
 }
 
 /* One of those that can run, by the seed; count: none can. */
@@ -160,7 +162,9 @@ static void take_turn(struct sim *s, struct turns *t, unsigned id)
     uint64_t when;
     t->asleep[id] = false;
     s->backends[id]->woken = false;
+    s->in_turn = true;
     enum turn turn = reactor_turn(r, &when);
+    s->in_turn = false;
     s->now_ns += 1 + sim_below(&s->scheduling, TURN_NS_MAX);
     if (turn == TURN_OVER) {
         t->ended[id] = true;
@@ -169,15 +173,22 @@ static void take_turn(struct sim *s, struct turns *t, unsigned id)
         t->asleep[id] = true;
         t->wake_ns[id] = when;
     }
+    if (sim_fault(s, FAULT_STALL)) {
+        uint64_t stall_ns = STALL_NS_MIN + sim_fault_below(s, FAULT_STALL, STALL_NS_MAX - STALL_NS_MIN);
+        sim_trace(s, id, "stall", stall_ns, 0);
+        t->stalled_ns[id] = s->now_ns + stall_ns;
+    }
 }
 
-/* All sleep: the clock jumps. False: there is nothing to wait for. */
+/* All sleep or are stalled: the clock jumps. False: there is nothing to wait for. */
 static bool jump(struct sim *s, const struct turns *t)
 {
     uint64_t next = s->event_count ? s->events[0].time_ns : UINT64_MAX;
-    for (unsigned r = 0; r < t->count; r++)
-        if (!t->ended[r] && t->wake_ns[r] < next)
-            next = t->wake_ns[r];
+    for (unsigned r = 0; r < t->count; r++) {
+        uint64_t at = t->stalled_ns[r] > s->now_ns ? t->stalled_ns[r] : t->wake_ns[r];
+        if (!t->ended[r] && at < next)
+            next = at;
+    }
     if (next == UINT64_MAX)
         return false;
     if (next > s->now_ns)
@@ -259,22 +270,39 @@ static uint64_t sim_random_u64(struct backend *b)
     return sim_draw(&sim_of(b)->sim->application);
 }
 
+/* From a reactor's code into the simulator's, whose own allocations do not fail. Returns what leave() wants. */
+static bool enter(struct sim *s)
+{
+    bool was = s->in_turn;
+    s->in_turn = false;
+    return was;
+}
+
+static void leave(struct sim *s, bool was)
+{
+    s->in_turn = was;
+}
+
 static void sim_submit(struct backend *b, struct op *op)
 {
     struct sim_backend *sb = sim_of(b);
+    bool was = enter(sb->sim);
     sim_trace(sb->sim, sb->id, "submit", op->kind, op->size);
     bool net = op->kind >= OP_ACCEPT || (op->kind == OP_CLOSE && sim_net_owns(op->handle));
     if (net)
         sim_net_submit(sb, op);
     else
         sim_disk_submit(sb, op);
+    leave(sb->sim, was);
 }
 
 static void sim_cancel(struct backend *b, struct op *op)
 {
     struct sim_backend *sb = sim_of(b);
+    bool was = enter(sb->sim);
     if (sim_net_cancel(sb, op))
         sim_complete(sb, op, -ECANCELED, 0);
+    leave(sb->sim, was);
 }
 
 static unsigned sim_poll(struct backend *b, uint64_t until_ns)
@@ -303,12 +331,19 @@ static void sim_wake(struct backend *b)
 
 static int sim_listen(struct backend *b, struct endpoint *at, handle_t *ret)
 {
-    return sim_net_listen(sim_of(b), at, ret);
+    struct sim_backend *sb = sim_of(b);
+    bool was = enter(sb->sim);
+    int rc = sim_net_listen(sb, at, ret);
+    leave(sb->sim, was);
+    return rc;
 }
 
 static void sim_shutdown(struct backend *b, handle_t connection)
 {
-    sim_net_shutdown(sim_of(b), connection);
+    struct sim_backend *sb = sim_of(b);
+    bool was = enter(sb->sim);
+    sim_net_shutdown(sb, connection);
+    leave(sb->sim, was);
 }
 
 /* A mapping is a copy: the real one would not change either, for only immutable files are mapped. */
@@ -324,12 +359,13 @@ static void sim_advise(struct backend *b, const struct mapping *m, size_t offset
 
 static uint32_t sim_pick(struct backend *b, uint32_t n)
 {
-    return (uint32_t)sim_below(&sim_of(b)->sim->scheduling, n);
+    struct sim *s = sim_of(b)->sim;
+    return sim_fault(s, FAULT_SHUFFLE) ? (uint32_t)sim_fault_below(s, FAULT_SHUFFLE, n) : 0;
 }
 
 static bool sim_should_yield(struct backend *b)
 {
-    return sim_below(&sim_of(b)->sim->scheduling, YIELD_ONE_IN) == 0;
+    return sim_fault(sim_of(b)->sim, FAULT_PREEMPT);
 }
 
 const struct backend_ops backend_sim = {
@@ -364,6 +400,7 @@ int sim_create(uint64_t seed, struct sim **ret)
     struct sim_random *const streams[] = {&s->scheduling, &s->disk_timing, &s->crash, &s->net_timing, &s->application};
     for (unsigned i = 0; i < ARRAY_LEN(streams); i++)
         streams[i]->state = sim_draw(&root);
+    sim_faults_init(s, &root);
     s->now_ns = 1000000000;
     s->trace_hash = 0xcbf29ce484222325u;
     s->disk = sim_disk_create();

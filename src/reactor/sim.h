@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sim;
@@ -21,3 +22,38 @@ uint64_t sim_trace_hash(const struct sim *s);   /* equal for equal runs */
 uint64_t sim_trace_events(const struct sim *s); /* how many things happened */
 /* A readable trace, line by line. */
 void sim_trace_to(struct sim *s, void (*line)(const char *text, void *arg), void *arg);
+
+/* -- faults -- */
+
+enum sim_fault {
+    FAULT_SHORT_WRITE,       /* a write takes fewer bytes than it was given, and says so */
+    FAULT_MISDIRECTED_WRITE, /* a write lands elsewhere in this or another open file, and says it succeeded */
+    FAULT_BIT_ROT,           /* a bit of a file flips at a power cut */
+    FAULT_READ_ERROR,        /* -EIO */
+    FAULT_WRITE_ERROR,       /* -EIO; of a write, some sectors may be there; of a change of names, nothing */
+    FAULT_FLUSH_ERROR,       /* -EIO; each unflushed sector is durable or lost, and no later flush asks for it again */
+    FAULT_DISK_FULL,         /* somebody else takes all the free space, for a while */
+    FAULT_SLOW_DISK,         /* an operation, or all for a while, take 10 to 1000 times as long */
+    FAULT_RESET,             /* a connection fails at both ends; bytes on their way are lost */
+    FAULT_CUT,               /* a connection ends, at any byte of what is on its way */
+    FAULT_LATE_MESSAGE,      /* a reactor does not see the messages of another one for a while */
+    FAULT_STALL,             /* a reactor takes no turn for 1 to 200 ms */
+    FAULT_NO_MEMORY,         /* an allocation fails */
+    FAULT_PREEMPT,           /* a checkpoint yields; default: 1 in 64 */
+    FAULT_SHUFFLE,           /* not the longest waiting fiber runs next, but one by the seed; default: always */
+    FAULT_KINDS
+};
+
+const char *sim_fault_name(enum sim_fault f);
+/* How often, of a million occasions (an operation, a message, a turn, an allocation) of that kind; 0: never, the default
+ * where nothing else is said above. Each kind has a random stream of its own: more of one does not move another. */
+void sim_fault_rate(struct sim *s, enum sim_fault f, uint32_t per_million);
+uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f);
+
+/* The disk's size in bytes; 0: endless. Counted are the sectors of files that were written, once whatever the links. */
+void sim_disk_limit(struct sim *s, uint64_t bytes);
+/* Damage to what is at rest: flips so many bits of durable files whose path begins so. Returns how many: 0 if there are
+ * no such bytes. */
+uint64_t sim_rot(struct sim *s, const char *path_prefix, unsigned bits);
+/* Shall the allocation that is asked for fail? For malloc wrappers; false outside of a reactor's turn. */
+bool sim_allocation_fails(struct sim *s);

@@ -16,6 +16,13 @@ static inline uint64_t sim_below(struct sim_random *r, uint64_t n)
     return sim_draw(r) % n;
 }
 
+/* What there is to know of one kind of fault. */
+struct sim_fault_state {
+    uint32_t per_million;
+    uint64_t injected;
+    struct sim_random random;
+};
+
 struct sim_backend {
     struct backend base;
     struct sim *sim;
@@ -48,6 +55,8 @@ struct sim {
     uint64_t trace_hash, trace_events;
     void (*trace_line)(const char *text, void *arg);
     void *trace_arg;
+    struct sim_fault_state faults[FAULT_KINDS];
+    bool in_turn; /* a reactor's own code runs, not the simulator's */
 };
 
 /* Calls happen(s, event) after delay_ns. Without memory the simulation cannot go on: it stops the process. */
@@ -56,6 +65,14 @@ void sim_schedule(struct sim *s, uint64_t delay_ns, struct sim_event e);
 void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t delay_ns);
 /* Mixes what happened into the hash, and tells it. */
 void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b);
+
+/* -- sim_faults.c -- */
+
+void sim_faults_init(struct sim *s, struct sim_random *root);
+/* An occasion for f: does it happen? Counted if so. */
+bool sim_fault(struct sim *s, enum sim_fault f);
+/* A number below n from the stream of f: where, how much, how long. */
+uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n);
 
 /* -- sim_disk.c: files and directories in memory, now and as they would be after a power cut -- */
 

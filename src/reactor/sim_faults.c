@@ -1,0 +1,64 @@
+/* sim_faults.c -- what may go wrong, how often it shall, and how often it did.
+ *
+ * Where a fault strikes is decided where the thing it spoils is done; here is only the dice. Each kind throws its own, and
+ * none that never happens throws any, so that a run without a kind is the same whatever that kind's code does. */
+#include "base/check.h"
+#include "reactor/sim_world.h"
+
+#define MILLION 1000000u
+
+static const char *const names[FAULT_KINDS] = {
+    [FAULT_SHORT_WRITE] = "short write",   [FAULT_MISDIRECTED_WRITE] = "misdirected write",
+    [FAULT_BIT_ROT] = "bit rot",           [FAULT_READ_ERROR] = "read error",
+    [FAULT_WRITE_ERROR] = "write error",   [FAULT_FLUSH_ERROR] = "flush error",
+    [FAULT_DISK_FULL] = "disk full",       [FAULT_SLOW_DISK] = "slow disk",
+    [FAULT_RESET] = "connection reset",    [FAULT_CUT] = "stream cut",
+    [FAULT_LATE_MESSAGE] = "late message", [FAULT_STALL] = "stalled reactor",
+    [FAULT_NO_MEMORY] = "no memory",       [FAULT_PREEMPT] = "preemption",
+    [FAULT_SHUFFLE] = "shuffle",
+};
+
+const char *sim_fault_name(enum sim_fault f)
+{
+    check(f < FAULT_KINDS);
+    return names[f];
+}
+
+void sim_faults_init(struct sim *s, struct sim_random *root)
+{
+    for (unsigned f = 0; f < FAULT_KINDS; f++)
+        s->faults[f].random.state = sim_draw(root);
+    s->faults[FAULT_PREEMPT].per_million = MILLION / 64;
+    s->faults[FAULT_SHUFFLE].per_million = MILLION;
+}
+
+void sim_fault_rate(struct sim *s, enum sim_fault f, uint32_t per_million)
+{
+    check(f < FAULT_KINDS);
+    s->faults[f].per_million = per_million;
+}
+
+uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f)
+{
+    check(f < FAULT_KINDS);
+    return s->faults[f].injected;
+}
+
+bool sim_fault(struct sim *s, enum sim_fault f)
+{
+    struct sim_fault_state *k = &s->faults[f];
+    if (k->per_million == 0 || sim_below(&k->random, MILLION) >= k->per_million)
+        return false;
+    k->injected++;
+    return true;
+}
+
+uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n)
+{
+    return sim_below(&s->faults[f].random, n);
+}
+
+bool sim_allocation_fails(struct sim *s)
+{
+    return s->in_turn && sim_fault(s, FAULT_NO_MEMORY);
+}
