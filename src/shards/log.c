@@ -16,17 +16,25 @@
 #define PENDING_MAX ((size_t)16 << 20) /* bytes appended and not yet written; beyond it appenders wait */
 #define INTERVAL_NS ((uint64_t)100000000)
 
+/* Somebody waits for a group to be flushed. The result is written down when it is known: by the time the fiber runs, the log may have failed
+ * or have recovered. */
+struct flush_wait {
+    uint64_t group;
+    int rc; /* 1: not known yet */
+    struct flush_wait *next;
+};
+
 struct log {
     struct log_roll roll;
     uint64_t run;
     struct buffer open, writing, blocks;
-    uint64_t appended; /* groups: the number of the open one */
-    uint64_t flushed;  /* groups up to this number are on stable storage */
-    uint64_t position; /* where the next block goes */
-    uint64_t durable;  /* position up to which all is on stable storage; between two groups */
+    uint64_t appended;                      /* groups: the number of the open one */
+    struct flush_wait *waits, **waits_tail; /* in the order of their groups */
+    uint64_t position;                      /* where the next block goes */
+    uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
     bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
     bool stopping, writer_runs;
-    int failed; /* errno of the write or flush that failed */
+    int failed; /* errno of the write or flush that failed; 0: it works */
     struct event work, progress, room;
     struct timer interval;
     bool interval_runs;
@@ -86,13 +94,29 @@ static int write_group(struct log *l, const uint8_t *bytes, size_t size)
     return write_blocks(l);
 }
 
+/* Groups up to this number are flushed, or lost. */
+static void settle(struct log *l, uint64_t group, int rc)
+{
+    while (l->waits && l->waits->group <= group) {
+        l->waits->rc = rc;
+        l->waits = l->waits->next;
+    }
+    if (!l->waits)
+        l->waits_tail = &l->waits;
+    event_notify_all(&l->progress);
+}
+
+/* What was appended and not written is given up too: whoever waits for it is told so, and the rest was never promised. */
 static void fail(struct log *l, int rc)
 {
     l->failed = rc;
+    l->open.size = 0;
+    l->flush_wanted = false;
+    settle(l, l->appended, rc);
     log_roll_hold(&l->roll);
-    log_error("reactor %u: the log cannot be written (%s); writes are refused until the server is started again; "
-              "searches go on; free space or mend the disk under %s",
-              l->roll.options.reactor, strerror(-rc), l->roll.dir);
+    log_error("reactor %u: the log in %s cannot be written: %s", l->roll.options.reactor, l->roll.dir, strerror(-rc));
+    if (l->roll.options.on_failure)
+        l->roll.options.on_failure(rc, l->roll.options.arg);
 }
 
 static int write_and_flush(struct log *l, bool flush)
@@ -129,8 +153,7 @@ static void writer(void *arg)
         if (rc < 0)
             fail(l, rc);
         else if (flush)
-            l->flushed = group;
-        event_notify_all(&l->progress);
+            settle(l, group, 0);
         event_notify_all(&l->room);
     }
     l->writer_runs = false;
@@ -160,6 +183,7 @@ int log_open(const struct log_options *options, struct log_end end, struct log *
     l->position = l->durable = end.position;
     l->run = clock_wall_ns() > end.run ? clock_wall_ns() : end.run + 1;
     l->appended = 1;
+    l->waits_tail = &l->waits;
     int rc = log_roll_start(&l->roll, options);
     if (rc == 0)
         rc = log_roll_begin(&l->roll, end.durable, end.position);
@@ -191,12 +215,35 @@ void log_close(struct log *l)
     free(l);
 }
 
-static int wait_flushed(struct log *l, uint64_t group)
+int log_recover(struct log *l)
 {
+    if (!l->failed)
+        return 0;
+    int rc = log_roll_begin(&l->roll, l->durable, l->durable);
+    if (rc < 0)
+        return rc;
+    l->position = l->durable;
+    l->run = clock_wall_ns() > l->run ? clock_wall_ns() : l->run + 1;
+    l->blocks.size = 0;
+    l->failed = 0;
+    event_notify_all(&l->work);
+    return 0;
+}
+
+void log_save_space(struct log *l, bool save)
+{
+    log_roll_save_space(&l->roll, save);
+}
+
+static int wait_flushed(struct log *l)
+{
+    struct flush_wait wait = {.group = l->appended, .rc = 1};
+    *l->waits_tail = &wait;
+    l->waits_tail = &wait.next;
     want_flush(l);
-    while (l->flushed < group && !l->failed)
+    while (wait.rc > 0)
         event_wait(&l->progress);
-    return l->flushed >= group ? 0 : l->failed;
+    return wait.rc;
 }
 
 int log_append(struct log *l, const void *bytes, size_t size, enum durability durability)
@@ -210,7 +257,7 @@ int log_append(struct log *l, const void *bytes, size_t size, enum durability du
         return rc;
     l->stats.appends++;
     if (durability == DURABILITY_FLUSH)
-        return wait_flushed(l, l->appended);
+        return wait_flushed(l);
     if (durability == DURABILITY_INTERVAL && !l->interval_runs) {
         l->interval_runs = true;
         timer_start(&l->interval, clock_now_ns() + INTERVAL_NS, interval_over, l);
@@ -221,7 +268,12 @@ int log_append(struct log *l, const void *bytes, size_t size, enum durability du
 
 int log_flush(struct log *l)
 {
-    return l->failed ? l->failed : wait_flushed(l, l->appended);
+    return l->failed ? l->failed : wait_flushed(l);
+}
+
+int log_failed(const struct log *l)
+{
+    return l->failed;
 }
 
 uint64_t log_durable(const struct log *l)

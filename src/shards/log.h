@@ -19,6 +19,10 @@ struct log_options {
     uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 32 MiB */
     uint64_t
         known_end; /* replay: the log ends exactly here, and anything that cannot be read before is damage; 0: it has an open end */
+    bool save_space; /* files are not filled in advance: log_save_space() */
+    /* Called once when a write or flush failed, and when the next file cannot be made ready, which is a warning. Must not wait. May be NULL. */
+    void (*on_failure)(int rc, void *arg);
+    void *arg;
 };
 
 /* -- replay -- */
@@ -46,9 +50,18 @@ MUST_USE int log_open(const struct log_options *options, struct log_end end, str
 void log_close(struct log *l);
 
 /* Appends bytes, which are copied, and waits until they are as durable as asked for. After a failed write or flush the log is failed:
- * this and every later append returns that errno, and nothing more is claimed to be there until a restart has replayed the log. Waits. */
+ * this and every later append returns that errno until log_recover(). What an append that failed wrote may be found by the next start or not;
+ * after a recovery it will not. Waits. */
 MUST_USE int log_append(struct log *l, const void *bytes, size_t size, enum durability durability);
 MUST_USE int log_flush(struct log *l); /* waits until all that was appended is on stable storage */
+
+int log_failed(const struct log *l); /* the errno, 0: it works */
+/* Makes a failed log work again: a new file begins where the log is known to be flushed; what was written behind that is given up, of appends that
+ * returned 0 too if they asked for less than a flush. Tries the disk by writing and flushing; -ENOSPC, -EIO ...: it still does not
+ * work. Waits. */
+MUST_USE int log_recover(struct log *l);
+/* While the disk is full: files grow as they are written instead of being filled in advance, and none is kept to be used again. */
+void log_save_space(struct log *l, bool save);
 
 /* Everything below this position is on stable storage; a record that is appended now will be at or behind it. */
 uint64_t log_durable(const struct log *l);

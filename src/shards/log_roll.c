@@ -52,8 +52,10 @@ static int make_file(struct log_roll *r, uint64_t start, uint64_t filled, struct
         rc = fill_with_zeros(*ret, (uint64_t)size, filled);
     if (rc == 0)
         rc = directory_flush(r->dir);
-    if (rc < 0)
+    if (rc < 0) {
         file_close(*ret);
+        ignore_result(file_remove(path)); /* half a file takes space from those who need it now */
+    }
     return rc;
 }
 
@@ -67,9 +69,10 @@ static int make_first(struct log_roll *r, const char *path, uint64_t from, uint6
         return rc;
     rc = log_copy(&r->options, from, to, f);
     if (rc == 0)
-        rc = fill_with_zeros(f, to - from, size);
+        rc = fill_with_zeros(f, to - from, r->options.save_space ? to - from + LOG_UNIT : size);
     if (rc < 0) {
         file_close(f);
+        ignore_result(file_remove(path));
         return rc;
     }
     r->file = f;
@@ -154,12 +157,18 @@ static int ensure_next(struct log_roll *r, uint64_t filled)
     return rc;
 }
 
-/* A failure is the writer's to find and to tell. */
+/* A failure is told but is none of the log yet: the current file has room, and the writer will try once more. */
 static void preparer(void *arg)
 {
     struct log_roll *r = arg;
     while (!r->stopping) {
-        if (r->next || r->held || ensure_next(r, r->options.file_bytes) < 0)
+        int rc = 0;
+        bool idle = r->next || r->held || r->options.save_space;
+        if (!idle)
+            rc = ensure_next(r, r->options.file_bytes);
+        if (rc < 0 && r->options.on_failure)
+            r->options.on_failure(rc, r->options.arg);
+        if (idle || rc < 0)
             event_wait(&r->wanted);
     }
     r->preparer_runs = false;
@@ -183,6 +192,12 @@ int log_roll_on(struct log_roll *r)
 void log_roll_hold(struct log_roll *r)
 {
     r->held = true;
+}
+
+void log_roll_save_space(struct log_roll *r, bool save)
+{
+    r->options.save_space = save;
+    event_notify_all(&r->wanted);
 }
 
 int log_roll_start(struct log_roll *r, const struct log_options *options)
@@ -219,7 +234,7 @@ void log_roll_free_before(struct log_roll *r, uint64_t position)
     for (size_t i = 0; i + 1 < files.count && files.starts[i + 1] <= position && files.starts[i] < r->file_start; i++) {
         if (log_file_path(&r->options, files.starts[i], path) < 0 || log_spare_path(&r->options, spare) < 0)
             break;
-        if (files.starts[i] < r->reuse_from || file_rename(path, spare) < 0)
+        if (r->options.save_space || files.starts[i] < r->reuse_from || file_rename(path, spare) < 0)
             ignore_result(file_remove(path));
     }
     free(files.starts);

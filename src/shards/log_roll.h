@@ -16,7 +16,7 @@ struct file;
 struct log_roll {
     struct log_options options;
     char dir[PATH_TEXT_MAX];
-    struct file *file;             /* the one being written; NULL before the first log_roll_begin() and after one that failed */
+    struct file *file; /* the one being written; NULL before the first log_roll_begin() and after one that failed */
     uint64_t file_start, file_end; /* positions */
     struct file *next;             /* in its place, begins at file_end; NULL: not ready */
     uint64_t reuse_from;           /* files that begin before this position are not used again */
@@ -36,6 +36,7 @@ MUST_USE int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to);
 MUST_USE int log_roll_on(struct log_roll *r);
 /* Makes no more files ahead until the next log_roll_begin(). */
 void log_roll_hold(struct log_roll *r);
+void log_roll_save_space(struct log_roll *r, bool save); /* log_save_space() */
 
 /* Files that end before position are used again or removed. A failure costs space only. Waits. */
 void log_roll_free_before(struct log_roll *r, uint64_t position);

@@ -14,7 +14,8 @@ static inline uint64_t random_below(uint64_t n)
 uint64_t now_us(void);
 void pause_us(uint64_t us);
 
-#define PATIENCE_US ((uint64_t)120000000) /* how long anything may take before it counts as never, on a machine that is busy */
+#define PATIENCE_US                                                                                                    \
+    ((uint64_t)120000000) /* how long anything may take before it counts as never, on a machine that is busy */
 
 /* Keeps the reason, and returns -1. The first one stays: later ones follow from it. */
 int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GET_MAX  250 /* ids of one request */
-#define QUERIES  12
-#define K        5
-#define EPSILON  1e-3f /* kernels add up in another order than we do */
+#define GET_MAX 250 /* ids of one request */
+#define QUERIES 12
+#define K       5
+#define EPSILON 1e-3f /* kernels add up in another order than we do */
 
 static uint64_t checked;
 
@@ -196,8 +196,7 @@ static int check_query(struct kith *k, const char *collection, const struct trut
     float query[DIM], best[K];
     make_vector((uint32_t)random_below(MODEL_IDS), (uint32_t)random_below(1000), query);
     size_t expected = brute_force(t, query, best), good = 0;
-    struct kith_search s = {
-        .collection = collection, .queries = query, .count = 1, .dim = DIM, .k = K, .exact = exact};
+    struct kith_search s = {.collection = collection, .queries = query, .count = 1, .dim = DIM, .k = K, .exact = exact};
     struct kith_result got;
     if (kith_search(k, &s, &got) < 0)
         return failed("searching: %s", kith_error(k));

@@ -391,3 +391,67 @@ Test(log, before_a_known_end_all_must_be_there)
 {
     world_run_well(BACKEND_SIM, 1, know_the_end, NULL);
 }
+
+/* -- failure and recovery -- */
+
+static unsigned failures;
+static void count_failure(int rc, void *arg)
+{
+    want(rc < 0);
+    failures++;
+}
+
+static void recover(void *arg)
+{
+    struct log_options o = options();
+    struct log_end end = {0};
+    struct error e = {0};
+    struct log *l;
+    struct seen seen = {0};
+    o.on_failure = count_failure;
+    want_eq(directory_create("log"), 0);
+    want_eq(directory_flush("."), 0);
+    want_eq(log_open(&o, end, &l, &e), 0);
+    append(l, 0, 100, DURABILITY_FLUSH);
+    append(l, 1, 100, DURABILITY_FLUSH);
+    /* The next file cannot be made: its name is taken by a folder. */
+    char next[PATH_TEXT_MAX], bytes[16] = {0};
+    fiber_sleep_ns(SECONDS(1));
+    struct log_file_list files = list();
+    want_eq(files.count, 2); /* made ready already; the one behind it is in our hands */
+    want_eq(log_file_path(&o, files.starts[1] + FILE_BYTES, next), 0);
+    free(files.starts);
+    want_eq(directory_create(next), 0);
+    uint64_t i = 2;
+    static uint8_t filled[16 + 9000];
+    int rc = 0;
+    for (; rc == 0 && i < 100; i++) {
+        uint64_t head[2] = {i, 9000};
+        memcpy(filled, head, sizeof(head));
+        rc = log_append(l, filled, sizeof(filled), DURABILITY_FLUSH);
+    }
+    want(rc < 0 && log_failed(l) == rc && i > 5);
+    i--; /* the one that failed */
+    want(failures > 0);
+    want_eq(log_append(l, bytes, sizeof(bytes), DURABILITY_NONE), rc);
+    want_eq(log_flush(l), rc);
+    uint64_t durable = log_durable(l);
+    want(log_recover(l) < 0); /* files behind the end cannot be removed: this one is a folder */
+    want_eq(directory_remove(next), 0);
+    want_eq(log_recover(l), 0);
+    want_eq(log_failed(l), 0);
+    want(log_durable(l) == durable && log_position(l) == durable);
+    for (uint64_t n = i + 20; i < n; i++)
+        append(l, i, 5000, DURABILITY_FLUSH);
+    log_save_space(l, true);
+    for (uint64_t n = i + 20; i < n; i++)
+        append(l, i, 5000, DURABILITY_FLUSH);
+    log_close(l);
+    log_close(reopen(&seen));
+    want_eq(seen.next, i);
+}
+
+Test(log, a_failed_log_recovers_and_keeps_what_was_acknowledged)
+{
+    world_run_well(BACKEND_SIM, 1, recover, NULL);
+}
