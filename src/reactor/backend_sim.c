@@ -9,7 +9,6 @@
 #include "reactor/reactor.h"
 #include "reactor/sim_world.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define WALL_START_NS 1700000000000000000u
@@ -30,41 +29,6 @@ uint64_t sim_draw(struct sim_random *r)
 static struct sim_backend *sim_of(struct backend *b)
 {
     return CONTAINER_OF(b, struct sim_backend, base);
-}
-
-/* -- trace -- */
-
-void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b)
-{
-    const uint64_t parts[] = {s->now_ns, reactor, (uint64_t)(unsigned char)what[0] << 8 | (unsigned char)what[1], a, b};
-    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) { /* FNV-1a over words, with a final mix */
-        s->trace_hash = (s->trace_hash ^ parts[i]) * 0x100000001b3u;
-        s->trace_hash ^= s->trace_hash >> 29;
-    }
-    s->trace_events++;
-    if (s->trace_line) {
-        char line[160];
-        snprintf(line, sizeof(line), "%12llu.%03u us  reactor %u  %-10s %lld %lld",
-                 (unsigned long long)(s->now_ns / 1000), (unsigned)(s->now_ns % 1000), reactor, what, (long long)a,
-                 (long long)b);
-        s->trace_line(line, s->trace_arg);
-    }
-}
-
-uint64_t sim_trace_hash(const struct sim *s)
-{
-    return s->trace_hash;
-}
-
-uint64_t sim_trace_events(const struct sim *s)
-{
-    return s->trace_events;
-}
-
-void sim_trace_to(struct sim *s, void (*line)(const char *text, void *arg), void *arg)
-{
-    s->trace_line = line;
-    s->trace_arg = arg;
 }
 
 /* -- events -- */
@@ -112,7 +76,7 @@ static void happen_complete(struct sim *s, struct sim_event *e)
 {
     struct op *op = e->object;
     op->result = (int64_t)e->value;
-    sim_trace(s, e->backend->id, "done", op->kind, e->value);
+    sim_trace_op(s, e->backend->id, "done", op, e->value);
     op_list_push(&e->backend->due, op);
 }
 
@@ -175,7 +139,7 @@ static void take_turn(struct sim *s, struct turns *t, unsigned id)
     }
     if (sim_fault(s, FAULT_STALL)) {
         uint64_t stall_ns = STALL_NS_MIN + sim_fault_below(s, FAULT_STALL, STALL_NS_MAX - STALL_NS_MIN);
-        sim_trace(s, id, "stall", stall_ns, 0);
+        sim_trace(s, id, "stalled reactor, ns:", stall_ns, 0);
         t->stalled_ns[id] = s->now_ns + stall_ns;
     }
 }
@@ -287,7 +251,7 @@ static void sim_submit(struct backend *b, struct op *op)
 {
     struct sim_backend *sb = sim_of(b);
     bool was = enter(sb->sim);
-    sim_trace(sb->sim, sb->id, "submit", op->kind, op->size);
+    sim_trace_op(sb->sim, sb->id, "submit", op, op->size);
     bool net = op->kind >= OP_ACCEPT || (op->kind == OP_CLOSE && sim_net_owns(op->handle));
     if (net)
         sim_net_submit(sb, op);

@@ -53,6 +53,14 @@ bool sim_fault(struct sim *s, enum sim_fault f)
     return true;
 }
 
+bool sim_fault_at(struct sim_backend *b, enum sim_fault f, const struct op *op)
+{
+    if (!sim_fault(b->sim, f))
+        return false;
+    sim_trace_op(b->sim, b->id, names[f], op, f);
+    return true;
+}
+
 uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n)
 {
     return sim_below(&s->faults[f].random, n);

@@ -63,22 +63,31 @@ struct sim {
 void sim_schedule(struct sim *s, uint64_t delay_ns, struct sim_event e);
 /* op is done with result after delay_ns, on b's reactor. */
 void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t delay_ns);
+
+/* -- sim_trace.c -- */
+
 /* Mixes what happened into the hash, and tells it. */
 void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b);
+/* The same for an operation; a line says which file, how much of it and, if what is "done", with what result. */
+void sim_trace_op(struct sim *s, unsigned reactor, const char *what, const struct op *op, uint64_t value);
 
 /* -- sim_faults.c -- */
 
 void sim_faults_init(struct sim *s, struct sim_random *root);
 /* An occasion for f: does it happen? Counted if so. */
 bool sim_fault(struct sim *s, enum sim_fault f);
+/* The same for what op does, told in the trace. */
+bool sim_fault_at(struct sim_backend *b, enum sim_fault f, const struct op *op);
 /* A number below n from the stream of f: where, how much, how long. */
 uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n);
 
-/* -- sim_disk.c: files and directories in memory, now and as they would be after a power cut -- */
+/* -- sim_disk.c, sim_tree.c, sim_flush.c: files and directories in memory, now and as they would be after a power cut -- */
 
 struct sim_disk *sim_disk_create(void);
 void sim_disk_destroy(struct sim_disk *d);
 void sim_disk_submit(struct sim_backend *b, struct op *op);
+/* For the trace: what the file was called when it was opened. */
+const char *sim_disk_path(const struct sim *s, handle_t handle);
 void sim_disk_forget(struct sim_event *e); /* e will never happen */
 /* The process ended: locks and open handles are gone. */
 void sim_disk_process_end(struct sim *s);

@@ -19,8 +19,9 @@ static uint32_t version_of(struct player *p, const struct book *b, uint32_t id, 
     }
     model_payload(name, version, want);
     if (size != model_payload_size(name, version) || (size && memcmp(want, payload, size) != 0)) {
-        fail(p->world, p->name, "%s: point %" PRIu64 ", version %u, has a payload that was never written to it (%u bytes)",
-             b->name, name, version, size);
+        fail(p->world, p->name,
+             "%s: point %" PRIu64 ", version %u, has a payload that was never written to it (%u bytes)", b->name, name,
+             version, size);
         return UINT32_MAX;
     }
     return version;
@@ -33,8 +34,9 @@ static void settle(struct player *p, struct book *b, uint32_t id, uint32_t versi
         return;
     if (first ? model_settle(&b->model, id, version) : model_seen(&b->model, id, version))
         return;
-    fail(p->world, p->name, "%s: point %" PRIu64 " is %s (version %u), which no write explains (newest of %u choices: %u)",
-         b->name, b->model.base + id, version == MODEL_ABSENT ? "missing" : "something else", version, point->count,
+    fail(p->world, p->name,
+         "%s: point %" PRIu64 " is %s (version %u), which no write explains (newest of %u choices: %u)", b->name,
+         b->model.base + id, version == MODEL_ABSENT ? "missing" : "something else", version, point->count,
          point->choices[point->count - 1].version);
 }
 
