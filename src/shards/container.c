@@ -2,66 +2,83 @@
 #include "base/checksum.h"
 #include "shards/container_format.h"
 
+#include <errno.h>
 #include <string.h>
 
-static int corrupt(struct error *error, const char *name, uint64_t offset, const char *what)
+static int corrupt(struct container *c, struct error *error, const char *name, uint64_t offset, const char *what)
 {
-    return error_set(error, ERROR_CORRUPT, "%s is damaged at offset %llu: %s; restore the data folder from a copy",
-                     name, (unsigned long long)offset, what);
+    c->bad_at = offset;
+    return error_set(error, ERROR_CORRUPT,
+                     "%s is damaged at offset %llu: %s; restore a snapshot, or the data folder from a copy", name,
+                     (unsigned long long)offset, what);
 }
 
-static int read_footer(const uint8_t *bytes, size_t size, const char *name, struct container_footer *f,
-                       struct error *error)
+static int read_footer(const struct container_ends *e, const char *name, struct container *c,
+                       struct container_footer *f, struct error *error)
 {
     struct container_head head;
-    if (size < sizeof(head) + sizeof(*f))
-        return corrupt(error, name, size, "the file is too short to be a segment");
-    memcpy(&head, bytes, sizeof(head));
-    memcpy(f, bytes + size - sizeof(*f), sizeof(*f));
+    uint64_t footer_at = e->size - sizeof(*f);
+    if (e->size < sizeof(head) + sizeof(*f))
+        return corrupt(c, error, name, e->size, "the file is too short to be a segment");
+    memcpy(&head, e->head, sizeof(head));
+    memcpy(f, e->tail + (footer_at - e->tail_at), sizeof(*f));
     if (f->magic != CONTAINER_MAGIC)
-        return corrupt(error, name, size - sizeof(*f), "the file does not end like a segment");
+        return corrupt(c, error, name, footer_at, "the file does not end like a segment");
     if (f->format > CONTAINER_FORMAT)
         return error_set(
             error, ERROR_VERSION,
             "%s was written by a newer Kith (segment format %u, this one reads up to %d); use that version", name,
             f->format, CONTAINER_FORMAT);
     if (head.magic != CONTAINER_MAGIC || head.format != f->format)
-        return corrupt(error, name, 0, "the file does not begin like a segment");
-    if (f->directory_offset > size - sizeof(*f) || f->directory_size != size - sizeof(*f) - f->directory_offset)
-        return corrupt(error, name, size - sizeof(*f), "the footer points outside the file");
-    if (checksum_crc32c(f->format, bytes + f->directory_offset, f->directory_size) != f->directory_crc)
-        return corrupt(error, name, f->directory_offset, "the directory's checksum does not match");
+        return corrupt(c, error, name, 0, "the file does not begin like a segment");
+    if (f->directory_offset > footer_at || f->directory_size != footer_at - f->directory_offset)
+        return corrupt(c, error, name, footer_at, "the footer points outside the file");
+    c->directory_at = f->directory_offset;
+    if (f->directory_offset < e->tail_at)
+        return -ERANGE;
+    const uint8_t *directory = e->tail + (f->directory_offset - e->tail_at);
+    if (checksum_crc32c(f->format, directory, f->directory_size) != f->directory_crc)
+        return corrupt(c, error, name, f->directory_offset, "the directory's checksum does not match");
     return 0;
 }
 
-int container_parse(const uint8_t *bytes, size_t size, const char *name, struct container *ret, struct error *error)
+int container_parse_ends(const struct container_ends *ends, const char *name, struct container *ret,
+                         struct error *error)
 {
     struct container_footer f;
-    int rc = read_footer(bytes, size, name, &f, error);
+    *ret = (struct container){.size = ends->size};
+    int rc = read_footer(ends, name, ret, &f, error);
     if (rc < 0)
         return rc;
-    *ret = (struct container){.bytes = bytes, .size = size};
-    const uint8_t *at = bytes + f.directory_offset, *end = at + f.directory_size;
+    const uint8_t *at = ends->tail + (f.directory_offset - ends->tail_at), *begin = at, *end = at + f.directory_size;
     while (at < end) {
         struct container_entry e;
-        uint64_t here = (uint64_t)(at - bytes);
+        uint64_t here = f.directory_offset + (uint64_t)(at - begin);
         if (ret->region_count == CONTAINER_REGIONS || (size_t)(end - at) < sizeof(e))
-            return corrupt(error, name, here, "the directory has an entry too many");
+            return corrupt(ret, error, name, here, "the directory has an entry too many");
         memcpy(&e, at, sizeof(e));
         at += sizeof(e);
         if (memchr(e.name, 0, sizeof(e.name)) == NULL || e.offset % CACHE_LINE || e.offset > f.directory_offset ||
             e.size > f.directory_offset - e.offset)
-            return corrupt(error, name, here, "an entry of the directory points outside the file");
+            return corrupt(ret, error, name, here, "an entry of the directory points outside the file");
         struct container_region *r = &ret->regions[ret->region_count++];
         memcpy(r->name, e.name, sizeof(r->name));
         r->offset = e.offset;
         r->size = e.size;
         r->checksums = at;
         if (container_slices(r) * sizeof(uint32_t) > (size_t)(end - at))
-            return corrupt(error, name, here, "the checksums of a region are missing");
+            return corrupt(ret, error, name, here, "the checksums of a region are missing");
         at += container_slices(r) * sizeof(uint32_t);
     }
     return 0;
+}
+
+int container_parse(const uint8_t *bytes, size_t size, const char *name, struct container *ret, struct error *error)
+{
+    struct container_ends ends = {.head = bytes, .tail = bytes, .size = size};
+    int rc = container_parse_ends(&ends, name, ret, error);
+    ret->bytes = bytes;
+    return rc;
 }
 
 const struct container_region *container_find(const struct container *c, const char *name)

@@ -26,8 +26,10 @@ struct container_region {
 };
 
 struct container {
-    const uint8_t *bytes;
-    size_t size;
+    const uint8_t *bytes; /* NULL when only the ends were read */
+    uint64_t size;
+    uint64_t directory_at;
+    uint64_t bad_at; /* after ERROR_CORRUPT: the offset that the sentence names */
     unsigned region_count;
     struct container_region regions[CONTAINER_REGIONS];
 };
@@ -37,6 +39,14 @@ struct container {
 /* Checks magic, footer and directory, and that every region lies within the file. `name` is for the sentence. */
 MUST_USE int container_parse(const uint8_t *bytes, size_t size, const char *name, struct container *ret,
                              struct error *error);
+/* The same of a file that is not all in memory: its first 64 bytes, and what is behind tail_at. -ERANGE: the directory begins before
+ * that, at ret->directory_at. The checksums of ret->regions lie in the tail. */
+struct container_ends {
+    const uint8_t *head, *tail;
+    uint64_t tail_at, size;
+};
+MUST_USE int container_parse_ends(const struct container_ends *ends, const char *name, struct container *ret,
+                                  struct error *error);
 /* NULL: there is none of that name. */
 const struct container_region *container_find(const struct container *c, const char *name);
 /* Walks over a region piece by piece, so that the caller can pause between them, and compares each slice with its checksum.

@@ -1,0 +1,273 @@
+/* The check of a whole folder, against damage made on purpose: every place that a checksum covers is hit, and each hit must be named once,
+ * by file, offset and region; what nobody needs may be as broken as it likes. */
+#include "../reactor/world.h"
+#include "reactor/file.h"
+#include "shards/log.h"
+#include "shards/log_block.h"
+#include "shards/manifest.h"
+#include "shards/verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES (8 * LOG_UNIT)
+#define GROUPS     20
+#define DAMAGES    8
+
+struct found {
+    struct verify_damage damages[DAMAGES];
+    unsigned count;
+    uint64_t durable; /* 0: the log says it */
+};
+
+static void on_damage(const struct verify_damage *d, void *arg)
+{
+    struct found *f = arg;
+    want(f->count < DAMAGES);
+    f->damages[f->count++] = *d;
+}
+
+static int durable_of(unsigned reactor, uint64_t *ret, void *arg)
+{
+    *ret = ((struct found *)arg)->durable;
+    return 0;
+}
+
+/* -- a folder -- */
+
+static char *in(const char *dir, const char *name)
+{
+    static char path[PATH_TEXT_MAX];
+    want_eq(path_join(path, dir, "%s", name), 0);
+    return path;
+}
+
+static void make_segment(const char *dir, uint64_t id)
+{
+    static const struct {
+        const char *name;
+        uint64_t size;
+    } regions[] = {{"small", 100}, {"none", 0}, {"large", CONTAINER_SLICE + 5000}, {"last", 70000}};
+    char name[64], segments[PATH_TEXT_MAX];
+    uint64_t bytes;
+    struct container_writer *w;
+    uint8_t *content = malloc(CONTAINER_SLICE + 5000);
+    for (size_t i = 0; i < CONTAINER_SLICE + 5000; i++)
+        content[i] = (uint8_t)(i * 31 + id);
+    snprintf(name, sizeof(name), "segments/%016llx.seg", (unsigned long long)id);
+    want_eq(path_join(segments, dir, "segments"), 0);
+    want_eq(container_create(in(dir, name), &w), 0);
+    for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
+        want_eq(container_begin(w, regions[i].name, regions[i].size), 0);
+        if (regions[i].size)
+            want_eq(container_append(w, content, regions[i].size), 0);
+    }
+    want_eq(container_finish(w, segments, &bytes), 0);
+    free(content);
+}
+
+/* Returns how far the log is durable. */
+static uint64_t make_log(const char *dir, unsigned reactor)
+{
+    static uint8_t bytes[6000];
+    char path[PATH_TEXT_MAX];
+    struct log *l;
+    struct error e = {0};
+    want_eq(path_join(path, dir, "log/1"), 0);
+    struct log_options o = {.dir = path, .epoch = 1, .reactor = reactor, .file_bytes = FILE_BYTES};
+    want_eq(log_open(&o, (struct log_end){0}, &l, &e), 0);
+    for (int i = 0; i < GROUPS; i++)
+        want_eq(log_append(l, bytes, 1000 + (size_t)i * 250, DURABILITY_FLUSH), 0);
+    uint64_t durable = log_durable(l);
+    log_close(l);
+    return durable;
+}
+
+static uint64_t make_folder(const char *dir)
+{
+    struct manifest_segment segments[2] = {{.id = 5, .collection = 1}, {.id = 8, .collection = 2}};
+    struct manifest m = {
+        .epoch = 1, .log_dir = 1, .reactors = 2, .next_id = 9, .segments = segments, .segment_count = 2};
+    want_eq(directory_create(in(dir, "log")), 0);
+    want_eq(directory_create(in(dir, "log/1")), 0);
+    want_eq(directory_create(in(dir, "segments")), 0);
+    want_eq(manifest_store(dir, &m, NULL), 0);
+    make_segment(dir, 5);
+    make_segment(dir, 8);
+    (void)make_log(dir, 0);
+    return make_log(dir, 1);
+}
+
+static void flip(const char *dir, const char *name, uint64_t offset)
+{
+    struct file *f;
+    uint8_t byte;
+    want_eq(file_open(in(dir, name), FILE_WRITE, &f), 0);
+    want_eq(file_read(f, &byte, 1, offset), 1);
+    byte ^= 0x10;
+    want_eq(file_write(f, &byte, 1, offset), 0);
+    file_close(f);
+}
+
+/* -- checking it -- */
+
+static void verify(const char *dir, uint64_t collection, uint64_t step, struct found *f, struct verify_progress *p)
+{
+    struct verify_options o = {.dir = dir,
+                               .collection = collection,
+                               .bytes_max = step,
+                               .log_durable = f->durable ? durable_of : NULL,
+                               .on_damage = on_damage,
+                               .arg = f};
+    struct verify_cursor at = {0};
+    struct error e = {0};
+    *p = (struct verify_progress){0};
+    f->count = 0;
+    for (unsigned steps = 0; at.kind != VERIFY_DONE; steps++) {
+        want(steps < 10000);
+        if (verify_step(&o, &at, p, &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+    }
+    want_eq(p->damages, f->count);
+}
+
+static void want_one(const char *dir, const char *file, const char *region, uint64_t offset)
+{
+    struct found f = {0};
+    struct verify_progress p;
+    verify(dir, 0, 0, &f, &p);
+    want_eq(f.count, 1);
+    if (strcmp(f.damages[0].file, file) != 0)
+        world_fail(__FILE__, __LINE__, f.damages[0].file);
+    if (strcmp(f.damages[0].region, region) != 0)
+        world_fail(__FILE__, __LINE__, f.damages[0].region);
+    want_eq(f.damages[0].offset, offset);
+    want(f.damages[0].what[0]);
+}
+
+static void all_right(void *arg)
+{
+    const char *dir = world_folder();
+    struct found f = {0};
+    struct verify_progress whole, stepped, one;
+    f.durable = make_folder(dir);
+    verify(dir, 0, 0, &f, &whole);
+    want_eq(f.count, 0);
+    want_eq(whole.bytes, whole.bytes_total);
+    want(whole.bytes > 2 * CONTAINER_SLICE + f.durable);
+    verify(dir, 0, 10000, &f, &stepped);
+    want_eq(f.count, 0);
+    want(stepped.bytes == whole.bytes && stepped.bytes_total == whole.bytes && stepped.files == whole.files);
+    verify(dir, 2, 0, &f, &one);
+    want(one.files == 2 && one.bytes == one.bytes_total && one.bytes < whole.bytes / 2 + 1000);
+    f.durable = 0; /* at rest: the last block cannot vouch for itself, whatever was before it is checked */
+    verify(dir, 0, 0, &f, &one);
+    want_eq(f.count, 0);
+    want(one.bytes == one.bytes_total && one.bytes < whole.bytes && one.bytes + 4 * LOG_UNIT >= whole.bytes);
+}
+
+EVERYWHERE(verify, a_good_folder_has_no_damage_in_one_step_or_in_many)
+{
+    world_run_well(backend, 1, all_right, NULL);
+}
+
+static void segments(void *arg)
+{
+    const char *dir = world_folder(), *name = "segments/0000000000000005.seg";
+    struct file *f;
+    (void)make_folder(dir);
+    want_eq(file_open(in(dir, name), FILE_READ, &f), 0);
+    uint64_t size = (uint64_t)file_size(f), large = 4096, tail = large + CONTAINER_SLICE;
+    uint64_t last = (tail + 5000 + 4095) & ~(uint64_t)4095;
+    file_close(f);
+    const struct {
+        uint64_t at;
+        const char *region;
+        uint64_t offset;
+    } hits[] = {
+        {0, "directory", 0},
+        {64 + 99, "small", 64},
+        {large, "large", large},
+        {tail - 1, "large", large},
+        {tail + 4999, "large", tail},
+        {last + 69999, "last", last},
+        {size - 1, "directory", size - 32},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(hits); i++) {
+        flip(dir, name, hits[i].at);
+        want_one(dir, name, hits[i].region, hits[i].offset);
+        flip(dir, name, hits[i].at);
+    }
+    flip(dir, name, tail - 1);
+    flip(dir, name, tail);
+    struct found found = {0};
+    struct verify_progress p;
+    verify(dir, 0, 1, &found, &p); /* both are found, and what is behind is still looked at */
+    want(found.count == 2 && p.bytes == p.bytes_total);
+    verify(dir, 2, 0, &found, &p); /* another collection's */
+    want_eq(found.count, 0);
+    flip(dir, name, tail - 1);
+    flip(dir, name, tail);
+    want_eq(file_remove(in(dir, name)), 0);
+    want_one(dir, name, "", 0);
+}
+
+EVERYWHERE(verify, damage_in_a_segment_is_named_by_region_and_offset)
+{
+    world_run_well(backend, 1, segments, NULL);
+}
+
+static void logs(void *arg)
+{
+    const char *dir = world_folder();
+    uint64_t durable = make_folder(dir);
+    flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
+    want_one(dir, "log/1/0-0000000000000000.log", "", 3 * LOG_UNIT);
+    flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
+
+    flip(dir, "log/1/1-0000000000008000.log", LOG_UNIT + 4); /* its checksum itself */
+    want_one(dir, "log/1/1-0000000000008000.log", "", LOG_UNIT);
+    flip(dir, "log/1/1-0000000000008000.log", 0);
+    struct found f = {.durable = durable};
+    struct verify_progress p;
+    verify(dir, 0, 1, &f, &p);
+    want_eq(f.count, 1); /* side by side they are one gap */
+    want_eq(f.damages[0].offset, 0);
+    want_eq(p.bytes, p.bytes_total);
+    f.durable = 8 * LOG_UNIT; /* the damage lies behind what was acknowledged */
+    verify(dir, 0, 0, &f, &p);
+    want_eq(f.count, 0);
+    want_eq(file_remove(in(dir, "log/1/1-0000000000008000.log")), 0);
+    f.durable = durable;
+    verify(dir, 0, 0, &f, &p);
+    want_eq(f.count, 1);
+}
+
+EVERYWHERE(verify, damage_in_a_log_is_named_unless_nobody_needs_it)
+{
+    world_run_well(backend, 1, logs, NULL);
+}
+
+static void manifests(void *arg)
+{
+    const char *dir = world_folder();
+    (void)make_folder(dir);
+    flip(dir, "manifest", 20);
+    want_one(dir, "manifest", "", 0);
+    flip(dir, "manifest", 20);
+    struct found f = {0};
+    struct verify_options o = {.dir = dir, .on_damage = on_damage, .arg = &f};
+    struct verify_cursor wrong = {.kind = 77};
+    struct verify_progress p = {0};
+    struct error e = {0};
+    want_eq(verify_step(&o, &wrong, &p, &e), -EINVAL);
+    wrong = (struct verify_cursor){VERIFY_SEGMENT, 6, 12345}; /* there is no such segment now */
+    want_eq(verify_step(&o, &wrong, &p, &e), 0);
+    want(wrong.kind == VERIFY_DONE && f.count == 0);
+}
+
+EVERYWHERE(verify, a_damaged_manifest_is_told_and_an_odd_cursor_harms_nobody)
+{
+    world_run_well(backend, 1, manifests, NULL);
+}
