@@ -115,8 +115,11 @@ static int driven_run(const struct load_options *o, const char *address, const s
 
 static int scenario_run(const struct load_options *o, const struct dataset *d, struct error *e)
 {
-    if (o->scenario == SCENARIO_START)
-        return load_start(o, d, e);
+    switch (o->scenario) { /* these start their own servers */
+    case SCENARIO_START: return load_start(o, d, e);
+    case SCENARIO_DURABLE: return load_durable(o, d, e);
+    default: break;
+    }
     struct server own = {0};
     int rc = o->start_server ? server_start(o, NULL, &own, NULL, e) : 0;
     if (rc < 0)
@@ -126,16 +129,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
         rc = load_overhead(o, address, o->start_server ? own.pid : (pid_t)o->server_pid, d, e);
     else
         rc = driven_run(o, address, d, e);
-    if (o->start_server) {
-        int status = server_stop(&own);
-        if (rc == 0 && status != 0)
-            rc = error_set(e, ERROR_INTERNAL, "kithd did not end well (%d); what it said is in %s", status, own.log);
-        if (rc == 0)
-            server_remove(&own);
-        else
-            fprintf(stderr, "load: the server's folder and log stay: %s, %s\n", own.folder, own.log);
-    }
-    return rc;
+    return o->start_server ? load_server_end(&own, rc, e) : rc;
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
  *   load_options.c  the command line        load_drive.c   requests at their times, latencies from those times
  *   load_server.c   a kithd of our own      load_data.c    the collection: created, filled, indexed
  *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside the same search here
+ *   load_metrics.c  what the server counts  load_durable.c, load_bare.c: durable upserts, beside bare writes and flushes
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 #include <kith/kith.h>
 #include <sys/types.h>
 
-enum scenario { SCENARIO_SEARCH, SCENARIO_UPSERT, SCENARIO_MIX, SCENARIO_OVERHEAD, SCENARIO_START };
+enum scenario { SCENARIO_SEARCH, SCENARIO_UPSERT, SCENARIO_MIX, SCENARIO_OVERHEAD, SCENARIO_START, SCENARIO_DURABLE };
 
 struct load_options {
     enum scenario scenario;
@@ -37,6 +38,7 @@ int load_options_read(int argc, char **argv, struct load_options *ret);
 struct server {
     pid_t pid;
     char address[64];
+    char metrics[64]; /* address; "" without HTTP */
     char folder[128]; /* "" when the folder is not ours to remove */
     char log[160];    /* what it writes, beside the folder */
 };
@@ -47,6 +49,11 @@ MUST_USE int server_start(const struct load_options *o, const char *data_folder,
 /* SIGTERM, and waits for the end; the folder stays. Returns the exit status as of wait(), or a negative errno. */
 int server_stop(struct server *s);
 void server_remove(struct server *s); /* what server_start() made on the disk */
+/* The end of a server of our own after work that ended with rc: stops it, and removes what it left when all went well. Returns rc,
+ * or the error of the stop. */
+MUST_USE int load_server_end(struct server *s, int rc, struct error *e);
+/* A counter or gauge without labels. Needs the server's HTTP listener (--kithd-args "--http 127.0.0.1:0"). */
+MUST_USE int server_metric(const struct server *s, const char *name, double *ret, struct error *e);
 /* CPU time of all threads of a process; 0 when it cannot be read. */
 uint64_t server_cpu_ns(pid_t pid);
 
@@ -96,6 +103,12 @@ MUST_USE int drive_run(struct drive *d, struct drive_plan *plan, struct drive_re
 /* -- what a search costs -- */
 MUST_USE int load_overhead(const struct load_options *o, const char *address, pid_t pid, const struct dataset *d,
                            struct error *e);
+
+/* Writes of group_bytes (rounded up to 4096), each followed by its fdatasync, by `logs` threads at once, each on a file of its own
+ * in folder: groups a second of all together. */
+MUST_USE int bare_groups_s(const char *folder, unsigned logs, size_t group_bytes, double seconds, double *ret,
+                           struct error *e);
+MUST_USE int load_durable(const struct load_options *o, const struct dataset *d, struct error *e);
 MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
 
 /* -- reports -- */

@@ -13,6 +13,7 @@ static const char help[] =
     "                        upsert    new points, into a collection of their own\n"
     "                        mix       searches alone, then the same searches while points are written again\n"
     "                        overhead  CPU time of the server a search, less that of the same search in this process\n"
+    "                        durable   upserts by 64 clients, beside bare writes and flushes of the same bytes\n"
     "                        start     from the exec of kithd on existing data to the first search answered\n"
     "  --server HOST:PORT    the server (127.0.0.1:7700)\n"
     "  --start-server        a kithd of our own on a temporary folder, ended and removed afterwards\n"
@@ -31,12 +32,12 @@ static const char help[] =
     "\n"
     "  --rate R              requests a second (1000); 0: as many as go, every place in flight filled again at once\n"
     "  --uniform             equal gaps between requests instead of a Poisson process\n"
-    "  --seconds S           of each phase (10), after --warm-up S (1)\n"
+    "  --seconds S           of each phase (10; durable: 2), after --warm-up S (1)\n"
     "  --requests N          overhead: searches of each round (10000)\n"
-    "  --connections N       (4)\n"
-    "  --in-flight N         requests on the way, on each connection (32)\n"
+    "  --connections N       (4; durable: 64)\n"
+    "  --in-flight N         requests on the way, on each connection (32; durable: 1)\n"
     "  --k K, --ef EF        neighbours asked for (10), candidates kept (64)\n"
-    "  --batch N             points of an upsert (1; scenario upsert: 64)\n"
+    "  --batch N             points of an upsert (1; upsert: 64; durable: 1, then 16)\n"
     "  --write-share W       mix: the share of requests that are upserts (0.1)\n"
     "  --keep                scenario upsert: leaves its collection\n"
     "  --json                a JSON object a line instead of tables\n";
@@ -109,12 +110,12 @@ static const struct option long_options[] = {
 
 static int scenario_read(const char *text, enum scenario *ret)
 {
-    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_START; s++)
+    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_DURABLE; s++)
         if (strcmp(text, scenario_name(s)) == 0) {
             *ret = s;
             return 0;
         }
-    return option_wrong("scenario", text, "search, upsert, mix, overhead or start");
+    return option_wrong("scenario", text, "search, upsert, mix, overhead, start or durable");
 }
 
 static int option_take(int option, struct load_options *o)
@@ -153,16 +154,32 @@ static int option_take(int option, struct load_options *o)
     return -1; /* getopt has said what is wrong */
 }
 
+/* What was not given, and is not the same for all scenarios. */
+static void defaults_fill(struct load_options *o)
+{
+    bool durable = o->scenario == SCENARIO_DURABLE;
+    if (o->seconds == 0)
+        o->seconds = durable ? 2 : 10;
+    if (o->connections == 0)
+        o->connections = durable ? 64 : 4;
+    if (o->in_flight == 0)
+        o->in_flight = durable ? 1 : 32;
+    if (o->batch == 0 && !durable)
+        o->batch = o->scenario == SCENARIO_UPSERT ? 64 : 1;
+    if (durable && !o->data.folder) {
+        o->data.dim = o->data.dim ? o->data.dim : 128;
+        o->data.query_count = 1; /* nothing is searched */
+    }
+    o->data.truth_k = o->k;
+}
+
 int load_options_read(int argc, char **argv, struct load_options *ret)
 {
     *ret = (struct load_options){.collection = "bench",
                                  .rate = 1000,
-                                 .seconds = 10,
                                  .warm_up_s = 1,
                                  .index_wait_s = 600,
                                  .write_share = 0.1,
-                                 .connections = 4,
-                                 .in_flight = 32,
                                  .k = 10,
                                  .ef = 64,
                                  .requests = 10000};
@@ -179,8 +196,6 @@ int load_options_read(int argc, char **argv, struct load_options *ret)
         return option_wrong("argument", argv[optind], "nothing");
     if (ret->scenario == SCENARIO_OVERHEAD && !ret->start_server && !ret->server_pid)
         return option_wrong("scenario", "overhead", "--start-server or --server-pid");
-    if (ret->batch == 0)
-        ret->batch = ret->scenario == SCENARIO_UPSERT ? 64 : 1;
-    ret->data.truth_k = ret->k;
+    defaults_fill(ret);
     return 1;
 }

@@ -70,18 +70,26 @@ static void server_exec(const char *kithd, const char *folder, const char *more,
     _exit(127);
 }
 
-static bool address_find(const char *log, char *address, size_t room)
+static void word_after(const char *line, const char *mark, char *ret, size_t room)
+{
+    const char *at = strstr(line, mark);
+    ret[0] = 0;
+    if (at)
+        snprintf(ret, room, "%.*s", (int)strcspn(at + strlen(mark), ", \n"), at + strlen(mark));
+}
+
+/* "kithd 0.1.0 serving on HOST:PORT, metrics on HOST:PORT, ..." */
+static bool address_find(struct server *s)
 {
     char line[1024];
     bool found = false;
-    FILE *f = fopen(log, "r");
+    FILE *f = fopen(s->log, "r");
     while (f && !found && fgets(line, sizeof(line), f)) {
-        char *at = strstr(line, " serving on ");
-        if (!at || !strchr(line, '\n'))
+        if (!strchr(line, '\n'))
             continue;
-        at += strlen(" serving on ");
-        snprintf(address, room, "%.*s", (int)strcspn(at, ", \n"), at);
-        found = true;
+        word_after(line, " serving on ", s->address, sizeof(s->address));
+        word_after(line, " metrics on ", s->metrics, sizeof(s->metrics));
+        found = s->address[0] != 0;
     }
     if (f)
         fclose(f);
@@ -90,7 +98,7 @@ static bool address_find(const char *log, char *address, size_t room)
 
 static int server_wait(struct server *s, uint64_t start_ns, struct error *e)
 {
-    while (!address_find(s->log, s->address, sizeof(s->address))) {
+    while (!address_find(s)) {
         int status;
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
@@ -159,6 +167,18 @@ void server_remove(struct server *s)
     if (s->log[0])
         unlink(s->log);
     s->folder[0] = s->log[0] = 0;
+}
+
+int load_server_end(struct server *s, int rc, struct error *e)
+{
+    int status = server_stop(s);
+    if (rc == 0 && status != 0)
+        rc = error_set(e, ERROR_INTERNAL, "kithd did not end well (%d); what it said is in %s", status, s->log);
+    if (rc == 0)
+        server_remove(s);
+    else
+        fprintf(stderr, "load: the server's folder and log stay: %s, %s\n", s->folder, s->log);
+    return rc;
 }
 
 /* schedstat counts in nanoseconds where stat counts in hundredths of a second; it is kept for each thread. */

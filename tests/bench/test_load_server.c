@@ -30,7 +30,7 @@ static const char serves[] = "#!/bin/sh\n"
                              "echo opening\n"
                              "touch $2/seen\n"
                              "[ \"$7 $8\" = '--reactors 1' ] || exit 1\n"
-                             "echo \"kithd 0.1.0 serving on 127.0.0.1:4711, no HTTP, data in $2\"\n"
+                             "echo \"kithd 0.1.0 serving on 127.0.0.1:4711, metrics on 127.0.0.1:4712, data in $2\"\n"
                              "while :; do sleep 0.02; done\n";
 
 Test(load_server, its_address_is_read_and_a_stop_waits_for_its_end, .fini = script_remove)
@@ -42,6 +42,7 @@ Test(load_server, its_address_is_read_and_a_stop_waits_for_its_end, .fini = scri
     struct load_options o = script_make(serves);
     cr_assert_eq(server_start(&o, NULL, &s, &exec_ns, &e), 0, "%s", e.text);
     cr_assert_str_eq(s.address, "127.0.0.1:4711");
+    cr_assert_str_eq(s.metrics, "127.0.0.1:4712");
     cr_assert(exec_ns > 0 && s.pid > 0 && server_cpu_ns(s.pid) > 0);
     snprintf(seen, sizeof(seen), "%s/seen", s.folder);
     cr_assert_eq(access(seen, F_OK), 0);
