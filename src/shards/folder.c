@@ -1,6 +1,7 @@
 /* folder.c -- the data folder as a whole: who may use it, and what an interrupted step left behind. */
 #include "base/log.h"
 #include "reactor/file.h"
+#include "shards/snapshot.h"
 #include "shards/store.h"
 #include "shards/whole_file.h"
 
@@ -77,11 +78,28 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
     rc = take_lock(dir, ret_lock, error);
     if (rc < 0)
         return rc;
-    rc = manifest_load(dir, ret_manifest, error);
+    rc = snapshots_settle(dir, error);
+    if (rc == 0)
+        rc = manifest_load(dir, ret_manifest, error);
     if (rc < 0) {
         file_close(*ret_lock);
         *ret_lock = NULL;
     }
+    return rc;
+}
+
+int folder_restore(const char *dir, const char *name, struct error *error)
+{
+    struct file *lock;
+    struct snapshot_verify v = {0};
+    int rc = take_lock(dir, &lock, error);
+    if (rc < 0)
+        return rc;
+    log_info("checking the snapshot '%s'", name);
+    rc = snapshot_verify_step(dir, name, 0, NULL, &v, error);
+    if (rc == 0)
+        rc = snapshot_restore_begin(dir, name, error);
+    file_close(lock);
     return rc;
 }
 

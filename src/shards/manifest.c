@@ -69,6 +69,10 @@ static int take_all(const KithDisk__Manifest *from, struct manifest *m)
         m->segments[m->segment_count++] =
             (struct manifest_segment){s->id, s->collection, s->rows, s->tombstones, s->version_min, s->version_max};
     }
+    if (from->snapshot) {
+        m->snapshot.created_ns = from->snapshot->created_ns;
+        m->snapshot.bytes = from->snapshot->bytes;
+    }
     for (size_t i = 0; i < from->n_log_start; i++)
         m->log_start[i] = from->log_start[i];
     m->log_end = from->n_log_end ? copy_array(from->log_end, m->reactors * sizeof(*m->log_end)) : NULL;
@@ -189,6 +193,10 @@ static int pack(const struct manifest *m, struct arena *arena, uint8_t **ret_byt
     to.log_dir = m->log_dir;
     to.log_end = m->log_end;
     to.n_log_end = m->log_end ? m->reactors : 0;
+    KithDisk__Snapshot snapshot = KITH_DISK__SNAPSHOT__INIT;
+    snapshot.created_ns = m->snapshot.created_ns;
+    snapshot.bytes = m->snapshot.bytes;
+    to.snapshot = m->snapshot.created_ns ? &snapshot : NULL;
     struct envelope e = {MAGIC, FORMAT, (uint32_t)kith_disk__manifest__get_packed_size(&to), 0};
     uint8_t *bytes = arena_alloc(arena, sizeof(e) + e.size);
     if (!bytes)

@@ -23,7 +23,11 @@ struct manifest {
     size_t segment_count;
     uint64_t log_start[REACTORS_MAX]; /* per reactor: log records before this position are in segments */
     uint64_t
-        *log_end; /* only in a snapshot, per reactor: the log ends exactly here; 0 or NULL: at its last whole group */
+        *log_end; /* only in a snapshot, per reactor: its log ends exactly here; 0 or NULL: at its last whole group */
+    struct {
+        uint64_t created_ns; /* since 1970; 0: this is not a snapshot's */
+        uint64_t bytes;      /* of all files it names */
+    } snapshot;
 };
 
 /* A new segment is part of the data, those it was made from are not, and the log before `log_start` is not needed any more: one

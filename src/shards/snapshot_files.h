@@ -1,0 +1,32 @@
+/* snapshot_files.h -- which files a manifest needs, and giving them second names. Waits. */
+#pragma once
+
+#include "shards/snapshot.h"
+#include "shards/whole_file.h"
+
+/* A file that a manifest needs. */
+struct snapshot_file {
+    char name[64];      /* "segments/..." or "log/N/..." */
+    uint64_t bytes_max; /* of a log: what is behind is not part of it; of a segment UINT64_MAX */
+};
+
+/* Calls each() for every file of the folder or snapshot `dir` that m needs: segments first, then the logs, each from log_start to
+ * log_end. A non-zero return ends the walk and is returned. */
+typedef int (*snapshot_file_fn)(const struct snapshot_file *file, void *arg);
+MUST_USE int snapshot_files_each(const char *dir, const struct manifest *m, snapshot_file_fn fn, void *arg);
+
+/* Gives every such file of `from` a second name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The
+ * folders segments/ and log/N/ in `to` are made. */
+MUST_USE int snapshot_files_link(const char *from, const char *to, const struct manifest *m, uint64_t *ret_bytes,
+                                 struct error *error);
+
+/* 0, or the sentence for a wrong name (-EINVAL) or one that is not there (-ENOENT). */
+MUST_USE int snapshot_find(const char *dir, const char *name, struct error *error);
+/* DIR/snapshots/NAME into path[PATH_TEXT_MAX]. */
+MUST_USE int snapshot_path(char *path, const char *dir, const char *name);
+/* Removes a directory and what is in it; 0 when it is not there. */
+MUST_USE int tree_remove(const char *path);
+/* Removes what is in a directory. */
+MUST_USE int tree_empty(const char *path);
+/* The sentence for a disk that is full, or for any other errno. Returns the negative errno. */
+int snapshot_error(struct error *error, int rc, const char *doing, const char *name);
