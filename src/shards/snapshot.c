@@ -64,8 +64,8 @@ static int not_found(const char *dir, const char *name, struct error *error)
     if (snapshots_list(dir, &all, &count, NULL) < 0)
         return error_set(error, ERROR_NOT_FOUND, "there is no snapshot '%s'", name);
     for (size_t i = 0; i < count && i <= NAMES_SHOWN && used >= 0 && (size_t)used < sizeof(names); i++)
-        used += snprintf(names + used, sizeof(names) - (size_t)used, i == NAMES_SHOWN ? "%s..." : "%s%s",
-                         i ? ", " : "", all[i].name);
+        used += snprintf(names + used, sizeof(names) - (size_t)used, i == NAMES_SHOWN ? "%s..." : "%s%s", i ? ", " : "",
+                         all[i].name);
     free(all);
     return count ? error_set(error, ERROR_NOT_FOUND, "there is no snapshot '%s'; there are: %s", name, names)
                  : error_set(error, ERROR_NOT_FOUND, "there is no snapshot '%s'; there are none yet", name);

@@ -41,9 +41,9 @@ static int marker_read(const char *dir, char name[SNAPSHOT_NAME_MAX], struct err
     name[n] = 0;
     if (snapshot_name_check(name, NULL) == 0)
         return 1;
-    return error_set(error, ERROR_CORRUPT,
-                     "%s is damaged at offset 0: it does not name a snapshot; write the name of the one to restore into it",
-                     path);
+    return error_set(
+        error, ERROR_CORRUPT,
+        "%s is damaged at offset 0: it does not name a snapshot; write the name of the one to restore into it", path);
 }
 
 static int marker_remove(const char *dir)

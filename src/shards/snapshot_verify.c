@@ -53,7 +53,8 @@ static int check_log(struct verifying *v, unsigned reactor)
     const struct manifest *m = v->manifest;
     char path[PATH_TEXT_MAX];
     struct log_end end;
-    struct log_options o = {.dir = path, .epoch = m->epoch, .reactor = reactor, .known_end = manifest_log_end(m, reactor)};
+    struct log_options o = {
+        .dir = path, .epoch = m->epoch, .reactor = reactor, .known_end = manifest_log_end(m, reactor)};
     int rc = path_join(path, v->dir, "log/%" PRIu64, m->log_dir);
     return rc < 0 ? rc : log_replay(&o, m->log_start[reactor], count_group, v, &end, v->error);
 }
@@ -101,8 +102,9 @@ int snapshot_verify_step(const char *dir, const char *name, uint64_t for_ns, con
     if (rc < 0)
         return rc;
     struct verifying v = {path, &m, ctx, for_ns ? clock_now_ns() + for_ns : 0, state, error};
-    rc = m.snapshot.created_ns ? check_files(&v)
-                               : error_set(error, ERROR_CORRUPT, "%s/manifest is missing or not that of a snapshot", path);
+    rc = m.snapshot.created_ns
+             ? check_files(&v)
+             : error_set(error, ERROR_CORRUPT, "%s/manifest is missing or not that of a snapshot", path);
     manifest_fini(&m);
     if (rc < 0 && rc != -ETIME && rc != -ECANCELED && snapshot_find(dir, name, NULL) == -ENOENT)
         return error_set(error, ERROR_NOT_FOUND, "the snapshot '%s' was deleted meanwhile", name);
