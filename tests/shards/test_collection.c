@@ -23,8 +23,9 @@ Test(collection, what_is_left_out_is_filled_in)
 
 #define REFUSED(change, words)                                                                                         \
     do {                                                                                                               \
-        struct collection_config c = good();                                                                           \
-        struct error e = {0};                                                                                          \
+        static struct collection_config c;                                                                             \
+        static struct error e;                                                                                         \
+        c = good();                                                                                                    \
         change;                                                                                                        \
         cr_assert(collection_config_check(&c, &e) < 0, #change);                                                       \
         cr_assert(e.code == ERROR_INVALID_ARGUMENT && strstr(e.text, words), "%s: %s", #change, e.text);               \

@@ -233,7 +233,12 @@ static void list_and_delete(void *arg)
     want_eq(snapshots_list("data", &all, &n, &e), 0);
     want_eq(n, 1);
     free(all);
-    const char *const wrong[] = {"", ".x", "a/b", "..", "a b", "caf\xc3\xa9",
+    const char *const wrong[] = {"",
+                                 ".x",
+                                 "a/b",
+                                 "..",
+                                 "a b",
+                                 "caf\xc3\xa9",
                                  "01234567890123456789012345678901234567890123456789012345678901234"};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         want_eq(snapshot(&s, wrong[i], &e), -EINVAL);
