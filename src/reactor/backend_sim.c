@@ -160,6 +160,15 @@ static bool jump(struct sim *s, const struct turns *t)
     return true;
 }
 
+static void cut_power(struct sim *s, unsigned reactor)
+{
+    sim_trace(s, reactor, "power cut", 0, 0);
+    s->crashed = true;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        if (s->backends[r])
+            s->backends[r]->base.halted = true;
+}
+
 static int run_turns(struct sim *s, struct turns *t)
 {
     while (t->over < t->count && !s->crashed) {
@@ -171,6 +180,8 @@ static int run_turns(struct sim *s, struct turns *t)
             log_error("simulator: all reactors sleep and nothing will ever happen");
             return -EDEADLK;
         }
+        if (s->crash_at && s->trace_events >= s->crash_at)
+            cut_power(s, id < t->count ? id : 0);
     }
     return s->crashed ? -EOWNERDEAD : 0;
 }
@@ -389,11 +400,12 @@ void sim_destroy(struct sim *s)
 
 void sim_crash(struct sim *s)
 {
-    sim_trace(s, reactor_id(), "power cut", 0, 0);
-    s->crashed = true;
-    for (unsigned r = 0; r < REACTORS_MAX; r++)
-        if (s->backends[r])
-            s->backends[r]->base.halted = true;
+    cut_power(s, reactor_id());
     for (;;)
         fiber_suspend();
+}
+
+void sim_crash_after(struct sim *s, uint64_t events)
+{
+    s->crash_at = events ? s->trace_events + events : 0;
 }

@@ -17,6 +17,8 @@ void sim_destroy(struct sim *s);
 /* Ends the running runtime as a power cut would: nothing more runs, unflushed writes are lost or kept sector by sector
  * as the seed says. Callable from a fiber; the runtime_run() that is under way returns -EOWNERDEAD. */
 void sim_crash(struct sim *s);
+/* The same when so many more things have happened, wherever that is: in a start, too. 0: not at all. */
+void sim_crash_after(struct sim *s, uint64_t events);
 
 uint64_t sim_trace_hash(const struct sim *s);   /* equal for equal runs */
 uint64_t sim_trace_events(const struct sim *s); /* how many things happened */

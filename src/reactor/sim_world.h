@@ -52,6 +52,7 @@ struct sim {
     struct sim_disk *disk;
     struct sim_net *net;
     bool crashed;
+    uint64_t crash_at; /* of trace_events; 0: never */
     uint64_t trace_hash, trace_events;
     void (*trace_line)(const char *text, void *arg);
     void *trace_arg;

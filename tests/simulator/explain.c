@@ -2,23 +2,61 @@
  * whatever was injected. */
 #include "play.h"
 
+#define READS    (1u << ACTION_READ)
+#define WRITES   (1u << ACTION_WRITE)
+#define STARTS   (1u << ACTION_START)
+#define ANYTHING (READS | WRITES | STARTS)
+
+static const struct {
+    enum error_code code;
+    unsigned actions;
+    enum sim_fault fault;
+} reasons[] = {
+    {ERROR_IO, WRITES | STARTS, FAULT_WRITE_ERROR},        {ERROR_IO, WRITES | STARTS, FAULT_FLUSH_ERROR},
+    {ERROR_IO, WRITES | STARTS, FAULT_READ_ERROR},         {ERROR_RESOURCE_EXHAUSTED, WRITES | STARTS, FAULT_DISK_FULL},
+    {ERROR_RESOURCE_EXHAUSTED, ANYTHING, FAULT_NO_MEMORY}, {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
+    {ERROR_CORRUPT, ANYTHING, FAULT_MISDIRECTED_WRITE},
+};
+
+static bool injected(const struct world *w, enum sim_fault f)
+{
+    return sim_faults_injected(w->sim, f) > 0;
+}
+
 bool explained_code(const struct world *w, enum action action, enum error_code code)
 {
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        if (reasons[i].code == code && reasons[i].actions & 1u << action && injected(w, reasons[i].fault))
+            return true;
     return false;
+}
+
+bool damage_done(const struct world *w)
+{
+    return injected(w, FAULT_BIT_ROT) || injected(w, FAULT_MISDIRECTED_WRITE);
+}
+
+/* A connection that fails or ends. */
+static bool lost(const struct world *w, int rc)
+{
+    if (rc == -ENOMEM)
+        return injected(w, FAULT_NO_MEMORY);
+    bool broken = rc == -ECONNRESET || rc == -EPIPE || rc == -ENOTCONN || rc == -ECONNREFUSED || rc == -ECONNABORTED;
+    return broken && (injected(w, FAULT_RESET) || injected(w, FAULT_CUT) || injected(w, FAULT_NO_MEMORY));
 }
 
 bool explained(const struct world *w, enum action action, int rc)
 {
-    if (rc <= -1000)
-        return explained_code(w, action, (enum error_code)(-1000 - rc));
-    return false;
+    if (rc > -1000)
+        return lost(w, rc);
+    return explained_code(w, action, (enum error_code)(-1000 - rc));
 }
 
 bool player_connect(struct player *p)
 {
     client_close(&p->client);
     int rc = client_open(&p->client, p->world->server->port);
-    for (unsigned tries = 1; rc < 0 && tries < 100 && explained(p->world, ACTION_CONNECT, rc); tries++) {
+    for (unsigned tries = 1; rc < 0 && tries < 100 && explained(p->world, ACTION_READ, rc); tries++) {
         fiber_sleep_ns(20000000);
         rc = client_open(&p->client, p->world->server->port);
     }
@@ -33,11 +71,11 @@ bool done(struct player *p, struct book *b, enum action action, const char *what
     if (rc == 0)
         return true;
     w->result->refused++;
-    if (!explained(w, action, rc)) {
+    if (!explained(w, action, rc))
         fail(w, p->name, "%s on %s: %s", what, b->name, outcome(p, rc));
-        return false;
-    }
-    if (rc > -1000)
+    else if (rc == CLIENT_REFUSED(ERROR_CORRUPT))
+        b->state = BOOK_DAMAGED;
+    else if (rc > -1000)
         (void)player_connect(p);
     return false;
 }

@@ -79,7 +79,7 @@ void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n)
         p->choices[p->count - 1].state &= ~(unsigned)MODEL_COME;
         outdate(p, issue, outdated(m));
     }
-    if (!m->weak && m->batch_count && m->batches[m->batch_count - 1].issue == issue)
+    if (m->batch_count && m->batches[m->batch_count - 1].issue == issue)
         m->batch_count--; /* it is whole for certain */
 }
 
@@ -146,7 +146,7 @@ static int has(const struct model *m, const struct model_batch *b, uint32_t id)
 
 const struct model_batch *model_torn_batch(struct model *m)
 {
-    for (uint32_t i = 0; i < m->batch_count; i++) {
+    for (uint32_t i = 0; i < m->batch_count && !m->weak; i++) {
         const struct model_batch *b = &m->batches[i];
         for (uint32_t j = 0; j < b->count; j++)
             for (uint32_t k = 0; k < j; k++) {

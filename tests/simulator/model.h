@@ -64,7 +64,8 @@ enum model_end { END_POWER_CUT, END_ORDERLY, END_UNSURE };
 void model_restart(struct model *m, enum model_end end);
 /* The first look after it. False: that was not possible. */
 bool model_settle(struct model *m, uint32_t id, uint32_t version);
-/* After the last settle: finds an upsert of which a part is there in part. NULL: none. */
+/* After the last settle: finds an upsert of which a part is there in part. NULL: none. Of a weak model it says nothing: a segment that is
+ * sealed in the middle of an upsert makes the first rows durable. */
 const struct model_batch *model_torn_batch(struct model *m);
 void model_all_settled(struct model *m);
 

@@ -1,13 +1,48 @@
+/* plan.c -- which faults a seed has. A quarter of the seeds is quiet, most of the others have one kind, the rest many: alone a kind shows what
+ * it breaks, together they show what the answer to one breaks under another. */
 #include "plan.h"
 #include "play.h"
 
+#define STRONGER 3 /* a kind's rate is up to so many times doubled, or halved */
+
+/* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
+static const uint32_t usual[FAULT_KINDS] = {
+    [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000, [FAULT_STALL] = 1000,
+    [FAULT_PREEMPT] = 100000,    [FAULT_SHUFFLE] = 300000,
+};
+
+static void add_fault(struct plan *p, enum sim_fault f, uint64_t *random)
+{
+    uint64_t doubled = draw(random) % (2 * STRONGER + 1);
+    uint64_t rate = ((uint64_t)usual[f] << doubled) >> STRONGER;
+    p->rates[f] = rate > 1000000 ? 1000000 : (uint32_t)rate;
+}
+
 void plan_draw(struct plan *p, uint64_t *random)
 {
-    p->players = 1 + (uint32_t)(draw(random) % PLAYERS_MAX);
-    p->rounds = 2 + (uint32_t)(draw(random) % 4);
+    *p = (struct plan){.players = 1 + (uint32_t)(draw(random) % PLAYERS_MAX),
+                       .rounds = 2 + (uint32_t)(draw(random) % 4)};
+    uint64_t kind = draw(random) % 8, one = draw(random) % FAULT_KINDS;
+    for (unsigned f = 0; f < FAULT_KINDS; f++)
+        if (kind >= 5 ? draw_one_in(random, 3) : kind >= 2 && f == one)
+            add_fault(p, f, random);
+}
+
+void plan_faults_on(const struct plan *p, struct sim *sim)
+{
+    for (unsigned f = 0; f < FAULT_KINDS; f++)
+        if (p->rates[f])
+            sim_fault_rate(sim, f, p->rates[f]);
+}
+
+void plan_faults_off(struct sim *sim)
+{
+    for (unsigned f = 0; f < FAULT_KINDS; f++)
+        if (f != FAULT_PREEMPT && f != FAULT_SHUFFLE)
+            sim_fault_rate(sim, f, 0);
 }
 
 const char *world_fault_name(unsigned kind)
 {
-    return 0;
+    return kind < FAULT_KINDS ? sim_fault_name(kind) : NULL;
 }

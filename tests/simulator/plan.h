@@ -1,12 +1,20 @@
 /* plan.h -- what a seed draws before anything happens: how many players, how long, which faults and how often. */
 #pragma once
 
-#include <stdint.h>
+#include "reactor/sim.h"
+
+#include <stdbool.h>
 
 #define PLAYERS_MAX 4
 
 struct plan {
     uint32_t players, rounds;
+    uint32_t rates[FAULT_KINDS]; /* per million occasions while faults are on; 0: never */
+    bool rot;                    /* files at rest are damaged between rounds */
 };
 
 void plan_draw(struct plan *p, uint64_t *random);
+
+/* Faults begin and end; what only shifts the order of things never ends. */
+void plan_faults_on(const struct plan *p, struct sim *sim);
+void plan_faults_off(struct sim *sim);

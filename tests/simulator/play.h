@@ -56,8 +56,13 @@ struct world {
     struct plan plan;
     uint64_t random;
     struct player players[PLAYERS_MAX];
-    uint32_t players_left, reactors, operations;
-    bool crash, shared_created;
+    uint32_t players_left;
+    bool shared_created;
+    /* of the round */
+    uint32_t reactors, operations;
+    uint64_t growing, crash_after;
+    bool faulty_start, started;
+    bool over; /* nothing is left to see */
     struct event done;
     struct world_result *result;
     enum world_trace trace;
@@ -83,10 +88,11 @@ const char *outcome(const struct player *p, int rc);
 
 /* -- what an error may be (explain.c) -- */
 
-enum action { ACTION_READ, ACTION_WRITE, ACTION_CONNECT, ACTION_START };
+enum action { ACTION_READ, ACTION_WRITE, ACTION_START };
 /* Whether the faults injected so far explain that a request (rc as of client.h) or a start ended so. */
 bool explained(const struct world *w, enum action action, int rc);
 bool explained_code(const struct world *w, enum action action, enum error_code code);
+bool damage_done(const struct world *w); /* to what is on the disk */
 /* The request is over. True: done. Otherwise it failed: for a reason that faults explain, or the seed has failed. After a lost
  * connection there is a new one. */
 bool done(struct player *p, struct book *b, enum action action, const char *what, int rc);
@@ -101,3 +107,10 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
 /* -- playing (player.c): fibers -- */
 
 void player_run(void *player);
+void player_settle(void *player); /* no more faults: writes must be taken again, and everything be right */
+
+/* -- what must come to an end when the faults did (settle.c) -- */
+
+#define SETTLE_NS ((uint64_t)120000000000) /* a server that could not write looks every 30 s whether it can */
+
+void settle_work(struct world *w); /* waits until all that was written is in graphs, and all that is full is sealed */

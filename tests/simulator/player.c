@@ -50,16 +50,23 @@ static void finish_write(struct player *p, struct book *b, const char *what, con
     (void)done(p, b, ACTION_WRITE, what, rc);
 }
 
-static void operate_upsert(struct player *p, struct book *b)
+/* Returns as client.h says; 0 also when the model can take no more. */
+static int upsert(struct player *p, struct book *b)
 {
     uint32_t ids[MODEL_BATCH_MAX], n = draw_ids(p, ids);
     if (!model_can_write(&b->model, ids, n))
-        return;
+        return 0;
     uint32_t version = model_begin_upsert(&b->model, ids, n, p->world->reactors);
     int rc = send_upsert(p, b, ids, n, version);
     tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s: %s", n, ids[0], version, b->name,
          outcome(p, rc));
     finish_write(p, b, "upsert", ids, n, rc);
+    return rc;
+}
+
+static void operate_upsert(struct player *p, struct book *b)
+{
+    (void)upsert(p, b);
 }
 
 static void operate_delete(struct player *p, struct book *b)
@@ -232,6 +239,13 @@ static bool begin(struct player *p)
     return !failed(p->world);
 }
 
+static void leave(struct player *p)
+{
+    client_close(&p->client);
+    p->world->players_left--;
+    event_notify_all(&p->world->done);
+}
+
 void player_run(void *arg)
 {
     struct player *p = arg;
@@ -246,7 +260,23 @@ void player_run(void *arg)
         if (!failed(w))
             look_at_all(p, false);
     }
-    client_close(&p->client);
-    w->players_left--;
-    event_notify_all(&w->done);
+    leave(p);
+}
+
+void player_settle(void *arg)
+{
+    struct player *p = arg;
+    struct world *w = p->world;
+    uint64_t deadline_ns = clock_now_ns() + SETTLE_NS;
+    int rc = player_connect(p) ? 0 : -ENOTCONN;
+    for (unsigned i = 0; i < 2 && !failed(w); i++) {
+        struct book *b = &p->books[i];
+        while (b->state == BOOK_OPEN && !failed(w) && (rc = upsert(p, b)) < 0 && clock_now_ns() < deadline_ns)
+            fiber_sleep_ns(500000000);
+        if (b->state == BOOK_OPEN && rc < 0)
+            fail(w, p->name, "the faults are over, but %s takes no writes: %s", b->name, outcome(p, rc));
+    }
+    if (!failed(w))
+        look_at_all(p, false);
+    leave(p);
 }

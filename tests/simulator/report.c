@@ -11,6 +11,7 @@ void report_add(struct report *t, const struct world_result *r)
     t->sum.crashes += r->crashes;
     t->sum.acknowledged += r->acknowledged;
     t->sum.refused += r->refused;
+    t->sum.refused_starts += r->refused_starts;
     t->sum.virtual_ns += r->virtual_ns;
     t->sum.trace_events += r->trace_events;
     for (unsigned i = 0; i < WORLD_OPERATIONS; i++)
@@ -35,6 +36,7 @@ static void print_table(const struct report *t, const struct seed_run *runs, siz
     printf("%scrashes survived           %12" PRIu64 "\n", prefix, t->sum.crashes);
     printf("%swrites acknowledged        %12" PRIu64 "\n", prefix, t->sum.acknowledged);
     printf("%srequests refused or lost   %12" PRIu64 "\n", prefix, t->sum.refused);
+    printf("%sstarts refused             %12" PRIu64 "\n", prefix, t->sum.refused_starts);
     printf("%sevents                     %12" PRIu64 "\n", prefix, t->sum.trace_events);
     printf("%svirtual seconds            %12.1f\n", prefix, (double)t->sum.virtual_ns / 1e9);
     printf("%sseconds                    %12.1f\n", prefix, t->seconds);
@@ -68,10 +70,11 @@ static void print_json_string(const char *text)
 static void print_json(const struct report *t, const struct seed_run *runs, size_t count)
 {
     printf("{\"seeds\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"starts\":%" PRIu64 ",\"crashes\":%" PRIu64
-           ",\"acknowledged\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"events\":%" PRIu64 ",\"virtual_seconds\":%.3f"
+           ",\"acknowledged\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starts_refused\":%" PRIu64 ",\"events\":%" PRIu64
+           ",\"virtual_seconds\":%.3f"
            ",\"seconds\":%.3f",
-           t->seeds, t->failed, t->sum.rounds, t->sum.crashes, t->sum.acknowledged, t->sum.refused, t->sum.trace_events,
-           (double)t->sum.virtual_ns / 1e9, t->seconds);
+           t->seeds, t->failed, t->sum.rounds, t->sum.crashes, t->sum.acknowledged, t->sum.refused,
+           t->sum.refused_starts, t->sum.trace_events, (double)t->sum.virtual_ns / 1e9, t->seconds);
     print_json_counts("operations", world_operation_name, t->sum.operations);
     print_json_counts("faults", world_fault_name, t->sum.faults);
     printf(",\"failures\":[");

@@ -15,34 +15,81 @@
 #define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
 #define GROWING_SHIFT 10         /* and up to so many times doubled: each start may have another setting */
 
-/* -- a round -- */
+/* -- while a server serves -- */
 
-static void bomb(void *arg)
+static void start_players(struct world *w, fiber_fn play)
 {
-    struct world *w = arg;
-    fiber_sleep_ns(draw(&w->random) % 400000000);
-    if (w->players_left == 0)
-        return;
-    w->result->virtual_ns = clock_now_ns();
-    tell(w, "world", "the power is cut");
-    sim_crash(w->sim);
+    w->players_left = w->plan.players;
+    for (uint32_t i = 0; i < w->plan.players; i++)
+        check(fiber_start(CLASS_INTERACTIVE, play, &w->players[i], "player") == 0);
+    while (w->players_left > 0)
+        event_wait(&w->done);
 }
 
 static void on_ready(struct server *s, void *arg)
 {
     struct world *w = arg;
-    w->players_left = w->plan.players;
+    w->started = true;
     w->done = (struct event){0};
+    plan_faults_on(&w->plan, w->sim);
     for (uint32_t i = 0; i < w->plan.players; i++)
         w->players[i].client = (struct client){0}; /* a connection of the last round ended with it */
-    for (uint32_t i = 0; i < w->plan.players; i++)
-        check(fiber_start(CLASS_INTERACTIVE, player_run, &w->players[i], "player") == 0);
-    if (w->crash)
-        check(fiber_start(CLASS_INTERACTIVE, bomb, w, "bomb") == 0);
-    while (w->players_left > 0)
-        event_wait(&w->done);
+    start_players(w, player_run);
+    plan_faults_off(w->sim);
+    if (!failed(w))
+        start_players(w, player_settle);
+    if (!failed(w))
+        settle_work(w);
     w->result->virtual_ns = clock_now_ns();
     server_stop(s);
+}
+
+/* -- a round -- */
+
+static void draw_round(struct world *w)
+{
+    w->reactors = 1 + (uint32_t)(draw(&w->random) % 4);
+    w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
+    w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
+    w->faulty_start = draw_one_in(&w->random, 3);
+    uint64_t events = 300 + (uint64_t)w->operations * 20 * w->plan.players;
+    w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
+}
+
+/* The server runs once, to its end. */
+static int serve(struct world *w, bool faulty_start, struct error *error)
+{
+    struct server_options options = {
+        .data = "data",
+        .host = "127.0.0.1",
+        .http_host = "127.0.0.1",
+        .growing_bytes = w->growing,
+        .runtime = {.backend = BACKEND_SIM, .reactors = w->reactors, .sim = w->sim},
+        .front = &net_front,
+        .gpu = &gpu_none,
+        .on_ready = on_ready,
+        .arg = w,
+    };
+    tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
+         w->growing >> 10);
+    w->started = false;
+    if (faulty_start)
+        plan_faults_on(&w->plan, w->sim);
+    sim_crash_after(w->sim, w->crash_after);
+    check(server_create(&options, &w->server) == 0);
+    int rc = server_run(w->server, error);
+    server_destroy(w->server);
+    sim_crash_after(w->sim, 0);
+    plan_faults_off(w->sim);
+    w->result->rounds++;
+    return rc;
+}
+
+/* What may have been lost to the disk, though the server ended in order. */
+static uint64_t disk_faults(const struct world *w)
+{
+    return sim_faults_injected(w->sim, FAULT_WRITE_ERROR) + sim_faults_injected(w->sim, FAULT_FLUSH_ERROR) +
+           sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
 static void books_restart(struct world *w, enum model_end end)
@@ -52,36 +99,41 @@ static void books_restart(struct world *w, enum model_end end)
             model_restart(&w->players[i].books[j].model, end);
 }
 
+/* A start that was refused. True: worth another try. */
+static bool start_refused(struct world *w, const struct error *error)
+{
+    w->result->refused_starts++;
+    tell(w, "server", "it did not start, %s: %s", error_code_name(error->code), error->text);
+    if (!explained_code(w, ACTION_START, error->code))
+        fail(w, "server", "it did not start, %s: %s", error_code_name(error->code), error->text);
+    else if (error->code == ERROR_CORRUPT && !(strstr(error->text, "data/") && strstr(error->text, "offset")))
+        fail(w, "server", "it found damage, but does not say in which file at which offset: %s", error->text);
+    if (error->code == ERROR_CORRUPT)
+        w->over = true; /* damage was done and is reported: all that was asked for */
+    return !w->over && !failed(w);
+}
+
 static void round_run(struct world *w)
 {
-    struct world_result *r = w->result;
-    w->reactors = 1 + (uint32_t)(draw(&w->random) % 4);
-    w->crash = draw(&w->random) % 3 != 0;
-    w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
-    uint64_t growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
-    struct server_options options = {
-        .data = "data",
-        .host = "127.0.0.1",
-        .http_host = "127.0.0.1",
-        .growing_bytes = growing,
-        .runtime = {.backend = BACKEND_SIM, .reactors = w->reactors, .sim = w->sim},
-        .front = &net_front,
-        .gpu = &gpu_none,
-        .on_ready = on_ready,
-        .arg = w,
-    };
     struct error error = {0};
-    tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB%s", r->rounds, w->reactors,
-         growing >> 10, w->crash ? ", may end by a power cut" : "");
-    check(server_create(&options, &w->server) == 0);
-    int rc = server_run(w->server, &error);
-    if (rc == -EOWNERDEAD)
-        r->crashes++;
-    else if (rc < 0)
-        fail(w, "server", "it did not start or stop: %.300s", error.text);
-    books_restart(w, rc == -EOWNERDEAD ? END_POWER_CUT : END_ORDERLY);
-    server_destroy(w->server);
-    r->rounds++;
+    draw_round(w);
+    uint64_t faults = disk_faults(w);
+    int rc = serve(w, w->faulty_start, &error);
+    if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
+        w->crash_after = 0;
+        error = (struct error){0};
+        rc = serve(w, false, &error); /* nothing goes wrong now: it must start */
+    }
+    if (w->over)
+        return;
+    if (rc == -EOWNERDEAD) {
+        tell(w, "world", "the power was cut");
+        w->result->crashes++;
+    } else if (rc < 0) {
+        fail(w, "server", "it did not %s: %.300s", w->started ? "stop" : "start", error.text);
+    }
+    bool unsure = disk_faults(w) != faults;
+    books_restart(w, rc == -EOWNERDEAD ? END_POWER_CUT : unsure ? END_UNSURE : END_ORDERLY);
 }
 
 /* -- a world -- */
@@ -140,8 +192,10 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
         sim_trace_to(w->sim, print_line, NULL);
     plan_draw(&w->plan, &w->random);
     players_init(w);
-    for (uint32_t i = 0; i < w->plan.rounds && !failed(w); i++)
+    for (uint32_t i = 0; i < w->plan.rounds && !failed(w) && !w->over; i++)
         round_run(w);
+    for (unsigned f = 0; f < FAULT_KINDS; f++)
+        ret->faults[f] = sim_faults_injected(w->sim, f);
     ret->trace_hash = sim_trace_hash(w->sim);
     ret->trace_events = sim_trace_events(w->sim);
     sim_destroy(w->sim);
