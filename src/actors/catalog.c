@@ -6,9 +6,12 @@
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "base/log.h"
+#include "reactor/file.h"
 #include "shards/store.h"
+#include "shards/whole_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,16 +166,47 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     return error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
 }
 
+/* Files that no reactor has open, because they are damaged, go with their collection all the same. */
+static void remove_segments(const struct catalog *c, const uint64_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char path[PATH_TEXT_MAX];
+        int rc = path_join(path, c->dir, "segments/%016" PRIx64 ".seg", ids[i]);
+        if (rc == 0)
+            rc = file_remove(path);
+        if (rc < 0 && rc != -ENOENT)
+            log_warn("%s could not be removed (error %d); the next start removes it", path, rc);
+    }
+}
+
+static int segments_of(const struct catalog *c, uint64_t collection, uint64_t **ret, size_t *ret_count)
+{
+    const struct manifest *m = &c->manifest;
+    *ret_count = 0;
+    *ret = calloc(m->segment_count + 1, sizeof **ret);
+    for (size_t i = 0; *ret && i < m->segment_count; i++)
+        if (m->segments[i].collection == collection)
+            (*ret)[(*ret_count)++] = m->segments[i].id;
+    return *ret ? 0 : -ENOMEM;
+}
+
 static int drop_locked(struct catalog *c, const char *name, struct error *error)
 {
     const struct collection_config *config = find(c, name);
     if (!config)
         return -ENOENT; /* the router has the sentence, it knows the names that exist */
-    uint64_t id = config->id;
-    int rc = commit(c, &(struct change){.drop = id}, error);
-    if (rc < 0)
+    uint64_t id = config->id, *segments;
+    size_t segment_count;
+    int rc = segments_of(c, id, &segments, &segment_count);
+    if (rc == 0)
+        rc = commit(c, &(struct change){.drop = id}, error);
+    if (rc < 0) {
+        free(segments);
         return rc;
+    }
     rc = tell_dropped(id);
+    remove_segments(c, segments, segment_count);
+    free(segments);
     if (rc < 0)
         log_warn(
             "collection '%s' is dropped, but files of it could not be removed (error %d); the next start removes them",

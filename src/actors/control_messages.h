@@ -15,6 +15,8 @@ enum control_message_type {
     MSG_CONTROL_DROP,
     MSG_CONTROL_BURY,
     MSG_CONTROL_MEASURE,
+    MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
+    MSG_CONTROL_DAMAGE,        /* a collection is damaged somewhere: serve nothing of it */
 };
 
 struct control_open_message {
@@ -53,4 +55,10 @@ struct control_bury_message {
 struct control_measure_message {
     struct message base;
     struct metrics_sample *sample;
+};
+
+struct control_damage_message {
+    struct message base;
+    uint64_t collection;
+    const struct error *damage;
 };

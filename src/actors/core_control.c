@@ -106,6 +106,32 @@ static int on_bury(struct core *c, struct control_bury_message *m)
     return 0;
 }
 
+/* -- damage: what one reactor found, all refuse to serve -- */
+
+static int on_damage(struct core *c, const struct control_damage_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e && e->damage.code == ERROR_OK)
+        e->damage = *m->damage;
+    return 0;
+}
+
+/* Nothing is created or dropped yet when this runs: the entries stay where they are while messages are under way. */
+static int on_spread_damage(struct core *c)
+{
+    int rc = 0;
+    for (size_t i = 0; i < c->collections.count; i++) {
+        const struct collection_entry *e = c->collections.by_name[i];
+        const struct error *damage = shard_damage(e->shard);
+        for (unsigned r = 0; damage && r < c->reactors; r++) {
+            struct control_damage_message m = {.collection = e->config.id, .damage = damage};
+            int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DAMAGE, NULL);
+            rc = rc < 0 ? rc : one;
+        }
+    }
+    return rc;
+}
+
 /* -- serve and stop -- */
 
 static int on_serve(struct core *c, struct control_serve_message *m)
@@ -174,6 +200,8 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
     case MSG_CONTROL_DROP: rc = on_drop(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
     case MSG_CONTROL_BURY: rc = on_bury(c, CONTAINER_OF(m, struct control_bury_message, base)); break;
+    case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
+    case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

@@ -11,6 +11,7 @@
 struct collection_entry {
     struct collection_config config;
     struct shard *shard; /* this reactor's part */
+    struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
 };
 

@@ -12,6 +12,8 @@ struct collection_entry *router_enter(struct request *rq, const char *name)
     struct collection_entry *e = replica_find(&c->collections, name);
     if (c->state == CORE_STOPPING)
         (void)request_error(rq, -ESHUTDOWN, "request");
+    else if (e && e->damage.code != ERROR_OK)
+        rq->error = e->damage;
     else if (!e || gate_enter(&e->gate) < 0)
         (void)replica_error_unknown(&c->collections, name, &rq->error);
     else
@@ -67,53 +69,18 @@ int router_list(struct request *rq, struct router_collections *ret)
     size_t n = r->count;
     struct collection_config *copies = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *copies);
     ret->configs = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->configs);
-    if (!copies || !ret->configs)
+    ret->damages = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->damages);
+    if (!copies || !ret->configs || !ret->damages)
         return request_error(rq, -ENOMEM, "list");
     for (size_t i = 0; i < n; i++) {
-        copies[i] = r->by_name[i]->config;
+        const struct collection_entry *e = r->by_name[i];
+        copies[i] = e->config;
         ret->configs[i] = &copies[i];
+        ret->damages[i] =
+            e->damage.code == ERROR_OK ? "" : arena_copy(&rq->bulk, e->damage.text, strlen(e->damage.text));
+        if (!ret->damages[i])
+            return request_error(rq, -ENOMEM, "list");
     }
     ret->count = n;
     return 0;
-}
-
-static void info_add(struct shard_info *sum, const struct shard_info *part)
-{
-    sum->points += part->points;
-    sum->growing_rows += part->growing_rows;
-    sum->growing_graphed += part->growing_graphed;
-    sum->growing_bytes += part->growing_bytes;
-    sum->sealed_segments += part->sealed_segments;
-    sum->sealed_rows += part->sealed_rows;
-    sum->sealed_dead_rows += part->sealed_dead_rows;
-    sum->sealed_bytes += part->sealed_bytes;
-    sum->memory_bytes += part->memory_bytes;
-}
-
-int router_info(struct request *rq, const char *name, struct collection_config *ret_config, struct shard_info *ret)
-{
-    struct core *c = rq->core;
-    struct collection_entry *e = router_enter(rq, name);
-    if (!e)
-        return -ENOENT;
-    *ret_config = e->config;
-    memset(ret, 0, sizeof *ret);
-    struct shard_info_message *m = arena_alloc(&rq->arena, c->reactors * sizeof *m);
-    int rc = m ? 0 : -ENOMEM;
-    if (m) {
-        memset(m, 0, c->reactors * sizeof *m);
-        for (unsigned r = 0; r < c->reactors; r++) {
-            m[r].collection = e->config.id;
-            if (r != c->reactor)
-                message_send(&m[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_INFO, &rq->ctx);
-        }
-        m[c->reactor].base.status = shard_on_info(c, &m[c->reactor]);
-        for (unsigned r = 0; r < c->reactors; r++) {
-            int one = r == c->reactor ? m[r].base.status : message_await(&m[r].base);
-            rc = rc < 0 ? rc : one;
-            info_add(ret, &m[r].info);
-        }
-    }
-    core_leave(e);
-    return rc < 0 ? request_error(rq, rc, "count") : 0;
 }

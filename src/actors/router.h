@@ -21,12 +21,18 @@ MUST_USE int router_create(struct request *rq, struct collection_config *config)
 MUST_USE int router_drop(struct request *rq, const char *name);
 struct router_collections {
     const struct collection_config **configs; /* by name; the structs are copies */
+    const char **damages;                     /* of each: why nothing of it is served, or "" */
     size_t count;
 };
 MUST_USE int router_list(struct request *rq, struct router_collections *ret);
 /* *ret_config and the sum over all reactors. */
 MUST_USE int router_info(struct request *rq, const char *name, struct collection_config *ret_config,
                          struct shard_info *ret);
+struct router_segments {
+    struct segment_info *items; /* growing ones last, then by id */
+    size_t count;
+};
+MUST_USE int router_segments(struct request *rq, const char *name, struct router_segments *ret);
 
 /* -- points -- */
 

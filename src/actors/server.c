@@ -73,6 +73,12 @@ static int open_stores(struct server *s, const struct manifest *m)
         if (all[r].error.code != ERROR_OK)
             s->error = all[r].error;
     free(all);
+    if (rc < 0)
+        return rc;
+    struct message spread = {0};
+    void *messages;
+    rc = broadcast(MSG_CONTROL_SPREAD_DAMAGE, &spread, sizeof spread, &messages);
+    free(messages);
     return rc;
 }
 

@@ -65,6 +65,16 @@ int shard_on_info(struct core *c, struct shard_info_message *m)
     return 0;
 }
 
+int shard_on_segments(struct core *c, struct shard_segments_message *m)
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    m->count = shard_segments(e->shard, m->segments, m->room);
+    core_leave(e);
+    return 0;
+}
+
 int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
 {
     struct collection_entry *e = core_enter(c, m->collection);
@@ -97,6 +107,7 @@ void core_on_search(struct actor *a, struct message *m)
     case MSG_SHARD_SEARCH: rc = shard_on_search(c, CONTAINER_OF(m, struct shard_search_message, base)); break;
     case MSG_SHARD_GET: rc = shard_on_get(c, CONTAINER_OF(m, struct shard_get_message, base)); break;
     case MSG_SHARD_INFO: rc = shard_on_info(c, CONTAINER_OF(m, struct shard_info_message, base)); break;
+    case MSG_SHARD_SEGMENTS: rc = shard_on_segments(c, CONTAINER_OF(m, struct shard_segments_message, base)); break;
     }
     message_reply(m, rc);
 }

@@ -11,6 +11,7 @@ enum shard_message_type {
     MSG_SHARD_SEARCH = 0x100, /* to ACTOR_SEARCH */
     MSG_SHARD_GET,            /* to ACTOR_SEARCH */
     MSG_SHARD_INFO,           /* to ACTOR_SEARCH */
+    MSG_SHARD_SEGMENTS,       /* to ACTOR_SEARCH */
     MSG_SHARD_UPSERT,         /* to ACTOR_WRITE */
     MSG_SHARD_DELETE,         /* to ACTOR_WRITE */
 };
@@ -44,6 +45,14 @@ struct shard_info_message {
     struct message base;
     uint64_t collection;
     struct shard_info info;
+};
+
+/* Up to `room` of the reactor's segments; `count` comes back as how many there are. */
+struct shard_segments_message {
+    struct message base;
+    uint64_t collection;
+    struct segment_info *segments;
+    uint32_t room, count;
 };
 
 struct shard_upsert_message {

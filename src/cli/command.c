@@ -54,6 +54,16 @@ json_t *cli_json_payload(const char *payload)
     return payload[0] ? json_string(payload) : json_null();
 }
 
+json_t *cli_json_collection(const struct kith_collection *x)
+{
+    json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i}", "name", x->name, "dim", (int)x->dim, "metric",
+                          metric_name(x->metric), "durability", durability_name(x->durability), "m", (int)x->m,
+                          "ef_construct", (int)x->ef_construct, "slots", (int)x->slots);
+    if (x->damage && x->damage[0])
+        json_object_set_new(j, "damage", json_string(x->damage));
+    return j;
+}
+
 json_t *cli_json_vector(const float *vector, uint32_t dim)
 {
     json_t *array = json_array();

@@ -31,6 +31,7 @@ void cli_print_json(json_t *object);
 /* {"id": ..} as a number or as text, the way Kith writes ids. */
 json_t *cli_json_id(struct kith_id id);
 json_t *cli_json_payload(const char *payload);
+json_t *cli_json_collection(const struct kith_collection *x);
 json_t *cli_json_vector(const float *vector, uint32_t dim);
 
 /* "l2" and so on, both ways; 0: no such name. */

@@ -1,4 +1,4 @@
-/* create, drop, ls, info, count. */
+/* create, drop, ls, count. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -74,13 +74,6 @@ int command_drop(struct cli *c, int argc, char **argv)
     return 0;
 }
 
-static json_t *collection_json(const struct kith_collection *x)
-{
-    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i}", "name", x->name, "dim", (int)x->dim, "metric",
-                     metric_name(x->metric), "durability", durability_name(x->durability), "m", (int)x->m,
-                     "ef_construct", (int)x->ef_construct, "slots", (int)x->slots);
-}
-
 int command_ls(struct cli *c, int argc, char **argv)
 {
     const char *words[OPTIONS_WORDS_MAX];
@@ -95,14 +88,16 @@ int command_ls(struct cli *c, int argc, char **argv)
     if (kith_list(c->kith, &list, &count) < 0)
         return cli_fail_kith(c);
     struct table t;
+    uint32_t damaged = 0;
     table_init(&t, "name|>dimensions|metric|durability|>m|>ef_construct|>slots", 7);
     for (size_t i = 0; i < count; i++) {
         const struct kith_collection *x = &list[i];
         if (c->json) {
-            cli_print_json(collection_json(x));
+            cli_print_json(cli_json_collection(x));
             continue;
         }
-        table_cell(&t, "%s", x->name);
+        damaged += x->damage[0] != 0;
+        table_cell(&t, "%s%s", x->name, x->damage[0] ? " (damaged)" : "");
         table_cell(&t, "%u", x->dim);
         table_cell(&t, "%s", metric_name(x->metric));
         table_cell(&t, "%s", durability_name(x->durability));
@@ -113,78 +108,9 @@ int command_ls(struct cli *c, int argc, char **argv)
     if (c->json)
         t.count = 0;
     table_print(&t);
-    return 0;
-}
-
-static int server_info(struct cli *c)
-{
-    if (c->json) {
-        cli_print_json(json_pack("{s:s, s:i, s:i}", "server", kith_server(c->kith), "reactors",
-                                 (int)kith_reactors(c->kith), "requests_max", (int)kith_requests_max(c->kith)));
-        return 0;
-    }
-    printf("%s, %u reactors, up to %u requests in flight on a connection\n", kith_server(c->kith),
-           kith_reactors(c->kith), kith_requests_max(c->kith));
-    return 0;
-}
-
-static void info_print(const struct kith_info *x)
-{
-    const struct {
-        const char *name;
-        const char *text;
-    } rows[] = {
-        {"points", number_text(x->points)},
-        {"rows in growing segments", number_text(x->growing_rows)},
-        {"  of these in the graph", number_text(x->growing_graphed)},
-        {"sealed segments", number_text(x->sealed_segments)},
-        {"rows in sealed segments", number_text(x->sealed_rows)},
-        {"  of these deleted", number_text(x->sealed_dead_rows)},
-        {"memory", bytes_text(x->memory_bytes)},
-        {"disk", bytes_text(x->disk_bytes)},
-    };
-    struct table t;
-    printf("%s: %u dimensions, %s, durability %s, m %u, ef_construct %u\n", x->collection.name, x->collection.dim,
-           metric_name(x->collection.metric), durability_name(x->collection.durability), x->collection.m,
-           x->collection.ef_construct);
-    table_init(&t, NULL, 2);
-    t.right[1] = true;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        table_cell(&t, "%s", rows[i].name);
-        table_cell(&t, "%s", rows[i].text);
-    }
-    table_print(&t);
-}
-
-int command_info(struct cli *c, int argc, char **argv)
-{
-    const char *words[OPTIONS_WORDS_MAX];
-    size_t n;
-    struct kith_info x;
-    const struct options o = {
-        "info", "[NAME]", "Shows the state of a collection; without a name, of the server.", NULL, 0, 0, 1};
-    int status = options_parse(&o, argc, argv, words, &n);
-    if (status >= 0)
-        return status;
-    if (cli_connect(c))
-        return 1;
-    if (n == 0)
-        return server_info(c);
-    if (kith_info_read(c->kith, words[0], &x) < 0)
-        return cli_fail_kith(c);
-    if (!c->json) {
-        info_print(&x);
-        return 0;
-    }
-    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "points", (json_int_t)x.points, "growing_rows",
-                          (json_int_t)x.growing_rows, "growing_graphed", (json_int_t)x.growing_graphed,
-                          "sealed_segments", (json_int_t)x.sealed_segments, "sealed_rows", (json_int_t)x.sealed_rows,
-                          "sealed_dead_rows", (json_int_t)x.sealed_dead_rows, "memory_bytes",
-                          (json_int_t)x.memory_bytes, "disk_bytes", (json_int_t)x.disk_bytes);
-    json_t *collection = collection_json(&x.collection);
-    json_object_update(j, collection);
-    json_decref(collection);
-    cli_print_json(j);
+    for (size_t i = 0; damaged > 0 && i < count; i++)
+        if (list[i].damage[0])
+            printf("%s is not served: %s\n", list[i].name, list[i].damage);
     return 0;
 }
 

@@ -101,10 +101,22 @@ static int op_list(struct native_request *r)
         return request_error(r->rq, -ENOMEM, "list");
     for (size_t i = 0; i < all.count; i++) {
         meta_collection_init(&messages[i], all.configs[i]);
+        messages[i].damage = (char *)all.damages[i];
         answer.collections[i] = &messages[i];
     }
     answer.n_collections = all.count;
     return reply(r, &answer.base, NULL, 0);
+}
+
+static int info_segments(struct native_request *r, const char *name, Kith__Info *answer)
+{
+    struct router_segments all;
+    int rc = router_segments(r->rq, name, &all);
+    if (rc < 0)
+        return rc;
+    answer->n_segments = all.count;
+    rc = meta_segments(r->rq, &all, &answer->segments);
+    return rc < 0 ? request_error(r->rq, rc, "list of segments") : 0;
 }
 
 static int op_info(struct native_request *r)
@@ -133,6 +145,9 @@ static int op_info(struct native_request *r)
     answer.sealed_dead_rows = info.sealed_dead_rows;
     answer.disk_bytes = info.sealed_bytes;
     answer.memory_bytes = info.memory_bytes;
+    rc = ask->with_segments ? info_segments(r, ask->name, &answer) : 0;
+    if (rc < 0)
+        return rc;
     return reply(r, &answer.base, NULL, 0);
 }
 

@@ -93,6 +93,38 @@ void meta_collection_init(Kith__Collection *ret, const struct collection_config 
     ret->slots = config->slots;
 }
 
+static void segment_init(Kith__Segment *ret, const struct segment_info *from)
+{
+    kith__segment__init(ret);
+    ret->id = from->id;
+    ret->reactor = from->reactor;
+    ret->state = from->state == SEGMENT_SEALED   ? KITH__SEGMENT_STATE__SEGMENT_STATE_SEALED
+                 : from->state == SEGMENT_FROZEN ? KITH__SEGMENT_STATE__SEGMENT_STATE_FROZEN
+                                                 : KITH__SEGMENT_STATE__SEGMENT_STATE_GROWING;
+    ret->merging = from->merging;
+    ret->rows = from->rows;
+    ret->deleted_rows = from->deleted_rows;
+    ret->tombstones = from->tombstones;
+    ret->vector_bytes = from->vector_bytes;
+    ret->payload_bytes = from->payload_bytes;
+    ret->index_bytes = from->index_bytes;
+    ret->memory_bytes = from->memory_bytes;
+    ret->disk_bytes = from->disk_bytes;
+}
+
+int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret)
+{
+    Kith__Segment *messages = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof *messages);
+    *ret = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof **ret);
+    if (!messages || !*ret)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->count; i++) {
+        segment_init(&messages[i], &from->items[i]);
+        (*ret)[i] = &messages[i];
+    }
+    return 0;
+}
+
 int meta_points(struct request *rq, const struct router_points *p, Kith__Points *ret)
 {
     kith__points__init(ret);

@@ -15,5 +15,8 @@ MUST_USE int meta_ids(struct request *rq, const Kith__PointIds *ids, const struc
 MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret);
 void meta_collection_init(Kith__Collection *ret, const struct collection_config *config); /* borrows the name */
 
+/* -ENOMEM. */
+MUST_USE int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret);
+
 /* The answer of a search or a get. -ENOMEM. */
 MUST_USE int meta_points(struct request *rq, const struct router_points *points, Kith__Points *ret);

@@ -5,25 +5,30 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
+from typing import Tuple
 
 
 class Server:
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.data = tempfile.mkdtemp(prefix="kith-test-")
+        self.options = options
         self.process = None
-        self.port = 0
+        self.port = self.http_port = 0
         self.start()
 
     def start(self) -> None:
         """Starts on the port it had before, if any."""
         command = [os.environ["KITHD"], "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--http", "127.0.0.1:0"]
+        command += self.options
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
         seen = []
         for line in self.process.stdout:
             seen.append(line)
-            match = re.search(r" serving on 127\.0\.0\.1:(\d+)", line)
+            match = re.search(r" serving on 127\.0\.0\.1:(\d+), (?:metrics on 127\.0\.0\.1:(\d+))?", line)
             if match:
-                self.port = int(match.group(1))
+                self.port, self.http_port = int(match.group(1)), int(match.group(2) or 0)
                 return
         raise RuntimeError("kithd did not start:\n" + "".join(seen))
 
@@ -32,6 +37,19 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+    def end(self) -> None:
+        """In order; its data stay."""
+        self.process.terminate()
+        self.process.wait(60)
+        self.process.stdout.close()
+
+    def http(self, path: str) -> Tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
 
     def stop(self) -> None:
         if self.process.poll() is None:

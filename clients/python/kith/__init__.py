@@ -11,7 +11,7 @@ Everything is in Client; what it returns is in results, what it raises is KithEr
 
 from .client import Client
 from .errors import Code, KithError
-from .results import CollectionInfo, Collection, Hits, Point
+from .results import CollectionInfo, Collection, Hits, Point, Segment
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Code", "Collection", "CollectionInfo", "Hits", "KithError", "Point"]
+__all__ = ["Client", "Code", "Collection", "CollectionInfo", "Hits", "KithError", "Point", "Segment"]

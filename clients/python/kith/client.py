@@ -9,9 +9,10 @@ import numpy
 from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
-from .results import Collection, CollectionInfo, Hits, Point, PointId
+from .results import Collection, CollectionInfo, Hits, Point, PointId, Segment
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
+SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERT_BYTES = 4 << 20  # a large upsert is cut into requests of about this size
 UPSERTS_IN_FLIGHT = 4
@@ -118,9 +119,10 @@ class Client:
     def list(self) -> List[Collection]:
         return [_collection(m) for m in wire.Message(self._call(wire.OP_LIST, b"").meta).messages(1)]
 
-    def info(self, name: str) -> CollectionInfo:
-        m = wire.Message(self._call(wire.OP_INFO, wire.field_bytes(1, name)).meta)
-        return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)))
+    def info(self, name: str, with_segments: bool = False) -> CollectionInfo:
+        m = wire.Message(self._call(wire.OP_INFO, wire.field_bytes(1, name) + wire.field_number(2, with_segments)).meta)
+        segments = [_segment(s) for s in m.messages(10)]
+        return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)), segments, m.text(11))
 
     def count(self, name: str) -> int:
         """How many points the collection has."""
@@ -274,8 +276,19 @@ class Client:
 
 def _collection(m: wire.Message) -> Collection:
     return Collection(
-        m.text(1), m.number(2), _name_of(METRICS, m.number(3)), _name_of(DURABILITIES, m.number(4)), m.number(5), m.number(6), m.number(7)
+        m.text(1),
+        m.number(2),
+        _name_of(METRICS, m.number(3)),
+        _name_of(DURABILITIES, m.number(4)),
+        m.number(5),
+        m.number(6),
+        m.number(7),
+        m.text(8),
     )
+
+
+def _segment(m: wire.Message) -> Segment:
+    return Segment(m.number(1), m.number(2), _name_of(SEGMENT_STATES, m.number(3)), bool(m.number(4)), *(m.number(i) for i in range(5, 13)))
 
 
 class _Columns:

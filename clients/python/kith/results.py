@@ -20,6 +20,25 @@ class Collection:
     m: int = 0
     ef_construct: int = 0
     slots: int = 0
+    damage: str = ""  # in lists: why nothing of it is served; empty: all is well
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """One segment of a collection, counted exactly; live rows are rows - deleted_rows."""
+
+    id: int  # 0: not sealed yet
+    reactor: int  # the core that searches it
+    state: str  # "growing", "frozen" or "sealed"
+    merging: bool
+    rows: int
+    deleted_rows: int
+    tombstones: int
+    vector_bytes: int
+    payload_bytes: int
+    index_bytes: int
+    memory_bytes: int
+    disk_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +54,8 @@ class CollectionInfo:
     sealed_dead_rows: int
     disk_bytes: int
     memory_bytes: int
+    segments: List[Segment] = dataclasses.field(default_factory=list)  # when asked for
+    read_only: str = ""  # why writes are refused; empty: they are not
 
 
 @dataclasses.dataclass(frozen=True)

@@ -197,6 +197,7 @@ static struct kith_collection collection_of(const Kith__Collection *c)
         .m = c->m,
         .ef_construct = c->ef_construct,
         .slots = c->slots,
+        .damage = c->damage,
     };
 }
 
@@ -218,10 +219,11 @@ int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_co
     return 0;
 }
 
-int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
+static int info_read(struct kith *k, const char *name, bool with_segments, const Kith__Info **ret, struct kith_info *to)
 {
     Kith__GetInfo m = KITH__GET_INFO__INIT;
     m.name = (char *)name;
+    m.with_segments = with_segments;
     ProtobufCMessage *reply;
     int rc = call(k, KITH_OP_INFO, &m.base, &kith__info__descriptor, &reply);
     if (rc < 0)
@@ -229,7 +231,7 @@ int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
     const Kith__Info *i = (const Kith__Info *)reply;
     if (!i->collection)
         return kith_break(k, KITH_PROTOCOL, "the server's answer names no collection");
-    *ret = (struct kith_info){
+    *to = (struct kith_info){
         .collection = collection_of(i->collection),
         .points = i->points,
         .growing_rows = i->growing_rows,
@@ -239,7 +241,47 @@ int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
         .sealed_dead_rows = i->sealed_dead_rows,
         .disk_bytes = i->disk_bytes,
         .memory_bytes = i->memory_bytes,
+        .read_only = i->read_only,
     };
+    *ret = i;
+    return 0;
+}
+
+int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
+{
+    const Kith__Info *i;
+    return info_read(k, name, false, &i, ret);
+}
+
+int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
+                       size_t *ret_count)
+{
+    const Kith__Info *i;
+    int rc = info_read(k, name, true, &i, ret_info);
+    if (rc < 0)
+        return rc;
+    struct kith_segment *to = reply_arena_alloc(&k->arena, (i->n_segments + 1) * sizeof(*to));
+    if (!to)
+        return kith_fail(k, KITH_NO_MEMORY, "no memory for %zu segments", i->n_segments);
+    for (size_t at = 0; at < i->n_segments; at++) {
+        const Kith__Segment *s = i->segments[at];
+        to[at] = (struct kith_segment){
+            .id = s->id,
+            .reactor = s->reactor,
+            .state = (enum kith_segment_state)s->state,
+            .merging = s->merging,
+            .rows = s->rows,
+            .deleted_rows = s->deleted_rows,
+            .tombstones = s->tombstones,
+            .vector_bytes = s->vector_bytes,
+            .payload_bytes = s->payload_bytes,
+            .index_bytes = s->index_bytes,
+            .memory_bytes = s->memory_bytes,
+            .disk_bytes = s->disk_bytes,
+        };
+    }
+    *ret = to;
+    *ret_count = i->n_segments;
     return 0;
 }
 

@@ -58,11 +58,22 @@ struct kith_collection {
     enum kith_metric metric;
     enum kith_durability durability; /* 0: flush */
     uint32_t m, ef_construct, slots; /* 0: the server's defaults */
+    const char *damage;              /* in answers: why nothing of it is served; "": all is well */
+};
+enum kith_segment_state { KITH_GROWING = 0, KITH_FROZEN = 1, KITH_SEALED = 2 };
+struct kith_segment {
+    uint64_t id;      /* 0: not sealed yet */
+    uint32_t reactor; /* the core that searches it */
+    enum kith_segment_state state;
+    bool merging;
+    uint64_t rows, deleted_rows, tombstones; /* live rows are rows - deleted_rows */
+    uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
 };
 struct kith_info {
     struct kith_collection collection; /* name lives until the next call */
     uint64_t points, growing_rows, growing_graphed, sealed_segments, sealed_rows, sealed_dead_rows, disk_bytes,
         memory_bytes;
+    const char *read_only; /* why writes are refused; "": they are not */
 };
 
 int kith_ping(struct kith *k);
@@ -71,6 +82,9 @@ int kith_drop(struct kith *k, const char *name);
 /* *ret lives until the next call. */
 int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_count);
 int kith_info_read(struct kith *k, const char *name, struct kith_info *ret);
+/* The segments too: *ret lives until the next call. */
+int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
+                       size_t *ret_count);
 int kith_count(struct kith *k, const char *name, uint64_t *ret);
 
 struct kith_points {

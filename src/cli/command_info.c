@@ -1,0 +1,202 @@
+/* info: what a collection is made of, or what the server is. */
+#include "cli/command.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+
+static int server_info(struct cli *c)
+{
+    if (c->json) {
+        cli_print_json(json_pack("{s:s, s:i, s:i}", "server", kith_server(c->kith), "reactors",
+                                 (int)kith_reactors(c->kith), "requests_max", (int)kith_requests_max(c->kith)));
+        return 0;
+    }
+    printf("%s, %u reactors, up to %u requests in flight on a connection\n", kith_server(c->kith),
+           kith_reactors(c->kith), kith_requests_max(c->kith));
+    return 0;
+}
+
+/* -- a collection -- */
+
+static uint64_t rows_of(const struct kith_info *x)
+{
+    return x->growing_rows + x->sealed_rows;
+}
+
+/* Rows that no search finds any more and that still take space: the counts are of different moments, so never below 0. */
+static uint64_t deleted_of(const struct kith_info *x)
+{
+    return rows_of(x) > x->points ? rows_of(x) - x->points : 0;
+}
+
+static void row_print(struct table *t, const char *name, const char *value, uint64_t part, uint64_t whole)
+{
+    table_cell(t, "%s", name);
+    table_cell(t, "%s", value);
+    if (whole)
+        table_cell(t, "%.1f %%", 100.0 * (double)part / (double)whole);
+    else
+        table_cell(t, "%s", "");
+}
+
+static void info_print(const struct kith_info *x)
+{
+    struct table t;
+    uint64_t rows = rows_of(x), deleted = deleted_of(x);
+    printf("%s: %u dimensions, %s, durability %s, m %u, ef_construct %u\n", x->collection.name, x->collection.dim,
+           metric_name(x->collection.metric), durability_name(x->collection.durability), x->collection.m,
+           x->collection.ef_construct);
+    table_init(&t, NULL, 3);
+    t.right[1] = t.right[2] = true;
+    row_print(&t, "points", number_text(x->points), 0, 0);
+    row_print(&t, "rows", number_text(rows), 0, 0);
+    row_print(&t, "  in growing segments", number_text(x->growing_rows), x->growing_rows, rows);
+    row_print(&t, "    of these in the graph", number_text(x->growing_graphed), x->growing_graphed, x->growing_rows);
+    row_print(&t, "  in sealed segments", number_text(x->sealed_rows), x->sealed_rows, rows);
+    row_print(&t, "    of these deleted", number_text(x->sealed_dead_rows), x->sealed_dead_rows, x->sealed_rows);
+    row_print(&t, "  deleted", number_text(deleted), deleted, rows);
+    row_print(&t, "sealed segments", number_text(x->sealed_segments), 0, 0);
+    row_print(&t, "memory", bytes_text(x->memory_bytes), 0, 0);
+    row_print(&t, "disk", bytes_text(x->disk_bytes), 0, 0);
+    table_print(&t);
+    if (x->read_only[0])
+        printf("read-only: %s\n", x->read_only);
+}
+
+static json_t *info_json(const struct kith_info *x)
+{
+    json_t *j =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "points", (json_int_t)x->points, "growing_rows",
+                  (json_int_t)x->growing_rows, "growing_graphed", (json_int_t)x->growing_graphed, "sealed_segments",
+                  (json_int_t)x->sealed_segments, "sealed_rows", (json_int_t)x->sealed_rows, "sealed_dead_rows",
+                  (json_int_t)x->sealed_dead_rows, "deleted_rows", (json_int_t)deleted_of(x), "memory_bytes",
+                  (json_int_t)x->memory_bytes, "disk_bytes", (json_int_t)x->disk_bytes);
+    json_t *collection = cli_json_collection(&x->collection);
+    json_object_update(j, collection);
+    json_decref(collection);
+    if (x->read_only[0])
+        json_object_set_new(j, "read_only", json_string(x->read_only));
+    return j;
+}
+
+/* -- its segments -- */
+
+static const char *state_name(const struct kith_segment *s)
+{
+    switch (s->state) {
+    case KITH_GROWING: return "growing";
+    case KITH_FROZEN: return "frozen";
+    default: return s->merging ? "merging" : "sealed";
+    }
+}
+
+static void segment_print(struct table *t, const struct kith_segment *s)
+{
+    table_cell(t, "%s", number_text(s->rows));
+    table_cell(t, "%s", number_text(s->rows - s->deleted_rows));
+    table_cell(t, "%s", number_text(s->deleted_rows));
+    table_cell(t, "%s", number_text(s->tombstones));
+    table_cell(t, "%s", bytes_text(s->vector_bytes));
+    table_cell(t, "%s", s->rows ? bytes_text(s->payload_bytes / s->rows) : "");
+    table_cell(t, "%s", bytes_text(s->index_bytes));
+    table_cell(t, "%s", bytes_text(s->memory_bytes));
+    table_cell(t, "%s", bytes_text(s->disk_bytes));
+}
+
+static void segment_add(struct kith_segment *sum, const struct kith_segment *s)
+{
+    sum->rows += s->rows;
+    sum->deleted_rows += s->deleted_rows;
+    sum->tombstones += s->tombstones;
+    sum->vector_bytes += s->vector_bytes;
+    sum->payload_bytes += s->payload_bytes;
+    sum->index_bytes += s->index_bytes;
+    sum->memory_bytes += s->memory_bytes;
+    sum->disk_bytes += s->disk_bytes;
+}
+
+static void segments_print(const struct kith_segment *list, size_t count)
+{
+    struct table t;
+    struct kith_segment sum = {0};
+    table_init(&t, ">id|>core|state|>rows|>live|>deleted|>tombstones|>vectors|>payload avg|>graph|>memory|>disk", 12);
+    for (size_t i = 0; i < count; i++) {
+        const struct kith_segment *s = &list[i];
+        if (s->id)
+            table_cell(&t, "%llu", (unsigned long long)s->id);
+        else
+            table_cell(&t, "-");
+        table_cell(&t, "%u", s->reactor);
+        table_cell(&t, "%s", state_name(s));
+        segment_print(&t, s);
+        segment_add(&sum, s);
+    }
+    table_cell(&t, "all");
+    table_cell(&t, "%s", "");
+    table_cell(&t, "%zu segment%s", count, count == 1 ? "" : "s");
+    segment_print(&t, &sum);
+    table_print(&t);
+}
+
+static json_t *segment_json(const struct kith_segment *s)
+{
+    return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id, "core",
+                     (int)s->reactor, "state", state_name(s), "merging", s->merging, "rows", (json_int_t)s->rows,
+                     "deleted_rows", (json_int_t)s->deleted_rows, "tombstones", (json_int_t)s->tombstones,
+                     "vector_bytes", (json_int_t)s->vector_bytes, "payload_bytes", (json_int_t)s->payload_bytes,
+                     "index_bytes", (json_int_t)s->index_bytes, "memory_bytes", (json_int_t)s->memory_bytes,
+                     "disk_bytes", (json_int_t)s->disk_bytes);
+}
+
+static int segments_info(struct cli *c, const char *name)
+{
+    struct kith_info x;
+    const struct kith_segment *list;
+    size_t count;
+    if (kith_segments_read(c->kith, name, &x, &list, &count) < 0)
+        return cli_fail_kith(c);
+    if (!c->json) {
+        segments_print(list, count);
+        return 0;
+    }
+    json_t *j = info_json(&x), *segments = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(segments, segment_json(&list[i]));
+    json_object_set_new(j, "segments", segments);
+    cli_print_json(j);
+    return 0;
+}
+
+int command_info(struct cli *c, int argc, char **argv)
+{
+    const char *words[OPTIONS_WORDS_MAX];
+    size_t n;
+    bool segments = false;
+    struct kith_info x;
+    const struct option list[] = {
+        {"segments", OPTION_FLAG, &segments, NULL, "of the collection, one line a segment", 0, 0},
+    };
+    const struct options o = {
+        "info", "[NAME]", "Shows the state of a collection; without a name, of the server.", list, ARRAY_LEN(list),
+        0,      1};
+    int status = options_parse(&o, argc, argv, words, &n);
+    if (status >= 0)
+        return status;
+    if (segments && n == 0) {
+        fputs("kith info: --segments needs the NAME of a collection; see kith info --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (cli_connect(c))
+        return 1;
+    if (n == 0)
+        return server_info(c);
+    if (segments)
+        return segments_info(c, words[0]);
+    if (kith_info_read(c->kith, words[0], &x) < 0)
+        return cli_fail_kith(c);
+    if (c->json)
+        cli_print_json(info_json(&x));
+    else
+        info_print(&x);
+    return 0;
+}

@@ -1,0 +1,143 @@
+"""What is on the disk, as an operator meets it: segments listed, sealed and compacted, damage found and named, and a server that goes
+on serving what is not damaged. The Python client, the command line and kithd itself against real files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+try:
+    import numpy
+except ImportError:
+    print("skipped: NumPy is missing (apt-get install python3-numpy)")
+    sys.exit(77)
+
+import kith
+from kithd import Server
+
+DIM = 64
+ROWS = 12000  # 3 MiB of vectors: with segments of 1 MiB some are sealed at once
+
+
+def kith_command(server: Server, *arguments: str):
+    environment = dict(os.environ, KITH_SERVER=server.address)
+    return subprocess.run([os.environ["KITH"], *arguments], capture_output=True, text=True, env=environment, timeout=120)
+
+
+class StorageTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server = Server("--growing-mib", "1", "--reactors", "2", "--no-pin")
+        self.addCleanup(self.server.stop)
+        self.rows = numpy.random.default_rng(5).standard_normal((ROWS, DIM)).astype(numpy.float32)
+
+    def client(self) -> kith.Client:
+        client = kith.Client("127.0.0.1", self.server.port)
+        self.addCleanup(client.close)
+        return client
+
+    def command(self, *arguments: str, status: int = 0):
+        done = kith_command(self.server, *arguments)
+        self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def fill(self, client: kith.Client, name: str, rows: int = ROWS) -> None:
+        client.create(name, dim=DIM, metric="l2")
+        client.upsert(name, range(rows), self.rows[:rows], [{"n": i} for i in range(rows)])
+
+    def fails(self, code, call, *arguments, **options) -> str:
+        with self.assertRaises(kith.KithError) as caught:
+            call(*arguments, **options)
+        self.assertEqual(caught.exception.code, code, str(caught.exception))
+        return str(caught.exception)
+
+    def sealed(self, client: kith.Client, name: str):
+        """The sealed segments, once there are some and none waits to be sealed."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            states = client.info(name, with_segments=True).segments
+            if any(s.state == "sealed" for s in states) and not any(s.state == "frozen" for s in states):
+                return [s for s in states if s.state == "sealed"]
+            time.sleep(0.05)
+        self.fail("nothing was sealed")
+
+    def segment_file(self, segment: kith.Segment) -> str:
+        return os.path.join(self.server.data, "segments", f"{segment.id:016x}.seg")
+
+    def flip(self, path: str, offset: int) -> None:
+        with open(path, "r+b") as f:
+            f.seek(offset)
+            byte = f.read(1)[0]
+            f.seek(offset)
+            f.write(bytes([byte ^ 1]))
+
+
+class Segments(StorageTest):
+    def test_segments_are_listed_and_add_up(self) -> None:
+        client = self.client()
+        self.fill(client, "list")
+        client.delete("list", range(100))
+        self.sealed(client, "list")
+        info = client.info("list", with_segments=True)
+        self.assertEqual(client.info("list").segments, [])
+        self.assertEqual(sum(s.rows - s.deleted_rows for s in info.segments), ROWS - 100)
+        self.assertEqual({s.reactor for s in info.segments}, {0, 1})
+        for s in info.segments:
+            self.assertEqual(s.vector_bytes, s.rows * DIM * 4)
+            if s.rows:
+                self.assertTrue(5 <= s.payload_bytes / s.rows <= 12, s)
+            self.assertEqual(s.disk_bytes > 0, s.state == "sealed")
+            if s.state == "sealed":
+                self.assertEqual(s.disk_bytes, os.path.getsize(self.segment_file(s)))
+        text = self.command("info", "list", "--segments").stdout.splitlines()
+        self.assertEqual(len({len(line) for line in text}), 1, "the columns line up")
+        self.assertTrue(text[0].split()[:4] == ["id", "core", "state", "rows"], text[0])
+        self.assertTrue(text[-1].split()[0] == "all", text[-1])
+        listed = json.loads(self.command("info", "list", "--segments", "--json").stdout)
+        self.assertEqual(sum(s["rows"] - s["deleted_rows"] for s in listed["segments"]), ROWS - 100)
+        self.assertIn("%", self.command("info", "list").stdout)
+        self.command("info", "--segments", status=2)
+
+
+class Damage(StorageTest):
+    def test_one_damaged_segment_does_not_stop_the_other_collections(self) -> None:
+        client = self.client()
+        self.fill(client, "bad")
+        self.fill(client, "good", 1000)
+        path = self.segment_file(self.sealed(client, "bad")[0])
+        client.close()
+        self.server.end()
+        self.flip(path, 70 + os.path.getsize(path) // 2)
+        self.server.start()
+        client = self.client()
+        corrupt = kith.Code.CORRUPT
+        name = os.path.basename(path)
+        for call, *rest in (
+            (client.search, self.rows[0]),
+            (client.get, [5]),
+            (client.count,),
+            (client.info,),
+            (client.upsert, range(8), self.rows[:8]),
+            (client.delete, range(8)),
+        ):
+            text = self.fails(corrupt, call, "bad", *rest)
+            self.assertIn(name, text)
+            self.assertIn("offset", text)
+        self.assertEqual(client.count("good"), 1000)
+        self.assertEqual(client.search("good", self.rows[7], k=1).ids, [7])
+        client.upsert("good", [2000], self.rows[:1])
+        damages = {c.name: c.damage for c in client.list()}
+        self.assertIn(name, damages["bad"])
+        self.assertEqual(damages["good"], "")
+        self.assertIn(name, self.command("ls").stdout)
+        self.assertIn(name, self.command("info", "bad", status=1).stderr)
+        client.drop("bad")
+        self.assertEqual([c.name for c in client.list()], ["good"])
+        self.assertFalse(os.path.exists(path))
+        self.fill(client, "bad", 10)
+        self.assertEqual(client.count("bad"), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
