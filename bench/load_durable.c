@@ -99,8 +99,8 @@ static int bare_turn(struct durable *d, struct turn *t, struct error *e)
 {
     kill(d->server.pid, SIGSTOP);
     settle(d->server.folder);
-    int rc = bare_groups_s(d->server.folder, d->reactors, (size_t)t->group_bytes, d->options->seconds,
-                           &t->bare_groups_s, e);
+    int rc =
+        bare_groups_s(d->server.folder, d->reactors, (size_t)t->group_bytes, d->options->seconds, &t->bare_groups_s, e);
     t->bare_points_s = t->bare_groups_s * t->group_points;
     settle(d->server.folder);
     kill(d->server.pid, SIGCONT);

@@ -1,6 +1,6 @@
 /* backend.h -- what a reactor needs from the world: time, randomness, files, sockets, and a way to wait for them.
  *
- * Three worlds implement it: io_uring (backend_uring.c), libuv (backend_uv.c) and the simulator (backend_sim*.c). Above
+ * Three worlds implement it: io_uring (backend_uring.c), libuv (backend_uv.c) and the simulator (backend_sim.c, sim_*.c). Above
  * it nothing knows which one runs. The unit is the operation: a struct its submitter owns, usually on a fiber's stack,
  * handed over with submit() and handed back, once, with done(). done() is only ever called from poll(), never from
  * submit() or cancel(), so a submitter need not fear to be re-entered.
@@ -170,10 +170,13 @@ struct backend_ops {
     void (*unmap)(struct backend *b, const struct mapping *m);
     void (*advise)(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 
-    /* For the simulator; NULL elsewhere. Which of n ready fibers of a class runs next (0: the longest waiting)? */
-    uint32_t (*pick)(struct backend *b, uint32_t n);
+    /* For the simulator; NULL elsewhere. The loop would run the longest waiting fiber of *cls, which is position 0 of that
+     * queue: which shall it be instead? False: the turn ends here. */
+    bool (*pick)(struct backend *b, enum fiber_class *cls, uint32_t *ret_position);
     /* Shall a fiber that asks yield, though its slice is not over? */
     bool (*should_yield)(struct backend *b);
+    /* Shall mail from that reactor not be seen yet? */
+    bool (*late)(struct backend *b, unsigned from);
 };
 
 extern const struct backend_ops backend_uring, backend_uv, backend_sim;

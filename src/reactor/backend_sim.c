@@ -1,4 +1,4 @@
-/* backend_sim.c -- the simulator's clock, scheduler and trace.
+/* backend_sim.c -- the simulator's clock and events, and its side of a back end.
  *
  * The world moves in events. A reactor takes its turns while it has something to do; when all sleep, the clock jumps to the next event or timer.
  * Which reactor goes next, which fiber, whether a checkpoint yields and how long I/O takes is drawn from the seed. Nothing that
@@ -12,10 +12,7 @@
 #include <stdlib.h>
 
 #define WALL_START_NS 1700000000000000000u
-#define TURN_NS_MAX   3000 /* what a turn costs */
-#define CLOCK_NS      20   /* what looking at the clock costs, so that a loop until a deadline ends */
-#define STALL_NS_MIN  1000000
-#define STALL_NS_MAX  200000000
+#define CLOCK_NS      20 /* what looking at the clock costs, so that a loop until a deadline ends */
 
 uint64_t sim_draw(struct sim_random *r)
 {
@@ -26,7 +23,19 @@ uint64_t sim_draw(struct sim_random *r)
     return z ^ (z >> 31);
 }
 
-static struct sim_backend *sim_of(struct backend *b)
+bool sim_enter(struct sim *s)
+{
+    bool was = s->in_turn;
+    s->in_turn = false;
+    return was;
+}
+
+void sim_leave(struct sim *s, bool was)
+{
+    s->in_turn = was;
+}
+
+struct sim_backend *sim_of(struct backend *b)
 {
     return CONTAINER_OF(b, struct sim_backend, base);
 }
@@ -86,121 +95,12 @@ void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t
                  (struct sim_event){.happen = happen_complete, .backend = b, .object = op, .value = (uint64_t)result});
 }
 
-static void run_events(struct sim *s)
+void sim_run_events(struct sim *s)
 {
     while (s->event_count && s->events[0].time_ns <= s->now_ns) {
         struct sim_event e = event_pop(s);
         e.happen(s, &e);
     }
-}
-
-/* -- the reactors' turns -- */
-
-struct turns {
-    struct runtime *rt;
-    unsigned count, over;
-    bool asleep[REACTORS_MAX], ended[REACTORS_MAX];
-    uint64_t wake_ns[REACTORS_MAX], stalled_ns[REACTORS_MAX];
-};
-
-static bool can_run(const struct sim *s, const struct turns *t, unsigned r)
-{
-    const struct sim_backend *b = s->backends[r];
-    return !t->ended[r] && t->stalled_ns[r] <= s->now_ns &&
-           (!t->asleep[r] || b->woken || b->due.head || t->wake_ns[r] <= s->now_ns);
-}
-
-/* One of those that can run, by the seed; count: none can. */
-static unsigned choose(struct sim *s, const struct turns *t)
-{
-    unsigned ready[REACTORS_MAX], n = 0;
-    for (unsigned r = 0; r < t->count; r++)
-        if (can_run(s, t, r))
-            ready[n++] = r;
-    return n ? ready[sim_below(&s->scheduling, n)] : t->count;
-}
-
-static void take_turn(struct sim *s, struct turns *t, unsigned id)
-{
-    struct reactor *r = runtime_reactor(t->rt, id);
-    uint64_t when;
-    t->asleep[id] = false;
-    s->backends[id]->woken = false;
-    s->in_turn = true;
-    enum turn turn = reactor_turn(r, &when);
-    s->in_turn = false;
-    s->now_ns += 1 + sim_below(&s->scheduling, TURN_NS_MAX);
-    if (turn == TURN_OVER) {
-        t->ended[id] = true;
-        t->over++;
-    } else if (turn == TURN_WAIT && reactor_sleep_begin(r)) {
-        t->asleep[id] = true;
-        t->wake_ns[id] = when;
-    }
-    if (sim_fault(s, FAULT_STALL)) {
-        uint64_t stall_ns = STALL_NS_MIN + sim_fault_below(s, FAULT_STALL, STALL_NS_MAX - STALL_NS_MIN);
-        sim_trace(s, id, "stalled reactor, ns:", stall_ns, 0);
-        t->stalled_ns[id] = s->now_ns + stall_ns;
-    }
-}
-
-/* All sleep or are stalled: the clock jumps. False: there is nothing to wait for. */
-static bool jump(struct sim *s, const struct turns *t)
-{
-    uint64_t next = s->event_count ? s->events[0].time_ns : UINT64_MAX;
-    for (unsigned r = 0; r < t->count; r++) {
-        uint64_t at = t->stalled_ns[r] > s->now_ns ? t->stalled_ns[r] : t->wake_ns[r];
-        if (!t->ended[r] && at < next)
-            next = at;
-    }
-    if (next == UINT64_MAX)
-        return false;
-    if (next > s->now_ns)
-        s->now_ns = next;
-    return true;
-}
-
-static void cut_power(struct sim *s, unsigned reactor)
-{
-    sim_trace(s, reactor, "power cut", 0, 0);
-    s->crashed = true;
-    for (unsigned r = 0; r < REACTORS_MAX; r++)
-        if (s->backends[r])
-            s->backends[r]->base.halted = true;
-}
-
-static int run_turns(struct sim *s, struct turns *t)
-{
-    while (t->over < t->count && !s->crashed) {
-        run_events(s);
-        unsigned id = choose(s, t);
-        if (id < t->count) {
-            take_turn(s, t, id);
-        } else if (!jump(s, t)) {
-            log_error("simulator: all reactors sleep and nothing will ever happen");
-            return -EDEADLK;
-        }
-        if (s->crash_at && s->trace_events >= s->crash_at)
-            cut_power(s, id < t->count ? id : 0);
-    }
-    return s->crashed ? -EOWNERDEAD : 0;
-}
-
-int sim_run(struct sim *s, struct runtime *rt)
-{
-    struct turns t = {.rt = rt, .count = runtime_reactor_count(rt)};
-    s->crashed = false;
-    int rc = run_turns(s, &t);
-    for (size_t i = 0; i < s->event_count; i++) /* whatever was under way died with the process */
-        sim_disk_forget(&s->events[i]);
-    s->event_count = 0;
-    if (rc == -EOWNERDEAD)
-        sim_disk_power_cut(s);
-    sim_disk_process_end(s);
-    sim_net_destroy(s->net);
-    s->net = sim_net_create();
-    check(s->net);
-    return rc;
 }
 
 /* -- the interface of a back end -- */
@@ -245,39 +145,26 @@ static uint64_t sim_random_u64(struct backend *b)
     return sim_draw(&sim_of(b)->sim->application);
 }
 
-/* From a reactor's code into the simulator's, whose own allocations do not fail. Returns what leave() wants. */
-static bool enter(struct sim *s)
-{
-    bool was = s->in_turn;
-    s->in_turn = false;
-    return was;
-}
-
-static void leave(struct sim *s, bool was)
-{
-    s->in_turn = was;
-}
-
 static void sim_submit(struct backend *b, struct op *op)
 {
     struct sim_backend *sb = sim_of(b);
-    bool was = enter(sb->sim);
+    bool was = sim_enter(sb->sim);
     sim_trace_op(sb->sim, sb->id, "submit", op, op->size);
     bool net = op->kind >= OP_ACCEPT || (op->kind == OP_CLOSE && sim_net_owns(op->handle));
     if (net)
         sim_net_submit(sb, op);
     else
         sim_disk_submit(sb, op);
-    leave(sb->sim, was);
+    sim_leave(sb->sim, was);
 }
 
 static void sim_cancel(struct backend *b, struct op *op)
 {
     struct sim_backend *sb = sim_of(b);
-    bool was = enter(sb->sim);
+    bool was = sim_enter(sb->sim);
     if (sim_net_cancel(sb, op))
         sim_complete(sb, op, -ECANCELED, 0);
-    leave(sb->sim, was);
+    sim_leave(sb->sim, was);
 }
 
 static unsigned sim_poll(struct backend *b, uint64_t until_ns)
@@ -307,18 +194,18 @@ static void sim_wake(struct backend *b)
 static int sim_listen(struct backend *b, struct endpoint *at, handle_t *ret)
 {
     struct sim_backend *sb = sim_of(b);
-    bool was = enter(sb->sim);
+    bool was = sim_enter(sb->sim);
     int rc = sim_net_listen(sb, at, ret);
-    leave(sb->sim, was);
+    sim_leave(sb->sim, was);
     return rc;
 }
 
 static void sim_shutdown(struct backend *b, handle_t connection)
 {
     struct sim_backend *sb = sim_of(b);
-    bool was = enter(sb->sim);
+    bool was = sim_enter(sb->sim);
     sim_net_shutdown(sb, connection);
-    leave(sb->sim, was);
+    sim_leave(sb->sim, was);
 }
 
 /* A mapping is a copy: the real one would not change either, for only immutable files are mapped. */
@@ -330,17 +217,6 @@ static void sim_unmap(struct backend *b, const struct mapping *m)
 static void sim_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size,
                        enum mapping_advice advice)
 {
-}
-
-static uint32_t sim_pick(struct backend *b, uint32_t n)
-{
-    struct sim *s = sim_of(b)->sim;
-    return sim_fault(s, FAULT_SHUFFLE) ? (uint32_t)sim_fault_below(s, FAULT_SHUFFLE, n) : 0;
-}
-
-static bool sim_should_yield(struct backend *b)
-{
-    return sim_fault(sim_of(b)->sim, FAULT_PREEMPT);
 }
 
 const struct backend_ops backend_sim = {
@@ -362,6 +238,7 @@ const struct backend_ops backend_sim = {
     .advise = sim_advise,
     .pick = sim_pick,
     .should_yield = sim_should_yield,
+    .late = sim_late,
 };
 
 /* -- the world -- */
@@ -376,6 +253,7 @@ int sim_create(uint64_t seed, struct sim **ret)
     for (unsigned i = 0; i < ARRAY_LEN(streams); i++)
         streams[i]->state = sim_draw(&root);
     sim_faults_init(s, &root);
+    s->schedule.random.state = sim_draw(&root);
     s->now_ns = 1000000000;
     s->trace_hash = 0xcbf29ce484222325u;
     s->disk = sim_disk_create();
@@ -396,16 +274,4 @@ void sim_destroy(struct sim *s)
     sim_net_destroy(s->net);
     free(s->events);
     free(s);
-}
-
-void sim_crash(struct sim *s)
-{
-    cut_power(s, reactor_id());
-    for (;;)
-        fiber_suspend();
-}
-
-void sim_crash_after(struct sim *s, uint64_t events)
-{
-    s->crash_at = events ? s->trace_events + events : 0;
 }

@@ -89,8 +89,10 @@ static void run_fibers(struct reactor *r, uint64_t now)
     uint64_t turn_began = now;
     enum fiber_class cls;
     for (unsigned n = 0; n < FIBERS_PER_TURN && !r->backend->halted && class_pick(r, &cls); n++) {
-        struct run_queue *q = &r->ready[cls];
-        struct fiber *f = run_queue_take(q, r->ops->pick && q->count > 1 ? r->ops->pick(r->backend, q->count) : 0);
+        uint32_t position = 0;
+        if (UNLIKELY(r->ops->pick != NULL) && !r->ops->pick(r->backend, &cls, &position))
+            break;
+        struct fiber *f = run_queue_take(&r->ready[cls], position);
         const char *name = f->name;
         r->fiber_began_ns = r->checkpoint_ns = now;
         r->checkpoint_left = r->checkpoint_stride = 1;

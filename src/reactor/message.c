@@ -254,7 +254,7 @@ void mail_receive(struct reactor *r)
     fence_store_load();
     bool more = false;
     for (unsigned i = 0; i < r->count; i++)
-        if (i != r->id)
+        if (i != r->id && (LIKELY(r->ops->late == NULL) || !r->ops->late(r->backend, i)))
             more |= peer_receive(r, &r->peers[i]);
     if (more)
         atomic_store_explicit(&r->shared.mail, 1, memory_order_relaxed);

@@ -59,3 +59,7 @@ void sim_disk_limit(struct sim *s, uint64_t bytes);
 uint64_t sim_rot(struct sim *s, const char *path_prefix, unsigned bits);
 /* Shall the allocation that is asked for fail? For malloc wrappers; false outside of a reactor's turn. */
 bool sim_allocation_fails(struct sim *s);
+
+/* From the next start on, each draws how its reactors and fibers are scheduled: evenly as before, or with priorities by the
+ * names of fibers, classes that are not respected, short turns, a slow core, fibers whose I/O takes long. */
+void sim_vary_schedules(struct sim *s, bool on);

@@ -347,7 +347,7 @@ static uint64_t latency(struct sim_backend *b, const struct op *op)
 {
     struct sim *s = b->sim;
     uint64_t us = op->kind == OP_FLUSH ? 100 + sim_below(&s->disk_timing, 4000) : 1 + sim_below(&s->disk_timing, 100);
-    return (us * 1000 + op->size / 4) * slowness(b, op);
+    return (us * 1000 + op->size / 4) * slowness(b, op) * sim_slowness_of_fiber(b);
 }
 
 static void happen_run(struct sim *s, struct sim_event *e)

@@ -44,13 +44,22 @@ uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f)
     return s->faults[f].injected;
 }
 
-bool sim_fault(struct sim *s, enum sim_fault f)
+bool sim_fault_draw(struct sim *s, enum sim_fault f)
 {
     struct sim_fault_state *k = &s->faults[f];
-    if (k->per_million == 0 || sim_below(&k->random, MILLION) >= k->per_million)
-        return false;
-    k->injected++;
-    return true;
+    return k->per_million > 0 && sim_below(&k->random, MILLION) < k->per_million;
+}
+
+void sim_fault_count(struct sim *s, enum sim_fault f)
+{
+    s->faults[f].injected++;
+}
+
+bool sim_fault(struct sim *s, enum sim_fault f)
+{
+    bool happens = sim_fault_draw(s, f);
+    s->faults[f].injected += happens;
+    return happens;
 }
 
 bool sim_fault_at(struct sim_backend *b, enum sim_fault f, const struct op *op)
@@ -68,5 +77,10 @@ uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n)
 
 bool sim_allocation_fails(struct sim *s)
 {
-    return s->in_turn && sim_fault(s, FAULT_NO_MEMORY);
+    if (!s->in_turn || !sim_fault(s, FAULT_NO_MEMORY))
+        return false;
+    bool was = sim_enter(s);
+    sim_trace(s, reactor_id(), names[FAULT_NO_MEMORY], s->faults[FAULT_NO_MEMORY].injected, 0);
+    sim_leave(s, was);
+    return true;
 }

@@ -152,7 +152,7 @@ static bool rot_one(struct sim *s, const struct rot *r)
         byte -= at_rest(r->files[i++]);
     if (!flip(r->files[i], byte, (unsigned)sim_fault_below(s, FAULT_BIT_ROT, 8)))
         return false;
-    s->faults[FAULT_BIT_ROT].injected++;
+    sim_fault_count(s, FAULT_BIT_ROT);
     sim_trace(s, 0, "bit rot in file, at", r->files[i]->id, byte);
     return true;
 }
@@ -171,8 +171,7 @@ uint64_t sim_rot(struct sim *s, const char *path_prefix, unsigned bits)
 static void rot_with_time(struct sim *s, struct node *n)
 {
     struct rot r = {0};
-    if (n->durable_size && sim_fault(s, FAULT_BIT_ROT)) {
-        s->faults[FAULT_BIT_ROT].injected--; /* rot_one() counts what it did */
+    if (n->durable_size && sim_fault_draw(s, FAULT_BIT_ROT)) {
         rot_add(n, &r);
         (void)rot_one(s, &r);
         free(r.files);

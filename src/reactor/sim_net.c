@@ -1,5 +1,5 @@
 /* sim_net.c -- streams in memory. What is sent arrives later, in order, and is received in pieces of the seed's choosing. */
-#include "base/check.h"
+#include "base/memory.h"
 #include "reactor/sim_world.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #define HANDLE_FIRST ((handle_t)1 << 40) /* apart from the disk's */
 #define INBOX_MAX    ((size_t)256 << 10)
 #define PORT_FIRST   20000
+#define BREAK_NS_MAX 5000000
 
 enum kind { FREE, LISTENER, STREAM };
 
@@ -22,7 +23,8 @@ struct end { /* a listener, or one end of a connection */
     size_t size, arrived; /* bytes in it; of these, to be received now */
     uint64_t arrival_ns;  /* of the last piece on its way */
     bool eof;             /* the peer sends no more, and all of it has arrived */
-    bool peer_gone, shut;
+    bool peer_gone, shut, broken;
+    int error; /* of a reset; told once */
     /* listener */
     size_t *queue;
     size_t queued;
@@ -91,6 +93,13 @@ static uint64_t latency(struct sim *s)
 
 static void try_send(struct sim *s, struct end *e);
 
+static int take_error(struct end *e)
+{
+    int error = e->error;
+    e->error = 0;
+    return error;
+}
+
 static void try_receive(struct sim *s, struct end *e)
 {
     struct op *op = e->reader;
@@ -105,6 +114,8 @@ static void try_receive(struct sim *s, struct end *e)
         e->size -= (size_t)n;
         e->arrived -= (size_t)n;
         try_send(s, s->net->ends[e->peer]); /* it may have waited for this room */
+    } else if (e->error) {
+        n = take_error(e);
     } else if (!e->eof && !e->shut) {
         return;
     }
@@ -117,7 +128,7 @@ static void try_receive(struct sim *s, struct end *e)
 static void happen_arrive(struct sim *s, struct sim_event *ev)
 {
     struct end *e = s->net->ends[(size_t)ev->object];
-    if (e->kind != STREAM)
+    if (e->kind != STREAM || e->broken)
         return;
     if (ev->value)
         e->arrived += ev->value;
@@ -137,6 +148,49 @@ static void send_to(struct sim *s, size_t to, size_t bytes)
         (struct sim_event){.happen = happen_arrive, .backend = e->backend, .object = (void *)to, .value = bytes});
 }
 
+/* -- faults -- */
+
+/* One end of a connection that has broken: what was on its way arrives up to some byte, and nothing after it. */
+static void break_end(struct sim *s, struct end *e, enum sim_fault f)
+{
+    if (e->kind != STREAM)
+        return;
+    e->arrived += (size_t)sim_fault_below(s, f, e->size - e->arrived + 1);
+    e->size = e->arrived;
+    e->broken = e->peer_gone = true;
+    e->error = f == FAULT_RESET ? -ECONNRESET : 0;
+    e->eof = true;
+    try_receive(s, e);
+    try_send(s, e);
+}
+
+static void happen_break(struct sim *s, struct sim_event *ev)
+{
+    enum sim_fault f = (enum sim_fault)ev->value;
+    struct end *e = s->net->ends[(size_t)ev->object], *peer = s->net->ends[e->peer];
+    if (e->kind != STREAM || e->broken || e->shut || peer->shut) /* it has ended by itself */
+        return;
+    sim_fault_count(s, f);
+    sim_trace(s, e->backend->id, sim_fault_name(f), (size_t)ev->object, e->peer);
+    break_end(s, e, f);
+    break_end(s, peer, f);
+}
+
+/* Something was sent to the end `to`: the connection breaks now, or a little later, or not at all. */
+static void perhaps_break(struct sim *s, size_t to)
+{
+    static const enum sim_fault kinds[] = {FAULT_RESET, FAULT_CUT};
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (sim_fault_draw(s, kinds[i])) {
+            uint64_t delay_ns = sim_fault_below(s, kinds[i], 2) ? sim_fault_below(s, kinds[i], BREAK_NS_MAX) : 0;
+            sim_schedule(s, delay_ns,
+                         (struct sim_event){.happen = happen_break,
+                                            .backend = s->net->ends[to]->backend,
+                                            .object = (void *)to,
+                                            .value = kinds[i]});
+        }
+}
+
 static void try_send(struct sim *s, struct end *e)
 {
     struct op *op = e->writer;
@@ -145,7 +199,7 @@ static void try_send(struct sim *s, struct end *e)
     struct end *peer = s->net->ends[e->peer];
     int64_t sent = 0;
     if (e->shut || e->peer_gone) {
-        sent = -EPIPE;
+        sent = e->error ? take_error(e) : -EPIPE;
     } else {
         size_t room = INBOX_MAX - peer->size;
         if (room == 0)
@@ -158,11 +212,27 @@ static void try_send(struct sim *s, struct end *e)
             room -= n;
             sent += (int64_t)n;
         }
-        if (sent)
+        if (sent) {
             send_to(s, e->peer, (size_t)sent);
+            perhaps_break(s, e->peer);
+        }
     }
     e->writer = NULL;
     sim_complete(e->backend, op, sent, 100);
+}
+
+/* Both directions of e's side are over. */
+static void stop(struct sim *s, struct end *e)
+{
+    if (e->shut)
+        return;
+    e->shut = true;
+    struct end *peer = s->net->ends[e->peer];
+    peer->peer_gone = true;
+    send_to(s, e->peer, 0);
+    try_send(s, peer);
+    try_receive(s, e);
+    try_send(s, e);
 }
 
 /* -- connecting -- */
@@ -185,9 +255,7 @@ static void happen_connect(struct sim *s, struct sim_event *ev)
     struct end *l = s->net->ends[to];
     struct end *e = s->net->ends[index];
     if (l->kind != LISTENER) { /* closed meanwhile */
-        struct end *client = s->net->ends[e->peer];
-        client->peer_gone = client->eof = true;
-        try_receive(s, client);
+        stop(s, e);
         return;
     }
     l->queue = realloc(l->queue, (l->queued + 1) * sizeof(*l->queue));
@@ -231,20 +299,6 @@ int sim_net_listen(struct sim_backend *b, struct endpoint *at, handle_t *ret)
 }
 
 /* -- ending -- */
-
-/* Both directions of e's side are over. */
-static void stop(struct sim *s, struct end *e)
-{
-    if (e->shut)
-        return;
-    e->shut = true;
-    struct end *peer = s->net->ends[e->peer];
-    peer->peer_gone = true;
-    send_to(s, e->peer, 0);
-    try_send(s, peer);
-    try_receive(s, e);
-    try_send(s, e);
-}
 
 void sim_net_shutdown(struct sim_backend *b, handle_t connection)
 {

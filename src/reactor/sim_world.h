@@ -1,10 +1,8 @@
 /* sim_world.h -- the simulated world from inside: one clock, one heap of things to come, a disk, a network. Everything here runs in one
- * thread. A fault belongs where the thing it spoils is decided: sim_disk_submit() for the disk, sim_net_submit() for the network, schedule() for
- * time. */
+ * thread. A fault belongs where the thing it spoils is done: sim_fault() says whether it happens. */
 #pragma once
 
 #include "reactor/backend.h"
-#include <stdbool.h>
 
 /* A stream of random numbers (splitmix64). Each purpose has its own, so that drawing more for one does not shift the others. */
 struct sim_random {
@@ -28,8 +26,10 @@ struct sim_backend {
     struct sim *sim;
     unsigned id;
     bool woken;
-    struct op_list due; /* done() is due */
+    struct op_list due;             /* done() is due */
+    uint64_t late_ns[REACTORS_MAX]; /* when messages of that peer are seen again */
 };
+struct sim_backend *sim_of(struct backend *b);
 
 /* Something that will happen. Small and copied about. */
 struct sim_event {
@@ -42,6 +42,17 @@ struct sim_event {
 
 struct sim_disk;
 struct sim_net;
+
+/* How this start schedules (sim_schedule.c). One in 0: never. */
+struct sim_schedule_state {
+    struct sim_random random;
+    bool varied;
+    uint64_t turn_ns_max, fiber_ns_max; /* what they cost */
+    uint64_t turn_ends_one_in, ignores_class_one_in;
+    uint64_t priorities_change_one_in; /* 0: no priorities, all are alike */
+    uint64_t priorities, speeds;       /* what the names of fibers are hashed with; speeds 0: all are alike */
+    unsigned slow_reactor;             /* maybe none of those there are */
+};
 
 struct sim {
     uint64_t now_ns, seq;
@@ -57,6 +68,8 @@ struct sim {
     void (*trace_line)(const char *text, void *arg);
     void *trace_arg;
     struct sim_fault_state faults[FAULT_KINDS];
+    struct sim_schedule_state schedule;
+    bool vary_schedules;
     bool in_turn; /* a reactor's own code runs, not the simulator's */
 };
 
@@ -72,11 +85,33 @@ void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, ui
 /* The same for an operation; a line says which file, how much of it and, if what is "done", with what result. */
 void sim_trace_op(struct sim *s, unsigned reactor, const char *what, const struct op *op, uint64_t value);
 
+/* All that is due by now. */
+void sim_run_events(struct sim *s);
+/* From a reactor's code into the simulator's, whose own allocations do not fail. Returns what sim_leave() wants. */
+bool sim_enter(struct sim *s);
+void sim_leave(struct sim *s, bool was);
+
+/* -- sim_schedule.c -- */
+
+/* A new start: how does it schedule? */
+void sim_schedule_draw(struct sim *s, unsigned reactors);
+/* Which of the n reactors that can run does; an index. */
+unsigned sim_pick_reactor(struct sim *s, const unsigned *ready, unsigned n);
+/* By how much the I/O of the running fiber takes longer. */
+uint64_t sim_slowness_of_fiber(struct sim_backend *b);
+/* See struct backend_ops. */
+bool sim_pick(struct backend *b, enum fiber_class *cls, uint32_t *ret_position);
+bool sim_should_yield(struct backend *b);
+bool sim_late(struct backend *b, unsigned from);
+
 /* -- sim_faults.c -- */
 
 void sim_faults_init(struct sim *s, struct sim_random *root);
 /* An occasion for f: does it happen? Counted if so. */
 bool sim_fault(struct sim *s, enum sim_fault f);
+/* The two halves of it, for what may come to nothing in between. */
+bool sim_fault_draw(struct sim *s, enum sim_fault f);
+void sim_fault_count(struct sim *s, enum sim_fault f);
 /* The same for what op does, told in the trace. */
 bool sim_fault_at(struct sim_backend *b, enum sim_fault f, const struct op *op);
 /* A number below n from the stream of f: where, how much, how long. */

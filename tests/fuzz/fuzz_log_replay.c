@@ -17,8 +17,8 @@
 
 static struct script {
     uint8_t bytes[UNITS_MAX * LOG_UNIT];
-    uint32_t sizes[UNITS_MAX]; /* payload of the block that begins at the unit */
-    bool continued[UNITS_MAX]; /* and whether the next one belongs to it */
+    uint32_t sizes[UNITS_MAX];  /* payload of the block that begins at the unit */
+    bool continued[UNITS_MAX];  /* and whether the next one belongs to it */
     uint64_t starts[FILES_MAX]; /* where the files begin */
     size_t units, files;
     uint64_t run, start, known_end, expected; /* expected: where the next group must begin */

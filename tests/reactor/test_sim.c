@@ -185,6 +185,47 @@ Test(sim, waiting_for_what_never_comes_is_a_deadlock)
     sim_destroy(sim);
 }
 
+/* -- a listener that closes while somebody dials -- */
+
+static void swallow(struct connection *c, void *arg)
+{
+    char bytes[1000];
+    while (connection_receive(c, bytes, sizeof(bytes), 0) > 0)
+        ;
+    connection_close(c);
+}
+
+static void close_the_listener(void *arg)
+{
+    listener_close(arg);
+}
+
+static void dial_in_vain(void *arg)
+{
+    static char bytes[1 << 20]; /* more than is buffered on the way */
+    struct listener *l;
+    struct connection *c;
+    want_eq(listener_open("10.0.0.1", 0, swallow, NULL, &l), 0);
+    want_eq(connection_open("10.0.0.1", listener_port(l), &c), 0);
+    want_eq(fiber_start(CLASS_INTERACTIVE, close_the_listener, l, "close"), 0);
+    int rc = connection_send(c, &(struct slice){bytes, sizeof(bytes)}, 1, 0);
+    want(rc == 0 || rc == -EPIPE);
+    *(unsigned *)arg += rc == -EPIPE;
+    connection_close(c);
+}
+
+Test(sim, who_sends_to_a_listener_that_closes_is_turned_away)
+{
+    unsigned turned_away = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct sim *sim;
+        cr_assert_eq(sim_create(seed, &sim), 0);
+        cr_assert_eq(run_in(sim, 1, dial_in_vain, &turned_away), 0, "seed %llu", (unsigned long long)seed);
+        sim_destroy(sim);
+    }
+    cr_assert_gt(turned_away, 0);
+}
+
 /* -- the power cut -- */
 
 #define SECTOR  512
