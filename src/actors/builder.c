@@ -62,6 +62,8 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
 
 void builder_stop(struct builder *b)
 {
+    if (!b->store) /* a start that failed elsewhere ends before this one began to build */
+        return;
     b->stopping = true;
     store_interrupt(b->store);
     event_notify_all(&b->changed);
