@@ -36,9 +36,9 @@ static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t ver
     m->next_issue++;
 }
 
-uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors)
+uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors, uint32_t version)
 {
-    uint32_t version = m->next_version++;
+    version = version ? version : m->next_version++;
     struct model_batch *b = &m->batches[m->batch_count++];
     *b = (struct model_batch){.version = version, .issue = m->next_issue, .reactors = reactors, .count = n};
     memcpy(b->ids, ids, n * sizeof *ids);

@@ -12,7 +12,7 @@
 
 #define MODEL_IDS         96
 #define MODEL_DIM         16
-#define MODEL_CHOICES     16
+#define MODEL_CHOICES     24
 #define MODEL_BATCHES     128
 #define MODEL_BATCH_MAX   24
 #define MODEL_ABSENT      0  /* the version of a point that is not there */
@@ -51,9 +51,10 @@ struct model {
 
 void model_init(struct model *m, uint64_t base, bool weak);
 
-/* A write begins. False: a point has too many choices to write to it again before the next start. */
+/* A write begins. False: a point has too many choices to write to it again before the next start. version: 0, or that of the same points'
+ * last upsert, which was refused and is tried again. */
 bool model_can_write(const struct model *m, const uint32_t *ids, uint32_t n);
-uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors);
+uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors, uint32_t version);
 void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n);
 /* How it ended: acknowledged, refused, or without an answer. Of the write that began last. */
 void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n);

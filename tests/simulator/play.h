@@ -39,6 +39,9 @@ struct book {
     enum book_state state;
     Kith__Durability durability;
     struct model model;
+    struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
+        uint32_t ids[MODEL_BATCH_MAX], n, version;
+    } refused;
 };
 
 struct player {

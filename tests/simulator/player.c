@@ -50,17 +50,33 @@ static void finish_write(struct player *p, struct book *b, const char *what, con
     (void)done(p, b, ACTION_WRITE, what, rc);
 }
 
-/* Returns as client.h says; 0 also when the model can take no more. */
+/* A new batch, or the one that was refused. False: the model can take no more. */
+static bool choose_batch(struct player *p, struct book *b)
+{
+    if (b->refused.n)
+        return true;
+    b->refused.version = 0;
+    b->refused.n = draw_ids(p, b->refused.ids);
+    if (model_can_write(&b->model, b->refused.ids, b->refused.n))
+        return true;
+    b->refused.n = 0;
+    return false;
+}
+
+/* Returns as client.h says, -EBUSY when the model can take no more. */
 static int upsert(struct player *p, struct book *b)
 {
-    uint32_t ids[MODEL_BATCH_MAX], n = draw_ids(p, ids);
-    if (!model_can_write(&b->model, ids, n))
-        return 0;
-    uint32_t version = model_begin_upsert(&b->model, ids, n, p->world->reactors);
+    if (!choose_batch(p, b))
+        return -EBUSY;
+    uint32_t n = b->refused.n, *ids = b->refused.ids;
+    uint32_t version = b->refused.version =
+        model_begin_upsert(&b->model, ids, n, p->world->reactors, b->refused.version);
     int rc = send_upsert(p, b, ids, n, version);
     tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s: %s", n, ids[0], version, b->name,
          outcome(p, rc));
     finish_write(p, b, "upsert", ids, n, rc);
+    if (rc == 0 || rc > -1000)
+        b->refused.n = 0;
     return rc;
 }
 
@@ -78,6 +94,7 @@ static void operate_delete(struct player *p, struct book *b)
     for (uint32_t i = 0; i < n; i++)
         names[i] = b->model.base + ids[i];
     model_count_of(&b->model, ids, n, &least, &most);
+    b->refused.n = 0;
     model_begin_delete(&b->model, ids, n);
     int rc = client_delete(&p->client, b->name, names, n, &deleted);
     tell(p->world, p->name, "delete of %u points from %u in %s: %s, %" PRIu64 " were there", n, ids[0], b->name,
@@ -96,6 +113,7 @@ static void forget_points(struct book *b)
     uint32_t version = b->model.next_version;
     model_init(&b->model, b->model.base, b->durability != KITH__DURABILITY__DURABILITY_FLUSH);
     b->model.next_version = version;
+    b->refused.n = 0;
 }
 
 static bool create(struct player *p, struct book *b)
@@ -273,7 +291,7 @@ void player_settle(void *arg)
         struct book *b = &p->books[i];
         while (b->state == BOOK_OPEN && !failed(w) && (rc = upsert(p, b)) < 0 && clock_now_ns() < deadline_ns)
             fiber_sleep_ns(500000000);
-        if (b->state == BOOK_OPEN && rc < 0)
+        if (b->state == BOOK_OPEN && rc < 0 && rc != -EBUSY)
             fail(w, p->name, "the faults are over, but %s takes no writes: %s", b->name, outcome(p, rc));
     }
     if (!failed(w))

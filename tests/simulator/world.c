@@ -92,11 +92,17 @@ static uint64_t disk_faults(const struct world *w)
            sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
+static void book_restart(struct book *b, enum model_end end)
+{
+    model_restart(&b->model, end);
+    b->refused.n = 0;
+}
+
 static void books_restart(struct world *w, enum model_end end)
 {
     for (uint32_t i = 0; i < w->plan.players; i++)
         for (unsigned j = 0; j < 2; j++)
-            model_restart(&w->players[i].books[j].model, end);
+            book_restart(&w->players[i].books[j], end);
 }
 
 /* A start that was refused. True: worth another try. */
