@@ -15,6 +15,7 @@ enum control_message_type {
     MSG_CONTROL_DROP,
     MSG_CONTROL_BURY,
     MSG_CONTROL_MEASURE,
+    MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
     MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
     MSG_CONTROL_DAMAGE,        /* a collection is damaged somewhere: serve nothing of it */
 };
@@ -55,6 +56,11 @@ struct control_bury_message {
 struct control_measure_message {
     struct message base;
     struct metrics_sample *sample;
+};
+
+struct control_log_durable_message {
+    struct message base;
+    uint64_t position;
 };
 
 struct control_damage_message {

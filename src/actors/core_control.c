@@ -132,6 +132,14 @@ static int on_spread_damage(struct core *c)
     return rc;
 }
 
+static int on_log_durable(struct core *c, struct control_log_durable_message *m)
+{
+    if (!c->store)
+        return -ESHUTDOWN;
+    m->position = store_log_durable(c->store);
+    return 0;
+}
+
 /* -- serve and stop -- */
 
 static int on_serve(struct core *c, struct control_serve_message *m)
@@ -200,6 +208,9 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
     case MSG_CONTROL_DROP: rc = on_drop(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
     case MSG_CONTROL_BURY: rc = on_bury(c, CONTAINER_OF(m, struct control_bury_message, base)); break;
+    case MSG_CONTROL_LOG_DURABLE:
+        rc = on_log_durable(c, CONTAINER_OF(m, struct control_log_durable_message, base));
+        break;
     case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;

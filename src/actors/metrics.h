@@ -11,7 +11,7 @@
 
 #define METRICS_SEARCH_BUCKETS 12 /* at most 0.5 ms x 2^0..11; more go to the last, the 13th */
 #define METRICS_BUILD_BUCKETS  10 /* at most 1 s x 2^0..9 */
-#define METRICS_OPS            16
+#define METRICS_OPS            24
 
 enum metrics_strategy { STRATEGY_FLAT, STRATEGY_HNSW, STRATEGY_COUNT };
 

@@ -8,6 +8,7 @@
 #include "actors/request.h"
 #include "base/point_id.h"
 #include "shards/store.h"
+#include "shards/verify.h"
 
 #define ROUTER_K_MAX       10000
 #define ROUTER_EF_MAX      10000
@@ -33,6 +34,18 @@ struct router_segments {
     size_t count;
 };
 MUST_USE int router_segments(struct request *rq, const char *name, struct router_segments *ret);
+
+/* -- checking the disk -- */
+
+struct router_verify {
+    const char *collection;  /* "": everything */
+    struct verify_cursor at; /* moved on; VERIFY_DONE: this was the last stretch */
+    struct verify_progress progress;
+    struct verify_damage **damages; /* found in this stretch */
+    size_t damage_count;
+};
+/* One stretch of at most about half a second. Also of a collection that is damaged. */
+MUST_USE int router_verify(struct request *rq, struct router_verify *v);
 
 /* -- points -- */
 

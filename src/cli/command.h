@@ -49,5 +49,8 @@ int command_delete(struct cli *c, int argc, char **argv);
 int command_search(struct cli *c, int argc, char **argv);
 int command_import(struct cli *c, int argc, char **argv);
 int command_bench(struct cli *c, int argc, char **argv);
+int command_verify(struct cli *c, int argc, char **argv);
+int command_seal(struct cli *c, int argc, char **argv);
+int command_compact(struct cli *c, int argc, char **argv);
 int command_ping(struct cli *c, int argc, char **argv);
 int command_demo(struct cli *c, int argc, char **argv);

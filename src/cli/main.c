@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"get", "shows points by their ids", command_get},
     {"delete", "removes points by their ids", command_delete},
     {"search", "finds the points nearest to a vector", command_search},
+    {"verify", "compares every checksum on the server's disk", command_verify},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
     {"ping", "measures the way to the server and back", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},

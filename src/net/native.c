@@ -117,7 +117,14 @@ static void request_run(void *arg)
 
 static enum fiber_class class_of(uint16_t op)
 {
-    return op == KITH_OP_UPSERT || op == KITH_OP_DELETE ? CLASS_WRITE : CLASS_INTERACTIVE;
+    switch (op) {
+    case KITH_OP_UPSERT:
+    case KITH_OP_DELETE: return CLASS_WRITE;
+    case KITH_OP_SEAL:
+    case KITH_OP_COMPACT:
+    case KITH_OP_VERIFY: return CLASS_BACKGROUND;
+    default: return CLASS_INTERACTIVE;
+    }
 }
 
 static int read_body(struct native *n, struct native_request *r)

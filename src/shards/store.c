@@ -84,6 +84,11 @@ uint64_t store_log_needed(const struct store *store, const struct segment *skip)
     return needed;
 }
 
+uint64_t store_log_durable(const struct store *store)
+{
+    return log_durable(store->log);
+}
+
 int store_segment_path(const struct store *store, uint64_t id, char *path)
 {
     return path_join(path, store->dir, "segments/%016" PRIx64 ".seg", id);

@@ -161,6 +161,9 @@ MUST_USE int shard_compact(struct shard *s, struct error *error);
 /* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. */
 const struct error *shard_damage(const struct shard *s);
 
+/* Everything the log holds below this position is on stable storage. */
+uint64_t store_log_durable(const struct store *s);
+
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t build_ns_total, builds;

@@ -19,7 +19,7 @@ int verify_count(struct verify *v, uint64_t bytes)
     v->progress->bytes += bytes;
     fiber_checkpoint();
     int rc = o->on_progress ? o->on_progress(v->progress->bytes, o->arg) : 0;
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     return o->bytes_max && v->progress->bytes - v->began_bytes >= o->bytes_max;
 }

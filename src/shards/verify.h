@@ -26,7 +26,7 @@ struct verify_options {
     /* Up to which position the log of a reactor is on stable storage now; waits. NULL: nobody writes, the log itself says it. */
     int (*log_durable)(unsigned reactor, uint64_t *ret, void *arg);
     void (*on_damage)(const struct verify_damage *damage, void *arg);
-    /* May be NULL. How far a step has come; a negative return ends it. */
+    /* May be NULL. How far the check has come; 1: this step has done enough; a negative return ends it. */
     int (*on_progress)(uint64_t bytes, void *arg);
     void *arg;
 };

@@ -138,6 +138,33 @@ class Damage(StorageTest):
         self.fill(client, "bad", 10)
         self.assertEqual(client.count("bad"), 10)
 
+    def test_verify_names_every_damaged_place_while_the_server_runs(self) -> None:
+        client = self.client()
+        self.fill(client, "a")
+        self.fill(client, "b", 1000)
+        path = self.segment_file(self.sealed(client, "a")[0])
+        seen = []
+        whole = client.verify(on_progress=seen.append)
+        self.assertEqual((whole.damages, whole.bytes), ([], seen[-1].bytes))
+        self.assertGreater(whole.bytes_total, os.path.getsize(path))
+        answer = json.loads(self.command("verify", "--json").stdout)
+        self.assertEqual((answer["damages"], answer["files"]), ([], whole.files))
+        self.assertRegex(self.command("verify").stdout, r"damages +0\n")
+        self.flip(path, 100)  # of a small region near the beginning
+        self.flip(path, os.path.getsize(path) - 10)
+        self.flip(path, os.path.getsize(path) - 10)
+        found = client.verify().damages
+        self.assertEqual([(d.file, d.region) for d in found], [("segments/" + os.path.basename(path), "seg.meta")])
+        self.assertTrue(64 <= found[0].offset <= 100 and "checksum" in found[0].what, found)
+        self.assertEqual(client.verify("a").damages, found)
+        self.assertEqual(client.verify("b").damages, [])
+        done = self.command("verify", "a", status=1)
+        self.assertRegex(done.stdout, r"damaged file +offset +region")
+        self.assertRegex(done.stdout, os.path.basename(path) + r" +\d+ +seg\.meta +the checksum")
+        self.assertRegex(done.stdout, r"damages +1\n")
+        self.fails(kith.Code.NOT_FOUND, client.verify, "nothing")
+        self.assertEqual(client.count("a"), ROWS)  # what is in memory is as it was
+
 
 if __name__ == "__main__":
     unittest.main()

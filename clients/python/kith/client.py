@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 
 from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
-from .results import Collection, CollectionInfo, Hits, Point, PointId, Segment
+from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Verified
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
@@ -127,6 +127,26 @@ class Client:
     def count(self, name: str) -> int:
         """How many points the collection has."""
         return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, name)).meta).number(1)
+
+    def verify(self, name: str = "", on_progress: Optional[Callable[[Verified], Any]] = None) -> Verified:
+        """Has the server compare every checksum on its disk; with a name, only of that collection's segments.
+
+        Damage is in the result and is no exception. on_progress is called about twice a second with what was done so far.
+        """
+        cursor, files, done, total = b"", 0, 0, 0
+        damages: List[Damage] = []
+        while True:
+            m = wire.Message(self._call(wire.OP_VERIFY, wire.field_bytes(1, name) + wire.field_bytes(2, cursor)).meta)
+            cursor = bytes(m.raw(1))
+            total = total or m.number(2)
+            done += m.number(3)
+            files += m.number(4)
+            damages += [Damage(d.text(1), d.text(2), d.number(3), d.text(4)) for d in m.messages(5)]
+            result = Verified(files, done, total, list(damages))
+            if on_progress:
+                on_progress(result)
+            if not cursor:
+                return result
 
     # -- points --
 

@@ -59,6 +59,26 @@ class CollectionInfo:
 
 
 @dataclasses.dataclass(frozen=True)
+class Damage:
+    """A place on the server's disk where a checksum does not match."""
+
+    file: str  # in the data folder
+    region: str  # of the file; may be empty
+    offset: int
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Verified:
+    """What a check has looked at so far, and what it has found."""
+
+    files: int
+    bytes: int
+    bytes_total: int
+    damages: List[Damage]
+
+
+@dataclasses.dataclass(frozen=True)
 class Point:
     """A stored point; `vector` and `payload` are None unless asked for (a point may also have no payload)."""
 

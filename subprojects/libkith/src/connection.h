@@ -53,6 +53,13 @@ struct kith {
 int kith_fail(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int kith_break(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* kith.c: sends a message and unpacks its answer into the arena. type NULL: the answer says nothing. */
+int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
+              ProtobufCMessage **ret);
+/* kith.c: borrows from c. */
+struct Kith__Collection;
+struct kith_collection collection_of(const struct Kith__Collection *c);
+
 /* socket_connect.c: *ret is a connected socket, or a sentence and a negative code. */
 int socket_connect(struct kith *k, const char *address);
 

@@ -42,9 +42,8 @@ static int begin(struct kith *k)
     return 0;
 }
 
-/* Sends a message and unpacks its answer; *ret is in the arena. */
-static int call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
-                ProtobufCMessage **ret)
+int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
+              ProtobufCMessage **ret)
 {
     int64_t id;
     struct frame f;
@@ -162,7 +161,7 @@ size_t kith_in_flight(const struct kith *k)
 int kith_ping(struct kith *k)
 {
     Kith__Ping m = KITH__PING__INIT;
-    return call(k, KITH_OP_PING, &m.base, NULL, NULL);
+    return kith_call(k, KITH_OP_PING, &m.base, NULL, NULL);
 }
 
 int kith_create(struct kith *k, const struct kith_collection *c)
@@ -177,17 +176,17 @@ int kith_create(struct kith *k, const struct kith_collection *c)
     collection.slots = c->slots;
     Kith__CreateCollection m = KITH__CREATE_COLLECTION__INIT;
     m.collection = &collection;
-    return call(k, KITH_OP_CREATE, &m.base, NULL, NULL);
+    return kith_call(k, KITH_OP_CREATE, &m.base, NULL, NULL);
 }
 
 int kith_drop(struct kith *k, const char *name)
 {
     Kith__DropCollection m = KITH__DROP_COLLECTION__INIT;
     m.name = (char *)name;
-    return call(k, KITH_OP_DROP, &m.base, NULL, NULL);
+    return kith_call(k, KITH_OP_DROP, &m.base, NULL, NULL);
 }
 
-static struct kith_collection collection_of(const Kith__Collection *c)
+struct kith_collection collection_of(const Kith__Collection *c)
 {
     return (struct kith_collection){
         .name = c->name,
@@ -205,7 +204,7 @@ int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_co
 {
     Kith__ListCollections m = KITH__LIST_COLLECTIONS__INIT;
     ProtobufCMessage *reply;
-    int rc = call(k, KITH_OP_LIST, &m.base, &kith__collection_list__descriptor, &reply);
+    int rc = kith_call(k, KITH_OP_LIST, &m.base, &kith__collection_list__descriptor, &reply);
     if (rc < 0)
         return rc;
     const Kith__CollectionList *list = (const Kith__CollectionList *)reply;
@@ -219,78 +218,12 @@ int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_co
     return 0;
 }
 
-static int info_read(struct kith *k, const char *name, bool with_segments, const Kith__Info **ret, struct kith_info *to)
-{
-    Kith__GetInfo m = KITH__GET_INFO__INIT;
-    m.name = (char *)name;
-    m.with_segments = with_segments;
-    ProtobufCMessage *reply;
-    int rc = call(k, KITH_OP_INFO, &m.base, &kith__info__descriptor, &reply);
-    if (rc < 0)
-        return rc;
-    const Kith__Info *i = (const Kith__Info *)reply;
-    if (!i->collection)
-        return kith_break(k, KITH_PROTOCOL, "the server's answer names no collection");
-    *to = (struct kith_info){
-        .collection = collection_of(i->collection),
-        .points = i->points,
-        .growing_rows = i->growing_rows,
-        .growing_graphed = i->growing_graphed,
-        .sealed_segments = i->sealed_segments,
-        .sealed_rows = i->sealed_rows,
-        .sealed_dead_rows = i->sealed_dead_rows,
-        .disk_bytes = i->disk_bytes,
-        .memory_bytes = i->memory_bytes,
-        .read_only = i->read_only,
-    };
-    *ret = i;
-    return 0;
-}
-
-int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
-{
-    const Kith__Info *i;
-    return info_read(k, name, false, &i, ret);
-}
-
-int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
-                       size_t *ret_count)
-{
-    const Kith__Info *i;
-    int rc = info_read(k, name, true, &i, ret_info);
-    if (rc < 0)
-        return rc;
-    struct kith_segment *to = reply_arena_alloc(&k->arena, (i->n_segments + 1) * sizeof(*to));
-    if (!to)
-        return kith_fail(k, KITH_NO_MEMORY, "no memory for %zu segments", i->n_segments);
-    for (size_t at = 0; at < i->n_segments; at++) {
-        const Kith__Segment *s = i->segments[at];
-        to[at] = (struct kith_segment){
-            .id = s->id,
-            .reactor = s->reactor,
-            .state = (enum kith_segment_state)s->state,
-            .merging = s->merging,
-            .rows = s->rows,
-            .deleted_rows = s->deleted_rows,
-            .tombstones = s->tombstones,
-            .vector_bytes = s->vector_bytes,
-            .payload_bytes = s->payload_bytes,
-            .index_bytes = s->index_bytes,
-            .memory_bytes = s->memory_bytes,
-            .disk_bytes = s->disk_bytes,
-        };
-    }
-    *ret = to;
-    *ret_count = i->n_segments;
-    return 0;
-}
-
 int kith_count(struct kith *k, const char *name, uint64_t *ret)
 {
     Kith__Count m = KITH__COUNT__INIT;
     m.collection = (char *)name;
     ProtobufCMessage *reply;
-    int rc = call(k, KITH_OP_COUNT, &m.base, &kith__counted__descriptor, &reply);
+    int rc = kith_call(k, KITH_OP_COUNT, &m.base, &kith__counted__descriptor, &reply);
     if (rc == 0)
         *ret = ((const Kith__Counted *)reply)->count;
     return rc;

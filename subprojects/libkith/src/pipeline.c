@@ -66,7 +66,7 @@ int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret)
     }
     if (ret->code == 0 && r->op == KITH_OP_SEARCH)
         ret->code = reply_points(k, &f, r, &ret->result);
-    else if (ret->code == 0)
+    else if (ret->code == 0 && (r->op == KITH_OP_UPSERT || r->op == KITH_OP_DELETE))
         ret->code = counted(k, &f, r->op, &ret->count);
     request_remove(k, r);
     return k->broken != before ? k->broken : 1;

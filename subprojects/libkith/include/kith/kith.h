@@ -85,6 +85,31 @@ int kith_info_read(struct kith *k, const char *name, struct kith_info *ret);
 /* The segments too: *ret lives until the next call. */
 int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
                        size_t *ret_count);
+/* Seals what grows; or rewrites what has deleted rows and merges small segments into larger ones. Return when that is done. */
+int kith_seal(struct kith *k, const char *name);
+int kith_compact(struct kith *k, const char *name);
+
+struct kith_damage {
+    const char *file;   /* in the server's data folder */
+    const char *region; /* of the file; may be "" */
+    uint64_t offset;
+    const char *what;
+};
+/* Where a check stands; zero-initialised is the beginning. */
+struct kith_cursor {
+    uint8_t bytes[64];
+    size_t size;
+};
+struct kith_verified {
+    uint64_t bytes_total;  /* of everything there is to check; 0 unless this was the first stretch */
+    uint64_t bytes, files; /* checked in this stretch */
+    const struct kith_damage *damages;
+    size_t damage_count;
+    bool finished;
+};
+/* Checks checksums on the server's disk for about half a second and moves the cursor on. collection NULL: everything. *ret lives
+ * until the next call. */
+int kith_verify(struct kith *k, const char *collection, struct kith_cursor *at, struct kith_verified *ret);
 int kith_count(struct kith *k, const char *name, uint64_t *ret);
 
 struct kith_points {
@@ -126,6 +151,8 @@ int kith_search(struct kith *k, const struct kith_search *s, struct kith_result 
 int64_t kith_start_search(struct kith *k, const struct kith_search *s);
 int64_t kith_start_upsert(struct kith *k, const char *collection, const struct kith_points *points);
 int64_t kith_start_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count);
+int64_t kith_start_seal(struct kith *k, const char *name);
+int64_t kith_start_compact(struct kith *k, const char *name);
 int kith_cancel(struct kith *k, int64_t request);
 
 struct kith_reply {

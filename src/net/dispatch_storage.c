@@ -1,0 +1,91 @@
+/* dispatch_storage.c -- the operations on what lies on the disk. */
+#include "net/dispatch_storage.h"
+#include "net/meta.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The message of a frame that has no block. */
+static int take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
+    if (!message)
+        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message",
+                         type->short_name);
+    *(ProtobufCMessage **)ret = message;
+    if (r->header.block_bytes == 0)
+        return 0;
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
+                     "this operation has no block, but %llu bytes of one were sent",
+                     (unsigned long long)r->header.block_bytes);
+}
+
+static int answer(struct native_request *r, const ProtobufCMessage *meta)
+{
+    return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
+}
+
+/* -- verify -- */
+
+/* The cursor as bytes that mean nothing to a client. */
+struct packed_cursor {
+    uint64_t kind, item, offset;
+};
+
+static int cursor_take(struct native_request *r, const ProtobufCBinaryData *from, struct verify_cursor *to)
+{
+    struct packed_cursor p = {0};
+    if (from->len != 0 && from->len != sizeof p)
+        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a cursor of %zu bytes is none of this server's",
+                         from->len);
+    if (from->len)
+        memcpy(&p, from->data, sizeof p);
+    if (p.kind >= VERIFY_DONE)
+        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "this cursor is none of this server's");
+    *to = (struct verify_cursor){.kind = (uint32_t)p.kind, .item = p.item, .offset = p.offset};
+    return 0;
+}
+
+static int damages_give(struct native_request *r, const struct router_verify *v, Kith__Verified *ret)
+{
+    Kith__Damage *messages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof *messages);
+    ret->damages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof *ret->damages);
+    if (!messages || !ret->damages)
+        return request_error(r->rq, -ENOMEM, "answer");
+    for (size_t i = 0; i < v->damage_count; i++) {
+        struct verify_damage *d = v->damages[i];
+        kith__damage__init(&messages[i]);
+        messages[i].file = d->file;
+        messages[i].region = d->region;
+        messages[i].offset = d->offset;
+        messages[i].text = d->what;
+        ret->damages[i] = &messages[i];
+    }
+    ret->n_damages = v->damage_count;
+    return 0;
+}
+
+int op_verify(struct native_request *r)
+{
+    Kith__Verify *ask;
+    Kith__Verified answered = KITH__VERIFIED__INIT;
+    int rc = take(r, &kith__verify__descriptor, &ask);
+    if (rc < 0)
+        return rc;
+    struct router_verify v = {.collection = ask->collection};
+    rc = cursor_take(r, &ask->cursor, &v.at);
+    if (rc == 0)
+        rc = router_verify(r->rq, &v);
+    if (rc == 0)
+        rc = damages_give(r, &v, &answered);
+    if (rc < 0)
+        return rc;
+    struct packed_cursor p = {v.at.kind, v.at.item, v.at.offset};
+    if (v.at.kind != VERIFY_DONE)
+        answered.cursor = (ProtobufCBinaryData){sizeof p, (uint8_t *)&p};
+    answered.bytes_total = v.progress.bytes_total;
+    answered.bytes = v.progress.bytes;
+    answered.files = v.progress.files;
+    return answer(r, &answered.base);
+}
