@@ -4,6 +4,7 @@
 #include "gpu/gpu.h"
 #include "kith/protocol.h"
 #include "net/front.h"
+#include "offline.h"
 #include "reactor/topology.h"
 
 #include <getopt.h>
@@ -25,6 +26,7 @@ static const char usage[] =
     "  --growing-mib N      vectors in memory before a segment is sealed, in MiB for each collection and core (122)\n"
     "  --drop-caches        read the data from the disk at the start, though the system has it in memory (for "
     "benchmarks)\n"
+    "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
     "  --version, --help\n";
@@ -39,6 +41,7 @@ enum option_id {
     OPT_NO_PIN,
     OPT_GROWING,
     OPT_DROP_CACHES,
+    OPT_VERIFY,
     OPT_LOG_LEVEL,
     OPT_JSON,
     OPT_VERSION,
@@ -55,6 +58,7 @@ static const struct option option_table[] = {
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
+    {"verify", no_argument, NULL, OPT_VERIFY},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"json", no_argument, NULL, OPT_JSON},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -65,7 +69,7 @@ static const struct option option_table[] = {
 struct config {
     struct server_options server;
     char host[64], http_host[64]; /* what the options point to */
-    bool json, spin_given;
+    bool json, spin_given, verify;
 };
 
 static _Noreturn void fail(const char *option, const char *value, const char *expected)
@@ -138,6 +142,7 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_NO_PIN: s->runtime.pin = false; break;
     case OPT_GROWING: s->growing_bytes = (uint64_t)number("--growing-mib", value, 1u << 20) << 20; break;
     case OPT_DROP_CACHES: s->drop_caches = true; break;
+    case OPT_VERIFY: c->verify = true; break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
         break;
@@ -244,6 +249,8 @@ int main(int argc, char **argv)
     if (!c.spin_given)
         c.server.runtime.spin_us = spin_us_default();
     log_set_sink(log_sink, &c);
+    if (c.verify)
+        return offline_verify(c.server.data, c.server.runtime.backend);
 
     struct server *s;
     struct error error = {0};

@@ -42,7 +42,7 @@ static int make_directories(const char *dir, struct error *error)
     return rc < 0 ? error_set_errno(error, rc, "the data folder %s cannot be flushed", dir) : 0;
 }
 
-static int take_lock(const char *dir, struct file **ret, struct error *error)
+int folder_lock(const char *dir, struct file **ret, struct error *error)
 {
     char path[PATH_TEXT_MAX];
     int rc = path_join(path, dir, "lock");
@@ -75,7 +75,7 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
                          "; free some, or choose another folder "
                          "with --data",
                          dir, space >> 20, SPACE_MIN >> 20);
-    rc = take_lock(dir, ret_lock, error);
+    rc = folder_lock(dir, ret_lock, error);
     if (rc < 0)
         return rc;
     rc = snapshots_settle(dir, error);
@@ -92,7 +92,7 @@ int folder_restore(const char *dir, const char *name, struct error *error)
 {
     struct file *lock;
     struct snapshot_verify v = {0};
-    int rc = take_lock(dir, &lock, error);
+    int rc = folder_lock(dir, &lock, error);
     if (rc < 0)
         return rc;
     log_info("checking the snapshot '%s'", name);

@@ -51,6 +51,8 @@ struct store_options {
 /* Makes the folder if need be, takes its lock, loads the manifest. Errors a user meets here: the folder is in use by another
  * process, was written by a newer version, is corrupt (which file, which offset), the disk is full, no permission. */
 MUST_USE int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error);
+/* Only the lock, for who reads a folder and does not serve it; closed with file_close(). */
+MUST_USE int folder_lock(const char *dir, struct file **ret, struct error *error);
 /* Before folder_open(), which then makes the folder what the snapshot was. A damaged one is refused, and nothing is changed. */
 MUST_USE int folder_restore(const char *dir, const char *snapshot, struct error *error);
 /* If the number of reactors changed: makes log/NUMBER+1, where the stores write what they replay, and after all stores are

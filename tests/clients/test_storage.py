@@ -165,6 +165,28 @@ class Damage(StorageTest):
         self.fails(kith.Code.NOT_FOUND, client.verify, "nothing")
         self.assertEqual(client.count("a"), ROWS)  # what is in memory is as it was
 
+    def offline(self, folder: str):
+        return subprocess.run([os.environ["KITHD"], "--data", folder, "--verify"], capture_output=True, text=True, timeout=120)
+
+    def test_a_folder_at_rest_is_checked_without_serving_it(self) -> None:
+        client = self.client()
+        self.fill(client, "a")
+        path = self.segment_file(self.sealed(client, "a")[0])
+        client.close()
+        busy = self.offline(self.server.data)
+        self.assertEqual((busy.returncode, busy.stdout), (1, ""))
+        self.assertIn("in use by another kithd", busy.stderr)
+        self.server.end()
+        good = self.offline(self.server.data)
+        self.assertEqual((good.returncode, good.stderr), (0, ""))
+        self.assertRegex(good.stdout, r"(?m)^damages +0$")
+        self.flip(path, os.path.getsize(path) // 2)
+        bad = self.offline(self.server.data)
+        self.assertEqual(bad.returncode, 1, bad.stdout)
+        self.assertRegex(bad.stdout, r"(?m)^segments/" + os.path.basename(path) + r" +\d+ +\S+ +the checksum")
+        self.assertRegex(bad.stdout, r"(?m)^damages +1$")
+        self.assertIn("no data of Kith", self.offline("/nonexistent/folder").stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
