@@ -18,7 +18,7 @@ static const char usage[] =
     "\n"
     "  --data DIR           where the data is kept (./kith-data)\n"
     "  --listen HOST:PORT   native protocol (127.0.0.1:7700); port 0: any free one\n"
-    "  --http HOST:PORT     /healthz and /metrics (127.0.0.1:7701), or off\n"
+    "  --http HOST:PORT     /healthz, /readyz, /metrics (127.0.0.1:7701), or off\n"
     "  --reactors N         cores to use (all that this process may)\n"
     "  --io KIND            auto, uring or uv (auto)\n"
     "  --spin-us N          how long an idle core looks for work before it sleeps (0 on up to 4 cores, otherwise 50)\n"

@@ -7,6 +7,7 @@
 #include "actors/control_messages.h"
 #include "base/log.h"
 #include "reactor/file.h"
+#include "shards/read_only.h"
 #include "shards/store.h"
 #include "shards/whole_file.h"
 
@@ -74,9 +75,8 @@ static int change_apply(struct manifest *m, const struct change *change)
     return manifest_apply(m, change->edit);
 }
 
-static int commit(struct catalog *c, const struct change *change, struct error *error)
+static int try_commit(struct catalog *c, const struct change *change, struct error *error)
 {
-    semaphore_acquire(&c->writing, 1);
     struct manifest next;
     int rc = manifest_copy(&c->manifest, &next);
     if (rc == 0) {
@@ -89,6 +89,21 @@ static int commit(struct catalog *c, const struct change *change, struct error *
             next = old;
         }
         manifest_fini(&next);
+    }
+    return rc;
+}
+
+/* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out of the log, is done after all. */
+static int commit(struct catalog *c, const struct change *change, struct error *error)
+{
+    semaphore_acquire(&c->writing, 1);
+    int rc = try_commit(c, change, error);
+    disk_watch_report(c->disk, rc);
+    if (disk_is_full(rc) && !change->create) {
+        disk_watch_settle(c->disk);
+        if (error)
+            *error = (struct error){0};
+        rc = try_commit(c, change, error);
     }
     semaphore_release(&c->writing, 1);
     if (rc < 0 && error && error->code == ERROR_OK)
@@ -153,6 +168,8 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             error, ERROR_RESOURCE_EXHAUSTED,
             "there are %d collections already, which is the most; put points together and tell them apart by payload",
             COLLECTIONS_MAX);
+    if (c->disk->reason)
+        return read_only_refuse(c->disk->reason, c->dir, error);
     rc = commit(c, &(struct change){.create = config}, error);
     if (rc < 0)
         return rc;
@@ -248,8 +265,9 @@ static void receive(struct actor *a, struct message *m)
     message_reply(m, rc);
 }
 
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m)
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk)
 {
+    c->disk = disk;
     c->dir = dir;
     c->manifest = *m;
     memset(m, 0, sizeof *m);

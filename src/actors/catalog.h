@@ -5,6 +5,7 @@
  * connection. */
 #pragma once
 
+#include "actors/disk_watch.h"
 #include "reactor/message.h"
 #include "reactor/sync.h"
 #include "shards/manifest.h"
@@ -13,12 +14,13 @@ struct catalog {
     struct actor actor;
     const char *dir;
     struct manifest manifest;
+    struct disk_watch *disk;   /* hears of a disk that fails, and says when nothing new may be stored */
     struct semaphore writing;  /* one manifest is written at a time */
     struct semaphore changing; /* one collection is created or dropped at a time */
 };
 
 /* Consumes m. */
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m);
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk);
 void catalog_fini(struct catalog *c);
 
 /* What the manifest is now, for the stores to open by; freed with manifest_fini(). -ENOMEM. */

@@ -18,11 +18,13 @@ enum control_message_type {
     MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
     MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
     MSG_CONTROL_DAMAGE,        /* a collection is damaged somewhere: serve nothing of it */
+    MSG_CONTROL_DISK, /* the disk is full, fails, or works again */
 };
 
 struct control_open_message {
     struct message base;
     const struct manifest *manifest;
+    int read_only; /* errno for which nothing new may be stored; 0: it may */
     struct error error;
 };
 
@@ -67,4 +69,18 @@ struct control_damage_message {
     struct message base;
     uint64_t collection;
     const struct error *damage;
+};
+
+enum disk_order {
+    DISK_FAILED,    /* to reactor 0: a store met `reason` */
+    DISK_READ_ONLY, /* to a store, and the following: take nothing new, because of `reason` */
+    DISK_WRITABLE,  /* go on; the status says whether that works */
+    DISK_ASK,       /* only say what is wanted */
+};
+
+struct control_disk_message {
+    struct message base;
+    enum disk_order order;
+    int reason;
+    uint64_t wanted; /* answer: bytes of disk space to go on with */
 };

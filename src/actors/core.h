@@ -6,6 +6,7 @@
 
 #include "actors/addresses.h"
 #include "actors/builder.h"
+#include "actors/disk_watch.h"
 #include "actors/metrics.h"
 #include "actors/replica.h"
 #include "actors/request.h"
@@ -23,6 +24,7 @@ struct core {
     struct request_pool requests;
     struct actor control, search, write;
     struct builder builder;
+    struct disk_reporter disk;
     struct metrics metrics;
     struct burial *early_burials; /* arrived before the store was open */
     uint32_t early_burial_count;

@@ -6,6 +6,7 @@
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "actors/shard_messages.h"
+#include "shards/read_only.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +24,12 @@ static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n,
 {
     struct control_bury_message m = {.burials = burials, .count = n};
     return message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_BURY, NULL);
+}
+
+static void hook_failed(int rc, void *arg)
+{
+    struct core *c = arg;
+    disk_reporter_take(&c->disk, rc);
 }
 
 /* -- open -- */
@@ -56,10 +63,14 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactor = c->reactor,
         .reactors = c->reactors,
         .growing_bytes_max = o->growing_bytes,
-        .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = c},
+        .read_only = m->read_only,
+        .hooks = {.commit = hook_commit, .bury = hook_bury, .failed = hook_failed, .arg = c},
     };
     struct store *store = NULL;
-    int rc = store_open(&options, m->manifest, &store, &m->error);
+    int rc = disk_reporter_start(&c->disk);
+    if (rc < 0)
+        return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
+    rc = store_open(&options, m->manifest, &store, &m->error);
     if (rc < 0)
         return rc;
     c->store = store;
@@ -161,6 +172,7 @@ static int on_drain(struct core *c, struct control_drain_message *m)
 
 static int on_close(struct core *c)
 {
+    disk_reporter_stop(&c->disk);
     if (!c->store)
         return 0;
     builder_stop(&c->builder);
@@ -171,6 +183,25 @@ static int on_close(struct core *c)
     store_close(store);
     replica_fini(&c->collections);
     return 0;
+}
+
+/* -- the disk -- */
+
+static int on_disk(struct core *c, struct control_disk_message *m)
+{
+    if (m->order == DISK_FAILED) {
+        disk_watch_report(&c->server->disk, m->reason);
+        return 0;
+    }
+    int rc = 0;
+    if (!c->store)
+        return 0;
+    if (m->order == DISK_READ_ONLY)
+        store_turn_read_only(c->store, m->reason);
+    else if (m->order == DISK_WRITABLE)
+        rc = store_turn_writable(c->store);
+    m->wanted = store_space_wanted(c->store);
+    return rc;
 }
 
 /* -- measure -- */
@@ -185,6 +216,7 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     if (!c->store)
         return 0;
     store_stats_read(c->store, &s->store);
+    s->read_only = store_read_only(c->store);
     for (size_t i = 0; i < c->collections.count; i++) {
         struct shard_info info;
         shard_info_read(c->collections.by_name[i]->shard, &info);
@@ -213,6 +245,7 @@ void core_on_control(struct actor *a, struct message *m)
         break;
     case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
+    case MSG_CONTROL_DISK: rc = on_disk(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

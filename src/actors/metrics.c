@@ -1,7 +1,11 @@
 /* metrics.c -- the Prometheus text format, version 0.0.4: a HELP and a TYPE line a family, then its samples. */
 #include "actors/metrics.h"
 
+#include "shards/read_only.h"
+
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 static const char *const op_names[METRICS_OPS] = {
     [1] = "hello",   [2] = "ping",    [3] = "create", [4] = "drop",     [5] = "list",
@@ -162,6 +166,19 @@ static void reactors(struct text *t, const struct metrics_sample *s, unsigned n)
         PRINT(t, "kith_reactor_messages_total{reactor=\"%u\"} %" PRIu64 "\n", s[r].reactor, s[r].stats.messages_sent);
 }
 
+static void read_only(struct text *t, const struct metrics_sample *s, unsigned n)
+{
+    static const int reasons[] = {-ENOSPC, -EIO, -EROFS};
+    family(t, "kith_read_only", "gauge", "1 while nothing new is stored, by the reason; searches go on.");
+    for (unsigned i = 0; i < ARRAY_LEN(reasons); i++) {
+        const char *name = disk_failure_name(reasons[i]);
+        bool is = false;
+        for (unsigned r = 0; r < n; r++)
+            is |= s[r].read_only && strcmp(disk_failure_name(s[r].read_only), name) == 0;
+        PRINT(t, "kith_read_only{reason=\"%s\"} %d\n", name, is);
+    }
+}
+
 int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out)
 {
     struct text t = {.out = out};
@@ -169,6 +186,7 @@ int metrics_format(const struct metrics_sample *samples, unsigned n, struct buff
     builds(&t, samples, n);
     requests(&t, samples, n);
     segments(&t, samples, n);
+    read_only(&t, samples, n);
     reactors(&t, samples, n);
     single(&t, "kith_process_resident_bytes", "gauge", "Resident memory of the process.", process_rss_bytes());
     family(&t, "kith_process_cpu_seconds_total", "counter", "User and system time of the process.");

@@ -35,6 +35,7 @@ struct metrics_sample {
     struct metrics counted;
     struct reactor_stats stats;
     struct store_stats store;
+    int read_only; /* errno of the disk; 0: writes are taken */
     uint64_t segments_growing, segments_sealed, memory_growing, memory_sealed;
 };
 

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define DRAIN_MS_DEFAULT 5000
+#define RESERVE_MAX      ((uint64_t)32 << 20)
+#define RESERVE_MIN      ((uint64_t)256 << 10)
 
 const char *server_version(void)
 {
@@ -67,7 +69,7 @@ static int broadcast(uint32_t type, const void *first, size_t size, void **ret)
 
 static int open_stores(struct server *s, const struct manifest *m)
 {
-    struct control_open_message first = {.manifest = m}, *all;
+    struct control_open_message first = {.manifest = m, .read_only = s->disk.reason}, *all;
     int rc = broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && s->error.code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
@@ -82,12 +84,21 @@ static int open_stores(struct server *s, const struct manifest *m)
     return rc;
 }
 
+/* As much as it takes to delete and to drop; less where segments are small, because there the disk may be too. */
+static uint64_t reserve_bytes(const struct server *s)
+{
+    uint64_t bytes = s->options.growing_bytes / 2;
+    return bytes == 0 || bytes > RESERVE_MAX ? RESERVE_MAX : bytes < RESERVE_MIN ? RESERVE_MIN : bytes;
+}
+
 static int open_folder(struct server *s)
 {
     struct manifest m = {0};
     int rc = folder_open(s->options.data, &s->lock, &m, &s->error);
     if (rc < 0)
         return rc;
+    uint64_t reserve = reserve_bytes(s); /* also about what the log files of one store take */
+    disk_watch_prepare(&s->disk, s->options.data, reserve, reserve * reactor_count());
     rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
     if (rc == 0 && s->options.drop_caches)
         rc = folder_drop_caches(s->options.data, &s->error);
@@ -96,7 +107,7 @@ static int open_folder(struct server *s)
         return rc;
     }
     /* The stores read the manifest of the start; commits of theirs change the catalog's. */
-    catalog_start(&s->catalog, s->options.data, &m);
+    catalog_start(&s->catalog, s->options.data, &m, &s->disk);
     struct manifest start;
     rc = catalog_snapshot(&s->catalog, &start);
     if (rc < 0)
@@ -105,7 +116,7 @@ static int open_folder(struct server *s)
     manifest_fini(&start);
     if (rc == 0)
         rc = catalog_settle(&s->catalog, &s->error);
-    return rc;
+    return rc < 0 ? rc : disk_watch_start(&s->disk);
 }
 
 static int serve(struct server *s)
@@ -167,6 +178,7 @@ void server_stop(struct server *s)
     if (broadcast(MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
         log_warn("not every reactor could end its connections in order");
     free(messages);
+    disk_watch_stop(&s->disk);
     struct message close = {0};
     if (broadcast(MSG_CONTROL_CLOSE, &close, sizeof close, &messages) < 0)
         log_warn("not every reactor could close its store in order");

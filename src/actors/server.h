@@ -40,6 +40,7 @@ struct server {
     struct core *cores[REACTORS_MAX]; /* [r] belongs to reactor r */
     uint16_t port, http_port;         /* the ones in use, once ready; reactor 0's */
     struct catalog catalog;           /* reactor 0's */
+    struct disk_watch disk;           /* reactor 0's */
     struct file *lock;
     bool stopping; /* reactor 0's */
     struct event stopped;

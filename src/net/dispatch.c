@@ -1,8 +1,10 @@
 /* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
+#include "actors/server.h"
 #include "net/dispatch_storage.h"
 #include "net/frame.h"
 #include "net/meta.h"
 #include "net/native.h"
+#include "shards/read_only.h"
 
 #include <errno.h>
 #include <string.h>
@@ -149,6 +151,12 @@ static int op_info(struct native_request *r)
     rc = ask->with_segments ? info_segments(r, ask->name, &answer) : 0;
     if (rc < 0)
         return rc;
+    struct error why;
+    int read_only = store_read_only(r->rq->core->store);
+    if (read_only) {
+        read_only_refuse(read_only, r->rq->core->server->options.data, &why);
+        answer.read_only = why.text;
+    }
     return reply(r, &answer.base, NULL, 0);
 }
 

@@ -2,10 +2,13 @@
  * a connection has a short deadline and a small bound, and a metrics text is made anew for each. */
 #include "net/http.h"
 #include "actors/router.h"
+#include "actors/server.h"
+#include "shards/read_only.h"
 
 #include <errno.h>
 #include <http_parser.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +75,20 @@ static int healthz(struct http *h)
     }
 }
 
+/* Reads are served whatever the disk says, so the status is 200 then too: the text tells. */
+static int readyz(struct http *h)
+{
+    const struct core *c = h->front->core;
+    if (c->state != CORE_SERVING || !store_read_only(c->store))
+        return healthz(h);
+    struct error why = {0};
+    char text[ERROR_TEXT_MAX + 32];
+    int rc = store_read_only(c->store);
+    read_only_refuse(rc, c->server->options.data, &why);
+    snprintf(text, sizeof text, "read-only (%s): %s\n", disk_failure_name(rc), why.text);
+    return answer_text(h, 200, "OK", text);
+}
+
 /* The points of each collection; asked one after the other, since nobody waits for this. */
 static int points_format(struct request *rq, struct buffer *text)
 {
@@ -121,11 +138,12 @@ static int respond(struct http *h)
     if (query)
         *query = 0;
     bool health = strcmp(h->path, "/healthz") == 0, metrics = strcmp(h->path, "/metrics") == 0;
-    if (!health && !metrics)
-        return answer_text(h, 404, "Not Found", "there are /healthz and /metrics\n");
+    bool ready = strcmp(h->path, "/readyz") == 0;
+    if (!health && !ready && !metrics)
+        return answer_text(h, 404, "Not Found", "there are /healthz, /readyz and /metrics\n");
     if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
         return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
-    return health ? healthz(h) : metrics_answer(h);
+    return ready ? readyz(h) : health ? healthz(h) : metrics_answer(h);
 }
 
 /* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */

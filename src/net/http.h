@@ -1,4 +1,4 @@
-/* http.h -- /healthz and /metrics for monitoring, over plain HTTP/1.1. One request after the other on a connection. */
+/* http.h -- /healthz, /readyz and /metrics for monitoring, over plain HTTP/1.1. One request after the other on a connection. */
 #pragma once
 
 #include "net/front.h"

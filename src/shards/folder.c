@@ -62,25 +62,32 @@ int folder_lock(const char *dir, struct file **ret, struct error *error)
     return error_set_errno(error, rc, "the data folder %s cannot be locked", dir);
 }
 
+/* For a new folder only: one that holds data is served, read-only if need be. */
+static int check_space(const char *dir, struct error *error)
+{
+    int64_t space = directory_space(dir);
+    if (space < 0 || space >= SPACE_MIN)
+        return 0;
+    return error_set(error, ERROR_IO,
+                     "the disk under %s has %" PRId64 " MiB left and a new data folder needs %" PRId64
+                     "; free some, or choose another folder with --data",
+                     dir, space >> 20, SPACE_MIN >> 20);
+}
+
 int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error)
 {
     *ret_lock = NULL;
     int rc = make_directories(dir, error);
     if (rc < 0)
         return rc;
-    int64_t space = directory_space(dir);
-    if (space >= 0 && space < SPACE_MIN)
-        return error_set(error, ERROR_IO,
-                         "the disk under %s has %" PRId64 " MiB left and the log needs %" PRId64
-                         "; free some, or choose another folder "
-                         "with --data",
-                         dir, space >> 20, SPACE_MIN >> 20);
     rc = folder_lock(dir, ret_lock, error);
     if (rc < 0)
         return rc;
     rc = snapshots_settle(dir, error);
     if (rc == 0)
         rc = manifest_load(dir, ret_manifest, error);
+    if (rc == 0 && ret_manifest->reactors == 0)
+        rc = check_space(dir, error);
     if (rc < 0) {
         file_close(*ret_lock);
         *ret_lock = NULL;

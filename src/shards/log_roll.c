@@ -79,24 +79,28 @@ static int make_first(struct log_roll *r, const char *path, uint64_t from, uint6
     return 0;
 }
 
-/* Files behind the one that was begun: made ready and not used, or holding what was never acknowledged or is in the copy. They must be gone for
- * good before anything is written: the new file would end where one of them begins. */
-static int remove_later(struct log_roll *r, uint64_t position)
+/* Files that begin at or behind a position. They must be gone for good before anything is written: a file ends where the next one begins. */
+static int remove_from(struct log_roll *r, uint64_t position)
 {
     struct log_file_list files;
     char path[PATH_TEXT_MAX];
-    int rc = log_files_list(&r->options, &files);
-    for (size_t i = files.count; rc == 0 && i-- > 0 && files.starts[i] > position;) {
+    int rc = log_files_list(&r->options, &files), removed = 0;
+    for (size_t i = files.count; rc == 0 && i-- > 0 && files.starts[i] >= position; removed++) {
         rc = log_file_path(&r->options, files.starts[i], path);
         if (rc == 0)
             rc = file_remove(path);
     }
     free(files.starts);
-    if (rc == 0)
-        rc = log_spare_path(&r->options, path);
+    return rc == 0 && removed ? directory_flush(r->dir) : rc;
+}
+
+static int remove_spare(struct log_roll *r)
+{
+    char path[PATH_TEXT_MAX];
+    int rc = log_spare_path(&r->options, path);
     if (rc == 0)
         rc = file_remove(path);
-    return rc == 0 || rc == -ENOENT ? directory_flush(r->dir) : rc;
+    return rc == -ENOENT ? 0 : rc;
 }
 
 static void close_files(struct log_roll *r)
@@ -118,7 +122,11 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     close_files(r);
     r->file_start = r->reuse_from = from;
     r->file_end = to + room;
-    int rc = log_file_path(&r->options, from, path);
+    int rc = remove_from(r, to); /* nothing of the log is there; on a full disk their space is needed now */
+    if (rc == 0)
+        rc = remove_spare(r);
+    if (rc == 0)
+        rc = log_file_path(&r->options, from, path);
     if (rc == 0)
         rc = log_fresh_path(&r->options, fresh);
     if (rc == 0)
@@ -128,7 +136,7 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     if (rc == 0)
         rc = directory_flush(r->dir);
     if (rc == 0)
-        rc = remove_later(r, from);
+        rc = remove_from(r, from + 1); /* their part is in the copy */
     if (rc < 0) {
         close_files(r);
         return rc;

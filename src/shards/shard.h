@@ -61,6 +61,7 @@ struct store {
     struct timer idle;    /* wakes the background work when a segment is to be sealed because of its age */
     uint64_t idle_at_ns;  /* when that is; 0: it does not run */
     bool interrupted;     /* background work shall end */
+    int read_only;        /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     void (*on_work)(void *arg);
     void *on_work_arg;

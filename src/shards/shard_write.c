@@ -1,4 +1,5 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+#include "shards/read_only.h"
 #include "shards/record.h"
 #include "shards/shard.h"
 
@@ -58,6 +59,8 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
 static int wait_for_room(struct shard *s, struct error *error)
 {
     while (s->frozen >= FROZEN_MAX && !s->gate.closed) {
+        if (s->store->read_only)
+            return read_only_refuse(s->store->read_only, s->store->dir, error);
         if (s->store->work_failed)
             return error_set_errno(
                 error, s->store->work_failed,
@@ -151,7 +154,9 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
     struct write_under_way w;
     write_begin(store, &w);
     int rc = log_append(store->log, records->bytes, records->size, s->config.durability);
-    if (rc < 0)
+    if (disk_failed(rc))
+        rc = read_only_refuse(rc, store->dir, error);
+    else if (rc < 0)
         error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on");
     store->stats.log_records += count;
     if (rc == 0)
@@ -173,6 +178,8 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
     rc = check_damage(s, error);
+    if (rc == 0 && s->store->read_only)
+        rc = read_only_refuse(s->store->read_only, s->store->dir, error);
     if (rc == 0)
         rc = check_vectors(s, batch, error);
     if (rc == 0)
@@ -186,6 +193,13 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     return rc;
 }
 
+/* Not even "there is no such point" can be said while the log fails: a write that was refused may be found by the next start. */
+static int check_log(const struct shard *s, struct error *error)
+{
+    int rc = log_failed(s->store->log);
+    return rc < 0 ? read_only_refuse(rc, s->store->dir, error) : 0;
+}
+
 int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted,
                  struct error *error)
 {
@@ -194,6 +208,8 @@ int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, ui
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
     rc = check_damage(s, error);
+    if (rc == 0)
+        rc = check_log(s, error);
     if (rc == 0)
         rc = encode_deletes(s, ids, count, &records, ret_deleted);
     if (rc == 0)

@@ -32,6 +32,8 @@ struct store_hooks {
     int (*commit)(const struct manifest_edit *edit, void *arg);
     /* Hands burials to the reactor that searches the segments (segment id % reactors); waits. All of one call go to one reactor. */
     int (*bury)(unsigned reactor, const struct burial *burials, uint32_t n, void *arg);
+    /* The disk refused something (read_only.h). Must not wait. May be NULL. */
+    void (*failed)(int rc, void *arg);
     void *arg;
 };
 
@@ -43,6 +45,7 @@ struct store_options {
     uint64_t merge_bytes_max;   /* vectors in a segment that merging makes; 0: 1 GiB */
     uint32_t compact_percent;   /* a segment with so many deleted rows is rewritten; 0: 20 */
     uint32_t seal_age_s;        /* a growing segment this old is sealed though it is not full; 0: 3600 */
+    int read_only;              /* errno for which the folder is read-only from the start; 0: it is not */
     struct store_hooks hooks;
 };
 
@@ -83,6 +86,8 @@ MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t 
 /* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full. Returns
  * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
 MUST_USE int store_work(struct store *s);
+/* The errno of the last step, until one succeeds or the disk works again; 0: all is well. */
+int store_work_failed(const struct store *s);
 /* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. */
 void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */

@@ -2,6 +2,7 @@
  * version, then replay the log on top. */
 #include "base/log.h"
 #include "shards/log_block.h"
+#include "shards/read_only.h"
 #include "shards/record.h"
 #include "shards/shard.h"
 
@@ -178,15 +179,30 @@ static int log_dir_path(const struct store *store, uint64_t log_dir, char *path)
     return path_join(path, store->dir, "log/%" PRIu64, log_dir);
 }
 
+static void on_log_failure(int rc, void *store)
+{
+    store_met_failure(store, rc);
+}
+
+static struct log_options log_options_of(struct store *store, const char *dir)
+{
+    return (struct log_options){
+        .dir = dir,
+        .epoch = store->epoch,
+        .reactor = store->options.reactor,
+        .file_bytes = store->options.log_file_bytes,
+        .save_space = disk_is_full(store->read_only),
+        .on_failure = on_log_failure,
+        .arg = store,
+    };
+}
+
 static int open_same(struct opening *o)
 {
     struct store *store = o->store;
     char dir[PATH_TEXT_MAX];
-    struct log_options log = {.dir = dir,
-                              .epoch = store->epoch,
-                              .reactor = store->options.reactor,
-                              .file_bytes = store->options.log_file_bytes,
-                              .known_end = manifest_log_end(o->manifest, store->options.reactor)};
+    struct log_options log = log_options_of(store, dir);
+    log.known_end = manifest_log_end(o->manifest, log.reactor);
     struct log_end end;
     int rc = log_dir_path(store, o->manifest->log_dir, dir);
     if (rc == 0)
@@ -199,10 +215,7 @@ static int open_rewritten(struct opening *o)
 {
     struct store *store = o->store;
     char fresh[PATH_TEXT_MAX], old[PATH_TEXT_MAX];
-    struct log_options log = {.dir = fresh,
-                              .epoch = store->epoch,
-                              .reactor = store->options.reactor,
-                              .file_bytes = store->options.log_file_bytes};
+    struct log_options log = log_options_of(store, fresh);
     int rc = log_dir_path(store, o->manifest->log_dir + 1, fresh);
     if (rc == 0)
         rc = log_open(&log, (struct log_end){0}, &store->log, o->error);
@@ -243,6 +256,7 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
     store->version_next = 1;
     store->epoch = m->epoch + o.rewrite;
+    store->read_only = options->read_only;
     int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
     int rc = n < 0 || (size_t)n >= sizeof(store->dir) ? -ENAMETOOLONG : 0;
     store->options.dir = store->dir;

@@ -4,6 +4,7 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
+#include "shards/read_only.h"
 #include "shards/segment_file.h"
 #include "shards/shard.h"
 
@@ -180,7 +181,9 @@ static int work_on(struct shard *s)
 {
     struct segment *g = find_frozen(s);
     if (g) {
-        int rc = seal(s, g);
+        int rc = store_room_for(s->store, store_bytes_to_seal(s->store));
+        if (rc == 0)
+            rc = seal(s, g);
         return rc < 0 ? rc : 1;
     }
     g = s->growing;
@@ -206,6 +209,7 @@ int store_work(struct store *store)
         int rc = work_on(s);
         bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted) {
+            store_met_failure(store, rc);
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
             store->work_failed = rc;

@@ -59,7 +59,7 @@ static void server_open(struct server *s, unsigned reactors)
                                   .reactor = r,
                                   .reactors = reactors,
                                   .growing_bytes_max = 60 * DIM * 4,
-                                  .hooks = {hook_commit, hook_bury, s}};
+                                  .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = s}};
         if (store_open(&o, &s->manifest, &s->stores[r], &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
     }
@@ -363,7 +363,8 @@ static void damaged(void *arg)
     file_close(f);
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
-    struct store_options o = {.dir = "data", .reactors = 1, .hooks = {hook_commit, hook_bury, &s}};
+    struct store_options o = {
+        .dir = "data", .reactors = 1, .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = &s}};
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
     struct shard *shard = store_shard(s.stores[0], c.id);
     const struct error *damage = shard_damage(shard);
