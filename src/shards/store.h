@@ -3,6 +3,7 @@
  *   DIR/lock                        held by the process that uses the folder
  *   DIR/manifest                    what is there (manifest.h)
  *   DIR/log/NUMBER/R-POSITION.log   the log of reactor R (log.h)
+ *   DIR/reserve                     takes space, to be given up when the disk is full (reserve.h)
  *   DIR/segments/ID.seg             sealed segments, immutable (container.h)
  *
  * Every row carries a version, a number that grows with every write anywhere: of the rows and tombstones with the same id the
