@@ -217,14 +217,6 @@ static int on_measure(struct core *c, struct control_measure_message *m)
         return 0;
     store_stats_read(c->store, &s->store);
     s->read_only = store_read_only(c->store);
-    for (size_t i = 0; i < c->collections.count; i++) {
-        struct shard_info info;
-        shard_info_read(c->collections.by_name[i]->shard, &info);
-        s->segments_growing += info.growing_rows > 0;
-        s->segments_sealed += info.sealed_segments;
-        s->memory_growing += info.growing_bytes;
-        s->memory_sealed += info.sealed_bytes;
-    }
     return 0;
 }
 

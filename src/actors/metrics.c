@@ -123,13 +123,6 @@ static void requests(struct text *t, const struct metrics_sample *s, unsigned n)
 
 static void segments(struct text *t, const struct metrics_sample *s, unsigned n)
 {
-    family(t, "kith_segments", "gauge", "Segments, by state.");
-    PRINT(t, "kith_segments{state=\"growing\"} %" PRIu64 "\n", SUM(s, n, segments_growing));
-    PRINT(t, "kith_segments{state=\"sealed\"} %" PRIu64 "\n", SUM(s, n, segments_sealed));
-    family(t, "kith_segment_memory_bytes", "gauge",
-           "Bytes of segments, by state: growing ones are memory, sealed ones are mapped files.");
-    PRINT(t, "kith_segment_memory_bytes{state=\"growing\"} %" PRIu64 "\n", SUM(s, n, memory_growing));
-    PRINT(t, "kith_segment_memory_bytes{state=\"sealed\"} %" PRIu64 "\n", SUM(s, n, memory_sealed));
     single(t, "kith_growing_backlog_rows", "gauge", "Rows that wait to be linked into a graph.",
            SUM(s, n, store.growing_backlog_rows));
     single(t, "kith_seals_total", "counter", "Segments sealed since the start.", SUM(s, n, store.seals));

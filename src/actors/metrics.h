@@ -36,7 +36,6 @@ struct metrics_sample {
     struct reactor_stats stats;
     struct store_stats store;
     int read_only; /* errno of the disk; 0: writes are taken */
-    uint64_t segments_growing, segments_sealed, memory_growing, memory_sealed;
 };
 
 static inline void metrics_search(struct metrics *m, enum metrics_strategy strategy, uint64_t duration_ns)

@@ -35,6 +35,10 @@ struct router_segments {
 };
 MUST_USE int router_segments(struct request *rq, const char *name, struct router_segments *ret);
 
+/* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
+struct buffer;
+MUST_USE int router_metrics(struct request *rq, struct buffer *out);
+
 /* -- checking the disk -- */
 
 struct router_verify {

@@ -75,33 +75,35 @@ static int healthz(struct http *h)
     }
 }
 
-/* Reads are served whatever the disk says, so the status is 200 then too: the text tells. */
+/* What is not well though the server serves; empty: all is. */
+static int troubles(const struct core *c, struct buffer *text)
+{
+    int failure = store_read_only(c->store), rc = 0;
+    if (failure) {
+        struct error why = {0};
+        read_only_refuse(failure, c->server->options.data, &why);
+        rc = buffer_printf(text, "read-only (%s): %s\n", disk_failure_name(failure), why.text);
+    }
+    for (size_t i = 0; i < c->collections.count && rc == 0; i++) {
+        const struct collection_entry *e = c->collections.by_name[i];
+        if (e->damage.code != ERROR_OK)
+            rc = buffer_printf(text, "collection '%s' is not served: %s\n", e->config.name, e->damage.text);
+    }
+    return rc;
+}
+
+/* Whatever the disk says, the rest is served, so the status is 200 then too: the text tells. */
 static int readyz(struct http *h)
 {
     const struct core *c = h->front->core;
-    if (c->state != CORE_SERVING || !store_read_only(c->store))
+    if (c->state != CORE_SERVING)
         return healthz(h);
-    struct error why = {0};
-    char text[ERROR_TEXT_MAX + 32];
-    int rc = store_read_only(c->store);
-    read_only_refuse(rc, c->server->options.data, &why);
-    snprintf(text, sizeof text, "read-only (%s): %s\n", disk_failure_name(rc), why.text);
-    return answer_text(h, 200, "OK", text);
-}
-
-/* The points of each collection; asked one after the other, since nobody waits for this. */
-static int points_format(struct request *rq, struct buffer *text)
-{
-    struct router_collections all;
-    int rc = router_list(rq, &all);
-    if (rc == 0)
-        rc = buffer_printf(text, "# HELP kith_points Points of a collection.\n# TYPE kith_points gauge\n");
-    for (size_t i = 0; rc == 0 && i < all.count; i++) {
-        struct collection_config config;
-        struct shard_info info;
-        if (router_info(rq, all.configs[i]->name, &config, &info) == 0) /* or dropped meanwhile */
-            rc = buffer_printf(text, "kith_points{collection=\"%s\"} %" PRIu64 "\n", config.name, info.points);
-    }
+    struct buffer text = {0};
+    int rc = troubles(c, &text);
+    rc = rc < 0 || text.size == 0
+             ? answer_text(h, 200, "OK", "ok\n")
+             : answer(h, 200, "OK", "text/plain; charset=utf-8", (const char *)text.bytes, text.size);
+    buffer_fini(&text);
     return rc;
 }
 
@@ -110,12 +112,7 @@ static int metrics_text(struct core *c, struct buffer *text)
     struct request *rq = request_acquire(c, 0);
     if (!rq)
         return -ENOMEM;
-    struct metrics_sample *samples = arena_alloc(&rq->bulk, c->reactors * sizeof *samples);
-    int rc = samples ? server_measure(samples, &rq->bulk) : -ENOMEM;
-    if (rc == 0)
-        rc = metrics_format(samples, c->reactors, text);
-    if (rc == 0)
-        rc = points_format(rq, text);
+    int rc = router_metrics(rq, text);
     request_release(rq);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* The Prometheus text: buckets are cumulative, reactors are added up, every sample belongs to a family. */
 #include "actors/metrics.h"
+#include "actors/metrics_collections.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -37,11 +38,10 @@ Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
     buffer_fini(&b);
 }
 
-Test(metrics, every_sample_follows_the_help_and_type_of_its_family)
+/* Every sample stands behind the TYPE line of its own family, and ends with a number. */
+static void check_families(const char *whole)
 {
-    struct metrics_sample s = {0};
-    struct buffer b = {0};
-    char *text = strdup(text_of(&s, 1, &b)), *save, family[128] = "";
+    char *text = strdup(whole), *save, family[128] = "";
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         if (strncmp(line, "# HELP ", 7) == 0)
             continue;
@@ -53,5 +53,47 @@ Test(metrics, every_sample_follows_the_help_and_type_of_its_family)
         cr_assert(strrchr(line, ' ') && strchr("0123456789", strrchr(line, ' ')[1]), "%s has no number", line);
     }
     free(text);
+}
+
+Test(metrics, every_sample_follows_the_help_and_type_of_its_family)
+{
+    struct metrics_sample s = {0};
+    struct buffer b = {0};
+    check_families(text_of(&s, 1, &b));
+    buffer_fini(&b);
+}
+
+Test(metrics, segments_are_added_up_by_collection_and_state)
+{
+    static const struct segment_info segments[] = {
+        {.state = SEGMENT_SEALED, .id = 1, .rows = 100, .deleted_rows = 7, .memory_bytes = 10, .disk_bytes = 1000},
+        {.state = SEGMENT_SEALED, .id = 2, .rows = 50, .tombstones = 3, .memory_bytes = 20, .disk_bytes = 500},
+        {.state = SEGMENT_GROWING, .rows = 5, .deleted_rows = 5, .memory_bytes = 64},
+    };
+    struct metrics_collection all[] = {{.name = "good", .points = 143}, {.name = "bad", .damaged = true}};
+    for (size_t i = 0; i < ARRAY_LEN(segments); i++)
+        metrics_collection_add(&all[0], &segments[i]);
+    struct buffer b = {0};
+    cr_assert_eq(metrics_collections_format(all, 2, &b), 0);
+    cr_assert_eq(buffer_append(&b, "", 1), 0);
+    const char *text = (const char *)b.bytes;
+    static const char *const lines[] = {
+        "kith_points{collection=\"good\"} 143\n",
+        "kith_collection_damaged{collection=\"good\"} 0\n",
+        "kith_collection_damaged{collection=\"bad\"} 1\n",
+        "kith_segments{collection=\"good\",state=\"sealed\"} 2\n",
+        "kith_segments{collection=\"good\",state=\"frozen\"} 0\n",
+        "kith_segment_rows{collection=\"good\",state=\"sealed\"} 150\n",
+        "kith_segment_live_rows{collection=\"good\",state=\"sealed\"} 143\n",
+        "kith_segment_live_rows{collection=\"good\",state=\"growing\"} 0\n",
+        "kith_segment_deleted_rows{collection=\"good\",state=\"growing\"} 5\n",
+        "kith_segment_tombstones{collection=\"good\",state=\"sealed\"} 3\n",
+        "kith_segment_memory_bytes{collection=\"good\",state=\"sealed\"} 30\n",
+        "kith_segment_disk_bytes{collection=\"good\",state=\"sealed\"} 1500\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
+    cr_assert_not(strstr(text, "kith_points{collection=\"bad\""));
+    check_families(text);
     buffer_fini(&b);
 }

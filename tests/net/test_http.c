@@ -65,7 +65,10 @@ static void metrics(struct server *s)
         "\nkith_requests_total{op=\"search\"} 3\n",
         "\nkith_connections 1\n",
         "\n# TYPE kith_build_duration_seconds histogram\n",
-        "\nkith_segments{state=\"growing\"} 1\n",
+        "\nkith_segments{collection=\"a\",state=\"growing\"} 1\n",
+        "\nkith_segment_live_rows{collection=\"a\",state=\"growing\"} 1\n",
+        "\nkith_segment_rows{collection=\"a\",state=\"sealed\"} 0\n",
+        "\nkith_collection_damaged{collection=\"a\"} 0\n",
         "\nkith_reactor_busy_seconds_total{reactor=\"1\"} ",
         "\nkith_process_resident_bytes ",
     };
