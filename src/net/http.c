@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <http_parser.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
