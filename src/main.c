@@ -27,6 +27,9 @@ static const char usage[] =
     "  --drop-caches        read the data from the disk at the start, though the system has it in memory (for "
     "benchmarks)\n"
     "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
+    "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
+    "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
+    "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
     "  --version, --help\n";
@@ -40,6 +43,9 @@ enum option_id {
     OPT_SPIN,
     OPT_NO_PIN,
     OPT_GROWING,
+    OPT_MERGE,
+    OPT_COMPACT,
+    OPT_SEAL_AGE,
     OPT_DROP_CACHES,
     OPT_VERIFY,
     OPT_LOG_LEVEL,
@@ -57,6 +63,9 @@ static const struct option option_table[] = {
     {"spin-us", required_argument, NULL, OPT_SPIN},
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
+    {"merge-mib", required_argument, NULL, OPT_MERGE},
+    {"compact-percent", required_argument, NULL, OPT_COMPACT},
+    {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
     {"verify", no_argument, NULL, OPT_VERIFY},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -143,6 +152,9 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_GROWING: s->growing_bytes = (uint64_t)number("--growing-mib", value, 1u << 20) << 20; break;
     case OPT_DROP_CACHES: s->drop_caches = true; break;
     case OPT_VERIFY: c->verify = true; break;
+    case OPT_MERGE: s->merge_bytes = (uint64_t)number("--merge-mib", value, 1u << 20) << 20; break;
+    case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
+    case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
         break;

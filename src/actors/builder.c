@@ -10,7 +10,7 @@
 static void on_work(void *arg)
 {
     struct builder *b = arg;
-    b->work = true;
+    b->build.work = b->tidy.work = true;
     event_notify_all(&b->changed);
 }
 
@@ -21,28 +21,39 @@ static void pause_after_error(struct builder *b, uint64_t pause_ns)
         ; /* new writes do not shorten the pause; stopping does, and a disk that works again */
 }
 
-static void builder_run(void *arg)
+static void hand_run(void *arg)
 {
-    struct builder *b = arg;
+    struct builder_hand *h = arg;
+    struct builder *b = h->builder;
     uint64_t pause_ns = RETRY_NS_MIN;
     while (!b->stopping) {
-        b->work = false;
-        int rc = store_work(b->store);
+        h->work = false;
+        int rc = h->step(b->store);
         if (rc < 0) {
             pause_after_error(b, pause_ns);
             pause_ns = pause_ns * 2 > RETRY_NS_MAX ? RETRY_NS_MAX : pause_ns * 2;
             continue;
         }
         pause_ns = RETRY_NS_MIN;
-        if (rc > 0) {
+        if (rc > 0) { /* what one has done may be work for the other: a sealed segment can be merged */
+            on_work(b);
             fiber_checkpoint();
             continue;
         }
-        while (!b->work && !b->stopping)
+        while (!h->work && !b->stopping)
             event_wait(&b->changed);
     }
-    b->running = false;
+    h->running = false;
     event_notify_all(&b->changed);
+}
+
+static int hand_start(struct builder_hand *h, struct builder *b, int (*step)(struct store *store), const char *name)
+{
+    *h = (struct builder_hand){.builder = b, .step = step, .running = true};
+    int rc = fiber_start(CLASS_BACKGROUND, hand_run, h, name);
+    if (rc < 0)
+        h->running = false;
+    return rc;
 }
 
 int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
@@ -51,13 +62,10 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
     if (gpu && gpu->probe(&why) < 0)
         log_info("graphs are built on the CPU: %s", why.text);
     b->store = store;
-    b->work = b->stopping = false;
-    b->running = true;
+    b->stopping = false;
     store_on_work(store, on_work, b);
-    int rc = fiber_start(CLASS_BACKGROUND, builder_run, b, "builder");
-    if (rc < 0)
-        b->running = false;
-    return rc;
+    int rc = hand_start(&b->build, b, store_work, "builder");
+    return rc < 0 ? rc : hand_start(&b->tidy, b, store_maintain, "tidier");
 }
 
 void builder_stop(struct builder *b)
@@ -65,8 +73,10 @@ void builder_stop(struct builder *b)
     if (!b->store) /* a start that failed elsewhere ends before this one began to build */
         return;
     b->stopping = true;
+    if (!b->store)
+        return; /* it was never started */
     store_interrupt(b->store);
     event_notify_all(&b->changed);
-    while (b->running)
+    while (b->build.running || b->tidy.running)
         event_wait(&b->changed);
 }

@@ -1,5 +1,6 @@
-/* builder.h -- background work of one reactor: a fiber that lets the store do one step after the other (graphs brought up to
- * date, full segments sealed) while there is any, and sleeps until writes make more. */
+/* builder.h -- background work of one reactor: two fibers that let the store do one step after the other while there is any, and
+ * sleep until writes make more. One brings graphs up to date and seals full segments, the other merges: sealing, which writers may
+ * wait for, never waits for a merge. */
 #pragma once
 
 #include "reactor/sync.h"
@@ -7,12 +8,19 @@
 
 struct gpu; /* src/gpu/gpu.h */
 
+struct builder_hand {
+    struct builder *builder;
+    int (*step)(struct store *store);
+    bool work, running;
+};
+
 struct builder {
     struct store *store;
-    struct event changed; /* there may be work, stopping was set, or the fiber has ended */
-    bool work, stopping, running;
+    struct builder_hand build, tidy;
+    struct event changed; /* there may be work, stopping was set, or a fiber has ended */
+    bool stopping;
 };
 
 /* gpu: the device graphs may be built on, asked once and told in the log; NULL on all reactors but the first. */
 MUST_USE int builder_start(struct builder *b, struct store *store, const struct gpu *gpu);
-void builder_stop(struct builder *b); /* waits for the step that is under way */
+void builder_stop(struct builder *b); /* waits for the steps that are under way */

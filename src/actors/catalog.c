@@ -249,6 +249,25 @@ static int on_drop(struct catalog *c, struct catalog_drop_message *m)
     return rc;
 }
 
+static bool is_one_of(uint64_t id, const uint64_t *ids, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
+{
+    m->version = UINT64_MAX;
+    for (size_t i = 0; i < c->manifest.segment_count; i++) {
+        const struct manifest_segment *g = &c->manifest.segments[i];
+        if (g->collection == m->collection && g->version_min < m->version && !is_one_of(g->id, m->but, m->but_count))
+            m->version = g->version_min;
+    }
+    return 0;
+}
+
 static void receive(struct actor *a, struct message *m)
 {
     struct catalog *c = CONTAINER_OF(a, struct catalog, actor);
@@ -256,6 +275,7 @@ static void receive(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
     case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
+    case MSG_CATALOG_OLDEST: rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base)); break;
     case MSG_CATALOG_COMMIT: {
         struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
         rc = commit(c, &change, NULL);

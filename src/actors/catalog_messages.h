@@ -9,6 +9,7 @@ enum catalog_message_type {
     MSG_CATALOG_CREATE = 0x300,
     MSG_CATALOG_DROP,
     MSG_CATALOG_COMMIT, /* a segment was sealed, the log may begin later */
+    MSG_CATALOG_OLDEST, /* the oldest row of a collection's other segments */
 };
 
 struct catalog_create_message {
@@ -26,4 +27,12 @@ struct catalog_drop_message {
 struct catalog_commit_message {
     struct message base;
     const struct manifest_edit *edit;
+};
+
+struct catalog_oldest_message {
+    struct message base;
+    uint64_t collection;
+    const uint64_t *but; /* ids of segments that do not count */
+    uint32_t but_count;
+    uint64_t version; /* the answer; UINT64_MAX: there are no rows */
 };

@@ -14,6 +14,7 @@ enum control_message_type {
     MSG_CONTROL_CREATE,       /* a collection exists from now on */
     MSG_CONTROL_DROP,
     MSG_CONTROL_BURY,
+    MSG_CONTROL_REPLACE,
     MSG_CONTROL_MEASURE,
     MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
     MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
@@ -53,6 +54,11 @@ struct control_bury_message {
     struct message base;
     const struct burial *burials;
     uint32_t count;
+};
+
+struct control_replace_message {
+    struct message base;
+    const struct replacement *replacement;
 };
 
 struct control_measure_message {

@@ -32,6 +32,27 @@ static void hook_failed(int rc, void *arg)
     disk_reporter_take(&c->disk, rc);
 }
 
+/* One after the other: it needs no memory, and nobody waits for it but a merge that is done. */
+static int hook_replaced(const struct replacement *r, void *arg)
+{
+    const struct core *c = arg;
+    int rc = 0;
+    for (unsigned to = 0; to < c->reactors && rc == 0; to++) {
+        struct control_replace_message m = {.replacement = r};
+        if (to != c->reactor)
+            rc = message_call(&m.base, address_of(to, ACTOR_CONTROL), MSG_CONTROL_REPLACE, NULL);
+    }
+    return rc;
+}
+
+static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg)
+{
+    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count};
+    int rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_OLDEST, NULL);
+    *ret = m.version;
+    return rc;
+}
+
 /* -- open -- */
 
 static int replica_fill(struct core *c, const struct manifest *m)
@@ -64,7 +85,15 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactors = c->reactors,
         .growing_bytes_max = o->growing_bytes,
         .read_only = m->read_only,
-        .hooks = {.commit = hook_commit, .bury = hook_bury, .failed = hook_failed, .arg = c},
+        .merge_bytes_max = o->merge_bytes,
+        .compact_percent = o->compact_percent,
+        .seal_age_s = o->seal_age_s,
+        .hooks = {.commit = hook_commit,
+.bury = hook_bury,
+.replaced = hook_replaced,
+.oldest = hook_oldest,
+.failed = hook_failed,
+.arg = c},
     };
     struct store *store = NULL;
     int rc = disk_reporter_start(&c->disk);
@@ -238,6 +267,11 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
     case MSG_CONTROL_DISK: rc = on_disk(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
+    case MSG_CONTROL_REPLACE: {
+        const struct replacement *r = CONTAINER_OF(m, struct control_replace_message, base)->replacement;
+        rc = c->store ? store_replace(c->store, r) : 0; /* closed: nobody will ask here again */
+        break;
+    }
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

@@ -25,6 +25,9 @@ struct server_options {
     bool http;                /* false: no HTTP listener */
     uint64_t growing_bytes;   /* of vectors before a segment is sealed; 0: the store's default */
     bool drop_caches;         /* the files of segments and logs are read from the disk once more; for benchmarks */
+    uint64_t merge_bytes; /* of vectors in a segment that merging makes; 0: the store's default, as for the next two */
+    uint32_t compact_percent; /* of a segment's rows deleted before it is rewritten */
+    uint32_t seal_age_s;      /* after which a growing segment is sealed though it is not full */
     uint32_t drain_ms;        /* how long a stop waits for requests; 0: 5000 */
     struct runtime_options runtime;
     const struct server_front *front;

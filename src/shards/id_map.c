@@ -107,6 +107,15 @@ bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret
     return true;
 }
 
+void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_t segment, uint32_t row)
+{
+    struct id_entry *e = (struct id_entry *)id_map_find(m, id); /* it is ours */
+    if (e && e->version == version && e->segment != ID_MAP_DELETED) {
+        e->segment = segment;
+        e->row = row;
+    }
+}
+
 size_t id_map_bytes(const struct id_map *m)
 {
     return ((m->now.entries ? m->now.mask + 1 : 0) + (m->old.entries ? m->old.mask + 1 : 0)) * sizeof(struct id_entry);

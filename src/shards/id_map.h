@@ -40,4 +40,7 @@ MUST_USE int id_map_reserve(struct id_map *m, size_t n);
  * when it did not, what stays. There must be room. */
 bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret_old);
 
+/* The row with this version of id lies elsewhere from now on; nothing happens when another version counts. */
+void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_t segment, uint32_t row);
+
 size_t id_map_bytes(const struct id_map *m);

@@ -241,8 +241,10 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
         m->segments = grown;
         grown[m->segment_count++] = edit->segment;
     }
-    for (size_t i = 0; i < edit->removed_count; i++)
-        *find_segment(m, edit->removed[i]) = m->segments[--m->segment_count];
+    for (size_t i = 0; i < edit->removed_count; i++) {
+        struct manifest_segment *gone = find_segment(m, edit->removed[i]);
+        *gone = m->segments[--m->segment_count];
+    }
     if (edit->epoch == m->epoch && edit->reactor < m->reactors)
         m->log_start[edit->reactor] = edit->log_start;
     return 0;

@@ -33,21 +33,18 @@ static int by_live_rows(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* The smallest ones, as many as keep the rule and fit. sorted: by live rows. */
+/* How many from the first of `sorted` on keep the rule and fit. sorted: by live rows. */
 static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool all)
 {
     uint64_t row_bytes = (uint64_t)s->config.dim * sizeof(float), sum = 0;
-    uint32_t count = 0;
     for (uint32_t i = 0; i < n && i < MERGE_INPUTS_MAX; i++) {
         uint64_t live = live_rows(sorted[i]);
-        if ((sum + live) * row_bytes > s->store->options.merge_bytes_max || sum + live > SEGMENT_ROWS_MAX)
-            break;
-        if (i > 0 && live > sum && !all)
-            continue; /* a larger sum of equals may reach it yet: what follows is larger still, so this ends soon */
+        bool fits = (sum + live) * row_bytes <= s->store->options.merge_bytes_max && sum + live <= SEGMENT_ROWS_MAX;
+        if (i > 0 && (!fits || (live > sum && !all)))
+            return i;
         sum += live;
-        count = i + 1;
     }
-    return count;
+    return n < MERGE_INPUTS_MAX ? n : MERGE_INPUTS_MAX;
 }
 
 void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
@@ -57,7 +54,7 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
     *ret = (struct merge_choice){0};
     if (!sorted)
         return; /* another time */
-    const struct segment *worst = NULL;
+    struct segment *worst = NULL;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
         if (!can_merge(g))
@@ -68,12 +65,12 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
     }
     if (n)
         qsort(sorted, n, sizeof(*sorted), by_live_rows);
-    uint32_t count = group(s, sorted, n, all);
-    if (count >= (all ? 2 : GROUP_MIN)) {
-        for (uint32_t i = 0; i < count; i++)
-            ret->inputs[ret->count++] = sorted[i];
-    } else if (worst) {
-        ret->inputs[ret->count++] = (struct segment *)worst;
+    for (uint32_t from = 0; from < n && ret->count == 0; from++) {
+        uint32_t count = group(s, sorted + from, n - from, all);
+        for (uint32_t i = 0; count >= (all ? 2 : GROUP_MIN) && i < count; i++)
+            ret->inputs[ret->count++] = sorted[from + i];
     }
+    if (worst && ret->count == 0)
+        ret->inputs[ret->count++] = worst;
     free(sorted);
 }

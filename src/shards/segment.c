@@ -35,7 +35,8 @@ void segment_destroy(struct segment *s)
 
 void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows)
 {
-    segment_hold(heir);
+    if (heir)
+        segment_hold(heir);
     if (s->heir)
         segment_let_go(s->heir);
     if (s->heir_rows != rows)
@@ -66,7 +67,7 @@ bool segment_alive(const struct segment *s, uint32_t row)
             return true;
         row = heir_row(s, row);
         if (row == ROW_NONE)
-            return false;
+            return true; /* it has no place there yet */
     }
     return false;
 }

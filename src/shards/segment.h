@@ -51,7 +51,8 @@ struct segment {
     struct mapping mapping;
     uint8_t *single[3]; /* sealed: the one chunk of each column */
 
-    /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or i when that is NULL, or nowhere (ROW_NONE).
+    /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or as i when that is NULL. ROW_NONE: it has
+     * no place there, because it was dead, or has none yet.
      * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
     struct segment *heir;
     uint32_t *heir_rows;
@@ -62,7 +63,8 @@ struct segment {
     bool retired; /* freed when the last user lets go */
 };
 
-#define ROW_NONE UINT32_MAX
+#define ROW_NONE         UINT32_MAX
+#define SEGMENT_ROWS_MAX ((uint64_t)1 << 30)
 
 /* -- growing.c -- */
 
@@ -106,5 +108,5 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
 void segment_bury(struct segment *s, uint32_t row);
 /* Is it alive, here or in what has taken this segment's place? */
 bool segment_alive(const struct segment *s, uint32_t row);
-/* heir takes s's place, if rows is not NULL row i as rows[i]. Owns rows, holds heir. */
+/* heir takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, holds heir. */
 void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows);

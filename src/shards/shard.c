@@ -131,8 +131,9 @@ static int by_reactor_of_segment(const void *a, const void *b, void *arg)
 
 int burials_send(struct store *store, struct burials *b)
 {
-    unsigned reactors = store->options.reactors;
+    unsigned reactors = store->options.reactors, turn = store->burying_now;
     int rc = 0;
+    store->burying[turn]++;
     if (b->count)
         qsort_r(b->items, b->count, sizeof(*b->items), by_reactor_of_segment, &reactors);
     for (uint32_t from = 0, to; rc == 0 && from < b->count; from = to) {
@@ -141,9 +142,21 @@ int burials_send(struct store *store, struct burials *b)
             ;
         rc = store->options.hooks.bury(reactor, b->items + from, to - from, store->options.hooks.arg);
     }
+    if (--store->burying[turn] == 0)
+        event_notify_all(&store->buried);
     free(b->items);
     *b = (struct burials){0};
     return rc;
+}
+
+void burials_drain(struct store *store)
+{
+    unsigned turn = store->burying_now;
+    while (store->burying[!turn]) /* somebody else drains */
+        event_wait(&store->buried);
+    store->burying_now = !turn;
+    while (store->burying[turn])
+        event_wait(&store->buried);
 }
 
 int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials)

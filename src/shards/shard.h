@@ -17,12 +17,13 @@ struct shard {
     struct id_map ids;
     struct segment **segments; /* by handle; NULL: the handle is free */
     uint32_t segment_count, segment_capacity;
-    uint64_t births;         /* how many segments it has had: a search looks whether it missed one */
-    struct segment *growing; /* NULL until the first write */
-    uint32_t frozen;         /* segments that wait to be sealed */
-    struct error damage;     /* a code: nothing of this shard may be served */
-    struct gate gate;        /* who is inside; closed when the collection is dropped */
-    bool dropped;            /* the manifest does not name it any more; the order to drop it is on its way */
+    uint64_t births;                         /* how many segments it has had: a search looks whether it missed one */
+    struct segment *growing;                 /* NULL until the first write */
+    uint32_t frozen;                         /* segments that wait to be sealed */
+    struct error damage;                     /* a code: nothing of this shard may be served */
+    uint64_t compacts_wanted, compacts_done; /* requests to rewrite and merge as far as possible */
+    struct gate gate;                        /* who is inside; closed when the collection is dropped */
+    bool dropped; /* the manifest does not name it any more; the order to drop it is on its way */
     struct shard *next;
 };
 
@@ -63,6 +64,11 @@ struct store {
     bool interrupted;     /* background work shall end */
     int read_only;        /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
+    int maintain_failed;  /* errno of the last merge that failed */
+    uint64_t failures;    /* of steps of background work */
+    uint32_t burying[2];  /* burials under way; which count a new one belongs to: burying_now */
+    unsigned burying_now;
+    struct event buried;
     void (*on_work)(void *arg);
     void *on_work_arg;
     struct store_stats stats;
@@ -88,6 +94,9 @@ MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound
 /* Tells the other reactors; empties the list. Waits. */
 MUST_USE int burials_send(struct store *store, struct burials *burials);
 MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row);
+
+/* Waits until all that was being sent when it was called has arrived. */
+void burials_drain(struct store *store);
 
 /* The row that e points to died: marks it here, or notes whom to tell. */
 MUST_USE int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials);

@@ -66,6 +66,7 @@ int store_bury(struct store *store, const struct burial *burials, uint32_t n)
                 segment_bury(g, burials[i].row);
         }
     }
+    store_notify_work(store); /* a segment may have too many dead rows now */
     return 0;
 }
 
@@ -126,6 +127,7 @@ int store_work_failed(const struct store *store)
 void store_interrupt(struct store *store)
 {
     store->interrupted = true;
+    event_notify_all(&store->settled);
 }
 
 void store_notify_work(struct store *store)

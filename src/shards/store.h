@@ -28,6 +28,14 @@ struct burial {
     uint32_t row;
 };
 
+/* Segments of a collection were rewritten as one; fresh.id 0: nothing was left of them. */
+struct replacement {
+    uint64_t collection;
+    const uint64_t *old;
+    uint32_t old_count;
+    struct manifest_segment fresh;
+};
+
 struct store_hooks {
     /* Commits a step through the catalog; waits. */
     int (*commit)(const struct manifest_edit *edit, void *arg);
@@ -35,6 +43,10 @@ struct store_hooks {
     int (*bury)(unsigned reactor, const struct burial *burials, uint32_t n, void *arg);
     /* The disk refused something (read_only.h). Must not wait. May be NULL. */
     void (*failed)(int rc, void *arg);
+    /* store_replace() on every other reactor; waits until all have done it. */
+    int (*replaced)(const struct replacement *r, void *arg);
+    /* The lowest version of a row in the collection's segments but these, by the manifest; UINT64_MAX: there is none. Waits. */
+    int (*oldest)(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg);
     void *arg;
 };
 
@@ -89,6 +101,12 @@ MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t 
 MUST_USE int store_work(struct store *s);
 /* The errno of the last step, until one succeeds or the disk works again; 0: all is well. */
 int store_work_failed(const struct store *s);
+/* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
+ * ones. Returns as store_work(). Waits; pauses. */
+MUST_USE int store_maintain(struct store *s);
+/* Segments that another reactor searches were replaced: rows at home here are looked for in the new one from now on, and no burial in
+ * the old ones is under way any more. Waits. */
+MUST_USE int store_replace(struct store *s, const struct replacement *r);
 /* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. */
 void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */
@@ -174,6 +192,7 @@ uint64_t store_log_durable(const struct store *s);
 
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
+    uint64_t merges, merged_segments, merged_rows, merge_ns_total;
     uint64_t build_ns_total, builds;
     uint64_t
         build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */

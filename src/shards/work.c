@@ -213,6 +213,7 @@ int store_work(struct store *store)
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
             store->work_failed = rc;
+            store->failures++;
             event_notify_all(&store->settled);
         } else if (rc > 0) {
             store->work_failed = 0;

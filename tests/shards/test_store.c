@@ -1,193 +1,12 @@
-/* Stores side by side, as the reactors of a server have them, against a model: a plain array of what was acknowledged. */
-#include "../reactor/world.h"
+/* Stores against a model: restarts, seals, what is refused, what is damaged. */
 #include "reactor/file.h"
-#include "shards/shard.h"
 #include "shards/whole_file.h"
+#include "stores.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DIM    8
-#define IDS    400
-#define STORES 4
-
-struct server { /* what src/actors does with messages is done here with calls */
-    unsigned reactors;
-    struct file *lock;
-    struct manifest manifest;
-    struct store *stores[STORES];
-    struct burial *early;
-    uint32_t early_count;
-};
-
-struct truth {
-    bool there;
-    float vector[DIM];
-    char payload[24];
-};
-
-static int hook_commit(const struct manifest_edit *edit, void *arg)
-{
-    struct server *s = arg;
-    int rc = manifest_apply(&s->manifest, edit);
-    return rc < 0 ? rc : manifest_store("data", &s->manifest, NULL);
-}
-
-static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
-{
-    struct server *s = arg;
-    if (s->stores[reactor])
-        return store_bury(s->stores[reactor], burials, n);
-    s->early = realloc(s->early, (s->early_count + n) * sizeof(*burials));
-    memcpy(s->early + s->early_count, burials, n * sizeof(*burials));
-    s->early_count += n;
-    return 0;
-}
-
-static void server_open(struct server *s, unsigned reactors)
-{
-    struct error e = {0};
-    *s = (struct server){.reactors = reactors};
-    want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
-    want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
-    want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
-    for (unsigned r = 0; r < reactors; r++) {
-        struct store_options o = {.dir = "data",
-                                  .reactor = r,
-                                  .reactors = reactors,
-                                  .growing_bytes_max = 60 * DIM * 4,
-                                  .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = s}};
-        if (store_open(&o, &s->manifest, &s->stores[r], &e) < 0)
-            world_fail(__FILE__, __LINE__, e.text);
-    }
-    for (unsigned r = 0; r < reactors; r++) /* too many is harmless: each looks for its own */
-        want_eq(store_bury(s->stores[r], s->early, s->early_count), 0);
-    free(s->early);
-    want_eq(folder_settle("data", &s->manifest, reactors, &e), 0);
-}
-
-static void server_close(struct server *s)
-{
-    for (unsigned r = 0; r < s->reactors; r++)
-        store_close(s->stores[r]);
-    file_close(s->lock);
-    manifest_fini(&s->manifest);
-}
-
-static struct shard *home(struct server *s, const struct collection_config *c, struct point_id id)
-{
-    return store_shard(s->stores[slot_home(collection_slot(c, point_id_hash(id)), s->reactors)], c->id);
-}
-
-static struct point_id id_of(uint32_t n)
-{
-    return n % 2 ? (struct point_id){0, n} : (struct point_id){n + 1, ~(uint64_t)n};
-}
-
-/* -- against the model -- */
-
-static void upsert(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n)
-{
-    for (int i = 0; i < DIM; i++)
-        truth[n].vector[i] = (float)(random_u64() % 2000) / 1000 - 1;
-    snprintf(truth[n].payload, sizeof(truth[n].payload), "{\"n\":%u}", (unsigned)(random_u64() % 1000));
-    struct point_id id = id_of(n);
-    const void *payload = truth[n].payload;
-    uint32_t size = (uint32_t)strlen(truth[n].payload);
-    struct point_batch b = {1, &id, truth[n].vector, &payload, &size};
-    struct error e = {0};
-    want_eq(shard_upsert(home(s, c, id), &b, &e), 0);
-    truth[n].there = true;
-}
-
-static void erase(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n)
-{
-    struct point_id id = id_of(n);
-    struct error e = {0};
-    uint32_t deleted;
-    want_eq(shard_delete(home(s, c, id), &id, 1, &deleted, &e), 0);
-    want_eq(deleted, truth[n].there);
-    truth[n].there = false;
-}
-
-static float distance(const float *a, const float *b)
-{
-    float sum = 0;
-    for (int i = 0; i < DIM; i++)
-        sum += (a[i] - b[i]) * (a[i] - b[i]);
-    return sum;
-}
-
-/* The nearest of the model and of all stores together, exactly and by the graphs. */
-static void compare_search(struct server *s, const struct collection_config *c, const struct truth *truth, bool exact)
-{
-    float query[DIM], best = INFINITY, found = INFINITY;
-    for (int i = 0; i < DIM; i++)
-        query[i] = (float)(random_u64() % 2000) / 1000 - 1;
-    for (uint32_t n = 0; n < IDS; n++)
-        if (truth[n].there)
-            best = fminf(best, distance(query, truth[n].vector));
-    for (unsigned r = 0; r < s->reactors; r++) {
-        struct point_hit hits[3];
-        struct shard_query q = {.vector = query, .k = 3, .exact = exact};
-        int n = shard_search(store_shard(s->stores[r], c->id), &q, hits);
-        want(n >= 0);
-        if (n > 0)
-            found = fminf(found, hits[0].distance);
-    }
-    want(best == found || fabsf(best - found) < 1e-4f);
-}
-
-static void compare(struct server *s, const struct collection_config *c, const struct truth *truth)
-{
-    uint64_t points = 0, expected = 0;
-    for (uint32_t n = 0; n < IDS; n++) {
-        struct point_view v;
-        shard_get(home(s, c, id_of(n)), id_of(n), &v);
-        want_eq(v.found, truth[n].there);
-        if (!v.found)
-            continue;
-        expected++;
-        want_eq(memcmp(v.vector, truth[n].vector, sizeof(truth[n].vector)), 0);
-        want(v.payload_size == strlen(truth[n].payload) && memcmp(v.payload, truth[n].payload, v.payload_size) == 0);
-    }
-    for (unsigned r = 0; r < s->reactors; r++) {
-        struct shard_info info;
-        shard_info_read(store_shard(s->stores[r], c->id), &info);
-        points += info.points;
-    }
-    want_eq(points, expected);
-    for (int i = 0; i < 10; i++)
-        compare_search(s, c, truth, i % 2);
-}
-
-static struct collection_config create(struct server *s)
-{
-    struct collection_config c = {.id = 1, .dim = DIM, .metric = METRIC_L2};
-    strcpy(c.name, "test");
-    want_eq(collection_config_check(&c, NULL), 0);
-    if (s->manifest.collection_count == 0) {
-        s->manifest.collections = realloc(s->manifest.collections, sizeof(c));
-        s->manifest.collections[s->manifest.collection_count++] = c;
-        want_eq(manifest_store("data", &s->manifest, NULL), 0);
-        for (unsigned r = 0; r < s->reactors; r++)
-            want_eq(store_create_collection(s->stores[r], &c), 0);
-    }
-    return c;
-}
-
-static void work(struct server *s)
-{
-    for (unsigned r = 0; r < s->reactors; r++) {
-        int rc;
-        while ((rc = store_work(s->stores[r])) > 0)
-            ;
-        want_eq(rc, 0);
-    }
-}
 
 static void random_life(void *arg)
 {
@@ -363,8 +182,7 @@ static void damaged(void *arg)
     file_close(f);
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
-    struct store_options o = {
-        .dir = "data", .reactors = 1, .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = &s}};
+    struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s)};
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
     struct shard *shard = store_shard(s.stores[0], c.id);
     const struct error *damage = shard_damage(shard);

@@ -1,0 +1,114 @@
+/* maintain.c -- what keeps segments few and full of live rows, and what lets a user ask for it. */
+#include "base/log.h"
+#include "shards/merge.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* One merge, if there is one worth doing; 1: did something. */
+static int maintain(struct shard *s)
+{
+    uint64_t wanted = s->compacts_wanted;
+    struct merge_choice choice;
+    if (s->damage.code)
+        return 0;
+    merge_choose(s, wanted != s->compacts_done, &choice);
+    if (choice.count) {
+        int rc = merge_run(s, &choice);
+        return rc < 0 ? rc : 1;
+    }
+    s->compacts_done = wanted;
+    return 0;
+}
+
+int store_maintain(struct store *store)
+{
+    if (store->interrupted)
+        return -ECANCELED;
+    for (struct shard *s = store->shards; s; s = s->next) {
+        if (gate_enter(&s->gate) < 0)
+            continue;
+        int rc = maintain(s);
+        bool dropped = s->gate.closed;
+        if (rc < 0 && !dropped && !store->interrupted) {
+            store->failures++;
+            store->maintain_failed = rc;
+            log_warn("segments of '%s' could not be merged (%s); it will be tried again, searches and writes go on",
+                     s->config.name, strerror(-rc));
+        }
+        gate_leave(&s->gate);
+        event_notify_all(&store->settled);
+        if (dropped)
+            return 1;
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* -- by request -- */
+
+static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, uint64_t arg), uint64_t arg,
+                      const int *failed, const char *what, struct error *error)
+{
+    struct store *store = s->store;
+    uint64_t failures = store->failures;
+    store_notify_work(store);
+    while (goes_on(s, arg)) {
+        if (s->gate.closed || store->interrupted)
+            return error_set(error, ERROR_CANCELLED, "the collection '%s' was dropped or the server stops; %s",
+                             s->config.name, what);
+        if (s->damage.code)
+            return error_set(error, s->damage.code, "%s", s->damage.text);
+        if (store->failures != failures)
+            return error_set_errno(error, *failed, "%s of '%s' goes on by itself when the cause is mended: free disk "
+                                   "space, or see the server's log",
+                                   what, s->config.name);
+        event_wait(&store->settled);
+    }
+    return 0;
+}
+
+static bool is_unsealed(const struct shard *s, uint64_t birth)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->state != SEGMENT_SEALED && g->birth <= birth)
+            return true;
+    }
+    return false;
+}
+
+static int seal_now(struct shard *s, struct error *error)
+{
+    uint64_t birth = s->births;
+    shard_freeze(s);
+    if (s->growing)
+        birth = s->growing->birth - 1; /* empty: it stays */
+    return wait_while(s, is_unsealed, birth, &s->store->work_failed, "sealing", error);
+}
+
+int shard_seal(struct shard *s, struct error *error)
+{
+    if (gate_enter(&s->gate) < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    int rc = seal_now(s, error);
+    gate_leave(&s->gate);
+    return rc;
+}
+
+static bool is_uncompacted(const struct shard *s, uint64_t ticket)
+{
+    return s->compacts_done < ticket;
+}
+
+int shard_compact(struct shard *s, struct error *error)
+{
+    if (gate_enter(&s->gate) < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    int rc = seal_now(s, error);
+    if (rc == 0)
+        rc = wait_while(s, is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, "merging", error);
+    gate_leave(&s->gate);
+    return rc;
+}

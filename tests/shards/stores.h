@@ -1,0 +1,40 @@
+/* stores.h -- stores side by side, as the reactors of a server have them, and a model beside them: a plain array of what was
+ * acknowledged. What src/actors does with messages is done with calls. */
+#pragma once
+
+#include "../reactor/world.h"
+#include "shards/shard.h"
+
+#define DIM    8
+#define IDS    400
+#define STORES 4
+
+struct server {
+    unsigned reactors;
+    struct file *lock;
+    struct manifest manifest;
+    struct store *stores[STORES];
+    struct burial *early;
+    uint32_t early_count;
+};
+
+struct truth {
+    bool there;
+    float vector[DIM];
+    char payload[24];
+};
+
+struct store_hooks hooks_of(struct server *s);
+void server_open(struct server *s, unsigned reactors);
+void server_close(struct server *s);
+struct collection_config create(struct server *s); /* or what is there already */
+
+struct point_id id_of(uint32_t n);
+struct shard *home(struct server *s, const struct collection_config *c, struct point_id id);
+void upsert(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
+void erase(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
+
+/* Everything the stores have must be what the model says: points, counts, searches. */
+void compare(struct server *s, const struct collection_config *c, const struct truth *truth);
+/* All background work of store_work(). */
+void work(struct server *s);

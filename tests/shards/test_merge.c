@@ -1,0 +1,199 @@
+/* Merges and compactions while points are written, deleted and searched, against a model. */
+#include "shards/merge.h"
+#include "stores.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct tidy {
+    struct server *server;
+    bool stop, ended;
+    uint64_t merges;
+};
+
+/* What the builder of each reactor does, all in one fiber. */
+static void tidy_run(void *arg)
+{
+    struct tidy *t = arg;
+    while (!t->stop) {
+        for (unsigned r = 0; r < t->server->reactors; r++) {
+            want(store_work(t->server->stores[r]) >= 0);
+            want(store_maintain(t->server->stores[r]) >= 0);
+        }
+        fiber_sleep_ns(MILLIS(1));
+    }
+    for (unsigned r = 0; r < t->server->reactors; r++) {
+        struct store_stats stats;
+        store_stats_read(t->server->stores[r], &stats);
+        t->merges += stats.merges;
+    }
+    t->ended = true;
+}
+
+static void tidy_start(struct tidy *t, struct server *s)
+{
+    t->server = s;
+    t->stop = t->ended = false;
+    want_eq(fiber_start(CLASS_BACKGROUND, tidy_run, t, "tidy"), 0);
+}
+
+static void tidy_stop(struct tidy *t)
+{
+    t->stop = true;
+    while (!t->ended)
+        fiber_sleep_ns(MILLIS(1));
+}
+
+static void live(void *arg)
+{
+    static struct truth truth[IDS];
+    struct tidy tidy = {0};
+    struct server s;
+    memset(truth, 0, sizeof(truth));
+    for (int life = 0; life < 5; life++) {
+        server_open(&s, 1 + (unsigned)(random_u64() % STORES));
+        struct collection_config c = create(&s);
+        compare(&s, &c, truth);
+        tidy_start(&tidy, &s);
+        for (int step = 0; step < 600; step++) {
+            uint32_t n = (uint32_t)(random_u64() % IDS);
+            if (random_u64() % 3)
+                upsert(&s, &c, truth, n);
+            else
+                erase(&s, &c, truth, n);
+            if (step % 100 == 99)
+                compare(&s, &c, truth);
+        }
+        tidy_stop(&tidy);
+        compare(&s, &c, truth);
+        server_close(&s);
+    }
+    want(tidy.merges > 10);
+}
+
+Test(merge, agrees_with_a_model_while_everything_goes_on)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++)
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, live, NULL), 0);
+}
+
+/* -- by request -- */
+
+static void add_up(struct server *s, const struct collection_config *c, struct segment_info *ret, uint32_t *ret_count)
+{
+    struct segment_info infos[64];
+    *ret = (struct segment_info){0};
+    *ret_count = 0;
+    for (unsigned r = 0; r < s->reactors; r++) {
+        uint32_t n = shard_segments(store_shard(s->stores[r], c->id), infos, 64);
+        want(n <= 64);
+        *ret_count += n;
+        for (uint32_t i = 0; i < n; i++) {
+            ret->rows += infos[i].rows;
+            ret->deleted_rows += infos[i].deleted_rows;
+            ret->tombstones += infos[i].tombstones;
+            ret->payload_bytes += infos[i].payload_bytes;
+        }
+    }
+}
+
+static void compact(struct server *s, const struct collection_config *c)
+{
+    struct error e = {0};
+    for (unsigned r = 0; r < s->reactors; r++)
+        if (shard_compact(store_shard(s->stores[r], c->id), &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+}
+
+static void by_request(void *arg)
+{
+    static struct truth truth[IDS];
+    struct tidy tidy = {0};
+    struct server s;
+    struct segment_info sum;
+    uint32_t count, there = 0;
+    uint64_t payload_bytes = 0;
+    memset(truth, 0, sizeof(truth));
+    server_open(&s, 2);
+    struct collection_config c = create(&s);
+    tidy_start(&tidy, &s);
+    for (uint32_t n = 0; n < IDS; n++)
+        upsert(&s, &c, truth, n);
+    for (uint32_t n = 0; n < IDS; n += 3)
+        erase(&s, &c, truth, n);
+    compact(&s, &c);
+    compare(&s, &c, truth);
+    for (uint32_t n = 0; n < IDS; n++) {
+        there += truth[n].there;
+        payload_bytes += truth[n].there ? strlen(truth[n].payload) : 0;
+    }
+    add_up(&s, &c, &sum, &count);
+    want_eq(sum.rows, there); /* exact: nothing dead is left, nothing is there twice */
+    want_eq(sum.deleted_rows, 0);
+    want_eq(sum.payload_bytes, payload_bytes);
+    want_eq(count, 2);
+    tidy_stop(&tidy);
+    server_close(&s);
+    server_open(&s, 3); /* segments now hold rows that are at home on other reactors */
+    compare(&s, &c, truth);
+    tidy_start(&tidy, &s);
+    for (uint32_t n = 0; n < IDS; n++)
+        if (truth[n].there)
+            erase(&s, &c, truth, n);
+    compact(&s, &c);
+    add_up(&s, &c, &sum, &count);
+    want_eq(sum.rows, 0);
+    tidy_stop(&tidy);
+    server_close(&s);
+    server_open(&s, 1);
+    compare(&s, &c, truth);
+    server_close(&s);
+}
+
+Test(merge, compaction_by_request_leaves_what_lives)
+{
+    world_run_well(BACKEND_SIM, 1, by_request, NULL);
+}
+
+/* -- which -- */
+
+static struct segment *fake(struct shard *s, uint32_t rows, uint32_t dead)
+{
+    static uint8_t byte;
+    struct segment *g = calloc(1, sizeof(*g));
+    *g = (struct segment){
+        .state = SEGMENT_SEALED, .searched = true, .id = s->births + 1, .rows = rows, .dead = dead, .mapping = {&byte, 1}};
+    cr_assert_eq(shard_add_segment(s, g), 0);
+    return g;
+}
+
+Test(merge, chooses_worn_segments_and_groups_that_keep_sizes_geometric)
+{
+    struct store store = {.options = {.merge_bytes_max = 1000 * DIM * sizeof(float), .compact_percent = 20}};
+    struct shard s = {.store = &store, .config = {.dim = DIM}};
+    struct merge_choice choice;
+    merge_choose(&s, false, &choice);
+    cr_assert_eq(choice.count, 0);
+    struct segment *large = fake(&s, 900, 100);
+    fake(&s, 100, 0);
+    fake(&s, 100, 0);
+    fake(&s, 100, 0);
+    merge_choose(&s, false, &choice);
+    cr_assert_eq(choice.count, 0, "three small ones wait for a fourth, the large one is not worn");
+    fake(&s, 100, 0);
+    merge_choose(&s, false, &choice);
+    cr_assert_eq(choice.count, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        choice.inputs[i]->merging = true;
+    merge_choose(&s, false, &choice);
+    cr_assert_eq(choice.count, 0, "what is being merged is left alone");
+    large->dead = 180;
+    merge_choose(&s, false, &choice);
+    cr_assert(choice.count == 1 && choice.inputs[0] == large, "a fifth of it is deleted");
+    large->dead = 1;
+    merge_choose(&s, true, &choice);
+    cr_assert(choice.count == 1 && choice.inputs[0] == large, "by request one row is enough");
+    for (uint32_t i = 0; i < s.segment_count; i++)
+        free(s.segments[i]);
+    free(s.segments);
+}
