@@ -26,10 +26,10 @@ int store_maintain(struct store *store)
     if (store->interrupted)
         return -ECANCELED;
     for (struct shard *s = store->shards; s; s = s->next) {
-        if (gate_enter(&s->gate) < 0)
+        if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
         int rc = maintain(s);
-        bool dropped = s->gate.closed;
+        bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted) {
             store->failures++;
             store->maintain_failed = rc;
@@ -61,7 +61,8 @@ static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, ui
         if (s->damage.code)
             return error_set(error, s->damage.code, "%s", s->damage.text);
         if (store->failures != failures)
-            return error_set_errno(error, *failed, "%s of '%s' goes on by itself when the cause is mended: free disk "
+            return error_set_errno(error, *failed,
+                                   "%s of '%s' goes on by itself when the cause is mended: free disk "
                                    "space, or see the server's log",
                                    what, s->config.name);
         event_wait(&store->settled);

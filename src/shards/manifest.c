@@ -245,7 +245,7 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
         struct manifest_segment *gone = find_segment(m, edit->removed[i]);
         *gone = m->segments[--m->segment_count];
     }
-    if (edit->epoch == m->epoch && edit->reactor < m->reactors)
+    if (edit->epoch == m->epoch && edit->reactor < m->reactors && edit->log_start > m->log_start[edit->reactor])
         m->log_start[edit->reactor] = edit->log_start;
     return 0;
 }

@@ -200,6 +200,13 @@ static int open_output(struct merge *m)
 
 /* -- taking the place of the old ones -- */
 
+/* Rows are left out because something newer buried them. Where writes are acknowledged before they are flushed, that must be on the disk before
+ * the old rows are gone from it, or a crash would lose both. */
+static int flush_what_buried(const struct shard *s)
+{
+    return s->config.durability == DURABILITY_FLUSH ? 0 : log_flush(s->store->log);
+}
+
 /* A commit that failed may have reached the disk all the same, so the file cannot be given up: it is tried until it is certain. */
 static int commit(struct merge *m)
 {
@@ -210,11 +217,9 @@ static int commit(struct merge *m)
             .segment = m->file,
             .removed = m->ids,
             .removed_count = m->choice->count,
-            .epoch = store->epoch,
-            .reactor = store->options.reactor,
-            .log_start = store_log_needed(store, NULL),
-        };
+        }; /* the log is the sealing's business */
         int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+        s->dropped |= rc == -ENOENT;
         if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
             return rc;
         log_warn("a merge of '%s' cannot be committed (%s); it will be tried again", s->config.name, strerror(-rc));
@@ -322,6 +327,8 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
         rows += choice->inputs[i]->rows;
     }
     int rc = prepare(&m);
+    if (rc == 0)
+        rc = flush_what_buried(s);
     if (rc == 0)
         rc = commit(&m);
     if (rc < 0) {

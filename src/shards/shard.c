@@ -129,11 +129,16 @@ static int by_reactor_of_segment(const void *a, const void *b, void *arg)
     return x < y ? -1 : x > y;
 }
 
+void burials_begin(struct store *store, struct burials *b)
+{
+    *b = (struct burials){.turn = store->burying_now};
+    store->burying[b->turn]++;
+}
+
 int burials_send(struct store *store, struct burials *b)
 {
-    unsigned reactors = store->options.reactors, turn = store->burying_now;
+    unsigned reactors = store->options.reactors;
     int rc = 0;
-    store->burying[turn]++;
     if (b->count)
         qsort_r(b->items, b->count, sizeof(*b->items), by_reactor_of_segment, &reactors);
     for (uint32_t from = 0, to; rc == 0 && from < b->count; from = to) {
@@ -142,7 +147,7 @@ int burials_send(struct store *store, struct burials *b)
             ;
         rc = store->options.hooks.bury(reactor, b->items + from, to - from, store->options.hooks.arg);
     }
-    if (--store->burying[turn] == 0)
+    if (--store->burying[b->turn] == 0)
         event_notify_all(&store->buried);
     free(b->items);
     *b = (struct burials){0};

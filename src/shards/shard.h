@@ -66,7 +66,7 @@ struct store {
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     int maintain_failed;  /* errno of the last merge that failed */
     uint64_t failures;    /* of steps of background work */
-    uint32_t burying[2];  /* burials under way; which count a new one belongs to: burying_now */
+    uint32_t burying[2];  /* burials begun and not sent; which count a new one belongs to: burying_now */
     unsigned burying_now;
     struct event buried;
     void (*on_work)(void *arg);
@@ -74,10 +74,11 @@ struct store {
     struct store_stats stats;
 };
 
-/* Rows that died on other reactors, collected over a batch. Zero-initialised is empty. */
+/* Rows that died on other reactors, collected over a batch: between begin and send the id map knows of deaths that their owners do not. */
 struct burials {
     struct burial *items;
     uint32_t count, capacity;
+    unsigned turn; /* which of store.burying counts it */
 };
 
 MUST_USE int shard_create(struct store *store, const struct collection_config *config, struct shard **ret);
@@ -91,11 +92,12 @@ void shard_remove_segment(struct shard *s, struct segment *segment);
 /* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room. bound: no later than the record's
  * position in the log. Does not wait. */
 MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct burials *burials);
-/* Tells the other reactors; empties the list. Waits. */
+void burials_begin(struct store *store, struct burials *burials);
+/* Tells the other reactors; frees the list. Must follow begin. Waits. */
 MUST_USE int burials_send(struct store *store, struct burials *burials);
 MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row);
 
-/* Waits until all that was being sent when it was called has arrived. */
+/* Waits until all that had begun when it was called has been sent and has arrived. */
 void burials_drain(struct store *store);
 
 /* The row that e points to died: marks it here, or notes whom to tell. */

@@ -134,14 +134,18 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
 
 static int apply_all(struct shard *s, const struct buffer *records, uint64_t bound)
 {
-    struct burials burials = {0};
+    struct burials burials;
     struct record r;
     int rc = 0;
+    burials_begin(s->store, &burials);
     for (size_t at = 0, n; rc == 0 && at < records->size; at += n) {
         n = record_read(records->bytes + at, records->size - at, &r);
         check(n > 0); /* we wrote it */
         rc = shard_apply(s, &r, bound, &burials);
     }
+    if (burials.count &&
+        s->config.durability != DURABILITY_FLUSH) /* who drops the old rows relies on the new being on the disk */
+        rc = rc < 0 ? rc : log_flush(s->store->log);
     int told = burials_send(s->store, &burials);
     return rc < 0 ? rc : told;
 }

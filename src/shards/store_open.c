@@ -243,6 +243,7 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     if (!store)
         return error_set_errno(error, -ENOMEM, "opening the data");
     struct opening o = {.store = store, .manifest = m, .rewrite = m->reactors != options->reactors, .error = error};
+    burials_begin(store, &o.burials);
     store->options = *options;
     if (store->options.growing_bytes_max == 0)
         store->options.growing_bytes_max = GROWING_BYTES_DEFAULT;

@@ -63,11 +63,8 @@ void server_open(struct server *s, unsigned reactors)
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
     want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
     for (unsigned r = 0; r < reactors; r++) {
-        struct store_options o = {.dir = "data",
-                                  .reactor = r,
-                                  .reactors = reactors,
-                                  .growing_bytes_max = 60 * DIM * 4,
-                                  .hooks = hooks_of(s)};
+        struct store_options o = {
+            .dir = "data", .reactor = r, .reactors = reactors, .growing_bytes_max = 60 * DIM * 4, .hooks = hooks_of(s)};
         if (store_open(&o, &s->manifest, &s->stores[r], &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
     }

@@ -161,8 +161,12 @@ static struct segment *fake(struct shard *s, uint32_t rows, uint32_t dead)
 {
     static uint8_t byte;
     struct segment *g = calloc(1, sizeof(*g));
-    *g = (struct segment){
-        .state = SEGMENT_SEALED, .searched = true, .id = s->births + 1, .rows = rows, .dead = dead, .mapping = {&byte, 1}};
+    *g = (struct segment){.state = SEGMENT_SEALED,
+                          .searched = true,
+                          .id = s->births + 1,
+                          .rows = rows,
+                          .dead = dead,
+                          .mapping = {&byte, 1}};
     cr_assert_eq(shard_add_segment(s, g), 0);
     return g;
 }
