@@ -170,6 +170,10 @@ struct backend_ops {
     void (*unmap)(struct backend *b, const struct mapping *m);
     void (*advise)(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 
+    /* The turn ran background work: lets the threads that do our file operations have the core, if there are operations. NULL: there are no
+     * such threads. */
+    void (*give_way)(struct backend *b);
+
     /* For the simulator; NULL elsewhere. The loop would run the longest waiting fiber of *cls, which is position 0 of that
      * queue: which shall it be instead? False: the turn ends here. */
     bool (*pick)(struct backend *b, enum fiber_class *cls, uint32_t *ret_position);

@@ -169,7 +169,8 @@ struct reactor {
     struct fiber_pool pool;
     struct run_queue ready[CLASS_COUNT];
     uint64_t slice_ns, fiber_began_ns;
-    bool on_floor; /* the running fiber is using its class's floor share */
+    bool at_leisure; /* the last turn ran background work */
+    bool on_floor;   /* the running fiber is using its class's floor share */
     int32_t checkpoint_left, checkpoint_stride;
     uint64_t checkpoint_ns;
     uint64_t debug_seed;
