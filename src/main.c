@@ -30,6 +30,7 @@ static const char usage[] =
     "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
     "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
     "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
+    "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
     "  --version, --help\n";
@@ -48,6 +49,7 @@ enum option_id {
     OPT_SEAL_AGE,
     OPT_DROP_CACHES,
     OPT_VERIFY,
+    OPT_RESTORE,
     OPT_LOG_LEVEL,
     OPT_JSON,
     OPT_VERSION,
@@ -68,6 +70,7 @@ static const struct option option_table[] = {
     {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
     {"verify", no_argument, NULL, OPT_VERIFY},
+    {"restore", required_argument, NULL, OPT_RESTORE},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"json", no_argument, NULL, OPT_JSON},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -155,6 +158,7 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_MERGE: s->merge_bytes = (uint64_t)number("--merge-mib", value, 1u << 20) << 20; break;
     case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
     case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
+    case OPT_RESTORE: s->restore = value; break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));
         break;

@@ -70,11 +70,9 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
 
 void builder_stop(struct builder *b)
 {
-    if (!b->store) /* a start that failed elsewhere ends before this one began to build */
+    if (!b->build.running && !b->tidy.running) /* a start or a restore that failed elsewhere ends before this began */
         return;
     b->stopping = true;
-    if (!b->store)
-        return; /* it was never started */
     store_interrupt(b->store);
     event_notify_all(&b->changed);
     while (b->build.running || b->tidy.running)

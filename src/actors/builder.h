@@ -23,4 +23,4 @@ struct builder {
 
 /* gpu: the device graphs may be built on, asked once and told in the log; NULL on all reactors but the first. */
 MUST_USE int builder_start(struct builder *b, struct store *store, const struct gpu *gpu);
-void builder_stop(struct builder *b); /* waits for the steps that are under way */
+void builder_stop(struct builder *b); /* waits for the steps that are under way; nothing when it does not run */

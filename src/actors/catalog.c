@@ -276,6 +276,11 @@ static void receive(struct actor *a, struct message *m)
     case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
     case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
     case MSG_CATALOG_OLDEST: rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base)); break;
+    case MSG_CATALOG_SNAPSHOT_CREATE:
+    case MSG_CATALOG_SNAPSHOT_DELETE:
+    case MSG_CATALOG_SNAPSHOT_RESTORE:
+        rc = catalog_on_snapshot(c, CONTAINER_OF(m, struct catalog_snapshot_message, base));
+        break;
     case MSG_CATALOG_COMMIT: {
         struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
         rc = commit(c, &change, NULL);
@@ -293,6 +298,7 @@ void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struc
     memset(m, 0, sizeof *m);
     semaphore_init(&c->writing, 1);
     semaphore_init(&c->changing, 1);
+    semaphore_init(&c->snapshots, 1);
     actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, receive);
 }
 
@@ -307,6 +313,15 @@ int catalog_snapshot(struct catalog *c, struct manifest *ret)
     int rc = manifest_copy(&c->manifest, ret);
     semaphore_release(&c->writing, 1);
     return rc;
+}
+
+void catalog_replace(struct catalog *c, struct manifest *m)
+{
+    semaphore_acquire(&c->writing, 1);
+    manifest_fini(&c->manifest);
+    c->manifest = *m;
+    memset(m, 0, sizeof *m);
+    semaphore_release(&c->writing, 1);
 }
 
 int catalog_settle(struct catalog *c, struct error *error)

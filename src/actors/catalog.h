@@ -14,9 +14,10 @@ struct catalog {
     struct actor actor;
     const char *dir;
     struct manifest manifest;
-    struct disk_watch *disk;   /* hears of a disk that fails, and says when nothing new may be stored */
-    struct semaphore writing;  /* one manifest is written at a time */
-    struct semaphore changing; /* one collection is created or dropped at a time */
+    struct disk_watch *disk;    /* hears of a disk that fails, and says when nothing new may be stored */
+    struct semaphore writing;   /* one manifest is written at a time */
+    struct semaphore changing;  /* one collection is created or dropped at a time */
+    struct semaphore snapshots; /* one snapshot is made, removed or restored at a time; taken before the other two */
 };
 
 /* Consumes m. */
@@ -25,5 +26,10 @@ void catalog_fini(struct catalog *c);
 
 /* What the manifest is now, for the stores to open by; freed with manifest_fini(). -ENOMEM. */
 MUST_USE int catalog_snapshot(struct catalog *c, struct manifest *ret);
+/* Puts *m in the place of the manifest, and consumes it. Only while all stores are closed. */
+void catalog_replace(struct catalog *c, struct manifest *m);
+/* Answers MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE (catalog_snapshot.c). */
+struct catalog_snapshot_message;
+MUST_USE int catalog_on_snapshot(struct catalog *c, struct catalog_snapshot_message *m);
 /* folder_settle(), between the changes of others. */
 MUST_USE int catalog_settle(struct catalog *c, struct error *error);

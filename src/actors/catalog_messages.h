@@ -3,11 +3,14 @@
 #pragma once
 
 #include "reactor/message.h"
-#include "shards/manifest.h"
+#include "shards/snapshot.h"
 
 enum catalog_message_type {
     MSG_CATALOG_CREATE = 0x300,
     MSG_CATALOG_DROP,
+    MSG_CATALOG_SNAPSHOT_CREATE,
+    MSG_CATALOG_SNAPSHOT_DELETE,
+    MSG_CATALOG_SNAPSHOT_RESTORE,
     MSG_CATALOG_COMMIT, /* a segment was sealed, the log may begin later */
     MSG_CATALOG_OLDEST, /* the oldest row of a collection's other segments */
 };
@@ -35,4 +38,11 @@ struct catalog_oldest_message {
     const uint64_t *but; /* ids of segments that do not count */
     uint32_t but_count;
     uint64_t version; /* the answer; UINT64_MAX: there are no rows */
+};
+
+struct catalog_snapshot_message {
+    struct message base;
+    const char *name;
+    struct snapshot_info info; /* of the one that was made */
+    struct error *error;
 };

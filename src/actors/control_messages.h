@@ -19,7 +19,9 @@ enum control_message_type {
     MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
     MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
     MSG_CONTROL_DAMAGE,        /* a collection is damaged somewhere: serve nothing of it */
-    MSG_CONTROL_DISK, /* the disk is full, fails, or works again */
+    MSG_CONTROL_DISK,          /* the disk is full, fails, or works again */
+    MSG_CONTROL_SNAPSHOT,      /* how far the log is durable; its files up to there stay as they are */
+    MSG_CONTROL_RESTORE,       /* a step of a restore */
 };
 
 struct control_open_message {
@@ -90,3 +92,25 @@ struct control_disk_message {
     int reason;
     uint64_t wanted; /* answer: bytes of disk space to go on with */
 };
+
+struct control_snapshot_message {
+    struct message base;
+    uint64_t log_end;
+};
+
+/* All reactors take a step before any takes the next: as long as one has requests, they may ask the others. */
+enum restore_step {
+    RESTORE_QUIESCE, /* begin no requests, wait for those under way */
+    RESTORE_STOP,    /* end background work: it speaks with other reactors too */
+    RESTORE_SHUT,    /* close the store; also one that a failed restore has opened. MSG_CONTROL_OPEN comes next */
+    RESTORE_RESUME,  /* take requests again; the only step that can fail */
+};
+
+struct control_restore_message {
+    struct message base;
+    enum restore_step step;
+};
+
+/* Sends a message of the given size, a copy of `first`, to the control actors of all reactors at once. Leaves the messages, home again, in
+ * *ret for the caller to read and free. Returns the first failure. Waits. */
+MUST_USE int control_broadcast(uint32_t type, const void *first, size_t size, void **ret);

@@ -13,7 +13,7 @@
 
 struct server;
 
-enum core_state { CORE_STARTING, CORE_SERVING, CORE_STOPPING };
+enum core_state { CORE_STARTING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
 
 struct core {
     struct server *server;
@@ -40,6 +40,12 @@ void core_destroy(
 void core_on_control(struct actor *a, struct message *m);
 void core_on_search(struct actor *a, struct message *m);
 void core_on_write(struct actor *a, struct message *m);
+
+/* Parts of core_on_control() (core_restore.c). */
+struct control_snapshot_message;
+MUST_USE int core_on_snapshot(struct core *c, struct control_snapshot_message *m);
+struct control_restore_message;
+MUST_USE int core_on_restore(struct core *c, struct control_restore_message *m);
 
 /* Enters the collection for the length of one request on this core: NULL when it is not there or is being dropped. */
 struct collection_entry *core_enter(struct core *c, uint64_t collection);

@@ -272,6 +272,8 @@ void core_on_control(struct actor *a, struct message *m)
         rc = c->store ? store_replace(c->store, r) : 0; /* closed: nobody will ask here again */
         break;
     }
+    case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
+    case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

@@ -118,6 +118,7 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
 
 int disk_watch_start(struct disk_watch *w)
 {
+    w->stopping = false; /* after a restore it is started again */
     int rc = fiber_start(CLASS_WRITE, watch, w, "disk watch");
     w->running = rc == 0;
     return rc;
@@ -165,6 +166,7 @@ static void report(void *arg)
 
 int disk_reporter_start(struct disk_reporter *r)
 {
+    r->stopping = false;
     int rc = fiber_start(CLASS_WRITE, report, r, "disk reporter");
     r->running = rc == 0;
     return rc;

@@ -37,5 +37,5 @@ struct disk_reporter {
     struct event changed;
 };
 MUST_USE int disk_reporter_start(struct disk_reporter *r);
-void disk_reporter_stop(struct disk_reporter *r);           /* waits */
+void disk_reporter_stop(struct disk_reporter *r);         /* waits */
 void disk_reporter_take(struct disk_reporter *r, int rc); /* does not wait */

@@ -8,9 +8,26 @@
 #include <string.h>
 
 static const char *const op_names[METRICS_OPS] = {
-    [1] = "hello",   [2] = "ping",    [3] = "create", [4] = "drop",     [5] = "list",
-    [6] = "info",    [7] = "upsert",  [8] = "delete", [9] = "get",      [10] = "count",
-    [11] = "search", [12] = "cancel", [13] = "seal",  [14] = "compact", [15] = "verify",
+    [1] = "hello",
+    [2] = "ping",
+    [3] = "create",
+    [4] = "drop",
+    [5] = "list",
+    [6] = "info",
+    [7] = "upsert",
+    [8] = "delete",
+    [9] = "get",
+    [10] = "count",
+    [11] = "search",
+    [12] = "cancel",
+    [13] = "seal",
+    [14] = "compact",
+    [15] = "verify",
+    [16] = "snapshot_create",
+    [17] = "snapshot_list",
+    [18] = "snapshot_verify",
+    [19] = "snapshot_restore",
+    [20] = "snapshot_delete",
 };
 
 /* Errors of the buffer stick: checked once at the end. */

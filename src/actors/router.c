@@ -6,13 +6,23 @@
 #include <errno.h>
 #include <string.h>
 
+int router_check_serving(struct request *rq, const char *what)
+{
+    if (rq->core->state == CORE_STOPPING)
+        return request_error(rq, -ESHUTDOWN, what);
+    if (rq->core->state == CORE_RESTORING)
+        return error_set(&rq->error, ERROR_UNAVAILABLE, "a snapshot is being restored; repeat the %s in a moment",
+                         what);
+    return 0;
+}
+
 struct collection_entry *router_enter(struct request *rq, const char *name)
 {
     struct core *c = rq->core;
     struct collection_entry *e = replica_find(&c->collections, name);
-    if (c->state == CORE_STOPPING)
-        (void)request_error(rq, -ESHUTDOWN, "request");
-    else if (e && e->damage.code != ERROR_OK)
+    if (router_check_serving(rq, "request") < 0)
+        return NULL;
+    if (e && e->damage.code != ERROR_OK)
         rq->error = e->damage;
     else if (!e || gate_enter(&e->gate) < 0)
         (void)replica_error_unknown(&c->collections, name, &rq->error);
@@ -45,19 +55,21 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
 
 int router_create(struct request *rq, struct collection_config *config)
 {
-    if (rq->core->state == CORE_STOPPING)
-        return request_error(rq, -ESHUTDOWN, "creation");
+    int rc = router_check_serving(rq, "creation");
+    if (rc < 0)
+        return rc;
     struct catalog_create_message m = {.config = config, .error = &rq->error};
-    int rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_CREATE, &rq->ctx);
+    rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_CREATE, &rq->ctx);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "creation") : rc;
 }
 
 int router_drop(struct request *rq, const char *name)
 {
-    if (rq->core->state == CORE_STOPPING)
-        return request_error(rq, -ESHUTDOWN, "drop");
+    int rc = router_check_serving(rq, "drop");
+    if (rc < 0)
+        return rc;
     struct catalog_drop_message m = {.name = name, .error = &rq->error};
-    int rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_DROP, &rq->ctx);
+    rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_DROP, &rq->ctx);
     if (rc == -ENOENT && rq->error.code == ERROR_OK)
         return replica_error_unknown(&rq->core->collections, name, &rq->error);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "drop") : rc;
@@ -67,6 +79,8 @@ int router_list(struct request *rq, struct router_collections *ret)
 {
     const struct replica *r = &rq->core->collections;
     size_t n = r->count;
+    if (router_check_serving(rq, "list") < 0)
+        return -ESHUTDOWN;
     struct collection_config *copies = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *copies);
     ret->configs = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->configs);
     ret->damages = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->damages);

@@ -96,3 +96,17 @@ struct router_points {
 };
 MUST_USE int router_search(struct request *rq, const struct router_search *ask, struct router_points *ret);
 MUST_USE int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret);
+
+/* -- snapshots (router_snapshot.c) -- */
+
+struct snapshot_info;
+struct snapshot_verify;
+
+/* name "": the time. */
+MUST_USE int router_snapshot_create(struct request *rq, const char *name, struct snapshot_info *ret);
+/* In the request's arena. */
+MUST_USE int router_snapshot_list(struct request *rq, const struct snapshot_info **ret, size_t *ret_count);
+/* Goes on from v->next for a part of a second. */
+MUST_USE int router_snapshot_verify(struct request *rq, const char *name, struct snapshot_verify *v);
+MUST_USE int router_snapshot_restore(struct request *rq, const char *name);
+MUST_USE int router_snapshot_delete(struct request *rq, const char *name);

@@ -5,6 +5,8 @@
 #include "actors/router.h"
 #include "actors/shard_actor.h"
 
+/* 0, or the sentence of a server that takes no requests now. */
+MUST_USE int router_check_serving(struct request *rq, const char *what);
 /* Enters the named collection, or NULL with the sentence set. */
 struct collection_entry *router_enter(struct request *rq, const char *name);
 

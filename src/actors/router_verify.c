@@ -72,15 +72,16 @@ int router_verify(struct request *rq, struct router_verify *v)
         .on_progress = on_progress,
         .arg = &s,
     };
-    if (c->state == CORE_STOPPING)
-        return request_error(rq, -ESHUTDOWN, "check");
+    int rc = router_check_serving(rq, "check");
+    if (rc < 0)
+        return rc;
     if (v->collection[0]) {
         const struct collection_entry *e = replica_find(&c->collections, v->collection);
         if (!e)
             return replica_error_unknown(&c->collections, v->collection, &rq->error);
         options.collection = e->config.id;
     }
-    int rc = verify_step(&options, &v->at, &v->progress, &rq->error);
+    rc = verify_step(&options, &v->at, &v->progress, &rq->error);
     if (rc == 0)
         rc = s.rc;
     if (rc == -ETIME || rc == -ECANCELED || rc == -ENOMEM || rc == -ESHUTDOWN)

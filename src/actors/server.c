@@ -46,40 +46,19 @@ void server_destroy(struct server *s)
     free(s);
 }
 
-/* Sends a message of the given size, a copy of `first`, to the control actors of the reactors from..to-1 at once. Leaves the
- * messages, home again, in *ret for the caller to read and free. Returns the first failure. */
-static int broadcast(uint32_t type, const void *first, size_t size, void **ret)
-{
-    unsigned n = reactor_count();
-    char *messages = calloc(n, size);
-    *ret = messages;
-    if (!messages)
-        return -ENOMEM;
-    for (unsigned r = 0; r < n; r++) {
-        memcpy(messages + r * size, first, size);
-        message_send((struct message *)(messages + r * size), address_of(r, ACTOR_CONTROL), type, NULL);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < n; r++) {
-        int one = message_await((struct message *)(messages + r * size));
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
-}
-
-static int open_stores(struct server *s, const struct manifest *m)
+int server_open_stores(struct server *s, const struct manifest *m, struct error *error)
 {
     struct control_open_message first = {.manifest = m, .read_only = s->disk.reason}, *all;
-    int rc = broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
-    for (unsigned r = 0; all && r < reactor_count() && s->error.code == ERROR_OK; r++)
+    int rc = control_broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
+    for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
-            s->error = all[r].error;
+            *error = all[r].error;
     free(all);
     if (rc < 0)
         return rc;
     struct message spread = {0};
     void *messages;
-    rc = broadcast(MSG_CONTROL_SPREAD_DAMAGE, &spread, sizeof spread, &messages);
+    rc = control_broadcast(MSG_CONTROL_SPREAD_DAMAGE, &spread, sizeof spread, &messages);
     free(messages);
     return rc;
 }
@@ -94,7 +73,10 @@ static uint64_t reserve_bytes(const struct server *s)
 static int open_folder(struct server *s)
 {
     struct manifest m = {0};
-    int rc = folder_open(s->options.data, &s->lock, &m, &s->error);
+    int rc = s->options.restore ? folder_restore(s->options.data, s->options.restore, &s->error) : 0;
+    if (rc < 0)
+        return rc;
+    rc = folder_open(s->options.data, &s->lock, &m, &s->error);
     if (rc < 0)
         return rc;
     uint64_t reserve = reserve_bytes(s); /* also about what the log files of one store take */
@@ -112,7 +94,7 @@ static int open_folder(struct server *s)
     rc = catalog_snapshot(&s->catalog, &start);
     if (rc < 0)
         return rc;
-    rc = open_stores(s, &start);
+    rc = server_open_stores(s, &start, &s->error);
     manifest_fini(&start);
     if (rc == 0)
         rc = catalog_settle(&s->catalog, &s->error);
@@ -175,12 +157,12 @@ void server_stop(struct server *s)
     s->stopping = true;
     void *messages;
     struct control_drain_message drain = {.deadline_ns = clock_now_ns() + (uint64_t)s->options.drain_ms * 1000000};
-    if (broadcast(MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
+    if (control_broadcast(MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
         log_warn("not every reactor could end its connections in order");
     free(messages);
     disk_watch_stop(&s->disk);
     struct message close = {0};
-    if (broadcast(MSG_CONTROL_CLOSE, &close, sizeof close, &messages) < 0)
+    if (control_broadcast(MSG_CONTROL_CLOSE, &close, sizeof close, &messages) < 0)
         log_warn("not every reactor could close its store in order");
     free(messages);
     if (s->lock)

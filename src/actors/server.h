@@ -19,7 +19,8 @@ struct server_front {
 };
 
 struct server_options {
-    const char *data; /* folder */
+    const char *data;    /* folder */
+    const char *restore; /* a snapshot that it is made to be first; NULL: none */
     const char *host, *http_host;
     uint16_t port, http_port; /* 0: any free one */
     bool http;                /* false: no HTTP listener */
@@ -68,6 +69,14 @@ static inline struct core *server_core(struct server *s)
 {
     return s->cores[reactor_id()];
 }
+
+/* All reactors open their stores by the manifest. Waits. */
+MUST_USE int server_open_stores(struct server *s, const struct manifest *m, struct error *error);
+
+/* Makes the whole server what it was when the snapshot was taken, while it runs: requests are refused meanwhile, connections live on. The
+ * snapshot has been verified. After a failure before anything was changed it goes on as before; after a later one it refuses requests
+ * until a restore succeeds or it is started again. On reactor 0. Waits (restore.c). */
+MUST_USE int server_restore(struct server *s, const char *snapshot, struct error *error);
 
 /* A sample of every reactor's counts into samples[reactor_count()]. Waits. */
 MUST_USE int server_measure(struct metrics_sample *samples, struct arena *arena);

@@ -1,5 +1,6 @@
 /* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
 #include "actors/server.h"
+#include "net/dispatch_snapshot.h"
 #include "net/dispatch_storage.h"
 #include "net/frame.h"
 #include "net/meta.h"
@@ -282,9 +283,23 @@ static int op_hello(struct native_request *r)
 }
 
 static const op_fn ops[] = {
-    [KITH_OP_HELLO] = op_hello, [KITH_OP_PING] = op_ping,   [KITH_OP_CREATE] = op_create, [KITH_OP_DROP] = op_drop,
-    [KITH_OP_LIST] = op_list,   [KITH_OP_INFO] = op_info,   [KITH_OP_UPSERT] = op_upsert, [KITH_OP_DELETE] = op_delete,
-    [KITH_OP_GET] = op_get,     [KITH_OP_COUNT] = op_count, [KITH_OP_SEARCH] = op_search, [KITH_OP_VERIFY] = op_verify,
+    [KITH_OP_HELLO] = op_hello,
+    [KITH_OP_PING] = op_ping,
+    [KITH_OP_CREATE] = op_create,
+    [KITH_OP_DROP] = op_drop,
+    [KITH_OP_LIST] = op_list,
+    [KITH_OP_INFO] = op_info,
+    [KITH_OP_UPSERT] = op_upsert,
+    [KITH_OP_DELETE] = op_delete,
+    [KITH_OP_GET] = op_get,
+    [KITH_OP_COUNT] = op_count,
+    [KITH_OP_SEARCH] = op_search,
+    [KITH_OP_VERIFY] = op_verify,
+    [KITH_OP_SNAPSHOT_CREATE] = op_snapshot_create,
+    [KITH_OP_SNAPSHOT_LIST] = op_snapshot_list,
+    [KITH_OP_SNAPSHOT_VERIFY] = op_snapshot_verify,
+    [KITH_OP_SNAPSHOT_RESTORE] = op_snapshot_restore,
+    [KITH_OP_SNAPSHOT_DELETE] = op_snapshot_delete,
 };
 
 void dispatch(struct native_request *r)

@@ -70,6 +70,7 @@ static int healthz(struct http *h)
     switch (h->front->core->state) {
     case CORE_SERVING: return answer_text(h, 200, "OK", "ok\n");
     case CORE_STARTING: return answer_text(h, 503, "Service Unavailable", "starting\n");
+    case CORE_RESTORING: return answer_text(h, 503, "Service Unavailable", "restoring a snapshot\n");
     default: return answer_text(h, 503, "Service Unavailable", "stopping\n");
     }
 }

@@ -122,7 +122,9 @@ static enum fiber_class class_of(uint16_t op)
     case KITH_OP_DELETE: return CLASS_WRITE;
     case KITH_OP_SEAL:
     case KITH_OP_COMPACT:
-    case KITH_OP_VERIFY: return CLASS_BACKGROUND;
+    case KITH_OP_VERIFY:
+    case KITH_OP_SNAPSHOT_VERIFY:
+    case KITH_OP_SNAPSHOT_RESTORE: return CLASS_BACKGROUND;
     default: return CLASS_INTERACTIVE;
     }
 }

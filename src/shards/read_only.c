@@ -24,14 +24,16 @@ const char *disk_failure_name(int rc)
 int read_only_refuse(int rc, const char *dir, struct error *error)
 {
     if (disk_is_full(rc))
-        return error_set(error, ERROR_RESOURCE_EXHAUSTED,
-                         "the disk under %.100s is full, so nothing new is stored; searches go on, points can be deleted and "
-                         "collections dropped; free space there, and writes go on by themselves",
-                         dir);
-    return error_set(error, ERROR_IO,
-                     "the disk under %.100s cannot be written (%s), so nothing new is stored; searches go on; mend the disk, "
-                     "and writes go on by themselves",
-                     dir, strerror(-rc));
+        return error_set(
+            error, ERROR_RESOURCE_EXHAUSTED,
+            "the disk under %.100s is full, so nothing new is stored; searches go on, points can be deleted and "
+            "collections dropped; free space there, and writes go on by themselves",
+            dir);
+    return error_set(
+        error, ERROR_IO,
+        "the disk under %.100s cannot be written (%s), so nothing new is stored; searches go on; mend the disk, "
+        "and writes go on by themselves",
+        dir, strerror(-rc));
 }
 
 void store_met_failure(struct store *s, int rc)

@@ -1,7 +1,7 @@
 #include "shards/reserve.h"
 #include "base/memory.h"
-#include "reactor/file.h"
 #include "reactor/fiber.h"
+#include "reactor/file.h"
 #include "shards/whole_file.h"
 
 #include <errno.h>

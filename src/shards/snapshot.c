@@ -221,6 +221,9 @@ int snapshot_delete(const char *dir, const char *name, struct error *error)
     int rc = snapshot_find(dir, name, error);
     if (rc < 0)
         return rc;
+    if (snapshot_is_restoring(dir, name))
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the snapshot '%s' is being restored and cannot be deleted before that is done", name);
     rc = path_join(parent, dir, "snapshots");
     if (rc == 0)
         rc = snapshot_path(path, dir, name);

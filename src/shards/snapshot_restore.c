@@ -55,6 +55,12 @@ static int marker_remove(const char *dir)
     return rc < 0 ? rc : directory_flush(dir);
 }
 
+bool snapshot_is_restoring(const char *dir, const char *name)
+{
+    char marked[SNAPSHOT_NAME_MAX];
+    return marker_read(dir, marked, NULL) == 1 && strcmp(marked, name) == 0;
+}
+
 int snapshot_restore_cancel(const char *dir)
 {
     int rc = marker_remove(dir);

@@ -1,10 +1,10 @@
 /* A whole server on the simulator while its disk fills up, fails and gets better, with restarts in between: what it refuses, what it goes on
  * doing, and that it comes back by itself with all that was acknowledged. */
+#include "actors/server.h"
+#include "base/log.h"
 #include "client.h"
 #include "gpu/gpu.h"
 #include "net/front.h"
-#include "actors/server.h"
-#include "base/log.h"
 #include "reactor/file.h"
 
 #include <criterion/criterion.h>
@@ -133,7 +133,8 @@ static void expect_page(struct server *s, const char *path, const char *text, bo
     cr_assert_eq(strstr(answer, text) != NULL, there, "%s: %s", path, answer);
 }
 
-static void expect_read_only(struct server *s, struct client *c, enum error_code code, const char *name, const char *sentence)
+static void expect_read_only(struct server *s, struct client *c, enum error_code code, const char *name,
+                             const char *sentence)
 {
     cr_assert_eq(write_batch(c), CLIENT_REFUSED(code), "%s", c->error);
     cr_assert(strstr(c->error, sentence) && strstr(c->error, "data"), "%s", c->error);

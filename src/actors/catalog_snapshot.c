@@ -1,0 +1,62 @@
+/* catalog_snapshot.c -- while a snapshot is made no manifest is committed: the segments that this one names stay, and the logs are needed
+ * from where it says. Writes go on; only who wants to commit a sealed segment waits. */
+#include "actors/catalog_messages.h"
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Where each log ends: after everything that was acknowledged before this was asked. */
+static int find_log_ends(struct manifest *m)
+{
+    struct control_snapshot_message first = {0}, *all;
+    free(m->log_end);
+    m->log_end = calloc(m->reactors, sizeof *m->log_end);
+    if (!m->log_end)
+        return -ENOMEM;
+    check(m->reactors == reactor_count());
+    int rc = control_broadcast(MSG_CONTROL_SNAPSHOT, &first, sizeof first, (void **)&all);
+    for (unsigned r = 0; all && r < m->reactors; r++)
+        m->log_end[r] = all[r].log_end;
+    free(all);
+    return rc;
+}
+
+static int create(struct catalog *c, struct catalog_snapshot_message *m)
+{
+    struct manifest now;
+    uint64_t start_ns = clock_now_ns();
+    semaphore_acquire(&c->writing, 1);
+    int rc = manifest_copy(&c->manifest, &now);
+    if (rc == 0) {
+        rc = find_log_ends(&now);
+        if (rc < 0)
+            error_set_errno(m->error, rc, "the logs cannot be flushed, so there is no snapshot '%s'", m->name);
+        else
+            rc = snapshot_create(c->dir, m->name, &now, &m->info, m->error);
+        manifest_fini(&now);
+    }
+    semaphore_release(&c->writing, 1);
+    if (rc == 0)
+        log_info("snapshot '%s' taken in %llu ms", m->name, (unsigned long long)(clock_now_ns() - start_ns) / 1000000);
+    return rc;
+}
+
+int catalog_on_snapshot(struct catalog *c, struct catalog_snapshot_message *m)
+{
+    int rc = -ENOSYS;
+    semaphore_acquire(&c->snapshots, 1);
+    switch (m->base.type) {
+    case MSG_CATALOG_SNAPSHOT_CREATE: rc = create(c, m); break;
+    case MSG_CATALOG_SNAPSHOT_DELETE: rc = snapshot_delete(c->dir, m->name, m->error); break;
+    case MSG_CATALOG_SNAPSHOT_RESTORE:
+        semaphore_acquire(&c->changing, 1);
+        rc = server_restore(CONTAINER_OF(c, struct server, catalog), m->name, m->error);
+        semaphore_release(&c->changing, 1);
+        break;
+    }
+    semaphore_release(&c->snapshots, 1);
+    return rc;
+}

@@ -1,0 +1,57 @@
+/* core_restore.c -- what one reactor does for a snapshot, and when the data under it is replaced by one. */
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "shards/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int core_on_snapshot(struct core *c, struct control_snapshot_message *m)
+{
+    return c->store ? store_snapshot(c->store, &m->log_end) : -ESHUTDOWN;
+}
+
+/* Nobody comes in any more. Whoever is inside may still ask other reactors, so the gates stay open to their messages. */
+static int quiesce(struct core *c)
+{
+    if (c->state == CORE_SERVING)
+        c->state = CORE_RESTORING;
+    for (size_t i = 0; i < c->collections.count; i++) { /* none is created or dropped meanwhile */
+        struct gate *gate = &c->collections.by_id[i]->gate;
+        while (gate->inside > 0)
+            event_wait(&gate->emptied);
+    }
+    return 0;
+}
+
+static int shut(struct core *c)
+{
+    disk_reporter_stop(&c->disk);
+    replica_fini(&c->collections);
+    if (c->store)
+        store_close(c->store);
+    c->store = NULL;
+    free(c->early_burials); /* they were for rows of the old segments */
+    c->early_burials = NULL;
+    c->early_burial_count = 0;
+    return 0;
+}
+
+static int resume(struct core *c)
+{
+    int rc = builder_start(&c->builder, c->store, NULL);
+    if (rc == 0 && c->state == CORE_RESTORING)
+        c->state = CORE_SERVING;
+    return rc;
+}
+
+int core_on_restore(struct core *c, struct control_restore_message *m)
+{
+    switch (m->step) {
+    case RESTORE_QUIESCE: return quiesce(c);
+    case RESTORE_STOP: builder_stop(&c->builder); return 0;
+    case RESTORE_SHUT: return shut(c);
+    case RESTORE_RESUME: return resume(c);
+    }
+    return -ENOSYS;
+}

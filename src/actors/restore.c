@@ -1,0 +1,82 @@
+/* restore.c -- a running server becomes what it was when a snapshot was taken.
+ *
+ * The stores close, the folder is replaced (shards/snapshot_restore.c), the stores open again as at a start. The connections need not
+ * know: their requests get ERROR_UNAVAILABLE meanwhile. Who reads the manifest in between sees the old one or the new one; nobody
+ * commits, for the background work has ended. */
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "base/log.h"
+#include "shards/snapshot.h"
+
+#include <errno.h>
+
+/* One reactor after the other, so that it needs no memory: only the last step may fail. */
+static int step(enum restore_step which)
+{
+    int rc = 0;
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct control_restore_message m = {.step = which};
+        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_RESTORE, NULL);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+static int open_again(struct server *s, struct error *error)
+{
+    struct manifest start;
+    int rc = catalog_snapshot(&s->catalog, &start);
+    if (rc < 0)
+        return rc;
+    rc = folder_prepare(s->options.data, &start, reactor_count(), error);
+    if (rc == 0)
+        rc = server_open_stores(s, &start, error);
+    manifest_fini(&start);
+    if (rc == 0)
+        rc = catalog_settle(&s->catalog, error);
+    if (rc == 0)
+        rc = step(RESTORE_RESUME);
+    return rc < 0 ? rc : disk_watch_start(&s->disk);
+}
+
+static int replace(struct server *s, struct error *error)
+{
+    struct manifest m;
+    int rc = snapshots_settle(s->options.data, error);
+    if (rc == 0)
+        rc = manifest_load(s->options.data, &m, error);
+    if (rc == 0)
+        catalog_replace(&s->catalog, &m);
+    return rc;
+}
+
+/* Says what the state is now, behind why. */
+static int stay_closed(int rc, const struct error *why, struct error *error)
+{
+    log_error("a restore was not finished: %s; requests are refused until one is, or the server is started again",
+              why->text);
+    return error_set(error, why->code != ERROR_OK ? why->code : error_code_of(rc),
+                     "%.200s; the restore is not finished: repeat it, or start the server again", why->text);
+}
+
+int server_restore(struct server *s, const char *name, struct error *error)
+{
+    struct error why = {0}, again = {0};
+    log_info("restoring the snapshot '%s'; requests are refused until it is done", name);
+    disk_watch_stop(&s->disk); /* it too speaks with the stores */
+    check(step(RESTORE_QUIESCE) == 0 && step(RESTORE_STOP) == 0 && step(RESTORE_SHUT) == 0);
+    int rc = snapshot_restore_begin(s->options.data, name, &why);
+    bool begun = rc == 0;
+    if (begun)
+        rc = replace(s, &why);
+    else if (snapshot_restore_cancel(s->options.data) < 0)
+        return stay_closed(rc, &why, error);
+    if (begun && rc < 0)
+        return stay_closed(rc, &why, error);
+    int opened = open_again(s, &again);
+    if (opened < 0)
+        return stay_closed(opened, &again, error);
+    if (rc < 0)
+        *error = why;
+    return rc;
+}

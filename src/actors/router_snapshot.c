@@ -1,0 +1,77 @@
+/* router_snapshot.c -- who only reads a snapshot does so on the core of its connection; who makes, removes or restores one asks the
+ * catalog. */
+#include "actors/catalog_messages.h"
+#include "actors/router_internal.h"
+#include "actors/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERIFY_NS ((uint64_t)200000000) /* then the client is told how far it is, and asks again */
+
+static int ask_catalog(struct request *rq, enum catalog_message_type type, const char *name,
+                       struct catalog_snapshot_message *m, const char *what)
+{
+    *m = (struct catalog_snapshot_message){.name = name, .error = &rq->error};
+    int rc = snapshot_name_check(name, &rq->error);
+    if (rc == 0)
+        rc = message_call(&m->base, address_of(0, ACTOR_CATALOG), type, &rq->ctx);
+    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, what) : rc;
+}
+
+int router_snapshot_create(struct request *rq, const char *name, struct snapshot_info *ret)
+{
+    char own[SNAPSHOT_NAME_MAX];
+    struct catalog_snapshot_message m;
+    int rc = router_check_serving(rq, "snapshot");
+    if (rc < 0)
+        return rc;
+    snapshot_name_default(clock_wall_ns(), own);
+    rc = ask_catalog(rq, MSG_CATALOG_SNAPSHOT_CREATE, name[0] ? name : own, &m, "snapshot");
+    if (rc == 0)
+        *ret = m.info;
+    return rc;
+}
+
+int router_snapshot_list(struct request *rq, const struct snapshot_info **ret, size_t *ret_count)
+{
+    struct snapshot_info *all, *own;
+    int rc = snapshots_list(rq->core->server->options.data, &all, ret_count, &rq->error);
+    if (rc < 0)
+        return rc;
+    own = arena_alloc(&rq->bulk, (*ret_count + 1) * sizeof *own);
+    if (own && *ret_count)
+        memcpy(own, all, *ret_count * sizeof *own);
+    free(all);
+    *ret = own;
+    return own ? 0 : request_error(rq, -ENOMEM, "list");
+}
+
+static int verify(struct request *rq, const char *name, uint64_t for_ns, struct snapshot_verify *v)
+{
+    int rc = snapshot_verify_step(rq->core->server->options.data, name, for_ns, &rq->ctx, v, &rq->error);
+    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "verification") : rc;
+}
+
+int router_snapshot_verify(struct request *rq, const char *name, struct snapshot_verify *v)
+{
+    return verify(rq, name, VERIFY_NS, v);
+}
+
+/* Not refused while a restore is unfinished: this is how it is finished. */
+int router_snapshot_restore(struct request *rq, const char *name)
+{
+    struct catalog_snapshot_message m;
+    struct snapshot_verify v = {0};
+    if (rq->core->state == CORE_STOPPING)
+        return request_error(rq, -ESHUTDOWN, "restore");
+    int rc = verify(rq, name, 0, &v);
+    return rc < 0 ? rc : ask_catalog(rq, MSG_CATALOG_SNAPSHOT_RESTORE, name, &m, "restore");
+}
+
+int router_snapshot_delete(struct request *rq, const char *name)
+{
+    struct catalog_snapshot_message m;
+    return ask_catalog(rq, MSG_CATALOG_SNAPSHOT_DELETE, name, &m, "deletion");
+}

@@ -1,0 +1,260 @@
+/* Snapshots of a whole server, asked for by clients: on the simulator with one and with three reactors, and on this machine. */
+#include "client.h"
+#include "harness.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIM    4
+#define POINTS 100
+
+#define SNAPSHOT_TEST(name)                                                                                            \
+    static void name(struct server *s);                                                                                \
+    Test(net_snapshot, name)                                                                                           \
+    {                                                                                                                  \
+        harness_run(BACKEND_SIM, 1, name);                                                                             \
+        harness_run(BACKEND_SIM, 3, name);                                                                             \
+        harness_run(BACKEND_AUTO, 2, name);                                                                            \
+    }                                                                                                                  \
+    static void name(struct server *s)
+
+static int create(struct client *c, const char *name, char *ret_name)
+{
+    Kith__CreateSnapshot ask = KITH__CREATE_SNAPSHOT__INIT;
+    struct client_reply r;
+    ask.name = (char *)name;
+    int rc = client_call(c, KITH_OP_SNAPSHOT_CREATE, &ask.base, NULL, 0, &r);
+    if (rc < 0)
+        return rc;
+    Kith__Snapshot *made = kith__snapshot__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert(made && made->created_ns > 0 && made->collections > 0 && !made->damaged);
+    if (ret_name)
+        strcpy(ret_name, made->name);
+    kith__snapshot__free_unpacked(made, NULL);
+    client_reply_fini(&r);
+    return 0;
+}
+
+static int restore(struct client *c, const char *name)
+{
+    Kith__RestoreSnapshot ask = KITH__RESTORE_SNAPSHOT__INIT;
+    ask.name = (char *)name;
+    return client_call(c, KITH_OP_SNAPSHOT_RESTORE, &ask.base, NULL, 0, NULL);
+}
+
+static int delete (struct client *c, const char *name)
+{
+    Kith__DeleteSnapshot ask = KITH__DELETE_SNAPSHOT__INIT;
+    ask.name = (char *)name;
+    return client_call(c, KITH_OP_SNAPSHOT_DELETE, &ask.base, NULL, 0, NULL);
+}
+
+static size_t list(struct client *c, char first[64])
+{
+    Kith__ListSnapshots ask = KITH__LIST_SNAPSHOTS__INIT;
+    struct client_reply r;
+    cr_assert_eq(client_call(c, KITH_OP_SNAPSHOT_LIST, &ask.base, NULL, 0, &r), 0);
+    Kith__SnapshotList *all = kith__snapshot_list__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert(all);
+    size_t n = all->n_snapshots;
+    if (n)
+        strcpy(first, all->snapshots[0]->name);
+    kith__snapshot_list__free_unpacked(all, NULL);
+    client_reply_fini(&r);
+    return n;
+}
+
+static int verify(struct client *c, const char *name)
+{
+    Kith__VerifySnapshot ask = KITH__VERIFY_SNAPSHOT__INIT;
+    struct client_reply r;
+    ask.name = (char *)name;
+    for (;;) {
+        int rc = client_call(c, KITH_OP_SNAPSHOT_VERIFY, &ask.base, NULL, 0, &r);
+        if (rc < 0)
+            return rc;
+        Kith__SnapshotVerified *v = kith__snapshot_verified__unpack(NULL, r.header.meta_bytes, r.meta);
+        cr_assert(v && v->files_done <= v->files_total && (v->finished || v->next > ask.next));
+        bool finished = v->finished;
+        ask.next = v->next;
+        kith__snapshot_verified__free_unpacked(v, NULL);
+        client_reply_fini(&r);
+        if (finished)
+            return 0;
+    }
+}
+
+/* Points first..first+n-1; every component is the round. */
+static int write_points(struct client *c, uint64_t first, uint32_t n, float round)
+{
+    uint64_t *ids = malloc(n * sizeof *ids);
+    float *v = malloc(n * DIM * sizeof *v);
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = first + i;
+    for (uint32_t i = 0; i < n * DIM; i++)
+        v[i] = round;
+    int rc = client_upsert(c, "a", ids, n, v, DIM);
+    free(ids);
+    free(v);
+    return rc;
+}
+
+static void want_points(struct client *c, uint64_t count, float round)
+{
+    uint64_t is = 0, ids[POINTS], found[POINTS];
+    float v[POINTS * DIM];
+    uint32_t n = 0;
+    cr_assert_eq(client_count(c, "a", &is), 0, "%s", c->error);
+    cr_assert_eq(is, count);
+    for (uint64_t i = 0; i < POINTS; i++)
+        ids[i] = i;
+    cr_assert_eq(client_get(c, "a", ids, POINTS, DIM, found, v, &n), 0, "%s", c->error);
+    cr_assert_eq(n, count < POINTS ? count : POINTS);
+    for (uint32_t i = 0; i < n; i++)
+        cr_assert_eq(v[i * DIM], round);
+}
+
+SNAPSHOT_TEST(a_restore_brings_back_points_and_collections_and_the_connections_live_on)
+{
+    struct client c, other;
+    char name[64];
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&other, s->port), 0);
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(write_points(&c, 0, POINTS, 1), 0);
+    cr_assert_eq(create(&c, "first", NULL), 0, "%s", c.error);
+    cr_assert_eq(write_points(&c, 0, POINTS, 2), 0);
+    cr_assert_eq(write_points(&c, POINTS, POINTS, 2), 0);
+    cr_assert_eq(client_create(&c, "b", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(create(&c, "", name), 0, "%s", c.error);
+    cr_assert(strlen(name) == 15 && name[8] == '-', "%s", name);
+    cr_assert_eq(verify(&c, "first"), 0, "%s", c.error);
+    cr_assert_eq(restore(&c, "first"), 0, "%s", c.error);
+    want_points(&c, POINTS, 1);
+    want_points(&other, POINTS, 1);
+    uint64_t count;
+    cr_assert_eq(client_count(&other, "b", &count), CLIENT_REFUSED(ERROR_NOT_FOUND));
+    cr_assert_eq(write_points(&other, 0, POINTS, 3), 0);
+    want_points(&c, POINTS, 3);
+    cr_assert_eq(restore(&other, name), 0, "%s", other.error);
+    want_points(&c, 2 * POINTS, 2);
+    cr_assert_eq(client_count(&other, "b", &count), 0);
+    cr_assert_eq(restore(&other, "first"), 0, "%s", other.error);
+    want_points(&c, POINTS, 1);
+    client_close(&c);
+    client_close(&other);
+}
+
+SNAPSHOT_TEST(wrong_names_are_refused_with_a_sentence)
+{
+    struct client c;
+    char first[64];
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(list(&c, first), 0);
+    cr_assert_eq(create(&c, "x", NULL), 0);
+    cr_assert_eq(create(&c, "x", NULL), CLIENT_REFUSED(ERROR_ALREADY_EXISTS));
+    cr_assert(strstr(c.error, "'x'"));
+    cr_assert_eq(create(&c, "../x", NULL), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
+    cr_assert_eq(verify(&c, ".."), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
+    cr_assert_eq(restore(&c, "y"), CLIENT_REFUSED(ERROR_NOT_FOUND));
+    cr_assert(strstr(c.error, "there are: x"), "%s", c.error);
+    cr_assert_eq(delete (&c, "y"), CLIENT_REFUSED(ERROR_NOT_FOUND));
+    cr_assert_eq(list(&c, first), 1);
+    cr_assert_str_eq(first, "x");
+    cr_assert_eq(delete (&c, "x"), 0);
+    cr_assert_eq(list(&c, first), 0);
+    client_close(&c);
+}
+
+/* -- beside writers -- */
+
+struct writers {
+    struct server *s;
+    unsigned running;
+    bool stop;
+    uint64_t acknowledged[4], refused; /* rounds that a writer was told of */
+    struct event ended;
+};
+
+struct writer {
+    struct writers *all;
+    unsigned number;
+};
+
+/* Writes its own points, in rounds; a refusal must be the one for a restore. */
+static void writer_run(void *arg)
+{
+    struct writer *w = arg;
+    struct writers *all = w->all;
+    struct client c;
+    cr_assert_eq(client_open(&c, all->s->port), 0);
+    for (uint64_t round = 1; !all->stop; round++) {
+        int rc = write_points(&c, w->number * 20, 20, (float)round);
+        if (rc == 0) {
+            all->acknowledged[w->number] = round;
+            continue;
+        }
+        cr_assert_eq(rc, CLIENT_REFUSED(ERROR_UNAVAILABLE), "rc %d: %s", rc, c.error);
+        all->refused++;
+        fiber_sleep_ns(1000000);
+    }
+    client_close(&c);
+    all->running--;
+    event_notify_all(&all->ended);
+}
+
+static uint64_t round_of(struct client *c, unsigned number, bool *ret_whole)
+{
+    uint64_t ids[20], found[20];
+    float v[20 * DIM];
+    uint32_t n = 0;
+    for (uint64_t i = 0; i < 20; i++)
+        ids[i] = number * 20 + i;
+    cr_assert_eq(client_get(c, "a", ids, 20, DIM, found, v, &n), 0, "%s", c->error);
+    *ret_whole = n == 20;
+    uint64_t least = n ? (uint64_t)v[0] : 0;
+    for (uint32_t i = 0; i < n; i++)
+        least = (uint64_t)v[i * DIM] < least ? (uint64_t)v[i * DIM] : least;
+    return least;
+}
+
+SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
+{
+    struct writers all = {.s = s};
+    struct writer writers[4];
+    struct client c;
+    uint64_t before[4], after[4];
+    bool whole;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        writers[i] = (struct writer){&all, i};
+        all.running++;
+        cr_assert_eq(fiber_start(CLASS_WRITE, writer_run, &writers[i], "writer"), 0);
+    }
+    while (all.acknowledged[0] < 3 || all.acknowledged[3] < 3)
+        fiber_sleep_ns(1000000);
+    memcpy(before, all.acknowledged, sizeof before);
+    cr_assert_eq(create(&c, "live", NULL), 0, "%s", c.error);
+    memcpy(after, all.acknowledged, sizeof after);
+    while (all.acknowledged[1] < after[1] + 3)
+        fiber_sleep_ns(1000000);
+    cr_assert_eq(restore(&c, "live"), 0, "%s", c.error); /* they go on, are refused meanwhile, and go on again */
+    uint64_t restored = all.acknowledged[2];
+    while (all.acknowledged[2] < restored + 3)
+        fiber_sleep_ns(1000000);
+    all.stop = true;
+    while (all.running)
+        event_wait(&all.ended);
+    cr_assert_eq(restore(&c, "live"), 0, "%s", c.error);
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t is = round_of(&c, i, &whole);
+        cr_assert(whole && is >= before[i] && is <= after[i] + 1,
+                  "writer %u: round %llu, acknowledged %llu before, %llu after", i, (unsigned long long)is,
+                  (unsigned long long)before[i], (unsigned long long)after[i]);
+    }
+    client_close(&c);
+}
