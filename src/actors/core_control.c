@@ -89,11 +89,11 @@ static int on_open(struct core *c, struct control_open_message *m)
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = {.commit = hook_commit,
-.bury = hook_bury,
-.replaced = hook_replaced,
-.oldest = hook_oldest,
-.failed = hook_failed,
-.arg = c},
+                  .bury = hook_bury,
+                  .replaced = hook_replaced,
+                  .oldest = hook_oldest,
+                  .failed = hook_failed,
+                  .arg = c},
     };
     struct store *store = NULL;
     int rc = disk_reporter_start(&c->disk);

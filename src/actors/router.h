@@ -35,6 +35,10 @@ struct router_segments {
 };
 MUST_USE int router_segments(struct request *rq, const char *name, struct router_segments *ret);
 
+/* Every reactor's part; return when that is done. The work goes on when the request is given up. */
+MUST_USE int router_seal(struct request *rq, const char *name);
+MUST_USE int router_compact(struct request *rq, const char *name);
+
 /* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
 struct buffer;
 MUST_USE int router_metrics(struct request *rq, struct buffer *out);

@@ -99,6 +99,46 @@ int shard_on_delete(struct core *c, struct shard_delete_message *m)
     return rc;
 }
 
+/* -- maintenance -- */
+
+struct waiting {
+    const struct core *core;
+    const struct collection_entry *entry;
+    const struct context *ctx;
+};
+
+/* Work may take minutes: a drop, a stop or a restore, which wait for everybody inside, shall not wait for that. */
+static int waiting_pause(void *arg)
+{
+    const struct waiting *w = arg;
+    if (w->core->state != CORE_SERVING)
+        return -ESHUTDOWN;
+    return w->entry->gate.closed ? -ENOENT : context_check(w->ctx);
+}
+
+static int maintain(struct core *c, struct shard_maintain_message *m,
+                    int (*fn)(struct shard *s, const struct pause *pause, struct error *error))
+{
+    struct collection_entry *e = core_enter(c, m->collection);
+    if (!e)
+        return -ENOENT;
+    struct waiting w = {c, e, m->base.ctx};
+    struct pause pause = {waiting_pause, &w};
+    int rc = fn(e->shard, &pause, m->error);
+    core_leave(e);
+    return rc;
+}
+
+int shard_on_seal(struct core *c, struct shard_maintain_message *m)
+{
+    return maintain(c, m, shard_seal);
+}
+
+int shard_on_compact(struct core *c, struct shard_maintain_message *m)
+{
+    return maintain(c, m, shard_compact);
+}
+
 void core_on_search(struct actor *a, struct message *m)
 {
     struct core *c = CONTAINER_OF(a, struct core, search);
@@ -119,6 +159,8 @@ void core_on_write(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_SHARD_UPSERT: rc = shard_on_upsert(c, CONTAINER_OF(m, struct shard_upsert_message, base)); break;
     case MSG_SHARD_DELETE: rc = shard_on_delete(c, CONTAINER_OF(m, struct shard_delete_message, base)); break;
+    case MSG_SHARD_SEAL: rc = shard_on_seal(c, CONTAINER_OF(m, struct shard_maintain_message, base)); break;
+    case MSG_SHARD_COMPACT: rc = shard_on_compact(c, CONTAINER_OF(m, struct shard_maintain_message, base)); break;
     }
     message_reply(m, rc);
 }

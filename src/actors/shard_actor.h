@@ -11,5 +11,7 @@ MUST_USE int shard_on_search(struct core *c, struct shard_search_message *m);
 MUST_USE int shard_on_get(struct core *c, struct shard_get_message *m);
 MUST_USE int shard_on_info(struct core *c, struct shard_info_message *m);
 MUST_USE int shard_on_segments(struct core *c, struct shard_segments_message *m);
+MUST_USE int shard_on_seal(struct core *c, struct shard_maintain_message *m);
+MUST_USE int shard_on_compact(struct core *c, struct shard_maintain_message *m);
 MUST_USE int shard_on_upsert(struct core *c, struct shard_upsert_message *m);
 MUST_USE int shard_on_delete(struct core *c, struct shard_delete_message *m);

@@ -14,6 +14,8 @@ enum shard_message_type {
     MSG_SHARD_SEGMENTS,       /* to ACTOR_SEARCH */
     MSG_SHARD_UPSERT,         /* to ACTOR_WRITE */
     MSG_SHARD_DELETE,         /* to ACTOR_WRITE */
+    MSG_SHARD_SEAL,           /* to ACTOR_WRITE */
+    MSG_SHARD_COMPACT,        /* to ACTOR_WRITE */
 };
 
 /* A batch of queries; query i's hits go to hits[i * k], their number to counts[i]. */
@@ -67,5 +69,12 @@ struct shard_delete_message {
     uint64_t collection;
     const struct point_id *ids;
     uint32_t count, deleted;
+    struct error *error;
+};
+
+/* Sealing or compacting. Comes home when it is done, or when nobody waits for it any more. */
+struct shard_maintain_message {
+    struct message base;
+    uint64_t collection;
     struct error *error;
 };

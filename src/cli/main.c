@@ -16,6 +16,8 @@ static const struct command commands[] = {
     {"get", "shows points by their ids", command_get},
     {"delete", "removes points by their ids", command_delete},
     {"search", "finds the points nearest to a vector", command_search},
+    {"seal", "turns the growing segments of a collection into sealed ones", command_seal},
+    {"compact", "rewrites a collection's segments without deleted rows, and merges them", command_compact},
     {"verify", "compares every checksum on the server's disk", command_verify},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
     {"ping", "measures the way to the server and back", command_ping},

@@ -26,6 +26,28 @@ static int answer(struct native_request *r, const ProtobufCMessage *meta)
     return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
 }
 
+/* -- seal, compact -- */
+
+int op_seal(struct native_request *r)
+{
+    Kith__Seal *ask;
+    Kith__Sealed answered = KITH__SEALED__INIT;
+    int rc = take(r, &kith__seal__descriptor, &ask);
+    if (rc == 0)
+        rc = router_seal(r->rq, ask->collection);
+    return rc < 0 ? rc : answer(r, &answered.base);
+}
+
+int op_compact(struct native_request *r)
+{
+    Kith__Compact *ask;
+    Kith__Compacted answered = KITH__COMPACTED__INIT;
+    int rc = take(r, &kith__compact__descriptor, &ask);
+    if (rc == 0)
+        rc = router_compact(r->rq, ask->collection);
+    return rc < 0 ? rc : answer(r, &answered.base);
+}
+
 /* -- verify -- */
 
 /* The cursor as bytes that mean nothing to a client. */

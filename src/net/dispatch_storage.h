@@ -4,4 +4,6 @@
 
 #include "net/native.h"
 
+MUST_USE int op_seal(struct native_request *r);
+MUST_USE int op_compact(struct native_request *r);
 MUST_USE int op_verify(struct native_request *r);

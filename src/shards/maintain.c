@@ -48,16 +48,18 @@ int store_maintain(struct store *store)
 
 /* -- by request -- */
 
+#define ASK_NS ((uint64_t)100000000) /* how often whoever waits is asked whether to go on */
+
 static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, uint64_t arg), uint64_t arg,
-                      const int *failed, const char *what, struct error *error)
+                      const int *failed, const char *what, const struct pause *pause, struct error *error)
 {
     struct store *store = s->store;
     uint64_t failures = store->failures;
     store_notify_work(store);
     while (goes_on(s, arg)) {
-        if (s->gate.closed || store->interrupted)
-            return error_set(error, ERROR_CANCELLED, "the collection '%s' was dropped or the server stops; %s",
-                             s->config.name, what);
+        if (s->gate.closed || s->dropped || store->interrupted)
+            return error_set(error, ERROR_CANCELLED, "%s of '%s' was given up: it was dropped, or the server stops",
+                             what, s->config.name);
         if (s->damage.code)
             return error_set(error, s->damage.code, "%s", s->damage.text);
         if (store->failures != failures)
@@ -65,7 +67,11 @@ static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, ui
                                    "%s of '%s' goes on by itself when the cause is mended: free disk "
                                    "space, or see the server's log",
                                    what, s->config.name);
-        event_wait(&store->settled);
+        int rc = pause ? pause->fn(pause->arg) : 0;
+        if (rc < 0)
+            return rc;
+        if (event_wait_until(&store->settled, clock_now_ns() + ASK_NS) < 0)
+            continue; /* nothing was settled, but whoever waits may have left */
     }
     return 0;
 }
@@ -80,20 +86,20 @@ static bool is_unsealed(const struct shard *s, uint64_t birth)
     return false;
 }
 
-static int seal_now(struct shard *s, struct error *error)
+static int seal_now(struct shard *s, const struct pause *pause, struct error *error)
 {
     uint64_t birth = s->births;
     shard_freeze(s);
     if (s->growing)
         birth = s->growing->birth - 1; /* empty: it stays */
-    return wait_while(s, is_unsealed, birth, &s->store->work_failed, "sealing", error);
+    return wait_while(s, is_unsealed, birth, &s->store->work_failed, "sealing", pause, error);
 }
 
-int shard_seal(struct shard *s, struct error *error)
+int shard_seal(struct shard *s, const struct pause *pause, struct error *error)
 {
     if (gate_enter(&s->gate) < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
-    int rc = seal_now(s, error);
+    int rc = seal_now(s, pause, error);
     gate_leave(&s->gate);
     return rc;
 }
@@ -103,13 +109,13 @@ static bool is_uncompacted(const struct shard *s, uint64_t ticket)
     return s->compacts_done < ticket;
 }
 
-int shard_compact(struct shard *s, struct error *error)
+int shard_compact(struct shard *s, const struct pause *pause, struct error *error)
 {
     if (gate_enter(&s->gate) < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
-    int rc = seal_now(s, error);
+    int rc = seal_now(s, pause, error);
     if (rc == 0)
-        rc = wait_while(s, is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, "merging", error);
+        rc = wait_while(s, is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, "merging", pause, error);
     gate_leave(&s->gate);
     return rc;
 }

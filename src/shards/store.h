@@ -179,10 +179,11 @@ struct segment_info {
 /* Up to max of the segments that are searched here; returns how many there are. */
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);
 
-/* Seals what grows, and waits until that is done. -ENOSPC, -EIO, -ECANCELED (stopping, or the collection is dropped). Waits. */
-MUST_USE int shard_seal(struct shard *s, struct error *error);
+/* Seals what grows, and waits until that is done. -ENOSPC, -EIO, -ECANCELED (stopping, or the collection is dropped). pause (may be NULL)
+ * is asked several times a second; a negative return ends the waiting, not the work. Waits. */
+MUST_USE int shard_seal(struct shard *s, const struct pause *pause, struct error *error);
 /* Rewrites every segment with deleted rows and merges as far as the largest segment allows. Same errors. Waits. */
-MUST_USE int shard_compact(struct shard *s, struct error *error);
+MUST_USE int shard_compact(struct shard *s, const struct pause *pause, struct error *error);
 
 /* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. */
 const struct error *shard_damage(const struct shard *s);

@@ -104,7 +104,8 @@ class CommandLine(unittest.TestCase):
         for arguments in ((), ("fly",), ("create", "x"), ("create", "x", "--dim", "0"), ("search", "x"), ("ls", "--what"),
                           ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",)):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
-        for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "bench", "ping", "demo"):
+        for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
+                        "verify", "bench", "ping", "demo"):
             self.assertIn("usage: kith " + command, self.kith(command, "--help").stdout)
         self.assertIn("import", self.kith("--help").stdout)
 

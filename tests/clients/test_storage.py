@@ -100,6 +100,57 @@ class Segments(StorageTest):
         self.command("info", "--segments", status=2)
 
 
+    def test_sealing_and_compacting_by_request(self) -> None:
+        client = self.client()
+        self.fill(client, "work")
+        client.seal("work")
+        self.assertEqual({s.state for s in client.info("work", with_segments=True).segments}, {"sealed"})
+        client.seal("work")  # nothing to do is fine
+        client.delete("work", range(0, ROWS, 3))
+        before = client.info("work")
+        self.assertEqual(before.sealed_dead_rows, ROWS // 3)
+        done = self.command("compact", "work", "--json")
+        after = client.info("work", with_segments=True)
+        self.assertEqual(sum(s.deleted_rows for s in after.segments), 0)
+        self.assertEqual(after.points, ROWS - ROWS // 3)
+        self.assertLess(after.disk_bytes, before.disk_bytes)
+        answer = json.loads(done.stdout)
+        self.assertEqual((answer["compacted"], answer["deleted_rows_before"], answer["deleted_rows"]), ("work", ROWS // 3, 0))
+        self.assertEqual(client.search("work", self.rows[1], k=1, exact=True).ids, [1])
+        self.assertNotIn(0, client.search("work", self.rows[0], k=10, exact=True).ids)
+        self.assertRegex(self.command("seal", "work").stdout, r"^sealed work in [0-9.]+ s: ")
+        self.assertEqual(client.verify("work").damages, [])
+        for call, name in ((client.seal, "seal"), (client.compact, "compact")):
+            self.assertIn("nowhere", self.fails(kith.Code.NOT_FOUND, call, "nowhere"))
+            self.assertIn("nowhere", self.command(name, "nowhere", status=1).stderr)
+        files = os.listdir(os.path.join(self.server.data, "segments"))
+        self.assertEqual(sorted(files), sorted(os.path.basename(self.segment_file(s)) for s in after.segments if s.id))
+
+    def test_neither_a_drop_nor_a_stop_waits_for_work_by_request(self) -> None:
+        client = self.client()
+        for name in ("dropped", "stopped"):
+            self.fill(client, name)
+        environment = dict(os.environ, KITH_SERVER=self.server.address)
+
+        def begin(name: str) -> subprocess.Popen:
+            child = subprocess.Popen([os.environ["KITH"], "compact", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True, env=environment)
+            self.addCleanup(child.stdout.close)
+            self.addCleanup(child.stderr.close)
+            self.addCleanup(child.wait)
+            return child
+
+        child = begin("dropped")
+        client.drop("dropped")
+        self.assertIn(child.wait(60), (0, 1))
+        child = begin("stopped")
+        client.close()
+        self.server.end()
+        self.assertIn(child.wait(60), (0, 1))
+        self.server.start()
+        self.assertEqual(self.client().count("stopped"), ROWS)
+
+
 class Damage(StorageTest):
     def test_one_damaged_segment_does_not_stop_the_other_collections(self) -> None:
         client = self.client()

@@ -101,7 +101,7 @@ static void compact(struct server *s, const struct collection_config *c)
 {
     struct error e = {0};
     for (unsigned r = 0; r < s->reactors; r++)
-        if (shard_compact(store_shard(s->stores[r], c->id), &e) < 0)
+        if (shard_compact(store_shard(s->stores[r], c->id), NULL, &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
 }
 
