@@ -116,6 +116,29 @@ void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_
     }
 }
 
+/* Frees a place and moves up what had to go past it (Knuth, TAOCP 3, 6.4, algorithm R). */
+static void vacate(struct id_table *t, size_t free_place)
+{
+    for (size_t i = (free_place + 1) & t->mask; t->entries[i].version; i = (i + 1) & t->mask) {
+        size_t wanted = point_id_hash(t->entries[i].id) & t->mask;
+        if (((i - wanted) & t->mask) >= ((i - free_place) & t->mask)) {
+            t->entries[free_place] = t->entries[i];
+            free_place = i;
+        }
+    }
+    t->entries[free_place] = (struct id_entry){0};
+    t->used--;
+}
+
+void id_map_forget(struct id_map *m, struct point_id id, uint64_t version)
+{
+    if (m->old.entries || !m->now.entries) /* what is moving over must not be met by a change of places */
+        return;
+    const struct id_entry *e = place_of(&m->now, id);
+    if (e->version == version && e->segment == ID_MAP_DELETED)
+        vacate(&m->now, (size_t)(e - m->now.entries));
+}
+
 size_t id_map_bytes(const struct id_map *m)
 {
     return ((m->now.entries ? m->now.mask + 1 : 0) + (m->old.entries ? m->old.mask + 1 : 0)) * sizeof(struct id_entry);

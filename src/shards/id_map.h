@@ -1,8 +1,8 @@
 /* id_map.h -- where is id X? For every id at home here the version that counts and the row that holds it.
  *
  * Open addressing with linear probing, 32 bytes an entry, at most 3/4 full. It grows without a long stall: a larger table is made and
- * every put moves some entries over, so that the old one is empty long before the new one is full. Ids never leave: a deleted id stays
- * with the version of its deletion, so that an older write of it, from wherever it comes, is recognised. */
+ * every put moves some entries over, so that the old one is empty long before the new one is full. A deleted id stays with the version of
+ * its deletion, so that an older write of it, from wherever it comes, is recognised, until nothing older can come any more. */
 #pragma once
 
 #include "base/check.h"
@@ -42,5 +42,8 @@ bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret
 
 /* The row with this version of id lies elsewhere from now on; nothing happens when another version counts. */
 void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_t segment, uint32_t row);
+
+/* Forgets id if it is deleted by this version: nothing older of it is anywhere. May put it off for ever, while the map grows. */
+void id_map_forget(struct id_map *m, struct point_id id, uint64_t version);
 
 size_t id_map_bytes(const struct id_map *m);

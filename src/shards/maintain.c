@@ -1,6 +1,7 @@
 /* maintain.c -- what keeps segments few and full of live rows, and what lets a user ask for it. */
 #include "base/log.h"
 #include "shards/merge.h"
+#include "shards/read_only.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +15,9 @@ static int maintain(struct shard *s)
         return 0;
     merge_choose(s, wanted != s->compacts_done, &choice);
     if (choice.count) {
-        int rc = merge_run(s, &choice);
+        int rc = store_room_for(s->store, merge_bytes(&choice));
+        if (rc == 0)
+            rc = merge_run(s, &choice);
         return rc < 0 ? rc : 1;
     }
     s->compacts_done = wanted;
@@ -31,6 +34,7 @@ int store_maintain(struct store *store)
         int rc = maintain(s);
         bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted) {
+            store_met_failure(store, rc);
             store->failures++;
             store->maintain_failed = rc;
             log_warn("segments of '%s' could not be merged (%s); it will be tried again, searches and writes go on",

@@ -19,8 +19,8 @@ struct merge {
     struct pause pause;
     struct segment *shadow; /* the new rows' alive bits, until the new segment is there */
     uint32_t rows;
-    struct tombstone *tombstones;
-    uint32_t tombstone_count;
+    struct tombstone *tombstones; /* those that are kept, then those that bury nothing any more */
+    uint32_t tombstone_count, tombstones_dropped;
     uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
     struct manifest_segment file;   /* id 0: nothing is left */
     char path[PATH_TEXT_MAX];
@@ -94,8 +94,8 @@ static int take_tombstones(struct merge *m)
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
-            if (g->tombstones[t].version > oldest)
-                m->tombstones[m->tombstone_count++] = g->tombstones[t];
+            bool keep = g->tombstones[t].version > oldest;
+            m->tombstones[keep ? m->tombstone_count++ : total - ++m->tombstones_dropped] = g->tombstones[t];
             rc = t % 1024 == 0 ? pause_here(&m->pause) : 0;
         }
     }
@@ -255,6 +255,16 @@ void merge_repoint(struct shard *s, const struct segment *g)
     }
 }
 
+static void forget_tombstones(const struct merge *m)
+{
+    const struct tombstone *dropped = m->tombstones + m->tombstone_count;
+    for (uint32_t i = 0; i < m->tombstones_dropped; i++) {
+        id_map_forget(&m->shard->ids, dropped[i].id, dropped[i].version);
+        if (i % 64 == 0)
+            fiber_checkpoint();
+    }
+}
+
 /* Every reactor that has rows of the old segments must let go of them first: until then it may tell us of deaths there. */
 static int tell_others(struct merge *m)
 {
@@ -337,6 +347,7 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
         swap(&m);
         if (m.output)
             merge_repoint(s, m.output);
+        forget_tombstones(&m);
         remove_files(&m);
         int told = tell_others(&m);
         for (uint32_t i = 0; i < choice->count; i++) {

@@ -16,6 +16,8 @@ struct merge_choice {
 /* What is most worth rewriting. all: as far as the largest segment allows, whatever it costs. */
 void merge_choose(const struct shard *s, bool all, struct merge_choice *ret);
 
+/* What the new segment will take on the disk, at most. */
+uint64_t merge_bytes(const struct merge_choice *choice);
 /* Makes one segment of the chosen ones, or none when nothing of them lives. Waits; pauses. -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old
  * ones stay as they were. */
 MUST_USE int merge_run(struct shard *s, const struct merge_choice *choice);

@@ -74,3 +74,13 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
         ret->inputs[ret->count++] = worst;
     free(sorted);
 }
+
+uint64_t merge_bytes(const struct merge_choice *choice)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < choice->count; i++) {
+        const struct segment *g = choice->inputs[i];
+        bytes += g->rows ? (uint64_t)((double)g->disk_bytes * live_rows(g) / g->rows) : g->disk_bytes;
+    }
+    return bytes;
+}

@@ -52,7 +52,8 @@ static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_co
 
 struct store_hooks hooks_of(struct server *s)
 {
-    return (struct store_hooks){.commit = hook_commit, .bury = hook_bury, .replaced = hook_replaced, .oldest = hook_oldest, .arg = s};
+    return (struct store_hooks){
+        .commit = hook_commit, .bury = hook_bury, .replaced = hook_replaced, .oldest = hook_oldest, .arg = s};
 }
 
 void server_open(struct server *s, unsigned reactors)

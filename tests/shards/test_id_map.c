@@ -38,6 +38,20 @@ Test(id_map, agrees_with_an_array_whatever_is_put)
             twin[n] = e;
         }
         cr_assert_eq(map.live, live);
+        n = next(&state) % IDS;
+        bool forgets = !map.old.entries && twin[n].version && twin[n].segment == ID_MAP_DELETED;
+        id_map_forget(&map, id_of(n), twin[n].version);
+        if (forgets)
+            twin[n] = (struct id_entry){0};
+        else if (twin[n].version)
+            cr_assert_not_null(id_map_find(&map, id_of(n)));
+        n = next(&state) % IDS;
+        if (twin[n].version && twin[n].segment != ID_MAP_DELETED) {
+            twin[n].segment = (uint32_t)(next(&state) % 5);
+            twin[n].row = (uint32_t)step;
+            id_map_move(&map, id_of(n), twin[n].version, twin[n].segment, twin[n].row);
+        }
+        id_map_move(&map, id_of(n), twin[n].version + 1, 99, 99);
     }
     for (uint64_t n = 0; n < IDS; n++) {
         const struct id_entry *e = id_map_find(&map, id_of(n));
