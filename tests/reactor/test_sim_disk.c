@@ -188,6 +188,29 @@ Test(sim_disk, what_a_failed_flush_lost_no_later_flush_brings_back)
     cr_assert(found.kept > SEEDS && found.lost > SEEDS);
 }
 
+static void fail_a_flush_and_read_again(void *arg)
+{
+    struct file *f = open_file("data");
+    want_eq(fill(f, 0, SECTORS, 'o'), 0);
+    want_eq(file_flush(f), 0);
+    want_eq(fill(f, 0, SECTORS, 'n'), 0);
+    sim_fault_rate(sim, FAULT_FLUSH_ERROR, ALWAYS);
+    want_eq(file_flush(f), -EIO);
+    want_eq(fill(f, 0, 1, 'N'), 0);
+    want_eq(file_drop_cache("data"), 0);
+    want_eq(count_sectors(f, SECTORS, 'N'), 1); /* not flushed yet, not lost either */
+    found.kept += count_sectors(f, SECTORS, 'n');
+    found.lost += count_sectors(f, SECTORS, 'o');
+    file_close(f);
+}
+
+Test(sim_disk, what_a_failed_flush_lost_is_read_until_the_cache_is_dropped)
+{
+    run_seeds(fail_a_flush_and_read_again);
+    cr_assert_eq(found.kept + found.lost, SEEDS * (SECTORS - 1));
+    cr_assert(found.kept > SEEDS && found.lost > SEEDS);
+}
+
 /* -- space -- */
 
 static void fill_the_disk(void *arg)
@@ -381,4 +404,26 @@ static void be_slow(void *arg)
 Test(sim_disk, a_slow_disk_takes_many_times_as_long)
 {
     run_seeds(be_slow);
+}
+
+static void flush_slowly(void *arg)
+{
+    struct file *f = open_file("data");
+    sim_fault_rate(sim, FAULT_SLOW_DISK, ALWAYS);
+    for (unsigned i = 0; i < 10; i++) {
+        uint64_t began = clock_now_ns();
+        want_eq(file_flush(f), 0);
+        want(clock_now_ns() - began < SECONDS(5)); /* a thousand times what a slow one takes */
+    }
+    file_close(f);
+}
+
+Test(sim_disk, slow_fibers_on_a_slow_disk_are_no_slower_than_the_slower_of_the_two)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        cr_assert_eq(sim_create(seed, &sim), 0);
+        sim_vary_schedules(sim, true);
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .sim = sim}, flush_slowly, NULL), 0);
+        sim_destroy(sim);
+    }
 }
