@@ -44,6 +44,7 @@ int command_drop(struct cli *c, int argc, char **argv);
 int command_ls(struct cli *c, int argc, char **argv);
 int command_info(struct cli *c, int argc, char **argv);
 int command_count(struct cli *c, int argc, char **argv);
+int command_snapshot(struct cli *c, int argc, char **argv);
 int command_get(struct cli *c, int argc, char **argv);
 int command_delete(struct cli *c, int argc, char **argv);
 int command_search(struct cli *c, int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"seal", "turns the growing segments of a collection into sealed ones", command_seal},
     {"compact", "rewrites a collection's segments without deleted rows, and merges them", command_compact},
     {"verify", "compares every checksum on the server's disk", command_verify},
+    {"snapshot", "keeps, lists, checks and brings back states of everything", command_snapshot},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
     {"ping", "measures the way to the server and back", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},

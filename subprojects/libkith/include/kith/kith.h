@@ -112,6 +112,33 @@ struct kith_verified {
 int kith_verify(struct kith *k, const char *collection, struct kith_cursor *at, struct kith_verified *ret);
 int kith_count(struct kith *k, const char *name, uint64_t *ret);
 
+/* -- snapshots of everything the server holds -- */
+
+struct kith_snapshot {
+    const char *name;    /* lives until the next call */
+    bool damaged;        /* it cannot be read, and nothing below is known */
+    uint64_t created_ns; /* since 1970 */
+    uint64_t collections, segments;
+    uint64_t segment_rows; /* in sealed segments, deleted ones too; what is only in the logs is not counted */
+    uint64_t log_bytes, bytes;
+};
+struct kith_snapshot_check {
+    uint64_t next; /* where the next call goes on */
+    bool finished;
+    uint64_t files_total, files_done, bytes;
+};
+
+/* name: letters, digits, '.', '_', '-'; NULL: the time. */
+int kith_snapshot_create(struct kith *k, const char *name, struct kith_snapshot *ret);
+/* *ret lives until the next call. */
+int kith_snapshot_list(struct kith *k, const struct kith_snapshot **ret, size_t *ret_count);
+/* Has the server check a part of the snapshot: called with a zeroed struct, and again with the same one until it is finished.
+ * -KITH_CORRUPT names the file and the offset. */
+int kith_snapshot_verify(struct kith *k, const char *name, struct kith_snapshot_check *check);
+/* Everything written since is gone. Other requests get KITH_UNAVAILABLE meanwhile; connections live on. */
+int kith_snapshot_restore(struct kith *k, const char *name);
+int kith_snapshot_delete(struct kith *k, const char *name);
+
 struct kith_points {
     size_t count;
     const struct kith_id *ids; /* all numbers or all UUIDs */
@@ -153,6 +180,8 @@ int64_t kith_start_upsert(struct kith *k, const char *collection, const struct k
 int64_t kith_start_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count);
 int64_t kith_start_seal(struct kith *k, const char *name);
 int64_t kith_start_compact(struct kith *k, const char *name);
+int64_t kith_start_snapshot_create(struct kith *k, const char *name);
+int64_t kith_start_snapshot_restore(struct kith *k, const char *name);
 int kith_cancel(struct kith *k, int64_t request);
 
 struct kith_reply {
