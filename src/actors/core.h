@@ -13,6 +13,9 @@
 
 struct server;
 
+#define LARGE_BYTES_MAX ((uint64_t)1 << 30)   /* on all reactors */
+#define LARGE_BYTES_MIN ((uint64_t)128 << 20) /* on each */
+
 enum core_state { CORE_STARTING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
 
 struct core {
@@ -22,6 +25,7 @@ struct core {
     struct store *store;
     struct replica collections;
     struct request_pool requests;
+    struct semaphore large_bytes; /* what the large requests of all connections may have in memory together */
     struct actor control, search, write;
     struct builder builder;
     struct disk_reporter disk;

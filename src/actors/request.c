@@ -25,7 +25,7 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
     rq->core = c;
     rq->session = NULL;
     rq->next = rq->prev = NULL;
-    rq->bytes = 0;
+    rq->bytes = rq->large = 0;
     rq->started_ns = clock_now_ns();
     rq->ctx.deadline_ns = deadline_ms ? rq->started_ns + (uint64_t)deadline_ms * 1000000 : 0;
     atomic_store_explicit(&rq->ctx.cancelled, false, memory_order_relaxed);

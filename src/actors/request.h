@@ -17,6 +17,7 @@ struct request {
     uint64_t id;             /* the client's */
     uint64_t started_ns;
     uint64_t bytes;     /* counted by the session */
+    uint64_t large;     /* of core.large_bytes */
     struct arena arena; /* small things: messages, ids, the head of the answer */
     struct arena bulk;  /* vectors and payloads; given back after each request */
     struct error error;

@@ -14,6 +14,12 @@ static bool has_room(const struct session *s, uint64_t bytes)
     return s->count == 0 || (s->count < SESSION_REQUESTS_MAX && s->bytes + bytes <= SESSION_BYTES_MAX);
 }
 
+static uint64_t large_share(const struct request *rq)
+{
+    uint64_t all = LARGE_BYTES_MIN;
+    return rq->bytes <= SESSION_LARGE ? 0 : rq->bytes < all ? rq->bytes : all;
+}
+
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, uint64_t bytes)
 {
     while (!has_room(s, bytes))
@@ -30,6 +36,9 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
     s->requests = rq;
     s->count++;
     s->bytes += bytes;
+    rq->large = large_share(rq);
+    if (rq->large)
+        semaphore_acquire(&s->core->large_bytes, rq->large);
     return rq;
 }
 
@@ -44,6 +53,8 @@ void session_end(struct request *rq)
         rq->next->prev = rq->prev;
     s->count--;
     s->bytes -= rq->bytes;
+    if (rq->large)
+        semaphore_release(&s->core->large_bytes, rq->large);
     request_release(rq);
     event_notify_all(&s->changed);
 }

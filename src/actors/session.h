@@ -1,7 +1,8 @@
 /* session.h -- the requests of one connection that are in flight: their bounds, and how they are given up.
  *
  * A session bounds how many requests and how many bytes of them are in memory; whoever reads the connection waits here for
- * room, so a client that sends faster than it is answered is slowed down by TCP and not by our memory. */
+ * room, so a client that sends faster than it is answered is slowed down by TCP and not by our memory. Large requests share a bound
+ * with those of all other connections of the core; small ones, searches among them, never wait for that. */
 #pragma once
 
 #include "actors/request.h"
@@ -9,6 +10,8 @@
 
 #define SESSION_REQUESTS_MAX 256
 #define SESSION_BYTES_MAX    ((uint64_t)512 << 20)
+
+#define SESSION_LARGE ((uint64_t)64 << 10) /* a request of more bytes is a large one */
 
 struct session {
     struct core *core;

@@ -385,6 +385,51 @@ NATIVE_TEST(a_client_that_leaves_with_requests_in_flight_is_forgotten)
     client_close(&stays);
 }
 
+/* -- memory -- */
+
+struct large_upsert {
+    uint16_t port;
+    bool answered, over;
+};
+
+static void upsert_much(void *arg)
+{
+    struct large_upsert *u = arg;
+    struct client c;
+    cr_assert_eq(client_open(&c, u->port), 0);
+    fill_collection(&c, "much", 10000);
+    u->answered = true;
+    client_close(&c);
+    u->over = true;
+}
+
+static void crowded(struct server *s)
+{
+    struct client c = opened(s);
+    struct semaphore *bound = &s->cores[0]->large_bytes;
+    uint64_t all = bound->units, count = 0;
+    struct large_upsert u = {.port = s->port};
+    fill_collection(&c, "few", 10);
+    semaphore_acquire(bound, all); /* as if others had it */
+    cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
+    fiber_sleep_ns(5000000000);
+    cr_assert(!u.answered, "a large request waits for room");
+    cr_assert_eq(client_count(&c, "few", &count), 0);
+    cr_assert_eq(count, 10, "a small one does not");
+    semaphore_release(bound, all);
+    while (!u.over)
+        fiber_sleep_ns(1000000);
+    cr_assert_eq(client_count(&c, "much", &count), 0);
+    cr_assert_eq(count, 10000);
+    cr_assert_eq(bound->units, all, "all of it was given back");
+    client_close(&c);
+}
+
+Test(native, large_requests_of_all_connections_share_a_bound)
+{
+    harness_run(BACKEND_SIM, 1, crowded);
+}
+
 /* -- time: deadlines and cancelling need work that takes some, so on this machine; timeouts need a clock that runs, so simulated -- */
 
 static int send_large_search(struct client *c, uint64_t id, uint32_t deadline_ms, uint32_t queries)
