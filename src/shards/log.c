@@ -32,6 +32,7 @@ struct log {
     struct flush_wait *waits, **waits_tail; /* in the order of their groups */
     uint64_t position;                      /* where the next block goes */
     uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
+    uint64_t replayed; /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
     bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
     bool stopping, writer_runs;
     int failed; /* errno of the write or flush that failed; 0: it works */
@@ -175,6 +176,13 @@ static void interval_over(void *arg)
 
 /* -- what others call -- */
 
+/* A disk that takes no file now may do so later, and what was read can be served meanwhile. Not when the log was cut at a known end: what is
+ * behind that goes only when the new file is there. */
+static bool can_begin_later(const struct log_options *options, int rc)
+{
+    return options->known_end == 0 && (rc == -ENOSPC || rc == -EDQUOT || rc == -EIO || rc == -EROFS);
+}
+
 int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error)
 {
     struct log *l = calloc(1, sizeof(*l));
@@ -187,6 +195,12 @@ int log_open(const struct log_options *options, struct log_end end, struct log *
     int rc = log_roll_start(&l->roll, options);
     if (rc == 0)
         rc = log_roll_begin(&l->roll, end.durable, end.position);
+    if (rc < 0 && can_begin_later(options, rc)) {
+        l->durable = end.durable;
+        l->replayed = end.position;
+        fail(l, rc);
+        rc = 0;
+    }
     if (rc == 0) {
         rc = fiber_start(CLASS_WRITE, writer, l, "log writer");
         l->writer_runs = rc == 0;
@@ -219,10 +233,12 @@ int log_recover(struct log *l)
 {
     if (!l->failed)
         return 0;
-    int rc = log_roll_begin(&l->roll, l->durable, l->durable);
+    uint64_t end = l->replayed ? l->replayed : l->durable;
+    int rc = log_roll_begin(&l->roll, l->durable, end);
     if (rc < 0)
         return rc;
-    l->position = l->durable;
+    l->position = l->durable = end;
+    l->replayed = 0;
     l->run = clock_wall_ns() > l->run ? clock_wall_ns() : l->run + 1;
     l->blocks.size = 0;
     l->failed = 0;

@@ -44,7 +44,8 @@ MUST_USE int log_replay(const struct log_options *options, uint64_t start, log_g
 /* -- writing -- */
 
 /* Always begins a new file. What lies between end.durable and end.position was read, but perhaps only from the page cache, and if a flush
- * failed on it no later one will say so: it is written again into the new file. All files behind are removed. Waits. */
+ * failed on it no later one will say so: it is written again into the new file. All files behind are removed. On a disk that is full or fails
+ * the log is opened all the same, but failed (log_recover()): what was read can be served. Waits. */
 MUST_USE int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error);
 /* Writes and flushes what is pending, then frees. Waits. */
 void log_close(struct log *l);

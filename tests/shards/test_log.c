@@ -455,3 +455,42 @@ Test(log, a_failed_log_recovers_and_keeps_what_was_acknowledged)
 {
     world_run_well(BACKEND_SIM, 1, recover, NULL);
 }
+
+static struct sim *small_world; /* whose disk has an end */
+
+static void open_on_a_full_disk(void *arg)
+{
+    struct log_options o = options();
+    struct log_end end;
+    struct error e = {0};
+    struct log *l;
+    struct seen seen = {0};
+    l = reopen(&seen);
+    append(l, 0, 5000, DURABILITY_FLUSH);
+    append(l, 1, 5000, DURABILITY_FLUSH); /* nothing behind it says that it was flushed */
+    log_close(l);
+    sim_disk_limit(small_world, 1);
+    want_eq(replay(&seen, 0, &end, &e), 0);
+    want_eq(seen.next, 2);
+    want(end.durable < end.position);
+    want_eq(log_open(&o, end, &l, &e), 0);
+    want_eq(log_failed(l), -ENOSPC);
+    want_eq(log_append(l, "12345678", 8, DURABILITY_FLUSH), -ENOSPC);
+    want_eq(log_recover(l), -ENOSPC);
+    sim_disk_limit(small_world, 0);
+    want_eq(log_recover(l), 0);
+    want_eq(log_durable(l), end.position);
+    append(l, 2, 5000, DURABILITY_FLUSH);
+    log_close(l);
+    seen = (struct seen){0};
+    log_close(reopen(&seen));
+    want_eq(seen.next, 3);
+}
+
+Test(log, on_a_full_disk_it_opens_failed_and_recovers_with_all_that_was_read)
+{
+    cr_assert_eq(sim_create(1, &small_world), 0);
+    struct world w = {.backend = BACKEND_SIM, .reactors = 1, .sim = small_world};
+    cr_assert_eq(world_run(&w, open_on_a_full_disk, NULL), 0);
+    sim_destroy(small_world);
+}
