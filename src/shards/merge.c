@@ -133,8 +133,13 @@ static int write_graph(struct merge *m, struct container_writer *w)
     int rc = mapping_open(container_fresh_path(w), &mapping);
     if (rc < 0)
         return rc;
+    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    if (mapping.size < container_region_offset(w) + (uint64_t)m->rows * stride) {
+        mapping_close(&mapping); /* a disk that fails may lose what it took, and only the flush tells */
+        return -EIO;
+    }
     uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
-    const struct rows vectors = {&chunk, rows_stride((size_t)c->dim * sizeof(float)), 31};
+    const struct rows vectors = {&chunk, stride, 31};
     rc = segment_index_create(c->metric, c->dim, &c->hnsw, &index);
     if (rc == 0)
         rc = segment_index_advance(index, &vectors, m->rows, &m->pause);
