@@ -89,6 +89,8 @@ static enum operation_kind choose_kind(const struct load *l)
     uint64_t dice = random_below(10);
     if (dice == 0)
         return l->no_searches ? OPERATION_NONE : OPERATION_SEARCH;
+    if (l->refusals_allowed && l->refused_count + LOAD_IN_FLIGHT > LOAD_REFUSED_MAX)
+        return OPERATION_NONE;
     if (dice <= 2)
         return l->no_deletes ? OPERATION_NONE : OPERATION_DELETE;
     return l->no_upserts ? OPERATION_NONE : OPERATION_UPSERT;
@@ -154,7 +156,8 @@ static int refuse(struct load *l, struct operation *op, int code)
     if (!l->refusals_allowed || op->kind == OPERATION_SEARCH)
         return failed("%s was refused with %d: %s", op->kind == OPERATION_SEARCH ? "a search" : "a write", code,
                       kith_error(l->k));
-    op->request = 0;
+    l->refused[l->refused_count++] = *op;
+    op->kind = OPERATION_NONE;
     l->counts.refusals++;
     l->refused_code = code;
     snprintf(l->refused_text, sizeof(l->refused_text), "%s", kith_error(l->k));
@@ -209,23 +212,30 @@ int load_finish(struct load *l)
     return 0;
 }
 
-bool load_refused(const struct load *l)
-{
-    for (int i = 0; i < LOAD_IN_FLIGHT; i++)
-        if (l->operations[i].kind != OPERATION_NONE && l->operations[i].request == 0)
-            return true;
-    return false;
-}
-
 int load_retry(struct load *l)
 {
-    for (int i = 0; i < LOAD_IN_FLIGHT; i++)
-        if (l->operations[i].kind != OPERATION_NONE && l->operations[i].request == 0 &&
-            send_operation(l, &l->operations[i]) < 0)
+    uint32_t before = l->refused_count;
+    static struct operation again[LOAD_REFUSED_MAX];
+    memcpy(again, l->refused, before * sizeof(*again));
+    l->refused_count = 0;
+    for (uint32_t n = 0; n < before; n++) {
+        struct operation *op = &l->operations[n % LOAD_IN_FLIGHT];
+        if (n % LOAD_IN_FLIGHT == 0 && load_finish(l) < 0)
             return -1;
+        *op = again[n];
+        if (send_operation(l, op) < 0)
+            return -1;
+    }
     if (load_finish(l) < 0)
         return -1;
-    return load_refused(l);
+    return l->refused_count > 0;
+}
+
+static void forget(struct load *l, struct operation *op)
+{
+    if (op->kind != OPERATION_NONE)
+        release_ids(l, op);
+    op->kind = OPERATION_NONE;
 }
 
 int load_drop(struct load *l)
@@ -234,9 +244,9 @@ int load_drop(struct load *l)
     while (rc > 0 && kith_in_flight(l->k) > 0)
         rc = take_answer(l, 1000000);
     for (int i = 0; i < LOAD_IN_FLIGHT; i++)
-        if (l->operations[i].kind != OPERATION_NONE) {
-            release_ids(l, &l->operations[i]);
-            l->operations[i].kind = OPERATION_NONE;
-        }
+        forget(l, &l->operations[i]);
+    for (uint32_t i = 0; i < l->refused_count; i++)
+        forget(l, &l->refused[i]);
+    l->refused_count = 0;
     return rc == LOST || rc >= 0 ? 0 : rc;
 }

@@ -3,14 +3,15 @@
 
 #include "model.h"
 
-#define LOAD_BATCH_MAX 400 /* points of an import's batch */
-#define LOAD_IN_FLIGHT 12
+#define LOAD_BATCH_MAX   400 /* points of an import's batch */
+#define LOAD_IN_FLIGHT   12
+#define LOAD_REFUSED_MAX 60
 
 enum operation_kind { OPERATION_NONE, OPERATION_UPSERT, OPERATION_DELETE, OPERATION_SEARCH };
 
 struct operation {
     enum operation_kind kind;
-    int64_t request; /* 0: refused, to be tried again */
+    int64_t request;
     uint32_t version;
     uint32_t count;
     uint32_t ids[LOAD_BATCH_MAX];
@@ -30,6 +31,9 @@ struct load {
     bool no_upserts, no_deletes, no_searches; /* kinds not to be started */
     bool refusals_allowed;                    /* refused writes are kept; otherwise a refusal is a failure */
     struct operation operations[LOAD_IN_FLIGHT];
+    struct operation
+        refused[LOAD_REFUSED_MAX]; /* to be tried again; nothing else is done with their ids. Full: no more writes */
+    uint32_t refused_count;
     int refused_code; /* of the newest refusal, and its sentence */
     char refused_text[512];
     struct load_counts counts;
@@ -43,4 +47,3 @@ int load_finish(struct load *l);
 int load_retry(struct load *l);
 /* The server is dead: takes the answers that still arrive and forgets the rest; what they would have changed stays open. 0, or failed(). */
 int load_drop(struct load *l);
-bool load_refused(const struct load *l); /* is there a refused write? */

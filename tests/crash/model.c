@@ -52,13 +52,19 @@ static bool matches(uint32_t n, uint32_t version, const float *vector, const cha
     return memcmp(vector, expected, sizeof(expected)) == 0 && strcmp(payload, text) == 0;
 }
 
+static const char *name_version(uint32_t version, char text[32])
+{
+    if (!version)
+        return "absence";
+    snprintf(text, 32, "version %u", version);
+    return text;
+}
+
 static int point_differs(uint32_t n, const struct expectation *e, const char *found)
 {
-    char open[32] = "no write";
-    if (e->open)
-        snprintf(open, sizeof(open), e->maybe ? "version %u" : "a delete", e->maybe);
-    return failed("id %u: acknowledged is %s%u, open is %s, but the server has %s", n,
-                  e->version ? "version " : "absence, version ", e->version, open, found);
+    char acknowledged[32], open[32];
+    return failed("id %u: acknowledged is %s, still open is %s, but the server has %s", n,
+                  name_version(e->version, acknowledged), e->open ? name_version(e->maybe, open) : "nothing", found);
 }
 
 /* vector and payload NULL: the server does not have the id. */

@@ -85,7 +85,10 @@ int server_start(struct server *s, const struct server_plan *plan)
     close(output);
     if (s->pid < 0)
         return failed("fork: %s", strerror(errno));
-    if (wait_serving(s) == 0)
+    int rc = plan->in_parent ? plan->in_parent(plan->arg) : 0;
+    if (rc == 0)
+        rc = wait_serving(s);
+    if (rc == 0)
         return 0;
     server_print(s);
     server_kill(s);

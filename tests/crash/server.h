@@ -13,6 +13,7 @@ struct server_plan {
     const char *log;             /* level; NULL: info */
     const char *extra[6];        /* further options, NULL at the end */
     void (*in_child)(void *arg); /* called between fork and exec; NULL: nothing to do */
+    int (*in_parent)(void *arg); /* called right after the fork: 0, or failed() */
     void *arg;
 };
 

@@ -1,0 +1,101 @@
+#include "snapshots.h"
+#include "common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* kith snapshot VERB NAME, its output behind the server's. */
+static pid_t run(const struct snapshots *s, const struct server *server, const char *verb, const char *name)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    int output = open(server->plan.output, O_WRONLY | O_APPEND);
+    dup2(output, 1);
+    dup2(output, 2);
+    execl(s->kith, s->kith, "snapshot", verb, name, "--server", server->address, (char *)NULL);
+    _exit(127);
+}
+
+/* The exit status; -1: still running. */
+static int status_of(pid_t pid, bool wait)
+{
+    int status = 0;
+    pid_t rc;
+    do
+        rc = waitpid(pid, &status, wait ? 0 : WNOHANG);
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
+        return -1;
+    return rc == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static int run_through(const struct snapshots *s, const struct server *server, const char *verb, const char *name)
+{
+    pid_t pid = run(s, server, verb, name);
+    if (pid < 0)
+        return failed("fork: %s", strerror(errno));
+    int status = status_of(pid, true);
+    return status == 0 ? 0 : failed("kith snapshot %s %s ended with %d", verb, name, status);
+}
+
+int snapshots_begin(struct snapshots *s, const struct server *server)
+{
+    snprintf(s->coming, sizeof(s->coming), "round-%u", ++s->number);
+    s->comes = *s->load->model;
+    for (uint32_t n = 0; n < MODEL_IDS; n++)
+        s->comes.ids[n].busy = false;
+    s->load->snapshot = &s->comes;
+    s->child = run(s, server, "create", s->coming);
+    return s->child > 0 ? 0 : failed("fork: %s", strerror(errno));
+}
+
+int snapshots_poll(struct snapshots *s, bool wait, bool server_lives)
+{
+    int status = s->child ? status_of(s->child, wait) : -1;
+    if (status < 0)
+        return 0;
+    s->child = 0;
+    s->load->snapshot = NULL;
+    if (status != 0)
+        return server_lives ? failed("kith snapshot create %s ended with %d", s->coming, status) : 0;
+    s->taken++;
+    s->is = s->comes;
+    memcpy(s->name, s->coming, sizeof(s->name));
+    return 0;
+}
+
+int snapshots_verify(struct snapshots *s, const struct server *server)
+{
+    s->verified++;
+    return run_through(s, server, "verify", s->name);
+}
+
+int snapshots_restore(struct snapshots *s, const struct server *server)
+{
+    s->restored++;
+    if (run_through(s, server, "restore", s->name) < 0)
+        return -1;
+    *s->load->model = s->is;
+    return 0;
+}
+
+int snapshots_restore_killed(struct snapshots *s, struct server *server)
+{
+    s->interrupted++;
+    pid_t pid = run(s, server, "restore", s->name);
+    if (pid < 0)
+        return failed("fork: %s", strerror(errno));
+    pause_us(random_below(250000));
+    server_kill(server);
+    if (status_of(pid, true) == 0) /* acknowledged: it cannot be anything else */
+        *s->load->model = s->is;
+    else
+        s->torn = true;
+    return 0;
+}
