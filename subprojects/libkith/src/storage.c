@@ -34,14 +34,14 @@ static int info_read(struct kith *k, const char *name, bool with_segments, const
 
 int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
 {
-    const Kith__Info *i;
+    const Kith__Info *i = NULL;
     return info_read(k, name, false, &i, ret);
 }
 
 int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
                        size_t *ret_count)
 {
-    const Kith__Info *i;
+    const Kith__Info *i = NULL;
     int rc = info_read(k, name, true, &i, ret_info);
     if (rc < 0)
         return rc;
