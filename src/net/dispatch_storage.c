@@ -30,7 +30,7 @@ static int answer(struct native_request *r, const ProtobufCMessage *meta)
 
 int op_seal(struct native_request *r)
 {
-    Kith__Seal *ask;
+    Kith__Seal *ask = NULL;
     Kith__Sealed answered = KITH__SEALED__INIT;
     int rc = take(r, &kith__seal__descriptor, &ask);
     if (rc == 0)
@@ -40,7 +40,7 @@ int op_seal(struct native_request *r)
 
 int op_compact(struct native_request *r)
 {
-    Kith__Compact *ask;
+    Kith__Compact *ask = NULL;
     Kith__Compacted answered = KITH__COMPACTED__INIT;
     int rc = take(r, &kith__compact__descriptor, &ask);
     if (rc == 0)
@@ -90,7 +90,7 @@ static int damages_give(struct native_request *r, const struct router_verify *v,
 
 int op_verify(struct native_request *r)
 {
-    Kith__Verify *ask;
+    Kith__Verify *ask = NULL;
     Kith__Verified answered = KITH__VERIFIED__INIT;
     int rc = take(r, &kith__verify__descriptor, &ask);
     if (rc < 0)
