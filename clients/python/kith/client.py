@@ -9,7 +9,7 @@ import numpy
 from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
-from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Verified
+from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Snapshot, Verified
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
@@ -156,6 +156,41 @@ class Client:
             if not cursor:
                 return result
 
+    # -- snapshots of everything the server holds --
+
+    def snapshot_create(self, name: str = "") -> Snapshot:
+        """Takes a snapshot while everything goes on; without a name it is named by the time, UTC."""
+        return _snapshot(wire.Message(self._call(wire.OP_SNAPSHOT_CREATE, wire.field_bytes(1, name)).meta))
+
+    def snapshots(self) -> List[Snapshot]:
+        return [_snapshot(m) for m in wire.Message(self._call(wire.OP_SNAPSHOT_LIST, b"").meta).messages(1)]
+
+    def snapshot_verify(self, name: str, on_progress: Optional[Callable[[int, int], Any]] = None) -> int:
+        """Has the server read all of a snapshot and compare the checksums; returns the bytes. KithError names what is damaged.
+
+        on_progress is called with the files that are done and the files there are.
+        """
+        following = total = 0
+        while True:
+            ask = wire.field_bytes(1, name) + wire.field_number(2, following)
+            m = wire.Message(self._call(wire.OP_SNAPSHOT_VERIFY, ask).meta)
+            following = m.number(1)
+            total += m.number(5)
+            if on_progress:
+                on_progress(m.number(4), m.number(3))
+            if m.number(2):
+                return total
+
+    def snapshot_restore(self, name: str) -> None:
+        """Makes the server what it was then; everything written since is gone. Mind the client's timeout.
+
+        The snapshot is checked first, and a damaged one is refused before anything is changed.
+        """
+        self._call(wire.OP_SNAPSHOT_RESTORE, wire.field_bytes(1, name))
+
+    def snapshot_delete(self, name: str) -> None:
+        self._call(wire.OP_SNAPSHOT_DELETE, wire.field_bytes(1, name))
+
     # -- points --
 
     def upsert(self, collection: str, ids: Sequence[PointId], vectors: Any, payloads: Optional[Sequence[Any]] = None) -> int:
@@ -300,6 +335,10 @@ class Client:
         self._idle()
         self._connection.send(op, meta)
         return self._raise(self._connection.receive())
+
+
+def _snapshot(m: wire.Message) -> Snapshot:
+    return Snapshot(m.text(1), bool(m.number(2)), *(m.number(i) for i in range(3, 9)))
 
 
 def _collection(m: wire.Message) -> Collection:

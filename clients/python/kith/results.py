@@ -79,6 +79,20 @@ class Verified:
 
 
 @dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A state of everything the server held."""
+
+    name: str
+    damaged: bool  # it cannot be read, and nothing below is known
+    created_ns: int  # since 1970
+    collections: int
+    segments: int
+    segment_rows: int  # in sealed segments, deleted ones too; what is only in the logs is not counted
+    log_bytes: int
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Point:
     """A stored point; `vector` and `payload` are None unless asked for (a point may also have no payload)."""
 
