@@ -118,6 +118,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     switch (o->scenario) { /* these start their own servers */
     case SCENARIO_START: return load_start(o, d, e);
     case SCENARIO_DURABLE: return load_durable(o, d, e);
+    case SCENARIO_REPLAY: return load_replay(o, d, e);
     default: break;
     }
     struct server own = {0};

@@ -13,7 +13,15 @@
 #include <kith/kith.h>
 #include <sys/types.h>
 
-enum scenario { SCENARIO_SEARCH, SCENARIO_UPSERT, SCENARIO_MIX, SCENARIO_OVERHEAD, SCENARIO_START, SCENARIO_DURABLE };
+enum scenario {
+    SCENARIO_SEARCH,
+    SCENARIO_UPSERT,
+    SCENARIO_MIX,
+    SCENARIO_OVERHEAD,
+    SCENARIO_START,
+    SCENARIO_DURABLE,
+    SCENARIO_REPLAY
+};
 
 struct load_options {
     enum scenario scenario;
@@ -46,6 +54,8 @@ struct server {
  * *ret_exec_ns (may be NULL) is the moment before the exec. */
 MUST_USE int server_start(const struct load_options *o, const char *data_folder, struct server *ret,
                           uint64_t *ret_exec_ns, struct error *e);
+/* SIGKILL, as a crash of the process; the folder stays. */
+void server_kill(struct server *s);
 /* SIGTERM, and waits for the end; the folder stays. Returns the exit status as of wait(), or a negative errno. */
 int server_stop(struct server *s);
 void server_remove(struct server *s); /* what server_start() made on the disk */
@@ -64,6 +74,8 @@ MUST_USE int load_collection_prepare(const struct load_options *o, const char *a
                                      bool *ret_comparable, struct error *e);
 MUST_USE int load_collection_create(struct kith *k, const struct load_options *o, const char *name,
                                     const struct dataset *d, struct error *e);
+/* Row i of the data becomes the point of id i. */
+MUST_USE int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e);
 /* The error of a call of libkith, as a sentence. Returns a negative errno. */
 int load_client_error(struct error *e, const struct kith *k, int code, const char *doing);
 
@@ -109,6 +121,7 @@ MUST_USE int load_overhead(const struct load_options *o, const char *address, pi
 MUST_USE int bare_groups_s(const char *folder, unsigned logs, size_t group_bytes, double seconds, double *ret,
                            struct error *e);
 MUST_USE int load_durable(const struct load_options *o, const struct dataset *d, struct error *e);
+MUST_USE int load_replay(const struct load_options *o, const struct dataset *d, struct error *e);
 MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
 
 /* -- reports -- */

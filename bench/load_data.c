@@ -36,8 +36,7 @@ static int import_batch(struct kith *k, const char *name, const struct dataset *
     return request < 0 ? load_client_error(e, k, (int)request, "importing") : 0;
 }
 
-/* Row i of the data becomes the point of id i. */
-static int collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e)
+int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e)
 {
     uint32_t batch = (uint32_t)(BATCH_BYTES / (d->dim * sizeof(float)));
     batch = batch ? batch : 1;
@@ -106,7 +105,7 @@ static int collection_ready(struct kith *k, const struct load_options *o, const 
     if (rc == -KITH_NOT_FOUND) {
         rc = load_collection_create(k, o, o->collection, d, e);
         if (rc == 0)
-            rc = collection_import(k, o->collection, d, e);
+            rc = load_collection_import(k, o->collection, d, e);
         *ret_comparable = true;
     } else if (rc < 0) {
         rc = load_client_error(e, k, rc, "looking for the collection");

@@ -4,7 +4,7 @@
 
 const char *scenario_name(enum scenario scenario)
 {
-    static const char *const names[] = {"search", "upsert", "mix", "overhead", "start", "durable"};
+    static const char *const names[] = {"search", "upsert", "mix", "overhead", "start", "durable", "replay"};
     return names[scenario];
 }
 

@@ -136,6 +136,15 @@ int server_start(const struct load_options *o, const char *data_folder, struct s
     return server_wait(ret, start_ns, e);
 }
 
+void server_kill(struct server *s)
+{
+    if (s->pid <= 0)
+        return;
+    kill(s->pid, SIGKILL);
+    waitpid(s->pid, NULL, 0);
+    s->pid = 0;
+}
+
 int server_stop(struct server *s)
 {
     int status = 0;
