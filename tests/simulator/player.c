@@ -1,5 +1,6 @@
 /* player.c -- what a client does in a round: looks whether what it knows is there, then writes, deletes, reads and searches. A new kind of
  * operation is a function and a line in the table. */
+#include "memory_faults.h"
 #include "play.h"
 
 #include <stdlib.h>
@@ -268,6 +269,7 @@ void player_run(void *arg)
 {
     struct player *p = arg;
     struct world *w = p->world;
+    memory_faults_spare();
     if (begin(p)) {
         look_at_all(p, true);
         for (uint32_t i = 0; i < w->operations && !failed(w); i++) {
@@ -285,6 +287,7 @@ void player_settle(void *arg)
 {
     struct player *p = arg;
     struct world *w = p->world;
+    memory_faults_spare();
     uint64_t deadline_ns = clock_now_ns() + SETTLE_NS;
     int rc = player_connect(p) ? 0 : -ENOTCONN;
     for (unsigned i = 0; i < 2 && !failed(w); i++) {

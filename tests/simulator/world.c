@@ -5,6 +5,7 @@
  * way may be either. Everything random comes from the seed. */
 #include "base/log.h"
 #include "gpu/gpu.h"
+#include "memory_faults.h"
 #include "net/front.h"
 #include "play.h"
 
@@ -29,6 +30,7 @@ static void start_players(struct world *w, fiber_fn play)
 static void on_ready(struct server *s, void *arg)
 {
     struct world *w = arg;
+    memory_faults_spare();
     w->started = true;
     w->done = (struct event){0};
     plan_faults_on(&w->plan, w->sim);
@@ -73,11 +75,15 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
     tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
          w->growing >> 10);
     w->started = false;
-    if (faulty_start)
+    memory_faults_of(w->sim);
+    if (faulty_start) {
         plan_faults_on(&w->plan, w->sim);
+        sim_fault_rate(w->sim, FAULT_NO_MEMORY, 0); /* a server that has not begun has nothing to go on with */
+    }
     sim_crash_after(w->sim, w->crash_after);
     check(server_create(&options, &w->server) == 0);
     int rc = server_run(w->server, error);
+    memory_faults_of(NULL);
     server_destroy(w->server);
     sim_crash_after(w->sim, 0);
     plan_faults_off(w->sim);
