@@ -1,5 +1,6 @@
 /* model.c -- arrays; as simple as can be, because it is what the server is compared with. */
 #include "model.h"
+#include "base/check.h"
 #include "base/point_id.h"
 #include "shards/collection.h"
 
@@ -31,15 +32,23 @@ static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t ver
 {
     for (uint32_t i = 0; i < n; i++) {
         struct model_point *p = &m->points[ids[i]];
-        p->choices[p->count++] = (struct model_choice){version, m->next_issue, MODEL_NOW | MODEL_LAST | MODEL_COME};
+        struct model_choice *last = &p->choices[p->count - 1];
+        bool again =
+            last->version == version && last->state == (MODEL_NOW | MODEL_LAST); /* refused, or deleted already */
+        check(again || p->count < MODEL_CHOICES);
+        p->count += !again;
+        p->choices[p->count - 1] = (struct model_choice){version, m->next_issue, MODEL_NOW | MODEL_LAST | MODEL_COME};
     }
     m->next_issue++;
 }
 
 uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors, uint32_t version)
 {
+    bool again = version && m->batch_count && m->batches[m->batch_count - 1].version == version;
     version = version ? version : m->next_version++;
-    struct model_batch *b = &m->batches[m->batch_count++];
+    m->batch_count += !again;
+    check(m->batch_count <= MODEL_BATCHES);
+    struct model_batch *b = &m->batches[m->batch_count - 1];
     *b = (struct model_batch){.version = version, .issue = m->next_issue, .reactors = reactors, .count = n};
     memcpy(b->ids, ids, n * sizeof *ids);
     begin(m, ids, n, version);
