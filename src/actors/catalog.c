@@ -98,7 +98,8 @@ static int commit(struct catalog *c, const struct change *change, struct error *
 {
     semaphore_acquire(&c->writing, 1);
     int rc = try_commit(c, change, error);
-    disk_watch_report(c->disk, rc);
+    if (disk_failed(rc))
+        disk_watch_report(c->disk, rc);
     if (disk_is_full(rc) && !change->create) {
         disk_watch_settle(c->disk);
         if (error)

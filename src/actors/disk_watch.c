@@ -134,8 +134,6 @@ void disk_watch_stop(struct disk_watch *w)
 
 void disk_watch_report(struct disk_watch *w, int rc)
 {
-    if (!disk_failed(rc))
-        return;
     w->reported = rc;
     event_notify_all(&w->changed);
 }

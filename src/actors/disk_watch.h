@@ -24,7 +24,7 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
 MUST_USE int disk_watch_start(struct disk_watch *w);
 void disk_watch_stop(struct disk_watch *w); /* waits */
 
-/* The disk answered rc; what is no failure of the disk is ignored. Does not wait; may be called before the start. */
+/* The disk answered rc, or there was no memory for the log. Does not wait; may be called before the start. */
 void disk_watch_report(struct disk_watch *w, int rc);
 /* Waits until all that was reported has been acted on: on a full disk there is some room then. */
 void disk_watch_settle(struct disk_watch *w);

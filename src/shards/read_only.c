@@ -29,6 +29,12 @@ int read_only_refuse(int rc, const char *dir, struct error *error)
             "the disk under %.100s is full, so nothing new is stored; searches go on, points can be deleted and "
             "collections dropped; free space there, and writes go on by themselves",
             dir);
+    if (rc == -ENOMEM)
+        return error_set(
+            error, ERROR_RESOURCE_EXHAUSTED,
+            "there was no memory to write the log under %.100s, so nothing new is stored; searches go on, and "
+            "writes go on by themselves when there is memory",
+            dir);
     return error_set(
         error, ERROR_IO,
         "the disk under %.100s cannot be written (%s), so nothing new is stored; searches go on; mend the disk, "
@@ -38,7 +44,7 @@ int read_only_refuse(int rc, const char *dir, struct error *error)
 
 void store_met_failure(struct store *s, int rc)
 {
-    if (!disk_failed(rc))
+    if (!disk_failed(rc) && !log_failed(s->log)) /* a log that had no memory to write has to recover, too */
         return;
     if (!s->read_only)
         s->read_only = rc;

@@ -108,16 +108,25 @@ static int growing_with_room(struct shard *s, struct segment **ret)
 
 /* -- burials -- */
 
+int burials_reserve(struct burials *b, uint32_t n)
+{
+    uint32_t capacity = b->capacity ? b->capacity : 64;
+    while (capacity - b->count < n)
+        capacity *= 2;
+    if (capacity == b->capacity)
+        return 0;
+    struct burial *grown = realloc(b->items, capacity * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    b->items = grown;
+    b->capacity = capacity;
+    return 0;
+}
+
 int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row)
 {
-    if (b->count == b->capacity) {
-        uint32_t capacity = b->capacity ? b->capacity * 2 : 64;
-        struct burial *grown = realloc(b->items, capacity * sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        b->items = grown;
-        b->capacity = capacity;
-    }
+    if (burials_reserve(b, 1) < 0)
+        return -ENOMEM;
     b->items[b->count++] = (struct burial){collection, segment, row};
     return 0;
 }

@@ -95,6 +95,8 @@ MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound
 void burials_begin(struct store *store, struct burials *burials);
 /* Tells the other reactors; frees the list. Must follow begin. Waits. */
 MUST_USE int burials_send(struct store *store, struct burials *burials);
+MUST_USE int burials_reserve(struct burials *b,
+                             uint32_t n); /* so that as many more can be added without fail; -ENOMEM */
 MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row);
 
 /* Waits until all that had begun when it was called has been sent and has arrived. */

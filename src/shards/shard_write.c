@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FROZEN_MAX 2 /* a shard with this many segments waiting to be sealed makes its writers wait */
+#define MEMORY_RETRY_NS ((uint64_t)10000000)
+#define FROZEN_MAX      2 /* a shard with this many segments waiting to be sealed makes its writers wait */
 
 /* -- what the log must keep -- */
 
@@ -132,22 +133,51 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
     return rc;
 }
 
-static int apply_all(struct shard *s, const struct buffer *records, uint64_t bound)
+/* Applies records from *at on; there is room in the id map and in burials. */
+static int apply_some(struct shard *s, const struct buffer *records, size_t *at, uint64_t bound,
+                      struct burials *burials)
 {
-    struct burials burials;
     struct record r;
     int rc = 0;
-    burials_begin(s->store, &burials);
-    for (size_t at = 0, n; rc == 0 && at < records->size; at += n) {
-        n = record_read(records->bytes + at, records->size - at, &r);
+    while (rc == 0 && *at < records->size) {
+        size_t n = record_read(records->bytes + *at, records->size - *at, &r);
         check(n > 0); /* we wrote it */
-        rc = shard_apply(s, &r, bound, &burials);
+        rc = shard_apply(s, &r, bound, burials);
+        if (rc == 0)
+            *at += n;
     }
+    return rc;
+}
+
+/* As many as there is memory for. */
+static int apply_rest(struct shard *s, const struct buffer *records, size_t *at, uint32_t count, uint64_t bound)
+{
+    struct burials burials;
+    burials_begin(s->store, &burials);
+    int rc = id_map_reserve(&s->ids, count); /* here and not before the log: others may have used the room meanwhile */
+    if (rc == 0)
+        rc = burials_reserve(&burials, count);
+    if (rc == 0)
+        rc = apply_some(s, records, at, bound, &burials);
+    int flushed = 0;
     if (burials.count &&
         s->config.durability != DURABILITY_FLUSH) /* who drops the old rows relies on the new being on the disk */
-        rc = rc < 0 ? rc : log_flush(s->store->log);
+        flushed = log_flush(s->store->log);
     int told = burials_send(s->store, &burials);
-    return rc < 0 ? rc : told;
+    return rc < 0 ? rc : flushed < 0 ? flushed : told;
+}
+
+/* What is in the log must become visible: the next start would find it, after a deletion was told that there is no such point. So a lack of
+ * memory is waited out. */
+static int apply_all(struct shard *s, const struct buffer *records, uint32_t count, uint64_t bound)
+{
+    size_t at = 0;
+    int rc = apply_rest(s, records, &at, count, bound);
+    while (rc == -ENOMEM && !s->gate.closed && !s->store->interrupted) {
+        fiber_sleep_ns(MEMORY_RETRY_NS);
+        rc = apply_rest(s, records, &at, count, bound);
+    }
+    return rc;
 }
 
 static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t count, struct error *error)
@@ -163,10 +193,8 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
     else if (rc < 0)
         error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on");
     store->stats.log_records += count;
-    if (rc == 0)
-        rc = id_map_reserve(&s->ids, count); /* here and not before the log: others may have used the room meanwhile */
     if (rc == 0) {
-        rc = apply_all(s, records, w.bound);
+        rc = apply_all(s, records, count, w.bound);
         if (rc < 0)
             error_set_errno(error, rc, "the points are logged, but could not be made visible");
     }
