@@ -310,6 +310,45 @@ Test(sim_faults, a_varied_schedule_may_not_respect_classes)
     cr_assert(turns.early > 0 && turns.early < SEEDS);
 }
 
+static void write_a_little(void *arg)
+{
+    struct file *f;
+    want_eq(file_open("little", FILE_WRITE | FILE_CREATE, &f), 0);
+    for (unsigned i = 0; i < 20; i++)
+        want_eq(file_write(f, "x", 1, i), 0);
+    file_close(f);
+    turns.flag = true;
+}
+
+/* Twenty writes in the background against twenty flushes, each of which takes forty times as long. */
+static void overtake(void *arg)
+{
+    struct file *f;
+    turns.flag = false;
+    want_eq(file_open("much", FILE_WRITE | FILE_CREATE, &f), 0);
+    want_eq(fiber_start(CLASS_BACKGROUND, write_a_little, NULL, "little"), 0);
+    for (unsigned i = 0; i < 20; i++)
+        want_eq(file_flush(f), 0);
+    turns.early += !turns.flag;
+    file_close(f);
+}
+
+Test(sim_faults, a_varied_schedule_lets_a_fiber_be_overtaken_by_one_with_much_more_to_do)
+{
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        run_seed(seed, 1, overtake);
+        sim_destroy(sim);
+    }
+    cr_assert_eq(turns.early, 0);
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        cr_assert_eq(sim_create(seed, &sim), 0);
+        sim_vary_schedules(sim, true);
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .sim = sim}, overtake, NULL), 0);
+        sim_destroy(sim);
+    }
+    cr_assert(turns.early > 0 && turns.early < 2 * SEEDS, "%u", turns.early);
+}
+
 /* -- one seed, one run: everything goes wrong, and whoever meets an error goes on -- */
 
 static void shout_back(struct connection *c, void *arg)
