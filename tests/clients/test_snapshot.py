@@ -4,8 +4,10 @@ middle of a restore leaves one state or the other."""
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -119,6 +121,21 @@ class Whole(SnapshotTest):
         client.snapshot_restore("free")  # nor does a restore need it twice
         self.assertLess(space(self.server.data), before + taken.bytes / 2)
 
+    def test_a_copy_of_one_is_all_that_is_needed(self) -> None:
+        client = self.client()
+        client.create("a", dim=DIM, metric="l2")
+        client.upsert("a", range(ROWS), rows(1))
+        client.snapshot_create("copied")
+        client.upsert("a", range(ROWS), rows(2))  # goes into the same log files, behind the end of the copy
+        with tempfile.TemporaryDirectory() as elsewhere:
+            copy = os.path.join(elsewhere, "copied")
+            shutil.copytree(os.path.join(self.server.data, "snapshots", "copied"), copy)
+            self.server.kill()
+            shutil.rmtree(self.server.data)
+            shutil.copytree(copy, os.path.join(self.server.data, "snapshots", "copied"))
+        self.start_with("--reactors", "2", "--restore", "copied")
+        self.want(self.client(), rows(1))
+
     def test_damage_is_named_and_a_restore_refused_before_anything_is_touched(self) -> None:
         client = self.client()
         client.create("a", dim=DIM, metric="l2")
@@ -192,7 +209,7 @@ class Living(SnapshotTest):
         client.snapshot_create("now")
         state = 2
         rng = random.Random(7)
-        for _ in range(12):
+        for _ in range(8):
             target = 3 - state
             client = self.client()
             thread = threading.Thread(target=self.restore_unheard, args=(client, "then" if target == 1 else "now"))
