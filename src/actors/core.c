@@ -1,5 +1,6 @@
 /* core.c -- a reactor's part comes and goes. */
 #include "actors/core.h"
+#include "actors/control_messages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,10 +36,32 @@ void core_destroy(struct core *c)
     free(c);
 }
 
-struct collection_entry *core_enter(struct core *c, uint64_t collection)
+int core_spread_damage(struct core *c, const struct collection_entry *e)
+{
+    const struct error damage = *shard_damage(e->shard);
+    uint64_t collection = e->config.id;
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        struct control_damage_message m = {.collection = collection, .damage = &damage};
+        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DAMAGE, NULL);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret)
 {
     struct collection_entry *e = replica_find_id(&c->collections, collection);
-    return e && gate_enter(&e->gate) == 0 ? e : NULL;
+    if (!e || gate_enter(&e->gate) < 0)
+        return -ENOENT;
+    if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* a merge that read it all has found it just now */
+        ignore_result(core_spread_damage(c, e));
+    if (e->damage.code != ERROR_OK) {
+        core_leave(e);
+        return -EBADMSG;
+    }
+    *ret = e;
+    return 0;
 }
 
 void core_leave(struct collection_entry *e)

@@ -51,6 +51,9 @@ MUST_USE int core_on_snapshot(struct core *c, struct control_snapshot_message *m
 struct control_restore_message;
 MUST_USE int core_on_restore(struct core *c, struct control_restore_message *m);
 
-/* Enters the collection for the length of one request on this core: NULL when it is not there or is being dropped. */
-struct collection_entry *core_enter(struct core *c, uint64_t collection);
+/* Enters the collection for the length of one request on this core. -ENOENT: it is not there or is being dropped; -EBADMSG: a file of it is
+ * damaged, and then every reactor knows. Waits. */
+MUST_USE int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret);
+/* Damage that this core's store has found: tells every reactor, this one too, so that none serves the collection. Waits. */
+MUST_USE int core_spread_damage(struct core *c, const struct collection_entry *e);
 void core_leave(struct collection_entry *e);

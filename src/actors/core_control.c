@@ -162,12 +162,8 @@ static int on_spread_damage(struct core *c)
     int rc = 0;
     for (size_t i = 0; i < c->collections.count; i++) {
         const struct collection_entry *e = c->collections.by_name[i];
-        const struct error *damage = shard_damage(e->shard);
-        for (unsigned r = 0; damage && r < c->reactors; r++) {
-            struct control_damage_message m = {.collection = e->config.id, .damage = damage};
-            int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DAMAGE, NULL);
-            rc = rc < 0 ? rc : one;
-        }
+        int one = shard_damage(e->shard) ? core_spread_damage(c, e) : 0;
+        rc = rc < 0 ? rc : one;
     }
     return rc;
 }

@@ -16,18 +16,31 @@ int router_check_serving(struct request *rq, const char *what)
     return 0;
 }
 
+int router_error(struct request *rq, uint64_t collection, int rc, const char *what)
+{
+    const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&rq->core->collections, collection) : NULL;
+    if (!e || e->damage.code == ERROR_OK)
+        return request_error(rq, rc, what);
+    rq->error = e->damage;
+    return rc;
+}
+
 struct collection_entry *router_enter(struct request *rq, const char *name)
 {
     struct core *c = rq->core;
     struct collection_entry *e = replica_find(&c->collections, name);
     if (router_check_serving(rq, "request") < 0)
         return NULL;
-    if (e && e->damage.code != ERROR_OK)
-        rq->error = e->damage;
-    else if (!e || gate_enter(&e->gate) < 0)
+    if (!e || gate_enter(&e->gate) < 0) {
         (void)replica_error_unknown(&c->collections, name, &rq->error);
-    else
+        return NULL;
+    }
+    if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
+        ignore_result(core_spread_damage(c, e));
+    if (e->damage.code == ERROR_OK)
         return e;
+    rq->error = e->damage;
+    core_leave(e);
     return NULL;
 }
 

@@ -180,6 +180,7 @@ int router_get(struct request *rq, const struct router_ids *ask, struct router_p
             rc = router_fetch(rq, &e->config, ask->with_vectors, ask->with_payloads, ret);
         }
     }
+    uint64_t collection = e->config.id;
     core_leave(e);
-    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "get") : rc;
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "get") : rc;
 }

@@ -46,7 +46,7 @@ int router_info(struct request *rq, const char *name, struct collection_config *
         }
     }
     core_leave(e);
-    return rc < 0 ? request_error(rq, rc, "count") : 0;
+    return rc < 0 ? router_error(rq, ret_config->id, rc, "count") : 0;
 }
 
 /* -- segments -- */
@@ -97,8 +97,9 @@ int router_segments(struct request *rq, const char *name, struct router_segments
     int rc = 0;
     for (unsigned r = 0; r < rq->core->reactors && rc == 0; r++)
         rc = segments_of(rq, e->config.id, r, ret);
+    uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0 && ret->count)
         qsort(ret->items, ret->count, sizeof *ret->items, by_state_and_id);
-    return rc < 0 ? request_error(rq, rc, "list of segments") : 0;
+    return rc < 0 ? router_error(rq, collection, rc, "list of segments") : 0;
 }

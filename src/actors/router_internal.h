@@ -7,6 +7,8 @@
 
 /* 0, or the sentence of a server that takes no requests now. */
 MUST_USE int router_check_serving(struct request *rq, const char *what);
+/* request_error() of a request to one collection: of damage that was just found, the sentence that names it. */
+int router_error(struct request *rq, uint64_t collection, int rc, const char *what);
 /* Enters the named collection, or NULL with the sentence set. */
 struct collection_entry *router_enter(struct request *rq, const char *name);
 

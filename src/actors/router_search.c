@@ -123,7 +123,7 @@ static int search_entered(struct request *rq, const struct collection_config *co
     if (rc == 0 && (ask->with_vectors || ask->with_payloads))
         rc = router_fetch(rq, config, ask->with_vectors, ask->with_payloads, ret);
     if (rc < 0)
-        return rq->error.code == ERROR_OK ? request_error(rq, rc, "search") : rc;
+        return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     metrics_search(&c->metrics, ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW, clock_now_ns() - began_ns);
     return 0;

@@ -176,10 +176,11 @@ int router_upsert(struct request *rq, const struct router_upsert *ask)
     if (rc == 0)
         rc = rq->core->reactors == 1 ? upsert_here(rq, &e->config, ask, payloads)
                                      : upsert_split(rq, &e->config, ask, payloads);
+    uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)
         rq->core->metrics.points_written += ask->count;
-    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "upsert") : rc;
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
 }
 
 static int delete_split(struct request *rq, const struct collection_config *config, const struct router_ids *ask,
@@ -235,8 +236,9 @@ int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *re
                        ROUTER_POINTS_MAX);
     else if (ask->count > 0)
         rc = delete_split(rq, &e->config, ask, ret_deleted);
+    uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)
         rq->core->metrics.points_deleted += *ret_deleted;
-    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "delete") : rc;
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "delete") : rc;
 }

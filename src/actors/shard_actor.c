@@ -7,11 +7,11 @@
 
 int shard_on_search(struct core *c, struct shard_search_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
     struct shard_query query = {.k = m->k, .ef = m->ef, .exact = m->exact, .ctx = m->base.ctx};
-    int rc = 0;
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         query.vector = m->queries + (size_t)i * e->config.dim;
         int hits = context_check(m->base.ctx);
@@ -29,11 +29,11 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
 
 int shard_on_get(struct core *c, struct shard_get_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
     size_t dim = e->config.dim;
-    int rc = 0;
     m->payload_bytes = 0;
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         struct point_view v;
@@ -57,9 +57,10 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
 
 int shard_on_info(struct core *c, struct shard_info_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
     shard_info_read(e->shard, &m->info);
     core_leave(e);
     return 0;
@@ -67,9 +68,10 @@ int shard_on_info(struct core *c, struct shard_info_message *m)
 
 int shard_on_segments(struct core *c, struct shard_segments_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
     m->count = shard_segments(e->shard, m->segments, m->room);
     core_leave(e);
     return 0;
@@ -77,10 +79,11 @@ int shard_on_segments(struct core *c, struct shard_segments_message *m)
 
 int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
-    int rc = context_check(m->base.ctx); /* once the write is begun it is finished */
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
+    rc = context_check(m->base.ctx); /* once the write is begun it is finished */
     if (rc == 0)
         rc = shard_upsert(e->shard, &m->batch, m->error);
     core_leave(e);
@@ -89,10 +92,11 @@ int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
 
 int shard_on_delete(struct core *c, struct shard_delete_message *m)
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
-    int rc = context_check(m->base.ctx);
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
+    rc = context_check(m->base.ctx);
     if (rc == 0)
         rc = shard_delete(e->shard, m->ids, m->count, &m->deleted, m->error);
     core_leave(e);
@@ -119,12 +123,15 @@ static int waiting_pause(void *arg)
 static int maintain(struct core *c, struct shard_maintain_message *m,
                     int (*fn)(struct shard *s, const struct pause *pause, struct error *error))
 {
-    struct collection_entry *e = core_enter(c, m->collection);
-    if (!e)
-        return -ENOENT;
+    struct collection_entry *e;
+    int rc = core_enter(c, m->collection, &e);
+    if (rc < 0)
+        return rc;
     struct waiting w = {c, e, m->base.ctx};
     struct pause pause = {waiting_pause, &w};
-    int rc = fn(e->shard, &pause, m->error);
+    rc = fn(e->shard, &pause, m->error);
+    if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* this work reads everything, and may find it first */
+        ignore_result(core_spread_damage(c, e));
     core_leave(e);
     return rc;
 }

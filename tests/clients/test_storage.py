@@ -199,6 +199,20 @@ class Damage(StorageTest):
         self.fill(client, "bad", 10)
         self.assertEqual(client.count("bad"), 10)
 
+    def test_damage_that_a_merge_finds_is_known_to_all_cores_at_once(self) -> None:
+        client = self.client()
+        self.fill(client, "late")
+        client.seal("late")
+        path = self.segment_file(self.sealed(client, "late")[0])
+        self.flip(path, os.path.getsize(path) * 3 // 4)
+        client.delete("late", range(100))  # too few for the server to begin by itself
+        self.fails(kith.Code.CORRUPT, client.compact, "late")
+        for call, *rest in ((client.search, self.rows[0]), (client.upsert, range(8), self.rows[:8]), (client.count,)):
+            self.assertIn(os.path.basename(path), self.fails(kith.Code.CORRUPT, call, "late", *rest))
+        self.assertIn(os.path.basename(path), client.list()[0].damage)
+        client.drop("late")
+        self.assertEqual(client.list(), [])
+
     def test_verify_names_every_damaged_place_while_the_server_runs(self) -> None:
         client = self.client()
         self.fill(client, "a")
