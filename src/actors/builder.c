@@ -3,6 +3,7 @@
 #include "actors/builder.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
+#include "shards/read_only.h"
 
 #define RETRY_NS_MIN ((uint64_t)1000000000)
 #define RETRY_NS_MAX ((uint64_t)30000000000)
@@ -16,8 +17,8 @@ static void on_work(void *arg)
 
 static void pause_after_error(struct builder *b, uint64_t pause_ns)
 {
-    uint64_t until_ns = clock_now_ns() + pause_ns;
-    while (!b->stopping && store_work_failed(b->store) && event_wait_until(&b->changed, until_ns) == 0)
+    uint64_t until_ns = clock_now_ns() + pause_ns, recoveries = store_recoveries(b->store);
+    while (!b->stopping && store_recoveries(b->store) == recoveries && event_wait_until(&b->changed, until_ns) == 0)
         ; /* new writes do not shorten the pause; stopping does, and a disk that works again */
 }
 

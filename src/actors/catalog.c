@@ -107,6 +107,8 @@ static int commit(struct catalog *c, const struct change *change, struct error *
         rc = try_commit(c, change, error);
     }
     semaphore_release(&c->writing, 1);
+    if (disk_failed(rc) && error)
+        return read_only_refuse(rc, c->dir, error);
     if (rc < 0 && error && error->code == ERROR_OK)
         return error_set_errno(error, rc, "the manifest could not be changed");
     return rc;

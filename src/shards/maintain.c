@@ -16,8 +16,10 @@ static int maintain(struct shard *s)
     merge_choose(s, wanted != s->compacts_done, &choice);
     if (choice.count) {
         int rc = store_room_for(s->store, merge_bytes(&choice));
-        if (rc == 0)
-            rc = merge_run(s, &choice);
+        if (rc < 0) /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
+            return rc;
+        rc = merge_run(s, &choice);
+        store_met_failure(s->store, rc);
         return rc < 0 ? rc : 1;
     }
     s->compacts_done = wanted;
@@ -34,7 +36,6 @@ int store_maintain(struct store *store)
         int rc = maintain(s);
         bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted) {
-            store_met_failure(store, rc);
             store->failures++;
             store->maintain_failed = rc;
             log_warn("segments of '%s' could not be merged (%s); it will be tried again, searches and writes go on",

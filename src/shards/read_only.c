@@ -92,10 +92,16 @@ int store_turn_writable(struct store *s)
         return rc;
     log_save_space(s->log, false);
     s->read_only = 0;
-    s->work_failed = 0;
+    s->work_failed = s->maintain_failed = 0;
+    s->recoveries++;
     event_notify_all(&s->settled);
     store_notify_work(s);
     return 0;
+}
+
+uint64_t store_recoveries(const struct store *s)
+{
+    return s->recoveries;
 }
 
 int store_read_only(const struct store *s)
@@ -126,8 +132,7 @@ uint64_t store_space_wanted(const struct store *s)
 
 int store_room_for(const struct store *s, uint64_t bytes)
 {
-    if (!disk_is_full(s->read_only))
-        return 0;
+    uint64_t left = disk_is_full(s->read_only) ? bytes : s->options.log_file_bytes;
     int64_t space = directory_space(s->dir);
-    return space >= 0 && (uint64_t)space / 2 < bytes ? -ENOSPC : 0;
+    return space >= 0 && (uint64_t)space < bytes + left ? -ENOSPC : 0;
 }

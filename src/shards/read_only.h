@@ -21,6 +21,8 @@ void store_turn_read_only(struct store *s, int rc);
 MUST_USE int store_turn_writable(struct store *s);
 /* Why the store takes no upserts; 0: it does. */
 int store_read_only(const struct store *s);
+/* How often the store has become writable again: what failed before may be tried at once. */
+uint64_t store_recoveries(const struct store *s);
 /* Bytes of disk space it takes to go on: for what waits to be sealed, and a log file. */
 uint64_t store_space_wanted(const struct store *s);
 
@@ -30,5 +32,6 @@ uint64_t store_space_wanted(const struct store *s);
 void store_met_failure(struct store *s, int rc);
 /* Bytes that frozen segments will take on the disk, about. */
 uint64_t store_bytes_to_seal(const struct store *s);
-/* May a step that needs so many bytes begin? On a full disk only if it leaves room for the deletions. 0 or -ENOSPC. Waits. */
+/* May a step that needs so many bytes begin? Only if it leaves room for a log file; on a full disk, for as much again, because deletions need it. 0
+ * or -ENOSPC. Waits. */
 MUST_USE int store_room_for(const struct store *s, uint64_t bytes);

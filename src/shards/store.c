@@ -119,11 +119,6 @@ void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
     store->on_work_arg = arg;
 }
 
-int store_work_failed(const struct store *store)
-{
-    return store->work_failed;
-}
-
 void store_interrupt(struct store *store)
 {
     store->interrupted = true;

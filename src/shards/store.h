@@ -99,8 +99,6 @@ MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t 
 /* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full. Returns
  * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
 MUST_USE int store_work(struct store *s);
-/* The errno of the last step, until one succeeds or the disk works again; 0: all is well. */
-int store_work_failed(const struct store *s);
 /* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
  * ones. Returns as store_work(). Waits; pauses. */
 MUST_USE int store_maintain(struct store *s);

@@ -4,6 +4,7 @@
 #include "shards/log_block.h"
 #include "shards/read_only.h"
 #include "shards/record.h"
+#include "shards/reserve.h"
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -197,6 +198,21 @@ static struct log_options log_options_of(struct store *store, const char *dir)
     };
 }
 
+/* On a full disk the reserve is there to begin a log with. */
+static int begin_log(struct opening *o, struct log_options *log, struct log_end end)
+{
+    struct store *store = o->store;
+    int rc = log_open(log, end, &store->log, o->error);
+    if (!disk_is_full(rc) || log->save_space)
+        return rc;
+    ignore_result(reserve_remove(store->dir));
+    store_met_failure(store, rc);
+    log->save_space = true;
+    if (o->error)
+        *o->error = (struct error){0};
+    return log_open(log, end, &store->log, o->error);
+}
+
 static int open_same(struct opening *o)
 {
     struct store *store = o->store;
@@ -207,7 +223,7 @@ static int open_same(struct opening *o)
     int rc = log_dir_path(store, o->manifest->log_dir, dir);
     if (rc == 0)
         rc = log_replay(&log, o->manifest->log_start[log.reactor], replay_group, o, &end, o->error);
-    return rc < 0 ? rc : log_open(&log, end, &store->log, o->error);
+    return rc < 0 ? rc : begin_log(o, &log, end);
 }
 
 /* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes that into its new log. */
@@ -218,7 +234,7 @@ static int open_rewritten(struct opening *o)
     struct log_options log = log_options_of(store, fresh);
     int rc = log_dir_path(store, o->manifest->log_dir + 1, fresh);
     if (rc == 0)
-        rc = log_open(&log, (struct log_end){0}, &store->log, o->error);
+        rc = begin_log(o, &log, (struct log_end){0});
     if (rc == 0)
         rc = log_dir_path(store, o->manifest->log_dir, old);
     for (unsigned r = 0; rc == 0 && r < o->manifest->reactors; r++) {
