@@ -165,6 +165,7 @@ static void report(void *arg)
 int disk_reporter_start(struct disk_reporter *r)
 {
     r->stopping = false;
+    r->stopping = false;
     int rc = fiber_start(CLASS_WRITE, report, r, "disk reporter");
     r->running = rc == 0;
     return rc;

@@ -41,6 +41,9 @@ struct log_end {
 MUST_USE int log_replay(const struct log_options *options, uint64_t start, log_group_fn fn, void *arg,
                         struct log_end *ret_end, struct error *error);
 
+/* Bytes of log from position start on, at most: the newest file may not be full. 0 when the files cannot be read. Waits. */
+uint64_t log_extent(const struct log_options *options, uint64_t start);
+
 /* -- writing -- */
 
 /* Always begins a new file. What lies between end.durable and end.position was read, but perhaps only from the page cache, and if a flush

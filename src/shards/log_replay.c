@@ -201,3 +201,24 @@ int log_copy(const struct log_options *options, uint64_t from, uint64_t to, stru
     free(r.files.starts);
     return rc;
 }
+
+/* Files behind the one that is being written are made ready in advance: they have no block at their beginning. */
+uint64_t log_extent(const struct log_options *options, uint64_t start)
+{
+    struct replay r = {.options = options};
+    struct log_block b;
+    uint64_t end = 0;
+    if (log_files_list(options, &r.files) < 0)
+        return 0;
+    r.file = r.files.count;
+    for (size_t i = r.files.count; i-- > 0 && !end;) {
+        uint64_t at = r.files.starts[i] > start ? r.files.starts[i] : start;
+        if (block_at(&r, at, &b) > 0)
+            end = r.files.starts[i] + r.mapping.size;
+    }
+    mapping_close(&r.mapping);
+    free(r.files.starts);
+    if (options->known_end && end > options->known_end)
+        end = options->known_end;
+    return end > start ? end - start : 0;
+}

@@ -2,10 +2,7 @@
  * version, then replay the log on top. */
 #include "base/log.h"
 #include "shards/log_block.h"
-#include "shards/read_only.h"
-#include "shards/record.h"
-#include "shards/reserve.h"
-#include "shards/shard.h"
+#include "shards/opening.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,14 +15,6 @@
 #define SEAL_AGE_S_DEFAULT      3600
 #define LOG_FILE_MIN            ((uint64_t)64 << 10)
 #define LOG_FILE_MAX            ((uint64_t)32 << 20)
-
-struct opening {
-    struct store *store;
-    const struct manifest *manifest;
-    struct burials burials;
-    bool rewrite; /* what is replayed goes into the new epoch's log */
-    struct error *error;
-};
 
 /* -- segments -- */
 
@@ -137,115 +126,6 @@ static int map_all(struct opening *o)
     return 0;
 }
 
-/* -- the log -- */
-
-static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
-                         uint64_t position)
-{
-    struct store *store = o->store;
-    if (r->version >= store->version_next)
-        store->version_next = r->version + 1;
-    struct shard *s = store_shard(store, r->collection);
-    if (!s || !shard_is_home(s, r->id)) /* dropped, or another reactor's */
-        return 0;
-    if (r->type == RECORD_UPSERT && r->dim != s->config.dim)
-        return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
-                         r->dim, s->config.name, s->config.dim);
-    store->stats.replayed_records++;
-    int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
-    if (rc == 0)
-        rc = id_map_reserve(&s->ids, 1);
-    return rc < 0 ? rc : shard_apply(s, r, position, &o->burials);
-}
-
-static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
-{
-    struct opening *o = arg;
-    struct record r;
-    for (size_t at = 0, n; at < size; at += n) {
-        n = record_read(bytes + at, size - at, &r);
-        if (n == 0)
-            return error_set(o->error, ERROR_CORRUPT,
-                             "the log holds a record that cannot be read, at position %" PRIu64 " + %zu", position, at);
-        int rc = replay_record(o, &r, bytes + at, n, o->rewrite ? 0 : position);
-        if (rc < 0)
-            return rc;
-        fiber_checkpoint();
-    }
-    return 0;
-}
-
-static int log_dir_path(const struct store *store, uint64_t log_dir, char *path)
-{
-    return path_join(path, store->dir, "log/%" PRIu64, log_dir);
-}
-
-static void on_log_failure(int rc, void *store)
-{
-    store_met_failure(store, rc);
-}
-
-static struct log_options log_options_of(struct store *store, const char *dir)
-{
-    return (struct log_options){
-        .dir = dir,
-        .epoch = store->epoch,
-        .reactor = store->options.reactor,
-        .file_bytes = store->options.log_file_bytes,
-        .save_space = disk_is_full(store->read_only),
-        .on_failure = on_log_failure,
-        .arg = store,
-    };
-}
-
-/* On a full disk the reserve is there to begin a log with. */
-static int begin_log(struct opening *o, struct log_options *log, struct log_end end)
-{
-    struct store *store = o->store;
-    int rc = log_open(log, end, &store->log, o->error);
-    if (!disk_is_full(rc) || log->save_space)
-        return rc;
-    ignore_result(reserve_remove(store->dir));
-    store_met_failure(store, rc);
-    log->save_space = true;
-    if (o->error)
-        *o->error = (struct error){0};
-    return log_open(log, end, &store->log, o->error);
-}
-
-static int open_same(struct opening *o)
-{
-    struct store *store = o->store;
-    char dir[PATH_TEXT_MAX];
-    struct log_options log = log_options_of(store, dir);
-    log.known_end = manifest_log_end(o->manifest, log.reactor);
-    struct log_end end;
-    int rc = log_dir_path(store, o->manifest->log_dir, dir);
-    if (rc == 0)
-        rc = log_replay(&log, o->manifest->log_start[log.reactor], replay_group, o, &end, o->error);
-    return rc < 0 ? rc : begin_log(o, &log, end);
-}
-
-/* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes that into its new log. */
-static int open_rewritten(struct opening *o)
-{
-    struct store *store = o->store;
-    char fresh[PATH_TEXT_MAX], old[PATH_TEXT_MAX];
-    struct log_options log = log_options_of(store, fresh);
-    int rc = log_dir_path(store, o->manifest->log_dir + 1, fresh);
-    if (rc == 0)
-        rc = begin_log(o, &log, (struct log_end){0});
-    if (rc == 0)
-        rc = log_dir_path(store, o->manifest->log_dir, old);
-    for (unsigned r = 0; rc == 0 && r < o->manifest->reactors; r++) {
-        struct log_options from = {
-            .dir = old, .epoch = o->manifest->epoch, .reactor = r, .known_end = manifest_log_end(o->manifest, r)};
-        struct log_end end;
-        rc = log_replay(&from, o->manifest->log_start[r], replay_group, o, &end, o->error);
-    }
-    return rc < 0 ? rc : log_flush(store->log);
-}
-
 /* A few files for what one growing segment holds, so that they come free one by one. */
 static uint64_t log_file_bytes(uint64_t growing_bytes)
 {
@@ -258,7 +138,14 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return error_set_errno(error, -ENOMEM, "opening the data");
-    struct opening o = {.store = store, .manifest = m, .rewrite = m->reactors != options->reactors, .error = error};
+    struct replay_progress progress = {0};
+    struct opening o = {
+        .store = store,
+        .manifest = m,
+        .rewrite = m->reactors != options->reactors,
+        .progress = options->progress ? options->progress : &progress,
+        .error = error,
+    };
     burials_begin(store, &o.burials);
     store->options = *options;
     if (store->options.growing_bytes_max == 0)
@@ -283,7 +170,7 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     if (rc == 0)
         rc = map_all(&o);
     if (rc == 0)
-        rc = o.rewrite ? open_rewritten(&o) : open_same(&o);
+        rc = opening_replay(&o);
     if (rc == 0)
         rc = burials_send(store, &o.burials);
     free(o.burials.items);

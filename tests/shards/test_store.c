@@ -40,6 +40,35 @@ Test(store, agrees_with_a_model_through_seals_and_restarts_on_any_number_of_reac
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, random_life, NULL), 0);
 }
 
+/* -- how far a start is -- */
+
+static void replay_and_count(void *arg)
+{
+    static struct truth truth[IDS];
+    struct server s;
+    memset(truth, 0, sizeof(truth));
+    server_open(&s, 1);
+    struct collection_config c = create(&s);
+    for (uint32_t n = 0; n < 50; n++)
+        upsert(&s, &c, truth, n);
+    uint64_t bytes = log_durable(s.stores[0]->log);
+    server_close(&s);
+    struct error e = {0};
+    struct replay_progress progress = {0};
+    struct store_options o = {.dir = "data", .reactors = 1, .progress = &progress};
+    want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
+    want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0);
+    want(progress.start_ns > 0);
+    want(progress.records == 50 && progress.bytes_done > 0 && progress.bytes_done <= bytes);
+    want_eq(progress.bytes, progress.bytes_done);
+    server_close(&s);
+}
+
+Test(store, a_replay_says_how_far_it_is)
+{
+    world_run_well(BACKEND_SIM, 1, replay_and_count, NULL);
+}
+
 /* -- a folder as a snapshot brings it -- */
 
 static void end_the_log(void *arg)
