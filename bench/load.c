@@ -108,7 +108,11 @@ static int driven_run(const struct load_options *o, const char *address, const s
     int rc = drive_open(address, o->connections, o->in_flight, &drive, e);
     if (rc < 0)
         return rc;
-    rc = (o->scenario == SCENARIO_UPSERT ? upserts_run : searches_run)(o, address, drive, d, e);
+    switch (o->scenario) {
+    case SCENARIO_UPSERT: rc = upserts_run(o, address, drive, d, e); break;
+    case SCENARIO_DELETES: rc = load_deletes(o, address, drive, d, e); break;
+    default: rc = searches_run(o, address, drive, d, e); break;
+    }
     drive_close(drive);
     return rc;
 }
@@ -119,6 +123,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     case SCENARIO_START: return load_start(o, d, e);
     case SCENARIO_DURABLE: return load_durable(o, d, e);
     case SCENARIO_REPLAY: return load_replay(o, d, e);
+    case SCENARIO_SPACE: return load_space(o, d, e);
     default: break;
     }
     struct server own = {0};

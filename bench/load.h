@@ -11,6 +11,7 @@
 #include "dataset.h"
 
 #include <kith/kith.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 enum scenario {
@@ -20,7 +21,9 @@ enum scenario {
     SCENARIO_OVERHEAD,
     SCENARIO_START,
     SCENARIO_DURABLE,
-    SCENARIO_REPLAY
+    SCENARIO_REPLAY,
+    SCENARIO_SPACE,
+    SCENARIO_DELETES
 };
 
 struct load_options {
@@ -76,6 +79,8 @@ MUST_USE int load_collection_create(struct kith *k, const struct load_options *o
                                     const struct dataset *d, struct error *e);
 /* Row i of the data becomes the point of id i. */
 MUST_USE int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e);
+/* Waits until all rows are sealed, nothing is merged, and two looks a second apart see the same. */
+MUST_USE int load_segments_settle(struct kith *k, const char *name, struct error *e);
 /* The error of a call of libkith, as a sentence. Returns a negative errno. */
 int load_client_error(struct error *e, const struct kith *k, int code, const char *doing);
 
@@ -90,6 +95,8 @@ struct drive_plan {
     bool new_points; /* upserts write new ids from next_id on; otherwise they write existing rows again */
     uint64_t next_id, seed;
     uint64_t requests; /* 0: by time; otherwise so many and no more (rate 0) */
+    atomic_bool
+        *until; /* the phase goes on, beyond its seconds, until another thread has set this; NULL: it does not */
 };
 
 struct drive_count {
@@ -122,6 +129,9 @@ MUST_USE int bare_groups_s(const char *folder, unsigned logs, size_t group_bytes
                            struct error *e);
 MUST_USE int load_durable(const struct load_options *o, const struct dataset *d, struct error *e);
 MUST_USE int load_replay(const struct load_options *o, const struct dataset *d, struct error *e);
+MUST_USE int load_space(const struct load_options *o, const struct dataset *d, struct error *e);
+MUST_USE int load_deletes(const struct load_options *o, const char *address, struct drive *drive,
+                          const struct dataset *d, struct error *e);
 MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
 
 /* -- reports -- */

@@ -132,3 +132,32 @@ int load_collection_prepare(const struct load_options *o, const char *address, c
     kith_close(k);
     return rc;
 }
+
+int load_segments_settle(struct kith *k, const char *name, struct error *e)
+{
+    uint64_t sum = 0, before = 1;
+    struct progress p;
+    progress_start(&p, "waiting until nothing is sealed or merged, segments", 0);
+    while (sum != before) {
+        struct kith_info info;
+        const struct kith_segment *segments;
+        size_t count;
+        int rc = kith_segments_read(k, name, &info, &segments, &count);
+        if (rc < 0)
+            return load_client_error(e, k, rc, "looking at the segments");
+        before = sum;
+        sum = 0;
+        bool busy = count == 0;
+        for (size_t i = 0; i < count; i++) {
+            busy |= segments[i].merging || segments[i].state != KITH_SEALED;
+            sum += segments[i].id * 31 + segments[i].disk_bytes;
+        }
+        if (busy)
+            before = sum + 1;
+        p.total = count;
+        progress_at(&p, count);
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
+    progress_end(&p);
+    return 0;
+}

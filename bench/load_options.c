@@ -14,6 +14,9 @@ static const char help[] =
     "                        mix       searches alone, then the same searches while points are written again\n"
     "                        overhead  CPU time of the server a search, less that of the same search in this process\n"
     "                        durable   upserts by 64 clients, beside bare writes and flushes of the same bytes\n"
+    "                        deletes   searches before, during and after a quarter of the points is deleted and "
+    "compacted\n"
+    "                        space     bytes on the disk beside what is stored, at rest and while compacting\n"
     "                        replay    a log of 256 MiB is replayed after a kill\n"
     "                        start     from the exec of kithd on existing data to the first search answered\n"
     "  --server HOST:PORT    the server (127.0.0.1:7700)\n"
@@ -111,12 +114,12 @@ static const struct option long_options[] = {
 
 static int scenario_read(const char *text, enum scenario *ret)
 {
-    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_REPLAY; s++)
+    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_DELETES; s++)
         if (strcmp(text, scenario_name(s)) == 0) {
             *ret = s;
             return 0;
         }
-    return option_wrong("scenario", text, "search, upsert, mix, overhead, start, durable or replay");
+    return option_wrong("scenario", text, "search, upsert, mix, overhead, start, durable, replay, space or deletes");
 }
 
 static int option_take(int option, struct load_options *o)
@@ -167,11 +170,13 @@ static void defaults_fill(struct load_options *o)
         o->in_flight = durable ? 1 : 32;
     if (o->batch == 0 && !durable)
         o->batch = o->scenario == SCENARIO_UPSERT ? 64 : 1;
-    bool replay = o->scenario == SCENARIO_REPLAY;
-    if ((durable || replay) && !o->data.folder) {
+    bool replay = o->scenario == SCENARIO_REPLAY, space = o->scenario == SCENARIO_SPACE;
+    if ((durable || replay || space) && !o->data.folder) {
         o->data.dim = o->data.dim ? o->data.dim : 128;
         if (replay && o->data.count == 0) /* 256 MiB of records: 48 bytes and the vector */
             o->data.count = (256u << 20) / (48 + o->data.dim * 4) + 1;
+        if (space && o->data.count == 0)
+            o->data.count = 400000;
         o->data.query_count = 1; /* nothing is searched */
     }
     o->data.truth_k = o->k;

@@ -34,8 +34,8 @@ static int replayed(struct kith *k, uint64_t points, uint64_t start_ns, struct e
         rc = kith_count(k, NAME, &count);
         if (clock_wall_ns() - start_ns > GIVE_UP_NS)
             return rc < 0 ? load_client_error(e, k, rc, "counting")
-                          : error_set(e, ERROR_INTERNAL, "of %llu points only %llu are back", (unsigned long long)points,
-                                      (unsigned long long)count);
+                          : error_set(e, ERROR_INTERNAL, "of %llu points only %llu are back",
+                                      (unsigned long long)points, (unsigned long long)count);
         if (count < points)
             nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
     }

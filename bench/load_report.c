@@ -4,7 +4,8 @@
 
 const char *scenario_name(enum scenario scenario)
 {
-    static const char *const names[] = {"search", "upsert", "mix", "overhead", "start", "durable", "replay"};
+    static const char *const names[] = {"search",  "upsert", "mix",   "overhead", "start",
+                                        "durable", "replay", "space", "deletes"};
     return names[scenario];
 }
 

@@ -3,6 +3,8 @@
 #include "load.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -165,6 +167,35 @@ Test(load_drive, uniform_arrivals_are_as_many_as_offered)
     cr_assert(r.search.offered >= 498 && r.search.offered <= 501, "%lu", (unsigned long)r.search.offered);
     cr_assert_eq(r.search.offered, r.search.served);
     cr_assert_eq(r.search.served, r.search.latency_ns.count);
+}
+
+static atomic_bool work_done;
+static uint64_t work_done_ns;
+
+static void *work_for_a_while(void *arg)
+{
+    usleep(400000);
+    work_done_ns = clock_wall_ns();
+    atomic_store(&work_done, true);
+    return NULL;
+}
+
+/* However late either thread is: no moment of the work is without its requests, and they come at the rate that is told. */
+Test(load_drive, a_phase_lasts_as_long_as_the_work_it_waits_for)
+{
+    static struct drive_result r;
+    struct drive_plan plan = plan_of(1000, 0.05);
+    pthread_t worker;
+    plan.until = &work_done;
+    uint64_t start_ns = clock_wall_ns();
+    cr_assert_eq(pthread_create(&worker, NULL, work_for_a_while, NULL), 0);
+    run(&plan, &r);
+    pthread_join(worker, NULL);
+    double worked_s = (double)(work_done_ns - start_ns) / 1e9;
+    cr_assert_geq((double)r.search.offered, 1000 * worked_s - 5);
+    cr_assert_eq(r.search.offered, r.search.served);
+    cr_assert_geq(r.seconds, worked_s - 0.005);
+    cr_assert(r.search.offered_qps > 980 && r.search.offered_qps < 1020, "%f", r.search.offered_qps);
 }
 
 Test(load_drive, poisson_arrivals_have_the_rate)
