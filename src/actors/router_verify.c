@@ -84,6 +84,8 @@ int router_verify(struct request *rq, struct router_verify *v)
     rc = verify_step(&options, &v->at, &v->progress, &rq->error);
     if (rc == 0)
         rc = s.rc;
+    if (c->state == CORE_RESTORING) /* what was read may have been replaced meanwhile */
+        return router_check_serving(rq, "check");
     if (rc == -ETIME || rc == -ECANCELED || rc == -ENOMEM || rc == -ESHUTDOWN)
         return request_error(rq, rc, "check");
     return rc;

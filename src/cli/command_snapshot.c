@@ -135,7 +135,7 @@ static int restore(struct cli *c, const char *name)
     return 0;
 }
 
-static int delete(struct cli *c, const char *name)
+static int delete (struct cli *c, const char *name)
 {
     if (kith_snapshot_delete(c->kith, name) < 0)
         return cli_fail_kith(c);
@@ -151,7 +151,7 @@ static const struct action {
     int (*run)(struct cli *c, const char *name);
     bool needs_name, takes_name;
 } actions[] = {
-    {"create", create, false, true}, {"list", list, false, false},   {"verify", verify, true, true},
+    {"create", create, false, true},  {"list", list, false, false},   {"verify", verify, true, true},
     {"restore", restore, true, true}, {"delete", delete, true, true},
 };
 

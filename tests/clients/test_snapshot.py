@@ -121,6 +121,24 @@ class Whole(SnapshotTest):
         client.snapshot_restore("free")  # nor does a restore need it twice
         self.assertLess(space(self.server.data), before + taken.bytes / 2)
 
+    @unittest.skipUnless(os.path.isdir("/dev/shm"), "there is no second file system to try")
+    def test_on_another_file_system_it_is_copied(self) -> None:
+        client = self.client()
+        client.create("a", dim=DIM, metric="l2")
+        client.upsert("a", range(ROWS), rows(1))
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+            if os.stat(elsewhere).st_dev == os.stat(self.server.data).st_dev:
+                self.skipTest("/dev/shm is on the same file system")
+            os.symlink(elsewhere, os.path.join(self.server.data, "snapshots"))
+            taken = client.snapshot_create("far")
+            self.assertGreaterEqual(space(os.path.join(elsewhere, "far")), taken.bytes)
+            client.upsert("a", range(ROWS), rows(2))
+            client.snapshot_verify("far")
+            client.snapshot_restore("far")
+            self.want(client, rows(1))
+            self.server.end()
+            os.unlink(os.path.join(self.server.data, "snapshots"))
+
     def test_a_copy_of_one_is_all_that_is_needed(self) -> None:
         client = self.client()
         client.create("a", dim=DIM, metric="l2")

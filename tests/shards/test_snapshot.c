@@ -335,6 +335,58 @@ Test(snapshot, a_damaged_one_is_refused_with_file_and_offset)
     world_run_well(BACKEND_SIM, 1, damage, NULL);
 }
 
+/* -- a disk that is full or fails -- */
+
+static int count_names(const char *name, void *arg)
+{
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static void full_or_failing(void *arg)
+{
+    static uint32_t model[IDS];
+    struct sim *sim = *(struct sim **)arg;
+    struct server s;
+    struct error e = {0};
+    unsigned names = 0;
+    memset(model, 0, sizeof(model));
+    server_open(&s, 2);
+    create(&s);
+    fill(&s, model, 250);
+    want_eq(snapshot(&s, "before", &e), 0);
+    sim_disk_limit(sim, (uint64_t)1 << 30);
+    sim_disk_limit(sim, ((uint64_t)1 << 30) - (uint64_t)directory_space("data"));
+    want_eq(directory_space("data"), 0);
+    want_eq(snapshot(&s, "full", &e), -ENOBUFS);
+    want(strstr(e.text, "the disk is full") && strstr(e.text, "kith snapshot delete"));
+    sim_disk_limit(sim, 0);
+    sim_fault_rate(sim, FAULT_WRITE_ERROR, 1000000);
+    e = (struct error){0};
+    want_eq(snapshot(&s, "failing", &e), -EIO);
+    want(e.text[0]);
+    sim_fault_rate(sim, FAULT_WRITE_ERROR, 0);
+    want_eq(snapshot(&s, "after", &e), 0); /* and what was given up is in nobody's way */
+    want_eq(snapshot(&s, "failing", &e), 0);
+    want_eq(directory_list("data/snapshots", count_names, &names), 0);
+    want_eq(names, 3);
+    server_close(&s);
+    want_eq(folder_restore("data", "failing", &e), 0);
+    server_open(&s, 1);
+    compare(&s, model);
+    server_close(&s);
+}
+
+Test(snapshot, a_full_or_failing_disk_gives_a_reason_and_leaves_nothing_behind)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sim *sim;
+        cr_assert_eq(sim_create(seed, &sim), 0);
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .sim = sim}, full_or_failing, &sim), 0);
+        sim_destroy(sim);
+    }
+}
+
 /* -- power cuts -- */
 
 struct cut {
