@@ -11,7 +11,8 @@ int router_check_serving(struct request *rq, const char *what)
     if (rq->core->state == CORE_STOPPING)
         return request_error(rq, -ESHUTDOWN, what);
     if (rq->core->state == CORE_RESTORING)
-        return error_set(&rq->error, ERROR_UNAVAILABLE, "a snapshot is being restored; repeat the %s in a moment",
+        return error_set(&rq->error, ERROR_UNAVAILABLE,
+                         "a snapshot is being restored (if that failed, the log says so); repeat the %s in a moment",
                          what);
     return 0;
 }

@@ -258,3 +258,48 @@ SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
     }
     client_close(&c);
 }
+
+/* -- a disk that fails -- */
+
+static uint32_t fault_rate;
+
+static void fail_and_repeat(struct server *s)
+{
+    struct sim *sim = s->options.runtime.sim;
+    struct client c, other;
+    uint64_t count;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&other, s->port), 0);
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(write_points(&c, 0, POINTS, 1), 0);
+    cr_assert_eq(create(&c, "first", NULL), 0, "%s", c.error);
+    cr_assert_eq(write_points(&c, 0, POINTS, 2), 0);
+    for (int i = 0; i < 5; i++) {
+        sim_fault_rate(sim, FAULT_WRITE_ERROR, fault_rate);
+        int rc = restore(&c, "first");
+        sim_fault_rate(sim, FAULT_WRITE_ERROR, 0);
+        cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_IO), "rc %d: %s", rc, c.error);
+        rc = client_count(&other, "a", &count); /* the whole of one state, or nothing */
+        cr_assert((rc == 0 && count == POINTS) || rc == CLIENT_REFUSED(ERROR_UNAVAILABLE), "rc %d: %s", rc,
+                  other.error);
+    }
+    cr_assert_eq(restore(&c, "first"), 0, "%s", c.error);
+    want_points(&other, POINTS, 1);
+    int rc;
+    for (int i = 0; (rc = write_points(&other, 0, POINTS, 3)) != 0 && i < 60; i++)
+        fiber_sleep_ns(1000000000); /* what failed may have made the server read-only; it looks again by itself */
+    cr_assert_eq(rc, 0, "%s", other.error);
+    want_points(&c, POINTS, 3);
+    client_close(&c);
+    client_close(&other);
+}
+
+Test(net_snapshot, a_restore_that_a_failing_disk_interrupts_is_finished_by_the_next)
+{
+    static const uint32_t rates[] = {20000, 100000, 1000000};
+    for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+        fault_rate = rates[i];
+        harness_run(BACKEND_SIM, 1, fail_and_repeat);
+        harness_run(BACKEND_SIM, 3, fail_and_repeat);
+    }
+}
