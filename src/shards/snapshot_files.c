@@ -29,6 +29,13 @@ int snapshot_error(struct error *error, int rc, const char *doing, const char *n
 
 /* -- walking -- */
 
+struct snapshot_file {
+    char name[64];      /* "segments/..." or "log/N/..." */
+    uint64_t bytes_max; /* of a log: what is behind is not part of it; of a segment UINT64_MAX */
+};
+
+typedef int (*snapshot_file_fn)(const struct snapshot_file *file, void *arg);
+
 static int each_segment(const struct manifest *m, snapshot_file_fn fn, void *arg)
 {
     for (size_t i = 0; i < m->segment_count; i++) {
@@ -60,7 +67,8 @@ static int each_log_file(const struct manifest *m, const struct log_options *o, 
     return rc;
 }
 
-int snapshot_files_each(const char *dir, const struct manifest *m, snapshot_file_fn fn, void *arg)
+/* Segments first, then the logs. A non-zero return ends the walk and is returned. */
+static int each_file(const char *dir, const struct manifest *m, snapshot_file_fn fn, void *arg)
 {
     char path[PATH_TEXT_MAX];
     int rc = each_segment(m, fn, arg);
@@ -165,7 +173,7 @@ int snapshot_files_link(const char *from, const char *to, const struct manifest 
     struct linking l = {from, to, 0, error};
     int rc = for_directories(to, m, directory_create);
     if (rc == 0)
-        rc = snapshot_files_each(from, m, link_one, &l);
+        rc = each_file(from, m, link_one, &l);
     if (rc == 0)
         rc = for_directories(to, m, directory_flush);
     *ret_bytes = l.bytes;

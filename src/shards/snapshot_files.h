@@ -4,19 +4,8 @@
 #include "shards/snapshot.h"
 #include "shards/whole_file.h"
 
-/* A file that a manifest needs. */
-struct snapshot_file {
-    char name[64];      /* "segments/..." or "log/N/..." */
-    uint64_t bytes_max; /* of a log: what is behind is not part of it; of a segment UINT64_MAX */
-};
-
-/* Calls each() for every file of the folder or snapshot `dir` that m needs: segments first, then the logs, each from log_start to
- * log_end. A non-zero return ends the walk and is returned. */
-typedef int (*snapshot_file_fn)(const struct snapshot_file *file, void *arg);
-MUST_USE int snapshot_files_each(const char *dir, const struct manifest *m, snapshot_file_fn fn, void *arg);
-
-/* Gives every such file of `from` a second name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The
- * folders segments/ and log/N/ in `to` are made. */
+/* Gives every file of the folder or snapshot `from` that m needs (its segments, and of the logs what lies between their starts and ends) a second
+ * name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The folders segments/ and log/N/ in `to` are made. */
 MUST_USE int snapshot_files_link(const char *from, const char *to, const struct manifest *m, uint64_t *ret_bytes,
                                  struct error *error);
 
