@@ -114,6 +114,12 @@ static void single(struct text *t, const char *name, const char *type, const cha
     PRINT(t, "%s %" PRIu64 "\n", name, value);
 }
 
+static void in_seconds(struct text *t, const char *name, const char *help, uint64_t ns)
+{
+    family(t, name, "counter", help);
+    PRINT(t, "%s %.9f\n", name, seconds(ns));
+}
+
 static void requests(struct text *t, const struct metrics_sample *s, unsigned n)
 {
     family(t, "kith_requests_total", "counter", "Requests received, by operation.");
@@ -143,6 +149,23 @@ static void segments(struct text *t, const struct metrics_sample *s, unsigned n)
     single(t, "kith_growing_backlog_rows", "gauge", "Rows that wait to be linked into a graph.",
            SUM(s, n, store.growing_backlog_rows));
     single(t, "kith_seals_total", "counter", "Segments sealed since the start.", SUM(s, n, store.seals));
+    in_seconds(t, "kith_seal_seconds_total", "Time that sealing took, from the last row to the manifest.",
+               SUM(s, n, store.seal_ns_total));
+    single(t, "kith_sealed_bytes_total", "counter", "Bytes of the files that sealing wrote.",
+           SUM(s, n, store.sealed_bytes));
+    single(t, "kith_merges_total", "counter", "Merges of several segments into one.", SUM(s, n, store.merges));
+    single(t, "kith_compactions_total", "counter", "Rewrites of one segment without its deleted rows.",
+           SUM(s, n, store.compactions));
+    in_seconds(t, "kith_merge_seconds_total", "Time that merges and compactions took.",
+               SUM(s, n, store.merge_ns_total));
+    single(t, "kith_merged_segments_total", "counter", "Segments that merges and compactions replaced.",
+           SUM(s, n, store.merged_segments));
+    single(t, "kith_merged_rows_total", "counter", "Rows that merges and compactions read.",
+           SUM(s, n, store.merged_rows));
+    single(t, "kith_merged_bytes_total", "counter", "Bytes of the files that merges and compactions wrote.",
+           SUM(s, n, store.merged_bytes));
+    single(t, "kith_log_needed_bytes", "gauge", "Bytes of the logs that a start would replay.",
+           SUM(s, n, store.log_needed_bytes));
     single(t, "kith_log_bytes_total", "counter", "Bytes written to the logs.", SUM(s, n, store.log_bytes));
     single(t, "kith_log_flushes_total", "counter", "Flushes of the logs to stable storage.",
            SUM(s, n, store.log_flushes));

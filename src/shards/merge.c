@@ -360,7 +360,9 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
             if (told == 0)
                 shard_remove_segment(s, choice->inputs[i]);
         }
-        stats->merges++;
+        stats->merges += choice->count > 1;
+        stats->compactions += choice->count == 1;
+        stats->merged_bytes += m.output ? m.output->disk_bytes : 0;
         stats->merged_segments += choice->count;
         stats->merged_rows += rows;
         stats->merge_ns_total += clock_now_ns() - start_ns;

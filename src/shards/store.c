@@ -138,6 +138,7 @@ void store_stats_read(struct store *store, struct store_stats *ret)
     *ret = store->stats;
     ret->log_bytes = log.bytes;
     ret->log_flushes = log.flushes;
+    ret->log_needed_bytes = log_position(store->log) - store_log_needed(store, NULL);
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             const struct segment *g = s->segments[i];

@@ -198,7 +198,10 @@ uint64_t store_log_durable(const struct store *s);
 
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
-    uint64_t merges, merged_segments, merged_rows, merge_ns_total;
+    uint64_t log_needed_bytes; /* that a start would replay */
+    uint64_t seal_ns_total, sealed_bytes;
+    uint64_t merges, compactions; /* of several segments into one; of one without its deleted rows */
+    uint64_t merged_segments, merged_rows, merged_bytes, merge_ns_total;
     uint64_t build_ns_total, builds;
     uint64_t
         build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */

@@ -96,6 +96,7 @@ static int swap(struct shard *s, struct segment *frozen)
     sealed->dead = frozen->dead;
     sealed->handle = frozen->handle;
     sealed->birth = frozen->birth;
+    s->store->stats.sealed_bytes += sealed->disk_bytes;
     segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
     segment_retire(frozen);
@@ -120,6 +121,7 @@ static int seal(struct shard *s, struct segment *g)
     g->id = g->file.id;
     s->frozen--;
     store->stats.seals++;
+    store->stats.seal_ns_total += clock_now_ns() - start_ns;
     store_count_build(store, clock_now_ns() - start_ns);
     rc = swap(s, g);
     event_notify_all(&store->settled);

@@ -120,6 +120,14 @@ class Segments(StorageTest):
         self.assertNotIn(0, client.search("work", self.rows[0], k=10, exact=True).ids)
         self.assertRegex(self.command("seal", "work").stdout, r"^sealed work in [0-9.]+ s: ")
         self.assertEqual(client.verify("work").damages, [])
+        metrics = dict(line.rsplit(" ", 1) for line in self.server.http("/metrics")[1].splitlines() if line[0] != "#")
+        self.assertGreater(float(metrics["kith_merges_total"]) + float(metrics["kith_compactions_total"]), 0)
+        for name in ("seals_total", "seal_seconds_total", "sealed_bytes_total", "merge_seconds_total", "merged_segments_total",
+                     "merged_rows_total", "merged_bytes_total"):
+            self.assertGreater(float(metrics["kith_" + name]), 0, name)
+        self.assertEqual(int(metrics["kith_log_needed_bytes"]), 0)
+        self.assertEqual(int(metrics['kith_segment_disk_bytes{collection="work",state="sealed"}']), after.disk_bytes)
+        self.assertEqual(int(metrics['kith_segment_rows{collection="work",state="sealed"}']), after.points)
         for call, name in ((client.seal, "seal"), (client.compact, "compact")):
             self.assertIn("nowhere", self.fails(kith.Code.NOT_FOUND, call, "nowhere"))
             self.assertIn("nowhere", self.command(name, "nowhere", status=1).stderr)
