@@ -129,12 +129,14 @@ class Client:
         return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, name)).meta).number(1)
 
     def seal(self, name: str) -> None:
-        """Turns the collection's growing segments into sealed ones; returns when that is done. Mind the client's timeout."""
-        self._call(wire.OP_SEAL, wire.field_bytes(1, name))
+        """Turns the collection's growing segments into sealed ones; returns when that is done, however long it takes."""
+        with self._connection.patience():
+            self._call(wire.OP_SEAL, wire.field_bytes(1, name))
 
     def compact(self, name: str) -> None:
-        """Rewrites segments without their deleted rows and merges small ones; returns when that is done. Mind the client's timeout."""
-        self._call(wire.OP_COMPACT, wire.field_bytes(1, name))
+        """Rewrites segments without their deleted rows and merges small ones; returns when that is done, however long."""
+        with self._connection.patience():
+            self._call(wire.OP_COMPACT, wire.field_bytes(1, name))
 
     def verify(self, name: str = "", on_progress: Optional[Callable[[Verified], Any]] = None) -> Verified:
         """Has the server compare every checksum on its disk; with a name, only of that collection's segments.

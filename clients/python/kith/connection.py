@@ -1,8 +1,9 @@
 """A socket and the frames on it."""
 
+import contextlib
 import select
 import socket
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional
 
 from . import wire
 from .errors import Code, KithError
@@ -40,6 +41,16 @@ class Connection:
         self._socket.close()
         if self._broken is None:
             self._broken = KithError(Code.DISCONNECTED, "the connection is closed")
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """Within it the server may stay silent for as long as it likes: for work that takes minutes."""
+        self._socket.settimeout(None)
+        try:
+            yield
+        finally:
+            if self._broken is None:
+                self._socket.settimeout(self._timeout)
 
     def fail(self, code: Code, text: str) -> KithError:
         self._broken = KithError(code, text)
