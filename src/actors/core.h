@@ -30,6 +30,8 @@ struct core {
     struct builder builder;
     struct disk_reporter disk;
     struct metrics metrics;
+    uint32_t checks;              /* stretches of the check of the disk that run */
+    uint32_t waiting;             /* who waits for sealing or compaction */
     struct burial *early_burials; /* arrived before the store was open */
     uint32_t early_burial_count;
     void *front; /* what src/net keeps for this reactor */

@@ -9,6 +9,7 @@
 
 #define STRETCH_BYTES ((uint64_t)256 << 20)
 #define STRETCH_NS    ((uint64_t)500000000)
+#define CHECKS_MAX    8 /* at once on a core: each has a buffer of some MiB, and more would only be slower */
 
 struct stretch {
     struct request *rq;
@@ -21,6 +22,8 @@ struct stretch {
 static int log_durable_of(unsigned reactor, uint64_t *ret, void *arg)
 {
     struct control_log_durable_message m = {.position = 0};
+    if (reactor >= reactor_count()) /* the manifest of a snapshot that is just being restored */
+        return -ESHUTDOWN;
     int rc = message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_LOG_DURABLE, NULL);
     *ret = m.position;
     return rc;
@@ -57,6 +60,8 @@ static int on_progress(uint64_t bytes, void *arg)
     int rc = s->rc < 0 ? s->rc : context_check(&s->rq->ctx);
     if (rc < 0)
         return rc;
+    if (s->rq->core->state != CORE_SERVING)
+        return -ESHUTDOWN;
     return clock_now_ns() >= s->end_ns;
 }
 
@@ -81,7 +86,12 @@ int router_verify(struct request *rq, struct router_verify *v)
             return replica_error_unknown(&c->collections, v->collection, &rq->error);
         options.collection = e->config.id;
     }
+    if (c->checks == CHECKS_MAX)
+        return error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                         "%d checks of the disk run on this core already; repeat this one later", CHECKS_MAX);
+    c->checks++;
     rc = verify_step(&options, &v->at, &v->progress, &rq->error);
+    c->checks--;
     if (rc == 0)
         rc = s.rc;
     if (c->state == CORE_RESTORING) /* what was read may have been replaced meanwhile */

@@ -105,6 +105,8 @@ int shard_on_delete(struct core *c, struct shard_delete_message *m)
 
 /* -- maintenance -- */
 
+#define WAITING_MAX 64 /* on a reactor: writes need the rest of their actor's fibers */
+
 struct waiting {
     const struct core *core;
     const struct collection_entry *entry;
@@ -127,9 +129,16 @@ static int maintain(struct core *c, struct shard_maintain_message *m,
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
+    if (c->waiting == WAITING_MAX) {
+        core_leave(e);
+        return error_set(m->error, ERROR_RESOURCE_EXHAUSTED,
+                         "%d requests wait for sealing or compaction already; repeat this one later", WAITING_MAX);
+    }
+    c->waiting++;
     struct waiting w = {c, e, m->base.ctx};
     struct pause pause = {waiting_pause, &w};
     rc = fn(e->shard, &pause, m->error);
+    c->waiting--;
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* this work reads everything, and may find it first */
         ignore_result(core_spread_damage(c, e));
     core_leave(e);

@@ -7,11 +7,15 @@
 #include "shards/log_files.h"
 #include "shards/verify_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define BLOCK_MAX log_block_extent(LOG_BLOCK_PAYLOAD_MAX)
+static_assert(VERIFY_WINDOW >= LOG_BLOCK_PAYLOAD_MAX + 2 * LOG_UNIT, "the largest block fits");
 
 struct walk {
     struct verify *v;
@@ -92,7 +96,7 @@ static int64_t look_at(struct walk *w, uint64_t position, const uint8_t **ret)
     uint64_t end = piece_end(w, i);
     if (position >= end)
         return 0;
-    uint64_t want = end - position < VERIFY_WINDOW / 2 ? end - position : VERIFY_WINDOW / 2;
+    uint64_t want = end - position < BLOCK_MAX ? end - position : BLOCK_MAX;
     if (w->window_size == 0 || position < w->window_at || position + want > w->window_at + w->window_size) {
         int64_t got = verify_file_read(w->v, &w->file, VERIFY_WINDOW, position - w->files.starts[i]);
         if (got < 0)
