@@ -1,7 +1,8 @@
-/* runtime.c -- what a switch, a message, a timer and a group commit cost.
+/* runtime.c -- what a switch, a message, a timer, a checksum and a group commit cost.
  *
  * Everything goes through the same calls the server uses. Each figure is the median of several repeats; beside it stands what was
  * measured for the design on another machine (a virtual machine with 2 cores of a Zen 5 EPYC, virtio disk): compare ratios, not digits. */
+#include "base/checksum.h"
 #include "base/histogram.h"
 #include "base/log.h"
 #include "reactor/file.h"
@@ -115,12 +116,52 @@ static void start_timers(unsigned n)
     }
 }
 
+/* -- checksums: a start reads every byte of its data for them -- */
+
+static uint8_t *summed;
+static volatile uint64_t sink;
+
+static void checksum_cached(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        sink += checksum_crc32c(0, summed, 1u << 20);
+}
+
+static void checksum_memory(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        sink += checksum_crc32c(0, summed + ((size_t)i << 20), 1u << 20);
+}
+
+/* The least that reading costs: a sum of words. */
+static void read_memory(unsigned n)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)summed;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ((size_t)n << 20) / sizeof(*words); i++)
+        sum += words[i];
+    sink += sum;
+}
+
+static void checksums(void)
+{
+    const unsigned mib = 256; /* much more than a cache */
+    summed = malloc((size_t)mib << 20);
+    check(summed);
+    memset(summed, 1, (size_t)mib << 20);
+    report("checksum of a MiB in the cache", (1 << 20) / median_ns(checksum_cached, 1000), "GB/s", "");
+    report("checksum of 256 MiB of memory", (1 << 20) / median_ns(checksum_memory, mib), "GB/s", "");
+    report("  a sum of its words", (1 << 20) / median_ns(read_memory, mib), "GB/s", "");
+    free(summed);
+}
+
 static void one_core(void *arg)
 {
     report("fiber switch through the run queue", median_ns(switch_fibers, 400000), "ns", "45 to 54; bare 10 to 15");
     report("fiber start and end", median_ns(start_fibers, 100000), "ns", "");
     report("fiber_checkpoint", median_ns(pass_checkpoints, 4000000), "ns", "10 with a clock");
     report("timer start and cancel", median_ns(start_timers, 1000000), "ns", "");
+    checksums();
     runtime_stop();
 }
 
