@@ -11,17 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define COLLECTION   "crash"
 #define LOAD_US_MIN  30000
 #define LOAD_US_MORE 500000
 
 static struct model model;
-static struct load load = {.collection = COLLECTION, .model = &model};
+static struct load load = {.collection = COLLECTION, .model = &model, .maintains = true};
 static struct snapshots snapshots = {.load = &load};
 static struct server_plan plan;
 static struct {
-    unsigned kills, stops, segments_max;
+    unsigned kills, stops, verified, segments_max;
 } counts;
 
 static int ensure_collection(struct kith *k)
@@ -64,15 +66,15 @@ static int end_round(struct server *s, bool kill_it)
     if (kill_it) {
         server_kill(s);
         counts.kills++;
-        return load_drop(&load) < 0 ? -1 : snapshots_poll(&snapshots, true, false);
+        return load_drop(&load) < 0 ? -1 : snapshots_poll(&snapshots, s, true, false);
     }
     counts.stops++;
-    if (load_finish(&load) < 0 || snapshots_poll(&snapshots, true, true) < 0)
+    if (load_finish(&load) < 0 || snapshots_poll(&snapshots, s, true, true) < 0)
         return -1;
     return server_stop(s);
 }
 
-/* Load, and perhaps a snapshot that begins at a random moment of it. */
+/* Load, and perhaps a snapshot that begins at a random moment of it; half of them may end. */
 static int load_some(const struct server *s)
 {
     uint64_t whole_us = LOAD_US_MIN + random_below(LOAD_US_MORE), before_us = random_below(whole_us);
@@ -80,10 +82,24 @@ static int load_some(const struct server *s)
         return -1;
     if (snapshots.kith && random_below(2) && snapshots_begin(&snapshots, s) < 0)
         return -1;
-    for (uint64_t end = now_us() + whole_us - before_us; now_us() < end;)
-        if (load_run(&load, 5000) < 0 || snapshots_poll(&snapshots, false, true) < 0)
+    bool patient = random_below(2);
+    for (uint64_t end = now_us() + whole_us - before_us; now_us() < end || (patient && snapshots.child);)
+        if (load_run(&load, 5000) < 0 || snapshots_poll(&snapshots, s, false, true) < 0)
             return -1;
     return 0;
+}
+
+/* With writes under way, but for those of ids that the snapshot does not know for certain. */
+static int restore_under_load(struct server *s)
+{
+    load.no_searches = true;
+    load.snapshot = &snapshots.is;
+    load.maintains = false;
+    int rc = load_run(&load, 20000);
+    load.no_searches = false;
+    load.snapshot = NULL;
+    load.maintains = true;
+    return rc < 0 ? rc : snapshots_restore(&snapshots, s);
 }
 
 static int restore_some(struct server *s)
@@ -94,7 +110,25 @@ static int restore_some(struct server *s)
         return -1;
     if (random_below(3) == 0)
         return snapshots_restore_killed(&snapshots, s);
-    return snapshots_restore(&snapshots, s) < 0 ? -1 : check_everything();
+    int rc = random_below(2) ? restore_under_load(s) : snapshots_restore(&snapshots, s);
+    return rc < 0 ? rc : check_everything();
+}
+
+/* The folder that a kill left behind: every checksum in it. */
+static int verify_folder(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        freopen(plan.output, "a", stdout);
+        dup2(1, 2);
+        execl(plan.kithd, plan.kithd, "--data", plan.dir, "--verify", (char *)NULL);
+        _exit(127);
+    }
+    int status = 1;
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        return failed("kithd --verify ended with status %d", status);
+    counts.verified++;
+    return 0;
 }
 
 static int use_server(struct server *s, bool kill_it)
@@ -106,13 +140,29 @@ static int use_server(struct server *s, bool kill_it)
     return load_some(s) < 0 ? -1 : end_round(s, kill_it);
 }
 
-static int run_round(bool kill_it)
+static void choose_plan(void)
 {
     static const unsigned growing_mib[] = {1, 1, 2};
-    struct server s;
     plan.reactors = 1 + (unsigned)random_below(3);
     plan.growing_mib = growing_mib[random_below(3)];
     plan.io = random_below(2) ? "auto" : "uv";
+    plan.extra[0] = "--merge-mib"; /* small, so that there are several of them */
+    plan.extra[1] = random_below(2) ? "2" : "4";
+    plan.extra[2] = NULL;
+    if (snapshots.name[0] && !snapshots.torn && random_below(12) == 0) {
+        plan.extra[2] = "--restore";
+        plan.extra[3] = snapshots.name;
+        model = snapshots.is;
+        snapshots.restored++;
+    }
+}
+
+static int run_round(bool kill_it)
+{
+    struct server s;
+    choose_plan();
+    if (counts.kills && !snapshots.torn && random_below(6) == 0 && verify_folder() < 0)
+        return -1;
     if (server_start(&s, &plan) < 0)
         return -1;
     int rc = server_connect(&s, &load.k);
@@ -144,6 +194,19 @@ static void read_options(int argc, char **argv, unsigned *rounds)
     exit(2);
 }
 
+static void print_counts(unsigned rounds)
+{
+    const struct load_counts *c = &load.counts;
+    printf(
+        "# %u rounds: %u kills, %u stops; acknowledged: %llu upserts, %llu deletes (%llu points), %llu searches, %llu "
+        "seals, %llu compactions; at most %u segments; %llu points compared\n",
+        rounds, counts.kills, counts.stops, (unsigned long long)c->upserts, (unsigned long long)c->deletes,
+        (unsigned long long)c->points, (unsigned long long)c->searches, (unsigned long long)c->seals,
+        (unsigned long long)c->compactions, counts.segments_max, (unsigned long long)model_checked());
+    printf("# %u snapshots taken, %u verified, %u restored, %u restores cut off; %u folders verified\n",
+           snapshots.taken, snapshots.verified, snapshots.restored, snapshots.interrupted, counts.verified);
+}
+
 int main(int argc, char **argv)
 {
     unsigned rounds = 50;
@@ -168,13 +231,7 @@ int main(int argc, char **argv)
         }
         printf("ok %u - %s on %u reactors (%s)\n", round, kill_it ? "killed" : "stopped", plan.reactors, plan.io);
     }
-    printf("# %u rounds: %u kills, %u stops; %llu upserts, %llu deletes, %llu searches acknowledged (%llu points "
-           "written), %llu points compared; at most %u sealed segments\n",
-           rounds, counts.kills, counts.stops, (unsigned long long)load.counts.upserts,
-           (unsigned long long)load.counts.deletes, (unsigned long long)load.counts.searches,
-           (unsigned long long)load.counts.points, (unsigned long long)model_checked(), counts.segments_max);
-    printf("# %u snapshots taken, %u verified, %u restored, %u restores cut off\n", snapshots.taken, snapshots.verified,
-           snapshots.restored, snapshots.interrupted);
+    print_counts(rounds);
     folder_remove(dir);
     return 0;
 }

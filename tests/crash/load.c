@@ -44,12 +44,15 @@ static int64_t send_search(struct load *l, const struct operation *op)
 
 static int send_operation(struct load *l, struct operation *op)
 {
-    op->request = op->kind == OPERATION_UPSERT   ? send_points(l, op)
-                  : op->kind == OPERATION_DELETE ? send_delete(l, op)
-                                                 : send_search(l, op);
-    if (op->request > 0)
-        return 0;
-    return failed("sending: %s", kith_error(l->k));
+    switch (op->kind) {
+    case OPERATION_UPSERT: op->request = send_points(l, op); break;
+    case OPERATION_DELETE: op->request = send_delete(l, op); break;
+    case OPERATION_SEARCH: op->request = send_search(l, op); break;
+    case OPERATION_SEAL: op->request = kith_start_seal(l->k, l->collection); break;
+    case OPERATION_COMPACT: op->request = kith_start_compact(l->k, l->collection); break;
+    case OPERATION_NONE: return 0;
+    }
+    return op->request > 0 ? 0 : failed("sending: %s", kith_error(l->k));
 }
 
 /* -- choosing -- */
@@ -64,7 +67,7 @@ static void take_id(struct load *l, struct operation *op, uint32_t n)
     struct expectation *e = &l->model->ids[n];
     e->busy = true;
     op->ids[op->count++] = n;
-    if (op->kind == OPERATION_SEARCH)
+    if (!operation_writes(op))
         return;
     e->open = true;
     e->maybe = op->kind == OPERATION_UPSERT ? op->version : 0;
@@ -86,6 +89,8 @@ static void choose_ids(struct load *l, struct operation *op, uint32_t want)
 
 static enum operation_kind choose_kind(const struct load *l)
 {
+    if (l->maintains && random_below(100) == 0)
+        return random_below(2) ? OPERATION_SEAL : OPERATION_COMPACT;
     uint64_t dice = random_below(10);
     if (dice == 0)
         return l->no_searches ? OPERATION_NONE : OPERATION_SEARCH;
@@ -100,9 +105,9 @@ static int start_operation(struct load *l, struct operation *op)
 {
     *op = (struct operation){.kind = choose_kind(l), .version = ++l->version_next};
     uint32_t most = random_below(8) == 0 ? LOAD_BATCH_MAX : 40; /* now and then a batch of an import */
-    if (op->kind != OPERATION_NONE)
-        choose_ids(l, op, op->kind == OPERATION_SEARCH ? 1 : 1 + (uint32_t)random_below(most));
-    if (op->count)
+    if (op->kind == OPERATION_SEARCH || operation_writes(op))
+        choose_ids(l, op, operation_writes(op) ? 1 + (uint32_t)random_below(most) : 1);
+    if (op->count || op->kind == OPERATION_SEAL || op->kind == OPERATION_COMPACT)
         return send_operation(l, op);
     op->kind = OPERATION_NONE;
     return 0;
@@ -138,7 +143,7 @@ static int acknowledge(struct load *l, struct operation *op, const struct kith_r
 {
     int rc = op->kind == OPERATION_SEARCH ? check_found(l, op, got) : 0;
     release_ids(l, op);
-    for (uint32_t i = 0; i < op->count && op->kind != OPERATION_SEARCH; i++) {
+    for (uint32_t i = 0; i < op->count && operation_writes(op); i++) {
         struct expectation *e = &l->model->ids[op->ids[i]];
         e->version = e->maybe;
         e->open = false;
@@ -146,7 +151,9 @@ static int acknowledge(struct load *l, struct operation *op, const struct kith_r
     l->counts.upserts += op->kind == OPERATION_UPSERT;
     l->counts.deletes += op->kind == OPERATION_DELETE;
     l->counts.searches += op->kind == OPERATION_SEARCH;
-    l->counts.points += op->kind == OPERATION_SEARCH ? 0 : op->count;
+    l->counts.seals += op->kind == OPERATION_SEAL;
+    l->counts.compactions += op->kind == OPERATION_COMPACT;
+    l->counts.points += operation_writes(op) ? op->count : 0;
     op->kind = OPERATION_NONE;
     return rc;
 }
@@ -154,8 +161,7 @@ static int acknowledge(struct load *l, struct operation *op, const struct kith_r
 static int refuse(struct load *l, struct operation *op, int code)
 {
     if (!l->refusals_allowed || op->kind == OPERATION_SEARCH)
-        return failed("%s was refused with %d: %s", op->kind == OPERATION_SEARCH ? "a search" : "a write", code,
-                      kith_error(l->k));
+        return failed("a request of kind %d was refused with %d: %s", (int)op->kind, code, kith_error(l->k));
     l->refused[l->refused_count++] = *op;
     op->kind = OPERATION_NONE;
     l->counts.refusals++;
@@ -238,6 +244,13 @@ static void forget(struct load *l, struct operation *op)
     op->kind = OPERATION_NONE;
 }
 
+void load_forget_refused(struct load *l)
+{
+    for (uint32_t i = 0; i < l->refused_count; i++)
+        forget(l, &l->refused[i]);
+    l->refused_count = 0;
+}
+
 int load_drop(struct load *l)
 {
     int rc = 1;
@@ -245,8 +258,6 @@ int load_drop(struct load *l)
         rc = take_answer(l, 1000000);
     for (int i = 0; i < LOAD_IN_FLIGHT; i++)
         forget(l, &l->operations[i]);
-    for (uint32_t i = 0; i < l->refused_count; i++)
-        forget(l, &l->refused[i]);
-    l->refused_count = 0;
+    load_forget_refused(l);
     return rc == LOST || rc >= 0 ? 0 : rc;
 }

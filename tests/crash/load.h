@@ -7,7 +7,14 @@
 #define LOAD_IN_FLIGHT   12
 #define LOAD_REFUSED_MAX 60
 
-enum operation_kind { OPERATION_NONE, OPERATION_UPSERT, OPERATION_DELETE, OPERATION_SEARCH };
+enum operation_kind {
+    OPERATION_NONE,
+    OPERATION_UPSERT,
+    OPERATION_DELETE,
+    OPERATION_SEARCH,
+    OPERATION_SEAL,
+    OPERATION_COMPACT
+};
 
 struct operation {
     enum operation_kind kind;
@@ -17,8 +24,14 @@ struct operation {
     uint32_t ids[LOAD_BATCH_MAX];
 };
 
+static inline bool operation_writes(const struct operation *op)
+{
+    return op->kind == OPERATION_UPSERT || op->kind == OPERATION_DELETE;
+}
+
 struct load_counts {
-    uint64_t upserts, deletes, searches, points, refusals; /* acknowledged requests; points in them; requests refused */
+    uint64_t upserts, deletes, searches, seals, compactions; /* acknowledged requests */
+    uint64_t points, refusals;                               /* points in upserts and deletes; requests refused */
 };
 
 struct load {
@@ -29,6 +42,7 @@ struct load {
     struct model *snapshot;
     uint32_t version_next;
     bool no_upserts, no_deletes, no_searches; /* kinds not to be started */
+    bool maintains;                           /* now and then a seal or a compaction by request */
     bool refusals_allowed;                    /* refused writes are kept; otherwise a refusal is a failure */
     struct operation operations[LOAD_IN_FLIGHT];
     struct operation
@@ -45,5 +59,7 @@ int load_run(struct load *l, uint64_t duration_us);
 int load_finish(struct load *l);
 /* Sends once more what was refused, and waits for the answers. 0: all acknowledged; 1: some refused again; or failed(). */
 int load_retry(struct load *l);
+/* What was refused is not tried again; its outcome stays open. */
+void load_forget_refused(struct load *l);
 /* The server is dead: takes the answers that still arrive and forgets the rest; what they would have changed stays open. 0, or failed(). */
 int load_drop(struct load *l);

@@ -55,7 +55,7 @@ int snapshots_begin(struct snapshots *s, const struct server *server)
     return s->child > 0 ? 0 : failed("fork: %s", strerror(errno));
 }
 
-int snapshots_poll(struct snapshots *s, bool wait, bool server_lives)
+int snapshots_poll(struct snapshots *s, const struct server *server, bool wait, bool server_lives)
 {
     int status = s->child ? status_of(s->child, wait) : -1;
     if (status < 0)
@@ -65,6 +65,8 @@ int snapshots_poll(struct snapshots *s, bool wait, bool server_lives)
     if (status != 0)
         return server_lives ? failed("kith snapshot create %s ended with %d", s->coming, status) : 0;
     s->taken++;
+    if (server_lives && s->name[0] && run_through(s, server, "delete", s->name) < 0)
+        return -1;
     s->is = s->comes;
     memcpy(s->name, s->coming, sizeof(s->name));
     return 0;
@@ -76,13 +78,32 @@ int snapshots_verify(struct snapshots *s, const struct server *server)
     return run_through(s, server, "verify", s->name);
 }
 
+/* What was under way came before the restore and is gone, or after it and is there. */
+static void take_over(struct load *l, const struct model *m, const struct operation sent[LOAD_IN_FLIGHT])
+{
+    *l->model = *m;
+    for (int i = 0; i < LOAD_IN_FLIGHT; i++)
+        for (uint32_t n = 0; operation_writes(&sent[i]) && n < sent[i].count; n++) {
+            struct expectation *e = &l->model->ids[sent[i].ids[n]];
+            e->open = true;
+            e->maybe = sent[i].kind == OPERATION_UPSERT ? sent[i].version : 0;
+        }
+}
+
 int snapshots_restore(struct snapshots *s, const struct server *server)
 {
+    static struct operation sent[LOAD_IN_FLIGHT];
+    struct load *l = s->load;
+    memcpy(sent, l->operations, sizeof(sent));
+    l->refusals_allowed = true;
+    int rc = run_through(s, server, "restore", s->name);
+    if (rc == 0)
+        rc = load_finish(l);
+    l->refusals_allowed = false;
+    load_forget_refused(l);
+    take_over(l, &s->is, sent);
     s->restored++;
-    if (run_through(s, server, "restore", s->name) < 0)
-        return -1;
-    *s->load->model = s->is;
-    return 0;
+    return rc;
 }
 
 int snapshots_restore_killed(struct snapshots *s, struct server *server)
