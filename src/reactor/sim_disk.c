@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENDLESS         ((uint64_t)1 << 40)
 #define MS              ((uint64_t)1000000)
-#define FULL_DOUBLINGS  13 /* an episode lasts 1 ms to 4 s */
 #define SLOW_NS_MAX     (500 * MS)
 #define SLOW_FACTOR_MIN 10
 #define SLOW_FACTOR_MAX 1000
@@ -33,58 +31,6 @@ void sim_disk_destroy(struct sim_disk *d)
     if (d)
         free(d->open);
     free(d);
-}
-
-/* -- space -- */
-
-void sim_disk_limit(struct sim *s, uint64_t bytes)
-{
-    s->disk->limit = bytes;
-}
-
-static uint64_t used(struct sim_disk *d)
-{
-    if (d->used_known)
-        return d->used;
-    sim_mark(d, false);
-    d->used = 0;
-    for (const struct node *n = d->nodes; n; n = n->next)
-        if (n->mark == d->mark)
-            d->used += n->sectors * SECTOR;
-    d->used_known = true;
-    return d->used;
-}
-
-static uint64_t free_bytes(struct sim *s)
-{
-    struct sim_disk *d = s->disk;
-    if (s->now_ns >= d->taken_until_ns)
-        d->taken = 0;
-    uint64_t size = d->limit ? d->limit : ENDLESS, gone = used(d) + d->taken;
-    return size > gone ? size - gone : 0;
-}
-
-/* How many of size bytes at offset there is space for. */
-static size_t room_for(struct sim_backend *b, const struct node *n, const struct op *op)
-{
-    size_t end = (size_t)op->offset + op->size, left = 0, had = n->capacity / SECTOR;
-    bool grows = false;
-    for (size_t sector = (size_t)op->offset / SECTOR; sector * SECTOR < end; sector++) {
-        if (sector < had && n->allocated[sector])
-            continue;
-        if (!grows) {
-            struct sim_disk *d = b->sim->disk;
-            if (sim_fault_at(b, FAULT_DISK_FULL, op)) {
-                d->taken += free_bytes(b->sim);
-                d->taken_until_ns = b->sim->now_ns + (MS << sim_fault_below(b->sim, FAULT_DISK_FULL, FULL_DOUBLINGS));
-            }
-            left = (size_t)(free_bytes(b->sim) / SECTOR);
-            grows = true;
-        }
-        if (left-- == 0)
-            return sector * SECTOR > op->offset ? sector * SECTOR - (size_t)op->offset : 0;
-    }
-    return op->size;
 }
 
 /* -- contents -- */
@@ -139,7 +85,7 @@ static struct node *misdirect(struct sim *s, struct node *n, uint64_t *ret_offse
 static int64_t do_write(struct sim_backend *b, struct node *n, struct op *op)
 {
     struct sim *s = b->sim;
-    size_t size = room_for(b, n, op);
+    size_t size = sim_room_for(b, n, op);
     uint64_t offset = op->offset;
     if (op->size && !size)
         return -ENOSPC;
@@ -295,7 +241,7 @@ static int64_t look_up(struct sim_backend *b, struct op *op)
     if (!n)
         return rc;
     if (op->kind == OP_SPACE)
-        return (int64_t)free_bytes(b->sim);
+        return (int64_t)sim_free_bytes(b->sim);
     if (op->kind == OP_DROP_CACHE)
         return drop_cache(n);
     if (sim_fault_at(b, FAULT_READ_ERROR, op))

@@ -1,5 +1,5 @@
 /* sim_disk.h -- the simulated disk from inside: sim_tree.c keeps the files and their names, sim_disk.c does the operations,
- * sim_flush.c decides what lasts.
+ * sim_space.c counts, sim_flush.c decides what lasts.
  *
  * A file has two images: what a reader sees now, and what a power cut would leave for certain. Between them lie dirty sectors of 512 bytes. A flush
  * makes durable what was written before it was asked for, when it completes. A directory has two tables of names likewise, and its
@@ -83,6 +83,12 @@ int64_t sim_do_rename(struct sim_disk *d, struct op *op);
 int64_t sim_do_link(struct sim_disk *d, struct op *op);
 int64_t sim_do_remove(struct sim_disk *d, struct op *op, bool directory);
 int64_t sim_do_mkdir(struct sim_disk *d, struct op *op);
+
+/* -- sim_space.c -- */
+
+uint64_t sim_free_bytes(struct sim *s);
+/* How many of the bytes that op writes to n there is space for. An occasion for FAULT_DISK_FULL if n grows. */
+size_t sim_room_for(struct sim_backend *b, const struct node *n, const struct op *op);
 
 /* -- sim_flush.c -- */
 
