@@ -24,7 +24,7 @@ static int reply(struct native_request *r, const ProtobufCMessage *meta, const v
 
 static int bad_meta(struct native_request *r, const char *name)
 {
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
+    return meta_refuse(r->rq, name);
 }
 
 static int no_block(struct native_request *r)

@@ -11,8 +11,7 @@ static int take(struct native_request *r, const ProtobufCMessageDescriptor *type
     ProtobufCAllocator allocator = meta_allocator(r->rq);
     *ret = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
     if (!*ret)
-        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message",
-                         type->short_name);
+        return meta_refuse(r->rq, type->short_name);
     if (r->header.block_bytes == 0)
         return 0;
     return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,

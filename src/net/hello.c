@@ -22,6 +22,8 @@ int hello_answer(struct native_request *r, struct error *error)
 {
     ProtobufCAllocator allocator = meta_allocator(r->rq);
     Kith__Hello *hello = kith__hello__unpack(&allocator, r->header.meta_bytes, r->meta);
+    if (!hello && r->rq->error.code != ERROR_OK)
+        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory for the connection");
     if (!hello)
         return error_set(error, ERROR_PROTOCOL, "the meta of the hello is not a Hello message");
     int rc = versions_fit(hello, error);

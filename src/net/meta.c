@@ -6,7 +6,11 @@
 
 static void *allocate(void *data, size_t size)
 {
-    return arena_alloc(data, size);
+    struct request *rq = data;
+    void *p = arena_alloc(&rq->arena, size);
+    if (!p)
+        ignore_result(request_error(rq, -ENOMEM, "request"));
+    return p;
 }
 
 static void release(void *data, void *p)
@@ -15,7 +19,14 @@ static void release(void *data, void *p)
 
 ProtobufCAllocator meta_allocator(struct request *rq)
 {
-    return (ProtobufCAllocator){.alloc = allocate, .free = release, .allocator_data = &rq->arena};
+    return (ProtobufCAllocator){.alloc = allocate, .free = release, .allocator_data = rq};
+}
+
+int meta_refuse(struct request *rq, const char *name)
+{
+    if (rq->error.code != ERROR_OK) /* there was no memory for it */
+        return -ENOMEM;
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
 }
 
 static struct point_id id_of_uuid(const uint8_t *bytes)

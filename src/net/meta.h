@@ -7,6 +7,8 @@
 
 /* Unpacks into the request's arena, which frees all of it at once; a message too large for it fails to unpack. */
 ProtobufCAllocator meta_allocator(struct request *rq);
+/* The sentence for one that did not unpack; returns the negative errno. */
+int meta_refuse(struct request *rq, const char *name);
 
 /* The ids a request names, by number or by UUID. Without any: *ret_count is 0. */
 MUST_USE int meta_ids(struct request *rq, const Kith__PointIds *ids, const struct point_id **ret, uint64_t *ret_count);
