@@ -7,9 +7,9 @@
 
 /* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
 static const uint32_t usual[FAULT_KINDS] = {
-    [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000,    [FAULT_STALL] = 1000,
-    [FAULT_PREEMPT] = 100000,    [FAULT_SHUFFLE] = 300000,    [FAULT_RESET] = 3000,
-    [FAULT_CUT] = 3000,          [FAULT_LATE_MESSAGE] = 5000, [FAULT_NO_MEMORY] = 3000,
+    [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000,   [FAULT_STALL] = 1000, [FAULT_PREEMPT] = 100000,
+    [FAULT_SHUFFLE] = 300000,    [FAULT_RESET] = 3000,       [FAULT_CUT] = 3000,   [FAULT_LATE_MESSAGE] = 5000,
+    [FAULT_NO_MEMORY] = 3000,    [FAULT_WRITE_ERROR] = 2000,
 };
 
 static void add_fault(struct plan *p, enum sim_fault f, uint64_t *random)
