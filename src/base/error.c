@@ -58,6 +58,8 @@ enum error_code error_code_of(int rc)
             return (enum error_code)i;
     switch (rc) {
     case -ENOMEM:
+    case -ENOSPC:
+    case -EDQUOT:
     case -EAGAIN: return ERROR_RESOURCE_EXHAUSTED;
     default: return ERROR_IO;
     }

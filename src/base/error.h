@@ -14,12 +14,12 @@ enum error_code {
     ERROR_ALREADY_EXISTS = 3,     /* a collection of that name is there */
     ERROR_DEADLINE_EXCEEDED = 4,  /* the request's own deadline passed */
     ERROR_CANCELLED = 5,          /* the client gave up or went away */
-    ERROR_RESOURCE_EXHAUSTED = 6, /* memory, a queue or a limit is full: try again later */
+    ERROR_RESOURCE_EXHAUSTED = 6, /* memory, the disk, a queue or a limit is full: try again later */
     ERROR_UNAVAILABLE = 7,        /* starting or stopping: try again later */
     ERROR_PROTOCOL = 8,           /* bytes that are not the native protocol */
     ERROR_VERSION = 9,            /* a protocol or file version we do not speak */
     ERROR_CORRUPT = 10,           /* a checksum does not match: the sentence names file and offset */
-    ERROR_IO = 11,                /* the operating system refused: disk full, no permission, ... */
+    ERROR_IO = 11,                /* the operating system refused: no permission, an I/O error, ... */
     ERROR_INTERNAL = 12,          /* our own mistake */
 };
 

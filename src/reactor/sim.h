@@ -50,6 +50,8 @@ const char *sim_fault_name(enum sim_fault f);
 /* How often, of a million occasions (an operation, a message, a turn, an allocation) of that kind; 0: never, the default
  * where nothing else is said above. Each kind has a random stream of its own: more of one does not move another. */
 void sim_fault_rate(struct sim *s, enum sim_fault f, uint32_t per_million);
+/* What a fault made last for a while is over now: the disk is neither full nor slow. */
+void sim_faults_pass(struct sim *s);
 uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f);
 
 /* The disk's size in bytes; 0: endless. Counted are the sectors of files that were written, once whatever the links. */

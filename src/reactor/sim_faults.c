@@ -38,6 +38,11 @@ void sim_fault_rate(struct sim *s, enum sim_fault f, uint32_t per_million)
     s->faults[f].per_million = per_million;
 }
 
+void sim_faults_pass(struct sim *s)
+{
+    sim_disk_calm(s->disk);
+}
+
 uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f)
 {
     check(f < FAULT_KINDS);

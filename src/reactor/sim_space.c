@@ -55,3 +55,8 @@ size_t sim_room_for(struct sim_backend *b, const struct node *n, const struct op
     }
     return op->size;
 }
+
+void sim_disk_calm(struct sim_disk *d)
+{
+    d->taken = d->taken_until_ns = d->slow_until_ns = 0;
+}

@@ -121,6 +121,7 @@ uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n);
 
 struct sim_disk *sim_disk_create(void);
 void sim_disk_destroy(struct sim_disk *d);
+void sim_disk_calm(struct sim_disk *d); /* what a fault made last for a while is over */
 void sim_disk_submit(struct sim_backend *b, struct op *op);
 /* For the trace: what the file was called when it was opened. */
 const char *sim_disk_path(const struct sim *s, handle_t handle);

@@ -27,7 +27,7 @@ Test(error, says_what_the_system_said)
 {
     struct error e;
     cr_assert_eq(error_set_errno(&e, -ENOSPC, "writing %s", "log"), -ENOSPC);
-    cr_assert_eq(e.code, ERROR_IO);
+    cr_assert_eq(e.code, ERROR_RESOURCE_EXHAUSTED);
     cr_assert_str_eq(e.text, "writing log: No space left on device");
 }
 

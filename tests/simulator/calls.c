@@ -1,6 +1,7 @@
 #include "calls.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,4 +70,48 @@ void call_points_fini(struct call_points *p)
         kith__points__free_unpacked(p->meta, NULL);
     free(p->block);
     *p = (struct call_points){0};
+}
+
+int call_seal(struct client *c, const char *name)
+{
+    Kith__Seal seal = KITH__SEAL__INIT;
+    seal.collection = (char *)(uintptr_t)name;
+    return client_call(c, KITH_OP_SEAL, &seal.base, NULL, 0, NULL);
+}
+
+int call_compact(struct client *c, const char *name)
+{
+    Kith__Compact compact = KITH__COMPACT__INIT;
+    compact.collection = (char *)(uintptr_t)name;
+    return client_call(c, KITH_OP_COMPACT, &compact.base, NULL, 0, NULL);
+}
+
+int call_verify(struct client *c, uint64_t *ret_damages, char text[200])
+{
+    uint8_t cursor[64];
+    Kith__Verify verify = KITH__VERIFY__INIT;
+    verify.collection = (char *)(uintptr_t) "";
+    verify.cursor.data = cursor;
+    *ret_damages = 0;
+    do {
+        struct client_reply r;
+        int rc = client_call(c, KITH_OP_VERIFY, &verify.base, NULL, 0, &r);
+        if (rc < 0)
+            return rc;
+        Kith__Verified *v = kith__verified__unpack(NULL, r.header.meta_bytes, r.meta);
+        client_reply_fini(&r);
+        if (!v || v->cursor.len > sizeof cursor) {
+            kith__verified__free_unpacked(v, NULL);
+            return -EPROTO;
+        }
+        if (*ret_damages == 0 && v->n_damages)
+            snprintf(text, 200, "%s %s at %llu: %s", v->damages[0]->file, v->damages[0]->region,
+                     (unsigned long long)v->damages[0]->offset, v->damages[0]->text);
+        *ret_damages += v->n_damages;
+        verify.cursor.len = v->cursor.len;
+        if (v->cursor.len)
+            memcpy(cursor, v->cursor.data, v->cursor.len);
+        kith__verified__free_unpacked(v, NULL);
+    } while (verify.cursor.len);
+    return 0;
 }

@@ -26,3 +26,8 @@ struct call_points {
 int call_get(struct client *c, const char *name, const uint64_t *ids, uint32_t n, uint32_t dim,
              struct call_points *ret);
 void call_points_fini(struct call_points *p);
+
+int call_seal(struct client *c, const char *name);
+int call_compact(struct client *c, const char *name);
+/* Everything on the server's disk. *ret_damages: how many checksums did not match; text: what the first one was. */
+int call_verify(struct client *c, uint64_t *ret_damages, char text[200]);

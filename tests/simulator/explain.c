@@ -4,17 +4,21 @@
 
 #define READS    (1u << ACTION_READ)
 #define WRITES   (1u << ACTION_WRITE)
+#define VERIFIES (1u << ACTION_VERIFY) /* reads the disk, which searches do not */
 #define STARTS   (1u << ACTION_START)
-#define ANYTHING (READS | WRITES | STARTS)
+#define ANYTHING (READS | WRITES | VERIFIES | STARTS)
 
 static const struct {
     enum error_code code;
     unsigned actions;
     enum sim_fault fault;
 } reasons[] = {
-    {ERROR_IO, WRITES | STARTS, FAULT_WRITE_ERROR},        {ERROR_IO, WRITES | STARTS, FAULT_FLUSH_ERROR},
-    {ERROR_IO, WRITES | STARTS, FAULT_READ_ERROR},         {ERROR_RESOURCE_EXHAUSTED, WRITES | STARTS, FAULT_DISK_FULL},
-    {ERROR_RESOURCE_EXHAUSTED, ANYTHING, FAULT_NO_MEMORY}, {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
+    {ERROR_IO, WRITES | STARTS, FAULT_WRITE_ERROR},
+    {ERROR_IO, WRITES | STARTS, FAULT_FLUSH_ERROR},
+    {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_READ_ERROR},
+    {ERROR_RESOURCE_EXHAUSTED, WRITES | STARTS, FAULT_DISK_FULL},
+    {ERROR_RESOURCE_EXHAUSTED, ANYTHING, FAULT_NO_MEMORY},
+    {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
     {ERROR_CORRUPT, ANYTHING, FAULT_MISDIRECTED_WRITE},
 };
 
@@ -34,6 +38,11 @@ bool explained_code(const struct world *w, enum action action, enum error_code c
 bool damage_done(const struct world *w)
 {
     return injected(w, FAULT_BIT_ROT) || injected(w, FAULT_MISDIRECTED_WRITE);
+}
+
+bool unreadable(const struct world *w)
+{
+    return injected(w, FAULT_READ_ERROR);
 }
 
 /* A connection that fails or ends. */

@@ -60,6 +60,18 @@ void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n)
     begin(m, ids, n, MODEL_ABSENT);
 }
 
+void model_maybe_empty(struct model *m)
+{
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        struct model_point *p = &m->points[id];
+        uint32_t issue = p->choices[0].issue;
+        if (p->count == MODEL_CHOICES)
+            p->count--;
+        memmove(p->choices + 1, p->choices, p->count++ * sizeof *p->choices);
+        p->choices[0] = (struct model_choice){MODEL_ABSENT, issue, MODEL_NOW | MODEL_LAST};
+    }
+}
+
 /* Takes `state` from the choices issued before `issue` that no request can bring any more; those without any state go. */
 static void outdate(struct model_point *p, uint32_t issue, unsigned state)
 {

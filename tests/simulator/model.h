@@ -60,6 +60,9 @@ void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n);
 void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n);
 void model_refused(struct model *m, const uint32_t *ids, uint32_t n);
 
+/* Every point may be gone as well: the collection may have been dropped and created again. */
+void model_maybe_empty(struct model *m);
+
 /* The server ended: by a power cut, in order, or in order with a disk that may not have taken everything. */
 enum model_end { END_POWER_CUT, END_ORDERLY, END_UNSURE };
 void model_restart(struct model *m, enum model_end end);

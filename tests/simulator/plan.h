@@ -11,6 +11,7 @@ struct plan {
     uint32_t players, rounds;
     uint32_t rates[FAULT_KINDS]; /* per million occasions while faults are on; 0: never */
     bool rot;                    /* files at rest are damaged between rounds */
+    bool varied;                 /* schedules that an even one hardly ever takes */
 };
 
 void plan_draw(struct plan *p, uint64_t *random);

@@ -21,6 +21,9 @@ enum operation {
     OPERATION_EXACT,
     OPERATION_COUNT,
     OPERATION_INFO,
+    OPERATION_SEAL,
+    OPERATION_COMPACT,
+    OPERATION_VERIFY,
     OPERATION_DROP,
     OPERATION_RECONNECT,
     OPERATION_LOOK, /* at everything, after a start and before an end */
@@ -36,6 +39,7 @@ enum book_state {
 struct book {
     const char *name;
     bool shared, created;
+    bool created_again; /* perhaps, after a drop that perhaps was one */
     enum book_state state;
     Kith__Durability durability;
     struct model model;
@@ -91,11 +95,12 @@ const char *outcome(const struct player *p, int rc);
 
 /* -- what an error may be (explain.c) -- */
 
-enum action { ACTION_READ, ACTION_WRITE, ACTION_START };
+enum action { ACTION_READ, ACTION_WRITE, ACTION_VERIFY, ACTION_START };
 /* Whether the faults injected so far explain that a request (rc as of client.h) or a start ended so. */
 bool explained(const struct world *w, enum action action, int rc);
 bool explained_code(const struct world *w, enum action action, enum error_code code);
 bool damage_done(const struct world *w); /* to what is on the disk */
+bool unreadable(const struct world *w);  /* what is on the disk, now and then */
 /* The request is over. True: done. Otherwise it failed: for a reason that faults explain, or the seed has failed. After a lost
  * connection there is a new one. */
 bool done(struct player *p, struct book *b, enum action action, const char *what, int rc);

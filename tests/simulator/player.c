@@ -121,18 +121,23 @@ static bool create(struct player *p, struct book *b)
 {
     struct world *w = p->world;
     bool *known = b->shared ? &w->shared_created : &b->created;
-    bool was = *known;
+    bool was = *known, perhaps_again = b->created_again;
+    b->created_again |= b->state == BOOK_DOUBTFUL; /* the power may be cut meanwhile */
     int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability);
     tell(w, p->name, "create %s: %s", b->name, outcome(p, rc));
     if (rc == 0 && was && b->state != BOOK_DOUBTFUL)
         fail(w, p->name, "the collection %s was gone", b->name);
     if (rc == 0 && !b->shared)
         forget_points(b);
-    if (rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS))
+    if (rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS)) {
         rc = 0;
+        if (perhaps_again)
+            model_maybe_empty(&b->model);
+    }
     if (rc == 0) {
         *known = true;
         b->state = BOOK_OPEN;
+        b->created_again = false;
         return true;
     }
     b->state = BOOK_DOUBTFUL;
@@ -188,6 +193,32 @@ static void operate_info(struct player *p, struct book *b)
     (void)done(p, b, ACTION_READ, "info", rc);
 }
 
+/* -- what an operator does -- */
+
+static void operate_seal(struct player *p, struct book *b)
+{
+    int rc = call_seal(&p->client, b->name);
+    tell(p->world, p->name, "seal %s: %s", b->name, outcome(p, rc));
+    (void)done(p, b, ACTION_WRITE, "seal", rc);
+}
+
+static void operate_compact(struct player *p, struct book *b)
+{
+    int rc = call_compact(&p->client, b->name);
+    tell(p->world, p->name, "compact %s: %s", b->name, outcome(p, rc));
+    (void)done(p, b, ACTION_WRITE, "compact", rc);
+}
+
+static void operate_verify(struct player *p, struct book *b)
+{
+    uint64_t damages;
+    char text[200];
+    int rc = call_verify(&p->client, &damages, text);
+    tell(p->world, p->name, "verify: %s, %" PRIu64 " damages", outcome(p, rc), damages);
+    if (done(p, b, ACTION_VERIFY, "verify", rc) && damages && !damage_done(p->world) && !unreadable(p->world))
+        fail(p->world, p->name, "verify finds damage where none was done: %s", text);
+}
+
 /* Another connection, most often on another reactor, sees the same. */
 static void operate_reconnect(struct player *p, struct book *b)
 {
@@ -208,6 +239,9 @@ static const struct {
     [OPERATION_EXACT] = {"exact search", 45, operate_exact},
     [OPERATION_COUNT] = {"count", 10, operate_count},
     [OPERATION_INFO] = {"info", 2, operate_info},
+    [OPERATION_SEAL] = {"seal", 3, operate_seal},
+    [OPERATION_COMPACT] = {"compact", 3, operate_compact},
+    [OPERATION_VERIFY] = {"verify", 2, operate_verify},
     [OPERATION_DROP] = {"drop", 2, operate_drop},
     [OPERATION_RECONNECT] = {"reconnect", 10, operate_reconnect},
     [OPERATION_LOOK] = {"look at all", 0, NULL},

@@ -203,6 +203,7 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     if (trace == TRACE_ALL)
         sim_trace_to(w->sim, print_line, NULL);
     plan_draw(&w->plan, &w->random);
+    sim_vary_schedules(w->sim, w->plan.varied);
     players_init(w);
     for (uint32_t i = 0; i < w->plan.rounds && !failed(w) && !w->over; i++)
         round_run(w);
