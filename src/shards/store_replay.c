@@ -6,6 +6,7 @@
 #include "shards/record.h"
 #include "shards/reserve.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define LINE_NS ((uint64_t)1000000000)
@@ -109,11 +110,16 @@ static int begin_log(struct opening *o, struct log_options *log, struct log_end 
 {
     struct store *store = o->store;
     int rc = log_open(log, end, &store->log, o->error);
-    if (!disk_is_full(rc) || log->save_space)
+    if (!disk_is_full(rc < 0 ? rc : log_failed(store->log)) || log->save_space)
         return rc;
     ignore_result(reserve_remove(store->dir));
-    store_met_failure(store, rc);
+    store_met_failure(store, -ENOSPC);
     log->save_space = true;
+    if (rc == 0) { /* it is open, but failed; if it stays so, what is there can be read all the same */
+        log_save_space(store->log, true);
+        ignore_result(log_recover(store->log));
+        return 0;
+    }
     if (o->error)
         *o->error = (struct error){0};
     return log_open(log, end, &store->log, o->error);
