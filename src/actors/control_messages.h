@@ -8,10 +8,11 @@
 
 enum control_message_type {
     MSG_CONTROL_OPEN = 0x200, /* open the store */
-    MSG_CONTROL_SERVE,        /* listen */
-    MSG_CONTROL_DRAIN,        /* take no new connections, end the open ones */
-    MSG_CONTROL_CLOSE,        /* end background work, close the store */
-    MSG_CONTROL_CREATE,       /* a collection exists from now on */
+    MSG_CONTROL_LISTEN,       /* connections may come; their requests are refused until MSG_CONTROL_SERVE */
+    MSG_CONTROL_SERVE,
+    MSG_CONTROL_DRAIN,  /* take no new connections, end the open ones */
+    MSG_CONTROL_CLOSE,  /* end background work, close the store */
+    MSG_CONTROL_CREATE, /* a collection exists from now on */
     MSG_CONTROL_DROP,
     MSG_CONTROL_BURY,
     MSG_CONTROL_REPLACE,
@@ -31,9 +32,14 @@ struct control_open_message {
     struct error error;
 };
 
-struct control_serve_message {
+struct control_listen_message {
     struct message base;
     uint16_t port, http_port; /* 0 on the first reactor when any will do; it answers with the one it got */
+    struct error error;
+};
+
+struct control_serve_message {
+    struct message base;
     struct error error;
 };
 

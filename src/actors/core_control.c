@@ -85,6 +85,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactors = c->reactors,
         .growing_bytes_max = o->growing_bytes,
         .read_only = m->read_only,
+        .progress = &c->server->progress[c->reactor],
         .merge_bytes_max = o->merge_bytes,
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
@@ -178,14 +179,20 @@ static int on_log_durable(struct core *c, struct control_log_durable_message *m)
 
 /* -- serve and stop -- */
 
+static int on_listen(struct core *c, struct control_listen_message *m)
+{
+    return c->server->options.front->start(c, &m->port, &m->http_port, &m->error);
+}
+
 static int on_serve(struct core *c, struct control_serve_message *m)
 {
     const struct server_options *o = &c->server->options;
     int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
-    c->state = CORE_SERVING;
-    return o->front->start(c, &m->port, &m->http_port, &m->error);
+    if (c->state == CORE_STARTING) /* and not told to stop meanwhile */
+        c->state = CORE_SERVING;
+    return 0;
 }
 
 static int on_drain(struct core *c, struct control_drain_message *m)
@@ -251,6 +258,7 @@ void core_on_control(struct actor *a, struct message *m)
     int rc = -ENOSYS;
     switch (m->type) {
     case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(m, struct control_open_message, base)); break;
+    case MSG_CONTROL_LISTEN: rc = on_listen(c, CONTAINER_OF(m, struct control_listen_message, base)); break;
     case MSG_CONTROL_SERVE: rc = on_serve(c, CONTAINER_OF(m, struct control_serve_message, base)); break;
     case MSG_CONTROL_DRAIN: rc = on_drain(c, CONTAINER_OF(m, struct control_drain_message, base)); break;
     case MSG_CONTROL_CLOSE: rc = on_close(c); break;

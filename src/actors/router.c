@@ -10,6 +10,8 @@ int router_check_serving(struct request *rq, const char *what)
 {
     if (rq->core->state == CORE_STOPPING)
         return request_error(rq, -ESHUTDOWN, what);
+    if (rq->core->state == CORE_STARTING)
+        return server_starting(rq->core->server, &rq->error);
     if (rq->core->state == CORE_RESTORING)
         return error_set(&rq->error, ERROR_UNAVAILABLE,
                          "a snapshot is being restored (if that failed, the log says so); repeat the %s in a moment",

@@ -1,8 +1,8 @@
 /* server.c -- the order in which a server comes up and goes down.
  *
- * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder, starts the catalog and lets all stores
- * open at once (they bury each other's rows meanwhile, so all actors must be there first: a message to an actor that is not
- * yet started waits for it). Then the first reactor listens, and the others on the port it got.
+ * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the catalog. Then the first reactor
+ * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open at once (they bury each
+ * other's rows meanwhile, so all actors must be there first: a message to an actor that is not yet started waits for it).
  * Down: the same backwards. A start that fails goes down from where it got to. */
 #include "actors/server.h"
 #include "actors/control_messages.h"
@@ -10,6 +10,7 @@
 #include "reactor/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,26 @@ static uint64_t reserve_bytes(const struct server *s)
     return bytes == 0 || bytes > RESERVE_MAX ? RESERVE_MAX : bytes < RESERVE_MIN ? RESERVE_MIN : bytes;
 }
 
+static int listen_all(struct server *s)
+{
+    uint16_t port = s->options.port, http_port = s->options.http_port;
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct control_listen_message m = {.port = port, .http_port = http_port};
+        int rc = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_LISTEN, NULL);
+        if (rc < 0) {
+            s->error = m.error;
+            return rc;
+        }
+        port = m.port;
+        http_port = m.http_port;
+    }
+    s->port = port;
+    s->http_port = http_port;
+    if (s->options.on_listening)
+        s->options.on_listening(s, s->options.arg);
+    return 0;
+}
+
 static int open_folder(struct server *s)
 {
     struct manifest m = {0};
@@ -90,6 +111,9 @@ static int open_folder(struct server *s)
     }
     /* The stores read the manifest of the start; commits of theirs change the catalog's. */
     catalog_start(&s->catalog, s->options.data, &m, &s->disk);
+    rc = listen_all(s);
+    if (rc < 0)
+        return rc;
     struct manifest start;
     rc = catalog_snapshot(&s->catalog, &start);
     if (rc < 0)
@@ -103,20 +127,36 @@ static int open_folder(struct server *s)
 
 static int serve(struct server *s)
 {
-    uint16_t port = s->options.port, http_port = s->options.http_port;
     for (unsigned r = 0; r < reactor_count(); r++) {
-        struct control_serve_message m = {.port = port, .http_port = http_port};
+        struct control_serve_message m = {.error = {0}};
         int rc = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_SERVE, NULL);
         if (rc < 0) {
             s->error = m.error;
             return rc;
         }
-        port = m.port;
-        http_port = m.http_port;
     }
-    s->port = port;
-    s->http_port = http_port;
     return 0;
+}
+
+int server_starting(const struct server *s, struct error *error)
+{
+    uint64_t done = 0, bytes = 0, start_ns = clock_now_ns();
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        const struct replay_progress *p = &s->progress[r];
+        done += p->bytes_done;
+        bytes += p->bytes;
+        if (p->start_ns && p->start_ns < start_ns)
+            start_ns = p->start_ns;
+    }
+    if (done == 0 || bytes < done)
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the server is starting and opens its files; repeat the request in a moment");
+    double ns = (double)(clock_now_ns() - start_ns);
+    uint64_t left_s = (uint64_t)(ns / (double)done * (double)(bytes - done) / 1e9) + 1;
+    return error_set(error, ERROR_UNAVAILABLE,
+                     "the server is starting: %" PRIu64 " %% of the log is read (%" PRIu64 " of at most %" PRIu64
+                     " MiB); repeat the request in about %" PRIu64 " s",
+                     done * 100 / bytes, done >> 20, bytes >> 20, left_s);
 }
 
 static void boot(void *arg)

@@ -36,15 +36,18 @@ struct server_options {
     bool signals; /* SIGINT and SIGTERM stop the server */
     /* Called once, in a fiber on reactor 0, when clients are served. May be NULL. */
     void (*on_ready)(struct server *s, void *arg);
+    /* Likewise, when clients can connect; their requests are refused until it is ready. May be NULL; must not wait. */
+    void (*on_listening)(struct server *s, void *arg);
     void *arg;
 };
 
 struct server {
     struct server_options options;
-    struct core *cores[REACTORS_MAX]; /* [r] belongs to reactor r */
-    uint16_t port, http_port;         /* the ones in use, once ready; reactor 0's */
-    struct catalog catalog;           /* reactor 0's */
-    struct disk_watch disk;           /* reactor 0's */
+    struct core *cores[REACTORS_MAX];              /* [r] belongs to reactor r */
+    uint16_t port, http_port;                      /* the ones in use, once ready; reactor 0's */
+    struct catalog catalog;                        /* reactor 0's */
+    struct replay_progress progress[REACTORS_MAX]; /* [r] written by reactor r */
+    struct disk_watch disk;                        /* reactor 0's */
     struct file *lock;
     bool stopping; /* reactor 0's */
     struct event stopped;
@@ -63,6 +66,9 @@ void server_destroy(struct server *s);
 /* Ends serving: listeners closed, requests finished or cancelled after drain_ms, logs flushed, stores closed, loops ended.
  * Callable from any fiber of reactor 0, but not from one that the server waits for; a second call does nothing. */
 void server_stop(struct server *s);
+
+/* ERROR_UNAVAILABLE: how far the start is, and about how long it will take. From any reactor. Returns the errno. */
+int server_starting(const struct server *s, struct error *error);
 
 /* The core of the calling fiber's reactor. */
 static inline struct core *server_core(struct server *s)

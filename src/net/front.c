@@ -1,4 +1,4 @@
-/* front.c -- listeners are opened last and closed first; while connections drain, /healthz says that the server stops. */
+/* front.c -- listeners are opened before the data is read, so that clients hear how far that is, and closed first; while connections drain, /healthz says that the server stops. */
 #include "net/front.h"
 #include "net/http.h"
 #include "net/native.h"

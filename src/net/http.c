@@ -75,6 +75,18 @@ static int healthz(struct http *h)
     }
 }
 
+static int starting(struct http *h)
+{
+    struct error why = {0};
+    struct buffer text = {0};
+    ignore_result(server_starting(h->front->core->server, &why));
+    int rc = buffer_printf(&text, "%s\n", why.text);
+    if (rc == 0)
+        rc = answer(h, 503, "Service Unavailable", "text/plain; charset=utf-8", (const char *)text.bytes, text.size);
+    buffer_fini(&text);
+    return rc;
+}
+
 /* What is not well though the server serves; empty: all is. */
 static int troubles(const struct core *c, struct buffer *text)
 {
@@ -96,6 +108,8 @@ static int troubles(const struct core *c, struct buffer *text)
 static int readyz(struct http *h)
 {
     const struct core *c = h->front->core;
+    if (c->state == CORE_STARTING)
+        return starting(h);
     if (c->state != CORE_SERVING)
         return healthz(h);
     struct buffer text = {0};

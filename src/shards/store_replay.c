@@ -166,6 +166,7 @@ static int open_rewritten(struct opening *o)
 
 int opening_replay(struct opening *o)
 {
+    o->progress->bytes_done = o->progress->bytes = o->progress->records = 0;
     o->progress->start_ns = clock_now_ns();
     o->line_ns = o->progress->start_ns + LINE_NS;
     int rc = o->rewrite ? open_rewritten(o) : open_same(o);
