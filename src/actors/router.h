@@ -40,7 +40,6 @@ MUST_USE int router_seal(struct request *rq, const char *name);
 MUST_USE int router_compact(struct request *rq, const char *name);
 
 /* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
-struct buffer;
 MUST_USE int router_metrics(struct request *rq, struct buffer *out);
 
 /* -- checking the disk -- */
