@@ -18,10 +18,9 @@ static _Noreturn void child(const struct server_plan *p, int output)
     char reactors[16], growing[16];
     snprintf(reactors, sizeof(reactors), "%u", p->reactors);
     snprintf(growing, sizeof(growing), "%u", p->growing_mib);
-    const char *argv[32] = {
-        p->kithd, "--data", p->dir, "--listen", "127.0.0.1:0",   "--http", "off",         "--reactors",
-        reactors, "--io",   p->io,  "--no-pin", "--growing-mib", growing,  "--log-level", p->log ? p->log : "info"};
-    size_t n = 16;
+    const char *argv[32] = {p->kithd,     "--data", p->dir, "--listen", "127.0.0.1:0", "--http",        "off",
+                            "--reactors", reactors, "--io", p->io,      "--no-pin",    "--growing-mib", growing};
+    size_t n = 14;
     for (size_t i = 0; i < sizeof(p->extra) / sizeof(*p->extra) && p->extra[i]; i++)
         argv[n++] = p->extra[i];
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves no server behind */
@@ -122,14 +121,6 @@ void server_print(const struct server *s)
     for (line = strtok(line, "\n"); line; line = strtok(NULL, "\n"))
         printf("# %s\n", line);
     free(text);
-}
-
-bool server_said(const struct server *s, const char *what)
-{
-    char *text = read_output(s, s->output_start);
-    bool found = strstr(text, what) != NULL;
-    free(text);
-    return found;
 }
 
 static int reap(struct server *s)

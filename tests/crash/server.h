@@ -10,7 +10,6 @@ struct server_plan {
     const char *output;      /* the file its output is appended to; not on the disk that is tested */
     unsigned reactors, growing_mib;
     const char *io;              /* auto, uring or uv */
-    const char *log;             /* level; NULL: info */
     const char *extra[6];        /* further options, NULL at the end */
     void (*in_child)(void *arg); /* called between fork and exec; NULL: nothing to do */
     int (*in_parent)(void *arg); /* called right after the fork: 0, or failed() */
@@ -32,4 +31,3 @@ void server_kill(struct server *s);        /* SIGKILL, and waits */
 int server_stop(struct server *s);         /* SIGTERM, and waits; 0, or failed() when its exit status is not 0 */
 bool server_lives(struct server *s);       /* false: it has ended by itself */
 void server_print(const struct server *s); /* the end of what it said, as TAP diagnostics */
-bool server_said(const struct server *s, const char *text);
