@@ -176,7 +176,7 @@ static void preparer(void *arg)
             rc = ensure_next(r, r->options.file_bytes);
         if (rc < 0 && r->options.on_failure)
             r->options.on_failure(rc, r->options.arg);
-        if (idle || rc < 0)
+        if ((idle || rc < 0) && !r->stopping) /* which may have been set, and told, while we made a file */
             event_wait(&r->wanted);
     }
     r->preparer_runs = false;
