@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES_MIN ((size_t)4 << 20) /* large against the 2 MiB page it is rounded up to */
+#define COPY_BYTES      ((uint64_t)256 << 10)
 #define FIRST_BYTES_MAX ((size_t)1 << 20) /* beyond it chunk 0 becomes a whole chunk; copying this much takes 0.1 ms */
 
 void column_init(struct column *c, uint32_t stride)
@@ -95,7 +96,21 @@ int column_reserve(struct column *c, uint32_t count)
     return rc;
 }
 
-int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy)
+/* Fresh pages cost more than the copying: this much takes some 0.1 ms. */
+static int copy_in_pieces(uint8_t *to, const uint8_t *from, uint64_t size, const struct pause *pause)
+{
+    for (uint64_t at = 0, n; at < size; at += n) {
+        n = size - at < COPY_BYTES ? size - at : COPY_BYTES;
+        memcpy(to + at, from + at, n);
+        int rc = pause_here(pause);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy,
+                const struct pause *pause)
 {
     *c = (struct column){.rows = {.stride = stride, .shift = 31}};
     int rc = slots_reserve(c, 1);
@@ -108,11 +123,11 @@ int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t c
         if (!c->piece)
             return -ENOMEM;
         c->piece_bytes = size;
-        memcpy(c->piece, bytes, size);
+        rc = copy_in_pieces(c->piece, bytes, size, pause);
     }
     c->rows.chunk[0] = c->piece;
     c->chunks = c->joined = 1;
-    return 0;
+    return rc;
 }
 
 /* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another: each chunk is copied

@@ -22,8 +22,10 @@ void column_init(struct column *c, uint32_t stride);
 void column_fini(struct column *c);
 /* Makes room for rows [0, count); new rows are zero. -ENOMEM. */
 MUST_USE int column_reserve(struct column *c, uint32_t count);
-/* The column becomes `count` rows of borrowed bytes, or of an owned copy of them on huge pages. -ENOMEM. */
-MUST_USE int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy);
+/* The column becomes `count` rows of borrowed bytes, or of an owned copy of them on huge pages, made with pauses. -ENOMEM, or what the pause
+ * returned. */
+MUST_USE int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy,
+                         const struct pause *pause);
 /* Lays rows [0, count) out in one piece, chunk by chunk, pausing between; readers may read meanwhile. The column can
  * still grow afterwards. -ENOMEM, or what the pause returned: then another call continues. */
 MUST_USE int column_join(struct column *c, uint32_t count, const struct pause *pause);

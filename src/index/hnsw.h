@@ -104,5 +104,5 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct 
 /* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
 MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
 
-/* Checks the four sentences above, for bytes that came from a disk; returns NULL or what is wrong. */
-const char *hnsw_verify(const struct hnsw *g);
+/* Checks the four sentences above, for bytes that came from a disk. -EINVAL with *ret_why (a literal), or what the pause returned. */
+MUST_USE int hnsw_verify(const struct hnsw *g, const struct pause *pause, const char **ret_why);

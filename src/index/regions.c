@@ -162,21 +162,23 @@ static const char *parts_find(struct parts *p, const struct sealed_header *h, co
     return all ? NULL : "a region is missing or has another size than the header says";
 }
 
-static int parts_open(struct segment_index *x, const struct sealed_header *h, const struct parts *p, bool copy_hot)
+static int parts_open(struct segment_index *x, const struct sealed_header *h, const struct parts *p, bool copy_hot,
+                      const struct pause *pause)
 {
     struct hnsw *g = &x->graph;
     struct codes *c = &x->codes;
     int rc = codes_init(c, x->metric, x->dim);
     if (rc == 0)
-        rc = column_open(&c->rows, c->sq8.stride, p->codes->bytes, h->count, copy_hot);
+        rc = column_open(&c->rows, c->sq8.stride, p->codes->bytes, h->count, copy_hot, pause);
     if (rc == 0)
-        rc = column_open(&c->norms, sizeof(union norm), p->norms->bytes, p->norms->size ? h->count : 0, copy_hot);
+        rc =
+            column_open(&c->norms, sizeof(union norm), p->norms->bytes, p->norms->size ? h->count : 0, copy_hot, pause);
     if (rc == 0)
-        rc = column_open(&g->links, 2 * h->m * (uint32_t)sizeof(uint32_t), p->links->bytes, h->count, copy_hot);
+        rc = column_open(&g->links, 2 * h->m * (uint32_t)sizeof(uint32_t), p->links->bytes, h->count, copy_hot, pause);
     if (rc == 0)
-        rc = column_open(&g->node, sizeof(struct hnsw_node), p->nodes->bytes, h->nodes, copy_hot);
+        rc = column_open(&g->node, sizeof(struct hnsw_node), p->nodes->bytes, h->nodes, copy_hot, pause);
     if (rc == 0)
-        rc = column_open(&g->upper, h->m * (uint32_t)sizeof(uint32_t), p->upper->bytes, h->lists, copy_hot);
+        rc = column_open(&g->upper, h->m * (uint32_t)sizeof(uint32_t), p->upper->bytes, h->lists, copy_hot, pause);
     c->count = g->count = h->count;
     c->trained_rows = h->trained_rows;
     c->misfits = h->misfits;
@@ -190,7 +192,8 @@ static int parts_open(struct segment_index *x, const struct sealed_header *h, co
 }
 
 int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
-                       unsigned region_count, bool copy_hot, struct segment_index **ret, const char **ret_why)
+                       unsigned region_count, bool copy_hot, const struct pause *pause, struct segment_index **ret,
+                       const char **ret_why)
 {
     const struct index_region *header = find(regions, region_count, "header", sizeof(struct sealed_header));
     struct parts parts;
@@ -210,12 +213,10 @@ int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const s
     x->metric = metric;
     x->dim = dim;
     x->sealed = true;
-    int rc = parts_open(x, &h, &parts, copy_hot);
+    int rc = parts_open(x, &h, &parts, copy_hot, pause);
     if (rc == 0) {
         *ret_why = quantiser_open(&x->codes.sq8, parts.quantiser->bytes, h.lossless);
-        if (!*ret_why)
-            *ret_why = hnsw_verify(&x->graph);
-        rc = *ret_why ? -EINVAL : 0;
+        rc = *ret_why ? -EINVAL : hnsw_verify(&x->graph, pause, ret_why);
     }
     if (rc < 0) {
         segment_index_destroy(x);

@@ -84,9 +84,10 @@ MUST_USE int segment_index_regions(const struct segment_index *x, struct index_r
 
 /* Opens what regions() gave: borrows the bytes until destroy. Checks every count, offset and link against the sizes:
  * bytes from a disk are data. -EINVAL with *ret_why (a literal) when they make no index. copy_hot: codes and links are
- * copied to huge pages. */
+ * copied to huge pages. Pauses. */
 MUST_USE int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
-                                unsigned region_count, bool copy_hot, struct segment_index **ret, const char **ret_why);
+                                unsigned region_count, bool copy_hot, const struct pause *pause,
+                                struct segment_index **ret, const char **ret_why);
 
 /* Vectors: scaled to length 1 in place; false when the length is zero or not finite. */
 bool vectors_normalise(float *v, uint32_t dim);

@@ -114,6 +114,12 @@ static int open_columns(struct opening *o, struct segment *s)
     return 0;
 }
 
+static int pause_and_go_on(void *arg)
+{
+    fiber_checkpoint();
+    return 0;
+}
+
 static int open_index(struct opening *o, struct segment *s, const struct collection_config *c)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
@@ -124,7 +130,8 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
             regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
     }
     const char *why = "cannot be used";
-    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, true, &s->index, &why);
+    const struct pause pause = {.fn = pause_and_go_on};
+    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, true, &pause, &s->index, &why);
     if (rc == -EINVAL)
         return error_set(
             o->error, ERROR_CORRUPT,

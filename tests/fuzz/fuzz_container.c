@@ -34,7 +34,7 @@ static void open_index(const struct container *c)
     struct segment_index *x;
     const char *why;
     uint32_t dim = 1 + (uint32_t)(c->size % 16), count = (uint32_t)(c->size % 32);
-    if (segment_index_open(METRIC_L2, dim, count, regions, n, false, &x, &why) == 0)
+    if (segment_index_open(METRIC_L2, dim, count, regions, n, false, NULL, &x, &why) == 0)
         segment_index_destroy(x);
 }
 

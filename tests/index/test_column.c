@@ -56,7 +56,7 @@ Test(column, opens_bytes_in_place_or_copies_them)
     uint32_t bytes[3 * 16] = {[0] = 1, [16] = 2, [32] = 3};
     for (int copy = 0; copy < 2; copy++) {
         struct column c;
-        cr_assert_eq(column_open(&c, 64, bytes, 3, copy), 0);
+        cr_assert_eq(column_open(&c, 64, bytes, 3, copy, NULL), 0);
         cr_assert_eq(column_at(&c, 0) == (void *)bytes, !copy);
         read(&c, 3);
         column_fini(&c);

@@ -36,7 +36,8 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         dataset_init(&d, kinds[i], METRIC_L2, 48, 1500, 31);
         struct segment_index *x = dataset_index(&d, 8, 40);
         const struct hnsw *g = &x->graph;
-        cr_assert_null(hnsw_verify(g), "%s", hnsw_verify(g));
+        const char *why = NULL;
+        cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
         cr_assert_gt(g->nodes, d.count / 20); /* about 1 in 8 */
         cr_assert_lt(g->nodes, d.count / 4);
         cr_assert_geq(reachable(g, hnsw_node(g, g->entry)->row), d.count - 3, "kind %zu: %u", i,

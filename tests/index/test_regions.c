@@ -41,7 +41,7 @@ static void unseal(struct sealed *s)
 static int open_sealed(const struct sealed *s, bool copy_hot, struct segment_index **ret)
 {
     const char *why = NULL;
-    int rc = segment_index_open(s->d.metric, s->d.dim, s->d.count, s->regions, s->count, copy_hot, ret, &why);
+    int rc = segment_index_open(s->d.metric, s->d.dim, s->d.count, s->regions, s->count, copy_hot, NULL, ret, &why);
     cr_assert_eq(rc == -EINVAL, why != NULL);
     return rc;
 }
@@ -195,7 +195,7 @@ Test(regions, a_column_of_many_chunks_is_joined)
     const char *why;
     cr_assert_eq(segment_index_join(x, NULL), 0);
     cr_assert_eq(segment_index_regions(x, regions, &count), 0);
-    cr_assert_eq(segment_index_open(METRIC_L2, 2, 300, regions, count, false, &y, &why), 0);
+    cr_assert_eq(segment_index_open(METRIC_L2, 2, 300, regions, count, false, NULL, &y, &why), 0);
     for (uint32_t r = 0; r < 300; r++)
         cr_assert_arr_eq(hnsw_links(&x->graph, r), hnsw_links(&y->graph, r), 512 * sizeof(uint32_t));
     segment_index_destroy(y);
