@@ -79,17 +79,19 @@ static bool job_finish(struct job *j)
     return true;
 }
 
-int crew_run(struct seed_run *runs, size_t count, unsigned jobs, void (*finished)(const struct seed_run *run))
+int crew_run(struct seed_run *runs, size_t count, unsigned jobs, bool (*finished)(const struct seed_run *run))
 {
     struct job crew[JOBS_MAX] = {0};
     struct pollfd fds[JOBS_MAX];
-    size_t next = 0, left = count;
+    size_t next = 0, busy = 0;
     jobs = jobs < 1 ? 1 : jobs > JOBS_MAX ? JOBS_MAX : jobs;
-    while (left > 0) {
+    while (busy > 0 || next < count) {
         for (unsigned i = 0; i < jobs; i++) {
-            while (!crew[i].run && next < count)
+            if (!crew[i].run && next < count) {
                 if (job_start(&crew[i], &runs[next++], false) < 0)
                     return -1;
+                busy++;
+            }
             fds[i] = (struct pollfd){.fd = crew[i].run ? crew[i].from : -1, .events = POLLIN};
         }
         if (poll(fds, jobs, -1) < 0 && errno != EINTR)
@@ -100,8 +102,9 @@ int crew_run(struct seed_run *runs, size_t count, unsigned jobs, void (*finished
                 continue;
             crew[i].run = NULL;
             run->done = true;
-            left--;
-            finished(run);
+            busy--;
+            if (!finished(run))
+                count = next;
         }
     }
     return 0;

@@ -12,5 +12,6 @@ struct seed_run {
     struct world_result result;
 };
 
-/* Runs all; every eighth seed twice, to see that a seed always gives the same run. Calls finished() after each. */
-int crew_run(struct seed_run *runs, size_t count, unsigned jobs, void (*finished)(const struct seed_run *run));
+/* Runs all; every eighth seed twice, to see that a seed always gives the same run. Calls finished() after each; when that says false no
+ * more are begun. */
+int crew_run(struct seed_run *runs, size_t count, unsigned jobs, bool (*finished)(const struct seed_run *run));

@@ -1,6 +1,6 @@
 /* simulator.c -- the whole server in a simulated world, seed after seed.
  *
- *     simulator --seeds A..B [--jobs N] [--json]     runs them
+ *     simulator --seeds A..B [--jobs N] [--json]     runs them; --first: until one fails
  *     simulator --regressions FILE                   and those that failed once: a line is a seed, a commit and why
  *     simulator --seed S [--events]                  replays one and tells what happens; --events: everything that happens
  *
@@ -18,6 +18,7 @@ static struct seed_run *runs;
 static size_t count, capacity, printed;
 static struct report report;
 static enum report_form form;
+static bool first_only;
 
 static void add_seed(uint64_t seed)
 {
@@ -59,7 +60,7 @@ static void print_test(size_t i)
         printf("# %s\n", r->failure);
 }
 
-static void finished(const struct seed_run *run)
+static bool finished(const struct seed_run *run)
 {
     report_add(&report, &run->result);
     if (form == REPORT_TAP)
@@ -69,6 +70,7 @@ static void finished(const struct seed_run *run)
         fprintf(stderr, "\r%" PRIu64 " of %zu seeds, %" PRIu64 " failed, %" PRIu64 " crashes survived ", report.seeds,
                 count, report.failed, report.sum.crashes);
     fflush(stdout);
+    return !first_only || report.failed == 0;
 }
 
 static double seconds_now(void)
@@ -104,7 +106,9 @@ static int replay(uint64_t seed, enum world_trace trace)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: simulator [--seeds A..B] [--regressions FILE] [--jobs N] [--json] | --seed S [--events]\n");
+    fprintf(
+        stderr,
+        "usage: simulator [--seeds A..B] [--regressions FILE] [--jobs N] [--json] [--first] | --seed S [--events]\n");
     return 2;
 }
 
@@ -119,6 +123,8 @@ int main(int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--json") == 0) {
             form = REPORT_JSON;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            first_only = true;
         } else if (strcmp(argv[i], "--events") == 0) {
             trace = TRACE_ALL;
         } else if (strcmp(argv[i], "--seed") == 0 && (single = sscanf(value, "%" SCNu64, &one) == 1)) {
