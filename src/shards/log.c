@@ -58,7 +58,7 @@ static int write_group(struct log *l, const uint8_t *bytes, size_t size)
 {
     size_t done = 0;
     uint64_t start = l->position;
-    while (done < size) {
+    do {
         if (l->position == l->roll.file_end) {
             int rc = l->blocks.size ? write_blocks(l) : 0;
             if (rc == 0) /* the part in the old file must be durable before anything in the new one can say so */
@@ -91,7 +91,7 @@ static int write_group(struct log *l, const uint8_t *bytes, size_t size)
         l->blocks.size += extent;
         l->position += extent;
         done += n;
-    }
+    } while (done < size);
     return write_blocks(l);
 }
 
@@ -213,6 +213,15 @@ int log_open(const struct log_options *options, struct log_end end, struct log *
     return 0;
 }
 
+/* An empty block behind the last group says that it was flushed: without it, damage to the last group looks like a torn write. */
+static void write_end(struct log *l)
+{
+    if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
+        return;
+    if (write_group(l, (const uint8_t *)"", 0) == 0)
+        ignore_result(file_flush(l->roll.file)); /* it is an extra: nothing depends on it */
+}
+
 void log_close(struct log *l)
 {
     if (!l->failed && l->writer_runs)
@@ -222,6 +231,7 @@ void log_close(struct log *l)
     event_notify_all(&l->work);
     while (l->writer_runs)
         event_wait(&l->progress);
+    write_end(l);
     log_roll_stop(&l->roll);
     buffer_fini(&l->open);
     buffer_fini(&l->writing);

@@ -90,16 +90,16 @@ int manifest_parse(const void *bytes, size_t size, struct manifest *m, const cha
     if (e.magic != MAGIC)
         return error_set(error, ERROR_CORRUPT, "%s does not begin like a manifest (offset 0); restore it from a copy",
                          name);
-    if (e.format > FORMAT)
-        return error_set(
-            error, ERROR_VERSION,
-            "%s was written by a newer Kith (manifest format %u, this one reads up to %d); use that version", name,
-            e.format, FORMAT);
     const uint8_t *body = (const uint8_t *)bytes + sizeof(e);
     if (e.size != size - sizeof(e) || checksum_crc32c(e.format, body, size - sizeof(e)) != e.crc)
         return error_set(error, ERROR_CORRUPT,
                          "%s: the checksum of the %zu bytes at offset %zu does not match; restore it from a copy", name,
                          size - sizeof(e), sizeof(e));
+    if (e.format > FORMAT)
+        return error_set(
+            error, ERROR_VERSION,
+            "%s was written by a newer Kith (manifest format %u, this one reads up to %d); use that version", name,
+            e.format, FORMAT);
     KithDisk__Manifest *from = kith_disk__manifest__unpack(NULL, e.size, body);
     if (!from)
         return error_set(error, ERROR_CORRUPT, "%s: the body at offset %zu cannot be read", name, sizeof(e));

@@ -210,7 +210,9 @@ static void damage(void *arg)
     log_close(l);
     struct log_end end;
     struct error e = {0};
-    spoil(FILE_BYTES, 13 * LOG_UNIT + 100); /* the last block: position 29 units */
+    spoil(FILE_BYTES, 13 * LOG_UNIT + 100); /* the last group: position 29 units */
+    want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
+    spoil(FILE_BYTES, 14 * LOG_UNIT + 20); /* and what the stop wrote behind it */
     seen = (struct seen){0};
     want_eq(replay(&seen, 0, &end, &e), 0); /* looks like a torn end */
     want_eq(seen.next, 29);
