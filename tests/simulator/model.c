@@ -195,9 +195,8 @@ bool model_seen(struct model *m, uint32_t id, uint32_t version)
             oldest = &p->choices[i];
     if (!oldest)
         return false;
-    oldest->state |= MODEL_NOW;
-    if (version != MODEL_ABSENT) /* it has come; a deletion is not told from another one */
-        oldest->state &= ~(unsigned)MODEL_COME;
+    if (oldest->state & MODEL_COME) /* not done yet, perhaps: another reactor may still show what was before */
+        return true;
     outdate(p, oldest->issue, outdated(m));
     return true;
 }

@@ -29,6 +29,7 @@ void plan_draw(struct plan *p, uint64_t *random)
         if (kind >= 5 ? draw_one_in(random, 3) : kind >= 2 && f == one)
             add_fault(p, f, random);
     p->varied = draw_one_in(random, 2);
+    p->rot = draw_one_in(random, 8);
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

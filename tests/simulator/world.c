@@ -125,6 +125,18 @@ static bool start_refused(struct world *w, const struct error *error)
     return !w->over && !failed(w);
 }
 
+/* Between two starts bits flip in what lies on the disk. Of a log only after an orderly stop: after a power cut nobody can tell damage to the
+ * last group from a torn one. */
+static void rot(struct world *w, bool after_cut)
+{
+    static const char *const places[] = {"data/segments/", "data/manifest", "data/log/"};
+    uint64_t place = draw(&w->random) % (after_cut ? 2 : 3), bits = 1 + draw(&w->random) % 4;
+    if (!w->plan.rot || draw_one_in(&w->random, 2))
+        return;
+    uint64_t flipped = sim_rot(w->sim, places[place], (unsigned)bits);
+    tell(w, "world", "%" PRIu64 " bits rot in %s", flipped, places[place]);
+}
+
 static void round_run(struct world *w)
 {
     struct error error = {0};
@@ -146,6 +158,8 @@ static void round_run(struct world *w)
     }
     bool unsure = disk_faults(w) != faults;
     books_restart(w, rc == -EOWNERDEAD ? END_POWER_CUT : unsure ? END_UNSURE : END_ORDERLY);
+    if (!failed(w))
+        rot(w, rc == -EOWNERDEAD);
 }
 
 /* -- a world -- */
