@@ -143,7 +143,15 @@ static int tell_created(const struct collection_config *config)
     return rc;
 }
 
-/* One after the other, so that it needs no memory: a drop must not fail half way. */
+/* These two go one after the other, so that they need no memory: they must not fail half way. */
+static void tell_published(uint64_t collection)
+{
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct control_publish_message m = {.collection = collection};
+        check(message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_PUBLISH, NULL) == 0);
+    }
+}
+
 static int tell_dropped(uint64_t collection)
 {
     int rc = 0;
@@ -173,17 +181,19 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             COLLECTIONS_MAX);
     if (c->disk->reason)
         return read_only_refuse(c->disk->reason, c->dir, error);
-    rc = commit(c, &(struct change){.create = config}, error);
-    if (rc < 0)
-        return rc;
+    config->id = c->manifest.next_id; /* as the commit will find it: one creation at a time */
     rc = tell_created(config);
-    if (rc == 0) {
-        log_info("collection '%s' created: dim %u", config->name, config->dim);
-        return 0;
+    if (rc < 0)
+        error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
+    else
+        rc = commit(c, &(struct change){.create = config}, error);
+    if (rc < 0) {
+        ignore_result(tell_dropped(config->id));
+        return rc;
     }
-    if (commit(c, &(struct change){.drop = config->id}, NULL) == 0)
-        (void)tell_dropped(config->id);
-    return error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
+    tell_published(config->id);
+    log_info("collection '%s' created: dim %u", config->name, config->dim);
+    return 0;
 }
 
 /* Files that no reactor has open, because they are damaged, go with their collection all the same. */
@@ -265,7 +275,9 @@ static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
     m->version = UINT64_MAX;
     for (size_t i = 0; i < c->manifest.segment_count; i++) {
         const struct manifest_segment *g = &c->manifest.segments[i];
-        if (g->collection == m->collection && g->version_min < m->version && !is_one_of(g->id, m->but, m->but_count))
+        bool elsewhere = g->homes == reactor_count() && g->home != m->home;
+        if (g->collection == m->collection && !elsewhere && g->version_min < m->version &&
+            !is_one_of(g->id, m->but, m->but_count))
             m->version = g->version_min;
     }
     return 0;

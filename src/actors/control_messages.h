@@ -10,9 +10,10 @@ enum control_message_type {
     MSG_CONTROL_OPEN = 0x200, /* open the store */
     MSG_CONTROL_LISTEN,       /* connections may come; their requests are refused until MSG_CONTROL_SERVE */
     MSG_CONTROL_SERVE,
-    MSG_CONTROL_DRAIN,  /* take no new connections, end the open ones */
-    MSG_CONTROL_CLOSE,  /* end background work, close the store */
-    MSG_CONTROL_CREATE, /* a collection exists from now on */
+    MSG_CONTROL_DRAIN,   /* take no new connections, end the open ones */
+    MSG_CONTROL_CLOSE,   /* end background work, close the store */
+    MSG_CONTROL_CREATE,  /* everything a collection needs is made, but clients do not see it */
+    MSG_CONTROL_PUBLISH, /* they do; cannot fail */
     MSG_CONTROL_DROP,
     MSG_CONTROL_BURY,
     MSG_CONTROL_REPLACE,
@@ -51,6 +52,11 @@ struct control_drain_message {
 struct control_create_message {
     struct message base;
     const struct collection_config *config;
+};
+
+struct control_publish_message {
+    struct message base;
+    uint64_t collection;
 };
 
 struct control_drop_message {

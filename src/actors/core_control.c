@@ -47,13 +47,23 @@ static int hook_replaced(const struct replacement *r, void *arg)
 
 static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg)
 {
-    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count};
+    const struct core *c = arg;
+    struct catalog_oldest_message m = {
+        .collection = collection, .but = but, .but_count = but_count, .home = c->reactor};
     int rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_OLDEST, NULL);
     *ret = m.version;
     return rc;
 }
 
 /* -- open -- */
+
+static int publish(struct core *c, uint64_t collection)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, collection);
+    if (e) /* else the server stops */
+        e->published = true;
+    return 0;
+}
 
 static int replica_fill(struct core *c, const struct manifest *m)
 {
@@ -63,6 +73,7 @@ static int replica_fill(struct core *c, const struct manifest *m)
         int rc = replica_add(&c->collections, &m->collections[i], shard);
         if (rc < 0)
             return rc;
+        ignore_result(publish(c, m->collections[i].id));
     }
     return 0;
 }
@@ -263,6 +274,7 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_DRAIN: rc = on_drain(c, CONTAINER_OF(m, struct control_drain_message, base)); break;
     case MSG_CONTROL_CLOSE: rc = on_close(c); break;
     case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
+    case MSG_CONTROL_PUBLISH: rc = publish(c, CONTAINER_OF(m, struct control_publish_message, base)->collection); break;
     case MSG_CONTROL_DROP: rc = on_drop(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
     case MSG_CONTROL_BURY: rc = on_bury(c, CONTAINER_OF(m, struct control_bury_message, base)); break;
     case MSG_CONTROL_LOG_DURABLE:

@@ -89,7 +89,7 @@ struct collection_entry *replica_find(const struct replica *r, const char *name)
 {
     bool there;
     size_t at = name_position(r, name, &there);
-    return there ? r->by_name[at] : NULL;
+    return there && r->by_name[at]->published ? r->by_name[at] : NULL;
 }
 
 struct collection_entry *replica_find_id(const struct replica *r, uint64_t id)

@@ -13,6 +13,7 @@ struct collection_entry {
     struct shard *shard; /* this reactor's part */
     struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
+    bool published; /* clients may use it; until then it is being created and has no name */
 };
 
 struct replica {
@@ -20,7 +21,7 @@ struct replica {
     size_t count, capacity;
 };
 
-/* -ENOMEM, -EEXIST. */
+/* Not published. -ENOMEM, -EEXIST. */
 MUST_USE int replica_add(struct replica *r, const struct collection_config *config, struct shard *shard);
 struct collection_entry *replica_find(const struct replica *r, const char *name); /* NULL: none */
 struct collection_entry *replica_find_id(const struct replica *r, uint64_t id);

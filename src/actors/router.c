@@ -102,15 +102,19 @@ int router_list(struct request *rq, struct router_collections *ret)
     ret->damages = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->damages);
     if (!copies || !ret->configs || !ret->damages)
         return request_error(rq, -ENOMEM, "list");
+    ret->count = 0;
     for (size_t i = 0; i < n; i++) {
         const struct collection_entry *e = r->by_name[i];
-        copies[i] = e->config;
-        ret->configs[i] = &copies[i];
-        ret->damages[i] =
+        size_t at = ret->count;
+        if (!e->published)
+            continue;
+        copies[at] = e->config;
+        ret->configs[at] = &copies[at];
+        ret->damages[at] =
             e->damage.code == ERROR_OK ? "" : arena_copy(&rq->bulk, e->damage.text, strlen(e->damage.text));
-        if (!ret->damages[i])
+        if (!ret->damages[at])
             return request_error(rq, -ENOMEM, "list");
+        ret->count++;
     }
-    ret->count = n;
     return 0;
 }

@@ -66,8 +66,8 @@ static int take_all(const KithDisk__Manifest *from, struct manifest *m)
     }
     for (size_t i = 0; i < from->n_segments; i++) {
         const KithDisk__Segment *s = from->segments[i];
-        m->segments[m->segment_count++] =
-            (struct manifest_segment){s->id, s->collection, s->rows, s->tombstones, s->version_min, s->version_max};
+        m->segments[m->segment_count++] = (struct manifest_segment){
+            s->id, s->collection, s->rows, s->tombstones, s->version_min, s->version_max, s->homes, s->home};
     }
     if (from->snapshot) {
         m->snapshot.created_ns = from->snapshot->created_ns;
@@ -168,6 +168,8 @@ static void give_segments(const struct manifest *m, KithDisk__Segment *to, KithD
         to[i].tombstones = s->tombstones;
         to[i].version_min = s->version_min;
         to[i].version_max = s->version_max;
+        to[i].homes = s->homes;
+        to[i].home = s->home;
         list[i] = &to[i];
     }
 }

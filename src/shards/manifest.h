@@ -10,6 +10,8 @@ struct manifest_segment {
     uint64_t id, collection, rows, tombstones;
     uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
     uint64_t version_max; /* of rows and tombstones */
+    uint32_t homes,
+        home; /* all rows are at home on reactor `home` when there are `homes` of them; homes 0: here and there */
 };
 
 struct manifest {

@@ -67,7 +67,7 @@ static int place_rows(struct merge *m, struct segment *input)
     return 0;
 }
 
-/* The lowest version of a row that is not in the inputs: a tombstone below it buries nothing any more. */
+/* The lowest version of a row at home here that is not in the inputs: a tombstone of such an id below it buries nothing any more. */
 static int oldest_elsewhere(struct merge *m, uint64_t *ret)
 {
     const struct shard *s = m->shard;
@@ -94,7 +94,7 @@ static int take_tombstones(struct merge *m)
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
-            bool keep = g->tombstones[t].version > oldest;
+            bool keep = g->tombstones[t].version > oldest || !shard_is_home(m->shard, g->tombstones[t].id);
             m->tombstones[keep ? m->tombstone_count++ : total - ++m->tombstones_dropped] = g->tombstones[t];
             rc = t % 1024 == 0 ? pause_here(&m->pause) : 0;
         }
@@ -152,6 +152,19 @@ static int write_graph(struct merge *m, struct container_writer *w)
     return rc;
 }
 
+/* Rows of one home stay so. */
+static void set_home(struct merge *m)
+{
+    const struct segment *first = m->choice->inputs[0];
+    m->file.homes = first->homes;
+    m->file.home = first->home;
+    for (uint32_t i = 1; i < m->choice->count; i++) {
+        const struct segment *g = m->choice->inputs[i];
+        if (g->homes != first->homes || g->home != first->home)
+            m->file.homes = m->file.home = 0;
+    }
+}
+
 static int write_file(struct merge *m)
 {
     struct shard *s = m->shard;
@@ -168,6 +181,7 @@ static int write_file(struct merge *m)
                                         .rows = m->rows,
                                         .tombstones = m->tombstone_count,
                                         .version_max = source.version_max};
+    set_home(m);
     struct container_writer *w;
     uint64_t bytes;
     int rc = store_segment_path(s->store, m->file.id, m->path);

@@ -173,7 +173,12 @@ int segment_open(const char *path, const struct collection_config *c, const stru
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return error_set_errno(error, -ENOMEM, "opening %s", path);
-    *s = (struct segment){.state = SEGMENT_SEALED, .id = m->id, .searched = searched, .log_first = UINT64_MAX};
+    *s = (struct segment){.state = SEGMENT_SEALED,
+                          .id = m->id,
+                          .searched = searched,
+                          .log_first = UINT64_MAX,
+                          .homes = m->homes,
+                          .home = m->home};
     int rc = mapping_open(path, &s->mapping);
     if (rc == -ENOENT)
         rc = error_set(

@@ -20,6 +20,7 @@ struct shard {
     uint64_t births;                         /* how many segments it has had: a search looks whether it missed one */
     struct segment *growing;                 /* NULL until the first write */
     uint32_t frozen;                         /* segments that wait to be sealed */
+    uint64_t pace_ns;                        /* when the next write may come, while writers are slowed */
     struct error damage;                     /* a code: nothing of this shard may be served */
     uint64_t compacts_wanted, compacts_done; /* requests to rewrite and merge as far as possible */
     struct gate gate;                        /* who is inside; closed when the collection is dropped */
@@ -66,6 +67,7 @@ struct store {
     uint64_t recoveries;  /* how often it has become 0 again */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     int maintain_failed;  /* errno of the last merge that failed */
+    double row_ns;        /* what the graph of a row costs, lately */
     uint64_t failures;    /* of steps of background work */
     uint32_t burying[2];  /* burials begun and not sent; which count a new one belongs to: burying_now */
     unsigned burying_now;

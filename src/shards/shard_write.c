@@ -1,4 +1,5 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+#include "shards/pace.h"
 #include "shards/read_only.h"
 #include "shards/record.h"
 #include "shards/shard.h"
@@ -57,8 +58,9 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
 }
 
 /* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
-static int wait_for_room(struct shard *s, struct error *error)
+static int wait_for_room(struct shard *s, uint32_t rows, struct error *error)
 {
+    pace_wait(s, rows);
     while (s->frozen >= FROZEN_MAX && !s->gate.closed) {
         if (s->store->read_only)
             return read_only_refuse(s->store->read_only, s->store->dir, error);
@@ -215,7 +217,7 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0)
         rc = check_vectors(s, batch, error);
     if (rc == 0)
-        rc = wait_for_room(s, error);
+        rc = wait_for_room(s, batch->count, error);
     if (rc == 0)
         rc = encode_upserts(s, batch, &records, error);
     if (rc == 0)

@@ -45,7 +45,8 @@ struct store_hooks {
     void (*failed)(int rc, void *arg);
     /* store_replace() on every other reactor; waits until all have done it. */
     int (*replaced)(const struct replacement *r, void *arg);
-    /* The lowest version of a row in the collection's segments but these, by the manifest; UINT64_MAX: there is none. Waits. */
+    /* The lowest version of a row that may be at home here, in the collection's segments but these, by the manifest; UINT64_MAX: there is
+     * none. Waits. */
     int (*oldest)(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg);
     void *arg;
 };

@@ -4,6 +4,7 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
+#include "shards/pace.h"
 #include "shards/read_only.h"
 #include "shards/segment_file.h"
 #include "shards/shard.h"
@@ -59,7 +60,9 @@ static int write_file(struct shard *s, struct segment *g)
                                  .collection = s->config.id,
                                  .rows = g->rows,
                                  .tombstones = g->tombstone_count,
-                                 .version_max = g->version_max};
+                                 .version_max = g->version_max,
+                                 .homes = s->store->options.reactors,
+                                 .home = s->store->options.reactor};
     if (g->file.id)
         return 0;
     int rc = store_segment_path(s->store, m.id, path);
@@ -103,12 +106,22 @@ static int swap(struct shard *s, struct segment *frozen)
     return 0;
 }
 
+static int build_graph(struct shard *s, struct segment *g)
+{
+    struct pause pause = {shard_pause, s};
+    uint64_t start_ns = clock_now_ns();
+    uint32_t before = segment_index_graphed(g->index);
+    int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);
+    pace_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
+    return rc;
+}
+
 static int seal(struct shard *s, struct segment *g)
 {
     struct store *store = s->store;
     struct pause pause = {shard_pause, s};
     uint64_t start_ns = clock_now_ns();
-    int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);
+    int rc = build_graph(s, g);
     if (rc == 0)
         rc = segment_index_join(g->index, &pause);
     if (rc == 0)
@@ -193,9 +206,8 @@ static int work_on(struct shard *s)
         return 0;
     if (segment_index_graphed(g->index) >= g->rows)
         return freeze_by_time(s, g);
-    struct pause pause = {shard_pause, s};
     segment_hold(g);
-    int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);
+    int rc = build_graph(s, g);
     segment_let_go(g);
     return rc < 0 ? rc : 1;
 }

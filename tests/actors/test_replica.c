@@ -17,7 +17,12 @@ static struct collection_config config(uint64_t id, const char *name)
 static int add(struct replica *r, uint64_t id, const char *name)
 {
     struct collection_config c = config(id, name);
-    return replica_add(r, &c, NULL);
+    int rc = replica_add(r, &c, NULL);
+    if (rc == 0) {
+        cr_assert_null(replica_find(r, name), "it has no name before it is published");
+        replica_find_id(r, id)->published = true;
+    }
+    return rc;
 }
 
 Test(replica, finds_by_name_and_by_id_what_was_added_and_not_removed)

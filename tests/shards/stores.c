@@ -41,7 +41,9 @@ static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_co
     const struct server *s = arg;
     *ret = UINT64_MAX;
     for (size_t i = 0; i < s->manifest.segment_count; i++) {
-        bool counts = s->manifest.segments[i].collection == collection;
+        bool elsewhere =
+            s->manifest.segments[i].homes == s->reactors && s->manifest.segments[i].home != but[0] % s->reactors;
+        bool counts = s->manifest.segments[i].collection == collection && !elsewhere;
         for (uint32_t j = 0; j < but_count; j++)
             counts &= s->manifest.segments[i].id != but[j];
         if (counts && s->manifest.segments[i].version_min < *ret)

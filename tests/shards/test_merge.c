@@ -132,6 +132,7 @@ static void by_request(void *arg)
     want_eq(sum.deleted_rows, 0);
     want_eq(sum.payload_bytes, payload_bytes);
     want_eq(count, 2);
+    want_eq(sum.tombstones, 0); /* nothing is left that they could bury */
     tidy_stop(&tidy);
     server_close(&s);
     server_open(&s, 3); /* segments now hold rows that are at home on other reactors */

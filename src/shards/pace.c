@@ -1,0 +1,40 @@
+/* pace.c -- each write takes a place in time behind the one before it, rows * (what a row's graph costs) * urgency long. All writers of a shard
+ * together then write as fast as graphs are built when the urgency is 1, however many they are. The urgency grows with how far the graphs
+ * are behind: where it settles at 1, the shard is some 1.7 segments behind, and never full. */
+#include "shards/pace.h"
+
+#define URGENCY_PER_SEGMENT 1.5
+#define SLEEP_NS_MAX        ((uint64_t)100000000) /* between two looks whether the collection is dropped */
+
+void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
+{
+    if (rows == 0)
+        return;
+    double row_ns = (double)ns / rows;
+    store->row_ns = store->row_ns > 0 ? 0.75 * store->row_ns + 0.25 * row_ns : row_ns;
+}
+
+static double urgency(const struct shard *s)
+{
+    uint64_t behind = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->state != SEGMENT_SEALED)
+            behind += g->rows - segment_index_graphed(g->index);
+    }
+    double segment = s->growing ? s->growing->rows_max : (double)behind;
+    return (double)behind > segment ? ((double)behind / segment - 1) * URGENCY_PER_SEGMENT : 0;
+}
+
+void pace_wait(struct shard *s, uint32_t rows)
+{
+    double slow = urgency(s);
+    if (slow <= 0 || s->store->row_ns <= 0)
+        return;
+    uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
+    s->pace_ns = from + (uint64_t)(rows * s->store->row_ns * slow);
+    while (now < from && !s->gate.closed && !s->store->read_only) {
+        fiber_sleep_ns(from - now < SLEEP_NS_MAX ? from - now : SLEEP_NS_MAX);
+        now = clock_now_ns();
+    }
+}
