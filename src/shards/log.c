@@ -126,6 +126,7 @@ static int write_and_flush(struct log *l, bool flush)
     if (l->writing.size)
         rc = write_group(l, l->writing.bytes, l->writing.size);
     l->stats.bytes += l->writing.size;
+    log_roll_written_to(&l->roll, l->position);
     if (rc == 0 && flush) {
         rc = file_flush(l->roll.file);
         l->stats.flushes++;

@@ -16,7 +16,7 @@ struct log_options {
     const char *dir; /* DIR/log/EPOCH; must be there */
     uint64_t epoch;
     unsigned reactor;
-    uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 32 MiB */
+    uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 16 MiB */
     uint64_t
         known_end; /* replay: the log ends exactly here, and anything that cannot be read before is damage; 0: it has an open end */
     bool save_space; /* files are not filled in advance: log_save_space() */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_BYTES_DEFAULT ((uint64_t)32 << 20)
+#define FILE_BYTES_DEFAULT ((uint64_t)16 << 20)
 #define FIRST_BYTES_MAX    ((uint64_t)4 << 20) /* a start waits for the first file to be filled, so that one is short */
 #define ZEROS              ((size_t)1 << 20)
 
@@ -122,6 +122,7 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     close_files(r);
     r->file_start = r->reuse_from = from;
     r->file_end = to + room;
+    r->written_to = to;
     int rc = remove_from(r, to); /* nothing of the log is there; on a full disk their space is needed now */
     if (rc == 0)
         rc = remove_spare(r);
@@ -165,13 +166,25 @@ static int ensure_next(struct log_roll *r, uint64_t filled)
     return rc;
 }
 
+static bool is_half_full(const struct log_roll *r)
+{
+    return r->written_to >= r->file_start + (r->file_end - r->file_start) / 2;
+}
+
+void log_roll_written_to(struct log_roll *r, uint64_t position)
+{
+    r->written_to = position;
+    if (!r->next && is_half_full(r))
+        event_notify_all(&r->wanted);
+}
+
 /* A failure is told but is none of the log yet: the current file has room, and the writer will try once more. */
 static void preparer(void *arg)
 {
     struct log_roll *r = arg;
     while (!r->stopping) {
         int rc = 0;
-        bool idle = r->next || r->held || r->options.save_space;
+        bool idle = r->next || r->held || r->options.save_space || !is_half_full(r);
         if (!idle)
             rc = ensure_next(r, r->options.file_bytes);
         if (rc < 0 && r->options.on_failure)
@@ -193,7 +206,6 @@ int log_roll_on(struct log_roll *r)
     r->next = NULL;
     r->file_start = r->file_end;
     r->file_end = r->file_start + r->options.file_bytes;
-    event_notify_all(&r->wanted);
     return 0;
 }
 

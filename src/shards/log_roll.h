@@ -1,5 +1,5 @@
-/* log_roll.h -- the files a log is written into, one after the other: the one being written, and the next one, made ready meanwhile by
- * a fiber of its own.
+/* log_roll.h -- the files a log is written into, one after the other: the one being written, and the next one, made ready by a fiber of its
+ * own while the second half of the first is written: a log at rest takes no more space than it must.
  *
  * Always true: a run writes only into files that it has begun itself, each from its beginning to its end. What an earlier run left, and
  * what a failed write left, lies in files that are only read and removed: where the new file begins, the older one ends, whatever it holds
@@ -19,6 +19,7 @@ struct log_roll {
     struct file *file; /* the one being written; NULL before the first log_roll_begin() and after one that failed */
     uint64_t file_start, file_end; /* positions */
     struct file *next;             /* in its place, begins at file_end; NULL: not ready */
+    uint64_t written_to;           /* position */
     uint64_t reuse_from;           /* files that begin before this position are not used again */
     bool preparer_runs, preparing, held, stopping;
     struct event wanted, changed;
@@ -34,6 +35,8 @@ void log_roll_stop(struct log_roll *r);
 MUST_USE int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to);
 /* The current file is full and flushed: goes on to the next. Waits. */
 MUST_USE int log_roll_on(struct log_roll *r);
+/* The log is written up to here: the next file may be wanted. */
+void log_roll_written_to(struct log_roll *r, uint64_t position);
 /* Makes no more files ahead until the next log_roll_begin(). */
 void log_roll_hold(struct log_roll *r);
 void log_roll_save_space(struct log_roll *r, bool save); /* log_save_space() */

@@ -61,7 +61,7 @@ struct store_options {
     const char *dir;
     unsigned reactor, reactors;
     uint64_t growing_bytes_max;       /* vectors in a growing segment before it is sealed; 0: 122 MiB */
-    uint64_t log_file_bytes;          /* 0: a quarter of the growing segment, 64 KiB to 32 MiB */
+    uint64_t log_file_bytes;          /* 0: a quarter of the growing segment, 64 KiB to 16 MiB */
     uint64_t merge_bytes_max;         /* vectors in a segment that merging makes; 0: 1 GiB */
     uint32_t compact_percent;         /* a segment with so many deleted rows is rewritten; 0: 20 */
     uint32_t seal_age_s;              /* a growing segment this old is sealed though it is not full; 0: 3600 */

@@ -14,7 +14,7 @@
 #define COMPACT_PERCENT_DEFAULT 20
 #define SEAL_AGE_S_DEFAULT      3600
 #define LOG_FILE_MIN            ((uint64_t)64 << 10)
-#define LOG_FILE_MAX            ((uint64_t)32 << 20)
+#define LOG_FILE_MAX            ((uint64_t)16 << 20)
 
 /* -- segments -- */
 
