@@ -65,11 +65,12 @@ int server_restore(struct server *s, const char *name, struct error *error)
     log_info("restoring the snapshot '%s'; requests are refused until it is done", name);
     disk_watch_stop(&s->disk); /* it too speaks with the stores */
     check(step(RESTORE_QUIESCE) == 0 && step(RESTORE_STOP) == 0 && step(RESTORE_SHUT) == 0);
+    bool pending = snapshot_restore_is_pending(s->options.data); /* an earlier one: what it has removed is gone */
     int rc = snapshot_restore_begin(s->options.data, name, &why);
     bool begun = rc == 0;
     if (begun)
         rc = replace(s, &why);
-    else if (snapshot_restore_cancel(s->options.data) < 0)
+    else if (pending || snapshot_restore_cancel(s->options.data) < 0)
         return stay_closed(rc, &why, error);
     if (begun && rc < 0)
         return stay_closed(rc, &why, error);

@@ -63,6 +63,8 @@ MUST_USE int snapshot_verify_step(const char *dir, const char *name, uint64_t fo
 
 /* Writes DIR/restoring: from here on the folder is the snapshot, whatever happens. The snapshot has been verified. No store is open. */
 MUST_USE int snapshot_restore_begin(const char *dir, const char *name, struct error *error);
+/* Is one begun and not finished? Then a failed begin must not be cancelled: what the earlier one removed is gone. */
+bool snapshot_restore_is_pending(const char *dir);
 /* Is it begun and not finished? Then the snapshot is needed. */
 bool snapshot_is_restoring(const char *dir, const char *name);
 /* After a failure of it: sees to it that there is no marker. As long as this fails too the folder must not be written. */

@@ -61,6 +61,12 @@ bool snapshot_is_restoring(const char *dir, const char *name)
     return marker_read(dir, marked, NULL) == 1 && strcmp(marked, name) == 0;
 }
 
+bool snapshot_restore_is_pending(const char *dir)
+{
+    char marked[SNAPSHOT_NAME_MAX];
+    return marker_read(dir, marked, NULL) != 0; /* one that cannot be read counts */
+}
+
 int snapshot_restore_cancel(const char *dir)
 {
     int rc = marker_remove(dir);
