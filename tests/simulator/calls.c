@@ -115,3 +115,24 @@ int call_verify(struct client *c, uint64_t *ret_damages, char text[200])
     } while (verify.cursor.len);
     return 0;
 }
+
+int call_snapshot_create(struct client *c, const char *name)
+{
+    Kith__CreateSnapshot ask = KITH__CREATE_SNAPSHOT__INIT;
+    ask.name = (char *)(uintptr_t)name;
+    return client_call(c, KITH_OP_SNAPSHOT_CREATE, &ask.base, NULL, 0, NULL);
+}
+
+int call_snapshot_restore(struct client *c, const char *name)
+{
+    Kith__RestoreSnapshot ask = KITH__RESTORE_SNAPSHOT__INIT;
+    ask.name = (char *)(uintptr_t)name;
+    return client_call(c, KITH_OP_SNAPSHOT_RESTORE, &ask.base, NULL, 0, NULL);
+}
+
+int call_snapshot_delete(struct client *c, const char *name)
+{
+    Kith__DeleteSnapshot ask = KITH__DELETE_SNAPSHOT__INIT;
+    ask.name = (char *)(uintptr_t)name;
+    return client_call(c, KITH_OP_SNAPSHOT_DELETE, &ask.base, NULL, 0, NULL);
+}

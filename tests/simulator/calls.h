@@ -31,3 +31,7 @@ int call_seal(struct client *c, const char *name);
 int call_compact(struct client *c, const char *name);
 /* Everything on the server's disk. *ret_damages: how many checksums did not match; text: what the first one was. */
 int call_verify(struct client *c, uint64_t *ret_damages, char text[200]);
+
+int call_snapshot_create(struct client *c, const char *name);
+int call_snapshot_restore(struct client *c, const char *name);
+int call_snapshot_delete(struct client *c, const char *name);

@@ -72,6 +72,34 @@ void model_maybe_empty(struct model *m)
     }
 }
 
+bool model_can_be(const struct model *m, const struct model *then)
+{
+    for (uint32_t id = 0; id < MODEL_IDS; id++)
+        if (m->points[id].count + then->points[id].count > MODEL_CHOICES)
+            return false;
+    return true;
+}
+
+void model_or(struct model *m, const struct model *then)
+{
+    m->batch_count = 0; /* what is there in part now may be whole then */
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        struct model_point *p = &m->points[id];
+        const struct model_point *t = &then->points[id];
+        memmove(p->choices + t->count, p->choices, p->count * sizeof *p->choices);
+        memcpy(p->choices, t->choices, t->count * sizeof *p->choices);
+        p->count += t->count;
+    }
+}
+
+void model_replace(struct model *m, const struct model *then)
+{
+    uint32_t version = m->next_version, issue = m->next_issue;
+    *m = *then;
+    m->next_version = version;
+    m->next_issue = issue;
+}
+
 /* Takes `state` from the choices issued before `issue` that no request can bring any more; those without any state go. */
 static void outdate(struct model_point *p, uint32_t issue, unsigned state)
 {

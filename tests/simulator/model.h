@@ -63,6 +63,11 @@ void model_refused(struct model *m, const uint32_t *ids, uint32_t n);
 /* Every point may be gone as well: the collection may have been dropped and created again. */
 void model_maybe_empty(struct model *m);
 
+/* m may be as `then`, too; not if there are too many choices. */
+bool model_can_be(const struct model *m, const struct model *then);
+void model_or(struct model *m, const struct model *then);
+void model_replace(struct model *m, const struct model *then); /* m is as `then`, but versions go on */
+
 /* The server ended: by a power cut, in order, or in order with a disk that may not have taken everything. */
 enum model_end { END_POWER_CUT, END_ORDERLY, END_UNSURE };
 void model_restart(struct model *m, enum model_end end);

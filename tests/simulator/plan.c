@@ -7,10 +7,11 @@
 
 /* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
 static const uint32_t usual[FAULT_KINDS] = {
-    [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000, [FAULT_STALL] = 1000,        [FAULT_PREEMPT] = 100000,
-    [FAULT_SHUFFLE] = 300000,    [FAULT_CUT] = 3000,       [FAULT_LATE_MESSAGE] = 5000, [FAULT_FLUSH_ERROR] = 5000,
-    [FAULT_READ_ERROR] = 5000,   [FAULT_DISK_FULL] = 2000, [FAULT_WRITE_ERROR] = 2000,  [FAULT_NO_MEMORY] = 3000,
-    [FAULT_RESET] = 3000,
+    [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000,         [FAULT_STALL] = 1000,
+    [FAULT_PREEMPT] = 100000,    [FAULT_SHUFFLE] = 300000,         [FAULT_CUT] = 3000,
+    [FAULT_LATE_MESSAGE] = 5000, [FAULT_FLUSH_ERROR] = 5000,       [FAULT_READ_ERROR] = 5000,
+    [FAULT_DISK_FULL] = 2000,    [FAULT_WRITE_ERROR] = 2000,       [FAULT_NO_MEMORY] = 3000,
+    [FAULT_RESET] = 3000,        [FAULT_MISDIRECTED_WRITE] = 2000,
 };
 
 static void add_fault(struct plan *p, enum sim_fault f, uint64_t *random)
@@ -28,6 +29,8 @@ void plan_draw(struct plan *p, uint64_t *random)
     for (unsigned f = 0; f < FAULT_KINDS; f++)
         if (kind >= 5 ? draw_one_in(random, 3) : kind >= 2 && f == one)
             add_fault(p, f, random);
+    if (!draw_one_in(random, 4)) /* few: the model is then less strict about power cuts */
+        p->rates[FAULT_MISDIRECTED_WRITE] = 0;
     p->varied = draw_one_in(random, 2);
     p->rot = draw_one_in(random, 8);
 }

@@ -42,6 +42,7 @@ struct book {
     bool created_again; /* perhaps, after a drop that perhaps was one */
     enum book_state state;
     Kith__Durability durability;
+    bool weak; /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
     struct model model;
     struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
         uint32_t ids[MODEL_BATCH_MAX], n, version;
@@ -69,7 +70,9 @@ struct world {
     uint32_t reactors, operations;
     uint64_t growing, crash_after;
     bool faulty_start, started;
-    bool over; /* nothing is left to see */
+    bool over;          /* nothing is left to see */
+    bool snapshot;      /* there is one */
+    struct model *then; /* what it holds, for each book */
     struct event done;
     struct world_result *result;
     enum world_trace trace;
@@ -111,6 +114,10 @@ bool player_connect(struct player *p);
 void look_at_points(struct player *p, struct book *b, bool first);
 void look_at_count(struct player *p, struct book *b);
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
+
+/* -- snapshots (travel.c) -- */
+
+void travel_in_time(struct world *w); /* takes a snapshot, or goes back to one, now and then */
 
 /* -- playing (player.c): fibers -- */
 

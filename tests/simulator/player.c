@@ -112,7 +112,7 @@ static void operate_delete(struct player *p, struct book *b)
 static void forget_points(struct book *b)
 {
     uint32_t version = b->model.next_version;
-    model_init(&b->model, b->model.base, b->durability != KITH__DURABILITY__DURABILITY_FLUSH);
+    model_init(&b->model, b->model.base, b->weak);
     b->model.next_version = version;
     b->refused.n = 0;
 }

@@ -42,6 +42,8 @@ static void on_ready(struct server *s, void *arg)
         start_players(w, player_settle);
     if (!failed(w))
         settle_work(w);
+    if (!failed(w))
+        travel_in_time(w);
     w->result->virtual_ns = clock_now_ns();
     server_stop(s);
 }
@@ -146,7 +148,9 @@ static void round_run(struct world *w)
     if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
         w->crash_after = 0;
         error = (struct error){0};
-        rc = serve(w, false, &error); /* nothing goes wrong now: it must start */
+        rc = serve(w, false, &error); /* nothing goes wrong now: it must start, or tell the damage */
+        if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error))
+            fail(w, "server", "nothing goes wrong any more, but it did not start: %.300s", error.text);
     }
     if (w->over)
         return;
@@ -182,12 +186,14 @@ static Kith__Durability draw_durability(struct world *w)
                     : KITH__DURABILITY__DURABILITY_FLUSH;
 }
 
-static void book_init(struct book *b, const char *name, bool shared, uint64_t base, Kith__Durability durability)
+static void book_init(const struct world *w, struct book *b, const char *name, bool shared, uint64_t base,
+                      Kith__Durability durability)
 {
     b->name = name;
     b->shared = shared;
     b->durability = durability;
-    model_init(&b->model, base, durability != KITH__DURABILITY__DURABILITY_FLUSH);
+    b->weak = durability != KITH__DURABILITY__DURABILITY_FLUSH || w->plan.rates[FAULT_MISDIRECTED_WRITE];
+    model_init(&b->model, base, b->weak);
 }
 
 static void players_init(struct world *w)
@@ -200,8 +206,8 @@ static void players_init(struct world *w)
         p->number = i;
         p->random = draw(&w->random);
         snprintf(p->name, sizeof p->name, "player %u", i);
-        book_init(&p->books[0], names[i], false, 0, draw_durability(w));
-        book_init(&p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared);
+        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w));
+        book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared);
     }
 }
 
@@ -226,5 +232,6 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     ret->trace_hash = sim_trace_hash(w->sim);
     ret->trace_events = sim_trace_events(w->sim);
     sim_destroy(w->sim);
+    free(w->then);
     free(w);
 }

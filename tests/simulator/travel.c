@@ -1,0 +1,84 @@
+/* travel.c -- back to a snapshot: what was written after it never happened, and what was there is there again.
+ *
+ * Done when the players rest and no more faults happen, but the power may be cut in the middle: then it is one or the other. */
+#include "play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SNAPSHOT "then"
+
+static struct book *book_at(struct world *w, unsigned i)
+{
+    return &w->players[i / 2].books[i % 2];
+}
+
+static bool all_open(struct world *w)
+{
+    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+        if (book_at(w, i)->state != BOOK_OPEN)
+            return false;
+    return true;
+}
+
+static void remember(struct world *w)
+{
+    if (!w->then)
+        w->then = calloc(2 * PLAYERS_MAX, sizeof *w->then);
+    check(w->then);
+    for (unsigned i = 0; i < 2 * w->plan.players; i++) {
+        w->then[i] = book_at(w, i)->model;
+        model_restart(&w->then[i], END_UNSURE); /* an unanswered write may be in it, or not */
+    }
+}
+
+static void take(struct world *w, struct player *p)
+{
+    int rc = call_snapshot_delete(&p->client, SNAPSHOT);
+    if (rc != CLIENT_REFUSED(ERROR_NOT_FOUND))
+        tell(w, "world", "delete the snapshot: %s", outcome(p, rc));
+    if (rc == 0 || rc == CLIENT_REFUSED(ERROR_NOT_FOUND)) {
+        w->snapshot = false;
+        remember(w);
+        rc = call_snapshot_create(&p->client, SNAPSHOT);
+        tell(w, "world", "take a snapshot: %s", outcome(p, rc));
+    }
+    w->snapshot = rc == 0;
+    if (rc < 0)
+        fail(w, "world", "no snapshot can be taken: %s", outcome(p, rc));
+}
+
+static void travel(struct world *w, struct player *p)
+{
+    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+        if (!model_can_be(&book_at(w, i)->model, &w->then[i]))
+            return;
+    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+        model_or(&book_at(w, i)->model, &w->then[i]); /* the power may be cut meanwhile */
+    int rc = call_snapshot_restore(&p->client, SNAPSHOT);
+    tell(w, "world", "restore the snapshot: %s", outcome(p, rc));
+    if (rc < 0) {
+        fail(w, "world", "the snapshot cannot be restored: %s", outcome(p, rc));
+        return;
+    }
+    w->result->restores++;
+    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+        model_replace(&book_at(w, i)->model, &w->then[i]);
+    for (unsigned i = 0; i < 2 * w->plan.players && !failed(w); i++)
+        look_at_points(p, book_at(w, i), true);
+}
+
+void travel_in_time(struct world *w)
+{
+    struct player *p = &w->players[0];
+    bool back = w->snapshot && draw_one_in(&w->random, 2);
+    if (!draw_one_in(&w->random, 2) || damage_done(w) || !all_open(w) || !player_connect(p))
+        return;
+    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+        book_at(w, i)->refused.n = 0;
+    if (back)
+        travel(w, p);
+    else
+        take(w, p);
+    client_close(&p->client);
+}
