@@ -67,6 +67,15 @@ static int place_rows(struct merge *m, struct segment *input)
     return 0;
 }
 
+/* Could a start read an older record of an id from the log than the tombstone in an input, and not the deletion? */
+static bool log_may_revive(const struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        if (m->choice->inputs[i]->log_past > m->shard->store->log_start)
+            return true;
+    return false;
+}
+
 /* The lowest version of a row at home here that is not in the inputs: a tombstone of such an id below it buries nothing any more. */
 static int oldest_elsewhere(struct merge *m, uint64_t *ret)
 {
@@ -85,6 +94,7 @@ static int take_tombstones(struct merge *m)
 {
     size_t total = 0;
     uint64_t oldest = 0;
+    bool keep_all = log_may_revive(m);
     for (uint32_t i = 0; i < m->choice->count; i++)
         total += m->choice->inputs[i]->tombstone_count;
     if (total == 0)
@@ -94,7 +104,7 @@ static int take_tombstones(struct merge *m)
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
-            bool keep = g->tombstones[t].version > oldest || !shard_is_home(m->shard, g->tombstones[t].id);
+            bool keep = keep_all || g->tombstones[t].version > oldest || !shard_is_home(m->shard, g->tombstones[t].id);
             m->tombstones[keep ? m->tombstone_count++ : total - ++m->tombstones_dropped] = g->tombstones[t];
             rc = t % 1024 == 0 ? pause_here(&m->pause) : 0;
         }
@@ -261,6 +271,7 @@ static void swap(struct merge *m)
         segment_set_heir(input, fresh, input->heir_rows);
         input->searched = false;
         birth = input->birth > birth ? input->birth : birth;
+        fresh->log_past = input->log_past > fresh->log_past ? input->log_past : fresh->log_past;
     }
     fresh->birth = birth; /* who searches the old ones now need not search this one too */
 }

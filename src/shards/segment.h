@@ -37,7 +37,9 @@ struct segment {
     uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
     uint64_t version_max; /* of rows and tombstones */
     uint32_t homes, home; /* as in the manifest */
-    uint64_t log_first;   /* growing, frozen: no record that is only here lies before this position of the log */
+    uint64_t
+        log_past; /* sealed: records older than its newest lie before this position of the log; UINT64_MAX: not known */
+    uint64_t log_first; /* growing, frozen: no record that is only here lies before this position of the log */
     struct manifest_segment file;    /* frozen: what was written of it; id 0: nothing yet */
     uint64_t created_ns, written_ns; /* growing: when it began, when the last row or tombstone came */
     uint64_t disk_bytes;             /* sealed */

@@ -54,6 +54,7 @@ struct store {
     uint64_t epoch;
     struct log *log;
     struct shard *shards;
+    uint64_t log_start; /* the one in the manifest: a start reads the log from here */
     uint64_t version_next;
     uint64_t segment_id_max;
     struct write_under_way *writes;

@@ -126,6 +126,14 @@ static int map_all(struct opening *o)
     return 0;
 }
 
+static void note_log_past(struct store *store)
+{
+    for (struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++)
+            if (s->segments[i])
+                s->segments[i]->log_past = log_position(store->log);
+}
+
 /* A few files for what one growing segment holds, so that they come free one by one. */
 static uint64_t log_file_bytes(uint64_t growing_bytes)
 {
@@ -159,6 +167,7 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     if (store->options.log_file_bytes == 0)
         store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
     store->version_next = 1;
+    store->log_start = o.rewrite ? 0 : m->log_start[options->reactor];
     store->epoch = m->epoch + o.rewrite;
     store->read_only = options->read_only;
     int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
@@ -172,8 +181,10 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     store->replayed.version_min = UINT64_MAX;
     if (rc == 0)
         rc = opening_replay(&o);
-    if (rc == 0)
+    if (rc == 0) {
+        note_log_past(store);
         rc = burials_send(store, &o.burials);
+    }
     free(o.burials.items);
     if (rc < 0) {
         if (error && error->code == ERROR_OK)

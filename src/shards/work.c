@@ -41,8 +41,11 @@ static int commit(struct shard *s, const struct segment *g)
         .log_start = store_log_needed(store, g),
     };
     int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
-    if (rc == 0)
+    if (rc == 0) {
         log_free_before(store->log, edit.log_start);
+        if (edit.log_start > store->log_start)
+            store->log_start = edit.log_start;
+    }
     s->dropped |= rc == -ENOENT;
     return rc;
 }
@@ -82,6 +85,15 @@ static int write_file(struct shard *s, struct segment *g)
     return rc;
 }
 
+/* Behind all records that the frozen segment was made of. They may not all be on the disk: a crash can leave an older one of an id and lose the
+ * newer, which then only the segment has. */
+static uint64_t find_log_past(const struct shard *s)
+{
+    struct log *log = s->store->log;
+    int rc = s->config.durability == DURABILITY_FLUSH ? 0 : log_flush(log);
+    return rc == 0 ? log_position(log) : UINT64_MAX;
+}
+
 /* Puts the mapped file in the place of the frozen segment. Until the swap rows may die in the frozen one: no wait after the copy. */
 static int swap(struct shard *s, struct segment *frozen)
 {
@@ -99,6 +111,7 @@ static int swap(struct shard *s, struct segment *frozen)
     sealed->dead = frozen->dead;
     sealed->handle = frozen->handle;
     sealed->birth = frozen->birth;
+    sealed->log_past = frozen->log_past;
     s->store->stats.sealed_bytes += sealed->disk_bytes;
     segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
@@ -126,8 +139,10 @@ static int seal(struct shard *s, struct segment *g)
         rc = segment_index_join(g->index, &pause);
     if (rc == 0)
         rc = write_file(s, g);
-    if (rc == 0)
+    if (rc == 0) {
+        g->log_past = find_log_past(s); /* before the commit, which can then begin the log there */
         rc = s->gate.closed ? -ECANCELED : commit(s, g);
+    }
     if (rc < 0)
         return rc;
     g->state = SEGMENT_SEALED;
