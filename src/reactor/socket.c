@@ -30,10 +30,11 @@ struct listener {
     struct endpoint at;
     connection_fn serve;
     void *arg;
-    struct op accept;
+    struct op accept; /* one at a time, or what turns away the connection it brought */
+    int64_t refused;  /* why that one is turned away */
     struct timer pause;
-    bool accepting, closing;
-    struct fiber *closer; /* waits for accept to come back */
+    bool accepting, refusing, closing;
+    struct fiber *closer; /* waits for the operation to come back */
 };
 
 static int endpoint_parse(const char *host, uint16_t port, struct endpoint *ret)
@@ -82,23 +83,6 @@ static void serve_fiber(void *arg)
     c->serve(c, c->serve_arg);
 }
 
-static void closed(struct op *op)
-{
-    free(op);
-}
-
-/* Closes a handle from the loop, where nobody can wait. */
-static void close_later(struct reactor *r, handle_t handle)
-{
-    struct op *op = calloc(1, sizeof(*op));
-    if (!op)
-        return; /* leaks a descriptor in a process that has no memory left */
-    op->kind = OP_CLOSE;
-    op->handle = handle;
-    op->done = closed;
-    r->ops->submit(r->backend, op);
-}
-
 /* A failure of the one connection that was about to come, not of the listener or of this process's limits. */
 static bool is_the_connections_own(int64_t rc)
 {
@@ -106,37 +90,62 @@ static bool is_the_connections_own(int64_t rc)
            rc == -ENETDOWN || rc == -EHOSTDOWN || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
 }
 
-static void accepted(struct op *op)
+/* The accept is over, rc says how: on to the next one, after a rest when this process is at its limits. */
+static void go_on(struct listener *l, int64_t rc)
 {
-    struct listener *l = op->arg;
-    struct reactor *r = l->reactor;
-    int64_t rc = op->result;
-    l->accepting = false;
-    if (rc >= 0) {
-        struct connection *c = l->closing ? NULL : connection_make(rc, &op->endpoint);
-        int started = -ECANCELED;
-        if (c) {
-            c->serve = l->serve;
-            c->serve_arg = l->arg;
-            started = fiber_start(CLASS_INTERACTIVE, serve_fiber, c, "connection");
-        }
-        if (started < 0) {
-            if (c)
-                log_warn("connection from %s refused: no fiber is free on reactor %u (fibers_max)", c->peer, r->id);
-            free(c);
-            close_later(r, rc);
-            rc = started == -EAGAIN ? -EAGAIN : 0;
-        }
-    }
     if (l->closing) {
         fiber_wake(l->closer);
     } else if (rc < 0 && !is_the_connections_own(rc)) {
         log_warn("port %u accepts nothing for %u ms: %s", (unsigned)l->at.port, ACCEPT_PAUSE_NS / 1000000,
                  strerror((int)-rc));
-        timer_start(&l->pause, reactor_now(r) + ACCEPT_PAUSE_NS, accept_next, l);
+        timer_start(&l->pause, reactor_now(l->reactor) + ACCEPT_PAUSE_NS, accept_next, l);
     } else {
         accept_next(l);
     }
+}
+
+static void refused(struct op *op)
+{
+    struct listener *l = op->arg;
+    l->refusing = false;
+    go_on(l, l->refused);
+}
+
+/* Closes a connection that cannot be served. It takes the listener's own operation: there may be no memory for another. */
+static void refuse(struct listener *l, handle_t handle, int why)
+{
+    l->refused = why;
+    l->refusing = true;
+    l->accept = (struct op){.kind = OP_CLOSE, .handle = handle, .done = refused, .arg = l};
+    l->reactor->ops->submit(l->reactor->backend, &l->accept);
+}
+
+/* 0, or why the connection cannot be served. */
+static int serve_accepted(struct listener *l, handle_t handle, const struct endpoint *peer)
+{
+    struct connection *c = l->closing ? NULL : connection_make(handle, peer);
+    if (!c)
+        return l->closing ? -ECANCELED : -ENOMEM;
+    c->serve = l->serve;
+    c->serve_arg = l->arg;
+    int rc = fiber_start(CLASS_INTERACTIVE, serve_fiber, c, "connection");
+    if (rc < 0) {
+        log_warn("connection from %s refused: no fiber is free on reactor %u (fibers_max)", c->peer, l->reactor->id);
+        free(c);
+    }
+    return rc;
+}
+
+static void accepted(struct op *op)
+{
+    struct listener *l = op->arg;
+    int64_t rc = op->result;
+    l->accepting = false;
+    int why = rc >= 0 ? serve_accepted(l, rc, &op->endpoint) : 0;
+    if (why < 0)
+        refuse(l, rc, why);
+    else
+        go_on(l, rc);
 }
 
 static void accept_next(void *arg)
@@ -180,7 +189,7 @@ void listener_close(struct listener *l)
     timer_cancel(&l->pause);
     if (l->accepting)
         r->ops->cancel(r->backend, &l->accept);
-    while (l->accepting)
+    while (l->accepting || l->refusing)
         fiber_suspend();
     struct op op = {.kind = OP_CLOSE, .handle = l->handle};
     (void)op_run(&op);
