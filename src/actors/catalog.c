@@ -280,9 +280,6 @@ static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
             !is_one_of(g->id, m->but, m->but_count))
             m->version = g->version_min;
     }
-    for (unsigned r = 0; r < reactor_count(); r++) /* a start that replays them must find what deleted them */
-        if (c->manifest.log_start[r] < c->replayed[r].end && c->replayed[r].version_min < m->version)
-            m->version = c->replayed[r].version_min;
     return 0;
 }
 

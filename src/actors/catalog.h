@@ -8,13 +8,12 @@
 #include "actors/disk_watch.h"
 #include "reactor/message.h"
 #include "reactor/sync.h"
-#include "shards/store.h"
+#include "shards/manifest.h"
 
 struct catalog {
     struct actor actor;
     const char *dir;
     struct manifest manifest;
-    struct store_replayed replayed[REACTORS_MAX]; /* by each reactor, at the start */
     struct disk_watch *disk;    /* hears of a disk that fails, and says when nothing new may be stored */
     struct semaphore writing;   /* one manifest is written at a time */
     struct semaphore changing;  /* one collection is created or dropped at a time */

@@ -30,7 +30,6 @@ struct control_open_message {
     struct message base;
     const struct manifest *manifest;
     int read_only; /* errno for which nothing new may be stored; 0: it may */
-    struct store_replayed replayed;
     struct error error;
 };
 

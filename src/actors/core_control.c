@@ -115,7 +115,6 @@ static int on_open(struct core *c, struct control_open_message *m)
     if (rc < 0)
         return rc;
     c->store = store;
-    m->replayed = store_replayed(store);
     rc = bury_early(c);
     if (rc == 0)
         rc = replica_fill(c, m->manifest);

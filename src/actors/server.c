@@ -54,8 +54,6 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
-    for (unsigned r = 0; all && r < reactor_count(); r++)
-        s->catalog.replayed[r] = all[r].replayed;
     free(all);
     if (rc < 0)
         return rc;

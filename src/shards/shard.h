@@ -70,8 +70,7 @@ struct store {
     int maintain_failed;  /* errno of the last merge that failed */
     double row_ns;        /* what the graph of a row costs, lately */
     uint64_t failures;    /* of steps of background work */
-    struct store_replayed replayed;
-    uint32_t burying[2]; /* burials begun and not sent; which count a new one belongs to: burying_now */
+    uint32_t burying[2];  /* burials begun and not sent; which count a new one belongs to: burying_now */
     unsigned burying_now;
     struct event buried;
     void (*on_work)(void *arg);

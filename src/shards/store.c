@@ -119,11 +119,6 @@ void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
     store->on_work_arg = arg;
 }
 
-struct store_replayed store_replayed(const struct store *store)
-{
-    return store->replayed;
-}
-
 void store_interrupt(struct store *store)
 {
     store->interrupted = true;

@@ -197,13 +197,6 @@ const struct error *shard_damage(const struct shard *s);
 /* Everything the log holds below this position is on stable storage. */
 uint64_t store_log_durable(const struct store *s);
 
-/* What the start found in the log: records from version_min on, up to the position end. While the log begins before end, a start may find
- * them again, so a tombstone with a higher version than version_min must stay. */
-struct store_replayed {
-    uint64_t version_min, end; /* version_min: UINT64_MAX when there were none */
-};
-struct store_replayed store_replayed(const struct store *s);
-
 struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t log_needed_bytes; /* that a start would replay */

@@ -178,7 +178,6 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         rc = open_segments(&o);
     if (rc == 0)
         rc = map_all(&o);
-    store->replayed.version_min = UINT64_MAX;
     if (rc == 0)
         rc = opening_replay(&o);
     if (rc == 0) {
@@ -192,7 +191,6 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         store_close(store);
         return rc;
     }
-    store->replayed.end = log_position(store->log);
     if (store->stats.replayed_records)
         log_info("reactor %u: %" PRIu64 " records replayed in %" PRIu64 " ms", options->reactor,
                  store->stats.replayed_records, (clock_now_ns() - start_ns) / 1000000);

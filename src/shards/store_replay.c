@@ -56,8 +56,6 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
         return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
                          r->dim, s->config.name, s->config.dim);
     store->stats.replayed_records++;
-    if (r->version < store->replayed.version_min)
-        store->replayed.version_min = r->version;
     int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
     if (rc == 0)
         rc = id_map_reserve(&s->ids, 1);
