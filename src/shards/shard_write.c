@@ -161,12 +161,8 @@ static int apply_rest(struct shard *s, const struct buffer *records, size_t *at,
         rc = burials_reserve(&burials, count);
     if (rc == 0)
         rc = apply_some(s, records, at, bound, &burials);
-    int flushed = 0;
-    if (burials.count &&
-        s->config.durability != DURABILITY_FLUSH) /* who drops the old rows relies on the new being on the disk */
-        flushed = log_flush(s->store->log);
     int told = burials_send(s->store, &burials);
-    return rc < 0 ? rc : flushed < 0 ? flushed : told;
+    return rc < 0 ? rc : told;
 }
 
 /* What is in the log must become visible: the next start would find it, after a deletion was told that there is no such point. So a lack of
@@ -182,6 +178,22 @@ static int apply_all(struct shard *s, const struct buffer *records, uint32_t cou
     return rc;
 }
 
+/* A row that another reactor searches is dropped by its merges once it is dead. So what buries it must be on the disk before it is told,
+ * however little the collection asks for. */
+static enum durability durability_of(const struct shard *s, const struct buffer *records)
+{
+    struct record r;
+    for (size_t at = 0, n; s->config.durability != DURABILITY_FLUSH && at < records->size; at += n) {
+        n = record_read(records->bytes + at, records->size - at, &r);
+        check(n > 0); /* we wrote it */
+        const struct id_entry *e = id_map_find(&s->ids, r.id);
+        if (e && e->segment != ID_MAP_DELETED && !s->segments[e->segment]->searched)
+            return DURABILITY_FLUSH;
+        fiber_checkpoint();
+    }
+    return s->config.durability;
+}
+
 static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t count, struct error *error)
 {
     struct store *store = s->store;
@@ -189,7 +201,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
         return 0;
     struct write_under_way w;
     write_begin(store, &w);
-    int rc = log_append(store->log, records->bytes, records->size, s->config.durability);
+    int rc = log_append(store->log, records->bytes, records->size, durability_of(s, records));
     if (disk_failed(rc))
         rc = read_only_refuse(rc, store->dir, error);
     else if (rc < 0)

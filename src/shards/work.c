@@ -94,19 +94,24 @@ static uint64_t find_log_past(const struct shard *s)
     return rc == 0 ? log_position(log) : UINT64_MAX;
 }
 
-/* Puts the mapped file in the place of the frozen segment. Until the swap rows may die in the frozen one: no wait after the copy. */
-static int swap(struct shard *s, struct segment *frozen)
+/* Maps what was written, which reads all of it back: before the commit, while the log can still be asked again. */
+static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 {
     char path[PATH_TEXT_MAX];
-    struct segment *sealed;
     struct error error = {0};
-    int rc = store_segment_path(s->store, frozen->file.id, path);
+    int rc = store_segment_path(s->store, g->file.id, path);
     if (rc == 0)
-        rc = segment_open(path, &s->config, &frozen->file, true, &sealed, &error);
-    if (rc < 0) { /* it stays in memory; the file is good or the next start says so */
-        log_error("a segment of '%s' was sealed but cannot be opened: %s", s->config.name, error.text);
-        return rc;
+        rc = segment_open(path, &s->config, &g->file, true, ret, &error);
+    if (rc < 0 && error.code == ERROR_CORRUPT) {
+        log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
+        g->file.id = 0; /* the next start removes the file */
     }
+    return rc;
+}
+
+/* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
+static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
+{
     memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
     sealed->dead = frozen->dead;
     sealed->handle = frozen->handle;
@@ -116,7 +121,6 @@ static int swap(struct shard *s, struct segment *frozen)
     segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
     segment_retire(frozen);
-    return 0;
 }
 
 static int build_graph(struct shard *s, struct segment *g)
@@ -139,21 +143,24 @@ static int seal(struct shard *s, struct segment *g)
         rc = segment_index_join(g->index, &pause);
     if (rc == 0)
         rc = write_file(s, g);
+    struct segment *sealed = NULL;
+    if (rc == 0)
+        rc = open_file(s, g, &sealed);
     if (rc == 0) {
         g->log_past = find_log_past(s); /* before the commit, which can then begin the log there */
         rc = s->gate.closed ? -ECANCELED : commit(s, g);
     }
-    if (rc < 0)
+    if (rc < 0) {
+        segment_destroy(sealed);
         return rc;
-    g->state = SEGMENT_SEALED;
-    g->id = g->file.id;
+    }
     s->frozen--;
     store->stats.seals++;
     store->stats.seal_ns_total += clock_now_ns() - start_ns;
     store_count_build(store, clock_now_ns() - start_ns);
-    rc = swap(s, g);
+    swap(s, g, sealed);
     event_notify_all(&store->settled);
-    return rc;
+    return 0;
 }
 
 /* -- choosing -- */
