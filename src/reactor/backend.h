@@ -170,8 +170,7 @@ struct backend_ops {
     void (*unmap)(struct backend *b, const struct mapping *m);
     void (*advise)(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 
-    /* The turn ran background work: lets the threads that do our file operations have the core, if there are operations. NULL: there are no
-     * such threads. */
+    /* The turn ran background work: lets whoever else waits for the core have it. NULL: nobody else is there. */
     void (*give_way)(struct backend *b);
 
     /* For the simulator; NULL elsewhere. The loop would run the longest waiting fiber of *cls, which is position 0 of that
@@ -193,6 +192,7 @@ void posix_unmap(struct backend *b, const struct mapping *m);
 void posix_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 uint64_t posix_now_ns(struct backend *b); /* b is not used and may be NULL */
 uint64_t posix_wall_ns(struct backend *b);
+void posix_give_way(struct backend *b);   /* sched_yield() */
 uint64_t posix_random(struct backend *b); /* from the kernel, bought in bulk per thread */
 
 /* Sockets of the operating system, for io_uring and libuv (posix_socket.c): non-blocking where flags says so. Negative errno. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -33,7 +32,6 @@ struct uring {
     uint64_t wake_count; /* what the read of wake_fd fills */
     bool wake_armed;
     unsigned wait_flags;
-    unsigned files;          /* file operations under way, which the kernel may do in threads */
     struct op_list finished; /* done in place; done() is due */
     struct op_list waiting;  /* found no room in the submission queue */
 };
@@ -248,11 +246,6 @@ static bool enqueue(struct uring *u, struct op *op)
     return true;
 }
 
-static bool is_of_a_file(enum op_kind kind)
-{
-    return kind < OP_ACCEPT;
-}
-
 static void uring_submit(struct backend *b, struct op *op)
 {
     struct uring *u = uring_of(b);
@@ -269,7 +262,6 @@ static void uring_submit(struct backend *b, struct op *op)
             return;
         }
     }
-    u->files += is_of_a_file(op->kind);
     if (u->waiting.head || !enqueue(u, op))
         op_list_push(&u->waiting, op);
 }
@@ -362,7 +354,6 @@ static unsigned reap(struct uring *u)
         if (data == u) {
             u->wake_armed = false;
         } else if (data) {
-            u->files -= is_of_a_file(((struct op *)data)->kind);
             complete(data, rc);
             if (++calls == REAP_MAX)
                 break;
@@ -444,12 +435,6 @@ static void uring_wake(struct backend *b)
     check(n == (ssize_t)sizeof(one)); /* blocks only at 2^64 - 1 unread wake-ups */
 }
 
-static void uring_give_way(struct backend *b)
-{
-    if (uring_of(b)->files)
-        sched_yield();
-}
-
 const struct backend_ops backend_uring = {
     .name = "uring",
     .probe = uring_probe,
@@ -465,7 +450,7 @@ const struct backend_ops backend_uring = {
     .wake = uring_wake,
     .listen = posix_listen,
     .shutdown = posix_shutdown,
-    .give_way = uring_give_way,
+    .give_way = posix_give_way,
     .unmap = posix_unmap,
     .advise = posix_advise,
 };

@@ -6,7 +6,6 @@
  * calls as posix_file.c everywhere else. libuv counts milliseconds: a timer may be up to one late, never early. */
 #include "reactor/reactor.h"
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,7 +27,6 @@ struct uv_backend {
     struct op_list finished;    /* done() is due */
     struct uv_socket **sockets; /* by descriptor */
     size_t socket_capacity;
-    unsigned files; /* file operations that the pool has */
 };
 
 struct work {
@@ -233,7 +231,6 @@ static void work_run(uv_work_t *request)
 static void work_done(uv_work_t *request, int status)
 {
     struct work *w = (struct work *)request;
-    w->owner->files--;
     op_list_push(&w->owner->finished, w->op);
 }
 
@@ -245,8 +242,6 @@ static void file_submit(struct uv_backend *u, struct op *op)
     int rc = uv_queue_work(&u->loop, &w->request, work_run, work_done);
     if (rc < 0)
         finish(u, op, rc);
-    else
-        u->files++;
 }
 
 /* ---- the interface ---- */
@@ -383,12 +378,6 @@ static int uv_listen_at(struct backend *b, struct endpoint *at, handle_t *ret)
     return rc < 0 ? rc : 0;
 }
 
-static void uv_give_way(struct backend *b)
-{
-    if (uv_of(b)->files)
-        sched_yield();
-}
-
 const struct backend_ops backend_uv = {
     .name = "uv",
     .probe = uv_probe,
@@ -403,7 +392,7 @@ const struct backend_ops backend_uv = {
     .wake = uv_wake,
     .listen = uv_listen_at,
     .shutdown = posix_shutdown,
-    .give_way = uv_give_way,
+    .give_way = posix_give_way,
     .unmap = posix_unmap,
     .advise = posix_advise,
 };

@@ -261,9 +261,8 @@ static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
     return false;
 }
 
-/* A reactor that builds graphs looks to the scheduler like any program that never rests, and a thread of the kernel that has a flush to
- * do for us waits for its time slice to end, which is milliseconds where all cores are busy: 0.3 to 0.9 ms on average as measured, for each
- * of several wake-ups a flush. */
+/* A reactor that builds graphs looks to the scheduler like any program that never rests. A thread of the kernel that has a flush to do for us, or
+ * a client on the same machine, then waits for its time slice to end, which is milliseconds where all cores are busy. */
 static void give_way(struct reactor *r)
 {
     if (r->at_leisure && !r->ready[CLASS_INTERACTIVE].count && r->ops->give_way)

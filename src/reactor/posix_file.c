@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,11 @@ uint64_t posix_wall_ns(struct backend *b)
 {
     (void)b;
     return clock_ns(CLOCK_REALTIME);
+}
+
+void posix_give_way(struct backend *b)
+{
+    sched_yield();
 }
 
 uint64_t posix_random(struct backend *b)
