@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
-#define FROZEN_MAX      2 /* a shard with this many segments waiting to be sealed makes its writers wait */
+#define APPLY_MAX       256 /* records made visible without a pause: some 0.1 ms */
+#define FROZEN_MAX      2   /* a shard with this many segments waiting to be sealed makes its writers wait */
 
 /* -- what the log must keep -- */
 
@@ -131,17 +132,18 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
         record_write(&r, out->bytes + out->size);
         out->size += record_extent(0, 0);
         ++*ret_deleted;
+        fiber_checkpoint();
     }
     return rc;
 }
 
-/* Applies records from *at on; there is room in the id map and in burials. */
-static int apply_some(struct shard *s, const struct buffer *records, size_t *at, uint64_t bound,
+/* Applies up to max records from *at on; there is room for them in the id map and in burials. No wait in here, or others would use that room. */
+static int apply_some(struct shard *s, const struct buffer *records, size_t *at, uint32_t max, uint64_t bound,
                       struct burials *burials)
 {
     struct record r;
     int rc = 0;
-    while (rc == 0 && *at < records->size) {
+    for (uint32_t i = 0; rc == 0 && i < max && *at < records->size; i++) {
         size_t n = record_read(records->bytes + *at, records->size - *at, &r);
         check(n > 0); /* we wrote it */
         rc = shard_apply(s, &r, bound, burials);
@@ -151,29 +153,31 @@ static int apply_some(struct shard *s, const struct buffer *records, size_t *at,
     return rc;
 }
 
-/* As many as there is memory for. */
-static int apply_rest(struct shard *s, const struct buffer *records, size_t *at, uint32_t count, uint64_t bound)
+static int apply_next(struct shard *s, const struct buffer *records, size_t *at, uint64_t bound)
 {
     struct burials burials;
     burials_begin(s->store, &burials);
-    int rc = id_map_reserve(&s->ids, count); /* here and not before the log: others may have used the room meanwhile */
+    int rc = id_map_reserve(&s->ids, APPLY_MAX);
     if (rc == 0)
-        rc = burials_reserve(&burials, count);
+        rc = burials_reserve(&burials, APPLY_MAX);
     if (rc == 0)
-        rc = apply_some(s, records, at, bound, &burials);
+        rc = apply_some(s, records, at, APPLY_MAX, bound, &burials);
     int told = burials_send(s->store, &burials);
     return rc < 0 ? rc : told;
 }
 
 /* What is in the log must become visible: the next start would find it, after a deletion was told that there is no such point. So a lack of
  * memory is waited out. */
-static int apply_all(struct shard *s, const struct buffer *records, uint32_t count, uint64_t bound)
+static int apply_all(struct shard *s, const struct buffer *records, uint64_t bound)
 {
-    size_t at = 0;
-    int rc = apply_rest(s, records, &at, count, bound);
-    while (rc == -ENOMEM && !s->gate.closed && !s->store->interrupted) {
-        fiber_sleep_ns(MEMORY_RETRY_NS);
-        rc = apply_rest(s, records, &at, count, bound);
+    int rc = 0;
+    for (size_t at = 0; rc == 0 && at < records->size;) {
+        rc = apply_next(s, records, &at, bound);
+        if (rc == -ENOMEM && !s->gate.closed && !s->store->interrupted) {
+            fiber_sleep_ns(MEMORY_RETRY_NS);
+            rc = 0;
+        }
+        fiber_checkpoint();
     }
     return rc;
 }
@@ -208,7 +212,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
         error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on");
     store->stats.log_records += count;
     if (rc == 0) {
-        rc = apply_all(s, records, count, w.bound);
+        rc = apply_all(s, records, w.bound);
         if (rc < 0)
             error_set_errno(error, rc, "the points are logged, but could not be made visible");
     }

@@ -32,14 +32,21 @@ static void unlink_shard(struct store *store, struct shard *s)
     *link = s->next;
 }
 
+/* Lets nobody in any more and waits until all are out; who waits inside for room is told first. */
+static void empty(struct shard *s)
+{
+    s->gate.closed = true;
+    event_notify_all(&s->store->settled);
+    gate_close(&s->gate);
+}
+
 int store_drop_collection(struct store *store, uint64_t collection)
 {
     struct shard *s = store_shard(store, collection);
     if (!s)
         return -ENOENT;
     unlink_shard(store, s);
-    gate_close(&s->gate);
-    event_notify_all(&store->settled);
+    empty(s);
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         char path[PATH_TEXT_MAX];
@@ -150,6 +157,8 @@ void store_stats_read(struct store *store, struct store_stats *ret)
 void store_close(struct store *store)
 {
     timer_cancel(&store->idle);
+    for (struct shard *s = store->shards; s; s = s->next)
+        empty(s); /* another reactor's merge may be telling us of segments it replaced */
     if (store->log)
         log_close(store->log);
     while (store->shards) {
