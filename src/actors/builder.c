@@ -17,8 +17,8 @@ static void on_work(void *arg)
 
 static void pause_after_error(struct builder *b, uint64_t pause_ns)
 {
-    uint64_t until_ns = clock_now_ns() + pause_ns, recoveries = store_recoveries(b->store);
-    while (!b->stopping && store_recoveries(b->store) == recoveries && event_wait_until(&b->changed, until_ns) == 0)
+    uint64_t until_ns = clock_now_ns() + pause_ns, round = store_round(b->store);
+    while (!b->stopping && store_round(b->store) == round && event_wait_until(&b->changed, until_ns) == 0)
         ; /* new writes do not shorten the pause; stopping does, and a disk that works again */
 }
 

@@ -97,9 +97,10 @@ static int try_commit(struct catalog *c, const struct change *change, struct err
 static int commit(struct catalog *c, const struct change *change, struct error *error)
 {
     semaphore_acquire(&c->writing, 1);
+    uint64_t round = c->disk->round;
     int rc = try_commit(c, change, error);
     if (disk_failed(rc))
-        disk_watch_report(c->disk, rc);
+        disk_watch_report(c->disk, rc, round);
     if (disk_is_full(rc) && !change->create) {
         disk_watch_settle(c->disk);
         if (error)

@@ -29,7 +29,8 @@ enum control_message_type {
 struct control_open_message {
     struct message base;
     const struct manifest *manifest;
-    int read_only; /* errno for which nothing new may be stored; 0: it may */
+    int read_only;  /* errno for which nothing new may be stored; 0: it may */
+    uint64_t round; /* of trusting the disk */
     struct error error;
 };
 
@@ -102,6 +103,7 @@ struct control_disk_message {
     struct message base;
     enum disk_order order;
     int reason;
+    uint64_t round;  /* FAILED: in which what failed began; WRITABLE: that begins */
     uint64_t wanted; /* answer: bytes of disk space to go on with */
 };
 

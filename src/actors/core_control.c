@@ -26,10 +26,10 @@ static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n,
     return message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_BURY, NULL);
 }
 
-static void hook_failed(int rc, void *arg)
+static void hook_failed(int rc, uint64_t round, void *arg)
 {
     struct core *c = arg;
-    disk_reporter_take(&c->disk, rc);
+    disk_reporter_take(&c->disk, rc, round);
 }
 
 /* One after the other: it needs no memory, and nobody waits for it but a merge that is done. */
@@ -96,6 +96,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactors = c->reactors,
         .growing_bytes_max = o->growing_bytes,
         .read_only = m->read_only,
+        .round = m->round,
         .progress = &c->server->progress[c->reactor],
         .merge_bytes_max = o->merge_bytes,
         .compact_percent = o->compact_percent,
@@ -233,7 +234,7 @@ static int on_close(struct core *c)
 static int on_disk(struct core *c, struct control_disk_message *m)
 {
     if (m->order == DISK_FAILED) {
-        disk_watch_report(&c->server->disk, m->reason);
+        disk_watch_report(&c->server->disk, m->reason, m->round);
         return 0;
     }
     int rc = 0;
@@ -242,7 +243,7 @@ static int on_disk(struct core *c, struct control_disk_message *m)
     if (m->order == DISK_READ_ONLY)
         store_turn_read_only(c->store, m->reason);
     else if (m->order == DISK_WRITABLE)
-        rc = store_turn_writable(c->store);
+        rc = store_turn_writable(c->store, m->round);
     m->wanted = store_space_wanted(c->store);
     return rc;
 }

@@ -15,12 +15,12 @@
 /* -- telling -- */
 
 /* Returns the first refusal. *wanted: the space all stores would like to have. */
-static int tell_all(enum disk_order order, int reason, uint64_t *wanted)
+static int tell_all(const struct disk_watch *w, enum disk_order order, int reason, uint64_t *wanted)
 {
     int rc = 0;
     *wanted = 0;
     for (unsigned r = 0; r < reactor_count(); r++) {
-        struct control_disk_message m = {.order = order, .reason = reason};
+        struct control_disk_message m = {.order = order, .reason = reason, .round = w->round};
         int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DISK, NULL);
         rc = rc < 0 ? rc : one;
         *wanted += m.wanted;
@@ -44,13 +44,13 @@ static void enter(struct disk_watch *w, int rc)
     w->reason = rc;
     if (disk_is_full(rc) && reserve_remove(w->dir) < 0)
         log_warn("%s/reserve could not be removed", w->dir);
-    ignore_result(tell_all(DISK_READ_ONLY, rc, &wanted));
+    ignore_result(tell_all(w, DISK_READ_ONLY, rc, &wanted));
 }
 
 static int try_leave(struct disk_watch *w)
 {
     uint64_t wanted;
-    ignore_result(tell_all(DISK_ASK, 0, &wanted));
+    ignore_result(tell_all(w, DISK_ASK, 0, &wanted));
     int64_t space = directory_space(w->dir);
     if (disk_is_full(w->reason) && space >= 0 && (uint64_t)space < w->reserve_bytes + wanted)
         return w->reason;
@@ -59,8 +59,9 @@ static int try_leave(struct disk_watch *w)
         rc = reserve_make(w->dir, w->reserve_bytes);
     if (rc < 0)
         return rc;
-    w->reported = 0; /* old news; what fails from now on counts */
-    rc = tell_all(DISK_WRITABLE, 0, &wanted);
+    w->reported = 0;
+    w->round++; /* what began before is old news, what fails from now on counts */
+    rc = tell_all(w, DISK_WRITABLE, 0, &wanted);
     if (rc < 0)
         enter(w, disk_failed(rc) ? rc : w->reason);
     return rc;
@@ -132,8 +133,10 @@ void disk_watch_stop(struct disk_watch *w)
         event_wait(&w->changed);
 }
 
-void disk_watch_report(struct disk_watch *w, int rc)
+void disk_watch_report(struct disk_watch *w, int rc, uint64_t round)
 {
+    if (round != w->round)
+        return;
     w->reported = rc;
     event_notify_all(&w->changed);
 }
@@ -154,7 +157,7 @@ static void report(void *arg)
             event_wait(&r->changed);
             continue;
         }
-        struct control_disk_message m = {.order = DISK_FAILED, .reason = r->rc};
+        struct control_disk_message m = {.order = DISK_FAILED, .reason = r->rc, .round = r->round};
         r->rc = 0;
         ignore_result(message_call(&m.base, address_of(0, ACTOR_CONTROL), MSG_CONTROL_DISK, NULL));
     }
@@ -164,7 +167,6 @@ static void report(void *arg)
 
 int disk_reporter_start(struct disk_reporter *r)
 {
-    r->stopping = false;
     r->stopping = false;
     int rc = fiber_start(CLASS_WRITE, report, r, "disk reporter");
     r->running = rc == 0;
@@ -179,8 +181,9 @@ void disk_reporter_stop(struct disk_reporter *r)
         event_wait(&r->changed);
 }
 
-void disk_reporter_take(struct disk_reporter *r, int rc)
+void disk_reporter_take(struct disk_reporter *r, int rc, uint64_t round)
 {
     r->rc = rc;
+    r->round = round;
     event_notify_all(&r->changed);
 }

@@ -10,8 +10,9 @@
 struct disk_watch {
     const char *dir;
     uint64_t reserve_bytes;
-    int reason;   /* the errno for which the server is read-only; 0: it is not */
-    int reported; /* not handled yet; 0: nothing */
+    int reason;     /* the errno for which the server is read-only; 0: it is not */
+    int reported;   /* not handled yet; 0: nothing */
+    uint64_t round; /* how often the disk was trusted again (read_only.h) */
     uint64_t try_ns, pause_ns, left_ns;
     bool running, stopping;
     struct event changed;
@@ -24,8 +25,9 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
 MUST_USE int disk_watch_start(struct disk_watch *w);
 void disk_watch_stop(struct disk_watch *w); /* waits */
 
-/* The disk answered rc, or there was no memory for the log. Does not wait; may be called before the start. */
-void disk_watch_report(struct disk_watch *w, int rc);
+/* The disk answered rc, or there was no memory for the log, to something that began in that round; what is from an earlier one is ignored. Does
+ * not wait; may be called before the start. */
+void disk_watch_report(struct disk_watch *w, int rc, uint64_t round);
 /* Waits until all that was reported has been acted on: on a full disk there is some room then. */
 void disk_watch_settle(struct disk_watch *w);
 
@@ -33,9 +35,10 @@ void disk_watch_settle(struct disk_watch *w);
 
 struct disk_reporter {
     int rc;
+    uint64_t round;
     bool running, stopping;
     struct event changed;
 };
 MUST_USE int disk_reporter_start(struct disk_reporter *r);
-void disk_reporter_stop(struct disk_reporter *r);         /* waits */
-void disk_reporter_take(struct disk_reporter *r, int rc); /* does not wait */
+void disk_reporter_stop(struct disk_reporter *r);                         /* waits */
+void disk_reporter_take(struct disk_reporter *r, int rc, uint64_t round); /* does not wait */

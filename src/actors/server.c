@@ -49,7 +49,7 @@ void server_destroy(struct server *s)
 
 int server_open_stores(struct server *s, const struct manifest *m, struct error *error)
 {
-    struct control_open_message first = {.manifest = m, .read_only = s->disk.reason}, *all;
+    struct control_open_message first = {.manifest = m, .read_only = s->disk.reason, .round = s->disk.round}, *all;
     int rc = control_broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)

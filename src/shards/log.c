@@ -240,6 +240,13 @@ void log_close(struct log *l)
     free(l);
 }
 
+void log_settle(struct log *l)
+{
+    log_roll_settle(&l->roll);
+    if (!l->failed)
+        ignore_result(log_flush(l)); /* log_failed() tells */
+}
+
 int log_recover(struct log *l)
 {
     if (!l->failed)

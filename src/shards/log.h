@@ -60,6 +60,8 @@ MUST_USE int log_append(struct log *l, const void *bytes, size_t size, enum dura
 MUST_USE int log_flush(struct log *l); /* waits until all that was appended is on stable storage */
 
 int log_failed(const struct log *l); /* the errno, 0: it works */
+/* Waits until nothing of the log is under way: what fails from now on began after this. */
+void log_settle(struct log *l);
 /* Makes a failed log work again: a new file begins where the log is known to be flushed; what was written behind that is given up, of appends that
  * returned 0 too if they asked for less than a flush. Tries the disk by writing and flushing; -ENOSPC, -EIO ...: it still does not
  * work. Waits. */

@@ -214,6 +214,12 @@ void log_roll_hold(struct log_roll *r)
     r->held = true;
 }
 
+void log_roll_settle(struct log_roll *r)
+{
+    while (r->preparing)
+        event_wait(&r->changed);
+}
+
 void log_roll_save_space(struct log_roll *r, bool save)
 {
     r->options.save_space = save;

@@ -39,6 +39,7 @@ MUST_USE int log_roll_on(struct log_roll *r);
 void log_roll_written_to(struct log_roll *r, uint64_t position);
 /* Makes no more files ahead until the next log_roll_begin(). */
 void log_roll_hold(struct log_roll *r);
+void log_roll_settle(struct log_roll *r);                /* log_settle() */
 void log_roll_save_space(struct log_roll *r, bool save); /* log_save_space() */
 
 /* Files that end before position are used again or removed. A failure costs space only. Waits. */

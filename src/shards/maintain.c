@@ -18,9 +18,9 @@ static int maintain(struct shard *s)
         int rc = store_room_for(s->store, merge_bytes(&choice));
         if (rc < 0) /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
             return rc;
+        uint64_t round = s->store->round;
         rc = merge_run(s, &choice);
-        store_met_failure(s->store, rc);
-        return rc < 0 ? rc : 1;
+        return rc == 0 || store_met_failure(s->store, rc, round) ? 1 : rc;
     }
     s->compacts_done = wanted;
     return 0;

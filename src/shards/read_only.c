@@ -42,15 +42,18 @@ int read_only_refuse(int rc, const char *dir, struct error *error)
         dir, strerror(-rc));
 }
 
-void store_met_failure(struct store *s, int rc)
+bool store_met_failure(struct store *s, int rc, uint64_t round)
 {
     if (!disk_failed(rc) && !log_failed(s->log)) /* a log that had no memory to write has to recover, too */
-        return;
+        return false;
+    if (round != s->round)
+        return true;
     if (!s->read_only)
         s->read_only = rc;
     event_notify_all(&s->settled); /* writers that wait for room hear why there will be none */
     if (s->options.hooks.failed)
-        s->options.hooks.failed(rc, s->options.hooks.arg);
+        s->options.hooks.failed(rc, round, s->options.hooks.arg);
+    return false;
 }
 
 /* Rows that became visible before they were flushed may not be in the log any more: their segments are sealed soon instead. */
@@ -85,23 +88,24 @@ void store_turn_read_only(struct store *s, int rc)
                  s->options.reactor, strerror(-rc));
 }
 
-int store_turn_writable(struct store *s)
+int store_turn_writable(struct store *s, uint64_t round)
 {
+    log_settle(s->log);
     int rc = recover(s);
+    s->round = round;
     if (rc < 0)
         return rc;
     log_save_space(s->log, false);
     s->read_only = 0;
     s->work_failed = s->maintain_failed = 0;
-    s->recoveries++;
     event_notify_all(&s->settled);
     store_notify_work(s);
     return 0;
 }
 
-uint64_t store_recoveries(const struct store *s)
+uint64_t store_round(const struct store *s)
 {
-    return s->recoveries;
+    return s->round;
 }
 
 int store_read_only(const struct store *s)

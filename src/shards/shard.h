@@ -65,7 +65,7 @@ struct store {
     uint64_t idle_at_ns;  /* when that is; 0: it does not run */
     bool interrupted;     /* background work shall end */
     int read_only;        /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
-    uint64_t recoveries;  /* how often it has become 0 again */
+    uint64_t round;       /* of trusting the disk (read_only.h) */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
     int maintain_failed;  /* errno of the last merge that failed */
     double row_ns;        /* what the graph of a row costs, lately */

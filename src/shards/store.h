@@ -41,8 +41,8 @@ struct store_hooks {
     int (*commit)(const struct manifest_edit *edit, void *arg);
     /* Hands burials to the reactor that searches the segments (segment id % reactors); waits. All of one call go to one reactor. */
     int (*bury)(unsigned reactor, const struct burial *burials, uint32_t n, void *arg);
-    /* The disk refused something (read_only.h). Must not wait. May be NULL. */
-    void (*failed)(int rc, void *arg);
+    /* The disk refused something that began in that round (read_only.h). Must not wait. May be NULL. */
+    void (*failed)(int rc, uint64_t round, void *arg);
     /* store_replace() on every other reactor; waits until all have done it. */
     int (*replaced)(const struct replacement *r, void *arg);
     /* The lowest version of a row that may be at home here, in the collection's segments but these, by the manifest; UINT64_MAX: there is
@@ -66,6 +66,7 @@ struct store_options {
     uint32_t compact_percent;         /* a segment with so many deleted rows is rewritten; 0: 20 */
     uint32_t seal_age_s;              /* a growing segment this old is sealed though it is not full; 0: 3600 */
     int read_only;                    /* errno for which the folder is read-only from the start; 0: it is not */
+    uint64_t round;                   /* of trusting the disk, at the start (read_only.h) */
     struct replay_progress *progress; /* may be NULL */
     struct store_hooks hooks;
 };

@@ -170,6 +170,7 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     store->log_start = o.rewrite ? 0 : m->log_start[options->reactor];
     store->epoch = m->epoch + o.rewrite;
     store->read_only = options->read_only;
+    store->round = options->round;
     int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
     int rc = n < 0 || (size_t)n >= sizeof(store->dir) ? -ENAMETOOLONG : 0;
     store->options.dir = store->dir;

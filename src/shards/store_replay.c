@@ -87,9 +87,10 @@ static int log_dir_path(const struct store *store, uint64_t log_dir, char *path)
     return path_join(path, store->dir, "log/%" PRIu64, log_dir);
 }
 
-static void on_log_failure(int rc, void *store)
+static void on_log_failure(int rc, void *arg)
 {
-    store_met_failure(store, rc);
+    struct store *store = arg;
+    store_met_failure(store, rc, store->round);
 }
 
 static struct log_options log_options_of(struct store *store, const char *dir)
@@ -113,7 +114,7 @@ static int begin_log(struct opening *o, struct log_options *log, struct log_end 
     if (!disk_is_full(rc < 0 ? rc : log_failed(store->log)) || log->save_space)
         return rc;
     ignore_result(reserve_remove(store->dir));
-    store_met_failure(store, -ENOSPC);
+    store_met_failure(store, -ENOSPC, store->round);
     log->save_space = true;
     if (rc == 0) { /* it is open, but failed; if it stays so, what is there can be read all the same */
         log_save_space(store->log, true);

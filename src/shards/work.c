@@ -242,10 +242,12 @@ int store_work(struct store *store)
     for (struct shard *s = store->shards; s; s = s->next) {
         if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
+        uint64_t round = store->round;
         int rc = work_on(s);
         bool dropped = s->gate.closed || s->dropped;
-        if (rc < 0 && !dropped && !store->interrupted) {
-            store_met_failure(store, rc);
+        if (rc < 0 && !dropped && !store->interrupted && store_met_failure(store, rc, round)) {
+            rc = 1; /* again, at once */
+        } else if (rc < 0 && !dropped && !store->interrupted) {
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
             store->work_failed = rc;
