@@ -23,6 +23,11 @@
 
 #define LOST_MAX 256
 
+/* A file, also when the number of a removed one is given to a new one. */
+struct identity {
+    uint64_t inode, born_ns;
+};
+
 #if defined(__x86_64__)
 #define THIS_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -37,7 +42,7 @@ struct interceptor {
     pthread_t thread;
     _Atomic enum interception what;
     _Atomic uint64_t failures;
-    ino_t lost[LOST_MAX]; /* files in which a write was lost that no flush has told of; the thread's */
+    struct identity lost[LOST_MAX]; /* files in which a write was lost that no flush has told of; the thread's */
     unsigned lost_count;
 };
 
@@ -113,18 +118,20 @@ void interceptor_in_child(void *interceptor)
 
 /* -- what is to become of a call -- */
 
-static ino_t inode_of(const struct seccomp_notif *n)
+static struct identity identity_of(const struct seccomp_notif *n)
 {
     char path[64];
-    struct stat st;
+    struct statx st;
     snprintf(path, sizeof(path), "/proc/%u/fd/%d", n->pid, (int)n->data.args[0]);
-    return stat(path, &st) == 0 ? st.st_ino : 0;
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) < 0)
+        return (struct identity){0};
+    return (struct identity){st.stx_ino, (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec};
 }
 
-static int find_lost(const struct interceptor *i, ino_t inode)
+static int find_lost(const struct interceptor *i, struct identity id)
 {
     for (unsigned at = 0; at < i->lost_count; at++)
-        if (i->lost[at] == inode)
+        if (i->lost[at].inode == id.inode && i->lost[at].born_ns == id.born_ns)
             return (int)at;
     return -1;
 }
@@ -132,17 +139,20 @@ static int find_lost(const struct interceptor *i, ino_t inode)
 /* True: the write is lost, and will be told by the next flush. */
 static bool lose(struct interceptor *i, const struct seccomp_notif *n)
 {
-    ino_t inode = inode_of(n);
-    if (inode == 0 || (find_lost(i, inode) < 0 && i->lost_count == LOST_MAX))
+    struct identity id = identity_of(n);
+    if (id.inode == 0)
         return false;
-    if (find_lost(i, inode) < 0)
-        i->lost[i->lost_count++] = inode;
+    if (find_lost(i, id) >= 0)
+        return true;
+    if (i->lost_count == LOST_MAX)
+        return false;
+    i->lost[i->lost_count++] = id;
     return true;
 }
 
 static int flush_error(struct interceptor *i, const struct seccomp_notif *n, enum interception what)
 {
-    int at = i->lost_count ? find_lost(i, inode_of(n)) : -1;
+    int at = i->lost_count ? find_lost(i, identity_of(n)) : -1;
     if (at >= 0) {
         i->lost[at] = i->lost[--i->lost_count];
         return EIO;
