@@ -1,30 +1,66 @@
 /* vek.c -- which variant runs: decided once, by what the CPU says of itself.
  *
  * A constructor makes the choice, so that there is no moment at which a library function could be called too early and
- * no lock in which it could be made twice. */
+ * no lock in which it could be made twice. Every variant starts as a copy of the one before it. */
 #include "vek.h"
 #include "vek_variants.h"
+#include <stdbool.h>
 #include <string.h>
+
+#define VARIANTS_MAX 4
 
 struct vek_kernels vek;
 
-static const struct vek_kernels *variants[4];
+static struct vek_kernels tables[VARIANTS_MAX];
+static const struct vek_kernels *variants[VARIANTS_MAX + 1];
+
+#if defined(__x86_64__)
+static bool cpu_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt");
+}
+
+static bool cpu_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+#endif
+
+static struct vek_kernels *next_variant(unsigned *n)
+{
+    struct vek_kernels *v = &tables[*n];
+    if (*n > 0)
+        *v = tables[*n - 1];
+    variants[(*n)++] = v;
+    return v;
+}
 
 __attribute__((constructor)) static void choose(void)
 {
     unsigned n = 0;
-    variants[n++] = &vek_scalar;
+    struct vek_kernels *v = next_variant(&n);
+    vek_scalar(v);
+    vek_scalar_codes(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt"))
-        variants[n++] = &vek_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("popcnt"))
-        variants[n++] = &vek_avx512;
+    if (cpu_avx2()) {
+        v = next_variant(&n);
+        vek_avx2(v);
+        vek_avx2_codes(v);
+    }
+    if (cpu_avx2() && cpu_avx512()) {
+        v = next_variant(&n);
+        vek_avx512(v);
+        vek_avx512_codes(v);
+    }
 #elif defined(__aarch64__)
-    variants[n++] = &vek_neon; /* every AArch64 CPU has it */
+    v = next_variant(&n); /* every AArch64 CPU has it */
+    vek_neon(v);
+    vek_neon_codes(v);
 #endif
-    vek = *variants[n - 1];
+    vek = *v;
 }
 
 const struct vek_kernels *const *vek_variants(void)

@@ -1,4 +1,4 @@
-/* vek.h -- inner loops over vectors: distances of floats and of 8-bit codes.
+/* vek.h -- inner loops over vectors: distances of floats and of codes.
  *
  * `vek` is a table of functions. It is filled when the program is loaded, before main(), with the fastest variant this
  * CPU has, and is constant from then on; the scalar variant is the specification that the others are tested against.
@@ -26,8 +26,15 @@ struct vek_kernels {
     void (*dot_s8_u8_rows)(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
     void (*dot_u8_s8_rows)(const uint8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
 
+    /* The same product with 4-bit codes. A block of 128 dimensions is 64 bytes: byte i holds dimension i in its low half
+     * and dimension 64 + i in its high half. n is a multiple of 128, at most 65536. */
+    void (*dot_s8_u4_rows)(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
+
     /* ret[i] = clamp(round((x[i] - low[i]) * inverse_step[i]), 0, 255), halves to even. x must be finite. */
     void (*encode_u8)(const float *x, const float *low, const float *inverse_step, size_t n, uint8_t *ret);
+
+    /* The same with 0..15, packed as above; n is any number, and the codes of a last block past n are 0. */
+    void (*encode_u4)(const float *x, const float *low, const float *inverse_step, size_t n, uint8_t *ret);
 
     /* ret[i] = clamp(round((codes[i] - 128) * gain[i]), -128, 127), halves to even; |gain[i]| <= 1. Returns their sum. */
     int32_t (*fold_u8)(const uint8_t *codes, const float *gain, size_t n, int8_t *ret);

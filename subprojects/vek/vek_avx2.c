@@ -190,15 +190,16 @@ static uint64_t count_bits(const uint64_t *words, size_t n)
     return sum;
 }
 
-const struct vek_kernels vek_avx2 = {
-    .name = "avx2",
-    .ip_f32 = ip_f32,
-    .l2_f32 = l2_f32,
-    .ip_f32_rows = ip_f32_rows,
-    .l2_f32_rows = l2_f32_rows,
-    .dot_s8_u8_rows = dot_s8_u8_rows,
-    .dot_u8_s8_rows = dot_u8_s8_rows,
-    .encode_u8 = encode_u8,
-    .fold_u8 = fold_u8,
-    .count_bits = count_bits,
-};
+void vek_avx2(struct vek_kernels *v)
+{
+    v->name = "avx2";
+    v->ip_f32 = ip_f32;
+    v->l2_f32 = l2_f32;
+    v->ip_f32_rows = ip_f32_rows;
+    v->l2_f32_rows = l2_f32_rows;
+    v->dot_s8_u8_rows = dot_s8_u8_rows;
+    v->dot_u8_s8_rows = dot_u8_s8_rows;
+    v->encode_u8 = encode_u8;
+    v->fold_u8 = fold_u8;
+    v->count_bits = count_bits;
+}

@@ -1,12 +1,17 @@
-/* vek_variants.h -- the variants, each in a library of its own that alone is compiled with its instructions. */
+/* vek_variants.h -- what fills the tables. A variant is a table filled by one function after another, each overwriting
+ * what it does better; each function lives in a file that alone is compiled with its instructions. */
 #pragma once
 
 #include "vek.h"
 
-extern const struct vek_kernels vek_scalar;
+void vek_scalar(struct vek_kernels *v); /* complete: the two of them fill every entry */
+void vek_scalar_codes(struct vek_kernels *v);
 #if defined(__x86_64__)
-extern const struct vek_kernels vek_avx2;
-extern const struct vek_kernels vek_avx512;
+void vek_avx2(struct vek_kernels *v);
+void vek_avx2_codes(struct vek_kernels *v);
+void vek_avx512(struct vek_kernels *v);
+void vek_avx512_codes(struct vek_kernels *v);
 #elif defined(__aarch64__)
-extern const struct vek_kernels vek_neon;
+void vek_neon(struct vek_kernels *v);
+void vek_neon_codes(struct vek_kernels *v);
 #endif

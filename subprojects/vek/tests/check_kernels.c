@@ -131,6 +131,37 @@ static bool check_dot(const struct vek_kernels *v, const struct vek_kernels *s, 
     return ok;
 }
 
+/* Rows of whole blocks; what is encoded has any length. */
+static bool check_u4(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
+{
+    size_t whole = (n + 127) / 128 * 128;
+    struct input query, rows, floats;
+    input_init(&query, whole, 1, fill);
+    input_init(&rows, whole / 2, 1, fill);
+    input_init(&floats, n, 4, fill);
+    bool ok = true;
+    for (size_t count = 0; count <= ROWS_MAX; count++) {
+        int32_t got[ROWS_MAX + 1], want[ROWS_MAX + 1];
+        got[count] = want[count] = 42;
+        v->dot_s8_u4_rows(query.row[count], rows.row, count, whole, got);
+        s->dot_s8_u4_rows(query.row[count], rows.row, count, whole, want);
+        ok = ok && memcmp(got, want, (count + 1) * 4) == 0;
+    }
+    static uint8_t got[N_MAX + GUARD], want[N_MAX + GUARD];
+    static float inverse[N_MAX];
+    for (size_t i = 0; i < n; i++)
+        inverse[i] = 12 * fabsf(float_of(FILL_ORDINARY));
+    memset(got, 0xaa, sizeof(got));
+    memset(want, 0xaa, sizeof(want));
+    v->encode_u4(floats.row[0], floats.row[1], inverse, n, got);
+    s->encode_u4(floats.row[0], floats.row[1], inverse, n, want);
+    ok = ok && memcmp(got, want, sizeof(got)) == 0 && got[whole / 2] == 0xaa;
+    input_fini(&query);
+    input_fini(&rows);
+    input_fini(&floats);
+    return ok;
+}
+
 static bool check_codes(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
 {
     struct input floats, bytes;
@@ -253,6 +284,7 @@ int main(int argc, char **argv)
             check_fn fn;
         } checks[] = {{"float distances", check_f32},
                       {"byte products", check_dot},
+                      {"4-bit codes", check_u4},
                       {"encode and fold", check_codes},
                       {"bit counts", check_bits}};
         for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {
