@@ -64,7 +64,7 @@ static int fill_and_link(struct kith_index *x, const struct peer_build *b)
     x->vectors = (struct rows){.chunk = &x->column, .stride = (uint32_t)stride, .shift = 31};
     x->count = b->count;
 
-    struct hnsw_options options = {.m = (uint16_t)b->m, .ef_construct = (uint16_t)b->ef_construct, .seed = 1};
+    struct index_options options = {.m = (uint16_t)b->m, .ef_construct = (uint16_t)b->ef_construct, .seed = 1};
     if (segment_index_create((enum metric)b->metric, b->dim, &options, &x->index) < 0)
         return -1;
     struct build_watch watch = {.build = b, .index = x->index};

@@ -110,7 +110,7 @@ static int retrain(struct segment_index *x, const struct rows *vectors, uint32_t
 static int build(struct segment_index *x, uint32_t count, const struct pause *pause)
 {
     if (!x->builder) {
-        x->builder = hnsw_builder_create(&x->graph, &x->codes.sq8);
+        x->builder = hnsw_builder_create(&x->graph, &x->codes);
         if (!x->builder)
             return -ENOMEM;
     }

@@ -80,18 +80,18 @@ int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const stru
     return 0;
 }
 
-int flat_scan_codes(const struct scan *s, const struct codes *codes, const struct sq8_query *query,
-                    const uint32_t *epoch)
+int flat_scan_codes(const struct scan *s, const struct codes_query *query, const uint32_t *epoch)
 {
+    const struct codes *codes = query->codes;
     struct search_scratch *w = s->scratch;
     const uint32_t began = *epoch;
     uint32_t pending = 0;
     for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
         for (uint32_t i = 0; i < n; i++)
-            prefetch(rows_at(&codes->rows.rows, w->ids[i]), codes->sq8.stride);
-        codes_distances(codes, query, w->ids, n, (struct sq8_batch){w->rows, w->dots}, w->distances);
+            prefetch(codes_at(codes, w->ids[i]), codes->stride);
+        codes_distances(query, w->ids, n, w->rows, w->distances);
         admit(s->top, w, n);
-        pending += n * codes->sq8.stride;
+        pending += n * codes->stride;
         if (pending >= PAUSE_BYTES) {
             int rc = pause_here(s->pause);
             if (rc != 0)

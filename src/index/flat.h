@@ -1,6 +1,7 @@
 /* flat.h -- scanning: every row, or those of a bit set, by vectors (exact) or by codes. */
 #pragma once
 
+#include "index/codes.h"
 #include "index/scratch.h"
 
 struct scan {
@@ -15,8 +16,7 @@ struct scan {
 MUST_USE int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const struct rows *vectors,
                        const float *query);
 /* -EAGAIN when *epoch changed at a pause: the codes are others now. */
-MUST_USE int flat_scan_codes(const struct scan *s, const struct codes *codes, const struct sq8_query *query,
-                             const uint32_t *epoch);
+MUST_USE int flat_scan_codes(const struct scan *s, const struct codes_query *query, const uint32_t *epoch);
 /* Scores rows by their vectors and keeps the best: hits[0 .. count) give the rows. */
 void flat_refine(const struct hit *hits, uint32_t count, enum metric metric, uint32_t dim, const struct rows *vectors,
                  const float *query, struct search_scratch *scratch, struct topk *top);

@@ -6,7 +6,7 @@
 
 #define PAUSE_ROWS 512 /* looked at between pauses: some 20 us */
 
-void hnsw_init(struct hnsw *g, const struct hnsw_options *options)
+void hnsw_init(struct hnsw *g, const struct index_options *options)
 {
     *g = (struct hnsw){
         .m = options->m, .ef_construct = options->ef_construct, .seed = options->seed, .entry = LINK_NONE};

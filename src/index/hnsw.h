@@ -11,9 +11,9 @@
  *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks begin at row 0. */
 #pragma once
 
+#include "index/codes.h"
 #include "index/column.h"
 #include "index/scratch.h"
-#include "index/sq8.h"
 
 #define LINK_NONE  UINT32_MAX
 #define LEVEL_MAX  15
@@ -39,7 +39,7 @@ struct hnsw {
     struct column upper; /* list -> m nodes */
 };
 
-void hnsw_init(struct hnsw *g, const struct hnsw_options *options);
+void hnsw_init(struct hnsw *g, const struct index_options *options);
 void hnsw_fini(struct hnsw *g);
 uint64_t hnsw_bytes(const struct hnsw *g);
 
@@ -62,8 +62,7 @@ static inline uint32_t *hnsw_upper_links(const struct hnsw *g, uint32_t node, ui
  * there when it began. */
 struct hnsw_walk {
     const struct hnsw *graph;
-    const struct codes *codes;
-    const struct sq8_query *query;
+    const struct codes_query *query;
     struct search_scratch *scratch;
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
@@ -84,7 +83,7 @@ MUST_USE int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef);
 
 /* What insertions need to work in. */
 struct hnsw_builder;
-MUST_USE struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct sq8 *s);
+MUST_USE struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct codes *codes);
 void hnsw_builder_destroy(struct hnsw_builder *b);
 uint64_t hnsw_builder_bytes(const struct hnsw_builder *b);
 

@@ -12,13 +12,13 @@
 
 #define STARTS_MAX 16 /* how many of a layer's candidates the layer below starts from */
 
-struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct sq8 *s)
+struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct codes *codes)
 {
     struct hnsw_builder *b = calloc(1, sizeof(*b));
     if (!b)
         return NULL;
     b->slots = 2 * g->m + 1;
-    b->stride = s->stride;
+    b->stride = codes->stride;
     b->scratch = search_scratch_create();
     b->weights = memory_aligned(2 * (size_t)b->stride);
     b->kept_weights = memory_aligned((size_t)b->slots * b->stride);
@@ -138,16 +138,16 @@ bool hnsw_link(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes
     b->ids[n++] = to;
     for (uint32_t i = 0; i < n; i++) {
         b->rows[i] = level_row(g, level, b->ids[i]);
-        const char *code = rows_at(&codes->rows.rows, b->rows[i]);
-        for (uint32_t line = 0; line < codes->sq8.stride && line < 512; line += 64)
+        const char *code = codes_at(codes, b->rows[i]);
+        for (uint32_t line = 0; line < codes->stride && line < 512; line += 64)
             __builtin_prefetch(code + line);
     }
-    struct sq8_query query;
-    sq8_query_of_row(&query, codes, level_row(g, level, id), b->weights + b->stride);
+    struct codes_query query;
+    codes_query_of_row(&query, codes, level_row(g, level, id), b->weights + b->stride);
     struct search_scratch *s = b->scratch; /* its batch arrays are free outside walks; n may be one more than a hop */
     for (uint32_t from = 0; from < n; from += HOP_MAX) {
         uint32_t part = n - from < HOP_MAX ? n - from : HOP_MAX;
-        codes_distances(codes, &query, b->rows + from, part, (struct sq8_batch){s->rows, s->dots}, s->distances);
+        codes_distances(&query, b->rows + from, part, s->rows, s->distances);
         for (uint32_t i = 0; i < part; i++)
             b->pruning[from + i] = (struct cand){s->distances[i], b->ids[from + i]};
     }
@@ -203,7 +203,7 @@ static int choose(const struct hnsw *g, struct hnsw_builder *b, const struct hns
         uint32_t n = pool->count < STARTS_MAX ? pool->count : STARTS_MAX;
         memcpy(starts, pool->cand, n * sizeof(*starts));
         if (l <= level) {
-            ret_count[l] = hnsw_select(g, b, w->codes,
+            ret_count[l] = hnsw_select(g, b, w->query->codes,
                                        (struct hnsw_candidates){pool->cand, pool->count, level_links_max(g, l), l});
             memcpy(selected, pool->cand, ret_count[l] * sizeof(*selected));
         }
@@ -243,15 +243,10 @@ int hnsw_insert(struct hnsw *g, struct hnsw_builder *b, const struct codes *code
     if (rc < 0)
         return rc;
     if (row > 0) {
-        struct sq8_query query;
-        sq8_query_of_row(&query, codes, row, b->weights);
-        struct hnsw_walk w = {.graph = g,
-                              .codes = codes,
-                              .query = &query,
-                              .scratch = b->scratch,
-                              .limit = row,
-                              .node_limit = g->nodes,
-                              .pause = pause};
+        struct codes_query query;
+        codes_query_of_row(&query, codes, row, b->weights);
+        struct hnsw_walk w = {
+            .graph = g, .query = &query, .scratch = b->scratch, .limit = row, .node_limit = g->nodes, .pause = pause};
         rc = choose(g, b, &w, level, count);
         if (rc != 0)
             return rc;

@@ -69,15 +69,10 @@ static bool take(struct hnsw *g, const struct flood *f, uint32_t from, uint32_t 
 static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct flood *f, uint32_t row,
                   const struct pause *pause)
 {
-    struct sq8_query query;
-    sq8_query_of_row(&query, codes, row, b->weights);
-    struct hnsw_walk w = {.graph = g,
-                          .codes = codes,
-                          .query = &query,
-                          .scratch = b->scratch,
-                          .limit = g->count,
-                          .node_limit = g->nodes,
-                          .pause = pause};
+    struct codes_query query;
+    codes_query_of_row(&query, codes, row, b->weights);
+    struct hnsw_walk w = {
+        .graph = g, .query = &query, .scratch = b->scratch, .limit = g->count, .node_limit = g->nodes, .pause = pause};
     int rc = hnsw_search(&w, EF);
     if (rc != 0)
         return rc;

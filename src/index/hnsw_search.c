@@ -9,7 +9,6 @@
  * usual, pays for the misses one after another. */
 #include "index/hnsw.h"
 
-#include "vek.h"
 #include <errno.h>
 
 #define INLINE         static inline __attribute__((always_inline))
@@ -54,19 +53,16 @@ INLINE uint32_t gather(const struct hnsw_walk *w, const uint32_t *links, uint32_
 INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t n)
 {
     struct search_scratch *s = w->scratch;
-    const struct codes *c = w->codes;
-    const bool l2 = c->sq8.metric == METRIC_L2, lossless = c->sq8.lossless;
-    const uint32_t stride = c->sq8.stride;
-    const uint32_t fetched = stride < PREFETCH_MAX ? stride : PREFETCH_MAX;
+    const struct codes *c = w->query->codes;
+    const uint32_t fetched = c->stride < PREFETCH_MAX ? c->stride : PREFETCH_MAX;
+    const bool norms = c->norms.chunks != 0;
     for (uint32_t i = 0; i < n; i++) {
-        s->rows[i] = rows_at(&c->rows.rows, rows[i]);
+        s->rows[i] = codes_at(c, rows[i]);
         prefetch(s->rows[i], fetched);
-        if (l2)
-            __builtin_prefetch(rows_at(&c->norms.rows, rows[i]), 0, 3);
+        if (norms)
+            __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 3);
     }
-    vek.dot_s8_u8_rows(w->query->weights, s->rows, n, stride, s->dots);
-    for (uint32_t i = 0; i < n; i++)
-        s->distances[i] = sq8_distance(w->query, l2, lossless, s->dots[i], codes_norm(c, rows[i]));
+    codes_score(w->query, s->rows, rows, n, s->distances);
 }
 
 /* Puts what is near enough into the pool. The first loop picks without a branch, which would be guessed wrong for one

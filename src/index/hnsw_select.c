@@ -26,7 +26,7 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct 
     for (uint32_t i = 0; i < c.count && kept < c.max; i++) {
         const struct cand candidate = c.cand[i];
         uint32_t row = level_row(g, c.level, candidate.id);
-        const void *code = rows_at(&codes->rows.rows, row);
+        const void *code = codes_at(codes, row);
         union norm norm = codes_norm(codes, row);
         bool refused = false;
         for (uint32_t from = 0; from < kept && !refused; from += GROUP) {
@@ -44,7 +44,7 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct 
         }
         if (refused)
             continue;
-        sq8_query_of_row(&folded, codes, row, b->kept_weights + (size_t)kept * b->stride);
+        sq8_query_of_code(&folded, s, code, norm, b->kept_weights + (size_t)kept * b->stride);
         b->kept[kept] = (struct kept){folded.bias, folded.norm};
         c.cand[kept++] = candidate;
     }

@@ -23,12 +23,12 @@ void search_scratch_destroy(struct search_scratch *s)
     free(s->pool.cand);
     free(s->visited);
     free(s->log);
-    free(s->weights);
+    free(s->query);
     free(s->hits);
     free(s);
 }
 
-int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, uint32_t stride, uint32_t hits)
+int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t query_bytes, uint32_t hits)
 {
     size_t words = bits_words(ids);
     if (words > s->visited_words) {
@@ -47,13 +47,13 @@ int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, uint32_
         free(s->pool.cand);
         s->pool = (struct pool){.cand = grown, .capacity = ef};
     }
-    if (stride > s->weights_bytes) {
-        int8_t *grown = memory_aligned(stride);
+    if (query_bytes > s->query_bytes) {
+        void *grown = memory_aligned(query_bytes);
         if (!grown)
             return -ENOMEM;
-        free(s->weights);
-        s->weights = grown;
-        s->weights_bytes = stride;
+        free(s->query);
+        s->query = grown;
+        s->query_bytes = query_bytes;
     }
     if (hits > s->hits_capacity) {
         struct hit *grown = malloc((size_t)hits * sizeof(*grown));
@@ -80,5 +80,5 @@ void scratch_clear(struct search_scratch *s)
 uint64_t scratch_bytes(const struct search_scratch *s)
 {
     return sizeof(*s) + (VISIT_LOG + HOP_MAX) * sizeof(*s->log) + s->visited_words * sizeof(*s->visited) +
-           s->pool.capacity * sizeof(*s->pool.cand) + s->weights_bytes + s->hits_capacity * sizeof(*s->hits);
+           s->pool.capacity * sizeof(*s->pool.cand) + s->query_bytes + s->hits_capacity * sizeof(*s->hits);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "index/segment_index.h"
-#include "index/sq8.h"
 
 #define HOP_MAX 512 /* links of one row at most: 2 * HNSW_M_MAX */
 
@@ -27,12 +26,11 @@ struct search_scratch {
     uint32_t *log; /* ids whose bit is set, so that clearing costs what walking cost */
     uint32_t log_count;
     bool log_overflow; /* then clearing clears all */
-    int8_t *weights;   /* of the query */
-    size_t weights_bytes;
+    void *query;       /* a folded one, aligned to 64 */
+    size_t query_bytes;
     struct hit *hits;
     uint32_t hits_capacity;
     const void *rows[HOP_MAX];
-    int32_t dots[HOP_MAX];
     float distances[HOP_MAX];
     uint32_t ids[HOP_MAX];
     uint32_t picked[HOP_MAX];
@@ -41,8 +39,8 @@ struct search_scratch {
 #define VISIT_LOG    16384
 #define POOL_COUNTED 32
 
-/* Room for ids below `ids`, a pool of ef, weights of `stride` bytes, `hits` hits. -ENOMEM. */
-MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, uint32_t stride, uint32_t hits);
+/* Room for ids below `ids`, a pool of ef, a folded query of `query_bytes`, `hits` hits. -ENOMEM. */
+MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t query_bytes, uint32_t hits);
 /* Forgets what was visited. */
 void scratch_clear(struct search_scratch *s);
 uint64_t scratch_bytes(const struct search_scratch *s);

@@ -19,10 +19,10 @@
 #define RESTARTS_MAX   8
 #define FILTER_SPARE   3 /* allowed candidates expected for each hit wanted */
 
-int segment_index_create(enum metric metric, uint32_t dim, const struct hnsw_options *options,
+int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
 {
-    struct hnsw_options o = options ? *options : (struct hnsw_options){0};
+    struct index_options o = options ? *options : (struct index_options){0};
     o.m = o.m == 0 ? 16 : o.m < 2 ? 2 : o.m > HNSW_M_MAX ? HNSW_M_MAX : o.m;
     o.ef_construct = o.ef_construct ? o.ef_construct : 100;
     if (o.ef_construct < o.m)
@@ -58,9 +58,8 @@ uint32_t segment_index_graphed(const struct segment_index *x)
 
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
-    return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + column_bytes(&x->codes.rows) +
-           column_bytes(&x->codes.norms) + column_bytes(&x->next.rows) + column_bytes(&x->next.norms) +
-           2 * (uint64_t)x->dim * 16;
+    return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +
+           codes_bytes(&x->next);
 }
 
 /* One search: fixed by the caller, and what it has found. */
@@ -132,12 +131,12 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     struct search_scratch *w = s->scratch;
     const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
     const uint32_t ef = walk_ef(s, limit);
-    struct sq8_query query;
-    int rc = scratch_reserve(w, 0, 0, x->codes.sq8.stride, 0);
+    struct codes_query query;
+    int rc = scratch_reserve(w, 0, 0, codes_query_bytes(&x->codes), 0);
     if (rc < 0)
         return rc;
-    sq8_query_init(&query, &x->codes.sq8, s->query, w->weights);
-    const bool exact = query.whole && x->codes.misfits == 0;
+    codes_query_init(&query, &x->codes, s->query, w->query);
+    const bool exact = query.exact;
     uint32_t wanted = exact ? s->k : 2 * s->k + 12;
     if (wanted > s->count)
         wanted = s->count;
@@ -153,7 +152,6 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                         .scratch = w,
                         .top = &top};
     struct hnsw_walk walk = {.graph = &x->graph,
-                             .codes = &x->codes,
                              .query = &query,
                              .scratch = w,
                              .limit = graphed,
@@ -167,12 +165,12 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
             take(s, &w->pool, limit, &top);
     }
     if (rc == 0 && scan.from < scan.to)
-        rc = flat_scan_codes(&scan, &x->codes, &query, &x->epoch);
+        rc = flat_scan_codes(&scan, &query, &x->epoch);
     if (rc == 0 && ef && s->params->allowed && top.count < s->k && top.count < s->allowed) {
         /* the allowed rows lie far from the query: the walk did not get to them */
         topk_init(&top, w->hits, wanted);
         scan.from = 0;
-        rc = flat_scan_codes(&scan, &x->codes, &query, &x->epoch);
+        rc = flat_scan_codes(&scan, &query, &x->epoch);
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;

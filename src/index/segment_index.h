@@ -9,16 +9,11 @@
 #pragma once
 
 #include "base/check.h"
+#include "index/index_options.h"
 #include "index/metric.h"
 #include "index/rows.h"
 #include "index/topk.h"
 #include <stdbool.h>
-
-struct hnsw_options {
-    uint16_t m;            /* links a row on upper layers, 2m on the lowest; 2..256, default 16 */
-    uint16_t ef_construct; /* candidates while building; default 100 */
-    uint64_t seed;         /* of the layers: same input and seed, same graph */
-};
 
 /* Long work calls this every few tens of microseconds; a non-zero return (-ETIME, -ECANCELED) ends the work, which returns
  * it and leaves everything valid. fn may be NULL. */
@@ -49,7 +44,7 @@ struct segment_index;
 
 /* A growing index over columns the caller owns and extends; `vectors` (f32, normalised for cosine) must hold every row below
  * any count given. -ENOMEM. */
-MUST_USE int segment_index_create(enum metric metric, uint32_t dim, const struct hnsw_options *options,
+MUST_USE int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                                   struct segment_index **ret);
 void segment_index_destroy(struct segment_index *x);
 

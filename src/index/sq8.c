@@ -1,6 +1,7 @@
 #include "index/sq8.h"
 
 #include "base/memory.h"
+#include "index/rows.h"
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
@@ -27,6 +28,11 @@ void sq8_fini(struct sq8 *s)
 {
     free(s->low);
     *s = (struct sq8){0};
+}
+
+uint64_t sq8_bytes(const struct sq8 *s)
+{
+    return s->low ? (uint64_t)s->stride * 4 * sizeof(float) : 0;
 }
 
 void sq8_prepare(struct sq8 *s)
@@ -107,25 +113,6 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
     sq8_prepare(s);
 }
 
-int codes_init(struct codes *c, enum metric metric, uint32_t dim)
-{
-    *c = (struct codes){0};
-    int rc = sq8_init(&c->sq8, metric, dim);
-    if (rc < 0)
-        return rc;
-    column_init(&c->rows, c->sq8.stride);
-    column_init(&c->norms, sizeof(union norm));
-    return 0;
-}
-
-void codes_fini(struct codes *c)
-{
-    column_fini(&c->rows);
-    column_fini(&c->norms);
-    sq8_fini(&c->sq8);
-    *c = (struct codes){0};
-}
-
 /* Whether x is farther from its code than rounding explains. */
 static bool misfits(const struct sq8 *s, const float *x, const uint8_t *code)
 {
@@ -154,21 +141,12 @@ static union norm norm_of(const struct sq8 *s, const uint8_t *code)
     return (union norm){.real = sum};
 }
 
-int codes_append(struct codes *c, const float *x)
+bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *ret_norm)
 {
-    const struct sq8 *s = &c->sq8;
-    int rc = column_reserve(&c->rows, c->count + 1);
-    if (rc == 0 && s->metric == METRIC_L2)
-        rc = column_reserve(&c->norms, c->count + 1);
-    if (rc < 0)
-        return rc;
-    uint8_t *code = column_at(&c->rows, c->count);
     vek.encode_u8(x, s->low, s->inverse_step, s->dim, code);
     if (s->metric == METRIC_L2)
-        *(union norm *)column_at(&c->norms, c->count) = norm_of(s, code);
-    c->misfits += misfits(s, x, code);
-    c->count++;
-    return 0;
+        *ret_norm = norm_of(s, code);
+    return misfits(s, x, code);
 }
 
 void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights)
@@ -208,23 +186,11 @@ void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, in
     }
 }
 
-void sq8_query_of_row(struct sq8_query *q, const struct codes *c, uint32_t row, int8_t *weights)
+void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights)
 {
-    const struct sq8 *s = &c->sq8;
     bool l2 = s->metric == METRIC_L2;
-    int32_t sum = vek.fold_u8(rows_at(&c->rows.rows, row), s->gain, s->stride, weights);
+    int32_t sum = vek.fold_u8(code, s->gain, s->stride, weights);
     *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = l2 ? -2 * s->unit : -s->unit};
     q->whole = s->lossless;
-    q->norm = codes_norm(c, row);
-}
-
-void codes_distances(const struct codes *c, const struct sq8_query *q, const uint32_t *ids, uint32_t count,
-                     struct sq8_batch batch, float *ret)
-{
-    bool l2 = c->sq8.metric == METRIC_L2, lossless = c->sq8.lossless;
-    for (uint32_t i = 0; i < count; i++)
-        batch.rows[i] = rows_at(&c->rows.rows, ids[i]);
-    vek.dot_s8_u8_rows(q->weights, batch.rows, count, c->sq8.stride, batch.dots);
-    for (uint32_t i = 0; i < count; i++)
-        ret[i] = sq8_distance(q, l2, lossless, batch.dots[i], codes_norm(c, ids[i]));
+    q->norm = norm;
 }

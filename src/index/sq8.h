@@ -10,7 +10,9 @@
  * Whole numbers 0..255 under L2 (pixels, SIFT) are their own codes: then every distance is exact integer arithmetic. */
 #pragma once
 
-#include "index/column.h"
+#include "base/check.h"
+#include "index/metric.h"
+#include <stdbool.h>
 
 struct sq8 {
     enum metric metric;
@@ -25,6 +27,7 @@ struct sq8 {
 
 MUST_USE int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim);
 void sq8_fini(struct sq8 *s);
+uint64_t sq8_bytes(const struct sq8 *s);
 /* To be called when low and step are set. */
 void sq8_prepare(struct sq8 *s);
 
@@ -42,25 +45,14 @@ void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim);
 /* Sets low and step from the sample. */
 void sq8_train(struct sq8 *s, const struct sq8_sample *p);
 
-/* Coded rows: u8 codes and, for L2, |x - c|^2 as an i32 (lossless) or a float. */
-struct codes {
-    struct sq8 sq8;
-    struct column rows;
-    struct column norms; /* empty unless L2 */
-    uint32_t count;
-    uint32_t trained_rows; /* rows there were when it was trained */
-    uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
-};
-
 union norm {
     int32_t whole;
     float real;
 };
 
-MUST_USE int codes_init(struct codes *c, enum metric metric, uint32_t dim);
-void codes_fini(struct codes *c);
-/* Encodes x as row c->count and counts it. -ENOMEM. */
-MUST_USE int codes_append(struct codes *c, const float *x);
+/* Writes the code of x. Returns whether x is farther from it than rounding explains: clipped, or not whole where
+ * lossless. ret_norm: |x - c|^2 of what the code says; L2 only. */
+bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *ret_norm);
 
 /* A folded query. dot is what vek.dot_s8_u8_rows makes of weights and a code. */
 struct sq8_query {
@@ -71,23 +63,9 @@ struct sq8_query {
     bool whole;      /* integer arithmetic: the distance is exact */
 };
 
-/* weights: room for stride bytes. The first folds a vector, the second a coded row. */
+/* weights: room for stride bytes. The first folds a vector, the second a code and its norm. */
 void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights);
-void sq8_query_of_row(struct sq8_query *q, const struct codes *c, uint32_t row, int8_t *weights);
-
-/* Distances from q to coded rows. scratch arrays of `count` elements are the caller's. */
-struct sq8_batch {
-    const void **rows; /* [count]: out, where the codes lie */
-    int32_t *dots;     /* [count] */
-};
-
-void codes_distances(const struct codes *c, const struct sq8_query *q, const uint32_t *ids, uint32_t count,
-                     struct sq8_batch batch, float *ret);
-
-static inline union norm codes_norm(const struct codes *c, uint32_t row)
-{
-    return c->sq8.metric == METRIC_L2 ? *(const union norm *)rows_at(&c->norms.rows, row) : (union norm){0};
-}
+void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights);
 
 /* The distance that a dot product stands for; norm is the row's. */
 static inline float sq8_distance(const struct sq8_query *q, bool l2, bool lossless, int32_t dot, union norm norm)

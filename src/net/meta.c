@@ -87,8 +87,8 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
     ret->slots = from->slots;
     ret->metric = (enum metric)from->metric;
     ret->durability = (enum durability)from->durability;
-    ret->hnsw.m = (uint16_t)from->m;
-    ret->hnsw.ef_construct = (uint16_t)from->ef_construct;
+    ret->index.m = (uint16_t)from->m;
+    ret->index.ef_construct = (uint16_t)from->ef_construct;
     return 0;
 }
 
@@ -99,8 +99,8 @@ void meta_collection_init(Kith__Collection *ret, const struct collection_config 
     ret->dim = config->dim;
     ret->metric = (Kith__Metric)config->metric;
     ret->durability = (Kith__Durability)config->durability;
-    ret->m = config->hnsw.m;
-    ret->ef_construct = config->hnsw.ef_construct;
+    ret->m = config->index.m;
+    ret->ef_construct = config->index.ef_construct;
     ret->slots = config->slots;
 }
 

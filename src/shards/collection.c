@@ -44,14 +44,14 @@ int collection_config_check(struct collection_config *c, struct error *error)
         c->slots = SLOTS_DEFAULT;
     if (c->slots > SLOTS_MAX)
         return error_set(error, ERROR_INVALID_ARGUMENT, "slots is %u; at most %d", c->slots, SLOTS_MAX);
-    if (c->hnsw.m == 0)
-        c->hnsw.m = M_DEFAULT;
-    if (c->hnsw.m < 2 || c->hnsw.m > 256)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to 256", c->hnsw.m);
-    if (c->hnsw.ef_construct == 0)
-        c->hnsw.ef_construct = EF_CONSTRUCT_DEFAULT;
-    if (c->hnsw.ef_construct > EF_CONSTRUCT_MAX)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", c->hnsw.ef_construct,
+    if (c->index.m == 0)
+        c->index.m = M_DEFAULT;
+    if (c->index.m < 2 || c->index.m > 256)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to 256", c->index.m);
+    if (c->index.ef_construct == 0)
+        c->index.ef_construct = EF_CONSTRUCT_DEFAULT;
+    if (c->index.ef_construct > EF_CONSTRUCT_MAX)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", c->index.ef_construct,
                          EF_CONSTRUCT_MAX);
     return 0;
 }

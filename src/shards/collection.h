@@ -21,7 +21,7 @@ struct collection_config {
     uint32_t dim, slots;
     enum metric metric;
     enum durability durability;
-    struct hnsw_options hnsw;
+    struct index_options index;
 };
 
 /* Checks what a user gave and fills in what was left 0. */

@@ -41,7 +41,7 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     if (rc == 0)
         rc = column_init(&s->payloads, sizeof(struct payload_at), shift, rows_max);
     if (rc == 0)
-        rc = segment_index_create(c->metric, c->dim, &c->hnsw, &s->index);
+        rc = segment_index_create(c->metric, c->dim, &c->index, &s->index);
     if (rc < 0) {
         segment_destroy(s);
         return rc;

@@ -36,7 +36,7 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
         .slots = from->slots,
         .metric = (enum metric)from->metric,
         .durability = (enum durability)from->durability,
-        .hnsw = {.m = (uint16_t)from->m, .ef_construct = (uint16_t)from->ef_construct, .seed = from->seed},
+        .index = {.m = (uint16_t)from->m, .ef_construct = (uint16_t)from->ef_construct, .seed = from->seed},
     };
     if (!from->name || strlen(from->name) >= COLLECTION_NAME_MAX || from->m > UINT16_MAX ||
         from->ef_construct > UINT16_MAX)
@@ -150,9 +150,9 @@ static void give_collections(const struct manifest *m, KithDisk__Collection *to,
         to[i].slots = c->slots;
         to[i].metric = c->metric;
         to[i].durability = c->durability;
-        to[i].m = c->hnsw.m;
-        to[i].ef_construct = c->hnsw.ef_construct;
-        to[i].seed = c->hnsw.seed;
+        to[i].m = c->index.m;
+        to[i].ef_construct = c->index.ef_construct;
+        to[i].seed = c->index.seed;
         list[i] = &to[i];
     }
 }

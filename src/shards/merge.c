@@ -150,7 +150,7 @@ static int write_graph(struct merge *m, struct container_writer *w)
     }
     uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
     const struct rows vectors = {&chunk, stride, 31};
-    rc = segment_index_create(c->metric, c->dim, &c->hnsw, &index);
+    rc = segment_index_create(c->metric, c->dim, &c->index, &index);
     if (rc == 0)
         rc = segment_index_advance(index, &vectors, m->rows, &m->pause);
     if (rc == 0)

@@ -122,7 +122,7 @@ double dataset_recall(const struct dataset *d, const struct segment_index *x, co
 struct segment_index *dataset_index(const struct dataset *d, uint16_t m, uint16_t ef_construct)
 {
     struct segment_index *x;
-    struct hnsw_options options = {.m = m, .ef_construct = ef_construct, .seed = 7};
+    struct index_options options = {.m = m, .ef_construct = ef_construct, .seed = 7};
     cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d->rows, d->count, NULL), 0);
     cr_assert_eq(segment_index_graphed(x), d->count);

@@ -46,7 +46,7 @@ Test(advance, searches_at_its_pauses_find_every_row)
         struct dataset d;
         dataset_init(&d, DATASET_LATENT, metric, 48, 2000, 21);
         struct segment_index *x;
-        struct hnsw_options options = {.m = 8, .ef_construct = 40};
+        struct index_options options = {.m = 8, .ef_construct = 40};
         cr_assert_eq(segment_index_create(metric, d.dim, &options, &x), 0);
         struct reader r = {.d = &d, .x = x, .scratch = search_scratch_create(), .every = 3};
         struct pause pause = {search_here, &r};
@@ -79,7 +79,7 @@ Test(advance, a_search_that_pauses_sees_the_rows_it_began_with)
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 3000, 22);
     struct segment_index *x;
-    struct hnsw_options options = {.m = 8, .ef_construct = 40};
+    struct index_options options = {.m = 8, .ef_construct = 40};
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
     struct search_scratch *s = search_scratch_create();
     struct writer w = {.d = &d, .x = x, .count = 700};
@@ -112,7 +112,7 @@ Test(advance, stopped_at_any_pause_it_goes_on_and_ends_as_if_never_stopped)
     dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 40, 1500, 23);
     dataset_init(&q, DATASET_LATENT, METRIC_COSINE, 40, 20, 24);
     struct segment_index *whole = dataset_index(&d, 8, 40), *x;
-    struct hnsw_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
     cr_assert_eq(segment_index_create(METRIC_COSINE, d.dim, &options, &x), 0);
     unsigned stops = 0, left;
     struct pause pause = {stop_soon, &left};

@@ -1,5 +1,5 @@
 /* Distances by codes against distances by vectors: exact for whole numbers, near for others, equal rows equally far. */
-#include "index/sq8.h"
+#include "index/codes.h"
 
 #include "dataset.h"
 #include <criterion/criterion.h>
@@ -18,12 +18,11 @@ static void encode(struct codes *c, const struct dataset *d)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }
 
-static float distance(const struct codes *c, const struct sq8_query *q, uint32_t row)
+static float distance(const struct codes_query *q, uint32_t row)
 {
     const void *rows[1];
-    int32_t dots[1];
     float ret;
-    codes_distances(c, q, &row, 1, (struct sq8_batch){rows, dots}, &ret);
+    codes_distances(q, &row, 1, rows, &ret);
     return ret;
 }
 
@@ -37,15 +36,15 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     cr_assert(c.sq8.lossless);
     cr_assert_eq(c.misfits, 0);
     for (uint32_t i = 0; i < 20; i++) {
-        struct sq8_query by_vector, by_row;
+        struct codes_query by_vector, by_row;
         static int8_t row_weights[832];
-        sq8_query_init(&by_vector, &c.sq8, dataset_row(&d, i), weights);
-        sq8_query_of_row(&by_row, &c, i, row_weights);
-        cr_assert(by_vector.whole);
+        codes_query_init(&by_vector, &c, dataset_row(&d, i), weights);
+        codes_query_of_row(&by_row, &c, i, row_weights);
+        cr_assert(by_vector.exact);
         for (uint32_t j = 0; j < d.count; j++) {
             float want = vectors_distance(METRIC_L2, dataset_row(&d, i), dataset_row(&d, j), d.dim);
-            cr_assert_eq(distance(&c, &by_vector, j), want);
-            cr_assert_eq(distance(&c, &by_row, j), want);
+            cr_assert_eq(distance(&by_vector, j), want);
+            cr_assert_eq(distance(&by_row, j), want);
         }
     }
     dataset_row(&d, 0)[3] = 7.5f; /* no longer whole: counted, so that searches score it again by its vector */
@@ -66,19 +65,19 @@ Test(sq8, other_numbers_are_near)
         cr_assert(!c.sq8.lossless);
         double error = 0, spread = 0, mean = 0;
         for (uint32_t i = 0; i < 50; i++) {
-            struct sq8_query q;
-            sq8_query_init(&q, &c.sq8, dataset_row(&d, i), weights);
+            struct codes_query q;
+            codes_query_init(&q, &c, dataset_row(&d, i), weights);
             mean += vectors_distance(metric, dataset_row(&d, i), dataset_row(&d, i + 100), d.dim) / 50;
         }
         for (uint32_t i = 0; i < 50; i++) {
-            struct sq8_query by_vector, by_row;
+            struct codes_query by_vector, by_row;
             static int8_t row_weights[256];
-            sq8_query_init(&by_vector, &c.sq8, dataset_row(&d, i), weights);
-            sq8_query_of_row(&by_row, &c, i, row_weights);
+            codes_query_init(&by_vector, &c, dataset_row(&d, i), weights);
+            codes_query_of_row(&by_row, &c, i, row_weights);
             float want = vectors_distance(metric, dataset_row(&d, i), dataset_row(&d, i + 100), d.dim);
             spread += (want - mean) * (want - mean);
-            error += pow(distance(&c, &by_vector, i + 100) - want, 2);
-            error += pow(distance(&c, &by_row, i + 100) - want, 2);
+            error += pow(distance(&by_vector, i + 100) - want, 2);
+            error += pow(distance(&by_row, i + 100) - want, 2);
         }
         cr_assert_lt(sqrt(error / 100), 0.03 * sqrt(spread / 50), "metric %d: error %g of %g", (int)metric,
                      sqrt(error / 100), sqrt(spread / 50));

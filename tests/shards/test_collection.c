@@ -17,8 +17,8 @@ Test(collection, what_is_left_out_is_filled_in)
     cr_assert_eq(collection_config_check(&c, NULL), 0);
     cr_assert_eq(c.durability, DURABILITY_FLUSH);
     cr_assert_eq(c.slots, SLOTS_DEFAULT);
-    cr_assert_eq(c.hnsw.m, 16);
-    cr_assert_eq(c.hnsw.ef_construct, 100);
+    cr_assert_eq(c.index.m, 16);
+    cr_assert_eq(c.index.ef_construct, 100);
 }
 
 #define REFUSED(change, words)                                                                                         \
@@ -42,6 +42,6 @@ Test(collection, what_is_out_of_range_is_refused_with_a_sentence)
     REFUSED(c.metric = 9, "metric");
     REFUSED(c.durability = 9, "durability");
     REFUSED(c.slots = 1u << 20, "slots");
-    REFUSED(c.hnsw.m = 1, "m is 1");
-    REFUSED(c.hnsw.ef_construct = 5000, "ef_construct");
+    REFUSED(c.index.m = 1, "m is 1");
+    REFUSED(c.index.ef_construct = 5000, "ef_construct");
 }
