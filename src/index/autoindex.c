@@ -1,0 +1,274 @@
+/* autoindex.c -- one small function a choice, its rule and where the rule comes from beside it.
+ *
+ * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than hnswlib takes. */
+#include "index/autoindex.h"
+#include "vek.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CACHE_LINE 64
+
+/* A 4-bit step is an eighth of the standard deviation of a dimension: too coarse where few dimensions share the error. */
+#define SQ4_DIM_MIN 256
+/* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get a few steps of them. */
+#define SPREAD_MAX 0.5f
+/* f16 holds up to 65504, which no value reaches when no row is that long, and has all its bits from 2^-14 up. */
+#define F16_LARGEST 65504.0f
+#define F16_LEAST   0.001f /* of a usual value */
+
+#define EF_CONSTRUCT_PER_M     8
+#define EF_CONSTRUCT_PER_M_MAX 64
+#define EF_CONSTRUCT_MIN       100
+
+/* -- names -- */
+
+const char *index_code_name(const struct index_options *o)
+{
+    static const char *const names[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", "rabitq"};
+    static const char *const bits[] = {"rabitq",  "rabitq1", "rabitq2", "rabitq3", "rabitq4",
+                                       "rabitq5", "rabitq6", "rabitq7", "rabitq8"};
+    if (o->code == CODE_RABITQ && o->code_bits < ARRAY_LEN(bits))
+        return bits[o->code_bits];
+    return (unsigned)o->code < ARRAY_LEN(names) ? names[o->code] : "?";
+}
+
+const char *index_refine_name(enum refine_kind kind)
+{
+    static const char *const names[] = {"auto", "none", "f32", "f16", "bf16"};
+    return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "?";
+}
+
+const char *index_links_name(enum links_kind kind)
+{
+    static const char *const names[] = {"auto", "plain", "packed"};
+    return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "?";
+}
+
+static void say(struct index_why *why, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void say(struct index_why *why, const char *format, ...)
+{
+    size_t n = strlen(why->text);
+    va_list args;
+    va_start(args, format);
+    if (n > 0 && n + 2 < sizeof(why->text)) {
+        memcpy(why->text + n, ", ", 3);
+        n += 2;
+    }
+    vsnprintf(why->text + n, sizeof(why->text) - n, format, args);
+    va_end(args);
+}
+
+/* -- facts -- */
+
+static bool row_is_whole(const float *v, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        if (!(v[i] >= 0 && v[i] <= 255) || v[i] != (float)(int)v[i])
+            return false;
+    return true;
+}
+
+int index_facts_read(struct index_facts *f, const struct rows *vectors, const struct pause *pause)
+{
+    double sum = 0, squares = 0;
+    f->whole = f->rows > 0;
+    f->longest = 0;
+    for (uint32_t row = 0; row < f->rows; row++) {
+        const float *v = rows_at(vectors, row);
+        const float square = vek.ip_f32(v, v, f->dim), length = sqrtf(square);
+        f->longest = length > f->longest ? length : f->longest;
+        sum += (double)length;
+        squares += (double)square;
+        f->whole = f->whole && row_is_whole(v, f->dim);
+        int rc = pause_here(pause);
+        if (rc != 0)
+            return rc;
+    }
+    const double mean = f->rows ? sum / f->rows : 0, variance = f->rows ? squares / f->rows - mean * mean : 0;
+    f->norm_spread = mean > 0 && variance > 0 ? (float)(sqrt(variance) / mean) : 0;
+    return 0;
+}
+
+/* -- memory -- */
+
+static uint32_t code_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
+{
+    const uint32_t norm = metric == METRIC_L2 ? sizeof(float) : 0;
+    switch (o->code) {
+    case CODE_F32: return rows_stride((size_t)dim * 4);
+    case CODE_F16:
+    case CODE_BF16: return rows_stride((size_t)dim * 2);
+    case CODE_SQ4: return (dim + 127) / 128 * 64 + norm;
+    case CODE_RABITQ: return rows_stride(((size_t)dim + 63) / 64 * 8 * o->code_bits) + 12;
+    default: return rows_stride(dim) + norm;
+    }
+}
+
+uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
+{
+    const uint32_t links = 2u * o->m * (uint32_t)sizeof(uint32_t);
+    const uint32_t upper = 4 + 16u / o->m; /* of one row in m: its lists there */
+    const bool held = o->refine == REFINE_F16 || o->refine == REFINE_BF16;
+    return code_bytes(o, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
+           (o->links == LINKS_PACKED ? links * 5 / 8 : links) + upper;
+}
+
+/* -- the index: links and candidates -- */
+
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
+{
+    if (o->m != 0) {
+        say(why, "m %u (given)", o->m);
+    } else {
+        o->m = rows < 1000 ? 8 : 16;
+        say(why, "m %u (%s 1 000 rows)", o->m, rows < 1000 ? "below" : "from");
+    }
+    if (o->ef_construct != 0) {
+        say(why, "ef_construct %u (given)", o->ef_construct);
+        return;
+    }
+    uint32_t ef = EF_CONSTRUCT_PER_M * (uint32_t)o->m;
+    ef = ef < EF_CONSTRUCT_MIN ? EF_CONSTRUCT_MIN : ef;
+    if (ef > EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m)
+        ef = EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m;
+    o->ef_construct = (uint16_t)ef;
+    say(why, "ef_construct %u (m %u)", o->ef_construct, o->m);
+}
+
+/* -- the data: the code -- */
+
+struct reasons {
+    const char *code, *refine, *links;
+};
+
+/* What today's kinds of refine leave possible: a code as it is must not be scored again by something coarser. */
+static const char *choose_code(struct index_options *o, const struct index_facts *f)
+{
+    if (o->code == CODE_RABITQ && o->code_bits == 0) {
+        o->code_bits = 4; /* the fewest bits whose order is nearly that of the vectors */
+        return "given, bits open";
+    }
+    if (o->code != CODE_AUTO)
+        return "given";
+    if (rows_stride((size_t)f->dim * sizeof(float)) == CACHE_LINE && o->refine <= REFINE_NONE) {
+        o->code = CODE_F32;
+        return "a row fits a cache line";
+    }
+    o->code = CODE_SQ8;
+    if (f->whole && f->metric == METRIC_L2)
+        return "whole numbers, so exact";
+    if (f->metric != METRIC_COSINE && f->norm_spread > SPREAD_MAX)
+        return "lengths differ much";
+    if (f->dim < SQ4_DIM_MIN || o->refine == REFINE_NONE)
+        return f->dim < SQ4_DIM_MIN ? "below 256 dimensions" : "nothing refines it";
+    o->code = CODE_SQ4;
+    return "from 256 dimensions";
+}
+
+/* -- the index: what scores again -- */
+
+static bool is_exact(const struct index_options *o, const struct index_facts *f)
+{
+    return o->code == CODE_F32 || (o->code == CODE_SQ8 && f->whole && f->metric == METRIC_L2);
+}
+
+static const char *choose_refine(struct index_options *o, const struct index_facts *f)
+{
+    if (o->refine != REFINE_AUTO)
+        return "given";
+    if (is_exact(o, f)) {
+        o->refine = REFINE_NONE;
+        return "the code is exact";
+    }
+    o->refine = REFINE_F32;
+    if (o->code == CODE_F16 || o->code == CODE_BF16)
+        return "finer than the code";
+    if (f->longest > F16_LARGEST || f->longest < F16_LEAST * sqrtf((float)f->dim))
+        return "not in the range of f16";
+    o->refine = REFINE_F16;
+    return "half the bytes of f32";
+}
+
+/* How many times k candidates the true k are among: the coarser the code, the more. */
+static float refine_k_of(const struct index_options *o)
+{
+    switch (o->code) {
+    case CODE_F32:
+    case CODE_F16: return 1;
+    case CODE_BF16:
+    case CODE_SQ8: return 1.5f;
+    case CODE_SQ4: return 2;
+    default: return o->code_bits >= 4 ? 1.5f : o->code_bits >= 2 ? 3 : 8;
+    }
+}
+
+/* -- the machine: memory -- */
+
+static bool is_tight(const struct index_options *o, const struct index_facts *f)
+{
+    return f->memory_bytes != 0 &&
+           (uint64_t)index_row_bytes(o, f->metric, f->dim) * (f->rows ? f->rows : 1) > f->memory_bytes;
+}
+
+/* Takes what costs least speed a byte saved first, until the index fits or nothing is left to take. */
+static void fit_memory(struct index_options *o, const struct index_options *given, const struct index_facts *f,
+                       struct reasons *r)
+{
+    if (is_tight(o, f) && given->links == LINKS_AUTO) {
+        o->links = LINKS_PACKED;
+        r->links = "memory";
+    }
+    if (is_tight(o, f) && given->refine == REFINE_AUTO && o->refine != REFINE_NONE && o->refine != REFINE_F32) {
+        o->refine = REFINE_F32;
+        r->refine = "mapped, memory";
+    }
+    if (given->code != CODE_AUTO || given->refine == REFINE_NONE || !is_tight(o, f))
+        return;
+    static const struct {
+        enum code_kind code;
+        uint8_t bits;
+    } smaller[] = {{CODE_SQ4, 0}, {CODE_RABITQ, 2}, {CODE_RABITQ, 1}};
+    for (unsigned i = 0; i < ARRAY_LEN(smaller) && is_tight(o, f); i++) {
+        struct index_options next = *o;
+        next.code = smaller[i].code;
+        next.code_bits = smaller[i].bits;
+        next.refine = given->refine == REFINE_AUTO ? REFINE_F32 : given->refine;
+        if (index_row_bytes(&next, f->metric, f->dim) >= index_row_bytes(o, f->metric, f->dim))
+            continue;
+        *o = next;
+        r->code = "memory";
+        r->refine = given->refine == REFINE_AUTO ? "mapped, memory" : "given";
+    }
+}
+
+void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_why *why)
+{
+    const struct index_options given = *o;
+    struct reasons r = {.links = "given"};
+    r.code = choose_code(o, f);
+    r.refine = choose_refine(o, f);
+    if (o->links == LINKS_AUTO) {
+        o->links = LINKS_PLAIN;
+        r.links = "memory is enough";
+    }
+    fit_memory(o, &given, f, &r);
+    if (o->refine_k <= 0)
+        o->refine_k = refine_k_of(o);
+    say(why, "code %s (%s)", index_code_name(o), r.code);
+    if (o->refine == REFINE_NONE)
+        say(why, "refine none (%s)", r.refine);
+    else
+        say(why, "refine %s x%g (%s)", index_refine_name(o->refine), (double)o->refine_k, r.refine);
+    say(why, "links %s (%s)", index_links_name(o->links), r.links);
+}
+
+void index_options_resolve(struct index_options *o, const struct index_facts *f, struct index_why *why)
+{
+    why->text[0] = 0;
+    index_options_resolve_graph(o, f->rows, why);
+    index_options_resolve_codes(o, f, why);
+}

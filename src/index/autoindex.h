@@ -1,0 +1,41 @@
+/* autoindex.h -- AUTOINDEX: what a user left open about an index is chosen from the data, the size and the machine.
+ *
+ * Three layers, as in Milvus: the data (metric, dimensions, what the values are like) chooses the code; the index (rows, the
+ * code) chooses links, candidates and what scores again; the machine (memory) then takes something cheaper where the choice
+ * would not fit. What was given is never changed, and the metric never asked for. Pure: equal facts make an equal choice. */
+#pragma once
+
+#include "index/segment_index.h"
+
+/* What is known of a segment when its index is made. */
+struct index_facts {
+    enum metric metric;
+    uint32_t dim, rows;
+    bool whole;            /* all values are whole numbers 0..255 */
+    float norm_spread;     /* standard deviation of the rows' lengths, over their mean */
+    float longest;         /* length of any row */
+    uint64_t memory_bytes; /* that the sealed index may hold; 0: no bound */
+};
+
+/* Reads all rows for `whole`, `norm_spread` and `longest`; the rest is the caller's. Negative: what the pause returned. */
+MUST_USE int index_facts_read(struct index_facts *f, const struct rows *vectors, const struct pause *pause);
+
+/* One line for people: each choice with its reason, those that were given with "given". */
+struct index_why {
+    char text[384];
+};
+
+/* Fills m and ef_construct, which a graph needs from its first row; rows: that it is going to have. */
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why);
+/* Fills the rest, when all rows are there, and adds to why. */
+void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_why *why);
+/* Both. Afterwards nothing in o is open, and why is a whole line. */
+void index_options_resolve(struct index_options *o, const struct index_facts *f, struct index_why *why);
+
+/* Memory of a sealed index a row, predicted; o is resolved. What lies in a mapped file is not counted. */
+uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim);
+
+/* "rabitq4" and so on, as users write it. */
+const char *index_code_name(const struct index_options *o);
+const char *index_refine_name(enum refine_kind kind);
+const char *index_links_name(enum links_kind kind);
