@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define VARIANTS_MAX 4
+#define VARIANTS_MAX 8
 
 struct vek_kernels vek;
 
@@ -17,6 +17,7 @@ static const struct vek_kernels *variants[VARIANTS_MAX + 1];
 #if defined(__x86_64__)
 static bool cpu_avx2(void)
 {
+    /* F16C is older than AVX2 and not every compiler can ask for it */
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt");
 }
 
@@ -43,22 +44,31 @@ __attribute__((constructor)) static void choose(void)
     struct vek_kernels *v = next_variant(&n);
     vek_scalar(v);
     vek_scalar_codes(v);
+    vek_scalar_half(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (cpu_avx2()) {
         v = next_variant(&n);
         vek_avx2(v);
         vek_avx2_codes(v);
+        vek_avx2_half(v);
     }
     if (cpu_avx2() && cpu_avx512()) {
         v = next_variant(&n);
         vek_avx512(v);
         vek_avx512_codes(v);
+        vek_avx512_half(v);
+        if (__builtin_cpu_supports("avx512bf16")) {
+            v = next_variant(&n);
+            v->name = "avx512x";
+            vek_avx512_bf16(v);
+        }
     }
 #elif defined(__aarch64__)
     v = next_variant(&n); /* every AArch64 CPU has it */
     vek_neon(v);
     vek_neon_codes(v);
+    vek_neon_half(v);
 #endif
     vek = *v;
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct vek_kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+    const char *name; /* "scalar", "avx2", "avx512", "avx512x" (and BF16), "neon" */
 
     /* Inner product and squared Euclidean distance. The order of additions is the variant's own: results differ from the
      * exact sum by at most n * 2^-24 * (sum of the magnitudes of the terms). */
@@ -20,6 +20,19 @@ struct vek_kernels {
     float (*l2_f32)(const float *a, const float *b, size_t n);
     void (*ip_f32_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
     void (*l2_f32_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
+
+    /* The same against rows of 16-bit floats: IEEE binary16, or the upper half of a binary32. ip_bf16_rows may round the
+     * query to bf16 as well, where the CPU multiplies such: an error like the one that rounding the row was. */
+    void (*ip_f16_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
+    void (*l2_f16_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
+    void (*ip_bf16_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
+    void (*l2_bf16_rows)(const float *query, const void *const *rows, size_t count, size_t n, float *ret);
+
+    /* To the nearest, halves to even; beyond 65504 f16 is infinite. A NaN stays one. */
+    void (*f16_of_f32)(const float *x, size_t n, uint16_t *ret);
+    void (*bf16_of_f32)(const float *x, size_t n, uint16_t *ret);
+    void (*f32_of_f16)(const uint16_t *x, size_t n, float *ret);
+    void (*f32_of_bf16)(const uint16_t *x, size_t n, float *ret);
 
     /* Exact inner product of signed and unsigned bytes; n up to 65536 cannot overflow. The first form has a signed query
      * and unsigned rows, the second an unsigned query and signed rows. */

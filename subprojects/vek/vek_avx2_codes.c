@@ -40,8 +40,8 @@ static void dot_s8_u4_rows(const int8_t *query, const void *const *rows, size_t 
         __m256i s = _mm256_setzero_si256();
         size_t i = 0;
         for (; i + 256 <= n; i += 256) {
-            __m256i t = _mm256_add_epi16(block_s8_u4(query + i, row + i / 2),
-                                         block_s8_u4(query + i + 128, row + i / 2 + 64));
+            __m256i t =
+                _mm256_add_epi16(block_s8_u4(query + i, row + i / 2), block_s8_u4(query + i + 128, row + i / 2 + 64));
             s = _mm256_add_epi32(s, _mm256_madd_epi16(t, one));
         }
         if (i < n)

@@ -1,0 +1,44 @@
+/* check.h -- what the checks of single kernels share. */
+#pragma once
+
+#include "vek.h"
+#include <stdbool.h>
+
+#define N_MAX    4099
+#define ROWS_MAX 9
+#define GUARD    64
+
+enum fill { FILL_ORDINARY, FILL_ZERO, FILL_HUGE, FILL_EXTREME, FILLS };
+
+uint32_t rng(void);
+float float_of(enum fill fill);
+uint8_t byte_of(enum fill fill);
+
+/* Inputs at every misalignment, each in an allocation that ends where it ends, so that a sanitizer sees an overrun. */
+struct input {
+    uint8_t *block[ROWS_MAX + 1];
+    const void *row[ROWS_MAX + 1]; /* the last one is the query */
+    size_t n;
+};
+
+/* n elements of `width` bytes: 1 bytes, 4 floats. */
+void input_init(struct input *in, size_t n, size_t width, enum fill fill);
+void input_fini(struct input *in);
+
+/* Whether two sums differ by no more than twice the bound that vek.h states. */
+bool near(float got, float want, const float *a, const float *b, size_t n, bool l2);
+
+/* Whether variant v does as the specification s at this length. */
+typedef bool (*check_fn)(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_f32(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_half_rows(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_half_values(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_dot(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_u4(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_codes(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+
+/* Every 16-bit float there is, once. */
+bool check_half_all(const struct vek_kernels *v, const struct vek_kernels *s);
+
+void bench(const struct vek_kernels *v);
