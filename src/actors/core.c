@@ -19,6 +19,8 @@ int core_create(struct server *server, struct core **ret)
     c->server = server;
     c->reactor = reactor_id();
     c->reactors = reactor_count();
+    for (unsigned i = 0; i < STRATEGY_COUNT; i++)
+        histogram_init(&c->metrics.search[i]);
     uint64_t share = LARGE_BYTES_MAX / c->reactors;
     semaphore_init(&c->large_bytes, share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);

@@ -28,6 +28,7 @@ static const char *const op_names[METRICS_OPS] = {
     [18] = "snapshot_verify",
     [19] = "snapshot_restore",
     [20] = "snapshot_delete",
+    [21] = "stats",
 };
 
 /* Errors of the buffer stick: checked once at the end. */
@@ -60,25 +61,25 @@ static void histogram_line(struct text *t, const char *name, const char *labels,
 static void searches(struct text *t, const struct metrics_sample *s, unsigned n)
 {
     static const char *const labels[STRATEGY_COUNT] = {"index=\"flat\"", "index=\"hnsw\""};
+    static const uint32_t bounds_us[] = {20,    50,    100,   200,    500,    1000,   2000,   5000,
+                                         10000, 20000, 50000, 100000, 200000, 500000, 1000000};
     const char *name = "kith_search_duration_seconds";
     family(t, name, "histogram", "Time from a whole search request to its hits, on the server.");
     for (unsigned strategy = 0; strategy < STRATEGY_COUNT; strategy++) {
-        struct metrics_histogram sum = {0};
+        uint64_t count = 0, sum_ns = 0;
+        for (unsigned i = 0; i < ARRAY_LEN(bounds_us); i++) {
+            uint64_t cumulative = 0;
+            for (unsigned r = 0; r < n; r++)
+                cumulative += histogram_count_at_most(&s[r].counted.search[strategy], (uint64_t)bounds_us[i] * 1000);
+            histogram_line(t, name, labels[strategy], (double)bounds_us[i] / 1e6, cumulative);
+        }
         for (unsigned r = 0; r < n; r++) {
-            const struct metrics_histogram *h = &s[r].counted.search[strategy];
-            for (unsigned i = 0; i <= METRICS_SEARCH_BUCKETS; i++)
-                sum.buckets[i] += h->buckets[i];
-            sum.count += h->count;
-            sum.sum_ns += h->sum_ns;
+            count += s[r].counted.search[strategy].count;
+            sum_ns += s[r].counted.search[strategy].sum;
         }
-        uint64_t cumulative = 0;
-        for (unsigned i = 0; i < METRICS_SEARCH_BUCKETS; i++) {
-            cumulative += sum.buckets[i];
-            histogram_line(t, name, labels[strategy], 0.0005 * (double)(1u << i), cumulative);
-        }
-        PRINT(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels[strategy], sum.count);
-        PRINT(t, "%s_sum{%s} %.9f\n", name, labels[strategy], seconds(sum.sum_ns));
-        PRINT(t, "%s_count{%s} %" PRIu64 "\n", name, labels[strategy], sum.count);
+        PRINT(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels[strategy], count);
+        PRINT(t, "%s_sum{%s} %.9f\n", name, labels[strategy], seconds(sum_ns));
+        PRINT(t, "%s_count{%s} %" PRIu64 "\n", name, labels[strategy], count);
     }
 }
 

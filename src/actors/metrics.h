@@ -5,23 +5,18 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/memory.h"
 #include "reactor/runtime.h"
 #include "shards/store.h"
 
-#define METRICS_SEARCH_BUCKETS 12 /* at most 0.5 ms x 2^0..11; more go to the last, the 13th */
-#define METRICS_BUILD_BUCKETS  10 /* at most 1 s x 2^0..9 */
-#define METRICS_OPS            24
+#define METRICS_BUILD_BUCKETS 10 /* at most 1 s x 2^0..9 */
+#define METRICS_OPS           24
 
 enum metrics_strategy { STRATEGY_FLAT, STRATEGY_HNSW, STRATEGY_COUNT };
 
-struct metrics_histogram {
-    uint64_t buckets[METRICS_SEARCH_BUCKETS + 1]; /* each value once, not cumulative */
-    uint64_t count, sum_ns;
-};
-
 struct metrics {
-    struct metrics_histogram search[STRATEGY_COUNT];
+    struct histogram search[STRATEGY_COUNT];      /* ns from a whole request to its hits */
     uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
     uint64_t errors[ERROR_INTERNAL + 1];          /* answers by error code */
     uint64_t connections_total, connections_open; /* native */
@@ -37,17 +32,6 @@ struct metrics_sample {
     struct store_stats store;
     int read_only; /* errno of the disk; 0: writes are taken */
 };
-
-static inline void metrics_search(struct metrics *m, enum metrics_strategy strategy, uint64_t duration_ns)
-{
-    struct metrics_histogram *h = &m->search[strategy];
-    unsigned i = 0;
-    while (i < METRICS_SEARCH_BUCKETS && duration_ns > ((uint64_t)500000 << i))
-        i++;
-    h->buckets[i]++;
-    h->count++;
-    h->sum_ns += duration_ns;
-}
 
 /* Appends the text for n samples, one a reactor. -ENOMEM. */
 MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);

@@ -125,7 +125,7 @@ static int search_entered(struct request *rq, const struct collection_config *co
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
-    metrics_search(&c->metrics, ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW, clock_now_ns() - began_ns);
+    histogram_add(&c->metrics.search[ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW], clock_now_ns() - began_ns);
     return 0;
 }
 

@@ -168,6 +168,7 @@ static void boot(void *arg)
         check(rc == 0); /* nothing else has been allocated yet: a machine without memory for this cannot run a server */
         return;
     }
+    s->began_ns = clock_now_ns();
     if (rc == 0)
         rc = open_folder(s);
     if (rc == 0)

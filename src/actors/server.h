@@ -49,6 +49,7 @@ struct server {
     struct replay_progress progress[REACTORS_MAX]; /* [r] written by reactor r */
     struct disk_watch disk;                        /* reactor 0's */
     struct file *lock;
+    uint64_t began_ns;
     bool stopping; /* reactor 0's */
     struct event stopped;
     int rc;

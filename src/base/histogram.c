@@ -14,8 +14,7 @@ static unsigned bucket_of(uint64_t value)
     return EXACT_BELOW + (exponent - 6) * HISTOGRAM_STEPS + step;
 }
 
-/* The largest value that falls into the bucket. */
-static uint64_t bucket_top(unsigned bucket)
+uint64_t histogram_bucket_top(unsigned bucket)
 {
     if (bucket < EXACT_BELOW)
         return bucket;
@@ -31,15 +30,35 @@ void histogram_init(struct histogram *h)
     h->min = UINT64_MAX;
 }
 
-void histogram_add(struct histogram *h, uint64_t value)
+void histogram_add_many(struct histogram *h, uint64_t value, uint64_t times)
 {
-    h->count++;
-    h->sum += value;
+    h->count += times;
+    h->sum += value * times;
     if (value < h->min)
         h->min = value;
     if (value > h->max)
         h->max = value;
-    h->buckets[bucket_of(value)]++;
+    h->buckets[bucket_of(value)] += times;
+}
+
+void histogram_add(struct histogram *h, uint64_t value)
+{
+    histogram_add_many(h, value, 1);
+}
+
+void histogram_subtract(struct histogram *h, const struct histogram *earlier)
+{
+    h->count -= earlier->count;
+    h->sum -= earlier->sum;
+    h->min = UINT64_MAX;
+    h->max = 0;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        h->buckets[i] -= earlier->buckets[i];
+        if (h->buckets[i]) {
+            h->min = h->min < histogram_bucket_top(i) ? h->min : histogram_bucket_top(i);
+            h->max = histogram_bucket_top(i);
+        }
+    }
 }
 
 void histogram_merge(struct histogram *h, const struct histogram *other)
@@ -64,7 +83,7 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->buckets[i];
         if (seen >= rank)
-            return bucket_top(i) < h->max ? bucket_top(i) : h->max;
+            return histogram_bucket_top(i) < h->max ? histogram_bucket_top(i) : h->max;
     }
     return h->max;
 }
@@ -72,7 +91,22 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
 uint64_t histogram_count_at_most(const struct histogram *h, uint64_t value)
 {
     uint64_t n = 0;
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS && bucket_top(i) <= value; i++)
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS && histogram_bucket_top(i) <= value; i++)
         n += h->buckets[i];
+    return n;
+}
+
+unsigned histogram_next(const struct histogram *h, unsigned bucket)
+{
+    while (bucket < HISTOGRAM_BUCKETS && h->buckets[bucket] == 0)
+        bucket++;
+    return bucket;
+}
+
+unsigned histogram_used(const struct histogram *h)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        n += h->buckets[i] != 0;
     return n;
 }

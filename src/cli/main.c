@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"verify", "compares every checksum on the server's disk", command_verify},
     {"snapshot", "keeps, lists, checks and brings back states of everything", command_snapshot},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
+    {"top", "shows live what the server's cores do", command_top},
     {"ping", "measures the way to the server and back", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},
 };

@@ -1,6 +1,7 @@
 /* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
 #include "actors/server.h"
 #include "net/dispatch_snapshot.h"
+#include "net/dispatch_stats.h"
 #include "net/dispatch_storage.h"
 #include "net/frame.h"
 #include "net/meta.h"
@@ -302,6 +303,7 @@ static const op_fn ops[] = {
     [KITH_OP_SNAPSHOT_VERIFY] = op_snapshot_verify,
     [KITH_OP_SNAPSHOT_RESTORE] = op_snapshot_restore,
     [KITH_OP_SNAPSHOT_DELETE] = op_snapshot_delete,
+    [KITH_OP_STATS] = op_stats,
 };
 
 void dispatch(struct native_request *r)

@@ -1,28 +1,10 @@
 /* dispatch_snapshot.c -- the operations on snapshots. */
 #include "net/dispatch_snapshot.h"
+#include "net/exchange.h"
 #include "net/meta.h"
 #include "shards/snapshot.h"
 
 #include <errno.h>
-
-/* The message of a frame that has no block. */
-static int take(struct native_request *r, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
-{
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    *ret = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
-    if (!*ret)
-        return meta_refuse(r->rq, type->short_name);
-    if (r->header.block_bytes == 0)
-        return 0;
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
-                     "this operation has no block, but %llu bytes of one were sent",
-                     (unsigned long long)r->header.block_bytes);
-}
-
-static int answer(struct native_request *r, const ProtobufCMessage *meta)
-{
-    return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
-}
 
 static void snapshot_init(Kith__Snapshot *ret, const struct snapshot_info *from)
 {
@@ -42,13 +24,13 @@ int op_snapshot_create(struct native_request *r)
     ProtobufCMessage *ask;
     struct snapshot_info info;
     Kith__Snapshot made;
-    int rc = take(r, &kith__create_snapshot__descriptor, &ask);
+    int rc = exchange_take(r, &kith__create_snapshot__descriptor, &ask);
     if (rc == 0)
         rc = router_snapshot_create(r->rq, ((Kith__CreateSnapshot *)ask)->name, &info);
     if (rc < 0)
         return rc;
     snapshot_init(&made, &info);
-    return answer(r, &made.base);
+    return exchange_answer(r, &made.base);
 }
 
 int op_snapshot_list(struct native_request *r)
@@ -56,7 +38,7 @@ int op_snapshot_list(struct native_request *r)
     ProtobufCMessage *ask;
     const struct snapshot_info *all;
     size_t n;
-    int rc = take(r, &kith__list_snapshots__descriptor, &ask);
+    int rc = exchange_take(r, &kith__list_snapshots__descriptor, &ask);
     if (rc == 0)
         rc = router_snapshot_list(r->rq, &all, &n);
     if (rc < 0)
@@ -71,13 +53,13 @@ int op_snapshot_list(struct native_request *r)
         list.snapshots[i] = &messages[i];
     }
     list.n_snapshots = n;
-    return answer(r, &list.base);
+    return exchange_answer(r, &list.base);
 }
 
 int op_snapshot_verify(struct native_request *r)
 {
     ProtobufCMessage *ask;
-    int rc = take(r, &kith__verify_snapshot__descriptor, &ask);
+    int rc = exchange_take(r, &kith__verify_snapshot__descriptor, &ask);
     if (rc < 0)
         return rc;
     struct snapshot_verify v = {.next = ((Kith__VerifySnapshot *)ask)->next};
@@ -90,25 +72,25 @@ int op_snapshot_verify(struct native_request *r)
     verified.files_total = v.files;
     verified.files_done = v.files_done;
     verified.bytes = v.bytes_done;
-    return answer(r, &verified.base);
+    return exchange_answer(r, &verified.base);
 }
 
 int op_snapshot_restore(struct native_request *r)
 {
     ProtobufCMessage *ask;
     Kith__RestoredSnapshot restored = KITH__RESTORED_SNAPSHOT__INIT;
-    int rc = take(r, &kith__restore_snapshot__descriptor, &ask);
+    int rc = exchange_take(r, &kith__restore_snapshot__descriptor, &ask);
     if (rc == 0)
         rc = router_snapshot_restore(r->rq, ((Kith__RestoreSnapshot *)ask)->name);
-    return rc < 0 ? rc : answer(r, &restored.base);
+    return rc < 0 ? rc : exchange_answer(r, &restored.base);
 }
 
 int op_snapshot_delete(struct native_request *r)
 {
     ProtobufCMessage *ask;
     Kith__DeletedSnapshot deleted = KITH__DELETED_SNAPSHOT__INIT;
-    int rc = take(r, &kith__delete_snapshot__descriptor, &ask);
+    int rc = exchange_take(r, &kith__delete_snapshot__descriptor, &ask);
     if (rc == 0)
         rc = router_snapshot_delete(r->rq, ((Kith__DeleteSnapshot *)ask)->name);
-    return rc < 0 ? rc : answer(r, &deleted.base);
+    return rc < 0 ? rc : exchange_answer(r, &deleted.base);
 }

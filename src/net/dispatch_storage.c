@@ -1,29 +1,10 @@
 /* dispatch_storage.c -- the operations on what lies on the disk. */
 #include "net/dispatch_storage.h"
+#include "net/exchange.h"
 #include "net/meta.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* The message of a frame that has no block. */
-static int take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret)
-{
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
-    if (!message)
-        return meta_refuse(r->rq, type->short_name);
-    *(ProtobufCMessage **)ret = message;
-    if (r->header.block_bytes == 0)
-        return 0;
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
-                     "this operation has no block, but %llu bytes of one were sent",
-                     (unsigned long long)r->header.block_bytes);
-}
-
-static int answer(struct native_request *r, const ProtobufCMessage *meta)
-{
-    return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
-}
 
 /* -- seal, compact -- */
 
@@ -31,20 +12,20 @@ int op_seal(struct native_request *r)
 {
     Kith__Seal *ask = NULL;
     Kith__Sealed answered = KITH__SEALED__INIT;
-    int rc = take(r, &kith__seal__descriptor, &ask);
+    int rc = exchange_take(r, &kith__seal__descriptor, &ask);
     if (rc == 0)
         rc = router_seal(r->rq, ask->collection);
-    return rc < 0 ? rc : answer(r, &answered.base);
+    return rc < 0 ? rc : exchange_answer(r, &answered.base);
 }
 
 int op_compact(struct native_request *r)
 {
     Kith__Compact *ask = NULL;
     Kith__Compacted answered = KITH__COMPACTED__INIT;
-    int rc = take(r, &kith__compact__descriptor, &ask);
+    int rc = exchange_take(r, &kith__compact__descriptor, &ask);
     if (rc == 0)
         rc = router_compact(r->rq, ask->collection);
-    return rc < 0 ? rc : answer(r, &answered.base);
+    return rc < 0 ? rc : exchange_answer(r, &answered.base);
 }
 
 /* -- verify -- */
@@ -91,7 +72,7 @@ int op_verify(struct native_request *r)
 {
     Kith__Verify *ask = NULL;
     Kith__Verified answered = KITH__VERIFIED__INIT;
-    int rc = take(r, &kith__verify__descriptor, &ask);
+    int rc = exchange_take(r, &kith__verify__descriptor, &ask);
     if (rc < 0)
         return rc;
     struct router_verify v = {.collection = ask->collection};
@@ -108,5 +89,5 @@ int op_verify(struct native_request *r)
     answered.bytes_total = v.progress.bytes_total;
     answered.bytes = v.progress.bytes;
     answered.files = v.progress.files;
-    return answer(r, &answered.base);
+    return exchange_answer(r, &answered.base);
 }

@@ -152,6 +152,7 @@ void store_stats_read(struct store *store, struct store_stats *ret)
             if (g && g->state != SEGMENT_SEALED)
                 ret->growing_backlog_rows += g->rows - segment_index_graphed(g->index);
         }
+    ret->growing_backlog_ns = (uint64_t)((double)ret->growing_backlog_rows * store->row_ns);
 }
 
 void store_close(struct store *store)

@@ -16,20 +16,20 @@ static const char *text_of(const struct metrics_sample *samples, unsigned n, str
 
 Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
 {
-    struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
-    metrics_search(&s[0].counted, STRATEGY_HNSW, 500000);
-    metrics_search(&s[0].counted, STRATEGY_HNSW, 500001);
-    metrics_search(&s[1].counted, STRATEGY_HNSW, 1024000000);
-    metrics_search(&s[1].counted, STRATEGY_HNSW, 5000000000);
+    static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
+    histogram_add(&s[0].counted.search[STRATEGY_HNSW], 480000);
+    histogram_add(&s[0].counted.search[STRATEGY_HNSW], 520001);
+    histogram_add(&s[1].counted.search[STRATEGY_HNSW], 900000000);
+    histogram_add(&s[1].counted.search[STRATEGY_HNSW], 5000000000);
     struct buffer b = {0};
     const char *text = text_of(s, 2, &b);
     static const char *const lines[] = {
         "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.0005\"} 1\n",
         "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.001\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.512\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"1.024\"} 3\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.5\"} 2\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"1\"} 3\n",
         "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"+Inf\"} 4\n",
-        "kith_search_duration_seconds_sum{index=\"hnsw\"} 6.025000001\n",
+        "kith_search_duration_seconds_sum{index=\"hnsw\"} 5.901000001\n",
         "kith_search_duration_seconds_count{index=\"hnsw\"} 4\n",
         "kith_search_duration_seconds_count{index=\"flat\"} 0\n",
     };
@@ -57,7 +57,7 @@ static void check_families(const char *whole)
 
 Test(metrics, every_sample_follows_the_help_and_type_of_its_family)
 {
-    struct metrics_sample s = {0};
+    static struct metrics_sample s;
     struct buffer b = {0};
     check_families(text_of(&s, 1, &b));
     buffer_fini(&b);

@@ -63,3 +63,25 @@ Test(histogram, holds_the_smallest_and_the_largest_value_there_is)
     cr_assert_eq(histogram_count_at_most(&h, 1), 1);
     cr_assert_eq(histogram_count_at_most(&h, UINT64_MAX), 2);
 }
+
+Test(histogram, what_came_since_is_the_difference)
+{
+    static struct histogram before, now;
+    histogram_init(&before), histogram_init(&now);
+    histogram_add_many(&before, 50, 3);
+    histogram_add_many(&now, 50, 3);
+    histogram_add_many(&now, 40, 2);
+    histogram_add_many(&now, 1000000, 5);
+    cr_assert_eq(histogram_used(&now), 3);
+    histogram_subtract(&now, &before);
+    cr_assert(now.count == 7 && now.sum == 5000080 && histogram_used(&now) == 2);
+    cr_assert(now.min == 40 && now.max >= 1000000 && now.max <= 1032000);
+    cr_assert_eq(histogram_percentile(&now, 20), 40);
+    unsigned bucket = histogram_next(&now, 0);
+    cr_assert(histogram_bucket_top(bucket) == 40 && now.buckets[bucket] == 2);
+    bucket = histogram_next(&now, bucket + 1);
+    cr_assert_eq(now.buckets[bucket], 5);
+    cr_assert_eq(histogram_next(&now, bucket + 1), HISTOGRAM_BUCKETS);
+    histogram_subtract(&now, &now);
+    cr_assert_eq(histogram_percentile(&now, 99), 0);
+}

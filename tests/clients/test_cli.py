@@ -105,7 +105,7 @@ class CommandLine(unittest.TestCase):
                           ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",)):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
-                        "verify", "bench", "ping", "demo"):
+                        "verify", "bench", "top", "ping", "demo"):
             self.assertIn("usage: kith " + command, self.kith(command, "--help").stdout)
         self.assertIn("import", self.kith("--help").stdout)
 
@@ -118,6 +118,29 @@ class CommandLine(unittest.TestCase):
         self.assertGreater(result["recall"], 0.95)
         self.assertGreater(result["queries"], 0)
         self.assertEqual(result["errors"], 0)
+
+    def test_top_counts_what_happens_between_two_readings(self) -> None:
+        path = self.write("busy.fvecs", fvecs([(i % 17, i % 13, i) for i in range(500)]))
+        self.kith("import", "busy", path, "--create", "--metric", "l2")
+        kith, server = os.environ["KITH"], ("--server", self.server.address)
+        load = subprocess.Popen([kith, "bench", "busy", "--queries", path, "--seconds", "3", *server], stdout=subprocess.DEVNULL)
+        top = subprocess.Popen([kith, "top", "--count", "600", "--interval-ms", "100", "--json", *server], stdout=subprocess.PIPE)
+        busy = None
+        for line in top.stdout:
+            reading = json.loads(line)
+            if reading["all"]["searches_per_s"] > 0:
+                busy = reading
+                break
+        top.terminate()
+        top.communicate()
+        self.assertEqual(load.wait(), 0)
+        self.assertIsNotNone(busy)
+        self.assertGreaterEqual(busy["all"]["p99_ns"], busy["all"]["p50_ns"])
+        self.assertGreater(busy["all"]["p50_ns"], 0)
+        self.assertEqual({c["name"]: c["points"] for c in busy["collections"]}["busy"], 500)
+        table = self.kith("top", "--once").stdout
+        self.assertIn("searches/s", table)
+        self.assertEqual(len(table.splitlines()), 2 + len(busy["cores"]) + 1)
 
     def test_the_demo_finds_words_and_measures_itself(self) -> None:
         words = ["".join(chr(97 + (i * p) % 26) for p in (1, 3, 5, 7, 11, 17)) + chr(97 + i % 26) + str(i) for i in range(600)]

@@ -151,3 +151,35 @@ Test(storage, sealing_and_compacting_wait_or_are_collected_later)
     kith_close(k);
     fake_join();
 }
+
+static void script_stats(int fd)
+{
+    static struct fake_frame f;
+    uint64_t at_most[2] = {100, 200}, counts[3] = {7, 1, 5};
+    Kith__Stats stats = KITH__STATS__INIT;
+    Kith__SearchTimes times = KITH__SEARCH_TIMES__INIT, *searches[1] = {&times};
+    Kith__ReactorStats reactors[2] = {KITH__REACTOR_STATS__INIT, KITH__REACTOR_STATS__INIT},
+                       *list[2] = {&reactors[0], &reactors[1]};
+    times.at_most_ns = at_most, times.n_at_most_ns = 2;
+    times.counts = counts, times.n_counts = 3;
+    reactors[1].busy_ns = 5, reactors[1].stalls = 2, reactors[1].backlog_rows = 9;
+    reactors[1].searches = searches, reactors[1].n_searches = 1;
+    stats.uptime_ns = 77, stats.reactors = list, stats.n_reactors = 2;
+    while (fake_read(fd, &f))
+        fake_reply(fd, &f.header, &stats.base);
+}
+
+Test(storage, figures_come_core_by_core)
+{
+    struct kith *k = open_good(fake_start(script_stats, true));
+    struct kith_stats s;
+    cr_assert_eq(kith_stats_read(k, &s), 0, "%s", kith_error(k));
+    cr_assert(s.reactor_count == 2 && s.uptime_ns == 77 && s.read_only[0] == 0);
+    cr_assert(s.reactors[0].search_count == 0 && s.reactors[1].search_count == 1);
+    cr_assert(s.reactors[1].busy_ns == 5 && s.reactors[1].stalls == 2 && s.reactors[1].backlog_rows == 9);
+    const struct kith_search_times *t = s.reactors[1].searches;
+    cr_assert(t->count == 2 && t->counts[1] == 1 && t->at_most_ns[1] == 200 &&
+              !t->exact); /* a count without a bound is left out */
+    kith_close(k);
+    fake_join();
+}

@@ -76,6 +76,33 @@ struct kith_info {
     const char *read_only; /* why writes are refused; "": they are not */
 };
 
+/* What every core of the server has done since it started; ask twice and subtract. Arrays live until the next call. */
+struct kith_search_times {
+    bool exact; /* scans; else walks over graphs */
+    size_t count;
+    const uint64_t *at_most_ns,
+        *counts; /* counts[i] searches took at most at_most_ns[i], and more than at_most_ns[i - 1] */
+};
+struct kith_reactor_stats {
+    uint64_t busy_ns, idle_ns;
+    uint64_t interactive_ns, write_ns, background_ns; /* of the busy time, by class of work */
+    uint64_t stalls, stall_max_ns;
+    uint32_t fibers, run_queue, connections; /* now */
+    uint64_t requests, queries, points_written, points_deleted;
+    uint64_t backlog_rows,
+        backlog_ns; /* rows that no graph holds yet, and what linking them will take (0: not known) */
+    uint64_t builds, merges, log_flushes;
+    size_t search_count;
+    const struct kith_search_times *searches;
+};
+struct kith_stats {
+    uint64_t uptime_ns, cpu_ns, resident_bytes;
+    const char *read_only; /* why nothing new is stored; "": it is */
+    size_t reactor_count;
+    const struct kith_reactor_stats *reactors;
+};
+int kith_stats_read(struct kith *k, struct kith_stats *ret);
+
 int kith_ping(struct kith *k);
 int kith_create(struct kith *k, const struct kith_collection *c);
 int kith_drop(struct kith *k, const char *name);

@@ -39,6 +39,7 @@ enum kith_op {
     KITH_OP_SNAPSHOT_VERIFY = 18,
     KITH_OP_SNAPSHOT_RESTORE = 19,
     KITH_OP_SNAPSHOT_DELETE = 20,
+    KITH_OP_STATS = 21,
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */

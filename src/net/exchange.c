@@ -1,0 +1,23 @@
+#include "net/exchange.h"
+#include "net/meta.h"
+
+#include <errno.h>
+
+int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret)
+{
+    ProtobufCAllocator allocator = meta_allocator(r->rq);
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
+    if (!message)
+        return meta_refuse(r->rq, type->short_name);
+    *(ProtobufCMessage **)ret = message;
+    if (r->header.block_bytes == 0)
+        return 0;
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
+                     "this operation has no block, but %llu bytes of one were sent",
+                     (unsigned long long)r->header.block_bytes);
+}
+
+int exchange_answer(struct native_request *r, const ProtobufCMessage *meta)
+{
+    return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
+}

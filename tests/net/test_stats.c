@@ -1,0 +1,95 @@
+/* What a server tells of its cores: it must agree with what was asked of it. */
+#include "client.h"
+#include "harness.h"
+
+#include <criterion/criterion.h>
+
+#define POINTS   300
+#define SEARCHES 40
+
+static Kith__Stats *stats_of(struct client *c)
+{
+    Kith__GetStats m = KITH__GET_STATS__INIT;
+    struct client_reply r;
+    cr_assert_eq(client_call(c, KITH_OP_STATS, &m.base, NULL, 0, &r), 0, "%s", c->error);
+    Kith__Stats *s = kith__stats__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert(s);
+    client_reply_fini(&r);
+    return s;
+}
+
+static uint64_t searches_in(const Kith__Stats *s, bool exact)
+{
+    uint64_t n = 0;
+    for (size_t r = 0; r < s->n_reactors; r++)
+        for (size_t i = 0; i < s->reactors[r]->n_searches; i++) {
+            const Kith__SearchTimes *t = s->reactors[r]->searches[i];
+            cr_assert_eq(t->n_counts, t->n_at_most_ns);
+            for (size_t j = 0; j < t->n_counts && t->exact == exact; j++) {
+                cr_assert(t->counts[j] > 0 && (j == 0 || t->at_most_ns[j] > t->at_most_ns[j - 1]));
+                n += t->counts[j];
+            }
+        }
+    return n;
+}
+
+static uint64_t written_in(const Kith__Stats *s)
+{
+    uint64_t n = 0;
+    for (size_t r = 0; r < s->n_reactors; r++) {
+        const Kith__ReactorStats *x = s->reactors[r];
+        n += x->points_written;
+        cr_assert(x->interactive_ns + x->write_ns + x->background_ns <= x->busy_ns);
+    }
+    return n;
+}
+
+static void use(struct client *c)
+{
+    static uint64_t ids[POINTS];
+    static float v[POINTS * 4];
+    uint64_t hit, deleted;
+    float score;
+    uint32_t n;
+    for (uint32_t i = 0; i < POINTS; i++) {
+        ids[i] = i;
+        v[i * 4] = (float)i;
+    }
+    cr_assert_eq(client_create(c, "a", 4, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(client_upsert(c, "a", ids, POINTS, v, 4), 0, "%s", c->error);
+    for (uint32_t i = 0; i < SEARCHES; i++)
+        cr_assert_eq(client_search(c, "a", v + i * 4, 4, 1, i % 4 == 0, &hit, &score, &n), 0, "%s", c->error);
+    cr_assert_eq(client_delete(c, "a", ids, 10, &deleted), 0);
+}
+
+static void figures(struct server *s)
+{
+    struct client c;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    Kith__Stats *before = stats_of(&c);
+    cr_assert(searches_in(before, true) + searches_in(before, false) + written_in(before) == 0);
+    cr_assert_str_eq(before->read_only, "");
+    use(&c);
+    Kith__Stats *after = stats_of(&c);
+    cr_assert_eq(after->n_reactors, before->n_reactors);
+    cr_assert_eq(searches_in(after, true), SEARCHES / 4);
+    cr_assert_eq(searches_in(after, false), SEARCHES - SEARCHES / 4);
+    cr_assert_eq(written_in(after), POINTS);
+    cr_assert_gt(after->uptime_ns, before->uptime_ns);
+    uint64_t deleted = 0, connections = 0;
+    for (size_t r = 0; r < after->n_reactors; r++) {
+        deleted += after->reactors[r]->points_deleted;
+        connections += after->reactors[r]->connections;
+    }
+    cr_assert(deleted == 10 && connections == 1);
+    kith__stats__free_unpacked(before, NULL);
+    kith__stats__free_unpacked(after, NULL);
+    client_close(&c);
+}
+
+Test(stats, agree_with_what_was_asked)
+{
+    harness_run(BACKEND_SIM, 1, figures);
+    harness_run(BACKEND_SIM, 3, figures);
+    harness_run(BACKEND_AUTO, 2, figures);
+}
