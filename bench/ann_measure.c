@@ -1,57 +1,19 @@
-/* Building and timing. Queries a second are counted in CPU time of the one thread, which a busy neighbour disturbs less than
- * wall time; latencies are wall time, query by query. */
+/* Rounds over what the survey left, and their medians. */
 #include "ann.h"
 #include "clock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define WARM_UP 50 /* queries before a pass is timed: the engine before has filled the caches with its own */
-
-static void on_progress(void *arg, uint32_t done)
-{
-    progress_at(arg, done);
-}
-
-static int engine_build(struct ann_engine *x, const struct ann_options *o, const struct dataset *d)
-{
-    char what[64];
-    snprintf(what, sizeof(what), "%s: building", x->peer->name);
-    struct progress p;
-    progress_start(&p, what, d->count);
-    struct peer_build b = {.metric = (enum peer_metric)d->metric,
-                           .dim = d->dim,
-                           .count = d->count,
-                           .vectors = d->base,
-                           .m = o->m,
-                           .ef_construct = o->ef_construct,
-                           .progress = on_progress,
-                           .arg = &p};
-    uint64_t cpu = clock_thread_cpu_ns(), wall = clock_wall_ns();
-    x->index = x->peer->build(&b);
-    x->build_cpu_s = (double)(clock_thread_cpu_ns() - cpu) / 1e9;
-    x->build_wall_s = (double)(clock_wall_ns() - wall) / 1e9;
-    progress_end(&p);
-    if (!x->index)
-        return -ENOMEM;
-    x->bytes_per_vector = (double)x->peer->bytes(x->index) / d->count;
-    return 0;
-}
-
-/* What the passes of all rounds write to. */
-struct pass_room {
-    struct recall recall;
-    uint32_t *rows;      /* k of each query */
-    uint32_t *counts;    /* how many of them */
-    uint64_t *latencies; /* of each query, ns */
-    double *samples;     /* [engine][ef][round][4] */
+/* What the rounds gave, of one point. */
+struct samples {
+    double qps[ANN_ROUNDS_MAX];
+    uint32_t *latency_ns; /* [query][round]: a query's rounds side by side */
 };
 
-static int compare_u64(const void *a, const void *b)
+static int compare_u32(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return x < y ? -1 : x > y;
 }
 
@@ -61,125 +23,105 @@ static int compare_double(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* One engine, one ef, all queries one after the other. */
-static int pass_run(const struct ann_engine *x, const struct dataset *d, uint32_t k, uint32_t ef,
-                    struct pass_room *room, double *ret_sample)
+/* The latency of a query is that of its median round; then over the queries. */
+static void take_latencies(struct samples *s, uint32_t rounds, uint32_t queries, uint32_t *room, struct result_point *p)
 {
-    for (uint32_t q = 0; q < WARM_UP && q < d->query_count; q++)
-        if (x->peer->search(x->index, d->queries + (size_t)q * d->dim, k, ef, room->rows) < 0)
-            return -EIO;
-    uint64_t cpu = clock_thread_cpu_ns(), start = clock_wall_ns(), before = start;
-    for (uint32_t q = 0; q < d->query_count; q++) {
-        int count = x->peer->search(x->index, d->queries + (size_t)q * d->dim, k, ef, room->rows + (size_t)q * k);
-        if (count < 0)
-            return -EIO;
-        room->counts[q] = (uint32_t)count;
-        uint64_t now = clock_wall_ns();
-        room->latencies[q] = now - before;
-        before = now;
+    for (uint32_t q = 0; q < queries; q++) {
+        uint32_t *of = s->latency_ns + (size_t)q * rounds;
+        qsort(of, rounds, sizeof(*of), compare_u32);
+        room[q] = of[rounds / 2];
     }
-    cpu = clock_thread_cpu_ns() - cpu;
-    qsort(room->latencies, d->query_count, sizeof(*room->latencies), compare_u64);
-    ret_sample[0] = d->query_count * 1e9 / (double)cpu;
-    ret_sample[1] = d->query_count * 1e9 / (double)(before - start);
-    ret_sample[2] = (double)room->latencies[d->query_count / 2] / 1e3;
-    ret_sample[3] = (double)room->latencies[(uint64_t)d->query_count * 99 / 100] / 1e3;
-    return 0;
+    qsort(room, queries, sizeof(*room), compare_u32);
+    p->p50_us = room[queries / 2] / 1e3;
+    p->p99_us = room[(uint64_t)queries * 99 / 100] / 1e3;
 }
 
-static double pass_recall(const struct dataset *d, uint32_t k, const struct pass_room *room)
+static void take_rates(struct samples *s, uint32_t rounds, struct result_point *p)
 {
-    uint64_t found = 0;
-    for (uint32_t q = 0; q < d->query_count; q++)
-        found += recall_count(&room->recall, q, room->rows + (size_t)q * k, room->counts[q]);
-    return (double)found / ((double)d->query_count * k);
+    qsort(s->qps, rounds, sizeof(double), compare_double);
+    p->qps = (s->qps[rounds / 2] + s->qps[(rounds - 1) / 2]) / 2;
+    p->qps_low = s->qps[rounds / 4];
+    p->qps_high = s->qps[rounds - 1 - rounds / 4];
 }
 
-static double *sample_at(const struct ann_options *o, const struct pass_room *room, unsigned engine, uint32_t ef,
-                         uint32_t round)
+struct measuring {
+    const struct ann_options *o;
+    const struct dataset *d;
+    struct ann_pass pass;
+    struct samples *samples[RESULT_ENGINES_MAX]; /* of each engine: a point each */
+};
+
+static int point_run(struct measuring *m, const struct ann_engine *x, struct result_engine *out, unsigned engine,
+                     unsigned point, uint32_t round)
 {
-    return room->samples + 4 * (((size_t)engine * o->ef_count + ef) * o->rounds + round);
+    struct samples *s = &m->samples[engine][point];
+    int rc = ann_pass_run(&m->pass, x, m->d, &out->points[point], m->o->k, &s->qps[round]);
+    for (uint32_t q = 0; rc == 0 && q < m->d->query_count; q++)
+        s->latency_ns[(size_t)q * m->o->rounds + round] = m->pass.latency_ns[q];
+    return rc;
 }
 
-/* The first round finds the recall of each point, and with it which points are worth another round. */
-static int round_run(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines, unsigned count,
-                     uint32_t round, struct pass_room *room, struct progress *p)
+/* The engines have different numbers of points: each step takes the same part of each one's, so that all are at about the same
+ * recall at the same time. */
+static int round_run(struct measuring *m, struct ann_engine *engines, struct result *r, uint32_t round, unsigned steps,
+                     struct progress *p)
 {
-    bool enough[ANN_ENGINES_MAX] = {false};
-    for (uint32_t ef = 0; ef < o->ef_count; ef++) {
-        for (unsigned i = 0; i < count; i++) {
-            unsigned at = (i + ef + round) % count;
-            struct ann_point *point = &engines[at].points[ef];
-            if (round == 0 ? enough[at] : !point->measured)
-                continue;
-            int rc = pass_run(&engines[at], d, o->k, o->ef[ef], room, sample_at(o, room, at, ef, round));
-            if (rc < 0)
-                return rc;
-            if (round == 0) {
-                point->measured = true;
-                point->recall = pass_recall(d, o->k, room);
-                enough[at] = point->recall >= o->recall_enough;
+    for (unsigned step = 0; step < steps; step++) {
+        for (unsigned i = 0; i < r->engine_count; i++) {
+            unsigned at = (i + step + round) % r->engine_count, n = r->engines[at].point_count;
+            for (unsigned point = step * n / steps; point < (step + 1) * n / steps; point++) {
+                int rc = point_run(m, &engines[at], &r->engines[at], at, point, round);
+                if (rc < 0)
+                    return rc;
             }
         }
-        progress_at(p, (uint64_t)round * o->ef_count + ef + 1);
+        progress_at(p, (uint64_t)round * steps + step + 1);
     }
     return 0;
 }
 
-static void take_medians(const struct ann_options *o, struct ann_engine *engines, unsigned count,
-                         const struct pass_room *room)
+static int samples_init(struct measuring *m, const struct result *r)
 {
-    double values[100]; /* --rounds is at most 99 */
-    for (unsigned i = 0; i < count; i++)
-        for (uint32_t ef = 0; ef < o->ef_count; ef++) {
-            struct ann_point *point = &engines[i].points[ef];
-            double *into[4] = {&point->qps_cpu, &point->qps_wall, &point->p50_us, &point->p99_us};
-            for (int f = 0; f < 4; f++) {
-                for (uint32_t round = 0; round < o->rounds; round++)
-                    values[round] = sample_at(o, room, i, ef, round)[f];
-                qsort(values, o->rounds, sizeof(double), compare_double);
-                *into[f] =
-                    o->rounds % 2 ? values[o->rounds / 2] : (values[o->rounds / 2 - 1] + values[o->rounds / 2]) / 2;
-            }
+    for (unsigned i = 0; i < r->engine_count; i++) {
+        m->samples[i] = calloc(r->engines[i].point_count + 1, sizeof(*m->samples[i]));
+        for (unsigned p = 0; p < r->engines[i].point_count; p++) {
+            if (!m->samples[i])
+                return -ENOMEM;
+            m->samples[i][p].latency_ns = calloc((size_t)m->d->query_count * m->o->rounds, sizeof(uint32_t));
+            if (!m->samples[i][p].latency_ns)
+                return -ENOMEM;
         }
+    }
+    return ann_pass_init(&m->pass, m->o, m->d);
 }
 
-static int room_init(struct pass_room *room, const struct ann_options *o, const struct dataset *d, unsigned engines)
+static void samples_fini(struct measuring *m, const struct result *r)
 {
-    *room = (struct pass_room){0};
-    room->rows = calloc((size_t)d->query_count * o->k, sizeof(*room->rows));
-    room->counts = calloc(d->query_count, sizeof(*room->counts));
-    room->latencies = calloc(d->query_count, sizeof(*room->latencies));
-    room->samples = calloc((size_t)engines * o->ef_count * o->rounds * 4, sizeof(*room->samples));
-    if (!room->rows || !room->counts || !room->latencies || !room->samples)
-        return -ENOMEM;
-    return recall_init(&room->recall, d, o->k);
+    for (unsigned i = 0; i < r->engine_count; i++) {
+        for (unsigned p = 0; m->samples[i] && p < r->engines[i].point_count; p++)
+            free(m->samples[i][p].latency_ns);
+        free(m->samples[i]);
+    }
+    ann_pass_fini(&m->pass);
 }
 
-static void room_fini(struct pass_room *room)
+int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines, struct result *r)
 {
-    recall_fini(&room->recall);
-    free(room->rows);
-    free(room->counts);
-    free(room->latencies);
-    free(room->samples);
-}
-
-int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines, unsigned count)
-{
-    struct pass_room room;
-    int rc = room_init(&room, o, d, count);
-    for (unsigned i = 0; i < count && rc == 0; i++)
-        rc = engine_build(&engines[i], o, d);
+    struct measuring m = {.o = o, .d = d};
+    int rc = samples_init(&m, r);
+    unsigned steps = 0;
+    for (unsigned i = 0; i < r->engine_count; i++)
+        steps = r->engines[i].point_count > steps ? r->engines[i].point_count : steps;
     struct progress p;
-    progress_start(&p, "searching", (uint64_t)o->rounds * o->ef_count);
+    progress_start(&p, "measuring", (uint64_t)o->rounds * steps);
     for (uint32_t round = 0; round < o->rounds && rc == 0; round++)
-        rc = round_run(o, d, engines, count, round, &room, &p);
+        rc = round_run(&m, engines, r, round, steps, &p);
     progress_end(&p);
-    if (rc == 0)
-        take_medians(o, engines, count, &room);
-    else
-        fprintf(stderr, "ann: not measured: %s\n", strerror(-rc));
-    room_fini(&room);
+    for (unsigned i = 0; i < r->engine_count && rc == 0; i++)
+        for (unsigned at = 0; at < r->engines[i].point_count; at++) {
+            take_rates(&m.samples[i][at], o->rounds, &r->engines[i].points[at]);
+            take_latencies(&m.samples[i][at], o->rounds, d->query_count, m.pass.latency_ns, &r->engines[i].points[at]);
+        }
+    samples_fini(&m, r);
     return rc;
 }

@@ -11,19 +11,28 @@ static const char help[] =
     "recall@k against queries a second on one core: Kith's index beside hnswlib and Faiss, as far as they are in this "
     "build\n"
     "\n"
-    "  --data DIR            base.npy[.gz], queries.npy, gt_ids.npy; without it rows are made from a seed\n"
+    "  --data DIR            base and queries as .npy, .fvecs or .bvecs (or .gz of them), gt_ids.npy if there is one;\n"
+    "                        without it rows are made from a seed\n"
     "  --metric M            l2, ip or cosine (default: what DIR/README.md says, else l2; made rows: cosine)\n"
     "  --n N, --dim D        made rows (100000 x 768); with --data the first N rows, truth computed anew\n"
     "  --limit-queries N     no more queries than N (default: all; made: 1000)\n"
     "  --k K                 neighbours asked for (10)\n"
-    "  --engines A,B         of kith,hnswlib,faiss (all)\n"
+    "  --engines A,B,...     kith, hnswlib, faiss (all), each perhaps with options behind a colon and + between:\n"
+    "                        code sq8 sq4 rabitq1..8 f32 f16 bf16, then what scores again: f32 f16 bf16 none,\n"
+    "                        mapped, packed or plain links, mN, efcN; such as kith:sq4+f16+packed, hnswlib:m32\n"
     "  --ef A,B,...          candidates kept while searching, from small to large\n"
+    "  --refine-k A,B,...    multiples of k that are scored again (those worth trying)\n"
     "  --m M                 links a row (16)\n"
     "  --ef-construct N      candidates kept while building (200)\n"
-    "  --rounds N            rounds whose median is shown (3)\n"
+    "  --build-threads A,B   builds once with each number; the first is searched in (1)\n"
+    "  --rounds N            rounds whose median is shown (5)\n"
     "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
     "  --core N              the core to run on (the last one allowed)\n"
-    "  --json                a JSON object a line instead of tables\n";
+    "  --json FILE           adds a JSON line an engine to FILE, for bench/compare and --from; -: to stdout, no "
+    "tables\n"
+    "  --commit NAME         the commit that those lines name (that of the build)\n"
+    "  --from FILE           measures nothing: shows the lines of FILE\n"
+    "  --svg FILE            draws recall against queries a second\n";
 
 enum {
     O_DATA = 256,
@@ -34,12 +43,17 @@ enum {
     O_K,
     O_ENGINES,
     O_EF,
+    O_REFINE_K,
     O_M,
     O_EFC,
+    O_THREADS,
     O_ROUNDS,
     O_ENOUGH,
     O_CORE,
-    O_JSON
+    O_JSON,
+    O_COMMIT,
+    O_FROM,
+    O_SVG
 };
 
 static const struct option long_options[] = {
@@ -50,33 +64,57 @@ static const struct option long_options[] = {
     {"k", required_argument, NULL, O_K},
     {"limit-queries", required_argument, NULL, O_QUERIES},
     {"ef", required_argument, NULL, O_EF},
+    {"refine-k", required_argument, NULL, O_REFINE_K},
     {"engines", required_argument, NULL, O_ENGINES},
     {"m", required_argument, NULL, O_M},
     {"ef-construct", required_argument, NULL, O_EFC},
+    {"build-threads", required_argument, NULL, O_THREADS},
     {"rounds", required_argument, NULL, O_ROUNDS},
     {"recall-enough", required_argument, NULL, O_ENOUGH},
     {"core", required_argument, NULL, O_CORE},
-    {"json", no_argument, NULL, O_JSON},
+    {"json", required_argument, NULL, O_JSON},
+    {"commit", required_argument, NULL, O_COMMIT},
+    {"from", required_argument, NULL, O_FROM},
+    {"svg", required_argument, NULL, O_SVG},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
-static const uint32_t ef_default[] = {10, 12, 14,  16,  20,  24,  28,  32,  40,  48,  56,  64,
-                                      80, 96, 112, 128, 160, 192, 256, 320, 384, 512, 768, 1024};
+static const uint32_t ef_default[] = {10, 12,  14,  16,  20,  24,  28,  32,  40,  48,  56,   64,   80,
+                                      96, 112, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048};
 
-static int ef_read(const char *text, struct ann_options *o)
+/* Numbers above low and at most high with commas between; rising unless any order will do. */
+static int list_read(const char *name, const char *text, double low, double high, bool rising, unsigned room,
+                     double *values, uint32_t *ret_count)
 {
-    o->ef_count = 0;
-    while (*text) {
+    uint32_t count = 0;
+    for (const char *at = text; *at;) {
         char *end;
-        unsigned long value = strtoul(text, &end, 10);
-        bool rising = o->ef_count == 0 || value > o->ef[o->ef_count - 1];
-        if (end == text || (*end && *end != ',') || !rising || value > 100000 || o->ef_count == ANN_EFS_MAX)
-            return option_wrong("ef", text, "rising numbers with commas between");
-        o->ef[o->ef_count++] = (uint32_t)value;
-        text = *end ? end + 1 : end;
+        double value = strtod(at, &end);
+        bool ordered = !rising || count == 0 || value > values[count - 1];
+        if (end == at || (*end && *end != ',') || !ordered || !(value > low && value <= high) || count == room)
+            return option_wrong(name, text,
+                                rising ? "rising numbers with commas between" : "numbers with commas between");
+        values[count++] = value;
+        at = *end ? end + 1 : end;
     }
+    if (count == 0)
+        return option_wrong(name, text, "a number");
+    *ret_count = count;
     return 0;
+}
+
+static int whole_list_read(const char *name, const char *text, uint32_t high, bool rising, unsigned room,
+                           uint32_t *values, uint32_t *ret_count)
+{
+    double numbers[ANN_EFS_MAX];
+    int rc = list_read(name, text, 0, high, rising, room, numbers, ret_count);
+    for (uint32_t i = 0; rc == 0 && i < *ret_count; i++) {
+        values[i] = (uint32_t)numbers[i];
+        if (values[i] != numbers[i])
+            rc = option_wrong(name, text, "whole numbers");
+    }
+    return rc;
 }
 
 /* A walk that keeps fewer candidates than are asked for answers too few. */
@@ -101,10 +139,15 @@ static int option_take(int option, struct ann_options *o)
     case O_QUERIES: return option_u32("limit-queries", optarg, 1, UINT32_MAX, &o->data.query_count);
     case O_K: return option_u32("k", optarg, 1, 100, &o->k);
     case O_ENGINES: o->engines = optarg; return 0;
-    case O_EF: return ef_read(optarg, o);
+    case O_EF: return whole_list_read("ef", optarg, 100000, true, ANN_EFS_MAX, o->ef, &o->ef_count);
+    case O_REFINE_K:
+        return list_read("refine-k", optarg, 0, 10000, true, ANN_REFINE_MAX, o->refine_k, &o->refine_count);
+    case O_THREADS:
+        return whole_list_read("build-threads", optarg, ANN_THREADS_MAX, false, RESULT_BUILDS_MAX, o->threads,
+                               &o->threads_count);
     case O_M: return option_u32("m", optarg, 2, 256, &o->m);
     case O_EFC: return option_u32("ef-construct", optarg, 1, 65535, &o->ef_construct);
-    case O_ROUNDS: return option_u32("rounds", optarg, 1, 99, &o->rounds);
+    case O_ROUNDS: return option_u32("rounds", optarg, 1, ANN_ROUNDS_MAX, &o->rounds);
     case O_ENOUGH: return option_double("recall-enough", optarg, 0, 2, &o->recall_enough);
     case O_CORE: {
         uint32_t core = 0;
@@ -112,15 +155,24 @@ static int option_take(int option, struct ann_options *o)
         o->core = (int)core;
         return rc;
     }
-    case O_JSON: o->json = true; return 0;
+    case O_JSON: o->json = optarg; return 0;
+    case O_COMMIT: o->commit = optarg; return 0;
+    case O_FROM: o->from = optarg; return 0;
+    case O_SVG: o->svg = optarg; return 0;
     }
     return -1; /* getopt has said what is wrong */
 }
 
 int ann_options_read(int argc, char **argv, struct ann_options *ret)
 {
-    *ret =
-        (struct ann_options){.m = 16, .ef_construct = 200, .k = 10, .rounds = 3, .recall_enough = 0.9995, .core = -1};
+    *ret = (struct ann_options){.m = 16,
+                                .ef_construct = 200,
+                                .k = 10,
+                                .rounds = 5,
+                                .recall_enough = 0.9995,
+                                .core = -1,
+                                .threads = {1},
+                                .threads_count = 1};
     memcpy(ret->ef, ef_default, sizeof(ef_default));
     ret->ef_count = ARRAY_LEN(ef_default);
     int option;

@@ -1,6 +1,7 @@
 #include "dataset.h"
 
 #include "cli/npy.h"
+#include "cli/vector_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #define QUERIES_DEFAULT 1000
 #define SEED            20260101
 #define PATH_BYTES      1024
+#define READ_ROWS       4096 /* at a time */
 
 /* The word behind "Metric:" in the folder's README.md, if there is one. */
 static enum metric folder_metric(const char *folder)
@@ -64,24 +66,71 @@ static bool path_find(const char *folder, const char *const *names, size_t count
     return false;
 }
 
+/* Rows of a file to the end, or as many as are wanted. */
+static int file_read(struct vector_file *f, const char *path, uint32_t limit, float **ret, uint32_t *ret_count,
+                     struct error *e)
+{
+    uint32_t dim = vector_file_dim(f), count = 0, room = 0;
+    float *rows = NULL;
+    struct vector_batch batch;
+    int rc = 0;
+    while ((limit == 0 || count < limit) && (rc = vector_file_next(f, READ_ROWS, &batch, e)) > 0) {
+        if (batch.reject_count > 0)
+            rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s: row %llu: %s", path,
+                           (unsigned long long)batch.rejects[0].row, batch.rejects[0].reason);
+        else if (batch.count > UINT32_MAX / 2 - count)
+            rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s: too many rows", path);
+        if (rc < 0)
+            break;
+        if (count + batch.count > room) {
+            room = 2 * room > count + batch.count ? 2 * room : count + (uint32_t)batch.count;
+            float *more = realloc(rows, (size_t)room * dim * sizeof(float));
+            if (!more) {
+                rc = error_set_errno(e, -ENOMEM, "%s", path);
+                break;
+            }
+            rows = more;
+        }
+        memcpy(rows + (size_t)count * dim, batch.vectors, batch.count * dim * sizeof(float));
+        count += (uint32_t)batch.count;
+    }
+    if (rc >= 0 && count == 0)
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s: no rows", path);
+    if (rc < 0) {
+        free(rows);
+        return rc;
+    }
+    *ret = rows;
+    *ret_count = limit && limit < count ? limit : count;
+    return 0;
+}
+
+/* Of the first of the formats that is there. */
 static int rows_read(const char *folder, const char *stem, uint32_t limit, float **ret, uint32_t *ret_count,
                      uint32_t *ret_dim, struct error *e)
 {
-    char plain[64], packed[64], path[PATH_BYTES];
-    snprintf(plain, sizeof(plain), "%s.npy", stem);
-    snprintf(packed, sizeof(packed), "%s.npy.gz", stem);
-    if (!path_find(folder, (const char *const[]){plain, packed}, 2, path))
-        return error_set(e, ERROR_NOT_FOUND, "%s: neither %s nor %s is there", folder, plain, packed);
-    uint64_t rows = 0, columns = 0;
-    int rc = npy_read_f32(path, ret, &rows, &columns, e);
+    static const char *const ends[] = {".npy", ".npy.gz", ".fvecs", ".bvecs", ".fvecs.gz", ".bvecs.gz"};
+    char names[ARRAY_LEN(ends)][32], path[PATH_BYTES];
+    const char *pointers[ARRAY_LEN(ends)];
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        snprintf(names[i], sizeof(names[i]), "%s%s", stem, ends[i]);
+        pointers[i] = names[i];
+    }
+    if (!path_find(folder, pointers, ARRAY_LEN(ends), path))
+        return error_set(e, ERROR_NOT_FOUND, "%s: there is no %s.npy, %s.fvecs or %s.bvecs (or .gz of them)", folder,
+                         stem, stem, stem);
+    struct vector_file *f;
+    int rc = vector_file_open(path, 0, &f, e);
     if (rc < 0)
         return rc;
-    if (rows == 0 || rows > UINT32_MAX || columns == 0 || columns > DIM_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "%s: %llu rows of %llu: not a set of vectors", path,
-                         (unsigned long long)rows, (unsigned long long)columns);
-    *ret_count = limit && limit < rows ? limit : (uint32_t)rows;
-    *ret_dim = (uint32_t)columns;
-    return 0;
+    *ret_dim = vector_file_dim(f);
+    if (*ret_dim > DIM_MAX)
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s: %u dimensions, and at most %u can be indexed", path, *ret_dim,
+                       DIM_MAX);
+    else
+        rc = file_read(f, path, limit, ret, ret_count, e);
+    vector_file_close(f);
+    return rc;
 }
 
 /* Takes the truth of the folder; -ENOENT when there is none that fits. */

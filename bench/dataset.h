@@ -29,8 +29,9 @@ struct dataset_options {
     uint32_t truth_k;     /* neighbours wanted in the truth */
 };
 
-/* Fills *ret, which dataset_fini() frees. 0 or a negative errno with a sentence. A folder holds base.npy or base.npy.gz,
- * queries.npy and, where it was not made for another number of rows, gt_ids.npy or gt_<metric>_ids.npy. */
+/* Fills *ret, which dataset_fini() frees. 0 or a negative errno with a sentence. A folder holds base and queries, each as .npy
+ * (any number type), .fvecs or .bvecs, or packed with gzip, and perhaps gt_ids.npy or gt_<metric>_ids.npy, which is taken when
+ * all rows are. */
 MUST_USE int dataset_open(const struct dataset_options *o, struct dataset *ret, struct error *e);
 void dataset_fini(struct dataset *d);
 

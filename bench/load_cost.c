@@ -34,6 +34,7 @@ static void *index_build(const struct kith_info *info, const struct dataset *d)
                            .vectors = d->base,
                            .m = info->collection.m,
                            .ef_construct = info->collection.ef_construct,
+                           .threads = 1,
                            .progress = no_progress,
                            .arg = &p};
     void *index = peer_kith.build(&b);
@@ -44,9 +45,10 @@ static void *index_build(const struct kith_info *info, const struct dataset *d)
 static double local_search_us(void *index, const struct load_options *o, const struct dataset *d, uint32_t requests)
 {
     uint32_t rows[100]; /* --k is at most 100 */
+    struct peer_search s = {.k = o->k, .ef = o->ef};
     uint64_t cpu = clock_thread_cpu_ns();
     for (uint32_t i = 0; i < requests; i++)
-        if (peer_kith.search(index, d->queries + (size_t)(i % d->query_count) * d->dim, o->k, o->ef, rows) < 0)
+        if (peer_kith.search(index, d->queries + (size_t)(i % d->query_count) * d->dim, &s, rows) < 0)
             return -1;
     return (double)(clock_thread_cpu_ns() - cpu) / 1e3 / requests;
 }

@@ -1,5 +1,5 @@
-#include "clock.h"
 #include "dataset.h"
+#include "parallel.h"
 #include "random.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LATENT 64
+#define PIECE  256 /* rows that a thread takes at a time */
 
 /* The i-th axis is (i + 1)^-3/4 as long as the first: half a dozen of them carry most of the spread. Lengths are such that what
  * goes into tanh has variance 1. */
@@ -36,6 +37,27 @@ static void map_row(const float *map, uint32_t dim, const float *latent, float *
         row[d] *= scale;
 }
 
+struct making {
+    struct dataset *data;
+    const float *map;
+    uint64_t seed;
+};
+
+/* Each row has dice of its own, so that it does not matter who makes which. Rows from count on are queries. */
+static void make_rows(void *arg, uint32_t from, uint32_t to)
+{
+    struct making *m = arg;
+    struct dataset *d = m->data;
+    float latent[LATENT];
+    for (uint32_t row = from; row < to; row++) {
+        struct random dice = {m->seed + row};
+        struct random r = {random_u64(&dice)};
+        draw_latent(&r, latent);
+        map_row(m->map, d->dim, latent,
+                row < d->count ? d->base + (size_t)row * d->dim : d->queries + (size_t)(row - d->count) * d->dim);
+    }
+}
+
 int dataset_synthesise(struct dataset *d, uint64_t seed, struct error *e)
 {
     d->base = malloc((size_t)d->count * d->dim * sizeof(float));
@@ -48,16 +70,10 @@ int dataset_synthesise(struct dataset *d, uint64_t seed, struct error *e)
     struct random r = {seed};
     for (size_t i = 0; i < (size_t)d->dim * LATENT; i++)
         map[i] = (float)random_normal(&r);
+    struct making m = {.data = d, .map = map, .seed = random_u64(&r)};
     struct progress p;
-    progress_start(&p, "making rows", d->count);
-    float latent[LATENT];
-    for (uint32_t row = 0; row < d->count + d->query_count; row++) {
-        draw_latent(&r, latent);
-        map_row(map, d->dim, latent,
-                row < d->count ? d->base + (size_t)row * d->dim : d->queries + (size_t)(row - d->count) * d->dim);
-        if (row < d->count)
-            progress_at(&p, row);
-    }
+    progress_start(&p, "making rows", d->count + d->query_count);
+    parallel_run(d->count + d->query_count, PIECE, make_rows, &m, &p);
     progress_end(&p);
     free(map);
     return 0;

@@ -1,18 +1,21 @@
 /* The true neighbours, and how many of them an answer has found.
  *
- * Each row is compared with four queries at a time in f32; what comes close is compared again in double, with SPARE candidates
- * more than are wanted, so that rounding does not choose. Nothing here uses the kernels that are being measured. */
-#include "clock.h"
+ * Rows are compared with four queries at a time in f32, tile by tile; what comes close is compared again in double, with SPARE
+ * candidates more than are wanted, so that rounding does not choose. Nothing here uses the kernels that are being measured. */
 #include "dataset.h"
+#include "parallel.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LANES   16 /* partial sums: one AVX-512 register, two of AVX2, four of NEON */
 #define QUERIES 4
 #define SPARE   32
+#define TILE    64 /* rows */
+#define PIECE   32 /* queries that a thread takes at a time */
 
 static double distance_exact(enum metric metric, const float *a, const float *b, uint32_t dim)
 {
@@ -80,57 +83,81 @@ static int compare_near(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-struct work {
-    float *rows, *queries; /* padded copies: all rows, one group of queries */
-    struct near *lists;    /* QUERIES x room */
-    uint32_t dim, room;
+struct finding {
+    struct dataset *data;
+    float *rows, *queries; /* padded copies */
+    uint32_t dim, room;    /* of a padded row, of a list */
+    atomic_bool no_memory;
 };
 
-static void find_group(struct dataset *d, struct work *w, uint32_t first)
+/* One tile of rows, which stays in the cache, against queries [from, to). */
+static void tile_compare(const struct finding *f, uint32_t row_from, uint32_t row_to, uint32_t from, uint32_t to,
+                         struct near *lists, uint32_t *counts)
 {
-    uint32_t group = d->query_count - first < QUERIES ? d->query_count - first : QUERIES, counts[QUERIES] = {0};
-    for (uint32_t q = 0; q < group; q++)
-        memcpy(w->queries + (size_t)q * w->dim, d->queries + (size_t)(first + q) * d->dim, d->dim * sizeof(float));
-    for (uint32_t row = 0; row < d->count; row++) {
-        float distances[QUERIES];
-        distance_four(d->metric == METRIC_L2, w->rows + (size_t)row * w->dim, w->queries, w->dim, distances);
-        for (uint32_t q = 0; q < group; q++)
-            keep(w->lists + (size_t)q * w->room, &counts[q], w->room, distances[q], row);
+    bool l2 = f->data->metric == METRIC_L2;
+    for (uint32_t q = from; q < to; q += QUERIES)
+        for (uint32_t row = row_from; row < row_to; row++) {
+            float distances[QUERIES]; /* the padded queries end with QUERIES rows that nobody asks for */
+            distance_four(l2, f->rows + (size_t)row * f->dim, f->queries + (size_t)q * f->dim, f->dim, distances);
+            for (uint32_t i = 0; i < QUERIES && q + i < to; i++)
+                keep(lists + (size_t)(q + i - from) * f->room, &counts[q + i - from], f->room, distances[i], row);
+        }
+}
+
+static void list_finish(const struct finding *f, uint32_t query, struct near *list, uint32_t count)
+{
+    struct dataset *d = f->data;
+    for (uint32_t i = 0; i < count; i++)
+        list[i].distance = distance_exact(d->metric, d->base + (size_t)list[i].row * d->dim,
+                                          d->queries + (size_t)query * d->dim, d->dim);
+    qsort(list, count, sizeof(*list), compare_near);
+    for (uint32_t i = 0; i < d->truth_k; i++)
+        d->truth[(size_t)query * d->truth_k + i] = list[i].row;
+}
+
+static void find_piece(void *arg, uint32_t from, uint32_t to)
+{
+    struct finding *f = arg;
+    struct near *lists = calloc((size_t)(to - from) * f->room, sizeof(*lists));
+    uint32_t counts[PIECE] = {0}, count = f->data->count;
+    if (!lists) {
+        f->no_memory = true;
+        return;
     }
-    for (uint32_t q = 0; q < group; q++) {
-        struct near *list = w->lists + (size_t)q * w->room;
-        const float *query = d->queries + (size_t)(first + q) * d->dim;
-        for (uint32_t i = 0; i < counts[q]; i++)
-            list[i].distance = distance_exact(d->metric, d->base + (size_t)list[i].row * d->dim, query, d->dim);
-        qsort(list, counts[q], sizeof(*list), compare_near);
-        for (uint32_t i = 0; i < d->truth_k; i++)
-            d->truth[(size_t)(first + q) * d->truth_k + i] = list[i].row;
-    }
+    for (uint32_t row = 0; row < count; row += TILE)
+        tile_compare(f, row, count - row < TILE ? count : row + TILE, from, to, lists, counts);
+    for (uint32_t q = from; q < to; q++)
+        list_finish(f, q, lists + (size_t)(q - from) * f->room, counts[q - from]);
+    free(lists);
+}
+
+/* Rows of dim as rows of a multiple of LANES, and `more` of zeros behind them. */
+static float *pad(const float *rows, uint32_t count, uint32_t dim, uint32_t padded, uint32_t more)
+{
+    float *copy = calloc(((size_t)count + more) * padded, sizeof(*copy));
+    for (uint32_t row = 0; copy && row < count; row++)
+        memcpy(copy + (size_t)row * padded, rows + (size_t)row * dim, dim * sizeof(float));
+    return copy;
 }
 
 int dataset_find_truth(struct dataset *d, struct error *e)
 {
     if (d->truth_k > d->count)
         return error_set(e, ERROR_INVALID_ARGUMENT, "%u neighbours are asked of %u rows", d->truth_k, d->count);
-    struct work w = {.dim = (d->dim + LANES - 1) / LANES * LANES, .room = d->truth_k + SPARE};
-    w.rows = calloc((size_t)d->count * w.dim, sizeof(float));
-    w.queries = calloc((size_t)QUERIES * w.dim, sizeof(float));
-    w.lists = calloc((size_t)QUERIES * w.room, sizeof(*w.lists));
+    struct finding f = {.data = d, .dim = (d->dim + LANES - 1) / LANES * LANES, .room = d->truth_k + SPARE};
+    f.rows = pad(d->base, d->count, d->dim, f.dim, 0);
+    f.queries = pad(d->queries, d->query_count, d->dim, f.dim, QUERIES);
     d->truth = calloc((size_t)d->query_count * d->truth_k, sizeof(*d->truth));
-    int rc = w.rows && w.queries && w.lists && d->truth ? 0 : error_set_errno(e, -ENOMEM, "exact neighbours");
-    struct progress p;
-    progress_start(&p, "exact neighbours of queries", d->query_count);
-    for (uint32_t row = 0; rc == 0 && row < d->count; row++)
-        memcpy(w.rows + (size_t)row * w.dim, d->base + (size_t)row * d->dim, d->dim * sizeof(float));
-    for (uint32_t q = 0; rc == 0 && q < d->query_count; q += QUERIES) {
-        find_group(d, &w, q);
-        progress_at(&p, q);
+    if (f.rows && f.queries && d->truth) {
+        struct progress p;
+        progress_start(&p, "exact neighbours of queries", d->query_count);
+        parallel_run(d->query_count, PIECE, find_piece, &f, &p);
+        progress_end(&p);
     }
-    progress_end(&p);
-    free(w.rows);
-    free(w.queries);
-    free(w.lists);
-    return rc;
+    bool lacking = !f.rows || !f.queries || !d->truth || f.no_memory;
+    free(f.rows);
+    free(f.queries);
+    return lacking ? error_set_errno(e, -ENOMEM, "exact neighbours") : 0;
 }
 
 int recall_init(struct recall *r, const struct dataset *d, uint32_t k)

@@ -58,10 +58,23 @@ const char *describe(void)
     return text.c_str();
 }
 
+const char *refuse(const struct peer_variant *v)
+{
+    if (v->refine != PEER_REFINE_AUTO || v->links != PEER_LINKS_AUTO || v->mapped ||
+        (v->code != PEER_CODE_AUTO && v->code != PEER_CODE_F32))
+        return "Faiss is measured with f32 vectors: only mN and efcN can be given";
+    return nullptr;
+}
+
+unsigned refine_ks(const struct peer_variant *, double *)
+{
+    return 0;
+}
+
 void *build(const struct peer_build *b)
 {
     try {
-        omp_set_num_threads(1);
+        omp_set_num_threads((int)b->threads);
         auto x = std::make_unique<Index>();
         auto metric = b->metric == PEER_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT;
         x->graph = std::make_unique<faiss::IndexHNSWFlat>((int)b->dim, (int)b->m, metric);
@@ -79,19 +92,21 @@ void *build(const struct peer_build *b)
     }
 }
 
-int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *ret_rows)
+int search(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows)
 {
+    int k = (int)s->k;
     auto *x = static_cast<Index *>(index);
     try {
         x->distances.resize(k);
         x->labels.resize(k);
-        x->graph->hnsw.efSearch = (int)ef; // 1.7.3 takes the width of the walk from here, whatever its parameters say
+        x->graph->hnsw.efSearch =
+            (int)s->ef; // 1.7.3 takes the width of the walk from here, whatever its parameters say
         x->distance->set_query(query);
         faiss::maxheap_heapify(k, x->distances.data(), x->labels.data());
-        x->graph->hnsw.search(*x->distance, (int)k, x->labels.data(), x->distances.data(), *x->visited);
+        x->graph->hnsw.search(*x->distance, k, x->labels.data(), x->distances.data(), *x->visited);
         faiss::maxheap_reorder(k, x->distances.data(), x->labels.data());
         int count = 0;
-        while (count < (int)k && x->labels[count] >= 0) {
+        while (count < k && x->labels[count] >= 0) {
             ret_rows[count] = (uint32_t)x->labels[count];
             count++;
         }
@@ -102,12 +117,13 @@ int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *r
     }
 }
 
-uint64_t bytes(const void *index)
+struct peer_memory memory(const void *index)
 {
     const auto &g = *static_cast<const Index *>(index)->graph;
     const auto &h = g.hnsw;
-    return (uint64_t)g.ntotal * g.d * sizeof(float) + h.neighbors.size() * sizeof(h.neighbors[0]) +
-           h.offsets.size() * sizeof(h.offsets[0]) + h.levels.size() * sizeof(h.levels[0]);
+    uint64_t held = (uint64_t)g.ntotal * g.d * sizeof(float) + h.neighbors.size() * sizeof(h.neighbors[0]) +
+                    h.offsets.size() * sizeof(h.offsets[0]) + h.levels.size() * sizeof(h.levels[0]);
+    return {held, 0};
 }
 
 void destroy(void *index)
@@ -117,4 +133,4 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_faiss = {"faiss", describe, build, search, bytes, destroy};
+extern "C" const struct peer peer_faiss = {"faiss", describe, refuse, refine_ks, build, search, memory, destroy};

@@ -3,9 +3,12 @@
 // Its set of visited rows is pooled and survives from one query to the next, so that one call a query costs it nothing extra.
 #include "peer.h"
 
+#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include <hnswlib/hnswlib.h>
 
@@ -28,6 +31,38 @@ const char *describe(void)
 #endif
 }
 
+const char *refuse(const struct peer_variant *v)
+{
+    if (v->code != PEER_CODE_AUTO || v->refine != PEER_REFINE_AUTO || v->links != PEER_LINKS_AUTO || v->mapped)
+        return "hnswlib holds f32 vectors and nothing else: only mN and efcN can be given";
+    return nullptr;
+}
+
+unsigned refine_ks(const struct peer_variant *, double *)
+{
+    return 0;
+}
+
+// Several threads as its examples do it: each takes the next row.
+void add_rows(Index *x, const struct peer_build *b)
+{
+    std::atomic<uint32_t> next{1};
+    x->graph->addPoint(b->vectors, 0); // an empty graph has no entry: the first row comes alone
+    auto work = [&](bool tells) {
+        for (uint32_t row; (row = next.fetch_add(1)) < b->count;) {
+            x->graph->addPoint(b->vectors + (size_t)row * b->dim, row);
+            if (tells && row % 64 == 0)
+                b->progress(b->arg, row);
+        }
+    };
+    std::vector<std::thread> others;
+    for (uint32_t i = 1; i < b->threads; i++)
+        others.emplace_back(work, false);
+    work(true);
+    for (auto &thread : others)
+        thread.join();
+}
+
 void *build(const struct peer_build *b)
 {
     try {
@@ -37,11 +72,7 @@ void *build(const struct peer_build *b)
         else
             x->space = std::make_unique<hnswlib::InnerProductSpace>(b->dim);
         x->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(x->space.get(), b->count, b->m, b->ef_construct);
-        for (uint32_t row = 0; row < b->count; row++) {
-            x->graph->addPoint(b->vectors + (size_t)row * b->dim, row);
-            if (row % 256 == 255)
-                b->progress(b->arg, row + 1);
-        }
+        add_rows(x.get(), b);
         return x.release();
     } catch (const std::exception &e) {
         std::fprintf(stderr, "hnswlib: %s\n", e.what());
@@ -49,12 +80,12 @@ void *build(const struct peer_build *b)
     }
 }
 
-int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *ret_rows)
+int search(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows)
 {
     auto *x = static_cast<Index *>(index);
     try {
-        x->graph->setEf(ef);
-        auto found = x->graph->searchKnn(query, k); // the farthest on top
+        x->graph->setEf(s->ef);
+        auto found = x->graph->searchKnn(query, s->k); // the farthest on top
         int count = (int)found.size();
         for (int i = count - 1; i >= 0; i--, found.pop())
             ret_rows[i] = (uint32_t)found.top().second;
@@ -65,14 +96,14 @@ int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *r
     }
 }
 
-uint64_t bytes(const void *index)
+struct peer_memory memory(const void *index)
 {
     const auto &g = *static_cast<const Index *>(index)->graph;
     uint64_t sum = g.max_elements_ * (g.size_data_per_element_ + sizeof(char *)); // rows, and the list of upper layers
     sum += g.max_elements_ * (sizeof(std::mutex) + sizeof(int));                  // a lock and a level for each row
     for (size_t i = 0; i < g.cur_element_count; i++)
         sum += (uint64_t)g.element_levels_[i] * g.size_links_per_element_;
-    return sum;
+    return {sum, 0};
 }
 
 void destroy(void *index)
@@ -82,4 +113,4 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_hnswlib = {"hnswlib", describe, build, search, bytes, destroy};
+extern "C" const struct peer peer_hnswlib = {"hnswlib", describe, refuse, refine_ks, build, search, memory, destroy};

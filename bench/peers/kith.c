@@ -24,6 +24,19 @@ static const char *describe(void)
     return "segment_index, kernels chosen at start";
 }
 
+static const char *refuse(const struct peer_variant *v)
+{
+    if ((v->code != PEER_CODE_AUTO && v->code != PEER_CODE_SQ8) || v->links == PEER_LINKS_PACKED || v->mapped ||
+        (v->refine != PEER_REFINE_AUTO && v->refine != PEER_REFINE_F32))
+        return "so far the index has 8-bit codes, plain links, and f32 vectors in memory to score again by";
+    return NULL;
+}
+
+static unsigned refine_ks(const struct peer_variant *v, double ret[4])
+{
+    return 0; /* the search decides */
+}
+
 static void destroy(void *index)
 {
     struct kith_index *x = index;
@@ -76,6 +89,10 @@ static int fill_and_link(struct kith_index *x, const struct peer_build *b)
 
 static void *build(const struct peer_build *b)
 {
+    if (b->threads > 1) {
+        fprintf(stderr, "kith: builds with one thread so far\n");
+        return NULL;
+    }
     struct kith_index *x = calloc(1, sizeof(*x));
     if (!x)
         return NULL;
@@ -87,27 +104,27 @@ static void *build(const struct peer_build *b)
     return x;
 }
 
-static int search(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *ret_rows)
+static int search(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows)
 {
     struct kith_index *x = index;
-    if (x->hits_room < k) {
+    if (x->hits_room < s->k) {
         free(x->hits);
-        x->hits = calloc(k, sizeof(*x->hits));
-        x->hits_room = x->hits ? k : 0;
+        x->hits = calloc(s->k, sizeof(*x->hits));
+        x->hits_room = x->hits ? s->k : 0;
         if (!x->hits)
             return -1;
     }
-    struct search_params params = {.k = k, .ef = ef};
+    struct search_params params = {.k = s->k, .ef = s->ef};
     int count = segment_index_search(x->index, &x->vectors, x->count, query, &params, x->scratch, x->hits);
     for (int i = 0; i < count; i++)
         ret_rows[i] = x->hits[i].row;
     return count;
 }
 
-static uint64_t bytes(const void *index)
+static struct peer_memory memory(const void *index)
 {
     const struct kith_index *x = index;
-    return segment_index_bytes(x->index) + x->column_bytes;
+    return (struct peer_memory){.held = segment_index_bytes(x->index) + x->column_bytes};
 }
 
-const struct peer peer_kith = {"kith", describe, build, search, bytes, destroy};
+const struct peer peer_kith = {"kith", describe, refuse, refine_ks, build, search, memory, destroy};

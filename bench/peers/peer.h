@@ -1,10 +1,11 @@
 /* peer.h -- an engine as the ann benchmark sees it: Kith itself and those it is measured against, behind one table of
  * functions, so that all of them are built, searched and timed by the same lines.
  *
- * One thread. Rows are numbered from 0 in the order given. Vectors are f32, dim of them to a row without padding, normalised
- * for cosine. Nothing is thrown: a C++ engine turns its exceptions into NULL and -1, and says why on stderr. */
+ * Rows are numbered from 0 in the order given. Vectors are f32, dim of them to a row without padding, normalised for cosine.
+ * Nothing is thrown: a C++ engine turns its exceptions into NULL and -1, and says why on stderr. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -12,24 +13,60 @@ extern "C" {
 #endif
 
 enum peer_metric { PEER_L2 = 1, PEER_INNER_PRODUCT = 2, PEER_COSINE = 3 }; /* the numbers of index/metric.h */
+enum peer_code {
+    PEER_CODE_AUTO,
+    PEER_CODE_F32,
+    PEER_CODE_F16,
+    PEER_CODE_BF16,
+    PEER_CODE_SQ8,
+    PEER_CODE_SQ4,
+    PEER_CODE_RABITQ
+};
+enum peer_refine { PEER_REFINE_AUTO, PEER_REFINE_NONE, PEER_REFINE_F32, PEER_REFINE_F16, PEER_REFINE_BF16 };
+enum peer_links { PEER_LINKS_AUTO, PEER_LINKS_PLAIN, PEER_LINKS_PACKED };
+
+/* What stands behind the colon in a name like kith:sq4+f16+packed. 0: not given, the engine decides. */
+struct peer_variant {
+    enum peer_code code;
+    uint32_t code_bits; /* of RaBitQ: 1..8 */
+    enum peer_refine refine;
+    enum peer_links links;
+    bool mapped;              /* what refines lies in a file and is mapped */
+    uint32_t m, ef_construct; /* 0: those of all engines */
+};
 
 struct peer_build {
     enum peer_metric metric;
     uint32_t dim, count;
     const float *vectors; /* count x dim; borrowed while building */
-    uint32_t m, ef_construct;
-    /* Called now and then with the rows done; never NULL. */
+    uint32_t m, ef_construct, threads;
+    struct peer_variant variant;
+    /* Called now and then, by the thread that called build(), with the rows done; never NULL. */
     void (*progress)(void *arg, uint32_t done);
     void *arg;
 };
 
+struct peer_search {
+    uint32_t k, ef;  /* ef >= k */
+    double refine_k; /* candidates scored again, as a multiple of k; 0: the engine's own */
+};
+
+struct peer_memory {
+    uint64_t held;   /* that nothing but the index's end gives back */
+    uint64_t mapped; /* of files: in memory while there is room */
+};
+
 struct peer {
-    const char *name;                           /* "kith", "hnswlib", "faiss" */
-    const char *(*describe)(void);              /* version and instruction set; a static string */
+    const char *name;              /* "kith", "hnswlib", "faiss" */
+    const char *(*describe)(void); /* version and instruction set; a static string */
+    /* Why there is no such variant, as a literal; NULL: there is. */
+    const char *(*refuse)(const struct peer_variant *v);
+    /* The multiples of k worth trying for this variant; returns how many. 0: nothing is scored again. */
+    unsigned (*refine_ks)(const struct peer_variant *v, double ret[4]);
     void *(*build)(const struct peer_build *b); /* NULL on failure */
-    /* Writes up to k rows, nearest first as the engine sees it; returns how many, or -1. ef >= k. */
-    int (*search)(void *index, const float *query, uint32_t k, uint32_t ef, uint32_t *ret_rows);
-    uint64_t (*bytes)(const void *index); /* memory held for the index, its vectors included */
+    /* Writes up to k rows, nearest first as the engine sees it; returns how many, or -1. */
+    int (*search)(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows);
+    struct peer_memory (*memory)(const void *index); /* the vectors included */
     void (*destroy)(void *index);
 };
 

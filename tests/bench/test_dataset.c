@@ -48,7 +48,8 @@ static void folder_make(const char *readme, const int32_t *truth)
 
 static void folder_remove(void)
 {
-    static const char *const names[] = {"base.npy", "queries.npy", "gt_ids.npy", "README.md"};
+    static const char *const names[] = {"base.npy",  "queries.npy", "gt_ids.npy",
+                                        "README.md", "base.bvecs",  "queries.fvecs"};
     char path[128];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
@@ -102,6 +103,28 @@ Test(dataset, the_readme_names_the_metric_and_cosine_rows_are_normalised, .fini 
     cr_assert_eq(dataset_open(&o, &d, &e), 0, "%s", e.text);
     cr_assert_eq(d.metric, METRIC_COSINE);
     cr_assert_float_eq(d.base[4], sqrt(0.5), 1e-6);
+    cr_assert_eq(d.truth[0], 2);
+    dataset_fini(&d);
+}
+
+/* Rows of one byte or float a number, each after its dimension. */
+Test(dataset, texmex_files_are_read_too, .fini = folder_remove)
+{
+    static const uint8_t base[] = {2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 3, 3};
+    static const struct {
+        uint32_t dim;
+        float numbers[2];
+    } query = {2, {2.5f, 2.5f}};
+    struct dataset d;
+    struct error e;
+    snprintf(folder, sizeof(folder), "/tmp/kith-dataset-XXXXXX");
+    cr_assert(mkdtemp(folder));
+    write_file("base.bvecs", base, sizeof(base), NULL, 0);
+    write_file("queries.fvecs", &query, sizeof(query), NULL, 0);
+    struct dataset_options o = {.folder = folder, .truth_k = 1};
+    cr_assert_eq(dataset_open(&o, &d, &e), 0, "%s", e.text);
+    cr_assert(d.count == 3 && d.dim == 2 && d.query_count == 1);
+    cr_assert(d.base[3] == 9.0f && d.queries[0] == 2.5f);
     cr_assert_eq(d.truth[0], 2);
     dataset_fini(&d);
 }

@@ -1,0 +1,83 @@
+/* Which ways of searching are worth measuring. Once each, so the speeds are rough: what is left out is clearly beaten. */
+#include "ann.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEATEN       0.8    /* of the speed that another way has with no less recall */
+#define STALL_STEPS  4      /* so many larger efs that bring nothing end the sweep */
+#define STALL_RECALL 0.0002
+
+/* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */
+static int sweep(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x, double refine_k,
+                 double refine_less, struct ann_pass *pass, struct result_engine *ret)
+{
+    unsigned first = ret->point_count;
+    for (uint32_t i = 0; i < o->ef_count; i++) {
+        if (refine_less * o->k >= o->ef[i])
+            continue; /* the smaller factor scores all candidates again already */
+        struct result_point p = {.ef = o->ef[i], .refine_k = refine_k, .interleave = 1};
+        int rc = ann_pass_run(pass, x, d, &p, o->k, &p.qps);
+        if (rc < 0)
+            return rc;
+        p.recall = ann_pass_recall(pass, d, o->k);
+        ret->points[ret->point_count++] = p;
+        unsigned n = ret->point_count - first;
+        if (p.recall >= o->recall_enough ||
+            (n > STALL_STEPS && p.recall < ret->points[ret->point_count - 1 - STALL_STEPS].recall + STALL_RECALL))
+            break;
+    }
+    return 0;
+}
+
+static int compare_recall(const void *a, const void *b)
+{
+    const struct result_point *x = a, *y = b;
+    return x->recall < y->recall ? -1 : x->recall > y->recall;
+}
+
+static void drop_beaten(struct result_engine *x)
+{
+    struct result_point *kept = malloc(x->point_count * sizeof(*kept));
+    unsigned count = 0;
+    for (unsigned i = 0; kept && i < x->point_count; i++)
+        if (x->points[i].qps >= BEATEN * result_best(x, x->points[i].recall, 1)->qps)
+            kept[count++] = x->points[i];
+    if (!kept)
+        return; /* then more is measured than need be */
+    free(x->points);
+    x->points = kept;
+    x->point_count = count;
+}
+
+int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_engine *x, struct result_engine *ret)
+{
+    double factors[ANN_REFINE_MAX] = {0};
+    unsigned count = x->peer->refine_ks(&x->variant, factors);
+    if (count > 0 && o->refine_count > 0) {
+        count = o->refine_count;
+        memcpy(factors, o->refine_k, sizeof(factors));
+    }
+    struct ann_pass pass;
+    ret->points = calloc((size_t)o->ef_count * (count + 1), sizeof(*ret->points));
+    int rc = ann_pass_init(&pass, o, d);
+    if (rc == 0 && !ret->points)
+        rc = -ENOMEM;
+    struct progress p;
+    char what[96];
+    snprintf(what, sizeof(what), "%s: trying", ret->name);
+    progress_start(&p, what, count ? count : 1);
+    for (unsigned i = 0; rc == 0 && i < (count ? count : 1); i++) {
+        rc = sweep(o, d, x, factors[i], i > 0 ? factors[i - 1] : 0, &pass, ret);
+        progress_at(&p, i + 1);
+    }
+    progress_end(&p);
+    ann_pass_fini(&pass);
+    if (rc < 0)
+        return rc;
+    drop_beaten(ret);
+    qsort(ret->points, ret->point_count, sizeof(*ret->points), compare_recall);
+    return 0;
+}

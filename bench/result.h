@@ -1,0 +1,76 @@
+/* result.h -- what `ann` has measured: kept as JSON lines, one an engine, and read again for tables, pictures and `compare`.
+ *
+ * A result belongs to one set of data and holds the engines that were measured on it in the same run. */
+#pragma once
+
+#include "base/check.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define RESULT_ENGINES_MAX 24
+#define RESULT_BUILDS_MAX  4
+
+/* A way of searching and what it gave. The rates are medians over the rounds; a latency is that of each query in the median
+ * round, so that what else the machine does in one of the rounds is left out of it. */
+struct result_point {
+    uint32_t ef;
+    double refine_k;        /* 0: the engine's own */
+    uint32_t interleave;    /* queries under way at once on the one core */
+    double recall;          /* @k */
+    double qps;             /* a second of CPU time */
+    double qps_low, qps_high; /* the middle half of the rounds */
+    double p50_us, p99_us;  /* wall time; 0 where queries are interleaved */
+};
+
+struct result_build {
+    uint32_t threads;
+    double cpu_s, wall_s;
+};
+
+struct result_engine {
+    char name[64];  /* kith:sq4+f16 */
+    char what[160]; /* version, instruction set */
+    uint32_t m, ef_construct;
+    double held_bytes, mapped_bytes; /* a vector */
+    struct result_build builds[RESULT_BUILDS_MAX];
+    unsigned build_count;
+    struct result_point *points; /* owned */
+    unsigned point_count;
+};
+
+struct result {
+    char data[64], metric[8];
+    uint32_t rows, dim, queries, k, rounds;
+    char machine[160], commit[64];
+    struct result_engine engines[RESULT_ENGINES_MAX];
+    unsigned engine_count;
+};
+
+struct results {
+    struct result *list; /* owned */
+    unsigned count;
+};
+
+void result_fini(struct result *r);
+void results_fini(struct results *all);
+
+/* Appends the lines of r, one an engine. */
+void result_write(const struct result *r, FILE *to);
+/* Reads the lines of a file: a later line about the same data and engine takes the place of an earlier one. The caller ends
+ * *ret with results_fini(), on failure too. */
+MUST_USE int results_read(const char *path, struct results *ret, struct error *e);
+
+/* NULL when there is none. */
+const struct result *results_find(const struct results *all, const char *data);
+const struct result_engine *result_engine(const struct result *r, const char *name);
+/* The fastest point of at least so much recall with so many queries at once; NULL when none has it. */
+const struct result_point *result_best(const struct result_engine *x, double recall, uint32_t interleave);
+/* No other point with as many queries at once has both the recall and the speed. */
+bool result_on_front(const struct result_engine *x, const struct result_point *p);
+
+/* The recalls that tables speak of. */
+#define RESULT_TARGETS 5
+extern const double result_targets[RESULT_TARGETS];
