@@ -32,8 +32,8 @@ static void *index_build(const struct kith_info *info, const struct dataset *d)
                            .dim = d->dim,
                            .count = d->count,
                            .vectors = d->base,
-                           .m = info->collection.m,
-                           .ef_construct = info->collection.ef_construct,
+                           .m = info->collection.index.m,
+                           .ef_construct = info->collection.index.ef_construct,
                            .threads = 1,
                            .progress = no_progress,
                            .arg = &p};

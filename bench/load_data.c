@@ -19,8 +19,10 @@ int load_client_error(struct error *e, const struct kith *k, int code, const cha
 int load_collection_create(struct kith *k, const struct load_options *o, const char *name, const struct dataset *d,
                            struct error *e)
 {
-    struct kith_collection c = {
-        .name = name, .dim = d->dim, .metric = (enum kith_metric)d->metric, .m = o->m, .ef_construct = o->ef_construct};
+    struct kith_collection c = {.name = name,
+                                .dim = d->dim,
+                                .metric = (enum kith_metric)d->metric,
+                                .index = {.m = o->m, .ef_construct = o->ef_construct}};
     int rc = kith_create(k, &c);
     return rc < 0 ? load_client_error(e, k, rc, "creating the collection") : 0;
 }

@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/index_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,9 +57,9 @@ json_t *cli_json_payload(const char *payload)
 
 json_t *cli_json_collection(const struct kith_collection *x)
 {
-    json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i}", "name", x->name, "dim", (int)x->dim, "metric",
-                          metric_name(x->metric), "durability", durability_name(x->durability), "m", (int)x->m,
-                          "ef_construct", (int)x->ef_construct, "slots", (int)x->slots);
+    json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:i}", "name", x->name, "dim", (int)x->dim, "metric",
+                          metric_name(x->metric), "durability", durability_name(x->durability), "slots", (int)x->slots);
+    index_json_add(j, &x->index);
     if (x->damage && x->damage[0])
         json_object_set_new(j, "damage", json_string(x->damage));
     return j;

@@ -1,5 +1,6 @@
 /* create, drop, ls, count. */
 #include "cli/command.h"
+#include "cli/index_text.h"
 #include "cli/output.h"
 
 #include <stdio.h>
@@ -7,17 +8,51 @@
 
 #define DIM_MAX UINT32_MAX
 
+/* What --code, --refine and --links say; NULL, or what is wrong with it. */
+static const char *index_take(struct kith_index *x, const char *code, const char *refine, const char *links)
+{
+    if (!index_code_parse(code, x))
+        return "--code is auto, f32, f16, bf16, sq8, sq4, rabitq or rabitq1 to rabitq8";
+    if (!index_refine_parse(refine, &x->refine))
+        return "--refine is auto, none, f32, f16 or bf16";
+    if (!index_links_parse(links, &x->links))
+        return "--links is auto, plain or packed";
+    return NULL;
+}
+
+static const char *collection_take(struct kith_collection *x, uint64_t dim, const char *metric, const char *durability)
+{
+    x->dim = (uint32_t)dim;
+    x->metric = metric_parse(metric);
+    for (int d = KITH_FLUSH; d <= KITH_NONE; d++)
+        if (strcmp(durability, durability_name((enum kith_durability)d)) == 0)
+            x->durability = (enum kith_durability)d;
+    return dim == 0         ? "--dim is needed"
+           : !x->metric     ? "--metric is l2, ip or cosine"
+           : !x->durability ? "--durability is flush, interval or none"
+                            : NULL;
+}
+
 int command_create(struct cli *c, int argc, char **argv)
 {
     uint64_t dim = 0, m = 0, ef_construct = 0;
+    double refine_k = 0;
     const char *metric = "cosine", *durability = "flush", *words[OPTIONS_WORDS_MAX];
+    const char *code = "auto", *refine = "auto", *links = "auto";
     size_t n;
     const struct option list[] = {
         {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (needed)", 1, DIM_MAX},
         {"metric", OPTION_TEXT, &metric, "METRIC", "l2, ip or cosine (default)", 0, 0},
-        {"m", OPTION_NUMBER, &m, "N", "links a node of the graph (else the server's default)", 2, 1024},
-        {"ef-construct", OPTION_NUMBER, &ef_construct, "N", "candidates while building (else the server's default)", 1,
-         1 << 20},
+        {"code", OPTION_TEXT, &code, "CODE",
+         "how rows are written for the search: f32, f16, bf16, sq8, sq4,\n"
+         "                           rabitq1 to rabitq8, or auto (default: by data, size and memory)",
+         0, 0},
+        {"refine", OPTION_TEXT, &refine, "KIND",
+         "by what the best are scored again: none, f32, f16, bf16 or auto (default)", 0, 0},
+        {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else by the code)", 1, 100},
+        {"links", OPTION_TEXT, &links, "KIND", "of the graph: plain, packed (less memory) or auto (default)", 0, 0},
+        {"m", OPTION_NUMBER, &m, "N", "links a node of the graph (else by size)", 2, 256},
+        {"ef-construct", OPTION_NUMBER, &ef_construct, "N", "candidates while building (else by m)", 1, 4096},
         {"durability", OPTION_TEXT, &durability, "WHEN",
          "a write is acknowledged when it is on disk (flush, default), flushed\n                           every so "
          "often "
@@ -28,19 +63,14 @@ int command_create(struct cli *c, int argc, char **argv)
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;
-    struct kith_collection x = {.name = words[0],
-                                .dim = (uint32_t)dim,
-                                .metric = metric_parse(metric),
-                                .m = (uint32_t)m,
-                                .ef_construct = (uint32_t)ef_construct};
-    for (int d = KITH_FLUSH; d <= KITH_NONE; d++)
-        if (strcmp(durability, durability_name((enum kith_durability)d)) == 0)
-            x.durability = (enum kith_durability)d;
-    if (dim == 0 || !x.metric || !x.durability) {
-        fprintf(stderr, "kith create: %s; see kith create --help\n",
-                dim == 0    ? "--dim is needed"
-                : !x.metric ? "--metric is l2, ip or cosine"
-                            : "--durability is flush, interval or none");
+    struct kith_collection x = {
+        .name = words[0],
+        .index = {.m = (uint32_t)m, .ef_construct = (uint32_t)ef_construct, .refine_k = (float)refine_k}};
+    const char *wrong = collection_take(&x, dim, metric, durability);
+    if (!wrong)
+        wrong = index_take(&x.index, code, refine, links);
+    if (wrong) {
+        fprintf(stderr, "kith create: %s; see kith create --help\n", wrong);
         return EXIT_USAGE;
     }
     if (cli_connect(c))
@@ -74,6 +104,29 @@ int command_drop(struct cli *c, int argc, char **argv)
     return 0;
 }
 
+static void collections_print(const struct kith_collection *list, size_t count)
+{
+    struct table t;
+    table_init(&t, "name|>dimensions|metric|durability|code|refine|links|>m|>ef_construct|>slots", 10);
+    for (size_t i = 0; i < count; i++) {
+        const struct kith_collection *x = &list[i];
+        table_cell(&t, "%s%s", x->name, x->damage[0] ? " (damaged)" : "");
+        table_cell(&t, "%u", x->dim);
+        table_cell(&t, "%s", metric_name(x->metric));
+        table_cell(&t, "%s", durability_name(x->durability));
+        table_cell(&t, "%s", index_code_text(&x->index));
+        table_cell(&t, "%s", index_refine_text(&x->index));
+        table_cell(&t, "%s", index_links_text(&x->index));
+        table_cell(&t, "%s", index_number_text(x->index.m));
+        table_cell(&t, "%s", index_number_text(x->index.ef_construct));
+        table_cell(&t, "%u", x->slots);
+    }
+    table_print(&t);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].damage[0])
+            printf("%s is not served: %s\n", list[i].name, list[i].damage);
+}
+
 int command_ls(struct cli *c, int argc, char **argv)
 {
     const char *words[OPTIONS_WORDS_MAX];
@@ -87,30 +140,10 @@ int command_ls(struct cli *c, int argc, char **argv)
         return 1;
     if (kith_list(c->kith, &list, &count) < 0)
         return cli_fail_kith(c);
-    struct table t;
-    uint32_t damaged = 0;
-    table_init(&t, "name|>dimensions|metric|durability|>m|>ef_construct|>slots", 7);
-    for (size_t i = 0; i < count; i++) {
-        const struct kith_collection *x = &list[i];
-        if (c->json) {
-            cli_print_json(cli_json_collection(x));
-            continue;
-        }
-        damaged += x->damage[0] != 0;
-        table_cell(&t, "%s%s", x->name, x->damage[0] ? " (damaged)" : "");
-        table_cell(&t, "%u", x->dim);
-        table_cell(&t, "%s", metric_name(x->metric));
-        table_cell(&t, "%s", durability_name(x->durability));
-        table_cell(&t, "%u", x->m);
-        table_cell(&t, "%u", x->ef_construct);
-        table_cell(&t, "%u", x->slots);
-    }
-    if (c->json)
-        t.count = 0;
-    table_print(&t);
-    for (size_t i = 0; damaged > 0 && i < count; i++)
-        if (list[i].damage[0])
-            printf("%s is not served: %s\n", list[i].name, list[i].damage);
+    for (size_t i = 0; c->json && i < count; i++)
+        cli_print_json(cli_json_collection(&list[i]));
+    if (!c->json)
+        collections_print(list, count);
     return 0;
 }
 

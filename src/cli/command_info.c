@@ -1,5 +1,6 @@
 /* info: what a collection is made of, or what the server is. */
 #include "cli/command.h"
+#include "cli/index_text.h"
 #include "cli/output.h"
 
 #include <stdio.h>
@@ -43,9 +44,11 @@ static void info_print(const struct kith_info *x)
 {
     struct table t;
     uint64_t rows = rows_of(x), deleted = deleted_of(x);
-    printf("%s: %u dimensions, %s, durability %s, m %u, ef_construct %u\n", x->collection.name, x->collection.dim,
-           metric_name(x->collection.metric), durability_name(x->collection.durability), x->collection.m,
-           x->collection.ef_construct);
+    const struct kith_index *index = &x->collection.index;
+    printf("%s: %u dimensions, %s, durability %s, code %s, refine %s, links %s, m %s, ef_construct %s\n",
+           x->collection.name, x->collection.dim, metric_name(x->collection.metric),
+           durability_name(x->collection.durability), index_code_text(index), index_refine_text(index),
+           index_links_text(index), index_number_text(index->m), index_number_text(index->ef_construct));
     table_init(&t, NULL, 3);
     t.right[1] = t.right[2] = true;
     row_print(&t, "points", number_text(x->points), 0, 0);

@@ -48,6 +48,29 @@ static int number_read(const struct options *o, const struct option *x, const ch
     return -1;
 }
 
+static int real_read(const struct options *o, const struct option *x, const char *text)
+{
+    char *end, what[128];
+    double n = strtod(text, &end);
+    if (end != text && *end == 0 && n >= (double)x->min && (x->max == 0 || n <= (double)x->max)) {
+        *(double *)x->value = n;
+        return -1;
+    }
+    snprintf(what, sizeof(what), "--%s takes a number from %llu to %llu, not", x->name, (unsigned long long)x->min,
+             (unsigned long long)x->max);
+    return usage_error(o, what, text);
+}
+
+/* Reads the value of an option that takes one. */
+static int value_read(const struct options *o, const struct option *x, const char *text)
+{
+    switch (x->kind) {
+    case OPTION_NUMBER: return number_read(o, x, text);
+    case OPTION_REAL: return real_read(o, x, text);
+    default: *(const char **)x->value = text; return -1;
+    }
+}
+
 /* The option that argument names, and behind its '=' the value, if any. */
 static const struct option *find(const struct options *o, const char *argument, const char **ret_value)
 {
@@ -96,9 +119,7 @@ int options_parse(const struct options *o, int argc, char **argv, const char **r
             return usage_error(o, "a value is missing behind", a);
         if (!value)
             value = argv[++i];
-        if (x->kind == OPTION_TEXT)
-            *(const char **)x->value = value;
-        else if (number_read(o, x, value) >= 0)
+        if (value_read(o, x, value) >= 0)
             return EXIT_USAGE;
     }
     if (words < o->words_min || words > o->words_max) {

@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_REAL };
 
 struct option {
     const char *name; /* "batch" is --batch; a single letter is -k */
     enum option_kind kind;
-    void *value;          /* bool *, const char ** or uint64_t *: keeps its default when the option is not given */
+    void *value; /* bool *, const char **, uint64_t * or double *: keeps its default when the option is not given */
     const char *argument; /* "N" in the help */
     const char *help;
     uint64_t min, max; /* of a number; max 0: no bound */

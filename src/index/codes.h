@@ -34,7 +34,8 @@ static inline const void *codes_at(const struct codes *c, uint32_t row)
 /* A query folded for codes of one kind. */
 struct codes_query {
     const struct codes *codes;
-    void (*score)(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count, float *ret);
+    void (*score)(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                  float *ret);
     bool exact; /* the distances are those of the vectors: nothing is to be scored again */
     struct sq8_query sq8;
 };

@@ -83,12 +83,19 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "durability %d is not known; there are 1 (flush), 2 (interval) and 3 (none)",
                          (int)from->durability);
+    if (from->code_bits > UINT8_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8", from->code_bits);
     ret->dim = from->dim;
     ret->slots = from->slots;
     ret->metric = (enum metric)from->metric;
     ret->durability = (enum durability)from->durability;
-    ret->index.m = (uint16_t)from->m;
-    ret->index.ef_construct = (uint16_t)from->ef_construct;
+    ret->index = (struct index_options){.m = (uint16_t)from->m,
+                                        .ef_construct = (uint16_t)from->ef_construct,
+                                        .code = (enum code_kind)from->code,
+                                        .code_bits = (uint8_t)from->code_bits,
+                                        .refine = (enum refine_kind)from->refine,
+                                        .refine_k = from->refine_k,
+                                        .links = (enum links_kind)from->links};
     return 0;
 }
 
@@ -102,6 +109,11 @@ void meta_collection_init(Kith__Collection *ret, const struct collection_config 
     ret->m = config->index.m;
     ret->ef_construct = config->index.ef_construct;
     ret->slots = config->slots;
+    ret->code = (Kith__Code)config->index.code;
+    ret->code_bits = config->index.code_bits;
+    ret->refine = (Kith__Refine)config->index.refine;
+    ret->refine_k = config->index.refine_k;
+    ret->links = (Kith__Links)config->index.links;
 }
 
 static void segment_init(Kith__Segment *ret, const struct segment_info *from)

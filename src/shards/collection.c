@@ -1,12 +1,12 @@
 #include "shards/collection.h"
+#include "index/autoindex.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#define M_DEFAULT            16
-#define EF_CONSTRUCT_DEFAULT 100
-#define EF_CONSTRUCT_MAX     4096
-#define SLOTS_MAX            65536
+#define EF_CONSTRUCT_MAX 4096
+#define SLOTS_MAX        65536
+#define REFINE_K_MAX     100
 
 static int name_check(const char *name, struct error *error)
 {
@@ -24,6 +24,50 @@ static int name_check(const char *name, struct error *error)
     if (name[0] == '.')
         return error_set(error, ERROR_INVALID_ARGUMENT, "a collection's name does not begin with '.'");
     return 0;
+}
+
+/* What refines a code must be finer than it. */
+static int refine_check(const struct index_options *o, struct error *error)
+{
+    const bool floats = o->code >= CODE_F32 && o->code <= CODE_BF16;
+    const bool finer = o->code == CODE_F32    ? o->refine <= REFINE_NONE
+                       : o->code == CODE_F16  ? o->refine <= REFINE_F32
+                       : o->code == CODE_BF16 ? o->refine <= REFINE_F16
+                                              : true;
+    if (floats && !finer)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "refine %s is not finer than code %s; take a coarser code, or leave refine out",
+                         index_refine_name(o->refine), index_code_name(o));
+    if (o->refine_k != 0 && !(o->refine_k >= 1 && o->refine_k <= REFINE_K_MAX))
+        return error_set(error, ERROR_INVALID_ARGUMENT, "refine_k is %g; it must be 1 to %d, or left out",
+                         (double)o->refine_k, REFINE_K_MAX);
+    if (o->refine_k != 0 && (o->refine == REFINE_NONE || o->code == CODE_F32))
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "refine_k is given, but nothing is scored again with %s; leave it out",
+                         o->code == CODE_F32 ? "code f32" : "refine none");
+    return 0;
+}
+
+static int index_check(const struct index_options *o, struct error *error)
+{
+    if (o->m != 0 && (o->m < 2 || o->m > 256))
+        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to 256, or left out", o->m);
+    if (o->ef_construct > EF_CONSTRUCT_MAX)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", o->ef_construct,
+                         EF_CONSTRUCT_MAX);
+    if ((unsigned)o->code > CODE_RABITQ)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "code %d is unknown; it is auto, f32, f16, bf16, sq8, sq4 or rabitq", (int)o->code);
+    if ((unsigned)o->refine > REFINE_BF16)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "refine %d is unknown; it is auto, none, f32, f16 or bf16",
+                         (int)o->refine);
+    if ((unsigned)o->links > LINKS_PACKED)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "links %d is unknown; it is auto, plain or packed",
+                         (int)o->links);
+    if (o->code_bits > 8 || (o->code_bits != 0 && o->code != CODE_RABITQ))
+        return error_set(error, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8 and only of code rabitq",
+                         o->code_bits);
+    return refine_check(o, error);
 }
 
 int collection_config_check(struct collection_config *c, struct error *error)
@@ -44,14 +88,5 @@ int collection_config_check(struct collection_config *c, struct error *error)
         c->slots = SLOTS_DEFAULT;
     if (c->slots > SLOTS_MAX)
         return error_set(error, ERROR_INVALID_ARGUMENT, "slots is %u; at most %d", c->slots, SLOTS_MAX);
-    if (c->index.m == 0)
-        c->index.m = M_DEFAULT;
-    if (c->index.m < 2 || c->index.m > 256)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to 256", c->index.m);
-    if (c->index.ef_construct == 0)
-        c->index.ef_construct = EF_CONSTRUCT_DEFAULT;
-    if (c->index.ef_construct > EF_CONSTRUCT_MAX)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", c->index.ef_construct,
-                         EF_CONSTRUCT_MAX);
-    return 0;
+    return index_check(&c->index, error);
 }

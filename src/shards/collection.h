@@ -21,10 +21,10 @@ struct collection_config {
     uint32_t dim, slots;
     enum metric metric;
     enum durability durability;
-    struct index_options index;
+    struct index_options index; /* 0 stays 0: chosen for each segment (autoindex.h) */
 };
 
-/* Checks what a user gave and fills in what was left 0. */
+/* Checks what a user gave and fills in what was left 0, but for `index`. */
 MUST_USE int collection_config_check(struct collection_config *c, struct error *error);
 
 static inline uint32_t collection_slot(const struct collection_config *c, uint64_t id_hash)

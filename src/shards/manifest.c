@@ -36,10 +36,17 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
         .slots = from->slots,
         .metric = (enum metric)from->metric,
         .durability = (enum durability)from->durability,
-        .index = {.m = (uint16_t)from->m, .ef_construct = (uint16_t)from->ef_construct, .seed = from->seed},
+        .index = {.m = (uint16_t)from->m,
+                  .ef_construct = (uint16_t)from->ef_construct,
+                  .seed = from->seed,
+                  .code = (enum code_kind)from->code,
+                  .code_bits = (uint8_t)from->code_bits,
+                  .refine = (enum refine_kind)from->refine,
+                  .refine_k = from->refine_k,
+                  .links = (enum links_kind)from->links},
     };
     if (!from->name || strlen(from->name) >= COLLECTION_NAME_MAX || from->m > UINT16_MAX ||
-        from->ef_construct > UINT16_MAX)
+        from->ef_construct > UINT16_MAX || from->code_bits > UINT8_MAX)
         return -EINVAL;
     strcpy(to->name, from->name);
     return collection_config_check(to, NULL);
@@ -153,6 +160,11 @@ static void give_collections(const struct manifest *m, KithDisk__Collection *to,
         to[i].m = c->index.m;
         to[i].ef_construct = c->index.ef_construct;
         to[i].seed = c->index.seed;
+        to[i].code = c->index.code;
+        to[i].code_bits = c->index.code_bits;
+        to[i].refine = c->index.refine;
+        to[i].refine_k = c->index.refine_k;
+        to[i].links = c->index.links;
         list[i] = &to[i];
     }
 }

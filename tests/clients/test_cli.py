@@ -92,6 +92,18 @@ class CommandLine(unittest.TestCase):
         self.assertIn("connecting again", err)
         self.assertEqual(self.kith("count", "outlive").stdout, f"{rows}\n")
 
+    def test_how_the_index_is_made_is_said_and_shown(self) -> None:
+        self.kith("create", "coded", "--dim", "32", "--code", "rabitq2", "--refine", "bf16", "--refine-k", "3.5", "--links", "packed", "-m", "9")
+        shown = json.loads(self.kith("info", "coded", "--json").stdout)
+        said = {"code": "rabitq2", "refine": "bf16", "refine_k": 3.5, "links": "packed", "m": 9, "ef_construct": 0}
+        self.assertEqual({name: shown[name] for name in said}, said)
+        self.assertIn("code rabitq2, refine bf16 x3.5, links packed, m 9, ef_construct auto", self.kith("info", "coded").stdout)
+        listed = [json.loads(line) for line in self.kith("ls", "--json").stdout.splitlines()]
+        self.assertEqual([c["code"] for c in listed if c["name"] == "coded"], ["rabitq2"])
+        self.assertIn("rabitq2", self.kith("ls").stdout)
+        refused = self.kith("create", "nonsense", "--dim", "32", "--code", "f16", "--refine", "f16", status=1).stderr
+        self.assertIn("refine f16 is not finer than code f16", refused)
+
     def test_failures_are_a_sentence_and_status_1(self) -> None:
         for arguments in (("drop", "nothing"), ("search", "nothing", "--vector", "1"), ("import", "nothing", "/nonexistent.npy")):
             done = self.kith(*arguments, status=1)
@@ -102,7 +114,9 @@ class CommandLine(unittest.TestCase):
 
     def test_usage_errors_are_status_2_and_help_is_status_0(self) -> None:
         for arguments in ((), ("fly",), ("create", "x"), ("create", "x", "--dim", "0"), ("search", "x"), ("ls", "--what"),
-                          ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",)):
+                          ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",),
+                          ("create", "x", "--dim", "2", "--code", "rabitq9"), ("create", "x", "--dim", "2", "--refine-k", "0"),
+                          ("create", "x", "--dim", "2", "--links", "short"), ("create", "x", "--dim", "2", "--refine", "sq8")):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
                         "verify", "bench", "top", "ping", "demo"):

@@ -32,7 +32,7 @@ class ServerTest(unittest.TestCase):
         self.name = "test_" + self._testMethodName[5:60]
         self.addCleanup(self.client.close)
 
-    def fails(self, code, call, *arguments, **options) -> str:
+    def fails(self, code, call, /, *arguments, **options) -> str:
         with self.assertRaises(kith.KithError) as caught:
             call(*arguments, **options)
         self.assertEqual(caught.exception.code, code, str(caught.exception))
@@ -45,6 +45,7 @@ class Collections(ServerTest):
         self.client.create(self.name, dim=8, metric="ip", m=24, ef_construct=150)
         found = [c for c in self.client.list() if c.name == self.name]
         self.assertEqual((found[0].dim, found[0].metric, found[0].m, found[0].ef_construct), (8, "ip", 24, 150))
+        self.assertEqual((found[0].code, found[0].refine, found[0].refine_k, found[0].links), ("auto", "auto", 0, "auto"))
         info = self.client.info(self.name)
         self.assertEqual((info.collection, info.points), (found[0], 0))
         self.fails(kith.Code.ALREADY_EXISTS, self.client.create, self.name, dim=8, metric="ip")
@@ -52,6 +53,16 @@ class Collections(ServerTest):
         self.assertNotIn(self.name, [c.name for c in self.client.list()])
         for call in (self.client.drop, self.client.info, self.client.count):
             self.assertIn(self.name, self.fails(kith.Code.NOT_FOUND, call, self.name))
+
+    def test_how_the_index_is_made_can_be_said_and_nonsense_is_refused(self) -> None:
+        self.client.create(self.name, dim=8, code="rabitq3", refine="f16", refine_k=2.5, links="packed")
+        found = self.client.info(self.name).collection
+        self.assertEqual((found.code, found.refine, found.refine_k, found.links), ("rabitq3", "f16", 2.5, "packed"))
+        other = self.name + "_other"
+        for options in ({"code": "f32", "refine": "f16"}, {"refine_k": 0.5}, {"refine": "none", "refine_k": 2}, {"m": 257}):
+            self.fails(kith.Code.INVALID_ARGUMENT, self.client.create, other, dim=8, **options)
+        for options in ({"code": "rabitq9"}, {"code": "pq"}, {"refine": "sq8"}, {"links": "short"}):
+            self.fails(kith.Code.INVALID_ARGUMENT, self.client.create, other, dim=8, **options)
 
     def test_the_server_says_what_it_is(self) -> None:
         self.client.ping()

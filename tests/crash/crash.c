@@ -28,7 +28,8 @@ static struct {
 
 static int ensure_collection(struct kith *k)
 {
-    struct kith_collection c = {.name = COLLECTION, .dim = DIM, .metric = KITH_L2, .m = 8, .ef_construct = 32};
+    struct kith_collection c = {
+        .name = COLLECTION, .dim = DIM, .metric = KITH_L2, .index = {.m = 8, .ef_construct = 32}};
     int rc = kith_create(k, &c);
     return rc == 0 || rc == -KITH_ALREADY_EXISTS ? 0 : failed("creating a collection: %s", kith_error(k));
 }

@@ -37,7 +37,8 @@ static int start(void)
 {
     if (server_start(&server, &plan) < 0 || server_connect(&server, &load.k) < 0)
         return -1;
-    struct kith_collection c = {.name = COLLECTION, .dim = DIM, .metric = KITH_L2, .m = 8, .ef_construct = 32};
+    struct kith_collection c = {
+        .name = COLLECTION, .dim = DIM, .metric = KITH_L2, .index = {.m = 8, .ef_construct = 32}};
     int rc = kith_create(load.k, &c);
     if (rc != 0 && rc != -KITH_ALREADY_EXISTS)
         return failed("creating a collection: %s", kith_error(load.k));

@@ -36,7 +36,7 @@ static unsigned refused, kills;
 
 static int create(const char *name)
 {
-    struct kith_collection c = {.name = name, .dim = DIM, .metric = KITH_L2, .m = 8, .ef_construct = 32};
+    struct kith_collection c = {.name = name, .dim = DIM, .metric = KITH_L2, .index = {.m = 8, .ef_construct = 32}};
     int rc = kith_create(load.k, &c);
     return rc == 0 || rc == -KITH_ALREADY_EXISTS ? 0 : failed("creating '%s': %s", name, kith_error(load.k));
 }

@@ -14,6 +14,8 @@ static struct manifest sample(void)
     struct manifest m = {.epoch = 4, .log_dir = 6, .reactors = 2, .next_id = 12};
     struct collection_config c = {.id = 7, .dim = 3, .metric = METRIC_COSINE};
     strcpy(c.name, "words");
+    c.index = (struct index_options){
+        .m = 24, .seed = 9, .code = CODE_RABITQ, .code_bits = 4, .refine = REFINE_BF16, .refine_k = 2.5f};
     want_eq(collection_config_check(&c, NULL), 0);
     m.collections = malloc(sizeof(c));
     m.collections[0] = c;
@@ -48,6 +50,9 @@ static void store_and_load(void *arg)
     want(back.epoch == 4 && back.reactors == 2 && back.next_id == 12 && back.collection_count == 1 &&
          back.segment_count == 1);
     want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
+    const struct index_options *o = &back.collections[0].index;
+    want(o->m == 24 && o->ef_construct == 0 && o->seed == 9 && o->code == CODE_RABITQ && o->code_bits == 4);
+    want(o->refine == REFINE_BF16 && o->refine_k == 2.5f && o->links == LINKS_AUTO);
     want(back.segments[0].id == 9 && back.segments[0].version_min == 40 && back.segments[0].version_max == 55);
     want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
     want(back.log_dir == 6 && manifest_log_end(&back, 0) == 0 && manifest_log_end(&back, 1) == 12288);

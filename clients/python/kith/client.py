@@ -13,6 +13,9 @@ from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, S
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
+CODES = {"auto": 0, "f32": 1, "f16": 2, "bf16": 3, "sq8": 4, "sq4": 5, "rabitq": 6}
+REFINES = {"auto": 0, "none": 1, "f32": 2, "f16": 3, "bf16": 4}
+LINKS = {"auto": 0, "plain": 1, "packed": 2}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERT_BYTES = 4 << 20  # a large upsert is cut into requests of about this size
 UPSERTS_IN_FLIGHT = 4
@@ -22,6 +25,17 @@ def _named(names: dict, name: str, what: str) -> int:
     if name not in names:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} is one of {', '.join(names)}, not {name!r}")
     return names[name]
+
+
+def _code(text: str) -> Tuple[int, int]:
+    """A code and its bits: "rabitq4" is rabitq with 4 bits."""
+    if text[:6] == "rabitq" and text[6:] in tuple("12345678"):
+        return CODES["rabitq"], int(text[6:])
+    return _named(CODES, text, "code"), 0
+
+
+def _code_text(kind: int, bits: int) -> str:
+    return _name_of(CODES, kind) + (str(bits) if bits else "")
 
 
 def _name_of(names: dict, number: int) -> str:
@@ -98,9 +112,25 @@ class Client:
         self._call(wire.OP_PING, b"")
 
     def create(
-        self, name: str, dim: int, metric: str = "cosine", durability: str = "flush", m: int = 0, ef_construct: int = 0, slots: int = 0
+        self,
+        name: str,
+        dim: int,
+        metric: str = "cosine",
+        durability: str = "flush",
+        m: int = 0,
+        ef_construct: int = 0,
+        slots: int = 0,
+        code: str = "auto",
+        refine: str = "auto",
+        refine_k: float = 0,
+        links: str = "auto",
     ) -> None:
-        """Makes a collection. 0 stands for the server's defaults."""
+        """Makes a collection. 0 and "auto" stand for what the server chooses.
+
+        code is f32, f16, bf16, sq8, sq4, rabitq or rabitq1 to rabitq8; refine is none, f32, f16 or bf16, and refine_k how many
+        times k candidates it scores again; links is plain or packed.
+        """
+        kind, bits = _code(code)
         collection = (
             wire.field_bytes(1, name)
             + wire.field_number(2, dim)
@@ -109,6 +139,11 @@ class Client:
             + wire.field_number(5, m)
             + wire.field_number(6, ef_construct)
             + wire.field_number(7, slots)
+            + wire.field_number(9, kind)
+            + wire.field_number(10, bits)
+            + wire.field_number(11, _named(REFINES, refine, "refine"))
+            + wire.field_float(12, refine_k)
+            + wire.field_number(13, _named(LINKS, links, "links"))
         )
         self._call(wire.OP_CREATE, wire.field_bytes(1, collection, always=True))
 
@@ -266,7 +301,8 @@ class Client:
         """The k points nearest to a query.
 
         One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: ef (0: chosen by the
-        server), exact, with_vectors, with_payloads, deadline_ms.
+        server), refine_k (how many times k are scored again; 0: as each segment does), exact, with_vectors, with_payloads,
+        deadline_ms.
         """
         self._idle()
         rows = _rows(query, "query")
@@ -310,6 +346,7 @@ class Client:
         with_vectors: bool = False,
         with_payloads: bool = False,
         deadline_ms: int = 0,
+        refine_k: float = 0,
     ) -> int:
         meta = (
             wire.field_bytes(1, collection)
@@ -318,6 +355,7 @@ class Client:
             + wire.field_number(4, exact)
             + wire.field_number(5, with_vectors)
             + wire.field_number(6, with_payloads)
+            + wire.field_float(7, refine_k)
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
 
@@ -353,11 +391,26 @@ def _collection(m: wire.Message) -> Collection:
         m.number(6),
         m.number(7),
         m.text(8),
+        _code_text(m.number(9), m.number(10)),
+        _name_of(REFINES, m.number(11)),
+        m.real(12),
+        _name_of(LINKS, m.number(13)),
     )
 
 
 def _segment(m: wire.Message) -> Segment:
-    return Segment(m.number(1), m.number(2), _name_of(SEGMENT_STATES, m.number(3)), bool(m.number(4)), *(m.number(i) for i in range(5, 13)))
+    return Segment(
+        m.number(1),
+        m.number(2),
+        _name_of(SEGMENT_STATES, m.number(3)),
+        bool(m.number(4)),
+        *(m.number(i) for i in range(5, 15)),
+        _code_text(m.number(15), m.number(16)),
+        _name_of(REFINES, m.number(17)),
+        m.real(18),
+        _name_of(LINKS, m.number(19)),
+        m.text(20),
+    )
 
 
 class _Columns:

@@ -21,6 +21,10 @@ class Collection:
     ef_construct: int = 0
     slots: int = 0
     damage: str = ""  # in lists: why nothing of it is served; empty: all is well
+    code: str = "auto"  # "f32", "f16", "bf16", "sq8", "sq4", "rabitq1" to "rabitq8"
+    refine: str = "auto"  # "none", "f32", "f16", "bf16"
+    refine_k: float = 0  # candidates scored again, as a multiple of k; 0: by the code
+    links: str = "auto"  # "plain", "packed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,14 @@ class Segment:
     index_bytes: int
     memory_bytes: int
     disk_bytes: int
+    # of a sealed segment: the index as it is; 0 and "auto" otherwise
+    m: int = 0
+    ef_construct: int = 0
+    code: str = "auto"
+    refine: str = "auto"
+    refine_k: float = 0
+    links: str = "auto"
+    why: str = ""  # each choice and its reason
 
 
 @dataclasses.dataclass(frozen=True)

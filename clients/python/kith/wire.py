@@ -41,6 +41,11 @@ def field_number(number: int, value: int) -> bytes:
     return varint(number << 3) + varint(value) if value else b""
 
 
+def field_float(number: int, value: float) -> bytes:
+    """A float of four bytes; nothing when it is 0, the default."""
+    return varint(number << 3 | 5) + struct.pack("<f", value) if value else b""
+
+
 def field_bytes(number: int, value: Union[bytes, bytearray, memoryview, str], always: bool = False) -> bytes:
     """Bytes, text or an inner message; nothing when it is empty, unless it must be there."""
     if isinstance(value, str):
@@ -110,6 +115,13 @@ class Message:
         if isinstance(value, int):
             raise _bad()
         return value
+
+    def real(self, number: int) -> float:
+        """A float of four bytes."""
+        value = self._fields.get(number, [memoryview(bytes(4))])[-1]
+        if isinstance(value, int) or len(value) != 4:
+            raise _bad()
+        return float(struct.unpack("<f", value)[0])
 
     def text(self, number: int) -> str:
         return bytes(self.raw(number)).decode(errors="replace")

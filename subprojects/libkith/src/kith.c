@@ -171,9 +171,14 @@ int kith_create(struct kith *k, const struct kith_collection *c)
     collection.dim = c->dim;
     collection.metric = (Kith__Metric)c->metric;
     collection.durability = (Kith__Durability)(c->durability ? c->durability : KITH_FLUSH);
-    collection.m = c->m;
-    collection.ef_construct = c->ef_construct;
     collection.slots = c->slots;
+    collection.m = c->index.m;
+    collection.ef_construct = c->index.ef_construct;
+    collection.code = (Kith__Code)c->index.code;
+    collection.code_bits = c->index.code_bits;
+    collection.refine = (Kith__Refine)c->index.refine;
+    collection.refine_k = c->index.refine_k;
+    collection.links = (Kith__Links)c->index.links;
     Kith__CreateCollection m = KITH__CREATE_COLLECTION__INIT;
     m.collection = &collection;
     return kith_call(k, KITH_OP_CREATE, &m.base, NULL, NULL);
@@ -193,9 +198,14 @@ struct kith_collection collection_of(const Kith__Collection *c)
         .dim = c->dim,
         .metric = (enum kith_metric)c->metric,
         .durability = (enum kith_durability)c->durability,
-        .m = c->m,
-        .ef_construct = c->ef_construct,
         .slots = c->slots,
+        .index = {.m = c->m,
+                  .ef_construct = c->ef_construct,
+                  .code = (enum kith_code_kind)c->code,
+                  .code_bits = c->code_bits,
+                  .refine = (enum kith_refine)c->refine,
+                  .refine_k = c->refine_k,
+                  .links = (enum kith_links)c->links},
         .damage = c->damage,
     };
 }

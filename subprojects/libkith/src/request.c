@@ -150,6 +150,7 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.exact = s->exact;
     m.with_vectors = s->with_vectors;
     m.with_payloads = s->with_payloads;
+    m.refine_k = s->refine_k;
     struct request *r = request_add(k, KITH_OP_SEARCH);
     if (!r)
         return no_memory(k);

@@ -63,6 +63,14 @@ int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_i
             .index_bytes = s->index_bytes,
             .memory_bytes = s->memory_bytes,
             .disk_bytes = s->disk_bytes,
+            .index = {.m = s->m,
+                      .ef_construct = s->ef_construct,
+                      .code = (enum kith_code_kind)s->code,
+                      .code_bits = s->code_bits,
+                      .refine = (enum kith_refine)s->refine,
+                      .refine_k = s->refine_k,
+                      .links = (enum kith_links)s->links},
+            .why = s->why,
         };
     }
     *ret = to;

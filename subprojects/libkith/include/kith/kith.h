@@ -36,6 +36,23 @@ enum kith_code { /* the server's codes (docs/protocol.md), and three of the clie
 };
 
 enum kith_metric { KITH_L2 = 1, KITH_INNER_PRODUCT = 2, KITH_COSINE = 3 };
+enum kith_code_kind {
+    KITH_CODE_AUTO = 0,
+    KITH_CODE_F32 = 1,
+    KITH_CODE_F16 = 2,
+    KITH_CODE_BF16 = 3,
+    KITH_CODE_SQ8 = 4,
+    KITH_CODE_SQ4 = 5,
+    KITH_CODE_RABITQ = 6
+};
+enum kith_refine {
+    KITH_REFINE_AUTO = 0,
+    KITH_REFINE_NONE = 1,
+    KITH_REFINE_F32 = 2,
+    KITH_REFINE_F16 = 3,
+    KITH_REFINE_BF16 = 4
+};
+enum kith_links { KITH_LINKS_AUTO = 0, KITH_LINKS_PLAIN = 1, KITH_LINKS_PACKED = 2 };
 enum kith_durability { KITH_FLUSH = 1, KITH_INTERVAL = 2, KITH_NONE = 3 };
 
 struct kith_id {
@@ -52,13 +69,23 @@ const char *kith_server(const struct kith *k); /* "kithd 0.1.0" */
 uint32_t kith_requests_max(const struct kith *k);
 uint32_t kith_reactors(const struct kith *k);
 
+/* How the index of a segment is made; 0 in any of them: the server chooses (docs/operations.md). */
+struct kith_index {
+    uint32_t m, ef_construct;
+    enum kith_code_kind code;
+    uint32_t code_bits; /* of KITH_CODE_RABITQ: 1 to 8 */
+    enum kith_refine refine;
+    float refine_k; /* candidates scored again, as a multiple of k */
+    enum kith_links links;
+};
 struct kith_collection {
     const char *name;
     uint32_t dim;
     enum kith_metric metric;
     enum kith_durability durability; /* 0: flush */
-    uint32_t m, ef_construct, slots; /* 0: the server's defaults */
-    const char *damage;              /* in answers: why nothing of it is served; "": all is well */
+    uint32_t slots;                  /* 0: the server's default */
+    struct kith_index index;
+    const char *damage; /* in answers: why nothing of it is served; "": all is well */
 };
 enum kith_segment_state { KITH_GROWING = 0, KITH_FROZEN = 1, KITH_SEALED = 2 };
 struct kith_segment {
@@ -68,6 +95,8 @@ struct kith_segment {
     bool merging;
     uint64_t rows, deleted_rows, tombstones; /* live rows are rows - deleted_rows */
     uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
+    struct kith_index index; /* as it is, when it is sealed */
+    const char *why;         /* each choice and its reason; "": not sealed, or by an older server */
 };
 struct kith_info {
     struct kith_collection collection; /* name lives until the next call */
@@ -197,6 +226,7 @@ struct kith_search {
     size_t count;
     uint32_t dim, k, ef; /* ef 0: chosen by the server */
     bool exact, with_vectors, with_payloads;
+    float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */
 };
 int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);
