@@ -110,6 +110,7 @@ static int driven_run(const struct load_options *o, const char *address, const s
         return rc;
     switch (o->scenario) {
     case SCENARIO_UPSERT: rc = upserts_run(o, address, drive, d, e); break;
+    case SCENARIO_DRAINING: rc = load_draining(o, address, drive, d, e); break;
     case SCENARIO_DELETES: rc = load_deletes(o, address, drive, d, e); break;
     default: rc = searches_run(o, address, drive, d, e); break;
     }

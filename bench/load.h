@@ -4,6 +4,7 @@
  *   load_server.c   a kithd of our own      load_data.c    the collection: created, filled, indexed
  *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside the same search here
  *   load_metrics.c  what the server counts  load_durable.c, load_bare.c: durable upserts, beside bare writes and flushes
+ *   load_picture.c  latency over time       load_draining.c, load_deletes.c ...: a scenario each
  */
 #pragma once
 
@@ -23,7 +24,8 @@ enum scenario {
     SCENARIO_DURABLE,
     SCENARIO_REPLAY,
     SCENARIO_SPACE,
-    SCENARIO_DELETES
+    SCENARIO_DELETES,
+    SCENARIO_DRAINING
 };
 
 struct load_options {
@@ -40,6 +42,7 @@ struct load_options {
     const char *kithd;       /* its path; NULL: found beside this program */
     const char *kithd_args;  /* more arguments for it, with spaces between */
     const char *data_folder; /* start: an existing folder of a server */
+    const char *svg;         /* draining: where the picture goes; NULL: none */
     uint32_t server_pid;     /* overhead: 0 when it is our own */
 };
 /* 0: help was asked for and given; 1: go on; negative: wrong, said on stderr. */
@@ -85,10 +88,24 @@ MUST_USE int load_segments_settle(struct kith *k, const char *name, struct error
 int load_client_error(struct error *e, const struct kith *k, int code, const char *doing);
 
 /* -- requests at their times -- */
+
+/* Every search of several phases: when it should have left, and how long it took. Zero-initialised but for start_ns; points is the caller's to
+ * free. */
+struct drive_trace {
+    uint64_t start_ns;
+    struct drive_point {
+        float at_s, us;
+    } * points;
+    size_t count, capacity;
+    bool full; /* there was no memory for more */
+};
+double drive_trace_now(const struct drive_trace *t); /* seconds since its start */
+
 struct drive_plan {
     const char *collection;
     const struct dataset *data;
     const struct recall *recall;       /* NULL: not told */
+    struct drive_trace *trace;         /* NULL: not kept */
     double rate, seconds, write_share; /* write_share 0: searches, 1: upserts */
     uint32_t in_flight, k, ef, batch;
     bool uniform;
@@ -132,6 +149,8 @@ MUST_USE int load_replay(const struct load_options *o, const struct dataset *d, 
 MUST_USE int load_space(const struct load_options *o, const struct dataset *d, struct error *e);
 MUST_USE int load_deletes(const struct load_options *o, const char *address, struct drive *drive,
                           const struct dataset *d, struct error *e);
+MUST_USE int load_draining(const struct load_options *o, const char *address, struct drive *drive,
+                           const struct dataset *data, struct error *e);
 MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
 
 /* -- reports -- */

@@ -174,6 +174,25 @@ static void count_error(struct drive_count *count, const char *sentence)
         snprintf(count->error, sizeof(count->error), "%s", sentence);
 }
 
+static void trace_add(struct drive_trace *t, uint64_t intended_ns, uint64_t took_ns)
+{
+    if (t->count == t->capacity && !t->full) {
+        size_t capacity = t->capacity ? t->capacity * 2 : 65536;
+        struct drive_point *points = realloc(t->points, capacity * sizeof(*points));
+        t->full = points == NULL;
+        t->points = points ? points : t->points;
+        t->capacity = points ? capacity : t->capacity;
+    }
+    if (t->count < t->capacity)
+        t->points[t->count++] =
+            (struct drive_point){(float)((double)(intended_ns - t->start_ns) / 1e9), (float)((double)took_ns / 1e3)};
+}
+
+double drive_trace_now(const struct drive_trace *t)
+{
+    return (double)(clock_wall_ns() - t->start_ns) / 1e9;
+}
+
 static void answer_take(struct phase *p, struct connection *c, const struct kith_reply *reply, uint64_t now)
 {
     struct flight *f = c->flights, *end = c->flights + p->drive->in_flight;
@@ -187,6 +206,8 @@ static void answer_take(struct phase *p, struct connection *c, const struct kith
     else {
         histogram_add(&count->latency_ns, now - f->intended_ns);
         count->served++;
+        if (p->plan->trace && !f->upsert)
+            trace_add(p->plan->trace, f->intended_ns, now - f->intended_ns);
     }
     if (reply->code == 0 && f->upsert)
         p->result->points += p->plan->batch;

@@ -16,6 +16,7 @@ static const char help[] =
     "                        durable   upserts by 64 clients, beside bare writes and flushes of the same bytes\n"
     "                        deletes   searches before, during and after a quarter of the points is deleted and "
     "compacted\n"
+    "                        draining  searches while graphs are built, rows written, snapshots taken, rows deleted\n"
     "                        space     bytes on the disk beside what is stored, at rest and while compacting\n"
     "                        replay    a log of 256 MiB is replayed after a kill\n"
     "                        start     from the exec of kithd on existing data to the first search answered\n"
@@ -43,6 +44,7 @@ static const char help[] =
     "  --k K, --ef EF        neighbours asked for (10), candidates kept (64)\n"
     "  --batch N             points of an upsert (1; upsert: 64; durable: 1, then 16)\n"
     "  --write-share W       mix: the share of requests that are upserts (0.1)\n"
+    "  --svg FILE            draining: latency over time as a picture\n"
     "  --keep                scenario upsert: leaves its collection\n"
     "  --json                a JSON object a line instead of tables\n";
 
@@ -75,6 +77,7 @@ enum {
     O_BATCH,
     O_SHARE,
     O_KEEP,
+    O_SVG,
     O_JSON
 };
 
@@ -107,6 +110,7 @@ static const struct option long_options[] = {
     {"batch", required_argument, NULL, O_BATCH},
     {"write-share", required_argument, NULL, O_SHARE},
     {"keep", no_argument, NULL, O_KEEP},
+    {"svg", required_argument, NULL, O_SVG},
     {"json", no_argument, NULL, O_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -114,12 +118,13 @@ static const struct option long_options[] = {
 
 static int scenario_read(const char *text, enum scenario *ret)
 {
-    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_DELETES; s++)
+    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_DRAINING; s++)
         if (strcmp(text, scenario_name(s)) == 0) {
             *ret = s;
             return 0;
         }
-    return option_wrong("scenario", text, "search, upsert, mix, overhead, start, durable, replay, space or deletes");
+    return option_wrong("scenario", text,
+                        "search, upsert, mix, overhead, start, durable, replay, space, deletes or draining");
 }
 
 static int option_take(int option, struct load_options *o)
@@ -153,6 +158,7 @@ static int option_take(int option, struct load_options *o)
     case O_BATCH: return option_u32("batch", optarg, 1, 65536, &o->batch);
     case O_SHARE: return option_double("write-share", optarg, 0, 1, &o->write_share);
     case O_KEEP: o->keep = true; return 0;
+    case O_SVG: o->svg = optarg; return 0;
     case O_JSON: o->json = true; return 0;
     }
     return -1; /* getopt has said what is wrong */
@@ -179,7 +185,7 @@ static void defaults_fill(struct load_options *o)
             o->data.count = 400000;
         o->data.query_count = 1; /* nothing is searched */
     }
-    o->data.truth_k = o->k;
+    o->data.truth_k = o->scenario == SCENARIO_DRAINING ? 3 * o->k + 10 : o->k; /* a quarter of it is deleted */
 }
 
 int load_options_read(int argc, char **argv, struct load_options *ret)

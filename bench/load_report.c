@@ -5,7 +5,7 @@
 const char *scenario_name(enum scenario scenario)
 {
     static const char *const names[] = {"search",  "upsert", "mix",   "overhead", "start",
-                                        "durable", "replay", "space", "deletes"};
+                                        "durable", "replay", "space", "deletes",  "draining"};
     return names[scenario];
 }
 

@@ -50,9 +50,13 @@ int command_top(struct cli *c, int argc, char **argv)
         {"count", OPTION_NUMBER, &count, "N", "so many tables, and no screen", 1, 0},
     };
     const struct options o = {
-        "top", "",
-        "Shows what the server's cores do: busy and idle, searches and how long they take, what waits for a graph.", list,
-        ARRAY_LEN(list), 0, 0};
+        "top",
+        "",
+        "Shows what the server's cores do: busy and idle, searches and how long they take, what waits for a graph.",
+        list,
+        ARRAY_LEN(list),
+        0,
+        0};
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;

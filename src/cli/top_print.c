@@ -27,9 +27,10 @@ void top_print(const struct top *t, const char *server)
            bytes_text(t->resident_bytes));
     if (t->read_only[0])
         printf("read-only: %s\n", t->read_only);
-    table_init(&table,
-               ">core|>busy|>search / write / rest|>searches/s|>p50|>p99|>p99.9|>writes/s|>queue|>stalls|>backlog|>ready in",
-               12);
+    table_init(
+        &table,
+        ">core|>busy|>search / write / rest|>searches/s|>p50|>p99|>p99.9|>writes/s|>queue|>stalls|>backlog|>ready in",
+        12);
     for (size_t i = 0; i < t->core_count; i++) {
         char name[24];
         snprintf(name, sizeof(name), "%zu", i);
@@ -45,15 +46,14 @@ void top_print(const struct top *t, const char *server)
 
 static json_t *core_json(const struct top_core *x)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I}",
-                     "busy", x->busy, "interactive", x->interactive, "write", x->write, "background", x->background,
-                     "searches_per_s", x->searches, "writes_per_s", x->writes, "deletes_per_s", x->deletes,
-                     "flushes_per_s", x->flushes, "p50_ns", (json_int_t)x->times.p50, "p90_ns",
-                     (json_int_t)x->times.p90, "p99_ns", (json_int_t)x->times.p99, "p999_ns",
-                     (json_int_t)x->times.p999, "stalls", (json_int_t)x->stalls, "queue", (int)x->queue, "fibers",
-                     (int)x->fibers, "connections", (int)x->connections, "backlog_rows",
-                     (json_int_t)x->backlog_rows, "backlog_ns", (json_int_t)x->backlog_ns, "builds",
-                     (json_int_t)x->builds, "merges", (json_int_t)x->merges);
+    return json_pack(
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "busy",
+        x->busy, "interactive", x->interactive, "write", x->write, "background", x->background, "searches_per_s",
+        x->searches, "writes_per_s", x->writes, "deletes_per_s", x->deletes, "flushes_per_s", x->flushes, "p50_ns",
+        (json_int_t)x->times.p50, "p90_ns", (json_int_t)x->times.p90, "p99_ns", (json_int_t)x->times.p99, "p999_ns",
+        (json_int_t)x->times.p999, "stalls", (json_int_t)x->stalls, "queue", (int)x->queue, "fibers", (int)x->fibers,
+        "connections", (int)x->connections, "backlog_rows", (json_int_t)x->backlog_rows, "backlog_ns",
+        (json_int_t)x->backlog_ns, "builds", (json_int_t)x->builds, "merges", (json_int_t)x->merges);
 }
 
 json_t *top_json(const struct top *t)
@@ -63,15 +63,14 @@ json_t *top_json(const struct top *t)
         json_array_append_new(cores, core_json(&t->cores[i]));
     for (size_t i = 0; i < t->collection_count; i++) {
         const struct top_collection *c = &t->collections[i];
-        json_array_append_new(
-            collections,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "name", c->name, "points", (json_int_t)c->points,
-                      "sealed_segments", (json_int_t)c->segments, "growing_rows", (json_int_t)c->growing_rows,
-                      "backlog_rows", (json_int_t)c->backlog_rows, "memory_bytes", (json_int_t)c->memory_bytes,
-                      "disk_bytes", (json_int_t)c->disk_bytes, "damaged", c->damaged));
+        json_array_append_new(collections,
+                              json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "name", c->name, "points",
+                                        (json_int_t)c->points, "sealed_segments", (json_int_t)c->segments,
+                                        "growing_rows", (json_int_t)c->growing_rows, "backlog_rows",
+                                        (json_int_t)c->backlog_rows, "memory_bytes", (json_int_t)c->memory_bytes,
+                                        "disk_bytes", (json_int_t)c->disk_bytes, "damaged", c->damaged));
     }
     return json_pack("{s:f, s:f, s:f, s:I, s:s, s:o, s:o, s:o}", "seconds", t->seconds, "uptime_s",
-                     (double)t->uptime_ns / 1e9, "cpu_cores", t->cpu, "resident_bytes",
-                     (json_int_t)t->resident_bytes, "read_only", t->read_only, "all", core_json(&t->all), "cores",
-                     cores, "collections", collections);
+                     (double)t->uptime_ns / 1e9, "cpu_cores", t->cpu, "resident_bytes", (json_int_t)t->resident_bytes,
+                     "read_only", t->read_only, "all", core_json(&t->all), "cores", cores, "collections", collections);
 }

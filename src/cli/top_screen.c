@@ -101,10 +101,12 @@ static void totals_draw(const struct top *t, int y)
     mvprintw(y, 0, "searches %10s/s   p50 %s   p90 %s   p99 %s   p99.9 %s", number_text((uint64_t)a->searches),
              top_time_text(a->times.p50), top_time_text(a->times.p90), top_time_text(a->times.p99),
              top_time_text(a->times.p999));
-    mvprintw(y + 1, 0, "writes   %10s/s   deletes %s/s   flushes %s/s   %u connections", number_text((uint64_t)a->writes),
-             number_text((uint64_t)a->deletes), number_text((uint64_t)a->flushes), a->connections);
-    mvprintw(y + 2, 0, "backlog  %10s rows, graphs ready in %s   %s graphs built, %s merges", number_text(a->backlog_rows),
-             top_time_text(a->backlog_ns), number_text(a->builds), number_text(a->merges));
+    mvprintw(y + 1, 0, "writes   %10s/s   deletes %s/s   flushes %s/s   %u connections",
+             number_text((uint64_t)a->writes), number_text((uint64_t)a->deletes), number_text((uint64_t)a->flushes),
+             a->connections);
+    mvprintw(y + 2, 0, "backlog  %10s rows, graphs ready in %s   %s graphs built, %s merges",
+             number_text(a->backlog_rows), top_time_text(a->backlog_ns), number_text(a->builds),
+             number_text(a->merges));
     mvprintw(y + 3, 0, "searches/s ");
     curve_draw(t, COLS - 12 > TOP_HISTORY ? TOP_HISTORY : COLS - 12);
 }
@@ -125,8 +127,8 @@ static int cores_draw(const struct top *t, int y, int lines)
 {
     size_t shown = t->core_count < (size_t)lines ? t->core_count : (size_t)lines;
     attron(A_UNDERLINE);
-    mvprintw(y++, 0, "%4s  %-*s %11s %8s %8s %6s %7s %9s %7s", "core", BAR_WIDTH + 8, "busy", "searches/s", "p50", "p99",
-             "queue", "fibers", "backlog", "stalls");
+    mvprintw(y++, 0, "%4s  %-*s %11s %8s %8s %6s %7s %9s %7s", "core", BAR_WIDTH + 8, "busy", "searches/s", "p50",
+             "p99", "queue", "fibers", "backlog", "stalls");
     attroff(A_UNDERLINE);
     for (size_t i = 0; i < shown; i++)
         core_draw(y++, i, &t->cores[i]);
@@ -140,8 +142,8 @@ static void collections_draw(const struct top *t, int y)
     if (y + 2 > LINES)
         return;
     attron(A_UNDERLINE);
-    mvprintw(y++, 0, "%-24s %13s %9s %11s %10s %10s %10s", "collection", "points", "segments", "growing", "backlog", "memory",
-             "disk");
+    mvprintw(y++, 0, "%-24s %13s %9s %11s %10s %10s %10s", "collection", "points", "segments", "growing", "backlog",
+             "memory", "disk");
     attroff(A_UNDERLINE);
     for (size_t i = 0; i < t->collection_count && y < LINES; i++, y++) {
         const struct top_collection *c = &t->collections[i];

@@ -66,7 +66,8 @@ INLINE void add_rows(bool l2, bool bf16, struct sums s[4], const float *query, c
         s[r] = add_row(l2, bf16, s[r], q, _mm512_maskz_loadu_epi16(m, (const uint16_t *)rows[r] + i));
 }
 
-INLINE void rows_half(bool l2, bool bf16, const float *query, const void *const *rows, size_t count, size_t n, float *ret)
+INLINE void rows_half(bool l2, bool bf16, const float *query, const void *const *rows, size_t count, size_t n,
+                      float *ret)
 {
     const struct sums zero = {_mm512_setzero_ps(), _mm512_setzero_ps()};
     const size_t whole = n / 32 * 32;
@@ -137,8 +138,8 @@ static void bf16_of_f32(const float *x, size_t n, uint16_t *ret)
         __m512i u = _mm512_maskz_loadu_epi32(m, x + i);
         __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
         __m512i b = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
-        __mmask16 nan = _mm512_cmpgt_epi32_mask(_mm512_and_si512(u, _mm512_set1_epi32(0x7fffffff)),
-                                                _mm512_set1_epi32(0x7f800000));
+        __mmask16 nan =
+            _mm512_cmpgt_epi32_mask(_mm512_and_si512(u, _mm512_set1_epi32(0x7fffffff)), _mm512_set1_epi32(0x7f800000));
         b = _mm512_mask_or_epi32(b, nan, u, _mm512_set1_epi32(0x400000));
         _mm512_mask_cvtepi32_storeu_epi16(ret + i, m, _mm512_srli_epi32(b, 16));
     }

@@ -75,7 +75,7 @@ static float float_of_bits(void)
 {
     uint32_t u = rng();
     if (u % 3 == 0)
-u = (u & 0x807fffff) | (99 + rng() % 46) << 23;
+        u = (u & 0x807fffff) | (99 + rng() % 46) << 23;
     float x;
     memcpy(&x, &u, sizeof(x));
     return x;
