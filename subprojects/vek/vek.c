@@ -45,6 +45,7 @@ __attribute__((constructor)) static void choose(void)
     vek_scalar(v);
     vek_scalar_codes(v);
     vek_scalar_half(v);
+    vek_scalar_rotate(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (cpu_avx2()) {
@@ -52,17 +53,23 @@ __attribute__((constructor)) static void choose(void)
         vek_avx2(v);
         vek_avx2_codes(v);
         vek_avx2_half(v);
+        vek_avx2_rotate(v);
     }
     if (cpu_avx2() && cpu_avx512()) {
         v = next_variant(&n);
         vek_avx512(v);
         vek_avx512_codes(v);
         vek_avx512_half(v);
-        if (__builtin_cpu_supports("avx512bf16")) {
+        vek_avx512_rotate(v);
+        const bool bf16 = __builtin_cpu_supports("avx512bf16"), popcnt = __builtin_cpu_supports("avx512vpopcntdq");
+        if (bf16 || popcnt) {
             v = next_variant(&n);
             v->name = "avx512x";
-            vek_avx512_bf16(v);
         }
+        if (bf16)
+            vek_avx512_bf16(v);
+        if (popcnt)
+            vek_avx512_popcnt(v);
     }
 #elif defined(__aarch64__)
     v = next_variant(&n); /* every AArch64 CPU has it */

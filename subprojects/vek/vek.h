@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct vek_kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "avx512x" (and BF16), "neon" */
+    const char *name; /* "scalar", "avx2", "avx512", "avx512x" (with BF16 or VPOPCNTDQ), "neon" */
 
     /* Inner product and squared Euclidean distance. The order of additions is the variant's own: results differ from the
      * exact sum by at most n * 2^-24 * (sum of the magnitudes of the terms). */
@@ -43,6 +43,16 @@ struct vek_kernels {
      * and dimension 64 + i in its high half. n is a multiple of 128, at most 65536. */
     void (*dot_s8_u4_rows)(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
 
+    /* With 2-bit codes: a block of 128 dimensions is 32 bytes, and byte i holds the dimensions i, 32 + i, 64 + i and 96 + i
+     * from its low bits up. With 1-bit codes: dimension i is bit i % 8 of byte i / 8. n as above. */
+    void (*dot_s8_u2_rows)(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
+    void (*dot_s8_b1_rows)(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret);
+
+    /* 1-bit codes and a query of values 0..15 as four bit planes, the low one first, n / 64 words each: what slice_u4 makes
+     * of bytes, with zeros past n. n of the product is a multiple of 64, at most 65536. */
+    void (*dot_u4_b1_rows)(const uint64_t *planes, const void *const *rows, size_t count, size_t n, int32_t *ret);
+    void (*slice_u4)(const uint8_t *values, size_t n, uint64_t *ret_planes);
+
     /* ret[i] = clamp(round((x[i] - low[i]) * inverse_step[i]), 0, 255), halves to even. x must be finite. */
     void (*encode_u8)(const float *x, const float *low, const float *inverse_step, size_t n, uint8_t *ret);
 
@@ -51,6 +61,14 @@ struct vek_kernels {
 
     /* ret[i] = clamp(round((codes[i] - 128) * gain[i]), -128, 127), halves to even; |gain[i]| <= 1. Returns their sum. */
     int32_t (*fold_u8)(const uint8_t *codes, const float *gain, size_t n, int8_t *ret);
+
+    /* The Walsh-Hadamard transform in place, divided by sqrt(n) so that lengths stay. n is a power of two, at most 65536.
+     * The additions are the same ones in every variant, and so are the results. */
+    void (*fht_f32)(float *x, size_t n);
+    /* x[i] = -x[i] where bit i is set; bits in words of 64. */
+    void (*flip_f32)(float *x, const uint64_t *bits, size_t n);
+    /* Bit i is x[i] > 0; the bits of the last word past n are 0. */
+    void (*signs_f32)(const float *x, size_t n, uint64_t *ret_bits);
 
     /* How many bits of n words are set. */
     uint64_t (*count_bits)(const uint64_t *words, size_t n);
@@ -64,3 +82,10 @@ const struct vek_kernels *const *vek_variants(void);
 /* Uses the variant of that name from now on: for tests and measurements, before any other thread runs. Returns 0, or -1
  * when this CPU has none of that name. */
 int vek_use(const char *name);
+
+/* Products with codes of 1 to 8 bits, whole bits a dimension: a row is the parts that its number of bits is the sum of, 4
+ * bits, then 2, then 1, from the high bits down and each packed as above (8 bits are bytes). n is a multiple of 128. */
+void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t count, size_t n, unsigned bits,
+                          int32_t *ret);
+/* Packs n codes below 2^bits into n * bits / 8 bytes. */
+void vek_pack_bits(const uint8_t *codes, size_t n, unsigned bits, uint8_t *ret);

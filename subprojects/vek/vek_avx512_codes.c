@@ -1,6 +1,8 @@
 /* vek_avx512_codes.c -- codes of fewer than 8 bits (AVX-512 F, BW, VL, DQ, VNNI). */
 #include "vek_variants.h"
 #include <immintrin.h>
+#include <stdbool.h>
+#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -71,6 +73,90 @@ static void dot_s8_u4_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
+/* Two blocks of the query as 64 bytes of 2-bit codes meet them: the dimensions 32 * part .. of each. */
+INLINE __m512i query_u2(const int8_t *query, size_t part, bool two)
+{
+    __m256i a = _mm256_loadu_si256((const __m256i *)(query + 32 * part));
+    __m256i b = two ? _mm256_loadu_si256((const __m256i *)(query + 128 + 32 * part)) : _mm256_setzero_si256();
+    return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+}
+
+INLINE __m512i add_u2(__m512i s, __m512i codes, const __m512i query[4])
+{
+    const __m512i low = _mm512_set1_epi8(3);
+    s = _mm512_dpbusd_epi32(s, _mm512_and_si512(codes, low), query[0]);
+    s = _mm512_dpbusd_epi32(s, _mm512_and_si512(_mm512_srli_epi16(codes, 2), low), query[1]);
+    s = _mm512_dpbusd_epi32(s, _mm512_and_si512(_mm512_srli_epi16(codes, 4), low), query[2]);
+    return _mm512_dpbusd_epi32(s, _mm512_and_si512(_mm512_srli_epi16(codes, 6), low), query[3]);
+}
+
+/* Blocks from dimension i on, two or the last one, of some rows. */
+INLINE void add_rows_u2(__m512i *s, const int8_t *query, const void *const *rows, size_t count, size_t i, bool two)
+{
+    __m512i q[4];
+    for (size_t part = 0; part < 4; part++)
+        q[part] = query_u2(query + i, part, two);
+    for (size_t r = 0; r < count; r++) {
+        const uint8_t *row = (const uint8_t *)rows[r] + i / 4;
+        s[r] = add_u2(s[r], _mm512_maskz_loadu_epi64(two ? 0xff : 0x0f, row), q);
+    }
+}
+
+INLINE __m128i dot4_s8_u2(const int8_t *query, const void *const *rows, size_t count, size_t n)
+{
+    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    size_t i = 0;
+    for (; i + 256 <= n; i += 256)
+        add_rows_u2(s, query, rows, count, i, true);
+    if (i < n)
+        add_rows_u2(s, query, rows, count, i, false);
+    return reduce4_epi32(s[0], s[1], s[2], s[3]);
+}
+
+static void dot_s8_u2_rows(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret)
+{
+    size_t r = 0;
+    for (; r + 4 <= count; r += 4)
+        _mm_storeu_si128((__m128i *)(ret + r), dot4_s8_u2(query, rows + r, 4, n));
+    for (; r < count; r++)
+        ret[r] = _mm_cvtsi128_si32(dot4_s8_u2(query, rows + r, 1, n));
+}
+
+/* A code's bits are a mask over the query's bytes. */
+INLINE __m128i dot4_s8_b1(const int8_t *query, const void *const *rows, size_t count, size_t n)
+{
+    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (size_t i = 0; i < n; i += 64) {
+        __m512i q = load(query + i);
+        for (size_t r = 0; r < count; r++) {
+            uint64_t bits;
+            memcpy(&bits, (const uint8_t *)rows[r] + i / 8, sizeof(bits));
+            s[r] = _mm512_dpbusd_epi32(s[r], _mm512_set1_epi8(1), _mm512_maskz_mov_epi8(bits, q));
+        }
+    }
+    return reduce4_epi32(s[0], s[1], s[2], s[3]);
+}
+
+static void dot_s8_b1_rows(const int8_t *query, const void *const *rows, size_t count, size_t n, int32_t *ret)
+{
+    size_t r = 0;
+    for (; r + 4 <= count; r += 4)
+        _mm_storeu_si128((__m128i *)(ret + r), dot4_s8_b1(query, rows + r, 4, n));
+    for (; r < count; r++)
+        ret[r] = _mm_cvtsi128_si32(dot4_s8_b1(query, rows + r, 1, n));
+}
+
+static void slice_u4(const uint8_t *values, size_t n, uint64_t *ret_planes)
+{
+    const size_t words = (n + 63) / 64;
+    for (size_t i = 0; i < words; i++) {
+        const __mmask64 m = n - 64 * i >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (n - 64 * i)) - 1;
+        const __m512i x = _mm512_maskz_loadu_epi8(m, values + 64 * i);
+        for (int p = 0; p < 4; p++)
+            ret_planes[(size_t)p * words + i] = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << p)));
+    }
+}
+
 /* Codes of the dimensions i .. i + 15 that are below n, a byte each. */
 INLINE __m128i codes_u4(const float *x, const float *low, const float *inverse_step, size_t i, size_t n)
 {
@@ -95,5 +181,8 @@ static void encode_u4(const float *x, const float *low, const float *inverse_ste
 void vek_avx512_codes(struct vek_kernels *v)
 {
     v->dot_s8_u4_rows = dot_s8_u4_rows;
+    v->dot_s8_u2_rows = dot_s8_u2_rows;
+    v->dot_s8_b1_rows = dot_s8_b1_rows;
+    v->slice_u4 = slice_u4;
     v->encode_u4 = encode_u4;
 }

@@ -4,17 +4,21 @@
 
 #include "vek.h"
 
-void vek_scalar(struct vek_kernels *v); /* complete: the three of them fill every entry */
+void vek_scalar(struct vek_kernels *v); /* complete: the four of them fill every entry */
 void vek_scalar_codes(struct vek_kernels *v);
 void vek_scalar_half(struct vek_kernels *v);
+void vek_scalar_rotate(struct vek_kernels *v);
 #if defined(__x86_64__)
 void vek_avx2(struct vek_kernels *v);
 void vek_avx2_codes(struct vek_kernels *v);
 void vek_avx2_half(struct vek_kernels *v);
+void vek_avx2_rotate(struct vek_kernels *v);
 void vek_avx512(struct vek_kernels *v);
 void vek_avx512_codes(struct vek_kernels *v);
 void vek_avx512_half(struct vek_kernels *v);
+void vek_avx512_rotate(struct vek_kernels *v);
 void vek_avx512_bf16(struct vek_kernels *v);
+void vek_avx512_popcnt(struct vek_kernels *v);
 #elif defined(__aarch64__)
 void vek_neon(struct vek_kernels *v);
 void vek_neon_codes(struct vek_kernels *v);

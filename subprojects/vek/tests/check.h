@@ -36,6 +36,11 @@ bool check_half_values(const struct vek_kernels *v, const struct vek_kernels *s,
 bool check_dot(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_u4(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_codes(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_few_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_planes(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_any_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_fht(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_signs(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 
 /* Every 16-bit float there is, once. */

@@ -76,16 +76,3 @@ bool check_codes(const struct vek_kernels *v, const struct vek_kernels *s, size_
     input_fini(&bytes);
     return ok;
 }
-
-bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
-{
-    struct input in;
-    input_init(&in, n * 2, 4, fill);
-    const uint8_t *bytes = (const uint8_t *)in.row[0]; /* the row with no shift: words are aligned */
-    uint64_t want = 0;
-    for (size_t i = 0; i < n * 64; i++)
-        want += bytes[i / 8] >> i % 8 & 1;
-    bool ok = s->count_bits(in.row[0], n) == want && v->count_bits(in.row[0], n) == want;
-    input_fini(&in);
-    return ok;
-}

@@ -46,6 +46,11 @@ int main(int argc, char **argv)
                       {"16-bit floats", check_half_values},
                       {"byte products", check_dot},
                       {"4-bit codes", check_u4},
+                      {"2-bit and 1-bit codes", check_few_bits},
+                      {"bit planes", check_planes},
+                      {"codes of any number of bits", check_any_bits},
+                      {"Walsh-Hadamard", check_fht},
+                      {"signs", check_signs},
                       {"encode and fold", check_codes},
                       {"bit counts", check_bits}};
         for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {

@@ -1,0 +1,55 @@
+/* check_rotate.c -- the Walsh-Hadamard transform, and signs. */
+#include "check.h"
+#include <math.h>
+#include <string.h>
+
+/* Against the definition: entry (i, j) of the matrix is -1 to the number of ones in i & j. */
+static bool is_transform(const float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0, magnitude = 0;
+        for (size_t j = 0; j < n; j++) {
+            sum += __builtin_popcountll(i & j) & 1 ? -(double)x[j] : (double)x[j];
+            magnitude += fabs((double)x[j]);
+        }
+        if (fabs(sum / sqrt((double)n) - (double)y[i]) > magnitude * 0x1p-20)
+            return false;
+    }
+    return true;
+}
+
+bool check_fht(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
+{
+    static float got[4096 + 1], want[4096 + 1], x[4096];
+    if (n == 0 || (n & (n - 1)) != 0)
+        return true;
+    for (size_t i = 0; i < n; i++)
+        got[i + 1] = want[i] = x[i] = float_of(fill);
+    got[0] = 42;
+    want[n] = 42;
+    v->fht_f32(got + 1, n);
+    s->fht_f32(want, n);
+    return memcmp(got + 1, want, n * sizeof(float)) == 0 && got[0] == 42 && want[n] == 42 &&
+           (n > 512 || is_transform(x, want, n));
+}
+
+bool check_signs(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
+{
+    struct input in;
+    input_init(&in, n, 4, fill);
+    static uint64_t got[N_MAX / 64 + 2], want[N_MAX / 64 + 2];
+    static float flipped[N_MAX + 1], flipped_want[N_MAX + 1];
+    memset(got, 0xaa, sizeof(got));
+    memset(want, 0xaa, sizeof(want));
+    v->signs_f32(in.row[1], n, got);
+    s->signs_f32(in.row[1], n, want);
+    bool ok = memcmp(got, want, sizeof(got)) == 0;
+    memcpy(flipped, in.row[2], n * sizeof(float));
+    memcpy(flipped_want, in.row[2], n * sizeof(float));
+    flipped[n] = 42;
+    v->flip_f32(flipped, want, n);
+    s->flip_f32(flipped_want, want, n);
+    ok = ok && flipped[n] == 42 && memcmp(flipped, flipped_want, n * sizeof(float)) == 0;
+    input_fini(&in);
+    return ok;
+}
