@@ -60,6 +60,6 @@ int ann_build(const struct ann_options *o, const struct dataset *d, struct ann_e
     struct peer_memory memory = x->peer->memory(x->index);
     ret->held_bytes = (double)memory.held / d->count;
     ret->mapped_bytes = (double)memory.mapped / d->count;
-    snprintf(ret->what, sizeof(ret->what), "%s", x->peer->describe());
+    snprintf(ret->what, sizeof(ret->what), "%s", x->peer->describe(x->index));
     return 0;
 }

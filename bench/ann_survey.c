@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEATEN       0.8    /* of the speed that another way has with no less recall */
-#define STALL_STEPS  4      /* so many larger efs that bring nothing end the sweep */
+#define BEATEN       0.8 /* of the speed that another way has with no less recall */
+#define STALL_STEPS  4   /* so many larger efs that bring nothing end the sweep */
 #define STALL_RECALL 0.0002
 
 /* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */

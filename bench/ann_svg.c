@@ -48,9 +48,9 @@ static void stroke_write(unsigned engine, FILE *to)
 
 struct panel {
     const struct result *result;
-    double x, y;           /* of its frame */
-    double width, height;  /* of its frame */
-    double low, high;      /* queries a second, powers of ten and their halves */
+    double x, y;          /* of its frame */
+    double width, height; /* of its frame */
+    double low, high;     /* queries a second, powers of ten and their halves */
 };
 
 static double stretch(double recall)
@@ -135,7 +135,8 @@ static void line_write(const struct panel *p, const struct result_engine *x, uns
     fputs(" d=\"", to);
     for (unsigned i = 0; i < x->point_count; i++) /* they are sorted by recall */
         if (point_shown(x, &x->points[i])) {
-            fprintf(to, "%s%.1f %.1f", drawing ? "L" : "M", recall_x(p, x->points[i].recall), qps_y(p, x->points[i].qps));
+            fprintf(to, "%s%.1f %.1f", drawing ? "L" : "M", recall_x(p, x->points[i].recall),
+                    qps_y(p, x->points[i].qps));
             drawing = true;
         }
     fputs("\"/>\n", to);
@@ -187,8 +188,8 @@ void ann_svg_write(const struct results *all, FILE *to)
     unsigned columns = all->count < COLUMNS ? 1 : COLUMNS, rows = (all->count + columns - 1) / columns;
     unsigned lines = (legend.count + 2 * columns - 1) / (2 * columns);
     unsigned width = columns * PANEL_WIDTH, height = rows * PANEL_HEIGHT + lines * LEGEND_LINE + 12;
-    fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %u %u\" width=\"%u\" height=\"%u\">\n%s", width,
-            height, width, height, style);
+    fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %u %u\" width=\"%u\" height=\"%u\">\n%s",
+            width, height, width, height, style);
     fprintf(to, "<rect class=\"paper\" width=\"%u\" height=\"%u\"/>\n", width, height);
     for (unsigned i = 0; i < all->count; i++) {
         struct panel p = {.result = &all->list[i],

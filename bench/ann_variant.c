@@ -69,8 +69,9 @@ int ann_variant_read(const char *text, struct peer_variant *ret)
     for (const char *word = text; *word;) {
         size_t length = strcspn(word, "+");
         if (!take_word(word, length, word == text, ret)) {
-            fprintf(stderr, "ann: %.*s in %s: not among auto, f32, f16, bf16, sq8, sq4, rabitq1 to rabitq8, none, packed, "
-                            "plain, mapped, mN, efcN\n",
+            fprintf(stderr,
+                    "ann: %.*s in %s: not among auto, f32, f16, bf16, sq8, sq4, rabitq1 to rabitq8, none, packed, "
+                    "plain, mapped, mN, efcN\n",
                     (int)length, word, text);
             return -1;
         }

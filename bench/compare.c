@@ -11,7 +11,8 @@ static const char help[] =
     "compares the best speed of each engine at each recall in two files of `ann --json` lines\n"
     "\n"
     "  --threshold PART        a regression is at least so much slower, and beyond the spread of the rounds (0.05)\n"
-    "  --relative-to ENGINE    speeds count as multiples of this engine's in the same file (hnswlib); none: as they are\n";
+    "  --relative-to ENGINE    speeds count as multiples of this engine's in the same file (hnswlib); none: as they "
+    "are\n";
 
 static const struct option long_options[] = {{"threshold", required_argument, NULL, 't'},
                                              {"relative-to", required_argument, NULL, 'r'},

@@ -4,16 +4,17 @@
 #include "result.h"
 
 enum compare_verdict {
-    COMPARE_SAME,    /* within the spread of the rounds, or the threshold */
+    COMPARE_SAME, /* within the spread of the rounds, or the threshold */
     COMPARE_FASTER,
-    COMPARE_SLOWER,  /* beyond both: a regression */
-    COMPARE_LOST,    /* the recall was reached and is no more: a regression */
-    COMPARE_GAINED,  /* the recall is reached now */
+    COMPARE_SLOWER, /* beyond both: a regression */
+    COMPARE_LOST,   /* the recall was reached and is no more: a regression */
+    COMPARE_GAINED, /* the recall is reached now */
 };
 
 struct compare_options {
-    double threshold;     /* .05: five in a hundred slower is a regression */
-    const char *relative; /* an engine of both files by which both are divided, since machines and hours differ; NULL: none */
+    double threshold; /* .05: five in a hundred slower is a regression */
+    const char
+        *relative; /* an engine of both files by which both are divided, since machines and hours differ; NULL: none */
 };
 
 /* new/old at one recall, with its verdict. The ratio's uncertainty is that of the rounds, old and new, and of the engine both
@@ -22,5 +23,5 @@ enum compare_verdict compare_points(const struct compare_options *o, const struc
                                     const char *engine, double recall, double *ret_ratio);
 
 /* Writes a line a data, engine and recall that both files have; returns the regressions among them. *ret_compared: lines. */
-unsigned compare_results(const struct compare_options *o, const struct results *old, const struct results *now, FILE *to,
-                         unsigned *ret_compared);
+unsigned compare_results(const struct compare_options *o, const struct results *old, const struct results *now,
+                         FILE *to, unsigned *ret_compared);

@@ -81,8 +81,8 @@ static bool engine_compare(const struct compare_options *o, const struct result 
     return verdict == COMPARE_SLOWER || verdict == COMPARE_LOST;
 }
 
-unsigned compare_results(const struct compare_options *o, const struct results *old, const struct results *now, FILE *to,
-                         unsigned *ret_compared)
+unsigned compare_results(const struct compare_options *o, const struct results *old, const struct results *now,
+                         FILE *to, unsigned *ret_compared)
 {
     unsigned worse = 0;
     *ret_compared = 0;

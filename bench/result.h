@@ -17,12 +17,12 @@
  * round, so that what else the machine does in one of the rounds is left out of it. */
 struct result_point {
     uint32_t ef;
-    double refine_k;        /* 0: the engine's own */
-    uint32_t interleave;    /* queries under way at once on the one core */
-    double recall;          /* @k */
-    double qps;             /* a second of CPU time */
+    double refine_k;          /* 0: the engine's own */
+    uint32_t interleave;      /* queries under way at once on the one core */
+    double recall;            /* @k */
+    double qps;               /* a second of CPU time */
     double qps_low, qps_high; /* the middle half of the rounds */
-    double p50_us, p99_us;  /* wall time; 0 where queries are interleaved */
+    double p50_us, p99_us;    /* wall time; 0 where queries are interleaved */
 };
 
 struct result_build {

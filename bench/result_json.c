@@ -19,9 +19,8 @@ static json_t *engine_pack(const struct result *r, const struct result_engine *x
 {
     json_t *builds = json_array(), *points = json_array();
     for (unsigned i = 0; i < x->build_count; i++)
-        json_array_append_new(builds,
-                              json_pack("{s:i, s:f, s:f}", "threads", (int)x->builds[i].threads, "cpu_s",
-                                        x->builds[i].cpu_s, "wall_s", x->builds[i].wall_s));
+        json_array_append_new(builds, json_pack("{s:i, s:f, s:f}", "threads", (int)x->builds[i].threads, "cpu_s",
+                                                x->builds[i].cpu_s, "wall_s", x->builds[i].wall_s));
     for (unsigned i = 0; i < x->point_count; i++)
         json_array_append_new(points, point_pack(&x->points[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:o, s:o}", //
@@ -72,24 +71,22 @@ static int engine_unpack(const json_t *line, struct result_engine *x)
     text_read(line, "what", x->what, sizeof(x->what));
     const json_t *builds = json_object_get(line, "builds"), *points = json_object_get(line, "points"), *o;
     size_t i;
-    json_array_foreach (builds, i, o)
-        if (x->build_count < RESULT_BUILDS_MAX)
-            x->builds[x->build_count++] = (struct result_build){.threads = whole_read(o, "threads"),
-                                                                .cpu_s = number_read(o, "cpu_s"),
-                                                                .wall_s = number_read(o, "wall_s")};
+    json_array_foreach(builds, i, o) if (x->build_count < RESULT_BUILDS_MAX) x->builds[x->build_count++] =
+        (struct result_build){
+            .threads = whole_read(o, "threads"), .cpu_s = number_read(o, "cpu_s"), .wall_s = number_read(o, "wall_s")};
     x->points = calloc(json_array_size(points) + 1, sizeof(*x->points));
     if (!x->points)
         return -ENOMEM;
-    json_array_foreach (points, i, o)
-        x->points[x->point_count++] = (struct result_point){.ef = whole_read(o, "ef"),
-                                                            .refine_k = number_read(o, "refine_k"),
-                                                            .interleave = whole_read(o, "interleave"),
-                                                            .recall = number_read(o, "recall"),
-                                                            .qps = number_read(o, "qps"),
-                                                            .qps_low = number_read(o, "qps_low"),
-                                                            .qps_high = number_read(o, "qps_high"),
-                                                            .p50_us = number_read(o, "p50_us"),
-                                                            .p99_us = number_read(o, "p99_us")};
+    json_array_foreach(points, i, o) x->points[x->point_count++] =
+        (struct result_point){.ef = whole_read(o, "ef"),
+                              .refine_k = number_read(o, "refine_k"),
+                              .interleave = whole_read(o, "interleave"),
+                              .recall = number_read(o, "recall"),
+                              .qps = number_read(o, "qps"),
+                              .qps_low = number_read(o, "qps_low"),
+                              .qps_high = number_read(o, "qps_high"),
+                              .p50_us = number_read(o, "p50_us"),
+                              .p99_us = number_read(o, "p99_us")};
     return 0;
 }
 

@@ -49,7 +49,7 @@ struct Index {
     std::vector<faiss::Index::idx_t> labels;
 };
 
-const char *describe(void)
+const char *describe(const void *)
 {
     static std::string text;
     if (text.empty())

@@ -20,7 +20,7 @@ struct Index {
     std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph;
 };
 
-const char *describe(void)
+const char *describe(const void *)
 {
 #if defined(USE_AVX512)
     return "headers as installed, -O3 -march=native (AVX-512)";

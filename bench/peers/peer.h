@@ -57,8 +57,9 @@ struct peer_memory {
 };
 
 struct peer {
-    const char *name;              /* "kith", "hnswlib", "faiss" */
-    const char *(*describe)(void); /* version and instruction set; a static string */
+    const char *name; /* "kith", "hnswlib", "faiss" */
+    const char *(*describe)(
+        const void *index); /* version, instruction set and what it chose; good until the next call */
     /* Why there is no such variant, as a literal; NULL: there is. */
     const char *(*refuse)(const struct peer_variant *v);
     /* The multiples of k worth trying for this variant; returns how many. 0: nothing is scored again. */

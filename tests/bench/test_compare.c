@@ -21,8 +21,11 @@ static struct result *result_make(unsigned which, struct speeds s)
     double speeds[2] = {s.kith, s.hnswlib};
     for (int i = 0; i < 2; i++) {
         struct result_point *p = &points[2 * which + (unsigned)i][0];
-        *p = (struct result_point){.interleave = 1, .recall = 0.96, .qps = speeds[i],
-                                   .qps_low = speeds[i] * (1 - s.spread), .qps_high = speeds[i] * (1 + s.spread)};
+        *p = (struct result_point){.interleave = 1,
+                                   .recall = 0.96,
+                                   .qps = speeds[i],
+                                   .qps_low = speeds[i] * (1 - s.spread),
+                                   .qps_high = speeds[i] * (1 + s.spread)};
         r->engines[i].points = p;
         r->engines[i].point_count = 1;
     }
@@ -62,7 +65,8 @@ Test(compare, a_slower_machine_is_no_regression_when_another_engine_tells)
 Test(compare, a_recall_that_is_not_reached_any_more_is_lost)
 {
     struct compare_options o = {.threshold = 0.05};
-    struct result *old = result_make(0, (struct speeds){1000, 0, 0}), *now = result_make(1, (struct speeds){1000, 0, 0});
+    struct result *old = result_make(0, (struct speeds){1000, 0, 0}),
+                  *now = result_make(1, (struct speeds){1000, 0, 0});
     double ratio;
     now->engines[0].points[0].recall = 0.94;
     cr_assert_eq(compare_points(&o, old, now, "kith", 0.95, &ratio), COMPARE_LOST);

@@ -25,18 +25,37 @@ static struct result *result_make(unsigned which, double qps)
 {
     static struct result made[2];
     struct result *r = &made[which];
-    *r = (struct result){.data = "set", .metric = "l2", .rows = 1000, .dim = 8, .queries = 50, .k = 10, .rounds = 5,
-                         .machine = "a \"machine\"", .commit = "abc", .engine_count = 1};
-    r->engines[0] = (struct result_engine){.name = "kith:sq4", .what = "x", .m = 16, .ef_construct = 200,
-                                           .held_bytes = 100.5, .mapped_bytes = 32, .build_count = 2, .point_count = 3};
+    *r = (struct result){.data = "set",
+                         .metric = "l2",
+                         .rows = 1000,
+                         .dim = 8,
+                         .queries = 50,
+                         .k = 10,
+                         .rounds = 5,
+                         .machine = "a \"machine\"",
+                         .commit = "abc",
+                         .engine_count = 1};
+    r->engines[0] = (struct result_engine){.name = "kith:sq4",
+                                           .what = "x",
+                                           .m = 16,
+                                           .ef_construct = 200,
+                                           .held_bytes = 100.5,
+                                           .mapped_bytes = 32,
+                                           .build_count = 2,
+                                           .point_count = 3};
     r->engines[0].builds[0] = (struct result_build){.threads = 1, .cpu_s = 2.5, .wall_s = 3};
     r->engines[0].builds[1] = (struct result_build){.threads = 2, .cpu_s = 2.75, .wall_s = 1.5};
     r->engines[0].points = calloc(3, sizeof(struct result_point));
     for (int i = 0; i < 3; i++)
-        r->engines[0].points[i] =
-            (struct result_point){.ef = 10u << i, .refine_k = 1.5, .interleave = 1, .recall = 0.9 + 0.04 * i,
-                                  .qps = qps / (1 + i), .qps_low = qps / (1 + i) - 1, .qps_high = qps / (1 + i) + 1,
-                                  .p50_us = 12.5, .p99_us = 25};
+        r->engines[0].points[i] = (struct result_point){.ef = 10u << i,
+                                                        .refine_k = 1.5,
+                                                        .interleave = 1,
+                                                        .recall = 0.9 + 0.04 * i,
+                                                        .qps = qps / (1 + i),
+                                                        .qps_low = qps / (1 + i) - 1,
+                                                        .qps_high = qps / (1 + i) + 1,
+                                                        .p50_us = 12.5,
+                                                        .p99_us = 25};
     return r;
 }
 

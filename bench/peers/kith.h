@@ -1,0 +1,27 @@
+/* kith.h -- inside the Kith peer: an index grown as a shard grows it, then sealed and opened as a shard opens a sealed segment. */
+#pragma once
+
+#include "index/segment_index.h"
+#include "peers/peer.h"
+
+/* An index that grows, over vectors in a column of padded rows. */
+struct grown {
+    struct segment_index *index;
+    struct rows vectors;
+    uint8_t *column; /* what vectors points to */
+    size_t column_bytes;
+};
+/* -1 when there is no memory. */
+MUST_USE int grown_init(const struct peer_build *b, struct grown *ret);
+void grown_fini(struct grown *g);
+
+/* A sealed index in a file that is mapped; its vectors stay there. */
+struct sealed {
+    struct segment_index *index;
+    struct rows vectors;
+    uint8_t *file, *column; /* mapped; where in it the vectors are */
+    size_t file_bytes, vectors_bytes, regions_bytes;
+};
+/* Writes what was grown to a file without a name, in $TMPDIR or /tmp, and opens it. -1 after saying why. */
+MUST_USE int sealed_init(const struct grown *g, const struct peer_build *b, struct sealed *ret);
+void sealed_fini(struct sealed *s);
