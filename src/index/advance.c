@@ -102,25 +102,23 @@ static int retrain(struct segment_index *x, const struct rows *vectors, uint32_t
     x->codes = x->next;
     x->next = (struct codes){0};
     x->epoch++;
+    if (x->builder)
+        hnsw_round_drop(x->builder);
     codes_fini(&old);
     retrain_stop(x);
     return 0;
 }
 
-static int build(struct segment_index *x, uint32_t count, const struct pause *pause)
+static int build(struct segment_index *x, uint32_t count, const struct crew *crew, const struct pause *pause)
 {
     if (!x->builder) {
         x->builder = hnsw_builder_create(&x->graph, &x->codes);
         if (!x->builder)
             return -ENOMEM;
     }
-    while (x->graph.count < count) {
-        int rc = hnsw_insert(&x->graph, x->builder, &x->codes, pause);
-        if (rc == 0)
-            rc = pause_here(pause);
-        if (rc != 0)
-            return rc;
-    }
+    int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, crew, pause);
+    if (rc != 0)
+        return rc;
     if (x->builder->changes > x->graph.count / REPAIR_SHARE)
         return hnsw_repair(&x->graph, x->builder, &x->codes, pause);
     return 0;
@@ -128,6 +126,12 @@ static int build(struct segment_index *x, uint32_t count, const struct pause *pa
 
 int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
                           const struct pause *pause)
+{
+    return segment_index_build(x, vectors, count, NULL, pause);
+}
+
+int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                        const struct pause *pause)
 {
     if (x->sealed)
         return count <= x->graph.count ? 0 : -EINVAL;
@@ -138,5 +142,5 @@ int segment_index_advance(struct segment_index *x, const struct rows *vectors, u
         rc = encode(x, &x->codes, vectors, count, pause);
     if (rc == 0 && count > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
         rc = retrain(x, vectors, count > x->codes.count ? count : x->codes.count, pause);
-    return rc == 0 ? build(x, count, pause) : rc;
+    return rc == 0 ? build(x, count, crew, pause) : rc;
 }

@@ -13,6 +13,7 @@
 
 #include "index/codes.h"
 #include "index/column.h"
+#include "index/crew.h"
 #include "index/scratch.h"
 
 #define LINK_NONE  UINT32_MAX
@@ -81,24 +82,18 @@ void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id);
 uint32_t hnsw_top(const struct hnsw *g);
 MUST_USE int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef);
 
-/* What insertions need to work in. */
+/* What a build works in (hnsw_builder.h). */
 struct hnsw_builder;
 MUST_USE struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct codes *codes);
 void hnsw_builder_destroy(struct hnsw_builder *b);
 uint64_t hnsw_builder_bytes(const struct hnsw_builder *b);
 
-/* Inserts row g->count, whose code is there. Pauses only before it changes anything. -ENOMEM, or what the pause returned:
- * then the graph is as it was. */
-MUST_USE int hnsw_insert(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
-
-/* Keeps, of `count` candidates sorted nearest first, up to `max` that are closer to the base than to each other (the paper's
- * heuristic); moves them to the front and returns how many. */
-struct hnsw_candidates {
-    struct cand *cand;
-    uint32_t count, max;
-    uint32_t level; /* ids are rows on 0, nodes above */
-};
-uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct hnsw_candidates c);
+/* Inserts rows [g->count, count), whose codes are there, in rounds. crew: NULL, this fiber alone. -ENOMEM, or what the pause
+ * returned: then the graph is as it was after some round, and the next call goes on. */
+MUST_USE int hnsw_build(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t count,
+                        const struct crew *crew, const struct pause *pause);
+/* Forgets a round that was stopped: the codes it was made with are others now. */
+void hnsw_round_drop(struct hnsw_builder *b);
 
 /* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
 MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);

@@ -1,6 +1,13 @@
-/* hnsw_builder.h -- what insertions work in; shared by hnsw_build.c, hnsw_select.c and hnsw_repair.c only. */
+/* hnsw_builder.h -- what a build works in; for the files of src/index only.
+ *
+ * Rows enter the graph in rounds (ParlayANN: Manohar et al., PPoPP 2024). In a round the graph is frozen: every row of it is
+ * searched for and its neighbours are chosen as if it were the only one; then the links are turned round and grouped by the row
+ * they enter, and each group makes that row's new list; then all of it is written down at once. The first two steps are done in
+ * shares, by cores that read the frozen graph and write into the round. What becomes of a row does not depend on who did it, so
+ * the graph is the same on any number of cores. */
 #pragma once
 
+#include "index/crew.h"
 #include "index/hnsw.h"
 
 /* A row folded into weights (sq8.h), so that others can be compared with it. */
@@ -9,19 +16,84 @@ struct kept {
     union norm norm;
 };
 
-struct hnsw_builder {
+/* What one share works in. */
+struct hnsw_worker {
     struct search_scratch *scratch;
-    uint32_t slots; /* 2m + 1: a full list and the newcomer */
-    uint32_t stride;
-    int8_t *weights;       /* of the row being inserted, of the row being pruned: stride bytes each */
-    int8_t *kept_weights;  /* [slots][stride] */
-    const void **kept_row; /* [slots]: where each of these begins */
-    struct kept *kept;     /* [slots] */
-    struct cand *selected; /* [slots] */
-    struct cand *pruning;  /* [slots] */
-    uint32_t *ids, *rows;  /* [slots] */
-    uint32_t changes;      /* insertions since the last hnsw_repair() */
+    int8_t *weights;       /* of the row in hand: stride bytes */
+    int8_t *kept_weights;  /* [2m][stride] */
+    const void **kept_row; /* [2m]: where each of these begins */
+    struct kept *kept;     /* [2m] */
+    struct cand *pruning;  /* [pruning_max]: a full list and the newcomers */
+    uint32_t *ids, *rows;  /* [pruning_max] */
+    uint32_t pruning_max;
 };
+
+/* A row that enters. */
+struct entrant {
+    uint32_t level;
+    uint32_t list;   /* the first of its lists in upper_chosen; layer 1 first */
+    uint32_t chosen; /* how many on the lowest layer */
+    bool done;       /* its neighbours are chosen */
+    bool reached;    /* some list holds it */
+};
+
+/* A link back: from `to`, which the graph holds, to a row or node that enters. */
+struct link_back {
+    uint32_t to, level, from;
+    float distance;
+};
+
+/* All links back of one round that leave the same row. */
+struct link_group {
+    uint32_t first, count; /* in links_back */
+    uint32_t slot;         /* of its new list in lists; LINK_NONE: there is room in the old one */
+    uint32_t kept;         /* length of the new list; 0: not made yet */
+};
+
+enum round_step { ROUND_NONE, ROUND_SEARCH, ROUND_PRUNE };
+
+struct round {
+    enum round_step step; /* what is to be done next */
+    uint32_t from, to;    /* rows that enter; none above the top layer but a single one */
+    uint32_t nodes, lists;
+    struct entrant *entrant;      /* [rows_max] */
+    struct cand *chosen;          /* [rows_max][2m] */
+    struct cand *upper_chosen;    /* [lists_max][m] */
+    uint32_t *upper_count;        /* [lists_max] */
+    struct link_back *links_back; /* [links_back_max], sorted by (level, to) in the second step */
+    struct link_back *sorting;    /* [links_back_max] */
+    struct link_group *group;     /* [links_back_max] */
+    uint32_t *new_lists;          /* [slots_max][2m] */
+    uint32_t rows_max, lists_max, links_back_max, slots_max;
+    uint32_t groups;
+};
+
+/* A repair under way: which rows are reached. */
+struct flood {
+    uint64_t *wet;
+    uint32_t *parent; /* the row it was reached from: links that are no parent's can be given up */
+    uint32_t *stack;  /* reached, and not looked at yet */
+    uint32_t depth;
+    uint32_t row;   /* those before it are wet */
+    uint32_t spare; /* the first row that may take a link, when none near can */
+    uint32_t rows;  /* in the graph when it began; 0: none is under way */
+};
+
+struct hnsw_builder {
+    uint32_t m, stride;
+    struct hnsw_worker **worker; /* [workers] */
+    unsigned workers;
+    struct round round;
+    struct flood flood;
+    uint32_t changes; /* insertions since the last hnsw_repair() */
+};
+
+/* One worker a share, each with room for the graph and so many entrants. -ENOMEM. */
+MUST_USE int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants);
+/* Room for what is known of a round after each of its steps; what was there is lost. -ENOMEM. */
+MUST_USE int hnsw_round_reserve_rows(struct round *r, uint32_t m, uint32_t rows, uint32_t lists);
+MUST_USE int hnsw_round_reserve_links(struct round *r, uint32_t links_back);
+MUST_USE int hnsw_round_reserve_lists(struct round *r, uint32_t m, uint32_t slots);
 
 static inline uint32_t level_row(const struct hnsw *g, uint32_t level, uint32_t id)
 {
@@ -46,9 +118,27 @@ static inline uint32_t links_count(const uint32_t *links, uint32_t max)
     return n;
 }
 
-/* Adds a link `id` -> `to`; a full list is pruned by hnsw_select(). Returns whether the list now holds `to`. */
-bool hnsw_link(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t level, uint32_t id,
-               uint32_t to);
-/* Adds it unpruned, on the lowest layer: where there is room, or in place of the farthest row that one of its own
+/* Keeps, of `count` candidates sorted nearest first, up to `max` that are closer to the base than to each other (the paper's
+ * heuristic); moves them to the front and returns how many. */
+struct hnsw_candidates {
+    struct cand *cand;
+    uint32_t count, max;
+    uint32_t level; /* ids are rows on 0, nodes above */
+};
+uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c);
+
+/* Searches the frozen graph for the neighbours of an entrant and writes them to the round. What the pause returned. */
+MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
+                         uint32_t entrant, const struct pause *pause);
+/* Groups what the entrants have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM. */
+MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r);
+/* Makes the new list of a row whose old one cannot take the links back of a group. */
+void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
+                uint32_t group);
+
+/* Forgets a repair that was stopped. */
+void hnsw_repair_drop(struct hnsw_builder *b);
+
+/* Adds a link on the lowest layer, unpruned: where there is room, or in place of the farthest row that one of the list's own
  * neighbours still links to, or of the last. */
 void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to);

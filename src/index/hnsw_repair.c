@@ -14,20 +14,37 @@
 #define ROWS_LOOKED_AT 16384 /* for being dry, between pauses */
 #define EF             32
 
-struct flood {
-    uint64_t *wet;
-    uint32_t *parent; /* the row it was reached from: links that are no parent's can be given up */
-    uint32_t *stack;
-    uint32_t depth;
-    uint32_t spare; /* the first row that may take a link, when none near can */
-};
+void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to)
+{
+    uint32_t max = 2 * g->m;
+    uint32_t *links = hnsw_links(g, row);
+    uint32_t n = links_count(links, max);
+    for (uint32_t i = 0; i < n; i++)
+        if (links[i] == to)
+            return;
+    if (n < max) {
+        links[n] = to;
+        return;
+    }
+    for (uint32_t i = max; i-- > 0;) {
+        const uint32_t *theirs = hnsw_links(g, links[i]);
+        for (uint32_t j = 0; j < max && theirs[j] != LINK_NONE; j++) {
+            const uint32_t *back = hnsw_links(g, theirs[j]);
+            for (uint32_t k = 0; theirs[j] != row && k < max && back[k] != LINK_NONE; k++) {
+                if (back[k] == links[i]) {
+                    links[i] = to;
+                    return;
+                }
+            }
+        }
+    }
+    links[max - 1] = to;
+}
 
-static int flood_from(const struct hnsw *g, struct flood *f, uint32_t row, uint32_t parent, const struct pause *pause)
+/* Goes on until nothing on the stack leads to a dry row. */
+static int flood_on(const struct hnsw *g, struct flood *f, const struct pause *pause)
 {
     uint32_t steps = 0;
-    bits_set(f->wet, row);
-    f->parent[row] = parent;
-    f->stack[f->depth++] = row;
     while (f->depth > 0) {
         uint32_t from = f->stack[--f->depth];
         const uint32_t *links = hnsw_links(g, from);
@@ -45,6 +62,13 @@ static int flood_from(const struct hnsw *g, struct flood *f, uint32_t row, uint3
         }
     }
     return 0;
+}
+
+static void flood_from(struct flood *f, uint32_t row, uint32_t parent)
+{
+    bits_set(f->wet, row);
+    f->parent[row] = parent;
+    f->stack[f->depth++] = row;
 }
 
 /* Links a wet row to a dry one where there is room, or in place of a row that is reached in another way. */
@@ -65,54 +89,86 @@ static bool take(struct hnsw *g, const struct flood *f, uint32_t from, uint32_t 
     return false;
 }
 
-/* Finds a wet row for a dry one, the nearer the better. */
-static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct flood *f, uint32_t row,
+/* Links the row from a wet one, the nearer the better. */
+static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t row,
                   const struct pause *pause)
 {
+    struct flood *f = &b->flood;
+    struct hnsw_worker *worker = b->worker[0];
     struct codes_query query;
-    codes_query_of_row(&query, codes, row, b->weights);
-    struct hnsw_walk w = {
-        .graph = g, .query = &query, .scratch = b->scratch, .limit = g->count, .node_limit = g->nodes, .pause = pause};
+    codes_query_of_row(&query, codes, row, worker->weights);
+    const struct hnsw_walk w = {.graph = g,
+                                .query = &query,
+                                .scratch = worker->scratch,
+                                .limit = g->count,
+                                .node_limit = g->nodes,
+                                .pause = pause};
     int rc = hnsw_search(&w, EF);
     if (rc != 0)
         return rc;
-    const struct pool *pool = &b->scratch->pool;
+    const struct pool *pool = &worker->scratch->pool;
     for (uint32_t i = 0; i < pool->count; i++) {
         uint32_t from = pool->cand[i].id;
-        if (bits_test(f->wet, from) && take(g, f, from, row))
-            return flood_from(g, f, row, from, pause);
+        if (bits_test(f->wet, from) && take(g, f, from, row)) {
+            flood_from(f, row, from);
+            return 0;
+        }
     }
-    for (; f->spare < g->count; f->spare++) /* a row that cannot take one link now never can */
-        if (bits_test(f->wet, f->spare) && take(g, f, f->spare, row))
-            return flood_from(g, f, row, f->spare, pause);
+    for (; f->spare < g->count; f->spare++) { /* a row that cannot take one link now never can */
+        if (bits_test(f->wet, f->spare) && take(g, f, f->spare, row)) {
+            flood_from(f, row, f->spare);
+            return 0;
+        }
+    }
     return 0;
 }
 
-static int repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct flood *f,
-                  const struct pause *pause)
+static int start(struct hnsw *g, struct hnsw_builder *b)
 {
-    int rc = flood_from(g, f, g->entry == LINK_NONE ? 0 : hnsw_node(g, g->entry)->row, LINK_NONE, pause);
-    for (uint32_t row = 0; rc == 0 && row < g->count; row++) {
-        if (!bits_test(f->wet, row))
-            rc = attach(g, b, codes, f, row, pause);
-        else if (row % ROWS_LOOKED_AT == 0)
-            rc = pause_here(pause);
+    struct flood *f = &b->flood;
+    *f = (struct flood){.wet = memory_aligned(bits_words(g->count) * sizeof(uint64_t)),
+                        .parent = malloc((size_t)g->count * sizeof(uint32_t)),
+                        .stack = malloc((size_t)g->count * sizeof(uint32_t)),
+                        .rows = g->count};
+    if (!f->wet || !f->parent || !f->stack) {
+        hnsw_repair_drop(b);
+        return -ENOMEM;
     }
-    return rc;
+    flood_from(f, g->entry == LINK_NONE ? 0 : hnsw_node(g, g->entry)->row, LINK_NONE);
+    return 0;
+}
+
+void hnsw_repair_drop(struct hnsw_builder *b)
+{
+    free(b->flood.wet);
+    free(b->flood.parent);
+    free(b->flood.stack);
+    b->flood = (struct flood){0};
 }
 
 int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause)
 {
-    if (g->count == 0)
-        return 0;
-    struct flood f = {.wet = memory_aligned(bits_words(g->count) * sizeof(uint64_t)),
-                      .parent = malloc((size_t)g->count * sizeof(uint32_t)),
-                      .stack = malloc((size_t)g->count * sizeof(uint32_t))};
-    int rc = f.wet && f.parent && f.stack ? repair(g, b, codes, &f, pause) : -ENOMEM;
-    free(f.wet);
-    free(f.parent);
-    free(f.stack);
+    struct flood *f = &b->flood;
+    int rc = g->count == 0 ? 0 : hnsw_builder_reserve(b, g, 1, 0);
+    if (rc == 0 && f->rows != g->count) {
+        hnsw_repair_drop(b);
+        rc = g->count == 0 ? 0 : start(g, b);
+    }
     if (rc == 0)
+        rc = flood_on(g, f, pause);
+    while (rc == 0 && f->row < g->count) {
+        if (!bits_test(f->wet, f->row)) {
+            rc = attach(g, b, codes, f->row, pause);
+            if (rc == 0)
+                rc = flood_on(g, f, pause);
+        } else if (f->row % ROWS_LOOKED_AT == 0) {
+            rc = pause_here(pause);
+        }
+        f->row += rc == 0;
+    }
+    if (rc == 0) {
+        hnsw_repair_drop(b);
         b->changes = 0;
+    }
     return rc;
 }

@@ -15,7 +15,7 @@
  * time for recall .97 than with 1 and m, and word vectors a third. Inner products have no such scale. */
 #define SLACK 1.12f
 
-uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, struct hnsw_candidates c)
+uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c)
 {
     const struct sq8 *s = &codes->sq8;
     const bool l2 = s->metric == METRIC_L2;
@@ -32,10 +32,10 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct 
         for (uint32_t from = 0; from < kept && !refused; from += GROUP) {
             uint32_t n = kept - from < GROUP ? kept - from : GROUP;
             int32_t dots[GROUP];
-            vek.dot_u8_s8_rows(code, b->kept_row + from, n, s->stride, dots);
+            vek.dot_u8_s8_rows(code, w->kept_row + from, n, s->stride, dots);
             for (uint32_t j = 0; j < n; j++) {
-                folded.bias = b->kept[from + j].bias;
-                folded.norm = b->kept[from + j].norm;
+                folded.bias = w->kept[from + j].bias;
+                folded.norm = w->kept[from + j].norm;
                 folded.scale = l2 ? -2 * s->unit : -s->unit;
                 folded.whole = s->lossless;
                 float between = sq8_distance(&folded, l2, s->lossless, dots[j], norm);
@@ -44,8 +44,8 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_builder *b, const struct 
         }
         if (refused)
             continue;
-        sq8_query_of_code(&folded, s, code, norm, b->kept_weights + (size_t)kept * b->stride);
-        b->kept[kept] = (struct kept){folded.bias, folded.norm};
+        sq8_query_of_code(&folded, s, code, norm, w->kept_weights + (size_t)kept * codes->stride);
+        w->kept[kept] = (struct kept){folded.bias, folded.norm};
         c.cand[kept++] = candidate;
     }
     return kept;

@@ -58,6 +58,10 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
  * the pause says so. Retrains the codes by itself when the rows have outgrown them. */
 MUST_USE int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
                                    const struct pause *pause);
+/* The same with the help of a crew (crew.h); the graph is the same. */
+struct crew;
+MUST_USE int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count,
+                                 const struct crew *crew, const struct pause *pause);
 uint32_t segment_index_graphed(const struct segment_index *x); /* rows the graph holds */
 uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned */
 

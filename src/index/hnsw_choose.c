@@ -1,0 +1,113 @@
+/* hnsw_choose.c -- the two pieces of work that shares do: neighbours for a row that enters, and the new list of a row that
+ * more links enter than it has room for. Both read the frozen graph and write to the round. */
+#include "index/hnsw_builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STARTS_MAX    16 /* how many of a layer's candidates the layer below starts from */
+#define PREFETCH_MAX  512 /* bytes of a code; the hardware streams the rest */
+#define SORTED_BY_INSERTION_MAX 64
+
+/* The candidates of one layer become the starts of the layer below. */
+static void step_down(const struct hnsw *g, struct pool *pool, uint32_t level, const struct cand *starts, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = starts[i].id;
+        pool->cand[i] = (struct cand){starts[i].distance, level == 1 ? hnsw_node(g, id)->row : id};
+    }
+    pool->count = n;
+}
+
+int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t entrant,
+                const struct pause *pause)
+{
+    struct entrant *e = &r->entrant[entrant];
+    struct codes_query query;
+    struct pool *pool = &w->scratch->pool;
+    const uint32_t top = hnsw_top(g);
+    codes_query_of_row(&query, codes, r->from + entrant, w->weights);
+    const struct hnsw_walk walk = {
+        .graph = g, .query = &query, .scratch = w->scratch, .limit = g->count, .node_limit = g->nodes, .pause = pause};
+    int rc = hnsw_walk_prepare(&walk, g->ef_construct);
+    if (rc < 0)
+        return rc;
+    hnsw_start(&walk, top, top ? g->entry : 0);
+    for (uint32_t level = top;; level--) {
+        rc = hnsw_search_layer(&walk, level, level > e->level ? 1 : g->ef_construct);
+        if (rc != 0)
+            return rc;
+        struct cand starts[STARTS_MAX];
+        const uint32_t n = pool->count < STARTS_MAX ? pool->count : STARTS_MAX;
+        memcpy(starts, pool->cand, n * sizeof(*starts));
+        if (level <= e->level) {
+            const struct hnsw_candidates c = {pool->cand, pool->count, level_links_max(g, level), level};
+            const uint32_t kept = hnsw_select(g, w, codes, c);
+            struct cand *to = level == 0 ? r->chosen + (size_t)entrant * 2 * g->m
+                                         : r->upper_chosen + (size_t)(e->list + level - 1) * g->m;
+            memcpy(to, pool->cand, kept * sizeof(*to));
+            *(level == 0 ? &e->chosen : &r->upper_count[e->list + level - 1]) = kept;
+        }
+        if (level == 0)
+            return 0;
+        step_down(g, pool, level, starts, n);
+    }
+}
+
+static int nearer(const void *a, const void *b)
+{
+    const struct cand *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void sort(struct cand *c, uint32_t n)
+{
+    if (n > SORTED_BY_INSERTION_MAX) {
+        qsort(c, n, sizeof(*c), nearer);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        struct cand moving = c[i];
+        uint32_t j = i;
+        for (; j > 0 && nearer(&moving, &c[j - 1]) < 0; j--)
+            c[j] = c[j - 1];
+        c[j] = moving;
+    }
+}
+
+/* Distances of the old neighbours; those of the newcomers are known from their side. */
+static void score_old(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t level, uint32_t id,
+                      const uint32_t *links, uint32_t n)
+{
+    struct search_scratch *s = w->scratch; /* its batch arrays are free outside walks */
+    struct codes_query query;
+    for (uint32_t i = 0; i < n; i++) {
+        w->rows[i] = level_row(g, level, links[i]);
+        const char *code = codes_at(codes, w->rows[i]);
+        for (uint32_t line = 0; line < codes->stride && line < PREFETCH_MAX; line += 64)
+            __builtin_prefetch(code + line);
+    }
+    codes_query_of_row(&query, codes, level_row(g, level, id), w->weights);
+    codes_distances(&query, w->rows, n, s->rows, s->distances);
+    for (uint32_t i = 0; i < n; i++)
+        w->pruning[i] = (struct cand){s->distances[i], links[i]};
+}
+
+void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t group)
+{
+    struct link_group *p = &r->group[group];
+    const struct link_back *back = r->links_back + p->first;
+    const uint32_t level = back->level, max = level_links_max(g, level);
+    const uint32_t *links = level_links(g, level, back->to);
+    uint32_t n = links_count(links, max);
+    score_old(g, w, codes, level, back->to, links, n);
+    for (uint32_t i = 0; i < p->count; i++)
+        w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
+    sort(w->pruning, n);
+    p->kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, max, level});
+    uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
+    for (uint32_t i = 0; i < p->kept; i++)
+        to[i] = w->pruning[i].id;
+}

@@ -1,0 +1,152 @@
+/* Rounds: the same graph whoever does the work and however often it is stopped, and what becomes of rows that are all alike. */
+#include "index/crew.h"
+
+#include "dataset.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+static struct segment_index *build(const struct dataset *d, const struct crew *crew)
+{
+    struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    struct segment_index *x;
+    cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
+    int rc;
+    while ((rc = segment_index_build(x, &d->rows, d->count, crew, NULL)) == -EAGAIN)
+        ;
+    cr_assert_eq(rc, 0);
+    return x;
+}
+
+static void assert_same(const struct segment_index *a, const struct segment_index *b)
+{
+    struct index_region x[SEGMENT_INDEX_REGIONS], y[SEGMENT_INDEX_REGIONS];
+    unsigned n, m;
+    cr_assert_eq(segment_index_regions(a, x, &n), 0);
+    cr_assert_eq(segment_index_regions(b, y, &m), 0);
+    cr_assert_eq(n, m);
+    for (unsigned i = 0; i < n; i++) {
+        cr_assert_eq(x[i].size, y[i].size, "%s", x[i].name);
+        cr_assert(x[i].size == 0 || memcmp(x[i].bytes, y[i].bytes, x[i].size) == 0, "%s", x[i].name);
+    }
+}
+
+/* A crew of one thread, in which no share may do more than a little: the others go on with what it left, and the build has to be
+ * called again and again. */
+struct turns {
+    unsigned left, length, stopped;
+};
+
+static int end_of_turn(void *arg)
+{
+    struct turns *t = arg;
+    return t->left-- == 0 ? -EAGAIN : 0;
+}
+
+static int take_turns(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
+{
+    struct turns *t = arg;
+    struct pause turn = {end_of_turn, t};
+    int rc = pause_here(pause);
+    for (unsigned share = shares; share-- > 0;) {
+        t->left = t->length;
+        int one = fn(job, share, &turn);
+        cr_assert(one == 0 || one == -EAGAIN);
+        t->stopped += one != 0;
+        rc = rc ? rc : one;
+    }
+    return rc;
+}
+
+struct thread_share {
+    crew_share_fn fn;
+    void *job;
+    unsigned share;
+    int rc;
+};
+
+static void *run_share(void *arg)
+{
+    struct thread_share *s = arg;
+    s->rc = s->fn(s->job, s->share, NULL);
+    return NULL;
+}
+
+static int run_threads(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
+{
+    struct thread_share share[16];
+    pthread_t thread[16];
+    (void)arg;
+    (void)pause;
+    for (unsigned i = 0; i < shares; i++) {
+        share[i] = (struct thread_share){fn, job, i, 0};
+        cr_assert_eq(pthread_create(&thread[i], NULL, run_share, &share[i]), 0);
+    }
+    int rc = 0;
+    for (unsigned i = 0; i < shares; i++) {
+        cr_assert_eq(pthread_join(thread[i], NULL), 0);
+        rc = share[i].rc ? share[i].rc : rc;
+    }
+    return rc;
+}
+
+Test(build, makes_the_same_graph_in_any_number_of_shares)
+{
+    static const enum dataset_kind kinds[] = {DATASET_LATENT, DATASET_WHOLE, DATASET_TWINS};
+    static const unsigned shares[] = {1, 2, 3, 7};
+    for (size_t k = 0; k < 3; k++) {
+        struct dataset d;
+        dataset_init(&d, kinds[k], k == 0 ? METRIC_COSINE : METRIC_L2, 32, 700, 41);
+        struct segment_index *alone = build(&d, NULL);
+        for (size_t i = 0; i < 4; i++) {
+            struct turns turns = {.length = 3 + (unsigned)i};
+            struct crew crew = {shares[i], take_turns, &turns};
+            struct segment_index *x = build(&d, &crew);
+            assert_same(alone, x);
+            cr_assert_gt(turns.stopped, 100);
+            segment_index_destroy(x);
+        }
+        struct crew threads = {3, run_threads, NULL};
+        struct segment_index *x = build(&d, &threads);
+        assert_same(alone, x);
+        segment_index_destroy(x);
+        segment_index_destroy(alone);
+        dataset_fini(&d);
+    }
+}
+
+static int stop_soon(void *arg)
+{
+    unsigned *left = arg;
+    return (*left)-- == 0 ? -ECANCELED : 0;
+}
+
+Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_before)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 1500, 42);
+    struct segment_index *whole = build(&d, NULL), *x;
+    struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
+    unsigned left, stops = 0, grew = 0;
+    struct pause pause = {stop_soon, &left};
+    for (int rc = -ECANCELED; rc != 0; stops++) {
+        uint32_t before = segment_index_graphed(x);
+        struct turns turns = {.length = 4};
+        struct crew crew = {3, take_turns, &turns};
+        left = 3 + stops % 5; /* a walk pauses once or twice, and ends unless it can */
+        rc = segment_index_build(x, &d.rows, d.count, stops % 2 ? &crew : NULL, &pause);
+        const char *why = NULL;
+        cr_assert(rc == 0 || rc == -ECANCELED || rc == -EAGAIN);
+        cr_assert_eq(hnsw_verify(&x->graph, NULL, &why), 0, "%s", why);
+        grew += segment_index_graphed(x) > before;
+        cr_assert_lt(stops, 100000);
+    }
+    cr_assert_gt(stops, grew); /* some stops were within a round */
+    assert_same(whole, x);
+    segment_index_destroy(whole);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
