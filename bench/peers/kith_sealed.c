@@ -68,8 +68,8 @@ int sealed_init(const struct grown *g, const struct peer_build *b, struct sealed
     if (rc == 0)
         rc = file_write(g, regions, count, ret);
     if (rc == 0)
-        rc = segment_index_open((enum metric)b->metric, b->dim, b->count, regions, count, true, NULL, &ret->index,
-                                &why);
+        rc =
+            segment_index_open((enum metric)b->metric, b->dim, b->count, regions, count, true, NULL, &ret->index, &why);
     if (rc < 0) {
         fprintf(stderr, "kith: no sealed index: %s (%s)\n", why, strerror(-rc));
         sealed_fini(ret);
