@@ -8,11 +8,11 @@
 #include "peers/peer.h"
 #include "result.h"
 
-#define ANN_EFS_MAX        64
-#define ANN_REFINE_MAX     8
-#define ANN_ROUNDS_MAX     99
-#define ANN_THREADS_MAX    64
-#define ANN_INTERLEAVE_MAX 16
+#define ANN_EFS_MAX         64
+#define ANN_REFINE_MAX      8
+#define ANN_ROUNDS_MAX      99
+#define ANN_THREADS_MAX     64
+#define ANN_INTERLEAVES_MAX 4
 
 struct ann_options {
     struct dataset_options data;
@@ -22,6 +22,8 @@ struct ann_options {
     uint32_t refine_count;               /* 0: those that the engine finds worth trying */
     uint32_t threads[RESULT_BUILDS_MAX]; /* builds, each with so many; the first is searched in */
     uint32_t threads_count;
+    uint32_t interleave[ANN_INTERLEAVES_MAX]; /* queries under way at once, besides one */
+    uint32_t interleave_count;
     uint32_t m, ef_construct, k, rounds;
     double recall_enough; /* an engine's larger efs are left out once it is reached */
     int core;             /* negative: the last one allowed */
@@ -65,6 +67,9 @@ MUST_USE int ann_pass_init(struct ann_pass *p, const struct ann_options *o, cons
 void ann_pass_fini(struct ann_pass *p);
 MUST_USE int ann_pass_run(struct ann_pass *p, const struct ann_engine *x, const struct dataset *d,
                           const struct result_point *how, uint32_t k, double *ret_qps);
+/* The same with how->interleave queries under way at once; latencies are not taken. */
+MUST_USE int ann_lanes_run(struct ann_pass *p, const struct ann_engine *x, const struct dataset *d,
+                           const struct result_point *how, uint32_t k, double *ret_qps);
 double ann_pass_recall(const struct ann_pass *p, const struct dataset *d, uint32_t k);
 
 void ann_table_write(const struct result *r, FILE *to);

@@ -26,6 +26,8 @@ static int compare_double(const void *a, const void *b)
 /* The latency of a query is that of its median round; then over the queries. */
 static void take_latencies(struct samples *s, uint32_t rounds, uint32_t queries, uint32_t *room, struct result_point *p)
 {
+    if (p->interleave > 1)
+        return;
     for (uint32_t q = 0; q < queries; q++) {
         uint32_t *of = s->latency_ns + (size_t)q * rounds;
         qsort(of, rounds, sizeof(*of), compare_u32);

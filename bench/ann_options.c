@@ -25,6 +25,7 @@ static const char help[] =
     "  --m M                 links a row (16)\n"
     "  --ef-construct N      candidates kept while building (200)\n"
     "  --build-threads A,B   builds once with each number; the first is searched in (1)\n"
+    "  --interleave A,B      also with so many queries under way at once, where the engine can (2,4)\n"
     "  --rounds N            rounds whose median is shown (5)\n"
     "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
     "  --core N              the core to run on (the last one allowed)\n"
@@ -47,6 +48,7 @@ enum {
     O_M,
     O_EFC,
     O_THREADS,
+    O_INTERLEAVE,
     O_ROUNDS,
     O_ENOUGH,
     O_CORE,
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
     {"m", required_argument, NULL, O_M},
     {"ef-construct", required_argument, NULL, O_EFC},
     {"build-threads", required_argument, NULL, O_THREADS},
+    {"interleave", required_argument, NULL, O_INTERLEAVE},
     {"rounds", required_argument, NULL, O_ROUNDS},
     {"recall-enough", required_argument, NULL, O_ENOUGH},
     {"core", required_argument, NULL, O_CORE},
@@ -147,6 +150,9 @@ static int option_take(int option, struct ann_options *o)
                                &o->threads_count);
     case O_M: return option_u32("m", optarg, 2, 256, &o->m);
     case O_EFC: return option_u32("ef-construct", optarg, 1, 65535, &o->ef_construct);
+    case O_INTERLEAVE:
+        return whole_list_read("interleave", optarg, PEER_LANES_MAX, true, ANN_INTERLEAVES_MAX, o->interleave,
+                               &o->interleave_count);
     case O_ROUNDS: return option_u32("rounds", optarg, 1, ANN_ROUNDS_MAX, &o->rounds);
     case O_ENOUGH: return option_double("recall-enough", optarg, 0, 2, &o->recall_enough);
     case O_CORE: {
@@ -171,6 +177,8 @@ int ann_options_read(int argc, char **argv, struct ann_options *ret)
                                 .rounds = 5,
                                 .recall_enough = 0.9995,
                                 .core = -1,
+                                .interleave = {2, 4},
+                                .interleave_count = 2,
                                 .threads = {1},
                                 .threads_count = 1};
     memcpy(ret->ef, ef_default, sizeof(ef_default));

@@ -31,6 +31,8 @@ int ann_pass_run(struct ann_pass *p, const struct ann_engine *x, const struct da
     for (uint32_t q = 0; q < WARM_UP && q < d->query_count; q++)
         if (x->peer->search(x->index, d->queries + (size_t)q * d->dim, &s, p->rows) < 0)
             return -EIO;
+    if (how->interleave > 1)
+        return ann_lanes_run(p, x, d, how, k, ret_qps);
     uint64_t cpu = clock_thread_cpu_ns(), before = clock_wall_ns();
     for (uint32_t q = 0; q < d->query_count; q++) {
         int count = x->peer->search(x->index, d->queries + (size_t)q * d->dim, &s, p->rows + (size_t)q * k);

@@ -52,6 +52,28 @@ static void drop_beaten(struct result_engine *x)
     x->point_count = count;
 }
 
+/* The best ways of searching once more, with more queries at a time. */
+static void add_interleaved(const struct ann_options *o, struct result_engine *x)
+{
+    unsigned count = x->point_count;
+    struct result_point *more =
+        realloc(x->points, (count + RESULT_TARGETS * (size_t)o->interleave_count) * sizeof(*more));
+    if (!more)
+        return; /* then there is less to show */
+    x->points = more;
+    const struct result_point *last = NULL;
+    for (size_t t = 0; t < RESULT_TARGETS; t++) {
+        const struct result_point *best = result_best(x, result_targets[t], 1);
+        if (!best || best == last)
+            continue;
+        last = best;
+        for (uint32_t i = 0; i < o->interleave_count; i++) {
+            more[x->point_count] = *best;
+            more[x->point_count++].interleave = o->interleave[i];
+        }
+    }
+}
+
 int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_engine *x, struct result_engine *ret)
 {
     double factors[ANN_REFINE_MAX] = {0};
@@ -78,6 +100,8 @@ int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_
     if (rc < 0)
         return rc;
     drop_beaten(ret);
+    if (x->peer->overlaps)
+        add_interleaved(o, ret);
     qsort(ret->points, ret->point_count, sizeof(*ret->points), compare_recall);
     return 0;
 }

@@ -70,6 +70,38 @@ static void best_write(const struct result *r, double recall, FILE *to)
     }
 }
 
+/* Queries a second of the best way at this recall, with several queries at once beside one alone. */
+static void interleaved_write(const struct result *r, const struct result_engine *x, double recall, FILE *to)
+{
+    const struct result_point *alone = result_best(x, recall, 1);
+    for (uint32_t at_once = 2; alone && at_once <= PEER_LANES_MAX; at_once++) {
+        const struct result_point *p = result_best(x, recall, at_once);
+        if (p)
+            fprintf(to, "%-*s  >= %.3f  %8u  %10.0f  %10.0f  %7.2f\n", name_width(r), x->name, recall, at_once,
+                    alone->qps, p->qps, p->qps / alone->qps);
+    }
+}
+
+static bool any_interleaved(const struct result *r)
+{
+    for (unsigned i = 0; i < r->engine_count; i++)
+        for (unsigned j = 0; j < r->engines[i].point_count; j++)
+            if (r->engines[i].points[j].interleave > 1)
+                return true;
+    return false;
+}
+
+static void all_interleaved_write(const struct result *r, FILE *to)
+{
+    if (!any_interleaved(r))
+        return;
+    fprintf(to, "\n%-*s  %8s  %8s  %10s  %10s  %7s\n", name_width(r), "engine", "recall", "at once", "q/s alone", "q/s",
+            "times");
+    for (unsigned i = 0; i < r->engine_count; i++)
+        for (size_t t = 0; t < RESULT_TARGETS; t++)
+            interleaved_write(r, &r->engines[i], result_targets[t], to);
+}
+
 void ann_table_write(const struct result *r, FILE *to)
 {
     fprintf(to, "%s: %u x %u, %s; %u queries, k %u; one core, one query at a time, medians of %u rounds\n", r->data,
@@ -78,5 +110,6 @@ void ann_table_write(const struct result *r, FILE *to)
     builds_write(r, to);
     for (size_t t = 0; t < RESULT_TARGETS; t++)
         best_write(r, result_targets[t], to);
+    all_interleaved_write(r, to);
     fputc('\n', to);
 }

@@ -133,4 +133,4 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_faiss = {"faiss", describe, refuse, refine_ks, build, search, memory, destroy};
+extern "C" const struct peer peer_faiss = {"faiss", false, describe, refuse, refine_ks, build, search, memory, destroy};

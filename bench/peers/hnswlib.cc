@@ -113,4 +113,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_hnswlib = {"hnswlib", describe, refuse, refine_ks, build, search, memory, destroy};
+extern "C" const struct peer peer_hnswlib = {"hnswlib", false,  describe, refuse, refine_ks,
+                                             build,     search, memory,   destroy};

@@ -8,10 +8,10 @@
 
 struct kith_index {
     struct sealed sealed;
-    struct search_scratch *scratch;
+    struct search_scratch *scratch[PEER_LANES_MAX]; /* made when first needed */
     uint32_t count;
-    struct hit *hits;
-    uint32_t hits_room;
+    struct hit *hits[PEER_LANES_MAX];
+    uint32_t hits_room[PEER_LANES_MAX];
 };
 
 static const char *describe(const void *index)
@@ -38,9 +38,11 @@ static void destroy(void *index)
 {
     struct kith_index *x = index;
     sealed_fini(&x->sealed);
-    if (x->scratch)
-        search_scratch_destroy(x->scratch);
-    free(x->hits);
+    for (unsigned i = 0; i < PEER_LANES_MAX; i++)
+        if (x->scratch[i])
+            search_scratch_destroy(x->scratch[i]);
+    for (unsigned i = 0; i < PEER_LANES_MAX; i++)
+        free(x->hits[i]);
     free(x);
 }
 
@@ -52,7 +54,7 @@ static void *build(const struct peer_build *b)
     }
     struct grown grown = {0};
     struct kith_index *x = calloc(1, sizeof(*x));
-    bool grew = x && (x->scratch = search_scratch_create()) && grown_init(b, &grown) == 0;
+    bool grew = x && grown_init(b, &grown) == 0;
     if (!grew)
         fprintf(stderr, "kith: the index cannot be built: out of memory?\n");
     bool sealed = grew && sealed_init(&grown, b, &x->sealed) == 0;
@@ -66,21 +68,29 @@ static void *build(const struct peer_build *b)
     return NULL;
 }
 
+static bool room_make(struct kith_index *x, const struct peer_search *s)
+{
+    if (!x->scratch[s->lane])
+        x->scratch[s->lane] = search_scratch_create();
+    if (x->hits_room[s->lane] < s->k) {
+        free(x->hits[s->lane]);
+        x->hits[s->lane] = calloc(s->k, sizeof(struct hit));
+        x->hits_room[s->lane] = x->hits[s->lane] ? s->k : 0;
+    }
+    return x->scratch[s->lane] && x->hits[s->lane];
+}
+
 static int search(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows)
 {
     struct kith_index *x = index;
-    if (x->hits_room < s->k) {
-        free(x->hits);
-        x->hits = calloc(s->k, sizeof(*x->hits));
-        x->hits_room = x->hits ? s->k : 0;
-        if (!x->hits)
-            return -1;
-    }
+    if (!room_make(x, s))
+        return -1;
     struct search_params params = {.k = s->k, .ef = s->ef};
+    struct hit *hits = x->hits[s->lane];
     int count =
-        segment_index_search(x->sealed.index, &x->sealed.vectors, x->count, query, &params, x->scratch, x->hits);
+        segment_index_search(x->sealed.index, &x->sealed.vectors, x->count, query, &params, x->scratch[s->lane], hits);
     for (int i = 0; i < count; i++)
-        ret_rows[i] = x->hits[i].row;
+        ret_rows[i] = hits[i].row;
     return count;
 }
 
@@ -90,4 +100,4 @@ static struct peer_memory memory(const void *index)
     return (struct peer_memory){.held = segment_index_bytes(x->sealed.index), .mapped = x->sealed.vectors_bytes};
 }
 
-const struct peer peer_kith = {"kith", describe, refuse, refine_ks, build, search, memory, destroy};
+const struct peer peer_kith = {"kith", false, describe, refuse, refine_ks, build, search, memory, destroy};

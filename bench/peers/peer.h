@@ -46,9 +46,15 @@ struct peer_build {
     void *arg;
 };
 
+#define PEER_LANES_MAX 16
+
 struct peer_search {
     uint32_t k, ef;  /* ef >= k */
     double refine_k; /* candidates scored again, as a multiple of k; 0: the engine's own */
+    uint32_t lane;   /* searches of different lanes may be under way at once; below PEER_LANES_MAX */
+    /* Called while memory is waited for, where the engine knows when that is; NULL: there is nothing else to do. */
+    void (*overlap)(void *arg);
+    void *arg;
 };
 
 struct peer_memory {
@@ -58,8 +64,9 @@ struct peer_memory {
 
 struct peer {
     const char *name; /* "kith", "hnswlib", "faiss" */
-    const char *(*describe)(
-        const void *index); /* version, instruction set and what it chose; good until the next call */
+    bool overlaps;    /* it calls overlap() */
+    /* Version, instruction set and what it chose; good until the next call. */
+    const char *(*describe)(const void *index);
     /* Why there is no such variant, as a literal; NULL: there is. */
     const char *(*refuse)(const struct peer_variant *v);
     /* The multiples of k worth trying for this variant; returns how many. 0: nothing is scored again. */
