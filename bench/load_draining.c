@@ -221,7 +221,7 @@ static int capacity_find(struct draining *d)
 
 static int phases_run(struct draining *d, struct drive_result *results)
 {
-    static int (*const works[PHASES])(struct beside *b, struct kith *k) = {
+    static int (*const works[PHASES])(struct beside * b, struct kith * k) = {
         [DRAINING] = work_drain, [SNAPSHOT] = work_snapshot, [DELETING] = work_delete};
     int rc = 0;
     for (int phase = 0; rc == 0 && phase < PHASES; phase++) {
@@ -253,19 +253,22 @@ static void report(const struct draining *d, const struct drive_result *results)
     for (int i = 0; i < PHASES; i++) {
         double p50 = us(&results[i], 50) / us(quiet, 50), p99 = us(&results[i], 99) / us(quiet, 99);
         if (d->options->json)
-            printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"phase\":\"%s\",\"p50_ratio\":%.3f,\"p99_ratio\":%.3f,"
-                   "\"recall\":%.5f,\"errors\":%llu}\n",
-                   names[i], p50, p99, recall_of(&results[i]), (unsigned long long)results[i].search.errors);
+            printf(
+                "{\"bench\":\"load\",\"scenario\":\"draining\",\"phase\":\"%s\",\"p50_ratio\":%.3f,\"p99_ratio\":%.3f,"
+                "\"recall\":%.5f,\"errors\":%llu}\n",
+                names[i], p50, p99, recall_of(&results[i]), (unsigned long long)results[i].search.errors);
         else
             printf("%-8s  %12.2f  %12.2f  %7.4f\n", names[i], p50, p99, recall_of(&results[i]));
     }
     double ratio = d->drain_s / d->alone_s;
     if (d->options->json)
-        printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"capacity_qps\":%.0f,\"drain_alone_s\":%.2f,\"drain_s\":%.2f,"
+        printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"capacity_qps\":%.0f,\"drain_alone_s\":%.2f,\"drain_s\":"
+               "%.2f,"
                "\"drain_ratio\":%.2f}\n",
                d->capacity_qps, d->alone_s, d->drain_s, ratio);
     else
-        printf("quiet, the server answers %.0f searches/s; the graphs took %.1f s alone, %.1f s with searches beside: %.2f "
+        printf("quiet, the server answers %.0f searches/s; the graphs took %.1f s alone, %.1f s with searches beside: "
+               "%.2f "
                "times\n",
                d->capacity_qps, d->alone_s, d->drain_s, ratio);
 }

@@ -58,19 +58,21 @@ static void phases_draw(FILE *f, const struct load_picture *p, const struct axes
     for (unsigned i = 0; i < p->phase_count; i++) {
         double from = x_of(a, p->phases[i].began_s);
         double to = i + 1 < p->phase_count ? x_of(a, p->phases[i + 1].began_s) : WIDTH - RIGHT;
-        fprintf(f, "<rect x='%.1f' y='%.0f' width='%.1f' height='%.0f' class='%s'/>\n", from, TOP, to - from, HEIGHT - TOP - BOTTOM,
-                i % 2 ? "odd" : "even");
-        fprintf(f, "<text x='%.1f' y='%.0f' text-anchor='middle'>%s</text>\n", (from + to) / 2, TOP - 8, p->phases[i].name);
+        fprintf(f, "<rect x='%.1f' y='%.0f' width='%.1f' height='%.0f' class='%s'/>\n", from, TOP, to - from,
+                HEIGHT - TOP - BOTTOM, i % 2 ? "odd" : "even");
+        fprintf(f, "<text x='%.1f' y='%.0f' text-anchor='middle'>%s</text>\n", (from + to) / 2, TOP - 8,
+                p->phases[i].name);
     }
 }
 
 static void scales_draw(FILE *f, const struct axes *a)
 {
-    static const char *const units[] = {"1 us", "10 us", "100 us", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s", "1000 s"};
+    static const char *const units[] = {"1 us",   "10 us", "100 us", "1 ms",  "10 ms",
+                                        "100 ms", "1 s",   "10 s",   "100 s", "1000 s"};
     for (int power = a->from; power <= a->to && power < 10; power++) {
         double y = y_of(a, pow(10, power));
-        fprintf(f, "<path d='M%.0f %.1fH%.0f' class='grid'/><text x='%.0f' y='%.1f' text-anchor='end'>%s</text>\n", LEFT, y,
-                WIDTH - RIGHT, LEFT - 8, y + 4, units[power]);
+        fprintf(f, "<path d='M%.0f %.1fH%.0f' class='grid'/><text x='%.0f' y='%.1f' text-anchor='end'>%s</text>\n",
+                LEFT, y, WIDTH - RIGHT, LEFT - 8, y + 4, units[power]);
     }
     double step = pow(10, floor(log10(a->seconds)));
     step = a->seconds / step < 3 ? step / 5 : step;
@@ -79,7 +81,8 @@ static void scales_draw(FILE *f, const struct axes *a)
 }
 
 /* One curve: in each stretch the search that so many percent are faster than. The points of a stretch are in order of latency. */
-static void curve_draw(FILE *f, const struct drive_trace *t, const size_t *ends, const struct axes *a, double percent, const char *class)
+static void curve_draw(FILE *f, const struct drive_trace *t, const size_t *ends, const struct axes *a, double percent,
+                       const char *class)
 {
     fprintf(f, "<path class='%s' d='", class);
     const char *command = "M";

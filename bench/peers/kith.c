@@ -48,10 +48,6 @@ static void destroy(void *index)
 
 static void *build(const struct peer_build *b)
 {
-    if (b->threads > 1) {
-        fprintf(stderr, "kith: builds with one thread so far\n");
-        return NULL;
-    }
     struct grown grown = {0};
     struct kith_index *x = calloc(1, sizeof(*x));
     bool grew = x && grown_init(b, &grown) == 0;

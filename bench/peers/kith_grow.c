@@ -1,4 +1,5 @@
 #include "peers/kith.h"
+#include "peers/kith_crew.h"
 
 #include "base/memory.h"
 
@@ -25,7 +26,11 @@ static int link_rows(struct grown *g, const struct peer_build *b)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};
     struct pause pause = {on_pause, &watch};
-    int rc = segment_index_advance(g->index, &g->vectors, b->count, &pause);
+    struct thread_crew *crew = b->threads > 1 ? thread_crew_create(b->threads) : NULL;
+    if (b->threads > 1 && !crew)
+        return -1;
+    int rc = segment_index_build(g->index, &g->vectors, b->count, thread_crew_lend(crew), &pause);
+    thread_crew_destroy(crew);
     if (rc == 0)
         rc = segment_index_join(g->index, &pause);
     b->progress(b->arg, segment_index_graphed(g->index));

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STARTS_MAX    16 /* how many of a layer's candidates the layer below starts from */
-#define PREFETCH_MAX  512 /* bytes of a code; the hardware streams the rest */
+#define STARTS_MAX              16  /* how many of a layer's candidates the layer below starts from */
+#define PREFETCH_MAX            512 /* bytes of a code; the hardware streams the rest */
 #define SORTED_BY_INSERTION_MAX 64
 
 /* The candidates of one layer become the starts of the layer below. */
@@ -19,8 +19,8 @@ static void step_down(const struct hnsw *g, struct pool *pool, uint32_t level, c
     pool->count = n;
 }
 
-int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t entrant,
-                const struct pause *pause)
+int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
+                uint32_t entrant, const struct pause *pause)
 {
     struct entrant *e = &r->entrant[entrant];
     struct codes_query query;
@@ -78,8 +78,8 @@ static void sort(struct cand *c, uint32_t n)
 }
 
 /* Distances of the old neighbours; those of the newcomers are known from their side. */
-static void score_old(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t level, uint32_t id,
-                      const uint32_t *links, uint32_t n)
+static void score_old(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t level,
+                      uint32_t id, const uint32_t *links, uint32_t n)
 {
     struct search_scratch *s = w->scratch; /* its batch arrays are free outside walks */
     struct codes_query query;

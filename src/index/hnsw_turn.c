@@ -93,4 +93,3 @@ int hnsw_turn_round(const struct hnsw *g, struct round *r)
         r->step = ROUND_PRUNE;
     return rc;
 }
-

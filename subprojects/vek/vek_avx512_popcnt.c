@@ -16,8 +16,8 @@ INLINE void add_word8(struct sums *s, const __m512i planes[4], __m512i row)
 }
 
 /* Words i .. i + 7 of the query and of some rows, as far as the mask says. */
-INLINE void add_rows(struct sums *s, const uint64_t *planes, size_t words, const void *const *rows, size_t count, size_t i,
-                     __mmask8 m)
+INLINE void add_rows(struct sums *s, const uint64_t *planes, size_t words, const void *const *rows, size_t count,
+                     size_t i, __mmask8 m)
 {
     __m512i q[4];
     for (size_t p = 0; p < 4; p++)

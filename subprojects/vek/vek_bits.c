@@ -9,7 +9,10 @@ typedef void (*dot_fn)(const int8_t *query, const void *const *rows, size_t coun
 
 static dot_fn dot_of(unsigned bits)
 {
-    return bits == 8 ? vek.dot_s8_u8_rows : bits == 4 ? vek.dot_s8_u4_rows : bits == 2 ? vek.dot_s8_u2_rows : vek.dot_s8_b1_rows;
+    return bits == 8   ? vek.dot_s8_u8_rows
+           : bits == 4 ? vek.dot_s8_u4_rows
+           : bits == 2 ? vek.dot_s8_u2_rows
+                       : vek.dot_s8_b1_rows;
 }
 
 static unsigned first_part(unsigned bits)
@@ -34,7 +37,8 @@ static void dot_parts(const int8_t *query, const void *const *rows, size_t count
     }
 }
 
-void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t count, size_t n, unsigned bits, int32_t *ret)
+void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t count, size_t n, unsigned bits,
+                          int32_t *ret)
 {
     if (bits == first_part(bits)) {
         dot_of(bits)(query, rows, count, n, ret);

@@ -1,0 +1,104 @@
+#include "peers/kith_crew.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct thread_crew {
+    struct crew crew;
+    pthread_mutex_t lock;
+    pthread_cond_t called, finished;
+    pthread_t thread[CREW_SHARES_MAX];
+    unsigned started; /* threads beside the one that asks */
+    bool stop;
+    uint64_t calls;   /* of run(): each thread does its share of each once */
+    unsigned working; /* threads that have not finished the last */
+    unsigned joined;  /* gives threads their share */
+    int rc;
+    crew_share_fn fn;
+    void *job;
+};
+
+/* Waits for the call after `seen`; false: there will be none. */
+static bool wait_for_call(struct thread_crew *c, uint64_t seen)
+{
+    while (c->calls == seen && !c->stop)
+        pthread_cond_wait(&c->called, &c->lock);
+    return !c->stop;
+}
+
+static void *thread_main(void *arg)
+{
+    struct thread_crew *c = arg;
+    pthread_mutex_lock(&c->lock);
+    unsigned share = ++c->joined;
+    for (uint64_t seen = 0; wait_for_call(c, seen); seen++) {
+        pthread_mutex_unlock(&c->lock);
+        int rc = c->fn(c->job, share, NULL);
+        pthread_mutex_lock(&c->lock);
+        c->rc = rc ? rc : c->rc;
+        if (--c->working == 0)
+            pthread_cond_signal(&c->finished);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+static int run(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
+{
+    struct thread_crew *c = arg;
+    pthread_mutex_lock(&c->lock);
+    c->fn = fn;
+    c->job = job;
+    c->rc = 0;
+    c->working = shares - 1;
+    c->calls++;
+    pthread_cond_broadcast(&c->called);
+    pthread_mutex_unlock(&c->lock);
+    int rc = fn(job, 0, pause);
+    pthread_mutex_lock(&c->lock);
+    while (c->working > 0)
+        pthread_cond_wait(&c->finished, &c->lock);
+    rc = rc ? rc : c->rc;
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
+struct thread_crew *thread_crew_create(unsigned threads)
+{
+    struct thread_crew *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->crew = (struct crew){threads < CREW_SHARES_MAX ? threads : CREW_SHARES_MAX, run, c};
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->called, NULL);
+    pthread_cond_init(&c->finished, NULL);
+    while (c->started + 1 < c->crew.shares) {
+        if (pthread_create(&c->thread[c->started], NULL, thread_main, c) != 0) {
+            thread_crew_destroy(c);
+            return NULL;
+        }
+        c->started++;
+    }
+    return c;
+}
+
+void thread_crew_destroy(struct thread_crew *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->stop = true;
+    pthread_cond_broadcast(&c->called);
+    pthread_mutex_unlock(&c->lock);
+    for (unsigned i = 0; i < c->started; i++)
+        pthread_join(c->thread[i], NULL);
+    pthread_cond_destroy(&c->finished);
+    pthread_cond_destroy(&c->called);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+const struct crew *thread_crew_lend(const struct thread_crew *c)
+{
+    return c ? &c->crew : NULL;
+}
