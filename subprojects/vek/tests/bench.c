@@ -1,8 +1,95 @@
-/* bench.c -- nanoseconds a row. */
+/* bench.c -- nanoseconds a row, of what a graph walk does at a hop: one query against 32 rows.
+ *
+ * "hot" are the same rows again and again, in the first cache if they fit it. "memory" are random rows of a set far larger
+ * than the last cache, in huge pages, the rows of the next hop prefetched while those of this one are scored. "fetch" is
+ * the same without the score, a byte of each cache line read: what is left of "memory" is the kernel's. The least of several
+ * rounds counts: what a round takes more, another program took. */
 #include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+
+#define SET_BYTES ((size_t)512 << 20)
+#define HOP       32
+#define ROUNDS    7
+#define DIM_MAX   1536
+
+static const size_t dims[] = {128, 384, 768, 1536};
+#define DIMS (sizeof(dims) / sizeof(dims[0]))
+
+struct query {
+    float floats[DIM_MAX];
+    int8_t bytes[DIM_MAX];
+    uint64_t planes[4 * DIM_MAX / 64];
+};
+
+union result {
+    float floats[HOP];
+    int32_t ints[HOP];
+};
+
+typedef void (*score_fn)(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                         union result *ret);
+
+static void score_f32(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                      union result *ret)
+{
+    v->ip_f32_rows(q->floats, rows, HOP, n, ret->floats);
+}
+
+static void score_f16(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                      union result *ret)
+{
+    v->ip_f16_rows(q->floats, rows, HOP, n, ret->floats);
+}
+
+static void score_bf16(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                       union result *ret)
+{
+    v->ip_bf16_rows(q->floats, rows, HOP, n, ret->floats);
+}
+
+static void score_u8(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                     union result *ret)
+{
+    v->dot_s8_u8_rows(q->bytes, rows, HOP, n, ret->ints);
+}
+
+static void score_u4(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                     union result *ret)
+{
+    v->dot_s8_u4_rows(q->bytes, rows, HOP, n, ret->ints);
+}
+
+static void score_u2(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                     union result *ret)
+{
+    v->dot_s8_u2_rows(q->bytes, rows, HOP, n, ret->ints);
+}
+
+static void score_s8_b1(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                        union result *ret)
+{
+    v->dot_s8_b1_rows(q->bytes, rows, HOP, n, ret->ints);
+}
+
+static void score_u4_b1(const struct vek_kernels *v, const struct query *q, const void *const *rows, size_t n,
+                        union result *ret)
+{
+    v->dot_u4_b1_rows(q->planes, rows, HOP, n, ret->ints);
+}
+
+static const struct code {
+    const char *name;
+    score_fn score;
+    size_t bits; /* a dimension */
+} codes[] = {
+    {"f32", score_f32, 32},  {"f16", score_f16, 16},  {"bf16", score_bf16, 16},      {"8 bits", score_u8, 8},
+    {"4 bits", score_u4, 4}, {"2 bits", score_u2, 2}, {"1 bit x 8", score_s8_b1, 1}, {"1 bit x 4", score_u4_b1, 1},
+};
+#define CODES (sizeof(codes) / sizeof(codes[0]))
 
 static double now_ns(void)
 {
@@ -11,42 +98,134 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-void bench(const struct vek_kernels *v)
+static size_t stride_of(const struct code *c, size_t n)
 {
-    static const size_t dims[] = {100, 128, 384, 768, 784, 1536};
-    enum { ROWS = 32, ROUNDS = 20000 };
-    float *floats = aligned_alloc(64, (ROWS + 1) * 1536 * 4);
-    for (size_t i = 0; i < (ROWS + 1) * 1536; i++)
-        floats[i] = float_of(FILL_ORDINARY);
-    const void *rows[ROWS];
-    float ret[ROWS];
-    int32_t ints[ROWS];
-    static int8_t folded[1536];
-    for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
-        size_t n = dims[d];
-        const float *q = floats + ROWS * 1536;
-        double ns[4], t = now_ns();
-        for (size_t r = 0; r < ROWS; r++)
-            rows[r] = floats + r * 1536;
-        for (unsigned i = 0; i < ROUNDS / 4; i++)
-            v->ip_f32_rows(q, rows, ROWS, n, ret);
-        ns[0] = (now_ns() - t) / (ROUNDS / 4) / ROWS;
-        t = now_ns();
-        for (unsigned i = 0; i < ROUNDS / 4; i++)
-            v->l2_f32_rows(q, rows, ROWS, n, ret);
-        ns[1] = (now_ns() - t) / (ROUNDS / 4) / ROWS;
-        for (size_t r = 0; r < ROWS; r++)
-            rows[r] = (const uint8_t *)floats + r * 1536;
-        t = now_ns();
-        for (unsigned i = 0; i < ROUNDS; i++)
-            v->dot_s8_u8_rows((const int8_t *)q, rows, ROWS, n, ints);
-        ns[2] = (now_ns() - t) / ROUNDS / ROWS;
-        t = now_ns();
-        for (unsigned i = 0; i < ROUNDS; i++)
-            v->fold_u8((const uint8_t *)q, floats, n, folded);
-        ns[3] = (now_ns() - t) / ROUNDS;
-        printf("%-8s %5zu dims: ip_f32 %6.1f  l2_f32 %6.1f  dot_s8_u8 %6.1f  fold_u8 %6.1f ns\n", v->name, n, ns[0],
-               ns[1], ns[2], ns[3]);
+    return (n * c->bits / 8 + 63) / 64 * 64;
+}
+
+static double hot_ns(const struct vek_kernels *v, const struct code *c, const struct query *q, size_t n,
+                     const uint8_t *set)
+{
+    const size_t times = 4000 * 128 / n;
+    const void *rows[HOP];
+    union result ret;
+    double best = 1e9;
+    for (size_t r = 0; r < HOP; r++)
+        rows[r] = set + r * stride_of(c, n);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        double t = now_ns();
+        for (size_t i = 0; i < times; i++)
+            c->score(v, q, rows, n, &ret);
+        t = (now_ns() - t) / (double)times / HOP;
+        best = t < best ? t : best;
     }
-    free(floats);
+    return best;
+}
+
+static void choose_rows(const uint8_t *set, size_t stride, const void **rows)
+{
+    for (size_t r = 0; r < HOP; r++) {
+        const uint8_t *row = set + rng() % (SET_BYTES / stride) * stride;
+        for (size_t i = 0; i < stride; i += 64)
+            __builtin_prefetch(row + i, 0, 3);
+        rows[r] = row;
+    }
+}
+
+static void fetch(const void *const *rows, size_t stride, union result *ret)
+{
+    for (size_t r = 0; r < HOP; r++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < stride; i += 64)
+            sum += ((const volatile uint8_t *)rows[r])[i];
+        ret->ints[r] = sum;
+    }
+}
+
+static double memory_ns(const struct vek_kernels *v, const struct code *c, const struct query *q, size_t n,
+                        const uint8_t *set)
+{
+    const size_t hops = 1000, stride = stride_of(c, n);
+    const void *rows[2][HOP];
+    union result ret;
+    double best = 1e9;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        choose_rows(set, stride, rows[0]);
+        double t = now_ns();
+        for (size_t i = 0; i < hops; i++) {
+            choose_rows(set, stride, rows[(i + 1) % 2]);
+            if (v)
+                c->score(v, q, rows[i % 2], n, &ret);
+            else
+                fetch(rows[i % 2], stride, &ret);
+        }
+        t = (now_ns() - t) / (double)hops / HOP;
+        best = t < best ? t : best;
+    }
+    return best;
+}
+
+/* What a query is prepared with. */
+static void bench_query(const struct vek_kernels *v, struct query *q)
+{
+    enum { TIMES = 2000, N = 1024 };
+    static float x[N];
+    static uint64_t bits[N / 64];
+    double ns[3];
+    memcpy(x, q->floats, sizeof(x));
+    double t = now_ns();
+    for (unsigned i = 0; i < TIMES; i++)
+        v->fht_f32(x, N);
+    ns[0] = (now_ns() - t) / TIMES;
+    t = now_ns();
+    for (unsigned i = 0; i < TIMES; i++)
+        v->flip_f32(x, q->planes, N);
+    ns[1] = (now_ns() - t) / TIMES;
+    t = now_ns();
+    for (unsigned i = 0; i < TIMES; i++) {
+        v->signs_f32(x, N, bits);
+        v->slice_u4((const uint8_t *)q->bytes, N, q->planes);
+    }
+    ns[2] = (now_ns() - t) / TIMES;
+    printf("%-8s 1024 dims: fht %.0f, flip %.0f, signs and slices %.0f ns\n\n", v->name, ns[0], ns[1], ns[2]);
+}
+
+static void bench_variant(const struct vek_kernels *v, struct query *q, const uint8_t *set)
+{
+    printf("%-12s", v->name);
+    for (size_t d = 0; d < DIMS; d++)
+        printf(" | %5zu hot memory  fetch", dims[d]);
+    printf("   ns a row\n");
+    for (size_t c = 0; c < CODES; c++) {
+        printf("%-12s", codes[c].name);
+        for (size_t d = 0; d < DIMS; d++) {
+            double fetched = memory_ns(NULL, &codes[c], q, dims[d], set);
+            double hot = hot_ns(v, &codes[c], q, dims[d], set), memory = memory_ns(v, &codes[c], q, dims[d], set);
+            printf(" | %9.1f %6.1f %6.1f", hot, memory, fetched);
+            fflush(stdout);
+        }
+        printf("\n");
+    }
+    bench_query(v, q);
+}
+
+int bench(const char *name)
+{
+    uint8_t *set = mmap(NULL, SET_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (set == MAP_FAILED) {
+        perror("mmap");
+        return 1;
+    }
+    madvise(set, SET_BYTES, MADV_HUGEPAGE);
+    memset(set, 0x3c, SET_BYTES); /* a float, and two 16-bit ones, of ordinary size */
+    static struct query q;
+    for (size_t i = 0; i < DIM_MAX; i++) {
+        q.floats[i] = float_of(FILL_ORDINARY);
+        q.bytes[i] = (int8_t)rng();
+    }
+    for (const struct vek_kernels *const *v = vek_variants(); *v; v++)
+        if (name == NULL || strcmp(name, (*v)->name) == 0)
+            bench_variant(*v, &q, set);
+    munmap(set, SET_BYTES);
+    return 0;
 }

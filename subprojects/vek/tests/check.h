@@ -46,4 +46,5 @@ bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t
 /* Every 16-bit float there is, once. */
 bool check_half_all(const struct vek_kernels *v, const struct vek_kernels *s);
 
-void bench(const struct vek_kernels *v);
+/* Prints the times of a variant, or of all. Returns the exit status. */
+int bench(const char *name);

@@ -1,8 +1,8 @@
 /* check_kernels.c -- every variant this CPU has against the scalar one, over lengths with all tails, unaligned pointers,
  * zeros, ordinary and huge values. Bytes must be equal; float sums may differ by twice the bound that vek.h states.
  *
- * check_kernels            TAP, one line a variant and kernel
- * check_kernels --bench    nanoseconds a row, hot in cache, of the same calls */
+ * check_kernels                      TAP, one line a variant and kernel
+ * check_kernels --bench [VARIANT]    nanoseconds a row of all, or of that one */
 #include "check.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +30,8 @@ static bool check_use(const struct vek_kernels *v)
 int main(int argc, char **argv)
 {
     const struct vek_kernels *const *all = vek_variants();
-    if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
-        for (size_t i = 0; all[i]; i++)
-            bench(all[i]);
-        return 0;
-    }
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
+        return bench(argc > 2 ? argv[2] : NULL);
     unsigned tests = 0, failed = 0;
     for (size_t i = 0; all[i]; i++) {
         const struct vek_kernels *v = all[i];
