@@ -3,6 +3,7 @@
  * A constructor makes the choice, so that there is no moment at which a library function could be called too early and
  * no lock in which it could be made twice. Every variant starts as a copy of the one before it. */
 #include "vek.h"
+#include "vek_deltas.h"
 #include "vek_variants.h"
 #include <stdbool.h>
 #include <string.h>
@@ -41,10 +42,12 @@ static struct vek_kernels *next_variant(unsigned *n)
 __attribute__((constructor)) static void choose(void)
 {
     unsigned n = 0;
+    vek_delta_tables_init();
     struct vek_kernels *v = next_variant(&n);
     vek_scalar(v);
     vek_scalar_codes(v);
     vek_scalar_half(v);
+    vek_scalar_deltas(v);
     vek_scalar_rotate(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -53,6 +56,7 @@ __attribute__((constructor)) static void choose(void)
         vek_avx2(v);
         vek_avx2_codes(v);
         vek_avx2_half(v);
+        vek_avx2_deltas(v);
         vek_avx2_rotate(v);
     }
     if (cpu_avx2() && cpu_avx512()) {
@@ -76,6 +80,7 @@ __attribute__((constructor)) static void choose(void)
     vek_neon(v);
     vek_neon_codes(v);
     vek_neon_half(v);
+    vek_neon_deltas(v);
 #endif
     vek = *v;
 }

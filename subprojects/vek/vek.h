@@ -3,7 +3,8 @@
  * `vek` is a table of functions. It is filled when the program is loaded, before main(), with the fastest variant this
  * CPU has, and is constant from then on; the scalar variant is the specification that the others are tested against.
  * Pointers need no alignment and n may be any number; lengths that are multiples of 64 bytes on 64-byte boundaries
- * are fastest. No function reads outside [0, n) of its inputs.
+ * are fastest. No function reads outside [0, n) of its inputs, but for
+ * decode_deltas().
  *
  * The `_rows` forms score one query against rows scattered in memory: what a graph walk does at every hop. */
 #pragma once
@@ -70,6 +71,10 @@ struct vek_kernels {
     /* Bit i is x[i] > 0; the bits of the last word past n are 0. */
     void (*signs_f32)(const float *x, size_t n, uint64_t *ret_bits);
 
+    /* Ascending numbers from their differences, as vek_encode_deltas() wrote them. Returns the end of the data. Reads up to
+     * VEK_DELTAS_SPARE bytes behind it, and writes up to 3 numbers behind `count`. */
+    const uint8_t *(*decode_deltas)(const uint8_t *control, const uint8_t *data, size_t count, uint32_t *ret);
+
     /* How many bits of n words are set. */
     uint64_t (*count_bits)(const uint64_t *words, size_t n);
 };
@@ -89,3 +94,7 @@ void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t c
                           int32_t *ret);
 /* Packs n codes below 2^bits into n * bits / 8 bytes. */
 void vek_pack_bits(const uint8_t *codes, size_t n, unsigned bits, uint8_t *ret);
+
+/* Writes (count + 3) / 4 bytes of control and up to 4 * count of data; returns how many of data. */
+size_t vek_encode_deltas(const uint32_t *values, size_t count, uint8_t *ret_control, uint8_t *ret_data);
+#define VEK_DELTAS_SPARE 16

@@ -4,14 +4,16 @@
 
 #include "vek.h"
 
-void vek_scalar(struct vek_kernels *v); /* complete: the four of them fill every entry */
+void vek_scalar(struct vek_kernels *v); /* complete: the five of them fill every entry */
 void vek_scalar_codes(struct vek_kernels *v);
 void vek_scalar_half(struct vek_kernels *v);
+void vek_scalar_deltas(struct vek_kernels *v);
 void vek_scalar_rotate(struct vek_kernels *v);
 #if defined(__x86_64__)
 void vek_avx2(struct vek_kernels *v);
 void vek_avx2_codes(struct vek_kernels *v);
 void vek_avx2_half(struct vek_kernels *v);
+void vek_avx2_deltas(struct vek_kernels *v);
 void vek_avx2_rotate(struct vek_kernels *v);
 void vek_avx512(struct vek_kernels *v);
 void vek_avx512_codes(struct vek_kernels *v);
@@ -23,4 +25,5 @@ void vek_avx512_popcnt(struct vek_kernels *v);
 void vek_neon(struct vek_kernels *v);
 void vek_neon_codes(struct vek_kernels *v);
 void vek_neon_half(struct vek_kernels *v);
+void vek_neon_deltas(struct vek_kernels *v);
 #endif

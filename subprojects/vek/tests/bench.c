@@ -187,7 +187,30 @@ static void bench_query(const struct vek_kernels *v, struct query *q)
         v->slice_u4((const uint8_t *)q->bytes, N, q->planes);
     }
     ns[2] = (now_ns() - t) / TIMES;
-    printf("%-8s 1024 dims: fht %.0f, flip %.0f, signs and slices %.0f ns\n\n", v->name, ns[0], ns[1], ns[2]);
+    printf("%-8s 1024 dims: fht %.0f, flip %.0f, signs and slices %.0f ns\n", v->name, ns[0], ns[1], ns[2]);
+}
+
+/* Lists as those of a graph of a million rows: 32 links, some 75 bytes. */
+static void bench_deltas(const struct vek_kernels *v)
+{
+    enum { LISTS = 256, LINKS = 32 };
+    static uint32_t links[LINKS + 3];
+    static uint8_t control[LISTS][LINKS / 4], data[LISTS][LINKS * 4 + VEK_DELTAS_SPARE];
+    size_t bytes = 0;
+    double best = 1e9;
+    for (size_t l = 0; l < LISTS; l++) {
+        for (uint32_t i = 0, link = 0; i < LINKS; i++)
+            links[i] = link += 1 + rng() % (2 * 1000000 / LINKS);
+        bytes += LINKS / 4 + vek_encode_deltas(links, LINKS, control[l], data[l]);
+    }
+    for (unsigned round = 0; round < 10 * ROUNDS; round++) {
+        double t = now_ns();
+        for (size_t l = 0; l < LISTS; l++)
+            v->decode_deltas(control[l], data[l], LINKS, links);
+        t = (now_ns() - t) / LISTS;
+        best = t < best ? t : best;
+    }
+    printf("%-8s a list of 32 differences: %.0f bytes, %.1f ns\n\n", v->name, (double)bytes / LISTS, best);
 }
 
 static void bench_variant(const struct vek_kernels *v, struct query *q, const uint8_t *set)
@@ -207,6 +230,7 @@ static void bench_variant(const struct vek_kernels *v, struct query *q, const ui
         printf("\n");
     }
     bench_query(v, q);
+    bench_deltas(v);
 }
 
 int bench(const char *name)

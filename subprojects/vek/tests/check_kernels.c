@@ -48,6 +48,7 @@ int main(int argc, char **argv)
                       {"codes of any number of bits", check_any_bits},
                       {"Walsh-Hadamard", check_fht},
                       {"signs", check_signs},
+                      {"differences", check_deltas},
                       {"encode and fold", check_codes},
                       {"bit counts", check_bits}};
         for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {
