@@ -14,14 +14,18 @@ static int name_width(const struct result *r)
 static void builds_write(const struct result *r, FILE *to)
 {
     int width = name_width(r);
-    fprintf(to, "%-*s  %4s %5s  %7s  %8s  %8s  %10s  %8s  %s\n", width, "engine", "M", "efc", "threads", "CPU s",
-            "wall s", "held B/vec", "mapped", "what it is");
+    fprintf(to, "%-*s  %4s %5s  %7s  %8s  %8s  %8s  %10s  %8s  %s\n", width, "engine", "M", "efc", "threads", "CPU s",
+            "wall s", "chain s", "held B/vec", "mapped", "what it is");
     for (unsigned i = 0; i < r->engine_count; i++) {
         const struct result_engine *x = &r->engines[i];
         for (unsigned b = 0; b < x->build_count; b++) {
             const struct result_build *build = &x->builds[b];
             fprintf(to, "%-*s  %4u %5u  %7u  %8.1f  %8.1f", width, b ? "" : x->name, x->m, x->ef_construct,
                     build->threads, build->cpu_s, build->wall_s);
+            if (build->chain_s > 0)
+                fprintf(to, "  %8.1f", build->chain_s);
+            else
+                fprintf(to, "  %8s", "-");
             if (b == 0)
                 fprintf(to, "  %10.0f  %8.0f  %s", x->held_bytes, x->mapped_bytes, x->what);
             fputc('\n', to);

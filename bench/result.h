@@ -28,6 +28,7 @@ struct result_point {
 struct result_build {
     uint32_t threads;
     double cpu_s, wall_s;
+    double chain_s; /* CPU time of the longest chain: what it takes where each thread has a core; 0: not known */
 };
 
 struct result_engine {

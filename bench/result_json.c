@@ -19,8 +19,9 @@ static json_t *engine_pack(const struct result *r, const struct result_engine *x
 {
     json_t *builds = json_array(), *points = json_array();
     for (unsigned i = 0; i < x->build_count; i++)
-        json_array_append_new(builds, json_pack("{s:i, s:f, s:f}", "threads", (int)x->builds[i].threads, "cpu_s",
-                                                x->builds[i].cpu_s, "wall_s", x->builds[i].wall_s));
+        json_array_append_new(builds, json_pack("{s:i, s:f, s:f, s:f}", "threads", (int)x->builds[i].threads, "cpu_s",
+                                                x->builds[i].cpu_s, "wall_s", x->builds[i].wall_s, "chain_s",
+                                                x->builds[i].chain_s));
     for (unsigned i = 0; i < x->point_count; i++)
         json_array_append_new(points, point_pack(&x->points[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:o, s:o}", //
@@ -72,8 +73,10 @@ static int engine_unpack(const json_t *line, struct result_engine *x)
     const json_t *builds = json_object_get(line, "builds"), *points = json_object_get(line, "points"), *o;
     size_t i;
     json_array_foreach(builds, i, o) if (x->build_count < RESULT_BUILDS_MAX) x->builds[x->build_count++] =
-        (struct result_build){
-            .threads = whole_read(o, "threads"), .cpu_s = number_read(o, "cpu_s"), .wall_s = number_read(o, "wall_s")};
+        (struct result_build){.threads = whole_read(o, "threads"),
+                              .cpu_s = number_read(o, "cpu_s"),
+                              .wall_s = number_read(o, "wall_s"),
+                              .chain_s = number_read(o, "chain_s")};
     x->points = calloc(json_array_size(points) + 1, sizeof(*x->points));
     if (!x->points)
         return -ENOMEM;

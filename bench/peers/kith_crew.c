@@ -1,5 +1,7 @@
 #include "peers/kith_crew.h"
 
+#include "clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -14,6 +16,8 @@ struct thread_crew {
     unsigned working; /* threads that have not finished the last */
     unsigned joined;  /* gives threads their share */
     int rc;
+    uint64_t cpu_ns, longest_ns; /* of the shares of this call */
+    uint64_t spared_ns;
     crew_share_fn fn;
     void *job;
 };
@@ -26,16 +30,26 @@ static bool wait_for_call(struct thread_crew *c, uint64_t seen)
     return !c->stop;
 }
 
+/* Does a share; the lock is held before and after, not meanwhile. */
+static void do_share(struct thread_crew *c, unsigned share, const struct pause *pause)
+{
+    pthread_mutex_unlock(&c->lock);
+    uint64_t cpu = clock_thread_cpu_ns();
+    int rc = c->fn(c->job, share, pause);
+    cpu = clock_thread_cpu_ns() - cpu;
+    pthread_mutex_lock(&c->lock);
+    c->rc = rc ? rc : c->rc;
+    c->cpu_ns += cpu;
+    c->longest_ns = cpu > c->longest_ns ? cpu : c->longest_ns;
+}
+
 static void *thread_main(void *arg)
 {
     struct thread_crew *c = arg;
     pthread_mutex_lock(&c->lock);
     unsigned share = ++c->joined;
     for (uint64_t seen = 0; wait_for_call(c, seen); seen++) {
-        pthread_mutex_unlock(&c->lock);
-        int rc = c->fn(c->job, share, NULL);
-        pthread_mutex_lock(&c->lock);
-        c->rc = rc ? rc : c->rc;
+        do_share(c, share, NULL);
         if (--c->working == 0)
             pthread_cond_signal(&c->finished);
     }
@@ -50,17 +64,22 @@ static int run(crew_share_fn fn, void *job, unsigned shares, const struct pause 
     c->fn = fn;
     c->job = job;
     c->rc = 0;
+    c->cpu_ns = c->longest_ns = 0;
     c->working = shares - 1;
     c->calls++;
     pthread_cond_broadcast(&c->called);
-    pthread_mutex_unlock(&c->lock);
-    int rc = fn(job, 0, pause);
-    pthread_mutex_lock(&c->lock);
+    do_share(c, 0, pause);
     while (c->working > 0)
         pthread_cond_wait(&c->finished, &c->lock);
-    rc = rc ? rc : c->rc;
+    c->spared_ns += c->cpu_ns - c->longest_ns;
+    int rc = c->rc;
     pthread_mutex_unlock(&c->lock);
     return rc;
+}
+
+uint64_t thread_crew_spared_ns(const struct thread_crew *c)
+{
+    return c->spared_ns;
 }
 
 struct thread_crew *thread_crew_create(unsigned threads)

@@ -30,6 +30,8 @@ static int link_rows(struct grown *g, const struct peer_build *b)
     if (b->threads > 1 && !crew)
         return -1;
     int rc = segment_index_build(g->index, &g->vectors, b->count, thread_crew_lend(crew), &pause);
+    if (crew)
+        *b->ret_spared_ns = thread_crew_spared_ns(crew);
     thread_crew_destroy(crew);
     if (rc == 0)
         rc = segment_index_join(g->index, &pause);

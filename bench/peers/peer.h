@@ -41,6 +41,8 @@ struct peer_build {
     const float *vectors; /* count x dim; borrowed while building */
     uint32_t m, ef_construct, threads;
     struct peer_variant variant;
+    /* CPU time that a core for each thread spares, where the engine can tell; it is 0 before. */
+    uint64_t *ret_spared_ns;
     /* Called now and then, by the thread that called build(), with the rows done; never NULL. */
     void (*progress)(void *arg, uint32_t done);
     void *arg;

@@ -44,7 +44,7 @@ static struct result *result_make(unsigned which, double qps)
                                            .build_count = 2,
                                            .point_count = 3};
     r->engines[0].builds[0] = (struct result_build){.threads = 1, .cpu_s = 2.5, .wall_s = 3};
-    r->engines[0].builds[1] = (struct result_build){.threads = 2, .cpu_s = 2.75, .wall_s = 1.5};
+    r->engines[0].builds[1] = (struct result_build){.threads = 2, .cpu_s = 2.75, .wall_s = 1.5, .chain_s = 1.25};
     r->engines[0].points = calloc(3, sizeof(struct result_point));
     for (int i = 0; i < 3; i++)
         r->engines[0].points[i] = (struct result_point){.ef = 10u << i,
@@ -75,7 +75,8 @@ Test(result, what_is_written_is_read_again, .fini = file_remove)
     cr_assert(back->rows == 1000 && back->dim == 8 && back->queries == 50 && back->k == 10 && back->rounds == 5);
     const struct result_engine *x = result_engine(back, "kith:sq4");
     cr_assert(x && x->m == 16 && x->ef_construct == 200 && x->held_bytes == 100.5 && x->mapped_bytes == 32);
-    cr_assert(x->build_count == 2 && x->builds[1].threads == 2 && x->builds[1].wall_s == 1.5);
+    cr_assert(x->build_count == 2 && x->builds[1].threads == 2 && x->builds[1].wall_s == 1.5 &&
+              x->builds[1].chain_s == 1.25);
     cr_assert_eq(x->point_count, 3);
     for (int i = 0; i < 3; i++) {
         const struct result_point *was = &r->engines[0].points[i], *is = &x->points[i];
