@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <vek.h>
 
@@ -23,15 +24,21 @@ static const char *describe(const void *index)
 
 static const char *refuse(const struct peer_variant *v)
 {
-    if ((v->code != PEER_CODE_AUTO && v->code != PEER_CODE_SQ8) || v->links == PEER_LINKS_PACKED || v->mapped ||
-        (v->refine != PEER_REFINE_AUTO && v->refine != PEER_REFINE_F32))
-        return "so far a sealed index has 8-bit codes, plain links, and f32 vectors in its file to score again by";
+    if (v->code == PEER_CODE_RABITQ || v->links == PEER_LINKS_PACKED)
+        return "so far a sealed index has plain links, and codes that are not rotated";
+    if (v->mapped && v->refine != PEER_REFINE_AUTO && v->refine != PEER_REFINE_F32)
+        return "so far only f32 vectors are mapped";
     return NULL;
 }
 
 static unsigned refine_ks(const struct peer_variant *v, double ret[4])
 {
-    return 0; /* the search decides */
+    static const double coarse[] = {2, 3, 5, 8}, fine[] = {1.5, 3};
+    const bool is_coarse = v->code == PEER_CODE_SQ4 || v->code == PEER_CODE_RABITQ;
+    if (v->refine == PEER_REFINE_NONE || v->code == PEER_CODE_AUTO)
+        return 0; /* the index decides */
+    memcpy(ret, is_coarse ? coarse : fine, is_coarse ? sizeof(coarse) : sizeof(fine));
+    return is_coarse ? ARRAY_LEN(coarse) : ARRAY_LEN(fine);
 }
 
 static void destroy(void *index)
@@ -81,7 +88,7 @@ static int search(void *index, const float *query, const struct peer_search *s, 
     struct kith_index *x = index;
     if (!room_make(x, s))
         return -1;
-    struct search_params params = {.k = s->k, .ef = s->ef};
+    struct search_params params = {.k = s->k, .ef = s->ef, .refine_k = (float)s->refine_k};
     struct hit *hits = x->hits[s->lane];
     int count =
         segment_index_search(x->sealed.index, &x->sealed.vectors, x->count, query, &params, x->scratch[s->lane], hits);

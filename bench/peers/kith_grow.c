@@ -21,7 +21,14 @@ static int on_pause(void *arg)
 
 static int link_rows(struct grown *g, const struct peer_build *b)
 {
-    struct index_options options = {.m = (uint16_t)b->m, .ef_construct = (uint16_t)b->ef_construct, .seed = 1};
+    const struct peer_variant *v = &b->variant;
+    const struct index_options options = {.m = (uint16_t)b->m,
+                                          .ef_construct = (uint16_t)b->ef_construct,
+                                          .seed = 1,
+                                          .code = (enum code_kind)v->code,
+                                          .code_bits = (uint8_t)v->code_bits,
+                                          .refine = (enum refine_kind)v->refine,
+                                          .links = (enum links_kind)v->links};
     if (segment_index_create((enum metric)b->metric, b->dim, &options, &g->index) < 0)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};
@@ -34,7 +41,7 @@ static int link_rows(struct grown *g, const struct peer_build *b)
         *b->ret_spared_ns = thread_crew_spared_ns(crew);
     thread_crew_destroy(crew);
     if (rc == 0)
-        rc = segment_index_join(g->index, &pause);
+        rc = segment_index_finish(g->index, &g->vectors, &pause);
     b->progress(b->arg, segment_index_graphed(g->index));
     return rc;
 }

@@ -35,7 +35,7 @@ static int retrain_start(struct segment_index *x, uint32_t count)
 {
     int rc = sq8_sample_init(&x->sample, x->dim);
     if (rc == 0)
-        rc = codes_init(&x->next, x->metric, x->dim);
+        rc = codes_init(&x->next, CODE_SQ8, 0, x->metric, x->dim);
     if (rc < 0) {
         retrain_stop(x);
         return rc;
@@ -60,7 +60,7 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
                 return rc;
         }
     }
-    sq8_train(&x->next.sq8, &x->sample);
+    codes_train(&x->next, &x->sample);
     x->next.trained_rows = x->sample_rows;
     sq8_sample_fini(&x->sample);
     x->retrain = RETRAIN_ENCODING;

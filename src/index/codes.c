@@ -1,20 +1,37 @@
 /* codes.c -- storage of coded rows, and the choice of how a kind is scored: once a query, not once a hop. */
-#include "index/codes.h"
+#include "index/codes_impl.h"
 
-#include "vek.h"
-#include <string.h>
+#include <errno.h>
 
-#define DOTS 64 /* scored at a time: the dot products stay in the first cache */
-
-int codes_init(struct codes *c, enum metric metric, uint32_t dim)
+static const struct code_ops *ops_of(enum code_kind kind)
 {
-    *c = (struct codes){.kind = CODE_SQ8};
-    int rc = sq8_init(&c->sq8, metric, dim);
-    if (rc < 0)
+    switch (kind) {
+    case CODE_F32: return &code_f32;
+    case CODE_F16: return &code_f16;
+    case CODE_BF16: return &code_bf16;
+    case CODE_SQ8: return &code_sq8;
+    case CODE_SQ4: return &code_sq4;
+    default: return NULL;
+    }
+}
+
+static bool norms_wanted(const struct codes *c)
+{
+    return c->ops->norm_bytes > 0 && (c->metric == METRIC_L2 || !c->ops->norms_l2_only);
+}
+
+int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
+{
+    *c = (struct codes){.ops = ops_of(kind), .kind = kind, .metric = metric, .dim = dim};
+    if (!c->ops)
+        return -EINVAL;
+    int rc = c->ops->init(c, bits);
+    if (rc < 0) {
+        *c = (struct codes){0};
         return rc;
-    c->stride = c->sq8.stride;
+    }
     column_init(&c->rows, c->stride);
-    column_init(&c->norms, sizeof(union norm));
+    column_init(&c->norms, norms_wanted(c) ? c->ops->norm_bytes : 1);
     return 0;
 }
 
@@ -22,76 +39,73 @@ void codes_fini(struct codes *c)
 {
     column_fini(&c->rows);
     column_fini(&c->norms);
-    sq8_fini(&c->sq8);
+    if (c->ops)
+        c->ops->fini(c);
     *c = (struct codes){0};
+}
+
+struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, uint32_t dim)
+{
+    return (struct codes){.ops = &code_f32,
+                          .kind = CODE_F32,
+                          .metric = metric,
+                          .dim = dim,
+                          .stride = vectors->stride,
+                          .rows = {.rows = *vectors}};
+}
+
+uint32_t codes_norm_bytes(const struct codes *c)
+{
+    return norms_wanted(c) ? c->ops->norm_bytes : 0;
+}
+
+void codes_train(struct codes *c, const struct sq8_sample *sample)
+{
+    c->ops->train(c, sample);
 }
 
 uint64_t codes_bytes(const struct codes *c)
 {
-    return column_bytes(&c->rows) + column_bytes(&c->norms) + sq8_bytes(&c->sq8);
+    return c->ops ? column_bytes(&c->rows) + column_bytes(&c->norms) + c->ops->params_bytes(c) : 0;
 }
 
 int codes_append(struct codes *c, const float *x)
 {
-    bool norms = c->sq8.metric == METRIC_L2;
+    const bool norms = norms_wanted(c);
     int rc = column_reserve(&c->rows, c->count + 1);
     if (rc == 0 && norms)
         rc = column_reserve(&c->norms, c->count + 1);
     if (rc < 0)
         return rc;
-    union norm norm;
-    c->misfits += sq8_encode(&c->sq8, x, column_at(&c->rows, c->count), &norm);
-    if (norms)
-        *(union norm *)column_at(&c->norms, c->count) = norm;
+    c->misfits += c->ops->encode(c, x, column_at(&c->rows, c->count), norms ? column_at(&c->norms, c->count) : NULL);
     c->count++;
     return 0;
 }
 
-/* One function for each way to make a distance of a dot product, so that no row asks which. */
-static void score_sq8_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
-                         float *ret)
+uint32_t codes_params_count(const struct codes *c)
 {
-    (void)ids;
-    int32_t dots[DOTS];
-    for (uint32_t from = 0; from < count; from += DOTS) {
-        uint32_t n = count - from < DOTS ? count - from : DOTS;
-        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
-        for (uint32_t i = 0; i < n; i++)
-            ret[from + i] = sq8_distance(&q->sq8, false, false, dots[i], (union norm){0});
-    }
+    return c->ops->params_count(c);
 }
 
-static void score_sq8_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
-                         float *ret)
+void codes_params_write(const struct codes *c, float *params)
 {
-    const struct codes *c = q->codes;
-    const bool lossless = c->sq8.lossless;
-    int32_t dots[DOTS];
-    for (uint32_t from = 0; from < count; from += DOTS) {
-        uint32_t n = count - from < DOTS ? count - from : DOTS;
-        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
-        for (uint32_t i = 0; i < n; i++)
-            ret[from + i] = sq8_distance(&q->sq8, true, lossless, dots[i], codes_norm(c, ids[from + i]));
-    }
+    c->ops->params_write(c, params);
 }
 
-static void query_ready(struct codes_query *q, const struct codes *c)
+const char *codes_params_open(struct codes *c, const float *params)
 {
-    q->codes = c;
-    q->score = c->sq8.metric == METRIC_L2 ? score_sq8_l2 : score_sq8_ip;
-    q->exact = q->sq8.whole && c->misfits == 0;
+    return c->ops->params_open(c, params);
+}
+
+size_t codes_query_bytes(const struct codes *c)
+{
+    return c->ops->query_bytes(c);
 }
 
 void codes_query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
 {
-    sq8_query_init(&q->sq8, &c->sq8, x, room);
-    query_ready(q, c);
-}
-
-void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *room)
-{
-    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), room);
-    query_ready(q, c);
+    *q = (struct codes_query){.codes = c};
+    c->ops->query_init(q, c, x, room);
 }
 
 void codes_distances(const struct codes_query *q, const uint32_t *ids, uint32_t count, const void **rows, float *ret)

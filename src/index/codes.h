@@ -1,7 +1,12 @@
-/* codes.h -- coded rows, whatever the code: what walks and scans score.
+/* codes.h -- coded rows, whatever the code: what walks and scans score, and what the best are scored again by.
  *
  * Rows are written to codes of one kind; a query is folded once into the form that its kind scores fastest; codes_score()
- * then gives the distances of a whole hop for one indirect call. Building works on SQ8 alone, row against row (sq8.h). */
+ * then gives the distances of a whole hop for one indirect call. Building works on SQ8 alone, row against row (sq8.h).
+ *
+ *   kind          a row                                            beside it                        file
+ *   F32/F16/BF16  the values                                       nothing                          code_floats.c
+ *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm                     sq8.c, code_sq8.c
+ *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot   code_sq4.c */
 #pragma once
 
 #include "index/column.h"
@@ -9,27 +14,45 @@
 #include "index/sq8.h"
 
 struct codes {
+    const struct code_ops *ops; /* what the kind does (codes_impl.h); NULL before codes_init() */
     enum code_kind kind;
+    enum metric metric;
+    uint32_t dim;
     uint32_t stride; /* bytes from one code to the next */
     struct column rows;
-    struct column norms; /* what a distance needs beside the code; empty when that is nothing */
+    struct column norms; /* what a distance needs beside the code; without chunks when that is nothing */
     uint32_t count;
     uint32_t trained_rows; /* rows there were when it was trained */
     uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
     struct sq8 sq8;        /* CODE_SQ8 */
+    float *low, *step;     /* CODE_SQ4: of each dimension; owned */
+    float *inverse_step;   /* behind them */
+    float scale;           /* CODE_F16: what values are multiplied with, a power of two */
 };
 
-/* Untrained codes of that kind; sq8_train() makes them ready. */
-MUST_USE int codes_init(struct codes *c, enum metric metric, uint32_t dim);
+/* Untrained codes of that kind. bits: of CODE_RABITQ. */
+MUST_USE int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
 void codes_fini(struct codes *c);
+/* Makes them ready for rows like those of the sample. */
+void codes_train(struct codes *c, const struct sq8_sample *sample);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
 /* Encodes x as row c->count and counts it. -ENOMEM. */
 MUST_USE int codes_append(struct codes *c, const float *x);
+
+uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
+
+/* What training found, as f32 values to be written to a file and read again. open() says what is wrong with them, or NULL. */
+uint32_t codes_params_count(const struct codes *c);
+void codes_params_write(const struct codes *c, float *params);
+const char *codes_params_open(struct codes *c, const float *params);
 
 static inline const void *codes_at(const struct codes *c, uint32_t row)
 {
     return rows_at(&c->rows.rows, row);
 }
+
+/* The rows of a column lent by someone else, to be scored as they are. */
+struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, uint32_t dim);
 
 /* A query folded for codes of one kind. */
 struct codes_query {
@@ -38,19 +61,19 @@ struct codes_query {
                   float *ret);
     bool exact; /* the distances are those of the vectors: nothing is to be scored again */
     struct sq8_query sq8;
+    const void *folded; /* other kinds: what is multiplied with a code, in the room lent */
+    int32_t bias;       /* of the product */
+    float scale, add;   /* distance = scale * (product - bias) + add, about */
 };
 
-/* Room a folded query takes, of any alignment to 64. */
-static inline size_t codes_query_bytes(const struct codes *c)
-{
-    return c->stride;
-}
+/* Room a folded query takes, aligned to 64. */
+size_t codes_query_bytes(const struct codes *c);
 
-/* Folds a vector, or a row of the codes. room: codes_query_bytes(), lent until the query is no longer used. */
+/* Folds a vector, or (SQ8 only) a row of the codes. room: codes_query_bytes(), lent until the query is no longer used. x too. */
 void codes_query_init(struct codes_query *q, const struct codes *c, const float *x, void *room);
 void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *room);
 
-/* Distances of up to HOP_MAX rows, whose codes lie at rows[]; smaller is nearer. */
+/* Distances of rows whose codes lie at rows[]; smaller is nearer. */
 static inline void codes_score(const struct codes_query *q, const void *const *rows, const uint32_t *ids,
                                uint32_t count, float *ret)
 {
@@ -68,5 +91,5 @@ static inline const void *codes_norm_at(const struct codes *c, uint32_t row)
 /* SQ8 under L2: |x - c|^2 of a row. */
 static inline union norm codes_norm(const struct codes *c, uint32_t row)
 {
-    return c->sq8.metric == METRIC_L2 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
+    return c->metric == METRIC_L2 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
 }

@@ -103,18 +103,3 @@ int flat_scan_codes(const struct scan *s, const struct codes_query *query, const
     }
     return 0;
 }
-
-void flat_refine(const struct hit *hits, uint32_t count, enum metric metric, uint32_t dim, const struct rows *vectors,
-                 const float *query, struct search_scratch *w, struct topk *top)
-{
-    for (uint32_t from = 0; from < count; from += BATCH) {
-        uint32_t n = count - from < BATCH ? count - from : BATCH;
-        for (uint32_t i = 0; i < n; i++) {
-            w->ids[i] = hits[from + i].row;
-            w->rows[i] = rows_at(vectors, w->ids[i]);
-            prefetch(w->rows[i], dim * (uint32_t)sizeof(float));
-        }
-        score_vectors(metric, dim, query, w, n);
-        admit(top, w, n);
-    }
-}

@@ -17,6 +17,3 @@ MUST_USE int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, c
                        const float *query);
 /* -EAGAIN when *epoch changed at a pause: the codes are others now. */
 MUST_USE int flat_scan_codes(const struct scan *s, const struct codes_query *query, const uint32_t *epoch);
-/* Scores rows by their vectors and keeps the best: hits[0 .. count) give the rows. */
-void flat_refine(const struct hit *hits, uint32_t count, enum metric metric, uint32_t dim, const struct rows *vectors,
-                 const float *query, struct search_scratch *scratch, struct topk *top);

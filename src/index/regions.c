@@ -1,32 +1,10 @@
-/* regions.c -- a sealed index as regions of bytes, and back.
- *
- *   header        struct sealed_header
- *   quantiser     f32 low[dim], step[dim]
- *   codes         u8 [count][stride]
- *   norms         i32 or f32 [count]; L2 only
- *   links         u32 [count][2m]
- *   nodes         struct hnsw_node [nodes]
- *   upper         u32 [lists][m]
- *
- * Little-endian. Opening believes nothing: sizes follow from the header's counts, and hnsw_verify() reads every link. */
+/* regions.c -- a sealed index lent as regions of bytes (sealed_format.h). */
+#include "index/sealed_format.h"
 #include "index/segment_index_impl.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SEALED_VERSION 1
-
-struct sealed_header {
-    uint32_t version, metric, dim, count;
-    uint32_t m, ef_construct, nodes, lists;
-    uint32_t entry, lossless, trained_rows, misfits;
-    uint64_t seed, reserved;
-};
-static_assert(sizeof(struct sealed_header) == 64, "on disk");
-static_assert(sizeof(struct hnsw_node) == 16, "on disk");
 
 static const void *column_piece(const struct column *c)
 {
@@ -47,181 +25,79 @@ int segment_index_join(struct segment_index *x, const struct pause *pause)
     return rc;
 }
 
-/* The parts that are not columns, in memory of x. */
-static int make_header(struct segment_index *x)
+static uint32_t params_count(const struct segment_index *x, const struct codes *c)
 {
+    return codes_params_count(c) + (x->refine.ops ? codes_params_count(&x->refine) : 0);
+}
+
+/* The parts that are not columns, in memory of x. */
+static int make_header(struct segment_index *x, const struct codes *c)
+{
+    const struct hnsw *g = &x->graph;
+    const bool finished = x->is_resolved;
+    free(x->quantiser);
+    x->quantiser = calloc(params_count(x, c) + 1, sizeof(float));
     if (!x->header)
-        x->header = calloc(1, sizeof(struct sealed_header));
-    if (!x->quantiser)
-        x->quantiser = calloc(2 * (size_t)x->dim, sizeof(float));
+        x->header = malloc(sizeof(struct sealed_header));
     if (!x->header || !x->quantiser)
         return -ENOMEM;
-    const struct hnsw *g = &x->graph;
-    const struct codes *c = &x->codes;
-    *(struct sealed_header *)x->header = (struct sealed_header){.version = SEALED_VERSION,
-                                                                .metric = x->metric,
-                                                                .dim = x->dim,
-                                                                .count = g->count,
-                                                                .m = g->m,
-                                                                .ef_construct = g->ef_construct,
-                                                                .nodes = g->nodes,
-                                                                .lists = g->lists,
-                                                                .entry = g->entry,
-                                                                .lossless = c->sq8.lossless,
-                                                                .trained_rows = c->trained_rows,
-                                                                .misfits = c->misfits,
-                                                                .seed = g->seed};
-    if (g->count > 0) {
-        memcpy(x->quantiser, c->sq8.low, x->dim * sizeof(float));
-        memcpy(x->quantiser + x->dim, c->sq8.step, x->dim * sizeof(float));
-    }
+    *(struct sealed_header *)x->header = (struct sealed_header){
+        .version = SEALED_VERSION,
+        .metric = x->metric,
+        .dim = x->dim,
+        .count = g->count,
+        .m = g->m,
+        .ef_construct = g->ef_construct,
+        .nodes = g->nodes,
+        .lists = g->lists,
+        .entry = g->entry,
+        .trained_rows = c->trained_rows,
+        .misfits = c->misfits,
+        .code = c->kind,
+        .code_bits = finished ? x->resolved.code_bits : 0,
+        .refine = finished ? x->resolved.refine : REFINE_F32,
+        .links = LINKS_PLAIN,
+        .refine_k = finished ? x->resolved.refine_k : 2,
+        .seed = g->seed,
+    };
+    codes_params_write(c, x->quantiser);
+    if (x->refine.ops)
+        codes_params_write(&x->refine, x->quantiser + codes_params_count(c));
     return 0;
 }
 
 int segment_index_regions(const struct segment_index *x, struct index_region regions[SEGMENT_INDEX_REGIONS],
                           unsigned *ret_count)
 {
-    if (x->graph.count != x->codes.count)
-        return -EINVAL;                                    /* advance() has not finished */
+    if (x->graph.count != x->codes.count || (x->made.ops && x->made.count != x->graph.count) ||
+        (x->refine.ops && x->refine.count != x->graph.count))
+        return -EINVAL;                                    /* advance() or finish() has not finished */
     struct segment_index *own = (struct segment_index *)x; /* rows move into one piece; what they are stays the same */
     int rc = segment_index_join(own, NULL);
+    if (rc == 0 && !x->codes.ops) /* no rows */
+        rc = codes_init(&own->codes, CODE_SQ8, 0, x->metric, x->dim);
+    const struct codes *c = x->made.ops ? &x->made : &x->codes;
     if (rc == 0)
-        rc = make_header(own);
+        rc = make_header(own, c);
     if (rc < 0)
         return rc;
     const struct hnsw *g = &x->graph;
-    uint64_t rows = g->count, norms = x->metric == METRIC_L2 ? rows : 0;
+    const uint64_t rows = g->count;
     const struct index_region all[] = {
         {"header", x->header, sizeof(struct sealed_header)},
-        {"quantiser", x->quantiser, 2 * (uint64_t)x->dim * sizeof(float)},
-        {"codes", column_piece(&x->codes.rows), rows * rows_stride(x->dim)},
-        {"norms", column_piece(&x->codes.norms), norms * sizeof(union norm)},
+        {"quantiser", x->quantiser, params_count(x, c) * sizeof(float)},
+        {"codes", column_piece(&c->rows), rows * c->stride},
         {"links", column_piece(&g->links), rows * 2 * g->m * sizeof(uint32_t)},
         {"nodes", column_piece(&g->node), (uint64_t)g->nodes * sizeof(struct hnsw_node)},
         {"upper", column_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
+        {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
+        {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
-    memcpy(regions, all, sizeof(all));
-    *ret_count = sizeof(all) / sizeof(all[0]);
-    return 0;
-}
-
-/* The region of that name and exactly that size, or NULL. */
-static const struct index_region *find(const struct index_region *regions, unsigned count, const char *name,
-                                       uint64_t size)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (strcmp(regions[i].name, name) == 0)
-            return regions[i].size == size && (size == 0 || regions[i].bytes) ? &regions[i] : NULL;
-    return NULL;
-}
-
-static const char *header_check(const struct sealed_header *h, enum metric metric, uint32_t dim, uint32_t count)
-{
-    if (h->version != SEALED_VERSION)
-        return "the index is of another version";
-    if (h->metric != metric || h->dim != dim || h->count != count)
-        return "the index is of other vectors";
-    if (h->m < 2 || h->m > HNSW_M_MAX || h->ef_construct < 1 || h->ef_construct > UINT16_MAX || h->count > ROWS_MAX ||
-        h->nodes > h->count || h->lists < h->nodes || h->lists > (uint64_t)h->nodes * LEVEL_MAX || h->lossless > 1 ||
-        (h->lossless && metric != METRIC_L2))
-        return "the index header is out of range";
-    return NULL;
-}
-
-static const char *quantiser_open(struct sq8 *s, const float *values, bool lossless)
-{
-    s->lossless = lossless;
-    for (uint32_t j = 0; j < s->dim; j++) {
-        s->low[j] = values[j];
-        s->step[j] = values[s->dim + j];
-        if (!isfinite(s->low[j]) || !isfinite(s->step[j]) || s->step[j] < 0)
-            return "the quantiser holds no numbers";
-        if (lossless && (s->low[j] != 0 || s->step[j] != 1))
-            return "the quantiser is not lossless as it says";
-    }
-    sq8_prepare(s);
-    return NULL;
-}
-
-struct parts {
-    const struct index_region *quantiser, *codes, *norms, *links, *nodes, *upper;
-};
-
-static const char *parts_find(struct parts *p, const struct sealed_header *h, const struct index_region *regions,
-                              unsigned n)
-{
-    uint64_t rows = h->count;
-    p->quantiser = find(regions, n, "quantiser", 2 * (uint64_t)h->dim * sizeof(float));
-    p->codes = find(regions, n, "codes", rows * rows_stride(h->dim));
-    p->norms = find(regions, n, "norms", h->metric == METRIC_L2 ? rows * sizeof(union norm) : 0);
-    p->links = find(regions, n, "links", rows * 2 * h->m * sizeof(uint32_t));
-    p->nodes = find(regions, n, "nodes", (uint64_t)h->nodes * sizeof(struct hnsw_node));
-    p->upper = find(regions, n, "upper", (uint64_t)h->lists * h->m * sizeof(uint32_t));
-    bool all = p->quantiser && p->codes && p->norms && p->links && p->nodes && p->upper;
-    return all ? NULL : "a region is missing or has another size than the header says";
-}
-
-static int parts_open(struct segment_index *x, const struct sealed_header *h, const struct parts *p, bool copy_hot,
-                      const struct pause *pause)
-{
-    struct hnsw *g = &x->graph;
-    struct codes *c = &x->codes;
-    int rc = codes_init(c, x->metric, x->dim);
-    if (rc == 0)
-        rc = column_open(&c->rows, c->sq8.stride, p->codes->bytes, h->count, copy_hot, pause);
-    if (rc == 0)
-        rc =
-            column_open(&c->norms, sizeof(union norm), p->norms->bytes, p->norms->size ? h->count : 0, copy_hot, pause);
-    if (rc == 0)
-        rc = column_open(&g->links, 2 * h->m * (uint32_t)sizeof(uint32_t), p->links->bytes, h->count, copy_hot, pause);
-    if (rc == 0)
-        rc = column_open(&g->node, sizeof(struct hnsw_node), p->nodes->bytes, h->nodes, copy_hot, pause);
-    if (rc == 0)
-        rc = column_open(&g->upper, h->m * (uint32_t)sizeof(uint32_t), p->upper->bytes, h->lists, copy_hot, pause);
-    c->count = g->count = h->count;
-    c->trained_rows = h->trained_rows;
-    c->misfits = h->misfits;
-    g->m = h->m;
-    g->ef_construct = h->ef_construct;
-    g->seed = h->seed;
-    g->nodes = h->nodes;
-    g->lists = h->lists;
-    g->entry = h->entry;
-    return rc;
-}
-
-int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
-                       unsigned region_count, bool copy_hot, const struct pause *pause, struct segment_index **ret,
-                       const char **ret_why)
-{
-    const struct index_region *header = find(regions, region_count, "header", sizeof(struct sealed_header));
-    struct parts parts;
-    struct sealed_header h;
-    *ret_why = header ? NULL : "the index has no header";
-    if (header) {
-        memcpy(&h, header->bytes, sizeof(h));
-        *ret_why = header_check(&h, metric, dim, count);
-        if (!*ret_why)
-            *ret_why = parts_find(&parts, &h, regions, region_count);
-    }
-    if (*ret_why)
-        return -EINVAL;
-    struct segment_index *x = calloc(1, sizeof(*x));
-    if (!x)
-        return -ENOMEM;
-    x->metric = metric;
-    x->dim = dim;
-    x->sealed = true;
-    int rc = parts_open(x, &h, &parts, copy_hot, pause);
-    if (rc == 0) {
-        *ret_why = quantiser_open(&x->codes.sq8, parts.quantiser->bytes, h.lossless);
-        rc = *ret_why ? -EINVAL : hnsw_verify(&x->graph, pause, ret_why);
-    }
-    if (rc < 0) {
-        segment_index_destroy(x);
-        return rc;
-    }
-    *ret = x;
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (i < 6 || all[i].size > 0) /* the last are not part of every kind */
+            regions[n++] = all[i];
+    *ret_count = n;
     return 0;
 }

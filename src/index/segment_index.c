@@ -8,6 +8,7 @@
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"
+#include "index/refine.h"
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
@@ -17,7 +18,8 @@
 #define WALK_ROWS_MIN  512 /* fewer rows are scanned sooner than walked */
 #define SCANNED_PER_EF 24  /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
 #define RESTARTS_MAX   8
-#define FILTER_SPARE   3 /* allowed candidates expected for each hit wanted */
+#define REFINE_MIN     16 /* candidates scored again at least */
+#define FILTER_SPARE   3  /* allowed candidates expected for each hit wanted */
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
@@ -32,6 +34,7 @@ int segment_index_create(enum metric metric, uint32_t dim, const struct index_op
         return -ENOMEM;
     x->metric = metric;
     x->dim = dim;
+    x->options = o;
     hnsw_init(&x->graph, &o);
     *ret = x;
     return 0;
@@ -45,6 +48,8 @@ void segment_index_destroy(struct segment_index *x)
     hnsw_builder_destroy(x->builder);
     codes_fini(&x->codes);
     codes_fini(&x->next);
+    codes_fini(&x->made);
+    codes_fini(&x->refine);
     sq8_sample_fini(&x->sample);
     free(x->header);
     free(x->quantiser);
@@ -59,7 +64,7 @@ uint32_t segment_index_graphed(const struct segment_index *x)
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
     return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +
-           codes_bytes(&x->next);
+           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine);
 }
 
 /* One search: fixed by the caller, and what it has found. */
@@ -124,6 +129,33 @@ static void take(const struct search *s, const struct pool *pool, uint32_t limit
     }
 }
 
+/* Candidates that are scored again. */
+static uint32_t refine_count(const struct search *s)
+{
+    const struct segment_index *x = s->x;
+    double wanted = 2.0 * s->k + 12; /* SQ8, while it grows */
+    if (s->params->refine_k > 0 || x->sealed) {
+        wanted = ceil((double)s->k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
+        wanted = fmax(wanted, s->k > REFINE_MIN ? s->k : REFINE_MIN);
+    }
+    return wanted < s->count ? (uint32_t)wanted : s->count;
+}
+
+static size_t refine_query_bytes(const struct segment_index *x)
+{
+    return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
+}
+
+static void score_again(struct search *s, struct topk *top, void *room)
+{
+    const struct segment_index *x = s->x;
+    const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
+    struct codes_query query;
+    codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
+    topk_sort(top);
+    refine(&query, top->hits, top->count, s->scratch, &s->found);
+}
+
 /* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes were swapped meanwhile. */
 static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
 {
@@ -132,14 +164,12 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
     const uint32_t ef = walk_ef(s, limit);
     struct codes_query query;
-    int rc = scratch_reserve(w, 0, 0, codes_query_bytes(&x->codes), 0);
+    int rc = scratch_reserve(w, 0, 0, codes_query_bytes(&x->codes) + refine_query_bytes(x), 0);
     if (rc < 0)
         return rc;
     codes_query_init(&query, &x->codes, s->query, w->query);
-    const bool exact = query.exact;
-    uint32_t wanted = exact ? s->k : 2 * s->k + 12;
-    if (wanted > s->count)
-        wanted = s->count;
+    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
+    const uint32_t wanted = last ? s->k : refine_count(s);
     rc = scratch_reserve(w, 0, 0, 0, wanted);
     if (rc < 0)
         return rc;
@@ -174,12 +204,12 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;
-    if (exact) {
+    if (last) {
         for (uint32_t i = 0; i < top.count; i++)
             topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
         return 0;
     }
-    flat_refine(top.hits, top.count, x->metric, x->dim, s->vectors, s->query, w, &s->found);
+    score_again(s, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
     return 0;
 }
 

@@ -35,6 +35,7 @@ void search_scratch_destroy(struct search_scratch *s);
 struct search_params {
     uint32_t k;
     uint32_t ef;             /* candidates kept while walking; 0: max(k, 64) */
+    float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
     const uint64_t *allowed; /* bit per row; NULL: all */
     const struct pause *pause;
@@ -67,10 +68,14 @@ uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned *
 
 /* Sealing: an index of `count` rows as regions of bytes, to be written to a file and opened in place. advance() must have
  * reached count. The regions borrow from x until its next change. */
-#define SEGMENT_INDEX_REGIONS 8
+#define SEGMENT_INDEX_REGIONS 12
 
-/* Lays what grew in chunks out in one piece, with pauses; searches may run meanwhile, and the index can still grow. Called
- * before regions(), it spares that call a copy without a pause. -ENOMEM, or what the pause returned. */
+/* Makes what the sealed index shall hold, as the options say: codes of the chosen kind, rows to score again by, everything in
+ * one piece. advance() must have reached all rows, and none may follow. Searches may run meanwhile. -EINVAL, -ENOMEM, or
+ * what the pause returned: then another call continues. Without it, regions() gives the codes that were built with. */
+MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
+
+/* The part of it that lays out in one piece what grew in chunks; the index can still grow. */
 MUST_USE int segment_index_join(struct segment_index *x, const struct pause *pause);
 
 struct index_region {

@@ -1,6 +1,7 @@
 /* segment_index_impl.h -- what a segment index is made of; for the files of src/index only. */
 #pragma once
 
+#include "index/codes.h"
 #include "index/flat.h"
 #include "index/hnsw.h"
 #include "index/segment_index.h"
@@ -10,12 +11,17 @@ struct segment_index {
     uint32_t dim;
     bool sealed; /* opened in place: never advances */
     struct hnsw graph;
-    struct hnsw_builder *builder; /* NULL until the first insertion */
-    struct codes codes;           /* what searches use; count 0 until trained */
-    struct codes next;            /* the codes that will replace them, while they are made */
-    struct sq8_sample sample;     /* what they are being trained on */
-    uint32_t sample_next;         /* row of the next sample */
-    uint32_t sample_rows;         /* rows there were when sampling began */
+    struct hnsw_builder *builder;  /* NULL until the first insertion */
+    struct index_options options;  /* as given */
+    struct index_options resolved; /* nothing open: what finish() makes, or what was opened */
+    bool is_resolved;
+    struct codes codes;       /* what searches use; count 0 until trained; SQ8 while it grows */
+    struct codes made;        /* by finish(), to be searched when sealed; not initialised when that is `codes` */
+    struct codes refine;      /* what scores again when sealed; not initialised when the vectors do, or nothing */
+    struct codes next;        /* the codes that will replace them, while they are made */
+    struct sq8_sample sample; /* what they are being trained on */
+    uint32_t sample_next;     /* row of the next sample */
+    uint32_t sample_rows;     /* rows there were when sampling began */
     enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING } retrain;
     uint32_t epoch; /* counts swaps of the codes */
     void *header;   /* what regions() lends, made there */

@@ -158,7 +158,7 @@ static int write_graph(struct merge *m, struct container_writer *w)
     if (rc == 0)
         rc = segment_index_advance(index, &vectors, m->rows, &m->pause);
     if (rc == 0)
-        rc = segment_index_join(index, &m->pause);
+        rc = segment_index_finish(index, &vectors, &m->pause);
     if (rc == 0)
         rc = segment_write_index(w, index);
     segment_index_destroy(index);

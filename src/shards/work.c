@@ -140,7 +140,7 @@ static int seal(struct shard *s, struct segment *g)
     uint64_t start_ns = clock_now_ns();
     int rc = build_graph(s, g);
     if (rc == 0)
-        rc = segment_index_join(g->index, &pause);
+        rc = segment_index_finish(g->index, &g->vectors, &pause);
     if (rc == 0)
         rc = write_file(s, g);
     struct segment *sealed = NULL;

@@ -111,7 +111,8 @@ double dataset_recall(const struct dataset *d, const struct segment_index *x, co
             for (uint32_t b = 0; b < a; b++)
                 cr_assert_neq(got[a].row, got[b].row);
             /* a row as near as the farthest wanted one is as good: there may be equals */
-            found += got[a].distance <= want[n - 1].distance + 1e-5f * fabsf(want[n - 1].distance);
+            float distance = vectors_distance(d->metric, dataset_row(q, i), dataset_row(d, got[a].row), d->dim);
+            found += distance <= want[n - 1].distance + 1e-5f * fabsf(want[n - 1].distance);
         }
         wanted += n;
     }
@@ -121,9 +122,14 @@ double dataset_recall(const struct dataset *d, const struct segment_index *x, co
 
 struct segment_index *dataset_index(const struct dataset *d, uint16_t m, uint16_t ef_construct)
 {
+    const struct index_options options = {.m = m, .ef_construct = ef_construct, .seed = 7};
+    return dataset_index_of(d, &options);
+}
+
+struct segment_index *dataset_index_of(const struct dataset *d, const struct index_options *options)
+{
     struct segment_index *x;
-    struct index_options options = {.m = m, .ef_construct = ef_construct, .seed = 7};
-    cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
+    cr_assert_eq(segment_index_create(d->metric, d->dim, options, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d->rows, d->count, NULL), 0);
     cr_assert_eq(segment_index_graphed(x), d->count);
     return x;

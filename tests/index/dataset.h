@@ -33,3 +33,4 @@ double dataset_recall(const struct dataset *d, const struct segment_index *x, co
                       const struct search_params *params);
 /* An index over all rows of d, built. */
 struct segment_index *dataset_index(const struct dataset *d, uint16_t m, uint16_t ef_construct);
+struct segment_index *dataset_index_of(const struct dataset *d, const struct index_options *options);

@@ -1,0 +1,168 @@
+/* code_floats.c -- the values themselves, as f32 (exact) or as half as many bits.
+ *
+ * f16 has 11 bits for values from 2^-14 to 65504: rows are scaled by a power of two that puts the largest of the sample
+ * at 2^8, so that small vectors keep their bits and rows to come have room. bf16 has the range of f32, and 8 bits. */
+#include "index/codes_impl.h"
+
+#include "base/memory.h"
+#include "vek.h"
+#include <math.h>
+#include <string.h>
+
+#define F16_LARGEST   65504.0f
+#define F16_SCALED_TO 8  /* log2 of where the largest value of the sample goes */
+#define SCALE_MAX     60 /* log2 of a scale */
+#define PIECE         256
+
+static int init_f32(struct codes *c, unsigned bits)
+{
+    (void)bits;
+    c->stride = rows_stride(c->dim * sizeof(float));
+    c->scale = 1;
+    return 0;
+}
+
+static int init_half(struct codes *c, unsigned bits)
+{
+    (void)bits;
+    c->stride = rows_stride(c->dim * sizeof(uint16_t));
+    c->scale = 1;
+    return 0;
+}
+
+static void fini(struct codes *c)
+{
+    (void)c;
+}
+
+static void train(struct codes *c, const struct sq8_sample *sample)
+{
+    float largest = 0;
+    for (uint32_t j = 0; j < c->dim && sample->rows; j++)
+        largest = fmaxf(largest, fmaxf(fabsf(sample->min[j]), fabsf(sample->max[j])));
+    if (c->kind != CODE_F16 || largest == 0)
+        return;
+    int exponent = F16_SCALED_TO - ilogbf(largest);
+    exponent = exponent > SCALE_MAX ? SCALE_MAX : exponent < -SCALE_MAX ? -SCALE_MAX : exponent;
+    c->scale = ldexpf(1, exponent);
+}
+
+static bool encode_f32(const struct codes *c, const float *x, void *code, void *norm)
+{
+    (void)norm;
+    memcpy(code, x, c->dim * sizeof(float));
+    return false;
+}
+
+static bool encode_bf16(const struct codes *c, const float *x, void *code, void *norm)
+{
+    (void)norm;
+    vek.bf16_of_f32(x, c->dim, code);
+    return false;
+}
+
+/* A value that f16 cannot hold becomes the largest it can: not right, but a number. */
+static bool encode_f16(const struct codes *c, const float *x, void *code, void *norm)
+{
+    (void)norm;
+    bool clipped = false;
+    for (uint32_t from = 0; from < c->dim; from += PIECE) {
+        float scaled[PIECE];
+        uint32_t n = c->dim - from < PIECE ? c->dim - from : PIECE;
+        for (uint32_t j = 0; j < n; j++) {
+            float v = x[from + j] * c->scale;
+            clipped |= fabsf(v) > F16_LARGEST;
+            scaled[j] = fminf(fmaxf(v, -F16_LARGEST), F16_LARGEST);
+        }
+        vek.f16_of_f32(scaled, n, (uint16_t *)code + from);
+    }
+    return clipped;
+}
+
+/* A score is a kernel over rows as they are stored. L2: scale is what the distance of scaled values is divided by. */
+#define SCORE_L2(kind)                                                                                                 \
+    static void score_##kind##_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids,           \
+                                  uint32_t count, float *ret)                                                          \
+    {                                                                                                                  \
+        (void)ids;                                                                                                     \
+        vek.l2_##kind##_rows(q->folded, rows, count, q->codes->dim, ret);                                              \
+        for (uint32_t i = 0; i < count && q->scale != 1; i++)                                                          \
+            ret[i] *= q->scale;                                                                                        \
+    }
+#define SCORE_IP(kind)                                                                                                 \
+    static void score_##kind##_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids,           \
+                                  uint32_t count, float *ret)                                                          \
+    {                                                                                                                  \
+        (void)ids;                                                                                                     \
+        vek.ip_##kind##_rows(q->folded, rows, count, q->codes->dim, ret);                                              \
+        for (uint32_t i = 0; i < count; i++)                                                                           \
+            ret[i] *= q->scale;                                                                                        \
+    }
+SCORE_L2(f32)
+SCORE_L2(f16)
+SCORE_L2(bf16)
+SCORE_IP(f32)
+SCORE_IP(f16)
+SCORE_IP(bf16)
+
+static size_t query_bytes(const struct codes *c)
+{
+    return c->kind == CODE_F16 ? rows_stride(c->dim * sizeof(float)) : 0;
+}
+
+static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
+{
+    const bool l2 = c->metric == METRIC_L2;
+    q->folded = x;
+    q->scale = l2 ? 1 : -1;
+    q->exact = c->kind == CODE_F32;
+    if (c->kind == CODE_F32)
+        q->score = l2 ? score_f32_l2 : score_f32_ip;
+    else if (c->kind == CODE_BF16)
+        q->score = l2 ? score_bf16_l2 : score_bf16_ip;
+    else
+        q->score = l2 ? score_f16_l2 : score_f16_ip;
+    if (c->kind != CODE_F16)
+        return;
+    float *scaled = room;
+    for (uint32_t j = 0; j < c->dim; j++)
+        scaled[j] = l2 ? x[j] * c->scale : x[j];
+    q->folded = scaled;
+    q->scale = l2 ? 1 / (c->scale * c->scale) : -1 / c->scale;
+}
+
+/* f16: the scale. */
+static uint32_t params_count(const struct codes *c)
+{
+    return c->kind == CODE_F16;
+}
+
+static void params_write(const struct codes *c, float *params)
+{
+    if (c->kind == CODE_F16)
+        params[0] = c->scale;
+}
+
+static const char *params_open(struct codes *c, const float *params)
+{
+    if (c->kind == CODE_F16)
+        c->scale = params[0];
+    bool in_range = c->scale >= ldexpf(1, -SCALE_MAX) && c->scale <= ldexpf(1, SCALE_MAX); /* so is its square */
+    return in_range ? NULL : "the scale is out of range";
+}
+
+static uint64_t params_bytes(const struct codes *c)
+{
+    (void)c;
+    return 0;
+}
+
+#define FLOAT_OPS(init_rows, encode_row)                                                                               \
+    {                                                                                                                  \
+        .init = init_rows, .fini = fini, .train = train, .encode = encode_row, .query_bytes = query_bytes,             \
+        .query_init = query_init, .params_count = params_count, .params_write = params_write,                          \
+        .params_open = params_open, .params_bytes = params_bytes                                                       \
+    }
+const struct code_ops code_f32 = FLOAT_OPS(init_f32, encode_f32);
+const struct code_ops code_f16 = FLOAT_OPS(init_half, encode_f16);
+const struct code_ops code_bf16 = FLOAT_OPS(init_half, encode_bf16);

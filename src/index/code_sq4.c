@@ -1,0 +1,193 @@
+/* code_sq4.c -- half a byte a dimension: x[j] is about low[j] + step[j] * u[j], u in 0..15.
+ *
+ * As in sq8.h the steps are folded into the query. With the centre c = low + 7.5 * step and x' what the code of x says,
+ *     2 <x' - c, q> = sum over j of (2 u[j] - 15) * w[j],      w[j] = step[j] * q[j] rounded to -127..127 units
+ * Steps this wide leave an error e = x' - x that a number beside the code takes most of away:
+ *     L2      |x' - q|^2 - |e|^2 = |x - q|^2 + 2 <e, x - q>    |x' - c|^2 - |e|^2 is kept
+ *     IP      <x', q> |x|^2 / <x', x>                          the factor is kept
+ * What is left of the error is its part along x - q, or along what of q is not x: small for the near rows that count. The
+ * factor is RaBitQ's (Gao & Long, SIGMOD 2024). */
+#include "index/codes_impl.h"
+
+#include "base/memory.h"
+#include "vek.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define LEVELS     16
+#define MIDDLE     7.5f
+#define BLOCK      128    /* dimensions to 64 bytes */
+#define SIGMA_STEP 0.3352 /* standard deviations: the step of the best 16 equal ones for a normal distribution */
+
+static uint32_t padded(const struct codes *c)
+{
+    return c->stride * 2;
+}
+
+static int init(struct codes *c, unsigned bits)
+{
+    (void)bits;
+    c->stride = (c->dim + BLOCK - 1) / BLOCK * (BLOCK / 2);
+    float *floats = memory_aligned(3 * (size_t)c->dim * sizeof(float));
+    if (!floats)
+        return -ENOMEM;
+    c->low = floats;
+    c->step = floats + c->dim;
+    c->inverse_step = floats + 2 * (size_t)c->dim;
+    return 0;
+}
+
+static void fini(struct codes *c)
+{
+    free(c->low);
+}
+
+static void prepare(struct codes *c)
+{
+    for (uint32_t j = 0; j < c->dim; j++)
+        c->inverse_step[j] = c->step[j] > 0 ? 1 / c->step[j] : 0;
+}
+
+static void train(struct codes *c, const struct sq8_sample *p)
+{
+    double rows = p->rows ? p->rows : 1;
+    for (uint32_t j = 0; j < c->dim; j++) {
+        double mean = p->sum[j] / rows, deviation = sqrt(fmax(0, p->sum_squares[j] / rows - mean * mean));
+        double reach = SIGMA_STEP * deviation * (LEVELS - 1) / 2;
+        double low = fmax(p->min[j], mean - reach), high = fmin(p->max[j], mean + reach);
+        c->low[j] = (float)(high > low ? low : mean);
+        c->step[j] = (float)(high > low ? (high - low) / (LEVELS - 1) : 0);
+    }
+    prepare(c);
+}
+
+static unsigned code_of(const uint8_t *code, uint32_t j)
+{
+    uint8_t both = code[j / BLOCK * (BLOCK / 2) + j % (BLOCK / 2)];
+    return j % BLOCK < BLOCK / 2 ? both & 15 : both >> 4;
+}
+
+static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+{
+    vek.encode_u4(x, c->low, c->inverse_step, c->dim, code);
+    double centred = 0, error = 0, squares = 0, product = 0;
+    for (uint32_t j = 0; j < c->dim; j++) {
+        float from_centre = c->step[j] * ((float)code_of(code, j) - MIDDLE);
+        float said = c->low[j] + MIDDLE * c->step[j] + from_centre;
+        centred += from_centre * from_centre;
+        error += (said - x[j]) * (said - x[j]);
+        squares += x[j] * x[j];
+        product += said * x[j];
+    }
+    if (c->metric == METRIC_L2)
+        *(float *)norm = (float)(centred - error);
+    else
+        *(float *)norm =
+            product > squares / 2 ? (float)(squares / product) : 1; /* a code that says little is left alone */
+    return false;
+}
+
+static size_t query_bytes(const struct codes *c)
+{
+    return padded(c);
+}
+
+static void score_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    const struct codes *c = q->codes;
+    int32_t dots[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        vek.dot_s8_u4_rows(q->folded, rows + from, n, padded(c), dots);
+        for (uint32_t i = 0; i < n; i++)
+            ret[from + i] =
+                *(const float *)codes_norm_at(c, ids[from + i]) + q->add + q->scale * (float)(2 * dots[i] - q->bias);
+    }
+}
+
+static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    const struct codes *c = q->codes;
+    int32_t dots[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        vek.dot_s8_u4_rows(q->folded, rows + from, n, padded(c), dots);
+        for (uint32_t i = 0; i < n; i++)
+            ret[from + i] =
+                *(const float *)codes_norm_at(c, ids[from + i]) * (q->add + q->scale * (float)(2 * dots[i] - q->bias));
+    }
+}
+
+static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
+{
+    const bool l2 = c->metric == METRIC_L2;
+    int8_t *weights = room;
+    float max = 0;
+    double constant = 0; /* L2: |q - c|^2, else <c, q> */
+    for (uint32_t j = 0; j < c->dim; j++) {
+        float centre = c->low[j] + MIDDLE * c->step[j];
+        float value = l2 ? x[j] - centre : x[j];
+        max = fmaxf(max, fabsf(c->step[j] * value));
+        constant += l2 ? value * value : centre * value;
+    }
+    const float unit = max > 1e-30f ? max / 127 : 1, inverse = 1 / unit;
+    int32_t sum = 0;
+    for (uint32_t j = 0; j < c->dim; j++) {
+        float value = l2 ? x[j] - c->low[j] - MIDDLE * c->step[j] : x[j];
+        float w = fminf(fmaxf(c->step[j] * value * inverse, -127), 127);
+        weights[j] = (int8_t)(int)(w < 0 ? w - 0.5f : w + 0.5f);
+        sum += weights[j];
+    }
+    for (uint32_t j = c->dim; j < padded(c); j++)
+        weights[j] = 0;
+    q->folded = weights;
+    q->bias = 15 * sum;
+    q->scale = l2 ? -unit : -unit / 2;
+    q->add = (float)(l2 ? constant : -constant);
+    q->score = l2 ? score_l2 : score_ip;
+}
+
+/* low[dim], step[dim] */
+static uint32_t params_count(const struct codes *c)
+{
+    return 2 * c->dim;
+}
+
+static void params_write(const struct codes *c, float *params)
+{
+    for (uint32_t j = 0; j < 2 * c->dim; j++)
+        params[j] = c->low[j]; /* the steps lie behind */
+}
+
+static const char *params_open(struct codes *c, const float *params)
+{
+    for (uint32_t j = 0; j < 2 * c->dim; j++) {
+        if (!isfinite(params[j]) || (j >= c->dim && params[j] < 0))
+            return "the quantiser holds no numbers";
+        c->low[j] = params[j];
+    }
+    prepare(c);
+    return NULL;
+}
+
+static uint64_t params_bytes(const struct codes *c)
+{
+    return 3 * (uint64_t)c->dim * sizeof(float);
+}
+
+const struct code_ops code_sq4 = {
+    .norm_bytes = sizeof(float),
+    .init = init,
+    .fini = fini,
+    .train = train,
+    .encode = encode,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
+    .params_count = params_count,
+    .params_write = params_write,
+    .params_open = params_open,
+    .params_bytes = params_bytes,
+};

@@ -1,0 +1,134 @@
+/* code_sq8.c -- SQ8 as a kind of code: the arithmetic is in sq8.c. */
+#include "index/codes_impl.h"
+
+#include "vek.h"
+#include <math.h>
+#include <string.h>
+
+static int init(struct codes *c, unsigned bits)
+{
+    (void)bits;
+    int rc = sq8_init(&c->sq8, c->metric, c->dim);
+    c->stride = c->sq8.stride;
+    return rc;
+}
+
+static void fini(struct codes *c)
+{
+    sq8_fini(&c->sq8);
+}
+
+static void train(struct codes *c, const struct sq8_sample *sample)
+{
+    sq8_train(&c->sq8, sample);
+}
+
+static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+{
+    union norm unused;
+    return sq8_encode(&c->sq8, x, code, norm ? norm : &unused);
+}
+
+static size_t query_bytes(const struct codes *c)
+{
+    return c->stride;
+}
+
+/* One function for each way to make a distance of a dot product, so that no row asks which. */
+static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    (void)ids;
+    int32_t dots[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
+        for (uint32_t i = 0; i < n; i++)
+            ret[from + i] = sq8_distance(&q->sq8, false, false, dots[i], (union norm){0});
+    }
+}
+
+static void score_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    const struct codes *c = q->codes;
+    const bool lossless = c->sq8.lossless;
+    int32_t dots[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
+        for (uint32_t i = 0; i < n; i++)
+            ret[from + i] = sq8_distance(&q->sq8, true, lossless, dots[i], codes_norm(c, ids[from + i]));
+    }
+}
+
+static void query_ready(struct codes_query *q, const struct codes *c)
+{
+    q->codes = c;
+    q->score = c->metric == METRIC_L2 ? score_l2 : score_ip;
+    q->exact = q->sq8.whole && c->misfits == 0;
+}
+
+static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
+{
+    sq8_query_init(&q->sq8, &c->sq8, x, room);
+    query_ready(q, c);
+}
+
+void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *room)
+{
+    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), room);
+    query_ready(q, c);
+}
+
+/* low[dim], step[dim], and whether the codes are the values. */
+static uint32_t params_count(const struct codes *c)
+{
+    return 2 * c->dim + 1;
+}
+
+static void params_write(const struct codes *c, float *params)
+{
+    memcpy(params, c->sq8.low, c->dim * sizeof(float));
+    memcpy(params + c->dim, c->sq8.step, c->dim * sizeof(float));
+    params[2 * (size_t)c->dim] = c->sq8.lossless;
+}
+
+static const char *params_open(struct codes *c, const float *params)
+{
+    struct sq8 *s = &c->sq8;
+    const float lossless = params[2 * (size_t)c->dim];
+    if ((lossless != 0 && lossless != 1) || (lossless == 1 && c->metric != METRIC_L2))
+        return "the quantiser holds no numbers";
+    s->lossless = lossless == 1;
+    for (uint32_t j = 0; j < c->dim; j++) {
+        s->low[j] = params[j];
+        s->step[j] = params[c->dim + j];
+        if (!isfinite(s->low[j]) || !isfinite(s->step[j]) || s->step[j] < 0)
+            return "the quantiser holds no numbers";
+        if (s->lossless && (s->low[j] != 0 || s->step[j] != 1))
+            return "the quantiser is not lossless as it says";
+    }
+    sq8_prepare(s);
+    return NULL;
+}
+
+static uint64_t params_bytes(const struct codes *c)
+{
+    return sq8_bytes(&c->sq8);
+}
+
+const struct code_ops code_sq8 = {
+    .norm_bytes = sizeof(union norm),
+    .norms_l2_only = true,
+    .init = init,
+    .fini = fini,
+    .train = train,
+    .encode = encode,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
+    .params_count = params_count,
+    .params_write = params_write,
+    .params_open = params_open,
+    .params_bytes = params_bytes,
+};

@@ -1,0 +1,26 @@
+/* codes_impl.h -- what a kind of code is made of; for codes.c and the files of the kinds. */
+#pragma once
+
+#include "index/codes.h"
+
+struct code_ops {
+    uint32_t norm_bytes; /* beside each code; may depend on the metric: see norms_wanted */
+    bool norms_l2_only;
+    /* Sets c->stride and allocates what training fills. -ENOMEM. */
+    int (*init)(struct codes *c, unsigned bits);
+    void (*fini)(struct codes *c);
+    void (*train)(struct codes *c, const struct sq8_sample *sample);
+    /* Writes the code of x and what lies beside it. Returns whether the code does not describe x. */
+    bool (*encode)(const struct codes *c, const float *x, void *code, void *norm);
+    size_t (*query_bytes)(const struct codes *c);
+    /* Sets all of q but codes. */
+    void (*query_init)(struct codes_query *q, const struct codes *c, const float *x, void *room);
+    uint32_t (*params_count)(const struct codes *c);
+    void (*params_write)(const struct codes *c, float *params);
+    const char *(*params_open)(struct codes *c, const float *params);
+    uint64_t (*params_bytes)(const struct codes *c); /* memory of them */
+};
+
+extern const struct code_ops code_f32, code_f16, code_bf16, code_sq8, code_sq4;
+
+#define DOTS 64 /* rows scored at a time: the products stay in the first cache */

@@ -1,0 +1,102 @@
+/* finish.c -- what the sealed file shall hold, made when all rows are linked: the codes that are searched, and the rows
+ * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
+ * go on with what was there. */
+#include "index/segment_index_impl.h"
+
+#include <errno.h>
+
+#define SAMPLE_MAX      32768 /* rows trained on */
+#define BYTES_PER_PAUSE (64 * 1024)
+
+static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
+                       const struct pause *pause)
+{
+    const uint32_t step = count / SAMPLE_MAX + 1;
+    uint32_t pending = 0;
+    for (uint32_t row = 0; row < count; row += step) {
+        sq8_sample_add(sample, rows_at(vectors, row), dim);
+        pending += dim * (uint32_t)sizeof(float) * 4; /* four times the work of encoding */
+        if (pending >= BYTES_PER_PAUSE) {
+            pending = 0;
+            int rc = pause_here(pause);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+static int encode_all(struct codes *c, const struct rows *vectors, uint32_t count, const struct pause *pause)
+{
+    uint32_t pending = 0;
+    while (c->count < count) {
+        int rc = codes_append(c, rows_at(vectors, c->count));
+        if (rc < 0)
+            return rc;
+        pending += c->dim * (uint32_t)sizeof(float) * 2;
+        if (pending >= BYTES_PER_PAUSE) {
+            pending = 0;
+            rc = pause_here(pause);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return column_join(&c->rows, count, pause) ?: column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause);
+}
+
+/* Codes of a kind for all rows. Called again after a pause ended it, it goes on with the rows that are missing. */
+static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
+                      const struct rows *vectors, const struct pause *pause)
+{
+    const uint32_t count = x->graph.count;
+    int rc = 0;
+    if (!c->ops) {
+        struct sq8_sample sample;
+        struct codes fresh;
+        rc = sq8_sample_init(&sample, x->dim);
+        if (rc < 0)
+            return rc;
+        rc = sample_rows(&sample, x->dim, vectors, count, pause);
+        if (rc == 0)
+            rc = codes_init(&fresh, kind, bits, x->metric, x->dim);
+        if (rc == 0) {
+            codes_train(&fresh, &sample);
+            fresh.trained_rows = count;
+            *c = fresh;
+        }
+        sq8_sample_fini(&sample);
+    }
+    return rc == 0 ? encode_all(c, vectors, count, pause) : rc;
+}
+
+static void resolve(struct segment_index *x)
+{
+    struct index_options *o = &x->resolved;
+    *o = x->options;
+    if (o->code == CODE_AUTO)
+        o->code = CODE_SQ8;
+    if (o->refine == REFINE_AUTO)
+        o->refine = REFINE_F32;
+    if (o->refine_k <= 0)
+        o->refine_k = 2;
+    x->is_resolved = true;
+}
+
+static enum code_kind refine_code(enum refine_kind kind)
+{
+    return kind == REFINE_F16 ? CODE_F16 : kind == REFINE_BF16 ? CODE_BF16 : CODE_AUTO;
+}
+
+int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    if (x->sealed || x->graph.count != x->codes.count)
+        return -EINVAL;
+    int rc = 0;
+    if (!x->is_resolved)
+        resolve(x);
+    if (x->resolved.code != CODE_SQ8)
+        rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, pause);
+    if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)
+        rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, pause);
+    return rc == 0 ? segment_index_join(x, pause) : rc;
+}

@@ -1,0 +1,28 @@
+/* sealed_format.h -- a sealed index as regions of bytes; for regions.c and open.c. Little-endian.
+ *
+ *   header        struct sealed_header
+ *   quantiser     f32: what training found for the codes, then for the refine rows (codes.h)
+ *   codes         u8 [count][stride]
+ *   norms         what lies beside the codes, [count][norm_bytes]; empty when that is nothing
+ *   refine        f16 or bf16 [count][stride]; empty when the vectors score again, or nothing
+ *   links         u32 [count][2m]
+ *   nodes         struct hnsw_node [nodes]
+ *   upper         u32 [lists][m] */
+#pragma once
+
+#include "index/hnsw.h"
+#include <assert.h>
+
+#define SEALED_VERSION 2
+
+struct sealed_header {
+    uint32_t version, metric, dim, count;
+    uint32_t m, ef_construct, nodes, lists;
+    uint32_t entry, trained_rows, misfits, code; /* enum code_kind */
+    uint32_t code_bits, refine, links;           /* enum refine_kind, links_kind */
+    float refine_k;
+    uint64_t seed;
+    uint64_t reserved[7];
+};
+static_assert(sizeof(struct sealed_header) == 128, "on disk");
+static_assert(sizeof(struct hnsw_node) == 16, "on disk");

@@ -1,0 +1,74 @@
+/* What a sealed index holds: every kind of code with every way to score again, searched after the way through bytes. */
+#include "sealed.h"
+
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+
+/* Recall over 25 queries of an index of that kind. */
+static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                        struct index_options options, uint32_t k, uint32_t ef)
+{
+    struct sealed s;
+    struct dataset q;
+    struct segment_index *x;
+    options.m = options.m ? options.m : 12;
+    options.ef_construct = options.ef_construct ? options.ef_construct : 60;
+    sealed_init(&s, kind, metric, dim, count, &options);
+    dataset_init(&q, kind == DATASET_WHOLE ? DATASET_WHOLE : DATASET_LATENT, metric, dim, 25, 12);
+    cr_assert_eq(sealed_open(&s, false, &x), 0);
+    const struct search_params p = {.k = k, .ef = ef};
+    double recall = dataset_recall(&s.d, x, &q, &p);
+    segment_index_destroy(x);
+    dataset_fini(&q);
+    sealed_fini(&s);
+    return recall;
+}
+
+struct expected {
+    struct index_options options;
+    double recall; /* at least, under every metric */
+};
+
+static const struct expected finer[] = {
+    {{.code = CODE_F32, .refine = REFINE_NONE}, 0.95},
+    {{.code = CODE_F16, .refine = REFINE_NONE}, 0.94},
+    {{.code = CODE_F16, .refine = REFINE_F32}, 0.95},
+    {{.code = CODE_BF16, .refine = REFINE_NONE}, 0.88},
+    {{.code = CODE_BF16, .refine = REFINE_F32, .refine_k = 2}, 0.95},
+    {{.code = CODE_SQ8, .refine = REFINE_NONE}, 0.85},
+    {{.code = CODE_SQ8, .refine = REFINE_F32, .refine_k = 2}, 0.95},
+    {{.code = CODE_SQ8, .refine = REFINE_F16, .refine_k = 2}, 0.95},
+    {{.code = CODE_SQ8, .refine = REFINE_BF16, .refine_k = 2}, 0.88},
+    {{.code = CODE_SQ4, .refine = REFINE_F32, .refine_k = 5}, 0.94},
+    {{.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 5}, 0.94},
+};
+
+static void check_recall(const struct expected *list, size_t count, enum metric metric)
+{
+    for (size_t i = 0; i < count; i++) {
+        double recall = recall_of(DATASET_LATENT, metric, 192, 1000, list[i].options, 10, 100);
+        cr_expect_geq(recall, list[i].recall, "metric %d, kind %zu: %.3f", (int)metric, i, recall);
+    }
+}
+
+Test(finish, every_code_finds_the_nearest_l2)
+{
+    check_recall(finer, ARRAY_LEN(finer), METRIC_L2);
+}
+
+Test(finish, every_code_finds_the_nearest_ip)
+{
+    check_recall(finer, ARRAY_LEN(finer), METRIC_IP);
+}
+
+Test(finish, every_code_finds_the_nearest_cosine)
+{
+    check_recall(finer, ARRAY_LEN(finer), METRIC_COSINE);
+}
+
+Test(finish, whole_numbers_need_no_second_look)
+{
+    const struct index_options o = {.code = CODE_SQ8, .refine = REFINE_NONE};
+    cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_L2, 128, 1000, o, 10, 100), 0.97);
+}
