@@ -108,6 +108,12 @@ static void lines_write(const struct results *all, FILE *to)
         result_write(&all->list[i], to);
 }
 
+static void markdown_write(const struct results *all, FILE *to)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        ann_markdown_write(&all->list[i], to);
+}
+
 static void tables_write(const struct results *all, FILE *to)
 {
     for (unsigned i = 0; i < all->count; i++)
@@ -118,7 +124,7 @@ static int show(const struct ann_options *o, const struct results *all)
 {
     int rc = 0;
     if (!o->json || strcmp(o->json, "-") != 0)
-        rc = file_write("-", "", tables_write, all);
+        rc = file_write("-", "", o->markdown ? markdown_write : tables_write, all);
     if (o->json && rc == 0)
         rc = file_write(o->json, "a", lines_write, all);
     if (o->svg && rc == 0)

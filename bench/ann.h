@@ -30,7 +30,8 @@ struct ann_options {
     const char *commit;   /* NULL: that of the build */
     const char *json;     /* a file to add lines to; "-": stdout, instead of tables */
     const char *from;     /* a file of such lines: nothing is measured */
-    const char *svg;      /* a picture to write */
+    bool markdown;
+    const char *svg; /* a picture to write */
 };
 
 struct ann_engine {
@@ -72,6 +73,7 @@ MUST_USE int ann_lanes_run(struct ann_pass *p, const struct ann_engine *x, const
                            const struct result_point *how, uint32_t k, double *ret_qps);
 double ann_pass_recall(const struct ann_pass *p, const struct dataset *d, uint32_t k);
 
+void ann_markdown_write(const struct result *r, FILE *to);
 void ann_table_write(const struct result *r, FILE *to);
 /* One panel a set of data; recall stretched towards 1, queries a second on a logarithmic scale. */
 void ann_svg_write(const struct results *all, FILE *to);

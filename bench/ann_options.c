@@ -33,6 +33,7 @@ static const char help[] =
     "tables\n"
     "  --commit NAME         the commit that those lines name (that of the build)\n"
     "  --from FILE           measures nothing: shows the lines of FILE\n"
+    "  --markdown            tables as they stand in docs/performance.md\n"
     "  --svg FILE            draws recall against queries a second\n";
 
 enum {
@@ -55,6 +56,7 @@ enum {
     O_JSON,
     O_COMMIT,
     O_FROM,
+    O_MARKDOWN,
     O_SVG
 };
 
@@ -78,6 +80,7 @@ static const struct option long_options[] = {
     {"json", required_argument, NULL, O_JSON},
     {"commit", required_argument, NULL, O_COMMIT},
     {"from", required_argument, NULL, O_FROM},
+    {"markdown", no_argument, NULL, O_MARKDOWN},
     {"svg", required_argument, NULL, O_SVG},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -164,6 +167,7 @@ static int option_take(int option, struct ann_options *o)
     case O_JSON: o->json = optarg; return 0;
     case O_COMMIT: o->commit = optarg; return 0;
     case O_FROM: o->from = optarg; return 0;
+    case O_MARKDOWN: o->markdown = true; return 0;
     case O_SVG: o->svg = optarg; return 0;
     }
     return -1; /* getopt has said what is wrong */
