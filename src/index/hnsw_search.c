@@ -13,12 +13,21 @@
 
 #define INLINE         static inline __attribute__((always_inline))
 #define HOPS_PER_PAUSE 32   /* 10 to 30 us */
-#define PREFETCH_MAX   1024 /* bytes of a code: those of a hop must fit the first cache; the hardware streams the rest */
+#define PREFETCH_MAX   4096 /* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
 
-INLINE void prefetch(const void *p, uint32_t bytes)
+/* Into the first cache: the links of the next hop, little and needed soon. */
+INLINE void prefetch_links(const uint32_t *links, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += 16)
+        __builtin_prefetch(links + i, 0, 3);
+}
+
+/* Into the second cache: all codes of a hop. Prefetches into the first hold its few miss buffers until the lines come,
+ * and wait for each other; the second cache has more of them: rows of 13 lines are walked 1.5 times as fast. */
+INLINE void prefetch_code(const void *code, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes; i += 64)
-        __builtin_prefetch((const char *)p + i, 0, 3);
+        __builtin_prefetch((const char *)code + i, 0, 2);
 }
 
 INLINE uint32_t row_of(const struct hnsw *g, bool base, uint32_t id)
@@ -31,16 +40,15 @@ INLINE const uint32_t *links_of(const struct hnsw *g, bool base, uint32_t level,
     return base ? hnsw_links(g, id) : hnsw_upper_links(g, id, level);
 }
 
-/* Marks the links not visited yet and writes them to ids; returns how many. */
+/* Marks the links not visited yet and writes them to ids; returns how many. What is no link for this walk, LINK_NONE or a
+ * row inserted since it began, counts as row `limit`, which is marked from the start: no branch depends on a link. */
 INLINE uint32_t gather(const struct hnsw_walk *w, const uint32_t *links, uint32_t links_max, uint32_t limit,
                        uint32_t *ids)
 {
     uint64_t *visited = w->scratch->visited;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < links_max && links[i] != LINK_NONE; i++) {
-        uint32_t id = links[i];
-        if (id >= limit) /* inserted since this walk began */
-            continue;
+    for (uint32_t i = 0; i < links_max; i++) {
+        uint32_t id = links[i] < limit ? links[i] : limit;
         uint64_t word = visited[id / 64], bit = (uint64_t)1 << (id % 64);
         visited[id / 64] = word | bit;
         ids[n] = id;
@@ -58,9 +66,9 @@ INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t n)
     const bool norms = c->norms.chunks != 0;
     for (uint32_t i = 0; i < n; i++) {
         s->rows[i] = codes_at(c, rows[i]);
-        prefetch(s->rows[i], fetched);
+        prefetch_code(s->rows[i], fetched);
         if (norms)
-            __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 3);
+            __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 2);
     }
     codes_score(w->query, s->rows, rows, n, s->distances);
 }
@@ -81,7 +89,7 @@ INLINE void admit(const struct hnsw_walk *w, bool base, const uint32_t *ids, uin
         const float distance = s->distances[s->picked[i]];
         const uint32_t id = ids[s->picked[i]];
         if (distance < pool_bound(pool) && pool_insert(pool, distance, id) == pool->cursor && base)
-            prefetch(hnsw_links(w->graph, id), 2 * w->graph->m * (uint32_t)sizeof(uint32_t));
+            prefetch_links(hnsw_links(w->graph, id), 2 * w->graph->m);
     }
 }
 
@@ -104,11 +112,9 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
     uint32_t hops = 0;
     pool->limit = ef;
     pool->cursor = 0;
-    for (uint32_t i = 0; i < pool->count; i++) {
-        uint32_t id = pool->cand[i].id;
-        s->visited[id / 64] |= (uint64_t)1 << (id % 64);
-        s->log[s->log_count++] = id;
-    }
+    scratch_mark(s, limit);
+    for (uint32_t i = 0; i < pool->count; i++)
+        scratch_mark(s, pool->cand[i].id);
     while (pool->cursor < pool->count) {
         struct cand *nearest = &pool->cand[pool->cursor++];
         const uint32_t *links = links_of(g, base, level, nearest->id);
@@ -123,7 +129,7 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
         uint32_t n = gather(w, links, links_max, limit, ids);
         s->log_count += n;
         if (base && pool->cursor < pool->count) /* most likely the next to be expanded */
-            prefetch(hnsw_links(g, pool->cand[pool->cursor].id), links_max * sizeof(uint32_t));
+            prefetch_links(hnsw_links(g, pool->cand[pool->cursor].id), links_max);
         const uint32_t *rows = ids;
         if (!base) {
             for (uint32_t i = 0; i < n; i++)
@@ -166,7 +172,7 @@ uint32_t hnsw_top(const struct hnsw *g)
 int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef)
 {
     uint32_t ids = w->limit > w->node_limit ? w->limit : w->node_limit;
-    return scratch_reserve(w->scratch, ids, ef, 0, 0);
+    return scratch_reserve(w->scratch, ids + 1, ef, 0, 0);
 }
 
 int hnsw_search(const struct hnsw_walk *w, uint32_t ef)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORDS_PER_ID 4 /* cleared in a row in the time of one somewhere */
+
 struct search_scratch *search_scratch_create(void)
 {
     struct search_scratch *s = calloc(1, sizeof(*s));
@@ -68,7 +70,7 @@ int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t 
 
 void scratch_clear(struct search_scratch *s)
 {
-    if (s->log_overflow)
+    if (s->log_overflow || s->visited_words < WORDS_PER_ID * (size_t)s->log_count)
         memset(s->visited, 0, s->visited_words * sizeof(*s->visited));
     else
         for (uint32_t i = 0; i < s->log_count; i++)

@@ -45,6 +45,12 @@ MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef
 void scratch_clear(struct search_scratch *s);
 uint64_t scratch_bytes(const struct search_scratch *s);
 
+static inline void scratch_mark(struct search_scratch *s, uint32_t id)
+{
+    s->visited[id / 64] |= (uint64_t)1 << (id % 64);
+    s->log[s->log_count++] = id;
+}
+
 static inline void pool_reset(struct pool *p, uint32_t limit)
 {
     p->count = p->cursor = 0;
