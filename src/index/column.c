@@ -109,25 +109,36 @@ static int copy_in_pieces(uint8_t *to, const uint8_t *from, uint64_t size, const
     return 0;
 }
 
-int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy,
-                const struct pause *pause)
+static int open_piece(struct column *c, uint32_t stride, void *piece)
 {
     *c = (struct column){.rows = {.stride = stride, .shift = 31}};
     int rc = slots_reserve(c, 1);
     if (rc < 0)
         return rc;
-    uint64_t size = (uint64_t)stride * count;
-    c->piece = (void *)bytes;
-    if (copy && size > 0) {
-        c->piece = huge_alloc(size);
-        if (!c->piece)
-            return -ENOMEM;
-        c->piece_bytes = size;
-        rc = copy_in_pieces(c->piece, bytes, size, pause);
-    }
-    c->rows.chunk[0] = c->piece;
+    c->piece = c->rows.chunk[0] = piece;
     c->chunks = c->joined = 1;
-    return rc;
+    return 0;
+}
+
+int column_make(struct column *c, uint32_t stride, uint32_t count)
+{
+    int rc = open_piece(c, stride, NULL);
+    if (rc < 0 || count == 0)
+        return rc;
+    c->piece = c->rows.chunk[0] = huge_alloc((size_t)stride * count);
+    if (!c->piece)
+        return -ENOMEM;
+    c->piece_bytes = (uint64_t)stride * count;
+    return 0;
+}
+
+int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy,
+                const struct pause *pause)
+{
+    if (!copy || count == 0)
+        return open_piece(c, stride, (void *)bytes);
+    int rc = column_make(c, stride, count);
+    return rc == 0 ? copy_in_pieces(c->piece, bytes, c->piece_bytes, pause) : rc;
 }
 
 /* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another: each chunk is copied

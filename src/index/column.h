@@ -22,6 +22,8 @@ void column_init(struct column *c, uint32_t stride);
 void column_fini(struct column *c);
 /* Makes room for rows [0, count); new rows are zero. -ENOMEM. */
 MUST_USE int column_reserve(struct column *c, uint32_t count);
+/* The column becomes `count` rows of zeros in one owned piece on huge pages. -ENOMEM. */
+MUST_USE int column_make(struct column *c, uint32_t stride, uint32_t count);
 /* The column becomes `count` rows of borrowed bytes, or of an owned copy of them on huge pages, made with pauses. -ENOMEM, or what the pause
  * returned. */
 MUST_USE int column_open(struct column *c, uint32_t stride, const void *bytes, uint32_t count, bool copy,

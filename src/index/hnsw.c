@@ -18,6 +18,7 @@ void hnsw_init(struct hnsw *g, const struct index_options *options)
 void hnsw_fini(struct hnsw *g)
 {
     column_fini(&g->links);
+    links_packed_fini(&g->packed);
     column_fini(&g->node);
     column_fini(&g->upper);
     *g = (struct hnsw){0};
@@ -25,7 +26,7 @@ void hnsw_fini(struct hnsw *g)
 
 uint64_t hnsw_bytes(const struct hnsw *g)
 {
-    return column_bytes(&g->links) + column_bytes(&g->node) + column_bytes(&g->upper);
+    return column_bytes(&g->links) + links_packed_memory(&g->packed) + column_bytes(&g->node) + column_bytes(&g->upper);
 }
 
 /* What a check says: 0, or -EINVAL and why. */
@@ -37,6 +38,10 @@ static int is_wrong(const char **ret_why, const char *why)
 
 static int verify_rows(const struct hnsw *g, const struct pause *pause, const char **ret_why)
 {
+    if (hnsw_is_packed(g)) {
+        int rc = links_packed_verify(&g->packed, g->count, pause);
+        return rc == -EINVAL ? is_wrong(ret_why, "a packed list of links is not one") : rc;
+    }
     for (uint32_t row = 0; row < g->count; row++) {
         const uint32_t *links = hnsw_links(g, row);
         bool ended = false;

@@ -14,9 +14,9 @@
 #include "index/codes.h"
 #include "index/column.h"
 #include "index/crew.h"
+#include "index/links_packed.h"
 #include "index/scratch.h"
 
-#define LINK_NONE  UINT32_MAX
 #define LEVEL_MAX  15
 #define HNSW_M_MAX 256
 #define ROWS_MAX   ((uint32_t)1 << 30) /* leaves the pool a bit for its own use */
@@ -38,6 +38,8 @@ struct hnsw {
     struct column links; /* row -> 2m rows */
     struct column node;  /* node -> struct hnsw_node */
     struct column upper; /* list -> m nodes */
+
+    struct links_packed packed; /* instead of links, in a sealed graph that asked for it */
 };
 
 void hnsw_init(struct hnsw *g, const struct index_options *options);
@@ -47,6 +49,23 @@ uint64_t hnsw_bytes(const struct hnsw *g);
 static inline uint32_t *hnsw_links(const struct hnsw *g, uint32_t row)
 {
     return column_at(&g->links, row);
+}
+
+static inline bool hnsw_is_packed(const struct hnsw *g)
+{
+    return g->packed.links_max != 0;
+}
+
+/* A row's links for who only reads, wherever they are kept: *ret_count, or fewer when LINK_NONE ends them. `buffer` has room
+ * for HOP_MAX. */
+static inline const uint32_t *hnsw_links_read(const struct hnsw *g, uint32_t row, uint32_t *buffer, uint32_t *ret_count)
+{
+    if (hnsw_is_packed(g)) {
+        *ret_count = links_packed_read(&g->packed, row, buffer);
+        return buffer;
+    }
+    *ret_count = 2 * g->m;
+    return hnsw_links(g, row);
 }
 
 static inline struct hnsw_node *hnsw_node(const struct hnsw *g, uint32_t node)

@@ -16,9 +16,14 @@
 #define PREFETCH_MAX   4096 /* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
 
 /* Into the first cache: the links of the next hop, little and needed soon. */
-INLINE void prefetch_links(const uint32_t *links, uint32_t count)
+INLINE void prefetch_links(const struct hnsw *g, uint32_t row)
 {
-    for (uint32_t i = 0; i < count; i += 16)
+    if (hnsw_is_packed(g)) {
+        links_packed_prefetch(&g->packed, row);
+        return;
+    }
+    const uint32_t *links = hnsw_links(g, row);
+    for (uint32_t i = 0; i < 2 * g->m; i += 16)
         __builtin_prefetch(links + i, 0, 3);
 }
 
@@ -35,9 +40,13 @@ INLINE uint32_t row_of(const struct hnsw *g, bool base, uint32_t id)
     return base ? id : hnsw_node(g, id)->row;
 }
 
-INLINE const uint32_t *links_of(const struct hnsw *g, bool base, uint32_t level, uint32_t id)
+/* At most *ret_count links; LINK_NONE ends them earlier. */
+INLINE const uint32_t *links_of(const struct hnsw_walk *w, bool base, uint32_t level, uint32_t id, uint32_t *ret_count)
 {
-    return base ? hnsw_links(g, id) : hnsw_upper_links(g, id, level);
+    if (base)
+        return hnsw_links_read(w->graph, id, w->scratch->links, ret_count);
+    *ret_count = w->graph->m;
+    return hnsw_upper_links(w->graph, id, level);
 }
 
 /* Marks the links not visited yet and writes them to ids; returns how many. What is no link for this walk, LINK_NONE or a
@@ -89,7 +98,7 @@ INLINE void admit(const struct hnsw_walk *w, bool base, const uint32_t *ids, uin
         const float distance = s->distances[s->picked[i]];
         const uint32_t id = ids[s->picked[i]];
         if (distance < pool_bound(pool) && pool_insert(pool, distance, id) == pool->cursor && base)
-            prefetch_links(hnsw_links(w->graph, id), 2 * w->graph->m);
+            prefetch_links(w->graph, id);
     }
 }
 
@@ -107,7 +116,6 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
     const struct hnsw *g = w->graph;
     struct search_scratch *s = w->scratch;
     struct pool *pool = &s->pool;
-    const uint32_t links_max = base ? 2 * g->m : g->m;
     const uint32_t limit = base ? w->limit : w->node_limit;
     uint32_t hops = 0;
     pool->limit = ef;
@@ -117,7 +125,8 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
         scratch_mark(s, pool->cand[i].id);
     while (pool->cursor < pool->count) {
         struct cand *nearest = &pool->cand[pool->cursor++];
-        const uint32_t *links = links_of(g, base, level, nearest->id);
+        uint32_t links_max;
+        const uint32_t *links = links_of(w, base, level, nearest->id, &links_max);
         nearest->id |= CAND_EXPANDED;
         while (pool->cursor < pool->count && (pool->cand[pool->cursor].id & CAND_EXPANDED))
             pool->cursor++;
@@ -129,7 +138,7 @@ INLINE int search_layer(const struct hnsw_walk *w, bool base, uint32_t level, ui
         uint32_t n = gather(w, links, links_max, limit, ids);
         s->log_count += n;
         if (base && pool->cursor < pool->count) /* most likely the next to be expanded */
-            prefetch_links(hnsw_links(g, pool->cand[pool->cursor].id), links_max);
+            prefetch_links(g, pool->cand[pool->cursor].id);
         const uint32_t *rows = ids;
         if (!base) {
             for (uint32_t i = 0; i < n; i++)

@@ -33,6 +33,7 @@ struct search_scratch {
     const void *rows[HOP_MAX];
     float distances[HOP_MAX];
     uint32_t ids[HOP_MAX];
+    uint32_t links[HOP_MAX]; /* of the row that is expanded, where they are kept packed */
     uint32_t picked[HOP_MAX];
 };
 

@@ -1,0 +1,169 @@
+/* Packed links: the same lists and the same walks as the plain ones, in fewer bytes; damaged ones are refused. */
+#include "index/links_packed.h"
+
+#include "dataset.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int ascending(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lists of random rows, of every length from none to links_max. */
+static void random_lists(struct column *c, uint32_t links_max, uint32_t rows)
+{
+    uint64_t state = 7;
+    column_init(c, links_max * (uint32_t)sizeof(uint32_t));
+    cr_assert_eq(column_reserve(c, rows), 0);
+    for (uint32_t row = 0; row < rows; row++) {
+        uint32_t *links = column_at(c, row), count = 0;
+        memset(links, 0xff, links_max * sizeof(links[0]));
+        for (uint32_t tries = 0; count < row % (links_max + 1) && tries < 4 * links_max; tries++) {
+            const uint32_t link = (uint32_t)(dataset_random(&state) % rows);
+            bool there = link == row;
+            for (uint32_t i = 0; i < count; i++)
+                there = there || links[i] == link;
+            if (!there)
+                links[count++] = link;
+        }
+    }
+}
+
+Test(links_packed, every_list_comes_back_ascending)
+{
+    static const uint32_t links_max[] = {4, 6, 32, 254, 256, 512};
+    for (size_t i = 0; i < sizeof(links_max) / sizeof(links_max[0]); i++) {
+        const uint32_t max = links_max[i], rows = 3000;
+        struct column c;
+        struct links_packed p;
+        uint32_t got[HOP_MAX], want[HOP_MAX];
+        random_lists(&c, max, rows);
+        cr_assert_eq(links_packed_make(&p, &c, max, rows, NULL), 0);
+        cr_assert_eq(links_packed_verify(&p, rows, NULL), 0);
+        for (uint32_t row = 0; row < rows; row++) {
+            uint32_t count = 0;
+            memcpy(want, column_at(&c, row), max * sizeof(want[0]));
+            while (count < max && want[count] != LINK_NONE)
+                count++;
+            qsort(want, count, sizeof(want[0]), ascending);
+            cr_assert_eq(links_packed_read(&p, row, got), count);
+            cr_assert_arr_eq(got, want, count * sizeof(got[0]));
+        }
+        links_packed_fini(&p);
+        column_fini(&c);
+    }
+}
+
+/* The graph of x again with its links packed; the rest is borrowed from it. */
+static struct hnsw packed_twin(const struct segment_index *x)
+{
+    struct hnsw g = x->graph;
+    g.links = (struct column){0};
+    cr_assert_eq(links_packed_make(&g.packed, &x->graph.links, 2 * g.m, g.count, NULL), 0);
+    return g;
+}
+
+static void walk(const struct segment_index *x, const struct hnsw *g, const float *q, struct search_scratch *scratch)
+{
+    struct codes_query query;
+    cr_assert_eq(scratch_reserve(scratch, 0, 0, codes_query_bytes(&x->codes), 0), 0);
+    codes_query_init(&query, &x->codes, q, scratch->query);
+    struct hnsw_walk w = {.graph = g, .query = &query, .scratch = scratch, .limit = g->count, .node_limit = g->nodes};
+    cr_assert_eq(hnsw_search(&w, 50), 0);
+}
+
+Test(links_packed, a_walk_finds_what_it_finds_by_plain_links)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 48, 1500, 31);
+    struct segment_index *x = dataset_index(&d, 8, 40);
+    struct hnsw packed = packed_twin(x);
+    struct search_scratch *scratch = search_scratch_create();
+    const char *why = NULL;
+    cr_assert_eq(hnsw_verify(&packed, NULL, &why), 0, "%s", why);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct cand want[50];
+        walk(x, &x->graph, dataset_row(&d, i * 15), scratch);
+        memcpy(want, scratch->pool.cand, sizeof(want));
+        walk(x, &packed, dataset_row(&d, i * 15), scratch);
+        cr_assert_eq(scratch->pool.count, 50);
+        cr_assert_arr_eq(scratch->pool.cand, want, sizeof(want));
+    }
+    links_packed_fini(&packed.packed);
+    search_scratch_destroy(scratch);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(links_packed, they_take_few_bytes)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 2000, 5);
+    struct segment_index *x = dataset_index(&d, 16, 40);
+    struct hnsw g = packed_twin(x);
+    uint64_t links = 0;
+    for (uint32_t row = 0; row < d.count; row++)
+        for (uint32_t i = 0; i < 32 && hnsw_links(&x->graph, row)[i] != LINK_NONE; i++)
+            links++;
+    /* differences within 2000 rows have a byte or two; a list has a byte, 4 of offset, and at most 3/4 of control unused */
+    cr_assert_leq(g.packed.size, 2.25 * (double)links + 2.0 * d.count + 64 + VEK_DELTAS_SPARE);
+    links_packed_fini(&g.packed);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* Opens a damaged copy that ends where its allocation ends: it is refused, or its lists are those of some graph. */
+static int open_copy(const uint32_t *offsets, const uint8_t *bytes, uint64_t size, uint32_t rows, bool copy)
+{
+    struct links_packed p;
+    int rc = links_packed_open(&p, 32, rows, offsets, bytes, size, copy, NULL);
+    if (rc != 0)
+        return rc;
+    rc = links_packed_verify(&p, rows, NULL);
+    uint32_t links[HOP_MAX];
+    for (uint32_t row = 0; rc == 0 && row < rows; row++)
+        cr_assert_leq(links_packed_read(&p, row, links), 32);
+    links_packed_fini(&p);
+    return rc;
+}
+
+Test(links_packed, damaged_bytes_are_refused_or_harmless)
+{
+    const uint32_t rows = 500;
+    struct column c;
+    struct links_packed p;
+    random_lists(&c, 32, rows);
+    cr_assert_eq(links_packed_make(&p, &c, 32, rows, NULL), 0);
+    const size_t offsets_bytes = (rows + 1) * sizeof(uint32_t);
+    uint32_t *offsets = malloc(offsets_bytes);
+    uint8_t *bytes = malloc(p.size);
+    memcpy(offsets, column_at(&p.offsets, 0), offsets_bytes);
+    memcpy(bytes, column_at(&p.bytes, 0), p.size);
+    cr_assert_eq(open_copy(offsets, bytes, p.size, rows, false), 0);
+    cr_assert_eq(open_copy(offsets, bytes, p.size, rows, true), 0);
+    cr_assert_eq(open_copy(offsets, bytes, p.size - 1, rows, false), -EINVAL);
+    cr_assert_eq(open_copy(offsets, bytes, p.size - 64, rows, false), -EINVAL);
+    cr_assert_eq(open_copy(offsets, bytes, 0, rows, false), -EINVAL);
+    uint64_t state = 3;
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        uint8_t *at = i % 4 == 0 ? (uint8_t *)offsets + dataset_random(&state) % offsets_bytes
+                                 : bytes + dataset_random(&state) % p.size;
+        const uint8_t was = *at;
+        *at = (uint8_t)dataset_random(&state);
+        int rc = open_copy(offsets, bytes, p.size, rows, false);
+        cr_assert(rc == 0 || rc == -EINVAL);
+        refused += rc != 0;
+        *at = was;
+    }
+    cr_assert_gt(refused, 1500);
+    free(offsets);
+    free(bytes);
+    links_packed_fini(&p);
+    column_fini(&c);
+}
