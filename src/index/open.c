@@ -10,14 +10,21 @@
 
 #define REFINE_K_MAX 10000
 
-/* The region of that name and exactly that size, or NULL. */
-static const struct index_region *find(const struct index_region *regions, unsigned count, const char *name,
-                                       uint64_t size)
+/* The region of that name, or NULL. */
+static const struct index_region *find_any(const struct index_region *regions, unsigned count, const char *name)
 {
     for (unsigned i = 0; i < count; i++)
         if (strcmp(regions[i].name, name) == 0)
-            return regions[i].size == size && (size == 0 || regions[i].bytes) ? &regions[i] : NULL;
+            return regions[i].size == 0 || regions[i].bytes ? &regions[i] : NULL;
     return NULL;
+}
+
+/* The same, if it has exactly that size. */
+static const struct index_region *find(const struct index_region *regions, unsigned count, const char *name,
+                                       uint64_t size)
+{
+    const struct index_region *r = find_any(regions, count, name);
+    return r && r->size == size ? r : NULL;
 }
 
 static const char *header_check(const struct sealed_header *h, enum metric metric, uint32_t dim, uint32_t count)
@@ -30,7 +37,7 @@ static const char *header_check(const struct sealed_header *h, enum metric metri
         h->nodes > h->count || h->lists < h->nodes || h->lists > (uint64_t)h->nodes * LEVEL_MAX)
         return "the index header is out of range";
     if (h->refine < REFINE_NONE || h->refine > REFINE_BF16 || !(h->refine_k > 0 && h->refine_k <= REFINE_K_MAX) ||
-        h->links != LINKS_PLAIN || h->code_bits > 8)
+        (h->links != LINKS_PLAIN && h->links != LINKS_PACKED) || h->code_bits > 8)
         return "the index is of a kind that is not known";
     return NULL;
 }
@@ -88,10 +95,25 @@ static int open_params(struct opening *o, struct segment_index *x)
     return why ? is_wrong(o, why) : 0;
 }
 
+static int open_packed_links(struct opening *o, struct links_packed *p)
+{
+    const struct sealed_header *h = o->h;
+    const struct index_region *offsets =
+        find(o->regions, o->count, "link_offsets", ((uint64_t)h->count + 1) * sizeof(uint32_t));
+    const struct index_region *bytes = find_any(o->regions, o->count, "links_packed");
+    if (!offsets || !bytes)
+        return is_wrong(o, "packed links are missing or have another size than the header says");
+    int rc = links_packed_open(p, 2 * h->m, h->count, offsets->bytes, bytes->bytes, bytes->size, o->copy_hot, o->pause);
+    return rc == -EINVAL ? is_wrong(o, "packed links are of a size that none have") : rc;
+}
+
 static int open_graph(struct opening *o, struct hnsw *g)
 {
     const struct sealed_header *h = o->h;
-    int rc = open_column(o, &g->links, "links", 2 * h->m * (uint32_t)sizeof(uint32_t), h->count);
+    const bool packed = h->links == LINKS_PACKED;
+    int rc = open_column(o, &g->links, "links", 2 * h->m * (uint32_t)sizeof(uint32_t), packed ? 0 : h->count);
+    if (rc == 0 && packed)
+        rc = open_packed_links(o, &g->packed);
     if (rc == 0)
         rc = open_column(o, &g->node, "nodes", sizeof(struct hnsw_node), h->nodes);
     if (rc == 0)

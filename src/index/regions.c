@@ -30,6 +30,12 @@ static uint32_t params_count(const struct segment_index *x, const struct codes *
     return codes_params_count(c) + (x->refine.ops ? codes_params_count(&x->refine) : 0);
 }
 
+/* The packed links of an index that was finished or opened; NULL when they are plain. */
+static const struct links_packed *packed_links(const struct segment_index *x)
+{
+    return x->packed.links_max ? &x->packed : hnsw_is_packed(&x->graph) ? &x->graph.packed : NULL;
+}
+
 /* The parts that are not columns, in memory of x. */
 static int make_header(struct segment_index *x, const struct codes *c)
 {
@@ -56,7 +62,7 @@ static int make_header(struct segment_index *x, const struct codes *c)
         .code = c->kind,
         .code_bits = finished ? x->resolved.code_bits : 0,
         .refine = finished ? x->resolved.refine : REFINE_F32,
-        .links = LINKS_PLAIN,
+        .links = packed_links(x) ? LINKS_PACKED : LINKS_PLAIN,
         .refine_k = finished ? x->resolved.refine_k : 2,
         .seed = g->seed,
     };
@@ -83,15 +89,22 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         return rc;
     const struct hnsw *g = &x->graph;
     const uint64_t rows = g->count;
+    static const struct links_packed none;
+    const struct links_packed *packed = packed_links(x);
+    const uint64_t links = packed ? 0 : rows * 2 * g->m * sizeof(uint32_t);
+    const uint64_t offsets = packed ? (rows + 1) * sizeof(uint32_t) : 0;
+    packed = packed ? packed : &none;
     const struct index_region all[] = {
         {"header", x->header, sizeof(struct sealed_header)},
         {"quantiser", x->quantiser, params_count(x, c) * sizeof(float)},
         {"codes", column_piece(&c->rows), rows * c->stride},
-        {"links", column_piece(&g->links), rows * 2 * g->m * sizeof(uint32_t)},
+        {"links", column_piece(&g->links), links},
         {"nodes", column_piece(&g->node), (uint64_t)g->nodes * sizeof(struct hnsw_node)},
         {"upper", column_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
         {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
+        {"link_offsets", column_piece(&packed->offsets), offsets},
+        {"links_packed", column_piece(&packed->bytes), packed->size},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
     unsigned n = 0;

@@ -48,6 +48,7 @@ void segment_index_destroy(struct segment_index *x)
     hnsw_builder_destroy(x->builder);
     codes_fini(&x->codes);
     codes_fini(&x->next);
+    links_packed_fini(&x->packed);
     codes_fini(&x->made);
     codes_fini(&x->refine);
     sq8_sample_fini(&x->sample);
@@ -64,7 +65,7 @@ uint32_t segment_index_graphed(const struct segment_index *x)
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
     return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +
-           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine);
+           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine) + links_packed_memory(&x->packed);
 }
 
 /* One search: fixed by the caller, and what it has found. */

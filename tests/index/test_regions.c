@@ -11,19 +11,21 @@
 /* Kinds that differ in what is in their regions. */
 static const struct index_options kinds[] = {
     {.m = 6, .ef_construct = 40, .code = CODE_SQ8, .refine = REFINE_F32},
-    {.m = 6, .ef_construct = 40, .code = CODE_SQ4, .refine = REFINE_F16},
+    {.m = 6, .ef_construct = 40, .code = CODE_SQ4, .refine = REFINE_F16, .links = LINKS_PACKED},
     {.m = 6, .ef_construct = 40, .code = CODE_F16, .refine = REFINE_BF16},
-    {.m = 6, .ef_construct = 40, .code = CODE_F32, .refine = REFINE_NONE},
+    {.m = 6, .ef_construct = 40, .code = CODE_F32, .refine = REFINE_NONE, .links = LINKS_PACKED},
 };
 
 static const struct index_options eights = {.m = 6, .ef_construct = 40, .code = CODE_SQ8, .refine = REFINE_F32};
+static const struct index_options eights_packed = {
+    .m = 6, .ef_construct = 40, .code = CODE_SQ8, .refine = REFINE_F32, .links = LINKS_PACKED};
 
 Test(regions, an_opened_index_answers_as_the_sealed_one_did)
 {
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
         for (int kind = DATASET_LATENT; kind <= DATASET_WHOLE; kind++) {
             struct sealed s;
-            sealed_init(&s, kind, metric, 20, 1200, &eights);
+            sealed_init(&s, kind, metric, 20, 1200, kind == DATASET_WHOLE ? &eights_packed : &eights);
             struct search_scratch *scratch = search_scratch_create();
             for (int copy_hot = 0; copy_hot < 2; copy_hot++) {
                 struct segment_index *x;
@@ -53,7 +55,7 @@ Test(regions, of_few_rows_or_none)
         struct sealed s;
         struct segment_index *x;
         struct hit hits[4];
-        sealed_init(&s, DATASET_LATENT, METRIC_IP, 20, count, &eights);
+        sealed_init(&s, DATASET_LATENT, METRIC_IP, 20, count, count % 2 ? &eights : &eights_packed);
         cr_assert_eq(sealed_open(&s, true, &x), 0);
         struct search_scratch *scratch = search_scratch_create();
         struct search_params p = {.k = 4};
