@@ -29,7 +29,7 @@ static int collection_insert(struct manifest *m, struct collection_config *confi
     m->collections = grown;
     config->id = m->next_id++;
     grown[m->collection_count++] = *config;
-    return 0;
+    return manifest_rest_everywhere(m, config->id);
 }
 
 static void collection_erase(struct manifest *m, uint64_t id)
@@ -44,6 +44,7 @@ static void collection_erase(struct manifest *m, uint64_t id)
         if (m->segments[i].collection != id)
             m->segments[kept++] = m->segments[i];
     m->segment_count = kept;
+    manifest_rest_forget(m, id);
 }
 
 static bool collection_there(const struct manifest *m, uint64_t id)
@@ -69,9 +70,9 @@ static int change_apply(struct manifest *m, const struct change *change)
         collection_erase(m, change->drop);
         return 0;
     }
-    uint64_t collection = change->edit->segment.id ? change->edit->segment.collection : 0;
+    uint64_t collection = change->edit->segment.id ? change->edit->segment.collection : change->edit->stirred;
     if (collection && !collection_there(m, collection))
-        return -ENOENT; /* dropped while the segment was made: nobody needs it */
+        return -ENOENT; /* dropped meanwhile: nobody needs the segment, or the write */
     return manifest_apply(m, change->edit);
 }
 

@@ -7,8 +7,10 @@
 #include "shards/store.h"
 
 enum control_message_type {
-    MSG_CONTROL_OPEN = 0x200, /* open the store */
-    MSG_CONTROL_LISTEN,       /* connections may come; their requests are refused until MSG_CONTROL_SERVE */
+    MSG_CONTROL_OPEN = 0x200, /* open the store's segments */
+    MSG_CONTROL_READ,         /* collections at rest may be read: all reactors have opened theirs */
+    MSG_CONTROL_REPLAY,       /* the store's log */
+    MSG_CONTROL_LISTEN, /* connections may come; what they ask is refused until MSG_CONTROL_READ, or MSG_CONTROL_SERVE */
     MSG_CONTROL_SERVE,
     MSG_CONTROL_DRAIN,   /* take no new connections, end the open ones */
     MSG_CONTROL_CLOSE,   /* end background work, close the store */
@@ -31,6 +33,12 @@ struct control_open_message {
     const struct manifest *manifest;
     int read_only;  /* errno for which nothing new may be stored; 0: it may */
     uint64_t round; /* of trusting the disk */
+    struct error error;
+};
+
+struct control_replay_message {
+    struct message base;
+    const struct manifest *manifest; /* as in MSG_CONTROL_OPEN */
     struct error error;
 };
 

@@ -16,7 +16,8 @@ struct server;
 #define LARGE_BYTES_MAX ((uint64_t)1 << 30)   /* on all reactors */
 #define LARGE_BYTES_MIN ((uint64_t)128 << 20) /* on each */
 
-enum core_state { CORE_STARTING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
+/* READING: still starting, but collections at rest can be read. */
+enum core_state { CORE_STARTING, CORE_READING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
 
 struct core {
     struct server *server;
@@ -30,6 +31,8 @@ struct core {
     struct builder builder;
     struct disk_reporter disk;
     struct metrics metrics;
+    bool replaying; /* the store's log is read; then no other use of the store than reading and burying */
+    struct event replay_ended;
     uint32_t checks;              /* stretches of the check of the disk that run */
     uint32_t waiting;             /* who waits for sealing or compaction */
     struct burial *early_burials; /* arrived before the store was open */

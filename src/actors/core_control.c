@@ -73,7 +73,9 @@ static int replica_fill(struct core *c, const struct manifest *m)
         int rc = replica_add(&c->collections, &m->collections[i], shard);
         if (rc < 0)
             return rc;
-        ignore_result(publish(c, m->collections[i].id));
+        struct collection_entry *e = replica_find_id(&c->collections, m->collections[i].id);
+        e->at_rest = manifest_at_rest(m, m->collections[i].id);
+        e->published = true;
     }
     return 0;
 }
@@ -122,6 +124,29 @@ static int on_open(struct core *c, struct control_open_message *m)
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
     return 0;
+}
+
+static int on_read(struct core *c)
+{
+    if (c->state == CORE_STARTING)
+        c->state = CORE_READING;
+    return 0;
+}
+
+static int on_replay(struct core *c, struct control_replay_message *m)
+{
+    if (!c->store)
+        return -ESHUTDOWN;
+    c->replaying = true;
+    int rc = store_replay(c->store, m->manifest, &m->error);
+    c->replaying = false;
+    event_notify_all(&c->replay_ended);
+    return rc;
+}
+
+static bool is_open(const struct core *c)
+{
+    return c->store && store_is_replayed(c->store);
 }
 
 /* -- collections and burials -- */
@@ -183,7 +208,7 @@ static int on_spread_damage(struct core *c)
 
 static int on_log_durable(struct core *c, struct control_log_durable_message *m)
 {
-    if (!c->store)
+    if (!is_open(c))
         return -ESHUTDOWN;
     m->position = store_log_durable(c->store);
     return 0;
@@ -202,7 +227,7 @@ static int on_serve(struct core *c, struct control_serve_message *m)
     int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
-    if (c->state == CORE_STARTING) /* and not told to stop meanwhile */
+    if (c->state == CORE_STARTING || c->state == CORE_READING) /* and not told to stop meanwhile */
         c->state = CORE_SERVING;
     return 0;
 }
@@ -219,6 +244,10 @@ static int on_close(struct core *c)
     disk_reporter_stop(&c->disk);
     if (!c->store)
         return 0;
+    if (c->replaying)
+        store_interrupt(c->store);
+    while (c->replaying)
+        event_wait(&c->replay_ended);
     builder_stop(&c->builder);
     actor_stop(&c->search);
     actor_stop(&c->write);
@@ -238,7 +267,7 @@ static int on_disk(struct core *c, struct control_disk_message *m)
         return 0;
     }
     int rc = 0;
-    if (!c->store)
+    if (!is_open(c))
         return 0;
     if (m->order == DISK_READ_ONLY)
         store_turn_read_only(c->store, m->reason);
@@ -257,7 +286,7 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     s->reactor = c->reactor;
     s->counted = c->metrics;
     reactor_stats_read(&s->stats);
-    if (!c->store)
+    if (!is_open(c))
         return 0;
     store_stats_read(c->store, &s->store);
     s->read_only = store_read_only(c->store);
@@ -270,6 +299,8 @@ void core_on_control(struct actor *a, struct message *m)
     int rc = -ENOSYS;
     switch (m->type) {
     case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(m, struct control_open_message, base)); break;
+    case MSG_CONTROL_READ: rc = on_read(c); break;
+    case MSG_CONTROL_REPLAY: rc = on_replay(c, CONTAINER_OF(m, struct control_replay_message, base)); break;
     case MSG_CONTROL_LISTEN: rc = on_listen(c, CONTAINER_OF(m, struct control_listen_message, base)); break;
     case MSG_CONTROL_SERVE: rc = on_serve(c, CONTAINER_OF(m, struct control_serve_message, base)); break;
     case MSG_CONTROL_DRAIN: rc = on_drain(c, CONTAINER_OF(m, struct control_drain_message, base)); break;

@@ -13,6 +13,7 @@ struct collection_entry {
     struct shard *shard; /* this reactor's part */
     struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
+    bool at_rest;   /* by the manifest of the start: it can be read before the logs are */
     bool published; /* clients may use it; until then it is being created and has no name */
 };
 

@@ -10,7 +10,7 @@ int router_check_serving(struct request *rq, const char *what)
 {
     if (rq->core->state == CORE_STOPPING)
         return request_error(rq, -ESHUTDOWN, what);
-    if (rq->core->state == CORE_STARTING)
+    if (rq->core->state == CORE_STARTING || rq->core->state == CORE_READING)
         return server_starting(rq->core->server, &rq->error);
     if (rq->core->state == CORE_RESTORING)
         return error_set(&rq->error, ERROR_UNAVAILABLE,
@@ -28,12 +28,9 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
     return rc;
 }
 
-struct collection_entry *router_enter(struct request *rq, const char *name)
+static struct collection_entry *enter(struct request *rq, const char *name, struct collection_entry *e)
 {
     struct core *c = rq->core;
-    struct collection_entry *e = replica_find(&c->collections, name);
-    if (router_check_serving(rq, "request") < 0)
-        return NULL;
     if (!e || gate_enter(&e->gate) < 0) {
         (void)replica_error_unknown(&c->collections, name, &rq->error);
         return NULL;
@@ -45,6 +42,18 @@ struct collection_entry *router_enter(struct request *rq, const char *name)
     rq->error = e->damage;
     core_leave(e);
     return NULL;
+}
+
+struct collection_entry *router_enter(struct request *rq, const char *name)
+{
+    return router_check_serving(rq, "request") < 0 ? NULL : enter(rq, name, replica_find(&rq->core->collections, name));
+}
+
+struct collection_entry *router_enter_to_read(struct request *rq, const char *name)
+{
+    struct collection_entry *e = replica_find(&rq->core->collections, name);
+    bool early = rq->core->state == CORE_READING && (!e || e->at_rest);
+    return !early && router_check_serving(rq, "request") < 0 ? NULL : enter(rq, name, e);
 }
 
 int router_split_ids(struct request *rq, const struct collection_config *config, const struct point_id *ids,
@@ -95,7 +104,7 @@ int router_list(struct request *rq, struct router_collections *ret)
 {
     const struct replica *r = &rq->core->collections;
     size_t n = r->count;
-    if (router_check_serving(rq, "list") < 0)
+    if (rq->core->state != CORE_READING && router_check_serving(rq, "list") < 0)
         return -ESHUTDOWN;
     struct collection_config *copies = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *copies);
     ret->configs = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->configs);

@@ -163,7 +163,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
 int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret)
 {
     memset(ret, 0, sizeof *ret);
-    struct collection_entry *e = router_enter(rq, ask->collection);
+    struct collection_entry *e = router_enter_to_read(rq, ask->collection);
     if (!e)
         return -ENOENT;
     int rc = 0;

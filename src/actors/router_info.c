@@ -24,7 +24,7 @@ static void info_add(struct shard_info *sum, const struct shard_info *part)
 int router_info(struct request *rq, const char *name, struct collection_config *ret_config, struct shard_info *ret)
 {
     struct core *c = rq->core;
-    struct collection_entry *e = router_enter(rq, name);
+    struct collection_entry *e = router_enter_to_read(rq, name);
     if (!e)
         return -ENOENT;
     *ret_config = e->config;
@@ -91,7 +91,7 @@ static int segments_of(struct request *rq, uint64_t collection, unsigned reactor
 int router_segments(struct request *rq, const char *name, struct router_segments *ret)
 {
     *ret = (struct router_segments){0};
-    struct collection_entry *e = router_enter(rq, name);
+    struct collection_entry *e = router_enter_to_read(rq, name);
     if (!e)
         return -ENOENT;
     int rc = 0;

@@ -9,8 +9,9 @@
 MUST_USE int router_check_serving(struct request *rq, const char *what);
 /* request_error() of a request to one collection: of damage that was just found, the sentence that names it. */
 int router_error(struct request *rq, uint64_t collection, int rc, const char *what);
-/* Enters the named collection, or NULL with the sentence set. */
+/* Enters the named collection, or NULL with the sentence set. To read it: while the server starts, too, if it is at rest. */
 struct collection_entry *router_enter(struct request *rq, const char *name);
+struct collection_entry *router_enter_to_read(struct request *rq, const char *name);
 
 static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
 {

@@ -132,7 +132,7 @@ static int search_entered(struct request *rq, const struct collection_config *co
 int router_search(struct request *rq, const struct router_search *ask, struct router_points *ret)
 {
     memset(ret, 0, sizeof *ret);
-    struct collection_entry *e = router_enter(rq, ask->collection);
+    struct collection_entry *e = router_enter_to_read(rq, ask->collection);
     if (!e)
         return -ENOENT;
     ret->dim = e->config.dim;

@@ -64,7 +64,7 @@ int router_snapshot_restore(struct request *rq, const char *name)
 {
     struct catalog_snapshot_message m;
     struct snapshot_verify v = {0};
-    if (rq->core->state == CORE_STOPPING || rq->core->state == CORE_STARTING)
+    if (rq->core->state != CORE_SERVING && rq->core->state != CORE_RESTORING)
         return router_check_serving(rq, "restore");
     int rc = verify(rq, name, 0, &v);
     return rc < 0 ? rc : ask_catalog(rq, MSG_CATALOG_SNAPSHOT_RESTORE, name, &m, "restore");
@@ -73,7 +73,7 @@ int router_snapshot_restore(struct request *rq, const char *name)
 int router_snapshot_delete(struct request *rq, const char *name)
 {
     struct catalog_snapshot_message m;
-    if (rq->core->state == CORE_STARTING)
+    if (rq->core->state == CORE_STARTING || rq->core->state == CORE_READING)
         return router_check_serving(rq, "deletion");
     return ask_catalog(rq, MSG_CATALOG_SNAPSHOT_DELETE, name, &m, "deletion");
 }

@@ -1,8 +1,9 @@
 /* server.c -- the order in which a server comes up and goes down.
  *
  * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the catalog. Then the first reactor
- * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open at once (they bury each
- * other's rows meanwhile, so all actors must be there first: a message to an actor that is not yet started waits for it).
+ * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open their segments at once
+ * (they bury each other's rows meanwhile, so all actors must be there first: a message to an actor that is not yet started waits for it). When
+ * all have, collections at rest can be read, while the stores replay their logs.
  * Down: the same backwards. A start that fails goes down from where it got to. */
 #include "actors/server.h"
 #include "actors/control_messages.h"
@@ -47,7 +48,7 @@ void server_destroy(struct server *s)
     free(s);
 }
 
-int server_open_stores(struct server *s, const struct manifest *m, struct error *error)
+static int open_segments(const struct server *s, const struct manifest *m, struct error *error)
 {
     struct control_open_message first = {.manifest = m, .read_only = s->disk.reason, .round = s->disk.round}, *all;
     int rc = control_broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
@@ -55,13 +56,39 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
     free(all);
-    if (rc < 0)
-        return rc;
-    struct message spread = {0};
+    return rc;
+}
+
+static int replay_logs(const struct manifest *m, struct error *error)
+{
+    struct control_replay_message first = {.manifest = m}, *all;
+    int rc = control_broadcast(MSG_CONTROL_REPLAY, &first, sizeof first, (void **)&all);
+    for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
+        if (all[r].error.code != ERROR_OK)
+            *error = all[r].error;
+    free(all);
+    return rc;
+}
+
+static int tell_all(uint32_t type)
+{
+    struct message first = {0};
     void *messages;
-    rc = control_broadcast(MSG_CONTROL_SPREAD_DAMAGE, &spread, sizeof spread, &messages);
+    int rc = control_broadcast(type, &first, sizeof first, &messages);
     free(messages);
     return rc;
+}
+
+int server_open_stores(struct server *s, const struct manifest *m, struct error *error)
+{
+    int rc = open_segments(s, m, error);
+    if (rc == 0)
+        rc = tell_all(MSG_CONTROL_SPREAD_DAMAGE);
+    if (rc == 0)
+        rc = tell_all(MSG_CONTROL_READ);
+    if (rc == 0 && s->stopping)
+        rc = -ESHUTDOWN;
+    return rc < 0 ? rc : replay_logs(m, error);
 }
 
 /* As much as it takes to delete and to drop; less where segments are small, because there the disk may be too. */
@@ -173,6 +200,8 @@ static void boot(void *arg)
         rc = open_folder(s);
     if (rc == 0)
         rc = serve(s);
+    if (rc < 0 && s->stopping) /* that is why */
+        return;
     if (rc < 0) {
         s->rc = rc;
         if (s->error.code == ERROR_OK)
@@ -202,10 +231,8 @@ void server_stop(struct server *s)
         log_warn("not every reactor could end its connections in order");
     free(messages);
     disk_watch_stop(&s->disk);
-    struct message close = {0};
-    if (control_broadcast(MSG_CONTROL_CLOSE, &close, sizeof close, &messages) < 0)
+    if (tell_all(MSG_CONTROL_CLOSE) < 0)
         log_warn("not every reactor could close its store in order");
-    free(messages);
     if (s->lock)
         file_close(s->lock);
     s->lock = NULL;

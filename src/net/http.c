@@ -69,10 +69,22 @@ static int healthz(struct http *h)
 {
     switch (h->front->core->state) {
     case CORE_SERVING: return answer_text(h, 200, "OK", "ok\n");
-    case CORE_STARTING: return answer_text(h, 503, "Service Unavailable", "starting\n");
+    case CORE_STARTING:
+    case CORE_READING: return answer_text(h, 503, "Service Unavailable", "starting\n");
     case CORE_RESTORING: return answer_text(h, 503, "Service Unavailable", "restoring a snapshot\n");
     default: return answer_text(h, 503, "Service Unavailable", "stopping\n");
     }
+}
+
+/* What a starting server serves already. */
+static int readable(const struct core *c, struct buffer *text)
+{
+    size_t at_rest = 0;
+    for (size_t i = 0; i < c->collections.count; i++)
+        at_rest += c->collections.by_id[i]->at_rest;
+    return c->state == CORE_READING
+               ? buffer_printf(text, "%zu of %zu collections can be read already\n", at_rest, c->collections.count)
+               : 0;
 }
 
 static int starting(struct http *h)
@@ -81,6 +93,8 @@ static int starting(struct http *h)
     struct buffer text = {0};
     ignore_result(server_starting(h->front->core->server, &why));
     int rc = buffer_printf(&text, "%s\n", why.text);
+    if (rc == 0)
+        rc = readable(h->front->core, &text);
     if (rc == 0)
         rc = answer(h, 503, "Service Unavailable", "text/plain; charset=utf-8", (const char *)text.bytes, text.size);
     buffer_fini(&text);
@@ -108,7 +122,7 @@ static int troubles(const struct core *c, struct buffer *text)
 static int readyz(struct http *h)
 {
     const struct core *c = h->front->core;
-    if (c->state == CORE_STARTING)
+    if (c->state == CORE_STARTING || c->state == CORE_READING)
         return starting(h);
     if (c->state != CORE_SERVING)
         return healthz(h);

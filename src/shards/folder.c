@@ -199,6 +199,7 @@ int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct
     if (rewritten) {
         m->epoch++;
         m->log_dir++;
+        manifest_rests_spread(m, reactors);
         m->reactors = reactors;
         memset(m->log_start, 0, sizeof(m->log_start));
     }

@@ -52,6 +52,20 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
     return collection_config_check(to, NULL);
 }
 
+/* Where a collection is at rest: as many words of the bit set as are not zero to the end. */
+static int take_rest(const KithDisk__Collection *from, struct manifest *m)
+{
+    struct manifest_rest *to = &m->rests[m->rest_count];
+    if (from->n_at_rest > ARRAY_LEN(to->reactors))
+        return -EINVAL;
+    if (from->n_at_rest == 0)
+        return 0;
+    to->collection = from->id;
+    memcpy(to->reactors, from->at_rest, from->n_at_rest * sizeof(*to->reactors));
+    m->rest_count++;
+    return 0;
+}
+
 static int take_all(const KithDisk__Manifest *from, struct manifest *m)
 {
     m->epoch = from->epoch;
@@ -60,13 +74,16 @@ static int take_all(const KithDisk__Manifest *from, struct manifest *m)
     m->next_id = from->next_id;
     m->collections = calloc(from->n_collections + 1, sizeof(*m->collections));
     m->segments = calloc(from->n_segments + 1, sizeof(*m->segments));
-    if (!m->collections || !m->segments)
+    m->rests = calloc(from->n_collections + 1, sizeof(*m->rests));
+    if (!m->collections || !m->segments || !m->rests)
         return -ENOMEM;
     if (m->reactors > REACTORS_MAX || from->n_log_start != m->reactors ||
         (from->n_log_end && from->n_log_end != m->reactors))
         return -EINVAL;
     for (size_t i = 0; i < from->n_collections; i++) {
         int rc = take_collection(from->collections[i], &m->collections[i]);
+        if (rc == 0)
+            rc = take_rest(from->collections[i], m);
         if (rc < 0)
             return rc;
         m->collection_count++;
@@ -169,6 +186,22 @@ static void give_collections(const struct manifest *m, KithDisk__Collection *to,
     }
 }
 
+static void give_rests(const struct manifest *m, KithDisk__Collection *to)
+{
+    for (size_t i = 0, r = 0; i < m->collection_count; i++)
+        for (size_t at = 0; at < m->rest_count; at++, r++) { /* mostly in the same order: goes on from the last one */
+            struct manifest_rest *rest = &m->rests[r % m->rest_count];
+            if (rest->collection != to[i].id)
+                continue;
+            size_t words = ARRAY_LEN(rest->reactors);
+            while (words > 0 && rest->reactors[words - 1] == 0)
+                words--;
+            to[i].at_rest = rest->reactors;
+            to[i].n_at_rest = words;
+            break;
+        }
+}
+
 static void give_segments(const struct manifest *m, KithDisk__Segment *to, KithDisk__Segment **list)
 {
     for (size_t i = 0; i < m->segment_count; i++) {
@@ -196,6 +229,7 @@ static int pack(const struct manifest *m, struct arena *arena, uint8_t **ret_byt
     if (!collections || !segments || !to.collections || !to.segments)
         return -ENOMEM;
     give_collections(m, collections, to.collections);
+    give_rests(m, collections);
     give_segments(m, segments, to.segments);
     to.n_collections = m->collection_count;
     to.n_segments = m->segment_count;
@@ -243,6 +277,23 @@ static struct manifest_segment *find_segment(const struct manifest *m, uint64_t 
     return NULL;
 }
 
+static bool has_collection(const struct manifest *m, uint64_t id)
+{
+    for (size_t i = 0; i < m->collection_count; i++)
+        if (m->collections[i].id == id)
+            return true;
+    return false;
+}
+
+static int apply_rested(struct manifest *m, const struct manifest_edit *edit)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < edit->rested_count; i++)
+        if (has_collection(m, edit->rested[i]))
+            rc = manifest_rest_on(m, edit->rested[i], edit->reactor);
+    return rc;
+}
+
 int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
 {
     for (size_t i = 0; i < edit->removed_count; i++)
@@ -259,9 +310,14 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
         struct manifest_segment *gone = find_segment(m, edit->removed[i]);
         *gone = m->segments[--m->segment_count];
     }
-    if (edit->epoch == m->epoch && edit->reactor < m->reactors && edit->log_start > m->log_start[edit->reactor])
+    if (edit->epoch != m->epoch || edit->reactor >= m->reactors) {
+        manifest_rest_forget(m, edit->stirred);
+        return 0;
+    }
+    if (edit->log_start > m->log_start[edit->reactor])
         m->log_start[edit->reactor] = edit->log_start;
-    return 0;
+    manifest_stir_on(m, edit->stirred, edit->reactor);
+    return apply_rested(m, edit);
 }
 
 int manifest_copy(const struct manifest *m, struct manifest *ret)
@@ -269,8 +325,9 @@ int manifest_copy(const struct manifest *m, struct manifest *ret)
     *ret = *m;
     ret->collections = copy_array(m->collections, m->collection_count * sizeof(*m->collections));
     ret->segments = copy_array(m->segments, m->segment_count * sizeof(*m->segments));
+    ret->rests = copy_array(m->rests, m->rest_count * sizeof(*m->rests));
     ret->log_end = m->log_end ? copy_array(m->log_end, m->reactors * sizeof(*m->log_end)) : NULL;
-    if (ret->collections && ret->segments && (ret->log_end || !m->log_end))
+    if (ret->collections && ret->segments && ret->rests && (ret->log_end || !m->log_end))
         return 0;
     manifest_fini(ret);
     return -ENOMEM;
@@ -281,5 +338,6 @@ void manifest_fini(struct manifest *m)
     free(m->log_end);
     free(m->collections);
     free(m->segments);
+    free(m->rests);
     *m = (struct manifest){0};
 }

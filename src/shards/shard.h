@@ -11,6 +11,9 @@
 
 struct record;
 
+/* What the manifest says of a collection on this reactor (rest.c). */
+enum rest { AT_REST, STIRRED, REST_CHANGING };
+
 struct shard {
     struct store *store;
     struct collection_config config;
@@ -24,7 +27,12 @@ struct shard {
     struct error damage;                     /* a code: nothing of this shard may be served */
     uint64_t compacts_wanted, compacts_done; /* requests to rewrite and merge as far as possible */
     struct gate gate;                        /* who is inside; closed when the collection is dropped */
-    bool dropped; /* the manifest does not name it any more; the order to drop it is on its way */
+    enum rest rest;
+    struct event rest_changed;
+    int stir_failed; /* errno of the last change, if it was to be STIRRED and its commit failed */
+    uint32_t writes; /* under way: a record of them may be in the log and nowhere else */
+    bool unapplied;  /* so may one that could not be made visible: until the next start */
+    bool dropped;    /* the manifest does not name it any more; the order to drop it is on its way */
     struct shard *next;
 };
 
@@ -63,7 +71,8 @@ struct store {
     struct event settled; /* a frozen segment was sealed, or sealing failed */
     struct timer idle;    /* wakes the background work when a segment is to be sealed because of its age */
     uint64_t idle_at_ns;  /* when that is; 0: it does not run */
-    bool interrupted;     /* background work shall end */
+    bool replayed;        /* the log is open, and what was in it is here */
+    bool interrupted;     /* background work, or the replay, shall end */
     int read_only;        /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
     uint64_t round;       /* of trusting the disk (read_only.h) */
     int work_failed;      /* errno of the last step of background work, 0: it was fine */
@@ -127,6 +136,16 @@ static inline bool shard_is_home(const struct shard *s, struct point_id id)
     return slot_home(collection_slot(&s->config, point_id_hash(id)), s->store->options.reactors) ==
            s->store->options.reactor;
 }
+
+/* Sees to it that the manifest does not call the collection at rest here, before a record of it is appended to the log. Waits. */
+MUST_USE int shard_stir(struct shard *s);
+/* True: once `sealing` (may be NULL) is sealed, the log has nothing of s that segments do not, and this stays so until rest_end(): the commit
+ * in between may say that it is at rest. */
+MUST_USE bool rest_begin(struct shard *s, const struct segment *sealing);
+void rest_end(struct shard *s);
+/* Commits that shards are at rest which are so without a seal: after writes that failed, or a start that found nothing in the log. Returns
+ * whether there were any. Waits. */
+MUST_USE bool store_rest(struct store *store);
 
 void search_rooms_destroy(struct search_room *rooms);
 

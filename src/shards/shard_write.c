@@ -14,8 +14,10 @@
 
 /* -- what the log must keep -- */
 
-static void write_begin(struct store *store, struct write_under_way *w)
+static void write_begin(struct shard *s, struct write_under_way *w)
 {
+    struct store *store = s->store;
+    s->writes++;
     w->bound = log_durable(store->log);
     w->next = store->writes;
     w->link = &store->writes;
@@ -24,8 +26,9 @@ static void write_begin(struct store *store, struct write_under_way *w)
     store->writes = w;
 }
 
-static void write_end(struct write_under_way *w)
+static void write_end(struct shard *s, struct write_under_way *w)
 {
+    s->writes--;
     *w->link = w->next;
     if (w->next)
         w->next->link = w->link;
@@ -198,25 +201,45 @@ static enum durability durability_of(const struct shard *s, const struct buffer 
     return s->config.durability;
 }
 
+static int stir(struct shard *s, struct error *error)
+{
+    int rc = shard_stir(s);
+    if (disk_failed(rc))
+        return read_only_refuse(rc, s->store->dir, error);
+    if (rc == -ENOENT)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    return rc < 0 ? error_set_errno(error, rc, "the manifest cannot be written, so nothing new is accepted") : 0;
+}
+
+static int append(struct shard *s, const struct buffer *records, struct error *error)
+{
+    struct store *store = s->store;
+    int rc = log_append(store->log, records->bytes, records->size, durability_of(s, records));
+    if (disk_failed(rc))
+        return read_only_refuse(rc, store->dir, error);
+    return rc < 0 ? error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on")
+                  : 0;
+}
+
 static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t count, struct error *error)
 {
     struct store *store = s->store;
     if (count == 0)
         return 0;
     struct write_under_way w;
-    write_begin(store, &w);
-    int rc = log_append(store->log, records->bytes, records->size, durability_of(s, records));
-    if (disk_failed(rc))
-        rc = read_only_refuse(rc, store->dir, error);
-    else if (rc < 0)
-        error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on");
-    store->stats.log_records += count;
+    write_begin(s, &w);
+    int rc = stir(s, error);
+    if (rc == 0) {
+        rc = append(s, records, error);
+        store->stats.log_records += count;
+    }
     if (rc == 0) {
         rc = apply_all(s, records, w.bound);
+        s->unapplied |= rc < 0;
         if (rc < 0)
             error_set_errno(error, rc, "the points are logged, but could not be made visible");
     }
-    write_end(&w);
+    write_end(s, &w);
     store_notify_work(store);
     return rc;
 }

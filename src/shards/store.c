@@ -92,6 +92,11 @@ uint64_t store_log_needed(const struct store *store, const struct segment *skip)
     return needed;
 }
 
+bool store_is_replayed(const struct store *store)
+{
+    return store->replayed;
+}
+
 uint64_t store_log_durable(const struct store *store)
 {
     return log_durable(store->log);
@@ -141,8 +146,10 @@ void store_notify_work(struct store *store)
 void store_stats_read(struct store *store, struct store_stats *ret)
 {
     struct log_stats log;
-    log_stats_read(store->log, &log);
     *ret = store->stats;
+    if (!store->replayed)
+        return;
+    log_stats_read(store->log, &log);
     ret->log_bytes = log.bytes;
     ret->log_flushes = log.flushes;
     ret->log_needed_bytes = log_position(store->log) - store_log_needed(store, NULL);

@@ -92,10 +92,15 @@ MUST_USE int folder_drop_caches(const char *dir, struct error *error);
 
 /* -- a reactor's store -- */
 
-/* Opens the segments, replays the logs, and says with burials (through hooks.bury, so all reactors' shard actors must be
- * started before; burials that arrive for a segment not yet open are kept) which rows are dead. Waits. Borrows m until it returns. */
+/* Opens the segments, and says with burials (through hooks.bury, so all reactors' shard actors must be started before; burials that arrive
+ * for a segment not yet open are kept) which rows are dead. When all stores have done so, what the manifest calls at rest can be read: it is
+ * complete. Waits. Borrows m until it returns. */
 MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret,
                         struct error *error);
+/* After store_open() by the same manifest: replays the logs, which changes nothing of what is at rest. After a failure, and after
+ * store_interrupt() it is one (-ECANCELED), only store_close() is left. Before it nothing but reading and burying is allowed. Waits. */
+MUST_USE int store_replay(struct store *s, const struct manifest *m, struct error *error);
+bool store_is_replayed(const struct store *s);
 /* Flushes the log and frees everything. Waits. */
 void store_close(struct store *s);
 
@@ -105,7 +110,8 @@ MUST_USE int store_drop_collection(struct store *s, uint64_t collection);
 struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no such collection */
 MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t n);
 
-/* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full. Returns
+/* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full, note in
+ * the manifest that nothing is left to seal. Returns
  * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
 MUST_USE int store_work(struct store *s);
 /* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
@@ -114,7 +120,7 @@ MUST_USE int store_maintain(struct store *s);
 /* Segments that another reactor searches were replaced: rows at home here are looked for in the new one from now on, and no burial in
  * the old ones is under way any more. Waits. */
 MUST_USE int store_replace(struct store *s, const struct replacement *r);
-/* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. */
+/* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. A replay, too. */
 void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */
 void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
@@ -202,6 +208,7 @@ struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t growing_backlog_ns; /* what linking those rows will take, lately; 0: not known */
     uint64_t log_needed_bytes;   /* that a start would replay */
+    uint64_t unexpected_records; /* in the log, of a collection that the manifest called at rest, and in no segment: a bug */
     uint64_t seal_ns_total, sealed_bytes;
     uint64_t merges, compactions; /* of several segments into one; of one without its deleted rows */
     uint64_t merged_segments, merged_rows, merged_bytes, merge_ns_total;

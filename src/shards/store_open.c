@@ -1,5 +1,5 @@
 /* store_open.c -- from what is on the disk to what was acknowledged: open the segments, find for each id at home here the row with the highest
- * version, then replay the log on top. */
+ * version, then, as a second step, replay the log on top. */
 #include "base/log.h"
 #include "shards/log_block.h"
 #include "shards/opening.h"
@@ -17,6 +17,17 @@
 #define LOG_FILE_MAX            ((uint64_t)16 << 20)
 
 /* -- segments -- */
+
+static int open_collection(struct opening *o, const struct collection_config *c)
+{
+    unsigned reactor = o->store->options.reactor;
+    int rc = store_create_collection(o->store, c);
+    if (rc < 0)
+        return rc;
+    bool rests = o->rewrite ? manifest_at_rest(o->manifest, c->id) : manifest_rests_on(o->manifest, c->id, reactor);
+    store_shard(o->store, c->id)->rest = rests ? AT_REST : STIRRED;
+    return 0;
+}
 
 /* Does any row or tombstone of the segment belong to an id at home here? */
 static bool has_home_rows(const struct shard *s, const struct segment *g)
@@ -69,7 +80,7 @@ static int open_segments(struct opening *o)
 {
     const struct manifest *m = o->manifest;
     for (size_t i = 0; i < m->collection_count; i++) {
-        int rc = store_create_collection(o->store, &m->collections[i]);
+        int rc = open_collection(o, &m->collections[i]);
         if (rc < 0)
             return rc;
     }
@@ -141,20 +152,8 @@ static uint64_t log_file_bytes(uint64_t growing_bytes)
     return bytes < LOG_FILE_MIN ? LOG_FILE_MIN : bytes > LOG_FILE_MAX ? LOG_FILE_MAX : bytes;
 }
 
-int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error)
+static void take_options(struct store *store, const struct store_options *options)
 {
-    struct store *store = calloc(1, sizeof(*store));
-    if (!store)
-        return error_set_errno(error, -ENOMEM, "opening the data");
-    struct replay_progress progress = {0};
-    struct opening o = {
-        .store = store,
-        .manifest = m,
-        .rewrite = m->reactors != options->reactors,
-        .progress = options->progress ? options->progress : &progress,
-        .error = error,
-    };
-    burials_begin(store, &o.burials);
     store->options = *options;
     if (store->options.growing_bytes_max == 0)
         store->options.growing_bytes_max = GROWING_BYTES_DEFAULT;
@@ -166,25 +165,30 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         store->options.seal_age_s = SEAL_AGE_S_DEFAULT;
     if (store->options.log_file_bytes == 0)
         store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
+    store->read_only = options->read_only;
+    store->round = options->round;
+}
+
+int store_open(const struct store_options *options, const struct manifest *m, struct store **ret, struct error *error)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return error_set_errno(error, -ENOMEM, "opening the data");
+    struct opening o = {.store = store, .manifest = m, .rewrite = m->reactors != options->reactors, .error = error};
+    burials_begin(store, &o.burials);
+    take_options(store, options);
     store->version_next = 1;
     store->log_start = o.rewrite ? 0 : m->log_start[options->reactor];
     store->epoch = m->epoch + o.rewrite;
-    store->read_only = options->read_only;
-    store->round = options->round;
     int n = snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
     int rc = n < 0 || (size_t)n >= sizeof(store->dir) ? -ENAMETOOLONG : 0;
     store->options.dir = store->dir;
-    uint64_t start_ns = clock_now_ns();
     if (rc == 0)
         rc = open_segments(&o);
     if (rc == 0)
         rc = map_all(&o);
     if (rc == 0)
-        rc = opening_replay(&o);
-    if (rc == 0) {
-        note_log_past(store);
         rc = burials_send(store, &o.burials);
-    }
     free(o.burials.items);
     if (rc < 0) {
         if (error && error->code == ERROR_OK)
@@ -192,9 +196,33 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         store_close(store);
         return rc;
     }
-    if (store->stats.replayed_records)
-        log_info("reactor %u: %" PRIu64 " records replayed in %" PRIu64 " ms", options->reactor,
-                 store->stats.replayed_records, (clock_now_ns() - start_ns) / 1000000);
     *ret = store;
+    return 0;
+}
+
+int store_replay(struct store *store, const struct manifest *m, struct error *error)
+{
+    struct replay_progress unseen = {0};
+    struct opening o = {
+        .store = store,
+        .manifest = m,
+        .rewrite = m->reactors != store->options.reactors,
+        .progress = store->options.progress ? store->options.progress : &unseen,
+        .error = error,
+    };
+    uint64_t start_ns = clock_now_ns();
+    burials_begin(store, &o.burials);
+    int rc = opening_replay(&o);
+    if (rc == 0) {
+        note_log_past(store);
+        rc = burials_send(store, &o.burials);
+    }
+    free(o.burials.items);
+    if (rc < 0)
+        return error && error->code == ERROR_OK ? error_set_errno(error, rc, "opening the data in %s", store->dir) : rc;
+    store->replayed = true;
+    if (store->stats.replayed_records)
+        log_info("reactor %u: %" PRIu64 " records replayed in %" PRIu64 " ms", store->options.reactor,
+                 store->stats.replayed_records, (clock_now_ns() - start_ns) / 1000000);
     return 0;
 }

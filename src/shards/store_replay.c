@@ -43,6 +43,20 @@ static struct shard *shard_of(struct opening *o, uint64_t collection)
     return o->last;
 }
 
+/* What is at rest is being read already. If the manifest was wrong, what was acknowledged must come back all the same. */
+static void check_rest(struct opening *o, struct shard *s, const struct record *r)
+{
+    const struct id_entry *is = id_map_find(&s->ids, r->id);
+    if (s->rest != AT_REST || s->damage.code || (is && is->version >= r->version))
+        return;
+    if (o->store->stats.unexpected_records++ == 0)
+        log_error(
+            "the manifest says that the segments of '%s' are all there is, but the log of reactor %u has more; it is "
+            "read, and what was answered during this start was not complete",
+            s->config.name, o->store->options.reactor);
+    s->rest = STIRRED;
+}
+
 static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
                          uint64_t position)
 {
@@ -56,6 +70,7 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
         return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
                          r->dim, s->config.name, s->config.dim);
     store->stats.replayed_records++;
+    check_rest(o, s, r);
     int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
     if (rc == 0)
         rc = id_map_reserve(&s->ids, 1);
@@ -66,6 +81,8 @@ static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, vo
 {
     struct opening *o = arg;
     struct record r;
+    if (o->store->interrupted)
+        return error_set(o->error, ERROR_CANCELLED, "the start was given up");
     for (size_t at = 0, n; at < size; at += n) {
         n = record_read(bytes + at, size - at, &r);
         if (n == 0)

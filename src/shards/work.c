@@ -34,13 +34,18 @@ void store_count_build(struct store *store, uint64_t duration_ns)
 static int commit(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
+    bool rests = rest_begin(s, g);
     struct manifest_edit edit = {
         .segment = g->file,
         .epoch = store->epoch,
         .reactor = store->options.reactor,
         .log_start = store_log_needed(store, g),
+        .rested = &s->config.id,
+        .rested_count = rests,
     };
     int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+    if (rests)
+        rest_end(s);
     if (rc == 0) {
         log_free_before(store->log, edit.log_start);
         if (edit.log_start > store->log_start)
@@ -262,5 +267,5 @@ int store_work(struct store *store)
         if (rc != 0)
             return rc;
     }
-    return 0;
+    return store_rest(store);
 }

@@ -10,8 +10,13 @@
 static int hook_commit(const struct manifest_edit *edit, void *arg)
 {
     struct server *s = arg;
-    int rc = manifest_apply(&s->manifest, edit);
-    return rc < 0 ? rc : manifest_store("data", &s->manifest, NULL);
+    semaphore_acquire(&s->writing, 1);
+    int rc = s->commit_fails ? s->commit_fails : manifest_apply(&s->manifest, edit);
+    if (rc == 0)
+        rc = manifest_store("data", &s->manifest, NULL);
+    s->commits++;
+    semaphore_release(&s->writing, 1);
+    return rc;
 }
 
 static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
@@ -58,10 +63,11 @@ struct store_hooks hooks_of(struct server *s)
         .commit = hook_commit, .bury = hook_bury, .replaced = hook_replaced, .oldest = hook_oldest, .arg = s};
 }
 
-void server_open(struct server *s, unsigned reactors)
+void server_open_segments(struct server *s, unsigned reactors)
 {
     struct error e = {0};
     *s = (struct server){.reactors = reactors};
+    semaphore_init(&s->writing, 1);
     want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
     want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
@@ -74,7 +80,37 @@ void server_open(struct server *s, unsigned reactors)
     for (unsigned r = 0; r < reactors; r++) /* too many is harmless: each looks for its own */
         want_eq(store_bury(s->stores[r], s->early, s->early_count), 0);
     free(s->early);
-    want_eq(folder_settle("data", &s->manifest, reactors, &e), 0);
+}
+
+void server_replay(struct server *s)
+{
+    struct error e = {0};
+    for (unsigned r = 0; r < s->reactors; r++) {
+        struct store_stats stats;
+        if (store_replay(s->stores[r], &s->manifest, &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+        store_stats_read(s->stores[r], &stats);
+        want_eq(stats.unexpected_records, 0);
+    }
+    want_eq(folder_settle("data", &s->manifest, s->reactors, &e), 0);
+}
+
+void server_open(struct server *s, unsigned reactors)
+{
+    server_open_segments(s, reactors);
+    server_replay(s);
+}
+
+bool server_open_looking(struct server *s, unsigned reactors, const struct collection_config *c,
+                         const struct truth *truth)
+{
+    server_open_segments(s, reactors);
+    bool rests = manifest_at_rest(&s->manifest, c->id);
+    if (rests)
+        compare(s, c, truth);
+    server_replay(s);
+    compare(s, c, truth);
+    return rests;
 }
 
 void server_close(struct server *s)
@@ -180,6 +216,7 @@ struct collection_config create(struct server *s)
     if (s->manifest.collection_count == 0) {
         s->manifest.collections = realloc(s->manifest.collections, sizeof(c));
         s->manifest.collections[s->manifest.collection_count++] = c;
+        want_eq(manifest_rest_everywhere(&s->manifest, c.id), 0);
         want_eq(manifest_store("data", &s->manifest, NULL), 0);
         for (unsigned r = 0; r < s->reactors; r++)
             want_eq(store_create_collection(s->stores[r], &c), 0);

@@ -13,6 +13,9 @@ struct server {
     unsigned reactors;
     struct file *lock;
     struct manifest manifest;
+    struct semaphore writing; /* one manifest is written at a time */
+    uint64_t commits;
+    int commit_fails; /* errno of every commit; 0: they do not */
     struct store *stores[STORES];
     struct burial *early;
     uint32_t early_count;
@@ -26,6 +29,12 @@ struct truth {
 
 struct store_hooks hooks_of(struct server *s);
 void server_open(struct server *s, unsigned reactors);
+/* The two halves of that: what is at rest can be read in between. */
+void server_open_segments(struct server *s, unsigned reactors);
+void server_replay(struct server *s);
+/* And compares in between, if the collection is at rest, which is returned, and in the end. */
+bool server_open_looking(struct server *s, unsigned reactors, const struct collection_config *c,
+                         const struct truth *truth);
 void server_close(struct server *s);
 struct collection_config create(struct server *s); /* or what is there already */
 

@@ -21,6 +21,9 @@ static struct manifest sample(void)
     m.collections[0] = c;
     m.collection_count = 1;
     m.log_start[1] = 4096;
+    want(!manifest_at_rest(&m, 7));
+    want_eq(manifest_rest_everywhere(&m, 7), 0);
+    want(manifest_at_rest(&m, 7));
     m.log_end = calloc(2, sizeof(*m.log_end));
     m.log_end[1] = 12288;
     struct manifest_edit edit = {.segment = {9, 7, 100, 3, 40, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
@@ -31,6 +34,8 @@ static struct manifest sample(void)
     edit = (struct manifest_edit){.segment = {11, 7, 50, 0, 40, 55}, .removed = absent, .removed_count = 2};
     want_eq(manifest_apply(&m, &edit), -ENOENT);
     want(m.segment_count == 1 && m.segments[0].id == 9);
+    edit = (struct manifest_edit){.epoch = 4, .reactor = 1, .stirred = 7};
+    want_eq(manifest_apply(&m, &edit), 0);
     return m;
 }
 
@@ -57,6 +62,7 @@ static void store_and_load(void *arg)
     want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
     want(back.log_dir == 6 && manifest_log_end(&back, 0) == 0 && manifest_log_end(&back, 1) == 12288);
     want_eq(manifest_log_end(&back, 2), 0);
+    want(manifest_rests_on(&back, 7, 0) && !manifest_rests_on(&back, 7, 1) && !manifest_at_rest(&back, 7));
     manifest_fini(&back);
     manifest_fini(&m);
     char path[PATH_TEXT_MAX];
@@ -72,6 +78,32 @@ static void store_and_load(void *arg)
 Test(manifest, comes_back_as_it_was_stored)
 {
     world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
+}
+
+static void rest_and_stir(void *arg)
+{
+    struct manifest m = sample();
+    const uint64_t ids[] = {7, 8};
+    struct manifest_edit edit = {.epoch = 4, .reactor = 1, .rested = ids, .rested_count = 2};
+    want_eq(manifest_apply(&m, &edit), 0);
+    want(manifest_at_rest(&m, 7) && !manifest_rests_on(&m, 8, 1)); /* there is no 8 */
+    manifest_rests_spread(&m, 130);
+    m.reactors = 130;
+    want(manifest_at_rest(&m, 7) && manifest_rests_on(&m, 7, 129));
+    manifest_stir_on(&m, 7, 129);
+    manifest_rests_spread(&m, 1);
+    m.reactors = 1;
+    want(!manifest_at_rest(&m, 7)); /* on one of the old reactors it was not */
+    want_eq(manifest_rest_on(&m, 7, 0), 0);
+    edit = (struct manifest_edit){.epoch = 3, .reactor = 0, .rested = ids, .rested_count = 1, .stirred = 7};
+    want_eq(manifest_apply(&m, &edit), 0);
+    want(!manifest_at_rest(&m, 7)); /* another epoch's edit makes nothing rest, and may stir */
+    manifest_fini(&m);
+}
+
+Test(manifest, a_collection_rests_when_it_does_so_on_every_reactor)
+{
+    world_run_well(BACKEND_SIM, 1, rest_and_stir, NULL);
 }
 
 Test(manifest, every_flipped_bit_and_every_cut_is_refused)

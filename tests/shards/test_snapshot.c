@@ -61,6 +61,9 @@ static void server_open(struct server *s, unsigned reactors)
             world_fail(__FILE__, __LINE__, e.text);
     }
     for (unsigned r = 0; r < reactors; r++)
+        if (store_replay(s->stores[r], &s->manifest, &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+    for (unsigned r = 0; r < reactors; r++)
         want_eq(store_bury(s->stores[r], s->early, s->early_count), 0);
     free(s->early);
     want_eq(folder_settle("data", &s->manifest, reactors, &e), 0);

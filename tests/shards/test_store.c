@@ -58,6 +58,8 @@ static void replay_and_count(void *arg)
     struct store_options o = {.dir = "data", .reactors = 1, .progress = &progress};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0);
+    want(!store_is_replayed(s.stores[0]) && progress.records == 0);
+    want_eq(store_replay(s.stores[0], &s.manifest, &e), 0);
     want(progress.start_ns > 0);
     want(progress.records == 50 && progress.bytes_done > 0 && progress.bytes_done <= bytes);
     want_eq(progress.bytes, progress.bytes_done);
@@ -213,6 +215,7 @@ static void damaged(void *arg)
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
     struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s)};
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
+    want_eq(store_replay(s.stores[0], &s.manifest, &e), 0);
     struct shard *shard = store_shard(s.stores[0], c.id);
     const struct error *damage = shard_damage(shard);
     want(damage && damage->code == ERROR_CORRUPT && strstr(damage->text, path) && strstr(damage->text, "offset"));

@@ -82,6 +82,10 @@ bool done(struct player *p, struct book *b, enum action action, const char *what
     struct world *w = p->world;
     if (rc == 0)
         return true;
+    if (p->early && (rc > -1000 || rc == CLIENT_REFUSED(ERROR_UNAVAILABLE))) {
+        p->early = rc < -1000;
+        return false;
+    }
     w->result->refused++;
     if (!explained(w, action, rc))
         fail(w, p->name, "%s on %s: %s", what, b->name, outcome(p, rc));

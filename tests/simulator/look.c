@@ -76,6 +76,7 @@ void look_at_points(struct player *p, struct book *b, bool first)
         fail(p->world, p->name, "%s: the upsert of version %u is there in part on one reactor of %u", b->name,
              torn->version, torn->reactors);
     model_all_settled(&b->model);
+    b->looked = true;
 }
 
 /* -- counts -- */

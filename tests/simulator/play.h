@@ -42,7 +42,8 @@ struct book {
     bool created_again; /* perhaps, after a drop that perhaps was one */
     enum book_state state;
     Kith__Durability durability;
-    bool weak; /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
+    bool weak;   /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
+    bool looked; /* at all points of it, since the last start */
     struct model model;
     struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
         uint32_t ids[MODEL_BATCH_MAX], n, version;
@@ -55,6 +56,7 @@ struct player {
     char name[24];
     struct book books[2]; /* its own, its share */
     uint64_t random;
+    bool early; /* the server is still starting: it may refuse, or end the connection because it cannot start */
     struct client client;
 };
 
@@ -114,6 +116,11 @@ bool player_connect(struct player *p);
 void look_at_points(struct player *p, struct book *b, bool first);
 void look_at_count(struct player *p, struct book *b);
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
+
+/* -- during a start (early.c) -- */
+
+void look_early(struct world *w);     /* begins */
+void look_early_end(struct world *w); /* waits, when the server has started */
 
 /* -- snapshots (travel.c) -- */
 

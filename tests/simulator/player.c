@@ -274,7 +274,7 @@ static void look_at_all(struct player *p, bool first)
         struct book *b = &p->books[i];
         if (b->state != BOOK_OPEN)
             continue;
-        look_at_points(p, b, first);
+        look_at_points(p, b, first && !b->looked);
         if (!failed(p->world))
             look_at_count(p, b);
         if (!failed(p->world))

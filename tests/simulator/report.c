@@ -13,6 +13,7 @@ void report_add(struct report *t, const struct world_result *r)
     t->sum.refused += r->refused;
     t->sum.refused_starts += r->refused_starts;
     t->sum.restores += r->restores;
+    t->sum.early += r->early;
     t->sum.virtual_ns += r->virtual_ns;
     t->sum.trace_events += r->trace_events;
     for (unsigned i = 0; i < WORLD_OPERATIONS; i++)
@@ -39,6 +40,7 @@ static void print_table(const struct report *t, const struct seed_run *runs, siz
     printf("%srequests refused or lost   %12" PRIu64 "\n", prefix, t->sum.refused);
     printf("%sstarts refused             %12" PRIu64 "\n", prefix, t->sum.refused_starts);
     printf("%ssnapshots restored         %12" PRIu64 "\n", prefix, t->sum.restores);
+    printf("%slooks during a start       %12" PRIu64 "\n", prefix, t->sum.early);
     printf("%sevents                     %12" PRIu64 "\n", prefix, t->sum.trace_events);
     printf("%svirtual seconds            %12.1f\n", prefix, (double)t->sum.virtual_ns / 1e9);
     printf("%sseconds                    %12.1f\n", prefix, t->seconds);

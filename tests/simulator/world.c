@@ -27,15 +27,32 @@ static void start_players(struct world *w, fiber_fn play)
         event_wait(&w->done);
 }
 
+static void on_listening(struct server *s, void *arg)
+{
+    look_early(arg);
+}
+
+/* What the manifest called at rest was read before the logs were: they must have had nothing new of it. */
+static void check_rests(struct world *w, const struct server *s)
+{
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct store_stats stats;
+        store_stats_read(s->cores[r]->store, &stats);
+        if (stats.unexpected_records)
+            fail(w, "server",
+                 "the manifest calls a collection at rest, but the log of reactor %u has %" PRIu64 " records", r,
+                 stats.unexpected_records);
+    }
+}
+
 static void on_ready(struct server *s, void *arg)
 {
     struct world *w = arg;
     memory_faults_spare();
     w->started = true;
-    w->done = (struct event){0};
+    look_early_end(w);
+    check_rests(w, s);
     plan_faults_on(&w->plan, w->sim);
-    for (uint32_t i = 0; i < w->plan.players; i++)
-        w->players[i].client = (struct client){0}; /* a connection of the last round ended with it */
     start_players(w, player_run);
     plan_faults_off(w->sim);
     if (!failed(w))
@@ -72,6 +89,7 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .front = &net_front,
         .gpu = &gpu_none,
         .on_ready = on_ready,
+        .on_listening = on_listening,
         .arg = w,
     };
     tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
@@ -104,6 +122,7 @@ static void book_restart(struct book *b, enum model_end end)
 {
     model_restart(&b->model, end);
     b->refused.n = 0;
+    b->looked = false;
 }
 
 static void books_restart(struct world *w, enum model_end end)
@@ -143,7 +162,7 @@ static void round_run(struct world *w)
 {
     struct error error = {0};
     draw_round(w);
-    uint64_t faults = disk_faults(w);
+    uint64_t faults = disk_faults(w), misdirected = sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE);
     int rc = serve(w, w->faulty_start, &error);
     if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
         w->crash_after = 0;
@@ -157,6 +176,8 @@ static void round_run(struct world *w)
     if (rc == -EOWNERDEAD) {
         tell(w, "world", "the power was cut");
         w->result->crashes++;
+        w->over =
+            sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE) != misdirected; /* the log may end anywhere now */
     } else if (rc < 0) {
         fail(w, "server", "it did not %s: %.300s", w->started ? "stop" : "start", error.text);
     }

@@ -1,0 +1,57 @@
+/* early.c -- clients that do not wait until the server has started: what it serves before it has read its logs must be all there is, and
+ * reading the logs must not change it. */
+#include "memory_faults.h"
+#include "play.h"
+
+#define PAUSE_NS 100000 /* at most, between two looks */
+
+static bool is_there(const struct world *w, const struct book *b)
+{
+    return b->state == BOOK_OPEN && (b->shared ? w->shared_created : b->created);
+}
+
+static void look(struct player *p, struct book *b)
+{
+    look_at_points(p, b, !b->looked);
+    if (!b->looked || !p->early || failed(p->world))
+        return;
+    p->world->result->early++;
+    look_at_count(p, b);
+    if (p->early && !failed(p->world))
+        look_by_search(p, b, true, MODEL_IDS * PLAYERS_MAX);
+}
+
+static void run(void *arg)
+{
+    struct player *p = arg;
+    struct world *w = p->world;
+    memory_faults_spare();
+    p->early = client_open(&p->client, w->server->port) == 0;
+    while (p->early && !w->started && !failed(w)) {
+        for (unsigned i = 0; i < 2 && p->early && !failed(w); i++)
+            if (is_there(w, &p->books[i]))
+                look(p, &p->books[i]);
+        fiber_sleep_ns(1 + draw(&p->random) % PAUSE_NS);
+        p->early &= client_ping(&p->client) == 0; /* the server ends connections when it cannot start */
+    }
+    p->early = false;
+    client_close(&p->client);
+    w->players_left--;
+    event_notify_all(&w->done);
+}
+
+void look_early(struct world *w)
+{
+    w->done = (struct event){0};
+    w->players_left = w->plan.players;
+    for (uint32_t i = 0; i < w->plan.players; i++) {
+        w->players[i].client = (struct client){0}; /* a connection of the last round ended with it */
+        check(fiber_start(CLASS_INTERACTIVE, run, &w->players[i], "early player") == 0);
+    }
+}
+
+void look_early_end(struct world *w)
+{
+    while (w->players_left > 0)
+        event_wait(&w->done);
+}
