@@ -199,6 +199,15 @@ static int look_again(struct walk *w, unsigned reactor)
     return rc;
 }
 
+/* Is the log still needed from `position`, or from where? Asked after something was not right there: it may have gone while it was read. */
+static int needed_from(struct verify *v, unsigned reactor, uint64_t position, uint64_t *ret)
+{
+    struct error error = {0};
+    int rc = verify_reload(v, &error);
+    *ret = rc == 0 && v->manifest.log_start[reactor] > position ? v->manifest.log_start[reactor] : position;
+    return rc;
+}
+
 static int check_range(struct walk *w, unsigned reactor, uint64_t end)
 {
     struct verify *v = w->v;
@@ -217,7 +226,9 @@ static int check_range(struct walk *w, unsigned reactor, uint64_t end)
             fresh = true;
             next = v->manifest.log_start[reactor] > position ? v->manifest.log_start[reactor] : position;
         } else {
-            next = report_gap(w, position, end, right);
+            rc = needed_from(v, reactor, position, &next);
+            if (rc == 0 && next == position)
+                next = report_gap(w, position, end, right);
         }
         v->at->offset = next;
         if (rc == 0)
