@@ -111,12 +111,18 @@ static int on_open(struct core *c, struct control_open_message *m)
                   .arg = c},
     };
     struct store *store = NULL;
+    if (c->state == CORE_STOPPING)
+        return -ESHUTDOWN;
     int rc = disk_reporter_start(&c->disk);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
     rc = store_open(&options, m->manifest, &store, &m->error);
     if (rc < 0)
         return rc;
+    if (c->state == CORE_STOPPING) { /* the order to close it may have come already */
+        store_close(store);
+        return -ESHUTDOWN;
+    }
     c->store = store;
     rc = bury_early(c);
     if (rc == 0)
@@ -224,6 +230,8 @@ static int on_listen(struct core *c, struct control_listen_message *m)
 static int on_serve(struct core *c, struct control_serve_message *m)
 {
     const struct server_options *o = &c->server->options;
+    if (!is_open(c))
+        return -ESHUTDOWN; /* it was closed by a stop */
     int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);

@@ -149,6 +149,8 @@ static int open_folder(struct server *s)
     manifest_fini(&start);
     if (rc == 0)
         rc = catalog_settle(&s->catalog, &s->error);
+    if (rc == 0 && s->stopping)
+        rc = -ESHUTDOWN;
     return rc < 0 ? rc : disk_watch_start(&s->disk);
 }
 

@@ -208,7 +208,8 @@ struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t growing_backlog_ns; /* what linking those rows will take, lately; 0: not known */
     uint64_t log_needed_bytes;   /* that a start would replay */
-    uint64_t unexpected_records; /* in the log, of a collection that the manifest called at rest, and in no segment: a bug */
+    uint64_t
+        unexpected_records; /* in the log, of a collection that the manifest called at rest, and in no segment: a bug */
     uint64_t seal_ns_total, sealed_bytes;
     uint64_t merges, compactions; /* of several segments into one; of one without its deleted rows */
     uint64_t merged_segments, merged_rows, merged_bytes, merge_ns_total;
