@@ -1,7 +1,7 @@
 /* bench.c -- nanoseconds a row, of what a graph walk does at a hop: one query against 32 rows.
  *
  * "hot" are the same rows again and again, in the first cache if they fit it. "memory" are random rows of a set far larger
- * than the last cache, in huge pages, the rows of the next hop prefetched while those of this one are scored. "fetch" is
+ * than the last cache, in huge pages, the rows of the next hop prefetched into the second cache while those of this one are scored. "fetch" is
  * the same without the score, a byte of each cache line read: what is left of "memory" is the kernel's. The least of several
  * rounds counts: what a round takes more, another program took. */
 #include "check.h"
@@ -127,7 +127,7 @@ static void choose_rows(const uint8_t *set, size_t stride, const void **rows)
     for (size_t r = 0; r < HOP; r++) {
         const uint8_t *row = set + rng() % (SET_BYTES / stride) * stride;
         for (size_t i = 0; i < stride; i += 64)
-            __builtin_prefetch(row + i, 0, 3);
+            __builtin_prefetch(row + i, 0, 2);
         rows[r] = row;
     }
 }
