@@ -28,6 +28,7 @@ static const char usage[] =
     "benchmarks)\n"
     "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
     "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
+    "  --index-memory-mib N what indexes should need, of all collections, in MiB; 0: half of the machine's memory (0)\n"
     "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
     "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
     "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
@@ -45,6 +46,7 @@ enum option_id {
     OPT_NO_PIN,
     OPT_GROWING,
     OPT_MERGE,
+    OPT_INDEX_MEMORY,
     OPT_COMPACT,
     OPT_SEAL_AGE,
     OPT_DROP_CACHES,
@@ -66,6 +68,7 @@ static const struct option option_table[] = {
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
     {"merge-mib", required_argument, NULL, OPT_MERGE},
+    {"index-memory-mib", required_argument, NULL, OPT_INDEX_MEMORY},
     {"compact-percent", required_argument, NULL, OPT_COMPACT},
     {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
@@ -156,6 +159,7 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_DROP_CACHES: s->drop_caches = true; break;
     case OPT_VERIFY: c->verify = true; break;
     case OPT_MERGE: s->merge_bytes = (uint64_t)number("--merge-mib", value, 1u << 20) << 20; break;
+    case OPT_INDEX_MEMORY: s->index_bytes = (uint64_t)number("--index-memory-mib", value, 1u << 30) << 20; break;
     case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
     case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
     case OPT_RESTORE: s->restore = value; break;
@@ -226,14 +230,17 @@ static void on_ready(struct server *s, void *arg)
     fflush(stdout);
 }
 
-/* On a small machine the cores have other work too, and a spinning one takes it from them. */
-static unsigned spin_us_default(void)
+/* Chooses by the machine what was not given. */
+static void take_machine(struct config *c)
 {
     struct topology *t = topology_open();
     unsigned cores = t ? topology_cores(t) : 1;
+    if (!c->spin_given) /* on a small machine the cores have other work too, and a spinning one takes it from them */
+        c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
+    if (c->server.index_bytes == 0 && t)
+        c->server.index_bytes = topology_memory(t) / 2;
     if (t)
         topology_close(t);
-    return cores <= 4 ? 0 : 50;
 }
 
 int main(int argc, char **argv)
@@ -262,8 +269,7 @@ int main(int argc, char **argv)
         take_option(&c, id, optarg);
     if (optind < argc)
         fail("argument", argv[optind], "only options");
-    if (!c.spin_given)
-        c.server.runtime.spin_us = spin_us_default();
+    take_machine(&c);
     log_set_sink(log_sink, &c);
     if (c.verify)
         return offline_verify(c.server.data, c.server.runtime.backend);

@@ -101,6 +101,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
         .merge_bytes_max = o->merge_bytes,
+        .index_bytes_max = o->index_bytes,
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = {.commit = hook_commit,

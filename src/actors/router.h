@@ -10,11 +10,12 @@
 #include "shards/store.h"
 #include "shards/verify.h"
 
-#define ROUTER_K_MAX       10000
-#define ROUTER_EF_MAX      10000
-#define ROUTER_QUERIES_MAX 10000
-#define ROUTER_HITS_MAX    1000000u /* queries x k of one search */
-#define ROUTER_POINTS_MAX  1000000u /* of one upsert, delete or get */
+#define ROUTER_K_MAX        10000
+#define ROUTER_EF_MAX       10000
+#define ROUTER_REFINE_K_MAX 100
+#define ROUTER_QUERIES_MAX  10000
+#define ROUTER_HITS_MAX     1000000u /* queries x k of one search */
+#define ROUTER_POINTS_MAX   1000000u /* of one upsert, delete or get */
 
 /* -- collections -- */
 
@@ -82,6 +83,7 @@ struct router_search {
     const float *queries; /* 64-byte aligned */
     uint64_t query_bytes;
     uint32_t k, ef;
+    float refine_k; /* 0: as each segment does */
     bool exact, with_vectors, with_payloads;
 };
 

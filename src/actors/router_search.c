@@ -16,6 +16,9 @@ static int check_ask(struct request *rq, const struct collection_config *config,
     if (ask->ef > ROUTER_EF_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT, "ef is %u; it must be at most %d (0: chosen by the server)",
                          ask->ef, ROUTER_EF_MAX);
+    if (ask->refine_k != 0 && !(ask->refine_k >= 1 && ask->refine_k <= ROUTER_REFINE_K_MAX))
+        return error_set(e, ERROR_INVALID_ARGUMENT, "refine_k is %g; it must be 1 to %d (0: as the collection says)",
+                         (double)ask->refine_k, ROUTER_REFINE_K_MAX);
     if (ask->query_bytes == 0 || ask->query_bytes % row != 0)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "the block has %" PRIu64 " bytes; queries of collection '%.64s' (dim %u) have %" PRIu64
@@ -54,6 +57,7 @@ static int ask_reactors(struct request *rq, const struct collection_config *conf
             .count = count,
             .k = ask->k,
             .ef = ask->ef,
+            .refine_k = ask->refine_k,
             .exact = ask->exact,
             .hits = arena_alloc(hits > 4096 ? &rq->bulk : &rq->arena, hits * sizeof(struct point_hit)),
             .counts = arena_alloc(&rq->arena, count * sizeof(uint32_t)),

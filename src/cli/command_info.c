@@ -4,6 +4,7 @@
 #include "cli/output.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int server_info(struct cli *c)
 {
@@ -106,6 +107,32 @@ static void segment_print(struct table *t, const struct kith_segment *s)
     table_cell(t, "%s", bytes_text(s->disk_bytes));
 }
 
+/* Only what is sealed has an index that is chosen to the end. */
+static void index_print(struct table *t, const struct kith_segment *s)
+{
+    const bool sealed = s->index.m != 0;
+    table_cell(t, "%s", sealed ? index_code_text(&s->index) : "");
+    table_cell(t, "%s", sealed ? index_refine_text(&s->index) : "");
+    table_cell(t, "%s", sealed ? index_links_text(&s->index) : "");
+}
+
+/* Why the indexes are as they are: each reason once, behind the ids of its segments. */
+static void why_print(const struct kith_segment *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t first = 0;
+        while (strcmp(list[first].why, list[i].why) != 0)
+            first++;
+        if (first < i || !list[i].why[0])
+            continue;
+        fputs("segment", stdout);
+        for (size_t j = i; j < count; j++)
+            if (strcmp(list[j].why, list[i].why) == 0)
+                printf(" %llu", (unsigned long long)list[j].id);
+        printf(": %s\n", list[i].why);
+    }
+}
+
 static void segment_add(struct kith_segment *sum, const struct kith_segment *s)
 {
     sum->rows += s->rows;
@@ -122,7 +149,10 @@ static void segments_print(const struct kith_segment *list, size_t count)
 {
     struct table t;
     struct kith_segment sum = {0};
-    table_init(&t, ">id|>core|state|>rows|>live|>deleted|>tombstones|>vectors|>payload avg|>graph|>memory|>disk", 12);
+    table_init(
+        &t,
+        ">id|>core|state|>rows|>live|>deleted|>tombstones|>vectors|>payload avg|>index|>memory|>disk|code|refine|links",
+        15);
     for (size_t i = 0; i < count; i++) {
         const struct kith_segment *s = &list[i];
         if (s->id)
@@ -132,23 +162,31 @@ static void segments_print(const struct kith_segment *list, size_t count)
         table_cell(&t, "%u", s->reactor);
         table_cell(&t, "%s", state_name(s));
         segment_print(&t, s);
+        index_print(&t, s);
         segment_add(&sum, s);
     }
     table_cell(&t, "all");
     table_cell(&t, "%s", "");
     table_cell(&t, "%zu segment%s", count, count == 1 ? "" : "s");
     segment_print(&t, &sum);
+    index_print(&t, &sum);
     table_print(&t);
+    why_print(list, count);
 }
 
 static json_t *segment_json(const struct kith_segment *s)
 {
-    return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id, "core",
-                     (int)s->reactor, "state", state_name(s), "merging", s->merging, "rows", (json_int_t)s->rows,
-                     "deleted_rows", (json_int_t)s->deleted_rows, "tombstones", (json_int_t)s->tombstones,
-                     "vector_bytes", (json_int_t)s->vector_bytes, "payload_bytes", (json_int_t)s->payload_bytes,
-                     "index_bytes", (json_int_t)s->index_bytes, "memory_bytes", (json_int_t)s->memory_bytes,
-                     "disk_bytes", (json_int_t)s->disk_bytes);
+    json_t *j = json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
+                          "core", (int)s->reactor, "state", state_name(s), "merging", s->merging, "rows",
+                          (json_int_t)s->rows, "deleted_rows", (json_int_t)s->deleted_rows, "tombstones",
+                          (json_int_t)s->tombstones, "vector_bytes", (json_int_t)s->vector_bytes, "payload_bytes",
+                          (json_int_t)s->payload_bytes, "index_bytes", (json_int_t)s->index_bytes, "memory_bytes",
+                          (json_int_t)s->memory_bytes, "disk_bytes", (json_int_t)s->disk_bytes);
+    if (s->index.m != 0) { /* sealed */
+        index_json_add(j, &s->index);
+        json_object_set_new(j, "why", json_string(s->why));
+    }
+    return j;
 }
 
 static int segments_info(struct cli *c, const char *name)

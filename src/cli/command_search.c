@@ -139,6 +139,7 @@ int command_search(struct cli *c, int argc, char **argv)
     struct search_job job = {0};
     const char *vector = NULL, *file = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t row = UINT64_MAX, limit = 0, k = 10, ef = 0, deadline_ms = 0;
+    double refine_k = 0;
     size_t n;
     const struct option list[] = {
         {"vector", OPTION_TEXT, &vector, "NUMBERS", "the query: \"0.1,0.2,...\"", 0, 0},
@@ -147,6 +148,8 @@ int command_search(struct cli *c, int argc, char **argv)
         {"limit", OPTION_NUMBER, &limit, "N", "only the first N rows of the file", 1, 0},
         {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, UINT32_MAX},
         {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching (else the server chooses)", 1, UINT32_MAX},
+        {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
+         100},
         {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares with every point", 0, 0},
         {"with-payload", OPTION_FLAG, &job.search.with_payloads, NULL, "also the payloads", 0, 0},
         {"with-vector", OPTION_FLAG, &job.search.with_vectors, NULL, "also the vectors", 0, 0},
@@ -171,6 +174,7 @@ int command_search(struct cli *c, int argc, char **argv)
     job.search.collection = words[0];
     job.search.k = (uint32_t)k;
     job.search.ef = (uint32_t)ef;
+    job.search.refine_k = (float)refine_k;
     job.search.deadline_ms = (uint32_t)deadline_ms;
     float *values = NULL;
     if (vector) {

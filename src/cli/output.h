@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TABLE_COLUMNS_MAX 12
+#define TABLE_COLUMNS_MAX 16
 
 /* A table is gathered first and printed when the widths are known. Zero-initialised is empty. */
 struct table {

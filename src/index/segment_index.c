@@ -62,6 +62,19 @@ uint32_t segment_index_graphed(const struct segment_index *x)
     return x->graph.count;
 }
 
+void segment_index_plan(struct segment_index *x, const struct index_options *options)
+{
+    if (x->is_resolved)
+        return;
+    x->resolved = *options;
+    x->is_resolved = true;
+}
+
+const struct index_options *segment_index_options(const struct segment_index *x)
+{
+    return x->is_resolved ? &x->resolved : &x->options;
+}
+
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
     return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +

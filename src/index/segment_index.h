@@ -70,6 +70,11 @@ uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned *
  * reached count. The regions borrow from x until its next change. */
 #define SEGMENT_INDEX_REGIONS 12
 
+/* What finish() is to make, instead of what create() was given: codes, what refines, links. What is made already stays. */
+void segment_index_plan(struct segment_index *x, const struct index_options *options);
+/* As it was given, or as it is when that is decided. Lives as long as x. */
+const struct index_options *segment_index_options(const struct segment_index *x);
+
 /* Makes what the sealed index shall hold, as the options say: codes of the chosen kind, rows to score again by, everything in
  * one piece. advance() must have reached all rows, and none may follow. Searches may run meanwhile. -EINVAL, -ENOMEM, or
  * what the pause returned: then another call continues. Without it, regions() gives the codes that were built with. */

@@ -269,6 +269,7 @@ static int op_search(struct native_request *r)
         .query_bytes = r->header.block_bytes,
         .k = ask->k,
         .ef = ask->ef,
+        .refine_k = ask->refine_k,
         .exact = ask->exact,
         .with_vectors = ask->with_vectors,
         .with_payloads = ask->with_payloads,

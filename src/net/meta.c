@@ -133,6 +133,14 @@ static void segment_init(Kith__Segment *ret, const struct segment_info *from)
     ret->index_bytes = from->index_bytes;
     ret->memory_bytes = from->memory_bytes;
     ret->disk_bytes = from->disk_bytes;
+    ret->m = from->index.m;
+    ret->ef_construct = from->index.ef_construct;
+    ret->code = (Kith__Code)from->index.code;
+    ret->code_bits = from->index.code_bits;
+    ret->refine = (Kith__Refine)from->index.refine;
+    ret->refine_k = from->index.refine_k;
+    ret->links = (Kith__Links)from->index.links;
+    ret->why = (char *)(uintptr_t)from->why.text; /* only read */
 }
 
 int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret)

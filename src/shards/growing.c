@@ -1,6 +1,5 @@
 /* growing.c -- columns in chunks of about 1 MiB, so that a row never moves and no append copies what is there. */
-#include "index/autoindex.h"
-#include "shards/segment.h"
+#include "shards/index_plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,11 +40,9 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
         rc = column_init(&s->vectors, stride, shift, rows_max);
     if (rc == 0)
         rc = column_init(&s->payloads, sizeof(struct payload_at), shift, rows_max);
-    struct index_options options = c->index;
-    struct index_why why = {0};
-    index_options_resolve_graph(&options, rows_max, &why);
+    index_plan_begin(&s->plan, c, rows_max);
     if (rc == 0)
-        rc = segment_index_create(c->metric, c->dim, &options, &s->index);
+        rc = segment_index_create(c->metric, c->dim, &s->plan.options, &s->index);
     if (rc < 0) {
         segment_destroy(s);
         return rc;

@@ -5,7 +5,7 @@
  * segments, one after it the new. */
 #include "shards/merge.h"
 #include "base/log.h"
-#include "index/autoindex.h"
+#include "shards/index_plan.h"
 #include "shards/segment_file.h"
 
 #include <errno.h>
@@ -151,16 +151,15 @@ static int write_graph(struct merge *m, struct container_writer *w)
     }
     uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
     const struct rows vectors = {&chunk, stride, 31};
-    struct index_options options = c->index;
-    struct index_why why = {0};
-    index_options_resolve_graph(&options, m->rows, &why);
-    rc = segment_index_create(c->metric, c->dim, &options, &index);
+    struct index_plan plan;
+    index_plan_begin(&plan, c, m->rows);
+    rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
     if (rc == 0)
         rc = segment_index_advance(index, &vectors, m->rows, &m->pause);
     if (rc == 0)
-        rc = segment_index_finish(index, &vectors, &m->pause);
+        rc = index_plan_finish(&plan, m->shard, index, &vectors, m->rows, &m->pause);
     if (rc == 0)
-        rc = segment_write_index(w, index);
+        rc = segment_write_index(w, index, &plan.why);
     segment_index_destroy(index);
     mapping_close(&mapping);
     return rc;

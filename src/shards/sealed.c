@@ -114,6 +114,18 @@ static int open_columns(struct opening *o, struct segment *s)
     return 0;
 }
 
+/* Text for people; older files have none. */
+static void read_why(const struct opening *o, struct index_why *why)
+{
+    const struct container_region *r = container_find(&o->container, "seg.why");
+    if (!r || r->size >= sizeof(why->text))
+        return;
+    memcpy(why->text, o->container.bytes + r->offset, r->size);
+    for (size_t i = 0; i < r->size; i++)
+        if (why->text[i] < ' ' || why->text[i] > '~')
+            why->text[i] = '?';
+}
+
 static int pause_and_go_on(void *arg)
 {
     fiber_checkpoint();
@@ -137,6 +149,11 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
             o->error, ERROR_CORRUPT,
             "%s is damaged: its graph makes no sense (%s); restore a snapshot, or the data folder from a copy", o->path,
             why);
+    if (rc == 0) {
+        s->plan.options = *segment_index_options(s->index);
+        s->plan.complete = true;
+        read_why(o, &s->plan.why);
+    }
     return rc;
 }
 

@@ -23,6 +23,13 @@ struct payload_at {
     uint64_t size;
 };
 
+/* How the index is made, or was, and why (index_plan.h). */
+struct index_plan {
+    struct index_options options;
+    struct index_why why;
+    bool complete; /* nothing in options is open */
+};
+
 struct segment {
     enum segment_state state;
     uint32_t handle; /* in the shard's table; the id map points to it */
@@ -32,6 +39,7 @@ struct segment {
     uint64_t *alive; /* bit per row, rows_max of them */
     struct rows ids, versions, vectors;
     struct segment_index *index; /* NULL: no rows, or not searched here */
+    struct index_plan plan;      /* of the index */
     struct tombstone *tombstones;
     uint32_t tombstone_count, tombstone_capacity;
     uint64_t version_min; /* of the rows; UINT64_MAX: there are none */

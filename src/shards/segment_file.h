@@ -29,5 +29,6 @@ struct segment_source {
 MUST_USE int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
                                    const struct segment_source *source, const struct pause *pause,
                                    uint64_t *ret_version_min);
-/* Writes the index, which has reached all rows. Waits. */
-MUST_USE int segment_write_index(struct container_writer *w, const struct segment_index *index);
+/* Writes the index, which is finished, and why it is as it is ("seg.why"). Waits. */
+MUST_USE int segment_write_index(struct container_writer *w, const struct segment_index *index,
+                                 const struct index_why *why);

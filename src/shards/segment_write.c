@@ -155,11 +155,13 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
     return rc < 0 ? rc : write_column(&x, "row.vectors", vectors_of, stride);
 }
 
-int segment_write_index(struct container_writer *w, const struct segment_index *index)
+int segment_write_index(struct container_writer *w, const struct segment_index *index, const struct index_why *why)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     unsigned n = 0;
     int rc = segment_index_regions(index, regions, &n);
+    if (rc == 0)
+        rc = write_region(w, "seg.why", why->text, strlen(why->text));
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = write_region(w, regions[i].name, regions[i].bytes, regions[i].size);
     return rc;

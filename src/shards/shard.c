@@ -243,7 +243,7 @@ static uint64_t memory_of(const struct segment *g)
 
 static struct segment_info describe(const struct shard *s, const struct segment *g)
 {
-    return (struct segment_info){
+    struct segment_info ret = {
         .id = g->id,
         .reactor = s->store->options.reactor,
         .state = g->state,
@@ -257,6 +257,11 @@ static struct segment_info describe(const struct shard *s, const struct segment 
         .memory_bytes = memory_of(g),
         .disk_bytes = g->disk_bytes,
     };
+    if (g->state == SEGMENT_SEALED) {
+        ret.index = g->plan.options;
+        ret.why = g->plan.why;
+    }
+    return ret;
 }
 
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)

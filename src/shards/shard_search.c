@@ -90,6 +90,7 @@ struct search {
     const float *vector; /* normalised for cosine */
     uint32_t segments;   /* held, in room->segments */
     uint32_t count;      /* hits so far in room->all */
+    bool moved;          /* segments came while it ran: what is in them may have been found already */
 };
 
 static int search_pause(void *arg)
@@ -128,8 +129,12 @@ static int search_segment(struct search *x, const struct segment *g)
     if (rc < 0)
         return rc;
     struct pause pause = {search_pause, x};
-    struct search_params params = {
-        .k = k, .ef = x->query->ef, .exact = x->query->exact, .allowed = g->dead ? g->alive : NULL, .pause = &pause};
+    struct search_params params = {.k = k,
+                                   .ef = x->query->ef,
+                                   .refine_k = x->query->refine_k,
+                                   .exact = x->query->exact,
+                                   .allowed = g->dead ? g->alive : NULL,
+                                   .pause = &pause};
     int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
     for (int i = 0; i < n; i++)
         room->all[x->count++] = (struct search_hit){room->hits[i], g};
@@ -159,6 +164,7 @@ static int search_all(struct search *x)
     const struct shard *s = x->shard;
     for (uint64_t birth = 0; birth != s->births;) {
         uint32_t i = x->segments;
+        x->moved |= birth != 0;
         int rc = hold_segments(x, birth);
         birth = s->births;
         for (; rc == 0 && i < x->segments; i++)
@@ -179,10 +185,11 @@ static int nearer(const void *a, const void *b)
     return x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row;
 }
 
-/* A row that was met before a merge moved it and after is one point, at one distance. */
+/* A row that was met before a merge moved it and after is one point. Its distances may differ: the index that a segment was sealed with
+ * may score less exactly than the one it had. */
 static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point_hit *of)
 {
-    while (n > 0 && hits[n - 1].distance == of->distance)
+    while (n > 0)
         if (point_id_equal(hits[--n].id, of->id))
             return true;
     return false;
@@ -197,7 +204,7 @@ static int collect(struct search *x, struct point_hit *ret_hits)
     for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
         const struct search_hit *h = &x->room->all[i];
         struct point_hit hit = {segment_id_at(h->segment, h->hit.row), h->hit.distance};
-        if (segment_alive(h->segment, h->hit.row) && !is_twin(ret_hits, n, &hit))
+        if (segment_alive(h->segment, h->hit.row) && !(x->moved && is_twin(ret_hits, n, &hit)))
             ret_hits[n++] = hit;
     }
     return (int)n;

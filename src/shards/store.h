@@ -15,6 +15,7 @@
 #pragma once
 
 #include "base/point_id.h"
+#include "index/autoindex.h"
 #include "reactor/fiber.h"
 #include "shards/manifest.h"
 
@@ -63,6 +64,7 @@ struct store_options {
     uint64_t growing_bytes_max;       /* vectors in a growing segment before it is sealed; 0: 122 MiB */
     uint64_t log_file_bytes;          /* 0: a quarter of the growing segment, 64 KiB to 16 MiB */
     uint64_t merge_bytes_max;         /* vectors in a segment that merging makes; 0: 1 GiB */
+    uint64_t index_bytes_max;         /* memory the indexes of all reactors should keep to; 0: no bound */
     uint32_t compact_percent;         /* a segment with so many deleted rows is rewritten; 0: 20 */
     uint32_t seal_age_s;              /* a growing segment this old is sealed though it is not full; 0: 3600 */
     int read_only;                    /* errno for which the folder is read-only from the start; 0: it is not */
@@ -162,6 +164,7 @@ struct shard_query {
     const float *vector; /* dim f32, any alignment, not normalised */
     uint32_t k, ef;      /* ef 0: chosen */
     bool exact;
+    float refine_k; /* candidates scored again, as a multiple of k; 0: as each segment does */
     const struct context *ctx;
 };
 /* Searches the growing segment and the sealed segments that this reactor searches. Writes up to k hits, nearest first. Returns how
@@ -188,6 +191,8 @@ struct segment_info {
     bool merging;
     uint32_t rows, deleted_rows, tombstones;
     uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
+    struct index_options index; /* sealed: as it is */
+    struct index_why why;       /* each choice and its reason; empty in older files */
 };
 /* Up to max of the segments that are searched here; returns how many there are. */
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);

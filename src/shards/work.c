@@ -4,6 +4,7 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
+#include "shards/index_plan.h"
 #include "shards/pace.h"
 #include "shards/read_only.h"
 #include "shards/segment_file.h"
@@ -80,7 +81,7 @@ static int write_file(struct shard *s, struct segment *g)
         return rc;
     rc = segment_write_columns(w, &s->config, m.id, &source, &pause, &m.version_min);
     if (rc == 0 && g->rows)
-        rc = segment_write_index(w, g->index);
+        rc = segment_write_index(w, g->index, &g->plan.why);
     if (rc == 0)
         rc = store_finish_container(s->store, w, &bytes);
     else
@@ -145,7 +146,7 @@ static int seal(struct shard *s, struct segment *g)
     uint64_t start_ns = clock_now_ns();
     int rc = build_graph(s, g);
     if (rc == 0)
-        rc = segment_index_finish(g->index, &g->vectors, &pause);
+        rc = index_plan_finish(&g->plan, s, g->index, &g->vectors, g->rows, &pause);
     if (rc == 0)
         rc = write_file(s, g);
     struct segment *sealed = NULL;

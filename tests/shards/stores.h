@@ -19,6 +19,7 @@ struct server {
     struct store *stores[STORES];
     struct burial *early;
     uint32_t early_count;
+    float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 
 struct truth {
@@ -37,6 +38,7 @@ bool server_open_looking(struct server *s, unsigned reactors, const struct colle
                          const struct truth *truth);
 void server_close(struct server *s);
 struct collection_config create(struct server *s); /* or what is there already */
+struct collection_config create_indexed(struct server *s, const struct index_options *index);
 
 struct point_id id_of(uint32_t n);
 struct shard *home(struct server *s, const struct collection_config *c, struct point_id id);
@@ -47,3 +49,12 @@ void erase(struct server *s, const struct collection_config *c, struct truth *tr
 void compare(struct server *s, const struct collection_config *c, const struct truth *truth);
 /* All background work of store_work(). */
 void work(struct server *s);
+
+/* Background work of all stores, in a fiber of its own, until it is stopped. */
+struct tidy {
+    struct server *server;
+    bool stop, ended;
+    uint64_t merges;
+};
+void tidy_start(struct tidy *t, struct server *s);
+void tidy_stop(struct tidy *t);

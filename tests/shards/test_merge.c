@@ -5,45 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct tidy {
-    struct server *server;
-    bool stop, ended;
-    uint64_t merges;
-};
-
-/* What the builder of each reactor does, all in one fiber. */
-static void tidy_run(void *arg)
-{
-    struct tidy *t = arg;
-    while (!t->stop) {
-        for (unsigned r = 0; r < t->server->reactors; r++) {
-            want(store_work(t->server->stores[r]) >= 0);
-            want(store_maintain(t->server->stores[r]) >= 0);
-        }
-        fiber_sleep_ns(MILLIS(1));
-    }
-    for (unsigned r = 0; r < t->server->reactors; r++) {
-        struct store_stats stats;
-        store_stats_read(t->server->stores[r], &stats);
-        t->merges += stats.merges;
-    }
-    t->ended = true;
-}
-
-static void tidy_start(struct tidy *t, struct server *s)
-{
-    t->server = s;
-    t->stop = t->ended = false;
-    want_eq(fiber_start(CLASS_BACKGROUND, tidy_run, t, "tidy"), 0);
-}
-
-static void tidy_stop(struct tidy *t)
-{
-    t->stop = true;
-    while (!t->ended)
-        fiber_sleep_ns(MILLIS(1));
-}
-
 static void live(void *arg)
 {
     static struct truth truth[IDS];
@@ -81,7 +42,7 @@ Test(merge, agrees_with_a_model_while_everything_goes_on)
 
 static void add_up(struct server *s, const struct collection_config *c, struct segment_info *ret, uint32_t *ret_count)
 {
-    struct segment_info infos[64];
+    static struct segment_info infos[64];
     *ret = (struct segment_info){0};
     *ret_count = 0;
     for (unsigned r = 0; r < s->reactors; r++) {

@@ -5,13 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability)
+int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability,
+                const struct index_kind *kind)
 {
     Kith__Collection collection = KITH__COLLECTION__INIT;
     collection.name = (char *)(uintptr_t)name;
     collection.dim = dim;
     collection.metric = KITH__METRIC__METRIC_L2;
     collection.durability = durability;
+    collection.code = kind->code;
+    collection.code_bits = kind->code_bits;
+    collection.refine = kind->refine;
+    collection.links = kind->links;
     Kith__CreateCollection create = KITH__CREATE_COLLECTION__INIT;
     create.collection = &collection;
     return client_call(c, KITH_OP_CREATE, &create.base, NULL, 0, NULL);

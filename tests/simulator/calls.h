@@ -3,8 +3,10 @@
 #pragma once
 
 #include "client.h"
+#include "kinds.h"
 
-int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability);
+int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability,
+                const struct index_kind *kind);
 
 struct call_upsert {
     const char *name;

@@ -32,6 +32,7 @@ void plan_draw(struct plan *p, uint64_t *random)
     if (!draw_one_in(random, 4)) /* few: the model is then less strict about power cuts */
         p->rates[FAULT_MISDIRECTED_WRITE] = 0;
     p->varied = draw_one_in(random, 2);
+    p->index_bytes = p->players % 2 ? 4096 : 0;
     p->rot = draw_one_in(random, 8);
 }
 

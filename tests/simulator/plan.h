@@ -11,6 +11,7 @@ struct plan {
     uint32_t players, rounds;
     uint32_t rates[FAULT_KINDS]; /* per million occasions while faults are on; 0: never */
     bool rot;                    /* files at rest are damaged between rounds */
+    uint64_t index_bytes;        /* of memory, when indexes are left open; 0: no bound */
     bool varied;                 /* schedules that an even one hardly ever takes */
 };
 

@@ -123,8 +123,9 @@ static bool create(struct player *p, struct book *b)
     bool *known = b->shared ? &w->shared_created : &b->created;
     bool was = *known, perhaps_again = b->created_again;
     b->created_again |= b->state == BOOK_DOUBTFUL; /* the power may be cut meanwhile */
-    int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability);
-    tell(w, p->name, "create %s: %s", b->name, outcome(p, rc));
+    char kind[80];
+    int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability, &b->kind);
+    tell(w, p->name, "create %s (%s): %s", b->name, index_kind_text(&b->kind, kind), outcome(p, rc));
     if (rc == 0 && was && b->state != BOOK_DOUBTFUL)
         fail(w, p->name, "the collection %s was gone", b->name);
     if (rc == 0 && !b->shared)

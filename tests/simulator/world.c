@@ -85,6 +85,7 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .host = "127.0.0.1",
         .http_host = "127.0.0.1",
         .growing_bytes = w->growing,
+        .index_bytes = w->plan.index_bytes,
         .runtime = {.backend = BACKEND_SIM, .reactors = w->reactors, .sim = w->sim},
         .front = &net_front,
         .gpu = &gpu_none,
@@ -208,11 +209,12 @@ static Kith__Durability draw_durability(struct world *w)
 }
 
 static void book_init(const struct world *w, struct book *b, const char *name, bool shared, uint64_t base,
-                      Kith__Durability durability)
+                      Kith__Durability durability, struct index_kind kind)
 {
     b->name = name;
     b->shared = shared;
     b->durability = durability;
+    b->kind = kind;
     b->weak = durability != KITH__DURABILITY__DURABILITY_FLUSH || w->plan.rates[FAULT_MISDIRECTED_WRITE];
     model_init(&b->model, base, b->weak);
 }
@@ -221,14 +223,16 @@ static void players_init(struct world *w)
 {
     static const char *const names[PLAYERS_MAX] = {"points0", "points1", "points2", "points3"};
     Kith__Durability shared = draw_durability(w);
+    uint64_t kinds = ~w->random; /* a stream of its own: what else a seed draws does not depend on them */
+    struct index_kind shared_kind = index_kind_draw(&kinds);
     for (uint32_t i = 0; i < w->plan.players; i++) {
         struct player *p = &w->players[i];
         p->world = w;
         p->number = i;
         p->random = draw(&w->random);
         snprintf(p->name, sizeof p->name, "player %u", i);
-        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w));
-        book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared);
+        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_kind_draw(&kinds));
+        book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
     }
 }
 

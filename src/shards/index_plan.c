@@ -1,0 +1,48 @@
+/* index_plan.c -- memory is shared out by bytes of vectors, over all segments that this reactor searches: what comes when much is
+ * there gets a smaller index, and what is there keeps its own until it is rewritten. */
+#include "shards/index_plan.h"
+
+void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
+{
+    *p = (struct index_plan){.options = c->index};
+    index_options_resolve_graph(&p->options, rows, &p->why);
+}
+
+static uint64_t vector_bytes(const struct shard *s, uint64_t rows)
+{
+    return rows * s->config.dim * sizeof(float);
+}
+
+/* What the index of a segment of so many vectors may take; 0: there is no bound. */
+static uint64_t memory_share(const struct shard *s, uint64_t bytes)
+{
+    const struct store_options *o = &s->store->options;
+    uint64_t all = 0;
+    for (const struct shard *other = s->store->shards; other; other = other->next)
+        for (uint32_t i = 0; i < other->segment_count; i++)
+            if (other->segments[i] && other->segments[i]->searched)
+                all += vector_bytes(other, other->segments[i]->rows);
+    if (o->index_bytes_max == 0 || all == 0)
+        return 0;
+    const double share = (double)bytes / (double)(all > bytes ? all : bytes);
+    return (uint64_t)((double)(o->index_bytes_max / o->reactors) * share) + 1;
+}
+
+int index_plan_finish(struct index_plan *p, const struct shard *s, struct segment_index *x, const struct rows *vectors,
+                      uint32_t rows, const struct pause *pause)
+{
+    if (!p->complete) {
+        struct index_facts facts = {.metric = s->config.metric, .dim = s->config.dim, .rows = rows};
+        int rc = index_facts_read(&facts, vectors, pause);
+        if (rc != 0)
+            return rc;
+        if (false) /* what it would choose is not made yet */
+            facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
+        index_options_resolve_codes(&p->options, &facts, &p->why);
+        if (p->options.code == CODE_RABITQ) /* src/index does not make it yet */
+            p->options.code = CODE_SQ4;
+        segment_index_plan(x, &p->options);
+        p->complete = true;
+    }
+    return segment_index_finish(x, vectors, pause);
+}

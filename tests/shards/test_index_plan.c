@@ -1,0 +1,137 @@
+/* Collections of every kind of index, from the first point through sealing, merging and restarts; and what is chosen where it is left open. */
+#include "shards/index_plan.h"
+#include "shards/verify.h"
+#include "stores.h"
+
+#include <string.h>
+
+static void seal_all(struct server *s, const struct collection_config *c)
+{
+    struct error e = {0};
+    for (unsigned r = 0; r < s->reactors; r++)
+        if (shard_seal(store_shard(s->stores[r], c->id), NULL, &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+}
+
+static void compact_all(struct server *s, const struct collection_config *c)
+{
+    struct error e = {0};
+    for (unsigned r = 0; r < s->reactors; r++)
+        if (shard_compact(store_shard(s->stores[r], c->id), NULL, &e) < 0)
+            world_fail(__FILE__, __LINE__, e.text);
+}
+
+static uint32_t segments_of(struct server *s, const struct collection_config *c, struct segment_info ret[64])
+{
+    uint32_t n = 0;
+    for (unsigned r = 0; r < s->reactors; r++)
+        n += shard_segments(store_shard(s->stores[r], c->id), ret + n, 64 - n);
+    want(n <= 64);
+    return n;
+}
+
+/* What was given must be what the segments have, and the rest must not be open. */
+static void check_kinds(struct server *s, const struct collection_config *c)
+{
+    static struct segment_info infos[64];
+    const struct index_options *given = &c->index;
+    uint32_t n = segments_of(s, c, infos), sealed = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct index_options *o = &infos[i].index;
+        if (infos[i].state != SEGMENT_SEALED || infos[i].rows == 0)
+            continue;
+        sealed++;
+        want(o->m && o->ef_construct && o->code && o->refine && o->links);
+        want(!given->m || o->m == given->m);
+        want(!given->ef_construct || o->ef_construct == given->ef_construct);
+        want(!given->code || o->code == given->code);
+        want(!given->code_bits || o->code_bits == given->code_bits);
+        want(!given->refine || o->refine == given->refine);
+        want(!given->links || o->links == given->links);
+        want(strstr(infos[i].why.text, "code ") && strstr(infos[i].why.text, index_code_name(o)));
+    }
+    want(sealed > 0);
+}
+
+static void on_damage(const struct verify_damage *damage, void *arg)
+{
+    world_fail(__FILE__, __LINE__, damage->what);
+}
+
+static void verify(void)
+{
+    const struct verify_options options = {.dir = "data", .on_damage = on_damage};
+    struct verify_cursor at = {0};
+    struct verify_progress progress = {0};
+    struct error e = {0};
+    while (at.kind != VERIFY_DONE)
+        want_eq(verify_step(&options, &at, &progress, &e), 0);
+}
+
+static void change(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t steps)
+{
+    for (uint32_t i = 0; i < steps; i++) {
+        uint32_t n = (uint32_t)(random_u64() % IDS);
+        if (random_u64() % 4)
+            upsert(s, c, truth, n);
+        else
+            erase(s, c, truth, n);
+    }
+}
+
+/* -- every kind -- */
+
+struct kind {
+    struct index_options index;
+    float tolerance; /* of distances */
+};
+
+static const struct kind kinds[] = {
+    {{0}, 0},
+    {{.code = CODE_F32}, 0},
+    {{.code = CODE_F16}, 0},
+    {{.code = CODE_F16, .refine = REFINE_NONE}, 0.02f},
+    {{.code = CODE_BF16}, 0},
+    {{.code = CODE_BF16, .refine = REFINE_F16}, 0.02f},
+    {{.code = CODE_SQ8, .refine = REFINE_NONE}, 0.2f},
+    {{.code = CODE_SQ8, .refine = REFINE_BF16}, 0.1f},
+    {{.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 8}, 0.02f},
+    {{.code = CODE_SQ4, .refine = REFINE_F32, .refine_k = 8}, 0},
+    {{.code = CODE_SQ4, .refine = REFINE_NONE}, 2},
+};
+
+static void live(void *arg)
+{
+    static struct truth truth[IDS];
+    const struct kind *kind = arg;
+    struct tidy tidy = {0};
+    struct server s;
+    memset(truth, 0, sizeof(truth));
+    for (int life = 0; life < 3; life++) {
+        server_open(&s, 1 + (unsigned)(random_u64() % STORES));
+        s.tolerance = kind->tolerance;
+        struct collection_config c = create_indexed(&s, &kind->index);
+        compare(&s, &c, truth);
+        tidy_start(&tidy, &s);
+        change(&s, &c, truth, 300);
+        compare(&s, &c, truth);
+        seal_all(&s, &c);
+        check_kinds(&s, &c);
+        compare(&s, &c, truth);
+        compact_all(&s, &c);
+        check_kinds(&s, &c);
+        compare(&s, &c, truth);
+        tidy_stop(&tidy);
+        server_close(&s);
+        verify();
+    }
+}
+
+Test(index_plan, every_kind_lives_through_sealing_merging_and_restarts)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct kind kind = kinds[i];
+        int rc = world_run(&(struct world){.backend = BACKEND_SIM, .seed = i + 1}, live, &kind);
+        cr_expect_eq(rc, 0, "kind %zu: %d", i, rc);
+    }
+}
