@@ -60,7 +60,10 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
                 return rc;
         }
     }
-    codes_train(&x->next, &x->sample);
+    const struct codes_training training = {&x->sample, vectors, x->sample_rows, pause};
+    int rc = codes_train(&x->next, &training);
+    if (rc != 0)
+        return rc;
     x->next.trained_rows = x->sample_rows;
     sq8_sample_fini(&x->sample);
     x->retrain = RETRAIN_ENCODING;

@@ -35,16 +35,18 @@ static void fini(struct codes *c)
     (void)c;
 }
 
-static void train(struct codes *c, const struct sq8_sample *sample)
+static int train(struct codes *c, const struct codes_training *t)
 {
+    const struct sq8_sample *sample = t->sample;
     float largest = 0;
     for (uint32_t j = 0; j < c->dim && sample->rows; j++)
         largest = fmaxf(largest, fmaxf(fabsf(sample->min[j]), fabsf(sample->max[j])));
     if (c->kind != CODE_F16 || largest == 0)
-        return;
+        return 0;
     int exponent = F16_SCALED_TO - ilogbf(largest);
     exponent = exponent > SCALE_MAX ? SCALE_MAX : exponent < -SCALE_MAX ? -SCALE_MAX : exponent;
     c->scale = ldexpf(1, exponent);
+    return 0;
 }
 
 static bool encode_f32(const struct codes *c, const float *x, void *code, void *norm)

@@ -15,10 +15,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LEVELS     16
-#define MIDDLE     7.5f
-#define BLOCK      128    /* dimensions to 64 bytes */
-#define SIGMA_STEP 0.3352 /* standard deviations: the step of the best 16 equal ones for a normal distribution */
+#define LEVELS       16
+#define MIDDLE       7.5f
+#define BLOCK        128  /* dimensions to 64 bytes */
+#define SAMPLE       1024 /* rows that ranges are tried on */
+#define GROUP        16   /* dimensions read together: a cache line of a row */
+#define LANES        8
+#define RANGE_TRIES  12
+#define RANGE_ROUNDS 2
 
 static uint32_t padded(const struct codes *c)
 {
@@ -49,17 +53,86 @@ static void prepare(struct codes *c)
         c->inverse_step[j] = c->step[j] > 0 ? 1 / c->step[j] : 0;
 }
 
-static void train(struct codes *c, const struct sq8_sample *p)
+/* Squared error of n values (a multiple of LANES) quantised to 16 levels between low and high. A sum a lane, for a
+ * compiler may not reorder the additions of one. */
+static float error_of(const float *values, uint32_t n, float low, float high)
 {
-    double rows = p->rows ? p->rows : 1;
-    for (uint32_t j = 0; j < c->dim; j++) {
-        double mean = p->sum[j] / rows, deviation = sqrt(fmax(0, p->sum_squares[j] / rows - mean * mean));
-        double reach = SIGMA_STEP * deviation * (LEVELS - 1) / 2;
-        double low = fmax(p->min[j], mean - reach), high = fmin(p->max[j], mean + reach);
-        c->low[j] = (float)(high > low ? low : mean);
-        c->step[j] = (float)(high > low ? (high - low) / (LEVELS - 1) : 0);
+    const float step = (high - low) / (LEVELS - 1), inverse = 1 / step;
+    float sums[LANES] = {0}, sum = 0;
+    for (uint32_t i = 0; i < n; i += LANES) {
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            float level = (values[i + lane] - low) * inverse;
+            level = level < 0 ? 0 : level > LEVELS - 1 ? LEVELS - 1 : level;
+            float error = values[i + lane] - (low + step * (float)(int)(level + 0.5f));
+            sums[lane] += error * error;
+        }
     }
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
+/* A narrow range has fine steps and cuts off the tails; the best is found by trying, one end after the other. For a
+ * normal distribution it comes to 2.5 standard deviations, for values that are mostly zero to quite another. */
+static void fit_range(const float *values, uint32_t n, float min, float mean, float max, float *ret_low,
+                      float *ret_high)
+{
+    float best = error_of(values, n, min, max), low = min, high = max;
+    for (unsigned round = 0; round < RANGE_ROUNDS; round++) {
+        for (unsigned i = 1; i < RANGE_TRIES; i++) {
+            const float part = 1 - (float)i / RANGE_TRIES;
+            const float tried_high = mean + part * (max - mean), tried_low = mean - part * (mean - min);
+            float error = tried_high > low ? error_of(values, n, low, tried_high) : INFINITY;
+            if (error < best) {
+                best = error;
+                high = tried_high;
+            }
+            error = high > tried_low ? error_of(values, n, tried_low, high) : INFINITY;
+            if (error < best) {
+                best = error;
+                low = tried_low;
+            }
+        }
+    }
+    *ret_low = low;
+    *ret_high = high;
+}
+
+static void train_dimension(struct codes *c, const struct sq8_sample *p, uint32_t j, const float *values, uint32_t n)
+{
+    const double mean = p->sum[j] / (p->rows ? p->rows : 1);
+    float low = (float)mean, high = low;
+    if (p->max[j] > p->min[j])
+        fit_range(values, n, p->min[j], (float)mean, p->max[j], &low, &high);
+    c->low[j] = low;
+    c->step[j] = (high - low) / (LEVELS - 1);
+}
+
+static int train(struct codes *c, const struct codes_training *t)
+{
+    float *values = malloc(SAMPLE * GROUP * sizeof(float)); /* [dimension of the group][row] */
+    if (!values)
+        return -ENOMEM;
+    const uint32_t step = t->count / SAMPLE + 1, n = t->count / step;
+    int rc = 0;
+    for (uint32_t first = 0; first < c->dim && rc == 0; first += GROUP) {
+        const uint32_t group = c->dim - first < GROUP ? c->dim - first : GROUP;
+        for (uint32_t i = 0; i < n; i++) {
+            const float *row = rows_at(t->vectors, i * step);
+            for (uint32_t j = 0; j < group; j++)
+                values[j * SAMPLE + i] = row[first + j];
+        }
+        for (uint32_t i = n; i % LANES != 0; i++) /* the last row again, to fill a piece */
+            for (uint32_t j = 0; j < group; j++)
+                values[j * SAMPLE + i] = values[j * SAMPLE + n - 1];
+        for (uint32_t j = 0; j < group && rc == 0; j++) {
+            train_dimension(c, t->sample, first + j, values + (size_t)j * SAMPLE, (n + LANES - 1) / LANES * LANES);
+            rc = pause_here(t->pause);
+        }
+    }
+    free(values);
     prepare(c);
+    return rc;
 }
 
 static unsigned code_of(const uint8_t *code, uint32_t j)

@@ -18,9 +18,10 @@ static void fini(struct codes *c)
     sq8_fini(&c->sq8);
 }
 
-static void train(struct codes *c, const struct sq8_sample *sample)
+static int train(struct codes *c, const struct codes_training *t)
 {
-    sq8_train(&c->sq8, sample);
+    sq8_train(&c->sq8, t->sample);
+    return 0;
 }
 
 static bool encode(const struct codes *c, const float *x, void *code, void *norm)

@@ -59,9 +59,9 @@ uint32_t codes_norm_bytes(const struct codes *c)
     return norms_wanted(c) ? c->ops->norm_bytes : 0;
 }
 
-void codes_train(struct codes *c, const struct sq8_sample *sample)
+int codes_train(struct codes *c, const struct codes_training *t)
 {
-    c->ops->train(c, sample);
+    return c->ops->train(c, t);
 }
 
 uint64_t codes_bytes(const struct codes *c)

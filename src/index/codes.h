@@ -33,8 +33,15 @@ struct codes {
 /* Untrained codes of that kind. bits: of CODE_RABITQ. */
 MUST_USE int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
 void codes_fini(struct codes *c);
-/* Makes them ready for rows like those of the sample. */
-void codes_train(struct codes *c, const struct sq8_sample *sample);
+/* What codes are made ready by: rows like those that they will hold. */
+struct codes_training {
+    const struct sq8_sample *sample; /* of them */
+    const struct rows *vectors;
+    uint32_t count;
+    const struct pause *pause;
+};
+/* 0, -ENOMEM, or what the pause returned: then they are still untrained. */
+MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
 /* Encodes x as row c->count and counts it. -ENOMEM. */
 MUST_USE int codes_append(struct codes *c, const float *x);

@@ -9,7 +9,7 @@ struct code_ops {
     /* Sets c->stride and allocates what training fills. -ENOMEM. */
     int (*init)(struct codes *c, unsigned bits);
     void (*fini)(struct codes *c);
-    void (*train)(struct codes *c, const struct sq8_sample *sample);
+    int (*train)(struct codes *c, const struct codes_training *t);
     /* Writes the code of x and what lies beside it. Returns whether the code does not describe x. */
     bool (*encode)(const struct codes *c, const float *x, void *code, void *norm);
     size_t (*query_bytes)(const struct codes *c);

@@ -1,6 +1,7 @@
 /* finish.c -- what the sealed file shall hold, made when all rows are linked: the codes that are searched, and the rows
  * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
  * go on with what was there. */
+#include "index/autoindex.h"
 #include "index/segment_index_impl.h"
 
 #include <errno.h>
@@ -60,28 +61,30 @@ static int make_codes(const struct segment_index *x, struct codes *c, enum code_
         if (rc == 0)
             rc = codes_init(&fresh, kind, bits, x->metric, x->dim);
         if (rc == 0) {
-            codes_train(&fresh, &sample);
+            const struct codes_training training = {&sample, vectors, count, pause};
+            rc = codes_train(&fresh, &training);
             fresh.trained_rows = count;
-            *c = fresh;
+            if (rc == 0)
+                *c = fresh;
+            else
+                codes_fini(&fresh);
         }
         sq8_sample_fini(&sample);
     }
     return rc == 0 ? encode_all(c, vectors, count, pause) : rc;
 }
 
-static void resolve(struct segment_index *x)
+static int resolve(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    struct index_options *o = &x->resolved;
-    *o = x->options;
-    if (o->code == CODE_AUTO)
-        o->code = CODE_SQ8;
-    if (o->refine == REFINE_AUTO)
-        o->refine = REFINE_F32;
-    if (o->refine_k <= 0)
-        o->refine_k = 2;
-    if (o->links == LINKS_AUTO)
-        o->links = LINKS_PLAIN;
-    x->is_resolved = true;
+    struct index_facts facts = {.metric = x->metric, .dim = x->dim, .rows = x->graph.count};
+    struct index_why why = {0};
+    int rc = index_facts_read(&facts, vectors, pause);
+    if (rc == 0) {
+        x->resolved = x->options;
+        index_options_resolve_codes(&x->resolved, &facts, &why);
+        x->is_resolved = true;
+    }
+    return rc;
 }
 
 static enum code_kind refine_code(enum refine_kind kind)
@@ -103,10 +106,8 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
 {
     if (x->sealed || x->graph.count != x->codes.count)
         return -EINVAL;
-    int rc = 0;
-    if (!x->is_resolved)
-        resolve(x);
-    if (x->resolved.code != CODE_SQ8)
+    int rc = x->is_resolved ? 0 : resolve(x, vectors, pause);
+    if (rc == 0 && x->resolved.code != CODE_SQ8)
         rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, pause);
     if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)
         rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, pause);

@@ -12,7 +12,8 @@ static void encode(struct codes *c, const struct dataset *d)
     for (uint32_t i = 0; i < d->count; i++)
         sq8_sample_add(&sample, dataset_row(d, i), d->dim);
     cr_assert_eq(codes_init(c, CODE_SQ8, 0, d->metric, d->dim), 0);
-    codes_train(c, &sample);
+    const struct codes_training training = {.sample = &sample, .vectors = &d->rows, .count = d->count};
+    cr_assert_eq(codes_train(c, &training), 0);
     sq8_sample_fini(&sample);
     for (uint32_t i = 0; i < d->count; i++)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
