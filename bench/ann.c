@@ -76,6 +76,8 @@ static int data_measure(const struct ann_options *o, const struct dataset *d, st
     for (unsigned i = 0; i < r->engine_count; i++)
         if (ann_build(o, d, &engines[i], &r->engines[i]) < 0)
             return -1;
+    for (unsigned i = 0; i < r->engine_count; i++)
+        engines[i].peer->forget();
     if (core_pin(o->core) < 0)
         fprintf(stderr, "ann: cannot stay on one core; going on without\n");
     int rc = 0;

@@ -59,9 +59,10 @@ MUST_USE int ann_survey(const struct ann_options *o, const struct dataset *d, st
 MUST_USE int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines,
                          struct result *r);
 
-/* All queries once, one after the other. latency_ns: of each query. */
+/* Queries once, one after the other. latency_ns: of each query. */
 struct ann_pass {
     struct recall recall;
+    uint32_t queries; /* the first so many; all, unless set to fewer */
     uint32_t *rows, *counts, *latency_ns;
 };
 MUST_USE int ann_pass_init(struct ann_pass *p, const struct ann_options *o, const struct dataset *d);

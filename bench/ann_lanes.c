@@ -59,7 +59,7 @@ static void lane_main(void *arg)
                             .lane = l->number,
                             .overlap = overlap,
                             .arg = l};
-    while (all->next < all->data->query_count && all->rc == 0) {
+    while (all->next < all->pass->queries && all->rc == 0) {
         uint32_t q = all->next++;
         int count = all->engine->peer->search(all->engine->index, all->data->queries + (size_t)q * all->data->dim, &s,
                                               all->pass->rows + (size_t)q * all->k);
@@ -98,7 +98,7 @@ int ann_lanes_run(struct ann_pass *p, const struct ann_engine *x, const struct d
     if (rc == 0) {
         uint64_t cpu = clock_thread_cpu_ns();
         stack_switch(&all->main, &all->lane[0].context);
-        *ret_qps = d->query_count * 1e9 / (double)(clock_thread_cpu_ns() - cpu);
+        *ret_qps = p->queries * 1e9 / (double)(clock_thread_cpu_ns() - cpu);
         rc = all->rc;
     }
     for (uint32_t i = 0; i < how->interleave; i++)

@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ROUNDS_OF_ALL 2   /* then only what is near the best at one of the recalls of the tables is measured again */
+#define CONTENDS      0.9 /* of the speed of the best */
+
 /* What the rounds gave, of one point. */
 struct samples {
     double qps[ANN_ROUNDS_MAX];
+    uint32_t rounds; /* measured so far */
+    bool left_out;
     uint32_t *latency_ns; /* [query][round]: a query's rounds side by side */
 };
 
@@ -24,22 +29,23 @@ static int compare_double(const void *a, const void *b)
 }
 
 /* The latency of a query is that of its median round; then over the queries. */
-static void take_latencies(struct samples *s, uint32_t rounds, uint32_t queries, uint32_t *room, struct result_point *p)
+static void take_latencies(struct samples *s, uint32_t stride, uint32_t queries, uint32_t *room, struct result_point *p)
 {
     if (p->interleave > 1)
         return;
     for (uint32_t q = 0; q < queries; q++) {
-        uint32_t *of = s->latency_ns + (size_t)q * rounds;
-        qsort(of, rounds, sizeof(*of), compare_u32);
-        room[q] = of[rounds / 2];
+        uint32_t *of = s->latency_ns + (size_t)q * stride;
+        qsort(of, s->rounds, sizeof(*of), compare_u32);
+        room[q] = of[s->rounds / 2];
     }
     qsort(room, queries, sizeof(*room), compare_u32);
     p->p50_us = room[queries / 2] / 1e3;
     p->p99_us = room[(uint64_t)queries * 99 / 100] / 1e3;
 }
 
-static void take_rates(struct samples *s, uint32_t rounds, struct result_point *p)
+static void take_rates(struct samples *s, struct result_point *p)
 {
+    uint32_t rounds = s->rounds;
     qsort(s->qps, rounds, sizeof(double), compare_double);
     p->qps = (s->qps[rounds / 2] + s->qps[(rounds - 1) / 2]) / 2;
     p->qps_low = s->qps[rounds / 4];
@@ -57,10 +63,18 @@ static int point_run(struct measuring *m, const struct ann_engine *x, struct res
                      unsigned point, uint32_t round)
 {
     struct samples *s = &m->samples[engine][point];
+    if (s->left_out)
+        return 0;
     int rc = ann_pass_run(&m->pass, x, m->d, &out->points[point], m->o->k, &s->qps[round]);
-    for (uint32_t q = 0; rc == 0 && q < m->d->query_count; q++)
+    if (rc < 0)
+        return rc;
+    s->rounds++;
+    for (uint32_t q = 0; q < m->d->query_count; q++)
         s->latency_ns[(size_t)q * m->o->rounds + round] = m->pass.latency_ns[q];
-    return rc;
+    if (round == 0)
+        out->points[point].recall = ann_pass_recall(&m->pass, m->d, m->o->k);
+    out->points[point].qps = s->qps[round]; /* of the last round, until all are over */
+    return 0;
 }
 
 /* The engines have different numbers of points: each step takes the same part of each one's, so that all are at about the same
@@ -80,6 +94,26 @@ static int round_run(struct measuring *m, struct ann_engine *engines, struct res
         progress_at(p, (uint64_t)round * steps + step + 1);
     }
     return 0;
+}
+
+/* Near the best at one of the recalls that tables speak of. */
+static bool is_contender(const struct result_engine *x, const struct result_point *p)
+{
+    for (size_t t = 0; t < RESULT_TARGETS; t++) {
+        const struct result_point *best = result_best(x, result_targets[t], p->interleave);
+        if (best && p->recall >= result_targets[t] && p->qps >= CONTENDS * best->qps)
+            return true;
+    }
+    return false;
+}
+
+/* What only the curve shows has been measured often enough. */
+static void leave_out_others(struct measuring *m, const struct result *r)
+{
+    for (unsigned i = 0; i < r->engine_count; i++)
+        for (unsigned p = 0; p < r->engines[i].point_count; p++)
+            if (!is_contender(&r->engines[i], &r->engines[i].points[p]))
+                m->samples[i][p].left_out = true;
 }
 
 static int samples_init(struct measuring *m, const struct result *r)
@@ -117,11 +151,12 @@ int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann
     struct progress p;
     progress_start(&p, "measuring", (uint64_t)o->rounds * steps);
     for (uint32_t round = 0; round < o->rounds && rc == 0; round++)
-        rc = round_run(&m, engines, r, round, steps, &p);
+        if ((rc = round_run(&m, engines, r, round, steps, &p)) == 0 && round + 1 == ROUNDS_OF_ALL)
+            leave_out_others(&m, r);
     progress_end(&p);
     for (unsigned i = 0; i < r->engine_count && rc == 0; i++)
         for (unsigned at = 0; at < r->engines[i].point_count; at++) {
-            take_rates(&m.samples[i][at], o->rounds, &r->engines[i].points[at]);
+            take_rates(&m.samples[i][at], &r->engines[i].points[at]);
             take_latencies(&m.samples[i][at], o->rounds, d->query_count, m.pass.latency_ns, &r->engines[i].points[at]);
         }
     samples_fini(&m, r);

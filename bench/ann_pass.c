@@ -10,7 +10,8 @@
 
 int ann_pass_init(struct ann_pass *p, const struct ann_options *o, const struct dataset *d)
 {
-    *p = (struct ann_pass){.rows = calloc((size_t)d->query_count * o->k, sizeof(*p->rows)),
+    *p = (struct ann_pass){.queries = d->query_count,
+                           .rows = calloc((size_t)d->query_count * o->k, sizeof(*p->rows)),
                            .counts = calloc(d->query_count, sizeof(*p->counts)),
                            .latency_ns = calloc(d->query_count, sizeof(*p->latency_ns))};
     return p->rows && p->counts && p->latency_ns ? recall_init(&p->recall, d, o->k) : -ENOMEM;
@@ -28,13 +29,13 @@ int ann_pass_run(struct ann_pass *p, const struct ann_engine *x, const struct da
                  const struct result_point *how, uint32_t k, double *ret_qps)
 {
     struct peer_search s = {.k = k, .ef = how->ef, .refine_k = how->refine_k};
-    for (uint32_t q = 0; q < WARM_UP && q < d->query_count; q++)
+    for (uint32_t q = 0; q < WARM_UP && q < p->queries; q++)
         if (x->peer->search(x->index, d->queries + (size_t)q * d->dim, &s, p->rows) < 0)
             return -EIO;
     if (how->interleave > 1)
         return ann_lanes_run(p, x, d, how, k, ret_qps);
     uint64_t cpu = clock_thread_cpu_ns(), before = clock_wall_ns();
-    for (uint32_t q = 0; q < d->query_count; q++) {
+    for (uint32_t q = 0; q < p->queries; q++) {
         int count = x->peer->search(x->index, d->queries + (size_t)q * d->dim, &s, p->rows + (size_t)q * k);
         if (count < 0)
             return -EIO;
@@ -43,14 +44,14 @@ int ann_pass_run(struct ann_pass *p, const struct ann_engine *x, const struct da
         p->latency_ns[q] = now - before < UINT32_MAX ? (uint32_t)(now - before) : UINT32_MAX;
         before = now;
     }
-    *ret_qps = d->query_count * 1e9 / (double)(clock_thread_cpu_ns() - cpu);
+    *ret_qps = p->queries * 1e9 / (double)(clock_thread_cpu_ns() - cpu);
     return 0;
 }
 
 double ann_pass_recall(const struct ann_pass *p, const struct dataset *d, uint32_t k)
 {
     uint64_t found = 0;
-    for (uint32_t q = 0; q < d->query_count; q++)
+    for (uint32_t q = 0; q < p->queries; q++)
         found += recall_count(&p->recall, q, p->rows + (size_t)q * k, p->counts[q]);
-    return (double)found / ((double)d->query_count * k);
+    return (double)found / ((double)p->queries * k);
 }

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEATEN       0.8 /* of the speed that another way has with no less recall */
-#define STALL_STEPS  4   /* so many larger efs that bring nothing end the sweep */
+#define QUERIES      300  /* of the first ones */
+#define BEATEN       0.85 /* of the speed that another way has with no less recall */
+#define STALL_STEPS  4    /* so many larger efs that bring nothing end the sweep */
 #define STALL_RECALL 0.0002
 
 /* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */
@@ -77,7 +78,7 @@ static void add_interleaved(const struct ann_options *o, struct result_engine *x
 int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_engine *x, struct result_engine *ret)
 {
     double factors[ANN_REFINE_MAX] = {0};
-    unsigned count = x->peer->refine_ks(&x->variant, factors);
+    unsigned count = x->peer->refine_ks(x->index, factors);
     if (count > 0 && o->refine_count > 0) {
         count = o->refine_count;
         memcpy(factors, o->refine_k, sizeof(factors));
@@ -87,6 +88,8 @@ int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_
     int rc = ann_pass_init(&pass, o, d);
     if (rc == 0 && !ret->points)
         rc = -ENOMEM;
+    if (pass.queries > QUERIES)
+        pass.queries = QUERIES;
     struct progress p;
     char what[96];
     snprintf(what, sizeof(what), "%s: trying", ret->name);

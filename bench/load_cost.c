@@ -27,7 +27,7 @@ static void no_progress(void *arg, uint32_t done)
 static void *index_build(const struct kith_info *info, const struct dataset *d)
 {
     struct progress p;
-    uint64_t spared_ns = 0;
+    struct peer_times times = {0};
     progress_start(&p, "the same index here: building", d->count);
     struct peer_build b = {.metric = (enum peer_metric)d->metric,
                            .dim = d->dim,
@@ -36,10 +36,11 @@ static void *index_build(const struct kith_info *info, const struct dataset *d)
                            .m = info->collection.index.m,
                            .ef_construct = info->collection.index.ef_construct,
                            .threads = 1,
-                           .ret_spared_ns = &spared_ns,
+                           .ret_times = &times,
                            .progress = no_progress,
                            .arg = &p};
     void *index = peer_kith.build(&b);
+    peer_kith.forget();
     progress_end(&p);
     return index;
 }

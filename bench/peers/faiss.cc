@@ -66,7 +66,7 @@ const char *refuse(const struct peer_variant *v)
     return nullptr;
 }
 
-unsigned refine_ks(const struct peer_variant *, double *)
+unsigned refine_ks(const void *, double *)
 {
     return 0;
 }
@@ -126,6 +126,10 @@ struct peer_memory memory(const void *index)
     return {held, 0};
 }
 
+void forget(void)
+{
+}
+
 void destroy(void *index)
 {
     delete static_cast<Index *>(index);
@@ -133,4 +137,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_faiss = {"faiss", false, describe, refuse, refine_ks, build, search, memory, destroy};
+extern "C" const struct peer peer_faiss = {"faiss", false,  describe, refuse,  refine_ks,
+                                           build,   search, memory,   destroy, forget};

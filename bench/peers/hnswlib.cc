@@ -38,7 +38,7 @@ const char *refuse(const struct peer_variant *v)
     return nullptr;
 }
 
-unsigned refine_ks(const struct peer_variant *, double *)
+unsigned refine_ks(const void *, double *)
 {
     return 0;
 }
@@ -106,6 +106,10 @@ struct peer_memory memory(const void *index)
     return {sum, 0};
 }
 
+void forget(void)
+{
+}
+
 void destroy(void *index)
 {
     delete static_cast<Index *>(index);
@@ -113,5 +117,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_hnswlib = {"hnswlib", false,  describe, refuse, refine_ks,
-                                             build,     search, memory,   destroy};
+extern "C" const struct peer peer_hnswlib = {"hnswlib", false,  describe, refuse,  refine_ks,
+                                             build,     search, memory,   destroy, forget};

@@ -1,6 +1,8 @@
 /* Kith's own index as a server has it after sealing: codes and links in memory, vectors in a mapped file. */
 #include "peers/kith.h"
 
+#include "index/autoindex.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +17,14 @@ struct kith_index {
     uint32_t hits_room[PEER_LANES_MAX];
 };
 
+/* With what AUTOINDEX chose. */
 static const char *describe(const void *index)
 {
-    static char text[64];
-    snprintf(text, sizeof(text), "sealed segment; kernels: %s", vek.name);
+    static char text[128];
+    const struct kith_index *x = index;
+    const struct index_options *o = segment_index_resolved(x->sealed.index);
+    snprintf(text, sizeof(text), "sealed: %s codes, refined by %s, %s links; kernels: %s", index_code_name(o),
+             index_refine_name(o->refine), index_links_name(o->links), vek.name);
     return text;
 }
 
@@ -31,12 +37,15 @@ static const char *refuse(const struct peer_variant *v)
     return NULL;
 }
 
-static unsigned refine_ks(const struct peer_variant *v, double ret[4])
+/* Finer codes need less of it. */
+static unsigned refine_ks(const void *index, double ret[4])
 {
-    static const double coarse[] = {2, 3, 5, 8}, fine[] = {1.5, 3};
-    const bool is_coarse = v->code == PEER_CODE_SQ4 || v->code == PEER_CODE_RABITQ;
-    if (v->refine == PEER_REFINE_NONE || v->code == PEER_CODE_AUTO)
-        return 0; /* the index decides */
+    static const double coarse[] = {2, 3, 5, 8}, fine[] = {1.2, 2, 4};
+    const struct kith_index *x = index;
+    const struct index_options *o = segment_index_resolved(x->sealed.index);
+    bool is_coarse = o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits <= 4);
+    if (o->refine == REFINE_NONE || o->code == CODE_F32)
+        return 0;
     memcpy(ret, is_coarse ? coarse : fine, is_coarse ? sizeof(coarse) : sizeof(fine));
     return is_coarse ? ARRAY_LEN(coarse) : ARRAY_LEN(fine);
 }
@@ -55,14 +64,11 @@ static void destroy(void *index)
 
 static void *build(const struct peer_build *b)
 {
-    struct grown grown = {0};
     struct kith_index *x = calloc(1, sizeof(*x));
-    bool grew = x && grown_init(b, &grown) == 0;
-    if (!grew)
-        fprintf(stderr, "kith: the index cannot be built: out of memory?\n");
-    bool sealed = grew && sealed_init(&grown, b, &x->sealed) == 0;
-    grown_fini(&grown);
-    if (sealed) {
+    const struct grown *grown = x ? kith_grow(b) : NULL;
+    if (!grown)
+        fprintf(stderr, "kith: the index cannot be built: out of memory, or options that do not go together\n");
+    if (grown && sealed_init(grown, b, &x->sealed) == 0) {
         x->count = b->count;
         return x;
     }
@@ -97,10 +103,13 @@ static int search(void *index, const float *query, const struct peer_search *s, 
     return count;
 }
 
+/* Vectors that nothing is scored by lie on the disk and are not read by searches. */
 static struct peer_memory memory(const void *index)
 {
     const struct kith_index *x = index;
-    return (struct peer_memory){.held = segment_index_bytes(x->sealed.index), .mapped = x->sealed.vectors_bytes};
+    bool refined = segment_index_resolved(x->sealed.index)->refine == REFINE_F32;
+    return (struct peer_memory){.held = segment_index_bytes(x->sealed.index),
+                                .mapped = refined ? x->sealed.vectors_bytes : 0};
 }
 
-const struct peer peer_kith = {"kith", false, describe, refuse, refine_ks, build, search, memory, destroy};
+const struct peer peer_kith = {"kith", false, describe, refuse, refine_ks, build, search, memory, destroy, kith_forget};

@@ -11,9 +11,10 @@ struct grown {
     uint8_t *column; /* what vectors points to */
     size_t column_bytes;
 };
-/* -1 when there is no memory. */
-MUST_USE int grown_init(const struct peer_build *b, struct grown *ret);
-void grown_fini(struct grown *g);
+/* Grown and finished as the variant says. Variants share a graph: it is kept until the next call that needs another, or
+ * kith_forget(). NULL when there is no memory. */
+const struct grown *kith_grow(const struct peer_build *b);
+void kith_forget(void);
 
 /* A sealed index in a file that is mapped; its vectors stay there. */
 struct sealed {

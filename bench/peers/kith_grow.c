@@ -2,8 +2,11 @@
 #include "peers/kith_crew.h"
 
 #include "base/memory.h"
+#include "clock.h"
 
 #include <string.h>
+
+#define THREADS_MAX 64
 
 struct build_watch {
     const struct peer_build *build;
@@ -19,16 +22,28 @@ static int on_pause(void *arg)
     return 0;
 }
 
-static int link_rows(struct grown *g, const struct peer_build *b)
+/* The graph that was grown last, and what that took with each number of threads. */
+static struct {
+    struct grown grown;
+    struct peer_build how;
+    struct peer_times took[THREADS_MAX + 1];
+} last;
+
+static struct index_options options_of(const struct peer_build *b)
 {
     const struct peer_variant *v = &b->variant;
-    const struct index_options options = {.m = (uint16_t)b->m,
-                                          .ef_construct = (uint16_t)b->ef_construct,
-                                          .seed = 1,
-                                          .code = (enum code_kind)v->code,
-                                          .code_bits = (uint8_t)v->code_bits,
-                                          .refine = (enum refine_kind)v->refine,
-                                          .links = (enum links_kind)v->links};
+    return (struct index_options){.m = (uint16_t)b->m,
+                                  .ef_construct = (uint16_t)b->ef_construct,
+                                  .seed = 1,
+                                  .code = (enum code_kind)v->code,
+                                  .code_bits = (uint8_t)v->code_bits,
+                                  .refine = (enum refine_kind)v->refine,
+                                  .links = (enum links_kind)v->links};
+}
+
+static int link_rows(struct grown *g, const struct peer_build *b)
+{
+    const struct index_options options = options_of(b);
     if (segment_index_create((enum metric)b->metric, b->dim, &options, &g->index) < 0)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};
@@ -38,15 +53,12 @@ static int link_rows(struct grown *g, const struct peer_build *b)
         return -1;
     int rc = segment_index_build(g->index, &g->vectors, b->count, thread_crew_lend(crew), &pause);
     if (crew)
-        *b->ret_spared_ns = thread_crew_spared_ns(crew);
+        b->ret_times->spared_ns = thread_crew_spared_ns(crew);
     thread_crew_destroy(crew);
-    if (rc == 0)
-        rc = segment_index_finish(g->index, &g->vectors, &pause);
-    b->progress(b->arg, segment_index_graphed(g->index));
     return rc;
 }
 
-int grown_init(const struct peer_build *b, struct grown *ret)
+static int grow(const struct peer_build *b, struct grown *ret)
 {
     size_t row_bytes = b->dim * sizeof(float), stride = rows_stride(row_bytes);
     *ret = (struct grown){.column_bytes = stride * b->count};
@@ -59,11 +71,54 @@ int grown_init(const struct peer_build *b, struct grown *ret)
     return link_rows(ret, b);
 }
 
-void grown_fini(struct grown *g)
+void kith_forget(void)
 {
-    if (g->index)
-        segment_index_destroy(g->index);
-    if (g->column)
-        huge_free(g->column, g->column_bytes);
-    *g = (struct grown){0};
+    if (last.grown.index)
+        segment_index_destroy(last.grown.index);
+    if (last.grown.column)
+        huge_free(last.grown.column, last.grown.column_bytes);
+    memset(&last, 0, sizeof(last));
+}
+
+/* The same graph, whatever the threads. */
+static bool is_last(const struct peer_build *b)
+{
+    return last.grown.index && last.how.vectors == b->vectors && last.how.count == b->count && last.how.dim == b->dim &&
+           last.how.metric == b->metric && last.how.m == b->m && last.how.ef_construct == b->ef_construct;
+}
+
+static int grow_measured(const struct peer_build *b)
+{
+    struct peer_times took[THREADS_MAX + 1] = {0};
+    if (is_last(b)) /* only with another number of threads, to see how long that takes */
+        memcpy(took, last.took, sizeof(took));
+    kith_forget();
+    uint64_t cpu = clock_process_cpu_ns(), wall = clock_wall_ns();
+    int rc = grow(b, &last.grown);
+    last.how = *b;
+    memcpy(last.took, took, sizeof(took));
+    last.took[b->threads] = (struct peer_times){.cpu_ns = clock_process_cpu_ns() - cpu,
+                                                .wall_ns = clock_wall_ns() - wall,
+                                                .spared_ns = b->ret_times->spared_ns};
+    return rc;
+}
+
+const struct grown *kith_grow(const struct peer_build *b)
+{
+    if (b->threads > THREADS_MAX)
+        return NULL;
+    int rc = 0;
+    if (is_last(b) && last.took[b->threads].cpu_ns > 0)
+        *b->ret_times = last.took[b->threads];
+    else
+        rc = grow_measured(b);
+    if (rc == 0) {
+        const struct index_options options = options_of(b);
+        segment_index_unfinish(last.grown.index, &options);
+        rc = segment_index_finish(last.grown.index, &last.grown.vectors, NULL);
+        b->progress(b->arg, segment_index_graphed(last.grown.index));
+    }
+    if (rc < 0)
+        kith_forget();
+    return rc < 0 ? NULL : &last.grown;
 }

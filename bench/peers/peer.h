@@ -35,14 +35,19 @@ struct peer_variant {
     uint32_t m, ef_construct; /* 0: those of all engines */
 };
 
+/* What a clock around build() does not show. */
+struct peer_times {
+    uint64_t cpu_ns, wall_ns; /* spent by an earlier call, for a variant that shares with this one */
+    uint64_t spared_ns;       /* CPU time that a core for each thread would spare, where the engine can tell */
+};
+
 struct peer_build {
     enum peer_metric metric;
     uint32_t dim, count;
     const float *vectors; /* count x dim; borrowed while building */
     uint32_t m, ef_construct, threads;
     struct peer_variant variant;
-    /* CPU time that a core for each thread spares, where the engine can tell; it is 0 before. */
-    uint64_t *ret_spared_ns;
+    struct peer_times *ret_times; /* all 0 before */
     /* Called now and then, by the thread that called build(), with the rows done; never NULL. */
     void (*progress)(void *arg, uint32_t done);
     void *arg;
@@ -71,13 +76,14 @@ struct peer {
     const char *(*describe)(const void *index);
     /* Why there is no such variant, as a literal; NULL: there is. */
     const char *(*refuse)(const struct peer_variant *v);
-    /* The multiples of k worth trying for this variant; returns how many. 0: nothing is scored again. */
-    unsigned (*refine_ks)(const struct peer_variant *v, double ret[4]);
+    /* The multiples of k worth scoring again, rising; returns how many. 0: nothing is scored again. */
+    unsigned (*refine_ks)(const void *index, double ret[4]);
     void *(*build)(const struct peer_build *b); /* NULL on failure */
     /* Writes up to k rows, nearest first as the engine sees it; returns how many, or -1. */
     int (*search)(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows);
     struct peer_memory (*memory)(const void *index); /* the vectors included */
     void (*destroy)(void *index);
+    void (*forget)(void); /* frees what build() kept for the next variant */
 };
 
 extern const struct peer peer_kith;

@@ -115,3 +115,25 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
         rc = pack_links(x, pause);
     return rc == 0 ? segment_index_join(x, pause) : rc;
 }
+
+const struct index_options *segment_index_resolved(const struct segment_index *x)
+{
+    return x->is_resolved ? &x->resolved : NULL;
+}
+
+void segment_index_unfinish(struct segment_index *x, const struct index_options *options)
+{
+    check(!x->sealed);
+    codes_fini(&x->made);
+    codes_fini(&x->refine);
+    links_packed_fini(&x->packed);
+    x->is_resolved = false;
+    x->options = (struct index_options){.m = x->options.m,
+                                        .ef_construct = x->options.ef_construct,
+                                        .seed = x->options.seed,
+                                        .code = options->code,
+                                        .code_bits = options->code_bits,
+                                        .refine = options->refine,
+                                        .refine_k = options->refine_k,
+                                        .links = options->links};
+}

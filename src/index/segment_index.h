@@ -80,6 +80,11 @@ const struct index_options *segment_index_options(const struct segment_index *x)
  * what the pause returned: then another call continues. Without it, regions() gives the codes that were built with. */
 MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
 
+/* What finish() has chosen, or a sealed index was opened with: nothing in it is left open. NULL before. */
+const struct index_options *segment_index_resolved(const struct segment_index *x);
+/* Drops what finish() made; the next one makes what these options say, of the same graph: what only building asks is ignored. */
+void segment_index_unfinish(struct segment_index *x, const struct index_options *options);
+
 /* The part of it that lays out in one piece what grew in chunks; the index can still grow. */
 MUST_USE int segment_index_join(struct segment_index *x, const struct pause *pause);
 

@@ -4,6 +4,7 @@
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <string.h>
 
 /* Recall over 25 queries of an index of that kind. */
 static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
@@ -71,4 +72,31 @@ Test(finish, whole_numbers_need_no_second_look)
 {
     const struct index_options o = {.code = CODE_SQ8, .refine = REFINE_NONE};
     cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_L2, 128, 1000, o, 10, 100), 0.97);
+}
+
+Test(finish, what_was_finished_once_can_be_finished_otherwise_with_the_same_graph)
+{
+    const struct index_options first = {
+        .m = 12, .ef_construct = 60, .code = CODE_F16, .refine = REFINE_F16, .links = LINKS_PACKED};
+    const struct index_options second = {.m = 12, .ef_construct = 60, .code = CODE_SQ4, .refine = REFINE_BF16};
+    struct sealed once, direct;
+    struct index_region again[SEGMENT_INDEX_REGIONS];
+    unsigned count;
+    sealed_init(&once, DATASET_LATENT, METRIC_L2, 48, 600, &first);
+    cr_assert_eq(segment_index_resolved(once.x)->code, CODE_F16);
+    segment_index_unfinish(once.x, &second);
+    cr_assert_null(segment_index_resolved(once.x));
+    cr_assert_eq(segment_index_finish(once.x, &once.d.rows, NULL), 0);
+    cr_assert_eq(segment_index_resolved(once.x)->refine, REFINE_BF16);
+    cr_assert_eq(segment_index_regions(once.x, again, &count), 0);
+    sealed_init(&direct, DATASET_LATENT, METRIC_L2, 48, 600, &second);
+    cr_assert_eq(count, direct.count);
+    for (unsigned i = 0; i < count; i++) {
+        cr_assert_str_eq(again[i].name, direct.regions[i].name);
+        cr_assert_eq(again[i].size, direct.regions[i].size);
+        cr_assert(again[i].size == 0 || memcmp(again[i].bytes, direct.regions[i].bytes, again[i].size) == 0, "%s",
+                  again[i].name);
+    }
+    sealed_fini(&once);
+    sealed_fini(&direct);
 }
