@@ -3,7 +3,7 @@
 #include "memory_faults.h"
 #include "play.h"
 
-#define PAUSE_NS 100000 /* at most, between two looks */
+#define PAUSE_NS 400000 /* at most, between two looks */
 
 static bool is_there(const struct world *w, const struct book *b)
 {

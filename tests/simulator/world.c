@@ -73,7 +73,7 @@ static void draw_round(struct world *w)
     w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
     w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
     w->faulty_start = draw_one_in(&w->random, 3);
-    uint64_t events = 300 + (uint64_t)w->operations * 20 * w->plan.players;
+    uint64_t events = 300 + (uint64_t)(w->operations + 10) * 20 * w->plan.players; /* 10: who looks during the start */
     w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
 }
 
