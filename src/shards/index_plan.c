@@ -36,8 +36,7 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
         int rc = index_facts_read(&facts, vectors, pause);
         if (rc != 0)
             return rc;
-        if (false) /* what it would choose is not made yet */
-            facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
+        facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
         index_options_resolve_codes(&p->options, &facts, &p->why);
         if (p->options.code == CODE_RABITQ) /* src/index does not make it yet */
             p->options.code = CODE_SQ4;

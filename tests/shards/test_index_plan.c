@@ -98,6 +98,7 @@ static const struct kind kinds[] = {
     {{.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 8}, 0.02f},
     {{.code = CODE_SQ4, .refine = REFINE_F32, .refine_k = 8}, 0},
     {{.code = CODE_SQ4, .refine = REFINE_NONE}, 2},
+    {{.links = LINKS_PACKED, .m = 5, .ef_construct = 33}, 0},
 };
 
 static void live(void *arg)
@@ -134,4 +135,42 @@ Test(index_plan, every_kind_lives_through_sealing_merging_and_restarts)
         int rc = world_run(&(struct world){.backend = BACKEND_SIM, .seed = i + 1}, live, &kind);
         cr_expect_eq(rc, 0, "kind %zu: %d", i, rc);
     }
+}
+
+/* -- what is left open -- */
+
+static void choose_by_memory(void *arg)
+{
+    static struct truth truth[IDS];
+    static struct segment_info infos[64];
+    struct tidy tidy = {0};
+    struct server s;
+    memset(truth, 0, sizeof(truth));
+    server_open(&s, 1);
+    struct collection_config c = create(&s);
+    tidy_start(&tidy, &s);
+    change(&s, &c, truth, 100);
+    compact_all(&s, &c);
+    want_eq(segments_of(&s, &c, infos), 1);
+    want(infos[0].index.code == CODE_F32 && infos[0].index.links == LINKS_PLAIN);
+    s.stores[0]->options.index_bytes_max = 1;
+    change(&s, &c, truth, 100);
+    compact_all(&s, &c);
+    for (int life = 0; life < 2; life++) {
+        want_eq(segments_of(&s, &c, infos), 1);
+        want_eq(infos[0].index.links, LINKS_PACKED);
+        want(strstr(infos[0].why.text, "memory") != NULL);
+        compare(&s, &c, truth);
+        tidy_stop(&tidy);
+        server_close(&s);
+        server_open(&s, 1);
+        tidy_start(&tidy, &s);
+    }
+    tidy_stop(&tidy);
+    server_close(&s);
+}
+
+Test(index_plan, what_is_left_open_follows_the_memory_and_is_told_after_a_restart)
+{
+    cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = 1}, choose_by_memory, NULL), 0);
 }
