@@ -29,6 +29,7 @@ struct ann_options {
     int core;             /* negative: the last one allowed */
     const char *commit;   /* NULL: that of the build */
     const char *json;     /* a file to add lines to; "-": stdout, instead of tables */
+    const char *keep;     /* a folder for what peers have built, to be read again; NULL: none */
     const char *from;     /* a file of such lines: nothing is measured */
     bool markdown;
     const char *svg; /* a picture to write */

@@ -9,37 +9,95 @@ static void on_progress(void *arg, uint32_t done)
     progress_at(arg, done);
 }
 
-static void *build_once(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x,
-                        const char *name, uint32_t threads, struct result_build *ret)
+struct building {
+    const struct ann_options *o;
+    const struct ann_engine *engine;
+    struct peer_build build;
+    struct peer_times times;
+    struct progress progress;
+    char kept[512]; /* the file; empty when nothing is kept */
+};
+
+static void building_init(struct building *g, const struct ann_options *o, const struct dataset *d,
+                          const struct ann_engine *x, uint32_t threads)
 {
-    char what[128];
-    snprintf(what, sizeof(what), "%s: building, %u thread%s", name, threads, threads == 1 ? "" : "s");
-    struct progress p;
-    struct peer_times times = {0};
-    progress_start(&p, what, d->count);
-    struct peer_build b = {.metric = (enum peer_metric)d->metric,
-                           .dim = d->dim,
-                           .count = d->count,
-                           .vectors = d->base,
-                           .m = x->variant.m ? x->variant.m : o->m,
-                           .ef_construct = x->variant.ef_construct ? x->variant.ef_construct : o->ef_construct,
-                           .threads = threads,
-                           .ret_times = &times,
-                           .variant = x->variant,
-                           .progress = on_progress,
-                           .arg = &p};
-    if (threads == 1)
-        core_pin(o->core);
+    const struct peer_variant *v = &x->variant;
+    *g = (struct building){.o = o,
+                           .engine = x,
+                           .build = {.metric = (enum peer_metric)d->metric,
+                                     .dim = d->dim,
+                                     .count = d->count,
+                                     .vectors = d->base,
+                                     .m = v->m ? v->m : o->m,
+                                     .ef_construct = v->ef_construct ? v->ef_construct : o->ef_construct,
+                                     .threads = threads,
+                                     .variant = *v,
+                                     .progress = on_progress}};
+    g->build.ret_times = &g->times;
+    g->build.arg = &g->progress;
+    if (o->keep && x->peer->save)
+        snprintf(g->kept, sizeof(g->kept), "%s/%s-%d-%u-%s-m%u-efc%u-%ut", o->keep, d->name, (int)d->metric, d->count,
+                 x->peer->name, g->build.m, g->build.ef_construct, threads);
+}
+
+/* The index that an earlier run has built, and what it took then, which lies in a file beside it. */
+static void *kept_read(struct building *g, struct result_build *ret)
+{
+    char path[sizeof(g->kept) + 8];
+    snprintf(path, sizeof(path), "%s.times", g->kept);
+    FILE *f = g->kept[0] ? fopen(path, "r") : NULL;
+    void *index = NULL;
+    if (f && fscanf(f, "%lf %lf", &ret->cpu_s, &ret->wall_s) == 2)
+        index = g->engine->peer->load(g->kept, &g->build);
+    ret->chain_s = g->build.threads == 1 ? ret->cpu_s : 0;
+    if (f)
+        fclose(f);
+    return index;
+}
+
+static void kept_write(const struct building *g, const void *index, const struct result_build *took)
+{
+    char path[sizeof(g->kept) + 8];
+    snprintf(path, sizeof(path), "%s.times", g->kept);
+    if (!g->kept[0] || g->engine->peer->save(index, g->kept) < 0)
+        return; /* then it is built again */
+    FILE *f = fopen(path, "w");
+    if (f)
+        fprintf(f, "%f %f\n", took->cpu_s, took->wall_s);
+    if (f)
+        fclose(f);
+}
+
+static void *build_now(struct building *g, struct result_build *ret)
+{
+    if (g->build.threads == 1)
+        core_pin(g->o->core);
     else
         core_unpin();
     uint64_t cpu = clock_process_cpu_ns(), wall = clock_wall_ns();
-    void *index = x->peer->build(&b);
-    *ret = (struct result_build){.threads = threads,
-                                 .cpu_s = (double)(clock_process_cpu_ns() - cpu + times.cpu_ns) / 1e9,
-                                 .wall_s = (double)(clock_wall_ns() - wall + times.wall_ns) / 1e9};
-    ret->chain_s = times.spared_ns || threads == 1 ? ret->cpu_s - (double)times.spared_ns / 1e9 : 0;
+    void *index = g->engine->peer->build(&g->build);
+    ret->cpu_s = (double)(clock_process_cpu_ns() - cpu + g->times.cpu_ns) / 1e9;
+    ret->wall_s = (double)(clock_wall_ns() - wall + g->times.wall_ns) / 1e9;
+    ret->chain_s = g->times.spared_ns || g->build.threads == 1 ? ret->cpu_s - (double)g->times.spared_ns / 1e9 : 0;
     core_unpin();
-    progress_end(&p);
+    if (index)
+        kept_write(g, index, ret);
+    return index;
+}
+
+static void *build_once(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x,
+                        const char *name, uint32_t threads, struct result_build *ret)
+{
+    struct building g;
+    char what[128];
+    building_init(&g, o, d, x, threads);
+    snprintf(what, sizeof(what), "%s: building, %u thread%s", name, threads, threads == 1 ? "" : "s");
+    progress_start(&g.progress, what, d->count);
+    *ret = (struct result_build){.threads = threads};
+    void *index = kept_read(&g, ret);
+    if (!index)
+        index = build_now(&g, ret);
+    progress_end(&g.progress);
     return index;
 }
 

@@ -26,6 +26,7 @@ static const char help[] =
     "  --ef-construct N      candidates kept while building (200)\n"
     "  --build-threads A,B   builds once with each number; the first is searched in (1)\n"
     "  --interleave A,B      also with so many queries under way at once, where the engine can (2,4)\n"
+    "  --keep DIR            what peers build is kept there with its times, and read again by the next run\n"
     "  --rounds N            rounds whose median is shown (5)\n"
     "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
     "  --core N              the core to run on (the last one allowed)\n"
@@ -56,6 +57,7 @@ enum {
     O_JSON,
     O_COMMIT,
     O_FROM,
+    O_KEEP,
     O_MARKDOWN,
     O_SVG
 };
@@ -81,6 +83,7 @@ static const struct option long_options[] = {
     {"commit", required_argument, NULL, O_COMMIT},
     {"from", required_argument, NULL, O_FROM},
     {"markdown", no_argument, NULL, O_MARKDOWN},
+    {"keep", required_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -168,6 +171,7 @@ static int option_take(int option, struct ann_options *o)
     case O_COMMIT: o->commit = optarg; return 0;
     case O_FROM: o->from = optarg; return 0;
     case O_MARKDOWN: o->markdown = true; return 0;
+    case O_KEEP: o->keep = optarg; return 0;
     case O_SVG: o->svg = optarg; return 0;
     }
     return -1; /* getopt has said what is wrong */

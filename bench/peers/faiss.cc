@@ -13,6 +13,7 @@
 #include <faiss/IndexHNSW.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/DistanceComputer.h>
+#include <faiss/index_io.h>
 #include <faiss/utils/Heap.h>
 #include <faiss/utils/utils.h>
 #include <omp.h>
@@ -71,6 +72,15 @@ unsigned refine_ks(const void *, double *)
     return 0;
 }
 
+// What searches keep from query to query.
+void prepare(Index *x, const struct peer_build *b)
+{
+    x->visited = std::make_unique<faiss::VisitedTable>((int)b->count);
+    x->distance.reset(x->graph->storage->get_distance_computer());
+    if (b->metric != PEER_L2)
+        x->distance.reset(new Negated(x->distance.release()));
+}
+
 void *build(const struct peer_build *b)
 {
     try {
@@ -80,10 +90,7 @@ void *build(const struct peer_build *b)
         x->graph = std::make_unique<faiss::IndexHNSWFlat>((int)b->dim, (int)b->m, metric);
         x->graph->hnsw.efConstruction = (int)b->ef_construct;
         x->graph->add(b->count, b->vectors); // in one call: in pieces it would order the layers differently
-        x->visited = std::make_unique<faiss::VisitedTable>((int)b->count);
-        x->distance.reset(x->graph->storage->get_distance_computer());
-        if (b->metric != PEER_L2)
-            x->distance.reset(new Negated(x->distance.release()));
+        prepare(x.get(), b);
         b->progress(b->arg, b->count);
         return x.release();
     } catch (const std::exception &e) {
@@ -130,6 +137,32 @@ void forget(void)
 {
 }
 
+int save(const void *index, const char *path)
+{
+    try {
+        faiss::write_index(static_cast<const Index *>(index)->graph.get(), path);
+        return 0;
+    } catch (const std::exception &e) {
+        std::fprintf(stderr, "faiss: %s: %s\n", path, e.what());
+        return -1;
+    }
+}
+
+void *load(const char *path, const struct peer_build *b)
+{
+    try {
+        omp_set_num_threads(1);
+        auto x = std::make_unique<Index>();
+        x->graph.reset(dynamic_cast<faiss::IndexHNSWFlat *>(faiss::read_index(path)));
+        if (!x->graph)
+            return nullptr;
+        prepare(x.get(), b);
+        return x.release();
+    } catch (const std::exception &) {
+        return nullptr; // there is none yet
+    }
+}
+
 void destroy(void *index)
 {
     delete static_cast<Index *>(index);
@@ -137,5 +170,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_faiss = {"faiss", false,  describe, refuse,  refine_ks,
-                                           build,   search, memory,   destroy, forget};
+extern "C" const struct peer peer_faiss = {"faiss", false,  describe, refuse, refine_ks, build,
+                                           search,  memory, destroy,  forget, save,      load};

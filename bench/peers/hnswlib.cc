@@ -63,14 +63,18 @@ void add_rows(Index *x, const struct peer_build *b)
         thread.join();
 }
 
+std::unique_ptr<hnswlib::SpaceInterface<float>> space_of(const struct peer_build *b)
+{
+    if (b->metric == PEER_L2)
+        return std::make_unique<hnswlib::L2Space>(b->dim);
+    return std::make_unique<hnswlib::InnerProductSpace>(b->dim);
+}
+
 void *build(const struct peer_build *b)
 {
     try {
         auto x = std::make_unique<Index>();
-        if (b->metric == PEER_L2)
-            x->space = std::make_unique<hnswlib::L2Space>(b->dim);
-        else
-            x->space = std::make_unique<hnswlib::InnerProductSpace>(b->dim);
+        x->space = space_of(b);
         x->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(x->space.get(), b->count, b->m, b->ef_construct);
         add_rows(x.get(), b);
         return x.release();
@@ -110,6 +114,29 @@ void forget(void)
 {
 }
 
+int save(const void *index, const char *path)
+{
+    try {
+        static_cast<const Index *>(index)->graph->saveIndex(path);
+        return 0;
+    } catch (const std::exception &e) {
+        std::fprintf(stderr, "hnswlib: %s: %s\n", path, e.what());
+        return -1;
+    }
+}
+
+void *load(const char *path, const struct peer_build *b)
+{
+    try {
+        auto x = std::make_unique<Index>();
+        x->space = space_of(b);
+        x->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(x->space.get(), path);
+        return x.release();
+    } catch (const std::exception &) {
+        return nullptr; // there is none yet
+    }
+}
+
 void destroy(void *index)
 {
     delete static_cast<Index *>(index);
@@ -117,5 +144,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_hnswlib = {"hnswlib", false,  describe, refuse,  refine_ks,
-                                             build,     search, memory,   destroy, forget};
+extern "C" const struct peer peer_hnswlib = {"hnswlib", false,  describe, refuse, refine_ks, build,
+                                             search,    memory, destroy,  forget, save,      load};

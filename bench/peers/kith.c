@@ -112,4 +112,5 @@ static struct peer_memory memory(const void *index)
                                 .mapped = refined ? x->sealed.vectors_bytes : 0};
 }
 
-const struct peer peer_kith = {"kith", false, describe, refuse, refine_ks, build, search, memory, destroy, kith_forget};
+const struct peer peer_kith = {"kith", false,  describe, refuse,      refine_ks, build,
+                               search, memory, destroy,  kith_forget, NULL,      NULL};

@@ -84,6 +84,10 @@ struct peer {
     struct peer_memory (*memory)(const void *index); /* the vectors included */
     void (*destroy)(void *index);
     void (*forget)(void); /* frees what build() kept for the next variant */
+    /* To a file, and back by a build of the same data and options: load() returns NULL where there is none. Both NULL: the
+     * engine is built each time. */
+    int (*save)(const void *index, const char *path);
+    void *(*load)(const char *path, const struct peer_build *b);
 };
 
 extern const struct peer peer_kith;
