@@ -15,8 +15,8 @@ static char *table_of(void (*write)(const struct result *, FILE *))
     static struct result r = {.data = "set", .metric = "l2", .rows = 7, .dim = 2, .k = 10, .engine_count = 2};
     r.engines[0] = (struct result_engine){.name = "kith:sq4", .points = kith, .point_count = 2};
     r.engines[1] = (struct result_engine){.name = "hnswlib", .points = hnswlib, .point_count = 1};
-    char *text = NULL;
-    size_t size = 0;
+    static char *text; /* static: GCC 12 does not see that fclose() sets it */
+    static size_t size;
     FILE *f = open_memstream(&text, &size);
     write(&r, f);
     fclose(f);
