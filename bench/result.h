@@ -13,8 +13,8 @@
 #define RESULT_ENGINES_MAX 24
 #define RESULT_BUILDS_MAX  4
 
-/* A way of searching and what it gave. The rates are medians over the rounds; a latency is that of each query in the median
- * round, so that what else the machine does in one of the rounds is left out of it. */
+/* A way of searching and what it gave. The rates are medians over the rounds; a latency is that of each query in its fastest
+ * round, so that what else the machine does is left out: p99 is how long the hard queries take. */
 struct result_point {
     uint32_t ef;
     double refine_k;          /* 0: the engine's own */
