@@ -7,6 +7,10 @@
 #include "vek_variants.h"
 #include <stdbool.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #define VARIANTS_MAX 8
 
@@ -81,6 +85,16 @@ __attribute__((constructor)) static void choose(void)
     vek_neon_codes(v);
     vek_neon_half(v);
     vek_neon_deltas(v);
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) {
+        v = next_variant(&n);
+        v->name = "neon-dot";
+        vek_neon_dot(v);
+    }
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM) {
+        v = next_variant(&n);
+        v->name = "neon-i8mm";
+        vek_neon_i8mm(v);
+    }
 #endif
     vek = *v;
 }

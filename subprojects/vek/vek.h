@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 struct vek_kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "avx512x" (with BF16 or VPOPCNTDQ), "neon" */
+    /* "scalar"; "avx2", "avx512", "avx512x" (with BF16 or VPOPCNTDQ); "neon", "neon-dot", "neon-i8mm" */
+    const char *name;
 
     /* Inner product and squared Euclidean distance. The order of additions is the variant's own: results differ from the
      * exact sum by at most n * 2^-24 * (sum of the magnitudes of the terms). */

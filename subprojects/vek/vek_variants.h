@@ -24,6 +24,8 @@ void vek_avx512_popcnt(struct vek_kernels *v);
 #elif defined(__aarch64__)
 void vek_neon(struct vek_kernels *v);
 void vek_neon_codes(struct vek_kernels *v);
+void vek_neon_dot(struct vek_kernels *v);
+void vek_neon_i8mm(struct vek_kernels *v);
 void vek_neon_half(struct vek_kernels *v);
 void vek_neon_deltas(struct vek_kernels *v);
 #endif
