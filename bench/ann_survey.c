@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES      300  /* of the first ones */
+#define QUERIES      200  /* of the first ones */
 #define BEATEN       0.85 /* of the speed that another way has with no less recall */
 #define STALL_STEPS  4    /* so many larger efs that bring nothing end the sweep */
 #define STALL_RECALL 0.0002
+#define RECALL_LOW   0.85 /* below the lowest that tables speak of: not worth measuring */
 
 /* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */
 static int sweep(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x, double refine_k,
@@ -41,10 +42,11 @@ static int compare_recall(const void *a, const void *b)
 
 static void drop_beaten(struct result_engine *x)
 {
-    struct result_point *kept = malloc(x->point_count * sizeof(*kept));
+    struct result_point *kept = malloc((x->point_count + 1) * sizeof(*kept));
     unsigned count = 0;
     for (unsigned i = 0; kept && i < x->point_count; i++)
-        if (x->points[i].qps >= BEATEN * result_best(x, x->points[i].recall, 1)->qps)
+        if (x->points[i].recall >= RECALL_LOW &&
+            x->points[i].qps >= BEATEN * result_best(x, x->points[i].recall, 1)->qps)
             kept[count++] = x->points[i];
     if (!kept)
         return; /* then more is measured than need be */

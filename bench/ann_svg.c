@@ -16,7 +16,7 @@
 #define BOTTOM       42
 #define LEGEND_LINE  18
 #define COLUMNS      2
-#define RECALL_LOW   0.8
+#define RECALL_LOW   0.85
 #define RECALL_HIGH  0.9997
 
 /* Okabe and Ito's colours, which people who see colours differently can tell apart, without black. */
@@ -108,7 +108,7 @@ static void text_write(double x, double y, const char *anchor, const char *class
 
 static void grid_write(const struct panel *p, FILE *to)
 {
-    static const char *const recalls[] = {".8", ".9", ".95", ".99", ".995", ".999"};
+    static const char *const recalls[] = {".9", ".95", ".99", ".995", ".999"};
     char text[32];
     for (size_t i = 0; i < ARRAY_LEN(recalls); i++) {
         double x = recall_x(p, strtod(recalls[i], NULL));

@@ -40,7 +40,7 @@ static const char *refuse(const struct peer_variant *v)
 /* Finer codes need less of it. */
 static unsigned refine_ks(const void *index, double ret[4])
 {
-    static const double coarse[] = {2, 3, 5, 8}, fine[] = {1.2, 2, 4};
+    static const double coarse[] = {1.5, 3, 6}, fine[] = {1.2, 2.5};
     const struct kith_index *x = index;
     const struct index_options *o = segment_index_resolved(x->sealed.index);
     bool is_coarse = o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits <= 4);
