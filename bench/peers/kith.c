@@ -30,8 +30,6 @@ static const char *describe(const void *index)
 
 static const char *refuse(const struct peer_variant *v)
 {
-    if (v->code == PEER_CODE_RABITQ)
-        return "so far a sealed index has codes that are not rotated";
     if (v->mapped && v->refine != PEER_REFINE_AUTO && v->refine != PEER_REFINE_F32)
         return "so far only f32 vectors are mapped";
     return NULL;

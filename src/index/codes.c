@@ -11,6 +11,7 @@ static const struct code_ops *ops_of(enum code_kind kind)
     case CODE_BF16: return &code_bf16;
     case CODE_SQ8: return &code_sq8;
     case CODE_SQ4: return &code_sq4;
+    case CODE_RABITQ: return &code_rabitq;
     default: return NULL;
     }
 }

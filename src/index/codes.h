@@ -6,7 +6,8 @@
  *   kind          a row                                            beside it                        file
  *   F32/F16/BF16  the values                                       nothing                          code_floats.c
  *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm                     sq8.c, code_sq8.c
- *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot   code_sq4.c */
+ *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot   code_sq4.c
+ *   RABITQ        1 to 8 bits a dimension, rotated                 three numbers, behind the code   code_rabitq.c */
 #pragma once
 
 #include "index/column.h"
@@ -27,7 +28,10 @@ struct codes {
     struct sq8 sq8;        /* CODE_SQ8 */
     float *low, *step;     /* CODE_SQ4: of each dimension; owned */
     float *inverse_step;   /* behind them */
-    float scale;           /* CODE_F16: what values are multiplied with, a power of two */
+    unsigned bits;         /* CODE_RABITQ: of a dimension */
+    uint64_t *flips;       /* of its rotation; owned, as the next two */
+    float *centre, *work;
+    float scale; /* CODE_F16: what values are multiplied with, a power of two */
 };
 
 /* Untrained codes of that kind. bits: of CODE_RABITQ. */
@@ -71,6 +75,9 @@ struct codes_query {
     const void *folded; /* other kinds: what is multiplied with a code, in the room lent */
     int32_t bias;       /* of the product */
     float scale, add;   /* distance = scale * (product - bias) + add, about */
+    float reach;        /* CODE_RABITQ: what a row's error is multiplied with */
+    /* A distance that the true one is hardly ever below; NULL when the kind knows none. */
+    float (*bound)(const struct codes_query *q, const void *row, float distance);
 };
 
 /* Room a folded query takes, aligned to 64. */

@@ -21,6 +21,6 @@ struct code_ops {
     uint64_t (*params_bytes)(const struct codes *c); /* memory of them */
 };
 
-extern const struct code_ops code_f32, code_f16, code_bf16, code_sq8, code_sq4;
+extern const struct code_ops code_f32, code_f16, code_bf16, code_sq8, code_sq4, code_rabitq;
 
 #define DOTS 64 /* rows scored at a time: the products stay in the first cache */

@@ -4,6 +4,7 @@
 #include "index/codes.h"
 #include "index/scratch.h"
 
-/* Scores hits[0 .. count) by q and keeps the best in top. The scratch's batch arrays are used. */
-void refine(const struct codes_query *q, const struct hit *hits, uint32_t count, struct search_scratch *w,
-            struct topk *top);
+/* Scores hits[0 .. count), nearest first as `found` scored them, by q and keeps the best in top. Those that the bound of their
+ * error keeps from being among them are left out. The scratch's batch arrays are used. */
+void refine(const struct codes_query *q, const struct codes_query *found, struct hit *hits, uint32_t count,
+            struct search_scratch *w, struct topk *top);

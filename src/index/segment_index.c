@@ -160,14 +160,14 @@ static size_t refine_query_bytes(const struct segment_index *x)
     return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
 }
 
-static void score_again(struct search *s, struct topk *top, void *room)
+static void score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room)
 {
     const struct segment_index *x = s->x;
     const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
     struct codes_query query;
     codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
     topk_sort(top);
-    refine(&query, top->hits, top->count, s->scratch, &s->found);
+    refine(&query, found, top->hits, top->count, s->scratch, &s->found);
 }
 
 /* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes were swapped meanwhile. */
@@ -223,7 +223,7 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
             topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
         return 0;
     }
-    score_again(s, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
+    score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
     return 0;
 }
 

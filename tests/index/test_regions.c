@@ -14,6 +14,8 @@ static const struct index_options kinds[] = {
     {.m = 6, .ef_construct = 40, .code = CODE_SQ4, .refine = REFINE_F16, .links = LINKS_PACKED},
     {.m = 6, .ef_construct = 40, .code = CODE_F16, .refine = REFINE_BF16},
     {.m = 6, .ef_construct = 40, .code = CODE_F32, .refine = REFINE_NONE, .links = LINKS_PACKED},
+    {.m = 6, .ef_construct = 40, .code = CODE_RABITQ, .code_bits = 1, .refine = REFINE_F32},
+    {.m = 6, .ef_construct = 40, .code = CODE_RABITQ, .code_bits = 3, .refine = REFINE_NONE},
 };
 
 static const struct index_options eights = {.m = 6, .ef_construct = 40, .code = CODE_SQ8, .refine = REFINE_F32};
