@@ -38,8 +38,6 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
             return rc;
         facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
         index_options_resolve_codes(&p->options, &facts, &p->why);
-        if (p->options.code == CODE_RABITQ) /* src/index does not make it yet */
-            p->options.code = CODE_SQ4;
         segment_index_plan(x, &p->options);
         p->complete = true;
     }

@@ -98,6 +98,11 @@ static const struct kind kinds[] = {
     {{.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 8}, 0.02f},
     {{.code = CODE_SQ4, .refine = REFINE_F32, .refine_k = 8}, 0},
     {{.code = CODE_SQ4, .refine = REFINE_NONE}, 2},
+    {{.code = CODE_RABITQ}, 0.02f},
+    {{.code = CODE_RABITQ, .code_bits = 1, .refine = REFINE_F32, .refine_k = 100}, 0},
+    {{.code = CODE_RABITQ, .code_bits = 2, .refine = REFINE_NONE}, 4},
+    {{.code = CODE_RABITQ, .code_bits = 4, .refine = REFINE_F16, .refine_k = 20}, 0.02f},
+    {{.code = CODE_RABITQ, .code_bits = 8, .refine = REFINE_BF16, .links = LINKS_PACKED}, 0.1f},
     {{.links = LINKS_PACKED, .m = 5, .ef_construct = 33}, 0},
 };
 
