@@ -19,14 +19,16 @@
 
 #define BOUND_SIGMAS 1.9f
 #define BITS_MAX     8
-#define QUERY_ANGLE  0.009f /* rounding a query to bytes errs like so much of an angle: 1/127 of 4 deviations, halved, / sqrt 3 */
+#define QUERY_ANGLE                                                                                                    \
+    0.009f /* rounding a query to bytes errs like so much of an angle: 1/127 of 4 deviations, halved, / sqrt 3 */
 
 struct factors {
     float add, rescale, error;
 };
 
 /* The step between levels, in standard deviations, that is best for a normal distribution (Max, 1960). */
-static const float normal_step[BITS_MAX + 1] = {0, 1.596f, 0.9957f, 0.5860f, 0.3352f, 0.1881f, 0.1041f, 0.0569f, 0.0308f};
+static const float normal_step[BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.5860f, 0.3352f,
+                                                0.1881f, 0.1041f, 0.0569f, 0.0308f};
 /* Tried for each row. */
 static const float step_tries[] = {0.82f, 0.91f, 1, 1.1f, 1.21f};
 

@@ -60,9 +60,9 @@ static int is_wrong(struct opening *o, const char *why)
 static int open_column(struct opening *o, struct column *c, const char *name, uint32_t stride, uint32_t count)
 {
     const struct index_region *r = find(o->regions, o->count, name, (uint64_t)stride * count);
-    if (!r)
+    if (!r && o->h->count > 0) /* of no rows, some kinds have no region */
         return is_wrong(o, "a region is missing or has another size than the header says");
-    return column_open(c, stride, r->bytes, count, o->copy_hot, o->pause);
+    return column_open(c, stride, r ? r->bytes : NULL, count, o->copy_hot, o->pause);
 }
 
 static int open_codes(struct opening *o, struct codes *c, enum code_kind kind, unsigned bits, const char *name,

@@ -17,7 +17,7 @@ static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim
     options.ef_construct = options.ef_construct ? options.ef_construct : 60;
     sealed_init(&s, kind, metric, dim, count, &options);
     dataset_init(&q, kind == DATASET_WHOLE ? DATASET_WHOLE : DATASET_LATENT, metric, dim, 25, 12);
-    cr_assert_eq(sealed_open(&s, false, &x), 0);
+    cr_assert_eq(sealed_open(&s, false, &x), 0, "code %d, %u dimensions, %u rows", (int)options.code, dim, count);
     const struct search_params p = {.k = k, .ef = ef};
     double recall = dataset_recall(&s.d, x, &q, &p);
     segment_index_destroy(x);
@@ -126,4 +126,114 @@ Test(finish, what_was_finished_once_can_be_finished_otherwise_with_the_same_grap
     }
     sealed_fini(&once);
     sealed_fini(&direct);
+}
+
+static const struct index_options shapes_of[] = {
+    {.code = CODE_F16, .refine = REFINE_NONE},
+    {.code = CODE_SQ8, .refine = REFINE_F16, .refine_k = 2},
+    {.code = CODE_SQ4, .refine = REFINE_F32, .refine_k = 2},
+    {.code = CODE_RABITQ, .code_bits = 1, .refine = REFINE_F32, .refine_k = 8},
+    {.code = CODE_RABITQ, .code_bits = 5, .refine = REFINE_BF16, .refine_k = 2},
+};
+
+Test(finish, any_dimension_few_rows_and_more_wanted_than_there_are)
+{
+    static const uint32_t dims[] = {2, 3, 127, 1025};
+    for (size_t i = 0; i < ARRAY_LEN(shapes_of); i++)
+        for (size_t j = 0; j < ARRAY_LEN(dims); j++)
+            for (uint32_t count = 0; count < 5; count += 2)
+                cr_assert_eq(recall_of(DATASET_LATENT, METRIC_L2, dims[j], count, shapes_of[i], 10, 20), 1);
+}
+
+Test(finish, the_most_dimensions_there_are)
+{
+    for (size_t i = 1; i < 4; i++) {
+        struct index_options o = shapes_of[i];
+        o.m = 2;
+        o.ef_construct = 4;
+        struct sealed s;
+        struct segment_index *x;
+        struct hit hit;
+        sealed_init(&s, DATASET_EQUAL, METRIC_IP, DIM_MAX, 2, &o);
+        cr_assert_eq(sealed_open(&s, false, &x), 0);
+        struct search_scratch *scratch = search_scratch_create();
+        const struct search_params p = {.k = 1};
+        const float *row = dataset_row(&s.d, 1);
+        cr_assert_eq(segment_index_search(x, &s.d.rows, 2, row, &p, scratch, &hit), 1);
+        const float truth = vectors_distance(METRIC_IP, row, row, DIM_MAX);
+        cr_assert_float_eq(hit.distance / truth, 1, 0.01);
+        search_scratch_destroy(scratch);
+        segment_index_destroy(x);
+        sealed_fini(&s);
+    }
+}
+
+Test(finish, equal_rows_and_rows_of_zeros_are_found)
+{
+    for (size_t i = 0; i < ARRAY_LEN(shapes_of); i++) {
+        cr_assert_eq(recall_of(DATASET_EQUAL, METRIC_COSINE, 24, 600, shapes_of[i], 30, 60), 1);
+        struct dataset d;
+        struct segment_index *x;
+        struct hit hits[4];
+        dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 24, 3, 5);
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, 1)[j] = 0;
+        struct index_region regions[SEGMENT_INDEX_REGIONS];
+        unsigned count;
+        const char *why;
+        struct segment_index *built = dataset_index_of(&d, &shapes_of[i]);
+        cr_assert_eq(segment_index_finish(built, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_regions(built, regions, &count), 0);
+        cr_assert_eq(segment_index_open(METRIC_COSINE, d.dim, 3, regions, count, false, NULL, &x, &why), 0);
+        struct search_scratch *scratch = search_scratch_create();
+        const struct search_params p = {.k = 4};
+        cr_assert_eq(segment_index_search(x, &d.rows, 3, dataset_row(&d, 0), &p, scratch, hits), 3);
+        cr_assert_eq(hits[0].row, 0);
+        search_scratch_destroy(scratch);
+        segment_index_destroy(x);
+        segment_index_destroy(built);
+        dataset_fini(&d);
+    }
+}
+
+/* Each time later than the time before. */
+struct stops {
+    unsigned calls, limit;
+};
+
+static int stop_in_the_end(void *arg)
+{
+    struct stops *s = arg;
+    return ++s->calls > s->limit ? -ETIME : 0;
+}
+
+Test(finish, goes_on_where_a_pause_ended_it)
+{
+    for (size_t i = 0; i < ARRAY_LEN(shapes_of); i++) {
+        struct dataset d;
+        struct stops stops = {0};
+        dataset_init(&d, DATASET_LATENT, METRIC_L2, 200, 700, 5);
+        struct index_options o = shapes_of[i];
+        struct segment_index *x = dataset_index_of(&d, &o), *whole = dataset_index_of(&d, &o);
+        const struct pause pause = {stop_in_the_end, &stops};
+        int rc;
+        while ((rc = segment_index_finish(x, &d.rows, &pause)) == -ETIME) {
+            stops.calls = 0;
+            stops.limit = stops.limit * 5 / 4 + 1;
+        }
+        cr_assert_eq(rc, 0, "%zu: %d", i, rc);
+        cr_assert_eq(segment_index_finish(whole, &d.rows, NULL), 0);
+        struct index_region a[SEGMENT_INDEX_REGIONS], b[SEGMENT_INDEX_REGIONS];
+        unsigned count_a, count_b;
+        cr_assert_eq(segment_index_regions(x, a, &count_a), 0);
+        cr_assert_eq(segment_index_regions(whole, b, &count_b), 0);
+        cr_assert_eq(count_a, count_b);
+        for (unsigned r = 0; r < count_a; r++) {
+            cr_assert_eq(a[r].size, b[r].size);
+            cr_assert_arr_eq(a[r].bytes, b[r].bytes, a[r].size, "%s", a[r].name);
+        }
+        segment_index_destroy(x);
+        segment_index_destroy(whole);
+        dataset_fini(&d);
+    }
 }

@@ -92,7 +92,8 @@ Test(rabitq, estimates_are_right_on_average_better_with_more_bits_and_seldom_bey
             struct codes c;
             encode(&c, &d, bits);
             struct errors e = errors_of(&c, &d);
-            cr_assert_lt(fabs(e.mean), 0.1 * e.deviation + 0.002, "%u bits: mean error %g of %g", bits, e.mean, e.deviation);
+            cr_assert_lt(fabs(e.mean), 0.1 * e.deviation + 0.002, "%u bits: mean error %g of %g", bits, e.mean,
+                         e.deviation);
             cr_assert_lt(e.deviation, before, "%u bits: %g, one less: %g", bits, e.deviation, before);
             cr_assert_lt(e.deviation, 0.35 / (1 << (bits - 1)) + 0.01);
             cr_assert_lt(e.beyond, 0.06, "%u bits: %g beyond", bits, e.beyond);
