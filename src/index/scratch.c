@@ -18,11 +18,32 @@ struct search_scratch *search_scratch_create(void)
     return s;
 }
 
+static void pool_free(struct pool *p)
+{
+    free(p->cand);
+    free(p->near.distances);
+    free(p->near.ids);
+}
+
+static int pool_grow(struct pool *p, uint32_t ef)
+{
+    struct pool grown = {.cand = malloc((size_t)ef * sizeof(struct cand)), .capacity = ef};
+    grown.near.distances = memory_aligned((size_t)ef * sizeof(float));
+    grown.near.ids = memory_aligned((size_t)ef * sizeof(uint32_t));
+    if (!grown.cand || !grown.near.distances || !grown.near.ids) {
+        pool_free(&grown);
+        return -ENOMEM;
+    }
+    pool_free(p);
+    *p = grown;
+    return 0;
+}
+
 void search_scratch_destroy(struct search_scratch *s)
 {
     if (!s)
         return;
-    free(s->pool.cand);
+    pool_free(&s->pool);
     free(s->visited);
     free(s->log);
     free(s->query);
@@ -43,11 +64,9 @@ int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t 
         s->log_count = 0;
     }
     if (ef > s->pool.capacity) {
-        struct cand *grown = malloc((size_t)ef * sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        free(s->pool.cand);
-        s->pool = (struct pool){.cand = grown, .capacity = ef};
+        int rc = pool_grow(&s->pool, ef);
+        if (rc < 0)
+            return rc;
     }
     if (query_bytes > s->query_bytes) {
         void *grown = memory_aligned(query_bytes);
@@ -82,5 +101,5 @@ void scratch_clear(struct search_scratch *s)
 uint64_t scratch_bytes(const struct search_scratch *s)
 {
     return sizeof(*s) + (VISIT_LOG + HOP_MAX) * sizeof(*s->log) + s->visited_words * sizeof(*s->visited) +
-           s->pool.capacity * sizeof(*s->pool.cand) + s->query_bytes + s->hits_capacity * sizeof(*s->hits);
+           2 * s->pool.capacity * sizeof(*s->pool.cand) + s->query_bytes + s->hits_capacity * sizeof(*s->hits);
 }

@@ -53,6 +53,7 @@ __attribute__((constructor)) static void choose(void)
     vek_scalar_half(v);
     vek_scalar_deltas(v);
     vek_scalar_rotate(v);
+    vek_scalar_nearest(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (cpu_avx2()) {
@@ -69,6 +70,7 @@ __attribute__((constructor)) static void choose(void)
         vek_avx512_codes(v);
         vek_avx512_half(v);
         vek_avx512_rotate(v);
+        vek_avx512_nearest(v);
         const bool bf16 = __builtin_cpu_supports("avx512bf16"), popcnt = __builtin_cpu_supports("avx512vpopcntdq");
         if (bf16 || popcnt) {
             v = next_variant(&n);

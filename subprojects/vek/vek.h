@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Pairs of a distance and an id, the nearest first: no more than `limit` of them, at least 1, which there is room for. */
+struct vek_nearest {
+    float *distances;
+    uint32_t *ids;
+    uint32_t count, limit;
+};
+
 struct vek_kernels {
     /* "scalar"; "avx2", "avx512", "avx512x" (with BF16 or VPOPCNTDQ); "neon", "neon-dot", "neon-i8mm" */
     const char *name;
@@ -75,6 +82,11 @@ struct vek_kernels {
     /* Ascending numbers from their differences, as vek_encode_deltas() wrote them. Returns the end of the data. Reads up to
      * VEK_DELTAS_SPARE bytes behind it, and writes up to 3 numbers behind `count`. */
     const uint8_t *(*decode_deltas)(const uint8_t *control, const uint8_t *data, size_t count, uint32_t *ret);
+
+    /* Takes n more pairs in, in any order; what then lies beyond the limit is dropped. Of equal distances, who came first lies
+     * first. What is infinitely far, or not a number, is left out. Returns the place of the nearest one that came in, or the
+     * limit when none did. */
+    uint32_t (*nearest_add)(struct vek_nearest *to, const float *distances, const uint32_t *ids, size_t n);
 
     /* How many bits of n words are set. */
     uint64_t (*count_bits)(const uint64_t *words, size_t n);

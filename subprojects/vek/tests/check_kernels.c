@@ -49,6 +49,7 @@ int main(int argc, char **argv)
                       {"Walsh-Hadamard", check_fht},
                       {"signs", check_signs},
                       {"differences", check_deltas},
+                      {"sorted pools", check_nearest},
                       {"encode and fold", check_codes},
                       {"bit counts", check_bits}};
         for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {
