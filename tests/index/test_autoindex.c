@@ -1,5 +1,6 @@
 /* Every rule of AUTOINDEX by an example on each side of it, and that no choice ever replaces what was given. */
 #include "index/autoindex.h"
+#include "sealed.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -53,6 +54,7 @@ Test(autoindex, many_dimensions_take_four_bits_each_and_are_refined)
     struct index_options below = choose(facts(255)), from = choose(facts(256));
     cr_assert_eq(below.code, CODE_SQ8);
     cr_assert_eq(from.code, CODE_SQ4);
+    cr_assert_eq(below.refine, REFINE_F32, "reading f32 costs little, and tells nearly equal rows apart");
     cr_assert_eq(from.refine, REFINE_F16);
     cr_assert_gt(from.refine_k, below.refine_k);
     cr_assert_eq(resolve((struct index_options){.refine = REFINE_NONE}, facts(768)).code, CODE_SQ8,
@@ -155,6 +157,26 @@ Test(autoindex, sealed_bytes_that_were_exact_are_refined_when_memory_makes_them_
     struct index_options o = choose(f);
     cr_assert_eq(o.code, CODE_SQ4);
     cr_assert_eq(o.refine, REFINE_F32);
+}
+
+/* Codes, links and what scores again, as they are written: what a sealed index has in memory. */
+Test(autoindex, predicts_the_memory_of_a_sealed_index)
+{
+    for (unsigned code = CODE_F32; code <= CODE_RABITQ; code++) {
+        struct index_options o = {.m = 8, .ef_construct = 20, .code = (enum code_kind)code, .refine = REFINE_F32};
+        o.code_bits = code == CODE_RABITQ ? 2 : 0;
+        o.refine = code == CODE_SQ8 ? REFINE_F16 : code == CODE_F32 ? REFINE_NONE : REFINE_F32;
+        o.links = code == CODE_SQ4 ? LINKS_PACKED : LINKS_PLAIN;
+        struct sealed s;
+        double bytes = 0;
+        sealed_init(&s, DATASET_LATENT, METRIC_L2, 300, 400, &o);
+        for (unsigned i = 0; i < s.count; i++)
+            if (strcmp(s.regions[i].name, "header") != 0 && strcmp(s.regions[i].name, "quantiser") != 0)
+                bytes += (double)s.regions[i].size;
+        cr_expect_float_eq(bytes / 400 / index_row_bytes(&o, METRIC_L2, 300), 1, 0.1, "code %u: %g bytes, predicted %u",
+                           code, bytes / 400, index_row_bytes(&o, METRIC_L2, 300));
+        sealed_fini(&s);
+    }
 }
 
 /* Every combination of what may be given, under the tightest and the loosest memory: it comes out as it went in. */

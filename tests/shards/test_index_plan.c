@@ -113,13 +113,13 @@ static void live(void *arg)
     struct tidy tidy = {0};
     struct server s;
     memset(truth, 0, sizeof(truth));
-    for (int life = 0; life < 3; life++) {
+    for (int life = 0; life < 2; life++) {
         server_open(&s, 1 + (unsigned)(random_u64() % STORES));
         s.tolerance = kind->tolerance;
         struct collection_config c = create_indexed(&s, &kind->index);
         compare(&s, &c, truth);
         tidy_start(&tidy, &s);
-        change(&s, &c, truth, 300);
+        change(&s, &c, truth, 150);
         compare(&s, &c, truth);
         seal_all(&s, &c);
         check_kinds(&s, &c);
