@@ -92,16 +92,6 @@ static enum code_kind refine_code(enum refine_kind kind)
     return kind == REFINE_F16 ? CODE_F16 : kind == REFINE_BF16 ? CODE_BF16 : CODE_AUTO;
 }
 
-static int pack_links(struct segment_index *x, const struct pause *pause)
-{
-    const struct hnsw *g = &x->graph;
-    int rc = links_packed_make(&x->packed, &g->links, 2 * g->m, g->count, pause);
-    if (rc != -E2BIG)
-        return rc;
-    x->resolved.links = LINKS_PLAIN;
-    return 0;
-}
-
 int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     if (x->sealed || x->graph.count != x->codes.count)
@@ -111,8 +101,8 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
         rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, pause);
     if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)
         rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, pause);
-    if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.links_max == 0)
-        rc = pack_links(x, pause);
+    if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
+        rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     return rc == 0 ? segment_index_join(x, pause) : rc;
 }
 

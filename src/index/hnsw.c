@@ -26,7 +26,7 @@ void hnsw_fini(struct hnsw *g)
 
 uint64_t hnsw_bytes(const struct hnsw *g)
 {
-    return column_bytes(&g->links) + links_packed_memory(&g->packed) + column_bytes(&g->node) + column_bytes(&g->upper);
+    return column_bytes(&g->links) + column_bytes(&g->packed.sets) + column_bytes(&g->node) + column_bytes(&g->upper);
 }
 
 /* What a check says: 0, or -EINVAL and why. */
@@ -40,7 +40,7 @@ static int verify_rows(const struct hnsw *g, const struct pause *pause, const ch
 {
     if (hnsw_is_packed(g)) {
         int rc = links_packed_verify(&g->packed, g->count, pause);
-        return rc == -EINVAL ? is_wrong(ret_why, "a packed list of links is not one") : rc;
+        return rc == -EINVAL ? is_wrong(ret_why, "packed links name no row") : rc;
     }
     for (uint32_t row = 0; row < g->count; row++) {
         const uint32_t *links = hnsw_links(g, row);

@@ -53,7 +53,7 @@ static inline uint32_t *hnsw_links(const struct hnsw *g, uint32_t row)
 
 static inline bool hnsw_is_packed(const struct hnsw *g)
 {
-    return g->packed.links_max != 0;
+    return g->packed.shape.max != 0;
 }
 
 /* A row's links for who only reads, wherever they are kept: *ret_count, or fewer when LINK_NONE ends them. `buffer` has room

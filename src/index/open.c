@@ -97,23 +97,19 @@ static int open_params(struct opening *o, struct segment_index *x)
 
 static int open_packed_links(struct opening *o, struct links_packed *p)
 {
-    const struct sealed_header *h = o->h;
-    const struct index_region *offsets =
-        find(o->regions, o->count, "link_offsets", ((uint64_t)h->count + 1) * sizeof(uint32_t));
-    const struct index_region *bytes = find_any(o->regions, o->count, "links_packed");
-    if (!offsets || !bytes)
-        return is_wrong(o, "packed links are missing or have another size than the header says");
-    int rc = links_packed_open(p, 2 * h->m, h->count, offsets->bytes, bytes->bytes, bytes->size, o->copy_hot, o->pause);
-    return rc == -EINVAL ? is_wrong(o, "packed links are of a size that none have") : rc;
+    const struct index_region *r = find_any(o->regions, o->count, "links");
+    if (!r)
+        return is_wrong(o, "the links are missing");
+    int rc = links_packed_open(p, 2 * o->h->m, o->h->count, r->bytes, r->size, o->copy_hot, o->pause);
+    return rc == -EINVAL ? is_wrong(o, "the links have another size than the header says") : rc;
 }
 
 static int open_graph(struct opening *o, struct hnsw *g)
 {
     const struct sealed_header *h = o->h;
-    const bool packed = h->links == LINKS_PACKED;
-    int rc = open_column(o, &g->links, "links", 2 * h->m * (uint32_t)sizeof(uint32_t), packed ? 0 : h->count);
-    if (rc == 0 && packed)
-        rc = open_packed_links(o, &g->packed);
+    const uint32_t links_bytes = 2 * h->m * (uint32_t)sizeof(uint32_t);
+    int rc = h->links == LINKS_PACKED ? open_packed_links(o, &g->packed)
+                                      : open_column(o, &g->links, "links", links_bytes, h->count);
     if (rc == 0)
         rc = open_column(o, &g->node, "nodes", sizeof(struct hnsw_node), h->nodes);
     if (rc == 0)

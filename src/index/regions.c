@@ -33,7 +33,7 @@ static uint32_t params_count(const struct segment_index *x, const struct codes *
 /* The packed links of an index that was finished or opened; NULL when they are plain. */
 static const struct links_packed *packed_links(const struct segment_index *x)
 {
-    return x->packed.links_max ? &x->packed : hnsw_is_packed(&x->graph) ? &x->graph.packed : NULL;
+    return x->packed.shape.max ? &x->packed : hnsw_is_packed(&x->graph) ? &x->graph.packed : NULL;
 }
 
 /* The parts that are not columns, in memory of x. */
@@ -89,22 +89,19 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         return rc;
     const struct hnsw *g = &x->graph;
     const uint64_t rows = g->count;
-    static const struct links_packed none;
     const struct links_packed *packed = packed_links(x);
-    const uint64_t links = packed ? 0 : rows * 2 * g->m * sizeof(uint32_t);
-    const uint64_t offsets = packed ? (rows + 1) * sizeof(uint32_t) : 0;
-    packed = packed ? packed : &none;
+    const struct index_region links =
+        packed ? (struct index_region){"links", column_piece(&packed->sets), links_packed_size(packed, g->count)}
+               : (struct index_region){"links", column_piece(&g->links), rows * 2 * g->m * sizeof(uint32_t)};
     const struct index_region all[] = {
         {"header", x->header, sizeof(struct sealed_header)},
         {"quantiser", x->quantiser, params_count(x, c) * sizeof(float)},
         {"codes", column_piece(&c->rows), rows * c->stride},
-        {"links", column_piece(&g->links), links},
+        links,
         {"nodes", column_piece(&g->node), (uint64_t)g->nodes * sizeof(struct hnsw_node)},
         {"upper", column_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
         {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
-        {"link_offsets", column_piece(&packed->offsets), offsets},
-        {"links_packed", column_piece(&packed->bytes), packed->size},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
     unsigned n = 0;

@@ -5,9 +5,7 @@
  *   codes         u8 [count][stride]
  *   norms         what lies beside the codes, [count][norm_bytes]; empty when that is nothing
  *   refine        f16 or bf16 [count][stride]; empty when the vectors score again, or nothing
- *   links         u32 [count][2m]; empty when packed:
- *   link_offsets  u32 [count + 1]
- *   links_packed  u8 [64 * n]; see links_packed.h
+ *   links         u32 [count][2m], or packed: links_packed.h
  *   nodes         struct hnsw_node [nodes]
  *   upper         u32 [lists][m] */
 #pragma once

@@ -78,7 +78,7 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
     return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +
-           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine) + links_packed_memory(&x->packed);
+           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine) + column_bytes(&x->packed.sets);
 }
 
 /* One search: fixed by the caller, and what it has found. */

@@ -19,7 +19,7 @@ struct segment_index {
     struct codes made;   /* by finish(), to be searched when sealed; not initialised when that is `codes` */
     struct codes refine; /* what scores again when sealed; not initialised when the vectors do, or nothing */
     struct links_packed
-        packed;               /* the links as the sealed graph shall hold them; links_max 0 when that is as they are */
+        packed;               /* the links as the sealed graph shall hold them; shape.max 0 when that is as they are */
     struct codes next;        /* the codes that will replace them, while they are made */
     struct sq8_sample sample; /* what they are being trained on */
     uint32_t sample_next;     /* row of the next sample */

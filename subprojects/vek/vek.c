@@ -3,7 +3,6 @@
  * A constructor makes the choice, so that there is no moment at which a library function could be called too early and
  * no lock in which it could be made twice. Every variant starts as a copy of the one before it. */
 #include "vek.h"
-#include "vek_deltas.h"
 #include "vek_variants.h"
 #include <stdbool.h>
 #include <string.h>
@@ -46,12 +45,11 @@ static struct vek_kernels *next_variant(unsigned *n)
 __attribute__((constructor)) static void choose(void)
 {
     unsigned n = 0;
-    vek_delta_tables_init();
     struct vek_kernels *v = next_variant(&n);
     vek_scalar(v);
     vek_scalar_codes(v);
     vek_scalar_half(v);
-    vek_scalar_deltas(v);
+    vek_scalar_sets(v);
     vek_scalar_rotate(v);
     vek_scalar_nearest(v);
 #if defined(__x86_64__)
@@ -61,7 +59,7 @@ __attribute__((constructor)) static void choose(void)
         vek_avx2(v);
         vek_avx2_codes(v);
         vek_avx2_half(v);
-        vek_avx2_deltas(v);
+        vek_avx2_sets(v);
         vek_avx2_rotate(v);
     }
     if (cpu_avx2() && cpu_avx512()) {
@@ -72,7 +70,8 @@ __attribute__((constructor)) static void choose(void)
         vek_avx512_rotate(v);
         vek_avx512_nearest(v);
         const bool bf16 = __builtin_cpu_supports("avx512bf16"), popcnt = __builtin_cpu_supports("avx512vpopcntdq");
-        if (bf16 || popcnt) {
+        const bool vbmi = __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+        if (bf16 || popcnt || vbmi) {
             v = next_variant(&n);
             v->name = "avx512x";
         }
@@ -80,13 +79,15 @@ __attribute__((constructor)) static void choose(void)
             vek_avx512_bf16(v);
         if (popcnt)
             vek_avx512_popcnt(v);
+        if (vbmi)
+            vek_avx512_sets(v);
     }
 #elif defined(__aarch64__)
     v = next_variant(&n); /* every AArch64 CPU has it */
     vek_neon(v);
     vek_neon_codes(v);
     vek_neon_half(v);
-    vek_neon_deltas(v);
+    vek_neon_sets(v);
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) {
         v = next_variant(&n);
         v->name = "neon-dot";

@@ -4,7 +4,7 @@
  * CPU has, and is constant from then on; the scalar variant is the specification that the others are tested against.
  * Pointers need no alignment and n may be any number; lengths that are multiples of 64 bytes on 64-byte boundaries
  * are fastest. No function reads outside [0, n) of its inputs, but for
- * decode_deltas().
+ * set_read().
  *
  * The `_rows` forms score one query against rows scattered in memory: what a graph walk does at every hop. */
 #pragma once
@@ -19,8 +19,20 @@ struct vek_nearest {
     uint32_t count, limit;
 };
 
+/* Sets of up to `max` numbers below a limit, each `bytes` long: vek_sets.c. What shuffles need is worked out once. */
+struct vek_set_shape {
+    uint32_t max, low_bits, words, bytes;
+    uint8_t sixteen_bytes[64], four_bytes[2][16];
+    uint32_t sixteen_shift[16], four_shift[2][4];
+};
+#define VEK_SET_MAX   512
+#define VEK_SET_SPARE 64
+
+/* max: 4 to VEK_SET_MAX; limit: up to 2^30. */
+void vek_set_shape_init(struct vek_set_shape *s, uint32_t max, uint32_t limit);
+
 struct vek_kernels {
-    /* "scalar"; "avx2", "avx512", "avx512x" (with BF16 or VPOPCNTDQ); "neon", "neon-dot", "neon-i8mm" */
+    /* "scalar"; "avx2", "avx512", "avx512x" (with BF16, VPOPCNTDQ or VBMI2); "neon", "neon-dot", "neon-i8mm" */
     const char *name;
 
     /* Inner product and squared Euclidean distance. The order of additions is the variant's own: results differ from the
@@ -79,9 +91,9 @@ struct vek_kernels {
     /* Bit i is x[i] > 0; the bits of the last word past n are 0. */
     void (*signs_f32)(const float *x, size_t n, uint64_t *ret_bits);
 
-    /* Ascending numbers from their differences, as vek_encode_deltas() wrote them. Returns the end of the data. Reads up to
-     * VEK_DELTAS_SPARE bytes behind it, and writes up to 3 numbers behind `count`. */
-    const uint8_t *(*decode_deltas)(const uint8_t *control, const uint8_t *data, size_t count, uint32_t *ret);
+    /* The numbers of a set that vek_set_write() wrote, ascending; returns how many, at most s->max whatever the bytes say.
+     * Reads up to VEK_SET_SPARE bytes behind the set; writes up to s->max numbers, rounded up to 16. */
+    uint32_t (*set_read)(const struct vek_set_shape *s, const uint8_t *set, uint32_t *ret);
 
     /* Takes n more pairs in, in any order; what then lies beyond the limit is dropped. Of equal distances, who came first lies
      * first. What is infinitely far, or not a number, is left out. Returns the place of the nearest one that came in, or the
@@ -108,6 +120,5 @@ void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t c
 /* Packs n codes below 2^bits into n * bits / 8 bytes. */
 void vek_pack_bits(const uint8_t *codes, size_t n, unsigned bits, uint8_t *ret);
 
-/* Writes (count + 3) / 4 bytes of control and up to 4 * count of data; returns how many of data. */
-size_t vek_encode_deltas(const uint32_t *values, size_t count, uint8_t *ret_control, uint8_t *ret_data);
-#define VEK_DELTAS_SPARE 16
+/* Writes the set of `count` ascending numbers, s->bytes long. */
+void vek_set_write(const struct vek_set_shape *s, const uint32_t *ascending, uint32_t count, uint8_t *ret);

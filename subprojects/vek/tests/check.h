@@ -41,7 +41,7 @@ bool check_planes(const struct vek_kernels *v, const struct vek_kernels *s, size
 bool check_any_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_fht(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_signs(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
-bool check_deltas(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_sets(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_nearest(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
                       {"codes of any number of bits", check_any_bits},
                       {"Walsh-Hadamard", check_fht},
                       {"signs", check_signs},
-                      {"differences", check_deltas},
+                      {"sets", check_sets},
                       {"sorted pools", check_nearest},
                       {"encode and fold", check_codes},
                       {"bit counts", check_bits}};
