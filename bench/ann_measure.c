@@ -46,7 +46,7 @@ static void take_latencies(struct samples *s, uint32_t stride, uint32_t queries,
 
 static void take_rates(struct samples *s, struct result_point *p)
 {
-    uint32_t rounds = s->rounds;
+    uint32_t rounds = p->rounds = s->rounds;
     qsort(s->qps, rounds, sizeof(double), compare_double);
     p->qps = (s->qps[rounds / 2] + s->qps[(rounds - 1) / 2]) / 2;
     p->qps_low = s->qps[rounds / 4];

@@ -39,9 +39,13 @@ const struct result_engine *result_engine(const struct result *r, const char *na
 const struct result_point *result_best(const struct result_engine *x, double recall, uint32_t interleave)
 {
     const struct result_point *best = NULL;
+    uint32_t rounds = 0;
+    for (unsigned i = 0; i < x->point_count; i++)
+        if (x->points[i].interleave == interleave && x->points[i].rounds > rounds)
+            rounds = x->points[i].rounds;
     for (unsigned i = 0; i < x->point_count; i++) {
         const struct result_point *p = &x->points[i];
-        if (p->interleave == interleave && p->recall >= recall && (!best || p->qps > best->qps))
+        if (p->interleave == interleave && p->rounds == rounds && p->recall >= recall && (!best || p->qps > best->qps))
             best = p;
     }
     return best;
@@ -49,5 +53,10 @@ const struct result_point *result_best(const struct result_engine *x, double rec
 
 bool result_on_front(const struct result_engine *x, const struct result_point *p)
 {
-    return result_best(x, p->recall, p->interleave) == p;
+    for (unsigned i = 0; i < x->point_count; i++) {
+        const struct result_point *other = &x->points[i];
+        if (other->interleave == p->interleave && other->recall >= p->recall && other->qps > p->qps)
+            return false;
+    }
+    return true;
 }

@@ -19,6 +19,7 @@ struct result_point {
     uint32_t ef;
     double refine_k;          /* 0: the engine's own */
     uint32_t interleave;      /* queries under way at once on the one core */
+    uint32_t rounds;          /* it was measured in: fewer where it is a point of the curve only */
     double recall;            /* @k */
     double qps;               /* a second of CPU time */
     double qps_low, qps_high; /* the middle half of the rounds */
@@ -67,7 +68,8 @@ MUST_USE int results_read(const char *path, struct results *ret, struct error *e
 /* NULL when there is none. */
 const struct result *results_find(const struct results *all, const char *data);
 const struct result_engine *result_engine(const struct result *r, const char *name);
-/* The fastest point of at least so much recall with so many queries at once; NULL when none has it. */
+/* The fastest point of at least so much recall with so many queries at once, of those measured in all rounds; NULL when none
+ * has it. */
 const struct result_point *result_best(const struct result_engine *x, double recall, uint32_t interleave);
 /* No other point with as many queries at once has both the recall and the speed. */
 bool result_on_front(const struct result_engine *x, const struct result_point *p);

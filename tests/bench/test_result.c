@@ -126,6 +126,10 @@ Test(result, the_best_point_is_the_fastest_with_the_recall)
                                     {.interleave = 1, .recall = 0.93, .qps = 700},
                                     {.interleave = 1, .recall = 0.97, .qps = 300},
                                     {.interleave = 2, .recall = 0.99, .qps = 900}};
+    struct result_point rough[] = {{.interleave = 1, .rounds = 1, .recall = 0.95, .qps = 900},
+                                   {.interleave = 1, .rounds = 5, .recall = 0.95, .qps = 800}};
+    struct result_engine y = {.points = rough, .point_count = 2};
+    cr_assert_eq(result_best(&y, 0.9, 1), &rough[1], "the other was measured once only");
     struct result_engine x = {.points = points, .point_count = 4};
     cr_assert_eq(result_best(&x, 0.9, 1), &points[1]);
     cr_assert_eq(result_best(&x, 0.97, 1), &points[2]);
