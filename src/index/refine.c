@@ -1,39 +1,51 @@
 /* refine.c -- rows of kilobytes, scattered: each batch is fetched while the one before is scored. */
 #include "index/refine.h"
 
-#define BATCH          4    /* what the kernels score side by side */
-#define PREFETCH_BYTES 1024 /* of a row; the hardware streams the rest */
+#define BATCH          4  /* what the kernels score side by side */
+#define CHUNK          32 /* looked at between two glances at how near the best have become */
+#define PREFETCH_BYTES 1024
+#define PAUSE_BYTES    (64 * 1024) /* scored between pauses: some 10 us, or 50 when they come from memory */
 
 static void fetch(const struct codes *c, const struct hit *hits, uint32_t count)
 {
-    const uint32_t bytes = c->stride < PREFETCH_BYTES ? c->stride : PREFETCH_BYTES;
-    for (uint32_t i = 0; i < count; i++) {
+    const uint32_t bytes = c->stride < PREFETCH_BYTES ? c->stride : PREFETCH_BYTES; /* the hardware streams the rest */
+    for (uint32_t i = 0; i < count && i < BATCH; i++) {
         const char *row = codes_at(c, hits[i].row);
         for (uint32_t at = 0; at < bytes; at += 64)
             __builtin_prefetch(row + at);
     }
 }
 
-static void refine_all(const struct codes_query *q, const struct hit *hits, uint32_t count, struct search_scratch *w,
-                       struct topk *top)
+static int score(const struct refinement *r, const struct hit *hits, uint32_t count)
 {
-    fetch(q->codes, hits, count < BATCH ? count : BATCH);
-    for (uint32_t from = 0; from < count; from += BATCH) {
-        const uint32_t left = count - from, n = left < BATCH ? left : BATCH;
-        if (left > n)
-            fetch(q->codes, hits + from + n, left - n < BATCH ? left - n : BATCH);
+    struct search_scratch *w = r->scratch;
+    uint32_t pending = 0;
+    fetch(r->by->codes, hits, count);
+    for (uint32_t from = 0, n; from < count; from += n) {
+        n = count - from < BATCH ? count - from : BATCH;
+        fetch(r->by->codes, hits + from + n, count - from - n);
         for (uint32_t i = 0; i < n; i++)
             w->ids[i] = hits[from + i].row;
-        codes_distances(q, w->ids, n, w->rows, w->distances);
+        codes_distances(r->by, w->ids, n, w->rows, w->distances);
         for (uint32_t i = 0; i < n; i++)
-            if (w->distances[i] <= topk_bound(top))
-                topk_add(top, w->distances[i], w->ids[i]);
+            if (w->distances[i] <= topk_bound(r->top))
+                topk_add(r->top, w->distances[i], w->ids[i]);
+        pending += n * r->by->codes->stride;
+        if (pending >= PAUSE_BYTES) {
+            pending = 0;
+            int rc = pause_here(r->pause);
+            if (rc != 0)
+                return rc;
+        }
     }
+    return 0;
 }
 
-/* Moves to the front those of `count` hits that may be nearer than the farthest in top; returns how many. */
-static uint32_t keep_promising(const struct codes_query *found, struct hit *hits, uint32_t count, float farthest)
+/* Moves to the front those hits that may be nearer than the farthest of the best; returns how many. */
+static uint32_t keep_promising(const struct refinement *r, struct hit *hits, uint32_t count)
 {
+    const struct codes_query *found = r->found;
+    const float farthest = topk_bound(r->top);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++)
         if (found->bound(found, codes_at(found->codes, hits[i].row), hits[i].distance) <= farthest)
@@ -41,14 +53,17 @@ static uint32_t keep_promising(const struct codes_query *found, struct hit *hits
     return kept;
 }
 
-void refine(const struct codes_query *q, const struct codes_query *found, struct hit *hits, uint32_t count,
-            struct search_scratch *w, struct topk *top)
+int refine(const struct refinement *r, struct hit *hits, uint32_t count)
 {
-    const uint32_t first = top->k - top->count; /* these fill the list */
-    if (found->bound && count > first && first > 0) {
-        refine_all(q, hits, first, w, top);
-        hits += first;
-        count = keep_promising(found, hits, count - first, topk_bound(top));
+    if (!r->found->bound)
+        return score(r, hits, count);
+    for (uint32_t from = 0, n; from < count; from += n) {
+        const uint32_t missing = r->top->k - r->top->count; /* without these there is no farthest */
+        n = missing ? missing : CHUNK;
+        n = n < count - from ? n : count - from;
+        int rc = score(r, hits + from, missing ? n : keep_promising(r, hits + from, n));
+        if (rc != 0)
+            return rc;
     }
-    refine_all(q, hits, count, w, top);
+    return 0;
 }

@@ -4,7 +4,14 @@
 #include "index/codes.h"
 #include "index/scratch.h"
 
-/* Scores hits[0 .. count), nearest first as `found` scored them, by q and keeps the best in top. Those that the bound of their
- * error keeps from being among them are left out. The scratch's batch arrays are used. */
-void refine(const struct codes_query *q, const struct codes_query *found, struct hit *hits, uint32_t count,
-            struct search_scratch *w, struct topk *top);
+struct refinement {
+    const struct codes_query *by;    /* what scores again */
+    const struct codes_query *found; /* what scored before */
+    const struct pause *pause;
+    struct search_scratch *scratch; /* its batch arrays are used */
+    struct topk *top;               /* hits are added here */
+};
+
+/* Scores hits[0 .. count), which are sorted nearest first and get spent. Those that the bound of their error keeps from being among
+ * the best are left out. 0, or what the pause returned. */
+MUST_USE int refine(const struct refinement *r, struct hit *hits, uint32_t count);

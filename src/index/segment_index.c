@@ -160,14 +160,16 @@ static size_t refine_query_bytes(const struct segment_index *x)
     return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
 }
 
-static void score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room)
+static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room)
 {
     const struct segment_index *x = s->x;
     const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
     struct codes_query query;
     codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
     topk_sort(top);
-    refine(&query, found, top->hits, top->count, s->scratch, &s->found);
+    const struct refinement r = {
+        .by = &query, .found = found, .pause = s->params->pause, .scratch = s->scratch, .top = &s->found};
+    return refine(&r, top->hits, top->count);
 }
 
 /* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes were swapped meanwhile. */
@@ -183,7 +185,9 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         return rc;
     codes_query_init(&query, &x->codes, s->query, w->query);
     const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
-    const uint32_t wanted = last ? s->k : refine_count(s);
+    uint32_t wanted = last ? s->k : refine_count(s);
+    if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
+        wanted = s->ef < s->count ? s->ef : s->count;
     rc = scratch_reserve(w, 0, 0, 0, wanted);
     if (rc < 0)
         return rc;
@@ -223,8 +227,7 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
             topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
         return 0;
     }
-    score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
-    return 0;
+    return score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
 }
 
 int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
@@ -245,6 +248,8 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
     s.ef = params->ef ? params->ef : EF_DEFAULT;
     if (s.ef < s.k)
         s.ef = s.k;
+    if (!params->ef && s.ef < refine_count(&s))
+        s.ef = refine_count(&s);
     int rc = -EAGAIN;
     for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !params->exact; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;

@@ -2,6 +2,7 @@
 #include "sealed.h"
 
 #include "index/segment_index_impl.h"
+#include "vek.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -236,4 +237,18 @@ Test(finish, goes_on_where_a_pause_ended_it)
         segment_index_destroy(whole);
         dataset_fini(&d);
     }
+}
+
+Test(finish, every_variant_of_the_kernels_finds_the_nearest)
+{
+    const char *chosen = vek.name;
+    for (const struct vek_kernels *const *v = vek_variants(); *v; v++) {
+        cr_assert_eq(vek_use((*v)->name), 0);
+        for (size_t i = 0; i < ARRAY_LEN(shapes_of); i++)
+            for (enum metric metric = METRIC_L2; metric <= METRIC_IP; metric++) {
+                double recall = recall_of(DATASET_LATENT, metric, 130, 150, shapes_of[i], 10, 60);
+                cr_assert_geq(recall, i == 4 ? 0.9 : 0.97, "%s, kind %zu: %.3f", (*v)->name, i, recall);
+            }
+    }
+    cr_assert_eq(vek_use(chosen), 0);
 }
