@@ -11,8 +11,8 @@
 static json_t *point_pack(const struct result_point *p)
 {
     return json_pack("{s:i, s:f, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "ef", (int)p->ef, "refine_k", p->refine_k,
-                     "interleave", (int)p->interleave, "rounds", (int)p->rounds, "recall", p->recall, "qps", p->qps, "qps_low", p->qps_low,
-                     "qps_high", p->qps_high, "p50_us", p->p50_us, "p99_us", p->p99_us);
+                     "interleave", (int)p->interleave, "rounds", (int)p->rounds, "recall", p->recall, "qps", p->qps,
+                     "qps_low", p->qps_low, "qps_high", p->qps_high, "p50_us", p->p50_us, "p99_us", p->p99_us);
 }
 
 static json_t *engine_pack(const struct result *r, const struct result_engine *x)
@@ -84,7 +84,7 @@ static int engine_unpack(const json_t *line, struct result_engine *x)
         (struct result_point){.ef = whole_read(o, "ef"),
                               .refine_k = number_read(o, "refine_k"),
                               .interleave = whole_read(o, "interleave"),
-                                                            .rounds = whole_read(o, "rounds"),
+                              .rounds = whole_read(o, "rounds"),
                               .recall = number_read(o, "recall"),
                               .qps = number_read(o, "qps"),
                               .qps_low = number_read(o, "qps_low"),

@@ -24,13 +24,13 @@ static int read_footer(const struct container_ends *e, const char *name, struct 
     memcpy(f, e->tail + (footer_at - e->tail_at), sizeof(*f));
     if (f->magic != CONTAINER_MAGIC)
         return corrupt(c, error, name, footer_at, "the file does not end like a segment");
-    if (f->format > CONTAINER_FORMAT)
+    if (head.magic != CONTAINER_MAGIC || head.format != f->format)
+        return corrupt(c, error, name, 0, "the file does not begin as it ends");
+    if (f->format > CONTAINER_FORMAT) /* both ends say so: no bit has rotted */
         return error_set(
             error, ERROR_VERSION,
             "%s was written by a newer Kith (segment format %u, this one reads up to %d); use that version", name,
             f->format, CONTAINER_FORMAT);
-    if (head.magic != CONTAINER_MAGIC || head.format != f->format)
-        return corrupt(c, error, name, 0, "the file does not begin like a segment");
     if (f->directory_offset > footer_at || f->directory_size != footer_at - f->directory_offset)
         return corrupt(c, error, name, footer_at, "the footer points outside the file");
     c->directory_at = f->directory_offset;
