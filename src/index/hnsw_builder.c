@@ -15,9 +15,9 @@ static void worker_destroy(struct hnsw_worker *w)
     free(w->kept_weights);
     free(w->kept_row);
     free(w->kept);
-    free(w->pruning);
-    free(w->ids);
     free(w->rows);
+    free(w->pruning);
+    free(w->waiting);
     free(w);
 }
 
@@ -32,7 +32,8 @@ static struct hnsw_worker *worker_create(uint32_t m, uint32_t stride)
     w->kept_weights = memory_aligned((size_t)links * stride);
     w->kept_row = calloc(links, sizeof(*w->kept_row));
     w->kept = calloc(links, sizeof(*w->kept));
-    if (!w->scratch || !w->weights || !w->kept_weights || !w->kept_row || !w->kept) {
+    w->rows = calloc(links, sizeof(*w->rows));
+    if (!w->scratch || !w->weights || !w->kept_weights || !w->kept_row || !w->kept || !w->rows) {
         worker_destroy(w);
         return NULL;
     }
@@ -41,26 +42,24 @@ static struct hnsw_worker *worker_create(uint32_t m, uint32_t stride)
     return w;
 }
 
-static int worker_reserve_pruning(struct hnsw_worker *w, uint32_t count)
+static int worker_reserve(struct hnsw_worker *w, uint32_t candidates)
 {
-    if (count <= w->pruning_max)
+    if (candidates <= w->candidates_max)
         return 0;
     free(w->pruning);
-    free(w->ids);
-    free(w->rows);
-    w->pruning = calloc(count, sizeof(*w->pruning));
-    w->ids = calloc(count, sizeof(*w->ids));
-    w->rows = calloc(count, sizeof(*w->rows));
-    w->pruning_max = w->pruning && w->ids && w->rows ? count : 0;
-    return w->pruning_max ? 0 : -ENOMEM;
+    free(w->waiting);
+    w->pruning = calloc(candidates, sizeof(*w->pruning));
+    w->waiting = calloc(candidates, sizeof(*w->waiting));
+    w->candidates_max = w->pruning && w->waiting ? candidates : 0;
+    return w->candidates_max ? 0 : -ENOMEM;
 }
 
 static uint64_t worker_bytes(const struct hnsw_worker *w, uint32_t m, uint32_t stride)
 {
     const uint64_t links = 2 * (uint64_t)m;
     return sizeof(*w) + scratch_bytes(w->scratch) + (links + 1) * stride +
-           links * (sizeof(*w->kept_row) + sizeof(*w->kept)) +
-           w->pruning_max * (sizeof(*w->pruning) + 2 * sizeof(uint32_t));
+           links * (sizeof(*w->kept_row) + sizeof(*w->kept) + sizeof(*w->rows)) +
+           w->candidates_max * (sizeof(*w->pruning) + sizeof(*w->waiting));
 }
 
 struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct codes *codes)
@@ -132,11 +131,12 @@ static int add_workers(struct hnsw_builder *b, unsigned shares)
 
 int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants)
 {
+    const uint32_t pruned = 2 * g->m + entrants, candidates = pruned > g->ef_construct ? pruned : g->ef_construct;
     int rc = add_workers(b, shares);
     for (unsigned i = 0; i < b->workers && rc == 0; i++) {
         rc = scratch_reserve(b->worker[i]->scratch, g->count + entrants, g->ef_construct, 0, 0);
         if (rc == 0)
-            rc = worker_reserve_pruning(b->worker[i], 2 * g->m + entrants);
+            rc = worker_reserve(b->worker[i], candidates);
     }
     return rc;
 }

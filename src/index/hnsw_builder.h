@@ -16,16 +16,25 @@ struct kept {
     union norm norm;
 };
 
+/* A candidate that is not kept, or not yet. */
+struct waiting {
+    struct cand cand;
+    union norm norm;
+    uint32_t met; /* how many of the kept it was compared with */
+    float shadow; /* the deepest they cast on it */
+};
+
 /* What one share works in. */
 struct hnsw_worker {
     struct search_scratch *scratch;
-    int8_t *weights;       /* of the row in hand: stride bytes */
-    int8_t *kept_weights;  /* [2m][stride] */
-    const void **kept_row; /* [2m]: where each of these begins */
-    struct kept *kept;     /* [2m] */
-    struct cand *pruning;  /* [pruning_max]: a full list and the newcomers */
-    uint32_t *ids, *rows;  /* [pruning_max] */
-    uint32_t pruning_max;
+    int8_t *weights;         /* of the row in hand: stride bytes */
+    int8_t *kept_weights;    /* [2m][stride] */
+    const void **kept_row;   /* [2m]: where each of these begins */
+    struct kept *kept;       /* [2m] */
+    uint32_t *rows;          /* [2m] */
+    struct cand *pruning;    /* [candidates_max]: a full list and the newcomers */
+    struct waiting *waiting; /* [candidates_max] */
+    uint32_t candidates_max;
 };
 
 /* A row that enters. */

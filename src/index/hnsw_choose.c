@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STARTS_MAX              16  /* how many of a layer's candidates the layer below starts from */
+#define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
+#define PRUNED_SPARE            8 /* a pruned list keeps one place in so many free, or each new link would prune it again */
 #define PREFETCH_MAX            512 /* bytes of a code; the hardware streams the rest */
 #define SORTED_BY_INSERTION_MAX 64
 
@@ -106,7 +107,8 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     for (uint32_t i = 0; i < p->count; i++)
         w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
     sort(w->pruning, n);
-    p->kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, max, level});
+    const uint32_t keep = level == 0 ? max - max / PRUNED_SPARE : max;
+    p->kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, keep, level});
     uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
     for (uint32_t i = 0; i < p->kept; i++)
         to[i] = w->pruning[i].id;

@@ -47,29 +47,40 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
     }
 }
 
-Test(hnsw, leaves_out_neighbours_reached_through_others)
+/* How deep the deepest shadow is that a nearer neighbour of the list casts on another: squared distances, to the row / between. */
+static float shadow_on(const struct dataset *d, uint32_t row, const uint32_t *list, uint32_t n, uint32_t i)
+{
+    float to_row = vectors_distance(METRIC_L2, dataset_row(d, row), dataset_row(d, list[i]), d->dim), deepest = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        float near = vectors_distance(METRIC_L2, dataset_row(d, row), dataset_row(d, list[j]), d->dim);
+        float between = vectors_distance(METRIC_L2, dataset_row(d, list[i]), dataset_row(d, list[j]), d->dim);
+        if (j != i && near < to_row && to_row / between > deepest)
+            deepest = to_row / between;
+    }
+    return deepest;
+}
+
+Test(hnsw, fills_lists_but_keeps_directions)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 1000, 32);
     struct segment_index *x = dataset_index(&d, 16, 80);
-    uint32_t links = 0, shadowed = 0;
+    uint32_t links = 0, open = 0, deep = 0;
     for (uint32_t row = 0; row < d.count; row++) {
         const uint32_t *list = hnsw_links(&x->graph, row);
-        for (uint32_t i = 0; i < 32 && list[i] != LINK_NONE; i++) {
-            float to_row = vectors_distance(METRIC_L2, dataset_row(&d, row), dataset_row(&d, list[i]), d.dim);
-            links++;
-            for (uint32_t j = 0; j < 32 && list[j] != LINK_NONE; j++) {
-                float to_base = vectors_distance(METRIC_L2, dataset_row(&d, row), dataset_row(&d, list[j]), d.dim);
-                float between = vectors_distance(METRIC_L2, dataset_row(&d, list[i]), dataset_row(&d, list[j]), d.dim);
-                if (to_base < to_row && between < to_row) {
-                    shadowed++;
-                    break;
-                }
-            }
+        uint32_t n = 0;
+        while (n < 32 && list[n] != LINK_NONE)
+            n++;
+        for (uint32_t i = 0; i < n; i++) {
+            float shadow = shadow_on(&d, row, list, n, i);
+            open += shadow <= 1;
+            deep += shadow > 3;
         }
+        links += n;
     }
-    cr_assert_gt(links, d.count * 6);
-    cr_assert_lt(shadowed, links * 3 / 4); /* links back are not chosen until a list is full */
+    cr_assert_gt(links, d.count * 24, "%u", links);
+    cr_assert_gt(open, d.count * 4, "%u", open); /* directions of their own */
+    cr_assert_lt(deep, links / 8, "%u", deep);   /* links back are not chosen until a list is full */
     segment_index_destroy(x);
     dataset_fini(&d);
 }
