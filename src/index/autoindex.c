@@ -117,7 +117,7 @@ uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint
     const uint32_t upper = 4 + 16u / o->m; /* of one row in m: its lists there */
     const bool held = o->refine == REFINE_F16 || o->refine == REFINE_BF16;
     return code_bytes(o, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
-           (o->links == LINKS_PACKED ? links * 5 / 8 : links) + upper;
+           (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper; /* packed: as of a million rows */
 }
 
 /* -- the index: links and candidates -- */
