@@ -10,6 +10,7 @@
 #include "index/codes_impl.h"
 
 #include "base/memory.h"
+#include "index/fold.h"
 #include "index/rotation.h"
 #include "vek.h"
 #include <errno.h>
@@ -182,20 +183,12 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
 {
     const uint32_t dims = rotation_dims(c->dim);
     int8_t *weights = room;
-    float *s = (float *)(weights + dims), square, on_centre, max = 0;
+    float *s = (float *)(weights + dims), square, on_centre;
     rotate(c, x, s, &square, &on_centre);
-    for (uint32_t j = 0; j < dims; j++)
-        max = s[j] > max ? s[j] : -s[j] > max ? -s[j] : max;
-    const float unit = max > 1e-30f ? max / 127 : 1, inverse = 1 / unit;
-    int32_t sum = 0;
-    for (uint32_t j = 0; j < dims; j++) {
-        const float w = s[j] * inverse;
-        weights[j] = (int8_t)(int)(w < 0 ? w - 0.5f : w + 0.5f);
-        sum += weights[j];
-    }
+    const struct folded folded = fold_to_bytes(s, dims, 0, weights);
     q->folded = weights;
-    q->bias = sum * ((1 << c->bits) - 1);
-    q->scale = unit / 2;
+    q->bias = folded.sum * ((1 << c->bits) - 1);
+    q->scale = folded.unit / 2;
     q->reach = sqrtf(square);
     q->add = c->metric == METRIC_L2 ? square : -vek.ip_f32(x, c->centre, c->dim);
     q->score = score;

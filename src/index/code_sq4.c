@@ -10,10 +10,12 @@
 #include "index/codes_impl.h"
 
 #include "base/memory.h"
+#include "index/fold.h"
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LEVELS       16
 #define MIDDLE       7.5f
@@ -161,9 +163,10 @@ static bool encode(const struct codes *c, const float *x, void *code, void *norm
     return false;
 }
 
+/* The weights, and room to work in. */
 static size_t query_bytes(const struct codes *c)
 {
-    return padded(c);
+    return padded(c) * (1 + sizeof(float));
 }
 
 static void score_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
@@ -198,28 +201,20 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
 {
     const bool l2 = c->metric == METRIC_L2;
     int8_t *weights = room;
-    float max = 0;
-    double constant = 0; /* L2: |q - c|^2, else <c, q> */
+    float *w = (float *)(weights + padded(c));
+    memset(w + c->dim, 0, (padded(c) - c->dim) * sizeof(float));
     for (uint32_t j = 0; j < c->dim; j++) {
-        float centre = c->low[j] + MIDDLE * c->step[j];
-        float value = l2 ? x[j] - centre : x[j];
-        max = fmaxf(max, fabsf(c->step[j] * value));
-        constant += l2 ? value * value : centre * value;
+        const float centre = c->low[j] + MIDDLE * c->step[j];
+        w[j] = l2 ? x[j] - centre : centre;
     }
-    const float unit = max > 1e-30f ? max / 127 : 1, inverse = 1 / unit;
-    int32_t sum = 0;
-    for (uint32_t j = 0; j < c->dim; j++) {
-        float value = l2 ? x[j] - c->low[j] - MIDDLE * c->step[j] : x[j];
-        float w = fminf(fmaxf(c->step[j] * value * inverse, -127), 127);
-        weights[j] = (int8_t)(int)(w < 0 ? w - 0.5f : w + 0.5f);
-        sum += weights[j];
-    }
-    for (uint32_t j = c->dim; j < padded(c); j++)
-        weights[j] = 0;
+    const float constant = vek.ip_f32(w, l2 ? w : x, c->dim); /* |q - c|^2, else <c, q> */
+    for (uint32_t j = 0; j < c->dim; j++)
+        w[j] = c->step[j] * (l2 ? w[j] : x[j]);
+    const struct folded folded = fold_to_bytes(w, padded(c), 0, weights);
     q->folded = weights;
-    q->bias = 15 * sum;
-    q->scale = l2 ? -unit : -unit / 2;
-    q->add = (float)(l2 ? constant : -constant);
+    q->bias = 15 * folded.sum;
+    q->scale = l2 ? -folded.unit : -folded.unit / 2;
+    q->add = l2 ? constant : -constant;
     q->score = l2 ? score_l2 : score_ip;
 }
 

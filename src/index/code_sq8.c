@@ -32,7 +32,7 @@ static bool encode(const struct codes *c, const float *x, void *code, void *norm
 
 static size_t query_bytes(const struct codes *c)
 {
-    return c->stride;
+    return sq8_query_bytes(&c->sq8);
 }
 
 /* One function for each way to make a distance of a dot product, so that no row asks which. */

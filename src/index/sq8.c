@@ -1,6 +1,7 @@
 #include "index/sq8.h"
 
 #include "base/memory.h"
+#include "index/fold.h"
 #include "index/rows.h"
 #include "vek.h"
 #include <errno.h>
@@ -149,41 +150,38 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
     return misfits(s, x, code);
 }
 
-void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights)
+/* Whether codes can say x exactly. */
+static bool is_whole(const struct sq8 *s, const float *x)
 {
-    bool l2 = s->metric == METRIC_L2;
-    float max = 0;
     int bad = !s->lossless;
-    for (uint32_t j = 0; j < s->dim; j++) {
-        float centre = l2 ? s->low[j] + 128 * s->step[j] : 0;
-        float w = fabsf(s->step[j] * (x[j] - centre));
-        max = w > max ? w : max;
-        bad |= s->lossless && !(x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j]);
-    }
-    const bool whole = !bad;
-    float unit = whole ? 1 : max > 1e-30f ? max / 127 : 1;
-    float inverse = 1 / unit;
-    int32_t sum = 0;
-    float norm = 0;
-    for (uint32_t j = 0; j < s->dim; j++) {
-        float centred = x[j] - (l2 ? s->low[j] + 128 * s->step[j] : 0);
-        float w = s->step[j] * centred * inverse; /* -128..127 by the choice of the unit, unless a value is monstrous */
-        w = w < 127 ? w : 127;
-        w = w > -128 ? w : -128;
-        weights[j] = (int8_t)(int)(w < 0 ? w - 0.5f : w + 0.5f);
-        sum += weights[j];
-        norm += centred * centred;
-    }
-    memset(weights + s->dim, 0, s->stride - s->dim);
-    *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = l2 ? -2 * unit : -unit, .whole = whole};
-    if (whole) {
-        int32_t exact = 0;
-        for (uint32_t j = 0; j < s->dim; j++)
-            exact += weights[j] * weights[j];
-        q->norm.whole = exact;
-    } else {
-        q->norm.real = norm;
-    }
+    for (uint32_t j = 0; j < s->dim && !bad; j++)
+        bad = !(x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j]);
+    return !bad;
+}
+
+void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, void *room)
+{
+    const bool l2 = s->metric == METRIC_L2, whole = is_whole(s, x);
+    int8_t *weights = room;
+    float *w = (float *)((uint8_t *)room + s->stride);
+    memset(w + s->dim, 0, (s->stride - s->dim) * sizeof(float));
+    for (uint32_t j = 0; j < s->dim; j++)
+        w[j] = l2 ? x[j] - (s->low[j] + 128 * s->step[j]) : x[j];
+    const float norm = l2 ? vek.ip_f32(w, w, s->dim) : 0;
+    for (uint32_t j = 0; j < s->dim; j++)
+        w[j] *= s->step[j];
+    const struct folded folded = fold_to_bytes(w, s->stride, whole ? 1 : 0, weights);
+    *q = (struct sq8_query){.weights = weights,
+                            .bias = 128 * folded.sum,
+                            .scale = (l2 ? -2 : -1) * folded.unit,
+                            .norm.real = norm,
+                            .whole = whole};
+    if (!whole)
+        return;
+    int32_t exact = 0; /* a float has not bits enough for it */
+    for (uint32_t j = 0; j < s->dim; j++)
+        exact += weights[j] * weights[j];
+    q->norm.whole = exact;
 }
 
 void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights)

@@ -63,8 +63,13 @@ struct sq8_query {
     bool whole;      /* integer arithmetic: the distance is exact */
 };
 
-/* weights: room for stride bytes. The first folds a vector, the second a code and its norm. */
-void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, int8_t *weights);
+/* Folds a vector. room: the weights lie in it, and stride floats behind them to work in. */
+void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, void *room);
+static inline size_t sq8_query_bytes(const struct sq8 *s)
+{
+    return s->stride * (1 + sizeof(float));
+}
+/* Folds a code and its norm. weights: room for stride bytes. */
 void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights);
 
 /* The distance that a dot product stands for; norm is the row's. */

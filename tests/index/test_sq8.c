@@ -31,7 +31,7 @@ Test(sq8, whole_numbers_under_l2_are_exact)
 {
     struct dataset d;
     struct codes c;
-    static int8_t weights[832];
+    _Alignas(64) static int8_t weights[832 * 5];
     dataset_init(&d, DATASET_WHOLE, METRIC_L2, 784, 60, 1);
     encode(&c, &d);
     cr_assert(c.sq8.lossless);
@@ -60,7 +60,7 @@ Test(sq8, other_numbers_are_near)
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
         struct dataset d;
         struct codes c;
-        static int8_t weights[256];
+        _Alignas(64) static int8_t weights[256 * 5];
         dataset_init(&d, DATASET_LATENT, metric, 200, 300, 2);
         encode(&c, &d);
         cr_assert(!c.sq8.lossless);
