@@ -2,6 +2,7 @@
  *
  * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than hnswlib takes. */
 #include "index/autoindex.h"
+#include "index/codes.h"
 #include "vek.h"
 
 #include <math.h>
@@ -103,25 +104,12 @@ int index_facts_read(struct index_facts *f, const struct rows *vectors, const st
 
 /* -- memory -- */
 
-static uint32_t code_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
-{
-    const uint32_t norm = metric == METRIC_L2 ? sizeof(float) : 0;
-    switch (o->code) {
-    case CODE_F32: return rows_stride((size_t)dim * 4);
-    case CODE_F16:
-    case CODE_BF16: return rows_stride((size_t)dim * 2);
-    case CODE_SQ4: return (dim + 127) / 128 * 64 + (uint32_t)sizeof(float);
-    case CODE_RABITQ: return rows_stride(((size_t)dim + 63) / 64 * 8 * o->code_bits + 3 * sizeof(float));
-    default: return rows_stride(dim) + norm;
-    }
-}
-
 uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
 {
     const uint32_t links = 2u * o->m * (uint32_t)sizeof(uint32_t);
     const uint32_t upper = 4 + 16u / o->m; /* of one row in m: its lists there */
     const bool held = o->refine == REFINE_F16 || o->refine == REFINE_BF16;
-    return code_bytes(o, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
+    return codes_row_bytes(o->code, o->code_bits, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
            (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper; /* packed: as of a million rows */
 }
 

@@ -14,18 +14,21 @@
 #define SCALE_MAX     60 /* log2 of a scale */
 #define PIECE         256
 
-static int init_f32(struct codes *c, unsigned bits)
+static uint32_t stride_f32(uint32_t dim, unsigned bits)
 {
     (void)bits;
-    c->stride = rows_stride(c->dim * sizeof(float));
-    c->scale = 1;
-    return 0;
+    return rows_stride(dim * sizeof(float));
 }
 
-static int init_half(struct codes *c, unsigned bits)
+static uint32_t stride_half(uint32_t dim, unsigned bits)
 {
     (void)bits;
-    c->stride = rows_stride(c->dim * sizeof(uint16_t));
+    return rows_stride(dim * sizeof(uint16_t));
+}
+
+static int init(struct codes *c, unsigned bits)
+{
+    (void)bits;
     c->scale = 1;
     return 0;
 }
@@ -159,12 +162,12 @@ static uint64_t params_bytes(const struct codes *c)
     return 0;
 }
 
-#define FLOAT_OPS(init_rows, encode_row)                                                                               \
+#define FLOAT_OPS(row_stride, encode_row)                                                                              \
     {                                                                                                                  \
-        .init = init_rows, .fini = fini, .train = train, .encode = encode_row, .query_bytes = query_bytes,             \
-        .query_init = query_init, .params_count = params_count, .params_write = params_write,                          \
-        .params_open = params_open, .params_bytes = params_bytes                                                       \
+        .stride = row_stride, .init = init, .fini = fini, .train = train, .encode = encode_row,                        \
+        .query_bytes = query_bytes, .query_init = query_init, .params_count = params_count,                            \
+        .params_write = params_write, .params_open = params_open, .params_bytes = params_bytes                         \
     }
-const struct code_ops code_f32 = FLOAT_OPS(init_f32, encode_f32);
-const struct code_ops code_f16 = FLOAT_OPS(init_half, encode_f16);
-const struct code_ops code_bf16 = FLOAT_OPS(init_half, encode_bf16);
+const struct code_ops code_f32 = FLOAT_OPS(stride_f32, encode_f32);
+const struct code_ops code_f16 = FLOAT_OPS(stride_half, encode_f16);
+const struct code_ops code_bf16 = FLOAT_OPS(stride_half, encode_bf16);

@@ -39,12 +39,10 @@ static uint32_t code_bytes(const struct codes *c)
 }
 
 /* A row never straddles more cache lines than it must. */
-static uint32_t row_stride(uint32_t bytes)
+static uint32_t stride(uint32_t dim, unsigned bits)
 {
-    uint32_t stride = 32;
-    while (stride < bytes && stride < 64)
-        stride *= 2;
-    return bytes <= stride ? stride : rows_stride(bytes);
+    const uint32_t bytes = rotation_dims(dim) * bits / 8 + (uint32_t)sizeof(struct factors);
+    return bytes <= 32 ? 32 : rows_stride(bytes);
 }
 
 static void fini(struct codes *c)
@@ -60,7 +58,6 @@ static int init(struct codes *c, unsigned bits)
         return -EINVAL;
     const uint32_t dims = rotation_dims(c->dim);
     c->bits = bits;
-    c->stride = row_stride(code_bytes(c) + sizeof(struct factors));
     c->flips = rotation_flips(dims);
     c->centre = memory_aligned(dims * sizeof(float));
     c->work = memory_aligned(dims * (sizeof(float) + 2));
@@ -222,6 +219,7 @@ static uint64_t params_bytes(const struct codes *c)
 }
 
 const struct code_ops code_rabitq = {
+    .stride = stride,
     .init = init,
     .fini = fini,
     .train = train,

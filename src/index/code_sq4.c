@@ -31,10 +31,15 @@ static uint32_t padded(const struct codes *c)
     return c->stride * 2;
 }
 
+static uint32_t stride(uint32_t dim, unsigned bits)
+{
+    (void)bits;
+    return (dim + BLOCK - 1) / BLOCK * (BLOCK / 2);
+}
+
 static int init(struct codes *c, unsigned bits)
 {
     (void)bits;
-    c->stride = (c->dim + BLOCK - 1) / BLOCK * (BLOCK / 2);
     float *floats = memory_aligned(3 * (size_t)c->dim * sizeof(float));
     if (!floats)
         return -ENOMEM;
@@ -248,6 +253,7 @@ static uint64_t params_bytes(const struct codes *c)
 
 const struct code_ops code_sq4 = {
     .norm_bytes = sizeof(float),
+    .stride = stride,
     .init = init,
     .fini = fini,
     .train = train,

@@ -5,12 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+static uint32_t stride(uint32_t dim, unsigned bits)
+{
+    (void)bits;
+    return rows_stride(dim);
+}
+
 static int init(struct codes *c, unsigned bits)
 {
     (void)bits;
-    int rc = sq8_init(&c->sq8, c->metric, c->dim);
-    c->stride = c->sq8.stride;
-    return rc;
+    return sq8_init(&c->sq8, c->metric, c->dim);
 }
 
 static void fini(struct codes *c)
@@ -122,6 +126,7 @@ static uint64_t params_bytes(const struct codes *c)
 const struct code_ops code_sq8 = {
     .norm_bytes = sizeof(union norm),
     .norms_l2_only = true,
+    .stride = stride,
     .init = init,
     .fini = fini,
     .train = train,

@@ -16,9 +16,20 @@ static const struct code_ops *ops_of(enum code_kind kind)
     }
 }
 
-static bool norms_wanted(const struct codes *c)
+static uint32_t norm_bytes(const struct code_ops *ops, enum metric metric)
 {
-    return c->ops->norm_bytes > 0 && (c->metric == METRIC_L2 || !c->ops->norms_l2_only);
+    return metric == METRIC_L2 || !ops->norms_l2_only ? ops->norm_bytes : 0;
+}
+
+uint32_t codes_norm_bytes(const struct codes *c)
+{
+    return norm_bytes(c->ops, c->metric);
+}
+
+uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
+{
+    const struct code_ops *ops = ops_of(kind);
+    return ops->stride(dim, bits) + norm_bytes(ops, metric);
 }
 
 int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
@@ -26,13 +37,14 @@ int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric 
     *c = (struct codes){.ops = ops_of(kind), .kind = kind, .metric = metric, .dim = dim};
     if (!c->ops)
         return -EINVAL;
+    c->stride = c->ops->stride(dim, bits);
     int rc = c->ops->init(c, bits);
     if (rc < 0) {
         *c = (struct codes){0};
         return rc;
     }
     column_init(&c->rows, c->stride);
-    column_init(&c->norms, norms_wanted(c) ? c->ops->norm_bytes : 1);
+    column_init(&c->norms, codes_norm_bytes(c) ? codes_norm_bytes(c) : 1);
     return 0;
 }
 
@@ -55,11 +67,6 @@ struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, ui
                           .rows = {.rows = *vectors}};
 }
 
-uint32_t codes_norm_bytes(const struct codes *c)
-{
-    return norms_wanted(c) ? c->ops->norm_bytes : 0;
-}
-
 int codes_train(struct codes *c, const struct codes_training *t)
 {
     return c->ops->train(c, t);
@@ -72,7 +79,7 @@ uint64_t codes_bytes(const struct codes *c)
 
 int codes_append(struct codes *c, const float *x)
 {
-    const bool norms = norms_wanted(c);
+    const bool norms = codes_norm_bytes(c) > 0;
     int rc = column_reserve(&c->rows, c->count + 1);
     if (rc == 0 && norms)
         rc = column_reserve(&c->norms, c->count + 1);

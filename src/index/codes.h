@@ -51,6 +51,8 @@ uint64_t codes_bytes(const struct codes *c); /* memory owned */
 MUST_USE int codes_append(struct codes *c, const float *x);
 
 uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
+/* Memory of a row of that kind, with what lies beside it. */
+uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
 
 /* What training found, as f32 values to be written to a file and read again. open() says what is wrong with them, or NULL. */
 uint32_t codes_params_count(const struct codes *c);

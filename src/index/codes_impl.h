@@ -6,7 +6,8 @@
 struct code_ops {
     uint32_t norm_bytes; /* beside each code; may depend on the metric: see norms_wanted */
     bool norms_l2_only;
-    /* Sets c->stride and allocates what training fills. -ENOMEM. */
+    uint32_t (*stride)(uint32_t dim, unsigned bits);
+    /* Allocates what training fills; the stride is set. -ENOMEM, or -EINVAL for bits there are none of. */
     int (*init)(struct codes *c, unsigned bits);
     void (*fini)(struct codes *c);
     int (*train)(struct codes *c, const struct codes_training *t);
