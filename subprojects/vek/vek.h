@@ -88,8 +88,6 @@ struct vek_kernels {
     void (*fht_f32)(float *x, size_t n);
     /* x[i] = -x[i] where bit i is set; bits in words of 64. */
     void (*flip_f32)(float *x, const uint64_t *bits, size_t n);
-    /* Bit i is x[i] > 0; the bits of the last word past n are 0. */
-    void (*signs_f32)(const float *x, size_t n, uint64_t *ret_bits);
 
     /* The numbers of a set that vek_set_write() wrote, ascending; returns how many, at most s->max whatever the bytes say.
      * Reads up to VEK_SET_SPARE bytes behind the set; writes up to s->max numbers, rounded up to 16. */

@@ -1,4 +1,4 @@
-/* vek_avx2_rotate.c -- Walsh-Hadamard, signs (AVX2).
+/* vek_avx2_rotate.c -- Walsh-Hadamard, flips (AVX2).
  *
  * The first three steps of the transform stay within a register. */
 #include "vek_variants.h"
@@ -67,21 +67,8 @@ static void flip_f32(float *x, const uint64_t *bits, size_t n)
         x[i] = bits[i / 64] >> i % 64 & 1 ? -x[i] : x[i];
 }
 
-static void signs_f32(const float *x, size_t n, uint64_t *ret_bits)
-{
-    memset(ret_bits, 0, (n + 63) / 64 * sizeof(ret_bits[0]));
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 above = _mm256_cmp_ps(_mm256_loadu_ps(x + i), _mm256_setzero_ps(), _CMP_GT_OQ);
-        ret_bits[i / 64] |= (uint64_t)(unsigned)_mm256_movemask_ps(above) << i % 64;
-    }
-    for (; i < n; i++)
-        ret_bits[i / 64] |= (uint64_t)(x[i] > 0) << i % 64;
-}
-
 void vek_avx2_rotate(struct vek_kernels *v)
 {
     v->fht_f32 = fht_f32;
     v->flip_f32 = flip_f32;
-    v->signs_f32 = signs_f32;
 }

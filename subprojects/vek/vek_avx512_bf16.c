@@ -4,11 +4,6 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE __mmask32 tail32(size_t n)
-{
-    return n >= 32 ? 0xffffffff : ((__mmask32)1 << n) - 1;
-}
-
 INLINE __m512bh query_at(const float *query, __mmask32 m)
 {
     return _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(m >> 16), query + 16),

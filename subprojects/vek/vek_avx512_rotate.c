@@ -1,4 +1,4 @@
-/* vek_avx512_rotate.c -- Walsh-Hadamard, signs (AVX-512 F, BW, VL, DQ).
+/* vek_avx512_rotate.c -- Walsh-Hadamard, flips (AVX-512 F, BW, VL, DQ).
  *
  * The first four steps of the transform stay within a register; the others go two at a time, which halves the loads. */
 #include "vek_variants.h"
@@ -83,21 +83,8 @@ static void flip_f32(float *x, const uint64_t *bits, size_t n)
     }
 }
 
-static void signs_f32(const float *x, size_t n, uint64_t *ret_bits)
-{
-    for (size_t word = 0; word < n; word += 64) {
-        uint64_t bits = 0;
-        for (size_t i = word; i < n && i < word + 64; i += 16) {
-            __m512 v = _mm512_maskz_loadu_ps(tail16(n - i), x + i);
-            bits |= (uint64_t)_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GT_OQ) << i % 64;
-        }
-        ret_bits[word / 64] = bits;
-    }
-}
-
 void vek_avx512_rotate(struct vek_kernels *v)
 {
     v->fht_f32 = fht_f32;
     v->flip_f32 = flip_f32;
-    v->signs_f32 = signs_f32;
 }

@@ -47,7 +47,7 @@ int main(int argc, char **argv)
                       {"bit planes", check_planes},
                       {"codes of any number of bits", check_any_bits},
                       {"Walsh-Hadamard", check_fht},
-                      {"signs", check_signs},
+                      {"flips", check_flips},
                       {"sets", check_sets},
                       {"sorted pools", check_nearest},
                       {"encode and fold", check_codes},

@@ -1,4 +1,4 @@
-/* check_rotate.c -- the Walsh-Hadamard transform, and signs. */
+/* check_rotate.c -- the Walsh-Hadamard transform, and flips of signs. */
 #include "check.h"
 #include <math.h>
 #include <string.h>
@@ -33,23 +33,25 @@ bool check_fht(const struct vek_kernels *v, const struct vek_kernels *s, size_t 
            (n > 512 || is_transform(x, want, n));
 }
 
-bool check_signs(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
+bool check_flips(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
 {
     struct input in;
     input_init(&in, n, 4, fill);
-    static uint64_t got[N_MAX / 64 + 2], want[N_MAX / 64 + 2];
-    static float flipped[N_MAX + 1], flipped_want[N_MAX + 1];
-    memset(got, 0xaa, sizeof(got));
-    memset(want, 0xaa, sizeof(want));
-    v->signs_f32(in.row[1], n, got);
-    s->signs_f32(in.row[1], n, want);
-    bool ok = memcmp(got, want, sizeof(got)) == 0;
-    memcpy(flipped, in.row[2], n * sizeof(float));
-    memcpy(flipped_want, in.row[2], n * sizeof(float));
-    flipped[n] = 42;
-    v->flip_f32(flipped, want, n);
-    s->flip_f32(flipped_want, want, n);
-    ok = ok && flipped[n] == 42 && memcmp(flipped, flipped_want, n * sizeof(float)) == 0;
+    static uint64_t bits[N_MAX / 64 + 1];
+    static float got[N_MAX + 1], want[N_MAX];
+    for (size_t i = 0; i <= n / 64; i++)
+        bits[i] = (uint64_t)rng() << 32 | rng();
+    memcpy(got, in.row[2], n * sizeof(float));
+    memcpy(want, in.row[2], n * sizeof(float));
+    got[n] = 42;
+    v->flip_f32(got, bits, n);
+    s->flip_f32(want, bits, n);
+    bool ok = got[n] == 42 && memcmp(got, want, n * sizeof(float)) == 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool flipped = bits[i / 64] >> i % 64 & 1, was = signbit(((const float *)in.row[2])[i]);
+        const bool is = signbit(want[i]);
+        ok = ok && is == (was != flipped);
+    }
     input_fini(&in);
     return ok;
 }
