@@ -74,15 +74,24 @@ static void best_write(const struct result *r, double recall, FILE *to)
     }
 }
 
-/* Queries a second of the best way at this recall, with several queries at once beside one alone. */
-static void interleaved_write(const struct result *r, const struct result_engine *x, double recall, FILE *to)
+/* The same way of searching, one query at a time. */
+static const struct result_point *alone(const struct result_engine *x, const struct result_point *p)
 {
-    const struct result_point *alone = result_best(x, recall, 1);
-    for (uint32_t at_once = 2; alone && at_once <= PEER_LANES_MAX; at_once++) {
-        const struct result_point *p = result_best(x, recall, at_once);
-        if (p)
-            fprintf(to, "%-*s  >= %.3f  %8u  %10.0f  %10.0f  %7.2f\n", name_width(r), x->name, recall, at_once,
-                    alone->qps, p->qps, p->qps / alone->qps);
+    for (unsigned i = 0; i < x->point_count; i++) {
+        const struct result_point *other = &x->points[i];
+        if (other->interleave == 1 && other->ef == p->ef && other->refine_k == p->refine_k)
+            return other;
+    }
+    return NULL;
+}
+
+static void interleaved_write(const struct result *r, const struct result_engine *x, FILE *to)
+{
+    for (unsigned i = 0; i < x->point_count; i++) {
+        const struct result_point *p = &x->points[i], *other = alone(x, p);
+        if (p->interleave > 1 && other)
+            fprintf(to, "%-*s  %5u %6.3g  %8.4f  %7u  %10.0f  %10.0f  %5.2f\n", name_width(r), x->name, p->ef,
+                    p->refine_k, p->recall, p->interleave, other->qps, p->qps, p->qps / other->qps);
     }
 }
 
@@ -99,11 +108,10 @@ static void all_interleaved_write(const struct result *r, FILE *to)
 {
     if (!any_interleaved(r))
         return;
-    fprintf(to, "\n%-*s  %8s  %8s  %10s  %10s  %7s\n", name_width(r), "engine", "recall", "at once", "q/s alone", "q/s",
-            "times");
+    fprintf(to, "\n%-*s  %5s %6s  %8s  %7s  %10s  %10s  %5s\n", name_width(r), "engine", "ef", "refine", "recall",
+            "at once", "q/s alone", "q/s", "times");
     for (unsigned i = 0; i < r->engine_count; i++)
-        for (size_t t = 0; t < RESULT_TARGETS; t++)
-            interleaved_write(r, &r->engines[i], result_targets[t], to);
+        interleaved_write(r, &r->engines[i], to);
 }
 
 void ann_table_write(const struct result *r, FILE *to)

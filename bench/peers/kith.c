@@ -92,7 +92,8 @@ static int search(void *index, const float *query, const struct peer_search *s, 
     struct kith_index *x = index;
     if (!room_make(x, s))
         return -1;
-    struct search_params params = {.k = s->k, .ef = s->ef, .refine_k = (float)s->refine_k};
+    struct search_params params = {
+        .k = s->k, .ef = s->ef, .refine_k = (float)s->refine_k, .overlap = s->overlap, .overlap_arg = s->arg};
     struct hit *hits = x->hits[s->lane];
     int count =
         segment_index_search(x->sealed.index, &x->sealed.vectors, x->count, query, &params, x->scratch[s->lane], hits);
@@ -110,5 +111,5 @@ static struct peer_memory memory(const void *index)
                                 .mapped = refined ? x->sealed.vectors_bytes : 0};
 }
 
-const struct peer peer_kith = {"kith", false,  describe, refuse,      refine_ks, build,
+const struct peer peer_kith = {"kith", true,   describe, refuse,      refine_ks, build,
                                search, memory, destroy,  kith_forget, NULL,      NULL};

@@ -87,6 +87,8 @@ struct hnsw_walk {
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
     const struct pause *pause;
+    void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
+    void *overlap_arg;
     const uint32_t *epoch; /* codes are swapped when *epoch changes: then the walk ends with -EAGAIN; may be NULL */
 };
 

@@ -179,6 +179,8 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
     bool more = hop_begin(w, level, now);
     for (uint32_t hops = 1; more && rc == 0; hops++) {
         more = hop_begin(w, level, next);
+        if (level == 0 && w->overlap)
+            w->overlap(w->overlap_arg);
         hop_end(w, level, now);
         if (!more) /* unless this hop has brought a candidate */
             more = hop_begin(w, level, next);

@@ -205,6 +205,8 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .limit = graphed,
                              .node_limit = x->graph.nodes,
                              .pause = s->params->pause,
+                             .overlap = s->params->overlap,
+                             .overlap_arg = s->params->overlap_arg,
                              .epoch = &x->epoch};
     uint32_t epoch = x->epoch;
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */

@@ -39,6 +39,10 @@ struct search_params {
     bool exact;              /* scan all full vectors */
     const uint64_t *allowed; /* bit per row; NULL: all */
     const struct pause *pause;
+    /* Called once a hop, while what the hop needs is on its way from memory: another search of this index may go on, with its
+     * own scratch; nothing may change the index. NULL: there is none. */
+    void (*overlap)(void *arg);
+    void *overlap_arg;
 };
 
 struct segment_index;

@@ -188,3 +188,50 @@ Test(vectors, normalise_and_find_what_is_no_number)
     cr_assert_eq(vectors_first_bad(bad, 2), 0);
     cr_assert_eq(vectors_first_bad(endless, 2), 1);
 }
+
+struct inner {
+    const struct dataset *d, *q;
+    const struct segment_index *x;
+    struct search_scratch *scratch;
+    struct hit hits[10];
+    int count;
+    unsigned calls;
+};
+
+static void search_another(void *arg)
+{
+    struct inner *in = arg;
+    const struct search_params p = {.k = 10, .ef = 40};
+    in->calls++;
+    in->count =
+        segment_index_search(in->x, &in->d->rows, in->d->count, dataset_row(in->q, 1), &p, in->scratch, in->hits);
+}
+
+Test(segment_index, a_search_gives_the_same_when_others_go_on_while_it_waits_for_memory)
+{
+    struct dataset d, q;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 1000, 11);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 64, 2, 12);
+    struct segment_index *x = dataset_index(&d, 12, 60);
+    struct search_scratch *scratch = search_scratch_create();
+    struct inner in = {.d = &d, .q = &q, .x = x, .scratch = search_scratch_create()};
+    struct hit alone[10], beside[10];
+    struct search_params p = {.k = 10, .ef = 40};
+    cr_assert(scratch && in.scratch);
+    int count = segment_index_search(x, &d.rows, d.count, dataset_row(&q, 0), &p, scratch, alone);
+    p.overlap = search_another;
+    p.overlap_arg = &in;
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&q, 0), &p, scratch, beside), count);
+    cr_assert_gt(in.calls, 5, "once a hop");
+    for (int i = 0; i < count; i++)
+        cr_assert(alone[i].row == beside[i].row && alone[i].distance == beside[i].distance);
+    p.overlap = NULL;
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&q, 1), &p, scratch, alone), in.count);
+    for (int i = 0; i < in.count; i++)
+        cr_assert_eq(alone[i].row, in.hits[i].row);
+    search_scratch_destroy(scratch);
+    search_scratch_destroy(in.scratch);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
