@@ -8,6 +8,7 @@ enum actor_id {
     ACTOR_SEARCH = 2,  /* reads of a reactor's shards: shard_actor.c */
     ACTOR_WRITE = 3,   /* writes of a reactor's shards: shard_actor.c */
     ACTOR_CATALOG = 4, /* owns the manifest: catalog.c */
+    ACTOR_CREW = 5,    /* does shares of the builds of others: crew.c */
 };
 
 static inline struct address address_of(unsigned reactor, enum actor_id actor)

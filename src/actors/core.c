@@ -26,6 +26,7 @@ int core_create(struct server *server, struct core **ret)
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
     actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);
+    crew_start(&c->crew, &c->help);
     *ret = c;
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "actors/addresses.h"
 #include "actors/builder.h"
+#include "actors/crew.h"
 #include "actors/disk_watch.h"
 #include "actors/metrics.h"
 #include "actors/replica.h"
@@ -27,7 +28,8 @@ struct core {
     struct replica collections;
     struct request_pool requests;
     struct semaphore large_bytes; /* what the large requests of all connections may have in memory together */
-    struct actor control, search, write;
+    struct actor control, search, write, help;
+    struct crew crew; /* of the builds of this core */
     struct builder builder;
     struct disk_reporter disk;
     struct metrics metrics;

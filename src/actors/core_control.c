@@ -100,6 +100,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
+        .crew = c->reactors > 1 ? &c->crew : NULL,
         .merge_bytes_max = o->merge_bytes,
         .index_bytes_max = o->index_bytes,
         .compact_percent = o->compact_percent,

@@ -15,7 +15,8 @@ typedef int (*crew_share_fn)(void *job, unsigned share, const struct pause *paus
 struct crew {
     unsigned shares; /* 1..CREW_SHARES_MAX */
     /* Calls fn once for each share in [0, shares), at the same time or one after another, and returns when all have returned: 0, or
-     * one of the other results. `pause` is for what runs on the caller's core. Waits. */
+     * one of the other results. Shares that are not called leave their part to the others. `pause` is for what runs on the caller's
+     * core. Waits. */
     int (*run)(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg);
     void *arg;
 };

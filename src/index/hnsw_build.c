@@ -8,9 +8,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define GRAPH_SHARE     32                  /* a round is no more than a share of 1 in so many rows of the graph */
-#define ROUND_BYTES_MAX ((uint32_t)2 << 20) /* of lists that it may have to write down: a fraction of a millisecond */
-#define GROUPS_AT_ONCE  8
+#define GRAPH_SHARE        32                  /* a round is no more than a share of 1 in so many rows of the graph */
+#define ROUND_BYTES_MAX    ((uint32_t)2 << 20) /* of lists that it may have to write down: a fraction of a millisecond */
+#define GROUPS_AT_ONCE     8
+#define ROWS_PER_SHARE_MIN 4 /* fewer are not worth asking for help */
 
 /* floor(-ln U / ln m), U drawn from the seed and the row alone (SplitMix64), so that the same input makes the same graph. */
 static uint32_t level_of(const struct hnsw *g, uint32_t row)
@@ -218,6 +219,8 @@ static int round_go_on(struct hnsw *g, struct hnsw_builder *b, const struct code
                        const struct pause *pause)
 {
     struct round *r = &b->round;
+    if (r->to - r->from < ROWS_PER_SHARE_MIN * crew_shares(crew))
+        crew = NULL;
     struct job job = {.graph = g, .codes = codes, .builder = b};
     int rc = 0;
     if (r->step == ROUND_SEARCH) {

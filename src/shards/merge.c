@@ -155,7 +155,7 @@ static int write_graph(struct merge *m, struct container_writer *w)
     index_plan_begin(&plan, c, m->rows);
     rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
     if (rc == 0)
-        rc = segment_index_advance(index, &vectors, m->rows, &m->pause);
+        rc = segment_index_build(index, &vectors, m->rows, m->shard->store->options.crew, &m->pause);
     if (rc == 0)
         rc = index_plan_finish(&plan, m->shard, index, &vectors, m->rows, &m->pause);
     if (rc == 0)

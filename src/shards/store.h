@@ -70,6 +70,7 @@ struct store_options {
     int read_only;                    /* errno for which the folder is read-only from the start; 0: it is not */
     uint64_t round;                   /* of trusting the disk, at the start (read_only.h) */
     struct replay_progress *progress; /* may be NULL */
+    const struct crew *crew;          /* helps with graphs that are sealed or merged; NULL: nobody */
     struct store_hooks hooks;
 };
 

@@ -134,7 +134,9 @@ static int build_graph(struct shard *s, struct segment *g)
     struct pause pause = {shard_pause, s};
     uint64_t start_ns = clock_now_ns();
     uint32_t before = segment_index_graphed(g->index);
-    int rc = segment_index_advance(g->index, &g->vectors, g->rows, &pause);
+    /* A growing graph takes small steps, which are not worth a message. */
+    const struct crew *crew = g->state == SEGMENT_FROZEN ? s->store->options.crew : NULL;
+    int rc = segment_index_build(g->index, &g->vectors, g->rows, crew, &pause);
     pace_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
     return rc;
 }
