@@ -15,15 +15,14 @@ struct segment_index {
     struct index_options options;  /* as given */
     struct index_options resolved; /* nothing open: what finish() makes, or what was opened */
     bool is_resolved;
-    struct codes codes;  /* what searches use; count 0 until trained; SQ8 while it grows */
-    struct codes made;   /* by finish(), to be searched when sealed; not initialised when that is `codes` */
-    struct codes refine; /* what scores again when sealed; not initialised when the vectors do, or nothing */
-    struct links_packed
-        packed;               /* the links as the sealed graph shall hold them; shape.max 0 when that is as they are */
-    struct codes next;        /* the codes that will replace them, while they are made */
-    struct sq8_sample sample; /* what they are being trained on */
-    uint32_t sample_next;     /* row of the next sample */
-    uint32_t sample_rows;     /* rows there were when sampling began */
+    struct codes codes;         /* what searches use; count 0 until trained; SQ8 while it grows */
+    struct codes made;          /* by finish(), to be searched when sealed; not initialised when that is `codes` */
+    struct codes refine;        /* what scores again when sealed; not initialised when the vectors do, or nothing */
+    struct links_packed packed; /* the links, when sealed; shape.max is 0 when they stay as they are */
+    struct codes next;          /* the codes that will replace them, while they are made */
+    struct sq8_sample sample;   /* what they are being trained on */
+    uint32_t sample_next;       /* row of the next sample */
+    uint32_t sample_rows;       /* rows there were when sampling began */
     enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING } retrain;
     uint32_t epoch; /* counts swaps of the codes */
     void *header;   /* what regions() lends, made there */
