@@ -10,7 +10,8 @@
 #define BEATEN       0.85 /* of the speed that another way has with no less recall */
 #define STALL_STEPS  4    /* so many larger efs that bring nothing end the sweep */
 #define STALL_RECALL 0.0002
-#define RECALL_LOW   0.85 /* below the lowest that tables speak of: not worth measuring */
+#define RECALL_ERROR 0.004 /* of few queries */
+#define RECALL_LOW   0.85  /* below the lowest that tables speak of: not worth measuring */
 
 /* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */
 static int sweep(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x, double refine_k,
@@ -27,7 +28,8 @@ static int sweep(const struct ann_options *o, const struct dataset *d, const str
         p.recall = ann_pass_recall(pass, d, o->k);
         ret->points[ret->point_count++] = p;
         unsigned n = ret->point_count - first;
-        if (p.recall >= o->recall_enough ||
+        bool sure = pass->queries == d->query_count; /* a few queries may all be answered well by chance */
+        if ((sure && p.recall >= o->recall_enough) ||
             (n > STALL_STEPS && p.recall < ret->points[ret->point_count - 1 - STALL_STEPS].recall + STALL_RECALL))
             break;
     }
@@ -40,13 +42,25 @@ static int compare_recall(const void *a, const void *b)
     return x->recall < y->recall ? -1 : x->recall > y->recall;
 }
 
+/* A larger ef is not beaten by a smaller one with the same recall: on all queries it has more. */
+static bool is_beaten(const struct result_engine *x, const struct result_point *p)
+{
+    for (unsigned i = 0; i < x->point_count; i++) {
+        const struct result_point *other = &x->points[i];
+        bool finds_more = other->recall > p->recall + RECALL_ERROR;
+        bool finds_as_much = other->ef >= p->ef && other->recall >= p->recall;
+        if ((finds_more || finds_as_much) && p->qps < BEATEN * other->qps)
+            return true;
+    }
+    return false;
+}
+
 static void drop_beaten(struct result_engine *x)
 {
     struct result_point *kept = malloc((x->point_count + 1) * sizeof(*kept));
     unsigned count = 0;
     for (unsigned i = 0; kept && i < x->point_count; i++)
-        if (x->points[i].recall >= RECALL_LOW &&
-            x->points[i].qps >= BEATEN * result_best(x, x->points[i].recall, 1)->qps)
+        if (x->points[i].recall >= RECALL_LOW && !is_beaten(x, &x->points[i]))
             kept[count++] = x->points[i];
     if (!kept)
         return; /* then more is measured than need be */
