@@ -23,7 +23,7 @@
 #define SAMPLE       1024 /* rows that ranges are tried on */
 #define GROUP        16   /* dimensions read together: a cache line of a row */
 #define LANES        8
-#define RANGE_TRIES  12
+#define RANGE_TRIES  12 /* parts of the way from the mean to an end that a range may reach */
 #define RANGE_ROUNDS 2
 
 static uint32_t padded(const struct codes *c)
@@ -60,11 +60,17 @@ static void prepare(struct codes *c)
         c->inverse_step[j] = c->step[j] > 0 ? 1 / c->step[j] : 0;
 }
 
+/* Divided first: a difference of the largest floats is none. */
+static float step_of(float low, float high)
+{
+    return high / (LEVELS - 1) - low / (LEVELS - 1);
+}
+
 /* Squared error of n values (a multiple of LANES) quantised to 16 levels between low and high. A sum a lane, for a
  * compiler may not reorder the additions of one. */
 static float error_of(const float *values, uint32_t n, float low, float high)
 {
-    const float step = (high - low) / (LEVELS - 1), inverse = 1 / step;
+    const float step = step_of(low, high), inverse = 1 / step;
     float sums[LANES] = {0}, sum = 0;
     for (uint32_t i = 0; i < n; i += LANES) {
         for (uint32_t lane = 0; lane < LANES; lane++) {
@@ -112,7 +118,7 @@ static void train_dimension(struct codes *c, const struct sq8_sample *p, uint32_
     if (p->max[j] > p->min[j])
         fit_range(values, n, p->min[j], (float)mean, p->max[j], &low, &high);
     c->low[j] = low;
-    c->step[j] = (high - low) / (LEVELS - 1);
+    c->step[j] = step_of(low, high);
 }
 
 static int train(struct codes *c, const struct codes_training *t)

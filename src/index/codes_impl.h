@@ -4,8 +4,8 @@
 #include "index/codes.h"
 
 struct code_ops {
-    uint32_t norm_bytes; /* beside each code; may depend on the metric: see norms_wanted */
-    bool norms_l2_only;
+    uint32_t norm_bytes; /* beside each code */
+    bool norms_l2_only;  /* under other metrics nothing lies there */
     uint32_t (*stride)(uint32_t dim, unsigned bits);
     /* Allocates what training fills; the stride is set. -ENOMEM, or -EINVAL for bits there are none of. */
     int (*init)(struct codes *c, unsigned bits);

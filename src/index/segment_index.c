@@ -4,7 +4,7 @@
  *   coded, not graphed yet    by their codes
  *   not coded yet             by their vectors
  *
- * What was found by codes is scored again by vectors, unless the codes are exact. */
+ * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"

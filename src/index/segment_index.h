@@ -3,8 +3,8 @@
  * Pure computation: no I/O, no threads, no clock. Rows are u32, dense from 0. One core at a time uses an index for writing;
  * a search may be interleaved with an insertion at a pause (fibers of one core), and then sees a graph that is whole.
  *
- * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on 8-bit codes (sq8.h) and scores the best candidates again by
- * the full vectors. Rows that the graph does not hold yet (graphed <= row < count) are scanned by their codes, those without
+ * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on codes (codes.h) and scores the best candidates again by
+ * something finer: 8-bit codes and the full vectors while it grows, what index_options.h offers when it is sealed. Rows that the graph does not hold yet (graphed <= row < count) are scanned by their codes, those without
  * code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
 #pragma once
 

@@ -5,12 +5,14 @@
 #include "index/rows.h"
 #include "vek.h"
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOSSLESS_DIM_MAX 32768 /* 32768 * 255^2 fits an int32 */
-#define SIGMAS           6.0   /* a few outliers must not take the steps of all others */
+#define LOSSLESS_DIM_MAX 32768                    /* 32768 * 255^2 fits an int32 */
+#define LARGEST          (0.98 * (double)FLT_MAX) /* of a range: its ends and its step are floats in any arithmetic */
+#define SIGMAS           6.0                      /* a few outliers must not take the steps of all others */
 
 int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
 {
@@ -101,8 +103,8 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
         double spread = SIGMAS * sqrt(fmax(0, p->sum_squares[j] / rows - mean * mean));
         double low = fmax(p->min[j], mean - spread), high = fmin(p->max[j], mean + spread);
         double widen = margin * fmax(0, high - low);
-        low -= widen;
-        high += widen;
+        low = fmax(low - widen, -LARGEST);
+        high = fmin(high + widen, LARGEST);
         if (s->metric != METRIC_L2) { /* centre 0: an inner product then needs nothing beside the codes */
             high = fmax(fabs(low), fabs(high)) * (128.0 / 127.0);
             low = -high;

@@ -239,6 +239,36 @@ Test(finish, goes_on_where_a_pause_ended_it)
     }
 }
 
+Test(finish, the_largest_numbers_there_are_can_be_sealed_and_opened)
+{
+    for (size_t i = 0; i < 2 * ARRAY_LEN(shapes_of); i++) {
+        const struct index_options *o = &shapes_of[i / 2];
+        const enum metric metric = i % 2 ? METRIC_IP : METRIC_L2;
+        struct dataset d;
+        struct segment_index *x;
+        struct index_region regions[SEGMENT_INDEX_REGIONS];
+        struct hit hits[10];
+        unsigned count;
+        const char *why;
+        dataset_init(&d, DATASET_LATENT, metric, 9, 600, 5);
+        for (uint32_t row = 0; row < d.count; row++)
+            for (uint32_t j = 0; j < d.dim; j++)
+                dataset_row(&d, row)[j] = dataset_row(&d, row)[j] < 0 ? -3.4e38f : 3.4e38f;
+        struct segment_index *built = dataset_index_of(&d, o);
+        cr_assert_eq(segment_index_finish(built, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_regions(built, regions, &count), 0);
+        int rc = segment_index_open(metric, d.dim, d.count, regions, count, false, NULL, &x, &why);
+        cr_assert_eq(rc, 0, "kind %zu: %s", i, why);
+        struct search_scratch *scratch = search_scratch_create();
+        const struct search_params p = {.k = 10, .ef = 30};
+        cr_assert_geq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 0), &p, scratch, hits), 0);
+        search_scratch_destroy(scratch);
+        segment_index_destroy(x);
+        segment_index_destroy(built);
+        dataset_fini(&d);
+    }
+}
+
 Test(finish, every_variant_of_the_kernels_finds_the_nearest)
 {
     const char *chosen = vek.name;
