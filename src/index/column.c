@@ -176,6 +176,24 @@ int column_join(struct column *c, uint32_t count, const struct pause *pause)
     return 0;
 }
 
+uint64_t column_bytes_of(uint32_t stride, uint32_t count)
+{
+    struct column c;
+    column_init(&c, stride);
+    if (count == 0)
+        return 0;
+    const uint32_t whole = (uint32_t)1 << c.rows.shift;
+    uint32_t first = 1, slots = 1;
+    while (first < count && first < whole)
+        first *= 2;
+    if ((uint64_t)first * stride <= FIRST_BYTES_MAX)
+        return (uint64_t)first * stride + sizeof(uint8_t *);
+    const uint32_t chunks = (count + whole - 1) / whole;
+    while (slots < chunks)
+        slots *= 2;
+    return chunks * (uint64_t)chunk_bytes(&c) + slots * sizeof(uint8_t *);
+}
+
 uint64_t column_bytes(const struct column *c)
 {
     uint64_t bytes = c->piece_bytes + c->chunk_slots * sizeof(uint8_t *);

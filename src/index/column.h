@@ -32,6 +32,8 @@ MUST_USE int column_open(struct column *c, uint32_t stride, const void *bytes, u
  * still grow afterwards. -ENOMEM, or what the pause returned: then another call continues. */
 MUST_USE int column_join(struct column *c, uint32_t count, const struct pause *pause);
 uint64_t column_bytes(const struct column *c);
+/* What it is when a column has grown to so many rows. */
+uint64_t column_bytes_of(uint32_t stride, uint32_t count);
 
 static inline void *column_at(const struct column *c, uint32_t row)
 {

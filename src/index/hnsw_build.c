@@ -27,10 +27,10 @@ static uint32_t level_of(const struct hnsw *g, uint32_t row)
 
 /* -- which rows enter -- */
 
-static uint32_t round_rows(const struct hnsw *g)
+uint32_t hnsw_round_rows(uint32_t m, uint32_t count)
 {
-    const uint32_t bytes_max = ROUND_BYTES_MAX / (4 * g->m * g->m * (uint32_t)sizeof(uint32_t));
-    uint32_t rows = g->count / GRAPH_SHARE;
+    const uint32_t bytes_max = ROUND_BYTES_MAX / (4 * m * m * (uint32_t)sizeof(uint32_t));
+    uint32_t rows = count / GRAPH_SHARE;
     rows = rows < bytes_max ? rows : bytes_max;
     return rows ? rows : 1;
 }
@@ -76,7 +76,7 @@ static void lay_out(struct hnsw *g, struct round *r)
 static int round_begin(struct hnsw *g, struct hnsw_builder *b, const struct crew *crew, uint32_t count)
 {
     struct round *r = &b->round;
-    const uint32_t rows = round_rows(g), limit = count - g->count < rows ? count : g->count + rows;
+    const uint32_t rows = hnsw_round_rows(g->m, g->count), limit = count - g->count < rows ? count : g->count + rows;
     choose_entrants(g, r, limit);
     const uint32_t entrants = r->to - r->from;
     int rc = column_reserve(&g->links, r->to);

@@ -99,6 +99,8 @@ struct hnsw_builder {
 
 /* One worker a share, each with room for the graph and so many entrants. -ENOMEM. */
 MUST_USE int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants);
+/* How many rows enter a graph of `count` rows in a round, at most. */
+uint32_t hnsw_round_rows(uint32_t m, uint32_t count);
 /* Room for what is known of a round after each of its steps; what was there is lost. -ENOMEM. */
 MUST_USE int hnsw_round_reserve_rows(struct round *r, uint32_t m, uint32_t rows, uint32_t lists);
 MUST_USE int hnsw_round_reserve_links(struct round *r, uint32_t links_back);

@@ -67,6 +67,10 @@ MUST_USE int segment_index_advance(struct segment_index *x, const struct rows *v
 struct crew;
 MUST_USE int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count,
                                  const struct crew *crew, const struct pause *pause);
+/* Memory that an index of so many rows owns when it is built in `shares`, within a tenth: asked before it is begun. m and ef_construct are
+ * given. Codes that are trained again are there twice for a while. */
+uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options,
+                      unsigned shares);
 uint32_t segment_index_graphed(const struct segment_index *x); /* rows the graph holds */
 uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned */
 

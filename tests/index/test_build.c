@@ -150,3 +150,28 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
     segment_index_destroy(x);
     dataset_fini(&d);
 }
+
+Test(build, knows_before_it_begins_what_memory_it_will_hold)
+{
+    static const struct {
+        enum metric metric;
+        uint32_t dim, rows;
+        uint16_t m;
+        unsigned shares;
+    } shapes[] = {{METRIC_L2, 64, 6000, 8, 1}, {METRIC_COSINE, 300, 3000, 16, 2}, {METRIC_IP, 1024, 800, 12, 5}};
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct dataset d;
+        dataset_init(&d, DATASET_LATENT, shapes[i].metric, shapes[i].dim, shapes[i].rows, 43);
+        struct index_options options = {.m = shapes[i].m, .ef_construct = 40, .seed = 7};
+        uint64_t predicted = index_memory(d.metric, d.dim, d.count, &options, shapes[i].shares);
+        struct turns turns = {.length = UINT32_MAX};
+        struct crew crew = {shapes[i].shares, take_turns, &turns};
+        struct segment_index *x;
+        cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
+        cr_assert_eq(segment_index_build(x, &d.rows, d.count, &crew, NULL), 0);
+        double ratio = (double)predicted / (double)segment_index_bytes(x);
+        cr_assert(ratio > 0.9 && ratio < 1.1, "shape %zu: %.3f", i, ratio);
+        segment_index_destroy(x);
+        dataset_fini(&d);
+    }
+}

@@ -1,0 +1,42 @@
+/* index_memory.c -- what a build will hold, before it begins: the columns as they grow, and what the crew works in. Only the number of
+ * nodes and of links is an estimate. */
+#include "index/hnsw_builder.h"
+#include "index/segment_index_impl.h"
+
+#include "base/bits.h"
+
+/* Links a pruned or a fresh list has, and how many of those they enter need a new list in the same round, in eighths. */
+#define FILLED 7
+#define PRUNED 5
+
+static uint64_t worker_memory(const struct index_options *o, uint32_t stride, uint64_t rows, uint64_t entrants)
+{
+    const uint64_t links = 2 * (uint64_t)o->m, pruned = links + entrants;
+    const uint64_t candidates = pruned > o->ef_construct ? pruned : o->ef_construct;
+    const uint64_t visited = bits_words(rows) + bits_words(rows) / 8;
+    const uint64_t scratch = sizeof(struct search_scratch) + (VISIT_LOG + HOP_MAX) * sizeof(uint32_t) +
+                             visited * sizeof(uint64_t) + 2 * o->ef_construct * sizeof(struct cand);
+    return sizeof(struct hnsw_worker) + scratch + (links + 1) * stride +
+           links * (sizeof(void *) + sizeof(struct kept) + sizeof(uint32_t)) +
+           candidates * (sizeof(struct cand) + sizeof(struct waiting));
+}
+
+static uint64_t round_memory(const struct index_options *o, uint64_t entrants)
+{
+    const uint64_t links = 2 * (uint64_t)o->m, back = entrants * links * FILLED / 8;
+    return entrants * (sizeof(struct entrant) + links * sizeof(struct cand)) +
+           back * (2 * sizeof(struct link_back) + sizeof(struct link_group)) +
+           back * PRUNED / 8 * links * sizeof(uint32_t);
+}
+
+uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options, unsigned shares)
+{
+    const uint32_t stride = rows_stride(dim), nodes = rows / options->m, lists = rows / (options->m - 1u);
+    const uint32_t entrants = hnsw_round_rows(options->m, rows);
+    return sizeof(struct segment_index) + column_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) +
+           (metric == METRIC_L2 ? column_bytes_of(sizeof(union norm), rows) : 0) +
+           column_bytes_of(2 * options->m * (uint32_t)sizeof(uint32_t), rows) +
+           column_bytes_of(sizeof(struct hnsw_node), nodes) +
+           column_bytes_of(options->m * (uint32_t)sizeof(uint32_t), lists) + sizeof(struct hnsw_builder) +
+           shares * (sizeof(void *) + worker_memory(options, stride, rows, entrants)) + round_memory(options, entrants);
+}
