@@ -29,7 +29,8 @@ static uint64_t round_memory(const struct index_options *o, uint64_t entrants)
            back * PRUNED / 8 * links * sizeof(uint32_t);
 }
 
-uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options, unsigned shares)
+uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options,
+                      unsigned shares)
 {
     const uint32_t stride = rows_stride(dim), nodes = rows / options->m, lists = rows / (options->m - 1u);
     const uint32_t entrants = hnsw_round_rows(options->m, rows);
