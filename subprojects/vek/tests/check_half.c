@@ -47,7 +47,7 @@ static bool check_kind(const struct vek_kernels *v, const struct vek_kernels *s,
     s->bf16_of_f32(c.query, n, query16);
     s->f32_of_bf16(query16, n, rounded);
     bool ok = true;
-    for (c.count = 0; ok && c.count <= ROWS_MAX; c.count++) {
+    for (c.count = 0; ok && c.count <= ROWS_MAX; c.count += count_step(n)) {
         float ip[ROWS_MAX + 1], l2[ROWS_MAX + 1];
         ip[c.count] = l2[c.count] = 42;
         (kind == F16 ? v->ip_f16_rows : v->ip_bf16_rows)(c.query, c.rows, c.count, n, ip);
@@ -127,7 +127,7 @@ bool check_half_all(const struct vek_kernels *v, const struct vek_kernels *s)
     static float got[65536], want[65536];
     for (uint32_t h = 0; h < 65536; h++) {
         all[h] = (uint16_t)h;
-        if (!check_spec(s, (uint16_t)h, F16) || !check_spec(s, (uint16_t)h, BF16))
+        if (v == s && (!check_spec(s, (uint16_t)h, F16) || !check_spec(s, (uint16_t)h, BF16)))
             return false;
     }
     v->f32_of_f16(all, 65536, got);
