@@ -42,7 +42,8 @@ static int encode_all(struct codes *c, const struct rows *vectors, uint32_t coun
                 return rc;
         }
     }
-    return column_join(&c->rows, count, pause) ?: column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause);
+    int rc = column_join(&c->rows, count, pause);
+    return rc == 0 ? column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
 }
 
 /* Codes of a kind for all rows. Called again after a pause ended it, it goes on with the rows that are missing. */
