@@ -23,8 +23,8 @@
 #define F16_LARGEST 65504.0f
 #define F16_LEAST   0.001f /* of a usual value */
 
-/* Of fewer rows half the links reach all. More links than 16 gave up to a quarter more speed where a row is scored quickly
- * (words of 100 dimensions, SIFT), and none where it is not (784 and 1280). */
+/* Of few rows half the links reach all. From 10 000 rows M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up to
+ * 1.8 times at .995, of 100 to 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. */
 #define M_FEW_ROWS  1000
 #define M_MANY_ROWS 10000
 
@@ -115,14 +115,14 @@ uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint
 
 /* -- the index: links and candidates -- */
 
-void index_options_resolve_graph(struct index_options *o, uint32_t dim, uint32_t rows, struct index_why *why)
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
 {
     if (o->m != 0) {
         say(why, "m %u (given)", o->m);
     } else {
-        const bool many = rows >= M_MANY_ROWS && dim < SQ4_DIM_MIN;
-        o->m = rows < M_FEW_ROWS ? 8 : many ? 24 : 16;
-        say(why, "m %u (%u rows of %u dimensions)", o->m, rows, dim);
+        o->m = rows < M_FEW_ROWS ? 8 : rows < M_MANY_ROWS ? 16 : 24;
+        say(why, "m %u (%s %u rows)", o->m, rows < M_MANY_ROWS ? "below" : "from",
+            rows < M_FEW_ROWS ? M_FEW_ROWS : M_MANY_ROWS);
     }
     if (o->ef_construct != 0) {
         say(why, "ef_construct %u (given)", o->ef_construct);
@@ -268,6 +268,6 @@ void index_options_resolve_codes(struct index_options *o, const struct index_fac
 void index_options_resolve(struct index_options *o, const struct index_facts *f, struct index_why *why)
 {
     why->text[0] = 0;
-    index_options_resolve_graph(o, f->dim, f->rows, why);
+    index_options_resolve_graph(o, f->rows, why);
     index_options_resolve_codes(o, f, why);
 }

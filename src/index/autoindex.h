@@ -26,7 +26,7 @@ struct index_why {
 };
 
 /* Fills m and ef_construct, which a graph needs from its first row; rows: that it is going to have. */
-void index_options_resolve_graph(struct index_options *o, uint32_t dim, uint32_t rows, struct index_why *why);
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why);
 /* Fills the rest, when all rows are there, and adds to why. */
 void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_why *why);
 /* Both. Afterwards nothing in o is open, and why is a whole line. */

@@ -106,11 +106,12 @@ Test(autoindex, coarser_codes_have_more_candidates_scored_again)
 
 Test(autoindex, more_rows_take_more_links_and_candidates_follow_the_links)
 {
-    struct index_facts few = facts(768), some = facts(768), many_short = facts(128);
+    struct index_facts few = facts(768), some = facts(768), many = facts(768);
     few.rows = 500;
+    some.rows = 5000;
     cr_assert_lt(choose(few).m, choose(some).m);
-    cr_assert_lt(choose(some).m, choose(many_short).m);
-    cr_assert_eq(choose(many_short).ef_construct, 8 * choose(many_short).m);
+    cr_assert_lt(choose(some).m, choose(many).m);
+    cr_assert_eq(choose(many).ef_construct, 8 * choose(many).m);
     for (uint16_t m = 2; m <= 256; m++) {
         struct index_options o = resolve((struct index_options){.m = m}, facts(768));
         cr_assert_eq(o.m, m);
