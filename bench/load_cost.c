@@ -23,8 +23,8 @@ static void no_progress(void *arg, uint32_t done)
     progress_at(arg, done);
 }
 
-/* The graph that the server would make of the rows, by the collection's own options. */
-static void *index_build(const struct kith_info *info, const struct dataset *d)
+/* The index that the server has made of the rows. */
+static void *index_build(const struct kith_index *x, const struct dataset *d)
 {
     struct progress p;
     struct peer_times times = {0};
@@ -33,8 +33,12 @@ static void *index_build(const struct kith_info *info, const struct dataset *d)
                            .dim = d->dim,
                            .count = d->count,
                            .vectors = d->base,
-                           .m = info->collection.index.m,
-                           .ef_construct = info->collection.index.ef_construct,
+                           .m = x->m,
+                           .ef_construct = x->ef_construct,
+                           .variant = {.code = (enum peer_code)x->code,
+                                       .code_bits = x->code_bits,
+                                       .refine = (enum peer_refine)x->refine,
+                                       .links = (enum peer_links)x->links},
                            .threads = 1,
                            .ret_times = &times,
                            .progress = no_progress,
@@ -125,9 +129,14 @@ int load_overhead(const struct load_options *o, const char *address, pid_t pid, 
         return rc;
     if (kith_open(address, &k, text, sizeof(text)) < 0)
         return error_set(e, ERROR_UNAVAILABLE, "%s", text);
-    rc = kith_info_read(k, o->collection, &info);
+    struct kith_index made = {0};
+    const struct kith_segment *segments;
+    size_t segment_count = 0;
+    rc = kith_segments_read(k, o->collection, &info, &segments, &segment_count);
     if (rc < 0)
         rc = load_client_error(e, k, rc, "looking at the collection");
+    for (size_t i = 0; rc == 0 && i < segment_count && made.m == 0; i++)
+        made = segments[i].index; /* of what is not sealed it is all 0: left open here too */
     kith_close(k);
     if (rc < 0)
         return rc;
@@ -135,7 +144,7 @@ int load_overhead(const struct load_options *o, const char *address, pid_t pid, 
         fprintf(stderr,
                 "load: the server searches %llu segments where one is searched here: the difference holds that too\n",
                 (unsigned long long)info.sealed_segments);
-    void *index = index_build(&info, d);
+    void *index = index_build(&made, d);
     if (!index)
         return error_set_errno(e, -ENOMEM, "the index in this process");
     struct drive *drive = NULL;
