@@ -243,7 +243,7 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
                        .count = count,
                        .allowed = count};
     if (params->allowed)
-        s.allowed = allowed_count(params->allowed, count);
+        s.allowed = params->allowed_count ? params->allowed_count : allowed_count(params->allowed, count);
     s.k = params->k < s.allowed ? params->k : s.allowed;
     if (s.k == 0)
         return 0;

@@ -134,6 +134,7 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
                                    .allowed = g->dead ? g->alive : NULL,
+                                   .allowed_count = g->rows - g->dead,
                                    .pause = &pause};
     int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
     for (int i = 0; i < n; i++)
