@@ -10,7 +10,8 @@
  *
  * Nor does a hop wait for its own misses: the next one is begun, steps 1 and 2, before it is scored. That next candidate is chosen
  * without knowing what the hop will find, and is now and then not the nearest; it would mostly have been expanded
- * anyway, a little later. One hop ahead is worth a fifth to a quarter of the time; two or three are worth no more. */
+ * anyway, a little later. One hop ahead is worth a fifth to a quarter of the time; two or three are worth no more. Where other
+ * searches go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well. */
 #include "index/hnsw.h"
 
 #include <errno.h>
@@ -175,11 +176,12 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
     struct search_scratch *s = w->scratch;
     struct hop *now = &s->hop[0], *next = &s->hop[1];
     pool_fill(w, level, ef);
+    const bool others = level == 0 && w->overlap;
     int rc = 0;
     bool more = hop_begin(w, level, now);
     for (uint32_t hops = 1; more && rc == 0; hops++) {
-        more = hop_begin(w, level, next);
-        if (level == 0 && w->overlap)
+        more = !others && hop_begin(w, level, next);
+        if (others)
             w->overlap(w->overlap_arg);
         hop_end(w, level, now);
         if (!more) /* unless this hop has brought a candidate */

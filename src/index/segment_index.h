@@ -38,8 +38,7 @@ struct search_params {
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
     const uint64_t *allowed; /* bit per row; NULL: all */
-    uint32_t
-        allowed_count; /* how many of the rows searched that allows; 0: the search counts them, a microsecond for 300 000 rows */
+    uint32_t allowed_count;  /* how many of the rows searched that allows; 0: they are counted */
     const struct pause *pause;
     /* Called once a hop, while what the hop needs is on its way from memory: another search of this index may go on, with its
      * own scratch; nothing may change the index. NULL: there is none. */

@@ -122,6 +122,52 @@ Test(segment_index, a_search_sees_no_row_from_its_count_on)
     dataset_fini(&d);
 }
 
+/* What another search of the core does while this one waits for memory. */
+struct other {
+    struct segment_index *index;
+    const struct dataset *data;
+    struct search_scratch *scratch;
+    uint32_t calls;
+    struct hit hits[10];
+};
+
+static void search_meanwhile(void *arg)
+{
+    struct other *o = arg;
+    const struct search_params p = {.k = 10, .ef = 40};
+    cr_assert_eq(segment_index_search(o->index, &o->data->rows, 1000, dataset_row(o->data, 7), &p, o->scratch, o->hits),
+                 10);
+    cr_assert_eq(o->hits[0].row, 7);
+    o->calls++;
+}
+
+/* Another search between any two hops. */
+Test(segment_index, searches_may_overlap)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 1010, 11);
+    struct search_scratch *s = search_scratch_create();
+    struct other o = {.data = &d, .scratch = search_scratch_create()};
+    const struct index_options options = {.m = 12, .ef_construct = 60, .seed = 1};
+    cr_assert_eq(segment_index_create(METRIC_L2, 64, &options, &o.index), 0);
+    cr_assert_eq(segment_index_advance(o.index, &d.rows, 1000, NULL), 0);
+    const struct search_params p = {.k = 10, .ef = 60, .overlap = search_meanwhile, .overlap_arg = &o};
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < 10; i++) {
+        struct hit hits[10], want[10];
+        cr_assert_eq(segment_index_search(o.index, &d.rows, 1000, dataset_row(&d, 1000 + i), &p, s, hits), 10);
+        cr_assert_eq(dataset_nearest(&d, 1000, dataset_row(&d, 1000 + i), 10, NULL, want), 10);
+        for (uint32_t j = 0; j < 10; j++)
+            found += hits[j].distance <= want[9].distance;
+    }
+    cr_assert_geq(found, 97);
+    cr_assert_gt(o.calls, 300);
+    search_scratch_destroy(o.scratch);
+    search_scratch_destroy(s);
+    segment_index_destroy(o.index);
+    dataset_fini(&d);
+}
+
 Test(segment_index, returns_allowed_rows_only_however_few)
 {
     struct dataset d, q;
