@@ -129,8 +129,8 @@ static inline uint32_t links_count(const uint32_t *links, uint32_t max)
     return n;
 }
 
-/* Keeps, of `count` candidates sorted nearest first, up to `max` that are closer to the base than to each other (the paper's
- * heuristic); moves them to the front and returns how many. */
+/* Keeps, of `count` candidates sorted nearest first, up to `max`, first those that are closer to the base than to each other (the paper's
+ * heuristic), then the least shadowed (hnsw_select.c); moves them to the front and returns how many. */
 struct hnsw_candidates {
     struct cand *cand;
     uint32_t count, max;
