@@ -152,6 +152,7 @@ static int prune_share(void *arg, unsigned share, const struct pause *pause)
 
 /* -- writing down -- */
 
+/* Behind the graph's own lists nobody looks, so this can be done before the rest is known. */
 static void write_entrants(struct hnsw *g, const struct round *r)
 {
     uint32_t node = g->nodes;
@@ -169,9 +170,10 @@ static void write_entrants(struct hnsw *g, const struct round *r)
     }
 }
 
-static void mark_reached(struct round *r, uint32_t level, const uint32_t *links, uint32_t n)
+/* By a row of the graph: one that only its companions link to may be on an island with them. */
+static void mark_reached(struct round *r, const struct link_back *back, const uint32_t *links, uint32_t n)
 {
-    for (uint32_t i = 0; level == 0 && i < n; i++)
+    for (uint32_t i = 0; back->level == 0 && back->to < r->from && i < n; i++)
         if (links[i] >= r->from)
             r->entrant[links[i] - r->from].reached = true;
 }
@@ -185,17 +187,16 @@ static void write_group(struct hnsw *g, struct round *r, const struct link_group
         uint32_t n = links_count(links, max);
         for (uint32_t i = 0; i < p->count; i++)
             links[n + i] = back[i].from;
-        mark_reached(r, back->level, links + n, p->count);
+        mark_reached(r, back, links + n, p->count);
         return;
     }
     memcpy(links, r->new_lists + (size_t)p->slot * 2 * g->m, p->kept * sizeof(*links));
     memset(links + p->kept, 0xff, (max - p->kept) * sizeof(*links));
-    mark_reached(r, back->level, links, p->kept);
+    mark_reached(r, back, links, p->kept);
 }
 
 static void round_end(struct hnsw *g, struct round *r)
 {
-    write_entrants(g, r);
     for (uint32_t i = 0; i < r->groups; i++) {
         if (i + 8 < r->groups)
             __builtin_prefetch(
@@ -226,8 +227,10 @@ static int round_go_on(struct hnsw *g, struct hnsw_builder *b, const struct code
     if (r->step == ROUND_SEARCH) {
         if (g->count > 0)
             rc = crew_run(crew, search_share, &job, pause);
-        if (rc == 0)
+        if (rc == 0) {
+            write_entrants(g, r);
             rc = hnsw_turn_round(g, r);
+        }
     }
     if (rc != 0)
         return rc;

@@ -1,7 +1,7 @@
 /* hnsw_builder.h -- what a build works in; for the files of src/index only.
  *
  * Rows enter the graph in rounds (ParlayANN: Manohar et al., PPoPP 2024). In a round the graph is frozen: every row of it is
- * searched for and its neighbours are chosen as if it were the only one; then the links are turned round and grouped by the row
+ * searched for, compared with those that enter before it, and its neighbours are chosen; then the links are turned round and grouped by the row
  * they enter, and each group makes that row's new list; then all of it is written down at once. The first two steps are done in
  * shares, by cores that read the frozen graph and write into the round. What becomes of a row does not depend on who did it, so
  * the graph is the same on any number of cores. */

@@ -151,6 +151,29 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
     dataset_fini(&d);
 }
 
+/* As in a sorted list of words: the nearest of a row enter in the same round as it. */
+Test(build, finds_the_neighbours_that_come_in_the_same_round)
+{
+    struct dataset families, d, queries;
+    uint64_t state = 7;
+    dataset_init(&families, DATASET_LATENT, METRIC_L2, 32, 80, 1);
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 8000, 2);
+    dataset_init(&queries, DATASET_LATENT, METRIC_L2, 32, 80, 3);
+    for (uint32_t row = 0; row < d.count + queries.count; row++) {
+        const uint32_t family = row < d.count ? row / 100 : row - d.count;
+        float *to = row < d.count ? dataset_row(&d, row) : dataset_row(&queries, row - d.count);
+        for (uint32_t i = 0; i < d.dim; i++)
+            to[i] = dataset_row(&families, family)[i] + 0.05f * ((float)(dataset_random(&state) % 2001) / 1000 - 1);
+    }
+    struct segment_index *x = dataset_index(&d, 16, 100);
+    const double recall = dataset_recall(&d, x, &queries, &(struct search_params){.k = 10, .ef = 32});
+    cr_assert_gt(recall, 0.95, "recall %.3f", recall);
+    segment_index_destroy(x);
+    dataset_fini(&families);
+    dataset_fini(&d);
+    dataset_fini(&queries);
+}
+
 Test(build, knows_before_it_begins_what_memory_it_will_hold)
 {
     static const struct {
