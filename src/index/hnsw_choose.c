@@ -7,7 +7,8 @@
 
 #define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
 #define PRUNED_SPARE            8 /* a pruned list keeps one place in so many free, or each new link would prune it again */
-#define PREFETCH_MAX            512 /* bytes of a code; the hardware streams the rest */
+#define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
+#define MEET_BYTES              (256 * 1024) /* of codes compared between two pauses: some 10 us */
 #define SORTED_BY_INSERTION_MAX 64
 
 /* The candidates of one layer become the starts of the layer below. */
@@ -32,18 +33,22 @@ static void insert(struct pool *pool, uint32_t limit, struct cand c)
 
 /* Rows that enter in the same round are not in the graph yet, but where the input is sorted they are the nearest: those before this one are
  * compared with it, one after the other as their codes lie. It costs a hundredth of the walk. */
-static void meet_companions(struct hnsw_worker *w, const struct codes_query *query, const struct round *r,
-                            uint32_t entrant, uint32_t limit)
+static int meet_companions(struct hnsw_worker *w, const struct codes_query *query, const struct round *r,
+                           uint32_t entrant, uint32_t limit, const struct pause *pause)
 {
     struct search_scratch *s = w->scratch;
-    for (uint32_t from = 0; from < entrant; from += HOP_MAX) {
-        const uint32_t n = entrant - from < HOP_MAX ? entrant - from : HOP_MAX;
+    const uint32_t at_once = MEET_BYTES / query->codes->stride + 1, batch = at_once < HOP_MAX ? at_once : HOP_MAX;
+    int rc = 0;
+    for (uint32_t from = 0; rc == 0 && from < entrant; from += batch) {
+        const uint32_t n = entrant - from < batch ? entrant - from : batch;
         for (uint32_t i = 0; i < n; i++)
             s->ids[i] = r->from + from + i;
         codes_distances(query, s->ids, n, s->rows, s->distances);
         for (uint32_t i = 0; i < n; i++)
             insert(&s->pool, limit, (struct cand){s->distances[i], s->ids[i]});
+        rc = pause_here(pause);
     }
+    return rc;
 }
 
 int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
@@ -65,7 +70,9 @@ int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
         if (rc != 0)
             return rc;
         if (level == 0)
-            meet_companions(w, &query, r, entrant, g->ef_construct);
+            rc = meet_companions(w, &query, r, entrant, g->ef_construct, pause);
+        if (rc != 0)
+            return rc;
         struct cand starts[STARTS_MAX];
         const uint32_t n = pool->count < STARTS_MAX ? pool->count : STARTS_MAX;
         memcpy(starts, pool->cand, n * sizeof(*starts));
