@@ -22,7 +22,7 @@ static const char *describe(const void *index)
 {
     static char text[128];
     const struct kith_index *x = index;
-    const struct index_options *o = segment_index_resolved(x->sealed.index);
+    const struct index_options *o = segment_index_options(x->sealed.index);
     snprintf(text, sizeof(text), "sealed: %s codes, refined by %s, %s links; kernels: %s", index_code_name(o),
              index_refine_name(o->refine), index_links_name(o->links), vek.name);
     return text;
@@ -40,7 +40,7 @@ static unsigned refine_ks(const void *index, double ret[4])
 {
     static const double coarse[] = {1.5, 3, 6}, fine[] = {1.2, 2.5};
     const struct kith_index *x = index;
-    const struct index_options *o = segment_index_resolved(x->sealed.index);
+    const struct index_options *o = segment_index_options(x->sealed.index);
     bool is_coarse = o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits <= 4);
     if (o->refine == REFINE_NONE || o->code == CODE_F32)
         return 0;
@@ -106,7 +106,7 @@ static int search(void *index, const float *query, const struct peer_search *s, 
 static struct peer_memory memory(const void *index)
 {
     const struct kith_index *x = index;
-    bool refined = segment_index_resolved(x->sealed.index)->refine == REFINE_F32;
+    bool refined = segment_index_options(x->sealed.index)->refine == REFINE_F32;
     return (struct peer_memory){.held = segment_index_bytes(x->sealed.index),
                                 .mapped = refined ? x->sealed.vectors_bytes : 0};
 }

@@ -107,11 +107,6 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
     return rc == 0 ? segment_index_join(x, pause) : rc;
 }
 
-const struct index_options *segment_index_resolved(const struct segment_index *x)
-{
-    return x->is_resolved ? &x->resolved : NULL;
-}
-
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options)
 {
     check(!x->sealed);

@@ -81,7 +81,7 @@ uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned *
 
 /* What finish() is to make, instead of what create() was given: codes, what refines, links. What is made already stays. */
 void segment_index_plan(struct segment_index *x, const struct index_options *options);
-/* As it was given, or as it is when that is decided. Lives as long as x. */
+/* As it was given; once finish() has chosen, or a sealed index was opened, nothing in it is left open. Lives as long as x. */
 const struct index_options *segment_index_options(const struct segment_index *x);
 
 /* Makes what the sealed index shall hold, as the options say: codes of the chosen kind, rows to score again by, everything in
@@ -89,8 +89,6 @@ const struct index_options *segment_index_options(const struct segment_index *x)
  * what the pause returned: then another call continues. Without it, regions() gives the codes that were built with. */
 MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
 
-/* What finish() has chosen, or a sealed index was opened with: nothing in it is left open. NULL before. */
-const struct index_options *segment_index_resolved(const struct segment_index *x);
 /* Drops what finish() made; the next one makes what these options say, of the same graph: what only building asks is ignored. */
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options);
 

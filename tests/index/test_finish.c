@@ -111,11 +111,11 @@ Test(finish, what_was_finished_once_can_be_finished_otherwise_with_the_same_grap
     struct index_region again[SEGMENT_INDEX_REGIONS];
     unsigned count;
     sealed_init(&once, DATASET_LATENT, METRIC_L2, 48, 600, &first);
-    cr_assert_eq(segment_index_resolved(once.x)->code, CODE_F16);
+    cr_assert_eq(segment_index_options(once.x)->code, CODE_F16);
     segment_index_unfinish(once.x, &second);
-    cr_assert_null(segment_index_resolved(once.x));
+    cr_assert_eq(segment_index_options(once.x)->code, CODE_SQ4);
     cr_assert_eq(segment_index_finish(once.x, &once.d.rows, NULL), 0);
-    cr_assert_eq(segment_index_resolved(once.x)->refine, REFINE_BF16);
+    cr_assert_eq(segment_index_options(once.x)->refine, REFINE_BF16);
     cr_assert_eq(segment_index_regions(once.x, again, &count), 0);
     sealed_init(&direct, DATASET_LATENT, METRIC_L2, 48, 600, &second);
     cr_assert_eq(count, direct.count);
