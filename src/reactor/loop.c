@@ -6,10 +6,6 @@
 
 _Thread_local struct reactor *reactor_current;
 
-/* Of the time that more urgent classes take while this one has something to do, it gets at least so much (percent). */
-static const unsigned floor_percent[CLASS_COUNT] = {
-    [CLASS_INTERACTIVE] = 0, [CLASS_WRITE] = 25, [CLASS_BACKGROUND] = 10};
-
 #define FIBERS_PER_TURN 64
 /* Messages do not wait longer than this for their burst to be published. */
 #define PUBLISH_NS 5000
@@ -74,7 +70,7 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
         if (q->count == 0)
             q->owed_ns = 0; /* who does not want to run saves nothing up */
         else if (q->owed_ns < r->slice_ns)
-            q->owed_ns += ran_ns * floor_percent[c] / (100 - floor_percent[c]);
+            q->owed_ns += ran_ns * r->floor_percent[c] / (100 - r->floor_percent[c]);
     }
 }
 
@@ -186,6 +182,7 @@ enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
     uint64_t now = reactor_now(r);
     r->stats.idle_ns += now - r->accounted_ns;
     r->accounted_ns = now;
+    load_publish(r, now);
 
     take_signal(r);
     mail_receive(r);
@@ -304,6 +301,8 @@ int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct erro
     r->count = rt->count;
     r->ops = rt->ops;
     r->slice_ns = (uint64_t)(o->slice_us ? o->slice_us : 500) * 1000;
+    r->floor_percent[CLASS_WRITE] = 25;
+    r->floor_percent[CLASS_BACKGROUND] = 10;
     r->pool.max = o->fibers_max ? o->fibers_max : 16384;
     r->debug_seed = id;
     reactor_current = r;

@@ -127,6 +127,11 @@ void stall_arm(struct reactor *r);
 void stall_disarm(struct reactor *r);
 void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns);
 
+/* ---- how busy it is (load.c) ---- */
+
+/* Publishes r's load when the last time is long enough ago. */
+void load_publish(struct reactor *r, uint64_t now);
+
 /* ---- a reactor ---- */
 
 struct runtime {
@@ -148,6 +153,7 @@ struct reactor_shared {
     _Alignas(CACHE_LINE) _Atomic uint8_t mail;  /* some inbox ring has something new */
     _Atomic uint8_t signalled;                  /* on_signal is wanted */
     _Alignas(CACHE_LINE) _Atomic uint8_t sleep; /* enum sleep_state */
+    _Alignas(CACHE_LINE) _Atomic uint64_t load; /* load_pack() of load.c */
 };
 
 struct reactor {
@@ -169,6 +175,8 @@ struct reactor {
     struct fiber_pool pool;
     struct run_queue ready[CLASS_COUNT];
     uint64_t slice_ns, fiber_began_ns;
+    /* Of the time that more urgent classes take while this one has something to do, it gets at least so much. */
+    unsigned floor_percent[CLASS_COUNT];
     bool at_leisure; /* the last turn ran background work */
     bool on_floor;   /* the running fiber is using its class's floor share */
     int32_t checkpoint_left, checkpoint_stride;
@@ -190,6 +198,7 @@ struct reactor {
     struct stall stall;
     struct reactor_stats stats;
     uint64_t accounted_ns;
+    uint64_t load_at_ns, load_served_ns; /* when the load was last published, and class_ns of the urgent classes then */
     uint32_t spin_failures, spin_skips;
 };
 

@@ -54,6 +54,19 @@ uint64_t clock_now_ns(void);  /* monotonic */
 uint64_t clock_wall_ns(void); /* since 1970 */
 uint64_t random_u64(void);    /* seeded in the simulator, from the kernel otherwise */
 
+/* How busy that reactor is with what somebody waits for: per mille (0..1000) of about the last 10 ms that it gave to fibers of
+ * the classes INTERACTIVE and WRITE. Asleep is idle. Any reactor may ask about any other; the answer is up to 1 ms old. */
+unsigned runtime_load(unsigned reactor);
+
+/* What may change while a reactor runs. 0 leaves a value as it is. */
+struct reactor_tuning {
+    unsigned slice_us; /* 50..10000 */
+    /* Of the core's time, at least so much for a class that has something to do; 1..80 each, 90 together. */
+    unsigned write_percent, background_percent;
+};
+/* Tunes the calling reactor. -EINVAL, and nothing changed, when a value or the sum of the shares is out of bounds. */
+MUST_USE int reactor_tune(const struct reactor_tuning *t);
+
 struct reactor_stats {
     uint64_t busy_ns, idle_ns, class_ns[CLASS_COUNT];
     uint64_t switches, messages_sent, wakes_sent, wakes_saved, stalls, stall_max_ns;
