@@ -6,6 +6,7 @@
 #pragma once
 
 #include "actors/request.h"
+#include "actors/spread.h"
 #include "base/point_id.h"
 #include "shards/store.h"
 #include "shards/verify.h"
@@ -84,6 +85,7 @@ struct router_search {
     uint64_t query_bytes;
     uint32_t k, ef;
     float refine_k; /* 0: as each segment does */
+    enum spread spread;
     bool exact, with_vectors, with_payloads;
 };
 

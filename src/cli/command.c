@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char *const metrics[] = {[KITH_L2] = "l2", [KITH_INNER_PRODUCT] = "ip", [KITH_COSINE] = "cosine"};
+static const char *const spreads[] = {[KITH_SPREAD_AUTO] = "auto", [KITH_SPREAD_ONE] = "1", [KITH_SPREAD_ALL] = "all"};
 static const char *const durabilities[] = {[KITH_FLUSH] = "flush", [KITH_INTERVAL] = "interval", [KITH_NONE] = "none"};
 
 int cli_fail(const char *format, ...)
@@ -71,6 +72,18 @@ json_t *cli_json_vector(const float *vector, uint32_t dim)
     for (uint32_t i = 0; i < dim; i++)
         json_array_append_new(array, json_real((double)vector[i]));
     return array;
+}
+
+int spread_parse(const char *command, const char *text, enum kith_spread *ret)
+{
+    *ret = KITH_SPREAD_SETTING;
+    for (unsigned i = KITH_SPREAD_AUTO; text && i < ARRAY_LEN(spreads); i++)
+        if (strcmp(text, spreads[i]) == 0)
+            *ret = (enum kith_spread)i;
+    if (!text || *ret != KITH_SPREAD_SETTING)
+        return 0;
+    fprintf(stderr, "kith %s: --spread is auto, 1 or all, not '%s'\n", command, text);
+    return EXIT_USAGE;
 }
 
 enum kith_metric metric_parse(const char *text)

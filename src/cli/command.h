@@ -36,6 +36,8 @@ json_t *cli_json_vector(const float *vector, uint32_t dim);
 
 /* "l2" and so on, both ways; 0: no such name. */
 enum kith_metric metric_parse(const char *text);
+/* "auto", "1" and "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
+int spread_parse(const char *command, const char *text, enum kith_spread *ret);
 const char *metric_name(enum kith_metric metric);
 const char *durability_name(enum kith_durability durability);
 

@@ -137,7 +137,7 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
 int command_search(struct cli *c, int argc, char **argv)
 {
     struct search_job job = {0};
-    const char *vector = NULL, *file = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *vector = NULL, *file = NULL, *spread = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t row = UINT64_MAX, limit = 0, k = 10, ef = 0, deadline_ms = 0;
     double refine_k = 0;
     size_t n;
@@ -150,6 +150,8 @@ int command_search(struct cli *c, int argc, char **argv)
         {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching (else the server chooses)", 1, UINT32_MAX},
         {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
          100},
+        {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
+         0},
         {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares with every point", 0, 0},
         {"with-payload", OPTION_FLAG, &job.search.with_payloads, NULL, "also the payloads", 0, 0},
         {"with-vector", OPTION_FLAG, &job.search.with_vectors, NULL, "also the vectors", 0, 0},
@@ -171,6 +173,8 @@ int command_search(struct cli *c, int argc, char **argv)
                 "kith search: give one of --vector and --file (with --row or --limit); see kith search --help\n");
         return EXIT_USAGE;
     }
+    if (spread_parse("search", spread, &job.search.spread) != 0)
+        return EXIT_USAGE;
     job.search.collection = words[0];
     job.search.k = (uint32_t)k;
     job.search.ef = (uint32_t)ef;

@@ -176,6 +176,14 @@ class Search(ServerTest):
         self.fails(kith.Code.NOT_FOUND, lambda: list(self.client.search_many("nowhere", self.rows[:100])))
         self.client.ping()
 
+    def test_the_answer_is_the_same_however_many_cores_work_on_it(self) -> None:
+        for query in self.queries[:5]:
+            for spread in ("", "auto", "1", "all"):
+                hits = self.client.search("search_l2", query, k=10, exact=True, spread=spread)
+                self.assertEqual(hits.ids, self.truth("l2", query, 10)[0], spread)
+        said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", self.queries[0], spread="2")
+        self.assertIn("auto, 1, all", said)
+
     def test_a_wrong_search_is_refused(self) -> None:
         self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", [1.0, 2.0])
         self.fails(kith.Code.NOT_FOUND, self.client.search, "nowhere", self.queries[0])

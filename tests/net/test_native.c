@@ -250,6 +250,13 @@ NATIVE_TEST(wrong_searches_are_refused)
     expect_refused(&c, client_search(&c, "a", q, 5, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "dim 4");
     expect_refused(&c, client_search(&c, "a", q, 0, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "0 bytes");
     expect_refused(&c, client_search(&c, "b", q, 4, 1, false, ids, scores, &n), ERROR_NOT_FOUND, "'b'");
+    Kith__Search search = KITH__SEARCH__INIT;
+    search.collection = (char *)"a";
+    search.k = 1;
+    search.spread = (Kith__Spread)4;
+    expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "3 (all");
+    search.spread = (Kith__Spread)-1;
+    expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "spread -1");
     q[2] = NAN;
     expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "position 2");
     client_close(&c);

@@ -16,6 +16,7 @@ SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
 CODES = {"auto": 0, "f32": 1, "f16": 2, "bf16": 3, "sq8": 4, "sq4": 5, "rabitq": 6}
 REFINES = {"auto": 0, "none": 1, "f32": 2, "f16": 3, "bf16": 4}
 LINKS = {"auto": 0, "plain": 1, "packed": 2}
+SPREADS = {"auto": 1, "1": 2, "all": 3}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERT_BYTES = 4 << 20  # a large upsert is cut into requests of about this size
 UPSERTS_IN_FLIGHT = 4
@@ -301,8 +302,8 @@ class Client:
         """The k points nearest to a query.
 
         One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: ef (0: chosen by the
-        server), refine_k (how many times k are scored again; 0: as each segment does), exact, with_vectors, with_payloads,
-        deadline_ms.
+        server), refine_k (how many times k are scored again; 0: as each segment does), spread (over how many of the server's
+        cores: "auto", "1" or "all"; "": as it is set), exact, with_vectors, with_payloads, deadline_ms.
         """
         self._idle()
         rows = _rows(query, "query")
@@ -347,6 +348,7 @@ class Client:
         with_payloads: bool = False,
         deadline_ms: int = 0,
         refine_k: float = 0,
+        spread: str = "",
     ) -> int:
         meta = (
             wire.field_bytes(1, collection)
@@ -356,6 +358,7 @@ class Client:
             + wire.field_number(5, with_vectors)
             + wire.field_number(6, with_payloads)
             + wire.field_float(7, refine_k)
+            + wire.field_number(8, _named(SPREADS, spread, "spread") if spread else 0)
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
 
