@@ -1,7 +1,9 @@
 /* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan, then the graph.
  *
  * Codes are trained on what rows there are, and again when there are twice as many, or when many no longer fit. New codes
- * are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. */
+ * are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
+ * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
+ * gets its turn, it catches up with those who write. */
 #include "index/hnsw_builder.h"
 #include "index/segment_index_impl.h"
 
@@ -9,7 +11,9 @@
 
 #define SAMPLE_MAX       32768 /* rows trained on */
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
+#define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
+#define CATCH_UP         2 /* rows that get a code when one is appended */
 #define REPAIR_SHARE     8 /* flood the graph when a share of 1 in so many rows is new */
 
 static bool outgrown(const struct segment_index *x)
@@ -24,6 +28,13 @@ static bool outgrown(const struct segment_index *x)
     return c->misfits > 64 && c->misfits > c->count / 16 && c->count > c->trained_rows + c->trained_rows / 4;
 }
 
+/* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of those to come: these are
+ * scanned by their vectors until new codes are there, which takes a millisecond for so few. */
+static bool describes_rows_to_come(const struct segment_index *x)
+{
+    return x->codes.trained_rows >= TRAINED_ROWS_MIN || (x->codes.count > 0 && !outgrown(x));
+}
+
 static void retrain_stop(struct segment_index *x)
 {
     codes_fini(&x->next);
@@ -31,7 +42,7 @@ static void retrain_stop(struct segment_index *x)
     x->retrain = RETRAIN_IDLE;
 }
 
-static int retrain_start(struct segment_index *x, uint32_t count)
+static int retrain_start(struct segment_index *x)
 {
     int rc = sq8_sample_init(&x->sample, x->dim);
     if (rc == 0)
@@ -41,7 +52,7 @@ static int retrain_start(struct segment_index *x, uint32_t count)
         return rc;
     }
     x->sample_next = 0;
-    x->sample_rows = count;
+    x->sample_rows = x->rows;
     x->retrain = RETRAIN_SAMPLING;
     return 0;
 }
@@ -70,11 +81,11 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
     return 0;
 }
 
-static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, uint32_t count,
-                  const struct pause *pause)
+/* All rows, of which there may be more after any pause. */
+static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
-    while (codes->count < count) {
+    while (codes->count < x->rows) {
         int rc = codes_append(codes, rows_at(vectors, codes->count));
         if (rc < 0)
             return rc;
@@ -90,13 +101,13 @@ static int encode(struct segment_index *x, struct codes *codes, const struct row
 }
 
 /* Makes new codes for all rows and puts them in place of the old. */
-static int retrain(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct pause *pause)
+static int retrain(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    int rc = x->retrain == RETRAIN_IDLE ? retrain_start(x, count) : 0;
+    int rc = x->retrain == RETRAIN_IDLE ? retrain_start(x) : 0;
     if (rc == 0 && x->retrain == RETRAIN_SAMPLING)
         rc = retrain_sample(x, vectors, pause);
     if (rc == 0)
-        rc = encode(x, &x->next, vectors, count, pause);
+        rc = encode(x, &x->next, vectors, pause);
     if (rc == -ENOMEM)
         retrain_stop(x);
     if (rc != 0)
@@ -127,6 +138,23 @@ static int build(struct segment_index *x, uint32_t count, const struct crew *cre
     return 0;
 }
 
+static void catch_up(struct codes *codes, const struct rows *vectors, uint32_t row)
+{
+    for (unsigned i = 0; i < CATCH_UP && codes->count <= row; i++)
+        if (codes_append(codes, rows_at(vectors, codes->count)) < 0)
+            return;
+}
+
+void segment_index_append(struct segment_index *x, const struct rows *vectors, uint32_t row)
+{
+    if (row >= x->rows)
+        x->rows = row + 1;
+    if (describes_rows_to_come(x))
+        catch_up(&x->codes, vectors, row);
+    if (x->retrain == RETRAIN_ENCODING)
+        catch_up(&x->next, vectors, row);
+}
+
 int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
                           const struct pause *pause)
 {
@@ -140,10 +168,12 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
         return count <= x->graph.count ? 0 : -EINVAL;
     if (count > ROWS_MAX)
         return -EINVAL;
+    if (count > x->rows)
+        x->rows = count;
     int rc = 0;
-    if (x->codes.count > 0)
-        rc = encode(x, &x->codes, vectors, count, pause);
-    if (rc == 0 && count > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
-        rc = retrain(x, vectors, count > x->codes.count ? count : x->codes.count, pause);
+    if (describes_rows_to_come(x))
+        rc = encode(x, &x->codes, vectors, pause);
+    if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
+        rc = retrain(x, vectors, pause);
     return rc == 0 ? build(x, count, crew, pause) : rc;
 }

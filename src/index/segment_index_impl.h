@@ -9,7 +9,8 @@
 struct segment_index {
     enum metric metric;
     uint32_t dim;
-    bool sealed; /* opened in place: never advances */
+    bool sealed;   /* opened in place: never advances */
+    uint32_t rows; /* that we were told of: appended, or counted by advance() */
     struct hnsw graph;
     struct hnsw_builder *builder;  /* NULL until the first insertion */
     struct index_options options;  /* as given */

@@ -87,6 +87,7 @@ int64_t growing_append(struct segment *s, const struct collection_config *c, str
         s->version_min = version;
     if (version > s->version_max)
         s->version_max = version;
+    segment_index_append(s->index, &s->vectors, s->rows);
     return s->rows++;
 }
 

@@ -163,6 +163,75 @@ Test(advance, codes_follow_when_the_data_changes)
     dataset_fini(&d);
 }
 
+/* Rows come one by one while new codes are made and rows are linked. */
+struct arrival {
+    const struct dataset *d;
+    struct segment_index *x;
+    uint32_t count, calls;
+};
+
+static int rows_come(void *arg)
+{
+    struct arrival *a = arg;
+    for (uint32_t i = 0; i < 5 && a->count < a->d->count; i++)
+        segment_index_append(a->x, &a->d->rows, a->count++);
+    return ++a->calls % 50 == 0 ? -ETIME : 0;
+}
+
+Test(advance, a_row_has_its_code_from_when_it_is_appended)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 6000, 27);
+    struct segment_index *x;
+    struct index_options options = {.m = 8, .ef_construct = 40};
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
+    struct arrival a = {.d = &d, .x = x, .count = 10};
+    struct pause pause = {rows_come, &a};
+    cr_assert_eq(segment_index_advance(x, &d.rows, a.count, NULL), 0);
+    for (uint32_t rounds = 0; a.count < d.count; rounds++) {
+        cr_assert_lt(rounds, 5000);
+        segment_index_append(x, &d.rows, a.count++);
+        int rc = segment_index_advance(x, &d.rows, a.count, &pause);
+        cr_assert(rc == 0 || rc == -ETIME);
+        if (x->codes.trained_rows >= 1024)
+            cr_assert_eq(x->codes.count, a.count);
+    }
+    cr_assert_gt(x->epoch, 3);
+    cr_assert_eq(segment_index_advance(x, &d.rows, d.count, NULL), 0);
+    cr_assert_eq(x->codes.count, d.count);
+    struct search_scratch *s = search_scratch_create();
+    const struct search_params p = {.k = 1, .ef = 60};
+    struct hit hit;
+    for (uint32_t r = 0; r < d.count; r += 97) {
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, r), &p, s, &hit), 1);
+        cr_assert_eq(hit.row, r);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(advance, codes_of_a_handful_do_not_hide_what_comes_after)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 400, 28);
+    struct segment_index *x;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 1, NULL), 0);
+    for (uint32_t r = 1; r < d.count; r++)
+        segment_index_append(x, &d.rows, r);
+    struct search_scratch *s = search_scratch_create();
+    const struct search_params p = {.k = 1};
+    struct hit hit;
+    for (uint32_t r = 0; r < d.count; r++) {
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, r), &p, s, &hit), 1);
+        cr_assert_eq(hit.row, r);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 Test(advance, memory_is_accounted_and_small_when_there_is_little)
 {
     struct dataset d;
