@@ -11,6 +11,7 @@
 #include "actors/metrics.h"
 #include "actors/replica.h"
 #include "actors/request.h"
+#include "actors/spread.h"
 
 struct server;
 
@@ -30,6 +31,7 @@ struct core {
     struct semaphore large_bytes; /* what the large requests of all connections may have in memory together */
     struct actor control, search, write, help;
     struct crew crew; /* of the builds of this core */
+    struct spread_view others;
     struct builder builder;
     struct disk_reporter disk;
     struct metrics metrics;

@@ -133,6 +133,10 @@ static void requests(struct text *t, const struct metrics_sample *s, unsigned n)
               SUM(s, n, counted.errors[code]));
     single(t, "kith_queries_total", "counter", "Query vectors answered; a search may carry many.",
            SUM(s, n, counted.queries));
+    family(t, "kith_searches_spread_total", "counter",
+           "Searches of a server with several cores, by how many worked on them.");
+    PRINT(t, "kith_searches_spread_total{cores=\"one\"} %" PRIu64 "\n", SUM(s, n, counted.searches_narrow));
+    PRINT(t, "kith_searches_spread_total{cores=\"all\"} %" PRIu64 "\n", SUM(s, n, counted.searches_wide));
     single(t, "kith_points_written_total", "counter", "Points acknowledged by upserts.",
            SUM(s, n, counted.points_written));
     single(t, "kith_points_deleted_total", "counter", "Points removed by deletes.", SUM(s, n, counted.points_deleted));

@@ -22,6 +22,7 @@ struct metrics {
     uint64_t connections_total, connections_open; /* native */
     uint64_t bytes_received, bytes_sent;
     uint64_t points_written, points_deleted, queries;
+    uint64_t searches_narrow, searches_wide; /* went to one core, to all; where there are several */
 };
 
 /* One reactor's counts at a moment. */

@@ -1,7 +1,12 @@
-/* spread.h -- how many cores work on one search. */
+/* spread.h -- over how many cores a search goes.
+ *
+ * All cores answer one search soonest; one core answers most searches in the end, because every part on another core costs two messages
+ * and a walk of its own. So a search is spread while the others have little to do and it is long enough to be worth waking
+ * them for. Runs on the core of the search. */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The numbers are those of the protocol. */
 enum spread {
@@ -15,3 +20,20 @@ enum spread {
 /* As users type them: "auto", "1" and "all"; NULL for any other. */
 const char *spread_name(enum spread spread);
 bool spread_parse(const char *text, enum spread *ret);
+
+/* One core's view of the others. Zero-initialised. */
+struct spread_view {
+    uint64_t looked_ns; /* when their loads were last read; 0: never */
+    bool idle;          /* they had time then */
+};
+/* Reads the loads of the others again if the last time is a millisecond ago or more; `load` gives one of 0..1000 as runtime_load(). Returns whether
+ * they have time. */
+bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned));
+
+struct core;
+
+/* Shall a search of about so much CPU time, all its parts together, go to all cores? 0: not known, and then it does not. */
+bool spread_wide(struct core *c, uint64_t work_ns);
+/* The same for a search that may have asked for a way of its own. Counts what was decided in c->metrics; on a single core
+ * nothing is to decide, and nothing is counted. */
+bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns);

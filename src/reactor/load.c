@@ -45,7 +45,8 @@ unsigned runtime_load(unsigned reactor)
         return load_of(packed);
     uint64_t now_us = reactor_now(r) / 1000, at_us = packed >> LOAD_BITS;
     uint64_t age_us = now_us > at_us ? now_us - at_us : 0;
-    return age_us < WINDOW_NS / 1000 ? (unsigned)(load_of(packed) * (WINDOW_NS / 1000 - age_us) / (WINDOW_NS / 1000)) : 0;
+    return age_us < WINDOW_NS / 1000 ? (unsigned)(load_of(packed) * (WINDOW_NS / 1000 - age_us) / (WINDOW_NS / 1000))
+                                     : 0;
 }
 
 static bool within(unsigned value, unsigned least, unsigned most)

@@ -1,7 +1,17 @@
-/* Over how many cores a search goes. */
-#include "actors/spread.h"
+/* Over how many cores a search goes: by loads that this file makes up. */
+#include "actors/core.h"
 
-#include <criterion/criterion.h>
+#include "../reactor/world.h"
+
+#define MS 1000000ull
+
+static unsigned loads[8], asked;
+
+static unsigned made_up(unsigned reactor)
+{
+    asked++;
+    return loads[reactor];
+}
 
 Test(spread, every_way_has_a_name_that_leads_back_to_it)
 {
@@ -16,4 +26,105 @@ Test(spread, every_way_has_a_name_that_leads_back_to_it)
     cr_assert_eq(untouched, SPREAD_ONE);
     cr_assert_null(spread_name(SPREAD_UNSAID));
     cr_assert_null(spread_name(SPREAD_COUNT));
+}
+
+/* Looks again a millisecond after the last time. */
+static bool look(struct spread_view *v, unsigned reactors)
+{
+    return spread_look(v, v->looked_ns + MS, 1, reactors, made_up);
+}
+
+Test(spread, others_with_time_are_asked_until_they_are_clearly_busy)
+{
+    struct spread_view v = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        loads[0] = 399;
+        cr_assert(look(&v, 2));
+        loads[0] = 600; /* some of it is what is spread */
+        cr_assert(look(&v, 2));
+        loads[0] = 601;
+        cr_assert(!look(&v, 2));
+        loads[0] = 400; /* less, now that nothing is spread */
+        cr_assert(!look(&v, 2));
+    }
+}
+
+Test(spread, the_own_load_does_not_matter)
+{
+    struct spread_view v = {0};
+    loads[1] = 1000;
+    cr_assert(look(&v, 2));
+    cr_assert_eq(asked, 1);
+}
+
+Test(spread, one_core_that_is_full_keeps_a_search_from_waiting_for_it)
+{
+    struct spread_view v = {0};
+    loads[6] = 700; /* of seven others: a mean of 100 */
+    cr_assert(!look(&v, 8));
+    loads[6] = 699;
+    cr_assert(look(&v, 8));
+    loads[6] = 900;
+    cr_assert(look(&v, 8));
+    loads[6] = 901;
+    cr_assert(!look(&v, 8));
+}
+
+Test(spread, the_others_are_looked_at_once_a_millisecond)
+{
+    struct spread_view v = {0};
+    uint64_t now = 5 * MS;
+    cr_assert(spread_look(&v, now, 0, 4, made_up));
+    cr_assert_eq(asked, 3);
+    loads[1] = loads[2] = loads[3] = 1000;
+    for (unsigned i = 0; i < 1000; i++)
+        cr_assert(spread_look(&v, now + i * 999, 0, 4, made_up));
+    cr_assert_eq(asked, 3);
+    cr_assert(!spread_look(&v, now + MS, 0, 4, made_up));
+    cr_assert_eq(asked, 6);
+}
+
+/* A core that has just looked. */
+static struct core *core_of(unsigned reactors, bool idle)
+{
+    static struct core c;
+    c = (struct core){.reactors = reactors, .others = {.looked_ns = clock_now_ns(), .idle = idle}};
+    return &c;
+}
+
+static void worth_a_message(void *arg)
+{
+    want(!spread_wide(core_of(2, true), 0));
+    want(!spread_wide(core_of(2, true), 80000));
+    want(spread_wide(core_of(2, true), 80002));
+    want(!spread_wide(core_of(2, false), 80002));
+    want(!spread_wide(core_of(8, true), 45000));
+    want(spread_wide(core_of(8, true), 46000));
+    want(!spread_wide(core_of(1, true), UINT64_MAX));
+}
+
+Test(spread, a_search_is_spread_only_when_it_is_worth_a_message)
+{
+    world_run_well(BACKEND_SIM, 1, worth_a_message, NULL);
+}
+
+static void who_asks(void *arg)
+{
+    struct core *c = core_of(2, false);
+    want(spread_choose(c, SPREAD_ALL, 0));
+    want(!spread_choose(c, SPREAD_ONE, UINT64_MAX));
+    want(!spread_choose(c, SPREAD_AUTO, 500000));
+    want(!spread_choose(c, SPREAD_UNSAID, 500000));
+    c->others.idle = true;
+    want(spread_choose(c, SPREAD_AUTO, 500000));
+    want_eq(c->metrics.searches_wide, 2);
+    want_eq(c->metrics.searches_narrow, 3);
+    c = core_of(1, true);
+    want(!spread_choose(c, SPREAD_ALL, 500000));
+    want_eq(c->metrics.searches_wide + c->metrics.searches_narrow, 0);
+}
+
+Test(spread, who_asks_for_a_way_gets_it_and_all_are_counted)
+{
+    world_run_well(BACKEND_SIM, 1, who_asks, NULL);
 }
