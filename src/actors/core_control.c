@@ -2,6 +2,7 @@
  *
  * The burials are here and not with the writes: a write waits for the burials of its old rows on other reactors, so they must
  * never stand in a queue behind writes that wait likewise. */
+#include "actors/budget.h"
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -296,6 +297,7 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     s->reactor = c->reactor;
     s->counted = c->metrics;
     reactor_stats_read(&s->stats);
+    budget_use_read(c, &s->memory);
     if (!is_open(c))
         return 0;
     store_stats_read(c->store, &s->store);

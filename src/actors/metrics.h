@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/histogram.h"
 #include "base/memory.h"
+#include "base/memory_use.h"
 #include "reactor/runtime.h"
 #include "shards/store.h"
 
@@ -31,6 +32,7 @@ struct metrics_sample {
     struct metrics counted;
     struct reactor_stats stats;
     struct store_stats store;
+    struct memory_use memory;
     int read_only; /* errno of the disk; 0: writes are taken */
 };
 

@@ -52,6 +52,11 @@ void request_release(struct request *rq)
     c->requests.count++;
 }
 
+uint64_t request_bytes(const struct request *rq)
+{
+    return sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk);
+}
+
 void request_pool_fini(struct request_pool *p)
 {
     while (p->free) {

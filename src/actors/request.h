@@ -32,6 +32,7 @@ struct request_pool {
 /* A request with a fresh context: deadline_ms 0 is none. NULL when there is no memory. */
 struct request *request_acquire(struct core *c, uint32_t deadline_ms);
 void request_release(struct request *rq);
+uint64_t request_bytes(const struct request *rq); /* memory it has now */
 void request_pool_fini(struct request_pool *p);
 
 /* The sentences every request may need; both return rc or the negative errno for it. */

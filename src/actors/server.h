@@ -14,6 +14,8 @@ struct server_front {
     int (*start)(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error);
     /* No new connections; ends the open ones, at deadline_ns by cancelling what still runs. Waits. */
     void (*drain)(struct core *c, uint64_t deadline_ns);
+    /* Bytes of memory that connections and their requests have. */
+    uint64_t (*memory)(const struct core *c);
     /* Frees c->front. Not in a fiber. */
     void (*destroy)(struct core *c);
 };

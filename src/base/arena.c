@@ -86,6 +86,14 @@ void arena_reset(struct arena *a)
     a->blocks->used = 0;
 }
 
+size_t arena_bytes(const struct arena *a)
+{
+    size_t bytes = 0;
+    for (const struct arena_block *b = a->blocks; b; b = b->next)
+        bytes += sizeof(*b) + b->size;
+    return bytes;
+}
+
 void arena_fini(struct arena *a)
 {
     free_blocks(a->blocks);

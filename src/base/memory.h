@@ -30,6 +30,7 @@ MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes);       /* 64-b
 MUST_USE char *arena_copy(struct arena *a, const void *bytes, size_t n); /* adds a terminating 0 */
 void arena_reset(struct arena *a); /* forgets all, keeps one block for the next use */
 void arena_fini(struct arena *a);
+size_t arena_bytes(const struct arena *a); /* taken from the heap, handed out or not */
 
 /* A byte buffer that grows. Zero-initialised is empty. */
 struct buffer {

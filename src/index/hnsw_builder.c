@@ -57,7 +57,7 @@ static int worker_reserve(struct hnsw_worker *w, uint32_t candidates)
 static uint64_t worker_bytes(const struct hnsw_worker *w, uint32_t m, uint32_t stride)
 {
     const uint64_t links = 2 * (uint64_t)m;
-    return sizeof(*w) + scratch_bytes(w->scratch) + (links + 1) * stride +
+    return sizeof(*w) + search_scratch_bytes(w->scratch) + (links + 1) * stride +
            links * (sizeof(*w->kept_row) + sizeof(*w->kept) + sizeof(*w->rows)) +
            w->candidates_max * (sizeof(*w->pruning) + sizeof(*w->waiting));
 }

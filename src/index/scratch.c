@@ -98,7 +98,7 @@ void scratch_clear(struct search_scratch *s)
     s->log_overflow = false;
 }
 
-uint64_t scratch_bytes(const struct search_scratch *s)
+uint64_t search_scratch_bytes(const struct search_scratch *s)
 {
     return sizeof(*s) + (VISIT_LOG + HOP_MAX) * sizeof(*s->log) + s->visited_words * sizeof(*s->visited) +
            2 * s->pool.capacity * sizeof(*s->pool.cand) + s->query_bytes + s->hits_capacity * sizeof(*s->hits);

@@ -54,7 +54,6 @@ struct search_scratch {
 MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t query_bytes, uint32_t hits);
 /* Forgets what was visited. */
 void scratch_clear(struct search_scratch *s);
-uint64_t scratch_bytes(const struct search_scratch *s);
 
 static inline void scratch_mark(struct search_scratch *s, uint32_t id)
 {

@@ -8,6 +8,7 @@
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"
+#include "base/memory_use.h"
 #include "index/refine.h"
 #include "vek.h"
 #include <errno.h>
@@ -75,10 +76,19 @@ const struct index_options *segment_index_options(const struct segment_index *x)
     return x->is_resolved ? &x->resolved : &x->options;
 }
 
+void segment_index_memory(const struct segment_index *x, struct memory_use *use)
+{
+    use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets);
+    use->bytes[MEMORY_CODES] += sizeof(*x) + codes_bytes(&x->codes) + codes_bytes(&x->next) + codes_bytes(&x->made);
+    use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
+    use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
+}
+
 uint64_t segment_index_bytes(const struct segment_index *x)
 {
-    return sizeof(*x) + hnsw_bytes(&x->graph) + hnsw_builder_bytes(x->builder) + codes_bytes(&x->codes) +
-           codes_bytes(&x->next) + codes_bytes(&x->made) + codes_bytes(&x->refine) + column_bytes(&x->packed.sets);
+    struct memory_use use = {0};
+    segment_index_memory(x, &use);
+    return memory_use_sum(&use);
 }
 
 /* One search: fixed by the caller, and what it has found. */

@@ -32,6 +32,7 @@ static inline int pause_here(const struct pause *p)
 struct search_scratch;
 MUST_USE struct search_scratch *search_scratch_create(void);
 void search_scratch_destroy(struct search_scratch *s);
+uint64_t search_scratch_bytes(const struct search_scratch *s); /* memory owned */
 
 struct search_params {
     uint32_t k;
@@ -79,6 +80,9 @@ uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const str
                       unsigned shares);
 uint32_t segment_index_graphed(const struct segment_index *x); /* rows the graph holds */
 uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned */
+/* Adds the same by kinds. */
+struct memory_use;
+void segment_index_memory(const struct segment_index *x, struct memory_use *use);
 
 /* Sealing: an index of `count` rows as regions of bytes, to be written to a file and opened in place. advance() must have
  * reached count. The regions borrow from x until its next change. */

@@ -89,4 +89,17 @@ static void front_destroy(struct core *c)
     c->front = NULL;
 }
 
-const struct server_front net_front = {.start = front_start, .drain = front_drain, .destroy = front_destroy};
+static uint64_t front_memory(const struct core *c)
+{
+    const struct front *f = c->front;
+    uint64_t bytes = 0;
+    for (const struct native *n = f->natives; n; n = n->next) {
+        bytes += sizeof *n + NATIVE_INPUT_BYTES;
+        for (const struct request *rq = n->session.requests; rq; rq = rq->next)
+            bytes += request_bytes(rq);
+    }
+    return bytes;
+}
+
+const struct server_front net_front = {
+    .start = front_start, .drain = front_drain, .memory = front_memory, .destroy = front_destroy};

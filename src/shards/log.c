@@ -331,6 +331,11 @@ void log_pin(struct log *l, uint64_t position)
         l->roll.reuse_from = position;
 }
 
+uint64_t log_memory(const struct log *l)
+{
+    return sizeof(*l) + l->open.capacity + l->writing.capacity + l->blocks.capacity;
+}
+
 void log_stats_read(const struct log *l, struct log_stats *ret)
 {
     *ret = l->stats;

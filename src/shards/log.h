@@ -77,6 +77,8 @@ void log_free_before(struct log *l, uint64_t position);
 /* Files that begin before position have other names elsewhere: they will be removed, never be used again. */
 void log_pin(struct log *l, uint64_t position);
 
+uint64_t log_memory(const struct log *l); /* bytes of its buffers */
+
 struct log_stats {
     uint64_t bytes, flushes, appends;
 };

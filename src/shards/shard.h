@@ -148,6 +148,7 @@ void rest_end(struct shard *s);
 MUST_USE bool store_rest(struct store *store);
 
 void search_rooms_destroy(struct search_room *rooms);
+uint64_t search_rooms_bytes(const struct search_room *rooms);
 
 /* The pause of background work: yields, and ends the work when the shard is dropped. */
 int shard_pause(void *shard);

@@ -38,6 +38,15 @@ void search_rooms_destroy(struct search_room *rooms)
     }
 }
 
+uint64_t search_rooms_bytes(const struct search_room *rooms)
+{
+    uint64_t bytes = 0;
+    for (const struct search_room *r = rooms; r; r = r->next)
+        bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
+                 r->hits_max * sizeof(*r->hits) + r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query);
+    return bytes;
+}
+
 static struct search_room *room_acquire(struct store *store)
 {
     struct search_room *r = store->rooms;

@@ -224,3 +224,6 @@ struct store_stats {
         build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */
 };
 void store_stats_read(struct store *s, struct store_stats *ret);
+/* Adds what the store holds in memory. */
+struct memory_use;
+void store_memory_read(const struct store *s, struct memory_use *use);
