@@ -52,6 +52,7 @@ __attribute__((constructor)) static void choose(void)
     vek_scalar_sets(v);
     vek_scalar_rotate(v);
     vek_scalar_nearest(v);
+    vek_scalar_lookup(v);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (cpu_avx2()) {
@@ -61,6 +62,7 @@ __attribute__((constructor)) static void choose(void)
         vek_avx2_half(v);
         vek_avx2_sets(v);
         vek_avx2_rotate(v);
+        vek_avx2_lookup(v);
     }
     if (cpu_avx2() && cpu_avx512()) {
         v = next_variant(&n);
@@ -69,6 +71,7 @@ __attribute__((constructor)) static void choose(void)
         vek_avx512_half(v);
         vek_avx512_rotate(v);
         vek_avx512_nearest(v);
+        vek_avx512_lookup(v);
         const bool bf16 = __builtin_cpu_supports("avx512bf16"), popcnt = __builtin_cpu_supports("avx512vpopcntdq");
         const bool vbmi = __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
         if (bf16 || popcnt || vbmi) {

@@ -31,6 +31,15 @@ struct vek_set_shape {
 /* max: 4 to VEK_SET_MAX; limit: up to 2^30. */
 void vek_set_shape_init(struct vek_set_shape *s, uint32_t max, uint32_t limit);
 
+/* A query against 1-bit codes, sixty-four rows side by side. Four dimensions at a time, what their bits are worth is looked up:
+ * of byte i of a row, that of the low half in tables[32 * i .. + 15], that of the high half in the sixteen behind. */
+struct vek_lookup {
+    const uint8_t *tables; /* 32 * bytes values, up to 127 each */
+    size_t bytes;          /* of a row: at most 8192 */
+    float scale, bias;     /* of the sum */
+    float reach;           /* of a row's error */
+};
+
 struct vek_kernels {
     /* "scalar"; "avx2", "avx512", "avx512x" (with BF16, VPOPCNTDQ or VBMI2); "neon", "neon-dot", "neon-i8mm" */
     const char *name;
@@ -73,6 +82,12 @@ struct vek_kernels {
      * of bytes, with zeros past n. n of the product is a multiple of 64, at most 65536. */
     void (*dot_u4_b1_rows)(const uint64_t *planes, const void *const *rows, size_t count, size_t n, int32_t *ret);
     void (*slice_u4)(const uint8_t *values, size_t n, uint64_t *ret_planes);
+
+    /* Byte i of row r is codes[64 * i + r]; add, factor and error of row r are factors[r], factors[64 + r] and
+     * factors[128 + r]. With the sum of what was looked up, ret[r] = add + factor * (scale * sum + bias), the same in
+     * every variant. Returns the bits of the rows for which ret[r] - error * reach < below. */
+    uint64_t (*lookup_b1_64)(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
+                             float *ret);
 
     /* ret[i] = clamp(round((x[i] - low[i]) * inverse_step[i]), 0, 255), halves to even. x must be finite. */
     void (*encode_u8)(const float *x, const float *low, const float *inverse_step, size_t n, uint8_t *ret);

@@ -4,23 +4,26 @@
 
 #include "vek.h"
 
-void vek_scalar(struct vek_kernels *v); /* complete: the six of them fill every entry */
+void vek_scalar(struct vek_kernels *v); /* complete: the seven of them fill every entry */
 void vek_scalar_codes(struct vek_kernels *v);
 void vek_scalar_half(struct vek_kernels *v);
 void vek_scalar_sets(struct vek_kernels *v);
 void vek_scalar_rotate(struct vek_kernels *v);
 void vek_scalar_nearest(struct vek_kernels *v);
+void vek_scalar_lookup(struct vek_kernels *v);
 #if defined(__x86_64__)
 void vek_avx2(struct vek_kernels *v);
 void vek_avx2_codes(struct vek_kernels *v);
 void vek_avx2_half(struct vek_kernels *v);
 void vek_avx2_sets(struct vek_kernels *v);
 void vek_avx2_rotate(struct vek_kernels *v);
+void vek_avx2_lookup(struct vek_kernels *v);
 void vek_avx512(struct vek_kernels *v);
 void vek_avx512_codes(struct vek_kernels *v);
 void vek_avx512_half(struct vek_kernels *v);
 void vek_avx512_rotate(struct vek_kernels *v);
 void vek_avx512_nearest(struct vek_kernels *v);
+void vek_avx512_lookup(struct vek_kernels *v);
 void vek_avx512_bf16(struct vek_kernels *v);
 void vek_avx512_popcnt(struct vek_kernels *v);
 void vek_avx512_sets(struct vek_kernels *v);

@@ -49,6 +49,7 @@ bool check_fht(const struct vek_kernels *v, const struct vek_kernels *s, size_t 
 bool check_flips(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_sets(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_nearest(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
+bool check_lookup(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 
 /* Every 16-bit float there is, once. */

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
                       {"4-bit codes", check_u4},
                       {"2-bit and 1-bit codes", check_few_bits},
                       {"bit planes", check_planes},
+                      {"1-bit codes side by side", check_lookup},
                       {"codes of any number of bits", check_any_bits},
                       {"Walsh-Hadamard", check_fht},
                       {"flips", check_flips},
