@@ -31,6 +31,8 @@ static const char usage[] =
     "  --index-memory-mib N what indexes should need, of all collections, in MiB; 0: half of the machine's memory (0)\n"
     "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
     "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
+    "  --memory SIZE        memory to keep to, like 8GiB (none)\n"
+    "  --set NAME=VALUE     a setting, as kith config has them; wins over what was set while it ran\n"
     "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
@@ -51,6 +53,8 @@ enum option_id {
     OPT_SEAL_AGE,
     OPT_DROP_CACHES,
     OPT_VERIFY,
+    OPT_MEMORY,
+    OPT_SET,
     OPT_RESTORE,
     OPT_LOG_LEVEL,
     OPT_JSON,
@@ -73,6 +77,8 @@ static const struct option option_table[] = {
     {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
     {"verify", no_argument, NULL, OPT_VERIFY},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"set", required_argument, NULL, OPT_SET},
     {"restore", required_argument, NULL, OPT_RESTORE},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"json", no_argument, NULL, OPT_JSON},
@@ -135,6 +141,30 @@ static int one_of(const char *option, const char *value, const char *const *name
     fail(option, value, expected);
 }
 
+static void setting(struct server_options *s, const char *name, const char *value)
+{
+    struct error error;
+    unsigned which;
+    uint64_t number;
+    if (setting_find(name, &which, &error) < 0 || setting_parse(&setting_table[which], value, &number, &error) < 0) {
+        fprintf(stderr, "kithd: %s (see kithd --help)\n", error.text);
+        exit(2);
+    }
+    settings_write(&s->settings, which, number, SETTING_OPTION);
+}
+
+/* "search.ef=200" */
+static void setting_given(struct server_options *s, const char *value)
+{
+    char name[64];
+    size_t n = strcspn(value, "=");
+    if (value[n] == 0 || n >= sizeof name)
+        fail("--set", value, "NAME=VALUE, like search.ef=200");
+    memcpy(name, value, n);
+    name[n] = 0;
+    setting(s, name, value + n + 1);
+}
+
 static void take_option(struct config *c, int id, const char *value)
 {
     static const char *const kinds[] = {[BACKEND_AUTO] = "auto", [BACKEND_URING] = "uring", [BACKEND_UV] = "uv"};
@@ -162,6 +192,8 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_INDEX_MEMORY: s->index_bytes = (uint64_t)number("--index-memory-mib", value, 1u << 30) << 20; break;
     case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
     case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
+    case OPT_MEMORY: setting(s, "memory", value); break;
+    case OPT_SET: setting_given(s, value); break;
     case OPT_RESTORE: s->restore = value; break;
     case OPT_LOG_LEVEL:
         log_set_level((enum log_level)one_of("--log-level", value, levels, 4, "debug, info, warn or error"));

@@ -285,6 +285,11 @@ static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
     return 0;
 }
 
+static int on_configure(struct catalog *c, struct catalog_configure_message *m)
+{
+    return settings_keeper_change(c->settings, m->name, m->value, m->error);
+}
+
 static void receive(struct actor *a, struct message *m)
 {
     struct catalog *c = CONTAINER_OF(a, struct catalog, actor);
@@ -292,6 +297,7 @@ static void receive(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
     case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
+    case MSG_CATALOG_CONFIGURE: rc = on_configure(c, CONTAINER_OF(m, struct catalog_configure_message, base)); break;
     case MSG_CATALOG_OLDEST: rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base)); break;
     case MSG_CATALOG_SNAPSHOT_CREATE:
     case MSG_CATALOG_SNAPSHOT_DELETE:
@@ -307,9 +313,11 @@ static void receive(struct actor *a, struct message *m)
     message_reply(m, rc);
 }
 
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk)
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
+                   struct settings_keeper *settings)
 {
     c->disk = disk;
+    c->settings = settings;
     c->dir = dir;
     c->manifest = *m;
     memset(m, 0, sizeof *m);

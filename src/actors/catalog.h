@@ -6,6 +6,7 @@
 #pragma once
 
 #include "actors/disk_watch.h"
+#include "actors/settings_keeper.h"
 #include "reactor/message.h"
 #include "reactor/sync.h"
 #include "shards/manifest.h"
@@ -14,14 +15,16 @@ struct catalog {
     struct actor actor;
     const char *dir;
     struct manifest manifest;
-    struct disk_watch *disk;    /* hears of a disk that fails, and says when nothing new may be stored */
+    struct disk_watch *disk; /* hears of a disk that fails, and says when nothing new may be stored */
+    struct settings_keeper *settings;
     struct semaphore writing;   /* one manifest is written at a time */
     struct semaphore changing;  /* one collection is created or dropped at a time */
     struct semaphore snapshots; /* one snapshot is made, removed or restored at a time; taken before the other two */
 };
 
 /* Consumes m. */
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk);
+void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
+                   struct settings_keeper *settings);
 void catalog_fini(struct catalog *c);
 
 /* What the manifest is now, for the stores to open by; freed with manifest_fini(). -ENOMEM. */

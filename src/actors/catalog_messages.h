@@ -13,6 +13,7 @@ enum catalog_message_type {
     MSG_CATALOG_SNAPSHOT_RESTORE,
     MSG_CATALOG_COMMIT, /* a segment was sealed, the log may begin later */
     MSG_CATALOG_OLDEST, /* the oldest row of a collection's other segments */
+    MSG_CATALOG_CONFIGURE,
 };
 
 struct catalog_create_message {
@@ -45,5 +46,11 @@ struct catalog_snapshot_message {
     struct message base;
     const char *name;
     struct snapshot_info info; /* of the one that was made */
+    struct error *error;
+};
+
+struct catalog_configure_message {
+    struct message base;
+    const char *name, *value; /* value NULL: the default again */
     struct error *error;
 };

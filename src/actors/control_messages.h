@@ -26,6 +26,7 @@ enum control_message_type {
     MSG_CONTROL_DISK,          /* the disk is full, fails, or works again */
     MSG_CONTROL_SNAPSHOT,      /* how far the log is durable; its files up to there stay as they are */
     MSG_CONTROL_RESTORE,       /* a step of a restore */
+    MSG_CONTROL_SETTINGS,      /* go by these from now on; cannot fail */
 };
 
 struct control_open_message {
@@ -131,6 +132,11 @@ enum restore_step {
 struct control_restore_message {
     struct message base;
     enum restore_step step;
+};
+
+struct control_settings_message {
+    struct message base;
+    const struct settings *settings;
 };
 
 /* Sends a message of the given size, a copy of `first`, to the control actors of all reactors at once. Leaves the messages, home again, in

@@ -19,6 +19,7 @@ int core_create(struct server *server, struct core **ret)
     c->server = server;
     c->reactor = reactor_id();
     c->reactors = reactor_count();
+    settings_init(&c->settings);
     for (unsigned i = 0; i < STRATEGY_COUNT; i++)
         histogram_init(&c->metrics.search[i]);
     uint64_t share = LARGE_BYTES_MAX / c->reactors;

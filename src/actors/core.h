@@ -12,6 +12,7 @@
 #include "actors/replica.h"
 #include "actors/request.h"
 #include "actors/spread.h"
+#include "actors/settings.h"
 
 struct server;
 
@@ -35,6 +36,7 @@ struct core {
     struct builder builder;
     struct disk_reporter disk;
     struct metrics metrics;
+    struct settings settings;
     bool replaying; /* the store's log is read; then no other use of the store than reading and burying */
     struct event replay_ended;
     uint32_t checks;              /* stretches of the check of the disk that run */

@@ -135,6 +135,15 @@ static int on_open(struct core *c, struct control_open_message *m)
     return 0;
 }
 
+static int on_settings(struct core *c, const struct control_settings_message *m)
+{
+    c->settings = *m->settings;
+    const struct reactor_tuning tuning = {.slice_us = (unsigned)c->settings.slice_us,
+                                          .write_percent = (unsigned)c->settings.write_share,
+                                          .background_percent = (unsigned)c->settings.background_share};
+    return reactor_tune(&tuning);
+}
+
 static int on_read(struct core *c)
 {
     if (c->state == CORE_STARTING)
@@ -334,6 +343,7 @@ void core_on_control(struct actor *a, struct message *m)
     }
     case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
     case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
+    case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

@@ -29,6 +29,8 @@ static const char *const op_names[METRICS_OPS] = {
     [19] = "snapshot_restore",
     [20] = "snapshot_delete",
     [21] = "stats",
+    [22] = "config_get",
+    [23] = "config_set",
 };
 
 /* Errors of the buffer stick: checked once at the end. */

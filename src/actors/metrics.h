@@ -12,7 +12,7 @@
 #include "shards/store.h"
 
 #define METRICS_BUILD_BUCKETS 10 /* at most 1 s x 2^0..9 */
-#define METRICS_OPS           24
+#define METRICS_OPS           32
 
 enum metrics_strategy { STRATEGY_FLAT, STRATEGY_HNSW, STRATEGY_COUNT };
 

@@ -44,6 +44,11 @@ MUST_USE int router_compact(struct request *rq, const char *name);
 /* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
 MUST_USE int router_metrics(struct request *rq, struct buffer *out);
 
+/* -- settings (router_config.c) -- */
+
+/* The own core's are those of all. value NULL: the default again. When it returns 0 it outlives a restart, and every core goes by it. */
+MUST_USE int router_config_set(struct request *rq, const char *name, const char *value);
+
 /* -- checking the disk -- */
 
 struct router_verify {

@@ -61,7 +61,7 @@ static int ask_reactors(struct request *rq, const struct collection_config *conf
             .queries = ask->queries,
             .count = count,
             .k = ask->k,
-            .ef = ask->ef,
+            .ef = ask->ef ? ask->ef : (uint32_t)c->settings.search_ef,
             .refine_k = ask->refine_k,
             .exact = ask->exact,
             .hits = arena_alloc(hits > 4096 ? &rq->bulk : &rq->arena, hits * sizeof(struct point_hit)),

@@ -129,7 +129,9 @@ static int open_folder(struct server *s)
         return rc;
     uint64_t reserve = reserve_bytes(s); /* also about what the log files of one store take */
     disk_watch_prepare(&s->disk, s->options.data, reserve, reserve * reactor_count());
-    rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
+    rc = settings_keeper_start(&s->settings, s->options.data, &s->options.settings, &s->disk, &s->error);
+    if (rc == 0)
+        rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
     if (rc == 0 && s->options.drop_caches)
         rc = folder_drop_caches(s->options.data, &s->error);
     if (rc < 0) {
@@ -137,7 +139,7 @@ static int open_folder(struct server *s)
         return rc;
     }
     /* The stores read the manifest of the start; commits of theirs change the catalog's. */
-    catalog_start(&s->catalog, s->options.data, &m, &s->disk);
+    catalog_start(&s->catalog, s->options.data, &m, &s->disk, &s->settings);
     rc = listen_all(s);
     if (rc < 0)
         return rc;

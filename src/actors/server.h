@@ -6,6 +6,7 @@
 
 #include "actors/catalog.h"
 #include "actors/core.h"
+#include "actors/settings_keeper.h"
 #include "reactor/sim.h"
 
 /* The front: what src/net offers to clients, as a table, because net stands on actors and not the other way round. */
@@ -32,6 +33,7 @@ struct server_options {
     uint64_t index_bytes; /* of memory that indexes keep to when they choose how to be made; 0: no bound */
     uint32_t compact_percent; /* of a segment's rows deleted before it is rewritten */
     uint32_t seal_age_s;      /* after which a growing segment is sealed though it is not full */
+    struct settings settings; /* those given have the source SETTING_OPTION */
     uint32_t drain_ms;        /* how long a stop waits for requests; 0: 5000 */
     struct runtime_options runtime;
     const struct server_front *front;
@@ -51,6 +53,7 @@ struct server {
     struct catalog catalog;                        /* reactor 0's */
     struct replay_progress progress[REACTORS_MAX]; /* [r] written by reactor r */
     struct disk_watch disk;                        /* reactor 0's */
+    struct settings_keeper settings;               /* likewise */
     struct file *lock;
     uint64_t began_ns;
     bool stopping; /* reactor 0's */

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"snapshot", "keeps, lists, checks and brings back states of everything", command_snapshot},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
     {"top", "shows live what the server's cores do", command_top},
+    {"config", "shows and changes what can be tuned while the server runs", command_config},
     {"ping", "measures the way to the server and back", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},
 };

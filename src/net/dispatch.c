@@ -1,5 +1,6 @@
 /* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
 #include "actors/server.h"
+#include "net/dispatch_config.h"
 #include "net/dispatch_snapshot.h"
 #include "net/dispatch_stats.h"
 #include "net/dispatch_storage.h"
@@ -306,6 +307,8 @@ static const op_fn ops[] = {
     [KITH_OP_SNAPSHOT_RESTORE] = op_snapshot_restore,
     [KITH_OP_SNAPSHOT_DELETE] = op_snapshot_delete,
     [KITH_OP_STATS] = op_stats,
+    [KITH_OP_CONFIG_GET] = op_config_get,
+    [KITH_OP_CONFIG_SET] = op_config_set,
 };
 
 void dispatch(struct native_request *r)

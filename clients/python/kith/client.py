@@ -9,9 +9,10 @@ import numpy
 from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
-from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Snapshot, Verified
+from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Setting, Snapshot, Verified
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
+SETTING_SOURCES = {"default": 0, "set": 1, "option": 2}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
 CODES = {"auto": 0, "f32": 1, "f16": 2, "bf16": 3, "sq8": 4, "sq4": 5, "rabitq": 6}
 REFINES = {"auto": 0, "none": 1, "f32": 2, "f16": 3, "bf16": 4}
@@ -229,6 +230,24 @@ class Client:
     def snapshot_delete(self, name: str) -> None:
         self._call(wire.OP_SNAPSHOT_DELETE, wire.field_bytes(1, name))
 
+    # -- what can be tuned while the server runs --
+
+    def config(self) -> List[Setting]:
+        """All settings, with their values."""
+        return [_setting(m) for m in wire.Message(self._call(wire.OP_CONFIG_GET, b"").meta).messages(1)]
+
+    def config_get(self, name: str) -> Setting:
+        return _setting(wire.Message(self._call(wire.OP_CONFIG_GET, wire.field_bytes(1, name)).meta).messages(1)[0])
+
+    def config_set(self, name: str, value: Union[str, int]) -> Setting:
+        """Sets "search.ef", "memory" and so on, for all connections and beyond a restart; returns it as it is now."""
+        meta = wire.field_bytes(1, name) + wire.field_bytes(2, str(value))
+        return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, meta).meta))
+
+    def config_reset(self, name: str) -> Setting:
+        """As if nobody had set it."""
+        return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, wire.field_bytes(1, name) + wire.field_number(3, 1)).meta))
+
     # -- points --
 
     def upsert(self, collection: str, ids: Sequence[PointId], vectors: Any, payloads: Optional[Sequence[Any]] = None) -> int:
@@ -378,6 +397,11 @@ class Client:
         self._idle()
         self._connection.send(op, meta)
         return self._raise(self._connection.receive())
+
+
+def _setting(m: wire.Message) -> Setting:
+    source = _name_of(SETTING_SOURCES, m.number(4))
+    return Setting(m.text(1), m.text(2), m.text(3), source, m.number(5), m.text(6), m.text(7))
 
 
 def _snapshot(m: wire.Message) -> Snapshot:

@@ -105,6 +105,19 @@ class Snapshot:
 
 
 @dataclasses.dataclass(frozen=True)
+class Setting:
+    """Something that can be tuned while the server runs."""
+
+    name: str  # "search.ef"
+    value: str  # "200", "8GiB", "auto"
+    standard: str  # what it is when nobody has set it
+    source: str  # "default", "set" (by a client; it outlives a restart) or "option" (of the server's command line)
+    number: int  # the value: bytes of a size, the place in the list of a choice, 0 for a word
+    allowed: str  # "auto, or 1 to 10000"
+    what: str  # it does
+
+
+@dataclasses.dataclass(frozen=True)
 class Point:
     """A stored point; `vector` and `payload` are None unless asked for (a point may also have no payload)."""
 

@@ -135,6 +135,27 @@ struct kith_stats {
 };
 int kith_stats_read(struct kith *k, struct kith_stats *ret);
 
+/* What can be tuned while the server runs. Text lives until the next call. */
+enum kith_setting_source {
+    KITH_SETTING_DEFAULT = 0,
+    KITH_SETTING_SET = 1,   /* by kith_config_set(); it outlives a restart */
+    KITH_SETTING_OPTION = 2 /* on the server's command line */
+};
+struct kith_setting {
+    const char *name;     /* "search.ef" */
+    const char *value;    /* "200", "8GiB", "auto" */
+    const char *standard; /* what it is when nobody has set it */
+    enum kith_setting_source source;
+    uint64_t number;     /* the value: bytes of a size, 0 for a word */
+    const char *allowed; /* "auto, or 1 to 10000", for people */
+    const char *what;    /* it does, as a line */
+};
+int kith_config_list(struct kith *k, const struct kith_setting **ret, size_t *ret_count);
+int kith_config_get(struct kith *k, const char *name, struct kith_setting *ret);
+/* When they return 0 every core goes by it. ret may be NULL. */
+int kith_config_set(struct kith *k, const char *name, const char *value, struct kith_setting *ret);
+int kith_config_reset(struct kith *k, const char *name, struct kith_setting *ret);
+
 int kith_ping(struct kith *k);
 int kith_create(struct kith *k, const struct kith_collection *c);
 int kith_drop(struct kith *k, const char *name);

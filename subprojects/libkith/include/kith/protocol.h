@@ -40,6 +40,8 @@ enum kith_op {
     KITH_OP_SNAPSHOT_RESTORE = 19,
     KITH_OP_SNAPSHOT_DELETE = 20,
     KITH_OP_STATS = 21,
+    KITH_OP_CONFIG_GET = 22,
+    KITH_OP_CONFIG_SET = 23,
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */

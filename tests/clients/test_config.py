@@ -1,0 +1,76 @@
+"""Settings from the Python client and the command line, with the real server: shown, changed, refused, and kept over a kill.
+
+KITHD and KITH name the programs."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+try:
+    import numpy  # noqa: F401  (the client needs it)
+except ImportError:
+    print("skipped: NumPy is missing (apt-get install python3-numpy)")
+    sys.exit(77)
+
+import kith
+from kithd import Server
+
+
+class Config(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server = Server("--reactors", "2", "--no-pin", "--set", "write.share=30")
+        self.addCleanup(self.server.stop)
+
+    def kith(self, *arguments: str, status: int = 0):
+        environment = dict(os.environ, KITH_SERVER=self.server.address)
+        done = subprocess.run([os.environ["KITH"], "config", *arguments], capture_output=True, text=True, env=environment, timeout=60)
+        self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def test_the_command_line_lists_sets_and_resets(self) -> None:
+        lines = self.kith().stdout.splitlines()
+        self.assertEqual(lines[0].split(), "name value default from takes what it does".split())
+        shown = {line.split()[0]: line.split()[1:4] for line in lines[1:]}
+        self.assertEqual(shown["search.ef"], ["auto", "auto", "default"])
+        self.assertEqual(shown["write.share"], ["30", "25", "option"])
+        self.assertEqual(self.kith("set", "search.ef", "200").stdout, "search.ef is 200 from now on\n")
+        self.assertEqual(self.kith("get", "search.ef").stdout, "200\n")
+        one = json.loads(self.kith("get", "search.ef", "--json").stdout)
+        self.assertEqual((one["value"], one["default"], one["source"], one["number"]), ("200", "auto", "set", 200))
+        self.assertEqual({json.loads(line)["name"] for line in self.kith("--json").stdout.splitlines()}, set(shown))
+        self.assertEqual(self.kith("reset", "search.ef").stdout, "search.ef is auto from now on\n")
+        self.assertIn("the nearest is 'search.ef'", self.kith("get", "search.if", status=1).stderr)
+        self.assertIn("it takes 50 to 10000", self.kith("set", "slice_us", "1", status=1).stderr)
+        for wrong in (["set", "search.ef"], ["get"], ["put", "search.ef", "1"], ["list", "x"]):
+            self.kith(*wrong, status=2)
+
+    def test_the_client_sets_and_a_kill_forgets_nothing(self) -> None:
+        with kith.Client("127.0.0.1", self.server.port) as client:
+            self.assertEqual(client.config_set("memory", "8GiB").number, 8 << 30)
+            client.config_set("slice_us", 250)
+            client.config_set("write.share", 35)
+            self.assertEqual(client.config_get("write.share").source, "set")
+            with self.assertRaises(kith.KithError) as refused:
+                client.config_set("memory", "a lot")
+            self.assertEqual(refused.exception.code, kith.Code.INVALID_ARGUMENT)
+            self.assertIn("64MiB", str(refused.exception))
+            self.assertEqual(client.config_reset("memory").value, "none")
+        self.server.kill()
+        self.server.start()
+        with kith.Client("127.0.0.1", self.server.port) as client:
+            now = {s.name: (s.value, s.source) for s in client.config()}
+        self.assertEqual(now["slice_us"], ("250", "set"))
+        self.assertEqual(now["write.share"], ("30", "option"), "the option wins at a start")
+        self.assertEqual(now["memory"], ("none", "default"))
+
+    def test_wrong_options_end_the_server_with_a_sentence(self) -> None:
+        for option, sentence in (("memory=8QiB", "64MiB"), ("serch.ef=1", "search.ef"), ("search.ef", "NAME=VALUE")):
+            done = subprocess.run([os.environ["KITHD"], "--data", "/nonexistent", "--set", option], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(sentence, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
