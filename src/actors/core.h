@@ -11,8 +11,8 @@
 #include "actors/metrics.h"
 #include "actors/replica.h"
 #include "actors/request.h"
-#include "actors/spread.h"
 #include "actors/settings.h"
+#include "actors/spread.h"
 
 struct server;
 

@@ -1,5 +1,6 @@
 #include "actors/settings.h"
 #include "actors/router.h"
+#include "actors/spread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,14 +16,14 @@
 
 #define SHARES_MAX 90 /* as reactor_tune() wants it */
 
-static const char *const spreads[] = {"auto", "1", "all", NULL};
+static const char *const spreads[] = {"auto", "1", "all", NULL}; /* from SPREAD_AUTO on */
 
 #define AT(field) offsetof(struct settings, field)
 
 const struct setting setting_table[] = {
     {"search.ef", SETTING_NUMBER, AT(search_ef), 1, ROUTER_EF_MAX, 0, "auto", NULL,
      "candidates that a search keeps when it does not say: more finds more and takes longer; auto goes by k"},
-    {"search.spread", SETTING_CHOICE, AT(search_spread), 0, 0, 0, NULL, spreads,
+    {"search.spread", SETTING_CHOICE, AT(search_spread), SPREAD_AUTO, SPREAD_ALL, SPREAD_AUTO, NULL, spreads,
      "cores that a search uses when it does not say: all is quickest when idle, 1 gets most done when busy"},
     {"background.share", SETTING_NUMBER, AT(background_share), 1, 80, 10, NULL, NULL,
      "per cent of a busy core's time that building graphs and merging get at least"},
@@ -46,7 +47,8 @@ void settings_init(struct settings *s)
 
 const char *setting_source_name(enum setting_source source)
 {
-    static const char *const names[] = {[SETTING_DEFAULT] = "default", [SETTING_STORED] = "set", [SETTING_OPTION] = "option"};
+    static const char *const names[] = {
+        [SETTING_DEFAULT] = "default", [SETTING_STORED] = "set", [SETTING_OPTION] = "option"};
     return names[source];
 }
 
@@ -97,8 +99,9 @@ int setting_find(const char *name, unsigned *ret, struct error *error)
             nearest = i;
         }
     }
-    return error_set(error, ERROR_NOT_FOUND, "there is no setting '%.60s'; the nearest is '%s', and kith config lists all",
-                     name, setting_table[nearest].name);
+    return error_set(error, ERROR_NOT_FOUND,
+                     "there is no setting '%.60s'; the nearest is '%s', and kith config lists all", name,
+                     setting_table[nearest].name);
 }
 
 /* -- values -- */
@@ -136,9 +139,11 @@ static bool number_parse(const struct setting *x, const char *text, uint64_t *re
 
 static bool choice_parse(const struct setting *x, const char *text, uint64_t *ret)
 {
-    for (*ret = 0; x->choices[*ret]; ++*ret)
-        if (strcmp(text, x->choices[*ret]) == 0)
+    for (unsigned i = 0; x->choices[i]; i++)
+        if (strcmp(text, x->choices[i]) == 0) {
+            *ret = x->least + i;
             return true;
+        }
     return false;
 }
 
@@ -155,7 +160,7 @@ static void number_format(const struct setting *x, uint64_t value, char *text, s
 void setting_format(const struct setting *x, uint64_t value, char text[SETTING_TEXT_MAX])
 {
     if (x->kind == SETTING_CHOICE)
-        snprintf(text, SETTING_TEXT_MAX, "%s", x->choices[value]);
+        snprintf(text, SETTING_TEXT_MAX, "%s", x->choices[value - x->least]);
     else if (value == 0 && x->zero)
         snprintf(text, SETTING_TEXT_MAX, "%s", x->zero);
     else
@@ -167,7 +172,11 @@ void setting_allowed(const struct setting *x, char *text, size_t size)
     size_t n = 0;
     text[0] = 0;
     for (unsigned i = 0; x->kind == SETTING_CHOICE && x->choices[i] && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, "%s%s", i == 0 ? "" : x->choices[i + 1] ? ", " : " or ", x->choices[i]);
+        n += (size_t)snprintf(text + n, size - n, "%s%s",
+                              i == 0              ? ""
+                              : x->choices[i + 1] ? ", "
+                                                  : " or ",
+                              x->choices[i]);
     if (x->kind == SETTING_CHOICE)
         return;
     char least[SETTING_TEXT_MAX], most[SETTING_TEXT_MAX];

@@ -16,13 +16,13 @@
 enum setting_source { SETTING_DEFAULT, SETTING_STORED, SETTING_OPTION };
 
 struct settings {
-    uint64_t search_ef;        /* of a search that names none; 0: chosen by k and the index */
-    uint64_t search_spread;    /* enum spread */
-    uint64_t background_share; /* per cent of a busy core that background work gets at least */
-    uint64_t write_share;      /* likewise of writes */
-    uint64_t slice_us;         /* how long a fiber may run before it lets others run */
-    uint64_t backlog_rows;     /* rows without a graph, a core, before writers are slowed; 0: chosen */
-    uint64_t memory;           /* bytes that the server keeps to; 0: no bound */
+    uint64_t search_ef;            /* of a search that names none; 0: chosen by k and the index */
+    uint64_t search_spread;        /* enum spread: AUTO, ONE or ALL */
+    uint64_t background_share;     /* per cent of a busy core that background work gets at least */
+    uint64_t write_share;          /* likewise of writes */
+    uint64_t slice_us;             /* how long a fiber may run before it lets others run */
+    uint64_t backlog_rows;         /* rows without a graph, a core, before writers are slowed; 0: chosen */
+    uint64_t memory;               /* bytes that the server keeps to; 0: no bound */
     uint8_t sources[SETTINGS_MAX]; /* enum setting_source, by row of the table */
 };
 
@@ -34,7 +34,7 @@ struct setting {
     size_t at; /* in struct settings */
     uint64_t least, most, standard;
     const char *zero;           /* the word for 0, which is then allowed besides least to most; NULL: there is none */
-    const char *const *choices; /* of a choice, ended by NULL; its number is the place in here */
+    const char *const *choices; /* of a choice, ended by NULL; they are numbered from `least` on */
     const char *what;           /* it does; one line */
 };
 

@@ -103,9 +103,10 @@ static int file_load(struct settings_keeper *k, struct error *error)
     if (n < 0)
         return error_set_errno(error, (int)n, "reading %s", path);
     if (settings_text_read(text, (size_t)n, &k->stored) < 0)
-        log_error("%s is damaged or of a later version: what was set in it does not count; look at kith config and set it "
-                  "again",
-                  path);
+        log_error(
+            "%s is damaged or of a later version: what was set in it does not count; look at kith config and set it "
+            "again",
+            path);
     return 0;
 }
 

@@ -64,6 +64,8 @@ bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns)
 {
     if (c->reactors == 1)
         return false;
+    if (asked == SPREAD_UNSAID)
+        asked = (enum spread)c->settings.search_spread;
     bool wide = asked == SPREAD_ALL || (asked != SPREAD_ONE && spread_wide(c, work_ns));
     c->metrics.searches_wide += wide;
     c->metrics.searches_narrow += !wide;

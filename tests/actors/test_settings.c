@@ -1,5 +1,6 @@
 /* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and the text of the file. */
 #include "actors/settings_keeper.h"
+#include "actors/spread.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -76,7 +77,8 @@ Test(settings, a_wrong_value_is_answered_with_what_is_allowed)
     refuse("search.spread", "2", "it takes auto, 1 or all");
     cr_assert_eq(parse("search.ef", "auto"), 0);
     cr_assert_eq(parse("search.ef", "0"), 0);
-    cr_assert_eq(parse("search.spread", "all"), 2);
+    cr_assert_eq(parse("search.spread", "all"), SPREAD_ALL);
+    cr_assert_eq(parse("search.spread", "1"), SPREAD_ONE);
 }
 
 Test(settings, a_wrong_name_is_answered_with_the_nearest)
@@ -145,7 +147,8 @@ Test(settings, damage_anywhere_in_the_file_is_noticed)
         text.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         int rc = settings_text_read((char *)text.bytes, text.size, &back);
         text.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        cr_assert(rc == -EBADMSG || back.search_ef == 200, "bit %zu", bit); /* a digit of the checksum may change its case */
+        cr_assert(rc == -EBADMSG || back.search_ef == 200, "bit %zu",
+                  bit); /* a digit of the checksum may change its case */
     }
     for (size_t size = 0; size < text.size; size++)
         cr_assert_eq(settings_text_read((char *)text.bytes, size, &s), -EBADMSG, "%zu bytes", size);

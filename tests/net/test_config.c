@@ -96,7 +96,7 @@ static void snapshot_and_restore(struct server *s)
     struct client c;
     Kith__CreateSnapshot take = KITH__CREATE_SNAPSHOT__INIT;
     Kith__RestoreSnapshot bring = KITH__RESTORE_SNAPSHOT__INIT;
-    take.name = bring.name = (char *)(uintptr_t)"x";
+    take.name = bring.name = (char *)(uintptr_t) "x";
     cr_assert_eq(client_open(&c, s->port), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(set(&c, "search.ef", "50"), 0, "%s", c.error);
@@ -118,7 +118,7 @@ static uint64_t sum_of_hits(struct client *c, const float *query, uint32_t ef)
     uint64_t sum = 0;
     struct client_reply r;
     Kith__Search ask = KITH__SEARCH__INIT;
-    ask.collection = (char *)(uintptr_t)"a";
+    ask.collection = (char *)(uintptr_t) "a";
     ask.k = 1;
     ask.ef = ef;
     cr_assert_eq(client_call(c, KITH_OP_SEARCH, &ask.base, query, 16 * sizeof *query, &r), 0, "%s", c->error);
@@ -149,7 +149,7 @@ static void search_default(struct server *s)
     struct client c;
     uint64_t state = 1;
     Kith__Seal seal = KITH__SEAL__INIT;
-    seal.collection = (char *)(uintptr_t)"a";
+    seal.collection = (char *)(uintptr_t) "a";
     for (size_t i = 0; i < ROWS * 16 + QUERIES * 16; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         float x = (float)(state >> 40);

@@ -112,7 +112,7 @@ class Setting:
     value: str  # "200", "8GiB", "auto"
     standard: str  # what it is when nobody has set it
     source: str  # "default", "set" (by a client; it outlives a restart) or "option" (of the server's command line)
-    number: int  # the value: bytes of a size, the place in the list of a choice, 0 for a word
+    number: int  # the value: bytes of a size, of a choice its own number, 0 for a word
     allowed: str  # "auto, or 1 to 10000"
     what: str  # it does
 
