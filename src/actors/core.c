@@ -23,7 +23,9 @@ int core_create(struct server *server, struct core **ret)
     for (unsigned i = 0; i < STRATEGY_COUNT; i++)
         histogram_init(&c->metrics.search[i]);
     uint64_t share = LARGE_BYTES_MAX / c->reactors;
-    semaphore_init(&c->large_bytes, share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN);
+    share = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
+    byte_pool_init(&c->frames, share);
+    admission_init(&c->admission, share, c->metrics.admission);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
     actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);

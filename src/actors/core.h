@@ -5,17 +5,21 @@
 #pragma once
 
 #include "actors/addresses.h"
+#include "actors/admission.h"
 #include "actors/builder.h"
+#include "actors/byte_pool.h"
 #include "actors/crew.h"
 #include "actors/disk_watch.h"
 #include "actors/metrics.h"
 #include "actors/replica.h"
 #include "actors/request.h"
+#include "actors/session.h"
 #include "actors/settings.h"
 #include "actors/spread.h"
 
 struct server;
 
+/* Of large frames, and again of what large requests need beside them. */
 #define LARGE_BYTES_MAX ((uint64_t)1 << 30)   /* on all reactors */
 #define LARGE_BYTES_MIN ((uint64_t)128 << 20) /* on each */
 
@@ -29,7 +33,8 @@ struct core {
     struct store *store;
     struct replica collections;
     struct request_pool requests;
-    struct semaphore large_bytes; /* what the large requests of all connections may have in memory together */
+    struct admission admission;
+    struct byte_pool frames; /* what the large frames of all connections may have in memory together */
     struct actor control, search, write, help;
     struct crew crew; /* of the builds of this core */
     struct spread_view others;
@@ -39,7 +44,6 @@ struct core {
     struct settings settings;
     bool replaying; /* the store's log is read; then no other use of the store than reading and burying */
     struct event replay_ended;
-    uint32_t checks;              /* stretches of the check of the disk that run */
     uint32_t waiting;             /* who waits for sealing or compaction */
     struct burial *early_burials; /* arrived before the store was open */
     uint32_t early_burial_count;

@@ -4,6 +4,7 @@
  * them up, so nothing is shared while requests run. Names are listed in docs/operations.md. */
 #pragma once
 
+#include "actors/admission.h"
 #include "base/error.h"
 #include "base/histogram.h"
 #include "base/memory.h"
@@ -24,6 +25,7 @@ struct metrics {
     uint64_t bytes_received, bytes_sent;
     uint64_t points_written, points_deleted, queries;
     uint64_t searches_narrow, searches_wide; /* went to one core, to all; where there are several */
+    struct admission_counts admission[ADMISSION_CLASSES];
 };
 
 /* One reactor's counts at a moment. */

@@ -5,6 +5,7 @@
  * and its shard go. */
 #pragma once
 
+#include "actors/cost.h"
 #include "reactor/sync.h"
 #include "shards/store.h"
 
@@ -13,8 +14,9 @@ struct collection_entry {
     struct shard *shard; /* this reactor's part */
     struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
-    bool at_rest;   /* by the manifest of the start: it can be read before the logs are */
-    bool published; /* clients may use it; until then it is being created and has no name */
+    struct cost_model cost; /* of requests to it on this core */
+    bool at_rest;           /* by the manifest of the start: it can be read before the logs are */
+    bool published;         /* clients may use it; until then it is being created and has no name */
 };
 
 struct replica {

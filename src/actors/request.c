@@ -25,11 +25,13 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
     rq->core = c;
     rq->session = NULL;
     rq->next = rq->prev = NULL;
-    rq->bytes = rq->large = 0;
+    rq->bytes = rq->frame_bytes = 0;
+    rq->ticket = (struct admission_ticket){0};
     rq->started_ns = clock_now_ns();
     rq->ctx.deadline_ns = deadline_ms ? rq->started_ns + (uint64_t)deadline_ms * 1000000 : 0;
     atomic_store_explicit(&rq->ctx.cancelled, false, memory_order_relaxed);
     rq->error.code = ERROR_OK;
+    rq->error.retry_after_ms = 0;
     rq->error.text[0] = 0;
     return rq;
 }

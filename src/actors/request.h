@@ -4,6 +4,7 @@
  * search allocates nothing. */
 #pragma once
 
+#include "actors/admission.h"
 #include "base/memory.h"
 #include "reactor/fiber.h"
 
@@ -16,8 +17,9 @@ struct request {
     struct session *session; /* NULL: not of a connection */
     uint64_t id;             /* the client's */
     uint64_t started_ns;
-    uint64_t bytes;     /* counted by the session */
-    uint64_t large;     /* of core.large_bytes */
+    uint64_t bytes;       /* counted by the session: the frame, and what it needs beside it */
+    uint64_t frame_bytes; /* of core.frames */
+    struct admission_ticket ticket;
     struct arena arena; /* small things: messages, ids, the head of the answer */
     struct arena bulk;  /* vectors and payloads; given back after each request */
     struct error error;

@@ -2,13 +2,14 @@
  *
  * A home copies into memory of the asker, who does not know how large the payloads are. So it offers room for a guess; a home
  * that needs more says how much, and is asked again. Points may change between the two, hence the loop. */
+#include "actors/needs.h"
 #include "actors/router_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define PAYLOAD_GUESS 256 /* bytes a point */
-#define ATTEMPTS_MAX  8   /* payloads that keep growing between two questions are somebody's endless loop */
+#define GET_FEW      100 /* points that are fetched as a search is, and not as part of a load */
+#define ATTEMPTS_MAX 8   /* payloads that keep growing between two questions are somebody's endless loop */
 
 static void part_send(struct request *rq, struct shard_get_message *m, unsigned reactor)
 {
@@ -37,7 +38,7 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
         return -ENOMEM;
     if (!payloads)
         return 0;
-    m->payload_capacity = (uint64_t)n * PAYLOAD_GUESS;
+    m->payload_capacity = (uint64_t)n * NEEDS_PAYLOAD_GUESS;
     m->payload_sizes = arena_alloc(&rq->arena, n * sizeof *m->payload_sizes);
     m->payloads = arena_alloc(&rq->bulk, m->payload_capacity);
     return m->payload_sizes && m->payloads ? 0 : -ENOMEM;
@@ -58,6 +59,9 @@ static int ask_homes(struct request *rq, const struct router_split *split, struc
     for (unsigned r = 0; r < c->reactors && rc == 0; r++)
         for (unsigned attempt = 0; rc == 0 && parts[r].payload_bytes > parts[r].payload_capacity; attempt++) {
             parts[r].payload_capacity = parts[r].payload_bytes + parts[r].payload_bytes / 8;
+            rc = admission_grow(rq, parts[r].payload_capacity, "fetch of payloads");
+            if (rc < 0)
+                return rc;
             parts[r].payloads = arena_alloc(&rq->bulk, parts[r].payload_capacity);
             if (!parts[r].payloads || attempt == ATTEMPTS_MAX)
                 return -ENOMEM;
@@ -151,6 +155,10 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
         return -ENOMEM;
     if (payloads) {
         p->payload_sizes = arena_alloc(&rq->arena, p->count * sizeof *p->payload_sizes);
+        uint64_t guessed = (uint64_t)p->count * NEEDS_PAYLOAD_GUESS;
+        rc = bytes > guessed ? admission_grow(rq, bytes - guessed, "fetch of payloads") : 0;
+        if (rc < 0)
+            return rc;
         p->payloads = arena_alloc(&rq->bulk, bytes);
         if (!p->payload_sizes || !p->payloads)
             return -ENOMEM;
@@ -160,26 +168,42 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
     return 0;
 }
 
+static int get_entered(struct request *rq, struct collection_entry *e, const struct router_ids *ask,
+                       struct router_points *ret)
+{
+    if (ask->count > ROUTER_POINTS_MAX)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "%llu ids are more than the %u of one request; send several", (unsigned long long)ask->count,
+                         ROUTER_POINTS_MAX);
+    ret->count = (uint32_t)ask->count;
+    ret->dim = e->config.dim;
+    if (ret->count == 0)
+        return 0;
+    int rc =
+        admission_enter(rq, ret->count <= GET_FEW ? ADMIT_SEARCH : ADMIT_LOAD, ret->count * cost_of_point(&e->cost),
+                        needs_of_fetch(ret->count, ret->dim, ask->with_vectors, ask->with_payloads), "get");
+    if (rc < 0)
+        return rc;
+    uint64_t ran_ns = fiber_ran_ns();
+    ret->ids = arena_alloc(&rq->arena, ret->count * sizeof *ret->ids);
+    rc = ret->ids ? 0 : -ENOMEM;
+    if (rc == 0) {
+        memcpy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
+        rc = router_fetch(rq, &e->config, ask->with_vectors, ask->with_payloads, ret);
+    }
+    admission_leave(rq);
+    if (rc == 0)
+        cost_learn(&e->cost.point_ns, (fiber_ran_ns() - ran_ns) / ask->count);
+    return rc;
+}
+
 int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret)
 {
     memset(ret, 0, sizeof *ret);
     struct collection_entry *e = router_enter_to_read(rq, ask->collection);
     if (!e)
         return -ENOENT;
-    int rc = 0;
-    ret->dim = e->config.dim;
-    if (ask->count > ROUTER_POINTS_MAX) {
-        rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%llu ids are more than the %u of one request; send several",
-                       (unsigned long long)ask->count, ROUTER_POINTS_MAX);
-    } else {
-        ret->count = (uint32_t)ask->count;
-        ret->ids = arena_alloc(&rq->arena, (ret->count ? ret->count : 1) * sizeof *ret->ids);
-        rc = ret->ids ? 0 : -ENOMEM;
-        if (rc == 0 && ret->count > 0) {
-            memcpy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
-            rc = router_fetch(rq, &e->config, ask->with_vectors, ask->with_payloads, ret);
-        }
-    }
+    int rc = get_entered(rq, e, ask, ret);
     uint64_t collection = e->config.id;
     core_leave(e);
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "get") : rc;

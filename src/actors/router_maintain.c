@@ -37,7 +37,11 @@ static int maintain(struct request *rq, const char *name, uint32_t type, const c
     if (!parts || !errors)
         return request_error(rq, -ENOMEM, what);
     memset(errors, 0, c->reactors * sizeof *errors);
-    int rc = ask_all(rq, collection, type, parts, errors);
+    int rc = admission_enter(rq, ADMIT_BACKGROUND, 0, 0, what);
+    if (rc < 0)
+        return rc;
+    rc = ask_all(rq, collection, type, parts, errors);
+    admission_leave(rq);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, what) : rc;
 }
 

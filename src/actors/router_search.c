@@ -1,5 +1,6 @@
 /* router_search.c -- one message a reactor, whatever the number of queries; the own core works while the others do. */
 #include "actors/merge.h"
+#include "actors/needs.h"
 #include "actors/router_internal.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ static int check_ask(struct request *rq, const struct collection_config *config,
         if (bad >= 0)
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, i, bad);
+        fiber_checkpoint();
     }
     *ret_count = (uint32_t)count;
     return 0;
@@ -111,26 +113,57 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
             ret->scores[ret->count++] = metric_score(config->metric, merged[i].distance);
         }
         ret->counts[q] = (uint32_t)n;
+        int rc = context_check(&rq->ctx);
+        if (rc < 0)
+            return rc;
         fiber_checkpoint();
     }
     return 0;
 }
 
-static int search_entered(struct request *rq, const struct collection_config *config, const struct router_search *ask,
-                          struct router_points *ret)
+/* Its turn, by what such searches have cost lately. Waits. */
+static int take_turn(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count)
+{
+    struct shard_info info = {0};
+    if (ask->exact && !e->cost.exact_ns)
+        shard_info_read(e->shard, &info);
+    uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, ask->ef, info.points, e->config.dim);
+    return admission_enter(
+        rq, ADMIT_SEARCH, count * query_ns,
+        needs_of_search(rq->core->reactors, count, ask->k, e->config.dim, ask->with_vectors, ask->with_payloads),
+        "search");
+}
+
+static int search_admitted(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                           uint32_t count, struct router_points *ret)
 {
     struct core *c = rq->core;
-    uint64_t began_ns = clock_now_ns();
-    uint32_t count = 0;
-    int rc = check_ask(rq, config, ask, &count);
-    if (rc < 0)
-        return rc;
     struct shard_search_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
-    rc = parts ? ask_reactors(rq, config, ask, count, parts) : -ENOMEM;
+    int rc = parts ? ask_reactors(rq, config, ask, count, parts) : -ENOMEM;
     if (rc == 0)
         rc = merge_parts(rq, config, ask, count, parts, ret);
     if (rc == 0 && (ask->with_vectors || ask->with_payloads))
         rc = router_fetch(rq, config, ask->with_vectors, ask->with_payloads, ret);
+    return rc;
+}
+
+static int search_entered(struct request *rq, struct collection_entry *e, const struct router_search *ask,
+                          struct router_points *ret)
+{
+    struct core *c = rq->core;
+    const struct collection_config *config = &e->config;
+    uint64_t began_ns = clock_now_ns();
+    uint32_t count = 0;
+    int rc = check_ask(rq, config, ask, &count);
+    if (rc == 0)
+        rc = take_turn(rq, e, ask, count);
+    if (rc < 0)
+        return rc;
+    uint64_t ran_ns = fiber_ran_ns();
+    rc = search_admitted(rq, config, ask, count, ret);
+    admission_leave(rq);
+    if (rc == 0)
+        cost_learn_query(&e->cost, ask->exact, ask->k, ask->ef, (fiber_ran_ns() - ran_ns) / count);
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
@@ -145,7 +178,7 @@ int router_search(struct request *rq, const struct router_search *ask, struct ro
     if (!e)
         return -ENOENT;
     ret->dim = e->config.dim;
-    int rc = search_entered(rq, &e->config, ask, ret);
+    int rc = search_entered(rq, e, ask, ret);
     core_leave(e);
     return rc;
 }

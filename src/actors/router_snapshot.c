@@ -28,7 +28,11 @@ int router_snapshot_create(struct request *rq, const char *name, struct snapshot
     if (rc < 0)
         return rc;
     snapshot_name_default(clock_wall_ns(), own);
+    rc = admission_enter(rq, ADMIT_BACKGROUND, 0, 0, "snapshot");
+    if (rc < 0)
+        return rc;
     rc = ask_catalog(rq, MSG_CATALOG_SNAPSHOT_CREATE, name[0] ? name : own, &m, "snapshot");
+    admission_leave(rq);
     if (rc == 0)
         *ret = m.info;
     return rc;
@@ -50,7 +54,11 @@ int router_snapshot_list(struct request *rq, const struct snapshot_info **ret, s
 
 static int verify(struct request *rq, const char *name, uint64_t for_ns, struct snapshot_verify *v)
 {
-    int rc = snapshot_verify_step(rq->core->server->options.data, name, for_ns, &rq->ctx, v, &rq->error);
+    int rc = admission_enter(rq, ADMIT_BACKGROUND, for_ns, 0, "verification");
+    if (rc < 0)
+        return rc;
+    rc = snapshot_verify_step(rq->core->server->options.data, name, for_ns, &rq->ctx, v, &rq->error);
+    admission_leave(rq);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "verification") : rc;
 }
 

@@ -9,7 +9,6 @@
 
 #define STRETCH_BYTES ((uint64_t)256 << 20)
 #define STRETCH_NS    ((uint64_t)500000000)
-#define CHECKS_MAX    8 /* at once on a core: each has a buffer of some MiB, and more would only be slower */
 
 struct stretch {
     struct request *rq;
@@ -68,7 +67,7 @@ static int on_progress(uint64_t bytes, void *arg)
 int router_verify(struct request *rq, struct router_verify *v)
 {
     struct core *c = rq->core;
-    struct stretch s = {.rq = rq, .v = v, .end_ns = clock_now_ns() + STRETCH_NS};
+    struct stretch s = {.rq = rq, .v = v};
     struct verify_options options = {
         .dir = c->server->options.data,
         .bytes_max = STRETCH_BYTES,
@@ -86,12 +85,12 @@ int router_verify(struct request *rq, struct router_verify *v)
             return replica_error_unknown(&c->collections, v->collection, &rq->error);
         options.collection = e->config.id;
     }
-    if (c->checks == CHECKS_MAX)
-        return error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
-                         "%d checks of the disk run on this core already; repeat this one later", CHECKS_MAX);
-    c->checks++;
+    rc = admission_enter(rq, ADMIT_BACKGROUND, STRETCH_NS, 0, "check");
+    if (rc < 0)
+        return rc;
+    s.end_ns = clock_now_ns() + STRETCH_NS;
     rc = verify_step(&options, &v->at, &v->progress, &rq->error);
-    c->checks--;
+    admission_leave(rq);
     if (rc == 0)
         rc = s.rc;
     if (c->state == CORE_RESTORING) /* what was read may have been replaced meanwhile */

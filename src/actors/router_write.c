@@ -2,6 +2,7 @@
  *
  * All vectors are checked before any home is asked, so that a wrong batch is refused as a whole; a batch that fails for
  * another reason (a full disk) may be there in part, as the protocol says. With one reactor nothing is cut or copied. */
+#include "actors/needs.h"
 #include "actors/router_internal.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static int check_payloads(struct request *rq, const struct router_upsert *ask)
     return 0;
 }
 
-static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+static int check_sizes(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
 {
     uint64_t row = (uint64_t)config->dim * sizeof(float);
     if (ask->count == 0 || ask->count > ROUTER_POINTS_MAX)
@@ -68,6 +69,11 @@ static int check_upsert(struct request *rq, const struct collection_config *conf
                          "the block has %" PRIu64 " bytes; %" PRIu64
                          " vectors of collection '%.64s' (dim %u) have %" PRIu64,
                          ask->vector_bytes, ask->count, config->name, config->dim, ask->count * row);
+    return 0;
+}
+
+static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
     int rc = check_payloads(rq, ask);
     return rc < 0 ? rc : check_vectors(rq, config, ask);
 }
@@ -164,18 +170,34 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     return rc;
 }
 
+static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
+    const void **payloads = NULL;
+    int rc = check_upsert(rq, config, ask);
+    if (rc == 0)
+        rc = payloads_point(rq, ask, &payloads);
+    if (rc == 0)
+        rc = rq->core->reactors == 1 ? upsert_here(rq, config, ask, payloads) : upsert_split(rq, config, ask, payloads);
+    return rc;
+}
+
 int router_upsert(struct request *rq, const struct router_upsert *ask)
 {
     struct collection_entry *e = router_enter(rq, ask->collection);
     if (!e)
         return -ENOENT;
-    const void **payloads = NULL;
-    int rc = check_upsert(rq, &e->config, ask);
+    int rc = check_sizes(rq, &e->config, ask);
     if (rc == 0)
-        rc = payloads_point(rq, ask, &payloads);
-    if (rc == 0)
-        rc = rq->core->reactors == 1 ? upsert_here(rq, &e->config, ask, payloads)
-                                     : upsert_split(rq, &e->config, ask, payloads);
+        rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost),
+                             needs_of_upsert(rq->core->reactors, ask->count, e->config.dim, ask->payload_sizes != NULL),
+                             "upsert");
+    if (rc == 0) {
+        uint64_t ran_ns = fiber_ran_ns();
+        rc = upsert_admitted(rq, &e->config, ask);
+        admission_leave(rq);
+        if (rc == 0)
+            cost_learn(&e->cost.row_ns, (fiber_ran_ns() - ran_ns) / ask->count);
+    }
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)
@@ -223,6 +245,17 @@ static int delete_split(struct request *rq, const struct collection_config *conf
     return rc;
 }
 
+static int delete_admitted(struct request *rq, struct collection_entry *e, const struct router_ids *ask,
+                           uint64_t *ret_deleted)
+{
+    int rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost), needs_of_delete(ask->count), "delete");
+    if (rc < 0)
+        return rc;
+    rc = delete_split(rq, &e->config, ask, ret_deleted);
+    admission_leave(rq);
+    return rc;
+}
+
 int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *ret_deleted)
 {
     *ret_deleted = 0;
@@ -235,7 +268,7 @@ int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *re
                        "%" PRIu64 " ids are more than the %u of one request; send several", ask->count,
                        ROUTER_POINTS_MAX);
     else if (ask->count > 0)
-        rc = delete_split(rq, &e->config, ask, ret_deleted);
+        rc = delete_admitted(rq, e, ask, ret_deleted);
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)

@@ -14,13 +14,25 @@ static bool has_room(const struct session *s, uint64_t bytes)
     return s->count == 0 || (s->count < SESSION_REQUESTS_MAX && s->bytes + bytes <= SESSION_BYTES_MAX);
 }
 
-static uint64_t large_share(const struct request *rq)
+/* Loads are patient, and so are their clients: what is sent too fast waits in the network. */
+static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_t bytes)
 {
-    uint64_t all = LARGE_BYTES_MIN;
-    return rq->bytes <= SESSION_LARGE ? 0 : rq->bytes < all ? rq->bytes : all;
+    struct core *c = rq->core;
+    uint64_t until_ns = rq->ctx.deadline_ns, patience_ns = rq->started_ns + c->admission.queue_ns;
+    if (bytes <= SESSION_LARGE)
+        return;
+    if (cls < ADMIT_LOAD && (until_ns == 0 || until_ns > patience_ns))
+        until_ns = patience_ns;
+    bytes = bytes < LARGE_BYTES_MIN ? bytes : LARGE_BYTES_MIN;
+    unsigned rank = cls < ADMIT_LOAD ? 0 : cls == ADMIT_LOAD ? 1 : 2;
+    if (byte_pool_acquire(&c->frames, rank, bytes, until_ns) == 0)
+        rq->frame_bytes = bytes;
+    else
+        admission_refuse_frame(rq, cls, bytes);
 }
 
-struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, uint64_t bytes)
+struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
+                              uint64_t bytes)
 {
     while (!has_room(s, bytes))
         event_wait(&s->changed);
@@ -36,9 +48,7 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
     s->requests = rq;
     s->count++;
     s->bytes += bytes;
-    rq->large = large_share(rq);
-    if (rq->large)
-        semaphore_acquire(&s->core->large_bytes, rq->large);
+    wait_for_frame(rq, cls, bytes);
     return rq;
 }
 
@@ -53,24 +63,31 @@ void session_end(struct request *rq)
         rq->next->prev = rq->prev;
     s->count--;
     s->bytes -= rq->bytes;
-    if (rq->large)
-        semaphore_release(&s->core->large_bytes, rq->large);
+    admission_forget(rq);
+    if (rq->frame_bytes)
+        byte_pool_release(&s->core->frames, rq->frame_bytes);
     request_release(rq);
     event_notify_all(&s->changed);
+}
+
+static void cancel(struct request *rq)
+{
+    context_cancel(&rq->ctx);
+    admission_cancelled(rq);
 }
 
 void session_cancel(struct session *s, uint64_t request_id)
 {
     for (struct request *rq = s->requests; rq; rq = rq->next)
         if (rq->id == request_id)
-            context_cancel(&rq->ctx);
+            cancel(rq);
 }
 
 void session_cancel_all(struct session *s)
 {
     s->gone = true;
     for (struct request *rq = s->requests; rq; rq = rq->next)
-        context_cancel(&rq->ctx);
+        cancel(rq);
 }
 
 int session_wait_idle(struct session *s, uint64_t deadline_ns)

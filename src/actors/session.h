@@ -1,8 +1,9 @@
 /* session.h -- the requests of one connection that are in flight: their bounds, and how they are given up.
  *
- * A session bounds how many requests and how many bytes of them are in memory; whoever reads the connection waits here for
- * room, so a client that sends faster than it is answered is slowed down by TCP and not by our memory. Large requests share a bound
- * with those of all other connections of the core; small ones, searches among them, never wait for that. */
+ * A session bounds how many requests and how many bytes of them are in memory, unread answers among them; whoever reads the connection waits
+ * here for room, so a client that sends faster than it is answered, or does not read, is slowed down by TCP and not by our memory.
+ * Large frames share a bound with those of all other connections of the core; small ones, most searches among them, never wait for that.
+ * When a request may start is the admission's matter. */
 #pragma once
 
 #include "actors/request.h"
@@ -11,20 +12,23 @@
 #define SESSION_REQUESTS_MAX 256
 #define SESSION_BYTES_MAX    ((uint64_t)512 << 20)
 
-#define SESSION_LARGE ((uint64_t)64 << 10) /* a request of more bytes is a large one */
+#define SESSION_LARGE ((uint64_t)64 << 10) /* a frame of more bytes is a large one */
 
 struct session {
     struct core *core;
     struct request *requests; /* in flight */
     uint32_t count;
     uint64_t bytes;
+    struct admission_flow flows[ADMISSION_CLASSES];
     bool gone; /* the client left: nothing new is begun */
     struct event changed;
 };
 
 void session_init(struct session *s, struct core *c);
-/* Waits until a request of so many bytes has room (one alone always has), then begins it. NULL: no memory. */
-struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, uint64_t bytes);
+/* Waits until a request has room whose frame has so many bytes (one alone always has), then begins it. NULL: no memory. Its error is set when
+ * there was no room in its time: then it is to be answered without its frame. */
+struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
+                              uint64_t bytes);
 void session_end(struct request *rq); /* the answer has left, or nobody wants it */
 void session_cancel(struct session *s, uint64_t request_id);
 void session_cancel_all(struct session *s);

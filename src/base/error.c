@@ -31,6 +31,7 @@ int error_set(struct error *e, enum error_code code, const char *format, ...)
         va_list args;
         va_start(args, format);
         e->code = code;
+        e->retry_after_ms = 0;
         vsnprintf(e->text, sizeof(e->text), format, args);
         va_end(args);
     }
@@ -43,6 +44,7 @@ int error_set_errno(struct error *e, int rc, const char *format, ...)
         va_list args;
         va_start(args, format);
         e->code = error_code_of(rc);
+        e->retry_after_ms = 0;
         int n = vsnprintf(e->text, sizeof(e->text), format, args);
         va_end(args);
         if (n >= 0 && (size_t)n < sizeof(e->text))

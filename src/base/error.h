@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/check.h"
+#include <stdint.h>
 
 enum error_code {
     ERROR_OK = 0,
@@ -27,10 +28,11 @@ enum error_code {
 
 struct error {
     enum error_code code;
+    uint32_t retry_after_ms; /* when to try again, if that is known; 0: it is not */
     char text[ERROR_TEXT_MAX];
 };
 
-/* Fills *e and returns the negative errno that stands for code, so that a caller can write `return error_set(...)`.
+/* Fills *e, without a time to try again, and returns the negative errno that stands for code, so that a caller can write `return error_set(...)`.
  * e may be NULL: then only the return value is made. */
 int error_set(struct error *e, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 

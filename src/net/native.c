@@ -129,6 +129,16 @@ static enum fiber_class class_of(uint16_t op)
     }
 }
 
+/* Before anything of the frame but its header is known. */
+static enum admission_class lane_of(uint16_t op)
+{
+    switch (class_of(op)) {
+    case CLASS_INTERACTIVE: return ADMIT_SEARCH;
+    case CLASS_WRITE: return ADMIT_LOAD;
+    default: return ADMIT_BACKGROUND;
+    }
+}
+
 static int read_body(struct native *n, struct native_request *r)
 {
     int rc = read_bytes(n, r->meta, r->header.meta_bytes);
@@ -142,7 +152,8 @@ static int read_body(struct native *n, struct native_request *r)
 /* Memory for the frame, or NULL after the frame was skipped and its sender told. */
 static struct native_request *request_create(struct native *n, const struct kith_frame_header *h)
 {
-    struct request *rq = session_begin(&n->session, h->request_id, h->word, KITH_HEADER_BYTES + frame_body_bytes(h));
+    struct request *rq =
+        session_begin(&n->session, h->request_id, h->word, lane_of(h->op), KITH_HEADER_BYTES + frame_body_bytes(h));
     struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof *r) : NULL;
     if (!r) {
         if (rq)
@@ -150,6 +161,8 @@ static struct native_request *request_create(struct native *n, const struct kith
         return NULL;
     }
     *r = (struct native_request){.rq = rq, .native = n, .header = *h};
+    if (rq->error.code != ERROR_OK)
+        return r;
     r->meta = arena_alloc(h->meta_bytes > 65536 ? &rq->bulk : &rq->arena, h->meta_bytes + 1);
     r->block =
         h->block_bytes ? arena_alloc_aligned(h->block_bytes > 65536 ? &rq->bulk : &rq->arena, h->block_bytes) : NULL;
@@ -166,7 +179,8 @@ static int receive_request(struct native *n, const struct kith_frame_header *h, 
     int rc;
     if (!r->meta || (h->block_bytes && !r->block)) {
         rc = skip_bytes(n, frame_body_bytes(h));
-        (void)request_error(r->rq, -ENOMEM, "request");
+        if (r->rq->error.code == ERROR_OK)
+            (void)request_error(r->rq, -ENOMEM, "request");
         native_reply_error(r, &r->rq->error);
         native_reply(r);
         return rc;

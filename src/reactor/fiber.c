@@ -198,6 +198,7 @@ int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
     f->cls = cls;
     f->state = FIBER_READY;
     f->wake_pending = false;
+    f->ran_ns = 0;
     stack_init(&f->context, f->stack, f->stack_size, fiber_main, f);
     run_queue_push(&r->ready[cls], f);
     return 0;
@@ -211,6 +212,13 @@ struct fiber *fiber_self(void)
 enum fiber_class fiber_class_of(const struct fiber *f)
 {
     return f->cls;
+}
+
+uint64_t fiber_ran_ns(void)
+{
+    struct reactor *r = reactor_here();
+    check(r->fiber);
+    return r->fiber->ran_ns + (reactor_now(r) - r->fiber_began_ns);
 }
 
 void fiber_yield(void)

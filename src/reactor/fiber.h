@@ -17,6 +17,9 @@ MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const cha
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 enum fiber_class fiber_class_of(const struct fiber *f);
 
+/* How long the calling fiber has held the core so far; its waits do not count. */
+uint64_t fiber_ran_ns(void);
+
 /* Gives up the core until everyone else who is ready has had a turn. */
 void fiber_yield(void);
 

@@ -97,6 +97,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
         r->at_leisure |= cls == CLASS_BACKGROUND;
         uint64_t began = now;
         now = reactor_now(r);
+        f->ran_ns += now - began;
         class_account(r, cls, now - began);
         if (UNLIKELY(atomic_load_explicit(&r->stall.caught, memory_order_relaxed)))
             stall_report(r, name, now - began);

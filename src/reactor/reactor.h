@@ -39,6 +39,7 @@ struct fiber {
     enum fiber_class cls;
     enum fiber_state state;
     bool wake_pending; /* woken before it suspended */
+    uint64_t ran_ns;   /* on the core, up to its last switch to the loop */
 #if defined(__SANITIZE_ADDRESS__)
     void *asan_fake_stack;
 #endif

@@ -413,22 +413,22 @@ static void upsert_much(void *arg)
 static void crowded(struct server *s)
 {
     struct client c = opened(s);
-    struct semaphore *bound = &s->cores[0]->large_bytes;
-    uint64_t all = bound->units, count = 0;
+    struct byte_pool *bound = &s->cores[0]->frames;
+    uint64_t all = bound->left, count = 0;
     struct large_upsert u = {.port = s->port};
     fill_collection(&c, "few", 10);
-    semaphore_acquire(bound, all); /* as if others had it */
+    cr_assert_eq(byte_pool_acquire(bound, 0, all, 0), 0); /* as if others had it */
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
     fiber_sleep_ns(5000000000);
     cr_assert(!u.answered, "a large request waits for room");
     cr_assert_eq(client_count(&c, "few", &count), 0);
     cr_assert_eq(count, 10, "a small one does not");
-    semaphore_release(bound, all);
+    byte_pool_release(bound, all);
     while (!u.over)
         fiber_sleep_ns(1000000);
     cr_assert_eq(client_count(&c, "much", &count), 0);
     cr_assert_eq(count, 10000);
-    cr_assert_eq(bound->units, all, "all of it was given back");
+    cr_assert_eq(bound->left, all, "all of it was given back");
     client_close(&c);
 }
 

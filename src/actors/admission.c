@@ -1,0 +1,452 @@
+/* admission.c -- lanes, and the queue before each.
+ *
+ * A lane lets in little more than keeps the core busy, so that what waits, waits here, where it has an order and an end, and not among the
+ * fibers, where everything is as slow as everything else. A request that holds the core for long is let in with few others of its kind: it is
+ * in nobody's way but its own, since fibers share the core by slices.
+ *
+ * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM 1996). A connection that has waiting requests
+ * is in a list by the virtual time at which its first one starts; each request moves its connection's next start by the work it asks for. One
+ * that is served goes nearly always to the end of the list again, so the list is walked from there.
+ *
+ * How long a queue is in milliseconds is measured, not computed: what was let out of the lane per time while somebody waited. Background work,
+ * other cores' searches and wrong estimates are all in that figure. */
+#include "actors/admission.h"
+#include "actors/core.h"
+#include "reactor/timer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define LARGE_BYTES      ((uint64_t)64 << 10) /* what needs less memory does not wait for it; the lanes bound how many they are */
+#define SHORT_NS         ((uint64_t)2000000)  /* a longer search is one of a batch */
+#define QUEUE_NS         ((uint64_t)2000000000)
+#define CONNECTION_SHARE 4 /* one may hold a quarter of the memory */
+#define MEASURE_NS       ((uint64_t)5000000)
+#define MEMORY_NS        50e6 /* so long is remembered how slow it was */
+#define RETRY_MS_MAX     60000
+#define RETRY_MEMORY_MS  1000 /* nobody knows when clients read */
+
+const uint32_t admission_wait_bounds_ms[ADMISSION_WAITS - 1] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
+
+/* What may run at once: `least` always, up to `most` while their work is no more than work_ns. Loads mostly wait for the disk, and the
+ * more they are the more of them share a flush. */
+static const struct lane_limits {
+    uint32_t least, most, waiting_max;
+    uint64_t work_ns;
+    bool timed; /* no longer than admission.queue_ns */
+    const char *name;
+} limits[ADMISSION_CLASSES] = {
+    [ADMIT_SEARCH] = {16, 256, 4096, 4000000, true, "searches"},
+    [ADMIT_BATCH] = {2, 2, 1024, 0, true, "large searches"},
+    [ADMIT_LOAD] = {1024, 1024, 8192, 0, false, "writes and large fetches"},
+    [ADMIT_BACKGROUND] = {8, 8, 256, 0, false, "maintenance requests"},
+};
+
+struct admission_wait { /* on the stack of who waits */
+    struct admission_wait *next;
+    struct request *rq;
+    struct admission_flow *flow;
+    struct fiber *fiber;
+    uint64_t start, work_ns, bytes, began_ns;
+    enum admission_class cls;
+    bool settled;
+    int rc;
+};
+
+void admission_init(struct admission *a, uint64_t bytes_max, struct admission_counts *counts)
+{
+    *a = (struct admission){.bytes_max = bytes_max, .queue_ns = QUEUE_NS, .counts = counts};
+    for (unsigned i = 0; i < ADMISSION_CLASSES; i++)
+        a->lanes[i].slowness = 1;
+}
+
+/* -- the queue of a lane -- */
+
+static void lane_insert(struct admission_lane *l, struct admission_flow *f)
+{
+    struct admission_flow *before = l->tail;
+    while (before && before->head->start > f->head->start)
+        before = before->prev;
+    f->prev = before;
+    f->next = before ? before->next : l->head;
+    *(f->next ? &f->next->prev : &l->tail) = f;
+    *(before ? &before->next : &l->head) = f;
+    l->flows++;
+}
+
+static void lane_unlink(struct admission_lane *l, struct admission_flow *f)
+{
+    *(f->prev ? &f->prev->next : &l->head) = f->next;
+    *(f->next ? &f->next->prev : &l->tail) = f->prev;
+    l->flows--;
+}
+
+static void queue_push(struct admission *a, struct admission_wait *w)
+{
+    struct admission_lane *l = &a->lanes[w->cls];
+    struct admission_flow *f = w->flow;
+    w->start = f->finish > l->virtual_ns ? f->finish : l->virtual_ns;
+    f->finish = w->start + w->work_ns;
+    f->work_ns += w->work_ns;
+    bool first = !f->head;
+    if (first)
+        f->tail = &f->head;
+    *f->tail = w;
+    f->tail = &w->next;
+    if (first)
+        lane_insert(l, f);
+    if (l->waiting++ == 0) {
+        l->measured_at_ns = w->began_ns;
+        l->measured_work_ns = 0;
+    }
+    l->waiting_ns += w->work_ns;
+    a->waiting++;
+    a->counts[w->cls].waiting++;
+}
+
+/* served: its turn has come; otherwise those behind it start earlier. */
+static void queue_remove(struct admission *a, struct admission_wait *w, bool served)
+{
+    struct admission_lane *l = &a->lanes[w->cls];
+    struct admission_flow *f = w->flow;
+    struct admission_wait **link = &f->head;
+    while (*link != w) {
+        check(*link);
+        link = &(*link)->next;
+    }
+    if (f->head == w)
+        lane_unlink(l, f);
+    bool was_first = f->head == w;
+    *link = w->next;
+    if (!w->next)
+        f->tail = link;
+    for (struct admission_wait *later = w->next; later && !served; later = later->next)
+        later->start -= w->work_ns;
+    f->finish -= served ? 0 : w->work_ns;
+    f->work_ns -= w->work_ns;
+    if (was_first && f->head)
+        lane_insert(l, f);
+    l->waiting--;
+    l->waiting_ns -= w->work_ns;
+    a->waiting--;
+    a->counts[w->cls].waiting--;
+}
+
+/* -- room -- */
+
+static bool lane_has_room(const struct admission *a, enum admission_class cls, uint64_t work_ns)
+{
+    const struct admission_lane *l = &a->lanes[cls];
+    return l->running < limits[cls].least ||
+           (l->running < limits[cls].most && l->running_ns + work_ns <= limits[cls].work_ns);
+}
+
+/* One alone always has room, whatever it needs. */
+static bool memory_has_room(const struct admission *a, uint64_t bytes)
+{
+    return a->bytes == 0 || a->bytes + bytes <= a->bytes_max;
+}
+
+static bool share_has_room(const struct admission *a, const struct admission_flow *f, uint64_t bytes)
+{
+    return f->bytes == 0 || f->bytes + bytes <= a->bytes_max / CONNECTION_SHARE;
+}
+
+static void hold_bytes(struct request *rq, uint64_t bytes)
+{
+    struct admission_ticket *t = &rq->ticket;
+    rq->bytes += bytes;
+    if (rq->session)
+        rq->session->bytes += bytes;
+    if (t->bytes + bytes < LARGE_BYTES)
+        return;
+    t->bytes += bytes;
+    t->flow->bytes += bytes;
+    rq->core->admission.bytes += bytes;
+}
+
+static void admit(struct request *rq, enum admission_class cls, struct admission_flow *f, uint64_t work_ns,
+                  uint64_t bytes)
+{
+    struct admission *a = &rq->core->admission;
+    a->lanes[cls].running++;
+    a->lanes[cls].running_ns += work_ns;
+    a->counts[cls].admitted++;
+    rq->ticket = (struct admission_ticket){.flow = f, .cls = cls, .running = true, .work_ns = work_ns};
+    hold_bytes(rq, bytes);
+}
+
+/* -- whose turn it is -- */
+
+static void settle(struct admission *a, struct admission_wait *w, int rc)
+{
+    queue_remove(a, w, rc == 0);
+    w->rc = rc;
+    w->settled = true;
+    w->rq->ticket.wait = NULL;
+    fiber_wake(w->fiber);
+}
+
+/* The first that may run; *starved: memory is missing, and is kept for this lane. */
+static struct admission_wait *lane_next(const struct admission *a, enum admission_class cls, bool *starved)
+{
+    for (const struct admission_flow *f = a->lanes[cls].head; f; f = f->next) {
+        struct admission_wait *w = f->head;
+        if (!lane_has_room(a, cls, w->work_ns))
+            return NULL;
+        if (w->bytes < LARGE_BYTES)
+            return w;
+        if (!share_has_room(a, f, w->bytes))
+            continue;
+        *starved |= !memory_has_room(a, w->bytes);
+        if (!*starved)
+            return w;
+    }
+    return NULL;
+}
+
+static void count_wait(struct admission_counts *c, uint64_t ns)
+{
+    unsigned i = 0;
+    while (i < ADMISSION_WAITS - 1 && ns > admission_wait_bounds_ms[i] * (uint64_t)1000000)
+        i++;
+    c->waits[i]++;
+    c->wait_ns += ns;
+}
+
+static void serve(struct admission *a)
+{
+    uint64_t now = clock_now_ns();
+    bool starved = false;
+    for (enum admission_class cls = 0; cls < ADMISSION_CLASSES; cls++) {
+        struct admission_lane *l = &a->lanes[cls];
+        struct admission_wait *w;
+        while (l->waiting && (w = lane_next(a, cls, &starved))) {
+            uint64_t deadline_ns = w->rq->ctx.deadline_ns;
+            if (deadline_ns && now + w->work_ns >= deadline_ns) { /* it would be work for nothing */
+                settle(a, w, -ETIME);
+                continue;
+            }
+            l->virtual_ns = w->start;
+            settle(a, w, 0);
+            admit(w->rq, cls, w->flow, w->work_ns, w->bytes);
+            count_wait(&a->counts[cls], now - w->began_ns);
+        }
+    }
+}
+
+static void lane_measure(struct admission_lane *l, uint64_t work_ns)
+{
+    l->measured_work_ns += work_ns;
+    uint64_t now = clock_now_ns(), took = now - l->measured_at_ns;
+    if (took < MEASURE_NS)
+        return;
+    double recent = (double)took / (double)l->measured_work_ns, weight = (double)took / ((double)took + MEMORY_NS);
+    l->slowness += weight * (recent - l->slowness);
+    l->measured_at_ns = now;
+    l->measured_work_ns = 0;
+}
+
+/* -- how long it will be -- */
+
+/* Until a request of the flow would begin. Each connection gets an equal part of the lane, so the others matter only as far as they are before
+ * its own. */
+static uint64_t wait_estimate(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns)
+{
+    uint64_t flows = l->flows + (f->head ? 0 : 1), fair = (f->work_ns + work_ns) * flows;
+    uint64_t ahead = l->waiting_ns < fair ? l->waiting_ns : fair;
+    return (uint64_t)((double)(ahead + l->running_ns) * l->slowness);
+}
+
+static int refuse(struct request *rq, enum admission_class cls, enum admission_refusal why, uint64_t wait_ns,
+                  uint64_t limit_ns, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    uint64_t wait_ms = wait_ns / 1000000 + 1, retry_ms = wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX;
+    a->counts[cls].refused[why]++;
+    int rc;
+    if (why == REFUSED_COUNT)
+        rc = error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                       "the server is busy: %u %s wait on this core already, which is all that may; repeat the %s in "
+                       "%" PRIu64 " ms",
+                       a->lanes[cls].waiting, limits[cls].name, what, retry_ms);
+    else
+        rc = error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                       "the server is busy: %u %s wait on this core, about %" PRIu64
+                       " ms for this client, and the %s may wait %" PRIu64 " ms; repeat it in %" PRIu64 " ms",
+                       a->lanes[cls].waiting, limits[cls].name, wait_ms, what, limit_ns / 1000000, retry_ms);
+    rq->error.retry_after_ms = (uint32_t)retry_ms;
+    return rc;
+}
+
+/* 0: it may join the queue, and *ret_until says how long it stays; 0: as long as it takes. */
+static int check_wait(struct request *rq, const struct admission_wait *w, uint64_t *ret_until, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    const struct admission_lane *l = &a->lanes[w->cls];
+    uint64_t wait_ns = wait_estimate(l, w->flow, w->work_ns), deadline_ns = rq->ctx.deadline_ns;
+    *ret_until = limits[w->cls].timed ? w->began_ns + a->queue_ns : 0;
+    if (l->waiting >= limits[w->cls].waiting_max)
+        return refuse(rq, w->cls, REFUSED_COUNT, wait_ns, 0, what);
+    if (*ret_until && wait_ns > a->queue_ns)
+        return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, a->queue_ns, what);
+    if (deadline_ns == 0)
+        return 0;
+    /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing, when there is too much of it. */
+    uint64_t left_ns = deadline_ns > w->began_ns ? deadline_ns - w->began_ns : 0;
+    uint64_t done_ns = wait_ns + (uint64_t)((double)w->work_ns * l->slowness);
+    if (done_ns > left_ns - left_ns / 4)
+        return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, left_ns, what);
+    if (*ret_until == 0 || deadline_ns < *ret_until)
+        *ret_until = deadline_ns;
+    return 0;
+}
+
+static void time_is_up(void *arg)
+{
+    fiber_wake(arg);
+}
+
+static void wait_settled(struct admission *a, struct admission_wait *w, uint64_t until_ns)
+{
+    struct timer t = {0};
+    if (until_ns)
+        timer_start(&t, until_ns, time_is_up, w->fiber);
+    while (!w->settled && (until_ns == 0 || t.slot))
+        fiber_suspend();
+    timer_cancel(&t);
+    if (w->settled)
+        return;
+    w->rq->ticket.wait = NULL;
+    queue_remove(a, w, false);
+    w->rc = -ETIME;
+}
+
+static int enter_queue(struct request *rq, struct admission_wait *w, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    uint64_t until_ns;
+    int rc = check_wait(rq, w, &until_ns, what);
+    if (rc < 0)
+        return rc;
+    a->counts[w->cls].queued++;
+    queue_push(a, w);
+    rq->ticket.wait = w;
+    serve(a); /* others may wait for memory only, and this one need none */
+    wait_settled(a, w, until_ns);
+    if (w->rc == 0)
+        return 0;
+    uint64_t now = clock_now_ns();
+    bool late = rq->ctx.deadline_ns && now >= rq->ctx.deadline_ns;
+    if (w->rc == -ETIME && !late)
+        rc = refuse(rq, w->cls, REFUSED_WAIT, wait_estimate(&a->lanes[w->cls], w->flow, w->work_ns),
+                    now - w->began_ns, what);
+    else
+        rc = request_error(rq, w->rc, what);
+    serve(a); /* it may have stood before one that needs less memory */
+    return rc;
+}
+
+/* -- what requests call -- */
+
+/* What was made of the frame so far, beside the frame itself. */
+static uint64_t unpacked_bytes(const struct request *rq)
+{
+    uint64_t used = rq->arena.used + rq->bulk.used;
+    return used > rq->bytes ? used - rq->bytes : 0;
+}
+
+int admission_enter(struct request *rq, enum admission_class cls, uint64_t work_ns, uint64_t bytes, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    bytes += unpacked_bytes(rq);
+    bool large = bytes >= LARGE_BYTES;
+    work_ns += work_ns == 0;
+    if (cls == ADMIT_SEARCH && (large || work_ns > SHORT_NS))
+        cls = ADMIT_BATCH;
+    struct admission_flow *f = rq->session ? &rq->session->flows[cls] : &a->own[cls];
+    bool memory = !large || (a->waiting == 0 && memory_has_room(a, bytes) && share_has_room(a, f, bytes));
+    if (LIKELY(a->lanes[cls].waiting == 0 && lane_has_room(a, cls, work_ns) && memory)) {
+        admit(rq, cls, f, work_ns, bytes);
+        return 0;
+    }
+    struct admission_wait w = {.rq = rq,
+                               .flow = f,
+                               .fiber = fiber_self(),
+                               .work_ns = work_ns,
+                               .bytes = bytes,
+                               .began_ns = clock_now_ns(),
+                               .cls = cls};
+    return enter_queue(rq, &w, what);
+}
+
+int admission_grow(struct request *rq, uint64_t bytes, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    if (!rq->ticket.flow)
+        return 0;
+    if (bytes >= LARGE_BYTES && !memory_has_room(a, bytes) && a->bytes > rq->ticket.bytes) {
+        int rc = error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                           "the server is busy: answers of %" PRIu64
+                           " MiB wait on this core to be read, and the %s needs %" PRIu64
+                           " more; repeat it in %d ms, or ask for less at once",
+                           a->bytes >> 20, what, bytes >> 20, RETRY_MEMORY_MS);
+        rq->error.retry_after_ms = RETRY_MEMORY_MS;
+        return rc;
+    }
+    hold_bytes(rq, bytes);
+    return 0;
+}
+
+void admission_refuse_frame(struct request *rq, enum admission_class cls, uint64_t bytes)
+{
+    struct admission *a = &rq->core->admission;
+    uint64_t now = clock_now_ns();
+    if (rq->ctx.deadline_ns && now >= rq->ctx.deadline_ns) {
+        (void)request_error(rq, -ETIME, "request");
+        return;
+    }
+    a->counts[cls].refused[REFUSED_WAIT]++;
+    (void)error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                    "the server is busy: large requests fill the memory that there is for them on this core, and in "
+                    "%" PRIu64 " ms there was no room for %" PRIu64 " KiB; repeat it in %d ms",
+                    (now - rq->started_ns) / 1000000, bytes >> 10, RETRY_MEMORY_MS);
+    rq->error.retry_after_ms = RETRY_MEMORY_MS;
+}
+
+void admission_leave(struct request *rq)
+{
+    struct admission *a = &rq->core->admission;
+    struct admission_ticket *t = &rq->ticket;
+    if (!t->running)
+        return;
+    struct admission_lane *l = &a->lanes[t->cls];
+    t->running = false;
+    l->running--;
+    l->running_ns -= t->work_ns;
+    if (LIKELY(a->waiting == 0))
+        return;
+    if (l->waiting)
+        lane_measure(l, t->work_ns);
+    serve(a);
+}
+
+void admission_forget(struct request *rq)
+{
+    struct admission *a = &rq->core->admission;
+    struct admission_ticket *t = &rq->ticket;
+    admission_leave(rq);
+    if (t->bytes == 0)
+        return;
+    t->flow->bytes -= t->bytes;
+    a->bytes -= t->bytes;
+    t->bytes = 0;
+    if (a->waiting)
+        serve(a);
+}
+
+void admission_cancelled(struct request *rq)
+{
+    if (rq->ticket.wait)
+        settle(&rq->core->admission, rq->ticket.wait, -ECANCELED);
+}
