@@ -42,6 +42,9 @@ MUST_USE int dataset_synthesise(struct dataset *d, uint64_t seed, struct error *
 /* The exact neighbours of every query, by comparing with every row. Fills d->truth. */
 MUST_USE int dataset_find_truth(struct dataset *d, struct error *e);
 
+/* Of a row from a query, smaller is nearer; in double. */
+double dataset_distance(const struct dataset *d, uint32_t query, uint32_t row);
+
 /* Recall by distance: an answer counts when it is no farther than the k-th true neighbour, so that of rows at the same distance
  * any will do. A row given twice counts once. */
 struct recall {

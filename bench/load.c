@@ -21,6 +21,7 @@ static struct drive_plan plan_make(const struct load_options *o, const struct da
                                .k = o->k,
                                .ef = o->ef,
                                .batch = o->batch,
+                               .spread = o->spread,
                                .uniform = o->uniform,
                                .seed = SEED};
 }
@@ -46,15 +47,15 @@ static int phase_run(const struct load_options *o, struct drive *drive, const ch
 static int searches_run(const struct load_options *o, const char *address, struct drive *drive, const struct dataset *d,
                         struct error *e)
 {
-    struct recall recall = {0};
+    struct live live = {0};
     bool comparable = false;
     int rc = load_collection_prepare(o, address, d, &comparable, e);
     if (rc == 0 && comparable)
-        rc = recall_init(&recall, d, o->k);
+        rc = live_init(&live, d, o->k);
     if (rc < 0)
         return rc;
     struct drive_plan plan = plan_make(o, d, 0);
-    plan.recall = comparable ? &recall : NULL;
+    plan.live = comparable ? &live : NULL;
     static struct drive_result quiet, mixed; /* histograms: too large for a stack */
     load_report_head(o);
     bool mix = o->scenario == SCENARIO_MIX;
@@ -70,7 +71,7 @@ static int searches_run(const struct load_options *o, const char *address, struc
             printf("p99 of searches among writes: %.2f times that of searches alone\n",
                    (double)histogram_percentile(&mixed.search.latency_ns, 99) / (double)before);
     }
-    recall_fini(&recall);
+    live_fini(&live);
     return rc;
 }
 
@@ -89,7 +90,7 @@ static int upserts_run(const struct load_options *o, const char *address, struct
         struct drive_plan plan = plan_make(o, d, 1);
         static struct drive_result result;
         plan.collection = name;
-        plan.new_points = true;
+        plan.writes = WRITE_NEW;
         load_report_head(o);
         rc = phase_run(o, drive, "upsert", &plan, &result, e);
     }
@@ -105,7 +106,7 @@ static int upserts_run(const struct load_options *o, const char *address, struct
 static int driven_run(const struct load_options *o, const char *address, const struct dataset *d, struct error *e)
 {
     struct drive *drive = NULL;
-    int rc = drive_open(address, o->connections, o->in_flight, &drive, e);
+    int rc = drive_open(&target_kith, address, o->connections, o->in_flight, &drive, e);
     if (rc < 0)
         return rc;
     switch (o->scenario) {
@@ -125,6 +126,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     case SCENARIO_DURABLE: return load_durable(o, d, e);
     case SCENARIO_REPLAY: return load_replay(o, d, e);
     case SCENARIO_SPACE: return load_space(o, d, e);
+    case SCENARIO_SCALING: return load_scaling(o, d, e);
     default: break;
     }
     struct server own = {0};

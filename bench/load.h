@@ -1,17 +1,17 @@
 /* load.h -- load on a running server: what is asked for, and what the parts of the program hand each other.
  *
- *   load_options.c  the command line        load_drive.c   requests at their times, latencies from those times
+ *   load_options.c  the command line        load_drive.c   requests at their times, latencies from those times (load_request.c: one)
  *   load_server.c   a kithd of our own      load_data.c    the collection: created, filled, indexed
+ *   load_target.h   who is under load       load_live.c    which points are there at a moment, and so what is right
  *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside the same search here
  *   load_metrics.c  what the server counts  load_durable.c, load_bare.c: durable upserts, beside bare writes and flushes
- *   load_picture.c  latency over time       load_draining.c, load_deletes.c ...: a scenario each
+ *   load_picture.c  latency over time       load_draining.c (load_verdict.c), load_deletes.c ...: a scenario each
  */
 #pragma once
 
 #include "base/histogram.h"
-#include "dataset.h"
-
-#include <kith/kith.h>
+#include "load_live.h"
+#include "load_target.h"
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -25,18 +25,22 @@ enum scenario {
     SCENARIO_REPLAY,
     SCENARIO_SPACE,
     SCENARIO_DELETES,
-    SCENARIO_DRAINING
+    SCENARIO_DRAINING,
+    SCENARIO_SCALING
 };
 
 struct load_options {
     enum scenario scenario;
     struct dataset_options data;
-    const char *server;     /* address; NULL: libkith's default */
+    const struct target *target;
+    const char *server;     /* address; NULL: libkith's default. pgvector: a connection string */
     const char *collection; /* name */
     double rate;            /* requests a second, all connections together; 0: as many as go */
     double seconds, warm_up_s, index_wait_s, write_share;
     uint32_t connections, in_flight; /* in_flight of each connection */
     uint32_t k, ef, batch, m, ef_construct, requests;
+    uint32_t reactors; /* scaling: of the larger server */
+    enum kith_spread spread;
     bool uniform, json, keep;
     bool start_server;       /* a kithd of our own, on a temporary folder */
     const char *kithd;       /* its path; NULL: found beside this program */
@@ -80,8 +84,9 @@ MUST_USE int load_collection_prepare(const struct load_options *o, const char *a
                                      bool *ret_comparable, struct error *e);
 MUST_USE int load_collection_create(struct kith *k, const struct load_options *o, const char *name,
                                     const struct dataset *d, struct error *e);
-/* Row i of the data becomes the point of id i. */
-MUST_USE int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e);
+/* Row i of the data becomes the point of id i. w may be NULL. */
+MUST_USE int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct fill_watch *w,
+                                    struct error *e);
 /* Waits until all rows are sealed, nothing is merged, and two looks a second apart see the same. */
 MUST_USE int load_segments_settle(struct kith *k, const char *name, struct error *e);
 /* The error of a call of libkith, as a sentence. Returns a negative errno. */
@@ -101,15 +106,25 @@ struct drive_trace {
 };
 double drive_trace_now(const struct drive_trace *t); /* seconds since its start */
 
+/* What upserts write. */
+enum drive_writes {
+    WRITE_AGAIN,   /* rows of the data, under the ids that they have */
+    WRITE_NEW,     /* the same, under new ids from next_id on */
+    WRITE_HALF_NEW /* one point each: a point of plan.live again, or a new one of it */
+};
+
 struct drive_plan {
     const char *collection;
     const struct dataset *data;
-    const struct recall *recall;       /* NULL: not told */
+    struct live *live;                 /* what there is, and so recall; NULL: not told */
     struct drive_trace *trace;         /* NULL: not kept */
     double rate, seconds, write_share; /* write_share 0: searches, 1: upserts */
+    double behind_max_s;               /* a request so late to leave ends the phase: it is hopeless; 0: never */
     uint32_t in_flight, k, ef, batch;
+    uint32_t queries; /* of one search; 0: 1 */
+    enum kith_spread spread;
+    enum drive_writes writes;
     bool uniform;
-    bool new_points; /* upserts write new ids from next_id on; otherwise they write existing rows again */
     uint64_t next_id, seed;
     uint64_t requests; /* 0: by time; otherwise so many and no more (rate 0) */
     atomic_bool
@@ -126,14 +141,16 @@ struct drive_count {
 struct drive_result {
     struct drive_count search, upsert;
     uint64_t recall_found, recall_wanted, points;
-    double seconds; /* until the last answer */
+    uint64_t ghosts;  /* hits that had been deleted before their search left */
+    double seconds;   /* until the last answer */
+    double gave_up_s; /* after so long the phase was hopeless; 0: it was not */
 };
 
-struct drive; /* connections, kept from phase to phase */
-MUST_USE int drive_open(const char *address, uint32_t connections, uint32_t in_flight, struct drive **ret,
-                        struct error *e);
+struct drive; /* links, kept from phase to phase */
+MUST_USE int drive_open(const struct target *t, const char *address, uint32_t connections, uint32_t in_flight,
+                        struct drive **ret, struct error *e);
 void drive_close(struct drive *d);
-/* Runs one phase. Negative when a connection was lost. */
+/* Runs one phase. Negative when a link was lost. */
 MUST_USE int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret, struct error *e);
 
 /* -- what a search costs -- */
@@ -151,6 +168,7 @@ MUST_USE int load_deletes(const struct load_options *o, const char *address, str
                           const struct dataset *d, struct error *e);
 MUST_USE int load_draining(const struct load_options *o, const char *address, struct drive *drive,
                            const struct dataset *data, struct error *e);
+MUST_USE int load_scaling(const struct load_options *o, const struct dataset *d, struct error *e);
 MUST_USE int load_start(const struct load_options *o, const struct dataset *d, struct error *e);
 
 /* -- reports -- */

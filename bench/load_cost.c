@@ -148,7 +148,7 @@ int load_overhead(const struct load_options *o, const char *address, pid_t pid, 
     if (!index)
         return error_set_errno(e, -ENOMEM, "the index in this process");
     struct drive *drive = NULL;
-    rc = drive_open(address, o->connections, o->in_flight, &drive, e);
+    rc = drive_open(&target_kith, address, o->connections, o->in_flight, &drive, e);
     if (rc == 0) {
         rc = rounds_run(o, drive, index, pid, d, e);
         drive_close(drive);

@@ -1,4 +1,5 @@
 #include "load.h"
+#include "load_target.h"
 
 #include "clock.h"
 
@@ -38,7 +39,32 @@ static int import_batch(struct kith *k, const char *name, const struct dataset *
     return request < 0 ? load_client_error(e, k, (int)request, "importing") : 0;
 }
 
-int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct error *e)
+void fill_at(struct fill_watch *w, uint64_t rows, uint64_t total)
+{
+    if (w && w->start_ns == 0)
+        w->start_ns = clock_wall_ns();
+    while (w && w->tenths < FILL_TENTHS && rows * FILL_TENTHS >= total * (w->tenths + 1))
+        w->tenth_ns[w->tenths++] = clock_wall_ns();
+}
+
+double fill_seconds(const struct fill_watch *w)
+{
+    return w->tenths ? (double)(w->tenth_ns[w->tenths - 1] - w->start_ns) / 1e9 : 0;
+}
+
+double fill_held_up_seconds(const struct fill_watch *w)
+{
+    uint64_t fastest = UINT64_MAX, before = w->start_ns;
+    for (unsigned i = 0; i < w->tenths; i++) {
+        uint64_t took = w->tenth_ns[i] - before;
+        fastest = took < fastest ? took : fastest;
+        before = w->tenth_ns[i];
+    }
+    return w->tenths ? fill_seconds(w) - (double)fastest * w->tenths / 1e9 : 0;
+}
+
+int load_collection_import(struct kith *k, const char *name, const struct dataset *d, struct fill_watch *w,
+                           struct error *e)
 {
     uint32_t batch = (uint32_t)(BATCH_BYTES / (d->dim * sizeof(float)));
     batch = batch ? batch : 1;
@@ -46,11 +72,12 @@ int load_collection_import(struct kith *k, const char *name, const struct datase
     int rc = ids ? 0 : error_set_errno(e, -ENOMEM, "importing");
     struct progress p;
     progress_start(&p, "importing rows", d->count);
-    uint32_t sent = 0;
+    uint64_t sent = 0, acknowledged = 0;
+    fill_at(w, 0, d->count);
     while (rc == 0 && (sent < d->count || kith_in_flight(k) > 0)) {
         if (sent < d->count && kith_in_flight(k) < IN_FLIGHT) {
-            uint32_t count = d->count - sent < batch ? d->count - sent : batch;
-            rc = import_batch(k, name, d, sent, count, ids, e);
+            uint32_t count = d->count - sent < batch ? (uint32_t)(d->count - sent) : batch;
+            rc = import_batch(k, name, d, (uint32_t)sent, count, ids, e);
             sent += count;
             progress_at(&p, sent);
             continue;
@@ -59,6 +86,8 @@ int load_collection_import(struct kith *k, const char *name, const struct datase
         int got = kith_next(k, -1, &reply);
         if (got < 0 || reply.code < 0)
             rc = load_client_error(e, k, got < 0 ? got : reply.code, "importing");
+        acknowledged += batch; /* the last is smaller */
+        fill_at(w, acknowledged < d->count ? acknowledged : d->count, d->count);
     }
     progress_end(&p);
     free(ids);
@@ -107,7 +136,7 @@ static int collection_ready(struct kith *k, const struct load_options *o, const 
     if (rc == -KITH_NOT_FOUND) {
         rc = load_collection_create(k, o, o->collection, d, e);
         if (rc == 0)
-            rc = load_collection_import(k, o->collection, d, e);
+            rc = load_collection_import(k, o->collection, d, NULL, e);
         *ret_comparable = true;
     } else if (rc < 0) {
         rc = load_client_error(e, k, rc, "looking for the collection");

@@ -3,100 +3,81 @@
  * When every connection is full a request waits here, on its own clock. One thread, many connections, poll().
  *
  * With rate 0 it is a closed loop instead: every place in flight is filled again at once, which finds the most that goes. */
-#include "load.h"
+#include "load_drive.h"
 
 #include "clock.h"
-#include "random.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #define DRAIN_NS 10000000000ull /* what is not answered so long after the end is an error */
 
-struct flight {
-    int64_t request; /* 0: free */
-    uint64_t intended_ns;
-    uint32_t query;
-    bool upsert;
-};
-
-struct connection {
-    struct kith *k;
-    struct flight *flights; /* in_flight */
-    uint32_t count;
-    bool touched; /* something was started since the last flush */
-    bool look;    /* there may be answers: the socket has bytes, or sending has read some */
-};
-
-struct drive {
-    struct connection *connections;
-    struct pollfd *polls;
-    uint32_t connection_count, in_flight, turn;
-};
-
-/* One phase while it runs. */
-struct phase {
-    struct drive *drive;
-    struct drive_plan *plan;
-    struct drive_result *result;
-    struct random random;
-    uint64_t start_ns, end_ns, next_ns, last_ns, sent;
-    uint32_t next_query;
-    float *vectors;      /* of one upsert: batch x dim */
-    struct kith_id *ids; /* batch */
-    uint32_t *rows;      /* of an answer: k */
-};
-
 void drive_close(struct drive *d)
 {
     for (uint32_t i = 0; d && d->connections && i < d->connection_count; i++) {
-        kith_close(d->connections[i].k);
+        if (d->connections[i].link)
+            d->target->close(d->connections[i].link);
         free(d->connections[i].flights);
     }
     if (d) {
         free(d->connections);
         free(d->polls);
+        free(d->bounds);
     }
     free(d);
 }
 
-static int connection_open(struct connection *c, const char *address, uint32_t in_flight, struct error *e)
+static int links_open(struct drive *d, const char *address, struct error *e)
 {
     char text[ERROR_TEXT_MAX] = "";
-    int rc = kith_open(address, &c->k, text, sizeof(text));
-    if (rc < 0)
-        return error_set(e, ERROR_UNAVAILABLE, "%s", text);
-    c->flights = calloc(in_flight, sizeof(*c->flights));
-    return c->flights ? 0 : error_set_errno(e, -ENOMEM, "connections");
+    for (uint32_t i = 0; i < d->connection_count; i++) {
+        if (d->target->open(address, &d->connections[i].link, text, sizeof(text)) < 0)
+            return error_set(e, ERROR_UNAVAILABLE, "%s", text);
+        uint32_t most = d->target->in_flight_max(d->connections[i].link);
+        if (most && most < d->in_flight)
+            d->in_flight = most;
+    }
+    return 0;
 }
 
-int drive_open(const char *address, uint32_t connections, uint32_t in_flight, struct drive **ret, struct error *e)
+int drive_open(const struct target *t, const char *address, uint32_t connections, uint32_t in_flight,
+               struct drive **ret, struct error *e)
 {
     prctl(PR_SET_TIMERSLACK, 1); /* poll() wakes when it was told to, not 50 us later */
     struct drive *d = calloc(1, sizeof(*d));
     if (!d)
         return error_set_errno(e, -ENOMEM, "connections");
-    d->connection_count = connections;
-    d->in_flight = in_flight;
+    *d = (struct drive){.target = t, .connection_count = connections, .in_flight = in_flight};
     d->connections = calloc(connections, sizeof(*d->connections));
     d->polls = calloc(connections, sizeof(*d->polls));
-    int rc = d->connections && d->polls ? 0 : error_set_errno(e, -ENOMEM, "connections");
-    for (uint32_t i = 0; rc == 0 && i < connections; i++)
-        rc = connection_open(&d->connections[i], address, in_flight, e);
+    int rc = d->connections && d->polls ? links_open(d, address, e) : -ENOMEM;
     for (uint32_t i = 0; rc == 0 && i < connections; i++) {
-        uint32_t most = kith_requests_max(d->connections[i].k);
-        if (most && most < d->in_flight)
-            d->in_flight = most;
+        d->connections[i].flights = calloc(d->in_flight, sizeof(struct flight));
+        rc = d->connections[i].flights ? 0 : -ENOMEM;
     }
+    if (rc == -ENOMEM)
+        error_set_errno(e, rc, "connections");
     if (rc < 0)
         drive_close(d);
     else
         *ret = d;
     return rc;
+}
+
+/* Room for the bounds of all searches on their way. */
+static int bounds_make(struct drive *d, uint32_t queries)
+{
+    if (queries > d->bounds_each) {
+        free(d->bounds);
+        d->bounds = calloc((size_t)d->connection_count * d->in_flight * queries, sizeof(*d->bounds));
+        d->bounds_each = d->bounds ? queries : 0;
+    }
+    for (uint32_t i = 0; d->bounds && i < d->connection_count * d->in_flight; i++)
+        d->connections[i / d->in_flight].flights[i % d->in_flight].bounds = d->bounds + (size_t)i * d->bounds_each;
+    return d->bounds ? 0 : -ENOMEM;
 }
 
 /* The connection with the most room, looking from a new place each time; NULL when all are full. */
@@ -112,127 +93,16 @@ static struct connection *connection_choose(struct drive *d)
     return best;
 }
 
-static int64_t start_search(struct phase *p, struct connection *c, uint32_t *ret_query)
+static int all_answers_take(struct phase *p, struct error *e)
 {
-    const struct dataset *data = p->plan->data;
-    *ret_query = p->next_query;
-    p->next_query = (p->next_query + 1) % data->query_count;
-    struct kith_search s = {.collection = p->plan->collection,
-                            .queries = data->queries + (size_t)*ret_query * data->dim,
-                            .count = 1,
-                            .dim = data->dim,
-                            .k = p->plan->k,
-                            .ef = p->plan->ef};
-    return kith_start_search(c->k, &s);
-}
-
-static int64_t start_upsert(struct phase *p, struct connection *c)
-{
-    const struct dataset *data = p->plan->data;
-    for (uint32_t i = 0; i < p->plan->batch; i++) {
-        uint64_t id = p->plan->new_points ? p->plan->next_id++ : random_below(&p->random, data->count);
-        p->ids[i] = (struct kith_id){0, id};
-        memcpy(p->vectors + (size_t)i * data->dim, data->base + (size_t)(id % data->count) * data->dim,
-               data->dim * sizeof(float));
-    }
-    struct kith_points points = {.count = p->plan->batch, .ids = p->ids, .vectors = p->vectors, .dim = data->dim};
-    return kith_start_upsert(c->k, p->plan->collection, &points);
-}
-
-static int request_start(struct phase *p, struct connection *c, uint64_t intended_ns, struct error *e)
-{
-    bool upsert = p->plan->write_share > 0 && random_unit(&p->random) < p->plan->write_share;
-    uint32_t query = 0;
-    int64_t request = upsert ? start_upsert(p, c) : start_search(p, c, &query);
-    if (request < 0)
-        return load_client_error(e, c->k, (int)request, "a request");
-    struct flight *f = c->flights;
-    while (f->request)
-        f++;
-    *f = (struct flight){.request = request, .intended_ns = intended_ns, .query = query, .upsert = upsert};
-    c->count++;
-    c->touched = true;
-    p->sent++;
-    struct drive_count *count = upsert ? &p->result->upsert : &p->result->search;
-    count->offered++;
-    return 0;
-}
-
-static void recall_add(struct phase *p, uint32_t query, const struct kith_result *result)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < result->count && i < p->plan->k; i++)
-        if (result->ids[i].hi == 0 && result->ids[i].lo < p->plan->data->count)
-            p->rows[found++] = (uint32_t)result->ids[i].lo;
-    p->result->recall_found += recall_count(p->plan->recall, query, p->rows, found);
-    p->result->recall_wanted += p->plan->k;
-}
-
-static void count_error(struct drive_count *count, const char *sentence)
-{
-    if (count->errors++ == 0)
-        snprintf(count->error, sizeof(count->error), "%s", sentence);
-}
-
-static void trace_add(struct drive_trace *t, uint64_t intended_ns, uint64_t took_ns)
-{
-    if (t->count == t->capacity && !t->full) {
-        size_t capacity = t->capacity ? t->capacity * 2 : 65536;
-        struct drive_point *points = realloc(t->points, capacity * sizeof(*points));
-        t->full = points == NULL;
-        t->points = points ? points : t->points;
-        t->capacity = points ? capacity : t->capacity;
-    }
-    if (t->count < t->capacity)
-        t->points[t->count++] =
-            (struct drive_point){(float)((double)(intended_ns - t->start_ns) / 1e9), (float)((double)took_ns / 1e3)};
-}
-
-double drive_trace_now(const struct drive_trace *t)
-{
-    return (double)(clock_wall_ns() - t->start_ns) / 1e9;
-}
-
-static void answer_take(struct phase *p, struct connection *c, const struct kith_reply *reply, uint64_t now)
-{
-    struct flight *f = c->flights, *end = c->flights + p->drive->in_flight;
-    while (f < end && f->request != reply->request)
-        f++;
-    if (f == end)
-        return; /* of an earlier phase, given up */
-    struct drive_count *count = f->upsert ? &p->result->upsert : &p->result->search;
-    if (reply->code < 0)
-        count_error(count, kith_error(c->k));
-    else {
-        histogram_add(&count->latency_ns, now - f->intended_ns);
-        count->served++;
-        if (p->plan->trace && !f->upsert)
-            trace_add(p->plan->trace, f->intended_ns, now - f->intended_ns);
-    }
-    if (reply->code == 0 && f->upsert)
-        p->result->points += p->plan->batch;
-    if (reply->code == 0 && !f->upsert && p->plan->recall)
-        recall_add(p, f->query, &reply->result);
-    f->request = 0;
-    c->count--;
-    p->last_ns = now;
-}
-
-static int answers_take(struct phase *p, struct error *e)
-{
-    for (uint32_t i = 0; i < p->drive->connection_count; i++) {
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < p->drive->connection_count; i++) {
         struct connection *c = &p->drive->connections[i];
-        struct kith_reply reply;
-        int rc = 0;
-        if (!c->look)
-            continue;
+        if (c->look)
+            rc = answers_take(p, c, e);
         c->look = false;
-        while (c->count > 0 && (rc = kith_next(c->k, 0, &reply)) > 0)
-            answer_take(p, c, &reply, clock_wall_ns());
-        if (rc < 0)
-            return load_client_error(e, c->k, rc, "answers");
     }
-    return 0;
+    return rc;
 }
 
 static void next_arrival(struct phase *p)
@@ -267,11 +137,11 @@ static int requests_start(struct phase *p, struct error *e)
     }
     for (uint32_t i = 0; i < p->drive->connection_count; i++) {
         c = &p->drive->connections[i];
-        int rc = c->touched ? kith_flush(c->k) : 0;
+        int rc = c->touched ? p->drive->target->flush(c->link) : 0;
         c->look |= c->touched;
         c->touched = false;
         if (rc < 0)
-            return load_client_error(e, c->k, rc, "sending");
+            return link_fails(e, c->link, rc, "sending");
     }
     return 0;
 }
@@ -282,7 +152,7 @@ static void wait_a_little(struct phase *p, uint64_t now)
     struct drive *d = p->drive;
     bool full = true, look = false;
     for (uint32_t i = 0; i < d->connection_count; i++) {
-        d->polls[i] = (struct pollfd){.fd = kith_fd(d->connections[i].k), .events = POLLIN};
+        d->polls[i] = (struct pollfd){.fd = d->target->fd(d->connections[i].link), .events = POLLIN};
         full &= d->connections[i].count == d->in_flight;
         look |= d->connections[i].look;
     }
@@ -299,12 +169,13 @@ static void wait_a_little(struct phase *p, uint64_t now)
         d->connections[i].look |= d->polls[i].revents != 0;
 }
 
+/* Of this phase. */
 static uint32_t flights_count(const struct drive *d)
 {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < d->connection_count; i++)
         sum += d->connections[i].count;
-    return sum;
+    return sum - d->abandoned;
 }
 
 /* What was never answered, or never even sent, is an error, and its latency is at least what has passed. */
@@ -313,14 +184,14 @@ static void leftovers_count(struct phase *p, uint64_t now)
     for (uint32_t i = 0; i < p->drive->connection_count; i++) {
         struct connection *c = &p->drive->connections[i];
         for (uint32_t f = 0; f < p->drive->in_flight; f++) {
-            if (!c->flights[f].request)
+            if (!c->flights[f].request || c->flights[f].abandoned)
                 continue;
             struct drive_count *count = c->flights[f].upsert ? &p->result->upsert : &p->result->search;
             count_error(count, "not answered in time");
             histogram_add(&count->latency_ns, now - c->flights[f].intended_ns);
-            c->flights[f].request = 0;
+            c->flights[f].abandoned = true;
+            p->drive->abandoned++;
         }
-        c->count = 0;
     }
     struct drive_count *count = p->plan->write_share < 1 ? &p->result->search : &p->result->upsert;
     for (; p->plan->rate > 0 && p->next_ns < p->end_ns; next_arrival(p)) {
@@ -338,16 +209,32 @@ static void end_move(struct phase *p)
         p->end_ns = next_ns;
 }
 
+/* Requests that leave ever later are not served at this rate, however long one waits. What was due until now counts, what would
+ * be due is not offered any more. */
+static bool hopeless(struct phase *p, uint64_t now)
+{
+    if (p->plan->behind_max_s <= 0 || p->plan->rate == 0 || p->next_ns >= p->end_ns ||
+        (double)now - (double)p->next_ns < p->plan->behind_max_s * 1e9)
+        return false;
+    p->end_ns = now;
+    p->result->gave_up_s = (double)(now - p->start_ns) / 1e9;
+    return true;
+}
+
 static int phase_loop(struct phase *p, struct error *e)
 {
     for (;;) {
         end_move(p);
-        int rc = answers_take(p, e);
+        int rc = all_answers_take(p, e);
         if (rc == 0)
             rc = requests_start(p, e);
         if (rc < 0)
             return rc;
         uint64_t now = clock_wall_ns();
+        if (hopeless(p, now)) {
+            leftovers_count(p, now);
+            return 0;
+        }
         bool arrivals_over = p->plan->requests    ? p->sent >= p->plan->requests
                              : p->plan->rate == 0 ? now >= p->end_ns
                                                   : p->next_ns >= p->end_ns;
@@ -376,10 +263,13 @@ int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret
     histogram_init(&ret->search.latency_ns);
     histogram_init(&ret->upsert.latency_ns);
     struct phase p = {.drive = d, .plan = plan, .result = ret, .random = {plan->seed}};
+    uint32_t queries = plan->queries ? plan->queries : 1;
     p.ids = calloc(plan->batch, sizeof(*p.ids));
     p.vectors = malloc((size_t)plan->batch * plan->data->dim * sizeof(float));
-    p.rows = calloc(plan->k, sizeof(*p.rows));
-    int rc = p.ids && p.vectors && p.rows ? 0 : error_set_errno(e, -ENOMEM, "a batch of %u points", plan->batch);
+    p.queries = malloc((size_t)queries * plan->data->dim * sizeof(float));
+    int rc = p.ids && p.vectors && p.queries ? bounds_make(d, queries) : -ENOMEM;
+    if (rc < 0)
+        error_set_errno(e, rc, "requests of %u points or %u queries", plan->batch, queries);
     p.start_ns = p.next_ns = p.last_ns = clock_wall_ns();
     p.end_ns = p.start_ns + (uint64_t)(plan->seconds * 1e9);
     if (plan->rate > 0)
@@ -395,6 +285,6 @@ int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret
     rates_fill(&p, &ret->upsert);
     free(p.ids);
     free(p.vectors);
-    free(p.rows);
+    free(p.queries);
     return rc;
 }

@@ -68,7 +68,7 @@ static int server_turn(struct durable *d, uint32_t batch, struct turn *ret, stru
                               .in_flight = d->options->in_flight,
                               .k = 1,
                               .batch = batch,
-                              .new_points = true,
+                              .writes = WRITE_NEW,
                               .next_id = d->next_id,
                               .seed = 1};
     struct log_counts before, after;
@@ -175,7 +175,7 @@ static int all_run(struct durable *d, struct error *e)
                d->data->dim, d->options->connections, d->reactors, d->reactors == 1 ? "" : "s", ROUNDS, "batch",
                "points/s", "groups/s", "KiB a group", "p50 us", "p99 us", "bare points/s", "bare groups/s",
                "of bare (lowest to highest turn)");
-    int rc = drive_open(d->server.address, d->options->connections, d->options->in_flight, &d->drive, e);
+    int rc = drive_open(&target_kith, d->server.address, d->options->connections, d->options->in_flight, &d->drive, e);
     if (rc == 0 && d->options->batch)
         rc = batch_run(d, k, d->options->batch, e);
     for (size_t i = 0; rc == 0 && !d->options->batch && i < ARRAY_LEN(batches); i++)

@@ -17,6 +17,7 @@ static const char help[] =
     "                        deletes   searches before, during and after a quarter of the points is deleted and "
     "compacted\n"
     "                        draining  searches while graphs are built, rows written, snapshots taken, rows deleted\n"
+    "                        scaling   the same data on one reactor and on several: saturated, and at low load\n"
     "                        space     bytes on the disk beside what is stored, at rest and while compacting\n"
     "                        replay    a log of 256 MiB is replayed after a kill\n"
     "                        start     from the exec of kithd on existing data to the first search answered\n"
@@ -35,14 +36,19 @@ static const char help[] =
     "  --m M, --ef-construct N  of a collection that is created (0: the server's defaults)\n"
     "  --index-wait S        seconds to wait until all is indexed (600)\n"
     "\n"
-    "  --rate R              requests a second (1000); 0: as many as go, every place in flight filled again at once\n"
+    "  --rate R              requests a second (1000; draining: 30 % of what the quiet server can do;\n"
+    "                        scaling, at low load: 5 % of what one reactor can do);\n"
+    "                        0: as many as go, every place in flight filled again at once\n"
     "  --uniform             equal gaps between requests instead of a Poisson process\n"
     "  --seconds S           of each phase (10; durable: 2), after --warm-up S (1)\n"
     "  --requests N          overhead: searches of each round (10000)\n"
     "  --connections N       (4; durable: 64)\n"
     "  --in-flight N         requests on the way, on each connection (32; durable: 1)\n"
+    "  --reactors N          scaling: of the larger server (2)\n"
+    "  --spread HOW          over how many cores of the server a search goes: auto, 1 or all (as it is set)\n"
     "  --k K, --ef EF        neighbours asked for (10), candidates kept (64)\n"
-    "  --batch N             points of an upsert (1; upsert: 64; durable: 1, then 16)\n"
+    "  --batch N             points of an upsert (1; upsert: 64; durable: 1, then 16); scaling: queries of a frame "
+    "(64)\n"
     "  --write-share W       mix: the share of requests that are upserts (0.1)\n"
     "  --svg FILE            draining: latency over time as a picture\n"
     "  --keep                scenario upsert: leaves its collection\n"
@@ -76,6 +82,8 @@ enum {
     O_EF,
     O_BATCH,
     O_SHARE,
+    O_SPREAD,
+    O_REACTORS,
     O_KEEP,
     O_SVG,
     O_JSON
@@ -109,6 +117,8 @@ static const struct option long_options[] = {
     {"ef", required_argument, NULL, O_EF},
     {"batch", required_argument, NULL, O_BATCH},
     {"write-share", required_argument, NULL, O_SHARE},
+    {"reactors", required_argument, NULL, O_REACTORS},
+    {"spread", required_argument, NULL, O_SPREAD},
     {"keep", no_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
     {"json", no_argument, NULL, O_JSON},
@@ -118,13 +128,25 @@ static const struct option long_options[] = {
 
 static int scenario_read(const char *text, enum scenario *ret)
 {
-    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_DRAINING; s++)
+    for (enum scenario s = SCENARIO_SEARCH; s <= SCENARIO_SCALING; s++)
         if (strcmp(text, scenario_name(s)) == 0) {
             *ret = s;
             return 0;
         }
     return option_wrong("scenario", text,
-                        "search, upsert, mix, overhead, start, durable, replay, space, deletes or draining");
+                        "search, upsert, mix, overhead, start, durable, replay, space, deletes, draining or scaling");
+}
+
+static int spread_read(const char *text, enum kith_spread *ret)
+{
+    static const char *const names[] = {
+        [KITH_SPREAD_AUTO] = "auto", [KITH_SPREAD_ONE] = "1", [KITH_SPREAD_ALL] = "all"};
+    for (unsigned s = KITH_SPREAD_AUTO; s < ARRAY_LEN(names); s++)
+        if (strcmp(text, names[s]) == 0) {
+            *ret = (enum kith_spread)s;
+            return 0;
+        }
+    return option_wrong("spread", text, "auto, 1 or all");
 }
 
 static int option_take(int option, struct load_options *o)
@@ -157,6 +179,8 @@ static int option_take(int option, struct load_options *o)
     case O_EF: return option_u32("ef", optarg, 0, 100000, &o->ef);
     case O_BATCH: return option_u32("batch", optarg, 1, 65536, &o->batch);
     case O_SHARE: return option_double("write-share", optarg, 0, 1, &o->write_share);
+    case O_REACTORS: return option_u32("reactors", optarg, 2, 256, &o->reactors);
+    case O_SPREAD: return spread_read(optarg, &o->spread);
     case O_KEEP: o->keep = true; return 0;
     case O_SVG: o->svg = optarg; return 0;
     case O_JSON: o->json = true; return 0;
@@ -167,15 +191,18 @@ static int option_take(int option, struct load_options *o)
 /* What was not given, and is not the same for all scenarios. */
 static void defaults_fill(struct load_options *o)
 {
-    bool durable = o->scenario == SCENARIO_DURABLE;
+    bool durable = o->scenario == SCENARIO_DURABLE, draining = o->scenario == SCENARIO_DRAINING;
+    bool scaling = o->scenario == SCENARIO_SCALING;
+    if (o->rate < 0)
+        o->rate = draining || scaling ? 0 : 1000;
     if (o->seconds == 0)
-        o->seconds = durable ? 2 : 10;
+        o->seconds = durable ? 2 : draining ? 60 : scaling ? 4 : 10;
     if (o->connections == 0)
-        o->connections = durable ? 64 : 4;
+        o->connections = durable ? 64 : scaling ? 16 : 4;
     if (o->in_flight == 0)
-        o->in_flight = durable ? 1 : 32;
+        o->in_flight = durable ? 1 : scaling ? 4 : 32;
     if (o->batch == 0 && !durable)
-        o->batch = o->scenario == SCENARIO_UPSERT ? 64 : 1;
+        o->batch = o->scenario == SCENARIO_UPSERT || scaling ? 64 : 1;
     bool replay = o->scenario == SCENARIO_REPLAY, space = o->scenario == SCENARIO_SPACE;
     if ((durable || replay || space) && !o->data.folder) {
         o->data.dim = o->data.dim ? o->data.dim : 128;
@@ -185,19 +212,21 @@ static void defaults_fill(struct load_options *o)
             o->data.count = 400000;
         o->data.query_count = 1; /* nothing is searched */
     }
-    o->data.truth_k = o->scenario == SCENARIO_DRAINING ? 3 * o->k + 10 : o->k; /* a quarter of it is deleted */
+    o->data.truth_k = draining ? 3 * o->k + 10 : o->k; /* a quarter of it is deleted */
 }
 
 int load_options_read(int argc, char **argv, struct load_options *ret)
 {
     *ret = (struct load_options){.collection = "bench",
-                                 .rate = 1000,
+                                 .target = &target_kith,
+                                 .rate = -1,
                                  .warm_up_s = 1,
                                  .index_wait_s = 600,
                                  .write_share = 0.1,
                                  .k = 10,
                                  .ef = 64,
-                                 .requests = 10000};
+                                 .requests = 10000,
+                                 .reactors = 2};
     int option;
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         if (option == 'h') {

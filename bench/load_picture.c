@@ -41,9 +41,12 @@ static int by_latency(const void *a, const void *b)
     return x->us < y->us ? -1 : x->us > y->us;
 }
 
-static struct axes axes_of(const struct drive_trace *t)
+static struct axes axes_of(const struct load_picture *p)
 {
+    const struct drive_trace *t = p->trace;
     struct axes a = {.seconds = (double)t->points[t->count - 1].at_s + 0.001, .from = 9, .to = 0};
+    for (unsigned i = 0; i < p->phase_count; i++)
+        a.seconds = p->phases[i].ended_s > a.seconds ? p->phases[i].ended_s : a.seconds;
     for (size_t i = 0; i < t->count; i++) {
         double power = log10(t->points[i].us > 1 ? (double)t->points[i].us : 1);
         a.from = (int)floor(power) < a.from ? (int)floor(power) : a.from;
@@ -57,7 +60,7 @@ static void phases_draw(FILE *f, const struct load_picture *p, const struct axes
 {
     for (unsigned i = 0; i < p->phase_count; i++) {
         double from = x_of(a, p->phases[i].began_s);
-        double to = i + 1 < p->phase_count ? x_of(a, p->phases[i + 1].began_s) : WIDTH - RIGHT;
+        double to = x_of(a, p->phases[i].ended_s);
         fprintf(f, "<rect x='%.1f' y='%.0f' width='%.1f' height='%.0f' class='%s'/>\n", from, TOP, to - from,
                 HEIGHT - TOP - BOTTOM, i % 2 ? "odd" : "even");
         fprintf(f, "<text x='%.1f' y='%.0f' text-anchor='middle'>%s</text>\n", (from + to) / 2, TOP - 8,
@@ -122,15 +125,21 @@ int load_picture_write(const struct load_picture *p, const char *path, struct er
     if (!f)
         return error_set_errno(e, -errno, "writing the picture %s", path);
     qsort(t->points, t->count, sizeof(*t->points), by_time);
-    struct axes a = axes_of(t);
+    struct axes a = axes_of(p);
     stretches_find(t, &a, ends);
     fprintf(f,
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' font-family='sans-serif' font-size='12'>\n"
             "<style>text{fill:#666}.even{fill:#8882}.odd{fill:#8881}.grid{stroke:#8884;fill:none}"
+            ".level{stroke:#d4722a;stroke-dasharray:5 4;stroke-width:1}text.level{stroke:none;fill:#d4722a}"
             "path{fill:none;stroke-width:1.6}.p50{stroke:#2a7fd4}.p99{stroke:#d4722a}</style>\n",
             WIDTH, HEIGHT);
     phases_draw(f, p, &a);
     scales_draw(f, &a);
+    if (p->line_us > 0)
+        fprintf(f,
+                "<path class='level' d='M%.0f %.1fH%.0f'/><text x='%.0f' y='%.1f' text-anchor='end' "
+                "class='level'>%s</text>\n",
+                LEFT, y_of(&a, p->line_us), WIDTH - RIGHT, WIDTH - RIGHT - 4, y_of(&a, p->line_us) - 4, p->line);
     curve_draw(f, t, ends, &a, 99, "p99");
     curve_draw(f, t, ends, &a, 50, "p50");
     fprintf(f,

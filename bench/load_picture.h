@@ -8,13 +8,15 @@
 
 struct load_picture_phase {
     const char *name;
-    double began_s;
+    double began_s, ended_s;
 };
 
 struct load_picture {
     struct drive_trace *trace; /* its points are put in order */
     struct load_picture_phase phases[PICTURE_PHASES_MAX];
-    unsigned phase_count; /* the last one ends with the last point */
+    unsigned phase_count;
+    double line_us; /* a level to compare with; 0: none */
+    const char *line;
 };
 
 MUST_USE int load_picture_write(const struct load_picture *p, const char *path, struct error *e);

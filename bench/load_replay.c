@@ -125,7 +125,7 @@ static int log_fill(struct replay *r, const struct dataset *d, struct server *s,
     r->reactors = kith_reactors(k);
     int rc = load_collection_create(k, r->options, NAME, d, e);
     if (rc == 0)
-        rc = load_collection_import(k, NAME, d, e);
+        rc = load_collection_import(k, NAME, d, NULL, e);
     if (rc == 0)
         rc = server_metric(s, "kith_log_bytes_total", &r->log_bytes, e);
     int one = rc == 0 ? kith_info_read(k, NAME, &info) : 0;

@@ -4,8 +4,8 @@
 
 const char *scenario_name(enum scenario scenario)
 {
-    static const char *const names[] = {"search",  "upsert", "mix",   "overhead", "start",
-                                        "durable", "replay", "space", "deletes",  "draining"};
+    static const char *const names[] = {"search", "upsert", "mix",     "overhead", "start",  "durable",
+                                        "replay", "space",  "deletes", "draining", "scaling"};
     return names[scenario];
 }
 

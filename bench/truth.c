@@ -17,15 +17,16 @@
 #define TILE    64 /* rows */
 #define PIECE   32 /* queries that a thread takes at a time */
 
-static double distance_exact(enum metric metric, const float *a, const float *b, uint32_t dim)
+double dataset_distance(const struct dataset *d, uint32_t query, uint32_t row)
 {
+    const float *a = d->base + (size_t)row * d->dim, *b = d->queries + (size_t)query * d->dim;
     double sum = 0;
-    if (metric == METRIC_L2) {
-        for (uint32_t i = 0; i < dim; i++)
+    if (d->metric == METRIC_L2) {
+        for (uint32_t i = 0; i < d->dim; i++)
             sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
         return sum;
     }
-    for (uint32_t i = 0; i < dim; i++)
+    for (uint32_t i = 0; i < d->dim; i++)
         sum += (double)a[i] * b[i];
     return -sum;
 }
@@ -108,8 +109,7 @@ static void list_finish(const struct finding *f, uint32_t query, struct near *li
 {
     struct dataset *d = f->data;
     for (uint32_t i = 0; i < count; i++)
-        list[i].distance = distance_exact(d->metric, d->base + (size_t)list[i].row * d->dim,
-                                          d->queries + (size_t)query * d->dim, d->dim);
+        list[i].distance = dataset_distance(d, query, list[i].row);
     qsort(list, count, sizeof(*list), compare_near);
     for (uint32_t i = 0; i < d->truth_k; i++)
         d->truth[(size_t)query * d->truth_k + i] = list[i].row;
@@ -170,8 +170,7 @@ int recall_init(struct recall *r, const struct dataset *d, uint32_t k)
         double farthest = -INFINITY;
         for (uint32_t i = 0; i < k; i++) {
             uint32_t row = d->truth[(size_t)q * d->truth_k + i];
-            double distance =
-                distance_exact(d->metric, d->base + (size_t)row * d->dim, d->queries + (size_t)q * d->dim, d->dim);
+            double distance = dataset_distance(d, q, row);
             farthest = distance > farthest ? distance : farthest;
         }
         /* Normalising in f32 moves a distance in the seventh digit. */
@@ -196,9 +195,7 @@ uint32_t recall_count(const struct recall *r, uint32_t query, const uint32_t *ro
             seen = rows[j] == rows[i];
         if (seen)
             continue;
-        double distance =
-            distance_exact(d->metric, d->base + (size_t)rows[i] * d->dim, d->queries + (size_t)query * d->dim, d->dim);
-        found += distance <= r->bound[query];
+        found += dataset_distance(d, query, rows[i]) <= r->bound[query];
     }
     return found;
 }

@@ -20,8 +20,8 @@ INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t f
     for (size_t i = from; i < to; i++) {
         const __m256i code = _mm256_loadu_si256((const __m256i *)(codes + 64 * i));
         const __m256i a = _mm256_shuffle_epi8(table_at(q->tables + 32 * i), _mm256_and_si256(code, low));
-        const __m256i b = _mm256_shuffle_epi8(table_at(q->tables + 32 * i + 16),
-                                              _mm256_and_si256(_mm256_srli_epi16(code, 4), low));
+        const __m256i b =
+            _mm256_shuffle_epi8(table_at(q->tables + 32 * i + 16), _mm256_and_si256(_mm256_srli_epi16(code, 4), low));
         const __m256i both = _mm256_add_epi8(a, b);
         pairs = _mm256_add_epi16(pairs, both);
         odd = _mm256_add_epi16(odd, _mm256_srli_epi16(both, 8));

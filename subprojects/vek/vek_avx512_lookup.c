@@ -20,8 +20,8 @@ INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t f
     for (size_t i = from; i < to; i++) {
         const __m512i code = _mm512_loadu_si512(codes + 64 * i);
         const __m512i a = _mm512_shuffle_epi8(table_at(q->tables + 32 * i), _mm512_and_si512(code, low));
-        const __m512i b = _mm512_shuffle_epi8(table_at(q->tables + 32 * i + 16),
-                                              _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
+        const __m512i b =
+            _mm512_shuffle_epi8(table_at(q->tables + 32 * i + 16), _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
         const __m512i both = _mm512_add_epi8(a, b);
         pairs = _mm512_add_epi16(pairs, both);
         odd = _mm512_add_epi16(odd, _mm512_srli_epi16(both, 8));

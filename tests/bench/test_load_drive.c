@@ -1,4 +1,4 @@
-/* The driver of the load against a client library of this file's own, whose server stalls, refuses and answers as told. */
+/* The driver of the load against a target of this file's own, which stalls, refuses and answers as told. */
 #include "clock.h"
 #include "load.h"
 
@@ -13,13 +13,15 @@
 #define IN_FLIGHT 4
 #define MS        1000000ull
 
-struct kith {
+struct scripted {
+    struct link base;
     int fd; /* always readable, so that the driver looks again at once */
     int64_t last;
     size_t count;
     struct {
         int64_t request;
         bool upsert;
+        uint32_t queries;
     } waiting[IN_FLIGHT];
 };
 
@@ -29,85 +31,105 @@ static struct {
     bool refuse;
     uint64_t answer_id;
     size_t in_flight_max;
-    uint64_t searches, upserts, points, last_id;
+    uint64_t searches, queries, upserts, points, last_id;
 } script;
 
-int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
+static const struct target scripted_target;
+
+static int scripted_open(const char *address, struct link **ret, char *error, size_t error_size)
 {
-    *ret = calloc(1, sizeof(**ret));
-    (*ret)->fd = eventfd(1, 0);
+    struct scripted *s = calloc(1, sizeof(*s));
+    s->base.target = &scripted_target;
+    s->fd = eventfd(1, 0);
+    *ret = &s->base;
     return 0;
 }
 
-void kith_close(struct kith *k)
+static void scripted_close(struct link *l)
 {
-    close(k->fd);
-    free(k);
+    close(((struct scripted *)l)->fd);
+    free(l);
 }
 
-const char *kith_error(const struct kith *k)
+static const char *scripted_error(const struct link *l)
 {
-    return "refused by the script";
+    return "lost by the script";
 }
 
-uint32_t kith_requests_max(const struct kith *k)
+static uint32_t scripted_in_flight_max(const struct link *l)
 {
     return IN_FLIGHT;
 }
 
-int kith_fd(const struct kith *k)
+static int scripted_fd(const struct link *l)
 {
-    return k->fd;
+    return ((const struct scripted *)l)->fd;
 }
 
-int kith_flush(struct kith *k)
+static int scripted_flush(struct link *l)
 {
     return 0;
 }
 
-static int64_t start(struct kith *k, bool upsert)
+static int64_t start(struct link *l, bool upsert, uint32_t queries)
 {
-    cr_assert_lt(k->count, IN_FLIGHT);
-    k->waiting[k->count].request = ++k->last;
-    k->waiting[k->count++].upsert = upsert;
-    if (k->count > script.in_flight_max)
-        script.in_flight_max = k->count;
-    return k->last;
+    struct scripted *s = (struct scripted *)l;
+    cr_assert_lt(s->count, IN_FLIGHT);
+    s->waiting[s->count].request = ++s->last;
+    s->waiting[s->count].queries = queries;
+    s->waiting[s->count++].upsert = upsert;
+    if (s->count > script.in_flight_max)
+        script.in_flight_max = s->count;
+    return s->last;
 }
 
-int64_t kith_start_search(struct kith *k, const struct kith_search *s)
+static int64_t scripted_search(struct link *l, const struct target_search *s)
 {
     script.searches++;
-    return start(k, false);
+    script.queries += s->count;
+    return start(l, false, s->count);
 }
 
-int64_t kith_start_upsert(struct kith *k, const char *collection, const struct kith_points *points)
+static int64_t scripted_upsert(struct link *l, const struct target_points *points)
 {
     script.upserts++;
     script.points += points->count;
-    script.last_id = points->ids[points->count - 1].lo;
-    return start(k, true);
+    script.last_id = points->ids[points->count - 1];
+    return start(l, true, 0);
 }
 
-int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret)
+/* Each query has one hit. */
+static int scripted_next(struct link *l, struct target_reply *ret)
 {
+    static uint64_t ids[100];
+    static uint32_t ones[100];
+    struct scripted *s = (struct scripted *)l;
     uint64_t now = clock_wall_ns();
-    if (k->count == 0 || (now >= script.stall_from_ns && now < script.stall_until_ns))
+    if (s->count == 0 || (now >= script.stall_from_ns && now < script.stall_until_ns))
         return 0;
-    static struct kith_id id;
-    static uint32_t one = 1;
-    id.lo = script.answer_id;
-    *ret = (struct kith_reply){.request = k->waiting[0].request, .code = script.refuse ? -KITH_RESOURCE_EXHAUSTED : 0};
-    if (!k->waiting[0].upsert)
-        ret->result = (struct kith_result){.queries = 1, .counts = &one, .count = 1, .ids = &id};
-    memmove(k->waiting, k->waiting + 1, --k->count * sizeof(k->waiting[0]));
+    *ret = (struct target_reply){.request = s->waiting[0].request,
+                                 .failure = script.refuse ? "refused by the script" : NULL,
+                                 .queries = s->waiting[0].queries,
+                                 .counts = ones,
+                                 .ids = ids};
+    for (uint32_t i = 0; i < s->waiting[0].queries; i++) {
+        ids[i] = script.answer_id;
+        ones[i] = 1;
+    }
+    memmove(s->waiting, s->waiting + 1, --s->count * sizeof(s->waiting[0]));
     return 1;
 }
 
-int load_client_error(struct error *e, const struct kith *k, int code, const char *doing)
-{
-    return error_set(e, ERROR_UNAVAILABLE, "%s", doing);
-}
+static const struct target scripted_target = {.name = "script",
+                                              .open = scripted_open,
+                                              .close = scripted_close,
+                                              .error = scripted_error,
+                                              .in_flight_max = scripted_in_flight_max,
+                                              .search = scripted_search,
+                                              .upsert = scripted_upsert,
+                                              .flush = scripted_flush,
+                                              .next = scripted_next,
+                                              .fd = scripted_fd};
 
 static float base[] = {0, 0, 1, 1}, queries[] = {0, 0.1f};
 static uint32_t truth[] = {0};
@@ -138,7 +160,7 @@ static void run(struct drive_plan *plan, struct drive_result *ret)
 {
     struct drive *d;
     struct error e;
-    cr_assert_eq(drive_open("", 1, plan->in_flight, &d, &e), 0);
+    cr_assert_eq(drive_open(&scripted_target, "", 1, plan->in_flight, &d, &e), 0);
     cr_assert_eq(drive_run(d, plan, ret, &e), 0, "%s", e.text);
     drive_close(d);
 }
@@ -249,7 +271,7 @@ Test(load_drive, new_points_get_new_ids)
     struct drive_plan plan = plan_of(0, 1);
     plan.requests = 10;
     plan.write_share = 1;
-    plan.new_points = true;
+    plan.writes = WRITE_NEW;
     plan.next_id = 100;
     run(&plan, &r);
     cr_assert_eq(script.last_id, 129);
@@ -259,15 +281,81 @@ Test(load_drive, new_points_get_new_ids)
 Test(load_drive, recall_is_told_from_the_answers)
 {
     static struct drive_result r;
-    struct recall recall;
+    struct live live;
     struct drive_plan plan = plan_of(0, 1);
     plan.requests = 20;
-    plan.recall = &recall;
-    cr_assert_eq(recall_init(&recall, &data, 1), 0);
+    plan.live = &live;
+    cr_assert_eq(live_init(&live, &data, 1), 0);
     run(&plan, &r);
     cr_assert(r.recall_found == 20 && r.recall_wanted == 20);
     script.answer_id = 1;
     run(&plan, &r);
     cr_assert(r.recall_found == 0 && r.recall_wanted == 20);
-    recall_fini(&recall);
+    live_fini(&live);
+}
+
+Test(load_drive, many_queries_a_search_are_judged_each)
+{
+    static struct drive_result r;
+    struct live live;
+    struct drive_plan plan = plan_of(0, 1);
+    plan.requests = 10;
+    plan.queries = 64; /* of a data set that has one: every list begins anew */
+    plan.live = &live;
+    cr_assert_eq(live_init(&live, &data, 1), 0);
+    run(&plan, &r);
+    cr_assert_eq(script.queries, 640);
+    cr_assert(r.recall_found == 640 && r.recall_wanted == 640);
+    live_fini(&live);
+}
+
+/* Half of what is written is new, and all of it is known to be there once it was answered; a hit that was deleted before is a ghost. */
+Test(load_drive, what_is_written_and_deleted_is_followed)
+{
+    static struct drive_result r;
+    struct live live;
+    struct drive_plan plan = plan_of(0, 1);
+    plan.requests = 40;
+    plan.write_share = 1;
+    plan.batch = 1;
+    plan.writes = WRITE_HALF_NEW;
+    plan.live = &live;
+    cr_assert_eq(live_init(&live, &data, 1), 0);
+    run(&plan, &r);
+    cr_assert_eq(r.points, 40);
+    cr_assert_eq(live.there, 4, "two rows and their twins");
+    plan.write_share = 0;
+    live_deleting(&live, 0);
+    live_deleted(&live, 0, clock_wall_ns());
+    run(&plan, &r);
+    cr_assert_eq(r.ghosts, 40);
+    cr_assert(r.recall_found == 0 && r.recall_wanted == 40);
+    script.answer_id = 2; /* its twin */
+    run(&plan, &r);
+    cr_assert(r.ghosts == 0 && r.recall_found == 40);
+    live_fini(&live);
+}
+
+/* Nothing is answered for longer than the phase may be behind: it ends soon, and all that was due by then is counted. What is answered
+ * later is nobody's. */
+Test(load_drive, a_hopeless_phase_is_given_up)
+{
+    static struct drive_result r;
+    struct drive *d;
+    struct error e;
+    struct drive_plan plan = plan_of(1000, 3600);
+    plan.behind_max_s = 0.2;
+    script.stall_until_ns = UINT64_MAX;
+    cr_assert_eq(drive_open(&scripted_target, "", 1, plan.in_flight, &d, &e), 0);
+    cr_assert_eq(drive_run(d, &plan, &r, &e), 0, "%s", e.text);
+    cr_assert(r.gave_up_s >= 0.2 && r.gave_up_s < 60, "%f", r.gave_up_s);
+    cr_assert_geq(r.search.errors, 190);
+    cr_assert_eq(r.search.offered, r.search.errors);
+    cr_assert_eq(r.search.latency_ns.count, r.search.errors);
+    script.stall_until_ns = 0;
+    plan = plan_of(0, 1);
+    plan.requests = 100;
+    cr_assert_eq(drive_run(d, &plan, &r, &e), 0, "%s", e.text);
+    cr_assert(r.search.served == 100 && r.search.errors == 0 && r.gave_up_s == 0);
+    drive_close(d);
 }

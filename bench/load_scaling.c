@@ -1,0 +1,290 @@
+/* Does a second core pay? The same data is served by one reactor and by several, in turns, one server at a time.
+ *
+ * Saturated, many queries come in a frame, so that the load, which shares the machine, costs next to nothing; what the server's own threads
+ * used is told beside it, and says what several cores of their own would do. At low load queries come one by one. `spread all` is the naive
+ * way: every query on every core, whatever else they have to do. */
+#include "load.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS    3
+#define WARM_UP_S 1
+#define LOW_SHARE 0.05 /* of what one reactor can do */
+#define GAIN      1.8  /* by which several reactors are to answer more, of two */
+#define NO_WORSE  1.05 /* two medians of the same thing differ by so much */
+
+enum { ALONE, AUTO, ONE, ALL, WAYS };
+static const enum kith_spread spreads[WAYS] = {KITH_SPREAD_SETTING, KITH_SPREAD_AUTO, KITH_SPREAD_ONE, KITH_SPREAD_ALL};
+static const char *const names[WAYS] = {"alone", "auto", "1", "all"};
+
+/* Medians over the rounds, once they are all there. */
+struct way {
+    double qps[ROUNDS], cpu_s[ROUNDS], load_s[ROUNDS]; /* CPU of the server, of the load: seconds a 1000 queries */
+    double p50_us[ROUNDS], p99_us[ROUNDS];             /* at low load */
+    uint64_t found, wanted, errors;
+};
+
+struct scaling {
+    const struct load_options *options;
+    const struct dataset *data;
+    struct live live;
+    struct server first; /* owns the folder */
+    uint64_t segments;
+    double low_rate;
+    struct way ways[WAYS];
+    struct error *error;
+};
+
+static int server_open(struct scaling *s, unsigned reactors, struct server *ret)
+{
+    struct load_options o = *s->options;
+    char arguments[512];
+    snprintf(arguments, sizeof(arguments), "--reactors %u %.400s", reactors, o.kithd_args ? o.kithd_args : "");
+    o.kithd_args = arguments;
+    return server_start(&o, s->first.folder[0] ? s->first.folder : NULL, ret, NULL, s->error);
+}
+
+static int fails(struct scaling *s, const struct link *l, int rc, const char *doing)
+{
+    return rc < 0 ? error_set(s->error, ERROR_UNAVAILABLE, "%s: %s", doing, target_kith.error(l)) : 0;
+}
+
+/* Until nothing is left to merge; on one reactor too, to which several had their own segments. */
+static int data_rest(struct scaling *s, const struct server *at, bool fill)
+{
+    const struct load_options *o = s->options;
+    char text[ERROR_TEXT_MAX] = "";
+    struct link *l = NULL;
+    if (target_kith.open(at->address, &l, text, sizeof(text)) < 0)
+        return error_set(s->error, ERROR_UNAVAILABLE, "%s", text);
+    int rc = 0;
+    if (fill)
+        rc = fails(s, l, target_kith.create(l, o, s->data), "creating the collection");
+    if (fill && rc == 0)
+        rc = fails(s, l, target_kith.fill(l, o, s->data, NULL), "loading");
+    if (rc == 0)
+        rc = fails(s, l, target_kith.compact(l, o->collection), "compacting");
+    if (rc == 0)
+        rc = fails(s, l, target_kith.settle(l, o->collection), "waiting for the graphs");
+    target_kith.close(l);
+    return rc;
+}
+
+static int segments_count(struct scaling *s, const struct server *at)
+{
+    struct kith *k = NULL;
+    struct kith_info info = {0};
+    char text[ERROR_TEXT_MAX] = "";
+    if (kith_open(at->address, &k, text, sizeof(text)) < 0)
+        return error_set(s->error, ERROR_UNAVAILABLE, "%s", text);
+    int rc = kith_info_read(k, s->options->collection, &info);
+    if (rc < 0)
+        rc = load_client_error(s->error, k, rc, "looking at the collection");
+    s->segments = info.sealed_segments;
+    kith_close(k);
+    return rc;
+}
+
+static int data_make(struct scaling *s)
+{
+    struct server again;
+    fprintf(stderr, "load: the data, on %u reactors, and then on one, until nothing is left to merge\n",
+            s->options->reactors);
+    int rc = server_open(s, s->options->reactors, &s->first);
+    if (rc == 0)
+        rc = data_rest(s, &s->first, true);
+    if (rc == 0 && server_stop(&s->first) != 0)
+        rc = error_set(s->error, ERROR_INTERNAL, "kithd did not end well; what it said is in %s", s->first.log);
+    if (rc == 0)
+        rc = server_open(s, 1, &again);
+    if (rc < 0)
+        return rc;
+    rc = data_rest(s, &again, false);
+    if (rc == 0)
+        rc = segments_count(s, &again);
+    return load_server_end(&again, rc, s->error);
+}
+
+/* -- measuring -- */
+
+static struct drive_plan plan_of(struct scaling *s, int way, uint64_t seed)
+{
+    const struct load_options *o = s->options;
+    return (struct drive_plan){.collection = o->collection,
+                               .data = s->data,
+                               .live = &s->live,
+                               .seconds = o->seconds,
+                               .behind_max_s = 5,
+                               .in_flight = o->in_flight,
+                               .k = o->k,
+                               .ef = o->ef,
+                               .batch = 1,
+                               .queries = o->batch,
+                               .spread = spreads[way],
+                               .uniform = o->uniform,
+                               .seed = seed};
+}
+
+static void found_add(struct way *w, const struct drive_result *r)
+{
+    w->found += r->recall_found;
+    w->wanted += r->recall_wanted;
+    w->errors += r->search.errors;
+}
+
+static int saturated_run(struct scaling *s, struct drive *drive, pid_t pid, int way, int round)
+{
+    static struct drive_result r;
+    struct way *w = &s->ways[way];
+    struct drive_plan plan = plan_of(s, way, (uint64_t)round + 1);
+    plan.seconds = WARM_UP_S;
+    int rc = drive_run(drive, &plan, &r, s->error);
+    if (rc < 0)
+        return rc;
+    plan.seconds = s->options->seconds;
+    uint64_t server_ns = server_cpu_ns(pid), load_ns = clock_process_cpu_ns();
+    rc = drive_run(drive, &plan, &r, s->error);
+    if (rc < 0)
+        return rc;
+    if (r.search.served == 0)
+        return error_set(s->error, ERROR_UNAVAILABLE, "no search was answered: %s", r.search.error);
+    double thousands = (double)r.search.served * s->options->batch / 1000;
+    w->cpu_s[round] = (double)(server_cpu_ns(pid) - server_ns) / 1e9 / thousands;
+    w->load_s[round] = (double)(clock_process_cpu_ns() - load_ns) / 1e9 / thousands;
+    w->qps[round] = r.search.served_qps * s->options->batch;
+    found_add(w, &r);
+    return 0;
+}
+
+static int low_run(struct scaling *s, struct drive *drive, int way, int round)
+{
+    static struct drive_result r;
+    struct way *w = &s->ways[way];
+    struct drive_plan plan = plan_of(s, way, (uint64_t)round + 100);
+    plan.queries = 1;
+    plan.rate = s->low_rate;
+    plan.seconds = WARM_UP_S;
+    int rc = drive_run(drive, &plan, &r, s->error);
+    plan.seconds = s->options->seconds;
+    if (rc == 0)
+        rc = drive_run(drive, &plan, &r, s->error);
+    w->p50_us[round] = (double)histogram_percentile(&r.search.latency_ns, 50) / 1e3;
+    w->p99_us[round] = (double)histogram_percentile(&r.search.latency_ns, 99) / 1e3;
+    found_add(w, &r);
+    return rc;
+}
+
+/* One server, each way that it has; which way is first moves on from round to round. */
+static int server_measure(struct scaling *s, unsigned reactors, int round)
+{
+    const struct load_options *o = s->options;
+    int first = reactors == 1 ? ALONE : AUTO, count = reactors == 1 ? 1 : WAYS - 1;
+    struct server server;
+    struct drive *drive = NULL;
+    int rc = server_open(s, reactors, &server);
+    if (rc < 0)
+        return rc;
+    rc = drive_open(&target_kith, server.address, o->connections, o->in_flight, &drive, s->error);
+    for (int i = 0; rc == 0 && i < count; i++) {
+        int way = first + (i + round) % count;
+        fprintf(stderr, "load: round %d of %d: %u reactors, spread %s\n", round + 1, ROUNDS, reactors, names[way]);
+        rc = saturated_run(s, drive, server.pid, way, round);
+        if (way == ALONE && round == 0)
+            s->low_rate = o->rate > 0 ? o->rate : s->ways[ALONE].qps[0] * LOW_SHARE;
+        if (rc == 0)
+            rc = low_run(s, drive, way, round);
+    }
+    drive_close(drive);
+    return load_server_end(&server, rc, s->error);
+}
+
+/* -- what came out -- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double values[ROUNDS])
+{
+    qsort(values, ROUNDS, sizeof(values[0]), by_value);
+    return values[ROUNDS / 2];
+}
+
+static void way_print(struct scaling *s, int way)
+{
+    struct way *w = &s->ways[way], *alone = &s->ways[ALONE];
+    unsigned reactors = way == ALONE ? 1 : s->options->reactors;
+    double qps = median(w->qps), cpu = median(w->cpu_s), load = median(w->load_s);
+    double gain = qps / median(alone->qps), own = reactors * median(alone->cpu_s) / cpu;
+    double recall = w->wanted ? (double)w->found / (double)w->wanted : 0;
+    if (s->options->json)
+        printf("{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"spread\":\"%s\",\"qps\":%.0f,\"gain\":%.3f,"
+               "\"server_cpu_s_1000\":%.5f,\"load_cpu_s_1000\":%.5f,\"gain_by_cpu\":%.3f,\"recall\":%.5f,\"errors\":%llu,"
+               "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f}\n",
+               reactors, names[way], qps, gain, cpu, load, own, recall, (unsigned long long)w->errors, s->low_rate,
+               median(w->p50_us), median(w->p99_us));
+    else
+        printf("%-8u  %-6s  %10.0f  %6.2f  %12.4f  %10.4f  %12.2f  %7.4f  %10.1f  %10.1f  %6llu\n", reactors, names[way],
+               qps, gain, cpu, load, own, recall, median(w->p50_us), median(w->p99_us), (unsigned long long)w->errors);
+}
+
+static void aim_print(const struct load_options *o, const char *what, double limit, double value, bool met)
+{
+    if (o->json)
+        printf("{\"bench\":\"load\",\"scenario\":\"scaling\",\"aim\":\"%s\",\"limit\":%g,\"value\":%.4f,\"met\":%s}\n", what,
+               limit, value, met ? "true" : "false");
+    else
+        printf("%-64s %6g  %9.4g  %s\n", what, limit, value, met ? "met" : "MISSED");
+}
+
+static void report(struct scaling *s)
+{
+    const struct load_options *o = s->options;
+    struct way *w = s->ways;
+    if (!o->json)
+        printf("%u points in %llu segments; saturated with %u queries a frame, then %.0f searches/s one by one\n"
+               "%-8s  %-6s  %10s  %6s  %12s  %10s  %12s  %7s  %10s  %10s  %6s\n",
+               s->data->count, (unsigned long long)s->segments, o->batch, s->low_rate, "reactors", "spread", "queries/s",
+               "gain", "server s/1000", "load s/1000", "gain by CPU", "recall", "low p50 us", "low p99 us", "errors");
+    for (int i = 0; i < WAYS; i++)
+        way_print(s, i);
+    double limit = GAIN / 2 * o->reactors, gain = median(w[AUTO].qps) / median(w[ALONE].qps);
+    double all = median(w[ALL].qps) / median(w[ALONE].qps), p50 = median(w[AUTO].p50_us) / median(w[ALONE].p50_us);
+    double recall = (double)w[AUTO].found / (double)w[AUTO].wanted - (double)w[ALONE].found / (double)w[ALONE].wanted;
+    if (!o->json)
+        printf("\n%-64s %6s  %9s\n", "aim", "limit", "value");
+    aim_print(o, "saturated, spread auto: times the queries of one, at least", limit, gain, gain >= limit);
+    aim_print(o, "recall beside that of one, at least", -0.005, recall, recall >= -0.005);
+    aim_print(o, "low load, spread auto: p50 beside that of one, at most", NO_WORSE, p50, p50 <= NO_WORSE);
+    if (!o->json)
+        printf("the naive way, every query on every core: %.2f times the queries of one\n", all);
+}
+
+int load_scaling(const struct load_options *o, const struct dataset *d, struct error *e)
+{
+    static struct scaling s;
+    s = (struct scaling){.options = o, .data = d, .error = e};
+    int rc = live_init(&s.live, d, o->k);
+    if (rc < 0)
+        error_set_errno(e, rc, "what a search must find");
+    if (rc == 0)
+        rc = data_make(&s);
+    for (int round = 0; rc == 0 && round < ROUNDS; round++) {
+        rc = server_measure(&s, 1, round);
+        if (rc == 0)
+            rc = server_measure(&s, o->reactors, round);
+    }
+    if (rc == 0)
+        report(&s);
+    live_fini(&s.live);
+    server_stop(&s.first);
+    if (rc == 0)
+        server_remove(&s.first);
+    return rc;
+}

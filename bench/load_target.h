@@ -1,0 +1,74 @@
+/* load_target.h -- what is under load, as a table of functions: Kith through libkith, PostgreSQL with pgvector through libpq.
+ *
+ * A link is one connection. Where something goes wrong a function returns a negative errno, and error() has the sentence until the next call. */
+#pragma once
+
+#include "dataset.h"
+
+#include <kith/kith.h>
+
+struct load_options;
+
+/* The first member of whatever a target keeps for a connection. */
+struct link {
+    const struct target *target;
+};
+
+struct target_search {
+    const char *collection;
+    const float *queries; /* count x dim */
+    uint32_t count, dim, k, ef;
+    enum kith_spread spread;
+};
+struct target_points {
+    const char *collection;
+    const uint64_t *ids;
+    const float *vectors; /* count x dim */
+    uint32_t count, dim;
+};
+struct target_reply {
+    int64_t request;
+    const char *failure;    /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
+    uint32_t queries;       /* of a search: as many lists of hits, one after the other */
+    const uint32_t *counts; /* of each list */
+    const uint64_t *ids;
+};
+
+/* How far the loading of rows has come: of every tenth of them, when it was acknowledged. */
+#define FILL_TENTHS 10
+struct fill_watch {
+    uint64_t start_ns, tenth_ns[FILL_TENTHS];
+    unsigned tenths;
+};
+void fill_at(struct fill_watch *w, uint64_t rows, uint64_t total); /* w may be NULL */
+double fill_seconds(const struct fill_watch *w);
+/* How much longer it took than at the pace of its fastest tenth: what the writers were held up. */
+double fill_held_up_seconds(const struct fill_watch *w);
+
+struct target {
+    const char *name;
+    int (*open)(const char *address, struct link **ret, char *error, size_t error_size);
+    void (*close)(struct link *l);
+    const char *(*error)(const struct link *l);
+
+    /* Requests on their way: an id above 0, or a negative errno when the link is lost. */
+    uint32_t (*in_flight_max)(const struct link *l);
+    int64_t (*search)(struct link *l, const struct target_search *s);
+    int64_t (*upsert)(struct link *l, const struct target_points *p);
+    int (*flush)(struct link *l);
+    /* 1 with an answer, 0 when there is none yet. */
+    int (*next)(struct link *l, struct target_reply *ret);
+    int (*fd)(const struct link *l);
+
+    /* These wait until it is done. Row i of the data becomes the point of id i. */
+    int (*create)(struct link *l, const struct load_options *o, const struct dataset *d);
+    int (*fill)(struct link *l, const struct load_options *o, const struct dataset *d, struct fill_watch *w);
+    int (*settle)(struct link *l, const char *collection); /* until everything is in its final graph */
+    int64_t (*backlog)(struct link *l, const char *collection); /* rows that no graph holds */
+    int (*remove)(struct link *l, const char *collection, const uint64_t *ids, uint32_t count);
+    int (*compact)(struct link *l, const char *collection); /* nothing of the deleted points is left */
+    int (*snapshot)(struct link *l, const char *collection);
+    int (*drop)(struct link *l, const char *collection);
+};
+
+extern const struct target target_kith, target_pgvector;
