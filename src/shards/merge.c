@@ -139,6 +139,7 @@ static int verify_inputs(struct merge *m)
 static int write_graph(struct merge *m, struct container_writer *w)
 {
     const struct collection_config *c = &m->shard->config;
+    struct build_progress *progress = &m->shard->store->merging;
     struct mapping mapping;
     struct segment_index *index = NULL;
     int rc = mapping_open(container_fresh_path(w), &mapping);
@@ -154,10 +155,14 @@ static int write_graph(struct merge *m, struct container_writer *w)
     struct index_plan plan;
     index_plan_begin(&plan, c, m->rows);
     rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
-    if (rc == 0)
+    if (rc == 0) {
+        build_enter_graph(progress, index, m->rows);
         rc = segment_index_build(index, &vectors, m->rows, m->shard->store->options.crew, &m->pause);
+    }
+    build_enter(progress, BUILD_CODES);
     if (rc == 0)
         rc = index_plan_finish(&plan, m->shard, index, &vectors, m->rows, &m->pause);
+    build_enter(progress, BUILD_WRITING);
     if (rc == 0)
         rc = segment_write_index(w, index, &plan.why);
     segment_index_destroy(index);
@@ -202,6 +207,7 @@ static int write_file(struct merge *m)
         rc = container_create(m->path, &w);
     if (rc < 0)
         return rc;
+    build_enter(&s->store->merging, BUILD_COLUMNS);
     rc = segment_write_columns(w, &s->config, m->file.id, &source, &m->pause, &m->file.version_min);
     if (rc == 0 && m->rows)
         rc = write_graph(m, w);
@@ -369,6 +375,7 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
         m.ids[i] = choice->inputs[i]->id;
         rows += choice->inputs[i]->rows;
     }
+    build_begin(&s->store->merging, choice->count > 1 ? BUILD_MERGE : BUILD_COMPACT, s->config.id, (uint32_t)rows);
     int rc = prepare(&m);
     if (rc == 0)
         rc = flush_what_buried(s);
@@ -377,6 +384,7 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
     if (rc < 0) {
         give_up(&m, rc);
     } else {
+        build_enter(&s->store->merging, BUILD_TAKING_OVER);
         swap(&m);
         if (m.output)
             merge_repoint(s, m.output);
@@ -395,6 +403,7 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
         stats->merged_rows += rows;
         stats->merge_ns_total += clock_now_ns() - start_ns;
     }
+    build_end(&s->store->merging);
     if (m.shadow)
         segment_retire(m.shadow);
     free(m.tombstones);

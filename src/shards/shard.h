@@ -85,6 +85,7 @@ struct store {
     void (*on_work)(void *arg);
     void *on_work_arg;
     struct store_stats stats;
+    struct build_progress sealing, merging;
 };
 
 /* Rows that died on other reactors, collected over a batch: between begin and send the id map knows of deaths that their owners do not. */

@@ -162,6 +162,12 @@ void store_stats_read(struct store *store, struct store_stats *ret)
     ret->growing_backlog_ns = (uint64_t)((double)ret->growing_backlog_rows * store->row_ns);
 }
 
+unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BUILDS_MAX])
+{
+    unsigned n = build_read(&s->sealing, &ret[0]);
+    return n + build_read(&s->merging, &ret[n]);
+}
+
 void store_close(struct store *store)
 {
     timer_cancel(&store->idle);

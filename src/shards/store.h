@@ -17,6 +17,7 @@
 #include "base/point_id.h"
 #include "index/autoindex.h"
 #include "reactor/fiber.h"
+#include "shards/build_progress.h"
 #include "shards/manifest.h"
 
 struct file;
@@ -224,6 +225,10 @@ struct store_stats {
         build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */
 };
 void store_stats_read(struct store *s, struct store_stats *ret);
+
+#define STORE_BUILDS_MAX 2
+/* What is sealed and merged just now: so many. */
+unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BUILDS_MAX]);
 /* Adds what the store holds in memory. */
 struct memory_use;
 void store_memory_read(const struct store *s, struct memory_use *use);

@@ -141,16 +141,25 @@ static int build_graph(struct shard *s, struct segment *g)
     return rc;
 }
 
-static int seal(struct shard *s, struct segment *g)
+static int build_and_write(struct shard *s, struct segment *g)
 {
-    struct store *store = s->store;
+    struct build_progress *progress = &s->store->sealing;
     struct pause pause = {shard_pause, s};
-    uint64_t start_ns = clock_now_ns();
+    build_begin(progress, BUILD_SEAL, s->config.id, g->rows);
+    build_enter_graph(progress, g->index, g->rows);
     int rc = build_graph(s, g);
+    build_enter(progress, BUILD_CODES);
     if (rc == 0)
         rc = index_plan_finish(&g->plan, s, g->index, &g->vectors, g->rows, &pause);
-    if (rc == 0)
-        rc = write_file(s, g);
+    build_enter(progress, BUILD_WRITING);
+    return rc < 0 ? rc : write_file(s, g);
+}
+
+static int seal_frozen(struct shard *s, struct segment *g)
+{
+    struct store *store = s->store;
+    uint64_t start_ns = clock_now_ns();
+    int rc = build_and_write(s, g);
     struct segment *sealed = NULL;
     if (rc == 0)
         rc = open_file(s, g, &sealed);
@@ -169,6 +178,13 @@ static int seal(struct shard *s, struct segment *g)
     swap(s, g, sealed);
     event_notify_all(&store->settled);
     return 0;
+}
+
+static int seal(struct shard *s, struct segment *g)
+{
+    int rc = seal_frozen(s, g);
+    build_end(&s->store->sealing);
+    return rc;
 }
 
 /* -- choosing -- */
