@@ -22,8 +22,7 @@ static int config_read(struct kith *k, const char *name, const Kith__Config **re
     m.name = (char *)name;
     ProtobufCMessage *reply;
     int rc = kith_call(k, KITH_OP_CONFIG_GET, &m.base, &kith__config__descriptor, &reply);
-    if (rc == 0)
-        *ret = (const Kith__Config *)reply;
+    *ret = rc == 0 ? (const Kith__Config *)reply : NULL;
     return rc;
 }
 
