@@ -41,6 +41,16 @@ static struct index_options options_of(const struct peer_build *b)
                                   .links = (enum links_kind)v->links};
 }
 
+/* What the graph was built with: then finishing is the graph's last step alone, which all variants share. */
+static const struct index_options as_grown = {
+    .code = CODE_SQ8, .refine = REFINE_F32, .refine_k = 2, .links = LINKS_PLAIN};
+
+static int finish(const struct grown *g, const struct index_options *options, const struct crew *crew)
+{
+    segment_index_unfinish(g->index, options);
+    return segment_index_finish(g->index, &g->vectors, crew, NULL);
+}
+
 static int link_rows(struct grown *g, const struct peer_build *b)
 {
     const struct index_options options = options_of(b);
@@ -52,6 +62,8 @@ static int link_rows(struct grown *g, const struct peer_build *b)
     if (b->threads > 1 && !crew)
         return -1;
     int rc = segment_index_build(g->index, &g->vectors, b->count, thread_crew_lend(crew), &pause);
+    if (rc == 0)
+        rc = finish(g, &as_grown, thread_crew_lend(crew));
     if (crew)
         b->ret_times->spared_ns = thread_crew_spared_ns(crew);
     thread_crew_destroy(crew);
@@ -114,8 +126,7 @@ const struct grown *kith_grow(const struct peer_build *b)
         rc = grow_measured(b);
     if (rc == 0) {
         const struct index_options options = options_of(b);
-        segment_index_unfinish(last.grown.index, &options);
-        rc = segment_index_finish(last.grown.index, &last.grown.vectors, NULL);
+        rc = finish(&last.grown, &options, NULL);
         b->progress(b->arg, segment_index_graphed(last.grown.index));
     }
     if (rc < 0)

@@ -2,6 +2,7 @@
  * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
  * go on with what was there. */
 #include "index/autoindex.h"
+#include "index/hnsw_builder.h"
 #include "index/segment_index_impl.h"
 
 #include <errno.h>
@@ -93,11 +94,23 @@ static enum code_kind refine_code(enum refine_kind kind)
     return kind == REFINE_F16 ? CODE_F16 : kind == REFINE_BF16 ? CODE_BF16 : CODE_AUTO;
 }
 
-int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+/* The last of the graph. Rows that are linked otherwise than before may have lost the link that reached another one. */
+static int settle(struct segment_index *x, const struct crew *crew, const struct pause *pause)
+{
+    if (!x->builder)
+        return 0;
+    int rc = hnsw_settle(&x->graph, x->builder, &x->codes, crew, pause);
+    return rc == 0 && x->builder->changes > 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
+}
+
+int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                         const struct pause *pause)
 {
     if (x->sealed || x->graph.count != x->codes.count)
         return -EINVAL;
-    int rc = x->is_resolved ? 0 : resolve(x, vectors, pause);
+    int rc = settle(x, crew, pause);
+    if (rc == 0 && !x->is_resolved)
+        rc = resolve(x, vectors, pause);
     if (rc == 0 && x->resolved.code != CODE_SQ8)
         rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, pause);
     if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)

@@ -93,6 +93,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     free(b->worker);
     round_fini(&b->round);
     hnsw_repair_drop(b);
+    hnsw_settle_drop(b);
     free(b);
 }
 
@@ -105,6 +106,7 @@ uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
     uint64_t bytes = sizeof(*b) + b->workers * sizeof(*b->worker);
     for (unsigned i = 0; i < b->workers; i++)
         bytes += worker_bytes(b->worker[i], b->m, b->stride);
+    bytes += b->settling.room * 2 * (links + 1) * sizeof(uint32_t);
     bytes += bits_words(b->flood.rows) * sizeof(uint64_t) + 2 * (uint64_t)b->flood.rows * sizeof(uint32_t);
     return bytes + r->rows_max * (sizeof(*r->entrant) + links * sizeof(struct cand)) +
            r->lists_max * (b->m * sizeof(struct cand) + sizeof(uint32_t)) +

@@ -88,13 +88,27 @@ struct flood {
     uint32_t rows;  /* in the graph when it began; 0: none is under way */
 };
 
+/* A settling under way (hnsw_settle.c). */
+struct settling {
+    uint32_t rows;        /* in the graph when it began; 0: none is under way */
+    uint32_t from, to;    /* the window: those before it are settled */
+    uint32_t asked;       /* rows whose links were looked at for it */
+    uint32_t room;        /* rows of a window */
+    uint32_t *back;       /* [room][2m]: rows that link to one of the window */
+    uint32_t *back_count; /* [room] */
+    uint32_t *lists;      /* [room][2m]: the new ones */
+    uint32_t *kept;       /* [room]: how long they are; 0: not made yet */
+};
+
 struct hnsw_builder {
     uint32_t m, stride;
     struct hnsw_worker **worker; /* [workers] */
     unsigned workers;
     struct round round;
     struct flood flood;
+    struct settling settling;
     uint32_t changes; /* insertions since the last hnsw_repair() */
+    uint32_t settled; /* rows there were when hnsw_settle() ended */
 };
 
 /* One worker a share, each with room for the graph and so many entrants. -ENOMEM. */
@@ -147,6 +161,12 @@ MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r);
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                 uint32_t group);
 
+/* The list of a row of the lowest layer, chosen from its links and up to 2m others. ret_list: room for 2m. Returns its length. */
+uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,
+                   const uint32_t *others, uint32_t count, uint32_t *ret_list);
+
+/* Forgets a settling that was stopped. */
+void hnsw_settle_drop(struct hnsw_builder *b);
 /* Forgets a repair that was stopped. */
 void hnsw_repair_drop(struct hnsw_builder *b);
 

@@ -113,24 +113,24 @@ static void sort(struct cand *c, uint32_t n)
     }
 }
 
-/* Distances of the old neighbours; those of the newcomers are known from their side. */
-static void score_old(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t level,
-                      uint32_t id, const uint32_t *links, uint32_t n)
+/* Distances of rows or nodes from a row, to w->pruning from `at` on. */
+static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struct codes_query *query, uint32_t level,
+                        const uint32_t *links, uint32_t n, uint32_t at)
 {
     struct search_scratch *s = w->scratch; /* its batch arrays are free outside walks */
-    struct codes_query query;
+    const struct codes *codes = query->codes;
     for (uint32_t i = 0; i < n; i++) {
         w->rows[i] = level_row(g, level, links[i]);
         const char *code = codes_at(codes, w->rows[i]);
         for (uint32_t line = 0; line < codes->stride && line < PREFETCH_MAX; line += 64)
             __builtin_prefetch(code + line);
     }
-    codes_query_of_row(&query, codes, level_row(g, level, id), w->weights);
-    codes_distances(&query, w->rows, n, s->rows, s->distances);
+    codes_distances(query, w->rows, n, s->rows, s->distances);
     for (uint32_t i = 0; i < n; i++)
-        w->pruning[i] = (struct cand){s->distances[i], links[i]};
+        w->pruning[at + i] = (struct cand){s->distances[i], links[i]};
 }
 
+/* The distances of the newcomers are known from their side. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t group)
 {
     struct link_group *p = &r->group[group];
@@ -138,7 +138,9 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     const uint32_t level = back->level, max = level_links_max(g, level);
     const uint32_t *links = level_links(g, level, back->to);
     uint32_t n = links_count(links, max);
-    score_old(g, w, codes, level, back->to, links, n);
+    struct codes_query query;
+    codes_query_of_row(&query, codes, level_row(g, level, back->to), w->weights);
+    score_links(g, w, &query, level, links, n, 0);
     for (uint32_t i = 0; i < p->count; i++)
         w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
     sort(w->pruning, n);
@@ -147,4 +149,24 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
     for (uint32_t i = 0; i < p->kept; i++)
         to[i] = w->pruning[i].id;
+}
+
+uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,
+                   const uint32_t *others, uint32_t count, uint32_t *ret_list)
+{
+    const uint32_t max = 2 * g->m, *links = hnsw_links(g, row), n = links_count(links, max);
+    if (n + count <= max) {
+        memcpy(ret_list, links, n * sizeof(*links));
+        memcpy(ret_list + n, others, count * sizeof(*others));
+        return n + count;
+    }
+    struct codes_query query;
+    codes_query_of_row(&query, codes, row, w->weights);
+    score_links(g, w, &query, 0, links, n, 0);
+    score_links(g, w, &query, 0, others, count, n);
+    sort(w->pruning, n + count);
+    const uint32_t kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n + count, max, 0});
+    for (uint32_t i = 0; i < kept; i++)
+        ret_list[i] = w->pruning[i].id;
+    return kept;
 }

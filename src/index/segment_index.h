@@ -93,10 +93,12 @@ void segment_index_plan(struct segment_index *x, const struct index_options *opt
 /* As it was given; once finish() has chosen, or a sealed index was opened, nothing in it is left open. Lives as long as x. */
 const struct index_options *segment_index_options(const struct segment_index *x);
 
-/* Makes what the sealed index shall hold, as the options say: codes of the chosen kind, rows to score again by, everything in
- * one piece. advance() must have reached all rows, and none may follow. Searches may run meanwhile. -EINVAL, -ENOMEM, or
- * what the pause returned: then another call continues. Without it, regions() gives the codes that were built with. */
-MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
+/* Makes what the sealed index shall hold: the graph in its last form, and as the options say codes of the chosen kind, rows to
+ * score again by, everything in one piece. advance() must have reached all rows, and none may follow. Searches may run meanwhile.
+ * crew: NULL, this fiber alone; what is made is the same. -EINVAL, -ENOMEM, or what the pause returned: then another call
+ * continues. Without it, regions() gives the graph and the codes as they grew. */
+MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                                  const struct pause *pause);
 
 /* Drops what finish() made; the next one makes what these options say, of the same graph: what only building asks is ignored. */
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options);

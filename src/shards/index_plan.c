@@ -41,5 +41,5 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
         segment_index_plan(x, &p->options);
         p->complete = true;
     }
-    return segment_index_finish(x, vectors, pause);
+    return segment_index_finish(x, vectors, s->store->options.crew, pause);
 }

@@ -10,7 +10,7 @@ void sealed_init(struct sealed *s, enum dataset_kind kind, enum metric metric, u
 {
     dataset_init(&s->d, kind, metric, dim, count, 41);
     s->x = dataset_index_of(&s->d, options);
-    cr_assert_eq(segment_index_finish(s->x, &s->d.rows, NULL), 0);
+    cr_assert_eq(segment_index_finish(s->x, &s->d.rows, NULL, NULL), 0);
     cr_assert_eq(segment_index_regions(s->x, s->regions, &s->count), 0);
     for (unsigned i = 0; i < s->count; i++) {
         cr_assert_leq(strlen(s->regions[i].name), 15);

@@ -20,6 +20,14 @@ static struct segment_index *build(const struct dataset *d, const struct crew *c
     return x;
 }
 
+static void finish(struct segment_index *x, const struct dataset *d, const struct crew *crew)
+{
+    int rc;
+    while ((rc = segment_index_finish(x, &d->rows, crew, NULL)) == -EAGAIN)
+        ;
+    cr_assert_eq(rc, 0);
+}
+
 static void assert_same(const struct segment_index *a, const struct segment_index *b)
 {
     struct index_region x[SEGMENT_INDEX_REGIONS], y[SEGMENT_INDEX_REGIONS];
@@ -99,18 +107,25 @@ Test(build, makes_the_same_graph_in_any_number_of_shares)
     for (size_t k = 0; k < 3; k++) {
         struct dataset d;
         dataset_init(&d, kinds[k], k == 0 ? METRIC_COSINE : METRIC_L2, 32, 1000, 41);
-        struct segment_index *alone = build(&d, NULL);
+        struct segment_index *alone = build(&d, NULL), *finished = build(&d, NULL);
+        finish(finished, &d, NULL);
         for (size_t i = 0; i < 4; i++) {
             struct turns turns = {.length = 3 + (unsigned)i};
             struct crew crew = {shares[i], take_turns, &turns};
             struct segment_index *x = build(&d, &crew);
             assert_same(alone, x);
             cr_assert_gt(turns.stopped, 10);
+            turns.stopped = 0;
+            finish(x, &d, &crew);
+            assert_same(finished, x);
+            cr_assert_gt(turns.stopped, 10);
             segment_index_destroy(x);
         }
         struct crew threads = {3, run_threads, NULL};
         struct segment_index *x = build(&d, &threads);
-        assert_same(alone, x);
+        finish(x, &d, &threads);
+        assert_same(finished, x);
+        segment_index_destroy(finished);
         segment_index_destroy(x);
         segment_index_destroy(alone);
         dataset_fini(&d);

@@ -71,7 +71,7 @@ static void check_recall(const struct expected *list, size_t count, enum metric 
         codes_fini(&built->refine);
         built->options = list[i].options;
         built->is_resolved = false;
-        cr_assert_eq(segment_index_finish(built, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_finish(built, &d.rows, NULL, NULL), 0);
         cr_assert_eq(segment_index_regions(built, regions, &regions_count), 0);
         cr_assert_eq(segment_index_open(metric, d.dim, d.count, regions, regions_count, false, NULL, &x, &why), 0);
         const struct search_params p = {.k = 10, .ef = 100};
@@ -114,7 +114,7 @@ Test(finish, what_was_finished_once_can_be_finished_otherwise_with_the_same_grap
     cr_assert_eq(segment_index_options(once.x)->code, CODE_F16);
     segment_index_unfinish(once.x, &second);
     cr_assert_eq(segment_index_options(once.x)->code, CODE_SQ4);
-    cr_assert_eq(segment_index_finish(once.x, &once.d.rows, NULL), 0);
+    cr_assert_eq(segment_index_finish(once.x, &once.d.rows, NULL, NULL), 0);
     cr_assert_eq(segment_index_options(once.x)->refine, REFINE_BF16);
     cr_assert_eq(segment_index_regions(once.x, again, &count), 0);
     sealed_init(&direct, DATASET_LATENT, METRIC_L2, 48, 600, &second);
@@ -183,7 +183,7 @@ Test(finish, equal_rows_and_rows_of_zeros_are_found)
         unsigned count;
         const char *why;
         struct segment_index *built = dataset_index_of(&d, &shapes_of[i]);
-        cr_assert_eq(segment_index_finish(built, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_finish(built, &d.rows, NULL, NULL), 0);
         cr_assert_eq(segment_index_regions(built, regions, &count), 0);
         cr_assert_eq(segment_index_open(METRIC_COSINE, d.dim, 3, regions, count, false, NULL, &x, &why), 0);
         struct search_scratch *scratch = search_scratch_create();
@@ -218,12 +218,12 @@ Test(finish, goes_on_where_a_pause_ended_it)
         struct segment_index *x = dataset_index_of(&d, &o), *whole = dataset_index_of(&d, &o);
         const struct pause pause = {stop_in_the_end, &stops};
         int rc;
-        while ((rc = segment_index_finish(x, &d.rows, &pause)) == -ETIME) {
+        while ((rc = segment_index_finish(x, &d.rows, NULL, &pause)) == -ETIME) {
             stops.calls = 0;
             stops.limit = stops.limit * 5 / 4 + 1;
         }
         cr_assert_eq(rc, 0, "%zu: %d", i, rc);
-        cr_assert_eq(segment_index_finish(whole, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_finish(whole, &d.rows, NULL, NULL), 0);
         struct index_region a[SEGMENT_INDEX_REGIONS], b[SEGMENT_INDEX_REGIONS];
         unsigned count_a, count_b;
         cr_assert_eq(segment_index_regions(x, a, &count_a), 0);
@@ -255,7 +255,7 @@ Test(finish, the_largest_numbers_there_are_can_be_sealed_and_opened)
             for (uint32_t j = 0; j < d.dim; j++)
                 dataset_row(&d, row)[j] = dataset_row(&d, row)[j] < 0 ? -3.4e38f : 3.4e38f;
         struct segment_index *built = dataset_index_of(&d, o);
-        cr_assert_eq(segment_index_finish(built, &d.rows, NULL), 0);
+        cr_assert_eq(segment_index_finish(built, &d.rows, NULL, NULL), 0);
         cr_assert_eq(segment_index_regions(built, regions, &count), 0);
         int rc = segment_index_open(metric, d.dim, d.count, regions, count, false, NULL, &x, &why);
         cr_assert_eq(rc, 0, "kind %zu: %s", i, why);

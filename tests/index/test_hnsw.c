@@ -51,9 +51,48 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         cr_assert_lt(g->nodes, d.count / 4);
         uint32_t n = reachable(g, hnsw_node(g, g->entry)->row);
         cr_assert_eq(n, d.count, "set %zu: %u", i, n);
+        cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
+        cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
+        n = reachable(g, hnsw_node(g, g->entry)->row);
+        cr_assert_eq(n, d.count, "set %zu, finished: %u", i, n);
         segment_index_destroy(x);
         dataset_fini(&d);
     }
+}
+
+static bool links_to(const struct hnsw *g, uint32_t from, uint32_t to)
+{
+    const uint32_t *links = hnsw_links(g, from);
+    for (uint32_t i = 0; i < 2 * g->m; i++)
+        if (links[i] == to)
+            return true;
+    return false;
+}
+
+/* The share of the links that lead to a row which does not link back though its list has a place free. */
+static double unanswered(const struct hnsw *g)
+{
+    uint32_t all = 0, unanswered = 0;
+    for (uint32_t row = 0; row < g->count; row++) {
+        const uint32_t *links = hnsw_links(g, row);
+        for (uint32_t i = 0; i < 2 * g->m && links[i] != LINK_NONE; i++, all++)
+            unanswered += hnsw_links(g, links[i])[2 * g->m - 1] == LINK_NONE && !links_to(g, links[i], row);
+    }
+    return (double)unanswered / all;
+}
+
+Test(hnsw, finished_answers_links_wherever_there_is_room)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 48, 3000, 33);
+    struct segment_index *x = dataset_index(&d, 12, 60);
+    const double before = unanswered(&x->graph);
+    cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
+    const double after = unanswered(&x->graph);
+    cr_assert_gt(before, 0.1, "%.4f", before);
+    cr_assert_lt(after, 0.01, "%.4f of %.4f", after, before);
+    segment_index_destroy(x);
+    dataset_fini(&d);
 }
 
 /* How deep the deepest shadow is that a nearer neighbour of the list casts on another: squared distances, to the row / between. */
