@@ -123,6 +123,43 @@ static int retrain(struct segment_index *x, const struct rows *vectors, const st
     return 0;
 }
 
+/* -- the tail, at the pauses of everything else -- */
+
+struct growth {
+    struct segment_index *index;
+    const struct rows *vectors;
+    const struct pause *pause;
+};
+
+static struct tail_rows tail_rows(const struct segment_index *x, const struct rows *vectors)
+{
+    return (struct tail_rows){x->metric, x->dim, vectors, x->graph.count, x->codes.count};
+}
+
+/* Lists wait for codes: what is found in them is scored by these. An index that nobody searches while it is built has none. */
+static bool step_tail(struct segment_index *x, const struct rows *vectors)
+{
+    const struct tail_rows rows = tail_rows(x, vectors);
+    return x->is_fed && tail_step(&x->tail, &rows);
+}
+
+static int pause_and_step(void *arg)
+{
+    struct growth *g = arg;
+    const int rc = pause_here(g->pause);
+    if (rc == 0)
+        (void)step_tail(g->index, g->vectors);
+    return rc;
+}
+
+static int follow_tail(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    int rc = 0;
+    while (rc == 0 && step_tail(x, vectors))
+        rc = pause_here(pause);
+    return rc;
+}
+
 static int build(struct segment_index *x, uint32_t count, const struct crew *crew, const struct pause *pause)
 {
     if (!x->builder) {
@@ -153,6 +190,9 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
         catch_up(&x->codes, vectors, row);
     if (x->retrain == RETRAIN_ENCODING)
         catch_up(&x->next, vectors, row);
+    const struct tail_rows rows = tail_rows(x, vectors);
+    x->is_fed = true;
+    tail_append(&x->tail, &rows);
 }
 
 int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
@@ -175,5 +215,11 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
         rc = encode(x, &x->codes, vectors, pause);
     if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
         rc = retrain(x, vectors, pause);
-    return rc == 0 ? build(x, count, crew, pause) : rc;
+    if (rc == 0)
+        rc = follow_tail(x, vectors, pause);
+    struct growth growth = {x, vectors, pause};
+    const struct pause stepping = {pause_and_step, &growth};
+    if (rc == 0)
+        rc = build(x, count, crew, &stepping);
+    return rc == 0 ? follow_tail(x, vectors, pause) : rc;
 }

@@ -1,7 +1,7 @@
 /* segment_index.c -- one search over everything a segment holds, and the plan of it.
  *
  *   graphed rows              by the graph, or, when the filter leaves few, by their codes
- *   coded, not graphed yet    by their codes
+ *   coded, not graphed yet    by lists, when there are many and lists have been made, else by their codes
  *   not coded yet             by their vectors
  *
  * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
@@ -15,12 +15,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define EF_DEFAULT     64
-#define WALK_ROWS_MIN  512 /* fewer rows are scanned sooner than walked */
-#define SCANNED_PER_EF 24  /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
-#define RESTARTS_MAX   8
-#define REFINE_MIN     16 /* candidates scored again at least */
-#define FILTER_SPARE   3  /* allowed candidates expected for each hit wanted */
+#define EF_DEFAULT         64
+#define WALK_ROWS_MIN      512 /* fewer rows are scanned sooner than walked */
+#define SCANNED_PER_EF     24 /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
+#define LISTED_PER_SCANNED 4 /* rows looked at in lists in the time that one takes to be scored by its code, about */
+#define RESTARTS_MAX       8
+#define REFINE_MIN         16 /* candidates scored again at least */
+#define FILTER_SPARE       3  /* allowed candidates expected for each hit wanted */
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
@@ -49,6 +50,7 @@ void segment_index_destroy(struct segment_index *x)
     hnsw_builder_destroy(x->builder);
     codes_fini(&x->codes);
     codes_fini(&x->next);
+    tail_fini(&x->tail);
     links_packed_fini(&x->packed);
     codes_fini(&x->made);
     codes_fini(&x->refine);
@@ -79,7 +81,8 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
     use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets);
-    use->bytes[MEMORY_CODES] += sizeof(*x) + codes_bytes(&x->codes) + codes_bytes(&x->next) + codes_bytes(&x->made);
+    use->bytes[MEMORY_CODES] +=
+        sizeof(*x) + codes_bytes(&x->codes) + codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
     use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
 }
@@ -182,15 +185,92 @@ static int score_again(struct search *s, const struct codes_query *found, struct
     return refine(&r, top->hits, top->count);
 }
 
-/* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes were swapped meanwhile. */
+/* Room of a folded query, of the one that scores again, and of the tail's. */
+static size_t query_bytes(const struct segment_index *x)
+{
+    return codes_query_bytes(&x->codes) + refine_query_bytes(x) + (x->tail.lists ? tail_query_bytes(x->tail.lists) : 0);
+}
+
+/* Rows to be looked at of the `rows` in lists; 0: scanning the allowed ones is no dearer, or no worse. */
+static uint32_t listed_budget(const struct search *s, uint32_t rows)
+{
+    if (!s->params->allowed)
+        return tail_budget(rows, s->ef);
+    if (s->allowed == 0)
+        return 0;
+    const double inverse = (double)s->count / s->allowed; /* of the selectivity */
+    const uint32_t budget = tail_budget(rows, s->ef * sqrt(inverse));
+    return budget / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
+}
+
+/* Rows of the graph, and of the tail that has a code, that are searched neither by the graph nor by lists. */
+struct unseen {
+    uint32_t from, to;           /* until the graph ends, */
+    uint32_t tail_from, tail_to; /* and behind what is in lists */
+};
+
+/* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
+static void forget(struct topk *top, uint32_t from, uint32_t to)
+{
+    const struct topk all = *top;
+    topk_init(top, all.hits, all.k);
+    for (uint32_t i = 0; i < all.count; i++)
+        if (all.hits[i].row < from || all.hits[i].row >= to)
+            topk_add(top, all.hits[i].distance, all.hits[i].row);
+}
+
+/* Searches [limit, tail) by lists as far as they go, and says what is left. */
+static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
+                        struct unseen *unseen)
+{
+    const struct segment_index *x = s->x;
+    const struct tail_lists *lists = x->tail.lists;
+    const uint32_t tail = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
+    const uint32_t to = !lists || lists->to > tail ? tail : lists->to;
+    const uint32_t budget = lists && from < to ? listed_budget(s, to - from) : 0;
+    if (budget == 0)
+        return 0;
+    struct tail_search search = {.lists = lists,
+                                 .version = &x->tail.version,
+                                 .epoch = &x->epoch,
+                                 .query = s->query,
+                                 .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
+                                         refine_query_bytes(x),
+                                 .codes = query,
+                                 .from = from,
+                                 .to = to,
+                                 .budget = budget,
+                                 .allowed = s->params->allowed,
+                                 .pause = s->params->pause,
+                                 .scratch = s->scratch,
+                                 .top = top};
+    const int rc = tail_search(&search);
+    s->scratch->tail_seen = search.seen;
+    s->scratch->tail_scored = search.scored;
+    const uint32_t graphed = x->graph.count < to ? x->graph.count : to;
+    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, tail};
+    if (rc == 0 && graphed > from)
+        forget(top, from, graphed);
+    return rc;
+}
+
+static int scan_codes(struct scan *scan, const struct codes_query *query, const struct segment_index *x, uint32_t from,
+                      uint32_t to)
+{
+    scan->from = from;
+    scan->to = to;
+    return from < to ? flat_scan_codes(scan, query, &x->epoch) : 0;
+}
+
+/* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes or the lists were swapped meanwhile. */
 static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
 {
     const struct segment_index *x = s->x;
     struct search_scratch *w = s->scratch;
     const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
-    const uint32_t ef = walk_ef(s, limit);
+    const uint32_t ef = walk_ef(s, limit), epoch = x->epoch, version = x->tail.version;
     struct codes_query query;
-    int rc = scratch_reserve(w, 0, 0, codes_query_bytes(&x->codes) + refine_query_bytes(x), 0);
+    int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
     if (rc < 0)
         return rc;
     codes_query_init(&query, &x->codes, s->query, w->query);
@@ -203,12 +283,7 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         return rc;
     struct topk top;
     topk_init(&top, w->hits, wanted);
-    struct scan scan = {.from = ef ? limit : 0,
-                        .to = tail,
-                        .allowed = s->params->allowed,
-                        .pause = s->params->pause,
-                        .scratch = w,
-                        .top = &top};
+    struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
     struct hnsw_walk walk = {.graph = &x->graph,
                              .query = &query,
                              .scratch = w,
@@ -218,19 +293,23 @@ static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .overlap = s->params->overlap,
                              .overlap_arg = s->params->overlap_arg,
                              .epoch = &x->epoch};
-    uint32_t epoch = x->epoch;
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
         rc = hnsw_search(&walk, ef);
         if (rc == 0)
             take(s, &w->pool, limit, &top);
     }
-    if (rc == 0 && scan.from < scan.to)
-        rc = flat_scan_codes(&scan, &query, &x->epoch);
-    if (rc == 0 && ef && s->params->allowed && top.count < s->k && top.count < s->allowed) {
-        /* the allowed rows lie far from the query: the walk did not get to them */
+    struct unseen unseen = {.from = ef ? limit : 0, .to = tail};
+    if (rc == 0) /* there is no room for a query of other lists */
+        rc = version == x->tail.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
+    const bool all_seen = !ef && unseen.tail_to == 0;
+    if (rc == 0)
+        rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
+    if (rc == 0)
+        rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
+    if (rc == 0 && !all_seen && s->params->allowed && top.count < s->k && top.count < s->allowed) {
+        /* the allowed rows lie far from the query: the walk and the lists did not get to them */
         topk_init(&top, w->hits, wanted);
-        scan.from = 0;
-        rc = flat_scan_codes(&scan, &query, &x->epoch);
+        rc = scan_codes(&scan, &query, x, 0, tail);
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;
@@ -257,6 +336,7 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
     s.k = params->k < s.allowed ? params->k : s.allowed;
     if (s.k == 0)
         return 0;
+    scratch->tail_seen = scratch->tail_scored = 0;
     s.ef = params->ef ? params->ef : EF_DEFAULT;
     if (s.ef < s.k)
         s.ef = s.k;

@@ -5,6 +5,7 @@
 #include "index/flat.h"
 #include "index/hnsw.h"
 #include "index/segment_index.h"
+#include "index/tail.h"
 
 struct segment_index {
     enum metric metric;
@@ -12,6 +13,8 @@ struct segment_index {
     bool sealed;   /* opened in place: never advances */
     uint32_t rows; /* that we were told of: appended, or counted by advance() */
     struct hnsw graph;
+    struct tail tail;              /* rows that the graph does not hold yet */
+    bool is_fed;                   /* rows are appended, and searched before the graph has them */
     struct hnsw_builder *builder;  /* NULL until the first insertion */
     struct index_options options;  /* as given */
     struct index_options resolved; /* nothing open: what finish() makes, or what was opened */

@@ -1,0 +1,130 @@
+/* tail.c -- when lists are made, filled and given up. */
+#include "index/tail.h"
+
+#include <errno.h>
+
+#define ROWS_MIN_LISTED 1024 /* fewer are scanned in the time that it takes to choose among them */
+#define ROWS_PER_STEP   4
+#define CATCH_UP        2 /* rows put into lists when one is appended */
+#define GROWTH          4
+#define LARGEST_SHARE   8 /* a list with a share of 1 in so many is too large, */
+#define LARGEST_ROWS    512
+#define LARGEST_GROWTH  1.5 /* but only when there are so many times the rows that the centroids were made from */
+
+#define BUDGET_ROWS  4096 /* looked at by a search that keeps EF candidates, */
+#define BUDGET_SHARE 16   /* and 1 in so many of the rows */
+#define EF           64
+#define EF_MIN       24
+
+void tail_fini(struct tail *t)
+{
+    tail_lists_destroy(t->lists);
+    tail_lists_destroy(t->next);
+    tail_training_destroy(t->training);
+    *t = (struct tail){0};
+}
+
+static uint64_t lists_bytes(const struct tail_lists *l)
+{
+    return l ? l->bytes + codes_bytes(&l->centroids) : 0;
+}
+
+uint64_t tail_bytes(const struct tail *t)
+{
+    return lists_bytes(t->lists) + lists_bytes(t->next) + tail_training_bytes(t->training);
+}
+
+uint32_t tail_budget(uint32_t rows, double ef)
+{
+    const double budget = (BUDGET_ROWS + (double)rows / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
+    return budget < rows ? (uint32_t)budget : 0;
+}
+
+/* Puts up to n rows in; false: there is no memory for now. */
+static bool put_in(struct tail_lists *l, const struct tail_rows *r, uint32_t n)
+{
+    if (l->to < r->graphed)
+        l->to = r->graphed;
+    for (; n > 0 && l->to < r->rows; n--)
+        if (tail_lists_add(l, rows_at(r->vectors, l->to)) < 0)
+            return false;
+    return true;
+}
+
+void tail_append(struct tail *t, const struct tail_rows *r)
+{
+    if (t->lists)
+        (void)put_in(t->lists, r, CATCH_UP);
+    if (t->next)
+        (void)put_in(t->next, r, CATCH_UP);
+}
+
+static bool outgrown(const struct tail_lists *l, uint32_t unbuilt)
+{
+    const uint64_t trained = l->trained_rows, put_in_rows = l->to - l->from;
+    return unbuilt >= GROWTH * trained ||
+           ((double)put_in_rows >= LARGEST_GROWTH * (double)trained && l->largest > LARGEST_ROWS && l->largest > unbuilt / LARGEST_SHARE);
+}
+
+/* False: there is no memory for them now; rows are scanned. */
+static bool train(struct tail *t, const struct tail_rows *r)
+{
+    const int rc = tail_training_step(t->training, r->vectors, &t->next);
+    if (rc == 1)
+        return true;
+    tail_training_destroy(t->training);
+    t->training = NULL;
+    return rc == 0;
+}
+
+static bool start(struct tail *t, const struct tail_rows *r)
+{
+    t->training = tail_training_create(r->metric, r->dim, r->graphed, r->rows);
+    return t->training;
+}
+
+static void replace(struct tail *t, struct tail_lists *by)
+{
+    tail_lists_destroy(t->lists);
+    t->lists = by;
+    t->version++;
+}
+
+/* False: the lists could not take a row. */
+static bool fill_next(struct tail *t, const struct tail_rows *r)
+{
+    if (!put_in(t->next, r, ROWS_PER_STEP))
+        return false;
+    if (t->next->to >= r->rows) {
+        replace(t, t->next);
+        t->next = NULL;
+    }
+    return true;
+}
+
+static void drop(struct tail *t)
+{
+    tail_training_destroy(t->training);
+    tail_lists_destroy(t->next);
+    t->training = NULL;
+    t->next = NULL;
+    replace(t, NULL);
+}
+
+bool tail_step(struct tail *t, const struct tail_rows *r)
+{
+    const uint32_t unbuilt = r->rows - r->graphed;
+    if (unbuilt < ROWS_MIN_LISTED / 2 && (t->lists || t->next || t->training)) {
+        drop(t);
+        return true;
+    }
+    if (t->lists && t->lists->to < r->rows)
+        return put_in(t->lists, r, ROWS_PER_STEP);
+    if (t->next)
+        return fill_next(t, r);
+    if (t->training)
+        return train(t, r);
+    if (unbuilt >= ROWS_MIN_LISTED && (!t->lists || outgrown(t->lists, unbuilt)))
+        return start(t, r);
+    return t->lists && tail_lists_trim(t->lists, r->graphed) > 0;
+}

@@ -1,0 +1,36 @@
+/* tail.h -- the rows that the graph does not hold yet: when there are many, a search takes only those in lists near to it.
+ *
+ * Lists are made in the background when there are enough rows, and again when there are four times as many or when one list has got
+ * too large a share of them; meanwhile searches use the old ones. From then on a row is put into its list when it is appended.
+ * As the graph takes rows the lists lose them, and when few are left they go as a whole. */
+#pragma once
+
+#include "index/tail_lists.h"
+#include "index/tail_train.h"
+
+struct tail {
+    struct tail_lists *lists;       /* for searches; NULL: there are none */
+    struct tail_lists *next;        /* those that will replace them, while rows are put in */
+    struct tail_training *training; /* and while they are made */
+    uint32_t version;               /* counts replacements */
+};
+
+/* What the rows of an index are, as far as their tail is concerned. */
+struct tail_rows {
+    enum metric metric;
+    uint32_t dim;
+    const struct rows *vectors;
+    uint32_t graphed, rows; /* the tail lies between */
+};
+
+void tail_fini(struct tail *t);
+uint64_t tail_bytes(const struct tail *t);
+
+/* A row more has come. Takes some microseconds. */
+void tail_append(struct tail *t, const struct tail_rows *r);
+
+/* Some tens of microseconds of what is to be done; false: there is nothing. */
+bool tail_step(struct tail *t, const struct tail_rows *r);
+
+/* Rows that a search which keeps ef candidates looks at, of so many in the tail; 0: all of them. */
+uint32_t tail_budget(uint32_t rows, double ef);

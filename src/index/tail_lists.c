@@ -1,0 +1,208 @@
+/* tail_lists.c -- putting rows into lists, and dropping those that the graph holds by now.
+ *
+ * Rows of a list ascend, and the graph takes rows in their order, so what is dropped is the front of each list, by blocks. */
+#include "index/tail_lists.h"
+
+#include "base/memory.h"
+#include "index/rotation.h"
+#include "vek.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTS_PER_TRIM 4
+
+static size_t block_bytes(const struct tail_lists *l)
+{
+    return sizeof(struct list_block) + (size_t)LIST_BLOCK_ROWS * l->dims / 8;
+}
+
+/* Zeroed, aligned, and counted. */
+static void *take(struct tail_lists *l, size_t bytes)
+{
+    void *p = memory_aligned(bytes);
+    if (p)
+        l->bytes += bytes;
+    return p;
+}
+
+static int fill(struct tail_lists *l)
+{
+    const size_t n = l->count;
+    l->centre = take(l, l->dim * sizeof(float));
+    l->rotated = take(l, n * l->dims * sizeof(float));
+    l->square = take(l, n * sizeof(float));
+    l->on_mean = take(l, n * sizeof(float));
+    l->list = take(l, n * sizeof(*l->list));
+    l->flips = rotation_flips(l->dims);
+    l->turned = take(l, l->dims * sizeof(float));
+    l->rest = take(l, l->dims * sizeof(float));
+    l->signs = take(l, l->dims + l->dims / 8);
+    l->at = take(l, n * sizeof(*l->at));
+    l->ids = take(l, n * sizeof(*l->ids));
+    l->distances = take(l, n * sizeof(*l->distances));
+    if (!l->centre || !l->rotated || !l->square || !l->on_mean || !l->list || !l->flips || !l->turned || !l->rest ||
+        !l->signs || !l->at || !l->ids || !l->distances)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < l->count; i++)
+        l->ids[i] = i;
+    l->bytes += sizeof(*l) + rotation_bytes(l->dims);
+    return 0;
+}
+
+struct tail_lists *tail_lists_create(enum metric metric, uint32_t dim, uint32_t count)
+{
+    struct tail_lists *l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    *l = (struct tail_lists){.metric = metric, .dim = dim, .dims = rotation_dims(dim), .count = count};
+    if (fill(l) < 0) {
+        tail_lists_destroy(l);
+        return NULL;
+    }
+    return l;
+}
+
+void tail_lists_destroy(struct tail_lists *l)
+{
+    if (!l)
+        return;
+    for (uint32_t i = 0; l->list && i < l->count; i++)
+        for (struct list_block *b = l->list[i].first, *next; b; b = next) {
+            next = b->next;
+            free(b);
+        }
+    codes_fini(&l->centroids);
+    free(l->centre);
+    free(l->rotated);
+    free(l->square);
+    free(l->on_mean);
+    free(l->list);
+    free(l->flips);
+    free(l->turned);
+    free(l->rest);
+    free(l->signs);
+    free(l->folded);
+    free(l->at);
+    free(l->ids);
+    free(l->distances);
+    free(l);
+}
+
+void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret)
+{
+    for (uint32_t j = 0; j < l->dim; j++)
+        ret[j] = x[j] - l->centre[j];
+    memset(ret + l->dim, 0, (l->dims - l->dim) * sizeof(float));
+    rotation_apply(l->flips, l->dims, ret);
+}
+
+void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
+{
+    tail_lists_rotate(l, centroid, l->rotated + (size_t)c * l->dims);
+    l->square[c] = vek.ip_f32(centroid, centroid, l->dim);
+    l->on_mean[c] = vek.ip_f32(centroid, l->centre, l->dim);
+    l->at[c] = codes_at(&l->centroids, c);
+}
+
+int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret)
+{
+    struct codes_query q;
+    if (!l->folded && !(l->folded = take(l, codes_query_bytes(&l->centroids))))
+        return -ENOMEM;
+    codes_query_init(&q, &l->centroids, x, l->folded);
+    codes_score(&q, l->at, l->ids, l->count, l->distances);
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < l->count; i++)
+        if (l->distances[i] < l->distances[best])
+            best = i;
+    *ret = best;
+    return 0;
+}
+
+/* A block with room for a row more. */
+static struct list_block *block_with_room(struct tail_lists *l, struct tail_list *list)
+{
+    if (list->last && list->last->count < LIST_BLOCK_ROWS)
+        return list->last;
+    struct list_block *b = take(l, block_bytes(l));
+    if (!b)
+        return NULL;
+    if (list->last)
+        list->last->next = b;
+    else
+        list->first = b;
+    list->last = b;
+    return b;
+}
+
+/* The row's signs, and the numbers of its distance, at place i of a block. */
+static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct list_block *b, uint32_t i)
+{
+    const float *centroid = l->rotated + (size_t)c * l->dims;
+    float *r = l->rest;
+    float square = 0, length = 0, on_centroid = 0, signs_on_centroid = 0;
+    tail_lists_rotate(l, x, l->turned);
+    for (uint32_t j = 0; j < l->dims; j++)
+        r[j] = l->turned[j] - centroid[j];
+    for (uint32_t j = 0; j < l->dims; j++) {
+        const float half = r[j] > 0 ? 0.5f : -0.5f;
+        l->signs[j] = r[j] > 0;
+        square += r[j] * r[j];
+        length += r[j] * half;
+        on_centroid += r[j] * centroid[j];
+        signs_on_centroid += half * centroid[j];
+    }
+    const float k = length > 0 ? square / length : 0;
+    const float error = length > 0 ? fmaxf(k * (float)l->dims / 4 / length - 1, 0) * square / (float)(l->dims - 1) : 0;
+    const float double_l2 = l->metric == METRIC_L2 ? 2 : 1;
+    b->factors[i] = double_l2 * k * signs_on_centroid;
+    if (l->metric == METRIC_L2)
+        b->factors[i] += square;
+    else
+        b->factors[i] -= vek.ip_f32(x, l->centre, l->dim) - l->on_mean[c] + on_centroid;
+    b->factors[LIST_BLOCK_ROWS + i] = -double_l2 * k;
+    b->factors[2 * LIST_BLOCK_ROWS + i] = double_l2 * sqrtf(error);
+    uint8_t *packed = l->signs + l->dims;
+    vek_pack_bits(l->signs, l->dims, 1, packed);
+    for (uint32_t j = 0; j < l->dims / 8; j++)
+        b->codes[(size_t)j * LIST_BLOCK_ROWS + i] = packed[j];
+}
+
+int tail_lists_add(struct tail_lists *l, const float *x)
+{
+    uint32_t c;
+    const int rc = tail_lists_nearest(l, x, &c);
+    if (rc < 0)
+        return rc;
+    struct tail_list *list = &l->list[c];
+    struct list_block *b = block_with_room(l, list);
+    if (!b)
+        return -ENOMEM;
+    write_row(l, c, x, b, b->count);
+    b->row[b->count++] = l->to++;
+    list->rows++;
+    l->largest = list->rows > l->largest ? list->rows : l->largest;
+    return 0;
+}
+
+uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
+{
+    uint32_t freed = 0;
+    for (unsigned i = 0; i < LISTS_PER_TRIM; i++) {
+        if (l->trim == 0)
+            l->trimmed = from;
+        struct tail_list *list = &l->list[l->trim];
+        for (struct list_block *b; (b = list->first) && b->row[b->count - 1] < l->trimmed; freed++) {
+            list->first = b->next;
+            if (!list->first)
+                list->last = NULL;
+            list->rows -= b->count;
+            l->bytes -= block_bytes(l);
+            free(b);
+        }
+        l->trim = (l->trim + 1) % l->count;
+    }
+    return freed;
+}

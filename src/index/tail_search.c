@@ -1,0 +1,195 @@
+/* tail_search.c -- the nearest lists, by 1-bit codes; rows that may be near by the codes that everything else is scored by.
+ *
+ * What a 1-bit code says of a distance has a bound of its error. A row whose bound is beyond the farthest of the best found so far
+ * is passed over; of the others, few, the codes proper are fetched, some rows ahead. So it helps when the best are good from the
+ * start: the graph is searched before, and lists come nearest first. */
+#include "index/tail_lists.h"
+
+#include "base/bits.h"
+#include "vek.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define BOUND_SIGMAS    1.5f
+#define TABLE_MAX       125 /* of 127: four weights may be rounded up by a half each */
+#define LISTS_SPARE     8   /* ranked, beyond those that the budget pays for when all are as long */
+#define LIST_EXTENT     4 /* a list that is begun is looked at to its end, as far as so many budgets go */
+#define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
+#define BATCH           32
+#define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
+#define PREFETCH_BYTES  512
+
+size_t tail_query_bytes(const struct tail_lists *l)
+{
+    return codes_query_bytes(&l->centroids) + l->dims * sizeof(float) + 4 * (size_t)l->dims;
+}
+
+/* What four bits are worth, for all their values: the sum of the weights of those set, less the least there is. The tables are of bytes, so
+ * weights become multiples of a unit. <v, w> is scale * sum + bias, about. */
+static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct vek_lookup *ret)
+{
+    float largest = 0, weights = 0;
+    for (uint32_t j = 0; j < dims; j += 4) {
+        const float sum = fabsf(w[j]) + fabsf(w[j + 1]) + fabsf(w[j + 2]) + fabsf(w[j + 3]);
+        largest = sum > largest ? sum : largest;
+        weights += (w[j] + w[j + 1]) + (w[j + 2] + w[j + 3]);
+    }
+    const float unit = largest > 1e-30f ? largest / TABLE_MAX : 1, inverse = 1 / unit;
+    int64_t least = 0;
+    for (uint32_t j = 0; j < dims; j += 4) {
+        uint8_t *table = tables + 4 * (size_t)j;
+        int32_t a[4], low = 0;
+        for (int i = 0; i < 4; i++) {
+            a[i] = (int32_t)lrintf(w[j + i] * inverse);
+            low += a[i] < 0 ? a[i] : 0;
+        }
+        table[0] = (uint8_t)-low;
+        for (int v = 1; v < 16; v++)
+            table[v] = (uint8_t)(table[v & (v - 1)] + a[__builtin_ctz(v)]);
+        least += low;
+    }
+    *ret = (struct vek_lookup){.tables = tables, .bytes = dims / 8, .scale = unit};
+    ret->bias = unit * (float)least - weights / 2;
+}
+
+/* The nearest lists, nearest first, into the pool. */
+static void rank_lists(const struct tail_search *s, uint32_t limit)
+{
+    const struct tail_lists *l = s->lists;
+    struct search_scratch *w = s->scratch;
+    struct codes_query q;
+    codes_query_init(&q, &l->centroids, s->query, s->room);
+    w->pool.near.count = 0;
+    w->pool.near.limit = limit;
+    const float query = l->metric == METRIC_L2 ? 0 : vek.ip_f32(s->query, s->query, l->dim);
+    for (uint32_t from = 0; from < l->count; from += HOP_MAX) {
+        const uint32_t n = l->count - from < HOP_MAX ? l->count - from : HOP_MAX;
+        codes_score(&q, l->at + from, l->ids + from, n, w->distances);
+        if (l->metric != METRIC_L2) /* -<c, q> from |c - q|^2 */
+            for (uint32_t i = 0; i < n; i++)
+                w->distances[i] = (w->distances[i] - query - l->square[from + i]) / 2;
+        (void)vek.nearest_add(&w->pool.near, w->distances, l->ids + from, n);
+    }
+}
+
+/* A search under way. */
+struct scan_state {
+    struct tail_search *s;
+    struct vek_lookup lookup;
+    uint32_t waiting; /* rows in scratch->ids whose codes are being fetched */
+    uint32_t in_vain; /* rows scored since one was among the best */
+    float query_square;
+};
+
+static void score_waiting(struct scan_state *st)
+{
+    struct tail_search *s = st->s;
+    struct search_scratch *w = s->scratch;
+    codes_distances(s->codes, w->ids, st->waiting, w->rows, w->distances);
+    for (uint32_t i = 0; i < st->waiting; i++) {
+        st->in_vain++;
+        if (w->distances[i] < topk_bound(s->top)) {
+            topk_add(s->top, w->distances[i], w->ids[i]);
+            st->in_vain = 0;
+        }
+    }
+    s->scored += st->waiting;
+    st->waiting = 0;
+}
+
+static void fetch(struct scan_state *st, uint32_t row)
+{
+    const struct codes *c = st->s->codes->codes;
+    const char *code = codes_at(c, row);
+    for (uint32_t i = 0; i < c->stride && i < PREFETCH_BYTES; i += 64)
+        __builtin_prefetch(code + i);
+    if (c->norms.chunks)
+        __builtin_prefetch(codes_norm_at(c, row));
+    st->s->scratch->ids[st->waiting++] = row;
+    if (st->waiting == BATCH)
+        score_waiting(st);
+}
+
+static void scan_block(struct scan_state *st, const struct list_block *b, float list)
+{
+    const struct tail_search *s = st->s;
+    float distances[LIST_BLOCK_ROWS];
+    uint64_t near = vek.lookup_b1_64(&st->lookup, b->codes, b->factors, topk_bound(s->top) - list, distances);
+    if (b->count < LIST_BLOCK_ROWS)
+        near &= ((uint64_t)1 << b->count) - 1;
+    for (; near; near &= near - 1) {
+        const uint32_t row = b->row[__builtin_ctzll(near)];
+        if (row >= s->from && row < s->to && (!s->allowed || bits_test(s->allowed, row)))
+            fetch(st, row);
+    }
+}
+
+/* How far the query is from a centroid, from what the lists were ranked by: what a row's error grows with. */
+static float reach(const struct scan_state *st, uint32_t list, float distance)
+{
+    const struct tail_lists *l = st->s->lists;
+    const float square = l->metric == METRIC_L2 ? distance : 2 * distance + st->query_square + l->square[list];
+    return BOUND_SIGMAS * sqrtf(square > 0 ? square : 0);
+}
+
+static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
+{
+    struct tail_search *s = st->s;
+    const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
+    uint32_t rows = 0;
+    st->lookup.reach = reach(st, list, distance);
+    for (const struct list_block *b = s->lists->list[list].first; b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX;
+         b = b->next) {
+        if (b->next)
+            __builtin_prefetch(b->next);
+        if (b->row[b->count - 1] < s->from)
+            continue;
+        if (b->row[0] >= s->to)
+            break;
+        scan_block(st, b, distance);
+        s->seen += b->count;
+        rows += b->count;
+    }
+    return rows;
+}
+
+/* The pause may have let rows into the graph, which go on being found where they are, or changed lists or codes. */
+static int pause_between_lists(const struct tail_search *s)
+{
+    const uint32_t version = *s->version, epoch = *s->epoch;
+    const int rc = pause_here(s->pause);
+    return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
+}
+
+int tail_search(struct tail_search *s)
+{
+    const struct tail_lists *l = s->lists;
+    const struct vek_nearest *near = &s->scratch->pool.near;
+    const uint64_t rows = s->to > s->from ? s->to - s->from : 1;
+    uint64_t limit = 2 * (uint64_t)s->budget * l->count / rows + LISTS_SPARE;
+    limit = limit < l->count ? limit : l->count;
+    int rc = scratch_reserve(s->scratch, 0, (uint32_t)limit, 0, 0);
+    if (rc < 0)
+        return rc;
+    rank_lists(s, (uint32_t)limit);
+    struct scan_state st = {.s = s};
+    if (l->metric != METRIC_L2)
+        st.query_square = vek.ip_f32(s->query, s->query, l->dim);
+    float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
+    tail_lists_rotate(l, s->query, turned);
+    make_tables(turned, l->dims, (uint8_t *)(turned + l->dims), &st.lookup);
+    uint64_t pending = 0;
+    s->seen = s->scored = 0;
+    for (uint32_t i = 0; i < near->count && s->seen < s->budget && st.in_vain < IN_VAIN_MAX; i++) {
+        pending += (uint64_t)scan_list(&st, near->ids[i], near->distances[i]) * st.lookup.bytes;
+        if (pending >= BYTES_PER_PAUSE) {
+            pending = 0;
+            rc = pause_between_lists(s);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    score_waiting(&st);
+    return 0;
+}

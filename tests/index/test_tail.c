@@ -1,0 +1,347 @@
+/* Rows without a graph: the lists hold each of them once, searches by lists find what a plain loop finds, whatever the data and
+ * whatever happens at their pauses, and the lists go when the graph has come. */
+#include "dataset.h"
+
+#include "base/bits.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows are appended one by one; the work in the background gets a turn when an eighth has been added, but makes no graph beyond
+ * `graphed`. */
+static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
+{
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
+    for (uint32_t row = 0, turn = 0; row < d->count; row++) {
+        segment_index_append(x, &d->rows, row);
+        if (row >= turn || row + 1 == d->count) {
+            cr_assert_eq(segment_index_advance(x, &d->rows, row < graphed ? row : graphed, NULL), 0);
+            turn = row + row / 8;
+        }
+    }
+    return x;
+}
+
+/* Each row of [from, to) is in one list, the lists ascend, and no block is empty. */
+static void check_lists(const struct tail_lists *l, uint32_t from, uint32_t to)
+{
+    uint8_t *met = calloc(to + 1, 1);
+    cr_assert_leq(l->from, from);
+    cr_assert_eq(l->to, to);
+    for (uint32_t i = 0; i < l->count; i++) {
+        uint32_t rows = 0;
+        int64_t last = -1;
+        for (const struct list_block *b = l->list[i].first; b; b = b->next) {
+            cr_assert(b->count > 0 && b->count <= LIST_BLOCK_ROWS);
+            cr_assert(b->next || b == l->list[i].last);
+            for (uint32_t j = 0; j < b->count; j++) {
+                cr_assert_gt(b->row[j], last);
+                last = b->row[j];
+                cr_assert_lt(last, to);
+                met[last]++;
+            }
+            rows += b->count;
+        }
+        cr_assert_eq(rows, l->list[i].rows);
+    }
+    for (uint32_t row = from; row < to; row++)
+        cr_assert_eq(met[row], 1, "row %u is in %u lists", row, met[row]);
+    free(met);
+}
+
+Test(tail, every_row_is_in_one_list_until_the_graph_has_it)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 8, 8000, 51);
+    struct segment_index *x = grow(&d, 0);
+    cr_assert_not_null(x->tail.lists);
+    check_lists(x->tail.lists, 0, d.count);
+    const uint64_t most = tail_bytes(&x->tail);
+    cr_assert_gt(most, d.count * 16);
+    cr_assert_gt(segment_index_bytes(x), most);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 7000, NULL), 0);
+    cr_assert_eq(segment_index_graphed(x), 7000);
+    check_lists(x->tail.lists, 7000, d.count);
+    cr_assert_lt(tail_bytes(&x->tail), most, "blocks of rows in the graph are freed");
+    cr_assert_eq(segment_index_advance(x, &d.rows, d.count, NULL), 0);
+    cr_assert_null(x->tail.lists);
+    cr_assert_eq(tail_bytes(&x->tail), 0);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count, uint32_t graphed,
+                        const struct search_params *params)
+{
+    struct dataset d, q;
+    dataset_init(&d, kind, metric, dim, count, 52);
+    dataset_init(&q, kind == DATASET_WHOLE ? DATASET_WHOLE : DATASET_LATENT, metric, dim, 40, 53);
+    struct segment_index *x = grow(&d, graphed);
+    cr_assert_not_null(x->tail.lists);
+    const double recall = dataset_recall(&d, x, &q, params);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+    return recall;
+}
+
+Test(tail, finds_nearly_all_nearest_under_every_metric)
+{
+    const struct search_params p = {.k = 10};
+    for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
+        cr_assert_geq(recall_of(DATASET_LATENT, metric, 64, 6000, 0, &p), 0.97);
+        cr_assert_geq(recall_of(DATASET_LATENT, metric, 64, 6000, 1200, &p), 0.95);
+    }
+    cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_L2, 128, 6000, 0, &p), 0.97);
+}
+
+Test(tail, any_dimension)
+{
+    const struct search_params p = {.k = 10};
+    static const uint32_t dims[] = {1, 2, 3, 127, 129, 300};
+    for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
+        cr_assert_geq(recall_of(DATASET_LATENT, METRIC_L2, dims[i], 2000, 0, &p), 0.97, "dim %u", dims[i]);
+}
+
+Test(tail, few_rows_of_many_dimensions_need_no_lists)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 65536, 24, 54);
+    struct segment_index *x = grow(&d, 0);
+    cr_assert_null(x->tail.lists);
+    const struct search_params p = {.k = 5};
+    cr_assert_eq(dataset_recall(&d, x, &d, &p), 1);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* Lists as they are for long vectors, which there would be too many of. */
+Test(tail, rows_of_many_dimensions_are_scored_right)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 4000, 1100, 55);
+    struct segment_index *x = grow(&d, 0);
+    cr_assert_not_null(x->tail.lists);
+    struct dataset q = d;
+    q.count = 20;
+    const struct search_params p = {.k = 5};
+    cr_assert_geq(dataset_recall(&d, x, &q, &p), 0.99);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(tail, a_search_that_keeps_more_looks_at_more)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 16, 12000, 56);
+    struct segment_index *x = grow(&d, 0);
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[10];
+    uint32_t seen[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct search_params p = {.k = 10, .ef = i == 0 ? 32 : i == 1 ? 64 : 1000};
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 5), &p, s, hits), 10);
+        cr_assert_eq(hits[0].row, 5);
+        seen[i] = s->tail_seen;
+    }
+    cr_assert_lt(seen[0], seen[1]);
+    cr_assert_lt(seen[1], d.count / 2);
+    cr_assert_eq(seen[2], 0, "all are scanned by their codes");
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* Deleted rows are filtered out in the same way. */
+Test(tail, finds_what_the_filter_allows)
+{
+    struct dataset d, q;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 48, 6000, 57);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 48, 30, 58);
+    struct segment_index *x = grow(&d, 800);
+    uint64_t *allowed = calloc(bits_words(d.count), sizeof(*allowed)), state = 9;
+    static const uint32_t one_in[] = {2, 8, 60, 2000};
+    for (size_t i = 0; i < sizeof(one_in) / sizeof(one_in[0]); i++) {
+        memset(allowed, 0, bits_words(d.count) * sizeof(*allowed));
+        for (uint32_t row = 0; row < d.count; row++)
+            if (dataset_random(&state) % one_in[i] == 0)
+                bits_set(allowed, row);
+        const struct search_params p = {.k = 10, .allowed = allowed};
+        cr_assert_geq(dataset_recall(&d, x, &q, &p), 0.95, "one in %u", one_in[i]);
+    }
+    memset(allowed, 0xff, bits_words(d.count) * sizeof(*allowed));
+    for (uint32_t row = 0; row < d.count; row += 3)
+        bits_clear(allowed, row);
+    const struct search_params most = {.k = 10, .allowed = allowed};
+    cr_assert_geq(dataset_recall(&d, x, &q, &most), 0.95);
+    free(allowed);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
+
+/* -- data that is hard on lists -- */
+
+Test(tail, equal_rows_do_not_make_a_search_look_at_all)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_EQUAL, METRIC_L2, 24, 20000, 59);
+    struct segment_index *x = grow(&d, 0);
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[10];
+    const struct search_params p = {.k = 10, .ef = 32};
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 0), &p, s, hits), 10);
+    cr_assert_eq(hits[9].distance, hits[0].distance);
+    cr_assert_gt(s->tail_seen, 0);
+    cr_assert_lt(s->tail_seen, d.count * 3 / 4);
+    cr_assert_lt(s->tail_scored, 2000);
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(tail, twins_are_found)
+{
+    const struct search_params p = {.k = 100, .ef = 100};
+    cr_assert_geq(recall_of(DATASET_TWINS, METRIC_L2, 64, 4000, 0, &p), 0.95);
+    cr_assert_geq(recall_of(DATASET_TWINS, METRIC_COSINE, 64, 4000, 0, &p), 0.95);
+}
+
+/* Rows that come cluster by cluster: the centroids are of those that came first. */
+Test(tail, sorted_input_is_found)
+{
+    struct dataset d, q;
+    enum { CLUSTERS = 6, ROWS = 6000 };
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, ROWS, 60);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 32, 60, 61);
+    for (uint32_t row = 0; row < ROWS; row++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, row)[j] += row * CLUSTERS / ROWS == j % CLUSTERS ? 2 : 0;
+    for (uint32_t row = 0; row < q.count; row++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&q, row)[j] += row % CLUSTERS == j % CLUSTERS ? 2 : 0;
+    struct segment_index *x = grow(&d, 0);
+    cr_assert_not_null(x->tail.lists);
+    const struct search_params p = {.k = 10};
+    cr_assert_geq(dataset_recall(&d, x, &q, &p), 0.97);
+    cr_assert_lt(x->tail.lists->largest, ROWS / 2);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
+
+/* -- searches that pause -- */
+
+struct meanwhile {
+    const struct dataset *d;
+    struct segment_index *x;
+    uint32_t count, appended, graphed;
+};
+
+static int rows_come(void *arg)
+{
+    struct meanwhile *m = arg;
+    for (uint32_t i = 0; i < m->appended && m->count < m->d->count; i++)
+        segment_index_append(m->x, &m->d->rows, m->count++);
+    const uint32_t to = m->x->graph.count + m->graphed;
+    cr_assert_eq(segment_index_advance(m->x, &m->d->rows, to < m->count ? to : m->count, NULL), 0);
+    return 0;
+}
+
+/* Lists are made again, rows get their codes again and go to the graph while a search pauses. */
+static void search_meanwhile(struct meanwhile *m, uint32_t from, uint32_t search_to)
+{
+    struct pause pause = {rows_come, m};
+    struct search_scratch *s = search_scratch_create();
+    uint32_t versions = 0, version = m->x->tail.version;
+    for (uint32_t search = from; search < search_to; search++) {
+        const uint32_t count = m->count, row = search % 2 ? count - 1 : search * 7919 % count;
+        const struct search_params p = {.k = 10, .pause = &pause};
+        struct hit hits[10];
+        cr_assert_eq(segment_index_search(m->x, &m->d->rows, count, dataset_row(m->d, row), &p, s, hits), 10);
+        cr_assert_eq(hits[0].row, row, "row %u of %u, %u in the graph", row, count, m->x->graph.count);
+        for (int i = 0; i < 10; i++) {
+            cr_assert_lt(hits[i].row, count);
+            for (int j = 0; j < i; j++)
+                cr_assert_neq(hits[i].row, hits[j].row);
+        }
+        versions += version != m->x->tail.version;
+        version = m->x->tail.version;
+    }
+    cr_assert_gt(versions, 0, "lists were never replaced");
+    search_scratch_destroy(s);
+}
+
+Test(tail, rows_come_and_lists_are_replaced_while_searches_pause)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 256, 9000, 62);
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 20};
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
+    struct meanwhile m = {.d = &d, .x = x, .count = 600, .appended = 60};
+    for (uint32_t row = 0; row < m.count; row++)
+        segment_index_append(x, &d.rows, row);
+    cr_assert_eq(segment_index_advance(x, &d.rows, 550, NULL), 0);
+    search_meanwhile(&m, 0, 120);
+    cr_assert_eq(m.count, d.count);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+Test(tail, rows_go_to_the_graph_while_searches_pause)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 256, 4000, 63);
+    struct segment_index *x = grow(&d, 600);
+    cr_assert_not_null(x->tail.lists);
+    struct meanwhile m = {.d = &d, .x = x, .count = d.count, .graphed = 25};
+    search_meanwhile(&m, 0, 100);
+    cr_assert_null(x->tail.lists, "%u in the graph", x->graph.count);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+static int stop_soon(void *arg)
+{
+    uint32_t *left = arg;
+    return (*left)-- == 0 ? -ETIME : 0;
+}
+
+Test(tail, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 40, 2500, 64);
+    struct segment_index *whole = grow(&d, 0), *x;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
+    uint32_t left, stops = 0;
+    const struct pause pause = {stop_soon, &left};
+    for (uint32_t row = 0, turn = 0; row < d.count; row++) {
+        segment_index_append(x, &d.rows, row);
+        if (row < turn && row + 1 < d.count)
+            continue;
+        turn = row + row / 8;
+        for (int rc = -ETIME; rc == -ETIME; stops++) {
+            left = 3 + stops % 5;
+            rc = segment_index_advance(x, &d.rows, 0, &pause);
+            cr_assert(rc == 0 || rc == -ETIME);
+            cr_assert_lt(stops, 20000);
+        }
+    }
+    const struct tail_lists *a = whole->tail.lists, *b = x->tail.lists;
+    cr_assert(a && b);
+    cr_assert_eq(a->count, b->count);
+    check_lists(b, 0, d.count);
+    for (uint32_t i = 0; i < a->count; i++) {
+        cr_assert_eq(a->list[i].rows, b->list[i].rows);
+        if (a->list[i].first)
+            cr_assert_arr_eq(a->list[i].first->row, b->list[i].first->row, sizeof(a->list[i].first->row));
+    }
+    segment_index_destroy(whole);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
