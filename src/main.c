@@ -1,10 +1,13 @@
 /* main.c -- kithd: reads its options, introduces the parts to each other, and serves until it is told to stop. */
+#include "actors/budget.h"
 #include "actors/server.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "gpu/gpu.h"
 #include "kith/protocol.h"
 #include "net/front.h"
 #include "offline.h"
+#include "reactor/memory_limit.h"
 #include "reactor/topology.h"
 
 #include <getopt.h>
@@ -28,7 +31,8 @@ static const char usage[] =
     "benchmarks)\n"
     "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
     "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
-    "  --index-memory-mib N what indexes should need, of all collections, in MiB; 0: half of the machine's memory (0)\n"
+    "  --memory SIZE        what Kith may use, like 8GiB, or a share of what the machine or the control group allows "
+    "(70%)\n"
     "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
     "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
     "  --memory SIZE        memory to keep to, like 8GiB (none)\n"
@@ -48,7 +52,7 @@ enum option_id {
     OPT_NO_PIN,
     OPT_GROWING,
     OPT_MERGE,
-    OPT_INDEX_MEMORY,
+    OPT_MEMORY,
     OPT_COMPACT,
     OPT_SEAL_AGE,
     OPT_DROP_CACHES,
@@ -72,7 +76,7 @@ static const struct option option_table[] = {
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
     {"merge-mib", required_argument, NULL, OPT_MERGE},
-    {"index-memory-mib", required_argument, NULL, OPT_INDEX_MEMORY},
+    {"memory", required_argument, NULL, OPT_MEMORY},
     {"compact-percent", required_argument, NULL, OPT_COMPACT},
     {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
@@ -90,6 +94,7 @@ static const struct option option_table[] = {
 struct config {
     struct server_options server;
     char host[64], http_host[64]; /* what the options point to */
+    const char *memory;           /* as it was given */
     bool json, spin_given, verify;
 };
 
@@ -189,7 +194,7 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_DROP_CACHES: s->drop_caches = true; break;
     case OPT_VERIFY: c->verify = true; break;
     case OPT_MERGE: s->merge_bytes = (uint64_t)number("--merge-mib", value, 1u << 20) << 20; break;
-    case OPT_INDEX_MEMORY: s->index_bytes = (uint64_t)number("--index-memory-mib", value, 1u << 30) << 20; break;
+    case OPT_MEMORY: c->memory = value; break;
     case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
     case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
     case OPT_MEMORY: setting(s, "memory", value); break;
@@ -269,10 +274,31 @@ static void take_machine(struct config *c)
     unsigned cores = t ? topology_cores(t) : 1;
     if (!c->spin_given) /* on a small machine the cores have other work too, and a spinning one takes it from them */
         c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
-    if (c->server.index_bytes == 0 && t)
-        c->server.index_bytes = topology_memory(t) / 2;
     if (t)
         topology_close(t);
+}
+
+/* The rest is left to the page cache, which holds the vectors of sealed segments, and to other programs. */
+#define MEMORY_DEFAULT "70%"
+
+static void take_memory(struct config *c)
+{
+    const struct memory_limit limit = memory_limit_find();
+    const char *text = c->memory ? c->memory : MEMORY_DEFAULT;
+    char most[SIZE_TEXT_MAX], asked[SIZE_TEXT_MAX];
+    if (!size_parse(text, limit.bytes, &c->server.memory_bytes) || c->server.memory_bytes < BUDGET_BYTES_MIN) {
+        if (c->memory)
+            fail("--memory", text, "a size of at least 64MiB, like 8GiB, or a share like 60%");
+        c->server.memory_bytes = limit.bytes ? BUDGET_BYTES_MIN : 0; /* not known: no bound, and the start says so */
+    }
+    if (limit.bytes && c->server.memory_bytes > limit.bytes)
+        log_warn("--memory is %s, but %s has only %s: Kith may be killed when it uses them",
+                 size_format(c->server.memory_bytes, asked), limit.from, size_format(limit.bytes, most));
+    else if (c->server.memory_bytes)
+        log_info("memory: %s of %s, which is what %s has", size_format(c->server.memory_bytes, asked),
+                 size_format(limit.bytes, most), limit.from);
+    else
+        log_warn("the system does not say how much memory there is: Kith takes what it needs; --memory sets a bound");
 }
 
 int main(int argc, char **argv)
@@ -303,6 +329,7 @@ int main(int argc, char **argv)
         fail("argument", argv[optind], "only options");
     take_machine(&c);
     log_set_sink(log_sink, &c);
+    take_memory(&c);
     if (c.verify)
         return offline_verify(c.server.data, c.server.runtime.backend);
 

@@ -1,23 +1,171 @@
+/* budget.c -- the sum of what is granted never exceeds the budget, so no two reactors can take the same megabyte. A grant is larger than what was
+ * asked for, and what is not used of it comes back with the next report, some times a second. */
 #include "actors/budget.h"
-#include "actors/server.h"
+#include "base/log.h"
+#include "base/size.h"
 
-static uint64_t pooled_requests(const struct request_pool *p)
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define INDEX_PERCENT 75
+#define GROWING_SHARE                                                                                                  \
+    16 /* of a reactor's part: a few growing segments and what sealing them takes fit beside what is sealed */
+#define GROWING_MIN     ((uint64_t)1 << 20)
+#define GROWING_DEFAULT ((uint64_t)122 << 20)
+#define AHEAD_SHARE     64 /* granted in advance */
+#define AHEAD_MAX       ((uint64_t)64 << 20)
+
+/* Percent of the stores' part from which on a stage holds; all end below the last. */
+static const unsigned stage_percent[BUDGET_STAGES] = {0, 80, 85, 90};
+#define STAGE_END_PERCENT 70
+
+static const char *const stage_means[BUDGET_STAGES] = {
+    "indexes are made as they are fastest",
+    "links of new segments are packed, and sealed ones are rewritten so",
+    "what scores again stays in mapped files, too",
+    "pools are small, too",
+};
+
+uint64_t budget_of_indexes(uint64_t memory_bytes)
 {
-    uint64_t bytes = 0;
-    for (const struct request *rq = p->free; rq; rq = rq->next)
-        bytes += request_bytes(rq);
-    return bytes;
+    return memory_bytes / 100 * INDEX_PERCENT;
 }
 
-void budget_use_read(const struct core *c, struct memory_use *ret)
+uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t asked)
 {
-    struct reactor_stats stats;
-    *ret = (struct memory_use){0};
-    reactor_stats_read(&stats);
-    ret->bytes[MEMORY_FIBERS] = stats.stack_bytes;
-    ret->bytes[MEMORY_REQUESTS] = pooled_requests(&c->requests);
-    if (c->front && c->server->options.front->memory)
-        ret->bytes[MEMORY_REQUESTS] += c->server->options.front->memory(c);
-    if (c->store)
-        store_memory_read(c->store, ret);
+    const uint64_t bytes = asked ? asked : GROWING_DEFAULT, most = memory_bytes / reactors / GROWING_SHARE;
+    if (memory_bytes == 0)
+        return asked;
+    return bytes < most ? bytes : most > GROWING_MIN ? most : GROWING_MIN;
+}
+
+uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
+{
+    return memory_bytes / BUDGET_KEPT_SHARE / 4 / reactors; /* a request, its records, the log's copy, an answer */
+}
+
+uint64_t budget_ahead(uint64_t memory_bytes)
+{
+    const uint64_t share = memory_bytes / AHEAD_SHARE;
+    return share < AHEAD_MAX ? share : AHEAD_MAX;
+}
+
+/* -- sums -- */
+
+static uint64_t kept(const struct budget *b)
+{
+    static const enum memory_kind kinds[] = {MEMORY_REQUESTS, MEMORY_FIBERS};
+    uint64_t others = b->lost, least = b->bytes / BUDGET_KEPT_SHARE;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+            others += b->parts[r].use.bytes[kinds[i]];
+    return others > least ? others : least;
+}
+
+/* What the stores may have together. */
+static uint64_t for_stores(const struct budget *b)
+{
+    const uint64_t others = kept(b);
+    return others < b->bytes ? b->bytes - others : 0;
+}
+
+static uint64_t granted_but(const struct budget *b, unsigned reactor)
+{
+    uint64_t sum = 0;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        sum += r != reactor ? b->parts[r].granted : 0;
+    return sum;
+}
+
+uint64_t budget_used(const struct budget *b)
+{
+    uint64_t sum = b->lost;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        sum += memory_use_sum(&b->parts[r].use);
+    return sum;
+}
+
+void budget_see_process(struct budget *b, uint64_t anonymous_bytes)
+{
+    b->lost = 0;
+    const uint64_t known = budget_used(b);
+    b->lost = anonymous_bytes > known ? anonymous_bytes - known : 0;
+}
+
+/* -- stages -- */
+
+static void choose_stage(struct budget *b)
+{
+    const uint64_t most = for_stores(b), needed = b->parts[0].needed;
+    uint64_t all = needed;
+    for (unsigned r = 1; r < REACTORS_MAX; r++)
+        all += b->parts[r].needed;
+    const double percent = most ? 100 * (double)all / (double)most : 100;
+    unsigned stage = percent < STAGE_END_PERCENT ? 0 : b->stage;
+    while (stage + 1 < BUDGET_STAGES && percent >= stage_percent[stage + 1])
+        stage++;
+    if (stage == b->stage)
+        return;
+    char of[SIZE_TEXT_MAX];
+    log_info("memory: stage %u, at %.0f %% of %s for data: %s", stage, percent, size_format(most, of),
+             stage_means[stage]);
+    b->stage = stage;
+}
+
+/* -- questions -- */
+
+/* "rows 120 MiB, links 80 MiB, ...": the largest kinds. */
+static void describe(const struct budget *b, char *text, size_t size)
+{
+    struct memory_use all = {0};
+    char bytes[SIZE_TEXT_MAX];
+    size_t n = 0;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        memory_use_add(&all, &b->parts[r].use);
+    text[0] = 0;
+    for (unsigned place = 0; place < 3; place++) {
+        unsigned largest = 0;
+        for (unsigned i = 1; i < MEMORY_KINDS; i++)
+            largest = all.bytes[i] > all.bytes[largest] ? i : largest;
+        int more = snprintf(text + n, size - n, "%s%s %s", n ? ", " : "", memory_kind_name((enum memory_kind)largest),
+                            size_format(all.bytes[largest], bytes));
+        n += more > 0 && (size_t)more < size - n ? (size_t)more : 0;
+        all.bytes[largest] = 0;
+    }
+}
+
+static int refuse(const struct budget *b, struct error *error)
+{
+    char used[SIZE_TEXT_MAX], most[SIZE_TEXT_MAX], most_for_reads[SIZE_TEXT_MAX], by[120];
+    describe(b, by, sizeof by);
+    error_set(
+        error, ERROR_RESOURCE_EXHAUSTED,
+        "memory is full: %s of %s are used (%s), and %s are kept for reading; nothing new is stored, searches and "
+        "deletions go on; delete points or drop collections, or give kithd more --memory",
+        size_format(budget_used(b), used), size_format(b->bytes, most), by, size_format(kept(b), most_for_reads));
+    return -ENOMEM;
+}
+
+int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret)
+{
+    struct budget_part *part = &b->parts[q->reactor];
+    int rc = 0;
+    part->use = q->use;
+    part->needed = q->needed;
+    choose_stage(b);
+    const uint64_t all = for_stores(b), others = granted_but(b, q->reactor), room = all > others ? all - others : 0;
+    const uint64_t ahead = budget_ahead(b->bytes);
+    if (q->wanted <= part->granted)
+        part->granted = q->wanted;
+    else if (q->wanted <= room)
+        part->granted = room - q->wanted < ahead ? room : q->wanted + ahead;
+    else
+        rc = refuse(b, &ret->error);
+    if (part->granted < q->needed) /* what is there is there */
+        part->granted = q->needed;
+    ret->turn = ++part->turns;
+    ret->granted = part->granted;
+    ret->stage = b->stage;
+    return rc;
 }

@@ -1,9 +1,82 @@
-/* budget.h -- memory is a budget: what this server uses of it. */
+/* budget.h -- memory is a budget: --memory is what this server uses at most, whatever its clients do.
+ *
+ * Reactor 0 keeps the budget. A store may use what it was granted; a write, a build or a merge that needs more waits for a message there and
+ * back, which is once in some megabytes. What searches, connections and deletions need is never asked for: a part is kept for them, and
+ * what they use beyond it is taken from the stores' part. When even freed memory does not come back from the heap, that counts, too.
+ *
+ * How scarce memory is goes back with the answers: the stages of store_memory_grant(), entered in their order and left together. */
 #pragma once
 
+#include "base/error.h"
 #include "base/memory_use.h"
+#include "reactor/runtime.h"
+#include "reactor/sync.h"
 
 struct core;
+
+#define BUDGET_BYTES_MIN  ((uint64_t)64 << 20)
+#define BUDGET_STAGES     4
+#define BUDGET_KEPT_SHARE 8 /* one part in so many is kept for searches, connections and deletions */
+
+/* The same for all who ask: shares of the whole for parts that keep to themselves. 0: no bound. */
+uint64_t budget_of_indexes(uint64_t memory_bytes);
+/* Vectors in a growing segment, on each reactor; asked: by the user, 0: not. */
+uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t asked);
+/* What is granted beyond what was asked for. */
+uint64_t budget_ahead(uint64_t memory_bytes);
+/* Large requests of one reactor that are in memory together. */
+uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
+
+/* -- reactor 0 -- */
+
+struct budget {
+    uint64_t bytes; /* 0: no bound */
+    struct budget_part {
+        struct memory_use use; /* as it was told last */
+        uint64_t needed;       /* of its store, with what is still to come */
+        uint64_t granted;
+        uint64_t turns;
+    } parts[REACTORS_MAX];
+    uint64_t lost;    /* the process has it, and no part knows of it: what the heap keeps, the program itself */
+    unsigned stage;   /* 0 to 3 */
+    uint64_t trim_ns; /* when the heap may be asked next to give back */
+};
+
+struct budget_question {
+    unsigned reactor;
+    struct memory_use use;
+    uint64_t needed; /* of the store */
+    uint64_t wanted; /* by the store, in all; less than it was granted: it gives back, and keeps to this already */
+};
+
+struct budget_answer {
+    uint64_t granted;
+    uint64_t turn; /* grows with every answer to this reactor */
+    unsigned stage;
+    struct error error; /* when -ENOMEM */
+};
+
+/* -ENOMEM: not so much; what is granted then is no more than before. Does not wait. */
+MUST_USE int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret);
+/* What the process has beyond what the parts know of. */
+void budget_see_process(struct budget *b, uint64_t anonymous_bytes);
+/* What is used of the budget now, with what is lost. */
+uint64_t budget_used(const struct budget *b);
+
+/* -- every reactor -- */
+
+struct budget_share {
+    bool running, stopping;
+    unsigned stage;
+    uint64_t granted, turn; /* by the newest answer */
+    struct event changed;
+};
+
+/* Tells reactor 0 from time to time what is used here. With no bound it does nothing. */
+MUST_USE int budget_share_start(struct core *c);
+void budget_share_stop(struct core *c); /* waits */
+/* The store's hook. Waits. */
+MUST_USE int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error);
 
 /* What this reactor uses, by kind, counted where it lies. Does not wait. */
 void budget_use_read(const struct core *c, struct memory_use *ret);

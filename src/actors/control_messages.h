@@ -2,6 +2,7 @@
  * Pointers are lent until the message is home. */
 #pragma once
 
+#include "actors/budget.h"
 #include "actors/metrics.h"
 #include "reactor/message.h"
 #include "shards/store.h"
@@ -27,6 +28,7 @@ enum control_message_type {
     MSG_CONTROL_SNAPSHOT,      /* how far the log is durable; its files up to there stay as they are */
     MSG_CONTROL_RESTORE,       /* a step of a restore */
     MSG_CONTROL_SETTINGS,      /* go by these from now on; cannot fail */
+    MSG_CONTROL_BUDGET,        /* to reactor 0: what is used here, and may it be more? */
 };
 
 struct control_open_message {
@@ -114,6 +116,12 @@ struct control_disk_message {
     int reason;
     uint64_t round;  /* FAILED: in which what failed began; WRITABLE: that begins */
     uint64_t wanted; /* answer: bytes of disk space to go on with */
+};
+
+struct control_budget_message {
+    struct message base;
+    struct budget_question question;
+    struct budget_answer answer;
 };
 
 struct control_snapshot_message {

@@ -6,6 +6,7 @@
 
 #include "actors/addresses.h"
 #include "actors/admission.h"
+#include "actors/budget.h"
 #include "actors/builder.h"
 #include "actors/byte_pool.h"
 #include "actors/crew.h"
@@ -40,6 +41,7 @@ struct core {
     struct spread_view others;
     struct builder builder;
     struct disk_reporter disk;
+    struct budget_share budget;
     struct metrics metrics;
     struct settings settings;
     bool replaying; /* the store's log is read; then no other use of the store than reading and burying */

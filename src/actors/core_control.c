@@ -2,7 +2,6 @@
  *
  * The burials are here and not with the writes: a write waits for the burials of its old rows on other reactors, so they must
  * never stand in a queue behind writes that wait likewise. */
-#include "actors/budget.h"
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -31,6 +30,11 @@ static void hook_failed(int rc, uint64_t round, void *arg)
 {
     struct core *c = arg;
     disk_reporter_take(&c->disk, rc, round);
+}
+
+static int hook_memory(uint64_t wanted, uint64_t *ret, struct error *error, void *arg)
+{
+    return budget_share_ask(arg, wanted, ret, error);
 }
 
 /* One after the other: it needs no memory, and nobody waits for it but a merge that is done. */
@@ -97,13 +101,13 @@ static int on_open(struct core *c, struct control_open_message *m)
         .dir = o->data,
         .reactor = c->reactor,
         .reactors = c->reactors,
-        .growing_bytes_max = o->growing_bytes,
+        .growing_bytes_max = budget_of_growing(o->memory_bytes, c->reactors, o->growing_bytes),
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
         .crew = c->reactors > 1 ? &c->crew : NULL,
         .merge_bytes_max = o->merge_bytes,
-        .index_bytes_max = o->index_bytes,
+        .index_bytes_max = o->index_bytes ? o->index_bytes : budget_of_indexes(o->memory_bytes),
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = {.commit = hook_commit,
@@ -111,12 +115,15 @@ static int on_open(struct core *c, struct control_open_message *m)
                   .replaced = hook_replaced,
                   .oldest = hook_oldest,
                   .failed = hook_failed,
+                  .memory = o->memory_bytes ? hook_memory : NULL,
                   .arg = c},
     };
     struct store *store = NULL;
     if (c->state == CORE_STOPPING)
         return -ESHUTDOWN;
     int rc = disk_reporter_start(&c->disk);
+    if (rc == 0)
+        rc = budget_share_start(c);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
     rc = store_open(&options, m->manifest, &store, &m->error);
@@ -262,6 +269,7 @@ static int on_drain(struct core *c, struct control_drain_message *m)
 static int on_close(struct core *c)
 {
     disk_reporter_stop(&c->disk);
+    budget_share_stop(c);
     if (!c->store)
         return 0;
     if (c->replaying)
@@ -295,6 +303,13 @@ static int on_disk(struct core *c, struct control_disk_message *m)
         rc = store_turn_writable(c->store, m->round);
     m->wanted = store_space_wanted(c->store);
     return rc;
+}
+
+/* -- memory -- */
+
+static int on_budget(struct core *c, struct control_budget_message *m)
+{
+    return budget_ask(&c->server->budget, &m->question, &m->answer);
 }
 
 /* -- measure -- */
@@ -344,6 +359,7 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
     case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
     case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
+    case MSG_CONTROL_BUDGET: rc = on_budget(c, CONTAINER_OF(m, struct control_budget_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

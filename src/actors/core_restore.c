@@ -27,6 +27,7 @@ static int quiesce(struct core *c)
 static int shut(struct core *c)
 {
     disk_reporter_stop(&c->disk);
+    budget_share_stop(c);
     replica_fini(&c->collections);
     if (c->store)
         store_close(c->store);

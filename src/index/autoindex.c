@@ -113,6 +113,20 @@ uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint
            (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper; /* packed: as of a million rows */
 }
 
+uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, uint32_t dim)
+{
+    struct index_options most = *o;
+    if (most.code == CODE_AUTO)
+        most.code = CODE_SQ8; /* f32 only where a row is as short */
+    if (most.code == CODE_RABITQ && most.code_bits == 0)
+        most.code_bits = 8;
+    if (most.refine == REFINE_AUTO && dim >= SQ4_DIM_MIN)
+        most.refine = REFINE_F16;
+    if (most.links == LINKS_AUTO)
+        most.links = LINKS_PLAIN;
+    return index_row_bytes(&most, metric, dim);
+}
+
 /* -- the index: links and candidates -- */
 
 void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
@@ -217,11 +231,12 @@ static bool is_tight(const struct index_options *o, const struct index_facts *f)
 static void fit_memory(struct index_options *o, const struct index_options *given, const struct index_facts *f,
                        struct reasons *r)
 {
-    if (is_tight(o, f) && given->links == LINKS_AUTO) {
+    if ((f->pressure >= 1 || is_tight(o, f)) && given->links == LINKS_AUTO) {
         o->links = LINKS_PACKED;
         r->links = "memory";
     }
-    if (is_tight(o, f) && given->refine == REFINE_AUTO && o->refine != REFINE_NONE && o->refine != REFINE_F32) {
+    if ((f->pressure >= 2 || is_tight(o, f)) && given->refine == REFINE_AUTO && o->refine != REFINE_NONE &&
+        o->refine != REFINE_F32) {
         o->refine = REFINE_F32;
         r->refine = "mapped, memory";
     }

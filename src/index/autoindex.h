@@ -15,6 +15,8 @@ struct index_facts {
     float norm_spread;     /* standard deviation of the rows' lengths, over their mean */
     float longest;         /* length of any row */
     uint64_t memory_bytes; /* that the sealed index may hold; 0: no bound */
+    unsigned
+        pressure; /* memory is scarce, whatever this one needs: from 1 on links are packed, from 2 on nothing is held to score again */
 };
 
 /* Reads all rows for `whole`, `norm_spread` and `longest`; the rest is the caller's. Negative: what the pause returned. */
@@ -34,6 +36,8 @@ void index_options_resolve(struct index_options *o, const struct index_facts *f,
 
 /* Memory of a sealed index a row, predicted; o is resolved. What lies in a mapped file is not counted. */
 uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim);
+/* At most, whatever is chosen for what is open in o; m is given. */
+uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, uint32_t dim);
 
 /* "rabitq4" and so on, as users write it. */
 const char *index_code_name(const struct index_options *o);

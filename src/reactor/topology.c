@@ -49,11 +49,6 @@ unsigned topology_cores(const struct topology *t)
     return t->cores;
 }
 
-uint64_t topology_memory(const struct topology *t)
-{
-    return hwloc_get_root_obj(t->machine)->total_memory;
-}
-
 bool topology_bind(const struct topology *t, unsigned reactor)
 {
     hwloc_obj_t core = hwloc_get_obj_by_type(t->machine, t->unit, reactor % t->cores);

@@ -1,4 +1,4 @@
-/* topology.h -- which cores and memory this process may use, told by hwloc. */
+/* topology.h -- which cores this process may use, told by hwloc. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,6 @@ struct topology *topology_open(void);
 void topology_close(struct topology *t);
 /* Physical cores that the cpuset of this process allows; at least 1. */
 unsigned topology_cores(const struct topology *t);
-/* Bytes of memory of the machine; 0: not known. */
-uint64_t topology_memory(const struct topology *t);
 /* Binds the calling thread to a core, and its new memory to that core's NUMA node. More reactors than cores wrap around.
  * False when the system refuses; the thread then runs where the scheduler likes. */
 bool topology_bind(const struct topology *t, unsigned reactor);

@@ -1,11 +1,12 @@
-/* growing.c -- columns in chunks of about 1 MiB, so that a row never moves and no append copies what is there. */
+/* growing.c -- columns in chunks, so that a row never moves and no append copies what is there. Small ones: a collection of few rows has one of each
+ * column. */
 #include "shards/index_plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES ((size_t)1 << 20)
+#define CHUNK_BYTES ((size_t)256 << 10) /* of vectors */
 #define SHIFT_MIN   2
 #define SHIFT_MAX   14
 
@@ -17,15 +18,31 @@ static int column_init(struct rows *r, uint32_t stride, uint8_t shift, uint32_t 
     return r->chunk ? 0 : -ENOMEM;
 }
 
+static uint8_t chunk_shift(uint32_t stride, uint32_t rows_max)
+{
+    uint8_t shift = SHIFT_MAX;
+    while (shift > SHIFT_MIN && (((size_t)stride << shift) > CHUNK_BYTES || (rows_max - 1) >> (shift - 1) == 0))
+        shift--;
+    return shift;
+}
+
+uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more)
+{
+    const uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    const uint8_t shift = s ? s->ids.shift : chunk_shift(stride, rows_max);
+    const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
+    const uint64_t rows = s ? s->rows : 0, per = (uint64_t)1 << shift;
+    const uint64_t have = (rows + per - 1) >> shift, need = (rows + more + per - 1) >> shift;
+    return ((need - have) << shift) * row;
+}
+
 int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret)
 {
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
     uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
-    uint8_t shift = SHIFT_MAX;
-    while (shift > SHIFT_MIN && ((size_t)stride << shift) > CHUNK_BYTES)
-        shift--;
+    uint8_t shift = chunk_shift(stride, rows_max);
     s->rows_max = rows_max;
     s->searched = true;
     s->log_first = s->version_min = UINT64_MAX;

@@ -71,19 +71,29 @@ static void move_some(struct id_map *m, size_t n)
     }
 }
 
-int id_map_reserve(struct id_map *m, size_t n)
+static bool has_room(const struct id_map *m, size_t n)
 {
     size_t waiting = m->old.entries ? m->old.used : 0; /* they will need places too */
-    if (room_in(&m->now) >= n + waiting)
+    return room_in(&m->now) >= n + waiting;
+}
+
+static size_t larger(const struct id_map *m, size_t n)
+{
+    size_t entries = m->now.entries ? (m->now.mask + 1) * 2 : ENTRIES_MIN;
+    while (entries / 4 * 3 < m->now.used + n)
+        entries *= 2;
+    return entries;
+}
+
+int id_map_reserve(struct id_map *m, size_t n)
+{
+    if (has_room(m, n))
         return 0;
     move_some(m, SIZE_MAX);
     if (room_in(&m->now) >= n)
         return 0;
-    size_t entries = m->now.entries ? (m->now.mask + 1) * 2 : ENTRIES_MIN;
-    while (entries / 4 * 3 < m->now.used + n)
-        entries *= 2;
     struct id_table grown;
-    int rc = table_create(&grown, entries);
+    int rc = table_create(&grown, larger(m, n));
     if (rc < 0)
         return rc;
     m->old = m->now;
@@ -142,4 +152,9 @@ void id_map_forget(struct id_map *m, struct point_id id, uint64_t version)
 size_t id_map_bytes(const struct id_map *m)
 {
     return ((m->now.entries ? m->now.mask + 1 : 0) + (m->old.entries ? m->old.mask + 1 : 0)) * sizeof(struct id_entry);
+}
+
+size_t id_map_growth(const struct id_map *m, size_t n)
+{
+    return has_room(m, n) ? 0 : larger(m, n) * sizeof(struct id_entry);
 }

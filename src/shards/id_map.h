@@ -47,3 +47,5 @@ void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_
 void id_map_forget(struct id_map *m, struct point_id id, uint64_t version);
 
 size_t id_map_bytes(const struct id_map *m);
+/* What it takes more when it gets room for n more ids. */
+size_t id_map_growth(const struct id_map *m, size_t n);

@@ -37,6 +37,7 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
         if (rc != 0)
             return rc;
         facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
+        facts.pressure = s->store->memory.pressure;
         index_options_resolve_codes(&p->options, &facts, &p->why);
         segment_index_plan(x, &p->options);
         p->complete = true;

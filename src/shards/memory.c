@@ -1,7 +1,16 @@
 /* memory.c -- a walk over everything there is, instead of counts that every allocation would have to keep right: some hundred
- * nanoseconds a segment, and asked some times a second at most. */
+ * nanoseconds a segment, and made when a grant is used up and some times a second, not for each write.
+ *
+ * Between two walks a write adds what it will need to what was counted, and a grant is asked for in advance, so that most writes compare two numbers. */
 #include "shards/memory.h"
+#include "base/size.h"
+#include "index/autoindex.h"
+#include "shards/index_plan.h"
 #include "shards/shard.h"
+
+#include <errno.h>
+
+#define ASK_NS ((uint64_t)100000000) /* between two questions whether there is memory now */
 
 static uint64_t column_memory(const struct rows *r, uint32_t rows_max)
 {
@@ -44,4 +53,159 @@ void store_memory_read(const struct store *store, struct memory_use *use)
     use->bytes[MEMORY_SEARCHES] += search_rooms_bytes(store->rooms);
     if (store->log)
         use->bytes[MEMORY_LOG] += log_memory(store->log);
+}
+
+/* -- what is still to come -- */
+
+uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
+{
+    struct index_plan plan;
+    index_plan_begin(&plan, c, rows);
+    const uint64_t sealed = index_row_bytes_max(&plan.options, c->metric, c->dim) * (uint64_t)rows;
+    /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
+    return index_memory(c->metric, c->dim, rows, &plan.options, s->options.reactors) + 2 * sealed;
+}
+
+/* Growing and frozen segments are sealed one after the other, but nearly all of what that takes is taken by building, which comes first. */
+static uint64_t to_come(const struct shard *s, const struct segment *g)
+{
+    if (g->state == SEGMENT_SEALED || !g->index || g->rows == 0)
+        return 0;
+    const uint64_t all = memory_to_build(s->store, &s->config, g->rows), has = segment_index_bytes(g->index);
+    return all > has ? all - has : 0;
+}
+
+uint64_t store_memory_needed(struct store *store)
+{
+    struct memory_use use = {0};
+    store_memory_read(store, &use);
+    uint64_t bytes = memory_use_sum(&use) + store->memory.promised;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++)
+            if (s->segments[i])
+                bytes += to_come(s, s->segments[i]);
+    for (const struct memory_work *w = store->memory.works; w; w = w->next)
+        bytes += w->bytes;
+    return store->memory.counted = bytes;
+}
+
+void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure)
+{
+    store->memory.granted = granted;
+    store->memory.pressure = pressure;
+    if (store->memory.wanted) {
+        store->memory.wanted = false;
+        store_notify_work(store);
+    }
+}
+
+/* May so many bytes more be used? */
+static int ask(struct store *store, uint64_t more, struct error *error)
+{
+    const struct store_hooks *hooks = &store->options.hooks;
+    uint64_t granted = 0;
+    if (!hooks->memory || store->memory.counted + more <= store->memory.granted)
+        return 0;
+    store_memory_needed(store);
+    if (store->memory.counted + more <= store->memory.granted)
+        return 0;
+    int rc = hooks->memory(store->memory.counted + more, &granted, error, hooks->arg);
+    if (rc == 0)
+        store->memory.granted = granted;
+    if (rc == 0 && store->memory.counted + more > granted)
+        return -EAGAIN; /* others took it while the answer was on its way */
+    return rc;
+}
+
+/* -- writers -- */
+
+/* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a segment, or a chunk of each column. */
+static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
+{
+    const uint32_t rows_max = s->growing ? s->growing->rows_max : shard_growing_rows(s);
+    const uint64_t row = memory_to_build(s->store, &s->config, rows_max) / rows_max + 1;
+    uint64_t bytes =
+        growing_bytes(s->growing, &s->config, rows_max, b->count) + b->count * row + id_map_growth(&s->ids, b->count);
+    for (uint32_t i = 0; b->payloads && i < b->count; i++)
+        bytes += b->payloads[i] ? b->payload_sizes[i] + 16 : 0;
+    return bytes;
+}
+
+#define WORTH_SEALING                                                                                                  \
+    64 /* of what the store may use, the part that growing segments have when sealing them is worth it */
+
+/* Begins to seal the largest growing segment of the store. False: little is growing, and nothing is being sealed. */
+static bool make_room(struct store *store)
+{
+    struct shard *largest = NULL;
+    bool sealing = false;
+    uint64_t bytes = 0;
+    for (struct shard *s = store->shards; s; s = s->next) {
+        sealing |= s->frozen > 0;
+        if (!s->growing || s->growing->rows == 0 || s->damage.code)
+            continue;
+        bytes += s->growing->memory_bytes;
+        if (!largest || s->growing->memory_bytes > largest->growing->memory_bytes)
+            largest = s;
+    }
+    if (!sealing && bytes * WORTH_SEALING >= store->memory.granted && largest) {
+        shard_freeze(largest);
+        sealing = true;
+    }
+    store_notify_work(store);
+    return sealing;
+}
+
+int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, struct error *error)
+{
+    struct store *store = s->store;
+    const uint64_t bytes = batch_bytes(s, b);
+    int rc;
+    while ((rc = ask(store, bytes, error)) < 0) {
+        const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
+        if (rc == -ENOMEM && (!sealing || s->gate.closed || store->interrupted))
+            break;
+        if (rc == -ENOMEM)
+            ignore_result(event_wait_until(&store->settled, clock_now_ns() + ASK_NS));
+        else if (rc != -EAGAIN)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    store->memory.counted += bytes;
+    store->memory.promised += bytes;
+    *ret = bytes;
+    return 0;
+}
+
+void memory_written(struct store *store, uint64_t admitted)
+{
+    store->memory.promised -= admitted;
+}
+
+/* -- the background -- */
+
+int memory_work_begin(struct store *store, struct memory_work *w, uint64_t bytes)
+{
+    int rc;
+    do
+        rc = ask(store, bytes, NULL);
+    while (rc == -EAGAIN && !store->interrupted);
+    if (rc < 0) {
+        store->memory.wanted = true;
+        return rc;
+    }
+    *w = (struct memory_work){bytes, store->memory.works};
+    store->memory.works = w;
+    store->memory.counted += bytes;
+    return 0;
+}
+
+void memory_work_end(struct store *store, struct memory_work *w)
+{
+    struct memory_work **link = &store->memory.works;
+    while (*link != w)
+        link = &(*link)->next;
+    *link = w->next;
+    store->memory.counted -= w->bytes < store->memory.counted ? w->bytes : store->memory.counted;
 }

@@ -81,6 +81,12 @@ static bool is_full(const struct shard *s, const struct segment *g)
            (uint64_t)g->tombstone_count * sizeof(struct tombstone) > bytes_max;
 }
 
+uint32_t shard_growing_rows(const struct shard *s)
+{
+    uint64_t rows = s->store->options.growing_bytes_max / (s->config.dim * sizeof(float));
+    return (uint32_t)(rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows);
+}
+
 /* The growing segment, with room for one more row or tombstone. */
 static int growing_with_room(struct shard *s, struct segment **ret)
 {
@@ -89,10 +95,8 @@ static int growing_with_room(struct shard *s, struct segment **ret)
         store_notify_work(s->store);
     }
     if (!s->growing) {
-        uint64_t rows = s->store->options.growing_bytes_max / (s->config.dim * sizeof(float));
-        rows = rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows;
         struct segment *g;
-        int rc = growing_create(&s->config, (uint32_t)rows, &g);
+        int rc = growing_create(&s->config, shard_growing_rows(s), &g);
         if (rc < 0)
             return rc;
         rc = shard_add_segment(s, g);

@@ -84,6 +84,14 @@ struct store {
     struct event buried;
     void (*on_work)(void *arg);
     void *on_work_arg;
+    struct {
+        uint64_t granted;          /* what may be used without asking */
+        uint64_t counted;          /* what is used and will be, at most: counted now and then, and added to meanwhile */
+        uint64_t promised;         /* of it, to writes that have not arrived yet */
+        struct memory_work *works; /* under way */
+        unsigned pressure;         /* store_memory_grant() */
+        bool wanted;               /* work waits for memory */
+    } memory;
     struct store_stats stats;
     struct build_progress sealing, merging;
 };
@@ -119,6 +127,8 @@ void burials_drain(struct store *store);
 /* The row that e points to died: marks it here, or notes whom to tell. */
 MUST_USE int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials);
 
+/* Rows that a growing segment of this shard is for. */
+uint32_t shard_growing_rows(const struct shard *s);
 /* Freezes the growing segment, if it holds anything. */
 void shard_freeze(struct shard *s);
 

@@ -1,4 +1,5 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+#include "shards/memory.h"
 #include "shards/pace.h"
 #include "shards/read_only.h"
 #include "shards/record.h"
@@ -247,6 +248,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
 int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error)
 {
     struct buffer records = {0};
+    uint64_t admitted = 0;
     int rc = gate_enter(&s->gate);
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
@@ -258,9 +260,12 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0)
         rc = wait_for_room(s, batch->count, error);
     if (rc == 0)
+        rc = memory_admit(s, batch, &admitted, error);
+    if (rc == 0)
         rc = encode_upserts(s, batch, &records, error);
     if (rc == 0)
         rc = log_and_apply(s, &records, batch->count, error);
+    memory_written(s->store, admitted);
     buffer_fini(&records);
     gate_leave(&s->gate);
     return rc;

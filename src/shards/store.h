@@ -50,6 +50,9 @@ struct store_hooks {
     /* The lowest version of a row that may be at home here, in the collection's segments but these, by the manifest; UINT64_MAX: there is
      * none. Waits. */
     int (*oldest)(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg);
+    /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
+     * again. Waits. NULL: as much as it likes. */
+    int (*memory)(uint64_t wanted, uint64_t *ret, struct error *error, void *arg);
     void *arg;
 };
 
@@ -232,3 +235,8 @@ unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BU
 /* Adds what the store holds in memory. */
 struct memory_use;
 void store_memory_read(const struct store *s, struct memory_use *use);
+/* What it holds and will hold until all that grows is sealed and all that is being built is done. */
+uint64_t store_memory_needed(struct store *s);
+/* What it may use from now on without asking, and how scarce memory is: 0 plenty, 1 links are packed, 2 refine rows stay in the mapped file,
+ * 3 pools are small. What is made from now on is made so. */
+void store_memory_grant(struct store *s, uint64_t granted, unsigned pressure);

@@ -1,0 +1,111 @@
+/* budget_share.c -- a reactor's side: asks when the store needs more, and tells what is used, so that others can have what is not. */
+#include "actors/budget.h"
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "reactor/memory_limit.h"
+
+#include <errno.h>
+
+#define REPORT_NS ((uint64_t)250000000)
+#define TRIM_NS   ((uint64_t)10000000000)
+
+static uint64_t pooled_requests(const struct request_pool *p)
+{
+    uint64_t bytes = 0;
+    for (const struct request *rq = p->free; rq; rq = rq->next)
+        bytes += request_bytes(rq);
+    return bytes;
+}
+
+void budget_use_read(const struct core *c, struct memory_use *ret)
+{
+    struct reactor_stats stats;
+    *ret = (struct memory_use){0};
+    reactor_stats_read(&stats);
+    ret->bytes[MEMORY_FIBERS] = stats.stack_bytes;
+    ret->bytes[MEMORY_REQUESTS] = pooled_requests(&c->requests);
+    if (c->front && c->server->options.front->memory)
+        ret->bytes[MEMORY_REQUESTS] += c->server->options.front->memory(c);
+    if (c->store)
+        store_memory_read(c->store, ret);
+}
+
+/* Answers may be read in another order than they were given: the newest counts. */
+static int ask(struct core *c, uint64_t wanted, struct error *error)
+{
+    struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted}};
+    budget_use_read(c, &m.question.use);
+    m.question.needed = c->store ? store_memory_needed(c->store) : 0;
+    int rc = message_call(&m.base, address_of(0, ACTOR_CONTROL), MSG_CONTROL_BUDGET, NULL);
+    if (m.answer.turn > c->budget.turn) {
+        c->budget.turn = m.answer.turn;
+        c->budget.granted = m.answer.granted;
+        c->budget.stage = m.answer.stage;
+    }
+    if (rc == -ENOMEM && error)
+        *error = m.answer.error;
+    return rc;
+}
+
+int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error)
+{
+    int rc = ask(c, wanted, error);
+    *ret = c->budget.granted;
+    return rc;
+}
+
+/* What was freed and is still the heap's is given back when it matters. */
+static void see_process(struct budget *b)
+{
+    budget_see_process(b, process_anonymous_bytes());
+    if (b->stage == 0 || b->lost < b->bytes / 16 || clock_now_ns() < b->trim_ns)
+        return;
+    process_memory_trim();
+    budget_see_process(b, process_anonymous_bytes());
+    b->trim_ns = clock_now_ns() + TRIM_NS;
+}
+
+static void report(struct core *c)
+{
+    if (c->reactor == 0)
+        see_process(&c->server->budget);
+    if (c->store) { /* what it does not need any more, others may have */
+        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(c->server->options.memory_bytes);
+        c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
+        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+    }
+    ignore_result(ask(c, c->store ? c->budget.granted : 0, NULL)); /* it gives back, which is never refused */
+    if (c->store)
+        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+}
+
+static void run(void *arg)
+{
+    struct core *c = arg;
+    struct budget_share *share = &c->budget;
+    while (!share->stopping) {
+        report(c);
+        if (!share->stopping)
+            ignore_result(event_wait_until(&share->changed, clock_now_ns() + REPORT_NS));
+    }
+    share->running = false;
+    event_notify_all(&share->changed);
+}
+
+int budget_share_start(struct core *c)
+{
+    c->budget.stopping = false;
+    if (c->server->options.memory_bytes == 0)
+        return 0;
+    int rc = fiber_start(CLASS_WRITE, run, c, "budget");
+    c->budget.running = rc == 0;
+    return rc;
+}
+
+void budget_share_stop(struct core *c)
+{
+    c->budget.stopping = true;
+    event_notify_all(&c->budget.changed);
+    while (c->budget.running)
+        event_wait(&c->budget.changed);
+}

@@ -1,0 +1,125 @@
+/* What is granted never exceeds the budget, whoever asks in whatever order; stages are entered in their order and left together. */
+#include "actors/budget.h"
+#include "base/log.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB      ((uint64_t)1 << 20)
+#define REACTORS 4
+
+static struct budget budget;
+
+static void begin(void)
+{
+    log_set_level(LOG_ERROR); /* stages are told in the log */
+    budget = (struct budget){.bytes = 1024 * MIB};
+}
+
+TestSuite(budget, .init = begin);
+
+static int ask(unsigned reactor, uint64_t needed, uint64_t wanted, struct budget_answer *ret)
+{
+    struct budget_question q = {.reactor = reactor, .needed = needed, .wanted = wanted};
+    q.use.bytes[MEMORY_ROWS] = needed;
+    *ret = (struct budget_answer){0};
+    return budget_ask(&budget, &q, ret);
+}
+
+static uint64_t granted(void)
+{
+    uint64_t sum = 0;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        sum += budget.parts[r].granted;
+    return sum;
+}
+
+Test(budget, grants_together_keep_to_it_and_leave_the_part_for_reading)
+{
+    uint64_t has[REACTORS] = {0}, state = 7, refused = 0;
+    for (unsigned i = 0; i < 100000; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        const unsigned r = (unsigned)(state >> 60) % REACTORS;
+        const bool gives_back = state >> 40 & 1;
+        uint64_t wanted = (state >> 33) % (gives_back ? has[r] + 1 : 400 * MIB);
+        const uint64_t needed = wanted < has[r] ? wanted : has[r];
+        struct budget_answer answer;
+        int rc = ask(r, needed, wanted, &answer);
+        cr_assert(rc == 0 || rc == -ENOMEM);
+        refused += rc == -ENOMEM;
+        cr_assert(rc < 0 || answer.granted >= wanted);
+        cr_assert(rc == 0 || answer.granted == has[r]);
+        has[r] = answer.granted;
+        cr_assert_leq(granted(), budget.bytes - budget.bytes / BUDGET_KEPT_SHARE);
+    }
+    cr_assert_gt(refused, 1000u);
+}
+
+Test(budget, a_refusal_says_how_much_is_used_by_what_and_what_to_do)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(0, 0, 600 * MIB, &answer), 0);
+    cr_assert_eq(ask(1, 0, 400 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(ask(0, 600 * MIB, 700 * MIB, &answer), 0);
+    cr_assert_eq(ask(1, 100 * MIB, 400 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(answer.error.code, ERROR_RESOURCE_EXHAUSTED);
+    static const char *const parts[] = {"700 MiB of 1.0 GiB", "rows 700 MiB", "searches and deletions go on", "delete points"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        cr_assert(strstr(answer.error.text, parts[i]), "no '%s' in: %s", parts[i], answer.error.text);
+    cr_assert(answer.error.text[strlen(answer.error.text) - 1] == 'y', "cut off: %s", answer.error.text);
+}
+
+Test(budget, what_was_given_back_can_be_had_by_another)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(0, 0, 880 * MIB, &answer), 0);
+    cr_assert_eq(ask(1, 0, 200 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(ask(0, 500 * MIB, 600 * MIB, &answer), 0);
+    cr_assert_eq(answer.granted, 600 * MIB);
+    cr_assert_eq(ask(1, 0, 200 * MIB, &answer), 0);
+}
+
+Test(budget, what_is_there_is_there_and_others_get_less)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(0, 800 * MIB, 0, &answer), 0); /* replayed, without a question */
+    cr_assert_eq(answer.granted, 800 * MIB);
+    cr_assert_eq(ask(1, 0, 200 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(ask(1, 0, 90 * MIB, &answer), 0);
+}
+
+Test(budget, what_the_heap_keeps_and_connections_have_beyond_their_part_counts)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(0, 100 * MIB, 300 * MIB, &answer), 0);
+    budget_see_process(&budget, 500 * MIB);
+    cr_assert_eq(budget_used(&budget), 500 * MIB);
+    cr_assert_eq(ask(1, 0, 400 * MIB, &answer), -ENOMEM);
+    budget_see_process(&budget, 200 * MIB);
+    cr_assert_eq(ask(1, 0, 400 * MIB, &answer), 0);
+}
+
+Test(budget, stages_come_in_order_and_go_together_below_70_percent)
+{
+    static const struct {
+        unsigned percent, stage;
+    } steps[] = {{50, 0}, {79, 0}, {81, 1}, {79, 1}, {86, 2}, {81, 2}, {95, 3}, {71, 3}, {69, 0}, {79, 0}, {91, 3}, {10, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct budget_answer answer;
+        const uint64_t of = budget.bytes - budget.bytes / BUDGET_KEPT_SHARE;
+        cr_assert_eq(ask(2, of / 100 * steps[i].percent, 0, &answer), 0);
+        cr_assert_eq(answer.stage, steps[i].stage, "step %zu: stage %u", i, answer.stage);
+    }
+}
+
+Test(budget, growing_segments_fit_beside_what_is_sealed)
+{
+    cr_assert_eq(budget_of_growing(0, 2, 0), 0u);                           /* no bound: the store's default */
+    cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 0), 122 * MIB);      /* the default */
+    cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 400 * MIB), 400 * MIB);
+    cr_assert_eq(budget_of_growing(512 * MIB, 2, 0), 16 * MIB);
+    cr_assert_eq(budget_of_growing(512 * MIB, 2, 400 * MIB), 16 * MIB);
+    cr_assert_eq(budget_of_growing(BUDGET_BYTES_MIN, 64, 0), 1 * MIB);
+}
