@@ -17,10 +17,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define LARGE_BYTES      ((uint64_t)64 << 10) /* what needs less memory does not wait for it; the lanes bound how many they are */
-#define SHORT_NS         ((uint64_t)2000000)  /* a longer search is one of a batch */
-#define QUEUE_NS         ((uint64_t)2000000000)
-#define CONNECTION_SHARE 4 /* one may hold a quarter of the memory */
+#define LARGE_BYTES                                                                                                    \
+    ((uint64_t)64 << 10) /* what needs less memory does not wait for it; the lanes bound how many they are */
+#define SHORT_NS         ((uint64_t)2000000) /* a longer search is one of a batch */
+#define CONNECTION_SHARE 4                   /* one may hold a quarter of the memory */
 #define MEASURE_NS       ((uint64_t)5000000)
 #define MEMORY_NS        50e6 /* so long is remembered how slow it was */
 #define RETRY_MS_MAX     60000
@@ -33,7 +33,7 @@ const uint32_t admission_wait_bounds_ms[ADMISSION_WAITS - 1] = {1, 2, 5, 10, 20,
 static const struct lane_limits {
     uint32_t least, most, waiting_max;
     uint64_t work_ns;
-    bool timed; /* no longer than admission.queue_ns */
+    bool timed; /* the setting admission.queue_ms holds */
     const char *name;
 } limits[ADMISSION_CLASSES] = {
     [ADMIT_SEARCH] = {16, 256, 4096, 4000000, true, "searches"},
@@ -53,9 +53,14 @@ struct admission_wait { /* on the stack of who waits */
     int rc;
 };
 
+uint64_t admission_queue_ns(const struct core *c)
+{
+    return c->settings.admission_queue_ms * 1000000;
+}
+
 void admission_init(struct admission *a, uint64_t bytes_max, struct admission_counts *counts)
 {
-    *a = (struct admission){.bytes_max = bytes_max, .queue_ns = QUEUE_NS, .counts = counts};
+    *a = (struct admission){.bytes_max = bytes_max, .counts = counts};
     for (unsigned i = 0; i < ADMISSION_CLASSES; i++)
         a->lanes[i].slowness = 1;
 }
@@ -285,11 +290,12 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
     struct admission *a = &rq->core->admission;
     const struct admission_lane *l = &a->lanes[w->cls];
     uint64_t wait_ns = wait_estimate(l, w->flow, w->work_ns), deadline_ns = rq->ctx.deadline_ns;
-    *ret_until = limits[w->cls].timed ? w->began_ns + a->queue_ns : 0;
+    uint64_t queue_ns = admission_queue_ns(rq->core);
+    *ret_until = limits[w->cls].timed ? w->began_ns + queue_ns : 0;
     if (l->waiting >= limits[w->cls].waiting_max)
         return refuse(rq, w->cls, REFUSED_COUNT, wait_ns, 0, what);
-    if (*ret_until && wait_ns > a->queue_ns)
-        return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, a->queue_ns, what);
+    if (*ret_until && wait_ns > queue_ns)
+        return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, queue_ns, what);
     if (deadline_ns == 0)
         return 0;
     /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing, when there is too much of it. */
@@ -339,8 +345,8 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
     uint64_t now = clock_now_ns();
     bool late = rq->ctx.deadline_ns && now >= rq->ctx.deadline_ns;
     if (w->rc == -ETIME && !late)
-        rc = refuse(rq, w->cls, REFUSED_WAIT, wait_estimate(&a->lanes[w->cls], w->flow, w->work_ns),
-                    now - w->began_ns, what);
+        rc = refuse(rq, w->cls, REFUSED_WAIT, wait_estimate(&a->lanes[w->cls], w->flow, w->work_ns), now - w->began_ns,
+                    what);
     else
         rc = request_error(rq, w->rc, what);
     serve(a); /* it may have stood before one that needs less memory */
@@ -391,6 +397,7 @@ int admission_grow(struct request *rq, uint64_t bytes, const char *what)
                            " MiB wait on this core to be read, and the %s needs %" PRIu64
                            " more; repeat it in %d ms, or ask for less at once",
                            a->bytes >> 20, what, bytes >> 20, RETRY_MEMORY_MS);
+        a->counts[rq->ticket.cls].refused[REFUSED_MEMORY]++;
         rq->error.retry_after_ms = RETRY_MEMORY_MS;
         return rc;
     }
@@ -406,7 +413,7 @@ void admission_refuse_frame(struct request *rq, enum admission_class cls, uint64
         (void)request_error(rq, -ETIME, "request");
         return;
     }
-    a->counts[cls].refused[REFUSED_WAIT]++;
+    a->counts[cls].refused[REFUSED_MEMORY]++;
     (void)error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
                     "the server is busy: large requests fill the memory that there is for them on this core, and in "
                     "%" PRIu64 " ms there was no room for %" PRIu64 " KiB; repeat it in %d ms",

@@ -22,7 +22,8 @@ enum admission_class {
     ADMISSION_CLASSES
 };
 
-enum admission_refusal { REFUSED_WAIT, REFUSED_COUNT, ADMISSION_REFUSALS };
+/* It would wait too long, or has; too many wait; memory is missing. */
+enum admission_refusal { REFUSED_WAIT, REFUSED_COUNT, REFUSED_MEMORY, ADMISSION_REFUSALS };
 
 /* Waits of those that waited: counts[i] took at most admission_wait_bounds_ms[i], the last one longer. */
 #define ADMISSION_WAITS 12
@@ -59,7 +60,6 @@ struct admission {
     struct admission_flow own[ADMISSION_CLASSES]; /* of requests that came by no connection */
     uint32_t waiting;
     uint64_t bytes, bytes_max; /* held by requests with large answers or copies; what they may hold */
-    uint64_t queue_ns;         /* how long a request may wait, if its deadline does not come before */
     struct admission_counts *counts;
 };
 
@@ -71,6 +71,9 @@ struct admission_ticket {
     enum admission_class cls;
     bool running;
 };
+
+struct core;
+uint64_t admission_queue_ns(const struct core *c); /* the setting admission.queue_ms */
 
 /* counts[ADMISSION_CLASSES] must live as long. */
 void admission_init(struct admission *a, uint64_t bytes_max, struct admission_counts *counts);

@@ -227,6 +227,8 @@ int metrics_format(const struct metrics_sample *samples, unsigned n, struct buff
     requests(&t, samples, n);
     segments(&t, samples, n);
     read_only(&t, samples, n);
+    if (t.rc == 0)
+        t.rc = metrics_admission_format(samples, n, out);
     reactors(&t, samples, n);
     single(&t, "kith_process_resident_bytes", "gauge", "Resident memory of the process.", process_rss_bytes());
     family(&t, "kith_process_cpu_seconds_total", "counter", "User and system time of the process.");

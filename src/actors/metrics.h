@@ -38,5 +38,8 @@ struct metrics_sample {
     int read_only; /* errno of the disk; 0: writes are taken */
 };
 
+/* Its part of it that is about admission (metrics_admission.c). -ENOMEM. */
+MUST_USE int metrics_admission_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);
+
 /* Appends the text for n samples, one a reactor. -ENOMEM. */
 MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);

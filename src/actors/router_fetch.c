@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define GET_FEW      100 /* points that are fetched as a search is, and not as part of a load */
+#define CHECK_EVERY  256 /* points between two looks at the deadline */
 #define ATTEMPTS_MAX 8   /* payloads that keep growing between two questions are somebody's endless loop */
 
 static void part_send(struct request *rq, struct shard_get_message *m, unsigned reactor)
@@ -103,7 +104,8 @@ static void counts_shrink(struct router_points *p, const struct place *places, c
     }
 }
 
-static void assemble(struct router_points *p, const struct place *places, const struct shard_get_message *parts)
+static int assemble(const struct request *rq, struct router_points *p, const struct place *places,
+                    const struct shard_get_message *parts)
 {
     counts_shrink(p, places, parts);
     uint32_t kept = 0;
@@ -111,6 +113,9 @@ static void assemble(struct router_points *p, const struct place *places, const 
     for (uint32_t i = 0; i < p->count; i++) {
         const struct shard_get_message *part = &parts[places[i].part];
         uint32_t row = places[i].row;
+        int rc = i % CHECK_EVERY == 0 ? context_check(&rq->ctx) : 0;
+        if (rc < 0)
+            return rc;
         if (!part->found[row])
             continue;
         p->ids[kept] = p->ids[i];
@@ -128,6 +133,7 @@ static void assemble(struct router_points *p, const struct place *places, const 
     }
     p->count = kept;
     p->payload_bytes = bytes;
+    return 0;
 }
 
 int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
@@ -164,8 +170,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
             return -ENOMEM;
     }
     places_find(&split, parts, reactors, places);
-    assemble(p, places, parts);
-    return 0;
+    return assemble(rq, p, places, parts);
 }
 
 static int get_entered(struct request *rq, struct collection_entry *e, const struct router_ids *ask,

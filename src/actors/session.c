@@ -18,7 +18,7 @@ static bool has_room(const struct session *s, uint64_t bytes)
 static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_t bytes)
 {
     struct core *c = rq->core;
-    uint64_t until_ns = rq->ctx.deadline_ns, patience_ns = rq->started_ns + c->admission.queue_ns;
+    uint64_t until_ns = rq->ctx.deadline_ns, patience_ns = rq->started_ns + admission_queue_ns(c);
     if (bytes <= SESSION_LARGE)
         return;
     if (cls < ADMIT_LOAD && (until_ns == 0 || until_ns > patience_ns))

@@ -33,6 +33,8 @@ const struct setting setting_table[] = {
      "microseconds that work runs before it lets other work run"},
     {"backlog_rows", SETTING_NUMBER, AT(backlog_rows), 1000, 100000000, 0, "auto", NULL,
      "rows without a graph, on a core, from which its writers are slowed"},
+    {"admission.queue_ms", SETTING_NUMBER, AT(admission_queue_ms), 1, 600000, 2000, NULL, NULL,
+     "milliseconds that a search waits for its turn, at most, before it is refused"},
     {"memory", SETTING_SIZE, AT(memory), 64 * MIB, 64 * TIB, 0, "none", NULL, "memory that the server keeps to"},
 };
 const unsigned setting_count = ARRAY_LEN(setting_table);

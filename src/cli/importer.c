@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define RETRY_FIRST_S   0.05
-#define RETRY_LONGEST_S 5.0
-#define GIVE_UP_S       120.0 /* so long without any acknowledgement */
+#define RETRY_FIRST_S        0.05
+#define RETRY_LONGEST_S      5.0
+#define RETRY_SAID_LONGEST_S 60.0
+#define GIVE_UP_S            120.0 /* so long without any acknowledgement */
 
 struct run {
     struct importer *im;
@@ -38,7 +39,9 @@ static int back_off(struct run *r, const char *why)
     r->retry_s = r->retry_s == 0 ? RETRY_FIRST_S : r->retry_s * 2;
     if (r->retry_s > RETRY_LONGEST_S)
         r->retry_s = RETRY_LONGEST_S;
-    usleep((useconds_t)(r->retry_s * 1e6));
+    double said_s = kith_retry_after_ms(r->im->kith) / 1e3; /* by the server, when it is busy */
+    double pause_s = said_s > r->retry_s && said_s < RETRY_SAID_LONGEST_S ? said_s : r->retry_s;
+    usleep((useconds_t)(pause_s * 1e6));
     return 0;
 }
 

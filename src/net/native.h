@@ -20,7 +20,7 @@ struct reply {
     size_t block_bytes;
 };
 
-#define NATIVE_ERROR_BYTES (KITH_HEADER_BYTES + ERROR_TEXT_MAX + 8)
+#define NATIVE_ERROR_BYTES (KITH_HEADER_BYTES + ERROR_TEXT_MAX + 16)
 
 /* A frame that was received, and its answer. Lives in the arena of its request. */
 struct native_request {

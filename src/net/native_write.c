@@ -117,6 +117,7 @@ static size_t error_frame(uint8_t *bytes, const struct kith_frame_header *reques
     text[sizeof text - 1] = 0;
     Kith__Error meta = KITH__ERROR__INIT;
     meta.text = text;
+    meta.retry_after_ms = error->retry_after_ms;
     size_t meta_bytes = kith__error__pack(&meta, bytes + KITH_HEADER_BYTES);
     head_put(bytes, request, KITH_FLAG_ERROR, error->code, (uint32_t)meta_bytes, 0);
     return KITH_HEADER_BYTES + meta_bytes;

@@ -106,6 +106,7 @@ static void run(void *arg)
     struct play *p = arg;
     struct scene *s = calloc(1, sizeof *s);
     want(s && (s->core = calloc(1, sizeof *s->core)));
+    settings_init(&s->core->settings);
     byte_pool_init(&s->core->frames, (uint64_t)1 << 30);
     admission_init(&s->core->admission, (uint64_t)64 << 20, s->core->metrics.admission);
     for (unsigned i = 0; i < SESSIONS; i++)
@@ -222,7 +223,7 @@ ADMISSION_TEST(a_queue_is_no_longer_than_a_request_may_wait)
 {
     enum { N = 300 };
     struct visitor *v = calloc(N, sizeof *v);
-    s->core->admission.queue_ns = SECONDS(1);
+    s->core->settings.admission_queue_ms = 1000;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[i % 8], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
         enter(s, &v[i]);
@@ -275,7 +276,7 @@ ADMISSION_TEST(who_cannot_be_served_before_its_deadline_is_told_at_once)
 ADMISSION_TEST(a_wrong_estimate_does_not_make_a_wait_longer)
 {
     struct visitor v[4] = {0};
-    s->core->admission.queue_ns = MILLIS(300);
+    s->core->settings.admission_queue_ms = 300;
     for (unsigned i = 0; i < ARRAY_LEN(v); i++) {
         v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
         v[i].deadline_ms = i == 3 ? 200 : 0;
@@ -300,7 +301,7 @@ ADMISSION_TEST(how_long_a_queue_is_is_measured)
 {
     enum { N = 40 };
     struct visitor *v = calloc(N, sizeof *v), last = {.session = &s->sessions[1], .deadline_ms = 1500};
-    s->core->admission.queue_ns = SECONDS(100);
+    s->core->settings.admission_queue_ms = 100000;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
         enter(s, &v[i]);
@@ -423,7 +424,7 @@ ADMISSION_TEST(whatever_comes_and_goes_everybody_is_answered)
 {
     enum { N = 400 };
     struct visitor *v = calloc(N, sizeof *v);
-    s->core->admission.queue_ns = MILLIS(200);
+    s->core->settings.admission_queue_ms = 200;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){
             .session = &s->sessions[random_u64() % 8],

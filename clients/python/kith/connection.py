@@ -19,6 +19,10 @@ class Reply(NamedTuple):
     error: Optional[KithError]
 
 
+def _error(code: int, meta: wire.Message) -> KithError:
+    return KithError(code, meta.text(1) or "the server gave no reason", meta.number(2) or None)
+
+
 class Connection:
     """Sends frames and receives them; one thread at a time. After a failure it is closed and says so for ever."""
 
@@ -120,7 +124,7 @@ class Connection:
         del self._in[:end]
         view = memoryview(frame)
         meta, block = view[wire.HEADER.size : meta_end], view[start:end]
-        error = KithError(word, wire.Message(meta).text(1) or "the server gave no reason") if flags & wire.FLAG_ERROR else None
+        error = _error(word, wire.Message(meta)) if flags & wire.FLAG_ERROR else None
         asked = self.in_flight.pop(request, None)
         if asked != op:
             if error and request == 0:

@@ -1,6 +1,7 @@
 """What goes wrong, as a code and a sentence."""
 
 import enum
+from typing import Optional
 
 
 class Code(enum.IntEnum):
@@ -24,10 +25,13 @@ class Code(enum.IntEnum):
 
 
 class KithError(Exception):
-    """A request failed. `code` is a Code, the text a sentence a user can act on."""
+    """A request failed. `code` is a Code, the text a sentence a user can act on.
 
-    def __init__(self, code: int, text: str):
+    `retry_after_ms` says when the server, being busy, expects to have time for it; None: it did not say."""
+
+    def __init__(self, code: int, text: str, retry_after_ms: Optional[int] = None):
         super().__init__(text)
+        self.retry_after_ms = retry_after_ms
         try:
             self.code = Code(code)
         except ValueError:

@@ -25,6 +25,7 @@ int kith_fail(struct kith *k, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(k->error, sizeof(k->error), format, args);
     va_end(args);
+    k->retry_after_ms = 0;
     return -code;
 }
 

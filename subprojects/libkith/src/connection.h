@@ -47,6 +47,7 @@ struct kith {
     uint32_t requests_max, reactors;
     char server[64];
     char error[KITH_ERROR_BYTES];
+    uint32_t retry_after_ms; /* of the same failure; 0: the server did not say */
 };
 
 /* Keeps the sentence and returns -code. */

@@ -133,6 +133,11 @@ const char *kith_error(const struct kith *k)
     return k->error;
 }
 
+uint32_t kith_retry_after_ms(const struct kith *k)
+{
+    return k->retry_after_ms;
+}
+
 const char *kith_server(const struct kith *k)
 {
     return k->server;

@@ -24,8 +24,10 @@ int reply_code(struct kith *k, const struct frame *f)
     int rc = reply_unpack(k, f, &kith__error__descriptor, &m);
     if (rc < 0)
         return rc;
-    const char *text = ((Kith__Error *)m)->text;
-    return kith_fail(k, (int)code, "%s", text[0] ? text : "the server gave no reason");
+    const Kith__Error *e = (const Kith__Error *)m;
+    rc = kith_fail(k, (int)code, "%s", e->text[0] ? e->text : "the server gave no reason");
+    k->retry_after_ms = e->retry_after_ms;
+    return rc;
 }
 
 static int inconsistent(struct kith *k, const char *what)

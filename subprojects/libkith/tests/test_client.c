@@ -196,6 +196,32 @@ Test(client, requests_that_stay_open_long_do_not_hinder_new_ones)
     fake_join();
 }
 
+static void script_busy(int fd)
+{
+    static struct fake_frame f;
+    uint8_t out[4096];
+    Kith__Error m = KITH__ERROR__INIT;
+    m.text = (char *)"busy";
+    m.retry_after_ms = 750;
+    cr_assert(fake_read(fd, &f));
+    fake_send(fd, out, fake_frame_make(out, &f.header, KITH_FLAG_ERROR, KITH_RESOURCE_EXHAUSTED, &m.base, NULL, 0));
+    cr_assert(fake_read(fd, &f));
+    fake_reply_error(fd, &f.header, KITH_NOT_FOUND, "no collection is called 'c'");
+    script_wait(fd);
+}
+
+Test(client, a_refusal_says_when_to_try_again)
+{
+    struct kith *k = open_good(fake_start(script_busy, true));
+    uint64_t count;
+    cr_assert_eq(kith_count(k, "c", &count), -KITH_RESOURCE_EXHAUSTED);
+    cr_assert_eq(kith_retry_after_ms(k), 750);
+    cr_assert_eq(kith_count(k, "c", &count), -KITH_NOT_FOUND);
+    cr_assert_eq(kith_retry_after_ms(k), 0, "not that of an error before");
+    kith_close(k);
+    fake_join();
+}
+
 static void script_errors(int fd)
 {
     static struct fake_frame f;

@@ -67,7 +67,9 @@ struct kith;
 /* address: "host:port", "host" or NULL for 127.0.0.1:7700. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
-const char *kith_error(const struct kith *k);  /* of the last call that failed; lives until the next call */
+const char *kith_error(const struct kith *k); /* of the last call that failed; lives until the next call */
+uint32_t kith_retry_after_ms(
+    const struct kith *k); /* of the same call: when the server expects to have time; 0: it did not say */
 const char *kith_server(const struct kith *k); /* "kithd 0.1.0" */
 uint32_t kith_requests_max(const struct kith *k);
 uint32_t kith_reactors(const struct kith *k);

@@ -1,0 +1,189 @@
+/* A server that has more to do than it can: who is refused is told when to come again, and by when an answer was wanted counts. Simulated, as time
+ * is what this is about. */
+#include "client.h"
+#include "harness.h"
+#include "net/native.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(busy, .timeout = 300);
+
+#define DIM    64
+#define POINTS 600
+
+static struct client opened(struct server *s)
+{
+    struct client c;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    return c;
+}
+
+static struct client with_points(struct server *s)
+{
+    struct client c = opened(s);
+    static float vectors[POINTS * DIM];
+    static uint64_t ids[POINTS];
+    for (uint32_t i = 0; i < POINTS * DIM; i++)
+        vectors[i] = (float)(i * 2654435761u % 1009);
+    for (uint32_t i = 0; i < POINTS; i++)
+        ids[i] = i;
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(client_upsert(&c, "a", ids, POINTS, vectors, DIM), 0, "%s", c.error);
+    return c;
+}
+
+struct ask {
+    uint32_t queries, k, deadline_ms;
+    bool exact, with_vectors, with_payloads;
+};
+
+static void send_search(struct client *c, uint64_t id, const struct ask *a)
+{
+    Kith__Search search = KITH__SEARCH__INIT;
+    search.collection = (char *)"a";
+    search.k = a->k;
+    search.exact = a->exact;
+    search.with_vectors = a->with_vectors;
+    search.with_payloads = a->with_payloads;
+    size_t bytes = (size_t)a->queries * DIM * sizeof(float);
+    float *q = calloc(1, bytes);
+    for (size_t i = 0; i < (size_t)a->queries * DIM; i++)
+        q[i] = (float)(i * 40503u % 997);
+    cr_assert_eq(client_send(c, KITH_OP_SEARCH, id, a->deadline_ms, &search.base, q, bytes), 0);
+    free(q);
+}
+
+static int search(struct client *c, const struct ask *a, struct client_reply *ret)
+{
+    send_search(c, 99, a);
+    return client_receive(c, ret);
+}
+
+/* -- refusals -- */
+
+static void refused(struct server *s)
+{
+    struct client c = with_points(s), other = opened(s);
+    struct ask large = {.queries = 10000, .k = 5, .exact = true}, small = {.queries = 1, .k = 5};
+    struct client_reply r;
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++) { /* as if others had it */
+        struct admission_lane *l = &s->cores[i]->admission.lanes[ADMIT_BATCH];
+        l->running += 2;
+        l->running_ns += 5000000000;
+    }
+    uint64_t began_ns = clock_now_ns();
+    cr_assert_eq(search(&c, &large, &r), CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED), "%s", c.error);
+    cr_assert_lt(clock_now_ns() - began_ns, 1000000000, "at once");
+    cr_assert(strstr(c.error, "the server is busy") && strstr(c.error, "repeat it in 5001 ms"), "%s", c.error);
+    Kith__Error *e = kith__error__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert_eq(e->retry_after_ms, 5001);
+    kith__error__free_unpacked(e, NULL);
+    client_reply_fini(&r);
+    cr_assert_eq(search(&c, &small, &r), 0, "%s", c.error);
+    client_reply_fini(&r);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++) {
+        struct admission_lane *l = &s->cores[i]->admission.lanes[ADMIT_BATCH];
+        l->running -= 2;
+        l->running_ns -= 5000000000;
+    }
+    cr_assert_eq(search(&other, &large, &r), 0, "%s", other.error);
+    client_reply_fini(&r);
+    client_close(&c);
+    client_close(&other);
+}
+
+Test(busy, a_refusal_says_when_to_come_again)
+{
+    harness_run(BACKEND_SIM, 1, refused);
+    harness_run(BACKEND_SIM, 3, refused);
+}
+
+/* -- deadlines -- */
+
+/* Wherever a request is when its time is up: scanning, walking, merging, fetching. */
+static void late(struct server *s)
+{
+    static const struct ask asks[] = {
+        {.queries = 10000, .k = 5, .exact = true},
+        {.queries = 10000, .k = 100},
+        {.queries = 2000, .k = 500, .exact = true, .with_payloads = true},
+        {.queries = 100, .k = 600, .with_vectors = true},
+    };
+    struct client c = with_points(s);
+    sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 200000); /* so that time goes by while fibers work */
+    unsigned in_time = 0, too_late = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(asks); i++)
+        for (uint32_t deadline_ms = 1; deadline_ms <= 16; deadline_ms *= 4) {
+            struct ask a = asks[i];
+            struct client_reply r;
+            a.deadline_ms = deadline_ms;
+            uint64_t began_ns = clock_now_ns();
+            int rc = search(&c, &a, &r);
+            uint64_t took_ns = clock_now_ns() - began_ns;
+            in_time += rc == 0;
+            too_late += rc != 0;
+            cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED) ||
+                          rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED),
+                      "%d: %s", rc, c.error);
+            if (rc < 0) /* an answer that was ready in time may be long on its way */
+                cr_assert_lt(took_ns, (deadline_ms + 5) * (uint64_t)1000000, "ask %u, deadline of %u ms: %llu ns", i,
+                         deadline_ms, (unsigned long long)took_ns);
+            client_reply_fini(&r);
+        }
+    cr_assert_gt(too_late, 0);
+    cr_assert_eq(client_ping(&c), 0);
+    client_close(&c);
+}
+
+Test(busy, a_request_ends_soon_after_its_deadline_whatever_it_does)
+{
+    harness_run(BACKEND_SIM, 1, late);
+    harness_run(BACKEND_SIM, 2, late);
+}
+
+/* -- clients that do not read -- */
+
+#define SHARE ((uint64_t)8 << 20)
+
+static uint64_t bytes_held(struct server *s)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        for (struct native *n = ((struct front *)s->cores[i]->front)->natives; n; n = n->next)
+            for (struct request *rq = n->session.requests; rq; rq = rq->next)
+                bytes += request_bytes(rq);
+    return bytes;
+}
+
+static void deaf(struct server *s)
+{
+    struct client c = with_points(s), other = opened(s);
+    struct ask large = {.queries = 8, .k = POINTS, .with_vectors = true}; /* 1.2 MB of vectors */
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        s->cores[i]->admission.bytes_max = 4 * SHARE;
+    for (uint64_t i = 0; i < 200; i++)
+        send_search(&c, i, &large);
+    uint64_t most = 0, until_ns = clock_now_ns() + 60000000000;
+    while (clock_now_ns() < until_ns) {
+        struct client_reply r;
+        most = bytes_held(s) > most ? bytes_held(s) : most;
+        cr_assert_eq(search(&other, &large, &r), 0, "%s", other.error); /* others have their memory */
+        client_reply_fini(&r);
+        fiber_sleep_ns(100000000);
+    }
+    cr_assert_lt(most, 2 * SHARE, "%llu bytes", (unsigned long long)most); /* and what the other one had */
+    uint64_t held = bytes_held(s);
+    cr_assert_eq(held, 0, "it is dropped, and nothing is left: %llu", (unsigned long long)held);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        cr_assert_eq(s->cores[i]->admission.bytes, 0);
+    client_close(&c);
+    client_close(&other);
+}
+
+Test(busy, who_does_not_read_is_paused_and_then_dropped)
+{
+    harness_run(BACKEND_SIM, 1, deaf);
+    harness_run(BACKEND_SIM, 2, deaf);
+}
