@@ -38,11 +38,12 @@ struct reactor;
 
 enum op_kind {
     /* Files. `path` and `path2` are borrowed until done(). result: 0 or what is said here; a negative errno on failure. */
-    OP_OPEN,     /* path, flags (FILE_* of file.h or OPEN_DIRECTORY); result: the handle */
-    OP_CLOSE,    /* handle of a file, a directory, a connection or a listener that has no operation under way */
-    OP_READ,     /* handle, bytes, size, offset; result: bytes read, maybe fewer than asked; 0 at the end */
-    OP_WRITE,    /* handle, bytes, size, offset; result: bytes written, maybe fewer */
-    OP_FLUSH,    /* handle; fdatasync; of a directory handle: its entries (renames, creations, removals) */
+    OP_OPEN,  /* path, flags (FILE_* of file.h or OPEN_DIRECTORY); result: the handle */
+    OP_CLOSE, /* handle of a file, a directory, a connection or a listener that has no operation under way */
+    OP_READ,  /* handle, bytes, size, offset; result: bytes read, maybe fewer than asked; 0 at the end */
+    OP_WRITE, /* handle, bytes, size, offset; result: bytes written, maybe fewer */
+    OP_FLUSH, /* handle; fdatasync; of a directory handle: its entries (renames, creations, removals) */
+    OP_WRITE_BACK, /* handle, size, offset; what was written there goes to the disk now; promises nothing (that is OP_FLUSH) */
     OP_SIZE,     /* handle; result: bytes */
     OP_TRUNCATE, /* handle, size */
     OP_LOCK,     /* handle; -EWOULDBLOCK */
@@ -95,6 +96,7 @@ struct op {
 
     /* The back end's, from submit() to done(). */
     struct op *next;
+    enum fiber_class cls; /* of the fiber that asked; operations on files only (disk.c) */
     _Alignas(16) unsigned char scratch[OP_SCRATCH];
 };
 
@@ -170,7 +172,7 @@ struct backend_ops {
     void (*unmap)(struct backend *b, const struct mapping *m);
     void (*advise)(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 
-    /* The turn ran background work: lets whoever else waits for the core have it. NULL: nobody else is there. */
+    /* Lets whoever else waits for the core have it for a moment. NULL: nobody else is there. */
     void (*give_way)(struct backend *b);
 
     /* For the simulator; NULL elsewhere. The loop would run the longest waiting fiber of *cls, which is position 0 of that
@@ -188,6 +190,7 @@ extern const struct backend_ops backend_uring, backend_uv, backend_sim;
  * thread pool of libuv. Sets op->result; does not call done(). */
 void posix_file_run(struct op *op);
 unsigned posix_open_flags(unsigned flags); /* FILE_* and OPEN_DIRECTORY as O_* */
+unsigned posix_write_back_flags(void);     /* of sync_file_range() */
 void posix_unmap(struct backend *b, const struct mapping *m);
 void posix_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 uint64_t posix_now_ns(struct backend *b); /* b is not used and may be NULL */

@@ -101,10 +101,10 @@ static int refusal(struct error *error, int rc)
 /* Is every operation that is used here there? */
 static int operations_missing(struct io_uring *ring, struct error *error)
 {
-    static const uint8_t needed[] = {IORING_OP_OPENAT,  IORING_OP_CLOSE,       IORING_OP_READ,     IORING_OP_WRITE,
-                                     IORING_OP_FSYNC,   IORING_OP_RENAMEAT,    IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
-                                     IORING_OP_LINKAT,  IORING_OP_ACCEPT,      IORING_OP_CONNECT,  IORING_OP_RECV,
-                                     IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL};
+    static const uint8_t needed[] = {
+        IORING_OP_OPENAT,          IORING_OP_CLOSE,    IORING_OP_READ,     IORING_OP_WRITE,   IORING_OP_FSYNC,
+        IORING_OP_SYNC_FILE_RANGE, IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT, IORING_OP_LINKAT,
+        IORING_OP_ACCEPT,          IORING_OP_CONNECT,  IORING_OP_RECV,     IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL};
     if (!(ring->features & IORING_FEAT_EXT_ARG) || !(ring->features & IORING_FEAT_NODROP))
         goto too_old;
     struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
@@ -217,6 +217,9 @@ static void prepare(struct io_uring_sqe *sqe, struct op *op)
     case OP_READ: io_uring_prep_read(sqe, fd, op->bytes, piece(op->size), op->offset); break;
     case OP_WRITE: io_uring_prep_write(sqe, fd, op->bytes, piece(op->size), op->offset); break;
     case OP_FLUSH: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
+    case OP_WRITE_BACK:
+        io_uring_prep_sync_file_range(sqe, fd, piece(op->size), op->offset, (int)posix_write_back_flags());
+        break;
     case OP_RENAME: io_uring_prep_renameat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->path2, 0); break;
     case OP_LINK: io_uring_prep_linkat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->path2, 0); break;
     case OP_REMOVE: io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, 0); break;
@@ -319,6 +322,10 @@ static void complete(struct op *op, int rc)
         /* FILE_DIRECT is a wish; the slow way is taken where the file system refuses. */
         if (rc == -EINVAL && (op->flags & FILE_DIRECT))
             posix_file_run(op);
+        break;
+    case OP_WRITE_BACK:
+        if (rc == -ESPIPE || rc == -EINVAL)
+            op->result = 0; /* the flush that comes later does it all */
         break;
     case OP_RMDIR:
         if (rc == -EEXIST)

@@ -278,7 +278,7 @@ void fiber_sleep_ns(uint64_t duration_ns)
 /* ---- checkpoints ---- */
 
 /* How long a fiber of a lower class may go on though something has arrived, and how far apart looks at the clock shall be. */
-#define LOOK_NS 20000u
+#define LOOK_NS 10000u
 
 static bool look_closer(struct reactor *r)
 {

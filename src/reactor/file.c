@@ -7,10 +7,17 @@
 
 /* One operation moves at most this much (Linux cuts at 2 GiB - 4 KiB); a multiple of what O_DIRECT wants. */
 #define PIECE_MAX ((size_t)256 << 20)
+/* The same for background fibers: the disk is somebody else's again soon (disk.c). */
+#define PIECE_BACKGROUND ((size_t)1 << 20)
+/* A file that background work writes has no more bytes than this that are not on their way to the disk: were it all left to the
+ * last flush, those of the log would wait behind hundreds of MiB. */
+#define WRITE_BACK_BYTES ((uint64_t)4 << 20)
 
 struct file {
     handle_t handle;
     struct reactor *reactor;
+    uint64_t dirty_from, dirty_to; /* written by background fibers, and not yet written back */
+    bool is_direct;
 };
 
 /* Kernels around a signal have been seen to give up operations nobody cancelled; EINTR and EAGAIN are nobody's fault. */
@@ -52,7 +59,7 @@ int file_open(const char *path, unsigned flags, struct file **ret)
         free(f);
         return (int)handle;
     }
-    *f = (struct file){.handle = handle, .reactor = reactor_here()};
+    *f = (struct file){.handle = handle, .reactor = reactor_here(), .is_direct = flags & FILE_DIRECT};
     *ret = f;
     return 0;
 }
@@ -66,12 +73,39 @@ void file_close(struct file *f)
     free(f);
 }
 
+static bool in_background(void)
+{
+    return fiber_class_of(fiber_self()) == CLASS_BACKGROUND;
+}
+
+static size_t piece_of(size_t size)
+{
+    size_t most = in_background() ? PIECE_BACKGROUND : PIECE_MAX;
+    return size < most ? size : most;
+}
+
+/* After a write of a background fiber. An error is the write's: asking for it here has taken it from the flush. */
+static int64_t write_back(struct file *f, uint64_t offset, uint64_t size)
+{
+    if (f->is_direct || !in_background())
+        return 0;
+    if (offset != f->dirty_to)
+        f->dirty_from = offset;
+    f->dirty_to = offset + size;
+    if (f->dirty_to - f->dirty_from < WRITE_BACK_BYTES)
+        return 0;
+    struct op op = {
+        .kind = OP_WRITE_BACK, .handle = f->handle, .size = f->dirty_to - f->dirty_from, .offset = f->dirty_from};
+    f->dirty_from = f->dirty_to;
+    return run(&op);
+}
+
 int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
 {
     size_t have = 0;
     check(f->reactor == reactor_here());
     while (have < n) {
-        size_t piece = n - have < PIECE_MAX ? n - have : PIECE_MAX;
+        size_t piece = piece_of(n - have);
         struct op op = {.kind = OP_READ,
                         .handle = f->handle,
                         .bytes = (char *)bytes + have,
@@ -92,7 +126,7 @@ int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset)
     size_t written = 0;
     check(f->reactor == reactor_here());
     while (written < n) {
-        size_t piece = n - written < PIECE_MAX ? n - written : PIECE_MAX;
+        size_t piece = piece_of(n - written);
         struct op op = {.kind = OP_WRITE,
                         .handle = f->handle,
                         .bytes = (char *)(uintptr_t)bytes + written,
@@ -103,6 +137,9 @@ int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset)
             return (int)rc;
         if (rc == 0)
             return -EIO; /* no progress and no reason: not a disk to trust */
+        int64_t back = write_back(f, offset + written, (uint64_t)rc);
+        if (back < 0)
+            return (int)back;
         written += (size_t)rc;
     }
     return 0;

@@ -8,10 +8,17 @@ struct op_wait {
     bool done, expired;
 };
 
+static bool is_of_files(const struct op *op)
+{
+    return op->kind < OP_ACCEPT;
+}
+
 static void op_finished(struct op *op)
 {
     struct op_wait *w = op->arg;
     w->done = true;
+    if (is_of_files(op))
+        disk_finished(reactor_here(), op);
     fiber_wake(w->fiber);
 }
 
@@ -29,12 +36,15 @@ int64_t op_run_until(struct op *op, uint64_t deadline_ns)
     struct reactor *r = reactor_here();
     struct op_wait w = {.op = op, .fiber = r->fiber};
     struct timer t = {0};
-    check(w.fiber);
+    check(w.fiber && (!deadline_ns || !is_of_files(op))); /* operations on files cannot be given up */
     op->done = op_finished;
     op->arg = &w;
     if (deadline_ns)
         timer_start(&t, deadline_ns, op_expired, &w);
-    r->ops->submit(r->backend, op);
+    if (is_of_files(op))
+        disk_submit(r, op);
+    else
+        r->ops->submit(r->backend, op);
     while (!w.done) /* also after the deadline: until the kernel has let go of the buffer */
         fiber_suspend();
     timer_cancel(&t);

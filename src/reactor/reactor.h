@@ -133,6 +133,17 @@ void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns);
 /* Publishes r's load when the last time is long enough ago. */
 void load_publish(struct reactor *r, uint64_t now);
 
+/* ---- operations on files, by class (disk.c) ---- */
+
+struct disk {
+    uint32_t under_way;  /* all, also those that wait */
+    uint32_t urgent;     /* of the classes INTERACTIVE and WRITE */
+    uint32_t background; /* reads, writes and flushes of background fibers that the back end has */
+    struct op_list waiting;
+};
+void disk_submit(struct reactor *r, struct op *op); /* of the running fiber */
+void disk_finished(struct reactor *r, const struct op *op);
+
 /* ---- a reactor ---- */
 
 struct runtime {
@@ -179,7 +190,8 @@ struct reactor {
     /* Of the time that more urgent classes take while this one has something to do, it gets at least so much. */
     unsigned floor_percent[CLASS_COUNT];
     bool at_leisure; /* the last turn ran background work */
-    bool on_floor;   /* the running fiber is using its class's floor share */
+    uint64_t gave_way_ns;
+    bool on_floor; /* the running fiber is using its class's floor share */
     int32_t checkpoint_left, checkpoint_stride;
     uint64_t checkpoint_ns;
     uint64_t debug_seed;
@@ -197,6 +209,7 @@ struct reactor {
     struct event actor_idle; /* a worker fiber of an actor has ended */
     bool resting;            /* counted in rt->resting */
     struct stall stall;
+    struct disk disk;
     struct reactor_stats stats;
     uint64_t accounted_ns;
     uint64_t load_at_ns, load_served_ns; /* when the load was last published, and class_ns of the urgent classes then */

@@ -7,12 +7,12 @@
 #define LINE_MAX 400
 
 static const char *const kinds[OP_KINDS] = {
-    [OP_OPEN] = "open",       [OP_CLOSE] = "close",   [OP_READ] = "read",       [OP_WRITE] = "write",
-    [OP_FLUSH] = "flush",     [OP_SIZE] = "size",     [OP_TRUNCATE] = "resize", [OP_LOCK] = "lock",
-    [OP_RENAME] = "rename",   [OP_LINK] = "link",     [OP_REMOVE] = "remove",   [OP_MKDIR] = "mkdir",
-    [OP_RMDIR] = "rmdir",     [OP_LIST] = "list",     [OP_SPACE] = "space",     [OP_MAP] = "map",
-    [OP_DROP_CACHE] = "drop", [OP_ACCEPT] = "accept", [OP_CONNECT] = "connect", [OP_RECEIVE] = "receive",
-    [OP_SEND] = "send",
+    [OP_OPEN] = "open",       [OP_CLOSE] = "close",     [OP_READ] = "read",       [OP_WRITE] = "write",
+    [OP_FLUSH] = "flush",     [OP_SIZE] = "size",       [OP_TRUNCATE] = "resize", [OP_LOCK] = "lock",
+    [OP_RENAME] = "rename",   [OP_LINK] = "link",       [OP_REMOVE] = "remove",   [OP_MKDIR] = "mkdir",
+    [OP_RMDIR] = "rmdir",     [OP_LIST] = "list",       [OP_SPACE] = "space",     [OP_MAP] = "map",
+    [OP_DROP_CACHE] = "drop", [OP_ACCEPT] = "accept",   [OP_CONNECT] = "connect", [OP_RECEIVE] = "receive",
+    [OP_SEND] = "send",       [OP_WRITE_BACK] = "back",
 };
 
 static void mix(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b)
