@@ -7,9 +7,9 @@
 struct flight {
     int64_t request; /* 0: free */
     uint64_t intended_ns, sent_ns;
-    uint64_t point;  /* of an upsert of one */
-    double *bounds;  /* of a search whose recall is told: live_bound() of each query */
-    uint32_t query;  /* the first */
+    uint64_t point; /* of an upsert of one */
+    double *bounds; /* of a search whose recall is told: live_bound() of each query */
+    uint32_t query; /* the first */
     bool upsert;
     bool abandoned; /* its phase is over: the place is taken until the answer comes */
 };
@@ -39,9 +39,9 @@ struct phase {
     struct random random;
     uint64_t start_ns, end_ns, next_ns, last_ns, sent;
     uint32_t next_query;
-    float *vectors;  /* of one upsert: batch x dim */
-    float *queries;  /* of one search, where they wrap around: queries x dim */
-    uint64_t *ids;   /* batch */
+    float *vectors; /* of one upsert: batch x dim */
+    float *queries; /* of one search, where they wrap around: queries x dim */
+    uint64_t *ids;  /* batch */
 };
 
 /* load_request.c */

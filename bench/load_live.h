@@ -13,9 +13,9 @@
 struct live {
     const struct dataset *data; /* borrowed; its truth is deeper than k when points are deleted */
     uint32_t k;
-    double *distances;     /* query_count x truth_k: of the rows of the truth */
-    atomic_uchar *states;  /* 2 x count */
-    uint64_t *gone_ns;     /* 2 x count: when a deletion was answered */
+    double *distances;           /* query_count x truth_k: of the rows of the truth */
+    atomic_uchar *states;        /* 2 x count */
+    uint64_t *gone_ns;           /* 2 x count: when a deletion was answered */
     atomic_uint_least64_t there; /* points */
 };
 

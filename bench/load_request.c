@@ -25,8 +25,8 @@ static const float *queries_choose(struct phase *p, uint32_t count, uint32_t *re
     if (first + count <= data->query_count)
         return data->queries + (size_t)first * data->dim;
     for (uint32_t i = 0; i < count; i++)
-        memcpy(p->queries + (size_t)i * data->dim, data->queries + (size_t)((first + i) % data->query_count) * data->dim,
-               data->dim * sizeof(float));
+        memcpy(p->queries + (size_t)i * data->dim,
+               data->queries + (size_t)((first + i) % data->query_count) * data->dim, data->dim * sizeof(float));
     return p->queries;
 }
 
@@ -130,8 +130,7 @@ static void recall_add(struct phase *p, const struct flight *f, const struct tar
     for (uint32_t i = 0; i < reply->queries; i++) {
         uint32_t query = (f->query + i) % p->plan->data->query_count;
         if (!isnan(f->bounds[i])) {
-            struct live_score score =
-                live_judge(p->plan->live, query, f->bounds[i], f->sent_ns, ids, reply->counts[i]);
+            struct live_score score = live_judge(p->plan->live, query, f->bounds[i], f->sent_ns, ids, reply->counts[i]);
             p->result->recall_found += score.found;
             p->result->recall_wanted += p->plan->k;
             p->result->ghosts += score.ghosts;

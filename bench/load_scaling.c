@@ -1,8 +1,8 @@
 /* Does a second core pay? The same data is served by one reactor and by several, in turns, one server at a time.
  *
  * Saturated, many queries come in a frame, so that the load, which shares the machine, costs next to nothing; what the server's own threads
- * used is told beside it, and says what several cores of their own would do. At low load queries come one by one. `spread all` is the naive
- * way: every query on every core, whatever else they have to do. */
+ * used is told beside it, and says what several cores of their own would do. At low load queries come one by one. The naive way is
+ * measured too: every core keeps a graph of what it was given, and every query goes to all. */
 #include "load.h"
 
 #include "clock.h"
@@ -17,9 +17,13 @@
 #define GAIN      1.8  /* by which several reactors are to answer more, of two */
 #define NO_WORSE  1.05 /* two medians of the same thing differ by so much */
 
-enum { ALONE, AUTO, ONE, ALL, WAYS };
-static const enum kith_spread spreads[WAYS] = {KITH_SPREAD_SETTING, KITH_SPREAD_AUTO, KITH_SPREAD_ONE, KITH_SPREAD_ALL};
-static const char *const names[WAYS] = {"alone", "auto", "1", "all"};
+enum { ALONE, AUTO, ONE, ALL, NAIVE, WAYS };
+static const enum kith_spread spreads[WAYS] = {KITH_SPREAD_SETTING, KITH_SPREAD_AUTO, KITH_SPREAD_ONE, KITH_SPREAD_ALL,
+                                               KITH_SPREAD_ALL};
+static const char *const names[WAYS] = {"alone", "auto", "1", "all", "naive"};
+
+/* The data as it is after everything was merged, and as the cores sealed what each was given. */
+enum { MERGED, APART, FOLDERS };
 
 /* Medians over the rounds, once they are all there. */
 struct way {
@@ -32,81 +36,79 @@ struct scaling {
     const struct load_options *options;
     const struct dataset *data;
     struct live live;
-    struct server first; /* owns the folder */
-    uint64_t segments;
+    struct server makers[FOLDERS]; /* own the folders */
+    uint64_t segments[FOLDERS];
     double low_rate;
     struct way ways[WAYS];
     struct error *error;
 };
 
-static int server_open(struct scaling *s, unsigned reactors, struct server *ret)
+static int server_open(struct scaling *s, unsigned reactors, int folder, struct server *ret)
 {
     struct load_options o = *s->options;
+    const char *made = s->makers[folder].folder;
     char arguments[512];
     snprintf(arguments, sizeof(arguments), "--reactors %u %.400s", reactors, o.kithd_args ? o.kithd_args : "");
     o.kithd_args = arguments;
-    return server_start(&o, s->first.folder[0] ? s->first.folder : NULL, ret, NULL, s->error);
+    return server_start(&o, made[0] ? made : NULL, ret, NULL, s->error);
 }
 
-static int fails(struct scaling *s, const struct link *l, int rc, const char *doing)
+static int fails(struct scaling *s, struct kith *k, int rc, const char *doing)
 {
-    return rc < 0 ? error_set(s->error, ERROR_UNAVAILABLE, "%s: %s", doing, target_kith.error(l)) : 0;
+    return rc < 0 ? load_client_error(s->error, k, rc, doing) : 0;
 }
 
-/* Until nothing is left to merge; on one reactor too, to which several had their own segments. */
-static int data_rest(struct scaling *s, const struct server *at, bool fill)
+/* Until nothing is left to merge, or only to seal. */
+static int data_rest(struct scaling *s, struct kith *k, int folder)
 {
-    const struct load_options *o = s->options;
-    char text[ERROR_TEXT_MAX] = "";
-    struct link *l = NULL;
-    if (target_kith.open(at->address, &l, text, sizeof(text)) < 0)
-        return error_set(s->error, ERROR_UNAVAILABLE, "%s", text);
-    int rc = 0;
-    if (fill)
-        rc = fails(s, l, target_kith.create(l, o, s->data), "creating the collection");
-    if (fill && rc == 0)
-        rc = fails(s, l, target_kith.fill(l, o, s->data, NULL), "loading");
+    const char *name = s->options->collection;
+    struct kith_info info = {0};
+    int rc = folder == MERGED ? fails(s, k, kith_compact(k, name), "compacting")
+                              : fails(s, k, kith_seal(k, name), "sealing");
     if (rc == 0)
-        rc = fails(s, l, target_kith.compact(l, o->collection), "compacting");
+        rc = load_segments_settle(k, name, s->error);
     if (rc == 0)
-        rc = fails(s, l, target_kith.settle(l, o->collection), "waiting for the graphs");
-    target_kith.close(l);
+        rc = fails(s, k, kith_info_read(k, name, &info), "looking at the collection");
+    s->segments[folder] = info.sealed_segments;
     return rc;
 }
 
-static int segments_count(struct scaling *s, const struct server *at)
+static int data_fill(struct scaling *s, struct kith *k)
 {
-    struct kith *k = NULL;
-    struct kith_info info = {0};
+    const struct load_options *o = s->options;
+    int rc = load_collection_create(k, o, o->collection, s->data, s->error);
+    return rc < 0 ? rc : load_collection_import(k, o->collection, s->data, NULL, s->error);
+}
+
+/* The merged data comes to rest on one reactor too: it had the segments of several to look at. */
+static int data_visit(struct scaling *s, const struct server *at, int folder, bool fill)
+{
     char text[ERROR_TEXT_MAX] = "";
+    struct kith *k = NULL;
     if (kith_open(at->address, &k, text, sizeof(text)) < 0)
         return error_set(s->error, ERROR_UNAVAILABLE, "%s", text);
-    int rc = kith_info_read(k, s->options->collection, &info);
-    if (rc < 0)
-        rc = load_client_error(s->error, k, rc, "looking at the collection");
-    s->segments = info.sealed_segments;
+    int rc = fill ? data_fill(s, k) : 0;
+    if (rc == 0)
+        rc = data_rest(s, k, folder);
     kith_close(k);
     return rc;
 }
 
-static int data_make(struct scaling *s)
+static int data_make(struct scaling *s, int folder)
 {
-    struct server again;
-    fprintf(stderr, "load: the data, on %u reactors, and then on one, until nothing is left to merge\n",
-            s->options->reactors);
-    int rc = server_open(s, s->options->reactors, &s->first);
+    struct server *maker = &s->makers[folder], again;
+    fprintf(stderr, "load: the data, %s\n", folder == MERGED ? "merged" : "as each core was given its part");
+    int rc = server_open(s, s->options->reactors, folder, maker);
     if (rc == 0)
-        rc = data_rest(s, &s->first, true);
-    if (rc == 0 && server_stop(&s->first) != 0)
-        rc = error_set(s->error, ERROR_INTERNAL, "kithd did not end well; what it said is in %s", s->first.log);
-    if (rc == 0)
-        rc = server_open(s, 1, &again);
-    if (rc < 0)
-        return rc;
-    rc = data_rest(s, &again, false);
-    if (rc == 0)
-        rc = segments_count(s, &again);
-    return load_server_end(&again, rc, s->error);
+        rc = data_visit(s, maker, folder, true);
+    if (rc == 0 && server_stop(maker) != 0)
+        rc = error_set(s->error, ERROR_INTERNAL, "kithd did not end well; what it said is in %s", maker->log);
+    if (rc == 0 && folder == MERGED) {
+        rc = server_open(s, 1, folder, &again);
+        if (rc == 0)
+            rc = load_server_end(&again, data_visit(s, &again, folder, false), s->error);
+    }
+    return rc;
 }
 
 /* -- measuring -- */
@@ -133,6 +135,8 @@ static void found_add(struct way *w, const struct drive_result *r)
 {
     w->found += r->recall_found;
     w->wanted += r->recall_wanted;
+    if (w->errors == 0 && r->search.errors)
+        fprintf(stderr, "load: the first error: %s\n", r->search.error);
     w->errors += r->search.errors;
 }
 
@@ -178,28 +182,38 @@ static int low_run(struct scaling *s, struct drive *drive, int way, int round)
     return rc;
 }
 
-/* One server, each way that it has; which way is first moves on from round to round. */
-static int server_measure(struct scaling *s, unsigned reactors, int round)
+/* One server, and the ways of it in turn; the first of them moves on from round to round. */
+static int server_measure(struct scaling *s, unsigned reactors, int folder, int first, int count, int round)
 {
     const struct load_options *o = s->options;
-    int first = reactors == 1 ? ALONE : AUTO, count = reactors == 1 ? 1 : WAYS - 1;
     struct server server;
     struct drive *drive = NULL;
-    int rc = server_open(s, reactors, &server);
+    int rc = server_open(s, reactors, folder, &server);
     if (rc < 0)
         return rc;
     rc = drive_open(&target_kith, server.address, o->connections, o->in_flight, &drive, s->error);
     for (int i = 0; rc == 0 && i < count; i++) {
         int way = first + (i + round) % count;
-        fprintf(stderr, "load: round %d of %d: %u reactors, spread %s\n", round + 1, ROUNDS, reactors, names[way]);
+        fprintf(stderr, "load: round %d of %d: reactors %u, %s\n", round + 1, ROUNDS, reactors, names[way]);
         rc = saturated_run(s, drive, server.pid, way, round);
-        if (way == ALONE && round == 0)
+        if (rc == 0 && way == ALONE && round == 0)
             s->low_rate = o->rate > 0 ? o->rate : s->ways[ALONE].qps[0] * LOW_SHARE;
         if (rc == 0)
             rc = low_run(s, drive, way, round);
     }
     drive_close(drive);
     return load_server_end(&server, rc, s->error);
+}
+
+static int round_run(struct scaling *s, int round)
+{
+    unsigned reactors = s->options->reactors;
+    int rc = server_measure(s, 1, MERGED, ALONE, 1, round);
+    if (rc == 0)
+        rc = server_measure(s, reactors, MERGED, AUTO, 3, round);
+    if (rc == 0)
+        rc = server_measure(s, reactors, APART, NAIVE, 1, round);
+    return rc;
 }
 
 /* -- what came out -- */
@@ -224,21 +238,24 @@ static void way_print(struct scaling *s, int way)
     double gain = qps / median(alone->qps), own = reactors * median(alone->cpu_s) / cpu;
     double recall = w->wanted ? (double)w->found / (double)w->wanted : 0;
     if (s->options->json)
-        printf("{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"spread\":\"%s\",\"qps\":%.0f,\"gain\":%.3f,"
-               "\"server_cpu_s_1000\":%.5f,\"load_cpu_s_1000\":%.5f,\"gain_by_cpu\":%.3f,\"recall\":%.5f,\"errors\":%llu,"
-               "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f}\n",
-               reactors, names[way], qps, gain, cpu, load, own, recall, (unsigned long long)w->errors, s->low_rate,
-               median(w->p50_us), median(w->p99_us));
+        printf(
+            "{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"spread\":\"%s\",\"segments\":%llu,\"qps\":%"
+            ".0f,\"gain\":%.3f,"
+            "\"server_cpu_s_1000\":%.5f,\"load_cpu_s_1000\":%.5f,\"gain_by_cpu\":%.3f,\"recall\":%.5f,\"errors\":%llu,"
+            "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f}\n",
+            reactors, names[way], (unsigned long long)s->segments[way == NAIVE ? APART : MERGED], qps, gain, cpu, load,
+            own, recall, (unsigned long long)w->errors, s->low_rate, median(w->p50_us), median(w->p99_us));
     else
-        printf("%-8u  %-6s  %10.0f  %6.2f  %12.4f  %10.4f  %12.2f  %7.4f  %10.1f  %10.1f  %6llu\n", reactors, names[way],
-               qps, gain, cpu, load, own, recall, median(w->p50_us), median(w->p99_us), (unsigned long long)w->errors);
+        printf("%-8u  %-6s  %10.0f  %6.2f  %12.4f  %10.4f  %12.2f  %7.4f  %10.1f  %10.1f  %6llu\n", reactors,
+               names[way], qps, gain, cpu, load, own, recall, median(w->p50_us), median(w->p99_us),
+               (unsigned long long)w->errors);
 }
 
 static void aim_print(const struct load_options *o, const char *what, double limit, double value, bool met)
 {
     if (o->json)
-        printf("{\"bench\":\"load\",\"scenario\":\"scaling\",\"aim\":\"%s\",\"limit\":%g,\"value\":%.4f,\"met\":%s}\n", what,
-               limit, value, met ? "true" : "false");
+        printf("{\"bench\":\"load\",\"scenario\":\"scaling\",\"aim\":\"%s\",\"limit\":%g,\"value\":%.4f,\"met\":%s}\n",
+               what, limit, value, met ? "true" : "false");
     else
         printf("%-64s %6g  %9.4g  %s\n", what, limit, value, met ? "met" : "MISSED");
 }
@@ -248,14 +265,16 @@ static void report(struct scaling *s)
     const struct load_options *o = s->options;
     struct way *w = s->ways;
     if (!o->json)
-        printf("%u points in %llu segments; saturated with %u queries a frame, then %.0f searches/s one by one\n"
+        printf("%u points in %llu segments (naive: %llu); saturated with %u queries a frame, then %.0f searches/s one "
+               "by one\n"
                "%-8s  %-6s  %10s  %6s  %12s  %10s  %12s  %7s  %10s  %10s  %6s\n",
-               s->data->count, (unsigned long long)s->segments, o->batch, s->low_rate, "reactors", "spread", "queries/s",
-               "gain", "server s/1000", "load s/1000", "gain by CPU", "recall", "low p50 us", "low p99 us", "errors");
+               s->data->count, (unsigned long long)s->segments[MERGED], (unsigned long long)s->segments[APART],
+               o->batch, s->low_rate, "reactors", "spread", "queries/s", "gain", "server s/1000", "load s/1000",
+               "gain by CPU", "recall", "low p50 us", "low p99 us", "errors");
     for (int i = 0; i < WAYS; i++)
         way_print(s, i);
     double limit = GAIN / 2 * o->reactors, gain = median(w[AUTO].qps) / median(w[ALONE].qps);
-    double all = median(w[ALL].qps) / median(w[ALONE].qps), p50 = median(w[AUTO].p50_us) / median(w[ALONE].p50_us);
+    double naive = median(w[NAIVE].qps) / median(w[ALONE].qps), p50 = median(w[AUTO].p50_us) / median(w[ALONE].p50_us);
     double recall = (double)w[AUTO].found / (double)w[AUTO].wanted - (double)w[ALONE].found / (double)w[ALONE].wanted;
     if (!o->json)
         printf("\n%-64s %6s  %9s\n", "aim", "limit", "value");
@@ -263,7 +282,8 @@ static void report(struct scaling *s)
     aim_print(o, "recall beside that of one, at least", -0.005, recall, recall >= -0.005);
     aim_print(o, "low load, spread auto: p50 beside that of one, at most", NO_WORSE, p50, p50 <= NO_WORSE);
     if (!o->json)
-        printf("the naive way, every query on every core: %.2f times the queries of one\n", all);
+        printf("\nthe naive way, a graph for each core and every query on all of them: %.2f times the queries of one\n",
+               naive);
 }
 
 int load_scaling(const struct load_options *o, const struct dataset *d, struct error *e)
@@ -273,18 +293,17 @@ int load_scaling(const struct load_options *o, const struct dataset *d, struct e
     int rc = live_init(&s.live, d, o->k);
     if (rc < 0)
         error_set_errno(e, rc, "what a search must find");
-    if (rc == 0)
-        rc = data_make(&s);
-    for (int round = 0; rc == 0 && round < ROUNDS; round++) {
-        rc = server_measure(&s, 1, round);
-        if (rc == 0)
-            rc = server_measure(&s, o->reactors, round);
-    }
+    for (int folder = 0; rc == 0 && folder < FOLDERS; folder++)
+        rc = data_make(&s, folder);
+    for (int round = 0; rc == 0 && round < ROUNDS; round++)
+        rc = round_run(&s, round);
     if (rc == 0)
         report(&s);
     live_fini(&s.live);
-    server_stop(&s.first);
-    if (rc == 0)
-        server_remove(&s.first);
+    for (int folder = 0; folder < FOLDERS; folder++) {
+        server_stop(&s.makers[folder]);
+        if (rc == 0)
+            server_remove(&s.makers[folder]);
+    }
     return rc;
 }

@@ -28,8 +28,9 @@ struct target_points {
 };
 struct target_reply {
     int64_t request;
-    const char *failure;    /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
-    uint32_t queries;       /* of a search: as many lists of hits, one after the other */
+    const char
+        *failure;     /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
+    uint32_t queries; /* of a search: as many lists of hits, one after the other */
     const uint32_t *counts; /* of each list */
     const uint64_t *ids;
 };
@@ -63,7 +64,7 @@ struct target {
     /* These wait until it is done. Row i of the data becomes the point of id i. */
     int (*create)(struct link *l, const struct load_options *o, const struct dataset *d);
     int (*fill)(struct link *l, const struct load_options *o, const struct dataset *d, struct fill_watch *w);
-    int (*settle)(struct link *l, const char *collection); /* until everything is in its final graph */
+    int (*settle)(struct link *l, const char *collection);      /* until everything is in its final graph */
     int64_t (*backlog)(struct link *l, const char *collection); /* rows that no graph holds */
     int (*remove)(struct link *l, const char *collection, const uint64_t *ids, uint32_t count);
     int (*compact)(struct link *l, const char *collection); /* nothing of the deleted points is left */

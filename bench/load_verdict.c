@@ -81,7 +81,8 @@ void draining_judge(const struct draining *d, struct draining_aim aims[DRAINING_
 static void aim_print(const struct draining *d, const struct draining_aim *aim)
 {
     if (d->options->json) {
-        printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"aim\":\"%s\",\"limit\":%g,\"worst\":%.4f,"
+        printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"aim\":\"%s\",\"limit\":%g,\"worst\":%"
+               ".4f,"
                "\"phase\":\"%s\",\"met\":%s}\n",
                d->target->name, aim->what, aim->limit, aim->worst, aim->phase, aim->met ? "true" : "false");
         return;
@@ -105,9 +106,10 @@ static void loads_print(const struct draining *d)
                    "\"held_up_s\":%.2f,\"drain_s\":%.2f}\n",
                    d->target->name, names[i], filled, held, drains[i]);
         else
-            printf("%-14s %u rows loaded in %.1f s, of which the writers were held up for %.1f s; then graphs for %.1f s; "
-                   "together %.1f s\n",
-                   names[i], d->data->count, filled, held, drains[i], filled + drains[i]);
+            printf(
+                "%-14s %u rows loaded in %.1f s, of which the writers were held up for %.1f s; then graphs for %.1f s; "
+                "together %.1f s\n",
+                names[i], d->data->count, filled, held, drains[i], filled + drains[i]);
     }
     if (d->options->json)
         printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"capacity_qps\":%.0f,\"rate\":%.0f,"
@@ -133,11 +135,12 @@ static void phases_print(const struct draining *d)
         const struct drive_result *r = &p->drive;
         double seconds = p->ended_s - p->began_s;
         if (d->options->json)
-            printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"phase\":\"%s\",\"seconds\":%.1f,"
-                   "\"p50_ratio\":%.3f,\"p99_ratio\":%.3f,\"recall\":%.5f,\"errors\":%llu,\"ghosts\":%llu,\"gave_up_s\":"
-                   "%.1f}\n",
-                   d->target->name, draining_names[i], seconds, ratio(d, i, 50), ratio(d, i, 99), recall_of(r),
-                   (unsigned long long)r->search.errors, (unsigned long long)r->ghosts, r->gave_up_s);
+            printf(
+                "{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"phase\":\"%s\",\"seconds\":%.1f,"
+                "\"p50_ratio\":%.3f,\"p99_ratio\":%.3f,\"recall\":%.5f,\"errors\":%llu,\"ghosts\":%llu,\"gave_up_s\":"
+                "%.1f}\n",
+                d->target->name, draining_names[i], seconds, ratio(d, i, 50), ratio(d, i, 99), recall_of(r),
+                (unsigned long long)r->search.errors, (unsigned long long)r->ghosts, r->gave_up_s);
         else
             printf("%-8s  %8.1f  %8.0f  %8.0f  %8.0f  %8.0f  %11.2f  %11.2f  %7.4f  %7llu  %6llu%s\n",
                    draining_names[i], seconds, us(r, 50), us(r, 95), us(r, 99), us(r, 99.9), ratio(d, i, 50),
@@ -162,8 +165,10 @@ void draining_report(const struct draining *d)
 
 int draining_picture(struct draining *d, const char *path)
 {
-    struct load_picture p = {
-        .trace = &d->trace, .phase_count = DRAINING_PHASES, .line_us = us(&d->phases[QUIET].drive, 99), .line = "p99 when quiet"};
+    struct load_picture p = {.trace = &d->trace,
+                             .phase_count = DRAINING_PHASES,
+                             .line_us = us(&d->phases[QUIET].drive, 99),
+                             .line = "p99 when quiet"};
     for (int i = 0; i < DRAINING_PHASES; i++)
         p.phases[i] = (struct load_picture_phase){draining_names[i], d->phases[i].began_s, d->phases[i].ended_s};
     return load_picture_write(&p, path, d->error);

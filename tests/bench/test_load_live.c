@@ -10,7 +10,14 @@
 
 static float base[ROWS], query[1];
 static uint32_t truth[ROWS] = {0, 1, 2, 3, 4, 5, 6, 7};
-static struct dataset line = {.metric = METRIC_L2, .dim = 1, .count = ROWS, .query_count = 1, .truth_k = ROWS, .base = base, .queries = query, .truth = truth};
+static struct dataset line = {.metric = METRIC_L2,
+                              .dim = 1,
+                              .count = ROWS,
+                              .query_count = 1,
+                              .truth_k = ROWS,
+                              .base = base,
+                              .queries = query,
+                              .truth = truth};
 static struct live live;
 
 static void live_make(void)
