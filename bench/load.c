@@ -44,12 +44,31 @@ static int phase_run(const struct load_options *o, struct drive *drive, const ch
     return rc;
 }
 
+/* A new table with all rows in its graph, in place of whatever has its name. */
+static int table_prepare(const struct load_options *o, const char *address, const struct dataset *d, struct error *e)
+{
+    struct link *l = NULL;
+    char text[ERROR_TEXT_MAX] = "";
+    if (o->target->open(address, &l, text, sizeof(text)) < 0)
+        return error_set(e, ERROR_UNAVAILABLE, "%s", text);
+    int rc = o->target->create(l, o, d);
+    if (rc == 0)
+        rc = o->target->fill(l, o, d, NULL);
+    if (rc == 0)
+        rc = o->target->settle(l, o->collection);
+    if (rc < 0)
+        rc = error_set(e, ERROR_UNAVAILABLE, "%s", o->target->error(l));
+    o->target->close(l);
+    return rc;
+}
+
 static int searches_run(const struct load_options *o, const char *address, struct drive *drive, const struct dataset *d,
                         struct error *e)
 {
     struct live live = {0};
     bool comparable = false;
-    int rc = load_collection_prepare(o, address, d, &comparable, e);
+    int rc = o->pgvector ? table_prepare(o, address, d, e) : load_collection_prepare(o, address, d, &comparable, e);
+    comparable |= o->pgvector;
     if (rc == 0 && comparable)
         rc = live_init(&live, d, o->k);
     if (rc < 0)
@@ -106,7 +125,7 @@ static int upserts_run(const struct load_options *o, const char *address, struct
 static int driven_run(const struct load_options *o, const char *address, const struct dataset *d, struct error *e)
 {
     struct drive *drive = NULL;
-    int rc = drive_open(&target_kith, address, o->connections, o->in_flight, &drive, e);
+    int rc = drive_open(o->target, address, o->connections, o->in_flight, &drive, e);
     if (rc < 0)
         return rc;
     switch (o->scenario) {
@@ -133,12 +152,28 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     int rc = o->start_server ? server_start(o, NULL, &own, NULL, e) : 0;
     if (rc < 0)
         return rc; /* what it said stays in its log */
-    const char *address = o->start_server ? own.address : o->server;
+    const char *address = o->pgvector ? o->pg : o->start_server ? own.address : o->server;
     if (o->scenario == SCENARIO_OVERHEAD)
         rc = load_overhead(o, address, o->start_server ? own.pid : (pid_t)o->server_pid, d, e);
     else
         rc = driven_run(o, address, d, e);
     return o->start_server ? load_server_end(&own, rc, e) : rc;
+}
+
+/* Whether there is something to measure; otherwise a line says why not. */
+static bool target_choose(struct load_options *o)
+{
+    char why[ERROR_TEXT_MAX] = "this load was built without libpq (Debian: libpq-dev)";
+    o->target = &target_kith;
+    if (!o->pgvector)
+        return true;
+#if HAVE_LIBPQ
+    o->target = &target_pgvector;
+    if (o->target->usable(o->pg, why, sizeof(why)))
+        return true;
+#endif
+    printf("load: %s; skipped\n", why);
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -148,6 +183,8 @@ int main(int argc, char **argv)
     if (rc <= 0)
         return rc < 0 ? 2 : 0;
     signal(SIGPIPE, SIG_IGN);
+    if (!target_choose(&o))
+        return 0;
     struct dataset data = {0};
     struct error e = {0};
     bool folder_is_enough = o.scenario == SCENARIO_START && o.data_folder;

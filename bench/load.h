@@ -32,10 +32,12 @@ enum scenario {
 struct load_options {
     enum scenario scenario;
     struct dataset_options data;
-    const struct target *target;
-    const char *server;     /* address; NULL: libkith's default. pgvector: a connection string */
-    const char *collection; /* name */
-    double rate;            /* requests a second, all connections together; 0: as many as go */
+    const struct target *target; /* set by main() */
+    bool pgvector;               /* is wanted */
+    const char *pg;              /* where it is, as libpq takes it; NULL: libpq's default */
+    const char *server;          /* address; NULL: libkith's default */
+    const char *collection;      /* name */
+    double rate;                 /* requests a second, all connections together; 0: as many as go */
     double seconds, warm_up_s, index_wait_s, write_share;
     uint32_t connections, in_flight; /* in_flight of each connection */
     uint32_t k, ef, batch, m, ef_construct, requests;

@@ -22,6 +22,9 @@ static const char help[] =
     "                        replay    a log of 256 MiB is replayed after a kill\n"
     "                        start     from the exec of kithd on existing data to the first search answered\n"
     "  --server HOST:PORT    the server (127.0.0.1:7700)\n"
+    "  --target T            kith, or pgvector: PostgreSQL with that extension (scenarios search and draining)\n"
+    "  --pg \"...\"            pgvector: where it is, as libpq takes it (\"host=/tmp dbname=postgres\"; its own "
+    "defaults)\n"
     "  --start-server        a kithd of our own on a temporary folder, ended and removed afterwards\n"
     "  --kithd PATH          the kithd to start (found beside this program)\n"
     "  --kithd-args \"...\"    more arguments for it\n"
@@ -83,6 +86,8 @@ enum {
     O_BATCH,
     O_SHARE,
     O_SPREAD,
+    O_TARGET,
+    O_PG,
     O_REACTORS,
     O_KEEP,
     O_SVG,
@@ -118,6 +123,8 @@ static const struct option long_options[] = {
     {"batch", required_argument, NULL, O_BATCH},
     {"write-share", required_argument, NULL, O_SHARE},
     {"reactors", required_argument, NULL, O_REACTORS},
+    {"target", required_argument, NULL, O_TARGET},
+    {"pg", required_argument, NULL, O_PG},
     {"spread", required_argument, NULL, O_SPREAD},
     {"keep", no_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
@@ -135,6 +142,12 @@ static int scenario_read(const char *text, enum scenario *ret)
         }
     return option_wrong("scenario", text,
                         "search, upsert, mix, overhead, start, durable, replay, space, deletes, draining or scaling");
+}
+
+static int target_read(const char *text, struct load_options *o)
+{
+    o->pgvector = strcmp(text, "pgvector") == 0;
+    return o->pgvector || strcmp(text, "kith") == 0 ? 0 : option_wrong("target", text, "kith or pgvector");
 }
 
 static int spread_read(const char *text, enum kith_spread *ret)
@@ -180,6 +193,8 @@ static int option_take(int option, struct load_options *o)
     case O_BATCH: return option_u32("batch", optarg, 1, 65536, &o->batch);
     case O_SHARE: return option_double("write-share", optarg, 0, 1, &o->write_share);
     case O_REACTORS: return option_u32("reactors", optarg, 2, 256, &o->reactors);
+    case O_TARGET: return target_read(optarg, o);
+    case O_PG: o->pg = optarg; return 0;
     case O_SPREAD: return spread_read(optarg, &o->spread);
     case O_KEEP: o->keep = true; return 0;
     case O_SVG: o->svg = optarg; return 0;
@@ -198,7 +213,7 @@ static void defaults_fill(struct load_options *o)
     if (o->seconds == 0)
         o->seconds = durable ? 2 : draining ? 60 : scaling ? 4 : 10;
     if (o->connections == 0)
-        o->connections = durable ? 64 : scaling ? 16 : 4;
+        o->connections = durable ? 64 : scaling || o->pgvector ? 16 : 4;
     if (o->in_flight == 0)
         o->in_flight = durable ? 1 : scaling ? 4 : 32;
     if (o->batch == 0 && !durable)
@@ -218,7 +233,6 @@ static void defaults_fill(struct load_options *o)
 int load_options_read(int argc, char **argv, struct load_options *ret)
 {
     *ret = (struct load_options){.collection = "bench",
-                                 .target = &target_kith,
                                  .rate = -1,
                                  .warm_up_s = 1,
                                  .index_wait_s = 600,
@@ -238,6 +252,10 @@ int load_options_read(int argc, char **argv, struct load_options *ret)
     }
     if (optind < argc)
         return option_wrong("argument", argv[optind], "nothing");
+    if (ret->pgvector && ret->scenario != SCENARIO_SEARCH && ret->scenario != SCENARIO_DRAINING)
+        return option_wrong("scenario", scenario_name(ret->scenario), "search or draining, with --target pgvector");
+    if (ret->pgvector && ret->start_server)
+        return option_wrong("start-server", "with --target pgvector", "a running PostgreSQL (--pg)");
     if (ret->scenario == SCENARIO_OVERHEAD && !ret->start_server && !ret->server_pid)
         return option_wrong("scenario", "overhead", "--start-server or --server-pid");
     defaults_fill(ret);

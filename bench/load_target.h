@@ -48,6 +48,8 @@ double fill_held_up_seconds(const struct fill_watch *w);
 
 struct target {
     const char *name;
+    /* Whether it can be measured at that address, or why not. NULL: open() tells. */
+    bool (*usable)(const char *address, char *why, size_t why_size);
     int (*open)(const char *address, struct link **ret, char *error, size_t error_size);
     void (*close)(struct link *l);
     const char *(*error)(const struct link *l);
@@ -72,4 +74,5 @@ struct target {
     int (*drop)(struct link *l, const char *collection);
 };
 
-extern const struct target target_kith, target_pgvector;
+extern const struct target target_kith;
+extern const struct target target_pgvector; /* only where libpq is (HAVE_LIBPQ) */
