@@ -2,7 +2,6 @@
 #include "actors/budget.h"
 #include "actors/server.h"
 #include "base/log.h"
-#include "base/size.h"
 #include "gpu/gpu.h"
 #include "kith/protocol.h"
 #include "net/front.h"
@@ -31,11 +30,9 @@ static const char usage[] =
     "benchmarks)\n"
     "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
     "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
-    "  --memory SIZE        what Kith may use, like 8GiB, or a share of what the machine or the control group allows "
-    "(70%)\n"
     "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
     "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
-    "  --memory SIZE        memory to keep to, like 8GiB (none)\n"
+    "  --memory SIZE        memory to keep to, like 8GiB, or a share of what there is (70%)\n"
     "  --set NAME=VALUE     a setting, as kith config has them; wins over what was set while it ran\n"
     "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
@@ -52,7 +49,6 @@ enum option_id {
     OPT_NO_PIN,
     OPT_GROWING,
     OPT_MERGE,
-    OPT_MEMORY,
     OPT_COMPACT,
     OPT_SEAL_AGE,
     OPT_DROP_CACHES,
@@ -76,7 +72,6 @@ static const struct option option_table[] = {
     {"no-pin", no_argument, NULL, OPT_NO_PIN},
     {"growing-mib", required_argument, NULL, OPT_GROWING},
     {"merge-mib", required_argument, NULL, OPT_MERGE},
-    {"memory", required_argument, NULL, OPT_MEMORY},
     {"compact-percent", required_argument, NULL, OPT_COMPACT},
     {"seal-age", required_argument, NULL, OPT_SEAL_AGE},
     {"drop-caches", no_argument, NULL, OPT_DROP_CACHES},
@@ -94,7 +89,6 @@ static const struct option option_table[] = {
 struct config {
     struct server_options server;
     char host[64], http_host[64]; /* what the options point to */
-    const char *memory;           /* as it was given */
     bool json, spin_given, verify;
 };
 
@@ -170,6 +164,24 @@ static void setting_given(struct server_options *s, const char *value)
     setting(s, name, value + n + 1);
 }
 
+/* "8GiB", "60%" */
+static void memory(struct server_options *s, const char *value)
+{
+    const struct memory_limit limit = memory_limit_find();
+    const size_t digits = strspn(value, "0123456789");
+    if (digits == 0 || strcmp(value + digits, "%") != 0) {
+        setting(s, "memory", value);
+        return;
+    }
+    const unsigned long percent = strtoul(value, NULL, 10);
+    const uint64_t bytes = percent <= 100 ? limit.bytes / 100 * percent : 0;
+    if (bytes < BUDGET_BYTES_MIN)
+        fail("--memory", value, "a size of at least 64MiB, like 8GiB, or a share of what there is, like 60%");
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    setting(s, "memory", text);
+}
+
 static void take_option(struct config *c, int id, const char *value)
 {
     static const char *const kinds[] = {[BACKEND_AUTO] = "auto", [BACKEND_URING] = "uring", [BACKEND_UV] = "uv"};
@@ -194,10 +206,9 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_DROP_CACHES: s->drop_caches = true; break;
     case OPT_VERIFY: c->verify = true; break;
     case OPT_MERGE: s->merge_bytes = (uint64_t)number("--merge-mib", value, 1u << 20) << 20; break;
-    case OPT_MEMORY: c->memory = value; break;
     case OPT_COMPACT: s->compact_percent = (uint32_t)number("--compact-percent", value, 100); break;
     case OPT_SEAL_AGE: s->seal_age_s = (uint32_t)number("--seal-age", value, 1u << 30); break;
-    case OPT_MEMORY: setting(s, "memory", value); break;
+    case OPT_MEMORY: memory(s, value); break;
     case OPT_SET: setting_given(s, value); break;
     case OPT_RESTORE: s->restore = value; break;
     case OPT_LOG_LEVEL:
@@ -267,6 +278,9 @@ static void on_ready(struct server *s, void *arg)
     fflush(stdout);
 }
 
+/* The rest is left to the page cache, which holds the vectors of sealed segments, and to other programs. */
+#define MEMORY_PERCENT 70
+
 /* Chooses by the machine what was not given. */
 static void take_machine(struct config *c)
 {
@@ -276,29 +290,8 @@ static void take_machine(struct config *c)
         c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
     if (t)
         topology_close(t);
-}
-
-/* The rest is left to the page cache, which holds the vectors of sealed segments, and to other programs. */
-#define MEMORY_DEFAULT "70%"
-
-static void take_memory(struct config *c)
-{
-    const struct memory_limit limit = memory_limit_find();
-    const char *text = c->memory ? c->memory : MEMORY_DEFAULT;
-    char most[SIZE_TEXT_MAX], asked[SIZE_TEXT_MAX];
-    if (!size_parse(text, limit.bytes, &c->server.memory_bytes) || c->server.memory_bytes < BUDGET_BYTES_MIN) {
-        if (c->memory)
-            fail("--memory", text, "a size of at least 64MiB, like 8GiB, or a share like 60%");
-        c->server.memory_bytes = limit.bytes ? BUDGET_BYTES_MIN : 0; /* not known: no bound, and the start says so */
-    }
-    if (limit.bytes && c->server.memory_bytes > limit.bytes)
-        log_warn("--memory is %s, but %s has only %s: Kith may be killed when it uses them",
-                 size_format(c->server.memory_bytes, asked), limit.from, size_format(limit.bytes, most));
-    else if (c->server.memory_bytes)
-        log_info("memory: %s of %s, which is what %s has", size_format(c->server.memory_bytes, asked),
-                 size_format(limit.bytes, most), limit.from);
-    else
-        log_warn("the system does not say how much memory there is: Kith takes what it needs; --memory sets a bound");
+    const uint64_t bytes = memory_limit_find().bytes / 100 * MEMORY_PERCENT;
+    c->server.memory_default = bytes && bytes < BUDGET_BYTES_MIN ? BUDGET_BYTES_MIN : bytes;
 }
 
 int main(int argc, char **argv)
@@ -329,7 +322,6 @@ int main(int argc, char **argv)
         fail("argument", argv[optind], "only options");
     take_machine(&c);
     log_set_sink(log_sink, &c);
-    take_memory(&c);
     if (c.verify)
         return offline_verify(c.server.data, c.server.runtime.backend);
 

@@ -72,11 +72,13 @@ struct budget_share {
     struct event changed;
 };
 
-/* Tells reactor 0 from time to time what is used here. With no bound it does nothing. */
+/* Tells reactor 0 from time to time what is used here, while there is a bound. Called again when that changed. */
 MUST_USE int budget_share_start(struct core *c);
 void budget_share_stop(struct core *c); /* waits */
 /* The store's hook. Waits. */
 MUST_USE int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error);
 
+/* What the server keeps to, as it is set now; 0: no bound. */
+uint64_t budget_bytes(const struct core *c);
 /* What this reactor uses, by kind, counted where it lies. Does not wait. */
 void budget_use_read(const struct core *c, struct memory_use *ret);

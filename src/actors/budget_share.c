@@ -9,6 +9,11 @@
 #define REPORT_NS ((uint64_t)250000000)
 #define TRIM_NS   ((uint64_t)10000000000)
 
+uint64_t budget_bytes(const struct core *c)
+{
+    return c->settings.memory ? c->settings.memory : c->server->options.memory_default;
+}
+
 static uint64_t pooled_requests(const struct request_pool *p)
 {
     uint64_t bytes = 0;
@@ -49,6 +54,9 @@ static int ask(struct core *c, uint64_t wanted, struct error *error)
 
 int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error)
 {
+    *ret = UINT64_MAX;
+    if (budget_bytes(c) == 0)
+        return 0;
     int rc = ask(c, wanted, error);
     *ret = c->budget.granted;
     return rc;
@@ -70,7 +78,7 @@ static void report(struct core *c)
     if (c->reactor == 0)
         see_process(&c->server->budget);
     if (c->store) { /* what it does not need any more, others may have */
-        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(c->server->options.memory_bytes);
+        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c));
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
     }
@@ -83,11 +91,13 @@ static void run(void *arg)
 {
     struct core *c = arg;
     struct budget_share *share = &c->budget;
-    while (!share->stopping) {
+    while (!share->stopping && budget_bytes(c)) {
         report(c);
         if (!share->stopping)
             ignore_result(event_wait_until(&share->changed, clock_now_ns() + REPORT_NS));
     }
+    if (c->store && budget_bytes(c) == 0)
+        store_memory_grant(c->store, UINT64_MAX, 0);
     share->running = false;
     event_notify_all(&share->changed);
 }
@@ -95,7 +105,7 @@ static void run(void *arg)
 int budget_share_start(struct core *c)
 {
     c->budget.stopping = false;
-    if (c->server->options.memory_bytes == 0)
+    if (c->budget.running || budget_bytes(c) == 0)
         return 0;
     int rc = fiber_start(CLASS_WRITE, run, c, "budget");
     c->budget.running = rc == 0;

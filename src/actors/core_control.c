@@ -94,6 +94,19 @@ static int bury_early(struct core *c)
     return rc;
 }
 
+static int tune_store(struct core *c)
+{
+    const struct server_options *o = &c->server->options;
+    const struct store_tuning tuning = {
+        .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes),
+        .index_bytes_max = o->index_bytes ? o->index_bytes : budget_of_indexes(budget_bytes(c)),
+        .backlog_rows = c->settings.backlog_rows};
+    if (!c->store)
+        return 0; /* it will be opened by the settings there are then */
+    store_tune(c->store, &tuning);
+    return budget_share_start(c);
+}
+
 static int on_open(struct core *c, struct control_open_message *m)
 {
     const struct server_options *o = &c->server->options;
@@ -101,13 +114,12 @@ static int on_open(struct core *c, struct control_open_message *m)
         .dir = o->data,
         .reactor = c->reactor,
         .reactors = c->reactors,
-        .growing_bytes_max = budget_of_growing(o->memory_bytes, c->reactors, o->growing_bytes),
+        .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes), /* as its log's files */
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
         .crew = c->reactors > 1 ? &c->crew : NULL,
         .merge_bytes_max = o->merge_bytes,
-        .index_bytes_max = o->index_bytes ? o->index_bytes : budget_of_indexes(o->memory_bytes),
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = {.commit = hook_commit,
@@ -115,15 +127,13 @@ static int on_open(struct core *c, struct control_open_message *m)
                   .replaced = hook_replaced,
                   .oldest = hook_oldest,
                   .failed = hook_failed,
-                  .memory = o->memory_bytes ? hook_memory : NULL,
+                  .memory = hook_memory,
                   .arg = c},
     };
     struct store *store = NULL;
     if (c->state == CORE_STOPPING)
         return -ESHUTDOWN;
     int rc = disk_reporter_start(&c->disk);
-    if (rc == 0)
-        rc = budget_share_start(c);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
     rc = store_open(&options, m->manifest, &store, &m->error);
@@ -134,7 +144,9 @@ static int on_open(struct core *c, struct control_open_message *m)
         return -ESHUTDOWN;
     }
     c->store = store;
-    rc = bury_early(c);
+    rc = tune_store(c);
+    if (rc == 0)
+        rc = bury_early(c);
     if (rc == 0)
         rc = replica_fill(c, m->manifest);
     if (rc < 0)
@@ -145,6 +157,7 @@ static int on_open(struct core *c, struct control_open_message *m)
 static int on_settings(struct core *c, const struct control_settings_message *m)
 {
     c->settings = *m->settings;
+    ignore_result(tune_store(c)); /* without memory for a fiber, the next change starts it */
     const struct reactor_tuning tuning = {.slice_us = (unsigned)c->settings.slice_us,
                                           .write_percent = (unsigned)c->settings.write_share,
                                           .background_percent = (unsigned)c->settings.background_share};
@@ -309,6 +322,7 @@ static int on_disk(struct core *c, struct control_disk_message *m)
 
 static int on_budget(struct core *c, struct control_budget_message *m)
 {
+    c->server->budget.bytes = budget_bytes(c);
     return budget_ask(&c->server->budget, &m->question, &m->answer);
 }
 

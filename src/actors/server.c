@@ -32,7 +32,6 @@ int server_create(const struct server_options *options, struct server **ret)
     s->options = *options;
     if (s->options.drain_ms == 0)
         s->options.drain_ms = DRAIN_MS_DEFAULT;
-    s->budget.bytes = options->memory_bytes;
     *ret = s;
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "actors/settings.h"
+#include "actors/budget.h"
 #include "actors/router.h"
 #include "actors/spread.h"
 
@@ -35,7 +36,8 @@ const struct setting setting_table[] = {
      "rows without a graph, on a core, from which its writers are slowed"},
     {"admission.queue_ms", SETTING_NUMBER, AT(admission_queue_ms), 1, 600000, 2000, NULL, NULL,
      "milliseconds that a search waits for its turn, at most, before it is refused"},
-    {"memory", SETTING_SIZE, AT(memory), 64 * MIB, 64 * TIB, 0, "none", NULL, "memory that the server keeps to"},
+    {"memory", SETTING_SIZE, AT(memory), BUDGET_BYTES_MIN, 64 * TIB, 0, "auto", NULL,
+     "memory that the server keeps to; auto is 70 per cent of what the machine or the control group has"},
 };
 const unsigned setting_count = ARRAY_LEN(setting_table);
 _Static_assert(ARRAY_LEN(setting_table) <= SETTINGS_MAX, "struct settings has room for their sources");

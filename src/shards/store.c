@@ -168,6 +168,14 @@ unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BU
     return n + build_read(&s->merging, &ret[n]);
 }
 
+void store_tune(struct store *store, const struct store_tuning *t)
+{
+    if (t->growing_bytes_max)
+        store->options.growing_bytes_max = t->growing_bytes_max;
+    store->options.index_bytes_max = t->index_bytes_max;
+    store->backlog_rows = t->backlog_rows;
+}
+
 void store_close(struct store *store)
 {
     timer_cancel(&store->idle);

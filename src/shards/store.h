@@ -235,6 +235,12 @@ unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BU
 /* Adds what the store holds in memory. */
 struct memory_use;
 void store_memory_read(const struct store *s, struct memory_use *use);
+/* What may be changed while it runs. */
+struct store_tuning {
+    uint64_t growing_bytes_max, index_bytes_max; /* as in the options; of what begins from now on */
+    uint64_t backlog_rows; /* rows without a graph, of a shard, before its writers are slowed; 0: chosen (pace.h) */
+};
+void store_tune(struct store *s, const struct store_tuning *t);
 /* What it holds and will hold until all that grows is sealed and all that is being built is done. */
 uint64_t store_memory_needed(struct store *s);
 /* What it may use from now on without asking, and how scarce memory is: 0 plenty, 1 links are packed, 2 refine rows stay in the mapped file,

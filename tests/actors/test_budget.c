@@ -65,7 +65,8 @@ Test(budget, a_refusal_says_how_much_is_used_by_what_and_what_to_do)
     cr_assert_eq(ask(0, 600 * MIB, 700 * MIB, &answer), 0);
     cr_assert_eq(ask(1, 100 * MIB, 400 * MIB, &answer), -ENOMEM);
     cr_assert_eq(answer.error.code, ERROR_RESOURCE_EXHAUSTED);
-    static const char *const parts[] = {"700 MiB of 1.0 GiB", "rows 700 MiB", "searches and deletions go on", "delete points"};
+    static const char *const parts[] = {"700 MiB of 1.0 GiB", "rows 700 MiB", "searches and deletions go on",
+                                        "delete points"};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         cr_assert(strstr(answer.error.text, parts[i]), "no '%s' in: %s", parts[i], answer.error.text);
     cr_assert(answer.error.text[strlen(answer.error.text) - 1] == 'y', "cut off: %s", answer.error.text);
@@ -105,7 +106,8 @@ Test(budget, stages_come_in_order_and_go_together_below_70_percent)
 {
     static const struct {
         unsigned percent, stage;
-    } steps[] = {{50, 0}, {79, 0}, {81, 1}, {79, 1}, {86, 2}, {81, 2}, {95, 3}, {71, 3}, {69, 0}, {79, 0}, {91, 3}, {10, 0}};
+    } steps[] = {{50, 0}, {79, 0}, {81, 1}, {79, 1}, {86, 2}, {81, 2},
+                 {95, 3}, {71, 3}, {69, 0}, {79, 0}, {91, 3}, {10, 0}};
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         struct budget_answer answer;
         const uint64_t of = budget.bytes - budget.bytes / BUDGET_KEPT_SHARE;
@@ -116,8 +118,8 @@ Test(budget, stages_come_in_order_and_go_together_below_70_percent)
 
 Test(budget, growing_segments_fit_beside_what_is_sealed)
 {
-    cr_assert_eq(budget_of_growing(0, 2, 0), 0u);                           /* no bound: the store's default */
-    cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 0), 122 * MIB);      /* the default */
+    cr_assert_eq(budget_of_growing(0, 2, 0), 0u);                      /* no bound: the store's default */
+    cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 0), 122 * MIB); /* the default */
     cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 400 * MIB), 400 * MIB);
     cr_assert_eq(budget_of_growing(512 * MIB, 2, 0), 16 * MIB);
     cr_assert_eq(budget_of_growing(512 * MIB, 2, 400 * MIB), 16 * MIB);

@@ -56,7 +56,7 @@ Test(settings, sizes_have_units_and_are_shown_with_the_largest)
     cr_assert_eq(parse("memory", "8 gib"), (uint64_t)8 << 30);
     cr_assert_eq(parse("memory", "1536M"), (uint64_t)1536 << 20);
     cr_assert_eq(parse("memory", "100000000"), 100000000);
-    cr_assert_eq(parse("memory", "none"), 0);
+    cr_assert_eq(parse("memory", "auto"), 0);
     setting_format(&setting_table[which("memory")], (uint64_t)1536 << 20, text);
     cr_assert_str_eq(text, "1536MiB");
     setting_format(&setting_table[which("memory")], (uint64_t)3 << 40, text);

@@ -11,7 +11,8 @@ static char root[64];
 static void put(const char *path, const char *text)
 {
     char command[512];
-    snprintf(command, sizeof(command), "mkdir -p \"$(dirname %s%s)\" && printf '%s\\n' > %s%s", root, path, text, root, path);
+    snprintf(command, sizeof(command), "mkdir -p \"$(dirname %s%s)\" && printf '%s\\n' > %s%s", root, path, text, root,
+             path);
     cr_assert_eq(system(command), 0);
 }
 
