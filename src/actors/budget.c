@@ -13,6 +13,7 @@
     16 /* of a reactor's part: a few growing segments and what sealing them takes fit beside what is sealed */
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
+#define REQUESTS_MIN    ((uint64_t)4 << 20)
 #define AHEAD_SHARE     64 /* granted in advance */
 #define AHEAD_MAX       ((uint64_t)64 << 20)
 
@@ -42,7 +43,9 @@ uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t as
 
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
 {
-    return memory_bytes / BUDGET_KEPT_SHARE / 4 / reactors; /* a request, its records, the log's copy, an answer */
+    const uint64_t share =
+        memory_bytes / BUDGET_KEPT_SHARE / 3 / reactors; /* frames, what they need beside, the log's copies */
+    return memory_bytes == 0 || share > REQUESTS_MIN ? share : REQUESTS_MIN;
 }
 
 uint64_t budget_ahead(uint64_t memory_bytes)

@@ -1,6 +1,7 @@
 /* core.c -- a reactor's part comes and goes. */
 #include "actors/core.h"
 #include "actors/control_messages.h"
+#include "actors/server.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +11,15 @@
 #define CONTROL_WIDTH 64
 #define SEARCH_WIDTH  256
 #define WRITE_WIDTH   1024
+
+/* What the frames of large requests may have in memory together, and again what they need beside. */
+static uint64_t request_bytes_of(const struct server *s, unsigned reactors)
+{
+    const struct server_options *o = &s->options;
+    const uint64_t share = LARGE_BYTES_MAX / reactors, large = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
+    const uint64_t most = budget_of_requests(o->settings.memory ? o->settings.memory : o->memory_default, reactors);
+    return most && most < large ? most : large;
+}
 
 int core_create(struct server *server, struct core **ret)
 {
@@ -22,10 +32,9 @@ int core_create(struct server *server, struct core **ret)
     settings_init(&c->settings);
     for (unsigned i = 0; i < STRATEGY_COUNT; i++)
         histogram_init(&c->metrics.search[i]);
-    uint64_t share = LARGE_BYTES_MAX / c->reactors;
-    share = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
-    byte_pool_init(&c->frames, share);
-    admission_init(&c->admission, share, c->metrics.admission);
+    c->request_bytes = request_bytes_of(server, c->reactors);
+    byte_pool_init(&c->frames, c->request_bytes);
+    admission_init(&c->admission, c->request_bytes, c->metrics.admission);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
     actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);

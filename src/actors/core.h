@@ -36,6 +36,7 @@ struct core {
     struct request_pool requests;
     struct admission admission;
     struct byte_pool frames; /* what the large frames of all connections may have in memory together */
+    uint64_t request_bytes;  /* of it at most; what one request may have */
     struct actor control, search, write, help;
     struct crew crew; /* of the builds of this core */
     struct spread_view others;

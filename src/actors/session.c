@@ -23,7 +23,7 @@ static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_
         return;
     if (cls < ADMIT_LOAD && (until_ns == 0 || until_ns > patience_ns))
         until_ns = patience_ns;
-    bytes = bytes < LARGE_BYTES_MIN ? bytes : LARGE_BYTES_MIN;
+    bytes = bytes < c->request_bytes ? bytes : c->request_bytes;
     unsigned rank = cls < ADMIT_LOAD ? 0 : cls == ADMIT_LOAD ? 1 : 2;
     if (byte_pool_acquire(&c->frames, rank, bytes, until_ns) == 0)
         rq->frame_bytes = bytes;

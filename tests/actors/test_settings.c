@@ -61,7 +61,7 @@ Test(settings, sizes_have_units_and_are_shown_with_the_largest)
     cr_assert_str_eq(text, "1536MiB");
     setting_format(&setting_table[which("memory")], (uint64_t)3 << 40, text);
     cr_assert_str_eq(text, "3TiB");
-    refuse("memory", "8GB", "none, or 64MiB to 64TiB");
+    refuse("memory", "8GB", "auto, or 64MiB to 64TiB");
     refuse("memory", "1", "64MiB");
     refuse("memory", "99999999999999999TiB", "64TiB");
     refuse("memory", "-8GiB", "64MiB");
