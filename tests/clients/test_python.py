@@ -214,6 +214,24 @@ class Connections(unittest.TestCase):
             self.assertEqual(client.get("durable", [99])[0].payload, {"n": 99})
 
 
+class Busy(unittest.TestCase):
+    def test_a_busy_server_says_when_to_come_again(self) -> None:
+        server = Server("--set", "admission.queue_ms=1")
+        self.addCleanup(server.stop)
+        rows = numpy.random.default_rng(4).random((20000, 256), dtype=numpy.float32)
+        with kith.Client("127.0.0.1", server.port) as client:
+            client.create("a", dim=256, metric="l2")
+            client.upsert("a", range(len(rows)), rows)
+            with self.assertRaises(kith.KithError) as caught:
+                list(client.search_many("a", rows[:1000], k=5, in_flight=200, exact=True))
+            self.assertEqual(caught.exception.code, kith.Code.RESOURCE_EXHAUSTED, str(caught.exception))
+            self.assertGreater(caught.exception.retry_after_ms, 0)
+            self.assertIn(f"repeat it in {caught.exception.retry_after_ms} ms", str(caught.exception))
+            with self.assertRaises(kith.KithError) as caught:
+                client.count("nothing")
+            self.assertIsNone(caught.exception.retry_after_ms)
+
+
 class Wire(unittest.TestCase):
     """The codec on its own: numbers at their edges, and bytes that are no message."""
 

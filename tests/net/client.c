@@ -105,6 +105,7 @@ int client_receive(struct client *c, struct client_reply *ret)
         if (!e)
             return -EPROTO;
         snprintf(c->error, sizeof c->error, "%s", e->text);
+        c->retry_after_ms = e->retry_after_ms;
         kith__error__free_unpacked(e, NULL);
     }
     return rc;

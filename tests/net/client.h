@@ -9,7 +9,8 @@
 struct client {
     struct connection *connection;
     uint64_t next_id;
-    char error[400]; /* of the last answer that was an error */
+    char error[400];         /* of the last answer that was an error */
+    uint32_t retry_after_ms; /* of the same one */
 };
 
 struct client_reply {

@@ -77,9 +77,7 @@ static void refused(struct server *s)
     cr_assert_eq(search(&c, &large, &r), CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED), "%s", c.error);
     cr_assert_lt(clock_now_ns() - began_ns, 1000000000, "at once");
     cr_assert(strstr(c.error, "the server is busy") && strstr(c.error, "repeat it in 5001 ms"), "%s", c.error);
-    Kith__Error *e = kith__error__unpack(NULL, r.header.meta_bytes, r.meta);
-    cr_assert_eq(e->retry_after_ms, 5001);
-    kith__error__free_unpacked(e, NULL);
+    cr_assert_eq(c.retry_after_ms, 5001);
     client_reply_fini(&r);
     cr_assert_eq(search(&c, &small, &r), 0, "%s", c.error);
     client_reply_fini(&r);
@@ -129,7 +127,7 @@ static void late(struct server *s)
                       "%d: %s", rc, c.error);
             if (rc < 0) /* an answer that was ready in time may be long on its way */
                 cr_assert_lt(took_ns, (deadline_ms + 5) * (uint64_t)1000000, "ask %u, deadline of %u ms: %llu ns", i,
-                         deadline_ms, (unsigned long long)took_ns);
+                             deadline_ms, (unsigned long long)took_ns);
             client_reply_fini(&r);
         }
     cr_assert_gt(too_late, 0);

@@ -19,6 +19,7 @@ enum operation {
     OPERATION_GET,
     OPERATION_SEARCH,
     OPERATION_EXACT,
+    OPERATION_CROWD, /* of searches at once */
     OPERATION_COUNT,
     OPERATION_INFO,
     OPERATION_SEAL,
@@ -117,6 +118,10 @@ bool player_connect(struct player *p);
 void look_at_points(struct player *p, struct book *b, bool first);
 void look_at_count(struct player *p, struct book *b);
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
+
+/* -- more than can be done at once (crowd.c) -- */
+
+void crowd(struct player *p, struct book *b);
 
 /* -- during a start (early.c) -- */
 

@@ -238,6 +238,7 @@ static const struct {
     [OPERATION_GET] = {"get", 10, operate_get},
     [OPERATION_SEARCH] = {"search", 15, operate_search},
     [OPERATION_EXACT] = {"exact search", 45, operate_exact},
+    [OPERATION_CROWD] = {"crowd", 4, crowd},
     [OPERATION_COUNT] = {"count", 10, operate_count},
     [OPERATION_INFO] = {"info", 2, operate_info},
     [OPERATION_SEAL] = {"seal", 3, operate_seal},

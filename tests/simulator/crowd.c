@@ -1,0 +1,83 @@
+/* crowd.c -- a client that sends many searches before it reads an answer, more than a core lets in at once. Some have deadlines that cannot be met,
+ * some are cancelled. Each must be answered once: with hits, or with a reason that it gave itself. */
+#include "play.h"
+
+#include <string.h>
+
+#define CROWD_MAX 120
+
+struct crowd {
+    struct {
+        uint32_t deadline_ms;
+        bool cancelled, answered;
+    } asked[CROWD_MAX];
+    uint32_t n, hits, refused;
+};
+
+static int send_one(struct player *p, const struct book *b, struct crowd *c, uint32_t i)
+{
+    float query[4 * MODEL_DIM];
+    uint32_t queries = draw_one_in(&p->random, 4) ? 4 : 1;
+    for (uint32_t q = 0; q < queries; q++)
+        model_vector(b->model.base + draw(&p->random) % MODEL_IDS, 1, query + (size_t)q * MODEL_DIM);
+    Kith__Search s = KITH__SEARCH__INIT;
+    s.collection = (char *)(uintptr_t)b->name;
+    s.k = 1 + (uint32_t)(draw(&p->random) % MODEL_IDS);
+    s.exact = draw_one_in(&p->random, 2);
+    s.with_vectors = draw_one_in(&p->random, 4);
+    s.with_payloads = draw_one_in(&p->random, 8);
+    c->asked[i].deadline_ms = draw_one_in(&p->random, 3) ? 1 + (uint32_t)(draw(&p->random) % 20) : 0;
+    int rc = client_send(&p->client, KITH_OP_SEARCH, i, c->asked[i].deadline_ms, &s.base, query,
+                         (uint64_t)queries * MODEL_DIM * sizeof(float));
+    if (rc < 0 || !draw_one_in(&p->random, 16))
+        return rc;
+    uint32_t victim = (uint32_t)(draw(&p->random) % (i + 1));
+    c->asked[victim].cancelled = true;
+    return client_send(&p->client, KITH_OP_CANCEL, victim, 0, NULL, NULL, 0);
+}
+
+/* Whether the server may say so to this one. */
+static bool justified(const struct player *p, const struct crowd *c, uint32_t i, int rc)
+{
+    if (rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED))
+        return c->asked[i].deadline_ms > 0;
+    if (rc == CLIENT_REFUSED(ERROR_CANCELLED))
+        return c->asked[i].cancelled;
+    return rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && p->client.retry_after_ms > 0;
+}
+
+/* As client.h says; 0 for an answer that is as it should be. */
+static int receive_one(struct player *p, const struct book *b, struct crowd *c)
+{
+    struct client_reply r = {0};
+    int rc = client_receive(&p->client, &r);
+    uint64_t i = r.header.request_id;
+    client_reply_fini(&r);
+    if (rc < 0 && rc > -1000)
+        return rc;
+    if (i >= c->n || c->asked[i].answered) {
+        fail(p->world, p->name, "%s: request %" PRIu64 " of a crowd of %u was answered twice or never asked", b->name,
+             i, c->n);
+        return -EPROTO;
+    }
+    c->asked[i].answered = true;
+    c->hits += rc == 0;
+    c->refused += rc < 0;
+    return rc < 0 && justified(p, c, (uint32_t)i, rc) ? 0 : rc;
+}
+
+void crowd(struct player *p, struct book *b)
+{
+    struct crowd c = {.n = 20 + (uint32_t)(draw(&p->random) % (CROWD_MAX - 20))};
+    int rc = 0, first = 0;
+    for (uint32_t i = 0; i < c.n && rc == 0; i++)
+        rc = send_one(p, b, &c, i);
+    for (uint32_t i = 0; i < c.n && (rc == 0 || rc <= -1000); i++) {
+        rc = receive_one(p, b, &c);
+        first = first ? first : rc;
+    }
+    rc = rc < 0 && rc > -1000 ? rc : first;
+    tell(p->world, p->name, "crowd of %u searches of %s: %s, %u with hits, %u refused", c.n, b->name, outcome(p, rc),
+         c.hits, c.refused);
+    (void)done(p, b, ACTION_READ, "crowd", rc);
+}
