@@ -115,6 +115,18 @@ static int grow_measured(const struct peer_build *b)
     return rc;
 }
 
+static int finish_measured(const struct peer_build *b, const struct index_options *options)
+{
+    struct thread_crew *crew = b->threads > 1 ? thread_crew_create(b->threads) : NULL;
+    if (b->threads > 1 && !crew)
+        return -1;
+    int rc = finish(&last.grown, options, thread_crew_lend(crew));
+    if (crew)
+        b->ret_times->spared_ns += thread_crew_spared_ns(crew);
+    thread_crew_destroy(crew);
+    return rc;
+}
+
 const struct grown *kith_grow(const struct peer_build *b)
 {
     if (b->threads > THREADS_MAX)
@@ -126,7 +138,7 @@ const struct grown *kith_grow(const struct peer_build *b)
         rc = grow_measured(b);
     if (rc == 0) {
         const struct index_options options = options_of(b);
-        rc = finish(&last.grown, &options, NULL);
+        rc = finish_measured(b, &options);
         b->progress(b->arg, segment_index_graphed(last.grown.index));
     }
     if (rc < 0)

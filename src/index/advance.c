@@ -71,7 +71,8 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
                 return rc;
         }
     }
-    const struct codes_training training = {&x->sample, vectors, x->sample_rows, pause};
+    const struct codes_training training = {
+        .sample = &x->sample, .vectors = vectors, .count = x->sample_rows, .pause = pause};
     int rc = codes_train(&x->next, &training);
     if (rc != 0)
         return rc;

@@ -52,6 +52,11 @@ static void fini(struct codes *c)
     free(c->work);
 }
 
+static size_t work_bytes(const struct codes *c)
+{
+    return rotation_dims(c->dim) * (sizeof(float) + 2);
+}
+
 static int init(struct codes *c, unsigned bits)
 {
     if (bits < 1 || bits > BITS_MAX)
@@ -60,7 +65,7 @@ static int init(struct codes *c, unsigned bits)
     c->bits = bits;
     c->flips = rotation_flips(dims);
     c->centre = memory_aligned(dims * sizeof(float));
-    c->work = memory_aligned(dims * (sizeof(float) + 2));
+    c->work = memory_aligned(work_bytes(c));
     if (c->flips && c->centre && c->work)
         return 0;
     fini(c);
@@ -224,6 +229,7 @@ const struct code_ops code_rabitq = {
     .fini = fini,
     .train = train,
     .encode = encode,
+    .work_bytes = work_bytes,
     .query_bytes = query_bytes,
     .query_init = query_init,
     .params_count = params_count,

@@ -14,6 +14,7 @@
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,8 @@ static int init(struct codes *c, unsigned bits)
     c->low = floats;
     c->step = floats + c->dim;
     c->inverse_step = floats + 2 * (size_t)c->dim;
+    for (uint32_t j = 0; j < c->dim; j++)
+        c->step[j] = -1; /* not known yet */
     return 0;
 }
 
@@ -121,30 +124,62 @@ static void train_dimension(struct codes *c, const struct sq8_sample *p, uint32_
     c->step[j] = step_of(low, high);
 }
 
-static int train(struct codes *c, const struct codes_training *t)
+struct job {
+    struct codes *codes;
+    const struct codes_training *training;
+    _Atomic uint32_t next; /* group of dimensions that nobody has taken yet; only a counter */
+};
+
+/* Sets the ranges of a group that are not known yet. values: room for [dimension of the group][row]. */
+static int train_group(const struct job *job, uint32_t first, float *values, const struct pause *pause)
 {
-    float *values = malloc(SAMPLE * GROUP * sizeof(float)); /* [dimension of the group][row] */
-    if (!values)
-        return -ENOMEM;
+    struct codes *c = job->codes;
+    const struct codes_training *t = job->training;
+    const uint32_t group = c->dim - first < GROUP ? c->dim - first : GROUP;
     const uint32_t step = t->count / SAMPLE + 1, n = t->count / step;
+    for (uint32_t i = 0; i < n; i++) {
+        const float *row = rows_at(t->vectors, i * step);
+        for (uint32_t j = 0; j < group; j++)
+            values[j * SAMPLE + i] = row[first + j];
+    }
+    for (uint32_t i = n; i % LANES != 0; i++) /* the last row again, to fill a piece */
+        for (uint32_t j = 0; j < group; j++)
+            values[j * SAMPLE + i] = values[j * SAMPLE + n - 1];
     int rc = 0;
-    for (uint32_t first = 0; first < c->dim && rc == 0; first += GROUP) {
-        const uint32_t group = c->dim - first < GROUP ? c->dim - first : GROUP;
-        for (uint32_t i = 0; i < n; i++) {
-            const float *row = rows_at(t->vectors, i * step);
-            for (uint32_t j = 0; j < group; j++)
-                values[j * SAMPLE + i] = row[first + j];
-        }
-        for (uint32_t i = n; i % LANES != 0; i++) /* the last row again, to fill a piece */
-            for (uint32_t j = 0; j < group; j++)
-                values[j * SAMPLE + i] = values[j * SAMPLE + n - 1];
-        for (uint32_t j = 0; j < group && rc == 0; j++) {
-            train_dimension(c, t->sample, first + j, values + (size_t)j * SAMPLE, (n + LANES - 1) / LANES * LANES);
-            rc = pause_here(t->pause);
-        }
+    for (uint32_t j = 0; j < group && rc == 0; j++) {
+        if (c->step[first + j] >= 0)
+            continue;
+        train_dimension(c, t->sample, first + j, values + (size_t)j * SAMPLE, (n + LANES - 1) / LANES * LANES);
+        rc = pause_here(pause);
+    }
+    return rc;
+}
+
+static int train_share(void *arg, unsigned share, const struct pause *pause)
+{
+    struct job *job = arg;
+    const struct codes *c = job->codes;
+    float *values = malloc(SAMPLE * GROUP * sizeof(float));
+    int rc = values ? 0 : -ENOMEM;
+    (void)share;
+    while (rc == 0) {
+        const uint32_t first = GROUP * atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (first >= c->dim)
+            break;
+        const uint32_t last = c->dim - first < GROUP ? c->dim - 1 : first + GROUP - 1;
+        if (c->step[last] < 0) /* or an earlier call has come to its end */
+            rc = train_group(job, first, values, pause);
     }
     free(values);
-    prepare(c);
+    return rc;
+}
+
+static int train(struct codes *c, const struct codes_training *t)
+{
+    struct job job = {.codes = c, .training = t};
+    int rc = crew_run(t->crew, train_share, &job, t->pause);
+    if (rc == 0)
+        prepare(c);
     return rc;
 }
 

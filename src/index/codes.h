@@ -11,6 +11,7 @@
 #pragma once
 
 #include "index/column.h"
+#include "index/crew.h"
 #include "index/index_options.h"
 #include "index/sq8.h"
 
@@ -24,6 +25,7 @@ struct codes {
     struct column norms; /* what a distance needs beside the code; without chunks when that is nothing */
     uint32_t count;
     uint32_t trained_rows; /* rows there were when it was trained */
+    uint64_t filled;       /* pieces behind count that codes_fill() has written already */
     uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
     struct sq8 sq8;        /* CODE_SQ8 */
     float *low, *step;     /* CODE_SQ4: of each dimension; owned */
@@ -42,13 +44,18 @@ struct codes_training {
     const struct sq8_sample *sample; /* of them */
     const struct rows *vectors;
     uint32_t count;
+    const struct crew *crew; /* helps; NULL: nobody */
     const struct pause *pause;
 };
-/* 0, -ENOMEM, or what the pause returned: then they are still untrained. */
+/* 0, -ENOMEM, or what the pause returned: then they are still untrained, and another call goes on. */
 MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
 /* Encodes x as row c->count and counts it. -ENOMEM. */
 MUST_USE int codes_append(struct codes *c, const float *x);
+/* The same for the rows of vectors from c->count to count, with the help of a crew. -ENOMEM, or what the pause returned: then
+ * another call goes on, and nothing may be appended before. */
+MUST_USE int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                        const struct pause *pause);
 
 uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
 /* Memory of a row of that kind, with what lies beside it. */

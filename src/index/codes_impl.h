@@ -13,6 +13,7 @@ struct code_ops {
     int (*train)(struct codes *c, const struct codes_training *t);
     /* Writes the code of x and what lies beside it. Returns whether the code does not describe x. */
     bool (*encode)(const struct codes *c, const float *x, void *code, void *norm);
+    size_t (*work_bytes)(const struct codes *c); /* that encode() works in, at c->work; NULL: nothing */
     size_t (*query_bytes)(const struct codes *c);
     /* Sets all of q but codes. */
     void (*query_init)(struct codes_query *q, const struct codes *c, const float *x, void *room);

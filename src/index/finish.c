@@ -28,52 +28,35 @@ static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct row
     return 0;
 }
 
-static int encode_all(struct codes *c, const struct rows *vectors, uint32_t count, const struct pause *pause)
+static int train(struct codes *c, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                 const struct pause *pause)
 {
-    uint32_t pending = 0;
-    while (c->count < count) {
-        int rc = codes_append(c, rows_at(vectors, c->count));
-        if (rc < 0)
-            return rc;
-        pending += c->dim * (uint32_t)sizeof(float) * 2;
-        if (pending >= BYTES_PER_PAUSE) {
-            pending = 0;
-            rc = pause_here(pause);
-            if (rc != 0)
-                return rc;
-        }
-    }
-    int rc = column_join(&c->rows, count, pause);
-    return rc == 0 ? column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
+    struct sq8_sample sample;
+    int rc = sq8_sample_init(&sample, c->dim);
+    if (rc < 0)
+        return rc;
+    rc = sample_rows(&sample, c->dim, vectors, count, pause);
+    if (rc == 0)
+        rc = codes_train(c, &(struct codes_training){&sample, vectors, count, crew, pause});
+    if (rc == 0)
+        c->trained_rows = count;
+    sq8_sample_fini(&sample);
+    return rc;
 }
 
-/* Codes of a kind for all rows. Called again after a pause ended it, it goes on with the rows that are missing. */
+/* Codes of a kind for all rows. Called again after a pause ended it, it goes on with what is missing. */
 static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
-                      const struct rows *vectors, const struct pause *pause)
+                      const struct rows *vectors, const struct crew *crew, const struct pause *pause)
 {
     const uint32_t count = x->graph.count;
-    int rc = 0;
-    if (!c->ops) {
-        struct sq8_sample sample;
-        struct codes fresh;
-        rc = sq8_sample_init(&sample, x->dim);
-        if (rc < 0)
-            return rc;
-        rc = sample_rows(&sample, x->dim, vectors, count, pause);
-        if (rc == 0)
-            rc = codes_init(&fresh, kind, bits, x->metric, x->dim);
-        if (rc == 0) {
-            const struct codes_training training = {&sample, vectors, count, pause};
-            rc = codes_train(&fresh, &training);
-            fresh.trained_rows = count;
-            if (rc == 0)
-                *c = fresh;
-            else
-                codes_fini(&fresh);
-        }
-        sq8_sample_fini(&sample);
-    }
-    return rc == 0 ? encode_all(c, vectors, count, pause) : rc;
+    int rc = c->ops ? 0 : codes_init(c, kind, bits, x->metric, x->dim);
+    if (rc == 0 && c->trained_rows == 0)
+        rc = train(c, vectors, count, crew, pause);
+    if (rc == 0)
+        rc = codes_fill(c, vectors, count, crew, pause);
+    if (rc == 0)
+        rc = column_join(&c->rows, count, pause);
+    return rc == 0 ? column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
 }
 
 static int resolve(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
@@ -112,9 +95,9 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
     if (rc == 0 && !x->is_resolved)
         rc = resolve(x, vectors, pause);
     if (rc == 0 && x->resolved.code != CODE_SQ8)
-        rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, pause);
+        rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, crew, pause);
     if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)
-        rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, pause);
+        rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, crew, pause);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     return rc == 0 ? segment_index_join(x, pause) : rc;

@@ -20,8 +20,13 @@ static struct segment_index *build(const struct dataset *d, const struct crew *c
     return x;
 }
 
+/* With codes that need training, and of bits that need room to work in. */
 static void finish(struct segment_index *x, const struct dataset *d, const struct crew *crew)
 {
+    const struct index_options sq4 = {.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 2, .links = LINKS_PLAIN};
+    const struct index_options bits = {
+        .code = CODE_RABITQ, .code_bits = 2, .refine = REFINE_BF16, .refine_k = 4, .links = LINKS_PACKED};
+    segment_index_plan(x, d->dim % 64 ? &sq4 : &bits);
     int rc;
     while ((rc = segment_index_finish(x, &d->rows, crew, NULL)) == -EAGAIN)
         ;
@@ -106,7 +111,7 @@ Test(build, makes_the_same_graph_in_any_number_of_shares)
     static const unsigned shares[] = {1, 2, 3, 7};
     for (size_t k = 0; k < 3; k++) {
         struct dataset d;
-        dataset_init(&d, kinds[k], k == 0 ? METRIC_COSINE : METRIC_L2, 32, 1000, 41);
+        dataset_init(&d, kinds[k], k == 0 ? METRIC_COSINE : METRIC_L2, k == 1 ? 64 : 32, 1000, 41);
         struct segment_index *alone = build(&d, NULL), *finished = build(&d, NULL);
         finish(finished, &d, NULL);
         for (size_t i = 0; i < 4; i++) {
