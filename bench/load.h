@@ -137,7 +137,7 @@ struct drive_count {
     struct histogram latency_ns; /* from the intended moment */
     uint64_t offered, served, errors;
     double offered_qps, served_qps;
-    char error[128]; /* the first one's sentence */
+    char error[256]; /* the first one's sentence */
 };
 
 struct drive_result {

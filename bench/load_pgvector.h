@@ -11,13 +11,13 @@
 struct pgvector_link {
     struct link base;
     PGconn *c;
-    int64_t last;      /* request */
-    bool waiting;      /* for its answer */
-    PGresult *result;  /* of it, until all of the answer is here */
+    int64_t last;     /* request */
+    bool waiting;     /* for its answer */
+    PGresult *result; /* of it, until all of the answer is here */
     bool prepared_search, prepared_upsert;
-    char *value;       /* a vector as PostgreSQL takes it */
-    uint32_t dim;      /* that it has room for */
-    uint64_t *ids;     /* of an answer */
+    char *value;   /* a vector as PostgreSQL takes it */
+    uint32_t dim;  /* that it has room for */
+    uint64_t *ids; /* of an answer */
     uint32_t ids_room, ids_count;
     char sentence[PGVECTOR_TEXT];
 };

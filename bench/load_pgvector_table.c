@@ -14,13 +14,13 @@
 
 /* Of the one table that a run makes: a link that did not make it has to know. */
 static struct {
-    const char *operator, *operators;
+    const char *operator, * operators;
     uint32_t m, ef_construct;
 } made;
 
 const char *pgvector_operator(void)
 {
-    return made.operator ? made.operator : "<->";
+    return made.operator? made.operator: "<->";
 }
 
 static struct pgvector_link *of(struct link *l)
@@ -34,7 +34,7 @@ int pgvector_create(struct link *l, const struct load_options *o, const struct d
                                                [METRIC_IP] = {"<#>", "vector_ip_ops"},
                                                [METRIC_COSINE] = {"<=>", "vector_cosine_ops"}};
     char statement[PGVECTOR_TEXT];
-    made.operator = operators[d->metric][0];
+    made.operator= operators[d->metric][0];
     made.operators = operators[d->metric][1];
     made.m = o->m ? o->m : 16;
     made.ef_construct = o->ef_construct ? o->ef_construct : 64;
@@ -74,8 +74,8 @@ static int result_end(struct pgvector_link *x, const char *doing, ExecStatusType
     return rc;
 }
 
-static int rows_copy(struct pgvector_link *x, const char *statement, const struct dataset *d, uint32_t from, uint32_t to,
-                     char *row)
+static int rows_copy(struct pgvector_link *x, const char *statement, const struct dataset *d, uint32_t from,
+                     uint32_t to, char *row)
 {
     PGresult *r = PQexec(x->c, statement);
     int rc = PQresultStatus(r) == PGRES_COPY_IN ? 0 : pgvector_fails(x, statement, PQerrorMessage(x->c));
@@ -118,13 +118,14 @@ int pgvector_settle(struct link *l, const char *collection)
 int64_t pgvector_backlog(struct link *l, const char *collection)
 {
     char statement[PGVECTOR_TEXT];
-    snprintf(statement, sizeof(statement),
-             "SELECT CASE WHEN to_regclass('\"%.63s_embedding\"') IS NULL THEN (SELECT count(*) FROM \"%.63s\") ELSE 0 END",
-             collection, collection);
+    snprintf(
+        statement, sizeof(statement),
+        "SELECT CASE WHEN to_regclass('\"%.63s_embedding\"') IS NULL THEN (SELECT count(*) FROM \"%.63s\") ELSE 0 END",
+        collection, collection);
     PGresult *r = PQexec(of(l)->c, statement);
     bool ok = PQresultStatus(r) == PGRES_TUPLES_OK;
-    int64_t rows = ok ? strtoll(PQgetvalue(r, 0, 0), NULL, 10)
-                      : pgvector_fails(of(l), "counting rows", PQerrorMessage(of(l)->c));
+    int64_t rows =
+        ok ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : pgvector_fails(of(l), "counting rows", PQerrorMessage(of(l)->c));
     PQclear(r);
     return rows;
 }
@@ -138,8 +139,7 @@ int pgvector_remove(struct link *l, const char *collection, const uint64_t *ids,
         at += sprintf(at, "%c%llu", i ? ',' : '{', (unsigned long long)ids[i]);
     memcpy(at, "}", 2);
     snprintf(statement, sizeof(statement), "DELETE FROM \"%.63s\" WHERE id = ANY ($1::bigint[])", collection);
-    PGresult *r =
-        PQexecParams(of(l)->c, statement, 1, NULL, (const char *const[]){list}, NULL, NULL, 0);
+    PGresult *r = PQexecParams(of(l)->c, statement, 1, NULL, (const char *const[]){list}, NULL, NULL, 0);
     int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : pgvector_fails(of(l), "deleting", PQerrorMessage(of(l)->c));
     PQclear(r);
     free(list);

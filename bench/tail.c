@@ -13,24 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: tail [options]\n"
-    "measures searches of an index whose last rows are in no graph yet, on one core\n"
-    "\n"
-    "  --data DIR        rows and queries (made from a seed)\n"
-    "  --dim N           of rows that are made (768)\n"
-    "  --rows N,...      rows without a graph (1000,2000,5000,10000,20000,50000,100000,200000)\n"
-    "  --graphed N       rows before them that are in the graph (0)\n"
-    "  --ef N            of searches; 0: the default (0)\n"
-    "  --queries N       (500)\n"
-    "  --sorted          rows come cluster by cluster\n";
+static const char help[] = "usage: tail [options]\n"
+                           "measures searches of an index whose last rows are in no graph yet, on one core\n"
+                           "\n"
+                           "  --data DIR        rows and queries (made from a seed)\n"
+                           "  --dim N           of rows that are made (768)\n"
+                           "  --rows N,...      rows without a graph (1000,2000,5000,10000,20000,50000,100000,200000)\n"
+                           "  --graphed N       rows before them that are in the graph (0)\n"
+                           "  --ef N            of searches; 0: the default (0)\n"
+                           "  --queries N       (500)\n"
+                           "  --sorted          rows come cluster by cluster\n";
 
-static const struct option long_options[] = {
-    {"data", required_argument, NULL, 'd'}, {"dim", required_argument, NULL, 'm'},
-    {"rows", required_argument, NULL, 'r'}, {"graphed", required_argument, NULL, 'g'},
-    {"ef", required_argument, NULL, 'e'},   {"queries", required_argument, NULL, 'q'},
-    {"sorted", no_argument, NULL, 's'},     {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"data", required_argument, NULL, 'd'},
+                                             {"dim", required_argument, NULL, 'm'},
+                                             {"rows", required_argument, NULL, 'r'},
+                                             {"graphed", required_argument, NULL, 'g'},
+                                             {"ef", required_argument, NULL, 'e'},
+                                             {"queries", required_argument, NULL, 'q'},
+                                             {"sorted", no_argument, NULL, 's'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
 
 #define ROUNDS   9
 #define CLUSTERS 16
@@ -122,8 +124,8 @@ static int measure(const struct tail_bench *b, const struct dataset *d, const st
         for (uint32_t q = 0; q < d->query_count; q++) {
             struct hit hits[10];
             uint32_t rows[10];
-            const int n = segment_index_search(x, vectors, d->count, d->queries + (size_t)q * d->dim, &params, scratch,
-                                               hits);
+            const int n =
+                segment_index_search(x, vectors, d->count, d->queries + (size_t)q * d->dim, &params, scratch, hits);
             if (n < 0)
                 return n;
             if (round + 1 < ROUNDS)
@@ -136,7 +138,8 @@ static int measure(const struct tail_bench *b, const struct dataset *d, const st
         }
         us[round] = (double)(clock_thread_cpu_ns() - began) / 1e3 / d->query_count;
     }
-    qsort(us, ROUNDS - 1, sizeof(us[0]), by_value); /* without the last, which counts; the best one was disturbed least */
+    qsort(us, ROUNDS - 1, sizeof(us[0]),
+          by_value); /* without the last, which counts; the best one was disturbed least */
     *ret = (struct figures){us[0], (double)found / 10 / d->query_count, (double)seen / d->query_count,
                             (double)scored / d->query_count};
     return 0;
@@ -221,8 +224,10 @@ int main(int argc, char **argv)
     if (rc != 0)
         return rc > 0 ? 0 : 2;
     core_pin(-1);
-    puts("                                             by lists                             all codes         append  bytes\n"
-         "data                dim  graphed  unbuilt        us  recall     rows  scored        us  recall      us   a row");
+    puts("                                             by lists                             all codes         append  "
+         "bytes\n"
+         "data                dim  graphed  unbuilt        us  recall     rows  scored        us  recall      us   a "
+         "row");
     for (const char *at = b.rows; *at;) {
         char *end;
         const unsigned long rows = strtoul(at, &end, 10);
