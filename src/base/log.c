@@ -16,7 +16,7 @@ static enum log_level level_min = LOG_INFO;
 
 void log_set_sink(log_sink_fn fn, void *arg)
 {
-    sink = fn;
+    sink = fn ? fn : sink_stderr;
     sink_arg = arg;
 }
 

@@ -10,8 +10,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 typedef void (*log_sink_fn)(enum log_level level, const char *line, void *arg);
 
-void log_set_sink(log_sink_fn sink, void *arg);
-void log_set_level(enum log_level level); /* lines below it are dropped; LOG_INFO at start */
+void log_set_sink(log_sink_fn sink, void *arg); /* NULL: standard error, as at the start */
+void log_set_level(enum log_level level);       /* lines below it are dropped; LOG_INFO at start */
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

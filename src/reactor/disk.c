@@ -10,8 +10,8 @@
 
 static bool is_paced(const struct op *op)
 {
-    return op->cls == CLASS_BACKGROUND && (op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_FLUSH ||
-                                           op->kind == OP_WRITE_BACK);
+    return op->cls == CLASS_BACKGROUND &&
+           (op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_FLUSH || op->kind == OP_WRITE_BACK);
 }
 
 static bool may_start(const struct disk *d)

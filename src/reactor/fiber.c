@@ -279,11 +279,13 @@ void fiber_sleep_ns(uint64_t duration_ns)
 
 /* How long a fiber of a lower class may go on though something has arrived, and how far apart looks at the clock shall be. */
 #define LOOK_NS 10000u
+/* No more checkpoints than these pass without a look, for a loop over cheap steps may come to dear ones. */
+#define STRIDE_MAX 16
 
 static bool look_closer(struct reactor *r)
 {
     uint64_t now = reactor_now(r), since = now - r->checkpoint_ns;
-    if (since < LOOK_NS / 2 && r->checkpoint_stride < 64)
+    if (since < LOOK_NS / 2 && r->checkpoint_stride < STRIDE_MAX)
         r->checkpoint_stride *= 2;
     else if (since > 2 * LOOK_NS && r->checkpoint_stride > 1)
         r->checkpoint_stride /= 2;

@@ -124,6 +124,7 @@ struct stall {
     void *frames[STALL_FRAMES];
     uint64_t logged_ns;
 };
+void stall_configure(struct runtime *rt); /* by the environment */
 void stall_arm(struct reactor *r);
 void stall_disarm(struct reactor *r);
 void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns);
@@ -154,6 +155,7 @@ struct runtime {
     struct reactor **reactors; /* [count]; each made by its own thread */
     runtime_boot_fn boot, on_signal;
     void *arg;
+    bool stall_is_fatal;
     _Atomic bool stopping;    /* runtime_stop() was called */
     _Atomic unsigned resting; /* reactors that are stopping and have no fiber */
     _Atomic bool over;        /* all rest: no fiber is left that could start another */

@@ -54,6 +54,7 @@ int runtime_create(const struct runtime_options *options, struct runtime **ret, 
     if (!rt)
         return error_set_errno(error, -ENOMEM, "cannot start the runtime");
     rt->options = *options;
+    stall_configure(rt);
     int rc = backend_choose(rt, error);
     if (rc < 0)
         goto err_free;

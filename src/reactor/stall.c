@@ -3,7 +3,11 @@
  * A timer on the thread's own CPU time sends the thread a signal every half stall_ms. The handler only compares: has the
  * loop switched fibers since the last tick? When not for two whole periods, it stores a backtrace in memory that is there
  * already; the loop logs it when the fiber has come back. CPU time, because a thread that the kernel does not let run
- * is not a stall of ours. (After Seastar's cpu_stall_detector.) */
+ * is not a stall of ours. (After Seastar's cpu_stall_detector.)
+ *
+ * Tests run with KITH_STALL_FATAL_MS=5 in the environment: then a stall of so much ends the process. The kernel looks at such timers when its
+ * own tick comes, every 1 to 10 ms; a fiber is accused only when three of the timer's ticks fell into it, so that one pause of a
+ * virtual machine, which counts as CPU time, is no stall. Sanitizers make everything slower, and are given more time. */
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include <errno.h>
@@ -23,6 +27,24 @@
 #define STALL_SIGNAL    (SIGRTMIN + 1)
 #define STALL_LOG_EVERY 1000000000u
 #define ALT_STACK_BYTES ((size_t)64 << 10)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOWER 10
+#elif !defined(__OPTIMIZE__)
+#define SLOWER 4
+#else
+#define SLOWER 1
+#endif
+
+void stall_configure(struct runtime *rt)
+{
+    const char *text = getenv("KITH_STALL_FATAL_MS");
+    unsigned long ms = text ? strtoul(text, NULL, 10) : 0;
+    if (ms == 0 || ms > 60000)
+        return;
+    rt->options.stall_ms = (unsigned)ms * SLOWER;
+    rt->stall_is_fatal = true;
+}
 
 /* Runs on the alternate stack: a fiber's own may be nearly full. */
 static void stall_tick(int signal, siginfo_t *info, void *context)
@@ -103,9 +125,11 @@ void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns)
     if (ran_ns > r->stats.stall_max_ns)
         r->stats.stall_max_ns = ran_ns;
     uint64_t now = reactor_now(r);
-    if (s->logged_ns && now - s->logged_ns < STALL_LOG_EVERY)
+    if (!r->rt->stall_is_fatal && s->logged_ns && now - s->logged_ns < STALL_LOG_EVERY)
         return;
     s->logged_ns = now;
+    if (r->rt->stall_is_fatal)
+        log_set_sink(NULL, NULL); /* the last words are for everybody */
     struct buffer text = {0};
     char **names = backtrace_symbols(s->frames, s->frame_count);
     for (int i = 2; names && i < s->frame_count; i++) /* after the handler and the kernel's signal frame */
@@ -115,4 +139,5 @@ void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns)
              fiber_name, (double)ran_ns / 1e6, (int)text.size, text.size ? (const char *)text.bytes : "");
     free(names);
     buffer_fini(&text);
+    check(!r->rt->stall_is_fatal);
 }

@@ -2,6 +2,7 @@
 #include "reactor/runtime.h"
 #include "world.h"
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,4 +158,49 @@ Test(runtime, knows_what_the_process_uses)
         sum += i;
     cr_assert_gt(process_cpu_ns(), before);
     cr_assert_gt(process_rss_bytes(), 100000);
+}
+
+/* -- stalls that end the process -- */
+
+static uint64_t burn(uint64_t ns, bool pauses)
+{
+    uint64_t steps = 0, end = process_cpu_ns() + ns;
+    while (process_cpu_ns() < end) {
+        steps++;
+        if (pauses)
+            fiber_checkpoint();
+    }
+    return steps;
+}
+
+static void hold_the_core(void *arg)
+{
+    want(burn(MILLIS(500), false) > 0);
+}
+
+static void pause_now_and_then(void *arg)
+{
+    want(burn(MILLIS(100), true) > 0);
+}
+
+static void run_where_stalls_are_fatal(enum backend_kind backend, runtime_boot_fn main)
+{
+    setenv("KITH_STALL_FATAL_MS", "5", 1);
+    world_run_well(backend, 1, main, NULL);
+}
+
+Test(runtime, a_fatal_stall_ends_the_process_uring, .signal = SIGABRT)
+{
+    world_require(BACKEND_URING);
+    run_where_stalls_are_fatal(BACKEND_URING, hold_the_core);
+}
+
+Test(runtime, a_fatal_stall_ends_the_process_uv, .signal = SIGABRT)
+{
+    run_where_stalls_are_fatal(BACKEND_UV, hold_the_core);
+}
+
+ON_REAL_BACKENDS(runtime, who_pauses_does_not_stall)
+{
+    run_where_stalls_are_fatal(backend, pause_now_and_then);
 }
