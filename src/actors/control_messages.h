@@ -27,6 +27,7 @@ enum control_message_type {
     MSG_CONTROL_DISK,          /* the disk is full, fails, or works again */
     MSG_CONTROL_SNAPSHOT,      /* how far the log is durable; its files up to there stay as they are */
     MSG_CONTROL_RESTORE,       /* a step of a restore */
+    MSG_CONTROL_INFOS,         /* shard_info_read() of many collections */
     MSG_CONTROL_SETTINGS,      /* go by these from now on; cannot fail */
     MSG_CONTROL_BUDGET,        /* to reactor 0: what is used here, and may it be more? */
 };
@@ -140,6 +141,13 @@ enum restore_step {
 struct control_restore_message {
     struct message base;
     enum restore_step step;
+};
+
+struct control_infos_message {
+    struct message base;
+    const uint64_t *ids; /* of collections; those that are not there count nothing */
+    struct shard_info *infos;
+    size_t count;
 };
 
 struct control_settings_message {

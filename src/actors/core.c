@@ -30,7 +30,7 @@ int core_create(struct server *server, struct core **ret)
     c->reactor = reactor_id();
     c->reactors = reactor_count();
     settings_init(&c->settings);
-    for (unsigned i = 0; i < STRATEGY_COUNT; i++)
+    for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->metrics.search[i]);
     c->request_bytes = request_bytes_of(server, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);

@@ -44,6 +44,7 @@ struct core {
     struct disk_reporter disk;
     struct budget_share budget;
     struct metrics metrics;
+    struct recent recent[SEARCH_KINDS];
     struct settings settings;
     bool replaying; /* the store's log is read; then no other use of the store than reading and burying */
     struct event replay_ended;

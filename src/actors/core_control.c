@@ -336,10 +336,26 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     s->counted = c->metrics;
     reactor_stats_read(&s->stats);
     budget_use_read(c, &s->memory);
+    s->memory_budget = budget_bytes(c);
+    for (unsigned i = 0; i < SEARCH_KINDS; i++)
+        recent_read(&c->recent[i], clock_now_ns(), &s->recent[i]);
     if (!is_open(c))
         return 0;
+    s->build_count = store_builds_read(c->store, s->builds);
     store_stats_read(c->store, &s->store);
     s->read_only = store_read_only(c->store);
+    return 0;
+}
+
+static int on_infos(struct core *c, const struct control_infos_message *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
+        memset(&m->infos[i], 0, sizeof m->infos[i]);
+        if (e && e->damage.code == ERROR_OK && (e->at_rest || is_open(c)))
+            shard_info_read(e->shard, &m->infos[i]);
+        fiber_checkpoint();
+    }
     return 0;
 }
 
@@ -374,6 +390,7 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
     case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
     case MSG_CONTROL_BUDGET: rc = on_budget(c, CONTAINER_OF(m, struct control_budget_message, base)); break;
+    case MSG_CONTROL_INFOS: rc = on_infos(c, CONTAINER_OF(m, struct control_infos_message, base)); break;
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     }
     message_reply(m, rc);

@@ -1,5 +1,7 @@
-/* metrics.c -- the Prometheus text format, version 0.0.4: a HELP and a TYPE line a family, then its samples. */
+/* metrics.c -- what all reactors have counted, as text. A number that is only added up is a row of the table: who has a new one writes it there, and
+ * its name into docs/operations.md. */
 #include "actors/metrics.h"
+#include "actors/metrics_text.h"
 
 #include "shards/read_only.h"
 
@@ -33,75 +35,71 @@ static const char *const op_names[METRICS_OPS] = {
     [23] = "config_set",
 };
 
-/* Errors of the buffer stick: checked once at the end. */
-struct text {
-    struct buffer *out;
-    int rc;
+/* -- the table -- */
+
+enum unit { PLAIN, SECONDS };
+
+static const struct single {
+    const char *name, *type, *help;
+    enum unit unit;
+    size_t at; /* of an uint64_t in struct metrics_sample; all reactors' are added up */
+} singles[] = {
+#define ROW(name, type, unit, field, help)                                                                             \
+    {                                                                                                                  \
+        "kith_" name, type, help, unit, offsetof(struct metrics_sample, field)                                         \
+    }
+    ROW("queries_total", "counter", PLAIN, counted.queries, "Query vectors answered; a search may carry many."),
+    ROW("points_written_total", "counter", PLAIN, counted.points_written, "Points acknowledged by upserts."),
+    ROW("points_deleted_total", "counter", PLAIN, counted.points_deleted, "Points removed by deletes."),
+    ROW("connections_total", "counter", PLAIN, counted.connections_total, "Connections of the native protocol so far."),
+    ROW("connections", "gauge", PLAIN, counted.connections_open, "Connections of the native protocol that are open."),
+    ROW("received_bytes_total", "counter", PLAIN, counted.bytes_received, "Bytes received from native clients."),
+    ROW("sent_bytes_total", "counter", PLAIN, counted.bytes_sent, "Bytes sent to native clients."),
+    ROW("growing_backlog_rows", "gauge", PLAIN, store.growing_backlog_rows,
+        "Rows that wait to be linked into a graph."),
+    ROW("writes_slowed_total", "counter", PLAIN, store.slowed_writes,
+        "Parts of writes that waited because graphs were behind."),
+    ROW("write_slowed_seconds_total", "counter", SECONDS, store.slowed_ns, "Time that those waited."),
+    ROW("seals_total", "counter", PLAIN, store.seals, "Segments sealed since the start."),
+    ROW("seal_seconds_total", "counter", SECONDS, store.seal_ns_total,
+        "Time that sealing took, from the last row to the manifest."),
+    ROW("sealed_bytes_total", "counter", PLAIN, store.sealed_bytes, "Bytes of the files that sealing wrote."),
+    ROW("merges_total", "counter", PLAIN, store.merges, "Merges of several segments into one."),
+    ROW("compactions_total", "counter", PLAIN, store.compactions, "Rewrites of one segment without its deleted rows."),
+    ROW("merge_seconds_total", "counter", SECONDS, store.merge_ns_total, "Time that merges and compactions took."),
+    ROW("merged_segments_total", "counter", PLAIN, store.merged_segments,
+        "Segments that merges and compactions replaced."),
+    ROW("merged_rows_total", "counter", PLAIN, store.merged_rows, "Rows that merges and compactions read."),
+    ROW("merged_bytes_total", "counter", PLAIN, store.merged_bytes,
+        "Bytes of the files that merges and compactions wrote."),
+    ROW("log_needed_bytes", "gauge", PLAIN, store.log_needed_bytes, "Bytes of the logs that a start would replay."),
+    ROW("log_bytes_total", "counter", PLAIN, store.log_bytes, "Bytes written to the logs."),
+    ROW("log_flushes_total", "counter", PLAIN, store.log_flushes, "Flushes of the logs to stable storage."),
+    ROW("log_records_total", "counter", PLAIN, store.log_records, "Records written to the logs."),
+    ROW("log_replayed_records_total", "counter", PLAIN, store.replayed_records, "Records replayed at the start."),
+#undef ROW
 };
 
-#define PRINT(t, ...)                                                                                                  \
-    do {                                                                                                               \
-        if ((t)->rc == 0)                                                                                              \
-            (t)->rc = buffer_printf((t)->out, __VA_ARGS__);                                                            \
-    } while (0)
-
-static void family(struct text *t, const char *name, const char *type, const char *help)
+static void value(struct metrics_text *t, const char *name, enum unit unit, uint64_t n)
 {
-    PRINT(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    if (unit == SECONDS)
+        PRINT(t, "%s %.9f\n", name, metrics_seconds(n));
+    else
+        PRINT(t, "%s %" PRIu64 "\n", name, n);
 }
 
-static double seconds(uint64_t ns)
+static void table(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
-    return (double)ns / 1e9;
-}
-
-static void histogram_line(struct text *t, const char *name, const char *labels, double bound, uint64_t cumulative)
-{
-    PRINT(t, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, labels, labels[0] ? "," : "", bound, cumulative);
-}
-
-static void searches(struct text *t, const struct metrics_sample *s, unsigned n)
-{
-    static const char *const labels[STRATEGY_COUNT] = {"index=\"flat\"", "index=\"hnsw\""};
-    static const uint32_t bounds_us[] = {20,    50,    100,   200,    500,    1000,   2000,   5000,
-                                         10000, 20000, 50000, 100000, 200000, 500000, 1000000};
-    const char *name = "kith_search_duration_seconds";
-    family(t, name, "histogram", "Time from a whole search request to its hits, on the server.");
-    for (unsigned strategy = 0; strategy < STRATEGY_COUNT; strategy++) {
-        uint64_t count = 0, sum_ns = 0;
-        for (unsigned i = 0; i < ARRAY_LEN(bounds_us); i++) {
-            uint64_t cumulative = 0;
-            for (unsigned r = 0; r < n; r++)
-                cumulative += histogram_count_at_most(&s[r].counted.search[strategy], (uint64_t)bounds_us[i] * 1000);
-            histogram_line(t, name, labels[strategy], (double)bounds_us[i] / 1e6, cumulative);
-        }
-        for (unsigned r = 0; r < n; r++) {
-            count += s[r].counted.search[strategy].count;
-            sum_ns += s[r].counted.search[strategy].sum;
-        }
-        PRINT(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels[strategy], count);
-        PRINT(t, "%s_sum{%s} %.9f\n", name, labels[strategy], seconds(sum_ns));
-        PRINT(t, "%s_count{%s} %" PRIu64 "\n", name, labels[strategy], count);
-    }
-}
-
-static void builds(struct text *t, const struct metrics_sample *s, unsigned n)
-{
-    const char *name = "kith_build_duration_seconds";
-    family(t, name, "histogram", "Time to build the graph of a segment that was sealed.");
-    uint64_t cumulative = 0, count = 0, sum_ns = 0;
-    for (unsigned r = 0; r < n; r++) {
-        count += s[r].store.builds;
-        sum_ns += s[r].store.build_ns_total;
-    }
-    for (unsigned i = 0; i < METRICS_BUILD_BUCKETS; i++) {
+    for (unsigned i = 0; i < ARRAY_LEN(singles); i++) {
+        uint64_t sum = 0;
         for (unsigned r = 0; r < n; r++)
-            cumulative += s[r].store.build_seconds_buckets[i];
-        histogram_line(t, name, "", (double)(1u << i), cumulative);
+            sum += *(const uint64_t *)((const char *)&s[r] + singles[i].at);
+        metrics_family(t, singles[i].name, singles[i].type, singles[i].help);
+        value(t, singles[i].name, singles[i].unit, sum);
     }
-    PRINT(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9f\n%s_count %" PRIu64 "\n", name, count, name,
-          seconds(sum_ns), name, count);
 }
+
+/* -- what has labels -- */
 
 #define SUM(s, n, field)                                                                                               \
     ({                                                                                                                 \
@@ -111,105 +109,86 @@ static void builds(struct text *t, const struct metrics_sample *s, unsigned n)
         sum_;                                                                                                          \
     })
 
-static void single(struct text *t, const char *name, const char *type, const char *help, uint64_t value)
+static void requests(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
-    family(t, name, type, help);
-    PRINT(t, "%s %" PRIu64 "\n", name, value);
-}
-
-static void in_seconds(struct text *t, const char *name, const char *help, uint64_t ns)
-{
-    family(t, name, "counter", help);
-    PRINT(t, "%s %.9f\n", name, seconds(ns));
-}
-
-static void requests(struct text *t, const struct metrics_sample *s, unsigned n)
-{
-    family(t, "kith_requests_total", "counter", "Requests received, by operation.");
+    metrics_family(t, "kith_requests_total", "counter", "Requests received, by operation.");
     for (unsigned op = 0; op < METRICS_OPS; op++)
         if (op_names[op])
             PRINT(t, "kith_requests_total{op=\"%s\"} %" PRIu64 "\n", op_names[op], SUM(s, n, counted.requests[op]));
-    family(t, "kith_errors_total", "counter", "Requests answered with an error, by its code.");
+    metrics_family(t, "kith_errors_total", "counter", "Requests answered with an error, by its code.");
     for (unsigned code = 1; code <= ERROR_INTERNAL; code++)
         PRINT(t, "kith_errors_total{code=\"%s\"} %" PRIu64 "\n", error_code_name((enum error_code)code),
               SUM(s, n, counted.errors[code]));
-    single(t, "kith_queries_total", "counter", "Query vectors answered; a search may carry many.",
-           SUM(s, n, counted.queries));
-    family(t, "kith_searches_spread_total", "counter",
-           "Searches of a server with several cores, by how many worked on them.");
+    metrics_family(t, "kith_searches_spread_total", "counter",
+                   "Searches of a server with several cores, by how many worked on them.");
     PRINT(t, "kith_searches_spread_total{cores=\"one\"} %" PRIu64 "\n", SUM(s, n, counted.searches_narrow));
     PRINT(t, "kith_searches_spread_total{cores=\"all\"} %" PRIu64 "\n", SUM(s, n, counted.searches_wide));
-    single(t, "kith_points_written_total", "counter", "Points acknowledged by upserts.",
-           SUM(s, n, counted.points_written));
-    single(t, "kith_points_deleted_total", "counter", "Points removed by deletes.", SUM(s, n, counted.points_deleted));
-    single(t, "kith_connections_total", "counter", "Connections of the native protocol so far.",
-           SUM(s, n, counted.connections_total));
-    single(t, "kith_connections", "gauge", "Connections of the native protocol that are open.",
-           SUM(s, n, counted.connections_open));
-    single(t, "kith_received_bytes_total", "counter", "Bytes received from native clients.",
-           SUM(s, n, counted.bytes_received));
-    single(t, "kith_sent_bytes_total", "counter", "Bytes sent to native clients.", SUM(s, n, counted.bytes_sent));
 }
 
-static void segments(struct text *t, const struct metrics_sample *s, unsigned n)
+static void builds(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
-    single(t, "kith_growing_backlog_rows", "gauge", "Rows that wait to be linked into a graph.",
-           SUM(s, n, store.growing_backlog_rows));
-    single(t, "kith_seals_total", "counter", "Segments sealed since the start.", SUM(s, n, store.seals));
-    in_seconds(t, "kith_seal_seconds_total", "Time that sealing took, from the last row to the manifest.",
-               SUM(s, n, store.seal_ns_total));
-    single(t, "kith_sealed_bytes_total", "counter", "Bytes of the files that sealing wrote.",
-           SUM(s, n, store.sealed_bytes));
-    single(t, "kith_merges_total", "counter", "Merges of several segments into one.", SUM(s, n, store.merges));
-    single(t, "kith_compactions_total", "counter", "Rewrites of one segment without its deleted rows.",
-           SUM(s, n, store.compactions));
-    in_seconds(t, "kith_merge_seconds_total", "Time that merges and compactions took.",
-               SUM(s, n, store.merge_ns_total));
-    single(t, "kith_merged_segments_total", "counter", "Segments that merges and compactions replaced.",
-           SUM(s, n, store.merged_segments));
-    single(t, "kith_merged_rows_total", "counter", "Rows that merges and compactions read.",
-           SUM(s, n, store.merged_rows));
-    single(t, "kith_merged_bytes_total", "counter", "Bytes of the files that merges and compactions wrote.",
-           SUM(s, n, store.merged_bytes));
-    single(t, "kith_log_needed_bytes", "gauge", "Bytes of the logs that a start would replay.",
-           SUM(s, n, store.log_needed_bytes));
-    single(t, "kith_log_bytes_total", "counter", "Bytes written to the logs.", SUM(s, n, store.log_bytes));
-    single(t, "kith_log_flushes_total", "counter", "Flushes of the logs to stable storage.",
-           SUM(s, n, store.log_flushes));
-    single(t, "kith_log_records_total", "counter", "Records written to the logs.", SUM(s, n, store.log_records));
-    single(t, "kith_log_replayed_records_total", "counter", "Records replayed at the start.",
-           SUM(s, n, store.replayed_records));
+    const char *name = "kith_build_duration_seconds";
+    metrics_family(t, name, "histogram", "Time to build the graph of a segment that was sealed.");
+    uint64_t cumulative = 0, count = SUM(s, n, store.builds);
+    for (unsigned i = 0; i < METRICS_BUILD_BUCKETS; i++) {
+        cumulative += SUM(s, n, store.build_seconds_buckets[i]);
+        PRINT(t, "%s_bucket{le=\"%u\"} %" PRIu64 "\n", name, 1u << i, cumulative);
+    }
+    PRINT(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9f\n%s_count %" PRIu64 "\n", name, count, name,
+          metrics_seconds(SUM(s, n, store.build_ns_total)), name, count);
+    metrics_family(t, "kith_builds_under_way", "gauge", "Segments that are sealed, merged or compacted just now.");
+    for (unsigned kind = 0; kind < BUILD_KINDS; kind++) {
+        unsigned going = 0;
+        for (unsigned r = 0; r < n; r++)
+            for (unsigned b = 0; b < s[r].build_count; b++)
+                going += s[r].builds[b].kind == kind;
+        PRINT(t, "kith_builds_under_way{kind=\"%s\"} %u\n", build_kind_name(kind), going);
+    }
 }
 
-static void reactors(struct text *t, const struct metrics_sample *s, unsigned n)
+static void memory(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
-    family(t, "kith_reactor_busy_seconds_total", "counter", "Time a reactor worked.");
+    metrics_family(t, "kith_memory_bytes", "gauge", "Memory that the server holds, by what it is for.");
+    for (unsigned kind = 0; kind < MEMORY_KINDS; kind++)
+        PRINT(t, "kith_memory_bytes{kind=\"%s\"} %" PRIu64 "\n", memory_kind_name(kind), SUM(s, n, memory.bytes[kind]));
+    metrics_family(t, "kith_memory_mapped_bytes", "gauge",
+                   "Files in the address space, whose pages the kernel may drop.");
+    value(t, "kith_memory_mapped_bytes", PLAIN, SUM(s, n, memory.mapped));
+    metrics_family(t, "kith_memory_budget_bytes", "gauge", "Memory that the server keeps to; 0: no bound.");
+    value(t, "kith_memory_budget_bytes", PLAIN, n ? s[0].memory_budget : 0);
+}
+
+static void reactors(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
+{
+    metrics_family(t, "kith_reactor_busy_seconds_total", "counter", "Time a reactor worked.");
     for (unsigned r = 0; r < n; r++)
-        PRINT(t, "kith_reactor_busy_seconds_total{reactor=\"%u\"} %.9g\n", s[r].reactor, seconds(s[r].stats.busy_ns));
-    family(t, "kith_reactor_idle_seconds_total", "counter", "Time a reactor had nothing to do.");
+        PRINT(t, "kith_reactor_busy_seconds_total{reactor=\"%u\"} %.9g\n", s[r].reactor,
+              metrics_seconds(s[r].stats.busy_ns));
+    metrics_family(t, "kith_reactor_idle_seconds_total", "counter", "Time a reactor had nothing to do.");
     for (unsigned r = 0; r < n; r++)
-        PRINT(t, "kith_reactor_idle_seconds_total{reactor=\"%u\"} %.9g\n", s[r].reactor, seconds(s[r].stats.idle_ns));
+        PRINT(t, "kith_reactor_idle_seconds_total{reactor=\"%u\"} %.9g\n", s[r].reactor,
+              metrics_seconds(s[r].stats.idle_ns));
     static const char *const classes[CLASS_COUNT] = {"interactive", "write", "background"};
-    family(t, "kith_reactor_class_seconds_total", "counter", "Time a reactor gave to each class of work.");
+    metrics_family(t, "kith_reactor_class_seconds_total", "counter", "Time a reactor gave to each class of work.");
     for (unsigned r = 0; r < n; r++)
         for (unsigned c = 0; c < CLASS_COUNT; c++)
             PRINT(t, "kith_reactor_class_seconds_total{reactor=\"%u\",class=\"%s\"} %.9g\n", s[r].reactor, classes[c],
-                  seconds(s[r].stats.class_ns[c]));
-    family(t, "kith_reactor_stalls_total", "counter", "Times a fiber held its core for too long.");
+                  metrics_seconds(s[r].stats.class_ns[c]));
+    metrics_family(t, "kith_reactor_stalls_total", "counter", "Times a fiber held its core for too long.");
     for (unsigned r = 0; r < n; r++)
         PRINT(t, "kith_reactor_stalls_total{reactor=\"%u\"} %" PRIu64 "\n", s[r].reactor, s[r].stats.stalls);
-    family(t, "kith_reactor_fibers", "gauge", "Fibers alive.");
+    metrics_family(t, "kith_reactor_fibers", "gauge", "Fibers alive.");
     for (unsigned r = 0; r < n; r++)
         PRINT(t, "kith_reactor_fibers{reactor=\"%u\"} %u\n", s[r].reactor, s[r].stats.fibers);
-    family(t, "kith_reactor_messages_total", "counter", "Messages a reactor sent to others.");
+    metrics_family(t, "kith_reactor_messages_total", "counter", "Messages a reactor sent to others.");
     for (unsigned r = 0; r < n; r++)
         PRINT(t, "kith_reactor_messages_total{reactor=\"%u\"} %" PRIu64 "\n", s[r].reactor, s[r].stats.messages_sent);
 }
 
-static void read_only(struct text *t, const struct metrics_sample *s, unsigned n)
+static void read_only(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
     static const int reasons[] = {-ENOSPC, -EIO, -EROFS};
-    family(t, "kith_read_only", "gauge", "1 while nothing new is stored, by the reason; searches go on.");
+    metrics_family(t, "kith_read_only", "gauge", "1 while nothing new is stored, by the reason; searches go on.");
     for (unsigned i = 0; i < ARRAY_LEN(reasons); i++) {
         const char *name = disk_failure_name(reasons[i]);
         bool is = false;
@@ -221,17 +200,19 @@ static void read_only(struct text *t, const struct metrics_sample *s, unsigned n
 
 int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out)
 {
-    struct text t = {.out = out};
-    searches(&t, samples, n);
-    builds(&t, samples, n);
+    struct metrics_text t = {.out = out};
+    metrics_searches(&t, samples, n);
     requests(&t, samples, n);
-    segments(&t, samples, n);
+    table(&t, samples, n);
+    builds(&t, samples, n);
+    memory(&t, samples, n);
     read_only(&t, samples, n);
     if (t.rc == 0)
         t.rc = metrics_admission_format(samples, n, out);
     reactors(&t, samples, n);
-    single(&t, "kith_process_resident_bytes", "gauge", "Resident memory of the process.", process_rss_bytes());
-    family(&t, "kith_process_cpu_seconds_total", "counter", "User and system time of the process.");
-    PRINT(&t, "kith_process_cpu_seconds_total %.9g\n", seconds(process_cpu_ns()));
+    metrics_family(&t, "kith_process_resident_bytes", "gauge", "Resident memory of the process.");
+    value(&t, "kith_process_resident_bytes", PLAIN, process_rss_bytes());
+    metrics_family(&t, "kith_process_cpu_seconds_total", "counter", "User and system time of the process.");
+    value(&t, "kith_process_cpu_seconds_total", SECONDS, process_cpu_ns());
     return t.rc;
 }

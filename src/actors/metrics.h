@@ -5,20 +5,24 @@
 #pragma once
 
 #include "actors/admission.h"
+#include "actors/search_hardware.h"
 #include "base/error.h"
 #include "base/histogram.h"
 #include "base/memory.h"
 #include "base/memory_use.h"
+#include "base/recent.h"
 #include "reactor/runtime.h"
 #include "shards/store.h"
 
 #define METRICS_BUILD_BUCKETS 10 /* at most 1 s x 2^0..9 */
 #define METRICS_OPS           32
 
-enum metrics_strategy { STRATEGY_FLAT, STRATEGY_HNSW, STRATEGY_COUNT };
+/* Kinds of searches, each with its own times: exact ones and those by graphs, and whether a request has one query or many. */
+enum search_kind { SEARCH_SCAN, SEARCH_GRAPH, SEARCH_SCAN_MANY, SEARCH_GRAPH_MANY, SEARCH_KINDS };
 
 struct metrics {
-    struct histogram search[STRATEGY_COUNT];      /* ns from a whole request to its hits */
+    struct histogram search[SEARCH_KINDS]; /* ns from a whole request to its hits */
+    struct search_hardware hardware;
     uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
     uint64_t errors[ERROR_INTERNAL + 1];          /* answers by error code */
     uint64_t connections_total, connections_open; /* native */
@@ -34,12 +38,21 @@ struct metrics_sample {
     struct metrics counted;
     struct reactor_stats stats;
     struct store_stats store;
+    struct histogram recent[SEARCH_KINDS];      /* as counted.search, of the last minute */
+    struct build_info builds[STORE_BUILDS_MAX]; /* that go on */
+    unsigned build_count;
     struct memory_use memory;
-    int read_only; /* errno of the disk; 0: writes are taken */
+    uint64_t memory_budget; /* budget_bytes(), of the whole server */
+    int read_only;          /* errno of the disk; 0: writes are taken */
 };
 
 /* Its part of it that is about admission (metrics_admission.c). -ENOMEM. */
 MUST_USE int metrics_admission_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);
+
+static inline enum search_kind search_kind_of(bool exact, uint32_t queries)
+{
+    return queries > 1 ? (exact ? SEARCH_SCAN_MANY : SEARCH_GRAPH_MANY) : exact ? SEARCH_SCAN : SEARCH_GRAPH;
+}
 
 /* Appends the text for n samples, one a reactor. -ENOMEM. */
 MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);

@@ -31,6 +31,14 @@ MUST_USE int router_list(struct request *rq, struct router_collections *ret);
 /* *ret_config and the sum over all reactors. */
 MUST_USE int router_info(struct request *rq, const char *name, struct collection_config *ret_config,
                          struct shard_info *ret);
+/* Of all collections, with one message to each reactor. Those that are damaged have nothing but their name. */
+struct router_info {
+    const char *name;
+    uint64_t id;
+    bool damaged;
+    struct shard_info sum;
+};
+MUST_USE int router_infos(struct request *rq, struct router_info **ret, size_t *ret_count);
 struct router_segments {
     struct segment_info *items; /* growing ones last, then by id */
     size_t count;

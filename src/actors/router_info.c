@@ -1,4 +1,5 @@
 /* router_info.c -- what a collection is made of, added up or listed over all reactors. */
+#include "actors/control_messages.h"
 #include "actors/router_internal.h"
 
 #include <errno.h>
@@ -47,6 +48,61 @@ int router_info(struct request *rq, const char *name, struct collection_config *
     }
     core_leave(e);
     return rc < 0 ? router_error(rq, ret_config->id, rc, "count") : 0;
+}
+
+/* -- all collections -- */
+
+static int infos_ask(struct request *rq, const uint64_t *ids, size_t count, struct control_infos_message *m)
+{
+    unsigned n = rq->core->reactors;
+    for (unsigned r = 0; r < n; r++) {
+        m[r] = (struct control_infos_message){.ids = ids, .count = count};
+        m[r].infos = arena_alloc(&rq->bulk, (count + 1) * sizeof *m[r].infos);
+        if (!m[r].infos)
+            return -ENOMEM;
+    }
+    for (unsigned r = 0; r < n; r++)
+        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_INFOS, NULL);
+    int rc = 0;
+    for (unsigned r = 0; r < n; r++) {
+        int one = message_await(&m[r].base);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+static int infos_read(struct request *rq, struct router_info *all, size_t count)
+{
+    unsigned n = rq->core->reactors;
+    struct control_infos_message *m = arena_alloc(&rq->bulk, n * sizeof *m);
+    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof *ids);
+    if (!m || !ids)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = all[i].id;
+    int rc = infos_ask(rq, ids, count, m);
+    for (unsigned r = 0; rc == 0 && r < n; r++)
+        for (size_t i = 0; i < count; i++)
+            info_add(&all[i].sum, &m[r].infos[i]);
+    return rc;
+}
+
+int router_infos(struct request *rq, struct router_info **ret, size_t *ret_count)
+{
+    struct router_collections names;
+    int rc = router_list(rq, &names);
+    if (rc < 0)
+        return rc;
+    struct router_info *all = arena_alloc(&rq->bulk, (names.count + 1) * sizeof *all);
+    if (!all)
+        return request_error(rq, -ENOMEM, "list");
+    for (size_t i = 0; i < names.count; i++)
+        all[i] = (struct router_info){
+            .name = names.configs[i]->name, .id = names.configs[i]->id, .damaged = names.damages[i][0] != 0};
+    rc = infos_read(rq, all, names.count);
+    *ret = all;
+    *ret_count = names.count;
+    return rc < 0 ? request_error(rq, rc, "list") : 0;
 }
 
 /* -- segments -- */

@@ -167,7 +167,10 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
-    histogram_add(&c->metrics.search[ask->exact ? STRATEGY_FLAT : STRATEGY_HNSW], clock_now_ns() - began_ns);
+    uint64_t now_ns = clock_now_ns();
+    enum search_kind kind = search_kind_of(ask->exact, count);
+    histogram_add(&c->metrics.search[kind], now_ns - began_ns);
+    recent_add(&c->recent[kind], now_ns - began_ns, now_ns);
     return 0;
 }
 

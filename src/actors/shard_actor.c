@@ -5,6 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+static int search(struct core *c, struct shard *s, const struct shard_query *query, struct point_hit *ret_hits)
+{
+    struct search_probe probe;
+    search_hardware_begin(&c->metrics.hardware, &probe);
+    int hits = shard_search(s, query, ret_hits);
+    search_hardware_end(&c->metrics.hardware, &probe);
+    return hits;
+}
+
 int shard_on_search(struct core *c, struct shard_search_message *m)
 {
     struct collection_entry *e;
@@ -16,7 +25,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
         query.vector = m->queries + (size_t)i * e->config.dim;
         int hits = context_check(m->base.ctx);
         if (hits == 0)
-            hits = shard_search(e->shard, &query, m->hits + (size_t)i * m->k);
+            hits = search(c, e->shard, &query, m->hits + (size_t)i * m->k);
         if (hits < 0)
             rc = hits;
         else

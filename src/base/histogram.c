@@ -5,7 +5,7 @@
 #define EXACT_BELOW 64
 #define STEP_BITS   5 /* log2(HISTOGRAM_STEPS) */
 
-static unsigned bucket_of(uint64_t value)
+unsigned histogram_bucket(uint64_t value)
 {
     if (value < EXACT_BELOW)
         return (unsigned)value;
@@ -38,7 +38,7 @@ void histogram_add_many(struct histogram *h, uint64_t value, uint64_t times)
         h->min = value;
     if (value > h->max)
         h->max = value;
-    h->buckets[bucket_of(value)] += times;
+    h->buckets[histogram_bucket(value)] += times;
 }
 
 void histogram_add(struct histogram *h, uint64_t value)

@@ -24,5 +24,6 @@ uint64_t histogram_percentile(const struct histogram *h, double percent); /* 0 w
 /* The buckets that are not empty: how many there are, and the first from `bucket` on, HISTOGRAM_BUCKETS if there is none. */
 unsigned histogram_used(const struct histogram *h);
 unsigned histogram_next(const struct histogram *h, unsigned bucket);
+unsigned histogram_bucket(uint64_t value);                                   /* that it falls into */
 uint64_t histogram_bucket_top(unsigned bucket);                              /* the largest value that falls into it */
 uint64_t histogram_count_at_most(const struct histogram *h, uint64_t value); /* for cumulative buckets */

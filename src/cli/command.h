@@ -55,6 +55,7 @@ int command_bench(struct cli *c, int argc, char **argv);
 int command_verify(struct cli *c, int argc, char **argv);
 int command_seal(struct cli *c, int argc, char **argv);
 int command_compact(struct cli *c, int argc, char **argv);
+int command_stats(struct cli *c, int argc, char **argv);
 int command_top(struct cli *c, int argc, char **argv);
 int command_config(struct cli *c, int argc, char **argv);
 int command_ping(struct cli *c, int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"verify", "compares every checksum on the server's disk", command_verify},
     {"snapshot", "keeps, lists, checks and brings back states of everything", command_snapshot},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
+    {"stats", "shows what searches took, by kind, and what the server holds", command_stats},
     {"top", "shows live what the server's cores do", command_top},
     {"config", "shows and changes what can be tuned while the server runs", command_config},
     {"ping", "measures the way to the server and back", command_ping},

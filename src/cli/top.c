@@ -7,7 +7,8 @@
 
 /* What the server counted for a core at one moment. */
 struct counted {
-    uint64_t busy_ns, interactive_ns, write_ns, background_ns, stalls, queries, written, deleted, flushes;
+    uint64_t busy_ns, interactive_ns, write_ns, background_ns, stalls, queries, written, deleted, flushes, refused,
+        slowed_ns;
     struct histogram searches;
 };
 
@@ -30,6 +31,8 @@ static void count_core(struct counted *to, const struct kith_reactor_stats *s)
         .written = s->points_written,
         .deleted = s->points_deleted,
         .flushes = s->log_flushes,
+        .refused = s->refused,
+        .slowed_ns = s->slowed_ns,
     };
     histogram_init(&to->searches);
     for (size_t i = 0; i < s->search_count; i++)
@@ -48,6 +51,8 @@ static void count_more(struct counted *sum, const struct counted *one)
     sum->written += one->written;
     sum->deleted += one->deleted;
     sum->flushes += one->flushes;
+    sum->refused += one->refused;
+    sum->slowed_ns += one->slowed_ns;
     histogram_merge(&sum->searches, &one->searches);
 }
 
@@ -75,6 +80,16 @@ static double rate(uint64_t now, uint64_t before, double seconds)
     return now > before ? (double)(now - before) / seconds : 0;
 }
 
+static struct top_times times_of(const struct histogram *h)
+{
+    return (struct top_times){
+        histogram_percentile(h, 50),
+        histogram_percentile(h, 90),
+        histogram_percentile(h, 99),
+        histogram_percentile(h, 99.9),
+    };
+}
+
 static void core_rates(struct top_core *to, const struct counted *now, const struct counted *before, double seconds)
 {
     static struct histogram h;
@@ -88,13 +103,10 @@ static void core_rates(struct top_core *to, const struct counted *now, const str
     to->writes = rate(now->written, before->written, seconds);
     to->deletes = rate(now->deleted, before->deleted, seconds);
     to->flushes = rate(now->flushes, before->flushes, seconds);
+    to->refused = rate(now->refused, before->refused, seconds);
+    to->slowed = rate(now->slowed_ns, before->slowed_ns, seconds * 1e9);
     to->stalls = now->stalls - before->stalls;
-    to->times = (struct top_times){
-        histogram_percentile(&h, 50),
-        histogram_percentile(&h, 90),
-        histogram_percentile(&h, 99),
-        histogram_percentile(&h, 99.9),
-    };
+    to->times = times_of(&h);
 }
 
 static void core_state(struct top_core *to, const struct kith_reactor_stats *s)
@@ -102,6 +114,8 @@ static void core_state(struct top_core *to, const struct kith_reactor_stats *s)
     to->queue = s->run_queue;
     to->fibers = s->fibers;
     to->connections = s->connections;
+    to->waiting = s->waiting;
+    to->slowed_now = s->slowed_now;
     to->backlog_rows = s->backlog_rows;
     to->backlog_ns = s->backlog_ns;
     to->builds = s->builds;
@@ -114,19 +128,24 @@ static void all_state(struct top_core *all, const struct top_core *one)
     all->queue += one->queue;
     all->fibers += one->fibers;
     all->connections += one->connections;
+    all->waiting += one->waiting;
+    all->slowed_now += one->slowed_now;
     all->backlog_rows += one->backlog_rows;
     all->backlog_ns = all->backlog_ns > one->backlog_ns ? all->backlog_ns : one->backlog_ns;
     all->builds += one->builds;
     all->merges += one->merges;
 }
 
-static void remember(struct top *t, double searches)
+static void remember(struct top *t, double searches, uint64_t p99_ns)
 {
-    if (t->history_count == TOP_HISTORY)
+    if (t->history_count == TOP_HISTORY) {
         memmove(t->history, t->history + 1, (TOP_HISTORY - 1) * sizeof(*t->history));
-    else
+        memmove(t->history_p99, t->history_p99 + 1, (TOP_HISTORY - 1) * sizeof(*t->history_p99));
+    } else {
         t->history_count++;
+    }
     t->history[t->history_count - 1] = searches;
+    t->history_p99[t->history_count - 1] = (double)p99_ns;
 }
 
 /* A server that was started again counts from zero: then this is a first reading. */
@@ -155,49 +174,95 @@ static int cores_read(struct top *t, const struct kith_stats *s, const struct to
     }
     if (t->seconds > 0) {
         core_rates(&t->all, &now->all, &before->all, t->seconds);
-        remember(t, t->all.searches);
+        remember(t, t->all.searches, t->all.times.p99);
     }
     return 0;
 }
 
-/* -- collections -- */
+/* -- what there is besides the cores -- */
 
-static void collection_read(struct top_collection *to, struct kith *k)
+static void minute_read(struct top *t, const struct kith_stats *s)
 {
-    struct kith_info x;
-    if (kith_info_read(k, to->name, &x) < 0) /* dropped or damaged meanwhile: the rest is worth showing */
-        return;
-    to->points = x.points;
-    to->segments = x.sealed_segments;
-    to->growing_rows = x.growing_rows;
-    to->backlog_rows = x.growing_rows - x.growing_graphed;
-    to->memory_bytes = x.memory_bytes;
-    to->disk_bytes = x.disk_bytes;
+    static struct histogram h;
+    histogram_init(&h);
+    for (size_t r = 0; r < s->reactor_count; r++)
+        for (size_t i = 0; i < s->reactors[r].recent_count; i++) {
+            const struct kith_search_times *x = &s->reactors[r].recent[i];
+            for (size_t j = 0; j < x->count; j++)
+                histogram_add_many(&h, x->at_most_ns[j], x->counts[j]);
+        }
+    t->minute = times_of(&h);
 }
 
-static int collections_read(struct top *t, struct kith *k)
+static void builds_read(struct top *t, const struct kith_stats *s)
 {
-    const struct kith_collection *list;
-    size_t n;
-    int rc = kith_list(k, &list, &n);
-    if (rc < 0)
-        return rc;
-    t->collections_total = n;
-    t->collection_count = n < TOP_COLLECTIONS ? n : TOP_COLLECTIONS;
+    t->build_count = 0;
+    for (size_t r = 0; r < s->reactor_count; r++)
+        for (size_t i = 0; i < s->reactors[r].build_count && t->build_count < TOP_BUILDS; i++) {
+            const struct kith_build *from = &s->reactors[r].builds_now[i];
+            struct top_build *to = &t->builds[t->build_count++];
+            *to = (struct top_build){.core = r,
+                                     .rows = from->rows,
+                                     .rows_done = from->rows_done,
+                                     .elapsed_ns = from->elapsed_ns,
+                                     .left_ns = from->left_ns};
+            snprintf(to->collection, sizeof(to->collection), "%s", from->collection);
+            snprintf(to->kind, sizeof(to->kind), "%s", from->kind);
+            snprintf(to->phase, sizeof(to->phase), "%s", from->phase);
+        }
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct top_memory *x = a, *y = b;
+    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : strcmp(x->name, y->name);
+}
+
+static void memory_read(struct top *t, const struct kith_stats *s)
+{
+    t->memory_count = s->memory_count < TOP_KINDS ? s->memory_count : TOP_KINDS;
+    t->memory_sum = 0;
+    t->memory_mapped = s->memory_mapped;
+    t->memory_budget = s->memory_budget;
+    for (size_t i = 0; i < t->memory_count; i++) {
+        t->memory[i].bytes = s->memory[i].count;
+        t->memory_sum += s->memory[i].count;
+        snprintf(t->memory[i].name, sizeof(t->memory[i].name), "%s", s->memory[i].name);
+    }
+    qsort(t->memory, t->memory_count, sizeof(t->memory[0]), by_bytes);
+}
+
+static void collections_read(struct top *t, const struct kith_stats *s)
+{
+    t->collections_total = s->collection_count;
+    t->collection_count = s->collection_count < TOP_COLLECTIONS ? s->collection_count : TOP_COLLECTIONS;
     for (size_t i = 0; i < t->collection_count; i++) {
-        t->collections[i] = (struct top_collection){.damaged = list[i].damage[0] != 0};
-        snprintf(t->collections[i].name, sizeof(t->collections[i].name), "%s", list[i].name);
+        const struct kith_collection_stats *x = &s->collections[i];
+        t->collections[i] = (struct top_collection){
+            .damaged = x->damaged,
+            .points = x->points,
+            .segments = x->sealed_segments,
+            .growing_rows = x->growing_rows,
+            .backlog_rows = x->backlog_rows,
+            .memory_bytes = x->memory_bytes,
+            .disk_bytes = x->disk_bytes,
+        };
+        snprintf(t->collections[i].name, sizeof(t->collections[i].name), "%s", x->name);
     }
-    for (size_t i = 0; i < t->collection_count; i++)
-        if (!t->collections[i].damaged)
-            collection_read(&t->collections[i], k);
-    return 0;
+}
+
+double top_build_share(const struct top_build *b)
+{
+    if (strcmp(b->phase, "reading") == 0 || strcmp(b->phase, "columns") == 0)
+        return 0;
+    double graph = b->rows ? (double)b->rows_done / (double)b->rows : 1;
+    return 0.9 * graph + (strcmp(b->phase, "writing") == 0 ? 0.05 : strcmp(b->phase, "taking over") == 0 ? 0.1 : 0);
 }
 
 int top_read(struct top *t, struct kith *k)
 {
     struct kith_stats s;
-    int rc = kith_stats_read(k, &s);
+    int rc = kith_stats_read_all(k, &s);
     if (rc < 0)
         return rc;
     struct top_reading *now = reading_make(&s);
@@ -210,7 +275,11 @@ int top_read(struct top *t, struct kith *k)
     snprintf(t->read_only, sizeof(t->read_only), "%s", s.read_only);
     free(t->before);
     t->before = now;
-    return collections_read(t, k);
+    minute_read(t, &s);
+    builds_read(t, &s);
+    memory_read(t, &s);
+    collections_read(t, &s);
+    return 0;
 }
 
 void top_free(struct top *t)

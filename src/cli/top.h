@@ -9,6 +9,8 @@
 
 #define TOP_HISTORY     120 /* readings whose rates are remembered, for the curve */
 #define TOP_COLLECTIONS 64  /* more are only counted */
+#define TOP_BUILDS      32  /* likewise */
+#define TOP_KINDS       16  /* of memory */
 
 struct top_times {
     uint64_t p50, p90, p99, p999; /* ns; 0: there were no searches */
@@ -21,8 +23,24 @@ struct top_core {
     struct top_times times;
     uint64_t stalls; /* since the reading before */
     uint32_t queue, fibers, connections;
+    uint32_t waiting;    /* requests that wait to be admitted */
+    double refused;      /* a second */
+    double slowed;       /* writes that waited for graphs, on average */
+    uint64_t slowed_now; /* that do */
     uint64_t backlog_rows, backlog_ns;
     uint64_t builds, merges; /* since the server's start */
+};
+
+/* A segment that is sealed, merged or compacted just now. */
+struct top_build {
+    size_t core;
+    char collection[128], kind[16], phase[16];
+    uint64_t rows, rows_done, elapsed_ns, left_ns;
+};
+
+struct top_memory {
+    char name[16];
+    uint64_t bytes;
 };
 
 struct top_collection {
@@ -40,7 +58,13 @@ struct top {
     struct top_core *cores, all;
     struct top_collection collections[TOP_COLLECTIONS];
     size_t collection_count, collections_total;
-    double history[TOP_HISTORY]; /* searches a second, newest last */
+    struct top_times minute; /* of the searches of the last minute */
+    struct top_build builds[TOP_BUILDS];
+    size_t build_count;
+    struct top_memory memory[TOP_KINDS]; /* what there is most of first */
+    size_t memory_count;
+    uint64_t memory_sum, memory_mapped, memory_budget;     /* budget 0: none */
+    double history[TOP_HISTORY], history_p99[TOP_HISTORY]; /* searches a second and their p99 in ns, newest last */
     size_t history_count;
     struct top_reading *before;
 };
@@ -53,6 +77,9 @@ void top_free(struct top *t);
 /* "5 h 12 min", "310 us", "1.2 ms", "-" for nothing; text from a small ring, as number_text(). */
 const char *top_uptime_text(uint64_t ns);
 const char *top_time_text(uint64_t ns);
+
+/* What the parts of a seal or a merge are done of, 0 to 1: the graph is most of it. */
+double top_build_share(const struct top_build *b);
 
 void top_print(const struct top *t, const char *server);
 json_t *top_json(const struct top *t);

@@ -337,6 +337,7 @@ void reactor_fini(struct reactor *r)
     reactor_current = r;
     if (r->backend)
         r->ops->close(r->backend);
+    perf_close(r);
     fiber_pool_fini(r);
     peers_fini(r);
     reactor_current = NULL;

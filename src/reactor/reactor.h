@@ -8,6 +8,7 @@
 #include "reactor/backend.h"
 #include "reactor/fiber.h"
 #include "reactor/message.h"
+#include "reactor/perf.h"
 #include "reactor/ring.h"
 #include "reactor/stack.h"
 #include "reactor/sync.h"
@@ -145,6 +146,15 @@ struct disk {
 void disk_submit(struct reactor *r, struct op *op); /* of the running fiber */
 void disk_finished(struct reactor *r, const struct op *op);
 
+/* ---- the core's counters (perf.c) ---- */
+
+struct perf {
+    bool tried;
+    unsigned available, count; /* a bit for each counter; how many they are */
+    int fds[PERF_COUNTERS];    /* the first leads the group */
+};
+void perf_close(struct reactor *r);
+
 /* ---- a reactor ---- */
 
 struct runtime {
@@ -212,6 +222,7 @@ struct reactor {
     bool resting;            /* counted in rt->resting */
     struct stall stall;
     struct disk disk;
+    struct perf perf;
     struct reactor_stats stats;
     uint64_t accounted_ns;
     uint64_t load_at_ns, load_served_ns; /* when the load was last published, and class_ns of the urgent classes then */

@@ -33,8 +33,14 @@ void pace_wait(struct shard *s, uint32_t rows)
         return;
     uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
     s->pace_ns = from + (uint64_t)(rows * s->store->row_ns * slow);
+    struct store_stats *stats = &s->store->stats;
+    uint64_t began = now;
+    stats->slowed_now++;
     while (now < from && !s->gate.closed && !s->store->read_only) {
         fiber_sleep_ns(from - now < SLEEP_NS_MAX ? from - now : SLEEP_NS_MAX);
         now = clock_now_ns();
     }
+    stats->slowed_now--;
+    stats->slowed_writes += now > began;
+    stats->slowed_ns += now - began;
 }

@@ -17,21 +17,21 @@ static const char *text_of(const struct metrics_sample *samples, unsigned n, str
 Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
 {
     static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
-    histogram_add(&s[0].counted.search[STRATEGY_HNSW], 480000);
-    histogram_add(&s[0].counted.search[STRATEGY_HNSW], 520001);
-    histogram_add(&s[1].counted.search[STRATEGY_HNSW], 900000000);
-    histogram_add(&s[1].counted.search[STRATEGY_HNSW], 5000000000);
+    histogram_add(&s[0].counted.search[SEARCH_GRAPH], 480000);
+    histogram_add(&s[0].counted.search[SEARCH_GRAPH], 520001);
+    histogram_add(&s[1].counted.search[SEARCH_GRAPH], 900000000);
+    histogram_add(&s[1].counted.search[SEARCH_GRAPH], 5000000000);
     struct buffer b = {0};
     const char *text = text_of(s, 2, &b);
     static const char *const lines[] = {
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.0005\"} 1\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.001\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"0.5\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"1\"} 3\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",le=\"+Inf\"} 4\n",
-        "kith_search_duration_seconds_sum{index=\"hnsw\"} 5.901000001\n",
-        "kith_search_duration_seconds_count{index=\"hnsw\"} 4\n",
-        "kith_search_duration_seconds_count{index=\"flat\"} 0\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.0005\"} 1\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.001\"} 2\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.5\"} 2\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"1\"} 3\n",
+        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"+Inf\"} 4\n",
+        "kith_search_duration_seconds_sum{index=\"hnsw\",queries=\"one\"} 5.901000001\n",
+        "kith_search_duration_seconds_count{index=\"hnsw\",queries=\"one\"} 4\n",
+        "kith_search_duration_seconds_count{index=\"flat\",queries=\"one\"} 0\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
@@ -53,6 +53,67 @@ static void check_families(const char *whole)
         cr_assert(strrchr(line, ' ') && strchr("0123456789", strrchr(line, ' ')[1]), "%s has no number", line);
     }
     free(text);
+}
+
+static struct recent lately[2];
+
+Test(metrics, of_the_last_minute_there_are_quantiles_where_there_were_searches)
+{
+    static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
+    for (unsigned i = 0; i < 1000; i++)
+        recent_add(&lately[i % 2], i == 999 ? 8000000 : 63, 5000000000);
+    for (unsigned r = 0; r < 2; r++)
+        recent_read(&lately[r], 6000000000, &s[r].recent[SEARCH_GRAPH_MANY]);
+    struct buffer b = {0};
+    const char *text = text_of(s, 2, &b);
+    static const char *const lines[] = {
+        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"p50\"} 0.000000063\n",
+        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"min\"} 0.000000063\n",
+        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"mean\"} 0.000008062\n",
+        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"max\"} 0.008000000\n",
+        "kith_search_recent{index=\"hnsw\",queries=\"many\"} 1000\n",
+        "kith_search_recent{index=\"flat\",queries=\"one\"} 0\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        cr_assert(strstr(text, lines[i]), "no %s in %s", lines[i], text);
+    cr_assert_not(strstr(text, "kith_search_recent_seconds{index=\"flat\""));
+    buffer_fini(&b);
+}
+
+Test(metrics, what_cores_do_not_count_is_left_out)
+{
+    static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
+    struct buffer b = {0};
+    cr_assert_not(strstr(text_of(s, 2, &b), "hardware"));
+    buffer_fini(&b);
+    s[1].counted.hardware = (struct search_hardware){
+        .samples = 5, .counters = 1u << PERF_CYCLES, .counts = {[PERF_CYCLES] = 500, [PERF_CACHE_MISSES] = 3}};
+    const char *text = text_of(s, 2, &b);
+    cr_assert(strstr(text, "kith_search_hardware_samples_total 5\n"));
+    cr_assert(strstr(text, "kith_search_hardware_total{counter=\"cycles\"} 500\n"));
+    cr_assert_not(strstr(text, "cache_misses"));
+    buffer_fini(&b);
+}
+
+Test(metrics, memory_and_what_is_built_are_told_by_kind)
+{
+    static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
+    struct buffer b = {0};
+    s[0].memory.bytes[MEMORY_CODES] = 100;
+    s[1].memory.bytes[MEMORY_CODES] = 11;
+    s[0].memory_budget = 1 << 30;
+    s[1].build_count = 1;
+    s[1].builds[0].kind = BUILD_MERGE;
+    s[0].store.slowed_ns = 1500000000;
+    const char *text = text_of(s, 2, &b);
+    static const char *const lines[] = {
+        "kith_memory_bytes{kind=\"codes\"} 111\n",       "kith_memory_budget_bytes 1073741824\n",
+        "kith_builds_under_way{kind=\"merge\"} 1\n",     "kith_builds_under_way{kind=\"seal\"} 0\n",
+        "kith_write_slowed_seconds_total 1.500000000\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
+    buffer_fini(&b);
 }
 
 Test(metrics, every_sample_follows_the_help_and_type_of_its_family)

@@ -4,6 +4,7 @@ KITHD and KITH name the programs. Standard library only."""
 
 import json
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -124,7 +125,7 @@ class CommandLine(unittest.TestCase):
                           ("create", "x", "--dim", "2", "--links", "short"), ("create", "x", "--dim", "2", "--refine", "sq8")):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
-                        "verify", "bench", "top", "ping", "demo"):
+                        "verify", "bench", "stats", "top", "config", "ping", "demo"):
             self.assertIn("usage: kith " + command, self.kith(command, "--help").stdout)
         self.assertIn("import", self.kith("--help").stdout)
 
@@ -159,7 +160,16 @@ class CommandLine(unittest.TestCase):
         self.assertEqual({c["name"]: c["points"] for c in busy["collections"]}["busy"], 500)
         table = self.kith("top", "--once").stdout
         self.assertIn("searches/s", table)
-        self.assertEqual(len(table.splitlines()), 2 + len(busy["cores"]) + 1)
+        self.assertEqual(len([line for line in table.splitlines() if re.match(r" *(\d+|all) ", line)]), len(busy["cores"]) + 1)
+        self.assertRegex(table, r"(?m)^memory .*: .*; mapped ")
+        self.assertGreater(busy["memory"]["kinds"]["rows"], 500 * 3 * 4)
+        stats = json.loads(self.kith("stats", "--json").stdout)
+        self.assertGreaterEqual(stats["searches"]["graph"]["count"], stats["recent"]["graph"]["count"])
+        graph = stats["recent"]["graph"]
+        figures = [graph[f] for f in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")]
+        self.assertEqual(figures, sorted(figures))
+        self.assertLessEqual(graph["min_ns"], graph["mean_ns"])
+        self.assertRegex(self.kith("stats").stdout, r"graph +last minute +[\d ]+ ")
 
     def test_the_demo_finds_words_and_measures_itself(self) -> None:
         words = ["".join(chr(97 + (i * p) % 26) for p in (1, 3, 5, 7, 11, 17)) + chr(97 + i % 26) + str(i) for i in range(600)]

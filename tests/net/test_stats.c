@@ -10,12 +10,29 @@
 static Kith__Stats *stats_of(struct client *c)
 {
     Kith__GetStats m = KITH__GET_STATS__INIT;
+    m.with_collections = true;
     struct client_reply r;
     cr_assert_eq(client_call(c, KITH_OP_STATS, &m.base, NULL, 0, &r), 0, "%s", c->error);
     Kith__Stats *s = kith__stats__unpack(NULL, r.header.meta_bytes, r.meta);
     cr_assert(s);
     client_reply_fini(&r);
     return s;
+}
+
+/* Those of the last minute, and what is said beside the buckets. */
+static uint64_t recent_in(const Kith__Stats *s)
+{
+    uint64_t n = 0;
+    for (size_t r = 0; r < s->n_reactors; r++)
+        for (size_t i = 0; i < s->reactors[r]->n_recent; i++) {
+            const Kith__SearchTimes *t = s->reactors[r]->recent[i];
+            uint64_t of_kind = 0;
+            for (size_t j = 0; j < t->n_counts; j++)
+                of_kind += t->counts[j];
+            cr_assert(of_kind == 0 || (t->min_ns <= t->max_ns && t->sum_ns >= t->min_ns * of_kind));
+            n += of_kind;
+        }
+    return n;
 }
 
 static uint64_t searches_in(const Kith__Stats *s, bool exact)
@@ -74,6 +91,17 @@ static void figures(struct server *s)
     cr_assert_eq(searches_in(after, true), SEARCHES / 4);
     cr_assert_eq(searches_in(after, false), SEARCHES - SEARCHES / 4);
     cr_assert_eq(written_in(after), POINTS);
+    cr_assert_eq(recent_in(after), SEARCHES);
+    cr_assert_eq(before->n_collections, 0);
+    cr_assert_eq(after->n_collections, 1);
+    cr_assert_str_eq(after->collections[0]->name, "a");
+    cr_assert_eq(after->collections[0]->points, POINTS - 10);
+    cr_assert_eq(after->collections[0]->growing_rows, POINTS);
+    uint64_t memory = 0;
+    for (size_t i = 0; i < after->n_memory; i++)
+        memory += after->memory[i]->count;
+    cr_assert_gt(memory, POINTS * 4 * sizeof(float));
+    cr_assert_eq(after->memory_budget, before->memory_budget);
     cr_assert_gt(after->uptime_ns, before->uptime_ns);
     uint64_t deleted = 0, connections = 0;
     for (size_t r = 0; r < after->n_reactors; r++) {

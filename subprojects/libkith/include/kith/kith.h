@@ -113,9 +113,20 @@ struct kith_info {
 /* What every core of the server has done since it started; ask twice and subtract. Arrays live until the next call. */
 struct kith_search_times {
     bool exact; /* scans; else walks over graphs */
+    bool many;  /* requests with many queries; else with one */
     size_t count;
     const uint64_t *at_most_ns,
         *counts; /* counts[i] searches took at most at_most_ns[i], and more than at_most_ns[i - 1] */
+    uint64_t sum_ns, min_ns, max_ns;
+};
+struct kith_build {
+    const char *collection, *kind, *phase; /* "seal", "merge" or "compact"; "graph" and so on */
+    uint64_t rows, rows_done;              /* in the graph */
+    uint64_t elapsed_ns, left_ns;          /* left of the graph; 0: not known */
+};
+struct kith_counter {
+    const char *name;
+    uint64_t count;
 };
 struct kith_reactor_stats {
     uint64_t busy_ns, idle_ns;
@@ -126,16 +137,37 @@ struct kith_reactor_stats {
     uint64_t backlog_rows,
         backlog_ns; /* rows that no graph holds yet, and what linking them will take (0: not known) */
     uint64_t builds, merges, log_flushes;
-    size_t search_count;
-    const struct kith_search_times *searches;
+    uint32_t load;                  /* per mille of the last 10 ms that went to searches and writes */
+    uint32_t waiting;               /* requests that wait to be admitted */
+    uint64_t refused;               /* requests that were not */
+    uint64_t slowed_now, slowed_ns; /* writes that wait because graphs are behind, and how long such waited so far */
+    uint64_t searches_narrow, searches_wide; /* on one core, and on all */
+    size_t search_count, recent_count, build_count, hardware_count;
+    const struct kith_search_times *searches, *recent; /* recent: of the last minute */
+    const struct kith_build *builds_now;
+    uint64_t hardware_samples;           /* searches of one query on one core in which the core counted: */
+    const struct kith_counter *hardware; /* cycles, instructions, ...: none where it may not */
+};
+struct kith_collection_stats {
+    const char *name;
+    bool damaged; /* and nothing below is known */
+    uint64_t points, sealed_segments, growing_rows, backlog_rows, memory_bytes, disk_bytes;
 };
 struct kith_stats {
     uint64_t uptime_ns, cpu_ns, resident_bytes;
     const char *read_only; /* why nothing new is stored; "": it is */
     size_t reactor_count;
     const struct kith_reactor_stats *reactors;
+    size_t memory_count;
+    const struct kith_counter *memory; /* bytes by what they are for */
+    uint64_t memory_mapped;            /* bytes of files in the address space */
+    uint64_t memory_budget;            /* 0: none */
+    size_t collection_count;           /* 0 unless they were asked for */
+    const struct kith_collection_stats *collections;
 };
 int kith_stats_read(struct kith *k, struct kith_stats *ret);
+/* The same, with every collection. */
+int kith_stats_read_all(struct kith *k, struct kith_stats *ret);
 
 /* What can be tuned while the server runs. Text lives until the next call. */
 enum kith_setting_source {
