@@ -25,8 +25,6 @@
 #define DELETE_EACH  4
 #define BATCH        400u
 
-const char *const draining_names[DRAINING_PHASES] = {"draining", "quiet", "writing", "deleting", "snapshot"};
-
 /* Work that goes on beside the searches of a phase, over a link of its own. */
 struct beside {
     struct draining *d;

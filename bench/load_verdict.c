@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 
+const char *const draining_names[DRAINING_PHASES] = {"draining", "quiet", "writing", "deleting", "snapshot"};
+
 static double us(const struct drive_result *r, double percent)
 {
     return (double)histogram_percentile(&r->search.latency_ns, percent) / 1e3;
