@@ -2,27 +2,19 @@
  *
  * A lane lets in little more than keeps the core busy, so that what waits, waits here, where it has an order and an end, and not among the
  * fibers, where everything is as slow as everything else. A request that holds the core for long is let in with few others of its kind: it is
- * in nobody's way but its own, since fibers share the core by slices.
- *
- * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM 1996). A connection that has waiting requests
- * is in a list by the virtual time at which its first one starts; each request moves its connection's next start by the work it asks for. One
- * that is served goes nearly always to the end of the list again, so the list is walked from there.
- *
- * How long a queue is in milliseconds is measured, not computed: what was let out of the lane per time while somebody waited. Background work,
- * other cores' searches and wrong estimates are all in that figure. */
+ * in nobody's way but its own, since fibers share the core by slices. */
 #include "actors/admission.h"
+#include "actors/admission_lane.h"
 #include "actors/core.h"
 #include "reactor/timer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-#define LARGE_BYTES                                                                                                    \
-    ((uint64_t)64 << 10) /* what needs less memory does not wait for it; the lanes bound how many they are */
+/* What needs less memory than this does not wait for it: the lanes bound how many they are. */
+#define LARGE_BYTES      ((uint64_t)64 << 10)
 #define SHORT_NS         ((uint64_t)2000000) /* a longer search is one of a batch */
 #define CONNECTION_SHARE 4                   /* one may hold a quarter of the memory */
-#define MEASURE_NS       ((uint64_t)5000000)
-#define MEMORY_NS        50e6 /* so long is remembered how slow it was */
 #define RETRY_MS_MAX     60000
 #define RETRY_MEMORY_MS  1000 /* nobody knows when clients read */
 
@@ -42,17 +34,6 @@ static const struct lane_limits {
     [ADMIT_BACKGROUND] = {8, 8, 256, 0, false, "maintenance requests"},
 };
 
-struct admission_wait { /* on the stack of who waits */
-    struct admission_wait *next;
-    struct request *rq;
-    struct admission_flow *flow;
-    struct fiber *fiber;
-    uint64_t start, work_ns, bytes, began_ns;
-    enum admission_class cls;
-    bool settled;
-    int rc;
-};
-
 uint64_t admission_queue_ns(const struct core *c)
 {
     return c->settings.admission_queue_ms * 1000000;
@@ -63,78 +44,6 @@ void admission_init(struct admission *a, uint64_t bytes_max, struct admission_co
     *a = (struct admission){.bytes_max = bytes_max, .counts = counts};
     for (unsigned i = 0; i < ADMISSION_CLASSES; i++)
         a->lanes[i].slowness = 1;
-}
-
-/* -- the queue of a lane -- */
-
-static void lane_insert(struct admission_lane *l, struct admission_flow *f)
-{
-    struct admission_flow *before = l->tail;
-    while (before && before->head->start > f->head->start)
-        before = before->prev;
-    f->prev = before;
-    f->next = before ? before->next : l->head;
-    *(f->next ? &f->next->prev : &l->tail) = f;
-    *(before ? &before->next : &l->head) = f;
-    l->flows++;
-}
-
-static void lane_unlink(struct admission_lane *l, struct admission_flow *f)
-{
-    *(f->prev ? &f->prev->next : &l->head) = f->next;
-    *(f->next ? &f->next->prev : &l->tail) = f->prev;
-    l->flows--;
-}
-
-static void queue_push(struct admission *a, struct admission_wait *w)
-{
-    struct admission_lane *l = &a->lanes[w->cls];
-    struct admission_flow *f = w->flow;
-    w->start = f->finish > l->virtual_ns ? f->finish : l->virtual_ns;
-    f->finish = w->start + w->work_ns;
-    f->work_ns += w->work_ns;
-    bool first = !f->head;
-    if (first)
-        f->tail = &f->head;
-    *f->tail = w;
-    f->tail = &w->next;
-    if (first)
-        lane_insert(l, f);
-    if (l->waiting++ == 0) {
-        l->measured_at_ns = w->began_ns;
-        l->measured_work_ns = 0;
-    }
-    l->waiting_ns += w->work_ns;
-    a->waiting++;
-    a->counts[w->cls].waiting++;
-}
-
-/* served: its turn has come; otherwise those behind it start earlier. */
-static void queue_remove(struct admission *a, struct admission_wait *w, bool served)
-{
-    struct admission_lane *l = &a->lanes[w->cls];
-    struct admission_flow *f = w->flow;
-    struct admission_wait **link = &f->head;
-    while (*link != w) {
-        check(*link);
-        link = &(*link)->next;
-    }
-    if (f->head == w)
-        lane_unlink(l, f);
-    bool was_first = f->head == w;
-    *link = w->next;
-    if (!w->next)
-        f->tail = link;
-    for (struct admission_wait *later = w->next; later && !served; later = later->next)
-        later->start -= w->work_ns;
-    f->finish -= served ? 0 : w->work_ns;
-    f->work_ns -= w->work_ns;
-    if (was_first && f->head)
-        lane_insert(l, f);
-    l->waiting--;
-    l->waiting_ns -= w->work_ns;
-    a->waiting--;
-    a->counts[w->cls].waiting--;
 }
 
 /* -- room -- */
@@ -183,9 +92,24 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
 
 /* -- whose turn it is -- */
 
+static void join_queue(struct admission *a, struct admission_wait *w)
+{
+    lane_push(&a->lanes[w->cls], w);
+    a->waiting++;
+    a->counts[w->cls].queued++;
+    a->counts[w->cls].waiting++;
+}
+
+static void leave_queue(struct admission *a, struct admission_wait *w, bool served)
+{
+    lane_remove(&a->lanes[w->cls], w, served);
+    a->waiting--;
+    a->counts[w->cls].waiting--;
+}
+
 static void settle(struct admission *a, struct admission_wait *w, int rc)
 {
-    queue_remove(a, w, rc == 0);
+    leave_queue(a, w, rc == 0);
     w->rc = rc;
     w->settled = true;
     w->rq->ticket.wait = NULL;
@@ -232,7 +156,6 @@ static void serve(struct admission *a)
                 settle(a, w, -ETIME);
                 continue;
             }
-            l->virtual_ns = w->start;
             settle(a, w, 0);
             admit(w->rq, cls, w->flow, w->work_ns, w->bytes);
             count_wait(&a->counts[cls], now - w->began_ns);
@@ -240,28 +163,7 @@ static void serve(struct admission *a)
     }
 }
 
-static void lane_measure(struct admission_lane *l, uint64_t work_ns)
-{
-    l->measured_work_ns += work_ns;
-    uint64_t now = clock_now_ns(), took = now - l->measured_at_ns;
-    if (took < MEASURE_NS)
-        return;
-    double recent = (double)took / (double)l->measured_work_ns, weight = (double)took / ((double)took + MEMORY_NS);
-    l->slowness += weight * (recent - l->slowness);
-    l->measured_at_ns = now;
-    l->measured_work_ns = 0;
-}
-
 /* -- how long it will be -- */
-
-/* Until a request of the flow would begin. Each connection gets an equal part of the lane, so the others matter only as far as they are before
- * its own. */
-static uint64_t wait_estimate(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns)
-{
-    uint64_t flows = l->flows + (f->head ? 0 : 1), fair = (f->work_ns + work_ns) * flows;
-    uint64_t ahead = l->waiting_ns < fair ? l->waiting_ns : fair;
-    return (uint64_t)((double)(ahead + l->running_ns) * l->slowness);
-}
 
 static int refuse(struct request *rq, enum admission_class cls, enum admission_refusal why, uint64_t wait_ns,
                   uint64_t limit_ns, const char *what)
@@ -289,7 +191,7 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
 {
     struct admission *a = &rq->core->admission;
     const struct admission_lane *l = &a->lanes[w->cls];
-    uint64_t wait_ns = wait_estimate(l, w->flow, w->work_ns), deadline_ns = rq->ctx.deadline_ns;
+    uint64_t wait_ns = lane_wait_ns(l, w->flow, w->work_ns), deadline_ns = rq->ctx.deadline_ns;
     uint64_t queue_ns = admission_queue_ns(rq->core);
     *ret_until = limits[w->cls].timed ? w->began_ns + queue_ns : 0;
     if (l->waiting >= limits[w->cls].waiting_max)
@@ -324,7 +226,7 @@ static void wait_settled(struct admission *a, struct admission_wait *w, uint64_t
     if (w->settled)
         return;
     w->rq->ticket.wait = NULL;
-    queue_remove(a, w, false);
+    leave_queue(a, w, false);
     w->rc = -ETIME;
 }
 
@@ -335,8 +237,7 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
     int rc = check_wait(rq, w, &until_ns, what);
     if (rc < 0)
         return rc;
-    a->counts[w->cls].queued++;
-    queue_push(a, w);
+    join_queue(a, w);
     rq->ticket.wait = w;
     serve(a); /* others may wait for memory only, and this one need none */
     wait_settled(a, w, until_ns);
@@ -345,7 +246,7 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
     uint64_t now = clock_now_ns();
     bool late = rq->ctx.deadline_ns && now >= rq->ctx.deadline_ns;
     if (w->rc == -ETIME && !late)
-        rc = refuse(rq, w->cls, REFUSED_WAIT, wait_estimate(&a->lanes[w->cls], w->flow, w->work_ns), now - w->began_ns,
+        rc = refuse(rq, w->cls, REFUSED_WAIT, lane_wait_ns(&a->lanes[w->cls], w->flow, w->work_ns), now - w->began_ns,
                     what);
     else
         rc = request_error(rq, w->rc, what);

@@ -25,9 +25,10 @@ void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef,
 uint64_t cost_of_row(const struct cost_model *m);
 uint64_t cost_of_point(const struct cost_model *m);
 
-/* One mean takes one more measurement. */
+/* One mean takes one more measurement. One that stands out, because the machine was busy elsewhere, counts as eight times the mean. */
 static inline void cost_learn(uint64_t *mean, uint64_t ns)
 {
+    ns = *mean && ns / 8 > *mean ? 8 * *mean : ns;
     *mean = *mean ? *mean - *mean / 8 + ns / 8 : ns;
     *mean = *mean ? *mean : 1; /* 0 says that nothing is known */
 }

@@ -145,13 +145,22 @@ Test(busy, a_request_ends_soon_after_its_deadline_whatever_it_does)
 
 #define SHARE ((uint64_t)8 << 20)
 
+/* Of all requests in memory. Each has what it said that it would need, and no more than it must. */
 static uint64_t bytes_held(struct server *s)
 {
     uint64_t bytes = 0;
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
         for (struct native *n = ((struct front *)s->cores[i]->front)->natives; n; n = n->next)
-            for (struct request *rq = n->session.requests; rq; rq = rq->next)
+            for (struct request *rq = n->session.requests; rq; rq = rq->next) {
+                uint64_t used = rq->arena.used + rq->bulk.used;
                 bytes += request_bytes(rq);
+                if (rq->ticket.bytes == 0 || rq->ticket.running)
+                    continue;
+                cr_assert_leq(used, rq->bytes + 4096, "%llu bytes are used, %llu were counted",
+                              (unsigned long long)used, (unsigned long long)rq->bytes);
+                cr_assert_geq(used + used / 4, rq->bytes, "%llu bytes are used, %llu were counted",
+                              (unsigned long long)used, (unsigned long long)rq->bytes);
+            }
     return bytes;
 }
 
