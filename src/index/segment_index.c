@@ -1,27 +1,16 @@
-/* segment_index.c -- one search over everything a segment holds, and the plan of it.
- *
- *   graphed rows              by the graph, or, when the filter leaves few, by their codes
- *   coded, not graphed yet    by lists, when there are many and lists have been made, else by their codes
- *   not coded yet             by their vectors
- *
- * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
+/* segment_index.c -- an index from its creation to its end, and one search of it: by codes (search.h), then what has none yet by
+ * its vectors. */
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"
 #include "base/memory_use.h"
-#include "index/refine.h"
+#include "index/search.h"
 #include "vek.h"
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
-#define EF_DEFAULT         64
-#define WALK_ROWS_MIN      512 /* fewer rows are scanned sooner than walked */
-#define SCANNED_PER_EF     24 /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
-#define LISTED_PER_SCANNED 4 /* rows looked at in lists in the time that one takes to be scored by its code, about */
-#define RESTARTS_MAX       8
-#define REFINE_MIN         16 /* candidates scored again at least */
-#define FILTER_SPARE       3  /* allowed candidates expected for each hit wanted */
+#define EF_DEFAULT   64
+#define RESTARTS_MAX 8
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
@@ -94,18 +83,6 @@ uint64_t segment_index_bytes(const struct segment_index *x)
     return memory_use_sum(&use);
 }
 
-/* One search: fixed by the caller, and what it has found. */
-struct search {
-    const struct segment_index *x;
-    const struct rows *vectors;
-    const float *query;
-    const struct search_params *params;
-    struct search_scratch *scratch;
-    uint32_t count, k, ef;
-    uint32_t allowed;  /* rows below count that may be returned */
-    struct topk found; /* by exact distances */
-};
-
 static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
 {
     uint32_t n = (uint32_t)vek.count_bits(allowed, count / 64);
@@ -123,202 +100,6 @@ static int scan_vectors(struct search *s, uint32_t from)
                         .scratch = s->scratch,
                         .top = &s->found};
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
-}
-
-/* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
- * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
- * term keeps it for few allowed rows. */
-static uint32_t walk_ef(const struct search *s, uint32_t rows)
-{
-    if (rows < WALK_ROWS_MIN || s->ef >= rows)
-        return 0;
-    double ef = s->ef;
-    if (s->params->allowed) {
-        if (s->allowed == 0)
-            return 0;
-        const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-        const double enough = FILTER_SPARE * s->k * inverse;
-        ef *= sqrt(inverse);
-        ef = ef > enough ? ef : enough;
-        if (ef >= rows || ef * SCANNED_PER_EF >= s->allowed)
-            return 0;
-    }
-    return (uint32_t)ef;
-}
-
-/* Moves the walk's allowed candidates into top. */
-static void take(const struct search *s, const struct pool *pool, uint32_t limit, struct topk *top)
-{
-    for (uint32_t i = 0; i < pool->count; i++) {
-        uint32_t row = pool->cand[i].id;
-        if (row < limit && (!s->params->allowed || bits_test(s->params->allowed, row)))
-            topk_add(top, pool->cand[i].distance, row);
-    }
-}
-
-/* Candidates that are scored again. */
-static uint32_t refine_count(const struct search *s)
-{
-    const struct segment_index *x = s->x;
-    double wanted = 2.0 * s->k + 12; /* SQ8, while it grows */
-    if (s->params->refine_k > 0 || x->sealed) {
-        wanted = ceil((double)s->k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
-        wanted = fmax(wanted, s->k > REFINE_MIN ? s->k : REFINE_MIN);
-    }
-    return wanted < s->count ? (uint32_t)wanted : s->count;
-}
-
-static size_t refine_query_bytes(const struct segment_index *x)
-{
-    return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
-}
-
-static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room)
-{
-    const struct segment_index *x = s->x;
-    const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
-    struct codes_query query;
-    codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
-    topk_sort(top);
-    const struct refinement r = {
-        .by = &query, .found = found, .pause = s->params->pause, .scratch = s->scratch, .top = &s->found};
-    return refine(&r, top->hits, top->count);
-}
-
-/* Room of a folded query, of the one that scores again, and of the tail's. */
-static size_t query_bytes(const struct segment_index *x)
-{
-    return codes_query_bytes(&x->codes) + refine_query_bytes(x) + (x->tail.lists ? tail_query_bytes(x->tail.lists) : 0);
-}
-
-/* Rows to be looked at of the `rows` in lists; 0: scanning the allowed ones is no dearer, or no worse. */
-static uint32_t listed_budget(const struct search *s, uint32_t rows)
-{
-    if (!s->params->allowed)
-        return tail_budget(rows, s->ef);
-    if (s->allowed == 0)
-        return 0;
-    const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-    const uint32_t budget = tail_budget(rows, s->ef * sqrt(inverse));
-    return budget / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
-}
-
-/* Rows of the graph, and of the tail that has a code, that are searched neither by the graph nor by lists. */
-struct unseen {
-    uint32_t from, to;           /* until the graph ends, */
-    uint32_t tail_from, tail_to; /* and behind what is in lists */
-};
-
-/* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
-static void forget(struct topk *top, uint32_t from, uint32_t to)
-{
-    const struct topk all = *top;
-    topk_init(top, all.hits, all.k);
-    for (uint32_t i = 0; i < all.count; i++)
-        if (all.hits[i].row < from || all.hits[i].row >= to)
-            topk_add(top, all.hits[i].distance, all.hits[i].row);
-}
-
-/* Searches [limit, tail) by lists as far as they go, and says what is left. */
-static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
-                        struct unseen *unseen)
-{
-    const struct segment_index *x = s->x;
-    const struct tail_lists *lists = x->tail.lists;
-    const uint32_t tail = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
-    const uint32_t to = !lists || lists->to > tail ? tail : lists->to;
-    const uint32_t budget = lists && from < to ? listed_budget(s, to - from) : 0;
-    if (budget == 0)
-        return 0;
-    struct tail_search search = {.lists = lists,
-                                 .version = &x->tail.version,
-                                 .epoch = &x->epoch,
-                                 .query = s->query,
-                                 .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
-                                         refine_query_bytes(x),
-                                 .codes = query,
-                                 .from = from,
-                                 .to = to,
-                                 .budget = budget,
-                                 .allowed = s->params->allowed,
-                                 .pause = s->params->pause,
-                                 .scratch = s->scratch,
-                                 .top = top};
-    const int rc = tail_search(&search);
-    s->scratch->tail_seen = search.seen;
-    s->scratch->tail_scored = search.scored;
-    const uint32_t graphed = x->graph.count < to ? x->graph.count : to;
-    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, tail};
-    if (rc == 0 && graphed > from)
-        forget(top, from, graphed);
-    return rc;
-}
-
-static int scan_codes(struct scan *scan, const struct codes_query *query, const struct segment_index *x, uint32_t from,
-                      uint32_t to)
-{
-    scan->from = from;
-    scan->to = to;
-    return from < to ? flat_scan_codes(scan, query, &x->epoch) : 0;
-}
-
-/* Everything that has a code: the graph and the unbuilt tail. -EAGAIN when the codes or the lists were swapped meanwhile. */
-static int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
-{
-    const struct segment_index *x = s->x;
-    struct search_scratch *w = s->scratch;
-    const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
-    const uint32_t ef = walk_ef(s, limit), epoch = x->epoch, version = x->tail.version;
-    struct codes_query query;
-    int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
-    if (rc < 0)
-        return rc;
-    codes_query_init(&query, &x->codes, s->query, w->query);
-    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
-    uint32_t wanted = last ? s->k : refine_count(s);
-    if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
-        wanted = s->ef < s->count ? s->ef : s->count;
-    rc = scratch_reserve(w, 0, 0, 0, wanted);
-    if (rc < 0)
-        return rc;
-    struct topk top;
-    topk_init(&top, w->hits, wanted);
-    struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
-    struct hnsw_walk walk = {.graph = &x->graph,
-                             .query = &query,
-                             .scratch = w,
-                             .limit = graphed,
-                             .node_limit = x->graph.nodes,
-                             .pause = s->params->pause,
-                             .overlap = s->params->overlap,
-                             .overlap_arg = s->params->overlap_arg,
-                             .epoch = &x->epoch};
-    if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
-        rc = hnsw_search(&walk, ef);
-        if (rc == 0)
-            take(s, &w->pool, limit, &top);
-    }
-    struct unseen unseen = {.from = ef ? limit : 0, .to = tail};
-    if (rc == 0) /* there is no room for a query of other lists */
-        rc = version == x->tail.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
-    const bool all_seen = !ef && unseen.tail_to == 0;
-    if (rc == 0)
-        rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
-    if (rc == 0)
-        rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
-    if (rc == 0 && !all_seen && s->params->allowed && top.count < s->k && top.count < s->allowed) {
-        /* the allowed rows lie far from the query: the walk and the lists did not get to them */
-        topk_init(&top, w->hits, wanted);
-        rc = scan_codes(&scan, &query, x, 0, tail);
-    }
-    if (rc != 0 || epoch != x->epoch)
-        return rc != 0 ? rc : -EAGAIN;
-    if (last) {
-        for (uint32_t i = 0; i < top.count; i++)
-            topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
-        return 0;
-    }
-    return score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
 }
 
 int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
@@ -340,8 +121,8 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
     s.ef = params->ef ? params->ef : EF_DEFAULT;
     if (s.ef < s.k)
         s.ef = s.k;
-    if (!params->ef && s.ef < refine_count(&s))
-        s.ef = refine_count(&s);
+    if (!params->ef && s.ef < search_refine_count(&s))
+        s.ef = search_refine_count(&s);
     int rc = -EAGAIN;
     for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !params->exact; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;

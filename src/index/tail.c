@@ -1,7 +1,10 @@
 /* tail.c -- when lists are made, filled and given up. */
 #include "index/tail.h"
 
+#include "index/rotation.h"
+
 #include <errno.h>
+#include <math.h>
 
 #define ROWS_MIN_LISTED 1024 /* fewer are scanned in the time that it takes to choose among them */
 #define ROWS_PER_STEP   4
@@ -11,8 +14,11 @@
 #define LARGEST_ROWS    512
 #define LARGEST_GROWTH  1.5 /* but only when there are so many times the rows that the centroids were made from */
 
-#define BUDGET_ROWS  4096 /* looked at by a search that keeps EF candidates, */
-#define BUDGET_SHARE 16   /* and 1 in so many of the rows */
+/* Looked at by a search that keeps EF candidates: so many rows, fewer the longer they are and the more the lists so tell, and 1 in so
+ * many of all. 10 of the nearest 10 are then found of word vectors with a recall of .97, of others with .98 and more. */
+#define BUDGET_ROWS  14336
+#define BUDGET_DIMS  128
+#define BUDGET_SHARE 24
 #define EF           64
 #define EF_MIN       24
 
@@ -34,10 +40,11 @@ uint64_t tail_bytes(const struct tail *t)
     return lists_bytes(t->lists) + lists_bytes(t->next) + tail_training_bytes(t->training);
 }
 
-uint32_t tail_budget(uint32_t rows, double ef)
+uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
 {
-    const double budget = (BUDGET_ROWS + (double)rows / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
-    return budget < rows ? (uint32_t)budget : 0;
+    const double few = BUDGET_ROWS * sqrt((double)BUDGET_DIMS / rotation_dims(dim));
+    const double budget = (few + (double)rows / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
+    return budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
 }
 
 /* Puts up to n rows in; false: there is no memory for now. */
@@ -62,8 +69,8 @@ void tail_append(struct tail *t, const struct tail_rows *r)
 static bool outgrown(const struct tail_lists *l, uint32_t unbuilt)
 {
     const uint64_t trained = l->trained_rows, put_in_rows = l->to - l->from;
-    return unbuilt >= GROWTH * trained ||
-           ((double)put_in_rows >= LARGEST_GROWTH * (double)trained && l->largest > LARGEST_ROWS && l->largest > unbuilt / LARGEST_SHARE);
+    return unbuilt >= GROWTH * trained || ((double)put_in_rows >= LARGEST_GROWTH * (double)trained &&
+                                           l->largest > LARGEST_ROWS && l->largest > unbuilt / LARGEST_SHARE);
 }
 
 /* False: there is no memory for them now; rows are scanned. */

@@ -15,7 +15,7 @@
 
 static size_t block_bytes(const struct tail_lists *l)
 {
-    return sizeof(struct list_block) + (size_t)LIST_BLOCK_ROWS * l->dims / 8;
+    return sizeof(struct list_block) + (size_t)LIST_BLOCK_ROWS * (l->dims / 8 + sizeof(uint32_t));
 }
 
 /* Zeroed, aligned, and counted. */
@@ -167,7 +167,7 @@ static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct l
     uint8_t *packed = l->signs + l->dims;
     vek_pack_bits(l->signs, l->dims, 1, packed);
     for (uint32_t j = 0; j < l->dims / 8; j++)
-        b->codes[(size_t)j * LIST_BLOCK_ROWS + i] = packed[j];
+        b->bytes[(size_t)j * LIST_BLOCK_ROWS + i] = packed[j];
 }
 
 int tail_lists_add(struct tail_lists *l, const float *x)
@@ -181,7 +181,8 @@ int tail_lists_add(struct tail_lists *l, const float *x)
     if (!b)
         return -ENOMEM;
     write_row(l, c, x, b, b->count);
-    b->row[b->count++] = l->to++;
+    b->first = b->count == 0 ? l->to : b->first;
+    b->last = list_block_rows(l, b)[b->count++] = l->to++;
     list->rows++;
     l->largest = list->rows > l->largest ? list->rows : l->largest;
     return 0;
@@ -194,7 +195,7 @@ uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
         if (l->trim == 0)
             l->trimmed = from;
         struct tail_list *list = &l->list[l->trim];
-        for (struct list_block *b; (b = list->first) && b->row[b->count - 1] < l->trimmed; freed++) {
+        for (struct list_block *b; (b = list->first) && b->last < l->trimmed; freed++) {
             list->first = b->next;
             if (!list->first)
                 list->last = NULL;

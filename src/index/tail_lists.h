@@ -15,12 +15,12 @@
 
 #define LIST_BLOCK_ROWS 64
 
+/* What a scan reads of each row comes first; which rows they are is asked of few. */
 struct list_block {
     struct list_block *next;
-    uint32_t count;
-    uint32_t row[LIST_BLOCK_ROWS];
+    uint32_t count, first, last;        /* rows, and the ends of them */
     float factors[3 * LIST_BLOCK_ROWS]; /* add, factor and error of each row, for vek.lookup_b1_64 */
-    uint8_t codes[];                    /* byte i of row r at 64 * i + r */
+    uint8_t bytes[];                    /* byte i of row r at 64 * i + r; behind them which row each is */
 };
 
 struct tail_list {
@@ -53,6 +53,11 @@ struct tail_lists {
     float *distances;
 };
 
+static inline uint32_t *list_block_rows(const struct tail_lists *l, const struct list_block *b)
+{
+    return (uint32_t *)(uintptr_t)(b->bytes + (size_t)LIST_BLOCK_ROWS * l->dims / 8);
+}
+
 /* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL when there is no memory. */
 MUST_USE struct tail_lists *tail_lists_create(enum metric metric, uint32_t dim, uint32_t count);
 void tail_lists_destroy(struct tail_lists *l);
@@ -80,6 +85,7 @@ struct tail_search {
     const struct codes_query *codes; /* what rows that may be near are scored by */
     uint32_t from, to;               /* rows */
     uint32_t budget;                 /* rows looked at, about */
+    float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
     const uint64_t *allowed;
     const struct pause *pause;
     struct search_scratch *scratch; /* its pool and batch arrays are used */

@@ -11,14 +11,14 @@
 #include <math.h>
 #include <string.h>
 
-#define BOUND_SIGMAS    1.5f
-#define TABLE_MAX       125 /* of 127: four weights may be rounded up by a half each */
-#define LISTS_SPARE     8   /* ranked, beyond those that the budget pays for when all are as long */
-#define LIST_EXTENT     4 /* a list that is begun is looked at to its end, as far as so many budgets go */
+#define TABLE_MAX       125  /* of 127: four weights may be rounded up by a half each */
+#define LISTS_SPARE     8    /* ranked, beyond those that the budget pays for when all are as long */
+#define LIST_EXTENT     4    /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define BATCH           32
 #define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
-#define PREFETCH_BYTES  512
+#define PREFETCH_BYTES  512          /* of a code */
+#define BLOCK_PREFETCH  4096
 
 size_t tail_query_bytes(const struct tail_lists *l)
 {
@@ -111,15 +111,24 @@ static void fetch(struct scan_state *st, uint32_t row)
         score_waiting(st);
 }
 
+/* The hardware streams the rest. */
+static void fetch_block(const struct tail_lists *l, const struct list_block *b)
+{
+    const size_t bytes = sizeof(*b) + (size_t)LIST_BLOCK_ROWS * l->dims / 8;
+    for (size_t i = 0; i < bytes && i < BLOCK_PREFETCH; i += 64)
+        __builtin_prefetch((const char *)b + i, 0, 2);
+}
+
 static void scan_block(struct scan_state *st, const struct list_block *b, float list)
 {
     const struct tail_search *s = st->s;
     float distances[LIST_BLOCK_ROWS];
-    uint64_t near = vek.lookup_b1_64(&st->lookup, b->codes, b->factors, topk_bound(s->top) - list, distances);
+    uint64_t near = vek.lookup_b1_64(&st->lookup, b->bytes, b->factors, topk_bound(s->top) - list, distances);
     if (b->count < LIST_BLOCK_ROWS)
         near &= ((uint64_t)1 << b->count) - 1;
+    const uint32_t *rows = list_block_rows(s->lists, b);
     for (; near; near &= near - 1) {
-        const uint32_t row = b->row[__builtin_ctzll(near)];
+        const uint32_t row = rows[__builtin_ctzll(near)];
         if (row >= s->from && row < s->to && (!s->allowed || bits_test(s->allowed, row)))
             fetch(st, row);
     }
@@ -130,7 +139,7 @@ static float reach(const struct scan_state *st, uint32_t list, float distance)
 {
     const struct tail_lists *l = st->s->lists;
     const float square = l->metric == METRIC_L2 ? distance : 2 * distance + st->query_square + l->square[list];
-    return BOUND_SIGMAS * sqrtf(square > 0 ? square : 0);
+    return st->s->sigmas * sqrtf(square > 0 ? square : 0);
 }
 
 static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
@@ -139,13 +148,13 @@ static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
     const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
     uint32_t rows = 0;
     st->lookup.reach = reach(st, list, distance);
-    for (const struct list_block *b = s->lists->list[list].first; b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX;
-         b = b->next) {
+    for (const struct list_block *b = s->lists->list[list].first;
+         b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX; b = b->next) {
         if (b->next)
-            __builtin_prefetch(b->next);
-        if (b->row[b->count - 1] < s->from)
+            fetch_block(s->lists, b->next);
+        if (b->last < s->from)
             continue;
-        if (b->row[0] >= s->to)
+        if (b->first >= s->to)
             break;
         scan_block(st, b, distance);
         s->seen += b->count;
@@ -182,6 +191,8 @@ int tail_search(struct tail_search *s)
     uint64_t pending = 0;
     s->seen = s->scored = 0;
     for (uint32_t i = 0; i < near->count && s->seen < s->budget && st.in_vain < IN_VAIN_MAX; i++) {
+        if (i + 1 < near->count && l->list[near->ids[i + 1]].first)
+            fetch_block(l, l->list[near->ids[i + 1]].first);
         pending += (uint64_t)scan_list(&st, near->ids[i], near->distances[i]) * st.lookup.bytes;
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;

@@ -24,7 +24,7 @@ struct tail_training {
     struct sq8_sample sample;
     uint32_t from, to, sample_rows;
     enum training_step step;
-    uint32_t next;   /* row of the sample, or centroid */
+    uint32_t next; /* row of the sample, or centroid */
     uint32_t round;
     float *centroid; /* [count][dim] */
     float *sum;      /* [count][dim]: of the rows nearest to each */

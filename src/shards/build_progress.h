@@ -38,7 +38,7 @@ struct build_info {
     uint64_t collection;
     enum build_kind kind;
     enum build_phase phase;
-    uint32_t rows, rows_done; /* in the graph */
+    uint32_t rows, rows_done;     /* in the graph */
     uint64_t elapsed_ns, left_ns; /* left of the graph, at its pace so far; 0: not known */
 };
 /* Whether anything is under way. */

@@ -1,6 +1,6 @@
 /* Who looks on while segments are sealed and merged sees each of them begin, go on and end. */
-#include "shards/build_progress.h"
 #include "index/segment_index.h"
+#include "shards/build_progress.h"
 #include "stores.h"
 
 #include <string.h>
