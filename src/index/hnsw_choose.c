@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
-#define PRUNED_SPARE            8 /* a pruned list keeps one place in so many free, or each new link would prune it again */
+#define PRUNED_SPARE            4 /* a pruned list keeps one place in so many free, or each new link would prune it again */
 #define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
 #define MEET_BYTES              (256 * 1024) /* of codes compared between two pauses: some 10 us */
 #define SORTED_BY_INSERTION_MAX 64

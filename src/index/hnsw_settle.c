@@ -1,9 +1,9 @@
 /* hnsw_settle.c -- links both ways, once all rows are in.
  *
- * While a graph grows, a list that overflows is pruned, and keeps a few places free for those to come (hnsw_choose.c). When nobody
- * comes any more these places are empty, and many a row is linked to by rows that its own list gave up before it knew its last
+ * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free for those to come (hnsw_choose.c). When
+ * nobody comes any more these places are empty, and many a row is linked to by rows that its own list gave up before it knew its last
  * neighbours. So every list meets, once, all rows that link to it, and is chosen again from both by the same rule, now without
- * sparing places: a walk then hops an eighth less often for the same recall, for a twentieth of the build's time.
+ * sparing places: for the same recall a walk hops a tenth to a sixth less often (docs/performance.md), for a twentieth of the build's time.
  *
  * Rows are taken in windows, a sixteenth of the graph each: who links into the window is gathered by one look over all lists, shares
  * make the new lists from the graph as it stands, and they are written down. A window does not depend on who did the work. */
