@@ -93,6 +93,8 @@ int pgvector_fill(struct link *l, const struct load_options *o, const struct dat
     snprintf(statement, sizeof(statement), "COPY \"%.63s\" FROM STDIN (FORMAT binary)", o->collection);
     progress_start(&p, "importing rows", d->count);
     fill_at(w, 0, d->count);
+    if (w)
+        w->slowed_s = -1;
     for (uint64_t i = 0; rc == 0 && i < COPIES; i++) {
         uint32_t from = (uint32_t)(i * d->count / COPIES), to = (uint32_t)((i + 1) * d->count / COPIES);
         rc = rows_copy(of(l), statement, d, from, to, row);

@@ -29,7 +29,9 @@ enum { MERGED, APART, FOLDERS };
 struct way {
     double qps[ROUNDS], cpu_s[ROUNDS], load_s[ROUNDS]; /* CPU of the server, of the load: seconds a 1000 queries */
     double p50_us[ROUNDS], p99_us[ROUNDS];             /* at low load */
+    double wide[ROUNDS], low_wide[ROUNDS];             /* the share of searches that went to all cores */
     uint64_t found, wanted, errors;
+    uint64_t server_ns, load_ns; /* CPU time of the last phase */
 };
 
 struct scaling {
@@ -39,6 +41,8 @@ struct scaling {
     struct server makers[FOLDERS]; /* own the folders */
     uint64_t segments[FOLDERS];
     double low_rate;
+    struct kith *control; /* of the server that is measured */
+    pid_t pid;
     struct way ways[WAYS];
     struct error *error;
 };
@@ -140,27 +144,56 @@ static void found_add(struct way *w, const struct drive_result *r)
     w->errors += r->search.errors;
 }
 
-static int saturated_run(struct scaling *s, struct drive *drive, pid_t pid, int way, int round)
+/* Searches so far that went to one core, and to all. */
+static void spread_read(struct kith *k, double ret[2])
+{
+    struct kith_stats stats;
+    ret[0] = ret[1] = 0;
+    if (kith_stats_read(k, &stats) < 0)
+        return;
+    for (size_t i = 0; i < stats.reactor_count; i++) {
+        ret[0] += (double)stats.reactors[i].searches_narrow;
+        ret[1] += (double)stats.reactors[i].searches_wide;
+    }
+}
+
+/* Warms up, and then measures; *ret_wide is the share of searches that went to all cores. */
+static int plan_run(struct scaling *s, struct drive *drive, struct drive_plan *plan, struct drive_result *ret,
+                    double *ret_wide, struct way *w)
+{
+    double before[2], after[2];
+    plan->seconds = WARM_UP_S;
+    int rc = drive_run(drive, plan, ret, s->error);
+    if (rc < 0)
+        return rc;
+    spread_read(s->control, before);
+    plan->seconds = s->options->seconds;
+    w->server_ns = server_cpu_ns(s->pid);
+    w->load_ns = clock_process_cpu_ns();
+    rc = drive_run(drive, plan, ret, s->error);
+    w->server_ns = server_cpu_ns(s->pid) - w->server_ns;
+    w->load_ns = clock_process_cpu_ns() - w->load_ns;
+    spread_read(s->control, after);
+    double narrow = after[0] - before[0], wide = after[1] - before[1];
+    *ret_wide = wide > 0 ? wide / (wide + narrow) : 0;
+    if (rc == 0 && ret->search.served == 0)
+        rc = error_set(s->error, ERROR_UNAVAILABLE, "no search was answered: %s", ret->search.error);
+    found_add(w, ret);
+    return rc;
+}
+
+static int saturated_run(struct scaling *s, struct drive *drive, int way, int round)
 {
     static struct drive_result r;
     struct way *w = &s->ways[way];
     struct drive_plan plan = plan_of(s, way, (uint64_t)round + 1);
-    plan.seconds = WARM_UP_S;
-    int rc = drive_run(drive, &plan, &r, s->error);
+    int rc = plan_run(s, drive, &plan, &r, &w->wide[round], w);
     if (rc < 0)
         return rc;
-    plan.seconds = s->options->seconds;
-    uint64_t server_ns = server_cpu_ns(pid), load_ns = clock_process_cpu_ns();
-    rc = drive_run(drive, &plan, &r, s->error);
-    if (rc < 0)
-        return rc;
-    if (r.search.served == 0)
-        return error_set(s->error, ERROR_UNAVAILABLE, "no search was answered: %s", r.search.error);
     double thousands = (double)r.search.served * s->options->batch / 1000;
-    w->cpu_s[round] = (double)(server_cpu_ns(pid) - server_ns) / 1e9 / thousands;
-    w->load_s[round] = (double)(clock_process_cpu_ns() - load_ns) / 1e9 / thousands;
+    w->cpu_s[round] = (double)w->server_ns / 1e9 / thousands;
+    w->load_s[round] = (double)w->load_ns / 1e9 / thousands;
     w->qps[round] = r.search.served_qps * s->options->batch;
-    found_add(w, &r);
     return 0;
 }
 
@@ -171,14 +204,9 @@ static int low_run(struct scaling *s, struct drive *drive, int way, int round)
     struct drive_plan plan = plan_of(s, way, (uint64_t)round + 100);
     plan.queries = 1;
     plan.rate = s->low_rate;
-    plan.seconds = WARM_UP_S;
-    int rc = drive_run(drive, &plan, &r, s->error);
-    plan.seconds = s->options->seconds;
-    if (rc == 0)
-        rc = drive_run(drive, &plan, &r, s->error);
+    int rc = plan_run(s, drive, &plan, &r, &w->low_wide[round], w);
     w->p50_us[round] = (double)histogram_percentile(&r.search.latency_ns, 50) / 1e3;
     w->p99_us[round] = (double)histogram_percentile(&r.search.latency_ns, 99) / 1e3;
-    found_add(w, &r);
     return rc;
 }
 
@@ -191,16 +219,22 @@ static int server_measure(struct scaling *s, unsigned reactors, int folder, int 
     int rc = server_open(s, reactors, folder, &server);
     if (rc < 0)
         return rc;
+    s->pid = server.pid;
+    char text[ERROR_TEXT_MAX] = "";
     rc = drive_open(&target_kith, server.address, o->connections, o->in_flight, &drive, s->error);
+    if (rc == 0 && kith_open(server.address, &s->control, text, sizeof(text)) < 0)
+        rc = error_set(s->error, ERROR_UNAVAILABLE, "%s", text);
     for (int i = 0; rc == 0 && i < count; i++) {
         int way = first + (i + round) % count;
         fprintf(stderr, "load: round %d of %d: reactors %u, %s\n", round + 1, ROUNDS, reactors, names[way]);
-        rc = saturated_run(s, drive, server.pid, way, round);
+        rc = saturated_run(s, drive, way, round);
         if (rc == 0 && way == ALONE && round == 0)
             s->low_rate = o->rate > 0 ? o->rate : s->ways[ALONE].qps[0] * LOW_SHARE;
         if (rc == 0)
             rc = low_run(s, drive, way, round);
     }
+    kith_close(s->control);
+    s->control = NULL;
     drive_close(drive);
     return load_server_end(&server, rc, s->error);
 }
@@ -242,13 +276,14 @@ static void way_print(struct scaling *s, int way)
             "{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"spread\":\"%s\",\"segments\":%llu,\"qps\":%"
             ".0f,\"gain\":%.3f,"
             "\"server_cpu_s_1000\":%.5f,\"load_cpu_s_1000\":%.5f,\"gain_by_cpu\":%.3f,\"recall\":%.5f,\"errors\":%llu,"
-            "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f}\n",
+            "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f,\"wide\":%.3f,\"low_wide\":%.3f}\n",
             reactors, names[way], (unsigned long long)s->segments[way == NAIVE ? APART : MERGED], qps, gain, cpu, load,
-            own, recall, (unsigned long long)w->errors, s->low_rate, median(w->p50_us), median(w->p99_us));
+            own, recall, (unsigned long long)w->errors, s->low_rate, median(w->p50_us), median(w->p99_us),
+            median(w->wide), median(w->low_wide));
     else
-        printf("%-8u  %-6s  %10.0f  %6.2f  %12.4f  %10.4f  %12.2f  %7.4f  %10.1f  %10.1f  %6llu\n", reactors,
-               names[way], qps, gain, cpu, load, own, recall, median(w->p50_us), median(w->p99_us),
-               (unsigned long long)w->errors);
+        printf("%-8u  %-6s  %10.0f  %6.2f  %12.4f  %10.4f  %12.2f  %7.4f  %5.0f  %10.1f  %10.1f  %8.0f  %6llu\n",
+               reactors, names[way], qps, gain, cpu, load, own, recall, 100 * median(w->wide), median(w->p50_us),
+               median(w->p99_us), 100 * median(w->low_wide), (unsigned long long)w->errors);
 }
 
 static void aim_print(const struct load_options *o, const char *what, double limit, double value, bool met)
@@ -267,10 +302,10 @@ static void report(struct scaling *s)
     if (!o->json)
         printf("%u points in %llu segments (naive: %llu); saturated with %u queries a frame, then %.0f searches/s one "
                "by one\n"
-               "%-8s  %-6s  %10s  %6s  %12s  %10s  %12s  %7s  %10s  %10s  %6s\n",
+               "%-8s  %-6s  %10s  %6s  %12s  %10s  %12s  %7s  %5s  %10s  %10s  %8s  %6s\n",
                s->data->count, (unsigned long long)s->segments[MERGED], (unsigned long long)s->segments[APART],
                o->batch, s->low_rate, "reactors", "spread", "queries/s", "gain", "server s/1000", "load s/1000",
-               "gain by CPU", "recall", "low p50 us", "low p99 us", "errors");
+               "gain by CPU", "recall", "all %", "low p50 us", "low p99 us", "low all%", "errors");
     for (int i = 0; i < WAYS; i++)
         way_print(s, i);
     double limit = GAIN / 2 * o->reactors, gain = median(w[AUTO].qps) / median(w[ALONE].qps);

@@ -40,6 +40,7 @@ struct target_reply {
 struct fill_watch {
     uint64_t start_ns, tenth_ns[FILL_TENTHS];
     unsigned tenths;
+    double slowed_s; /* by the server's own count, all its writes together; negative: it does not say */
 };
 void fill_at(struct fill_watch *w, uint64_t rows, uint64_t total); /* w may be NULL */
 double fill_seconds(const struct fill_watch *w);

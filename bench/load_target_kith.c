@@ -153,9 +153,26 @@ static int kith_link_create(struct link *l, const struct load_options *o, const 
     return told(of(l), load_collection_create(of(l)->k, o, o->collection, d, &of(l)->sentence));
 }
 
+/* How long writes have waited because graphs were behind. */
+static double slowed_seconds(struct kith *k)
+{
+    struct kith_stats stats;
+    uint64_t sum_ns = 0;
+    if (kith_stats_read(k, &stats) < 0)
+        return -1;
+    for (size_t i = 0; i < stats.reactor_count; i++)
+        sum_ns += stats.reactors[i].slowed_ns;
+    return (double)sum_ns / 1e9;
+}
+
 static int kith_link_fill(struct link *l, const struct load_options *o, const struct dataset *d, struct fill_watch *w)
 {
-    return told(of(l), load_collection_import(of(l)->k, o->collection, d, w, &of(l)->sentence));
+    double before_s = w ? slowed_seconds(of(l)->k) : -1;
+    int rc = told(of(l), load_collection_import(of(l)->k, o->collection, d, w, &of(l)->sentence));
+    double after_s = rc == 0 && before_s >= 0 ? slowed_seconds(of(l)->k) : -1;
+    if (w)
+        w->slowed_s = after_s < 0 ? -1 : after_s - before_s;
+    return rc;
 }
 
 /* Until every row is in a graph and nothing is sealed or merged: two looks that see the same. */

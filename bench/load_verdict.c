@@ -96,23 +96,27 @@ static void aim_print(const struct draining *d, const struct draining_aim *aim)
            fabs(aim->worst - aim->limit), where);
 }
 
-static void loads_print(const struct draining *d)
+static void load_print(const struct draining *d, const char *name, const struct fill_watch *fill, double drain_s)
 {
-    const struct fill_watch *const fills[] = {&d->filled_alone, &d->filled};
-    const double drains[] = {d->alone_s, d->drain_s};
-    static const char *const names[] = {"alone", "with searches"};
-    for (int i = 0; i < 2; i++) {
-        double filled = fill_seconds(fills[i]), held = fill_held_up_seconds(fills[i]);
-        if (d->options->json)
-            printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"load\":\"%s\",\"load_s\":%.2f,"
-                   "\"held_up_s\":%.2f,\"drain_s\":%.2f}\n",
-                   d->target->name, names[i], filled, held, drains[i]);
-        else
-            printf(
-                "%-14s %u rows loaded in %.1f s, of which the writers were held up for %.1f s; then graphs for %.1f s; "
-                "together %.1f s\n",
-                names[i], d->data->count, filled, held, drains[i], filled + drains[i]);
+    double filled = fill_seconds(fill), held = fill_held_up_seconds(fill);
+    char slowed[64] = "";
+    if (d->options->json) {
+        if (fill->slowed_s >= 0)
+            snprintf(slowed, sizeof(slowed), ",\"slowed_s\":%.2f", fill->slowed_s);
+        printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"load\":\"%s\",\"load_s\":%.2f,"
+               "\"held_up_s\":%.2f%s,\"drain_s\":%.2f}\n",
+               d->target->name, name, filled, held, slowed, drain_s);
+        return;
     }
+    if (fill->slowed_s >= 0)
+        snprintf(slowed, sizeof(slowed), " (the server counts %.1f s of all writes)", fill->slowed_s);
+    printf("%-14s %u rows loaded in %.1f s, of which the writers were held up for %.1f s%s; then graphs for %.1f s; "
+           "together %.1f s\n",
+           name, d->data->count, filled, held, slowed, drain_s, filled + drain_s);
+}
+
+static void run_print(const struct draining *d)
+{
     if (d->options->json)
         printf("{\"bench\":\"load\",\"scenario\":\"draining\",\"target\":\"%s\",\"capacity_qps\":%.0f,\"rate\":%.0f,"
                "\"backlog_rows\":%lld,\"drain_ratio\":%.3f,\"deleted\":%llu,\"snapshots\":%llu}\n",
@@ -157,7 +161,9 @@ void draining_report(const struct draining *d)
 {
     struct draining_aim aims[DRAINING_AIMS];
     phases_print(d);
-    loads_print(d);
+    load_print(d, "alone", &d->filled_alone, d->alone_s);
+    load_print(d, "with searches", &d->filled, d->drain_s);
+    run_print(d);
     draining_judge(d, aims);
     if (!d->options->json)
         printf("%-64s %6s  %9s\n", "aim", "limit", "worst");
