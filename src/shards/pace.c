@@ -1,10 +1,10 @@
 /* pace.c -- each write takes a place in time behind the one before it, rows * (what a row's graph costs) * urgency long. All writers of a shard
  * together then write as fast as graphs are built when the urgency is 1, however many they are. The urgency grows with how far the graphs
- * are behind: where it settles at 1, the shard is some 1.7 segments behind, and never full. */
+ * are behind: where it settles at 1, the shard is some 1.7 times the bound behind. */
 #include "shards/pace.h"
 
-#define URGENCY_PER_SEGMENT 1.5
-#define SLEEP_NS_MAX        ((uint64_t)100000000) /* between two looks whether the collection is dropped */
+#define URGENCY_PER_BOUND 1.5
+#define SLEEP_NS_MAX      ((uint64_t)100000000) /* between two looks whether the collection is dropped */
 
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
 {
@@ -12,6 +12,16 @@ void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
         return;
     double row_ns = (double)ns / rows;
     store->row_ns = store->row_ns > 0 ? 0.75 * store->row_ns + 0.25 * row_ns : row_ns;
+}
+
+static uint32_t segment_rows(const struct shard *s)
+{
+    return s->growing ? s->growing->rows_max : shard_growing_rows(s);
+}
+
+static uint64_t bound(const struct shard *s)
+{
+    return s->store->backlog_rows ? s->store->backlog_rows : segment_rows(s);
 }
 
 static double urgency(const struct shard *s)
@@ -22,25 +32,32 @@ static double urgency(const struct shard *s)
         if (g && g->state != SEGMENT_SEALED)
             behind += g->rows - segment_index_graphed(g->index);
     }
-    double segment = s->growing ? s->growing->rows_max : (double)behind;
-    return (double)behind > segment ? ((double)behind / segment - 1) * URGENCY_PER_SEGMENT : 0;
+    double over = (double)behind / (double)bound(s) - 1;
+    return over > 0 ? over * URGENCY_PER_BOUND : 0;
 }
 
 void pace_wait(struct shard *s, uint32_t rows)
 {
+    struct store *store = s->store;
     double slow = urgency(s);
-    if (slow <= 0 || s->store->row_ns <= 0)
+    if (slow <= 0 || store->row_ns <= 0)
         return;
     uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
-    s->pace_ns = from + (uint64_t)(rows * s->store->row_ns * slow);
-    struct store_stats *stats = &s->store->stats;
+    s->pace_ns = from + (uint64_t)(rows * store->row_ns * slow);
+    struct store_stats *stats = &store->stats;
     uint64_t began = now;
     stats->slowed_now++;
-    while (now < from && !s->gate.closed && !s->store->read_only) {
+    while (now < from && !s->gate.closed && !store->read_only) {
         fiber_sleep_ns(from - now < SLEEP_NS_MAX ? from - now : SLEEP_NS_MAX);
         now = clock_now_ns();
     }
     stats->slowed_now--;
     stats->slowed_writes += now > began;
     stats->slowed_ns += now - began;
+}
+
+uint32_t pace_frozen_max(const struct shard *s)
+{
+    const uint64_t segments = 2 * bound(s) / segment_rows(s);
+    return segments < 2 ? 2 : segments > UINT32_MAX ? UINT32_MAX : (uint32_t)segments;
 }

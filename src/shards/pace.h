@@ -1,10 +1,15 @@
 /* pace.h -- writers are slowed before a shard is full, to the pace at which graphs are built: smoothly, so that nobody stands still for seconds
- * and then runs. */
+ * and then runs.
+ *
+ * From how many rows without a graph on may be set (struct store_tuning). If it is not, it is one growing segment: that is a number of bytes
+ * of vectors, and so is what scanning their codes costs a search, whatever the dimensions; and it is held in memory anyway. */
 #pragma once
 
 #include "shards/shard.h"
 
 /* The background took so long for the graph of so many rows. */
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows);
-/* Waits until so many rows may come: at once while the shard is less than one growing segment behind. Waits. */
+/* Waits until so many rows may come: at once while the shard is not further behind than the bound. Waits. */
 void pace_wait(struct shard *s, uint32_t rows);
+/* Segments that may wait to be sealed before writers stand still: more than come together at that pace. */
+uint32_t pace_frozen_max(const struct shard *s);

@@ -11,7 +11,6 @@
 
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
 #define APPLY_MAX       256 /* records made visible without a pause: some 0.1 ms */
-#define FROZEN_MAX      2   /* a shard with this many segments waiting to be sealed makes its writers wait */
 
 /* -- what the log must keep -- */
 
@@ -66,7 +65,7 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
 static int wait_for_room(struct shard *s, uint32_t rows, struct error *error)
 {
     pace_wait(s, rows);
-    while (s->frozen >= FROZEN_MAX && !s->gate.closed) {
+    while (s->frozen >= pace_frozen_max(s) && !s->gate.closed) {
         if (s->store->read_only)
             return read_only_refuse(s->store->read_only, s->store->dir, error);
         if (s->store->work_failed)

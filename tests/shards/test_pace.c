@@ -1,0 +1,122 @@
+/* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual time, with a builder that takes a row a
+ * millisecond. */
+#include "shards/pace.h"
+#include "stores.h"
+
+#include <stdlib.h>
+
+#define ROW_NS  ((uint64_t)1000000)
+#define BOUND   50
+#define WRITERS 4
+#define ROWS    1500 /* of all writers */
+#define SETTLED 600  /* from this one on */
+
+static struct server server;
+static struct collection_config config;
+static struct shard *shard;
+static uint32_t written, graphed, writers_left, behind_min, behind_max;
+static uint64_t longest_ns, free_ns, settled_at_ns;
+
+static void look(uint32_t rows)
+{
+    const uint32_t behind = rows - graphed;
+    if (rows == SETTLED)
+        settled_at_ns = clock_now_ns();
+    if (rows < SETTLED)
+        return;
+    behind_min = behind < behind_min ? behind : behind_min;
+    behind_max = behind > behind_max ? behind : behind_max;
+}
+
+static uint64_t write_one(void)
+{
+    float vector[DIM] = {(float)(random_u64() % 1000), 1};
+    struct point_id id = {1, written};
+    struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector};
+    struct error e = {0};
+    uint64_t start_ns = clock_now_ns();
+    want_eq(shard_upsert(shard, &batch, &e), 0);
+    return clock_now_ns() - start_ns;
+}
+
+static void writer(void *arg)
+{
+    while (written < ROWS) {
+        const uint64_t ns = write_one();
+        longest_ns = ns > longest_ns ? ns : longest_ns;
+        if (++written <= BOUND)
+            free_ns = ns > free_ns ? ns : free_ns;
+        look(written);
+    }
+    writers_left--;
+}
+
+static void builder(void *arg)
+{
+    const struct segment *g;
+    while (writers_left) {
+        fiber_sleep_ns(ROW_NS);
+        g = shard->growing;
+        if (!g || segment_index_graphed(g->index) == g->rows)
+            continue;
+        want_eq(segment_index_build(g->index, &g->vectors, segment_index_graphed(g->index) + 1, NULL, NULL), 0);
+        graphed = segment_index_graphed(g->index);
+        pace_measure(shard->store, ROW_NS, 1);
+    }
+}
+
+static void write_fast(void *arg)
+{
+    server_open(&server, 1);
+    config = create(&server);
+    const struct store_tuning tuning = {.growing_bytes_max = (uint64_t)1 << 20, .backlog_rows = BOUND};
+    store_tune(server.stores[0], &tuning);
+    shard = store_shard(server.stores[0], config.id);
+    shard->config.durability = DURABILITY_NONE; /* flushes take their time, too */
+    pace_measure(server.stores[0], ROW_NS, 1);
+    (void)write_one(); /* the first one stirs a collection at rest */
+    writers_left = WRITERS;
+    behind_min = UINT32_MAX;
+    for (unsigned i = 0; i < WRITERS; i++)
+        want_eq(fiber_start(CLASS_WRITE, writer, NULL, "writer"), 0);
+    builder(NULL);
+
+    /* As fast as rows are built, and that far behind where the urgency is 1: 1.7 times the bound. */
+    const uint64_t took_ns = clock_now_ns() - settled_at_ns, rows = ROWS - SETTLED;
+    want(took_ns > rows * ROW_NS * 8 / 10 && took_ns < rows * ROW_NS * 12 / 10);
+    want(behind_min > BOUND * 13 / 10 && behind_max < BOUND * 21 / 10);
+    /* A write takes a place behind those of the other writers, and nobody stands for longer than a few of these take. */
+    want(longest_ns < 4 * WRITERS * ROW_NS);
+    want(free_ns < ROW_NS / 100);
+    struct store_stats stats;
+    store_stats_read(server.stores[0], &stats);
+    want(stats.slowed_writes > ROWS / 2 && stats.slowed_ns > rows * ROW_NS);
+    server_close(&server);
+}
+
+Test(pace, writers_are_slowed_to_the_pace_of_graphs_without_jumps)
+{
+    world_run_well(BACKEND_SIM, 1, write_fast, NULL);
+}
+
+static void waiting_segments(void *arg)
+{
+    server_open(&server, 1);
+    config = create(&server);
+    shard = store_shard(server.stores[0], config.id);
+    struct store_tuning tuning = {.growing_bytes_max = 1000 * DIM * sizeof(float)};
+    store_tune(server.stores[0], &tuning);
+    want_eq(pace_frozen_max(shard), 2);
+    tuning.backlog_rows = 10000;
+    store_tune(server.stores[0], &tuning);
+    want_eq(pace_frozen_max(shard), 20);
+    tuning.backlog_rows = 10;
+    store_tune(server.stores[0], &tuning);
+    want_eq(pace_frozen_max(shard), 2);
+    server_close(&server);
+}
+
+Test(pace, as_many_segments_may_wait_as_the_bound_lets_come)
+{
+    world_run_well(BACKEND_SIM, 1, waiting_segments, NULL);
+}
