@@ -21,7 +21,8 @@ static void since_start(struct metrics_text *t, const struct metrics_sample *s, 
             uint64_t cumulative = 0;
             for (unsigned r = 0; r < n; r++)
                 cumulative += histogram_count_at_most(&s[r].counted.search[kind], (uint64_t)bounds_us[i] * 1000);
-            PRINT(t, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels[kind], (double)bounds_us[i] / 1e6, cumulative);
+            PRINT(t, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels[kind], (double)bounds_us[i] / 1e6,
+                  cumulative);
         }
         for (unsigned r = 0; r < n; r++) {
             count += s[r].counted.search[kind].count;
@@ -58,7 +59,7 @@ static uint64_t most(const struct histogram *h)
 
 static void lately(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
-    static const struct figure figures[] = {{"p50", 50, NULL},    {"p90", 90, NULL},  {"p99", 99, NULL},
+    static const struct figure figures[] = {{"p50", 50, NULL},     {"p90", 90, NULL}, {"p99", 99, NULL},
                                             {"p99.9", 99.9, NULL}, {"min", 0, least}, {"mean", 0, mean},
                                             {"max", 0, most}};
     static _Thread_local struct histogram sums[SEARCH_KINDS];

@@ -80,11 +80,11 @@ static json_t *kinds_json(const struct kind all[KINDS])
         if (k->count == 0)
             continue;
         json_object_set_new(object, names[i],
-                            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)k->count, "min_ns",
-                                      (json_int_t)k->min_ns, "mean_ns", (json_int_t)(k->sum_ns / k->count), "p50_ns",
-                                      (json_int_t)percentile(k, 50), "p90_ns", (json_int_t)percentile(k, 90), "p99_ns",
-                                      (json_int_t)percentile(k, 99), "p999_ns", (json_int_t)percentile(k, 99.9),
-                                      "max_ns", (json_int_t)k->max_ns));
+                            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)k->count,
+                                      "min_ns", (json_int_t)k->min_ns, "mean_ns", (json_int_t)(k->sum_ns / k->count),
+                                      "p50_ns", (json_int_t)percentile(k, 50), "p90_ns", (json_int_t)percentile(k, 90),
+                                      "p99_ns", (json_int_t)percentile(k, 99), "p999_ns",
+                                      (json_int_t)percentile(k, 99.9), "max_ns", (json_int_t)k->max_ns));
     }
     return object;
 }
@@ -173,14 +173,14 @@ int command_stats(struct cli *c, int argc, char **argv)
     struct kith_stats s;
     struct hardware h;
     size_t n;
-    const struct options o = {
-        "stats",
-        "",
-        "Shows what searches took, by kind, since the server's start and in the last minute, and what the server holds.",
-        NULL,
-        0,
-        0,
-        0};
+    const struct options o = {"stats",
+                              "",
+                              "Shows what searches took, by kind, since the server's start and in the last minute, and "
+                              "what the server holds.",
+                              NULL,
+                              0,
+                              0,
+                              0};
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;

@@ -17,8 +17,8 @@
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
 #define SIGMAS             1.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
 #define SIGMAS_SPARE       0.8f /* or that when more rows are kept than are wanted */
-#define REFINE_MIN         16 /* candidates scored again at least */
-#define FILTER_SPARE       3  /* allowed candidates expected for each hit wanted */
+#define REFINE_MIN         16   /* candidates scored again at least */
+#define FILTER_SPARE       3    /* allowed candidates expected for each hit wanted */
 
 /* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
  * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
@@ -212,4 +212,3 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     }
     return score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
 }
-

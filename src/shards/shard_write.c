@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
-#define APPLY_MAX       256 /* records made visible without a pause: some 0.1 ms */
+#define APPLY_MAX       256  /* records made visible without a pause, */
+#define APPLY_VALUES    8192 /* and no more values: some 0.1 to 0.2 ms, for each row is coded and put into a list */
 
 /* -- what the log must keep -- */
 
@@ -158,13 +159,15 @@ static int apply_some(struct shard *s, const struct buffer *records, size_t *at,
 
 static int apply_next(struct shard *s, const struct buffer *records, size_t *at, uint64_t bound)
 {
+    const uint32_t values = APPLY_VALUES / s->config.dim;
+    const uint32_t max = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
     struct burials burials;
     burials_begin(s->store, &burials);
-    int rc = id_map_reserve(&s->ids, APPLY_MAX);
+    int rc = id_map_reserve(&s->ids, max);
     if (rc == 0)
-        rc = burials_reserve(&burials, APPLY_MAX);
+        rc = burials_reserve(&burials, max);
     if (rc == 0)
-        rc = apply_some(s, records, at, APPLY_MAX, bound, &burials);
+        rc = apply_some(s, records, at, max, bound, &burials);
     int told = burials_send(s->store, &burials);
     return rc < 0 ? rc : told;
 }

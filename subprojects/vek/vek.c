@@ -91,6 +91,7 @@ __attribute__((constructor)) static void choose(void)
     vek_neon_codes(v);
     vek_neon_half(v);
     vek_neon_sets(v);
+    vek_neon_lookup(v);
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) {
         v = next_variant(&n);
         v->name = "neon-dot";

@@ -34,4 +34,5 @@ void vek_neon_dot(struct vek_kernels *v);
 void vek_neon_i8mm(struct vek_kernels *v);
 void vek_neon_half(struct vek_kernels *v);
 void vek_neon_sets(struct vek_kernels *v);
+void vek_neon_lookup(struct vek_kernels *v);
 #endif

@@ -14,7 +14,8 @@ Test(recent, has_all_of_the_last_minute_and_nothing_older_than_seventy_seconds)
     uint64_t now = 5;
     srand(4);
     for (unsigned i = 0; i < COUNT; i++) {
-        now += (uint64_t)rand() % (i % 1000 == 999 ? 200 * 1000000000ull : 100000000ull); /* and now and then a long pause */
+        now += (uint64_t)rand() %
+               (i % 1000 == 999 ? 200 * 1000000000ull : 100000000ull); /* and now and then a long pause */
         values[i] = 1000 + (uint64_t)rand() % 1000000;
         at[i] = now;
         recent_add(&r, values[i], now);
@@ -30,7 +31,8 @@ Test(recent, has_all_of_the_last_minute_and_nothing_older_than_seventy_seconds)
         cr_assert(h.count >= least && h.count <= most, "%u of %u to %u", (unsigned)h.count, (unsigned)least,
                   (unsigned)most);
         cr_assert(h.sum <= sum);
-        cr_assert(h.count == 0 || (h.min >= 1000 && h.max < 1001000 && histogram_percentile(&h, 50) <= 1001000 * 33 / 32));
+        cr_assert(h.count == 0 ||
+                  (h.min >= 1000 && h.max < 1001000 && histogram_percentile(&h, 50) <= 1001000 * 33 / 32));
     }
 }
 
