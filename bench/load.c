@@ -55,7 +55,7 @@ static int table_prepare(const struct load_options *o, const char *address, cons
     if (rc == 0)
         rc = o->target->fill(l, o, d, NULL);
     if (rc == 0)
-        rc = o->target->settle(l, o->collection);
+        rc = o->target->settle(l, o->collection, o->index_wait_s);
     if (rc < 0)
         rc = error_set(e, ERROR_UNAVAILABLE, "%s", o->target->error(l));
     o->target->close(l);

@@ -60,7 +60,8 @@ static void *beside_run(void *arg)
 static int work_drain(struct beside *b, struct link *l)
 {
     uint64_t from = clock_wall_ns();
-    int rc = fails(&b->error, l, l->target->settle(l, b->d->options->collection), "waiting for the graphs");
+    int rc = fails(&b->error, l, l->target->settle(l, b->d->options->collection, b->d->options->index_wait_s),
+                   "waiting for the graphs");
     b->d->drain_s = (double)(clock_wall_ns() - from) / 1e9;
     return rc;
 }
@@ -203,7 +204,8 @@ static int rows_load(struct draining *d, struct fill_watch *w)
 static int settle(struct draining *d)
 {
     struct link *l = d->control;
-    return fails(d->error, l, l->target->settle(l, d->options->collection), "waiting for the graphs");
+    return fails(d->error, l, l->target->settle(l, d->options->collection, d->options->index_wait_s),
+                 "waiting for the graphs");
 }
 
 static int capacity_find(struct draining *d)

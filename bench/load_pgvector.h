@@ -37,7 +37,7 @@ MUST_USE int pgvector_run(struct pgvector_link *x, const char *statement);
 /* load_pgvector_table.c: the functions of the table that wait */
 int pgvector_create(struct link *l, const struct load_options *o, const struct dataset *d);
 int pgvector_fill(struct link *l, const struct load_options *o, const struct dataset *d, struct fill_watch *w);
-int pgvector_settle(struct link *l, const char *collection);
+int pgvector_settle(struct link *l, const char *collection, double seconds_max);
 int64_t pgvector_backlog(struct link *l, const char *collection);
 int pgvector_remove(struct link *l, const char *collection, const uint64_t *ids, uint32_t count);
 int pgvector_compact(struct link *l, const char *collection);

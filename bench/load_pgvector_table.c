@@ -106,15 +106,18 @@ int pgvector_fill(struct link *l, const struct load_options *o, const struct dat
     return rc;
 }
 
-int pgvector_settle(struct link *l, const char *collection)
+int pgvector_settle(struct link *l, const char *collection, double seconds_max)
 {
-    char statement[PGVECTOR_TEXT];
+    char limits[96], statement[PGVECTOR_TEXT];
     snprintf(statement, sizeof(statement),
              "CREATE INDEX CONCURRENTLY IF NOT EXISTS \"%.63s_embedding\" ON \"%.63s\" USING hnsw (embedding %s) WITH "
              "(m = %u, ef_construction = %u)",
              collection, collection, made.operators, made.m, made.ef_construct);
-    int rc = pgvector_run(of(l), "SET maintenance_work_mem = '2GB'");
-    return rc < 0 ? rc : pgvector_run(of(l), statement);
+    snprintf(limits, sizeof(limits), "SET maintenance_work_mem = '2GB'; SET statement_timeout = '%.0fs'", seconds_max);
+    int rc = pgvector_run(of(l), limits);
+    if (rc == 0)
+        rc = pgvector_run(of(l), statement);
+    return rc < 0 ? rc : pgvector_run(of(l), "SET statement_timeout = 0");
 }
 
 int64_t pgvector_backlog(struct link *l, const char *collection)

@@ -67,7 +67,8 @@ struct target {
     /* These wait until it is done. Row i of the data becomes the point of id i. */
     int (*create)(struct link *l, const struct load_options *o, const struct dataset *d);
     int (*fill)(struct link *l, const struct load_options *o, const struct dataset *d, struct fill_watch *w);
-    int (*settle)(struct link *l, const char *collection);      /* until everything is in its final graph */
+    /* Until everything is in its final graph, but no longer than so many seconds: then it fails. */
+    int (*settle)(struct link *l, const char *collection, double seconds_max);
     int64_t (*backlog)(struct link *l, const char *collection); /* rows that no graph holds */
     int (*remove)(struct link *l, const char *collection, const uint64_t *ids, uint32_t count);
     int (*compact)(struct link *l, const char *collection); /* nothing of the deleted points is left */

@@ -1,6 +1,8 @@
 #include "load.h"
 #include "load_target.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,9 +178,9 @@ static int kith_link_fill(struct link *l, const struct load_options *o, const st
 }
 
 /* Until every row is in a graph and nothing is sealed or merged: two looks that see the same. */
-static int kith_link_settle(struct link *l, const char *collection)
+static int kith_link_settle(struct link *l, const char *collection, double seconds_max)
 {
-    uint64_t before = 1, sum = 0;
+    uint64_t before = 1, sum = 0, until_ns = clock_wall_ns() + (uint64_t)(seconds_max * 1e9);
     of(l)->trouble = NULL;
     for (bool busy = true; busy || sum != before;) {
         struct kith_info info;
@@ -187,6 +189,12 @@ static int kith_link_settle(struct link *l, const char *collection)
         nanosleep(&(struct timespec){.tv_nsec = SETTLE_LOOK_NS}, NULL);
         if (kith_segments_read(of(l)->k, collection, &info, &list, &count) < 0)
             return -EIO;
+        if (clock_wall_ns() > until_ns) {
+            error_set(&of(l)->sentence, ERROR_DEADLINE_EXCEEDED,
+                      "after %.0f s %llu rows have no graph, or segments are still merged (--index-wait)", seconds_max,
+                      (unsigned long long)(info.growing_rows - info.growing_graphed));
+            return told(of(l), -ETIMEDOUT);
+        }
         busy = info.growing_graphed < info.growing_rows;
         before = sum;
         sum = info.growing_rows;
