@@ -27,23 +27,25 @@ struct ruler {
     float offset;    /* 1 - cos is half the squared distance on the sphere */
 };
 
-/* The deepest shadow that kept rows [from, from + n) cast on a candidate. */
+/* The deepest shadow that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
 static float shadow_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
 {
     const struct sq8 *s = &r->codes->sq8;
+    const struct kept *kept = r->worker->kept + from;
     struct sq8_query folded = {.scale = r->l2 ? -2 * s->unit : -s->unit, .whole = s->lossless};
     int32_t dots[GROUP];
-    float deepest = 0;
+    float between[GROUP], nearest = INFINITY;
     vek.dot_u8_s8_rows(code, r->worker->kept_row + from, n, s->stride, dots);
     for (uint32_t j = 0; j < n; j++) {
-        folded.bias = r->worker->kept[from + j].bias;
-        folded.norm = r->worker->kept[from + j].norm;
-        float between = r->offset + sq8_distance(&folded, r->l2, s->lossless, dots[j], c->norm);
-        float distance = r->offset + c->cand.distance;
-        float shadow = !(between < distance) ? 0 : r->scales && between > 0 ? distance / between : INFINITY;
-        deepest = shadow > deepest ? shadow : deepest;
+        folded.bias = kept[j].bias;
+        folded.norm = kept[j].norm;
+        between[j] = sq8_distance(&folded, r->l2, s->lossless, dots[j], c->norm);
     }
-    return deepest;
+    for (uint32_t j = 0; j < n; j++)
+        nearest = between[j] < nearest ? between[j] : nearest;
+    nearest += r->offset;
+    const float distance = r->offset + c->cand.distance;
+    return !(nearest < distance) ? 0 : r->scales && nearest > 0 ? distance / nearest : INFINITY;
 }
 
 /* Compares a candidate with the kept ones it has not met, until its shadow is deeper than `max`. */
