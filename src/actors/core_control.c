@@ -337,6 +337,7 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     reactor_stats_read(&s->stats);
     budget_use_read(c, &s->memory);
     s->memory_budget = budget_bytes(c);
+    s->memory_stage = c->budget.stage;
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         recent_read(&c->recent[i], clock_now_ns(), &s->recent[i]);
     if (!is_open(c))

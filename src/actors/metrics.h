@@ -42,6 +42,7 @@ struct metrics_sample {
     struct build_info builds[STORE_BUILDS_MAX]; /* that go on */
     unsigned build_count;
     struct memory_use memory;
+    unsigned memory_stage;  /* how scarce memory is: 0 to BUDGET_STAGES - 1 (budget.h) */
     uint64_t memory_budget; /* budget_bytes(), of the whole server */
     int read_only;          /* errno of the disk; 0: writes are taken */
 };

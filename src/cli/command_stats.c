@@ -144,9 +144,11 @@ static void memory_print(const struct kith_stats *s)
     table_init(&t, "memory|>bytes", 2);
     uint64_t sum = 0;
     for (size_t i = 0; i < s->memory_count; i++) {
+        sum += s->memory[i].count;
+        if (s->memory[i].count == 0)
+            continue;
         table_cell(&t, "%s", s->memory[i].name);
         table_cell(&t, "%s", bytes_text(s->memory[i].count));
-        sum += s->memory[i].count;
     }
     table_cell(&t, "all");
     table_cell(&t, "%s", bytes_text(sum));
@@ -196,8 +198,13 @@ int command_stats(struct cli *c, int argc, char **argv)
                                  "memory", memory_json(&s)));
         return 0;
     }
+    uint64_t all = 0;
+    for (size_t i = 0; i < KINDS; i++)
+        all += since[i].count;
+    if (all == 0)
+        puts("no searches since the start");
     struct table t;
-    table_init(&t, "searches|when|>count|>min|>mean|>p50|>p90|>p99|>p99.9|>max", 10);
+    table_init(&t, all == 0 ? NULL : "searches|when|>count|>min|>mean|>p50|>p90|>p99|>p99.9|>max", 10);
     kinds_print(&t, "since start", since);
     kinds_print(&t, "last minute", recent);
     table_print(&t);

@@ -8,7 +8,7 @@
 /* What the server counted for a core at one moment. */
 struct counted {
     uint64_t busy_ns, interactive_ns, write_ns, background_ns, stalls, queries, written, deleted, flushes, refused,
-        slowed_ns;
+        slowed_ns, narrow, wide;
     struct histogram searches;
 };
 
@@ -33,6 +33,8 @@ static void count_core(struct counted *to, const struct kith_reactor_stats *s)
         .flushes = s->log_flushes,
         .refused = s->refused,
         .slowed_ns = s->slowed_ns,
+        .narrow = s->searches_narrow,
+        .wide = s->searches_wide,
     };
     histogram_init(&to->searches);
     for (size_t i = 0; i < s->search_count; i++)
@@ -53,6 +55,8 @@ static void count_more(struct counted *sum, const struct counted *one)
     sum->flushes += one->flushes;
     sum->refused += one->refused;
     sum->slowed_ns += one->slowed_ns;
+    sum->narrow += one->narrow;
+    sum->wide += one->wide;
     histogram_merge(&sum->searches, &one->searches);
 }
 
@@ -104,6 +108,8 @@ static void core_rates(struct top_core *to, const struct counted *now, const str
     to->deletes = rate(now->deleted, before->deleted, seconds);
     to->flushes = rate(now->flushes, before->flushes, seconds);
     to->refused = rate(now->refused, before->refused, seconds);
+    double wide = rate(now->wide, before->wide, 1), narrow = rate(now->narrow, before->narrow, 1);
+    to->wide = wide > 0 ? wide / (wide + narrow) : 0;
     to->slowed = rate(now->slowed_ns, before->slowed_ns, seconds * 1e9);
     to->stalls = now->stalls - before->stalls;
     to->times = times_of(&h);
@@ -224,6 +230,7 @@ static void memory_read(struct top *t, const struct kith_stats *s)
     t->memory_sum = 0;
     t->memory_mapped = s->memory_mapped;
     t->memory_budget = s->memory_budget;
+    t->memory_stage = s->memory_stage;
     for (size_t i = 0; i < t->memory_count; i++) {
         t->memory[i].bytes = s->memory[i].count;
         t->memory_sum += s->memory[i].count;
@@ -289,6 +296,13 @@ void top_free(struct top *t)
 }
 
 /* -- words for numbers -- */
+
+const char *top_stage_text(unsigned stage)
+{
+    static const char *const texts[] = {"", "links are packed", "links are packed, refine rows stay in files",
+                                        "links are packed, refine rows stay in files, pools are small"};
+    return texts[stage < ARRAY_LEN(texts) ? stage : ARRAY_LEN(texts) - 1];
+}
 
 static char *text_slot(void)
 {

@@ -25,6 +25,7 @@ struct top_core {
     uint32_t queue, fibers, connections;
     uint32_t waiting;    /* requests that wait to be admitted */
     double refused;      /* a second */
+    double wide;         /* part of the searches that went to all cores */
     double slowed;       /* writes that waited for graphs, on average */
     uint64_t slowed_now; /* that do */
     uint64_t backlog_rows, backlog_ns;
@@ -63,7 +64,8 @@ struct top {
     size_t build_count;
     struct top_memory memory[TOP_KINDS]; /* what there is most of first */
     size_t memory_count;
-    uint64_t memory_sum, memory_mapped, memory_budget;     /* budget 0: none */
+    uint64_t memory_sum, memory_mapped, memory_budget; /* budget 0: none */
+    unsigned memory_stage;
     double history[TOP_HISTORY], history_p99[TOP_HISTORY]; /* searches a second and their p99 in ns, newest last */
     size_t history_count;
     struct top_reading *before;
@@ -80,6 +82,8 @@ const char *top_time_text(uint64_t ns);
 
 /* What the parts of a seal or a merge are done of, 0 to 1: the graph is most of it. */
 double top_build_share(const struct top_build *b);
+/* What is done to keep to the budget, "" for nothing. */
+const char *top_stage_text(unsigned stage);
 
 void top_print(const struct top *t, const char *server);
 json_t *top_json(const struct top *t);

@@ -117,8 +117,9 @@ int draw_totals(const struct top *t, int y)
                top_time_text(a->times.p99), top_time_text(a->times.p999), top_time_text(t->minute.p50),
                top_time_text(t->minute.p99));
     if (line(y + 1))
-        printw("writes   %10s/s   deletes %s/s   flushes %s/s   %u connections", number_text((uint64_t)a->writes),
-               number_text((uint64_t)a->deletes), number_text((uint64_t)a->flushes), a->connections);
+        printw("writes   %10s/s   deletes %s/s   flushes %s/s   %u connections   %.0f %% of searches on all cores",
+               number_text((uint64_t)a->writes), number_text((uint64_t)a->deletes), number_text((uint64_t)a->flushes),
+               a->connections, 100 * a->wide);
     if (line(y + 2)) {
         printw("backlog  %10s rows, graphs ready in %s", number_text(a->backlog_rows), top_time_text(a->backlog_ns));
         snprintf(text, sizeof(text), "%.1f", a->slowed);
@@ -148,6 +149,9 @@ int draw_memory(const struct top *t, int y)
     if (t->memory_budget) {
         bar(share, BAR_WIDTH, share >= 1 ? ALARM : share >= 0.8 ? REST : SEARCH);
         printw(" %s of %s ", bytes_text(t->memory_sum), bytes_text(t->memory_budget));
+        colour(ALARM, true);
+        addstr(top_stage_text(t->memory_stage));
+        colour(ALARM, false);
     } else {
         printw("%s ", bytes_text(t->memory_sum));
     }

@@ -49,7 +49,8 @@ static void memory_print(const struct top *t)
                100.0 * (double)t->memory_sum / (double)t->memory_budget);
     for (size_t i = 0; i < t->memory_count && t->memory[i].bytes; i++)
         printf("%s %s %s", i ? "," : ":", t->memory[i].name, bytes_text(t->memory[i].bytes));
-    printf("; mapped %s\n", bytes_text(t->memory_mapped));
+    printf("; mapped %s%s%s\n", bytes_text(t->memory_mapped), t->memory_stage ? "; " : "",
+           top_stage_text(t->memory_stage));
 }
 
 static void builds_print(const struct top *t)
@@ -87,8 +88,9 @@ static json_t *core_json(const struct top_core *x)
         (json_int_t)x->times.p999, "stalls", (json_int_t)x->stalls, "queue", (int)x->queue, "fibers", (int)x->fibers,
         "connections", (int)x->connections, "backlog_rows", (json_int_t)x->backlog_rows, "backlog_ns",
         (json_int_t)x->backlog_ns, "builds", (json_int_t)x->builds, "merges", (json_int_t)x->merges);
-    json_t *more = json_pack("{s:i, s:f, s:f, s:I}", "waiting", (int)x->waiting, "refused_per_s", x->refused,
-                             "writers_slowed", x->slowed, "writers_slowed_now", (json_int_t)x->slowed_now);
+    json_t *more =
+        json_pack("{s:i, s:f, s:f, s:f, s:I}", "waiting", (int)x->waiting, "refused_per_s", x->refused, "spread_share",
+                  x->wide, "writers_slowed", x->slowed, "writers_slowed_now", (json_int_t)x->slowed_now);
     json_object_update(j, more);
     json_decref(more);
     return j;
@@ -113,8 +115,9 @@ static json_t *memory_json(const struct top *t)
     json_t *kinds = json_object();
     for (size_t i = 0; i < t->memory_count; i++)
         json_object_set_new(kinds, t->memory[i].name, json_integer((json_int_t)t->memory[i].bytes));
-    return json_pack("{s:I, s:I, s:I, s:o}", "bytes", (json_int_t)t->memory_sum, "budget_bytes",
-                     (json_int_t)t->memory_budget, "mapped_bytes", (json_int_t)t->memory_mapped, "kinds", kinds);
+    return json_pack("{s:I, s:I, s:i, s:I, s:o}", "bytes", (json_int_t)t->memory_sum, "budget_bytes",
+                     (json_int_t)t->memory_budget, "stage", (int)t->memory_stage, "mapped_bytes",
+                     (json_int_t)t->memory_mapped, "kinds", kinds);
 }
 
 static json_t *minute_json(const struct top_times *x)

@@ -23,6 +23,7 @@ static struct top t = {
     .memory_sum = 6 << 20,
     .memory_mapped = 3 << 20,
     .memory_budget = 8 << 20,
+    .memory_stage = 1,
     .memory_count = 3,
     .memory = {{"codes", 4 << 20}, {"rows", 2 << 20}, {"log", 0}},
     .build_count = 2,
@@ -56,7 +57,7 @@ Test(top, prints_what_a_reader_looks_for, .init = cr_redirect_stdout)
     expect(text, "all  38 %");
     expect(text, "last minute: p50 300 us, p90 -, p99 2.0 ms, p99.9 -\n");
     expect(text, "requests waiting 4, refused 2.5/s; writers slowed 1.2\n");
-    expect(text, "memory 6.0 MiB of 8.0 MiB (75 %): codes 4.0 MiB, rows 2.0 MiB; mapped 3.0 MiB\n");
+    expect(text, "memory 6.0 MiB of 8.0 MiB (75 %): codes 4.0 MiB, rows 2.0 MiB; mapped 3.0 MiB; links are packed\n");
     expect(text, "core 1: merge of towns, graph, 45 % of 200 000 rows, 12 s left\n");
     expect(text, "core 0: seal of rivers, writing, 95 % of 5 rows\n");
     cr_assert_not(strstr(text, "read-only"));

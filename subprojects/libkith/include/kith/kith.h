@@ -162,7 +162,9 @@ struct kith_stats {
     const struct kith_counter *memory; /* bytes by what they are for */
     uint64_t memory_mapped;            /* bytes of files in the address space */
     uint64_t memory_budget;            /* 0: none */
-    size_t collection_count;           /* 0 unless they were asked for */
+    uint32_t
+        memory_stage; /* what is done to keep to it: 1 links packed, 2 rows to score again by in files, 3 pools small */
+    size_t collection_count; /* 0 unless they were asked for */
     const struct kith_collection_stats *collections;
 };
 int kith_stats_read(struct kith *k, struct kith_stats *ret);
