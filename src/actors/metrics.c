@@ -66,6 +66,7 @@ static const struct single {
     ROW("sealed_bytes_total", "counter", PLAIN, store.sealed_bytes, "Bytes of the files that sealing wrote."),
     ROW("merges_total", "counter", PLAIN, store.merges, "Merges of several segments into one."),
     ROW("compactions_total", "counter", PLAIN, store.compactions, "Rewrites of one segment without its deleted rows."),
+    ROW("merges_put_off_total", "counter", PLAIN, store.memory_waits, "Merges that were put off for want of memory."),
     ROW("merge_seconds_total", "counter", SECONDS, store.merge_ns_total, "Time that merges and compactions took."),
     ROW("merged_segments_total", "counter", PLAIN, store.merged_segments,
         "Segments that merges and compactions replaced."),

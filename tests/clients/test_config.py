@@ -56,14 +56,14 @@ class Config(unittest.TestCase):
                 client.config_set("memory", "a lot")
             self.assertEqual(refused.exception.code, kith.Code.INVALID_ARGUMENT)
             self.assertIn("64MiB", str(refused.exception))
-            self.assertEqual(client.config_reset("memory").value, "none")
+            self.assertEqual(client.config_reset("memory").value, "auto")
         self.server.kill()
         self.server.start()
         with kith.Client("127.0.0.1", self.server.port) as client:
             now = {s.name: (s.value, s.source) for s in client.config()}
         self.assertEqual(now["slice_us"], ("250", "set"))
         self.assertEqual(now["write.share"], ("30", "option"), "the option wins at a start")
-        self.assertEqual(now["memory"], ("none", "default"))
+        self.assertEqual(now["memory"], ("auto", "default"))
 
     def test_wrong_options_end_the_server_with_a_sentence(self) -> None:
         for option, sentence in (("memory=8QiB", "64MiB"), ("serch.ef=1", "search.ef"), ("search.ef", "NAME=VALUE")):
