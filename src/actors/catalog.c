@@ -154,16 +154,23 @@ static void tell_published(uint64_t collection)
     }
 }
 
-static int tell_dropped(uint64_t collection)
+static int tell_all(uint64_t collection, enum control_message_type type)
 {
     int rc = 0;
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct control_drop_message m = {.collection = collection};
-        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DROP, NULL);
+        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), type, NULL);
         if (one < 0 && one != -ENOENT)
             rc = one;
     }
     return rc;
+}
+
+static int tell_dropped(uint64_t collection)
+{
+    int rc = tell_all(collection, MSG_CONTROL_EMPTY);
+    int dropped = tell_all(collection, MSG_CONTROL_DROP);
+    return rc < 0 ? rc : dropped;
 }
 
 /* -- messages -- */

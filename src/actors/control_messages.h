@@ -9,17 +9,20 @@
 
 enum control_message_type {
     MSG_CONTROL_OPEN = 0x200, /* open the store's segments */
-    MSG_CONTROL_READ,         /* collections at rest may be read: all reactors have opened theirs */
+    MSG_CONTROL_LEND,         /* lend them to all others */
+    MSG_CONTROL_MAP,          /* find out which rows count */
+    MSG_CONTROL_READ,         /* collections at rest may be read: all reactors have done so */
     MSG_CONTROL_REPLAY,       /* the store's log */
     MSG_CONTROL_LISTEN, /* connections may come; what they ask is refused until MSG_CONTROL_READ, or MSG_CONTROL_SERVE */
     MSG_CONTROL_SERVE,
     MSG_CONTROL_DRAIN,   /* take no new connections, end the open ones */
-    MSG_CONTROL_CLOSE,   /* end background work, close the store */
+    MSG_CONTROL_HALT,    /* end all that uses the store */
+    MSG_CONTROL_CLOSE,   /* close it: all have halted, for they may use each other's segments */
     MSG_CONTROL_CREATE,  /* everything a collection needs is made, but clients do not see it */
     MSG_CONTROL_PUBLISH, /* they do; cannot fail */
-    MSG_CONTROL_DROP,
-    MSG_CONTROL_BURY,
-    MSG_CONTROL_REPLACE,
+    MSG_CONTROL_EMPTY,   /* a collection: nobody uses it any more */
+    MSG_CONTROL_DROP,    /* it: all have emptied it */
+    MSG_CONTROL_STORE,   /* what another reactor's store asks of this one's */
     MSG_CONTROL_MEASURE,
     MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
     MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
@@ -77,15 +80,10 @@ struct control_drop_message {
     uint64_t collection;
 };
 
-struct control_bury_message {
+struct control_store_message {
     struct message base;
-    const struct burial *burials;
-    uint32_t count;
-};
-
-struct control_replace_message {
-    struct message base;
-    const struct replacement *replacement;
+    store_call_fn fn;
+    void *call;
 };
 
 struct control_measure_message {

@@ -47,7 +47,6 @@ void core_destroy(struct core *c)
 {
     replica_fini(&c->collections);
     request_pool_fini(&c->requests);
-    free(c->early_burials);
     free(c);
 }
 

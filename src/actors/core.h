@@ -46,12 +46,11 @@ struct core {
     struct metrics metrics;
     struct recent recent[SEARCH_KINDS];
     struct settings settings;
-    bool replaying; /* the store's log is read; then no other use of the store than reading and burying */
-    struct event replay_ended;
-    uint32_t waiting;             /* who waits for sealing or compaction */
-    struct burial *early_burials; /* arrived before the store was open */
-    uint32_t early_burial_count;
-    void *front; /* what src/net keeps for this reactor */
+    bool halted;       /* the store is not used any more */
+    uint32_t starting; /* steps of a start that are under way */
+    struct event step_ended;
+    uint32_t waiting; /* who waits for sealing or compaction */
+    void *front;      /* what src/net keeps for this reactor */
 };
 
 /* Makes this reactor's part and starts its actors; -ENOMEM. */

@@ -1,7 +1,8 @@
 /* core_control.c -- what one reactor does when it is opened, changed, measured and stopped.
  *
- * The burials are here and not with the writes: a write waits for the burials of its old rows on other reactors, so they must
- * never stand in a queue behind writes that wait likewise. */
+ * What stores ask of each other is here and not with the writes: a write waits for the burials of its old rows on other reactors, so they
+ * must never stand in a queue behind writes that wait likewise. */
+#include "actors/budget.h"
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -20,10 +21,46 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
     return message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_COMMIT, NULL);
 }
 
-static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
+/* Nobody but the asker waits, so without memory for all at once it may be one after the other. */
+static int call_one_by_one(const struct core *c, const struct control_store_message *first)
 {
-    struct control_bury_message m = {.burials = burials, .count = n};
-    return message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_BURY, NULL);
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        struct control_store_message m = *first;
+        if (r == c->reactor)
+            continue;
+        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_STORE, NULL);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+static int hook_memory(uint64_t wanted, uint64_t *ret, struct error *error, void *arg)
+{
+    return budget_share_ask(arg, wanted, ret, error);
+}
+
+static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
+{
+    const struct core *c = arg;
+    struct control_store_message first = {.fn = fn, .call = call};
+    if (reactor != STORE_ALL_OTHERS)
+        return message_call(&first.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_STORE, NULL);
+    struct control_store_message *all = c->reactors > 2 ? malloc(c->reactors * sizeof *all) : NULL;
+    if (!all)
+        return call_one_by_one(c, &first);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        all[r] = first;
+        if (r != c->reactor)
+            message_send(&all[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_STORE, NULL);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        int one = r != c->reactor ? message_await(&all[r].base) : 0;
+        rc = rc < 0 ? rc : one;
+    }
+    free(all);
+    return rc;
 }
 
 static void hook_failed(int rc, uint64_t round, void *arg)
@@ -32,29 +69,10 @@ static void hook_failed(int rc, uint64_t round, void *arg)
     disk_reporter_take(&c->disk, rc, round);
 }
 
-static int hook_memory(uint64_t wanted, uint64_t *ret, struct error *error, void *arg)
+static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+                       void *arg)
 {
-    return budget_share_ask(arg, wanted, ret, error);
-}
-
-/* One after the other: it needs no memory, and nobody waits for it but a merge that is done. */
-static int hook_replaced(const struct replacement *r, void *arg)
-{
-    const struct core *c = arg;
-    int rc = 0;
-    for (unsigned to = 0; to < c->reactors && rc == 0; to++) {
-        struct control_replace_message m = {.replacement = r};
-        if (to != c->reactor)
-            rc = message_call(&m.base, address_of(to, ACTOR_CONTROL), MSG_CONTROL_REPLACE, NULL);
-    }
-    return rc;
-}
-
-static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg)
-{
-    const struct core *c = arg;
-    struct catalog_oldest_message m = {
-        .collection = collection, .but = but, .but_count = but_count, .home = c->reactor};
+    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count, .home = home};
     int rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_OLDEST, NULL);
     *ret = m.version;
     return rc;
@@ -83,15 +101,6 @@ static int replica_fill(struct core *c, const struct manifest *m)
         e->published = true;
     }
     return 0;
-}
-
-static int bury_early(struct core *c)
-{
-    int rc = store_bury(c->store, c->early_burials, c->early_burial_count);
-    free(c->early_burials);
-    c->early_burials = NULL;
-    c->early_burial_count = 0;
-    return rc;
 }
 
 static int tune_store(struct core *c)
@@ -123,35 +132,24 @@ static int on_open(struct core *c, struct control_open_message *m)
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = {.commit = hook_commit,
-                  .bury = hook_bury,
-                  .replaced = hook_replaced,
+                  .call = hook_call,
                   .oldest = hook_oldest,
                   .failed = hook_failed,
                   .memory = hook_memory,
                   .arg = c},
     };
-    struct store *store = NULL;
-    if (c->state == CORE_STOPPING)
-        return -ESHUTDOWN;
     int rc = disk_reporter_start(&c->disk);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
+    struct store *store;
     rc = store_open(&options, m->manifest, &store, &m->error);
     if (rc < 0)
         return rc;
-    if (c->state == CORE_STOPPING) { /* the order to close it may have come already */
-        store_close(store);
-        return -ESHUTDOWN;
-    }
     c->store = store;
     rc = tune_store(c);
     if (rc == 0)
-        rc = bury_early(c);
-    if (rc == 0)
         rc = replica_fill(c, m->manifest);
-    if (rc < 0)
-        return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);
-    return 0;
+    return rc < 0 ? error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor) : 0;
 }
 
 static int on_settings(struct core *c, const struct control_settings_message *m)
@@ -171,14 +169,22 @@ static int on_read(struct core *c)
     return 0;
 }
 
-static int on_replay(struct core *c, struct control_replay_message *m)
+/* A step of a start; who halts waits for it. */
+static int on_start(struct core *c, struct message *base)
 {
-    if (!c->store)
+    if (c->halted)
         return -ESHUTDOWN;
-    c->replaying = true;
-    int rc = store_replay(c->store, m->manifest, &m->error);
-    c->replaying = false;
-    event_notify_all(&c->replay_ended);
+    struct control_replay_message *replay = CONTAINER_OF(base, struct control_replay_message, base);
+    int rc = -ENOSYS;
+    c->starting++;
+    switch (base->type) {
+    case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(base, struct control_open_message, base)); break;
+    case MSG_CONTROL_LEND: rc = store_lend(c->store); break;
+    case MSG_CONTROL_MAP: rc = store_map(c->store); break;
+    case MSG_CONTROL_REPLAY: rc = store_replay(c->store, replay->manifest, &replay->error); break;
+    }
+    c->starting--;
+    event_notify_all(&c->step_ended);
     return rc;
 }
 
@@ -197,7 +203,7 @@ static int on_create(struct core *c, struct control_create_message *m)
     return replica_add(&c->collections, m->config, store_shard(c->store, m->config->id));
 }
 
-static int on_drop(struct core *c, struct control_drop_message *m)
+static int on_empty(struct core *c, struct control_drop_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);
     if (e) {
@@ -205,20 +211,7 @@ static int on_drop(struct core *c, struct control_drop_message *m)
         gate_close(&e->gate);
         free(e);
     }
-    return store_drop_collection(c->store, m->collection);
-}
-
-static int on_bury(struct core *c, struct control_bury_message *m)
-{
-    if (c->store)
-        return store_bury(c->store, m->burials, m->count);
-    uint32_t count = c->early_burial_count + m->count;
-    struct burial *grown = realloc(c->early_burials, count * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    memcpy(grown + c->early_burial_count, m->burials, m->count * sizeof *grown);
-    c->early_burials = grown;
-    c->early_burial_count = count;
+    store_empty_collection(c->store, m->collection);
     return 0;
 }
 
@@ -262,8 +255,8 @@ static int on_listen(struct core *c, struct control_listen_message *m)
 static int on_serve(struct core *c, struct control_serve_message *m)
 {
     const struct server_options *o = &c->server->options;
-    if (!is_open(c))
-        return -ESHUTDOWN; /* it was closed by a stop */
+    if (c->halted || !is_open(c))
+        return -ESHUTDOWN;
     int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
@@ -279,21 +272,30 @@ static int on_drain(struct core *c, struct control_drain_message *m)
     return 0;
 }
 
-static int on_close(struct core *c)
+static int on_halt(struct core *c)
 {
+    c->halted = true;
     disk_reporter_stop(&c->disk);
+    while (c->starting) {
+        if (c->store)
+            store_interrupt(c->store);
+        event_wait(&c->step_ended);
+    }
     budget_share_stop(c);
     if (!c->store)
         return 0;
-    if (c->replaying)
-        store_interrupt(c->store);
-    while (c->replaying)
-        event_wait(&c->replay_ended);
     builder_stop(&c->builder);
     actor_stop(&c->search);
     actor_stop(&c->write);
+    return 0;
+}
+
+static int on_close(struct core *c)
+{
     struct store *store = c->store;
-    c->store = NULL; /* burials of other reactors that still close are for rows nobody will ask for again */
+    c->store = NULL;
+    if (!store)
+        return 0;
     store_close(store);
     replica_fini(&c->collections);
     return 0;
@@ -365,28 +367,33 @@ void core_on_control(struct actor *a, struct message *m)
     struct core *c = CONTAINER_OF(a, struct core, control);
     int rc = -ENOSYS;
     switch (m->type) {
-    case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(m, struct control_open_message, base)); break;
+    case MSG_CONTROL_OPEN:
+    case MSG_CONTROL_LEND:
+    case MSG_CONTROL_MAP:
+    case MSG_CONTROL_REPLAY: rc = on_start(c, m); break;
     case MSG_CONTROL_READ: rc = on_read(c); break;
-    case MSG_CONTROL_REPLAY: rc = on_replay(c, CONTAINER_OF(m, struct control_replay_message, base)); break;
     case MSG_CONTROL_LISTEN: rc = on_listen(c, CONTAINER_OF(m, struct control_listen_message, base)); break;
     case MSG_CONTROL_SERVE: rc = on_serve(c, CONTAINER_OF(m, struct control_serve_message, base)); break;
     case MSG_CONTROL_DRAIN: rc = on_drain(c, CONTAINER_OF(m, struct control_drain_message, base)); break;
+    case MSG_CONTROL_HALT: rc = on_halt(c); break;
     case MSG_CONTROL_CLOSE: rc = on_close(c); break;
     case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
     case MSG_CONTROL_PUBLISH: rc = publish(c, CONTAINER_OF(m, struct control_publish_message, base)->collection); break;
-    case MSG_CONTROL_DROP: rc = on_drop(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
-    case MSG_CONTROL_BURY: rc = on_bury(c, CONTAINER_OF(m, struct control_bury_message, base)); break;
+    case MSG_CONTROL_EMPTY: rc = on_empty(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
+    case MSG_CONTROL_DROP:
+        rc = store_drop_collection(c->store, CONTAINER_OF(m, struct control_drop_message, base)->collection);
+        break;
+    case MSG_CONTROL_STORE: {
+        const struct control_store_message *s = CONTAINER_OF(m, struct control_store_message, base);
+        rc = c->store ? s->fn(c->store, s->call) : 0;
+        break;
+    }
     case MSG_CONTROL_LOG_DURABLE:
         rc = on_log_durable(c, CONTAINER_OF(m, struct control_log_durable_message, base));
         break;
     case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
     case MSG_CONTROL_DISK: rc = on_disk(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
-    case MSG_CONTROL_REPLACE: {
-        const struct replacement *r = CONTAINER_OF(m, struct control_replace_message, base)->replacement;
-        rc = c->store ? store_replace(c->store, r) : 0; /* closed: nobody will ask here again */
-        break;
-    }
     case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
     case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
     case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;

@@ -32,15 +32,12 @@ static int shut(struct core *c)
     if (c->store)
         store_close(c->store);
     c->store = NULL;
-    free(c->early_burials); /* they were for rows of the old segments */
-    c->early_burials = NULL;
-    c->early_burial_count = 0;
     return 0;
 }
 
 static int resume(struct core *c)
 {
-    int rc = builder_start(&c->builder, c->store, NULL);
+    int rc = c->halted ? -ESHUTDOWN : builder_start(&c->builder, c->store, NULL);
     if (rc == 0 && c->state == CORE_RESTORING)
         c->state = CORE_SERVING;
     return rc;

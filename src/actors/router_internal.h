@@ -25,6 +25,15 @@ struct router_split {
 MUST_USE int router_split_ids(struct request *rq, const struct collection_config *config, const struct point_id *ids,
                               uint32_t count, struct router_split *ret);
 
+/* What each reactor found, all of it together. */
+struct router_parts {
+    struct shard_search_message *items;
+    unsigned count;
+};
+/* Searches here, and asks the other reactors for what is only there, or to take their share. Waits. */
+MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+                        struct router_parts *ret);
+
 /* Fills in vectors and payloads of points; ids that are gone are taken out of the answer, with their scores and counts. */
 MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
                           struct router_points *points);

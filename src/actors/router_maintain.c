@@ -50,7 +50,9 @@ int router_seal(struct request *rq, const char *name)
     return maintain(rq, name, MSG_SHARD_SEAL, "sealing");
 }
 
+/* One reactor merges the segments of all, so all are sealed first. */
 int router_compact(struct request *rq, const char *name)
 {
-    return maintain(rq, name, MSG_SHARD_COMPACT, "compaction");
+    int rc = maintain(rq, name, MSG_SHARD_SEAL, "sealing before compaction");
+    return rc < 0 ? rc : maintain(rq, name, MSG_SHARD_COMPACT, "compaction");
 }

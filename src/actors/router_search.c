@@ -1,4 +1,4 @@
-/* router_search.c -- one message a reactor, whatever the number of queries; the own core works while the others do. */
+/* router_search.c -- what is asked is checked, the parts (router_ask.c) become one answer. */
 #include "actors/merge.h"
 #include "actors/needs.h"
 #include "actors/router_internal.h"
@@ -50,49 +50,12 @@ static int check_ask(struct request *rq, const struct collection_config *config,
     return 0;
 }
 
-/* Asks every reactor; parts[r].hits and .counts are filled. Waits for all, also after a failure: the messages are ours. */
-static int ask_reactors(struct request *rq, const struct collection_config *config, const struct router_search *ask,
-                        uint32_t count, struct shard_search_message *parts)
-{
-    struct core *c = rq->core;
-    uint64_t hits = (uint64_t)count * ask->k;
-    for (unsigned r = 0; r < c->reactors; r++) {
-        parts[r] = (struct shard_search_message){
-            .base.ctx = &rq->ctx,
-            .collection = config->id,
-            .queries = ask->queries,
-            .count = count,
-            .k = ask->k,
-            .ef = ask->ef ? ask->ef : (uint32_t)c->settings.search_ef,
-            .refine_k = ask->refine_k,
-            .exact = ask->exact,
-            .hits = arena_alloc(hits > 4096 ? &rq->bulk : &rq->arena, hits * sizeof(struct point_hit)),
-            .counts = arena_alloc(&rq->arena, count * sizeof(uint32_t)),
-        };
-        if (!parts[r].hits || !parts[r].counts)
-            return -ENOMEM;
-    }
-    for (unsigned r = 0; r < c->reactors; r++)
-        if (r != c->reactor)
-            message_send(&parts[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEARCH, &rq->ctx);
-    if (c->reactors > 1)
-        message_publish(); /* the others begin now, while this core searches its own part */
-    int rc = shard_on_search(c, &parts[c->reactor]);
-    for (unsigned r = 0; r < c->reactors; r++)
-        if (r != c->reactor) {
-            int one = message_await(&parts[r].base);
-            rc = rc < 0 ? rc : one;
-        }
-    return rc;
-}
-
 static int merge_parts(struct request *rq, const struct collection_config *config, const struct router_search *ask,
-                       uint32_t count, const struct shard_search_message *parts, struct router_points *ret)
+                       uint32_t count, const struct router_parts *parts, struct router_points *ret)
 {
-    unsigned reactors = rq->core->reactors;
     uint64_t room = (uint64_t)count * ask->k;
     struct arena *arena = room > 4096 ? &rq->bulk : &rq->arena;
-    struct merge_list *lists = arena_alloc(&rq->arena, reactors * sizeof *lists);
+    struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof *lists);
     struct point_hit *merged = arena_alloc(arena, ask->k * sizeof *merged);
     ret->ids = arena_alloc(arena, room * sizeof *ret->ids);
     ret->scores = arena_alloc(arena, room * sizeof *ret->scores);
@@ -101,10 +64,10 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
         return -ENOMEM;
     ret->query_count = count;
     for (uint32_t q = 0; q < count; q++) {
-        for (unsigned r = 0; r < reactors; r++)
-            lists[r] = (struct merge_list){parts[r].hits + (uint64_t)q * ask->k, parts[r].counts[q]};
+        for (unsigned i = 0; i < parts->count; i++)
+            lists[i] = (struct merge_list){parts->items[i].hits + (uint64_t)q * ask->k, parts->items[i].counts[q]};
         struct arena scratch = {0};
-        int64_t n = merge_hits(lists, reactors, ask->k, &scratch, merged);
+        int64_t n = merge_hits(lists, parts->count, ask->k, &scratch, merged);
         arena_fini(&scratch);
         if (n < 0)
             return (int)n;
@@ -134,14 +97,14 @@ static int take_turn(struct request *rq, struct collection_entry *e, const struc
         "search");
 }
 
-static int search_admitted(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+static int search_admitted(struct request *rq, struct collection_entry *e, const struct router_search *ask,
                            uint32_t count, struct router_points *ret)
 {
-    struct core *c = rq->core;
-    struct shard_search_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
-    int rc = parts ? ask_reactors(rq, config, ask, count, parts) : -ENOMEM;
+    const struct collection_config *config = &e->config;
+    struct router_parts parts = {0};
+    int rc = router_ask(rq, e, ask, count, &parts);
     if (rc == 0)
-        rc = merge_parts(rq, config, ask, count, parts, ret);
+        rc = merge_parts(rq, config, ask, count, &parts, ret);
     if (rc == 0 && (ask->with_vectors || ask->with_payloads))
         rc = router_fetch(rq, config, ask->with_vectors, ask->with_payloads, ret);
     return rc;
@@ -160,7 +123,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     if (rc < 0)
         return rc;
     uint64_t ran_ns = fiber_ran_ns();
-    rc = search_admitted(rq, config, ask, count, ret);
+    rc = search_admitted(rq, e, ask, count, ret);
     admission_leave(rq);
     if (rc == 0)
         cost_learn_query(&e->cost, ask->exact, ask->k, ask->ef, (fiber_ran_ns() - ran_ns) / count);

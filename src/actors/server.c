@@ -1,10 +1,10 @@
 /* server.c -- the order in which a server comes up and goes down.
  *
  * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the catalog. Then the first reactor
- * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open their segments at once
- * (they bury each other's rows meanwhile, so all actors must be there first: a message to an actor that is not yet started waits for it). When
- * all have, collections at rest can be read, while the stores replay their logs.
- * Down: the same backwards. A start that fails goes down from where it got to. */
+ * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open their segments, lend them to
+ * each other, and bury each other's rows. When all have, collections at rest can be read, while the stores replay their logs.
+ * Down: the same backwards; no store is closed before all have halted, for each uses segments of the others. A start that fails goes down from
+ * where it got to. */
 #include "actors/server.h"
 #include "actors/control_messages.h"
 #include "base/log.h"
@@ -82,6 +82,10 @@ static int tell_all(uint32_t type)
 int server_open_stores(struct server *s, const struct manifest *m, struct error *error)
 {
     int rc = open_segments(s, m, error);
+    if (rc == 0)
+        rc = tell_all(MSG_CONTROL_LEND);
+    if (rc == 0)
+        rc = tell_all(MSG_CONTROL_MAP);
     if (rc == 0)
         rc = tell_all(MSG_CONTROL_SPREAD_DAMAGE);
     if (rc == 0)
@@ -235,6 +239,8 @@ void server_stop(struct server *s)
         log_warn("not every reactor could end its connections in order");
     free(messages);
     disk_watch_stop(&s->disk);
+    if (tell_all(MSG_CONTROL_HALT) < 0)
+        log_warn("not every reactor could end its work in order");
     if (tell_all(MSG_CONTROL_CLOSE) < 0)
         log_warn("not every reactor could close its store in order");
     if (s->lock)

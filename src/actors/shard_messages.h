@@ -26,8 +26,11 @@ struct shard_search_message {
     uint32_t count, k, ef;
     float refine_k;
     bool exact;
+    struct search_part part; /* what of this reactor is searched */
     struct point_hit *hits;
     uint32_t *counts;
+    bool stale;       /* answer: not the sealed segments, they are not the same as the sender's any more */
+    uint64_t died_ns; /* answer: shard_died_ns() */
 };
 
 /* Copies points out. found[i] says whether ids[i] is there. Payloads are copied one after the other as long as they fit;

@@ -1,4 +1,4 @@
-/* index_plan.c -- memory is shared out by bytes of vectors, over all segments that this reactor searches: what comes when much is
+/* index_plan.c -- memory is shared out by bytes of vectors, over all segments that are in this reactor's memory: what comes when much is
  * there gets a smaller index, and what is there keeps its own until it is rewritten. */
 #include "shards/index_plan.h"
 
@@ -20,7 +20,7 @@ static uint64_t memory_share(const struct shard *s, uint64_t bytes)
     uint64_t all = 0;
     for (const struct shard *other = s->store->shards; other; other = other->next)
         for (uint32_t i = 0; i < other->segment_count; i++)
-            if (other->segments[i] && other->segments[i]->searched)
+            if (other->segments[i] && !other->segments[i]->borrowed)
                 all += vector_bytes(other, other->segments[i]->rows);
     if (o->index_bytes_max == 0 || all == 0)
         return 0;

@@ -13,6 +13,10 @@ static int maintain(struct shard *s)
     struct merge_choice choice;
     if (s->damage.code)
         return 0;
+    if (!shard_merges(s)) {
+        s->compacts_done = wanted;
+        return 0;
+    }
     merge_choose(s, wanted != s->compacts_done, &choice);
     if (choice.count) {
         int rc = store_room_for(s->store, merge_bytes(&choice));
@@ -85,7 +89,7 @@ static bool is_unsealed(const struct shard *s, uint64_t birth)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state != SEGMENT_SEALED && g->birth <= birth)
+        if (g && g->birth <= birth && (g->state != SEGMENT_SEALED || (g->searched && !g->borrowed && !g->settled)))
             return true;
     }
     return false;

@@ -6,6 +6,7 @@
 #include "shards/merge.h"
 #include "base/log.h"
 #include "shards/index_plan.h"
+#include "shards/replace.h"
 #include "shards/segment_file.h"
 
 #include <errno.h>
@@ -20,15 +21,16 @@ struct merge {
     struct pause pause;
     struct segment *shadow; /* the new rows' alive bits, until the new segment is there */
     uint32_t rows;
-    struct tombstone *tombstones; /* those that are kept, then those that bury nothing any more */
-    uint32_t tombstone_count, tombstones_dropped;
+    struct merge_tombstones tombstones;
     uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
     struct manifest_segment file;   /* id 0: nothing is left */
     char path[PATH_TEXT_MAX];
-    struct segment *output; /* NULL: nothing is left */
+    struct segment *output;      /* NULL: nothing is left */
+    bool held[MERGE_INPUTS_MAX]; /* the inputs */
+    struct replaced_segment old[MERGE_INPUTS_MAX];
 };
 
-/* -- which rows and tombstones go over -- */
+/* -- which rows go over -- */
 
 static int make_shadow(struct merge *m)
 {
@@ -66,51 +68,6 @@ static int place_rows(struct merge *m, struct segment *input)
             return rc;
     }
     return 0;
-}
-
-/* Could a start read an older record of an id from the log than the tombstone in an input, and not the deletion? */
-static bool log_may_revive(const struct merge *m)
-{
-    for (uint32_t i = 0; i < m->choice->count; i++)
-        if (m->choice->inputs[i]->log_past > m->shard->store->log_start)
-            return true;
-    return false;
-}
-
-/* The lowest version of a row at home here that is not in the inputs: a tombstone of such an id below it buries nothing any more. */
-static int oldest_elsewhere(struct merge *m, uint64_t *ret)
-{
-    const struct shard *s = m->shard;
-    const struct store_hooks *hooks = &s->store->options.hooks;
-    int rc = hooks->oldest(s->config.id, m->ids, m->choice->count, ret, hooks->arg);
-    for (uint32_t i = 0; i < s->segment_count; i++) {
-        const struct segment *g = s->segments[i];
-        if (g && g->state != SEGMENT_SEALED && g->version_min < *ret)
-            *ret = g->version_min;
-    }
-    return rc;
-}
-
-static int take_tombstones(struct merge *m)
-{
-    size_t total = 0;
-    uint64_t oldest = 0;
-    bool keep_all = log_may_revive(m);
-    for (uint32_t i = 0; i < m->choice->count; i++)
-        total += m->choice->inputs[i]->tombstone_count;
-    if (total == 0)
-        return 0;
-    m->tombstones = malloc(total * sizeof(*m->tombstones));
-    int rc = m->tombstones ? oldest_elsewhere(m, &oldest) : -ENOMEM;
-    for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++) {
-        const struct segment *g = m->choice->inputs[i];
-        for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
-            bool keep = keep_all || g->tombstones[t].version > oldest || !shard_is_home(m->shard, g->tombstones[t].id);
-            m->tombstones[keep ? m->tombstone_count++ : total - ++m->tombstones_dropped] = g->tombstones[t];
-            rc = t % 1024 == 0 ? pause_here(&m->pause) : 0;
-        }
-    }
-    return rc;
 }
 
 /* -- the file -- */
@@ -187,7 +144,7 @@ static int write_file(struct merge *m)
 {
     struct shard *s = m->shard;
     struct segment_part parts[MERGE_INPUTS_MAX];
-    struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones, m->tombstone_count, 0};
+    struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0};
     for (uint32_t i = 0; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         parts[i] = (struct segment_part){g, g->heir_rows};
@@ -197,7 +154,7 @@ static int write_file(struct merge *m)
     m->file = (struct manifest_segment){.id = store_next_segment_id(s->store),
                                         .collection = s->config.id,
                                         .rows = m->rows,
-                                        .tombstones = m->tombstone_count,
+                                        .tombstones = m->tombstones.kept,
                                         .version_max = source.version_max};
     set_home(m);
     struct container_writer *w;
@@ -221,9 +178,8 @@ static int write_file(struct merge *m)
 static int open_output(struct merge *m)
 {
     struct error error = {0};
-    int rc = segment_open(m->path, &m->shard->config, &m->file, true, &m->output, &error);
+    int rc = segment_open(m->path, &m->shard->config, &m->file, &m->output, &error);
     if (rc == 0) {
-        m->output->searched = false;
         rc = shard_add_segment(m->shard, m->output);
         if (rc == 0)
             return 0;
@@ -239,10 +195,21 @@ static int open_output(struct merge *m)
 /* -- taking the place of the old ones -- */
 
 /* Rows are left out because something newer buried them. Where writes are acknowledged before they are flushed, that must be on the disk before
- * the old rows are gone from it, or a crash would lose both. */
+ * the old rows are gone from it, or a crash would lose both. It is in the log of the row's home. */
+static int flush_log(struct store *store, void *call)
+{
+    (void)call;
+    return log_flush(store->log);
+}
+
 static int flush_what_buried(const struct shard *s)
 {
-    return s->config.durability == DURABILITY_FLUSH ? 0 : log_flush(s->store->log);
+    struct store *store = s->store;
+    const struct store_hooks *hooks = &store->options.hooks;
+    if (s->config.durability == DURABILITY_FLUSH)
+        return 0;
+    int rc = flush_log(store, NULL);
+    return rc == 0 && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, flush_log, NULL, hooks->arg) : rc;
 }
 
 /* A commit that failed may have reached the disk all the same, so the file cannot be given up: it is tried until it is certain. */
@@ -273,7 +240,8 @@ static void swap(struct merge *m)
     if (m->output) {
         memcpy(fresh->alive, m->shadow->alive, bits_words(m->rows) * sizeof(uint64_t));
         fresh->dead = m->shadow->dead;
-        fresh->searched = true;
+        fresh->lent = 0;
+        fresh->searched = fresh->settled = true;
     }
     for (uint32_t i = 0; i < m->choice->count; i++) {
         struct segment *input = m->choice->inputs[i];
@@ -283,40 +251,7 @@ static void swap(struct merge *m)
         fresh->log_past = input->log_past > fresh->log_past ? input->log_past : fresh->log_past;
     }
     fresh->birth = birth; /* who searches the old ones now need not search this one too */
-}
-
-void merge_repoint(struct shard *s, const struct segment *g)
-{
-    for (uint32_t row = 0; row < g->rows; row++) {
-        id_map_move(&s->ids, segment_id_at(g, row), segment_version_at(g, row), g->handle, row);
-        if (row % 64 == 0)
-            fiber_checkpoint();
-    }
-}
-
-static void forget_tombstones(const struct merge *m)
-{
-    const struct tombstone *dropped = m->tombstones + m->tombstone_count;
-    for (uint32_t i = 0; i < m->tombstones_dropped; i++) {
-        id_map_forget(&m->shard->ids, dropped[i].id, dropped[i].version);
-        if (i % 64 == 0)
-            fiber_checkpoint();
-    }
-}
-
-/* Every reactor that has rows of the old segments must let go of them first: until then it may tell us of deaths there. */
-static int tell_others(struct merge *m)
-{
-    struct store *store = m->shard->store;
-    const struct replacement r = {m->shard->config.id, m->ids, m->choice->count, m->file};
-    for (;;) {
-        int rc = store->options.hooks.replaced(&r, store->options.hooks.arg);
-        if (rc == 0 || m->shard->gate.closed || store->interrupted)
-            return rc;
-        log_warn("a merged segment of '%s' is not yet used by all cores (%s); it will be tried again",
-                 m->shard->config.name, strerror(-rc));
-        fiber_sleep_ns(RETRY_NS);
-    }
+    m->shard->merges++;
 }
 
 static void remove_files(const struct merge *m)
@@ -332,6 +267,71 @@ static void remove_files(const struct merge *m)
     }
 }
 
+static int tell_others(struct merge *m, struct replacement *r, enum replace_step step)
+{
+    struct store *store = m->shard->store;
+    const struct store_hooks *hooks = &store->options.hooks;
+    r->step = step;
+    for (;;) {
+        int rc = store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, store_replace, r, hooks->arg) : 0;
+        if (rc == 0 || m->shard->gate.closed || store->interrupted)
+            return rc;
+        log_warn("a merged segment of '%s' is not yet used by all cores (%s); it will be tried again",
+                 m->shard->config.name, strerror(-rc));
+        fiber_sleep_ns(RETRY_NS);
+    }
+}
+
+static void free_inputs(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        m->held[i] = false;
+        segment_let_go(m->choice->inputs[i]);
+        replace_free(m->shard, m->choice->inputs[i]);
+    }
+}
+
+/* The others may read where rows went as long as they have old segments, so that outlives ours; and nobody here may read what was borrowed when
+ * its owner frees it. */
+static int hand_over(struct merge *m, struct replacement *r)
+{
+    int rc = tell_others(m, r, REPLACE_SWAP);
+    if (rc == 0) {
+        burials_drain(m->shard->store);
+        rc = tell_others(m, r, REPLACE_FREE);
+    }
+    for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
+        replace_wait_unread(m->choice->inputs[i], 1);
+    if (rc == 0)
+        rc = tell_others(m, r, REPLACE_END);
+    if (rc == 0)
+        free_inputs(m);
+    return rc;
+}
+
+/* Every reactor searches the new one, and nobody the old ones, when it returns; unless the collection or the server comes to its end. */
+static void take_place(struct merge *m)
+{
+    struct shard *s = m->shard;
+    struct replacement r = {
+        .collection = s->config.id,
+        .old = m->old,
+        .old_count = m->choice->count,
+        .fresh = m->output,
+        .dropped = m->tombstones.items ? m->tombstones.items + m->tombstones.kept : NULL,
+        .dropped_count = m->tombstones.dropped,
+    };
+    swap(m);
+    r.number = s->merges;
+    if (m->output)
+        replace_repoint(s, m->output);
+    replace_forget(s, &r);
+    remove_files(m);
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->heir_rows};
+    ignore_result(hand_over(m, &r)); /* or the old ones stay until the shard is freed: nobody searches then */
+}
+
 /* -- the whole -- */
 
 static int prepare(struct merge *m)
@@ -342,11 +342,18 @@ static int prepare(struct merge *m)
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
         rc = place_rows(m, m->choice->inputs[i]);
     if (rc == 0)
-        rc = take_tombstones(m);
-    if (rc < 0 || (m->rows == 0 && m->tombstone_count == 0))
+        rc = merge_take_tombstones(m->shard, m->choice, &m->pause, &m->tombstones);
+    if (rc < 0 || (m->rows == 0 && m->tombstones.kept == 0))
         return rc;
     rc = write_file(m);
     return rc < 0 ? rc : open_output(m);
+}
+
+static void let_go(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        if (m->held[i])
+            segment_let_go(m->choice->inputs[i]);
 }
 
 static void give_up(struct merge *m, int rc)
@@ -355,7 +362,6 @@ static void give_up(struct merge *m, int rc)
         struct segment *input = m->choice->inputs[i];
         segment_set_heir(input, NULL, NULL);
         input->merging = false;
-        segment_let_go(input);
     }
     if (!m->output)
         return;
@@ -364,48 +370,59 @@ static void give_up(struct merge *m, int rc)
         ignore_result(file_remove(m->path)); /* the collection is gone; otherwise the next start decides */
 }
 
+static void count(const struct merge *m, uint64_t rows, uint64_t start_ns)
+{
+    struct store_stats *stats = &m->shard->store->stats;
+    stats->merges += m->choice->count > 1;
+    stats->compactions += m->choice->count == 1;
+    stats->merged_bytes += m->output ? m->output->disk_bytes : 0;
+    stats->merged_segments += m->choice->count;
+    stats->merged_rows += rows;
+    stats->merge_ns_total += clock_now_ns() - start_ns;
+}
+
+static int run(struct merge *m)
+{
+    uint64_t start_ns = clock_now_ns(), rows = 0;
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        struct segment *input = m->choice->inputs[i];
+        segment_hold(input);
+        m->held[i] = true;
+        input->merging = true;
+        m->ids[i] = input->id;
+        rows += input->rows;
+    }
+    build_begin(&m->shard->store->merging, m->choice->count > 1 ? BUILD_MERGE : BUILD_COMPACT, m->shard->config.id,
+                (uint32_t)rows);
+    int rc = prepare(m);
+    if (rc == 0)
+        rc = flush_what_buried(m->shard);
+    if (rc == 0)
+        rc = commit(m);
+    if (rc < 0) {
+        give_up(m, rc);
+    } else {
+        build_enter(&m->shard->store->merging, BUILD_TAKING_OVER);
+        take_place(m);
+        count(m, rows, start_ns);
+    }
+    build_end(&m->shard->store->merging);
+    let_go(m);
+    return rc;
+}
+
 int merge_run(struct shard *s, const struct merge_choice *choice)
 {
-    struct merge m = {.shard = s, .choice = choice, .pause = {shard_pause, s}};
-    struct store_stats *stats = &s->store->stats;
-    uint64_t start_ns = clock_now_ns(), rows = 0;
-    for (uint32_t i = 0; i < choice->count; i++) {
-        segment_hold(choice->inputs[i]);
-        choice->inputs[i]->merging = true;
-        m.ids[i] = choice->inputs[i]->id;
-        rows += choice->inputs[i]->rows;
-    }
-    build_begin(&s->store->merging, choice->count > 1 ? BUILD_MERGE : BUILD_COMPACT, s->config.id, (uint32_t)rows);
-    int rc = prepare(&m);
-    if (rc == 0)
-        rc = flush_what_buried(s);
-    if (rc == 0)
-        rc = commit(&m);
-    if (rc < 0) {
-        give_up(&m, rc);
-    } else {
-        build_enter(&s->store->merging, BUILD_TAKING_OVER);
-        swap(&m);
-        if (m.output)
-            merge_repoint(s, m.output);
-        forget_tombstones(&m);
-        remove_files(&m);
-        int told = tell_others(&m);
-        for (uint32_t i = 0; i < choice->count; i++) {
-            segment_let_go(choice->inputs[i]);
-            if (told == 0)
-                shard_remove_segment(s, choice->inputs[i]);
-        }
-        stats->merges += choice->count > 1;
-        stats->compactions += choice->count == 1;
-        stats->merged_bytes += m.output ? m.output->disk_bytes : 0;
-        stats->merged_segments += choice->count;
-        stats->merged_rows += rows;
-        stats->merge_ns_total += clock_now_ns() - start_ns;
-    }
-    build_end(&s->store->merging);
-    if (m.shadow)
-        segment_retire(m.shadow);
-    free(m.tombstones);
+    struct merge *m = calloc(1, sizeof(*m)); /* too large for a stack */
+    if (!m)
+        return -ENOMEM;
+    m->shard = s;
+    m->choice = choice;
+    m->pause = (struct pause){shard_pause, s};
+    int rc = run(m);
+    if (m->shadow)
+        segment_retire(m->shadow);
+    free(m->tombstones.items);
+    free(m);
     return rc;
 }

@@ -16,11 +16,16 @@ struct merge_choice {
 /* What is most worth rewriting. all: as far as the largest segment allows, whatever it costs. */
 void merge_choose(const struct shard *s, bool all, struct merge_choice *ret);
 
+struct merge_tombstones {
+    struct tombstone *items; /* those that are kept, then those that are dropped; the caller frees them */
+    uint32_t kept, dropped;
+};
+/* Those of the inputs. Waits; pauses. After a failure, too, the items are the caller's. */
+MUST_USE int merge_take_tombstones(const struct shard *s, const struct merge_choice *choice, const struct pause *pause,
+                                   struct merge_tombstones *ret);
+
 /* What the new segment will take on the disk, at most. */
 uint64_t merge_bytes(const struct merge_choice *choice);
 /* Makes one segment of the chosen ones, or none when nothing of them lives. Waits; pauses. -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old
  * ones stay as they were. */
 MUST_USE int merge_run(struct shard *s, const struct merge_choice *choice);
-
-/* Lets the id map point to the rows of g where it points to the same versions elsewhere. Waits. */
-void merge_repoint(struct shard *s, const struct segment *g);

@@ -1,56 +1,144 @@
-/* replace.c -- segments that another reactor searches were merged: rows at home here are in the new one from now on. */
-#include "shards/merge.h"
+#include "shards/replace.h"
 
-static bool is_replaced(const struct replacement *r, const struct segment *g)
-{
-    for (uint32_t i = 0; g && g->id && i < r->old_count; i++)
-        if (g->id == r->old[i])
-            return true;
-    return false;
-}
+#include <errno.h>
 
-static bool any_replaced(const struct shard *s, const struct replacement *r)
+#define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
+
+static struct segment *find(const struct shard *s, uint64_t id)
 {
     for (uint32_t i = 0; i < s->segment_count; i++)
-        if (is_replaced(r, s->segments[i]))
-            return true;
-    return false;
+        if (s->segments[i] && s->segments[i]->id == id)
+            return s->segments[i];
+    return NULL;
 }
 
-static int open_fresh(struct shard *s, const struct replacement *r)
+/* -- swapping -- */
+
+/* What died in the old ones is dead in the new one. Their heir is set first, so deaths during the pauses are noted in both. */
+static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
 {
-    char path[PATH_TEXT_MAX];
-    struct segment *g;
-    if (r->fresh.id == 0)
+    for (uint32_t row = 0; row < old->rows; row++) {
+        if (!bits_test(old->alive, row) && r->rows[row] != ROW_NONE)
+            segment_bury(fresh, r->rows[row]);
+        if (row % 4096 == 0)
+            fiber_checkpoint();
+    }
+}
+
+static int borrow_fresh(struct shard *s, const struct replacement *r, struct segment **ret)
+{
+    int rc = 0;
+    *ret = r->fresh ? find(s, r->fresh->id) : NULL;
+    if (!r->fresh || *ret)
         return 0;
-    int rc = store_segment_path(s->store, r->fresh.id, path);
-    if (rc == 0)
-        rc = segment_open(path, &s->config, &r->fresh, false, &g, NULL);
+    struct segment *g;
+    rc = segment_borrow(r->fresh, &g);
     if (rc < 0)
         return rc;
     rc = shard_add_segment(s, g);
-    if (rc < 0) {
+    if (rc < 0)
         segment_destroy(g);
-        return rc;
+    else
+        *ret = g;
+    return rc;
+}
+
+/* No wait in here: to a search either the old ones are there or the new one. */
+static void switch_over(struct shard *s, const struct replacement *r, struct segment *fresh)
+{
+    uint64_t birth = 0;
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = find(s, r->old[i].id);
+        if (!old)
+            continue;
+        old->searched = false;
+        birth = old->birth > birth ? old->birth : birth;
+        if (fresh && old->log_past > fresh->log_past)
+            fresh->log_past = old->log_past;
     }
-    merge_repoint(s, g);
+    if (fresh) {
+        fresh->birth = birth; /* who searches the old ones now need not search this one too */
+        fresh->searched = fresh->settled = true;
+    }
+    s->merges = r->number;
+}
+
+static int swap(struct shard *s, const struct replacement *r)
+{
+    struct segment *fresh;
+    if (s->merges >= r->number)
+        return 0; /* it is told again, because of another reactor */
+    int rc = borrow_fresh(s, r, &fresh);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; fresh && i < r->old_count; i++) {
+        struct segment *old = find(s, r->old[i].id);
+        if (!old)
+            continue;
+        segment_set_heir(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
+        old->heir_rows_lent = true;
+        take_deaths(old, &r->old[i], fresh);
+    }
+    switch_over(s, r, fresh);
+    if (fresh)
+        replace_repoint(s, fresh);
+    replace_forget(s, r);
+    burials_drain(s->store);
     return 0;
 }
 
-int store_replace(struct store *store, const struct replacement *r)
+void replace_repoint(struct shard *s, const struct segment *g)
 {
+    for (uint32_t row = 0; row < g->rows; row++) {
+        id_map_move(&s->ids, segment_id_at(g, row), segment_version_at(g, row), g->handle, row);
+        if (row % 64 == 0)
+            fiber_checkpoint();
+    }
+}
+
+void replace_forget(struct shard *s, const struct replacement *r)
+{
+    for (uint32_t i = 0; i < r->dropped_count; i++) {
+        id_map_forget(&s->ids, r->dropped[i].id, r->dropped[i].version);
+        if (i % 64 == 0)
+            fiber_checkpoint();
+    }
+}
+
+/* -- letting go -- */
+
+void replace_wait_unread(const struct segment *g, uint32_t holders)
+{
+    while (g->users > holders)
+        fiber_sleep_ns(LOOK_NS);
+}
+
+void replace_free(struct shard *s, struct segment *g)
+{
+    replace_wait_unread(g, 0);
+    shard_remove_segment(s, g);
+}
+
+static void let_go(struct shard *s, const struct replacement *r)
+{
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = find(s, r->old[i].id);
+        if (old && old->borrowed == (r->step == REPLACE_FREE))
+            replace_free(s, old);
+    }
+}
+
+int store_replace(struct store *store, void *call)
+{
+    const struct replacement *r = call;
     struct shard *s = store_shard(store, r->collection);
     if (!s || gate_enter(&s->gate) < 0)
         return 0; /* dropped */
     int rc = 0;
-    if (any_replaced(s, r)) {
-        rc = open_fresh(s, r);
-        for (uint32_t i = 0; rc == 0 && i < s->segment_count; i++)
-            if (is_replaced(r, s->segments[i]))
-                shard_remove_segment(s, s->segments[i]);
-        if (rc == 0)
-            burials_drain(store);
-    }
+    if (r->step == REPLACE_SWAP)
+        rc = swap(s, r);
+    else
+        let_go(s, r);
     gate_leave(&s->gate);
     return rc;
 }

@@ -38,26 +38,22 @@ static bool is_of_index(const struct container_region *r)
     return strncmp(r->name, "row.", 4) != 0 && strncmp(r->name, "seg.", 4) != 0;
 }
 
-static int check_sums(const struct container *c, bool with_index, const char *path, struct error *error)
+static int check_sums(const struct container *c, const char *path, struct error *error)
 {
-    for (unsigned i = 0; i < c->region_count; i++) {
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
         struct container_check check = {.region = &c->regions[i]};
-        int rc = with_index || !is_of_index(check.region) ? 1 : 0;
-        while (rc > 0) {
+        for (rc = 1; rc > 0; fiber_checkpoint())
             rc = container_check_piece(c, &check, path, error);
-            fiber_checkpoint();
-        }
-        if (rc < 0)
-            return rc;
     }
-    return 0;
+    return rc;
 }
 
 int segment_verify(const char *path, const struct segment *g, struct error *error)
 {
     struct container c;
     int rc = container_parse(g->mapping.bytes, g->mapping.size, path, &c, error);
-    return rc < 0 ? rc : check_sums(&c, true, path, error);
+    return rc < 0 ? rc : check_sums(&c, path, error);
 }
 
 static int read_meta(struct opening *o, const struct collection_config *c, const struct manifest_segment *m)
@@ -162,7 +158,7 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
 {
     int rc = container_parse(s->mapping.bytes, s->mapping.size, o->path, &o->container, o->error);
     if (rc == 0)
-        rc = check_sums(&o->container, s->searched, o->path, o->error);
+        rc = check_sums(&o->container, o->path, o->error);
     if (rc == 0)
         rc = read_meta(o, c, m);
     if (rc < 0)
@@ -171,19 +167,15 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     s->tombstone_count = o->meta.tombstones;
     s->version_min = o->meta.version_min;
     s->version_max = o->meta.version_max;
-    s->alive = calloc(bits_words(s->rows) + 1, sizeof(uint64_t));
-    if (!s->alive)
-        return -ENOMEM;
-    memset(s->alive, 0xff, s->rows / 64 * sizeof(uint64_t));
-    for (uint32_t row = s->rows & ~63u; row < s->rows; row++)
-        bits_set(s->alive, row);
-    rc = open_columns(o, s);
-    if (rc == 0 && s->searched && s->rows)
+    rc = segment_all_alive(s);
+    if (rc == 0)
+        rc = open_columns(o, s);
+    if (rc == 0 && s->rows)
         rc = open_index(o, s, c);
     return rc;
 }
 
-int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m, bool searched,
+int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                  struct segment **ret, struct error *error)
 {
     struct opening o = {.path = path, .error = error};
@@ -192,7 +184,7 @@ int segment_open(const char *path, const struct collection_config *c, const stru
         return error_set_errno(error, -ENOMEM, "opening %s", path);
     *s = (struct segment){.state = SEGMENT_SEALED,
                           .id = m->id,
-                          .searched = searched,
+                          .lent = LOAN_NONE,
                           .log_first = UINT64_MAX,
                           .homes = m->homes,
                           .home = m->home};

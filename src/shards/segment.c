@@ -1,6 +1,8 @@
 #include "shards/segment.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void free_chunks(struct rows *r, uint32_t rows_max)
 {
@@ -15,10 +17,11 @@ void segment_destroy(struct segment *s)
 {
     if (!s)
         return;
-    segment_index_destroy(s->index);
-    if (s->mapping.bytes) {
+    if (!s->borrowed)
+        segment_index_destroy(s->index);
+    if (s->mapping.bytes && !s->borrowed) {
         mapping_close(&s->mapping);
-    } else {
+    } else if (!s->mapping.bytes) {
         free_chunks(&s->ids, s->rows_max);
         free_chunks(&s->versions, s->rows_max);
         free_chunks(&s->vectors, s->rows_max);
@@ -27,10 +30,66 @@ void segment_destroy(struct segment *s)
         free(s->tombstones);
     }
     free(s->alive);
-    free(s->heir_rows);
+    if (!s->heir_rows_lent)
+        free(s->heir_rows);
     if (s->heir)
         segment_let_go(s->heir);
     free(s);
+}
+
+int segment_all_alive(struct segment *s)
+{
+    s->alive = calloc(bits_words(s->rows) + 1, sizeof(uint64_t));
+    if (!s->alive)
+        return -ENOMEM;
+    memset(s->alive, 0xff, s->rows / 64 * sizeof(uint64_t));
+    for (uint32_t row = s->rows & ~63u; row < s->rows; row++)
+        bits_set(s->alive, row);
+    return 0;
+}
+
+static struct rows column_borrow(const struct rows *of, uint8_t **single)
+{
+    *single = *of->chunk;
+    return (struct rows){single, of->stride, of->shift};
+}
+
+int segment_borrow(const struct segment *of, struct segment **ret)
+{
+    struct segment *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    *s = (struct segment){
+        .state = SEGMENT_SEALED,
+        .id = of->id,
+        .borrowed = true,
+        .rows = of->rows,
+        .rows_max = of->rows,
+        .index = of->index,
+        .plan = of->plan,
+        .tombstones = of->tombstones,
+        .tombstone_count = of->tombstone_count,
+        .version_min = of->version_min,
+        .version_max = of->version_max,
+        .homes = of->homes,
+        .home = of->home,
+        .log_first = UINT64_MAX,
+        .disk_bytes = of->disk_bytes,
+        .payload_size = of->payload_size,
+        .payload_ends = of->payload_ends,
+        .payload_bytes = of->payload_bytes,
+        .mapping = of->mapping,
+    };
+    s->ids = column_borrow(&of->ids, &s->single[0]);
+    s->versions = column_borrow(&of->versions, &s->single[1]);
+    s->vectors = column_borrow(&of->vectors, &s->single[2]);
+    int rc = segment_all_alive(s);
+    if (rc < 0) {
+        segment_destroy(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
 }
 
 void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows)
@@ -39,7 +98,7 @@ void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows)
         segment_hold(heir);
     if (s->heir)
         segment_let_go(s->heir);
-    if (s->heir_rows != rows)
+    if (s->heir_rows != rows && !s->heir_rows_lent)
         free(s->heir_rows);
     s->heir = heir;
     s->heir_rows = rows;

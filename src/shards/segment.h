@@ -34,11 +34,14 @@ struct segment {
     enum segment_state state;
     uint32_t handle; /* in the shard's table; the id map points to it */
     uint64_t id;     /* in the manifest; 0 until sealed */
-    bool searched;   /* by this reactor; the others only read rows of it */
+    bool searched;   /* by this reactor's searches */
+    bool borrowed;   /* columns, index and mapping belong to the same segment on another reactor (loan.h) */
+    uint64_t lent;   /* sealed, ours: the number of its loan to the others; 0: by the start; LOAN_NONE: not yet */
+    bool settled;    /* sealed: all reactors have it, so that it may be merged */
     uint32_t rows, rows_max, dead;
     uint64_t *alive; /* bit per row, rows_max of them */
     struct rows ids, versions, vectors;
-    struct segment_index *index; /* NULL: no rows, or not searched here */
+    struct segment_index *index; /* NULL: no rows */
     struct index_plan plan;      /* of the index */
     struct tombstone *tombstones;
     uint32_t tombstone_count, tombstone_capacity;
@@ -67,7 +70,8 @@ struct segment {
      * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
     struct segment *heir;
     uint32_t *heir_rows;
-    bool merging; /* a merge reads it */
+    bool heir_rows_lent; /* they belong to the merge, on whichever reactor that runs */
+    bool merging;        /* a merge reads it */
 
     uint64_t birth; /* grows with every segment the shard gets */
     uint32_t users;
@@ -75,6 +79,7 @@ struct segment {
 };
 
 #define ROW_NONE         UINT32_MAX
+#define LOAN_NONE        UINT64_MAX
 #define SEGMENT_ROWS_MAX ((uint64_t)1 << 30)
 
 /* -- growing.c -- */
@@ -90,9 +95,9 @@ MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64
 
 /* -- sealed.c: these wait; writing is in segment_file.h -- */
 
-/* Maps a sealed segment's file. searched: checks all checksums and opens the index. All rows are alive. */
+/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                          bool searched, struct segment **ret, struct error *error);
+                          struct segment **ret, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. */
 MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
 
@@ -121,5 +126,15 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
 void segment_bury(struct segment *s, uint32_t row);
 /* Is it alive, here or in what has taken this segment's place? */
 bool segment_alive(const struct segment *s, uint32_t row);
-/* heir takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, holds heir. */
+/* heir takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, unless they are lent; holds heir. */
 void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows);
+
+/* The same sealed segment on another reactor: borrows all that never changes, with all rows alive; -ENOMEM. `of` must outlive it. */
+MUST_USE int segment_borrow(const struct segment *of, struct segment **ret);
+/* All rows alive; -ENOMEM. */
+MUST_USE int segment_all_alive(struct segment *s);
+/* The reactor whose log, and later whose memory, a sealed segment came from. */
+static inline unsigned segment_owner(const struct segment *s, unsigned reactors)
+{
+    return (unsigned)(s->id % reactors);
+}

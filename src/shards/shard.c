@@ -27,6 +27,7 @@ void shard_destroy(struct shard *s)
         if (s->segments[i])
             segment_retire(s->segments[i]);
     free(s->segments);
+    free(s->borrowed);
     id_map_fini(&s->ids);
     free(s);
 }
@@ -135,31 +136,40 @@ int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32
     return 0;
 }
 
-static int by_reactor_of_segment(const void *a, const void *b, void *arg)
-{
-    unsigned reactors = *(unsigned *)arg;
-    uint64_t x = ((const struct burial *)a)->segment % reactors, y = ((const struct burial *)b)->segment % reactors;
-    return x < y ? -1 : x > y;
-}
-
 void burials_begin(struct store *store, struct burials *b)
 {
     *b = (struct burials){.turn = store->burying_now};
     store->burying[b->turn]++;
 }
 
+static void bury_told(struct shard *s, const struct burial *b)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (g && g->id == b->segment && b->row < g->rows)
+            segment_bury(g, b->row);
+    }
+    s->died_ns = clock_now_ns();
+}
+
+static int bury(struct store *store, void *call)
+{
+    const struct burials *b = call;
+    struct shard *s = NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (!s || s->config.id != b->items[i].collection)
+            s = store_shard(store, b->items[i].collection);
+        if (s)
+            bury_told(s, &b->items[i]);
+    }
+    store_notify_work(store); /* a segment may have too many dead rows now */
+    return 0;
+}
+
 int burials_send(struct store *store, struct burials *b)
 {
-    unsigned reactors = store->options.reactors;
-    int rc = 0;
-    if (b->count)
-        qsort_r(b->items, b->count, sizeof(*b->items), by_reactor_of_segment, &reactors);
-    for (uint32_t from = 0, to; rc == 0 && from < b->count; from = to) {
-        unsigned reactor = (unsigned)(b->items[from].segment % reactors);
-        for (to = from + 1; to < b->count && b->items[to].segment % reactors == reactor; to++)
-            ;
-        rc = store->options.hooks.bury(reactor, b->items + from, to - from, store->options.hooks.arg);
-    }
+    const struct store_hooks *hooks = &store->options.hooks;
+    int rc = b->count && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, bury, b, hooks->arg) : 0;
     if (--store->burying[b->turn] == 0)
         event_notify_all(&store->buried);
     free(b->items);
@@ -183,7 +193,7 @@ int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *bu
         return 0;
     struct segment *segment = s->segments[e->segment];
     segment_bury(segment, e->row);
-    return segment->searched ? 0 : burials_add(burials, s->config.id, segment->id, e->row);
+    return segment->id && s->store->options.reactors > 1 ? burials_add(burials, s->config.id, segment->id, e->row) : 0;
 }
 
 /* -- records -- */
@@ -249,7 +259,7 @@ static struct segment_info describe(const struct shard *s, const struct segment 
 {
     struct segment_info ret = {
         .id = g->id,
-        .reactor = s->store->options.reactor,
+        .reactor = g->id ? segment_owner(g, s->store->options.reactors) : s->store->options.reactor,
         .state = g->state,
         .merging = g->merging,
         .rows = g->rows,
@@ -268,12 +278,20 @@ static struct segment_info describe(const struct shard *s, const struct segment 
     return ret;
 }
 
+/* Sealed segments are told of where they are merged, once they are there. */
+static bool is_told_here(const struct shard *s, const struct segment *g)
+{
+    if (!g || !g->searched)
+        return false;
+    return g->state == SEGMENT_SEALED && g->settled ? shard_merges(s) : !g->borrowed;
+}
+
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->searched && n++ < max)
+        if (is_told_here(s, g) && n++ < max)
             ret[n - 1] = describe(s, g);
     }
     return n;
@@ -284,7 +302,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
     *ret = (struct shard_info){.points = s->ids.live, .memory_bytes = id_map_bytes(&s->ids)};
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!g || !g->searched)
+        if (!is_told_here(s, g))
             continue;
         ret->memory_bytes += memory_of(g);
         if (g->state == SEGMENT_SEALED) {

@@ -14,6 +14,9 @@ struct record;
 /* What the manifest says of a collection on this reactor (rest.c). */
 enum rest { AT_REST, STIRRED, REST_CHANGING };
 
+/* What the other reactors think: are there rows here that they have not borrowed (loan.c)? */
+enum unsealed { UNSEALED_NONE, UNSEALED_SOME, UNSEALED_CHANGING };
+
 struct shard {
     struct store *store;
     struct collection_config config;
@@ -32,11 +35,20 @@ struct shard {
     int stir_failed; /* errno of the last change, if it was to be STIRRED and its commit failed */
     uint32_t writes; /* under way: a record of them may be in the log and nowhere else */
     bool unapplied;  /* so may one that could not be made visible: until the next start */
-    bool dropped;    /* the manifest does not name it any more; the order to drop it is on its way */
+    enum unsealed unsealed;
+    struct event unsealed_changed;
+    uint64_t unsealed_at[REACTORS_MAX / 64]; /* bit per reactor that said it has such rows */
+    uint64_t loans;                          /* that we have made since the start */
+    uint64_t *borrowed; /* [reactors]: the newest loan of each that we have; NULL: none since the start */
+    uint64_t merges;    /* that have changed what we search */
+    uint64_t died_ns;   /* when another reactor last told of a row that died */
+    uint64_t search_ns; /* what a search of all that is here took, lately */
+    bool dropped;       /* the manifest does not name it any more; the order to drop it is on its way */
     struct shard *next;
 };
 
 struct search_hit;
+struct loan;
 
 /* A write between the log and memory: log records from `bound` on are still needed. */
 struct write_under_way {
@@ -125,7 +137,7 @@ MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segmen
 /* Waits until all that had begun when it was called has been sent and has arrived. */
 void burials_drain(struct store *store);
 
-/* The row that e points to died: marks it here, or notes whom to tell. */
+/* The row that e points to died: marks it here, and notes that all others are to be told. */
 MUST_USE int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials);
 
 /* Rows that a growing segment of this shard is for. */
@@ -142,6 +154,12 @@ MUST_USE int store_finish_container(const struct store *store, struct container_
 void store_count_build(struct store *store, uint64_t duration_ns);
 MUST_USE int store_segment_path(const struct store *store, uint64_t id, char *path);
 void store_notify_work(struct store *store);
+
+/* The reactor that merges the sealed segments of all. */
+static inline bool shard_merges(const struct shard *s)
+{
+    return s->config.id % s->store->options.reactors == s->store->options.reactor;
+}
 
 static inline bool shard_is_home(const struct shard *s, struct point_id id)
 {

@@ -1,4 +1,4 @@
-/* shard_search.c -- one query over all segments that this reactor searches.
+/* shard_search.c -- one query over the segments that are this reactor's part of the search.
  *
  * Writes and merges go on while a search pauses. It holds the segments it began with, and searches those that came meanwhile after
  * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
@@ -99,13 +99,18 @@ struct search {
     const float *vector; /* normalised for cosine */
     uint32_t segments;   /* held, in room->segments */
     uint32_t count;      /* hits so far in room->all */
+    uint64_t away_ns;    /* while others had the core */
     bool moved;          /* segments came while it ran: what is in them may have been found already */
 };
 
 static int search_pause(void *arg)
 {
     struct search *x = arg;
-    fiber_checkpoint();
+    if (fiber_should_yield()) {
+        uint64_t from = clock_now_ns();
+        fiber_yield();
+        x->away_ns += clock_now_ns() - from;
+    }
     return x->shard->gate.closed ? -ECANCELED : context_check(x->query->ctx);
 }
 
@@ -151,6 +156,16 @@ static int search_segment(struct search *x, const struct segment *g)
     return n < 0 ? n : 0;
 }
 
+static bool in_part(const struct search *x, const struct segment *g)
+{
+    const struct search_part *part = &x->query->part;
+    if (!g->searched || g->state != SEGMENT_SEALED)
+        return g->searched;
+    if (part->asked)
+        return !g->borrowed && (part->sealed || g->lent > part->loan);
+    return !part->delegated || !bits_test(part->delegated, segment_owner(g, x->shard->store->options.reactors));
+}
+
 /* Holds the segments that came after `birth`, the growing one last. */
 static int hold_segments(struct search *x, uint64_t birth)
 {
@@ -161,7 +176,7 @@ static int hold_segments(struct search *x, uint64_t birth)
     for (uint32_t i = 0; i <= s->segment_count; i++) {
         struct segment *g = i < s->segment_count ? s->segments[i] : s->growing;
         bool in_turn = i == s->segment_count || g != s->growing;
-        if (g && in_turn && g->searched && g->birth > birth) {
+        if (g && in_turn && g->birth > birth && in_part(x, g)) {
             segment_hold(g);
             x->room->segments[x->segments++] = g;
         }
@@ -220,20 +235,56 @@ static int collect(struct search *x, struct point_hit *ret_hits)
     return (int)n;
 }
 
+/* What is asked for by other reactors is too different to be counted. */
+static void measure(struct shard *s, const struct search *x, uint64_t began_ns)
+{
+    if (x->query->part.asked || x->query->part.delegated)
+        return;
+    uint64_t ns = clock_now_ns() - began_ns;
+    ns = ns > x->away_ns ? ns - x->away_ns : 0;
+    s->search_ns = s->search_ns ? s->search_ns - s->search_ns / 16 + ns / 16 : ns;
+}
+
+uint64_t shard_search_ns(const struct shard *s)
+{
+    return s->search_ns;
+}
+
+void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret)
+{
+    *ret = (struct shard_cover){.unsealed = bits_test(s->unsealed_at, reactor),
+                                .loan = s->borrowed ? s->borrowed[reactor] : 0,
+                                .merges = s->merges};
+    for (uint32_t i = 0; i < s->segment_count && !ret->sealed; i++) {
+        const struct segment *g = s->segments[i];
+        ret->sealed = g && g->borrowed && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
+    }
+}
+
+uint64_t shard_died_ns(const struct shard *s)
+{
+    return s->died_ns;
+}
+
 int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits)
 {
     struct search x = {.shard = s, .query = query};
     int rc = s->damage.code ? error_set(NULL, s->damage.code, "damaged") : context_check(query->ctx);
+    if (rc == 0 && query->part.sealed && query->part.merges != s->merges)
+        rc = -ESTALE;
     if (rc == 0)
         rc = gate_enter(&s->gate);
     if (rc < 0)
         return rc;
+    uint64_t began_ns = clock_now_ns();
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
     if (rc == 0)
         rc = search_all(&x);
     if (rc == 0)
         rc = collect(&x, ret_hits);
+    if (rc >= 0)
+        measure(s, &x, began_ns);
     for (uint32_t i = 0; i < x.segments; i++)
         segment_let_go(x.room->segments[i]);
     if (x.room)

@@ -1,4 +1,5 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+#include "shards/loan.h"
 #include "shards/memory.h"
 #include "shards/pace.h"
 #include "shards/read_only.h"
@@ -188,22 +189,6 @@ static int apply_all(struct shard *s, const struct buffer *records, uint64_t bou
     return rc;
 }
 
-/* A row that another reactor searches is dropped by its merges once it is dead. So what buries it must be on the disk before it is told,
- * however little the collection asks for. */
-static enum durability durability_of(const struct shard *s, const struct buffer *records)
-{
-    struct record r;
-    for (size_t at = 0, n; s->config.durability != DURABILITY_FLUSH && at < records->size; at += n) {
-        n = record_read(records->bytes + at, records->size - at, &r);
-        check(n > 0); /* we wrote it */
-        const struct id_entry *e = id_map_find(&s->ids, r.id);
-        if (e && e->segment != ID_MAP_DELETED && !s->segments[e->segment]->searched)
-            return DURABILITY_FLUSH;
-        fiber_checkpoint();
-    }
-    return s->config.durability;
-}
-
 static int stir(struct shard *s, struct error *error)
 {
     int rc = shard_stir(s);
@@ -217,7 +202,7 @@ static int stir(struct shard *s, struct error *error)
 static int append(struct shard *s, const struct buffer *records, struct error *error)
 {
     struct store *store = s->store;
-    int rc = log_append(store->log, records->bytes, records->size, durability_of(s, records));
+    int rc = log_append(store->log, records->bytes, records->size, s->config.durability);
     if (disk_failed(rc))
         return read_only_refuse(rc, store->dir, error);
     return rc < 0 ? error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on")
@@ -232,6 +217,8 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
     struct write_under_way w;
     write_begin(s, &w);
     int rc = stir(s, error);
+    if (rc == 0 && (rc = shard_announce_unsealed(s)) < 0)
+        error_set_errno(error, rc, "not every core could be told of the write");
     if (rc == 0) {
         rc = append(s, records, error);
         store->stats.log_records += count;

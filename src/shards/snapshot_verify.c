@@ -33,7 +33,7 @@ static int check_segment(const struct verifying *v, const struct manifest_segmen
     if (!c)
         return error_set(v->error, ERROR_CORRUPT, "%s/manifest names a segment of a collection that it does not name",
                          v->dir);
-    int rc = segment_open(path, c, s, true, &segment, v->error);
+    int rc = segment_open(path, c, s, &segment, v->error);
     if (rc == 0) {
         v->state->bytes_done += segment->disk_bytes;
         segment_destroy(segment);

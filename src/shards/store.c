@@ -40,18 +40,24 @@ static void empty(struct shard *s)
     gate_close(&s->gate);
 }
 
+void store_empty_collection(struct store *store, uint64_t collection)
+{
+    struct shard *s = store_shard(store, collection);
+    if (s)
+        empty(s);
+}
+
 int store_drop_collection(struct store *store, uint64_t collection)
 {
     struct shard *s = store_shard(store, collection);
     if (!s)
         return -ENOENT;
     unlink_shard(store, s);
-    empty(s);
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         char path[PATH_TEXT_MAX];
         const struct segment *g = s->segments[i];
-        if (!g || g->id == 0 || !g->searched)
+        if (!g || g->id == 0 || g->borrowed)
             continue;
         int one = store_segment_path(store, g->id, path);
         if (one == 0)
@@ -61,20 +67,6 @@ int store_drop_collection(struct store *store, uint64_t collection)
     }
     shard_destroy(s);
     return rc;
-}
-
-int store_bury(struct store *store, const struct burial *burials, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        struct shard *s = store_shard(store, burials[i].collection);
-        for (uint32_t j = 0; s && j < s->segment_count; j++) {
-            struct segment *g = s->segments[j];
-            if (g && g->id == burials[i].segment && g->id && burials[i].row < g->rows)
-                segment_bury(g, burials[i].row);
-        }
-    }
-    store_notify_work(store); /* a segment may have too many dead rows now */
-    return 0;
 }
 
 uint64_t store_log_needed(const struct store *store, const struct segment *skip)

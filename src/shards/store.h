@@ -19,37 +19,34 @@
 #include "reactor/fiber.h"
 #include "shards/build_progress.h"
 #include "shards/manifest.h"
+#include <limits.h>
 
 struct file;
 struct store;
 struct shard;
 
-/* A row of a segment that another reactor searches is dead: tell it before the write is acknowledged. */
+/* A row of a sealed segment is dead: all reactors are told before the write is acknowledged. */
 struct burial {
     uint64_t collection, segment;
     uint32_t row;
 };
 
-/* Segments of a collection were rewritten as one; fresh.id 0: nothing was left of them. */
-struct replacement {
-    uint64_t collection;
-    const uint64_t *old;
-    uint32_t old_count;
-    struct manifest_segment fresh;
-};
+/* What one reactor's store asks of another's; runs in a fiber there, and may wait. `call` lies in the asker's memory until it returns. */
+typedef int (*store_call_fn)(struct store *store, void *call);
+#define STORE_ALL_OTHERS UINT_MAX
 
 struct store_hooks {
     /* Commits a step through the catalog; waits. */
     int (*commit)(const struct manifest_edit *edit, void *arg);
-    /* Hands burials to the reactor that searches the segments (segment id % reactors); waits. All of one call go to one reactor. */
-    int (*bury)(unsigned reactor, const struct burial *burials, uint32_t n, void *arg);
+    /* Runs fn(store, call) on that reactor, or on all others at once, and waits for them. Returns the first failure; a reactor whose store
+     * is closed does nothing and is fine. */
+    int (*call)(unsigned reactor, store_call_fn fn, void *call, void *arg);
     /* The disk refused something that began in that round (read_only.h). Must not wait. May be NULL. */
     void (*failed)(int rc, uint64_t round, void *arg);
-    /* store_replace() on every other reactor; waits until all have done it. */
-    int (*replaced)(const struct replacement *r, void *arg);
-    /* The lowest version of a row that may be at home here, in the collection's segments but these, by the manifest; UINT64_MAX: there is
-     * none. Waits. */
-    int (*oldest)(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg);
+    /* The lowest version of a row that may be at home on that reactor, in the collection's segments but these, by the manifest;
+     * UINT64_MAX: there is none. Waits. */
+    int (*oldest)(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+                  void *arg);
     /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
      * again. Waits. NULL: as much as it likes. */
     int (*memory)(uint64_t wanted, uint64_t *ret, struct error *error, void *arg);
@@ -99,23 +96,25 @@ MUST_USE int folder_drop_caches(const char *dir, struct error *error);
 
 /* -- a reactor's store -- */
 
-/* Opens the segments, and says with burials (through hooks.bury, so all reactors' shard actors must be started before; burials that arrive
- * for a segment not yet open are kept) which rows are dead. When all stores have done so, what the manifest calls at rest can be read: it is
- * complete. Waits. Borrows m until it returns. */
+/* A start in four steps, each taken on all reactors before the next: open the sealed segments that are ours; lend them to all others; find
+ * out which row of each id at home here counts, and tell everybody which are dead; replay the log. After the third, what the manifest calls
+ * at rest is complete and can be read. After a failure only store_close() is left. All wait. m is borrowed until they return. */
 MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret,
                         struct error *error);
-/* After store_open() by the same manifest: replays the logs, which changes nothing of what is at rest. After a failure, and after
- * store_interrupt() it is one (-ECANCELED), only store_close() is left. Before it nothing but reading and burying is allowed. Waits. */
+MUST_USE int store_lend(struct store *s);
+MUST_USE int store_map(struct store *s);
+/* Changes nothing of what is at rest. -ECANCELED after store_interrupt(). Before it has ended only reading and burying is allowed. */
 MUST_USE int store_replay(struct store *s, const struct manifest *m, struct error *error);
 bool store_is_replayed(const struct store *s);
-/* Flushes the log and frees everything. Waits. */
+/* Flushes the log and frees everything, also what other reactors have borrowed: by then nobody may search anywhere. Waits. */
 void store_close(struct store *s);
 
 MUST_USE int store_create_collection(struct store *s, const struct collection_config *config);
-/* Removes the collection's segment files that this reactor searches. The manifest already does not name them. Waits. */
+/* In two steps, each on all reactors before the next: nobody is inside any more; the shard is freed, and the segment files that are ours are
+ * removed. The manifest already does not name them. Both wait. */
+void store_empty_collection(struct store *s, uint64_t collection);
 MUST_USE int store_drop_collection(struct store *s, uint64_t collection);
 struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no such collection */
-MUST_USE int store_bury(struct store *s, const struct burial *burials, uint32_t n);
 
 /* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full, note in
  * the manifest that nothing is left to seal. Returns
@@ -124,9 +123,6 @@ MUST_USE int store_work(struct store *s);
 /* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
  * ones. Returns as store_work(). Waits; pauses. */
 MUST_USE int store_maintain(struct store *s);
-/* Segments that another reactor searches were replaced: rows at home here are looked for in the new one from now on, and no burial in
- * the old ones is under way any more. Waits. */
-MUST_USE int store_replace(struct store *s, const struct replacement *r);
 /* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. A replay, too. */
 void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */
@@ -165,21 +161,46 @@ struct point_hit {
     float distance; /* smaller is nearer */
 };
 
+/* Which segments of a collection: every reactor has all sealed segments, its own and borrowed ones (loan.h), and alone those it has not sealed
+ * or lent yet. So a search takes the sealed ones wherever it runs, and asks other reactors for what they alone have, or to lend a hand. */
+struct search_part {
+    bool asked;                /* by another reactor: only what it has not been lent, */
+    uint64_t loan;             /* whose newest loan is this one; */
+    bool sealed;               /* and all sealed segments that are our own, */
+    uint64_t merges;           /* if they are the same as those of who asks */
+    const uint64_t *delegated; /* not asked: bit per reactor to which its sealed segments are left; NULL: none */
+};
+
 struct shard_query {
     const float *vector; /* dim f32, any alignment, not normalised */
     uint32_t k, ef;      /* ef 0: chosen */
     bool exact;
     float refine_k; /* candidates scored again, as a multiple of k; 0: as each segment does */
+    struct search_part part;
     const struct context *ctx;
 };
-/* Searches the growing segment and the sealed segments that this reactor searches. Writes up to k hits, nearest first. Returns how
- * many, or -ETIME, -ECANCELED, -ENOMEM. Pauses at checkpoints. */
+/* Writes up to k hits of its part, nearest first. Returns how many, or -ETIME, -ECANCELED, -ENOMEM; -ESTALE: a merge has changed whose the sealed
+ * segments are, so who asks has to search them itself. Pauses at checkpoints. */
 MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);
+
+/* What of another reactor we do not have, as of now. */
+struct shard_cover {
+    bool unsealed;   /* it may have rows that are not lent to us */
+    bool sealed;     /* segments we have are its own */
+    uint64_t loan;   /* the newest of its loans that we have */
+    uint64_t merges; /* that we know of */
+};
+void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);
+/* CPU time of a search of everything this reactor has, lately; 0: not known. */
+uint64_t shard_search_ns(const struct shard *s);
+/* When we were last told that a row died, on clock_now_ns(). Who began a search of several reactors before that may have missed the row that took its
+ * place: it was not there yet when its home was asked, and the old one was dead when it was looked for. */
+uint64_t shard_died_ns(const struct shard *s);
 
 struct shard_info {
     uint64_t points; /* live ids at home here */
     uint64_t growing_rows, growing_graphed, growing_bytes;
-    uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of the segments searched here */
+    uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of those that this reactor merges */
     uint64_t memory_bytes;
 };
 void shard_info_read(struct shard *s, struct shard_info *ret);
@@ -191,7 +212,7 @@ enum segment_state { SEGMENT_GROWING, SEGMENT_FROZEN, SEGMENT_SEALED };
 /* What is in one segment, counted exactly. Live rows are rows - deleted_rows, an average payload is payload_bytes / rows. */
 struct segment_info {
     uint64_t id;      /* 0: not sealed yet */
-    unsigned reactor; /* who searches it */
+    unsigned reactor; /* in whose memory it is */
     enum segment_state state;
     bool merging;
     uint32_t rows, deleted_rows, tombstones;
@@ -199,7 +220,7 @@ struct segment_info {
     struct index_options index; /* sealed: as it is */
     struct index_why why;       /* each choice and its reason; empty in older files */
 };
-/* Up to max of the segments that are searched here; returns how many there are. */
+/* Up to max of the segments that only this reactor has, and the sealed ones if it merges them; returns how many there are. */
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);
 
 /* Seals what grows, and waits until that is done. -ENOSPC, -EIO, -ECANCELED (stopping, or the collection is dropped). pause (may be NULL)

@@ -1,6 +1,7 @@
-/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, find for each id at home here the row with the highest
- * version, then, as a second step, replay the log on top. */
+/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them, find for each id at home here the row with the
+ * highest version, replay the log on top. */
 #include "base/log.h"
+#include "shards/loan.h"
 #include "shards/log_block.h"
 #include "shards/opening.h"
 
@@ -29,21 +30,6 @@ static int open_collection(struct opening *o, const struct collection_config *c)
     return 0;
 }
 
-/* Does any row or tombstone of the segment belong to an id at home here? */
-static bool has_home_rows(const struct shard *s, const struct segment *g)
-{
-    for (uint32_t row = 0; row < g->rows; row++) {
-        if (shard_is_home(s, segment_id_at(g, row)))
-            return true;
-        if (row % 1024 == 0)
-            fiber_checkpoint();
-    }
-    for (uint32_t i = 0; i < g->tombstone_count; i++)
-        if (shard_is_home(s, g->tombstones[i].id))
-            return true;
-    return false;
-}
-
 /* One damaged file does not keep the other collections from being served. */
 static int tolerate_damage(struct opening *o, struct shard *s, int rc)
 {
@@ -60,16 +46,13 @@ static int open_segment(struct opening *o, struct shard *s, const struct manifes
     struct store *store = o->store;
     char path[PATH_TEXT_MAX];
     struct segment *g;
-    bool searched = m->id % store->options.reactors == store->options.reactor;
+    if (m->id % store->options.reactors != store->options.reactor)
+        return 0; /* its owner lends it */
     int rc = store_segment_path(store, m->id, path);
     if (rc == 0)
-        rc = segment_open(path, &s->config, m, searched, &g, o->error);
+        rc = segment_open(path, &s->config, m, &g, o->error);
     if (rc < 0)
         return tolerate_damage(o, s, rc);
-    if (!searched && !has_home_rows(s, g)) {
-        segment_destroy(g);
-        return 0;
-    }
     rc = shard_add_segment(s, g);
     if (rc < 0)
         segment_destroy(g);
@@ -126,15 +109,16 @@ static int map_segment(struct opening *o, struct shard *s, struct segment *g)
     return rc;
 }
 
-static int map_all(struct opening *o)
+int store_map(struct store *store)
 {
-    for (struct shard *s = o->store->shards; s; s = s->next)
-        for (uint32_t i = 0; i < s->segment_count; i++) {
-            int rc = map_segment(o, s, s->segments[i]);
-            if (rc < 0)
-                return rc;
-        }
-    return 0;
+    struct opening o = {.store = store};
+    int rc = 0;
+    burials_begin(store, &o.burials);
+    for (struct shard *s = store->shards; rc == 0 && s; s = s->next)
+        for (uint32_t i = 0; rc == 0 && i < s->segment_count; i++)
+            rc = map_segment(&o, s, s->segments[i]);
+    int told = burials_send(store, &o.burials);
+    return rc < 0 ? rc : told;
 }
 
 static void note_log_past(struct store *store)
@@ -175,7 +159,6 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     if (!store)
         return error_set_errno(error, -ENOMEM, "opening the data");
     struct opening o = {.store = store, .manifest = m, .rewrite = m->reactors != options->reactors, .error = error};
-    burials_begin(store, &o.burials);
     take_options(store, options);
     store->version_next = 1;
     store->log_start = o.rewrite ? 0 : m->log_start[options->reactor];
@@ -185,11 +168,6 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     store->options.dir = store->dir;
     if (rc == 0)
         rc = open_segments(&o);
-    if (rc == 0)
-        rc = map_all(&o);
-    if (rc == 0)
-        rc = burials_send(store, &o.burials);
-    free(o.burials.items);
     if (rc < 0) {
         if (error && error->code == ERROR_OK)
             error_set_errno(error, rc, "opening the data in %s", options->dir);
@@ -198,6 +176,15 @@ int store_open(const struct store_options *options, const struct manifest *m, st
     }
     *ret = store;
     return 0;
+}
+
+static int announce_all(struct store *store)
+{
+    int rc = 0;
+    for (struct shard *s = store->shards; rc == 0 && s; s = s->next)
+        if (s->growing || s->frozen)
+            rc = shard_announce_unsealed(s);
+    return rc;
 }
 
 int store_replay(struct store *store, const struct manifest *m, struct error *error)
@@ -213,11 +200,12 @@ int store_replay(struct store *store, const struct manifest *m, struct error *er
     uint64_t start_ns = clock_now_ns();
     burials_begin(store, &o.burials);
     int rc = opening_replay(&o);
-    if (rc == 0) {
+    if (rc == 0)
         note_log_past(store);
-        rc = burials_send(store, &o.burials);
-    }
-    free(o.burials.items);
+    int told = burials_send(store, &o.burials);
+    rc = rc < 0 ? rc : told;
+    if (rc == 0)
+        rc = announce_all(store);
     if (rc < 0)
         return error && error->code == ERROR_OK ? error_set_errno(error, rc, "opening the data in %s", store->dir) : rc;
     store->replayed = true;

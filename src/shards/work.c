@@ -5,6 +5,7 @@
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
 #include "shards/index_plan.h"
+#include "shards/loan.h"
 #include "shards/pace.h"
 #include "shards/read_only.h"
 #include "shards/segment_file.h"
@@ -107,7 +108,7 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
     struct error error = {0};
     int rc = store_segment_path(s->store, g->file.id, path);
     if (rc == 0)
-        rc = segment_open(path, &s->config, &g->file, true, ret, &error);
+        rc = segment_open(path, &s->config, &g->file, ret, &error);
     if (rc < 0 && error.code == ERROR_CORRUPT) {
         log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
         g->file.id = 0; /* the next start removes the file */
@@ -123,6 +124,7 @@ static void swap(struct shard *s, struct segment *frozen, struct segment *sealed
     sealed->handle = frozen->handle;
     sealed->birth = frozen->birth;
     sealed->log_past = frozen->log_past;
+    sealed->searched = true;
     s->store->stats.sealed_bytes += sealed->disk_bytes;
     segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
@@ -237,23 +239,28 @@ static bool freeze_by_time(struct shard *s, const struct segment *g)
     return false;
 }
 
-/* Builds the graph of what has none, or seals; 1: did something. */
+/* Builds the graph of what has none, seals, or lends what was sealed; 1: did something. */
 static int work_on(struct shard *s)
 {
     struct segment *g = find_frozen(s);
+    int rc = shard_lend_rest(s);
+    if (rc != 0)
+        return rc;
     if (g) {
-        int rc = store_room_for(s->store, store_bytes_to_seal(s->store));
+        rc = store_room_for(s->store, store_bytes_to_seal(s->store));
         if (rc == 0)
             rc = seal(s, g);
         return rc < 0 ? rc : 1;
     }
+    if (shard_announce_sealed(s))
+        return 1;
     g = s->growing;
     if (!g)
         return 0;
     if (segment_index_graphed(g->index) >= g->rows)
         return freeze_by_time(s, g);
     segment_hold(g);
-    int rc = build_graph(s, g);
+    rc = build_graph(s, g);
     segment_let_go(g);
     return rc < 0 ? rc : 1;
 }

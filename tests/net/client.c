@@ -212,6 +212,7 @@ int client_search(struct client *c, const char *name, const float *query, uint32
     search.collection = (char *)name;
     search.k = k;
     search.exact = exact;
+    search.spread = (Kith__Spread)c->spread;
     struct client_reply r;
     int rc = client_call(c, KITH_OP_SEARCH, &search.base, query, dim * sizeof(float), &r);
     if (rc < 0)

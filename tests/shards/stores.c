@@ -2,6 +2,7 @@
 #include "reactor/file.h"
 #include "shards/whole_file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 static int hook_commit(const struct manifest_edit *edit, void *arg)
 {
-    struct server *s = arg;
+    struct server *s = ((struct reactor_hooks *)arg)->server;
     semaphore_acquire(&s->writing, 1);
     int rc = s->commit_fails ? s->commit_fails : manifest_apply(&s->manifest, edit);
     if (rc == 0)
@@ -19,35 +20,25 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
     return rc;
 }
 
-static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
+static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
 {
-    struct server *s = arg;
-    if (s->stores[reactor])
-        return store_bury(s->stores[reactor], burials, n);
-    s->early = realloc(s->early, (s->early_count + n) * sizeof(*burials));
-    memcpy(s->early + s->early_count, burials, n * sizeof(*burials));
-    s->early_count += n;
-    return 0;
-}
-
-static int hook_replaced(const struct replacement *r, void *arg)
-{
-    struct server *s = arg;
+    struct server *s = ((struct reactor_hooks *)arg)->server;
+    unsigned self = ((struct reactor_hooks *)arg)->reactor;
+    int rc = 0;
     for (unsigned i = 0; i < s->reactors; i++) {
-        int rc = i == r->old[0] % s->reactors ? 0 : store_replace(s->stores[i], r);
-        if (rc < 0)
-            return rc;
+        int one = (reactor == STORE_ALL_OTHERS ? i != self : i == reactor) && s->stores[i] ? fn(s->stores[i], call) : 0;
+        rc = rc < 0 ? rc : one;
     }
-    return 0;
+    return rc;
 }
 
-static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_count, uint64_t *ret, void *arg)
+static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+                       void *arg)
 {
-    const struct server *s = arg;
+    const struct server *s = ((struct reactor_hooks *)arg)->server;
     *ret = UINT64_MAX;
     for (size_t i = 0; i < s->manifest.segment_count; i++) {
-        bool elsewhere =
-            s->manifest.segments[i].homes == s->reactors && s->manifest.segments[i].home != but[0] % s->reactors;
+        bool elsewhere = s->manifest.segments[i].homes == s->reactors && s->manifest.segments[i].home != home;
         bool counts = s->manifest.segments[i].collection == collection && !elsewhere;
         for (uint32_t j = 0; j < but_count; j++)
             counts &= s->manifest.segments[i].id != but[j];
@@ -57,10 +48,11 @@ static int hook_oldest(uint64_t collection, const uint64_t *but, uint32_t but_co
     return 0;
 }
 
-struct store_hooks hooks_of(struct server *s)
+struct store_hooks hooks_of(struct server *s, unsigned reactor)
 {
+    s->hooks[reactor] = (struct reactor_hooks){s, reactor};
     return (struct store_hooks){
-        .commit = hook_commit, .bury = hook_bury, .replaced = hook_replaced, .oldest = hook_oldest, .arg = s};
+        .commit = hook_commit, .call = hook_call, .oldest = hook_oldest, .arg = &s->hooks[reactor]};
 }
 
 void server_open_segments(struct server *s, unsigned reactors)
@@ -72,14 +64,18 @@ void server_open_segments(struct server *s, unsigned reactors)
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
     want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
     for (unsigned r = 0; r < reactors; r++) {
-        struct store_options o = {
-            .dir = "data", .reactor = r, .reactors = reactors, .growing_bytes_max = 60 * DIM * 4, .hooks = hooks_of(s)};
+        struct store_options o = {.dir = "data",
+                                  .reactor = r,
+                                  .reactors = reactors,
+                                  .growing_bytes_max = 60 * DIM * 4,
+                                  .hooks = hooks_of(s, r)};
         if (store_open(&o, &s->manifest, &s->stores[r], &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
     }
-    for (unsigned r = 0; r < reactors; r++) /* too many is harmless: each looks for its own */
-        want_eq(store_bury(s->stores[r], s->early, s->early_count), 0);
-    free(s->early);
+    for (unsigned r = 0; r < reactors; r++)
+        want_eq(store_lend(s->stores[r]), 0);
+    for (unsigned r = 0; r < reactors; r++)
+        want_eq(store_map(s->stores[r]), 0);
 }
 
 void server_replay(struct server *s)
@@ -165,23 +161,49 @@ static float distance(const float *a, const float *b)
     return sum;
 }
 
+/* As the router of one reactor does it: all that is there, and of the others what is only there, or their share of the sealed segments. */
+static float nearest_from(struct server *s, uint64_t collection, unsigned session, struct shard_query *q, bool wide)
+{
+    struct shard *here = store_shard(s->stores[session], collection);
+    struct shard_cover covers[STORES];
+    uint64_t delegated[REACTORS_MAX / 64] = {0};
+    float found = INFINITY;
+    for (unsigned r = 0; r < s->reactors; r++) {
+        shard_cover_read(here, r, &covers[r]);
+        if (wide && covers[r].sealed)
+            delegated[0] |= (uint64_t)1 << r;
+    }
+    for (unsigned r = 0; r < s->reactors; r++) {
+        struct point_hit hits[3];
+        bool asked = covers[r].unsealed || (wide && covers[r].sealed);
+        if (r != session && !asked)
+            continue;
+        q->part = (struct search_part){.asked = r != session,
+                                       .loan = covers[r].loan,
+                                       .sealed = r != session && wide && covers[r].sealed,
+                                       .merges = covers[r].merges,
+                                       .delegated = wide ? delegated : NULL};
+        int n = shard_search(store_shard(s->stores[r], collection), q, hits);
+        if (n == -ESTALE)
+            return nearest_from(s, collection, session, q, false);
+        want(n >= 0);
+        if (n > 0)
+            found = fminf(found, hits[0].distance);
+    }
+    return found;
+}
+
 /* The nearest of the model and of all stores together, exactly and by the graphs. */
 static void compare_search(struct server *s, const struct collection_config *c, const struct truth *truth, bool exact)
 {
-    float query[DIM], best = INFINITY, found = INFINITY;
+    float query[DIM], best = INFINITY;
     for (int i = 0; i < DIM; i++)
         query[i] = (float)(random_u64() % 2000) / 1000 - 1;
     for (uint32_t n = 0; n < IDS; n++)
         if (truth[n].there)
             best = fminf(best, distance(query, truth[n].vector));
-    for (unsigned r = 0; r < s->reactors; r++) {
-        struct point_hit hits[3];
-        struct shard_query q = {.vector = query, .k = 3, .exact = exact};
-        int n = shard_search(store_shard(s->stores[r], c->id), &q, hits);
-        want(n >= 0);
-        if (n > 0)
-            found = fminf(found, hits[0].distance);
-    }
+    struct shard_query q = {.vector = query, .k = 3, .exact = exact};
+    float found = nearest_from(s, c->id, (unsigned)(random_u64() % s->reactors), &q, random_u64() % 2);
     want(best == found || fabsf(best - found) < (exact || s->tolerance == 0 ? 1e-4f : s->tolerance));
 }
 

@@ -9,6 +9,11 @@
 #define IDS    400
 #define STORES 4
 
+struct reactor_hooks {
+    struct server *server;
+    unsigned reactor;
+};
+
 struct server {
     unsigned reactors;
     struct file *lock;
@@ -17,8 +22,7 @@ struct server {
     uint64_t commits;
     int commit_fails; /* errno of every commit; 0: they do not */
     struct store *stores[STORES];
-    struct burial *early;
-    uint32_t early_count;
+    struct reactor_hooks hooks[STORES];
     float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 
@@ -28,7 +32,7 @@ struct truth {
     char payload[24];
 };
 
-struct store_hooks hooks_of(struct server *s);
+struct store_hooks hooks_of(struct server *s, unsigned reactor);
 void server_open(struct server *s, unsigned reactors);
 /* The two halves of that: what is at rest can be read in between. */
 void server_open_segments(struct server *s, unsigned reactors);

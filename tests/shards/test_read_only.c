@@ -50,7 +50,7 @@ static void fail_and_go_on(void *arg)
     want_eq(store_read_only(store), f.mended_meanwhile ? 0 : -EIO);
     want_eq(f.told, !f.mended_meanwhile);
     want_eq(f.told_round, 0);
-    store->options.hooks = hooks_of(&s);
+    store->options.hooks = hooks_of(&s, 0);
     if (!f.mended_meanwhile)
         want_eq(store_turn_writable(store, 1), 0);
     want_eq(store_round(store), 1);

@@ -22,26 +22,28 @@ struct server { /* what src/actors does with messages is done here with calls */
     struct file *lock;
     struct manifest manifest;
     struct store *stores[STORES];
-    struct burial *early;
-    uint32_t early_count;
+    struct asking {
+        struct server *server;
+        unsigned reactor;
+    } askers[STORES];
 };
 
 static int hook_commit(const struct manifest_edit *edit, void *arg)
 {
-    struct server *s = arg;
+    struct server *s = ((struct asking *)arg)->server;
     int rc = manifest_apply(&s->manifest, edit);
     return rc < 0 ? rc : manifest_store("data", &s->manifest, NULL);
 }
 
-static int hook_bury(unsigned reactor, const struct burial *burials, uint32_t n, void *arg)
+static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
 {
-    struct server *s = arg;
-    if (s->stores[reactor])
-        return store_bury(s->stores[reactor], burials, n);
-    s->early = realloc(s->early, (s->early_count + n) * sizeof(*burials));
-    memcpy(s->early + s->early_count, burials, n * sizeof(*burials));
-    s->early_count += n;
-    return 0;
+    const struct asking *asking = arg;
+    const struct server *s = asking->server;
+    int rc = 0;
+    for (unsigned i = 0; i < s->reactors && rc == 0; i++)
+        if (reactor == STORE_ALL_OTHERS ? i != asking->reactor : i == reactor)
+            rc = fn(s->stores[i], call);
+    return rc;
 }
 
 static void server_open(struct server *s, unsigned reactors)
@@ -56,16 +58,18 @@ static void server_open(struct server *s, unsigned reactors)
                                   .reactor = r,
                                   .reactors = reactors,
                                   .growing_bytes_max = 40 * DIM * 4,
-                                  .hooks = {.commit = hook_commit, .bury = hook_bury, .arg = s}};
+                                  .hooks = {.commit = hook_commit, .call = hook_call, .arg = &s->askers[r]}};
+        s->askers[r] = (struct asking){s, r};
         if (store_open(&o, &s->manifest, &s->stores[r], &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
     }
     for (unsigned r = 0; r < reactors; r++)
+        want_eq(store_lend(s->stores[r]), 0);
+    for (unsigned r = 0; r < reactors; r++)
+        want_eq(store_map(s->stores[r]), 0);
+    for (unsigned r = 0; r < reactors; r++)
         if (store_replay(s->stores[r], &s->manifest, &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
-    for (unsigned r = 0; r < reactors; r++)
-        want_eq(store_bury(s->stores[r], s->early, s->early_count), 0);
-    free(s->early);
     want_eq(folder_settle("data", &s->manifest, reactors, &e), 0);
 }
 

@@ -213,7 +213,7 @@ static void damaged(void *arg)
     file_close(f);
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
-    struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s)};
+    struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s, 0)};
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
     want_eq(store_replay(s.stores[0], &s.manifest, &e), 0);
     struct shard *shard = store_shard(s.stores[0], c.id);

@@ -150,6 +150,7 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
     struct hits *h = calloc(1, sizeof *h);
     check(h);
     model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
+    p->client.spread = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */
     int rc = client_search(&p->client, b->name, query, MODEL_DIM, k, exact, h->ids, h->scores, &h->n);
     tell(p->world, p->name, "%s search for %u in %s: %s, %u hits", exact ? "exact" : "graph", k, b->name,
          outcome(p, rc), h->n);
