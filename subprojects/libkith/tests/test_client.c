@@ -353,6 +353,7 @@ static void script_request_seen(int fd)
     cr_assert_eq(f.header.word, 250);
     Kith__Search *s = kith__search__unpack(NULL, f.header.meta_bytes, f.meta);
     cr_assert(s->k == 5 && s->ef == 99 && s->exact && !s->with_vectors && !s->with_payloads);
+    cr_assert_eq(s->spread, KITH__SPREAD__SPREAD_ALL);
     kith__search__free_unpacked(s, NULL);
     uint64_t search = f.header.request_id;
     cr_assert(fake_read(fd, &f));
@@ -370,8 +371,15 @@ Test(client, requests_say_what_was_asked)
     const char *const payloads[2] = {"{\"a\":1}", ""};
     const struct kith_points points = {.count = 2, .ids = ids, .vectors = query, .dim = 2, .payloads = payloads};
     cr_assert_eq(kith_upsert(k, "c", &points), 0, "%s", kith_error(k));
-    struct kith_search s = {
-        .collection = "c", .queries = query, .count = 1, .dim = 2, .k = 5, .ef = 99, .exact = true, .deadline_ms = 250};
+    struct kith_search s = {.collection = "c",
+                            .queries = query,
+                            .count = 1,
+                            .dim = 2,
+                            .k = 5,
+                            .ef = 99,
+                            .exact = true,
+                            .deadline_ms = 250,
+                            .spread = KITH_SPREAD_ALL};
     int64_t id = kith_start_search(k, &s);
     cr_assert_eq(kith_cancel(k, id), 0);
     struct kith_reply reply;
