@@ -13,6 +13,9 @@
  * last flush, those of the log would wait behind hundreds of MiB. */
 #define WRITE_BACK_BYTES ((uint64_t)4 << 20)
 
+/* Of a mapping, at once: some 50 us. */
+#define DROP_BYTES ((size_t)4 << 20)
+
 struct file {
     handle_t handle;
     struct reactor *reactor;
@@ -261,6 +264,15 @@ void mapping_advise(const struct mapping *m, size_t offset, size_t size, enum ma
         size = m->size - offset;
     if (size > 0)
         r->ops->advise(r->backend, m, offset, size, advice);
+}
+
+void mapping_close_slowly(struct mapping *m)
+{
+    for (size_t at = 0; at < m->size; at += DROP_BYTES) {
+        mapping_advise(m, at, DROP_BYTES, MAPPING_DROP);
+        fiber_checkpoint();
+    }
+    mapping_close(m);
 }
 
 void mapping_close(struct mapping *m)

@@ -51,7 +51,14 @@ struct mapping {
     const uint8_t *bytes;
     size_t size;
 };
-enum mapping_advice { MAPPING_RANDOM, MAPPING_SEQUENTIAL, MAPPING_WILLNEED };
+enum mapping_advice {
+    MAPPING_RANDOM,
+    MAPPING_SEQUENTIAL,
+    MAPPING_WILLNEED,
+    MAPPING_DROP, /* this view of the pages is given back; a look brings it again */
+};
 MUST_USE int mapping_open(const char *path, struct mapping *ret);
 void mapping_advise(const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 void mapping_close(struct mapping *m);
+/* The same in steps with a checkpoint after each: taking a GiB of pages out of a view takes 20 ms or more. Waits. */
+void mapping_close_slowly(struct mapping *m);

@@ -182,8 +182,10 @@ void posix_unmap(struct backend *b, const struct mapping *m)
 
 void posix_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice)
 {
-    static const int system_advice[] = {
-        [MAPPING_RANDOM] = MADV_RANDOM, [MAPPING_SEQUENTIAL] = MADV_SEQUENTIAL, [MAPPING_WILLNEED] = MADV_WILLNEED};
+    static const int system_advice[] = {[MAPPING_RANDOM] = MADV_RANDOM,
+                                        [MAPPING_SEQUENTIAL] = MADV_SEQUENTIAL,
+                                        [MAPPING_WILLNEED] = MADV_WILLNEED,
+                                        [MAPPING_DROP] = MADV_DONTNEED};
     (void)b;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)m->bytes + offset) & ~(page - 1);
     uintptr_t to = (uintptr_t)m->bytes + offset + size;

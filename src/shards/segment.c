@@ -4,28 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void free_chunks(struct rows *r, uint32_t rows_max)
+#define DISPOSED_ROWS 4096 /* fewer rows are given back at once */
+
+static void free_chunks(struct rows *r, uint32_t rows_max, bool slowly)
 {
     if (!r->chunk)
         return;
-    for (uint32_t i = 0; i <= rows_max >> r->shift; i++)
+    for (uint32_t i = 0; i <= rows_max >> r->shift; i++) {
         free(r->chunk[i]);
+        if (slowly)
+            fiber_checkpoint();
+    }
     free(r->chunk);
 }
 
-void segment_destroy(struct segment *s)
+static void destroy(struct segment *s, bool slowly)
 {
-    if (!s)
-        return;
     if (!s->borrowed)
         segment_index_destroy(s->index);
-    if (s->mapping.bytes && !s->borrowed) {
+    if (s->mapping.bytes && !s->borrowed && slowly) {
+        mapping_close_slowly(&s->mapping);
+    } else if (s->mapping.bytes && !s->borrowed) {
         mapping_close(&s->mapping);
     } else if (!s->mapping.bytes) {
-        free_chunks(&s->ids, s->rows_max);
-        free_chunks(&s->versions, s->rows_max);
-        free_chunks(&s->vectors, s->rows_max);
-        free_chunks(&s->payloads, s->rows_max);
+        free_chunks(&s->ids, s->rows_max, slowly);
+        free_chunks(&s->versions, s->rows_max, slowly);
+        free_chunks(&s->vectors, s->rows_max, slowly);
+        free_chunks(&s->payloads, s->rows_max, slowly);
         arena_fini(&s->arena);
         free(s->tombstones);
     }
@@ -35,6 +40,25 @@ void segment_destroy(struct segment *s)
     if (s->heir)
         segment_let_go(s->heir);
     free(s);
+}
+
+void segment_destroy(struct segment *s)
+{
+    if (s)
+        destroy(s, false);
+}
+
+static void disposer(void *arg)
+{
+    destroy(arg, true);
+}
+
+/* A hundred MiB of memory, or a view of a GiB, takes ten milliseconds and more to give back. */
+static void dispose(struct segment *s)
+{
+    if (s->borrowed || s->rows < DISPOSED_ROWS || !fiber_self() ||
+        fiber_start(CLASS_BACKGROUND, disposer, s, "disposer") < 0)
+        segment_destroy(s);
 }
 
 int segment_all_alive(struct segment *s)
@@ -135,14 +159,14 @@ void segment_let_go(struct segment *s)
 {
     check(s->users > 0);
     if (--s->users == 0 && s->retired)
-        segment_destroy(s);
+        dispose(s);
 }
 
 void segment_retire(struct segment *s)
 {
     s->retired = true;
     if (s->users == 0)
-        segment_destroy(s);
+        dispose(s);
 }
 
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row)

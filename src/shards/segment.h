@@ -109,7 +109,7 @@ static inline void segment_hold(struct segment *s)
     s->users++;
 }
 void segment_let_go(struct segment *s);
-/* Frees s now or when its last user lets go. */
+/* Frees s, now or when its last user lets go; a large one in a background fiber, a piece at a time. */
 void segment_retire(struct segment *s);
 
 static inline struct point_id segment_id_at(const struct segment *s, uint32_t row)
