@@ -28,12 +28,12 @@ void segment_memory(const struct segment *g, struct memory_use *use)
 {
     use->bytes[MEMORY_ROWS] += sizeof(*g) + bits_words(g->rows_max) * sizeof(*g->alive);
     if (g->mapping.bytes)
-        use->mapped += g->mapping.size;
+        use->mapped += g->borrowed ? 0 : g->mapping.size; /* counted where it belongs, as its index is */
     else
         use->bytes[MEMORY_ROWS] += growing_memory(g);
     if (g->heir_rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->heir_rows);
-    if (g->index)
+    if (g->index && !g->borrowed)
         segment_index_memory(g->index, use);
 }
 
