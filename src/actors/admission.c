@@ -42,8 +42,6 @@ uint64_t admission_queue_ns(const struct core *c)
 void admission_init(struct admission *a, uint64_t bytes_max, struct admission_counts *counts)
 {
     *a = (struct admission){.bytes_max = bytes_max, .counts = counts};
-    for (unsigned i = 0; i < ADMISSION_CLASSES; i++)
-        a->lanes[i].slowness = 1;
 }
 
 /* -- room -- */
@@ -202,7 +200,8 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
         return 0;
     /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing, when there is too much of it. */
     uint64_t left_ns = deadline_ns > w->began_ns ? deadline_ns - w->began_ns : 0;
-    uint64_t done_ns = wait_ns + (uint64_t)((double)w->work_ns * l->slowness);
+    uint64_t done_ns =
+        wait_ns + (uint64_t)((double)(w->work_ns + l->running_ns) * lane_slowness(l)); /* by turns with others */
     if (done_ns > left_ns - left_ns / 4)
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, left_ns, what);
     if (*ret_until == 0 || deadline_ns < *ret_until)

@@ -51,8 +51,8 @@ struct admission_lane {
     uint64_t waiting_ns, running_ns; /* work, as estimated */
     uint64_t virtual_ns;             /* the start of the last one that was served out of the queue */
     uint64_t finish_max;             /* of all flows */
-    /* Time that goes by while a nanosecond of estimated work is done, as measured since somebody has waited. */
-    double slowness;
+    /* While somebody waits it is measured how long what takes. */
+    double took_ns, done_ns; /* time that went by, and estimated work that was done in it; lately */
     uint64_t measured_at_ns, measured_work_ns;
 };
 

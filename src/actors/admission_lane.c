@@ -11,7 +11,8 @@
 #include "reactor/runtime.h"
 
 #define MEASURE_NS ((uint64_t)5000000)
-#define MEMORY_NS  50e6 /* so long is remembered how slow it was */
+#define MEMORY_NS  200e6 /* so long is remembered how slow it was */
+#define PRIOR_NS   1e6   /* before that estimates are believed */
 
 static void lane_insert(struct admission_lane *l, struct admission_flow *f)
 {
@@ -47,6 +48,9 @@ void lane_push(struct admission_lane *l, struct admission_wait *w)
     if (first)
         lane_insert(l, f);
     if (l->waiting++ == 0) {
+        double keep = MEMORY_NS / (MEMORY_NS + (double)(w->began_ns - l->measured_at_ns)); /* of the last rush */
+        l->took_ns *= keep;
+        l->done_ns *= keep;
         l->measured_at_ns = w->began_ns;
         l->measured_work_ns = 0;
     }
@@ -80,14 +84,26 @@ void lane_remove(struct admission_lane *l, struct admission_wait *w, bool served
         l->virtual_ns = l->finish_max; /* who had more than others in this rush owes nothing in the next */
 }
 
+/* Sums that fade, and their quotient: a mean of quotients would make much of every pause in which little was done. */
+static void lane_remember(struct admission_lane *l, double took_ns, double work_ns)
+{
+    double keep = MEMORY_NS / (MEMORY_NS + took_ns);
+    l->took_ns = keep * l->took_ns + took_ns;
+    l->done_ns = keep * l->done_ns + work_ns;
+}
+
+double lane_slowness(const struct admission_lane *l)
+{
+    return (l->took_ns + PRIOR_NS) / (l->done_ns + PRIOR_NS);
+}
+
 void lane_measure(struct admission_lane *l, uint64_t work_ns)
 {
     l->measured_work_ns += work_ns;
     uint64_t now = clock_now_ns(), took = now - l->measured_at_ns;
     if (took < MEASURE_NS)
         return;
-    double recent = (double)took / (double)l->measured_work_ns, weight = (double)took / ((double)took + MEMORY_NS);
-    l->slowness += weight * (recent - l->slowness);
+    lane_remember(l, (double)took, (double)l->measured_work_ns);
     l->measured_at_ns = now;
     l->measured_work_ns = 0;
 }
@@ -98,5 +114,6 @@ uint64_t lane_wait_ns(const struct admission_lane *l, const struct admission_flo
 {
     uint64_t flows = l->flows + (f->head ? 0 : 1), fair = (f->work_ns + work_ns) * flows;
     uint64_t ahead = l->waiting_ns < fair ? l->waiting_ns : fair;
-    return (uint64_t)((double)(ahead + l->running_ns) * l->slowness);
+    ahead += l->running ? l->running_ns / l->running : 0; /* until the first of those that run has ended */
+    return (uint64_t)((double)ahead * lane_slowness(l));
 }

@@ -20,5 +20,7 @@ void lane_push(struct admission_lane *l, struct admission_wait *w);
 void lane_remove(struct admission_lane *l, struct admission_wait *w, bool served);
 /* So much work has left the lane while somebody waited. */
 void lane_measure(struct admission_lane *l, uint64_t work_ns);
+/* Time that goes by while a nanosecond of estimated work is done. */
+double lane_slowness(const struct admission_lane *l);
 /* How long until a request of the flow would begin that joins now. */
 uint64_t lane_wait_ns(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns);

@@ -189,7 +189,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
                         needs_of_fetch(ret->count, ret->dim, ask->with_vectors, ask->with_payloads), "get");
     if (rc < 0)
         return rc;
-    uint64_t ran_ns = fiber_ran_ns();
+    uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
     ret->ids = arena_alloc(&rq->arena, ret->count * sizeof *ret->ids);
     rc = ret->ids ? 0 : -ENOMEM;
     if (rc == 0) {
@@ -198,7 +198,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     }
     admission_leave(rq);
     if (rc == 0)
-        cost_learn(&e->cost.point_ns, (fiber_ran_ns() - ran_ns) / ask->count);
+        cost_learn(&e->cost.point_ns, (fiber_ran_ns(clock_now_ns()) - ran_ns) / ask->count);
     return rc;
 }
 

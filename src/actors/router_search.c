@@ -84,13 +84,18 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
     return 0;
 }
 
+static uint32_t ef_of(const struct request *rq, const struct router_search *ask)
+{
+    return ask->ef ? ask->ef : (uint32_t)rq->core->settings.search_ef;
+}
+
 /* Its turn, by what such searches have cost lately. Waits. */
 static int take_turn(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count)
 {
     struct shard_info info = {0};
     if (ask->exact && !e->cost.exact_ns)
         shard_info_read(e->shard, &info);
-    uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, ask->ef, info.points, e->config.dim);
+    uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, ef_of(rq, ask), info.points, e->config.dim);
     return admission_enter(
         rq, ADMIT_SEARCH, count * query_ns,
         needs_of_search(rq->core->reactors, count, ask->k, e->config.dim, ask->with_vectors, ask->with_payloads),
@@ -115,22 +120,20 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
 {
     struct core *c = rq->core;
     const struct collection_config *config = &e->config;
-    uint64_t began_ns = clock_now_ns();
+    uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns);
     uint32_t count = 0;
     int rc = check_ask(rq, config, ask, &count);
     if (rc == 0)
         rc = take_turn(rq, e, ask, count);
     if (rc < 0)
         return rc;
-    uint64_t ran_ns = fiber_ran_ns();
     rc = search_admitted(rq, e, ask, count, ret);
     admission_leave(rq);
-    if (rc == 0)
-        cost_learn_query(&e->cost, ask->exact, ask->k, ask->ef, (fiber_ran_ns() - ran_ns) / count);
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     uint64_t now_ns = clock_now_ns();
+    cost_learn_query(&e->cost, ask->exact, ask->k, ef_of(rq, ask), (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(ask->exact, count);
     histogram_add(&c->metrics.search[kind], now_ns - began_ns);
     recent_add(&c->recent[kind], now_ns - began_ns, now_ns);

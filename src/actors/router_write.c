@@ -192,11 +192,11 @@ int router_upsert(struct request *rq, const struct router_upsert *ask)
                              needs_of_upsert(rq->core->reactors, ask->count, e->config.dim, ask->payload_sizes != NULL),
                              "upsert");
     if (rc == 0) {
-        uint64_t ran_ns = fiber_ran_ns();
+        uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
         rc = upsert_admitted(rq, &e->config, ask);
         admission_leave(rq);
         if (rc == 0)
-            cost_learn(&e->cost.row_ns, (fiber_ran_ns() - ran_ns) / ask->count);
+            cost_learn(&e->cost.row_ns, (fiber_ran_ns(clock_now_ns()) - ran_ns) / ask->count);
     }
     uint64_t collection = e->config.id;
     core_leave(e);

@@ -17,8 +17,9 @@ MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const cha
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 enum fiber_class fiber_class_of(const struct fiber *f);
 
-/* How long the calling fiber has held the core so far; its waits do not count. */
-uint64_t fiber_ran_ns(void);
+/* How long the calling fiber has held the core so far; its waits do not count. now_ns: what clock_now_ns() has just said, as one look
+ * at the clock may serve for more. */
+uint64_t fiber_ran_ns(uint64_t now_ns);
 
 /* Gives up the core until everyone else who is ready has had a turn. */
 void fiber_yield(void);

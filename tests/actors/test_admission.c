@@ -1,6 +1,7 @@
 /* test_admission.c -- who runs, who waits, who is told to come again. One core, whose requests are fibers that hold what they were given until the
  * test lets them end. */
 #include "../reactor/world.h"
+#include "actors/admission_lane.h"
 #include "actors/core.h"
 
 #include <stdlib.h>
@@ -310,7 +311,7 @@ ADMISSION_TEST(how_long_a_queue_is_is_measured)
         fiber_sleep_ns(MILLIS(100));
         let_go(&v[i]);
     }
-    double slowness = s->core->admission.lanes[ADMIT_BATCH].slowness;
+    double slowness = lane_slowness(&s->core->admission.lanes[ADMIT_BATCH]);
     want(slowness > 8 && slowness < 12);
     last.cls = ADMIT_SEARCH;
     last.work_ns = 40 * LONG_NS; /* 4 s, as it looks now */

@@ -217,3 +217,23 @@ EVERYWHERE(fiber, pool_is_bounded_and_its_places_are_used_again)
     cr_assert_eq(world_run(&w, start_until_refused, &c), 0);
     cr_assert_eq(c.started, 7); /* and the boot fiber */
 }
+
+/* -- how long one ran -- */
+
+static void run_and_sleep(void *arg)
+{
+    uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns), now_ns;
+    while (clock_now_ns() < began_ns + MILLIS(2))
+        ;
+    fiber_yield();
+    now_ns = clock_now_ns();
+    want(fiber_ran_ns(now_ns) - ran_ns >= MILLIS(2));
+    fiber_sleep_ns(MILLIS(20));
+    now_ns = clock_now_ns();
+    want(now_ns - began_ns - (fiber_ran_ns(now_ns) - ran_ns) >= MILLIS(20)); /* sleeping is not running */
+}
+
+ON_REAL_BACKENDS(fiber, knows_how_long_it_ran)
+{
+    world_run_well(backend, 1, run_and_sleep, NULL);
+}
