@@ -9,16 +9,18 @@
 #define ROWS_MIN_LISTED 1024 /* fewer are scanned in the time that it takes to choose among them */
 #define ROWS_PER_STEP   4
 #define CATCH_UP        2 /* rows put into lists when one is appended */
-#define GROWTH          4
-#define LARGEST_SHARE   8 /* a list with a share of 1 in so many is too large, */
+#define GROWTH          3
+#define LARGEST_SHARE   32 /* a list with a share of 1 in so many is too large, */
 #define LARGEST_ROWS    512
 #define LARGEST_GROWTH  1.5 /* but only when there are so many times the rows that the centroids were made from */
 
-/* Looked at by a search that keeps EF candidates: so many rows, fewer the longer they are and the more the lists so tell, and 1 in so
- * many of all. 10 of the nearest 10 are then found of word vectors with a recall of .97, of others with .98 and more. */
-#define BUDGET_ROWS  14336
+/* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the longer they are, for the more the lists
+ * then tell; and at 1 in BUDGET_SHARE of all. 10 of the nearest 10 are then found of word vectors with a recall of .97, of others with .98
+ * and more. */
+#define BUDGET_ROWS  18000
+#define BUDGET_HALF  16000 /* of so many rows it is the half */
 #define BUDGET_DIMS  128
-#define BUDGET_SHARE 24
+#define BUDGET_SHARE 32
 #define EF           64
 #define EF_MIN       24
 
@@ -26,6 +28,7 @@ void tail_fini(struct tail *t)
 {
     tail_lists_destroy(t->lists);
     tail_lists_destroy(t->next);
+    tail_lists_destroy(t->old);
     tail_training_destroy(t->training);
     *t = (struct tail){0};
 }
@@ -37,13 +40,14 @@ static uint64_t lists_bytes(const struct tail_lists *l)
 
 uint64_t tail_bytes(const struct tail *t)
 {
-    return lists_bytes(t->lists) + lists_bytes(t->next) + tail_training_bytes(t->training);
+    return lists_bytes(t->lists) + lists_bytes(t->next) + lists_bytes(t->old) + tail_training_bytes(t->training);
 }
 
 uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
 {
-    const double few = BUDGET_ROWS * sqrt((double)BUDGET_DIMS / rotation_dims(dim));
-    const double budget = (few + (double)rows / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
+    const double n = rows, scale = sqrt((double)BUDGET_DIMS / rotation_dims(dim));
+    const double few = BUDGET_ROWS * scale * n / (n + BUDGET_HALF * scale);
+    const double budget = (few + n / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
     return budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
 }
 
@@ -92,7 +96,10 @@ static bool start(struct tail *t, const struct tail_rows *r)
 
 static void replace(struct tail *t, struct tail_lists *by)
 {
-    tail_lists_destroy(t->lists);
+    tail_lists_destroy(t->old); /* seldom there: it has gone by now */
+    t->old = t->lists;
+    if (t->old)
+        t->old->trim = 0;
     t->lists = by;
     t->version++;
 }
@@ -118,9 +125,23 @@ static void drop(struct tail *t)
     replace(t, NULL);
 }
 
+/* Thousands of blocks are not freed in one go. */
+static void free_old(struct tail *t)
+{
+    (void)tail_lists_trim(t->old, UINT32_MAX);
+    if (t->old->trim != 0)
+        return;
+    tail_lists_destroy(t->old);
+    t->old = NULL;
+}
+
 bool tail_step(struct tail *t, const struct tail_rows *r)
 {
     const uint32_t unbuilt = r->rows - r->graphed;
+    if (t->old) {
+        free_old(t);
+        return true;
+    }
     if (unbuilt < ROWS_MIN_LISTED / 2 && (t->lists || t->next || t->training)) {
         drop(t);
         return true;

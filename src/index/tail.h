@@ -1,6 +1,6 @@
 /* tail.h -- the rows that the graph does not hold yet: when there are many, a search takes only those in lists near to it.
  *
- * Lists are made in the background when there are enough rows, and again when there are four times as many or when one list has got
+ * Lists are made in the background when there are enough rows, and again when there are three times as many or when one list has got
  * too large a share of them; meanwhile searches use the old ones. From then on a row is put into its list when it is appended.
  * As the graph takes rows the lists lose them, and when few are left they go as a whole. */
 #pragma once
@@ -12,6 +12,7 @@ struct tail {
     struct tail_lists *lists;       /* for searches; NULL: there are none */
     struct tail_lists *next;        /* those that will replace them, while rows are put in */
     struct tail_training *training; /* and while they are made */
+    struct tail_lists *old;         /* replaced, and freed bit by bit */
     uint32_t version;               /* counts replacements */
 };
 

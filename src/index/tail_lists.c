@@ -191,7 +191,7 @@ int tail_lists_add(struct tail_lists *l, const float *x)
 uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
 {
     uint32_t freed = 0;
-    for (unsigned i = 0; i < LISTS_PER_TRIM; i++) {
+    for (unsigned i = 0; i < LISTS_PER_TRIM && (i == 0 || l->trim != 0); i++) {
         if (l->trim == 0)
             l->trimmed = from;
         struct tail_list *list = &l->list[l->trim];

@@ -5,6 +5,7 @@
 #include "index/tail_train.h"
 
 #include "base/memory.h"
+#include "index/rotation.h"
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
@@ -13,6 +14,8 @@
 
 #define LISTS_MIN       16
 #define LISTS_MAX       1024
+#define LISTS_PER_ROOT  3 /* of the number of rows, where they are no longer than */
+#define LISTS_DIMS      128
 #define ROWS_PER_LIST   24 /* in the sample, at most */
 #define ROUNDS          3
 #define VALUES_PER_STEP (64 * 1024) /* multiplied, or about as dear */
@@ -31,9 +34,10 @@ struct tail_training {
     uint32_t *rows;  /* [count]: how many */
 };
 
-static uint32_t lists_for(uint32_t rows)
+/* Longer vectors make comparing with a centroid dearer, and scanning a row of one bit a dimension less so. */
+static uint32_t lists_for(uint32_t dim, uint32_t rows)
 {
-    const double n = 2 * sqrt(rows);
+    const double n = LISTS_PER_ROOT * sqrt(rows) * pow((double)LISTS_DIMS / rotation_dims(dim), 0.25);
     return n < LISTS_MIN ? LISTS_MIN : n > LISTS_MAX ? LISTS_MAX : (uint32_t)n;
 }
 
@@ -49,7 +53,7 @@ struct tail_training *tail_training_create(enum metric metric, uint32_t dim, uin
         return NULL;
     t->from = from;
     t->to = to;
-    t->lists = tail_lists_create(metric, dim, lists_for(to - from));
+    t->lists = tail_lists_create(metric, dim, lists_for(dim, to - from));
     if (!t->lists || sq8_sample_init(&t->sample, dim) < 0) {
         tail_training_destroy(t);
         return NULL;
