@@ -14,10 +14,12 @@
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
-#define AHEAD_SHARE     64 /* granted in advance */
-#define AHEAD_MAX       ((uint64_t)64 << 20)
+#define FREEING_SHARE                                                                                                  \
+    8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
+#define AHEAD_SHARE 64 /* granted in advance */
+#define AHEAD_MAX   ((uint64_t)64 << 20)
 
-/* Percent of the stores' part from which on a stage holds; all end below the last. */
+/* Percent of the writers' part from which on a stage holds; all end below the last. */
 static const unsigned stage_percent[BUDGET_STAGES] = {0, 80, 85, 90};
 #define STAGE_END_PERCENT 70
 
@@ -73,6 +75,13 @@ static uint64_t for_stores(const struct budget *b)
     return others < b->bytes ? b->bytes - others : 0;
 }
 
+/* Of that, without the part for work that frees memory. */
+static uint64_t for_writers(const struct budget *b)
+{
+    const uint64_t all = for_stores(b);
+    return all - all / FREEING_SHARE;
+}
+
 static uint64_t granted_but(const struct budget *b, unsigned reactor)
 {
     uint64_t sum = 0;
@@ -100,9 +109,9 @@ void budget_see_process(struct budget *b, uint64_t anonymous_bytes)
 
 static void choose_stage(struct budget *b)
 {
-    const uint64_t most = for_stores(b), needed = b->parts[0].needed;
-    uint64_t all = needed;
-    for (unsigned r = 1; r < REACTORS_MAX; r++)
+    const uint64_t most = for_writers(b);
+    uint64_t all = 0;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
         all += b->parts[r].needed;
     const double percent = most ? 100 * (double)all / (double)most : 100;
     unsigned stage = percent < STAGE_END_PERCENT ? 0 : b->stage;
@@ -157,7 +166,8 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
     part->use = q->use;
     part->needed = q->needed;
     choose_stage(b);
-    const uint64_t all = for_stores(b), others = granted_but(b, q->reactor), room = all > others ? all - others : 0;
+    const uint64_t most = q->frees ? for_stores(b) : for_writers(b);
+    const uint64_t others = granted_but(b, q->reactor), room = most > others ? most - others : 0;
     const uint64_t ahead = budget_ahead(b->bytes);
     if (q->wanted <= part->granted)
         part->granted = q->wanted;

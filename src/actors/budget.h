@@ -47,6 +47,7 @@ struct budget_question {
     struct memory_use use;
     uint64_t needed; /* of the store */
     uint64_t wanted; /* by the store, in all; less than it was granted: it gives back, and keeps to this already */
+    bool frees;      /* to have less in the end */
 };
 
 struct budget_answer {
@@ -76,7 +77,7 @@ struct budget_share {
 MUST_USE int budget_share_start(struct core *c);
 void budget_share_stop(struct core *c); /* waits */
 /* The store's hook. Waits. */
-MUST_USE int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error);
+MUST_USE int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret, struct error *error);
 
 /* What the server keeps to, as it is set now; 0: no bound. */
 uint64_t budget_bytes(const struct core *c);

@@ -36,9 +36,9 @@ void budget_use_read(const struct core *c, struct memory_use *ret)
 }
 
 /* Answers may be read in another order than they were given: the newest counts. */
-static int ask(struct core *c, uint64_t wanted, struct error *error)
+static int ask(struct core *c, uint64_t wanted, bool frees, struct error *error)
 {
-    struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted}};
+    struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted, .frees = frees}};
     budget_use_read(c, &m.question.use);
     m.question.needed = c->store ? store_memory_needed(c->store) : 0;
     int rc = message_call(&m.base, address_of(0, ACTOR_CONTROL), MSG_CONTROL_BUDGET, NULL);
@@ -52,12 +52,12 @@ static int ask(struct core *c, uint64_t wanted, struct error *error)
     return rc;
 }
 
-int budget_share_ask(struct core *c, uint64_t wanted, uint64_t *ret, struct error *error)
+int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret, struct error *error)
 {
     *ret = UINT64_MAX;
     if (budget_bytes(c) == 0)
         return 0;
-    int rc = ask(c, wanted, error);
+    int rc = ask(c, wanted, frees, error);
     *ret = c->budget.granted;
     return rc;
 }
@@ -82,7 +82,7 @@ static void report(struct core *c)
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
     }
-    ignore_result(ask(c, c->store ? c->budget.granted : 0, NULL)); /* it gives back, which is never refused */
+    ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL)); /* it gives back, which is never refused */
     if (c->store)
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
 }

@@ -35,11 +35,6 @@ static int call_one_by_one(const struct core *c, const struct control_store_mess
     return rc;
 }
 
-static int hook_memory(uint64_t wanted, uint64_t *ret, struct error *error, void *arg)
-{
-    return budget_share_ask(arg, wanted, ret, error);
-}
-
 static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
 {
     const struct core *c = arg;
@@ -67,6 +62,11 @@ static void hook_failed(int rc, uint64_t round, void *arg)
 {
     struct core *c = arg;
     disk_reporter_take(&c->disk, rc, round);
+}
+
+static int hook_memory(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg)
+{
+    return budget_share_ask(arg, wanted, frees, ret, error);
 }
 
 static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,

@@ -1,4 +1,4 @@
-/* index_plan.c -- memory is shared out by bytes of vectors, over all segments that are in this reactor's memory: what comes when much is
+/* index_plan.c -- memory is shared out by bytes of vectors, over all segments, whichever reactor has them in its memory: what comes when much is
  * there gets a smaller index, and what is there keeps its own until it is rewritten. */
 #include "shards/index_plan.h"
 
@@ -20,12 +20,12 @@ static uint64_t memory_share(const struct shard *s, uint64_t bytes)
     uint64_t all = 0;
     for (const struct shard *other = s->store->shards; other; other = other->next)
         for (uint32_t i = 0; i < other->segment_count; i++)
-            if (other->segments[i] && !other->segments[i]->borrowed)
+            if (other->segments[i])
                 all += vector_bytes(other, other->segments[i]->rows);
     if (o->index_bytes_max == 0 || all == 0)
         return 0;
     const double share = (double)bytes / (double)(all > bytes ? all : bytes);
-    return (uint64_t)((double)(o->index_bytes_max / o->reactors) * share) + 1;
+    return (uint64_t)((double)o->index_bytes_max * share) + 1;
 }
 
 int index_plan_finish(struct index_plan *p, const struct shard *s, struct segment_index *x, const struct rows *vectors,
@@ -43,4 +43,15 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
         p->complete = true;
     }
     return segment_index_finish(x, vectors, s->store->options.crew, pause);
+}
+
+bool index_plan_is_loose(const struct shard *s, const struct segment *g)
+{
+    const struct index_options *given = &s->config.index, *has = &g->plan.options;
+    const unsigned pressure = s->store->memory.pressure;
+    if (g->rows == 0 || !g->plan.complete)
+        return false;
+    return (pressure >= MEMORY_LINKS_PACKED && given->links == LINKS_AUTO && has->links == LINKS_PLAIN) ||
+           (pressure >= MEMORY_REFINE_MAPPED && given->refine == REFINE_AUTO &&
+            (has->refine == REFINE_F16 || has->refine == REFINE_BF16));
 }

@@ -11,3 +11,5 @@ void index_plan_begin(struct index_plan *p, const struct collection_config *c, u
 /* The rest, once, and what the sealed index shall hold: may be called again after a pause ended it. */
 MUST_USE int index_plan_finish(struct index_plan *p, const struct shard *s, struct segment_index *x,
                                const struct rows *vectors, uint32_t rows, const struct pause *pause);
+/* Would the sealed segment g be made smaller, as scarce as memory is now? */
+bool index_plan_is_loose(const struct shard *s, const struct segment *g);

@@ -1,10 +1,33 @@
 /* maintain.c -- what keeps segments few and full of live rows, and what lets a user ask for it. */
 #include "base/log.h"
+#include "base/size.h"
+#include "shards/memory.h"
 #include "shards/merge.h"
 #include "shards/read_only.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* Memory for the merge, or, when there is none, for the rewriting of one segment, after which there may be more. */
+static int begin(struct shard *s, struct merge_choice *choice, struct memory_work *work)
+{
+    struct store *store = s->store;
+    char needed[SIZE_TEXT_MAX];
+    int rc = memory_work_begin(store, work, merge_memory(s, choice), choice->count == 1);
+    if (rc == -ENOMEM && choice->count > 1) {
+        merge_choose_rewrite(s, s->compacts_wanted != s->compacts_done, choice);
+        if (choice->count)
+            rc = memory_work_begin(store, work, merge_memory(s, choice), true);
+    }
+    if (rc == -ENOMEM && !store->memory.put_off) {
+        store->stats.memory_waits++;
+        log_info("merging segments of '%s' waits for memory%s%s", s->config.name,
+                 choice->count ? ": it needs about " : "",
+                 choice->count ? size_format(merge_memory(s, choice), needed) : "");
+    }
+    store->memory.put_off = rc == -ENOMEM;
+    return rc;
+}
 
 /* One merge, if there is one worth doing; 1: did something. */
 static int maintain(struct shard *s)
@@ -22,8 +45,15 @@ static int maintain(struct shard *s)
         int rc = store_room_for(s->store, merge_bytes(&choice));
         if (rc < 0) /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
             return rc;
+        struct memory_work work;
+        rc = begin(s, &choice, &work);
+        if (rc == -ENOMEM) /* it waits, and a request that asked for it waits with it */
+            return 0;
+        if (rc < 0)
+            return rc;
         uint64_t round = s->store->round;
         rc = merge_run(s, &choice);
+        memory_work_end(s->store, &work);
         return rc == 0 || store_met_failure(s->store, rc, round) ? 1 : rc;
     }
     s->compacts_done = wanted;

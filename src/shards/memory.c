@@ -27,13 +27,15 @@ static uint64_t growing_memory(const struct segment *g)
 void segment_memory(const struct segment *g, struct memory_use *use)
 {
     use->bytes[MEMORY_ROWS] += sizeof(*g) + bits_words(g->rows_max) * sizeof(*g->alive);
-    if (g->mapping.bytes)
-        use->mapped += g->borrowed ? 0 : g->mapping.size; /* counted where it belongs, as its index is */
-    else
-        use->bytes[MEMORY_ROWS] += growing_memory(g);
     if (g->heir_rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->heir_rows);
-    if (g->index && !g->borrowed)
+    if (g->borrowed)
+        return; /* counted where it belongs */
+    if (g->mapping.bytes)
+        use->mapped += g->mapping.size;
+    else
+        use->bytes[MEMORY_ROWS] += growing_memory(g);
+    if (g->index)
         segment_index_memory(g->index, use);
 }
 
@@ -93,6 +95,8 @@ void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure
 {
     store->memory.granted = granted;
     store->memory.pressure = pressure;
+    if (pressure >= MEMORY_POOLS_SMALL)
+        search_rooms_trim(store);
     if (store->memory.wanted) {
         store->memory.wanted = false;
         store_notify_work(store);
@@ -100,7 +104,7 @@ void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure
 }
 
 /* May so many bytes more be used? */
-static int ask(struct store *store, uint64_t more, struct error *error)
+static int ask(struct store *store, uint64_t more, bool frees, struct error *error)
 {
     const struct store_hooks *hooks = &store->options.hooks;
     uint64_t granted = 0;
@@ -109,7 +113,7 @@ static int ask(struct store *store, uint64_t more, struct error *error)
     store_memory_needed(store);
     if (store->memory.counted + more <= store->memory.granted)
         return 0;
-    int rc = hooks->memory(store->memory.counted + more, &granted, error, hooks->arg);
+    int rc = hooks->memory(store->memory.counted + more, frees, &granted, error, hooks->arg);
     if (rc == 0)
         store->memory.granted = granted;
     if (rc == 0 && store->memory.counted + more > granted)
@@ -161,7 +165,7 @@ int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, st
     struct store *store = s->store;
     const uint64_t bytes = batch_bytes(s, b);
     int rc;
-    while ((rc = ask(store, bytes, error)) < 0) {
+    while ((rc = ask(store, bytes, false, error)) < 0) {
         const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
         if (rc == -ENOMEM && (!sealing || s->gate.closed || store->interrupted))
             break;
@@ -185,11 +189,11 @@ void memory_written(struct store *store, uint64_t admitted)
 
 /* -- the background -- */
 
-int memory_work_begin(struct store *store, struct memory_work *w, uint64_t bytes)
+int memory_work_begin(struct store *store, struct memory_work *w, uint64_t bytes, bool frees)
 {
     int rc;
     do
-        rc = ask(store, bytes, NULL);
+        rc = ask(store, bytes, frees, NULL);
     while (rc == -EAGAIN && !store->interrupted);
     if (rc < 0) {
         store->memory.wanted = true;
@@ -207,5 +211,8 @@ void memory_work_end(struct store *store, struct memory_work *w)
     while (*link != w)
         link = &(*link)->next;
     *link = w->next;
-    store->memory.counted -= w->bytes < store->memory.counted ? w->bytes : store->memory.counted;
+    const uint64_t bytes = w->bytes < store->memory.counted ? w->bytes : store->memory.counted;
+    store->memory.counted -= bytes;
+    if (store->memory.granted != UINT64_MAX) /* writers shall not have what was kept for this */
+        store->memory.granted -= bytes < store->memory.granted ? bytes : store->memory.granted;
 }

@@ -31,6 +31,6 @@ struct memory_work {
     uint64_t bytes;
     struct memory_work *next;
 };
-/* -ENOMEM: not now; the background is asked again when there may be. Waits. */
-MUST_USE int memory_work_begin(struct store *s, struct memory_work *w, uint64_t bytes);
+/* -ENOMEM: not now; the background is asked again when there may be. frees: afterwards less is used than before. Waits. */
+MUST_USE int memory_work_begin(struct store *s, struct memory_work *w, uint64_t bytes, bool frees);
 void memory_work_end(struct store *s, struct memory_work *w);

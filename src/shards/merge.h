@@ -24,6 +24,11 @@ struct merge_tombstones {
 MUST_USE int merge_take_tombstones(const struct shard *s, const struct merge_choice *choice, const struct pause *pause,
                                    struct merge_tombstones *ret);
 
+/* The one segment that is most worth rewriting: worn, or else held looser than memory allows now. */
+void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret);
+
+/* What merging takes of memory while it goes on. */
+uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice);
 /* What the new segment will take on the disk, at most. */
 uint64_t merge_bytes(const struct merge_choice *choice);
 /* Makes one segment of the chosen ones, or none when nothing of them lives. Waits; pauses. -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old

@@ -3,6 +3,8 @@
  * A segment is rewritten because of its deleted rows when they reach a share. Others are merged when a group of at least four is such
  * that no member is larger than all smaller ones together: sizes then grow geometrically, and a row is rewritten a logarithmic number of
  * times (the idea of Bentley & Saxe's logarithmic method, 1980, and of size-tiered compaction in log-structured stores). */
+#include "shards/index_plan.h"
+#include "shards/memory.h"
 #include "shards/merge.h"
 
 #include <stdlib.h>
@@ -54,15 +56,9 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
     *ret = (struct merge_choice){0};
     if (!sorted)
         return; /* another time */
-    struct segment *worst = NULL;
-    for (uint32_t i = 0; i < s->segment_count; i++) {
-        struct segment *g = s->segments[i];
-        if (!can_merge(g))
-            continue;
-        sorted[n++] = g;
-        if (is_worn(s, g, all) && (!worst || (uint64_t)g->dead * worst->rows > (uint64_t)worst->dead * g->rows))
-            worst = g;
-    }
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (can_merge(s->segments[i]))
+            sorted[n++] = s->segments[i];
     if (n)
         qsort(sorted, n, sizeof(*sorted), by_live_rows);
     for (uint32_t from = 0; from < n && ret->count == 0; from++) {
@@ -70,9 +66,37 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
         for (uint32_t i = 0; count >= (all ? 2 : GROUP_MIN) && i < count; i++)
             ret->inputs[ret->count++] = sorted[from + i];
     }
-    if (worst && ret->count == 0)
-        ret->inputs[ret->count++] = worst;
     free(sorted);
+    if (ret->count == 0)
+        merge_choose_rewrite(s, all, ret);
+}
+
+/* The smallest loose one first: it needs least memory itself, and what it leaves is there for the next. */
+void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret)
+{
+    struct segment *worst = NULL, *loose = NULL;
+    *ret = (struct merge_choice){0};
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (!can_merge(g))
+            continue;
+        if (is_worn(s, g, all) && (!worst || (uint64_t)g->dead * worst->rows > (uint64_t)worst->dead * g->rows))
+            worst = g;
+        if (index_plan_is_loose(s, g) && (!loose || g->rows < loose->rows))
+            loose = g;
+    }
+    if (worst || loose)
+        ret->inputs[ret->count++] = worst ? worst : loose;
+}
+
+uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
+{
+    uint64_t live = 0, bytes = 0;
+    for (uint32_t i = 0; i < choice->count; i++) {
+        live += live_rows(choice->inputs[i]);
+        bytes += choice->inputs[i]->rows * sizeof(uint32_t); /* where each row goes */
+    }
+    return bytes + bits_words(live) * sizeof(uint64_t) + memory_to_build(s->store, &s->config, (uint32_t)live);
 }
 
 uint64_t merge_bytes(const struct merge_choice *choice)

@@ -84,7 +84,9 @@ static bool is_full(const struct shard *s, const struct segment *g)
 
 uint32_t shard_growing_rows(const struct shard *s)
 {
-    uint64_t rows = s->store->options.growing_bytes_max / (s->config.dim * sizeof(float));
+    const uint64_t bytes =
+        s->store->options.growing_bytes_max >> (s->store->memory.pressure ? 1 : 0); /* sealed, rows need less memory */
+    uint64_t rows = bytes / (s->config.dim * sizeof(float));
     return (uint32_t)(rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows);
 }
 

@@ -11,6 +11,11 @@
 
 struct record;
 
+/* store_memory_grant(): from which pressure on. */
+#define MEMORY_LINKS_PACKED  1
+#define MEMORY_REFINE_MAPPED 2
+#define MEMORY_POOLS_SMALL   3
+
 /* What the manifest says of a collection on this reactor (rest.c). */
 enum rest { AT_REST, STIRRED, REST_CHANGING };
 
@@ -104,6 +109,7 @@ struct store {
         struct memory_work *works; /* under way */
         unsigned pressure;         /* store_memory_grant() */
         bool wanted;               /* work waits for memory */
+        bool put_off;              /* so does a merge, and it was told */
     } memory;
     struct store_stats stats;
     struct build_progress sealing, merging;
@@ -178,6 +184,8 @@ void rest_end(struct shard *s);
 MUST_USE bool store_rest(struct store *store);
 
 void search_rooms_destroy(struct search_room *rooms);
+/* Frees all but a few of the pool, and keeps no more while memory is scarce. */
+void search_rooms_trim(struct store *store);
 uint64_t search_rooms_bytes(const struct search_room *rooms);
 
 /* The pause of background work: yields, and ends the work when the shard is dropped. */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOMS_KEPT 64
+#define ROOMS_KEPT     64
+#define ROOMS_KEPT_FEW 4 /* while memory is scarce */
 
 struct search_hit {
     struct hit hit;
@@ -66,9 +67,24 @@ static struct search_room *room_acquire(struct store *store)
     return r;
 }
 
+static uint32_t rooms_max(const struct store *store)
+{
+    return store->memory.pressure >= MEMORY_POOLS_SMALL ? ROOMS_KEPT_FEW : ROOMS_KEPT;
+}
+
+void search_rooms_trim(struct store *store)
+{
+    while (store->rooms_kept > rooms_max(store)) {
+        struct search_room *r = store->rooms;
+        store->rooms = r->next;
+        store->rooms_kept--;
+        room_destroy(r);
+    }
+}
+
 static void room_release(struct store *store, struct search_room *r)
 {
-    if (store->rooms_kept == ROOMS_KEPT) {
+    if (store->rooms_kept >= rooms_max(store)) {
         room_destroy(r);
         return;
     }

@@ -48,8 +48,8 @@ struct store_hooks {
     int (*oldest)(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
                   void *arg);
     /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
-     * again. Waits. NULL: as much as it likes. */
-    int (*memory)(uint64_t wanted, uint64_t *ret, struct error *error, void *arg);
+     * again. frees: to have less in the end, for which a part is kept. Waits. NULL: as much as it likes. */
+    int (*memory)(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg);
     void *arg;
 };
 

@@ -15,7 +15,7 @@
 #define BATCH       200
 #define LARGE       40000 /* points of a batch that is larger than what is kept for requests */
 #define CONNECTIONS 120
-#define COLLECTIONS 400
+#define COLLECTIONS 150
 #define RECOVER_US  ((uint64_t)60000000)
 
 static struct server_plan plan = {.reactors = 2, .growing_mib = 122, .io = "auto", .extra = {"--memory", "160MiB"}};
@@ -36,11 +36,12 @@ static void fill_vectors(float *v, size_t n)
 /* Held as f32 and never chosen otherwise: memory is full with few points, which are linked quickly. */
 static int create(const char *name)
 {
-    struct kith_collection c = {.name = name,
-                                .dim = DIM,
-                                .metric = KITH_L2,
-                                .durability = KITH_NONE,
-                                .index = {.m = 4, .ef_construct = 8, .code = KITH_CODE_F32, .refine = KITH_REFINE_NONE}};
+    struct kith_collection c = {
+        .name = name,
+        .dim = DIM,
+        .metric = KITH_L2,
+        .durability = KITH_NONE,
+        .index = {.m = 4, .ef_construct = 8, .code = KITH_CODE_F32, .refine = KITH_REFINE_NONE}};
     int rc = kith_create(client, &c);
     return rc == 0 ? 0 : failed("creating '%s': %s", name, kith_error(client));
 }
@@ -145,7 +146,8 @@ static int many_connections(void)
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         if (kith_open(server.address, &clients[i], why, sizeof(why)) < 0)
             continue;
-        struct kith_search s = {.collection = "main", .queries = queries, .count = 16, .dim = DIM, .k = 10000};
+        struct kith_search s = {
+            .collection = "main", .queries = queries, .count = i % 8 ? 2 : 16, .dim = DIM, .k = 10000};
         for (unsigned j = 0; j < 2; j++)
             (void)!kith_start_search(clients[i], &s);
     }
