@@ -215,7 +215,7 @@ static void defaults_fill(struct load_options *o)
     if (o->connections == 0)
         o->connections = durable ? 64 : scaling || o->pgvector ? 16 : 4;
     if (o->in_flight == 0)
-        o->in_flight = durable ? 1 : scaling ? 4 : 32;
+        o->in_flight = durable ? 1 : scaling ? 2 : 32;
     if (o->batch == 0 && !durable)
         o->batch = o->scenario == SCENARIO_UPSERT || scaling ? 64 : 1;
     bool replay = o->scenario == SCENARIO_REPLAY, space = o->scenario == SCENARIO_SPACE;

@@ -51,12 +51,13 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
 static void look_around(struct asking *a)
 {
     struct core *c = a->rq->core;
-    bool sealed = false;
+    unsigned elsewhere = 0; /* cores with sealed segments of their own */
     for (unsigned r = 0; r < c->reactors; r++) {
         shard_cover_read(a->entry->shard, r, &a->covers[r]);
-        sealed |= a->covers[r].sealed;
+        elsewhere += a->covers[r].sealed;
     }
-    a->wide = sealed && spread_choose(c, a->ask->spread, shard_search_ns(a->entry->shard) * a->count);
+    uint64_t work_ns = shard_search_ns(a->entry->shard) * a->count;
+    a->wide = elsewhere > 0 && spread_choose(c, a->ask->spread, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
     for (unsigned r = 0; a->wide && r < c->reactors; r++)
         if (a->covers[r].sealed)
             bits_set(a->delegated, r);

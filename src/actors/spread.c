@@ -52,21 +52,21 @@ bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned
     return v->idle;
 }
 
-bool spread_wide(struct core *c, uint64_t work_ns)
+bool spread_wide(struct core *c, uint64_t work_ns, unsigned parts)
 {
-    if (c->reactors == 1)
+    if (c->reactors == 1 || parts < 2)
         return false;
-    uint64_t elsewhere_ns = work_ns / c->reactors * (c->reactors - 1); /* what this core would not have to do */
-    return elsewhere_ns > MESSAGE_NS && spread_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
+    uint64_t sooner_ns = work_ns / parts * (parts - 1); /* as parts are about equal, and done at once */
+    return sooner_ns > MESSAGE_NS && spread_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
 }
 
-bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns)
+bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns, unsigned parts)
 {
     if (c->reactors == 1)
         return false;
     if (asked == SPREAD_UNSAID)
         asked = (enum spread)c->settings.search_spread;
-    bool wide = asked == SPREAD_ALL || (asked != SPREAD_ONE && spread_wide(c, work_ns));
+    bool wide = asked == SPREAD_ALL || (asked != SPREAD_ONE && spread_wide(c, work_ns, parts));
     c->metrics.searches_wide += wide;
     c->metrics.searches_narrow += !wide;
     return wide;

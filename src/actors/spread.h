@@ -32,8 +32,9 @@ bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned
 
 struct core;
 
-/* Shall a search of about so much CPU time, all its parts together, go to all cores? 0: not known, and then it does not. */
-bool spread_wide(struct core *c, uint64_t work_ns);
+/* Shall a search of about so much CPU time, all its parts together, go to the cores whose parts they are, so many? A time of 0 is not known, and
+ * then it does not; nor where it has one part, which is not done sooner elsewhere. */
+bool spread_wide(struct core *c, uint64_t work_ns, unsigned parts);
 /* The same for a search that may have asked for a way of its own. Counts what was decided in c->metrics; on a single core
  * nothing is to decide, and nothing is counted. */
-bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns);
+bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns, unsigned parts);

@@ -277,6 +277,16 @@ void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cove
     }
 }
 
+bool shard_has_sealed(const struct shard *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->borrowed)
+            return true;
+    }
+    return false;
+}
+
 uint64_t shard_died_ns(const struct shard *s)
 {
     return s->died_ns;

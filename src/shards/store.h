@@ -191,6 +191,8 @@ struct shard_cover {
     uint64_t merges; /* that we know of */
 };
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);
+/* Whether sealed segments that are searched here are our own. */
+bool shard_has_sealed(const struct shard *s);
 /* CPU time of a search of everything this reactor has, lately; 0: not known. */
 uint64_t shard_search_ns(const struct shard *s);
 /* When we were last told that a row died, on clock_now_ns(). Who began a search of several reactors before that may have missed the row that took its

@@ -94,13 +94,15 @@ static struct core *core_of(unsigned reactors, bool idle)
 
 static void worth_a_message(void *arg)
 {
-    want(!spread_wide(core_of(2, true), 0));
-    want(!spread_wide(core_of(2, true), 80000));
-    want(spread_wide(core_of(2, true), 80002));
-    want(!spread_wide(core_of(2, false), 80002));
-    want(!spread_wide(core_of(8, true), 45000));
-    want(spread_wide(core_of(8, true), 46000));
-    want(!spread_wide(core_of(1, true), UINT64_MAX));
+    want(!spread_wide(core_of(2, true), 0, 2));
+    want(!spread_wide(core_of(2, true), 80000, 2));
+    want(spread_wide(core_of(2, true), 80002, 2));
+    want(!spread_wide(core_of(2, false), 80002, 2));
+    want(!spread_wide(core_of(8, true), 45000, 8));
+    want(spread_wide(core_of(8, true), 46000, 8));
+    want(!spread_wide(core_of(8, true), 46000, 2)); /* only two of them have any of it */
+    want(!spread_wide(core_of(8, true), SECONDS(1), 1));
+    want(!spread_wide(core_of(1, true), SECONDS(1), 1));
 }
 
 Test(spread, a_search_is_spread_only_when_it_is_worth_a_message)
@@ -111,16 +113,16 @@ Test(spread, a_search_is_spread_only_when_it_is_worth_a_message)
 static void who_asks(void *arg)
 {
     struct core *c = core_of(2, false);
-    want(spread_choose(c, SPREAD_ALL, 0));
-    want(!spread_choose(c, SPREAD_ONE, UINT64_MAX));
-    want(!spread_choose(c, SPREAD_AUTO, 500000));
-    want(!spread_choose(c, SPREAD_UNSAID, 500000));
+    want(spread_choose(c, SPREAD_ALL, 0, 2));
+    want(!spread_choose(c, SPREAD_ONE, UINT64_MAX, 2));
+    want(!spread_choose(c, SPREAD_AUTO, 500000, 2));
+    want(!spread_choose(c, SPREAD_UNSAID, 500000, 2));
     c->others.idle = true;
-    want(spread_choose(c, SPREAD_AUTO, 500000));
+    want(spread_choose(c, SPREAD_AUTO, 500000, 2));
     want_eq(c->metrics.searches_wide, 2);
     want_eq(c->metrics.searches_narrow, 3);
     c = core_of(1, true);
-    want(!spread_choose(c, SPREAD_ALL, 500000));
+    want(!spread_choose(c, SPREAD_ALL, 500000, 2));
     want_eq(c->metrics.searches_wide + c->metrics.searches_narrow, 0);
 }
 
