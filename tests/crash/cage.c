@@ -1,9 +1,11 @@
 #include "cage.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static bool write_text(const char *dir, const char *name, const char *text)
@@ -43,12 +45,13 @@ static bool own_group(char *ret, size_t size, bool *ret_first)
     return found;
 }
 
-void cage_open(struct cage *c, uint64_t bytes)
+void cage_open(struct cage *c, uint64_t bytes, const char *dir)
 {
+    struct statfs fs;
     char own[400] = "", text[32];
     bool first = false;
     *c = (struct cage){.bytes = bytes};
-    if (!own_group(own, sizeof(own), &first))
+    if (statfs(dir, &fs) < 0 || fs.f_type == TMPFS_MAGIC || !own_group(own, sizeof(own), &first))
         return;
     snprintf(c->group, sizeof(c->group), "%s/kith-test-%d", own, (int)getpid());
     snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);

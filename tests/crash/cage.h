@@ -11,7 +11,8 @@ struct cage {
     uint64_t bytes;
 };
 
-void cage_open(struct cage *c, uint64_t bytes);
+/* dir: where the child writes. On a tmpfs a group would be charged for its files, which is not what is to be limited. */
+void cage_open(struct cage *c, uint64_t bytes, const char *dir);
 /* Called in the child, before it is replaced by the program. */
 void cage_enter(void *cage);
 void cage_close(struct cage *c); /* when the children are gone */

@@ -219,6 +219,13 @@ static int starts_again(void)
     return start() < 0 ? -1 : check_reads(10000);
 }
 
+static int kept_the_promise(void)
+{
+    return anonymous_max <= (uint64_t)MEMORY_MIB << 20 ? 0
+                                                       : failed("%llu MiB were used, of %d that it was to keep to",
+                                                                (unsigned long long)(anonymous_max >> 20), MEMORY_MIB);
+}
+
 static const struct {
     int (*run)(void);
     const char *name;
@@ -230,6 +237,7 @@ static const struct {
     {many_collections, "many collections"},
     {deletes_bring_writes_back, "deletes go on, and bring writes back"},
     {starts_again, "a stop, a kill, and starts under the same limit"},
+    {kept_the_promise, "never was more used than --memory"},
 };
 #define CASES (sizeof(cases) / sizeof(*cases))
 
@@ -273,7 +281,7 @@ int main(int argc, char **argv)
         perror("a folder for the data");
         return 1;
     }
-    cage_open(&cage, (uint64_t)LIMIT_MIB << 20);
+    cage_open(&cage, (uint64_t)LIMIT_MIB << 20, dir);
     snprintf(data, sizeof(data), "%s/data", dir);
     snprintf(output, sizeof(output), "%s/kithd.log", dir);
     plan.dir = data;
