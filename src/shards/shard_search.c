@@ -16,6 +16,7 @@
 struct search_hit {
     struct hit hit;
     const struct segment *segment;
+    bool stays; /* whatever becomes of its row */
 };
 
 /* -- room to work in -- */
@@ -27,6 +28,7 @@ static void room_destroy(struct search_room *r)
     free(r->hits);
     free(r->all);
     free(r->query);
+    free(r->alive);
     free(r);
 }
 
@@ -44,7 +46,8 @@ uint64_t search_rooms_bytes(const struct search_room *rooms)
     uint64_t bytes = 0;
     for (const struct search_room *r = rooms; r; r = r->next)
         bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
-                 r->hits_max * sizeof(*r->hits) + r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query);
+                 r->hits_max * sizeof(*r->hits) + r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) +
+                 r->alive_max * sizeof(*r->alive);
     return bytes;
 }
 
@@ -115,18 +118,13 @@ struct search {
     const float *vector; /* normalised for cosine */
     uint32_t segments;   /* held, in room->segments */
     uint32_t count;      /* hits so far in room->all */
-    uint64_t away_ns;    /* while others had the core */
     bool moved;          /* segments came while it ran: what is in them may have been found already */
 };
 
 static int search_pause(void *arg)
 {
     struct search *x = arg;
-    if (fiber_should_yield()) {
-        uint64_t from = clock_now_ns();
-        fiber_yield();
-        x->away_ns += clock_now_ns() - from;
-    }
+    fiber_checkpoint();
     return x->shard->gate.closed ? -ECANCELED : context_check(x->query->ctx);
 }
 
@@ -146,6 +144,22 @@ static int prepare(struct search *x)
     return 0;
 }
 
+/* The rows that may be found: those alive now. A point that is written again while the growing segment is searched leaves a row there for one
+ * behind those that are searched, so what is alive is looked at once, before; elsewhere the new row is in a segment whose turn is later. */
+static int find_alive(struct search *x, const struct segment *g, const uint64_t **ret)
+{
+    uint32_t words = (uint32_t)bits_words(g->rows);
+    *ret = g->dead ? g->alive : NULL;
+    if (g->state != SEGMENT_GROWING || !g->dead)
+        return 0;
+    int rc = grow(&x->room->alive, &x->room->alive_max, words, sizeof(uint64_t));
+    if (rc < 0)
+        return rc;
+    memcpy(x->room->alive, g->alive, words * sizeof(uint64_t));
+    *ret = x->room->alive;
+    return 0;
+}
+
 /* Adds the hits of one segment. */
 static int search_segment(struct search *x, const struct segment *g)
 {
@@ -158,17 +172,22 @@ static int search_segment(struct search *x, const struct segment *g)
         rc = grow(&room->all, &room->all_max, x->count + k, sizeof(*room->all));
     if (rc < 0)
         return rc;
+    const uint64_t *alive;
+    bool stays = g->state == SEGMENT_GROWING;
+    rc = find_alive(x, g, &alive);
+    if (rc < 0)
+        return rc;
     struct pause pause = {search_pause, x};
     struct search_params params = {.k = k,
                                    .ef = x->query->ef,
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
-                                   .allowed = g->dead ? g->alive : NULL,
+                                   .allowed = alive,
                                    .allowed_count = g->rows - g->dead,
                                    .pause = &pause};
     int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
     for (int i = 0; i < n; i++)
-        room->all[x->count++] = (struct search_hit){room->hits[i], g};
+        room->all[x->count++] = (struct search_hit){room->hits[i], g, stays};
     return n < 0 ? n : 0;
 }
 
@@ -245,19 +264,17 @@ static int collect(struct search *x, struct point_hit *ret_hits)
     for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
         const struct search_hit *h = &x->room->all[i];
         struct point_hit hit = {segment_id_at(h->segment, h->hit.row), h->hit.distance};
-        if (segment_alive(h->segment, h->hit.row) && !(x->moved && is_twin(ret_hits, n, &hit)))
+        if ((h->stays || segment_alive(h->segment, h->hit.row)) && !(x->moved && is_twin(ret_hits, n, &hit)))
             ret_hits[n++] = hit;
     }
     return (int)n;
 }
 
 /* What is asked for by other reactors is too different to be counted. */
-static void measure(struct shard *s, const struct search *x, uint64_t began_ns)
+static void measure(struct shard *s, const struct search *x, uint64_t ns)
 {
     if (x->query->part.asked || x->query->part.delegated)
         return;
-    uint64_t ns = clock_now_ns() - began_ns;
-    ns = ns > x->away_ns ? ns - x->away_ns : 0;
     s->search_ns = s->search_ns ? s->search_ns - s->search_ns / 16 + ns / 16 : ns;
 }
 
@@ -302,7 +319,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         rc = gate_enter(&s->gate);
     if (rc < 0)
         return rc;
-    uint64_t began_ns = clock_now_ns();
+    uint64_t ran_ns = fiber_ran_ns();
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
     if (rc == 0)
@@ -310,7 +327,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc == 0)
         rc = collect(&x, ret_hits);
     if (rc >= 0)
-        measure(s, &x, began_ns);
+        measure(s, &x, fiber_ran_ns() - ran_ns);
     for (uint32_t i = 0; i < x.segments; i++)
         segment_let_go(x.room->segments[i]);
     if (x.room)
