@@ -321,14 +321,16 @@ static void take_place(struct merge *m)
         .dropped = m->tombstones.items ? m->tombstones.items + m->tombstones.kept : NULL,
         .dropped_count = m->tombstones.dropped,
     };
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->heir_rows};
+    remove_files(m);
+    if (tell_others(m, &r, REPLACE_BORROW) < 0)
+        return;
     swap(m);
     r.number = s->merges;
     if (m->output)
         replace_repoint(s, m->output);
     replace_forget(s, &r);
-    remove_files(m);
-    for (uint32_t i = 0; i < m->choice->count; i++)
-        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->heir_rows};
     ignore_result(hand_over(m, &r)); /* or the old ones stay until the shard is freed: nobody searches then */
 }
 

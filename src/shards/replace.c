@@ -12,7 +12,7 @@ static struct segment *find(const struct shard *s, uint64_t id)
     return NULL;
 }
 
-/* -- swapping -- */
+/* -- borrowing and swapping -- */
 
 /* What died in the old ones is dead in the new one. Their heir is set first, so deaths during the pauses are noted in both. */
 static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
@@ -63,11 +63,9 @@ static void switch_over(struct shard *s, const struct replacement *r, struct seg
     s->merges = r->number;
 }
 
-static int swap(struct shard *s, const struct replacement *r)
+static int borrow(struct shard *s, const struct replacement *r)
 {
     struct segment *fresh;
-    if (s->merges >= r->number)
-        return 0; /* it is told again, because of another reactor */
     int rc = borrow_fresh(s, r, &fresh);
     if (rc < 0)
         return rc;
@@ -79,12 +77,19 @@ static int swap(struct shard *s, const struct replacement *r)
         old->heir_rows_lent = true;
         take_deaths(old, &r->old[i], fresh);
     }
+    return 0;
+}
+
+static void swap(struct shard *s, const struct replacement *r)
+{
+    struct segment *fresh = r->fresh ? find(s, r->fresh->id) : NULL;
+    if (s->merges >= r->number)
+        return; /* it is told again, because of another reactor */
     switch_over(s, r, fresh);
     if (fresh)
         replace_repoint(s, fresh);
     replace_forget(s, r);
     burials_drain(s->store);
-    return 0;
 }
 
 void replace_repoint(struct shard *s, const struct segment *g)
@@ -135,10 +140,12 @@ int store_replace(struct store *store, void *call)
     if (!s || gate_enter(&s->gate) < 0)
         return 0; /* dropped */
     int rc = 0;
-    if (r->step == REPLACE_SWAP)
-        rc = swap(s, r);
-    else
-        let_go(s, r);
+    switch (r->step) {
+    case REPLACE_BORROW: rc = borrow(s, r); break;
+    case REPLACE_SWAP: swap(s, r); break;
+    case REPLACE_FREE:
+    case REPLACE_END: let_go(s, r); break;
+    }
     gate_leave(&s->gate);
     return rc;
 }

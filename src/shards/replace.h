@@ -1,17 +1,18 @@
 /* replace.h -- sealed segments were rewritten as one: what every reactor does about it.
  *
- * The reactor that merges does it first, then tells the others in three steps; all have taken one before any takes the next.
+ * The reactor that merges tells the others, in four steps; all have taken one before any takes the next.
  *
- *   REPLACE_SWAP   borrows the new segment; its searches, and the rows at home here, are in the new one from now on
+ *   REPLACE_BORROW borrows the new segment and does not search it yet, but deaths of its rows may be told from now on
+ *   REPLACE_SWAP   its searches, and the rows at home here, are in the new one from now on; the reactor that merges does it first
  *   REPLACE_FREE   lets go of the old ones that it has borrowed: nobody there reads them any more
  *   REPLACE_END    the same for those that are its own
  *
- * Until the second step the old ones are kept, and a death that is told of a row in them is told to the new one, too. */
+ * Until the third step the old ones are kept, and a death that is told of a row in them is told to the new one, too. */
 #pragma once
 
 #include "shards/shard.h"
 
-enum replace_step { REPLACE_SWAP, REPLACE_FREE, REPLACE_END };
+enum replace_step { REPLACE_BORROW, REPLACE_SWAP, REPLACE_FREE, REPLACE_END };
 
 struct replaced_segment {
     uint64_t id;
