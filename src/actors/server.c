@@ -188,10 +188,12 @@ int server_starting(const struct server *s, struct error *error)
                          "the server is starting and opens its files; repeat the request in a moment");
     double ns = (double)(clock_now_ns() - start_ns);
     uint64_t left_s = (uint64_t)(ns / (double)done * (double)(bytes - done) / 1e9) + 1;
-    return error_set(error, ERROR_UNAVAILABLE,
-                     "the server is starting: %" PRIu64 " %% of the log is read (%" PRIu64 " of at most %" PRIu64
-                     " MiB); repeat the request in about %" PRIu64 " s",
-                     done * 100 / bytes, done >> 20, bytes >> 20, left_s);
+    int rc = error_set(error, ERROR_UNAVAILABLE,
+                       "the server is starting: %" PRIu64 " %% of the log is read (%" PRIu64 " of at most %" PRIu64
+                       " MiB); repeat the request in about %" PRIu64 " s",
+                       done * 100 / bytes, done >> 20, bytes >> 20, left_s);
+    error->retry_after_ms = left_s < UINT32_MAX / 1000 ? (uint32_t)left_s * 1000 : UINT32_MAX;
+    return rc;
 }
 
 static void boot(void *arg)

@@ -419,6 +419,80 @@ ADMISSION_TEST(more_memory_is_refused_when_there_is_none_and_one_alone_always_ha
     let_go(&b);
 }
 
+/* A request whose frame is large: it waits before anything of it is read. */
+struct frame {
+    struct scene *scene;
+    struct session *session;
+    enum admission_class cls;
+    uint32_t deadline_ms;
+    unsigned place;
+    enum error_code code;
+    bool leave;
+};
+
+static void receive(void *arg)
+{
+    struct frame *f = arg;
+    struct request *rq = session_begin(f->session, 1, f->deadline_ms, f->cls, 60 * MIB);
+    want(rq);
+    f->code = rq->error.code;
+    want(f->code != ERROR_RESOURCE_EXHAUSTED || rq->error.retry_after_ms > 0);
+    if (f->code == ERROR_OK)
+        f->place = ++f->scene->begun;
+    while (f->code == ERROR_OK && !f->leave)
+        fiber_sleep_ns(MILLIS(1));
+    session_end(rq);
+}
+
+ADMISSION_TEST(large_frames_wait_for_memory_in_the_order_of_their_urgency)
+{
+    enum { N = 5 };
+    struct frame f[N] = {{.cls = ADMIT_LOAD},
+                         {.cls = ADMIT_BACKGROUND},
+                         {.cls = ADMIT_LOAD},
+                         {.cls = ADMIT_SEARCH},
+                         {.cls = ADMIT_LOAD, .deadline_ms = 50}};
+    static const unsigned places[N] = {1, 4, 3, 2, 0};
+    s->core->request_bytes = s->core->frames.left = 100 * MIB;
+    for (unsigned i = 0; i < N; i++) {
+        f[i].scene = s;
+        f[i].session = &s->sessions[i];
+        want_eq(fiber_start(CLASS_INTERACTIVE, receive, &f[i], "frame"), 0);
+        settle();
+    }
+    fiber_sleep_ns(MILLIS(100));
+    want_eq(s->begun, 1);
+    want_eq(f[4].code, ERROR_DEADLINE_EXCEEDED);
+    for (unsigned place = 1; place < N; place++)
+        for (unsigned i = 0; i < N; i++)
+            if (f[i].place == place) {
+                f[i].leave = true;
+                fiber_sleep_ns(MILLIS(10));
+                break;
+            }
+    for (unsigned i = 0; i < N; i++)
+        want_eq(f[i].place, places[i]);
+    want_eq(s->core->frames.left, 100 * MIB);
+}
+
+ADMISSION_TEST(a_search_waits_for_the_memory_of_its_frame_as_long_as_for_its_turn)
+{
+    struct frame load = {.scene = s, .session = &s->sessions[0], .cls = ADMIT_LOAD},
+                 search = {.scene = s, .session = &s->sessions[1], .cls = ADMIT_SEARCH};
+    s->core->request_bytes = s->core->frames.left = 100 * MIB;
+    s->core->settings.admission_queue_ms = 300;
+    want_eq(fiber_start(CLASS_INTERACTIVE, receive, &load, "frame"), 0);
+    settle();
+    want_eq(fiber_start(CLASS_INTERACTIVE, receive, &search, "frame"), 0);
+    fiber_sleep_ns(MILLIS(200));
+    want_eq(search.code, ERROR_OK);
+    fiber_sleep_ns(MILLIS(200));
+    want_eq(search.code, ERROR_RESOURCE_EXHAUSTED);
+    load.leave = true;
+    fiber_sleep_ns(MILLIS(10));
+    want_eq(s->core->frames.left, 100 * MIB);
+}
+
 /* -- anything -- */
 
 ADMISSION_TEST(whatever_comes_and_goes_everybody_is_answered)
