@@ -198,8 +198,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
     if (rc == 0)
         rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
-    if (rc == 0 && !all_seen && s->params->allowed && top.count < s->k && top.count < s->allowed) {
-        /* the allowed rows lie far from the query: the walk and the lists did not get to them */
+    if (rc == 0 && !all_seen && top.count < s->k && top.count < s->allowed) {
+        /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
         topk_init(&top, w->hits, wanted);
         rc = scan_codes(&scan, &query, x, 0, tail);
     }

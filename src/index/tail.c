@@ -7,7 +7,8 @@
 #include <math.h>
 
 #define ROWS_MIN_LISTED 1024 /* fewer are scanned in the time that it takes to choose among them */
-#define ROWS_PER_STEP   4
+#define VALUES_PER_STEP 2048 /* of rows put into lists */
+#define ROWS_PER_STEP   8
 #define CATCH_UP        2 /* rows put into lists when one is appended */
 #define GROWTH          3
 #define LARGEST_SHARE   32 /* a list with a share of 1 in so many is too large, */
@@ -104,10 +105,16 @@ static void replace(struct tail *t, struct tail_lists *by)
     t->version++;
 }
 
+static uint32_t rows_per_step(uint32_t dim)
+{
+    const uint32_t rows = VALUES_PER_STEP / dim;
+    return rows < 1 ? 1 : rows < ROWS_PER_STEP ? rows : ROWS_PER_STEP;
+}
+
 /* False: the lists could not take a row. */
 static bool fill_next(struct tail *t, const struct tail_rows *r)
 {
-    if (!put_in(t->next, r, ROWS_PER_STEP))
+    if (!put_in(t->next, r, rows_per_step(r->dim)))
         return false;
     if (t->next->to >= r->rows) {
         replace(t, t->next);
@@ -147,7 +154,7 @@ bool tail_step(struct tail *t, const struct tail_rows *r)
         return true;
     }
     if (t->lists && t->lists->to < r->rows)
-        return put_in(t->lists, r, ROWS_PER_STEP);
+        return put_in(t->lists, r, rows_per_step(r->dim));
     if (t->next)
         return fill_next(t, r);
     if (t->training)

@@ -348,3 +348,21 @@ Test(tail, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
     segment_index_destroy(x);
     dataset_fini(&d);
 }
+
+/* Squares of such values are infinite, and so is every distance. */
+Test(tail, rows_that_are_infinitely_far_are_returned)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 200, 3000, 65);
+    for (uint32_t row = 0; row < d.count; row++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, row)[j] *= 1e30f;
+    struct segment_index *x = grow(&d, 0);
+    struct search_scratch *s = search_scratch_create();
+    const struct search_params p = {.k = 10};
+    struct hit hits[10];
+    cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 1), &p, s, hits), 10);
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
