@@ -221,6 +221,15 @@ uint64_t fiber_ran_ns(uint64_t now_ns)
     return r->fiber->ran_ns + (now_ns - r->fiber_began_ns);
 }
 
+enum fiber_class fiber_become(enum fiber_class cls)
+{
+    struct fiber *f = fiber_self();
+    check(f);
+    enum fiber_class was = f->cls;
+    f->cls = cls;
+    return was;
+}
+
 void fiber_yield(void)
 {
     struct reactor *r = reactor_here();

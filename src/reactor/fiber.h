@@ -16,6 +16,9 @@ MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const cha
 
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 enum fiber_class fiber_class_of(const struct fiber *f);
+/* From its next wait on the calling fiber is of class cls, and so are its file operations; returns what it was. For the long part
+ * of a request that can wait, like copying files. */
+enum fiber_class fiber_become(enum fiber_class cls);
 
 /* How long the calling fiber has held the core so far; its waits do not count. now_ns: what clock_now_ns() has just said, as one look
  * at the clock may serve for more. */

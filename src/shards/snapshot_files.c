@@ -103,7 +103,9 @@ static int file_copy(const char *from, const char *to, uint64_t size)
         return rc;
     rc = file_open(to, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &out);
     if (rc == 0) {
+        enum fiber_class was = fiber_become(CLASS_BACKGROUND); /* the log and the searches go first on the disk */
         rc = copy_bytes(in, out, size);
+        fiber_become(was);
         file_close(out);
     }
     file_close(in);

@@ -172,6 +172,34 @@ Test(fiber, background_work_gets_its_floor_share)
     cr_assert(share > 0.05 && share < 0.25, "the floor share is a tenth, measured %.3f", share);
 }
 
+/* From urgent to background: everybody else is first. */
+static void become_background(void *arg)
+{
+    struct contest *c = arg;
+    want_eq(fiber_become(CLASS_BACKGROUND), CLASS_WRITE);
+    want_eq(fiber_class_of(fiber_self()), CLASS_BACKGROUND);
+    fiber_yield();
+    want(c->over);
+    want_eq(fiber_become(CLASS_WRITE), CLASS_BACKGROUND);
+}
+
+static void end_the_contest(void *arg)
+{
+    ((struct contest *)arg)->over = true;
+}
+
+static void one_steps_back(void *arg)
+{
+    want_eq(fiber_start(CLASS_WRITE, become_background, arg, "steps back"), 0);
+    want_eq(fiber_start(CLASS_WRITE, end_the_contest, arg, "goes first"), 0);
+}
+
+Test(fiber, a_fiber_that_becomes_background_lets_others_go_first)
+{
+    static struct contest c;
+    world_run_well(BACKEND_UV, 1, one_steps_back, &c);
+}
+
 static void count_down(void *arg)
 {
     --*(unsigned *)arg;
