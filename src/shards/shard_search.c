@@ -319,7 +319,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         rc = gate_enter(&s->gate);
     if (rc < 0)
         return rc;
-    uint64_t ran_ns = fiber_ran_ns();
+    uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
     if (rc == 0)
@@ -327,7 +327,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc == 0)
         rc = collect(&x, ret_hits);
     if (rc >= 0)
-        measure(s, &x, fiber_ran_ns() - ran_ns);
+        measure(s, &x, fiber_ran_ns(clock_now_ns()) - ran_ns);
     for (uint32_t i = 0; i < x.segments; i++)
         segment_let_go(x.room->segments[i]);
     if (x.room)
