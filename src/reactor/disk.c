@@ -29,7 +29,6 @@ static void start(struct reactor *r, struct op *op)
 void disk_submit(struct reactor *r, struct op *op)
 {
     struct disk *d = &r->disk;
-    d->under_way++;
     op->cls = fiber_class_of(r->fiber);
     if (op->cls != CLASS_BACKGROUND)
         d->urgent++;
@@ -42,7 +41,6 @@ void disk_submit(struct reactor *r, struct op *op)
 void disk_finished(struct reactor *r, const struct op *op)
 {
     struct disk *d = &r->disk;
-    d->under_way--;
     if (op->cls != CLASS_BACKGROUND)
         d->urgent--;
     else if (is_paced(op))

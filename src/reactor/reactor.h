@@ -138,7 +138,6 @@ void load_publish(struct reactor *r, uint64_t now);
 /* ---- operations on files, by class (disk.c) ---- */
 
 struct disk {
-    uint32_t under_way;  /* all, also those that wait */
     uint32_t urgent;     /* of the classes INTERACTIVE and WRITE */
     uint32_t background; /* reads, writes and flushes of background fibers that the back end has */
     struct op_list waiting;
