@@ -59,13 +59,20 @@ void store_memory_read(const struct store *store, struct memory_use *use)
 
 /* -- what is still to come -- */
 
+/* graph: the part of the plan that is there from the first row on. */
+static uint64_t to_build(const struct store *s, const struct collection_config *c, const struct index_options *graph,
+                         uint32_t rows)
+{
+    const uint64_t sealed = index_row_bytes_max(graph, c->metric, c->dim) * (uint64_t)rows;
+    /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
+    return index_memory(c->metric, c->dim, rows, graph, s->options.reactors) + 2 * sealed;
+}
+
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
 {
     struct index_plan plan;
     index_plan_begin(&plan, c, rows);
-    const uint64_t sealed = index_row_bytes_max(&plan.options, c->metric, c->dim) * (uint64_t)rows;
-    /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
-    return index_memory(c->metric, c->dim, rows, &plan.options, s->options.reactors) + 2 * sealed;
+    return to_build(s, c, &plan.options, rows);
 }
 
 /* Growing and frozen segments are sealed one after the other, but nearly all of what that takes is taken by building, which comes first. */
@@ -73,7 +80,7 @@ static uint64_t to_come(const struct shard *s, const struct segment *g)
 {
     if (g->state == SEGMENT_SEALED || !g->index || g->rows == 0)
         return 0;
-    const uint64_t all = memory_to_build(s->store, &s->config, g->rows), has = segment_index_bytes(g->index);
+    const uint64_t all = to_build(s->store, &s->config, &g->plan.options, g->rows), has = segment_index_bytes(g->index);
     return all > has ? all - has : 0;
 }
 
@@ -127,7 +134,9 @@ static int ask(struct store *store, uint64_t more, bool frees, struct error *err
 static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
 {
     const uint32_t rows_max = s->growing ? s->growing->rows_max : shard_growing_rows(s);
-    const uint64_t row = memory_to_build(s->store, &s->config, rows_max) / rows_max + 1;
+    const uint64_t full = s->growing ? to_build(s->store, &s->config, &s->growing->plan.options, rows_max)
+                                     : memory_to_build(s->store, &s->config, rows_max);
+    const uint64_t row = full / rows_max + 1;
     uint64_t bytes =
         growing_bytes(s->growing, &s->config, rows_max, b->count) + b->count * row + id_map_growth(&s->ids, b->count);
     for (uint32_t i = 0; b->payloads && i < b->count; i++)
