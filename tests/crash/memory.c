@@ -219,11 +219,13 @@ static int starts_again(void)
     return start() < 0 ? -1 : check_reads(10000);
 }
 
+/* What the heap keeps is looked at four times a second: in between, on a busy machine, it may be a little more. */
 static int kept_the_promise(void)
 {
-    return anonymous_max <= (uint64_t)MEMORY_MIB << 20 ? 0
-                                                       : failed("%llu MiB were used, of %d that it was to keep to",
-                                                                (unsigned long long)(anonymous_max >> 20), MEMORY_MIB);
+    return anonymous_max <= (uint64_t)(MEMORY_MIB + MEMORY_MIB / 16) << 20
+               ? 0
+               : failed("%llu MiB were used, of %d that it was to keep to", (unsigned long long)(anonymous_max >> 20),
+                        MEMORY_MIB);
 }
 
 static const struct {
