@@ -5,8 +5,8 @@
  *
  * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on codes (codes.h) and scores the best candidates again by
  * something finer: 8-bit codes and the full vectors while it grows, what index_options.h offers when it is sealed. Rows that
- * the graph does not hold yet (graphed <= row < count) are scanned by their codes, those without code (coded <= row < count)
- * by their vectors, so a row can be found as soon as it is counted. */
+ * the graph does not hold yet (graphed <= row < count) are found by lists (tail.h) or, while they are few, scanned by their codes,
+ * those without code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
 #pragma once
 
 #include "base/check.h"
@@ -62,8 +62,9 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
                                   const float *query, const struct search_params *params,
                                   struct search_scratch *scratch, struct hit *ret_hits);
 
-/* A row has come, whose vector is there: it gets its code at once when codes are trained, in a microsecond or two. What there is
- * no memory for now is left to advance(). */
+/* A row has come, whose vector is there: it gets its code when codes are trained, and a place in the lists when there are some, in a few
+ * microseconds (10 with 768 dimensions). What there is no memory for now is left to advance(). Only an index that rows are appended
+ * to has lists: one that is built in one go is not searched before. */
 void segment_index_append(struct segment_index *x, const struct rows *vectors, uint32_t row);
 
 /* Brings the index closer to `count` rows: trains and encodes, then links rows into the graph, and returns when done or when
