@@ -10,17 +10,9 @@ static int call_others(struct store *store, store_call_fn fn, void *call)
     return store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, fn, call, hooks->arg) : 0;
 }
 
-static struct segment *find(const struct shard *s, uint64_t id)
+int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret)
 {
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i] && s->segments[i]->id == id)
-            return s->segments[i];
-    return NULL;
-}
-
-static int borrow(struct shard *s, const struct segment *of, struct segment **ret)
-{
-    *ret = find(s, of->id);
+    *ret = shard_find_segment(s, of->id);
     if (*ret)
         return 0; /* a loan that was given up half way is made again */
     struct segment *g;
@@ -51,7 +43,7 @@ static int borrow_list(struct store *store, void *call)
     for (uint32_t i = 0; i < list->count; i++) {
         struct shard *s = store_shard(store, list->items[i].collection);
         struct segment *g;
-        int rc = s ? borrow(s, list->items[i].segment, &g) : -ENOENT;
+        int rc = s ? shard_borrow(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
         g->searched = true;
@@ -120,7 +112,7 @@ static int borrow_sealed(struct store *store, void *call)
     if (!s || gate_enter(&s->gate) < 0)
         return 0; /* dropped */
     struct segment *g;
-    int rc = borrow(s, loan->segment, &g);
+    int rc = shard_borrow(s, loan->segment, &g);
     if (rc == 0 && loan->alive && !g->searched) {
         take_deaths(g, loan->alive);
         rc = note_loan(s, loan); /* from here on we search it, and its owner does not for us: no wait between */
@@ -134,7 +126,7 @@ static int settle(struct store *store, void *call)
 {
     const struct loan *loan = call;
     const struct shard *s = store_shard(store, loan->collection);
-    struct segment *g = s ? find(s, loan->segment->id) : NULL;
+    struct segment *g = s ? shard_find_segment(s, loan->segment->id) : NULL;
     if (g)
         g->settled = true;
     store_notify_work(store);

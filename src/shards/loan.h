@@ -13,6 +13,8 @@
 
 #include "shards/shard.h"
 
+/* Another reactor's segment becomes one of ours, with all rows alive and not searched yet; or is so already. -ENOMEM. */
+MUST_USE int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret);
 /* Lends a segment that was sealed here; waits until all others search it. Again after a failure. */
 MUST_USE int shard_lend(struct shard *s, struct segment *g);
 /* Lends what could not be lent before. 1: something was. Waits. */

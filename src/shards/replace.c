@@ -1,16 +1,7 @@
 #include "shards/replace.h"
-
-#include <errno.h>
+#include "shards/loan.h"
 
 #define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
-
-static struct segment *find(const struct shard *s, uint64_t id)
-{
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i] && s->segments[i]->id == id)
-            return s->segments[i];
-    return NULL;
-}
 
 /* -- borrowing and swapping -- */
 
@@ -25,30 +16,12 @@ static void take_deaths(const struct segment *old, const struct replaced_segment
     }
 }
 
-static int borrow_fresh(struct shard *s, const struct replacement *r, struct segment **ret)
-{
-    int rc = 0;
-    *ret = r->fresh ? find(s, r->fresh->id) : NULL;
-    if (!r->fresh || *ret)
-        return 0;
-    struct segment *g;
-    rc = segment_borrow(r->fresh, &g);
-    if (rc < 0)
-        return rc;
-    rc = shard_add_segment(s, g);
-    if (rc < 0)
-        segment_destroy(g);
-    else
-        *ret = g;
-    return rc;
-}
-
 /* No wait in here: to a search either the old ones are there or the new one. */
 static void switch_over(struct shard *s, const struct replacement *r, struct segment *fresh)
 {
     uint64_t birth = 0;
     for (uint32_t i = 0; i < r->old_count; i++) {
-        struct segment *old = find(s, r->old[i].id);
+        struct segment *old = shard_find_segment(s, r->old[i].id);
         if (!old)
             continue;
         old->searched = false;
@@ -66,11 +39,13 @@ static void switch_over(struct shard *s, const struct replacement *r, struct seg
 static int borrow(struct shard *s, const struct replacement *r)
 {
     struct segment *fresh;
-    int rc = borrow_fresh(s, r, &fresh);
+    if (!r->fresh)
+        return 0;
+    int rc = shard_borrow(s, r->fresh, &fresh);
     if (rc < 0)
         return rc;
-    for (uint32_t i = 0; fresh && i < r->old_count; i++) {
-        struct segment *old = find(s, r->old[i].id);
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = shard_find_segment(s, r->old[i].id);
         if (!old)
             continue;
         segment_set_heir(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
@@ -82,7 +57,7 @@ static int borrow(struct shard *s, const struct replacement *r)
 
 static void swap(struct shard *s, const struct replacement *r)
 {
-    struct segment *fresh = r->fresh ? find(s, r->fresh->id) : NULL;
+    struct segment *fresh = r->fresh ? shard_find_segment(s, r->fresh->id) : NULL;
     if (s->merges >= r->number)
         return; /* it is told again, because of another reactor */
     switch_over(s, r, fresh);
@@ -127,7 +102,7 @@ void replace_free(struct shard *s, struct segment *g)
 static void let_go(struct shard *s, const struct replacement *r)
 {
     for (uint32_t i = 0; i < r->old_count; i++) {
-        struct segment *old = find(s, r->old[i].id);
+        struct segment *old = shard_find_segment(s, r->old[i].id);
         if (old && old->borrowed == (r->step == REPLACE_FREE))
             replace_free(s, old);
     }

@@ -52,6 +52,14 @@ int shard_add_segment(struct shard *s, struct segment *segment)
     return 0;
 }
 
+struct segment *shard_find_segment(const struct shard *s, uint64_t id)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i] && s->segments[i]->id == id)
+            return s->segments[i];
+    return NULL;
+}
+
 void shard_remove_segment(struct shard *s, struct segment *segment)
 {
     s->segments[segment->handle] = NULL;
@@ -146,11 +154,9 @@ void burials_begin(struct store *store, struct burials *b)
 
 static void bury_told(struct shard *s, const struct burial *b)
 {
-    for (uint32_t i = 0; i < s->segment_count; i++) {
-        struct segment *g = s->segments[i];
-        if (g && g->id == b->segment && b->row < g->rows)
-            segment_bury(g, b->row);
-    }
+    struct segment *g = shard_find_segment(s, b->segment);
+    if (g && b->row < g->rows)
+        segment_bury(g, b->row);
     s->died_ns = clock_now_ns();
 }
 

@@ -53,7 +53,6 @@ struct shard {
 };
 
 struct search_hit;
-struct loan;
 
 /* A write between the log and memory: log records from `bound` on are still needed. */
 struct write_under_way {
@@ -129,6 +128,8 @@ void shard_destroy(struct shard *s);
 
 /* Gives the segment the next handle. Owns it afterwards. */
 MUST_USE int shard_add_segment(struct shard *s, struct segment *segment);
+/* The sealed segment of that id; NULL: it is not here. */
+struct segment *shard_find_segment(const struct shard *s, uint64_t id);
 /* Frees its handle, and the segment when nobody reads it any more. */
 void shard_remove_segment(struct shard *s, struct segment *segment);
 
