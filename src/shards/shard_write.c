@@ -218,7 +218,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
     write_begin(s, &w);
     int rc = stir(s, error);
     if (rc == 0 && (rc = shard_announce_unsealed(s)) < 0)
-        error_set_errno(error, rc, "not every core could be told of the write");
+        error_set_errno(error, rc, "not every core could be told of the write, so it was not begun; send it again");
     if (rc == 0) {
         rc = append(s, records, error);
         store->stats.log_records += count;
