@@ -11,10 +11,12 @@
 #include <math.h>
 #include <string.h>
 
-#define TABLE_MAX       125  /* of 127: four weights may be rounded up by a half each */
-#define LISTS_SPARE     8    /* ranked, beyond those that the budget pays for when all are as long */
+#define TABLE_MAX       125 /* of 127: four weights may be rounded up by a half each */
+#define LISTS_SPARE     8   /* ranked, beyond those that the budget pays for when all are as long */
+#define RANKS           1024
 #define LIST_EXTENT     4    /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
+#define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
 #define BATCH           32
 #define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
 #define PREFETCH_BYTES  512          /* of a code */
@@ -53,32 +55,60 @@ static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct v
     ret->bias = unit * (float)least - weights / 2;
 }
 
+static uint32_t rank_of(float distance, float least, float steps)
+{
+    const float rank = (distance - least) * steps;
+    return rank < RANKS ? (uint32_t)rank : RANKS - 1; /* also what is no number */
+}
+
+/* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one of RANKS equal steps between the smallest and
+ * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. */
+static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint32_t limit)
+{
+    uint16_t places[RANKS + 1] = {0};
+    float least = INFINITY, most = -INFINITY;
+    for (uint32_t i = 0; i < l->count; i++) {
+        least = l->distances[i] < least ? l->distances[i] : least;
+        most = l->distances[i] > most ? l->distances[i] : most;
+    }
+    const float steps = most > least ? (RANKS - 1) / (most - least) : 0;
+    for (uint32_t i = 0; i < l->count; i++)
+        places[rank_of(l->distances[i], least, steps) + 1]++;
+    for (uint32_t r = 0; r < RANKS; r++)
+        places[r + 1] += places[r];
+    for (uint32_t i = 0; i < l->count; i++) {
+        const uint32_t place = places[rank_of(l->distances[i], least, steps)]++;
+        if (place >= limit)
+            continue;
+        ret->distances[place] = l->distances[i];
+        ret->ids[place] = i;
+    }
+    ret->count = limit;
+}
+
 /* The nearest lists, nearest first, into the pool. */
 static void rank_lists(const struct tail_search *s, uint32_t limit)
 {
     const struct tail_lists *l = s->lists;
-    struct search_scratch *w = s->scratch;
     struct codes_query q;
     codes_query_init(&q, &l->centroids, s->query, s->room);
-    w->pool.near.count = 0;
-    w->pool.near.limit = limit;
     const float query = l->metric == METRIC_L2 ? 0 : vek.ip_f32(s->query, s->query, l->dim);
     for (uint32_t from = 0; from < l->count; from += HOP_MAX) {
         const uint32_t n = l->count - from < HOP_MAX ? l->count - from : HOP_MAX;
-        codes_score(&q, l->at + from, l->ids + from, n, w->distances);
-        if (l->metric != METRIC_L2) /* -<c, q> from |c - q|^2 */
-            for (uint32_t i = 0; i < n; i++)
-                w->distances[i] = (w->distances[i] - query - l->square[from + i]) / 2;
-        (void)vek.nearest_add(&w->pool.near, w->distances, l->ids + from, n);
+        codes_score(&q, l->at + from, l->ids + from, n, l->distances + from);
     }
+    for (uint32_t i = 0; l->metric != METRIC_L2 && i < l->count; i++) /* -<c, q> from |c - q|^2 */
+        l->distances[i] = (l->distances[i] - query - l->square[i]) / 2;
+    sort_lists(l, &s->scratch->pool.near, limit);
 }
 
 /* A search under way. */
 struct scan_state {
     struct tail_search *s;
     struct vek_lookup lookup;
-    uint32_t waiting; /* rows in scratch->ids whose codes are being fetched */
-    uint32_t in_vain; /* rows scored since one was among the best */
+    uint32_t waiting;     /* rows in scratch->ids whose codes are being fetched */
+    uint32_t improved_at; /* rows that had been looked at when one was */
+    uint32_t in_vain;     /* rows scored since one was among the best */
     float query_square;
 };
 
@@ -92,6 +122,7 @@ static void score_waiting(struct scan_state *st)
         if (w->distances[i] < topk_bound(s->top)) {
             topk_add(s->top, w->distances[i], w->ids[i]);
             st->in_vain = 0;
+            st->improved_at = s->seen;
         }
     }
     s->scored += st->waiting;
@@ -171,6 +202,13 @@ static int pause_between_lists(const struct tail_search *s)
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
 }
 
+/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. */
+static bool goes_on(const struct scan_state *st)
+{
+    const struct tail_search *s = st->s;
+    return s->seen < s->budget && s->seen - st->improved_at < PATIENCE * s->budget && st->in_vain < IN_VAIN_MAX;
+}
+
 int tail_search(struct tail_search *s)
 {
     const struct tail_lists *l = s->lists;
@@ -190,7 +228,7 @@ int tail_search(struct tail_search *s)
     make_tables(turned, l->dims, (uint8_t *)(turned + l->dims), &st.lookup);
     uint64_t pending = 0;
     s->seen = s->scored = 0;
-    for (uint32_t i = 0; i < near->count && s->seen < s->budget && st.in_vain < IN_VAIN_MAX; i++) {
+    for (uint32_t i = 0; i < near->count && goes_on(&st); i++) {
         if (i + 1 < near->count && l->list[near->ids[i + 1]].first)
             fetch_block(l, l->list[near->ids[i + 1]].first);
         pending += (uint64_t)scan_list(&st, near->ids[i], near->distances[i]) * st.lookup.bytes;
