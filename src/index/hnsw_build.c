@@ -229,7 +229,7 @@ static int round_go_on(struct hnsw *g, struct hnsw_builder *b, const struct code
             rc = crew_run(crew, search_share, &job, pause);
         if (rc == 0) {
             write_entrants(g, r);
-            rc = hnsw_turn_round(g, r);
+            rc = hnsw_turn_round(g, r, pause);
         }
     }
     if (rc != 0)

@@ -155,8 +155,9 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
 /* Searches the frozen graph for the neighbours of an entrant and writes them to the round. What the pause returned. */
 MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                          uint32_t entrant, const struct pause *pause);
-/* Groups what the entrants have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM. */
-MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r);
+/* Groups what the entrants have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM, or what the pause
+ * returned, but done all the same. */
+MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r, const struct pause *pause);
 /* Makes the new list of a row whose old one cannot take the links back of a group. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                 uint32_t group);
