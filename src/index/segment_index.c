@@ -7,9 +7,11 @@
 #include "index/search.h"
 #include "vek.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define EF_DEFAULT   64
+#define EF_PART_MIN  24 /* walks that keep fewer lose their way */
 #define RESTARTS_MAX 8
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
@@ -102,6 +104,16 @@ static int scan_vectors(struct search *s, uint32_t from)
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
 }
 
+/* Of the ef nearest of all rows this part has ef / homes, give or take the root of it; two roots more are kept than that. So a search of several
+ * parts is about as good as one of a whole, and a part is searched sooner. */
+static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t homes)
+{
+    const double share = (double)ef / homes, part = ceil(share + 2 * sqrt(share * (1 - 1.0 / homes)));
+    const double least = k > EF_PART_MIN ? k : EF_PART_MIN;
+    const double enough = part > least ? part : least;
+    return enough < ef ? (uint32_t)enough : ef;
+}
+
 int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
                          const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
 {
@@ -123,6 +135,8 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
         s.ef = s.k;
     if (!params->ef && s.ef < search_refine_count(&s))
         s.ef = search_refine_count(&s);
+    if (params->homes > 1)
+        s.ef = ef_of_part(s.ef, s.k, params->homes);
     int rc = -EAGAIN;
     for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !params->exact; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;

@@ -37,6 +37,7 @@ uint64_t search_scratch_bytes(const struct search_scratch *s); /* memory owned *
 struct search_params {
     uint32_t k;
     uint32_t ef;             /* candidates kept while walking; 0: max(k, 64) */
+    uint32_t homes;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
     const uint64_t *allowed; /* bit per row; NULL: all */

@@ -160,6 +160,12 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     return 0;
 }
 
+/* Ids are spread over reactors by their hash. */
+static uint32_t segment_homes(const struct segment *g, unsigned reactors)
+{
+    return g->state == SEGMENT_SEALED ? g->homes : reactors;
+}
+
 /* Adds the hits of one segment. */
 static int search_segment(struct search *x, const struct segment *g)
 {
@@ -180,6 +186,7 @@ static int search_segment(struct search *x, const struct segment *g)
     struct pause pause = {search_pause, x};
     struct search_params params = {.k = k,
                                    .ef = x->query->ef,
+                                   .homes = segment_homes(g, x->shard->store->options.reactors),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
                                    .allowed = alive,

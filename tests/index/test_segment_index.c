@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
@@ -281,6 +282,82 @@ Test(segment_index, a_search_gives_the_same_when_others_go_on_while_it_waits_for
     search_scratch_destroy(scratch);
     search_scratch_destroy(in.scratch);
     segment_index_destroy(x);
+    dataset_fini(&d);
+    dataset_fini(&q);
+}
+
+static uint32_t search_part(const struct dataset *d, const struct segment_index *x, uint32_t ef, uint32_t homes,
+                            struct hit *ret)
+{
+    struct search_scratch *s = search_scratch_create();
+    const struct search_params p = {.k = 10, .ef = ef, .homes = homes};
+    const int n = segment_index_search(x, &d->rows, d->count, dataset_row(d, 7), &p, s, ret);
+    search_scratch_destroy(s);
+    cr_assert_geq(n, 0);
+    return (uint32_t)n;
+}
+
+Test(segment_index, a_part_keeps_its_share_and_two_deviations)
+{
+    static const struct {
+        uint32_t ef, homes, part;
+    } cases[] = {{400, 0, 400}, {400, 1, 400}, {400, 2, 220}, {400, 4, 118}, {64, 16, 24}, {20, 4, 20}, {10, 1000, 10}};
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 3000, 61);
+    struct segment_index *x = dataset_index(&d, 4, 10); /* so poor that each candidate counts */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hit part[10], as[10];
+        uint32_t n = search_part(&d, x, cases[i].ef, cases[i].homes, part);
+        cr_assert_eq(search_part(&d, x, cases[i].part, 0, as), n);
+        cr_assert_arr_eq(part, as, n * sizeof(*as), "ef %u, homes %u", cases[i].ef, cases[i].homes);
+    }
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* Every fourth row: what one shard of four has. */
+static void take_part(const struct dataset *whole, struct dataset *ret, uint32_t part)
+{
+    dataset_init(ret, DATASET_LATENT, METRIC_L2, whole->dim, whole->count / 4, 1);
+    for (uint32_t i = 0; i < ret->count; i++)
+        memcpy(dataset_row(ret, i), dataset_row(whole, 4 * i + part), whole->dim * sizeof(float));
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    return (x->distance > y->distance) - (x->distance < y->distance);
+}
+
+Test(segment_index, parts_find_together_what_the_whole_finds)
+{
+    struct dataset d, q, part[4];
+    struct segment_index *x[4];
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 8000, 62);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 64, 50, 63);
+    for (uint32_t i = 0; i < 4; i++) {
+        take_part(&d, &part[i], i);
+        x[i] = dataset_index(&part[i], 16, 100);
+    }
+    struct search_scratch *s = search_scratch_create();
+    const struct search_params p = {.k = 10, .homes = 4};
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < q.count; i++) {
+        struct hit hits[40], exact[10];
+        for (uint32_t j = 0; j < 4; j++)
+            cr_assert_eq(
+                segment_index_search(x[j], &part[j].rows, part[j].count, dataset_row(&q, i), &p, s, hits + 10 * j), 10);
+        qsort(hits, 40, sizeof(*hits), by_distance);
+        cr_assert_eq(dataset_nearest(&d, d.count, dataset_row(&q, i), 10, NULL, exact), 10);
+        for (uint32_t j = 0; j < 10; j++)
+            found += hits[j].distance <= exact[9].distance * 1.0001f;
+    }
+    cr_assert_geq(found, q.count * 10 * 97 / 100, "%u of %u", found, q.count * 10);
+    search_scratch_destroy(s);
+    for (uint32_t i = 0; i < 4; i++) {
+        segment_index_destroy(x[i]);
+        dataset_fini(&part[i]);
+    }
     dataset_fini(&d);
     dataset_fini(&q);
 }
