@@ -7,6 +7,8 @@
 _Thread_local struct reactor *reactor_current;
 
 #define FIBERS_PER_TURN 64
+/* What fibers want of the kernel does not wait longer than this for theirs that are ready too. */
+#define TURN_NS 30000
 /* Messages do not wait longer than this for their burst to be published. */
 #define PUBLISH_NS 5000
 /* The core is not offered to others more often. */
@@ -109,8 +111,8 @@ static void run_fibers(struct reactor *r, uint64_t now)
         }
         if (now - turn_began >= r->slice_ns)
             break;
-        if (cls != CLASS_INTERACTIVE && reactor_beckons(r, now))
-            break; /* perhaps something more urgent */
+        if ((cls != CLASS_INTERACTIVE || now - turn_began >= TURN_NS) && reactor_beckons(r, now))
+            break; /* perhaps something more urgent, or an answer to be sent */
     }
 }
 
