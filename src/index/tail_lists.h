@@ -14,6 +14,7 @@
 #include "index/scratch.h"
 
 #define LIST_BLOCK_ROWS 64
+#define LISTS_MAX       1024
 
 /* What a scan reads of each row comes first; which rows they are is asked of few. */
 struct list_block {

@@ -13,7 +13,7 @@
 
 #define TABLE_MAX       125 /* of 127: four weights may be rounded up by a half each */
 #define LISTS_SPARE     8   /* ranked, beyond those that the budget pays for when all are as long */
-#define RANKS           1024
+#define RANKS           512
 #define LIST_EXTENT     4    /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
@@ -55,29 +55,27 @@ static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct v
     ret->bias = unit * (float)least - weights / 2;
 }
 
-static uint32_t rank_of(float distance, float least, float steps)
-{
-    const float rank = (distance - least) * steps;
-    return rank < RANKS ? (uint32_t)rank : RANKS - 1; /* also what is no number */
-}
-
 /* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one of RANKS equal steps between the smallest and
  * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. */
 static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint32_t limit)
 {
-    uint16_t places[RANKS + 1] = {0};
+    uint16_t places[RANKS + 1] = {0}, ranks[LISTS_MAX];
     float least = INFINITY, most = -INFINITY;
     for (uint32_t i = 0; i < l->count; i++) {
         least = l->distances[i] < least ? l->distances[i] : least;
         most = l->distances[i] > most ? l->distances[i] : most;
     }
     const float steps = most > least ? (RANKS - 1) / (most - least) : 0;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const float rank = (l->distances[i] - least) * steps;
+        ranks[i] = rank < RANKS ? (uint16_t)rank : RANKS - 1; /* also what is no number */
+    }
     for (uint32_t i = 0; i < l->count; i++)
-        places[rank_of(l->distances[i], least, steps) + 1]++;
+        places[ranks[i] + 1]++;
     for (uint32_t r = 0; r < RANKS; r++)
         places[r + 1] += places[r];
     for (uint32_t i = 0; i < l->count; i++) {
-        const uint32_t place = places[rank_of(l->distances[i], least, steps)]++;
+        const uint32_t place = places[ranks[i]]++;
         if (place >= limit)
             continue;
         ret->distances[place] = l->distances[i];

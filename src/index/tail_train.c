@@ -13,8 +13,7 @@
 #include <string.h>
 
 #define LISTS_MIN       16
-#define LISTS_MAX       1024
-#define LISTS_PER_ROOT  3 /* of the number of rows, where they are no longer than */
+#define LISTS_PER_ROOT  1.5 /* of the number of rows, where they are no longer than */
 #define LISTS_DIMS      128
 #define ROWS_PER_LIST   24 /* in the sample, at most */
 #define ROUNDS          3
