@@ -4,6 +4,8 @@
 #include "load.h"
 #include "random.h"
 
+#include <sched.h>
+
 struct flight {
     int64_t request; /* 0: free */
     uint64_t intended_ns, sent_ns;
@@ -29,6 +31,10 @@ struct drive {
     double *bounds; /* of all flights; grown when a plan has more queries a search */
     uint32_t connection_count, in_flight, turn, bounds_each;
     uint32_t abandoned; /* flights */
+    bool goes_first;    /* before other programs, */
+    cpu_set_t cores;    /* on these in turn, */
+    size_t core;        /* this one now, */
+    uint64_t moves_ns;  /* until then */
 };
 
 /* One phase while it runs. */
