@@ -11,7 +11,7 @@
 static void on_work(void *arg)
 {
     struct builder *b = arg;
-    b->build.work = b->tidy.work = true;
+    b->prepare.work = b->build.work = b->tidy.work = true;
     event_notify_all(&b->changed);
 }
 
@@ -48,10 +48,11 @@ static void hand_run(void *arg)
     event_notify_all(&b->changed);
 }
 
-static int hand_start(struct builder_hand *h, struct builder *b, int (*step)(struct store *store), const char *name)
+static int hand_start(struct builder_hand *h, struct builder *b, enum fiber_class cls, int (*step)(struct store *store),
+                      const char *name)
 {
     *h = (struct builder_hand){.builder = b, .step = step, .running = true};
-    int rc = fiber_start(CLASS_BACKGROUND, hand_run, h, name);
+    int rc = fiber_start(cls, hand_run, h, name);
     if (rc < 0)
         h->running = false;
     return rc;
@@ -65,17 +66,20 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
     b->store = store;
     b->stopping = false;
     store_on_work(store, on_work, b);
-    int rc = hand_start(&b->build, b, store_work, "builder");
-    return rc < 0 ? rc : hand_start(&b->tidy, b, store_maintain, "tidier");
+    int rc = hand_start(&b->prepare, b, CLASS_WRITE, store_prepare, "preparer");
+    if (rc == 0)
+        rc = hand_start(&b->build, b, CLASS_BACKGROUND, store_work, "builder");
+    return rc < 0 ? rc : hand_start(&b->tidy, b, CLASS_BACKGROUND, store_maintain, "tidier");
 }
 
 void builder_stop(struct builder *b)
 {
-    if (!b->build.running && !b->tidy.running) /* a start or a restore that failed elsewhere ends before this began */
+    if (!b->prepare.running && !b->build.running &&
+        !b->tidy.running) /* a start or a restore that failed elsewhere ends before this began */
         return;
     b->stopping = true;
     store_interrupt(b->store);
     event_notify_all(&b->changed);
-    while (b->build.running || b->tidy.running)
+    while (b->prepare.running || b->build.running || b->tidy.running)
         event_wait(&b->changed);
 }

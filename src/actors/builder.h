@@ -1,6 +1,6 @@
-/* builder.h -- background work of one reactor: two fibers that let the store do one step after the other while there is any, and
- * sleep until writes make more. One brings graphs up to date and seals full segments, the other merges: sealing, which writers may
- * wait for, never waits for a merge. */
+/* builder.h -- background work of one reactor: three fibers that let the store do one step after the other while there is any, and
+ * sleep until writes make more. One makes codes and lists for new rows, one brings graphs up to date and seals full segments, one merges: what
+ * writers may wait for never waits for what takes longer. */
 #pragma once
 
 #include "reactor/sync.h"
@@ -16,7 +16,7 @@ struct builder_hand {
 
 struct builder {
     struct store *store;
-    struct builder_hand build, tidy;
+    struct builder_hand prepare, build, tidy;
     struct event changed; /* there may be work, stopping was set, or a fiber has ended */
     bool stopping;
 };

@@ -196,6 +196,18 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
     tail_append(&x->tail, &rows);
 }
 
+int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    int rc = 0;
+    if (x->sealed)
+        return 0;
+    if (describes_rows_to_come(x))
+        rc = encode(x, &x->codes, vectors, pause);
+    if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
+        rc = retrain(x, vectors, pause);
+    return rc == 0 ? follow_tail(x, vectors, pause) : rc;
+}
+
 int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
                           const struct pause *pause)
 {
@@ -211,13 +223,7 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
         return -EINVAL;
     if (count > x->rows)
         x->rows = count;
-    int rc = 0;
-    if (describes_rows_to_come(x))
-        rc = encode(x, &x->codes, vectors, pause);
-    if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
-        rc = retrain(x, vectors, pause);
-    if (rc == 0)
-        rc = follow_tail(x, vectors, pause);
+    int rc = segment_index_prepare(x, vectors, pause);
     struct growth growth = {x, vectors, pause};
     const struct pause stepping = {pause_and_step, &growth};
     if (rc == 0)

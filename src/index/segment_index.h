@@ -68,11 +68,16 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
  * to has lists: one that is built in one go is not searched before. */
 void segment_index_append(struct segment_index *x, const struct rows *vectors, uint32_t row);
 
+/* What a search goes through row by row: vectors of those without a code, codes of those neither in the graph nor in lists. */
+uint64_t segment_index_scanned_bytes(const struct segment_index *x);
+
 /* Brings the index closer to `count` rows: trains and encodes, then links rows into the graph, and returns when done or when
  * the pause says so. Retrains the codes by itself when the rows have outgrown them. */
 MUST_USE int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
                                    const struct pause *pause);
-/* The same with the help of a crew (crew.h); the graph is the same. */
+/* Codes and lists alone. */
+MUST_USE int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
+/* All of it with the help of a crew (crew.h); the graph is the same. */
 struct crew;
 MUST_USE int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count,
                                  const struct crew *crew, const struct pause *pause);

@@ -4,6 +4,9 @@
 #include "shards/pace.h"
 
 #define URGENCY_PER_BOUND 1.5
+#define SCANNED_BYTES_MAX ((uint64_t)4 << 20) /* some tenths of a millisecond of each search */
+#define SCANNED_WAIT_NS   ((uint64_t)1000000000)
+#define SCANNED_LOOK_NS   ((uint64_t)500000)
 #define SLEEP_NS_MAX      ((uint64_t)100000000) /* between two looks whether the collection is dropped */
 
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
@@ -36,24 +39,49 @@ static double urgency(const struct shard *s)
     return over > 0 ? over * URGENCY_PER_BOUND : 0;
 }
 
-void pace_wait(struct shard *s, uint32_t rows)
+static bool may_wait(const struct shard *s)
+{
+    return !s->gate.closed && !s->store->read_only;
+}
+
+/* The first rows come faster than codes and lists are trained on them. With nobody else at work that takes milliseconds; beside searches that
+ * have to go through all these rows it would take seconds. Not for ever: there may be no memory for it. */
+static bool wait_for_codes(const struct shard *s)
+{
+    const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;
+    bool waited = false;
+    while (s->growing && segment_index_scanned_bytes(s->growing->index) > SCANNED_BYTES_MAX && clock_now_ns() < until &&
+           may_wait(s)) {
+        fiber_sleep_ns(SCANNED_LOOK_NS);
+        waited = true;
+    }
+    return waited;
+}
+
+static bool wait_for_graphs(struct shard *s, uint32_t rows)
 {
     struct store *store = s->store;
     double slow = urgency(s);
     if (slow <= 0 || store->row_ns <= 0)
-        return;
+        return false;
     uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
+    bool waited = from > now;
     s->pace_ns = from + (uint64_t)(rows * store->row_ns * slow);
-    struct store_stats *stats = &store->stats;
-    uint64_t began = now;
-    stats->slowed_now++;
-    while (now < from && !s->gate.closed && !store->read_only) {
+    for (; now < from && may_wait(s); now = clock_now_ns())
         fiber_sleep_ns(from - now < SLEEP_NS_MAX ? from - now : SLEEP_NS_MAX);
-        now = clock_now_ns();
-    }
+    return waited;
+}
+
+void pace_wait(struct shard *s, uint32_t rows)
+{
+    struct store_stats *stats = &s->store->stats;
+    const uint64_t began = clock_now_ns();
+    stats->slowed_now++;
+    bool waited = wait_for_codes(s);
+    waited |= wait_for_graphs(s, rows);
     stats->slowed_now--;
-    stats->slowed_writes += now > began;
-    stats->slowed_ns += now - began;
+    stats->slowed_writes += waited;
+    stats->slowed_ns += waited ? clock_now_ns() - began : 0;
 }
 
 uint32_t pace_frozen_max(const struct shard *s)

@@ -9,7 +9,8 @@
 
 /* The background took so long for the graph of so many rows. */
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows);
-/* Waits until so many rows may come: at once while the shard is not further behind than the bound. Waits. */
+/* Waits until so many rows may come: at once while the shard is not further behind than the bound, and searches need not go through many rows one by
+ * one because codes and lists are still trained. Waits. */
 void pace_wait(struct shard *s, uint32_t rows);
 /* Segments that may wait to be sealed before writers stand still: more than come together at that pace. */
 uint32_t pace_frozen_max(const struct shard *s);

@@ -86,6 +86,7 @@ struct store {
     struct write_under_way *writes;
     struct search_room *rooms;
     uint32_t rooms_kept;
+    struct event indexed;  /* a fiber is done with the index of a segment */
     struct event settled;  /* a frozen segment was sealed, or sealing failed */
     struct timer idle;     /* wakes the background work when a segment is to be sealed because of its age */
     uint64_t idle_at_ns;   /* when that is; 0: it does not run */

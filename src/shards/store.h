@@ -120,6 +120,8 @@ struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no suc
  * the manifest that nothing is left to seal. Returns
  * 1 when something was done, 0 when there is nothing to do, or a negative errno (logged once, tried again later). Waits; pauses. */
 MUST_USE int store_work(struct store *s);
+/* Codes and lists for rows that have none, of any segment that store_work() is not at. Returns as it does. Waits; pauses. */
+MUST_USE int store_prepare(struct store *s);
 /* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
  * ones. Returns as store_work(). Waits; pauses. */
 MUST_USE int store_maintain(struct store *s);

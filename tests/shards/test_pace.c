@@ -120,3 +120,62 @@ Test(pace, as_many_segments_may_wait_as_the_bound_lets_come)
 {
     world_run_well(BACKEND_SIM, 1, waiting_segments, NULL);
 }
+
+#define BATCH_ROWS    10000
+#define SCANNED_BYTES ((uint64_t)4 << 20)
+
+/* Returns how long it took. */
+static uint64_t write_batch(uint32_t n)
+{
+    struct point_id *ids = calloc(BATCH_ROWS, sizeof(*ids));
+    float *vectors = calloc(BATCH_ROWS, DIM * sizeof(*vectors));
+    want(ids && vectors);
+    for (uint32_t i = 0; i < BATCH_ROWS; i++) {
+        ids[i] = (struct point_id){1, n * BATCH_ROWS + i};
+        vectors[(size_t)i * DIM] = (float)(random_u64() % 1000);
+    }
+    const struct point_batch batch = {.count = BATCH_ROWS, .ids = ids, .vectors = vectors};
+    struct error e = {0};
+    const uint64_t start_ns = clock_now_ns();
+    want_eq(shard_upsert(shard, &batch, &e), 0);
+    free(ids);
+    free(vectors);
+    return clock_now_ns() - start_ns;
+}
+
+static uint64_t scanned_bytes(void)
+{
+    return shard->growing ? segment_index_scanned_bytes(shard->growing->index) : 0;
+}
+
+/* Nobody makes codes: writers wait for them a second at most, and not any more once they are there. */
+static void write_without_codes(void *arg)
+{
+    server_open(&server, 1);
+    config = create(&server);
+    shard = store_shard(server.stores[0], config.id);
+    shard->config.durability = DURABILITY_NONE;
+    const struct store_tuning tuning = {.growing_bytes_max = (uint64_t)64 << 20};
+    store_tune(server.stores[0], &tuning);
+    uint32_t n = 0;
+    while (scanned_bytes() <= SCANNED_BYTES)
+        want(write_batch(n++) < 500000000);
+    uint64_t ns = write_batch(n++);
+    want(ns >= 1000000000 && ns < 1500000000);
+    struct store_stats stats;
+    store_stats_read(server.stores[0], &stats);
+    want(stats.slowed_writes == 1 && stats.slowed_ns >= 1000000000);
+
+    want_eq(store_prepare(server.stores[0]), 1);
+    want_eq(store_prepare(server.stores[0]), 0);
+    want_eq(scanned_bytes(), 0);
+    want_eq(segment_index_graphed(shard->growing->index), 0);
+    want(write_batch(n++) < 500000000);
+    want_eq(scanned_bytes(), 0);
+    server_close(&server);
+}
+
+Test(pace, the_first_rows_wait_for_codes)
+{
+    world_run_well(BACKEND_SIM, 1, write_without_codes, NULL);
+}

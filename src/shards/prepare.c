@@ -1,0 +1,36 @@
+/* prepare.c -- codes and lists for rows that came, by a fiber of its own: the builder may be at the graph of a frozen segment for half a minute,
+ * and what comes meanwhile would be searched row by row. */
+#include "shards/shard.h"
+
+#include <errno.h>
+
+static int prepare(struct shard *s)
+{
+    struct segment *g = s->growing;
+    if (!g || g->indexed || segment_index_scanned_bytes(g->index) == 0)
+        return 0;
+    const uint64_t before = segment_index_scanned_bytes(g->index);
+    struct pause pause = {shard_pause, s};
+    segment_hold(g);
+    g->indexed = true;
+    int rc = segment_index_prepare(g->index, &g->vectors, &pause);
+    g->indexed = false;
+    event_notify_all(&s->store->indexed);
+    const bool better = segment_index_scanned_bytes(g->index) < before;
+    segment_let_go(g);
+    return rc == 0 ? better : rc == -ECANCELED ? 0 : rc;
+}
+
+int store_prepare(struct store *store)
+{
+    for (struct shard *s = store->shards; s && !store->interrupted; s = s->next) {
+        if (s->dropped || gate_enter(&s->gate) < 0)
+            continue;
+        const int rc = prepare(s);
+        const bool dropped = s->gate.closed || s->dropped;
+        gate_leave(&s->gate);
+        if (rc != 0 || dropped)
+            return rc != 0 ? rc : 1; /* the list may have changed */
+    }
+    return 0;
+}
