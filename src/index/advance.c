@@ -196,6 +196,13 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
     tail_append(&x->tail, &rows);
 }
 
+uint64_t segment_index_scanned_bytes(const struct segment_index *x)
+{
+    const struct tail_rows rows = tail_rows(x, NULL);
+    const uint64_t vectors = x->rows > rows.rows ? x->rows - rows.rows : 0;
+    return (vectors * sizeof(float) + (x->is_fed ? tail_unlisted(&x->tail, &rows) : 0)) * x->dim;
+}
+
 int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     int rc = 0;

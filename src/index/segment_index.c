@@ -85,14 +85,6 @@ uint64_t segment_index_bytes(const struct segment_index *x)
     return memory_use_sum(&use);
 }
 
-uint64_t segment_index_scanned_bytes(const struct segment_index *x)
-{
-    const uint32_t coded = x->codes.count, listed = x->tail.lists ? x->tail.lists->to : 0;
-    const uint32_t found = listed > x->graph.count ? listed : x->graph.count;
-    const uint64_t vectors = x->rows > coded ? x->rows - coded : 0, codes = coded > found ? coded - found : 0;
-    return (vectors * sizeof(float) + codes) * x->dim;
-}
-
 static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
 {
     uint32_t n = (uint32_t)vek.count_bits(allowed, count / 64);

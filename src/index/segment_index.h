@@ -68,7 +68,7 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
  * to has lists: one that is built in one go is not searched before. */
 void segment_index_append(struct segment_index *x, const struct rows *vectors, uint32_t row);
 
-/* What a search goes through row by row: vectors of those without a code, codes of those neither in the graph nor in lists. */
+/* Bytes that a search goes through row by row until codes and lists have been made: vectors of rows without a code, and codes where lists are wanted. */
 uint64_t segment_index_scanned_bytes(const struct segment_index *x);
 
 /* Brings the index closer to `count` rows: trains and encodes, then links rows into the graph, and returns when done or when

@@ -33,5 +33,8 @@ void tail_append(struct tail *t, const struct tail_rows *r);
 /* Some tens of microseconds of what is to be done; false: there is nothing. */
 bool tail_step(struct tail *t, const struct tail_rows *r);
 
+/* Rows that lists are still to take, and searches go through meanwhile; 0 when there are too few for lists. */
+uint32_t tail_unlisted(const struct tail *t, const struct tail_rows *r);
+
 /* Rows that a search which keeps ef candidates looks at, of so many in the tail; may be more than there are. */
 uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef);

@@ -7,7 +7,7 @@
 _Thread_local struct reactor *reactor_current;
 
 #define FIBERS_PER_TURN 64
-/* What fibers want of the kernel does not wait longer than this for theirs that are ready too. */
+/* What a fiber has submitted, like an answer, does not wait longer than this for the other fibers that are ready. */
 #define TURN_NS 30000
 /* Messages do not wait longer than this for their burst to be published. */
 #define PUBLISH_NS 5000

@@ -7,14 +7,14 @@
 static int prepare(struct shard *s)
 {
     struct segment *g = s->growing;
-    if (!g || g->indexed || segment_index_scanned_bytes(g->index) == 0)
+    if (!g || g->indexing || segment_index_scanned_bytes(g->index) == 0)
         return 0;
     const uint64_t before = segment_index_scanned_bytes(g->index);
     struct pause pause = {shard_pause, s};
     segment_hold(g);
-    g->indexed = true;
+    g->indexing = true;
     int rc = segment_index_prepare(g->index, &g->vectors, &pause);
-    g->indexed = false;
+    g->indexing = false;
     event_notify_all(&s->store->indexed);
     const bool better = segment_index_scanned_bytes(g->index) < before;
     segment_let_go(g);

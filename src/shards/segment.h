@@ -42,7 +42,7 @@ struct segment {
     uint64_t *alive; /* bit per row, rows_max of them */
     struct rows ids, versions, vectors;
     struct segment_index *index; /* NULL: no rows */
-    bool indexed; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
+    bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
     struct index_plan plan; /* of the index */
     struct tombstone *tombstones;
     uint32_t tombstone_count, tombstone_capacity;

@@ -248,9 +248,10 @@ struct store_stats {
     uint64_t seal_ns_total, sealed_bytes;
     uint64_t merges, compactions; /* of several segments into one; of one without its deleted rows */
     uint64_t merged_segments, merged_rows, merged_bytes, merge_ns_total;
-    uint64_t slowed_writes, slowed_ns; /* batches that waited because graphs were behind (pace.h), and how long */
-    uint64_t slowed_now;               /* that wait */
-    uint64_t memory_waits;             /* merges that were put off for want of memory */
+    uint64_t slowed_writes,
+        slowed_ns; /* batches that waited because graphs, or the first codes, were behind (pace.h), and how long */
+    uint64_t slowed_now;   /* that wait */
+    uint64_t memory_waits; /* merges that were put off for want of memory */
     uint64_t build_ns_total, builds;
     uint64_t
         build_seconds_buckets[11]; /* cumulative style is the reader's: builds within 1, 2, 4, ... 512 s, and more */

@@ -134,15 +134,15 @@ static void swap(struct shard *s, struct segment *frozen, struct segment *sealed
 static int build_graph(struct shard *s, struct segment *g)
 {
     struct pause pause = {shard_pause, s};
-    while (g->indexed)
+    while (g->indexing)
         event_wait(&s->store->indexed);
-    g->indexed = true;
+    g->indexing = true;
     uint64_t start_ns = clock_now_ns();
     uint32_t before = segment_index_graphed(g->index);
     /* A growing graph takes small steps, which are not worth a message. */
     const struct crew *crew = g->state == SEGMENT_FROZEN ? s->store->options.crew : NULL;
     int rc = segment_index_build(g->index, &g->vectors, g->rows, crew, &pause);
-    g->indexed = false;
+    g->indexing = false;
     event_notify_all(&s->store->indexed);
     pace_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
     return rc;

@@ -115,6 +115,7 @@ Test(tail, few_rows_of_many_dimensions_need_no_lists)
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 65536, 24, 54);
     struct segment_index *x = grow(&d, 0);
     cr_assert_null(x->tail.lists);
+    cr_assert_eq(segment_index_scanned_bytes(x), 0, "no lists are to come that writers could wait for");
     const struct search_params p = {.k = 5};
     cr_assert_eq(dataset_recall(&d, x, &d, &p), 1);
     segment_index_destroy(x);
