@@ -19,8 +19,6 @@
 
 void drive_close(struct drive *d)
 {
-    if (d && d->goes_first)
-        (void)sched_setaffinity(0, sizeof(d->cores), &d->cores);
     for (uint32_t i = 0; d && d->connections && i < d->connection_count; i++) {
         if (d->connections[i].link)
             d->target->close(d->connections[i].link);
@@ -52,14 +50,26 @@ static int links_open(struct drive *d, const char *address, struct error *e)
  * nothing from the others. A client with a machine of its own would take nothing at all. */
 static bool go_first(cpu_set_t *ret_cores)
 {
-    prctl(PR_SET_TIMERSLACK, 1); /* poll() wakes when it was told to, not 50 us later */
+    static bool told;
     const struct sched_param first = {.sched_priority = 1};
     if (sched_getaffinity(0, sizeof(*ret_cores), ret_cores) == 0 &&
         sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) == 0)
         return true;
-    fprintf(stderr,
-            "load: may not go before other programs (CAP_SYS_NICE): its waits for a core count as the server's\n");
+    if (!told)
+        fprintf(stderr,
+                "load: may not go before other programs (CAP_SYS_NICE): its waits for a core count as the server's\n");
+    told = true;
     return false;
+}
+
+static void go_back(const struct drive *d)
+{
+    const struct sched_param usual = {0};
+    if (!d->goes_first)
+        return;
+    (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK,
+                             &usual); /* taking the flag back is a right of its own */
+    (void)sched_setaffinity(0, sizeof(d->cores), &d->cores);
 }
 
 static void core_change(struct drive *d, uint64_t now)
@@ -79,11 +89,11 @@ static void core_change(struct drive *d, uint64_t now)
 int drive_open(const struct target *t, const char *address, uint32_t connections, uint32_t in_flight,
                struct drive **ret, struct error *e)
 {
+    prctl(PR_SET_TIMERSLACK, 1); /* poll() wakes when it was told to, not 50 us later */
     struct drive *d = calloc(1, sizeof(*d));
     if (!d)
         return error_set_errno(e, -ENOMEM, "connections");
     *d = (struct drive){.target = t, .connection_count = connections, .in_flight = in_flight};
-    d->goes_first = go_first(&d->cores);
     d->connections = calloc(connections, sizeof(*d->connections));
     d->polls = calloc(connections, sizeof(*d->polls));
     int rc = d->connections && d->polls ? links_open(d, address, e) : -ENOMEM;
@@ -308,8 +318,10 @@ int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret
     p.end_ns = p.start_ns + (uint64_t)(plan->seconds * 1e9);
     if (plan->rate > 0)
         next_arrival(&p);
+    d->goes_first = go_first(&d->cores);
     if (rc == 0)
         rc = phase_loop(&p, e);
+    go_back(d);
     /* Served over the whole phase, and longer when answers came after it. */
     ret->seconds = (double)(p.last_ns - p.start_ns) / 1e9;
     double whole = (double)(p.end_ns - p.start_ns) / 1e9;

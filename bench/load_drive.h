@@ -31,7 +31,7 @@ struct drive {
     double *bounds; /* of all flights; grown when a plan has more queries a search */
     uint32_t connection_count, in_flight, turn, bounds_each;
     uint32_t abandoned; /* flights */
-    bool goes_first;    /* before other programs, */
+    bool goes_first;    /* in a phase: before other programs, */
     cpu_set_t cores;    /* on these in turn, */
     size_t core;        /* this one now, */
     uint64_t moves_ns;  /* until then */
