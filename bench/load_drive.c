@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define MOVE_NS  2000000ull     /* on one core */
+#define SLEEP_NS 1000000ull     /* at most, before answers are looked at that tell when they came */
 #define DRAIN_NS 10000000000ull /* what is not answered so long after the end is an error */
 
 void drive_close(struct drive *d)
@@ -189,10 +191,22 @@ static int requests_start(struct phase *p, struct error *e)
     return 0;
 }
 
+/* To be woken for every answer would cost more than all else that is done here, and a server on the same core its place there. */
+static void sleep_until_next(struct phase *p, uint64_t *now)
+{
+    if (!p->drive->target->tells_arrival || p->plan->rate == 0 || p->next_ns >= p->end_ns || p->next_ns <= *now ||
+        p->next_ns - *now > SLEEP_NS)
+        return;
+    struct timespec until = {.tv_sec = (time_t)(p->next_ns / 1000000000), .tv_nsec = (long)(p->next_ns % 1000000000)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    *now = clock_wall_ns();
+}
+
 /* Waits for an answer, the next request's time, or the end; not at all when a request is due, only to see who has answers. */
 static void wait_a_little(struct phase *p, uint64_t now)
 {
     struct drive *d = p->drive;
+    sleep_until_next(p, &now);
     bool full = true, look = false;
     for (uint32_t i = 0; i < d->connection_count; i++) {
         d->polls[i] = (struct pollfd){.fd = d->target->fd(d->connections[i].link), .events = POLLIN};

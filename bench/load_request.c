@@ -139,8 +139,9 @@ static void recall_add(struct phase *p, const struct flight *f, const struct tar
     }
 }
 
-static void answer_take(struct phase *p, struct connection *c, const struct target_reply *reply, uint64_t now)
+static void answer_take(struct phase *p, struct connection *c, const struct target_reply *reply)
 {
+    uint64_t now = reply->arrived_ns ? reply->arrived_ns : clock_wall_ns();
     struct flight *f = c->flights, *end = c->flights + p->drive->in_flight;
     while (f < end && f->request != reply->request)
         f++;
@@ -176,6 +177,6 @@ int answers_take(struct phase *p, struct connection *c, struct error *e)
     struct target_reply reply;
     int rc = 0;
     while (c->count > 0 && (rc = p->drive->target->next(c->link, &reply)) > 0)
-        answer_take(p, c, &reply, clock_wall_ns());
+        answer_take(p, c, &reply);
     return rc < 0 ? link_fails(e, c->link, rc, "answers") : 0;
 }

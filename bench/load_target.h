@@ -29,8 +29,10 @@ struct target_points {
 struct target_reply {
     int64_t request;
     const char
-        *failure;     /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
-    uint32_t queries; /* of a search: as many lists of hits, one after the other */
+        *failure; /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
+    uint64_t
+        arrived_ns; /* at this machine, by clock_wall_ns(); some time after that if more came behind it. 0: not known */
+    uint32_t queries;       /* of a search: as many lists of hits, one after the other */
     const uint32_t *counts; /* of each list */
     const uint64_t *ids;
 };
@@ -63,6 +65,7 @@ struct target {
     /* 1 with an answer, 0 when there is none yet. */
     int (*next)(struct link *l, struct target_reply *ret);
     int (*fd)(const struct link *l);
+    bool tells_arrival; /* answers say when they came */
 
     /* These wait until it is done. Row i of the data becomes the point of id i. */
     int (*create)(struct link *l, const struct load_options *o, const struct dataset *d);

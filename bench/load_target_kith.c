@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define SETTLE_LOOK_NS 200000000
@@ -49,6 +50,7 @@ static int kith_link_open(const char *address, struct link **ret, char *error, s
         free(x);
         return -ECONNREFUSED;
     }
+    (void)setsockopt(kith_fd(x->k), SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int)); /* without: as they are read */
     *ret = &x->base;
     return 0;
 }
@@ -125,6 +127,16 @@ static int hits_take(struct kith_link *x, const struct kith_result *from, struct
     return 0;
 }
 
+/* The kernel tells it by a clock that others may set. */
+static uint64_t arrived_ns(const struct kith *k)
+{
+    struct timespec real;
+    uint64_t came_ns = kith_received_ns(k);
+    clock_gettime(CLOCK_REALTIME, &real);
+    uint64_t real_ns = (uint64_t)real.tv_sec * 1000000000 + (uint64_t)real.tv_nsec, now_ns = clock_wall_ns();
+    return came_ns == 0 || came_ns > real_ns || real_ns - came_ns > now_ns ? 0 : now_ns - (real_ns - came_ns);
+}
+
 static int kith_link_next(struct link *l, struct target_reply *ret)
 {
     struct kith_reply reply;
@@ -132,7 +144,9 @@ static int kith_link_next(struct link *l, struct target_reply *ret)
     int rc = (int)code_of(kith_next(of(l)->k, 0, &reply));
     if (rc <= 0)
         return rc;
-    *ret = (struct target_reply){.request = reply.request, .failure = reply.code < 0 ? kith_error(of(l)->k) : NULL};
+    *ret = (struct target_reply){.request = reply.request,
+                                 .failure = reply.code < 0 ? kith_error(of(l)->k) : NULL,
+                                 .arrived_ns = arrived_ns(of(l)->k)};
     rc = reply.code == 0 ? hits_take(of(l), &reply.result, ret) : 0;
     return rc < 0 ? rc : 1;
 }
@@ -257,6 +271,7 @@ const struct target target_kith = {.name = "kith",
                                    .flush = kith_link_flush,
                                    .next = kith_link_next,
                                    .fd = kith_link_fd,
+                                   .tells_arrival = true,
                                    .create = kith_link_create,
                                    .fill = kith_link_fill,
                                    .settle = kith_link_settle,

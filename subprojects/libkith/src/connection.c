@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,17 +151,35 @@ static int receive_reserve(struct kith *k, size_t missing)
     return 0;
 }
 
+/* The kernel says when the last of the bytes came, if it was asked to. */
+static uint64_t received_ns(struct msghdr *m)
+{
+    struct timespec t;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS && c->cmsg_len >= CMSG_LEN(sizeof(t))) {
+            memcpy(&t, CMSG_DATA(c), sizeof(t));
+            return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+        }
+    return 0;
+}
+
 /* Reads once. 1: something came; 0: nothing now; or a code. */
 static int read_once(struct kith *k, size_t missing, bool wait)
 {
     if (receive_reserve(k, missing) < 0)
         return kith_break(k, KITH_NO_MEMORY, "no memory for a reply of %zu bytes", missing);
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec part = {k->in.bytes + k->in.end, k->in.capacity - k->in.end};
+    struct msghdr m;
     ssize_t n;
-    do
-        n = recv(k->fd, k->in.bytes + k->in.end, k->in.capacity - k->in.end, wait ? 0 : MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    do {
+        m = (struct msghdr){
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+        n = recvmsg(k->fd, &m, wait ? 0 : MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
     if (n > 0) {
         k->in.end += (size_t)n;
+        k->received_ns = received_ns(&m);
         return 1;
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

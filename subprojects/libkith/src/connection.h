@@ -36,8 +36,9 @@ struct kith {
     int fd;
     int broken; /* a negative code: the connection is over; 0 while it works */
     struct byte_queue out, in;
-    size_t lent;      /* bytes at in.start that the last answer still points to */
-    uint8_t *retired; /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
+    size_t lent;          /* bytes at in.start that the last answer still points to */
+    uint8_t *retired;     /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
+    uint64_t received_ns; /* the last of in, by the kernel's clock; 0: nobody asked it */
     int64_t id_next;
     struct request *requests; /* in flight, at [id % capacity] */
     size_t requests_capacity, in_flight;

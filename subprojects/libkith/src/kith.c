@@ -158,6 +158,11 @@ int kith_fd(const struct kith *k)
     return k->fd;
 }
 
+uint64_t kith_received_ns(const struct kith *k)
+{
+    return k->received_ns;
+}
+
 size_t kith_in_flight(const struct kith *k)
 {
     return k->in_flight;

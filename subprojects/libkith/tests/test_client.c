@@ -4,6 +4,7 @@
 #include <kith/kith.h>
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +80,43 @@ Test(client, an_answer_may_be_cut_at_any_byte)
         cr_assert_eq(kith_search(k, &search_two, &r), 0, "%s", kith_error(k));
         expect_two(&r);
     }
+    kith_close(k);
+    fake_join();
+}
+
+static uint64_t real_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void script_once(int fd)
+{
+    static struct fake_frame f;
+    uint8_t out[4096];
+    cr_assert(fake_read(fd, &f));
+    fake_send(fd, out, fake_points_make(out, &f.header, 2, 70, true, true));
+    script_wait(fd);
+}
+
+/* It is read 50 ms after it came. */
+Test(client, the_kernel_tells_when_an_answer_came)
+{
+    struct kith *k = open_good(fake_start(script_once, true));
+    struct kith_reply reply;
+    const int yes = 1;
+    cr_assert_eq(setsockopt(kith_fd(k), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)), 0);
+    cr_assert_eq(kith_received_ns(k), 0); /* nobody had asked when the greeting came */
+    const uint64_t sent = real_ns();
+    cr_assert_gt(kith_start_search(k, &search_two), 0);
+    cr_assert_eq(kith_flush(k), 0);
+    struct pollfd p = {.fd = kith_fd(k), .events = POLLIN};
+    cr_assert_eq(poll(&p, 1, -1), 1);
+    const uint64_t there = real_ns();
+    usleep(50000);
+    cr_assert_eq(kith_next(k, -1, &reply), 1, "%s", kith_error(k));
+    cr_assert(kith_received_ns(k) >= sent && kith_received_ns(k) <= there);
     kith_close(k);
     fake_join();
 }

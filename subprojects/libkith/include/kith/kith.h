@@ -313,6 +313,9 @@ struct kith_reply {
 int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret);
 int kith_flush(struct kith *k); /* sends what is buffered */
 int kith_fd(const struct kith *k);
+/* When the last bytes that were read had come, in ns of CLOCK_REALTIME; 0 unless the program set SO_TIMESTAMPNS on the socket. For programs
+ * that measure: they need not be awake when an answer comes. */
+uint64_t kith_received_ns(const struct kith *k);
 size_t kith_in_flight(const struct kith *k);
 
 /* "42" or a UUID, into text[40]; and back (0 or -KITH_INVALID_ARGUMENT). */
