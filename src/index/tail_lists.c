@@ -154,16 +154,14 @@ static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct l
         on_centroid += r[j] * centroid[j];
         signs_on_centroid += half * centroid[j];
     }
-    const float k = length > 0 ? square / length : 0;
-    const float error = length > 0 ? fmaxf(k * (float)l->dims / 4 / length - 1, 0) * square / (float)(l->dims - 1) : 0;
-    const float double_l2 = l->metric == METRIC_L2 ? 2 : 1;
-    b->factors[i] = double_l2 * k * signs_on_centroid;
+    const float k = (l->metric == METRIC_L2 ? 2 : 1) * (length > 0 ? square / length : 0);
+    float add = k * signs_on_centroid, factor = -k;
     if (l->metric == METRIC_L2)
-        b->factors[i] += square;
+        add += square;
     else
-        b->factors[i] -= vek.ip_f32(x, l->centre, l->dim) - l->on_mean[c] + on_centroid;
-    b->factors[LIST_BLOCK_ROWS + i] = -double_l2 * k;
-    b->factors[2 * LIST_BLOCK_ROWS + i] = double_l2 * sqrtf(error);
+        add -= vek.ip_f32(x, l->centre, l->dim) - l->on_mean[c] + on_centroid;
+    vek.bf16_of_f32(&add, 1, &b->numbers[i]);
+    vek.bf16_of_f32(&factor, 1, &b->numbers[LIST_BLOCK_ROWS + i]);
     uint8_t *packed = l->signs + l->dims;
     vek_pack_bits(l->signs, l->dims, 1, packed);
     for (uint32_t j = 0; j < l->dims / 8; j++)

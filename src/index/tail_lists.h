@@ -4,8 +4,10 @@
  * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all and s = P(q - c),
  *     <r, s>  is about  k (<v, P(q - m)> - <v, P(c - m)>),      k = |r|^2 / <r, v>
  *     L2 = |r|^2 + |q - c|^2 - 2 <r, s>          IP = <c, q> + <x - c, c> + <r, s>
- * so a distance is add + factor * <v, P(q - m)> + what the list adds: one table for all lists, made once a query, three numbers a
- * row. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block at once (vek.h).
+ * so a distance is add + factor * <v, P(q - m)> + what the list adds: one table for all lists, made once a query, two numbers a
+ * row. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block at once (vek.h). What a scan
+ * costs is its bytes: it is memory that it waits for. So the numbers are bf16, whose error is a fiftieth of that of one bit a dimension, and
+ * a row's own bound of its error is left out: of rotated rows it is nearly the same share of the factor.
  *
  * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but those that a trim has dropped. */
 #pragma once
@@ -13,15 +15,17 @@
 #include "index/codes.h"
 #include "index/scratch.h"
 
+#include <stdalign.h>
+
 #define LIST_BLOCK_ROWS 64
 #define LISTS_MAX       1024
 
 /* What a scan reads of each row comes first; which rows they are is asked of few. */
 struct list_block {
     struct list_block *next;
-    uint32_t count, first, last;        /* rows, and the ends of them */
-    float factors[3 * LIST_BLOCK_ROWS]; /* add, factor and error of each row, for vek.lookup_b1_64 */
-    uint8_t bytes[];                    /* byte i of row r at 64 * i + r; behind them which row each is */
+    uint32_t count, first, last;                       /* rows, and the ends of them */
+    alignas(64) uint16_t numbers[2 * LIST_BLOCK_ROWS]; /* add and factor of each row, for vek.lookup_b1_64 */
+    uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind them which row each is */
 };
 
 struct tail_list {

@@ -1,7 +1,7 @@
 /* tail_search.c -- the nearest lists, by 1-bit codes; rows that may be near by the codes that everything else is scored by.
  *
- * What a 1-bit code says of a distance has a bound of its error. A row whose bound is beyond the farthest of the best found so far
- * is passed over; of the others, few, the codes proper are fetched, some rows ahead. So it helps when the best are good from the
+ * What a 1-bit code says of a distance has an error that is known. A row that would have to be some sigmas nearer than it says, to be among the
+ * best found so far, is passed over; of the others, few, the codes proper are fetched, some rows ahead. So it helps when the best are good from the
  * start: the graph is searched before, and lists come nearest first. */
 #include "index/tail_lists.h"
 
@@ -11,9 +11,11 @@
 #include <math.h>
 #include <string.h>
 
-#define TABLE_MAX       125 /* of 127: four weights may be rounded up by a half each */
-#define LISTS_SPARE     8   /* ranked, beyond those that the budget pays for when all are as long */
-#define RANKS           512
+#define TABLE_MAX   125 /* of 127: four weights may be rounded up by a half each */
+#define LISTS_SPARE 8   /* ranked, beyond those that the budget pays for when all are as long */
+#define RANKS       512
+#define ERROR                                                                                                          \
+    0.30f /* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at random */
 #define LIST_EXTENT     4    /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
@@ -103,7 +105,8 @@ static void rank_lists(const struct tail_search *s, uint32_t limit)
 /* A search under way. */
 struct scan_state {
     struct tail_search *s;
-    struct vek_lookup lookup;
+    struct vek_lookup lookup; /* its bias that of the list, for rows at their nearest */
+    float bias;
     uint32_t waiting;     /* rows in scratch->ids whose codes are being fetched */
     uint32_t improved_at; /* rows that had been looked at when one was */
     uint32_t in_vain;     /* rows scored since one was among the best */
@@ -151,8 +154,7 @@ static void fetch_block(const struct tail_lists *l, const struct list_block *b)
 static void scan_block(struct scan_state *st, const struct list_block *b, float list)
 {
     const struct tail_search *s = st->s;
-    float distances[LIST_BLOCK_ROWS];
-    uint64_t near = vek.lookup_b1_64(&st->lookup, b->bytes, b->factors, topk_bound(s->top) - list, distances);
+    uint64_t near = vek.lookup_b1_64(&st->lookup, b->bytes, b->numbers, topk_bound(s->top) - list);
     if (b->count < LIST_BLOCK_ROWS)
         near &= ((uint64_t)1 << b->count) - 1;
     const uint32_t *rows = list_block_rows(s->lists, b);
@@ -163,12 +165,13 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     }
 }
 
-/* How far the query is from a centroid, from what the lists were ranked by: what a row's error grows with. */
-static float reach(const struct scan_state *st, uint32_t list, float distance)
+/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid, which is told from what the lists were
+ * ranked by. */
+static float slack(const struct scan_state *st, uint32_t list, float distance)
 {
     const struct tail_lists *l = st->s->lists;
     const float square = l->metric == METRIC_L2 ? distance : 2 * distance + st->query_square + l->square[list];
-    return st->s->sigmas * sqrtf(square > 0 ? square : 0);
+    return st->s->sigmas * ERROR * sqrtf(square > 0 ? square : 0);
 }
 
 static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
@@ -176,7 +179,7 @@ static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
     struct tail_search *s = st->s;
     const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
     uint32_t rows = 0;
-    st->lookup.reach = reach(st, list, distance);
+    st->lookup.bias = st->bias + slack(st, list, distance);
     for (const struct list_block *b = s->lists->list[list].first;
          b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX; b = b->next) {
         if (b->next)
@@ -224,6 +227,7 @@ int tail_search(struct tail_search *s)
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
     tail_lists_rotate(l, s->query, turned);
     make_tables(turned, l->dims, (uint8_t *)(turned + l->dims), &st.lookup);
+    st.bias = st.lookup.bias;
     uint64_t pending = 0;
     s->seen = s->scored = 0;
     for (uint32_t i = 0; i < near->count && goes_on(&st); i++) {

@@ -37,7 +37,6 @@ struct vek_lookup {
     const uint8_t *tables; /* 32 * bytes values, up to 127 each */
     size_t bytes;          /* of a row: at most 8192 */
     float scale, bias;     /* of the sum */
-    float reach;           /* of a row's error */
 };
 
 struct vek_kernels {
@@ -83,11 +82,10 @@ struct vek_kernels {
     void (*dot_u4_b1_rows)(const uint64_t *planes, const void *const *rows, size_t count, size_t n, int32_t *ret);
     void (*slice_u4)(const uint8_t *values, size_t n, uint64_t *ret_planes);
 
-    /* Byte i of row r is codes[64 * i + r]; add, factor and error of row r are factors[r], factors[64 + r] and
-     * factors[128 + r]. With the sum of what was looked up, ret[r] = add + factor * (scale * sum + bias), the same in
-     * every variant. Returns the bits of the rows for which ret[r] - error * reach < below. */
-    uint64_t (*lookup_b1_64)(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                             float *ret);
+    /* Byte i of row r is codes[64 * i + r]; add and factor of row r, bf16, are numbers[r] and numbers[64 + r]. Returns the bits of
+     * the rows for which, with the sum of what was looked up, add + factor * (scale * sum + bias) < below: the same in
+     * every variant. */
+    uint64_t (*lookup_b1_64)(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below);
 
     /* ret[i] = clamp(round((x[i] - low[i]) * inverse_step[i]), 0, 255), halves to even. x must be finite. */
     void (*encode_u8)(const float *x, const float *low, const float *inverse_step, size_t n, uint8_t *ret);

@@ -34,30 +34,31 @@ INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t f
     sum[3] = _mm256_add_epi32(sum[3], _mm256_cvtepu16_epi32(_mm256_extracti128_si256(second, 1)));
 }
 
-static uint32_t lookup_32(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                          float *ret)
+INLINE __m256 floats_at(const uint16_t *bf16)
+{
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)bf16));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
+static uint32_t lookup_32(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
     __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
     for (size_t from = 0; from < q->bytes; from += BYTES_PER_SUM)
         add_bytes(q, codes, from, q->bytes - from < BYTES_PER_SUM ? q->bytes : from + BYTES_PER_SUM, sum);
-    const __m256 scale = _mm256_set1_ps(q->scale), bias = _mm256_set1_ps(q->bias), reach = _mm256_set1_ps(q->reach);
+    const __m256 scale = _mm256_set1_ps(q->scale), bias = _mm256_set1_ps(q->bias);
     uint32_t near = 0;
     for (size_t k = 0; k < 4; k++) {
-        const float *f = factors + 8 * k;
         const __m256 dot = _mm256_add_ps(_mm256_mul_ps(scale, _mm256_cvtepi32_ps(sum[k])), bias);
-        const __m256 d = _mm256_add_ps(_mm256_loadu_ps(f), _mm256_mul_ps(_mm256_loadu_ps(f + 64), dot));
-        const __m256 least = _mm256_sub_ps(d, _mm256_mul_ps(_mm256_loadu_ps(f + 128), reach));
-        _mm256_storeu_ps(ret + 8 * k, d);
-        near |= (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(least, _mm256_set1_ps(below), _CMP_LT_OQ)) << (8 * k);
+        const __m256 d = _mm256_add_ps(floats_at(numbers + 8 * k), _mm256_mul_ps(floats_at(numbers + 64 + 8 * k), dot));
+        near |= (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(d, _mm256_set1_ps(below), _CMP_LT_OQ)) << (8 * k);
     }
     return near;
 }
 
-static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                             float *ret)
+static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
-    const uint32_t first = lookup_32(q, codes, factors, below, ret);
-    return first | (uint64_t)lookup_32(q, codes + 32, factors + 32, below, ret + 32) << 32;
+    const uint32_t first = lookup_32(q, codes, numbers, below);
+    return first | (uint64_t)lookup_32(q, codes + 32, numbers + 32, below) << 32;
 }
 
 void vek_avx2_lookup(struct vek_kernels *v)

@@ -37,21 +37,24 @@ INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t f
         sum[k] = _mm512_add_epi32(sum[k], _mm512_cvtepu16_epi32(rows[k]));
 }
 
-static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                             float *ret)
+INLINE __m512 floats_at(const uint16_t *bf16)
+{
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)bf16));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
     __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
     for (size_t from = 0; from < q->bytes; from += BYTES_PER_SUM)
         add_bytes(q, codes, from, q->bytes - from < BYTES_PER_SUM ? q->bytes : from + BYTES_PER_SUM, sum);
-    const __m512 scale = _mm512_set1_ps(q->scale), bias = _mm512_set1_ps(q->bias), reach = _mm512_set1_ps(q->reach);
+    const __m512 scale = _mm512_set1_ps(q->scale), bias = _mm512_set1_ps(q->bias);
     uint64_t near = 0;
     for (size_t k = 0; k < 4; k++) {
-        const float *f = factors + 16 * k;
         const __m512 dot = _mm512_add_ps(_mm512_mul_ps(scale, _mm512_cvtepi32_ps(sum[k])), bias);
-        const __m512 d = _mm512_add_ps(_mm512_loadu_ps(f), _mm512_mul_ps(_mm512_loadu_ps(f + 64), dot));
-        const __m512 least = _mm512_sub_ps(d, _mm512_mul_ps(_mm512_loadu_ps(f + 128), reach));
-        _mm512_storeu_ps(ret + 16 * k, d);
-        near |= (uint64_t)_mm512_cmp_ps_mask(least, _mm512_set1_ps(below), _CMP_LT_OQ) << (16 * k);
+        const __m512 d =
+            _mm512_add_ps(floats_at(numbers + 16 * k), _mm512_mul_ps(floats_at(numbers + 64 + 16 * k), dot));
+        near |= (uint64_t)_mm512_cmp_ps_mask(d, _mm512_set1_ps(below), _CMP_LT_OQ) << (16 * k);
     }
     return near;
 }

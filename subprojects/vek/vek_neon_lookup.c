@@ -25,8 +25,12 @@ INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t f
     sum[3] = vaddw_u16(sum[3], vget_high_u16(second));
 }
 
-static uint64_t lookup_16(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                          float *ret)
+INLINE float32x4_t floats_at(const uint16_t *bf16)
+{
+    return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(bf16)), 16));
+}
+
+static uint64_t lookup_16(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
     static const uint32_t bit[4] = {1, 2, 4, 8};
     uint32x4_t sum[4] = {vdupq_n_u32(0), vdupq_n_u32(0), vdupq_n_u32(0), vdupq_n_u32(0)};
@@ -34,24 +38,20 @@ static uint64_t lookup_16(const struct vek_lookup *q, const uint8_t *codes, cons
         add_bytes(q, codes, from, q->bytes - from < BYTES_PER_SUM ? q->bytes : from + BYTES_PER_SUM, sum);
     uint64_t near = 0;
     for (size_t k = 0; k < 4; k++) {
-        const float *f = factors + 4 * k;
         const float32x4_t s = vcvtq_f32_s32(vreinterpretq_s32_u32(sum[k]));
         const float32x4_t dot = vaddq_f32(vmulq_n_f32(s, q->scale), vdupq_n_f32(q->bias));
-        const float32x4_t d = vaddq_f32(vld1q_f32(f), vmulq_f32(vld1q_f32(f + 64), dot));
-        const float32x4_t least = vsubq_f32(d, vmulq_n_f32(vld1q_f32(f + 128), q->reach));
-        vst1q_f32(ret + 4 * k, d);
-        const uint32x4_t is_near = vcltq_f32(least, vdupq_n_f32(below));
+        const float32x4_t d = vaddq_f32(floats_at(numbers + 4 * k), vmulq_f32(floats_at(numbers + 64 + 4 * k), dot));
+        const uint32x4_t is_near = vcltq_f32(d, vdupq_n_f32(below));
         near |= (uint64_t)vaddvq_u32(vandq_u32(is_near, vld1q_u32(bit))) << (4 * k);
     }
     return near;
 }
 
-static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                             float *ret)
+static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
     uint64_t near = 0;
     for (size_t part = 0; part < 64; part += 16)
-        near |= lookup_16(q, codes + part, factors + part, below, ret + part) << part;
+        near |= lookup_16(q, codes + part, numbers + part, below) << part;
     return near;
 }
 

@@ -1,8 +1,16 @@
 /* vek_scalar_lookup.c -- the specification of sums that are looked up (Andre, Kermarrec & Le Scouarnec, VLDB 2015). */
 #include "vek_variants.h"
+#include <string.h>
 
-static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const float *factors, float below,
-                             float *ret)
+static float float_of(uint16_t bf16)
+{
+    const uint32_t bits = (uint32_t)bf16 << 16;
+    float x;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
+
+static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, const uint16_t *numbers, float below)
 {
     uint64_t near = 0;
     for (size_t r = 0; r < 64; r++) {
@@ -12,8 +20,7 @@ static uint64_t lookup_b1_64(const struct vek_lookup *q, const uint8_t *codes, c
             sum += (uint32_t)table[code & 15] + table[16 + (code >> 4)];
         }
         const float dot = q->scale * (float)(int32_t)sum + q->bias;
-        ret[r] = factors[r] + factors[64 + r] * dot;
-        near |= (uint64_t)(ret[r] - factors[128 + r] * q->reach < below) << r;
+        near |= (uint64_t)(float_of(numbers[r]) + float_of(numbers[64 + r]) * dot < below) << r;
     }
     return near;
 }
