@@ -1,10 +1,12 @@
 #include "ann.h"
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char help[] =
     "usage: ann [options]\n"
@@ -171,7 +173,9 @@ static int option_take(int option, struct ann_options *o)
     case O_COMMIT: o->commit = optarg; return 0;
     case O_FROM: o->from = optarg; return 0;
     case O_MARKDOWN: o->markdown = true; return 0;
-    case O_KEEP: o->keep = optarg; return 0;
+    case O_KEEP:
+        o->keep = optarg;
+        return mkdir(optarg, 0777) == 0 || errno == EEXIST ? 0 : option_wrong("keep", optarg, "a folder");
     case O_SVG: o->svg = optarg; return 0;
     }
     return -1; /* getopt has said what is wrong */
