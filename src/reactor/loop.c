@@ -11,6 +11,8 @@ _Thread_local struct reactor *reactor_current;
 #define TURN_NS 30000
 /* Messages do not wait longer than this for their burst to be published. */
 #define PUBLISH_NS 5000
+/* A floor slice that took longer is made up for as far as so many: more was hardly the fiber's doing. */
+#define DEBT_SLICES 20
 /* The core is not offered to others more often. */
 #define GIVE_WAY_NS 1000000
 
@@ -48,7 +50,7 @@ struct fiber *run_queue_take(struct run_queue *q, uint32_t position)
 static bool class_pick(struct reactor *r, enum fiber_class *ret_class)
 {
     for (int c = CLASS_COUNT - 1; c > 0; c--) {
-        if (r->ready[c].count && r->ready[c].owed_ns >= r->slice_ns) {
+        if (r->ready[c].count && r->ready[c].owed_ns >= (int64_t)r->slice_ns) {
             r->on_floor = true;
             *ret_class = (enum fiber_class)c;
             return true;
@@ -68,13 +70,17 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
 {
     r->stats.class_ns[cls] += ran_ns;
     struct run_queue *own = &r->ready[cls];
-    own->owed_ns = own->owed_ns > ran_ns ? own->owed_ns - ran_ns : 0;
+    const int64_t ran = (int64_t)ran_ns, slice = (int64_t)r->slice_ns;
+    if (r->on_floor) /* what takes longer than it was owed, a page that the system makes, is paid back */
+        own->owed_ns = own->owed_ns - ran > -DEBT_SLICES * slice ? own->owed_ns - ran : -DEBT_SLICES * slice;
+    else if (own->owed_ns > 0)
+        own->owed_ns = own->owed_ns > ran ? own->owed_ns - ran : 0;
     for (int c = (int)cls + 1; c < CLASS_COUNT; c++) {
         struct run_queue *q = &r->ready[c];
-        if (q->count == 0)
+        if (q->owed_ns < slice)
+            q->owed_ns += ran * r->floor_percent[c] / (100 - r->floor_percent[c]);
+        if (q->count == 0 && q->owed_ns > 0)
             q->owed_ns = 0; /* who does not want to run saves nothing up */
-        else if (q->owed_ns < r->slice_ns)
-            q->owed_ns += ran_ns * r->floor_percent[c] / (100 - r->floor_percent[c]);
     }
 }
 

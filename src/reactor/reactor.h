@@ -53,7 +53,7 @@ struct fiber {
 struct run_queue {
     struct fiber *head, *last;
     uint32_t count;
-    uint64_t owed_ns; /* of its floor share (loop.c) */
+    int64_t owed_ns; /* of its floor share; below zero after a slice that took longer than it was owed (loop.c) */
 };
 
 struct fiber_pool {

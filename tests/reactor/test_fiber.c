@@ -172,6 +172,35 @@ Test(fiber, background_work_gets_its_floor_share)
     cr_assert(share > 0.05 && share < 0.25, "the floor share is a tenth, measured %.3f", share);
 }
 
+static void clumsy_work(void *arg)
+{
+    struct contest *c = arg;
+    struct reactor_stats stats;
+    do {
+        for (uint64_t until = clock_now_ns() + MILLIS(3); clock_now_ns() < until;)
+            ; /* six slices without a checkpoint */
+        fiber_yield();
+        reactor_stats_read(&stats);
+    } while (stats.class_ns[CLASS_BACKGROUND] < MILLIS(30));
+    c->background_ns = stats.class_ns[CLASS_BACKGROUND];
+    c->all_ns = stats.class_ns[CLASS_BACKGROUND] + stats.class_ns[CLASS_INTERACTIVE];
+    c->over = true;
+}
+
+static void clumsy_beside_urgent(void *arg)
+{
+    want_eq(fiber_start(CLASS_INTERACTIVE, never_idle, arg, "busy"), 0);
+    want_eq(fiber_start(CLASS_BACKGROUND, clumsy_work, arg, "clumsy"), 0);
+}
+
+Test(fiber, who_overstays_on_the_floor_pays_it_back)
+{
+    struct contest c = {0};
+    world_run_well(BACKEND_SIM, 1, clumsy_beside_urgent, &c);
+    double share = (double)c.background_ns / (double)c.all_ns;
+    cr_assert(share > 0.05 && share < 0.15, "the floor share is a tenth, measured %.3f", share);
+}
+
 /* From urgent to background: everybody else is first. */
 static void become_background(void *arg)
 {
