@@ -163,6 +163,8 @@ int main(int argc, char **argv)
     int rc = ann_options_read(argc, argv, &o);
     if (rc <= 0)
         return rc < 0 ? 2 : 0;
+    if (o.zoo)
+        return ann_zoo(&o) == 0 ? 0 : 1;
     if (!o.from)
         return measure_and_show(&o);
     struct results all;

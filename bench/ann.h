@@ -32,7 +32,9 @@ struct ann_options {
     const char *keep;     /* a folder for what peers have built, to be read again; NULL: none */
     const char *from;     /* a file of such lines: nothing is measured */
     bool markdown;
-    const char *svg; /* a picture to write */
+    const char *svg;       /* a picture to write */
+    bool zoo;              /* many kinds of data (zoo.h) in place of one set */
+    const char *zoo_kinds; /* names with commas; NULL: all */
 };
 
 struct ann_engine {
@@ -74,6 +76,10 @@ MUST_USE int ann_pass_run(struct ann_pass *p, const struct ann_engine *x, const 
 MUST_USE int ann_lanes_run(struct ann_pass *p, const struct ann_engine *x, const struct dataset *d,
                            const struct result_point *how, uint32_t k, double *ret_qps);
 double ann_pass_recall(const struct ann_pass *p, const struct dataset *d, uint32_t k);
+
+/* Kith at its defaults on each kind of the zoo, in every state that a segment has, beside hnswlib. 0; 1: a bar was missed; negative
+ * errno. */
+MUST_USE int ann_zoo(const struct ann_options *o);
 
 void ann_markdown_write(const struct result *r, FILE *to);
 void ann_table_write(const struct result *r, FILE *to);

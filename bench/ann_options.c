@@ -34,6 +34,8 @@ static const char help[] =
     "  --core N              the core to run on (the last one allowed)\n"
     "  --json FILE           adds a JSON line an engine to FILE, for bench/compare and --from; -: to stdout, no "
     "tables\n"
+    "  --zoo[=A,B,...]       Kith at its defaults on many kinds of data, or those named, in every state of a segment,\n"
+    "                        beside hnswlib; --n rows (6000), --dim D (2, 64 and 768), --metric M (all three)\n"
     "  --commit NAME         the commit that those lines name (that of the build)\n"
     "  --from FILE           measures nothing: shows the lines of FILE\n"
     "  --markdown            tables as they stand in docs/performance.md\n"
@@ -61,7 +63,8 @@ enum {
     O_FROM,
     O_KEEP,
     O_MARKDOWN,
-    O_SVG
+    O_SVG,
+    O_ZOO
 };
 
 static const struct option long_options[] = {
@@ -87,6 +90,7 @@ static const struct option long_options[] = {
     {"markdown", no_argument, NULL, O_MARKDOWN},
     {"keep", required_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
+    {"zoo", optional_argument, NULL, O_ZOO},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -177,6 +181,10 @@ static int option_take(int option, struct ann_options *o)
         o->keep = optarg;
         return mkdir(optarg, 0777) == 0 || errno == EEXIST ? 0 : option_wrong("keep", optarg, "a folder");
     case O_SVG: o->svg = optarg; return 0;
+    case O_ZOO:
+        o->zoo = true;
+        o->zoo_kinds = optarg;
+        return 0;
     }
     return -1; /* getopt has said what is wrong */
 }
