@@ -220,8 +220,10 @@ static int on_empty(struct core *c, struct control_drop_message *m)
 static int on_damage(struct core *c, const struct control_damage_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);
-    if (e && e->damage.code == ERROR_OK)
+    if (e && e->damage.code == ERROR_OK) {
         e->damage = *m->damage;
+        shard_set_damage(e->shard, m->damage);
+    }
     return 0;
 }
 
@@ -231,7 +233,7 @@ static int on_spread_damage(struct core *c)
     int rc = 0;
     for (size_t i = 0; i < c->collections.count; i++) {
         const struct collection_entry *e = c->collections.by_name[i];
-        int one = shard_damage(e->shard) ? core_spread_damage(c, e) : 0;
+        int one = shard_damage(e->shard) && e->damage.code == ERROR_OK ? core_spread_damage(c, e) : 0;
         rc = rc < 0 ? rc : one;
     }
     return rc;

@@ -46,7 +46,7 @@ static int borrow_list(struct store *store, void *call)
         int rc = s ? shard_borrow(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
-        g->searched = true;
+        g->searched = g->settled = true; /* all reactors have it before any of them serves */
         fiber_checkpoint();
     }
     return 0;

@@ -71,6 +71,12 @@ const struct error *shard_damage(const struct shard *s)
     return s->damage.code ? &s->damage : NULL;
 }
 
+void shard_set_damage(struct shard *s, const struct error *damage)
+{
+    if (!s->damage.code)
+        s->damage = *damage;
+}
+
 /* -- growing -- */
 
 void shard_freeze(struct shard *s)

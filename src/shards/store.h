@@ -235,6 +235,8 @@ MUST_USE int shard_compact(struct shard *s, const struct pause *pause, struct er
 
 /* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. */
 const struct error *shard_damage(const struct shard *s);
+/* Another reactor found damage: nothing of this shard is merged or believed complete any more either. The first damage stays. */
+void shard_set_damage(struct shard *s, const struct error *damage);
 
 /* Everything the log holds below this position is on stable storage. */
 uint64_t store_log_durable(const struct store *s);

@@ -37,6 +37,12 @@ enum book_state {
     BOOK_DAMAGED,  /* the server says that its file is damaged, and damage was done */
 };
 
+/* The sealed segments of a collection as the server told them (census.c). */
+struct census {
+    uint64_t taken; /* 1: before an end that was in order */
+    uint64_t segments, ids_sum, rows, deleted, disk_bytes;
+};
+
 struct book {
     const char *name;
     bool shared, created;
@@ -46,6 +52,7 @@ struct book {
     struct index_kind kind;
     bool weak;   /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
     bool looked; /* at all points of it, since the last start */
+    struct census census;
     struct model model;
     struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
         uint32_t ids[MODEL_BATCH_MAX], n, version;
@@ -66,7 +73,7 @@ struct world {
     struct sim *sim;
     struct server *server;
     struct plan plan;
-    uint64_t random;
+    uint64_t random, census_random; /* a stream of its own: what else a seed draws does not depend on it */
     struct player players[PLAYERS_MAX];
     uint32_t players_left;
     bool shared_created;
@@ -131,6 +138,11 @@ void look_early_end(struct world *w); /* waits, when the server has started */
 /* -- snapshots (travel.c) -- */
 
 void travel_in_time(struct world *w); /* takes a snapshot, or goes back to one, now and then */
+
+/* -- what the server says of its collections (census.c) -- */
+
+enum census_moment { CENSUS_AFTER_START, CENSUS_BEFORE_END };
+void take_census(struct world *w, enum census_moment moment); /* nobody writes meanwhile */
 
 /* -- playing (player.c): fibers -- */
 

@@ -52,6 +52,8 @@ static void on_ready(struct server *s, void *arg)
     w->started = true;
     look_early_end(w);
     check_rests(w, s);
+    plan_faults_off(w->sim);
+    take_census(w, CENSUS_AFTER_START);
     plan_faults_on(&w->plan, w->sim);
     start_players(w, player_run);
     plan_faults_off(w->sim);
@@ -61,6 +63,8 @@ static void on_ready(struct server *s, void *arg)
         settle_work(w);
     if (!failed(w))
         travel_in_time(w);
+    if (!failed(w))
+        take_census(w, CENSUS_BEFORE_END);
     w->result->virtual_ns = clock_now_ns();
     server_stop(s);
 }
@@ -121,6 +125,8 @@ static uint64_t disk_faults(const struct world *w)
 
 static void book_restart(struct book *b, enum model_end end)
 {
+    if (end != END_ORDERLY)
+        b->census = (struct census){0};
     model_restart(&b->model, end);
     b->refused.n = 0;
     b->looked = false;
@@ -243,6 +249,7 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     check(w && sim_create(seed, &w->sim) == 0);
     w->result = ret;
     w->random = seed;
+    w->census_random = ~seed;
     w->trace = trace;
     log_set_sink(tell_log, w);
     if (trace == TRACE_ALL)
