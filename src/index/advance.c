@@ -118,7 +118,7 @@ static int retrain(struct segment_index *x, const struct rows *vectors, const st
     x->next = (struct codes){0};
     x->epoch++;
     if (x->builder)
-        hnsw_round_drop(x->builder);
+        hnsw_builder_codes_changed(x->builder, &x->codes);
     codes_fini(&old);
     retrain_stop(x);
     return 0;

@@ -136,6 +136,33 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     q->scale = l2 ? 1 / (c->scale * c->scale) : -1 / c->scale;
 }
 
+static const float *row_of(const struct codes *c, uint32_t row)
+{
+    return codes_at(c, row);
+}
+
+static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+{
+    query_init(q, c, row_of(c, row), weights);
+}
+
+static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
+{
+    memcpy(weights, row_of(c, row), c->stride);
+    *ret = (struct folded_row){0};
+}
+
+static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                    const struct folded_row *folded, uint32_t n, float *ret)
+{
+    (void)norm;
+    (void)folded;
+    struct codes_query q;
+    query_init(&q, c, code, NULL);
+    q.codes = c;
+    codes_score(&q, weights, NULL, n, ret);
+}
+
 /* f16: the scale. */
 static uint32_t params_count(const struct codes *c)
 {
@@ -163,11 +190,10 @@ static uint64_t params_bytes(const struct codes *c)
 }
 
 #define FLOAT_OPS(row_stride, encode_row)                                                                              \
-    {                                                                                                                  \
-        .stride = row_stride, .init = init, .fini = fini, .train = train, .encode = encode_row,                        \
-        .query_bytes = query_bytes, .query_init = query_init, .params_count = params_count,                            \
-        .params_write = params_write, .params_open = params_open, .params_bytes = params_bytes                         \
-    }
-const struct code_ops code_f32 = FLOAT_OPS(stride_f32, encode_f32);
-const struct code_ops code_f16 = FLOAT_OPS(stride_half, encode_f16);
-const struct code_ops code_bf16 = FLOAT_OPS(stride_half, encode_bf16);
+    .stride = row_stride, .init = init, .fini = fini, .train = train, .encode = encode_row,                            \
+    .query_bytes = query_bytes, .query_init = query_init, .params_count = params_count, .params_write = params_write,  \
+    .params_open = params_open, .params_bytes = params_bytes
+const struct code_ops code_f32 = {FLOAT_OPS(stride_f32, encode_f32), .query_of_row = query_of_row, .fold_row = fold_row,
+                                  .between = between};
+const struct code_ops code_f16 = {FLOAT_OPS(stride_half, encode_f16)};
+const struct code_ops code_bf16 = {FLOAT_OPS(stride_half, encode_bf16)};

@@ -6,7 +6,10 @@
  *     <r, s>  is about  <v, s> |r|^2 / <r, v>
  * without bias, and wrong by more than error * |s| only as often as a normal variable exceeds BOUND_SIGMAS deviations. So
  *     L2 = |r|^2 + |s|^2 - 2 <r, s>         IP = <c, q> + <r', c> + <r, s>       r' = x - c
- * is add + rescale * <v, s> and something of the query, with three numbers a row, which lie behind its code. */
+ * is add + rescale * <v, s> and something of the query, with three numbers a row, which lie behind its code.
+ *
+ * Of 8 bits only 255 levels are used, v = u - 128 from -127 to 127: so a row's own v are signed bytes, and rows are
+ * compared with rows without rounding either again. */
 #include "index/codes_impl.h"
 
 #include "base/memory.h"
@@ -32,6 +35,12 @@ static const float normal_step[BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.586
                                                 0.1881f, 0.1041f, 0.0569f, 0.0308f};
 /* Tried for each row. */
 static const float step_tries[] = {0.82f, 0.91f, 1, 1.1f, 1.21f};
+
+/* Twice the level that stands for zero. */
+static int32_t twice_middle(unsigned bits)
+{
+    return bits == 8 ? 256 : (1 << bits) - 1;
+}
 
 static uint32_t code_bytes(const struct codes *c)
 {
@@ -76,6 +85,7 @@ static int train(struct codes *c, const struct codes_training *t)
 {
     for (uint32_t j = 0; j < c->dim; j++)
         c->centre[j] = t->sample->rows ? (float)(t->sample->sum[j] / t->sample->rows) : 0;
+    c->centre_square = vek.ip_f32(c->centre, c->centre, c->dim);
     return 0;
 }
 
@@ -95,11 +105,11 @@ static void rotate(const struct codes *c, const float *x, float *ret, float *ret
 static void quantise(const float *r, uint32_t dims, unsigned bits, float inverse_step, uint8_t *u, float *ret_product,
                      float *ret_square)
 {
-    const float top = (float)((1 << bits) - 1), middle = top / 2;
+    const float least = bits == 8 ? 1 : 0, top = (float)((1 << bits) - 1), middle = (float)twice_middle(bits) / 2;
     float product = 0, square = 0;
     for (uint32_t j = 0; j < dims; j++) {
         float level = r[j] * inverse_step + middle;
-        level = level < 0 ? 0 : level > top ? top : level;
+        level = level < least ? least : level > top ? top : level;
         u[j] = (uint8_t)(int)(level + 0.5f);
         const float v = (float)u[j] - middle;
         product += r[j] * v;
@@ -189,12 +199,58 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     rotate(c, x, s, &square, &on_centre);
     const struct folded folded = fold_to_bytes(s, dims, 0, weights);
     q->folded = weights;
-    q->bias = folded.sum * ((1 << c->bits) - 1);
+    q->bias = folded.sum * twice_middle(c->bits);
     q->scale = folded.unit / 2;
     q->reach = sqrtf(square);
     q->add = c->metric == METRIC_L2 ? square : -vek.ip_f32(x, c->centre, c->dim);
     q->score = score;
     q->bound = bound;
+}
+
+/* -- rows against rows, of 8 bits -- */
+
+/* Writes v of a row as weights; returns their sum. */
+static int32_t weights_of(const uint8_t *code, uint32_t dims, int8_t *weights)
+{
+    int32_t sum = 0;
+    for (uint32_t j = 0; j < dims; j++) {
+        weights[j] = (int8_t)(code[j] - 128);
+        sum += weights[j];
+    }
+    return sum;
+}
+
+static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
+{
+    const struct factors *f = factors_of(c, codes_at(c, row));
+    const int32_t sum = weights_of(codes_at(c, row), rotation_dims(c->dim), weights);
+    const bool l2 = c->metric == METRIC_L2;
+    *ret = (struct folded_row){.bias = sum * twice_middle(c->bits),
+                               .scale = f->rescale / (l2 ? -4 : -2), /* the half of what v is multiplied with */
+                               .norm.real = l2 ? f->add : f->add - c->centre_square};
+}
+
+static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+{
+    struct folded_row folded;
+    fold_row(c, row, weights, &folded);
+    q->folded = weights;
+    q->bias = folded.bias;
+    q->scale = folded.scale;
+    q->add = folded.norm.real;
+    q->score = score;
+}
+
+static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                    const struct folded_row *folded, uint32_t n, float *ret)
+{
+    (void)norm;
+    const struct factors *f = factors_of(c, code);
+    int32_t dots[FOLDED_MAX];
+    vek.dot_u8_s8_rows(code, weights, n, rotation_dims(c->dim), dots);
+    for (uint32_t i = 0; i < n; i++)
+        ret[i] = f->add + folded[i].norm.real +
+                 f->rescale * folded[i].scale * (float)(2 * (int64_t)dots[i] - folded[i].bias);
 }
 
 /* The centre. */
@@ -214,6 +270,7 @@ static const char *params_open(struct codes *c, const float *params)
         if (!isfinite(params[j]))
             return "the centre holds no numbers";
     memcpy(c->centre, params, c->dim * sizeof(float));
+    c->centre_square = vek.ip_f32(c->centre, c->centre, c->dim);
     return NULL;
 }
 
@@ -232,6 +289,9 @@ const struct code_ops code_rabitq = {
     .work_bytes = work_bytes,
     .query_bytes = query_bytes,
     .query_init = query_init,
+    .query_of_row = query_of_row,
+    .fold_row = fold_row,
+    .between = between,
     .params_count = params_count,
     .params_write = params_write,
     .params_open = params_open,

@@ -80,10 +80,32 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     query_ready(q, c);
 }
 
-void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *room)
+static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
 {
-    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), room);
+    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
     query_ready(q, c);
+}
+
+static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
+{
+    struct sq8_query q;
+    sq8_query_of_code(&q, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
+    *ret = (struct folded_row){.bias = q.bias, .norm = q.norm};
+}
+
+static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                    const struct folded_row *folded, uint32_t n, float *ret)
+{
+    const struct sq8 *s = &c->sq8;
+    const bool l2 = c->metric == METRIC_L2;
+    struct sq8_query q = {.scale = l2 ? -2 * s->unit : -s->unit, .whole = s->lossless};
+    int32_t dots[FOLDED_MAX];
+    vek.dot_u8_s8_rows(code, weights, n, s->stride, dots);
+    for (uint32_t i = 0; i < n; i++) {
+        q.bias = folded[i].bias;
+        q.norm = folded[i].norm;
+        ret[i] = sq8_distance(&q, l2, s->lossless, dots[i], norm);
+    }
 }
 
 /* low[dim], step[dim], and whether the codes are the values. */
@@ -133,6 +155,9 @@ const struct code_ops code_sq8 = {
     .encode = encode,
     .query_bytes = query_bytes,
     .query_init = query_init,
+    .query_of_row = query_of_row,
+    .fold_row = fold_row,
+    .between = between,
     .params_count = params_count,
     .params_write = params_write,
     .params_open = params_open,

@@ -116,6 +116,23 @@ void codes_query_init(struct codes_query *q, const struct codes *c, const float 
     c->ops->query_init(q, c, x, room);
 }
 
+void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+{
+    *q = (struct codes_query){.codes = c};
+    c->ops->query_of_row(q, c, row, weights);
+}
+
+void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
+{
+    c->ops->fold_row(c, row, weights, ret);
+}
+
+void codes_between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                   const struct folded_row *folded, uint32_t n, float *ret)
+{
+    c->ops->between(c, code, norm, weights, folded, n, ret);
+}
+
 void codes_distances(const struct codes_query *q, const uint32_t *ids, uint32_t count, const void **rows, float *ret)
 {
     for (uint32_t i = 0; i < count; i++)

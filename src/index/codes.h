@@ -1,7 +1,8 @@
 /* codes.h -- coded rows, whatever the code: what walks and scans score, and what the best are scored again by.
  *
  * Rows are written to codes of one kind; a query is folded once into the form that its kind scores fastest; codes_score()
- * then gives the distances of a whole hop for one indirect call. Building works on SQ8 alone, row against row (sq8.h).
+ * then gives the distances of a whole hop for one indirect call. Building compares rows with rows, which SQ8, RABITQ of 8 bits
+ * and F32 can.
  *
  *   kind          a row                                            beside it                        file
  *   F32/F16/BF16  the values                                       nothing                          code_floats.c
@@ -33,7 +34,8 @@ struct codes {
     unsigned bits;         /* CODE_RABITQ: of a dimension */
     uint64_t *flips;       /* of its rotation; owned, as the next two */
     float *centre, *work;
-    float scale; /* CODE_F16: what values are multiplied with, a power of two */
+    float centre_square; /* |centre|^2 */
+    float scale;         /* CODE_F16: what values are multiplied with, a power of two */
 };
 
 /* Untrained codes of that kind. bits: of CODE_RABITQ. */
@@ -92,9 +94,21 @@ struct codes_query {
 /* Room a folded query takes, aligned to 64. */
 size_t codes_query_bytes(const struct codes *c);
 
-/* Folds a vector, or (SQ8 only) a row of the codes. room: codes_query_bytes(), lent until the query is no longer used. x too. */
+/* Folds a vector. room: codes_query_bytes(), lent until the query is no longer used. x too. */
 void codes_query_init(struct codes_query *q, const struct codes *c, const float *x, void *room);
-void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *room);
+
+/* Rows against rows, of codes that building works on. A row is folded into weights, which take the bytes of a code. */
+struct folded_row {
+    int32_t bias;    /* of the product of weights and a code */
+    float scale;     /* CODE_RABITQ: of the product */
+    union norm norm; /* what its distances share */
+};
+void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights);
+void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret);
+/* The distances of one row, by its code and its norm, from n folded ones: at most FOLDED_MAX. */
+#define FOLDED_MAX 8
+void codes_between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                   const struct folded_row *folded, uint32_t n, float *ret);
 
 /* Distances of rows whose codes lie at rows[]; smaller is nearer. */
 static inline void codes_score(const struct codes_query *q, const void *const *rows, const uint32_t *ids,
@@ -114,5 +128,5 @@ static inline const void *codes_norm_at(const struct codes *c, uint32_t row)
 /* SQ8 under L2: |x - c|^2 of a row. */
 static inline union norm codes_norm(const struct codes *c, uint32_t row)
 {
-    return c->metric == METRIC_L2 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
+    return c->metric == METRIC_L2 && c->kind == CODE_SQ8 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
 }

@@ -17,6 +17,11 @@ struct code_ops {
     size_t (*query_bytes)(const struct codes *c);
     /* Sets all of q but codes. */
     void (*query_init)(struct codes_query *q, const struct codes *c, const float *x, void *room);
+    /* Rows against rows; NULL where building cannot work on them. */
+    void (*query_of_row)(struct codes_query *q, const struct codes *c, uint32_t row, void *weights);
+    void (*fold_row)(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret);
+    void (*between)(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                    const struct folded_row *folded, uint32_t n, float *ret);
     uint32_t (*params_count)(const struct codes *c);
     void (*params_write)(const struct codes *c, float *params);
     const char *(*params_open)(struct codes *c, const float *params);

@@ -131,6 +131,17 @@ static int add_workers(struct hnsw_builder *b, unsigned shares)
     return 0;
 }
 
+void hnsw_builder_codes_changed(struct hnsw_builder *b, const struct codes *codes)
+{
+    hnsw_round_drop(b);
+    if (b->stride == codes->stride)
+        return;
+    for (unsigned i = 0; i < b->workers; i++)
+        worker_destroy(b->worker[i]);
+    b->workers = 0;
+    b->stride = codes->stride;
+}
+
 int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants)
 {
     const uint32_t pruned = 2 * g->m + entrants, candidates = pruned > g->ef_construct ? pruned : g->ef_construct;

@@ -7,14 +7,9 @@
  * the graph is the same on any number of cores. */
 #pragma once
 
+#include "index/codes.h"
 #include "index/crew.h"
 #include "index/hnsw.h"
-
-/* A row folded into weights (sq8.h), so that others can be compared with it. */
-struct kept {
-    int32_t bias;
-    union norm norm;
-};
 
 /* A candidate that is not kept, or not yet. */
 struct waiting {
@@ -30,7 +25,7 @@ struct hnsw_worker {
     int8_t *weights;         /* of the row in hand: stride bytes */
     int8_t *kept_weights;    /* [2m][stride] */
     const void **kept_row;   /* [2m]: where each of these begins */
-    struct kept *kept;       /* [2m] */
+    struct folded_row *kept; /* [2m] */
     uint32_t *rows;          /* [2m] */
     struct cand *pruning;    /* [candidates_max]: a full list and the newcomers */
     struct waiting *waiting; /* [candidates_max] */
@@ -110,6 +105,9 @@ struct hnsw_builder {
     uint32_t changes; /* insertions since the last hnsw_repair() */
     uint32_t settled; /* rows there were when hnsw_settle() ended */
 };
+
+/* The codes are others now: what works on them is made anew when it is needed. */
+void hnsw_builder_codes_changed(struct hnsw_builder *b, const struct codes *codes);
 
 /* One worker a share, each with room for the graph and so many entrants. -ENOMEM. */
 MUST_USE int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants);

@@ -10,10 +10,7 @@
  * deep. What was found is remembered, so that no pass compares two rows again. */
 #include "index/hnsw_builder.h"
 
-#include "vek.h"
 #include <math.h>
-
-#define GROUP 8
 
 /* With all three a walk compares half as many word vectors for recall .99 as with the first alone, and hops a third as often; of CNN
  * features a tenth fewer. SIFT fills its lists in the first pass; one of 1 would cost it some directions. */
@@ -23,24 +20,15 @@ static const float shadow_max[] = {1.12f, 1.5f, 2.5f};
 struct ruler {
     const struct codes *codes;
     struct hnsw_worker *worker;
-    bool l2, scales; /* inner products have no scale: shadowed or not */
-    float offset;    /* 1 - cos is half the squared distance on the sphere */
+    bool scales;  /* inner products have no scale: shadowed or not */
+    float offset; /* 1 - cos is half the squared distance on the sphere */
 };
 
 /* The deepest shadow that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
 static float shadow_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
 {
-    const struct sq8 *s = &r->codes->sq8;
-    const struct kept *kept = r->worker->kept + from;
-    struct sq8_query folded = {.scale = r->l2 ? -2 * s->unit : -s->unit, .whole = s->lossless};
-    int32_t dots[GROUP];
-    float between[GROUP], nearest = INFINITY;
-    vek.dot_u8_s8_rows(code, r->worker->kept_row + from, n, s->stride, dots);
-    for (uint32_t j = 0; j < n; j++) {
-        folded.bias = kept[j].bias;
-        folded.norm = kept[j].norm;
-        between[j] = sq8_distance(&folded, r->l2, s->lossless, dots[j], c->norm);
-    }
+    float between[FOLDED_MAX], nearest = INFINITY;
+    codes_between(r->codes, code, c->norm, r->worker->kept_row + from, r->worker->kept + from, n, between);
     for (uint32_t j = 0; j < n; j++)
         nearest = between[j] < nearest ? between[j] : nearest;
     nearest += r->offset;
@@ -53,7 +41,7 @@ static bool is_shadowed(const struct ruler *r, struct waiting *c, uint32_t kept,
 {
     const void *code = codes_at(r->codes, row);
     while (c->shadow <= max && c->met < kept) {
-        uint32_t n = kept - c->met < GROUP ? kept - c->met : GROUP;
+        uint32_t n = kept - c->met < FOLDED_MAX ? kept - c->met : FOLDED_MAX;
         float shadow = shadow_of(r, c, code, c->met, n);
         c->shadow = shadow > c->shadow ? shadow : c->shadow;
         c->met += n;
@@ -61,19 +49,10 @@ static bool is_shadowed(const struct ruler *r, struct waiting *c, uint32_t kept,
     return c->shadow > max;
 }
 
-static void keep(const struct ruler *r, const struct waiting *c, uint32_t kept, uint32_t row)
-{
-    const struct codes *codes = r->codes;
-    struct sq8_query folded;
-    sq8_query_of_code(&folded, &codes->sq8, codes_at(codes, row), c->norm,
-                      r->worker->kept_weights + (size_t)kept * codes->stride);
-    r->worker->kept[kept] = (struct kept){folded.bias, folded.norm};
-}
-
 uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c)
 {
-    const enum metric metric = codes->sq8.metric;
-    const struct ruler ruler = {codes, w, metric == METRIC_L2, metric != METRIC_IP, metric == METRIC_COSINE ? 1 : 0};
+    const enum metric metric = codes->metric;
+    const struct ruler ruler = {codes, w, metric != METRIC_IP, metric == METRIC_COSINE ? 1 : 0};
     uint32_t kept = 0, waiting = c.count;
     for (uint32_t i = 0; i < c.count; i++)
         w->waiting[i] =
@@ -87,7 +66,7 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
                 w->waiting[left++] = *candidate;
                 continue;
             }
-            keep(&ruler, candidate, kept, row);
+            codes_fold_row(codes, row, w->kept_weights + (size_t)kept * codes->stride, &w->kept[kept]);
             c.cand[kept++] = candidate->cand;
         }
         waiting = left;
