@@ -5,9 +5,11 @@
  * already; the loop logs it when the fiber has come back. CPU time, because a thread that the kernel does not let run
  * is not a stall of ours. (After Seastar's cpu_stall_detector.)
  *
- * Tests run with KITH_STALL_FATAL_MS=5 in the environment: then a stall of so much ends the process. The kernel looks at such timers when its
- * own tick comes, every 1 to 10 ms; a fiber is accused only when three of the timer's ticks fell into it, so that one pause of a
- * virtual machine, which counts as CPU time, is no stall. Sanitizers make everything slower, and are given more time. */
+ * Tests run with KITH_STALL_FATAL_MS in the environment: a stall of that many milliseconds ends the process. The time is the
+ * thread's own CPU time, so a machine that lets the thread wait does not matter. Cold caches, page faults and pauses of a
+ * virtual machine do count as CPU time, so the limit has to be many slices. The kernel looks at such timers at its own
+ * tick, every 1 to 10 ms; a fiber is accused only when three of the timer's ticks fell into it. Builds with sanitizers or
+ * without optimization get a multiple of the limit. */
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include <errno.h>

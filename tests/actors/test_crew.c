@@ -13,12 +13,20 @@ TestSuite(crew, .timeout = 60);
 static struct actor help[3];
 static struct crew crews[3];
 
+static int let_others_run(void *arg)
+{
+    (void)arg;
+    fiber_checkpoint();
+    return 0;
+}
+
 static struct segment_index *build(const struct crew *crew, const struct rows *vectors)
 {
     struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
     struct segment_index *x = NULL;
     want_eq(segment_index_create(METRIC_L2, DIM, &options, &x), 0);
-    want_eq(segment_index_build(x, vectors, ROWS, crew, NULL), 0);
+    const struct pause pause = {.fn = let_others_run};
+    want_eq(segment_index_build(x, vectors, ROWS, crew, &pause), 0);
     return x;
 }
 

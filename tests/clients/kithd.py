@@ -1,8 +1,9 @@
-"""A real kithd for a test: its program is named by the environment variable KITHD, its port is free, its data go away."""
+"""A real kithd for a test: its program is named by the environment variable KITHD, its port is its own, its data go away."""
 
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -10,16 +11,28 @@ import urllib.request
 from typing import Tuple
 
 
+def hold_port() -> socket.socket:
+    """Takes a free port, which stays taken while no server runs, so that a restart finds it free.
+
+    It is taken alone, and only then shared: kithd may bind it too, and any other program may not."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return holder
+
+
 class Server:
     def __init__(self, *options: str) -> None:
         self.data = tempfile.mkdtemp(prefix="kith-test-")
         self.options = options
         self.process = None
-        self.port = self.http_port = 0
+        self.holder = hold_port()
+        self.port, self.http_port = self.holder.getsockname()[1], 0
         self.start()
 
     def start(self) -> None:
-        """Starts on the port it had before, if any."""
+        """Starts on the port it had before."""
         command = [os.environ["KITHD"], "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--http", "127.0.0.1:0"]
         command += self.options
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
@@ -60,6 +73,7 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         self.process.stdout.close()
+        self.holder.close()
         shutil.rmtree(self.data, ignore_errors=True)
 
     @property

@@ -53,8 +53,11 @@ static void make_segment(const char *dir, uint64_t id)
     uint64_t bytes;
     struct container_writer *w;
     uint8_t *content = malloc(CONTAINER_SLICE + 5000);
-    for (size_t i = 0; i < CONTAINER_SLICE + 5000; i++)
+    for (size_t i = 0; i < CONTAINER_SLICE + 5000; i++) {
+        if (i % 65536 == 0)
+            fiber_checkpoint(); /* 16 MiB are too much for one slice */
         content[i] = (uint8_t)(i * 31 + id);
+    }
     snprintf(name, sizeof(name), "segments/%016llx.seg", (unsigned long long)id);
     want_eq(path_join(segments, dir, "segments"), 0);
     want_eq(container_create(in(dir, name), &w), 0);
