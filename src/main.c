@@ -285,7 +285,7 @@ static void on_ready(struct server *s, void *arg)
 static void take_machine(struct config *c)
 {
     struct topology *t = topology_open();
-    unsigned cores = t ? topology_cores(t) : 1;
+    unsigned cores = t ? topology_busy(t) : 1;
     if (!c->spin_given) /* on a small machine the cores have other work too, and a spinning one takes it from them */
         c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
     if (t)

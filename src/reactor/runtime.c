@@ -38,6 +38,21 @@ static int backend_choose(struct runtime *rt, struct error *error)
     return error_set(error, ERROR_INVALID_ARGUMENT, "there is no I/O back end of number %d", (int)rt->options.backend);
 }
 
+/* Two reactors on one core would take turns. With a share of the CPU time of more cores, the cores
+ * are shared with other processes, which may all have been told to begin at the first one. */
+static void leave_unbound(struct runtime *rt)
+{
+    if (!rt->options.pin || !rt->topology)
+        return;
+    const unsigned cores = topology_cores(rt->topology), busy = topology_busy(rt->topology);
+    rt->options.pin = rt->count <= cores && busy == cores;
+    if (rt->count > cores)
+        log_info("%u reactors on %u core%s that this process may use: reactors are not bound to cores", rt->count,
+                 cores, cores == 1 ? "" : "s");
+    else if (!rt->options.pin)
+        log_info("this process may use the time of %u of %u cores: reactors are not bound to cores", busy, cores);
+}
+
 int runtime_create(const struct runtime_options *options, struct runtime **ret, struct error *error)
 {
     bool simulated = options->backend == BACKEND_SIM;
@@ -62,7 +77,8 @@ int runtime_create(const struct runtime_options *options, struct runtime **ret, 
         rt->topology = topology_open();
     rt->count = options->reactors;
     if (rt->count == 0)
-        rt->count = rt->topology ? topology_cores(rt->topology) : 1;
+        rt->count = rt->topology ? topology_busy(rt->topology) : 1;
+    leave_unbound(rt);
     if (rt->count > REACTORS_MAX)
         rt->count = REACTORS_MAX;
     rt->reactors = calloc(rt->count, sizeof(struct reactor *));

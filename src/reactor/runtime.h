@@ -17,7 +17,7 @@ enum backend_kind { BACKEND_AUTO, BACKEND_URING, BACKEND_UV, BACKEND_SIM };
 enum fiber_class { CLASS_INTERACTIVE, CLASS_WRITE, CLASS_BACKGROUND, CLASS_COUNT };
 
 struct runtime_options {
-    unsigned reactors;         /* 0: one per physical core that the cpuset allows */
+    unsigned reactors;         /* 0: one per physical core that this process may keep busy (topology.h) */
     enum backend_kind backend; /* BACKEND_AUTO: io_uring, or libuv where io_uring is refused (logged) */
     bool pin;                  /* bind each reactor to its core and its memory to that core's NUMA node */
     unsigned spin_us;          /* how long an idle reactor polls before it sleeps; 0 on shared machines */
