@@ -33,7 +33,7 @@ static void *alloc(struct arena *a, size_t bytes, size_t align)
     struct arena_block *b = a->blocks;
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
     if (!b || at > b->size || bytes > b->size - at) {
-        size_t size = b ? b->size * 2 : BLOCK_MIN;
+        size_t size = b ? b->size * 2 : a->first ? a->first : BLOCK_MIN;
         struct arena_block *fresh = block_create(size > bytes ? size : bytes);
         if (!fresh)
             return NULL;

@@ -23,6 +23,7 @@ struct arena {
     struct arena_block *blocks;
     size_t used;  /* bytes handed out, all blocks */
     size_t limit; /* 0: none; otherwise an allocation beyond it fails */
+    size_t first; /* bytes of the first block; 0: 16 KiB. The others double */
 };
 
 MUST_USE void *arena_alloc(struct arena *a, size_t bytes);               /* 16-byte aligned, not zeroed */

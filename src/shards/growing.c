@@ -1,5 +1,10 @@
-/* growing.c -- columns in chunks, so that a row never moves and no append copies what is there. Small ones: a collection of few rows has one of each
- * column. */
+/* growing.c -- columns in chunks, so that a row seldom moves. The first chunk begins with a few
+ * rows and doubles until it is a whole chunk; then other chunks are added. So a collection of few
+ * rows takes few bytes, and no append copies more than half a chunk.
+ *
+ * A search copies `struct rows` and keeps the copy across pauses. The copy stays right: until the
+ * first chunk is whole, its pointer lies in the segment and is changed there. The table of chunks
+ * that comes later has the same first chunk, and the pointer in the segment stays. */
 #include "shards/index_plan.h"
 
 #include <errno.h>
@@ -9,13 +14,13 @@
 #define CHUNK_BYTES ((size_t)256 << 10) /* of vectors */
 #define SHIFT_MIN   2
 #define SHIFT_MAX   14
+#define ROWS_FIRST  4   /* in the first chunk at first */
+#define BLOCK_FIRST 256 /* bytes of the first block of payloads */
 
-static int column_init(struct rows *r, uint32_t stride, uint8_t shift, uint32_t rows_max)
+static struct rows *columns(struct segment *s, unsigned i)
 {
-    r->stride = stride;
-    r->shift = shift;
-    r->chunk = calloc((rows_max >> shift) + 1, sizeof(*r->chunk));
-    return r->chunk ? 0 : -ENOMEM;
+    struct rows *const all[SEGMENT_COLUMNS] = {&s->ids, &s->versions, &s->vectors, &s->payloads};
+    return all[i];
 }
 
 static uint8_t chunk_shift(uint32_t stride, uint32_t rows_max)
@@ -26,14 +31,40 @@ static uint8_t chunk_shift(uint32_t stride, uint32_t rows_max)
     return shift;
 }
 
+/* The room that a segment has when it needs room for so many rows. */
+static uint64_t room_for(uint64_t rows, uint8_t shift)
+{
+    const uint64_t whole = (uint64_t)1 << shift;
+    uint64_t room = ROWS_FIRST;
+    if (rows == 0)
+        return 0;
+    if (rows > whole)
+        return (rows + whole - 1) >> shift << shift;
+    while (room < rows)
+        room *= 2;
+    return room;
+}
+
+static uint64_t table_bytes(uint32_t rows_max, uint8_t shift)
+{
+    return ((rows_max >> shift) + 1) * sizeof(uint8_t *);
+}
+
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more)
 {
     const uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
     const uint8_t shift = s ? s->ids.shift : chunk_shift(stride, rows_max);
     const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
-    const uint64_t rows = s ? s->rows : 0, per = (uint64_t)1 << shift;
-    const uint64_t have = (rows + per - 1) >> shift, need = (rows + more + per - 1) >> shift;
-    return ((need - have) << shift) * row;
+    const uint64_t rows = (uint64_t)(s ? s->rows : 0) + more, have = s ? s->room : 0;
+    const uint64_t room = room_for(rows, shift), more_rows = room > have ? room - have : 0;
+    const bool table = rows >> shift != 0 && have <= (uint64_t)1 << shift;
+    return more_rows * row + bits_words(more_rows) * sizeof(uint64_t) +
+           (table ? SEGMENT_COLUMNS * table_bytes(rows_max, shift) : 0);
+}
+
+static void column_init(struct segment *s, unsigned i, uint32_t stride, uint8_t shift)
+{
+    *columns(s, i) = (struct rows){&s->single[i], stride, shift};
 }
 
 int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret)
@@ -41,25 +72,18 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
-    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
-    uint8_t shift = chunk_shift(stride, rows_max);
+    const uint32_t strides[SEGMENT_COLUMNS] = {sizeof(struct point_id), sizeof(uint64_t),
+                                               rows_stride((size_t)c->dim * sizeof(float)), sizeof(struct payload_at)};
+    const uint8_t shift = chunk_shift(strides[2], rows_max);
+    for (unsigned i = 0; i < SEGMENT_COLUMNS; i++)
+        column_init(s, i, strides[i], shift);
     s->rows_max = rows_max;
     s->searched = true;
     s->log_first = s->version_min = UINT64_MAX;
     s->created_ns = clock_now_ns();
-    s->alive = calloc(bits_words(rows_max), sizeof(uint64_t));
-    int rc = s->alive ? 0 : -ENOMEM;
-    if (rc == 0)
-        rc = column_init(&s->ids, sizeof(struct point_id), shift, rows_max);
-    if (rc == 0)
-        rc = column_init(&s->versions, sizeof(uint64_t), shift, rows_max);
-    if (rc == 0)
-        rc = column_init(&s->vectors, stride, shift, rows_max);
-    if (rc == 0)
-        rc = column_init(&s->payloads, sizeof(struct payload_at), shift, rows_max);
+    s->arena.first = BLOCK_FIRST;
     index_plan_begin(&s->plan, c, rows_max);
-    if (rc == 0)
-        rc = segment_index_create(c->metric, c->dim, &s->plan.options, &s->index);
+    int rc = segment_index_create(c->metric, c->dim, &s->plan.options, &s->index);
     if (rc < 0) {
         segment_destroy(s);
         return rc;
@@ -68,17 +92,91 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     return 0;
 }
 
-/* Where row's value goes; its chunk is made when its first row comes. */
-static void *place(struct segment *s, struct rows *r, uint32_t row)
+/* -- room -- */
+
+static int chunk_create(struct segment *s, struct rows *r, uint32_t chunk, uint32_t rows)
 {
-    uint8_t **chunk = &r->chunk[row >> r->shift];
-    if (!*chunk) {
-        size_t bytes = (size_t)r->stride << r->shift;
-        *chunk = memory_aligned(bytes);
-        if (!*chunk)
-            return NULL;
-        s->memory_bytes += bytes;
-    }
+    const size_t bytes = (size_t)r->stride * rows;
+    uint8_t *p = memory_aligned(bytes);
+    if (!p)
+        return -ENOMEM;
+    r->chunk[chunk] = p;
+    s->memory_bytes += bytes;
+    return 0;
+}
+
+/* The first chunk gets room for more rows. */
+static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
+{
+    uint8_t *old = *r->chunk;
+    int rc = chunk_create(s, r, 0, rows);
+    if (rc < 0 || !old)
+        return rc;
+    memcpy(*r->chunk, old, (size_t)r->stride * s->room);
+    s->memory_bytes -= (size_t)r->stride * s->room;
+    free(old);
+    return 0;
+}
+
+static int table_create(struct segment *s, struct rows *r)
+{
+    const uint64_t bytes = table_bytes(s->rows_max, r->shift);
+    uint8_t **table = calloc(1, bytes);
+    if (!table)
+        return -ENOMEM;
+    table[0] = *r->chunk;
+    r->chunk = table;
+    s->memory_bytes += bytes;
+    return 0;
+}
+
+/* Makes room for `rows`. A column keeps the room it got when another column gets none. */
+static int column_grow(struct segment *s, unsigned i, uint32_t rows)
+{
+    struct rows *r = columns(s, i);
+    const uint32_t whole = (uint32_t)1 << r->shift, chunk = (rows - 1) >> r->shift;
+    int rc = 0;
+    if (rows <= s->column_room[i])
+        return 0;
+    if (chunk > 0 && r->chunk == &s->single[i])
+        rc = table_create(s, r);
+    if (rc == 0)
+        rc = chunk > 0 ? chunk_create(s, r, chunk, whole) : first_grow(s, r, rows);
+    if (rc == 0)
+        s->column_room[i] = rows;
+    return rc;
+}
+
+static int alive_grow(struct segment *s, uint32_t rows)
+{
+    const uint32_t words = (uint32_t)bits_words(rows), have = s->alive_words;
+    if (words <= have)
+        return 0;
+    const uint32_t most = (uint32_t)bits_words(s->rows_max), wanted = words > have * 2 ? words : have * 2;
+    const uint32_t grown = wanted < most ? wanted : most;
+    uint64_t *alive = realloc(s->alive, grown * sizeof(*alive));
+    if (!alive)
+        return -ENOMEM;
+    memset(alive + have, 0, (grown - have) * sizeof(*alive));
+    s->alive = alive;
+    s->alive_words = grown;
+    return 0;
+}
+
+/* Room for one row more. */
+static int grow(struct segment *s)
+{
+    const uint32_t room = (uint32_t)room_for((uint64_t)s->rows + 1, s->ids.shift);
+    int rc = alive_grow(s, s->rows + 1);
+    for (unsigned i = 0; rc == 0 && i < SEGMENT_COLUMNS; i++)
+        rc = column_grow(s, i, room);
+    if (rc == 0)
+        s->room = room;
+    return rc;
+}
+
+static void *place(const struct rows *r, uint32_t row)
+{
     return (void *)rows_at(r, row);
 }
 
@@ -87,17 +185,13 @@ int64_t growing_append(struct segment *s, const struct collection_config *c, str
 {
     if (s->rows == s->rows_max)
         return -ENOSPC;
-    struct point_id *to_id = place(s, &s->ids, s->rows);
-    uint64_t *to_version = place(s, &s->versions, s->rows);
-    float *to_vector = place(s, &s->vectors, s->rows);
-    struct payload_at *to_payload = place(s, &s->payloads, s->rows);
     const char *copy = payload_size ? arena_copy(&s->arena, payload, payload_size) : "";
-    if (!to_id || !to_version || !to_vector || !to_payload || !copy)
+    if (!copy || (s->rows == s->room && grow(s) < 0))
         return -ENOMEM;
-    *to_id = id;
-    *to_version = version;
-    memcpy(to_vector, vector, c->dim * sizeof(float));
-    *to_payload = (struct payload_at){(const uint8_t *)copy, payload_size};
+    *(struct point_id *)place(&s->ids, s->rows) = id;
+    *(uint64_t *)place(&s->versions, s->rows) = version;
+    memcpy(place(&s->vectors, s->rows), vector, c->dim * sizeof(float));
+    *(struct payload_at *)place(&s->payloads, s->rows) = (struct payload_at){(const uint8_t *)copy, payload_size};
     bits_set(s->alive, s->rows);
     s->payload_size += payload_size;
     if (version < s->version_min)

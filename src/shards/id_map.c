@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ENTRIES_MIN   64
+#define ENTRIES_MIN   8
 #define MOVES_PER_PUT 8 /* the new table is twice the old: 2 would do */
 
 /* The place of id: where it is, or the free one where it would go. */

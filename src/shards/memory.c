@@ -12,21 +12,14 @@
 
 #define ASK_NS ((uint64_t)100000000) /* between two questions whether there is memory now */
 
-static uint64_t column_memory(const struct rows *r, uint32_t rows_max)
-{
-    return r->chunk ? ((rows_max >> r->shift) + 1) * sizeof(*r->chunk) : 0;
-}
-
 static uint64_t growing_memory(const struct segment *g)
 {
-    return g->memory_bytes + arena_bytes(&g->arena) + g->tombstone_capacity * sizeof(*g->tombstones) +
-           column_memory(&g->ids, g->rows_max) + column_memory(&g->versions, g->rows_max) +
-           column_memory(&g->vectors, g->rows_max) + column_memory(&g->payloads, g->rows_max);
+    return g->memory_bytes + arena_bytes(&g->arena) + g->tombstone_capacity * sizeof(*g->tombstones);
 }
 
 void segment_memory(const struct segment *g, struct memory_use *use)
 {
-    use->bytes[MEMORY_ROWS] += sizeof(*g) + bits_words(g->rows_max) * sizeof(*g->alive);
+    use->bytes[MEMORY_ROWS] += sizeof(*g) + g->alive_words * sizeof(*g->alive);
     if (g->heir_rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->heir_rows);
     if (g->borrowed)
@@ -75,7 +68,7 @@ uint64_t memory_to_build(const struct store *s, const struct collection_config *
     return to_build(s, c, &plan.options, rows);
 }
 
-/* Growing and frozen segments are sealed one after the other, but nearly all of what that takes is taken by building, which comes first. */
+/* Nearly all of what sealing takes is taken by building, which comes first. */
 static uint64_t to_come(const struct shard *s, const struct segment *g)
 {
     if (g->state == SEGMENT_SEALED || !g->index || g->rows == 0)
@@ -84,15 +77,28 @@ static uint64_t to_come(const struct shard *s, const struct segment *g)
     return all > has ? all - has : 0;
 }
 
+/* Small segments are built only when they are sealed, one after the other: what the largest of
+ * them takes is enough for all, because each then frees more than its file keeps in memory. */
+static uint64_t all_to_come(const struct store *store)
+{
+    uint64_t bytes = 0, small = 0;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++) {
+            const struct segment *g = s->segments[i];
+            const uint64_t more = g ? to_come(s, g) : 0;
+            if (more && segment_backlog(g) == 0 && segment_index_graphed(g->index) == 0)
+                small = more > small ? more : small;
+            else
+                bytes += more;
+        }
+    return bytes + small;
+}
+
 uint64_t store_memory_needed(struct store *store)
 {
     struct memory_use use = {0};
     store_memory_read(store, &use);
-    uint64_t bytes = memory_use_sum(&use) + store->memory.promised;
-    for (const struct shard *s = store->shards; s; s = s->next)
-        for (uint32_t i = 0; i < s->segment_count; i++)
-            if (s->segments[i])
-                bytes += to_come(s, s->segments[i]);
+    uint64_t bytes = memory_use_sum(&use) + store->memory.promised + all_to_come(store);
     for (const struct memory_work *w = store->memory.works; w; w = w->next)
         bytes += w->bytes;
     return store->memory.counted = bytes;

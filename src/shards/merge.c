@@ -46,6 +46,7 @@ static int make_shadow(struct merge *m)
         segment_destroy(s);
         return -ENOMEM;
     }
+    s->alive_words = (uint32_t)bits_words(live) + 1;
     m->shadow = s;
     return 0;
 }

@@ -32,8 +32,8 @@ static double urgency(const struct shard *s)
     uint64_t behind = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state != SEGMENT_SEALED)
-            behind += g->rows - segment_index_graphed(g->index);
+        if (g)
+            behind += segment_backlog(g);
     }
     double over = (double)behind / (double)bound(s) - 1;
     return over > 0 ? over * URGENCY_PER_BOUND : 0;

@@ -7,7 +7,7 @@
 static int prepare(struct shard *s)
 {
     struct segment *g = s->growing;
-    if (!g || g->indexing || segment_index_scanned_bytes(g->index) == 0)
+    if (!g || g->indexing || segment_backlog(g) == 0 || segment_index_scanned_bytes(g->index) == 0)
         return 0;
     const uint64_t before = segment_index_scanned_bytes(g->index);
     struct pause pause = {shard_pause, s};

@@ -23,6 +23,8 @@ struct payload_at {
     uint64_t size;
 };
 
+#define SEGMENT_COLUMNS 4 /* ids, versions, vectors, and, while it grows, where payloads are */
+
 /* How the index is made, or was, and why (index_plan.h). */
 struct index_plan {
     struct index_options options;
@@ -39,7 +41,9 @@ struct segment {
     uint64_t lent;   /* sealed, ours: the number of its loan to the others; 0: by the start; LOAN_NONE: not yet */
     bool settled;    /* sealed: all reactors have it, so that it may be merged */
     uint32_t rows, rows_max, dead;
-    uint64_t *alive; /* bit per row, rows_max of them */
+    uint32_t room;   /* growing: rows there is room for now; rows_max: that there may be */
+    uint64_t *alive; /* bit per row, alive_words of 64 */
+    uint32_t alive_words;
     struct rows ids, versions, vectors;
     struct segment_index *index; /* NULL: no rows */
     bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
@@ -64,7 +68,8 @@ struct segment {
     const uint8_t *payload_bytes;
 
     struct mapping mapping;
-    uint8_t *single[3]; /* sealed: the one chunk of each column */
+    uint8_t *single[SEGMENT_COLUMNS];      /* the one chunk of each column, while or when there is one */
+    uint32_t column_room[SEGMENT_COLUMNS]; /* growing: rows of each, `room` or more */
 
     /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or as i when that is NULL. ROW_NONE: it has
      * no place there, because it was dead, or has none yet.
@@ -122,6 +127,10 @@ static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
     return *(const uint64_t *)rows_at(&s->versions, row);
 }
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
+
+/* Rows that wait for a place in the graph. A growing segment of few rows needs neither graph nor
+ * codes, because scanning it takes microseconds: it has no backlog. */
+uint32_t segment_backlog(const struct segment *s);
 
 /* The row is dead, here and in all that takes this segment's place. */
 void segment_bury(struct segment *s, uint32_t row);

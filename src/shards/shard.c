@@ -265,7 +265,7 @@ void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
 
 static uint64_t memory_of(const struct segment *g)
 {
-    return g->memory_bytes + g->arena.used + bits_words(g->rows_max) * sizeof(uint64_t) +
+    return g->memory_bytes + g->arena.used + g->alive_words * sizeof(uint64_t) +
            g->tombstone_capacity * sizeof(struct tombstone) + (g->index ? segment_index_bytes(g->index) : 0);
 }
 
@@ -326,7 +326,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
             ret->sealed_bytes += g->disk_bytes;
         } else {
             ret->growing_rows += g->rows;
-            ret->growing_graphed += segment_index_graphed(g->index);
+            ret->growing_graphed += g->rows - segment_backlog(g);
             ret->growing_bytes += g->memory_bytes + g->arena.used;
         }
     }

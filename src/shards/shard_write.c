@@ -142,44 +142,55 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
     return rc;
 }
 
-/* Applies up to max records from *at on; there is room for them in the id map and in burials. No wait in here, or others would use that room. */
-static int apply_some(struct shard *s, const struct buffer *records, size_t *at, uint32_t max, uint64_t bound,
-                      struct burials *burials)
+/* Records that are in the log and not visible yet. */
+struct unapplied {
+    const struct buffer *records;
+    size_t at;     /* of the next one */
+    uint32_t left; /* how many, from there on */
+    uint64_t bound;
+};
+
+/* Applies max records, for which the id map and the burials have room. Does not wait: another
+ * write would use that room. */
+static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct burials *burials)
 {
     struct record r;
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < max && *at < records->size; i++) {
-        size_t n = record_read(records->bytes + *at, records->size - *at, &r);
+    for (uint32_t i = 0; rc == 0 && i < max; i++) {
+        size_t n = record_read(u->records->bytes + u->at, u->records->size - u->at, &r);
         check(n > 0); /* we wrote it */
-        rc = shard_apply(s, &r, bound, burials);
-        if (rc == 0)
-            *at += n;
+        rc = shard_apply(s, &r, u->bound, burials);
+        if (rc == 0) {
+            u->at += n;
+            u->left--;
+        }
     }
     return rc;
 }
 
-static int apply_next(struct shard *s, const struct buffer *records, size_t *at, uint64_t bound)
+static int apply_next(struct shard *s, struct unapplied *u)
 {
     const uint32_t values = APPLY_VALUES / s->config.dim;
-    const uint32_t max = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
+    const uint32_t most = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
+    const uint32_t max = u->left < most ? u->left : most;
     struct burials burials;
     burials_begin(s->store, &burials);
     int rc = id_map_reserve(&s->ids, max);
     if (rc == 0)
         rc = burials_reserve(&burials, max);
     if (rc == 0)
-        rc = apply_some(s, records, at, max, bound, &burials);
+        rc = apply_some(s, u, max, &burials);
     int told = burials_send(s->store, &burials);
     return rc < 0 ? rc : told;
 }
 
 /* What is in the log must become visible: the next start would find it, after a deletion was told that there is no such point. So a lack of
  * memory is waited out. */
-static int apply_all(struct shard *s, const struct buffer *records, uint64_t bound)
+static int apply_all(struct shard *s, struct unapplied *u)
 {
     int rc = 0;
-    for (size_t at = 0; rc == 0 && at < records->size;) {
-        rc = apply_next(s, records, &at, bound);
+    while (rc == 0 && u->left > 0) {
+        rc = apply_next(s, u);
         if (rc == -ENOMEM && !s->gate.closed && !s->store->interrupted) {
             fiber_sleep_ns(MEMORY_RETRY_NS);
             rc = 0;
@@ -224,7 +235,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
         store->stats.log_records += count;
     }
     if (rc == 0) {
-        rc = apply_all(s, records, w.bound);
+        rc = apply_all(s, &(struct unapplied){.records = records, .left = count, .bound = w.bound});
         s->unapplied |= rc < 0;
         if (rc < 0)
             error_set_errno(error, rc, "the points are logged, but could not be made visible");

@@ -148,8 +148,8 @@ void store_stats_read(struct store *store, struct store_stats *ret)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             const struct segment *g = s->segments[i];
-            if (g && g->state != SEGMENT_SEALED)
-                ret->growing_backlog_rows += g->rows - segment_index_graphed(g->index);
+            if (g)
+                ret->growing_backlog_rows += segment_backlog(g);
         }
     ret->growing_backlog_ns = (uint64_t)((double)ret->growing_backlog_rows * store->row_ns);
 }

@@ -119,7 +119,8 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 /* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
 static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
 {
-    memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
+    if (frozen->rows)
+        memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
     sealed->dead = frozen->dead;
     sealed->handle = frozen->handle;
     sealed->birth = frozen->birth;
@@ -262,7 +263,7 @@ static int work_on(struct shard *s)
     g = s->growing;
     if (!g)
         return 0;
-    if (segment_index_graphed(g->index) >= g->rows)
+    if (segment_backlog(g) == 0)
         return freeze_by_time(s, g);
     segment_hold(g);
     rc = build_graph(s, g);

@@ -1,0 +1,113 @@
+/* A growing segment beside what was appended. Rows keep their values while chunks are added and
+ * the first chunk moves, also for a search that copied `struct rows` before. Few rows take few
+ * bytes, and no segment takes more than growing_bytes() announced. */
+#include "../reactor/world.h"
+#include "shards/segment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIM      48
+#define ROWS_MAX 6000
+
+static const struct collection_config config = {.id = 1, .dim = DIM, .slots = 1, .metric = METRIC_L2};
+
+static float value(uint32_t row, uint32_t i)
+{
+    return (float)row + (float)i / DIM;
+}
+
+static void append(struct segment *g, uint32_t row)
+{
+    float vector[DIM];
+    char payload[16];
+    for (uint32_t i = 0; i < DIM; i++)
+        vector[i] = value(row, i);
+    const int n = snprintf(payload, sizeof payload, "%u", row);
+    const struct point_id id = {0, row * 7 + 1};
+    want_eq(growing_append(g, &config, id, row + 1, vector, payload, (uint32_t)n), row);
+}
+
+static void check_row(const struct segment *g, const struct rows *vectors, uint32_t row)
+{
+    char payload[16];
+    const float *v = rows_at(vectors, row);
+    const struct payload_at p = segment_payload_at(g, row);
+    want_eq(segment_id_at(g, row).lo, row * 7 + 1);
+    want_eq(segment_version_at(g, row), row + 1);
+    want(v[0] == value(row, 0) && v[DIM - 1] == value(row, DIM - 1));
+    snprintf(payload, sizeof payload, "%u", row);
+    want(p.size == strlen(payload) && memcmp(p.bytes, payload, p.size) == 0);
+    want(bits_test(g->alive, row));
+}
+
+static struct segment *create(void)
+{
+    struct segment *g;
+    want_eq(growing_create(&config, ROWS_MAX, &g), 0);
+    return g;
+}
+
+static void keeps(void *arg)
+{
+    struct segment *g = create();
+    struct rows held[16]; /* as searches that began after 1, 2, 4, 8 ... rows hold them */
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < ROWS_MAX; row++) {
+        append(g, row);
+        if (row + 1 == 1u << count)
+            held[count++] = g->vectors;
+    }
+    for (uint32_t row = 0; row < ROWS_MAX; row++)
+        check_row(g, &g->vectors, row);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t row = 0; row < 1u << i; row++)
+            check_row(g, &held[i], row);
+    want_eq(growing_append(g, &config, (struct point_id){0, 1}, 1, (float[DIM]){0}, NULL, 0), -ENOSPC);
+    segment_destroy(g);
+}
+
+Test(growing, rows_stay_what_they_were_also_for_who_began_before)
+{
+    world_run_well(BACKEND_SIM, 1, keeps, NULL);
+}
+
+static uint64_t bytes_of(const struct segment *g)
+{
+    return g->memory_bytes + g->alive_words * sizeof(uint64_t);
+}
+
+static void is_announced(void *arg)
+{
+    static const uint32_t batches[] = {1, 1, 3, 20, 400, 1000, 1, 3000};
+    struct segment *g = create();
+    uint32_t row = 0;
+    for (unsigned b = 0; b < ARRAY_LEN(batches); b++) {
+        const uint64_t before = bytes_of(g), announced = growing_bytes(g, &config, ROWS_MAX, batches[b]);
+        for (uint32_t i = 0; i < batches[b]; i++)
+            append(g, row++);
+        want(bytes_of(g) - before <= announced + g->alive_words / 2 * sizeof(uint64_t)); /* bits double */
+    }
+    segment_destroy(g);
+}
+
+Test(growing, takes_no_more_than_was_announced)
+{
+    world_run_well(BACKEND_SIM, 1, is_announced, NULL);
+}
+
+static void is_small(void *arg)
+{
+    struct segment *g;
+    want_eq(growing_create(&config, 1u << 24, &g), 0);
+    for (uint32_t row = 0; row < 10; row++)
+        append(g, row);
+    want(sizeof(*g) + bytes_of(g) + arena_bytes(&g->arena) + segment_index_bytes(g->index) < 10 << 10);
+    want_eq(segment_backlog(g), 0);
+    segment_destroy(g);
+}
+
+Test(growing, ten_rows_take_a_few_kib_however_many_there_may_be)
+{
+    world_run_well(BACKEND_SIM, 1, is_small, NULL);
+}
