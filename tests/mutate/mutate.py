@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Plants bugs, one at a time, and sees which test finds each.
+
+usage: tests/mutate/run [NAME...]            all bugs, or those named
+         --check                             only sees whether each bug can still be planted
+         --ci                                those marked for every run of CI
+         --seeds N (400), --jobs N, --json
+
+A bug is a file bugs/NAME.bug (README.md has the format). Each is planted in a copy of the tree, built there, and given to the tests that it names, then to the
+simulator. Exit status 1 when one was found by nobody, or could not be planted."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+
+
+class Stale(Exception):
+    """The bug does not fit the code any more."""
+
+
+class Bug:
+    """One file of bugs/: a sentence, who should find it, and what changes in which files."""
+
+    def __init__(self, path):
+        self.name, self.what, self.find, self.ci, self.edits = path.stem, "", [], False, []
+        hunk = None
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line.startswith(("-", "+")):
+                if hunk is None:
+                    raise Stale(f"line {number}: a change before any 'file:'")
+                if line[0] == "-" and hunk[2]:
+                    hunk = [hunk[0], [], []]
+                    self.edits.append(hunk)
+                hunk[1 if line[0] == "-" else 2].append(line[1:])
+            elif match := re.match(r"(what|find|file|ci): *(.*)$", line):
+                key, value = match.groups()
+                if key == "file":
+                    hunk = [value, [], []]
+                    self.edits.append(hunk)
+                elif key == "find":
+                    self.find = value.replace(",", " ").split()
+                elif key == "ci":
+                    self.ci = value == "yes"
+                else:
+                    self.what = value
+            elif line.strip():
+                raise Stale(f"line {number} is neither a change nor one of what, find, file, ci")
+        if not self.what or not self.find or not self.edits:
+            raise Stale("it needs what, find and a file with a change")
+
+    def planted(self, top):
+        """{path: text} of the files as they are with the bug."""
+        texts = {}
+        for path, old, new in self.edits:
+            text = texts.get(path) or (top / path).read_text()
+            lines, start = text.split("\n"), None
+            for at in range(len(lines) - len(old) + 1):
+                if [x.strip() for x in lines[at:at + len(old)]] == [x.strip() for x in old]:
+                    if start is not None:
+                        raise Stale(f"{path} has these lines twice: {old[0].strip()}")
+                    start = at
+            if not old or start is None:
+                raise Stale(f"{path} has no such lines: {old[0].strip() if old else 'none given'}")
+            lines[start:start + len(old)] = new
+            texts[path] = "\n".join(lines)
+        return texts
+
+
+class Tree:
+    """A copy of the tree in which bugs are planted, with a build that stays warm between them."""
+
+    def __init__(self, jobs):
+        self.top, self.jobs = TOP / "build" / "mutate" / "tree", jobs
+        self.build = TOP / "build" / "mutate" / "build"
+        names = self.run(["git", "ls-files", "-z"], TOP).stdout.split("\0")
+        for name in filter(None, names):
+            self.copy(name)
+        if not (self.build / "build.ninja").exists():
+            done = self.run(["meson", "setup", self.build, self.top, "--buildtype", "release", "-Db_ndebug=false",
+                             "-Dtests=enabled", "-Dbench=disabled"], TOP)
+            if done.returncode:
+                sys.exit(done.stdout[-2000:])
+        self.tests = {}
+        introspected = self.run(["meson", "introspect", "--tests", self.build], TOP).stdout
+        for test in json.loads(introspected):
+            self.tests[test["name"]] = test
+        done = self.ninja([])
+        if done.returncode:
+            sys.exit("the tree does not build as it is:\n" + done.stdout[-2000:])
+
+    def run(self, command, folder, timeout=None):
+        return subprocess.run([str(x) for x in command], cwd=folder, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=timeout)
+
+    def copy(self, name):
+        """Only what differs, so that ninja builds only that."""
+        source, to = TOP / name, self.top / name
+        if not source.is_file():
+            return
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if not to.exists() or to.read_bytes() != source.read_bytes():
+            shutil.copy(source, to)
+
+    def ninja(self, targets):
+        return self.run(["ninja", "-C", self.build, "-j", self.jobs, *targets], TOP)
+
+    def targets(self, test):
+        """What has to be built for a test: everything it names inside the build folder."""
+        inside = [x for x in self.tests[test]["cmd"] if x.startswith(str(self.build))]
+        return [os.path.relpath(x, self.build) for x in inside]
+
+
+def run_test(tree, test):
+    """None when it passes, else what failed."""
+    if test not in tree.tests:
+        raise Stale(f"there is no test {test}")
+    targets = tree.targets(test)
+    done = tree.ninja(targets)
+    if done.returncode:
+        return "it does not compile"
+    try:
+        done = tree.run(["meson", "test", "-C", tree.build, "--no-rebuild", "--timeout-multiplier", "0.5", test], TOP, 600)
+    except subprocess.TimeoutExpired:
+        return f"{test} (hangs)"
+    return f"test {test}" if done.returncode else None
+
+
+def run_seeds(tree, seeds):
+    """None when all seeds pass, else the first that failed."""
+    program = tree.build / "tests" / "simulator" / "simulator"
+    done = tree.ninja([os.path.relpath(program, tree.build)])
+    if done.returncode:
+        return "it does not compile"
+    try:
+        done = tree.run([program, "--seeds", f"1..{seeds}", "--first", "--jobs", tree.jobs], TOP, 900)
+    except subprocess.TimeoutExpired:
+        return "simulator (hangs)"
+    failed = re.search(r"FAILED seed (\d+)", done.stdout)
+    if done.returncode == 0:
+        return None
+    return f"seed {failed.group(1)}" if failed else "simulator (crashes)"
+
+
+def hunt(tree, bug, seeds):
+    """Who finds it: the tests it names, in their order, then the simulator."""
+    started = time.monotonic()
+    texts = bug.planted(TOP)
+    for path, text in texts.items():
+        (tree.top / path).write_text(text)
+    try:
+        found = None
+        for test in [x for x in bug.find if x != "simulator"]:
+            found = found or run_test(tree, test)
+        found = found or run_seeds(tree, seeds)
+    finally:
+        for path in texts:
+            tree.copy(path)
+    return found, time.monotonic() - started
+
+
+def read_bugs(names):
+    paths = sorted((HERE / "bugs").glob("*.bug"))
+    known = {path.stem: path for path in paths}
+    for name in names:
+        if name not in known:
+            sys.exit(f"mutate: there is no bug {name}; bugs/ has {len(known)}")
+    return [known[name] for name in names] if names else paths
+
+
+def check(paths):
+    """TAP: whether each bug can be planted."""
+    print(f"1..{len(paths)}")
+    failed = False
+    for number, path in enumerate(paths, 1):
+        try:
+            Bug(path).planted(TOP)
+            print(f"ok {number} - {path.stem}")
+        except (Stale, OSError) as error:
+            failed = True
+            print(f"not ok {number} - {path.stem}\n# {error}")
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/mutate/run")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--ci", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seeds", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    asked = parser.parse_args()
+    paths = read_bugs(asked.names)
+    if asked.check:
+        sys.exit(check(paths))
+    bugs = [bug for bug in map(Bug, paths) if bug.ci or not asked.ci]
+    tree = Tree(asked.jobs)
+    survived = 0
+    for number, bug in enumerate(bugs, 1):
+        try:
+            found, seconds = hunt(tree, bug, asked.seeds)
+        except Stale as error:
+            found, seconds = None, 0
+            print(f"mutate: {bug.name}: {error}", file=sys.stderr)
+        counts = found and found != "it does not compile"
+        survived += not counts
+        if asked.json:
+            print(json.dumps({"bug": bug.name, "what": bug.what, "found": found, "seconds": round(seconds, 1)}), flush=True)
+        else:
+            print(f"{number:3}/{len(bugs)}  {bug.name:32} {found or 'SURVIVED':28} {seconds:6.1f} s  {bug.what}", flush=True)
+    print(f"{len(bugs) - survived} found, {survived} not found", file=sys.stderr if asked.json else sys.stdout)
+    sys.exit(1 if survived else 0)
+
+
+main()
