@@ -9,7 +9,8 @@
 
 #define BATCH_ROWS        1000
 #define IN_FLIGHT         8
-#define REJECTS_SHOWN_MAX 1000 /* more are only counted */
+#define PAYLOAD_BYTES     (8u << 20) /* a request ends when its payloads are larger */
+#define REJECTS_SHOWN_MAX 1000       /* more are only counted */
 
 struct import_view {
     const struct cli *cli;
@@ -155,6 +156,7 @@ int command_import(struct cli *c, int argc, char **argv)
         return 1;
     if (vector_file_open(words[1], dim, &file, &e) < 0)
         return cli_fail("%s", e.text);
+    vector_file_texts_bound(file, PAYLOAD_BYTES);
     struct import_view view = {.cli = c, .lines = vector_file_has_ids(file)};
     struct importer im = {
         .server = c->server,

@@ -47,6 +47,7 @@ struct import_piece *import_piece_create(const struct vector_batch *b, uint32_t 
     to->count = b->count;
     to->pieces = 1;
     to->dim = dim;
+    to->own_ids = b->ids != NULL;
     to->vectors = malloc(b->count * dim * sizeof(float));
     to->ids = malloc(b->count * sizeof(*to->ids));
     to->rows = malloc(b->count * sizeof(*to->rows));
@@ -71,6 +72,20 @@ struct import_piece *import_piece_split(struct import_piece *p)
     p->count = half;
     p->batch->pieces++;
     return rest;
+}
+
+uint64_t import_piece_row(const struct import_piece *p)
+{
+    return p->batch->rows[p->first];
+}
+
+size_t import_piece_bytes(const struct import_piece *p)
+{
+    const struct import_batch *b = p->batch;
+    size_t bytes = p->count * b->dim * sizeof(float);
+    for (size_t i = p->first; b->payloads && i < p->first + p->count; i++)
+        bytes += b->payload_sizes[i];
+    return bytes;
 }
 
 void import_piece_destroy(struct import_piece *p)

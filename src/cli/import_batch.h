@@ -6,6 +6,7 @@
 struct import_batch {
     size_t count, pieces; /* freed when no piece is left */
     uint32_t dim;
+    bool own_ids; /* of the source; else the row's number gives the id */
     float *vectors;
     struct kith_id *ids;
     uint64_t *rows;
@@ -26,5 +27,7 @@ struct import_piece {
 struct import_piece *import_piece_create(const struct vector_batch *b, uint32_t dim, uint64_t start_id);
 /* Halves p: p keeps the first rows, the rest is returned; NULL when there is no memory. */
 struct import_piece *import_piece_split(struct import_piece *p);
-void import_piece_destroy(struct import_piece *p); /* and its batch with the last one */
+uint64_t import_piece_row(const struct import_piece *p); /* its first row in the source */
+size_t import_piece_bytes(const struct import_piece *p); /* of vectors and payloads */
+void import_piece_destroy(struct import_piece *p);       /* and its batch with the last one */
 struct kith_points import_piece_points(const struct import_piece *p);

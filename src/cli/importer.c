@@ -1,8 +1,15 @@
 /* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or for the first time).
  * Everything that can happen moves a piece between the two or ends it, so a broken connection is nothing but "all that
- * flies waits again". */
+ * flies waits again".
+ *
+ * The last row of an id must win, and the server gives requests that are in flight together no order. Three rules keep it:
+ *   1. `waiting` is in the order of the rows, and only its first piece is sent.
+ *   2. A piece is sent when none of its ids is in a flying piece.
+ *   3. A piece that has to be sent again goes back to its place in that order.
+ * So when a row is sent, every earlier row of its id has been acknowledged. */
 #include "cli/importer.h"
 
+#include "cli/id_set.h"
 #include "cli/import_batch.h"
 #include "cli/output.h"
 
@@ -13,13 +20,16 @@
 #define RETRY_FIRST_S        0.05
 #define RETRY_LONGEST_S      5.0
 #define RETRY_SAID_LONGEST_S 60.0
-#define GIVE_UP_S            120.0 /* so long without any acknowledgement */
+#define GIVE_UP_S            120.0      /* so long without any acknowledgement */
+#define REQUEST_BYTES_MAX    (8u << 20) /* of vectors; larger requests are no faster */
+#define FLYING_BYTES_MAX     (8 * REQUEST_BYTES_MAX)
 
 struct run {
     struct importer *im;
     struct error *e;
-    struct import_piece *flying, *waiting;
-    size_t flying_count;
+    struct import_piece *flying, *waiting; /* waiting: in the order of the rows */
+    size_t flying_count, flying_bytes;
+    struct id_set flying_ids; /* stays empty where the source gives no ids: each row has its own */
     bool source_ended;
     double retry_s;       /* pause before the next attempt; 0: all is well */
     double progressed_at; /* when something was last acknowledged */
@@ -45,15 +55,46 @@ static int back_off(struct run *r, const char *why)
     return 0;
 }
 
+/* Puts p into `waiting`, before the first piece of later rows. */
+static void wait_in_order(struct run *r, struct import_piece *p)
+{
+    struct import_piece **at = &r->waiting;
+    while (*at && import_piece_row(*at) < import_piece_row(p))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+}
+
+/* Adds p to `flying`; false when there is no memory. */
+static bool take_off(struct run *r, struct import_piece *p)
+{
+    const struct kith_points x = import_piece_points(p);
+    if (p->batch->own_ids && !id_set_add(&r->flying_ids, x.ids, x.count))
+        return false;
+    p->next = r->flying;
+    r->flying = p;
+    r->flying_count++;
+    r->flying_bytes += import_piece_bytes(p);
+    return true;
+}
+
+/* Takes the piece at *at out of `flying`. */
+static struct import_piece *land(struct run *r, struct import_piece **at)
+{
+    struct import_piece *p = *at;
+    const struct kith_points x = import_piece_points(p);
+    *at = p->next;
+    r->flying_count--;
+    r->flying_bytes -= import_piece_bytes(p);
+    if (p->batch->own_ids)
+        id_set_remove(&r->flying_ids, x.ids, x.count);
+    return p;
+}
+
 static void wait_again(struct run *r)
 {
-    while (r->flying) {
-        struct import_piece *p = r->flying;
-        r->flying = p->next;
-        p->next = r->waiting;
-        r->waiting = p;
-    }
-    r->flying_count = 0;
+    while (r->flying)
+        wait_in_order(r, land(r, &r->flying));
 }
 
 static int reconnect(struct run *r)
@@ -81,12 +122,23 @@ static int reconnect(struct run *r)
     }
 }
 
+/* The row numbers of a source without ids must not go round at 2^64. */
+static int ids_check(struct run *r, const struct vector_batch *b)
+{
+    if (b->ids || b->row_end == 0 || b->row_end - 1 <= UINT64_MAX - r->im->start_id)
+        return 0;
+    return error_set(r->e, ERROR_INVALID_ARGUMENT,
+                     "row %llu and those behind it would have ids beyond 2^64 - 1: use a smaller --start-id than %llu",
+                     (unsigned long long)(UINT64_MAX - r->im->start_id + 1), (unsigned long long)r->im->start_id);
+}
+
 /* Reads the source until there is a piece to send or it ends. */
 static int refill(struct run *r)
 {
     struct importer *im = r->im;
     while (!r->waiting && !r->source_ended) {
-        size_t rows = im->batch_rows;
+        size_t rows = REQUEST_BYTES_MAX / (im->dim * sizeof(float));
+        rows = rows == 0 ? 1 : rows > im->batch_rows ? im->batch_rows : rows;
         if (im->rows_max && im->rows_max - im->rows_read < rows)
             rows = (size_t)(im->rows_max - im->rows_read);
         struct vector_batch b;
@@ -97,6 +149,9 @@ static int refill(struct run *r)
             r->source_ended = true;
             break;
         }
+        rc = ids_check(r, &b);
+        if (rc < 0)
+            return rc;
         im->rows_read += b.row_end - b.row_first;
         im->rejected += b.reject_count;
         for (size_t i = 0; i < b.reject_count; i++)
@@ -123,61 +178,69 @@ static int refuse(struct run *r, struct import_piece *p)
         return 0;
     }
     struct import_piece *rest = import_piece_split(p);
-    p->next = r->waiting;
-    r->waiting = p;
+    wait_in_order(r, p);
     if (!rest)
         return no_memory(r);
-    rest->next = p->next;
-    p->next = rest;
+    wait_in_order(r, rest);
     return 0;
+}
+
+/* Whether p may be sent now, by the rules above and the bound on what is under way. */
+static bool may_fly(const struct run *r, const struct import_piece *p)
+{
+    const struct kith_points x = import_piece_points(p);
+    if (r->flying_count == r->im->in_flight_max)
+        return false;
+    if (r->flying && r->flying_bytes + import_piece_bytes(p) > FLYING_BYTES_MAX)
+        return false;
+    return !p->batch->own_ids || !id_set_has_any(&r->flying_ids, x.ids, x.count);
+}
+
+/* Sends the first waiting piece. */
+static int send_one(struct run *r)
+{
+    struct import_piece *p = r->waiting;
+    const struct kith_points points = import_piece_points(p);
+    r->waiting = p->next;
+    if (!take_off(r, p)) {
+        wait_in_order(r, p);
+        return no_memory(r);
+    }
+    p->request = kith_start_upsert(r->im->kith, r->im->collection, &points);
+    if (p->request >= 0)
+        return 0;
+    if (p->request == -KITH_INVALID_ARGUMENT)
+        return refuse(r, land(r, &r->flying));
+    return p->request == -KITH_NO_MEMORY ? no_memory(r) : reconnect(r);
 }
 
 static int send_some(struct run *r)
 {
-    struct importer *im = r->im;
-    while (r->flying_count < im->in_flight_max) {
+    for (;;) {
         int rc = refill(r);
-        struct import_piece *p = r->waiting;
-        if (rc < 0 || !p)
+        if (rc < 0)
             return rc;
-        const struct kith_points points = import_piece_points(p);
-        int64_t request = kith_start_upsert(im->kith, im->collection, &points);
-        if (request == -KITH_INVALID_ARGUMENT) {
-            r->waiting = p->next;
-            rc = refuse(r, p);
-        } else if (request < 0) {
-            return request == -KITH_NO_MEMORY ? no_memory(r) : reconnect(r);
-        } else {
-            r->waiting = p->next;
-            p->request = request;
-            p->next = r->flying;
-            r->flying = p;
-            r->flying_count++;
-        }
+        if (!r->waiting || !may_fly(r, r->waiting))
+            return 0;
+        rc = send_one(r);
         if (rc < 0)
             return rc;
     }
-    return 0;
 }
 
-/* Takes the piece of that request out of `flying`. */
-static struct import_piece *land(struct run *r, int64_t request)
+/* The flying piece of that request; NULL: there is none. */
+static struct import_piece *land_request(struct run *r, int64_t request)
 {
-    for (struct import_piece **at = &r->flying; *at; at = &(*at)->next) {
-        struct import_piece *p = *at;
-        if (p->request == request) {
-            *at = p->next;
-            r->flying_count--;
-            return p;
-        }
-    }
+    for (struct import_piece **at = &r->flying; *at; at = &(*at)->next)
+        if ((*at)->request == request)
+            return land(r, at);
     return NULL;
 }
 
 static int answer(struct run *r, const struct kith_reply *reply)
 {
     struct importer *im = r->im;
-    struct import_piece *p = land(r, reply->request);
+    struct import_piece *p = land_request(r, reply->request);
     check(p != NULL);
     if (reply->code == 0) {
         im->points += p->count;
@@ -188,8 +251,7 @@ static int answer(struct run *r, const struct kith_reply *reply)
     }
     if (reply->code == -KITH_INVALID_ARGUMENT)
         return refuse(r, p);
-    p->next = r->waiting; /* whatever follows, it is not lost */
-    r->waiting = p;
+    wait_in_order(r, p); /* whatever follows, it is not lost */
     if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
         reply->code == -KITH_DEADLINE_EXCEEDED)
         return back_off(r, kith_error(im->kith));
@@ -229,5 +291,6 @@ int importer_run(struct importer *im, struct error *e)
         r.waiting = p->next;
         import_piece_destroy(p);
     }
+    id_set_fini(&r.flying_ids);
     return rc;
 }

@@ -78,12 +78,32 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     return byte_stream_seek(f->stream, 0, e);
 }
 
+/* Reads line `row` into f->line, the byte order mark of a first line left out: programs on Windows write one. */
+static int line_read(struct vector_file *f, uint64_t row, struct error *e)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    struct error why = {0};
+    int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, &why);
+    if (rc < 0)
+        return error_set(e, why.code, "line %llu: %s", (unsigned long long)row + 1, why.text);
+    if (rc == 0 || row > 0 || f->line.size < 2)
+        return rc;
+    const char *text = (const char *)f->line.bytes;
+    if (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s is UTF-16: save it as UTF-8", f->path);
+    if (f->line.size >= 3 && memcmp(text, mark, 3) == 0) {
+        f->line.size -= 3;
+        memmove(f->line.bytes, f->line.bytes + 3, f->line.size + 1);
+    }
+    return rc;
+}
+
 static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
 {
     f->json = true;
     f->dim = dim;
-    while (f->dim == 0) {
-        int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+    for (uint64_t row = 0; f->dim == 0; row++) {
+        int rc = line_read(f, row, e);
         if (rc < 0)
             return rc;
         if (rc == 0)
@@ -123,6 +143,7 @@ int vector_file_open(const char *path, uint32_t dim, struct vector_file **ret, s
     if (!f)
         return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
     f->path = strdup(path);
+    f->text_bytes_max = SIZE_MAX;
     int rc = f->path ? byte_stream_open(path, &f->stream, e)
                      : error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
     if (rc == 0)
@@ -183,6 +204,11 @@ bool vector_file_rows(const struct vector_file *f, uint64_t *ret)
     return f->rows_known;
 }
 
+void vector_file_texts_bound(struct vector_file *f, size_t bytes)
+{
+    f->text_bytes_max = bytes;
+}
+
 double vector_file_progress(const struct vector_file *f)
 {
     uint64_t all = byte_stream_file_bytes(f->stream);
@@ -205,7 +231,7 @@ int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e)
         rc = 1;
     }
     for (; f->row < row && rc > 0; f->row += rc > 0)
-        rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+        rc = line_read(f, f->row, e);
     return rc < 0 ? rc : 0;
 }
 
@@ -276,8 +302,8 @@ static int binary_next(struct vector_file *f, size_t rows_max, struct error *e)
 static int json_next(struct vector_file *f, size_t rows_max, struct error *e)
 {
     uint64_t first = f->row;
-    while (f->count + f->reject_count < rows_max) {
-        int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, e);
+    while (f->count + f->reject_count < rows_max && f->texts.used <= f->text_bytes_max) {
+        int rc = line_read(f, f->row, e);
         if (rc < 0)
             return rc;
         if (rc == 0)

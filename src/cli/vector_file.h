@@ -2,8 +2,8 @@
  *
  *   .npy               NumPy: u1, i1, i4, i8, f2, f4, f8; row i of the array is row i
  *   .fvecs .bvecs .ivecs  TexMex: each row a 32-bit dimension and that many f32, u8 or i32
- *   .jsonl             a JSON object a line: {"id": 7 or "a UUID", "vector": [...], "payload": {...}}; payload may be missing;
- *                      line n is row n - 1; blank lines are passed over
+ *   .jsonl             a JSON object a line: {"id": 7 or "a UUID", "vector": [...], "payload": any value}; payload may be
+ *                      missing, and is kept as it is written; line n is row n - 1; blank lines are passed over
  *
  * Each may be packed with gzip (any name ending in .gz). Rows count from 0. A row that cannot be a point (wrong dimension, a NaN,
  * bad JSON, no id) is rejected with a reason and the others go on; a file that cannot be read at all is an error. */
@@ -23,9 +23,10 @@ int vector_file_open(const char *path, uint32_t dim, struct vector_file **ret, s
 void vector_file_close(struct vector_file *f);
 
 uint32_t vector_file_dim(const struct vector_file *f);
-bool vector_file_has_ids(const struct vector_file *f);                      /* .jsonl */
-bool vector_file_rows(const struct vector_file *f, uint64_t *ret);          /* false: not known before the end */
-double vector_file_progress(const struct vector_file *f);                   /* 0..1, by bytes read */
+bool vector_file_has_ids(const struct vector_file *f);             /* .jsonl */
+bool vector_file_rows(const struct vector_file *f, uint64_t *ret); /* false: not known before the end */
+double vector_file_progress(const struct vector_file *f);          /* 0..1, by bytes read */
+void vector_file_texts_bound(struct vector_file *f, size_t bytes); /* a batch ends when its payloads are larger */
 int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e); /* the next batch begins at row */
 
 struct vector_reject {
@@ -40,7 +41,7 @@ struct vector_batch {
     float *vectors;              /* count x dim */
     const uint64_t *rows;        /* where each was in the file */
     const struct kith_id *ids;   /* NULL when the file has none */
-    const char *const *payloads; /* JSON text ending with 0, "" for none; NULL when no row has one */
+    const char *const *payloads; /* JSON text as it is written, ending with 0; "" for none; NULL when no row has one */
     const uint32_t *payload_sizes;
     size_t reject_count;
     const struct vector_reject *rejects;

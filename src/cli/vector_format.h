@@ -28,7 +28,8 @@ struct vector_file {
     const char **payloads;
     uint32_t *payload_sizes;
     struct vector_reject *rejects;
-    struct arena texts; /* payloads and reasons */
+    struct arena texts;    /* payloads and reasons */
+    size_t text_bytes_max; /* a batch ends behind the row that goes beyond it */
     size_t count, reject_count;
     bool any_payload;
 };

@@ -1,109 +1,174 @@
-/* Jansson's integers are signed, so an id of 2^63 or more is given as a string; the reason of such a row says so. */
+/* A line is scanned, not parsed into a tree: the payload is kept as it is written, and the vector's numbers are read in place.
+ * (A tree of Jansson's would lose the payload's digits, refuse its large numbers and escaped zeros, and sort nothing back.) */
 #include "cli/vector_format.h"
 
 #include "base/point_id.h"
+#include "cli/json_scan.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *line_parse(const struct vector_file *f, json_error_t *error)
+/* The members of a line that mean something; text NULL: it is not there. */
+struct members {
+    struct json_slice id, vector, payload;
+};
+
+#define KEY_BYTES_MAX 64
+
+/* A key or an id without its quotes and escapes; false: it is longer than anything that is looked for. */
+static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
 {
-    return json_loadb((const char *)f->line.bytes, f->line.size, JSON_REJECT_DUPLICATES, error);
+    text[0] = 0;
+    if (!memchr(quoted.text, '\\', quoted.size)) {
+        size_t n = quoted.size - 2;
+        if (n >= KEY_BYTES_MAX)
+            return false;
+        memcpy(text, quoted.text + 1, n);
+        text[n] = 0;
+        return true;
+    }
+    json_t *string = json_loadb(quoted.text, quoted.size, JSON_DECODE_ANY, NULL); /* NULL: with an escaped 0 in it */
+    bool fits = string && json_string_length(string) < KEY_BYTES_MAX;
+    if (fits)
+        strcpy(text, json_string_value(string));
+    json_decref(string);
+    return fits;
+}
+
+/* Where a member of that name is noted; NULL: it means nothing. */
+static struct json_slice *member_named(struct members *m, struct json_slice key)
+{
+    char text[KEY_BYTES_MAX];
+    if (!unquote(key, text))
+        return NULL;
+    return strcmp(text, "id") == 0        ? &m->id
+           : strcmp(text, "vector") == 0  ? &m->vector
+           : strcmp(text, "payload") == 0 ? &m->payload
+                                          : NULL;
+}
+
+/* False: the line is no object of JSON; s has the reason. */
+static bool line_scan(struct json_scan *s, const struct vector_file *f, struct members *ret)
+{
+    struct json_slice key, value, all, *to;
+    *ret = (struct members){0};
+    json_scan_begin(s, (const char *)f->line.bytes, f->line.size);
+    if (!json_scan_value(s, &all) || !json_scan_end(s))
+        return false;
+    json_scan_begin(s, all.text, all.size);
+    int rc = json_scan_open(s, '{') ? 1 : -1;
+    for (bool first = true; rc > 0; first = false) {
+        rc = json_scan_member(s, first, &key, &value);
+        if (rc <= 0 || !(to = member_named(ret, key)))
+            continue;
+        if (to->text) {
+            s->problem = "a second \"id\", \"vector\" or \"payload\"";
+            return false;
+        }
+        *to = value;
+    }
+    return rc == 0;
 }
 
 uint32_t vector_json_dim(const struct vector_file *f)
 {
-    json_error_t error;
-    json_t *row = line_parse(f, &error);
-    size_t n = json_array_size(json_object_get(row, "vector"));
-    json_decref(row);
-    return n <= VECTOR_DIM_MAX ? (uint32_t)n : 0;
+    struct json_scan s;
+    struct json_slice element;
+    struct members m;
+    uint32_t n = 0;
+    if (!line_scan(&s, f, &m) || !m.vector.text)
+        return 0;
+    json_scan_begin(&s, m.vector.text, m.vector.size);
+    int rc = json_scan_open(&s, '[') ? 1 : -1;
+    for (bool first = true; rc > 0 && n <= VECTOR_DIM_MAX; first = false) {
+        rc = json_scan_element(&s, first, &element);
+        n += rc > 0;
+    }
+    return rc == 0 ? n : 0;
 }
 
 /* NULL when *ret is filled, otherwise why not. */
-static const char *id_of(const json_t *row, struct kith_id *ret)
+static const char *id_of(struct json_slice id, struct kith_id *ret)
 {
-    const json_t *id = json_object_get(row, "id");
+    static const char wrong[] = "its \"id\" is neither a number nor a UUID (numbers go from 0 to 2^64 - 1)";
+    char text[KEY_BYTES_MAX] = "";
     struct point_id parsed;
-    if (!id)
+    if (!id.text)
         return "it has no \"id\"";
-    if (json_is_integer(id)) {
-        if (json_integer_value(id) < 0)
-            return "its \"id\" is negative";
-        *ret = (struct kith_id){0, (uint64_t)json_integer_value(id)};
-        return NULL;
-    }
-    if (!json_is_string(id) || point_id_parse(json_string_value(id), &parsed) < 0)
-        return "its \"id\" is neither a number nor a UUID";
+    if (id.text[0] == '-')
+        return "its \"id\" is negative";
+    if (id.text[0] == '"' ? !unquote(id, text) : id.size >= sizeof(text))
+        return wrong;
+    if (id.text[0] != '"')
+        memcpy(text, id.text, id.size);
+    if (point_id_parse(text, &parsed) < 0)
+        return wrong;
     *ret = (struct kith_id){parsed.hi, parsed.lo};
     return NULL;
 }
 
-/* Fills the vector of the next good row. 1: it is good; 0: the row was rejected. */
-static int vector_of(struct vector_file *f, const json_t *row, struct error *e)
+static bool is_number(struct json_slice value)
 {
-    const json_t *vector = json_object_get(row, "vector");
-    int rc;
-    if (!json_is_array(vector)) {
-        rc = vector_file_reject(f, e, "it has no \"vector\" that is an array");
-        return rc;
-    }
-    if (json_array_size(vector) != f->dim)
-        return vector_file_reject(f, e, "its vector has %zu numbers instead of %u", json_array_size(vector), f->dim);
+    return value.text[0] == '-' || (value.text[0] >= '0' && value.text[0] <= '9');
+}
+
+/* Fills the vector of the next good row. 1: it is good; 0: the row was rejected. */
+static int vector_of(struct vector_file *f, struct json_slice vector, struct error *e)
+{
+    struct json_scan s;
+    struct json_slice x;
+    size_t n = 0;
+    if (!vector.text || vector.text[0] != '[')
+        return vector_file_reject(f, e, "it has no \"vector\" that is an array");
     float *to = f->vectors + f->count * f->dim;
-    for (size_t i = 0; i < f->dim; i++) {
-        const json_t *x = json_array_get(vector, i);
-        if (!json_is_number(x))
-            return vector_file_reject(f, e, "element %zu of its vector is not a number", i);
-        to[i] = (float)json_number_value(x);
-        if (!isfinite(to[i]))
-            return vector_file_reject(f, e, "element %zu of its vector does not fit a 32-bit float", i);
+    json_scan_begin(&s, vector.text, vector.size);
+    json_scan_open(&s, '[');
+    for (; json_scan_element(&s, n == 0, &x) > 0; n++) {
+        if (n >= f->dim)
+            continue;
+        if (!is_number(x))
+            return vector_file_reject(f, e, "element %zu of its vector is not a number", n);
+        to[n] = (float)strtod(x.text, NULL); /* the line ends with 0, and no number goes on behind its slice */
+        if (!isfinite(to[n]))
+            return vector_file_reject(f, e, "element %zu of its vector does not fit a 32-bit float", n);
     }
+    if (n != f->dim)
+        return vector_file_reject(f, e, "its vector has %zu numbers instead of %u", n, f->dim);
     return 1;
 }
 
-/* Likewise for the payload. */
-static int payload_of(struct vector_file *f, const json_t *row, struct error *e)
+static int payload_of(struct vector_file *f, struct json_slice payload, struct error *e)
 {
-    const json_t *payload = json_object_get(row, "payload");
+    bool none = !payload.text || payload.text[0] == 'n'; /* null */
     f->payloads[f->count] = "";
     f->payload_sizes[f->count] = 0;
-    if (!payload || json_is_null(payload))
+    if (none)
         return 1;
-    if (!json_is_object(payload))
-        return vector_file_reject(f, e, "its \"payload\" is not an object");
-    char *text = json_dumps(payload, JSON_COMPACT);
-    if (!text)
-        return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory for a payload of %s", f->path);
-    size_t size = strlen(text);
-    char *copy = arena_copy(&f->texts, text, size);
-    free(text);
+    char *copy = arena_copy(&f->texts, payload.text, payload.size);
     if (!copy)
         return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory for a payload of %s", f->path);
     f->payloads[f->count] = copy;
-    f->payload_sizes[f->count] = (uint32_t)size;
+    f->payload_sizes[f->count] = (uint32_t)payload.size;
     f->any_payload = true;
     return 1;
 }
 
 int vector_json_row(struct vector_file *f, struct error *e)
 {
-    json_error_t error;
-    json_t *row = line_parse(f, &error);
-    if (!row)
-        return vector_file_reject(f, e, "bad JSON at column %d: %s", error.column, error.text);
-    int rc;
-    const char *why = json_is_object(row) ? id_of(row, &f->ids[f->count]) : "it is not an object";
+    struct json_scan s;
+    struct members m;
+    if (!line_scan(&s, f, &m))
+        return vector_file_reject(f, e, "bad JSON at column %zu: %s", s.at + 1, s.problem);
+    const char *why = id_of(m.id, &f->ids[f->count]);
     if (why)
-        rc = vector_file_reject(f, e, "%s", why);
-    else
-        rc = vector_of(f, row, e);
+        return vector_file_reject(f, e, "%s", why);
+    int rc = vector_of(f, m.vector, e);
     if (rc == 1)
-        rc = payload_of(f, row, e);
+        rc = payload_of(f, m.payload, e);
     if (rc == 1)
         f->row_numbers[f->count++] = f->row;
-    json_decref(row);
     return rc < 0 ? rc : 0;
 }

@@ -2,13 +2,14 @@
 
 import json
 import uuid
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 
 from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
+from .parts import Part, parts
 from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Setting, Snapshot, Verified
 
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
@@ -19,7 +20,6 @@ REFINES = {"auto": 0, "none": 1, "f32": 2, "f16": 3, "bf16": 4}
 LINKS = {"auto": 0, "plain": 1, "packed": 2}
 SPREADS = {"auto": 1, "1": 2, "all": 3}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
-UPSERT_BYTES = 4 << 20  # a large upsert is cut into requests of about this size
 UPSERTS_IN_FLIGHT = 4
 
 
@@ -72,10 +72,6 @@ def _id_bytes(i: PointId) -> bytes:
     if isinstance(i, bool) or not isinstance(i, (int, numpy.integer)) or not 0 <= i < 1 << 64:
         raise KithError(Code.INVALID_ARGUMENT, "an id is a number from 0 to 2**64 - 1 or a uuid.UUID")
     return int(i).to_bytes(16, "big")
-
-
-def _payload_bytes(payload: Optional[Any]) -> bytes:
-    return b"" if payload is None else json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 class Client:
@@ -251,46 +247,27 @@ class Client:
     # -- points --
 
     def upsert(self, collection: str, ids: Sequence[PointId], vectors: Any, payloads: Optional[Sequence[Any]] = None) -> int:
-        """Stores points, replacing those of the same ids; returns how many.
+        """Stores points, replacing those of the same ids; of an id that is twice the last counts. Returns how many.
 
-        vectors is an array of rows; payloads are dicts (or None), one a point. Many points are cut into several requests, sent
-        one behind the other; when one fails, KithError is raised after all are answered, and the others are stored.
+        vectors is an array of rows; payloads are one a point: what JSON can say (a dict, say), bytes, or None. Many points are cut
+        into several requests, sent one behind the other; when one fails, KithError is raised after all are answered, and the
+        others are stored.
         """
         self._idle()
         rows = _rows(vectors, "vectors")
         if len(ids) != len(rows) or (payloads is not None and len(payloads) != len(rows)):
             raise KithError(Code.INVALID_ARGUMENT, "ids, vectors and payloads should be equally many")
-        step = max(1, UPSERT_BYTES // (rows.shape[1] * 4))
-        done = 0
-        failure: Optional[KithError] = None
-        for first in range(0, len(rows), step):
-            part = slice(first, first + step)
-            try:
-                self._upsert_start(collection, ids[part], rows[part], payloads[part] if payloads is not None else None)
-            except KithError as e:
-                failure = e
-            while self._connection.in_flight and (failure or len(self._connection.in_flight) >= UPSERTS_IN_FLIGHT):
-                done, failure = self._upsert_end(done, failure)
-            if failure:
-                raise failure
-        while self._connection.in_flight:
-            done, failure = self._upsert_end(done, failure)
-        if failure:
-            raise failure
-        return done
-
-    def _upsert_end(self, done: int, failure: Optional[KithError]) -> Tuple[int, Optional[KithError]]:
-        reply = self._connection.receive()
-        if reply.error:
-            return done, failure or reply.error
-        return done + wire.Message(reply.meta).number(1), failure
-
-    def _upsert_start(self, collection: str, ids: Sequence[PointId], rows: numpy.ndarray, payloads: Optional[Sequence[Any]]) -> None:
-        meta = wire.field_bytes(1, collection) + wire.field_bytes(2, _ids_message(ids), always=True)
-        if payloads is not None:
-            texts = [_payload_bytes(p) for p in payloads]
-            meta += wire.field_bytes(3, b"".join(texts)) + wire.field_varints(4, [len(t) for t in texts])
-        self._connection.send(wire.OP_UPSERT, meta, memoryview(rows))
+        upsert = _Upsert(self._connection, collection)
+        try:
+            for part in parts(ids, rows.shape[1] * 4, payloads):
+                upsert.start(part, ids[part.first : part.end], rows[part.first : part.end])
+                if upsert.failure:
+                    break
+        finally:
+            upsert.end()
+        if upsert.failure:
+            raise upsert.failure
+        return upsert.done
 
     def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
         """The points that are there, in the order asked for."""
@@ -326,8 +303,7 @@ class Client:
         """
         self._idle()
         rows = _rows(query, "query")
-        self._search_start(collection, rows, k, **options)
-        answers = _hits(self._raise(self._connection.receive()), options)
+        answers = _hits(self._answer(self._search_start(collection, rows, k, **options)), options)
         return answers[0] if numpy.ndim(query) == 1 else answers
 
     def search_many(self, collection: str, queries: Any, k: int = 10, in_flight: int = 32, **options: Any) -> Iterator[Hits]:
@@ -395,8 +371,14 @@ class Client:
 
     def _call(self, op: int, meta: bytes) -> Reply:
         self._idle()
-        self._connection.send(op, meta)
-        return self._raise(self._connection.receive())
+        return self._answer(self._connection.send(op, meta))
+
+    def _answer(self, request: int) -> Reply:
+        """The answer to the only request in flight. Interrupted (Ctrl-C), it is given up: its answer is dropped when it comes."""
+        try:
+            return self._raise(self._connection.receive())
+        finally:
+            self._connection.abandon(request)
 
 
 def _setting(m: wire.Message) -> Setting:
@@ -440,6 +422,44 @@ def _segment(m: wire.Message) -> Segment:
     )
 
 
+class _Upsert:
+    """The requests of one upsert that are in flight."""
+
+    def __init__(self, connection: Connection, collection: str):
+        self._connection = connection
+        self._collection = collection
+        self._ids: Dict[int, FrozenSet[PointId]] = {}  # of each request in flight
+        self.done = 0
+        self.failure: Optional[KithError] = None
+
+    def start(self, part: Part, ids: Sequence[PointId], rows: numpy.ndarray) -> None:
+        meta = wire.field_bytes(1, self._collection) + wire.field_bytes(2, _ids_message(ids), always=True) + part.payload_fields
+        while len(self._ids) >= UPSERTS_IN_FLIGHT or not all(part.ids.isdisjoint(other) for other in self._ids.values()):
+            self._receive()
+        if not self.failure:
+            self._ids[self._connection.send(wire.OP_UPSERT, meta, memoryview(rows))] = part.ids
+
+    def _receive(self) -> None:
+        reply = self._connection.receive()
+        del self._ids[reply.request]
+        if reply.error:
+            self.failure = self.failure or reply.error
+        else:
+            self.done += wire.Message(reply.meta).number(1)
+
+    def end(self) -> None:
+        """Waits for all answers, also behind an exception: the connection is then as good as before."""
+        try:
+            while self._connection.in_flight:
+                self._receive()
+        except KithError as e:
+            self.failure = self.failure or e
+        except BaseException:  # Ctrl-C a second time
+            for request in list(self._connection.in_flight):
+                self._connection.abandon(request)
+            raise
+
+
 class _Columns:
     """A Points message with its block, compared and unpacked."""
 
@@ -466,6 +486,14 @@ def _vectors(block: memoryview, n: int) -> numpy.ndarray:
     return numpy.frombuffer(block, dtype="<f4").reshape(n, -1)
 
 
+def _payload(data: bytes) -> Any:
+    """What it says in JSON; what is no JSON comes as the bytes it is."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+
+
 def _payloads(data: memoryview, sizes: List[int], n: int) -> List[Any]:
     if not sizes:
         return [None] * n
@@ -473,7 +501,7 @@ def _payloads(data: memoryview, sizes: List[int], n: int) -> List[Any]:
         raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
     out, at = [], 0
     for size in sizes:
-        out.append(json.loads(bytes(data[at : at + size])) if size else None)
+        out.append(_payload(bytes(data[at : at + size])) if size else None)
         at += size
     return out
 

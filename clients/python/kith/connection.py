@@ -1,14 +1,16 @@
 """A socket and the frames on it."""
 
 import contextlib
-import select
+import selectors
 import socket
-from typing import Dict, Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Set
 
 from . import wire
 from .errors import Code, KithError
 
 REPLY_BYTES_MAX = 1 << 30
+META_BYTES_MAX = 64 << 20  # of a request
+Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # select() ends at descriptor 1023
 
 
 class Reply(NamedTuple):
@@ -31,6 +33,7 @@ class Connection:
         self._next_request = 1
         self._in = bytearray()
         self.in_flight: Dict[int, int] = {}  # request: op
+        self._abandoned: Set[int] = set()  # requests whose answers nobody wants any more
         self.frame_bytes_max = 4096
         try:
             self._socket = socket.create_connection((host, port), timeout)
@@ -40,11 +43,17 @@ class Connection:
             raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._timeout = timeout
+        self._selector = Selector()
+        self._selector.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def close(self) -> None:
-        self._socket.close()
+        self._close()
         if self._broken is None:
             self._broken = KithError(Code.DISCONNECTED, "the connection is closed")
+
+    def _close(self) -> None:
+        self._selector.close()
+        self._socket.close()
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
@@ -59,7 +68,7 @@ class Connection:
     def fail(self, code: Code, text: str) -> KithError:
         self._broken = KithError(code, text)
         self.in_flight.clear()
-        self._socket.close()
+        self._close()
         return self._broken
 
     def send(self, op: int, meta: bytes, block: Optional[memoryview] = None, word: int = 0) -> int:
@@ -69,29 +78,41 @@ class Connection:
         block_bytes = block.nbytes if block is not None else 0
         request = self._next_request
         head = wire.frame_head(op, request, meta, block_bytes, word)
-        if len(head) + block_bytes > self.frame_bytes_max:
+        if len(head) + block_bytes > self.frame_bytes_max or len(meta) > META_BYTES_MAX:
             raise KithError(
                 Code.INVALID_ARGUMENT,
-                f"the request has {len(head) + block_bytes} bytes; the server takes {self.frame_bytes_max}: "
-                "send fewer points at once",
+                f"the request has {len(head) + block_bytes} bytes, {len(meta)} of them ids and payloads; the server takes "
+                f"{self.frame_bytes_max} and {META_BYTES_MAX}: send fewer points at once, or smaller ones",
             )
         self._next_request += 1
         self.in_flight[request] = op
-        self._send_all(memoryview(head))
-        if block is not None and block_bytes:
-            self._send_all(block.cast("B"))
+        try:
+            self._send_all(memoryview(head))
+            if block is not None and block_bytes:
+                self._send_all(block.cast("B"))
+        except KithError:
+            raise
+        except BaseException:  # Ctrl-C, say: half a frame is out, and nothing can follow it
+            self.fail(Code.DISCONNECTED, "a request was interrupted while it was being sent")
+            raise
         return request
+
+    def abandon(self, request: int) -> None:
+        """If the request is still in flight: its answer is dropped when it comes."""
+        if self.in_flight.pop(request, None) is not None:
+            self._abandoned.add(request)
 
     def _send_all(self, data: memoryview) -> None:
         try:
             while data:
-                readable, writable, _ = select.select([self._socket], [self._socket], [], self._timeout)
-                if readable:
-                    self._read()
-                if writable:
-                    data = data[self._socket.send(data) :]
-                elif not readable:
+                ready = self._selector.select(self._timeout)
+                if not ready:
                     raise self.fail(Code.DISCONNECTED, "the server takes nothing any more")
+                events = ready[0][1]
+                if events & selectors.EVENT_READ:
+                    self._read()
+                if events & selectors.EVENT_WRITE:
+                    data = data[self._socket.send(data) :]
         except OSError as e:
             raise self.fail(Code.DISCONNECTED, f"the connection to the server broke: {e}") from None
 
@@ -108,6 +129,19 @@ class Connection:
 
     def receive(self) -> Reply:
         """Waits for the next reply, whichever request it answers."""
+        while True:
+            reply = self._receive_any()
+            if reply.request not in self._abandoned:
+                break
+            self._abandoned.remove(reply.request)
+        asked = self.in_flight.pop(reply.request, None)
+        if asked != reply.op:
+            if reply.error and reply.request == 0:
+                raise self.fail(reply.error.code, str(reply.error))
+            raise self.fail(Code.PROTOCOL, "the server answered something that was not asked")
+        return reply
+
+    def _receive_any(self) -> Reply:
         while len(self._in) < wire.HEADER.size:
             self._fill()
         magic, op, flags, request, meta_bytes, word, block_bytes = wire.HEADER.unpack_from(self._in)
@@ -125,11 +159,6 @@ class Connection:
         view = memoryview(frame)
         meta, block = view[wire.HEADER.size : meta_end], view[start:end]
         error = _error(word, wire.Message(meta)) if flags & wire.FLAG_ERROR else None
-        asked = self.in_flight.pop(request, None)
-        if asked != op:
-            if error and request == 0:
-                raise self.fail(error.code, str(error))
-            raise self.fail(Code.PROTOCOL, "the server answered something that was not asked")
         return Reply(request, op, meta, block, error)
 
     def _fill(self) -> None:

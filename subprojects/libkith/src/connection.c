@@ -334,7 +334,12 @@ int connection_send(struct kith *k, uint16_t op, uint64_t request_id, uint32_t w
     size_t head_bytes = KITH_HEADER_BYTES + meta_bytes;
     size_t zero_bytes = block_bytes > 0 ? (0 - head_bytes) % KITH_BLOCK_ALIGN : 0;
     uint64_t all = head_bytes + zero_bytes + (uint64_t)block_bytes;
-    if (all > k->frame_bytes_max || meta_bytes > UINT32_MAX)
+    if (meta_bytes > KITH_META_BYTES_MAX)
+        return kith_fail(
+            k, KITH_INVALID_ARGUMENT,
+            "ids and payloads of the request have %zu bytes; the server takes %u: send fewer points at once",
+            meta_bytes, KITH_META_BYTES_MAX);
+    if (all > k->frame_bytes_max)
         return kith_fail(k, KITH_INVALID_ARGUMENT,
                          "the request has %llu bytes; the server takes %llu: send fewer points at once",
                          (unsigned long long)all, (unsigned long long)k->frame_bytes_max);

@@ -15,6 +15,7 @@
 #define KITH_PROTOCOL_VERSION 1
 #define KITH_HEADER_BYTES     32
 #define KITH_BLOCK_ALIGN      64
+#define KITH_META_BYTES_MAX   (64u << 20) /* of a request */
 #define KITH_PORT             7700
 #define KITH_HTTP_PORT        7701
 

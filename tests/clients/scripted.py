@@ -1,0 +1,118 @@
+"""A server of the native protocol that takes every freedom docs/protocol.md gives it.
+
+It gathers requests until the client has no more to send, carries them out in a random order, refuses some for now, and now and
+then ends the connection with a part of them carried out. One collection, of one dimension; points are in `points`.
+"""
+
+import random
+import selectors
+import socket
+import threading
+from typing import Dict, List, Optional, Tuple
+
+from kith import wire
+
+UNAVAILABLE, RESOURCE_EXHAUSTED = 7, 6
+
+
+class ScriptedServer:
+    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0):
+        self.random = random.Random(seed)
+        self.refuse, self.break_off = refuse, break_off
+        self.points: Dict[int, Tuple[float, bytes]] = {}
+        self.in_flight_most = self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with client:
+                _Session(self, client).run()
+
+    def apply(self, upsert: wire.Message, block: memoryview) -> int:
+        ids = wire.Message(upsert.raw(2)).column(1, "<u8").tolist()
+        sizes = upsert.varints(4) or [0] * len(ids)
+        payloads, at = bytes(upsert.raw(3)), 0
+        for i, (point, size) in enumerate(zip(ids, sizes)):
+            self.points[point] = (memoryview(block).cast("f")[i], payloads[at : at + size])
+            at += size
+        return len(ids)
+
+
+class _Session:
+    def __init__(self, server: ScriptedServer, client: socket.socket):
+        self.server, self.client = server, client
+        self.bytes = bytearray()
+        self.waiting: List[Tuple[int, int, wire.Message, memoryview]] = []
+
+    def run(self) -> None:
+        try:
+            while self._read(0.002 if self.waiting else None):
+                pass
+        except OSError:
+            pass
+
+    def _read(self, timeout: Optional[float]) -> bool:
+        """Takes in what comes; when nothing does, answers one request. False: the connection is over."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.client, selectors.EVENT_READ)
+            if not selector.select(timeout):
+                return self._answer_one()
+        data = self.client.recv(1 << 20)
+        self.bytes += data
+        while self._take_frame():
+            pass
+        self.server.in_flight_most = max(self.server.in_flight_most, len(self.waiting))
+        return bool(data)
+
+    def _take_frame(self) -> bool:
+        if len(self.bytes) < wire.HEADER.size:
+            return False
+        _, op, _, request, meta_bytes, _, block_bytes = wire.HEADER.unpack_from(self.bytes)
+        start = wire.block_offset(meta_bytes) if block_bytes else wire.HEADER.size + meta_bytes
+        if len(self.bytes) < start + block_bytes:
+            return False
+        frame = memoryview(bytes(self.bytes[: start + block_bytes]))
+        del self.bytes[: start + block_bytes]
+        self.waiting.append((op, request, wire.Message(frame[wire.HEADER.size : wire.HEADER.size + meta_bytes]), frame[start:]))
+        return True
+
+    def _answer_one(self) -> bool:
+        server = self.server
+        if any(op == wire.OP_UPSERT for op, *_ in self.waiting) and server.random.random() < server.break_off:
+            for op, _, meta, block in self.waiting:
+                if op == wire.OP_UPSERT and server.random.random() < 0.5:
+                    server.apply(meta, block)
+            return False
+        op, request, meta, block = self.waiting.pop(server.random.randrange(len(self.waiting)))
+        if op == wire.OP_UPSERT and server.random.random() < server.refuse:
+            word = server.random.choice((UNAVAILABLE, RESOURCE_EXHAUSTED))
+            self._send(op, request, wire.field_bytes(1, "come again") + wire.field_number(2, 1), word)
+        else:
+            self._send(op, request, self._reply(op, meta, block))
+        return True
+
+    def _reply(self, op: int, meta: wire.Message, block: memoryview) -> bytes:
+        if op == wire.OP_HELLO:
+            frame, requests = wire.field_number(3, 1 << 28), wire.field_number(4, 256)
+            return wire.field_number(1, wire.VERSION) + wire.field_bytes(2, "scripted") + frame + requests + wire.field_number(5, 2)
+        if op == wire.OP_INFO:
+            return wire.field_bytes(1, wire.field_bytes(1, "a") + wire.field_number(2, 1) + wire.field_number(3, 1))
+        return wire.field_number(1, self.server.apply(meta, block)) if op == wire.OP_UPSERT else b""
+
+    def _send(self, op: int, request: int, meta: bytes, word: int = 0) -> None:
+        flags = wire.FLAG_REPLY | (wire.FLAG_ERROR if word else 0)
+        self.client.sendall(wire.HEADER.pack(wire.MAGIC, op, flags, request, len(meta), word, 0) + meta)

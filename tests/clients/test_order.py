@@ -1,0 +1,102 @@
+"""The last write of an id wins, whatever a server does that may answer in any order, refuse for now, and break off.
+
+Against the scripted server (scripted.py), not against kithd: a real one is too well-behaved to show every order."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import numpy
+except ImportError:
+    print("skipped: NumPy is missing (apt-get install python3-numpy)")
+    sys.exit(77)
+
+import kith
+from scripted import ScriptedServer
+
+ROWS = 1500
+
+
+def ids_of(seed: int) -> list:
+    """Some ids seldom, some in every batch."""
+    draw = random.Random(seed)
+    return [draw.randrange(draw.choice((3, 40, 1500))) for _ in range(ROWS)]
+
+
+class Import(unittest.TestCase):
+    def run_import(self, seed: int, **freedoms: float) -> ScriptedServer:
+        server = ScriptedServer(seed, **freedoms)
+        self.addCleanup(server.stop)
+        ids = ids_of(seed)
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            for row, i in enumerate(ids):
+                file.write(json.dumps({"id": i, "vector": [row], "payload": {"row": row}}) + "\n")
+            file.flush()
+            command = [os.environ["KITH"], "import", "a", file.name, "--server", server.address, "--batch", "10", "--in-flight", "16"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        last = {i: row for row, i in enumerate(ids)}
+        self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
+        self.assertEqual({i: json.loads(p)["row"] for i, (_, p) in server.points.items()}, last, f"seed {seed}")
+        return server
+
+    def test_the_last_row_wins_in_any_order_of_the_answers(self) -> None:
+        for seed in range(4):
+            self.run_import(seed)
+
+    def test_the_last_row_wins_when_the_server_refuses_for_now(self) -> None:
+        self.run_import(10, refuse=0.05)
+
+    def test_the_last_row_wins_when_the_connection_breaks(self) -> None:
+        server = self.run_import(20, break_off=0.02)
+        self.assertGreater(server.connections, 2)
+
+    def test_rows_with_other_ids_do_not_wait_for_each_other(self) -> None:
+        server = ScriptedServer(1)
+        self.addCleanup(server.stop)
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.writelines(json.dumps({"id": i, "vector": [i]}) + "\n" for i in range(ROWS))
+            file.flush()
+            command = [os.environ["KITH"], "import", "a", file.name, "--server", server.address, "--batch", "10", "--in-flight", "16"]
+            subprocess.run(command, capture_output=True, check=True, timeout=200)
+        self.assertEqual(len(server.points), ROWS)
+        self.assertEqual(server.in_flight_most, 16)
+
+
+class Python(unittest.TestCase):
+    def upsert(self, seed: int, payloads: bool, refuse: float = 0.0) -> None:
+        server = ScriptedServer(seed, refuse)
+        self.addCleanup(server.stop)
+        ids = ids_of(seed)
+        rows = numpy.arange(ROWS, dtype="f4").reshape(-1, 1)
+        with kith.Client("127.0.0.1", server.port, timeout=60) as client:
+            self.assertEqual(client.upsert("a", ids, rows, [b"%d" % i for i in range(ROWS)] if payloads else None), ROWS)
+        last = {i: row for row, i in enumerate(ids)}
+        self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
+        if payloads:
+            self.assertEqual({i: int(p) for i, (_, p) in server.points.items()}, last, f"seed {seed}")
+
+    def setUp(self) -> None:
+        self.addCleanup(setattr, kith.parts, "REQUEST_BYTES", kith.parts.REQUEST_BYTES)
+
+    def test_the_last_row_wins_in_any_order_of_the_answers(self) -> None:
+        for seed in range(4):
+            kith.parts.REQUEST_BYTES = 40 + 10 * seed
+            self.upsert(seed, payloads=seed % 2 == 1)
+
+    def test_other_ids_do_not_wait_for_each_other(self) -> None:
+        kith.parts.REQUEST_BYTES = 40
+        server = ScriptedServer(1)
+        self.addCleanup(server.stop)
+        with kith.Client("127.0.0.1", server.port, timeout=60) as client:
+            client.upsert("a", list(range(1000)), numpy.zeros((1000, 1), "f4"))
+        self.assertEqual(server.in_flight_most, 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
