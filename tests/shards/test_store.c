@@ -127,6 +127,10 @@ static void refuse(void *arg)
     vectors[DIM + 3] = NAN;
     want_eq(shard_upsert(store_shard(s.stores[0], 1), &b, &e), -EINVAL);
     want(strstr(e.text, "point 2 (row 1): component 3"));
+    vectors[DIM + 3] = 0;
+    vectors[2 * DIM - 1] = INFINITY;
+    want_eq(shard_upsert(store_shard(s.stores[0], 1), &b, &e), -EINVAL);
+    want(strstr(e.text, "point 2 (row 1)"));
     struct point_view v;
     shard_get(store_shard(s.stores[0], 1), ids[0], &v);
     want(!v.found); /* nothing of a refused batch is there */
