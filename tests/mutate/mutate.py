@@ -91,7 +91,7 @@ class Tree:
         self.tests = {}
         introspected = self.run(["meson", "introspect", "--tests", self.build], TOP).stdout
         for test in json.loads(introspected):
-            self.tests[test["name"]] = test
+            self.tests.setdefault(test["name"], []).append(test)
         done = self.ninja([])
         if done.returncode:
             sys.exit("the tree does not build as it is:\n" + done.stdout[-2000:])
@@ -113,8 +113,8 @@ class Tree:
         return self.run(["ninja", "-C", self.build, "-j", self.jobs, *targets], TOP)
 
     def targets(self, test):
-        """What has to be built for a test: everything it names inside the build folder."""
-        inside = [x for x in self.tests[test]["cmd"] if x.startswith(str(self.build))]
+        """What has to be built for the tests of that name: everything that they name inside the build folder."""
+        inside = [x for one in self.tests[test] for x in one["cmd"] if x.startswith(str(self.build))]
         return [os.path.relpath(x, self.build) for x in inside]
 
 
