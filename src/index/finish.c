@@ -3,9 +3,11 @@
  * go on with what was there. */
 #include "index/autoindex.h"
 #include "index/hnsw_builder.h"
+#include "index/recall_measure.h"
 #include "index/segment_index_impl.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define SAMPLE_MAX      32768 /* rows trained on */
 #define BYTES_PER_PAUSE (64 * 1024)
@@ -100,7 +102,9 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
         rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, crew, pause);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
-    return rc == 0 ? segment_index_join(x, pause) : rc;
+    if (rc == 0)
+        rc = segment_index_join(x, pause);
+    return rc == 0 ? recall_measure(x, vectors, crew, pause) : rc;
 }
 
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options)
@@ -109,6 +113,10 @@ void segment_index_unfinish(struct segment_index *x, const struct index_options 
     codes_fini(&x->made);
     codes_fini(&x->refine);
     links_packed_fini(&x->packed);
+    free(x->curve);
+    recall_measuring_destroy(x->measuring);
+    x->curve = NULL;
+    x->measuring = NULL;
     x->is_resolved = false;
     x->options = (struct index_options){.m = x->options.m,
                                         .ef_construct = x->options.ef_construct,

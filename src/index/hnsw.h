@@ -90,6 +90,8 @@ struct hnsw_walk {
     void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
     void *overlap_arg;
     const uint32_t *epoch; /* codes are swapped when *epoch changes: then the walk ends with -EAGAIN; may be NULL */
+    const uint32_t
+        *hidden; /* a row that the walk passes over as if it were not linked; not on a higher layer; may be NULL */
 };
 
 /* Walks down to the lowest layer and leaves the ef nearest rows found in scratch->pool, nearest first. The graph is not

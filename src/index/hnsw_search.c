@@ -74,6 +74,7 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
     const uint32_t *links = links_of(w, level, id, &links_max);
     if (s->log_count > VISIT_LOG) {
         s->log_overflow = true;
+        s->log_forgotten += s->log_count;
         s->log_count = 0;
     }
     uint32_t *ids = s->log + s->log_count;
@@ -158,6 +159,8 @@ static void pool_fill(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
     pool->near.count = 0;
     pool->near.limit = ef;
     scratch_mark(s, limit_of(w, level));
+    if (level == 0 && w->hidden)
+        scratch_mark(s, *w->hidden);
     for (uint32_t i = 0; i < pool->count; i++) {
         scratch_mark(s, pool->cand[i].id);
         (void)vek.nearest_add(&pool->near, &pool->cand[i].distance, &pool->cand[i].id, 1);
@@ -193,6 +196,7 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
             rc = hop_pause(w);
     }
     pool_give(&s->pool);
+    s->walked = s->log_forgotten + s->log_count;
     scratch_clear(s);
     return rc;
 }

@@ -124,6 +124,22 @@ static int open_graph(struct opening *o, struct hnsw *g)
     return rc == 0 ? hnsw_verify(g, o->pause, &o->why) : rc;
 }
 
+/* An index of few rows has none. */
+static int open_curve(struct opening *o, struct segment_index *x)
+{
+    const struct index_region *r = find_any(o->regions, o->count, "recall");
+    if (!r)
+        return 0;
+    if (r->size != sizeof(*x->curve))
+        return is_wrong(o, "the recall curve has another size than it should");
+    x->curve = malloc(sizeof(*x->curve));
+    if (!x->curve)
+        return -ENOMEM;
+    memcpy(x->curve, r->bytes, sizeof(*x->curve));
+    const char *why = recall_curve_check(x->curve, o->h->count);
+    return why ? is_wrong(o, why) : 0;
+}
+
 static int open_parts(struct opening *o, struct segment_index *x)
 {
     const struct sealed_header *h = o->h;
@@ -133,6 +149,8 @@ static int open_parts(struct opening *o, struct segment_index *x)
         rc = open_codes(o, &x->refine, h->refine == REFINE_F16 ? CODE_F16 : CODE_BF16, 0, "refine", "");
     if (rc == 0)
         rc = open_params(o, x);
+    if (rc == 0)
+        rc = open_curve(o, x);
     return rc == 0 ? open_graph(o, &x->graph) : rc;
 }
 

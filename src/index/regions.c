@@ -102,6 +102,7 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         {"upper", column_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
         {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
+        {"recall", x->curve, x->curve ? sizeof(*x->curve) : 0},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
     unsigned n = 0;

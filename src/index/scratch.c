@@ -94,7 +94,7 @@ void scratch_clear(struct search_scratch *s)
     else
         for (uint32_t i = 0; i < s->log_count; i++)
             s->visited[s->log[i] / 64] = 0;
-    s->log_count = 0;
+    s->log_count = s->log_forgotten = 0;
     s->log_overflow = false;
 }
 

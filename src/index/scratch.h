@@ -36,8 +36,10 @@ struct search_scratch {
     size_t visited_words;
     uint32_t *log; /* ids whose bit is set, so that clearing costs what walking cost */
     uint32_t log_count;
-    bool log_overflow; /* then clearing clears all */
-    void *query;       /* a folded one, aligned to 64 */
+    uint32_t log_forgotten; /* ids that the log has lost since it was cleared */
+    bool log_overflow;      /* then clearing clears all */
+    uint32_t walked;        /* rows that the last layer searched has visited: distances computed, but for one or two */
+    void *query;            /* a folded one, aligned to 64 */
     size_t query_bytes;
     struct hit *hits;
     uint32_t hits_capacity;

@@ -7,10 +7,12 @@
  *   refine        f16 or bf16 [count][stride]; empty when the vectors score again, or nothing
  *   links         u32 [count][2m], or packed: links_packed.h
  *   nodes         struct hnsw_node [nodes]
- *   upper         u32 [lists][m] */
+ *   upper         u32 [lists][m]
+ *   recall        struct recall_curve: measured when it was made; may be missing */
 #pragma once
 
 #include "index/hnsw.h"
+#include "index/recall_curve.h"
 #include <assert.h>
 
 #define SEALED_VERSION 2

@@ -25,7 +25,7 @@
  * term keeps it for few allowed rows. */
 static uint32_t walk_ef(const struct search *s, uint32_t rows)
 {
-    if (rows < WALK_ROWS_MIN || s->ef >= rows)
+    if (s->scan || rows < WALK_ROWS_MIN || s->ef >= rows)
         return 0;
     double ef = s->ef;
     if (s->params->allowed) {
@@ -54,10 +54,11 @@ static void take(const struct search *s, const struct pool *pool, uint32_t limit
 uint32_t search_refine_count(const struct search *s)
 {
     const struct segment_index *x = s->x;
-    double wanted = 2.0 * s->k + 12; /* SQ8, while it grows */
+    const uint32_t k = s->refined_k;
+    double wanted = 2.0 * k + 12; /* SQ8, while it grows */
     if (s->params->refine_k > 0 || x->sealed) {
-        wanted = ceil((double)s->k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
-        wanted = fmax(wanted, s->k > REFINE_MIN ? s->k : REFINE_MIN);
+        wanted = ceil((double)k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
+        wanted = fmax(wanted, k > REFINE_MIN ? k : REFINE_MIN);
     }
     return wanted < s->count ? (uint32_t)wanted : s->count;
 }
@@ -184,7 +185,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .pause = s->params->pause,
                              .overlap = s->params->overlap,
                              .overlap_arg = s->params->overlap_arg,
-                             .epoch = &x->epoch};
+                             .epoch = &x->epoch,
+                             .hidden = s->hidden};
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
         rc = hnsw_search(&walk, ef);
         if (rc == 0)

@@ -11,9 +11,18 @@ struct search {
     const struct search_params *params;
     struct search_scratch *scratch;
     uint32_t count, k, ef;
-    uint32_t allowed;  /* rows below count that may be returned */
-    struct topk found; /* by exact distances */
+    uint32_t refined_k;     /* the k that refine_k multiplies: k, or the least that a recall curve speaks of */
+    bool scan;              /* all codes, though there is a graph */
+    bool exact;             /* all vectors */
+    const uint32_t *hidden; /* hnsw_walk.hidden */
+    uint32_t allowed;       /* rows below count that may be returned */
+    struct topk found;      /* by exact distances */
 };
+
+#define SEARCH_EF_DEFAULT 64
+
+/* Searches as s says; the rest of it is the same as segment_index_search(). */
+MUST_USE int search_run(struct search *s, struct hit *ret_hits);
 
 /* Candidates that are scored again. */
 uint32_t search_refine_count(const struct search *s);

@@ -4,13 +4,13 @@
 
 #include "base/bits.h"
 #include "base/memory_use.h"
+#include "index/recall_measure.h"
 #include "index/search.h"
 #include "vek.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
-#define EF_DEFAULT   64
 #define EF_PART_MIN  24 /* walks that keep fewer lose their way */
 #define RESTARTS_MAX 8
 
@@ -46,6 +46,8 @@ void segment_index_destroy(struct segment_index *x)
     codes_fini(&x->made);
     codes_fini(&x->refine);
     sq8_sample_fini(&x->sample);
+    recall_measuring_destroy(x->measuring);
+    free(x->curve);
     free(x->header);
     free(x->quantiser);
     free(x);
@@ -72,8 +74,8 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
     use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets);
-    use->bytes[MEMORY_CODES] +=
-        sizeof(*x) + codes_bytes(&x->codes) + codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail);
+    use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) + codes_bytes(&x->codes) +
+                                codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
     use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
 }
@@ -114,6 +116,83 @@ static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t homes)
     return enough < ef ? (uint32_t)enough : ef;
 }
 
+const struct recall_curve *segment_index_curve(const struct segment_index *x)
+{
+    return x->curve;
+}
+
+static struct recall_effort effort_by_curve(const struct segment_index *x, float recall, uint32_t k)
+{
+    const struct recall_sizes sizes = {
+        .rows = x->graph.count, .code_bytes = x->codes.stride, .vector_bytes = x->dim * (uint32_t)sizeof(float)};
+    return recall_curve_effort(x->curve, &sizes, recall, k);
+}
+
+uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k)
+{
+    if (!x->curve || !x->sealed)
+        return 0;
+    const struct recall_effort effort = effort_by_curve(x, recall, k);
+    return effort.way == RECALL_WALK ? effort.ef : 0;
+}
+
+/* What it takes to have the recall that was asked for. */
+static void choose_effort(struct search *s)
+{
+    const struct segment_index *x = s->x;
+    const struct search_params *p = s->params;
+    if (p->recall >= 1 || s->count < RECALL_ROWS_MIN) {
+        s->exact = true;
+        return;
+    }
+    if (x->curve && x->sealed) {
+        s->refined_k = s->k > RECALL_K_MIN ? s->k : RECALL_K_MIN;
+        const struct recall_effort effort = effort_by_curve(x, p->recall, s->k);
+        s->scan = effort.way == RECALL_SCAN;
+        s->exact = effort.way == RECALL_EXACT;
+        s->ef = effort.way == RECALL_WALK ? effort.ef : SEARCH_EF_DEFAULT;
+    } else {
+        s->ef = p->ef_unmeasured ? p->ef_unmeasured : recall_default_ef(p->recall, s->k);
+        s->ef = s->ef > search_refine_count(s) ? s->ef : search_refine_count(s);
+    }
+}
+
+static void choose_ef(struct search *s)
+{
+    const struct search_params *p = s->params;
+    s->ef = p->ef ? p->ef : SEARCH_EF_DEFAULT;
+    s->exact = p->exact;
+    if (!p->ef && p->recall > 0 && !p->exact)
+        choose_effort(s);
+    else if (!p->ef && s->ef < search_refine_count(s))
+        s->ef = search_refine_count(s);
+    s->ef = s->ef > s->k ? s->ef : s->k;
+    if (p->homes > 1)
+        s->ef = ef_of_part(s->ef, s->k, p->homes);
+}
+
+int search_run(struct search *s, struct hit *ret_hits)
+{
+    const struct segment_index *x = s->x;
+    int rc = -EAGAIN;
+    s->scratch->tail_seen = s->scratch->tail_scored = 0;
+    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !s->exact; i++) {
+        const uint32_t coded = x->codes.count, graphed = x->graph.count;
+        topk_init(&s->found, ret_hits, s->k);
+        rc = coded ? search_coded(s, coded, graphed) : 0;
+        if (rc == 0)
+            rc = scan_vectors(s, coded);
+    }
+    if (rc == -EAGAIN) {
+        topk_init(&s->found, ret_hits, s->k);
+        rc = scan_vectors(s, 0);
+    }
+    if (rc != 0)
+        return rc;
+    topk_sort(&s->found);
+    return (int)s->found.count;
+}
+
 int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
                          const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
 {
@@ -126,31 +205,9 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
                        .allowed = count};
     if (params->allowed)
         s.allowed = params->allowed_count ? params->allowed_count : allowed_count(params->allowed, count);
-    s.k = params->k < s.allowed ? params->k : s.allowed;
+    s.k = s.refined_k = params->k < s.allowed ? params->k : s.allowed;
     if (s.k == 0)
         return 0;
-    scratch->tail_seen = scratch->tail_scored = 0;
-    s.ef = params->ef ? params->ef : EF_DEFAULT;
-    if (s.ef < s.k)
-        s.ef = s.k;
-    if (!params->ef && s.ef < search_refine_count(&s))
-        s.ef = search_refine_count(&s);
-    if (params->homes > 1)
-        s.ef = ef_of_part(s.ef, s.k, params->homes);
-    int rc = -EAGAIN;
-    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !params->exact; i++) {
-        const uint32_t coded = x->codes.count, graphed = x->graph.count;
-        topk_init(&s.found, ret_hits, s.k);
-        rc = coded ? search_coded(&s, coded, graphed) : 0;
-        if (rc == 0)
-            rc = scan_vectors(&s, coded);
-    }
-    if (rc == -EAGAIN) {
-        topk_init(&s.found, ret_hits, s.k);
-        rc = scan_vectors(&s, 0);
-    }
-    if (rc != 0)
-        return rc;
-    topk_sort(&s.found);
-    return (int)s.found.count;
+    choose_ef(&s);
+    return search_run(&s, ret_hits);
 }

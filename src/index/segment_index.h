@@ -36,7 +36,9 @@ uint64_t search_scratch_bytes(const struct search_scratch *s); /* memory owned *
 
 struct search_params {
     uint32_t k;
-    uint32_t ef;             /* candidates kept while walking; 0: max(k, 64) */
+    uint32_t ef;             /* candidates kept while walking; 0: by recall, or max(k, 64) */
+    float recall;            /* wanted when ef is 0: above 0, 1 is exact; 0: not given */
+    uint32_t ef_unmeasured;  /* with recall, where no curve says what it takes; 0: recall_default_ef() */
     uint32_t homes;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
@@ -62,6 +64,12 @@ void segment_index_destroy(struct segment_index *x);
 MUST_USE int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count,
                                   const float *query, const struct search_params *params,
                                   struct search_scratch *scratch, struct hit *ret_hits);
+
+/* The curve that says which effort gives which recall (recall_curve.h); NULL: the index was not measured. */
+struct recall_curve;
+const struct recall_curve *segment_index_curve(const struct segment_index *x);
+/* The ef of a walk that has that recall at k by the curve; 0: there is no curve, or a scan is wanted. */
+uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k);
 
 /* A row has come, whose vector is there: it gets its code when codes are trained, and a place in the lists when there are some, in a few
  * microseconds (10 with 768 dimensions). What there is no memory for now is left to advance(). Only an index that rows are appended
@@ -101,7 +109,7 @@ void segment_index_plan(struct segment_index *x, const struct index_options *opt
 const struct index_options *segment_index_options(const struct segment_index *x);
 
 /* Makes what the sealed index shall hold: the graph in its last form, and as the options say codes of the chosen kind, rows to
- * score again by, everything in one piece. advance() must have reached all rows, and none may follow. Searches may run meanwhile.
+ * score again by, everything in one piece; then the recall curve is measured (recall_measure.h). advance() must have reached all rows, and none may follow. Searches may run meanwhile.
  * crew: NULL, this fiber alone; what is made is the same. -EINVAL, -ENOMEM, or what the pause returned: then another call
  * continues. Without it, regions() gives the graph and the codes as they grew. */
 MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,

@@ -4,6 +4,7 @@
 #include "index/codes.h"
 #include "index/flat.h"
 #include "index/hnsw.h"
+#include "index/recall_curve.h"
 #include "index/segment_index.h"
 #include "index/tail.h"
 
@@ -28,7 +29,9 @@ struct segment_index {
     uint32_t sample_next;       /* row of the next sample */
     uint32_t sample_rows;       /* rows there were when sampling began */
     enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING } retrain;
-    uint32_t epoch; /* counts swaps of the codes */
-    void *header;   /* what regions() lends, made there */
+    uint32_t epoch;                     /* counts swaps of the codes */
+    struct recall_curve *curve;         /* of a finished or opened index; NULL: it was not measured */
+    struct recall_measuring *measuring; /* of the curve, when a pause ended it */
+    void *header;                       /* what regions() lends, made there */
     float *quantiser;
 };

@@ -1,0 +1,289 @@
+/* recall_measure.c -- the stages of a measurement: the truth, the two ladders rung by rung, the scan. Within a stage each query is
+ * a piece of its own, which any share may take and which is done once, so a pause loses one piece at most.
+ *
+ * A query whose neighbours were all found is not asked again with a larger ef: it would find them again. So the upper rungs, which
+ * are the dear ones, cost little; the distances of such a query are taken to grow as those of the others do. */
+#include "index/recall_measure.h"
+
+#include "index/recall_truth.h"
+#include "index/scratch.h"
+#include "index/search.h"
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EF_STEP    1.4  /* from one rung to the next */
+#define STALLED    3    /* so many rungs without a further hit end a ladder */
+#define SCAN_ROWS  2048 /* more rows are scanned for a quarter of the queries */
+#define MANY_SHARE 4    /* k 100, and scans of many rows, go by one query in so many */
+#define ENOUGH     0.9995f
+
+enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_SCAN, STAGE_DONE };
+
+/* A query, as it was asked last. */
+struct measured {
+    uint32_t hits;   /* how many of its k nearest were found */
+    float distances; /* that were computed */
+    float before;    /* likewise, one rung ago */
+    bool is_asked;   /* in this rung */
+};
+
+struct recall_measuring {
+    struct recall_truth truth;
+    struct recall_curve *curve;
+    enum stage stage;
+    uint32_t ef;         /* of the rung that is measured */
+    struct measured *of; /* each query */
+    bool *done;          /* pieces of this stage, or of this rung */
+};
+
+struct job {
+    struct recall_measuring *m;
+    const struct segment_index *sealed; /* the index as it will be searched */
+    const struct rows *vectors;
+    uint32_t pieces;
+    _Atomic uint32_t next; /* counts; nothing is published by it */
+};
+
+static uint32_t ladder_k(enum stage stage)
+{
+    return stage == STAGE_MANY ? RECALL_K_MAX : RECALL_K_MIN;
+}
+
+void recall_measuring_destroy(struct recall_measuring *m)
+{
+    if (!m)
+        return;
+    recall_truth_fini(&m->truth);
+    free(m->curve);
+    free(m->of);
+    free(m->done);
+    free(m);
+}
+
+static struct recall_measuring *measuring_create(const struct segment_index *x)
+{
+    struct recall_measuring *m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    int rc = recall_truth_init(&m->truth, x);
+    const uint32_t n = m->truth.count + 1;
+    m->curve = calloc(1, sizeof(*m->curve));
+    m->of = calloc(n, sizeof(*m->of));
+    m->done = calloc(n, sizeof(*m->done));
+    if (rc == 0 && m->curve && m->of && m->done) {
+        const uint32_t queries = m->truth.count, many = recall_truth_many(&m->truth);
+        m->curve->of[0] = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};
+        m->curve->of[1] = (struct recall_ladder){.k = ladder_k(STAGE_MANY), .queries = many};
+        return m;
+    }
+    recall_measuring_destroy(m);
+    return NULL;
+}
+
+/* -- one piece -- */
+
+/* A scan meets the row that is left out, so it returns one row more. */
+static int measure_query(const struct job *job, uint32_t query, struct search_scratch *scratch,
+                         const struct pause *pause)
+{
+    struct recall_measuring *m = job->m;
+    const struct segment_index *x = job->sealed;
+    const bool scan = m->stage == STAGE_SCAN;
+    const uint32_t row = m->truth.row[query], k = ladder_k(m->stage);
+    const struct search_params params = {.k = k + scan, .pause = pause};
+    struct hit hits[RECALL_K_MAX + 1];
+    struct search s = {.x = x,
+                       .vectors = job->vectors,
+                       .query = rows_at(job->vectors, row),
+                       .params = &params,
+                       .scratch = scratch,
+                       .count = x->graph.count,
+                       .allowed = x->graph.count,
+                       .k = k + scan,
+                       .refined_k = k,
+                       .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
+                       .scan = scan,
+                       .hidden = scan ? NULL : &row};
+    int n = search_run(&s, hits);
+    if (n < 0)
+        return n;
+    struct measured *of = &m->of[query];
+    of->hits = recall_truth_hits(&m->truth, query, k, hits, (uint32_t)n, job->vectors);
+    of->distances = (float)(scan ? x->graph.count : scratch->walked);
+    of->is_asked = true;
+    return 0;
+}
+
+static int do_piece(const struct job *job, uint32_t piece, struct search_scratch *scratch, const struct pause *pause)
+{
+    struct recall_measuring *m = job->m;
+    return m->stage == STAGE_TRUTH ? recall_truth_scan(&m->truth, piece, job->vectors, pause)
+                                   : measure_query(job, piece, scratch, pause);
+}
+
+static int do_share(void *arg, unsigned share, const struct pause *pause)
+{
+    struct job *job = arg;
+    (void)share;
+    struct search_scratch *scratch = search_scratch_create();
+    int rc = scratch ? 0 : -ENOMEM;
+    while (rc == 0) {
+        const uint32_t piece = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (piece >= job->pieces)
+            break;
+        if (job->m->done[piece])
+            continue;
+        rc = do_piece(job, piece, scratch, pause);
+        job->m->done[piece] = rc == 0;
+        if (rc == 0)
+            rc = pause_here(pause);
+    }
+    search_scratch_destroy(scratch);
+    return rc;
+}
+
+/* -- stages -- */
+
+static uint32_t stage_pieces(const struct recall_measuring *m, uint32_t rows)
+{
+    const uint32_t queries = m->truth.count;
+    if (m->stage == STAGE_TRUTH)
+        return recall_truth_pieces(&m->truth);
+    return m->stage == STAGE_MANY || (m->stage == STAGE_SCAN && rows > SCAN_ROWS) ? recall_truth_many(&m->truth)
+                                                                                  : queries;
+}
+
+static struct recall_rung rung_of(const struct recall_measuring *m, uint32_t ef, uint32_t k, uint32_t queries)
+{
+    double sum = 0, squares = 0, distances = 0;
+    for (uint32_t q = 0; q < queries; q++) {
+        const double recall = (double)m->of[q].hits / k;
+        sum += recall;
+        squares += recall * recall;
+        distances += m->of[q].distances;
+    }
+    const double mean = sum / queries, variance = fmax(squares / queries - mean * mean, 0);
+    const double error = fmax(sqrt(variance / queries), 1.0 / ((double)queries * k));
+    return (struct recall_rung){ef, (float)mean, (float)fmax(mean - error, 0), (float)(distances / queries)};
+}
+
+/* What a small number of queries shows by chance must not make a curve fall. */
+static void ladder_level(struct recall_ladder *l)
+{
+    for (uint32_t i = l->count; i-- > 0;) {
+        struct recall_rung *r = &l->rung[i];
+        if (i + 1 < l->count) {
+            r->recall = fminf(r->recall, r[1].recall);
+            r->floor = fminf(r->floor, r[1].floor);
+        }
+        r->floor = fminf(r->floor, r->recall);
+    }
+    for (uint32_t i = 1; i < l->count; i++)
+        l->rung[i].distances = fmaxf(l->rung[i].distances, l->rung[i - 1].distances);
+}
+
+/* Nothing more to be seen by larger beams: everything was found, or nothing more, or scanning is cheaper. */
+static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t next_ef)
+{
+    const struct recall_rung *last = &l->rung[l->count - 1];
+    return last->recall >= ENOUGH || l->count == RECALL_RUNGS_MAX || next_ef > RECALL_EF_MAX || next_ef >= rows / 2 ||
+           (l->count > STALLED && last->recall <= last[-STALLED].recall) || last->distances > (float)rows / 2;
+}
+
+static void next_stage(struct recall_measuring *m)
+{
+    m->stage++;
+    m->ef = ladder_k(m->stage);
+    memset(m->of, 0, m->truth.count * sizeof(*m->of));
+    memset(m->done, 0, m->truth.count * sizeof(*m->done));
+}
+
+/* Distances of the queries that were not asked. */
+static void extrapolate(struct recall_measuring *m, uint32_t queries)
+{
+    double before = 0, now = 0;
+    for (uint32_t q = 0; q < queries; q++) {
+        before += m->of[q].is_asked ? m->of[q].before : 0;
+        now += m->of[q].is_asked ? m->of[q].distances : 0;
+    }
+    for (uint32_t q = 0; q < queries; q++)
+        if (!m->of[q].is_asked && before > 0)
+            m->of[q].distances *= (float)(now / before);
+}
+
+static void rung_begin(struct recall_measuring *m, uint32_t k, uint32_t queries)
+{
+    for (uint32_t q = 0; q < queries; q++) {
+        m->done[q] = m->of[q].hits == k;
+        m->of[q].is_asked = false;
+        m->of[q].before = m->of[q].distances;
+    }
+}
+
+static void rung_end(struct recall_measuring *m, uint32_t rows, uint32_t queries)
+{
+    struct recall_ladder *l = &m->curve->of[m->stage == STAGE_MANY];
+    extrapolate(m, queries);
+    l->rung[l->count++] = rung_of(m, m->ef, l->k, queries);
+    rung_begin(m, l->k, queries);
+    m->ef = (uint32_t)(m->ef * EF_STEP);
+    if (ladder_ends(l, rows, m->ef)) {
+        ladder_level(l);
+        next_stage(m);
+    }
+}
+
+static void stage_end(struct recall_measuring *m, uint32_t rows, uint32_t queries)
+{
+    switch (m->stage) {
+    case STAGE_FEW:
+    case STAGE_MANY: rung_end(m, rows, queries); break;
+    case STAGE_SCAN:
+        m->curve->scan = rung_of(m, rows, RECALL_K_MIN, queries);
+        next_stage(m);
+        break;
+    default: next_stage(m);
+    }
+}
+
+static int do_stage(struct recall_measuring *m, const struct segment_index *sealed, const struct rows *vectors,
+                    const struct crew *crew, const struct pause *pause)
+{
+    const uint32_t rows = sealed->graph.count, pieces = stage_pieces(m, rows);
+    struct job job = {.m = m, .sealed = sealed, .vectors = vectors, .pieces = pieces};
+    atomic_init(&job.next, 0);
+    int rc = crew_run(crew, do_share, &job, pause);
+    if (rc == 0)
+        stage_end(m, rows, pieces);
+    return rc;
+}
+
+int recall_measure(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                   const struct pause *pause)
+{
+    if (x->curve || x->graph.count < RECALL_ROWS_MIN)
+        return 0;
+    if (!x->measuring)
+        x->measuring = measuring_create(x);
+    if (!x->measuring)
+        return -ENOMEM;
+    struct recall_measuring *m = x->measuring;
+    struct segment_index sealed = *x; /* as it will be opened: what is searched is what was made */
+    sealed.sealed = true;
+    sealed.tail = (struct tail){0};
+    if (x->made.ops)
+        sealed.codes = x->made;
+    int rc = 0;
+    while (rc == 0 && m->stage != STAGE_DONE)
+        rc = do_stage(m, &sealed, vectors, crew, pause);
+    if (rc != 0)
+        return rc;
+    x->curve = m->curve;
+    m->curve = NULL;
+    recall_measuring_destroy(m);
+    x->measuring = NULL;
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* recall_measure.h -- measuring the recall curve (recall_curve.h) of an index that is being finished.
+ *
+ * The queries are rows of the segment, each left out of the graph for its own search: its bit is set in the visited set, so no
+ * walk meets it, expands it or returns it. So they are as hard as queries that come from where the rows came from; a row that is
+ * searched for where it is linked would be found too easily. The truth is an exact scan of all vectors.
+ *
+ * The cost is bounded by the number of queries, which falls with the dimensions: 2 to 4 % of the CPU time of building the graph
+ * (docs/performance.md). The work goes out in shares (crew.h), pauses, and is the same on any number of cores. */
+#pragma once
+
+#include "index/crew.h"
+#include "index/recall_curve.h"
+#include "index/segment_index.h"
+
+#define RECALL_ROWS_MIN 256 /* segments with fewer rows have no curve: they are scanned by their vectors */
+
+/* Measures as finish() leaves x, and sets x->curve. finish() has made everything else. -ENOMEM, or what the pause returned: then
+ * another call continues. */
+MUST_USE int recall_measure(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                            const struct pause *pause);
+/* What an unfinished measurement holds; NULL is allowed. */
+struct recall_measuring;
+void recall_measuring_destroy(struct recall_measuring *m);

@@ -1,0 +1,261 @@
+/* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no walk reaches what is asked for. */
+#include "sealed.h"
+
+#include "index/recall_measure.h"
+#include "index/recall_truth.h"
+#include "index/segment_index_impl.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+static const struct index_options usual = {.m = 8, .ef_construct = 40};
+
+struct opened {
+    struct sealed s;
+    struct segment_index *x;
+};
+
+static void opened_init(struct opened *o, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                        const struct index_options *options)
+{
+    sealed_init(&o->s, kind, metric, dim, count, options);
+    cr_assert_eq(sealed_open(&o->s, false, &o->x), 0);
+}
+
+static void opened_fini(struct opened *o)
+{
+    segment_index_destroy(o->x);
+    sealed_fini(&o->s);
+}
+
+/* Over 100 queries that are no rows. */
+static double recall_of(const struct opened *o, float recall, uint32_t k)
+{
+    struct dataset q;
+    dataset_init(&q, DATASET_LATENT, o->s.d.metric, o->s.d.dim, 100, 12);
+    const struct search_params p = {.k = k, .recall = recall};
+    const double got = dataset_recall(&o->s.d, o->x, &q, &p);
+    dataset_fini(&q);
+    return got;
+}
+
+/* k_min: where nothing refines coarse codes, the nearest may well be the second by its code, whatever a curve of k 10 says. */
+static void check_promises(const struct opened *o, const char *what, uint32_t k_min)
+{
+    static const float wanted[] = {0.8f, 0.9f, 0.95f, 0.98f, 0.99f};
+    static const uint32_t ks[] = {1, 10, 30, 100};
+    for (size_t k = 0; k < ARRAY_LEN(ks); k++) {
+        for (size_t i = 0; ks[k] >= k_min && i < ARRAY_LEN(wanted); i++) {
+            const double got = recall_of(o, wanted[i], ks[k]);
+            cr_expect_geq(got, wanted[i] - 0.015, "%s: k %u, asked for %.3f, got %.4f", what, ks[k], wanted[i], got);
+        }
+        cr_expect_eq(recall_of(o, 1, ks[k]), 1, "%s: k %u, exact", what, ks[k]);
+    }
+}
+
+Test(recall, what_is_asked_for_is_found)
+{
+    static const struct {
+        const char *what;
+        enum dataset_kind kind;
+        uint32_t dim, count;
+        struct index_options options;
+    } cases[] = {
+        {"latent", DATASET_LATENT, 48, 4000, {.m = 8, .ef_construct = 40}},
+        {"few links", DATASET_LATENT, 24, 3000, {.m = 3, .ef_construct = 10}},
+        {"half bytes", DATASET_LATENT, 48, 2000, {.m = 8, .ef_construct = 40, .code = CODE_SQ4, .refine = REFINE_F32}},
+        {"a bit", DATASET_LATENT, 64, 2000, {.m = 8, .code = CODE_RABITQ, .code_bits = 1, .refine = REFINE_F16}},
+        {"coarse, and nothing refines", DATASET_LATENT, 48, 2000, {.m = 8, .code = CODE_SQ4, .refine = REFINE_NONE}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct opened o;
+        opened_init(&o, cases[i].kind, METRIC_L2 + (enum metric)(i % 3), cases[i].dim, cases[i].count,
+                    &cases[i].options);
+        check_promises(&o, cases[i].what, cases[i].options.refine == REFINE_NONE ? 10 : 1);
+        opened_fini(&o);
+    }
+}
+
+static void check_rises(const struct recall_ladder *l)
+{
+    cr_assert_gt(l->count, 1);
+    for (uint32_t i = 1; i < l->count; i++) {
+        cr_assert_gt(l->rung[i].ef, l->rung[i - 1].ef);
+        cr_assert_geq(l->rung[i].recall, l->rung[i - 1].recall);
+        cr_assert_geq(l->rung[i].floor, l->rung[i - 1].floor);
+        cr_assert_gt(l->rung[i].distances, l->rung[i - 1].distances);
+    }
+}
+
+Test(recall, a_curve_rises_and_a_higher_recall_takes_a_larger_ef)
+{
+    struct opened o;
+    opened_init(&o, DATASET_LATENT, METRIC_L2, 48, 4000, &usual);
+    const struct recall_curve *c = segment_index_curve(o.x);
+    cr_assert_not_null(c);
+    check_rises(&c->of[0]);
+    check_rises(&c->of[1]);
+    cr_assert_null(recall_curve_check(c, 4000));
+    for (uint32_t k = 1; k <= 300; k = k * 3) {
+        uint32_t ef = k;
+        for (float recall = 0.5f; recall < 0.97f; recall += 0.01f) {
+            const uint32_t next = segment_index_ef(o.x, recall, k);
+            cr_assert_geq(next, ef, "k %u, recall %.2f: %u after %u", k, recall, next, ef);
+            ef = next;
+        }
+    }
+    opened_fini(&o);
+}
+
+Test(recall, copies_count_as_found_whichever_is_found)
+{
+    struct opened o;
+    opened_init(&o, DATASET_TWINS, METRIC_L2, 32, 2000, &usual);
+    const struct recall_curve *c = segment_index_curve(o.x);
+    const struct recall_ladder *l = &c->of[0];
+    cr_assert_geq(l->rung[l->count - 1].recall, 0.99f, "%f", l->rung[l->count - 1].recall);
+    opened_fini(&o);
+}
+
+Test(recall, few_rows_are_not_measured_but_compared)
+{
+    struct opened o;
+    opened_init(&o, DATASET_LATENT, METRIC_L2, 16, RECALL_ROWS_MIN - 1, &usual);
+    cr_assert_null(segment_index_curve(o.x));
+    cr_assert_eq(segment_index_ef(o.x, 0.9f, 10), 0);
+    cr_assert_eq(recall_of(&o, 0.5f, 10), 1);
+    opened_fini(&o);
+}
+
+/* Distances of a walk are so many fewer than rows here that only the floors decide. */
+Test(recall, below_the_floor_all_codes_are_scanned_and_then_all_vectors)
+{
+    struct opened o;
+    opened_init(&o, DATASET_LATENT, METRIC_L2, 48, 4000, &usual);
+    struct recall_curve *c = o.x->curve;
+    const struct recall_sizes sizes = {.rows = 4000, .code_bytes = 64, .vector_bytes = 192};
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_WALK);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 1, 10).way, RECALL_EXACT);
+    for (uint32_t i = 0; i < c->of[0].count; i++)
+        c->of[0].rung[i].floor = fminf(c->of[0].rung[i].floor, 0.5f);
+    c->scan.floor = 0.95f;
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_SCAN);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.96f, 10).way, RECALL_EXACT);
+    cr_assert_geq(recall_of(&o, 0.9f, 10), 0.95);
+    c->scan.floor = 0;
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_EXACT);
+    cr_assert_eq(recall_of(&o, 0.9f, 10), 1);
+    opened_fini(&o);
+}
+
+Test(recall, of_a_graph_that_was_not_measured_ef_is_the_callers_or_a_default)
+{
+    struct dataset d, q;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 3000, 41);
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 24, 50, 12);
+    struct segment_index *x = dataset_index(&d, 4, 20);
+    const struct search_params narrow = {.k = 10, .recall = 0.98f, .ef_unmeasured = 10},
+                               wide = {.k = 10, .recall = 0.98f, .ef_unmeasured = 400},
+                               usual_ef = {.k = 10, .recall = 0.98f}, as_ef = {.k = 10, .ef = 64};
+    cr_assert_lt(dataset_recall(&d, x, &q, &narrow), dataset_recall(&d, x, &q, &wide));
+    cr_assert_float_eq(dataset_recall(&d, x, &q, &usual_ef), dataset_recall(&d, x, &q, &as_ef), 0.01);
+    for (float recall = 0.5f; recall < 1; recall += 0.01f)
+        cr_assert_geq(recall_default_ef(recall + 0.01f, 10), recall_default_ef(recall, 10));
+    cr_assert_geq(recall_default_ef(0.98f, 500), 500);
+    segment_index_destroy(x);
+    dataset_fini(&q);
+    dataset_fini(&d);
+}
+
+Test(recall, ef_wins_over_recall)
+{
+    struct opened o;
+    struct dataset q;
+    opened_init(&o, DATASET_LATENT, METRIC_L2, 24, 3000, &(struct index_options){.m = 3, .ef_construct = 10});
+    dataset_init(&q, DATASET_LATENT, METRIC_L2, 24, 50, 12);
+    const struct search_params both = {.k = 10, .ef = 10, .recall = 1}, ef = {.k = 10, .ef = 10};
+    cr_assert_eq(dataset_recall(&o.s.d, o.x, &q, &both), dataset_recall(&o.s.d, o.x, &q, &ef));
+    cr_assert_lt(dataset_recall(&o.s.d, o.x, &q, &both), 0.99);
+    dataset_fini(&q);
+    opened_fini(&o);
+}
+
+/* A hidden row is neither found nor walked over, though it is linked. */
+Test(recall, a_row_that_is_left_out_is_not_met)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 2000, 41);
+    struct segment_index *x = dataset_index(&d, 8, 40);
+    struct recall_truth t;
+    cr_assert_eq(recall_truth_init(&t, x), 0);
+    cr_assert_gt(t.count, 50);
+    struct search_scratch *scratch = search_scratch_create();
+    void *room = NULL;
+    cr_assert_eq(posix_memalign(&room, 64, codes_query_bytes(&x->codes)), 0);
+    for (uint32_t i = 0; i < t.count; i++) {
+        struct codes_query query;
+        codes_query_init(&query, &x->codes, dataset_row(&d, t.row[i]), room);
+        struct hnsw_walk walk = {.graph = &x->graph,
+                                 .query = &query,
+                                 .scratch = scratch,
+                                 .limit = d.count,
+                                 .node_limit = x->graph.nodes,
+                                 .hidden = &t.row[i]};
+        cr_assert_eq(hnsw_search(&walk, 30), 0);
+        cr_assert_eq(scratch->pool.count, 30);
+        for (uint32_t j = 0; j < 30; j++)
+            cr_assert_neq(scratch->pool.cand[j].id, t.row[i]);
+        walk.hidden = NULL;
+        cr_assert_eq(hnsw_search(&walk, 30), 0);
+        cr_assert_eq(scratch->pool.cand[0].distance <= scratch->pool.cand[1].distance, true);
+    }
+    free(room);
+    search_scratch_destroy(scratch);
+    recall_truth_fini(&t);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+static void refuse(struct sealed *s, struct recall_curve *c, const struct recall_curve *bad)
+{
+    struct segment_index *x;
+    const struct recall_curve kept = *c;
+    *c = *bad;
+    cr_assert_eq(sealed_open(s, false, &x), -EINVAL);
+    *c = kept;
+}
+
+Test(recall, a_curve_that_is_damaged_is_refused)
+{
+    struct sealed s;
+    struct segment_index *x;
+    struct recall_curve *c = NULL;
+    sealed_init(&s, DATASET_LATENT, METRIC_L2, 24, 2000, &usual);
+    for (unsigned i = 0; i < s.count; i++)
+        if (strcmp(s.regions[i].name, "recall") == 0)
+            c = s.copy[i];
+    cr_assert_not_null(c);
+    for (int what = 0; what < 12; what++) {
+        struct recall_curve bad = *c;
+        struct recall_rung *r = &bad.of[what % 2].rung[1];
+        switch (what / 2) {
+        case 0: r->ef = r[-1].ef; break;
+        case 1: r->recall = NAN; break;
+        case 2: r->floor = r->recall + 0.1f; break;
+        case 3: bad.of[what % 2].count = RECALL_RUNGS_MAX + 1; break;
+        case 4: bad.of[what % 2].k++; break;
+        case 5: r->distances = -1; break;
+        }
+        refuse(&s, c, &bad);
+    }
+    struct recall_curve bad = *c;
+    bad.scan.recall = 1.5f;
+    refuse(&s, c, &bad);
+    bad = *c;
+    bad.scan.ef = 1999;
+    refuse(&s, c, &bad);
+    cr_assert_eq(sealed_open(&s, false, &x), 0);
+    segment_index_destroy(x);
+    sealed_fini(&s);
+}
