@@ -179,7 +179,7 @@ static void round_trips(unsigned n)
 {
     while (n-- > 0) {
         struct message m = {0};
-        check(message_call(&m, (struct address){1, ECHO_ACTOR}, 0, NULL) == 0);
+        check(message_call(&m, (struct address){1, ECHO_ACTOR, 0}, 0, NULL) == 0);
     }
 }
 
@@ -191,7 +191,7 @@ static void measure_wake(void)
         struct message m = {0};
         fiber_sleep_ns(300000); /* so that the other sleeps too */
         uint64_t start_ns = clock_now_ns();
-        message_send(&m, (struct address){1, ECHO_ACTOR}, 0, NULL);
+        message_send(&m, (struct address){1, ECHO_ACTOR, 0}, 0, NULL);
         message_publish();
         values[i] = (double)(clock_now_ns() - start_ns);
         check(message_await(&m) == 0);

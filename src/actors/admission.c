@@ -240,8 +240,10 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
     rq->ticket.wait = w;
     serve(a); /* others may wait for memory only, and this one need none */
     wait_settled(a, w, until_ns);
-    if (w->rc == 0)
+    if (w->rc == 0) {
+        order_hold(ORDER_ADMISSION);
         return 0;
+    }
     uint64_t now = clock_now_ns();
     bool late = rq->ctx.deadline_ns && now >= rq->ctx.deadline_ns;
     if (w->rc == -ETIME && !late)
@@ -274,8 +276,10 @@ int admission_enter(struct request *rq, enum admission_class cls, uint64_t work_
     bool memory = !large || (a->waiting == 0 && memory_has_room(a, bytes) && share_has_room(a, f, bytes));
     if (LIKELY(a->lanes[cls].waiting == 0 && lane_has_room(a, cls, work_ns) && memory)) {
         admit(rq, cls, f, work_ns, bytes);
+        order_hold(ORDER_ADMISSION);
         return 0;
     }
+    order_check(ORDER_ADMISSION);
     struct admission_wait w = {.rq = rq,
                                .flow = f,
                                .fiber = fiber_self(),
@@ -327,6 +331,7 @@ void admission_leave(struct request *rq)
     struct admission_ticket *t = &rq->ticket;
     if (!t->running)
         return;
+    order_release(ORDER_ADMISSION);
     struct admission_lane *l = &a->lanes[t->cls];
     t->running = false;
     l->running--;

@@ -41,7 +41,7 @@ static int ask(struct core *c, uint64_t wanted, bool frees, struct error *error)
     struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted, .frees = frees}};
     budget_use_read(c, &m.question.use);
     m.question.needed = c->store ? store_memory_needed(c->store) : 0;
-    int rc = message_call(&m.base, address_of(0, ACTOR_CONTROL), MSG_CONTROL_BUDGET, NULL);
+    int rc = message_call(&m.base, address_of(0, ACTOR_NOTICE), MSG_CONTROL_BUDGET, NULL);
     if (m.answer.turn > c->budget.turn) {
         c->budget.turn = m.answer.turn;
         c->budget.granted = m.answer.granted;

@@ -1,6 +1,7 @@
 /* builder.c -- why a step that fails is repeated with growing pauses: the usual cause is a full disk, which passes when
  * somebody frees space, and until then searches and what is acknowledged are fine. */
 #include "actors/builder.h"
+#include "actors/order.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "shards/read_only.h"
@@ -27,6 +28,7 @@ static void hand_run(void *arg)
     struct builder_hand *h = arg;
     struct builder *b = h->builder;
     uint64_t pause_ns = RETRY_NS_MIN;
+    order_hold(ORDER_WRITE); /* writes wait for what this fiber does */
     while (!b->stopping) {
         h->work = false;
         int rc = h->step(b->store);

@@ -1,6 +1,6 @@
-/* catalog.c -- two locks instead of one message at a time: a drop waits for each reactor to let go of the collection, and a
- * reactor that seals a segment meanwhile waits for its commit here. With one message at a time the two could wait for each
- * other. */
+/* catalog.c -- two locks and two actors instead of one message at a time: a drop waits for each reactor to let go of the collection,
+ * and a reactor that seals a segment meanwhile, or a write that is the first one, waits for its commit here. With one message at a
+ * time, or with one actor for both, the two could wait for each other. */
 #include "actors/catalog.h"
 #include "actors/addresses.h"
 #include "actors/catalog_messages.h"
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG_WIDTH   512 /* a commit from every reactor fits beside the changes that wait */
+#define CATALOG_WIDTH   8 /* one is at work, the others wait for the locks: so settings do not wait for a drop */
+#define COMMIT_WIDTH    16
 #define COLLECTIONS_MAX 10000
 
 /* -- the manifest -- */
@@ -258,7 +259,9 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
 static int on_create(struct catalog *c, struct catalog_create_message *m)
 {
     semaphore_acquire(&c->changing, 1);
-    int rc = create_locked(c, m->config, m->error);
+    int rc = context_check(m->base.ctx); /* it may have waited for long */
+    if (rc == 0)
+        rc = create_locked(c, m->config, m->error);
     semaphore_release(&c->changing, 1);
     return rc;
 }
@@ -266,7 +269,9 @@ static int on_create(struct catalog *c, struct catalog_create_message *m)
 static int on_drop(struct catalog *c, struct catalog_drop_message *m)
 {
     semaphore_acquire(&c->changing, 1);
-    int rc = drop_locked(c, m->name, m->error);
+    int rc = context_check(m->base.ctx);
+    if (rc == 0)
+        rc = drop_locked(c, m->name, m->error);
     semaphore_release(&c->changing, 1);
     return rc;
 }
@@ -297,7 +302,20 @@ static int on_configure(struct catalog *c, struct catalog_configure_message *m)
     return settings_keeper_change(c->settings, m->name, m->value, m->error);
 }
 
-static void receive(struct actor *a, struct message *m)
+static void on_commit(struct actor *a, struct message *m)
+{
+    struct catalog *c = CONTAINER_OF(a, struct catalog, commits);
+    int rc = -ENOSYS;
+    if (m->type == MSG_CATALOG_COMMIT) {
+        struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
+        rc = commit(c, &change, NULL);
+    } else if (m->type == MSG_CATALOG_OLDEST) {
+        rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base));
+    }
+    message_reply(m, rc);
+}
+
+static void on_change(struct actor *a, struct message *m)
 {
     struct catalog *c = CONTAINER_OF(a, struct catalog, actor);
     int rc = -ENOSYS;
@@ -305,17 +323,6 @@ static void receive(struct actor *a, struct message *m)
     case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
     case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
     case MSG_CATALOG_CONFIGURE: rc = on_configure(c, CONTAINER_OF(m, struct catalog_configure_message, base)); break;
-    case MSG_CATALOG_OLDEST: rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base)); break;
-    case MSG_CATALOG_SNAPSHOT_CREATE:
-    case MSG_CATALOG_SNAPSHOT_DELETE:
-    case MSG_CATALOG_SNAPSHOT_RESTORE:
-        rc = catalog_on_snapshot(c, CONTAINER_OF(m, struct catalog_snapshot_message, base));
-        break;
-    case MSG_CATALOG_COMMIT: {
-        struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
-        rc = commit(c, &change, NULL);
-        break;
-    }
     }
     message_reply(m, rc);
 }
@@ -328,10 +335,11 @@ void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struc
     c->dir = dir;
     c->manifest = *m;
     memset(m, 0, sizeof *m);
-    semaphore_init(&c->writing, 1);
-    semaphore_init(&c->changing, 1);
-    semaphore_init(&c->snapshots, 1);
-    actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, receive);
+    semaphore_init(&c->writing, 1, ORDER_MANIFEST);
+    semaphore_init(&c->changing, 1, ORDER_CHANGE);
+    actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, on_change);
+    actor_start(&c->commits, ACTOR_COMMIT, "commit", CLASS_WRITE, COMMIT_WIDTH, on_commit);
+    actor_start(&c->snapshots, ACTOR_SNAPSHOT, "snapshot", CLASS_WRITE, 1, catalog_on_snapshot);
 }
 
 void catalog_fini(struct catalog *c)

@@ -12,14 +12,13 @@
 #include "shards/manifest.h"
 
 struct catalog {
-    struct actor actor;
+    struct actor actor, commits, snapshots; /* of three orders: a drop may wait for a commit, a restore for a drop */
     const char *dir;
     struct manifest manifest;
     struct disk_watch *disk; /* hears of a disk that fails, and says when nothing new may be stored */
     struct settings_keeper *settings;
-    struct semaphore writing;   /* one manifest is written at a time */
-    struct semaphore changing;  /* one collection is created or dropped at a time */
-    struct semaphore snapshots; /* one snapshot is made, removed or restored at a time; taken before the other two */
+    struct semaphore writing;  /* one manifest is written at a time: ORDER_MANIFEST */
+    struct semaphore changing; /* one collection is created or dropped at a time: ORDER_CHANGE */
 };
 
 /* Consumes m. */
@@ -31,8 +30,7 @@ void catalog_fini(struct catalog *c);
 MUST_USE int catalog_snapshot(struct catalog *c, struct manifest *ret);
 /* Puts *m in the place of the manifest, and consumes it. Only while all stores are closed. */
 void catalog_replace(struct catalog *c, struct manifest *m);
-/* Answers MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE (catalog_snapshot.c). */
-struct catalog_snapshot_message;
-MUST_USE int catalog_on_snapshot(struct catalog *c, struct catalog_snapshot_message *m);
+/* Receives MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE, one at a time (catalog_snapshot.c). */
+void catalog_on_snapshot(struct actor *a, struct message *m);
 /* folder_settle(), between the changes of others. */
 MUST_USE int catalog_settle(struct catalog *c, struct error *error);

@@ -1,4 +1,4 @@
-/* catalog_messages.h -- what changes the manifest; all to ACTOR_CATALOG on reactor 0. When the answer is home the change is
+/* catalog_messages.h -- what changes the manifest; all to actors on reactor 0. When the answer is home the change is
  * durable and every reactor knows it. Pointers are lent until then. */
 #pragma once
 
@@ -6,14 +6,14 @@
 #include "shards/snapshot.h"
 
 enum catalog_message_type {
-    MSG_CATALOG_CREATE = 0x300,
-    MSG_CATALOG_DROP,
-    MSG_CATALOG_SNAPSHOT_CREATE,
-    MSG_CATALOG_SNAPSHOT_DELETE,
-    MSG_CATALOG_SNAPSHOT_RESTORE,
-    MSG_CATALOG_COMMIT, /* a segment was sealed, the log may begin later */
-    MSG_CATALOG_OLDEST, /* the oldest row of a collection's other segments */
-    MSG_CATALOG_CONFIGURE,
+    MSG_CATALOG_CREATE = 0x300,   /* to ACTOR_CATALOG */
+    MSG_CATALOG_DROP,             /* likewise */
+    MSG_CATALOG_CONFIGURE,        /* likewise */
+    MSG_CATALOG_SNAPSHOT_CREATE,  /* to ACTOR_SNAPSHOT */
+    MSG_CATALOG_SNAPSHOT_DELETE,  /* likewise */
+    MSG_CATALOG_SNAPSHOT_RESTORE, /* likewise */
+    MSG_CATALOG_COMMIT,           /* to ACTOR_COMMIT: a segment was sealed, the log may begin later */
+    MSG_CATALOG_OLDEST,           /* likewise: the oldest row of a collection's other segments */
 };
 
 struct catalog_create_message {

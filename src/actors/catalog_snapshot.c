@@ -17,7 +17,7 @@ static int find_log_ends(struct manifest *m)
     if (!m->log_end)
         return -ENOMEM;
     check(m->reactors == reactor_count());
-    int rc = control_broadcast(MSG_CONTROL_SNAPSHOT, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_STEP, MSG_CONTROL_SNAPSHOT, &first, sizeof first, (void **)&all);
     for (unsigned r = 0; all && r < m->reactors; r++)
         m->log_end[r] = all[r].log_end;
     free(all);
@@ -44,19 +44,24 @@ static int create(struct catalog *c, struct catalog_snapshot_message *m)
     return rc;
 }
 
-int catalog_on_snapshot(struct catalog *c, struct catalog_snapshot_message *m)
+static int restore(struct catalog *c, struct catalog_snapshot_message *m)
 {
-    int rc = -ENOSYS;
-    semaphore_acquire(&c->snapshots, 1);
-    switch (m->base.type) {
-    case MSG_CATALOG_SNAPSHOT_CREATE: rc = create(c, m); break;
-    case MSG_CATALOG_SNAPSHOT_DELETE: rc = snapshot_delete(c->dir, m->name, m->error); break;
-    case MSG_CATALOG_SNAPSHOT_RESTORE:
-        semaphore_acquire(&c->changing, 1);
-        rc = server_restore(CONTAINER_OF(c, struct server, catalog), m->name, m->error);
-        semaphore_release(&c->changing, 1);
-        break;
-    }
-    semaphore_release(&c->snapshots, 1);
+    semaphore_acquire(&c->changing, 1);
+    int rc = server_restore(CONTAINER_OF(c, struct server, catalog), m->name, m->error);
+    semaphore_release(&c->changing, 1);
     return rc;
+}
+
+void catalog_on_snapshot(struct actor *a, struct message *base)
+{
+    struct catalog *c = CONTAINER_OF(a, struct catalog, snapshots);
+    struct catalog_snapshot_message *m = CONTAINER_OF(base, struct catalog_snapshot_message, base);
+    int rc = context_check(base->ctx); /* it may have stood in the queue for long */
+    if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_CREATE)
+        rc = create(c, m);
+    else if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_DELETE)
+        rc = snapshot_delete(c->dir, m->name, m->error);
+    else if (rc == 0)
+        rc = base->type == MSG_CATALOG_SNAPSHOT_RESTORE ? restore(c, m) : -ENOSYS;
+    message_reply(base, rc);
 }

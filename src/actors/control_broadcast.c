@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int control_broadcast(uint32_t type, const void *first, size_t size, void **ret)
+int control_broadcast(enum actor_id actor, uint32_t type, const void *first, size_t size, void **ret)
 {
     unsigned n = reactor_count();
     char *messages = calloc(n, size);
@@ -14,7 +14,7 @@ int control_broadcast(uint32_t type, const void *first, size_t size, void **ret)
         return -ENOMEM;
     for (unsigned r = 0; r < n; r++) {
         memcpy(messages + r * size, first, size);
-        message_send((struct message *)(messages + r * size), address_of(r, ACTOR_CONTROL), type, NULL);
+        message_send((struct message *)(messages + r * size), address_of(r, actor), type, NULL);
     }
     int rc = 0;
     for (unsigned r = 0; r < n; r++) {

@@ -1,38 +1,46 @@
-/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server; all to ACTOR_CONTROL.
- * Pointers are lent until the message is home. */
+/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server, and what the reactors tell each
+ * other. Pointers are lent until the message is home. */
 #pragma once
 
+#include "actors/addresses.h"
 #include "actors/budget.h"
 #include "actors/metrics.h"
 #include "reactor/message.h"
 #include "shards/store.h"
 
 enum control_message_type {
-    MSG_CONTROL_OPEN = 0x200, /* open the store's segments */
-    MSG_CONTROL_LEND,         /* lend them to all others */
-    MSG_CONTROL_MAP,          /* find out which rows count */
-    MSG_CONTROL_READ,         /* collections at rest may be read: all reactors have done so */
-    MSG_CONTROL_REPLAY,       /* the store's log */
+    /* To ACTOR_CONTROL. */
+    MSG_CONTROL_OPEN = 0x200,  /* open the store's segments */
+    MSG_CONTROL_LEND,          /* lend them to all others */
+    MSG_CONTROL_MAP,           /* find out which rows count */
+    MSG_CONTROL_READ,          /* collections at rest may be read: all reactors have done so */
+    MSG_CONTROL_REPLAY,        /* the store's log */
+    MSG_CONTROL_CREATE,        /* everything a collection needs is made, but clients do not see it */
+    MSG_CONTROL_PUBLISH,       /* they do; cannot fail */
+    MSG_CONTROL_EMPTY,         /* a collection: nobody uses it any more */
+    MSG_CONTROL_DROP,          /* it: all have emptied it */
+    MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
+    MSG_CONTROL_RESTORE,       /* a step of a restore */
+    /* To ACTOR_SERVER. */
     MSG_CONTROL_LISTEN, /* connections may come; what they ask is refused until MSG_CONTROL_READ, or MSG_CONTROL_SERVE */
     MSG_CONTROL_SERVE,
-    MSG_CONTROL_DRAIN,   /* take no new connections, end the open ones */
-    MSG_CONTROL_HALT,    /* end all that uses the store */
-    MSG_CONTROL_CLOSE,   /* close it: all have halted, for they may use each other's segments */
-    MSG_CONTROL_CREATE,  /* everything a collection needs is made, but clients do not see it */
-    MSG_CONTROL_PUBLISH, /* they do; cannot fail */
-    MSG_CONTROL_EMPTY,   /* a collection: nobody uses it any more */
-    MSG_CONTROL_DROP,    /* it: all have emptied it */
-    MSG_CONTROL_STORE,   /* what another reactor's store asks of this one's */
+    MSG_CONTROL_DRAIN, /* take no new connections, end the open ones */
+    MSG_CONTROL_HALT,  /* end all that uses the store */
+    MSG_CONTROL_CLOSE, /* close it: all have halted, for they may use each other's segments */
+    /* To ACTOR_NOTICE or to ACTOR_STEP, as enum store_call says. */
+    MSG_CONTROL_STORE, /* what another reactor's store asks of this one's */
+    /* To ACTOR_NOTICE. */
+    MSG_CONTROL_DAMAGE,      /* a collection is damaged somewhere: serve nothing of it */
+    MSG_CONTROL_SETTINGS,    /* go by these from now on; cannot fail */
+    MSG_CONTROL_BUDGET,      /* to reactor 0: what is used here, and may it be more? */
+    MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
+    /* To ACTOR_STEP. */
+    MSG_CONTROL_DISK,     /* the disk is full, fails, or works again */
+    MSG_CONTROL_SNAPSHOT, /* how far the log is durable; its files up to there stay as they are */
+    /* To ACTOR_ASK. */
     MSG_CONTROL_MEASURE,
-    MSG_CONTROL_LOG_DURABLE,   /* how far is the log on stable storage? */
-    MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
-    MSG_CONTROL_DAMAGE,        /* a collection is damaged somewhere: serve nothing of it */
-    MSG_CONTROL_DISK,          /* the disk is full, fails, or works again */
-    MSG_CONTROL_SNAPSHOT,      /* how far the log is durable; its files up to there stay as they are */
-    MSG_CONTROL_RESTORE,       /* a step of a restore */
-    MSG_CONTROL_INFOS,         /* shard_info_read() of many collections */
-    MSG_CONTROL_SETTINGS,      /* go by these from now on; cannot fail */
-    MSG_CONTROL_BUDGET,        /* to reactor 0: what is used here, and may it be more? */
+    MSG_CONTROL_INFOS,       /* shard_info_read() of many collections */
+    MSG_CONTROL_LOG_DURABLE, /* how far is the log on stable storage? */
 };
 
 struct control_open_message {
@@ -103,17 +111,16 @@ struct control_damage_message {
 };
 
 enum disk_order {
-    DISK_FAILED,    /* to reactor 0: a store met `reason` */
-    DISK_READ_ONLY, /* to a store, and the following: take nothing new, because of `reason` */
+    DISK_READ_ONLY, /* take nothing new, because of `reason` */
     DISK_WRITABLE,  /* go on; the status says whether that works */
     DISK_ASK,       /* only say what is wanted */
 };
 
 struct control_disk_message {
     struct message base;
-    enum disk_order order;
+    enum disk_order order; /* of MSG_CONTROL_DISK */
     int reason;
-    uint64_t round;  /* FAILED: in which what failed began; WRITABLE: that begins */
+    uint64_t round;  /* in which what failed began; WRITABLE: that begins */
     uint64_t wanted; /* answer: bytes of disk space to go on with */
 };
 
@@ -153,6 +160,6 @@ struct control_settings_message {
     const struct settings *settings;
 };
 
-/* Sends a message of the given size, a copy of `first`, to the control actors of all reactors at once. Leaves the messages, home again, in
+/* Sends a message of the given size, a copy of `first`, to that actor of all reactors at once. Leaves the messages, home again, in
  * *ret for the caller to read and free. Returns the first failure. Waits. */
-MUST_USE int control_broadcast(uint32_t type, const void *first, size_t size, void **ret);
+MUST_USE int control_broadcast(enum actor_id actor, uint32_t type, const void *first, size_t size, void **ret);

@@ -8,9 +8,14 @@
 
 /* How many messages of a kind are worked on at once. Searches on one core gain nothing from being many, but each may pause and
  * let a shorter one pass; writes wait for a shared flush, so many of them ride one. */
-#define CONTROL_WIDTH 64
-#define SEARCH_WIDTH  256
-#define WRITE_WIDTH   1024
+#define CONTROL_WIDTH  8
+#define SERVER_WIDTH   4
+#define NOTICE_WIDTH   32
+#define STEP_WIDTH     64
+#define ASK_WIDTH      16
+#define SEARCH_WIDTH   256
+#define WRITE_WIDTH    1024
+#define MAINTAIN_WIDTH 128 /* shard_actor.c refuses earlier */
 
 /* What the frames of large requests may have in memory together, and again what they need beside. */
 static uint64_t request_bytes_of(const struct server *s, unsigned reactors)
@@ -36,8 +41,13 @@ int core_create(struct server *server, struct core **ret)
     byte_pool_init(&c->frames, c->request_bytes);
     admission_init(&c->admission, c->request_bytes, c->metrics.admission);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
+    actor_start(&c->life, ACTOR_SERVER, "server", CLASS_WRITE, SERVER_WIDTH, core_on_server);
+    actor_start(&c->notice, ACTOR_NOTICE, "notice", CLASS_WRITE, NOTICE_WIDTH, core_on_notice);
+    actor_start(&c->step, ACTOR_STEP, "step", CLASS_WRITE, STEP_WIDTH, core_on_step);
+    actor_start(&c->ask, ACTOR_ASK, "ask", CLASS_WRITE, ASK_WIDTH, core_on_ask);
     actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);
+    actor_start(&c->maintain, ACTOR_MAINTAIN, "maintain", CLASS_WRITE, MAINTAIN_WIDTH, core_on_maintain);
     crew_start(&c->crew, &c->help);
     *ret = c;
     return 0;
@@ -57,7 +67,7 @@ int core_spread_damage(struct core *c, const struct collection_entry *e)
     int rc = 0;
     for (unsigned r = 0; r < c->reactors; r++) {
         struct control_damage_message m = {.collection = collection, .damage = &damage};
-        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DAMAGE, NULL);
+        int one = message_call(&m.base, address_of(r, ACTOR_NOTICE), MSG_CONTROL_DAMAGE, NULL);
         rc = rc < 0 ? rc : one;
     }
     return rc;
@@ -68,6 +78,7 @@ int core_enter(struct core *c, uint64_t collection, struct collection_entry **re
     struct collection_entry *e = replica_find_id(&c->collections, collection);
     if (!e || gate_enter(&e->gate) < 0)
         return -ENOENT;
+    order_hold(ORDER_COLLECTION);
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* a merge that read it all has found it just now */
         ignore_result(core_spread_damage(c, e));
     if (e->damage.code != ERROR_OK) {
@@ -80,5 +91,6 @@ int core_enter(struct core *c, uint64_t collection, struct collection_entry **re
 
 void core_leave(struct collection_entry *e)
 {
+    order_release(ORDER_COLLECTION);
     gate_leave(&e->gate);
 }

@@ -37,7 +37,7 @@ struct core {
     struct admission admission;
     struct byte_pool frames; /* what the large frames of all connections may have in memory together */
     uint64_t request_bytes;  /* of it at most; what one request may have */
-    struct actor control, search, write, help;
+    struct actor control, life, notice, step, ask, search, write, maintain, help;
     struct crew crew; /* of the builds of this core */
     struct spread_view others;
     struct builder builder;
@@ -49,8 +49,9 @@ struct core {
     bool halted;       /* the store is not used any more */
     uint32_t starting; /* steps of a start that are under way */
     struct event step_ended;
-    uint32_t waiting; /* who waits for sealing or compaction */
-    void *front;      /* what src/net keeps for this reactor */
+    uint32_t waiting;       /* who waits for sealing or compaction */
+    uint32_t catalog_calls; /* requests of this core that wait for the catalog */
+    void *front;            /* what src/net keeps for this reactor */
 };
 
 /* Makes this reactor's part and starts its actors; -ENOMEM. */
@@ -58,10 +59,24 @@ MUST_USE int core_create(struct server *server, struct core **ret);
 void core_destroy(
     struct core *c); /* also after a run that ended without MSG_CONTROL_CLOSE: then only memory is freed */
 
-/* Messages to this core's store go through these (core_control.c, shard_actor.c). */
+/* Messages to this core go through these (core_control.c, core_notice.c, shard_actor.c). */
 void core_on_control(struct actor *a, struct message *m);
+void core_on_server(struct actor *a, struct message *m);
+void core_on_notice(struct actor *a, struct message *m);
+void core_on_step(struct actor *a, struct message *m);
+void core_on_ask(struct actor *a, struct message *m);
 void core_on_search(struct actor *a, struct message *m);
 void core_on_write(struct actor *a, struct message *m);
+void core_on_maintain(struct actor *a, struct message *m);
+
+/* What c's store asks of others (core_notice.c). */
+struct store_hooks core_store_hooks(struct core *c);
+/* The settings reach the store (core_control.c); -ENOMEM: not the budget, for want of a fiber. */
+MUST_USE int core_tune_store(struct core *c);
+static inline bool core_is_open(const struct core *c)
+{
+    return c->store && store_is_replayed(c->store);
+}
 
 /* Parts of core_on_control() (core_restore.c). */
 struct control_snapshot_message;

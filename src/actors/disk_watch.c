@@ -21,7 +21,7 @@ static int tell_all(const struct disk_watch *w, enum disk_order order, int reaso
     *wanted = 0;
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct control_disk_message m = {.order = order, .reason = reason, .round = w->round};
-        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_DISK, NULL);
+        int one = message_call(&m.base, address_of(r, ACTOR_STEP), MSG_CONTROL_DISK, NULL);
         rc = rc < 0 ? rc : one;
         *wanted += m.wanted;
     }
@@ -83,6 +83,7 @@ static void leave(struct disk_watch *w)
 static void watch(void *arg)
 {
     struct disk_watch *w = arg;
+    order_hold(ORDER_MANIFEST); /* a commit that found the disk full waits for this fiber */
     while (!w->stopping) {
         if (w->reported) {
             enter(w, w->reported);
@@ -143,7 +144,7 @@ void disk_watch_report(struct disk_watch *w, int rc, uint64_t round)
 
 void disk_watch_settle(struct disk_watch *w)
 {
-    while (w->reported && w->running)
+    while (w->reported && w->running) /* the watch waits for less than who holds the lock of the manifest may */
         event_wait(&w->changed);
 }
 
@@ -157,9 +158,9 @@ static void report(void *arg)
             event_wait(&r->changed);
             continue;
         }
-        struct control_disk_message m = {.order = DISK_FAILED, .reason = r->rc, .round = r->round};
+        struct control_disk_message m = {.reason = r->rc, .round = r->round};
         r->rc = 0;
-        ignore_result(message_call(&m.base, address_of(0, ACTOR_CONTROL), MSG_CONTROL_DISK, NULL));
+        ignore_result(message_call(&m.base, address_of(0, ACTOR_NOTICE), MSG_CONTROL_DISK_FAILED, NULL));
     }
     r->running = false;
     event_notify_all(&r->changed);

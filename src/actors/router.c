@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define CATALOG_CALLS_MAX 1024 /* of a core: each has a fiber that does nothing but wait */
+#define CATALOG_RETRY_MS  1000
+
 int router_check_serving(struct request *rq, const char *what)
 {
     if (rq->core->state == CORE_STOPPING)
@@ -35,6 +38,7 @@ static struct collection_entry *enter(struct request *rq, const char *name, stru
         (void)replica_error_unknown(&c->collections, name, &rq->error);
         return NULL;
     }
+    order_hold(ORDER_COLLECTION);
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
         ignore_result(core_spread_damage(c, e));
     if (e->damage.code == ERROR_OK)
@@ -78,13 +82,31 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
     return 0;
 }
 
+/* No place in a lane is held meanwhile: a drop waits for requests that wait for such places. */
+int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type)
+{
+    struct core *c = rq->core;
+    if (c->catalog_calls == CATALOG_CALLS_MAX) {
+        error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                  "the server is busy: %d requests of this core wait for the list of collections, the settings or the "
+                  "snapshots to be changed; repeat this one in %d ms",
+                  CATALOG_CALLS_MAX, CATALOG_RETRY_MS);
+        rq->error.retry_after_ms = CATALOG_RETRY_MS;
+        return -EBUSY;
+    }
+    c->catalog_calls++;
+    int rc = message_call(m, address_of(0, actor), type, &rq->ctx);
+    c->catalog_calls--;
+    return rc;
+}
+
 int router_create(struct request *rq, struct collection_config *config)
 {
     int rc = router_check_serving(rq, "creation");
     if (rc < 0)
         return rc;
     struct catalog_create_message m = {.config = config, .error = &rq->error};
-    rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_CREATE, &rq->ctx);
+    rc = router_call_catalog(rq, &m.base, ACTOR_CATALOG, MSG_CATALOG_CREATE);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "creation") : rc;
 }
 
@@ -94,7 +116,7 @@ int router_drop(struct request *rq, const char *name)
     if (rc < 0)
         return rc;
     struct catalog_drop_message m = {.name = name, .error = &rq->error};
-    rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_DROP, &rq->ctx);
+    rc = router_call_catalog(rq, &m.base, ACTOR_CATALOG, MSG_CATALOG_DROP);
     if (rc == -ENOENT && rq->error.code == ERROR_OK)
         return replica_error_unknown(&rq->core->collections, name, &rq->error);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "drop") : rc;

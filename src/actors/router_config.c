@@ -7,6 +7,6 @@ int router_config_set(struct request *rq, const char *name, const char *value)
     struct catalog_configure_message m = {.name = name, .value = value, .error = &rq->error};
     int rc = router_check_serving(rq, "setting");
     if (rc == 0)
-        rc = message_call(&m.base, address_of(0, ACTOR_CATALOG), MSG_CATALOG_CONFIGURE, &rq->ctx);
+        rc = router_call_catalog(rq, &m.base, ACTOR_CATALOG, MSG_CATALOG_CONFIGURE);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "setting") : rc;
 }

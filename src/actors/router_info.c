@@ -62,7 +62,7 @@ static int infos_ask(struct request *rq, const uint64_t *ids, size_t count, stru
             return -ENOMEM;
     }
     for (unsigned r = 0; r < n; r++)
-        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_INFOS, NULL);
+        message_send(&m[r].base, address_of(r, ACTOR_ASK), MSG_CONTROL_INFOS, NULL);
     int rc = 0;
     for (unsigned r = 0; r < n; r++) {
         int one = message_await(&m[r].base);

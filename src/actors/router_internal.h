@@ -13,6 +13,9 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
 struct collection_entry *router_enter(struct request *rq, const char *name);
 struct collection_entry *router_enter_to_read(struct request *rq, const char *name);
 
+/* message_call() to an actor of the catalog, or a refusal with its sentence when too many wait there already. */
+MUST_USE int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type);
+
 static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
 {
     return slot_home(collection_slot(config, point_id_hash(id)), reactors);

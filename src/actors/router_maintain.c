@@ -10,7 +10,7 @@ static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struc
     struct core *c = rq->core;
     for (unsigned r = 0; r < c->reactors; r++) {
         parts[r] = (struct shard_maintain_message){.collection = collection, .error = &errors[r]};
-        message_send(&parts[r].base, address_of(r, ACTOR_WRITE), type, &rq->ctx);
+        message_send(&parts[r].base, address_of(r, ACTOR_MAINTAIN), type, &rq->ctx);
     }
     int rc = 0;
     for (unsigned r = 0; r < c->reactors; r++) {

@@ -16,7 +16,7 @@ static int ask_catalog(struct request *rq, enum catalog_message_type type, const
     *m = (struct catalog_snapshot_message){.name = name, .error = &rq->error};
     int rc = snapshot_name_check(name, &rq->error);
     if (rc == 0)
-        rc = message_call(&m->base, address_of(0, ACTOR_CATALOG), type, &rq->ctx);
+        rc = router_call_catalog(rq, &m->base, ACTOR_SNAPSHOT, type);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, what) : rc;
 }
 
@@ -28,11 +28,7 @@ int router_snapshot_create(struct request *rq, const char *name, struct snapshot
     if (rc < 0)
         return rc;
     snapshot_name_default(clock_wall_ns(), own);
-    rc = admission_enter(rq, ADMIT_BACKGROUND, 0, 0, "snapshot");
-    if (rc < 0)
-        return rc;
     rc = ask_catalog(rq, MSG_CATALOG_SNAPSHOT_CREATE, name[0] ? name : own, &m, "snapshot");
-    admission_leave(rq);
     if (rc == 0)
         *ret = m.info;
     return rc;

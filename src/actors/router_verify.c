@@ -23,7 +23,7 @@ static int log_durable_of(unsigned reactor, uint64_t *ret, void *arg)
     struct control_log_durable_message m = {.position = 0};
     if (reactor >= reactor_count()) /* the manifest of a snapshot that is just being restored */
         return -ESHUTDOWN;
-    int rc = message_call(&m.base, address_of(reactor, ACTOR_CONTROL), MSG_CONTROL_LOG_DURABLE, NULL);
+    int rc = message_call(&m.base, address_of(reactor, ACTOR_ASK), MSG_CONTROL_LOG_DURABLE, NULL);
     *ret = m.position;
     return rc;
 }

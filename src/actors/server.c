@@ -30,6 +30,8 @@ int server_create(const struct server_options *options, struct server **ret)
     if (!s)
         return -ENOMEM;
     s->options = *options;
+    if (!s->options.runtime.credits)
+        s->options.runtime.credits = order_credits;
     if (s->options.drain_ms == 0)
         s->options.drain_ms = DRAIN_MS_DEFAULT;
     *ret = s;
@@ -51,7 +53,7 @@ void server_destroy(struct server *s)
 static int open_segments(const struct server *s, const struct manifest *m, struct error *error)
 {
     struct control_open_message first = {.manifest = m, .read_only = s->disk.reason, .round = s->disk.round}, *all;
-    int rc = control_broadcast(MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
@@ -62,7 +64,7 @@ static int open_segments(const struct server *s, const struct manifest *m, struc
 static int replay_logs(const struct manifest *m, struct error *error)
 {
     struct control_replay_message first = {.manifest = m}, *all;
-    int rc = control_broadcast(MSG_CONTROL_REPLAY, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_REPLAY, &first, sizeof first, (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
@@ -70,11 +72,11 @@ static int replay_logs(const struct manifest *m, struct error *error)
     return rc;
 }
 
-static int tell_all(uint32_t type)
+static int tell_all(enum actor_id actor, uint32_t type)
 {
     struct message first = {0};
     void *messages;
-    int rc = control_broadcast(type, &first, sizeof first, &messages);
+    int rc = control_broadcast(actor, type, &first, sizeof first, &messages);
     free(messages);
     return rc;
 }
@@ -83,13 +85,13 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
 {
     int rc = open_segments(s, m, error);
     if (rc == 0)
-        rc = tell_all(MSG_CONTROL_LEND);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_LEND);
     if (rc == 0)
-        rc = tell_all(MSG_CONTROL_MAP);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_MAP);
     if (rc == 0)
-        rc = tell_all(MSG_CONTROL_SPREAD_DAMAGE);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_SPREAD_DAMAGE);
     if (rc == 0)
-        rc = tell_all(MSG_CONTROL_READ);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_READ);
     if (rc == 0 && s->stopping)
         rc = -ESHUTDOWN;
     return rc < 0 ? rc : replay_logs(m, error);
@@ -107,7 +109,7 @@ static int listen_all(struct server *s)
     uint16_t port = s->options.port, http_port = s->options.http_port;
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct control_listen_message m = {.port = port, .http_port = http_port};
-        int rc = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_LISTEN, NULL);
+        int rc = message_call(&m.base, address_of(r, ACTOR_SERVER), MSG_CONTROL_LISTEN, NULL);
         if (rc < 0) {
             s->error = m.error;
             return rc;
@@ -164,7 +166,7 @@ static int serve(struct server *s)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct control_serve_message m = {.error = {0}};
-        int rc = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_SERVE, NULL);
+        int rc = message_call(&m.base, address_of(r, ACTOR_SERVER), MSG_CONTROL_SERVE, NULL);
         if (rc < 0) {
             s->error = m.error;
             return rc;
@@ -237,13 +239,13 @@ void server_stop(struct server *s)
     s->stopping = true;
     void *messages;
     struct control_drain_message drain = {.deadline_ns = clock_now_ns() + (uint64_t)s->options.drain_ms * 1000000};
-    if (control_broadcast(MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
+    if (control_broadcast(ACTOR_SERVER, MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
         log_warn("not every reactor could end its connections in order");
     free(messages);
     disk_watch_stop(&s->disk);
-    if (tell_all(MSG_CONTROL_HALT) < 0)
+    if (tell_all(ACTOR_SERVER, MSG_CONTROL_HALT) < 0)
         log_warn("not every reactor could end its work in order");
-    if (tell_all(MSG_CONTROL_CLOSE) < 0)
+    if (tell_all(ACTOR_SERVER, MSG_CONTROL_CLOSE) < 0)
         log_warn("not every reactor could close its store in order");
     if (s->lock)
         file_close(s->lock);
@@ -278,7 +280,7 @@ int server_measure(struct metrics_sample *samples, struct arena *arena)
     memset(m, 0, n * sizeof *m);
     for (unsigned r = 0; r < n; r++) {
         m[r].sample = &samples[r];
-        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_MEASURE, NULL);
+        message_send(&m[r].base, address_of(r, ACTOR_ASK), MSG_CONTROL_MEASURE, NULL);
     }
     int rc = 0;
     for (unsigned r = 0; r < n; r++) {

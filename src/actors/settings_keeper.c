@@ -131,7 +131,7 @@ static void tell_all(const struct settings *now)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct control_settings_message m = {.settings = now};
-        check(message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_SETTINGS, NULL) == 0);
+        check(message_call(&m.base, address_of(r, ACTOR_NOTICE), MSG_CONTROL_SETTINGS, NULL) == 0);
     }
 }
 
@@ -139,7 +139,7 @@ int settings_keeper_start(struct settings_keeper *k, const char *dir, const stru
                           struct disk_watch *disk, struct error *error)
 {
     *k = (struct settings_keeper){.dir = dir, .disk = disk, .given = *given};
-    semaphore_init(&k->changing, 1);
+    semaphore_init(&k->changing, 1, ORDER_CHANGE);
     settings_init(&k->stored);
     int rc = file_load(k, error);
     if (rc < 0)

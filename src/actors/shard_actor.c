@@ -121,7 +121,7 @@ int shard_on_delete(struct core *c, struct shard_delete_message *m)
 
 /* -- maintenance -- */
 
-#define WAITING_MAX 64 /* on a reactor: writes need the rest of their actor's fibers */
+#define WAITING_MAX 64 /* on a reactor */
 
 struct waiting {
     const struct core *core;
@@ -191,6 +191,15 @@ void core_on_write(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_SHARD_UPSERT: rc = shard_on_upsert(c, CONTAINER_OF(m, struct shard_upsert_message, base)); break;
     case MSG_SHARD_DELETE: rc = shard_on_delete(c, CONTAINER_OF(m, struct shard_delete_message, base)); break;
+    }
+    message_reply(m, rc);
+}
+
+void core_on_maintain(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, maintain);
+    int rc = -ENOSYS;
+    switch (m->type) {
     case MSG_SHARD_SEAL: rc = shard_on_seal(c, CONTAINER_OF(m, struct shard_maintain_message, base)); break;
     case MSG_SHARD_COMPACT: rc = shard_on_compact(c, CONTAINER_OF(m, struct shard_maintain_message, base)); break;
     }

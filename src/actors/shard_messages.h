@@ -14,8 +14,8 @@ enum shard_message_type {
     MSG_SHARD_SEGMENTS,       /* to ACTOR_SEARCH */
     MSG_SHARD_UPSERT,         /* to ACTOR_WRITE */
     MSG_SHARD_DELETE,         /* to ACTOR_WRITE */
-    MSG_SHARD_SEAL,           /* to ACTOR_WRITE */
-    MSG_SHARD_COMPACT,        /* to ACTOR_WRITE */
+    MSG_SHARD_SEAL,           /* to ACTOR_MAINTAIN */
+    MSG_SHARD_COMPACT,        /* to ACTOR_MAINTAIN */
 };
 
 /* A batch of queries; query i's hits go to hits[i * k], their number to counts[i]. */

@@ -197,7 +197,7 @@ static int serve_request(struct native *n, const struct kith_frame_header *h)
 {
     struct native_request *r;
     int rc = receive_request(n, h, &r);
-    if (rc == 0 && r && fiber_start(class_of(h->op), request_run, r, "request") < 0) {
+    if (rc == 0 && r && fiber_start_client(class_of(h->op), request_run, r, "request") < 0) {
         error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
                   "too many requests are under way on this reactor; repeat it later");
         native_reply_error(r, &r->rq->error);

@@ -97,6 +97,15 @@ static struct fiber *pool_make(struct fiber_pool *p)
     return f;
 }
 
+/* An actor's first fiber, and the few that a store starts once, are never wanting: ACTORS_MAX are kept for each. */
+void fiber_pool_init(struct reactor *r, uint32_t max)
+{
+    const uint32_t kept = max / 4 < 2 * ACTORS_MAX ? max / 4 : 2 * ACTORS_MAX;
+    r->pool.max = max;
+    r->pool.max_actors = max - kept;
+    r->pool.max_client = max - kept - max / 8;
+}
+
 void fiber_pool_fini(struct reactor *r)
 {
     struct fiber_pool *p = &r->pool;
@@ -177,11 +186,11 @@ void fiber_resume(struct reactor *r, struct fiber *f)
 
 /* ---- fiber.h ---- */
 
-int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
+int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
 {
     struct reactor *r = reactor_here();
     struct fiber_pool *p = &r->pool;
-    if (p->live >= p->max)
+    if (p->live >= limit)
         return -EAGAIN;
     struct fiber *f = p->free;
     if (f)
@@ -199,9 +208,22 @@ int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
     f->state = FIBER_READY;
     f->wake_pending = false;
     f->ran_ns = 0;
+#ifdef KITH_DEBUG
+    memset(f->held, 0, sizeof(f->held));
+#endif
     stack_init(&f->context, f->stack, f->stack_size, fiber_main, f);
     run_queue_push(&r->ready[cls], f);
     return 0;
+}
+
+int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
+{
+    return fiber_start_below(reactor_here()->pool.max, cls, fn, arg, name);
+}
+
+int fiber_start_client(enum fiber_class cls, fiber_fn fn, void *arg, const char *name)
+{
+    return fiber_start_below(reactor_here()->pool.max_client, cls, fn, arg, name);
 }
 
 struct fiber *fiber_self(void)

@@ -13,6 +13,8 @@ struct fiber;
 /* Runs fn(arg) in a new fiber, soon, on this reactor. name must outlive it (a literal). -EAGAIN: at fibers_max;
  * -ENOMEM: no stack. */
 MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
+/* The same for what a client asks, of which there may be any number: leaves an eighth of the fibers for the server's own work. */
+MUST_USE int fiber_start_client(enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
 
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 enum fiber_class fiber_class_of(const struct fiber *f);

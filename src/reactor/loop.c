@@ -323,7 +323,7 @@ int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct erro
     r->slice_ns = (uint64_t)(o->slice_us ? o->slice_us : 500) * 1000;
     r->floor_percent[CLASS_WRITE] = 25;
     r->floor_percent[CLASS_BACKGROUND] = 10;
-    r->pool.max = o->fibers_max ? o->fibers_max : 16384;
+    fiber_pool_init(r, o->fibers_max ? o->fibers_max : 16384);
     r->debug_seed = id;
     reactor_current = r;
     int rc = peers_init(r);

@@ -20,6 +20,17 @@
 /* Messages taken from one peer before the others have their turn. */
 #define TAKE_MAX 64
 
+static void credits_init(const struct reactor *r, struct peer *p)
+{
+    const uint16_t *given = r->rt->options.credits;
+    unsigned sum = 0;
+    for (unsigned order = 0; order < ORDERS; order++) {
+        p->credits[order] = given ? given[order] : order ? RING_CREDITS / 2 / (ORDERS - 1) : RING_CREDITS / 2;
+        sum += p->credits[order];
+    }
+    check(sum <= RING_CREDITS);
+}
+
 int peers_init(struct reactor *r)
 {
     r->peers = calloc(r->count, sizeof(*r->peers));
@@ -36,7 +47,7 @@ int peers_init(struct reactor *r)
         r->rings = rings;
     }
     for (unsigned i = 0; i < r->count; i++) {
-        r->peers[i].credits = RING_CREDITS;
+        credits_init(r, &r->peers[i]);
         if (i != r->id) {
             r->peers[i].in = (struct ring *)r->rings + i;
             atomic_store_explicit(&r->peers[i].in->tail, 0, memory_order_relaxed);
@@ -75,7 +86,10 @@ static void actor_work(void *arg)
             a->tail = &a->head;
         a->queued--;
         m->next = NULL;
+        unsigned order = m->to.order;
+        order_hold(order);
         a->receive(a, m);
+        order_release(order);
         fiber_checkpoint();
     }
     a->active--;
@@ -86,7 +100,8 @@ static void actor_serve(struct reactor *r, struct actor *a)
 {
     if (a->active >= a->width || a->queued == 0)
         return;
-    if (fiber_start(a->cls, actor_work, a, a->name) < 0) {
+    uint32_t limit = a->active ? r->pool.max_actors : r->pool.max;
+    if (fiber_start_below(limit, a->cls, actor_work, a, a->name) < 0) {
         if (a->active == 0)
             r->actor_starved = true; /* tried again when fibers have ended; with one at work, that one goes on */
         return;
@@ -180,17 +195,20 @@ void message_send(struct message *m, struct address to, uint32_t type, struct co
     m->away = 1;
     m->reply = 0;
     r->stats.messages_sent++;
+    order_check(to.order);
     if (to.reactor == r->id) {
         actor_deliver(r, m);
         return;
     }
     struct peer *p = &r->peers[to.reactor];
-    if (UNLIKELY(p->credits == 0 || p->credited.head)) { /* behind those who wait already */
+    if (UNLIKELY(p->credits[to.order] == 0 || p->credited[to.order].head)) { /* behind those who wait already */
         r->stats.sends_waiting++;
-        event_wait(&p->credited); /* the credit is handed over: see come_home() */
+        fiber_waits_for(r, "a credit for a message", m);
+        event_wait(&p->credited[to.order]); /* the credit is handed over: see come_home() */
+        fiber_waits_no_more(r);
         r->stats.sends_waiting--;
     } else {
-        p->credits--;
+        p->credits[to.order]--;
     }
     post(r, to.reactor, m);
 }
@@ -208,7 +226,9 @@ int message_await(struct message *m)
     check(self);
     while (m->away) {
         m->waiter = self;
+        fiber_waits_for(reactor_current, "the answer to message", m);
         fiber_suspend();
+        fiber_waits_no_more(reactor_current);
     }
     m->waiter = NULL;
     return m->status;
@@ -234,11 +254,12 @@ static bool peer_receive(struct reactor *r, struct peer *p)
         if (!m)
             return false;
         if (m->reply) {
+            unsigned order = m->to.order; /* before the waiter has it back */
             come_home(m);
-            if (p->credited.head)
-                event_notify_one(&p->credited);
+            if (p->credited[order].head)
+                event_notify_one(&p->credited[order]);
             else
-                p->credits++;
+                p->credits[order]++;
         } else {
             actor_deliver(r, m);
         }

@@ -6,16 +6,19 @@
  * freed on another core and nothing is counted.
  *
  * Between each ordered pair of reactors runs one single-producer single-consumer ring with credits: a sender without
- * credit waits (its fiber suspends), and a reply always has room because its request reserved it. To one's own reactor the
- * same calls work without a ring. */
+ * credit waits (its fiber suspends), and a reply always has room because its request reserved it. Each order of messages (order.h)
+ * has credits of its own, so a message waits for a credit no longer than messages of its own order take. To one's own reactor
+ * the same calls work without a ring and without credits. */
 #pragma once
 
 #include "reactor/fiber.h"
+#include "reactor/order.h"
 
 struct actor;
 
 struct address {
-    uint16_t reactor, actor;
+    uint16_t reactor;
+    uint8_t actor, order; /* the order of all messages to that actor */
 };
 
 struct message {

@@ -40,7 +40,15 @@ struct fiber {
     enum fiber_class cls;
     enum fiber_state state;
     bool wake_pending; /* woken before it suspended */
-    uint64_t ran_ns;   /* on the core, up to its last switch to the loop */
+#ifdef KITH_DEBUG
+    uint16_t held[ORDERS]; /* how much of each order (order.c) */
+#endif
+    uint64_t ran_ns;      /* on the core, up to its last switch to the loop */
+    struct {              /* while it waits for a message; for waits.c */
+        const char *what; /* NULL: it waits for something else */
+        uint32_t type;
+        struct address to;
+    } waits;
 #if defined(__SANITIZE_ADDRESS__)
     void *asan_fake_stack;
 #endif
@@ -59,8 +67,10 @@ struct run_queue {
 struct fiber_pool {
     struct fiber *free;
     struct fiber **all; /* in the order they were made, for reactor_fini() */
-    uint32_t made, live, max, all_capacity;
-    char *slab; /* mapped memory that the next stacks are cut from */
+    uint32_t made, live, all_capacity;
+    uint32_t max, max_actors,
+        max_client; /* live ones, above which none starts: at all, beyond an actor's first, for a client */
+    char *slab;     /* mapped memory that the next stacks are cut from */
     size_t slab_left;
     struct fiber_slab {
         void *base;
@@ -69,7 +79,10 @@ struct fiber_pool {
     uint32_t slab_count, slab_capacity;
 };
 
+void fiber_pool_init(struct reactor *r, uint32_t max);
 void fiber_pool_fini(struct reactor *r);
+/* fiber_start() when fewer than `limit` are live. */
+MUST_USE int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
 /* Runs f until it suspends, yields or ends; called by the loop. */
 void fiber_resume(struct reactor *r, struct fiber *f);
 
@@ -92,9 +105,9 @@ uint64_t timer_wheel_next_ns(const struct timer_wheel *w); /* when to advance ag
 struct peer { /* what this reactor knows of another one */
     struct ring *out, *in;
     uint32_t out_tail, in_head; /* positions of our side */
-    uint32_t credits;           /* requests that we may still send */
     bool dirty;                 /* out has messages that are not published */
-    struct event credited;
+    uint16_t credits[ORDERS];   /* requests of each order that we may still send */
+    struct event credited[ORDERS];
 };
 
 struct mailbox_early { /* messages for an actor that has not been started */
@@ -153,6 +166,12 @@ struct perf {
     int fds[PERF_COUNTERS];    /* the first leads the group */
 };
 void perf_close(struct reactor *r);
+
+/* ---- who waits for what (waits.c) ---- */
+
+typedef void (*waits_line_fn)(const char *text, void *arg);
+/* A line for each group of r's fibers that wait for the same, and for each busy actor. On r's own thread. */
+void reactor_describe_waits(const struct reactor *r, waits_line_fn line, void *arg);
 
 /* ---- a reactor ---- */
 
@@ -234,6 +253,18 @@ static inline struct reactor *reactor_here(void)
 {
     check(reactor_current);
     return reactor_current;
+}
+
+static inline void fiber_waits_for(struct reactor *r, const char *what, const struct message *m)
+{
+    r->fiber->waits.what = what;
+    r->fiber->waits.type = m->type;
+    r->fiber->waits.to = m->to;
+}
+
+static inline void fiber_waits_no_more(struct reactor *r)
+{
+    r->fiber->waits.what = NULL;
 }
 
 static inline uint64_t reactor_now(struct reactor *r)

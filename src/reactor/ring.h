@@ -1,7 +1,7 @@
 /* ring.h -- a single-producer single-consumer ring of message pointers between two reactors.
  *
- * The producer never asks whether there is room: credits are the room. A reactor has at most RING_CREDITS requests under
- * way to a peer, so a ring holds at most that many requests of its producer and as many replies of it. The same counting
+ * The producer never asks whether there is room: credits are the room. A reactor has at most RING_CREDITS requests of all orders
+ * under way to a peer, so a ring holds at most that many requests of its producer and as many replies of it. The same counting
  * orders the reuse of a slot: whoever writes position p + RING_SLOTS has, through replies and new requests it received,
  * seen the consumer pass position p. So there is no shared head, and a burst costs one release store. */
 #pragma once
@@ -10,7 +10,7 @@
 #include "reactor/message.h"
 #include <stdatomic.h>
 
-#define RING_CREDITS 256
+#define RING_CREDITS 512
 #define RING_SLOTS   (2 * RING_CREDITS)
 
 struct ring {

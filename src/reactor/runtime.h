@@ -23,8 +23,11 @@ struct runtime_options {
     unsigned spin_us;          /* how long an idle reactor polls before it sleeps; 0 on shared machines */
     unsigned slice_us;         /* how long a fiber may run before fiber_checkpoint() yields; 0: 500 */
     unsigned stall_ms;         /* a fiber that holds the core longer is reported with a backtrace; 0: 25 */
-    uint32_t fibers_max;       /* per reactor; 0: 16384 */
-    struct sim *sim;           /* BACKEND_SIM only: the world to run in (sim.h) */
+    uint32_t fibers_max;       /* per reactor; a server wants at least 256; 0: 16384 */
+    /* [ORDERS]: of how many messages of each order a reactor may await the answer of another one; RING_CREDITS together at most.
+     * NULL: half of them for order 0, the others for the rest. */
+    const uint16_t *credits;
+    struct sim *sim; /* BACKEND_SIM only: the world to run in (sim.h) */
 };
 
 struct runtime;

@@ -20,6 +20,9 @@ void sim_crash(struct sim *s);
 /* The same when so many more things have happened, wherever that is: in a start, too. 0: not at all. */
 void sim_crash_after(struct sim *s, uint64_t events);
 
+/* A line for each group of fibers that wait for the same, of all reactors that run. */
+void sim_describe_waits(const struct sim *s, void (*line)(const char *text, void *arg), void *arg);
+
 uint64_t sim_trace_hash(const struct sim *s);   /* equal for equal runs */
 uint64_t sim_trace_events(const struct sim *s); /* how many things happened */
 /* A readable trace, line by line. */

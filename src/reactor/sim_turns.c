@@ -72,6 +72,18 @@ static bool jump(struct sim *s, const struct turns *t)
     return true;
 }
 
+static void log_wait(const char *text, void *arg)
+{
+    log_error("simulator: %s", text);
+}
+
+void sim_describe_waits(const struct sim *s, void (*line)(const char *text, void *arg), void *arg)
+{
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        if (s->backends[r])
+            reactor_describe_waits(s->backends[r]->base.reactor, line, arg);
+}
+
 /* -- the power -- */
 
 static void cut_power(struct sim *s, unsigned reactor)
@@ -106,6 +118,7 @@ static int run_turns(struct sim *s, struct turns *t)
             take_turn(s, t, id);
         } else if (!jump(s, t)) {
             log_error("simulator: all reactors sleep and nothing will ever happen");
+            sim_describe_waits(s, log_wait, NULL);
             return -EDEADLK;
         }
         if (s->crash_at && s->trace_events >= s->crash_at)

@@ -128,7 +128,7 @@ static int serve_accepted(struct listener *l, handle_t handle, const struct endp
         return l->closing ? -ECANCELED : -ENOMEM;
     c->serve = l->serve;
     c->serve_arg = l->arg;
-    int rc = fiber_start(CLASS_INTERACTIVE, serve_fiber, c, "connection");
+    int rc = fiber_start_client(CLASS_INTERACTIVE, serve_fiber, c, "connection");
     if (rc < 0) {
         log_warn("connection from %s refused: no fiber is free on reactor %u (fibers_max)", c->peer, l->reactor->id);
         free(c);

@@ -89,9 +89,9 @@ void event_notify_all(struct event *e)
         waiter_notify(waiters_pop(e));
 }
 
-void semaphore_init(struct semaphore *s, uint64_t units)
+void semaphore_init(struct semaphore *s, uint64_t units, unsigned order)
 {
-    *s = (struct semaphore){.units = units};
+    *s = (struct semaphore){.units = units, .order = order};
 }
 
 /* First come, first served: units are taken for a waiter by whoever releases them, so nobody overtakes. */
@@ -105,6 +105,8 @@ static void semaphore_serve(struct semaphore *s)
 
 void semaphore_acquire(struct semaphore *s, uint64_t units)
 {
+    order_check(s->order);
+    order_hold(s->order);
     if (!s->changed.head && s->units >= units) {
         s->units -= units;
         return;
@@ -118,6 +120,7 @@ void semaphore_acquire(struct semaphore *s, uint64_t units)
 
 void semaphore_release(struct semaphore *s, uint64_t units)
 {
+    order_release(s->order);
     s->units += units;
     semaphore_serve(s);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "reactor/fiber.h"
+#include "reactor/order.h"
 
 /* Fibers that wait for something to become true. Zero-initialised is valid. */
 struct event {
@@ -14,9 +15,10 @@ void event_notify_all(struct event *e); /* in the order they came */
 
 struct semaphore {
     uint64_t units;
+    unsigned order; /* see order.h; ORDER_NONE: whoever holds it waits for nothing */
     struct event changed;
 };
-void semaphore_init(struct semaphore *s, uint64_t units);
+void semaphore_init(struct semaphore *s, uint64_t units, unsigned order);
 void semaphore_acquire(struct semaphore *s, uint64_t units); /* first come, first served */
 void semaphore_release(struct semaphore *s, uint64_t units);
 

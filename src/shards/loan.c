@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int call_others(struct store *store, store_call_fn fn, void *call)
+static int call_others(struct store *store, enum store_call kind, store_call_fn fn, void *call)
 {
     const struct store_hooks *hooks = &store->options.hooks;
-    return store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, fn, call, hooks->arg) : 0;
+    return store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, kind, fn, call, hooks->arg) : 0;
 }
 
 int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret)
@@ -71,7 +71,7 @@ int store_lend(struct store *store)
             list->items[list->count].collection = s->config.id;
             list->items[list->count++].segment = g;
         }
-    int rc = list->count ? call_others(store, borrow_list, list) : 0;
+    int rc = list->count ? call_others(store, STORE_STEP, borrow_list, list) : 0;
     free(list);
     return rc;
 }
@@ -136,7 +136,7 @@ static int settle(struct store *store, void *call)
 /* The first step, and the bits that hold after it; those that die from now on are told to all. */
 static int lend_rows(struct loan *loan, struct shard *s, const struct segment *g, uint64_t **ret_alive)
 {
-    int rc = call_others(s->store, borrow_sealed, loan);
+    int rc = call_others(s->store, STORE_STEP, borrow_sealed, loan);
     if (rc < 0)
         return rc;
     size_t bytes = (bits_words(g->rows) + 1) * sizeof(uint64_t);
@@ -161,10 +161,10 @@ int shard_lend(struct shard *s, struct segment *g)
             g->lent = ++s->loans;
         loan.number = g->lent;
         loan.alive = alive;
-        rc = call_others(store, borrow_sealed, &loan);
+        rc = call_others(store, STORE_STEP, borrow_sealed, &loan);
     }
     if (rc == 0 && merger != store->options.reactor)
-        rc = hooks->call(merger, settle, &loan, hooks->arg);
+        rc = hooks->call(merger, STORE_NOTICE, settle, &loan, hooks->arg);
     g->settled = rc == 0;
     free(alive);
     return rc;
@@ -212,7 +212,7 @@ static int announce(struct shard *s, bool some)
 {
     struct unsealed_call c = {s->config.id, s->store->options.reactor, some};
     s->unsealed = UNSEALED_CHANGING;
-    int rc = call_others(s->store, note_unsealed, &c);
+    int rc = call_others(s->store, STORE_NOTICE, note_unsealed, &c);
     s->unsealed =
         rc == 0 && some ? UNSEALED_SOME : UNSEALED_NONE; /* after a failure, too: the next write says it again */
     event_notify_all(&s->unsealed_changed);

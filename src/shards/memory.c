@@ -182,7 +182,7 @@ int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, st
     int rc;
     while ((rc = ask(store, bytes, false, error)) < 0) {
         const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
-        if (rc == -ENOMEM && (!sealing || s->gate.closed || store->interrupted))
+        if (rc == -ENOMEM && (!sealing || s->gate.closed || s->dropped || store->interrupted))
             break;
         if (rc == -ENOMEM)
             ignore_result(event_wait_until(&store->settled, clock_now_ns() + ASK_NS));

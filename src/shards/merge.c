@@ -210,7 +210,9 @@ static int flush_what_buried(const struct shard *s)
     if (s->config.durability == DURABILITY_FLUSH)
         return 0;
     int rc = flush_log(store, NULL);
-    return rc == 0 && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, flush_log, NULL, hooks->arg) : rc;
+    return rc == 0 && store->options.reactors > 1
+               ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, flush_log, NULL, hooks->arg)
+               : rc;
 }
 
 /* A commit that failed may have reached the disk all the same, so the file cannot be given up: it is tried until it is certain. */
@@ -225,7 +227,8 @@ static int commit(struct merge *m)
             .removed_count = m->choice->count,
         }; /* the log is the sealing's business */
         int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
-        s->dropped |= rc == -ENOENT;
+        if (rc == -ENOENT)
+            shard_note_dropped(s);
         if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
             return rc;
         log_warn("a merge of '%s' cannot be committed (%s); it will be tried again", s->config.name, strerror(-rc));
@@ -274,7 +277,8 @@ static int tell_others(struct merge *m, struct replacement *r, enum replace_step
     const struct store_hooks *hooks = &store->options.hooks;
     r->step = step;
     for (;;) {
-        int rc = store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, store_replace, r, hooks->arg) : 0;
+        int rc =
+            store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, store_replace, r, hooks->arg) : 0;
         if (rc == 0 || m->shard->gate.closed || store->interrupted)
             return rc;
         log_warn("a merged segment of '%s' is not yet used by all cores (%s); it will be tried again",

@@ -49,7 +49,7 @@ static int ask_homes(const struct shard *s, const struct merge_choice *choice, u
         ids[i] = choice->inputs[i]->id;
     int rc = answer(store, &q);
     if (rc == 0 && store->options.reactors > 1)
-        rc = hooks->call(STORE_ALL_OTHERS, answer, &q, hooks->arg);
+        rc = hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, answer, &q, hooks->arg);
     for (unsigned home = 0; rc == 0 && home < store->options.reactors; home++) {
         uint64_t oldest;
         rc = above[home] ? hooks->oldest(q.collection, home, ids, choice->count, &oldest, hooks->arg) : 0;

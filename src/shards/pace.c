@@ -41,7 +41,7 @@ static double urgency(const struct shard *s)
 
 static bool may_wait(const struct shard *s)
 {
-    return !s->gate.closed && !s->store->read_only;
+    return !s->gate.closed && !s->dropped && !s->store->read_only;
 }
 
 /* The first rows come faster than codes and lists are trained on them. With nobody else at work that takes milliseconds; beside searches that

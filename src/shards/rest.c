@@ -36,7 +36,8 @@ int shard_stir(struct shard *s)
     s->rest = REST_CHANGING;
     s->stir_failed = commit(s->store, &edit);
     int rc = s->stir_failed;
-    s->dropped |= rc == -ENOENT;
+    if (rc == -ENOENT)
+        shard_note_dropped(s);
     change_to(s, rc == 0 ? STIRRED : AT_REST);
     return rc;
 }

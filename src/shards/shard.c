@@ -183,7 +183,8 @@ static int bury(struct store *store, void *call)
 int burials_send(struct store *store, struct burials *b)
 {
     const struct store_hooks *hooks = &store->options.hooks;
-    int rc = b->count && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, bury, b, hooks->arg) : 0;
+    int rc =
+        b->count && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, bury, b, hooks->arg) : 0;
     if (--store->burying[b->turn] == 0)
         event_notify_all(&store->buried);
     free(b->items);
@@ -330,6 +331,12 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
             ret->growing_bytes += g->memory_bytes + g->arena.used;
         }
     }
+}
+
+void shard_note_dropped(struct shard *s)
+{
+    s->dropped = true;
+    event_notify_all(&s->store->settled);
 }
 
 int shard_pause(void *arg)

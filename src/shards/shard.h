@@ -192,5 +192,8 @@ void search_rooms_destroy(struct search_room *rooms);
 void search_rooms_trim(struct store *store);
 uint64_t search_rooms_bytes(const struct search_room *rooms);
 
+/* A commit has found that the manifest does not name it any more. Writes that wait for room end. */
+void shard_note_dropped(struct shard *s);
+
 /* The pause of background work: yields, and ends the work when the shard is dropped. */
 int shard_pause(void *shard);

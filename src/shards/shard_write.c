@@ -68,6 +68,8 @@ static int wait_for_room(struct shard *s, uint32_t rows, struct error *error)
 {
     pace_wait(s, rows);
     while (s->frozen >= pace_frozen_max(s) && !s->gate.closed) {
+        if (s->dropped) /* nothing of it is sealed any more, and the order to drop it waits for this write */
+            return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
         if (s->store->read_only)
             return read_only_refuse(s->store->read_only, s->store->dir, error);
         if (s->store->work_failed)

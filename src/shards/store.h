@@ -34,13 +34,15 @@ struct burial {
 /* What one reactor's store asks of another's; runs in a fiber there, and may wait. `call` lies in the asker's memory until it returns. */
 typedef int (*store_call_fn)(struct store *store, void *call);
 #define STORE_ALL_OTHERS UINT_MAX
+/* A notice waits for nothing: writes wait for it. A step may wait for notices, for the disk, and for searches that read. */
+enum store_call { STORE_NOTICE, STORE_STEP };
 
 struct store_hooks {
     /* Commits a step through the catalog; waits. */
     int (*commit)(const struct manifest_edit *edit, void *arg);
     /* Runs fn(store, call) on that reactor, or on all others at once, and waits for them. Returns the first failure; a reactor whose store
      * is closed does nothing and is fine. */
-    int (*call)(unsigned reactor, store_call_fn fn, void *call, void *arg);
+    int (*call)(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg);
     /* The disk refused something that began in that round (read_only.h). Must not wait. May be NULL. */
     void (*failed)(int rc, uint64_t round, void *arg);
     /* The lowest version of a row that may be at home on that reactor, in the collection's segments but these, by the manifest;

@@ -53,7 +53,8 @@ static int commit(struct shard *s, const struct segment *g)
         if (edit.log_start > store->log_start)
             store->log_start = edit.log_start;
     }
-    s->dropped |= rc == -ENOENT;
+    if (rc == -ENOENT)
+        shard_note_dropped(s);
     return rc;
 }
 

@@ -7,6 +7,11 @@
 
 #define TIMEOUT_NS ((uint64_t)60000000000)
 
+static uint64_t deadline(const struct client *c)
+{
+    return clock_now_ns() + (c->timeout_ns ? c->timeout_ns : TIMEOUT_NS);
+}
+
 int client_connect(struct client *c, uint16_t port)
 {
     *c = (struct client){.next_id = 1};
@@ -44,7 +49,7 @@ void client_reply_fini(struct client_reply *r)
 int client_send_bytes(struct client *c, const void *bytes, size_t n)
 {
     struct slice slice = {bytes, n};
-    return connection_send(c->connection, &slice, 1, clock_now_ns() + TIMEOUT_NS);
+    return connection_send(c->connection, &slice, 1, deadline(c));
 }
 
 static size_t padding(uint64_t meta_bytes, uint64_t block_bytes)
@@ -65,7 +70,7 @@ int client_send(struct client *c, uint16_t op, uint64_t id, uint32_t word, const
     if (meta)
         protobuf_c_message_pack(meta, head + KITH_HEADER_BYTES);
     struct slice slices[2] = {{head, size}, {block, block_bytes}};
-    int rc = connection_send(c->connection, slices, block_bytes ? 2 : 1, clock_now_ns() + TIMEOUT_NS);
+    int rc = connection_send(c->connection, slices, block_bytes ? 2 : 1, deadline(c));
     free(head);
     return rc;
 }
@@ -74,7 +79,7 @@ static int receive_bytes(struct client *c, void *to, size_t n)
 {
     uint8_t *at = to;
     while (n > 0) {
-        int64_t got = connection_receive(c->connection, at, n, clock_now_ns() + TIMEOUT_NS);
+        int64_t got = connection_receive(c->connection, at, n, deadline(c));
         if (got <= 0)
             return got == 0 ? -ECONNRESET : (int)got;
         at += got;

@@ -28,7 +28,7 @@ static struct actor echo[4];
 static int square(struct number *n, unsigned reactor, uint64_t is)
 {
     *n = (struct number){.is = is};
-    return message_call(&n->m, (struct address){(uint16_t)reactor, ACTOR_ECHO}, MSG_NUMBER, NULL);
+    return message_call(&n->m, (struct address){(uint16_t)reactor, ACTOR_ECHO, 0}, MSG_NUMBER, NULL);
 }
 
 /* -- there and back -- */
@@ -76,7 +76,7 @@ EVERYWHERE(message, works_to_ones_own_reactor)
 /* -- more than a ring holds -- */
 
 #define SENDERS    12
-#define BATCH      100 /* 1200 under way at once, RING_CREDITS are 256 */
+#define BATCH      100 /* 1200 under way at once, RING_CREDITS are 512 */
 #define BATCHES    5
 #define REACTORS_3 3
 
@@ -103,7 +103,8 @@ static void send_batches(void *arg)
     for (unsigned b = 0; b < BATCHES; b++) {
         for (uint64_t i = 0; i < BATCH; i++) {
             sent[i].is = i;
-            message_send(&sent[i].m, (struct address){(uint16_t)((reactor_id() + 1 + i % 2) % REACTORS_3), ACTOR_ECHO},
+            message_send(&sent[i].m,
+                         (struct address){(uint16_t)((reactor_id() + 1 + i % 2) % REACTORS_3), ACTOR_ECHO, 0},
                          MSG_NUMBER, NULL);
         }
         for (uint64_t i = 0; i < BATCH; i++) {
@@ -160,7 +161,7 @@ static void fill_the_room(void *arg)
     }
     static struct number n[20];
     for (unsigned i = 0; i < 20; i++)
-        message_send(&n[i].m, (struct address){1, ACTOR_ECHO}, MSG_NUMBER, NULL);
+        message_send(&n[i].m, (struct address){1, ACTOR_ECHO, 0}, MSG_NUMBER, NULL);
     for (unsigned i = 0; i < 20; i++)
         want_eq(message_await(&n[i].m), 0);
 }
@@ -235,7 +236,7 @@ static void stop_under_load(void *arg)
     }
     unsigned served = 0;
     for (unsigned i = 0; i < 12; i++)
-        message_send(&n[i].m, (struct address){1, ACTOR_ECHO}, MSG_NUMBER, NULL);
+        message_send(&n[i].m, (struct address){1, ACTOR_ECHO, 0}, MSG_NUMBER, NULL);
     for (unsigned i = 0; i < 12; i++) {
         int rc = message_await(&n[i].m);
         want(rc == 0 || rc == -ESHUTDOWN);
@@ -248,7 +249,7 @@ static void stop_under_load(void *arg)
     want_eq(square(&after, 1, 1), -ESHUTDOWN);
     want_eq(after.is, 1); /* nobody looked at it */
     after = (struct number){.is = 1};
-    want_eq(message_call(&after.m, (struct address){1, ACTOR_LATE}, MSG_NUMBER, NULL), 0); /* others go on */
+    want_eq(message_call(&after.m, (struct address){1, ACTOR_LATE, 0}, MSG_NUMBER, NULL), 0); /* others go on */
 }
 
 EVERYWHERE(message, a_stopped_actor_finishes_and_refuses_later_ones)
@@ -275,11 +276,11 @@ static void give_up(void *arg)
     want_eq(context_check(NULL), 0);
     struct number n = {0};
     struct context ctx = {.deadline_ns = clock_now_ns() + MILLIS(3)};
-    want_eq(message_call(&n.m, (struct address){1, ACTOR_ECHO}, MSG_NUMBER, &ctx), -ETIME);
+    want_eq(message_call(&n.m, (struct address){1, ACTOR_ECHO, 0}, MSG_NUMBER, &ctx), -ETIME);
     want(clock_now_ns() >= ctx.deadline_ns);
 
     struct context no_deadline = {0};
-    message_send(&n.m, (struct address){1, ACTOR_ECHO}, MSG_NUMBER, &no_deadline);
+    message_send(&n.m, (struct address){1, ACTOR_ECHO, 0}, MSG_NUMBER, &no_deadline);
     fiber_sleep_ns(MILLIS(2));
     want_eq(n.m.away, 1);
     context_cancel(&no_deadline);

@@ -94,7 +94,7 @@ static void use_everything(void *arg)
     struct sum s[5];
     for (unsigned i = 0; i < 5; i++) {
         s[i] = (struct sum){.of = 10 * i};
-        message_send(&s[i].m, (struct address){(uint16_t)other, ACTOR_SUM}, 1, NULL);
+        message_send(&s[i].m, (struct address){(uint16_t)other, ACTOR_SUM, 0}, 1, NULL);
     }
     while (!busy.port)
         fiber_sleep_ns(1000);

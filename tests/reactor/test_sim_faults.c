@@ -135,7 +135,7 @@ static void send_numbers(void *arg)
     uint64_t began = clock_now_ns();
     for (unsigned i = 0; i < MESSAGES; i++) {
         all[id][i] = (struct numbered){.number = i};
-        message_send(&all[id][i].m, (struct address){(uint16_t)(1 - id), ACTOR_COUNT}, 1, NULL);
+        message_send(&all[id][i].m, (struct address){(uint16_t)(1 - id), ACTOR_COUNT, 0}, 1, NULL);
         if (i % 7 == 0)
             fiber_sleep_ns(10000);
     }

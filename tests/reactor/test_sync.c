@@ -132,7 +132,7 @@ static void serve_in_order(void *arg)
 {
     struct scene *s = arg;
     struct part parts[WAITERS] = {{.units = 2}, {.units = 3}, {.units = 1}, {.units = 1}, {.units = 4}};
-    semaphore_init(&s->semaphore, 2);
+    semaphore_init(&s->semaphore, 2, ORDER_NONE);
     assemble(s, parts, acquire_and_keep);
     settle();
     want(strcmp(s->order, "a") == 0);

@@ -20,7 +20,7 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
     return rc;
 }
 
-static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
+static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg)
 {
     struct server *s = ((struct reactor_hooks *)arg)->server;
     unsigned self = ((struct reactor_hooks *)arg)->reactor;
@@ -59,7 +59,7 @@ void server_open_segments(struct server *s, unsigned reactors)
 {
     struct error e = {0};
     *s = (struct server){.reactors = reactors};
-    semaphore_init(&s->writing, 1);
+    semaphore_init(&s->writing, 1, ORDER_NONE);
     want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
     want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */

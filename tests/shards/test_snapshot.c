@@ -35,7 +35,7 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
     return rc < 0 ? rc : manifest_store("data", &s->manifest, NULL);
 }
 
-static int hook_call(unsigned reactor, store_call_fn fn, void *call, void *arg)
+static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg)
 {
     const struct asking *asking = arg;
     const struct server *s = asking->server;

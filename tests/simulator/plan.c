@@ -3,6 +3,7 @@
 #include "plan.h"
 #include "play.h"
 
+#define STORMY   6 /* one of so many seeds has storms */
 #define STRONGER 3 /* a kind's rate is up to so many times doubled, or halved */
 
 /* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
@@ -34,6 +35,8 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->varied = draw_one_in(random, 2);
     p->index_bytes = p->players % 2 ? 4096 : 0;
     p->rot = draw_one_in(random, 8);
+    uint64_t storms = ~*random; /* a stream of its own: what else a seed draws does not depend on it */
+    p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

@@ -130,6 +130,10 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
 
 void crowd(struct player *p, struct book *b);
 
+/* -- more requests of all kinds than there is room for (storm.c) -- */
+
+void storm(struct world *w);
+
 /* -- during a start (early.c) -- */
 
 void look_early(struct world *w);     /* begins */

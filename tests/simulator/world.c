@@ -1,6 +1,6 @@
 /* world.c -- what happens under one seed.
  *
- * Some rounds on one disk. In each a server starts with one to four reactors and is used by its players. A round ends in order, or the
+ * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a storm, and is used by its players. A round ends in order, or the
  * power is cut at a random moment. What was acknowledged must be there in the next round, what was deleted must not, and what was under
  * way may be either. Everything random comes from the seed. */
 #include "base/log.h"
@@ -57,6 +57,8 @@ static void on_ready(struct server *s, void *arg)
     plan_faults_on(&w->plan, w->sim);
     start_players(w, player_run);
     plan_faults_off(w->sim);
+    if (!failed(w) && w->plan.storm)
+        storm(w);
     if (!failed(w))
         start_players(w, player_settle);
     if (!failed(w))
@@ -71,6 +73,15 @@ static void on_ready(struct server *s, void *arg)
 
 /* -- a round -- */
 
+/* A storm has other numbers of reactors, and mostly lives to its end. */
+static void draw_storm(struct world *w)
+{
+    static const uint32_t reactors[] = {1, 2, 2, 3, 8, 64};
+    w->reactors = reactors[draw(&w->plan.storm) % ARRAY_LEN(reactors)];
+    if (!draw_one_in(&w->plan.storm, 4))
+        w->crash_after = 0;
+}
+
 static void draw_round(struct world *w)
 {
     w->reactors = 1 + (uint32_t)(draw(&w->random) % 4);
@@ -79,6 +90,8 @@ static void draw_round(struct world *w)
     w->faulty_start = draw_one_in(&w->random, 3);
     uint64_t events = 300 + (uint64_t)(w->operations + 10) * 20 * w->plan.players; /* 10: who looks during the start */
     w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
+    if (w->plan.storm)
+        draw_storm(w);
 }
 
 /* The server runs once, to its end. */

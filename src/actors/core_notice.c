@@ -1,0 +1,226 @@
+/* core_notice.c -- what one reactor is told and asked by the others, whose writes and background work wait for it.
+ *
+ * Three actors, because what waits for nothing must never stand in a queue behind what waits: notices are answered at once, steps
+ * may wait for the disk, for notices and for searches, and who measures looks at much. See order.h. */
+#include "actors/budget.h"
+#include "actors/catalog_messages.h"
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "shards/read_only.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- what the store asks of other reactors -- */
+
+static int hook_commit(const struct manifest_edit *edit, void *arg)
+{
+    struct catalog_commit_message m = {.edit = edit};
+    return message_call(&m.base, address_of(0, ACTOR_COMMIT), MSG_CATALOG_COMMIT, NULL);
+}
+
+/* Nobody but the asker waits, so without memory for all at once it may be one after the other. */
+static int call_one_by_one(const struct core *c, enum actor_id actor, const struct control_store_message *first)
+{
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        struct control_store_message m = *first;
+        if (r == c->reactor)
+            continue;
+        int one = message_call(&m.base, address_of(r, actor), MSG_CONTROL_STORE, NULL);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg)
+{
+    const struct core *c = arg;
+    const enum actor_id actor = kind == STORE_NOTICE ? ACTOR_NOTICE : ACTOR_STEP;
+    struct control_store_message first = {.fn = fn, .call = call};
+    if (reactor != STORE_ALL_OTHERS)
+        return message_call(&first.base, address_of(reactor, actor), MSG_CONTROL_STORE, NULL);
+    struct control_store_message *all = c->reactors > 2 ? malloc(c->reactors * sizeof *all) : NULL;
+    if (!all)
+        return call_one_by_one(c, actor, &first);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        all[r] = first;
+        if (r != c->reactor)
+            message_send(&all[r].base, address_of(r, actor), MSG_CONTROL_STORE, NULL);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        int one = r != c->reactor ? message_await(&all[r].base) : 0;
+        rc = rc < 0 ? rc : one;
+    }
+    free(all);
+    return rc;
+}
+
+static void hook_failed(int rc, uint64_t round, void *arg)
+{
+    struct core *c = arg;
+    disk_reporter_take(&c->disk, rc, round);
+}
+
+static int hook_memory(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg)
+{
+    return budget_share_ask(arg, wanted, frees, ret, error);
+}
+
+static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+                       void *arg)
+{
+    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count, .home = home};
+    int rc = message_call(&m.base, address_of(0, ACTOR_COMMIT), MSG_CATALOG_OLDEST, NULL);
+    *ret = m.version;
+    return rc;
+}
+
+struct store_hooks core_store_hooks(struct core *c)
+{
+    return (struct store_hooks){.commit = hook_commit,
+                                .call = hook_call,
+                                .oldest = hook_oldest,
+                                .failed = hook_failed,
+                                .memory = hook_memory,
+                                .arg = c};
+}
+
+static int on_store(struct core *c, const struct control_store_message *m)
+{
+    return c->store ? m->fn(c->store, m->call) : 0;
+}
+
+/* -- notices -- */
+
+static int on_settings(struct core *c, const struct control_settings_message *m)
+{
+    c->settings = *m->settings;
+    ignore_result(core_tune_store(c)); /* without memory for a fiber, the next change starts it */
+    const struct reactor_tuning tuning = {.slice_us = (unsigned)c->settings.slice_us,
+                                          .write_percent = (unsigned)c->settings.write_share,
+                                          .background_percent = (unsigned)c->settings.background_share};
+    return reactor_tune(&tuning);
+}
+
+/* What one reactor found damaged, all refuse to serve. */
+static int on_damage(struct core *c, const struct control_damage_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e && e->damage.code == ERROR_OK) {
+        e->damage = *m->damage;
+        shard_set_damage(e->shard, m->damage);
+    }
+    return 0;
+}
+
+static int on_budget(struct core *c, struct control_budget_message *m)
+{
+    c->server->budget.bytes = budget_bytes(c);
+    return budget_ask(&c->server->budget, &m->question, &m->answer);
+}
+
+static int on_disk_failed(struct core *c, const struct control_disk_message *m)
+{
+    disk_watch_report(&c->server->disk, m->reason, m->round);
+    return 0;
+}
+
+void core_on_notice(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, notice);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_CONTROL_STORE: rc = on_store(c, CONTAINER_OF(m, struct control_store_message, base)); break;
+    case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
+    case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
+    case MSG_CONTROL_BUDGET: rc = on_budget(c, CONTAINER_OF(m, struct control_budget_message, base)); break;
+    case MSG_CONTROL_DISK_FAILED: rc = on_disk_failed(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
+    }
+    message_reply(m, rc);
+}
+
+/* -- steps -- */
+
+static int on_disk(struct core *c, struct control_disk_message *m)
+{
+    int rc = 0;
+    if (!core_is_open(c))
+        return 0;
+    if (m->order == DISK_READ_ONLY)
+        store_turn_read_only(c->store, m->reason);
+    else if (m->order == DISK_WRITABLE)
+        rc = store_turn_writable(c->store, m->round);
+    m->wanted = store_space_wanted(c->store);
+    return rc;
+}
+
+void core_on_step(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, step);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_CONTROL_STORE: rc = on_store(c, CONTAINER_OF(m, struct control_store_message, base)); break;
+    case MSG_CONTROL_DISK: rc = on_disk(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
+    case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
+    }
+    message_reply(m, rc);
+}
+
+/* -- measure -- */
+
+static int on_measure(struct core *c, struct control_measure_message *m)
+{
+    struct metrics_sample *s = m->sample;
+    memset(s, 0, sizeof *s);
+    s->reactor = c->reactor;
+    s->counted = c->metrics;
+    reactor_stats_read(&s->stats);
+    budget_use_read(c, &s->memory);
+    s->memory_budget = budget_bytes(c);
+    s->memory_stage = c->budget.stage;
+    for (unsigned i = 0; i < SEARCH_KINDS; i++)
+        recent_read(&c->recent[i], clock_now_ns(), &s->recent[i]);
+    if (!core_is_open(c))
+        return 0;
+    s->build_count = store_builds_read(c->store, s->builds);
+    store_stats_read(c->store, &s->store);
+    s->read_only = store_read_only(c->store);
+    return 0;
+}
+
+static int on_infos(struct core *c, const struct control_infos_message *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
+        memset(&m->infos[i], 0, sizeof m->infos[i]);
+        if (e && e->damage.code == ERROR_OK && (e->at_rest || core_is_open(c)))
+            shard_info_read(e->shard, &m->infos[i]);
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+static int on_log_durable(struct core *c, struct control_log_durable_message *m)
+{
+    if (!core_is_open(c))
+        return -ESHUTDOWN;
+    m->position = store_log_durable(c->store);
+    return 0;
+}
+
+void core_on_ask(struct actor *a, struct message *m)
+{
+    struct core *c = CONTAINER_OF(a, struct core, ask);
+    int rc = -ENOSYS;
+    switch (m->type) {
+    case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
+    case MSG_CONTROL_INFOS: rc = on_infos(c, CONTAINER_OF(m, struct control_infos_message, base)); break;
+    case MSG_CONTROL_LOG_DURABLE:
+        rc = on_log_durable(c, CONTAINER_OF(m, struct control_log_durable_message, base));
+        break;
+    }
+    message_reply(m, rc);
+}
