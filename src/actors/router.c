@@ -24,7 +24,12 @@ int router_check_serving(struct request *rq, const char *what)
 
 int router_error(struct request *rq, uint64_t collection, int rc, const char *what)
 {
-    const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&rq->core->collections, collection) : NULL;
+    struct core *c = rq->core;
+    const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&c->collections, collection) : NULL;
+    if (e && e->damage.code == ERROR_OK && shard_damage(e->shard)) { /* found by this request: all shall know */
+        ignore_result(core_spread_damage(c, e));
+        e = replica_find_id(&c->collections, collection);
+    }
     if (!e || e->damage.code == ERROR_OK)
         return request_error(rq, rc, what);
     rq->error = e->damage;

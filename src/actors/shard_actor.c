@@ -67,6 +67,8 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
         rc = context_check(m->base.ctx);
         fiber_checkpoint();
     }
+    if (rc == 0 && shard_damage(e->shard)) /* what was copied may be zeros */
+        rc = -EBADMSG;
     core_leave(e);
     return rc;
 }

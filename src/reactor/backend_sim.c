@@ -211,7 +211,10 @@ static void sim_shutdown(struct backend *b, handle_t connection)
 /* A mapping is a copy: the real one would not change either, for only immutable files are mapped. */
 static void sim_unmap(struct backend *b, const struct mapping *m)
 {
-    free((void *)(uintptr_t)m->bytes);
+    struct sim *s = sim_of(b)->sim;
+    bool was = sim_enter(s);
+    sim_disk_unmap(s, m->bytes);
+    sim_leave(s, was);
 }
 
 static void sim_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size,

@@ -1,5 +1,6 @@
 /* file.c -- file operations as straight lines: short reads and writes are continued, interrupted ones repeated. */
 #include "base/memory.h"
+#include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -137,7 +138,7 @@ int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset)
                         .offset = offset + written};
         int64_t rc = run(&op);
         if (rc < 0)
-            return (int)rc;
+            return rc == -EFAULT ? -EIO : (int)rc; /* bytes of a mapping that the kernel could not read */
         if (rc == 0)
             return -EIO; /* no progress and no reason: not a disk to trust */
         int64_t back = write_back(f, offset + written, (uint64_t)rc);
@@ -252,6 +253,8 @@ int mapping_open(const char *path, struct mapping *ret)
     if (rc < 0)
         return (int)rc;
     *ret = (struct mapping){.bytes = op.bytes, .size = op.size};
+    if (op.size)
+        ret->guard = mapping_guard_take(op.bytes, op.size);
     return 0;
 }
 
@@ -278,6 +281,7 @@ void mapping_close_slowly(struct mapping *m)
 void mapping_close(struct mapping *m)
 {
     struct reactor *r = reactor_here();
+    mapping_guard_drop(m->guard);
     if (m->bytes)
         r->ops->unmap(r->backend, m);
     *m = (struct mapping){0};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "reactor/runtime.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct file;
@@ -46,10 +47,12 @@ MUST_USE int file_drop_cache(const char *path);
 /* Bytes free to us on the file system of path. */
 MUST_USE int64_t directory_space(const char *path);
 
-/* A read-only view of a whole file. The view stays valid after the file is closed or removed. */
+/* A read-only view of a whole file. The view stays valid after the file is closed or removed. A page that the disk does not give back, or
+ * that was cut off the file, reads as zeros and is noted: whoever believes what it read asks afterwards. */
 struct mapping {
     const uint8_t *bytes;
     size_t size;
+    struct mapping_guard *guard;
 };
 enum mapping_advice {
     MAPPING_RANDOM,
@@ -60,5 +63,9 @@ enum mapping_advice {
 MUST_USE int mapping_open(const char *path, struct mapping *ret);
 void mapping_advise(const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 void mapping_close(struct mapping *m);
+/* Whether a page of it was lost; *ret_offset: the first that was. Copies of m answer alike, on every reactor. */
+bool mapping_lost(const struct mapping *m, uint64_t *ret_offset);
+/* Pages lost so far, of all mappings of the process: while it stays the same, nothing was lost. Costs a load. */
+uint64_t mapping_losses(void);
 /* The same in steps with a checkpoint after each: taking a GiB of pages out of a view takes 20 ms or more. Waits. */
 void mapping_close_slowly(struct mapping *m);

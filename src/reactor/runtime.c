@@ -1,6 +1,7 @@
 /* runtime.c -- starting and stopping all reactors, signals, clocks, figures of the process. */
 #include "reactor/runtime.h"
 #include "base/log.h"
+#include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <pthread.h>
@@ -232,6 +233,7 @@ static void wait_with_signals(struct launch *l, const sigset_t *set)
 
 static int run_threads(struct runtime *rt, struct error *error)
 {
+    mapping_guard_install();
     struct launch l = {
         .rt = rt, .expected = rt->count, .waiter = pthread_self(), .waiter_sleeps = rt->on_signal != NULL};
     struct launch_thread *threads = calloc(rt->count, sizeof(*threads));

@@ -45,6 +45,7 @@ enum sim_fault {
     FAULT_STALL,             /* a reactor takes no turn for 1 to 200 ms */
     FAULT_NO_MEMORY,         /* an allocation fails */
     FAULT_PREEMPT,           /* a checkpoint yields; default: 1 in 64 */
+    FAULT_LOST_PAGE,         /* from a checkpoint on a page of a mapped file reads as zeros, and is noted (file.h) */
     FAULT_SHUFFLE,           /* not the longest waiting fiber runs next, but one by the seed; default: always */
     FAULT_KINDS
 };

@@ -3,6 +3,7 @@
  * An operation takes effect at once or at a later moment before it is done, so two that are under way at the same time
  * happen in either order, and a flush that is asked for before a write is done need not cover it. */
 #include "reactor/sim_disk.h"
+#include "reactor/mapping_guard.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define SLOW_NS_MAX     (500 * MS)
 #define SLOW_FACTOR_MIN 10
 #define SLOW_FACTOR_MAX 1000
+#define PAGE            ((size_t)4096)
 
 struct sim_disk *sim_disk_create(void)
 {
@@ -30,6 +32,8 @@ void sim_disk_destroy(struct sim_disk *d)
     }
     if (d)
         free(d->open);
+    if (d)
+        free(d->views);
     free(d);
 }
 
@@ -130,14 +134,46 @@ static int64_t do_read(struct node *n, struct op *op)
     return (int64_t)size;
 }
 
-static int64_t do_map(struct node *n, struct op *op)
+/* -- views -- */
+
+static int64_t do_map(struct sim_disk *d, struct node *n, struct op *op)
 {
     op->size = n->size;
-    op->bytes = n->size ? aligned_alloc(4096, (n->size + 4095) & ~(size_t)4095) : NULL;
-    check(op->bytes || !n->size);
-    if (n->size)
-        memcpy(op->bytes, n->now, n->size);
+    op->bytes = NULL;
+    if (!n->size)
+        return 0;
+    op->bytes = aligned_alloc(PAGE, (n->size + PAGE - 1) & ~(PAGE - 1));
+    d->views = realloc(d->views, (d->view_count + 1) * sizeof(*d->views));
+    check(op->bytes && d->views);
+    memcpy(op->bytes, n->now, n->size);
+    d->views[d->view_count++] = (struct sim_view){op->bytes, n->size};
     return 0;
+}
+
+void sim_disk_unmap(struct sim *s, const void *bytes)
+{
+    struct sim_disk *d = s->disk;
+    for (size_t i = 0; i < d->view_count; i++)
+        if (d->views[i].bytes == bytes) {
+            memmove(&d->views[i], &d->views[i + 1], (--d->view_count - i) * sizeof(*d->views));
+            break;
+        }
+    free((void *)(uintptr_t)bytes);
+}
+
+void sim_disk_lose_page(struct sim_backend *b)
+{
+    struct sim *s = b->sim;
+    const struct sim_disk *d = s->disk;
+    if (!sim_fault_draw(s, FAULT_LOST_PAGE) || d->view_count == 0)
+        return;
+    const struct sim_view *v = &d->views[sim_fault_below(s, FAULT_LOST_PAGE, d->view_count)];
+    size_t at = (size_t)sim_fault_below(s, FAULT_LOST_PAGE, (v->size + PAGE - 1) / PAGE) * PAGE;
+    if (!mapping_guard_lose(v->bytes + at)) /* it is being made */
+        return;
+    memset(v->bytes + at, 0, v->size - at < PAGE ? v->size - at : PAGE);
+    sim_fault_count(s, FAULT_LOST_PAGE);
+    sim_trace(s, b->id, "lost page at", at, v->size);
 }
 
 /* What a failed flush lost was still to be read; now it is not. Dirty sectors stay, as if they had just been written again. */
@@ -248,7 +284,7 @@ static int64_t look_up(struct sim_backend *b, struct op *op)
         return -EIO;
     if (sim_fault_at(b, FAULT_NO_MEMORY, op))
         return -ENOMEM;
-    return op->kind == OP_LIST ? sim_do_list(n, op) : do_map(n, op);
+    return op->kind == OP_LIST ? sim_do_list(n, op) : do_map(b->sim->disk, n, op);
 }
 
 static int64_t run(struct sim_backend *b, struct op *op)

@@ -46,8 +46,15 @@ struct open_file {
     char path[120];    /* for the trace, cut if longer; stays after the close */
 };
 
+struct sim_view {
+    uint8_t *bytes;
+    size_t size;
+};
+
 struct sim_disk {
     struct node *nodes, *root;
+    struct sim_view *views; /* what is mapped, in the order in which it was */
+    size_t view_count;
     struct open_file *open;
     size_t open_count;
     uint64_t writes, flushes;

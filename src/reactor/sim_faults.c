@@ -15,7 +15,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_RESET] = "connection reset",    [FAULT_CUT] = "stream cut",
     [FAULT_LATE_MESSAGE] = "late message", [FAULT_STALL] = "stalled reactor",
     [FAULT_NO_MEMORY] = "no memory",       [FAULT_PREEMPT] = "preemption",
-    [FAULT_SHUFFLE] = "shuffle",
+    [FAULT_LOST_PAGE] = "lost page",       [FAULT_SHUFFLE] = "shuffle",
 };
 
 const char *sim_fault_name(enum sim_fault f)

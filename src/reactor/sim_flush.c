@@ -184,7 +184,7 @@ void sim_disk_process_end(struct sim *s)
 {
     for (struct node *n = s->disk->nodes; n; n = n->next)
         n->locked_by = -1;
-    s->disk->open_count = 0;
+    s->disk->open_count = s->disk->view_count = 0;
     sim_mark(s->disk, true);
     for (struct node **at = &s->disk->nodes; *at;) {
         struct node *n = *at;

@@ -117,7 +117,11 @@ unsigned sim_pick_reactor(struct sim *s, const unsigned *ready, unsigned n)
 
 bool sim_should_yield(struct backend *b)
 {
-    return sim_fault(sim_of(b)->sim, FAULT_PREEMPT);
+    struct sim_backend *sb = sim_of(b);
+    bool was = sim_enter(sb->sim);
+    sim_disk_lose_page(sb); /* here somebody who reads is in the middle of it */
+    sim_leave(sb->sim, was);
+    return sim_fault(sb->sim, FAULT_PREEMPT);
 }
 
 uint64_t sim_slowness_of_fiber(struct sim_backend *b)

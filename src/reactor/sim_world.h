@@ -126,6 +126,9 @@ void sim_disk_submit(struct sim_backend *b, struct op *op);
 /* For the trace: what the file was called when it was opened. */
 const char *sim_disk_path(const struct sim *s, handle_t handle);
 void sim_disk_forget(struct sim_event *e); /* e will never happen */
+void sim_disk_unmap(struct sim *s, const void *bytes);
+/* An occasion for FAULT_LOST_PAGE. */
+void sim_disk_lose_page(struct sim_backend *b);
 /* The process ended: locks and open handles are gone. */
 void sim_disk_process_end(struct sim *s);
 /* The power was cut: what was not flushed is kept or lost. */

@@ -89,25 +89,49 @@ const struct container_region *container_find(const struct container *c, const c
     return NULL;
 }
 
-int container_check_piece(const struct container *c, struct container_check *check, const char *name,
+static uint64_t slice_begin(const struct container_check *check)
+{
+    return check->at / CONTAINER_SLICE * CONTAINER_SLICE;
+}
+
+static uint64_t slice_end(const struct container_check *check)
+{
+    uint64_t from = slice_begin(check), size = check->region->size;
+    return size - from < CONTAINER_SLICE ? size : from + CONTAINER_SLICE;
+}
+
+size_t container_next_piece(const struct container_check *check, uint64_t *ret_offset)
+{
+    if (check->at >= check->region->size)
+        return 0;
+    uint64_t left = slice_end(check) - check->at;
+    *ret_offset = check->region->offset + check->at;
+    return left < CONTAINER_PIECE ? (size_t)left : CONTAINER_PIECE;
+}
+
+int container_check_bytes(struct container_check *check, const uint8_t *bytes, size_t n, const char *name,
                           struct error *error)
 {
     const struct container_region *r = check->region;
-    uint64_t slice = check->at / CONTAINER_SLICE, from = slice * CONTAINER_SLICE;
-    uint64_t end = r->size - from < CONTAINER_SLICE ? r->size : from + CONTAINER_SLICE;
-    size_t n = end - check->at < CONTAINER_PIECE ? (size_t)(end - check->at) : CONTAINER_PIECE;
-    if (r->size == 0)
-        return 0;
-    check->crc = checksum_crc32c(check->at == from ? 0 : check->crc, c->bytes + r->offset + check->at, n);
+    uint64_t from = slice_begin(check), end = slice_end(check);
+    check->crc = checksum_crc32c(check->at == from ? 0 : check->crc, bytes, n);
     check->at += n;
     if (check->at < end)
         return 1;
     uint32_t expected;
-    memcpy(&expected, r->checksums + slice * sizeof(expected), sizeof(expected));
+    memcpy(&expected, r->checksums + from / CONTAINER_SLICE * sizeof(expected), sizeof(expected));
     if (check->crc != expected)
         return error_set(error, ERROR_CORRUPT,
                          "%s is damaged at offset %llu: the checksum of %llu bytes of region '%s' does not match; "
                          "restore a snapshot, or the data folder from a copy",
                          name, (unsigned long long)(r->offset + from), (unsigned long long)(end - from), r->name);
     return end < r->size;
+}
+
+int container_check_piece(const struct container *c, struct container_check *check, const char *name,
+                          struct error *error)
+{
+    uint64_t offset;
+    size_t n = container_next_piece(check, &offset);
+    return n ? container_check_bytes(check, c->bytes + offset, n, name, error) : 0;
 }

@@ -58,6 +58,10 @@ struct container_check {
 };
 MUST_USE int container_check_piece(const struct container *c, struct container_check *check, const char *name,
                                    struct error *error);
+/* The same of bytes that were read instead of mapped: where the next piece lies in the file, 0 bytes: there is none; and the piece itself. */
+size_t container_next_piece(const struct container_check *check, uint64_t *ret_offset);
+MUST_USE int container_check_bytes(struct container_check *check, const uint8_t *bytes, size_t n, const char *name,
+                                   struct error *error);
 static inline uint64_t container_slices(const struct container_region *region)
 {
     return (region->size + CONTAINER_SLICE - 1) / CONTAINER_SLICE;

@@ -53,6 +53,21 @@ static int seek(struct replay *r, uint64_t position)
     return rc < 0 ? rc : position < file_end(r);
 }
 
+/* What the disk did not give back reads as zeros, which look like the end of the log. */
+static int check_read(struct replay *r)
+{
+    char path[PATH_TEXT_MAX];
+    uint64_t offset;
+    if (!mapping_lost(&r->mapping, &offset))
+        return 0;
+    if (log_file_path(r->options, r->files.starts[r->file], path) < 0)
+        path[0] = 0;
+    return error_set(r->error, ERROR_IO,
+                     "%s cannot be read at offset %llu: the disk does not give these bytes back; mend the disk and "
+                     "start again, or restore the data folder from a snapshot",
+                     path, (unsigned long long)offset);
+}
+
 /* The block at position, if it is one of this log and not left over from an older use of the place. */
 static int block_at(struct replay *r, uint64_t position, struct log_block *b)
 {
@@ -60,8 +75,10 @@ static int block_at(struct replay *r, uint64_t position, struct log_block *b)
     if (rc <= 0)
         return rc;
     size_t offset = (size_t)(position - r->files.starts[r->file]);
-    return log_block_read(r->mapping.bytes + offset, r->mapping.size - offset, b) && b->position == position &&
-           b->epoch == r->options->epoch && b->reactor == r->options->reactor;
+    bool is_block = log_block_read(r->mapping.bytes + offset, r->mapping.size - offset, b) && b->position == position &&
+                    b->epoch == r->options->epoch && b->reactor == r->options->reactor;
+    rc = check_read(r);
+    return rc < 0 ? rc : is_block;
 }
 
 static int damaged(struct replay *r, uint64_t position)
@@ -134,6 +151,8 @@ static int next_group(struct replay *r, struct log_end *end)
                 "the log was written by a newer Kith (log format %u, this one reads up to %d); use that version",
                 b.format, LOG_FORMAT);
         rc = buffer_append(&r->group, b.payload, b.size);
+        if (rc == 0)
+            rc = check_read(r);
         if (rc < 0)
             return rc;
         run = b.run;
@@ -195,6 +214,8 @@ int log_copy(const struct log_options *options, uint64_t from, uint64_t to, stru
         n = n < to - at ? n : to - at;
         n = n < COPY_BYTES ? n : COPY_BYTES;
         rc = file_write(into, r.mapping.bytes + (at - r.files.starts[r.file]), n, at - from);
+        if (rc == 0)
+            rc = check_read(&r);
         fiber_checkpoint();
     }
     mapping_close(&r.mapping);

@@ -34,7 +34,7 @@ static int maintain(struct shard *s)
 {
     uint64_t wanted = s->compacts_wanted;
     struct merge_choice choice;
-    if (s->damage.code)
+    if (shard_damage(s))
         return 0;
     if (!shard_merges(s)) {
         s->compacts_done = wanted;
@@ -99,7 +99,7 @@ static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, ui
         if (s->gate.closed || s->dropped || store->interrupted)
             return error_set(error, ERROR_CANCELLED, "%s of '%s' was given up: it was dropped, or the server stops",
                              what, s->config.name);
-        if (s->damage.code)
+        if (shard_damage(s))
             return error_set(error, s->damage.code, "%s", s->damage.text);
         if (store->failures != failures)
             return error_set_errno(error, *failed,

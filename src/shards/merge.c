@@ -82,8 +82,10 @@ static int verify_inputs(struct merge *m)
         int rc = store_segment_path(m->shard->store, m->ids[i], path);
         if (rc == 0)
             rc = segment_verify(path, m->choice->inputs[i], &error);
+        if (shard_damage(m->shard)) /* a page that was lost is the reason of a wrong checksum */
+            return -EBADMSG;
         if (rc < 0) {
-            if (error.code == ERROR_CORRUPT && !m->shard->damage.code) {
+            if (error.code == ERROR_CORRUPT) {
                 log_error("'%s' is not served any more: %s", m->shard->config.name, error.text);
                 m->shard->damage = error;
             }
@@ -124,6 +126,9 @@ static int write_graph(struct merge *m, struct container_writer *w)
     if (rc == 0)
         rc = segment_write_index(w, index, &plan.why);
     segment_index_destroy(index);
+    uint64_t offset;
+    if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph is of zeros */
+        rc = -EIO;
     mapping_close(&mapping);
     return rc;
 }
@@ -353,6 +358,11 @@ static int prepare(struct merge *m)
     if (rc < 0 || (m->rows == 0 && m->tombstones.kept == 0))
         return rc;
     rc = write_file(m);
+    if (shard_damage(m->shard)) { /* zeros may have been copied */
+        if (rc == 0)
+            ignore_result(file_remove(m->path));
+        return -EBADMSG;
+    }
     return rc < 0 ? rc : open_output(m);
 }
 

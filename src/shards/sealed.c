@@ -1,4 +1,5 @@
 /* sealed.c -- a segment opened from its container file: every byte is checked before it is believed. */
+#include "base/memory.h"
 #include "reactor/fiber.h"
 #include "shards/segment_file.h"
 
@@ -36,6 +37,47 @@ static int need(struct opening *o, const char *name, uint64_t size, const uint8_
 static bool is_of_index(const struct container_region *r)
 {
     return strncmp(r->name, "row.", 4) != 0 && strncmp(r->name, "seg.", 4) != 0;
+}
+
+static int cannot_read(const char *path, uint64_t offset, int rc, struct error *error)
+{
+    error_set(error, ERROR_IO,
+              "%s cannot be read at offset %llu (%s); mend the disk and start again, or restore a snapshot", path,
+              (unsigned long long)offset, strerror(-rc));
+    return rc;
+}
+
+/* The next piece of a region. Returns as container_check_piece() does. */
+static int read_piece(struct file *f, uint8_t *room, struct container_check *check, const char *path,
+                      struct error *error)
+{
+    uint64_t offset;
+    size_t n = container_next_piece(check, &offset);
+    if (n == 0)
+        return 0;
+    int64_t got = file_read(f, room, n, offset);
+    if (got < 0 || (size_t)got < n)
+        return cannot_read(path, offset, got < 0 ? (int)got : -EIO, error);
+    return container_check_bytes(check, room, n, path, error);
+}
+
+/* All bytes of the file are read rather than looked at where they are mapped: what the disk does not give back is then an error of one read. */
+static int read_all(const struct container *c, const char *path, struct error *error)
+{
+    struct file *f;
+    uint8_t *room = memory_aligned(CONTAINER_PIECE);
+    int rc = room ? file_open(path, FILE_READ, &f) : -ENOMEM;
+    for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
+        struct container_check check = {.region = &c->regions[i]};
+        for (rc = 1; rc > 0; fiber_checkpoint())
+            rc = read_piece(f, room, &check, path, error);
+        if (rc < 0)
+            file_close(f);
+    }
+    if (rc == 0)
+        file_close(f);
+    free(room);
+    return rc;
 }
 
 static int check_sums(const struct container *c, const char *path, struct error *error)
@@ -158,7 +200,7 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
 {
     int rc = container_parse(s->mapping.bytes, s->mapping.size, o->path, &o->container, o->error);
     if (rc == 0)
-        rc = check_sums(&o->container, o->path, o->error);
+        rc = read_all(&o->container, o->path, o->error);
     if (rc == 0)
         rc = read_meta(o, c, m);
     if (rc < 0)
@@ -197,6 +239,8 @@ int segment_open(const char *path, const struct collection_config *c, const stru
         rc = error_set_errno(error, rc, "opening %s", path);
     else
         rc = open_mapped(&o, s, c, m);
+    int lost = segment_check_lost(s, path, error); /* then whatever else was found is not the reason */
+    rc = lost < 0 ? lost : rc;
     if (rc == 0) {
         s->disk_bytes = s->mapping.size;
         mapping_advise(&s->mapping, 0, s->mapping.size, MAPPING_RANDOM);

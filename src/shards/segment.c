@@ -178,8 +178,22 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row)
 {
     if (!s->payload_ends)
         return *(const struct payload_at *)rows_at(&s->payloads, row);
-    uint64_t from = row ? s->payload_ends[row - 1] : 0;
-    return (struct payload_at){s->payload_bytes + from, s->payload_ends[row] - from};
+    uint64_t from = row ? s->payload_ends[row - 1] : 0, end = s->payload_ends[row];
+    if (end < from || end > s->payload_size) /* a page was lost after the file was opened: segment_check_lost() tells */
+        return (struct payload_at){s->payload_bytes, 0};
+    return (struct payload_at){s->payload_bytes + from, end - from};
+}
+
+int segment_check_lost(const struct segment *s, const char *path, struct error *error)
+{
+    uint64_t offset;
+    if (!mapping_lost(&s->mapping, &offset))
+        return 0;
+    error_set(error, ERROR_IO,
+              "%s cannot be read at offset %llu: the disk does not give these bytes back, or the file was cut; "
+              "mend the disk and start again, or restore a snapshot",
+              path, (unsigned long long)offset);
+    return -EIO;
 }
 
 uint32_t segment_backlog(const struct segment *s)

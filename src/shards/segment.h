@@ -101,7 +101,8 @@ MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64
 
 /* -- sealed.c: these wait; writing is in segment_file.h -- */
 
-/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. */
+/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. -EIO and ERROR_IO,
+ * with file and offset: the disk does not give it back. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                           struct segment **ret, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. */
@@ -127,6 +128,9 @@ static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
     return *(const uint64_t *)rows_at(&s->versions, row);
 }
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
+/* A page of the file, which is called path, was lost (mapping_lost()): what was read of the segment may be zeros. -EIO and a sentence with
+ * file and offset; 0: none was. */
+MUST_USE int segment_check_lost(const struct segment *s, const char *path, struct error *error);
 
 /* Rows that wait for a place in the graph. A growing segment of few rows needs neither graph nor
  * codes, because scanning it takes microseconds: it has no backlog. */

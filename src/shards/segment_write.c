@@ -2,6 +2,7 @@
 #include "reactor/fiber.h"
 #include "shards/segment_file.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct writing {
@@ -93,9 +94,14 @@ static int write_payload_end(struct writing *x, const struct segment *s, uint32_
     return container_append(x->w, end, sizeof(*end));
 }
 
+/* Sizes are read once more: a page of the file that they come from may have been lost since they were added up. */
 static int write_payload(struct writing *x, const struct segment *s, uint32_t row, void *arg)
 {
+    uint64_t *left = arg;
     struct payload_at p = segment_payload_at(s, row);
+    if (p.size > *left)
+        return -EIO;
+    *left -= p.size;
     return p.size ? container_append(x->w, p.bytes, p.size) : 0;
 }
 
@@ -109,7 +115,10 @@ static int write_payloads(struct writing *x)
         rc = for_kept(x, write_payload_end, &end);
     if (rc == 0)
         rc = container_begin(x->w, "row.payload", total);
-    return rc < 0 ? rc : for_kept(x, write_payload, NULL);
+    uint64_t left = total;
+    if (rc == 0)
+        rc = for_kept(x, write_payload, &left);
+    return rc == 0 && left ? -EIO : rc;
 }
 
 static int take_lower_version(struct writing *x, const struct segment *s, uint32_t row, void *arg)

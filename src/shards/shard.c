@@ -1,6 +1,7 @@
 /* shard.c -- what a shard holds and how a record becomes visible. The version decides, so that a record can be applied twice, or after a newer
  * one, and nothing changes: that is what replay relies on. */
 #include "shards/shard.h"
+#include "base/log.h"
 #include "shards/record.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ int shard_add_segment(struct shard *s, struct segment *segment)
     s->segments[handle] = segment;
     segment->handle = handle;
     segment->birth = ++s->births;
+    s->losses = LOSSES_UNKNOWN;
     return 0;
 }
 
@@ -66,8 +68,26 @@ void shard_remove_segment(struct shard *s, struct segment *segment)
     segment_retire(segment);
 }
 
-const struct error *shard_damage(const struct shard *s)
+/* A page of a file was lost somewhere in the process: of one of ours? */
+static void look_for_losses(struct shard *s)
 {
+    char path[PATH_TEXT_MAX];
+    struct error error;
+    s->losses = mapping_losses();
+    for (uint32_t i = 0; i < s->segment_count && !s->damage.code; i++) {
+        const struct segment *g = s->segments[i];
+        if (!g || store_segment_path(s->store, g->id, path) < 0 || segment_check_lost(g, path, &error) == 0)
+            continue;
+        error.code = ERROR_CORRUPT; /* one of its files is not what it was: the collection stops, the server does not */
+        log_error("'%s' is not served any more: %s", s->config.name, error.text);
+        s->damage = error;
+    }
+}
+
+const struct error *shard_damage(struct shard *s)
+{
+    if (s->losses != mapping_losses())
+        look_for_losses(s);
     return s->damage.code ? &s->damage : NULL;
 }
 

@@ -32,7 +32,9 @@ struct shard {
     struct segment *growing;                 /* NULL until the first write */
     uint32_t frozen;                         /* segments that wait to be sealed */
     uint64_t pace_ns;                        /* when the next write may come, while writers are slowed */
-    struct error damage;                     /* a code: nothing of this shard may be served */
+    struct error damage;                     /* a code: nothing of this shard may be served; read by shard_damage() */
+    uint64_t losses;                         /* mapping_losses() when its segments were looked at last, or */
+#define LOSSES_UNKNOWN UINT64_MAX            /* there is a new one, of which a page may have been lost before */
     uint64_t compacts_wanted, compacts_done; /* requests to rewrite and merge as far as possible */
     struct gate gate;                        /* who is inside; closed when the collection is dropped */
     enum rest rest;

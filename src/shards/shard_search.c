@@ -125,6 +125,8 @@ static int search_pause(void *arg)
 {
     struct search *x = arg;
     fiber_checkpoint();
+    if (shard_damage(x->shard)) /* what was read may be zeros */
+        return -EBADMSG;
     return x->shard->gate.closed ? -ECANCELED : context_check(x->query->ctx);
 }
 
@@ -319,7 +321,7 @@ uint64_t shard_died_ns(const struct shard *s)
 int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits)
 {
     struct search x = {.shard = s, .query = query};
-    int rc = s->damage.code ? error_set(NULL, s->damage.code, "damaged") : context_check(query->ctx);
+    int rc = shard_damage(s) ? -EBADMSG : context_check(query->ctx);
     if (rc == 0 && query->part.sealed && query->part.merges != s->merges)
         rc = -ESTALE;
     if (rc == 0)
@@ -333,6 +335,8 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         rc = search_all(&x);
     if (rc == 0)
         rc = collect(&x, ret_hits);
+    if (rc >= 0 && shard_damage(s))
+        rc = -EBADMSG;
     if (rc >= 0)
         measure(s, &x, fiber_ran_ns(clock_now_ns()) - ran_ns);
     for (uint32_t i = 0; i < x.segments; i++)

@@ -235,8 +235,9 @@ MUST_USE int shard_seal(struct shard *s, const struct pause *pause, struct error
 /* Rewrites every segment with deleted rows and merges as far as the largest segment allows. Same errors. Waits. */
 MUST_USE int shard_compact(struct shard *s, const struct pause *pause, struct error *error);
 
-/* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. */
-const struct error *shard_damage(const struct shard *s);
+/* Why nothing of this shard may be served: a damaged segment (ERROR_CORRUPT with file, offset and what to do). NULL: all is well. Who has
+ * read rows asks before it believes them: a page that the disk did not give back reads as zeros. */
+const struct error *shard_damage(struct shard *s);
 /* Another reactor found damage: nothing of this shard is merged or believed complete any more either. The first damage stays. */
 void shard_set_damage(struct shard *s, const struct error *damage);
 

@@ -30,11 +30,12 @@ static int open_collection(struct opening *o, const struct collection_config *c)
     return 0;
 }
 
-/* One damaged file does not keep the other collections from being served. */
+/* One file that is damaged or cannot be read does not keep the other collections from being served. */
 static int tolerate_damage(struct opening *o, struct shard *s, int rc)
 {
-    if (!o->error || o->error->code != ERROR_CORRUPT)
+    if (!o->error || (o->error->code != ERROR_CORRUPT && rc != -EIO))
         return rc;
+    o->error->code = ERROR_CORRUPT;
     log_error("'%s' is not served: %s", s->config.name, o->error->text);
     s->damage = *o->error;
     *o->error = (struct error){0};

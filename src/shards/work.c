@@ -130,6 +130,7 @@ static void swap(struct shard *s, struct segment *frozen, struct segment *sealed
     s->store->stats.sealed_bytes += sealed->disk_bytes;
     segment_set_heir(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
+    s->losses = LOSSES_UNKNOWN;
     segment_retire(frozen);
 }
 

@@ -209,6 +209,30 @@ class Damage(StorageTest):
         self.fill(client, "bad", 10)
         self.assertEqual(client.count("bad"), 10)
 
+    def test_a_segment_that_is_cut_while_it_is_mapped_stops_only_its_collection(self) -> None:
+        client = self.client()
+        self.fill(client, "good", 1000)
+        for name, call in (
+            ("searched", lambda: client.search("searched", self.rows[0], k=10000, exact=True)),
+            ("read", lambda: client.get("read", range(ROWS), with_vectors=True)),
+            ("compacted", lambda: client.compact("compacted")),
+        ):
+            self.fill(client, name)
+            client.seal(name)
+            client.delete(name, range(0, ROWS, 100))
+            path = self.segment_file(self.sealed(client, name)[0])
+            os.truncate(path, 65536)
+            text = self.fails(kith.Code.CORRUPT, call)
+            self.assertIn(os.path.basename(path), text)
+            self.assertIn("offset", text)
+            self.assertIn(os.path.basename(path), self.fails(kith.Code.CORRUPT, client.upsert, name, [1], self.rows[:1]))
+            self.assertEqual(client.search("good", self.rows[7], k=1).ids, [7])
+        self.server.end()
+        self.server.start()
+        client = self.client()
+        self.assertEqual(client.count("good"), 1000)
+        self.fails(kith.Code.CORRUPT, client.count, "read")
+
     def test_damage_that_a_merge_finds_is_known_to_all_cores_at_once(self) -> None:
         client = self.client()
         self.fill(client, "late")

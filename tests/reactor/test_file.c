@@ -275,6 +275,47 @@ static void map_and_remove(void *arg)
     want(!m.bytes);
 }
 
+#define PAGE ((size_t)4096)
+
+/* Two views of a file that is cut while they are there: the second has no page in memory yet. */
+static void cut_while_mapped(void *arg)
+{
+    uint8_t *ones = malloc(4 * PAGE);
+    struct mapping m, other, copy;
+    uint64_t offset = 0, losses = mapping_losses();
+    memset(ones, 1, 4 * PAGE);
+    struct file *f = open_file("cut", FILE_WRITE | FILE_CREATE | FILE_TRUNCATE);
+    want_eq(file_write(f, ones, 4 * PAGE, 0), 0);
+    want_eq(mapping_open(in_folder("cut").text, &m), 0);
+    want_eq(mapping_open(in_folder("cut").text, &other), 0);
+    want_eq(file_truncate(f, 2 * PAGE), 0);
+    want_eq(m.bytes[PAGE], 1);
+    want(!mapping_lost(&m, &offset));
+    want_eq(mapping_losses(), losses);
+    copy = m;
+    want_eq(m.bytes[3 * PAGE + 5], 0);
+    want(mapping_lost(&m, &offset) && mapping_lost(&copy, &offset));
+    want_eq(offset, 3 * PAGE);
+    want_eq(mapping_losses(), losses + 1);
+    want_eq(m.bytes[2 * PAGE], 0); /* the first that was lost stays */
+    want(mapping_lost(&m, &offset) && offset == 3 * PAGE);
+    want_eq(m.bytes[PAGE], 1);
+    want(!mapping_lost(&other, &offset));
+    want_eq(file_write(f, other.bytes + 2 * PAGE, PAGE, 0), -EIO); /* read by the kernel: no signal */
+    mapping_close(&m);
+    mapping_close(&other);
+    want_eq(mapping_open(in_folder("cut").text, &m), 0);
+    want(!mapping_lost(&m, &offset)); /* its guard was another's before */
+    mapping_close(&m);
+    file_close(f);
+    free(ones);
+}
+
+ON_REAL_BACKENDS(file, a_page_that_was_cut_off_reads_as_zeros_and_is_noted)
+{
+    world_run_well(backend, 1, cut_while_mapped, NULL);
+}
+
 EVERYWHERE(file, a_mapping_outlives_the_file)
 {
     world_run_well(backend, 1, map_and_remove, NULL);

@@ -2,6 +2,8 @@
  * whatever was injected. */
 #include "play.h"
 
+#include <string.h>
+
 #define READS    (1u << ACTION_READ)
 #define WRITES   (1u << ACTION_WRITE | 1u << ACTION_MAINTAIN)
 #define VERIFIES (1u << ACTION_VERIFY) /* reads the disk, which searches do not */
@@ -21,6 +23,9 @@ static const struct {
     {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
     {ERROR_IO, WRITES | STARTS, FAULT_MISDIRECTED_WRITE},
     {ERROR_CORRUPT, ANYTHING, FAULT_MISDIRECTED_WRITE},
+    {ERROR_CORRUPT, READS | WRITES, FAULT_READ_ERROR}, /* a segment that could not be read at the start */
+    {ERROR_CORRUPT, READS | WRITES, FAULT_LOST_PAGE},
+    {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_LOST_PAGE}, /* of the log, or of what was just written */
 };
 
 static bool injected(const struct world *w, enum sim_fault f)
@@ -89,6 +94,10 @@ bool done(struct player *p, struct book *b, enum action action, const char *what
     w->result->refused++;
     if (!explained(w, action, rc))
         fail(w, p->name, "%s on %s: %s", what, b->name, outcome(p, rc));
+    else if (rc == CLIENT_REFUSED(ERROR_CORRUPT) &&
+             action != ACTION_MAINTAIN && /* a seal may read back what it wrote */
+             !(strstr(p->client.error, "data/") && strstr(p->client.error, "offset")))
+        fail(w, p->name, "%s on %s does not say in which file at which offset: %s", what, b->name, outcome(p, rc));
     else if (rc == CLIENT_REFUSED(ERROR_CORRUPT))
         b->state = BOOK_DAMAGED;
     else if (rc > -1000)

@@ -12,7 +12,7 @@ static const uint32_t usual[FAULT_KINDS] = {
     [FAULT_PREEMPT] = 100000,    [FAULT_SHUFFLE] = 300000,         [FAULT_CUT] = 3000,
     [FAULT_LATE_MESSAGE] = 5000, [FAULT_FLUSH_ERROR] = 5000,       [FAULT_READ_ERROR] = 5000,
     [FAULT_DISK_FULL] = 2000,    [FAULT_WRITE_ERROR] = 2000,       [FAULT_NO_MEMORY] = 3000,
-    [FAULT_RESET] = 3000,        [FAULT_MISDIRECTED_WRITE] = 2000,
+    [FAULT_RESET] = 3000,        [FAULT_MISDIRECTED_WRITE] = 2000, [FAULT_LOST_PAGE] = 300,
 };
 
 static void add_fault(struct plan *p, enum sim_fault f, uint64_t *random)

@@ -136,20 +136,22 @@ static uint64_t disk_faults(const struct world *w)
            sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
-static void book_restart(struct book *b, enum model_end end)
+static void book_restart(const struct world *w, struct book *b, enum model_end end)
 {
     if (end != END_ORDERLY)
         b->census = (struct census){0};
     model_restart(&b->model, end);
     b->refused.n = 0;
     b->looked = false;
+    if (b->state == BOOK_DAMAGED && !damage_done(w)) /* it was only unreadable, and now it is not */
+        b->state = BOOK_OPEN;
 }
 
 static void books_restart(struct world *w, enum model_end end)
 {
     for (uint32_t i = 0; i < w->plan.players; i++)
         for (unsigned j = 0; j < 2; j++)
-            book_restart(&w->players[i].books[j], end);
+            book_restart(w, &w->players[i].books[j], end);
 }
 
 /* A start that was refused. True: worth another try. */
