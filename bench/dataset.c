@@ -120,7 +120,7 @@ static int rows_read(const char *folder, const char *stem, uint32_t limit, float
         return error_set(e, ERROR_NOT_FOUND, "%s: there is no %s.npy, %s.fvecs or %s.bvecs (or .gz of them)", folder,
                          stem, stem, stem);
     struct vector_file *f;
-    int rc = vector_file_open(path, 0, &f, e);
+    int rc = vector_file_open(path, NULL, 0, &f, e);
     if (rc < 0)
         return rc;
     *ret_dim = vector_file_dim(f);

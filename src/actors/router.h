@@ -99,6 +99,7 @@ struct router_search {
     uint32_t k, ef;
     float refine_k; /* 0: as each segment does */
     enum spread spread;
+    uint32_t dim; /* of the queries; 0: the client did not say */
     bool exact, with_vectors, with_payloads;
 };
 

@@ -16,6 +16,15 @@ struct collection_entry *router_enter_to_read(struct request *rq, const char *na
 /* message_call() to an actor of the catalog, or a refusal with its sentence when too many wait there already. */
 MUST_USE int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type);
 
+/* Under cosine a vector needs a direction: one of length zero is equally far from everything. */
+static inline bool router_has_direction(const struct collection_config *config, const float *v)
+{
+    double sum = 0;
+    for (uint32_t d = 0; d < config->dim && config->metric == METRIC_COSINE; d++)
+        sum += (double)v[d] * v[d];
+    return config->metric != METRIC_COSINE || sum > 0;
+}
+
 static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
 {
     return slot_home(collection_slot(config, point_id_hash(id)), reactors);

@@ -25,11 +25,13 @@ static int check_ask(struct request *rq, const struct collection_config *config,
                          "spread %d is not known; there are 1 (auto), 2 (one core) and 3 (all cores), or 0: as the "
                          "server is set",
                          (int)ask->spread);
+    if (ask->dim != 0 && ask->dim != config->dim)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "the query has %u dimensions; collection '%.64s' has %u", ask->dim,
+                         config->name, config->dim);
     if (ask->query_bytes == 0 || ask->query_bytes % row != 0)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "the block has %" PRIu64 " bytes; queries of collection '%.64s' (dim %u) have %" PRIu64
-                         " bytes each",
-                         ask->query_bytes, config->name, config->dim, row);
+                         "the query has %" PRIu64 " numbers; collection '%.64s' has %u dimensions",
+                         ask->query_bytes / sizeof(float), config->name, config->dim);
     uint64_t count = ask->query_bytes / row;
     if (count > ROUTER_QUERIES_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT,
@@ -44,6 +46,9 @@ static int check_ask(struct request *rq, const struct collection_config *config,
         if (bad >= 0)
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, i, bad);
+        if (!router_has_direction(config, ask->queries + i * config->dim))
+            return error_set(e, ERROR_INVALID_ARGUMENT,
+                             "query %" PRIu64 " has length zero, which has no direction for cosine", i);
         fiber_checkpoint();
     }
     *ret_count = (uint32_t)count;

@@ -19,16 +19,10 @@ static int check_vectors(struct request *rq, const struct collection_config *con
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                              "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64, i,
                              point_id_format(ask->ids[i], text), bad);
-        if (config->metric == METRIC_COSINE) {
-            double sum = 0;
-            for (uint32_t d = 0; d < config->dim; d++)
-                sum += (double)v[d] * v[d];
-            if (!(sum > 0))
-                return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                                 "the vector of row %" PRIu64
-                                 " (id %s) has length zero, which has no direction for cosine",
-                                 i, point_id_format(ask->ids[i], text));
-        }
+        if (!router_has_direction(config, v))
+            return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                             "the vector of row %" PRIu64 " (id %s) has length zero, which has no direction for cosine",
+                             i, point_id_format(ask->ids[i], text));
         fiber_checkpoint();
     }
     return 0;
@@ -64,12 +58,17 @@ static int check_sizes(struct request *rq, const struct collection_config *confi
     if (ask->count == 0 || ask->count > ROUTER_POINTS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids; an upsert has 1 to %u", ask->count,
                          ROUTER_POINTS_MAX);
-    if (ask->vector_bytes != ask->count * row)
+    if (ask->vector_bytes == ask->count * row)
+        return 0;
+    if (ask->vector_bytes % (ask->count * sizeof(float)) == 0)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "the block has %" PRIu64 " bytes; %" PRIu64
-                         " vectors of collection '%.64s' (dim %u) have %" PRIu64,
-                         ask->vector_bytes, ask->count, config->name, config->dim, ask->count * row);
-    return 0;
+                         "the vectors have %" PRIu64 " dimensions; collection '%.64s' has %u",
+                         ask->vector_bytes / ask->count / sizeof(float), config->name, config->dim);
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                     "the block has %" PRIu64 " numbers; %" PRIu64
+                     " vectors of the %u dimensions of collection '%.64s' have %" PRIu64,
+                     ask->vector_bytes / sizeof(float), ask->count, config->dim, config->name,
+                     ask->count * config->dim);
 }
 
 static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)

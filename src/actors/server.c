@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OPENING_RETRY_MS 100 /* while files are opened nobody knows how long it takes */
+
 #define DRAIN_MS_DEFAULT 5000
 #define RESERVE_MAX      ((uint64_t)32 << 20)
 #define RESERVE_MIN      ((uint64_t)256 << 10)
@@ -185,9 +187,12 @@ int server_starting(const struct server *s, struct error *error)
         if (p->start_ns && p->start_ns < start_ns)
             start_ns = p->start_ns;
     }
-    if (done == 0 || bytes < done)
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "the server is starting and opens its files; repeat the request in a moment");
+    if (done == 0 || bytes < done) {
+        int rc = error_set(error, ERROR_UNAVAILABLE,
+                           "the server is starting and opens its files; repeat the request in a moment");
+        error->retry_after_ms = OPENING_RETRY_MS;
+        return rc;
+    }
     double ns = (double)(clock_now_ns() - start_ns);
     uint64_t left_s = (uint64_t)(ns / (double)done * (double)(bytes - done) / 1e9) + 1;
     int rc = error_set(error, ERROR_UNAVAILABLE,

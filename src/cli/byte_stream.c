@@ -1,5 +1,5 @@
 /* A buffer of our own stands before read() and before zlib alike: lines need one, and so both kinds of file take the same
- * way. Large reads go around it. */
+ * way. Large reads go around it. What is read before the format is known is kept, so that a pipe can begin again, too. */
 #include "cli/byte_stream.h"
 
 #include <errno.h>
@@ -13,11 +13,16 @@
 #endif
 
 #define STREAM_BUFFER_BYTES (256 * 1024)
+#define KEPT_BYTES_MAX      (256u << 20)
 
 struct byte_stream {
     int fd;
     char *path;
+    bool regular; /* a file with a size and positions; no pipe */
     uint64_t file_bytes, file_position;
+    struct buffer kept; /* what was read so far, while `keeping`; then what is read once more, from kept_at on */
+    size_t kept_at;
+    bool keeping;
 #ifdef KITH_ZLIB
     gzFile gz; /* owns a descriptor of its own; NULL: a plain file */
 #endif
@@ -25,10 +30,15 @@ struct byte_stream {
     char buffer[STREAM_BUFFER_BYTES];
 };
 
-static bool is_gzip(int fd)
+/* A pipe shows its first bytes only once: zlib looks at them itself, and passes through what is not packed. */
+static bool may_be_gzip(const struct byte_stream *s)
 {
     uint8_t magic[2];
-    return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b; /* RFC 1952 */
+#ifdef KITH_ZLIB
+    if (!s->regular)
+        return true;
+#endif
+    return pread(s->fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b; /* RFC 1952 */
 }
 
 static int unpack_open(struct byte_stream *s, struct error *e)
@@ -56,22 +66,25 @@ int byte_stream_open(const char *path, struct byte_stream **ret, struct error *e
     struct byte_stream *s = calloc(1, sizeof(*s));
     if (!s)
         return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    bool standard_input = strcmp(path, "-") == 0;
     s->fd = -1;
-    s->path = strdup(path);
+    s->keeping = true;
+    s->path = strdup(standard_input ? "standard input" : path);
     int rc = s->path ? 0 : error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
     if (rc == 0) {
-        s->fd = open(path, O_RDONLY | O_CLOEXEC);
+        s->fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
         if (s->fd < 0)
-            rc = error_set_errno(e, -errno, "cannot open %s", path);
+            rc = error_set_errno(e, -errno, "cannot open %s", s->path);
     }
     struct stat st;
     if (rc == 0 && fstat(s->fd, &st) < 0)
-        rc = error_set_errno(e, -errno, "cannot read %s", path);
-    if (rc == 0 && !S_ISREG(st.st_mode))
-        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s is not a regular file", path);
+        rc = error_set_errno(e, -errno, "cannot read %s", s->path);
+    if (rc == 0 && S_ISDIR(st.st_mode))
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s is a directory", s->path);
     if (rc == 0) {
-        s->file_bytes = (uint64_t)st.st_size;
-        if (is_gzip(s->fd))
+        s->regular = S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0; /* standard input may begin in the middle */
+        s->file_bytes = s->regular ? (uint64_t)st.st_size : 0;
+        if (may_be_gzip(s))
             rc = unpack_open(s, e);
     }
     if (rc < 0) {
@@ -92,6 +105,7 @@ void byte_stream_close(struct byte_stream *s)
 #endif
     if (s->fd >= 0)
         close(s->fd);
+    buffer_fini(&s->kept);
     free(s->path);
     free(s);
 }
@@ -111,7 +125,8 @@ static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error
 }
 #endif
 
-static ssize_t fill(struct byte_stream *s, void *bytes, size_t n, struct error *e)
+/* From the file itself. */
+static ssize_t fetch(struct byte_stream *s, void *bytes, size_t n, struct error *e)
 {
 #ifdef KITH_ZLIB
     if (s->gz)
@@ -126,6 +141,40 @@ static ssize_t fill(struct byte_stream *s, void *bytes, size_t n, struct error *
         s->file_position += (uint64_t)got;
         return got;
     }
+}
+
+void byte_stream_go_on(struct byte_stream *s)
+{
+    s->keeping = false;
+    buffer_fini(&s->kept);
+    s->kept_at = 0;
+}
+
+static ssize_t fill(struct byte_stream *s, void *bytes, size_t n, struct error *e)
+{
+    if (!s->keeping && s->kept_at < s->kept.size) {
+        n = s->kept.size - s->kept_at < n ? s->kept.size - s->kept_at : n;
+        memcpy(bytes, s->kept.bytes + s->kept_at, n);
+        s->kept_at += n;
+        if (s->kept_at == s->kept.size)
+            byte_stream_go_on(s);
+        return (ssize_t)n;
+    }
+    ssize_t got = fetch(s, bytes, n, e);
+    if (got <= 0 || !s->keeping)
+        return got;
+    if (s->kept.size + (size_t)got > KEPT_BYTES_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no row in its first %u MiB", s->path, KEPT_BYTES_MAX >> 20);
+    if (buffer_append(&s->kept, bytes, (size_t)got) < 0)
+        return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", s->path);
+    return got;
+}
+
+void byte_stream_rewind(struct byte_stream *s)
+{
+    s->start = s->end = 0;
+    s->keeping = false;
+    s->kept_at = 0;
 }
 
 int byte_stream_read(struct byte_stream *s, void *bytes, size_t n, size_t *ret_read, struct error *e)
@@ -184,7 +233,10 @@ int byte_stream_line(struct byte_stream *s, struct buffer *line, size_t line_byt
 
 int byte_stream_seek(struct byte_stream *s, uint64_t position, struct error *e)
 {
+    if (!s->regular)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s can be read only once, from its beginning", s->path);
     s->start = s->end = 0;
+    byte_stream_go_on(s);
 #ifdef KITH_ZLIB
     if (s->gz) {
         if (gzseek(s->gz, (z_off_t)position, SEEK_SET) < 0)
@@ -208,11 +260,11 @@ uint64_t byte_stream_file_position(const struct byte_stream *s)
     return s->file_position;
 }
 
-bool byte_stream_is_packed(const struct byte_stream *s)
+bool byte_stream_size_known(const struct byte_stream *s)
 {
 #ifdef KITH_ZLIB
-    return s->gz != NULL;
+    return s->regular && !s->gz;
 #else
-    return false;
+    return s->regular;
 #endif
 }

@@ -1,22 +1,29 @@
 #include "cli/command.h"
 #include "cli/index_text.h"
+#include "cli/output.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const metrics[] = {[KITH_L2] = "l2", [KITH_INNER_PRODUCT] = "ip", [KITH_COSINE] = "cosine"};
 static const char *const spreads[] = {[KITH_SPREAD_AUTO] = "auto", [KITH_SPREAD_ONE] = "1", [KITH_SPREAD_ALL] = "all"};
 static const char *const durabilities[] = {[KITH_FLUSH] = "flush", [KITH_INTERVAL] = "interval", [KITH_NONE] = "none"};
 
+#define STARTING_WAIT_MS 60000
+#define WAIT_SAID_S      5.0
+
 int cli_fail(const char *format, ...)
 {
+    char text[ERROR_TEXT_MAX * 2];
     va_list args;
-    fputs("kith: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputc('\n', stderr);
+    char *shown = visible_text(text, strlen(text));
+    fprintf(stderr, "kith: %s\n", shown);
+    free(shown);
     return 1;
 }
 
@@ -25,11 +32,24 @@ int cli_fail_kith(const struct cli *c)
     return cli_fail("%s", kith_error(c->kith));
 }
 
+/* Says every few seconds what is waited for. */
+static void on_wait(void *arg, const char *why)
+{
+    static double said;
+    (void)arg;
+    double now = clock_seconds();
+    if (said != 0 && now - said < WAIT_SAID_S)
+        return;
+    said = now;
+    (void)cli_fail("%s (waiting for it)", why);
+}
+
 int cli_connect(struct cli *c)
 {
     char error[ERROR_TEXT_MAX];
     if (kith_open(c->server, &c->kith, error, sizeof(error)) < 0)
         return cli_fail("%s", error);
+    kith_patience_set(c->kith, STARTING_WAIT_MS, on_wait, NULL);
     return 0;
 }
 
@@ -40,22 +60,6 @@ void cli_print_json(json_t *object)
     json_decref(object);
 }
 
-json_t *cli_json_id(struct kith_id id)
-{
-    char text[40];
-    if (id.hi == 0 && id.lo <= INT64_MAX)
-        return json_integer((json_int_t)id.lo);
-    return json_string(kith_id_format(id, text));
-}
-
-json_t *cli_json_payload(const char *payload)
-{
-    json_t *value = payload[0] ? json_loads(payload, JSON_DECODE_ANY, NULL) : NULL;
-    if (value)
-        return value;
-    return payload[0] ? json_string(payload) : json_null();
-}
-
 json_t *cli_json_collection(const struct kith_collection *x)
 {
     json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:i}", "name", x->name, "dim", (int)x->dim, "metric",
@@ -64,14 +68,6 @@ json_t *cli_json_collection(const struct kith_collection *x)
     if (x->damage && x->damage[0])
         json_object_set_new(j, "damage", json_string(x->damage));
     return j;
-}
-
-json_t *cli_json_vector(const float *vector, uint32_t dim)
-{
-    json_t *array = json_array();
-    for (uint32_t i = 0; i < dim; i++)
-        json_array_append_new(array, json_real((double)vector[i]));
-    return array;
 }
 
 int spread_parse(const char *command, const char *text, enum kith_spread *ret)

@@ -28,11 +28,7 @@ int cli_fail_kith(const struct cli *c);
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints one line of JSON and drops the reference. */
 void cli_print_json(json_t *object);
-/* {"id": ..} as a number or as text, the way Kith writes ids. */
-json_t *cli_json_id(struct kith_id id);
-json_t *cli_json_payload(const char *payload);
 json_t *cli_json_collection(const struct kith_collection *x);
-json_t *cli_json_vector(const float *vector, uint32_t dim);
 
 /* "l2" and so on, both ways; 0: no such name. */
 enum kith_metric metric_parse(const char *text);

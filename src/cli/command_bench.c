@@ -232,7 +232,7 @@ int command_bench(struct cli *c, int argc, char **argv)
         return cli_fail_kith(c);
     enum kith_metric metric = info.collection.metric;
     uint64_t rows = QUERIES_MAX;
-    if (vector_file_open(file, info.collection.dim, &f, &e) < 0)
+    if (vector_file_open(file, NULL, info.collection.dim, &f, &e) < 0)
         return cli_fail("%s", e.text);
     if (!vector_file_rows(f, &rows) || rows > QUERIES_MAX)
         rows = QUERIES_MAX;

@@ -85,55 +85,146 @@ static int summary_print(const struct cli *c, const struct importer *im, double 
     return im->rejected > 0;
 }
 
-/* The collection's dimension; it is made first if --create says so. 0 after a sentence. */
-static uint32_t collection_dim(struct cli *c, const char *name, bool create, enum kith_metric metric, const char *path)
+/* What the arguments say. */
+struct import_job {
+    const char *collection, *path, *format, *metric;
+    bool create;
+    uint64_t batch, in_flight, limit, start_id;
+};
+
+/* How many rows of the file are wanted; false: that is known only when they have been read. */
+static bool rows_wanted(const struct import_job *job, const struct vector_file *file, uint64_t *ret)
+{
+    bool known = vector_file_rows(file, ret);
+    if (job->limit && (!known || job->limit < *ret))
+        *ret = job->limit;
+    return known || job->limit;
+}
+
+/* 1 after a sentence when the last row's id would be 2^64 or more. (Where the rows are not known yet, the importer stops
+ * before the first such row.) */
+static int start_id_check(const struct import_job *job, const struct vector_file *file)
+{
+    uint64_t rows;
+    if (job->start_id && vector_file_has_ids(file))
+        return cli_fail("%s has ids of its own: --start-id is for files without", job->path);
+    if (!rows_wanted(job, file, &rows) || rows == 0 || rows - 1 <= UINT64_MAX - job->start_id)
+        return 0;
+    return cli_fail("%llu rows from --start-id %llu on would have ids beyond 2^64 - 1: use %llu or less",
+                    (unsigned long long)rows, (unsigned long long)job->start_id,
+                    (unsigned long long)(UINT64_MAX - (rows - 1)));
+}
+
+/* 1 after a sentence when the collection that is there is not the one that was to be made. */
+static int same_check(const struct import_job *job, const struct kith_collection *there, uint32_t dim)
+{
+    enum kith_metric metric = job->metric ? metric_parse(job->metric) : there->metric;
+    if (metric == there->metric && dim == there->dim)
+        return 0;
+    return cli_fail("the collection %s is there already, with %u dimensions and metric %s, not %u and %s: leave out "
+                    "--create to import into it, or choose another name",
+                    job->collection, there->dim, metric_name(there->metric), dim, metric_name(metric));
+}
+
+/* Makes the collection if it is not there. */
+static int collection_create(struct cli *c, const struct import_job *job, uint32_t dim)
 {
     struct kith_info info;
-    struct error e;
-    if (create) {
-        struct vector_file *f;
-        if (vector_file_open(path, 0, &f, &e) < 0) {
-            cli_fail("%s", e.text);
-            return 0;
-        }
-        const struct kith_collection x = {.name = name, .dim = vector_file_dim(f), .metric = metric};
-        vector_file_close(f);
-        int rc = kith_create(c->kith, &x);
-        if (rc < 0 && rc != -KITH_ALREADY_EXISTS) {
-            cli_fail_kith(c);
-            return 0;
-        }
-    }
-    if (kith_info_read(c->kith, name, &info) < 0) {
-        cli_fail_kith(c);
+    const struct kith_collection x = {
+        .name = job->collection, .dim = dim, .metric = job->metric ? metric_parse(job->metric) : KITH_COSINE};
+    int rc = kith_create(c->kith, &x);
+    if (rc == 0)
         return 0;
+    if (rc != -KITH_ALREADY_EXISTS || kith_info_read(c->kith, job->collection, &info) < 0)
+        return cli_fail_kith(c);
+    return same_check(job, &info.collection, dim);
+}
+
+/* Opens the file and makes sure of the collection; 1 after a sentence. */
+static int both_open(struct cli *c, const struct import_job *job, struct vector_file **ret)
+{
+    struct error e;
+    struct kith_info info = {0};
+    if (strcmp(job->path, "-") != 0 && access(job->path, R_OK) < 0) /* said before anything is asked of the server */
+        return cli_fail("cannot open %s: %m", job->path);
+    if (cli_connect(c))
+        return 1;
+    if (!job->create && kith_info_read(c->kith, job->collection, &info) < 0)
+        return cli_fail_kith(c);
+    if (vector_file_open(job->path, job->format, info.collection.dim, ret, &e) < 0)
+        return cli_fail("%s", e.text);
+    if (start_id_check(job, *ret) || (job->create && collection_create(c, job, vector_file_dim(*ret)))) {
+        vector_file_close(*ret);
+        return 1;
     }
-    return info.collection.dim;
+    return 0;
+}
+
+/* NULL, or what is wrong with the arguments. */
+static const char *job_check(const struct import_job *job)
+{
+    if (job->metric && !metric_parse(job->metric))
+        return "--metric is l2, ip or cosine";
+    if (job->metric && !job->create)
+        return "--metric is of the collection that --create makes: give both or neither";
+    return NULL;
+}
+
+static int import(struct cli *c, const struct import_job *job, struct vector_file *file)
+{
+    struct error e;
+    uint64_t rows;
+    vector_file_texts_bound(file, PAYLOAD_BYTES);
+    struct import_view view = {.cli = c, .lines = vector_file_has_ids(file)};
+    struct importer im = {
+        .server = c->server,
+        .collection = job->collection,
+        .kith = c->kith,
+        .dim = vector_file_dim(file),
+        .batch_rows = (size_t)job->batch,
+        .in_flight_max = (size_t)job->in_flight,
+        .rows_max = job->limit,
+        .start_id = job->start_id,
+        .source = {source_next, source_fraction, file},
+        .on_progress = on_progress,
+        .on_reject = on_reject,
+        .on_reconnect = on_reconnect,
+        .arg = &view,
+    };
+    progress_begin(&view.progress, "rows", rows_wanted(job, file, &rows) ? rows : 0);
+    int rc = importer_run(&im, &e);
+    progress_end(&view.progress, im.points + im.rejected);
+    c->kith = im.kith;
+    return summary_print(c, &im, clock_seconds() - view.progress.started, rc < 0 ? &e : NULL);
 }
 
 int command_import(struct cli *c, int argc, char **argv)
 {
-    uint64_t batch = BATCH_ROWS, in_flight = IN_FLIGHT, limit = 0, start_id = 0;
-    const char *metric = "cosine", *words[OPTIONS_WORDS_MAX];
-    bool create = false;
+    struct import_job job = {.batch = BATCH_ROWS, .in_flight = IN_FLIGHT};
+    const char *words[OPTIONS_WORDS_MAX];
     size_t n;
     const struct option list[] = {
-        {"create", OPTION_FLAG, &create, NULL, "makes the collection first, unless it is there", 0, 0},
-        {"metric", OPTION_TEXT, &metric, "METRIC", "of the collection made: l2, ip or cosine (default)", 0, 0},
-        {"batch", OPTION_NUMBER, &batch, "N", "rows a request (default 1000)", 1, 100000},
-        {"in-flight", OPTION_NUMBER, &in_flight, "N", "requests under way at once (default 8)", 1, 4096},
-        {"limit", OPTION_NUMBER, &limit, "N", "only the first N rows", 1, 0},
-        {"start-id", OPTION_NUMBER, &start_id, "N", "id of row 0 in files without ids (default 0)", 0, 0},
+        {"create", OPTION_FLAG, &job.create, NULL, "makes the collection first, unless it is there", 0, 0},
+        {"metric", OPTION_TEXT, &job.metric, "METRIC", "of the collection made: l2, ip or cosine (default)", 0, 0},
+        {"format", OPTION_TEXT, &job.format, "NAME", "npy, fvecs, bvecs, ivecs or jsonl (else by the file's name)", 0,
+         0},
+        {"batch", OPTION_NUMBER, &job.batch, "N", "rows a request, at most (default 1000)", 1, 100000},
+        {"in-flight", OPTION_NUMBER, &job.in_flight, "N", "requests under way at once (default 8)", 1, 4096},
+        {"limit", OPTION_NUMBER, &job.limit, "N", "only the first N rows", 1, 0},
+        {"start-id", OPTION_NUMBER, &job.start_id, "N", "id of row 0 in files without ids (default 0)", 0, 0},
     };
     const struct options o = {
         "import",
         "COLLECTION FILE",
         "Puts the vectors of a file into a collection.\n\n"
-        "FILE is .npy, .fvecs, .bvecs, .ivecs or .jsonl, or one of these packed with gzip (.gz). A line of a .jsonl "
-        "is\n"
-        "{\"id\": 7 or \"a UUID\", \"vector\": [...], \"payload\": {...}}. Rows that cannot be points are named and "
-        "counted, and\n"
-        "make the exit status 1; the others go in. A broken connection is made again, and nothing is lost by it.",
+        "FILE is .npy, .fvecs, .bvecs, .ivecs or .jsonl, or one of these packed with gzip (.gz); - is standard input. "
+        "A "
+        "line of\n"
+        "a .jsonl is {\"id\": 7 or \"a UUID\", \"vector\": [...], \"payload\": any value, kept as it is written}. Rows "
+        "that cannot\n"
+        "be points are named and counted, and make the exit status 1; the others go in. Of rows with the same id the "
+        "last counts.\n"
+        "A broken connection is made again, and nothing is lost by it.",
         list,
         ARRAY_LEN(list),
         2,
@@ -141,46 +232,17 @@ int command_import(struct cli *c, int argc, char **argv)
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;
-    if (!metric_parse(metric)) {
-        fputs("kith import: --metric is l2, ip or cosine; see kith import --help\n", stderr);
+    job.collection = words[0];
+    job.path = words[1];
+    const char *wrong = job_check(&job);
+    if (wrong) {
+        fprintf(stderr, "kith import: %s; see kith import --help\n", wrong);
         return EXIT_USAGE;
     }
-    if (access(words[1], R_OK) < 0) /* said before anything is created */
-        return cli_fail("cannot open %s: %m", words[1]);
-    if (cli_connect(c))
-        return 1;
-    struct error e;
     struct vector_file *file;
-    uint32_t dim = collection_dim(c, words[0], create, metric_parse(metric), words[1]);
-    if (dim == 0)
+    if (both_open(c, &job, &file))
         return 1;
-    if (vector_file_open(words[1], dim, &file, &e) < 0)
-        return cli_fail("%s", e.text);
-    vector_file_texts_bound(file, PAYLOAD_BYTES);
-    struct import_view view = {.cli = c, .lines = vector_file_has_ids(file)};
-    struct importer im = {
-        .server = c->server,
-        .collection = words[0],
-        .kith = c->kith,
-        .dim = dim,
-        .batch_rows = (size_t)batch,
-        .in_flight_max = (size_t)in_flight,
-        .rows_max = limit,
-        .start_id = start_id,
-        .source = {source_next, source_fraction, file},
-        .on_progress = on_progress,
-        .on_reject = on_reject,
-        .on_reconnect = on_reconnect,
-        .arg = &view,
-    };
-    uint64_t rows = 0;
-    if (!vector_file_rows(file, &rows))
-        rows = 0;
-    progress_begin(&view.progress, "rows", limit && (limit < rows || rows == 0) ? limit : rows);
-    int rc = importer_run(&im, &e);
-    progress_end(&view.progress, im.points + im.rejected);
-    c->kith = im.kith;
-    status = summary_print(c, &im, clock_seconds() - view.progress.started, rc < 0 ? &e : NULL);
+    status = import(c, &job, file);
     vector_file_close(file);
     return status;
 }

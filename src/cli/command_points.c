@@ -1,20 +1,14 @@
 /* get and delete: points by their ids. */
 #include "cli/command.h"
+#include "cli/id_list.h"
+#include "cli/json_text.h"
 #include "cli/output.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* Ids from words; 0, or EXIT_USAGE after the sentence. */
-static int ids_parse(const char *command, const char *const *words, size_t n, struct kith_id *ret)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (kith_id_parse(words[i], &ret[i]) < 0) {
-            fprintf(stderr, "kith %s: '%s' is no id: an id is a number or a UUID\n", command, words[i]);
-            return EXIT_USAGE;
-        }
-    }
-    return 0;
-}
+#define GET_IDS_MAX    64 /* a payload may have 16 MiB, an answer 1 GiB */
+#define DELETE_IDS_MAX 100000
 
 static void vector_print(struct table *t, const float *vector, uint32_t dim)
 {
@@ -25,24 +19,31 @@ static void vector_print(struct table *t, const float *vector, uint32_t dim)
     table_cell(t, "%s", text);
 }
 
-static void points_print(const struct cli *c, const struct kith_result *r, uint32_t dim)
+static void point_print_json(const struct kith_result *r, size_t i, uint32_t dim)
+{
+    fputs("{\"id\":", stdout);
+    json_text_id(stdout, r->ids[i]);
+    fputs(",\"payload\":", stdout);
+    json_text_payload(stdout, r->payloads ? r->payloads[i] : "", r->payloads ? r->payload_sizes[i] : 0);
+    if (dim) {
+        fputs(",\"vector\":", stdout);
+        json_text_vector(stdout, r->vectors + i * dim, dim);
+    }
+    fputs("}\n", stdout);
+}
+
+static void points_print(const struct cli *c, const struct kith_result *r, uint32_t dim, bool headings)
 {
     struct table t;
     char text[40];
-    table_init(&t, c->json ? NULL : dim ? ">id|payload|vector" : ">id|payload", dim ? 3 : 2);
+    table_init(&t, c->json || !headings ? NULL : dim ? ">id|payload|vector" : ">id|payload", dim ? 3 : 2);
     for (size_t i = 0; i < r->count; i++) {
-        const char *payload = r->payloads ? r->payloads[i] : "";
         if (c->json) {
-            json_t *j = json_object();
-            json_object_set_new(j, "id", cli_json_id(r->ids[i]));
-            json_object_set_new(j, "payload", cli_json_payload(payload));
-            if (dim)
-                json_object_set_new(j, "vector", cli_json_vector(r->vectors + i * dim, dim));
-            cli_print_json(j);
+            point_print_json(r, i, dim);
             continue;
         }
         table_cell(&t, "%s", kith_id_format(r->ids[i], text));
-        table_cell(&t, "%s", payload);
+        table_bytes(&t, r->payloads ? r->payloads[i] : "", r->payloads ? r->payload_sizes[i] : 0);
         if (dim)
             vector_print(&t, r->vectors + i * dim, dim);
     }
@@ -64,59 +65,114 @@ static int missing_print(const struct kith_id *asked, size_t n, const struct kit
     return status;
 }
 
+/* Parses the arguments of both commands: a collection and ids. Returns -1 to go on, otherwise the exit status. */
+static int ids_take(struct options *o, int argc, char **argv, const struct option_texts *files,
+                    const char **ret_collection, struct id_list *ret)
+{
+    size_t n;
+    *ret_collection = NULL;
+    const char **words = malloc(((size_t)argc + 1) * sizeof(*words));
+    if (!words)
+        return cli_fail("no memory for %d arguments", argc);
+    o->words_min = 1;
+    o->words_max = SIZE_MAX;
+    int status = options_parse(o, argc, argv, words, &n);
+    if (status < 0 && n == 1 && files->count == 0) {
+        fprintf(stderr, "kith %s: give ids, or a file of them with --file; see kith %s --help\n", o->command,
+                o->command);
+        status = EXIT_USAGE;
+    }
+    if (status < 0) {
+        *ret_collection = words[0];
+        status = id_list_add_words(ret, o->command, words + 1, n - 1);
+        for (size_t i = 0; status == 0 && i < files->count; i++)
+            status = id_list_add_file(ret, files->texts[i]);
+        if (status == 0)
+            status = -1;
+    }
+    free(words);
+    return status;
+}
+
+/* Gets and prints the points, a bounded number with each request. */
+static int get_all(struct cli *c, const char *collection, const struct id_list *l, bool with_vector)
+{
+    struct kith_info info = {0};
+    int status = 0;
+    if (with_vector && kith_info_read(c->kith, collection, &info) < 0)
+        return cli_fail_kith(c);
+    uint32_t dim = with_vector ? info.collection.dim : 0;
+    for (size_t first = 0; first < l->count; first += GET_IDS_MAX) {
+        struct kith_result r;
+        size_t n = l->count - first < GET_IDS_MAX ? l->count - first : GET_IDS_MAX;
+        if (kith_get(c->kith, collection, l->ids + first, n, with_vector, true, dim, &r) < 0)
+            return cli_fail_kith(c);
+        points_print(c, &r, dim, first == 0);
+        status |= missing_print(l->ids + first, n, &r);
+    }
+    return status;
+}
+
+static int delete_all(struct cli *c, const char *collection, const struct id_list *l)
+{
+    uint64_t all = 0;
+    for (size_t first = 0; first < l->count; first += DELETE_IDS_MAX) {
+        uint64_t deleted;
+        size_t n = l->count - first < DELETE_IDS_MAX ? l->count - first : DELETE_IDS_MAX;
+        if (kith_delete(c->kith, collection, l->ids + first, n, &deleted) < 0)
+            return cli_fail_kith(c);
+        all += deleted;
+    }
+    if (c->json)
+        cli_print_json(json_pack("{s:I, s:I}", "deleted", (json_int_t)all, "ids", (json_int_t)l->count));
+    else
+        printf("deleted %llu of %zu points\n", (unsigned long long)all, l->count);
+    return 0;
+}
+
 int command_get(struct cli *c, int argc, char **argv)
 {
     bool with_vector = false;
-    const char *words[OPTIONS_WORDS_MAX];
-    struct kith_id ids[OPTIONS_WORDS_MAX - 1];
-    size_t n;
-    const struct option list[] = {{"with-vector", OPTION_FLAG, &with_vector, NULL, "also the vectors", 0, 0}};
-    const struct options o = {"get",
-                              "COLLECTION ID...",
-                              "Shows points by their ids, with their payloads. Fails when one is not there.",
-                              list,
-                              1,
-                              2,
-                              ARRAY_LEN(ids) + 1};
-    int status = options_parse(&o, argc, argv, words, &n);
-    if (status < 0 && (status = ids_parse("get", words + 1, n - 1, ids)) == 0)
-        status = -1;
-    if (status >= 0)
-        return status;
-    struct kith_info info = {0};
-    struct kith_result r;
-    if (cli_connect(c))
-        return 1;
-    if (with_vector && kith_info_read(c->kith, words[0], &info) < 0)
-        return cli_fail_kith(c);
-    uint32_t dim = with_vector ? info.collection.dim : 0;
-    if (kith_get(c->kith, words[0], ids, n - 1, with_vector, true, dim, &r) < 0)
-        return cli_fail_kith(c);
-    points_print(c, &r, dim);
-    return missing_print(ids, n - 1, &r);
+    const char *collection;
+    struct option_texts files = {0};
+    struct id_list ids = {0};
+    const struct option list[] = {
+        {"with-vector", OPTION_FLAG, &with_vector, NULL, "also the vectors", 0, 0},
+        {"file", OPTION_TEXTS, &files, "FILE",
+         "also the ids in this file, one a line (- is standard input); may be repeated", 0, 0},
+    };
+    struct options o = {.command = "get",
+                        .arguments = "COLLECTION ID...",
+                        .summary =
+                            "Shows points by their ids, with their payloads. Fails when one is not there.\n"
+                            "With --json a payload is printed as it is stored; one that is no JSON, as a string.",
+                        .list = list,
+                        .count = ARRAY_LEN(list)};
+    int status = ids_take(&o, argc, argv, &files, &collection, &ids);
+    if (status < 0)
+        status = cli_connect(c) || get_all(c, collection, &ids, with_vector);
+    id_list_fini(&ids);
+    return status;
 }
 
 int command_delete(struct cli *c, int argc, char **argv)
 {
-    const char *words[OPTIONS_WORDS_MAX];
-    struct kith_id ids[OPTIONS_WORDS_MAX - 1];
-    size_t n;
-    uint64_t deleted;
-    const struct options o = {
-        "delete", "COLLECTION ID...", "Removes points by their ids and says how many of them were there.", NULL, 0,
-        2,        ARRAY_LEN(ids) + 1};
-    int status = options_parse(&o, argc, argv, words, &n);
-    if (status < 0 && (status = ids_parse("delete", words + 1, n - 1, ids)) == 0)
-        status = -1;
-    if (status >= 0)
-        return status;
-    if (cli_connect(c))
-        return 1;
-    if (kith_delete(c->kith, words[0], ids, n - 1, &deleted) < 0)
-        return cli_fail_kith(c);
-    if (c->json)
-        cli_print_json(json_pack("{s:I}", "deleted", (json_int_t)deleted));
-    else
-        printf("deleted %llu of %zu points\n", (unsigned long long)deleted, n - 1);
-    return 0;
+    const char *collection;
+    struct option_texts files = {0};
+    struct id_list ids = {0};
+    const struct option list[] = {
+        {"file", OPTION_TEXTS, &files, "FILE",
+         "also the ids in this file, one a line (- is standard input); may be repeated", 0, 0},
+    };
+    struct options o = {.command = "delete",
+                        .arguments = "COLLECTION ID...",
+                        .summary = "Removes points by their ids, as many as you like, and says how many of them were "
+                                   "there.",
+                        .list = list,
+                        .count = ARRAY_LEN(list)};
+    int status = ids_take(&o, argc, argv, &files, &collection, &ids);
+    if (status < 0)
+        status = cli_connect(c) || delete_all(c, collection, &ids);
+    id_list_fini(&ids);
+    return status;
 }

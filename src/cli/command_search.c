@@ -1,5 +1,6 @@
 /* search: one vector from the command line, or rows of a file. */
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "cli/output.h"
 #include "cli/vector_file.h"
 
@@ -38,24 +39,32 @@ static uint32_t vector_parse(const char *text, float **ret)
     return n;
 }
 
-static json_t *hit_json(const struct kith_result *r, size_t i, uint32_t dim)
+static void hit_print_json(const struct kith_result *r, size_t i, uint32_t dim)
 {
-    json_t *hit = json_object();
-    json_object_set_new(hit, "id", cli_json_id(r->ids[i]));
-    json_object_set_new(hit, "score", json_real((double)r->scores[i]));
-    if (r->payloads)
-        json_object_set_new(hit, "payload", cli_json_payload(r->payloads[i]));
-    if (r->vectors)
-        json_object_set_new(hit, "vector", cli_json_vector(r->vectors + i * dim, dim));
-    return hit;
+    fputs("{\"id\":", stdout);
+    json_text_id(stdout, r->ids[i]);
+    fputs(",\"score\":", stdout);
+    json_text_float(stdout, r->scores[i]);
+    if (r->payloads) {
+        fputs(",\"payload\":", stdout);
+        json_text_payload(stdout, r->payloads[i], r->payload_sizes[i]);
+    }
+    if (r->vectors) {
+        fputs(",\"vector\":", stdout);
+        json_text_vector(stdout, r->vectors + i * dim, dim);
+    }
+    fputc('}', stdout);
 }
 
 static void hits_print_json(const struct kith_result *r, size_t first, size_t n, uint64_t query, uint32_t dim)
 {
-    json_t *hits = json_array();
-    for (size_t i = first; i < first + n; i++)
-        json_array_append_new(hits, hit_json(r, i, dim));
-    cli_print_json(json_pack("{s:I, s:o}", "query", (json_int_t)query, "hits", hits));
+    printf("{\"query\":%llu,\"hits\":[", (unsigned long long)query);
+    for (size_t i = first; i < first + n; i++) {
+        if (i > first)
+            fputc(',', stdout);
+        hit_print_json(r, i, dim);
+    }
+    fputs("]}\n", stdout);
 }
 
 static void hits_print(const struct kith_result *r, size_t first, size_t n, uint32_t dim)
@@ -68,7 +77,7 @@ static void hits_print(const struct kith_result *r, size_t first, size_t n, uint
         table_cell(&t, "%s", kith_id_format(r->ids[i], text));
         table_cell(&t, "%.6g", (double)r->scores[i]);
         if (r->payloads)
-            table_cell(&t, "%s", r->payloads[i]);
+            table_bytes(&t, r->payloads[i], r->payload_sizes[i]);
     }
     table_print(&t);
     for (size_t i = first; r->vectors && i < first + n; i++) {
@@ -105,7 +114,7 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
     struct error e;
     struct vector_file *f;
     struct vector_batch b;
-    if (vector_file_open(path, 0, &f, &e) < 0)
+    if (vector_file_open(path, NULL, 0, &f, &e) < 0)
         return cli_fail("%s", e.text);
     int rc = vector_file_seek(f, row, &e), status = 0;
     uint64_t left = limit;

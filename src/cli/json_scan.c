@@ -84,20 +84,31 @@ static bool escape(struct json_scan *s)
     return true;
 }
 
-/* A character of two to four bytes: the table 3-7 of the Unicode standard, "well-formed UTF-8 byte sequences". */
-static bool wide_character(struct json_scan *s)
+/* Table 3-7 of the Unicode standard, "well-formed UTF-8 byte sequences". */
+size_t utf8_character(const char *text, size_t size)
 {
-    const unsigned char *c = (const unsigned char *)s->in.text + s->at;
-    size_t left = s->in.size - s->at, n = c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+    const unsigned char *c = (const unsigned char *)text;
+    if (size > 0 && c[0] < 0x80)
+        return 1;
+    if (size == 0 || c[0] < 0xc2 || c[0] > 0xf4)
+        return 0;
+    size_t n = c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
     unsigned char low = c[0] == 0xe0 ? 0xa0 : c[0] == 0xf0 ? 0x90 : 0x80;
     unsigned char high = c[0] == 0xed ? 0x9f : c[0] == 0xf4 ? 0x8f : 0xbf;
-    if (c[0] < 0xc2 || c[0] > 0xf4 || left < n || c[1] < low || c[1] > high)
-        return fail(s, "not UTF-8");
+    if (size < n || c[1] < low || c[1] > high)
+        return 0;
     for (size_t i = 2; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
-            return fail(s, "not UTF-8");
-    s->at += n;
-    return true;
+            return 0;
+    return n;
+}
+
+bool utf8_is_valid(const char *text, size_t size)
+{
+    size_t n = 1;
+    for (size_t at = 0; at < size && n > 0; at += n)
+        n = utf8_character(text + at, size - at);
+    return n > 0;
 }
 
 static bool string(struct json_scan *s)
@@ -109,8 +120,10 @@ static bool string(struct json_scan *s)
         if (c < 0x20)
             return fail(s, "a control character in a string");
         if (c >= 0x80) {
-            if (!wide_character(s))
-                return false;
+            size_t n = utf8_character(s->in.text + s->at, s->in.size - s->at);
+            if (n == 0)
+                return fail(s, "not UTF-8");
+            s->at += n;
             continue;
         }
         s->at++;

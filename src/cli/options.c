@@ -61,12 +61,22 @@ static int real_read(const struct options *o, const struct option *x, const char
     return usage_error(o, what, text);
 }
 
+static int texts_add(const struct options *o, const struct option *x, const char *text)
+{
+    struct option_texts *t = x->value;
+    if (t->count == OPTION_TEXTS_MAX)
+        return usage_error(o, "too many times:", x->name);
+    t->texts[t->count++] = text;
+    return -1;
+}
+
 /* Reads the value of an option that takes one. */
 static int value_read(const struct options *o, const struct option *x, const char *text)
 {
     switch (x->kind) {
     case OPTION_NUMBER: return number_read(o, x, text);
     case OPTION_REAL: return real_read(o, x, text);
+    case OPTION_TEXTS: return texts_add(o, x, text);
     default: *(const char **)x->value = text; return -1;
     }
 }
@@ -93,7 +103,7 @@ int options_parse(const struct options *o, int argc, char **argv, const char **r
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i], *value;
         if (only_words || a[0] != '-' || a[1] == 0) {
-            if (words == OPTIONS_WORDS_MAX)
+            if (words == OPTIONS_WORDS_MAX && o->words_max < OPTIONS_WORDS_MAX)
                 return usage_error(o, "too many arguments", NULL);
             ret_words[words++] = a;
             continue;

@@ -5,12 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_REAL };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_TEXTS, OPTION_NUMBER, OPTION_REAL };
+
+#define OPTION_TEXTS_MAX 100
+
+/* The values of an option that may be repeated. */
+struct option_texts {
+    const char *texts[OPTION_TEXTS_MAX];
+    size_t count;
+};
 
 struct option {
     const char *name; /* "batch" is --batch; a single letter is -k */
     enum option_kind kind;
-    void *value; /* bool *, const char **, uint64_t * or double *: keeps its default when the option is not given */
+    void *
+        value; /* bool *, const char **, struct option_texts *, uint64_t * or double *: keeps its default when the option is not given */
     const char *argument; /* "N" in the help */
     const char *help;
     uint64_t min, max; /* of a number; max 0: no bound */
@@ -22,12 +31,13 @@ struct options {
     const char *summary;   /* what it does; the first line is also its line in `kith --help` */
     const struct option *list;
     size_t count;
-    size_t words_min, words_max; /* arguments that are no options */
+    size_t words_min,
+        words_max; /* arguments that are no options; more than OPTIONS_WORDS_MAX - 1: there is room for all */
 };
 
 #define OPTIONS_WORDS_MAX 200
 #define EXIT_USAGE        2
 
-/* Fills the values and ret_words (OPTIONS_WORDS_MAX pointers into argv), *ret_count. Returns -1 to go on, otherwise the exit
+/* Fills the values and ret_words (OPTIONS_WORDS_MAX pointers into argv, or argc where words_max is larger), *ret_count. Returns -1 to go on, otherwise the exit
  * status: 0 after --help, EXIT_USAGE after a sentence on stderr. */
 int options_parse(const struct options *o, int argc, char **argv, const char **ret_words, size_t *ret_count);

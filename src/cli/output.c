@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include "base/check.h"
+#include "cli/json_scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +55,32 @@ const char *bytes_text(uint64_t n)
     return text;
 }
 
+/* C0 and C1 control characters (ECMA-48) would move the cursor, or worse. */
+static bool is_control(const char *text, size_t n)
+{
+    unsigned char c = (unsigned char)text[0];
+    return n == 0 || c < 0x20 || c == 0x7f || (n == 2 && c == 0xc2 && (unsigned char)text[1] < 0xa0);
+}
+
+char *visible_text(const char *text, size_t size)
+{
+    char *shown = malloc(size * 4 + 1), *to = shown;
+    check(shown != NULL);
+    for (size_t at = 0, n; at < size; at += n) {
+        n = utf8_character(text + at, size - at);
+        bool hide = is_control(text + at, n);
+        n = n ? n : 1;
+        for (size_t i = 0; i < n; i++) {
+            if (hide)
+                to += sprintf(to, "\\x%02x", (unsigned char)text[at + i]);
+            else
+                *to++ = text[at + i];
+        }
+    }
+    *to = 0;
+    return shown;
+}
+
 /* -- tables -- */
 
 static void cell_add(struct table *t, char *text)
@@ -85,7 +112,13 @@ void table_cell(struct table *t, const char *format, ...)
     va_start(args, format);
     check(vasprintf(&text, format, args) >= 0);
     va_end(args);
-    cell_add(t, text);
+    table_bytes(t, text, strlen(text));
+    free(text);
+}
+
+void table_bytes(struct table *t, const char *text, size_t size)
+{
+    cell_add(t, visible_text(text, size));
 }
 
 /* Columns on the screen: bytes that continue a UTF-8 character take none. */

@@ -18,7 +18,11 @@ struct table {
 /* headings "name|>points": a '>' puts the column to the right. NULL: no heading line. */
 void table_init(struct table *t, const char *headings, size_t columns);
 void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void table_print(struct table *t); /* to stdout; frees it */
+void table_bytes(struct table *t, const char *text, size_t size); /* a cell of any bytes */
+void table_print(struct table *t);                                /* to stdout; frees it */
+
+/* Text that a terminal only shows: control characters, and bytes that are not UTF-8, are written "\\x1b". The caller frees it. */
+char *visible_text(const char *text, size_t size);
 
 /* "1 234 567" and "1.2 GiB"; text from a small ring of buffers that lives for the next seven calls. */
 const char *number_text(uint64_t n);

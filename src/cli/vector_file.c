@@ -56,6 +56,7 @@ static int npy_open(struct vector_file *f, struct error *e)
     f->rows = h.rows;
     f->rows_known = true;
     f->data_offset = h.data_offset;
+    byte_stream_go_on(f->stream);
     return 0;
 }
 
@@ -71,11 +72,12 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     f->type = type;
     f->dim = dim;
     f->head_bytes = sizeof(dim);
-    if (!byte_stream_is_packed(f->stream)) { /* a last row that is cut short counts, and is then an error */
+    if (byte_stream_size_known(f->stream)) { /* a last row that is cut short counts, and is then an error */
         f->rows = (byte_stream_file_bytes(f->stream) + row_bytes(f) - 1) / row_bytes(f);
         f->rows_known = true;
     }
-    return byte_stream_seek(f->stream, 0, e);
+    byte_stream_rewind(f->stream);
+    return 0;
 }
 
 /* Reads line `row` into f->line, the byte order mark of a first line left out: programs on Windows write one. */
@@ -110,44 +112,68 @@ static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
             return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no line with a \"vector\"", f->path);
         f->dim = vector_json_dim(f);
     }
-    return byte_stream_seek(f->stream, 0, e);
+    byte_stream_rewind(f->stream);
+    return 0;
 }
 
-static int format_open(struct vector_file *f, uint32_t dim, struct error *e)
+enum format_kind { FORMAT_NPY, FORMAT_VECS, FORMAT_JSON };
+
+static const struct format {
+    const char *ending; /* the name of the format is this without its '.' */
+    enum format_kind kind;
+    enum element_type type; /* of FORMAT_VECS */
+} formats[] = {
+    {".npy", FORMAT_NPY, 0},
+    {".fvecs", FORMAT_VECS, ELEMENT_F32},
+    {".bvecs", FORMAT_VECS, ELEMENT_U8},
+    {".ivecs", FORMAT_VECS, ELEMENT_I32},
+    {".jsonl", FORMAT_JSON, 0},
+    {".ndjson", FORMAT_JSON, 0},
+};
+
+static const struct format *format_find(const char *path, const char *name)
 {
-    int rc;
-    if (name_ends(f->path, ".npy"))
-        rc = npy_open(f, e);
-    else if (name_ends(f->path, ".fvecs"))
-        rc = vecs_open(f, ELEMENT_F32, e);
-    else if (name_ends(f->path, ".bvecs"))
-        rc = vecs_open(f, ELEMENT_U8, e);
-    else if (name_ends(f->path, ".ivecs"))
-        rc = vecs_open(f, ELEMENT_I32, e);
-    else if (name_ends(f->path, ".jsonl") || name_ends(f->path, ".ndjson"))
-        rc = json_open(f, dim, e);
-    else
-        rc = error_set(e, ERROR_INVALID_ARGUMENT,
-                       "%s: the name should end in .npy, .fvecs, .bvecs, .ivecs or .jsonl (or one of these and .gz)",
-                       f->path);
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+        if (name ? strcmp(name, formats[i].ending + 1) == 0 : name_ends(path, formats[i].ending))
+            return &formats[i];
+    return NULL;
+}
+
+static int format_open(struct vector_file *f, const struct format *format, uint32_t dim, struct error *e)
+{
+    int rc = format->kind == FORMAT_NPY    ? npy_open(f, e)
+             : format->kind == FORMAT_VECS ? vecs_open(f, format->type, e)
+                                           : json_open(f, dim, e);
     if (rc == 0 && dim != 0 && f->dim != dim)
         rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimensions; %u are wanted", f->path, f->dim,
                        dim);
     return rc;
 }
 
-int vector_file_open(const char *path, uint32_t dim, struct vector_file **ret, struct error *e)
+int vector_file_open(const char *path, const char *format_name, uint32_t dim, struct vector_file **ret, struct error *e)
 {
     *ret = NULL;
+    const struct format *format = format_find(path, format_name);
+    if (!format && format_name)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "a format is npy, fvecs, bvecs, ivecs or jsonl, not '%s'",
+                         format_name);
+    if (!format && strcmp(path, "-") == 0)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "standard input has no name to tell its format by: say --format npy, fvecs, bvecs, ivecs or "
+                         "jsonl");
+    if (!format)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%s: the name should end in .npy, .fvecs, .bvecs, .ivecs or .jsonl (or one of these and .gz)",
+                         path);
     struct vector_file *f = calloc(1, sizeof(*f));
     if (!f)
         return error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
-    f->path = strdup(path);
+    f->path = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     f->text_bytes_max = SIZE_MAX;
     int rc = f->path ? byte_stream_open(path, &f->stream, e)
                      : error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
     if (rc == 0)
-        rc = format_open(f, dim, e);
+        rc = format_open(f, format, dim, e);
     if (rc < 0) {
         vector_file_close(f);
         return rc;
@@ -212,11 +238,13 @@ void vector_file_texts_bound(struct vector_file *f, size_t bytes)
 double vector_file_progress(const struct vector_file *f)
 {
     uint64_t all = byte_stream_file_bytes(f->stream);
-    return all == 0 ? 1 : (double)byte_stream_file_position(f->stream) / (double)all;
+    return all == 0 ? 0 : (double)byte_stream_file_position(f->stream) / (double)all;
 }
 
 int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e)
 {
+    if (row == f->row)
+        return 0;
     if (!f->json) {
         uint64_t to = f->rows_known && row > f->rows ? f->rows : row;
         f->row = to;

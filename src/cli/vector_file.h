@@ -18,8 +18,9 @@
 
 struct vector_file;
 
-/* dim 0: as the file says (the first good line of a .jsonl). A file of another dimension is refused, in a .jsonl a row is. */
-int vector_file_open(const char *path, uint32_t dim, struct vector_file **ret, struct error *e);
+/* path "-" is standard input, format NULL is told by the name's end ("npy", "fvecs", "bvecs", "ivecs" or "jsonl" otherwise).
+ * dim 0: as the file says (the first good line of a .jsonl). A file of another dimension is refused, in a .jsonl a row is. */
+int vector_file_open(const char *path, const char *format, uint32_t dim, struct vector_file **ret, struct error *e);
 void vector_file_close(struct vector_file *f);
 
 uint32_t vector_file_dim(const struct vector_file *f);

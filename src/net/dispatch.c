@@ -272,6 +272,7 @@ static int op_search(struct native_request *r)
         .ef = ask->ef,
         .refine_k = ask->refine_k,
         .spread = (enum spread)ask->spread,
+        .dim = ask->dim,
         .exact = ask->exact,
         .with_vectors = ask->with_vectors,
         .with_payloads = ask->with_payloads,

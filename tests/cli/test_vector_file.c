@@ -36,7 +36,7 @@ static struct vector_file *open_good(const char *path, uint32_t dim)
 {
     struct error e = {0};
     struct vector_file *f;
-    cr_assert_eq(vector_file_open(path, dim, &f, &e), 0, "%s", e.text);
+    cr_assert_eq(vector_file_open(path, NULL, dim, &f, &e), 0, "%s", e.text);
     return f;
 }
 
@@ -211,16 +211,16 @@ Test(vector_file, what_cannot_be_read_is_refused_with_a_sentence)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         size_t n = npy_make(file, 1, bad[i].type, bad[i].order, bad[i].shape, want, sizeof(want));
-        cr_assert_lt(vector_file_open(temp_write("a.npy", file, n), 0, &f, &e), 0);
+        cr_assert_lt(vector_file_open(temp_write("a.npy", file, n), NULL, 0, &f, &e), 0);
         cr_assert_not_null(strstr(e.text, bad[i].says), "%s", e.text);
     }
     size_t n = npy_make(file, 1, "<f4", "False", "(4, 3)", want, sizeof(want));
-    cr_assert_eq(vector_file_open(temp_write("a.npy", file, n), 8, &f, &e), -EINVAL);
+    cr_assert_eq(vector_file_open(temp_write("a.npy", file, n), NULL, 8, &f, &e), -EINVAL);
     cr_assert_not_null(strstr(e.text, "3 dimensions; 8 are wanted"), "%s", e.text);
-    cr_assert_eq(vector_file_open(temp_write("a.txt", file, n), 0, &f, &e), -EINVAL);
-    cr_assert_eq(vector_file_open(temp_write("b.npy", "hello, world", 12), 0, &f, &e), -EINVAL);
-    cr_assert_eq(vector_file_open(temp_write("b.fvecs", "", 0), 0, &f, &e), -EINVAL);
-    cr_assert_eq(vector_file_open("/nonexistent.npy", 0, &f, &e), -ENOENT);
+    cr_assert_eq(vector_file_open(temp_write("a.txt", file, n), NULL, 0, &f, &e), -EINVAL);
+    cr_assert_eq(vector_file_open(temp_write("b.npy", "hello, world", 12), NULL, 0, &f, &e), -EINVAL);
+    cr_assert_eq(vector_file_open(temp_write("b.fvecs", "", 0), NULL, 0, &f, &e), -EINVAL);
+    cr_assert_eq(vector_file_open("/nonexistent.npy", NULL, 0, &f, &e), -ENOENT);
     cr_assert_null(f);
 }
 
@@ -388,7 +388,7 @@ Test(vector_file, a_byte_order_mark_is_no_part_of_the_first_line)
     }
     struct vector_file *f;
     struct error e;
-    cr_assert_eq(vector_file_open(temp_write("b.jsonl", "\xff\xfe{\0", 4), 0, &f, &e), -EINVAL);
+    cr_assert_eq(vector_file_open(temp_write("b.jsonl", "\xff\xfe{\0", 4), NULL, 0, &f, &e), -EINVAL);
     cr_assert_not_null(strstr(e.text, "UTF-16"), "%s", e.text);
 }
 

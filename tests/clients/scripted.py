@@ -8,7 +8,7 @@ import random
 import selectors
 import socket
 import threading
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from kith import wire
 
@@ -16,8 +16,9 @@ UNAVAILABLE, RESOURCE_EXHAUSTED = 7, 6
 
 
 class ScriptedServer:
-    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0):
+    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0, codes: Sequence[int] = (UNAVAILABLE, RESOURCE_EXHAUSTED)):
         self.random = random.Random(seed)
+        self.codes = codes  # of refusals
         self.refuse, self.break_off = refuse, break_off
         self.points: Dict[int, Tuple[float, bytes]] = {}
         self.in_flight_most = self.connections = 0
@@ -99,7 +100,7 @@ class _Session:
             return False
         op, request, meta, block = self.waiting.pop(server.random.randrange(len(self.waiting)))
         if op == wire.OP_UPSERT and server.random.random() < server.refuse:
-            word = server.random.choice((UNAVAILABLE, RESOURCE_EXHAUSTED))
+            word = server.random.choice(server.codes)
             self._send(op, request, wire.field_bytes(1, "come again") + wire.field_number(2, 1), word)
         else:
             self._send(op, request, self._reply(op, meta, block))

@@ -2,12 +2,14 @@
 
 KITHD and KITH name the programs. Standard library only."""
 
+import gzip
 import json
 import os
 import re
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -35,9 +37,10 @@ class CommandLine(unittest.TestCase):
             f.write(data.encode() if isinstance(data, str) else data)
         return path
 
-    def kith(self, *arguments: str, status: int = 0):
+    def kith(self, *arguments: str, status: int = 0, stdin: bytes = b""):
         environment = dict(os.environ, KITH_SERVER=self.server.address)
-        done = subprocess.run([os.environ["KITH"], *arguments], capture_output=True, text=True, env=environment, timeout=60)
+        done = subprocess.run([os.environ["KITH"], *arguments], capture_output=True, env=environment, input=stdin, timeout=60)
+        done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
         return done
 
@@ -97,6 +100,129 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(importer.returncode, 0, out + err)
         self.assertIn("connecting again", err)
         self.assertEqual(self.kith("count", "outlive").stdout, f"{rows}\n")
+
+    def test_payloads_come_back_digit_for_digit(self) -> None:
+        payloads = ['{"s":"Scanner 1.3\\u0000"}', '{"b":18446744073709551615, "a":123456789012345678901234567890}',
+                    '{"time":1764460800.123456,"price":0.10,"large":1e400}', '[1,"\\ud83d",null]', '"text"', "5"]
+        lines = "".join('{"id":%d,"vector":[%d],"payload":%s}\n' % (i, i, p) for i, p in enumerate(payloads))
+        self.kith("import", "digits", self.write("rows.jsonl", "\ufeff" + lines.replace("\n", "\r\n")), "--create", "--metric", "l2")
+        for i, payload in enumerate(payloads):
+            self.assertEqual(self.kith("get", "digits", str(i), "--json").stdout, '{"id":%d,"payload":%s}\n' % (i, payload))
+            self.assertIn(payload, self.kith("get", "digits", str(i)).stdout)
+            found = self.kith("search", "digits", "--vector", str(i), "-k", "1", "--with-payload", "--json").stdout
+            self.assertIn('"payload":%s}' % payload, found)
+
+    def test_ids_at_their_edges_come_back(self) -> None:
+        ids = ["0", "9223372036854775807", "9223372036854775808", "18446744073709551615", "550e8400-e29b-41d4-a716-446655440000"]
+        for quote in ("", '"'):
+            lines = "".join('{"id":%s,"vector":[%d]}\n' % (f'"{i}"' if "-" in i else quote + i + quote, row) for row, i in enumerate(ids))
+            name = "edges" + str(len(quote))
+            self.kith("import", name, self.write("rows.jsonl", lines), "--create", "--metric", "l2")
+            said = [json.loads(line)["id"] for line in self.kith("get", name, *ids, "--json").stdout.splitlines()]
+            self.assertEqual(said, [i if "-" in i else int(i) for i in ids])
+            for row, i in enumerate(ids):
+                hit = self.kith("search", name, "--vector", str(row), "-k", "1", "--json").stdout
+                self.assertIn('"id":%s,"score":0.0' % (f'"{i}"' if "-" in i else i), hit)
+            self.assertIn("deleted 5 of 5", self.kith("delete", name, *ids).stdout)
+
+    def test_an_import_is_refused_where_it_would_do_something_else(self) -> None:
+        path = self.write("two.fvecs", fvecs([(1, 1), (2, 2)]))
+        lines = self.write("own.jsonl", '{"id":1,"vector":[3,4]}\n')
+        self.kith("create", "refused", "--dim", "2", "--metric", "cosine")
+        said = self.kith("import", "refused", path, "--create", "--metric", "l2", status=1).stderr
+        self.assertIn("metric cosine, not 2 and l2", said)
+        said = self.kith("import", "refused", self.write("three.fvecs", fvecs([(1, 1, 1)])), "--create", status=1).stderr
+        self.assertIn("2 dimensions and metric cosine, not 3", said)
+        self.kith("import", "refused", path, "--metric", "l2", status=2)
+        said = self.kith("import", "refused", path, "--start-id", str(2**64 - 1), status=1).stderr
+        self.assertIn(f"use {2**64 - 2} or less", said)
+        self.assertIn("ids of its own", self.kith("import", "refused", lines, "--start-id", "5", status=1).stderr)
+        self.assertEqual(self.kith("count", "refused").stdout, "0\n")
+        self.kith("import", "refused", path, "--start-id", str(2**64 - 2), "--create")
+        self.kith("import", "refused", path, "--start-id", str(2**64 - 1), "--limit", "1", "--create", "--metric", "cosine")
+        self.assertEqual(self.kith("count", "refused").stdout, "2\n")
+        said = self.kith("import", "refused", "-", "--format", "fvecs", "--start-id", str(2**64 - 1), status=1,
+                         stdin=fvecs([(1, 1), (2, 2)])).stderr
+        self.assertIn("beyond 2^64 - 1", said)
+        said = self.kith("import", "new", path, "--create", "--start-id", str(2**64 - 1), status=1).stderr
+        self.assertIn("new", self.kith("count", "new", status=1).stderr)
+
+    def test_an_import_reads_standard_input_and_pipes(self) -> None:
+        rows = [(i, i) for i in range(3000)]
+        lines = "".join('{"id":%d,"vector":[%d,%d]}\n' % (i, *r) for i, r in enumerate(rows)).encode()
+        for name, form, data in (("f", "fvecs", fvecs(rows)), ("j", "jsonl", lines), ("jz", "jsonl", gzip.compress(lines)),
+                                 ("fz", "fvecs", gzip.compress(fvecs(rows)))):
+            self.kith("import", "pipe_" + name, "-", "--create", "--metric", "l2", "--format", form, stdin=data)
+            self.assertEqual(self.kith("count", "pipe_" + name).stdout, "3000\n")
+        fifo = os.path.join(self.directory, "rows.jsonl")
+        os.mkfifo(fifo)
+        writer = threading.Thread(target=subprocess.run, args=(["sh", "-c", 'cat >"$0"', fifo],), kwargs={"input": lines})
+        writer.start()
+        self.kith("import", "pipe_fifo", fifo, "--create", "--metric", "l2")
+        writer.join()
+        self.assertEqual(self.kith("count", "pipe_fifo").stdout, "3000\n")
+        self.assertIn("--format", self.kith("import", "pipe_j", "-", status=1).stderr)
+        self.assertIn("'csv'", self.kith("import", "pipe_j", "-", "--format", "csv", status=1).stderr)
+        self.assertIn("is a directory", self.kith("import", "pipe_j", self.directory, "--format", "npy", status=1).stderr)
+        cut = self.kith("import", "pipe_jz", "-", "--format", "jsonl", status=1, stdin=gzip.compress(lines)[:-20]).stderr
+        self.assertIn("cannot be unpacked", cut)
+
+    def test_long_rows_go_in_and_one_that_is_too_long_is_named(self) -> None:
+        text = "x" * 70000
+        lines = ['{"id":%d,"vector":[%d,1],"payload":{"text":"%s"}}' % (i, i, text) for i in range(1000)]
+        lines[500] = '{"id":500,"vector":[1,1],"payload":"%s"}' % ("y" * (16 << 20))  # two quotes too long
+        lines[501] = '{"id":501,"vector":[1,1],"payload":"%s"}' % ("y" * ((16 << 20) - 2))
+        path = self.write("long.jsonl", "\n".join(lines))
+        done = self.kith("import", "long", path, "--create", "--metric", "l2", status=1)
+        self.assertIn("rejected row 500 (line 501): the payload of row 0 has 16777218 bytes", done.stderr)
+        self.assertEqual(done.stderr.count("rejected"), 1, done.stderr[:1000])
+        self.assertNotIn("connecting again", done.stderr)
+        self.assertEqual(self.kith("count", "long").stdout, "999\n")
+        too_long = self.write("line.jsonl", '{"id":1,"vector":[1,1]}\n{"id":2,"vector":[1,1],"payload":"%s"}\n' % ("z" * (65 << 20)))
+        self.assertIn("line 2: ", self.kith("import", "long", too_long, status=1).stderr)
+
+    def test_get_and_delete_take_any_number_of_ids(self) -> None:
+        self.kith("import", "many", self.write("many.fvecs", fvecs([(i,) for i in range(3000)])), "--create", "--metric", "l2")
+        got = self.kith("get", "many", *map(str, range(500))).stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in got], ["id"] + [str(i) for i in range(500)])
+        self.assertIn("deleted 500 of 500", self.kith("delete", "many", *map(str, range(500))).stdout)
+        first = self.write("a.txt", "\ufeff500\r\n\r\n  501  \n502")
+        second = self.write("b.txt", "\n".join(map(str, range(503, 1000))))
+        self.assertEqual(json.loads(self.kith("delete", "many", "0", "--file", first, "--file", second, "--json").stdout),
+                         {"deleted": 500, "ids": 501})
+        self.assertIn("deleted 2 of 2", self.kith("delete", "many", "--file", "-", stdin=b"1000\n1001\n").stdout)
+        self.assertIn("deleted 0 of 0", self.kith("delete", "many", "--file", self.write("none.txt", "")).stdout)
+        said = self.kith("delete", "many", "--file", self.write("bad.txt", "1002\n1003 \n-1\n"), status=1).stderr
+        self.assertIn("line 3 of", said)
+        self.kith("delete", "many", status=2)
+        self.assertEqual(self.kith("count", "many").stdout, "1998\n")
+
+    def test_what_a_terminal_would_obey_is_only_shown(self) -> None:
+        rows = self.write("rows.jsonl", '{"id":1,"vector":[1],"payload":"\u009b2J\u007f"}\n')
+        self.kith("import", "shown", rows, "--create", "--metric", "l2")
+        shown = self.kith("get", "shown", "1").stdout
+        self.assertIn("\\xc2\\x9b2J\\x7f", shown)
+        for wrong in ("a\x1b[31mb", "caf\u00e9 \u009b", "x" * 255, "two words", ""):
+            for command in (("count", wrong), ("create", wrong, "--dim", "2")):
+                said = self.kith(*command, status=1).stderr
+                self.assertNotIn("\x1b", said)
+                self.assertNotIn("\u009b", said)
+                self.assertEqual(len(said.splitlines()), 1, said)
+
+    def test_a_wrong_dimension_is_said_in_numbers(self) -> None:
+        self.kith("create", "numbers", "--dim", "3")
+        self.assertIn("the query has 6 dimensions; collection 'numbers' has 3",
+                      self.kith("search", "numbers", "--vector", "1,2,3,4,5,6", status=1).stderr)
+        self.assertIn("query 0 has length zero", self.kith("search", "numbers", "--vector", "0,0,0", status=1).stderr)
+
+    def test_a_client_waits_for_a_server_that_starts(self) -> None:
+        server = Server()
+        self.addCleanup(server.stop)
+        server.end()
+        late = threading.Timer(0.5, server.start)
+        late.start()
+        self.kith("create", "late", "--dim", "2", "--server", server.address)
+        late.join()
 
     def test_how_the_index_is_made_is_said_and_shown(self) -> None:
         self.kith("create", "coded", "--dim", "32", "--code", "rabitq2", "--refine", "bf16", "--refine-k", "3.5", "--links", "packed", "-m", "9")

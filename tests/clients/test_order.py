@@ -17,7 +17,7 @@ except ImportError:
     sys.exit(77)
 
 import kith
-from scripted import ScriptedServer
+from scripted import UNAVAILABLE, ScriptedServer
 
 ROWS = 1500
 
@@ -70,7 +70,7 @@ class Import(unittest.TestCase):
 
 class Python(unittest.TestCase):
     def upsert(self, seed: int, payloads: bool, refuse: float = 0.0) -> None:
-        server = ScriptedServer(seed, refuse)
+        server = ScriptedServer(seed, refuse, codes=(UNAVAILABLE,))
         self.addCleanup(server.stop)
         ids = ids_of(seed)
         rows = numpy.arange(ROWS, dtype="f4").reshape(-1, 1)
@@ -88,6 +88,10 @@ class Python(unittest.TestCase):
         for seed in range(4):
             kith.parts.REQUEST_BYTES = 40 + 10 * seed
             self.upsert(seed, payloads=seed % 2 == 1)
+
+    def test_a_server_that_refuses_because_it_starts_is_asked_again(self) -> None:
+        kith.parts.REQUEST_BYTES = 4000
+        self.upsert(7, payloads=True, refuse=0.1)
 
     def test_other_ids_do_not_wait_for_each_other(self) -> None:
         kith.parts.REQUEST_BYTES = 40

@@ -1,6 +1,10 @@
 """The Python client against a real server; answers are compared with NumPy's."""
 
+import contextlib
+import os
+import resource
 import sys
+import threading
 import unittest
 import uuid
 
@@ -104,6 +108,68 @@ class Points(ServerTest):
         numpy.testing.assert_array_equal(self.client.get(self.name, [19999])[0].vector, rows[19999])
         self.client.drop(self.name)
 
+    def test_an_id_that_is_twice_has_its_last_row_however_far_apart(self) -> None:
+        n = 6000  # of 4 KiB: six requests
+        rows = numpy.zeros((n, 1024), "f4")
+        rows[:, 0] = numpy.arange(n)
+        self.client.create(self.name, dim=1024, metric="l2")
+        self.client.upsert(self.name, [i % 50 for i in range(n)], rows)
+        self.assertEqual([int(p.vector[0]) for p in self.client.get(self.name, range(50))], list(range(n - 50, n)))
+
+    def test_long_payloads_are_cut_into_requests(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        payloads = ["x" * 40_000] * 3000  # 120 MB, two vectors' bytes beside them
+        self.assertEqual(self.client.upsert(self.name, range(3000), numpy.ones((3000, 2)), payloads), 3000)
+        self.assertEqual(self.client.get(self.name, [2999])[0].payload, payloads[0])
+
+    def test_a_payload_of_exactly_the_limit_goes_and_a_byte_more_is_refused(self) -> None:
+        limit = 16 << 20
+        self.client.create(self.name, dim=2, metric="l2")
+        self.client.upsert(self.name, [1], [[1, 2]], [b"x" * limit])
+        self.assertEqual(self.client.get(self.name, [1])[0].payload, b"x" * limit)
+        said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.upsert, self.name, [2], [[1, 2]], [b"x" * (limit + 1)])
+        self.assertIn(str(limit + 1), said)
+        self.fails(kith.Code.INVALID_ARGUMENT, self.client.upsert, self.name, [2], [[1, 2]], [b"x" * (300 << 20)])
+        self.assertEqual(self.client.count(self.name), 1)
+
+    def test_payloads_come_back_whatever_they_are(self) -> None:
+        payloads = [{}, [], "", 0, False, 1e300, 2**70, 0.1, "nul \0", "half \ud800", b"\xff\x00 no JSON", [None, {"b": 1, "a": 2}], None]
+        self.client.create(self.name, dim=1, metric="l2")
+        self.client.upsert(self.name, range(len(payloads)), numpy.ones((len(payloads), 1)), payloads)
+        self.assertEqual([p.payload for p in self.client.get(self.name, range(len(payloads)))], payloads)
+
+    def test_a_payload_that_is_no_json_is_named_and_the_client_goes_on(self) -> None:
+        self.client.create(self.name, dim=1024, metric="l2")
+        for wrong in (float("nan"), {1, 2}, object()):
+            payloads = [None] * 3000
+            payloads[2500] = {"price": wrong}  # in the third request
+            said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.upsert, self.name, range(3000), numpy.zeros((3000, 1024)), payloads)
+            self.assertIn("payload 2500", said)
+            self.assertEqual(self.client.count(self.name), 2048)  # the two before it
+
+    def test_an_interrupted_call_leaves_a_good_client(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        receive = self.client._connection.receive
+
+        def interrupted():
+            self.client._connection.receive = receive
+            raise KeyboardInterrupt
+
+        for call in (lambda: self.client.count(self.name), lambda: self.client.search(self.name, [1, 2])):
+            self.client._connection.receive = interrupted
+            self.assertRaises(KeyboardInterrupt, call)
+            self.assertEqual(self.client.count(self.name), 0)
+
+    def test_ids_at_their_edges_come_back(self) -> None:
+        ids = [0, 1, 2**63 - 1, 2**63, 2**64 - 1, uuid.UUID(int=2**128 - 1), uuid.UUID("550e8400-e29b-41d4-a716-446655440000")]
+        rows = numpy.arange(len(ids), dtype="f4").reshape(-1, 1)
+        self.client.create(self.name, dim=1, metric="l2")
+        for i, row in zip(ids, rows):
+            self.client.upsert(self.name, [i], [row])
+        self.assertEqual([p.id for p in self.client.get(self.name, ids[:5]) + self.client.get(self.name, ids[5:])], ids)
+        self.assertEqual([self.client.search(self.name, row, k=1).ids[0] for row in rows], ids)
+        self.assertEqual(self.client.delete(self.name, ids[:5]) + self.client.delete(self.name, ids[5:]), len(ids))
+
     def test_wrong_points_are_refused_and_the_connection_goes_on(self) -> None:
         self.client.create(self.name, dim=3, metric="l2")
         invalid = kith.Code.INVALID_ARGUMENT
@@ -164,6 +230,33 @@ class Search(ServerTest):
             self.assertEqual(payload, {"n": i})
         self.assertEqual(hits.numbers.dtype, numpy.uint64)
 
+    def test_hits_are_a_sequence_of_pairs(self) -> None:
+        hits = self.client.search("search_l2", self.rows[77], k=4)
+        pairs = [(i, s) for i, s in hits]
+        self.assertEqual(pairs, list(zip(hits.ids, hits.scores.tolist())))
+        self.assertEqual((hits[0], hits[-1], hits[1:3], len(hits)), (pairs[0], pairs[3], pairs[1:3], 4))
+        self.assertRaises(IndexError, lambda: hits[4])
+        self.assertIn(pairs[2], hits)
+        self.assertEqual(dict(hits)[77], pairs[0][1])
+
+    def test_a_query_without_a_direction_is_refused_under_cosine_only(self) -> None:
+        zero = numpy.zeros((2, 24))
+        zero[0] = 1
+        said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_cosine", zero)
+        self.assertIn("query 1 has length zero", said)
+        self.assertIn("query 0 has length zero", self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_cosine", zero[1], exact=True))
+        for metric in ("l2", "ip"):
+            self.assertEqual(len(self.client.search("search_" + metric, zero[1], k=3)), 3)
+
+    def test_a_wrong_dimension_is_said_in_numbers(self) -> None:
+        for n in (1, 23, 25, 48):
+            said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", numpy.ones(n))
+            self.assertIn(f"{n} dimensions", said)
+            self.assertIn("has 24", said)
+            self.fails(kith.Code.INVALID_ARGUMENT, lambda n=n: list(self.client.search_many("search_l2", numpy.ones((2, n)))))
+            said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.upsert, "search_l2", [1, 2], numpy.ones((2, n)))
+            self.assertIn(f"have {n} dimensions; collection 'search_l2' has 24", said)
+
     def test_many_in_flight_answer_in_the_order_asked(self) -> None:
         hits = list(self.client.search_many("search_l2", self.rows[:300], k=1, in_flight=64, exact=True))
         self.assertEqual([h.ids[0] for h in hits], list(range(300)))
@@ -196,6 +289,30 @@ class Connections(unittest.TestCase):
             kith.Client("127.0.0.1", 1)
         self.assertEqual(caught.exception.code, kith.Code.REFUSED)
         self.assertIn("127.0.0.1 port 1", str(caught.exception))
+
+    def test_a_client_waits_for_a_server_that_starts(self) -> None:
+        server = Server()
+        self.addCleanup(server.stop)
+        server.end()
+        late = threading.Timer(0.5, server.start)
+        late.start()
+        with kith.Client("127.0.0.1", server.port, timeout=30) as client:
+            client.create("late", dim=1)
+        late.join()
+        with self.assertRaises(kith.KithError):
+            kith.Client("127.0.0.1", 1, timeout=0.1)
+
+    def test_a_client_has_no_use_for_low_descriptors(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < 1200:
+            self.skipTest("the hard limit of open files is below 1200")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.ExitStack() as files:
+            for _ in range(1100):
+                files.enter_context(open(os.devnull))
+            with kith.Client("127.0.0.1", SERVER.port) as client:
+                client.ping()
 
     def test_what_was_acknowledged_is_there_after_a_crash(self) -> None:
         server = Server()

@@ -129,7 +129,8 @@ NATIVE_TEST(wrong_points_are_refused_and_change_nothing)
     v[6] = INFINITY;
     expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 4), ERROR_INVALID_ARGUMENT, "row 1");
     v[6] = 0;
-    expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 3), ERROR_INVALID_ARGUMENT, "dim 4");
+    expect_refused(&c, client_upsert(&c, "a", ids, 3, v, 3), ERROR_INVALID_ARGUMENT,
+                   "have 3 dimensions; collection 'a' has 4");
     expect_refused(&c, client_upsert(&c, "a", ids, 0, v, 4), ERROR_INVALID_ARGUMENT, "0 ids");
     expect_refused(&c, client_upsert(&c, "none", ids, 3, v, 4), ERROR_NOT_FOUND, "there are: a");
     cr_assert_eq(client_create(&c, "angles", 4, KITH__METRIC__METRIC_COSINE), 0);
@@ -247,8 +248,9 @@ NATIVE_TEST(wrong_searches_are_refused)
     uint32_t n;
     expect_refused(&c, client_search(&c, "a", q, 4, 0, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "k is 0");
     expect_refused(&c, client_search(&c, "a", q, 4, 10001, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "10000");
-    expect_refused(&c, client_search(&c, "a", q, 5, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "dim 4");
-    expect_refused(&c, client_search(&c, "a", q, 0, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "0 bytes");
+    expect_refused(&c, client_search(&c, "a", q, 5, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT,
+                   "has 5 numbers; collection 'a' has 4 dimensions");
+    expect_refused(&c, client_search(&c, "a", q, 0, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "0 numbers");
     expect_refused(&c, client_search(&c, "b", q, 4, 1, false, ids, scores, &n), ERROR_NOT_FOUND, "'b'");
     Kith__Search search = KITH__SEARCH__INIT;
     search.collection = (char *)"a";
@@ -257,6 +259,13 @@ NATIVE_TEST(wrong_searches_are_refused)
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "3 (all");
     search.spread = (Kith__Spread)-1;
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "spread -1");
+    search.spread = KITH__SPREAD__SPREAD_UNSPECIFIED;
+    search.dim = 2; /* two queries, the client means; by the block it could be one */
+    expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,
+                   "the query has 2 dimensions; collection 'a' has 4");
+    cr_assert_eq(client_create(&c, "angles", 4, KITH__METRIC__METRIC_COSINE), 0);
+    expect_refused(&c, client_search(&c, "angles", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT,
+                   "query 0 has length zero");
     q[2] = NAN;
     expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "position 2");
     client_close(&c);

@@ -1,8 +1,9 @@
 """The client."""
 
 import json
+import time
 import uuid
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy
 
@@ -12,6 +13,7 @@ from .errors import Code, KithError
 from .parts import Part, parts
 from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Setting, Snapshot, Verified
 
+T = TypeVar("T")
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SETTING_SOURCES = {"default": 0, "set": 1, "option": 2}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
@@ -77,10 +79,12 @@ def _id_bytes(i: PointId) -> bytes:
 class Client:
     """One connection to a server. Used by one thread at a time; a context manager.
 
-    timeout (seconds, None: for ever) is how long the server may stay silent while it is waited for.
+    timeout (seconds, None: for ever) is how long the server may stay silent while it is waited for. A server that is starting is
+    waited for as long: its host may refuse the connection for a few seconds, and requests while it reads its data.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 7700, timeout: Optional[float] = 60.0):
+        self._timeout = timeout
         self._connection = Connection(host, port, timeout)
         try:
             meta = wire.field_number(1, wire.VERSION) + wire.field_number(2, wire.VERSION) + wire.field_bytes(3, "kith-python 0.1.0")
@@ -94,6 +98,7 @@ class Client:
         self.requests_max: int = hello.number(4)
         self.reactors: int = hello.number(5)
         self._connection.frame_bytes_max = hello.number(3)
+        self._served = False  # until a request was answered: before, the server may still be starting
 
     def __enter__(self) -> "Client":
         return self
@@ -257,6 +262,9 @@ class Client:
         rows = _rows(vectors, "vectors")
         if len(ids) != len(rows) or (payloads is not None and len(payloads) != len(rows)):
             raise KithError(Code.INVALID_ARGUMENT, "ids, vectors and payloads should be equally many")
+        return self._patiently(lambda: self._upsert_once(collection, ids, rows, payloads))
+
+    def _upsert_once(self, collection: str, ids: Sequence[PointId], rows: numpy.ndarray, payloads: Optional[Sequence[Any]]) -> int:
         upsert = _Upsert(self._connection, collection)
         try:
             for part in parts(ids, rows.shape[1] * 4, payloads):
@@ -303,7 +311,8 @@ class Client:
         """
         self._idle()
         rows = _rows(query, "query")
-        answers = _hits(self._answer(self._search_start(collection, rows, k, **options)), options)
+        reply = self._patiently(lambda: self._answer(self._search_start(collection, rows, k, **options)))
+        answers = _hits(reply, options)
         return answers[0] if numpy.ndim(query) == 1 else answers
 
     def search_many(self, collection: str, queries: Any, k: int = 10, in_flight: int = 32, **options: Any) -> Iterator[Hits]:
@@ -312,6 +321,8 @@ class Client:
         Takes everything it has asked for off the connection even when it is not read to the end or a search fails.
         """
         rows = _rows(queries, "queries")
+        if not self._served:
+            self.count(collection)  # waits for a server that is starting
         in_flight = max(1, min(in_flight, self.requests_max or in_flight))
         waiting: List[int] = []  # requests, oldest first
         answers = {}
@@ -354,6 +365,7 @@ class Client:
             + wire.field_number(6, with_payloads)
             + wire.field_float(7, refine_k)
             + wire.field_number(8, _named(SPREADS, spread, "spread") if spread else 0)
+            + wire.field_number(10, rows.shape[1])
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
 
@@ -371,7 +383,22 @@ class Client:
 
     def _call(self, op: int, meta: bytes) -> Reply:
         self._idle()
-        return self._answer(self._connection.send(op, meta))
+        return self._patiently(lambda: self._answer(self._connection.send(op, meta)))
+
+    def _patiently(self, request: Callable[[], T]) -> T:
+        """Does a request again while the server refuses it because it is starting; nothing of it was done then."""
+        began, pause = time.monotonic(), 0.0025
+        while True:
+            try:
+                result = request()
+                self._served = True
+                return result
+            except KithError as e:
+                late = self._timeout is not None and time.monotonic() - began >= self._timeout
+                if e.code != Code.UNAVAILABLE or not e.retry_after_ms or late:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
 
     def _answer(self, request: int) -> Reply:
         """The answer to the only request in flight. Interrupted (Ctrl-C), it is given up: its answer is dropped when it comes."""

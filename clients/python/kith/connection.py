@@ -3,12 +3,14 @@
 import contextlib
 import selectors
 import socket
+import time
 from typing import Dict, Iterator, NamedTuple, Optional, Set
 
 from . import wire
 from .errors import Code, KithError
 
 REPLY_BYTES_MAX = 1 << 30
+REFUSED_WAIT_S = 5.0  # between exec() of a server and its listen()
 META_BYTES_MAX = 64 << 20  # of a request
 Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # select() ends at descriptor 1023
 
@@ -25,6 +27,20 @@ def _error(code: int, meta: wire.Message) -> KithError:
     return KithError(code, meta.text(1) or "the server gave no reason", meta.number(2) or None)
 
 
+def _connect(host: str, port: int, timeout: Optional[float]) -> socket.socket:
+    """A host that refuses the connection is tried again for a while: its server may be starting."""
+    until = time.monotonic() + (REFUSED_WAIT_S if timeout is None else min(timeout, REFUSED_WAIT_S))
+    while True:
+        try:
+            return socket.create_connection((host, port), timeout)
+        except ConnectionRefusedError:
+            if time.monotonic() >= until:
+                raise KithError(Code.REFUSED, f"no server listens at {host} port {port}: is kithd running?") from None
+        except OSError as e:
+            raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
+        time.sleep(0.02)
+
+
 class Connection:
     """Sends frames and receives them; one thread at a time. After a failure it is closed and says so for ever."""
 
@@ -35,12 +51,7 @@ class Connection:
         self.in_flight: Dict[int, int] = {}  # request: op
         self._abandoned: Set[int] = set()  # requests whose answers nobody wants any more
         self.frame_bytes_max = 4096
-        try:
-            self._socket = socket.create_connection((host, port), timeout)
-        except ConnectionRefusedError:
-            raise KithError(Code.REFUSED, f"no server listens at {host} port {port}: is kithd running?") from None
-        except OSError as e:
-            raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
+        self._socket = _connect(host, port, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._timeout = timeout
         self._selector = Selector()

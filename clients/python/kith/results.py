@@ -2,7 +2,7 @@
 
 import dataclasses
 import uuid
-from typing import Any, List, Optional, Union
+from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 
 import numpy
 
@@ -132,6 +132,8 @@ class Hits:
 
     `scores` is a float32 array: l2 the squared distance, ip the inner product, cosine the similarity. `ids` is a list of int
     and uuid.UUID; `numbers` is the same as a uint64 array when all are numbers.
+
+    Hits are also a sequence of (id, score) pairs: `for id, score in hits`, `hits[0]`, `hits[:3]`, `len(hits)`.
     """
 
     ids: List[PointId]
@@ -141,6 +143,20 @@ class Hits:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __iter__(self) -> Iterator[Tuple[PointId, float]]:
+        return zip(self.ids, self.scores.tolist())
+
+    @overload
+    def __getitem__(self, i: int) -> Tuple[PointId, float]: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> List[Tuple[PointId, float]]: ...
+
+    def __getitem__(self, i: Union[int, slice]) -> Any:
+        if isinstance(i, slice):
+            return list(zip(self.ids[i], self.scores[i].tolist()))
+        return self.ids[i], float(self.scores[i])
 
     @property
     def numbers(self) -> numpy.ndarray:

@@ -189,7 +189,7 @@ static int read_once(struct kith *k, size_t missing, bool wait)
     return kith_break(k, KITH_DISCONNECTED, "the server closed the connection");
 }
 
-static int64_t now_us(void)
+int64_t kith_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -211,7 +211,7 @@ static int wait_ready(struct kith *k, int64_t timeout_us)
 
 int connection_receive(struct kith *k, int64_t timeout_us, struct frame *ret)
 {
-    int64_t until = timeout_us > 0 ? now_us() + timeout_us : 0;
+    int64_t until = timeout_us > 0 ? kith_now_us() + timeout_us : 0;
     for (;;) {
         size_t missing = 0;
         int rc = frame_next(k, ret, &missing);
@@ -228,7 +228,7 @@ int connection_receive(struct kith *k, int64_t timeout_us, struct frame *ret)
             return rc;
         if (rc > 0)
             continue;
-        int64_t left = timeout_us > 0 ? until - now_us() : timeout_us;
+        int64_t left = timeout_us > 0 ? until - kith_now_us() : timeout_us;
         if (timeout_us >= 0 && left <= 0)
             return 0;
         rc = wait_ready(k, left);

@@ -49,6 +49,9 @@ struct kith {
     char server[64];
     char error[KITH_ERROR_BYTES];
     uint32_t retry_after_ms; /* of the same failure; 0: the server did not say */
+    uint32_t patience_ms;    /* how long a synchronous call waits for a server that starts */
+    kith_wait_fn on_wait;
+    void *on_wait_arg;
 };
 
 /* Keeps the sentence and returns -code. */
@@ -62,8 +65,11 @@ int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const P
 struct Kith__Collection;
 struct kith_collection collection_of(const struct Kith__Collection *c);
 
-/* socket_connect.c: *ret is a connected socket, or a sentence and a negative code. */
-int socket_connect(struct kith *k, const char *address);
+/* socket_connect.c: 0 and k->fd connected, or a sentence and a negative code; *ret_refused: nobody listens there. */
+int socket_connect(struct kith *k, const char *address, bool *ret_refused);
+
+/* connection.c: of the monotonic clock. */
+int64_t kith_now_us(void);
 
 /* -- sending -- */
 

@@ -10,6 +10,10 @@
 #define HELLO_TIMEOUT_US    10000000
 #define HELLO_BYTES_MAX     4096 /* what may be sent before the server has said what it takes */
 #define KITH_DEFAULT_SERVER "127.0.0.1"
+#define REFUSED_WAIT_US     5000000 /* between exec() of a server and its listen() */
+#define REFUSED_PAUSE_US    20000
+#define PATIENCE_MS         10000
+#define PAUSE_US_MAX        100000
 
 /* The answer to request id, which is the only one in flight. *ret_request is gone from the table. */
 static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *ret, struct request *ret_request)
@@ -42,17 +46,45 @@ static int begin(struct kith *k)
     return 0;
 }
 
+/* A synchronous call that is repeated while the server starts. */
+struct attempt {
+    int64_t began_us;
+    uint32_t pause_us; /* 0: it is the first */
+};
+
+/* Whether rc says that the server will soon take the request, and there is patience left; pauses then. Only a server that
+ * starts refuses with KITH_UNAVAILABLE and a time; nothing of the request was done. */
+static bool again(struct kith *k, int rc, struct attempt *a)
+{
+    if (rc != -KITH_UNAVAILABLE || k->retry_after_ms == 0 || k->broken)
+        return false;
+    int64_t now = kith_now_us();
+    if (a->pause_us == 0)
+        *a = (struct attempt){now, 2500};
+    if (now - a->began_us >= (int64_t)k->patience_ms * 1000)
+        return false;
+    if (k->on_wait)
+        k->on_wait(k->on_wait_arg, k->error);
+    usleep(a->pause_us);
+    a->pause_us = a->pause_us * 2 < PAUSE_US_MAX ? a->pause_us * 2 : PAUSE_US_MAX;
+    return true;
+}
+
 int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
               ProtobufCMessage **ret)
 {
     int64_t id;
     struct frame f;
     struct request r;
-    int rc = begin(k);
-    if (rc == 0)
-        rc = send_message(k, op, meta, &id);
-    if (rc == 0)
-        rc = await(k, id, -1, &f, &r);
+    struct attempt a = {0};
+    int rc;
+    do {
+        rc = begin(k);
+        if (rc == 0)
+            rc = send_message(k, op, meta, &id);
+        if (rc == 0)
+            rc = await(k, id, -1, &f, &r);
+    } while (again(k, rc, &a));
     if (rc == 0 && type)
         rc = reply_unpack(k, &f, type, ret);
     return rc;
@@ -86,6 +118,18 @@ static int hello(struct kith *k)
     return 0;
 }
 
+static int connect_patiently(struct kith *k, const char *address)
+{
+    int64_t until = kith_now_us() + REFUSED_WAIT_US;
+    for (;;) {
+        bool refused;
+        int rc = socket_connect(k, address, &refused);
+        if (rc == 0 || !refused || kith_now_us() >= until)
+            return rc;
+        usleep(REFUSED_PAUSE_US);
+    }
+}
+
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
 {
     *ret = NULL;
@@ -98,9 +142,10 @@ int kith_open(const char *address, struct kith **ret, char *error, size_t error_
     k->fd = -1;
     k->id_next = 1;
     k->frame_bytes_max = HELLO_BYTES_MAX;
+    k->patience_ms = PATIENCE_MS;
     reply_arena_init(&k->arena);
     reply_arena_init(&k->scratch);
-    int rc = socket_connect(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
+    int rc = connect_patiently(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
     if (rc == 0)
         rc = hello(k);
     if (rc < 0) {
@@ -126,6 +171,13 @@ void kith_close(struct kith *k)
     reply_arena_fini(&k->arena);
     reply_arena_fini(&k->scratch);
     free(k);
+}
+
+void kith_patience_set(struct kith *k, uint32_t ms, kith_wait_fn on_wait, void *arg)
+{
+    k->patience_ms = ms;
+    k->on_wait = on_wait;
+    k->on_wait_arg = arg;
 }
 
 const char *kith_error(const struct kith *k)
@@ -254,11 +306,15 @@ int kith_upsert(struct kith *k, const char *collection, const struct kith_points
     int64_t id;
     struct frame f;
     struct request r;
-    int rc = begin(k);
-    if (rc == 0)
-        rc = send_upsert(k, collection, points, true, &id);
-    if (rc == 0)
-        rc = await(k, id, -1, &f, &r);
+    struct attempt a = {0};
+    int rc;
+    do {
+        rc = begin(k);
+        if (rc == 0)
+            rc = send_upsert(k, collection, points, true, &id);
+        if (rc == 0)
+            rc = await(k, id, -1, &f, &r);
+    } while (again(k, rc, &a));
     return rc;
 }
 
@@ -268,11 +324,15 @@ int kith_delete(struct kith *k, const char *collection, const struct kith_id *id
     struct frame f;
     struct request r;
     ProtobufCMessage *reply;
-    int rc = begin(k);
-    if (rc == 0)
-        rc = send_delete(k, collection, ids, count, true, &id);
-    if (rc == 0)
-        rc = await(k, id, -1, &f, &r);
+    struct attempt a = {0};
+    int rc;
+    do {
+        rc = begin(k);
+        if (rc == 0)
+            rc = send_delete(k, collection, ids, count, true, &id);
+        if (rc == 0)
+            rc = await(k, id, -1, &f, &r);
+    } while (again(k, rc, &a));
     if (rc == 0)
         rc = reply_unpack(k, &f, &kith__deleted__descriptor, &reply);
     if (rc == 0 && ret_deleted)
@@ -286,11 +346,15 @@ int kith_get(struct kith *k, const char *collection, const struct kith_id *ids, 
     int64_t id;
     struct frame f;
     struct request r;
-    int rc = begin(k);
-    if (rc == 0)
-        rc = send_get(k, collection, ids, count, with_vectors, with_payloads, dim, &id);
-    if (rc == 0)
-        rc = await(k, id, -1, &f, &r);
+    struct attempt a = {0};
+    int rc;
+    do {
+        rc = begin(k);
+        if (rc == 0)
+            rc = send_get(k, collection, ids, count, with_vectors, with_payloads, dim, &id);
+        if (rc == 0)
+            rc = await(k, id, -1, &f, &r);
+    } while (again(k, rc, &a));
     return rc == 0 ? reply_points(k, &f, &r, ret) : rc;
 }
 
@@ -299,10 +363,14 @@ int kith_search(struct kith *k, const struct kith_search *s, struct kith_result 
     int64_t id;
     struct frame f;
     struct request r;
-    int rc = begin(k);
-    if (rc == 0)
-        rc = send_search(k, s, true, &id);
-    if (rc == 0)
-        rc = await(k, id, -1, &f, &r);
+    struct attempt a = {0};
+    int rc;
+    do {
+        rc = begin(k);
+        if (rc == 0)
+            rc = send_search(k, s, true, &id);
+        if (rc == 0)
+            rc = await(k, id, -1, &f, &r);
+    } while (again(k, rc, &a));
     return rc == 0 ? reply_points(k, &f, &r, ret) : rc;
 }

@@ -152,6 +152,7 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.with_payloads = s->with_payloads;
     m.refine_k = s->refine_k;
     m.spread = (Kith__Spread)s->spread;
+    m.dim = s->dim;
     struct request *r = request_add(k, KITH_OP_SEARCH);
     if (!r)
         return no_memory(k);

@@ -88,9 +88,10 @@ static int connect_one(const struct addrinfo *a)
     return fd;
 }
 
-int socket_connect(struct kith *k, const char *address)
+int socket_connect(struct kith *k, const char *address, bool *ret_refused)
 {
     struct endpoint at;
+    *ret_refused = false;
     if (!endpoint_parse(address, &at))
         return kith_fail(k, KITH_INVALID_ARGUMENT, "'%s' is not an address: host:port, host, or [IPv6]:port", address);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
@@ -102,7 +103,8 @@ int socket_connect(struct kith *k, const char *address)
     for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
         fd = connect_one(a);
     freeaddrinfo(list);
-    if (fd == -ECONNREFUSED)
+    *ret_refused = fd == -ECONNREFUSED;
+    if (*ret_refused)
         return kith_fail(k, KITH_REFUSED, "no server listens at %s port %s: is kithd running?", at.host, at.port);
     if (fd < 0)
         return kith_fail(k, KITH_REFUSED, "cannot connect to %s port %s: %s", at.host, at.port, strerror(-fd));

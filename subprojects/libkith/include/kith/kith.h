@@ -64,9 +64,14 @@ struct kith_id {
 
 struct kith;
 
-/* address: "host:port", "host" or NULL for 127.0.0.1:7700. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
+/* address: "host:port", "host" or NULL for 127.0.0.1:7700. A host that refuses the connection is tried again for 5 seconds: its
+ * server may be starting. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
+/* A server that is still reading its data refuses requests for now. A synchronous call repeats them for so long (10 s unless set)
+ * before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told why before each pause. */
+typedef void (*kith_wait_fn)(void *arg, const char *why);
+void kith_patience_set(struct kith *k, uint32_t ms, kith_wait_fn on_wait, void *arg);
 const char *kith_error(const struct kith *k); /* of the last call that failed; lives until the next call */
 uint32_t kith_retry_after_ms(
     const struct kith *k); /* of the same call: when the server expects to have time; 0: it did not say */
