@@ -18,111 +18,36 @@
 
 #define CATALOG_WIDTH   8 /* one is at work, the others wait for the locks: so settings do not wait for a drop */
 #define COMMIT_WIDTH    16
-#define COLLECTIONS_MAX 10000
+#define COLLECTIONS_MAX 1000000
 
 /* -- the manifest -- */
 
-static int collection_insert(struct manifest *m, struct collection_config *config)
+/* Changes that wait for the lock ride the flush of whoever has it. */
+static int try_commit(struct catalog *c, const struct manifest_change *change)
 {
-    struct collection_config *grown = realloc(m->collections, (m->collection_count + 1) * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    m->collections = grown;
-    config->id = m->next_id++;
-    grown[m->collection_count++] = *config;
-    return manifest_rest_everywhere(m, config->id);
-}
-
-static void collection_erase(struct manifest *m, uint64_t id)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < m->collection_count; i++)
-        if (m->collections[i].id != id)
-            m->collections[kept++] = m->collections[i];
-    m->collection_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < m->segment_count; i++)
-        if (m->segments[i].collection != id)
-            m->segments[kept++] = m->segments[i];
-    m->segment_count = kept;
-    manifest_rest_forget(m, id);
-}
-
-static bool collection_there(const struct manifest *m, uint64_t id)
-{
-    for (size_t i = 0; i < m->collection_count; i++)
-        if (m->collections[i].id == id)
-            return true;
-    return false;
-}
-
-/* What is done to the copy. Exactly one of the three is meant. */
-struct change {
-    struct collection_config *create;
-    uint64_t drop; /* a collection's id; 0: none */
-    const struct manifest_edit *edit;
-};
-
-static int change_apply(struct manifest *m, const struct change *change)
-{
-    if (change->create)
-        return collection_insert(m, change->create);
-    if (change->drop) {
-        collection_erase(m, change->drop);
-        return 0;
-    }
-    uint64_t collection = change->edit->segment.id ? change->edit->segment.collection : change->edit->stirred;
-    if (collection && !collection_there(m, collection))
-        return -ENOENT; /* dropped meanwhile: nobody needs the segment, or the write */
-    return manifest_apply(m, change->edit);
-}
-
-static int try_commit(struct catalog *c, const struct change *change, struct error *error)
-{
-    struct manifest next;
-    int rc = manifest_copy(&c->manifest, &next);
-    if (rc == 0) {
-        rc = change_apply(&next, change);
-        if (rc == 0)
-            rc = manifest_store(c->dir, &next, error);
-        if (rc == 0) {
-            struct manifest old = c->manifest;
-            c->manifest = next;
-            next = old;
-        }
-        manifest_fini(&next);
-    }
-    return rc;
+    struct manifest_waiter waiter;
+    manifest_log_add(&c->log, &waiter, change);
+    semaphore_acquire(&c->writing, 1);
+    while (!waiter.done)
+        manifest_log_write(&c->log);
+    semaphore_release(&c->writing, 1);
+    return waiter.rc;
 }
 
 /* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out of the log, is done after all. */
-static int commit(struct catalog *c, const struct change *change, struct error *error)
+static int commit(struct catalog *c, const struct manifest_change *change, struct error *error)
 {
-    semaphore_acquire(&c->writing, 1);
     uint64_t round = c->disk->round;
-    int rc = try_commit(c, change, error);
+    int rc = try_commit(c, change);
     if (disk_failed(rc))
         disk_watch_report(c->disk, rc, round);
     if (disk_is_full(rc) && !change->create) {
         disk_watch_settle(c->disk);
-        if (error)
-            *error = (struct error){0};
-        rc = try_commit(c, change, error);
+        rc = try_commit(c, change);
     }
-    semaphore_release(&c->writing, 1);
     if (disk_failed(rc) && error)
         return read_only_refuse(rc, c->dir, error);
-    if (rc < 0 && error && error->code == ERROR_OK)
-        return error_set_errno(error, rc, "the manifest could not be changed");
-    return rc;
-}
-
-static const struct collection_config *find(const struct catalog *c, const char *name)
-{
-    for (size_t i = 0; i < c->manifest.collection_count; i++)
-        if (strcmp(c->manifest.collections[i].name, name) == 0)
-            return &c->manifest.collections[i];
-    return NULL;
+    return rc < 0 ? error_set_errno(error, rc, "the manifest could not be changed") : 0;
 }
 
 /* -- telling every reactor -- */
@@ -181,7 +106,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     int rc = collection_config_check(config, error);
     if (rc < 0)
         return rc;
-    if (find(c, config->name))
+    if (manifest_find_name(&c->manifest, config->name))
         return error_set(error, ERROR_ALREADY_EXISTS,
                          "a collection '%s' exists already; choose another name or drop it first", config->name);
     if (c->manifest.collection_count >= COLLECTIONS_MAX)
@@ -196,7 +121,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     if (rc < 0)
         error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
     else
-        rc = commit(c, &(struct change){.create = config}, error);
+        rc = commit(c, &(struct manifest_change){.create = config}, error);
     if (rc < 0) {
         ignore_result(tell_dropped(config->id));
         return rc;
@@ -232,14 +157,14 @@ static int segments_of(const struct catalog *c, uint64_t collection, uint64_t **
 
 static int drop_locked(struct catalog *c, const char *name, struct error *error)
 {
-    const struct collection_config *config = find(c, name);
+    const struct collection_config *config = manifest_find_name(&c->manifest, name);
     if (!config)
         return -ENOENT; /* the router has the sentence, it knows the names that exist */
     uint64_t id = config->id, *segments;
     size_t segment_count;
     int rc = segments_of(c, id, &segments, &segment_count);
     if (rc == 0)
-        rc = commit(c, &(struct change){.drop = id}, error);
+        rc = commit(c, &(struct manifest_change){.drop = id}, error);
     if (rc < 0) {
         free(segments);
         return rc;
@@ -307,7 +232,7 @@ static void on_commit(struct actor *a, struct message *m)
     struct catalog *c = CONTAINER_OF(a, struct catalog, commits);
     int rc = -ENOSYS;
     if (m->type == MSG_CATALOG_COMMIT) {
-        struct change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
+        const struct manifest_change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
         rc = commit(c, &change, NULL);
     } else if (m->type == MSG_CATALOG_OLDEST) {
         rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base));
@@ -335,11 +260,22 @@ void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struc
     c->dir = dir;
     c->manifest = *m;
     memset(m, 0, sizeof *m);
+    manifest_log_open(&c->log, dir, &c->manifest);
     semaphore_init(&c->writing, 1, ORDER_MANIFEST);
     semaphore_init(&c->changing, 1, ORDER_CHANGE);
     actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, on_change);
     actor_start(&c->commits, ACTOR_COMMIT, "commit", CLASS_WRITE, COMMIT_WIDTH, on_commit);
     actor_start(&c->snapshots, ACTOR_SNAPSHOT, "snapshot", CLASS_WRITE, 1, catalog_on_snapshot);
+}
+
+void catalog_stop(struct catalog *c)
+{
+    const bool changed = c->log.file;
+    if (!c->log.manifest)
+        return; /* it was never started */
+    manifest_log_close(&c->log);
+    if (changed)
+        ignore_result(manifest_store(c->dir, &c->manifest, NULL)); /* what is there says the same */
 }
 
 void catalog_fini(struct catalog *c)
@@ -358,6 +294,7 @@ int catalog_snapshot(struct catalog *c, struct manifest *ret)
 void catalog_replace(struct catalog *c, struct manifest *m)
 {
     semaphore_acquire(&c->writing, 1);
+    manifest_log_reset(&c->log);
     manifest_fini(&c->manifest);
     c->manifest = *m;
     memset(m, 0, sizeof *m);
@@ -367,6 +304,7 @@ void catalog_replace(struct catalog *c, struct manifest *m)
 int catalog_settle(struct catalog *c, struct error *error)
 {
     semaphore_acquire(&c->writing, 1);
+    manifest_log_reset(&c->log);
     int rc = folder_settle(c->dir, &c->manifest, reactor_count(), error);
     semaphore_release(&c->writing, 1);
     return rc;

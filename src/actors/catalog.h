@@ -1,6 +1,6 @@
 /* catalog.h -- owns the manifest, on reactor 0.
  *
- * Always true: what the manifest in memory says is on disk; it is replaced only by one that was stored first. Changes of
+ * Always true: what the manifest in memory says is on disk; a change is made there first. Changes of
  * collections are told to every reactor before they are acknowledged, so a client may use a new collection at once on any
  * connection. */
 #pragma once
@@ -9,12 +9,13 @@
 #include "actors/settings_keeper.h"
 #include "reactor/message.h"
 #include "reactor/sync.h"
-#include "shards/manifest.h"
+#include "shards/manifest_log.h"
 
 struct catalog {
     struct actor actor, commits, snapshots; /* of three orders: a drop may wait for a commit, a restore for a drop */
     const char *dir;
     struct manifest manifest;
+    struct manifest_log log; /* what makes changes of it durable */
     struct disk_watch *disk; /* hears of a disk that fails, and says when nothing new may be stored */
     struct settings_keeper *settings;
     struct semaphore writing;  /* one manifest is written at a time: ORDER_MANIFEST */
@@ -24,6 +25,9 @@ struct catalog {
 /* Consumes m. */
 void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
                    struct settings_keeper *settings);
+/* After the last change: leaves the manifest as a state, in which any damage can be told from a torn
+ * write. Waits. */
+void catalog_stop(struct catalog *c);
 void catalog_fini(struct catalog *c);
 
 /* What the manifest is now, for the stores to open by; freed with manifest_fini(). -ENOMEM. */

@@ -44,7 +44,7 @@ static int replace(struct server *s, struct error *error)
     struct manifest m;
     int rc = snapshots_settle(s->options.data, error);
     if (rc == 0)
-        rc = manifest_load(s->options.data, &m, error);
+        rc = manifest_load(s->options.data, &m, NULL, error);
     if (rc == 0)
         catalog_replace(&s->catalog, &m);
     return rc;

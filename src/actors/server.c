@@ -252,6 +252,7 @@ void server_stop(struct server *s)
         log_warn("not every reactor could end its work in order");
     if (tell_all(ACTOR_SERVER, MSG_CONTROL_CLOSE) < 0)
         log_warn("not every reactor could close its store in order");
+    catalog_stop(&s->catalog);
     if (s->lock)
         file_close(s->lock);
     s->lock = NULL;

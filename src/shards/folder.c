@@ -74,6 +74,19 @@ static int check_space(const char *dir, struct error *error)
                      dir, space >> 20, SPACE_MIN >> 20);
 }
 
+/* A torn last change is what a crash leaves. If there was none, it was acknowledged and is damaged. */
+static int load(const char *dir, struct manifest *ret, struct error *error)
+{
+    struct manifest_tail tail;
+    int rc = manifest_load(dir, ret, &tail, error);
+    if (rc == 0 && tail.bytes)
+        log_warn("%s/manifest: the last %" PRIu64 " bytes, at offset %" PRIu64
+                 ", are no whole change and are left out; unless the power failed or the process was killed, a change "
+                 "of a collection that was acknowledged is lost",
+                 dir, tail.bytes, tail.offset);
+    return rc;
+}
+
 int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error)
 {
     *ret_lock = NULL;
@@ -85,7 +98,7 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
         return rc;
     rc = snapshots_settle(dir, error);
     if (rc == 0)
-        rc = manifest_load(dir, ret_manifest, error);
+        rc = load(dir, ret_manifest, error);
     if (rc == 0 && ret_manifest->reactors == 0)
         rc = check_space(dir, error);
     if (rc < 0) {

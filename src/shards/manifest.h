@@ -1,8 +1,11 @@
-/* manifest.h -- the one small file that says what the data folder holds: which collections, which sealed segments, and from
- * where each log has to be replayed. It is replaced as a whole (write aside, flush, rename, flush the directory), so that every
- * change from one durable state to the next is one rename. Owned by the catalog on reactor 0; the others send it edits. */
+/* manifest.h -- the one small file that says what the data folder holds: which collections, which
+ * sealed segments, and from where each log has to be replayed. The file is a state and the changes
+ * that were made to it since (manifest_file.c); a change is appended and flushed (manifest_log.h),
+ * so that what it costs does not grow with what there is. Owned by the catalog on reactor 0; the
+ * other reactors send it edits. */
 #pragma once
 
+#include "base/table.h"
 #include "reactor/runtime.h"
 #include "shards/collection.h"
 
@@ -16,7 +19,6 @@ struct manifest_segment {
 
 /* Where a collection is at rest: the logs of these reactors hold nothing of it that its segments do not have. */
 struct manifest_rest {
-    uint64_t collection;
     uint64_t reactors[REACTORS_MAX / 64]; /* bit set */
 };
 
@@ -24,13 +26,13 @@ struct manifest {
     uint64_t epoch;    /* of the logs: a start with another number of reactors begins a new one */
     uint64_t log_dir;  /* the logs are in DIR/log/LOG_DIR: the epoch, unless they came from a snapshot */
     uint32_t reactors; /* that wrote the logs of this epoch */
-    uint64_t next_id;  /* for collections and segments */
+    uint64_t next_id;  /* for collections */
     struct collection_config *collections;
-    size_t collection_count;
+    struct manifest_rest *rests; /* [collection_count] */
+    size_t collection_count, collection_room;
     struct manifest_segment *segments;
-    size_t segment_count;
-    struct manifest_rest *rests; /* a collection without one is at rest nowhere, as far as is known */
-    size_t rest_count;
+    size_t segment_count, segment_room;
+    struct table by_id, by_name;      /* of collections: their index plus one */
     uint64_t log_start[REACTORS_MAX]; /* per reactor: log records before this position are in segments */
     uint64_t
         *log_end; /* only in a snapshot, per reactor: its log ends exactly here; 0 or NULL: at its last whole group */
@@ -55,11 +57,44 @@ struct manifest_edit {
     size_t rested_count;
 };
 
-/* A folder without a manifest is new: *m is then empty with epoch 0, reactors 0. Errors: ERROR_VERSION (written by a newer
- * Kith), ERROR_CORRUPT (file and offset), ERROR_IO. */
-MUST_USE int manifest_load(const char *dir, struct manifest *m, struct error *error);
+/* Exactly one of the three is meant. */
+struct manifest_change {
+    const struct collection_config *create; /* with its id; at rest everywhere */
+    uint64_t drop;                          /* a collection's id, with its segments; 0: none */
+    const struct manifest_edit *edit;
+};
+
+/* -- the file (manifest_file.c) -- */
+
+/* What the file had beside what was understood. */
+struct manifest_tail {
+    uint64_t offset, bytes; /* behind the last whole change; bytes 0: nothing */
+};
+
+/* A folder without a manifest is new: *m is then empty with epoch 0, reactors 0. A last change that
+ * is not whole was never acknowledged, unless the disk lost it: it is left out, and *ret_tail (may
+ * be NULL) says where it lies. Errors: ERROR_VERSION (written by a newer or an older Kith),
+ * ERROR_CORRUPT (file and offset), ERROR_IO. */
+MUST_USE int manifest_load(const char *dir, struct manifest *m, struct manifest_tail *ret_tail, struct error *error);
+/* Writes m as a state without changes in the place of what is there. Waits. */
 MUST_USE int manifest_store(const char *dir, const struct manifest *m, struct error *error);
+
+/* -- in memory (manifest.c) -- */
+
+const struct collection_config *manifest_find(const struct manifest *m, uint64_t collection); /* NULL: none */
+const struct collection_config *manifest_find_name(const struct manifest *m, const char *name);
+
+/* May it be made? -ENOENT: the collection, or a segment that it removes, is not there; -EEXIST: the
+ * collection, or the name, is. */
+MUST_USE int manifest_check(const struct manifest *m, const struct manifest_change *change);
+/* Makes room for so many changes, which then cannot fail; -ENOMEM. */
+MUST_USE int manifest_reserve(struct manifest *m, size_t changes);
+/* The change was checked, and there is room. */
+void manifest_make(struct manifest *m, const struct manifest_change *change);
+/* The three of them, for an edit. */
 MUST_USE int manifest_apply(struct manifest *m, const struct manifest_edit *edit);
+/* Likewise for a collection, which is at rest nowhere. -EEXIST, -ENOMEM. */
+MUST_USE int manifest_add(struct manifest *m, const struct collection_config *config);
 /* *ret is a second manifest of the same content; -ENOMEM. */
 MUST_USE int manifest_copy(const struct manifest *m, struct manifest *ret);
 void manifest_fini(struct manifest *m);
@@ -69,11 +104,11 @@ void manifest_fini(struct manifest *m);
 bool manifest_rests_on(const struct manifest *m, uint64_t collection, unsigned reactor);
 /* On all reactors: its segments are all there is of it. */
 bool manifest_at_rest(const struct manifest *m, uint64_t collection);
-/* A new collection is. -ENOMEM. */
-MUST_USE int manifest_rest_everywhere(struct manifest *m, uint64_t collection);
-MUST_USE int manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor);
+/* Nothing happens when the collection is not there. */
+void manifest_rest_everywhere(struct manifest *m, uint64_t collection);
+void manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor);
 void manifest_stir_on(struct manifest *m, uint64_t collection, unsigned reactor);
-/* It was dropped, or nothing is known of it any more. */
+/* Nothing is known of it any more. */
 void manifest_rest_forget(struct manifest *m, uint64_t collection);
 /* The logs are written anew by another number of reactors: what was at rest everywhere is so again, nothing else is. */
 void manifest_rests_spread(struct manifest *m, unsigned reactors);

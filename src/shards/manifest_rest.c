@@ -2,17 +2,13 @@
 #include "shards/manifest.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 
 static_assert(REACTORS_MAX % 64 == 0, "a bit for each");
 
 static struct manifest_rest *find(const struct manifest *m, uint64_t collection)
 {
-    for (size_t i = 0; i < m->rest_count; i++)
-        if (m->rests[i].collection == collection)
-            return &m->rests[i];
-    return NULL;
+    const struct collection_config *c = manifest_find(m, collection);
+    return c ? &m->rests[c - m->collections] : NULL;
 }
 
 bool manifest_rests_on(const struct manifest *m, uint64_t collection, unsigned reactor)
@@ -35,35 +31,17 @@ bool manifest_at_rest(const struct manifest *m, uint64_t collection)
     return r && is_everywhere(r, m->reactors);
 }
 
-static struct manifest_rest *find_or_add(struct manifest *m, uint64_t collection)
+void manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor)
 {
     struct manifest_rest *r = find(m, collection);
     if (r)
-        return r;
-    r = realloc(m->rests, (m->rest_count + 1) * sizeof(*r));
-    if (!r)
-        return NULL;
-    m->rests = r;
-    r += m->rest_count++;
-    *r = (struct manifest_rest){.collection = collection};
-    return r;
+        bits_set(r->reactors, reactor);
 }
 
-int manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor)
+void manifest_rest_everywhere(struct manifest *m, uint64_t collection)
 {
-    struct manifest_rest *r = find_or_add(m, collection);
-    if (!r)
-        return -ENOMEM;
-    bits_set(r->reactors, reactor);
-    return 0;
-}
-
-int manifest_rest_everywhere(struct manifest *m, uint64_t collection)
-{
-    int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < m->reactors; i++)
-        rc = manifest_rest_on(m, collection, i);
-    return rc;
+    for (unsigned i = 0; i < m->reactors; i++)
+        manifest_rest_on(m, collection, i);
 }
 
 void manifest_stir_on(struct manifest *m, uint64_t collection, unsigned reactor)
@@ -77,18 +55,15 @@ void manifest_rest_forget(struct manifest *m, uint64_t collection)
 {
     struct manifest_rest *r = find(m, collection);
     if (r)
-        *r = m->rests[--m->rest_count];
+        *r = (struct manifest_rest){0};
 }
 
 void manifest_rests_spread(struct manifest *m, unsigned reactors)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < m->rest_count; i++) {
-        struct manifest_rest r = {.collection = m->rests[i].collection};
-        for (unsigned to = 0; to < reactors; to++)
-            bits_set(r.reactors, to);
-        if (is_everywhere(&m->rests[i], m->reactors))
-            m->rests[kept++] = r;
+    for (size_t i = 0; i < m->collection_count; i++) {
+        const bool rests = is_everywhere(&m->rests[i], m->reactors);
+        m->rests[i] = (struct manifest_rest){0};
+        for (unsigned to = 0; rests && to < reactors; to++)
+            bits_set(m->rests[i].reactors, to);
     }
-    m->rest_count = kept;
 }

@@ -185,7 +185,7 @@ static int list_one(const char *name, void *arg)
     struct snapshot_info *to = &grown[l->count];
     int rc = snapshot_path(path, l->dir, name);
     if (rc == 0)
-        rc = manifest_load(path, &m, NULL);
+        rc = manifest_load(path, &m, NULL, NULL);
     if (rc == 0 && m.snapshot.created_ns) {
         info_fill(to, name, &m);
     } else {

@@ -106,7 +106,7 @@ static int finish(const char *dir, const char *name, struct error *error)
     if (rc == 0)
         rc = snapshot_path(from, dir, name);
     if (rc == 0)
-        rc = manifest_load(from, &m, error);
+        rc = manifest_load(from, &m, NULL, error);
     if (rc < 0)
         return rc;
     rc = m.snapshot.created_ns

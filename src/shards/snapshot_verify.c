@@ -98,7 +98,7 @@ int snapshot_verify_step(const char *dir, const char *name, uint64_t for_ns, con
     if (rc == 0)
         rc = snapshot_path(path, dir, name);
     if (rc == 0)
-        rc = manifest_load(path, &m, error);
+        rc = manifest_load(path, &m, NULL, error);
     if (rc < 0)
         return rc;
     struct verifying v = {path, &m, ctx, for_ns ? clock_now_ns() + for_ns : 0, state, error};

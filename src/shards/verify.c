@@ -87,7 +87,7 @@ int64_t verify_file_read(struct verify *v, struct verify_file *f, size_t n, uint
 int verify_reload(struct verify *v, struct error *error)
 {
     struct manifest fresh;
-    int rc = manifest_load(v->options->dir, &fresh, error);
+    int rc = manifest_load(v->options->dir, &fresh, NULL, error);
     if (rc < 0)
         return rc;
     manifest_fini(&v->manifest);

@@ -1,29 +1,73 @@
-/* fuzz_manifest.c -- the manifest from any bytes; its envelope is mended for every other input, so that the body is reached. */
+/* fuzz_manifest.c -- the manifest from any bytes. For every other input the checksums of head and
+ * blocks are mended, so that the bodies are reached: an input is then a list of blocks, each a kind,
+ * a size and a body. */
 #include "base/checksum.h"
 #include "shards/manifest_parse.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ENVELOPE 16
+#define BLOCK_HEAD  24
+#define BLOCKS_MAX  64
+#define BLOCK_MAGIC 0x4b424d4bu
+
+struct mended {
+    uint8_t *bytes;
+    size_t size;
+    uint64_t state_bytes, blocks;
+};
+
+static void add_block(struct mended *m, uint32_t kind, const uint8_t *body, uint32_t size)
+{
+    const size_t padded = (size + 7u) & ~7u;
+    uint8_t *block = m->bytes + m->size;
+    const uint64_t number = ++m->blocks;
+    const uint32_t head[2] = {BLOCK_MAGIC, size}, tail[2] = {kind, 0};
+    memset(block, 0, BLOCK_HEAD + padded);
+    memcpy(block, head, sizeof(head));
+    memcpy(block + 8, &number, sizeof(number));
+    memcpy(block + 16, tail, sizeof(tail));
+    if (size)
+        memcpy(block + BLOCK_HEAD, body, size);
+    const uint32_t crc = checksum_crc32c(MANIFEST_FORMAT, block, BLOCK_HEAD + padded);
+    memcpy(block + 20, &crc, sizeof(crc));
+    m->size += BLOCK_HEAD + padded;
+    if (kind == 1)
+        m->state_bytes += BLOCK_HEAD + padded;
+}
+
+/* Bodies of blocks: a byte says the kind, two the size. */
+static void mend(struct mended *m, const uint8_t *input, size_t size)
+{
+    m->size = MANIFEST_HEAD_BYTES;
+    bool changes = false;
+    for (size_t at = 1; size - at >= 3 && at + 3 <= size && m->blocks < BLOCKS_MAX;) {
+        const size_t rest = size - at - 3, wanted = input[at + 1] | (size_t)input[at + 2] << 8;
+        const size_t n = wanted < rest ? wanted : rest;
+        changes |= input[at] & 1;
+        add_block(m, changes ? 2 : 1, input + at + 3, (uint32_t)n);
+        at += 3 + n;
+    }
+    manifest_pack_head(m->state_bytes, m->bytes);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     struct manifest m;
     struct error e;
-    uint8_t *bytes = malloc(size + 1);
-    if (!bytes)
+    struct mended mended = {.bytes = malloc(size + MANIFEST_HEAD_BYTES + BLOCKS_MAX * (BLOCK_HEAD + 8))};
+    if (!mended.bytes)
         return 0;
-    if (size)
-        memcpy(bytes, input, size);
-    if (size > ENVELOPE && input[0] & 1) {
-        uint32_t head[4] = {0x4e414d4bu, 1, (uint32_t)(size - ENVELOPE), 0};
-        head[3] = checksum_crc32c(1, bytes + ENVELOPE, size - ENVELOPE);
-        memcpy(bytes, head, sizeof(head));
+    if (size > 0 && input[0] & 1) {
+        mend(&mended, input, size);
+    } else {
+        mended.size = size;
+        if (size)
+            memcpy(mended.bytes, input, size);
     }
-    if (manifest_parse(bytes, size, &m, "fuzz", &e) == 0)
+    if (manifest_parse(mended.bytes, mended.size, &m, NULL, NULL, "fuzz", &e) == 0)
         manifest_fini(&m);
-    free(bytes);
+    free(mended.bytes);
     return 0;
 }

@@ -12,12 +12,15 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
 {
     struct server *s = ((struct reactor_hooks *)arg)->server;
     semaphore_acquire(&s->writing, 1);
-    int rc = s->commit_fails ? s->commit_fails : manifest_apply(&s->manifest, edit);
-    if (rc == 0)
-        rc = manifest_store("data", &s->manifest, NULL);
+    const struct manifest_change change = {.edit = edit};
+    struct manifest_waiter waiter = {.rc = s->commit_fails, .done = s->commit_fails};
+    if (!waiter.done)
+        manifest_log_add(&s->log, &waiter, &change);
+    while (!waiter.done)
+        manifest_log_write(&s->log);
     s->commits++;
     semaphore_release(&s->writing, 1);
-    return rc;
+    return waiter.rc;
 }
 
 static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg)
@@ -61,6 +64,7 @@ void server_open_segments(struct server *s, unsigned reactors)
     *s = (struct server){.reactors = reactors};
     semaphore_init(&s->writing, 1, ORDER_NONE);
     want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
+    manifest_log_open(&s->log, "data", &s->manifest);
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
     want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
     for (unsigned r = 0; r < reactors; r++) {
@@ -114,6 +118,7 @@ void server_close(struct server *s)
     for (unsigned r = 0; r < s->reactors; r++)
         store_close(s->stores[r]);
     file_close(s->lock);
+    manifest_log_close(&s->log);
     manifest_fini(&s->manifest);
 }
 
@@ -241,9 +246,9 @@ struct collection_config create_indexed(struct server *s, const struct index_opt
     strcpy(c.name, "test");
     want_eq(collection_config_check(&c, NULL), 0);
     if (s->manifest.collection_count == 0) {
-        s->manifest.collections = realloc(s->manifest.collections, sizeof(c));
-        s->manifest.collections[s->manifest.collection_count++] = c;
-        want_eq(manifest_rest_everywhere(&s->manifest, c.id), 0);
+        want_eq(manifest_add(&s->manifest, &c), 0);
+        manifest_rest_everywhere(&s->manifest, c.id);
+        manifest_log_reset(&s->log);
         want_eq(manifest_store("data", &s->manifest, NULL), 0);
         for (unsigned r = 0; r < s->reactors; r++)
             want_eq(store_create_collection(s->stores[r], &c), 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../reactor/world.h"
+#include "shards/manifest_log.h"
 #include "shards/shard.h"
 
 #define DIM    8
@@ -18,6 +19,7 @@ struct server {
     unsigned reactors;
     struct file *lock;
     struct manifest manifest;
+    struct manifest_log log;
     struct semaphore writing; /* one manifest is written at a time */
     uint64_t commits;
     int commit_fails; /* errno of every commit; 0: they do not */

@@ -2,10 +2,12 @@
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
-#include "shards/manifest_parse.h"
+#include "reactor/sync.h"
+#include "shards/manifest_log.h"
 #include "shards/whole_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +19,10 @@ static struct manifest sample(void)
     c.index = (struct index_options){
         .m = 24, .seed = 9, .code = CODE_RABITQ, .code_bits = 4, .refine = REFINE_BF16, .refine_k = 2.5f};
     want_eq(collection_config_check(&c, NULL), 0);
-    m.collections = malloc(sizeof(c));
-    m.collections[0] = c;
-    m.collection_count = 1;
+    want_eq(manifest_add(&m, &c), 0);
     m.log_start[1] = 4096;
     want(!manifest_at_rest(&m, 7));
-    want_eq(manifest_rest_everywhere(&m, 7), 0);
+    manifest_rest_everywhere(&m, 7);
     want(manifest_at_rest(&m, 7));
     m.log_end = calloc(2, sizeof(*m.log_end));
     m.log_end[1] = 12288;
@@ -39,7 +39,7 @@ static struct manifest sample(void)
     return m;
 }
 
-static uint8_t bytes[4096];
+static uint8_t bytes[8192];
 static size_t size;
 
 static void store_and_load(void *arg)
@@ -47,11 +47,11 @@ static void store_and_load(void *arg)
     static struct manifest m, back; /* large, with a sanitizer's margins too large for one frame */
     struct error e = {0};
     m = sample();
-    want_eq(manifest_load(world_folder(), &back, &e), 0); /* a new folder has none */
+    want_eq(manifest_load(world_folder(), &back, NULL, &e), 0); /* a new folder has none */
     want_eq(back.reactors, 0);
     manifest_fini(&back);
     want_eq(manifest_store(world_folder(), &m, &e), 0);
-    want_eq(manifest_load(world_folder(), &back, &e), 0);
+    want_eq(manifest_load(world_folder(), &back, NULL, &e), 0);
     want(back.epoch == 4 && back.reactors == 2 && back.next_id == 12 && back.collection_count == 1 &&
          back.segment_count == 1);
     want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
@@ -94,7 +94,7 @@ static void rest_and_stir(void *arg)
     manifest_rests_spread(&m, 1);
     m.reactors = 1;
     want(!manifest_at_rest(&m, 7)); /* on one of the old reactors it was not */
-    want_eq(manifest_rest_on(&m, 7, 0), 0);
+    manifest_rest_on(&m, 7, 0);
     edit = (struct manifest_edit){.epoch = 3, .reactor = 0, .rested = ids, .rested_count = 1, .stirred = 7};
     want_eq(manifest_apply(&m, &edit), 0);
     want(!manifest_at_rest(&m, 7)); /* another epoch's edit makes nothing rest, and may stir */
@@ -106,31 +106,208 @@ Test(manifest, a_collection_rests_when_it_does_so_on_every_reactor)
     world_run_well(BACKEND_SIM, 1, rest_and_stir, NULL);
 }
 
-Test(manifest, every_flipped_bit_and_every_cut_is_refused)
+static int parse(const void *from, size_t n, struct manifest *m, struct manifest_tail *tail, struct error *e)
+{
+    return manifest_parse(from, n, m, tail, NULL, "manifest", e);
+}
+
+Test(manifest, every_flipped_bit_and_every_cut_of_a_state_is_refused)
 {
     world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
-    struct manifest m;
+    static struct manifest m;
     struct error e;
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        cr_assert(manifest_parse(bytes, size, &m, "manifest", &e) < 0, "bit %zu", bit);
-        cr_assert_eq(e.code, ERROR_CORRUPT, "bit %zu", bit);
+        cr_assert(parse(bytes, size, &m, NULL, &e) < 0, "bit %zu", bit);
+        cr_assert(e.code == ERROR_CORRUPT || (e.code == ERROR_VERSION && bit / 8 == 4), "bit %zu", bit);
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     for (size_t n = 0; n < size; n++)
-        cr_assert(manifest_parse(bytes, n, &m, "manifest", &e) < 0);
-    cr_assert_eq(manifest_parse(bytes, size, &m, "manifest", &e), 0);
+        cr_assert(parse(bytes, n, &m, NULL, &e) < 0);
+    cr_assert_eq(parse(bytes, size, &m, NULL, &e), 0);
     manifest_fini(&m);
 }
 
-Test(manifest, a_newer_format_names_both_versions)
+/* -- changes -- */
+
+#define CHANGES 6
+
+static size_t ends[CHANGES + 1]; /* of the file, after so many changes */
+
+static const struct collection_config *named(uint64_t id)
+{
+    static struct collection_config c;
+    c = (struct collection_config){.id = id, .dim = 4, .metric = METRIC_L2};
+    snprintf(c.name, sizeof(c.name), "c%d", (int)id);
+    want_eq(collection_config_check(&c, NULL), 0);
+    return &c;
+}
+
+static int make_one(struct manifest_log *l, const struct manifest_change *change)
+{
+    struct manifest_waiter w;
+    manifest_log_add(l, &w, change);
+    while (!w.done)
+        manifest_log_write(l);
+    return w.rc;
+}
+
+static size_t read_file(void)
+{
+    char path[PATH_TEXT_MAX];
+    struct file *f;
+    want_eq(path_join(path, world_folder(), "manifest"), 0);
+    want_eq(file_open(path, FILE_READ, &f), 0);
+    int64_t n = file_read(f, bytes, sizeof(bytes), 0);
+    want(n > 0 && (size_t)n < sizeof(bytes));
+    file_close(f);
+    return (size_t)n;
+}
+
+static void make_changes(void *arg)
+{
+    static struct manifest m;
+    struct manifest_log l;
+    m = sample();
+    manifest_log_open(&l, world_folder(), &m);
+    const uint64_t removed[] = {9}, rested[] = {20, 99};
+    const struct manifest_edit sealed = {
+        .segment = {31, 20, 5, 0, 60, 70}, .epoch = 4, .reactor = 1, .log_start = 9000};
+    const struct manifest_edit merged = {.removed = removed, .removed_count = 1, .epoch = 4};
+    const struct manifest_edit stirred = {.stirred = 20, .epoch = 4, .reactor = 1};
+    const struct manifest_edit quiet = {.rested = rested, .rested_count = 2, .epoch = 4, .reactor = 1};
+    want_eq(make_one(&l, &(struct manifest_change){.create = named(20)}), 0);
+    ends[1] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &sealed}), 0);
+    ends[2] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &merged}), 0);
+    ends[3] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &stirred}), 0);
+    ends[4] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &quiet}), 0);
+    ends[5] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), 0);
+    ends[6] = size = read_file();
+    ends[0] = l.extent.state_bytes;
+    want_eq(make_one(&l, &(struct manifest_change){.create = named(7)}), -EEXIST);
+    want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), -ENOENT);
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &merged}), -ENOENT);
+    want_eq(read_file(), size); /* what is refused is not written */
+    want(m.next_id == 21 && m.segment_count == 0 && m.log_start[1] == 9000);
+    manifest_log_close(&l);
+    manifest_fini(&m);
+}
+
+/* The state after so many changes. */
+static bool is_after(const struct manifest *m, unsigned changes)
+{
+    const bool created = changes >= 1 && changes < 6;
+    return (manifest_find(m, 20) != NULL) == created && (manifest_find_name(m, "c20") != NULL) == created &&
+           m->segment_count == (size_t)(1 + (changes >= 2) - (changes >= 3) - (changes >= 6)) &&
+           m->log_start[1] == (changes >= 2 ? 9000u : 4096u) &&
+           manifest_rests_on(m, 20, 1) == (created && changes != 4) && !manifest_find(m, 99);
+}
+
+Test(manifest, changes_are_found_up_to_the_last_whole_one)
+{
+    world_run_well(BACKEND_SIM, 1, make_changes, NULL);
+    static struct manifest m;
+    struct manifest_tail tail;
+    struct error e;
+    unsigned whole = 0;
+    for (size_t n = ends[0]; n <= size; n++) {
+        while (whole < CHANGES && n >= ends[whole + 1])
+            whole++;
+        cr_assert_eq(parse(bytes, n, &m, &tail, &e), 0);
+        cr_assert(is_after(&m, whole), "%zu bytes, %u changes", n, whole);
+        cr_assert(tail.offset == ends[whole] && tail.bytes == n - ends[whole]);
+        manifest_fini(&m);
+    }
+    cr_assert_eq(whole, CHANGES);
+}
+
+Test(manifest, a_damaged_change_is_the_torn_end_or_refused)
+{
+    world_run_well(BACKEND_SIM, 1, make_changes, NULL);
+    static struct manifest m;
+    struct error e;
+    for (size_t bit = ends[0] * 8; bit < size * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        int rc = parse(bytes, size, &m, NULL, &e);
+        if (bit / 8 < ends[CHANGES - 1]) {
+            cr_assert(rc < 0 && e.code == ERROR_CORRUPT, "bit %zu", bit);
+        } else {
+            cr_assert(rc == 0 && is_after(&m, CHANGES - 1), "bit %zu", bit);
+            manifest_fini(&m);
+        }
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
+static struct {
+    struct manifest manifest;
+    struct manifest_log log;
+    struct semaphore lock;
+    uint32_t left;
+} shared;
+
+/* Creates and drops collections of its own. */
+static void creator(void *arg)
+{
+    const uint64_t first = (uint64_t)(uintptr_t)arg * 1000;
+    for (uint64_t i = 1; i <= 60; i++) {
+        struct collection_config c = *named(first + i);
+        const struct manifest_change create = {.create = &c}, drop = {.drop = first + i / 2};
+        struct manifest_waiter w;
+        const bool drops = i % 2 == 0;
+        manifest_log_add(&shared.log, &w, drops ? &drop : &create);
+        semaphore_acquire(&shared.lock, 1);
+        while (!w.done)
+            manifest_log_write(&shared.log);
+        semaphore_release(&shared.lock, 1);
+        want_eq(w.rc, !drops ? 0 : i / 2 % 2 ? 0 : -ENOENT); /* even ones were never made */
+    }
+    shared.left--;
+}
+
+static void many_at_once(void *arg)
+{
+    struct error e = {0};
+    static struct manifest back;
+    want_eq(manifest_load(world_folder(), &shared.manifest, NULL, &e), 0);
+    shared.manifest.reactors = 1;
+    manifest_log_open(&shared.log, world_folder(), &shared.manifest);
+    semaphore_init(&shared.lock, 1, ORDER_NONE);
+    for (shared.left = 0; shared.left < 40; shared.left++)
+        want_eq(fiber_start(CLASS_WRITE, creator, (void *)(uintptr_t)(shared.left + 1), "creator"), 0);
+    while (shared.left)
+        fiber_sleep_ns(MILLIS(1));
+    want(shared.log.extent.blocks < 40 * 60 / 4);
+    manifest_log_close(&shared.log);
+    want_eq(manifest_load(world_folder(), &back, NULL, &e), 0);
+    want(back.collection_count == shared.manifest.collection_count && back.collection_count == 40 * 15);
+    for (size_t i = 0; i < back.collection_count; i++)
+        want(manifest_find_name(&shared.manifest, back.collections[i].name));
+    manifest_fini(&back);
+    manifest_fini(&shared.manifest);
+}
+
+Test(manifest, changes_of_many_are_made_durable_together)
+{
+    world_run_well(BACKEND_SIM, 1, many_at_once, NULL);
+}
+
+Test(manifest, a_newer_and_an_older_format_name_both_versions)
 {
     world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
-    struct manifest m;
+    static struct manifest m;
     struct error e;
     bytes[4] = 9;
-    uint32_t crc = checksum_crc32c(9, bytes + 16, size - 16);
-    memcpy(bytes + 12, &crc, sizeof(crc));
-    cr_assert_eq(manifest_parse(bytes, size, &m, "manifest", &e), -EPROTONOSUPPORT);
+    uint32_t crc = checksum_crc32c(0, bytes, 16);
+    memcpy(bytes + 16, &crc, sizeof(crc));
+    cr_assert_eq(parse(bytes, size, &m, NULL, &e), -EPROTONOSUPPORT);
     cr_assert(strstr(e.text, "format 9") && strstr(e.text, "newer"), "%s", e.text);
+    bytes[4] = 1;
+    cr_assert_eq(parse(bytes, size, &m, NULL, &e), -EPROTONOSUPPORT);
+    cr_assert(strstr(e.text, "format 1") && strstr(e.text, "older"), "%s", e.text);
 }
