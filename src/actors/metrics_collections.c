@@ -1,6 +1,7 @@
 /* metrics_collections.c -- a family at a time, as the text format wants it. */
 #include "actors/metrics_collections.h"
 
+#include "reactor/fiber.h"
 #include <inttypes.h>
 #include <stddef.h>
 
@@ -57,7 +58,7 @@ static int family(struct buffer *out, const char *name, const char *help)
 static int family_by_state(size_t i, const struct metrics_collection *all, size_t n, struct buffer *out)
 {
     int rc = family(out, families[i].name, families[i].help);
-    for (size_t c = 0; c < n; c++)
+    for (size_t c = 0; c < n; c++, fiber_pause())
         for (unsigned state = 0; state < METRICS_STATES && rc == 0 && !all[c].damaged; state++)
             rc = buffer_printf(out, "%s{collection=\"%s\",state=\"%s\"} %" PRIu64 "\n", families[i].name, all[c].name,
                                state_names[state], families[i].value(&all[c].by_state[state]));
@@ -67,13 +68,13 @@ static int family_by_state(size_t i, const struct metrics_collection *all, size_
 int metrics_collections_format(const struct metrics_collection *all, size_t n, struct buffer *out)
 {
     int rc = family(out, "kith_points", "Points of a collection.");
-    for (size_t c = 0; c < n && rc == 0; c++)
+    for (size_t c = 0; c < n && rc == 0; c++, fiber_pause())
         if (!all[c].damaged)
             rc = buffer_printf(out, "kith_points{collection=\"%s\"} %" PRIu64 "\n", all[c].name, all[c].points);
     if (rc == 0)
         rc = family(out, "kith_collection_damaged",
                     "1 when a file of the collection is damaged and nothing of it is served.");
-    for (size_t c = 0; c < n && rc == 0; c++)
+    for (size_t c = 0; c < n && rc == 0; c++, fiber_pause())
         rc = buffer_printf(out, "kith_collection_damaged{collection=\"%s\"} %d\n", all[c].name, all[c].damaged);
     for (size_t i = 0; i < ARRAY_LEN(families) && rc == 0; i++)
         rc = family_by_state(i, all, n, out);

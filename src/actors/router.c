@@ -79,11 +79,16 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
     for (uint32_t i = 0; i < count; i++) {
         home[i] = (uint16_t)router_home(config, ids[i], reactors);
         ret->first[home[i] + 2]++;
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
     }
     for (unsigned r = 2; r < reactors + 2; r++)
         ret->first[r] += ret->first[r - 1];
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         ret->order[ret->first[home[i] + 1]++] = i;
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
     return 0;
 }
 

@@ -33,8 +33,11 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
     m->found = arena_alloc(&rq->arena, n * sizeof *m->found);
     if (!ids || !m->found)
         return -ENOMEM;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         ids[i] = p->ids[split->order[from + i]];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
     if (vectors && !(m->vectors = arena_alloc_aligned(&rq->bulk, (size_t)n * config->dim * sizeof(float))))
         return -ENOMEM;
     if (!payloads)
@@ -88,6 +91,8 @@ static void places_find(const struct router_split *split, const struct shard_get
             places[split->order[i]] = (struct place){.part = r, .row = row, .payload = payload};
             if (parts[r].payload_sizes)
                 payload += parts[r].payload_sizes[row];
+            if (i % ROUTER_STEPS == 0)
+                fiber_checkpoint();
         }
     }
 }
@@ -101,6 +106,7 @@ static void counts_shrink(struct router_points *p, const struct place *places, c
         for (; at < end; at++)
             if (!parts[places[at].part].found[places[at].row])
                 p->counts[q]--;
+        fiber_checkpoint();
     }
 }
 
@@ -125,7 +131,7 @@ static int assemble(const struct request *rq, struct router_points *p, const str
             memcpy(p->vectors + (size_t)kept * p->dim, part->vectors + (size_t)row * p->dim, p->dim * sizeof(float));
         if (p->payload_sizes) {
             p->payload_sizes[kept] = part->payload_sizes[row];
-            memcpy(p->payloads + bytes, part->payloads + places[i].payload, part->payload_sizes[row]);
+            fiber_copy(p->payloads + bytes, part->payloads + places[i].payload, part->payload_sizes[row]);
             bytes += part->payload_sizes[row];
         }
         kept++;
@@ -193,7 +199,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     ret->ids = arena_alloc(&rq->arena, ret->count * sizeof *ret->ids);
     rc = ret->ids ? 0 : -ENOMEM;
     if (rc == 0) {
-        memcpy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
+        fiber_copy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
         rc = router_fetch(rq, &e->config, ask->with_vectors, ask->with_payloads, ret);
     }
     admission_leave(rq);

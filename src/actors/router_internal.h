@@ -30,6 +30,9 @@ static inline unsigned router_home(const struct collection_config *config, struc
     return slot_home(collection_slot(config, point_id_hash(id)), reactors);
 }
 
+/* Rows of a loop without waits between two looks at the clock. */
+#define ROUTER_STEPS 1024
+
 /* Which points go to which reactor: order[first[r] .. first[r + 1]) are the indexes of r's, in their order. */
 struct router_split {
     uint32_t *order, *first;

@@ -44,6 +44,8 @@ static int check_payloads(struct request *rq, const struct router_upsert *ask)
                              "the payload of row %" PRIu64 " has %u bytes, more than the %u allowed", i,
                              ask->payload_sizes[i], POINT_PAYLOAD_MAX);
         sum += ask->payload_sizes[i];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
     }
     if (sum != ask->payload_bytes)
         return error_set(e, ERROR_INVALID_ARGUMENT,
@@ -90,6 +92,8 @@ static int payloads_point(struct request *rq, const struct router_upsert *ask, c
     for (uint64_t i = 0; i < ask->count; i++) {
         list[i] = ask->payload_sizes[i] ? at : NULL;
         at += ask->payload_sizes[i];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
     }
     *ret = list;
     return 0;
@@ -218,8 +222,11 @@ static int delete_split(struct request *rq, const struct collection_config *conf
         return -ENOMEM;
     memset(parts, 0, c->reactors * sizeof *parts);
     memset(errors, 0, c->reactors * sizeof *errors);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         sorted[i] = ask->ids[split.order[i]];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
     for (unsigned r = 0; r < c->reactors; r++) {
         parts[r].base.ctx = &rq->ctx;
         parts[r].collection = config->id;

@@ -55,6 +55,7 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
 void session_end(struct request *rq)
 {
     struct session *s = rq->session;
+    arena_fini_slowly(&rq->bulk, fiber_pause);
     if (rq->prev)
         rq->prev->next = rq->next;
     else

@@ -68,6 +68,8 @@ int settings_check(const struct settings *s, struct error *error)
 
 /* -- names -- */
 
+#define NAME_MAX_BYTES 60 /* a longer one is not compared: that takes time by its length */
+
 /* How many letters have to be put in, taken out or changed (Levenshtein), of names up to 31 letters. */
 static unsigned distance(const char *a, const char *b)
 {
@@ -92,6 +94,10 @@ static unsigned distance(const char *a, const char *b)
 int setting_find(const char *name, unsigned *ret, struct error *error)
 {
     unsigned nearest = 0, least = UINT32_MAX;
+    if (strnlen(name, NAME_MAX_BYTES + 1) > NAME_MAX_BYTES)
+        return error_set(error, ERROR_NOT_FOUND,
+                         "there is no setting '%.60s...'; no name has more than %d letters, and kith config lists all",
+                         name, NAME_MAX_BYTES);
     for (unsigned i = 0; i < setting_count; i++) {
         unsigned d = distance(name, setting_table[i].name);
         if (d == 0) {

@@ -43,6 +43,19 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
     return rc;
 }
 
+#define COPY_AT_ONCE ((uint32_t)128 << 10)
+
+static void copy_payload(struct point_view *v, uint8_t *to)
+{
+    if (v->payload_size <= COPY_AT_ONCE) {
+        memcpy(to, v->payload, v->payload_size);
+        return;
+    }
+    point_view_hold(v);
+    fiber_copy(to, v->payload, v->payload_size);
+    point_view_let_go(v);
+}
+
 int shard_on_get(struct core *c, struct shard_get_message *m)
 {
     struct collection_entry *e;
@@ -61,7 +74,7 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
         if (m->payload_sizes) {
             m->payload_sizes[i] = size;
             if (size > 0 && m->payload_bytes + size <= m->payload_capacity)
-                memcpy(m->payloads + m->payload_bytes, v.payload, size);
+                copy_payload(&v, m->payloads + m->payload_bytes); /* last, as it may pause */
             m->payload_bytes += size;
         }
         rc = context_check(m->base.ctx);

@@ -67,6 +67,24 @@ char *arena_copy(struct arena *a, const void *bytes, size_t n)
     return copy;
 }
 
+void arena_adopt(struct arena *to, struct arena *from)
+{
+    if (!from->blocks)
+        return;
+    struct arena_block *last = from->blocks;
+    while (last->next)
+        last = last->next;
+    if (to->blocks) { /* behind the block that is being filled */
+        last->next = to->blocks->next;
+        to->blocks->next = from->blocks;
+    } else {
+        to->blocks = from->blocks;
+    }
+    to->used += from->used;
+    from->blocks = NULL;
+    from->used = 0;
+}
+
 static void free_blocks(struct arena_block *b)
 {
     while (b) {
@@ -99,4 +117,19 @@ void arena_fini(struct arena *a)
     free_blocks(a->blocks);
     a->blocks = NULL;
     a->used = 0;
+}
+
+#define SLOW_BYTES ((size_t)1 << 20) /* smaller blocks are freed in no time */
+
+void arena_fini_slowly(struct arena *a, void (*pause)(void))
+{
+    struct arena_block *b = a->blocks;
+    *a = (struct arena){.limit = a->limit};
+    while (b) {
+        struct arena_block *next = b->next;
+        if (b->size >= SLOW_BYTES)
+            memory_discard(b->bytes, b->size, pause);
+        free(b);
+        b = next;
+    }
 }

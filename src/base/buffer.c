@@ -54,3 +54,10 @@ void buffer_fini(struct buffer *b)
     free(b->bytes);
     *b = (struct buffer){0};
 }
+
+void buffer_fini_slowly(struct buffer *b, void (*pause)(void))
+{
+    if (b->capacity >= (size_t)1 << 20)
+        memory_discard(b->bytes, b->capacity, pause);
+    buffer_fini(b);
+}

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_PAGE     ((size_t)2 << 20)
+#define SMALL_PAGE    ((size_t)4096)
+#define DISCARD_BYTES ((size_t)512 << 10)
 
 void *memory_aligned(size_t bytes)
 {
@@ -49,4 +51,15 @@ void huge_free(void *p, size_t bytes)
 {
     if (p)
         munmap(p, huge_round(bytes ? bytes : 1));
+}
+
+void memory_discard(void *p, size_t bytes, void (*pause)(void))
+{
+    uintptr_t at = ((uintptr_t)p + SMALL_PAGE - 1) & ~(uintptr_t)(SMALL_PAGE - 1);
+    const uintptr_t end = ((uintptr_t)p + bytes) & ~(uintptr_t)(SMALL_PAGE - 1);
+    for (size_t n; at < end; at += n) {
+        n = end - at < DISCARD_BYTES ? end - at : DISCARD_BYTES;
+        madvise((void *)at, n, MADV_DONTNEED); /* if it fails, free() does the work */
+        pause();
+    }
 }

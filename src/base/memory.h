@@ -18,6 +18,10 @@ MUST_USE void *memory_aligned(size_t bytes);
 MUST_USE void *huge_alloc(size_t bytes);
 void huge_free(void *p, size_t bytes);
 
+/* Gives the pages of heap memory that is about to be freed back to the system, step by step with pause() between: to free
+ * a hundred MiB at once takes tens of milliseconds. What was in them is gone. */
+void memory_discard(void *p, size_t bytes, void (*pause)(void));
+
 /* An arena: allocations that die together. Zero-initialised is a valid empty arena. Single-threaded. */
 struct arena {
     struct arena_block *blocks;
@@ -29,9 +33,13 @@ struct arena {
 MUST_USE void *arena_alloc(struct arena *a, size_t bytes);               /* 16-byte aligned, not zeroed */
 MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes);       /* 64-byte aligned, not zeroed */
 MUST_USE char *arena_copy(struct arena *a, const void *bytes, size_t n); /* adds a terminating 0 */
+/* Moves all of `from` to `to`, with which it lives and dies from then on; its addresses stay. */
+void arena_adopt(struct arena *to, struct arena *from);
 void arena_reset(struct arena *a); /* forgets all, keeps one block for the next use */
 void arena_fini(struct arena *a);
-size_t arena_bytes(const struct arena *a); /* taken from the heap, handed out or not */
+void arena_fini_slowly(struct arena *a,
+                       void (*pause)(void)); /* as memory_discard() says; nobody may use it meanwhile */
+size_t arena_bytes(const struct arena *a);   /* taken from the heap, handed out or not */
 
 /* A byte buffer that grows. Zero-initialised is empty. */
 struct buffer {
@@ -43,3 +51,4 @@ MUST_USE int buffer_reserve(struct buffer *b, size_t more); /* room for `more` b
 MUST_USE int buffer_append(struct buffer *b, const void *bytes, size_t n);
 MUST_USE int buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buffer_fini(struct buffer *b);
+void buffer_fini_slowly(struct buffer *b, void (*pause)(void)); /* as memory_discard() says */

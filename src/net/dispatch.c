@@ -1,11 +1,13 @@
 /* dispatch.c -- one function an op: unpack, ask the router, pack. A table leads from the op to it. */
 #include "actors/server.h"
+#include "net/answer_points.h"
 #include "net/dispatch_config.h"
 #include "net/dispatch_snapshot.h"
 #include "net/dispatch_stats.h"
 #include "net/dispatch_storage.h"
 #include "net/frame.h"
 #include "net/meta.h"
+#include "net/meta_points.h"
 #include "net/native.h"
 #include "shards/read_only.h"
 
@@ -15,27 +17,14 @@
 /* Each returns 0 with the reply made, or a negative errno with the sentence in rq->error. */
 typedef int (*op_fn)(struct native_request *r);
 
-static int reply(struct native_request *r, const ProtobufCMessage *meta, const void *block, uint64_t block_bytes)
+static int reply(struct native_request *r, const ProtobufCMessage *meta)
 {
-    if (native_reply_message(r, meta, block, block_bytes))
-        return 0;
-    return error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
-                     "the answer is larger than a frame of %u MiB or than memory; ask for less at once",
-                     (unsigned)(FRAME_BYTES_MAX >> 20));
+    return native_reply_message(r, meta, NULL, 0) ? 0 : native_reply_too_large(r);
 }
 
 static int bad_meta(struct native_request *r, const char *name)
 {
     return meta_refuse(r->rq, name);
-}
-
-static int no_block(struct native_request *r)
-{
-    if (r->header.block_bytes == 0)
-        return 0;
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
-                     "this operation has no block, but %llu bytes of one were sent",
-                     (unsigned long long)r->header.block_bytes);
 }
 
 static int op_ping(struct native_request *r)
@@ -44,11 +33,8 @@ static int op_ping(struct native_request *r)
     Kith__Ping *ask = kith__ping__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "Ping");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
     Kith__Pong pong = KITH__PONG__INIT;
-    return reply(r, &pong.base, NULL, 0);
+    return reply(r, &pong.base);
 }
 
 static int op_create(struct native_request *r)
@@ -57,18 +43,15 @@ static int op_create(struct native_request *r)
     Kith__CreateCollection *ask = kith__create_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "CreateCollection");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
     struct collection_config config;
-    rc = meta_collection(r->rq, ask->collection, &config);
+    int rc = meta_collection(r->rq, ask->collection, &config);
     if (rc == 0)
         rc = router_create(r->rq, &config);
     if (rc < 0)
         return rc;
     Kith__Collection answer;
     meta_collection_init(&answer, &config);
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int op_drop(struct native_request *r)
@@ -77,14 +60,11 @@ static int op_drop(struct native_request *r)
     Kith__DropCollection *ask = kith__drop_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "DropCollection");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
-    rc = router_drop(r->rq, ask->name);
+    int rc = router_drop(r->rq, ask->name);
     if (rc < 0)
         return rc;
     Kith__Pong answer = KITH__PONG__INIT; /* an empty message */
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int op_list(struct native_request *r)
@@ -93,11 +73,8 @@ static int op_list(struct native_request *r)
     Kith__ListCollections *ask = kith__list_collections__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "ListCollections");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
     struct router_collections all;
-    rc = router_list(r->rq, &all);
+    int rc = router_list(r->rq, &all);
     if (rc < 0)
         return rc;
     Kith__CollectionList answer = KITH__COLLECTION_LIST__INIT;
@@ -111,7 +88,7 @@ static int op_list(struct native_request *r)
         answer.collections[i] = &messages[i];
     }
     answer.n_collections = all.count;
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int info_segments(struct native_request *r, const char *name, Kith__Info *answer)
@@ -131,12 +108,9 @@ static int op_info(struct native_request *r)
     Kith__GetInfo *ask = kith__get_info__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "GetInfo");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
     struct collection_config config;
     struct shard_info info;
-    rc = router_info(r->rq, ask->name, &config, &info);
+    int rc = router_info(r->rq, ask->name, &config, &info);
     if (rc < 0)
         return rc;
     Kith__Collection collection;
@@ -160,83 +134,66 @@ static int op_info(struct native_request *r)
         read_only_refuse(read_only, r->rq->core->server->options.data, &why);
         answer.read_only = why.text;
     }
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int op_upsert(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Upsert *ask = kith__upsert__unpack(&allocator, r->header.meta_bytes, r->meta);
-    if (!ask)
-        return bad_meta(r, "Upsert");
-    struct router_upsert upsert = {
-        .collection = ask->collection,
+    struct meta_points_ask ask;
+    int rc = meta_points_read(r->rq, META_UPSERT, r->meta, r->header.meta_bytes, &ask);
+    if (rc < 0)
+        return rc;
+    const struct router_upsert upsert = {
+        .collection = ask.collection,
+        .ids = ask.ids,
+        .count = ask.count,
         .vectors = (const float *)r->block,
         .vector_bytes = r->header.block_bytes,
-        .payloads = ask->payloads.data,
-        .payload_bytes = ask->payloads.len,
-        .payload_sizes = ask->n_payload_sizes ? ask->payload_sizes : NULL,
-        .payload_size_count = ask->n_payload_sizes,
+        .payloads = ask.payloads,
+        .payload_bytes = ask.payload_bytes,
+        .payload_sizes = ask.payload_sizes,
+        .payload_size_count = ask.payload_size_count,
     };
-    int rc = meta_ids(r->rq, ask->ids, &upsert.ids, &upsert.count);
-    if (rc == 0)
-        rc = router_upsert(r->rq, &upsert);
+    rc = router_upsert(r->rq, &upsert);
     if (rc < 0)
         return rc;
     Kith__Upserted answer = KITH__UPSERTED__INIT;
     answer.count = upsert.count;
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int op_delete(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Delete *ask = kith__delete__unpack(&allocator, r->header.meta_bytes, r->meta);
-    if (!ask)
-        return bad_meta(r, "Delete");
-    int rc = no_block(r);
+    struct meta_points_ask ask;
+    uint64_t deleted = 0;
+    int rc = meta_points_read(r->rq, META_DELETE, r->meta, r->header.meta_bytes, &ask);
     if (rc < 0)
         return rc;
-    struct router_ids which = {.collection = ask->collection};
-    uint64_t deleted = 0;
-    rc = meta_ids(r->rq, ask->ids, &which.ids, &which.count);
-    if (rc == 0)
-        rc = router_delete(r->rq, &which, &deleted);
+    const struct router_ids which = {.collection = ask.collection, .ids = ask.ids, .count = ask.count};
+    rc = router_delete(r->rq, &which, &deleted);
     if (rc < 0)
         return rc;
     Kith__Deleted answer = KITH__DELETED__INIT;
     answer.count = deleted;
-    return reply(r, &answer.base, NULL, 0);
-}
-
-static int reply_points(struct native_request *r, const struct router_points *points)
-{
-    Kith__Points answer;
-    if (meta_points(r->rq, points, &answer) < 0)
-        return request_error(r->rq, -ENOMEM, "answer");
-    uint64_t block_bytes = points->vectors ? (uint64_t)points->count * points->dim * sizeof(float) : 0;
-    return reply(r, &answer.base, points->vectors, block_bytes);
+    return reply(r, &answer.base);
 }
 
 static int op_get(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Get *ask = kith__get__unpack(&allocator, r->header.meta_bytes, r->meta);
-    if (!ask)
-        return bad_meta(r, "Get");
-    int rc = no_block(r);
+    struct meta_points_ask ask;
+    struct router_points points;
+    int rc = meta_points_read(r->rq, META_GET, r->meta, r->header.meta_bytes, &ask);
     if (rc < 0)
         return rc;
-    struct router_ids which = {
-        .collection = ask->collection,
-        .with_vectors = ask->with_vectors,
-        .with_payloads = ask->with_payloads,
+    const struct router_ids which = {
+        .collection = ask.collection,
+        .ids = ask.ids,
+        .count = ask.count,
+        .with_vectors = ask.with_vectors,
+        .with_payloads = ask.with_payloads,
     };
-    struct router_points points;
-    rc = meta_ids(r->rq, ask->ids, &which.ids, &which.count);
-    if (rc == 0)
-        rc = router_get(r->rq, &which, &points);
-    return rc < 0 ? rc : reply_points(r, &points);
+    rc = router_get(r->rq, &which, &points);
+    return rc < 0 ? rc : answer_points(r, &points);
 }
 
 static int op_count(struct native_request *r)
@@ -245,17 +202,14 @@ static int op_count(struct native_request *r)
     Kith__Count *ask = kith__count__unpack(&allocator, r->header.meta_bytes, r->meta);
     if (!ask)
         return bad_meta(r, "Count");
-    int rc = no_block(r);
-    if (rc < 0)
-        return rc;
     struct collection_config config;
     struct shard_info info;
-    rc = router_info(r->rq, ask->collection, &config, &info);
+    int rc = router_info(r->rq, ask->collection, &config, &info);
     if (rc < 0)
         return rc;
     Kith__Counted answer = KITH__COUNTED__INIT;
     answer.count = info.points;
-    return reply(r, &answer.base, NULL, 0);
+    return reply(r, &answer.base);
 }
 
 static int op_search(struct native_request *r)
@@ -279,7 +233,7 @@ static int op_search(struct native_request *r)
     };
     struct router_points points;
     int rc = router_search(r->rq, &search, &points);
-    return rc < 0 ? rc : reply_points(r, &points);
+    return rc < 0 ? rc : answer_points(r, &points);
 }
 
 static int op_hello(struct native_request *r)

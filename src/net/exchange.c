@@ -10,11 +10,7 @@ int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *ty
     if (!message)
         return meta_refuse(r->rq, type->short_name);
     *(ProtobufCMessage **)ret = message;
-    if (r->header.block_bytes == 0)
-        return 0;
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
-                     "this operation has no block, but %llu bytes of one were sent",
-                     (unsigned long long)r->header.block_bytes);
+    return 0;
 }
 
 int exchange_answer(struct native_request *r, const ProtobufCMessage *meta)

@@ -3,8 +3,8 @@
 
 #include "net/native.h"
 
-/* Unpacks r's message of that type, which lives as long as the request. A frame that carries a block is refused. Returns 0 with *ret, a pointer
- * to the message's own struct, or a negative errno with the sentence in r->rq->error. */
+/* Unpacks r's message of that type, which lives as long as the request. Returns 0 with *ret, a pointer to the message's own
+ * struct, or a negative errno with the sentence in r->rq->error. */
 MUST_USE int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret);
 /* Makes the reply; -ENOMEM. */
 MUST_USE int exchange_answer(struct native_request *r, const ProtobufCMessage *meta);

@@ -40,3 +40,29 @@ int frame_parse(const void *bytes, size_t n, struct kith_frame_header *ret, stru
     *ret = h;
     return 1;
 }
+
+static uint32_t meta_max(uint16_t op)
+{
+    switch (op) {
+    case KITH_OP_UPSERT: return FRAME_META_MAX; /* payloads */
+    case KITH_OP_DELETE:
+    case KITH_OP_GET: return FRAME_META_DELETE;
+    default: return FRAME_META_SMALL;
+    }
+}
+
+int frame_check(const struct kith_frame_header *h, struct error *error)
+{
+    const uint32_t most = meta_max(h->op);
+    const bool vectors = h->op == KITH_OP_UPSERT || h->op == KITH_OP_SEARCH;
+    if (!frame_op_known(h->op))
+        return error_set(error, ERROR_INVALID_ARGUMENT, "operation %u is not known to this server; use a newer one",
+                         h->op);
+    if (h->meta_bytes > most)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "operation %u has at most %u bytes of meta, but %u were sent",
+                         h->op, most, h->meta_bytes);
+    if (h->block_bytes > 0 && !vectors)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "this operation has no block, but %" PRIu64 " bytes of one were sent", h->block_bytes);
+    return 0;
+}

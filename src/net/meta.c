@@ -29,39 +29,6 @@ int meta_refuse(struct request *rq, const char *name)
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
 }
 
-static struct point_id id_of_uuid(const uint8_t *bytes)
-{
-    struct point_id id = {0, 0};
-    for (int i = 0; i < 8; i++) {
-        id.hi = id.hi << 8 | bytes[i];
-        id.lo = id.lo << 8 | bytes[8 + i];
-    }
-    return id;
-}
-
-int meta_ids(struct request *rq, const Kith__PointIds *from, const struct point_id **ret, uint64_t *ret_count)
-{
-    *ret = NULL;
-    *ret_count = 0;
-    if (!from)
-        return 0;
-    if (from->n_numbers > 0 && from->uuids.len > 0)
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "ids are given by number or by UUID, not both in one request");
-    if (from->uuids.len % 16 != 0)
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%zu bytes of UUIDs are not a multiple of 16",
-                         from->uuids.len);
-    size_t n = from->n_numbers ? from->n_numbers : from->uuids.len / 16;
-    struct point_id *ids = arena_alloc(n > 4096 ? &rq->bulk : &rq->arena, (n ? n : 1) * sizeof *ids);
-    if (!ids)
-        return request_error(rq, -ENOMEM, "request");
-    for (size_t i = 0; i < n; i++)
-        ids[i] = from->n_numbers ? (struct point_id){0, from->numbers[i]} : id_of_uuid(from->uuids.data + 16 * i);
-    *ret = ids;
-    *ret_count = n;
-    return 0;
-}
-
 int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret)
 {
     struct error *e = &rq->error;
@@ -153,38 +120,5 @@ int meta_segments(struct request *rq, const struct router_segments *from, Kith__
         segment_init(&messages[i], &from->items[i]);
         (*ret)[i] = &messages[i];
     }
-    return 0;
-}
-
-int meta_points(struct request *rq, const struct router_points *p, Kith__Points *ret)
-{
-    kith__points__init(ret);
-    struct arena *arena = p->count > 4096 ? &rq->bulk : &rq->arena;
-    bool numbers = true;
-    uint64_t *lo = arena_alloc(arena, (p->count ? p->count : 1) * sizeof *lo);
-    if (!lo)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < p->count; i++) {
-        lo[i] = p->ids[i].lo;
-        numbers &= p->ids[i].hi == 0;
-    }
-    ret->id_lo = lo;
-    ret->n_id_lo = p->count;
-    if (!numbers) {
-        uint64_t *hi = arena_alloc(arena, p->count * sizeof *hi);
-        if (!hi)
-            return -ENOMEM;
-        for (uint32_t i = 0; i < p->count; i++)
-            hi[i] = p->ids[i].hi;
-        ret->id_hi = hi;
-        ret->n_id_hi = p->count;
-    }
-    ret->counts = p->counts;
-    ret->n_counts = p->query_count;
-    ret->scores = p->scores;
-    ret->n_scores = p->scores ? p->count : 0;
-    ret->payload_sizes = p->payload_sizes;
-    ret->n_payload_sizes = p->payload_sizes ? p->count : 0;
-    ret->payloads = (ProtobufCBinaryData){.data = p->payloads, .len = p->payload_sizes ? p->payload_bytes : 0};
     return 0;
 }

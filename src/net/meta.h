@@ -10,15 +10,9 @@ ProtobufCAllocator meta_allocator(struct request *rq);
 /* The sentence for one that did not unpack; returns the negative errno. */
 int meta_refuse(struct request *rq, const char *name);
 
-/* The ids a request names, by number or by UUID. Without any: *ret_count is 0. */
-MUST_USE int meta_ids(struct request *rq, const Kith__PointIds *ids, const struct point_id **ret, uint64_t *ret_count);
-
 /* What a user may say of a collection; missing values stay 0 and are chosen by collection_config_check(). */
 MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret);
 void meta_collection_init(Kith__Collection *ret, const struct collection_config *config); /* borrows the name */
 
 /* -ENOMEM. */
 MUST_USE int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret);
-
-/* The answer of a search or a get. -ENOMEM. */
-MUST_USE int meta_points(struct request *rq, const struct router_points *points, Kith__Points *ret);

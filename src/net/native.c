@@ -14,12 +14,14 @@
 #define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
 #define LINGER_NS        ((uint64_t)200000000)
 #define HELLO_META_MAX   4096
+#define RECEIVE_MAX      ((size_t)1 << 20) /* in one operation, for it copies them in one go */
 
 /* -- bytes -- */
 
 static int receive_some(struct native *n, void *bytes, size_t capacity, uint64_t deadline_ns, size_t *ret)
 {
-    int64_t got = connection_receive(n->connection, bytes, capacity, deadline_ns);
+    int64_t got =
+        connection_receive(n->connection, bytes, capacity < RECEIVE_MAX ? capacity : RECEIVE_MAX, deadline_ns);
     if (got <= 0)
         return got == 0 ? -ECONNRESET : (int)got;
     n->core->metrics.bytes_received += (uint64_t)got;
@@ -152,8 +154,10 @@ static int read_body(struct native *n, struct native_request *r)
 /* Memory for the frame, or NULL after the frame was skipped and its sender told. */
 static struct native_request *request_create(struct native *n, const struct kith_frame_header *h)
 {
-    struct request *rq =
-        session_begin(&n->session, h->request_id, h->word, lane_of(h->op), KITH_HEADER_BYTES + frame_body_bytes(h));
+    struct error refusal = {0};
+    const bool allowed = frame_check(h, &refusal) == 0;
+    const uint64_t bytes = KITH_HEADER_BYTES + (allowed ? frame_body_bytes(h) : 0);
+    struct request *rq = session_begin(&n->session, h->request_id, h->word, lane_of(h->op), bytes);
     struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof *r) : NULL;
     if (!r) {
         if (rq)
@@ -161,6 +165,8 @@ static struct native_request *request_create(struct native *n, const struct kith
         return NULL;
     }
     *r = (struct native_request){.rq = rq, .native = n, .header = *h};
+    if (!allowed)
+        rq->error = refusal;
     if (rq->error.code != ERROR_OK)
         return r;
     r->meta = arena_alloc(h->meta_bytes > 65536 ? &rq->bulk : &rq->arena, h->meta_bytes + 1);

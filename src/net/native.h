@@ -57,6 +57,11 @@ void native_reply(struct native_request *r);
  * be); or one that failed, which always works. */
 MUST_USE bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta, const void *block,
                                    uint64_t block_bytes);
+/* The same with a meta of so many bytes that the caller writes at the address returned; NULL: no memory, or too large. */
+MUST_USE uint8_t *native_reply_room(struct native_request *r, uint64_t meta_bytes, const void *block,
+                                    uint64_t block_bytes);
+/* The sentence for an answer that could not be made so; returns the negative errno. */
+int native_reply_too_large(struct native_request *r);
 void native_reply_error(struct native_request *r, const struct error *error);
 /* Sends an error frame outside of any request; afterwards nothing is sent any more. */
 void native_refuse(struct native *n, const struct kith_frame_header *request, const struct error *error);

@@ -92,22 +92,34 @@ static void head_put(uint8_t *head, const struct kith_frame_header *request, uin
     memset(head + KITH_HEADER_BYTES + meta_bytes, 0, frame_padding(meta_bytes, block_bytes));
 }
 
+uint8_t *native_reply_room(struct native_request *r, uint64_t meta_bytes, const void *block, uint64_t block_bytes)
+{
+    if (meta_bytes > FRAME_BYTES_MAX ||
+        KITH_HEADER_BYTES + meta_bytes + KITH_BLOCK_ALIGN + block_bytes > FRAME_BYTES_MAX)
+        return NULL;
+    size_t size = KITH_HEADER_BYTES + meta_bytes + frame_padding((uint32_t)meta_bytes, block_bytes);
+    uint8_t *head = arena_alloc(size > 65536 ? &r->rq->bulk : &r->rq->arena, size);
+    if (!head)
+        return NULL;
+    head_put(head, &r->header, 0, 0, (uint32_t)meta_bytes, block_bytes);
+    r->reply = (struct reply){.head = head, .head_bytes = size, .block = block, .block_bytes = block_bytes};
+    return head + KITH_HEADER_BYTES;
+}
+
+int native_reply_too_large(struct native_request *r)
+{
+    return error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+                     "the answer is larger than a frame of %u MiB or than memory; ask for less at once",
+                     (unsigned)(FRAME_BYTES_MAX >> 20));
+}
+
 bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta, const void *block,
                           uint64_t block_bytes)
 {
-    size_t meta_bytes = protobuf_c_message_get_packed_size(meta);
-    if (meta_bytes > FRAME_BYTES_MAX ||
-        KITH_HEADER_BYTES + meta_bytes + KITH_BLOCK_ALIGN + block_bytes > FRAME_BYTES_MAX)
-        return false;
-    size_t size = KITH_HEADER_BYTES + meta_bytes + frame_padding((uint32_t)meta_bytes, block_bytes);
-    struct arena *arena = size > 65536 ? &r->rq->bulk : &r->rq->arena;
-    uint8_t *head = arena_alloc(arena, size);
-    if (!head)
-        return false;
-    head_put(head, &r->header, 0, 0, (uint32_t)meta_bytes, block_bytes);
-    protobuf_c_message_pack(meta, head + KITH_HEADER_BYTES);
-    r->reply = (struct reply){.head = head, .head_bytes = size, .block = block, .block_bytes = block_bytes};
-    return true;
+    uint8_t *to = native_reply_room(r, protobuf_c_message_get_packed_size(meta), block, block_bytes);
+    if (to)
+        protobuf_c_message_pack(meta, to);
+    return to != NULL;
 }
 
 static size_t error_frame(uint8_t *bytes, const struct kith_frame_header *request, const struct error *error)

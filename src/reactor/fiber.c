@@ -350,6 +350,22 @@ bool fiber_should_yield(void)
     return look_closer(r);
 }
 
+void fiber_pause(void)
+{
+    fiber_checkpoint();
+}
+
+#define COPY_BYTES ((size_t)64 << 10) /* some 20 us where the pages of `to` have to be made */
+
+void fiber_copy(void *to, const void *from, size_t n)
+{
+    for (size_t at = 0, part; at < n; at += part) {
+        part = n - at < COPY_BYTES ? n - at : COPY_BYTES;
+        memcpy((char *)to + at, (const char *)from + at, part);
+        fiber_checkpoint();
+    }
+}
+
 /* ---- contexts of requests ---- */
 
 int context_check(const struct context *ctx)

@@ -38,6 +38,12 @@ static inline void fiber_checkpoint(void)
         fiber_yield();
 }
 
+/* fiber_checkpoint() for who wants an address. */
+void fiber_pause(void);
+
+/* memcpy() with checkpoints: a hundred megabytes hold nobody up. Both stay as they are meanwhile. */
+void fiber_copy(void *to, const void *from, size_t n);
+
 /* The two primitives that everything that waits is made of. A wake before the suspend is remembered, once. Wake only
  * fibers of this reactor. */
 void fiber_suspend(void);

@@ -181,13 +181,15 @@ static void *place(const struct rows *r, uint32_t row)
 }
 
 int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id, uint64_t version,
-                       const void *vector, const void *payload, uint32_t payload_size)
+                       const void *vector, const void *payload, uint32_t payload_size, struct arena *owner)
 {
     if (s->rows == s->rows_max)
         return -ENOSPC;
-    const char *copy = payload_size ? arena_copy(&s->arena, payload, payload_size) : "";
+    const char *copy = !payload_size ? "" : owner ? payload : arena_copy(&s->arena, payload, payload_size);
     if (!copy || (s->rows == s->room && grow(s) < 0))
         return -ENOMEM;
+    if (owner)
+        arena_adopt(&s->arena, owner);
     *(struct point_id *)place(&s->ids, s->rows) = id;
     *(uint64_t *)place(&s->versions, s->rows) = version;
     memcpy(place(&s->vectors, s->rows), vector, c->dim * sizeof(float));

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PENDING_MAX ((size_t)16 << 20) /* bytes appended and not yet written; beyond it appenders wait */
+#define COPY_BYTES  ((size_t)64 << 10)
 #define INTERVAL_NS ((uint64_t)100000000)
 
 /* Somebody waits for a group to be flushed. The result is written down when it is known: by the time the fiber runs, the log may have failed
@@ -34,6 +35,8 @@ struct log {
     uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
     uint64_t replayed; /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
     bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
+    uint32_t copying;  /* appenders that still copy into the open buffer: it is not taken meanwhile */
+    uint64_t failures;
     bool stopping, writer_runs;
     int failed; /* errno of the write or flush that failed; 0: it works */
     struct event work, progress, room;
@@ -91,6 +94,7 @@ static int write_group(struct log *l, const uint8_t *bytes, size_t size)
         l->blocks.size += extent;
         l->position += extent;
         done += n;
+        fiber_checkpoint(); /* a group may have tens of megabytes; all of this is the writer's own */
     } while (done < size);
     return write_blocks(l);
 }
@@ -111,6 +115,7 @@ static void settle(struct log *l, uint64_t group, int rc)
 static void fail(struct log *l, int rc)
 {
     l->failed = rc;
+    l->failures++;
     l->open.size = 0;
     l->flush_wanted = false;
     settle(l, l->appended, rc);
@@ -140,7 +145,7 @@ static void writer(void *arg)
 {
     struct log *l = arg;
     for (;;) {
-        while (!l->stopping && (l->failed || (l->open.size == 0 && !l->flush_wanted)))
+        while (l->copying || (!l->stopping && (l->failed || (l->open.size == 0 && !l->flush_wanted))))
             event_wait(&l->work);
         if (l->failed || (l->open.size == 0 && !l->flush_wanted))
             break;
@@ -280,13 +285,35 @@ static int wait_flushed(struct log *l)
     return wait.rc;
 }
 
+/* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not emptied, unless the
+ * log fails. */
+static int copy_in(struct log *l, const uint8_t *bytes, size_t size)
+{
+    const uint64_t failures = l->failures;
+    const size_t at = l->open.size;
+    int rc = buffer_reserve(&l->open, size);
+    if (rc < 0)
+        return rc;
+    l->open.size += size;
+    l->copying++;
+    for (size_t done = 0, n; done < size && l->failures == failures; done += n) {
+        n = size - done < COPY_BYTES ? size - done : COPY_BYTES;
+        memcpy(l->open.bytes + at + done, bytes + done, n);
+        if (done + n < size)
+            fiber_checkpoint();
+    }
+    if (--l->copying == 0)
+        event_notify_one(&l->work);
+    return l->failures == failures ? 0 : l->failed ? l->failed : -EIO;
+}
+
 int log_append(struct log *l, const void *bytes, size_t size, enum durability durability)
 {
     while (!l->failed && l->open.size > 0 && l->open.size + size > PENDING_MAX)
         event_wait(&l->room);
     if (l->failed)
         return l->failed;
-    int rc = buffer_append(&l->open, bytes, size);
+    int rc = copy_in(l, bytes, size);
     if (rc < 0)
         return rc;
     l->stats.appends++;

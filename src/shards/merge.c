@@ -129,7 +129,7 @@ static int write_graph(struct merge *m, struct container_writer *w)
     uint64_t offset;
     if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph is of zeros */
         rc = -EIO;
-    mapping_close(&mapping);
+    mapping_close_slowly(&mapping);
     return rc;
 }
 

@@ -33,7 +33,7 @@ float *record_write(const struct record *r, uint8_t *out)
     memcpy(out, &h, sizeof(h));
     if (r->dim)
         memcpy(out + sizeof(h), r->vector, vector_bytes);
-    if (r->payload_size)
+    if (r->payload)
         memcpy(out + sizeof(h) + vector_bytes, r->payload, r->payload_size);
     return (float *)(out + sizeof(h));
 }

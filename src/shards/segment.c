@@ -35,7 +35,10 @@ static void destroy(struct segment *s, bool slowly)
         free_chunks(&s->versions, &s->single[1], s->rows_max, slowly);
         free_chunks(&s->vectors, &s->single[2], s->rows_max, slowly);
         free_chunks(&s->payloads, &s->single[3], s->rows_max, slowly);
-        arena_fini(&s->arena);
+        if (slowly)
+            arena_fini_slowly(&s->arena, fiber_pause);
+        else
+            arena_fini(&s->arena);
         free(s->tombstones);
     }
     free(s->alive);

@@ -92,9 +92,11 @@ struct segment {
 
 /* An empty growing segment with room for rows_max rows. */
 MUST_USE int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret);
-/* Appends a row, alive; vector: dim f32, payload: copied. Returns the row, or -ENOMEM, or -ENOSPC when the segment is full. */
+/* Appends a row, alive; vector: dim f32; payload: copied, or, when it lies in `owner`, taken over with all of that arena.
+ * Returns the row, or -ENOMEM, or -ENOSPC when the segment is full. */
 MUST_USE int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id,
-                                uint64_t version, const void *vector, const void *payload, uint32_t payload_size);
+                                uint64_t version, const void *vector, const void *payload, uint32_t payload_size,
+                                struct arena *owner);
 /* What so many rows more take, without their payloads and their index; s NULL: in a segment that they begin. */
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more);
 MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);

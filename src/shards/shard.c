@@ -235,7 +235,7 @@ int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *bu
 
 static int apply_upsert(struct shard *s, struct segment *g, const struct record *r, struct burials *burials)
 {
-    int64_t row = growing_append(g, &s->config, r->id, r->version, r->vector, r->payload, r->payload_size);
+    int64_t row = growing_append(g, &s->config, r->id, r->version, r->vector, r->payload, r->payload_size, r->owner);
     if (row < 0)
         return (int)row;
     struct id_entry e = {r->id, r->version, g->handle, (uint32_t)row}, old;
@@ -276,12 +276,23 @@ void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
     *ret = (struct point_view){.found = e && e->segment != ID_MAP_DELETED};
     if (!ret->found)
         return;
-    const struct segment *segment = s->segments[e->segment];
+    struct segment *segment = s->segments[e->segment];
     struct payload_at payload = segment_payload_at(segment, e->row);
+    ret->segment = segment;
     ret->version = e->version;
     ret->vector = rows_at(&segment->vectors, e->row);
     ret->payload = payload.bytes;
     ret->payload_size = (uint32_t)payload.size;
+}
+
+void point_view_hold(struct point_view *v)
+{
+    segment_hold(v->segment);
+}
+
+void point_view_let_go(struct point_view *v)
+{
+    segment_let_go(v->segment);
 }
 
 static uint64_t memory_of(const struct segment *g)

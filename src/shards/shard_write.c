@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAYLOAD_AT_ONCE ((uint32_t)128 << 10)
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
 #define APPLY_MAX       256  /* records made visible without a pause, */
 #define APPLY_VALUES    8192 /* and no more values: some 0.1 to 0.2 ms, for each row is coded and put into a list */
@@ -109,7 +110,6 @@ static int encode_upserts(struct shard *s, const struct point_batch *b, struct b
             .dim = dim,
             .payload_size = payload_size_at(b, i),
             .vector = b->vectors + (size_t)i * dim,
-            .payload = b->payloads ? b->payloads[i] : NULL,
         };
         float *vector = record_write(&r, out->bytes + out->size);
         if (s->config.metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
@@ -118,6 +118,8 @@ static int encode_upserts(struct shard *s, const struct point_batch *b, struct b
                              "point %s (row %u): a vector of length zero has no direction, which cosine needs",
                              point_id_format(b->ids[i], text), i);
         }
+        if (r.payload_size)
+            fiber_copy(vector + dim, b->payloads[i], r.payload_size);
         out->size += record_extent(dim, r.payload_size);
         fiber_checkpoint();
     }
@@ -131,6 +133,7 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
     int rc = buffer_reserve(out, (size_t)count * RECORD_HEADER);
     *ret_deleted = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        fiber_checkpoint();
         const struct id_entry *e = id_map_find(&s->ids, ids[i]);
         if (!e || e->segment == ID_MAP_DELETED)
             continue;
@@ -139,7 +142,6 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
         record_write(&r, out->bytes + out->size);
         out->size += record_extent(0, 0);
         ++*ret_deleted;
-        fiber_checkpoint();
     }
     return rc;
 }
@@ -152,15 +154,44 @@ struct unapplied {
     uint64_t bound;
 };
 
-/* Applies max records, for which the id map and the burials have room. Does not wait: another
- * write would use that room. */
-static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct burials *burials)
+/* A payload that takes too long to be copied while nothing may wait. It is copied before, with pauses, and the segment
+ * takes the copy over. */
+struct long_payload {
+    struct arena arena;
+    const void *bytes; /* NULL: the next record has none */
+};
+
+static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
+{
+    struct record r;
+    check(record_read(u->records->bytes + u->at, u->records->size - u->at, &r) > 0); /* we wrote it */
+    *ret = (struct long_payload){0};
+    if (r.payload_size <= PAYLOAD_AT_ONCE)
+        return 0;
+    void *copy = arena_alloc(&ret->arena, r.payload_size);
+    if (!copy)
+        return -ENOMEM;
+    fiber_copy(copy, r.payload, r.payload_size);
+    ret->bytes = copy;
+    return 0;
+}
+
+/* Applies max records, for which the id map and the burials have room, or fewer: up to the second with a long payload.
+ * Does not wait: another write would use that room. */
+static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct burials *burials,
+                      struct long_payload *first)
 {
     struct record r;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < max; i++) {
         size_t n = record_read(u->records->bytes + u->at, u->records->size - u->at, &r);
-        check(n > 0); /* we wrote it */
+        check(n > 0);
+        if (i > 0 && r.payload_size > PAYLOAD_AT_ONCE)
+            break;
+        if (i == 0 && first->bytes) {
+            r.payload = first->bytes;
+            r.owner = &first->arena;
+        }
         rc = shard_apply(s, &r, u->bound, burials);
         if (rc == 0) {
             u->at += n;
@@ -176,12 +207,17 @@ static int apply_next(struct shard *s, struct unapplied *u)
     const uint32_t most = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
     const uint32_t max = u->left < most ? u->left : most;
     struct burials burials;
+    struct long_payload payload;
+    int rc = prepare_payload(u, &payload);
+    if (rc < 0)
+        return rc;
     burials_begin(s->store, &burials);
-    int rc = id_map_reserve(&s->ids, max);
+    rc = id_map_reserve(&s->ids, max);
     if (rc == 0)
         rc = burials_reserve(&burials, max);
     if (rc == 0)
-        rc = apply_some(s, u, max, &burials);
+        rc = apply_some(s, u, max, &burials, &payload);
+    arena_fini(&payload.arena); /* not taken over: a newer version of the point was there already */
     int told = burials_send(s->store, &burials);
     return rc < 0 ? rc : told;
 }
@@ -268,7 +304,7 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0)
         rc = log_and_apply(s, &records, batch->count, error);
     memory_written(s->store, admitted);
-    buffer_fini(&records);
+    buffer_fini_slowly(&records, fiber_pause);
     gate_leave(&s->gate);
     return rc;
 }
@@ -294,7 +330,7 @@ int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, ui
         rc = encode_deletes(s, ids, count, &records, ret_deleted);
     if (rc == 0)
         rc = log_and_apply(s, &records, *ret_deleted, error);
-    buffer_fini(&records);
+    buffer_fini_slowly(&records, fiber_pause);
     gate_leave(&s->gate);
     return rc;
 }

@@ -157,8 +157,12 @@ struct point_view {
     const float *vector;
     const void *payload;
     uint32_t payload_size;
+    struct segment *segment; /* where it is; held by who reads it across a pause */
 };
 void shard_get(struct shard *s, struct point_id id, struct point_view *ret);
+/* What a view lends stays until it is let go of, though its fiber pauses. */
+void point_view_hold(struct point_view *v);
+void point_view_let_go(struct point_view *v);
 
 struct point_hit {
     struct point_id id;

@@ -25,7 +25,7 @@ static void append(struct segment *g, uint32_t row)
         vector[i] = value(row, i);
     const int n = snprintf(payload, sizeof payload, "%u", row);
     const struct point_id id = {0, row * 7 + 1};
-    want_eq(growing_append(g, &config, id, row + 1, vector, payload, (uint32_t)n), row);
+    want_eq(growing_append(g, &config, id, row + 1, vector, payload, (uint32_t)n, NULL), row);
 }
 
 static void check_row(const struct segment *g, const struct rows *vectors, uint32_t row)
@@ -63,7 +63,7 @@ static void keeps(void *arg)
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t row = 0; row < 1u << i; row++)
             check_row(g, &held[i], row);
-    want_eq(growing_append(g, &config, (struct point_id){0, 1}, 1, (float[DIM]){0}, NULL, 0), -ENOSPC);
+    want_eq(growing_append(g, &config, (struct point_id){0, 1}, 1, (float[DIM]){0}, NULL, 0, NULL), -ENOSPC);
     segment_destroy(g);
 }
 
