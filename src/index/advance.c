@@ -82,12 +82,14 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
     return 0;
 }
 
-/* All rows, of which there may be more after any pause. */
+/* All rows, of which there may be more after any pause. Who has a code has been compared with the rows before it. */
 static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
     while (codes->count < x->rows) {
-        int rc = codes_append(codes, rows_at(vectors, codes->count));
+        int rc = codes->count < x->copies.rows ? 0 : copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
+        if (rc == 0)
+            rc = codes_append(codes, rows_at(vectors, codes->count));
         if (rc < 0)
             return rc;
         pending += x->dim * (uint32_t)sizeof(float);
@@ -134,7 +136,7 @@ struct growth {
 
 static struct tail_rows tail_rows(const struct segment_index *x, const struct rows *vectors)
 {
-    return (struct tail_rows){x->metric, x->dim, vectors, x->graph.count, x->codes.count};
+    return (struct tail_rows){x->metric, x->dim, vectors, &x->copies, x->graph.count, x->codes.count};
 }
 
 /* Lists wait for codes: what is found in them is scored by these. An index that nobody searches while it is built has none. */
@@ -168,6 +170,8 @@ static int build(struct segment_index *x, uint32_t count, const struct crew *cre
         if (!x->builder)
             return -ENOMEM;
     }
+    x->builder->copies = &x->copies;
+    x->builder->alive = &x->alive;
     int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, crew, pause);
     if (rc != 0)
         return rc;
@@ -176,9 +180,17 @@ static int build(struct segment_index *x, uint32_t count, const struct crew *cre
     return 0;
 }
 
-static void catch_up(struct codes *codes, const struct rows *vectors, uint32_t row)
+/* Without memory the rest is left to prepare(). */
+static void compare(struct segment_index *x, const struct rows *vectors, uint32_t row)
 {
-    for (unsigned i = 0; i < CATCH_UP && codes->count <= row; i++)
+    for (unsigned i = 0; i < CATCH_UP && x->copies.rows <= row; i++)
+        if (copies_add(&x->copies, vectors, x->dim) < 0)
+            return;
+}
+
+static void catch_up(struct codes *codes, const struct copies *copies, const struct rows *vectors, uint32_t row)
+{
+    for (unsigned i = 0; i < CATCH_UP && codes->count <= row && codes->count < copies->rows; i++)
         if (codes_append(codes, rows_at(vectors, codes->count)) < 0)
             return;
 }
@@ -187,10 +199,11 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
 {
     if (row >= x->rows)
         x->rows = row + 1;
+    compare(x, vectors, row);
     if (describes_rows_to_come(x))
-        catch_up(&x->codes, vectors, row);
+        catch_up(&x->codes, &x->copies, vectors, row);
     if (x->retrain == RETRAIN_ENCODING)
-        catch_up(&x->next, vectors, row);
+        catch_up(&x->next, &x->copies, vectors, row);
     const struct tail_rows rows = tail_rows(x, vectors);
     x->is_fed = true;
     tail_append(&x->tail, &rows);
@@ -208,7 +221,8 @@ int segment_index_prepare(struct segment_index *x, const struct rows *vectors, c
     int rc = 0;
     if (x->sealed)
         return 0;
-    if (describes_rows_to_come(x))
+    rc = copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
+    if (rc == 0 && describes_rows_to_come(x))
         rc = encode(x, &x->codes, vectors, pause);
     if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
         rc = retrain(x, vectors, pause);

@@ -8,11 +8,13 @@
  *  1. A list of links ends at its first LINK_NONE, or is full; what follows LINK_NONE is LINK_NONE.
  *  2. Every link of the lowest layer is below `count`; a link on layer l names a node whose level is at least l.
  *  3. A node's level is the highest layer it is on; its lists lie one behind another, layer 1 first.
- *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks begin at row 0. */
+ *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks begin at row 0.
+ *  5. No link leads to a row that is a copy, or absent (copies.h), and such rows have no links. Row 0 is neither. */
 #pragma once
 
 #include "index/codes.h"
 #include "index/column.h"
+#include "index/copies.h"
 #include "index/crew.h"
 #include "index/links_packed.h"
 #include "index/scratch.h"
@@ -40,6 +42,9 @@ struct hnsw {
     struct column upper; /* list -> m nodes */
 
     struct links_packed packed; /* instead of links, in a sealed graph that asked for it */
+
+    const struct copies *copies; /* rows without links, as another row stands for them; NULL: there are none */
+    uint32_t linked;             /* rows below count that have links; while it grows */
 };
 
 void hnsw_init(struct hnsw *g, const struct index_options *options);
@@ -49,6 +54,12 @@ uint64_t hnsw_bytes(const struct hnsw *g);
 static inline uint32_t *hnsw_links(const struct hnsw *g, uint32_t row)
 {
     return column_at(&g->links, row);
+}
+
+/* Is the row a point of the graph, rather than a copy of one? */
+static inline bool hnsw_is_linked(const struct hnsw *g, uint32_t row)
+{
+    return !g->copies || copies_is_linked(g->copies, row);
 }
 
 static inline bool hnsw_is_packed(const struct hnsw *g)

@@ -35,16 +35,29 @@ uint32_t hnsw_round_rows(uint32_t m, uint32_t count)
     return rows ? rows : 1;
 }
 
-/* Ends before a row that is to be the new top: it enters alone, so that those after it can link to it. */
-static void choose_entrants(const struct hnsw *g, struct round *r, uint32_t limit)
+/* A row that is dead is not linked: nobody will ask for it. Row 0 always is, for walks may begin there. -ENOMEM only says that
+ * the row is linked all the same. */
+static void leave_out_if_dead(struct hnsw_builder *b, uint32_t row)
 {
+    if (row > 0 && b->alive && *b->alive && b->copies && copies_is_linked(b->copies, row))
+        (void)!copies_leave_out(b->copies, row, *b->alive);
+}
+
+/* Ends before a row that is to be the new top: it enters alone, so that those after it can link to it. */
+static void choose_entrants(const struct hnsw *g, struct hnsw_builder *b, uint32_t limit, uint32_t linked_max)
+{
+    struct round *r = &b->round;
     const uint32_t top = hnsw_top(g);
+    uint32_t linked = 0;
     r->from = r->to = g->count;
     r->nodes = r->lists = 0;
-    while (r->to < limit) {
-        uint32_t level = level_of(g, r->to);
+    while (r->to < limit && linked < linked_max) {
+        leave_out_if_dead(b, r->to);
+        const bool is_linked = hnsw_is_linked(g, r->to);
+        const uint32_t level = is_linked ? level_of(g, r->to) : 0;
         if (level > top && r->to > r->from)
             break;
+        linked += is_linked;
         r->nodes += level > 0;
         r->lists += level;
         r->to++;
@@ -58,8 +71,9 @@ static void lay_out(struct hnsw *g, struct round *r)
 {
     uint32_t node = g->nodes, list = 0;
     for (uint32_t i = 0; i < r->to - r->from; i++) {
-        uint32_t level = level_of(g, r->from + i);
-        r->entrant[i] = (struct entrant){.level = level, .list = list};
+        const bool linked = hnsw_is_linked(g, r->from + i);
+        const uint32_t level = linked ? level_of(g, r->from + i) : 0;
+        r->entrant[i] = (struct entrant){.level = level, .list = list, .linked = linked, .done = !linked};
         memset(hnsw_links(g, r->from + i), 0xff, 2 * g->m * sizeof(uint32_t));
         if (level) {
             *hnsw_node(g, node) = (struct hnsw_node){.row = r->from + i, .first = g->lists + list, .level = level};
@@ -77,7 +91,7 @@ static int round_begin(struct hnsw *g, struct hnsw_builder *b, const struct crew
 {
     struct round *r = &b->round;
     const uint32_t rows = hnsw_round_rows(g->m, g->count), limit = count - g->count < rows ? count : g->count + rows;
-    choose_entrants(g, r, limit);
+    choose_entrants(g, b, limit, hnsw_round_rows(g->m, g->linked));
     const uint32_t entrants = r->to - r->from;
     int rc = column_reserve(&g->links, r->to);
     if (rc == 0)
@@ -203,9 +217,11 @@ static void round_end(struct hnsw *g, struct round *r)
                 level_links(g, r->links_back[r->group[i + 8].first].level, r->links_back[r->group[i + 8].first].to), 1);
         write_group(g, r, &r->group[i]);
     }
-    for (uint32_t i = 0; i < r->to - r->from; i++)
+    for (uint32_t i = 0; i < r->to - r->from; i++) {
+        g->linked += r->entrant[i].linked;
         if (!r->entrant[i].reached && r->entrant[i].chosen)
             hnsw_link_surely(g, r->chosen[(size_t)i * 2 * g->m].id, r->from + i);
+    }
     if (r->entrant[0].level > hnsw_top(g)) /* it came alone */
         g->entry = g->nodes;
     g->nodes += r->nodes;

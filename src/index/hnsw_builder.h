@@ -37,6 +37,7 @@ struct entrant {
     uint32_t level;
     uint32_t list;   /* the first of its lists in upper_chosen; layer 1 first */
     uint32_t chosen; /* how many on the lowest layer */
+    bool linked;     /* not a copy, and not absent */
     bool done;       /* its neighbours are chosen */
     bool reached;    /* some list holds it */
 };
@@ -102,8 +103,10 @@ struct hnsw_builder {
     struct round round;
     struct flood flood;
     struct settling settling;
-    uint32_t changes; /* insertions since the last hnsw_repair() */
-    uint32_t settled; /* rows there were when hnsw_settle() ended */
+    struct copies *copies; /* the graph's, to leave out rows that are dead when their turn comes; NULL: none is */
+    const uint64_t *const *alive; /* lent: a bit a row, or NULL: all are. It may move at a pause */
+    uint32_t changes;             /* insertions since the last hnsw_repair() */
+    uint32_t settled;             /* rows there were when hnsw_settle() ended */
 };
 
 /* The codes are others now: what works on them is made anew when it is needed. */

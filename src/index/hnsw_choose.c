@@ -45,7 +45,8 @@ static int meet_companions(struct hnsw_worker *w, const struct codes_query *quer
             s->ids[i] = r->from + from + i;
         codes_distances(query, s->ids, n, s->rows, s->distances);
         for (uint32_t i = 0; i < n; i++)
-            insert(&s->pool, limit, (struct cand){s->distances[i], s->ids[i]});
+            if (r->entrant[from + i].linked)
+                insert(&s->pool, limit, (struct cand){s->distances[i], s->ids[i]});
         rc = pause_here(pause);
     }
     return rc;

@@ -157,7 +157,7 @@ int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *code
     if (rc == 0)
         rc = flood_on(g, f, pause);
     while (rc == 0 && f->row < g->count) {
-        if (!bits_test(f->wet, f->row)) {
+        if (!bits_test(f->wet, f->row) && hnsw_is_linked(g, f->row)) {
             rc = attach(g, b, codes, f->row, pause);
             if (rc == 0)
                 rc = flood_on(g, f, pause);

@@ -35,7 +35,7 @@ uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const str
     const uint32_t stride = rows_stride(dim), nodes = rows / options->m, lists = rows / (options->m - 1u);
     const uint32_t entrants = hnsw_round_rows(options->m, rows);
     return sizeof(struct segment_index) + column_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) +
-           (metric == METRIC_L2 ? column_bytes_of(sizeof(union norm), rows) : 0) +
+           copies_bytes_of(rows) + (metric == METRIC_L2 ? column_bytes_of(sizeof(union norm), rows) : 0) +
            column_bytes_of(2 * options->m * (uint32_t)sizeof(uint32_t), rows) +
            column_bytes_of(sizeof(struct hnsw_node), nodes) +
            column_bytes_of(options->m * (uint32_t)sizeof(uint32_t), lists) + sizeof(struct hnsw_builder) +

@@ -140,6 +140,17 @@ static int open_curve(struct opening *o, struct segment_index *x)
     return why ? is_wrong(o, why) : 0;
 }
 
+static int open_copies(struct opening *o, struct copies *c)
+{
+    const struct index_region *r = find_any(o->regions, o->count, "copies");
+    if (!r)
+        return 0;
+    int rc = r->size == (uint64_t)o->h->count * sizeof(uint32_t)
+                 ? copies_open(c, r->bytes, o->h->count, o->copy_hot, o->pause)
+                 : -EINVAL;
+    return rc == -EINVAL ? is_wrong(o, "the copies make no groups") : rc;
+}
+
 static int open_parts(struct opening *o, struct segment_index *x)
 {
     const struct sealed_header *h = o->h;
@@ -151,6 +162,8 @@ static int open_parts(struct opening *o, struct segment_index *x)
         rc = open_params(o, x);
     if (rc == 0)
         rc = open_curve(o, x);
+    if (rc == 0)
+        rc = open_copies(o, &x->copies);
     return rc == 0 ? open_graph(o, &x->graph) : rc;
 }
 
@@ -172,6 +185,7 @@ int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const s
         return -ENOMEM;
     x->metric = metric;
     x->dim = dim;
+    x->graph.copies = &x->copies;
     x->sealed = x->is_resolved = true;
     x->resolved = x->options = (struct index_options){.m = (uint16_t)h.m,
                                                       .ef_construct = (uint16_t)h.ef_construct,

@@ -85,7 +85,8 @@ static struct recall_measuring *measuring_create(const struct segment_index *x)
 
 /* -- one piece -- */
 
-/* A scan meets the row that is left out, so it returns one row more. */
+/* A scan meets the row that is left out, and so does a walk when the row has equals, which share its place in the graph: then one row
+ * more is returned. */
 static int measure_query(const struct job *job, uint32_t query, struct search_scratch *scratch,
                          const struct pause *pause)
 {
@@ -93,7 +94,8 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
     const struct segment_index *x = job->sealed;
     const bool scan = m->stage == STAGE_SCAN;
     const uint32_t row = m->truth.row[query], k = ladder_k(m->stage);
-    const struct search_params params = {.k = k + scan, .pause = pause};
+    const bool meets = scan || copies_entry(&x->copies, row);
+    const struct search_params params = {.k = k + meets, .pause = pause};
     struct hit hits[RECALL_K_MAX + 1];
     struct search s = {.x = x,
                        .vectors = job->vectors,
@@ -102,11 +104,11 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
                        .scratch = scratch,
                        .count = x->graph.count,
                        .allowed = x->graph.count,
-                       .k = k + scan,
+                       .k = k + meets,
                        .refined_k = k,
                        .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
                        .scan = scan,
-                       .hidden = scan ? NULL : &row};
+                       .hidden = meets ? NULL : &row};
     int n = search_run(&s, hits);
     if (n < 0)
         return n;

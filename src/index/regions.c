@@ -22,6 +22,8 @@ int segment_index_join(struct segment_index *x, const struct pause *pause)
         rc = column_join(&x->graph.node, x->graph.nodes, pause);
     if (rc == 0)
         rc = column_join(&x->graph.upper, x->graph.lists, pause);
+    if (rc == 0 && x->copies.next_rows)
+        rc = copies_join(&x->copies, x->graph.count, pause);
     return rc;
 }
 
@@ -103,6 +105,7 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
         {"recall", x->curve, x->curve ? sizeof(*x->curve) : 0},
+        {"copies", column_piece(&x->copies.next), x->copies.next_rows ? rows * sizeof(uint32_t) : 0},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
     unsigned n = 0;

@@ -8,14 +8,15 @@
  *   links         u32 [count][2m], or packed: links_packed.h
  *   nodes         struct hnsw_node [nodes]
  *   upper         u32 [lists][m]
- *   recall        struct recall_curve: measured when it was made; may be missing */
+ *   recall        struct recall_curve: measured when it was made; may be missing
+ *   copies        u32 [count]: `next` of copies.h; not there when no row is a copy, or absent */
 #pragma once
 
 #include "index/hnsw.h"
 #include "index/recall_curve.h"
 #include <assert.h>
 
-#define SEALED_VERSION 2
+#define SEALED_VERSION 3
 
 struct sealed_header {
     uint32_t version, metric, dim, count;

@@ -42,11 +42,11 @@ static uint32_t walk_ef(const struct search *s, uint32_t rows)
 }
 
 /* Moves the walk's allowed candidates into top. */
-static void take(const struct search *s, const struct pool *pool, uint32_t limit, struct topk *top)
+static void take(const struct search *s, const struct pool *pool, uint32_t limit, uint32_t visible, struct topk *top)
 {
     for (uint32_t i = 0; i < pool->count; i++) {
         uint32_t row = pool->cand[i].id;
-        if (row < limit && (!s->params->allowed || bits_test(s->params->allowed, row)))
+        if (row < limit && search_wants(s, row, visible))
             topk_add(top, pool->cand[i].distance, row);
     }
 }
@@ -96,12 +96,6 @@ static uint32_t listed_budget(const struct search *s, uint32_t rows)
     return budget / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
 }
 
-/* Rows of the graph, and of the tail that has a code, that are searched neither by the graph nor by lists. */
-struct unseen {
-    uint32_t from, to;           /* until the graph ends, */
-    uint32_t tail_from, tail_to; /* and behind what is in lists */
-};
-
 /* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
 static void forget(struct topk *top, uint32_t from, uint32_t to)
 {
@@ -135,6 +129,8 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
                                  .budget = budget,
                                  .sigmas = top->k > s->k ? SIGMAS_SPARE : SIGMAS,
                                  .allowed = s->params->allowed,
+                                 .copies = &x->copies,
+                                 .visible = unseen->visible,
                                  .pause = s->params->pause,
                                  .scratch = s->scratch,
                                  .top = top};
@@ -142,7 +138,7 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     s->scratch->tail_seen = search.seen;
     s->scratch->tail_scored = search.scored;
     const uint32_t graphed = x->graph.count < to ? x->graph.count : to;
-    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, tail};
+    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, tail, unseen->visible};
     if (rc == 0 && graphed > from)
         forget(top, from, graphed);
     return rc;
@@ -190,9 +186,11 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
         rc = hnsw_search(&walk, ef);
         if (rc == 0)
-            take(s, &w->pool, limit, &top);
+            take(s, &w->pool, limit, tail, &top);
+        if (rc == 0)
+            rc = search_scan_absent(s, &query, &top);
     }
-    struct unseen unseen = {.from = ef ? limit : 0, .to = tail};
+    struct unseen unseen = {.from = ef ? limit : 0, .to = tail, .visible = tail};
     if (rc == 0) /* there is no room for a query of other lists */
         rc = version == x->tail.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
     const bool all_seen = !ef && unseen.tail_to == 0;
@@ -200,9 +198,10 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
     if (rc == 0)
         rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
-    if (rc == 0 && !all_seen && top.count < s->k && top.count < s->allowed) {
+    if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
         /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
         topk_init(&top, w->hits, wanted);
+        unseen = (struct unseen){.to = tail, .visible = tail};
         rc = scan_codes(&scan, &query, x, 0, tail);
     }
     if (rc != 0 || epoch != x->epoch)
@@ -210,7 +209,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (last) {
         for (uint32_t i = 0; i < top.count; i++)
             topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
-        return 0;
+        return search_add_copies(s, &unseen);
     }
-    return score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
+    rc = score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
+    return rc == 0 ? search_add_copies(s, &unseen) : rc;
 }

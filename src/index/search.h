@@ -24,8 +24,23 @@ struct search {
 /* Searches as s says; the rest of it is the same as segment_index_search(). */
 MUST_USE int search_run(struct search *s, struct hit *ret_hits);
 
+/* Rows that are searched neither by the graph nor by lists, but scanned one by one. */
+struct unseen {
+    uint32_t from, to;           /* until the graph ends, */
+    uint32_t tail_from, tail_to; /* and behind what is in lists */
+    uint32_t visible;            /* rows below it may be hits here; the others are scanned by their vectors */
+};
+
 /* Candidates that are scored again. */
 uint32_t search_refine_count(const struct search *s);
+/* Is the row a hit, or one of its copies below `visible`? (search_copies.c) */
+bool search_wants(const struct search *s, uint32_t row, uint32_t visible);
+/* Do the candidates stand for k rows, or for all that are allowed? */
+bool search_has_enough(const struct search *s, const struct unseen *u, const struct topk *top);
+/* Adds the copies of what was found, and takes out what is not allowed itself. What the pause returned. */
+MUST_USE int search_add_copies(struct search *s, const struct unseen *u);
+/* Adds allowed rows that the graph of a sealed index left out, as they were dead then. What the pause returned. */
+MUST_USE int search_scan_absent(const struct search *s, const struct codes_query *query, struct topk *top);
 /* Everything that has a code: the graph and the unbuilt tail, as far as rows go that had a code and a place in the graph when the search
  * began. -EAGAIN when the codes or the lists were swapped meanwhile, -ENOMEM, or what the pause returned. */
 MUST_USE int search_coded(struct search *s, uint32_t coded, uint32_t graphed);

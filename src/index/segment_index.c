@@ -29,6 +29,7 @@ int segment_index_create(enum metric metric, uint32_t dim, const struct index_op
     x->dim = dim;
     x->options = o;
     hnsw_init(&x->graph, &o);
+    x->graph.copies = &x->copies;
     *ret = x;
     return 0;
 }
@@ -38,6 +39,7 @@ void segment_index_destroy(struct segment_index *x)
     if (!x)
         return;
     hnsw_fini(&x->graph);
+    copies_fini(&x->copies);
     hnsw_builder_destroy(x->builder);
     codes_fini(&x->codes);
     codes_fini(&x->next);
@@ -51,6 +53,27 @@ void segment_index_destroy(struct segment_index *x)
     free(x->header);
     free(x->quantiser);
     free(x);
+}
+
+static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
+{
+    uint32_t n = (uint32_t)vek.count_bits(allowed, count / 64);
+    if (count % 64)
+        n += (uint32_t)__builtin_popcountll(allowed[count / 64] & (((uint64_t)1 << (count % 64)) - 1));
+    return n;
+}
+
+uint32_t segment_index_waiting(const struct segment_index *x, uint32_t count)
+{
+    const uint32_t from = x->graph.count;
+    if (from >= count)
+        return 0;
+    return x->alive ? allowed_count(x->alive, count) - allowed_count(x->alive, from) : count - from;
+}
+
+void segment_index_lend_alive(struct segment_index *x, const uint64_t *alive)
+{
+    x->alive = alive;
 }
 
 uint32_t segment_index_graphed(const struct segment_index *x)
@@ -73,7 +96,7 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 
 void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
-    use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets);
+    use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets) + copies_bytes(&x->copies);
     use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) + codes_bytes(&x->codes) +
                                 codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
@@ -85,14 +108,6 @@ uint64_t segment_index_bytes(const struct segment_index *x)
     struct memory_use use = {0};
     segment_index_memory(x, &use);
     return memory_use_sum(&use);
-}
-
-static uint32_t allowed_count(const uint64_t *allowed, uint32_t count)
-{
-    uint32_t n = (uint32_t)vek.count_bits(allowed, count / 64);
-    if (count % 64)
-        n += (uint32_t)__builtin_popcountll(allowed[count / 64] & (((uint64_t)1 << (count % 64)) - 1));
-    return n;
 }
 
 static int scan_vectors(struct search *s, uint32_t from)

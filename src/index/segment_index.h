@@ -59,6 +59,10 @@ MUST_USE int segment_index_create(enum metric metric, uint32_t dim, const struct
                                   struct segment_index **ret);
 void segment_index_destroy(struct segment_index *x);
 
+/* Rows that may be asked for, a bit each, until the next call or for as long as the index grows. A row whose bit is clear when its turn comes, and whose bit
+ * will never be set again, is not linked into the graph. Without it all rows are. */
+void segment_index_lend_alive(struct segment_index *x, const uint64_t *alive);
+
 /* Searches rows below count. query: dim f32, normalised for cosine, any alignment. Writes up to k hits, nearest first, and
  * returns how many; negative: -ENOMEM or what the pause returned. ef >= count or few rows scan instead of walking. */
 MUST_USE int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count,
@@ -93,8 +97,10 @@ MUST_USE int segment_index_build(struct segment_index *x, const struct rows *vec
  * given. Codes that are trained again are there twice for a while. */
 uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options,
                       unsigned shares);
-uint32_t segment_index_graphed(const struct segment_index *x); /* rows the graph holds */
-uint64_t segment_index_bytes(const struct segment_index *x);   /* memory owned */
+uint32_t segment_index_graphed(const struct segment_index *x); /* rows whose turn to enter the graph has come */
+/* Rows below count whose turn has not come, but for dead ones: they will not be linked. */
+uint32_t segment_index_waiting(const struct segment_index *x, uint32_t count);
+uint64_t segment_index_bytes(const struct segment_index *x); /* memory owned */
 /* Adds the same by kinds. */
 struct memory_use;
 void segment_index_memory(const struct segment_index *x, struct memory_use *use);

@@ -11,10 +11,12 @@
 struct segment_index {
     enum metric metric;
     uint32_t dim;
-    bool sealed;   /* opened in place: never advances */
-    uint32_t rows; /* that we were told of: appended, or counted by advance() */
+    bool sealed;          /* opened in place: never advances */
+    uint32_t rows;        /* that we were told of: appended, or counted by advance() */
+    struct copies copies; /* of what rows there are; graph.copies */
     struct hnsw graph;
     struct tail tail;              /* rows that the graph does not hold yet */
+    const uint64_t *alive;         /* lent: rows that may be asked for, while it grows; NULL: all */
     bool is_fed;                   /* rows are appended, and searched before the graph has them */
     struct hnsw_builder *builder;  /* NULL until the first insertion */
     struct index_options options;  /* as given */

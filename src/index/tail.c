@@ -58,7 +58,9 @@ static bool put_in(struct tail_lists *l, const struct tail_rows *r, uint32_t n)
     if (l->to < r->graphed)
         l->to = r->graphed;
     for (; n > 0 && l->to < r->rows; n--)
-        if (tail_lists_add(l, rows_at(r->vectors, l->to)) < 0)
+        if (copies_is_copy(r->copies, l->to))
+            l->to++;
+        else if (tail_lists_add(l, rows_at(r->vectors, l->to)) < 0)
             return false;
     return true;
 }

@@ -21,7 +21,8 @@ struct tail_rows {
     enum metric metric;
     uint32_t dim;
     const struct rows *vectors;
-    uint32_t graphed, rows; /* the tail lies between */
+    const struct copies *copies; /* these need no list: a search that finds their leader has found them */
+    uint32_t graphed, rows;      /* the tail lies between */
 };
 
 void tail_fini(struct tail *t);

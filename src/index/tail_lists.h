@@ -9,10 +9,12 @@
  * costs is its bytes: it is memory that it waits for. So the numbers are bf16, whose error is a fiftieth of that of one bit a dimension, and
  * a row's own bound of its error is left out: of rotated rows it is nearly the same share of the factor.
  *
- * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but those that a trim has dropped. */
+ * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but for copies (copies.h) and
+ * those that a trim has dropped. */
 #pragma once
 
 #include "index/codes.h"
+#include "index/copies.h"
 #include "index/scratch.h"
 
 #include <stdalign.h>
@@ -92,6 +94,9 @@ struct tail_search {
     uint32_t budget;                 /* rows looked at, about */
     float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
     const uint64_t *allowed;
+    const struct copies
+        *copies; /* of the rows: one that has a copy below `visible` which is allowed counts as allowed */
+    uint32_t visible;
     const struct pause *pause;
     struct search_scratch *scratch; /* its pool and batch arrays are used */
     struct topk *top;               /* hits are added here */

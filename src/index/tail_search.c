@@ -160,7 +160,7 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     const uint32_t *rows = list_block_rows(s->lists, b);
     for (; near; near &= near - 1) {
         const uint32_t row = rows[__builtin_ctzll(near)];
-        if (row >= s->from && row < s->to && (!s->allowed || bits_test(s->allowed, row)))
+        if (row >= s->from && row < s->to && (!s->allowed || copies_any(s->copies, row, s->allowed, s->visible)))
             fetch(st, row);
     }
 }

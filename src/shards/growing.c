@@ -160,6 +160,7 @@ static int alive_grow(struct segment *s, uint32_t rows)
     memset(alive + have, 0, (grown - have) * sizeof(*alive));
     s->alive = alive;
     s->alive_words = grown;
+    segment_index_lend_alive(s->index, alive);
     return 0;
 }
 

@@ -206,5 +206,5 @@ uint32_t segment_backlog(const struct segment *s)
     const uint32_t graphed = segment_index_graphed(s->index);
     const bool scanned =
         s->state == SEGMENT_GROWING && graphed == 0 && (uint64_t)s->rows * s->vectors.stride <= SCANNED_BYTES;
-    return scanned ? 0 : s->rows - graphed;
+    return scanned ? 0 : segment_index_waiting(s->index, s->rows);
 }

@@ -357,8 +357,9 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
             ret->sealed_dead_rows += g->dead;
             ret->sealed_bytes += g->disk_bytes;
         } else {
-            ret->growing_rows += g->rows;
-            ret->growing_graphed += g->rows - segment_backlog(g);
+            const uint32_t alive = g->rows - g->dead; /* dead rows need no graph */
+            ret->growing_rows += alive;
+            ret->growing_graphed += alive - segment_backlog(g);
             ret->growing_bytes += g->memory_bytes + g->arena.used;
         }
     }

@@ -60,12 +60,10 @@ void dataset_init(struct dataset *d, enum dataset_kind kind, enum metric metric,
     cr_assert_not_null(d->chunk[0]);
     fill_latent(d, kind == DATASET_WHOLE, seed);
     for (uint32_t r = 1; r < count; r++) {
-        uint32_t from = kind == DATASET_EQUAL ? 0 : kind == DATASET_TWINS ? r / 50 : r;
-        memcpy(dataset_row(d, r), dataset_row(d, from), dim * sizeof(float)); /* from <= r: not yet overwritten */
+        const uint32_t from = kind == DATASET_EQUAL ? 0 : kind == DATASET_TWINS ? r - r % 50 : r;
+        if (from != r)
+            memcpy(dataset_row(d, r), dataset_row(d, from), dim * sizeof(float));
     }
-    if (kind == DATASET_TWINS) /* twins side by side came from the front: undo the drift of copies of copies */
-        for (uint32_t r = count; r-- > 1;)
-            memcpy(dataset_row(d, r), dataset_row(d, r - r % 50), dim * sizeof(float));
     for (uint32_t r = 0; metric == METRIC_COSINE && r < count; r++)
         cr_assert(vectors_normalise(dataset_row(d, r), dim));
 }

@@ -28,6 +28,11 @@ static uint32_t reachable(const struct hnsw *g, uint32_t from)
     return n;
 }
 
+static uint32_t entry_row(const struct hnsw *g)
+{
+    return g->entry == LINK_NONE ? 0 : hnsw_node(g, g->entry)->row;
+}
+
 Test(hnsw, is_well_formed_and_reaches_every_row)
 {
     static const struct {
@@ -47,14 +52,16 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         const struct hnsw *g = &x->graph;
         const char *why = NULL;
         cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
-        cr_assert_gt(g->nodes, d.count / 20); /* about 1 in 8 */
-        cr_assert_lt(g->nodes, d.count / 4);
-        uint32_t n = reachable(g, hnsw_node(g, g->entry)->row);
-        cr_assert_eq(n, d.count, "set %zu: %u", i, n);
+        const uint32_t kinds = sets[i].kind == DATASET_EQUAL ? 1 : sets[i].kind == DATASET_TWINS ? 30 : d.count;
+        cr_assert_eq(g->linked, kinds, "set %zu: %u", i, g->linked);
+        cr_assert_leq(g->nodes, kinds / 3); /* about 1 in 8 */
+        cr_assert_geq(g->nodes, kinds / 20);
+        uint32_t n = reachable(g, entry_row(g));
+        cr_assert_eq(n, kinds, "set %zu: %u", i, n);
         cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
         cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
-        n = reachable(g, hnsw_node(g, g->entry)->row);
-        cr_assert_eq(n, d.count, "set %zu, finished: %u", i, n);
+        n = reachable(g, entry_row(g));
+        cr_assert_eq(n, kinds, "set %zu, finished: %u", i, n);
         segment_index_destroy(x);
         dataset_fini(&d);
     }

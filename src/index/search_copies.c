@@ -1,0 +1,111 @@
+/* search_copies.c -- a walk and the lists find leaders (copies.h); their copies are hits as well, at the same distance.
+ *
+ * Copies are added at the end, when the distances are those that count: 6 000 equal rows are one candidate to score again, and do not
+ * push others out. A row that was scanned speaks for itself: it is not added a second time. */
+#include "index/search.h"
+
+#include "base/bits.h"
+#include <string.h>
+
+#define BATCH           32
+#define WORDS_PER_PAUSE 4096
+
+static bool is_scanned(const struct unseen *u, uint32_t row)
+{
+    return (row >= u->from && row < u->to) || (row >= u->tail_from && row < u->tail_to);
+}
+
+static bool is_allowed(const struct search *s, uint32_t row)
+{
+    return !s->params->allowed || bits_test(s->params->allowed, row);
+}
+
+bool search_wants(const struct search *s, uint32_t row, uint32_t visible)
+{
+    return !s->params->allowed || copies_any(&s->x->copies, row, s->params->allowed, visible);
+}
+
+/* The next copy of the leader that is a hit and was not scanned; UINT32_MAX: there is none. */
+static uint32_t next_hit(const struct search *s, const struct unseen *u, uint32_t leader, uint32_t copy)
+{
+    const struct copies *c = &s->x->copies;
+    while (copy < u->visible && (is_scanned(u, copy) || !is_allowed(s, copy)))
+        copy = copies_next(c, leader, copy);
+    return copy < u->visible ? copy : UINT32_MAX;
+}
+
+static uint32_t first_hit(const struct search *s, const struct unseen *u, uint32_t leader)
+{
+    const bool absent = copies_entry(&s->x->copies, leader) & ABSENT_FLAG; /* its copies were scanned with it */
+    return absent ? UINT32_MAX : next_hit(s, u, leader, copies_first(&s->x->copies, leader));
+}
+
+bool search_has_enough(const struct search *s, const struct unseen *u, const struct topk *top)
+{
+    const struct copies *c = &s->x->copies;
+    const uint32_t enough = s->k < s->allowed ? s->k : s->allowed;
+    uint32_t n = 0;
+    for (uint32_t i = 0; n < enough && i < top->count; i++) {
+        const uint32_t row = top->hits[i].row;
+        n += is_allowed(s, row);
+        for (uint32_t j = first_hit(s, u, row); n < enough && j != UINT32_MAX;
+             j = next_hit(s, u, row, copies_next(c, row, j)))
+            n++;
+    }
+    return n >= enough;
+}
+
+/* Ascending, so that the first which is not among the best ends it. */
+static void add_group(struct search *s, const struct unseen *u, struct hit leader)
+{
+    if (is_allowed(s, leader.row))
+        topk_add(&s->found, leader.distance, leader.row);
+    for (uint32_t i = first_hit(s, u, leader.row); i != UINT32_MAX;
+         i = next_hit(s, u, leader.row, copies_next(&s->x->copies, leader.row, i))) {
+        const struct hit worst = s->found.hits[0];
+        if (s->found.count == s->found.k &&
+            (worst.distance < leader.distance || (worst.distance == leader.distance && worst.row < i)))
+            return;
+        topk_add(&s->found, leader.distance, i);
+    }
+}
+
+int search_add_copies(struct search *s, const struct unseen *u)
+{
+    struct hit *leaders = s->scratch->hits;
+    const uint32_t n = s->found.count;
+    int rc = 0;
+    if (s->x->copies.next_rows == 0)
+        return 0;
+    topk_sort(&s->found);
+    memcpy(leaders, s->found.hits, n * sizeof(*leaders));
+    topk_init(&s->found, s->found.hits, s->found.k);
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        add_group(s, u, leaders[i]);
+        rc = pause_here(s->params->pause);
+    }
+    return rc;
+}
+
+int search_scan_absent(const struct search *s, const struct codes_query *query, struct topk *top)
+{
+    const uint64_t *absent = s->x->copies.absent_rows, *allowed = s->params->allowed;
+    struct search_scratch *w = s->scratch;
+    const size_t words = absent ? bits_words(s->count) : 0;
+    uint32_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < words; i++) {
+        for (uint64_t word = allowed ? absent[i] & allowed[i] : absent[i]; word; word &= word - 1) {
+            w->ids[n++] = (uint32_t)(64 * i) + (uint32_t)__builtin_ctzll(word);
+            if (n == BATCH || (n > 0 && (word & (word - 1)) == 0)) {
+                codes_distances(query, w->ids, n, w->rows, w->distances);
+                for (uint32_t j = 0; j < n; j++)
+                    topk_add(top, w->distances[j], w->ids[j]);
+                n = 0;
+            }
+        }
+        if (i % WORDS_PER_PAUSE == WORDS_PER_PAUSE - 1)
+            rc = pause_here(s->params->pause);
+    }
+    return rc;
+}

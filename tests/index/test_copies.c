@@ -1,0 +1,186 @@
+/* Equal rows: one of them is in the graph and in the lists, and all are found; rows beside them are not hidden. */
+#include "dataset.h"
+
+#include "base/bits.h"
+#include "index/segment_index_impl.h"
+#include "sealed.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIM 32
+
+/* `groups` latent vectors; row r is a copy of group_of(r)'s first row. */
+static void make_groups(struct dataset *d, enum metric metric, uint32_t count, uint32_t (*first_of)(uint32_t row))
+{
+    dataset_init(d, DATASET_LATENT, metric, DIM, count, 51);
+    for (uint32_t r = 0; r < count; r++)
+        if (first_of(r) != r)
+            memcpy(dataset_row(d, r), dataset_row(d, first_of(r)), DIM * sizeof(float));
+}
+
+static uint32_t mostly_one(uint32_t row) /* 99.5 % of one vector */
+{
+    return row % 200 == 7 ? row : 0;
+}
+
+static uint32_t of_many_sizes(uint32_t row) /* 2, 3, .. of a kind, far from each other in the input */
+{
+    const uint32_t kind = row % 97;
+    return kind > 40 ? row : row < 97 ? row : row / 97 % (kind + 2) == 0 ? row : kind;
+}
+
+static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
+{
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
+    for (uint32_t row = 0; row < d->count; row++) {
+        segment_index_append(x, &d->rows, row);
+        if (row % 100 == 99 || row + 1 == d->count)
+            cr_assert_eq(segment_index_advance(x, &d->rows, row < graphed ? row + 1 : graphed, NULL), 0);
+    }
+    return x;
+}
+
+/* The same index, sealed and opened in place. */
+static struct segment_index *open_sealed(struct segment_index *x, const struct dataset *d)
+{
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    unsigned n;
+    const char *why = "";
+    struct segment_index *opened;
+    cr_assert_eq(segment_index_finish(x, &d->rows, NULL, NULL), 0);
+    cr_assert_eq(segment_index_regions(x, regions, &n), 0);
+    cr_assert_eq(segment_index_open(d->metric, d->dim, d->count, regions, n, false, NULL, &opened, &why), 0, "%s", why);
+    return opened;
+}
+
+/* Each row by its own vector: the nearest hit is as near as the row itself is. Then all of a group, and a bit set. */
+static void check_searches(const struct dataset *d, const struct segment_index *x, const char *what)
+{
+    struct search_scratch *s = search_scratch_create();
+    struct hit hit;
+    const struct search_params one = {.k = 1};
+    for (uint32_t r = 0; d->metric != METRIC_IP && r < d->count; r += 7) {
+        cr_assert_eq(segment_index_search(x, &d->rows, d->count, dataset_row(d, r), &one, s, &hit), 1);
+        cr_assert(memcmp(dataset_row(d, hit.row), dataset_row(d, r), DIM * sizeof(float)) == 0, "%s: row %u", what, r);
+    }
+    search_scratch_destroy(s);
+    struct dataset queries;
+    dataset_init(&queries, DATASET_LATENT, d->metric, DIM, 60, 52);
+    uint64_t *allowed = calloc(bits_words(d->count), sizeof(*allowed));
+    for (uint32_t r = 3; r < d->count; r++)
+        if (r % 5)
+            bits_set(allowed, r);
+    double recall = dataset_recall(d, x, &queries, &(struct search_params){.k = 10});
+    cr_assert_geq(recall, 0.98, "%s: %.3f", what, recall);
+    recall = dataset_recall(d, x, &queries, &(struct search_params){.k = 100});
+    cr_assert_geq(recall, 0.98, "%s: %.3f of 100", what, recall);
+    recall = dataset_recall(d, x, &queries, &(struct search_params){.k = 10, .allowed = allowed});
+    cr_assert_geq(recall, 0.98, "%s: %.3f of those allowed", what, recall);
+    free(allowed);
+    dataset_fini(&queries);
+}
+
+Test(copies, are_all_found_and_hide_no_other_row)
+{
+    static uint32_t (*const kinds[])(uint32_t) = {mostly_one, of_many_sizes};
+    for (unsigned kind = 0; kind < 2; kind++)
+        for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
+            struct dataset d;
+            make_groups(&d, metric, 3000, kinds[kind]);
+            struct segment_index *x = grow(&d, d.count);
+            cr_assert_lt(x->graph.linked, d.count * 9 / 10);
+            check_searches(&d, x, "growing");
+            struct segment_index *sealed = open_sealed(x, &d);
+            check_searches(&d, sealed, "sealed");
+            segment_index_destroy(sealed);
+            segment_index_destroy(x);
+            x = grow(&d, 700); /* the rest is in lists */
+            cr_assert_not_null(x->tail.lists);
+            check_searches(&d, x, "unindexed");
+            segment_index_destroy(x);
+            dataset_fini(&d);
+        }
+}
+
+static bool is_found(const struct segment_index *x, const struct dataset *d, uint32_t row, const uint64_t *allowed)
+{
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[10];
+    const struct search_params p = {.k = 10, .allowed = allowed};
+    const int n = segment_index_search(x, &d->rows, d->count, dataset_row(d, row), &p, s, hits);
+    bool found = false;
+    cr_assert_geq(n, 0);
+    for (int i = 0; i < n; i++)
+        found |= hits[i].row == row;
+    search_scratch_destroy(s);
+    return found;
+}
+
+/* A window slides over the rows: what it has left is not linked, but the same vector that comes again is. */
+Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, DIM, 4000, 54);
+    for (uint32_t r = 3000; r < d.count; r++) /* of dead rows, and of some that live */
+        memcpy(dataset_row(&d, r), dataset_row(&d, r - 1000 - r % 2 * 1900), DIM * sizeof(float));
+    uint64_t *alive = calloc(bits_words(d.count), sizeof(*alive));
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
+    segment_index_lend_alive(x, alive);
+    for (uint32_t r = 0; r < d.count; r++) {
+        bits_set(alive, r);
+        segment_index_append(x, &d.rows, r);
+        if (r >= 500 && r < 3000)
+            bits_clear(alive, r - 400);
+        if (r % 1000 == 999)
+            cr_assert_eq(segment_index_advance(x, &d.rows, r + 1, NULL), 0);
+    }
+    cr_assert_eq(segment_index_graphed(x), d.count);
+    cr_assert_gt(x->copies.absent, 1000);
+    for (uint32_t r = 0; r < d.count; r++)
+        cr_assert(!bits_test(alive, r) || is_found(x, &d, r, alive), "row %u", r);
+    /* a power cut may bring back what a sealed file left out */
+    struct segment_index *sealed = open_sealed(x, &d);
+    for (uint32_t r = 0; r < d.count; r++)
+        bits_set(alive, r);
+    for (uint32_t r = 0; r < d.count; r += 3)
+        cr_assert(is_found(sealed, &d, r, alive) && is_found(sealed, &d, r, NULL), "row %u of the file", r);
+    segment_index_destroy(sealed);
+    segment_index_destroy(x);
+    free(alive);
+    dataset_fini(&d);
+}
+
+Test(copies, groups_from_a_disk_are_checked)
+{
+    struct sealed s;
+    struct segment_index *x;
+    sealed_init(&s, DATASET_TWINS, METRIC_L2, DIM, 400, &(struct index_options){.m = 8, .ef_construct = 40});
+    const unsigned last = s.count - 1;
+    cr_assert_str_eq(s.regions[last].name, "copies");
+    cr_assert_eq(sealed_open(&s, true, &x), 0);
+    segment_index_destroy(x);
+    uint32_t *next = s.copy[last];
+    for (unsigned i = 0; i < 3000; i++) { /* any value: an error, or groups that a search ends in */
+        const uint32_t row = i * 7 % 400, was = next[row];
+        next[row] = i % 3 == 0 ? was ^ ((uint32_t)1 << (i % 32)) : (uint32_t)(i * 2654435761u);
+        if (sealed_open(&s, false, &x) == 0) {
+            struct search_scratch *scratch = search_scratch_create();
+            struct hit hits[400];
+            const struct search_params p = {.k = 400};
+            cr_assert_leq(segment_index_search(x, &s.d.rows, 400, dataset_row(&s.d, row), &p, scratch, hits), 400);
+            search_scratch_destroy(scratch);
+            segment_index_destroy(x);
+        }
+        next[row] = was;
+    }
+    s.regions[last].size -= 4;
+    cr_assert_eq(sealed_open(&s, false, &x), -EINVAL);
+    s.regions[last].size += 4;
+    sealed_fini(&s);
+}
