@@ -26,7 +26,7 @@ static void add_segment(struct told *t, const Kith__Segment *s)
 {
     t->live += s->rows - s->deleted_rows;
     if (s->state != KITH__SEGMENT_STATE__SEGMENT_STATE_SEALED) {
-        t->growing += s->rows;
+        t->growing += s->rows - s->deleted_rows;
         return;
     }
     t->sealed[t->sealed_count++] = s->id;
