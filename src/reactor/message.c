@@ -20,14 +20,17 @@
 /* Messages taken from one peer before the others have their turn. */
 #define TAKE_MAX 64
 
-static void credits_init(const struct reactor *r, struct peer *p)
+uint16_t credits_of(const struct reactor *r, unsigned order)
 {
     const uint16_t *given = r->rt->options.credits;
+    return given ? given[order] : order ? RING_CREDITS / 2 / (ORDERS - 1) : RING_CREDITS / 2;
+}
+
+static void credits_init(const struct reactor *r, struct peer *p)
+{
     unsigned sum = 0;
-    for (unsigned order = 0; order < ORDERS; order++) {
-        p->credits[order] = given ? given[order] : order ? RING_CREDITS / 2 / (ORDERS - 1) : RING_CREDITS / 2;
-        sum += p->credits[order];
-    }
+    for (unsigned order = 0; order < ORDERS; order++)
+        sum += p->credits[order] = credits_of(r, order);
     check(sum <= RING_CREDITS);
 }
 

@@ -115,8 +115,9 @@ struct mailbox_early { /* messages for an actor that has not been started */
     uint32_t count;
 };
 
-int peers_init(struct reactor *r);     /* our inbox rings */
-void peers_connect(struct reactor *r); /* our outboxes: once every reactor has its inbox rings */
+uint16_t credits_of(const struct reactor *r, unsigned order); /* for each peer */
+int peers_init(struct reactor *r);                            /* our inbox rings */
+void peers_connect(struct reactor *r);                        /* our outboxes: once every reactor has its inbox rings */
 void peers_fini(struct reactor *r);
 void mail_receive(struct reactor *r); /* takes what the inbox rings hold */
 void mail_publish(struct reactor *r); /* makes what was sent visible, wakes who sleeps */
@@ -172,6 +173,10 @@ void perf_close(struct reactor *r);
 typedef void (*waits_line_fn)(const char *text, void *arg);
 /* A line for each group of r's fibers that wait for the same, and for each busy actor. On r's own thread. */
 void reactor_describe_waits(const struct reactor *r, waits_line_fn line, void *arg);
+/* Those that serve no message. */
+uint32_t reactor_own_fibers(const struct reactor *r);
+/* Whether messages of r are under way, or credits or places on the disk are not back: true with the first thing that is missing. */
+bool reactor_owes(const struct reactor *r, char *text, size_t size);
 
 /* ---- a reactor ---- */
 

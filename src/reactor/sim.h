@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sim;
@@ -22,6 +23,11 @@ void sim_crash_after(struct sim *s, uint64_t events);
 
 /* A line for each group of fibers that wait for the same, of all reactors that run. */
 void sim_describe_waits(const struct sim *s, void (*line)(const char *text, void *arg), void *arg);
+
+/* Fibers that live on a reactor, but for those that serve messages; and whether messages of it are under way, or credits or places on its disk are not back: then with
+ * the first thing that is missing in text. */
+uint32_t sim_fibers(const struct sim *s, unsigned reactor);
+bool sim_reactor_owes(const struct sim *s, unsigned reactor, char *text, size_t size);
 
 uint64_t sim_trace_hash(const struct sim *s);   /* equal for equal runs */
 uint64_t sim_trace_events(const struct sim *s); /* how many things happened */

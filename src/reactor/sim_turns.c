@@ -84,6 +84,16 @@ void sim_describe_waits(const struct sim *s, void (*line)(const char *text, void
             reactor_describe_waits(s->backends[r]->base.reactor, line, arg);
 }
 
+uint32_t sim_fibers(const struct sim *s, unsigned reactor)
+{
+    return reactor_own_fibers(s->backends[reactor]->base.reactor);
+}
+
+bool sim_reactor_owes(const struct sim *s, unsigned reactor, char *text, size_t size)
+{
+    return reactor_owes(s->backends[reactor]->base.reactor, text, size);
+}
+
 /* -- the power -- */
 
 static void cut_power(struct sim *s, unsigned reactor)

@@ -75,6 +75,46 @@ static void add(struct group *groups, unsigned *count, const struct fiber *f)
     memcpy(groups[(*count)++].text, text, sizeof(text));
 }
 
+uint32_t reactor_own_fibers(const struct reactor *r)
+{
+    uint32_t serving = 0;
+    for (unsigned i = 0; i < ACTORS_MAX; i++)
+        serving += r->actors[i] ? r->actors[i]->active : 0;
+    return r->pool.live - serving;
+}
+
+static bool peer_owes(const struct reactor *r, unsigned to, char *text, size_t size)
+{
+    const struct peer *p = &r->peers[to];
+    for (unsigned order = 0; order < ORDERS; order++) {
+        if (p->credits[order] == credits_of(r, order) && !p->credited[order].head)
+            continue;
+        snprintf(text, size, "%u of %u credits of order %u to reactor %u", p->credits[order], credits_of(r, order),
+                 order, to);
+        return true;
+    }
+    return false;
+}
+
+bool reactor_owes(const struct reactor *r, char *text, size_t size)
+{
+    for (unsigned i = 0; i < r->count; i++)
+        if (peer_owes(r, i, text, size))
+            return true;
+    for (unsigned i = 0; i < ACTORS_MAX; i++) {
+        const struct actor *a = r->actors[i];
+        unsigned count = a ? a->queued + a->active : r->early[i].count;
+        if (count == 0)
+            continue;
+        snprintf(text, size, "%u messages for the actor %s", count, a ? a->name : "that never started");
+        return true;
+    }
+    if (r->disk.urgent == 0 && r->disk.background == 0 && !r->disk.waiting.head)
+        return false;
+    snprintf(text, size, "operations on files");
+    return true;
+}
+
 static void tell_actors(const struct reactor *r, waits_line_fn line, void *arg)
 {
     char text[TEXT_MAX];

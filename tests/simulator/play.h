@@ -80,10 +80,13 @@ struct world {
     /* of the round */
     uint32_t reactors, operations;
     uint64_t growing, crash_after;
+    bool tight; /* few credits and fibers */
+    uint16_t credits[ORDERS];
     bool faulty_start, started;
-    bool over;          /* nothing is left to see */
-    bool snapshot;      /* there is one */
-    struct model *then; /* what it holds, for each book */
+    bool over;                     /* nothing is left to see */
+    bool snapshot;                 /* there is one */
+    struct model *then;            /* what it holds, for each book */
+    uint32_t fibers[REACTORS_MAX]; /* that lived on each reactor when it began to serve */
     struct event done;
     struct world_result *result;
     enum world_trace trace;
@@ -157,4 +160,6 @@ void player_settle(void *player); /* no more faults: writes must be taken again,
 
 #define SETTLE_NS ((uint64_t)120000000000) /* a server that could not write looks every 30 s whether it can */
 
-void settle_work(struct world *w); /* waits until all that was written is in graphs, and all that is full is sealed */
+void balance_begin(struct world *w); /* (balance.c): what is there before anything is asked */
+void balance_check(struct world *w); /* all that was counted out is back */
+void settle_work(struct world *w);   /* waits until all that was written is in graphs, and all that is full is sealed */

@@ -25,9 +25,10 @@ struct storm {
     uint64_t random;
     uint32_t flight, each; /* requests a connection has under way, and sends in all */
     uint32_t left;         /* connections */
+    uint32_t to_come;      /* of them, that are not there yet */
     uint64_t answered, refused;
     bool drops_main;
-    struct event done;
+    struct event all_there, done;
 };
 
 /* One connection. */
@@ -268,7 +269,11 @@ static void gust_run(void *arg)
     struct gust *g = arg;
     struct world *w = g->player.world;
     int rc = 0;
-    if (player_connect(&g->player)) {
+    bool connected = player_connect(&g->player);
+    if (--g->storm->to_come > 0) /* where fibers are few a later one would find none */
+        event_wait(&g->storm->all_there);
+    event_notify_all(&g->storm->all_there);
+    if (connected) {
         g->player.client.timeout_ns = PATIENCE_NS; /* others may be served first, as long as somebody is */
         rc = blow(g);
     }
@@ -318,7 +323,7 @@ static void blow_all(struct storm *s, uint32_t connections)
 {
     struct gust *gusts = calloc(connections, sizeof *gusts);
     check(gusts);
-    s->left = connections;
+    s->left = s->to_come = connections;
     for (uint32_t i = 0; i < connections; i++) {
         struct gust *g = &gusts[i];
         g->storm = s;

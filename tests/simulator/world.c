@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
+#define FIBERS_TIGHT  400        /* of which clients get some 280 */
 #define GROWING_SHIFT 10         /* and up to so many times doubled: each start may have another setting */
 
 /* -- while a server serves -- */
@@ -54,6 +55,7 @@ static void on_ready(struct server *s, void *arg)
     check_rests(w, s);
     plan_faults_off(w->sim);
     take_census(w, CENSUS_AFTER_START);
+    balance_begin(w);
     plan_faults_on(&w->plan, w->sim);
     start_players(w, player_run);
     plan_faults_off(w->sim);
@@ -67,6 +69,8 @@ static void on_ready(struct server *s, void *arg)
         travel_in_time(w);
     if (!failed(w))
         take_census(w, CENSUS_BEFORE_END);
+    if (!failed(w))
+        balance_check(w);
     w->result->virtual_ns = clock_now_ns();
     server_stop(s);
 }
@@ -80,10 +84,14 @@ static void draw_storm(struct world *w)
     w->reactors = reactors[draw(&w->plan.storm) % ARRAY_LEN(reactors)];
     if (!draw_one_in(&w->plan.storm, 4))
         w->crash_after = 0;
+    w->tight = draw_one_in(&w->plan.storm, 2);
+    for (unsigned order = 0; order < ORDERS; order++)
+        w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
 }
 
 static void draw_round(struct world *w)
 {
+    w->tight = false;
     w->reactors = 1 + (uint32_t)(draw(&w->random) % 4);
     w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
     w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
@@ -103,7 +111,11 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .http_host = "127.0.0.1",
         .growing_bytes = w->growing,
         .index_bytes = w->plan.index_bytes,
-        .runtime = {.backend = BACKEND_SIM, .reactors = w->reactors, .sim = w->sim},
+        .runtime = {.backend = BACKEND_SIM,
+                    .reactors = w->reactors,
+                    .sim = w->sim,
+                    .credits = w->tight ? w->credits : NULL,
+                    .fibers_max = w->tight ? FIBERS_TIGHT : 0},
         .front = &net_front,
         .gpu = &gpu_none,
         .on_ready = on_ready,

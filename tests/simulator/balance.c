@@ -1,0 +1,119 @@
+/* balance.c -- when no request is under way any more and all work is done, everything that was counted out is back: on every reactor
+ * the places and bytes of admission, the room for frames, promised memory, gates, credits and fibers. What is missing for ever would be
+ * a leak that ends, after days, as a server that stands still. And every reactor goes by the same settings.
+ *
+ * Looks into the cores and reactors directly, which is possible because all of them run in one thread. */
+#include "play.h"
+#include "shards/shard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AGAIN_NS 50000000
+#define CALM     10 /* looks that find no fewer fibers */
+#define TEXT_MAX 160
+
+/* Writes what is missing and returns true, unless a == b. */
+static bool differs(char *text, const char *what, uint64_t is, uint64_t should_be)
+{
+    if (is != should_be)
+        snprintf(text, TEXT_MAX, "%s: %" PRIu64 " instead of %" PRIu64, what, is, should_be);
+    return is != should_be;
+}
+
+static bool admission_owes(const struct core *c, char *text)
+{
+    const struct admission *a = &c->admission;
+    if (differs(text, "bytes of admitted requests", a->bytes, 0) ||
+        differs(text, "requests that wait for admission", a->waiting, 0) ||
+        differs(text, "bytes left for large frames", c->frames.left, c->request_bytes))
+        return true;
+    for (unsigned i = 0; i < ADMISSION_CLASSES; i++) {
+        const struct admission_lane *l = &a->lanes[i];
+        if (differs(text, "requests that run in a lane", l->running, 0) ||
+            differs(text, "work that runs in a lane, ns", l->running_ns, 0) ||
+            differs(text, "requests that wait in a lane", l->waiting, 0) ||
+            differs(text, "work that waits in a lane, ns", l->waiting_ns, 0) ||
+            differs(text, "connections that wait in a lane", l->flows, 0) ||
+            differs(text, "bytes of requests without a connection", a->own[i].bytes, 0))
+            return true;
+    }
+    return false;
+}
+
+static bool core_owes(const struct core *c, char *text)
+{
+    if (differs(text, "connections", c->metrics.connections_open, 0) ||
+        differs(text, "requests that wait for sealing or compaction", c->waiting, 0) ||
+        differs(text, "requests that wait for the catalog", c->catalog_calls, 0) ||
+        differs(text, "steps of a start", c->starting, 0))
+        return true;
+    for (size_t i = 0; i < c->collections.count; i++)
+        if (differs(text, "who is inside the gate of a collection", c->collections.by_id[i]->gate.inside, 0))
+            return true;
+    return false;
+}
+
+static bool store_owes(const struct store *s, char *text)
+{
+    if (differs(text, "bytes promised to writes", s->memory.promised, 0) ||
+        differs(text, "background work that memory is kept for", s->memory.works != NULL, 0) ||
+        differs(text, "writes under way", s->writes != NULL, 0) ||
+        differs(text, "remote deletes begun", s->burying[0] + s->burying[1], 0) ||
+        differs(text, "writes that are slowed", s->stats.slowed_now, 0))
+        return true;
+    for (const struct shard *x = s->shards; x; x = x->next)
+        if (differs(text, "who is inside the gate of a shard", x->gate.inside, 0) ||
+            differs(text, "writes to a shard", x->writes, 0))
+            return true;
+    return false;
+}
+
+static bool settings_owe(const struct world *w, const struct core *c, char *text)
+{
+    for (unsigned i = 0; i < setting_count; i++)
+        if (differs(text, setting_table[i].name, settings_read(&c->settings, i),
+                    settings_read(&w->server->settings.now, i)))
+            return true;
+    return false;
+}
+
+/* True with the first thing that is missing on a reactor. */
+static bool owes(const struct world *w, unsigned reactor, char *text)
+{
+    const struct core *c = w->server->cores[reactor];
+    return admission_owes(c, text) || core_owes(c, text) || (c->store && store_owes(c->store, text)) ||
+           settings_owe(w, c, text) || sim_reactor_owes(w->sim, reactor, text, TEXT_MAX) ||
+           differs(text, "fibers", sim_fibers(w->sim, reactor), w->fibers[reactor]);
+}
+
+/* What a start leaves behind, connections that looked at it and memory that is freed piece by piece, has fibers, but not for long. */
+void balance_begin(struct world *w)
+{
+    for (unsigned r = 0; r < reactor_count(); r++)
+        w->fibers[r] = UINT32_MAX;
+    for (unsigned calm = 0; calm < CALM;) {
+        unsigned fewer = 0;
+        fiber_sleep_ns(AGAIN_NS);
+        for (unsigned r = 0; r < reactor_count(); r++)
+            if (sim_fibers(w->sim, r) < w->fibers[r]) {
+                w->fibers[r] = sim_fibers(w->sim, r);
+                fewer++;
+            }
+        calm = fewer ? 0 : calm + 1;
+    }
+}
+
+void balance_check(struct world *w)
+{
+    char text[TEXT_MAX];
+    uint64_t deadline_ns = clock_now_ns() + SETTLE_NS;
+    for (unsigned r = 0; r < reactor_count() && !failed(w);) {
+        if (!owes(w, r, text))
+            r++;
+        else if (clock_now_ns() < deadline_ns)
+            fiber_sleep_ns(AGAIN_NS);
+        else
+            fail(w, "server", "nothing is under way any more, but reactor %u has %s", r, text);
+    }
+}
