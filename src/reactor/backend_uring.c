@@ -34,6 +34,7 @@ struct uring {
     unsigned wait_flags;
     struct op_list finished; /* done in place; done() is due */
     struct op_list waiting;  /* found no room in the submission queue */
+    struct op_list cancels;  /* the kernel has them, and shall be asked to give them up when there is room for that */
 };
 
 /* What a socket operation lends the kernel, in op->scratch. */
@@ -269,36 +270,44 @@ static void uring_submit(struct backend *b, struct op *op)
         op_list_push(&u->waiting, op);
 }
 
-static bool waiting_remove(struct uring *u, struct op *op)
+static bool list_remove(struct op_list *list, const struct op *op)
 {
     struct op_list rest = {0};
     struct op *o;
     bool found = false;
-    while ((o = op_list_pop(&u->waiting))) {
+    while ((o = op_list_pop(list))) {
         if (o == op)
             found = true;
         else
             op_list_push(&rest, o);
     }
-    u->waiting = rest;
+    *list = rest;
     return found;
 }
 
-/* The queue keeps order, so a cancellation never meets a later operation that lives at the same address. */
+static bool enqueue_cancel(struct uring *u, struct op *op)
+{
+    struct io_uring_sqe *sqe = sqe_get(u);
+    if (UNLIKELY(!sqe))
+        return false;
+    io_uring_prep_cancel(sqe, op, 0);
+    io_uring_sqe_set_data(sqe, NULL); /* its own answer is of no interest */
+    return true;
+}
+
+/* The queue keeps order, and complete() takes op off the list, so a cancellation never meets a later operation that lives at the
+ * same address. */
 static void uring_cancel(struct backend *b, struct op *op)
 {
     struct uring *u = uring_of(b);
-    if (UNLIKELY(u->waiting.head) && waiting_remove(u, op)) {
+    if (UNLIKELY(u->waiting.head) && list_remove(&u->waiting, op)) {
         if (op->kind == OP_CONNECT)
             close(((struct socket_scratch *)op->scratch)->fd);
         finish(u, op, -ECANCELED);
         return;
     }
-    struct io_uring_sqe *sqe = sqe_get(u);
-    if (!sqe)
-        return; /* the submitter waits longer than it wanted; nothing is lost */
-    io_uring_prep_cancel(sqe, op, 0);
-    io_uring_sqe_set_data(sqe, NULL); /* its own answer is of no interest */
+    if (UNLIKELY(u->cancels.head) || !enqueue_cancel(u, op))
+        op_list_push(&u->cancels, op);
 }
 
 static void arm_wake(struct uring *u)
@@ -313,9 +322,11 @@ static void arm_wake(struct uring *u)
 
 /* ---- completion ---- */
 
-static void complete(struct op *op, int rc)
+static void complete(struct uring *u, struct op *op, int rc)
 {
     struct socket_scratch *s = (struct socket_scratch *)op->scratch;
+    if (UNLIKELY(u->cancels.head))
+        list_remove(&u->cancels, op);
     op->result = rc;
     switch (op->kind) {
     case OP_OPEN:
@@ -361,7 +372,7 @@ static unsigned reap(struct uring *u)
         if (data == u) {
             u->wake_armed = false;
         } else if (data) {
-            complete(data, rc);
+            complete(u, data, rc);
             if (++calls == REAP_MAX)
                 break;
         }
@@ -388,11 +399,17 @@ static bool kernel_wants_us(struct uring *u)
            (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+/* Something found no room in the submission queue. Nothing may sleep then: what would end the sleep is perhaps among it. */
+static bool is_clogged(const struct uring *u)
+{
+    return u->waiting.head || u->cancels.head;
+}
+
 /* Without TASKRUN_FLAG (before 5.19) completions appear in memory by themselves. */
 static bool uring_pending(struct backend *b)
 {
     struct uring *u = uring_of(b);
-    return io_uring_cq_ready(&u->ring) > 0 || u->finished.head || u->waiting.head || kernel_wants_us(u);
+    return io_uring_cq_ready(&u->ring) > 0 || u->finished.head || is_clogged(u) || kernel_wants_us(u);
 }
 
 /* Submits, and waits for one completion until until_ns; liburing has no call that keeps out of iowait. */
@@ -409,6 +426,8 @@ static void enter_and_wait(struct uring *u, uint64_t until_ns)
     int rc = io_uring_submit(&u->ring);
     if (rc < 0 && rc != -EBUSY && rc != -EAGAIN && rc != -EINTR)
         check(!"io_uring does not take submissions");
+    if (UNLIKELY(io_uring_sq_ready(&u->ring) > 0))
+        return; /* not yet: the read of wake_fd may be among what the kernel has not seen */
     bool registered = u->ring.enter_ring_fd != u->ring.ring_fd;
     unsigned flags =
         IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | u->wait_flags | (registered ? IORING_ENTER_REGISTERED_RING : 0);
@@ -422,9 +441,12 @@ static unsigned uring_poll(struct backend *b, uint64_t until_ns)
     struct uring *u = uring_of(b);
     unsigned calls = run_finished(u);
     arm_wake(u);
-    while (u->waiting.head && enqueue(u, u->waiting.head))
+    while (UNLIKELY(u->cancels.head) && enqueue_cancel(u, u->cancels.head))
+        (void)op_list_pop(&u->cancels);
+    while (UNLIKELY(u->waiting.head) && enqueue(u, u->waiting.head))
         (void)op_list_pop(&u->waiting);
-    bool wait = until_ns != POLL_NOW && calls == 0 && !u->finished.head && io_uring_cq_ready(&u->ring) == 0;
+    bool wait = until_ns != POLL_NOW && calls == 0 && !u->finished.head && io_uring_cq_ready(&u->ring) == 0 &&
+                u->wake_armed && !is_clogged(u);
     if (wait)
         enter_and_wait(u, until_ns);
     else if (kernel_wants_us(u))
