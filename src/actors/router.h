@@ -97,6 +97,7 @@ struct router_search {
     const float *queries; /* 64-byte aligned */
     uint64_t query_bytes;
     uint32_t k, ef;
+    float recall;   /* in place of ef: above 0, 1 is exact; 0: as the server is set */
     float refine_k; /* 0: as each segment does */
     enum spread spread;
     uint32_t dim; /* of the queries; 0: the client did not say */

@@ -2,6 +2,7 @@
 #include "actors/merge.h"
 #include "actors/needs.h"
 #include "actors/router_internal.h"
+#include "index/recall_curve.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,10 @@ static int check_ask(struct request *rq, const struct collection_config *config,
     if (ask->ef > ROUTER_EF_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT, "ef is %u; it must be at most %d (0: chosen by the server)",
                          ask->ef, ROUTER_EF_MAX);
+    if (ask->recall != 0 && !(ask->recall > 0 && ask->recall <= 1))
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "recall is %g; it must be above 0 and at most 1, which is exact (0: as the server is set)",
+                         (double)ask->recall);
     if (ask->refine_k != 0 && !(ask->refine_k >= 1 && ask->refine_k <= ROUTER_REFINE_K_MAX))
         return error_set(e, ERROR_INVALID_ARGUMENT, "refine_k is %g; it must be 1 to %d (0: as the collection says)",
                          (double)ask->refine_k, ROUTER_REFINE_K_MAX);
@@ -89,9 +94,22 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
     return 0;
 }
 
-static uint32_t ef_of(const struct request *rq, const struct router_search *ask)
+/* What the request leaves open is as the server is set: ef before recall, since it is only set where that is wanted. */
+static struct router_search with_settings(const struct settings *s, const struct router_search *ask)
 {
-    return ask->ef ? ask->ef : (uint32_t)rq->core->settings.search_ef;
+    struct router_search is = *ask;
+    if (!is.ef && is.recall == 0)
+        is.ef = (uint32_t)s->search_ef;
+    if (!is.ef && is.recall == 0)
+        is.recall = (float)((double)s->search_recall / SETTING_FRACTION_ONE);
+    is.exact |= !is.ef && is.recall >= 1;
+    return is;
+}
+
+/* The beam that a search is about as dear as: for what such searches cost, only the order matters. */
+static uint32_t beam_of(const struct router_search *ask)
+{
+    return ask->ef ? ask->ef : recall_default_ef(ask->recall, ask->k);
 }
 
 /* Its turn, by what such searches have cost lately. Waits. */
@@ -100,7 +118,7 @@ static int take_turn(struct request *rq, struct collection_entry *e, const struc
     struct shard_info info = {0};
     if (ask->exact && !e->cost.exact_ns)
         shard_info_read(e->shard, &info);
-    uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, ef_of(rq, ask), info.points, e->config.dim);
+    uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, beam_of(ask), info.points, e->config.dim);
     return admission_enter(
         rq, ADMIT_SEARCH, count * query_ns,
         needs_of_search(rq->core->reactors, count, ask->k, e->config.dim, ask->with_vectors, ask->with_payloads),
@@ -120,10 +138,11 @@ static int search_admitted(struct request *rq, struct collection_entry *e, const
     return rc;
 }
 
-static int search_entered(struct request *rq, struct collection_entry *e, const struct router_search *ask,
+static int search_entered(struct request *rq, struct collection_entry *e, const struct router_search *wanted,
                           struct router_points *ret)
 {
     struct core *c = rq->core;
+    const struct router_search with = with_settings(&c->settings, wanted), *ask = &with;
     const struct collection_config *config = &e->config;
     uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns);
     uint32_t count = 0;
@@ -138,7 +157,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     uint64_t now_ns = clock_now_ns();
-    cost_learn_query(&e->cost, ask->exact, ask->k, ef_of(rq, ask), (fiber_ran_ns(now_ns) - ran_ns) / count);
+    cost_learn_query(&e->cost, ask->exact, ask->k, beam_of(ask), (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(ask->exact, count);
     histogram_add(&c->metrics.search[kind], now_ns - began_ns);
     recent_add(&c->recent[kind], now_ns - began_ns, now_ns);

@@ -23,7 +23,12 @@ static const char *const spreads[] = {"auto", "1", "all", NULL}; /* from SPREAD_
 
 const struct setting setting_table[] = {
     {"search.ef", SETTING_NUMBER, AT(search_ef), 1, ROUTER_EF_MAX, 0, "auto", NULL,
-     "candidates that a search keeps when it does not say: more finds more and takes longer; auto goes by k"},
+     "candidates that a search keeps when it does not say: more finds more and takes longer; auto goes by "
+     "search.recall"},
+    {"search.recall", SETTING_FRACTION, AT(search_recall), SETTING_FRACTION_ONE / 2, SETTING_FRACTION_ONE,
+     SETTING_FRACTION_ONE / 100 * 98, NULL, NULL,
+     "share of the nearest points that a search finds when it names neither recall nor ef; 1 compares with every "
+     "point"},
     {"search.spread", SETTING_CHOICE, AT(search_spread), SPREAD_AUTO, SPREAD_ALL, SPREAD_AUTO, NULL, spreads,
      "cores that a search uses when it does not say: all is quickest when idle, 1 gets most done when busy"},
     {"background.share", SETTING_NUMBER, AT(background_share), 1, 80, 10, NULL, NULL,
@@ -132,6 +137,19 @@ static uint64_t unit_parse(const char *text)
     return 0;
 }
 
+/* "0.98": digits and a point, no more. */
+static bool fraction_parse(const struct setting *x, const char *text, uint64_t *ret)
+{
+    char *end;
+    if (text[0] == 0 || text[strspn(text, "0123456789.")] != 0)
+        return false;
+    const double value = strtod(text, &end) * SETTING_FRACTION_ONE;
+    if (*end != 0 || !(value >= (double)x->least && value <= (double)x->most))
+        return false;
+    *ret = (uint64_t)(value + 0.5);
+    return true;
+}
+
 static bool number_parse(const struct setting *x, const char *text, uint64_t *ret)
 {
     char *end;
@@ -164,7 +182,10 @@ static void number_format(const struct setting *x, uint64_t value, char *text, s
             snprintf(text, size, "%" PRIu64 "%s", value / units[i].bytes, units[i].name);
             return;
         }
-    snprintf(text, size, "%" PRIu64, value);
+    if (x->kind == SETTING_FRACTION)
+        snprintf(text, size, "%.6g", (double)value / SETTING_FRACTION_ONE);
+    else
+        snprintf(text, size, "%" PRIu64, value);
 }
 
 void setting_format(const struct setting *x, uint64_t value, char text[SETTING_TEXT_MAX])
@@ -202,7 +223,9 @@ int setting_parse(const struct setting *x, const char *text, uint64_t *ret, stru
         *ret = 0;
         return 0;
     }
-    if (x->kind == SETTING_CHOICE ? choice_parse(x, text, ret) : number_parse(x, text, ret))
+    if (x->kind == SETTING_CHOICE     ? choice_parse(x, text, ret)
+        : x->kind == SETTING_FRACTION ? fraction_parse(x, text, ret)
+                                      : number_parse(x, text, ret))
         return 0;
     setting_allowed(x, allowed, sizeof allowed);
     return error_set(error, ERROR_INVALID_ARGUMENT, "%s cannot be '%.40s'; it takes %s", x->name, text, allowed);

@@ -20,8 +20,13 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
-    struct shard_query query = {
-        .k = m->k, .ef = m->ef, .refine_k = m->refine_k, .exact = m->exact, .part = m->part, .ctx = m->base.ctx};
+    struct shard_query query = {.k = m->k,
+                                .ef = m->ef,
+                                .recall = m->recall,
+                                .refine_k = m->refine_k,
+                                .exact = m->exact,
+                                .part = m->part,
+                                .ctx = m->base.ctx};
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         query.vector = m->queries + (size_t)i * e->config.dim;
         int hits = context_check(m->base.ctx);

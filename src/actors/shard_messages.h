@@ -24,6 +24,7 @@ struct shard_search_message {
     uint64_t collection;
     const float *queries; /* count x dim */
     uint32_t count, k, ef;
+    float recall; /* in place of ef */
     float refine_k;
     bool exact;
     struct search_part part; /* what of this reactor is searched */

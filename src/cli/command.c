@@ -82,6 +82,16 @@ int spread_parse(const char *command, const char *text, enum kith_spread *ret)
     return EXIT_USAGE;
 }
 
+int recall_parse(const char *command, const char *text, float *ret)
+{
+    char *end = NULL;
+    *ret = text ? strtof(text, &end) : 0;
+    if (!text || (end != text && *end == 0 && *ret > 0 && *ret <= 1))
+        return 0;
+    fprintf(stderr, "kith %s: --recall is above 0 and at most 1, which is exact, not '%s'\n", command, text);
+    return EXIT_USAGE;
+}
+
 enum kith_metric metric_parse(const char *text)
 {
     for (int i = KITH_L2; i <= KITH_COSINE; i++)

@@ -190,13 +190,15 @@ static int clients_run(struct cli *c, const struct bench *b, size_t connections,
 
 int command_bench(struct cli *c, int argc, char **argv)
 {
-    const char *file = NULL, *spread = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *file = NULL, *spread = NULL, *wanted = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t k = 10, ef = 0, seconds = 5, connections = 1, in_flight = 1;
     size_t n;
     const struct option list[] = {
         {"queries", OPTION_TEXT, &file, "FILE", "the queries, asked in turn (needed)", 0, 0},
         {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, 10000},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching (else the server chooses)", 1, UINT32_MAX},
+        {"recall", OPTION_TEXT, &wanted, "R",
+         "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
+        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, UINT32_MAX},
         {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
          0},
         {"seconds", OPTION_NUMBER, &seconds, "N", "how long (default 5)", 1, 86400},
@@ -219,8 +221,9 @@ int command_bench(struct cli *c, int argc, char **argv)
         fputs("kith bench: --queries is needed; see kith bench --help\n", stderr);
         return EXIT_USAGE;
     }
-    enum kith_spread wanted;
-    if (spread_parse("bench", spread, &wanted) != 0)
+    enum kith_spread cores;
+    float share = 0;
+    if (spread_parse("bench", spread, &cores) != 0 || recall_parse("bench", wanted, &share) != 0)
         return EXIT_USAGE;
     struct kith_info info;
     struct error e;
@@ -249,7 +252,8 @@ int command_bench(struct cli *c, int argc, char **argv)
                    .dim = info.collection.dim,
                    .k = (uint32_t)k,
                    .ef = (uint32_t)ef,
-                   .spread = wanted},
+                   .recall = share,
+                   .spread = cores},
         .in_flight = in_flight < kith_requests_max(c->kith) ? in_flight : kith_requests_max(c->kith),
         .seconds = (double)seconds,
     };

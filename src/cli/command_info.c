@@ -133,6 +133,25 @@ static void why_print(const struct kith_segment *list, size_t count)
     }
 }
 
+/* "segment 12: recall@10 by ef: .95 at 46, ..." of those that were measured: the rungs from .8 on. */
+static void recall_print(const struct kith_segment *s)
+{
+    const char *before = "";
+    for (size_t i = 0; i < s->recall_10_count; i++) {
+        const struct kith_recall_rung *r = &s->recall_10[i];
+        if (r->recall < 0.8f && i + 1 < s->recall_10_count)
+            continue;
+        if (!before[0])
+            printf("segment %llu: recall@10 is", (unsigned long long)s->id);
+        printf("%s %.4g with ef %u", before, (double)r->recall, r->ef);
+        before = ",";
+        if (i > 0 && r->recall <= r[-1].recall)
+            break; /* more brings no more */
+    }
+    if (before[0])
+        printf("; %.4g by scanning all codes\n", (double)s->recall_scan.recall);
+}
+
 static void segment_add(struct kith_segment *sum, const struct kith_segment *s)
 {
     sum->rows += s->rows;
@@ -172,6 +191,18 @@ static void segments_print(const struct kith_segment *list, size_t count)
     index_print(&t, &sum);
     table_print(&t);
     why_print(list, count);
+    for (size_t i = 0; i < count; i++)
+        recall_print(&list[i]);
+}
+
+static json_t *ladder_json(const struct kith_recall_rung *rungs, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_pack("{s:i, s:f, s:f, s:f}", "ef", (int)rungs[i].ef, "recall",
+                                               (double)rungs[i].recall, "floor", (double)rungs[i].floor, "distances",
+                                               (double)rungs[i].distances));
+    return array;
 }
 
 static json_t *segment_json(const struct kith_segment *s)
@@ -185,6 +216,9 @@ static json_t *segment_json(const struct kith_segment *s)
     if (s->index.m != 0) { /* sealed */
         index_json_add(j, &s->index);
         json_object_set_new(j, "why", json_string(s->why));
+        json_object_set_new(j, "recall_10", ladder_json(s->recall_10, s->recall_10_count));
+        json_object_set_new(j, "recall_100", ladder_json(s->recall_100, s->recall_100_count));
+        json_object_set_new(j, "recall_scan", ladder_json(&s->recall_scan, s->recall_scan.ef ? 1 : 0));
     }
     return j;
 }

@@ -146,7 +146,7 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
 int command_search(struct cli *c, int argc, char **argv)
 {
     struct search_job job = {0};
-    const char *vector = NULL, *file = NULL, *spread = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *vector = NULL, *file = NULL, *spread = NULL, *recall = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t row = UINT64_MAX, limit = 0, k = 10, ef = 0, deadline_ms = 0;
     double refine_k = 0;
     size_t n;
@@ -156,7 +156,9 @@ int command_search(struct cli *c, int argc, char **argv)
         {"row", OPTION_NUMBER, &row, "N", "only this row of the file", 0, 0},
         {"limit", OPTION_NUMBER, &limit, "N", "only the first N rows of the file", 1, 0},
         {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, UINT32_MAX},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching (else the server chooses)", 1, UINT32_MAX},
+        {"recall", OPTION_TEXT, &recall, "R",
+         "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
+        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, UINT32_MAX},
         {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
          100},
         {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
@@ -182,7 +184,8 @@ int command_search(struct cli *c, int argc, char **argv)
                 "kith search: give one of --vector and --file (with --row or --limit); see kith search --help\n");
         return EXIT_USAGE;
     }
-    if (spread_parse("search", spread, &job.search.spread) != 0)
+    if (spread_parse("search", spread, &job.search.spread) != 0 ||
+        recall_parse("search", recall, &job.search.recall) != 0)
         return EXIT_USAGE;
     job.search.collection = words[0];
     job.search.k = (uint32_t)k;

@@ -224,6 +224,7 @@ static int op_search(struct native_request *r)
         .query_bytes = r->header.block_bytes,
         .k = ask->k,
         .ef = ask->ef,
+        .recall = ask->recall,
         .refine_k = ask->refine_k,
         .spread = (enum spread)ask->spread,
         .dim = ask->dim,

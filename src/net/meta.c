@@ -110,6 +110,43 @@ static void segment_init(Kith__Segment *ret, const struct segment_info *from)
     ret->why = (char *)(uintptr_t)from->why.text; /* only read */
 }
 
+static void rung_init(Kith__RecallRung *ret, const struct recall_rung *from)
+{
+    kith__recall_rung__init(ret);
+    ret->ef = from->ef;
+    ret->recall = from->recall;
+    ret->floor = from->floor;
+    ret->distances = from->distances;
+}
+
+static int ladder_init(struct request *rq, const struct recall_ladder *from, Kith__RecallRung ***ret, size_t *ret_count)
+{
+    Kith__RecallRung *rungs = arena_alloc(&rq->bulk, (from->count + 1) * sizeof *rungs);
+    *ret = arena_alloc(&rq->bulk, (from->count + 1) * sizeof **ret);
+    if (!rungs || !*ret)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < from->count; i++) {
+        rung_init(&rungs[i], &from->rung[i]);
+        (*ret)[i] = &rungs[i];
+    }
+    *ret_count = from->count;
+    return 0;
+}
+
+static int curve_init(struct request *rq, const struct recall_curve *from, Kith__Segment *ret)
+{
+    int rc = ladder_init(rq, &from->of[0], &ret->recall_10, &ret->n_recall_10);
+    if (rc == 0)
+        rc = ladder_init(rq, &from->of[1], &ret->recall_100, &ret->n_recall_100);
+    if (rc < 0 || from->scan.ef == 0)
+        return rc;
+    ret->recall_scan = arena_alloc(&rq->bulk, sizeof *ret->recall_scan);
+    if (!ret->recall_scan)
+        return -ENOMEM;
+    rung_init(ret->recall_scan, &from->scan);
+    return 0;
+}
+
 int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret)
 {
     Kith__Segment *messages = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof *messages);
@@ -119,6 +156,9 @@ int meta_segments(struct request *rq, const struct router_segments *from, Kith__
     for (size_t i = 0; i < from->count; i++) {
         segment_init(&messages[i], &from->items[i]);
         (*ret)[i] = &messages[i];
+        int rc = curve_init(rq, &from->items[i].recall, &messages[i]);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

@@ -320,6 +320,9 @@ static struct segment_info describe(const struct shard *s, const struct segment 
     if (g->state == SEGMENT_SEALED) {
         ret.index = g->plan.options;
         ret.why = g->plan.why;
+        const struct recall_curve *curve = g->index ? segment_index_curve(g->index) : NULL;
+        if (curve)
+            ret.recall = *curve;
     }
     return ret;
 }

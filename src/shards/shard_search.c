@@ -115,10 +115,11 @@ struct search {
     struct shard *shard;
     const struct shard_query *query;
     struct search_room *room;
-    const float *vector; /* normalised for cosine */
-    uint32_t segments;   /* held, in room->segments */
-    uint32_t count;      /* hits so far in room->all */
-    bool moved;          /* segments came while it ran: what is in them may have been found already */
+    const float *vector;    /* normalised for cosine */
+    uint32_t unmeasured_ef; /* of segments that cannot say what the wanted recall takes; 0: not known */
+    uint32_t segments;      /* held, in room->segments */
+    uint32_t count;         /* hits so far in room->all */
+    bool moved;             /* segments came while it ran: what is in them may have been found already */
 };
 
 static int search_pause(void *arg)
@@ -162,6 +163,18 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     return 0;
 }
 
+/* Rows that no sealed segment has are like those that one has: what the largest of them takes for the recall, a growing graph takes. */
+static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *query)
+{
+    const struct segment *largest = NULL;
+    for (uint32_t i = 0; query->recall > 0 && !query->ef && i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->state == SEGMENT_SEALED && g->index && (!largest || g->rows > largest->rows))
+            largest = g;
+    }
+    return largest ? segment_index_ef(largest->index, query->recall, query->k) : 0;
+}
+
 /* Ids are spread over reactors by their hash. */
 static uint32_t segment_homes(const struct segment *g, unsigned reactors)
 {
@@ -188,6 +201,8 @@ static int search_segment(struct search *x, const struct segment *g)
     struct pause pause = {search_pause, x};
     struct search_params params = {.k = k,
                                    .ef = x->query->ef,
+                                   .recall = x->query->recall,
+                                   .ef_unmeasured = x->unmeasured_ef,
                                    .homes = segment_homes(g, x->shard->store->options.reactors),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
@@ -329,6 +344,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc < 0)
         return rc;
     uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
+    x.unmeasured_ef = unmeasured_ef(s, query);
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
     if (rc == 0)

@@ -16,6 +16,7 @@
 
 #include "base/point_id.h"
 #include "index/autoindex.h"
+#include "index/recall_curve.h"
 #include "reactor/fiber.h"
 #include "shards/build_progress.h"
 #include "shards/manifest.h"
@@ -181,7 +182,8 @@ struct search_part {
 
 struct shard_query {
     const float *vector; /* dim f32, any alignment, not normalised */
-    uint32_t k, ef;      /* ef 0: chosen */
+    uint32_t k, ef;      /* ef 0: by recall */
+    float recall;        /* wanted, when ef is 0: each segment does what it takes; 0: ef is chosen */
     bool exact;
     float refine_k; /* candidates scored again, as a multiple of k; 0: as each segment does */
     struct search_part part;
@@ -229,6 +231,7 @@ struct segment_info {
     uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
     struct index_options index; /* sealed: as it is */
     struct index_why why;       /* each choice and its reason; empty in older files */
+    struct recall_curve recall; /* sealed: as it was measured; without rungs in segments of few rows */
 };
 /* Up to max of the segments that only this reactor has, and the sealed ones if it merges them; returns how many there are. */
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);

@@ -75,6 +75,16 @@ Test(settings, a_wrong_value_is_answered_with_what_is_allowed)
     refuse("search.ef", "2MiB", "auto");
     refuse("slice_us", "0", "50 to 10000");
     refuse("search.spread", "2", "it takes auto, 1 or all");
+    refuse("search.recall", "1.5", "search.recall cannot be '1.5'; it takes 0.5 to 1");
+    refuse("search.recall", "0", "0.5 to 1");
+    refuse("search.recall", "nan", "0.5 to 1");
+    refuse("search.recall", "", "0.5 to 1");
+    refuse("search.recall", "0.9.9", "0.5 to 1");
+    cr_assert_eq(parse("search.recall", "1"), SETTING_FRACTION_ONE);
+    cr_assert_eq(parse("search.recall", "0.995"), 995000);
+    char text[SETTING_TEXT_MAX];
+    setting_format(&setting_table[which("search.recall")], 995000, text);
+    cr_assert_str_eq(text, "0.995");
     cr_assert_eq(parse("search.ef", "auto"), 0);
     cr_assert_eq(parse("search.ef", "0"), 0);
     cr_assert_eq(parse("search.spread", "all"), SPREAD_ALL);

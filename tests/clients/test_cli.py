@@ -248,6 +248,8 @@ class CommandLine(unittest.TestCase):
         for arguments in ((), ("fly",), ("create", "x"), ("create", "x", "--dim", "0"), ("search", "x"), ("ls", "--what"),
                           ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",),
                           ("create", "x", "--dim", "2", "--code", "rabitq9"), ("create", "x", "--dim", "2", "--refine-k", "0"),
+                          ("search", "x", "--vector", "1", "--recall", "0"), ("search", "x", "--vector", "1", "--recall", "1.5"),
+                          ("search", "x", "--vector", "1", "--recall", "nan"), ("search", "x", "--vector", "1", "--recall", "much"),
                           ("create", "x", "--dim", "2", "--links", "short"), ("create", "x", "--dim", "2", "--refine", "sq8")):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
@@ -264,6 +266,10 @@ class CommandLine(unittest.TestCase):
         self.assertGreater(result["recall"], 0.95)
         self.assertGreater(result["queries"], 0)
         self.assertEqual(result["errors"], 0)
+        exact = json.loads(self.kith(*arguments, "--recall", "1").stdout)
+        self.assertEqual(exact["recall"], 1)
+        found = self.kith("search", "bench", "--vector", "3,4,5", "--k", "3", "--recall", "0.99").stdout
+        self.assertEqual(found, self.kith("search", "bench", "--vector", "3,4,5", "--k", "3", "--exact").stdout)
 
     def test_top_counts_what_happens_between_two_readings(self) -> None:
         path = self.write("busy.fvecs", fvecs([(i % 17, i % 13, i) for i in range(500)]))

@@ -220,6 +220,18 @@ class Search(ServerTest):
                 found += len(set(hits.ids) & set(self.truth(metric, query, 10)[0]))
             self.assertGreaterEqual(found, 285, metric)  # of 300
 
+    def test_a_recall_is_asked_for_and_found(self) -> None:
+        for metric in ("l2", "ip", "cosine"):
+            for recall in (0.9, 0.98, 1):
+                found = 0
+                for query, hits in zip(self.queries, self.client.search("search_" + metric, self.queries, k=10, recall=recall)):
+                    found += len(set(hits.ids) & set(self.truth(metric, query, 10)[0]))
+                self.assertGreaterEqual(found / 300, recall - 0.02 if recall < 1 else 1, metric)
+        for wrong in (0, 1.5, -1, float("nan")):
+            with self.assertRaises(kith.KithError) as caught:
+                self.client.search("search_l2", self.queries, recall=wrong)
+            self.assertIn("above 0 and at most 1", str(caught.exception))
+
     def test_vectors_and_payloads_come_along(self) -> None:
         hits = self.client.search("search_l2", self.rows[77], k=3, with_vectors=True, with_payloads=True)
         self.assertEqual(len(hits), 3)

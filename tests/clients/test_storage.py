@@ -96,8 +96,18 @@ class Segments(StorageTest):
         self.assertTrue(all(line[column - 1:column] in ("", " ") for line in text[:last + 1]), "the columns line up")
         self.assertTrue(text[0].split()[:4] == ["id", "core", "state", "rows"], text[0])
         self.assertTrue(text[last + 1:], "behind the table: why each segment is indexed as it is")
+        self.assertTrue(any("recall@10 is" in line for line in text[last + 1:]), text[last + 1:])
+        for s in info.segments:
+            if s.state == "sealed" and s.rows >= 256:
+                efs = [rung.ef for rung in s.recall_10]
+                self.assertEqual(efs, sorted(set(efs)))
+                self.assertTrue(all(0 <= rung.floor <= rung.recall <= 1 and rung.distances > 0 for rung in s.recall_10), s)
+                self.assertTrue(s.recall_100)
+                self.assertEqual(s.recall_scan.ef, s.rows)
         listed = json.loads(self.command("info", "list", "--segments", "--json").stdout)
         self.assertEqual(sum(s["rows"] - s["deleted_rows"] for s in listed["segments"]), ROWS - 100)
+        measured = [s for s in listed["segments"] if s.get("recall_10")]
+        self.assertTrue(measured and all(s["recall_10"][-1]["recall"] > 0.9 for s in measured), measured)
         self.assertIn("%", self.command("info", "list").stdout)
         self.command("info", "--segments", status=2)
 

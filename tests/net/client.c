@@ -217,6 +217,8 @@ int client_search(struct client *c, const char *name, const float *query, uint32
     search.collection = (char *)name;
     search.k = k;
     search.exact = exact;
+    search.ef = c->ef;
+    search.recall = c->recall;
     search.spread = (Kith__Spread)c->spread;
     struct client_reply r;
     int rc = client_call(c, KITH_OP_SEARCH, &search.base, query, dim * sizeof(float), &r);

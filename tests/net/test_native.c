@@ -266,6 +266,13 @@ NATIVE_TEST(wrong_searches_are_refused)
     cr_assert_eq(client_create(&c, "angles", 4, KITH__METRIC__METRIC_COSINE), 0);
     expect_refused(&c, client_search(&c, "angles", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT,
                    "query 0 has length zero");
+    static const float recalls[] = {-0.5f, 1.5f, NAN, INFINITY};
+    for (size_t i = 0; i < ARRAY_LEN(recalls); i++) {
+        c.recall = recalls[i];
+        expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT,
+                       "it must be above 0 and at most 1");
+    }
+    c.recall = 0;
     q[2] = NAN;
     expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "position 2");
     client_close(&c);

@@ -24,6 +24,8 @@ static int send_one(struct player *p, const struct book *b, struct crowd *c, uin
     s.collection = (char *)(uintptr_t)b->name;
     s.k = 1 + (uint32_t)(draw(&p->random) % MODEL_IDS);
     s.exact = draw_one_in(&p->random, 2);
+    s.ef = draw_one_in(&p->random, 2) ? 4 + (uint32_t)(draw(&p->random) % 60) : 0;
+    s.recall = !s.ef && draw_one_in(&p->random, 2) ? 0.9f : 0;
     s.with_vectors = draw_one_in(&p->random, 4);
     s.with_payloads = draw_one_in(&p->random, 8);
     c->asked[i].deadline_ms = draw_one_in(&p->random, 3) ? 1 + (uint32_t)(draw(&p->random) % 20) : 0;

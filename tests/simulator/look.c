@@ -144,6 +144,16 @@ static void check_missing(struct player *p, struct book *b, const float *query, 
     }
 }
 
+/* A search of the graph says how wide it shall be, or which recall it wants, or nothing; recall 1 makes it an exact one. */
+static bool choose_effort(struct player *p)
+{
+    static const float recalls[] = {0.5f, 0.9f, 0.99f, 1};
+    const uint64_t how = draw(&p->random) % 4;
+    p->client.ef = how < 2 ? 4 + (uint32_t)(draw(&p->random) % 60) : 0;
+    p->client.recall = how == 2 ? recalls[draw(&p->random) % ARRAY_LEN(recalls)] : 0;
+    return p->client.recall == 1;
+}
+
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
 {
     float query[MODEL_DIM];
@@ -151,7 +161,12 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
     check(h);
     model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
     p->client.spread = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */
-    int rc = client_search(&p->client, b->name, query, MODEL_DIM, k, exact, h->ids, h->scores, &h->n);
+    p->client.ef = 0;
+    p->client.recall = 0;
+    if (!exact)
+        exact = choose_effort(p);
+    int rc = client_search(&p->client, b->name, query, MODEL_DIM, k, exact && p->client.recall == 0, h->ids, h->scores,
+                           &h->n);
     tell(p->world, p->name, "%s search for %u in %s: %s, %u hits", exact ? "exact" : "graph", k, b->name,
          outcome(p, rc), h->n);
     if (done(p, b, ACTION_READ, "search", rc)) {

@@ -11,7 +11,7 @@ Everything is in Client; what it returns is in results, what it raises is KithEr
 
 from .client import Client
 from .errors import Code, KithError
-from .results import CollectionInfo, Collection, Damage, Hits, Point, Segment, Setting, Snapshot, Verified
+from .results import CollectionInfo, Collection, Damage, Hits, Point, RecallRung, Segment, Setting, Snapshot, Verified
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Code", "Collection", "CollectionInfo", "Damage", "Hits", "KithError", "Point", "Segment", "Setting", "Snapshot", "Verified"]
+__all__ = ["Client", "Code", "Collection", "CollectionInfo", "Damage", "Hits", "KithError", "Point", "RecallRung", "Segment", "Setting", "Snapshot", "Verified"]

@@ -11,7 +11,7 @@ from . import wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
 from .parts import Part, parts
-from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, Segment, Setting, Snapshot, Verified
+from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, RecallRung, Segment, Setting, Snapshot, Verified
 
 T = TypeVar("T")
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
@@ -305,8 +305,9 @@ class Client:
     def search(self, collection: str, query: Any, k: int = 10, **options: Any) -> Union[Hits, List[Hits]]:
         """The k points nearest to a query.
 
-        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: ef (0: chosen by the
-        server), refine_k (how many times k are scored again; 0: as each segment does), spread (over how many of the server's
+        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: recall (the share of the
+        k nearest that shall be found, above 0; 1 is exact; None: as the server is set), ef (candidates kept while searching, in
+        place of recall; 0: what the recall takes), refine_k (how many times k are scored again; 0: as each segment does), spread (over how many of the server's
         cores: "auto", "1" or "all"; "": as it is set), exact, with_vectors, with_payloads, deadline_ms.
         """
         self._idle()
@@ -355,7 +356,10 @@ class Client:
         deadline_ms: int = 0,
         refine_k: float = 0,
         spread: str = "",
+        recall: Optional[float] = None,
     ) -> int:
+        if recall is not None and not 0 < recall <= 1:
+            raise KithError(Code.INVALID_ARGUMENT, f"recall is {recall}; it must be above 0 and at most 1, which is exact")
         meta = (
             wire.field_bytes(1, collection)
             + wire.field_number(2, k)
@@ -365,6 +369,7 @@ class Client:
             + wire.field_number(6, with_payloads)
             + wire.field_float(7, refine_k)
             + wire.field_number(8, _named(SPREADS, spread, "spread") if spread else 0)
+            + wire.field_float(9, recall or 0)
             + wire.field_number(10, rows.shape[1])
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
@@ -434,6 +439,10 @@ def _collection(m: wire.Message) -> Collection:
     )
 
 
+def _rung(m: wire.Message) -> RecallRung:
+    return RecallRung(m.number(1), m.real(2), m.real(3), m.real(4))
+
+
 def _segment(m: wire.Message) -> Segment:
     return Segment(
         m.number(1),
@@ -446,6 +455,9 @@ def _segment(m: wire.Message) -> Segment:
         m.real(18),
         _name_of(LINKS, m.number(19)),
         m.text(20),
+        tuple(map(_rung, m.messages(21))),
+        tuple(map(_rung, m.messages(22))),
+        next(map(_rung, m.messages(23)), None),
     )
 
 

@@ -28,6 +28,16 @@ class Collection:
 
 
 @dataclasses.dataclass(frozen=True)
+class RecallRung:
+    """What a sealed segment measured of itself, with rows that were left out as queries."""
+
+    ef: int
+    recall: float  # mean
+    floor: float  # that, less its standard error: what searches go by
+    distances: float  # computed a query
+
+
+@dataclasses.dataclass(frozen=True)
 class Segment:
     """One segment of a collection, counted exactly; live rows are rows - deleted_rows."""
 
@@ -51,6 +61,9 @@ class Segment:
     refine_k: float = 0
     links: str = "auto"
     why: str = ""  # each choice and its reason
+    recall_10: Tuple[RecallRung, ...] = ()  # recall@10 by ef; empty in segments of few rows, which are scanned
+    recall_100: Tuple[RecallRung, ...] = ()
+    recall_scan: Optional[RecallRung] = None  # recall@10 of a scan of all codes; ef is the number of rows
 
 
 @dataclasses.dataclass(frozen=True)

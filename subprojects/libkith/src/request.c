@@ -147,6 +147,7 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.collection = (char *)s->collection;
     m.k = s->k;
     m.ef = s->ef;
+    m.recall = s->recall;
     m.exact = s->exact;
     m.with_vectors = s->with_vectors;
     m.with_payloads = s->with_payloads;

@@ -38,6 +38,33 @@ int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)
     return info_read(k, name, false, &i, ret);
 }
 
+static struct kith_recall_rung rung_of(const Kith__RecallRung *r)
+{
+    return (struct kith_recall_rung){.ef = r->ef, .recall = r->recall, .floor = r->floor, .distances = r->distances};
+}
+
+/* NULL: no memory. */
+static struct kith_recall_rung *ladder_of(struct kith *k, Kith__RecallRung *const *rungs, size_t count)
+{
+    struct kith_recall_rung *to = reply_arena_alloc(&k->arena, (count + 1) * sizeof(*to));
+    for (size_t i = 0; to && i < count; i++)
+        to[i] = rung_of(rungs[i]);
+    return to;
+}
+
+static int recall_read(struct kith *k, const Kith__Segment *s, struct kith_segment *to)
+{
+    to->recall_10 = ladder_of(k, s->recall_10, s->n_recall_10);
+    to->recall_100 = ladder_of(k, s->recall_100, s->n_recall_100);
+    if (!to->recall_10 || !to->recall_100)
+        return kith_fail(k, KITH_NO_MEMORY, "no memory for the recall of a segment");
+    to->recall_10_count = s->n_recall_10;
+    to->recall_100_count = s->n_recall_100;
+    if (s->recall_scan)
+        to->recall_scan = rung_of(s->recall_scan);
+    return 0;
+}
+
 int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
                        size_t *ret_count)
 {
@@ -72,6 +99,9 @@ int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_i
                       .links = (enum kith_links)s->links},
             .why = s->why,
         };
+        rc = recall_read(k, s, &to[at]);
+        if (rc < 0)
+            return rc;
     }
     *ret = to;
     *ret_count = i->n_segments;

@@ -98,6 +98,12 @@ struct kith_collection {
     const char *damage; /* in answers: why nothing of it is served; "": all is well */
 };
 enum kith_segment_state { KITH_GROWING = 0, KITH_FROZEN = 1, KITH_SEALED = 2 };
+/* What a sealed segment measured of itself, with rows that were left out as queries. */
+struct kith_recall_rung {
+    uint32_t ef;
+    float recall, floor; /* mean recall; that, less its standard error, which searches go by */
+    float distances;     /* computed a query */
+};
 struct kith_segment {
     uint64_t id;      /* 0: not sealed yet */
     uint32_t reactor; /* the core that searches it */
@@ -107,6 +113,9 @@ struct kith_segment {
     uint64_t vector_bytes, payload_bytes, index_bytes, memory_bytes, disk_bytes;
     struct kith_index index; /* as it is, when it is sealed */
     const char *why;         /* each choice and its reason; "": not sealed, or by an older server */
+    const struct kith_recall_rung *recall_10, *recall_100; /* recall@10 and recall@100 by ef */
+    size_t recall_10_count, recall_100_count;              /* 0: few rows, which are scanned */
+    struct kith_recall_rung recall_scan;                   /* recall@10 of a scan of all codes; ef 0: not measured */
 };
 struct kith_info {
     struct kith_collection collection; /* name lives until the next call */
@@ -289,7 +298,8 @@ struct kith_search {
     const char *collection;
     const float *queries; /* count x dim */
     size_t count;
-    uint32_t dim, k, ef; /* ef 0: chosen by the server */
+    uint32_t dim, k, ef; /* ef 0: what the recall takes */
+    float recall; /* the share of the k nearest that shall be found: above 0, 1 is exact; 0: as the server is set */
     bool exact, with_vectors, with_payloads;
     float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */

@@ -1,0 +1,166 @@
+/* A search asks for a recall, and gets it: of what grows, of what is sealed, and as the server is set when it asks for nothing. */
+#include "client.h"
+#include "harness.h"
+
+#include "reactor/fiber.h"
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIM     24
+#define ROWS    6000u
+#define QUERIES 60u
+#define K       10u
+
+static float *points; /* ROWS, then QUERIES; repeatable */
+
+/* Numbers near a line in many dimensions: neither all alike nor all strangers. */
+static void make_points(void)
+{
+    uint64_t state = 1;
+    points = calloc((size_t)(ROWS + QUERIES) * DIM, sizeof(*points));
+    cr_assert(points);
+    for (size_t i = 0; i < (size_t)(ROWS + QUERIES) * DIM; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        points[i] = (float)(state >> 40) / (float)(1 + i % DIM);
+    }
+}
+
+static float *query_at(uint32_t q)
+{
+    return points + (size_t)(ROWS + q) * DIM;
+}
+
+static void fill(struct client *c)
+{
+    uint64_t ids[ROWS / 10];
+    cr_assert_eq(client_create(c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    for (uint32_t from = 0; from < ROWS; from += ROWS / 10) {
+        for (uint32_t i = 0; i < ROWS / 10; i++)
+            ids[i] = from + i;
+        cr_assert_eq(client_upsert(c, "a", ids, ROWS / 10, points + (size_t)from * DIM, DIM), 0, "%s", c->error);
+    }
+}
+
+static void seal(struct client *c)
+{
+    Kith__Seal ask = KITH__SEAL__INIT;
+    ask.collection = (char *)(uintptr_t) "a";
+    cr_assert_eq(client_call(c, KITH_OP_SEAL, &ask.base, NULL, 0, NULL), 0, "%s", c->error);
+    cr_assert_eq(client_call(c, KITH_OP_COMPACT, &ask.base, NULL, 0, NULL), 0, "%s", c->error);
+}
+
+/* The share of the K nearest that searches find which ask as c does; *ret_found: what they found, as one number. */
+static double recall_of(struct client *c, uint64_t *ret_found)
+{
+    uint32_t found = 0;
+    *ret_found = 0;
+    for (uint32_t q = 0; q < QUERIES; q++) {
+        uint64_t ids[K], truth[K];
+        float scores[K], exact[K];
+        uint32_t n, m;
+        cr_assert_eq(client_search(c, "a", query_at(q), DIM, K, false, ids, scores, &n), 0, "%s", c->error);
+        cr_assert_eq(client_search(c, "a", query_at(q), DIM, K, true, truth, exact, &m), 0, "%s", c->error);
+        cr_assert_eq(m, K);
+        for (uint32_t i = 0; i < n; i++) {
+            *ret_found = *ret_found * 31 + ids[i];
+            for (uint32_t j = 0; j < m; j++)
+                found += ids[i] == truth[j];
+        }
+    }
+    return (double)found / (K * QUERIES);
+}
+
+static double recall_asked(struct client *c, float recall, uint64_t *ret_found)
+{
+    c->recall = recall;
+    const double got = recall_of(c, ret_found);
+    c->recall = 0;
+    return got;
+}
+
+static int set(struct client *c, const char *name, const char *value)
+{
+    Kith__SetConfig ask = KITH__SET_CONFIG__INIT;
+    ask.name = (char *)(uintptr_t)name;
+    ask.value = (char *)(uintptr_t)value;
+    return client_call(c, KITH_OP_CONFIG_SET, &ask.base, NULL, 0, NULL);
+}
+
+static void check_asked(struct client *c, const char *when)
+{
+    static const float wanted[] = {0.8f, 0.9f, 0.98f, 0.99f};
+    uint64_t found;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const double got = recall_asked(c, wanted[i], &found);
+        cr_expect_geq(got, wanted[i] - 0.015, "%s: asked for %.2f, got %.3f", when, wanted[i], got);
+    }
+    cr_expect_eq(recall_asked(c, 1, &found), 1, "%s: exact", when);
+}
+
+static void check_settings(struct client *c)
+{
+    uint64_t low, high, usual, found;
+    (void)recall_asked(c, 0.6f, &low);
+    (void)recall_asked(c, 0.98f, &high);
+    cr_assert_neq(low, high, "the graph is too good for this test");
+    (void)recall_of(c, &usual);
+    cr_assert_eq(usual, high, "0.98 is what a search gets that asks for nothing");
+    cr_assert_eq(set(c, "search.recall", "0.6"), 0, "%s", c->error);
+    (void)recall_of(c, &usual);
+    cr_assert_eq(usual, low);
+    (void)recall_asked(c, 0.98f, &found);
+    cr_assert_eq(found, high, "what a search says itself counts");
+    cr_assert_eq(set(c, "search.ef", "1000"), 0, "%s", c->error);
+    (void)recall_of(c, &found);
+    cr_assert(found != low && found != high, "ef, where it is set, goes before");
+    (void)recall_asked(c, 0.6f, &found);
+    cr_assert_eq(found, low, "but not before what a search says itself");
+    cr_assert_eq(set(c, "search.recall", "1.5"), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
+}
+
+static void check_info(struct client *c)
+{
+    Kith__GetInfo ask = KITH__GET_INFO__INIT;
+    struct client_reply r;
+    ask.name = (char *)(uintptr_t) "a";
+    ask.with_segments = true;
+    cr_assert_eq(client_call(c, KITH_OP_INFO, &ask.base, NULL, 0, &r), 0, "%s", c->error);
+    Kith__Info *info = kith__info__unpack(NULL, r.header.meta_bytes, r.meta);
+    cr_assert(info && info->n_segments > 0);
+    for (size_t i = 0; i < info->n_segments; i++) {
+        const Kith__Segment *s = info->segments[i];
+        cr_assert_gt(s->n_recall_10, 2);
+        cr_assert_gt(s->n_recall_100, 1);
+        cr_assert(s->recall_scan && s->recall_scan->ef == s->rows);
+        for (size_t j = 1; j < s->n_recall_10; j++) {
+            cr_assert_gt(s->recall_10[j]->ef, s->recall_10[j - 1]->ef);
+            cr_assert_geq(s->recall_10[j]->recall, s->recall_10[j - 1]->recall);
+            cr_assert_leq(s->recall_10[j]->floor, s->recall_10[j]->recall);
+            cr_assert_gt(s->recall_10[j]->distances, 0);
+        }
+    }
+    kith__info__free_unpacked(info, NULL);
+    client_reply_fini(&r);
+}
+
+static void ask(struct server *s)
+{
+    struct client c;
+    make_points();
+    cr_assert_eq(client_open(&c, s->port), 0);
+    fill(&c);
+    check_asked(&c, "growing");
+    seal(&c);
+    check_asked(&c, "sealed");
+    check_info(&c);
+    check_settings(&c);
+    client_close(&c);
+    free(points);
+}
+
+Test(recall, is_what_was_asked_for)
+{
+    harness_run(BACKEND_SIM, 1, ask);
+    harness_run(BACKEND_SIM, 3, ask);
+}
