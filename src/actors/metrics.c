@@ -74,6 +74,8 @@ static const struct single {
     ROW("merged_bytes_total", "counter", PLAIN, store.merged_bytes,
         "Bytes of the files that merges and compactions wrote."),
     ROW("log_needed_bytes", "gauge", PLAIN, store.log_needed_bytes, "Bytes of the logs that a start would replay."),
+    ROW("log_cut_bytes", "gauge", PLAIN, store.log_cut_bytes,
+        "Bytes at the ends of the logs that the start could not believe: torn by a power cut, or damaged."),
     ROW("log_bytes_total", "counter", PLAIN, store.log_bytes, "Bytes written to the logs."),
     ROW("log_flushes_total", "counter", PLAIN, store.log_flushes, "Flushes of the logs to stable storage."),
     ROW("log_records_total", "counter", PLAIN, store.log_records, "Records written to the logs."),

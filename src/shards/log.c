@@ -7,6 +7,7 @@
 #include "reactor/sync.h"
 #include "reactor/timer.h"
 #include "shards/log_block.h"
+#include "shards/log_mark.h"
 #include "shards/log_roll.h"
 
 #include <errno.h>
@@ -224,8 +225,21 @@ static void write_end(struct log *l)
 {
     if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
         return;
-    if (write_group(l, (const uint8_t *)"", 0) == 0)
-        ignore_result(file_flush(l->roll.file)); /* it is an extra: nothing depends on it */
+    if (write_group(l, (const uint8_t *)"", 0) == 0 && file_flush(l->roll.file) == 0)
+        l->durable = l->position; /* otherwise nothing depends on it */
+}
+
+/* A stop that was not in order leaves an older mark, or none. */
+static void write_mark(const struct log *l)
+{
+    if (l->failed || !l->roll.file)
+        return;
+    int rc = log_mark_write(&l->roll.options, l->durable);
+    if (rc < 0)
+        log_warn(
+            "reactor %u: where the log in %s ends could not be noted (%s); damage to its last writes would look like "
+            "a power cut to the next start",
+            l->roll.options.reactor, l->roll.dir, strerror(-rc));
 }
 
 void log_close(struct log *l)
@@ -238,6 +252,7 @@ void log_close(struct log *l)
     while (l->writer_runs)
         event_wait(&l->progress);
     write_end(l);
+    write_mark(l);
     log_roll_stop(&l->roll);
     buffer_fini(&l->open);
     buffer_fini(&l->writing);

@@ -34,10 +34,11 @@ struct log_end {
     uint64_t position; /* where the next block goes */
     uint64_t durable;  /* what is before is known to have been flushed; between two groups */
     uint64_t run;      /* the newest seen; 0: none */
+    uint64_t cut;      /* bytes behind it that make no whole group: a torn write, or damage to the last ones; 0: none */
 };
 
-/* Reads the log of options->reactor from position `start` on. A torn end is cut (*ret_end says where); damage before the end is
- * ERROR_CORRUPT with file and offset. Waits. */
+/* Reads the log of options->reactor from position `start` on. A torn end is cut: *ret_end says where, the server's log tells it. Damage before the
+ * end, and any after an orderly stop, is ERROR_CORRUPT with file and offset. Waits. */
 MUST_USE int log_replay(const struct log_options *options, uint64_t start, log_group_fn fn, void *arg,
                         struct log_end *ret_end, struct error *error);
 
@@ -50,7 +51,7 @@ uint64_t log_extent(const struct log_options *options, uint64_t start);
  * failed on it no later one will say so: it is written again into the new file. All files behind are removed. On a disk that is full or fails
  * the log is opened all the same, but failed (log_recover()): what was read can be served. Waits. */
 MUST_USE int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error);
-/* Writes and flushes what is pending, then frees. Waits. */
+/* Writes and flushes what is pending, leaves a mark of that (log_mark.h), then frees. Waits. */
 void log_close(struct log *l);
 
 /* Appends bytes, which are copied, and waits until they are as durable as asked for. After a failed write or flush the log is failed:

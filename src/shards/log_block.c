@@ -54,3 +54,16 @@ bool log_block_read(const uint8_t *bytes, size_t size, struct log_block *b)
                             h.format,   h.size,  h.flags, bytes + sizeof(h)};
     return true;
 }
+
+bool log_block_begun(const uint8_t *bytes, size_t size, uint64_t position, uint64_t epoch, uint16_t reactor,
+                     size_t *ret_extent)
+{
+    struct header h;
+    if (size < sizeof(h))
+        return false;
+    memcpy(&h, bytes, sizeof(h));
+    unsigned right = (h.magic == MAGIC) + (h.position == position) + (h.epoch == epoch && h.reactor == reactor);
+    size_t extent = h.size <= LOG_BLOCK_PAYLOAD_MAX ? log_block_extent(h.size) : LOG_UNIT;
+    *ret_extent = extent < size ? extent : size;
+    return right >= 2;
+}

@@ -41,5 +41,10 @@ static inline size_t log_block_extent(uint32_t payload_size)
 /* Writes header, payload and zeros to out[log_block_extent(b->size)]. */
 void log_block_write(const struct log_block *b, uint8_t *out);
 
+/* Whether the bytes at this place look like the beginning of that block: two of three parts of its header are as they must be. Its checksum need
+ * not hold: it was torn, or damaged. *ret_extent: what it takes, as far as the header can be believed. */
+bool log_block_begun(const uint8_t *bytes, size_t size, uint64_t position, uint64_t epoch, uint16_t reactor,
+                     size_t *ret_extent);
+
 /* Reads the block at the start of bytes; false when there is none whose checksum holds. *b borrows. */
 bool log_block_read(const uint8_t *bytes, size_t size, struct log_block *b);

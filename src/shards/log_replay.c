@@ -1,8 +1,10 @@
 /* log_replay.c -- reading a log back. The whole log is mapped, file by file; a group that spans blocks is put together in a buffer. */
+#include "base/log.h"
 #include "base/memory.h"
 #include "reactor/file.h"
 #include "shards/log_block.h"
 #include "shards/log_files.h"
+#include "shards/log_mark.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +17,8 @@ struct replay {
     size_t file; /* index of the mapped one; files.count: none */
     struct mapping mapping;
     struct buffer group;
+    uint64_t flushed; /* a stop has left a mark that all before this position is there; 0: none has */
+    uint64_t cut_to;  /* where the last thing ends that was written behind the end; 0: there is none */
     struct error *error;
 };
 
@@ -101,15 +105,51 @@ static int damaged(struct replay *r, uint64_t position)
                      path, (unsigned long long)(position - start));
 }
 
+/* Nothing valid is at `position`: was something written there all the same? */
+static int look_begun(struct replay *r, uint64_t position)
+{
+    size_t extent;
+    int rc = seek(r, position);
+    if (rc <= 0)
+        return rc;
+    size_t offset = (size_t)(position - r->files.starts[r->file]), left = r->mapping.size - offset;
+    const uint8_t *bytes = r->mapping.bytes + offset;
+    struct log_block whole; /* left over from an older use of the place */
+    if (!log_block_read(bytes, left, &whole) &&
+        log_block_begun(bytes, left, position, r->options->epoch, (uint16_t)r->options->reactor, &extent))
+        r->cut_to = position + extent;
+    return check_read(r);
+}
+
+/* A torn write cannot be told from damage to the last writes, so whoever runs the server is told what there is. */
+static void tell_cut(const struct replay *r, uint64_t position, uint64_t bytes)
+{
+    char path[PATH_TEXT_MAX];
+    size_t i = r->files.count;
+    while (i > 1 && r->files.starts[i - 1] > position)
+        i--;
+    uint64_t start = i > 0 ? r->files.starts[i - 1] : position;
+    if (log_file_path(r->options, start, path) < 0)
+        path[0] = 0;
+    log_warn(
+        "%s: %llu bytes at offset %llu, behind the last whole write, are not whole and are cut off. When the power "
+        "failed they were never acknowledged; if it did not, the disk has damaged them, and writes that were "
+        "acknowledged may be gone: look at the disk",
+        path, (unsigned long long)bytes, (unsigned long long)(position - start));
+}
+
 /* The block at `position` is not valid. Was it ever acknowledged? Looks at everything behind it. */
 static int judge_end(struct replay *r, uint64_t position, uint64_t run)
 {
     struct log_block b;
     uint64_t at = position + LOG_UNIT;
-    if (r->options->known_end)
+    if (r->options->known_end || position < r->flushed)
         return damaged(r, position);
+    int rc = look_begun(r, position);
+    if (rc < 0)
+        return rc;
     for (;; at += LOG_UNIT) {
-        int rc = seek(r, at);
+        rc = seek(r, at);
         if (rc < 0)
             return rc;
         if (rc == 0) { /* on to the next file, if there is one */
@@ -125,6 +165,8 @@ static int judge_end(struct replay *r, uint64_t position, uint64_t run)
             return rc;
         if (rc && b.run >= run && b.durable > position)
             break;
+        if (rc && b.run >= run)
+            r->cut_to = at + log_block_extent(b.size);
         fiber_checkpoint();
     }
     return damaged(r, position);
@@ -143,8 +185,10 @@ static int next_group(struct replay *r, struct log_end *end)
         if (rc < 0)
             return rc;
         bool is_first = position == end->position;
-        if (!rc || b.run < run || (!is_first && b.run != run)) /* a group is of one run */
+        if (!rc || b.run < run || (!is_first && b.run != run)) { /* a group is of one run */
+            r->cut_to = is_first ? 0 : position;
             return judge_end(r, position, run);
+        }
         if (b.format > LOG_FORMAT)
             return error_set(
                 r->error, ERROR_VERSION,
@@ -165,7 +209,7 @@ static int next_group(struct replay *r, struct log_end *end)
     }
     if (r->options->known_end && position > r->options->known_end)
         return damaged(r, end->position);
-    *end = (struct log_end){position, durable, run};
+    *end = (struct log_end){.position = position, .durable = durable, .run = run};
     return 1;
 }
 
@@ -178,7 +222,8 @@ int log_replay(const struct log_options *options, uint64_t start, log_group_fn f
     if (rc < 0)
         return error_set_errno(error, rc, "listing %s", options->dir);
     r.file = r.files.count;
-    for (;;) {
+    rc = log_mark_read(options, &r.flushed, error);
+    while (rc >= 0) {
         uint64_t position = end.position;
         rc = next_group(&r, &end);
         if (rc <= 0)
@@ -189,6 +234,10 @@ int log_replay(const struct log_options *options, uint64_t start, log_group_fn f
                 error_set_errno(error, rc, "replaying the log in %s", options->dir);
             break;
         }
+    }
+    if (rc == 0 && r.cut_to > end.position) {
+        end.cut = r.cut_to - end.position;
+        tell_cut(&r, end.position, end.cut);
     }
     mapping_close(&r.mapping);
     buffer_fini(&r.group);

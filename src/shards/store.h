@@ -255,6 +255,7 @@ struct store_stats {
     uint64_t log_bytes, log_flushes, log_records, seals, replayed_records, growing_backlog_rows;
     uint64_t growing_backlog_ns; /* what linking those rows will take, lately; 0: not known */
     uint64_t log_needed_bytes;   /* that a start would replay */
+    uint64_t log_cut_bytes;      /* at the end of the log that the start could not believe (struct log_end) */
     uint64_t
         unexpected_records; /* in the log, of a collection that the manifest called at rest, and in no segment: a bug */
     uint64_t seal_ns_total, sealed_bytes;

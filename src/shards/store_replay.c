@@ -146,7 +146,10 @@ static int begin_log(struct opening *o, struct log_options *log, struct log_end 
 static int replay(struct opening *o, const struct log_options *log, uint64_t start, struct log_end *ret_end)
 {
     begin_progress(o, log, start);
-    return log_replay(log, start, replay_group, o, ret_end, o->error);
+    int rc = log_replay(log, start, replay_group, o, ret_end, o->error);
+    if (rc == 0)
+        o->store->stats.log_cut_bytes += ret_end->cut;
+    return rc;
 }
 
 static int open_same(struct opening *o)

@@ -5,6 +5,7 @@
  * damaged. */
 #include "shards/log_block.h"
 #include "shards/log_files.h"
+#include "shards/log_mark.h"
 #include "shards/verify_internal.h"
 
 #include <assert.h>
@@ -120,14 +121,37 @@ static int block_at(struct walk *w, uint64_t position, struct log_block *b)
            b->reactor == w->log.reactor;
 }
 
+/* Up to where the last orderly stop flushed it; 0: not known. -EBADMSG: the mark is damaged. */
+static int find_mark(const struct walk *w, uint64_t *ret)
+{
+    struct error error = {0};
+    return log_mark_read(&w->log, ret, &error);
+}
+
+static void check_mark(const struct walk *w)
+{
+    uint64_t marked;
+    char name[VERIFY_FILE_MAX];
+    int rc = find_mark(w, &marked);
+    snprintf(name, sizeof(name), "log/%" PRIu64 "/%u.end", w->v->manifest.log_dir, w->log.reactor);
+    if (rc == -EBADMSG)
+        verify_report(w->v, name, "", 0, "what an orderly stop noted of the end of the log is damaged");
+    else if (rc == -EIO)
+        verify_report(w->v, name, "", 0, "the disk does not give it back: %s", strerror(-rc));
+}
+
 /* How far the log says of itself that it was durable. */
 static int find_durable(struct verify *v, unsigned reactor, uint64_t *ret)
 {
     struct walk w;
     int rc = walk_init(&w, v, reactor);
-    uint64_t durable = v->manifest.log_start[reactor];
-    for (size_t i = file_of(&w, durable); rc == 0 && i < w.files.count; i++) {
-        uint64_t at = i == file_of(&w, durable) ? v->manifest.log_start[reactor] : w.files.starts[i];
+    uint64_t durable = v->manifest.log_start[reactor], marked = 0;
+    if (rc == 0)
+        ignore_result(find_mark(&w, &marked)); /* check_mark() tells */
+    durable = marked > durable ? marked : durable;
+    const size_t first = file_of(&w, v->manifest.log_start[reactor]);
+    for (size_t i = first; rc == 0 && i < w.files.count; i++) {
+        uint64_t at = i == first ? v->manifest.log_start[reactor] : w.files.starts[i];
         struct log_block b;
         const uint8_t *bytes;
         while (rc == 0 && look_at(&w, at, &bytes) > 0) {
@@ -245,8 +269,11 @@ int verify_log(struct verify *v)
     int rc = log_range(v, reactor, &start, &end);
     if (rc < 0)
         return rc;
+    bool begins = v->at->offset == 0;
     v->at->offset = v->at->offset > start ? v->at->offset & ~(uint64_t)(LOG_UNIT - 1) : start;
     rc = walk_init(&w, v, reactor);
+    if (rc == 0 && begins)
+        check_mark(&w);
     if (rc == 0)
         rc = check_range(&w, reactor, end);
     v->progress->files += rc == 0 ? w.files.count : 0;

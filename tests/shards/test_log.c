@@ -201,6 +201,34 @@ static void spoil(uint64_t start, uint64_t offset)
     file_close(f);
 }
 
+static void forget_mark(void *arg)
+{
+    struct seen seen = {0};
+    struct log_end end;
+    struct error e = {0};
+    struct file *f;
+    struct log *l = reopen(&seen);
+    append(l, 0, 10, DURABILITY_FLUSH);
+    log_close(l);
+    l = reopen(&seen); /* the mark of the last stop stays true while more is written */
+    append(l, 1, 10, DURABILITY_FLUSH);
+    seen = (struct seen){0};
+    want_eq(replay(&seen, 0, &end, &e), 0);
+    want_eq(seen.next, 2);
+    want_eq(end.cut, 0);
+    log_close(l);
+    want_eq(file_open("log/0.end", FILE_WRITE, &f), 0);
+    want_eq(file_write(f, "x", 1, 17), 0);
+    file_close(f);
+    want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
+    want(e.code == ERROR_CORRUPT && strstr(e.text, "log/0.end") && strstr(e.text, "offset 0"));
+}
+
+Test(log, the_mark_of_a_stop_stays_true_and_is_believed_only_whole)
+{
+    world_run_well(BACKEND_SIM, 1, forget_mark, NULL);
+}
+
 static void damage(void *arg)
 {
     struct seen seen = {0};
@@ -214,9 +242,14 @@ static void damage(void *arg)
     want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
     spoil(FILE_BYTES, 14 * LOG_UNIT + 20); /* and what the stop wrote behind it */
     seen = (struct seen){0};
+    want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
+    want(strstr(e.text, "log/0-0000000000010000.log") && strstr(e.text, "offset 53248"));
+    want_eq(file_remove("log/0.end"), 0); /* as after a power cut */
+    seen = (struct seen){0};
     want_eq(replay(&seen, 0, &end, &e), 0); /* looks like a torn end */
     want_eq(seen.next, 29);
     want_eq(end.position, 29 * LOG_UNIT);
+    want_eq(end.cut, LOG_UNIT);
     spoil(0, 5 * LOG_UNIT + 60);
     seen = (struct seen){0};
     want_eq(replay(&seen, 0, &end, &e), -EBADMSG);

@@ -196,7 +196,7 @@ static void look_at(struct world *w, struct client *c, struct book *b, enum cens
          t.points, t.sum.segments, t.sum.rows, t.sum.deleted);
     if (moment == CENSUS_AFTER_START)
         compare(w, b, &t);
-    b->census = t.sum;
+    b->census = moment == CENSUS_BEFORE_END ? t.sum : (struct census){0};
 }
 
 void take_census(struct world *w, enum census_moment moment)

@@ -83,6 +83,7 @@ struct world {
     bool tight; /* few credits and fibers */
     uint16_t credits[ORDERS];
     bool faulty_start, started;
+    bool orderly;                  /* the last end */
     bool over;                     /* nothing is left to see */
     bool snapshot;                 /* there is one */
     struct model *then;            /* what it holds, for each book */

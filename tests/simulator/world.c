@@ -39,6 +39,9 @@ static void check_rests(struct world *w, const struct server *s)
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct store_stats stats;
         store_stats_read(s->cores[r]->store, &stats);
+        if (stats.log_cut_bytes && w->orderly && !damage_done(w))
+            fail(w, "server", "it stopped in order, but %" PRIu64 " bytes of the log of reactor %u are cut off",
+                 stats.log_cut_bytes, r);
         if (stats.unexpected_records)
             fail(w, "server",
                  "the manifest calls a collection at rest, but the log of reactor %u has %" PRIu64 " records", r,
@@ -188,6 +191,8 @@ static void rot(struct world *w, bool after_cut)
     uint64_t place = draw(&w->random) % (after_cut ? 2 : 3), bits = 1 + draw(&w->random) % 4;
     if (!w->plan.rot || draw_one_in(&w->random, 2))
         return;
+    if (place == 2 && draw_one_in(&w->random, 3))
+        bits = 4000; /* enough to hit the last group and what a stop wrote behind it */
     uint64_t flipped = sim_rot(w->sim, places[place], (unsigned)bits);
     tell(w, "world", "%" PRIu64 " bits rot in %s", flipped, places[place]);
 }
@@ -216,6 +221,7 @@ static void round_run(struct world *w)
         fail(w, "server", "it did not %s: %.300s", w->started ? "stop" : "start", error.text);
     }
     bool unsure = disk_faults(w) != faults;
+    w->orderly = rc == 0 && !unsure;
     books_restart(w, rc == -EOWNERDEAD ? END_POWER_CUT : unsure ? END_UNSURE : END_ORDERLY);
     if (!failed(w))
         rot(w, rc == -EOWNERDEAD);
