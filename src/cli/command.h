@@ -13,7 +13,8 @@
 struct cli {
     const char *server; /* NULL: libkith's default */
     bool json;
-    struct kith *kith; /* after cli_connect(); main closes it */
+    struct kith *kith;        /* after cli_connect(); main closes it */
+    char why[ERROR_TEXT_MAX]; /* of top_read_again() */
 };
 
 struct command {

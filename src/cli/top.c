@@ -289,6 +289,12 @@ int top_read(struct top *t, struct kith *k)
     return 0;
 }
 
+void top_forget(struct top *t)
+{
+    free(t->before);
+    t->before = NULL;
+}
+
 void top_free(struct top *t)
 {
     free(t->cores);
@@ -338,4 +344,31 @@ const char *top_time_text(uint64_t ns)
     else
         snprintf(text, 32, "%.1f s", (double)ns / 1e9);
     return text;
+}
+
+/* What ends when a server starts again; anything else stays. */
+static bool is_passing(int rc)
+{
+    return rc == -KITH_DISCONNECTED || rc == -KITH_REFUSED || rc == -KITH_UNAVAILABLE || rc == -KITH_RESOURCE_EXHAUSTED;
+}
+
+int top_read_again(struct cli *c, struct top *t)
+{
+    int rc = c->kith ? top_read(t, c->kith) : 0;
+    if (rc == 0 && c->kith)
+        return 0;
+    if (rc < 0)
+        snprintf(c->why, sizeof(c->why), "%s", kith_error(c->kith));
+    if (rc == -KITH_UNAVAILABLE) /* it starts: the connection is good */
+        return 1;
+    kith_close(c->kith);
+    c->kith = NULL;
+    top_forget(t);
+    if (rc < 0)
+        return is_passing(rc) ? 1 : -1;
+    rc = kith_open_within(c->server, 0, &c->kith, c->why, sizeof(c->why));
+    if (rc < 0)
+        return is_passing(rc) ? 1 : -1;
+    kith_patience_set(c->kith, 0, NULL, NULL);
+    return top_read_again(c, t);
 }

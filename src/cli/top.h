@@ -74,7 +74,11 @@ struct top {
 /* Asks the server and makes the figures since the last call. 0, or libkith's negative code, with the sentence in kith_error(). Zero-initialised
  * is before the first. */
 int top_read(struct top *t, struct kith *k);
+void top_forget(struct top *t); /* the next reading is a first one again: of a server that has started anew */
 void top_free(struct top *t);
+
+/* Reads, on a new connection if the old one is lost. 0; 1: there is none now, and c->why says why; -1: not only for now. */
+int top_read_again(struct cli *c, struct top *t);
 
 /* "5 h 12 min", "310 us", "1.2 ms", "-" for nothing; text from a small ring, as number_text(). */
 const char *top_uptime_text(uint64_t ns);

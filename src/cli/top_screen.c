@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define BUILDS_SHOWN      6
+#define CORES_SHOWN       4
 #define COLLECTIONS_SHOWN 8 /* for which room is kept, if there are so many */
 
 bool top_has_screen(void)
@@ -18,15 +19,18 @@ static int at_most(size_t n, int most)
     return n < (size_t)most ? (int)n : most;
 }
 
-static void page_draw(const struct top *t, const char *server, bool paused)
+/* lost: the server is gone, and below the head stand the last figures. */
+static void page_draw(const struct top *t, const struct cli *c, bool lost, bool paused)
 {
     erase();
-    int y = draw_head(t, server, paused, 0);
+    int y = draw_head(t, c->kith ? kith_server(c->kith) : "", paused, 0);
+    if (lost)
+        draw_lost(c->why);
     y = draw_totals(t, y);
     y = draw_memory(t, y) + 1;
     int below = 5 + at_most(t->collection_count, COLLECTIONS_SHOWN) + at_most(t->build_count, BUILDS_SHOWN);
     int lines = LINES - y - below;
-    y = draw_legend(draw_cores(t, y, lines > 1 ? lines : 1)) + 1;
+    y = draw_legend(draw_cores(t, y, lines > CORES_SHOWN ? lines : CORES_SHOWN)) + 1;
     if (t->build_count)
         y = draw_builds(t, y, BUILDS_SHOWN) + 1;
     y = draw_collections(t, y);
@@ -56,18 +60,18 @@ int top_screen(struct cli *c, struct top *t, double seconds)
     curs_set(0);
     draw_begin();
     bool paused = false;
-    int rc = top_read(t, c->kith), key = 0;
-    while (rc == 0 && key != 'q') {
-        page_draw(t, kith_server(c->kith), paused);
-        double wait = t->seconds == 0 && seconds > 0.2 ? 0.2 : seconds; /* the first figures come soon */
-        double until = clock_seconds() + wait;
+    int rc = top_read_again(c, t), key = 0;
+    while (rc >= 0 && key != 'q') {
+        page_draw(t, c, rc > 0, paused);
+        bool soon = t->seconds == 0 && seconds > 0.2; /* the first figures, and those of a server that is back */
+        double until = clock_seconds() + (soon ? 0.2 : seconds);
         while ((key = key_within(until)) != -1 && key != 'q') {
             paused = key == 'p' ? !paused : paused;
-            page_draw(t, kith_server(c->kith), paused);
+            page_draw(t, c, rc > 0, paused);
         }
         if (!paused && key != 'q')
-            rc = top_read(t, c->kith);
+            rc = top_read_again(c, t);
     }
     endwin();
-    return rc < 0 ? cli_fail_kith(c) : 0;
+    return rc < 0 ? cli_fail("%s", c->why) : 0;
 }

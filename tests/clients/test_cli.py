@@ -311,6 +311,8 @@ class CommandLine(unittest.TestCase):
                          r"^demo: 602 points, recall@10 [01]\.\d+ against exact search, p50 \d+ us, p99 \d+ us, \d+ queries/s$")
         self.assertRegex(first, r"recieve +receive ")
         self.assertRegex(first, r"seperate +separate ")
+        table = first[first.index("you write") :].split("\n\n")[0].splitlines()
+        self.assertLessEqual(max(map(len, table)), 80)
         self.assertIn("already holds", self.kith("demo", "--words", path, "--once").stdout)
 
 

@@ -10,7 +10,7 @@
 #define HELLO_TIMEOUT_US    10000000
 #define HELLO_BYTES_MAX     4096 /* what may be sent before the server has said what it takes */
 #define KITH_DEFAULT_SERVER "127.0.0.1"
-#define REFUSED_WAIT_US     5000000 /* between exec() of a server and its listen() */
+#define REFUSED_WAIT_MS     5000 /* between exec() of a server and its listen() */
 #define REFUSED_PAUSE_US    20000
 #define PATIENCE_MS         10000
 #define PAUSE_US_MAX        100000
@@ -118,9 +118,9 @@ static int hello(struct kith *k)
     return 0;
 }
 
-static int connect_patiently(struct kith *k, const char *address)
+static int connect_patiently(struct kith *k, const char *address, uint32_t wait_ms)
 {
-    int64_t until = kith_now_us() + REFUSED_WAIT_US;
+    int64_t until = kith_now_us() + (int64_t)wait_ms * 1000;
     for (;;) {
         bool refused;
         int rc = socket_connect(k, address, &refused);
@@ -131,6 +131,11 @@ static int connect_patiently(struct kith *k, const char *address)
 }
 
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
+{
+    return kith_open_within(address, REFUSED_WAIT_MS, ret, error, error_size);
+}
+
+int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size)
 {
     *ret = NULL;
     struct kith *k = calloc(1, sizeof(*k));
@@ -145,7 +150,7 @@ int kith_open(const char *address, struct kith **ret, char *error, size_t error_
     k->patience_ms = PATIENCE_MS;
     reply_arena_init(&k->arena);
     reply_arena_init(&k->scratch);
-    int rc = connect_patiently(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
+    int rc = connect_patiently(k, address && address[0] ? address : KITH_DEFAULT_SERVER, wait_ms);
     if (rc == 0)
         rc = hello(k);
     if (rc < 0) {

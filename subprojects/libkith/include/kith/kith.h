@@ -67,6 +67,8 @@ struct kith;
 /* address: "host:port", "host" or NULL for 127.0.0.1:7700. A host that refuses the connection is tried again for 5 seconds: its
  * server may be starting. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
+/* The same, trying again for so long; 0: once. */
+int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
 /* A server that is still reading its data refuses requests for now. A synchronous call repeats them for so long (10 s unless set)
  * before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told why before each pause. */
