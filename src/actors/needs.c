@@ -2,7 +2,8 @@
 #include "shards/store.h"
 
 /* router_split_ids(): home, order. */
-#define SPLIT_BYTES (sizeof(uint16_t) + sizeof(uint32_t))
+#define SPLIT_BYTES  (sizeof(uint16_t) + sizeof(uint32_t))
+#define DELETE_BYTES 16 /* of the ids that were met already, at most */
 /* meta_points(), and its packed form: the two halves of an id. */
 #define ANSWER_ID_BYTES (4 * sizeof(uint64_t))
 
@@ -36,5 +37,5 @@ uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool pa
 
 uint64_t needs_of_delete(uint64_t ids)
 {
-    return ids * (SPLIT_BYTES + sizeof(struct point_id));
+    return ids * (SPLIT_BYTES + sizeof(struct point_id) + DELETE_BYTES);
 }

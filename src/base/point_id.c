@@ -17,7 +17,9 @@ uint64_t point_id_hash(struct point_id id)
 
 char *point_id_format(struct point_id id, char *text)
 {
-    if (point_id_is_number(id))
+    bool is_number = point_id_is_number(id);
+    id = point_id_swap(id);
+    if (is_number)
         snprintf(text, POINT_ID_TEXT_MAX, "%" PRIu64, id.lo);
     else
         snprintf(text, POINT_ID_TEXT_MAX, "%08x-%04x-%04x-%04x-%012" PRIx64, (unsigned)(id.hi >> 32),
@@ -49,7 +51,9 @@ static int parse_uuid(const char *text, struct point_id *ret_id)
         id.hi = id.hi << 4 | id.lo >> 60;
         id.lo = id.lo << 4 | (unsigned)digit;
     }
-    *ret_id = id;
+    if (id.hi == POINT_ID_PREFIX)
+        return -EINVAL;
+    *ret_id = point_id_swap(id);
     return 0;
 }
 

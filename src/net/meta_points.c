@@ -52,7 +52,7 @@ static struct point_id id_of_uuid(const uint8_t *bytes)
         id.hi = id.hi << 8 | bytes[i];
         id.lo = id.lo << 8 | bytes[8 + i];
     }
-    return id;
+    return point_id_swap(id);
 }
 
 /* -- ids -- */

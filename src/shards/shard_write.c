@@ -126,16 +126,45 @@ static int encode_upserts(struct shard *s, const struct point_batch *b, struct b
     return 0;
 }
 
+/* The ids of one request that were met, so that one which is in it twice counts once: an open-addressing table. */
+struct met {
+    uint32_t *places; /* index + 1 of an id; 0: free */
+    uint64_t mask;
+};
+
+static int met_init(struct met *m, uint32_t count)
+{
+    uint64_t size = 2;
+    while (size < 2 * (uint64_t)count)
+        size *= 2;
+    m->places = calloc(size, sizeof(*m->places));
+    m->mask = size - 1;
+    return m->places ? 0 : -ENOMEM;
+}
+
+static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
+{
+    uint64_t at = point_id_hash(ids[i]) & m->mask; /* ids of one home differ in the low bits, too */
+    for (; m->places[at]; at = (at + 1) & m->mask)
+        if (point_id_equal(ids[m->places[at] - 1], ids[i]))
+            return true;
+    m->places[at] = i + 1;
+    return false;
+}
+
 /* Only ids that are there get a tombstone. */
 static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t count, struct buffer *out,
                           uint32_t *ret_deleted)
 {
+    struct met met = {0};
     int rc = buffer_reserve(out, (size_t)count * RECORD_HEADER);
+    if (rc == 0)
+        rc = met_init(&met, count);
     *ret_deleted = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         fiber_checkpoint();
         const struct id_entry *e = id_map_find(&s->ids, ids[i]);
-        if (!e || e->segment == ID_MAP_DELETED)
+        if (!e || e->segment == ID_MAP_DELETED || met_before(&met, ids, i))
             continue;
         struct record r = {
             .type = RECORD_DELETE, .collection = s->config.id, .version = s->store->version_next++, .id = ids[i]};
@@ -143,6 +172,7 @@ static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t 
         out->size += record_extent(0, 0);
         ++*ret_deleted;
     }
+    free(met.places);
     return rc;
 }
 

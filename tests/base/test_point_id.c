@@ -7,14 +7,30 @@
 
 Test(point_id, numbers_and_uuids_survive_the_way_through_text)
 {
-    const struct point_id ids[] = {
-        {0, 0}, {0, 42}, {0, UINT64_MAX}, {0x550e8400e29b41d4, 0xa716446655440000}, {UINT64_MAX, UINT64_MAX}};
+    const struct point_id ids[] = {{0, 0},
+                                   {0, 42},
+                                   {0, (uint64_t)1 << 63},
+                                   {0, UINT64_MAX},
+                                   {POINT_ID_PREFIX, 42},
+                                   {0x550e8400e29b41d4, 0xa716446655440000},
+                                   {UINT64_MAX, UINT64_MAX}};
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         char text[POINT_ID_TEXT_MAX];
         struct point_id back;
         cr_assert_eq(point_id_parse(point_id_format(ids[i], text), &back), 0, "%s", text);
         cr_assert(point_id_equal(ids[i], back), "%s", text);
     }
+}
+
+Test(point_id, a_number_and_the_uuid_of_the_same_bits_are_two)
+{
+    struct point_id number, uuid;
+    char text[POINT_ID_TEXT_MAX];
+    cr_assert_eq(point_id_parse("42", &number), 0);
+    cr_assert_eq(point_id_parse("00000000-0000-0000-0000-00000000002a", &uuid), 0);
+    cr_assert(!point_id_equal(number, uuid) && point_id_is_number(number) && !point_id_is_number(uuid));
+    cr_assert_str_eq(point_id_format(number, text), "42");
+    cr_assert_str_eq(point_id_format(uuid, text), "00000000-0000-0000-0000-00000000002a");
 }
 
 Test(point_id, a_uuid_is_written_as_rfc_9562_writes_it)
@@ -37,6 +53,7 @@ Test(point_id, what_is_neither_is_refused)
                          "550e8400e29b41d4a716446655440000",
                          "550e8400-e29b-41d4-a716-44665544000",
                          "550e8400-e29b-41d4-a716-44665544000g",
+                         "4b495448-5555-0000-0000-00000000002a",
                          "550e8400-e29b-41d4-a716_446655440000"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct point_id id;

@@ -125,6 +125,17 @@ class CommandLine(unittest.TestCase):
                 self.assertIn('"id":%s,"score":0.0' % (f'"{i}"' if "-" in i else i), hit)
             self.assertIn("deleted 5 of 5", self.kith("delete", name, *ids).stdout)
 
+    def test_a_number_and_the_uuid_of_the_same_bits_are_two_points(self) -> None:
+        uuid = "00000000-0000-0000-0000-00000000002a"
+        rows = f'{{"id": 42, "vector": [1, 0]}}\n{{"id": "{uuid}", "vector": [0, 1]}}\n'
+        self.kith("import", "twins", self.write("rows.jsonl", rows), "--create", "--metric", "l2")
+        self.assertEqual(self.kith("count", "twins").stdout.strip(), "2")
+        self.assertIn(uuid, self.kith("get", "twins", uuid).stdout)
+        self.assertNotIn(uuid, self.kith("get", "twins", "42").stdout)
+        self.assertIn("deleted 1 of", self.kith("delete", "twins", "42", "42").stdout)
+        self.assertIn(uuid, self.kith("get", "twins", uuid).stdout)
+        self.kith("get", "twins", "4b495448-5555-0000-0000-000000000007", status=2)
+
     def test_an_import_is_refused_where_it_would_do_something_else(self) -> None:
         path = self.write("two.fvecs", fvecs([(1, 1), (2, 2)]))
         lines = self.write("own.jsonl", '{"id":1,"vector":[3,4]}\n')

@@ -161,14 +161,21 @@ class Points(ServerTest):
             self.assertEqual(self.client.count(self.name), 0)
 
     def test_ids_at_their_edges_come_back(self) -> None:
-        ids = [0, 1, 2**63 - 1, 2**63, 2**64 - 1, uuid.UUID(int=2**128 - 1), uuid.UUID("550e8400-e29b-41d4-a716-446655440000")]
+        numbers = [0, 1, 2**63 - 1, 2**63, 2**64 - 1]
+        ids = numbers + [uuid.UUID(int=n) for n in numbers] + [uuid.UUID(int=2**64), uuid.UUID(int=2**128 - 1)]
         rows = numpy.arange(len(ids), dtype="f4").reshape(-1, 1)
         self.client.create(self.name, dim=1, metric="l2")
         for i, row in zip(ids, rows):
             self.client.upsert(self.name, [i], [row])
-        self.assertEqual([p.id for p in self.client.get(self.name, ids[:5]) + self.client.get(self.name, ids[5:])], ids)
+        self.assertEqual(self.client.count(self.name), len(ids))
+        for some in (ids, ids[:5], ids[5:10], ids[5:], ids[::-1]):
+            self.assertEqual([p.id for p in self.client.get(self.name, some)], some)
         self.assertEqual([self.client.search(self.name, row, k=1).ids[0] for row in rows], ids)
-        self.assertEqual(self.client.delete(self.name, ids[:5]) + self.client.delete(self.name, ids[5:]), len(ids))
+        self.assertEqual(sorted(map(repr, self.client.search(self.name, rows[0], k=20).ids)), sorted(map(repr, ids)))
+        self.assertEqual(self.client.delete(self.name, numbers + numbers), 5)
+        self.assertEqual([p.id for p in self.client.get(self.name, ids)], ids[5:])
+        self.fails(kith.Code.INVALID_ARGUMENT, self.client.delete, self.name, [uuid.UUID(int=0x4B49544855550000 << 64 | 7)])
+        self.assertEqual(self.client.delete(self.name, ids), len(ids) - 5)
 
     def test_wrong_points_are_refused_and_the_connection_goes_on(self) -> None:
         self.client.create(self.name, dim=3, metric="l2")

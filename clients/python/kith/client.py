@@ -67,13 +67,17 @@ def _ids_message(ids: Sequence[PointId]) -> bytes:
     return wire.field_bytes(1, numpy.array([int(i) for i in ids], dtype="<u8").tobytes())
 
 
+_PREFIX = 0x4B49544855550000  # the upper half of a number where UUIDs are, too; no UUID may begin with it
+
+
 def _id_bytes(i: PointId) -> bytes:
-    """A number is the UUID whose upper half is 0."""
     if isinstance(i, uuid.UUID):
+        if i.int >> 64 == _PREFIX:
+            raise KithError(Code.INVALID_ARGUMENT, f"the UUID {i} begins with {_PREFIX:016x}, which is kept for numbers")
         return i.bytes
     if isinstance(i, bool) or not isinstance(i, (int, numpy.integer)) or not 0 <= i < 1 << 64:
         raise KithError(Code.INVALID_ARGUMENT, "an id is a number from 0 to 2**64 - 1 or a uuid.UUID")
-    return int(i).to_bytes(16, "big")
+    return (_PREFIX << 64 | int(i)).to_bytes(16, "big")
 
 
 class Client:
@@ -509,8 +513,10 @@ class _Columns:
         self.scores = m.column(4, "<f4")
         if len(high) not in (0, len(low)) or len(self.scores) not in (0, len(low)):
             raise KithError(Code.PROTOCOL, "the server's answer contradicts itself")
-        if high.any():
-            self.ids: List[PointId] = [uuid.UUID(int=h << 64 | l) if h else l for h, l in zip(high.tolist(), low.tolist())]
+        if len(high):
+            self.ids: List[PointId] = [
+                l if h == _PREFIX else uuid.UUID(int=h << 64 | l) for h, l in zip(high.tolist(), low.tolist())
+            ]
         else:
             self.ids = low.tolist()
         self.vectors = _vectors(reply.block, len(low)) if with_vectors else None

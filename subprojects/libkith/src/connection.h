@@ -103,6 +103,11 @@ int reply_code(struct kith *k, const struct frame *f);
 int reply_points(struct kith *k, const struct frame *f, const struct request *r, struct kith_result *ret);
 
 /* -- encoding (request.c) -- */
+/* Both ways between the upper half of an id and that of the 16 bytes which stand for it on the wire (docs/protocol.md, point ids). */
+static inline uint64_t id_upper_swap(uint64_t upper)
+{
+    return upper == 0 || upper == KITH_ID_PREFIX ? upper ^ KITH_ID_PREFIX : upper;
+}
 int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t *ret_id);
 int send_upsert(struct kith *k, const char *collection, const struct kith_points *points, bool wait, int64_t *ret_id);
 int send_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool wait,

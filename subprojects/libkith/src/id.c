@@ -1,4 +1,4 @@
-#include <kith/kith.h>
+#include "connection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,11 +7,12 @@
 
 char *kith_id_format(struct kith_id id, char *text)
 {
+    const uint64_t upper = id_upper_swap(id.hi);
     if (id.hi == 0)
         sprintf(text, "%llu", (unsigned long long)id.lo);
     else
-        sprintf(text, "%08llx-%04llx-%04llx-%04llx-%012llx", (unsigned long long)(id.hi >> 32),
-                (unsigned long long)(id.hi >> 16 & 0xffff), (unsigned long long)(id.hi & 0xffff),
+        sprintf(text, "%08llx-%04llx-%04llx-%04llx-%012llx", (unsigned long long)(upper >> 32),
+                (unsigned long long)(upper >> 16 & 0xffff), (unsigned long long)(upper & 0xffff),
                 (unsigned long long)(id.lo >> 48), (unsigned long long)(id.lo & 0xffffffffffff));
     return text;
 }
@@ -42,7 +43,9 @@ static int uuid_parse(const char *text, struct kith_id *ret)
         halves[digits / 16] = halves[digits / 16] << 4 | (uint64_t)digit;
         digits++;
     }
-    *ret = (struct kith_id){halves[0], halves[1]};
+    if (halves[0] == KITH_ID_PREFIX)
+        return -KITH_INVALID_ARGUMENT;
+    *ret = (struct kith_id){id_upper_swap(halves[0]), halves[1]};
     return 0;
 }
 

@@ -60,7 +60,7 @@ static int ids_fill(struct kith *k, const Kith__Points *p, struct kith_result *r
     if (!ids)
         return kith_break(k, KITH_NO_MEMORY, "no memory for %zu ids", p->n_id_lo);
     for (size_t i = 0; i < p->n_id_lo; i++)
-        ids[i] = (struct kith_id){p->n_id_hi ? p->id_hi[i] : 0, p->id_lo[i]};
+        ids[i] = (struct kith_id){p->n_id_hi ? id_upper_swap(p->id_hi[i]) : 0, p->id_lo[i]};
     ret->count = p->n_id_lo;
     ret->ids = ids;
     return 0;

@@ -49,7 +49,7 @@ static int ids_fill(struct kith *k, const struct kith_id *ids, size_t count, Kit
     if (!to)
         return no_memory(k);
     for (size_t i = 0; i < count; i++) {
-        uint64_t big[2] = {__builtin_bswap64(ids[i].hi), __builtin_bswap64(ids[i].lo)};
+        uint64_t big[2] = {__builtin_bswap64(id_upper_swap(ids[i].hi)), __builtin_bswap64(ids[i].lo)};
         memcpy(to + i * 16, big, 16);
     }
     ret->uuids = (ProtobufCBinaryData){count * 16, to};

@@ -65,7 +65,8 @@ Test(address, a_server_that_is_not_there_is_named)
 
 Test(address, ids_survive_the_way_through_text)
 {
-    const struct kith_id ids[] = {{0, 0}, {0, UINT64_MAX}, {0x550e8400e29b41d4, 0xa716446655440000}, {1, 0}};
+    const struct kith_id ids[] = {
+        {0, 0}, {0, UINT64_MAX}, {0x550e8400e29b41d4, 0xa716446655440000}, {1, 0}, {KITH_ID_PREFIX, 7}};
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         char text[40];
         struct kith_id back;
@@ -78,6 +79,7 @@ Test(address, ids_survive_the_way_through_text)
                                       " 1",
                                       "18446744073709551616",
                                       "550e8400e29b41d4a716446655440000",
+                                      "4b495448-5555-0000-0000-000000000007",
                                       "550e8400-e29b-41d4-a716-44665544000g"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct kith_id id;

@@ -431,7 +431,7 @@ static void script_request_seen(int fd)
     cr_assert_eq(u->ids->n_numbers, 0);
     cr_assert_eq(u->ids->uuids.len, 32);
     static const uint8_t uuids[32] = {0x55, 0x0e, 0x84, 0, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44,
-                                      0x66, 0x55, 0x44, 0, 0,    0,    0,    0,    0,    0,    0,
+                                      0x66, 0x55, 0x44, 0, 0,    'K',  'I',  'T',  'H',  'U',  'U',
                                       0,    0,    0,    0, 0,    0,    0,    0,    0,    7};
     cr_assert_arr_eq(u->ids->uuids.data, uuids, 32);
     cr_assert_eq(u->n_payload_sizes, 2);

@@ -58,9 +58,12 @@ enum kith_links { KITH_LINKS_AUTO = 0, KITH_LINKS_PLAIN = 1, KITH_LINKS_PACKED =
 enum kith_spread { KITH_SPREAD_SETTING = 0, KITH_SPREAD_AUTO = 1, KITH_SPREAD_ONE = 2, KITH_SPREAD_ALL = 3 };
 enum kith_durability { KITH_FLUSH = 1, KITH_INTERVAL = 2, KITH_NONE = 3 };
 
+/* The number n is {0, n}. A UUID is its 16 bytes, big-endian; where its upper half is 0 it is {KITH_ID_PREFIX, lower half}, so that it is not a
+ * number. kith_id_parse() makes both. No UUID may begin with the prefix. */
 struct kith_id {
-    uint64_t hi, lo; /* the number n is {0, n}; a UUID is its 16 bytes, big-endian */
+    uint64_t hi, lo;
 };
+#define KITH_ID_PREFIX UINT64_C(0x4b49544855550000)
 
 struct kith;
 
