@@ -25,7 +25,8 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
     rq->core = c;
     rq->session = NULL;
     rq->next = rq->prev = NULL;
-    rq->bytes = rq->frame_bytes = 0;
+    rq->bytes = 0;
+    rq->frame = (struct byte_claim){0};
     rq->ticket = (struct admission_ticket){0};
     rq->started_ns = clock_now_ns();
     rq->ctx.deadline_ns = deadline_ms ? rq->started_ns + (uint64_t)deadline_ms * 1000000 : 0;
@@ -56,7 +57,9 @@ void request_release(struct request *rq)
 
 uint64_t request_bytes(const struct request *rq)
 {
-    return sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk);
+    const uint64_t taken = sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk);
+    const uint64_t to_come = rq->frame.total - rq->frame.held; /* of the frame: pages that nobody has touched */
+    return taken > to_come ? taken - to_come : 0;
 }
 
 void request_pool_fini(struct request_pool *p)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "actors/admission.h"
+#include "actors/byte_pool.h"
 #include "base/memory.h"
 #include "reactor/fiber.h"
 
@@ -17,8 +18,8 @@ struct request {
     struct session *session; /* NULL: not of a connection */
     uint64_t id;             /* the client's */
     uint64_t started_ns;
-    uint64_t bytes;       /* counted by the session: the frame, and what it needs beside it */
-    uint64_t frame_bytes; /* of core.frames */
+    uint64_t bytes;          /* counted by the session: the frame, and what it needs beside it */
+    struct byte_claim frame; /* on core.frames; of a large frame */
     struct admission_ticket ticket;
     struct arena arena; /* small things: messages, ids, the head of the answer */
     struct arena bulk;  /* vectors and payloads; given back after each request */

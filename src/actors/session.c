@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#define SMALL_SHARE 16 /* a frame of more than so small a part of the memory for frames is one of the large ones */
+
 void session_init(struct session *s, struct core *c)
 {
     *s = (struct session){.core = c};
@@ -23,12 +25,36 @@ static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_
         return;
     if (cls < ADMIT_LOAD && (until_ns == 0 || until_ns > patience_ns))
         until_ns = patience_ns;
-    bytes = bytes < c->request_bytes ? bytes : c->request_bytes;
-    unsigned rank = cls < ADMIT_LOAD ? 0 : cls == ADMIT_LOAD ? 1 : 2;
-    if (byte_pool_acquire(&c->frames, rank, bytes, until_ns) == 0)
-        rq->frame_bytes = bytes;
-    else
+    const bool large = bytes > byte_pool_most(&c->frames, BYTES_URGENT) / SMALL_SHARE;
+    const enum byte_rank rank = cls < ADMIT_LOAD ? BYTES_URGENT : large ? BYTES_LARGE : BYTES_SMALL;
+    if (byte_pool_begin(&c->frames, &rq->frame, rank, bytes, until_ns) < 0)
         admission_refuse_frame(rq, cls, bytes);
+}
+
+int session_frame_grow(struct request *rq, uint64_t bytes)
+{
+    struct core *c = rq->core;
+    const bool urgent = rq->frame.rank == BYTES_URGENT;
+    uint64_t until_ns = rq->ctx.deadline_ns, patience_ns = clock_now_ns() + admission_queue_ns(c);
+    if (rq->frame.held == rq->frame.total)
+        return 0;
+    if (urgent && (until_ns == 0 || until_ns > patience_ns))
+        until_ns = patience_ns;
+    int rc = byte_pool_grow(&c->frames, &rq->frame, bytes, until_ns);
+    if (rc < 0)
+        admission_refuse_frame(rq, urgent ? ADMIT_SEARCH : ADMIT_LOAD, bytes);
+    return rc;
+}
+
+bool session_frame_too_slow(struct request *rq)
+{
+    return rq->frame.total > 0 && byte_pool_too_slow(&rq->core->frames, &rq->frame, clock_now_ns());
+}
+
+void session_frame_drop(struct request *rq)
+{
+    arena_fini_slowly(&rq->bulk, fiber_pause);
+    byte_pool_end(&rq->core->frames, &rq->frame);
 }
 
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
@@ -65,8 +91,7 @@ void session_end(struct request *rq)
     s->count--;
     s->bytes -= rq->bytes;
     admission_forget(rq);
-    if (rq->frame_bytes)
-        byte_pool_release(&s->core->frames, rq->frame_bytes);
+    byte_pool_end(&s->core->frames, &rq->frame);
     request_release(rq);
     event_notify_all(&s->changed);
 }

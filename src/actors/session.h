@@ -29,6 +29,13 @@ void session_init(struct session *s, struct core *c);
  * there was no room in its time: then it is to be answered without its frame. */
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
                               uint64_t bytes);
+/* The frame of rq is about to have so many bytes: waits until there is memory for them. -ETIME, with the sentence in
+ * rq->error: there was none in its time. */
+MUST_USE int session_frame_grow(struct request *rq, uint64_t bytes);
+/* Others wait for the memory that rq's frame holds, and it comes in too slowly. */
+bool session_frame_too_slow(struct request *rq);
+/* What came of the frame is not wanted any more: its memory is given back. */
+void session_frame_drop(struct request *rq);
 void session_end(struct request *rq); /* the answer has left, or nobody wants it */
 void session_cancel(struct session *s, uint64_t request_id);
 void session_cancel_all(struct session *s);

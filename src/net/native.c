@@ -7,11 +7,14 @@
 #include "net/frame.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* for the first frame */
 #define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
+#define LOOK_NS          ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
+#define RETRY_MS         1000
 #define LINGER_NS        ((uint64_t)200000000)
 #define HELLO_META_MAX   4096
 #define RECEIVE_MAX      ((size_t)1 << 20) /* in one operation, for it copies them in one go */
@@ -45,21 +48,47 @@ static int fill_input(struct native *n, uint64_t deadline_ns)
     return rc;
 }
 
-/* The next `size` bytes to `to`. */
-static int read_bytes(struct native *n, uint8_t *to, size_t size)
+/* Some of the next `size` bytes, into the buffer (*ret_got 0) or to where they are going to be used. */
+static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadline_ns, size_t *ret_got)
 {
+    size_t got = n->input_to - n->input_from;
+    *ret_got = 0;
+    if (got == 0 && size < NATIVE_INPUT_BYTES / 2)
+        return fill_input(n, deadline_ns);
+    if (got == 0)
+        return receive_some(n, to, size, deadline_ns, ret_got);
+    *ret_got = got = got < size ? got : size;
+    memcpy(to, n->input + n->input_from, got);
+    n->input_from += got;
+    return 0;
+}
+
+/* The same of r's frame, which has its place in the memory for frames: it is looked at now and then whether it comes too
+ * slowly. -EAGAIN: it does. */
+static int take_some_in_time(struct native *n, struct native_request *r, uint8_t *to, size_t size, size_t *ret_got)
+{
+    const uint64_t give_up_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+    for (;;) {
+        const uint64_t now = clock_now_ns(), look_ns = now + LOOK_NS;
+        int rc = take_some(n, to, size, look_ns < give_up_ns ? look_ns : give_up_ns, ret_got);
+        if (session_frame_too_slow(r->rq))
+            return -EAGAIN;
+        if (rc != -ETIME || clock_now_ns() >= give_up_ns)
+            return rc;
+    }
+}
+
+/* The next `size` bytes of r's frame to `to`. */
+static int read_bytes(struct native *n, struct native_request *r, uint8_t *to, size_t size)
+{
+    struct byte_claim *frame = &r->rq->frame;
     while (size > 0) {
-        size_t got = n->input_to - n->input_from;
-        int rc = 0;
-        if (got > 0) {
-            got = got < size ? got : size;
-            memcpy(to, n->input + n->input_from, got);
-            n->input_from += got;
-        } else if (size < NATIVE_INPUT_BYTES / 2) {
-            rc = fill_input(n, clock_now_ns() + STALL_TIMEOUT_NS);
-        } else {
-            rc = receive_some(n, to, size, clock_now_ns() + STALL_TIMEOUT_NS, &got);
-        }
+        size_t got = 0, piece = size < RECEIVE_MAX ? size : RECEIVE_MAX;
+        int rc = session_frame_grow(r->rq, frame->arrived + piece);
+        if (rc == 0)
+            rc = take_some_in_time(n, r, to, piece, &got);
+        frame->arrived += got;
+        r->body_left -= got;
         if (rc < 0)
             return rc;
         to += got;
@@ -143,12 +172,35 @@ static enum admission_class lane_of(uint16_t op)
 
 static int read_body(struct native *n, struct native_request *r)
 {
-    int rc = read_bytes(n, r->meta, r->header.meta_bytes);
+    const uint32_t padding = frame_padding(r->header.meta_bytes, r->header.block_bytes);
+    int rc = read_bytes(n, r, r->meta, r->header.meta_bytes);
     if (rc == 0)
-        rc = skip_bytes(n, frame_padding(r->header.meta_bytes, r->header.block_bytes));
+        rc = skip_bytes(n, padding);
+    r->body_left -= rc == 0 ? padding : 0;
     if (rc == 0)
-        rc = read_bytes(n, r->block, r->header.block_bytes);
+        rc = read_bytes(n, r, r->block, r->header.block_bytes);
     return rc;
+}
+
+/* The rest of the frame is skipped, without any memory for it, and its sender told why. */
+static int refuse_frame(struct native *n, struct native_request *r, const struct error *why)
+{
+    const struct error copy = *why;
+    session_frame_drop(r->rq);
+    int rc = skip_bytes(n, r->body_left);
+    native_reply_error(r, &copy);
+    native_reply(r);
+    return rc;
+}
+
+static void frame_too_slow(struct native_request *r)
+{
+    const struct byte_claim *frame = &r->rq->frame;
+    error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+              "only %" PRIu64 " KiB of the request's %" PRIu64 " KiB came in %" PRIu64
+              " ms, and others wait for its memory; send it faster, or in smaller requests",
+              frame->arrived >> 10, frame_body_bytes(&r->header) >> 10, (clock_now_ns() - frame->began_ns) / 1000000);
+    r->rq->error.retry_after_ms = RETRY_MS;
 }
 
 /* Memory for the frame, or NULL after the frame was skipped and its sender told. */
@@ -164,7 +216,7 @@ static struct native_request *request_create(struct native *n, const struct kith
             session_end(rq);
         return NULL;
     }
-    *r = (struct native_request){.rq = rq, .native = n, .header = *h};
+    *r = (struct native_request){.rq = rq, .native = n, .header = *h, .body_left = frame_body_bytes(h)};
     if (!allowed)
         rq->error = refusal;
     if (rq->error.code != ERROR_OK)
@@ -182,16 +234,16 @@ static int receive_request(struct native *n, const struct kith_frame_header *h, 
     struct native_request *r = request_create(n, h);
     if (!r)
         return -ENOMEM; /* not even for a sentence */
-    int rc;
     if (!r->meta || (h->block_bytes && !r->block)) {
-        rc = skip_bytes(n, frame_body_bytes(h));
         if (r->rq->error.code == ERROR_OK)
             (void)request_error(r->rq, -ENOMEM, "request");
-        native_reply_error(r, &r->rq->error);
-        native_reply(r);
-        return rc;
+        return refuse_frame(n, r, &r->rq->error);
     }
-    rc = read_body(n, r);
+    int rc = read_body(n, r);
+    if (rc == -EAGAIN)
+        frame_too_slow(r);
+    if (rc < 0 && r->rq->error.code != ERROR_OK)
+        return refuse_frame(n, r, &r->rq->error);
     if (rc < 0)
         session_end(r->rq);
     else

@@ -28,6 +28,7 @@ struct native_request {
     struct native *native;
     struct kith_frame_header header;
     uint8_t *meta, *block;
+    uint64_t body_left; /* bytes of the frame that have not been received */
     struct reply reply;
     uint8_t error_frame[NATIVE_ERROR_BYTES]; /* so that telling an error needs no memory */
 };

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+/* Who reads less than a piece in this time, some 8 KiB a second, is given up. */
+#define PIECE_BYTES     ((size_t)256 << 10)
 #define SEND_TIMEOUT_NS ((uint64_t)30000000000)
 #define BATCH_MAX       32 /* answers a call; two slices each */
 
@@ -33,18 +35,47 @@ static unsigned take_batch(struct native *n, struct slice *slices, struct native
     return count;
 }
 
+/* So many slices, from `from` bytes into the first on, and no more than a piece. Returns how many bytes they have. */
+static size_t cut_piece(const struct slice *slices, unsigned count, size_t from, struct slice *ret, unsigned *ret_count)
+{
+    size_t size = 0;
+    unsigned used = 0;
+    for (unsigned i = 0; i < count && size < PIECE_BYTES; i++, from = 0) {
+        const size_t left = slices[i].size - from, room = PIECE_BYTES - size;
+        ret[used] = (struct slice){(const uint8_t *)slices[i].bytes + from, left < room ? left : room};
+        size += ret[used++].size;
+    }
+    *ret_count = used;
+    return size;
+}
+
+/* Piece by piece, each of which has its time: a client that reads steadily may be slow. */
+static int send_pieces(struct native *n, const struct slice *slices, unsigned count)
+{
+    struct slice piece[2 * BATCH_MAX];
+    size_t from = 0;
+    while (count > 0) {
+        unsigned used;
+        size_t size = cut_piece(slices, count, from, piece, &used);
+        int rc = connection_send(n->connection, piece, used, clock_now_ns() + SEND_TIMEOUT_NS);
+        if (rc < 0)
+            return rc;
+        n->core->metrics.bytes_sent += size;
+        for (from += size; count > 0 && from >= slices->size; slices++, count--)
+            from -= slices->size;
+    }
+    return 0;
+}
+
 static void send_slices(struct native *n, const struct slice *slices, unsigned count)
 {
     if (n->broken)
         return; /* nobody reads: the answers are thrown away */
-    if (connection_send(n->connection, slices, count, clock_now_ns() + SEND_TIMEOUT_NS) < 0) {
+    if (send_pieces(n, slices, count) < 0) {
         n->broken = true;
         session_cancel_all(&n->session);
         connection_shutdown(n->connection); /* brings the reader back, which ends the connection */
-        return;
     }
-    for (unsigned i = 0; i < count; i++)
-        n->core->metrics.bytes_sent += slices[i].size;
 }
 
 static void write_all(struct native *n)

@@ -435,6 +435,8 @@ static void receive(void *arg)
     struct frame *f = arg;
     struct request *rq = session_begin(f->session, 1, f->deadline_ms, f->cls, 60 * MIB);
     want(rq);
+    if (rq->error.code == ERROR_OK)
+        want_eq(session_frame_grow(rq, 60 * MIB), rq->error.code == ERROR_OK ? 0 : -ETIME);
     f->code = rq->error.code;
     want(f->code != ERROR_RESOURCE_EXHAUSTED || rq->error.retry_after_ms > 0);
     if (f->code == ERROR_OK)
@@ -442,6 +444,13 @@ static void receive(void *arg)
     while (f->code == ERROR_OK && !f->leave)
         fiber_sleep_ns(MILLIS(1));
     session_end(rq);
+}
+
+static void want_nothing_held(const struct byte_pool *p)
+{
+    for (unsigned r = 0; r < BYTE_RANKS; r++)
+        want_eq(p->held[r], 0);
+    want(p->oldest == NULL && p->waiting == 0);
 }
 
 ADMISSION_TEST(large_frames_wait_for_memory_in_the_order_of_their_urgency)
@@ -452,8 +461,8 @@ ADMISSION_TEST(large_frames_wait_for_memory_in_the_order_of_their_urgency)
                          {.cls = ADMIT_LOAD},
                          {.cls = ADMIT_SEARCH},
                          {.cls = ADMIT_LOAD, .deadline_ms = 50}};
-    static const unsigned places[N] = {1, 4, 3, 2, 0};
-    s->core->request_bytes = s->core->frames.left = 100 * MIB;
+    static const unsigned places[N] = {1, 3, 4, 2, 0};
+    s->core->request_bytes = s->core->frames.bytes = 100 * MIB;
     for (unsigned i = 0; i < N; i++) {
         f[i].scene = s;
         f[i].session = &s->sessions[i];
@@ -472,14 +481,14 @@ ADMISSION_TEST(large_frames_wait_for_memory_in_the_order_of_their_urgency)
             }
     for (unsigned i = 0; i < N; i++)
         want_eq(f[i].place, places[i]);
-    want_eq(s->core->frames.left, 100 * MIB);
+    want_nothing_held(&s->core->frames);
 }
 
 ADMISSION_TEST(a_search_waits_for_the_memory_of_its_frame_as_long_as_for_its_turn)
 {
     struct frame load = {.scene = s, .session = &s->sessions[0], .cls = ADMIT_LOAD},
                  search = {.scene = s, .session = &s->sessions[1], .cls = ADMIT_SEARCH};
-    s->core->request_bytes = s->core->frames.left = 100 * MIB;
+    s->core->request_bytes = s->core->frames.bytes = 100 * MIB;
     s->core->settings.admission_queue_ms = 300;
     want_eq(fiber_start(CLASS_INTERACTIVE, receive, &load, "frame"), 0);
     settle();
@@ -490,7 +499,7 @@ ADMISSION_TEST(a_search_waits_for_the_memory_of_its_frame_as_long_as_for_its_tur
     want_eq(search.code, ERROR_RESOURCE_EXHAUSTED);
     load.leave = true;
     fiber_sleep_ns(MILLIS(10));
-    want_eq(s->core->frames.left, 100 * MIB);
+    want_nothing_held(&s->core->frames);
 }
 
 /* -- anything -- */

@@ -194,3 +194,87 @@ Test(busy, who_does_not_read_is_paused_and_then_dropped)
     harness_run(BACKEND_SIM, 1, deaf);
     harness_run(BACKEND_SIM, 2, deaf);
 }
+
+/* -- clients that send or read slowly -- */
+
+#define SLOW 60
+
+static struct kith_frame_header upsert_header(uint64_t block_bytes)
+{
+    return (struct kith_frame_header){KITH_MAGIC, KITH_OP_UPSERT, 0, 7, 16, 0, block_bytes};
+}
+
+static void upsert_some(void *arg)
+{
+    struct server *s = arg;
+    struct client c = opened(s);
+    static float vectors[10000 * DIM];
+    static uint64_t ids[10000];
+    for (uint32_t i = 0; i < 10000; i++)
+        ids[i] = i;
+    cr_assert_eq(client_upsert(&c, "a", ids, 10000, vectors, DIM), 0, "%s", c.error);
+    client_close(&c);
+    s->options.arg = NULL;
+}
+
+/* Sixty clients that begin a frame of 40 MiB each and send a byte a second, beside one that sends 2.5 MiB. */
+static void slow_uploaders(struct server *s)
+{
+    struct client c = with_points(s);
+    static struct client slow[SLOW];
+    const struct kith_frame_header h = upsert_header((uint64_t)40 << 20);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        s->cores[i]->frames.bytes = (uint64_t)50 << 20;
+    for (unsigned i = 0; i < SLOW; i++) {
+        slow[i] = opened(s);
+        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof h), 0);
+    }
+    fiber_sleep_ns(100000000);
+    uint64_t began_ns = clock_now_ns();
+    void *was = s->options.arg;
+    s->options.arg = s;
+    cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_some, s, "client"), 0);
+    while (s->options.arg) {
+        for (unsigned i = 0; i < SLOW; i++)
+            ignore_result(client_send_bytes(&slow[i], "", 1));
+        cr_assert_lt(clock_now_ns() - began_ns, 10000000000, "the upsert waits for those that send nothing");
+        fiber_sleep_ns(1000000000);
+    }
+    s->options.arg = was;
+    for (unsigned i = 0; i < SLOW; i++)
+        client_close(&slow[i]);
+    fiber_sleep_ns(1000000000);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        for (unsigned r = 0; r < BYTE_RANKS; r++)
+            cr_assert_eq(s->cores[i]->frames.held[r], 0);
+    cr_assert_eq(client_ping(&c), 0);
+    client_close(&c);
+}
+
+Test(busy, who_sends_slowly_is_in_nobodys_way)
+{
+    harness_run(BACKEND_SIM, 1, slow_uploaders);
+    harness_run(BACKEND_SIM, 2, slow_uploaders);
+}
+
+/* 1.2 MB at 16 KiB a second take more than a minute. */
+static void slow_reader(struct server *s)
+{
+    struct client c = with_points(s);
+    static uint8_t piece[4096];
+    struct ask large = {.queries = 8, .k = POINTS, .with_vectors = true};
+    const size_t all = (size_t)8 * POINTS * DIM * sizeof(float);
+    send_search(&c, 5, &large);
+    for (size_t got = 0; got < all;) {
+        int64_t n = connection_receive(c.connection, piece, sizeof piece, 0);
+        cr_assert_gt(n, 0, "ended after %zu bytes", got);
+        got += (size_t)n;
+        fiber_sleep_ns(250000000);
+    }
+    client_close(&c);
+}
+
+Test(busy, who_reads_slowly_and_steadily_gets_all_of_it)
+{
+    harness_run(BACKEND_SIM, 1, slow_reader);
+}

@@ -430,21 +430,23 @@ static void crowded(struct server *s)
 {
     struct client c = opened(s);
     struct byte_pool *bound = &s->cores[0]->frames;
-    uint64_t all = bound->left, count = 0;
+    struct byte_claim others = {0};
+    uint64_t all = bound->bytes, count = 0;
     struct large_upsert u = {.port = s->port};
     fill_collection(&c, "few", 10);
-    cr_assert_eq(byte_pool_acquire(bound, 0, all, 0), 0); /* as if others had it */
+    cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0); /* as if others had it */
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
     fiber_sleep_ns(5000000000);
     cr_assert(!u.answered, "a large request waits for room");
     cr_assert_eq(client_count(&c, "few", &count), 0);
     cr_assert_eq(count, 10, "a small one does not");
-    byte_pool_release(bound, all);
+    byte_pool_end(bound, &others);
     while (!u.over)
         fiber_sleep_ns(1000000);
     cr_assert_eq(client_count(&c, "much", &count), 0);
     cr_assert_eq(count, 10000);
-    cr_assert_eq(bound->left, all, "all of it was given back");
+    for (unsigned r = 0; r < BYTE_RANKS; r++)
+        cr_assert_eq(bound->held[r], 0, "all of it was given back");
     client_close(&c);
 }
 
