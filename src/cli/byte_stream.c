@@ -111,6 +111,13 @@ void byte_stream_close(struct byte_stream *s)
 }
 
 #ifdef KITH_ZLIB
+/* What zlib says, without the "<fd:5>: " it begins with. */
+static const char *reason(const char *text)
+{
+    const char *colon = text[0] == '<' ? strstr(text, ">: ") : NULL;
+    return colon ? colon + 3 : text;
+}
+
 static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error *e)
 {
     unsigned ask = n < (1u << 30) ? (unsigned)n : 1u << 30;
@@ -118,7 +125,7 @@ static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error
     int status = Z_OK;
     const char *text = gzerror(s->gz, &status);
     if (got < 0 || status == Z_BUF_ERROR) /* Z_BUF_ERROR: the file ends in the middle of its packed data */
-        return error_set(e, ERROR_CORRUPT, "%s cannot be unpacked: %s", s->path, text);
+        return error_set(e, ERROR_CORRUPT, "%s cannot be unpacked: %s", s->path, reason(text));
     z_off_t at = gzoffset(s->gz);
     s->file_position = at < 0 ? 0 : (uint64_t)at;
     return got;

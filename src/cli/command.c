@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const metrics[] = {[KITH_L2] = "l2", [KITH_INNER_PRODUCT] = "ip", [KITH_COSINE] = "cosine"};
@@ -16,14 +15,10 @@ static const char *const durabilities[] = {[KITH_FLUSH] = "flush", [KITH_INTERVA
 
 int cli_fail(const char *format, ...)
 {
-    char text[ERROR_TEXT_MAX * 2];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    sentence_vprint("kith: ", format, args);
     va_end(args);
-    char *shown = visible_text(text, strlen(text));
-    fprintf(stderr, "kith: %s\n", shown);
-    free(shown);
     return 1;
 }
 
@@ -78,7 +73,7 @@ int spread_parse(const char *command, const char *text, enum kith_spread *ret)
             *ret = (enum kith_spread)i;
     if (!text || *ret != KITH_SPREAD_SETTING)
         return 0;
-    fprintf(stderr, "kith %s: --spread is auto, 1 or all, not '%s'\n", command, text);
+    sentence_print("kith %s: --spread is auto, 1 or all, not '%s'", command, text);
     return EXIT_USAGE;
 }
 

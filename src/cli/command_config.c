@@ -122,6 +122,6 @@ int command_config(struct cli *c, int argc, char **argv)
         }
         return cli_connect(c) ? 1 : a->run(c, words + 1);
     }
-    fprintf(stderr, "kith config: there is no '%s'; see kith config --help\n", name);
+    sentence_print("kith config: there is no '%s'; see kith config --help", name);
     return EXIT_USAGE;
 }

@@ -26,7 +26,7 @@ static uint32_t vector_parse(const char *text, float **ret)
         char *end;
         values[n] = strtof(at, &end);
         if (end == at || !isfinite(values[n])) {
-            fprintf(stderr, "kith search: --vector takes numbers with commas between them, not '%s'\n", at);
+            sentence_print("kith search: --vector takes numbers with commas between them, not '%s'", at);
             free(values);
             return 0;
         }

@@ -186,6 +186,6 @@ int command_snapshot(struct cli *c, int argc, char **argv)
         }
         return cli_connect(c) ? 1 : a->run(c, n == 2 ? words[1] : NULL);
     }
-    fprintf(stderr, "kith snapshot: there is no '%s'; see kith snapshot --help\n", words[0]);
+    sentence_print("kith snapshot: there is no '%s'; see kith snapshot --help", words[0]);
     return EXIT_USAGE;
 }

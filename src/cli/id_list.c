@@ -2,8 +2,8 @@
 
 #include "cli/byte_stream.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +34,7 @@ int id_list_add_words(struct id_list *l, const char *command, const char *const 
     for (size_t i = 0; i < n; i++) {
         struct kith_id id;
         if (kith_id_parse(words[i], &id) < 0) {
-            fprintf(stderr, "kith %s: '%s' is no id: an id is a number from 0 to 2^64 - 1 or a UUID\n", command,
-                    words[i]);
+            sentence_print("kith %s: '%s' is no id: an id is a number from 0 to 2^64 - 1 or a UUID", command, words[i]);
             return EXIT_USAGE;
         }
         if (add(l, id))

@@ -212,7 +212,8 @@ static bool any_value(struct json_scan *s)
     case 'f': return literal(s, "false");
     case 'n': return literal(s, "null");
     case 0: return fail(s, s->at == s->in.size ? "the text ends too early" : "a byte 0");
-    default: return number(s);
+    case '-': return number(s);
+    default: return peek(s) >= '0' && peek(s) <= '9' ? number(s) : fail(s, "no value begins so");
     }
 }
 

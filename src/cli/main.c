@@ -1,5 +1,6 @@
 /* kith -- the command line. Each subcommand is one row here and one file. */
 #include "cli/command.h"
+#include "cli/output.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -72,6 +73,10 @@ int main(int argc, char **argv)
         usage_print(stderr);
         return EXIT_USAGE;
     }
+    if (strcmp(argv[0], "help") == 0 && argc > 1) { /* help COMMAND is COMMAND --help */
+        argv[0] = argv[1];
+        argv[1] = (char *)"--help";
+    }
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0) {
         usage_print(stdout);
         return 0;
@@ -84,9 +89,11 @@ int main(int argc, char **argv)
         if (strcmp(argv[0], commands[i].name) == 0) {
             int status = commands[i].run(&c, argc - 1, argv + 1);
             kith_close(c.kith);
+            if (fflush(stdout) != 0 || ferror(stdout))
+                status = cli_fail("cannot write the answer: %m");
             return status;
         }
     }
-    fprintf(stderr, "kith: there is no command '%s'; see kith --help\n", argv[0]);
+    sentence_print("kith: there is no command '%s'; see kith --help", argv[0]);
     return EXIT_USAGE;
 }

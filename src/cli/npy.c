@@ -12,8 +12,9 @@ static const struct {
     const char *name;
     uint32_t bytes;
 } elements[] = {
-    [ELEMENT_U8] = {"u1", 1},  [ELEMENT_I8] = {"i1", 1},  [ELEMENT_I32] = {"i4", 4}, [ELEMENT_I64] = {"i8", 8},
-    [ELEMENT_F16] = {"f2", 2}, [ELEMENT_F32] = {"f4", 4}, [ELEMENT_F64] = {"f8", 8},
+    [ELEMENT_U8] = {"u1", 1},  [ELEMENT_I8] = {"i1", 1},  [ELEMENT_BOOL] = {"b1", 1}, [ELEMENT_U16] = {"u2", 2},
+    [ELEMENT_I16] = {"i2", 2}, [ELEMENT_U32] = {"u4", 4}, [ELEMENT_U64] = {"u8", 8},  [ELEMENT_I32] = {"i4", 4},
+    [ELEMENT_I64] = {"i8", 8}, [ELEMENT_F16] = {"f2", 2}, [ELEMENT_F32] = {"f4", 4},  [ELEMENT_F64] = {"f8", 8},
 };
 
 uint32_t element_bytes(enum element_type type)
@@ -52,6 +53,11 @@ void element_to_f32(enum element_type type, const void *from, size_t n, float *t
     switch (type) {
     case ELEMENT_U8: CONVERT(uint8_t, (float)x);
     case ELEMENT_I8: CONVERT(int8_t, (float)x);
+    case ELEMENT_BOOL: CONVERT(uint8_t, (float)(x != 0));
+    case ELEMENT_U16: CONVERT(uint16_t, (float)x);
+    case ELEMENT_I16: CONVERT(int16_t, (float)x);
+    case ELEMENT_U32: CONVERT(uint32_t, (float)x);
+    case ELEMENT_U64: CONVERT(uint64_t, (float)x);
     case ELEMENT_I32: CONVERT(int32_t, (float)x);
     case ELEMENT_I64: CONVERT(int64_t, (float)x);
     case ELEMENT_F16: CONVERT(uint16_t, f16_to_f32(x));
@@ -85,7 +91,7 @@ static int type_parse(const char *text, const char *path, struct npy_header *h, 
     }
     int width = at ? (int)strcspn(at, ",}\n") : 0;
     return error_set(e, ERROR_INVALID_ARGUMENT,
-                     "%s has elements of type %.*s; Kith reads little-endian u1, i1, i4, i8, f2, f4 and f8", path,
+                     "%s has elements of type %.*s; Kith reads little-endian integers, bools, f2, f4 and f8", path,
                      width > 40 ? 40 : width, at ? at : "");
 }
 

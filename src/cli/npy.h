@@ -7,7 +7,20 @@
 
 #include <stdint.h>
 
-enum element_type { ELEMENT_U8, ELEMENT_I8, ELEMENT_I32, ELEMENT_I64, ELEMENT_F16, ELEMENT_F32, ELEMENT_F64 };
+enum element_type {
+    ELEMENT_U8,
+    ELEMENT_I8,
+    ELEMENT_BOOL,
+    ELEMENT_U16,
+    ELEMENT_I16,
+    ELEMENT_U32,
+    ELEMENT_U64,
+    ELEMENT_I32,
+    ELEMENT_I64,
+    ELEMENT_F16,
+    ELEMENT_F32,
+    ELEMENT_F64
+};
 
 uint32_t element_bytes(enum element_type type);
 /* Turns n elements, at any alignment, into floats. */

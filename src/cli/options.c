@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/check.h"
+#include "cli/output.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,8 +25,8 @@ static void help_print(const struct options *o)
 
 static int usage_error(const struct options *o, const char *what, const char *which)
 {
-    fprintf(stderr, "kith %s: %s%s%s%s; see kith %s --help\n", o->command, what, which ? " '" : "", which ? which : "",
-            which ? "'" : "", o->command);
+    sentence_print("kith %s: %s%s%s%s; see kith %s --help", o->command, what, which ? " '" : "", which ? which : "",
+                   which ? "'" : "", o->command);
     return EXIT_USAGE;
 }
 
@@ -90,7 +91,7 @@ static const struct option *find(const struct options *o, const char *argument, 
     *ret_value = name[n] == '=' ? name + n + 1 : NULL;
     for (size_t i = 0; i < o->count; i++) {
         const struct option *x = &o->list[i];
-        if (strlen(x->name) == n && strncmp(x->name, name, n) == 0 && is_long == (x->name[1] != 0))
+        if (strlen(x->name) == n && strncmp(x->name, name, n) == 0 && (is_long || x->name[1] == 0))
             return x;
     }
     return NULL;

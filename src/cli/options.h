@@ -16,7 +16,7 @@ struct option_texts {
 };
 
 struct option {
-    const char *name; /* "batch" is --batch; a single letter is -k */
+    const char *name; /* "batch" is --batch; a single letter is -k, and --k */
     enum option_kind kind;
     void *
         value; /* bool *, const char **, struct option_texts *, uint64_t * or double *: keeps its default when the option is not given */

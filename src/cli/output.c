@@ -81,6 +81,24 @@ char *visible_text(const char *text, size_t size)
     return shown;
 }
 
+void sentence_vprint(const char *before, const char *format, va_list args)
+{
+    char *text = NULL;
+    check(vasprintf(&text, format, args) >= 0);
+    char *shown = visible_text(text, strlen(text));
+    fprintf(stderr, "%s%s\n", before, shown);
+    free(shown);
+    free(text);
+}
+
+void sentence_print(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    sentence_vprint("", format, args);
+    va_end(args);
+}
+
 /* -- tables -- */
 
 static void cell_add(struct table *t, char *text)

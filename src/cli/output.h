@@ -1,6 +1,7 @@
 /* output.h -- what people see: tables that line up, numbers they can read, a bar that moves. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,9 @@ void table_print(struct table *t);                                /* to stdout; 
 
 /* Text that a terminal only shows: control characters, and bytes that are not UTF-8, are written "\\x1b". The caller frees it. */
 char *visible_text(const char *text, size_t size);
+/* A sentence on stderr, its control characters only shown, and a line break. */
+void sentence_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sentence_vprint(const char *before, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* "1 234 567" and "1.2 GiB"; text from a small ring of buffers that lives for the next seven calls. */
 const char *number_text(uint64_t n);

@@ -302,7 +302,7 @@ static int binary_row(struct vector_file *f, const uint8_t *raw, struct error *e
     float *to = f->vectors + f->count * f->dim;
     element_to_f32(f->type, raw + f->head_bytes, f->dim, to);
     if (!all_finite(to, f->dim))
-        return vector_file_reject(f, e, "its vector has a NaN or an infinity");
+        return vector_file_reject(f, e, "its vector has a NaN, an infinity, or a number beyond a 32-bit float");
     f->row_numbers[f->count++] = f->row;
     return 0;
 }

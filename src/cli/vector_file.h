@@ -1,6 +1,6 @@
 /* vector_file.h -- rows of vectors from the files people have, as f32, batch after batch.
  *
- *   .npy               NumPy: u1, i1, i4, i8, f2, f4, f8; row i of the array is row i
+ *   .npy               NumPy: bools, integers of 1 to 8 bytes, f2, f4, f8; row i of the array is row i
  *   .fvecs .bvecs .ivecs  TexMex: each row a 32-bit dimension and that many f32, u8 or i32
  *   .jsonl             a JSON object a line: {"id": 7 or "a UUID", "vector": [...], "payload": any value}; payload may be
  *                      missing, and is kept as it is written; line n is row n - 1; blank lines are passed over

@@ -112,6 +112,35 @@ Test(vector_file, every_element_type_of_numpy_is_read_as_floats)
     }
 }
 
+Test(vector_file, integers_of_every_size_and_sign_are_read)
+{
+    const uint8_t bools[2] = {0, 1};
+    const uint16_t u2[2] = {7, UINT16_MAX};
+    const int16_t i2[2] = {-7, INT16_MIN};
+    const uint32_t u4[2] = {7, UINT32_MAX};
+    const uint64_t u8[2] = {7, UINT64_MAX};
+    const struct {
+        const char *type;
+        const void *data;
+        size_t bytes;
+        float first, second;
+    } kinds[] = {{"|b1", bools, sizeof(bools), 0, 1},
+                 {"<u2", u2, sizeof(u2), 7, 65535},
+                 {"<i2", i2, sizeof(i2), -7, -32768},
+                 {"<u4", u4, sizeof(u4), 7, 0x1p32f},
+                 {"<u8", u8, sizeof(u8), 7, 0x1p64f}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        uint8_t file[512];
+        size_t n = npy_make(file, 1, kinds[i].type, "False", "(1, 2)", kinds[i].data, kinds[i].bytes);
+        struct vector_file *f = open_good(temp_write("a.npy", file, n), 2);
+        struct vector_batch b;
+        struct error e;
+        cr_assert_eq(vector_file_next(f, 10, &b, &e), 1);
+        cr_assert(b.vectors[0] == kinds[i].first && b.vectors[1] == kinds[i].second, "%s", kinds[i].type);
+        vector_file_close(f);
+    }
+}
+
 Test(vector_file, halves_are_read_exactly)
 {
     /* 1, -2, 0.5, 65504 (the largest), 2^-24 (the smallest), -0 */

@@ -220,6 +220,16 @@ class CommandLine(unittest.TestCase):
                 self.assertNotIn("\u009b", said)
                 self.assertEqual(len(said.splitlines()), 1, said)
 
+    def test_usage_errors_show_control_characters(self) -> None:
+        for command in (("fly\x1b[31m",), ("get", "x", "\x1b[31m5"), ("ls", "--\x1b[31m"), ("search", "x", "--vector", "1,\x1b[31m")):
+            self.assertNotIn("\x1b", self.kith(*command, status=2).stderr)
+
+    def test_an_answer_that_cannot_be_written_is_an_error(self) -> None:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([os.environ["KITH"], "ls", "--server", self.server.address], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write", done.stderr)
+
     def test_a_wrong_dimension_is_said_in_numbers(self) -> None:
         self.kith("create", "numbers", "--dim", "3")
         self.assertIn("the query has 6 dimensions; collection 'numbers' has 3",
@@ -266,6 +276,7 @@ class CommandLine(unittest.TestCase):
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",
                         "verify", "bench", "stats", "top", "config", "ping", "demo"):
             self.assertIn("usage: kith " + command, self.kith(command, "--help").stdout)
+            self.assertIn("usage: kith " + command, self.kith("help", command).stdout)
         self.assertIn("import", self.kith("--help").stdout)
 
     def test_ping_and_bench_measure(self) -> None:

@@ -177,6 +177,22 @@ class Points(ServerTest):
         self.fails(kith.Code.INVALID_ARGUMENT, self.client.delete, self.name, [uuid.UUID(int=0x4B49544855550000 << 64 | 7)])
         self.assertEqual(self.client.delete(self.name, ids), len(ids) - 5)
 
+    def test_no_points_and_very_many(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        for nothing in ([], numpy.zeros((0, 2))):
+            self.assertEqual(self.client.upsert(self.name, [], nothing), 0)
+        self.assertEqual((self.client.get(self.name, []), self.client.delete(self.name, [])), ([], 0))
+        ids = numpy.arange(250_000)
+        self.client.upsert(self.name, ids, numpy.ones((len(ids), 2), "f4"))
+        self.assertEqual([p.id for p in self.client.get(self.name, ids[:2500])], list(range(2500)))
+        self.assertEqual(self.client.delete(self.name, range(1_200_000)), 250_000)
+
+    def test_numbers_that_no_field_has_are_refused(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        for options in ({"k": -1}, {"ef": -5}, {"k": 2**64}):
+            self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, self.name, [1, 2], **options)
+        self.assertEqual(self.client.count(self.name), 0)
+
     def test_wrong_points_are_refused_and_the_connection_goes_on(self) -> None:
         self.client.create(self.name, dim=3, metric="l2")
         invalid = kith.Code.INVALID_ARGUMENT

@@ -23,6 +23,8 @@ LINKS = {"auto": 0, "plain": 1, "packed": 2}
 SPREADS = {"auto": 1, "1": 2, "all": 3}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERTS_IN_FLIGHT = 4
+GET_IDS = 1000  # a request; an answer has vectors and payloads
+DELETE_IDS = 100_000
 
 
 def _named(names: dict, name: str, what: str) -> int:
@@ -263,6 +265,8 @@ class Client:
         others are stored.
         """
         self._idle()
+        if len(ids) == 0 and len(vectors) == 0 and not payloads:
+            return 0
         rows = _rows(vectors, "vectors")
         if len(ids) != len(rows) or (payloads is not None and len(payloads) != len(rows)):
             raise KithError(Code.INVALID_ARGUMENT, "ids, vectors and payloads should be equally many")
@@ -282,7 +286,13 @@ class Client:
         return upsert.done
 
     def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
-        """The points that are there, in the order asked for."""
+        """The points that are there, in the order asked for. Many ids are cut into several requests."""
+        points: List[Point] = []
+        for first in range(0, len(ids), GET_IDS):
+            points += self._get_some(collection, ids[first : first + GET_IDS], with_vectors, with_payloads)
+        return points
+
+    def _get_some(self, collection: str, ids: Sequence[PointId], with_vectors: bool, with_payloads: bool) -> List[Point]:
         meta = (
             wire.field_bytes(1, collection)
             + wire.field_bytes(2, _ids_message(ids), always=True)
@@ -300,9 +310,13 @@ class Client:
         ]
 
     def delete(self, collection: str, ids: Sequence[PointId]) -> int:
-        """Removes points; returns how many of them were there."""
-        meta = wire.field_bytes(1, collection) + wire.field_bytes(2, _ids_message(ids), always=True)
-        return wire.Message(self._call(wire.OP_DELETE, meta).meta).number(1)
+        """Removes points; returns how many of them were there. Many ids are cut into several requests."""
+        deleted = 0
+        for first in range(0, len(ids), DELETE_IDS):
+            some = _ids_message(ids[first : first + DELETE_IDS])
+            meta = wire.field_bytes(1, collection) + wire.field_bytes(2, some, always=True)
+            deleted += wire.Message(self._call(wire.OP_DELETE, meta).meta).number(1)
+        return deleted
 
     # -- search --
 

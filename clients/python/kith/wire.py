@@ -39,6 +39,8 @@ def varint(n: int) -> bytes:
 
 def field_number(number: int, value: int) -> bytes:
     """A varint field; nothing when it is 0, the default."""
+    if not 0 <= value < 1 << 64:
+        raise KithError(Code.INVALID_ARGUMENT, f"{value} is no number from 0 to 2**64 - 1")
     return varint(number << 3) + varint(value) if value else b""
 
 
