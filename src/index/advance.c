@@ -1,7 +1,7 @@
 /* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan, then the graph.
  *
- * Codes are trained on what rows there are, and again when there are twice as many, or when many no longer fit. New codes
- * are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
+ * Codes are trained on what rows there are, and again when there are twice as many, or when many no longer fit. They are
+ * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
 #include "index/hnsw_builder.h"
@@ -13,47 +13,77 @@
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
-#define CATCH_UP         2 /* rows that get a code when one is appended */
-#define REPAIR_SHARE     8 /* flood the graph when a share of 1 in so many rows is new */
+#define CATCH_UP         2     /* rows that get a code when one is appended */
+#define QUERIES          32    /* rows that new codes are tried with, */
+#define CANDIDATES       32    /* of whose neighbours, by code, a search scores so many again, */
+#define RECALL           0.99  /* and must find so many of the true ones */
+#define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
+#define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new */
+
+/* Of short rows the values take no more room than a code. */
+static enum code_kind first_kind(const struct segment_index *x)
+{
+    return codes_row_bytes(CODE_F32, 0, x->metric, x->dim) <= rows_stride(x->dim) ? CODE_F32 : CODE_SQ8;
+}
 
 static bool outgrown(const struct segment_index *x)
 {
     const struct codes *c = &x->codes;
-    if (c->count == 0)
+    const bool misfits = c->misfits > codes_outliers_allowed(c->count);
+    if (c->count == 0 || codes_is_full(c))
         return true;
-    if (c->sq8.lossless && c->misfits == 0)
+    if (c->kind == first_kind(x) && (c->kind == CODE_F32 || (c->sq8.lossless && !misfits)))
         return false;
     if (c->count >= 2 * (uint64_t)c->trained_rows && c->trained_rows < RETRAIN_ROWS_MAX)
         return true;
-    return c->misfits > 64 && c->misfits > c->count / 16 && c->count > c->trained_rows + c->trained_rows / 4;
+    return misfits && c->count > c->trained_rows + c->trained_rows / 4;
 }
 
 /* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of those to come: these are
  * scanned by their vectors until new codes are there, which takes a millisecond for so few. */
 static bool describes_rows_to_come(const struct segment_index *x)
 {
-    return x->codes.trained_rows >= TRAINED_ROWS_MIN || (x->codes.count > 0 && !outgrown(x));
+    return !codes_is_full(&x->codes) &&
+           (x->codes.trained_rows >= TRAINED_ROWS_MIN || (x->codes.count > 0 && !outgrown(x)));
 }
 
 static void retrain_stop(struct segment_index *x)
 {
     codes_fini(&x->next);
+    codes_check_destroy(x->check);
+    x->check = NULL;
     sq8_sample_fini(&x->sample);
     x->retrain = RETRAIN_IDLE;
 }
 
-static int retrain_start(struct segment_index *x)
+static int retrain_start(struct segment_index *x, const struct rows *vectors)
 {
     int rc = sq8_sample_init(&x->sample, x->dim);
-    if (rc == 0)
-        rc = codes_init(&x->next, CODE_SQ8, 0, x->metric, x->dim);
-    if (rc < 0) {
-        retrain_stop(x);
+    if (rc < 0)
         return rc;
-    }
+    sq8_sample_trim(&x->sample, vectors, x->rows, x->dim);
     x->sample_next = 0;
     x->sample_rows = x->rows;
     x->retrain = RETRAIN_SAMPLING;
+    return 0;
+}
+
+/* Begins to encode all rows as codes of that kind. */
+static int retrain_as(struct segment_index *x, enum code_kind kind, const struct rows *vectors,
+                      const struct pause *pause)
+{
+    const struct codes_training training = {
+        .sample = &x->sample, .vectors = vectors, .count = x->sample_rows, .pause = pause};
+    codes_check_destroy(x->check);
+    x->check = NULL;
+    codes_fini(&x->next);
+    int rc = codes_init(&x->next, kind, kind == CODE_RABITQ ? 8 : 0, x->metric, x->dim);
+    if (rc == 0)
+        rc = codes_train(&x->next, &training);
+    if (rc != 0)
+        return rc;
+    x->next.trained_rows = x->sample_rows;
+    x->retrain = RETRAIN_ENCODING;
     return 0;
 }
 
@@ -71,22 +101,14 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
                 return rc;
         }
     }
-    const struct codes_training training = {
-        .sample = &x->sample, .vectors = vectors, .count = x->sample_rows, .pause = pause};
-    int rc = codes_train(&x->next, &training);
-    if (rc != 0)
-        return rc;
-    x->next.trained_rows = x->sample_rows;
-    sq8_sample_fini(&x->sample);
-    x->retrain = RETRAIN_ENCODING;
-    return 0;
+    return retrain_as(x, first_kind(x), vectors, pause);
 }
 
-/* All rows, of which there may be more after any pause. Who has a code has been compared with the rows before it. */
+/* All rows, of which there may be more after any pause, or as many as the codes describe. Who has a code has been compared with the rows before it. */
 static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
-    while (codes->count < x->rows) {
+    while (codes->count < x->rows && !codes_is_full(codes)) {
         int rc = codes->count < x->copies.rows ? 0 : copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
         if (rc == 0)
             rc = codes_append(codes, rows_at(vectors, codes->count));
@@ -103,14 +125,51 @@ static int encode(struct segment_index *x, struct codes *codes, const struct row
     return 0;
 }
 
+/* Do the codes find the neighbours? 1: they do, 0: no, or what the pause returned. */
+static int check_next(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    const struct codes *c = &x->next;
+    if (c->misfits > codes_outliers_allowed(c->count))
+        return 0;
+    if (c->kind == CODE_F32 || c->sq8.lossless)
+        return 1;
+    if (sq8_sample_largest(&x->sample, x->dim) > VALUES_LARGE)
+        return 0;
+    if (!x->check)
+        x->check = codes_check_create(&(struct codes_checked){c, NULL, vectors, c->count}, QUERIES);
+    if (!x->check)
+        return -ENOMEM;
+    const int rc = codes_check_run(x->check, NULL, pause);
+    return rc != 0 ? rc : codes_check_recall(x->check, CANDIDATES, true) >= RECALL;
+}
+
+/* Encodes all rows as the first kind of code that finds their neighbours. */
+static int retrain_codes(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    int rc = encode(x, &x->next, vectors, pause);
+    while (rc == 0 && x->retrain != RETRAIN_CHECKED) {
+        x->retrain = RETRAIN_CHECKING;
+        rc = check_next(x, vectors, pause);
+        if (rc == 1) {
+            x->retrain = RETRAIN_CHECKED;
+            return encode(x, &x->next, vectors, pause); /* rows that came meanwhile */
+        }
+        if (rc == 0)
+            rc = retrain_as(x, codes_next_kind(x->next.kind, x->metric, x->dim), vectors, pause);
+        if (rc == 0)
+            rc = encode(x, &x->next, vectors, pause);
+    }
+    return rc;
+}
+
 /* Makes new codes for all rows and puts them in place of the old. */
 static int retrain(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    int rc = x->retrain == RETRAIN_IDLE ? retrain_start(x) : 0;
+    int rc = x->retrain == RETRAIN_IDLE ? retrain_start(x, vectors) : 0;
     if (rc == 0 && x->retrain == RETRAIN_SAMPLING)
         rc = retrain_sample(x, vectors, pause);
     if (rc == 0)
-        rc = encode(x, &x->next, vectors, pause);
+        rc = retrain_codes(x, vectors, pause);
     if (rc == -ENOMEM)
         retrain_stop(x);
     if (rc != 0)
@@ -190,7 +249,8 @@ static void compare(struct segment_index *x, const struct rows *vectors, uint32_
 
 static void catch_up(struct codes *codes, const struct copies *copies, const struct rows *vectors, uint32_t row)
 {
-    for (unsigned i = 0; i < CATCH_UP && codes->count <= row && codes->count < copies->rows; i++)
+    for (unsigned i = 0; i < CATCH_UP && codes->count <= row && codes->count < copies->rows && !codes_is_full(codes);
+         i++)
         if (codes_append(codes, rows_at(vectors, codes->count)) < 0)
             return;
 }
@@ -202,7 +262,7 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
     compare(x, vectors, row);
     if (describes_rows_to_come(x))
         catch_up(&x->codes, &x->copies, vectors, row);
-    if (x->retrain == RETRAIN_ENCODING)
+    if (x->retrain >= RETRAIN_ENCODING)
         catch_up(&x->next, &x->copies, vectors, row);
     const struct tail_rows rows = tail_rows(x, vectors);
     x->is_fed = true;
@@ -224,7 +284,7 @@ int segment_index_prepare(struct segment_index *x, const struct rows *vectors, c
     rc = copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
     if (rc == 0 && describes_rows_to_come(x))
         rc = encode(x, &x->codes, vectors, pause);
-    if (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x)))
+    while (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x) || x->codes.count < x->rows))
         rc = retrain(x, vectors, pause);
     return rc == 0 ? follow_tail(x, vectors, pause) : rc;
 }

@@ -12,14 +12,13 @@ struct index_facts {
     enum metric metric;
     uint32_t dim, rows;
     bool whole;            /* all values are whole numbers 0..255 */
-    float norm_spread;     /* standard deviation of the rows' lengths, over their mean */
-    float longest;         /* length of any row */
+    float norm_spread;     /* how far the lengths of the middle four fifths of the rows are apart, over the median */
     uint64_t memory_bytes; /* that the sealed index may hold; 0: no bound */
     unsigned
         pressure; /* memory is scarce, whatever this one needs: from 1 on links are packed, from 2 on nothing is held to score again */
 };
 
-/* Reads all rows for `whole`, `norm_spread` and `longest`; the rest is the caller's. Negative: what the pause returned. */
+/* Reads rows for `whole` and `norm_spread`; the rest is the caller's. Negative: what the pause returned. */
 MUST_USE int index_facts_read(struct index_facts *f, const struct rows *vectors, const struct pause *pause);
 
 /* One line for people: each choice with its reason, those that were given with "given". */
@@ -29,9 +28,20 @@ struct index_why {
 
 /* Fills m and ef_construct, which a graph needs from its first row; rows: that it is going to have. */
 void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why);
-/* Fills the rest, when all rows are there, and adds to why. */
-void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_why *why);
-/* Both. Afterwards nothing in o is open, and why is a whole line. */
+/* Fills the rest, when all rows are there: what data of this kind mostly does best with. */
+struct index_reasons {
+    char code[64];
+    const char *refine, *links;
+    double recall; /* of the codes, measured (codes_check.h); negative: not, for they are exact */
+};
+void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_reasons *ret);
+/* What is taken instead of codes that were measured to miss neighbours: finer ones, as far as o leaves them open by `given` and
+ * memory allows. False: there is nothing finer. */
+bool index_options_refine_codes(struct index_options *o, const struct index_options *given, const struct index_facts *f,
+                                struct index_reasons *reasons);
+/* Adds to why. */
+void index_options_say_codes(const struct index_options *o, const struct index_reasons *reasons, struct index_why *why);
+/* Both, without measuring. Afterwards nothing in o is open, and why is a whole line. */
 void index_options_resolve(struct index_options *o, const struct index_facts *f, struct index_why *why);
 
 /* Memory of a sealed index a row, predicted; o is resolved. What lies in a mapped file is not counted. */

@@ -1,12 +1,16 @@
 /* code_floats.c -- the values themselves, as f32 (exact) or as half as many bits.
  *
+ * Halves hold what is left of a row once the mean of all is taken off it: of values about 1000 that differ by 1 they would
+ * keep the 1000. Of inner products, <x, q> = <x - c, q> + <c, q>, the last term is the query's alone.
  * f16 has 11 bits for values from 2^-14 to 65504: rows are scaled by a power of two that puts the largest of the sample
  * at 2^8, so that small vectors keep their bits and rows to come have room. bf16 has the range of f32, and 8 bits. */
 #include "index/codes_impl.h"
 
 #include "base/memory.h"
 #include "vek.h"
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define F16_LARGEST   65504.0f
@@ -30,21 +34,38 @@ static int init(struct codes *c, unsigned bits)
 {
     (void)bits;
     c->scale = 1;
-    return 0;
+    if (c->kind == CODE_F32)
+        return 0;
+    c->centre = memory_aligned(rows_stride(c->dim * sizeof(float)));
+    return c->centre ? 0 : -ENOMEM;
 }
 
 static void fini(struct codes *c)
 {
-    (void)c;
+    free(c->centre);
+}
+
+/* The middle of a dimension, in coarse steps: so that what is left of whole numbers is whole, and 0 stays where it is. */
+static float centre_of(const struct sq8_sample *p, uint32_t j)
+{
+    const float range = p->max[j] - p->min[j], mean = (float)(p->sum[j] / p->rows);
+    if (!(range > 0 && range < INFINITY))
+        return mean;
+    const float step = ldexpf(1, ilogbf(range) - 1);
+    return rintf(mean / step) * step;
 }
 
 static int train(struct codes *c, const struct codes_training *t)
 {
     const struct sq8_sample *sample = t->sample;
     float largest = 0;
-    for (uint32_t j = 0; j < c->dim && sample->rows; j++)
-        largest = fmaxf(largest, fmaxf(fabsf(sample->min[j]), fabsf(sample->max[j])));
-    if (c->kind != CODE_F16 || largest == 0)
+    if (c->kind == CODE_F32)
+        return 0;
+    for (uint32_t j = 0; j < c->dim && sample->rows; j++) {
+        const float centre = c->centre[j] = centre_of(sample, j);
+        largest = fmaxf(largest, fmaxf(fabsf(sample->min[j] - centre), fabsf(sample->max[j] - centre)));
+    }
+    if (c->kind != CODE_F16 || !(largest > 0 && largest < INFINITY))
         return 0;
     int exponent = F16_SCALED_TO - ilogbf(largest);
     exponent = exponent > SCALE_MAX ? SCALE_MAX : exponent < -SCALE_MAX ? -SCALE_MAX : exponent;
@@ -62,7 +83,13 @@ static bool encode_f32(const struct codes *c, const float *x, void *code, void *
 static bool encode_bf16(const struct codes *c, const float *x, void *code, void *norm)
 {
     (void)norm;
-    vek.bf16_of_f32(x, c->dim, code);
+    for (uint32_t from = 0; from < c->dim; from += PIECE) {
+        float rest[PIECE];
+        const uint32_t n = c->dim - from < PIECE ? c->dim - from : PIECE;
+        for (uint32_t j = 0; j < n; j++)
+            rest[j] = x[from + j] - c->centre[from + j];
+        vek.bf16_of_f32(rest, n, (uint16_t *)code + from);
+    }
     return false;
 }
 
@@ -75,7 +102,7 @@ static bool encode_f16(const struct codes *c, const float *x, void *code, void *
         float scaled[PIECE];
         uint32_t n = c->dim - from < PIECE ? c->dim - from : PIECE;
         for (uint32_t j = 0; j < n; j++) {
-            float v = x[from + j] * c->scale;
+            float v = (x[from + j] - c->centre[from + j]) * c->scale;
             clipped |= fabsf(v) > F16_LARGEST;
             scaled[j] = fminf(fmaxf(v, -F16_LARGEST), F16_LARGEST);
         }
@@ -101,39 +128,44 @@ static bool encode_f16(const struct codes *c, const float *x, void *code, void *
         (void)ids;                                                                                                     \
         vek.ip_##kind##_rows(q->folded, rows, count, q->codes->dim, ret);                                              \
         for (uint32_t i = 0; i < count; i++)                                                                           \
-            ret[i] *= q->scale;                                                                                        \
+            ret[i] = ret[i] * q->scale + q->add;                                                                       \
     }
-SCORE_L2(f32)
 SCORE_L2(f16)
 SCORE_L2(bf16)
-SCORE_IP(f32)
 SCORE_IP(f16)
 SCORE_IP(bf16)
 
+static void score_f32(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                      float *ret)
+{
+    (void)ids;
+    vectors_distances(q->codes->metric, q->folded, rows, count, q->codes->dim, ret);
+}
+
 static size_t query_bytes(const struct codes *c)
 {
-    return c->kind == CODE_F16 ? rows_stride(c->dim * sizeof(float)) : 0;
+    return c->kind == CODE_F32 ? 0 : rows_stride(c->dim * sizeof(float));
 }
 
 static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
 {
-    const bool l2 = c->metric == METRIC_L2;
+    const bool ip = c->metric == METRIC_IP;
     q->folded = x;
-    q->scale = l2 ? 1 : -1;
     q->exact = c->kind == CODE_F32;
-    if (c->kind == CODE_F32)
-        q->score = l2 ? score_f32_l2 : score_f32_ip;
-    else if (c->kind == CODE_BF16)
-        q->score = l2 ? score_bf16_l2 : score_bf16_ip;
-    else
-        q->score = l2 ? score_f16_l2 : score_f16_ip;
-    if (c->kind != CODE_F16)
+    if (c->kind == CODE_F32) {
+        q->score = score_f32;
         return;
+    }
+    if (c->kind == CODE_BF16)
+        q->score = ip ? score_bf16_ip : score_bf16_l2;
+    else
+        q->score = ip ? score_f16_ip : score_f16_l2;
     float *scaled = room;
     for (uint32_t j = 0; j < c->dim; j++)
-        scaled[j] = l2 ? x[j] * c->scale : x[j];
+        scaled[j] = ip ? x[j] : (x[j] - c->centre[j]) * c->scale;
     q->folded = scaled;
-    q->scale = l2 ? 1 / (c->scale * c->scale) : -1 / c->scale;
+    q->scale = ip ? -1 / c->scale : (c->metric == METRIC_COSINE ? 0.5f : 1) / (c->scale * c->scale);
+    q->add = ip ? -vek.ip_f32(x, c->centre, c->dim) : 0;
 }
 
 static const float *row_of(const struct codes *c, uint32_t row)
@@ -163,30 +195,36 @@ static void between(const struct codes *c, const void *code, union norm norm, co
     codes_score(&q, weights, NULL, n, ret);
 }
 
-/* f16: the scale. */
+/* Halves: the centre, and the scale. */
 static uint32_t params_count(const struct codes *c)
 {
-    return c->kind == CODE_F16;
+    return c->kind == CODE_F32 ? 0 : c->dim + 1;
 }
 
 static void params_write(const struct codes *c, float *params)
 {
-    if (c->kind == CODE_F16)
-        params[0] = c->scale;
+    if (c->kind == CODE_F32)
+        return;
+    memcpy(params, c->centre, c->dim * sizeof(float));
+    params[c->dim] = c->scale;
 }
 
 static const char *params_open(struct codes *c, const float *params)
 {
-    if (c->kind == CODE_F16)
-        c->scale = params[0];
+    if (c->kind == CODE_F32)
+        return NULL;
+    for (uint32_t j = 0; j < c->dim; j++)
+        if (!isfinite(params[j]))
+            return "the centre holds no numbers";
+    memcpy(c->centre, params, c->dim * sizeof(float));
+    c->scale = params[c->dim];
     bool in_range = c->scale >= ldexpf(1, -SCALE_MAX) && c->scale <= ldexpf(1, SCALE_MAX); /* so is its square */
     return in_range ? NULL : "the scale is out of range";
 }
 
 static uint64_t params_bytes(const struct codes *c)
 {
-    (void)c;
-    return 0;
+    return c->centre ? rows_stride(c->dim * sizeof(float)) : 0;
 }
 
 #define FLOAT_OPS(row_stride, encode_row)                                                                              \

@@ -6,7 +6,7 @@
  *     <r, s>  is about  <v, s> |r|^2 / <r, v>
  * without bias, and wrong by more than error * |s| only as often as a normal variable exceeds BOUND_SIGMAS deviations. So
  *     L2 = |r|^2 + |s|^2 - 2 <r, s>         IP = <c, q> + <r', c> + <r, s>       r' = x - c
- * is add + rescale * <v, s> and something of the query, with three numbers a row, which lie behind its code.
+ * (COSINE: half of L2) is add + rescale * <v, s> and something of the query, with three numbers a row, which lie behind its code.
  *
  * Of 8 bits only 255 levels are used, v = u - 128 from -127 to 127: so a row's own v are signed bytes, and rows are
  * compared with rows without rounding either again. */
@@ -35,6 +35,18 @@ static const float normal_step[BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.586
                                                 0.1881f, 0.1041f, 0.0569f, 0.0308f};
 /* Tried for each row. */
 static const float step_tries[] = {0.82f, 0.91f, 1, 1.1f, 1.21f};
+
+/* What the squared distance is multiplied with; 0 for inner products. */
+static float of_square(const struct codes *c)
+{
+    return c->metric == METRIC_L2 ? 1 : c->metric == METRIC_COSINE ? 0.5f : 0;
+}
+
+/* What <r, s> is multiplied with. */
+static float of_product(const struct codes *c)
+{
+    return c->metric == METRIC_L2 ? -2 : -1;
+}
 
 /* Twice the level that stands for zero. */
 static int32_t twice_middle(unsigned bits)
@@ -143,21 +155,20 @@ static void choose(const struct codes *c, const float *r, float square, uint8_t 
 static bool encode(const struct codes *c, const float *x, void *code, void *norm)
 {
     (void)norm;
-    const bool l2 = c->metric == METRIC_L2;
     const uint32_t dims = rotation_dims(c->dim);
     float *r = c->work, square, on_centre, product, length;
     uint8_t *u = (uint8_t *)(r + dims), *best = u + dims;
     rotate(c, x, r, &square, &on_centre);
     choose(c, r, square, best, u, &product, &length);
     vek_pack_bits(best, dims, c->bits, code);
-    struct factors f = {.add = l2 ? square : -on_centre};
+    struct factors f = {.add = c->metric == METRIC_IP ? -on_centre : of_square(c) * square};
     if (product > 0) {
         const float tangent = sqrtf(fmaxf(square * length / (product * product) - 1, 0) + QUERY_ANGLE * QUERY_ANGLE);
-        f.rescale = (l2 ? -2 : -1) * square / product;
-        f.error = (l2 ? 2 : 1) * BOUND_SIGMAS * sqrtf(square / (float)(dims - 1)) * tangent;
+        f.rescale = of_product(c) * square / product;
+        f.error = -of_product(c) * BOUND_SIGMAS * sqrtf(square / (float)(dims - 1)) * tangent;
     }
     memcpy((uint8_t *)code + code_bytes(c), &f, sizeof(f));
-    return false;
+    return !(isfinite(f.add) && isfinite(f.rescale) && isfinite(f.error));
 }
 
 static const struct factors *factors_of(const struct codes *c, const void *row)
@@ -202,7 +213,7 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     q->bias = folded.sum * twice_middle(c->bits);
     q->scale = folded.unit / 2;
     q->reach = sqrtf(square);
-    q->add = c->metric == METRIC_L2 ? square : -vek.ip_f32(x, c->centre, c->dim);
+    q->add = c->metric == METRIC_IP ? -vek.ip_f32(x, c->centre, c->dim) : of_square(c) * square;
     q->score = score;
     q->bound = bound;
 }
@@ -224,10 +235,9 @@ static void fold_row(const struct codes *c, uint32_t row, void *weights, struct 
 {
     const struct factors *f = factors_of(c, codes_at(c, row));
     const int32_t sum = weights_of(codes_at(c, row), rotation_dims(c->dim), weights);
-    const bool l2 = c->metric == METRIC_L2;
     *ret = (struct folded_row){.bias = sum * twice_middle(c->bits),
-                               .scale = f->rescale / (l2 ? -4 : -2), /* the half of what v is multiplied with */
-                               .norm.real = l2 ? f->add : f->add - c->centre_square};
+                               .scale = f->rescale / of_product(c) / 2, /* the half of what v is multiplied with */
+                               .norm.real = f->add - (c->metric == METRIC_IP ? c->centre_square : 0)};
 }
 
 static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)

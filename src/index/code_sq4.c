@@ -206,7 +206,7 @@ static bool encode(const struct codes *c, const float *x, void *code, void *norm
     else
         *(float *)norm =
             product > squares / 2 ? (float)(squares / product) : 1; /* a code that says little is left alone */
-    return false;
+    return !isfinite(*(float *)norm);
 }
 
 /* The weights, and room to work in. */
@@ -233,13 +233,14 @@ static void score_ip(const struct codes_query *q, const void *const *rows, const
                      float *ret)
 {
     const struct codes *c = q->codes;
+    const float offset = c->metric == METRIC_COSINE ? 1 : 0;
     int32_t dots[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         vek.dot_s8_u4_rows(q->folded, rows + from, n, padded(c), dots);
         for (uint32_t i = 0; i < n; i++)
-            ret[from + i] =
-                *(const float *)codes_norm_at(c, ids[from + i]) * (q->add + q->scale * (float)(2 * dots[i] - q->bias));
+            ret[from + i] = offset + *(const float *)codes_norm_at(c, ids[from + i]) *
+                                         (q->add + q->scale * (float)(2 * dots[i] - q->bias));
     }
 }
 

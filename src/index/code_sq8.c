@@ -39,17 +39,24 @@ static size_t query_bytes(const struct codes *c)
     return sq8_query_bytes(&c->sq8);
 }
 
+/* A cosine counts from 1. */
+static float offset(const struct codes *c)
+{
+    return c->metric == METRIC_COSINE ? 1 : 0;
+}
+
 /* One function for each way to make a distance of a dot product, so that no row asks which. */
 static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                      float *ret)
 {
     (void)ids;
+    const float add = offset(q->codes);
     int32_t dots[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
         for (uint32_t i = 0; i < n; i++)
-            ret[from + i] = sq8_distance(&q->sq8, false, false, dots[i], (union norm){0});
+            ret[from + i] = add + sq8_distance(&q->sq8, false, false, dots[i], (union norm){0});
     }
 }
 
@@ -71,7 +78,7 @@ static void query_ready(struct codes_query *q, const struct codes *c)
 {
     q->codes = c;
     q->score = c->metric == METRIC_L2 ? score_l2 : score_ip;
-    q->exact = q->sq8.whole && c->misfits == 0;
+    q->exact = q->sq8.whole && c->misfits == c->outlier_count;
 }
 
 static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
@@ -104,7 +111,7 @@ static void between(const struct codes *c, const void *code, union norm norm, co
     for (uint32_t i = 0; i < n; i++) {
         q.bias = folded[i].bias;
         q.norm = folded[i].norm;
-        ret[i] = sq8_distance(&q, l2, s->lossless, dots[i], norm);
+        ret[i] = offset(c) + sq8_distance(&q, l2, s->lossless, dots[i], norm);
     }
 }
 

@@ -2,6 +2,8 @@
 #include "index/codes_impl.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct code_ops *ops_of(enum code_kind kind)
 {
@@ -32,6 +34,13 @@ uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric,
     return ops->stride(dim, bits) + norm_bytes(ops, metric);
 }
 
+enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim)
+{
+    const uint32_t rotated = codes_row_bytes(CODE_RABITQ, 8, metric, dim),
+                   values = codes_row_bytes(CODE_F32, 0, metric, dim);
+    return kind == CODE_SQ8 && 3 * rotated <= 2 * values ? CODE_RABITQ : CODE_F32;
+}
+
 int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
 {
     *c = (struct codes){.ops = ops_of(kind), .kind = kind, .metric = metric, .dim = dim};
@@ -54,6 +63,7 @@ void codes_fini(struct codes *c)
     column_fini(&c->norms);
     if (c->ops)
         c->ops->fini(c);
+    free(c->outliers);
     *c = (struct codes){0};
 }
 
@@ -74,7 +84,9 @@ int codes_train(struct codes *c, const struct codes_training *t)
 
 uint64_t codes_bytes(const struct codes *c)
 {
-    return c->ops ? column_bytes(&c->rows) + column_bytes(&c->norms) + c->ops->params_bytes(c) : 0;
+    return c->ops ? column_bytes(&c->rows) + column_bytes(&c->norms) + c->ops->params_bytes(c) +
+                        (c->outliers ? OUTLIERS_MAX * sizeof(*c->outliers) : 0)
+                  : 0;
 }
 
 int codes_append(struct codes *c, const float *x)
@@ -85,8 +97,51 @@ int codes_append(struct codes *c, const float *x)
         rc = column_reserve(&c->norms, c->count + 1);
     if (rc < 0)
         return rc;
-    c->misfits += c->ops->encode(c, x, column_at(&c->rows, c->count), norms ? column_at(&c->norms, c->count) : NULL);
+    if (c->ops->encode(c, x, column_at(&c->rows, c->count), norms ? column_at(&c->norms, c->count) : NULL)) {
+        rc = codes_reserve_outliers(c);
+        if (rc < 0)
+            return rc;
+        c->misfits++;
+        if (!codes_is_full(c))
+            c->outliers[c->outlier_count++] = c->count;
+    }
     c->count++;
+    return 0;
+}
+
+int codes_reserve_outliers(struct codes *c)
+{
+    if (!c->outliers)
+        c->outliers = malloc(OUTLIERS_MAX * sizeof(*c->outliers));
+    return c->outliers ? 0 : -ENOMEM;
+}
+
+bool codes_is_outlier(const struct codes *c, uint32_t row)
+{
+    uint32_t low = 0, high = c->outlier_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (c->outliers[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < c->outlier_count && c->outliers[low] == row;
+}
+
+int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count)
+{
+    if (count > OUTLIERS_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i] >= c->count || (i > 0 && rows[i] <= rows[i - 1]))
+            return -EINVAL;
+    if (count == 0)
+        return 0;
+    if (codes_reserve_outliers(c) < 0)
+        return -ENOMEM;
+    memcpy(c->outliers, rows, count * sizeof(*rows));
+    c->outlier_count = count;
     return 0;
 }
 

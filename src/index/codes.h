@@ -28,15 +28,20 @@ struct codes {
     uint32_t trained_rows; /* rows there were when it was trained */
     uint64_t filled;       /* pieces behind count that codes_fill() has written already */
     uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
-    struct sq8 sq8;        /* CODE_SQ8 */
-    float *low, *step;     /* CODE_SQ4: of each dimension; owned */
-    float *inverse_step;   /* behind them */
-    unsigned bits;         /* CODE_RABITQ: of a dimension */
-    uint64_t *flips;       /* of its rotation; owned, as the next two */
-    float *centre, *work;
-    float centre_square; /* |centre|^2 */
-    float scale;         /* CODE_F16: what values are multiplied with, a power of two */
+    uint32_t *outliers;    /* these rows, ascending, when they are few: searches score them by their vectors; owned */
+    uint32_t outlier_count;
+    struct sq8 sq8;       /* CODE_SQ8 */
+    float *low, *step;    /* CODE_SQ4: of each dimension; owned */
+    float *inverse_step;  /* behind them */
+    unsigned bits;        /* CODE_RABITQ: of a dimension */
+    uint64_t *flips;      /* of its rotation; owned, as the next two */
+    float *centre, *work; /* the centre that of halves, too */
+    float centre_square;  /* |centre|^2 */
+    float scale;          /* CODE_F16: what values are multiplied with, a power of two */
 };
+
+/* Rows that a list of outliers holds at most; scoring all of them takes a search some 20 us. */
+#define OUTLIERS_MAX 1024
 
 /* Untrained codes of that kind. bits: of CODE_RABITQ. */
 MUST_USE int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
@@ -52,16 +57,35 @@ struct codes_training {
 /* 0, -ENOMEM, or what the pause returned: then they are still untrained, and another call goes on. */
 MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
-/* Encodes x as row c->count and counts it. -ENOMEM. */
+/* Encodes x as row c->count and counts it. -ENOMEM. A row that the code does not describe becomes an outlier, as long as the
+ * list has room: ask codes_is_full() before. */
 MUST_USE int codes_append(struct codes *c, const float *x);
 /* The same for the rows of vectors from c->count to count, with the help of a crew. -ENOMEM, or what the pause returned: then
  * another call goes on, and nothing may be appended before. */
 MUST_USE int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, const struct crew *crew,
                         const struct pause *pause);
 
+static inline bool codes_is_full(const struct codes *c)
+{
+    return c->outlier_count == OUTLIERS_MAX;
+}
+/* Outliers that codes of so many rows may have and still be said to describe them. */
+static inline uint32_t codes_outliers_allowed(uint32_t rows)
+{
+    const uint32_t allowed = 32 + rows / 4096;
+    return allowed < OUTLIERS_MAX / 4 ? allowed : OUTLIERS_MAX / 4;
+}
+bool codes_is_outlier(const struct codes *c, uint32_t row);
+/* Takes a list over from a file; 0, -ENOMEM, or -EINVAL when it is not one of c's rows, ascending. */
+MUST_USE int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count);
+
 uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
 /* Memory of a row of that kind, with what lies beside it. */
 uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
+
+/* The next finer kind of what a graph can be built on: SQ8, then RABITQ of 8 bits where it is much shorter than the values,
+ * then F32. */
+enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim);
 
 /* What training found, as f32 values to be written to a file and read again. open() says what is wrong with them, or NULL. */
 uint32_t codes_params_count(const struct codes *c);

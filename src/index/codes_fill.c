@@ -18,19 +18,23 @@ struct job {
     uint32_t from, to, piece_rows;
     uint8_t *work; /* of all shares */
     size_t work_bytes;
+    uint32_t *outliers;             /* [OUTLIERS_MAX]: each place is written by one share */
     _Atomic uint32_t next, misfits; /* counters; nothing is published by them */
     _Atomic uint64_t filled;        /* pieces that are done; read when all shares have returned */
 };
 
-static uint32_t encode_piece(const struct job *job, const struct codes *c, uint32_t piece)
+static void encode_piece(struct job *job, const struct codes *c, uint32_t piece)
 {
     const bool norms = codes_norm_bytes(c) > 0;
     const uint32_t from = job->from + piece * job->piece_rows;
-    uint32_t misfits = 0;
-    for (uint32_t row = from; row < job->to && row < from + job->piece_rows; row++)
-        misfits += c->ops->encode(c, rows_at(job->vectors, row), column_at(&c->rows, row),
-                                  norms ? column_at(&c->norms, row) : NULL);
-    return misfits;
+    for (uint32_t row = from; row < job->to && row < from + job->piece_rows; row++) {
+        if (!c->ops->encode(c, rows_at(job->vectors, row), column_at(&c->rows, row),
+                            norms ? column_at(&c->norms, row) : NULL))
+            continue;
+        const uint32_t at = atomic_fetch_add_explicit(&job->misfits, 1, memory_order_relaxed);
+        if (at < OUTLIERS_MAX)
+            job->outliers[at] = row;
+    }
 }
 
 static int fill_share(void *arg, unsigned share, const struct pause *pause)
@@ -46,12 +50,26 @@ static int fill_share(void *arg, unsigned share, const struct pause *pause)
         const uint64_t bit = (uint64_t)1 << piece;
         if (atomic_load_explicit(&job->filled, memory_order_relaxed) & bit)
             continue;
-        atomic_fetch_add_explicit(&job->misfits, encode_piece(job, &mine, piece), memory_order_relaxed);
+        encode_piece(job, &mine, piece);
         atomic_fetch_or_explicit(&job->filled, bit, memory_order_relaxed);
         int rc = pause_here(pause);
         if (rc != 0)
             return rc;
     }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Which shares found which outliers is chance; the list is not. One that is too long would not be all of them. */
+static void take_outliers(struct codes *c, uint32_t misfits)
+{
+    c->misfits = misfits;
+    c->outlier_count = misfits <= OUTLIERS_MAX ? misfits : 0;
+    qsort(c->outliers, c->outlier_count, sizeof(*c->outliers), ascending);
 }
 
 static int fill_batch(struct codes *c, struct job *job, const struct crew *crew, const struct pause *pause)
@@ -62,10 +80,10 @@ static int fill_batch(struct codes *c, struct job *job, const struct crew *crew,
     if (rc < 0)
         return rc;
     atomic_init(&job->next, 0);
-    atomic_init(&job->misfits, 0);
+    atomic_init(&job->misfits, c->misfits);
     atomic_init(&job->filled, c->filled);
     rc = crew_run(crew, fill_share, job, pause);
-    c->misfits += job->misfits;
+    take_outliers(c, job->misfits);
     c->filled = job->filled;
     if (rc == 0) {
         c->count = job->to;
@@ -85,7 +103,8 @@ int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, cons
         if (!job.work)
             return -ENOMEM;
     }
-    int rc = 0;
+    int rc = codes_reserve_outliers(c);
+    job.outliers = c->outliers;
     while (rc == 0 && c->count < count) {
         const uint32_t batch = PIECES * job.piece_rows;
         job.from = c->count;
@@ -93,5 +112,9 @@ int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, cons
         rc = fill_batch(c, &job, crew, pause);
     }
     free(job.work);
+    if (rc == 0 && c->outlier_count == 0) {
+        free(c->outliers);
+        c->outliers = NULL;
+    }
     return rc;
 }

@@ -30,4 +30,7 @@ struct code_ops {
 
 extern const struct code_ops code_f32, code_f16, code_bf16, code_sq8, code_sq4, code_rabitq;
 
+/* Room for the list of outliers. -ENOMEM. */
+MUST_USE int codes_reserve_outliers(struct codes *c);
+
 #define DOTS 64 /* rows scored at a time: the products stay in the first cache */

@@ -4,13 +4,16 @@
 #include "index/autoindex.h"
 #include "index/hnsw_builder.h"
 #include "index/recall_measure.h"
-#include "index/segment_index_impl.h"
+#include "index/search.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define SAMPLE_MAX      32768 /* rows trained on */
 #define BYTES_PER_PAUSE (64 * 1024)
+#define QUERIES         64   /* rows that codes are tried with */
+#define RECALL          0.99 /* of their neighbours, that codes must find */
 
 static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
                        const struct pause *pause)
@@ -37,6 +40,7 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
     int rc = sq8_sample_init(&sample, c->dim);
     if (rc < 0)
         return rc;
+    sq8_sample_trim(&sample, vectors, count, c->dim);
     rc = sample_rows(&sample, c->dim, vectors, count, pause);
     if (rc == 0)
         rc = codes_train(c, &(struct codes_training){&sample, vectors, count, crew, pause});
@@ -61,17 +65,18 @@ static int make_codes(const struct segment_index *x, struct codes *c, enum code_
     return rc == 0 ? column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
 }
 
+/* What there is mostly best, by what the data is like. */
 static int resolve(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct index_facts facts = {.metric = x->metric, .dim = x->dim, .rows = x->graph.count};
-    struct index_why why = {0};
-    int rc = index_facts_read(&facts, vectors, pause);
-    if (rc == 0) {
-        x->resolved = x->options;
-        index_options_resolve_codes(&x->resolved, &facts, &why);
-        x->is_resolved = true;
-    }
-    return rc;
+    int rc = x->is_planned ? 0 : index_facts_read(&facts, vectors, pause);
+    if (rc != 0)
+        return rc;
+    segment_index_plan(x, &facts);
+    x->resolved = x->options;
+    index_options_resolve_codes(&x->resolved, &x->facts, &x->reasons);
+    x->is_resolved = true;
+    return 0;
 }
 
 static enum code_kind refine_code(enum refine_kind kind)
@@ -88,6 +93,112 @@ static int settle(struct segment_index *x, const struct crew *crew, const struct
     return rc == 0 && x->builder->changes > 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
 }
 
+/* -- codes that find the neighbours -- */
+
+/* Codes that grew may be those that are wanted. */
+static const struct codes *sealed_codes(const struct segment_index *x)
+{
+    return x->resolved.code == x->codes.kind && x->resolved.code_bits == x->codes.bits ? &x->codes : &x->made;
+}
+
+static int make(struct segment_index *x, const struct rows *vectors, const struct crew *crew, const struct pause *pause)
+{
+    const struct index_options *o = &x->resolved;
+    const enum code_kind refine = refine_code(o->refine);
+    int rc = 0;
+    if (sealed_codes(x) == &x->made)
+        rc = make_codes(x, &x->made, o->code, o->code_bits, vectors, crew, pause);
+    if (rc == 0 && refine != CODE_AUTO)
+        rc = make_codes(x, &x->refine, refine, 0, vectors, crew, pause);
+    return rc;
+}
+
+static uint32_t candidates(float refine_k)
+{
+    const float wanted = ceilf(CHECK_NEIGHBOURS * refine_k);
+    return wanted < REFINE_MIN ? REFINE_MIN : wanted < CHECK_CANDIDATES ? (uint32_t)wanted : CHECK_CANDIDATES;
+}
+
+/* What a search that scores refine_k times k candidates again finds. */
+static double recall_at(const struct segment_index *x, float refine_k, bool exactly)
+{
+    const bool refined = x->resolved.refine != REFINE_NONE;
+    return codes_check_recall(x->check, refined ? candidates(refine_k) : CHECK_NEIGHBOURS, exactly);
+}
+
+/* Scores more candidates again, as far as that helps. */
+static bool raise_refine_k(struct segment_index *x, bool exactly)
+{
+    static const float tries[] = {2, 3, 4, 6};
+    if (x->options.refine_k > 0 || x->resolved.refine == REFINE_NONE)
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(tries); i++)
+        if (tries[i] > x->resolved.refine_k && recall_at(x, tries[i], exactly) >= RECALL) {
+            x->resolved.refine_k = tries[i];
+            return true;
+        }
+    return false;
+}
+
+/* Scores candidates again by the vectors, when what is shorter is what misses neighbours. */
+static bool refine_by_vectors(struct segment_index *x)
+{
+    if (!x->refine.ops || x->options.refine != REFINE_AUTO)
+        return false;
+    if (recall_at(x, x->resolved.refine_k, true) < RECALL && !raise_refine_k(x, true))
+        return false;
+    x->resolved.refine = REFINE_F32;
+    x->reasons.refine = "f16 is too coarse";
+    x->reasons.recall = recall_at(x, x->resolved.refine_k, true);
+    codes_fini(&x->refine);
+    return true;
+}
+
+/* Whether the codes find the neighbours, or nothing can be done about it; if not, what is to be made instead has been chosen. */
+static bool accept(struct segment_index *x)
+{
+    const struct codes *c = sealed_codes(x);
+    const bool described = c->misfits <= codes_outliers_allowed(c->count);
+    x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
+    if (described && x->refine.misfits == 0 && x->reasons.recall < RECALL && raise_refine_k(x, false))
+        x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
+    if (described && x->refine.misfits == 0 && x->reasons.recall >= RECALL)
+        return true;
+    if (described && refine_by_vectors(x))
+        return true;
+    if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, &x->reasons))
+        return true;
+    codes_fini(&x->made);
+    if (refine_code(x->resolved.refine) == CODE_AUTO)
+        codes_fini(&x->refine);
+    return false;
+}
+
+/* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would find. */
+static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                                const struct pause *pause)
+{
+    while (!x->is_accepted) {
+        int rc = make(x, vectors, crew, pause);
+        const struct codes *c = sealed_codes(x);
+        const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->misfits == 0);
+        if (rc == 0 && x->graph.count > 0 && !is_exact) {
+            if (!x->check)
+                x->check = codes_check_create(
+                    &(struct codes_checked){c, x->refine.ops ? &x->refine : NULL, vectors, x->graph.count}, QUERIES);
+            rc = x->check ? codes_check_run(x->check, crew, pause) : -ENOMEM;
+        }
+        if (rc != 0)
+            return rc;
+        x->reasons.recall = -1;
+        x->is_accepted = !x->check || accept(x);
+        codes_check_destroy(x->check);
+        x->check = NULL;
+    }
+    x->codes_recall = x->reasons.recall > 0 ? (float)x->reasons.recall : 0;
+    return 0;
+}
+
 int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                          const struct pause *pause)
 {
@@ -96,10 +207,8 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
     int rc = settle(x, crew, pause);
     if (rc == 0 && !x->is_resolved)
         rc = resolve(x, vectors, pause);
-    if (rc == 0 && x->resolved.code != CODE_SQ8)
-        rc = make_codes(x, &x->made, x->resolved.code, x->resolved.code_bits, vectors, crew, pause);
-    if (rc == 0 && refine_code(x->resolved.refine) != CODE_AUTO)
-        rc = make_codes(x, &x->refine, refine_code(x->resolved.refine), 0, vectors, crew, pause);
+    if (rc == 0)
+        rc = make_codes_that_find(x, vectors, crew, pause);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     if (rc == 0)
@@ -117,7 +226,7 @@ void segment_index_unfinish(struct segment_index *x, const struct index_options 
     recall_measuring_destroy(x->measuring);
     x->curve = NULL;
     x->measuring = NULL;
-    x->is_resolved = false;
+    x->is_resolved = x->is_accepted = x->is_planned = false;
     x->options = (struct index_options){.m = x->options.m,
                                         .ef_construct = x->options.ef_construct,
                                         .seed = x->options.seed,

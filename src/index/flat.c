@@ -2,7 +2,6 @@
  * and fetched ahead of the scoring. */
 #include "index/flat.h"
 
-#include "vek.h"
 #include <errno.h>
 
 #define BATCH          32
@@ -39,17 +38,6 @@ static uint32_t collect(const struct scan *s, uint32_t *at, uint32_t *ids)
     return n;
 }
 
-static void score_vectors(enum metric metric, uint32_t dim, const float *query, struct search_scratch *w, uint32_t n)
-{
-    if (metric == METRIC_L2) {
-        vek.l2_f32_rows(query, w->rows, n, dim, w->distances);
-        return;
-    }
-    vek.ip_f32_rows(query, w->rows, n, dim, w->distances);
-    for (uint32_t i = 0; i < n; i++)
-        w->distances[i] = -w->distances[i];
-}
-
 static void admit(struct topk *top, const struct search_scratch *w, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -67,7 +55,7 @@ int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const stru
             if (s->allowed)
                 prefetch(w->rows[i], dim * (uint32_t)sizeof(float));
         }
-        score_vectors(metric, dim, query, w, n);
+        vectors_distances(metric, query, w->rows, n, dim, w->distances);
         admit(s->top, w, n);
         pending += n * vectors->stride;
         if (pending >= PAUSE_BYTES) {

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define LEAST 1e-30f /* of a largest value: smaller queries fold to zeros */
+#define LEAST 1e-35f /* of a largest value: smaller queries fold to zeros */
 
 static float largest(const float *w, uint32_t count)
 {

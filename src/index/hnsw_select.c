@@ -20,8 +20,7 @@ static const float shadow_max[] = {1.12f, 1.5f, 2.5f};
 struct ruler {
     const struct codes *codes;
     struct hnsw_worker *worker;
-    bool scales;  /* inner products have no scale: shadowed or not */
-    float offset; /* 1 - cos is half the squared distance on the sphere */
+    bool scales; /* inner products have no scale: shadowed or not */
 };
 
 /* The deepest shadow that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
@@ -31,8 +30,7 @@ static float shadow_of(const struct ruler *r, const struct waiting *c, const voi
     codes_between(r->codes, code, c->norm, r->worker->kept_row + from, r->worker->kept + from, n, between);
     for (uint32_t j = 0; j < n; j++)
         nearest = between[j] < nearest ? between[j] : nearest;
-    nearest += r->offset;
-    const float distance = r->offset + c->cand.distance;
+    const float distance = c->cand.distance;
     return !(nearest < distance) ? 0 : r->scales && nearest > 0 ? distance / nearest : INFINITY;
 }
 
@@ -52,7 +50,7 @@ static bool is_shadowed(const struct ruler *r, struct waiting *c, uint32_t kept,
 uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c)
 {
     const enum metric metric = codes->metric;
-    const struct ruler ruler = {codes, w, metric != METRIC_IP, metric == METRIC_COSINE ? 1 : 0};
+    const struct ruler ruler = {codes, w, metric != METRIC_IP};
     uint32_t kept = 0, waiting = c.count;
     for (uint32_t i = 0; i < c.count; i++)
         w->waiting[i] =

@@ -151,11 +151,22 @@ static int open_copies(struct opening *o, struct copies *c)
     return rc == -EINVAL ? is_wrong(o, "the copies make no groups") : rc;
 }
 
+static int open_outliers(struct opening *o, struct codes *c)
+{
+    if (o->h->outliers == 0)
+        return 0;
+    const struct index_region *r = find(o->regions, o->count, "outliers", o->h->outliers * (uint64_t)sizeof(uint32_t));
+    int rc = r ? codes_set_outliers(c, r->bytes, o->h->outliers) : -EINVAL;
+    return rc == -EINVAL ? is_wrong(o, "the outliers are missing, or not rows in order") : rc;
+}
+
 static int open_parts(struct opening *o, struct segment_index *x)
 {
     const struct sealed_header *h = o->h;
     int rc = open_codes(o, &x->codes, h->code, h->code_bits, "codes", "norms");
     x->codes.misfits = h->misfits;
+    if (rc == 0)
+        rc = open_outliers(o, &x->codes);
     if (rc == 0 && (h->refine == REFINE_F16 || h->refine == REFINE_BF16))
         rc = open_codes(o, &x->refine, h->refine == REFINE_F16 ? CODE_F16 : CODE_BF16, 0, "refine", "");
     if (rc == 0)
@@ -187,6 +198,7 @@ int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const s
     x->dim = dim;
     x->graph.copies = &x->copies;
     x->sealed = x->is_resolved = true;
+    x->codes_recall = h.codes_recall;
     x->resolved = x->options = (struct index_options){.m = (uint16_t)h.m,
                                                       .ef_construct = (uint16_t)h.ef_construct,
                                                       .seed = h.seed,

@@ -3,7 +3,6 @@
 #include "index/recall_truth.h"
 
 #include "index/segment_index_impl.h"
-#include "vek.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -123,16 +122,12 @@ static void scan_block(struct recall_truth *t, uint32_t query, const struct rows
     const float *q = rows_at(vectors, t->row[query]);
     for (uint32_t i = 0; i < to - from; i++)
         rows[i] = rows_at(vectors, from + i);
-    if (t->metric == METRIC_L2)
-        vek.l2_f32_rows(q, rows, to - from, t->dim, distances);
-    else
-        vek.ip_f32_rows(q, rows, to - from, t->dim, distances);
-    const float sign = t->metric == METRIC_L2 ? 1 : -1;
+    vectors_distances(t->metric, q, rows, to - from, t->dim, distances);
     struct topk top = {.hits = truth_at(t, query), .k = truth_k(t, query), .count = t->found[query]};
     float bound = topk_bound(&top);
     for (uint32_t i = 0; i < to - from; i++)
-        if (sign * distances[i] <= bound && from + i != t->row[query]) {
-            topk_add(&top, sign * distances[i], from + i);
+        if (distances[i] <= bound && from + i != t->row[query]) {
+            topk_add(&top, distances[i], from + i);
             bound = topk_bound(&top);
         }
     t->found[query] = top.count;

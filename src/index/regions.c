@@ -15,7 +15,7 @@ int segment_index_join(struct segment_index *x, const struct pause *pause)
 {
     int rc = column_join(&x->codes.rows, x->codes.count, pause);
     if (rc == 0)
-        rc = column_join(&x->codes.norms, x->metric == METRIC_L2 ? x->codes.count : 0, pause);
+        rc = column_join(&x->codes.norms, x->codes.ops && codes_norm_bytes(&x->codes) ? x->codes.count : 0, pause);
     if (rc == 0)
         rc = column_join(&x->graph.links, x->graph.count, pause);
     if (rc == 0)
@@ -62,7 +62,9 @@ static int make_header(struct segment_index *x, const struct codes *c)
         .trained_rows = c->trained_rows,
         .misfits = c->misfits,
         .code = c->kind,
-        .code_bits = finished ? x->resolved.code_bits : 0,
+        .code_bits = c->bits,
+        .outliers = c->outlier_count,
+        .codes_recall = finished ? x->codes_recall : 0,
         .refine = finished ? x->resolved.refine : REFINE_F32,
         .links = packed_links(x) ? LINKS_PACKED : LINKS_PLAIN,
         .refine_k = finished ? x->resolved.refine_k : 2,
@@ -106,6 +108,7 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
         {"recall", x->curve, x->curve ? sizeof(*x->curve) : 0},
         {"copies", column_piece(&x->copies.next), x->copies.next_rows ? rows * sizeof(uint32_t) : 0},
+        {"outliers", c->outliers, c->outlier_count * sizeof(uint32_t)},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");
     unsigned n = 0;

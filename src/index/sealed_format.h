@@ -5,6 +5,7 @@
  *   codes         u8 [count][stride]
  *   norms         what lies beside the codes, [count][norm_bytes]; empty when that is nothing
  *   refine        f16 or bf16 [count][stride]; empty when the vectors score again, or nothing
+ *   outliers      u32 [outliers], ascending: rows that the codes do not describe, scored by their vectors
  *   links         u32 [count][2m], or packed: links_packed.h
  *   nodes         struct hnsw_node [nodes]
  *   upper         u32 [lists][m]
@@ -25,7 +26,9 @@ struct sealed_header {
     uint32_t code_bits, refine, links;           /* enum refine_kind, links_kind */
     float refine_k;
     uint64_t seed;
-    uint64_t reserved[7];
+    uint32_t outliers;  /* rows in that region */
+    float codes_recall; /* of the codes, as measured when they were chosen (codes_check.h); 0: not measured */
+    uint64_t reserved[6];
 };
 static_assert(sizeof(struct sealed_header) == 128, "on disk");
 static_assert(sizeof(struct hnsw_node) == 16, "on disk");

@@ -17,7 +17,8 @@
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
 #define SIGMAS             1.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
 #define SIGMAS_SPARE       0.8f /* or that when more rows are kept than are wanted */
-#define REFINE_MIN         16   /* candidates scored again at least */
+#define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
+#define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */
 #define FILTER_SPARE       3    /* allowed candidates expected for each hit wanted */
 
 /* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
@@ -144,6 +145,58 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     return rc;
 }
 
+/* Rows that codes do not describe count as scored by their vectors, not by their codes. A heap no longer, but nothing is
+ * added any more. */
+static void drop_outliers(const struct codes *c, struct topk *top)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < top->count; i++)
+        if (!codes_is_outlier(c, top->hits[i].row))
+            top->hits[kept++] = top->hits[i];
+    top->count = kept;
+}
+
+/* Outliers below limit, copies among them: rows equal to an outlier are outliers, too. */
+static int score_outliers(struct search *s, uint32_t limit)
+{
+    const struct segment_index *x = s->x;
+    struct search_scratch *w = s->scratch;
+    const uint32_t epoch = x->epoch;
+    for (uint32_t i = 0; i < x->codes.outlier_count && x->codes.outliers[i] < limit; i++) {
+        const uint32_t row = x->codes.outliers[i];
+        if ((s->params->allowed && !bits_test(s->params->allowed, row)) || (s->hidden && row == *s->hidden))
+            continue;
+        w->rows[0] = rows_at(s->vectors, row);
+        vectors_distances(x->metric, s->query, w->rows, 1, x->dim, w->distances);
+        if (w->distances[0] <= topk_bound(&s->found))
+            topk_add(&s->found, w->distances[0], row);
+        const int rc = i % OUTLIERS_PER_PAUSE ? 0 : pause_here(s->params->pause);
+        if (rc != 0 || epoch != x->epoch)
+            return rc != 0 ? rc : -EAGAIN;
+    }
+    return 0;
+}
+
+/* What was found by codes becomes what is found. */
+static int conclude(struct search *s, const struct codes_query *query, struct topk *top, const struct unseen *unseen,
+                    uint32_t limit, bool last)
+{
+    const struct codes *c = &s->x->codes;
+    const uint32_t epoch = s->x->epoch;
+    int rc = 0;
+    if (c->outlier_count)
+        drop_outliers(c, top);
+    for (uint32_t i = 0; i < top->count && last; i++)
+        topk_add(&s->found, top->hits[i].distance, top->hits[i].row);
+    if (!last)
+        rc = score_again(s, query, top, (uint8_t *)s->scratch->query + codes_query_bytes(c));
+    if (rc == 0)
+        rc = search_add_copies(s, unseen);
+    if (rc == 0 && epoch != s->x->epoch)
+        return -EAGAIN; /* other codes have other outliers */
+    return rc == 0 ? score_outliers(s, limit) : rc;
+}
+
 static int scan_codes(struct scan *scan, const struct codes_query *query, const struct segment_index *x, uint32_t from,
                       uint32_t to)
 {
@@ -163,8 +216,12 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (rc < 0)
         return rc;
     codes_query_init(&query, &x->codes, s->query, w->query);
+    if (!x->sealed)
+        query.bound = NULL; /* it reads the codes, which may be others at a pause */
     const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
     uint32_t wanted = last ? s->k : search_refine_count(s);
+    if (x->codes.outlier_count) /* they may be taken for near ones */
+        wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
         wanted = s->ef < s->count ? s->ef : s->count;
     rc = scratch_reserve(w, 0, 0, 0, wanted);
@@ -206,11 +263,5 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;
-    if (last) {
-        for (uint32_t i = 0; i < top.count; i++)
-            topk_add(&s->found, top.hits[i].distance, top.hits[i].row);
-        return search_add_copies(s, &unseen);
-    }
-    rc = score_again(s, &query, &top, (uint8_t *)w->query + codes_query_bytes(&x->codes));
-    return rc == 0 ? search_add_copies(s, &unseen) : rc;
+    return conclude(s, &query, &top, &unseen, tail, last);
 }

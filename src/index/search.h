@@ -19,6 +19,7 @@ struct search {
     struct topk found;      /* by exact distances */
 };
 
+#define REFINE_MIN        16 /* candidates scored again at least */
 #define SEARCH_EF_DEFAULT 64
 
 /* Searches as s says; the rest of it is the same as segment_index_search(). */

@@ -13,6 +13,8 @@
 
 #define EF_PART_MIN  24 /* walks that keep fewer lose their way */
 #define RESTARTS_MAX 8
+#define QUERY_LARGE  1e15f /* values, beyond which a search goes by the vectors alone */
+#define QUERY_SMALL  1e-25f
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
@@ -43,6 +45,7 @@ void segment_index_destroy(struct segment_index *x)
     hnsw_builder_destroy(x->builder);
     codes_fini(&x->codes);
     codes_fini(&x->next);
+    codes_check_destroy(x->check);
     tail_fini(&x->tail);
     links_packed_fini(&x->packed);
     codes_fini(&x->made);
@@ -81,12 +84,22 @@ uint32_t segment_index_graphed(const struct segment_index *x)
     return x->graph.count;
 }
 
-void segment_index_plan(struct segment_index *x, const struct index_options *options)
+void segment_index_plan(struct segment_index *x, const struct index_facts *facts)
 {
-    if (x->is_resolved)
+    if (x->is_planned)
         return;
-    x->resolved = *options;
-    x->is_resolved = true;
+    x->facts = *facts;
+    x->is_planned = true;
+}
+
+bool segment_index_is_planned(const struct segment_index *x)
+{
+    return x->is_planned;
+}
+
+void segment_index_say(const struct segment_index *x, struct index_why *why)
+{
+    index_options_say_codes(&x->resolved, &x->reasons, why);
 }
 
 const struct index_options *segment_index_options(const struct segment_index *x)
@@ -98,7 +111,8 @@ void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
     use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets) + copies_bytes(&x->copies);
     use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) + codes_bytes(&x->codes) +
-                                codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail);
+                                codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail) +
+                                codes_check_bytes(x->check);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
     use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
 }
@@ -186,12 +200,22 @@ static void choose_ef(struct search *s)
         s->ef = ef_of_part(s->ef, s->k, p->homes);
 }
 
+/* Whether what codes make of a query may be no number. */
+static bool is_extreme(const struct segment_index *x, const float *query)
+{
+    if (x->metric == METRIC_COSINE)
+        return false;
+    const float largest = vectors_largest(query, x->dim);
+    return largest > QUERY_LARGE || (x->metric == METRIC_IP && largest > 0 && largest < QUERY_SMALL);
+}
+
 int search_run(struct search *s, struct hit *ret_hits)
 {
     const struct segment_index *x = s->x;
+    const bool exact = s->exact || is_extreme(x, s->query);
     int rc = -EAGAIN;
     s->scratch->tail_seen = s->scratch->tail_scored = 0;
-    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !s->exact; i++) {
+    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !exact; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;
         topk_init(&s->found, ret_hits, s->k);
         rc = coded ? search_coded(s, coded, graphed) : 0;

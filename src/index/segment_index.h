@@ -109,8 +109,13 @@ void segment_index_memory(const struct segment_index *x, struct memory_use *use)
  * reached count. The regions borrow from x until its next change. */
 #define SEGMENT_INDEX_REGIONS 12
 
-/* What finish() is to make, instead of what create() was given: codes, what refines, links. What is made already stays. */
-void segment_index_plan(struct segment_index *x, const struct index_options *options);
+/* What finish() is to choose by, when the caller knows more of memory than that there is enough. Once; what it made stays. */
+struct index_facts;
+void segment_index_plan(struct segment_index *x, const struct index_facts *facts);
+bool segment_index_is_planned(const struct segment_index *x);
+/* Adds to why what finish() has chosen, and what it measured. */
+struct index_why;
+void segment_index_say(const struct segment_index *x, struct index_why *why);
 /* As it was given; once finish() has chosen, or a sealed index was opened, nothing in it is left open. Lives as long as x. */
 const struct index_options *segment_index_options(const struct segment_index *x);
 
@@ -146,5 +151,10 @@ MUST_USE int segment_index_open(enum metric metric, uint32_t dim, uint32_t count
 bool vectors_normalise(float *v, uint32_t dim);
 /* The index of the first NaN or infinity, or -1. */
 int64_t vectors_first_bad(const float *v, size_t n);
-/* The exact distance of two rows. */
+/* The largest magnitude of a value. */
+float vectors_largest(const float *v, uint32_t dim);
+/* The exact distance of two rows: to what the sum of floats errs, whatever their magnitude. */
 float vectors_distance(enum metric metric, const float *a, const float *b, uint32_t dim);
+/* The same for `count` rows, which lie at rows[]. */
+void vectors_distances(enum metric metric, const float *query, const void *const *rows, uint32_t count, uint32_t dim,
+                       float *ret);

@@ -1,7 +1,9 @@
 /* segment_index_impl.h -- what a segment index is made of; for the files of src/index only. */
 #pragma once
 
+#include "index/autoindex.h"
 #include "index/codes.h"
+#include "index/codes_check.h"
 #include "index/flat.h"
 #include "index/hnsw.h"
 #include "index/recall_curve.h"
@@ -22,6 +24,11 @@ struct segment_index {
     struct index_options options;  /* as given */
     struct index_options resolved; /* nothing open: what finish() makes, or what was opened */
     bool is_resolved;
+    struct index_facts facts; /* what is chosen by */
+    bool is_planned;          /* these are known */
+    bool is_accepted;         /* the codes that were made are those that stay */
+    struct index_reasons reasons;
+    float codes_recall;         /* measured; 0: not */
     struct codes codes;         /* what searches use; count 0 until trained; SQ8 while it grows */
     struct codes made;          /* by finish(), to be searched when sealed; not initialised when that is `codes` */
     struct codes refine;        /* what scores again when sealed; not initialised when the vectors do, or nothing */
@@ -30,7 +37,8 @@ struct segment_index {
     struct sq8_sample sample;   /* what they are being trained on */
     uint32_t sample_next;       /* row of the next sample */
     uint32_t sample_rows;       /* rows there were when sampling began */
-    enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING } retrain;
+    struct codes_check *check;  /* of the codes that are being made; NULL: none is under way */
+    enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING, RETRAIN_CHECKING, RETRAIN_CHECKED } retrain;
     uint32_t epoch;                     /* counts swaps of the codes */
     struct recall_curve *curve;         /* of a finished or opened index; NULL: it was not measured */
     struct recall_measuring *measuring; /* of the curve, when a pause ended it */

@@ -13,6 +13,12 @@
 #define LOSSLESS_DIM_MAX 32768                    /* 32768 * 255^2 fits an int32 */
 #define LARGEST          (0.98 * (double)FLT_MAX) /* of a range: its ends and its step are floats in any arithmetic */
 #define SIGMAS           6.0                      /* a few outliers must not take the steps of all others */
+#define TRIM_ROWS        256
+#define TRIM_CENTRES     8
+#define TRIM_VALUES      65536
+#define TRIM_TIMES       4 /* of the distance that 9 of 10 rows lie within */
+#define ERROR_TIMES      4 /* of the squared error that rounding makes on average */
+#define LANES            8
 
 int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
 {
@@ -44,10 +50,12 @@ void sq8_prepare(struct sq8 *s)
     for (uint32_t j = 0; j < s->dim; j++)
         step_max = fmaxf(step_max, s->step[j]);
     s->unit = step_max * step_max;
+    s->error_max = 0;
     for (uint32_t j = 0; j < s->dim; j++) {
         float ratio = step_max > 0 ? s->step[j] / step_max : 0;
         s->gain[j] = ratio * ratio;
         s->inverse_step[j] = s->step[j] > 0 ? 1 / s->step[j] : 0;
+        s->error_max += s->lossless ? 0 : s->step[j] * s->step[j] * (ERROR_TIMES / 12.0f);
     }
 }
 
@@ -73,9 +81,53 @@ void sq8_sample_fini(struct sq8_sample *p)
     *p = (struct sq8_sample){0};
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The distance from centre that a share of the rows lies within. */
+static float quantile(const float *centre, const struct rows *vectors, uint32_t count, uint32_t looked_at, uint32_t dim,
+                      float share)
+{
+    float distance[TRIM_ROWS];
+    for (uint32_t i = 0; i < looked_at; i++)
+        distance[i] = vek.l2_f32(centre, rows_at(vectors, (uint32_t)((uint64_t)i * count / looked_at)), dim);
+    qsort(distance, looked_at, sizeof(*distance), ascending);
+    return distance[(uint32_t)(share * (float)(looked_at - 1))];
+}
+
+void sq8_sample_trim(struct sq8_sample *p, const struct rows *vectors, uint32_t count, uint32_t dim)
+{
+    uint32_t rows = TRIM_VALUES / dim;
+    rows = rows > TRIM_ROWS ? TRIM_ROWS : rows < TRIM_CENTRES ? TRIM_CENTRES : rows;
+    rows = rows < count ? rows : count;
+    if (rows < TRIM_CENTRES)
+        return;
+    float least = INFINITY;
+    for (uint32_t i = 0; i < TRIM_CENTRES; i++) { /* the row that half of the others lie nearest to */
+        const float *row = rows_at(vectors, (uint32_t)((i + 0.5) / TRIM_CENTRES * count));
+        const float half = quantile(row, vectors, count, rows, dim, 0.5f);
+        if (half < least) {
+            least = half;
+            p->centre = row;
+        }
+    }
+    if (p->centre)
+        p->limit = TRIM_TIMES * TRIM_TIMES * quantile(p->centre, vectors, count, rows, dim, 0.9f);
+}
+
 void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim)
 {
     bool whole = true;
+    const bool far = p->centre && vek.l2_f32(p->centre, x, dim) > p->limit;
+    for (uint32_t j = 0; j < dim && far; j++)
+        whole &= x[j] >= 0 && x[j] <= 255 && x[j] == (float)(uint8_t)(x[j] >= 0 && x[j] <= 255 ? x[j] : 0);
+    if (far) {
+        p->whole = p->whole && whole;
+        return;
+    }
     for (uint32_t j = 0; j < dim; j++) {
         float v = x[j];
         p->min[j] = v < p->min[j] ? v : p->min[j];
@@ -88,6 +140,14 @@ void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim)
     p->rows++;
 }
 
+float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim)
+{
+    float largest = 0;
+    for (uint32_t j = 0; j < dim && p->rows > 0; j++)
+        largest = fmaxf(largest, fmaxf(fabsf(p->min[j]), fabsf(p->max[j])));
+    return largest;
+}
+
 void sq8_train(struct sq8 *s, const struct sq8_sample *p)
 {
     s->lossless = p->whole && p->rows > 0 && s->metric == METRIC_L2 && s->dim <= LOSSLESS_DIM_MAX;
@@ -97,6 +157,10 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
         if (s->lossless) {
             s->low[j] = 0;
             s->step[j] = 1;
+            continue;
+        }
+        if (p->rows == 0) {
+            s->low[j] = s->step[j] = 0;
             continue;
         }
         double mean = p->sum[j] / rows;
@@ -116,16 +180,28 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
     sq8_prepare(s);
 }
 
-/* Whether x is farther from its code than rounding explains. */
+static float excess(const struct sq8 *s, const float *x, const uint8_t *code, uint32_t j)
+{
+    const float back = s->low[j] + s->step[j] * (float)code[j];
+    const float error = fabsf(x[j] - back) - (s->lossless ? 0 : 1e-6f * fabsf(x[j])); /* of the float arithmetic */
+    return error > 0 ? error : 0;
+}
+
+/* Whether x is farther from its code than rounding explains. A sum a lane, which compilers make vectors of. */
 static bool misfits(const struct sq8 *s, const float *x, const uint8_t *code)
 {
-    float tolerance = s->lossless ? 0 : 0.51f;
-    int bad = 0;
-    for (uint32_t j = 0; j < s->dim; j++) {
-        float back = s->low[j] + s->step[j] * (float)code[j];
-        bad |= fabsf(x[j] - back) > tolerance * s->step[j] + (s->lossless ? 0 : 1e-6f * fabsf(x[j]));
-    }
-    return bad;
+    float sums[LANES] = {0}, sum = 0;
+    uint32_t j = 0;
+    for (; j + LANES <= s->dim; j += LANES)
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            const float error = excess(s, x, code, j + lane);
+            sums[lane] += error * error;
+        }
+    for (; j < s->dim; j++)
+        sum += excess(s, x, code, j) * excess(s, x, code, j);
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return !(sum <= s->error_max);
 }
 
 static union norm norm_of(const struct sq8 *s, const uint8_t *code)

@@ -34,6 +34,7 @@ static int fill(struct tail_lists *l)
     l->rotated = take(l, n * l->dims * sizeof(float));
     l->square = take(l, n * sizeof(float));
     l->on_mean = take(l, n * sizeof(float));
+    l->from_mean = take(l, n * sizeof(float));
     l->list = take(l, n * sizeof(*l->list));
     l->flips = rotation_flips(l->dims);
     l->turned = take(l, l->dims * sizeof(float));
@@ -42,8 +43,8 @@ static int fill(struct tail_lists *l)
     l->at = take(l, n * sizeof(*l->at));
     l->ids = take(l, n * sizeof(*l->ids));
     l->distances = take(l, n * sizeof(*l->distances));
-    if (!l->centre || !l->rotated || !l->square || !l->on_mean || !l->list || !l->flips || !l->turned || !l->rest ||
-        !l->signs || !l->at || !l->ids || !l->distances)
+    if (!l->centre || !l->rotated || !l->square || !l->on_mean || !l->from_mean || !l->list || !l->flips ||
+        !l->turned || !l->rest || !l->signs || !l->at || !l->ids || !l->distances)
         return -ENOMEM;
     for (uint32_t i = 0; i < l->count; i++)
         l->ids[i] = i;
@@ -78,6 +79,7 @@ void tail_lists_destroy(struct tail_lists *l)
     free(l->rotated);
     free(l->square);
     free(l->on_mean);
+    free(l->from_mean);
     free(l->list);
     free(l->flips);
     free(l->turned);
@@ -103,6 +105,8 @@ void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
     tail_lists_rotate(l, centroid, l->rotated + (size_t)c * l->dims);
     l->square[c] = vek.ip_f32(centroid, centroid, l->dim);
     l->on_mean[c] = vek.ip_f32(centroid, l->centre, l->dim);
+    const float *rotated = l->rotated + (size_t)c * l->dims;
+    l->from_mean[c] = sqrtf(vek.ip_f32(rotated, rotated, l->dims));
     l->at[c] = codes_at(&l->centroids, c);
 }
 

@@ -48,6 +48,7 @@ struct tail_lists {
     float *centre;           /* [dim]: m */
     float *rotated;          /* [count][dims]: P(c - m) */
     float *square, *on_mean; /* [count]: |c|^2, <c, m> */
+    float *from_mean;        /* [count]: |c - m| */
     struct tail_list *list;  /* [count] */
     uint64_t *flips;
     uint64_t bytes; /* of all this */

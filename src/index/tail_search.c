@@ -16,7 +16,8 @@
 #define RANKS       512
 #define ERROR                                                                                                          \
     0.30f /* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at random */
-#define LIST_EXTENT     4    /* a list that is begun is looked at to its end, as far as so many budgets go */
+#define ROUNDING        0.002f /* of a bf16, of half of a sum of signs */
+#define LIST_EXTENT     4      /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
 #define BATCH           32
@@ -39,7 +40,7 @@ static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct v
         largest = sum > largest ? sum : largest;
         weights += (w[j] + w[j + 1]) + (w[j + 2] + w[j + 3]);
     }
-    const float unit = largest > 1e-30f ? largest / TABLE_MAX : 1, inverse = 1 / unit;
+    const float unit = largest > 1e-35f ? largest / TABLE_MAX : 1, inverse = 1 / unit;
     int64_t least = 0;
     for (uint32_t j = 0; j < dims; j += 4) {
         uint8_t *table = tables + 4 * (size_t)j;
@@ -86,6 +87,12 @@ static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint
     ret->count = limit;
 }
 
+/* A cosine counts from 1. */
+static float offset(const struct tail_lists *l)
+{
+    return l->metric == METRIC_COSINE ? 1 : 0;
+}
+
 /* The nearest lists, nearest first, into the pool. */
 static void rank_lists(const struct tail_search *s, uint32_t limit)
 {
@@ -98,7 +105,7 @@ static void rank_lists(const struct tail_search *s, uint32_t limit)
         codes_score(&q, l->at + from, l->ids + from, n, l->distances + from);
     }
     for (uint32_t i = 0; l->metric != METRIC_L2 && i < l->count; i++) /* -<c, q> from |c - q|^2 */
-        l->distances[i] = (l->distances[i] - query - l->square[i]) / 2;
+        l->distances[i] = (l->distances[i] - query - l->square[i]) / 2 + offset(l);
     sort_lists(l, &s->scratch->pool.near, limit);
 }
 
@@ -165,13 +172,16 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     }
 }
 
-/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid, which is told from what the lists were
- * ranked by. */
+/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid, which is told from what
+ * the lists were ranked by; and what rounding a row's numbers makes of how far the centroid is from the mean, which is more
+ * where rows are close together. Of few dimensions all that is rounded points the same way. */
 static float slack(const struct scan_state *st, uint32_t list, float distance)
 {
     const struct tail_lists *l = st->s->lists;
-    const float square = l->metric == METRIC_L2 ? distance : 2 * distance + st->query_square + l->square[list];
-    return st->s->sigmas * ERROR * sqrtf(square > 0 ? square : 0);
+    const float square =
+        l->metric == METRIC_L2 ? distance : 2 * (distance - offset(l)) + st->query_square + l->square[list];
+    const float rounded = ROUNDING * sqrtf((float)l->dims / (float)l->dim) * l->from_mean[list];
+    return st->s->sigmas * (ERROR * sqrtf(square > 0 ? square : 0) + rounded);
 }
 
 static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)

@@ -3,6 +3,7 @@
 
 #include "vek.h"
 #include <math.h>
+#include <string.h>
 
 bool vectors_normalise(float *v, uint32_t dim)
 {
@@ -25,7 +26,73 @@ int64_t vectors_first_bad(const float *v, size_t n)
     return -1;
 }
 
+#define LANES      8
+#define SMALL_DIMS 1e-18f /* values of a query that products with usual values may vanish for */
+
+/* In doubles, which hold the squares of all floats: for the few that a float does not. */
+static double distance_in_doubles(enum metric metric, const float *a, const float *b, uint32_t dim)
+{
+    double sums[LANES] = {0}, sum = 0;
+    const bool ip = metric == METRIC_IP;
+    for (uint32_t j = 0; j < dim; j++) {
+        const double x = (double)a[j], y = (double)b[j];
+        sums[j % LANES] += ip ? -x * y : (x - y) * (x - y);
+    }
+    for (unsigned lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return metric == METRIC_COSINE ? sum / 2 : sum;
+}
+
+float vectors_largest(const float *v, uint32_t dim)
+{
+    float lanes[LANES] = {0}, largest = 0;
+    for (uint32_t j = 0; j < dim; j++)
+        lanes[j % LANES] = fabsf(v[j]) > lanes[j % LANES] ? fabsf(v[j]) : lanes[j % LANES];
+    for (unsigned lane = 0; lane < LANES; lane++)
+        largest = lanes[lane] > largest ? lanes[lane] : largest;
+    return largest;
+}
+
+/* Whether a distance of floats is as it should be. A sum that is 0 mostly is one: that of a row from itself, or of rows that
+ * have no dimension in common. */
+static bool is_right(enum metric metric, float distance, const float *a, const float *b, uint32_t dim)
+{
+    const float size = fabsf(distance);
+    if (size >= DISTANCE_SMALL && size <= DISTANCE_LARGE)
+        return true;
+    if (size != 0)
+        return false;
+    return metric == METRIC_IP ? vectors_largest(a, dim) > SMALL_DIMS : memcmp(a, b, dim * sizeof(float)) == 0;
+}
+
+static float repaired(enum metric metric, float distance, const float *a, const float *b, uint32_t dim)
+{
+    if (is_right(metric, distance, a, b, dim))
+        return distance;
+    return distance_of(distance_in_doubles(metric, a, b, dim));
+}
+
 float vectors_distance(enum metric metric, const float *a, const float *b, uint32_t dim)
 {
-    return metric == METRIC_L2 ? vek.l2_f32(a, b, dim) : -vek.ip_f32(a, b, dim);
+    float distance = metric == METRIC_IP ? -vek.ip_f32(a, b, dim) : vek.l2_f32(a, b, dim);
+    if (metric == METRIC_COSINE)
+        distance /= 2;
+    return repaired(metric, distance, a, b, dim);
+}
+
+void vectors_distances(enum metric metric, const float *query, const void *const *rows, uint32_t count, uint32_t dim,
+                       float *ret)
+{
+    const float factor = metric == METRIC_IP ? -1 : metric == METRIC_COSINE ? 0.5f : 1;
+    bool wrong = false;
+    if (metric == METRIC_IP)
+        vek.ip_f32_rows(query, rows, count, dim, ret);
+    else
+        vek.l2_f32_rows(query, rows, count, dim, ret);
+    for (uint32_t i = 0; i < count; i++) {
+        ret[i] *= factor;
+        wrong |= !(fabsf(ret[i]) >= DISTANCE_SMALL && fabsf(ret[i]) <= DISTANCE_LARGE);
+    }
+    for (uint32_t i = 0; i < count && wrong; i++)
+        ret[i] = repaired(metric, ret[i], query, rows[i], dim);
 }

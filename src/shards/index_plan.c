@@ -31,18 +31,22 @@ static uint64_t memory_share(const struct shard *s, uint64_t bytes)
 int index_plan_finish(struct index_plan *p, const struct shard *s, struct segment_index *x, const struct rows *vectors,
                       uint32_t rows, const struct pause *pause)
 {
-    if (!p->complete) {
+    if (!segment_index_is_planned(x)) {
         struct index_facts facts = {.metric = s->config.metric, .dim = s->config.dim, .rows = rows};
         int rc = index_facts_read(&facts, vectors, pause);
         if (rc != 0)
             return rc;
         facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
         facts.pressure = s->store->memory.pressure;
-        index_options_resolve_codes(&p->options, &facts, &p->why);
-        segment_index_plan(x, &p->options);
+        segment_index_plan(x, &facts);
+    }
+    int rc = segment_index_finish(x, vectors, s->store->options.crew, pause);
+    if (rc == 0 && !p->complete) {
+        p->options = *segment_index_options(x);
+        segment_index_say(x, &p->why);
         p->complete = true;
     }
-    return segment_index_finish(x, vectors, s->store->options.crew, pause);
+    return rc;
 }
 
 bool index_plan_is_loose(const struct shard *s, const struct segment *g)

@@ -9,7 +9,7 @@
 
 static struct index_facts facts(uint32_t dim)
 {
-    return (struct index_facts){.metric = METRIC_L2, .dim = dim, .rows = 20000, .longest = 1};
+    return (struct index_facts){.metric = METRIC_L2, .dim = dim, .rows = 20000};
 }
 
 static struct index_options resolve(struct index_options o, struct index_facts f)
@@ -41,7 +41,6 @@ Test(autoindex, whole_numbers_under_l2_are_bytes_that_need_no_refine)
 {
     struct index_facts f = facts(784);
     f.whole = true;
-    f.longest = 5000;
     struct index_options o = choose(f);
     cr_assert_eq(o.code, CODE_SQ8);
     cr_assert_eq(o.refine, REFINE_NONE);
@@ -73,16 +72,40 @@ Test(autoindex, rows_of_very_different_lengths_take_finer_codes)
     cr_assert_eq(choose(f).code, CODE_SQ4);
 }
 
-Test(autoindex, what_f16_does_not_hold_is_refined_by_f32)
+Test(autoindex, codes_that_miss_neighbours_give_way_to_finer_ones)
 {
+    static const struct index_options open;
     struct index_facts f = facts(768);
-    cr_assert_eq(choose(f).refine, REFINE_F16);
-    f.longest = 1e6f;
-    cr_assert_eq(choose(f).refine, REFINE_F32);
-    f.longest = 1e-4f;
-    cr_assert_eq(choose(f).refine, REFINE_F32);
-    f.longest = INFINITY; /* the squares of the values are more than a float holds */
-    cr_assert_eq(choose(f).refine, REFINE_F32);
+    struct index_reasons reasons;
+    struct index_options o = open;
+    index_options_resolve_codes(&o, &f, &reasons);
+    cr_assert_eq(o.code, CODE_SQ4);
+    reasons.recall = 0.25;
+    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_eq(o.code, CODE_SQ8);
+    cr_assert_eq(o.refine, REFINE_F16);
+    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_str_eq(index_code_name(&o), "rabitq8");
+    cr_assert_str_eq(reasons.code, "sq8 finds 0.250");
+    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_eq(o.code, CODE_F32);
+    cr_assert_eq(o.refine, REFINE_NONE);
+    cr_assert_not(index_options_refine_codes(&o, &open, &f, &reasons));
+}
+
+Test(autoindex, codes_that_were_given_or_made_small_for_memory_stay)
+{
+    const struct index_options given = {.code = CODE_SQ4};
+    struct index_facts f = facts(768);
+    struct index_reasons reasons;
+    struct index_options o = given;
+    index_options_resolve_codes(&o, &f, &reasons);
+    cr_assert_not(index_options_refine_codes(&o, &given, &f, &reasons));
+    o = (struct index_options){.m = 16};
+    const struct index_options open = o;
+    f.memory_bytes = (uint64_t)f.rows * 600;
+    index_options_resolve_codes(&o, &f, &reasons);
+    cr_assert_not(index_options_refine_codes(&o, &open, &f, &reasons));
 }
 
 Test(autoindex, a_given_code_is_refined_by_something_finer)
@@ -239,13 +262,16 @@ static struct index_facts read_facts(const float *values, uint32_t rows, uint32_
 Test(autoindex, reads_the_facts_of_the_rows)
 {
     const float whole[] = {3, 4, 0, 255, 6, 8}, real[] = {3, 4, 0, 255, 6, 8.5f}, large[] = {3, 4, 0, 256, 6, 8},
-                negative[] = {3, 4, 0, -1, 6, 8}, lengths[] = {3, 4, 0, 15};
+                negative[] = {3, 4, 0, -1, 6, 8};
+    float lengths[16] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     cr_assert(read_facts(whole, 3, 2).whole);
-    cr_assert_eq(read_facts(whole, 3, 2).longest, 255);
     cr_assert_not(read_facts(real, 3, 2).whole);
     cr_assert_not(read_facts(large, 3, 2).whole);
     cr_assert_not(read_facts(negative, 3, 2).whole);
-    cr_assert_float_eq(read_facts(lengths, 2, 2).norm_spread, 0.5, 1e-6); /* 5 and 15: 10, give or take 5 */
+    const float spread = read_facts(lengths, 11, 1).norm_spread;
+    cr_assert_float_eq(spread, 8 / 2.56 / 10, 1e-6); /* 6 to 14, of a median of 10 */
+    lengths[10] = 1e30f;
+    cr_assert_eq(read_facts(lengths, 11, 1).norm_spread, spread, "one row of another length does not count");
     cr_assert_not(read_facts(whole, 0, 2).whole);
     cr_assert_eq(read_facts(whole, 1, 2).norm_spread, 0);
 }

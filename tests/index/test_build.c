@@ -26,7 +26,7 @@ static void finish(struct segment_index *x, const struct dataset *d, const struc
     const struct index_options sq4 = {.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 2, .links = LINKS_PLAIN};
     const struct index_options bits = {
         .code = CODE_RABITQ, .code_bits = 2, .refine = REFINE_BF16, .refine_k = 4, .links = LINKS_PACKED};
-    segment_index_plan(x, d->dim % 64 ? &sq4 : &bits);
+    segment_index_unfinish(x, d->dim % 64 ? &sq4 : &bits);
     int rc;
     while ((rc = segment_index_finish(x, &d->rows, crew, NULL)) == -EAGAIN)
         ;

@@ -67,10 +67,7 @@ static void check_recall(const struct expected *list, size_t count, enum metric 
         struct segment_index *x;
         unsigned regions_count;
         const char *why;
-        codes_fini(&built->made);
-        codes_fini(&built->refine);
-        built->options = list[i].options;
-        built->is_resolved = false;
+        segment_index_unfinish(built, &list[i].options);
         cr_assert_eq(segment_index_finish(built, &d.rows, NULL, NULL), 0);
         cr_assert_eq(segment_index_regions(built, regions, &regions_count), 0);
         cr_assert_eq(segment_index_open(metric, d.dim, d.count, regions, regions_count, false, NULL, &x, &why), 0);
