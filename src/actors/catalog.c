@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define CATALOG_WIDTH   8 /* one is at work, the others wait for the locks: so settings do not wait for a drop */
-#define COMMIT_WIDTH    16
+#define COMMIT_WIDTH    256 /* they share flushes */
 #define COLLECTIONS_MAX 1000000
 
 /* -- the manifest -- */

@@ -185,6 +185,16 @@ static void post(struct reactor *r, uint16_t to, struct message *m)
     }
 }
 
+/* Returns with the credit of one that came home: see peer_receive(). */
+__attribute__((noinline)) static void wait_for_credit(struct reactor *r, struct peer *p, const struct message *m)
+{
+    r->stats.sends_waiting++;
+    fiber_waits_for(r, "a credit for a message", m);
+    event_wait(&p->credited[m->to.order]);
+    fiber_waits_no_more(r);
+    r->stats.sends_waiting--;
+}
+
 void message_send(struct message *m, struct address to, uint32_t type, struct context *ctx)
 {
     struct reactor *r = reactor_here();
@@ -204,15 +214,10 @@ void message_send(struct message *m, struct address to, uint32_t type, struct co
         return;
     }
     struct peer *p = &r->peers[to.reactor];
-    if (UNLIKELY(p->credits[to.order] == 0 || p->credited[to.order].head)) { /* behind those who wait already */
-        r->stats.sends_waiting++;
-        fiber_waits_for(r, "a credit for a message", m);
-        event_wait(&p->credited[to.order]); /* the credit is handed over: see come_home() */
-        fiber_waits_no_more(r);
-        r->stats.sends_waiting--;
-    } else {
+    if (LIKELY(p->credits[to.order] > 0)) /* then nobody waits for one */
         p->credits[to.order]--;
-    }
+    else
+        wait_for_credit(r, p, m);
     post(r, to.reactor, m);
 }
 
@@ -223,17 +228,21 @@ static void come_home(struct message *m)
         fiber_wake(m->waiter);
 }
 
+__attribute__((noinline)) static void wait_for_answer(struct reactor *r, struct message *m)
+{
+    check(r->fiber);
+    fiber_waits_for(r, "the answer to message", m);
+    m->waiter = r->fiber;
+    while (m->away)
+        fiber_suspend();
+    m->waiter = NULL;
+    fiber_waits_no_more(r);
+}
+
 int message_await(struct message *m)
 {
-    struct fiber *self = fiber_self();
-    check(self);
-    while (m->away) {
-        m->waiter = self;
-        fiber_waits_for(reactor_current, "the answer to message", m);
-        fiber_suspend();
-        fiber_waits_no_more(reactor_current);
-    }
-    m->waiter = NULL;
+    if (m->away)
+        wait_for_answer(reactor_here(), m);
     return m->status;
 }
 
