@@ -5,9 +5,11 @@
 #include "actors/addresses.h"
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
+#include "actors/server.h"
 #include "base/log.h"
 #include "reactor/file.h"
 #include "shards/read_only.h"
+#include "shards/snapshot.h"
 #include "shards/store.h"
 #include "shards/whole_file.h"
 
@@ -16,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG_WIDTH   8 /* one is at work, the others wait for the locks: so settings do not wait for a drop */
+#define CATALOG_WIDTH   8   /* one is at work, the others wait for the locks: so settings do not wait for a drop */
 #define COMMIT_WIDTH    256 /* they share flushes */
 #define COLLECTIONS_MAX 1000000
 
@@ -135,12 +137,10 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
 static void remove_segments(const struct catalog *c, const uint64_t *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        char path[PATH_TEXT_MAX];
-        int rc = path_join(path, c->dir, "segments/%016" PRIx64 ".seg", ids[i]);
-        if (rc == 0)
-            rc = file_remove(path);
+        struct store *store = CONTAINER_OF(c, struct server, catalog)->cores[0]->store;
+        int rc = store ? store_remove_segment(store, ids[i]) : -ESHUTDOWN;
         if (rc < 0 && rc != -ENOENT)
-            log_warn("%s could not be removed (error %d); the next start removes it", path, rc);
+            log_warn("segment %" PRIx64 " could not be removed (error %d); the next start removes it", ids[i], rc);
     }
 }
 

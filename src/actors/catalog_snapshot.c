@@ -1,5 +1,6 @@
-/* catalog_snapshot.c -- while a snapshot is made no manifest is committed: the segments that this one names stay, and the logs are needed
- * from where it says. Writes go on; only who wants to commit a sealed segment waits. */
+/* catalog_snapshot.c -- the cut is short: with the manifest locked it is copied and each store flushes its log. From then on the stores
+ * keep the files that this manifest names, whatever is committed, until they have second names or, where the file system knows none,
+ * copies. Everything else goes on meanwhile. */
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -11,7 +12,7 @@
 /* Where each log ends: after everything that was acknowledged before this was asked. */
 static int find_log_ends(struct manifest *m)
 {
-    struct control_snapshot_message first = {0}, *all;
+    struct control_snapshot_message first = {.manifest = m}, *all;
     free(m->log_end);
     m->log_end = calloc(m->reactors, sizeof *m->log_end);
     if (!m->log_end)
@@ -24,21 +25,37 @@ static int find_log_ends(struct manifest *m)
     return rc;
 }
 
+/* One after the other, so that it needs no memory: it must not fail. */
+static void tell_ended(void)
+{
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct message m = {0};
+        check(message_call(&m, address_of(r, ACTOR_STEP), MSG_CONTROL_SNAPSHOT_END, NULL) == 0);
+    }
+}
+
+static int cut(struct catalog *c, struct manifest *ret)
+{
+    semaphore_acquire(&c->writing, 1);
+    int rc = manifest_copy(&c->manifest, ret);
+    if (rc == 0 && (rc = find_log_ends(ret)) < 0)
+        manifest_fini(ret);
+    semaphore_release(&c->writing, 1);
+    return rc;
+}
+
 static int create(struct catalog *c, struct catalog_snapshot_message *m)
 {
     struct manifest now;
     uint64_t start_ns = clock_now_ns();
-    semaphore_acquire(&c->writing, 1);
-    int rc = manifest_copy(&c->manifest, &now);
-    if (rc == 0) {
-        rc = find_log_ends(&now);
-        if (rc < 0)
-            error_set_errno(m->error, rc, "the logs cannot be flushed, so there is no snapshot '%s'", m->name);
-        else
-            rc = snapshot_create(c->dir, m->name, &now, &m->info, m->error);
+    int rc = cut(c, &now);
+    if (rc < 0) {
+        error_set_errno(m->error, rc, "the logs cannot be flushed, so there is no snapshot '%s'", m->name);
+    } else {
+        rc = snapshot_create(c->dir, m->name, &now, m->base.ctx, &m->info, m->error);
         manifest_fini(&now);
     }
-    semaphore_release(&c->writing, 1);
+    tell_ended();
     if (rc == 0)
         log_info("snapshot '%s' taken in %llu ms", m->name, (unsigned long long)(clock_now_ns() - start_ns) / 1000000);
     return rc;

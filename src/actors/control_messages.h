@@ -36,7 +36,8 @@ enum control_message_type {
     MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
     /* To ACTOR_STEP. */
     MSG_CONTROL_DISK,     /* the disk is full, fails, or works again */
-    MSG_CONTROL_SNAPSHOT, /* how far the log is durable; its files up to there stay as they are */
+    MSG_CONTROL_SNAPSHOT, /* how far the log is durable; its files up to there, and all segments, stay as they are */
+    MSG_CONTROL_SNAPSHOT_END, /* they need not stay any more */
     /* To ACTOR_ASK. */
     MSG_CONTROL_MEASURE,
     MSG_CONTROL_INFOS,       /* shard_info_read() of many collections */
@@ -132,6 +133,7 @@ struct control_budget_message {
 
 struct control_snapshot_message {
     struct message base;
+    const struct manifest *manifest; /* of the snapshot */
     uint64_t log_end;
 };
 

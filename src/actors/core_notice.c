@@ -7,6 +7,7 @@
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "shards/read_only.h"
+#include "shards/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -157,6 +158,13 @@ static int on_disk(struct core *c, struct control_disk_message *m)
     return rc;
 }
 
+static int on_snapshot_end(struct core *c)
+{
+    if (c->store)
+        store_snapshot_end(c->store);
+    return 0;
+}
+
 void core_on_step(struct actor *a, struct message *m)
 {
     struct core *c = CONTAINER_OF(a, struct core, step);
@@ -164,6 +172,7 @@ void core_on_step(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CONTROL_STORE: rc = on_store(c, CONTAINER_OF(m, struct control_store_message, base)); break;
     case MSG_CONTROL_DISK: rc = on_disk(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
+    case MSG_CONTROL_SNAPSHOT_END: rc = on_snapshot_end(c); break;
     case MSG_CONTROL_SNAPSHOT: rc = core_on_snapshot(c, CONTAINER_OF(m, struct control_snapshot_message, base)); break;
     }
     message_reply(m, rc);

@@ -8,7 +8,8 @@
 
 int core_on_snapshot(struct core *c, struct control_snapshot_message *m)
 {
-    return c->store && store_is_replayed(c->store) ? store_snapshot(c->store, &m->log_end) : -ESHUTDOWN;
+    return core_is_open(c) ? store_snapshot_begin(c->store, m->manifest->log_start[c->reactor], &m->log_end)
+                           : -ESHUTDOWN;
 }
 
 /* Nobody comes in any more. Whoever is inside may still ask other reactors, so the gates stay open to their messages. */

@@ -66,6 +66,8 @@ uint64_t sim_faults_injected(const struct sim *s, enum sim_fault f);
 
 /* The disk's size in bytes; 0: endless. Counted are the sectors of files that were written, once whatever the links. */
 void sim_disk_limit(struct sim *s, uint64_t bytes);
+/* Whether a file may have a second name; it may where nothing is said. */
+void sim_disk_links(struct sim *s, bool there);
 /* Damage to what is at rest: flips so many bits of durable files whose path begins so. Returns how many: 0 if there are
  * no such bytes. */
 uint64_t sim_rot(struct sim *s, const char *path_prefix, unsigned bits);

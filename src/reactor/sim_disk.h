@@ -61,6 +61,7 @@ struct sim_disk {
     unsigned node_id, mark;
     /* space, in bytes */
     uint64_t limit; /* 0: endless */
+    bool no_links;  /* second names are refused, as some file systems do */
     uint64_t used;
     bool used_known;                /* false: files may have gone since it was counted */
     uint64_t taken, taken_until_ns; /* by somebody else, for a while */

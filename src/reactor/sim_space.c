@@ -7,6 +7,11 @@
 #define MS             ((uint64_t)1000000)
 #define FULL_DOUBLINGS 13 /* an episode lasts 1 ms to 4 s */
 
+void sim_disk_links(struct sim *s, bool there)
+{
+    s->disk->no_links = !there;
+}
+
 void sim_disk_limit(struct sim *s, uint64_t bytes)
 {
     s->disk->limit = bytes;

@@ -231,7 +231,7 @@ int64_t sim_do_link(struct sim_disk *d, struct op *op)
 {
     struct node *from_dir, *to_dir;
     char from[NAME_BYTES], to[NAME_BYTES];
-    int rc = sim_walk(d, op->path, &from_dir, from);
+    int rc = d->no_links ? -EPERM : sim_walk(d, op->path, &from_dir, from);
     if (rc == 0)
         rc = sim_walk(d, op->path2, &to_dir, to);
     if (rc < 0)

@@ -8,8 +8,10 @@
 #include "shards/index_plan.h"
 #include "shards/replace.h"
 #include "shards/segment_file.h"
+#include "shards/snapshot.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -265,14 +267,12 @@ static void swap(struct merge *m)
 
 static void remove_files(const struct merge *m)
 {
-    char path[PATH_TEXT_MAX];
     for (uint32_t i = 0; i < m->choice->count; i++) {
-        int rc = store_segment_path(m->shard->store, m->ids[i], path);
-        if (rc == 0)
-            rc = file_remove(path);
+        int rc = store_remove_segment(m->shard->store, m->ids[i]);
         if (rc < 0 && rc != -ENOENT)
-            log_warn("%s is not needed any more but could not be removed (%s); the next start removes it", path,
-                     strerror(-rc));
+            log_warn("segment %" PRIx64
+                     " is not needed any more but could not be removed (%s); the next start removes it",
+                     m->ids[i], strerror(-rc));
     }
 }
 

@@ -83,6 +83,12 @@ struct store {
     struct log *log;
     struct shard *shards;
     uint64_t log_start; /* the one in the manifest: a start reads the log from here */
+    struct {            /* while a snapshot is copied (snapshot.c) */
+        bool on;
+        uint64_t log_start; /* its files from here on stay */
+        uint64_t *segments; /* files that nobody else needs, to be removed afterwards */
+        size_t segment_count, segment_capacity;
+    } keep;
     uint64_t version_next;
     uint64_t segment_id_max;
     struct write_under_way *writes;

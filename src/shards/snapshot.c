@@ -84,14 +84,65 @@ int snapshot_find(const char *dir, const char *name, struct error *error)
 
 /* -- making -- */
 
-int store_snapshot(struct store *s, uint64_t *ret_log_end)
+int store_snapshot_begin(struct store *s, uint64_t log_start, uint64_t *ret_log_end)
 {
+    check(!s->keep.on);
     int rc = log_flush(s->log);
     if (rc < 0)
         return rc;
     *ret_log_end = log_durable(s->log);
     log_pin(s->log, *ret_log_end);
+    s->keep.on = true;
+    s->keep.log_start = log_start;
     return 0;
+}
+
+static int remove_segment(const struct store *s, uint64_t id)
+{
+    char path[PATH_TEXT_MAX];
+    int rc = store_segment_path(s, id, path);
+    return rc < 0 ? rc : file_remove(path);
+}
+
+int store_remove_segment(struct store *s, uint64_t id)
+{
+    if (!s->keep.on)
+        return remove_segment(s, id);
+    if (s->keep.segment_count == s->keep.segment_capacity) {
+        size_t capacity = s->keep.segment_capacity ? 2 * s->keep.segment_capacity : 16;
+        uint64_t *grown = realloc(s->keep.segments, capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        s->keep.segments = grown;
+        s->keep.segment_capacity = capacity;
+    }
+    s->keep.segments[s->keep.segment_count++] = id;
+    return 0;
+}
+
+void store_free_log(struct store *s)
+{
+    bool kept = s->keep.on && s->keep.log_start < s->log_start;
+    log_free_before(s->log, kept ? s->keep.log_start : s->log_start);
+}
+
+void store_snapshot_end(struct store *s)
+{
+    if (!s->keep.on)
+        return;
+    s->keep.on = false;
+    uint64_t *segments = s->keep.segments;
+    size_t count = s->keep.segment_count;
+    s->keep.segments = NULL;
+    s->keep.segment_count = s->keep.segment_capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        int rc = remove_segment(s, segments[i]);
+        if (rc < 0 && rc != -ENOENT)
+            log_warn("a segment that a snapshot kept could not be removed (%s); the next start removes it",
+                     strerror(-rc));
+    }
+    free(segments);
+    store_free_log(s);
 }
 
 static void info_fill(struct snapshot_info *ret, const char *name, const struct manifest *m)
@@ -110,14 +161,15 @@ static void info_fill(struct snapshot_info *ret, const char *name, const struct 
 }
 
 /* Everything but the name. */
-static int make_unfinished(const char *dir, const char *fresh, struct manifest *m, struct error *error)
+static int make_unfinished(const char *dir, const char *fresh, struct manifest *m, const struct context *ctx,
+                           struct error *error)
 {
     int rc = tree_remove(fresh);
     if (rc == 0)
         rc = directory_create(fresh);
     if (rc < 0)
         return rc;
-    rc = snapshot_files_link(dir, fresh, m, &m->snapshot.bytes, error);
+    rc = snapshot_files_link(dir, fresh, m, ctx, &m->snapshot.bytes, error);
     return rc < 0 ? rc : manifest_store(fresh, m, error);
 }
 
@@ -129,8 +181,8 @@ static int make_parent(const char *dir, char *parent)
     return rc < 0 ? rc : directory_flush(dir);
 }
 
-int snapshot_create(const char *dir, const char *name, const struct manifest *m, struct snapshot_info *ret,
-                    struct error *error)
+int snapshot_create(const char *dir, const char *name, const struct manifest *m, const struct context *ctx,
+                    struct snapshot_info *ret, struct error *error)
 {
     char parent[PATH_TEXT_MAX], path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
     struct manifest own = *m; /* borrows the arrays */
@@ -149,13 +201,15 @@ int snapshot_create(const char *dir, const char *name, const struct manifest *m,
     if (rc == 0)
         rc = unfinished_path(fresh, dir, name);
     if (rc == 0)
-        rc = make_unfinished(dir, fresh, &own, error);
+        rc = make_unfinished(dir, fresh, &own, ctx, error);
     if (rc == 0)
         rc = file_rename(fresh, path);
     if (rc == 0)
         rc = directory_flush(parent);
     if (rc < 0) {
         ignore_result(tree_remove(fresh)); /* the next start tries again */
+        if (rc == -ECANCELED || rc == -ETIME)
+            return rc;
         bool said = error && error->code != ERROR_OK && rc != -ENOSPC;
         return said ? rc : snapshot_error(error, rc, "the snapshot", name);
     }

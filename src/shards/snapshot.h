@@ -37,12 +37,21 @@ MUST_USE int snapshot_name_check(const char *name, struct error *error);
 /* "20261121-104500", the time in UTC. */
 void snapshot_name_default(uint64_t wall_ns, char name[SNAPSHOT_NAME_MAX]);
 
-/* Makes the log of this store durable up to *ret_log_end and keeps every file before it from being written again. */
-MUST_USE int store_snapshot(struct store *s, uint64_t *ret_log_end);
-/* Makes the snapshot of what m names; m->log_end[] must be set, and no segment of m may be removed meanwhile. Until it is complete
- * there is nothing of that name. */
-MUST_USE int snapshot_create(const char *dir, const char *name, const struct manifest *m, struct snapshot_info *ret,
-                             struct error *error);
+/* The cut: makes the log of this store durable up to *ret_log_end, keeps every file before it from being written again, and until
+ * store_snapshot_end() removes neither a segment nor a log file that ends behind log_start, which is the manifest's. Only one at a
+ * time. After a failure there is nothing to end. */
+MUST_USE int store_snapshot_begin(struct store *s, uint64_t log_start, uint64_t *ret_log_end);
+/* What was not removed meanwhile is removed now. Does nothing when none was begun. Waits. */
+void store_snapshot_end(struct store *s);
+/* Removes the file of a segment of which the manifest knows nothing any more, now or when a snapshot does not need it. */
+MUST_USE int store_remove_segment(struct store *s, uint64_t id);
+/* Removes log files that a start does not need, nor a snapshot. */
+void store_free_log(struct store *s);
+
+/* Makes the snapshot of what m names; m->log_end[] must be set, and no file of m may be removed meanwhile: the stores see to that
+ * between their begin and end. Until it is complete there is nothing of that name. ctx (may be NULL): may be given up. */
+MUST_USE int snapshot_create(const char *dir, const char *name, const struct manifest *m, const struct context *ctx,
+                             struct snapshot_info *ret, struct error *error);
 /* By name; free(*ret). */
 MUST_USE int snapshots_list(const char *dir, struct snapshot_info **ret, size_t *ret_count, struct error *error);
 MUST_USE int snapshot_delete(const char *dir, const char *name, struct error *error);

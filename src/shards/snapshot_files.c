@@ -81,7 +81,7 @@ static int each_file(const char *dir, const struct manifest *m, snapshot_file_fn
 
 /* -- second names, or copies -- */
 
-static int copy_bytes(struct file *from, struct file *to, uint64_t size)
+static int copy_bytes(struct file *from, struct file *to, uint64_t size, const struct context *ctx)
 {
     uint8_t *slice = memory_aligned(COPY_SLICE);
     int rc = slice ? 0 : -ENOMEM;
@@ -89,13 +89,14 @@ static int copy_bytes(struct file *from, struct file *to, uint64_t size)
         size_t want = size - at < COPY_SLICE ? (size_t)(size - at) : COPY_SLICE;
         int64_t got = file_read(from, slice, want, at);
         rc = got < 0 ? (int)got : (size_t)got < want ? -EIO : file_write(to, slice, want, at);
+        rc = rc == 0 ? context_check(ctx) : rc;
         fiber_checkpoint();
     }
     free(slice);
     return rc == 0 ? file_flush(to) : rc;
 }
 
-static int file_copy(const char *from, const char *to, uint64_t size)
+static int file_copy(const char *from, const char *to, uint64_t size, const struct context *ctx)
 {
     struct file *in, *out;
     int rc = file_open(from, FILE_READ, &in);
@@ -104,7 +105,7 @@ static int file_copy(const char *from, const char *to, uint64_t size)
     rc = file_open(to, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &out);
     if (rc == 0) {
         enum fiber_class was = fiber_become(CLASS_BACKGROUND); /* the log and the searches go first on the disk */
-        rc = copy_bytes(in, out, size);
+        rc = copy_bytes(in, out, size, ctx);
         fiber_become(was);
         file_close(out);
     }
@@ -130,6 +131,7 @@ static int64_t size_of(const char *path)
 
 struct linking {
     const char *from, *to;
+    const struct context *ctx;
     uint64_t bytes;
     struct error *error;
 };
@@ -138,15 +140,19 @@ static int link_one(const struct snapshot_file *f, void *arg)
 {
     struct linking *l = arg;
     char from[PATH_TEXT_MAX], to[PATH_TEXT_MAX];
-    int rc = path_join(from, l->from, "%s", f->name);
+    int rc = context_check(l->ctx);
+    if (rc == 0)
+        rc = path_join(from, l->from, "%s", f->name);
     if (rc == 0)
         rc = path_join(to, l->to, "%s", f->name);
     int64_t size = rc == 0 ? size_of(from) : rc;
     rc = size < 0 ? (int)size : file_link(from, to);
     if (has_no_links(rc)) {
         size = (uint64_t)size < f->bytes_max ? size : (int64_t)f->bytes_max;
-        rc = file_copy(from, to, (uint64_t)size);
+        rc = file_copy(from, to, (uint64_t)size, l->ctx);
     }
+    if (rc == -ECANCELED || rc == -ETIME)
+        return rc;
     if (rc < 0)
         return snapshot_error(l->error, rc, "taking the file", f->name);
     l->bytes += (uint64_t)size;
@@ -169,10 +175,10 @@ static int for_directories(const char *dir, const struct manifest *m, int (*fn)(
     return rc < 0 ? rc : fn(path);
 }
 
-int snapshot_files_link(const char *from, const char *to, const struct manifest *m, uint64_t *ret_bytes,
-                        struct error *error)
+int snapshot_files_link(const char *from, const char *to, const struct manifest *m, const struct context *ctx,
+                        uint64_t *ret_bytes, struct error *error)
 {
-    struct linking l = {from, to, 0, error};
+    struct linking l = {from, to, ctx, 0, error};
     int rc = for_directories(to, m, directory_create);
     if (rc == 0)
         rc = each_file(from, m, link_one, &l);

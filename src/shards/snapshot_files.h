@@ -5,9 +5,9 @@
 #include "shards/whole_file.h"
 
 /* Gives every file of the folder or snapshot `from` that m needs (its segments, and of the logs what lies between their starts and ends) a second
- * name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The folders segments/ and log/N/ in `to` are made. */
-MUST_USE int snapshot_files_link(const char *from, const char *to, const struct manifest *m, uint64_t *ret_bytes,
-                                 struct error *error);
+ * name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The folders segments/ and log/N/ in `to` are made. ctx (may be NULL): may be given up. */
+MUST_USE int snapshot_files_link(const char *from, const char *to, const struct manifest *m, const struct context *ctx,
+                                 uint64_t *ret_bytes, struct error *error);
 
 /* 0, or the sentence for a wrong name (-EINVAL) or one that is not there (-ENOENT). */
 MUST_USE int snapshot_find(const char *dir, const char *name, struct error *error);

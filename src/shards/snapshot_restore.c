@@ -91,7 +91,7 @@ static int replace_all(const char *dir, const char *from, struct manifest *m, st
     uint64_t bytes;
     int rc = make_empty(dir);
     if (rc == 0)
-        rc = snapshot_files_link(from, dir, m, &bytes, error);
+        rc = snapshot_files_link(from, dir, m, NULL, &bytes, error);
     m->snapshot.created_ns = m->snapshot.bytes = 0;
     if (rc == 0)
         rc = manifest_store(dir, m, error);

@@ -1,4 +1,5 @@
 #include "shards/shard.h"
+#include "shards/snapshot.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,13 +56,10 @@ int store_drop_collection(struct store *store, uint64_t collection)
     unlink_shard(store, s);
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
-        char path[PATH_TEXT_MAX];
         const struct segment *g = s->segments[i];
         if (!g || g->id == 0 || g->borrowed)
             continue;
-        int one = store_segment_path(store, g->id, path);
-        if (one == 0)
-            one = file_remove(path);
+        int one = store_remove_segment(store, g->id);
         if (one < 0 && one != -ENOENT)
             rc = one;
     }
@@ -181,5 +179,6 @@ void store_close(struct store *store)
         shard_destroy(s);
     }
     search_rooms_destroy(store->rooms);
+    free(store->keep.segments); /* the next start removes the files */
     free(store);
 }

@@ -10,6 +10,7 @@
 #include "shards/read_only.h"
 #include "shards/segment_file.h"
 #include "shards/shard.h"
+#include "shards/snapshot.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,9 +50,9 @@ static int commit(struct shard *s, const struct segment *g)
     if (rests)
         rest_end(s);
     if (rc == 0) {
-        log_free_before(store->log, edit.log_start);
         if (edit.log_start > store->log_start)
             store->log_start = edit.log_start;
+        store_free_log(store);
     }
     if (rc == -ENOENT)
         shard_note_dropped(s);

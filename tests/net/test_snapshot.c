@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,4 +303,71 @@ Test(net_snapshot, a_restore_that_a_failing_disk_interrupts_is_finished_by_the_n
         harness_run(BACKEND_SIM, 1, fail_and_repeat);
         harness_run(BACKEND_SIM, 3, fail_and_repeat);
     }
+}
+
+/* -- the cut is short -- */
+
+struct copying {
+    struct client client;
+    bool done;
+    struct event ended;
+};
+
+static void take_snapshot(void *arg)
+{
+    struct copying *p = arg;
+    cr_assert_eq(create(&p->client, "copied", NULL), 0, "%s", p->client.error);
+    p->done = true;
+    event_notify_all(&p->ended);
+}
+
+/* Several segments in each of many collections: there is much to copy. */
+static void fill_many(struct client *c)
+{
+    char name[16];
+    float v[POINTS * DIM];
+    uint64_t ids[POINTS];
+    for (unsigned i = 0; i < POINTS; i++)
+        ids[i] = i;
+    for (unsigned i = 0; i < POINTS * DIM; i++)
+        v[i] = (float)i;
+    for (unsigned i = 0; i < 20; i++) {
+        Kith__Seal seal = KITH__SEAL__INIT;
+        snprintf(name, sizeof name, "many%u", i);
+        seal.collection = name;
+        cr_assert_eq(client_create(c, name, DIM, KITH__METRIC__METRIC_L2), 0);
+        cr_assert_eq(client_upsert(c, name, ids, POINTS, v, DIM), 0);
+        cr_assert_eq(client_call(c, KITH_OP_SEAL, &seal.base, NULL, 0, NULL), 0, "%s", c->error);
+    }
+}
+
+static void create_while_copying(struct server *s)
+{
+    struct client c;
+    static struct copying copying;
+    char name[16];
+    unsigned made = 0;
+    copying = (struct copying){.done = false};
+    sim_disk_links(s->options.runtime.sim, false);
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&copying.client, s->port), 0);
+    fill_many(&c);
+    cr_assert_eq(fiber_start(CLASS_INTERACTIVE, take_snapshot, &copying, "snapshot"), 0);
+    while (!copying.done) {
+        snprintf(name, sizeof name, "new%u", made++);
+        cr_assert_eq(client_create(&c, name, DIM, KITH__METRIC__METRIC_L2), 0, "%s", c.error);
+        snprintf(name, sizeof name, "many%u", made % 20);
+        if (made < 20)
+            cr_assert_eq(client_drop(&c, name), 0, "%s", c.error); /* its files stay until they are copied */
+    }
+    cr_assert_gt(made, 5); /* one at most, if creations waited for the copy */
+    cr_assert_eq(verify(&c, "copied"), 0, "%s", c.error);
+    client_close(&c);
+    client_close(&copying.client);
+}
+
+Test(net_snapshot, collections_come_and_go_while_a_snapshot_is_copied)
+{
+    harness_run(BACKEND_SIM, 1, create_while_copying);
+    harness_run(BACKEND_SIM, 3, create_while_copying);
 }

@@ -149,8 +149,10 @@ static int snapshot(struct server *s, const char *name, struct error *e)
     want_eq(manifest_copy(&s->manifest, &m), 0);
     m.log_end = calloc(s->reactors, sizeof(*m.log_end));
     for (unsigned r = 0; r < s->reactors; r++)
-        want_eq(store_snapshot(s->stores[r], &m.log_end[r]), 0);
-    int rc = snapshot_create("data", name, &m, &info, e);
+        want_eq(store_snapshot_begin(s->stores[r], m.log_start[r], &m.log_end[r]), 0);
+    int rc = snapshot_create("data", name, &m, NULL, &info, e);
+    for (unsigned r = 0; r < m.reactors; r++)
+        store_snapshot_end(s->stores[r]);
     if (rc == 0)
         want(strcmp(info.name, name) == 0 && info.segments == m.segment_count && info.bytes > 0);
     manifest_fini(&m);

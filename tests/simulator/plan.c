@@ -37,6 +37,7 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->rot = draw_one_in(random, 8);
     uint64_t storms = ~*random; /* a stream of its own: what else a seed draws does not depend on it */
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
+    p->copies = draw_one_in(&storms, 3);
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

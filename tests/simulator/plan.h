@@ -13,6 +13,7 @@ struct plan {
     bool rot;                    /* files at rest are damaged between rounds */
     uint64_t index_bytes;        /* of memory, when indexes are left open; 0: no bound */
     bool varied;                 /* schedules that an even one hardly ever takes */
+    bool copies;                 /* the disk knows no second names: snapshots are copies */
     uint64_t storm;              /* what its storms are drawn from; 0: there are none */
 };
 

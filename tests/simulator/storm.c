@@ -308,9 +308,33 @@ static bool prepare(struct player *p)
     return rc == 0;
 }
 
+/* A snapshot that was taken meanwhile is whole. */
+static void verify_snapshot(struct player *p, const char *name)
+{
+    Kith__VerifySnapshot ask = KITH__VERIFY_SNAPSHOT__INIT;
+    ask.name = (char *)(uintptr_t)name;
+    for (bool finished = false; !finished;) {
+        struct client_reply r;
+        int rc = client_call(&p->client, KITH_OP_SNAPSHOT_VERIFY, &ask.base, NULL, 0, &r);
+        if (rc < 0) {
+            if (rc != CLIENT_REFUSED(ERROR_NOT_FOUND) && !explained(p->world, ACTION_VERIFY, rc))
+                fail(p->world, "storm", "the snapshot %s is not whole: %s", name, outcome(p, rc));
+            return;
+        }
+        Kith__SnapshotVerified *v = kith__snapshot_verified__unpack(NULL, r.header.meta_bytes, r.meta);
+        check(v);
+        finished = v->finished;
+        ask.next = v->next;
+        kith__snapshot_verified__free_unpacked(v, NULL);
+        client_reply_fini(&r);
+    }
+}
+
 static void tidy_up(struct player *p)
 {
     char name[32];
+    verify_snapshot(p, "storm");
+    verify_snapshot(p, "gust");
     for (unsigned i = 0; i <= NAMES; i++) {
         snprintf(name, sizeof name, i < NAMES ? "storm%u" : MAIN, i);
         int rc = client_drop(&p->client, name);

@@ -183,12 +183,12 @@ static bool start_refused(struct world *w, const struct error *error)
     return !w->over && !failed(w);
 }
 
-/* Between two starts bits flip in what lies on the disk. Of a log only after an orderly stop: after a power cut nobody can tell damage to the
- * last group from a torn one. */
+/* Between two starts bits flip in what lies on the disk. Of the manifest or a log only after an orderly stop:
+ * after a power cut nobody can tell damage to the end of it from a torn write. */
 static void rot(struct world *w, bool after_cut)
 {
     static const char *const places[] = {"data/segments/", "data/manifest", "data/log/"};
-    uint64_t place = draw(&w->random) % (after_cut ? 2 : 3), bits = 1 + draw(&w->random) % 4;
+    uint64_t place = draw(&w->random) % (after_cut ? 1 : 3), bits = 1 + draw(&w->random) % 4;
     if (!w->plan.rot || draw_one_in(&w->random, 2))
         return;
     if (place == 2 && draw_one_in(&w->random, 3))
@@ -290,6 +290,7 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     plan_draw(&w->plan, &w->random);
     sim_vary_schedules(w->sim, w->plan.varied);
     players_init(w);
+    sim_disk_links(w->sim, !w->plan.copies);
     for (uint32_t i = 0; i < w->plan.rounds && !failed(w) && !w->over; i++)
         round_run(w);
     for (unsigned f = 0; f < FAULT_KINDS; f++)
