@@ -125,11 +125,12 @@ static int borrow_sealed(struct store *store, void *call)
 static int settle(struct store *store, void *call)
 {
     const struct loan *loan = call;
-    const struct shard *s = store_shard(store, loan->collection);
+    struct shard *s = store_shard(store, loan->collection);
     struct segment *g = s ? shard_find_segment(s, loan->segment->id) : NULL;
     if (g)
         g->settled = true;
-    store_notify_work(store);
+    if (s)
+        shard_changed(s);
     return 0;
 }
 

@@ -64,7 +64,8 @@ int store_maintain(struct store *store)
 {
     if (store->interrupted)
         return -ECANCELED;
-    for (struct shard *s = store->shards; s; s = s->next) {
+    struct shard *s;
+    for (uint32_t n = store->due[DUE_MERGE].count; n > 0 && (s = due_pop(store, DUE_MERGE)); n--) {
         if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
         int rc = maintain(s);
@@ -75,12 +76,17 @@ int store_maintain(struct store *store)
             log_warn("segments of '%s' could not be merged (%s); it will be tried again, searches and writes go on",
                      s->config.name, strerror(-rc));
         }
+        if (rc != 0)
+            shard_changed(s);
+        else if (store->memory.put_off)
+            due_add(s, DUE_MERGE);
         gate_leave(&s->gate);
         event_notify_all(&store->settled);
         if (dropped)
             return 1;
         if (rc != 0)
             return rc;
+        fiber_checkpoint();
     }
     return 0;
 }
@@ -94,7 +100,7 @@ static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, ui
 {
     struct store *store = s->store;
     uint64_t failures = store->failures;
-    store_notify_work(store);
+    shard_changed(s);
     while (goes_on(s, arg)) {
         if (s->gate.closed || s->dropped || store->interrupted)
             return error_set(error, ERROR_CANCELLED, "%s of '%s' was given up: it was dropped, or the server stops",

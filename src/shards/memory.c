@@ -1,5 +1,6 @@
-/* memory.c -- a walk over everything there is, instead of counts that every allocation would have to keep right: some hundred
- * nanoseconds a segment, and made when a grant is used up and some times a second, not for each write.
+/* memory.c -- what a shard holds is counted by a walk over its segments, instead of counts that every
+ * allocation would have to keep right: some hundred nanoseconds a segment. Only shards in which
+ * something changed are counted anew, when a grant is used up and some times a second.
  *
  * Between two walks a write adds what it will need to what was counted, and a grant is asked for in advance, so that most writes compare two numbers. */
 #include "shards/memory.h"
@@ -10,7 +11,8 @@
 
 #include <errno.h>
 
-#define ASK_NS ((uint64_t)100000000) /* between two questions whether there is memory now */
+#define ASK_NS       ((uint64_t)100000000) /* between two questions whether there is memory now */
+#define REFRESH_STEP 64                    /* shards counted between two pauses: some 10 us */
 
 static uint64_t growing_memory(const struct segment *g)
 {
@@ -30,24 +32,6 @@ void segment_memory(const struct segment *g, struct memory_use *use)
         use->bytes[MEMORY_ROWS] += growing_memory(g);
     if (g->index)
         segment_index_memory(g->index, use);
-}
-
-static void shard_memory(const struct shard *s, struct memory_use *use)
-{
-    use->bytes[MEMORY_IDS] += id_map_bytes(&s->ids);
-    use->bytes[MEMORY_ROWS] += sizeof(*s) + s->segment_capacity * sizeof(*s->segments);
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i])
-            segment_memory(s->segments[i], use);
-}
-
-void store_memory_read(const struct store *store, struct memory_use *use)
-{
-    for (const struct shard *s = store->shards; s; s = s->next)
-        shard_memory(s, use);
-    use->bytes[MEMORY_SEARCHES] += search_rooms_bytes(store->rooms);
-    if (store->log)
-        use->bytes[MEMORY_LOG] += log_memory(store->log);
 }
 
 /* -- what is still to come -- */
@@ -77,28 +61,98 @@ static uint64_t to_come(const struct shard *s, const struct segment *g)
     return all > has ? all - has : 0;
 }
 
-/* Small segments are built only when they are sealed, one after the other: what the largest of
- * them takes is enough for all, because each then frees more than its file keeps in memory. */
-static uint64_t all_to_come(const struct store *store)
+/* -- counting -- */
+
+/* Small segments are built only when they are sealed, one after the other. What the largest of them
+ * takes is enough for all, because each then frees more than its file keeps in memory. */
+static void count_to_come(const struct shard *s, const struct segment *g, struct shard_memory *m)
 {
-    uint64_t bytes = 0, small = 0;
-    for (const struct shard *s = store->shards; s; s = s->next)
-        for (uint32_t i = 0; i < s->segment_count; i++) {
-            const struct segment *g = s->segments[i];
-            const uint64_t more = g ? to_come(s, g) : 0;
-            if (more && segment_backlog(g) == 0 && segment_index_graphed(g->index) == 0)
-                small = more > small ? more : small;
-            else
-                bytes += more;
-        }
-    return bytes + small;
+    struct store *store = s->store;
+    const uint64_t more = to_come(s, g);
+    if (!segment_is_small(g))
+        m->to_come += more;
+    else if (more > store->memory.small_to_come)
+        store->memory.small_to_come = more;
+}
+
+static struct shard_memory count(const struct shard *s)
+{
+    struct shard_memory m = {0};
+    m.use.bytes[MEMORY_IDS] = id_map_bytes(&s->ids);
+    m.use.bytes[MEMORY_ROWS] = sizeof(*s) + s->segment_capacity * sizeof(*s->segments);
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (!g)
+            continue;
+        segment_memory(g, &m.use);
+        m.backlog += segment_backlog(g);
+        count_to_come(s, g, &m);
+    }
+    return m;
+}
+
+static void add(struct shard_memory *to, const struct shard_memory *m)
+{
+    memory_use_add(&to->use, &m->use);
+    to->to_come += m->to_come;
+    to->backlog += m->backlog;
+}
+
+static void subtract(struct shard_memory *from, const struct shard_memory *m)
+{
+    for (unsigned i = 0; i < MEMORY_KINDS; i++)
+        from->use.bytes[i] -= m->use.bytes[i];
+    from->use.mapped -= m->use.mapped;
+    from->to_come -= m->to_come;
+    from->backlog -= m->backlog;
+}
+
+void memory_forget(struct shard *s)
+{
+    subtract(&s->store->memory.shards, &s->memory);
+    s->memory = (struct shard_memory){0};
+}
+
+/* An index is built there, or a merge goes on: what it holds changes though no write comes. */
+static bool is_moving(const struct shard *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && (g->merging || g->heir_rows || g->indexing || g->state == SEGMENT_FROZEN || segment_backlog(g)))
+            return true;
+    }
+    return false;
+}
+
+void memory_refresh(struct store *store)
+{
+    struct shard *s;
+    for (uint32_t n = store->due[DUE_MEMORY].count; n > 0 && (s = due_pop(store, DUE_MEMORY)); n--) {
+        subtract(&store->memory.shards, &s->memory);
+        s->memory = count(s);
+        add(&store->memory.shards, &s->memory);
+        if (is_moving(s))
+            due_add(s, DUE_MEMORY);
+        if (n % REFRESH_STEP == 0)
+            fiber_checkpoint();
+    }
+}
+
+void store_memory_read(struct store *store, struct memory_use *use)
+{
+    memory_refresh(store);
+    memory_use_add(use, &store->memory.shards.use);
+    use->bytes[MEMORY_SEARCHES] += search_rooms_bytes(store->rooms);
+    if (store->log)
+        use->bytes[MEMORY_LOG] += log_memory(store->log);
 }
 
 uint64_t store_memory_needed(struct store *store)
 {
     struct memory_use use = {0};
     store_memory_read(store, &use);
-    uint64_t bytes = memory_use_sum(&use) + store->memory.promised + all_to_come(store);
+    uint64_t bytes =
+        memory_use_sum(&use) + store->memory.promised + store->memory.shards.to_come + store->memory.small_to_come;
     for (const struct memory_work *w = store->memory.works; w; w = w->next)
         bytes += w->bytes;
     return store->memory.counted = bytes;
@@ -106,13 +160,14 @@ uint64_t store_memory_needed(struct store *store)
 
 void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure)
 {
+    const bool other = store->memory.pressure != pressure; /* indexes are made otherwise, sealed ones too */
     store->memory.granted = granted;
     store->memory.pressure = pressure;
     if (pressure >= MEMORY_POOLS_SMALL)
         search_rooms_trim(store);
-    if (store->memory.wanted) {
+    if (store->memory.wanted || other) {
         store->memory.wanted = false;
-        store_notify_work(store);
+        store_changed(store);
     }
 }
 

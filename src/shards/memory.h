@@ -17,6 +17,12 @@ void segment_memory(const struct segment *g, struct memory_use *use);
 /* What the index of a segment of so many rows takes at its peak, when it has been built and is being sealed. */
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows);
 
+/* Counts those shards anew in which something changed or goes on; then store->memory.shards is
+ * right. Pauses. */
+void memory_refresh(struct store *s);
+/* The shard goes. */
+void memory_forget(struct shard *s);
+
 /* -- writers -- */
 
 /* Waits until there is memory for the batch, sealing what grows if need be. 0 with *ret, which memory_written() ends; -ENOMEM with the sentence

@@ -23,14 +23,17 @@ static int prepare(struct shard *s)
 
 int store_prepare(struct store *store)
 {
-    for (struct shard *s = store->shards; s && !store->interrupted; s = s->next) {
+    struct shard *s;
+    while (!store->interrupted && (s = due_pop(store, DUE_PREPARE))) {
         if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
         const int rc = prepare(s);
-        const bool dropped = s->gate.closed || s->dropped;
+        if (rc != 0)
+            due_add(s, DUE_PREPARE);
         gate_leave(&s->gate);
-        if (rc != 0 || dropped)
-            return rc != 0 ? rc : 1; /* the list may have changed */
+        if (rc != 0)
+            return rc;
+        fiber_checkpoint();
     }
     return 0;
 }

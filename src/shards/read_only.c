@@ -62,7 +62,7 @@ static void keep_what_was_not_flushed(struct store *store)
     for (struct shard *s = store->shards; s; s = s->next)
         if (s->config.durability != DURABILITY_FLUSH && !s->damage.code)
             shard_freeze(s);
-    store_notify_work(store);
+    store_changed(store);
 }
 
 static int recover(struct store *s)
@@ -99,7 +99,7 @@ int store_turn_writable(struct store *s, uint64_t round)
     s->read_only = 0;
     s->work_failed = s->maintain_failed = 0;
     event_notify_all(&s->settled);
-    store_notify_work(s);
+    store_changed(s);
     return 0;
 }
 

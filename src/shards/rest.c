@@ -76,7 +76,8 @@ bool store_rest(struct store *store)
     size_t count = 0;
     if (store->read_only)
         return false;
-    for (struct shard *s = store->shards; s && count < BATCH_MAX; s = s->next)
+    struct shard *s;
+    while (count < BATCH_MAX && (s = due_pop(store, DUE_REST)))
         if (s->rest == STIRRED && !s->dropped && is_quiet(s, NULL) && gate_enter(&s->gate) == 0) {
             check(rest_begin(s, NULL));
             ids[count] = s->config.id;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISPOSED_ROWS 4096 /* fewer rows are given back at once */
-#define SCANNED_BYTES                                                                                                  \
-    ((uint64_t)64 << 10) /* of vectors, in a growing segment without a graph: 5 to 10 us of a search */
+#define DISPOSED_ROWS  4096                 /* fewer rows are given back at once */
+#define SCANNED_BYTES  ((uint64_t)64 << 10) /* of the vectors of a small segment: 5 to 10 us of a search */
+#define TOMBSTONES_FEW 1024
 
 static void free_chunks(const struct rows *r, uint8_t *const *single, uint32_t rows_max, bool slowly)
 {
@@ -199,12 +199,15 @@ int segment_check_lost(const struct segment *s, const char *path, struct error *
     return -EIO;
 }
 
+bool segment_is_small(const struct segment *s)
+{
+    return s->state == SEGMENT_GROWING && segment_index_graphed(s->index) == 0 &&
+           (uint64_t)s->rows * s->vectors.stride <= SCANNED_BYTES && s->arena.used <= SCANNED_BYTES &&
+           s->tombstone_count <= TOMBSTONES_FEW;
+}
+
 uint32_t segment_backlog(const struct segment *s)
 {
-    if (s->state == SEGMENT_SEALED)
-        return 0;
-    const uint32_t graphed = segment_index_graphed(s->index);
-    const bool scanned =
-        s->state == SEGMENT_GROWING && graphed == 0 && (uint64_t)s->rows * s->vectors.stride <= SCANNED_BYTES;
-    return scanned ? 0 : segment_index_waiting(s->index, s->rows);
+    const bool none = s->state == SEGMENT_SEALED || segment_is_small(s);
+    return none ? 0 : segment_index_waiting(s->index, s->rows);
 }

@@ -134,6 +134,8 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
  * file and offset; 0: none was. */
 MUST_USE int segment_check_lost(const struct segment *s, const char *path, struct error *error);
 
+/* A growing segment with so few rows that searches scan it. */
+bool segment_is_small(const struct segment *s);
 /* Living rows that wait for a place in the graph. A growing segment of few rows needs neither graph nor
  * codes, because scanning it takes microseconds: it has no backlog. */
 uint32_t segment_backlog(const struct segment *s);

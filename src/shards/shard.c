@@ -51,6 +51,7 @@ int shard_add_segment(struct shard *s, struct segment *segment)
     segment->handle = handle;
     segment->birth = ++s->births;
     s->losses = LOSSES_UNKNOWN;
+    due_add(s, DUE_MEMORY);
     return 0;
 }
 
@@ -65,6 +66,7 @@ struct segment *shard_find_segment(const struct shard *s, uint64_t id)
 void shard_remove_segment(struct shard *s, struct segment *segment)
 {
     s->segments[segment->handle] = NULL;
+    due_add(s, DUE_MEMORY);
     segment_retire(segment);
 }
 
@@ -107,6 +109,7 @@ void shard_freeze(struct shard *s)
     g->state = SEGMENT_FROZEN;
     s->growing = NULL;
     s->frozen++;
+    shard_changed(s);
 }
 
 static bool is_full(const struct shard *s, const struct segment *g)
@@ -127,10 +130,8 @@ uint32_t shard_growing_rows(const struct shard *s)
 /* The growing segment, with room for one more row or tombstone. */
 static int growing_with_room(struct shard *s, struct segment **ret)
 {
-    if (s->growing && is_full(s, s->growing)) {
+    if (s->growing && is_full(s, s->growing))
         shard_freeze(s);
-        store_notify_work(s->store);
-    }
     if (!s->growing) {
         struct segment *g;
         int rc = growing_create(&s->config, shard_growing_rows(s), &g);
@@ -193,10 +194,11 @@ static int bury(struct store *store, void *call)
     for (uint32_t i = 0; i < b->count; i++) {
         if (!s || s->config.id != b->items[i].collection)
             s = store_shard(store, b->items[i].collection);
-        if (s)
+        if (s) {
             bury_told(s, &b->items[i]);
+            shard_changed(s); /* a segment may have too many dead rows now */
+        }
     }
-    store_notify_work(store); /* a segment may have too many dead rows now */
     return 0;
 }
 

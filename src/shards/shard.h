@@ -1,8 +1,11 @@
 /* shard.h -- a shard from inside src/shards: one collection's data on one reactor. Outsiders include store.h. */
 #pragma once
 
+#include "base/memory_use.h"
+#include "base/table.h"
 #include "reactor/sync.h"
 #include "reactor/timer.h"
+#include "shards/due.h"
 #include "shards/id_map.h"
 #include "shards/log.h"
 #include "shards/segment.h"
@@ -21,6 +24,13 @@ enum rest { AT_REST, STIRRED, REST_CHANGING };
 
 /* What the other reactors think: are there rows here that they have not borrowed (loan.c)? */
 enum unsealed { UNSEALED_NONE, UNSEALED_SOME, UNSEALED_CHANGING };
+
+/* What a shard holds, and what its growing segments will take until they are sealed (memory.c). */
+struct shard_memory {
+    struct memory_use use;
+    uint64_t to_come;
+    uint64_t backlog; /* rows that wait for the graph */
+};
 
 struct shard {
     struct store *store;
@@ -51,7 +61,9 @@ struct shard {
     uint64_t died_ns;   /* when another reactor last told of a row that died */
     uint64_t search_ns; /* what a search of all that is here took, lately */
     bool dropped;       /* the manifest does not name it any more; the order to drop it is on its way */
-    struct shard *next;
+    struct due_link due[DUE_KINDS];
+    struct shard_memory memory;
+    struct shard *previous, *next;
 };
 
 struct search_hit;
@@ -82,8 +94,11 @@ struct store {
     uint64_t epoch;
     struct log *log;
     struct shard *shards;
-    uint64_t log_start; /* the one in the manifest: a start reads the log from here */
-    struct {            /* while a snapshot is copied (snapshot.c) */
+    struct table by_id;             /* the same by their collections */
+    struct due_list due[DUE_KINDS]; /* and those to be looked at */
+    uint64_t log_needed;            /* what store_log_needed() said when it was last asked here; it never falls */
+    uint64_t log_start;             /* the one in the manifest: a start reads the log from here */
+    struct {                        /* while a snapshot is copied (snapshot.c) */
         bool on;
         uint64_t log_start; /* its files from here on stay */
         uint64_t *segments; /* files that nobody else needs, to be removed afterwards */
@@ -117,9 +132,11 @@ struct store {
         uint64_t counted;          /* what is used and will be, at most: counted now and then, and added to meanwhile */
         uint64_t promised;         /* of it, to writes that have not arrived yet */
         struct memory_work *works; /* under way */
-        unsigned pressure;         /* store_memory_grant() */
-        bool wanted;               /* work waits for memory */
-        bool put_off;              /* so does a merge, and it was told */
+        struct shard_memory shards; /* of all, as they were counted last */
+        uint64_t small_to_come;     /* of the largest small segment that was ever counted */
+        unsigned pressure;          /* store_memory_grant() */
+        bool wanted;                /* work waits for memory */
+        bool put_off;               /* so does a merge, and it was told */
     } memory;
     struct store_stats stats;
     struct build_progress sealing, merging;
@@ -165,6 +182,12 @@ void shard_freeze(struct shard *s);
 
 /* The position of the log from which records are still needed. skip: a segment that is being sealed. */
 uint64_t store_log_needed(const struct store *store, const struct segment *skip);
+/* The growing segment is so small that it is kept in the log instead of becoming a file. */
+bool shard_stays_in_log(const struct shard *s);
+/* Small growing segments that need the log before `position` are appended to it again. False: the
+ * small ones of the store have more than bytes_max in all, and have to be sealed (log_again.c).
+ * Waits. */
+bool log_again(struct store *store, uint64_t position, uint64_t bytes_max);
 /* An id that makes this reactor the one that searches the segment. */
 uint64_t store_next_segment_id(struct store *store);
 /* container_finish() into the folder of segments. */

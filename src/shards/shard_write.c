@@ -309,7 +309,7 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
             error_set_errno(error, rc, "the points are logged, but could not be made visible");
     }
     write_end(s, &w);
-    store_notify_work(store);
+    shard_changed(s);
     return rc;
 }
 

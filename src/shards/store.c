@@ -1,3 +1,4 @@
+#include "shards/memory.h"
 #include "shards/shard.h"
 #include "shards/snapshot.h"
 
@@ -12,25 +13,37 @@ int store_create_collection(struct store *store, const struct collection_config 
     int rc = shard_create(store, config, &s);
     if (rc < 0)
         return rc;
+    rc = table_reserve(&store->by_id, 1);
+    if (rc < 0) {
+        shard_destroy(s);
+        return rc;
+    }
+    table_put(&store->by_id, table_hash(config->id), (uintptr_t)s);
     s->next = store->shards;
+    if (s->next)
+        s->next->previous = s;
     store->shards = s;
+    shard_changed(s);
     return 0;
 }
 
 struct shard *store_shard(struct store *store, uint64_t collection)
 {
-    struct shard *s = store->shards;
-    while (s && s->config.id != collection)
-        s = s->next;
-    return s;
+    return (struct shard *)(uintptr_t)table_find_number(&store->by_id, collection);
 }
 
 static void unlink_shard(struct store *store, struct shard *s)
 {
-    struct shard **link = &store->shards;
-    while (*link != s)
-        link = &(*link)->next;
-    *link = s->next;
+    table_remove(&store->by_id, table_hash(s->config.id), (uintptr_t)s);
+    for (unsigned kind = 0; kind < DUE_KINDS; kind++)
+        due_remove(s, (enum due)kind);
+    memory_forget(s);
+    if (s->previous)
+        s->previous->next = s->next;
+    else
+        store->shards = s->next;
+    if (s->next)
+        s->next->previous = s->previous;
 }
 
 /* Lets nobody in any more and waits until all are out; who waits inside for room is told first. */
@@ -142,13 +155,9 @@ void store_stats_read(struct store *store, struct store_stats *ret)
     log_stats_read(store->log, &log);
     ret->log_bytes = log.bytes;
     ret->log_flushes = log.flushes;
-    ret->log_needed_bytes = log_position(store->log) - store_log_needed(store, NULL);
-    for (const struct shard *s = store->shards; s; s = s->next)
-        for (uint32_t i = 0; i < s->segment_count; i++) {
-            const struct segment *g = s->segments[i];
-            if (g)
-                ret->growing_backlog_rows += segment_backlog(g);
-        }
+    ret->log_needed_bytes = log_position(store->log) - store->log_start;
+    memory_refresh(store);
+    ret->growing_backlog_rows = store->memory.shards.backlog;
     ret->growing_backlog_ns = (uint64_t)((double)ret->growing_backlog_rows * store->row_ns);
 }
 
@@ -175,9 +184,10 @@ void store_close(struct store *store)
         log_close(store->log);
     while (store->shards) {
         struct shard *s = store->shards;
-        store->shards = s->next;
+        unlink_shard(store, s);
         shard_destroy(s);
     }
+    table_fini(&store->by_id);
     search_rooms_destroy(store->rooms);
     free(store->keep.segments); /* the next start removes the files */
     free(store);

@@ -276,7 +276,7 @@ void store_stats_read(struct store *s, struct store_stats *ret);
 unsigned store_builds_read(const struct store *s, struct build_info ret[STORE_BUILDS_MAX]);
 /* Adds what the store holds in memory. */
 struct memory_use;
-void store_memory_read(const struct store *s, struct memory_use *use);
+void store_memory_read(struct store *s, struct memory_use *use);
 /* What may be changed while it runs. */
 struct store_tuning {
     uint64_t growing_bytes_max, index_bytes_max; /* as in the options; of what begins from now on */

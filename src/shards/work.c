@@ -211,14 +211,19 @@ static struct segment *find_frozen(const struct shard *s)
     return oldest;
 }
 
-/* A shard that is seldom written would hold the log of the busy ones for ever: its growing segment is sealed though it is not full. */
-static void freeze_oldest(struct store *store)
+/* A shard that is seldom written would hold the log of the busy ones for ever. Its growing segment
+ * is sealed though it is not full, or, when it is small, written to the log again. */
+static void free_log(struct store *store)
 {
-    uint64_t needed = store_log_needed(store, NULL);
-    if (log_position(store->log) - needed <= LOG_PER_GROWING * store->options.growing_bytes_max)
+    const uint64_t limit = LOG_PER_GROWING * store->options.growing_bytes_max, position = log_position(store->log);
+    if (position - store->log_needed <= limit)
+        return; /* it was no older when it was looked for, and is not older now */
+    const uint64_t needed = store->log_needed = store_log_needed(store, NULL);
+    if (position - needed <= limit)
         return;
+    const bool small_stay = log_again(store, needed + limit / 8, limit / 2);
     for (struct shard *s = store->shards; s; s = s->next)
-        if (!s->damage.code && s->growing && s->growing->log_first == needed)
+        if (!s->damage.code && s->growing && s->growing->log_first == needed && !(small_stay && shard_stays_in_log(s)))
             shard_freeze(s);
 }
 
@@ -226,13 +231,19 @@ static void idle_over(void *arg)
 {
     struct store *store = arg;
     store->idle_at_ns = 0;
+    for (struct shard *s = store->shards; s; s = s->next)
+        if (s->growing && !shard_stays_in_log(s))
+            due_add(s, DUE_WORK);
     store_notify_work(store);
 }
 
-/* Freezes a growing segment that is old, or worth a file of its own and at rest; sees to it that we are called again when it will be. */
+/* Freezes a growing segment that is old, or that is worth a file of its own and was not written to
+ * for some time. Starts the timer for one that will be. A small one stays in the log (log_again.c). */
 static bool freeze_by_time(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
+    if (shard_stays_in_log(s))
+        return false;
     uint64_t at_ns = g->created_ns + (uint64_t)store->options.seal_age_s * 1000000000;
     if (g->rows >= IDLE_ROWS && g->written_ns + IDLE_NS < at_ns)
         at_ns = g->written_ns + IDLE_NS;
@@ -278,8 +289,9 @@ int store_work(struct store *store)
 {
     if (store->interrupted)
         return -ECANCELED;
-    freeze_oldest(store);
-    for (struct shard *s = store->shards; s; s = s->next) {
+    free_log(store);
+    struct shard *s;
+    while ((s = due_pop(store, DUE_WORK))) {
         if (s->dropped || gate_enter(&s->gate) < 0)
             continue;
         uint64_t round = store->round;
@@ -296,11 +308,14 @@ int store_work(struct store *store)
         } else if (rc > 0) {
             store->work_failed = 0;
         }
+        if (rc != 0)
+            shard_changed(s);
         gate_leave(&s->gate);
         if (dropped)
             return 1;
         if (rc != 0)
             return rc;
+        fiber_checkpoint();
     }
     return store_rest(store);
 }

@@ -95,6 +95,7 @@ static void unfinished_writes(void *arg)
     want_eq(store_work(server.stores[0]), 0);
     want(!at_rest());
     s->unapplied = false;
+    shard_changed(s);
     work(&server); /* without a seal */
     want(at_rest());
     want_eq(store_work(server.stores[0]), 0);
