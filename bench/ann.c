@@ -124,11 +124,9 @@ static void tables_write(const struct results *all, FILE *to)
 
 static int show(const struct ann_options *o, const struct results *all)
 {
-    int rc = 0;
-    if (!o->json || strcmp(o->json, "-") != 0)
-        rc = file_write("-", "", o->markdown ? markdown_write : tables_write, all);
-    if (o->json && rc == 0)
-        rc = file_write(o->json, "a", lines_write, all);
+    int rc = file_write("-", "", o->json ? lines_write : o->markdown ? markdown_write : tables_write, all);
+    if (o->output && rc == 0)
+        rc = file_write(o->output, "a", lines_write, all);
     if (o->svg && rc == 0)
         rc = file_write(o->svg, "w", ann_svg_write, all);
     return rc;

@@ -28,7 +28,8 @@ struct ann_options {
     double recall_enough; /* an engine's larger efs are left out once it is reached */
     int core;             /* negative: the last one allowed */
     const char *commit;   /* NULL: that of the build */
-    const char *json;     /* a file to add lines to; "-": stdout, instead of tables */
+    bool json;            /* lines instead of tables */
+    const char *output;   /* a file to add these lines to */
     const char *keep;     /* a folder for what peers have built, to be read again; NULL: none */
     const char *from;     /* a file of such lines: nothing is measured */
     bool markdown;

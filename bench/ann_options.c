@@ -32,8 +32,8 @@ static const char help[] =
     "  --rounds N            rounds whose median is shown (5)\n"
     "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
     "  --core N              the core to run on (the last one allowed)\n"
-    "  --json FILE           adds a JSON line an engine to FILE, for bench/compare and --from; -: to stdout, no "
-    "tables\n"
+    "  --json                a JSON line an engine instead of tables\n"
+    "  --output FILE         adds these lines to FILE, for bench/compare and --from\n"
     "  --zoo[=A,B,...]       Kith at its defaults on many kinds of data, or those named, in every state of a segment,\n"
     "                        beside hnswlib; --n rows (6000), --dim D (2, 64 and 768), --metric M (all three)\n"
     "  --commit NAME         the commit that those lines name (that of the build)\n"
@@ -59,6 +59,7 @@ enum {
     O_ENOUGH,
     O_CORE,
     O_JSON,
+    O_OUTPUT,
     O_COMMIT,
     O_FROM,
     O_KEEP,
@@ -84,7 +85,8 @@ static const struct option long_options[] = {
     {"rounds", required_argument, NULL, O_ROUNDS},
     {"recall-enough", required_argument, NULL, O_ENOUGH},
     {"core", required_argument, NULL, O_CORE},
-    {"json", required_argument, NULL, O_JSON},
+    {"json", no_argument, NULL, O_JSON},
+    {"output", required_argument, NULL, O_OUTPUT},
     {"commit", required_argument, NULL, O_COMMIT},
     {"from", required_argument, NULL, O_FROM},
     {"markdown", no_argument, NULL, O_MARKDOWN},
@@ -173,7 +175,8 @@ static int option_take(int option, struct ann_options *o)
         o->core = (int)core;
         return rc;
     }
-    case O_JSON: o->json = optarg; return 0;
+    case O_JSON: o->json = true; return 0;
+    case O_OUTPUT: o->output = optarg; return 0;
     case O_COMMIT: o->commit = optarg; return 0;
     case O_FROM: o->from = optarg; return 0;
     case O_MARKDOWN: o->markdown = true; return 0;
@@ -212,6 +215,8 @@ int ann_options_read(int argc, char **argv, struct ann_options *ret)
         if (option_take(option, ret) < 0)
             return -1;
     }
+    if (optind < argc && ret->json)
+        return option_wrong("json", argv[optind], "nothing; --output takes a file");
     if (optind < argc)
         return option_wrong("argument", argv[optind], "nothing");
     ret->data.truth_k = ret->k;

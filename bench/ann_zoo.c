@@ -293,16 +293,18 @@ struct totals {
     unsigned cells, recall, missing, slow;
 };
 
-static int run_cell(const struct ann_options *o, struct cell *c, uint32_t dim, FILE *json, struct totals *t)
+static int run_cell(const struct ann_options *o, struct cell *c, uint32_t dim, FILE *output, struct totals *t)
 {
     int rc = cell_make(c, dim, o->data.count ? o->data.count : ROWS);
     if (rc == 0)
         rc = cell_measure(c);
     if (rc == 0) {
-        if (json != stdout)
+        if (o->json)
+            write_json(c, stdout);
+        else
             write_cell(c);
-        if (json)
-            write_json(c, json);
+        if (output)
+            write_json(c, output);
         t->cells++;
         t->recall += worst_recall(c) < RECALL;
         t->missing += c->own_missing > 0;
@@ -350,12 +352,12 @@ int ann_zoo(const struct ann_options *o)
     struct totals t = {0};
     if (check_names(o->zoo_kinds) < 0)
         return -EINVAL;
-    FILE *json = !o->json ? NULL : strcmp(o->json, "-") == 0 ? stdout : fopen(o->json, "a");
-    if (o->json && !json) {
-        fprintf(stderr, "ann: %s: %s\n", o->json, strerror(errno));
+    FILE *output = o->output ? fopen(o->output, "a") : NULL;
+    if (o->output && !output) {
+        fprintf(stderr, "ann: %s: %s\n", o->output, strerror(errno));
         return -EIO;
     }
-    if (json != stdout)
+    if (!o->json)
         write_head();
     int rc = 0;
     for (unsigned k = 0; k < zoo_count && rc == 0; k++)
@@ -366,11 +368,11 @@ int ann_zoo(const struct ann_options *o)
                     (o->data.metric && metric != o->data.metric))
                     continue;
                 struct cell c = {.kind = &zoo_kinds[k], .metric = metric};
-                rc = run_cell(o, &c, o->data.dim ? o->data.dim : dims[d], json, &t);
+                rc = run_cell(o, &c, o->data.dim ? o->data.dim : dims[d], output, &t);
             }
-    if (json && json != stdout)
-        fclose(json);
-    if (rc == 0 && json != stdout)
+    if (output)
+        fclose(output);
+    if (rc == 0 && !o->json)
         printf("%u sets: %u below recall %.2f, %u with rows that their own vector does not find, %u slower than "
                "hnswlib\n",
                t.cells, t.recall, RECALL, t.missing, t.slow);

@@ -1,4 +1,4 @@
-/* compare OLD NEW -- what changed between two files of `ann --json` lines. Exit status: 0, 1 after a regression, 2 when there is
+/* compare OLD NEW -- what changed between two files of `ann --output` lines. Exit status: 0, 1 after a regression, 2 when there is
  * nothing to compare. */
 #include "compare.h"
 #include "options.h"
@@ -8,7 +8,7 @@
 
 static const char help[] =
     "usage: compare [--threshold PART] [--relative-to ENGINE] OLD NEW\n"
-    "compares the best speed of each engine at each recall in two files of `ann --json` lines\n"
+    "compares the best speed of each engine at each recall in two files of `ann --output` lines\n"
     "\n"
     "  --threshold PART        a regression is at least so much slower, and beyond the spread of the rounds (0.05)\n"
     "  --relative-to ENGINE    speeds count as multiples of this engine's in the same file (hnswlib); none: as they "

@@ -1,4 +1,4 @@
-/* compare.h -- two files of `ann --json` lines side by side: did the engine become slower? */
+/* compare.h -- two files of `ann --output` lines side by side: did the engine become slower? */
 #pragma once
 
 #include "result.h"

@@ -151,7 +151,7 @@ static int lines_read(FILE *f, const char *path, struct results *all, struct err
         json_error_t wrong;
         json_t *line = json_loads(text, 0, &wrong);
         if (!json_is_object(line))
-            rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s:%u: not a line of `ann --json`: %s", path, number,
+            rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s:%u: not a line of `ann --output`: %s", path, number,
                            line ? "it is no object" : wrong.text);
         else if ((rc = line_take(all, line)) < 0)
             error_set_errno(e, rc, "%s:%u", path, number);
