@@ -75,6 +75,7 @@ static void see_process(struct budget *b)
 
 static void report(struct core *c)
 {
+    fiber_stacks_trim();
     if (c->reactor == 0)
         see_process(&c->server->budget);
     if (c->store) { /* what it does not need any more, others may have */

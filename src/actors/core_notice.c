@@ -186,6 +186,7 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     memset(s, 0, sizeof *s);
     s->reactor = c->reactor;
     s->counted = c->metrics;
+    fiber_stacks_trim();
     reactor_stats_read(&s->stats);
     budget_use_read(c, &s->memory);
     s->memory_budget = budget_bytes(c);

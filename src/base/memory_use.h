@@ -14,7 +14,7 @@ enum memory_kind {
     MEMORY_SEARCHES, /* what searches work in, pooled */
     MEMORY_REQUESTS, /* connections, their requests and answers */
     MEMORY_LOG,      /* written to the log soon */
-    MEMORY_FIBERS,   /* stacks; the kernel has only given what was touched of them */
+    MEMORY_FIBERS,   /* stacks, as far as they are in memory */
     MEMORY_KINDS
 };
 

@@ -27,7 +27,9 @@
 #endif
 
 #define GUARD_BYTES     ((size_t)4096)
+#define PAGE_BYTES      ((size_t)4096)
 #define STACKS_PER_SLAB 16
+#define STACKS_KEPT     64 /* free ones that keep their memory for the next fibers */
 /* MADV_GUARD_INSTALL, newer than the headers of the systems this is built on. */
 #define ADVICE_GUARD_INSTALL 102
 #define COLOURS              16
@@ -49,6 +51,7 @@ static int pool_grow_slab(struct fiber_pool *p)
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
+    (void)madvise(base, bytes, MADV_NOHUGEPAGE); /* or the untouched part of a stack would be memory, too */
     p->slabs[p->slab_count++] = (struct fiber_slab){base, bytes};
     p->slab = base;
     p->slab_left = bytes;
@@ -69,9 +72,11 @@ static struct fiber *pool_make(struct fiber_pool *p)
     if (p->made == p->all_capacity) {
         uint32_t capacity = p->all_capacity ? 2 * p->all_capacity : 64;
         struct fiber **all = realloc(p->all, capacity * sizeof(*all));
-        if (!all)
+        p->all = all ? all : p->all;
+        struct fiber **unused = all ? realloc(p->free, capacity * sizeof(*unused)) : NULL; /* room for all to be free */
+        if (!unused)
             return NULL;
-        p->all = all;
+        p->free = unused;
         p->all_capacity = capacity;
     }
     if (p->slab_left == 0 && pool_grow_slab(p) < 0)
@@ -94,7 +99,65 @@ static struct fiber *pool_make(struct fiber_pool *p)
     f->tsan_fiber = __tsan_create_fiber(0);
 #endif
     p->all[p->made++] = f;
+    p->fresh++;
     return f;
+}
+
+static struct fiber *pool_take(struct fiber_pool *p)
+{
+    if (p->free_count == 0)
+        return pool_make(p);
+    struct fiber *f = p->free[--p->free_count];
+    p->free_min = p->free_count < p->free_min ? p->free_count : p->free_min;
+    if (p->free_count < p->given) {
+        p->given = p->free_count;
+        p->fresh++;
+    }
+    return f;
+}
+
+/* The pages below the one with its struct. Nothing of them is needed: the next fiber begins on an empty stack. */
+static void give_back(const struct fiber *f)
+{
+    uintptr_t end = (uintptr_t)f & ~(uintptr_t)(PAGE_BYTES - 1);
+    (void)madvise(f->stack, end - (uintptr_t)f->stack, MADV_DONTNEED);
+}
+
+static uint64_t resident_of(const struct fiber_slab *s)
+{
+    unsigned char pages[STACKS_PER_SLAB * (GUARD_BYTES + STACK_BYTES) / PAGE_BYTES];
+    uint64_t count = 0;
+    if (mincore(s->base, s->bytes, pages) < 0)
+        return s->bytes;
+    for (size_t i = 0; i < s->bytes / PAGE_BYTES; i++)
+        count += pages[i] & 1;
+    return count * PAGE_BYTES;
+}
+
+void fiber_stacks_trim(void)
+{
+    struct fiber_pool *p = &reactor_here()->pool;
+    const uint32_t unused = p->free_min > STACKS_KEPT ? p->free_min - STACKS_KEPT : 0, fresh = p->fresh;
+    uint64_t resident = 0;
+    while (p->given < unused && p->given < p->free_count) { /* fibers come and go while it pauses */
+        give_back(p->free[p->given++]);
+        fiber_checkpoint();
+    }
+    for (uint32_t i = 0; i < p->slab_count; i++) {
+        resident += resident_of(&p->slabs[i]);
+        fiber_checkpoint();
+    }
+    p->resident = resident;
+    p->fresh -= fresh;
+    p->free_min = p->free_count;
+}
+
+uint64_t fiber_stack_bytes(const struct reactor *r)
+{
+    const struct fiber_pool *p = &r->pool;
+    if (r->ops == &backend_sim) /* what the kernel gave is no part of that world */
+        return (uint64_t)p->made * STACK_BYTES;
+    return p->resident + p->fresh * (uint64_t)STACK_BYTES;
 }
 
 /* An actor's first fiber, and the few that a store starts once, are never wanting: ACTORS_MAX are kept for each. */
@@ -125,6 +188,7 @@ void fiber_pool_fini(struct reactor *r)
     }
     free(p->slabs);
     free(p->all);
+    free(p->free);
     memset(p, 0, sizeof(*p));
 }
 
@@ -178,8 +242,7 @@ void fiber_resume(struct reactor *r, struct fiber *f)
     r->fiber = NULL;
     if (f->state == FIBER_FREE) {
         stack_fini(&f->context);
-        f->next = r->pool.free;
-        r->pool.free = f;
+        r->pool.free[r->pool.free_count++] = f;
         r->pool.live--;
     }
 }
@@ -192,10 +255,8 @@ int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *a
     struct fiber_pool *p = &r->pool;
     if (p->live >= limit)
         return -EAGAIN;
-    struct fiber *f = p->free;
-    if (f)
-        p->free = f->next;
-    else if (!(f = pool_make(p)))
+    struct fiber *f = pool_take(p);
+    if (!f)
         return -ENOMEM;
     p->live++;
     if (UNLIKELY(r->resting))

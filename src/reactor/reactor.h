@@ -65,13 +65,18 @@ struct run_queue {
 };
 
 struct fiber_pool {
-    struct fiber *free;
+    struct fiber **free; /* those that ended last come last, and are taken first */
+    uint32_t free_count;
+    uint32_t given;     /* the first so many of them hold no memory but that of their struct */
+    uint32_t free_min;  /* least of free_count since fiber_stacks_trim() */
+    uint32_t fresh;     /* stacks that have got memory since it was measured */
     struct fiber **all; /* in the order they were made, for reactor_fini() */
     uint32_t made, live, all_capacity;
     uint32_t max, max_actors,
         max_client; /* live ones, above which none starts: at all, beyond an actor's first, for a client */
     char *slab;     /* mapped memory that the next stacks are cut from */
     size_t slab_left;
+    uint64_t resident; /* bytes that stacks had in memory when it was measured */
     struct fiber_slab {
         void *base;
         size_t bytes;
@@ -81,6 +86,7 @@ struct fiber_pool {
 
 void fiber_pool_init(struct reactor *r, uint32_t max);
 void fiber_pool_fini(struct reactor *r);
+uint64_t fiber_stack_bytes(const struct reactor *r);
 /* fiber_start() when fewer than `limit` are live. */
 MUST_USE int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
 /* Runs f until it suspends, yields or ends; called by the loop. */

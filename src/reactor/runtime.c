@@ -387,9 +387,7 @@ void reactor_stats_read(struct reactor_stats *ret)
     struct reactor *r = reactor_here();
     *ret = r->stats;
     ret->fibers = r->pool.live;
-    ret->stack_bytes = 0;
-    for (uint32_t i = 0; i < r->pool.slab_count; i++)
-        ret->stack_bytes += r->pool.slabs[i].bytes;
+    ret->stack_bytes = fiber_stack_bytes(r);
     ret->run_queue = 0;
     for (int c = 0; c < CLASS_COUNT; c++)
         ret->run_queue += r->ready[c].count;

@@ -74,8 +74,10 @@ struct reactor_stats {
     uint64_t busy_ns, idle_ns, class_ns[CLASS_COUNT];
     uint64_t switches, messages_sent, wakes_sent, wakes_saved, stalls, stall_max_ns;
     uint32_t fibers, run_queue, sends_waiting;
-    uint64_t stack_bytes; /* address space of stacks, in use or kept for the next fibers */
-    const char *backend;  /* "uring", "uv", "sim" */
+    uint64_t
+        stack_bytes; /* memory of stacks, in use or kept for the next fibers: as it was when they were trimmed last, and all of those
+                           * that have come since (fiber_stacks_trim()) */
+    const char *backend; /* "uring", "uv", "sim" */
 };
 void reactor_stats_read(struct reactor_stats *ret); /* of the calling reactor */
 

@@ -294,3 +294,52 @@ ON_REAL_BACKENDS(fiber, knows_how_long_it_ran)
 {
     world_run_well(backend, 1, run_and_sleep, NULL);
 }
+
+/* -- what stacks take -- */
+
+#define BURST   1000u
+#define TOUCHED (24u << 10) /* of each stack */
+
+static unsigned burst_left;
+
+static void touch_stack(void *arg)
+{
+    volatile char bytes[TOUCHED];
+    for (size_t i = 0; i < TOUCHED; i += 1024)
+        bytes[i] = (char)i;
+    fiber_yield();
+    want_eq(bytes[TOUCHED - 1024], (char)(TOUCHED - 1024));
+    burst_left--;
+}
+
+static uint64_t stack_bytes(void)
+{
+    struct reactor_stats stats;
+    reactor_stats_read(&stats);
+    return stats.stack_bytes;
+}
+
+static void burst(void *arg)
+{
+    for (burst_left = 0; burst_left < BURST; burst_left++)
+        want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
+    fiber_yield();
+    fiber_stacks_trim();
+    want(stack_bytes() >= BURST * TOUCHED);
+    while (burst_left)
+        fiber_yield();
+    fiber_stacks_trim();
+    want(stack_bytes() >= BURST * TOUCHED); /* they may be wanted again soon */
+    fiber_stacks_trim();
+    want(stack_bytes() < BURST * TOUCHED / 2);
+    for (burst_left = 0; burst_left < BURST; burst_left++) /* on the same stacks again */
+        want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
+    while (burst_left)
+        fiber_yield();
+    want(stack_bytes() >= BURST * TOUCHED);
+}
+
+ON_REAL_BACKENDS(fiber, stacks_of_a_burst_are_given_back)
+{
+    world_run_well(backend, 1, burst, NULL);
+}
