@@ -192,12 +192,30 @@ bool byte_pool_too_slow(const struct byte_pool *p, const struct byte_claim *c, u
     return c->arrived < (now_ns - excused_ns) / 1000000 * RATE_BYTES / 1000;
 }
 
+static void shrink(struct byte_pool *p)
+{
+    if (!p->smaller || p->oldest)
+        return;
+    p->bytes = p->smaller;
+    p->smaller = 0;
+}
+
 void byte_pool_end(struct byte_pool *p, struct byte_claim *c)
 {
     if (c->joined)
         unjoin(p, c);
     p->held[c->rank] -= c->held;
     *c = (struct byte_claim){0};
+    shrink(p);
+    if (p->waiting)
+        serve(p);
+}
+
+void byte_pool_resize(struct byte_pool *p, uint64_t bytes)
+{
+    p->smaller = bytes < p->bytes ? bytes : 0;
+    p->bytes = bytes > p->bytes ? bytes : p->bytes;
+    shrink(p);
     if (p->waiting)
         serve(p);
 }

@@ -33,11 +33,15 @@ struct byte_claim {
 
 struct byte_pool {
     uint64_t bytes, held[BYTE_RANKS];
+    uint64_t
+        smaller; /* as many bytes it shall have when no frame is coming in, for those could not be finished; 0: as it has */
     struct byte_claim *oldest, *newest;
     uint32_t waiting;
 };
 
 void byte_pool_init(struct byte_pool *p, uint64_t bytes);
+/* A larger one serves those that wait at once, a smaller one is so when the frames that are coming in have. */
+void byte_pool_resize(struct byte_pool *p, uint64_t bytes);
 /* The most that a frame of that rank can hold. One that is larger is counted as that. */
 uint64_t byte_pool_most(const struct byte_pool *p, enum byte_rank rank);
 uint64_t byte_pool_held(const struct byte_pool *p); /* by all */

@@ -18,12 +18,18 @@
 #define MAINTAIN_WIDTH 128 /* shard_actor.c refuses earlier */
 
 /* What the frames of large requests may have in memory together, and again what they need beside. */
-static uint64_t request_bytes_of(const struct server *s, unsigned reactors)
+static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
 {
-    const struct server_options *o = &s->options;
     const uint64_t share = LARGE_BYTES_MAX / reactors, large = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
-    const uint64_t most = budget_of_requests(o->settings.memory ? o->settings.memory : o->memory_default, reactors);
+    const uint64_t most = budget_of_requests(memory, reactors);
     return most && most < large ? most : large;
+}
+
+void core_tune_requests(struct core *c)
+{
+    c->request_bytes = request_bytes_of(budget_bytes(c), c->reactors);
+    byte_pool_resize(&c->frames, c->request_bytes);
+    c->admission.bytes_max = c->request_bytes;
 }
 
 int core_create(struct server *server, struct core **ret)
@@ -37,7 +43,8 @@ int core_create(struct server *server, struct core **ret)
     settings_init(&c->settings);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->metrics.search[i]);
-    c->request_bytes = request_bytes_of(server, c->reactors);
+    const struct server_options *o = &server->options; /* what is set otherwise comes with core_tune_requests() */
+    c->request_bytes = request_bytes_of(o->settings.memory ? o->settings.memory : o->memory_default, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);
     admission_init(&c->admission, c->request_bytes, c->metrics.admission);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);

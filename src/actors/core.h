@@ -73,6 +73,8 @@ void core_on_maintain(struct actor *a, struct message *m);
 struct store_hooks core_store_hooks(struct core *c);
 /* The settings reach the store (core_control.c); -ENOMEM: not the budget, for want of a fiber. */
 MUST_USE int core_tune_store(struct core *c);
+/* The same for what large requests may have in memory. */
+void core_tune_requests(struct core *c);
 static inline bool core_is_open(const struct core *c)
 {
     return c->store && store_is_replayed(c->store);

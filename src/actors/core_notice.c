@@ -99,6 +99,7 @@ static int on_store(struct core *c, const struct control_store_message *m)
 static int on_settings(struct core *c, const struct control_settings_message *m)
 {
     c->settings = *m->settings;
+    core_tune_requests(c);
     ignore_result(core_tune_store(c)); /* without memory for a fiber, the next change starts it */
     const struct reactor_tuning tuning = {.slice_us = (unsigned)c->settings.slice_us,
                                           .write_percent = (unsigned)c->settings.write_share,

@@ -20,8 +20,8 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
         rq = calloc(1, sizeof *rq);
         if (!rq)
             return NULL;
-        rq->arena.limit = rq->bulk.limit = c->request_bytes < BYTES_MAX ? (size_t)c->request_bytes : BYTES_MAX;
     }
+    rq->arena.limit = rq->bulk.limit = c->request_bytes < BYTES_MAX ? (size_t)c->request_bytes : BYTES_MAX;
     rq->core = c;
     rq->session = NULL;
     rq->next = rq->prev = NULL;

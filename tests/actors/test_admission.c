@@ -453,6 +453,26 @@ static void want_nothing_held(const struct byte_pool *p)
     want(p->oldest == NULL && p->waiting == 0);
 }
 
+ADMISSION_TEST(memory_for_frames_gets_larger_at_once_and_smaller_when_none_is_coming_in)
+{
+    struct byte_pool *p = &s->core->frames;
+    struct byte_claim coming = {0}, whole = {0};
+    byte_pool_resize(p, 64 * MIB);
+    want_eq(p->bytes, 64 * MIB);
+    want_eq(byte_pool_begin(p, &coming, BYTES_URGENT, 40 * MIB, 0), 0);
+    byte_pool_resize(p, 8 * MIB);
+    want_eq(p->bytes, 64 * MIB); /* it could not be finished otherwise */
+    want_eq(byte_pool_grow(p, &coming, 40 * MIB, 0), 0);
+    want_eq(byte_pool_begin(p, &whole, BYTES_URGENT, 1 * MIB, 0), 0);
+    want_eq(byte_pool_grow(p, &whole, 1 * MIB, 0), 0);
+    byte_pool_end(p, &whole);
+    want_eq(p->bytes, 8 * MIB);
+    byte_pool_end(p, &coming);
+    want_eq(byte_pool_held(p), 0);
+    byte_pool_resize(p, (uint64_t)1 << 30);
+    want_eq(p->bytes, (uint64_t)1 << 30);
+}
+
 ADMISSION_TEST(large_frames_wait_for_memory_in_the_order_of_their_urgency)
 {
     enum { N = 5 };

@@ -9,7 +9,7 @@ import sys
 import unittest
 
 try:
-    import numpy  # noqa: F401  (the client needs it)
+    import numpy
 except ImportError:
     print("skipped: NumPy is missing (apt-get install python3-numpy)")
     sys.exit(77)
@@ -45,6 +45,29 @@ class Config(unittest.TestCase):
         self.assertIn("it takes 50 to 10000", self.kith("set", "slice_us", "1", status=1).stderr)
         for wrong in (["set", "search.ef"], ["get"], ["put", "search.ef", "1"], ["list", "x"]):
             self.kith(*wrong, status=2)
+
+    def test_memory_that_is_set_bounds_requests_at_once_and_after_a_restart(self) -> None:
+        rows = numpy.zeros((4000, 1024), dtype=numpy.float32)
+        rows[:, 0] = 1
+
+        def write() -> None:
+            client.upsert("large", range(4000), rows)  # one frame of 16 MiB
+
+        with kith.Client("127.0.0.1", self.server.port) as client:
+            client.create("large", dim=1024, metric="l2")
+            write()
+            client.config_set("memory", "64MiB")
+            with self.assertRaises(kith.KithError) as refused:
+                write()
+            self.assertEqual(refused.exception.code, kith.Code.RESOURCE_EXHAUSTED)
+        self.server.end()
+        self.server.start()
+        with kith.Client("127.0.0.1", self.server.port) as client:
+            with self.assertRaises(kith.KithError) as refused:
+                write()
+            self.assertEqual(refused.exception.code, kith.Code.RESOURCE_EXHAUSTED)
+            client.config_set("memory", "4GiB")
+            write()
 
     def test_the_client_sets_and_a_kill_forgets_nothing(self) -> None:
         with kith.Client("127.0.0.1", self.server.port) as client:
