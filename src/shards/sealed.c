@@ -11,6 +11,7 @@ struct opening {
     const char *path;
     struct container container;
     struct segment_meta meta;
+    bool copy; /* what searches walk over is copied into memory */
     struct error *error;
 };
 
@@ -181,7 +182,7 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
     }
     const char *why = "cannot be used";
     const struct pause pause = {.fn = pause_and_go_on};
-    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, true, &pause, &s->index, &why);
+    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, o->copy, &pause, &s->index, &why);
     if (rc == -EINVAL)
         return error_set(
             o->error, ERROR_CORRUPT,
@@ -217,10 +218,10 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     return rc;
 }
 
-int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                 struct segment **ret, struct error *error)
+static int open_as(const char *path, const struct collection_config *c, const struct manifest_segment *m, bool copy,
+                   struct segment **ret, struct error *error)
 {
-    struct opening o = {.path = path, .error = error};
+    struct opening o = {.path = path, .copy = copy, .error = error};
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return error_set_errno(error, -ENOMEM, "opening %s", path);
@@ -251,4 +252,22 @@ int segment_open(const char *path, const struct collection_config *c, const stru
         error_set_errno(error, rc, "opening %s", path);
     segment_destroy(s);
     return rc;
+}
+
+int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                 struct segment **ret, struct error *error)
+{
+    return open_as(path, c, m, true, ret, error);
+}
+
+int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                uint64_t *ret_bytes, struct error *error)
+{
+    struct segment *s;
+    int rc = open_as(path, c, m, false, &s, error);
+    if (rc < 0)
+        return rc;
+    *ret_bytes = s->disk_bytes;
+    segment_retire(s);
+    return 0;
 }

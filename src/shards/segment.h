@@ -107,6 +107,9 @@ MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64
  * with file and offset: the disk does not give it back. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                           struct segment **ret, struct error *error);
+/* Would it open? Everything is checked as above, but nothing is copied: it takes a bit a row. */
+MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                         uint64_t *ret_bytes, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. */
 MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
 

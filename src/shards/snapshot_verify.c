@@ -29,15 +29,12 @@ static const struct collection_config *collection_of(const struct manifest *m, u
 static int check_segment(const struct verifying *v, const struct manifest_segment *s, const char *path)
 {
     const struct collection_config *c = collection_of(v->manifest, s->collection);
-    struct segment *segment;
+    uint64_t bytes = 0;
     if (!c)
         return error_set(v->error, ERROR_CORRUPT, "%s/manifest names a segment of a collection that it does not name",
                          v->dir);
-    int rc = segment_open(path, c, s, &segment, v->error);
-    if (rc == 0) {
-        v->state->bytes_done += segment->disk_bytes;
-        segment_destroy(segment);
-    }
+    int rc = segment_try(path, c, s, &bytes, v->error);
+    v->state->bytes_done += bytes;
     return rc;
 }
 

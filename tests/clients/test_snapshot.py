@@ -39,6 +39,12 @@ def space(folder: str) -> int:
     return sum(seen.values())
 
 
+def resident(pid: int) -> int:
+    """The process's own memory in bytes, without mapped files."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("RssAnon"))
+
+
 class SnapshotTest(unittest.TestCase):
     def setUp(self) -> None:
         self.server = Server("--growing-mib", "1", "--reactors", "2", "--no-pin")
@@ -76,6 +82,34 @@ class SnapshotTest(unittest.TestCase):
 
 
 class Whole(SnapshotTest):
+    def test_verifying_takes_no_memory_for_indexes(self) -> None:
+        client = self.client()
+        client.create("a", dim=DIM, metric="l2")
+        client.upsert("a", range(3 * ROWS), rows(1, 3 * ROWS))
+        client.compact("a")
+        index = sum(s.index_bytes for s in client.info("a", with_segments=True).segments)
+        client.snapshot_create("s")
+        client.snapshot_verify("s")
+        before, peak, done = resident(self.server.process.pid), 0, threading.Event()
+
+        def watch() -> None:
+            nonlocal peak
+            while not done.is_set():
+                peak = max(peak, resident(self.server.process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        clients = [self.client() for _ in range(4)]
+        verifiers = [threading.Thread(target=c.snapshot_verify, args=("s",)) for c in clients]
+        for v in verifiers:
+            v.start()
+        for v in verifiers:
+            v.join()
+        done.set()
+        watcher.join()
+        self.assertGreater(index, 8 << 20)
+        self.assertLess(peak - before, index)  # 4 times as much when each opened it in memory
+
     def test_a_state_comes_back_on_other_numbers_of_reactors(self) -> None:
         client = self.client()
         client.create("a", dim=DIM, metric="l2")
