@@ -222,7 +222,8 @@ static int follow_tail(struct segment_index *x, const struct rows *vectors, cons
     return rc;
 }
 
-static int build(struct segment_index *x, uint32_t count, const struct crew *crew, const struct pause *pause)
+static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                 const struct pause *pause)
 {
     if (!x->builder) {
         x->builder = hnsw_builder_create(&x->graph, &x->codes);
@@ -234,9 +235,12 @@ static int build(struct segment_index *x, uint32_t count, const struct crew *cre
     int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, crew, pause);
     if (rc != 0)
         return rc;
-    if (x->builder->changes > x->graph.count / REPAIR_SHARE)
-        return hnsw_repair(&x->graph, x->builder, &x->codes, pause);
-    return 0;
+    const struct reach_search search = {&x->graph, &x->codes, vectors};
+    if (x->builder->changes <= x->graph.count / REPAIR_SHARE)
+        return 0;
+    if (x->metric != METRIC_IP) /* few links lead to short rows, and rightly so */
+        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_FEW_LINKS, crew, pause);
+    return rc == 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
 }
 
 /* Without memory the rest is left to prepare(). */
@@ -308,6 +312,6 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
     struct growth growth = {x, vectors, pause};
     const struct pause stepping = {pause_and_step, &growth};
     if (rc == 0)
-        rc = build(x, count, crew, &stepping);
+        rc = build(x, vectors, count, crew, &stepping);
     return rc == 0 ? follow_tail(x, vectors, pause) : rc;
 }

@@ -199,6 +199,14 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     return 0;
 }
 
+/* By what will be searched. */
+static int reach(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+                 const struct pause *pause)
+{
+    const struct reach_search search = {&x->graph, sealed_codes(x), vectors};
+    return x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, crew, pause) : 0;
+}
+
 int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                          const struct pause *pause)
 {
@@ -209,6 +217,8 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
         rc = resolve(x, vectors, pause);
     if (rc == 0)
         rc = make_codes_that_find(x, vectors, crew, pause);
+    if (rc == 0)
+        rc = reach(x, vectors, crew, pause);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     if (rc == 0)

@@ -2,6 +2,7 @@
 #include "index/hnsw.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PAUSE_ROWS 512 /* looked at between pauses: some 20 us */
@@ -21,6 +22,7 @@ void hnsw_fini(struct hnsw *g)
     links_packed_fini(&g->packed);
     column_fini(&g->node);
     column_fini(&g->upper);
+    free(g->strays);
     *g = (struct hnsw){0};
 }
 

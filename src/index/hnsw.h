@@ -21,6 +21,7 @@
 
 #define LEVEL_MAX  15
 #define HNSW_M_MAX 256
+#define STRAYS_MAX 256
 #define ROWS_MAX   ((uint32_t)1 << 30) /* leaves the pool a bit for its own use */
 
 struct hnsw_node {
@@ -42,6 +43,9 @@ struct hnsw {
     struct column upper; /* list -> m nodes */
 
     struct links_packed packed; /* instead of links, in a sealed graph that asked for it */
+
+    uint32_t *strays; /* rows that walks miss: each begins at them as well; owned, NULL when there are none */
+    uint32_t stray_count;
 
     const struct copies *copies; /* rows without links, as another row stands for them; NULL: there are none */
     uint32_t linked;             /* rows below count that have links; while it grows */
@@ -97,6 +101,7 @@ struct hnsw_walk {
     struct search_scratch *scratch;
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
+    bool no_strays;      /* begin at the entry alone */
     const struct pause *pause;
     void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
     void *overlap_arg;
@@ -136,6 +141,21 @@ MUST_USE int hnsw_settle(struct hnsw *g, struct hnsw_builder *b, const struct co
 
 /* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
 MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
+
+/* Searches for rows by their own vectors, and links those in that are not found; who cannot be is a stray then. What the
+ * searches are done with, where the graph is going to be searched: */
+struct reach_search {
+    const struct hnsw *graph;
+    const struct codes *codes;
+    const struct rows *vectors;
+};
+enum reach_scope {
+    REACH_ALL,       /* the graph is complete: all rows, or as many as the file says */
+    REACH_FEW_LINKS, /* it grows: rows that hardly a link leads to */
+};
+/* -ENOMEM, or what the pause returned: then the next call goes on. */
+MUST_USE int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search,
+                        enum reach_scope scope, const struct crew *crew, const struct pause *pause);
 
 /* Checks the four sentences above, for bytes that came from a disk. -EINVAL with *ret_why (a literal), or what the pause returned. */
 MUST_USE int hnsw_verify(const struct hnsw *g, const struct pause *pause, const char **ret_why);

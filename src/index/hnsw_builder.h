@@ -96,6 +96,29 @@ struct settling {
     uint32_t *kept;       /* [room]: how long they are; 0: not made yet */
 };
 
+/* A search for every row under way (hnsw_reach.c). */
+#define REACH_ANCHORS 4
+struct reaching {
+    uint32_t rows; /* in the graph when it began; 0: none is under way */
+    enum metric metric;
+    unsigned turn;
+    uint32_t next;             /* row of turn 0, or place in the list */
+    unsigned sweeps;           /* times that turn 0 was begun again */
+    uint32_t searched, missed; /* rows */
+    uint32_t replaced;         /* links that were given up for others */
+    uint32_t *list;            /* rows of this turn, but for turn 0 */
+    uint32_t listed, list_room;
+    uint32_t *again; /* rows of the next turn */
+    uint32_t again_count, again_room;
+    uint8_t *links_to;    /* how many links lead to a row, at most 255; NULL: all rows are searched for */
+    uint32_t counted;     /* rows whose links are in that */
+    uint32_t sample_step; /* one row in so many is searched for anyway */
+    uint64_t *kept;       /* rows that were linked here: these links are not given up for others */
+    uint32_t *window;     /* rows that are searched for now, */
+    struct walk_end *end; /* and what became of each */
+    uint32_t window_count;
+};
+
 struct hnsw_builder {
     uint32_t m, stride;
     struct hnsw_worker **worker; /* [workers] */
@@ -103,10 +126,12 @@ struct hnsw_builder {
     struct round round;
     struct flood flood;
     struct settling settling;
+    struct reaching reaching;
     struct copies *copies; /* the graph's, to leave out rows that are dead when their turn comes; NULL: none is */
     const uint64_t *const *alive; /* lent: a bit a row, or NULL: all are. It may move at a pause */
     uint32_t changes;             /* insertions since the last hnsw_repair() */
     uint32_t settled;             /* rows there were when hnsw_settle() ended */
+    uint32_t reached;             /* and when hnsw_reach() of all did */
 };
 
 /* The codes are others now: what works on them is made anew when it is needed. */
@@ -171,6 +196,8 @@ uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct cod
 void hnsw_settle_drop(struct hnsw_builder *b);
 /* Forgets a repair that was stopped. */
 void hnsw_repair_drop(struct hnsw_builder *b);
+/* Forgets a search for all rows that was stopped. */
+void hnsw_reach_drop(struct hnsw_builder *b);
 
 /* Adds a link on the lowest layer, unpruned: where there is room, or in place of the farthest row that one of the list's own
  * neighbours still links to, or of the last. */

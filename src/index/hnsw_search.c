@@ -226,11 +226,28 @@ int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef)
     return scratch_reserve(w->scratch, ids + 1, ef, 0, 0);
 }
 
+/* Adds the strays to the starts of the lowest layer. */
+static void start_at_strays(const struct hnsw_walk *w)
+{
+    const struct hnsw *g = w->graph;
+    struct pool *pool = &w->scratch->pool;
+    for (uint32_t from = 0, n; from < g->stray_count; from += n) {
+        n = g->stray_count - from < HOP_MAX ? g->stray_count - from : HOP_MAX;
+        score(w, g->strays + from, n);
+        for (uint32_t i = 0; i < n; i++) {
+            const uint32_t row = g->strays[from + i];
+            const bool passed_over = row >= w->limit || (w->hidden && row == *w->hidden);
+            if (!passed_over && row != pool->cand[0].id)
+                pool->cand[pool->count++] = (struct cand){w->scratch->distances[i], row};
+        }
+    }
+}
+
 int hnsw_search(const struct hnsw_walk *w, uint32_t ef)
 {
     const struct hnsw *g = w->graph;
     uint32_t top = hnsw_top(g);
-    int rc = hnsw_walk_prepare(w, ef);
+    int rc = hnsw_walk_prepare(w, ef > g->stray_count ? ef : g->stray_count + 1);
     if (rc < 0)
         return rc;
     hnsw_start(w, top, top ? g->entry : 0);
@@ -240,5 +257,7 @@ int hnsw_search(const struct hnsw_walk *w, uint32_t ef)
         struct cand *start = w->scratch->pool.cand;
         start->id = hnsw_node(g, start->id)->row;
     }
+    if (rc == 0 && g->stray_count && !w->no_strays)
+        start_at_strays(w);
     return rc == 0 ? hnsw_search_layer(w, 0, ef) : rc;
 }

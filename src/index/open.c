@@ -104,6 +104,24 @@ static int open_packed_links(struct opening *o, struct links_packed *p)
     return rc == -EINVAL ? is_wrong(o, "the links have another size than the header says") : rc;
 }
 
+static int open_strays(struct opening *o, struct hnsw *g)
+{
+    const struct index_region *r = find_any(o->regions, o->count, "strays");
+    if (!r || r->size == 0)
+        return 0;
+    if (r->size % sizeof(uint32_t) || r->size > STRAYS_MAX * sizeof(uint32_t))
+        return is_wrong(o, "there are more strays than a graph has");
+    g->strays = malloc(r->size);
+    if (!g->strays)
+        return -ENOMEM;
+    memcpy(g->strays, r->bytes, r->size);
+    g->stray_count = (uint32_t)(r->size / sizeof(uint32_t));
+    for (uint32_t i = 0; i < g->stray_count; i++)
+        if (g->strays[i] >= o->h->count || (i > 0 && g->strays[i] <= g->strays[i - 1]))
+            return is_wrong(o, "the strays are not rows in their order");
+    return 0;
+}
+
 static int open_graph(struct opening *o, struct hnsw *g)
 {
     const struct sealed_header *h = o->h;
@@ -121,6 +139,8 @@ static int open_graph(struct opening *o, struct hnsw *g)
     g->nodes = h->nodes;
     g->lists = h->lists;
     g->entry = h->entry;
+    if (rc == 0)
+        rc = open_strays(o, g);
     return rc == 0 ? hnsw_verify(g, o->pause, &o->why) : rc;
 }
 

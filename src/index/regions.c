@@ -107,6 +107,7 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
         {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
         {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
         {"recall", x->curve, x->curve ? sizeof(*x->curve) : 0},
+        {"strays", g->strays, g->stray_count * sizeof(uint32_t)},
         {"copies", column_piece(&x->copies.next), x->copies.next_rows ? rows * sizeof(uint32_t) : 0},
         {"outliers", c->outliers, c->outlier_count * sizeof(uint32_t)},
     };
