@@ -14,7 +14,6 @@
 #define ROWS        6000
 #define QUERIES     200
 #define OWN_MAX     4000 /* rows searched for by their own vectors */
-#define RECALL      0.98
 #define ROUNDS      5
 #define SPEED_SLACK 0.95 /* slower than hnswlib by less is noise */
 
@@ -273,7 +272,7 @@ static void write_cell(const struct cell *c)
         printf(" %9.2f", c->qps / c->peer_qps);
     else
         printf(" %9s", c->peer_recall > 0 ? "only Kith" : "-");
-    printf("  %s%s%s\n", worst_recall(c) < RECALL ? "recall " : "", c->own_missing ? "missing " : "",
+    printf("  %s%s%s\n", worst_recall(c) < ZOO_RECALL ? "recall " : "", c->own_missing ? "missing " : "",
            is_slow(c) ? "slow" : "");
     fflush(stdout);
 }
@@ -306,7 +305,7 @@ static int run_cell(const struct ann_options *o, struct cell *c, uint32_t dim, F
         if (output)
             write_json(c, output);
         t->cells++;
-        t->recall += worst_recall(c) < RECALL;
+        t->recall += worst_recall(c) < ZOO_RECALL;
         t->missing += c->own_missing > 0;
         t->slow += is_slow(c);
     } else {
@@ -375,6 +374,6 @@ int ann_zoo(const struct ann_options *o)
     if (rc == 0 && !o->json)
         printf("%u sets: %u below recall %.2f, %u with rows that their own vector does not find, %u slower than "
                "hnswlib\n",
-               t.cells, t.recall, RECALL, t.missing, t.slow);
+               t.cells, t.recall, ZOO_RECALL, t.missing, t.slow);
     return rc != 0 ? rc : t.recall + t.missing + t.slow > 0;
 }

@@ -123,7 +123,8 @@ void zoo_index_fini(struct zoo_index *x)
 
 int zoo_index_search(const struct zoo_index *x, const float *query, uint32_t ef, uint32_t ret_rows[ZOO_K])
 {
-    const struct search_params params = {.k = ZOO_K, .ef = ef, .allowed = x->allowed};
+    const struct search_params params = {
+        .k = ZOO_K, .ef = ef, .recall = ef ? 0 : (float)ZOO_RECALL, .allowed = x->allowed};
     struct hit hits[ZOO_K];
     const int count = segment_index_search(x->index, &x->vectors, x->count, query, &params, x->scratch, hits);
     for (int i = 0; i < count; i++)

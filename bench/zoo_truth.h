@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-#define ZOO_K 10
+#define ZOO_K      10
+#define ZOO_RECALL 0.98 /* what a search asks for that names nothing (search.recall) */
 
 /* Borrows the set. Rows and queries of length 1 under cosine: the caller has normalised them. */
 struct zoo_truth {

@@ -63,12 +63,12 @@ void recall_measuring_destroy(struct recall_measuring *m)
     free(m);
 }
 
-static struct recall_measuring *measuring_create(const struct segment_index *x)
+static struct recall_measuring *measuring_create(const struct segment_index *x, const struct rows *vectors)
 {
     struct recall_measuring *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
-    int rc = recall_truth_init(&m->truth, x);
+    int rc = recall_truth_init(&m->truth, x, vectors);
     const uint32_t n = m->truth.count + 1;
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
@@ -99,7 +99,7 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
     struct hit hits[RECALL_K_MAX + 1];
     struct search s = {.x = x,
                        .vectors = job->vectors,
-                       .query = rows_at(job->vectors, row),
+                       .query = recall_truth_query(&m->truth, query, job->vectors),
                        .params = &params,
                        .scratch = scratch,
                        .count = x->graph.count,
@@ -269,7 +269,7 @@ int recall_measure(struct segment_index *x, const struct rows *vectors, const st
     if (x->curve || x->graph.count < RECALL_ROWS_MIN)
         return 0;
     if (!x->measuring)
-        x->measuring = measuring_create(x);
+        x->measuring = measuring_create(x, vectors);
     if (!x->measuring)
         return -ENOMEM;
     struct recall_measuring *m = x->measuring;
@@ -279,7 +279,7 @@ int recall_measure(struct segment_index *x, const struct rows *vectors, const st
     if (x->made.ops)
         sealed.codes = x->made;
     int rc = 0;
-    while (rc == 0 && m->stage != STAGE_DONE)
+    while (rc == 0 && m->truth.count && m->stage != STAGE_DONE)
         rc = do_stage(m, &sealed, vectors, crew, pause);
     if (rc != 0)
         return rc;

@@ -1,4 +1,8 @@
-/* recall_truth.h -- rows of a segment that serve as queries, and their true nearest rows, found by an exact scan. */
+/* recall_truth.h -- queries made of rows of a segment, and their true nearest rows, found by an exact scan.
+ *
+ * Every other query is a row as it is. Of the others, half are rows moved a part of the way to one that they link to: between rows, and off
+ * the grid that whole numbers lie on; codes that are exact for rows need not be for those. The rest are rows moved by a tenth of their
+ * distance from the mean in a random direction: off the surface that the rows may lie on, where walks lose their way sooner. */
 #pragma once
 
 #include "index/recall_curve.h"
@@ -8,15 +12,18 @@ struct recall_truth {
     enum metric metric;
     uint32_t dim, rows;
     uint32_t count;   /* queries */
-    uint32_t *row;    /* of each: the row that it is, spread over the segment; owned, as the rest */
+    uint32_t *row;    /* of each: the row that it is made of, spread over the segment; owned, as the rest */
+    float *moved;     /* of every other: its vector */
+    uint64_t *absent; /* bit a row that the graph has left out, for it was dead; NULL: there are none */
     struct hit *hits; /* of query q from truth_at(q) on; sorted when the scan is done */
     uint32_t *found;  /* of each */
     uint32_t *next;   /* of each piece: where its scan goes on */
 };
 
-/* Chooses the queries. -ENOMEM. */
-MUST_USE int recall_truth_init(struct recall_truth *t, const struct segment_index *x);
+/* Makes the queries. -ENOMEM. */
+MUST_USE int recall_truth_init(struct recall_truth *t, const struct segment_index *x, const struct rows *vectors);
 void recall_truth_fini(struct recall_truth *t);
+const float *recall_truth_query(const struct recall_truth *t, uint32_t query, const struct rows *vectors);
 
 /* The first so many queries have RECALL_K_MAX neighbours, the others RECALL_K_MIN. */
 uint32_t recall_truth_many(const struct recall_truth *t);
@@ -27,6 +34,6 @@ MUST_USE int recall_truth_scan(struct recall_truth *t, uint32_t piece, const str
                                const struct pause *pause);
 
 /* How many of the hits are among the k nearest of that query. A row as near as the k-th is one of them; the row that the query is
- * is none. At most k. */
+ * made of is none. At most k. */
 uint32_t recall_truth_hits(const struct recall_truth *t, uint32_t query, uint32_t k, const struct hit *hits,
                            uint32_t count, const struct rows *vectors);
