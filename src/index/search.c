@@ -101,7 +101,7 @@ static uint32_t listed_budget(const struct search *s, uint32_t rows)
 static void forget(struct topk *top, uint32_t from, uint32_t to)
 {
     const struct topk all = *top;
-    topk_init(top, all.hits, all.k);
+    topk_clear(top);
     for (uint32_t i = 0; i < all.count; i++)
         if (all.hits[i].row < from || all.hits[i].row >= to)
             topk_add(top, all.hits[i].distance, all.hits[i].row);
@@ -229,6 +229,7 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         return rc;
     struct topk top;
     topk_init(&top, w->hits, wanted);
+    top.keys = s->params->keys;
     struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
     struct hnsw_walk walk = {.graph = &x->graph,
                              .query = &query,
@@ -257,7 +258,7 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
     if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
         /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
-        topk_init(&top, w->hits, wanted);
+        topk_clear(&top);
         unseen = (struct unseen){.to = tail, .visible = tail};
         rc = scan_codes(&scan, &query, x, 0, tail);
     }

@@ -55,19 +55,26 @@ bool search_has_enough(const struct search *s, const struct unseen *u, const str
     return n >= enough;
 }
 
-/* Ascending, so that the first which is not among the best ends it. */
-static void add_group(struct search *s, const struct unseen *u, struct hit leader)
+#define COPIES_PER_PAUSE 2048 /* some 20 us */
+
+/* By row they ascend, so that the first which is not among the best ends it; by key any may be. */
+static int add_group(struct search *s, const struct unseen *u, struct hit leader)
 {
+    uint32_t seen = 0;
     if (is_allowed(s, leader.row))
         topk_add(&s->found, leader.distance, leader.row);
     for (uint32_t i = first_hit(s, u, leader.row); i != UINT32_MAX;
          i = next_hit(s, u, leader.row, copies_next(&s->x->copies, leader.row, i))) {
         const struct hit worst = s->found.hits[0];
-        if (s->found.count == s->found.k &&
-            (worst.distance < leader.distance || (worst.distance == leader.distance && worst.row < i)))
-            return;
+        if (s->found.count == s->found.k && (worst.distance < leader.distance ||
+                                             (worst.distance == leader.distance && worst.row < i && !s->found.keys)))
+            return 0;
         topk_add(&s->found, leader.distance, i);
+        const int rc = ++seen % COPIES_PER_PAUSE ? 0 : pause_here(s->params->pause);
+        if (rc != 0)
+            return rc;
     }
+    return 0;
 }
 
 int search_add_copies(struct search *s, const struct unseen *u)
@@ -79,10 +86,11 @@ int search_add_copies(struct search *s, const struct unseen *u)
         return 0;
     topk_sort(&s->found);
     memcpy(leaders, s->found.hits, n * sizeof(*leaders));
-    topk_init(&s->found, s->found.hits, s->found.k);
+    topk_clear(&s->found);
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
-        add_group(s, u, leaders[i]);
-        rc = pause_here(s->params->pause);
+        rc = add_group(s, u, leaders[i]);
+        if (rc == 0)
+            rc = pause_here(s->params->pause);
     }
     return rc;
 }

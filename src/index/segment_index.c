@@ -218,12 +218,14 @@ int search_run(struct search *s, struct hit *ret_hits)
     for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !exact; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;
         topk_init(&s->found, ret_hits, s->k);
+        s->found.keys = s->params->keys;
         rc = coded ? search_coded(s, coded, graphed) : 0;
         if (rc == 0)
             rc = scan_vectors(s, coded);
     }
     if (rc == -EAGAIN) {
         topk_init(&s->found, ret_hits, s->k);
+        s->found.keys = s->params->keys;
         rc = scan_vectors(s, 0);
     }
     if (rc != 0)

@@ -42,6 +42,7 @@ struct search_params {
     uint32_t homes;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
+    const struct rows *keys; /* of 16 bytes: of equally far rows the smaller come first (topk.h); NULL: by row */
     const uint64_t *allowed; /* bit per row; NULL: all */
     uint32_t allowed_count;  /* how many of the rows searched that allows; 0: they are counted */
     const struct pause *pause;

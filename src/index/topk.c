@@ -3,19 +3,29 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* Farther, with the row as the tie-break: an order without equals makes results repeatable. */
-static bool farther(struct hit a, struct hit b)
+static bool has_larger_key(const struct topk *t, uint32_t a, uint32_t b)
 {
-    return a.distance > b.distance || (a.distance == b.distance && a.row > b.row);
+    if (!t->keys)
+        return a > b;
+    const struct topk_key *x = rows_at(t->keys, a), *y = rows_at(t->keys, b);
+    if (x->high != y->high || x->low != y->low)
+        return x->high != y->high ? x->high > y->high : x->low > y->low;
+    return a > b; /* two rows of one point, of which one is dead */
 }
 
-static void sift_down(struct hit *h, uint32_t n, uint32_t i)
+/* An order without equals makes results repeatable. */
+static bool farther(const struct topk *t, struct hit a, struct hit b)
 {
-    struct hit moving = h[i];
+    return a.distance > b.distance || (a.distance == b.distance && has_larger_key(t, a.row, b.row));
+}
+
+static void sift_down(const struct topk *t, uint32_t n, uint32_t i)
+{
+    struct hit *h = t->hits, moving = h[i];
     for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && farther(h[child + 1], h[child]))
+        if (child + 1 < n && farther(t, h[child + 1], h[child]))
             child++;
-        if (!farther(h[child], moving))
+        if (!farther(t, h[child], moving))
             break;
         h[i] = h[child];
     }
@@ -38,14 +48,14 @@ void topk_add(struct topk *t, float distance, uint32_t row)
 {
     struct hit hit = {distance, row};
     if (t->count == t->k) {
-        if (t->k == 0 || !farther(t->hits[0], hit))
+        if (t->k == 0 || !farther(t, t->hits[0], hit))
             return;
         t->hits[0] = hit;
-        sift_down(t->hits, t->count, 0);
+        sift_down(t, t->count, 0);
         return;
     }
     uint32_t i = t->count++;
-    for (; i > 0 && farther(hit, t->hits[(i - 1) / 2]); i = (i - 1) / 2)
+    for (; i > 0 && farther(t, hit, t->hits[(i - 1) / 2]); i = (i - 1) / 2)
         t->hits[i] = t->hits[(i - 1) / 2];
     t->hits[i] = hit;
 }
@@ -56,6 +66,6 @@ void topk_sort(struct topk *t)
         struct hit last = t->hits[--n];
         t->hits[n] = t->hits[0];
         t->hits[0] = last;
-        sift_down(t->hits, n, 0);
+        sift_down(t, n, 0);
     }
 }

@@ -1,6 +1,8 @@
-/* topk.h -- the k nearest seen so far: a bounded max-heap, the farthest on top. Storage is the caller's. */
+/* topk.h -- the k nearest seen so far: a bounded max-heap, the farthest on top. Storage is the
+ * caller's. Of equally far rows those with the smaller keys are kept, and come first. */
 #pragma once
 
+#include "index/rows.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,14 +11,25 @@ struct hit {
     uint32_t row;
 };
 
+/* Of a row: compared as one number of 128 bits. */
+struct topk_key {
+    uint64_t high, low;
+};
+
 struct topk {
     struct hit *hits; /* room for k */
     uint32_t k, count;
+    const struct rows *keys; /* of struct topk_key; NULL, as topk_init() leaves it: the row is the key */
 };
 
 void topk_init(struct topk *t, struct hit *hits, uint32_t k);
 void topk_add(struct topk *t, float distance, uint32_t row);
 /* The distance a new hit must beat; +infinity while there is room. */
 float topk_bound(const struct topk *t);
-/* Sorts the hits: nearest first, equal distances by row. The heap is spent. */
+/* Empty again, with the same room and keys. */
+static inline void topk_clear(struct topk *t)
+{
+    t->count = 0;
+}
+/* Sorts the hits: nearest first, equal distances by key. The heap is spent. */
 void topk_sort(struct topk *t);

@@ -5,6 +5,7 @@
  * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
 #include "shards/shard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -206,6 +207,7 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .homes = segment_homes(g, x->shard->store->options.reactors),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
+                                   .keys = &g->ids,
                                    .allowed = alive,
                                    .allowed_count = g->rows - g->dead,
                                    .pause = &pause};
@@ -259,11 +261,17 @@ static int search_all(struct search *x)
     return 0;
 }
 
+static_assert(sizeof(struct point_id) == sizeof(struct topk_key), "an id is the key of its row");
+
+/* Equally far points come in the order of their ids, whatever way they were found: numbers first. */
 static int nearer(const void *a, const void *b)
 {
     const struct search_hit *x = a, *y = b;
     if (x->hit.distance != y->hit.distance)
         return x->hit.distance < y->hit.distance ? -1 : 1;
+    const struct point_id p = segment_id_at(x->segment, x->hit.row), q = segment_id_at(y->segment, y->hit.row);
+    if (!point_id_equal(p, q))
+        return p.hi != q.hi ? (p.hi < q.hi ? -1 : 1) : p.lo < q.lo ? -1 : 1;
     if (x->segment != y->segment)
         return x->segment->birth < y->segment->birth ? -1 : 1;
     return x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row;

@@ -29,3 +29,35 @@ Test(topk, keeps_the_nearest_and_sorts_them_with_the_row_as_tie_break)
         }
     }
 }
+
+/* Rows of equal distance, whose keys have nothing to do with their rows. */
+Test(topk, of_equal_distances_the_smaller_keys_are_kept_and_come_first)
+{
+    uint64_t state = 2;
+    for (uint32_t k = 1; k < 20; k++) {
+        struct hit hits[20];
+        struct topk t;
+        struct topk_key keys[64];
+        uint8_t *chunk = (uint8_t *)keys;
+        const struct rows rows = {&chunk, sizeof(keys[0]), 31};
+        float distances[64];
+        topk_init(&t, hits, k);
+        t.keys = &rows;
+        for (uint32_t i = 0; i < 64; i++) {
+            distances[i] = (float)(dataset_random(&state) % 3);
+            keys[i] = (struct topk_key){dataset_random(&state) % 4, i * 37 % 64};
+            topk_add(&t, distances[i], i);
+        }
+        topk_sort(&t);
+        for (uint32_t at = 0; at < k; at++) {
+            const struct hit *h = &hits[at];
+            uint32_t before = 0;
+            for (uint32_t i = 0; i < 64; i++)
+                before += distances[i] < h->distance ||
+                          (distances[i] == h->distance &&
+                           (keys[i].high < keys[h->row].high ||
+                            (keys[i].high == keys[h->row].high && keys[i].low < keys[h->row].low)));
+            cr_assert_eq(before, at);
+        }
+    }
+}
