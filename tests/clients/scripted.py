@@ -22,6 +22,7 @@ class ScriptedServer:
         self.refuse, self.break_off = refuse, break_off
         self.points: Dict[int, Tuple[float, bytes]] = {}
         self.in_flight_most = self.connections = 0
+        self.older: List[Tuple[int, float]] = []  # rows that replaced a later one (rows are numbered by their vector)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -47,9 +48,12 @@ class ScriptedServer:
         ids = wire.Message(upsert.raw(2)).column(1, "<u8").tolist()
         sizes = upsert.varints(4) or [0] * len(ids)
         payloads, at = bytes(upsert.raw(3)), 0
+        batch: Dict[int, Tuple[float, bytes]] = {}
         for i, (point, size) in enumerate(zip(ids, sizes)):
-            self.points[point] = (memoryview(block).cast("f")[i], payloads[at : at + size])
+            batch[point] = (memoryview(block).cast("f")[i], payloads[at : at + size])
             at += size
+        self.older += [(point, row) for point, (row, _) in batch.items() if row < self.points.get(point, (row,))[0]]
+        self.points.update(batch)
         return len(ids)
 
 

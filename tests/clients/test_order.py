@@ -40,6 +40,7 @@ class Import(unittest.TestCase):
             command = [os.environ["KITH"], "import", "a", file.name, "--server", server.address, "--batch", "10", "--in-flight", "16"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=200)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(server.older, [], f"seed {seed}")
         last = {i: row for row, i in enumerate(ids)}
         self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
         self.assertEqual({i: json.loads(p)["row"] for i, (_, p) in server.points.items()}, last, f"seed {seed}")
@@ -77,6 +78,8 @@ class Python(unittest.TestCase):
         with kith.Client("127.0.0.1", server.port, timeout=60) as client:
             self.assertEqual(client.upsert("a", ids, rows, [b"%d" % i for i in range(ROWS)] if payloads else None), ROWS)
         last = {i: row for row, i in enumerate(ids)}
+        if refuse == 0:  # else the whole upsert is repeated, from its first row
+            self.assertEqual(server.older, [], f"seed {seed}")
         self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
         if payloads:
             self.assertEqual({i: int(p) for i, (_, p) in server.points.items()}, last, f"seed {seed}")
