@@ -119,6 +119,8 @@ static void host_port(const char *option, const char *value, char host[64], uint
         end = strchr(begin, ']');
         if (!end)
             fail(option, value, "an IPv6 address in brackets, like [::1]:7700");
+        if (end[1] != 0 && end[1] != ':')
+            fail(option, value, "a colon and a port behind the bracket, like [::1]:7700");
         colon = end[1] == ':' ? end + 1 : NULL;
     } else {
         colon = strrchr(value, ':');
@@ -126,8 +128,13 @@ static void host_port(const char *option, const char *value, char host[64], uint
     }
     if (end == begin || end - begin >= 64)
         fail(option, value, "HOST:PORT, like 127.0.0.1:7700");
+    if (*value != '[' && memchr(value, ':', (size_t)(end - value)))
+        fail(option, value, "an IPv6 address in brackets, like [::1]:7700");
     memcpy(host, begin, (size_t)(end - begin));
     host[end - begin] = 0;
+    if (!address_valid(host))
+        fail(option, value,
+             "an IP address and a port, like 127.0.0.1:7700, 0.0.0.0:7700 (all of IPv4) or [::]:7700 (all)");
     if (colon)
         *port = (uint16_t)number(option, colon + 1, 65535);
 }
@@ -259,6 +266,19 @@ static void log_sink(enum log_level level, const char *line, void *arg)
     funlockfile(stderr);
 }
 
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static void warn_open(const char *host)
+{
+    if (!is_loopback(host))
+        log_warn("everybody who can reach %s may read and write all data: there are no passwords, so keep strangers "
+                 "out with a firewall",
+                 host);
+}
+
 static void on_ready(struct server *s, void *arg)
 {
     const struct config *c = arg;
@@ -325,6 +345,7 @@ int main(int argc, char **argv)
     if (c.verify)
         return offline_verify(c.server.data, c.server.runtime.backend);
 
+    warn_open(c.host);
     struct server *s;
     struct error error = {0};
     if (server_create(&c.server, &s) < 0) {

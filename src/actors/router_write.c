@@ -129,7 +129,7 @@ static int upsert_here(struct request *rq, const struct collection_config *confi
     struct shard_upsert_message m = {
         .base.ctx = &rq->ctx,
         .collection = config->id,
-        .batch = {(uint32_t)ask->count, ask->ids, ask->vectors, payloads, ask->payload_sizes},
+        .batch = {(uint32_t)ask->count, ask->ids, ask->vectors, payloads, ask->payload_sizes, &rq->ctx},
         .error = &rq->error,
     };
     return shard_on_upsert(rq->core, &m);
@@ -156,6 +156,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
         if (rc < 0)
             return rc;
     }
+    unsigned begun = 0;
     for (unsigned r = 0; r < c->reactors; r++)
         if (r != c->reactor && parts[r].batch.count > 0)
             message_send(&parts[r].base, address_of(r, ACTOR_WRITE), MSG_SHARD_UPSERT, &rq->ctx);
@@ -165,11 +166,16 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
         if (parts[r].batch.count == 0)
             continue;
         int one = r == c->reactor ? parts[r].base.status : message_await(&parts[r].base);
+        begun += one == 0;
         if (one < 0 && rc == 0) {
             rc = one;
             rq->error = errors[r];
         }
     }
+    if ((rc == -ETIME || rc == -ECANCELED) && begun > 0)
+        return error_set(
+            &rq->error, rq->error.code ? rq->error.code : ERROR_DEADLINE_EXCEEDED,
+            "the upsert was given up when a part of it was written already; repeat it, which does no harm");
     return rc;
 }
 

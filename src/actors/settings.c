@@ -41,6 +41,8 @@ const struct setting setting_table[] = {
      "rows without a graph, on a core, from which its writers are slowed"},
     {"admission.queue_ms", SETTING_NUMBER, AT(admission_queue_ms), 1, 600000, 2000, NULL, NULL,
      "milliseconds that a search waits for its turn, at most, before it is refused"},
+    {"connections", SETTING_NUMBER, AT(connections), 1, 1000000, 0, "auto", NULL,
+     "clients of the native protocol at once; auto is as many as open files are left for (ulimit -n)"},
     {"memory", SETTING_SIZE, AT(memory), BUDGET_BYTES_MIN, 64 * TIB, 0, "auto", NULL,
      "memory that the server keeps to; auto is 70 per cent of what the machine or the control group has"},
 };

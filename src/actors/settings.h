@@ -23,6 +23,7 @@ struct settings {
     uint64_t write_share;        /* likewise of writes */
     uint64_t slice_us;           /* how long a fiber may run before it lets others run */
     uint64_t backlog_rows;       /* rows without a graph, a core, before writers are slowed; 0: chosen */
+    uint64_t connections;        /* 0: as many as there are descriptors for */
     uint64_t admission_queue_ms; /* how long a search may wait for its turn, if its deadline does not come before */
     uint64_t memory;             /* bytes that the server keeps to; 0: chosen by what there is (budget_bytes()) */
     uint8_t sources[SETTINGS_MAX]; /* enum setting_source, by row of the table */

@@ -119,7 +119,8 @@ int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
-    rc = context_check(m->base.ctx); /* once the write is begun it is finished */
+    rc = context_check(m->base.ctx);
+    m->batch.ctx = m->base.ctx; /* while it waits; once it is in the log it is finished */
     if (rc == 0)
         rc = shard_upsert(e->shard, &m->batch, m->error);
     core_leave(e);

@@ -15,6 +15,7 @@
 #define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
 #define LOOK_NS          ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
 #define RETRY_MS         1000
+#define CROWD_SHARE      8
 #define LINGER_NS        ((uint64_t)200000000)
 #define HELLO_META_MAX   4096
 #define RECEIVE_MAX      ((size_t)1 << 20) /* in one operation, for it copies them in one go */
@@ -294,11 +295,31 @@ static void linger(struct native *n)
         ;
 }
 
+/* Too many connections? The last few descriptors are for telling so. */
+static int check_crowd(const struct native *n, struct error *error)
+{
+    const struct connection_count count = connections_count();
+    const uint64_t set = n->core->settings.connections, possible = count.most - count.most / CROWD_SHARE;
+    const uint64_t most = set && set < possible ? set : possible;
+    if (count.open <= most)
+        return 0;
+    int rc = error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                       "the server has %" PRIu64 " connections, which is all that it may have; close some, or raise %s",
+                       most, most == set ? "the setting connections" : "its limit of open files (ulimit -n)");
+    error->retry_after_ms = RETRY_MS;
+    return rc;
+}
+
 static void read_frames(struct native *n)
 {
     struct kith_frame_header h = {0};
     struct error error = {0};
-    int rc = serve_hello(n, &h, &error);
+    struct error garbage;
+    int rc = check_crowd(n, &error);
+    if (rc < 0) /* the answer carries the id of the hello, if that comes soon */
+        ignore_result(read_header(n, clock_now_ns() + LINGER_NS, &h, &garbage));
+    else
+        rc = serve_hello(n, &h, &error);
     while (rc == 0) {
         h = (struct kith_frame_header){0}; /* an answer to bytes that are no frame carries no id */
         rc = read_header(n, 0, &h, &error);

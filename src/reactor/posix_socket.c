@@ -71,8 +71,8 @@ int posix_listen(struct backend *b, struct endpoint *at, handle_t *ret)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         goto err_close;
-    if (at->version == 6) /* "::" means version 6 only, on every system alike */
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (at->version == 6) /* "::" means version 4, too, on every system alike */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
     if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
         goto err_close;
     length = sizeof(address);

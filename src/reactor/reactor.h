@@ -195,9 +195,11 @@ struct runtime {
     runtime_boot_fn boot, on_signal;
     void *arg;
     bool stall_is_fatal;
-    _Atomic bool stopping;    /* runtime_stop() was called */
-    _Atomic unsigned resting; /* reactors that are stopping and have no fiber */
-    _Atomic bool over;        /* all rest: no fiber is left that could start another */
+    unsigned connections_max;     /* that descriptors are there for */
+    _Atomic unsigned connections; /* accepted ones, on all reactors; relaxed: a bound, not a count of anything */
+    _Atomic bool stopping;        /* runtime_stop() was called */
+    _Atomic unsigned resting;     /* reactors that are stopping and have no fiber */
+    _Atomic bool over;            /* all rest: no fiber is left that could start another */
 };
 
 enum sleep_state { AWAKE, SLEEPING, WAKING };

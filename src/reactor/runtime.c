@@ -1,9 +1,11 @@
 /* runtime.c -- starting and stopping all reactors, signals, clocks, figures of the process. */
 #include "reactor/runtime.h"
 #include "base/log.h"
+#include "reactor/descriptors.h"
 #include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -215,6 +217,8 @@ static void wait_with_signals(struct launch *l, const sigset_t *set)
         if (over)
             return;
         int signal = sigwaitinfo(set, NULL);
+        if (signal == SIGHUP)
+            log_info("SIGHUP: there is nothing to read again; settings are changed with kith config");
         if (signal != SIGINT && signal != SIGTERM)
             continue;
         pthread_mutex_lock(&l->lock);
@@ -234,6 +238,7 @@ static void wait_with_signals(struct launch *l, const sigset_t *set)
 static int run_threads(struct runtime *rt, struct error *error)
 {
     mapping_guard_install();
+    rt->connections_max = descriptors_for_connections(descriptors_raise(), rt->count);
     struct launch l = {
         .rt = rt, .expected = rt->count, .waiter = pthread_self(), .waiter_sleeps = rt->on_signal != NULL};
     struct launch_thread *threads = calloc(rt->count, sizeof(*threads));
@@ -269,7 +274,7 @@ static int run_threads(struct runtime *rt, struct error *error)
     /* The calling thread keeps everything else (SIGTSTP, SIGQUIT, ...) as it was. */
     mine = before;
     if (rt->on_signal) {
-        static const int taken[] = {SIGINT, SIGTERM};
+        static const int taken[] = {SIGINT, SIGTERM, SIGHUP};
         sigemptyset(&waited);
         sigaddset(&waited, ENDED_SIGNAL);
         sigaddset(&mine, ENDED_SIGNAL);
@@ -301,6 +306,7 @@ static int run_threads(struct runtime *rt, struct error *error)
 
 static int run_simulated(struct runtime *rt, struct error *error)
 {
+    rt->connections_max = UINT_MAX;
     int rc = 0;
     for (unsigned i = 0; i < rt->count && rc == 0; i++) {
         struct reactor *r = reactor_make(rt, i);

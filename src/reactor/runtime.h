@@ -41,7 +41,7 @@ MUST_USE int runtime_create(const struct runtime_options *options, struct runtim
 void runtime_destroy(struct runtime *rt);
 
 /* Starts the reactors, runs boot(arg) on each, and returns when all have stopped. BACKEND_SIM runs them all in the
- * calling thread. SIGINT and SIGTERM are taken by the calling thread and call `on_signal` on reactor 0 in a fiber
+ * calling thread. SIGHUP is only logged; SIGINT and SIGTERM are taken by the calling thread and call `on_signal` on reactor 0 in a fiber
  * (NULL: signals are left alone). */
 MUST_USE int runtime_run(struct runtime *rt, runtime_boot_fn boot, runtime_boot_fn on_signal, void *arg);
 

@@ -14,11 +14,12 @@
 #define SEND_SLICES 64
 /* How long a listener rests, when there are no descriptors or fibers left, before it accepts again. */
 #define ACCEPT_PAUSE_NS 50000000u
+#define COMPLAIN_NS     ((uint64_t)60000000000)
 
 struct connection {
     handle_t handle;
     struct reactor *reactor;
-    bool shut, receiving, sending;
+    bool shut, receiving, sending, accepted;
     connection_fn serve; /* of an accepted one, until its fiber starts */
     void *serve_arg;
     char peer[PEER_TEXT_MAX];
@@ -34,7 +35,8 @@ struct listener {
     int64_t refused;  /* why that one is turned away */
     struct timer pause;
     bool accepting, refusing, closing;
-    struct fiber *closer; /* waits for the operation to come back */
+    uint64_t warned_ns, unwarned; /* when it last complained; how often it had reason to since */
+    struct fiber *closer;         /* waits for the operation to come back */
 };
 
 static int endpoint_parse(const char *host, uint16_t port, struct endpoint *ret)
@@ -53,6 +55,12 @@ static int endpoint_parse(const char *host, uint16_t port, struct endpoint *ret)
         return 0;
     }
     return -EADDRNOTAVAIL;
+}
+
+bool address_valid(const char *host)
+{
+    struct endpoint e;
+    return endpoint_parse(host, 0, &e) == 0;
 }
 
 static void endpoint_format(const struct endpoint *e, char *text)
@@ -90,14 +98,28 @@ static bool is_the_connections_own(int64_t rc)
            rc == -ENETDOWN || rc == -EHOSTDOWN || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
 }
 
+/* One line in a while: a process at its limits meets them a hundred times a second. */
+static void complain(struct listener *l, const char *what)
+{
+    const uint64_t now = reactor_now(l->reactor);
+    l->unwarned++;
+    if (l->warned_ns && now - l->warned_ns < COMPLAIN_NS)
+        return;
+    log_warn("port %u: %s (%llu times since the last such line)", (unsigned)l->at.port, what,
+             (unsigned long long)l->unwarned);
+    l->warned_ns = now;
+    l->unwarned = 0;
+}
+
 /* The accept is over, rc says how: on to the next one, after a rest when this process is at its limits. */
 static void go_on(struct listener *l, int64_t rc)
 {
     if (l->closing) {
         fiber_wake(l->closer);
     } else if (rc < 0 && !is_the_connections_own(rc)) {
-        log_warn("port %u accepts nothing for %u ms: %s", (unsigned)l->at.port, ACCEPT_PAUSE_NS / 1000000,
-                 strerror((int)-rc));
+        char what[160];
+        snprintf(what, sizeof what, "no connection is accepted for a moment: %s", strerror((int)-rc));
+        complain(l, what);
         timer_start(&l->pause, reactor_now(l->reactor) + ACCEPT_PAUSE_NS, accept_next, l);
     } else {
         accept_next(l);
@@ -123,17 +145,27 @@ static void refuse(struct listener *l, handle_t handle, int why)
 /* 0, or why the connection cannot be served. */
 static int serve_accepted(struct listener *l, handle_t handle, const struct endpoint *peer)
 {
-    struct connection *c = l->closing ? NULL : connection_make(handle, peer);
+    struct runtime *rt = l->reactor->rt;
+    if (l->closing)
+        return -ECANCELED;
+    if (atomic_load_explicit(&rt->connections, memory_order_relaxed) >= rt->connections_max) {
+        complain(l, "connections are closed at once, for this process may not have more open files (ulimit -n)");
+        return -ECONNABORTED; /* the next one may be accepted without a rest */
+    }
+    struct connection *c = connection_make(handle, peer);
     if (!c)
-        return l->closing ? -ECANCELED : -ENOMEM;
+        return -ENOMEM;
+    c->accepted = true;
     c->serve = l->serve;
     c->serve_arg = l->arg;
     int rc = fiber_start_client(CLASS_INTERACTIVE, serve_fiber, c, "connection");
     if (rc < 0) {
-        log_warn("connection from %s refused: no fiber is free on reactor %u (fibers_max)", c->peer, l->reactor->id);
+        complain(l, "connections are refused, for no fiber is free (fibers_max)");
         free(c);
+        return rc;
     }
-    return rc;
+    atomic_fetch_add_explicit(&rt->connections, 1, memory_order_relaxed);
+    return 0;
 }
 
 static void accepted(struct op *op)
@@ -288,7 +320,15 @@ void connection_close(struct connection *c)
     check(c->reactor == reactor_here() && !c->receiving && !c->sending);
     struct op op = {.kind = OP_CLOSE, .handle = c->handle};
     (void)op_run(&op);
+    if (c->accepted)
+        atomic_fetch_sub_explicit(&c->reactor->rt->connections, 1, memory_order_relaxed);
     free(c);
+}
+
+struct connection_count connections_count(void)
+{
+    const struct runtime *rt = reactor_here()->rt;
+    return (struct connection_count){atomic_load_explicit(&rt->connections, memory_order_relaxed), rt->connections_max};
 }
 
 const char *connection_peer(const struct connection *c)

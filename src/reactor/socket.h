@@ -13,11 +13,20 @@ struct connection;
 /* Runs in a fiber of its own for each connection and owns it: must close it before it returns. */
 typedef void (*connection_fn)(struct connection *c, void *arg);
 
-/* host: an IPv4 or IPv6 address; port 0 picks a free one (ask listener_port() on the first reactor and pass it on).
+/* host: an IPv4 or IPv6 address; "::" takes IPv4 connections, too; port 0 picks a free one (ask listener_port() on the first reactor and pass it on).
  * -EADDRINUSE, -EADDRNOTAVAIL, -EACCES. */
 MUST_USE int listener_open(const char *host, uint16_t port, connection_fn serve, void *arg, struct listener **ret);
+/* Is host an IPv4 or IPv6 address? */
+bool address_valid(const char *host);
 uint16_t listener_port(const struct listener *l);
 void listener_close(struct listener *l); /* no new connections; those that are open go on */
+
+/* Accepted connections that are open, on all reactors, and how many there are descriptors for. Beyond that a new one is closed
+ * at once; a server that wants to say something first says it earlier. */
+struct connection_count {
+    unsigned open, most;
+};
+struct connection_count connections_count(void);
 
 MUST_USE int connection_open(const char *host, uint16_t port, struct connection **ret);
 

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "index/autoindex.h"
 #include "shards/index_plan.h"
+#include "shards/pace.h"
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -230,17 +231,29 @@ static bool make_room(struct store *store)
     return sealing;
 }
 
+/* Until something has changed, or it is time to ask again; less long when the write is given up. */
+static void wait_settled(struct store *store, const struct context *ctx)
+{
+    const uint64_t until_ns = clock_now_ns() + ASK_NS;
+    while (clock_now_ns() < until_ns && context_check(ctx) == 0)
+        if (event_wait_until(&store->settled, pace_look_ns(ctx)) == 0)
+            return;
+}
+
 int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, struct error *error)
 {
     struct store *store = s->store;
     const uint64_t bytes = batch_bytes(s, b);
     int rc;
     while ((rc = ask(store, bytes, false, error)) < 0) {
+        const int given_up = context_check(b->ctx);
+        if (given_up < 0)
+            return given_up;
         const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
         if (rc == -ENOMEM && (!sealing || s->gate.closed || s->dropped || store->interrupted))
             break;
         if (rc == -ENOMEM)
-            ignore_result(event_wait_until(&store->settled, clock_now_ns() + ASK_NS));
+            wait_settled(store, b->ctx);
         else if (rc != -EAGAIN)
             return rc;
     }

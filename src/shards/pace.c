@@ -7,7 +7,6 @@
 #define SCANNED_BYTES_MAX ((uint64_t)4 << 20) /* some tenths of a millisecond of each search */
 #define SCANNED_WAIT_NS   ((uint64_t)1000000000)
 #define SCANNED_LOOK_NS   ((uint64_t)500000)
-#define SLEEP_NS_MAX      ((uint64_t)100000000) /* between two looks whether the collection is dropped */
 
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
 {
@@ -39,26 +38,26 @@ static double urgency(const struct shard *s)
     return over > 0 ? over * URGENCY_PER_BOUND : 0;
 }
 
-static bool may_wait(const struct shard *s)
+static bool may_wait(const struct shard *s, const struct context *ctx)
 {
-    return !s->gate.closed && !s->dropped && !s->store->read_only;
+    return !s->gate.closed && !s->dropped && !s->store->read_only && context_check(ctx) == 0;
 }
 
 /* The first rows come faster than codes and lists are trained on them. With nobody else at work that takes milliseconds; beside searches that
  * have to go through all these rows it would take seconds. Not for ever: there may be no memory for it. */
-static bool wait_for_codes(const struct shard *s)
+static bool wait_for_codes(const struct shard *s, const struct context *ctx)
 {
     const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;
     bool waited = false;
     while (s->growing && segment_index_scanned_bytes(s->growing->index) > SCANNED_BYTES_MAX && clock_now_ns() < until &&
-           may_wait(s)) {
+           may_wait(s, ctx)) {
         fiber_sleep_ns(SCANNED_LOOK_NS);
         waited = true;
     }
     return waited;
 }
 
-static bool wait_for_graphs(struct shard *s, uint32_t rows)
+static bool wait_for_graphs(struct shard *s, uint32_t rows, const struct context *ctx)
 {
     struct store *store = s->store;
     double slow = urgency(s);
@@ -66,19 +65,24 @@ static bool wait_for_graphs(struct shard *s, uint32_t rows)
         return false;
     uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
     bool waited = from > now;
-    s->pace_ns = from + (uint64_t)(rows * store->row_ns * slow);
-    for (; now < from && may_wait(s); now = clock_now_ns())
-        fiber_sleep_ns(from - now < SLEEP_NS_MAX ? from - now : SLEEP_NS_MAX);
+    const uint64_t place_ns = (uint64_t)(rows * store->row_ns * slow);
+    s->pace_ns = from + place_ns;
+    for (; now < from && may_wait(s, ctx); now = clock_now_ns()) {
+        const uint64_t look_ns = pace_look_ns(ctx);
+        fiber_sleep_ns((from < look_ns ? from : look_ns) - now);
+    }
+    if (now < from)
+        s->pace_ns -= place_ns; /* given up: those behind it move up */
     return waited;
 }
 
-void pace_wait(struct shard *s, uint32_t rows)
+void pace_wait(struct shard *s, uint32_t rows, const struct context *ctx)
 {
     struct store_stats *stats = &s->store->stats;
     const uint64_t began = clock_now_ns();
     stats->slowed_now++;
-    bool waited = wait_for_codes(s);
-    waited |= wait_for_graphs(s, rows);
+    bool waited = wait_for_codes(s, ctx);
+    waited |= wait_for_graphs(s, rows, ctx);
     stats->slowed_now--;
     stats->slowed_writes += waited;
     stats->slowed_ns += waited ? clock_now_ns() - began : 0;

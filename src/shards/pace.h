@@ -10,7 +10,15 @@
 /* The background took so long for the graph of so many rows. */
 void pace_measure(struct store *store, uint64_t ns, uint32_t rows);
 /* Waits until so many rows may come: at once while the shard is not further behind than the bound, and searches need not go through many rows one by
- * one because codes and lists are still trained. Waits. */
-void pace_wait(struct shard *s, uint32_t rows);
+ * one because codes and lists are still trained. Waits, but not when ctx is given up. */
+void pace_wait(struct shard *s, uint32_t rows, const struct context *ctx);
+/* Of all waits of writes: so soon it is seen that a write was given up, or its collection dropped. */
+#define PACE_LOOK_NS ((uint64_t)10000000)
+/* When to look again, at the latest. */
+static inline uint64_t pace_look_ns(const struct context *ctx)
+{
+    const uint64_t soon = clock_now_ns() + PACE_LOOK_NS;
+    return ctx && ctx->deadline_ns && ctx->deadline_ns < soon ? ctx->deadline_ns : soon;
+}
 /* Segments that may wait to be sealed before writers stand still: more than come together at that pace. */
 uint32_t pace_frozen_max(const struct shard *s);

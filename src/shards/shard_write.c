@@ -65,9 +65,9 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
 }
 
 /* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
-static int wait_for_room(struct shard *s, uint32_t rows, struct error *error)
+static int wait_for_room(struct shard *s, uint32_t rows, const struct context *ctx, struct error *error)
 {
-    pace_wait(s, rows);
+    pace_wait(s, rows, ctx);
     while (s->frozen >= pace_frozen_max(s) && !s->gate.closed) {
         if (s->dropped) /* nothing of it is sealed any more, and the order to drop it waits for this write */
             return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
@@ -78,9 +78,26 @@ static int wait_for_room(struct shard *s, uint32_t rows, struct error *error)
                 error, s->store->work_failed,
                 "segments of '%s' cannot be sealed, and memory for new points is full; free disk space",
                 s->config.name);
-        event_wait(&s->store->settled);
+        int rc = context_check(ctx);
+        if (rc < 0)
+            return rc;
+        ignore_result(event_wait_until(&s->store->settled, pace_look_ns(ctx)));
     }
     return 0;
+}
+
+/* Up to here a write can be given up. From its record in the log on it is finished, however long the disk takes: nobody could
+ * say any more whether it was made. */
+static int check_given_up(const struct context *ctx, struct error *error)
+{
+    int rc = context_check(ctx);
+    if (rc == -ETIME)
+        return error_set(error, ERROR_DEADLINE_EXCEEDED,
+                         "the deadline passed while the write waited for its turn; it was not begun");
+    if (rc == -ECANCELED)
+        return error_set(error, ERROR_CANCELLED,
+                         "the write was cancelled while it waited for its turn; it was not begun");
+    return rc;
 }
 
 /* -- records -- */
@@ -326,11 +343,13 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0)
         rc = check_vectors(s, batch, error);
     if (rc == 0)
-        rc = wait_for_room(s, batch->count, error);
+        rc = wait_for_room(s, batch->count, batch->ctx, error);
     if (rc == 0)
         rc = memory_admit(s, batch, &admitted, error);
     if (rc == 0)
         rc = encode_upserts(s, batch, &records, error);
+    if (rc == 0 || rc == -ETIME || rc == -ECANCELED)
+        rc = check_given_up(batch->ctx, error);
     if (rc == 0)
         rc = log_and_apply(s, &records, batch->count, error);
     memory_written(s->store, admitted);

@@ -141,6 +141,7 @@ struct point_batch {
     const float *vectors;        /* count x dim, contiguous; not normalised */
     const void *const *payloads; /* NULL: none have one; an entry may be NULL */
     const uint32_t *payload_sizes;
+    const struct context *ctx; /* while it waits for its turn the write can be given up; NULL: it cannot */
 };
 
 /* Logs, waits until that is as durable as the collection wants, makes the points visible, returns. Nothing of a batch is visible

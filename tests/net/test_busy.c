@@ -278,3 +278,28 @@ Test(busy, who_reads_slowly_and_steadily_gets_all_of_it)
 {
     harness_run(BACKEND_SIM, 1, slow_reader);
 }
+
+/* -- too many connections -- */
+
+static void crowd(struct server *s)
+{
+    struct client a = opened(s), b = opened(s), c;
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        s->cores[i]->settings.connections = 2;
+    int rc = client_open(&c, s->port);
+    cr_assert_eq(rc, CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED), "%d", rc);
+    cr_assert(strstr(c.error, "2 connections") && strstr(c.error, "the setting connections"), "%s", c.error);
+    cr_assert_eq(client_ping(&a), 0);
+    client_close(&b);
+    fiber_sleep_ns(1000000000);
+    c = opened(s);
+    cr_assert_eq(client_ping(&c), 0);
+    client_close(&a);
+    client_close(&c);
+}
+
+Test(busy, who_is_one_too_many_is_told_so)
+{
+    harness_run(BACKEND_SIM, 1, crowd);
+    harness_run(BACKEND_SIM, 2, crowd);
+}

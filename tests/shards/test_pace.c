@@ -3,7 +3,9 @@
 #include "shards/pace.h"
 #include "stores.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ROW_NS  ((uint64_t)1000000)
 #define BOUND   50
@@ -104,6 +106,51 @@ static void write_fast(void *arg)
 Test(pace, writers_are_slowed_to_the_pace_of_graphs_without_jumps)
 {
     world_run_well(BACKEND_SIM, 1, write_fast, NULL);
+}
+
+static void cancel_soon(void *arg)
+{
+    fiber_sleep_ns(5 * ROW_NS);
+    context_cancel(arg);
+}
+
+/* A write that waits for its turn ends with its deadline or when it is cancelled, was not made, and delays nobody. */
+static void give_up(void *arg)
+{
+    server_open(&server, 1);
+    config = create(&server);
+    const struct store_tuning tuning = {.growing_bytes_max = (uint64_t)1 << 20, .backlog_rows = BOUND};
+    store_tune(server.stores[0], &tuning);
+    shard = store_shard(server.stores[0], config.id);
+    pace_measure(server.stores[0], 1000 * ROW_NS, 1);
+    (void)write_one();
+    build_one();
+    for (written = 1; written < 2 * BOUND; written++)
+        (void)write_one();
+    want(shard->pace_ns > clock_now_ns() + 500 * ROW_NS);
+    const uint64_t pace_ns = shard->pace_ns, began_ns = clock_now_ns();
+    const uint32_t rows = shard->growing->rows;
+    const float vector[DIM] = {1, 1};
+    const struct point_id id = {1, 1000};
+    struct context late = {.deadline_ns = began_ns + 20 * ROW_NS}, cancelled = {0};
+    struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector, .ctx = &late};
+    struct error e = {0};
+    want_eq(shard_upsert(shard, &batch, &e), -ETIME);
+    want(e.code == ERROR_DEADLINE_EXCEEDED && strstr(e.text, "not begun"));
+    want(clock_now_ns() - began_ns < 25 * ROW_NS);
+    batch.ctx = &cancelled;
+    want_eq(fiber_start(CLASS_WRITE, cancel_soon, &cancelled, "canceller"), 0);
+    want_eq(shard_upsert(shard, &batch, &e), -ECANCELED);
+    want(e.code == ERROR_CANCELLED && strstr(e.text, "not begun"));
+    want(clock_now_ns() - began_ns < 45 * ROW_NS);
+    want_eq(shard->growing->rows, rows);
+    want_eq(shard->pace_ns, pace_ns);
+    server_close(&server);
+}
+
+Test(pace, a_write_that_waits_can_be_given_up)
+{
+    world_run_well(BACKEND_SIM, 1, give_up, NULL);
 }
 
 static void waiting_segments(void *arg)

@@ -227,7 +227,7 @@ static void damaged(void *arg)
     struct shard_query q = {.vector = truth[0].vector, .k = 1};
     want_eq(shard_search(shard, &q, &hit), -EBADMSG);
     struct point_id id = id_of(0);
-    struct point_batch b = {1, &id, truth[0].vector, NULL, NULL};
+    struct point_batch b = {1, &id, truth[0].vector, NULL, NULL, NULL};
     want_eq(shard_upsert(shard, &b, &e), -EBADMSG);
     want_eq(strcmp(e.text, damage->text), 0);
     server_close(&s);
