@@ -10,6 +10,8 @@
 
 #define VERIFY_NS ((uint64_t)200000000) /* then the client is told how far it is, and asks again */
 
+#define NAMES_TRIED 1000 /* of one second, for snapshots without a name */
+
 static int ask_catalog(struct request *rq, enum catalog_message_type type, const char *name,
                        struct catalog_snapshot_message *m, const char *what)
 {
@@ -27,8 +29,12 @@ int router_snapshot_create(struct request *rq, const char *name, struct snapshot
     int rc = router_check_serving(rq, "snapshot");
     if (rc < 0)
         return rc;
-    snapshot_name_default(clock_wall_ns(), own);
-    rc = ask_catalog(rq, MSG_CATALOG_SNAPSHOT_CREATE, name[0] ? name : own, &m, "snapshot");
+    unsigned tries = 0;
+    do {
+        rq->error.code = ERROR_OK;
+        snapshot_name_default(clock_wall_ns(), tries, own);
+        rc = ask_catalog(rq, MSG_CATALOG_SNAPSHOT_CREATE, name[0] ? name : own, &m, "snapshot");
+    } while (rq->error.code == ERROR_ALREADY_EXISTS && !name[0] && ++tries < NAMES_TRIED);
     if (rc == 0)
         *ret = m.info;
     return rc;

@@ -39,20 +39,6 @@ int settings_text_write(const struct settings *s, struct buffer *ret)
     return rc < 0 ? rc : settings_text_seal(ret, begin);
 }
 
-/* The bytes before the last line, which has their checksum; 0: they do not match. */
-static size_t checked_size(const char *text, size_t size)
-{
-    const char last[] = "crc32c 01234567\n";
-    size_t n = sizeof last - 1;
-    uint32_t crc = 0;
-    if (size < n || memcmp(text + size - n, last, 7) != 0 || text[size - 1] != '\n')
-        return 0;
-    size -= n;
-    char digits[9] = {0};
-    memcpy(digits, text + size + 7, 8);
-    return sscanf(digits, "%8" SCNx32, &crc) == 1 && crc == checksum_crc32c(0, text, size) ? size : 0;
-}
-
 static void line_take(char *line, struct settings *s)
 {
     struct error why;
@@ -75,7 +61,7 @@ int settings_text_read(const char *text, size_t size, struct settings *s)
 {
     char copy[FILE_BYTES_MAX + 1], *rest = copy, *line;
     size_t first = strlen(FIRST_LINE);
-    size = size <= FILE_BYTES_MAX ? checked_size(text, size) : 0;
+    size = size <= FILE_BYTES_MAX ? whole_text_size(text, size) : 0;
     if (size < first || memcmp(text, FIRST_LINE, first) != 0)
         return -EBADMSG;
     memcpy(copy, text + first, size - first);
@@ -100,9 +86,12 @@ static int file_load(struct settings_keeper *k, struct error *error)
         return error_set_errno(error, rc, "opening %s", path);
     int64_t n = file_read(f, text, sizeof text, 0);
     file_close(f);
-    if (n < 0)
+    if (n < 0 && n != -EIO)
         return error_set_errno(error, (int)n, "reading %s", path);
-    if (settings_text_read(text, (size_t)n, &k->stored) < 0)
+    if (n < 0) /* a server without its settings is better than none */
+        log_error("%s cannot be read (%s): what was set in it does not count; look at kith config and set it again",
+                  path, strerror((int)-n));
+    else if (settings_text_read(text, (size_t)n, &k->stored) < 0)
         log_error(
             "%s is damaged or of a later version: what was set in it does not count; look at kith config and set it "
             "again",

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NAME_TEXT_MAX 80
 #define LOOK_US       250000
 #define SHOW_AFTER_S  1.0
 #define LINES_EVERY_S 5.0
@@ -112,12 +113,27 @@ static int wait_for(struct cli *c, int64_t id, const char *doing)
     return rc < 0 || reply.code < 0 ? cli_fail_kith(c) : 0;
 }
 
+/* What the server called it. */
+static int find_newest(struct cli *c, char *name, size_t size)
+{
+    const struct kith_snapshot *all;
+    size_t count, newest = 0;
+    if (kith_snapshot_list(c->kith, &all, &count) < 0)
+        return cli_fail_kith(c);
+    for (size_t i = 1; i < count; i++)
+        newest = all[i].created_ns > all[newest].created_ns ? i : newest;
+    snprintf(name, size, "%s", count ? all[newest].name : "");
+    return 0;
+}
+
 static int create(struct cli *c, const char *name)
 {
-    char own[32];
-    utc_text(time(NULL), "%Y%m%d-%H%M%S", own, sizeof(own));
-    name = name ? name : own;
-    int status = wait_for(c, kith_start_snapshot_create(c->kith, name), "taking the snapshot");
+    char newest[NAME_TEXT_MAX];
+    int status = wait_for(c, kith_start_snapshot_create(c->kith, name ? name : ""), "taking the snapshot");
+    if (status == 0 && !name) {
+        status = find_newest(c, newest, sizeof(newest));
+        name = newest;
+    }
     return status ? status : list(c, name);
 }
 

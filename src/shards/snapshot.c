@@ -27,12 +27,15 @@ int snapshot_name_check(const char *name, struct error *error)
                      name, SNAPSHOT_NAME_MAX - 1);
 }
 
-void snapshot_name_default(uint64_t wall_ns, char name[SNAPSHOT_NAME_MAX])
+void snapshot_name_default(uint64_t wall_ns, unsigned others, char name[SNAPSHOT_NAME_MAX])
 {
     time_t seconds = (time_t)(wall_ns / 1000000000);
     struct tm tm;
     if (strftime(name, SNAPSHOT_NAME_MAX, "%Y%m%d-%H%M%S", gmtime_r(&seconds, &tm)) == 0)
         strcpy(name, "snapshot");
+    size_t n = strlen(name);
+    if (others)
+        snprintf(name + n, SNAPSHOT_NAME_MAX - n, "-%u", others + 1);
 }
 
 /* The one that is being made or removed. */

@@ -34,8 +34,8 @@ struct snapshot_info {
 
 /* Letters, digits, '.', '_', '-'; not a '.' first; 1 to 64 of them. */
 MUST_USE int snapshot_name_check(const char *name, struct error *error);
-/* "20261121-104500", the time in UTC. */
-void snapshot_name_default(uint64_t wall_ns, char name[SNAPSHOT_NAME_MAX]);
+/* "20261121-104500", the time in UTC; with "-2" and so on behind it for the next ones of the same second. */
+void snapshot_name_default(uint64_t wall_ns, unsigned others, char name[SNAPSHOT_NAME_MAX]);
 
 /* The cut: makes the log of this store durable up to *ret_log_end, keeps every file before it from being written again, and until
  * store_snapshot_end() removes neither a segment nor a log file that ends behind log_start, which is the manifest's. Only one at a

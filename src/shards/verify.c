@@ -152,10 +152,28 @@ static void next_log(struct verify *v, uint64_t reactor)
         next_segment(v, 0);
 }
 
+/* It is small, and replaced as a whole. */
+static void check_settings(struct verify *v)
+{
+    struct verify_file f;
+    int rc = verify_file_open(v, "settings", &f);
+    if (rc < 0)
+        return; /* most folders have none */
+    int64_t got = verify_file_read(v, &f, VERIFY_WINDOW, 0);
+    verify_file_close(&f);
+    v->progress->files++;
+    if (got < 0)
+        verify_report(v, "settings", "", 0, "the disk does not give it back: %s", strerror((int)-got));
+    else if (whole_text_size((const char *)v->window, (size_t)got) == 0)
+        verify_report(v, "settings", "", 0, "the checksum of %" PRId64 " bytes does not match: set again what was set",
+                      got);
+}
+
 static int check_manifest(struct verify *v)
 {
     int rc = add_up(v); /* its checksum was compared when the step began */
     v->progress->files++;
+    check_settings(v);
     v->at->offset = VERIFY_FINISHED;
     return rc < 0 ? rc : verify_count(v, size_of(v, "manifest"));
 }

@@ -1,9 +1,12 @@
 #include "shards/whole_file.h"
+#include "base/checksum.h"
 #include "reactor/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int path_join(char *path, const char *dir, const char *format, ...)
 {
@@ -41,4 +44,17 @@ int whole_file_replace(const char *dir, const char *name, const void *bytes, siz
     if (rc == 0)
         rc = file_rename(fresh, path);
     return rc < 0 ? rc : directory_flush(dir);
+}
+
+size_t whole_text_size(const char *text, size_t size)
+{
+    const char last[] = "crc32c 01234567\n";
+    size_t n = sizeof(last) - 1;
+    uint32_t crc = 0;
+    if (size < n || memcmp(text + size - n, last, 7) != 0 || text[size - 1] != '\n')
+        return 0;
+    size -= n;
+    char digits[9] = {0};
+    memcpy(digits, text + size + 7, 8);
+    return sscanf(digits, "%8" SCNx32, &crc) == 1 && crc == checksum_crc32c(0, text, size) ? size : 0;
 }

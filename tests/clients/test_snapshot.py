@@ -293,6 +293,13 @@ class Command(SnapshotTest):
         self.client().upsert("a", range(1000), rows(1, 1000))
         self.assertIn("bytes", self.command("snapshot", "create", "one").stdout)
         self.command("snapshot", "create")
+        for _ in range(3):  # some within a second
+            self.assertRegex(self.command("snapshot", "create", "--json").stdout, r'"name": ?"\d{8}-\d{6}(-\d+)?"')
+            self.command("snapshot", "delete", max(s.name for s in self.client().snapshots() if s.name != "one"))
+        made = [self.client().snapshot_create().name for _ in range(4)]
+        self.assertEqual(len(set(made)), 4)
+        for name in made:
+            self.command("snapshot", "delete", name)
         listed = [json.loads(line) for line in self.command("snapshot", "list", "--json").stdout.splitlines()]
         self.assertEqual(len(listed), 2)
         self.assertEqual(listed[1]["name"], "one")

@@ -1,11 +1,13 @@
 /* The check of a whole folder, against damage made on purpose: every place that a checksum covers is hit, and each hit must be named once,
  * by file, offset and region; what nobody needs may be as broken as it likes. */
 #include "../reactor/world.h"
+#include "base/checksum.h"
 #include "reactor/file.h"
 #include "shards/log.h"
 #include "shards/log_block.h"
 #include "shards/manifest.h"
 #include "shards/verify.h"
+#include "shards/whole_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +175,30 @@ static void all_right(void *arg)
 EVERYWHERE(verify, a_good_folder_has_no_damage_in_one_step_or_in_many)
 {
     world_run_well(backend, 1, all_right, NULL);
+}
+
+static void settings(void *arg)
+{
+    static const char text[] = "kith settings 1\nsearch.ef 200\ncrc32c 00000000\n";
+    const char *dir = world_folder();
+    struct found f = {0};
+    struct verify_progress p;
+    (void)make_folder(dir);
+    verify(dir, 0, 0, &f, &p);
+    want_eq(f.count, 0); /* without one */
+    want_eq(whole_file_replace(dir, "settings", text, sizeof(text) - 1), 0);
+    want_one(dir, "settings", "", 0);
+    char right[sizeof(text)];
+    uint32_t crc = checksum_crc32c(0, text, strlen(text) - 16);
+    snprintf(right, sizeof(right), "%.*scrc32c %08x\n", (int)strlen(text) - 16, text, crc);
+    want_eq(whole_file_replace(dir, "settings", right, strlen(right)), 0);
+    verify(dir, 0, 0, &f, &p);
+    want_eq(f.count, 0);
+}
+
+EVERYWHERE(verify, damaged_settings_are_named)
+{
+    world_run_well(backend, 1, settings, NULL);
 }
 
 static void segments(void *arg)
