@@ -46,8 +46,12 @@ static double distance_in_doubles(enum metric metric, const float *a, const floa
 float vectors_largest(const float *v, uint32_t dim)
 {
     float lanes[LANES] = {0}, largest = 0;
-    for (uint32_t j = 0; j < dim; j++)
-        lanes[j % LANES] = fabsf(v[j]) > lanes[j % LANES] ? fabsf(v[j]) : lanes[j % LANES];
+    uint32_t j = 0;
+    for (; j + LANES <= dim; j += LANES)
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            lanes[lane] = fabsf(v[j + lane]) > lanes[lane] ? fabsf(v[j + lane]) : lanes[lane];
+    for (; j < dim; j++)
+        largest = fabsf(v[j]) > largest ? fabsf(v[j]) : largest;
     for (unsigned lane = 0; lane < LANES; lane++)
         largest = lanes[lane] > largest ? lanes[lane] : largest;
     return largest;
