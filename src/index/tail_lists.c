@@ -32,6 +32,7 @@ static int fill(struct tail_lists *l)
     const size_t n = l->count;
     l->centre = take(l, l->dim * sizeof(float));
     l->rotated = take(l, n * l->dims * sizeof(float));
+    l->rotated_mean = take(l, l->dims * sizeof(float));
     l->square = take(l, n * sizeof(float));
     l->on_mean = take(l, n * sizeof(float));
     l->from_mean = take(l, n * sizeof(float));
@@ -43,8 +44,8 @@ static int fill(struct tail_lists *l)
     l->at = take(l, n * sizeof(*l->at));
     l->ids = take(l, n * sizeof(*l->ids));
     l->distances = take(l, n * sizeof(*l->distances));
-    if (!l->centre || !l->rotated || !l->square || !l->on_mean || !l->from_mean || !l->list || !l->flips ||
-        !l->turned || !l->rest || !l->signs || !l->at || !l->ids || !l->distances)
+    if (!l->centre || !l->rotated || !l->rotated_mean || !l->square || !l->on_mean || !l->from_mean || !l->list ||
+        !l->flips || !l->turned || !l->rest || !l->signs || !l->at || !l->ids || !l->distances)
         return -ENOMEM;
     for (uint32_t i = 0; i < l->count; i++)
         l->ids[i] = i;
@@ -77,6 +78,7 @@ void tail_lists_destroy(struct tail_lists *l)
     codes_fini(&l->centroids);
     free(l->centre);
     free(l->rotated);
+    free(l->rotated_mean);
     free(l->square);
     free(l->on_mean);
     free(l->from_mean);
@@ -100,12 +102,19 @@ void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret)
     rotation_apply(l->flips, l->dims, ret);
 }
 
+void tail_lists_set_mean(struct tail_lists *l)
+{
+    memcpy(l->rotated_mean, l->centre, l->dim * sizeof(float));
+    memset(l->rotated_mean + l->dim, 0, (l->dims - l->dim) * sizeof(float));
+    rotation_apply(l->flips, l->dims, l->rotated_mean);
+}
+
 void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
 {
-    tail_lists_rotate(l, centroid, l->rotated + (size_t)c * l->dims);
+    float *rotated = l->rotated + (size_t)c * l->dims;
+    tail_lists_rotate(l, centroid, rotated);
     l->square[c] = vek.ip_f32(centroid, centroid, l->dim);
-    l->on_mean[c] = vek.ip_f32(centroid, l->centre, l->dim);
-    const float *rotated = l->rotated + (size_t)c * l->dims;
+    l->on_mean[c] = vek.ip_f32(rotated, l->rotated_mean, l->dims);
     l->from_mean[c] = sqrtf(vek.ip_f32(rotated, rotated, l->dims));
     l->at[c] = codes_at(&l->centroids, c);
 }
@@ -163,7 +172,7 @@ static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct l
     if (l->metric == METRIC_L2)
         add += square;
     else
-        add -= vek.ip_f32(x, l->centre, l->dim) - l->on_mean[c] + on_centroid;
+        add -= vek.ip_f32(r, l->rotated_mean, l->dims) + on_centroid; /* <x - c, c>, without what all have in common */
     vek.bf16_of_f32(&add, 1, &b->numbers[i]);
     vek.bf16_of_f32(&factor, 1, &b->numbers[LIST_BLOCK_ROWS + i]);
     uint8_t *packed = l->signs + l->dims;

@@ -47,7 +47,8 @@ struct tail_lists {
     struct codes centroids;  /* SQ8, by L2 */
     float *centre;           /* [dim]: m */
     float *rotated;          /* [count][dims]: P(c - m) */
-    float *square, *on_mean; /* [count]: |c|^2, <c, m> */
+    float *rotated_mean;     /* [dims]: P(m) */
+    float *square, *on_mean; /* [count]: |c|^2, <c - m, m> */
     float *from_mean;        /* [count]: |c - m| */
     struct tail_list *list;  /* [count] */
     uint64_t *flips;
@@ -72,6 +73,8 @@ void tail_lists_destroy(struct tail_lists *l);
 
 /* P(x - m); room: dims floats. */
 void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret);
+/* What follows from the mean of all, before any centroid. */
+void tail_lists_set_mean(struct tail_lists *l);
 /* What follows from centroid c, whose vector this is; centroids have it as row c. */
 void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid);
 /* The list for x. -ENOMEM. */

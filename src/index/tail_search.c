@@ -17,7 +17,8 @@
 #define ERROR                                                                                                          \
     0.30f /* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at random */
 #define ROUNDING        0.002f /* of a bf16, of half of a sum of signs */
-#define LIST_EXTENT     4      /* a list that is begun is looked at to its end, as far as so many budgets go */
+#define TABLE_ERROR     0.15f /* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
+#define LIST_EXTENT     4     /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
 #define BATCH           32
@@ -99,13 +100,13 @@ static void rank_lists(const struct tail_search *s, uint32_t limit)
     const struct tail_lists *l = s->lists;
     struct codes_query q;
     codes_query_init(&q, &l->centroids, s->query, s->room);
-    const float query = l->metric == METRIC_L2 ? 0 : vek.ip_f32(s->query, s->query, l->dim);
     for (uint32_t from = 0; from < l->count; from += HOP_MAX) {
         const uint32_t n = l->count - from < HOP_MAX ? l->count - from : HOP_MAX;
         codes_score(&q, l->at + from, l->ids + from, n, l->distances + from);
     }
-    for (uint32_t i = 0; l->metric != METRIC_L2 && i < l->count; i++) /* -<c, q> from |c - q|^2 */
-        l->distances[i] = (l->distances[i] - query - l->square[i]) / 2 + offset(l);
+    for (uint32_t i = 0; l->metric != METRIC_L2 && i < l->count;
+         i++) /* -<c, q> from |c - q|^2, but for what all share */
+        l->distances[i] = (l->distances[i] - l->from_mean[i] * l->from_mean[i]) / 2 - l->on_mean[i];
     sort_lists(l, &s->scratch->pool.near, limit);
 }
 
@@ -114,10 +115,11 @@ struct scan_state {
     struct tail_search *s;
     struct vek_lookup lookup; /* its bias that of the list, for rows at their nearest */
     float bias;
-    uint32_t waiting;     /* rows in scratch->ids whose codes are being fetched */
-    uint32_t improved_at; /* rows that had been looked at when one was */
-    uint32_t in_vain;     /* rows scored since one was among the best */
-    float query_square;
+    uint32_t waiting;          /* rows in scratch->ids whose codes are being fetched */
+    uint32_t improved_at;      /* rows that had been looked at when one was */
+    uint32_t in_vain;          /* rows scored since one was among the best */
+    const float *turned;       /* P(q - m) */
+    double from_mean, on_mean; /* of the query: |q - m|^2, <q, m> */
 };
 
 static void score_waiting(struct scan_state *st)
@@ -172,24 +174,44 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     }
 }
 
-/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid, which is told from what
- * the lists were ranked by; and what rounding a row's numbers makes of how far the centroid is from the mean, which is more
- * where rows are close together. Of few dimensions all that is rounded points the same way. */
-static float slack(const struct scan_state *st, uint32_t list, float distance)
+/* How far the query is from a centroid, squared: by the values, for centroids that are close together have one code. */
+static float square_from(const struct scan_state *st, uint32_t list)
 {
     const struct tail_lists *l = st->s->lists;
-    const float square =
-        l->metric == METRIC_L2 ? distance : 2 * (distance - offset(l)) + st->query_square + l->square[list];
-    const float rounded = ROUNDING * sqrtf((float)l->dims / (float)l->dim) * l->from_mean[list];
-    return st->s->sigmas * (ERROR * sqrtf(square > 0 ? square : 0) + rounded);
+    return vek.l2_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims);
 }
 
-static uint32_t scan_list(struct scan_state *st, uint32_t list, float distance)
+/* What a list adds to the distance of its rows: that of its centroid. In doubles: rows far from 0 have large products that
+ * differ by little. */
+static float distance_from(const struct scan_state *st, uint32_t list, float square)
 {
+    const struct tail_lists *l = st->s->lists;
+    if (l->metric == METRIC_L2)
+        return square;
+    const double from_mean = (double)l->from_mean[list],
+                 product = (from_mean * from_mean + st->from_mean - (double)square) / 2; /* <c - m, q - m> */
+    return (float)((double)offset(l) - product - (double)l->on_mean[list] - st->on_mean);
+}
+
+/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid; what rounding the query
+ * to the tables makes of how far it is from the mean; and what rounding a row's numbers makes of how far the centroid is from the mean, or from 0, which is more where rows are close together. Of few
+ * dimensions all that is rounded points the same way. */
+static float slack(const struct scan_state *st, uint32_t list, float square)
+{
+    const struct tail_lists *l = st->s->lists;
+    const float far = l->metric == METRIC_L2 ? l->from_mean[list] : sqrtf(l->square[list]);
+    const float rounded = ROUNDING * sqrtf((float)l->dims / (float)l->dim) * far;
+    const float by_tables = TABLE_ERROR * st->lookup.scale * sqrtf((float)l->dims);
+    return st->s->sigmas * (ERROR * sqrtf(square) + rounded + by_tables);
+}
+
+static uint32_t scan_list(struct scan_state *st, uint32_t list)
+{
+    const float square = square_from(st, list), distance = distance_from(st, list, square);
     struct tail_search *s = st->s;
     const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
     uint32_t rows = 0;
-    st->lookup.bias = st->bias + slack(st, list, distance);
+    st->lookup.bias = st->bias + slack(st, list, square);
     for (const struct list_block *b = s->lists->list[list].first;
          b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX; b = b->next) {
         if (b->next)
@@ -213,11 +235,13 @@ static int pause_between_lists(const struct tail_search *s)
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
 }
 
-/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. */
+/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. The largest inner
+ * products are of rows far out in any list, so there the whole of it is used. */
 static bool goes_on(const struct scan_state *st)
 {
     const struct tail_search *s = st->s;
-    return s->seen < s->budget && s->seen - st->improved_at < PATIENCE * s->budget && st->in_vain < IN_VAIN_MAX;
+    const double patience = s->lists->metric == METRIC_IP ? 1 : PATIENCE;
+    return s->seen < s->budget && s->seen - st->improved_at < patience * s->budget && st->in_vain < IN_VAIN_MAX;
 }
 
 int tail_search(struct tail_search *s)
@@ -232,10 +256,11 @@ int tail_search(struct tail_search *s)
         return rc;
     rank_lists(s, (uint32_t)limit);
     struct scan_state st = {.s = s};
-    if (l->metric != METRIC_L2)
-        st.query_square = vek.ip_f32(s->query, s->query, l->dim);
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
     tail_lists_rotate(l, s->query, turned);
+    st.turned = turned;
+    st.from_mean = (double)vek.ip_f32(turned, turned, l->dims);
+    st.on_mean = (double)vek.ip_f32(s->query, l->centre, l->dim);
     make_tables(turned, l->dims, (uint8_t *)(turned + l->dims), &st.lookup);
     st.bias = st.lookup.bias;
     uint64_t pending = 0;
@@ -243,7 +268,7 @@ int tail_search(struct tail_search *s)
     for (uint32_t i = 0; i < near->count && goes_on(&st); i++) {
         if (i + 1 < near->count && l->list[near->ids[i + 1]].first)
             fetch_block(l, l->list[near->ids[i + 1]].first);
-        pending += (uint64_t)scan_list(&st, near->ids[i], near->distances[i]) * st.lookup.bytes;
+        pending += (uint64_t)scan_list(&st, near->ids[i]) * st.lookup.bytes;
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;
             rc = pause_between_lists(s);

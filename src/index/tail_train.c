@@ -130,6 +130,7 @@ static int take_sample(struct tail_training *t, const struct rows *vectors)
     t->sample.whole = false; /* means are not */
     for (uint32_t j = 0; j < l->dim; j++)
         l->centre[j] = (float)(t->sample.sum[j] / t->sample.rows);
+    tail_lists_set_mean(l);
     enter(t, STEP_MOVE); /* nothing is nearest to any yet: they begin at rows */
     return 0;
 }

@@ -38,9 +38,8 @@ Test(distances, a_cosine_is_never_beyond_one)
         const float *x = dataset_row(&d, i);
         cr_assert_eq(metric_score(METRIC_COSINE, vectors_distance(METRIC_COSINE, x, x, d.dim)), 1);
         for (uint32_t j = 0; j < d.count; j++)
-            cr_assert_leq(fabsf(metric_score(METRIC_COSINE,
-                                             vectors_distance(METRIC_COSINE, x, dataset_row(&d, j), d.dim))),
-                          1);
+            cr_assert_leq(
+                fabsf(metric_score(METRIC_COSINE, vectors_distance(METRIC_COSINE, x, dataset_row(&d, j), d.dim))), 1);
     }
     cr_assert_eq(metric_score(METRIC_COSINE, 2.0000002f), -1);
     cr_assert_eq(metric_score(METRIC_COSINE, -1e-3f), 1, "of a code that says a little too much");

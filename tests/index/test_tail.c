@@ -367,3 +367,30 @@ Test(tail, rows_that_are_infinitely_far_are_returned)
     segment_index_destroy(x);
     dataset_fini(&d);
 }
+
+/* Groups of rows a thousand times closer to each other than the groups are, and values around 1000: the codes of centroids and
+ * numbers of rows say little of either. */
+Test(tail, rows_close_together_and_far_from_zero_are_told_apart)
+{
+    const struct search_params p = {.k = 10};
+    for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++)
+        for (unsigned shape = 0; shape < 2; shape++) {
+            struct dataset d, q;
+            dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 3000, 58);
+            dataset_init(&q, DATASET_LATENT, METRIC_L2, 64, 30, 59);
+            d.metric = q.metric = metric;
+            for (uint32_t i = 0; i < d.count + q.count; i++) {
+                float *x = i < d.count ? dataset_row(&d, i) : dataset_row(&q, i - d.count);
+                for (uint32_t j = 0; j < d.dim; j++)
+                    x[j] = shape == 0 ? 1000 + x[j] : x[j] * 1e-3f + (i % 8 == j % 8 ? 10 : 0);
+                if (metric == METRIC_COSINE)
+                    cr_assert(vectors_normalise(x, d.dim));
+            }
+            struct segment_index *x = grow(&d, 0);
+            const double recall = dataset_recall(&d, x, &q, &p);
+            cr_expect_geq(recall, 0.95, "metric %d, shape %u: %.3f", (int)metric, shape, recall);
+            segment_index_destroy(x);
+            dataset_fini(&d);
+            dataset_fini(&q);
+        }
+}
