@@ -187,6 +187,29 @@ class Points(ServerTest):
         self.assertEqual([p.id for p in self.client.get(self.name, ids[:2500])], list(range(2500)))
         self.assertEqual(self.client.delete(self.name, range(1_200_000)), 250_000)
 
+    def test_ids_and_payloads_of_any_kind_of_list(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        rows = [[1, 2], [3, 4]]
+        for ids in ((1, 2), {1: 0, 2: 0}.keys(), {1, 2}, iter([1, 2]), numpy.array([1, 2], "u1"), range(1, 3)):
+            self.assertEqual(self.client.upsert(self.name, ids, rows, iter([{"a": 1}, None])), 2)
+        self.assertEqual([p.payload for p in self.client.get(self.name, iter([1, 2]))], [{"a": 1}, None])
+        invalid = kith.Code.INVALID_ARGUMENT
+        for ids in ("12", 1, {1: 0, 2: 0}, numpy.array([[1], [2]]), None):
+            self.fails(invalid, self.client.upsert, self.name, ids, rows)
+            self.fails(invalid, self.client.delete, self.name, ids)
+        for payloads in ("ab", {"a": 1, "b": 2}, b"ab"):
+            self.fails(invalid, self.client.upsert, self.name, [1, 2], rows, payloads)
+        for wrong in ([[1, 2], [3]], [["a", "b"]] * 2, numpy.array([[1j, 2]] * 2), None):
+            self.fails(invalid, self.client.upsert, self.name, [1, 2], wrong)
+        self.assertEqual(self.client.count(self.name), 2)
+
+    def test_a_name_is_not_taken_for_the_part_before_its_zero(self) -> None:
+        self.client.create(self.name, dim=2, metric="l2")
+        for call in (self.client.count, self.client.drop):
+            self.fails(kith.Code.INVALID_ARGUMENT, call, self.name + "\0x")
+        self.fails(kith.Code.INVALID_ARGUMENT, self.client.create, "half\ud800", 2)
+        self.assertEqual(self.client.count(self.name), 0)
+
     def test_numbers_that_no_field_has_are_refused(self) -> None:
         self.client.create(self.name, dim=2, metric="l2")
         for options in ({"k": -1}, {"ef": -5}, {"k": 2**64}):

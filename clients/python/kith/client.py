@@ -49,12 +49,25 @@ def _name_of(names: dict, number: int) -> str:
 
 
 def _rows(vectors: Any, what: str) -> numpy.ndarray:
-    rows = numpy.ascontiguousarray(vectors, dtype="<f4")
+    try:
+        if numpy.iscomplexobj(vectors):
+            raise ValueError("the numbers are complex")
+        with numpy.errstate(over="ignore"):  # too large a number becomes an infinity, which the server refuses and names
+            rows = numpy.ascontiguousarray(vectors, dtype="<f4")
+    except (TypeError, ValueError) as e:
+        raise KithError(Code.INVALID_ARGUMENT, f"{what} should be an array of rows of numbers: {e}") from e
     if rows.ndim == 1:
         rows = rows.reshape(1, -1)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} should be an array of rows, not of shape {rows.shape}")
     return rows
+
+
+def _listed(values: Any, what: str) -> Any:
+    """Something with a length whose parts can be taken: a set, say, or a generator becomes a list."""
+    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) != 1:
+        raise KithError(Code.INVALID_ARGUMENT, f"{what} should be a list, one a point, not {type(values).__name__}")
+    return values if isinstance(values, (list, tuple, range, numpy.ndarray)) else list(values)
 
 
 def _ids_message(ids: Sequence[PointId]) -> bytes:
@@ -265,6 +278,8 @@ class Client:
         others are stored.
         """
         self._idle()
+        ids = _listed(ids, "ids")
+        payloads = None if payloads is None else _listed(payloads, "payloads")
         if len(ids) == 0 and len(vectors) == 0 and not payloads:
             return 0
         rows = _rows(vectors, "vectors")
@@ -287,6 +302,7 @@ class Client:
 
     def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
         """The points that are there, in the order asked for. Many ids are cut into several requests."""
+        ids = _listed(ids, "ids")
         points: List[Point] = []
         for first in range(0, len(ids), GET_IDS):
             points += self._get_some(collection, ids[first : first + GET_IDS], with_vectors, with_payloads)
@@ -311,6 +327,7 @@ class Client:
 
     def delete(self, collection: str, ids: Sequence[PointId]) -> int:
         """Removes points; returns how many of them were there. Many ids are cut into several requests."""
+        ids = _listed(ids, "ids")
         deleted = 0
         for first in range(0, len(ids), DELETE_IDS):
             some = _ids_message(ids[first : first + DELETE_IDS])

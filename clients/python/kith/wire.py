@@ -52,7 +52,9 @@ def field_float(number: int, value: float) -> bytes:
 def field_bytes(number: int, value: Union[bytes, bytearray, memoryview, str], always: bool = False) -> bytes:
     """Bytes, text or an inner message; nothing when it is empty, unless it must be there."""
     if isinstance(value, str):
-        value = value.encode()
+        if "\0" in value:  # the server reads a text up to there, and would take it for another one
+            raise KithError(Code.INVALID_ARGUMENT, f"{value!r} has a character of number 0")
+        value = value.encode(errors="replace")
     return varint(number << 3 | 2) + varint(len(value)) + bytes(value) if value or always else b""
 
 
