@@ -88,6 +88,16 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
     hold_bytes(rq, bytes);
 }
 
+/* For its next piece: its memory it has. */
+static void readmit(const struct admission_wait *w)
+{
+    struct admission_lane *l = &w->rq->core->admission.lanes[w->cls];
+    l->running++;
+    l->running_ns += w->work_ns;
+    w->rq->ticket.running = true;
+    w->rq->ticket.work_ns = w->work_ns;
+}
+
 /* -- whose turn it is -- */
 
 static void join_queue(struct admission *a, struct admission_wait *w)
@@ -155,7 +165,10 @@ static void serve(struct admission *a)
                 continue;
             }
             settle(a, w, 0);
-            admit(w->rq, cls, w->flow, w->work_ns, w->bytes);
+            if (w->again)
+                readmit(w);
+            else
+                admit(w->rq, cls, w->flow, w->work_ns, w->bytes);
             count_wait(&a->counts[cls], now - w->began_ns);
         }
     }
@@ -201,7 +214,7 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
     /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing, when there is too much of it. */
     uint64_t left_ns = deadline_ns > w->began_ns ? deadline_ns - w->began_ns : 0;
     uint64_t done_ns =
-        wait_ns + (uint64_t)((double)(w->work_ns + l->running_ns) * lane_slowness(l)); /* by turns with others */
+        wait_ns + (uint64_t)((double)(w->all_ns + l->running_ns) * lane_slowness(l)); /* by turns with others */
     if (done_ns > left_ns - left_ns / 4)
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, left_ns, what);
     if (*ret_until == 0 || deadline_ns < *ret_until)
@@ -266,12 +279,20 @@ static uint64_t unpacked_bytes(const struct request *rq)
 
 int admission_enter(struct request *rq, enum admission_class cls, uint64_t work_ns, uint64_t bytes, const char *what)
 {
+    return admission_enter_pieces(rq, cls, work_ns, work_ns, bytes, what);
+}
+
+int admission_enter_pieces(struct request *rq, enum admission_class cls, uint64_t work_ns, uint64_t piece_ns,
+                           uint64_t bytes, const char *what)
+{
     struct admission *a = &rq->core->admission;
     bytes += unpacked_bytes(rq);
     bool large = bytes >= LARGE_BYTES;
     work_ns += work_ns == 0;
     if (cls == ADMIT_SEARCH && (large || work_ns > SHORT_NS))
         cls = ADMIT_BATCH;
+    const uint64_t all_ns = work_ns;
+    work_ns = piece_ns && piece_ns < work_ns ? piece_ns : work_ns;
     struct admission_flow *f = rq->session ? &rq->session->flows[cls] : &a->own[cls];
     bool memory = !large || (a->waiting == 0 && memory_has_room(a, bytes) && share_has_room(a, f, bytes));
     if (LIKELY(a->lanes[cls].waiting == 0 && lane_has_room(a, cls, work_ns) && memory)) {
@@ -284,10 +305,37 @@ int admission_enter(struct request *rq, enum admission_class cls, uint64_t work_
                                .flow = f,
                                .fiber = fiber_self(),
                                .work_ns = work_ns,
+                               .all_ns = all_ns,
                                .bytes = bytes,
                                .began_ns = clock_now_ns(),
                                .cls = cls};
     return enter_queue(rq, &w, what);
+}
+
+int admission_next_piece(struct request *rq, uint64_t piece_ns, const char *what)
+{
+    struct admission *a = &rq->core->admission;
+    struct admission_ticket *t = &rq->ticket;
+    struct admission_lane *l = &a->lanes[t->cls];
+    if (!t->running || l->waiting == 0)
+        return 0;
+    struct admission_wait w = {.rq = rq,
+                               .flow = t->flow,
+                               .fiber = fiber_self(),
+                               .work_ns = piece_ns + (piece_ns == 0),
+                               .began_ns = clock_now_ns(),
+                               .cls = t->cls,
+                               .again = true};
+    admission_leave(rq);
+    order_check(ORDER_ADMISSION);
+    join_queue(a, &w);
+    t->wait = &w;
+    serve(a);
+    wait_settled(a, &w, rq->ctx.deadline_ns);
+    if (w.rc < 0)
+        return request_error(rq, w.rc, what);
+    order_hold(ORDER_ADMISSION);
+    return 0;
 }
 
 int admission_grow(struct request *rq, uint64_t bytes, const char *what)

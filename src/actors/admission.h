@@ -84,6 +84,12 @@ void admission_init(struct admission *a, uint64_t bytes_max, struct admission_co
  * passed, or its client gave it up. Waits only when others are served first. */
 MUST_USE int admission_enter(struct request *rq, enum admission_class cls, uint64_t work_ns, uint64_t bytes,
                              const char *what);
+/* The same for work in pieces of piece_ns: it is let in for the first, and gives others their turn between two of them. */
+MUST_USE int admission_enter_pieces(struct request *rq, enum admission_class cls, uint64_t work_ns, uint64_t piece_ns,
+                                    uint64_t bytes, const char *what);
+/* A piece of rq's work is done and another one follows. When others wait in its lane, it joins them: a connection that asks for
+ * an hour of work gets its share of the core, and not the core. Its memory stays its own. Waits; fails when rq is given up. */
+MUST_USE int admission_next_piece(struct request *rq, uint64_t piece_ns, const char *what);
 /* What was asked of memory was not enough, because nobody could know before: asks for more without waiting. As admission_enter(). */
 MUST_USE int admission_grow(struct request *rq, uint64_t bytes, const char *what);
 /* The work is done: the next may begin. Its memory is held until admission_forget(), when the answer has left. Both may be called of a

@@ -9,6 +9,8 @@ struct admission_wait { /* on the stack of who waits */
     struct admission_flow *flow;
     struct fiber *fiber;
     uint64_t start, work_ns, bytes, began_ns;
+    uint64_t all_ns; /* with what follows in later pieces */
+    bool again;      /* for a later piece */
     enum admission_class cls;
     bool settled;
     int rc;

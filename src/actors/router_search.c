@@ -8,6 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* So long a search with many queries has its turn, at most, while others wait: some ten queries of the longest kind. */
+#define PIECE_NS   ((uint64_t)50000000)
+#define PIECES_MAX 512 /* each takes a KiB or so of the request's memory */
+
 static int check_ask(struct request *rq, const struct collection_config *config, const struct router_search *ask,
                      uint32_t *ret_count)
 {
@@ -60,19 +64,27 @@ static int check_ask(struct request *rq, const struct collection_config *config,
     return 0;
 }
 
-static int merge_parts(struct request *rq, const struct collection_config *config, const struct router_search *ask,
-                       uint32_t count, const struct router_parts *parts, struct router_points *ret)
+/* Room for the hits of all queries, one after the other. */
+static int answer_begin(struct request *rq, const struct router_search *ask, uint32_t count, struct router_points *ret,
+                        struct point_hit **ret_merged)
 {
     uint64_t room = (uint64_t)count * ask->k;
     struct arena *arena = room > 4096 ? &rq->bulk : &rq->arena;
-    struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof *lists);
-    struct point_hit *merged = arena_alloc(arena, ask->k * sizeof *merged);
     ret->ids = arena_alloc(arena, room * sizeof *ret->ids);
     ret->scores = arena_alloc(arena, room * sizeof *ret->scores);
     ret->counts = arena_alloc(&rq->arena, count * sizeof *ret->counts);
-    if (!lists || !merged || !ret->ids || !ret->scores || !ret->counts)
+    *ret_merged = arena_alloc(arena, ask->k * sizeof **ret_merged);
+    return ret->ids && ret->scores && ret->counts && *ret_merged ? 0 : -ENOMEM;
+}
+
+/* Appends the hits of the next `count` queries; merged: room for k. */
+static int merge_parts(struct request *rq, const struct collection_config *config, const struct router_search *ask,
+                       uint32_t count, const struct router_parts *parts, struct point_hit *merged,
+                       struct router_points *ret)
+{
+    struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof *lists);
+    if (!lists)
         return -ENOMEM;
-    ret->query_count = count;
     for (uint32_t q = 0; q < count; q++) {
         for (unsigned i = 0; i < parts->count; i++)
             lists[i] = (struct merge_list){parts->items[i].hits + (uint64_t)q * ask->k, parts->items[i].counts[q]};
@@ -85,7 +97,7 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
             ret->ids[ret->count] = merged[i].id;
             ret->scores[ret->count++] = metric_score(config->metric, merged[i].distance);
         }
-        ret->counts[q] = (uint32_t)n;
+        ret->counts[ret->query_count++] = (uint32_t)n;
         int rc = context_check(&rq->ctx);
         if (rc < 0)
             return rc;
@@ -112,27 +124,50 @@ static uint32_t beam_of(const struct router_search *ask)
     return ask->ef ? ask->ef : recall_default_ef(ask->recall, ask->k);
 }
 
-/* Its turn, by what such searches have cost lately. Waits. */
-static int take_turn(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count)
+/* Its turn, by what such searches have cost lately: *ret_piece queries of it, which is all unless they take long. Waits. */
+static int take_turn(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+                     uint64_t *ret_query_ns, uint32_t *ret_piece)
 {
     struct shard_info info = {0};
     if (ask->exact && !e->cost.exact_ns)
         shard_info_read(e->shard, &info);
     uint64_t query_ns = cost_of_query(&e->cost, ask->exact, ask->k, beam_of(ask), info.points, e->config.dim);
-    return admission_enter(
-        rq, ADMIT_SEARCH, count * query_ns,
+    const uint64_t in_time = query_ns ? PIECE_NS / query_ns : count, least = count / PIECES_MAX + 1;
+    const uint64_t piece = in_time > least ? in_time : least;
+    *ret_piece = piece < count ? (uint32_t)piece : count;
+    *ret_query_ns = query_ns;
+    return admission_enter_pieces(
+        rq, ADMIT_SEARCH, count * query_ns, *ret_piece * query_ns,
         needs_of_search(rq->core->reactors, count, ask->k, e->config.dim, ask->with_vectors, ask->with_payloads),
         "search");
 }
 
+/* Queries in pieces, between which others have their turn. */
+static int search_pieces(struct request *rq, struct collection_entry *e, const struct router_search *ask,
+                         uint32_t count, uint64_t query_ns, uint32_t piece, struct router_points *ret)
+{
+    struct point_hit *merged;
+    int rc = answer_begin(rq, ask, count, ret, &merged);
+    for (uint32_t at = 0, n; rc == 0 && at < count; at += n) {
+        struct router_search some = *ask;
+        struct router_parts parts = {0};
+        n = count - at < piece ? count - at : piece;
+        some.queries += (size_t)at * e->config.dim;
+        if (at > 0)
+            rc = admission_next_piece(rq, n * query_ns, "search");
+        if (rc == 0)
+            rc = router_ask(rq, e, &some, n, &parts);
+        if (rc == 0)
+            rc = merge_parts(rq, &e->config, &some, n, &parts, merged, ret);
+    }
+    return rc;
+}
+
 static int search_admitted(struct request *rq, struct collection_entry *e, const struct router_search *ask,
-                           uint32_t count, struct router_points *ret)
+                           uint32_t count, uint64_t query_ns, uint32_t piece, struct router_points *ret)
 {
     const struct collection_config *config = &e->config;
-    struct router_parts parts = {0};
-    int rc = router_ask(rq, e, ask, count, &parts);
-    if (rc == 0)
-        rc = merge_parts(rq, config, ask, count, &parts, ret);
+    int rc = search_pieces(rq, e, ask, count, query_ns, piece, ret);
     if (rc == 0 && (ask->with_vectors || ask->with_payloads))
         rc = router_fetch(rq, config, ask->with_vectors, ask->with_payloads, ret);
     return rc;
@@ -145,13 +180,14 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     const struct router_search with = with_settings(&c->settings, wanted), *ask = &with;
     const struct collection_config *config = &e->config;
     uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns);
-    uint32_t count = 0;
+    uint32_t count = 0, piece = 0;
+    uint64_t query_ns = 0;
     int rc = check_ask(rq, config, ask, &count);
     if (rc == 0)
-        rc = take_turn(rq, e, ask, count);
+        rc = take_turn(rq, e, ask, count, &query_ns, &piece);
     if (rc < 0)
         return rc;
-    rc = search_admitted(rq, e, ask, count, ret);
+    rc = search_admitted(rq, e, ask, count, query_ns, piece, ret);
     admission_leave(rq);
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;

@@ -522,6 +522,57 @@ ADMISSION_TEST(a_search_waits_for_the_memory_of_its_frame_as_long_as_for_its_tur
     want_nothing_held(&s->core->frames);
 }
 
+/* -- work in pieces -- */
+
+#define PIECES 40
+
+struct long_work {
+    struct scene *scene;
+    struct session *session;
+    unsigned done;
+    int rc;
+    bool over;
+};
+
+static void work_long(void *arg)
+{
+    struct long_work *w = arg;
+    struct request *rq = session_begin(w->session, 1, 0, ADMIT_SEARCH, 100);
+    want(rq);
+    w->rc = admission_enter_pieces(rq, ADMIT_SEARCH, PIECES * LONG_NS, LONG_NS, 0, "search");
+    while (w->rc == 0 && ++w->done < PIECES) {
+        fiber_sleep_ns(LONG_NS);
+        w->rc = admission_next_piece(rq, LONG_NS, "search");
+    }
+    session_end(rq);
+    w->over = true;
+}
+
+/* Two that fill the lane with hours of work are in nobody's way for longer than a piece or two. */
+ADMISSION_TEST(who_works_in_pieces_lets_others_in_between)
+{
+    struct long_work heavy[2] = {{.scene = s, .session = &s->sessions[0]}, {.scene = s, .session = &s->sessions[1]}};
+    for (unsigned i = 0; i < 2; i++)
+        want_eq(fiber_start(CLASS_INTERACTIVE, work_long, &heavy[i], "heavy"), 0);
+    settle();
+    for (unsigned i = 0; i < 5; i++) {
+        struct visitor v = {.session = &s->sessions[2 + i], .cls = ADMIT_SEARCH, .work_ns = LONG_NS, .leave = true};
+        const unsigned before = heavy[0].done + heavy[1].done;
+        enter(s, &v);
+        while (!v.over)
+            fiber_sleep_ns(MILLIS(1));
+        want_eq(v.rc, 0);
+        want(heavy[0].done + heavy[1].done <= before + 4);
+        want(!heavy[0].over && !heavy[1].over);
+    }
+    session_cancel_all(&s->sessions[1]);
+    while (!heavy[0].over || !heavy[1].over)
+        fiber_sleep_ns(MILLIS(1));
+    want_eq(heavy[0].done, PIECES);
+    for (unsigned i = 0; i < ADMISSION_CLASSES; i++)
+        want(s->core->admission.lanes[i].running == 0 && s->core->admission.lanes[i].running_ns == 0);
+}
+
 /* -- anything -- */
 
 ADMISSION_TEST(whatever_comes_and_goes_everybody_is_answered)
