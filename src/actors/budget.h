@@ -40,6 +40,7 @@ struct budget {
     uint64_t lost;    /* the process has it, and no part knows of it: what the heap keeps, the program itself */
     unsigned stage;   /* 0 to 3 */
     uint64_t trim_ns; /* when the heap may be asked next to give back */
+    uint64_t kept;    /* of `lost`, what it did not give back then */
 };
 
 struct budget_question {

@@ -6,8 +6,9 @@
 
 #include <errno.h>
 
-#define REPORT_NS ((uint64_t)250000000)
-#define TRIM_NS   ((uint64_t)10000000000)
+#define REPORT_NS  ((uint64_t)250000000)
+#define GIVEN_BACK ((uint64_t)32 << 20) /* bytes at once: some milliseconds */
+#define TRIM_NS    ((uint64_t)10000000000)
 
 uint64_t budget_bytes(const struct core *c)
 {
@@ -62,14 +63,20 @@ int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret,
     return rc;
 }
 
-/* What was freed and is still the heap's is given back when it matters. */
+/* What was freed and is still the heap's is given back when memory is scarce, and otherwise in
+ * pieces that do not hold the core for long: after collections were dropped, for instance. What the
+ * last time could not be given back is not tried again. */
 static void see_process(struct budget *b)
 {
     budget_see_process(b, process_anonymous_bytes());
-    if (b->stage == 0 || b->lost < b->bytes / 16 || clock_now_ns() < b->trim_ns)
+    if (b->lost < b->kept)
+        b->kept = b->lost;
+    const bool scarce = b->stage && b->lost >= b->bytes / 16 && clock_now_ns() >= b->trim_ns;
+    if (!scarce && b->lost < b->kept + GIVEN_BACK)
         return;
     process_memory_trim();
     budget_see_process(b, process_anonymous_bytes());
+    b->kept = b->lost;
     b->trim_ns = clock_now_ns() + TRIM_NS;
 }
 
