@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG_WIDTH   8   /* one is at work, the others wait for the locks: so settings do not wait for a drop */
+#define CATALOG_WIDTH   16  /* so many creations are made at once, or one drop */
 #define COMMIT_WIDTH    256 /* they share flushes */
 #define COLLECTIONS_MAX 1000000
 
@@ -118,7 +118,8 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             COLLECTIONS_MAX);
     if (c->disk->reason)
         return read_only_refuse(c->disk->reason, c->dir, error);
-    config->id = c->manifest.next_id; /* as the commit will find it: one creation at a time */
+    config->id = c->next_id > c->manifest.next_id ? c->next_id : c->manifest.next_id;
+    c->next_id = config->id + 1; /* others are created meanwhile */
     rc = tell_created(config);
     if (rc < 0)
         error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
@@ -181,24 +182,58 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
     return 0;
 }
 
+static bool is_being_created(const struct catalog *c, const char *name)
+{
+    for (const struct catalog_creation *other = c->creations; other; other = other->next)
+        if (strcmp(other->name, name) == 0)
+            return true;
+    return false;
+}
+
+static int create_named(struct catalog *c, struct collection_config *config, struct error *error)
+{
+    struct catalog_creation this = {.name = config->name}, **link = &c->creations;
+    while (is_being_created(c, config->name)) /* whether it exists is known afterwards */
+        event_wait(&c->created);
+    this.next = c->creations;
+    c->creations = &this;
+    int rc = create_locked(c, config, error);
+    while (*link != &this)
+        link = &(*link)->next;
+    *link = this.next;
+    event_notify_all(&c->created);
+    return rc;
+}
+
+/* Creations share flushes; a drop has the catalog for itself. */
 static int on_create(struct catalog *c, struct catalog_create_message *m)
 {
     semaphore_acquire(&c->changing, 1);
     int rc = context_check(m->base.ctx); /* it may have waited for long */
     if (rc == 0)
-        rc = create_locked(c, m->config, m->error);
+        rc = create_named(c, m->config, m->error);
     semaphore_release(&c->changing, 1);
     return rc;
 }
 
 static int on_drop(struct catalog *c, struct catalog_drop_message *m)
 {
-    semaphore_acquire(&c->changing, 1);
+    catalog_stop_changes(c);
     int rc = context_check(m->base.ctx);
     if (rc == 0)
         rc = drop_locked(c, m->name, m->error);
-    semaphore_release(&c->changing, 1);
+    catalog_go_on(c);
     return rc;
+}
+
+void catalog_stop_changes(struct catalog *c)
+{
+    semaphore_acquire(&c->changing, CATALOG_WIDTH);
+}
+
+void catalog_go_on(struct catalog *c)
+{
+    semaphore_release(&c->changing, CATALOG_WIDTH);
 }
 
 static bool is_one_of(uint64_t id, const uint64_t *ids, uint32_t n)
@@ -262,7 +297,7 @@ void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struc
     memset(m, 0, sizeof *m);
     manifest_log_open(&c->log, dir, &c->manifest);
     semaphore_init(&c->writing, 1, ORDER_MANIFEST);
-    semaphore_init(&c->changing, 1, ORDER_CHANGE);
+    semaphore_init(&c->changing, CATALOG_WIDTH, ORDER_CHANGE);
     actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, on_change);
     actor_start(&c->commits, ACTOR_COMMIT, "commit", CLASS_WRITE, COMMIT_WIDTH, on_commit);
     actor_start(&c->snapshots, ACTOR_SNAPSHOT, "snapshot", CLASS_WRITE, 1, catalog_on_snapshot);

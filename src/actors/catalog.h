@@ -11,6 +11,12 @@
 #include "reactor/sync.h"
 #include "shards/manifest_log.h"
 
+/* A name that is taken, though the manifest does not have it yet. */
+struct catalog_creation {
+    const char *name;
+    struct catalog_creation *next;
+};
+
 struct catalog {
     struct actor actor, commits, snapshots; /* of three orders: a drop may wait for a commit, a restore for a drop */
     const char *dir;
@@ -18,13 +24,19 @@ struct catalog {
     struct manifest_log log; /* what makes changes of it durable */
     struct disk_watch *disk; /* hears of a disk that fails, and says when nothing new may be stored */
     struct settings_keeper *settings;
-    struct semaphore writing;  /* one manifest is written at a time: ORDER_MANIFEST */
-    struct semaphore changing; /* one collection is created or dropped at a time: ORDER_CHANGE */
+    struct semaphore writing;           /* one manifest is written at a time: ORDER_MANIFEST */
+    struct semaphore changing;          /* collections are created, or one is dropped: ORDER_CHANGE */
+    struct catalog_creation *creations; /* that are under way */
+    struct event created;               /* one of them has ended */
+    uint64_t next_id;                   /* of the next one */
 };
 
 /* Consumes m. */
 void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
                    struct settings_keeper *settings);
+/* No collection is created or dropped between the two. Waits. */
+void catalog_stop_changes(struct catalog *c);
+void catalog_go_on(struct catalog *c);
 /* After the last change: leaves the manifest as a state, in which any damage can be told from a torn
  * write. Waits. */
 void catalog_stop(struct catalog *c);

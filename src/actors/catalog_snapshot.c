@@ -63,9 +63,9 @@ static int create(struct catalog *c, struct catalog_snapshot_message *m)
 
 static int restore(struct catalog *c, struct catalog_snapshot_message *m)
 {
-    semaphore_acquire(&c->changing, 1);
+    catalog_stop_changes(c);
     int rc = server_restore(CONTAINER_OF(c, struct server, catalog), m->name, m->error);
-    semaphore_release(&c->changing, 1);
+    catalog_go_on(c);
     return rc;
 }
 
