@@ -176,10 +176,12 @@ static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *q
     return largest ? segment_index_ef(largest->index, query->recall, query->k) : 0;
 }
 
-/* Ids are spread over reactors by their hash. */
-static uint32_t segment_homes(const struct segment *g, unsigned reactors)
+/* Of how many such parts the collection is made; 0: not known. */
+static uint32_t segment_homes(const struct shard *s, const struct segment *g)
 {
-    return g->state == SEGMENT_SEALED ? g->homes : reactors;
+    const struct store_options *o = &s->store->options;
+    const bool sealed = g->state == SEGMENT_SEALED;
+    return slot_parts(s->config.slots, sealed ? g->homes : o->reactors, sealed ? g->home : o->reactor);
 }
 
 /* Adds the hits of one segment. */
@@ -204,7 +206,7 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .ef = x->query->ef,
                                    .recall = x->query->recall,
                                    .ef_unmeasured = x->unmeasured_ef,
-                                   .homes = segment_homes(g, x->shard->store->options.reactors),
+                                   .homes = segment_homes(x->shard, g),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
                                    .keys = &g->ids,

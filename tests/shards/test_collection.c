@@ -89,3 +89,22 @@ Test(collection, a_refine_that_makes_no_sense_is_refused_with_a_sentence)
     REFUSED((c.index.refine = REFINE_NONE, c.index.refine_k = 2), "refine none");
     REFUSED((c.index.code = CODE_F32, c.index.refine_k = 2), "code f32");
 }
+
+Test(collection, a_reactor_has_as_large_a_part_as_it_has_slots)
+{
+    cr_assert_eq(slot_parts(1024, 1, 0), 1);
+    cr_assert_eq(slot_parts(1024, 8, 7), 8);
+    cr_assert_eq(slot_parts(1, 8, 0), 1); /* all rows are there */
+    cr_assert_eq(slot_parts(1, 8, 3), 0);
+    cr_assert_eq(slot_parts(3, 2, 0), 1); /* two of three */
+    cr_assert_eq(slot_parts(3, 2, 1), 3);
+    cr_assert_eq(slot_parts(16, 0, 0), 0);
+    for (uint32_t slots = 1; slots < 70; slots++)
+        for (uint32_t homes = 1; homes < 70; homes++)
+            for (uint32_t home = 0; home < homes; home++) {
+                uint32_t own = 0;
+                for (uint32_t slot = 0; slot < slots; slot++)
+                    own += slot_home(slot, homes) == home;
+                cr_assert_eq(slot_parts(slots, homes, home), own ? slots / own : 0);
+            }
+}
