@@ -12,6 +12,7 @@
 #include "actors/crew.h"
 #include "actors/disk_watch.h"
 #include "actors/metrics.h"
+#include "actors/recall_watch.h"
 #include "actors/replica.h"
 #include "actors/request.h"
 #include "actors/session.h"
@@ -44,6 +45,7 @@ struct core {
     struct disk_reporter disk;
     struct budget_share budget;
     struct metrics metrics;
+    struct recall_watch recall;
     struct recent recent[SEARCH_KINDS];
     struct settings settings;
     bool halted;       /* the store is not used any more */

@@ -171,6 +171,7 @@ static int on_drain(struct core *c, struct control_drain_message *m)
 static int on_halt(struct core *c)
 {
     c->halted = true;
+    recall_watch_stop(c);
     disk_reporter_stop(&c->disk);
     while (c->starting) {
         if (c->store)

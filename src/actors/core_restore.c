@@ -17,6 +17,7 @@ static int quiesce(struct core *c)
 {
     if (c->state == CORE_SERVING)
         c->state = CORE_RESTORING;
+    recall_watch_stop(c);
     order_check(ORDER_COLLECTION);
     for (size_t i = 0; i < c->collections.count; i++) { /* none is created or dropped meanwhile */
         struct gate *gate = &c->collections.by_id[i]->gate;

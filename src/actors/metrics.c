@@ -49,6 +49,11 @@ static const struct single {
         "kith_" name, type, help, unit, offsetof(struct metrics_sample, field)                                         \
     }
     ROW("queries_total", "counter", PLAIN, counted.queries, "Query vectors answered; a search may carry many."),
+    ROW("recall_samples_total", "counter", PLAIN, counted.recall_samples,
+        "Searches by graphs that were repeated exactly, to see what they miss."),
+    ROW("recall_wanted_total", "counter", PLAIN, counted.recall_wanted, "Nearest points that those have."),
+    ROW("recall_found_total", "counter", PLAIN, counted.recall_found,
+        "How many of these they found; over recall_wanted_total, it is the recall."),
     ROW("points_written_total", "counter", PLAIN, counted.points_written, "Points acknowledged by upserts."),
     ROW("points_deleted_total", "counter", PLAIN, counted.points_deleted, "Points removed by deletes."),
     ROW("connections_total", "counter", PLAIN, counted.connections_total, "Connections of the native protocol so far."),

@@ -28,6 +28,8 @@ struct metrics {
     uint64_t connections_total, connections_open; /* native */
     uint64_t bytes_received, bytes_sent;
     uint64_t points_written, points_deleted, queries;
+    uint64_t recall_samples, recall_wanted,
+        recall_found; /* searches that were repeated exactly, and what those found (recall_watch.h) */
     uint64_t searches_narrow, searches_wide; /* went to one core, to all; where there are several */
     struct admission_counts admission[ADMISSION_CLASSES];
 };

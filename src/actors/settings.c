@@ -29,6 +29,8 @@ const struct setting setting_table[] = {
      SETTING_FRACTION_ONE / 100 * 98, NULL, NULL,
      "share of the nearest points that a search finds when it names neither recall nor ef; 1 compares with every "
      "point"},
+    {"search.recall_sample", SETTING_NUMBER, AT(search_recall_sample), 1, 1000000000, 1000, "off", NULL,
+     "one search in so many is repeated exactly when there is time, for the recall in the metrics"},
     {"search.spread", SETTING_CHOICE, AT(search_spread), SPREAD_AUTO, SPREAD_ALL, SPREAD_AUTO, NULL, spreads,
      "cores that a search uses when it does not say: all is quickest when idle, 1 gets most done when busy"},
     {"background.share", SETTING_NUMBER, AT(background_share), 1, 80, 10, NULL, NULL,

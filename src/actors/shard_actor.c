@@ -41,6 +41,8 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
             rc = hits;
         else
             m->counts[i] = (uint32_t)hits;
+        if (hits >= 0 && !m->exact && !m->part.asked)
+            recall_watch_note(c, m->collection, &query, e->config.dim);
         fiber_checkpoint();
     }
     m->died_ns = shard_died_ns(e->shard);

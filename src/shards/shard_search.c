@@ -307,7 +307,7 @@ static int collect(struct search *x, struct point_hit *ret_hits)
 /* What is asked for by other reactors is too different to be counted. */
 static void measure(struct shard *s, const struct search *x, uint64_t ns)
 {
-    if (x->query->part.asked || x->query->part.delegated)
+    if (x->query->part.asked || x->query->part.delegated || x->query->aside)
         return;
     s->search_ns = s->search_ns ? s->search_ns - s->search_ns / 16 + ns / 16 : ns;
 }

@@ -188,6 +188,7 @@ struct shard_query {
     bool exact;
     float refine_k; /* candidates scored again, as a multiple of k; 0: as each segment does */
     struct search_part part;
+    bool aside; /* nobody waits for it: it says nothing of what searches take */
     const struct context *ctx;
 };
 /* Writes up to k hits of its part, nearest first. Returns how many, or -ETIME, -ECANCELED, -ENOMEM; -ESTALE: a merge has changed whose the sealed

@@ -144,6 +144,30 @@ static void check_info(struct client *c)
     client_reply_fini(&r);
 }
 
+/* Searches are repeated exactly, one after the other, while time goes by. */
+static void check_watch(struct server *s, struct client *c)
+{
+    uint64_t samples = 0, wanted = 0, found = 0, ignored;
+    cr_assert_eq(set(c, "search.recall_sample", "1"), 0, "%s", c->error);
+    cr_assert_eq(set(c, "search.recall", "0.98"), 0, "%s", c->error);
+    cr_assert_eq(set(c, "search.ef", "auto"), 0, "%s", c->error);
+    for (int round = 0; round < 5; round++) {
+        (void)recall_of(c, &ignored);
+        fiber_sleep_ns(2000000000);
+    }
+    for (unsigned r = 0; r < s->cores[0]->reactors; r++) {
+        samples += s->cores[r]->metrics.recall_samples;
+        wanted += s->cores[r]->metrics.recall_wanted;
+        found += s->cores[r]->metrics.recall_found;
+    }
+    cr_assert_gt(samples, 1);
+    cr_assert_eq(wanted, samples * K);
+    cr_assert(found <= wanted && found * 100 >= wanted * 80, "%lu of %lu", (unsigned long)found, (unsigned long)wanted);
+    cr_assert_eq(set(c, "search.recall_sample", "off"), 0, "%s", c->error);
+    for (unsigned r = 0; r < s->cores[0]->reactors; r++)
+        cr_assert_eq(s->cores[r]->settings.search_recall_sample, 0);
+}
+
 static void ask(struct server *s)
 {
     struct client c;
@@ -155,6 +179,7 @@ static void ask(struct server *s)
     check_asked(&c, "sealed");
     check_info(&c);
     check_settings(&c);
+    check_watch(s, &c);
     client_close(&c);
     free(points);
 }

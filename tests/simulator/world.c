@@ -125,6 +125,10 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .on_listening = on_listening,
         .arg = w,
     };
+    unsigned sample;
+    check(setting_find("search.recall_sample", &sample, NULL) == 0);
+    settings_write(&options.settings, sample, 2,
+                   SETTING_OPTION); /* else there are too few searches for one to be repeated */
     tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
          w->growing >> 10);
     w->started = false;
