@@ -27,7 +27,7 @@ struct cell {
     struct zoo_truth truth, truth_left; /* of all rows; of those that deletions leave */
     uint8_t *deleted;
     double recall[ZOO_STATES];
-    uint32_t own_missing;              /* of the worst of growing and sealed */
+    uint32_t missing[ZOO_STATES];      /* rows that their own vectors do not find: growing, sealed */
     double qps, peer_qps, peer_recall; /* peer_qps 0: it never finds as much */
 };
 
@@ -81,18 +81,16 @@ static int measure_recall(struct cell *c, const struct zoo_index *x, enum zoo_st
     return 0;
 }
 
-static int measure_own(struct cell *c, const struct zoo_index *x)
+static int measure_own(struct cell *c, const struct zoo_index *x, enum zoo_state state)
 {
     const uint32_t step = c->set.count / OWN_MAX + 1;
-    uint32_t missing = 0;
     for (uint32_t row = 0; row < c->set.count; row += step) {
         uint32_t rows[ZOO_K];
         const int count = zoo_index_search(x, c->set.rows + (size_t)row * c->set.dim, 0, rows);
         if (count < 0)
             return count;
-        missing += !zoo_truth_own(&c->truth, row, rows, (uint32_t)count);
+        c->missing[state] += !zoo_truth_own(&c->truth, row, rows, (uint32_t)count);
     }
-    c->own_missing = missing > c->own_missing ? missing : c->own_missing;
     return 0;
 }
 
@@ -227,7 +225,7 @@ static int cell_measure(struct cell *c)
             return rc;
         rc = measure_recall(c, &x, state);
         if (rc == 0 && (state == ZOO_GROWING || state == ZOO_SEALED))
-            rc = measure_own(c, &x);
+            rc = measure_own(c, &x, state);
 #ifdef HAVE_HNSWLIB
         if (rc == 0 && state == ZOO_SEALED)
             rc = measure_speed(c, &x);
@@ -249,6 +247,11 @@ static double worst_recall(const struct cell *c)
     return worst;
 }
 
+static uint32_t missing(const struct cell *c)
+{
+    return c->missing[ZOO_GROWING] + c->missing[ZOO_SEALED];
+}
+
 static bool is_slow(const struct cell *c)
 {
     return c->qps < c->peer_qps * SPEED_SLACK;
@@ -259,7 +262,7 @@ static void write_head(void)
     printf("%-18s %4s %-6s", "kind", "dim", "metric");
     for (enum zoo_state state = 0; state < ZOO_STATES; state++)
         printf(" %9s", zoo_state_names[state]);
-    printf(" %7s %9s %9s  %s\n", "missing", "q/s", "x hnswlib", "");
+    printf(" %13s %9s %9s\n", "missing g / s", "q/s", "x hnswlib");
 }
 
 static void write_cell(const struct cell *c)
@@ -267,12 +270,12 @@ static void write_cell(const struct cell *c)
     printf("%-18s %4u %-6s", c->kind->name, c->set.dim, metric_names[c->metric]);
     for (enum zoo_state state = 0; state < ZOO_STATES; state++)
         printf(" %9.3f", c->recall[state]);
-    printf(" %7u %9.0f", c->own_missing, c->qps);
+    printf(" %7u / %3u %9.0f", c->missing[ZOO_GROWING], c->missing[ZOO_SEALED], c->qps);
     if (c->peer_qps > 0)
         printf(" %9.2f", c->qps / c->peer_qps);
     else
         printf(" %9s", c->peer_recall > 0 ? "only Kith" : "-");
-    printf("  %s%s%s\n", worst_recall(c) < ZOO_RECALL ? "recall " : "", c->own_missing ? "missing " : "",
+    printf("  %s%s%s\n", worst_recall(c) < ZOO_RECALL ? "recall " : "", missing(c) ? "missing " : "",
            is_slow(c) ? "slow" : "");
     fflush(stdout);
 }
@@ -283,8 +286,10 @@ static void write_json(const struct cell *c, FILE *to)
             metric_names[c->metric], c->set.count);
     for (enum zoo_state state = 0; state < ZOO_STATES; state++)
         fprintf(to, ",\"%s\":%.4f", zoo_state_names[state], c->recall[state]);
-    fprintf(to, ",\"missing\":%u,\"qps\":%.0f,\"hnswlib_qps\":%.0f,\"hnswlib_recall\":%.4f}\n", c->own_missing, c->qps,
-            c->peer_qps, c->peer_recall);
+    fprintf(
+        to,
+        ",\"growing_missing\":%u,\"sealed_missing\":%u,\"qps\":%.0f,\"hnswlib_qps\":%.0f,\"hnswlib_recall\":%.4f}\n",
+        c->missing[ZOO_GROWING], c->missing[ZOO_SEALED], c->qps, c->peer_qps, c->peer_recall);
     fflush(to);
 }
 
@@ -306,7 +311,7 @@ static int run_cell(const struct ann_options *o, struct cell *c, uint32_t dim, F
             write_json(c, output);
         t->cells++;
         t->recall += worst_recall(c) < ZOO_RECALL;
-        t->missing += c->own_missing > 0;
+        t->missing += missing(c) > 0;
         t->slow += is_slow(c);
     } else {
         fprintf(stderr, "ann: %s, %u dimensions, %s: %s\n", c->kind->name, dim, metric_names[c->metric], strerror(-rc));
