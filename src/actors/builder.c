@@ -28,7 +28,7 @@ static void hand_run(void *arg)
     struct builder_hand *h = arg;
     struct builder *b = h->builder;
     uint64_t pause_ns = RETRY_NS_MIN;
-    order_hold(ORDER_WRITE); /* writes wait for what this fiber does */
+    order_hold(ORDER_BACKGROUND); /* writes wait for what this fiber does */
     while (!b->stopping) {
         h->work = false;
         int rc = h->step(b->store);

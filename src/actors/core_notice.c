@@ -86,6 +86,7 @@ struct store_hooks core_store_hooks(struct core *c)
                                 .oldest = hook_oldest,
                                 .failed = hook_failed,
                                 .memory = hook_memory,
+                                .background_order = ORDER_BACKGROUND,
                                 .arg = c};
 }
 

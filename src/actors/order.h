@@ -9,7 +9,8 @@
  *     MANIFEST     the lock of the manifest                  the disk, steps
  *     COMMIT       a message that changes the manifest       the lock of the manifest
  *     READ         a message that reads                      notices
- *     WRITE        a write; a store's background work        all of the above
+ *     BACKGROUND   a store's background work                 all of the above
+ *     WRITE        a message that writes                     background work
  *     MAINTAIN     a request to seal or to compact           background work
  *     ADMISSION    a place in a lane, and its memory         all of the above
  *     COLLECTION   to be inside a collection's gate          all of the above
@@ -36,6 +37,7 @@ enum order {
     ORDER_MANIFEST,
     ORDER_COMMIT,
     ORDER_READ,
+    ORDER_BACKGROUND,
     ORDER_WRITE,
     ORDER_MAINTAIN,
     ORDER_ADMISSION,

@@ -60,6 +60,7 @@ void session_frame_drop(struct request *rq)
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
                               uint64_t bytes)
 {
+    order_check(ORDERS - 1); /* what waits here has not begun, and holds nothing */
     while (!has_room(s, bytes))
         event_wait(&s->changed);
     struct request *rq = request_acquire(s->core, deadline_ms);

@@ -100,6 +100,7 @@ static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, ui
 {
     struct store *store = s->store;
     uint64_t failures = store->failures;
+    order_check(store->options.hooks.background_order);
     shard_changed(s);
     while (goes_on(s, arg)) {
         if (s->gate.closed || s->dropped || store->interrupted)

@@ -252,6 +252,7 @@ int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, st
         const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
         if (rc == -ENOMEM && (!sealing || s->gate.closed || s->dropped || store->interrupted))
             break;
+        order_check(store->options.hooks.background_order);
         if (rc == -ENOMEM)
             wait_settled(store, b->ctx);
         else if (rc != -EAGAIN)

@@ -81,6 +81,7 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
         int rc = context_check(ctx);
         if (rc < 0)
             return rc;
+        order_check(s->store->options.hooks.background_order);
         ignore_result(event_wait_until(&s->store->settled, pace_look_ns(ctx)));
     }
     return 0;

@@ -53,6 +53,7 @@ struct store_hooks {
     /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
      * again. frees: to have less in the end, for which a part is kept. Waits. NULL: as much as it likes. */
     int (*memory)(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg);
+    unsigned background_order; /* of who does background work, for which writes wait (reactor/order.h) */
     void *arg;
 };
 

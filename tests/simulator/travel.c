@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SNAPSHOT "then"
+#define SNAPSHOT    "then"
+#define PATIENCE_NS ((uint64_t)600000000000) /* a slow disk, and 64 reactors one after the other */
 
 static struct book *book_at(struct world *w, unsigned i)
 {
@@ -74,6 +75,7 @@ void travel_in_time(struct world *w)
     bool back = w->snapshot && draw_one_in(&w->random, 2);
     if (!draw_one_in(&w->random, 2) || damage_done(w) || !all_open(w) || !player_connect(p))
         return;
+    p->client.timeout_ns = PATIENCE_NS;
     for (unsigned i = 0; i < 2 * w->plan.players; i++)
         book_at(w, i)->refused.n = 0;
     if (back)
