@@ -14,7 +14,7 @@
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
 #define CATCH_UP         2     /* rows that get a code when one is appended */
-#define QUERIES          32    /* rows that new codes are tried with, */
+#define QUERIES          16    /* rows that new codes are tried with, */
 #define CANDIDATES       32    /* of whose neighbours, by code, a search scores so many again, */
 #define RECALL           0.99  /* and must find so many of the true ones */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */

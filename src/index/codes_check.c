@@ -1,7 +1,7 @@
 /* codes_check.c -- rows are compared with some searched rows at a time, so that each vector is fetched once for all of them.
  *
- * What it costs: 64 searched rows x 65 536 rows are 4 million products of vectors, 0.2 s of 768 dimensions, where building
- * a graph of so many rows takes some 20 s; of fewer rows it is the same share, of more a smaller one. */
+ * What it costs, growing and sealing together: 3 to 9 % of the CPU time of building 6 000 rows (100 and 1 280 dimensions, bench/ann
+ * with and without); of more than 32 768 rows a share that falls with their number. */
 #include "index/codes_check.h"
 
 #include "base/memory.h"

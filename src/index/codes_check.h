@@ -10,7 +10,7 @@
 
 #define CHECK_NEIGHBOURS 10  /* looked for */
 #define CHECK_CANDIDATES 100 /* by code, at most */
-#define CHECK_ROWS_MAX   65536
+#define CHECK_ROWS_MAX   32768
 
 struct codes_check;
 

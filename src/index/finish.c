@@ -12,7 +12,7 @@
 
 #define SAMPLE_MAX      32768 /* rows trained on */
 #define BYTES_PER_PAUSE (64 * 1024)
-#define QUERIES         64   /* rows that codes are tried with */
+#define QUERIES         40   /* rows that codes are tried with */
 #define RECALL          0.99 /* of their neighbours, that codes must find */
 
 static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
