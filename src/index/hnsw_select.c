@@ -69,5 +69,9 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
         }
         waiting = left;
     }
+    /* Under the inner product a few long rows shadow all others, though the next longest are answers, too: the list is filled with the
+     * nearest. */
+    for (uint32_t i = 0; !ruler.scales && i < waiting && kept < c.max; i++)
+        c.cand[kept++] = w->waiting[i].cand;
     return kept;
 }

@@ -5,6 +5,7 @@
 #include "dataset.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 
 static uint32_t reachable(const struct hnsw *g, uint32_t from)
@@ -137,5 +138,25 @@ Test(hnsw, fills_lists_but_keeps_directions)
     cr_assert_gt(open, d.count * 4, "%u", open); /* directions of their own */
     cr_assert_lt(deep, links / 8, "%u", deep);   /* links back are not chosen until a list is full */
     segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* Under the inner product most answers are the longest rows, and they hide each other. */
+Test(hnsw, finds_rows_of_very_different_length)
+{
+    struct dataset d, queries;
+    uint64_t state = 9;
+    dataset_init(&d, DATASET_LATENT, METRIC_IP, 48, 3000, 33);
+    dataset_init(&queries, DATASET_LATENT, METRIC_IP, 48, 100, 34);
+    for (uint32_t r = 0; r < d.count; r++) {
+        const float length = expf((float)(dataset_random(&state) % 4001) / 1000 - 2);
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, r)[j] *= length;
+    }
+    struct segment_index *x = dataset_index(&d, 16, 100);
+    const double recall = dataset_recall(&d, x, &queries, &(struct search_params){.k = 10, .ef = 64});
+    cr_assert_geq(recall, 0.98, "%.3f", recall);
+    segment_index_destroy(x);
+    dataset_fini(&queries);
     dataset_fini(&d);
 }
