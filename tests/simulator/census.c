@@ -202,6 +202,9 @@ static void look_at(struct world *w, struct client *c, struct book *b, enum cens
 void take_census(struct world *w, enum census_moment moment)
 {
     struct client c = {0};
+    for (unsigned i = 0; i < w->plan.players && moment == CENSUS_BEFORE_END; i++)
+        for (unsigned b = 0; b < ARRAY_LEN(w->players[i].books); b++)
+            w->players[i].books[b].census = (struct census){0}; /* one of an earlier round is no measure */
     if (damage_done(w))
         return; /* to the manifest, perhaps */
     int rc = client_open(&c, w->server->port);
