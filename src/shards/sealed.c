@@ -68,6 +68,8 @@ static int read_all(const struct container *c, const char *path, struct error *e
     struct file *f;
     uint8_t *room = memory_aligned(CONTAINER_PIECE);
     int rc = room ? file_open(path, FILE_READ, &f) : -ENOMEM;
+    if (rc < 0)
+        (void)cannot_read(path, 0, rc, error);
     for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
         struct container_check check = {.region = &c->regions[i]};
         for (rc = 1; rc > 0; fiber_checkpoint())
@@ -237,7 +239,7 @@ static int open_as(const char *path, const struct collection_config *c, const st
             error, ERROR_CORRUPT,
             "%s is missing, though the manifest names it; restore a snapshot, or the data folder from a copy", path);
     else if (rc < 0)
-        rc = error_set_errno(error, rc, "opening %s", path);
+        rc = cannot_read(path, 0, rc, error);
     else
         rc = open_mapped(&o, s, c, m);
     int lost = segment_check_lost(s, path, error); /* then whatever else was found is not the reason */

@@ -224,11 +224,20 @@ void burials_drain(struct store *store)
         event_wait(&store->buried);
 }
 
+/* NULL: a merge could not move the entry, because a page with ids of the new segment was lost (shard_damage() tells). */
+static struct segment *segment_of(const struct shard *s, const struct id_entry *e)
+{
+    struct segment *g = s->segments[e->segment];
+    return g && e->row < g->rows ? g : NULL;
+}
+
 int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials)
 {
     if (!e->version || e->segment == ID_MAP_DELETED)
         return 0;
-    struct segment *segment = s->segments[e->segment];
+    struct segment *segment = segment_of(s, e);
+    if (!segment)
+        return 0;
     segment_bury(segment, e->row);
     return segment->id && s->store->options.reactors > 1 ? burials_add(burials, s->config.id, segment->id, e->row) : 0;
 }
@@ -275,10 +284,10 @@ int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct 
 void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
 {
     const struct id_entry *e = id_map_find(&s->ids, id);
-    *ret = (struct point_view){.found = e && e->segment != ID_MAP_DELETED};
+    struct segment *segment = e && e->segment != ID_MAP_DELETED ? segment_of(s, e) : NULL;
+    *ret = (struct point_view){.found = segment != NULL};
     if (!ret->found)
         return;
-    struct segment *segment = s->segments[e->segment];
     struct payload_at payload = segment_payload_at(segment, e->row);
     ret->segment = segment;
     ret->version = e->version;
