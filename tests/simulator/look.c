@@ -75,6 +75,12 @@ void look_at_points(struct player *p, struct book *b, bool first)
     if (torn)
         fail(p->world, p->name, "%s: the upsert of version %u is there in part on one reactor of %u", b->name,
              torn->version, torn->reactors);
+    uint32_t lost = b->ordered ? model_lost_too_much(&b->model, b->ordered) : MODEL_IDS;
+    if (lost < MODEL_IDS)
+        fail(p->world, p->name,
+             "%s: the power cut took a write of point %" PRIu64 ", but not a later one that the same reactor had",
+             b->name, b->model.base + lost);
+    b->ordered = 0;
     model_all_settled(&b->model);
     b->looked = true;
 }

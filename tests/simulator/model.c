@@ -14,7 +14,7 @@ void model_init(struct model *m, uint64_t base, bool weak)
     m->next_version = m->next_issue = 1;
     for (uint32_t i = 0; i < MODEL_IDS; i++) {
         m->points[i].count = 1;
-        m->points[i].choices[0] = (struct model_choice){MODEL_ABSENT, 0, MODEL_NOW | MODEL_LAST};
+        m->points[i].choices[0] = (struct model_choice){.state = MODEL_NOW | MODEL_LAST};
     }
 }
 
@@ -37,7 +37,8 @@ static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t ver
             last->version == version && last->state == (MODEL_NOW | MODEL_LAST); /* refused, or deleted already */
         check(again || p->count < MODEL_CHOICES);
         p->count += !again;
-        p->choices[p->count - 1] = (struct model_choice){version, m->next_issue, MODEL_NOW | MODEL_LAST | MODEL_COME};
+        p->choices[p->count - 1] = (struct model_choice){
+            .version = version, .issue = m->next_issue, .state = MODEL_NOW | MODEL_LAST | MODEL_COME};
     }
     m->next_issue++;
 }
@@ -68,8 +69,9 @@ void model_maybe_empty(struct model *m)
         if (p->count == MODEL_CHOICES)
             p->count--;
         memmove(p->choices + 1, p->choices, p->count++ * sizeof *p->choices);
-        p->choices[0] = (struct model_choice){MODEL_ABSENT, issue, MODEL_NOW | MODEL_LAST};
+        p->choices[0] = (struct model_choice){.issue = issue, .state = MODEL_NOW | MODEL_LAST};
     }
+    m->unordered = true;
 }
 
 bool model_can_be(const struct model *m, const struct model *then)
@@ -83,6 +85,7 @@ bool model_can_be(const struct model *m, const struct model *then)
 void model_or(struct model *m, const struct model *then)
 {
     m->batch_count = 0; /* what is there in part now may be whole then */
+    m->unordered = true;
     for (uint32_t id = 0; id < MODEL_IDS; id++) {
         struct model_point *p = &m->points[id];
         const struct model_point *t = &then->points[id];
@@ -126,6 +129,7 @@ void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         struct model_point *p = &m->points[ids[i]];
         p->choices[p->count - 1].state &= ~(unsigned)MODEL_COME;
+        p->choices[p->count - 1].acknowledged = true;
         outdate(p, issue, outdated(m));
     }
     if (m->batch_count && m->batches[m->batch_count - 1].issue == issue)
@@ -178,10 +182,15 @@ bool model_settle(struct model *m, uint32_t id, uint32_t version)
     return true;
 }
 
-static unsigned home(const struct model *m, const struct model_batch *b, uint32_t id)
+static unsigned home_of(const struct model *m, uint32_t id, uint32_t reactors)
 {
     struct point_id name = {0, m->base + id};
-    return (unsigned)(point_id_hash(name) >> 32) % SLOTS_DEFAULT % b->reactors;
+    return (unsigned)(point_id_hash(name) >> 32) % SLOTS_DEFAULT % reactors;
+}
+
+static unsigned home(const struct model *m, const struct model_batch *b, uint32_t id)
+{
+    return home_of(m, id, b->reactors);
 }
 
 /* 1: the point has the batch's version, 0: it has not, -1: a later write or a time before hides which. */
@@ -207,9 +216,65 @@ const struct model_batch *model_torn_batch(struct model *m)
     return NULL;
 }
 
+/* The choice that was found, if it is certain which write brought it; NULL otherwise. */
+static const struct model_choice *found(const struct model_point *p)
+{
+    const struct model_choice *c = NULL;
+    for (uint32_t i = 0; i < p->count; i++)
+        c = p->choices[i].state ? &p->choices[i] : c;
+    for (uint32_t i = 0; c && i < p->count; i++)
+        if (&p->choices[i] != c && p->choices[i].version == c->version)
+            return NULL;
+    return c && c->version != MODEL_ABSENT ? c : NULL;
+}
+
+/* Issue of the newest write that reactor `of` has for certain. */
+static uint32_t newest_kept(const struct model *m, uint32_t reactors, unsigned of)
+{
+    uint32_t issue = 0;
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        const struct model_choice *c = found(&m->points[id]);
+        if (c && c->acknowledged && c->issue > issue && home_of(m, id, reactors) == of)
+            issue = c->issue;
+    }
+    return issue;
+}
+
+uint32_t model_lost_too_much(const struct model *m, uint32_t reactors)
+{
+    for (unsigned r = 0; r < reactors && !m->unordered; r++) {
+        uint32_t kept = newest_kept(m, reactors, r);
+        for (uint32_t id = 0; id < MODEL_IDS; id++) {
+            const struct model_point *p = &m->points[id];
+            uint32_t is = 0, acknowledged = 0;
+            for (uint32_t i = 0; i < p->count; i++) {
+                const struct model_choice *c = &p->choices[i];
+                is = c->state ? c->issue : is;
+                acknowledged = c->acknowledged && c->issue <= kept ? c->issue : acknowledged;
+            }
+            if (acknowledged > is && home_of(m, id, reactors) == r)
+                return id;
+        }
+    }
+    return MODEL_IDS;
+}
+
+void model_sealed(struct model *m)
+{
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        struct model_point *p = &m->points[id];
+        uint32_t first = 0;
+        while (first < p->count && !(p->choices[first].state & (MODEL_NOW | MODEL_COME)))
+            first++;
+        if (first < p->count)
+            outdate(p, p->choices[first].issue, MODEL_LAST);
+    }
+}
+
 void model_all_settled(struct model *m)
 {
     m->batch_count = 0;
+    m->unordered = false;
     for (uint32_t id = 0; id < MODEL_IDS; id++)
         outdate(&m->points[id], 0, 0);
 }

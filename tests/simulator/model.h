@@ -28,6 +28,7 @@ enum model_state {
 struct model_choice {
     uint32_t version, issue; /* issue: grows with every write of this model */
     unsigned state;
+    bool acknowledged;
 };
 
 struct model_point {
@@ -47,6 +48,7 @@ struct model {
     struct model_point points[MODEL_IDS];
     struct model_batch batches[MODEL_BATCHES];
     uint32_t batch_count, next_version, next_issue;
+    bool unordered; /* choices of different times are mixed since the last settle */
 };
 
 void model_init(struct model *m, uint64_t base, bool weak);
@@ -76,7 +78,13 @@ bool model_settle(struct model *m, uint32_t id, uint32_t version);
 /* After the last settle: finds an upsert of which a part is there in part. NULL: none. Of a weak model it says nothing: a segment that is
  * sealed in the middle of an upsert makes the first rows durable. */
 const struct model_batch *model_torn_batch(struct model *m);
+/* After the last settle, after a power cut and no other fault: the log of a reactor is lost from its end only, so of the writes of the points at
+ * home there those that were acknowledged before one that is there are there, too. A point of which one is gone; MODEL_IDS: there is
+ * none. */
+uint32_t model_lost_too_much(const struct model *m, uint32_t reactors);
 void model_all_settled(struct model *m);
+/* All that was acknowledged is in sealed segments: a power cut brings back nothing that was before it. */
+void model_sealed(struct model *m);
 
 /* A read showed it. False: that was not possible. */
 bool model_seen(struct model *m, uint32_t id, uint32_t version);

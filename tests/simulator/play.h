@@ -52,6 +52,8 @@ struct book {
     struct index_kind kind;
     bool weak;   /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
     bool looked; /* at all points of it, since the last start */
+    uint32_t
+        ordered; /* reactors of the last round, if a power cut ended it and nothing else went wrong; 0: otherwise */
     struct census census;
     struct model model;
     struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
@@ -83,6 +85,7 @@ struct world {
     bool tight; /* few credits and fibers */
     uint16_t credits[ORDERS];
     bool faulty_start, started;
+    uint64_t log_faults;           /* when the round began */
     bool orderly;                  /* the last end */
     bool over;                     /* nothing is left to see */
     bool snapshot;                 /* there is one */

@@ -200,14 +200,16 @@ static void operate_seal(struct player *p, struct book *b)
 {
     int rc = call_seal(&p->client, b->name);
     tell(p->world, p->name, "seal %s: %s", b->name, outcome(p, rc));
-    (void)done(p, b, ACTION_MAINTAIN, "seal", rc);
+    if (done(p, b, ACTION_MAINTAIN, "seal", rc))
+        model_sealed(&b->model);
 }
 
 static void operate_compact(struct player *p, struct book *b)
 {
     int rc = call_compact(&p->client, b->name);
     tell(p->world, p->name, "compact %s: %s", b->name, outcome(p, rc));
-    (void)done(p, b, ACTION_MAINTAIN, "compact", rc);
+    if (done(p, b, ACTION_MAINTAIN, "compact", rc))
+        model_sealed(&b->model);
 }
 
 static void operate_verify(struct player *p, struct book *b)

@@ -155,8 +155,17 @@ static uint64_t disk_faults(const struct world *w)
            sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
+/* What makes a log give up its end while the server goes on, so that later writes are kept and earlier ones are not. */
+static uint64_t log_faults(const struct world *w)
+{
+    return disk_faults(w) + sim_faults_injected(w->sim, FAULT_NO_MEMORY) +
+           sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE);
+}
+
 static void book_restart(const struct world *w, struct book *b, enum model_end end)
 {
+    bool ordered = end == END_POWER_CUT && log_faults(w) == w->log_faults && b->looked;
+    b->ordered = ordered ? w->reactors : 0;
     if (end != END_ORDERLY)
         b->census = (struct census){0};
     model_restart(&b->model, end);
@@ -205,6 +214,7 @@ static void round_run(struct world *w)
 {
     struct error error = {0};
     draw_round(w);
+    w->log_faults = log_faults(w);
     uint64_t faults = disk_faults(w), misdirected = sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE);
     int rc = serve(w, w->faulty_start, &error);
     if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
