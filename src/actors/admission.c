@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* What needs less memory than this does not wait for it: the lanes bound how many they are. */
-#define LARGE_BYTES      ((uint64_t)64 << 10)
+/* What needs less memory than this does not wait for it, */
+#define LARGE_BYTES ((uint64_t)64 << 10)
+/* unless its connection has so much in small requests: then small answers that nobody reads pile up. */
+#define SMALL_BYTES_MAX  ((uint64_t)256 << 10)
 #define SHORT_NS         ((uint64_t)2000000) /* a longer search is one of a batch */
 #define CONNECTION_SHARE 4                   /* one may hold a quarter of the memory */
 #define RETRY_MS_MAX     60000
@@ -53,10 +55,16 @@ static bool lane_has_room(const struct admission *a, enum admission_class cls, u
            (l->running < limits[cls].most && l->running_ns + work_ns <= limits[cls].work_ns);
 }
 
+/* Does rq wait for memory when it needs so much more? */
+static bool needs_room(const struct request *rq, uint64_t bytes)
+{
+    return bytes >= LARGE_BYTES || (rq->session && rq->session->small_bytes + bytes > SMALL_BYTES_MAX);
+}
+
 /* One alone always has room, whatever it needs. */
 static bool memory_has_room(const struct admission *a, uint64_t bytes)
 {
-    return a->bytes == 0 || a->bytes + bytes <= a->bytes_max;
+    return a->bytes == 0 || a->bytes + a->small_bytes + bytes <= a->bytes_max;
 }
 
 static bool share_has_room(const struct admission *a, const struct admission_flow *f, uint64_t bytes)
@@ -70,8 +78,13 @@ static void hold_bytes(struct request *rq, uint64_t bytes)
     rq->bytes += bytes;
     if (rq->session)
         rq->session->bytes += bytes;
-    if (t->bytes + bytes < LARGE_BYTES)
+    if (t->bytes == 0 && !needs_room(rq, bytes)) {
+        t->small_bytes += bytes;
+        rq->core->admission.small_bytes += bytes;
+        if (rq->session)
+            rq->session->small_bytes += bytes;
         return;
+    }
     t->bytes += bytes;
     t->flow->bytes += bytes;
     rq->core->admission.bytes += bytes;
@@ -131,7 +144,7 @@ static struct admission_wait *lane_next(const struct admission *a, enum admissio
         struct admission_wait *w = f->head;
         if (!lane_has_room(a, cls, w->work_ns))
             return NULL;
-        if (w->bytes < LARGE_BYTES)
+        if (!needs_room(w->rq, w->bytes))
             return w;
         if (!share_has_room(a, f, w->bytes))
             continue;
@@ -294,7 +307,8 @@ int admission_enter_pieces(struct request *rq, enum admission_class cls, uint64_
     const uint64_t all_ns = work_ns;
     work_ns = piece_ns && piece_ns < work_ns ? piece_ns : work_ns;
     struct admission_flow *f = rq->session ? &rq->session->flows[cls] : &a->own[cls];
-    bool memory = !large || (a->waiting == 0 && memory_has_room(a, bytes) && share_has_room(a, f, bytes));
+    bool memory =
+        !needs_room(rq, bytes) || (a->waiting == 0 && memory_has_room(a, bytes) && share_has_room(a, f, bytes));
     if (LIKELY(a->lanes[cls].waiting == 0 && lane_has_room(a, cls, work_ns) && memory)) {
         admit(rq, cls, f, work_ns, bytes);
         order_hold(ORDER_ADMISSION);
@@ -343,12 +357,12 @@ int admission_grow(struct request *rq, uint64_t bytes, const char *what)
     struct admission *a = &rq->core->admission;
     if (!rq->ticket.flow)
         return 0;
-    if (bytes >= LARGE_BYTES && !memory_has_room(a, bytes) && a->bytes > rq->ticket.bytes) {
+    if (needs_room(rq, bytes) && !memory_has_room(a, bytes) && a->bytes > rq->ticket.bytes) {
         int rc = error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
                            "the server is busy: answers of %" PRIu64
-                           " MiB wait on this core to be read, and the %s needs %" PRIu64
-                           " more; repeat it in %d ms, or ask for less at once",
-                           a->bytes >> 20, what, bytes >> 20, RETRY_MEMORY_MS);
+                           " KiB wait on this core to be read, and the %s needs %" PRIu64
+                           " KiB more; repeat it in %d ms, or ask for less at once",
+                           (a->bytes + a->small_bytes) >> 10, what, bytes >> 10, RETRY_MEMORY_MS);
         a->counts[rq->ticket.cls].refused[REFUSED_MEMORY]++;
         rq->error.retry_after_ms = RETRY_MEMORY_MS;
         return rc;
@@ -396,8 +410,12 @@ void admission_forget(struct request *rq)
     struct admission *a = &rq->core->admission;
     struct admission_ticket *t = &rq->ticket;
     admission_leave(rq);
-    if (t->bytes == 0)
+    if (t->bytes + t->small_bytes == 0)
         return;
+    a->small_bytes -= t->small_bytes;
+    if (rq->session)
+        rq->session->small_bytes -= t->small_bytes;
+    t->small_bytes = 0;
     t->flow->bytes -= t->bytes;
     a->bytes -= t->bytes;
     t->bytes = 0;

@@ -6,7 +6,8 @@
  * 2. Among the connections that wait in a lane the one that was given least is served next; of a connection, the request that came first.
  * 3. What waits is bounded: in number, and for all but loads in time. Who cannot be served in its time is told so at once, with when to
  *    come again.
- * 4. A connection whose answers lie here unread, and fill its share of the memory, gets no more large ones until it has read some. */
+ * 4. A connection whose answers lie here unread, and fill its share of the memory, gets no more large ones until it has read some.
+ * 5. A connection has at most 256 KiB in small requests and their answers beside those that asked for memory as large ones do. */
 #pragma once
 
 #include "base/error.h"
@@ -60,15 +61,16 @@ struct admission {
     struct admission_lane lanes[ADMISSION_CLASSES];
     struct admission_flow own[ADMISSION_CLASSES]; /* of requests that came by no connection */
     uint32_t waiting;
-    uint64_t bytes, bytes_max; /* held by requests with large answers or copies; what they may hold */
+    uint64_t bytes, bytes_max; /* held by requests that asked for memory; what all may hold */
+    uint64_t small_bytes;      /* held by requests that did not have to ask */
     struct admission_counts *counts;
 };
 
 /* What a request holds of the core; in struct request. Zero-initialised: nothing. */
 struct admission_ticket {
-    struct admission_flow *flow; /* whose bytes count it; NULL: it was never admitted */
-    struct admission_wait *wait; /* while it waits */
-    uint64_t work_ns, bytes;
+    struct admission_flow *flow;          /* whose bytes count it; NULL: it was never admitted */
+    struct admission_wait *wait;          /* while it waits */
+    uint64_t work_ns, bytes, small_bytes; /* small_bytes: what it did not have to ask for */
     enum admission_class cls;
     bool running;
 };

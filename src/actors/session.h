@@ -19,6 +19,7 @@ struct session {
     struct request *requests; /* in flight */
     uint32_t count;
     uint64_t bytes;
+    uint64_t small_bytes; /* beside the frames, of small requests: the admission's */
     struct admission_flow flows[ADMISSION_CLASSES];
     bool gone; /* the client left: nothing new is begun */
     struct event changed;

@@ -85,6 +85,7 @@ static void nothing_is_left(struct scene *s)
 {
     struct core *c = s->core;
     want_eq(c->admission.bytes, 0);
+    want_eq(c->admission.small_bytes, 0);
     want_eq(c->admission.waiting, 0);
     for (unsigned i = 0; i < ADMISSION_CLASSES; i++) {
         const struct admission_lane *l = &c->admission.lanes[i];
@@ -95,7 +96,7 @@ static void nothing_is_left(struct scene *s)
         want_eq(c->metrics.admission[i].waiting, 0);
     }
     for (unsigned i = 0; i < SESSIONS; i++)
-        want_eq(s->sessions[i].bytes, 0);
+        want_eq(s->sessions[i].bytes + s->sessions[i].small_bytes, 0);
 }
 
 struct play {
@@ -384,6 +385,32 @@ ADMISSION_TEST(a_client_that_fills_its_share_waits_and_others_do_not)
     let_go(&v[2]);
     let_go(&other);
     let_go(&little);
+}
+
+#define KIB ((uint64_t)1 << 10)
+
+/* Five small answers of 60 KiB: four are let in without asking, the fifth asks for memory, and there is none. */
+ADMISSION_TEST(a_client_with_many_small_answers_waits_for_memory_too)
+{
+    struct visitor holds = {.session = &s->sessions[1], .cls = ADMIT_LOAD, .bytes = 64 * MIB},
+                   other = {.session = &s->sessions[2], .cls = ADMIT_SEARCH, .bytes = 60 * KIB}, v[5] = {0};
+    enter(s, &holds);
+    for (unsigned i = 0; i < ARRAY_LEN(v); i++) {
+        v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .bytes = 60 * KIB};
+        enter(s, &v[i]);
+    }
+    want_eq(s->begun, 5);
+    want_eq(v[4].place, 0);
+    enter(s, &other);
+    want_eq(other.place, 6);
+    want_eq(s->core->admission.small_bytes, 300 * KIB);
+    want_eq(admission_grow(v[0].rq, 60 * KIB, "fetch"), -ENOBUFS);
+    let_go(&v[0]);
+    want_eq(v[4].place, 7);
+    for (unsigned i = 1; i < ARRAY_LEN(v); i++)
+        let_go(&v[i]);
+    let_go(&other);
+    let_go(&holds);
 }
 
 ADMISSION_TEST(memory_goes_to_the_more_urgent_first)
