@@ -1,10 +1,11 @@
-/* growing.c -- columns in chunks, so that a row seldom moves. The first chunk begins with a few
- * rows and doubles until it is a whole chunk; then other chunks are added. So a collection of few
- * rows takes few bytes, and no append copies more than half a chunk.
+/* growing.c -- columns in chunks. The first chunk begins with a few rows and is replaced by one of
+ * twice the size until it is a whole chunk; then other chunks are added. So a collection of few rows
+ * takes few bytes, and no append copies more than half a chunk.
  *
- * A search copies `struct rows` and keeps the copy across pauses. The copy stays right: until the
- * first chunk is whole, its pointer lies in the segment and is changed there. The table of chunks
- * that comes later has the same first chunk, and the pointer in the segment stays. */
+ * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both stay
+ * right. A chunk that was outgrown is kept until the segment ends: its rows never change, and all of
+ * them together are no larger than the chunk in use. Until the first chunk is whole, its pointer lies
+ * in the segment and is changed there; the table of chunks that comes later begins with the same. */
 #include "shards/index_plan.h"
 
 #include <errno.h>
@@ -45,6 +46,13 @@ static uint64_t room_for(uint64_t rows, uint8_t shift)
     return room;
 }
 
+/* The rows that all chunks of a column with that room hold, those that were outgrown with them. */
+static uint64_t allocated_rows(uint64_t room, uint8_t shift)
+{
+    const uint64_t whole = (uint64_t)1 << shift, first = room < whole ? room : whole;
+    return room == 0 ? 0 : first + (first - ROWS_FIRST) + (room - first);
+}
+
 static uint64_t table_bytes(uint32_t rows_max, uint8_t shift)
 {
     return ((rows_max >> shift) + 1) * sizeof(uint8_t *);
@@ -56,9 +64,11 @@ uint64_t growing_bytes(const struct segment *s, const struct collection_config *
     const uint8_t shift = s ? s->ids.shift : chunk_shift(stride, rows_max);
     const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
     const uint64_t rows = (uint64_t)(s ? s->rows : 0) + more, have = s ? s->room : 0;
-    const uint64_t room = room_for(rows, shift), more_rows = room > have ? room - have : 0;
+    const uint64_t need = room_for(rows, shift), room = need > have ? need : have;
     const bool table = rows >> shift != 0 && have <= (uint64_t)1 << shift;
-    return more_rows * row + bits_words(more_rows) * sizeof(uint64_t) +
+    const uint64_t outgrown = have < (uint64_t)1 << shift ? shift * SEGMENT_COLUMNS * sizeof(struct outgrown) : 0;
+    return (allocated_rows(room, shift) - allocated_rows(have, shift)) * row +
+           bits_words(room - have) * sizeof(uint64_t) + outgrown +
            (table ? SEGMENT_COLUMNS * table_bytes(rows_max, shift) : 0);
 }
 
@@ -105,16 +115,22 @@ static int chunk_create(struct segment *s, struct rows *r, uint32_t chunk, uint3
     return 0;
 }
 
-/* The first chunk gets room for more rows. */
+/* A larger first chunk takes the place of the old one, which is kept for those who still read it. */
 static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
 {
     uint8_t *old = *r->chunk;
-    int rc = chunk_create(s, r, 0, rows);
-    if (rc < 0 || !old)
+    if (!old)
+        return chunk_create(s, r, 0, rows);
+    struct outgrown *o = malloc(sizeof(*o));
+    int rc = o ? chunk_create(s, r, 0, rows) : -ENOMEM;
+    if (rc < 0) {
+        free(o);
         return rc;
+    }
     memcpy(*r->chunk, old, (size_t)r->stride * s->room);
-    s->memory_bytes -= (size_t)r->stride * s->room;
-    free(old);
+    *o = (struct outgrown){s->outgrown, old};
+    s->outgrown = o;
+    s->memory_bytes += sizeof(*o);
     return 0;
 }
 

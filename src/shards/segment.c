@@ -22,6 +22,16 @@ static void free_chunks(const struct rows *r, uint8_t *const *single, uint32_t r
     free(r->chunk);
 }
 
+static void free_outgrown(struct segment *s)
+{
+    while (s->outgrown) {
+        struct outgrown *o = s->outgrown;
+        s->outgrown = o->next;
+        free(o->chunk);
+        free(o);
+    }
+}
+
 static void destroy(struct segment *s, bool slowly)
 {
     if (!s->borrowed)
@@ -35,6 +45,7 @@ static void destroy(struct segment *s, bool slowly)
         free_chunks(&s->versions, &s->single[1], s->rows_max, slowly);
         free_chunks(&s->vectors, &s->single[2], s->rows_max, slowly);
         free_chunks(&s->payloads, &s->single[3], s->rows_max, slowly);
+        free_outgrown(s);
         if (slowly)
             arena_fini_slowly(&s->arena, fiber_pause);
         else

@@ -32,6 +32,12 @@ struct index_plan {
     bool complete; /* nothing in options is open */
 };
 
+/* A first chunk that a larger one took the place of (growing.c). */
+struct outgrown {
+    struct outgrown *next;
+    uint8_t *chunk;
+};
+
 struct segment {
     enum segment_state state;
     uint32_t handle; /* in the shard's table; the id map points to it */
@@ -70,6 +76,7 @@ struct segment {
     struct mapping mapping;
     uint8_t *single[SEGMENT_COLUMNS];      /* the one chunk of each column, while or when there is one */
     uint32_t column_room[SEGMENT_COLUMNS]; /* growing: rows of each, `room` or more */
+    struct outgrown *outgrown;             /* growing: kept for who still reads them; owned */
 
     /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or as i when that is NULL. ROW_NONE: it has
      * no place there, because it was dead, or has none yet.

@@ -1,4 +1,5 @@
 /* The Prometheus text: buckets are cumulative, reactors are added up, every sample belongs to a family. */
+#include "../reactor/world.h"
 #include "actors/metrics.h"
 #include "actors/metrics_collections.h"
 
@@ -124,7 +125,7 @@ Test(metrics, every_sample_follows_the_help_and_type_of_its_family)
     buffer_fini(&b);
 }
 
-Test(metrics, segments_are_added_up_by_collection_and_state)
+static void add_up(void *arg)
 {
     static const struct segment_info segments[] = {
         {.state = SEGMENT_SEALED, .id = 1, .rows = 100, .deleted_rows = 7, .memory_bytes = 10, .disk_bytes = 1000},
@@ -157,4 +158,10 @@ Test(metrics, segments_are_added_up_by_collection_and_state)
     cr_assert_not(strstr(text, "kith_points{collection=\"bad\""));
     check_families(text);
     buffer_fini(&b);
+}
+
+/* On a fiber: there may be many collections, so it pauses. */
+Test(metrics, segments_are_added_up_by_collection_and_state)
+{
+    world_run_well(BACKEND_SIM, 1, add_up, NULL);
 }
