@@ -164,13 +164,14 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     return 0;
 }
 
-/* Rows that no sealed segment has are like those that one has: what the largest of them takes for the recall, a growing graph takes. */
+/* Rows that no sealed segment has are like those that one has: what the largest of them takes for the recall, a growing graph
+ * takes. A segment that is searched no more may have been freed already by the reactor that owns its index. */
 static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *query)
 {
     const struct segment *largest = NULL;
     for (uint32_t i = 0; query->recall > 0 && !query->ef && i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->index && (!largest || g->rows > largest->rows))
+        if (g && g->state == SEGMENT_SEALED && g->searched && g->index && (!largest || g->rows > largest->rows))
             largest = g;
     }
     return largest ? segment_index_ef(largest->index, query->recall, query->k) : 0;
