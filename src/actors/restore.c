@@ -10,14 +10,32 @@
 
 #include <errno.h>
 
-/* One reactor after the other, so that it needs no memory: only the last step may fail. */
+/* The messages lie on the stack, because only the last step may fail, also when there is no memory. */
+#define AT_ONCE 64u
+
+static int step_some(enum restore_step which, unsigned first, unsigned n)
+{
+    struct control_restore_message m[AT_ONCE];
+    for (unsigned i = 0; i < n; i++) {
+        m[i] = (struct control_restore_message){.step = which};
+        message_send(&m[i].base, address_of(first + i, ACTOR_CONTROL), MSG_CONTROL_RESTORE, NULL);
+    }
+    int rc = 0;
+    for (unsigned i = 0; i < n; i++) {
+        int one = message_await(&m[i].base);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+/* Many reactors at once: each may wait long for a slow disk. */
 static int step(enum restore_step which)
 {
     int rc = 0;
-    for (unsigned r = 0; r < reactor_count(); r++) {
-        struct control_restore_message m = {.step = which};
-        int one = message_call(&m.base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_RESTORE, NULL);
-        rc = rc < 0 ? rc : one;
+    for (unsigned first = 0, n; first < reactor_count(); first += n) {
+        n = reactor_count() - first < AT_ONCE ? reactor_count() - first : AT_ONCE;
+        int some = step_some(which, first, n);
+        rc = rc < 0 ? rc : some;
     }
     return rc;
 }

@@ -64,6 +64,21 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
     return 0;
 }
 
+/* Background work fails, and what waits to be sealed takes the memory of new points. */
+static int refuse_unsealed(const struct shard *s, struct error *error)
+{
+    const struct store *store = s->store;
+    const char *damage = store->work_damage.text; /* its advice, to restore a snapshot, is for data that is gone */
+    if (store->work_failed == -EBADMSG && store->work_damage.code == ERROR_CORRUPT)
+        return error_set(error, ERROR_CORRUPT,
+                         "%.*s; it was just written and is written again, but memory for new points is full until that "
+                         "succeeds; check the disk",
+                         (int)strcspn(damage, ";"), damage);
+    return error_set_errno(error, store->work_failed,
+                           "segments of '%s' cannot be sealed, and memory for new points is full; free disk space",
+                           s->config.name);
+}
+
 /* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
 static int wait_for_room(struct shard *s, uint32_t rows, const struct context *ctx, struct error *error)
 {
@@ -74,10 +89,7 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
         if (s->store->read_only)
             return read_only_refuse(s->store->read_only, s->store->dir, error);
         if (s->store->work_failed)
-            return error_set_errno(
-                error, s->store->work_failed,
-                "segments of '%s' cannot be sealed, and memory for new points is full; free disk space",
-                s->config.name);
+            return refuse_unsealed(s, error);
         int rc = context_check(ctx);
         if (rc < 0)
             return rc;

@@ -84,10 +84,10 @@ int64_t verify_file_read(struct verify *v, struct verify_file *f, size_t n, uint
     return got;
 }
 
-int verify_reload(struct verify *v, struct error *error)
+int verify_reload(struct verify *v)
 {
     struct manifest fresh;
-    int rc = manifest_load(v->options->dir, &fresh, NULL, error);
+    int rc = manifest_load(v->options->dir, &fresh, NULL, v->error);
     if (rc < 0)
         return rc;
     manifest_fini(&v->manifest);
@@ -201,13 +201,12 @@ static int check_item(struct verify *v)
     return -EINVAL; /* a cursor that we did not make */
 }
 
-/* The manifest says what there is: when it is damaged, that is all that can be said. */
-static int begin(struct verify *v, struct error *error)
+/* The manifest says what there is: when it is damaged, that is all that can be said. It is read again in the middle of a step, too. */
+static int tell_of_manifest(struct verify *v, int rc)
 {
-    int rc = verify_reload(v, error);
-    if (rc == 0 || (error->code != ERROR_CORRUPT && error->code != ERROR_IO))
+    if (v->error->code != ERROR_CORRUPT && v->error->code != ERROR_IO)
         return rc;
-    verify_report(v, "manifest", "", 0, "%s", error->text);
+    verify_report(v, "manifest", "", 0, "%s", v->error->text);
     v->progress->files++;
     *v->at = (struct verify_cursor){.kind = VERIFY_DONE};
     return 0;
@@ -216,11 +215,14 @@ static int begin(struct verify *v, struct error *error)
 int verify_step(const struct verify_options *options, struct verify_cursor *at, struct verify_progress *progress,
                 struct error *error)
 {
-    struct verify v = {.options = options, .at = at, .progress = progress, .began_bytes = progress->bytes};
+    struct verify v = {
+        .options = options, .at = at, .progress = progress, .began_bytes = progress->bytes, .error = error};
     v.window = memory_aligned(VERIFY_WINDOW);
-    int rc = v.window ? begin(&v, error) : -ENOMEM;
+    int rc = v.window ? verify_reload(&v) : -ENOMEM;
     while (rc == 0 && at->kind != VERIFY_DONE)
         rc = check_item(&v);
+    if (rc < 0)
+        rc = tell_of_manifest(&v, rc);
     manifest_fini(&v.manifest);
     free(v.window);
     if (rc < 0 && error->code == ERROR_OK)

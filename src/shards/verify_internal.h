@@ -22,6 +22,7 @@ struct verify {
     struct manifest manifest;
     uint8_t *window; /* VERIFY_WINDOW bytes, aligned for direct reads */
     uint64_t began_bytes;
+    struct error *error; /* of the step; only verify_reload() puts a sentence into it */
 };
 
 /* Counts what was checked, and pauses. 1: the step has done enough; negative: it was ended. */
@@ -45,5 +46,5 @@ MUST_USE int verify_segment(struct verify *v);
 MUST_USE int verify_log_bytes(struct verify *v, unsigned reactor, uint64_t *ret);
 void verify_segment_name(uint64_t id, char name[VERIFY_FILE_MAX]);
 
-/* Reads the manifest again: is what is missing still needed? */
-MUST_USE int verify_reload(struct verify *v, struct error *error);
+/* Reads the manifest again: is what is missing still needed? A failure ends the step, which tells v->error. */
+MUST_USE int verify_reload(struct verify *v);

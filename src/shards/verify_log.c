@@ -213,10 +213,9 @@ static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int 
 static int look_again(struct walk *w, unsigned reactor)
 {
     struct verify *v = w->v;
-    struct error error = {0};
     uint64_t run = w->run;
     walk_fini(w);
-    int rc = verify_reload(v, &error);
+    int rc = verify_reload(v);
     if (rc == 0)
         rc = walk_init(w, v, reactor);
     w->run = run;
@@ -226,8 +225,7 @@ static int look_again(struct walk *w, unsigned reactor)
 /* Is the log still needed from `position`, or from where? Asked after something was not right there: it may have gone while it was read. */
 static int needed_from(struct verify *v, unsigned reactor, uint64_t position, uint64_t *ret)
 {
-    struct error error = {0};
-    int rc = verify_reload(v, &error);
+    int rc = verify_reload(v);
     *ret = rc == 0 && v->manifest.log_start[reactor] > position ? v->manifest.log_start[reactor] : position;
     return rc;
 }
@@ -245,6 +243,8 @@ static int check_range(struct walk *w, unsigned reactor, uint64_t end)
             w->run = b.run;
             next = position + log_block_extent(b.size);
             fresh = false;
+        } else if (right == -ENOMEM) { /* says nothing of the disk */
+            return right;
         } else if (!fresh) {
             rc = look_again(w, reactor);
             fresh = true;

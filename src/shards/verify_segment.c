@@ -150,8 +150,7 @@ static int check_slices(struct reading *r)
 /* A file that is not there is damage only if it is still named. */
 static int check_missing(struct verify *v, const char *name)
 {
-    struct error error = {0};
-    int rc = verify_reload(v, &error);
+    int rc = verify_reload(v);
     for (size_t i = 0; rc == 0 && i < v->manifest.segment_count; i++)
         if (v->manifest.segments[i].id == v->at->item)
             verify_report(v, name, "", 0, "the file is missing");

@@ -113,6 +113,7 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
         rc = segment_open(path, &s->config, &g->file, ret, &error);
     if (rc < 0 && error.code == ERROR_CORRUPT) {
         log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
+        s->store->work_damage = error;
         g->file.id = 0; /* the next start removes the file */
     }
     return rc;
