@@ -186,12 +186,12 @@ int verify_log_bytes(struct verify *v, unsigned reactor, uint64_t *ret)
     return rc;
 }
 
-/* Nothing right at `position`: says so, and returns where the next right block is. */
+/* Nothing right at `position`: says so, and returns where the next right block is, or where memory ran out. */
 static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int why)
 {
     uint64_t at = position + LOG_UNIT;
     struct log_block b;
-    while (at < end && block_at(w, at, &b) <= 0) {
+    for (int right; at < end && (right = block_at(w, at, &b)) <= 0 && right != -ENOMEM;) {
         at += LOG_UNIT;
         fiber_checkpoint();
     }
