@@ -67,13 +67,41 @@ static void swap(struct shard *s, const struct replacement *r)
     burials_drain(s->store);
 }
 
+/* Entries of one table that name a segment which fresh takes the place of. The table may grow meanwhile. */
+static void repoint_entries(struct shard *s, const struct id_table *t, const struct segment *fresh)
+{
+    for (size_t i = 0; t->entries && i <= t->mask; i++) {
+        struct id_entry *e = &t->entries[i];
+        const struct segment *g = e->version && e->segment != ID_MAP_DELETED ? s->segments[e->segment] : NULL;
+        if (g && g->heir == fresh && g->heir_rows && g->heir_rows[e->row] != ROW_NONE)
+            *e = (struct id_entry){e->id, e->version, fresh->handle, g->heir_rows[e->row]};
+        if (i % 1024 == 0)
+            fiber_checkpoint();
+    }
+}
+
+/* Reads no file. What moves from the old table to the new one meanwhile was repointed before or is met there; when the new
+ * one has grown, all is looked at again. */
+static void repoint_all(struct shard *s, const struct segment *fresh)
+{
+    size_t mask;
+    do {
+        mask = s->ids.now.mask;
+        repoint_entries(s, &s->ids.old, fresh);
+        repoint_entries(s, &s->ids.now, fresh);
+    } while (s->ids.now.mask != mask);
+}
+
 void replace_repoint(struct shard *s, const struct segment *g)
 {
+    uint64_t offset;
     for (uint32_t row = 0; row < g->rows; row++) {
         id_map_move(&s->ids, segment_id_at(g, row), segment_version_at(g, row), g->handle, row);
         if (row % 64 == 0)
             fiber_checkpoint();
     }
+    if (mapping_lost(&g->mapping, &offset)) /* the ids of some rows were read as zeros */
+        repoint_all(s, g);
 }
 
 void replace_forget(struct shard *s, const struct replacement *r)

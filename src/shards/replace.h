@@ -33,7 +33,8 @@ struct replacement {
 MUST_USE int store_replace(struct store *store, void *call);
 
 /* Parts that the merging reactor takes, too. */
-/* The rows of g at home here are looked for there from now on, unless something newer is known of them. Pauses. */
+/* The rows of g at home here are looked for there from now on, unless something newer is known of them, even when pages
+ * of g are lost. No entry names a segment that g takes the place of when it returns. Pauses. */
 void replace_repoint(struct shard *s, const struct segment *g);
 void replace_forget(struct shard *s, const struct replacement *r);
 /* Of a segment that is not searched any more: until those that still read it have ended, but so many who hold it. Waits. */

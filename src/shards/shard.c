@@ -224,10 +224,19 @@ void burials_drain(struct store *store)
         event_wait(&store->buried);
 }
 
-/* NULL: a merge could not move the entry, because a page with ids of the new segment was lost (shard_damage() tells). */
+/* Does the segment hold what the entry says? A page that was lost reads as zeros. */
+static inline bool entry_holds(const struct segment *g, const struct id_entry *e)
+{
+    uint64_t offset;
+    return g && e->row < g->rows &&
+           ((segment_version_at(g, e->row) == e->version && point_id_equal(segment_id_at(g, e->row), e->id)) ||
+            mapping_lost(&g->mapping, &offset));
+}
+
 static struct segment *segment_of(const struct shard *s, const struct id_entry *e)
 {
     struct segment *g = s->segments[e->segment];
+    dcheck(entry_holds(g, e));
     return g && e->row < g->rows ? g : NULL;
 }
 
