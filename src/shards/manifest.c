@@ -153,7 +153,8 @@ static void make_edit(struct manifest *m, const struct manifest_edit *edit)
         m->segments[m->segment_count++] = edit->segment;
     for (size_t i = 0; i < edit->removed_count; i++) {
         struct manifest_segment *gone = find_segment(m, edit->removed[i]);
-        *gone = m->segments[--m->segment_count];
+        if (gone) /* else it was named twice */
+            *gone = m->segments[--m->segment_count];
     }
     if (edit->epoch != m->epoch || edit->reactor >= m->reactors) {
         manifest_rest_forget(m, edit->stirred);

@@ -34,6 +34,12 @@ static struct manifest sample(void)
     edit = (struct manifest_edit){.segment = {11, 7, 50, 0, 40, 55}, .removed = absent, .removed_count = 2};
     want_eq(manifest_apply(&m, &edit), -ENOENT);
     want(m.segment_count == 1 && m.segments[0].id == 9);
+    const uint64_t twice[] = {12, 12};
+    edit = (struct manifest_edit){.segment = {12, 7, 50, 0, 40, 55}};
+    want_eq(manifest_apply(&m, &edit), 0);
+    edit = (struct manifest_edit){.removed = twice, .removed_count = 2};
+    want_eq(manifest_apply(&m, &edit), 0);
+    want(m.segment_count == 1 && m.segments[0].id == 9);
     edit = (struct manifest_edit){.epoch = 4, .reactor = 1, .stirred = 7};
     want_eq(manifest_apply(&m, &edit), 0);
     return m;
