@@ -38,11 +38,12 @@ static int check_payloads(struct request *rq, const struct router_upsert *ask)
                          "%" PRIu64 " payload sizes for %" PRIu64 " ids; send one a point, or none",
                          ask->payload_size_count, ask->count);
     uint64_t sum = 0;
+    char text[POINT_ID_TEXT_MAX];
     for (uint64_t i = 0; i < ask->count; i++) {
         if (ask->payload_sizes[i] > POINT_PAYLOAD_MAX)
             return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "the payload of row %" PRIu64 " has %u bytes, more than the %u allowed", i,
-                             ask->payload_sizes[i], POINT_PAYLOAD_MAX);
+                             "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed", i,
+                             point_id_format(ask->ids[i], text), ask->payload_sizes[i], POINT_PAYLOAD_MAX);
         sum += ask->payload_sizes[i];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
