@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "cli/demo.h"
 #include "cli/json_scan.h"
 #include "cli/output.h"

@@ -35,7 +35,3 @@ int json_scan_element(struct json_scan *s, bool first, struct json_slice *ret_va
 
 /* The whole text is one value. */
 bool json_is_valid(const char *text, size_t size);
-/* All of it is well-formed UTF-8. */
-bool utf8_is_valid(const char *text, size_t size);
-/* Bytes of the well-formed character at text; 0: there is none. */
-size_t utf8_character(const char *text, size_t size);

@@ -29,8 +29,7 @@ static int bad_meta(struct native_request *r, const char *name)
 
 static int op_ping(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Ping *ask = kith__ping__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__Ping *ask = meta_unpack(r->rq, &kith__ping__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "Ping");
     Kith__Pong pong = KITH__PONG__INIT;
@@ -39,8 +38,8 @@ static int op_ping(struct native_request *r)
 
 static int op_create(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__CreateCollection *ask = kith__create_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__CreateCollection *ask =
+        meta_unpack(r->rq, &kith__create_collection__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "CreateCollection");
     struct collection_config config;
@@ -56,8 +55,7 @@ static int op_create(struct native_request *r)
 
 static int op_drop(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__DropCollection *ask = kith__drop_collection__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__DropCollection *ask = meta_unpack(r->rq, &kith__drop_collection__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "DropCollection");
     int rc = router_drop(r->rq, ask->name);
@@ -69,8 +67,7 @@ static int op_drop(struct native_request *r)
 
 static int op_list(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__ListCollections *ask = kith__list_collections__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__ListCollections *ask = meta_unpack(r->rq, &kith__list_collections__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "ListCollections");
     struct router_collections all;
@@ -104,8 +101,7 @@ static int info_segments(struct native_request *r, const char *name, Kith__Info 
 
 static int op_info(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__GetInfo *ask = kith__get_info__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__GetInfo *ask = meta_unpack(r->rq, &kith__get_info__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "GetInfo");
     struct collection_config config;
@@ -198,8 +194,7 @@ static int op_get(struct native_request *r)
 
 static int op_count(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Count *ask = kith__count__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__Count *ask = meta_unpack(r->rq, &kith__count__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "Count");
     struct collection_config config;
@@ -214,8 +209,7 @@ static int op_count(struct native_request *r)
 
 static int op_search(struct native_request *r)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Search *ask = kith__search__unpack(&allocator, r->header.meta_bytes, r->meta);
+    Kith__Search *ask = meta_unpack(r->rq, &kith__search__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "Search");
     struct router_search search = {

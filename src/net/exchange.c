@@ -5,8 +5,7 @@
 
 int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, r->header.meta_bytes, r->meta);
+    ProtobufCMessage *message = meta_unpack(r->rq, type, r->meta, r->header.meta_bytes);
     if (!message)
         return meta_refuse(r->rq, type->short_name);
     *(ProtobufCMessage **)ret = message;

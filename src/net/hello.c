@@ -5,6 +5,7 @@
 #include "net/meta.h"
 #include "net/native.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static int versions_fit(const Kith__Hello *hello, struct error *error)
@@ -20,10 +21,11 @@ static int versions_fit(const Kith__Hello *hello, struct error *error)
 
 int hello_answer(struct native_request *r, struct error *error)
 {
-    ProtobufCAllocator allocator = meta_allocator(r->rq);
-    Kith__Hello *hello = kith__hello__unpack(&allocator, r->header.meta_bytes, r->meta);
-    if (!hello && r->rq->error.code != ERROR_OK)
-        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory for the connection");
+    Kith__Hello *hello = meta_unpack(r->rq, &kith__hello__descriptor, r->meta, r->header.meta_bytes);
+    if (!hello && r->rq->error.code != ERROR_OK) {
+        *error = r->rq->error;
+        return -EPROTO;
+    }
     if (!hello)
         return error_set(error, ERROR_PROTOCOL, "the meta of the hello is not a Hello message");
     int rc = versions_fit(hello, error);

@@ -1,5 +1,7 @@
 /* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both cost a few instructions. */
 #include "net/meta.h"
+#include "base/utf8.h"
+#include "net/wire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,9 +24,43 @@ ProtobufCAllocator meta_allocator(struct request *rq)
     return (ProtobufCAllocator){.alloc = allocate, .free = release, .allocator_data = rq};
 }
 
+int meta_text_check(struct request *rq, const char *field, const void *text, size_t size)
+{
+    if (memchr(text, 0, size))
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "the field \"%s\" of the request has a NUL byte, which no text may have", field);
+    if (!utf8_is_valid(text, size))
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the field \"%s\" of the request is not UTF-8", field);
+    return 0;
+}
+
+/* Bytes that are no message are left to protobuf-c to refuse. Recursion ends where the types do: no request contains itself. */
+static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
+{
+    struct wire w = wire_of(meta, n);
+    struct wire_field f;
+    int rc = 0;
+    while (rc == 0 && wire_next(&w, &f) > 0) {
+        const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(type, f.number);
+        if (!d || f.type != WIRE_BYTES)
+            continue;
+        if (d->type == PROTOBUF_C_TYPE_STRING)
+            rc = meta_text_check(rq, d->name, f.bytes, f.size);
+        else if (d->type == PROTOBUF_C_TYPE_MESSAGE)
+            rc = texts_check(rq, d->descriptor, f.bytes, f.size);
+    }
+    return rc;
+}
+
+void *meta_unpack(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
+{
+    ProtobufCAllocator allocator = meta_allocator(rq);
+    return texts_check(rq, type, meta, n) < 0 ? NULL : protobuf_c_message_unpack(type, &allocator, n, meta);
+}
+
 int meta_refuse(struct request *rq, const char *name)
 {
-    if (rq->error.code != ERROR_OK) /* there was no memory for it */
+    if (rq->error.code != ERROR_OK) /* it is told already: there was no memory, or a text is none */
         return -ENOMEM;
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
 }

@@ -116,6 +116,9 @@ static int collection_take(struct reading *g, const struct wire_field *f)
         return error_set(&g->rq->error, ERROR_INVALID_ARGUMENT,
                          "the collection's name has %zu characters; at most %d are allowed", f->size,
                          COLLECTION_NAME_MAX - 1);
+    int rc = meta_text_check(g->rq, "collection", f->bytes, f->size);
+    if (rc < 0)
+        return rc;
     g->ask->collection = arena_copy(&g->rq->arena, f->bytes, f->size);
     return g->ask->collection ? 0 : request_error(g->rq, -ENOMEM, "request");
 }

@@ -46,7 +46,8 @@ struct manifest {
  * to rest on a reactor or leave it: one durable step. */
 struct manifest_edit {
     struct manifest_segment segment; /* id 0: none */
-    const uint64_t *removed;         /* ids of segments that are all there, or the edit is refused with -ENOENT; one given twice counts once */
+    const uint64_t *
+        removed; /* ids of segments that are all there, or the edit is refused with -ENOENT; one given twice counts once */
     size_t removed_count;
     uint64_t
         epoch; /* what follows is about the logs of this epoch; in another log_start is left alone, and nothing comes to rest */

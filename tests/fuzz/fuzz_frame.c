@@ -1,4 +1,5 @@
 /* fuzz_frame.c -- any bytes as frames: the header parser, and the meta of every operation as the server reads it. */
+#include "base/utf8.h"
 #include "net/frame.h"
 #include "net/meta.h"
 #include "net/meta_points.h"
@@ -82,17 +83,21 @@ static void compare_points(struct request *rq, enum meta_points_kind kind, const
 
 static void unpack_meta(struct request *rq, uint16_t op, const uint8_t *meta, size_t n)
 {
-    ProtobufCAllocator allocator = meta_allocator(rq);
     switch (op) {
-    case KITH_OP_HELLO: (void)kith__hello__unpack(&allocator, n, meta); break;
-    case KITH_OP_PING: (void)kith__ping__unpack(&allocator, n, meta); break;
-    case KITH_OP_DROP: (void)kith__drop_collection__unpack(&allocator, n, meta); break;
-    case KITH_OP_LIST: (void)kith__list_collections__unpack(&allocator, n, meta); break;
-    case KITH_OP_INFO: (void)kith__get_info__unpack(&allocator, n, meta); break;
-    case KITH_OP_COUNT: (void)kith__count__unpack(&allocator, n, meta); break;
-    case KITH_OP_SEARCH: (void)kith__search__unpack(&allocator, n, meta); break;
+    case KITH_OP_HELLO: (void)meta_unpack(rq, &kith__hello__descriptor, meta, n); break;
+    case KITH_OP_PING: (void)meta_unpack(rq, &kith__ping__descriptor, meta, n); break;
+    case KITH_OP_DROP: {
+        Kith__DropCollection *m = meta_unpack(rq, &kith__drop_collection__descriptor, meta, n);
+        check(!m || strlen(m->name) == 0 || utf8_is_valid(m->name, strlen(m->name)));
+        check(m || rq->error.text[0] || meta_refuse(rq, "DropCollection") < 0);
+        break;
+    }
+    case KITH_OP_LIST: (void)meta_unpack(rq, &kith__list_collections__descriptor, meta, n); break;
+    case KITH_OP_INFO: (void)meta_unpack(rq, &kith__get_info__descriptor, meta, n); break;
+    case KITH_OP_COUNT: (void)meta_unpack(rq, &kith__count__descriptor, meta, n); break;
+    case KITH_OP_SEARCH: (void)meta_unpack(rq, &kith__search__descriptor, meta, n); break;
     case KITH_OP_CREATE: {
-        Kith__CreateCollection *m = kith__create_collection__unpack(&allocator, n, meta);
+        Kith__CreateCollection *m = meta_unpack(rq, &kith__create_collection__descriptor, meta, n);
         struct collection_config config;
         if (m && meta_collection(rq, m->collection, &config) == 0)
             check(strlen(config.name) < COLLECTION_NAME_MAX);

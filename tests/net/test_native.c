@@ -456,6 +456,44 @@ Test(native, large_requests_of_all_connections_share_a_bound)
     harness_run(BACKEND_SIM, 1, crowded);
 }
 
+/* -- texts -- */
+
+/* Where a C string ends, another collection's name would. */
+static void odd_texts(struct server *s)
+{
+    static const struct {
+        uint16_t op;
+        uint8_t meta[16];
+        uint32_t size;
+        const char *word;
+    } asks[] = {
+        {KITH_OP_DROP, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+        {KITH_OP_DROP, {10, 2, 'a', 0xc3}, 4, "UTF-8"},
+        {KITH_OP_CREATE, {10, 7, 10, 3, 'c', 0, 'b', 16, 4}, 9, "NUL"},
+        {KITH_OP_DELETE, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+        {KITH_OP_COUNT, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+        {KITH_OP_SEAL, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+        {KITH_OP_CONFIG_GET, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+    };
+    struct client c = opened(s);
+    fill_collection(&c, "a", 3);
+    for (unsigned i = 0; i < ARRAY_LEN(asks); i++) {
+        const struct kith_frame_header h = {KITH_MAGIC, asks[i].op, 0, 7, asks[i].size, 0, 0};
+        struct client_reply r;
+        cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
+        cr_assert_eq(client_send_bytes(&c, asks[i].meta, asks[i].size), 0);
+        expect_refused(&c, client_receive(&c, &r), ERROR_INVALID_ARGUMENT, asks[i].word);
+        client_reply_fini(&r);
+    }
+    cr_assert_eq(client_drop(&c, "a"), 0, "it is still there");
+    client_close(&c);
+}
+
+Test(native, a_text_with_a_nul_byte_or_that_is_not_utf8_is_refused)
+{
+    harness_run(BACKEND_SIM, 1, odd_texts);
+}
+
 /* -- time: deadlines and cancelling need work that takes some, so on this machine; timeouts need a clock that runs, so simulated -- */
 
 static int send_large_search(struct client *c, uint64_t id, uint32_t deadline_ms, uint32_t queries)
