@@ -275,6 +275,24 @@ ADMISSION_TEST(who_cannot_be_served_before_its_deadline_is_told_at_once)
     free(v);
 }
 
+ADMISSION_TEST(a_request_whose_work_would_end_after_its_deadline_is_not_begun)
+{
+    struct visitor v[2], late = {.session = &s->sessions[1], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
+    late.deadline_ms = 200;
+    for (unsigned i = 0; i < 2; i++) {
+        v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
+        enter(s, &v[i]);
+    }
+    enter(s, &late);
+    want(!late.over && late.place == 0);
+    fiber_sleep_ns(MILLIS(194)); /* the deadline has not passed, but less time is left than the work takes */
+    let_go(&v[0]);
+    let_go(&v[1]);
+    want_eq(late.place, 0);
+    want_eq(late.rc, -ETIME);
+    let_go(&late);
+}
+
 ADMISSION_TEST(a_wrong_estimate_does_not_make_a_wait_longer)
 {
     struct visitor v[4] = {0};

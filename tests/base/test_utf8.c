@@ -25,9 +25,9 @@ Test(utf8, a_character_has_one_to_four_bytes)
 Test(utf8, what_is_not_well_formed_is_no_character)
 {
     static const char *const wrong[] = {
-        "\x80",     "\xbf",         "\xc0\x80",     "\xc1\xbf",         "\xc2",
-        "\xc2 ",    "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",         "\xe2\x82 ",
-        "\xff",     "\xfe",         "\xf5\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\x80",         "\xbf",         "\xc0\x80",         "\xc1\xbf",         "\xc2",
+        "\xc2 ",        "\xe0\x9f\xbf", "\xed\xa0\x80",     "\xe2\x82",         "\xe2\x82 ",
+        "\xff",         "\xfe",         "\xf5\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
         "\xf0\x90\x80",
     };
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)

@@ -21,6 +21,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 
+NOT_COMPILED = "it does not compile"
+
 
 class Stale(Exception):
     """The bug does not fit the code any more."""
@@ -95,6 +97,9 @@ class Tree:
         done = self.ninja([])
         if done.returncode:
             sys.exit("the tree does not build as it is:\n" + done.stdout[-2000:])
+        self.simulator = self.build / "tests" / "simulator" / "simulator"
+        self.correct = self.build / "simulator-correct"
+        shutil.copy(self.simulator, self.correct)
 
     def run(self, command, folder, timeout=None):
         return subprocess.run([str(x) for x in command], cwd=folder, text=True, stdout=subprocess.PIPE,
@@ -125,7 +130,7 @@ def run_test(tree, test):
     targets = tree.targets(test)
     done = tree.ninja(targets)
     if done.returncode:
-        return "it does not compile"
+        return NOT_COMPILED
     try:
         done = tree.run(["meson", "test", "-C", tree.build, "--no-rebuild", "--timeout-multiplier", "0.5", test], TOP, 600)
     except subprocess.TimeoutExpired:
@@ -134,19 +139,27 @@ def run_test(tree, test):
 
 
 def run_seeds(tree, seeds):
-    """None when all seeds pass, else the first that failed."""
-    program = tree.build / "tests" / "simulator" / "simulator"
-    done = tree.ninja([os.path.relpath(program, tree.build)])
+    """None when no seed fails because of the bug, else the first that does. Seeds that fail in the correct tree, too, do not count."""
+    done = tree.ninja([os.path.relpath(tree.simulator, tree.build)])
     if done.returncode:
-        return "it does not compile"
-    try:
-        done = tree.run([program, "--seeds", f"1..{seeds}", "--first", "--jobs", tree.jobs], TOP, 900)
-    except subprocess.TimeoutExpired:
-        return "simulator (hangs)"
-    failed = re.search(r"FAILED seed (\d+)", done.stdout)
-    if done.returncode == 0:
-        return None
-    return f"seed {failed.group(1)}" if failed else "simulator (crashes)"
+        return NOT_COMPILED
+    first = 1
+    while first <= seeds:
+        try:
+            done = tree.run([tree.simulator, "--seeds", f"{first}..{seeds}", "--first", "--jobs", tree.jobs], TOP, 900)
+        except subprocess.TimeoutExpired:
+            return "simulator (hangs)"
+        if done.returncode == 0:
+            return None
+        failed = re.search(r"FAILED seed (\d+)", done.stdout)
+        if not failed:
+            return "simulator (crashes)"
+        seed = int(failed.group(1))
+        if tree.run([tree.correct, "--seeds", f"{seed}..{seed}", "--jobs", 1], TOP, 900).returncode == 0:
+            return f"seed {seed}"
+        print(f"mutate: seed {seed} fails without a bug, too", file=sys.stderr)
+        first = seed + 1
+    return None
 
 
 def hunt(tree, bug, seeds):
@@ -210,7 +223,7 @@ def main():
         except Stale as error:
             found, seconds = None, 0
             print(f"mutate: {bug.name}: {error}", file=sys.stderr)
-        counts = found and found != "it does not compile"
+        counts = found and found != NOT_COMPILED
         survived += not counts
         if asked.json:
             print(json.dumps({"bug": bug.name, "what": bug.what, "found": found, "seconds": round(seconds, 1)}), flush=True)

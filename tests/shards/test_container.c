@@ -1,5 +1,6 @@
 /* A container written in the simulated world and read back; then cut off everywhere, and every byte of it changed. */
 #include "../reactor/world.h"
+#include "base/checksum.h"
 #include "reactor/file.h"
 #include "shards/container.h"
 #include "shards/container_format.h"
@@ -111,6 +112,23 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
         file_bytes[i] ^= 0x40;
     }
     cr_assert_lt(undetected, covered, "only padding may change unseen");
+}
+
+/* The directory's checksum matches: only the bounds of the entry are wrong. */
+Test(container, an_entry_that_ends_behind_the_regions_is_refused)
+{
+    make(300);
+    struct container c;
+    struct error e;
+    struct container_footer *f =
+        (struct container_footer *)(file_bytes + file_bytes_size - sizeof(struct container_footer));
+    struct container_entry *first = (struct container_entry *)(file_bytes + f->directory_offset);
+    uint64_t room = f->directory_offset - first->offset;
+    for (uint64_t past = 0; past < 2; past++) {
+        first->size = room + past;
+        f->directory_crc = checksum_crc32c(CONTAINER_FORMAT, file_bytes + f->directory_offset, f->directory_size);
+        cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), past ? -EBADMSG : 0, "%s", e.text);
+    }
 }
 
 Test(container, one_of_a_newer_format_is_told_from_a_damaged_one)
