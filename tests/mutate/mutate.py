@@ -87,7 +87,7 @@ class Tree:
             self.copy(name)
         if not (self.build / "build.ninja").exists():
             done = self.run(["meson", "setup", self.build, self.top, "--buildtype", "release", "-Db_ndebug=false",
-                             "-Dtests=enabled", "-Dbench=disabled"], TOP)
+                             "-Dc_args=-DKITH_DEBUG=1", "-Dtests=enabled", "-Dbench=disabled"], TOP)
             if done.returncode:
                 sys.exit(done.stdout[-2000:])
         self.tests = {}
