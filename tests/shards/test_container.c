@@ -120,13 +120,18 @@ Test(container, an_entry_that_ends_behind_the_regions_is_refused)
     make(300);
     struct container c;
     struct error e;
-    struct container_footer *f =
-        (struct container_footer *)(file_bytes + file_bytes_size - sizeof(struct container_footer));
-    struct container_entry *first = (struct container_entry *)(file_bytes + f->directory_offset);
-    uint64_t room = f->directory_offset - first->offset;
+    struct container_footer f;
+    struct container_entry first;
+    uint8_t *footer_at = file_bytes + file_bytes_size - sizeof(f);
+    memcpy(&f, footer_at, sizeof(f));
+    uint8_t *directory = file_bytes + f.directory_offset;
+    memcpy(&first, directory, sizeof(first));
+    const uint64_t room = f.directory_offset - first.offset;
     for (uint64_t past = 0; past < 2; past++) {
-        first->size = room + past;
-        f->directory_crc = checksum_crc32c(CONTAINER_FORMAT, file_bytes + f->directory_offset, f->directory_size);
+        first.size = room + past;
+        memcpy(directory, &first, sizeof(first));
+        f.directory_crc = checksum_crc32c(CONTAINER_FORMAT, directory, f.directory_size);
+        memcpy(footer_at, &f, sizeof(f));
         cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), past ? -EBADMSG : 0, "%s", e.text);
     }
 }
