@@ -256,6 +256,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
     if (rc == 0)
         rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
+    if (rc == 0 && unseen.tail_to && s->params->allowed)
+        rc = search_scan_leaders(s, &unseen, &query, &top);
     if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
         /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
         topk_clear(&top);

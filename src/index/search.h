@@ -42,6 +42,10 @@ bool search_has_enough(const struct search *s, const struct unseen *u, const str
 MUST_USE int search_add_copies(struct search *s, const struct unseen *u);
 /* Adds allowed rows that the graph of a sealed index left out, as they were dead then. What the pause returned. */
 MUST_USE int search_scan_absent(const struct search *s, const struct codes_query *query, struct topk *top);
+/* Adds rows of [u->from, u->to) that are not allowed, but lead allowed copies that no scan meets: lists
+ * hold leaders only. -EAGAIN when the codes were swapped meanwhile, or what the pause returned. */
+MUST_USE int search_scan_leaders(const struct search *s, const struct unseen *u, const struct codes_query *query,
+                                 struct topk *top);
 /* Everything that has a code: the graph and the unbuilt tail, as far as rows go that had a code and a place in the graph when the search
  * began. -EAGAIN when the codes or the lists were swapped meanwhile, -ENOMEM, or what the pause returned. */
 MUST_USE int search_coded(struct search *s, uint32_t coded, uint32_t graphed);

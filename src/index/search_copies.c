@@ -5,10 +5,12 @@
 #include "index/search.h"
 
 #include "base/bits.h"
+#include <errno.h>
 #include <string.h>
 
 #define BATCH           32
 #define WORDS_PER_PAUSE 4096
+#define ROWS_PER_PAUSE  1024
 
 static bool is_scanned(const struct unseen *u, uint32_t row)
 {
@@ -114,6 +116,33 @@ int search_scan_absent(const struct search *s, const struct codes_query *query, 
         }
         if (i % WORDS_PER_PAUSE == WORDS_PER_PAUSE - 1)
             rc = pause_here(s->params->pause);
+    }
+    return rc;
+}
+
+static bool leads_a_hit(const struct search *s, const struct unseen *u, uint32_t row)
+{
+    const struct copies *c = &s->x->copies;
+    return copies_entry(c, row) && copies_is_linked(c, row) && !is_allowed(s, row) &&
+           first_hit(s, u, row) != UINT32_MAX;
+}
+
+int search_scan_leaders(const struct search *s, const struct unseen *u, const struct codes_query *query,
+                        struct topk *top)
+{
+    const uint32_t epoch = s->x->epoch;
+    const uint32_t to = s->x->copies.next_rows < u->to ? s->x->copies.next_rows : u->to;
+    struct search_scratch *w = s->scratch;
+    int rc = 0;
+    for (uint32_t row = u->from; rc == 0 && row < to; row++) {
+        if (leads_a_hit(s, u, row)) {
+            codes_distances(query, &row, 1, w->rows, w->distances);
+            topk_add(top, w->distances[0], row);
+        }
+        if (row % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
+            rc = pause_here(s->params->pause);
+        if (rc == 0 && epoch != s->x->epoch)
+            rc = -EAGAIN;
     }
     return rc;
 }

@@ -156,6 +156,73 @@ Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
     dataset_fini(&d);
 }
 
+/* The 250 rows from `first` on have copies at the end; every second of them may not be returned. */
+static void make_pairs(struct dataset *d, uint32_t dim, uint32_t count, uint32_t first, uint64_t **ret_allowed)
+{
+    dataset_init(d, DATASET_LATENT, METRIC_L2, dim, count, 55);
+    *ret_allowed = calloc(bits_words(count), sizeof(**ret_allowed));
+    memset(*ret_allowed, 0xff, bits_words(count) * sizeof(**ret_allowed));
+    for (uint32_t i = 0; i < 250; i++) {
+        memcpy(dataset_row(d, count - 250 + i), dataset_row(d, first + i), dim * sizeof(float));
+        if (i % 2)
+            bits_clear(*ret_allowed, first + i);
+    }
+}
+
+/* The lists hold leaders only. */
+Test(copies, are_found_in_lists_when_their_leader_is_scanned_and_not_allowed)
+{
+    struct dataset d;
+    uint64_t *allowed;
+    make_pairs(&d, DIM, 4000, 0, &allowed);
+    struct segment_index *x = grow(&d, 300); /* too few for a walk */
+    cr_assert_not_null(x->tail.lists);
+    for (uint32_t i = 0; i < 250; i++)
+        cr_assert(is_found(x, &d, d.count - 250 + i, allowed), "the copy of row %u", i);
+    segment_index_destroy(x);
+    free(allowed);
+    dataset_fini(&d);
+}
+
+struct growth_beside {
+    struct segment_index *x;
+    const struct dataset *d;
+};
+
+static int grow_some(void *arg)
+{
+    const struct growth_beside *g = arg;
+    const uint32_t to = g->x->graph.count + 10;
+    cr_assert_eq(segment_index_advance(g->x, &g->d->rows, to < g->d->count ? to : g->d->count, NULL), 0);
+    return 0;
+}
+
+/* At a pause of a search the leader goes from the lists to the graph. */
+Test(copies, are_found_when_their_leader_goes_to_the_graph_meanwhile)
+{
+    enum { FIRST = 600 };
+    struct dataset d;
+    uint64_t *allowed;
+    make_pairs(&d, 256, 4000, FIRST, &allowed);
+    struct search_scratch *s = search_scratch_create();
+    struct segment_index *x = grow(&d, FIRST);
+    struct growth_beside beside = {x, &d};
+    struct pause pause = {grow_some, &beside};
+    const struct search_params p = {.k = 10, .allowed = allowed, .pause = &pause};
+    for (uint32_t i = 1; i < 250; i = x->graph.count - FIRST + 1) {
+        struct hit hits[10];
+        i += i % 2 == 0;
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, FIRST + i), &p, s, hits), 10);
+        cr_assert_gt(x->graph.count, FIRST + i, "it did not pause");
+        cr_assert_eq(hits[0].row, d.count - 250 + i, "row %u is found instead of %u", hits[0].row, d.count - 250 + i);
+        cr_assert(i > 200 || x->tail.lists);
+    }
+    segment_index_destroy(x);
+    search_scratch_destroy(s);
+    free(allowed);
+    dataset_fini(&d);
+}
+
 Test(copies, groups_from_a_disk_are_checked)
 {
     struct sealed s;
