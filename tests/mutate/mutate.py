@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 
+SEED_CPU_S = 60  # a seed takes a tenth of one; a few take ten
 NOT_COMPILED = "it does not compile"
 
 
@@ -101,9 +103,14 @@ class Tree:
         self.correct = self.build / "simulator-correct"
         shutil.copy(self.simulator, self.correct)
 
-    def run(self, command, folder, timeout=None):
+    def run(self, command, folder, timeout=None, before=None):
         return subprocess.run([str(x) for x in command], cwd=folder, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=timeout)
+                              stderr=subprocess.STDOUT, timeout=timeout, preexec_fn=before)
+
+    def simulate(self, simulator, first, last, jobs):
+        """Every seed is a process of its own, which an endless loop must not keep for long."""
+        limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (SEED_CPU_S, SEED_CPU_S))
+        return self.run([simulator, "--seeds", f"{first}..{last}", "--first", "--jobs", jobs], TOP, 1800, limit)
 
     def copy(self, name):
         """Only what differs, so that ninja builds only that."""
@@ -118,9 +125,10 @@ class Tree:
         return self.run(["ninja", "-C", self.build, "-j", self.jobs, *targets], TOP)
 
     def targets(self, test):
-        """What has to be built for the tests of that name: everything that they name inside the build folder."""
-        inside = [x for one in self.tests[test] for x in one["cmd"] if x.startswith(str(self.build))]
-        return [os.path.relpath(x, self.build) for x in inside]
+        """What has to be built for the tests of that name: all that their commands and environments name in the build folder."""
+        named = [x for one in self.tests[test] for x in [*one["cmd"], *one["env"].values()]]
+        inside = [os.path.relpath(x, self.build) for x in named if x.startswith(str(self.build))]
+        return [x for x in inside if not x.startswith("..")]
 
 
 def run_test(tree, test):
@@ -146,7 +154,7 @@ def run_seeds(tree, seeds):
     first = 1
     while first <= seeds:
         try:
-            done = tree.run([tree.simulator, "--seeds", f"{first}..{seeds}", "--first", "--jobs", tree.jobs], TOP, 900)
+            done = tree.simulate(tree.simulator, first, seeds, tree.jobs)
         except subprocess.TimeoutExpired:
             return "simulator (hangs)"
         if done.returncode == 0:
@@ -155,7 +163,7 @@ def run_seeds(tree, seeds):
         if not failed:
             return "simulator (crashes)"
         seed = int(failed.group(1))
-        if tree.run([tree.correct, "--seeds", f"{seed}..{seed}", "--jobs", 1], TOP, 900).returncode == 0:
+        if tree.simulate(tree.correct, seed, seed, 1).returncode == 0:
             return f"seed {seed}"
         print(f"mutate: seed {seed} fails without a bug, too", file=sys.stderr)
         first = seed + 1

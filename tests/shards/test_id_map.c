@@ -80,6 +80,30 @@ Test(id_map, room_that_was_reserved_is_enough)
     id_map_fini(&map);
 }
 
+static void put_next(struct id_map *map, uint64_t *n, uint64_t count)
+{
+    struct id_entry old;
+    cr_assert_eq(id_map_reserve(map, count), 0);
+    for (uint64_t i = 0; i < count; i++, ++*n)
+        cr_assert(id_map_put(map, &(struct id_entry){{0, *n}, 1, 0, (uint32_t)*n}, &old));
+    cr_assert_leq(map->now.used, (map->now.mask + 1) / 4 * 3, "%zu entries of %zu", map->now.used, map->now.mask + 1);
+}
+
+/* The first put after a table is full begins a larger one, to which the entries move over. */
+Test(id_map, entries_that_have_not_moved_yet_take_room)
+{
+    for (uint64_t full = 24; full < 2000; full *= 2) {
+        struct id_map map = {0};
+        uint64_t n = 0;
+        while (n < full)
+            put_next(&map, &n, 1);
+        put_next(&map, &n, 1);
+        cr_assert_not_null(map.old.entries);
+        put_next(&map, &n, full + 1);
+        id_map_fini(&map);
+    }
+}
+
 Test(id_map, an_empty_map_finds_nothing)
 {
     struct id_map map = {0};
