@@ -185,7 +185,7 @@ class CommandLine(unittest.TestCase):
         lines[501] = '{"id":501,"vector":[1,1],"payload":"%s"}' % ("y" * ((16 << 20) - 2))
         path = self.write("long.jsonl", "\n".join(lines))
         done = self.kith("import", "long", path, "--create", "--metric", "l2", status=1)
-        self.assertIn("rejected row 500 (line 501): the payload of row 0 has 16777218 bytes", done.stderr)
+        self.assertIn("rejected row 500 (line 501): the payload of row 0 (id 500) has 16777218 bytes", done.stderr)
         self.assertEqual(done.stderr.count("rejected"), 1, done.stderr[:1000])
         self.assertNotIn("connecting again", done.stderr)
         self.assertEqual(self.kith("count", "long").stdout, "999\n")
