@@ -50,6 +50,12 @@ uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
     return memory_bytes == 0 || share > REQUESTS_MIN ? share : REQUESTS_MIN;
 }
 
+uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
+{
+    const uint64_t stores = memory_bytes - memory_bytes / BUDGET_KEPT_SHARE;
+    return (stores - stores / FREEING_SHARE) / 100 * stage_percent[BUDGET_STAGES - 1] / reactors;
+}
+
 uint64_t budget_ahead(uint64_t memory_bytes)
 {
     const uint64_t share = memory_bytes / AHEAD_SHARE;

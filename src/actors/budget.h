@@ -22,6 +22,8 @@ struct core;
 uint64_t budget_of_indexes(uint64_t memory_bytes);
 /* Vectors in a growing segment, on each reactor; asked: by the user, 0: not. */
 uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t asked);
+/* What a start may take on one reactor for what is sealed: the rest is for the log, which is read next, and for writers. 0: no bound. */
+uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors);
 /* What is granted beyond what was asked for. */
 uint64_t budget_ahead(uint64_t memory_bytes);
 /* Large requests of one reactor that are in memory together. */

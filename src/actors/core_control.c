@@ -57,6 +57,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactor = c->reactor,
         .reactors = c->reactors,
         .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes), /* as its log's files */
+        .open_bytes_max = budget_of_start(budget_bytes(c), c->reactors),
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],

@@ -46,6 +46,7 @@ void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_
 /* Forgets id if it is deleted by this version: nothing older of it is anywhere. May put it off for ever, while the map grows. */
 void id_map_forget(struct id_map *m, struct point_id id, uint64_t version);
 
+#define ID_MAP_ROW_BYTES (2 * sizeof(struct id_entry)) /* of memory for an id, on the average */
 size_t id_map_bytes(const struct id_map *m);
 /* What it takes more when it gets room for n more ids. */
 size_t id_map_growth(const struct id_map *m, size_t n);

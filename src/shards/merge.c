@@ -186,7 +186,7 @@ static int write_file(struct merge *m)
 static int open_output(struct merge *m)
 {
     struct error error = {0};
-    int rc = segment_open(m->path, &m->shard->config, &m->file, &m->output, &error);
+    int rc = segment_open(m->path, &m->shard->config, &m->file, UINT64_MAX, &m->output, &error);
     if (rc == 0) {
         rc = shard_add_segment(m->shard, m->output);
         if (rc == 0)

@@ -8,6 +8,8 @@ struct opening {
     const struct manifest *manifest;
     struct burials burials;
     struct shard *last; /* the shard of the last record: the next one is mostly of the same */
+    uint64_t held;      /* memory of the segments opened so far, and of the ids that all will put into the map */
+    unsigned mapped;    /* segments whose index stays in its mapping */
     bool rewrite;       /* what is replayed goes into the new epoch's log */
     struct replay_progress *progress;
     uint64_t bytes_before, start; /* progress: of the logs that are done; where the present one began */

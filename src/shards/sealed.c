@@ -4,6 +4,7 @@
 #include "shards/segment_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct opening {
     const char *path;
     struct container container;
     struct segment_meta meta;
-    bool copy; /* what searches walk over is copied into memory */
+    uint64_t copy_max; /* an index of so many bytes is copied into memory, a larger one stays in the mapping */
     struct error *error;
 };
 
@@ -173,18 +174,28 @@ static int pause_and_go_on(void *arg)
     return 0;
 }
 
+static void say_mapped(struct index_why *why)
+{
+    size_t n = strlen(why->text);
+    snprintf(why->text + n, sizeof(why->text) - n, ", all of it mapped (memory is short)");
+}
+
 static int open_index(struct opening *o, struct segment *s, const struct collection_config *c)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     unsigned n = 0;
+    uint64_t bytes = 0;
     for (unsigned i = 0; i < o->container.region_count && n < SEGMENT_INDEX_REGIONS; i++) {
         const struct container_region *r = &o->container.regions[i];
-        if (is_of_index(r))
-            regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
+        if (!is_of_index(r))
+            continue;
+        regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
+        bytes += r->size;
     }
+    s->index_mapped = bytes > o->copy_max;
     const char *why = "cannot be used";
     const struct pause pause = {.fn = pause_and_go_on};
-    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, o->copy, &pause, &s->index, &why);
+    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, !s->index_mapped, &pause, &s->index, &why);
     if (rc == -EINVAL)
         return error_set(
             o->error, ERROR_CORRUPT,
@@ -194,6 +205,8 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
         s->plan.options = *segment_index_options(s->index);
         s->plan.complete = true;
         read_why(o, &s->plan.why);
+        if (s->index_mapped)
+            say_mapped(&s->plan.why);
     }
     return rc;
 }
@@ -220,10 +233,10 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     return rc;
 }
 
-static int open_as(const char *path, const struct collection_config *c, const struct manifest_segment *m, bool copy,
-                   struct segment **ret, struct error *error)
+static int open_as(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                   uint64_t copy_max, struct segment **ret, struct error *error)
 {
-    struct opening o = {.path = path, .copy = copy, .error = error};
+    struct opening o = {.path = path, .copy_max = copy_max, .error = error};
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return error_set_errno(error, -ENOMEM, "opening %s", path);
@@ -257,16 +270,16 @@ static int open_as(const char *path, const struct collection_config *c, const st
 }
 
 int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                 struct segment **ret, struct error *error)
+                 uint64_t copy_max, struct segment **ret, struct error *error)
 {
-    return open_as(path, c, m, true, ret, error);
+    return open_as(path, c, m, copy_max, ret, error);
 }
 
 int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                 uint64_t *ret_bytes, struct error *error)
 {
     struct segment *s;
-    int rc = open_as(path, c, m, false, &s, error);
+    int rc = open_as(path, c, m, 0, &s, error);
     if (rc < 0)
         return rc;
     *ret_bytes = s->disk_bytes;

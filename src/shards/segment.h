@@ -52,6 +52,7 @@ struct segment {
     uint32_t alive_words;
     struct rows ids, versions, vectors;
     struct segment_index *index; /* NULL: no rows */
+    bool index_mapped;           /* sealed: it lies in the mapping, because memory was short when that was opened */
     bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
     struct index_plan plan; /* of the index */
     struct tombstone *tombstones;
@@ -110,10 +111,11 @@ MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64
 
 /* -- sealed.c: these wait; writing is in segment_file.h -- */
 
-/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. -EIO and ERROR_IO,
- * with file and offset: the disk does not give it back. */
+/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. An index of
+ * more than copy_max bytes stays in the mapping, where its pages are the kernel's to drop. -EIO and ERROR_IO, with file and
+ * offset: the disk does not give it back. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                          struct segment **ret, struct error *error);
+                          uint64_t copy_max, struct segment **ret, struct error *error);
 /* Would it open? Everything is checked as above, but nothing is copied: it takes a bit a row. */
 MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                          uint64_t *ret_bytes, struct error *error);

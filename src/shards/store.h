@@ -70,6 +70,7 @@ struct store_options {
     uint64_t log_file_bytes;          /* 0: a quarter of the growing segment, 64 KiB to 16 MiB */
     uint64_t merge_bytes_max;         /* vectors in a segment that merging makes; 0: 1 GiB */
     uint64_t index_bytes_max;         /* memory the indexes of all reactors should keep to; 0: no bound */
+    uint64_t open_bytes_max;          /* memory for what is sealed, at the start; 0: no bound */
     uint32_t compact_percent;         /* a segment with so many deleted rows is rewritten; 0: 20 */
     uint32_t seal_age_s;              /* a growing segment this old is sealed though it is not full; 0: 3600 */
     int read_only;                    /* errno for which the folder is read-only from the start; 0: it is not */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "shards/loan.h"
 #include "shards/log_block.h"
+#include "shards/memory.h"
 #include "shards/opening.h"
 
 #include <errno.h>
@@ -42,18 +43,48 @@ static int tolerate_damage(struct opening *o, struct shard *s, int rc)
     return 0;
 }
 
+/* What is left for the next index. With less memory than there was when the segments were made, the last ones stay in their mappings. */
+static uint64_t copy_max(const struct opening *o)
+{
+    const uint64_t most = o->store->options.open_bytes_max;
+    return most == 0 ? UINT64_MAX : most > o->held ? most - o->held : 0;
+}
+
+static void hold(struct opening *o, const struct segment *g)
+{
+    struct memory_use use = {0};
+    segment_memory(g, &use);
+    o->held += memory_use_sum(&use);
+}
+
+static bool is_ours(const struct opening *o, const struct manifest_segment *m)
+{
+    return m->id % o->store->options.reactors == o->store->options.reactor; /* else its owner lends it */
+}
+
+/* The ids come later, and cannot stay on the disk. About as many are at home here as are in the segments that are ours. */
+static void hold_ids(struct opening *o)
+{
+    for (size_t i = 0; i < o->manifest->segment_count; i++) {
+        const struct manifest_segment *m = &o->manifest->segments[i];
+        o->held += is_ours(o, m) ? (m->rows + m->tombstones) * ID_MAP_ROW_BYTES : 0;
+    }
+}
+
 static int open_segment(struct opening *o, struct shard *s, const struct manifest_segment *m)
 {
     struct store *store = o->store;
     char path[PATH_TEXT_MAX];
     struct segment *g;
-    if (m->id % store->options.reactors != store->options.reactor)
-        return 0; /* its owner lends it */
+    if (!is_ours(o, m))
+        return 0;
     int rc = store_segment_path(store, m->id, path);
     if (rc == 0)
-        rc = segment_open(path, &s->config, m, &g, o->error);
+        rc = segment_open(path, &s->config, m, copy_max(o), &g, o->error);
     if (rc < 0)
         return tolerate_damage(o, s, rc);
+    hold(o, g);
+    o->mapped += g->index_mapped;
     rc = shard_add_segment(s, g);
     if (rc < 0)
         segment_destroy(g);
@@ -63,6 +94,7 @@ static int open_segment(struct opening *o, struct shard *s, const struct manifes
 static int open_segments(struct opening *o)
 {
     const struct manifest *m = o->manifest;
+    hold_ids(o);
     for (size_t i = 0; i < m->collection_count; i++) {
         int rc = open_collection(o, &m->collections[i]);
         if (rc < 0)
@@ -175,6 +207,11 @@ int store_open(const struct store_options *options, const struct manifest *m, st
         store_close(store);
         return rc;
     }
+    if (o.mapped)
+        log_warn(
+            "reactor %u: memory is short: the indexes of %u segments stay in their files, where searches may wait for "
+            "the disk; start with more --memory to hold them",
+            options->reactor, o.mapped);
     *ret = store;
     return 0;
 }
