@@ -32,6 +32,7 @@ static int replica_fill(struct core *c, const struct manifest *m)
         struct collection_entry *e = replica_find_id(&c->collections, m->collections[i].id);
         e->at_rest = manifest_at_rest(m, m->collections[i].id);
         e->published = true;
+        fiber_checkpoint();
     }
     return 0;
 }

@@ -98,6 +98,13 @@ struct collection_entry *replica_find_id(const struct replica *r, uint64_t id)
     return at < r->count && r->by_id[at]->config.id == id ? r->by_id[at] : NULL;
 }
 
+size_t replica_after(const struct replica *r, const char *name)
+{
+    bool there;
+    size_t at = name_position(r, name, &there);
+    return at + there;
+}
+
 void replica_remove(struct replica *r, struct collection_entry *e)
 {
     bool there;

@@ -28,6 +28,8 @@ struct replica {
 MUST_USE int replica_add(struct replica *r, const struct collection_config *config, struct shard *shard);
 struct collection_entry *replica_find(const struct replica *r, const char *name); /* NULL: none */
 struct collection_entry *replica_find_id(const struct replica *r, uint64_t id);
+/* The place in by_name of the first whose name comes after that one; count: there is none. */
+size_t replica_after(const struct replica *r, const char *name);
 /* Takes the entry out of the replica; the caller then closes its gate and frees it. */
 void replica_remove(struct replica *r, struct collection_entry *e);
 void replica_fini(struct replica *r);

@@ -8,6 +8,7 @@
 
 #define CATALOG_CALLS_MAX 1024 /* of a core: each has a fiber that does nothing but wait */
 #define CATALOG_RETRY_MS  1000
+#define LIST_ROOM         64 /* for collections that come while they are listed */
 
 int router_check_serving(struct request *rq, const char *what)
 {
@@ -132,30 +133,41 @@ int router_drop(struct request *rq, const char *name)
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "drop") : rc;
 }
 
-int router_list(struct request *rq, struct router_collections *ret)
+/* At a pause collections come and go: the list goes on behind the last name. -EAGAIN: there are more than there is room for. */
+static int list_into(struct request *rq, size_t room, struct router_collections *ret)
 {
     const struct replica *r = &rq->core->collections;
-    size_t n = r->count;
-    if (rq->core->state != CORE_READING && router_check_serving(rq, "list") < 0)
-        return -ESHUTDOWN;
-    struct collection_config *copies = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *copies);
-    ret->configs = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->configs);
-    ret->damages = arena_alloc(&rq->bulk, (n ? n : 1) * sizeof *ret->damages);
-    if (!copies || !ret->configs || !ret->damages)
-        return request_error(rq, -ENOMEM, "list");
     ret->count = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < r->count; i++) {
         const struct collection_entry *e = r->by_name[i];
-        size_t at = ret->count;
         if (!e->published)
             continue;
-        copies[at] = e->config;
-        ret->configs[at] = &copies[at];
-        ret->damages[at] =
+        if (ret->count == room)
+            return -EAGAIN;
+        ret->configs[ret->count] = e->config;
+        const char *damage =
             e->damage.code == ERROR_OK ? "" : arena_copy(&rq->bulk, e->damage.text, strlen(e->damage.text));
-        if (!ret->damages[at])
-            return request_error(rq, -ENOMEM, "list");
-        ret->count++;
+        if (!damage)
+            return -ENOMEM;
+        ret->damages[ret->count++] = damage;
+        if (fiber_should_yield()) {
+            fiber_yield();
+            i = replica_after(r, ret->configs[ret->count - 1].name) - 1;
+        }
     }
     return 0;
+}
+
+int router_list(struct request *rq, struct router_collections *ret)
+{
+    int rc = -EAGAIN;
+    if (rq->core->state != CORE_READING && router_check_serving(rq, "list") < 0)
+        return -ESHUTDOWN;
+    while (rc == -EAGAIN) {
+        const size_t n = rq->core->collections.count, room = n + n / 8 + LIST_ROOM;
+        ret->configs = arena_alloc(&rq->bulk, room * sizeof *ret->configs);
+        ret->damages = arena_alloc(&rq->bulk, room * sizeof *ret->damages);
+        rc = ret->configs && ret->damages ? list_into(rq, room, ret) : -ENOMEM;
+    }
+    return rc < 0 ? request_error(rq, rc, "list") : 0;
 }

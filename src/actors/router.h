@@ -23,8 +23,8 @@
 MUST_USE int router_create(struct request *rq, struct collection_config *config);
 MUST_USE int router_drop(struct request *rq, const char *name);
 struct router_collections {
-    const struct collection_config **configs; /* by name; the structs are copies */
-    const char **damages;                     /* of each: why nothing of it is served, or "" */
+    struct collection_config *configs; /* by name */
+    const char **damages;              /* of each: why nothing of it is served, or "" */
     size_t count;
 };
 MUST_USE int router_list(struct request *rq, struct router_collections *ret);
@@ -43,7 +43,8 @@ struct router_segments {
     struct segment_info *items; /* growing ones last, then by id */
     size_t count;
 };
-MUST_USE int router_segments(struct request *rq, const char *name, struct router_segments *ret);
+/* The list lies in `arena`, the caller's. */
+MUST_USE int router_segments(struct request *rq, const char *name, struct arena *arena, struct router_segments *ret);
 
 /* Every reactor's part; return when that is done. The work goes on when the request is given up. */
 MUST_USE int router_seal(struct request *rq, const char *name);

@@ -82,8 +82,10 @@ static int infos_read(struct request *rq, struct router_info *all, size_t count)
         ids[i] = all[i].id;
     int rc = infos_ask(rq, ids, count, m);
     for (unsigned r = 0; rc == 0 && r < n; r++)
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             info_add(&all[i].sum, &m[r].infos[i]);
+            fiber_checkpoint();
+        }
     return rc;
 }
 
@@ -96,9 +98,11 @@ int router_infos(struct request *rq, struct router_info **ret, size_t *ret_count
     struct router_info *all = arena_alloc(&rq->bulk, (names.count + 1) * sizeof *all);
     if (!all)
         return request_error(rq, -ENOMEM, "list");
-    for (size_t i = 0; i < names.count; i++)
+    for (size_t i = 0; i < names.count; i++) {
         all[i] = (struct router_info){
-            .name = names.configs[i]->name, .id = names.configs[i]->id, .damaged = names.damages[i][0] != 0};
+            .name = names.configs[i].name, .id = names.configs[i].id, .damaged = names.damages[i][0] != 0};
+        fiber_checkpoint();
+    }
     rc = infos_read(rq, all, names.count);
     *ret = all;
     *ret_count = names.count;
@@ -118,12 +122,13 @@ static int by_state_and_id(const void *a, const void *b)
 }
 
 /* One reactor's segments to the end of the list: asked again when there are more than there was room for. */
-static int segments_of(struct request *rq, uint64_t collection, unsigned reactor, struct router_segments *all)
+static int segments_of(struct request *rq, uint64_t collection, unsigned reactor, struct arena *arena,
+                       struct router_segments *all)
 {
     struct core *c = rq->core;
     uint32_t room = SEGMENTS_GUESS;
     for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        struct segment_info *items = arena_alloc(&rq->bulk, (all->count + room) * sizeof *items);
+        struct segment_info *items = arena_alloc(arena, (all->count + room) * sizeof *items);
         if (!items)
             return -ENOMEM;
         if (all->count)
@@ -144,7 +149,7 @@ static int segments_of(struct request *rq, uint64_t collection, unsigned reactor
     return -EAGAIN;
 }
 
-int router_segments(struct request *rq, const char *name, struct router_segments *ret)
+int router_segments(struct request *rq, const char *name, struct arena *arena, struct router_segments *ret)
 {
     *ret = (struct router_segments){0};
     struct collection_entry *e = router_enter_to_read(rq, name);
@@ -152,7 +157,7 @@ int router_segments(struct request *rq, const char *name, struct router_segments
         return -ENOENT;
     int rc = 0;
     for (unsigned r = 0; r < rq->core->reactors && rc == 0; r++)
-        rc = segments_of(rq, e->config.id, r, ret);
+        rc = segments_of(rq, e->config.id, r, arena, ret);
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0 && ret->count)

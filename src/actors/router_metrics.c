@@ -8,13 +8,14 @@
 #include <string.h>
 
 /* False: the collection was dropped meanwhile. */
-static bool collection_read(struct request *rq, const struct router_info *from, struct metrics_collection *ret)
+static bool collection_read(struct request *rq, const struct router_info *from, struct arena *scratch,
+                            struct metrics_collection *ret)
 {
     struct router_segments segments;
     *ret = (struct metrics_collection){.name = from->name, .damaged = from->damaged, .points = from->sum.points};
     if (from->damaged)
         return true;
-    if (router_segments(rq, from->name, &segments) < 0) {
+    if (router_segments(rq, from->name, scratch, &segments) < 0) {
         ret->damaged = rq->error.code == ERROR_CORRUPT; /* which was found just now */
         rq->error.code = ERROR_OK;
         return ret->damaged;
@@ -35,8 +36,13 @@ static int collections_format(struct request *rq, struct buffer *out)
     struct metrics_collection *all = arena_alloc(&rq->bulk, (count + 1) * sizeof *all);
     if (!all)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        n += collection_read(rq, &infos[i], &all[n]);
+    struct arena scratch = {0};
+    for (size_t i = 0; i < count; i++) {
+        n += collection_read(rq, &infos[i], &scratch, &all[n]);
+        arena_reset(&scratch);
+        fiber_checkpoint();
+    }
+    arena_fini(&scratch);
     return metrics_collections_format(all, n, out);
 }
 

@@ -5,6 +5,7 @@
 #include "net/dispatch_snapshot.h"
 #include "net/dispatch_stats.h"
 #include "net/dispatch_storage.h"
+#include "net/exchange.h"
 #include "net/frame.h"
 #include "net/meta.h"
 #include "net/meta_points.h"
@@ -13,6 +14,9 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* Fields of kith.proto. */
+enum { COLLECTIONS_OF_LIST = 1, SEGMENTS_OF_INFO = 10 };
 
 /* Each returns 0 with the reply made, or a negative errno with the sentence in rq->error. */
 typedef int (*op_fn)(struct native_request *r);
@@ -76,26 +80,26 @@ static int op_list(struct native_request *r)
         return rc;
     Kith__CollectionList answer = KITH__COLLECTION_LIST__INIT;
     Kith__Collection *messages = arena_alloc(&r->rq->bulk, all.count * sizeof *messages);
-    answer.collections = arena_alloc(&r->rq->bulk, all.count * sizeof *answer.collections);
-    if (!messages || !answer.collections)
+    if (!messages)
         return request_error(r->rq, -ENOMEM, "list");
     for (size_t i = 0; i < all.count; i++) {
-        meta_collection_init(&messages[i], all.configs[i]);
+        meta_collection_init(&messages[i], &all.configs[i]);
         messages[i].damage = (char *)all.damages[i];
-        answer.collections[i] = &messages[i];
+        fiber_checkpoint();
     }
-    answer.n_collections = all.count;
-    return reply(r, &answer.base);
+    const struct exchange_list list = {COLLECTIONS_OF_LIST, messages, sizeof *messages, all.count};
+    return exchange_answer_list(r, &answer.base, &list);
 }
 
-static int info_segments(struct native_request *r, const char *name, Kith__Info *answer)
+static int info_segments(struct native_request *r, const char *name, struct exchange_list *ret)
 {
     struct router_segments all;
-    int rc = router_segments(r->rq, name, &all);
+    Kith__Segment *messages;
+    int rc = router_segments(r->rq, name, &r->rq->bulk, &all);
     if (rc < 0)
         return rc;
-    answer->n_segments = all.count;
-    rc = meta_segments(r->rq, &all, &answer->segments);
+    rc = meta_segments(r->rq, &all, &messages);
+    *ret = (struct exchange_list){SEGMENTS_OF_INFO, messages, sizeof *messages, all.count};
     return rc < 0 ? request_error(r->rq, rc, "list of segments") : 0;
 }
 
@@ -121,7 +125,8 @@ static int op_info(struct native_request *r)
     answer.sealed_dead_rows = info.sealed_dead_rows;
     answer.disk_bytes = info.sealed_bytes;
     answer.memory_bytes = info.memory_bytes;
-    rc = ask->with_segments ? info_segments(r, ask->name, &answer) : 0;
+    struct exchange_list segments = {.field = SEGMENTS_OF_INFO};
+    rc = ask->with_segments ? info_segments(r, ask->name, &segments) : 0;
     if (rc < 0)
         return rc;
     struct error why;
@@ -130,7 +135,7 @@ static int op_info(struct native_request *r)
         read_only_refuse(read_only, r->rq->core->server->options.data, &why);
         answer.read_only = why.text;
     }
-    return reply(r, &answer.base);
+    return exchange_answer_list(r, &answer.base, &segments);
 }
 
 static int op_upsert(struct native_request *r)

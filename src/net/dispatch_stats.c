@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define COLLECTIONS_OF_STATS 9 /* field of kith.proto */
+
 /* Arrays of n, in the request's arena. */
 static void *array(struct native_request *r, size_t n, size_t size)
 {
@@ -208,7 +210,7 @@ static int all_give(struct native_request *r, Kith__Stats *ret)
 /* -- collections -- */
 
 /* A server that starts or restores has none to tell of: the rest is worth telling. */
-static int collections_give(struct native_request *r, Kith__Stats *ret)
+static int collections_give(struct native_request *r, struct exchange_list *ret)
 {
     struct router_info *all;
     size_t n;
@@ -217,9 +219,9 @@ static int collections_give(struct native_request *r, Kith__Stats *ret)
         return 0;
     }
     Kith__CollectionStats *messages = array(r, n, sizeof *messages);
-    ret->collections = array(r, n, sizeof *ret->collections);
-    if (!messages || !ret->collections)
+    if (!messages)
         return -ENOMEM;
+    *ret = (struct exchange_list){COLLECTIONS_OF_STATS, messages, sizeof *messages, n};
     for (size_t i = 0; i < n; i++) {
         const struct shard_info *s = &all[i].sum;
         Kith__CollectionStats *m = &messages[i];
@@ -232,9 +234,8 @@ static int collections_give(struct native_request *r, Kith__Stats *ret)
         m->backlog_rows = s->growing_rows - s->growing_graphed;
         m->memory_bytes = s->memory_bytes;
         m->disk_bytes = s->sealed_bytes;
-        ret->collections[i] = m;
+        fiber_checkpoint();
     }
-    ret->n_collections = n;
     return 0;
 }
 
@@ -242,6 +243,7 @@ int op_stats(struct native_request *r)
 {
     Kith__GetStats *ask = NULL;
     Kith__Stats answer = KITH__STATS__INIT;
+    struct exchange_list collections = {.field = COLLECTIONS_OF_STATS};
     int rc = exchange_take(r, &kith__get_stats__descriptor, &ask);
     if (rc < 0)
         return rc;
@@ -250,6 +252,6 @@ int op_stats(struct native_request *r)
     answer.resident_bytes = process_rss_bytes();
     rc = all_give(r, &answer);
     if (rc == 0 && ask->with_collections)
-        rc = collections_give(r, &answer);
-    return rc < 0 ? request_error(r->rq, rc, "stats") : exchange_answer(r, &answer.base);
+        rc = collections_give(r, &collections);
+    return rc < 0 ? request_error(r->rq, rc, "stats") : exchange_answer_list(r, &answer.base, &collections);
 }

@@ -8,3 +8,15 @@
 MUST_USE int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret);
 /* Makes the reply; -ENOMEM. */
 MUST_USE int exchange_answer(struct native_request *r, const ProtobufCMessage *meta);
+
+/* Messages that are one repeated field of another, in an array of their own structs. */
+struct exchange_list {
+    uint32_t field;
+    const void *items; /* each begins with its ProtobufCMessage */
+    size_t item_bytes, count;
+};
+
+/* The same for a message with a list as long as users make it: `meta` has what else there is, and the list is packed with
+ * pauses between its items. -ENOMEM; -ENOBUFS when it is larger than a frame. */
+MUST_USE int exchange_answer_list(struct native_request *r, const ProtobufCMessage *meta,
+                                  const struct exchange_list *list);

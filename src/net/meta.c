@@ -183,18 +183,17 @@ static int curve_init(struct request *rq, const struct recall_curve *from, Kith_
     return 0;
 }
 
-int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret)
+int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment **ret)
 {
-    Kith__Segment *messages = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof *messages);
     *ret = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof **ret);
-    if (!messages || !*ret)
+    if (!*ret)
         return -ENOMEM;
     for (size_t i = 0; i < from->count; i++) {
-        segment_init(&messages[i], &from->items[i]);
-        (*ret)[i] = &messages[i];
-        int rc = curve_init(rq, &from->items[i].recall, &messages[i]);
+        segment_init(&(*ret)[i], &from->items[i]);
+        int rc = curve_init(rq, &from->items[i].recall, &(*ret)[i]);
         if (rc < 0)
             return rc;
+        fiber_checkpoint();
     }
     return 0;
 }

@@ -20,4 +20,4 @@ MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, s
 void meta_collection_init(Kith__Collection *ret, const struct collection_config *config); /* borrows the name */
 
 /* -ENOMEM. */
-MUST_USE int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment ***ret);
+MUST_USE int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment **ret);

@@ -99,6 +99,7 @@ static int open_segments(struct opening *o)
         int rc = open_collection(o, &m->collections[i]);
         if (rc < 0)
             return rc;
+        fiber_checkpoint();
     }
     for (size_t i = 0; i < m->segment_count; i++) {
         const struct manifest_segment *g = &m->segments[i];
