@@ -175,7 +175,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     }
     if ((rc == -ETIME || rc == -ECANCELED) && begun > 0)
         return error_set(
-            &rq->error, rq->error.code ? rq->error.code : ERROR_DEADLINE_EXCEEDED,
+            &rq->error, rc == -ETIME ? ERROR_DEADLINE_EXCEEDED : ERROR_CANCELLED,
             "the upsert was given up when a part of it was written already; repeat it, which does no harm");
     return rc;
 }

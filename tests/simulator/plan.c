@@ -3,8 +3,10 @@
 #include "plan.h"
 #include "play.h"
 
-#define STORMY   6 /* one of so many seeds has storms */
-#define STRONGER 3 /* a kind's rate is up to so many times doubled, or halved */
+#define STORMY   6      /* one of so many seeds has storms */
+#define WIDE     5      /* and one of so many of the others has wide vectors */
+#define PAUSING  500000 /* of a million checkpoints yield in half of these */
+#define STRONGER 3      /* a kind's rate is up to so many times doubled, or halved */
 
 /* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
 static const uint32_t usual[FAULT_KINDS] = {
@@ -38,6 +40,9 @@ void plan_draw(struct plan *p, uint64_t *random)
     uint64_t storms = ~*random; /* a stream of its own: what else a seed draws does not depend on it */
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
     p->copies = draw_one_in(&storms, 3);
+    p->wide = !p->storm && draw_one_in(&storms, WIDE) ? draw(&storms) | 1 : 0;
+    if (p->wide && draw_one_in(&storms, 2))
+        p->rates[FAULT_PREEMPT] = PAUSING;
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

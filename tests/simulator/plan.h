@@ -15,6 +15,7 @@ struct plan {
     bool varied;                 /* schedules that an even one hardly ever takes */
     bool copies;                 /* the disk knows no second names: snapshots are copies */
     uint64_t storm;              /* what its storms are drawn from; 0: there are none */
+    uint64_t wide;               /* likewise, its wide vectors */
 };
 
 void plan_draw(struct plan *p, uint64_t *random);

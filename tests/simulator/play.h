@@ -90,6 +90,7 @@ struct world {
     bool over;                     /* nothing is left to see */
     bool snapshot;                 /* there is one */
     struct model *then;            /* what it holds, for each book */
+    struct wide *wide;             /* its points; NULL: there are none yet */
     uint32_t fibers[REACTORS_MAX]; /* that lived on each reactor when it began to serve */
     struct event done;
     struct world_result *result;
@@ -140,6 +141,11 @@ void crowd(struct player *p, struct book *b);
 /* -- more requests of all kinds than there is room for (storm.c) -- */
 
 void storm(struct world *w);
+
+/* -- searches that pause (wide.c) -- */
+
+void wide(struct world *w);
+void wide_free(struct wide *wide); /* NULL is fine */
 
 /* -- during a start (early.c) -- */
 

@@ -14,8 +14,9 @@
 #include <string.h>
 
 #define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
-#define FIBERS_TIGHT  400        /* of which clients get some 280 */
-#define GROWING_SHIFT 10         /* and up to so many times doubled: each start may have another setting */
+#define GROWING_WIDE  (64u << 10)
+#define FIBERS_TIGHT  400 /* of which clients get some 280 */
+#define GROWING_SHIFT 10  /* and up to so many times doubled: each start may have another setting */
 
 /* -- while a server serves -- */
 
@@ -66,6 +67,8 @@ static void on_ready(struct server *s, void *arg)
         storm(w);
     if (!failed(w))
         start_players(w, player_settle);
+    if (!failed(w) && w->plan.wide)
+        wide(w);
     if (!failed(w))
         settle_work(w);
     if (!failed(w))
@@ -92,6 +95,14 @@ static void draw_storm(struct world *w)
         w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
 }
 
+/* Segments of up to 64 MiB, and mostly a life to the end. */
+static void draw_wide(struct world *w)
+{
+    w->growing = (uint64_t)GROWING_WIDE << draw(&w->plan.wide) % (GROWING_SHIFT + 1);
+    if (!draw_one_in(&w->plan.wide, 3))
+        w->crash_after = 0;
+}
+
 static void draw_round(struct world *w)
 {
     w->tight = false;
@@ -103,6 +114,8 @@ static void draw_round(struct world *w)
     w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
     if (w->plan.storm)
         draw_storm(w);
+    if (w->plan.wide)
+        draw_wide(w);
 }
 
 /* The server runs once, to its end. */
@@ -313,5 +326,6 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     ret->trace_events = sim_trace_events(w->sim);
     sim_destroy(w->sim);
     free(w->then);
+    wide_free(w->wide);
     free(w);
 }

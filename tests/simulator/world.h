@@ -12,7 +12,8 @@ struct world_result {
     uint64_t trace_hash, trace_events, virtual_ns;
     uint64_t operations[WORLD_OPERATIONS]; /* checked, by kind */
     uint64_t faults[WORLD_FAULTS];         /* injected, by kind */
-    uint64_t rounds, crashes, acknowledged, refused, refused_starts, restores, early, storms, storm_answers;
+    uint64_t rounds, crashes, acknowledged, refused, refused_starts, restores, early, storms, storm_answers,
+        wide_searches;
 };
 
 enum world_trace { TRACE_NONE, TRACE_TOLD, TRACE_ALL };

@@ -1,0 +1,426 @@
+/* wide.c -- vectors so wide, and so many, that a search pauses: meanwhile points are written again and
+ * deleted, segments are sealed, merged and shared, and rows go from lists to the graph.
+ *
+ * Some clients search, two write, one seals and compacts. Nothing fails meanwhile, so an answer is judged
+ * strictly: each hit is a point as some write left it that could be seen while the search ran, none is there
+ * twice, equally far ones are ordered by id, and an exact search misses none. An answer or an error comes
+ * within the deadline of its request, or soon after it was cancelled. The points stay for the next round, and
+ * are looked at again after the restart, whatever its end was. */
+#include "base/point_id.h"
+#include "play.h"
+#include "wide_points.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME      "wide"
+#define SEARCHERS 3
+#define WRITERS   2
+#define SEARCHES  10
+#define BATCH     16
+#define SLACK_NS  ((uint64_t)500000000)  /* from a deadline to the answer: turns of other reactors */
+#define DISK_NS   ((uint64_t)5000000000) /* and of a write, which is finished once it is in the log */
+
+struct wide {
+    struct world *world;
+    struct wide_points points;
+    uint64_t random;
+    uint32_t left, searching; /* clients */
+    struct event done;
+};
+
+/* A client with a connection of its own. */
+struct wide_client {
+    struct wide *wide;
+    struct player player; /* its connection, and its name in messages */
+    uint32_t number;
+};
+
+/* A request that was sent, and what could be seen then. */
+struct asked {
+    uint64_t sent_ns, ends_ns; /* ends_ns: the deadline, or when it was cancelled; 0: neither */
+    bool deadline, cancelled, exact;
+    uint32_t k;
+    uint32_t *known; /* [count] */
+    float *query;    /* NULL: a write */
+};
+
+/* -- requests -- */
+
+static Kith__PointIds ids_of(const uint32_t *points, uint32_t n, uint8_t *bytes)
+{
+    Kith__PointIds ids = KITH__POINT_IDS__INIT;
+    for (uint32_t i = 0; i < n; i++)
+        wide_id(points[i], bytes + (size_t)16 * i);
+    ids.uuids = (ProtobufCBinaryData){(size_t)16 * n, bytes};
+    return ids;
+}
+
+/* The error is one that the request brought upon itself. In time, whatever it is. */
+static void judge_end(struct wide_client *c, const struct asked *a, const char *what, int rc)
+{
+    struct world *w = c->wide->world;
+    const uint64_t now_ns = clock_now_ns();
+    const bool justified = rc == 0 || (rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED) && a->deadline) ||
+                           (rc == CLIENT_REFUSED(ERROR_CANCELLED) && a->cancelled) ||
+                           (rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && c->player.client.retry_after_ms > 0);
+    if (!justified && !explained(w, ACTION_WRITE, rc) && !explained(w, ACTION_READ, rc))
+        fail(w, c->player.name, "%s: %s", what, outcome(&c->player, rc));
+    if (a->ends_ns && now_ns > a->ends_ns + (a->query ? SLACK_NS : DISK_NS))
+        fail(w, c->player.name, "%s was answered %.3f s after %s", what, (double)(now_ns - a->ends_ns) / 1e9,
+             a->deadline ? "its deadline" : "it was cancelled");
+    if (rc < 0 && rc > -1000)
+        (void)player_connect(&c->player);
+}
+
+/* Sends a request, now and then with a deadline or a cancellation, and receives its answer. */
+static int call(struct wide_client *c, uint16_t op, const ProtobufCMessage *m, const void *block, uint64_t bytes,
+                struct asked *a, struct client_reply *ret)
+{
+    struct client *to = &c->player.client;
+    const uint64_t how = draw(&c->player.random) % 6, id = ++to->next_id;
+    const uint32_t deadline_ms = how == 0 ? 1 + (uint32_t)(draw(&c->player.random) % 40) : 0;
+    a->sent_ns = clock_now_ns();
+    a->deadline = how == 0;
+    a->ends_ns = a->deadline ? a->sent_ns + (uint64_t)deadline_ms * 1000000 : 0;
+    int rc = client_send(to, op, id, deadline_ms, m, block, bytes);
+    if (rc == 0 && how == 1) {
+        fiber_sleep_ns(draw(&c->player.random) % 3000000);
+        rc = client_send(to, KITH_OP_CANCEL, id, 0, NULL, NULL, 0);
+        a->cancelled = true;
+        a->ends_ns = clock_now_ns();
+    }
+    return rc < 0 ? rc : client_receive(to, ret);
+}
+
+/* -- writers -- */
+
+static int send_upsert(struct wide_client *c, const uint32_t *points, uint32_t n, struct asked *a)
+{
+    const struct wide_points *p = &c->wide->points;
+    uint8_t bytes[16 * BATCH];
+    Kith__PointIds ids = ids_of(points, n, bytes);
+    Kith__Upsert m = KITH__UPSERT__INIT;
+    float *vectors = calloc((size_t)n * p->dim, sizeof *vectors);
+    check(vectors);
+    m.collection = (char *)(uintptr_t)NAME;
+    m.ids = &ids;
+    for (uint32_t i = 0; i < n; i++)
+        wide_vector(p, points[i], p->begun[points[i]], vectors + (size_t)i * p->dim);
+    struct client_reply r = {0};
+    int rc = call(c, KITH_OP_UPSERT, &m.base, vectors, (uint64_t)n * p->dim * sizeof(float), a, &r);
+    client_reply_fini(&r);
+    free(vectors);
+    return rc;
+}
+
+static int send_delete(struct wide_client *c, const uint32_t *points, uint32_t n, struct asked *a)
+{
+    uint8_t bytes[16 * BATCH];
+    Kith__PointIds ids = ids_of(points, n, bytes);
+    Kith__Delete m = KITH__DELETE__INIT;
+    m.collection = (char *)(uintptr_t)NAME;
+    m.ids = &ids;
+    struct client_reply r = {0};
+    int rc = call(c, KITH_OP_DELETE, &m.base, NULL, 0, a, &r);
+    client_reply_fini(&r);
+    return rc;
+}
+
+/* The next version of some points: an upsert, or a delete. */
+static void write_next(struct wide_client *c, const uint32_t *points, uint32_t n, bool deletes)
+{
+    struct wide_points *p = &c->wide->points;
+    struct asked a = {0};
+    for (uint32_t i = 0; i < n; i++)
+        p->begun[points[i]]++;
+    int rc = deletes ? send_delete(c, points, n, &a) : send_upsert(c, points, n, &a);
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        p->known[points[i]] = p->begun[points[i]];
+    tell(c->wide->world, c->player.name, "%s of %u points from %u: %s", deletes ? "delete" : "upsert", n, points[0],
+         outcome(&c->player, rc));
+    judge_end(c, &a, deletes ? "a delete" : "an upsert", rc);
+}
+
+/* Of its own points those that get a vector, and those that go. */
+static void write_some(struct wide_client *c)
+{
+    const struct wide_points *p = &c->wide->points;
+    uint32_t put[BATCH], gone[BATCH], puts = 0, gones = 0;
+    uint32_t at = (uint32_t)(draw(&c->player.random) % p->count);
+    for (uint32_t i = 0; i < 1 + draw(&c->player.random) % BATCH; i++, at += 13) {
+        const uint32_t point = at % p->count;
+        if (point % WRITERS != c->number)
+            continue;
+        if (wide_is_delete(p->begun[point] + 1))
+            gone[gones++] = point;
+        else
+            put[puts++] = point;
+    }
+    if (puts)
+        write_next(c, put, puts, false);
+    if (gones)
+        write_next(c, gone, gones, true);
+}
+
+/* -- searches -- */
+
+static void asked_begin(struct wide_client *c, struct asked *a)
+{
+    const struct wide_points *p = &c->wide->points;
+    a->known = malloc(p->count * sizeof *a->known);
+    a->query = malloc(p->dim * sizeof *a->query);
+    check(a->known && a->query);
+    memcpy(a->known, p->known, p->count * sizeof *a->known);
+    const uint32_t point = (uint32_t)(draw(&c->player.random) % p->count);
+    wide_vector(p, point, p->begun[point], a->query);
+}
+
+static void asked_end(struct asked *a)
+{
+    free(a->known);
+    free(a->query);
+}
+
+/* May the point have been there at that score? *ret_sure: it was there at any rate. */
+static bool may_score(const struct wide *w, const struct asked *a, uint32_t point, double score, bool *ret_sure)
+{
+    const struct wide_points *p = &w->points;
+    float *v = malloc(p->dim * sizeof *v);
+    bool may = false;
+    check(v);
+    *ret_sure = a->known[point] > 0;
+    for (uint32_t version = a->known[point]; version <= p->begun[point]; version++) {
+        if (version == 0 || wide_is_delete(version)) {
+            *ret_sure = false;
+            continue;
+        }
+        wide_vector(p, point, version, v);
+        may |= wide_is_same(p, wide_score(p, a->query, v), score);
+    }
+    free(v);
+    return may;
+}
+
+/* Was the point, whichever version of it was there, nearer than the last hit? */
+static bool must_be_found(const struct wide *w, const struct asked *a, uint32_t point, const Kith__Points *hits)
+{
+    const struct wide_points *p = &w->points;
+    bool must = a->known[point] > 0;
+    float *v = malloc(p->dim * sizeof *v);
+    check(v);
+    for (uint32_t version = a->known[point]; must && version <= p->begun[point]; version++) {
+        must = !wide_is_delete(version);
+        if (!must || hits->n_id_lo < a->k)
+            continue;
+        wide_vector(p, point, version, v);
+        must = wide_is_nearer(p, wide_score(p, a->query, v), (double)hits->scores[hits->n_id_lo - 1]);
+    }
+    free(v);
+    return must;
+}
+
+static uint32_t point_at(const struct wide_points *p, const Kith__Points *hits, size_t i)
+{
+    return wide_point_of(p, hits->n_id_hi ? hits->id_hi[i] : POINT_ID_PREFIX, hits->id_lo[i]);
+}
+
+static void check_hits(struct wide_client *c, const struct asked *a, const Kith__Points *hits)
+{
+    struct world *w = c->wide->world;
+    const struct wide_points *p = &c->wide->points;
+    bool *met = calloc(p->count, 1), sure;
+    check(met);
+    for (size_t i = 0; i < hits->n_id_lo && !failed(w); i++) {
+        const uint32_t point = point_at(p, hits, i);
+        const double score = (double)hits->scores[i];
+        if (point == UINT32_MAX)
+            fail(w, c->player.name, "hit %zu is no point that was written: %" PRIx64, i, hits->id_lo[i]);
+        else if (met[point])
+            fail(w, c->player.name, "point %u was found twice", point);
+        else if (!may_score(c->wide, a, point, score, &sure))
+            fail(w, c->player.name, "point %u was found at %g, where it is not (versions %u to %u)", point, score,
+                 a->known[point], p->begun[point]);
+        else if (i > 0 && wide_is_nearer(p, score, (double)hits->scores[i - 1]))
+            fail(w, c->player.name, "hit %zu is nearer than the one before it", i);
+        else if (i > 0 && p->metric != KITH__METRIC__METRIC_COSINE && hits->scores[i] == hits->scores[i - 1] &&
+                 wide_id_before(point, point_at(p, hits, i - 1)))
+            fail(w, c->player.name, "hit %zu is as far as the one before it, but has the lower id", i);
+        else
+            met[point] = true;
+    }
+    for (uint32_t point = 0; a->exact && point < p->count && !failed(w); point++)
+        if (!met[point] && must_be_found(c->wide, a, point, hits))
+            fail(w, c->player.name, "an exact search for %u found %zu, but not point %u (versions %u to %u)", a->k,
+                 hits->n_id_lo, point, a->known[point], p->begun[point]);
+    free(met);
+}
+
+static void search(struct wide_client *c, bool all)
+{
+    const struct wide_points *p = &c->wide->points;
+    struct asked a = {.exact = all || draw_one_in(&c->player.random, 2)};
+    a.k = all || draw_one_in(&c->player.random, 4) ? p->count + 1 : 1 + (uint32_t)(draw(&c->player.random) % 100);
+    Kith__Search m = KITH__SEARCH__INIT;
+    m.collection = (char *)(uintptr_t)NAME;
+    m.k = a.k;
+    m.exact = a.exact;
+    m.spread = (Kith__Spread)(draw(&c->player.random) % 4);
+    struct client_reply r = {0};
+    asked_begin(c, &a);
+    int rc = call(c, KITH_OP_SEARCH, &m.base, a.query, p->dim * sizeof(float), &a, &r);
+    tell(c->wide->world, c->player.name, "%s search for %u: %s", a.exact ? "exact" : "graph", a.k,
+         outcome(&c->player, rc));
+    judge_end(c, &a, "a search", rc);
+    if (rc == 0) {
+        Kith__Points *hits = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
+        check(hits);
+        check_hits(c, &a, hits);
+        kith__points__free_unpacked(hits, NULL);
+        c->wide->world->result->wide_searches++;
+    }
+    client_reply_fini(&r);
+    asked_end(&a);
+}
+
+/* -- clients -- */
+
+static void leave(struct wide_client *c)
+{
+    client_close(&c->player.client);
+    c->wide->left--;
+    event_notify_all(&c->wide->done);
+}
+
+static void searcher_run(void *arg)
+{
+    struct wide_client *c = arg;
+    bool connected = player_connect(&c->player);
+    for (uint32_t i = 0; connected && i < SEARCHES && !failed(c->wide->world); i++)
+        search(c, false);
+    c->wide->searching--;
+    leave(c);
+}
+
+static void writer_run(void *arg)
+{
+    struct wide_client *c = arg;
+    bool connected = player_connect(&c->player);
+    while (connected && c->wide->searching > 0 && !failed(c->wide->world)) {
+        write_some(c);
+        fiber_sleep_ns(draw(&c->player.random) % 2000000);
+    }
+    leave(c);
+}
+
+static void operator_run(void *arg)
+{
+    struct wide_client *c = arg;
+    struct world *w = c->wide->world;
+    bool connected = player_connect(&c->player);
+    while (connected && c->wide->searching > 0 && !failed(w)) {
+        int rc = draw_one_in(&c->player.random, 3) ? call_compact(&c->player.client, NAME)
+                                                   : call_seal(&c->player.client, NAME);
+        tell(w, c->player.name, "seal or compact: %s", outcome(&c->player, rc));
+        if (rc < 0 && !explained(w, ACTION_MAINTAIN, rc))
+            fail(w, c->player.name, "it cannot be sealed: %s", outcome(&c->player, rc));
+        fiber_sleep_ns(draw(&c->player.random) % 20000000);
+    }
+    leave(c);
+}
+
+static void start(struct wide *wide, struct wide_client *c, const char *name, uint32_t number, fiber_fn run)
+{
+    c->wide = wide;
+    c->number = number;
+    c->player.world = wide->world;
+    c->player.random = draw(&wide->random);
+    snprintf(c->player.name, sizeof c->player.name, "%s %u", name, number);
+    wide->left++;
+    check(fiber_start(CLASS_INTERACTIVE, run, c, "wide") == 0);
+}
+
+static void run_all(struct wide *wide)
+{
+    struct wide_client *clients = calloc(SEARCHERS + WRITERS + 1, sizeof *clients), *c = clients;
+    check(clients);
+    wide->searching = SEARCHERS;
+    for (uint32_t i = 0; i < SEARCHERS; i++)
+        start(wide, c++, "searcher", i, searcher_run);
+    for (uint32_t i = 0; i < WRITERS; i++)
+        start(wide, c++, "writer", i, writer_run);
+    start(wide, c, "operator", 0, operator_run);
+    while (wide->left > 0)
+        event_wait(&wide->done);
+    free(clients);
+}
+
+/* -- a round -- */
+
+static bool create(struct wide_client *c)
+{
+    struct wide_points *p = &c->wide->points;
+    int rc = client_create(&c->player.client, NAME, p->dim, p->metric);
+    if (rc < 0 && rc != CLIENT_REFUSED(ERROR_ALREADY_EXISTS))
+        fail(c->wide->world, c->player.name, "the collection cannot be created: %s", outcome(&c->player, rc));
+    return rc == 0;
+}
+
+/* All points, by one writer after the other. */
+static void fill(struct wide_client *c)
+{
+    const struct wide_points *p = &c->wide->points;
+    for (uint32_t from = 0; from < p->count && !failed(c->wide->world);) {
+        uint32_t points[BATCH], n = 0;
+        while (n < BATCH && from < p->count)
+            points[n++] = from++;
+        write_next(c, points, n, false);
+    }
+}
+
+static struct wide *wide_create(struct world *w)
+{
+    struct wide *wide = calloc(1, sizeof *wide);
+    check(wide);
+    wide->world = w;
+    wide->random = w->plan.wide;
+    wide_points_init(&wide->points, &wide->random);
+    return wide;
+}
+
+void wide_free(struct wide *wide)
+{
+    if (wide)
+        wide_points_fini(&wide->points);
+    free(wide);
+}
+
+void wide(struct world *w)
+{
+    struct wide_client *c = calloc(1, sizeof *c); /* too large for a fiber's stack */
+    check(c);
+    if (!w->wide)
+        w->wide = wide_create(w);
+    c->wide = w->wide;
+    c->player.world = w;
+    c->player.random = draw(&w->wide->random);
+    snprintf(c->player.name, sizeof c->player.name, "wide");
+    tell(w, "wide", "%u points of %u dimensions in %u groups, %s", w->wide->points.count, w->wide->points.dim,
+         w->wide->points.groups,
+         w->wide->points.metric == KITH__METRIC__METRIC_L2   ? "l2"
+         : w->wide->points.metric == KITH__METRIC__METRIC_IP ? "inner product"
+                                                             : "cosine");
+    if (!damage_done(w) && player_connect(&c->player)) {
+        if (create(c))
+            fill(c);
+        else if (!failed(w))
+            search(c, true);
+        if (!failed(w))
+            run_all(w->wide);
+        if (!failed(w))
+            search(c, true);
+    }
+    client_close(&c->player.client);
+    free(c);
+}

@@ -1,0 +1,42 @@
+/* wide_points.h -- the points of wide.c: their ids, their vectors, and which versions of each may be there.
+ *
+ * Version v of a point is what its v-th write made of it: a vector, or, of every eighth, nothing (a delete).
+ * Only one client writes to a point, one request at a time. Points of a group have equal vectors while their
+ * versions are equal. Ids have every form: numbers with 0, 2^63 and 2^64 - 1 among them, UUIDs of the same
+ * 128 bits, and other UUIDs. */
+#pragma once
+
+#include "kith.pb-c.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct wide_points {
+    Kith__Metric metric;
+    uint32_t dim, count, groups;
+    uint32_t *begun; /* [count]: version of the newest write that was sent, */
+    uint32_t *known; /* and of the newest that was acknowledged */
+};
+
+void wide_points_init(struct wide_points *p, uint64_t *random);
+void wide_points_fini(struct wide_points *p);
+
+static inline bool wide_is_delete(uint32_t version)
+{
+    return version % 8 == 7;
+}
+
+/* The id as it stands in `uuids` of a request: 16 bytes. */
+void wide_id(uint32_t point, uint8_t *ret);
+/* The point with this id, as an answer has it; UINT32_MAX: there is none. */
+uint32_t wide_point_of(const struct wide_points *p, uint64_t hi, uint64_t lo);
+/* Equally far points come in the order of their ids: numbers before UUIDs. */
+bool wide_id_before(uint32_t one, uint32_t other);
+
+/* Small whole numbers, so that sums of squares and products are exact. */
+void wide_vector(const struct wide_points *p, uint32_t point, uint32_t version, float *ret);
+/* As the server says it: the squared distance, the inner product, the cosine. */
+double wide_score(const struct wide_points *p, const float *a, const float *b);
+/* Is score `a` nearer than `b`, by more than what rounding makes of either? And are they the same, but for rounding? */
+bool wide_is_nearer(const struct wide_points *p, double a, double b);
+bool wide_is_same(const struct wide_points *p, double a, double b);
