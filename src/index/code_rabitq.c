@@ -208,7 +208,7 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     int8_t *weights = room;
     float *s = (float *)(weights + dims), square, on_centre;
     rotate(c, x, s, &square, &on_centre);
-    const struct folded folded = fold_to_bytes(s, dims, 0, weights);
+    const struct folded folded = fold_to_bytes(s, dims, weights);
     q->folded = weights;
     q->bias = folded.sum * twice_middle(c->bits);
     q->scale = folded.unit / 2;

@@ -257,7 +257,7 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     const float constant = vek.ip_f32(w, l2 ? w : x, c->dim); /* |q - c|^2, else <c, q> */
     for (uint32_t j = 0; j < c->dim; j++)
         w[j] = c->step[j] * (l2 ? w[j] : x[j]);
-    const struct folded folded = fold_to_bytes(w, padded(c), 0, weights);
+    const struct folded folded = fold_to_bytes(w, padded(c), weights);
     q->folded = weights;
     q->bias = 15 * folded.sum;
     q->scale = l2 ? -folded.unit : -folded.unit / 2;

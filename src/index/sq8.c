@@ -228,38 +228,49 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
     return misfits(s, x, code);
 }
 
-/* Whether codes can say x exactly. */
-static bool is_whole(const struct sq8 *s, const float *x)
+#define BITS_255 0x437f0000u /* of 255 as a float; those of smaller positive numbers are less */
+
+/* Folds x to what it is, less 128; false when a code cannot say it exactly. Without a way out of the loop and without comparing floats,
+ * so that compilers make vectors of it. */
+static bool fold_whole(struct sq8_query *q, const float *restrict x, uint32_t dim, int8_t *restrict weights)
 {
-    int bad = !s->lossless;
-    for (uint32_t j = 0; j < s->dim && !bad; j++)
-        bad = !(x[j] >= 0 && x[j] <= 255 && x[j] == (float)(int)x[j]);
-    return !bad;
+    uint32_t wrong = 0;
+    int32_t sum = 0, squares = 0;
+    for (uint32_t j = 0; j < dim; j++) {
+        uint32_t bits, back_bits;
+        float fits, back;
+        memcpy(&bits, x + j, sizeof(bits));
+        const uint32_t in_range = bits & -(uint32_t)(bits <= BITS_255);
+        memcpy(&fits, &in_range, sizeof(fits));
+        const int32_t code = (int32_t)fits, weight = code - 128;
+        back = (float)code;
+        memcpy(&back_bits, &back, sizeof(back_bits));
+        wrong |= back_bits ^ bits;
+        weights[j] = (int8_t)weight;
+        sum += weight;
+        squares += weight * weight;
+    }
+    *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = -2, .norm.whole = squares, .whole = true};
+    return wrong == 0;
 }
 
 void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, void *room)
 {
-    const bool l2 = s->metric == METRIC_L2, whole = is_whole(s, x);
+    const bool l2 = s->metric == METRIC_L2;
     int8_t *weights = room;
     float *w = (float *)((uint8_t *)room + s->stride);
+    memset(weights + s->dim, 0, s->stride - s->dim);
+    if (s->lossless && fold_whole(q, x, s->dim, weights))
+        return;
     memset(w + s->dim, 0, (s->stride - s->dim) * sizeof(float));
     for (uint32_t j = 0; j < s->dim; j++)
         w[j] = l2 ? x[j] - (s->low[j] + 128 * s->step[j]) : x[j];
     const float norm = l2 ? vek.ip_f32(w, w, s->dim) : 0;
     for (uint32_t j = 0; j < s->dim; j++)
         w[j] *= s->step[j];
-    const struct folded folded = fold_to_bytes(w, s->stride, whole ? 1 : 0, weights);
-    *q = (struct sq8_query){.weights = weights,
-                            .bias = 128 * folded.sum,
-                            .scale = (l2 ? -2 : -1) * folded.unit,
-                            .norm.real = norm,
-                            .whole = whole};
-    if (!whole)
-        return;
-    int32_t exact = 0; /* a float has not bits enough for it */
-    for (uint32_t j = 0; j < s->dim; j++)
-        exact += weights[j] * weights[j];
-    q->norm.whole = exact;
+    const struct folded folded = fold_to_bytes(w, s->stride, weights);
+    *q = (struct sq8_query){
+        .weights = weights, .bias = 128 * folded.sum, .scale = (l2 ? -2 : -1) * folded.unit, .norm.real = norm};
 }
 
 void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights)

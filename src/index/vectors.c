@@ -43,17 +43,26 @@ static double distance_in_doubles(enum metric metric, const float *a, const floa
     return metric == METRIC_COSINE ? sum / 2 : sum;
 }
 
+/* The bits of a number without its sign rise with its size. In lanes of whole numbers, of which compilers make vectors; of a comparison of
+ * floats they do not, as long as there may be a NaN. */
 float vectors_largest(const float *v, uint32_t dim)
 {
-    float lanes[LANES] = {0}, largest = 0;
-    uint32_t j = 0;
-    for (; j + LANES <= dim; j += LANES)
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            lanes[lane] = fabsf(v[j + lane]) > lanes[lane] ? fabsf(v[j + lane]) : lanes[lane];
-    for (; j < dim; j++)
-        largest = fabsf(v[j]) > largest ? fabsf(v[j]) : largest;
+    int32_t lanes[LANES] = {0}, most = 0, bits[LANES];
+    for (uint32_t j = 0; j + LANES <= dim; j += LANES) {
+        memcpy(bits, v + j, sizeof(bits));
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            const int32_t size = bits[lane] & INT32_MAX;
+            lanes[lane] = size > lanes[lane] ? size : lanes[lane];
+        }
+    }
+    for (uint32_t j = dim / LANES * LANES; j < dim; j++) {
+        memcpy(bits, v + j, sizeof(*bits));
+        most = (bits[0] & INT32_MAX) > most ? bits[0] & INT32_MAX : most;
+    }
     for (unsigned lane = 0; lane < LANES; lane++)
-        largest = lanes[lane] > largest ? lanes[lane] : largest;
+        most = lanes[lane] > most ? lanes[lane] : most;
+    float largest;
+    memcpy(&largest, &most, sizeof(largest));
     return largest;
 }
 
