@@ -5,6 +5,7 @@
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
 #include "index/hnsw_builder.h"
+#include "index/recall_measure.h"
 #include "index/segment_index_impl.h"
 
 #include <errno.h>
@@ -13,12 +14,13 @@
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
-#define CATCH_UP         2     /* rows that get a code when one is appended */
-#define QUERIES          16    /* rows that new codes are tried with, */
-#define CANDIDATES       32    /* of whose neighbours, by code, a search scores so many again, */
-#define RECALL           0.99  /* and must find so many of the true ones */
+#define CATCH_UP         2  /* rows that get a code when one is appended */
+#define QUERIES          16 /* rows that new codes are tried with, */
+#define CANDIDATES       16 /* so many of the nearest by code */
+#define RECALL           0.99 /* must hold so many of their true neighbours: a search scores 32 again, but the rows will double */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
-#define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new */
+#define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new, */
+#define WATCH_SHARE      64    /* and search for these themselves when 1 in so many is */
 
 /* Of short rows the values take no more room than a code. */
 static enum code_kind first_kind(const struct segment_index *x)
@@ -236,11 +238,14 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     if (rc != 0)
         return rc;
     const struct reach_search search = {&x->graph, &x->codes, vectors};
-    if (x->builder->changes <= x->graph.count / REPAIR_SHARE)
-        return 0;
-    if (x->metric != METRIC_IP) /* few links lead to short rows, and rightly so */
-        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_FEW_LINKS, crew, pause);
-    return rc == 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
+    const bool repairs = x->builder->changes > x->graph.count / REPAIR_SHARE;
+    const bool watches = x->graph.count - x->builder->watched > x->graph.count / WATCH_SHARE;
+    /* not where nobody searches before all is finished; nor under the inner product: few links lead to short rows, and rightly so */
+    if (x->is_fed && x->metric != METRIC_IP && (repairs || watches))
+        rc = hnsw_reach(&x->graph, x->builder, &search, repairs ? REACH_FEW_LINKS : REACH_NEW, crew, pause);
+    if (rc == 0 && repairs)
+        rc = hnsw_repair(&x->graph, x->builder, &x->codes, pause);
+    return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
 }
 
 /* Without memory the rest is left to prepare(). */

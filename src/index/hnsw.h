@@ -151,7 +151,8 @@ struct reach_search {
 };
 enum reach_scope {
     REACH_ALL,       /* the graph is complete: all rows, or as many as the file says */
-    REACH_FEW_LINKS, /* it grows: rows that hardly a link leads to */
+    REACH_FEW_LINKS, /* it grows: rows that few links lead to */
+    REACH_NEW,       /* and of these, rows that have come since the last search for rows */
 };
 /* -ENOMEM, or what the pause returned: then the next call goes on. */
 MUST_USE int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search,

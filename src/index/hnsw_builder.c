@@ -95,6 +95,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     hnsw_repair_drop(b);
     hnsw_settle_drop(b);
     hnsw_reach_drop(b);
+    free(b->round.rare);
     free(b);
 }
 
@@ -107,7 +108,7 @@ uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
     uint64_t bytes = sizeof(*b) + b->workers * sizeof(*b->worker);
     for (unsigned i = 0; i < b->workers; i++)
         bytes += worker_bytes(b->worker[i], b->m, b->stride);
-    bytes += (b->reaching.links_to ? b->reaching.rows : 0) +
+    bytes += bits_words(b->round.rare_rows) * sizeof(uint64_t) + (b->reaching.links_to ? b->reaching.rows : 0) +
              ((uint64_t)b->reaching.list_room + b->reaching.again_room) * sizeof(uint32_t);
     bytes += b->settling.room * 2 * (links + 1) * sizeof(uint32_t);
     bytes += bits_words(b->flood.rows) * sizeof(uint64_t) + 2 * (uint64_t)b->flood.rows * sizeof(uint32_t);

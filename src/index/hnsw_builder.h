@@ -71,6 +71,8 @@ struct round {
     uint32_t *new_lists;          /* [slots_max][2m] */
     uint32_t rows_max, lists_max, links_back_max, slots_max;
     uint32_t groups;
+    uint64_t *rare; /* a bit a row below rare_rows: few links lead to it, and a list that is pruned keeps its own */
+    uint32_t rare_rows;
 };
 
 /* A repair under way: which rows are reached. */
@@ -102,15 +104,18 @@ struct reaching {
     uint32_t rows; /* in the graph when it began; 0: none is under way */
     enum metric metric;
     unsigned turn;
-    uint32_t next;             /* row of turn 0, or place in the list */
-    unsigned sweeps;           /* times that turn 0 was begun again */
-    uint32_t searched, missed; /* rows */
-    uint32_t replaced;         /* links that were given up for others */
-    uint32_t *list;            /* rows of this turn, but for turn 0 */
+    bool grows;               /* more rows will come: this is not the last search for them */
+    uint8_t few_links;        /* rows that so many links lead to, or fewer, are searched for */
+    uint32_t next;            /* row of turn 0, or place in the list */
+    unsigned sweeps;          /* times that turn 0 was begun again */
+    uint32_t sampled, missed; /* rows of the sample that were searched for, and missed */
+    uint32_t replaced;        /* links that were given up for others */
+    uint32_t *list;           /* rows of this turn, but for turn 0 */
     uint32_t listed, list_room;
     uint32_t *again; /* rows of the next turn */
     uint32_t again_count, again_room;
     uint8_t *links_to;    /* how many links lead to a row, at most 255; NULL: all rows are searched for */
+    bool all;             /* so they are: the sample missed many */
     uint32_t counted;     /* rows whose links are in that */
     uint32_t sample_step; /* one row in so many is searched for anyway */
     uint64_t *kept;       /* rows that were linked here: these links are not given up for others */
@@ -132,6 +137,7 @@ struct hnsw_builder {
     uint32_t changes;             /* insertions since the last hnsw_repair() */
     uint32_t settled;             /* rows there were when hnsw_settle() ended */
     uint32_t reached;             /* and when hnsw_reach() of all did */
+    uint32_t watched;             /* and of any */
 };
 
 /* The codes are others now: what works on them is made anew when it is needed. */

@@ -2,11 +2,13 @@
  * more links enter than it has room for. Both read the frozen graph and write to the round. */
 #include "index/hnsw_builder.h"
 
+#include "base/bits.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
 #define PRUNED_SPARE            4 /* a pruned list keeps one place in so many free, or each new link would prune it again */
+#define RARE_SPARE              2            /* and half of those for links that it keeps to rows that few lead to */
 #define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
 #define MEET_BYTES              (256 * 1024) /* of codes compared between two pauses: some 10 us */
 #define SORTED_BY_INSERTION_MAX 64
@@ -131,6 +133,26 @@ static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struc
         w->pruning[at + i] = (struct cand){s->distances[i], links[i]};
 }
 
+static bool is_kept(const uint32_t *list, uint32_t n, uint32_t id)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++)
+        found |= list[i] == id;
+    return found;
+}
+
+/* Behind the `kept` links of a list that was pruned, those of the old list to rows that few links lead to: without them, no walk may
+ * find these rows. Returns the new length. */
+static uint32_t keep_rare(const struct round *r, const uint32_t *old, uint32_t n, uint32_t *list, uint32_t kept,
+                          uint32_t max)
+{
+    const uint32_t chosen = kept;
+    for (uint32_t i = 0; i < n && kept < max; i++)
+        if (old[i] < r->rare_rows && bits_test(r->rare, old[i]) && !is_kept(list, chosen, old[i]))
+            list[kept++] = old[i];
+    return kept;
+}
+
 /* The distances of the newcomers are known from their side. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t group)
 {
@@ -138,7 +160,8 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     const struct link_back *back = r->links_back + p->first;
     const uint32_t level = back->level, max = level_links_max(g, level);
     const uint32_t *links = level_links(g, level, back->to);
-    uint32_t n = links_count(links, max);
+    const uint32_t old = links_count(links, max);
+    uint32_t n = old;
     struct codes_query query;
     codes_query_of_row(&query, codes, level_row(g, level, back->to), w->weights);
     score_links(g, w, &query, level, links, n, 0);
@@ -150,6 +173,8 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
     for (uint32_t i = 0; i < p->kept; i++)
         to[i] = w->pruning[i].id;
+    if (level == 0)
+        p->kept = keep_rare(r, links, old, to, p->kept, max - max / PRUNED_SPARE / RARE_SPARE);
 }
 
 uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,

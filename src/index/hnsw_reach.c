@@ -8,6 +8,9 @@
  *   turn 1..   those that were missed, and those that lost a link to them
  *   last turn  a row that is missed still is a stray: every walk begins at it as well
  *
+ * While the graph grows, later rows may take the place of links that were added here. So a list that is pruned keeps its links to rows
+ * that few links lead to, and to those that were missed (round.rare); what is lost all the same is found next time.
+ *
  * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
  * graph does not depend on who did the work. */
 #include "index/hnsw_builder.h"
@@ -22,7 +25,9 @@
 #define EF_FIRST       12    /* most rows are found with so little */
 #define ALL_ROWS       20000 /* up to so many, each is searched for */
 #define SAMPLE_ROWS    8192
-#define FEW_LINKS      1    /* so few links lead to a row that is searched for anyway */
+#define SAMPLE_GROWING 32   /* while the graph grows: 1 row in so many */
+#define FEW_LINKS      1    /* so few links lead to a row that is searched for anyway; */
+#define FEW_GROWING    6    /* while the graph grows: later rows may take some of them away */
 #define MISSED_SHARE   200  /* when 1 in so many is missed, the sample was too small */
 #define WINDOW         2048 /* rows */
 #define TURNS          6
@@ -73,13 +78,16 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
     hnsw_reach_drop(b);
     *r = (struct reaching){.rows = g->count,
                            .metric = metric,
+                           .grows = scope != REACH_ALL,
+                           .few_links = scope == REACH_ALL ? FEW_LINKS : FEW_GROWING,
+                           .next = scope == REACH_NEW ? b->watched : 0,
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
     int rc = r->window && r->end && r->kept ? 0 : -ENOMEM;
-    if (rc == 0 && (scope == REACH_FEW_LINKS || g->linked > ALL_ROWS)) {
+    if (rc == 0 && (scope != REACH_ALL || g->linked > ALL_ROWS)) {
         r->links_to = calloc(g->count, sizeof(*r->links_to));
-        r->sample_step = scope == REACH_FEW_LINKS ? UINT32_MAX : g->linked / SAMPLE_ROWS;
+        r->sample_step = scope != REACH_ALL ? SAMPLE_GROWING : g->linked / SAMPLE_ROWS;
         rc = r->links_to ? 0 : -ENOMEM;
     }
     for (uint32_t i = 0; rc == 0 && i < g->stray_count; i++)
@@ -101,11 +109,16 @@ static int count_links(const struct hnsw *g, struct reaching *r, const struct pa
     return rc;
 }
 
+static bool is_sampled(const struct reaching *r, uint32_t row)
+{
+    return r->links_to && row % r->sample_step == r->sample_step - 1;
+}
+
 static bool is_wanted(const struct hnsw *g, const struct reaching *r, uint32_t row)
 {
     if (!hnsw_is_linked(g, row))
         return false;
-    return !r->links_to || r->links_to[row] <= FEW_LINKS || row % r->sample_step == r->sample_step - 1;
+    return !r->links_to || r->all || r->links_to[row] <= r->few_links || is_sampled(r, row);
 }
 
 /* False: the turn has no more rows. */
@@ -230,12 +243,13 @@ static uint32_t spare_link(const struct hnsw *g, const struct reaching *r, const
     return max;
 }
 
-/* The row that loses a link, and those that were found through it. */
+/* The row that loses a link, and those that were found through it; but not while the graph grows, which would cost most of what
+ * linking does. */
 static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_t row)
 {
     const uint32_t *links = hnsw_links(g, row);
     int rc = add_again(r, row);
-    for (uint32_t i = 0; rc == 0 && i < 2 * g->m && links[i] != LINK_NONE; i++)
+    for (uint32_t i = 0; rc == 0 && !r->grows && i < 2 * g->m && links[i] != LINK_NONE; i++)
         rc = add_again(r, links[i]);
     return rc;
 }
@@ -289,12 +303,13 @@ static int window_end(struct hnsw *g, struct reaching *r)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->window_count; i++) {
+        const bool sampled = r->turn == 0 && is_sampled(r, r->window[i]);
+        r->sampled += sampled;
         if (!r->end[i].missed)
             continue;
-        r->missed++;
+        r->missed += sampled;
         rc = r->turn + 1 < TURNS ? mend(g, r, r->window[i], &r->end[i]) : add_again(r, r->window[i]);
     }
-    r->searched += r->window_count;
     r->window_count = 0;
     return rc;
 }
@@ -306,14 +321,13 @@ static bool begins_again(const struct reaching *r)
 {
     const bool many = r->replaced > r->rows / REPLACED_SHARE && r->sweeps < SWEEPS;
     const bool some = r->replaced > 0 && r->rows <= SURE_ROWS && r->sweeps < SURE_SWEEPS;
-    return !r->links_to && (many || some);
+    return (!r->links_to || r->all) && !r->grows && (many || some);
 }
 
 static void turn_end(struct reaching *r)
 {
-    if (r->turn == 0 && r->links_to && r->sample_step != UINT32_MAX && r->missed > r->searched / MISSED_SHARE) {
-        free(r->links_to);
-        r->links_to = NULL;
+    if (r->turn == 0 && r->links_to && !r->all && r->missed > r->sampled / MISSED_SHARE) {
+        r->all = true;
         r->next = 0;
         return;
     }
@@ -357,6 +371,19 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
     r->list = NULL;
 }
 
+/* Lists that are pruned later keep their links to rows that few lead to, and to those that were linked in here. */
+static void guard_rare(struct hnsw_builder *b)
+{
+    struct reaching *r = &b->reaching;
+    for (uint32_t row = 0; r->links_to && row < r->rows; row++)
+        if (r->links_to[row] <= r->few_links)
+            bits_set(r->kept, row);
+    free(b->round.rare);
+    b->round.rare = r->kept;
+    b->round.rare_rows = r->rows;
+    r->kept = NULL;
+}
+
 int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search, enum reach_scope scope,
                const struct crew *crew, const struct pause *pause)
 {
@@ -381,7 +408,9 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
     if (rc != 0)
         return rc;
     keep_strays(g, r);
+    guard_rare(b);
     hnsw_reach_drop(b);
     b->reached = scope == REACH_ALL ? g->count : 0;
+    b->watched = g->count;
     return 0;
 }

@@ -21,7 +21,7 @@
 struct recall_rung {
     uint32_t ef;     /* a scan: the rows */
     float recall;    /* mean recall@k, 0..1 */
-    float floor;     /* the mean is hardly lower than that: one standard error less */
+    float floor;     /* the mean is hardly lower than that: three standard errors less */
     float distances; /* mean distances computed a query */
 };
 

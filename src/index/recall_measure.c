@@ -14,11 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EF_STEP    1.4  /* from one rung to the next */
-#define STALLED    3    /* so many rungs without a further hit end a ladder */
-#define SCAN_ROWS  2048 /* more rows are scanned for a quarter of the queries */
-#define MANY_SHARE 4    /* k 100, and scans of many rows, go by one query in so many */
-#define ENOUGH     0.9995f
+#define EF_STEP         1.4  /* from one rung to the next */
+#define STALLED         3    /* so many rungs without a further hit end a ladder */
+#define SCAN_ROWS       2048 /* more rows are scanned for a quarter of the queries */
+#define MANY_SHARE      4    /* k 100, and scans of many rows, go by one query in so many */
+#define ENOUGH          0.9995f
+#define DEVIATIONS      3 /* that a floor is below the mean: few queries miss nearly all of their neighbours, or none */
+#define GROWTH          1.5 /* a graph that grows is measured again when it has so many times the rows, */
+#define QUERIES_GROWING 48  /* with so many queries at most */
 
 enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_SCAN, STAGE_DONE };
 
@@ -35,6 +38,7 @@ struct recall_measuring {
     struct recall_curve *curve;
     enum stage stage;
     uint32_t ef;         /* of the rung that is measured */
+    uint32_t ef_first;   /* of the first rung */
     struct measured *of; /* each query */
     bool *done;          /* pieces of this stage, or of this rung */
 };
@@ -63,12 +67,13 @@ void recall_measuring_destroy(struct recall_measuring *m)
     free(m);
 }
 
-static struct recall_measuring *measuring_create(const struct segment_index *x, const struct rows *vectors)
+static struct recall_measuring *measuring_create(const struct segment_index *x, uint32_t most,
+                                                 const struct rows *vectors)
 {
     struct recall_measuring *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
-    int rc = recall_truth_init(&m->truth, x, vectors);
+    int rc = recall_truth_init(&m->truth, x, most, vectors);
     const uint32_t n = m->truth.count + 1;
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
@@ -168,7 +173,7 @@ static struct recall_rung rung_of(const struct recall_measuring *m, uint32_t ef,
         distances += m->of[q].distances;
     }
     const double mean = sum / queries, variance = fmax(squares / queries - mean * mean, 0);
-    const double error = fmax(sqrt(variance / queries), 1.0 / ((double)queries * k));
+    const double error = fmax(DEVIATIONS * sqrt(variance / queries), 1.0 / ((double)queries * k));
     return (struct recall_rung){ef, (float)mean, (float)fmax(mean - error, 0), (float)(distances / queries)};
 }
 
@@ -198,7 +203,7 @@ static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t n
 static void next_stage(struct recall_measuring *m)
 {
     m->stage++;
-    m->ef = ladder_k(m->stage);
+    m->ef = ladder_k(m->stage) > m->ef_first ? ladder_k(m->stage) : m->ef_first;
     memset(m->of, 0, m->truth.count * sizeof(*m->of));
     memset(m->done, 0, m->truth.count * sizeof(*m->done));
 }
@@ -263,13 +268,35 @@ static int do_stage(struct recall_measuring *m, const struct segment_index *seal
     return rc;
 }
 
+/* Without a crew: rows may be appended at its pauses, which other cores must not meet. */
+int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    struct recall_growing *of = &x->growing;
+    if (x->graph.count < RECALL_ROWS_MIN || (double)x->graph.count < GROWTH * of->rows)
+        return 0;
+    struct recall_measuring *m = measuring_create(x, QUERIES_GROWING, vectors);
+    if (!m)
+        return -ENOMEM;
+    m->ef_first = SEARCH_EF_DEFAULT;
+    int rc = 0;
+    while (rc == 0 && m->truth.count && m->stage != STAGE_DONE)
+        rc = do_stage(m, x, vectors, NULL, pause);
+    if (rc == 0) {
+        free(of->curve);
+        *of = (struct recall_growing){.rows = x->graph.count, .curve = m->truth.count ? m->curve : NULL};
+        m->curve = m->truth.count ? NULL : m->curve;
+    }
+    recall_measuring_destroy(m);
+    return rc;
+}
+
 int recall_measure(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                    const struct pause *pause)
 {
     if (x->curve || x->graph.count < RECALL_ROWS_MIN)
         return 0;
     if (!x->measuring)
-        x->measuring = measuring_create(x, vectors);
+        x->measuring = measuring_create(x, RECALL_QUERIES_MAX, vectors);
     if (!x->measuring)
         return -ENOMEM;
     struct recall_measuring *m = x->measuring;

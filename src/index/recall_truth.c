@@ -26,12 +26,13 @@
 #define NOISE         0.1f /* the part of its distance from the mean that a row is moved at random */
 #define ROWS_SHARE    32   /* one row in so many, where these are more than QUERIES_MIN */
 
-static uint32_t queries_wanted(const struct segment_index *x)
+static uint32_t queries_wanted(const struct segment_index *x, uint32_t most)
 {
     uint32_t n = VALUES / x->dim;
     n = n > x->graph.count / ROWS_SHARE ? x->graph.count / ROWS_SHARE : n;
     n = n > QUERIES_MAX ? QUERIES_MAX : n < QUERIES_MIN ? QUERIES_MIN : n;
     n = x->dim > DIM_LARGE && n > QUERIES_LARGE ? QUERIES_LARGE : n;
+    n = n < most ? n : most;
     return n < x->graph.count / 2 ? n : x->graph.count / 2;
 }
 
@@ -63,9 +64,8 @@ static bool is_fit(const struct segment_index *x, const uint32_t *higher, uint32
 
 /* Rows at even distances, the first in so many before the others, so that any first part of them is spread as well. higher: rows of
  * higher layers, sorted; NULL: where nearly all rows have equals, rows that stand for these. */
-static void choose_rows(struct recall_truth *t, const struct segment_index *x, const uint32_t *higher)
+static void choose_rows(struct recall_truth *t, const struct segment_index *x, const uint32_t *higher, uint32_t wanted)
 {
-    const uint32_t wanted = queries_wanted(x);
     t->count = 0;
     for (uint32_t part = 0; part < KS_SHARE; part++)
         for (uint32_t i = part; i < wanted; i += KS_SHARE) {
@@ -78,7 +78,7 @@ static void choose_rows(struct recall_truth *t, const struct segment_index *x, c
         }
 }
 
-static int choose(struct recall_truth *t, const struct segment_index *x)
+static int choose(struct recall_truth *t, const struct segment_index *x, uint32_t wanted)
 {
     const uint32_t nodes = x->graph.nodes;
     uint32_t *higher = malloc((nodes + 1) * sizeof(*higher));
@@ -87,9 +87,9 @@ static int choose(struct recall_truth *t, const struct segment_index *x)
     for (uint32_t i = 0; i < nodes; i++)
         higher[i] = hnsw_node(&x->graph, i)->row;
     qsort(higher, nodes, sizeof(*higher), compare_rows);
-    choose_rows(t, x, higher);
+    choose_rows(t, x, higher, wanted);
     if (t->count < QUERIES_LEAST)
-        choose_rows(t, x, NULL);
+        choose_rows(t, x, NULL, wanted);
     if (t->count < QUERIES_LEAST)
         t->count = 0;
     free(higher);
@@ -209,12 +209,12 @@ const float *recall_truth_query(const struct recall_truth *t, uint32_t query, co
     return query % 2 ? t->moved + (size_t)(query / 2) * t->dim : rows_at(vectors, t->row[query]);
 }
 
-int recall_truth_init(struct recall_truth *t, const struct segment_index *x, const struct rows *vectors)
+int recall_truth_init(struct recall_truth *t, const struct segment_index *x, uint32_t most, const struct rows *vectors)
 {
-    const uint32_t most = queries_wanted(x);
+    const uint32_t wanted = queries_wanted(x, most);
     *t = (struct recall_truth){.metric = x->metric, .dim = x->dim, .rows = x->graph.count};
-    t->row = calloc(most + 1, sizeof(*t->row));
-    int rc = t->row ? choose(t, x) : -ENOMEM;
+    t->row = calloc(wanted + 1, sizeof(*t->row));
+    int rc = t->row ? choose(t, x, wanted) : -ENOMEM;
     if (rc == 0)
         rc = find_absent(t, &x->copies);
     if (rc == 0)

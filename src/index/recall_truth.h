@@ -20,8 +20,9 @@ struct recall_truth {
     uint32_t *next;   /* of each piece: where its scan goes on */
 };
 
-/* Makes the queries. -ENOMEM. */
-MUST_USE int recall_truth_init(struct recall_truth *t, const struct segment_index *x, const struct rows *vectors);
+/* Makes the queries, so many at most. -ENOMEM. */
+MUST_USE int recall_truth_init(struct recall_truth *t, const struct segment_index *x, uint32_t most,
+                               const struct rows *vectors);
 void recall_truth_fini(struct recall_truth *t);
 const float *recall_truth_query(const struct recall_truth *t, uint32_t query, const struct rows *vectors);
 

@@ -15,8 +15,8 @@
 #define WALK_ROWS_MIN      512 /* fewer rows are scanned sooner than walked */
 #define SCANNED_PER_EF     24 /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
-#define SIGMAS             1.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
-#define SIGMAS_SPARE       0.8f /* or that when more rows are kept than are wanted */
+#define SIGMAS             2.0f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
+#define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */
 #define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
 #define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */
 #define FILTER_SPARE       3    /* allowed candidates expected for each hit wanted */
@@ -128,6 +128,7 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
                                  .from = from,
                                  .to = to,
                                  .budget = budget,
+                                 .all = budget >= to - from,
                                  .sigmas = top->k > s->k ? SIGMAS_SPARE : SIGMAS,
                                  .allowed = s->params->allowed,
                                  .copies = &x->copies,

@@ -53,6 +53,7 @@ void segment_index_destroy(struct segment_index *x)
     sq8_sample_fini(&x->sample);
     recall_measuring_destroy(x->measuring);
     free(x->curve);
+    free(x->growing.curve);
     free(x->header);
     free(x->quantiser);
     free(x);
@@ -110,7 +111,8 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
     use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets) + copies_bytes(&x->copies);
-    use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) + codes_bytes(&x->codes) +
+    use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) +
+                                (x->growing.curve ? sizeof(*x->growing.curve) : 0) + codes_bytes(&x->codes) +
                                 codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail) +
                                 codes_check_bytes(x->check);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
@@ -150,19 +152,38 @@ const struct recall_curve *segment_index_curve(const struct segment_index *x)
     return x->curve;
 }
 
-static struct recall_effort effort_by_curve(const struct segment_index *x, float recall, uint32_t k)
+static struct recall_effort effort_by_curve(const struct segment_index *x, const struct recall_curve *curve,
+                                            float recall, uint32_t k)
 {
     const struct recall_sizes sizes = {
         .rows = x->graph.count, .code_bytes = x->codes.stride, .vector_bytes = x->dim * (uint32_t)sizeof(float)};
-    return recall_curve_effort(x->curve, &sizes, recall, k);
+    return recall_curve_effort(curve, &sizes, recall, k);
 }
 
 uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k)
 {
     if (!x->curve || !x->sealed)
         return 0;
-    const struct recall_effort effort = effort_by_curve(x, recall, k);
+    const struct recall_effort effort = effort_by_curve(x, x->curve, recall, k);
     return effort.way == RECALL_WALK ? effort.ef : 0;
+}
+
+/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller than that of graphs without a
+ * curve. */
+static void choose_growing(struct search *s)
+{
+    const struct segment_index *x = s->x;
+    const struct search_params *p = s->params;
+    s->ef = p->ef_unmeasured ? p->ef_unmeasured : recall_default_ef(p->recall, s->k);
+    s->ef = s->ef > search_refine_count(s) ? s->ef : search_refine_count(s);
+    if (!x->growing.curve)
+        return;
+    const struct recall_effort effort = effort_by_curve(x, x->growing.curve, p->recall, s->k);
+    s->scan = effort.way == RECALL_SCAN;
+    s->exact = effort.way == RECALL_EXACT;
+    const double grown = (double)effort.ef * x->graph.count / x->growing.rows;
+    if (effort.way == RECALL_WALK && grown > s->ef)
+        s->ef = (uint32_t)grown;
 }
 
 /* What it takes to have the recall that was asked for. */
@@ -176,13 +197,12 @@ static void choose_effort(struct search *s)
     }
     if (x->curve && x->sealed) {
         s->refined_k = s->k > RECALL_K_MIN ? s->k : RECALL_K_MIN;
-        const struct recall_effort effort = effort_by_curve(x, p->recall, s->k);
+        const struct recall_effort effort = effort_by_curve(x, x->curve, p->recall, s->k);
         s->scan = effort.way == RECALL_SCAN;
         s->exact = effort.way == RECALL_EXACT;
         s->ef = effort.way == RECALL_WALK ? effort.ef : SEARCH_EF_DEFAULT;
     } else {
-        s->ef = p->ef_unmeasured ? p->ef_unmeasured : recall_default_ef(p->recall, s->k);
-        s->ef = s->ef > search_refine_count(s) ? s->ef : search_refine_count(s);
+        choose_growing(s);
     }
 }
 

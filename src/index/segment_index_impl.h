@@ -10,6 +10,12 @@
 #include "index/segment_index.h"
 #include "index/tail.h"
 
+/* The curve of a graph that grows, and the rows that it had then. */
+struct recall_growing {
+    struct recall_curve *curve; /* owned; NULL: not measured, or there was nothing to measure with */
+    uint32_t rows;
+};
+
 struct segment_index {
     enum metric metric;
     uint32_t dim;
@@ -41,6 +47,7 @@ struct segment_index {
     enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING, RETRAIN_CHECKING, RETRAIN_CHECKED } retrain;
     uint32_t epoch;                     /* counts swaps of the codes */
     struct recall_curve *curve;         /* of a finished or opened index; NULL: it was not measured */
+    struct recall_growing growing;      /* while it is neither */
     struct recall_measuring *measuring; /* of the curve, when a pause ended it */
     void *header;                       /* what regions() lends, made there */
     float *quantiser;

@@ -22,6 +22,7 @@
 #define BUDGET_HALF  16000 /* of so many rows it is the half */
 #define BUDGET_DIMS  128
 #define BUDGET_SHARE 32
+#define BUDGET_BYTES (384 * 1024) /* and at all rows whose codes of one bit a dimension take no more: some 30 us */
 #define EF           64
 #define EF_MIN       24
 
@@ -49,7 +50,8 @@ uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
     const double n = rows, scale = sqrt((double)BUDGET_DIMS / rotation_dims(dim));
     const double few = BUDGET_ROWS * scale * n / (n + BUDGET_HALF * scale);
     const double budget = (few + n / BUDGET_SHARE) * (ef > EF_MIN ? ef : EF_MIN) / EF;
-    return budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
+    const double least = fmin(n, (double)BUDGET_BYTES / (rotation_dims(dim) / 8));
+    return (uint32_t)fmin(fmax(budget, least), UINT32_MAX);
 }
 
 /* Puts up to n rows in; false: there is no memory for now. */

@@ -95,7 +95,8 @@ struct tail_search {
     void *room;                      /* tail_query_bytes(), aligned to 64 */
     const struct codes_query *codes; /* what rows that may be near are scored by */
     uint32_t from, to;               /* rows */
-    uint32_t budget;                 /* rows looked at, about */
+    uint32_t budget;                 /* rows looked at, about; hard queries take more */
+    bool all;                        /* that is all there are: none is left out for want of patience */
     float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
     const uint64_t *allowed;
     const struct copies

@@ -20,7 +20,9 @@
 #define TABLE_ERROR     0.15f /* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
 #define LIST_EXTENT     4     /* a list that is begun is looked at to its end, as far as so many budgets go */
 #define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
-#define PATIENCE        0.4  /* of the budget: when no row of so many was among the best, the rest is left */
+#define EXTENT          4    /* budgets, at most, */
+#define RECENT_SHARE    16 /* and only as long as one of the last rows, this share of all looked at, was among the best */
+#define PATIENCE        0.4 /* of the budget: when no row of so many was among the best, the rest is left */
 #define BATCH           32
 #define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
 #define PREFETCH_BYTES  512          /* of a code */
@@ -235,13 +237,18 @@ static int pause_between_lists(const struct tail_search *s)
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
 }
 
-/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. The largest inner
+/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. Where lists say so little
+ * that rows of the last ones were yet among the best, it goes on beyond the budget. The largest inner
  * products are of rows far out in any list, so there the whole of it is used. */
 static bool goes_on(const struct scan_state *st)
 {
     const struct tail_search *s = st->s;
+    if (st->in_vain >= IN_VAIN_MAX)
+        return false;
+    if (s->seen >= s->budget)
+        return s->seen < (uint64_t)EXTENT * s->budget && s->seen - st->improved_at < s->seen / RECENT_SHARE;
     const double patience = s->lists->metric == METRIC_IP ? 1 : PATIENCE;
-    return s->seen < s->budget && s->seen - st->improved_at < patience * s->budget && st->in_vain < IN_VAIN_MAX;
+    return s->all || s->seen - st->improved_at < patience * s->budget;
 }
 
 int tail_search(struct tail_search *s)
@@ -249,7 +256,7 @@ int tail_search(struct tail_search *s)
     const struct tail_lists *l = s->lists;
     const struct vek_nearest *near = &s->scratch->pool.near;
     const uint64_t rows = s->to > s->from ? s->to - s->from : 1;
-    uint64_t limit = 2 * (uint64_t)s->budget * l->count / rows + LISTS_SPARE;
+    uint64_t limit = 2 * (uint64_t)EXTENT * s->budget * l->count / rows + LISTS_SPARE;
     limit = limit < l->count ? limit : l->count;
     int rc = scratch_reserve(s->scratch, 0, (uint32_t)limit, 0, 0);
     if (rc < 0)

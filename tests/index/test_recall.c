@@ -227,7 +227,7 @@ Test(recall, a_row_that_is_left_out_is_not_met)
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 2000, 41);
     struct segment_index *x = dataset_index(&d, 8, 40);
     struct recall_truth t;
-    cr_assert_eq(recall_truth_init(&t, x, &d.rows), 0);
+    cr_assert_eq(recall_truth_init(&t, x, UINT32_MAX, &d.rows), 0);
     cr_assert_gt(t.count, 50);
     struct search_scratch *scratch = search_scratch_create();
     void *room = NULL;

@@ -140,13 +140,13 @@ Test(tail, rows_of_many_dimensions_are_scored_right)
 Test(tail, a_search_that_keeps_more_looks_at_more)
 {
     struct dataset d;
-    dataset_init(&d, DATASET_LATENT, METRIC_L2, 16, 12000, 56);
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 384, 12000, 56); /* of fewer values a row all are looked at */
     struct segment_index *x = grow(&d, 0);
     struct search_scratch *s = search_scratch_create();
     struct hit hits[10];
     uint32_t seen[3];
     for (uint32_t i = 0; i < 3; i++) {
-        const struct search_params p = {.k = 10, .ef = i == 0 ? 24 : i == 1 ? 64 : 1000};
+        const struct search_params p = {.k = 10, .ef = i == 0 ? 24 : i == 1 ? 64 : 2000};
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 5), &p, s, hits), 10);
         cr_assert_eq(hits[0].row, 5);
         seen[i] = s->tail_seen;
