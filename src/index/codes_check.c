@@ -27,6 +27,7 @@ struct asked {
     uint32_t nearest_count;
     struct candidate candidate[CHECK_CANDIDATES]; /* nearest by code first */
     uint32_t candidates;
+    float own; /* distance of the row from itself, by its code; of an outlier -INFINITY */
 };
 
 struct codes_check {
@@ -69,7 +70,8 @@ struct codes_check *codes_check_create(const struct codes_checked *of, uint32_t 
         return NULL;
     }
     for (uint32_t i = 0; i < k->asked_count; i++)
-        k->asked[i].row = (uint32_t)((i + 0.5) / k->asked_count * k->rows) * k->step;
+        k->asked[i] =
+            (struct asked){.row = (uint32_t)((i + 0.5) / k->asked_count * k->rows) * k->step, .own = -INFINITY};
     return k;
 }
 
@@ -121,8 +123,12 @@ static void compare(const struct codes_check *k, struct asked *a, const uint32_t
     vectors_distances(k->of.codes->metric, rows_at(k->of.vectors, a->row), vectors, n, k->of.codes->dim, truth);
     codes_distances(&a->query, ids, n, codes, by_code);
     for (uint32_t i = 0; i < n; i++) {
-        if (ids[i] == a->row || codes_is_outlier(k->of.codes, ids[i])) /* outliers are found in any case */
+        if (codes_is_outlier(k->of.codes, ids[i])) /* outliers are found in any case */
             continue;
+        if (ids[i] == a->row) {
+            a->own = by_code[i];
+            continue;
+        }
         take_truth(a, truth[i]);
         take_candidate(a, (struct candidate){by_code[i], truth[i], truth[i], ids[i]});
     }
@@ -222,4 +228,15 @@ double codes_check_recall(const struct codes_check *k, uint32_t candidates, bool
         all += k->asked[i].nearest_count;
     }
     return all ? (double)right / (double)all : 1;
+}
+
+bool codes_check_own(const struct codes_check *k, uint32_t candidates)
+{
+    uint32_t missed = 0;
+    for (uint32_t i = 0; i < k->asked_count; i++) {
+        const struct asked *a = &k->asked[i];
+        missed += a->candidates >= candidates && a->candidate[candidates - 1].by_code < a->own &&
+                  a->candidate[candidates - 1].truth > 0;
+    }
+    return missed == 0;
 }

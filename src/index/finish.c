@@ -126,14 +126,22 @@ static double recall_at(const struct segment_index *x, float refine_k, bool exac
     return codes_check_recall(x->check, refined ? candidates(refine_k) : CHECK_NEIGHBOURS, exactly);
 }
 
-/* Scores more candidates again, as far as that helps. */
+/* Codes of fewer than 8 bits a value. */
+static bool is_coarse(const struct index_options *o)
+{
+    return o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits < 8);
+}
+
+/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell near rows apart: then a walk needs a
+ * larger ef, and misses rows that it is asked for by their own vectors. Finer codes are searched sooner. */
 static bool raise_refine_k(struct segment_index *x, bool exactly)
 {
     static const float tries[] = {2, 3, 4, 6};
+    const float most = is_coarse(&x->resolved) ? 6 : 3;
     if (x->options.refine_k > 0 || x->resolved.refine == REFINE_NONE)
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(tries); i++)
-        if (tries[i] > x->resolved.refine_k && recall_at(x, tries[i], exactly) >= RECALL) {
+        if (tries[i] > x->resolved.refine_k && tries[i] <= most && recall_at(x, tries[i], exactly) >= RECALL) {
             x->resolved.refine_k = tries[i];
             return true;
         }
@@ -162,9 +170,10 @@ static bool accept(struct segment_index *x)
     x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
     if (described && x->refine.misfits == 0 && x->reasons.recall < RECALL && raise_refine_k(x, false))
         x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
-    if (described && x->refine.misfits == 0 && x->reasons.recall >= RECALL)
+    const bool is_own = !x->check || codes_check_own(x->check, REFINE_MIN);
+    if (described && is_own && x->refine.misfits == 0 && x->reasons.recall >= RECALL)
         return true;
-    if (described && refine_by_vectors(x))
+    if (described && is_own && refine_by_vectors(x))
         return true;
     if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, &x->reasons))
         return true;
