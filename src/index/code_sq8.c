@@ -105,7 +105,8 @@ static void between(const struct codes *c, const void *code, union norm norm, co
 {
     const struct sq8 *s = &c->sq8;
     const bool l2 = c->metric == METRIC_L2;
-    struct sq8_query q = {.scale = l2 ? -2 * s->unit : -s->unit, .whole = s->lossless};
+    struct sq8_query q = {
+        .scale = l2 ? -2 * s->unit : -s->unit, .grain = s->lossless ? s->unit : 1, .whole = s->lossless};
     int32_t dots[FOLDED_MAX];
     vek.dot_u8_s8_rows(code, weights, n, s->stride, dots);
     for (uint32_t i = 0; i < n; i++) {
@@ -128,6 +129,15 @@ static void params_write(const struct codes *c, float *params)
     params[2 * (size_t)c->dim] = c->sq8.lossless;
 }
 
+/* One power of two for all dimensions, from SQ8_STEP_LEAST to 1. */
+static bool is_lossless_step(const struct sq8 *s, uint32_t j)
+{
+    int exponent;
+    const float step = s->step[j];
+    return s->low[j] == 0 && step == s->step[0] && step >= SQ8_STEP_LEAST && step <= 1 &&
+           frexpf(step, &exponent) == 0.5f;
+}
+
 static const char *params_open(struct codes *c, const float *params)
 {
     struct sq8 *s = &c->sq8;
@@ -140,7 +150,7 @@ static const char *params_open(struct codes *c, const float *params)
         s->step[j] = params[c->dim + j];
         if (!isfinite(s->low[j]) || !isfinite(s->step[j]) || s->step[j] < 0)
             return "the quantiser holds no numbers";
-        if (s->lossless && (s->low[j] != 0 || s->step[j] != 1))
+        if (s->lossless && !is_lossless_step(s, j))
             return "the quantiser is not lossless as it says";
     }
     sq8_prepare(s);

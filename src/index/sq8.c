@@ -148,15 +148,28 @@ float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim)
     return largest;
 }
 
+/* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the smallest power of two that leaves
+ * room for half as much again as was seen. */
+static float lossless_step(const struct sq8 *s, const struct sq8_sample *p)
+{
+    float most = 1, step = 1;
+    for (uint32_t j = 0; s->lossless && j < s->dim; j++)
+        most = fmaxf(most, p->max[j]);
+    while (step > SQ8_STEP_LEAST && (most > 1 ? 1.5f * most : most) * 2 / step <= 255)
+        step /= 2;
+    return step;
+}
+
 void sq8_train(struct sq8 *s, const struct sq8_sample *p)
 {
     s->lossless = p->whole && p->rows > 0 && s->metric == METRIC_L2 && s->dim <= LOSSLESS_DIM_MAX;
+    const float whole_step = lossless_step(s, p);
     double rows = p->rows ? p->rows : 1;
     double margin = p->rows < 1024 ? 0.2 : 0.02; /* rows to come reach beyond those seen, less so the more were seen */
     for (uint32_t j = 0; j < s->dim; j++) {
         if (s->lossless) {
             s->low[j] = 0;
-            s->step[j] = 1;
+            s->step[j] = whole_step;
             continue;
         }
         if (p->rows == 0) {
@@ -230,16 +243,17 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
 
 #define BITS_255 0x437f0000u /* of 255 as a float; those of smaller positive numbers are less */
 
-/* Folds x to what it is, less 128; false when a code cannot say it exactly. Without a way out of the loop and without comparing floats,
- * so that compilers make vectors of it. */
-static bool fold_whole(struct sq8_query *q, const float *restrict x, uint32_t dim, int8_t *restrict weights)
+/* Folds x, in lossless steps, to what it is, less 128; false when a code cannot say it exactly. Without a way out of the loop
+ * and without comparing floats, so that compilers make vectors of it. */
+static bool fold_whole(struct sq8_query *q, const struct sq8 *s, const float *restrict x, int8_t *restrict weights)
 {
+    const float steps = s->inverse_step[0];
     uint32_t wrong = 0;
     int32_t sum = 0, squares = 0;
-    for (uint32_t j = 0; j < dim; j++) {
+    for (uint32_t j = 0; j < s->dim; j++) {
         uint32_t bits, back_bits;
-        float fits, back;
-        memcpy(&bits, x + j, sizeof(bits));
+        float value = x[j] * steps, fits, back; /* a power of two: nothing is rounded */
+        memcpy(&bits, &value, sizeof(bits));
         const uint32_t in_range = bits & -(uint32_t)(bits <= BITS_255);
         memcpy(&fits, &in_range, sizeof(fits));
         const int32_t code = (int32_t)fits, weight = code - 128;
@@ -250,7 +264,8 @@ static bool fold_whole(struct sq8_query *q, const float *restrict x, uint32_t di
         sum += weight;
         squares += weight * weight;
     }
-    *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = -2, .norm.whole = squares, .whole = true};
+    *q = (struct sq8_query){
+        .weights = weights, .bias = 128 * sum, .norm.whole = squares, .grain = s->unit, .whole = true};
     return wrong == 0;
 }
 
@@ -260,7 +275,7 @@ void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, vo
     int8_t *weights = room;
     float *w = (float *)((uint8_t *)room + s->stride);
     memset(weights + s->dim, 0, s->stride - s->dim);
-    if (s->lossless && fold_whole(q, x, s->dim, weights))
+    if (s->lossless && fold_whole(q, s, x, weights))
         return;
     memset(w + s->dim, 0, (s->stride - s->dim) * sizeof(float));
     for (uint32_t j = 0; j < s->dim; j++)
@@ -269,8 +284,11 @@ void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, vo
     for (uint32_t j = 0; j < s->dim; j++)
         w[j] *= s->step[j];
     const struct folded folded = fold_to_bytes(w, s->stride, weights);
-    *q = (struct sq8_query){
-        .weights = weights, .bias = 128 * folded.sum, .scale = (l2 ? -2 : -1) * folded.unit, .norm.real = norm};
+    *q = (struct sq8_query){.weights = weights,
+                            .bias = 128 * folded.sum,
+                            .scale = (l2 ? -2 : -1) * folded.unit,
+                            .norm.real = norm,
+                            .grain = s->lossless ? s->unit : 1};
 }
 
 void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights)
@@ -279,5 +297,6 @@ void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *
     int32_t sum = vek.fold_u8(code, s->gain, s->stride, weights);
     *q = (struct sq8_query){.weights = weights, .bias = 128 * sum, .scale = l2 ? -2 * s->unit : -s->unit};
     q->whole = s->lossless;
+    q->grain = s->lossless ? s->unit : 1;
     q->norm = norm;
 }

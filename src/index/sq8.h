@@ -7,7 +7,8 @@
  * Scalar quantisation with a folded query is folklore; the per-dimension form follows Faiss' QT_8bit, the folding LVQ
  * (Aguerrebere et al., VLDB 2023).
  *
- * Whole numbers 0..255 under L2 (pixels, SIFT) are their own codes: then every distance is exact integer arithmetic. */
+ * Whole numbers 0..255 under L2 (pixels, SIFT, counts, bits) are coded without loss, times a power of two: then every distance is
+ * exact integer arithmetic. */
 #pragma once
 
 #include "base/check.h"
@@ -15,11 +16,13 @@
 #include "index/rows.h"
 #include <stdbool.h>
 
+#define SQ8_STEP_LEAST 0x1p-7f /* of lossless codes */
+
 struct sq8 {
     enum metric metric;
     uint32_t dim;
     uint32_t stride;     /* bytes of a code: dim rounded up to 64 */
-    bool lossless;       /* codes are the values themselves */
+    bool lossless;       /* codes are the values, times one power of two: 1 / step */
     float *low, *step;   /* [dim] each; one allocation with the two below, owned */
     float *inverse_step; /* 0 where step is 0 */
     float *gain;         /* [stride]: step^2 / unit, what folds a code into weights */
@@ -69,6 +72,7 @@ struct sq8_query {
     int32_t bias;    /* 128 * the sum of the weights */
     float scale;     /* of dot - bias */
     union norm norm; /* |q - c|^2 */
+    float grain;     /* what a whole norm, and a whole distance, are multiplied with: 1, or of lossless codes step^2 */
     bool whole;      /* integer arithmetic: the distance is exact */
 };
 
@@ -88,6 +92,6 @@ static inline float sq8_distance(const struct sq8_query *q, bool l2, bool lossle
     if (!l2)
         return q->scale * (float)centred;
     if (q->whole)
-        return (float)(int32_t)((uint32_t)norm.whole + (uint32_t)q->norm.whole - 2 * (uint32_t)centred);
-    return (lossless ? (float)norm.whole : norm.real) + q->norm.real + q->scale * (float)centred;
+        return q->grain * (float)(int32_t)((uint32_t)norm.whole + (uint32_t)q->norm.whole - 2 * (uint32_t)centred);
+    return (lossless ? q->grain * (float)norm.whole : norm.real) + q->norm.real + q->scale * (float)centred;
 }

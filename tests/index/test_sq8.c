@@ -55,6 +55,37 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     dataset_fini(&d);
 }
 
+/* Bits, and queries a part of the way from one to another: rounded to whole numbers these would be rows. */
+Test(sq8, queries_between_small_whole_numbers_keep_their_distances)
+{
+    struct dataset d;
+    struct codes c;
+    _Alignas(64) static int8_t weights[64 * 5];
+    dataset_init(&d, DATASET_WHOLE, METRIC_L2, 64, 60, 3);
+    for (uint32_t i = 0; i < d.count; i++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, i)[j] = (float)((int)dataset_row(&d, i)[j] % 2);
+    encode(&c, &d);
+    cr_assert(c.sq8.lossless);
+    cr_assert_eq(c.misfits, 0);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct codes_query between, row;
+        float x[64];
+        for (uint32_t j = 0; j < d.dim; j++)
+            x[j] = 0.8f * dataset_row(&d, i)[j] + 0.2f * dataset_row(&d, i + 20)[j];
+        codes_query_init(&between, &c, x, weights);
+        cr_assert_not(between.exact);
+        for (uint32_t j = 0; j < d.count; j++)
+            cr_assert_float_eq(distance(&between, j), vectors_distance(METRIC_L2, x, dataset_row(&d, j), d.dim), 0.25);
+        codes_query_init(&row, &c, dataset_row(&d, i), weights);
+        cr_assert(row.exact);
+        for (uint32_t j = 0; j < d.count; j++)
+            cr_assert_eq(distance(&row, j), vectors_distance(METRIC_L2, dataset_row(&d, i), dataset_row(&d, j), d.dim));
+    }
+    codes_fini(&c);
+    dataset_fini(&d);
+}
+
 Test(sq8, other_numbers_are_near)
 {
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
