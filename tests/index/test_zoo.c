@@ -1,0 +1,117 @@
+/* Recall on data of every kind: the worst of the zoo (bench/zoo.h), small, in the states that the rows of a segment can be in,
+ * against exact search. Each search asks for recall .98, as one does that names nothing, and each row is searched for by its own vector. */
+#include "zoo_index.h"
+
+#include <criterion/criterion.h>
+
+#define ROWS    1000
+#define QUERIES 100
+#define SLACK   0.005 /* of a mean over so few queries */
+#define MISSED                                                                                                         \
+    400 /* 1 in so many rows may be missed: growing, later rows take the place of links; sealed, an ef for recall .98 is small */
+
+static const struct {
+    const char *kind;
+    enum metric metric;
+    uint32_t dim;
+} sets[] = {
+    {"embedding", METRIC_COSINE, 64},
+    {"gaussian", METRIC_L2, 64},
+    {"curve", METRIC_L2, 48},
+    {"plane", METRIC_COSINE, 64},
+    {"shells", METRIC_L2, 32},
+    {"clusters", METRIC_L2, 48},
+    {"tight-clusters", METRIC_L2, 64},
+    {"tight-clusters", METRIC_COSINE, 64},
+    {"rare-topic", METRIC_COSINE, 64},
+    {"wide-column", METRIC_COSINE, 64},
+    {"common-component", METRIC_COSINE, 64},
+    {"offset", METRIC_L2, 64},
+    {"tiny", METRIC_L2, 32},
+    {"norms-wide", METRIC_L2, 64},
+    {"outliers", METRIC_L2, 2},
+    {"heavy-tails", METRIC_L2, 2},
+    {"far-row", METRIC_L2, 32},
+    {"counts", METRIC_L2, 64},
+    {"bits", METRIC_L2, 64},
+    {"copies-most", METRIC_L2, 16},
+    {"one-bit-apart", METRIC_L2, 32},
+    {"sparse", METRIC_COSINE, 64},
+    {"norms-level", METRIC_IP, 64},
+    {"whole", METRIC_L2, 32},
+};
+
+static void normalise(float *v, uint32_t count, uint32_t dim)
+{
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert(vectors_normalise(v + (size_t)i * dim, dim));
+}
+
+static double recall_of(const struct zoo_index *x, const struct zoo_truth *t)
+{
+    uint32_t found = 0;
+    for (uint32_t q = 0; q < QUERIES; q++) {
+        uint32_t rows[ZOO_K];
+        const int count = zoo_index_search(x, t->set->queries + (size_t)q * t->set->dim, 0, rows);
+        cr_assert_eq(count, ZOO_K);
+        found += zoo_truth_count(t, q, rows, ZOO_K);
+    }
+    return (double)found / (QUERIES * ZOO_K);
+}
+
+static uint32_t missing_of(const struct zoo_index *x, const struct zoo_truth *t)
+{
+    uint32_t missing = 0;
+    for (uint32_t row = 0; row < t->set->count; row++) {
+        uint32_t rows[ZOO_K];
+        cr_assert_eq(zoo_index_search(x, t->set->rows + (size_t)row * t->set->dim, 0, rows), ZOO_K);
+        missing += !zoo_truth_own(t, row, rows, ZOO_K);
+    }
+    return missing;
+}
+
+static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_state state)
+{
+    struct zoo_index x;
+    cr_assert_eq(zoo_index_build(&x, t->set, t->metric, state, NULL), 0);
+    const double recall = recall_of(&x, t);
+    const uint32_t missing = missing_of(&x, t);
+    cr_expect_geq(recall, ZOO_RECALL - SLACK, "%s, metric %d, %s: recall %.3f", kind, t->metric, zoo_state_names[state],
+                  recall);
+    cr_expect_leq(missing, state == ZOO_UNINDEXED ? 0 : ROWS / MISSED,
+                  "%s, metric %d, %s: %u rows are not found by their own vectors", kind, t->metric,
+                  zoo_state_names[state], missing);
+    zoo_index_fini(&x);
+}
+
+static void check_kinds(enum zoo_state state)
+{
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+        struct zoo_set s;
+        struct zoo_truth t;
+        cr_assert_eq(zoo_make(&s, zoo_find(sets[i].kind), sets[i].dim, ROWS, QUERIES, 1), 0);
+        if (sets[i].metric == METRIC_COSINE) {
+            normalise(s.rows, s.count, s.dim);
+            normalise(s.queries, s.query_count, s.dim);
+        }
+        cr_assert_eq(zoo_truth_init(&t, &s, sets[i].metric, NULL), 0);
+        check_state(&t, sets[i].kind, state);
+        zoo_truth_fini(&t);
+        zoo_fini(&s);
+    }
+}
+
+Test(zoo, unindexed_rows_are_found)
+{
+    check_kinds(ZOO_UNINDEXED);
+}
+
+Test(zoo, a_growing_segment_finds_its_rows)
+{
+    check_kinds(ZOO_GROWING);
+}
+
+Test(zoo, a_sealed_segment_finds_its_rows)
+{
+    check_kinds(ZOO_SEALED);
+}
