@@ -136,3 +136,13 @@ Test(budget, growing_segments_fit_beside_what_is_sealed)
     cr_assert_eq(budget_of_growing(512 * MIB, 2, 400 * MIB), 16 * MIB);
     cr_assert_eq(budget_of_growing(BUDGET_BYTES_MIN, 64, 0), 1 * MIB);
 }
+
+Test(budget, a_start_leaves_room_for_reading_and_for_writers)
+{
+    cr_assert_eq(budget_of_start(0, 2), 0u, "no bound");
+    for (unsigned reactors = 1; reactors <= 64; reactors *= 8) {
+        const uint64_t all = 512 * MIB, taken = budget_of_start(all, reactors) * reactors;
+        cr_assert_lt(taken, all - all / BUDGET_KEPT_SHARE);
+        cr_assert_gt(taken, all / 2);
+    }
+}
