@@ -44,13 +44,13 @@ static bool may_wait(const struct shard *s, const struct context *ctx)
 }
 
 /* The first rows come faster than codes and lists are trained on them. With nobody else at work that takes milliseconds; beside searches that
- * have to go through all these rows it would take seconds. Not for ever: there may be no memory for it. */
+ * have to go through all these rows it would take seconds. Not for ever, and not at all while that waits for memory. */
 static bool wait_for_codes(const struct shard *s, const struct context *ctx)
 {
     const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;
     bool waited = false;
     while (s->growing && segment_index_scanned_bytes(s->growing->index) > SCANNED_BYTES_MAX && clock_now_ns() < until &&
-           may_wait(s, ctx)) {
+           !s->store->memory.wanted && may_wait(s, ctx)) {
         fiber_sleep_ns(SCANNED_LOOK_NS);
         waited = true;
     }

@@ -202,7 +202,8 @@ static uint64_t scanned_bytes(void)
     return shard->growing ? segment_index_scanned_bytes(shard->growing->index) : 0;
 }
 
-/* Nobody makes codes: writers wait for them a second at most, and not any more once they are there. */
+/* Nobody makes codes: writers wait for them a second at most, not while there is no memory for them, and not any more once they are
+ * there. */
 static void write_without_codes(void *arg)
 {
     server_open(&server, 1);
@@ -219,6 +220,9 @@ static void write_without_codes(void *arg)
     struct store_stats stats;
     store_stats_read(server.stores[0], &stats);
     want(stats.slowed_writes == 1 && stats.slowed_ns >= 1000000000);
+    server.stores[0]->memory.wanted = true;
+    want(write_batch(n++) < 500000000);
+    server.stores[0]->memory.wanted = false;
 
     want_eq(store_prepare(server.stores[0]), 1);
     want_eq(store_prepare(server.stores[0]), 0);
