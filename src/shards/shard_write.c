@@ -39,9 +39,11 @@ static void write_end(struct shard *s, struct write_under_way *w)
 
 /* -- checks -- */
 
-static int check_damage(const struct shard *s, struct error *error)
+/* The id map, too, may come from pages that were lost: it then says "no such point" of one that is there. */
+static int check_damage(struct shard *s, struct error *error)
 {
-    return s->damage.code ? error_set(error, s->damage.code, "%s", s->damage.text) : 0;
+    const struct error *damage = shard_damage(s);
+    return damage ? error_set(error, damage->code, "%s", damage->text) : 0;
 }
 
 static int check_vectors(const struct shard *s, const struct point_batch *b, struct error *error)

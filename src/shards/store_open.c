@@ -121,6 +121,8 @@ static int open_segments(struct opening *o)
 static int map_row(struct opening *o, struct shard *s, struct segment *g, uint32_t row)
 {
     struct id_entry e = {segment_id_at(g, row), segment_version_at(g, row), g->handle, row}, other;
+    if (!e.version) /* its page was lost and reads as zeros: the collection is not served */
+        return 0;
     if (!shard_is_home(s, e.id))
         return 0; /* its home will tell us if it is dead */
     bool newest = id_map_put(&s->ids, &e, &other);

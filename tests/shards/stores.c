@@ -28,6 +28,8 @@ static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, v
     struct server *s = ((struct reactor_hooks *)arg)->server;
     unsigned self = ((struct reactor_hooks *)arg)->reactor;
     int rc = 0;
+    if (s->before_call)
+        s->before_call(s, fn, call);
     for (unsigned i = 0; i < s->reactors; i++) {
         int one = (reactor == STORE_ALL_OTHERS ? i != self : i == reactor) && s->stores[i] ? fn(s->stores[i], call) : 0;
         rc = rc < 0 ? rc : one;

@@ -25,6 +25,7 @@ struct server {
     int commit_fails; /* errno of every commit; 0: they do not */
     struct store *stores[STORES];
     struct reactor_hooks hooks[STORES];
+    void (*before_call)(struct server *s, store_call_fn fn, void *call); /* NULL: nothing is to happen then */
     float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 
