@@ -309,6 +309,34 @@ Test(tail, rows_go_to_the_graph_while_searches_pause)
     dataset_fini(&d);
 }
 
+/* Long codes, so that a search pauses between two lists. What it found in the first goes to the graph then, and is scanned. */
+Test(tail, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 2048, 3000, 64);
+    struct segment_index *x = grow(&d, 100); /* too few for a walk, which pauses, too */
+    struct search_scratch *s = search_scratch_create();
+    struct meanwhile m = {.d = &d, .x = x, .count = d.count, .graphed = 12};
+    struct pause pause = {rows_come, &m};
+    const struct search_params p = {.k = 10, .ef = 512, .pause = &pause};
+    unsigned moved = 0;
+    while (x->graph.count < 400) {
+        const uint32_t row = x->graph.count + 5, before = x->graph.count;
+        struct hit hits[10];
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, row), &p, s, hits), 10);
+        cr_assert_eq(hits[0].row, row);
+        for (int i = 0; i < 10; i++)
+            for (int j = 0; j < i; j++)
+                cr_assert_neq(hits[i].row, hits[j].row, "row %u is there twice", hits[i].row);
+        moved += x->graph.count > row;
+        cr_assert_gt(x->graph.count, before);
+    }
+    cr_assert_gt(moved, 0, "no row went to the graph while it was searched for");
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 static int stop_soon(void *arg)
 {
     uint32_t *left = arg;

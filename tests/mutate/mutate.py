@@ -92,13 +92,13 @@ class Tree:
                              "-Dc_args=-DKITH_DEBUG=1", "-Dtests=enabled", "-Dbench=disabled"], TOP)
             if done.returncode:
                 sys.exit(done.stdout[-2000:])
+        done = self.ninja([])
+        if done.returncode:
+            sys.exit("the tree does not build as it is:\n" + done.stdout[-2000:])
         self.tests = {}
         introspected = self.run(["meson", "introspect", "--tests", self.build], TOP).stdout
         for test in json.loads(introspected):
             self.tests.setdefault(test["name"], []).append(test)
-        done = self.ninja([])
-        if done.returncode:
-            sys.exit("the tree does not build as it is:\n" + done.stdout[-2000:])
         self.simulator = self.build / "tests" / "simulator" / "simulator"
         self.correct = self.build / "simulator-correct"
         shutil.copy(self.simulator, self.correct)

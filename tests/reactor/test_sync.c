@@ -160,6 +160,29 @@ EVERYWHERE(sync, a_semaphore_serves_first_come_first)
     world_run_well(backend, 1, serve_in_order, &s);
 }
 
+/* There is a unit for those who come later, but the first still waits for its three. */
+static void queue_behind_a_large_one(void *arg)
+{
+    struct scene *s = arg;
+    struct part parts[WAITERS] = {{.units = 3}, {.units = 1}, {.units = 1}, {.units = 1}, {.units = 1}};
+    semaphore_init(&s->semaphore, 2, ORDER_NONE);
+    assemble(s, parts, acquire_and_keep);
+    settle();
+    want_eq(s->length, 0);
+    semaphore_release(&s->semaphore, 1);
+    settle();
+    want(strcmp(s->order, "a") == 0);
+    semaphore_release(&s->semaphore, 4);
+    settle();
+    want_eq(s->length, WAITERS);
+}
+
+EVERYWHERE(sync, a_semaphore_lets_nobody_past_the_first_in_its_queue)
+{
+    struct scene s = {0};
+    world_run_well(backend, 1, queue_behind_a_large_one, &s);
+}
+
 static void leave_later(void *arg)
 {
     struct part *p = arg;

@@ -97,6 +97,26 @@ EVERYWHERE(timer, a_cancelled_one_does_not_fire)
     free(w);
 }
 
+/* Virtual time: what is due when it is started fires within two ticks. */
+static void start_due(void *arg)
+{
+    struct watch *w = arg;
+    for (unsigned i = 0; i < 50; i++) {
+        const uint64_t now = clock_now_ns();
+        start_one(w, i, now - i * TICK_NS);
+        fiber_sleep_ns(3 * TICK_NS);
+        want_eq(w->timers[i].fired, 1);
+        want(w->timers[i].fired_ns - now <= 3 * TICK_NS);
+    }
+}
+
+Test(timer, one_that_is_due_fires_at_once)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+    world_run_well(BACKEND_SIM, 1, start_due, w);
+    free(w);
+}
+
 static void fiber_sleeps_long_enough(void *arg)
 {
     for (uint64_t ns = 1; ns <= MILLIS(2); ns *= 7) {

@@ -103,6 +103,7 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
         e = (struct error){0};
         if (verify(file_bytes, file_bytes_size, &e) == 0) {
             undetected++;
+            cr_assert_lt(i, c.directory_at, "byte %zu, behind the regions", i);
             for (unsigned r = 0; r < c.region_count; r++)
                 cr_assert(i < c.regions[r].offset || i >= c.regions[r].offset + c.regions[r].size, "byte %zu", i);
         } else {

@@ -146,6 +146,34 @@ Test(store, a_bad_row_refuses_its_batch_and_is_named)
     world_run_well(BACKEND_SIM, 1, refuse, NULL);
 }
 
+static void longest_payload(void *arg)
+{
+    struct server s;
+    struct error e = {0};
+    server_open(&s, 1);
+    const struct collection_config c = create(&s);
+    struct shard *shard = store_shard(s.stores[0], c.id);
+    const struct point_id id = {0, 1};
+    static const float vector[DIM];
+    const void *payload = calloc(POINT_PAYLOAD_MAX + 1, 1);
+    uint32_t size = POINT_PAYLOAD_MAX + 1;
+    struct point_batch b = {.count = 1, .ids = &id, .vectors = vector, .payloads = &payload, .payload_sizes = &size};
+    struct point_view v;
+    want_eq(shard_upsert(shard, &b, &e), -EINVAL);
+    want(strstr(e.text, "point 1 (row 0): the payload has 16777217 bytes; at most 16777216"));
+    size = POINT_PAYLOAD_MAX;
+    want_eq(shard_upsert(shard, &b, &e), 0);
+    shard_get(shard, id, &v);
+    want(v.found && v.payload_size == POINT_PAYLOAD_MAX);
+    server_close(&s);
+    free((void *)(uintptr_t)payload);
+}
+
+Test(store, a_payload_may_be_as_long_as_the_limit)
+{
+    world_run_well(BACKEND_SIM, 1, longest_payload, NULL);
+}
+
 static void drop(void *arg)
 {
     static struct truth truth[IDS];
