@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct sim *harness_sim;
+
 static void on_ready(struct server *s, void *arg)
 {
     scenario_fn scenario = *(scenario_fn *)arg;
@@ -37,6 +39,7 @@ void harness_run(enum backend_kind backend, unsigned reactors, scenario_fn scena
         .on_ready = on_ready,
         .arg = &scenario,
     };
+    harness_sim = sim;
     struct server *s;
     struct error error = {0};
     cr_assert_eq(server_create(&options, &s), 0);

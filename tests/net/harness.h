@@ -4,6 +4,9 @@
 #include "actors/server.h"
 #include "net/front.h"
 
+/* The world of the server that runs; NULL: this machine. */
+extern struct sim *harness_sim;
+
 typedef void (*scenario_fn)(struct server *s);
 
 /* Starts a server on `reactors` reactors and free ports, runs the scenario in a fiber of reactor 0, stops the server. Fails the

@@ -4,11 +4,12 @@
 #include "harness.h"
 
 #include "reactor/fiber.h"
+#include "reactor/sim.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIM     512 /* large enough for a search to pause */
+#define DIM     2048 /* large enough for a search to pause */
 #define POINTS  60u
 #define ROUNDS  60
 #define WRITERS 8
@@ -133,6 +134,11 @@ static void search_beside(struct server *s, void (*work)(struct client *c))
     struct client c = prepared(s);
     struct writer w = {.server = s, .work = work};
     order(&c, KITH_OP_SEAL);
+    if (harness_sim) { /* a search pauses often, and sees what others wrote meanwhile late */
+        sim_fault_rate(harness_sim, FAULT_PREEMPT, 700000);
+        sim_fault_rate(harness_sim, FAULT_STALL, 20000);
+        sim_fault_rate(harness_sim, FAULT_LATE_MESSAGE, 300000);
+    }
     for (; w.running < WRITERS; w.running++)
         cr_assert_eq(fiber_start(CLASS_WRITE, writer_run, &w, "writer"), 0);
     for (int i = 0; i < ROUNDS; i++)
