@@ -20,6 +20,8 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
         manifest_log_write(&s->log);
     s->commits++;
     semaphore_release(&s->writing, 1);
+    if (s->after_commit)
+        s->after_commit(s);
     return waiter.rc;
 }
 
@@ -242,19 +244,24 @@ struct collection_config create(struct server *s)
     return create_indexed(s, &(struct index_options){0});
 }
 
+void create_as(struct server *s, struct collection_config *c)
+{
+    want_eq(collection_config_check(c, NULL), 0);
+    if (s->manifest.collection_count > 0)
+        return;
+    want_eq(manifest_add(&s->manifest, c), 0);
+    manifest_rest_everywhere(&s->manifest, c->id);
+    manifest_log_reset(&s->log);
+    want_eq(manifest_store("data", &s->manifest, NULL), 0);
+    for (unsigned r = 0; r < s->reactors; r++)
+        want_eq(store_create_collection(s->stores[r], c), 0);
+}
+
 struct collection_config create_indexed(struct server *s, const struct index_options *index)
 {
     struct collection_config c = {.id = 1, .dim = DIM, .metric = METRIC_L2, .index = *index};
     strcpy(c.name, "test");
-    want_eq(collection_config_check(&c, NULL), 0);
-    if (s->manifest.collection_count == 0) {
-        want_eq(manifest_add(&s->manifest, &c), 0);
-        manifest_rest_everywhere(&s->manifest, c.id);
-        manifest_log_reset(&s->log);
-        want_eq(manifest_store("data", &s->manifest, NULL), 0);
-        for (unsigned r = 0; r < s->reactors; r++)
-            want_eq(store_create_collection(s->stores[r], &c), 0);
-    }
+    create_as(s, &c);
     return c;
 }
 

@@ -26,6 +26,7 @@ struct server {
     struct store *stores[STORES];
     struct reactor_hooks hooks[STORES];
     void (*before_call)(struct server *s, store_call_fn fn, void *call); /* NULL: nothing is to happen then */
+    void (*after_commit)(struct server *s);                              /* likewise */
     float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 
@@ -45,6 +46,7 @@ bool server_open_looking(struct server *s, unsigned reactors, const struct colle
                          const struct truth *truth);
 void server_close(struct server *s);
 struct collection_config create(struct server *s); /* or what is there already */
+void create_as(struct server *s, struct collection_config *c);
 struct collection_config create_indexed(struct server *s, const struct index_options *index);
 
 struct point_id id_of(uint32_t n);

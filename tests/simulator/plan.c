@@ -43,6 +43,7 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->wide = !p->storm && draw_one_in(&storms, WIDE) ? draw(&storms) | 1 : 0;
     if (p->wide && draw_one_in(&storms, 2))
         p->rates[FAULT_PREEMPT] = PAUSING;
+    p->varied |= p->wide; /* else a turn lasts until no fiber is ready: nothing comes in during a search */
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

@@ -1,0 +1,140 @@
+/* What happens at the pauses of a search: every checkpoint yields, and rows are so long that a search has many. A point that was
+ * there throughout is found, once, and one that was deleted meanwhile is not. */
+#include "stores.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WIDE   2048
+#define POINTS 120u
+
+static struct server server;
+static struct shard *shard;
+static unsigned overlaps; /* searches during which it happened */
+
+static void put(uint32_t n)
+{
+    const struct point_id id = {0, n};
+    float *vector = calloc(WIDE, sizeof(*vector)); /* too large for a fiber's stack */
+    const struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector};
+    struct error e = {0};
+    vector[0] = (float)n;
+    want_eq(shard_upsert(shard, &batch, &e), 0);
+    free(vector);
+}
+
+static void open_filled(void)
+{
+    struct collection_config c = {
+        .id = 1, .dim = WIDE, .metric = METRIC_L2, .durability = DURABILITY_NONE, .name = "test"};
+    server_open(&server, 1);
+    server.stores[0]->options.growing_bytes_max = 64u << 20;
+    create_as(&server, &c);
+    shard = store_shard(server.stores[0], c.id);
+    for (uint32_t n = 0; n < POINTS; n++)
+        put(n);
+}
+
+/* Something that happens once a search pauses. */
+struct beside {
+    void (*act)(uint32_t n);
+    uint32_t n;
+    bool searching, done;
+};
+
+static void act_beside(void *arg)
+{
+    struct beside *b = arg;
+    while (!b->searching)
+        fiber_sleep_ns(1000);
+    b->act(b->n);
+    b->done = true;
+}
+
+/* An exact search from the origin, in the order of ids. *ret_met: what was to happen did, before it ended. */
+static int search_beside(struct beside *b, struct point_hit *hits, uint32_t k, bool *ret_met)
+{
+    static const float origin[WIDE];
+    const struct shard_query q = {.vector = origin, .k = k, .exact = true};
+    want_eq(fiber_start(CLASS_INTERACTIVE, act_beside, b, "beside"), 0);
+    b->searching = true;
+    const int n = shard_search(shard, &q, hits);
+    *ret_met = b->done;
+    while (!b->done)
+        fiber_sleep_ns(1000);
+    return n;
+}
+
+static void run(runtime_boot_fn main)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct sim *sim;
+        cr_assert_eq(sim_create(seed, &sim), 0);
+        sim_fault_rate(sim, FAULT_PREEMPT, 800000);
+        sim_vary_schedules(sim, true); /* turns end before nobody is ready any more */
+        cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed, .sim = sim}, main, NULL), 0);
+        sim_destroy(sim);
+    }
+    cr_assert_gt(overlaps, 10);
+}
+
+/* -- deleted -- */
+
+static void erase_one(uint32_t n)
+{
+    const struct point_id id = {0, n};
+    struct error e = {0};
+    uint32_t deleted;
+    want_eq(shard_delete(shard, &id, 1, &deleted, &e), 0);
+    want_eq(deleted, 1);
+}
+
+static void delete_beside(void *arg)
+{
+    struct point_hit hits[POINTS];
+    open_filled();
+    shard_freeze(shard);
+    work(&server);
+    for (uint32_t n = 0; n < 20; n++) {
+        struct beside b = {.act = erase_one, .n = n};
+        bool met;
+        const int found = search_beside(&b, hits, 10, &met);
+        overlaps += met;
+        for (int i = 0; met && i < found; i++)
+            want(hits[i].id.lo != n);
+    }
+    want(overlaps > 3);
+    server_close(&server);
+}
+
+Test(search_pauses, a_point_that_is_deleted_meanwhile_is_not_returned)
+{
+    run(delete_beside);
+}
+
+/* -- written again -- */
+
+static void want_all_once(const struct point_hit *hits, int found)
+{
+    want_eq(found, POINTS);
+    for (uint32_t n = 0; n < POINTS; n++)
+        want_eq(hits[n].id.lo, n);
+}
+
+static void rewrite_beside(void *arg)
+{
+    struct point_hit hits[2 * POINTS];
+    open_filled();
+    for (uint32_t n = POINTS - 1; n > POINTS - 30; n--) {
+        struct beside b = {.act = put, .n = n};
+        bool met;
+        want_all_once(hits, search_beside(&b, hits, 2 * POINTS, &met));
+        overlaps += met;
+    }
+    server_close(&server);
+}
+
+Test(search_pauses, a_point_that_is_written_again_meanwhile_is_found)
+{
+    run(rewrite_beside);
+}
