@@ -20,8 +20,6 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
         manifest_log_write(&s->log);
     s->commits++;
     semaphore_release(&s->writing, 1);
-    if (s->after_commit)
-        s->after_commit(s);
     return waiter.rc;
 }
 

@@ -26,7 +26,6 @@ struct server {
     struct store *stores[STORES];
     struct reactor_hooks hooks[STORES];
     void (*before_call)(struct server *s, store_call_fn fn, void *call); /* NULL: nothing is to happen then */
-    void (*after_commit)(struct server *s);                              /* likewise */
     float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 
