@@ -156,6 +156,33 @@ Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
     dataset_fini(&d);
 }
 
+/* A leader is dead when its turn comes, and copies that came before live. */
+Test(copies, live_on_when_their_leader_dies_before_its_turn)
+{
+    struct dataset d;
+    enum { HALF = 2500 };
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, DIM, 2 * HALF, 56);
+    uint64_t *alive = calloc(bits_words(d.count), sizeof(*alive));
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
+    segment_index_lend_alive(x, alive);
+    for (uint32_t r = 0; r < d.count; r++) {
+        if (r >= HALF)
+            memcpy(dataset_row(&d, r), dataset_row(&d, r - HALF), DIM * sizeof(float));
+        bits_set(alive, r);
+        segment_index_append(x, &d.rows, r);
+    }
+    for (uint32_t r = 1; r < HALF; r += 3)
+        bits_clear(alive, r);
+    cr_assert_eq(segment_index_advance(x, &d.rows, d.count, NULL), 0);
+    for (uint32_t r = HALF; r < d.count; r++)
+        cr_assert(is_found(x, &d, r, alive), "row %u, a copy of row %u", r, r - HALF);
+    segment_index_destroy(x);
+    free(alive);
+    dataset_fini(&d);
+}
+
 /* The 250 rows from `first` on have copies at the end; every second of them may not be returned. */
 static void make_pairs(struct dataset *d, uint32_t dim, uint32_t count, uint32_t first, uint64_t **ret_allowed)
 {
