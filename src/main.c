@@ -120,7 +120,7 @@ static void host_port(const char *option, const char *value, char host[64], uint
         if (!end)
             fail(option, value, "an IPv6 address in brackets, like [::1]:7700");
         if (end[1] != 0 && end[1] != ':')
-            fail(option, value, "a colon and a port behind the bracket, like [::1]:7700");
+            fail(option, value, "a colon and a port behind the bracket, as in [ADDRESS]:PORT");
         colon = end[1] == ':' ? end + 1 : NULL;
     } else {
         colon = strrchr(value, ':');
