@@ -14,10 +14,10 @@
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
-#define CATCH_UP         2  /* rows that get a code when one is appended */
-#define QUERIES          16 /* rows that new codes are tried with, */
-#define CANDIDATES       16 /* so many of the nearest by code */
-#define RECALL           0.99 /* must hold so many of their true neighbours: a search scores 32 again, but the rows will double */
+#define CATCH_UP         2     /* rows that get a code when one is appended */
+#define QUERIES          16    /* rows that new codes are tried with, */
+#define CANDIDATES       16    /* so many of the nearest by code */
+#define RECALL           0.99  /* must hold so many of their neighbours; a search scores 32, but rows will double */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
 #define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new, */
 #define WATCH_SHARE      64    /* and search for these themselves when 1 in so many is */
@@ -240,7 +240,8 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     const struct reach_search search = {&x->graph, &x->codes, vectors};
     const bool repairs = x->builder->changes > x->graph.count / REPAIR_SHARE;
     const bool watches = x->graph.count - x->builder->watched > x->graph.count / WATCH_SHARE;
-    /* not where nobody searches before all is finished; nor under the inner product: few links lead to short rows, and rightly so */
+    /* Not where no search comes before all is finished. Nor under the inner product: few links lead
+     * to short rows, and rightly so. */
     if (x->is_fed && x->metric != METRIC_IP && (repairs || watches))
         rc = hnsw_reach(&x->graph, x->builder, &search, repairs ? REACH_FEW_LINKS : REACH_NEW, crew, pause);
     if (rc == 0 && repairs)

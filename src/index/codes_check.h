@@ -34,6 +34,7 @@ MUST_USE int codes_check_run(struct codes_check *k, const struct crew *crew, con
  * or, `exactly`, by the vectors; 1 when there are no more rows than that. */
 double codes_check_recall(const struct codes_check *k, uint32_t candidates, bool exactly);
 
-/* Whether each row that was searched for is itself among so many of the nearest by code. If not, its neighbours share its code, and a walk
- * that keeps few candidates loses it among them. Rows equal to it count as itself. */
+/* Whether each row that was searched for is itself among so many of the nearest by code. If not, its
+ * neighbours share its code, and a walk that keeps few candidates loses it among them. Rows equal to it
+ * count as itself. */
 bool codes_check_own(const struct codes_check *k, uint32_t candidates);

@@ -132,8 +132,9 @@ static bool is_coarse(const struct index_options *o)
     return o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits < 8);
 }
 
-/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell near rows apart: then a walk needs a
- * larger ef, and misses rows that it is asked for by their own vectors. Finer codes are searched sooner. */
+/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell near rows
+ * apart: a walk then needs a larger ef, and misses rows that it is asked for by their own vectors. Finer
+ * codes are searched sooner. */
 static bool raise_refine_k(struct segment_index *x, bool exactly)
 {
     static const float tries[] = {2, 3, 4, 6};

@@ -71,7 +71,7 @@ struct round {
     uint32_t *new_lists;          /* [slots_max][2m] */
     uint32_t rows_max, lists_max, links_back_max, slots_max;
     uint32_t groups;
-    uint64_t *rare; /* a bit a row below rare_rows: few links lead to it, and a list that is pruned keeps its own */
+    uint64_t *rare; /* a bit a row below rare_rows: few links lead to it; lists that are pruned keep theirs */
     uint32_t rare_rows;
 };
 

@@ -141,8 +141,8 @@ static bool is_kept(const uint32_t *list, uint32_t n, uint32_t id)
     return found;
 }
 
-/* Behind the `kept` links of a list that was pruned, those of the old list to rows that few links lead to: without them, no walk may
- * find these rows. Returns the new length. */
+/* Behind the `kept` links of a list that was pruned, those of the old list to rows that few links lead to:
+ * without them, no walk may find these rows. Returns the new length. */
 static uint32_t keep_rare(const struct round *r, const uint32_t *old, uint32_t n, uint32_t *list, uint32_t kept,
                           uint32_t max)
 {

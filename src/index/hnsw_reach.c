@@ -8,8 +8,9 @@
  *   turn 1..   those that were missed, and those that lost a link to them
  *   last turn  a row that is missed still is a stray: every walk begins at it as well
  *
- * While the graph grows, later rows may take the place of links that were added here. So a list that is pruned keeps its links to rows
- * that few links lead to, and to those that were missed (round.rare); what is lost all the same is found next time.
+ * While the graph grows, later rows may take the place of links that were added here. So a list that is
+ * pruned keeps its links to rows that few links lead to, and to those that were missed (round.rare). A row
+ * that is lost all the same is found next time.
  *
  * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
  * graph does not depend on who did the work. */
@@ -243,8 +244,8 @@ static uint32_t spare_link(const struct hnsw *g, const struct reaching *r, const
     return max;
 }
 
-/* The row that loses a link, and those that were found through it; but not while the graph grows, which would cost most of what
- * linking does. */
+/* The row that loses a link, and those that were found through it. But not these while the graph grows: it
+ * would cost most of what linking does. */
 static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_t row)
 {
     const uint32_t *links = hnsw_links(g, row);
@@ -371,7 +372,7 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
     r->list = NULL;
 }
 
-/* Lists that are pruned later keep their links to rows that few lead to, and to those that were linked in here. */
+/* Lists that are pruned later keep their links to rows that few lead to, and to those linked in here. */
 static void guard_rare(struct hnsw_builder *b)
 {
     struct reaching *r = &b->reaching;

@@ -19,7 +19,7 @@
 #define SCAN_ROWS       2048 /* more rows are scanned for a quarter of the queries */
 #define MANY_SHARE      4    /* k 100, and scans of many rows, go by one query in so many */
 #define ENOUGH          0.9995f
-#define DEVIATIONS      3 /* that a floor is below the mean: few queries miss nearly all of their neighbours, or none */
+#define DEVIATIONS      3   /* that a floor is below the mean: a few queries may miss all of their neighbours */
 #define GROWTH          1.5 /* a graph that grows is measured again when it has so many times the rows, */
 #define QUERIES_GROWING 48  /* with so many queries at most */
 

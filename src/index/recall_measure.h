@@ -18,9 +18,9 @@
  * another call continues. */
 MUST_USE int recall_measure(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                             const struct pause *pause);
-/* Measures a graph that grows, when it has grown by so much that the last curve no longer speaks of it, and sets x->growing: with fewer
- * queries, and from the ef on that is searched with in any case. -ENOMEM, or what the pause returned: then another call begins
- * again. */
+/* Measures a graph that grows, when it has half as many rows more than at the last time, and sets
+ * x->growing: with fewer queries, and from the ef on that is searched with in any case. -ENOMEM, or what the
+ * pause returned: then another call begins again. */
 MUST_USE int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
 /* What an unfinished measurement holds; NULL is allowed. */
 struct recall_measuring;

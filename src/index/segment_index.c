@@ -168,8 +168,8 @@ uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t 
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
-/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller than that of graphs without a
- * curve. */
+/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller
+ * than that of graphs without a curve. */
 static void choose_growing(struct search *s)
 {
     const struct segment_index *x = s->x;

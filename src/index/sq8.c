@@ -148,8 +148,8 @@ float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim)
     return largest;
 }
 
-/* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the smallest power of two that leaves
- * room for half as much again as was seen. */
+/* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the smallest
+ * power of two that leaves room for half as much again as was seen. */
 static float lossless_step(const struct sq8 *s, const struct sq8_sample *p)
 {
     float most = 1, step = 1;
@@ -243,8 +243,8 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
 
 #define BITS_255 0x437f0000u /* of 255 as a float; those of smaller positive numbers are less */
 
-/* Folds x, in lossless steps, to what it is, less 128; false when a code cannot say it exactly. Without a way out of the loop
- * and without comparing floats, so that compilers make vectors of it. */
+/* Folds x, in lossless steps, to what it is, less 128; false when a code cannot say it exactly. Without a
+ * way out of the loop and without comparing floats, so that compilers make vectors of it. */
 static bool fold_whole(struct sq8_query *q, const struct sq8 *s, const float *restrict x, int8_t *restrict weights)
 {
     const float steps = s->inverse_step[0];

@@ -7,8 +7,8 @@
  * Scalar quantisation with a folded query is folklore; the per-dimension form follows Faiss' QT_8bit, the folding LVQ
  * (Aguerrebere et al., VLDB 2023).
  *
- * Whole numbers 0..255 under L2 (pixels, SIFT, counts, bits) are coded without loss, times a power of two: then every distance is
- * exact integer arithmetic. */
+ * Whole numbers 0..255 under L2 (pixels, SIFT, counts, bits) are coded without loss, times a power of two:
+ * then every distance is exact integer arithmetic. */
 #pragma once
 
 #include "base/check.h"
@@ -72,7 +72,7 @@ struct sq8_query {
     int32_t bias;    /* 128 * the sum of the weights */
     float scale;     /* of dot - bias */
     union norm norm; /* |q - c|^2 */
-    float grain;     /* what a whole norm, and a whole distance, are multiplied with: 1, or of lossless codes step^2 */
+    float grain;     /* what whole norms and distances are multiplied with: step^2 of lossless codes, else 1 */
     bool whole;      /* integer arithmetic: the distance is exact */
 };
 

@@ -237,9 +237,9 @@ static int pause_between_lists(const struct tail_search *s)
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
 }
 
-/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the graph. Where lists say so little
- * that rows of the last ones were yet among the best, it goes on beyond the budget. The largest inner
- * products are of rows far out in any list, so there the whole of it is used. */
+/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the
+ * graph. Where lists say so little that rows of the last ones were yet among the best, the search goes on
+ * beyond it. The largest inner products are of rows far out in any list, so there the whole of it is used. */
 static bool goes_on(const struct scan_state *st)
 {
     const struct tail_search *s = st->s;

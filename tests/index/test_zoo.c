@@ -1,5 +1,5 @@
-/* Recall on data of every kind: the worst of the zoo (bench/zoo.h), small, in the states that the rows of a segment can be in,
- * against exact search. Each search asks for recall .98, as one does that names nothing, and each row is searched for by its own vector. */
+/* Recall on data of every kind: the worst of the zoo (bench/zoo.h), small, unindexed, growing and sealed, against
+ * exact search. Each search asks for recall .98, the default, and each row is searched for by its own vector. */
 #include "zoo_index.h"
 
 #include <criterion/criterion.h>
@@ -7,8 +7,9 @@
 #define ROWS    1400 /* more than are scanned because they are few */
 #define QUERIES 100
 #define SLACK   0.005 /* of a mean over so few queries */
-#define MISSED                                                                                                         \
-    400 /* 1 in so many rows may be missed: growing, later rows take the place of links; sealed, an ef for recall .98 is small */
+/* 1 row in so many may be missed: growing, later rows take the place of links to it; sealed, the ef of recall
+ * .98 is small. */
+#define MISSED 400
 
 static const struct {
     const char *kind;
