@@ -33,7 +33,7 @@ class RecallRung:
 
     ef: int
     recall: float  # mean
-    floor: float  # that, less its standard error: what searches go by
+    floor: float  # that, less three standard errors: what searches go by
     distances: float  # computed a query
 
 
