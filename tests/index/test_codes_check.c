@@ -205,3 +205,28 @@ Test(codes_check, any_data_of_768_dimensions_keeps_its_neighbours)
 {
     check_all(768, 250);
 }
+
+/* A few rows unlike all others are kept apart from the codes, and scored by their vectors. */
+Test(codes_check, a_row_that_codes_do_not_describe_is_found)
+{
+    static const uint32_t outliers[] = {7, 500, 1400};
+    struct dataset d;
+    const struct index_options options = {.m = 8, .ef_construct = 40};
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 1500, 3);
+    for (unsigned i = 0; i < ARRAY_LEN(outliers); i++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, outliers[i])[j] *= 1000;
+    struct segment_index *x = dataset_index_of(&d, &options);
+    struct search_scratch *scratch = search_scratch_create();
+    const struct search_params one = {.k = 1};
+    cr_assert_gt(x->codes.outlier_count, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(outliers); i++) {
+        struct hit hit;
+        const float *query = dataset_row(&d, outliers[i]);
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, query, &one, scratch, &hit), 1);
+        cr_assert_eq(hit.row, outliers[i]);
+    }
+    search_scratch_destroy(scratch);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}

@@ -298,3 +298,16 @@ Test(recall, a_curve_that_is_damaged_is_refused)
     segment_index_destroy(x);
     sealed_fini(&s);
 }
+
+/* Four times as many candidates as hits were needed for 100; that stays so for 1000. */
+Test(recall, beyond_what_was_measured_effort_grows_with_k)
+{
+    const struct recall_curve c = {.of = {{10, 64, 2, 0, {{10, 0.9f, 0.9f, 300}, {100, 0.99f, 0.99f, 900}}},
+                                          {100, 64, 2, 0, {{100, 0.9f, 0.9f, 900}, {400, 0.99f, 0.99f, 2000}}}}};
+    const struct recall_sizes sizes = {.rows = 10000000, .code_bytes = 128, .vector_bytes = 512};
+    cr_assert_null(recall_curve_check(&c, sizes.rows));
+    const struct recall_effort hundred = recall_curve_effort(&c, &sizes, 0.99f, 100),
+                               thousand = recall_curve_effort(&c, &sizes, 0.99f, 1000);
+    cr_assert(hundred.way == RECALL_WALK && hundred.ef == 400, "%u", hundred.ef);
+    cr_assert(thousand.way == RECALL_WALK && thousand.ef == 4000, "%u", thousand.ef);
+}

@@ -154,6 +154,20 @@ Test(order, a_lock_of_a_higher_order_than_one_that_is_held_stops_the_process, .s
     world_run_well(BACKEND_SIM, 1, lock_upwards, NULL);
 }
 
+static void lock_level(void *arg)
+{
+    struct semaphore one, other;
+    semaphore_init(&one, 1, LOW);
+    semaphore_init(&other, 1, LOW);
+    semaphore_acquire(&one, 1);
+    semaphore_acquire(&other, 1); /* two fibers that take them in turn may wait for each other */
+}
+
+Test(order, a_lock_of_the_same_order_as_one_that_is_held_stops_the_process, .signal = SIGABRT)
+{
+    world_run_well(BACKEND_SIM, 1, lock_level, NULL);
+}
+
 static void ask_upwards(struct actor *a, struct message *m)
 {
     struct message up = {0};

