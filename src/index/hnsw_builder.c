@@ -15,6 +15,7 @@ static void worker_destroy(struct hnsw_worker *w)
     free(w->kept_weights);
     free(w->kept_row);
     free(w->kept);
+    free(w->kept_length);
     free(w->rows);
     free(w->pruning);
     free(w->waiting);
@@ -32,8 +33,9 @@ static struct hnsw_worker *worker_create(uint32_t m, uint32_t stride)
     w->kept_weights = memory_aligned((size_t)links * stride);
     w->kept_row = calloc(links, sizeof(*w->kept_row));
     w->kept = calloc(links, sizeof(*w->kept));
+    w->kept_length = calloc(links, sizeof(*w->kept_length));
     w->rows = calloc(links, sizeof(*w->rows));
-    if (!w->scratch || !w->weights || !w->kept_weights || !w->kept_row || !w->kept || !w->rows) {
+    if (!w->scratch || !w->weights || !w->kept_weights || !w->kept_row || !w->kept || !w->kept_length || !w->rows) {
         worker_destroy(w);
         return NULL;
     }
@@ -58,7 +60,7 @@ static uint64_t worker_bytes(const struct hnsw_worker *w, uint32_t m, uint32_t s
 {
     const uint64_t links = 2 * (uint64_t)m;
     return sizeof(*w) + search_scratch_bytes(w->scratch) + (links + 1) * stride +
-           links * (sizeof(*w->kept_row) + sizeof(*w->kept) + sizeof(*w->rows)) +
+           links * (sizeof(*w->kept_row) + sizeof(*w->kept) + sizeof(*w->kept_length) + sizeof(*w->rows)) +
            w->candidates_max * (sizeof(*w->pruning) + sizeof(*w->waiting));
 }
 

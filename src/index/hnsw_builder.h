@@ -15,8 +15,9 @@
 struct waiting {
     struct cand cand;
     union norm norm;
-    uint32_t met; /* how many of the kept it was compared with */
-    float shadow; /* the deepest they cast on it */
+    uint32_t met;         /* how many of the kept it was compared with */
+    float shadow;         /* the deepest they cast on it */
+    float length, cosine; /* inner product: its own, and that of its angle to the base */
 };
 
 /* What one share works in. */
@@ -26,6 +27,7 @@ struct hnsw_worker {
     int8_t *kept_weights;    /* [2m][stride] */
     const void **kept_row;   /* [2m]: where each of these begins */
     struct folded_row *kept; /* [2m] */
+    float *kept_length;      /* [2m]: inner product */
     uint32_t *rows;          /* [2m] */
     struct cand *pruning;    /* [candidates_max]: a full list and the newcomers */
     struct waiting *waiting; /* [candidates_max] */
@@ -103,6 +105,7 @@ struct settling {
 struct reaching {
     uint32_t rows; /* in the graph when it began; 0: none is under way */
     enum metric metric;
+    bool is_strict; /* inner product: rows are to be found by the smallest beam */
     unsigned turn;
     bool grows;               /* more rows will come: this is not the last search for them */
     uint8_t few_links;        /* rows that so many links lead to, or fewer, are searched for */
@@ -181,8 +184,12 @@ struct hnsw_candidates {
     struct cand *cand;
     uint32_t count, max;
     uint32_t level; /* ids are rows on 0, nodes above */
+    uint32_t base;  /* the row whose list it is */
 };
 uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c);
+/* The same under the inner product, where occlusion goes by angles (hnsw_select_ip.c). */
+uint32_t hnsw_select_ip(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes,
+                        struct hnsw_candidates c);
 
 /* Searches the frozen graph for the neighbours of an entrant and writes them to the round. What the pause returned. */
 MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,

@@ -80,7 +80,8 @@ int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
         const uint32_t n = pool->count < STARTS_MAX ? pool->count : STARTS_MAX;
         memcpy(starts, pool->cand, n * sizeof(*starts));
         if (level <= e->level) {
-            const struct hnsw_candidates c = {pool->cand, pool->count, level_links_max(g, level), level};
+            const struct hnsw_candidates c = {pool->cand, pool->count, level_links_max(g, level), level,
+                                              r->from + entrant};
             const uint32_t kept = hnsw_select(g, w, codes, c);
             struct cand *to = level == 0 ? r->chosen + (size_t)entrant * 2 * g->m
                                          : r->upper_chosen + (size_t)(e->list + level - 1) * g->m;
@@ -169,7 +170,8 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
         w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
     sort(w->pruning, n);
     const uint32_t keep = level == 0 ? max - max / PRUNED_SPARE : max;
-    p->kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, keep, level});
+    p->kept =
+        hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, keep, level, level_row(g, level, back->to)});
     uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
     for (uint32_t i = 0; i < p->kept; i++)
         to[i] = w->pruning[i].id;
@@ -191,7 +193,7 @@ uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct cod
     score_links(g, w, &query, 0, links, n, 0);
     score_links(g, w, &query, 0, others, count, n);
     sort(w->pruning, n + count);
-    const uint32_t kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n + count, max, 0});
+    const uint32_t kept = hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n + count, max, 0, row});
     for (uint32_t i = 0; i < kept; i++)
         ret_list[i] = w->pruning[i].id;
     return kept;

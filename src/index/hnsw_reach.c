@@ -12,19 +12,25 @@
  * pruned keeps its links to rows that few links lead to, and to those that were missed (round.rare). A row
  * that is lost all the same is found next time.
  *
+ * Under the inner product up to nine other rows may be nearer to a row's own vector than the row itself, so finding it is a
+ * matter of recall. In a complete graph such a row must be found with the smallest beam that a search has: then the effort that
+ * the recall curve chooses finds it, too.
+ *
  * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
  * graph does not depend on who did the work. */
 #include "index/hnsw_builder.h"
 
 #include "base/bits.h"
+#include "index/recall_curve.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EF             32    /* of the searches: half of what a search keeps when nothing is said; */
-#define EF_FIRST       12    /* most rows are found with so little */
-#define ALL_ROWS       20000 /* up to so many, each is searched for */
+#define EF             32           /* of the searches: half of what a search keeps when nothing is said; */
+#define EF_FIRST       12           /* most rows are found with so little */
+#define EF_STRICT      RECALL_K_MIN /* the least that a recall curve gives a search */
+#define ALL_ROWS       20000        /* up to so many, each is searched for */
 #define SAMPLE_ROWS    8192
 #define SAMPLE_GROWING 32   /* while the graph grows: 1 row in so many */
 #define FEW_LINKS      1    /* so few links lead to a row that is searched for anyway; */
@@ -82,6 +88,7 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
                            .grows = scope != REACH_ALL,
                            .few_links = scope == REACH_ALL ? FEW_LINKS : FEW_GROWING,
                            .next = scope == REACH_NEW ? b->watched : 0,
+                           .is_strict = scope == REACH_ALL && metric == METRIC_IP,
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
@@ -152,10 +159,19 @@ static bool holds(const struct pool *pool, uint32_t row)
     return found;
 }
 
+/* As near to its own vector as the row itself. */
+static uint32_t count_as_near(const struct pool *pool, uint32_t row, float own)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < pool->count; i++)
+        n += pool->cand[i].id != row && pool->cand[i].distance <= own;
+    return n;
+}
+
 /* A row that is farther from its own vector than all that was found is not missed: so it is with codes that cannot tell rows
  * apart, and with short rows under the inner product. */
-static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, struct walk_end *end,
-                      const struct pause *pause)
+static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, bool is_strict,
+                      struct walk_end *end, const struct pause *pause)
 {
     struct search_scratch *scratch = w->scratch;
     const struct pool *pool = &scratch->pool;
@@ -174,19 +190,18 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
                                    .node_limit = s->graph->nodes,
                                    .no_strays = true,
                                    .pause = pause};
-    rc = hnsw_search(&walk, EF_FIRST);
+    rc = hnsw_search(&walk, is_strict ? EF_STRICT : EF_FIRST);
     end->done = rc == 0;
     if (rc != 0 || holds(pool, row))
         return rc;
     rc = hnsw_search(&walk, EF);
     end->done = rc == 0;
-    if (rc != 0 || holds(pool, row))
+    if (rc != 0 || (!is_strict && holds(pool, row)))
         return rc;
     for (uint32_t i = 0; i < REACH_ANCHORS; i++)
         end->nearest[i] = i < pool->count ? pool->cand[i].id : LINK_NONE;
     codes_distances(&query, &row, 1, scratch->rows, scratch->distances);
-    const bool is_near = pool->count < EF || scratch->distances[0] < pool->cand[pool->count - 1].distance;
-    end->missed = is_near;
+    end->missed = count_as_near(pool, row, scratch->distances[0]) < (is_strict ? EF_STRICT : EF);
     return 0;
 }
 
@@ -201,7 +216,8 @@ static int reach_share(void *arg, unsigned share, const struct pause *pause)
         for (uint32_t i = from; i < from + ROWS_AT_ONCE && i < r->window_count; i++) {
             if (r->end[i].done)
                 continue;
-            int rc = search_for(job->search, job->builder->worker[share], r->window[i], &r->end[i], pause);
+            int rc =
+                search_for(job->search, job->builder->worker[share], r->window[i], r->is_strict, &r->end[i], pause);
             if (rc == 0)
                 rc = pause_here(pause);
             if (rc != 0)

@@ -20,7 +20,6 @@ static const float shadow_max[] = {1.12f, 1.5f, 2.5f};
 struct ruler {
     const struct codes *codes;
     struct hnsw_worker *worker;
-    bool scales; /* inner products have no scale: shadowed or not */
 };
 
 /* The deepest shadow that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
@@ -31,7 +30,7 @@ static float shadow_of(const struct ruler *r, const struct waiting *c, const voi
     for (uint32_t j = 0; j < n; j++)
         nearest = between[j] < nearest ? between[j] : nearest;
     const float distance = c->cand.distance;
-    return !(nearest < distance) ? 0 : r->scales && nearest > 0 ? distance / nearest : INFINITY;
+    return !(nearest < distance) ? 0 : nearest > 0 ? distance / nearest : INFINITY;
 }
 
 /* Compares a candidate with the kept ones it has not met, until its shadow is deeper than `max`. */
@@ -49,8 +48,9 @@ static bool is_shadowed(const struct ruler *r, struct waiting *c, uint32_t kept,
 
 uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c)
 {
-    const enum metric metric = codes->metric;
-    const struct ruler ruler = {codes, w, metric != METRIC_IP};
+    if (codes->metric == METRIC_IP)
+        return hnsw_select_ip(g, w, codes, c);
+    const struct ruler ruler = {codes, w};
     uint32_t kept = 0, waiting = c.count;
     for (uint32_t i = 0; i < c.count; i++)
         w->waiting[i] =
@@ -69,9 +69,5 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
         }
         waiting = left;
     }
-    /* Under the inner product a few long rows shadow all others, though the next longest are answers, too: the list is filled with the
-     * nearest. */
-    for (uint32_t i = 0; !ruler.scales && i < waiting && kept < c.max; i++)
-        c.cand[kept++] = w->waiting[i].cand;
     return kept;
 }

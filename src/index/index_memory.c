@@ -17,7 +17,7 @@ static uint64_t worker_memory(const struct index_options *o, uint32_t stride, ui
     const uint64_t scratch = sizeof(struct search_scratch) + (VISIT_LOG + HOP_MAX) * sizeof(uint32_t) +
                              visited * sizeof(uint64_t) + 2 * o->ef_construct * sizeof(struct cand);
     return sizeof(struct hnsw_worker) + scratch + (links + 1) * stride +
-           links * (sizeof(void *) + sizeof(struct folded_row) + sizeof(uint32_t)) +
+           links * (sizeof(void *) + sizeof(struct folded_row) + sizeof(float) + sizeof(uint32_t)) +
            candidates * (sizeof(struct cand) + sizeof(struct waiting));
 }
 
