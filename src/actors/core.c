@@ -29,6 +29,7 @@ void core_tune_requests(struct core *c)
 {
     c->request_bytes = request_bytes_of(budget_bytes(c), c->reactors);
     byte_pool_resize(&c->frames, c->request_bytes);
+    session_places_resize(&c->places, c->request_bytes);
     c->admission.bytes_max = c->request_bytes;
 }
 
@@ -46,6 +47,7 @@ int core_create(struct server *server, struct core **ret)
     const struct server_options *o = &server->options; /* what is set otherwise comes with core_tune_requests() */
     c->request_bytes = request_bytes_of(o->settings.memory ? o->settings.memory : o->memory_default, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);
+    session_places_resize(&c->places, c->request_bytes);
     admission_init(&c->admission, c->request_bytes, c->metrics.admission);
     actor_start(&c->control, ACTOR_CONTROL, "control", CLASS_WRITE, CONTROL_WIDTH, core_on_control);
     actor_start(&c->life, ACTOR_SERVER, "server", CLASS_WRITE, SERVER_WIDTH, core_on_server);

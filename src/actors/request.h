@@ -19,6 +19,7 @@ struct request {
     uint64_t id;             /* the client's */
     uint64_t started_ns;
     uint64_t bytes;          /* counted by the session: the frame, and what it needs beside it */
+    bool has_place;          /* one of core.places */
     struct byte_claim frame; /* on core.frames; of a large frame */
     struct admission_ticket ticket;
     struct arena arena; /* small things: messages, ids, the head of the answer */

@@ -16,6 +16,66 @@ static bool has_room(const struct session *s, uint64_t bytes)
     return s->count == 0 || (s->count < SESSION_REQUESTS_MAX && s->bytes + bytes <= SESSION_BYTES_MAX);
 }
 
+/* -- places -- */
+
+static void waiting_remove(struct session_places *p, struct session *s)
+{
+    *(s->prev_waiting ? &s->prev_waiting->next_waiting : &p->head) = s->next_waiting;
+    *(s->next_waiting ? &s->next_waiting->prev_waiting : &p->tail) = s->prev_waiting;
+    s->next_waiting = s->prev_waiting = NULL;
+    s->waits = false;
+}
+
+static void waiting_add(struct session_places *p, struct session *s)
+{
+    s->prev_waiting = p->tail;
+    *(p->tail ? &p->tail->next_waiting : &p->head) = s;
+    p->tail = s;
+    s->waits = true;
+}
+
+/* Gives what places there are to who has waited longest. */
+static void places_give(struct session_places *p)
+{
+    while (p->left > 0 && p->head) {
+        struct session *s = p->head;
+        waiting_remove(p, s);
+        p->left--;
+        s->has_place = true;
+        event_notify_all(&s->changed);
+    }
+}
+
+void session_places_resize(struct session_places *p, uint64_t bytes)
+{
+    const uint64_t fit = bytes / SESSION_LARGE;
+    const uint32_t most = fit < SESSION_PLACES_MIN   ? SESSION_PLACES_MIN
+                          : fit > SESSION_PLACES_MAX ? SESSION_PLACES_MAX
+                                                     : (uint32_t)fit;
+    p->left += (int64_t)most - p->most;
+    p->most = most;
+    places_give(p);
+}
+
+/* For the next request of s: at once when it is the only one, which then goes without if need be. */
+static void wait_for_place(struct session *s)
+{
+    struct session_places *p = &s->core->places;
+    if (p->left > 0 && !p->head) {
+        p->left--;
+        s->has_place = true;
+    }
+    while (!s->has_place && s->count > 0) {
+        if (!s->waits)
+            waiting_add(p, s);
+        event_wait(&s->changed);
+    }
+    if (s->waits)
+        waiting_remove(p, s);
+}
+
+/* -- frames -- */
+
 /* Loads are patient, and so are their clients: what is sent too fast waits in the network. */
 static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_t bytes)
 {
@@ -63,9 +123,12 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
     order_check(ORDERS - 1); /* what waits here has not begun, and holds nothing */
     while (!has_room(s, bytes))
         event_wait(&s->changed);
+    wait_for_place(s);
     struct request *rq = request_acquire(s->core, deadline_ms);
     if (!rq)
-        return NULL;
+        return NULL; /* the next request has the place */
+    rq->has_place = s->has_place;
+    s->has_place = false;
     rq->session = s;
     rq->id = request_id;
     rq->bytes = bytes;
@@ -93,8 +156,10 @@ void session_end(struct request *rq)
     s->bytes -= rq->bytes;
     admission_forget(rq);
     byte_pool_end(&s->core->frames, &rq->frame);
+    s->core->places.left += rq->has_place;
     request_release(rq);
     event_notify_all(&s->changed);
+    places_give(&s->core->places);
 }
 
 static void cancel(struct request *rq)

@@ -3,7 +3,10 @@
  * A session bounds how many requests and how many bytes of them are in memory, unread answers among them; whoever reads the connection waits
  * here for room, so a client that sends faster than it is answered, or does not read, is slowed down by TCP and not by our memory.
  * Large frames share a bound with those of all other connections of the core; small ones, most searches among them, never wait for that.
- * When a request may start is the admission's matter. */
+ *
+ * All connections of a core together have a number of places (struct session_places). A request of a connection that has no other
+ * needs none; the others get them in turns, a connection with many requests no more often than one with few. So many clients that send
+ * all they may neither fill the memory nor stand in front of everybody else. When a request may start is the admission's matter. */
 #pragma once
 
 #include "actors/request.h"
@@ -14,6 +17,16 @@
 
 #define SESSION_LARGE ((uint64_t)64 << 10) /* a frame of more bytes is a large one */
 
+#define SESSION_PLACES_MIN 64
+#define SESSION_PLACES_MAX 1024
+
+/* For requests of all connections of a core; zero-initialised there are none. */
+struct session_places {
+    int64_t left; /* negative: there are fewer than there were */
+    uint32_t most;
+    struct session *head, *tail; /* whose readers wait, in their order */
+};
+
 struct session {
     struct core *core;
     struct request *requests; /* in flight */
@@ -21,9 +34,14 @@ struct session {
     uint64_t bytes;
     uint64_t small_bytes; /* beside the frames, of small requests: the admission's */
     struct admission_flow flows[ADMISSION_CLASSES];
-    bool gone; /* the client left: nothing new is begun */
+    bool gone;                                   /* the client left: nothing new is begun */
+    struct session *next_waiting, *prev_waiting; /* for a place */
+    bool waits, has_place;                       /* its next request */
     struct event changed;
 };
+
+/* So many as `bytes` of memory for requests allow. */
+void session_places_resize(struct session_places *p, uint64_t bytes);
 
 void session_init(struct session *s, struct core *c);
 /* Waits until a request has room whose frame has so many bytes (one alone always has), then begins it. NULL: no memory. Its error is set when

@@ -14,7 +14,8 @@
 #define TIMEOUT_NS     ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
 #define REQUEST_MAX    8192                    /* bytes of line and headers */
 #define PATH_MAX_BYTES 128
-#define PEERS_MAX      256 /* connections at once on a reactor */
+#define PEERS_MAX      32 /* connections at once on a reactor, */
+#define PEERS_SHARE    16 /* and one in so many that the process may have */
 
 struct http {
     struct http *next, *prev; /* of the front */
@@ -236,10 +237,17 @@ static void http_remove(struct front *f, struct http *h)
     event_notify_all(&f->changed);
 }
 
+/* Each may hold a metrics text that is not read, and a descriptor that clients of the native protocol need. */
+static bool is_crowded(const struct front *f)
+{
+    const uint32_t share = (uint32_t)(connections_count().most / PEERS_SHARE), most = share > 1 ? share : 1;
+    return f->http_count >= (most < PEERS_MAX ? most : PEERS_MAX);
+}
+
 void http_serve(struct connection *c, void *arg)
 {
     struct front *f = arg;
-    if (f->http_count < PEERS_MAX) {
+    if (!is_crowded(f)) {
         struct http h = {.front = f, .connection = c};
         http_parser_init(&h.parser, HTTP_REQUEST);
         h.parser.data = &h;

@@ -303,3 +303,64 @@ Test(busy, who_is_one_too_many_is_told_so)
     harness_run(BACKEND_SIM, 1, crowd);
     harness_run(BACKEND_SIM, 2, crowd);
 }
+
+/* -- many connections that send all they may -- */
+
+#define FLOODERS 40
+
+/* Requests that are in memory. */
+static unsigned requests_of(const struct core *c)
+{
+    const struct front *f = c->front;
+    unsigned n = 0;
+    for (const struct native *one = f->natives; one; one = one->next)
+        n += one->session.count;
+    return n;
+}
+
+static void send_pings(struct client *c)
+{
+    static uint8_t pings[200 * KITH_HEADER_BYTES];
+    for (unsigned i = 0; i < 200; i++) {
+        const struct kith_frame_header h = {.magic = KITH_MAGIC, .op = KITH_OP_PING, .request_id = i + 1000};
+        memcpy(pings + i * KITH_HEADER_BYTES, &h, sizeof h);
+    }
+    cr_assert_eq(client_send_bytes(c, pings, sizeof pings), 0);
+}
+
+static void flooded(struct server *s)
+{
+    static struct client flood[FLOODERS];
+    struct core *c = s->cores[0];
+    struct client other = opened(s);
+    unsigned most = 0;
+    session_places_resize(&c->places, 0);
+    cr_assert_eq(c->places.most, SESSION_PLACES_MIN);
+    for (unsigned i = 0; i < FLOODERS; i++)
+        cr_assert_eq(client_open(&flood[i], s->port), 0);
+    for (unsigned i = 0; i < FLOODERS; i++) {
+        send_pings(&flood[i]);
+        const unsigned now = requests_of(c);
+        most = now > most ? now : most;
+        cr_assert_eq(client_ping(&other), 0);
+    }
+    cr_assert_leq(most, SESSION_PLACES_MIN + FLOODERS + 1);
+    for (unsigned i = 0; i < FLOODERS; i++)
+        for (unsigned j = 0; j < 200; j++) {
+            struct client_reply r;
+            cr_assert_eq(client_receive(&flood[i], &r), 0);
+            client_reply_fini(&r);
+        }
+    for (unsigned i = 0; i < FLOODERS; i++)
+        client_close(&flood[i]);
+    cr_assert_eq(client_ping(&other), 0);
+    client_close(&other);
+    while (requests_of(c) > 0)
+        fiber_sleep_ns(1000000);
+    cr_assert_eq(c->places.left, c->places.most);
+}
+
+Test(busy, who_sends_all_they_may_share_a_number_of_places)
+{
+    harness_run(BACKEND_SIM, 1, flooded);
+}
