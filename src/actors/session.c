@@ -46,6 +46,12 @@ static void places_give(struct session_places *p)
     }
 }
 
+static void place_back(struct session_places *p, bool had_one)
+{
+    p->left += had_one;
+    places_give(p);
+}
+
 void session_places_resize(struct session_places *p, uint64_t bytes)
 {
     const uint64_t fit = bytes / SESSION_LARGE;
@@ -125,10 +131,13 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
         event_wait(&s->changed);
     wait_for_place(s);
     struct request *rq = request_acquire(s->core, deadline_ms);
-    if (!rq)
-        return NULL; /* the next request has the place */
-    rq->has_place = s->has_place;
+    const bool has_place = s->has_place;
     s->has_place = false;
+    if (!rq) {
+        place_back(&s->core->places, has_place);
+        return NULL;
+    }
+    rq->has_place = has_place;
     rq->session = s;
     rq->id = request_id;
     rq->bytes = bytes;
@@ -156,10 +165,10 @@ void session_end(struct request *rq)
     s->bytes -= rq->bytes;
     admission_forget(rq);
     byte_pool_end(&s->core->frames, &rq->frame);
-    s->core->places.left += rq->has_place;
+    const bool had_place = rq->has_place;
     request_release(rq);
     event_notify_all(&s->changed);
-    places_give(&s->core->places);
+    place_back(&s->core->places, had_place);
 }
 
 static void cancel(struct request *rq)
