@@ -21,6 +21,7 @@ struct import_piece {
     struct import_batch *batch;
     size_t first, count;
     int64_t request; /* in flight under this id */
+    unsigned pauses; /* that the import had made when it was sent */
 };
 
 /* A copy of b as one piece; NULL when there is no memory. */

@@ -32,6 +32,7 @@ struct run {
     struct id_set flying_ids; /* stays empty where the source gives no ids: each row has its own */
     bool source_ended;
     double retry_s;       /* pause before the next attempt; 0: all is well */
+    unsigned pauses;      /* so far */
     double progressed_at; /* when something was last acknowledged */
 };
 
@@ -52,6 +53,7 @@ static int back_off(struct run *r, const char *why)
     double said_s = kith_retry_after_ms(r->im->kith) / 1e3; /* by the server, when it is busy */
     double pause_s = said_s > r->retry_s && said_s < RETRY_SAID_LONGEST_S ? said_s : r->retry_s;
     usleep((useconds_t)(pause_s * 1e6));
+    r->pauses++;
     return 0;
 }
 
@@ -185,11 +187,20 @@ static int refuse(struct run *r, struct import_piece *p)
     return 0;
 }
 
+/* Pieces that were sent before the last pause are still under way: they will be refused, too. */
+static bool is_burst_under_way(const struct run *r)
+{
+    for (const struct import_piece *p = r->flying; p; p = p->next)
+        if (p->pauses != r->pauses)
+            return true;
+    return false;
+}
+
 /* Whether p may be sent now, by the rules above and the bound on what is under way. */
 static bool may_fly(const struct run *r, const struct import_piece *p)
 {
     const struct kith_points x = import_piece_points(p);
-    if (r->flying_count == r->im->in_flight_max)
+    if (r->flying_count == r->im->in_flight_max || is_burst_under_way(r))
         return false;
     if (r->flying && r->flying_bytes + import_piece_bytes(p) > FLYING_BYTES_MAX)
         return false;
@@ -206,6 +217,7 @@ static int send_one(struct run *r)
         wait_in_order(r, p);
         return no_memory(r);
     }
+    p->pauses = r->pauses;
     p->request = kith_start_upsert(r->im->kith, r->im->collection, &points);
     if (p->request >= 0)
         return 0;
@@ -253,8 +265,8 @@ static int answer(struct run *r, const struct kith_reply *reply)
         return refuse(r, p);
     wait_in_order(r, p); /* whatever follows, it is not lost */
     if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
-        reply->code == -KITH_DEADLINE_EXCEEDED)
-        return back_off(r, kith_error(im->kith));
+        reply->code == -KITH_DEADLINE_EXCEEDED) /* of those that were under way together only the first counts */
+        return p->pauses == r->pauses ? back_off(r, kith_error(im->kith)) : 0;
     return error_set(r->e, ERROR_IO, "%s", kith_error(im->kith));
 }
 

@@ -16,10 +16,11 @@ UNAVAILABLE, RESOURCE_EXHAUSTED = 7, 6
 
 
 class ScriptedServer:
-    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0, codes: Sequence[int] = (UNAVAILABLE, RESOURCE_EXHAUSTED)):
+    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0, codes: Sequence[int] = (UNAVAILABLE, RESOURCE_EXHAUSTED), refuse_first: int = 0):
         self.random = random.Random(seed)
         self.codes = codes  # of refusals
         self.refuse, self.break_off = refuse, break_off
+        self.refuse_first = refuse_first  # upserts
         self.points: Dict[int, Tuple[float, bytes]] = {}
         self.in_flight_most = self.connections = 0
         self.older: List[Tuple[int, float]] = []  # rows that replaced a later one (rows are numbered by their vector)
@@ -103,7 +104,9 @@ class _Session:
                     server.apply(meta, block)
             return False
         op, request, meta, block = self.waiting.pop(server.random.randrange(len(self.waiting)))
-        if op == wire.OP_UPSERT and server.random.random() < server.refuse:
+        first = op == wire.OP_UPSERT and server.refuse_first > 0
+        server.refuse_first -= first
+        if first or (op == wire.OP_UPSERT and server.random.random() < server.refuse):
             word = server.random.choice(server.codes)
             self._send(op, request, wire.field_bytes(1, "come again") + wire.field_number(2, 1), word)
         else:

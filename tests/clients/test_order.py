@@ -57,16 +57,22 @@ class Import(unittest.TestCase):
         server = self.run_import(20, break_off=0.02)
         self.assertGreater(server.connections, 2)
 
-    def test_rows_with_other_ids_do_not_wait_for_each_other(self) -> None:
-        server = ScriptedServer(1)
+    def import_of_other_ids(self, patience_s: int, **freedoms: float) -> ScriptedServer:
+        server = ScriptedServer(1, **freedoms)
         self.addCleanup(server.stop)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
             file.writelines(json.dumps({"id": i, "vector": [i]}) + "\n" for i in range(ROWS))
             file.flush()
             command = [os.environ["KITH"], "import", "a", file.name, "--server", server.address, "--batch", "10", "--in-flight", "16"]
-            subprocess.run(command, capture_output=True, check=True, timeout=200)
+            subprocess.run(command, capture_output=True, check=True, timeout=patience_s)
         self.assertEqual(len(server.points), ROWS)
-        self.assertEqual(server.in_flight_most, 16)
+        return server
+
+    def test_rows_with_other_ids_do_not_wait_for_each_other(self) -> None:
+        self.assertEqual(self.import_of_other_ids(patience_s=200).in_flight_most, 16)
+
+    def test_batches_that_are_refused_together_cost_one_pause(self) -> None:
+        self.import_of_other_ids(patience_s=40, refuse_first=16)  # a pause for each would take a minute
 
 
 class Python(unittest.TestCase):
