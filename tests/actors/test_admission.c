@@ -87,6 +87,7 @@ static void nothing_is_left(struct scene *s)
     want_eq(c->admission.bytes, 0);
     want_eq(c->admission.small_bytes, 0);
     want_eq(c->admission.waiting, 0);
+    want_eq(c->places.left, c->places.most);
     for (unsigned i = 0; i < ADMISSION_CLASSES; i++) {
         const struct admission_lane *l = &c->admission.lanes[i];
         want_eq(l->running, 0);
@@ -110,6 +111,7 @@ static void run(void *arg)
     want(s && (s->core = calloc(1, sizeof *s->core)));
     settings_init(&s->core->settings);
     byte_pool_init(&s->core->frames, (uint64_t)1 << 30);
+    s->core->places.left = s->core->places.most = 10000; /* admission alone is tried here */
     admission_init(&s->core->admission, (uint64_t)64 << 20, s->core->metrics.admission);
     for (unsigned i = 0; i < SESSIONS; i++)
         session_init(&s->sessions[i], s->core);
