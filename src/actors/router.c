@@ -152,7 +152,7 @@ static int list_into(struct request *rq, size_t room, struct router_collections 
         ret->damages[ret->count++] = damage;
         if (fiber_should_yield()) {
             fiber_yield();
-            i = replica_after(r, ret->configs[ret->count - 1].name) - 1;
+            i = replica_after(r, ret->configs[ret->count - 1].name) - 1; /* which the loop adds again */
         }
     }
     return 0;

@@ -1,4 +1,5 @@
-/* fold.c -- done once a search, between two cache misses. */
+/* fold.c -- done once a search, between two cache misses: no way out of the loop, no comparison of floats, and nothing that may alias, so that
+ * compilers make vectors of it. */
 #include "index/fold.h"
 
 #include "index/segment_index.h"

@@ -21,11 +21,6 @@ enum { COLLECTIONS_OF_LIST = 1, SEGMENTS_OF_INFO = 10 };
 /* Each returns 0 with the reply made, or a negative errno with the sentence in rq->error. */
 typedef int (*op_fn)(struct native_request *r);
 
-static int reply(struct native_request *r, const ProtobufCMessage *meta)
-{
-    return native_reply_message(r, meta, NULL, 0) ? 0 : native_reply_too_large(r);
-}
-
 static int bad_meta(struct native_request *r, const char *name)
 {
     return meta_refuse(r->rq, name);
@@ -37,7 +32,7 @@ static int op_ping(struct native_request *r)
     if (!ask)
         return bad_meta(r, "Ping");
     Kith__Pong pong = KITH__PONG__INIT;
-    return reply(r, &pong.base);
+    return exchange_answer(r, &pong.base);
 }
 
 static int op_create(struct native_request *r)
@@ -54,7 +49,7 @@ static int op_create(struct native_request *r)
         return rc;
     Kith__Collection answer;
     meta_collection_init(&answer, &config);
-    return reply(r, &answer.base);
+    return exchange_answer(r, &answer.base);
 }
 
 static int op_drop(struct native_request *r)
@@ -66,7 +61,7 @@ static int op_drop(struct native_request *r)
     if (rc < 0)
         return rc;
     Kith__Pong answer = KITH__PONG__INIT; /* an empty message */
-    return reply(r, &answer.base);
+    return exchange_answer(r, &answer.base);
 }
 
 static int op_list(struct native_request *r)
@@ -160,7 +155,7 @@ static int op_upsert(struct native_request *r)
         return rc;
     Kith__Upserted answer = KITH__UPSERTED__INIT;
     answer.count = upsert.count;
-    return reply(r, &answer.base);
+    return exchange_answer(r, &answer.base);
 }
 
 static int op_delete(struct native_request *r)
@@ -176,7 +171,7 @@ static int op_delete(struct native_request *r)
         return rc;
     Kith__Deleted answer = KITH__DELETED__INIT;
     answer.count = deleted;
-    return reply(r, &answer.base);
+    return exchange_answer(r, &answer.base);
 }
 
 static int op_get(struct native_request *r)
@@ -209,7 +204,7 @@ static int op_count(struct native_request *r)
         return rc;
     Kith__Counted answer = KITH__COUNTED__INIT;
     answer.count = info.points;
-    return reply(r, &answer.base);
+    return exchange_answer(r, &answer.base);
 }
 
 static int op_search(struct native_request *r)

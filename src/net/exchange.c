@@ -15,7 +15,7 @@ int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *ty
 
 int exchange_answer(struct native_request *r, const ProtobufCMessage *meta)
 {
-    return native_reply_message(r, meta, NULL, 0) ? 0 : request_error(r->rq, -ENOMEM, "answer");
+    return native_reply_message(r, meta, NULL, 0) ? 0 : native_reply_too_large(r);
 }
 
 static const ProtobufCMessage *item(const struct exchange_list *l, size_t i)

@@ -6,7 +6,7 @@
 /* Unpacks r's message of that type, which lives as long as the request. Returns 0 with *ret, a pointer to the message's own
  * struct, or a negative errno with the sentence in r->rq->error. */
 MUST_USE int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret);
-/* Makes the reply; -ENOMEM. */
+/* Makes the reply; negative, with the sentence, when it is larger than a frame or than memory. */
 MUST_USE int exchange_answer(struct native_request *r, const ProtobufCMessage *meta);
 
 /* Messages that are one repeated field of another, in an array of their own structs. */
@@ -17,6 +17,6 @@ struct exchange_list {
 };
 
 /* The same for a message with a list as long as users make it: `meta` has what else there is, and the list is packed with
- * pauses between its items. -ENOMEM; -ENOBUFS when it is larger than a frame. */
+ * pauses between its items. The same errors. */
 MUST_USE int exchange_answer_list(struct native_request *r, const ProtobufCMessage *meta,
                                   const struct exchange_list *list);
