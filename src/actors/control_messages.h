@@ -34,6 +34,7 @@ enum control_message_type {
     MSG_CONTROL_SETTINGS,    /* go by these from now on; cannot fail */
     MSG_CONTROL_BUDGET,      /* to reactor 0: what is used here, and may it be more? */
     MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
+    MSG_CONTROL_SUPERSEDE,   /* end the earlier connections of a client that has connected again */
     /* To ACTOR_STEP. */
     MSG_CONTROL_DISK,     /* the disk is full, fails, or works again */
     MSG_CONTROL_SNAPSHOT, /* how far the log is durable; its files up to there, and all segments, stay as they are */
@@ -98,6 +99,12 @@ struct control_store_message {
 struct control_measure_message {
     struct message base;
     struct metrics_sample *sample;
+};
+
+struct control_supersede_message {
+    struct message base;
+    const struct client_connection *newer;
+    uint32_t open; /* answer: earlier connections that still have requests here */
 };
 
 struct control_log_durable_message {

@@ -131,6 +131,12 @@ static int on_disk_failed(struct core *c, const struct control_disk_message *m)
     return 0;
 }
 
+static int on_supersede(struct core *c, struct control_supersede_message *m)
+{
+    m->open = c->front ? c->server->options.front->supersede(c, m->newer) : 0;
+    return 0;
+}
+
 void core_on_notice(struct actor *a, struct message *m)
 {
     struct core *c = CONTAINER_OF(a, struct core, notice);
@@ -140,6 +146,7 @@ void core_on_notice(struct actor *a, struct message *m)
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
     case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
     case MSG_CONTROL_BUDGET: rc = on_budget(c, CONTAINER_OF(m, struct control_budget_message, base)); break;
+    case MSG_CONTROL_SUPERSEDE: rc = on_supersede(c, CONTAINER_OF(m, struct control_supersede_message, base)); break;
     case MSG_CONTROL_DISK_FAILED: rc = on_disk_failed(c, CONTAINER_OF(m, struct control_disk_message, base)); break;
     }
     message_reply(m, rc);

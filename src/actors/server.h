@@ -9,12 +9,23 @@
 #include "actors/settings_keeper.h"
 #include "reactor/sim.h"
 
+#define CLIENT_ID_BYTES 16
+
+/* A connection of a client that may connect again: the client's name for itself, and how many connections came before. */
+struct client_connection {
+    uint8_t client_id[CLIENT_ID_BYTES];
+    uint32_t number;
+};
+
 /* The front: what src/net offers to clients, as a table, because net stands on actors and not the other way round. */
 struct server_front {
     /* On every reactor, the first one first. Ports as in struct control_serve_message. */
     int (*start)(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error);
     /* No new connections; ends the open ones, at deadline_ns by cancelling what still runs. Waits. */
     void (*drain)(struct core *c, uint64_t deadline_ns);
+    /* Ends the connections of the same client that have smaller numbers. Returns how many of them still have requests under way:
+     * the asker comes again until there are none. Does not wait. */
+    uint32_t (*supersede)(struct core *c, const struct client_connection *newer);
     /* Bytes of memory that connections and their requests have. */
     uint64_t (*memory)(const struct core *c);
     /* Frees c->front. Not in a fiber. */

@@ -177,7 +177,6 @@ static int import(struct cli *c, const struct import_job *job, struct vector_fil
     vector_file_texts_bound(file, PAYLOAD_BYTES);
     struct import_view view = {.cli = c, .lines = vector_file_has_ids(file)};
     struct importer im = {
-        .server = c->server,
         .collection = job->collection,
         .kith = c->kith,
         .dim = vector_file_dim(file),
@@ -194,7 +193,6 @@ static int import(struct cli *c, const struct import_job *job, struct vector_fil
     progress_begin(&view.progress, "rows", rows_wanted(job, file, &rows) ? rows : 0);
     int rc = importer_run(&im, &e);
     progress_end(&view.progress, im.points + im.rejected);
-    c->kith = im.kith;
     return summary_print(c, &im, clock_seconds() - view.progress.started, rc < 0 ? &e : NULL);
 }
 

@@ -86,7 +86,6 @@ static int import(struct cli *c, struct words *w)
         return cli_fail("no memory for the words");
     s->words = w;
     struct importer im = {
-        .server = c->server,
         .collection = DEMO_COLLECTION,
         .kith = c->kith,
         .dim = WORD_DIM,
@@ -104,7 +103,6 @@ static int import(struct cli *c, struct words *w)
     int rc = importer_run(&im, &e);
     progress_end(&s->progress, im.points);
     double seconds = clock_seconds() - s->progress.started;
-    c->kith = im.kith;
     payloads_free(s);
     free(s);
     if (rc < 0)

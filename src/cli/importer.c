@@ -6,7 +6,8 @@
  *   1. `waiting` is in the order of the rows, and only its first piece is sent.
  *   2. A piece is sent when none of its ids is in a flying piece.
  *   3. A piece that has to be sent again goes back to its place in that order.
- * So when a row is sent, every earlier row of its id has been acknowledged. */
+ * So when a row is sent, every earlier row of its id has been acknowledged. What was under way on a broken connection is over when
+ * the next one is there (kith_reconnect()): no row that was sent then arrives after a later row of its id. */
 #include "cli/importer.h"
 
 #include "cli/id_set.h"
@@ -110,14 +111,12 @@ static int reconnect(struct run *r)
         int rc = back_off(r, why);
         if (rc < 0)
             return rc;
-        struct kith *k;
-        rc = kith_open(im->server, &k, why, sizeof(why));
+        rc = kith_reconnect(im->kith);
         if (rc == 0) {
-            kith_close(im->kith);
-            im->kith = k;
             im->reconnects++;
             return 0;
         }
+        snprintf(why, sizeof(why), "%s", kith_error(im->kith));
         if (rc != -KITH_REFUSED && rc != -KITH_DISCONNECTED && rc != -KITH_UNAVAILABLE &&
             rc != -KITH_RESOURCE_EXHAUSTED)
             return error_set(r->e, ERROR_UNAVAILABLE, "cannot connect again: %s", why);

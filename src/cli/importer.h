@@ -1,7 +1,7 @@
 /* importer.h -- points from a source into a collection: many batches in flight, and none lost when the connection breaks.
  *
  * A batch is kept until the server has acknowledged it. When the connection breaks, the importer connects again, waiting
- * longer each time, and sends again what was not acknowledged; an upsert may be repeated. A batch that the server refuses
+ * longer each time, and sends again what was not acknowledged; an upsert may be repeated, but no earlier one follows it. A batch that the server refuses
  * as wrong is halved until the wrong rows stand alone; those are rejected and the others go in. */
 #pragma once
 
@@ -15,8 +15,8 @@ struct import_source {
 };
 
 struct importer {
-    const char *server, *collection;
-    struct kith *kith; /* open at the start, owned by the caller; replaced when the connection is made again */
+    const char *collection;
+    struct kith *kith; /* open at the start */
     uint32_t dim;
     size_t batch_rows, in_flight_max;
     uint64_t rows_max; /* 0: all */

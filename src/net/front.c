@@ -101,5 +101,8 @@ static uint64_t front_memory(const struct core *c)
     return bytes;
 }
 
-const struct server_front net_front = {
-    .start = front_start, .drain = front_drain, .memory = front_memory, .destroy = front_destroy};
+const struct server_front net_front = {.start = front_start,
+                                       .drain = front_drain,
+                                       .supersede = supersede_here,
+                                       .memory = front_memory,
+                                       .destroy = front_destroy};

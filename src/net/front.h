@@ -4,10 +4,13 @@
 #include "actors/server.h"
 #include "reactor/socket.h"
 
+#define CLIENT_BUCKETS 256 /* of connections whose clients may connect again, by the first byte of client_id */
+
 struct front {
     struct core *core;
     struct listener *native_listener, *http_listener; /* NULL: none */
     struct native *natives;                           /* open connections */
+    struct native *clients[CLIENT_BUCKETS];
     struct http *https;
     uint32_t http_count;
     bool draining;

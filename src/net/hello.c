@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static int versions_fit(const Kith__Hello *hello, struct error *error)
 {
@@ -19,6 +20,19 @@ static int versions_fit(const Kith__Hello *hello, struct error *error)
         hello->version_min > KITH_PROTOCOL_VERSION ? "server" : "client");
 }
 
+/* A client that names itself connects in place of its earlier connections. */
+static int client_take(struct native *n, const Kith__Hello *hello, struct error *error)
+{
+    if (hello->client_id.len == 0)
+        return 0;
+    if (hello->client_id.len != CLIENT_ID_BYTES)
+        return error_set(error, ERROR_PROTOCOL, "the client_id of a hello has %d bytes or none, not %zu",
+                         CLIENT_ID_BYTES, hello->client_id.len);
+    struct client_connection client = {.number = hello->connection};
+    memcpy(client.client_id, hello->client_id.data, CLIENT_ID_BYTES);
+    return supersede_earlier(n, &client, error);
+}
+
 int hello_answer(struct native_request *r, struct error *error)
 {
     Kith__Hello *hello = meta_unpack(r->rq, &kith__hello__descriptor, r->meta, r->header.meta_bytes);
@@ -29,6 +43,9 @@ int hello_answer(struct native_request *r, struct error *error)
     if (!hello)
         return error_set(error, ERROR_PROTOCOL, "the meta of the hello is not a Hello message");
     int rc = versions_fit(hello, error);
+    if (rc < 0)
+        return rc;
+    rc = client_take(r->native, hello, error);
     if (rc < 0)
         return rc;
     char server[64];

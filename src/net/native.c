@@ -386,6 +386,7 @@ void native_serve(struct connection *c, void *arg)
     while (session_wait_idle(&n->session, 0) < 0 || n->writing)
         event_wait(&n->session.changed);
     connection_close(c);
+    supersede_forget(n);
     connection_remove(f, n);
     free(input);
     free(n);

@@ -43,6 +43,9 @@ struct native {
     struct native *next, *prev; /* of the front */
     struct native_request *replies_head, **replies_tail;
     bool writing, broken;
+    bool has_client; /* and is in a bucket of the front */
+    struct client_connection client;
+    struct native *next_client, *prev_client;
     uint8_t *input; /* received and not yet taken: [input_from, input_to) */
     size_t input_from, input_to;
 };
@@ -71,6 +74,16 @@ void native_refuse(struct native *n, const struct kith_frame_header *request, co
 
 /* The answer to a first frame; negative, with the sentence, when the connection cannot go on. */
 MUST_USE int hello_answer(struct native_request *r, struct error *error);
+
+/* -- supersede.c -- */
+
+/* n is a connection of that client from now on, and its earlier ones end. Waits until none of their requests is under way, so that
+ * none can overtake what this connection is going to ask. -EBUSY, with the sentence: that takes too long. */
+MUST_USE int supersede_earlier(struct native *n, const struct client_connection *client, struct error *error);
+/* Before n ends. */
+void supersede_forget(struct native *n);
+/* For struct server_front. */
+uint32_t supersede_here(struct core *c, const struct client_connection *newer);
 
 /* -- dispatch.c -- */
 

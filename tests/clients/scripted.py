@@ -1,7 +1,8 @@
 """A server of the native protocol that takes every freedom docs/protocol.md gives it.
 
 It gathers requests until the client has no more to send, carries them out in a random order, refuses some for now, and now and
-then ends the connection with a part of them carried out. One collection, of one dimension; points are in `points`.
+then breaks the connection: a part of them is carried out at once, and the others at any time until the same client says hello on
+its next connection. One collection, of one dimension; points are in `points`.
 """
 
 import random
@@ -23,6 +24,7 @@ class ScriptedServer:
         self.refuse_first = refuse_first  # upserts
         self.points: Dict[int, Tuple[float, bytes]] = {}
         self.in_flight_most = self.connections = 0
+        self.left: Dict[bytes, List[Tuple[wire.Message, memoryview]]] = {}  # by client_id: upserts of broken connections
         self.older: List[Tuple[int, float]] = []  # rows that replaced a later one (rows are numbered by their vector)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -58,11 +60,18 @@ class ScriptedServer:
         return len(ids)
 
 
+    def apply_late(self) -> None:
+        for late in self.left.values():
+            if late and self.random.random() < 0.2:
+                self.apply(*late.pop(self.random.randrange(len(late))))
+
+
 class _Session:
     def __init__(self, server: ScriptedServer, client: socket.socket):
         self.server, self.client = server, client
         self.bytes = bytearray()
         self.waiting: List[Tuple[int, int, wire.Message, memoryview]] = []
+        self.client_id, self.number = b"", 0
 
     def run(self) -> None:
         try:
@@ -102,7 +111,10 @@ class _Session:
             for op, _, meta, block in self.waiting:
                 if op == wire.OP_UPSERT and server.random.random() < 0.5:
                     server.apply(meta, block)
+                elif op == wire.OP_UPSERT:
+                    server.left.setdefault(self.client_id, []).append((meta, block))
             return False
+        server.apply_late()
         op, request, meta, block = self.waiting.pop(server.random.randrange(len(self.waiting)))
         first = op == wire.OP_UPSERT and server.refuse_first > 0
         server.refuse_first -= first
@@ -115,6 +127,9 @@ class _Session:
 
     def _reply(self, op: int, meta: wire.Message, block: memoryview) -> bytes:
         if op == wire.OP_HELLO:
+            self.client_id, self.number = bytes(meta.raw(4)), meta.number(5)
+            if self.client_id and self.number > 0:
+                self.server.left.pop(self.client_id, None)
             frame, requests = wire.field_number(3, 1 << 28), wire.field_number(4, 256)
             return wire.field_number(1, wire.VERSION) + wire.field_bytes(2, "scripted") + frame + requests + wire.field_number(5, 2)
         if op == wire.OP_INFO:

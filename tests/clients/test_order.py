@@ -75,6 +75,18 @@ class Import(unittest.TestCase):
         self.import_of_other_ids(patience_s=40, refuse_first=16)  # a pause for each would take a minute
 
 
+def client_repeats(client: kith.Client, row: int) -> None:
+    """Upserts four points, again from the first when the connection breaks."""
+    while True:
+        try:
+            client.upsert("a", [0, 1, 2, 3], numpy.full((4, 1), row, "f4"))
+            return
+        except kith.KithError as e:
+            if e.code != kith.Code.DISCONNECTED:
+                raise
+            client.reconnect()
+
+
 class Python(unittest.TestCase):
     def upsert(self, seed: int, payloads: bool, refuse: float = 0.0) -> None:
         server = ScriptedServer(seed, refuse, codes=(UNAVAILABLE,))
@@ -89,6 +101,16 @@ class Python(unittest.TestCase):
         self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
         if payloads:
             self.assertEqual({i: int(p) for i, (_, p) in server.points.items()}, last, f"seed {seed}")
+
+    def test_what_is_repeated_after_a_broken_connection_is_the_last(self) -> None:
+        kith.parts.REQUEST_BYTES = 40
+        server = ScriptedServer(30, break_off=0.02)
+        self.addCleanup(server.stop)
+        with kith.Client("127.0.0.1", server.port, timeout=60) as client:
+            for row in range(300):
+                client_repeats(client, row)
+                self.assertEqual({x for x, _ in server.points.values()}, {row})
+        self.assertGreater(server.connections, 2)
 
     def setUp(self) -> None:
         self.addCleanup(setattr, kith.parts, "REQUEST_BYTES", kith.parts.REQUEST_BYTES)

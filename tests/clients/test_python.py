@@ -342,6 +342,17 @@ class Search(ServerTest):
 
 
 class Connections(unittest.TestCase):
+    def test_a_client_connects_again(self) -> None:
+        with kith.Client("127.0.0.1", SERVER.port) as client, kith.Client("127.0.0.1", SERVER.port) as other:
+            client.create("again", dim=2)
+            client.close()
+            self.assertRaises(kith.KithError, client.ping)
+            for _ in range(3):
+                client.reconnect()
+                self.assertEqual(client.upsert("again", [1], [[1, 2]]), 1)
+            other.ping()
+            client.drop("again")
+
     def test_a_server_that_is_not_there_is_named(self) -> None:
         with self.assertRaises(kith.KithError) as caught:
             kith.Client("127.0.0.1", 1)

@@ -20,12 +20,19 @@ int client_connect(struct client *c, uint16_t port)
 
 int client_open(struct client *c, uint16_t port)
 {
+    return client_open_as(c, port, NULL, 0);
+}
+
+int client_open_as(struct client *c, uint16_t port, const uint8_t *client_id, uint32_t number)
+{
     int rc = client_connect(c, port);
     if (rc < 0)
         return rc;
     Kith__Hello hello = KITH__HELLO__INIT;
     hello.version_min = hello.version_max = KITH_PROTOCOL_VERSION;
     hello.client = (char *)"test";
+    hello.client_id = (ProtobufCBinaryData){client_id ? 16 : 0, (uint8_t *)client_id};
+    hello.connection = number;
     rc = client_call(c, KITH_OP_HELLO, &hello.base, NULL, 0, NULL);
     if (rc < 0)
         client_close(c);

@@ -26,7 +26,9 @@ void client_reply_fini(struct client_reply *r);
 /* 0, or a negative errno when the connection fails, or -1000 - code when the server answered with an error. */
 #define CLIENT_REFUSED(code) (-1000 - (int)(code))
 
-int client_open(struct client *c, uint16_t port);    /* with the handshake */
+int client_open(struct client *c, uint16_t port); /* with the handshake */
+/* The same for a client with a client_id of 16 bytes; `number` connections came before. */
+int client_open_as(struct client *c, uint16_t port, const uint8_t *client_id, uint32_t number);
 int client_connect(struct client *c, uint16_t port); /* without */
 void client_close(struct client *c);
 

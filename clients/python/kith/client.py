@@ -1,6 +1,7 @@
 """The client."""
 
 import json
+import os
 import time
 import uuid
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
@@ -103,10 +104,22 @@ class Client:
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 7700, timeout: Optional[float] = 60.0):
-        self._timeout = timeout
-        self._connection = Connection(host, port, timeout)
+        self._host, self._port, self._timeout = host, port, timeout
+        self._client_id = os.urandom(16)  # how the server knows this client when it connects again
+        self._connections = 0
+        self._connect()
+
+    def _connect(self) -> None:
+        self._connection = Connection(self._host, self._port, self._timeout)
+        meta = (
+            wire.field_number(1, wire.VERSION)
+            + wire.field_number(2, wire.VERSION)
+            + wire.field_bytes(3, "kith-python 0.1.0")
+            + wire.field_bytes(4, self._client_id)
+            + wire.field_number(5, self._connections)
+        )
+        self._connections += 1
         try:
-            meta = wire.field_number(1, wire.VERSION) + wire.field_number(2, wire.VERSION) + wire.field_bytes(3, "kith-python 0.1.0")
             hello = wire.Message(self._call(wire.OP_HELLO, meta).meta)
             if hello.number(1) != wire.VERSION:
                 raise KithError(Code.VERSION, f"the server speaks version {hello.number(1)}, this client version {wire.VERSION}")
@@ -127,6 +140,15 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+
+    def reconnect(self) -> None:
+        """Connects again, whatever state the connection is in.
+
+        Requests that were under way may have been carried out or not, but none of them still is when this returns: what is
+        written from now on is newer, and may repeat what was not answered.
+        """
+        self._connection.close()
+        self._connect()
 
     # -- collections --
 

@@ -32,9 +32,14 @@ struct byte_queue {
     size_t start, end, capacity;
 };
 
+#define KITH_CLIENT_ID_BYTES 16
+
 struct kith {
     int fd;
-    int broken; /* a negative code: the connection is over; 0 while it works */
+    char *address;
+    uint8_t client_id[KITH_CLIENT_ID_BYTES]; /* random: how the server knows this client when it connects again */
+    uint32_t connections;                    /* that were begun */
+    int broken;                              /* a negative code: the connection is over; 0 while it works */
     struct byte_queue out, in;
     size_t lent;          /* bytes at in.start that the last answer still points to */
     uint8_t *retired;     /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
@@ -93,6 +98,7 @@ void connection_last_words(struct kith *k);
 struct request *request_add(struct kith *k, uint16_t op);  /* with a new id; NULL: no memory */
 struct request *request_find(struct kith *k, uint64_t id); /* NULL: nobody asked that */
 void request_remove(struct kith *k, struct request *r);
+void requests_forget(struct kith *k); /* all of them */
 
 /* -- what answers say (reply.c) -- */
 

@@ -2,9 +2,11 @@
 #include "connection.h"
 #include "kith.pb-c.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define HELLO_TIMEOUT_US    10000000
@@ -96,6 +98,8 @@ static int hello(struct kith *k)
     m.version_min = KITH_PROTOCOL_VERSION;
     m.version_max = KITH_PROTOCOL_VERSION;
     m.client = (char *)"libkith 0.1.0";
+    m.client_id = (ProtobufCBinaryData){sizeof(k->client_id), k->client_id};
+    m.connection = k->connections++;
     int64_t id;
     struct frame f;
     struct request r;
@@ -130,6 +134,39 @@ static int connect_patiently(struct kith *k, const char *address, uint32_t wait_
     }
 }
 
+/* Who this client is, and of which server. */
+static int identify(struct kith *k, const char *address)
+{
+    k->address = strdup(address);
+    if (!k->address)
+        return kith_fail(k, KITH_NO_MEMORY, "no memory for a connection");
+    if (getrandom(k->client_id, sizeof(k->client_id), 0) != (ssize_t)sizeof(k->client_id))
+        return kith_fail(k, KITH_INTERNAL, "the system gives no random bytes: %s", strerror(errno));
+    return 0;
+}
+
+static int greet(struct kith *k, uint32_t wait_ms)
+{
+    k->frame_bytes_max = HELLO_BYTES_MAX;
+    int rc = connect_patiently(k, k->address, wait_ms);
+    return rc == 0 ? hello(k) : rc;
+}
+
+int kith_reconnect(struct kith *k)
+{
+    connection_begin(k);
+    if (k->fd >= 0)
+        close(k->fd);
+    k->fd = -1;
+    k->broken = 0;
+    k->out.start = k->out.end = k->in.start = k->in.end = 0;
+    requests_forget(k);
+    int rc = greet(k, REFUSED_WAIT_MS);
+    if (rc < 0)
+        k->broken = rc;
+    return rc;
+}
+
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
 {
     return kith_open_within(address, REFUSED_WAIT_MS, ret, error, error_size);
@@ -146,13 +183,12 @@ int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, c
     }
     k->fd = -1;
     k->id_next = 1;
-    k->frame_bytes_max = HELLO_BYTES_MAX;
     k->patience_ms = PATIENCE_MS;
     reply_arena_init(&k->arena);
     reply_arena_init(&k->scratch);
-    int rc = connect_patiently(k, address && address[0] ? address : KITH_DEFAULT_SERVER, wait_ms);
+    int rc = identify(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
     if (rc == 0)
-        rc = hello(k);
+        rc = greet(k, wait_ms);
     if (rc < 0) {
         if (error && error_size > 0)
             snprintf(error, error_size, "%s", k->error);
@@ -173,6 +209,7 @@ void kith_close(struct kith *k)
     free(k->in.bytes);
     free(k->requests);
     free(k->retired);
+    free(k->address);
     reply_arena_fini(&k->arena);
     reply_arena_fini(&k->scratch);
     free(k);

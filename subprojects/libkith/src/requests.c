@@ -3,6 +3,7 @@
 #include "connection.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int table_grow(struct kith *k)
 {
@@ -47,6 +48,13 @@ struct request *request_find(struct kith *k, uint64_t id)
         return NULL;
     struct request *r = &k->requests[id % k->requests_capacity];
     return (uint64_t)r->id == id ? r : NULL;
+}
+
+void requests_forget(struct kith *k)
+{
+    if (k->requests_capacity > 0)
+        memset(k->requests, 0, k->requests_capacity * sizeof(*k->requests));
+    k->in_flight = 0;
 }
 
 void request_remove(struct kith *k, struct request *r)

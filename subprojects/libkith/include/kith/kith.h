@@ -73,6 +73,11 @@ int kith_open(const char *address, struct kith **ret, char *error, size_t error_
 /* The same, trying again for so long; 0: once. */
 int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
+/* Connects again, to the same server, whatever state the connection is in. Requests in flight are forgotten: some may have been
+ * carried out, but when this returns 0 none of them is still under way, so what is written from now on is newer. As kith_open(),
+ * a host that refuses the connection is tried again for 5 seconds. After a failure the sentence is in kith_error(), and every call
+ * but this one and kith_close() fails with it. */
+int kith_reconnect(struct kith *k);
 /* A server that is still reading its data refuses requests for now. A synchronous call repeats them for so long (10 s unless set)
  * before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told why before each pause. */
 typedef void (*kith_wait_fn)(void *arg, const char *why);
