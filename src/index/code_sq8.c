@@ -45,18 +45,51 @@ static float offset(const struct codes *c)
     return c->metric == METRIC_COSINE ? 1 : 0;
 }
 
-/* One function for each way to make a distance of a dot product, so that no row asks which. */
+/* One function for each way to make a distance of a dot product, so that no row asks which. In the loops over products nothing that is
+ * read may be what is written, so that compilers make vectors of them. */
+static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, const float *restrict add, uint32_t count,
+                     float *restrict ret)
+{
+    const uint32_t bias = (uint32_t)q->bias;
+    const float scale = q->scale;
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = add[i] + scale * (float)(int32_t)((uint32_t)dots[i] - bias);
+}
+
+static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, const int32_t *restrict norms,
+                      uint32_t count, float *restrict ret)
+{
+    const uint32_t add = (uint32_t)q->norm.whole + 2 * (uint32_t)q->bias;
+    const float grain = q->grain;
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = grain * (float)(int32_t)((uint32_t)norms[i] + add - 2 * (uint32_t)dots[i]);
+}
+
 static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                      float *ret)
 {
     (void)ids;
-    const float add = offset(q->codes);
     int32_t dots[DOTS];
+    float add[DOTS];
+    for (uint32_t i = 0; i < DOTS; i++)
+        add[i] = offset(q->codes);
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
+        reals_of(&q->sq8, dots, add, n, ret + from);
+    }
+}
+
+static void score_l2_whole(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                           float *ret)
+{
+    int32_t dots[DOTS], norms[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
         for (uint32_t i = 0; i < n; i++)
-            ret[from + i] = add + sq8_distance(&q->sq8, false, false, dots[i], (union norm){0});
+            norms[i] = ((const union norm *)codes_norm_at(q->codes, ids[from + i]))->whole;
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
+        wholes_of(&q->sq8, dots, norms, n, ret + from);
     }
 }
 
@@ -64,20 +97,23 @@ static void score_l2(const struct codes_query *q, const void *const *rows, const
                      float *ret)
 {
     const struct codes *c = q->codes;
-    const bool lossless = c->sq8.lossless;
     int32_t dots[DOTS];
+    float add[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
+        for (uint32_t i = 0; i < n; i++) {
+            const union norm norm = *(const union norm *)codes_norm_at(c, ids[from + i]);
+            add[i] = (c->sq8.lossless ? q->sq8.grain * (float)norm.whole : norm.real) + q->sq8.norm.real;
+        }
         vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
-        for (uint32_t i = 0; i < n; i++)
-            ret[from + i] = sq8_distance(&q->sq8, true, lossless, dots[i], codes_norm(c, ids[from + i]));
+        reals_of(&q->sq8, dots, add, n, ret + from);
     }
 }
 
 static void query_ready(struct codes_query *q, const struct codes *c)
 {
     q->codes = c;
-    q->score = c->metric == METRIC_L2 ? score_l2 : score_ip;
+    q->score = c->metric != METRIC_L2 ? score_ip : q->sq8.whole ? score_l2_whole : score_l2;
     q->exact = q->sq8.whole && c->misfits == c->outlier_count;
 }
 

@@ -18,6 +18,7 @@
 
 #define INLINE         static inline __attribute__((always_inline))
 #define HOPS_PER_PAUSE 32   /* 10 to 30 us */
+#define LINKS_STEP     8    /* links read between two glances at whether the list has ended */
 #define PREFETCH_MAX   4096 /* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
 
 /* Into the first cache: the links of the next hop, little and needed soon. */
@@ -65,7 +66,8 @@ INLINE uint32_t pool_next(struct pool *p)
 }
 
 /* Marks the links of `id` that were not visited yet and writes them to the log. What is no link for this walk, LINK_NONE or
- * a row inserted since it began, counts as row `limit`, which is marked from the start: no branch depends on a link. */
+ * a row inserted since it began, counts as row `limit`, which is marked from the start. No branch depends on a link, but for a
+ * glance now and then at whether the list has ended. */
 INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struct hop *hop)
 {
     struct search_scratch *s = w->scratch;
@@ -79,6 +81,8 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
     }
     uint32_t *ids = s->log + s->log_count;
     for (uint32_t i = 0; i < links_max; i++) {
+        if (i % LINKS_STEP == 0 && links[i] == LINK_NONE)
+            break;
         uint32_t to = links[i] < limit ? links[i] : limit;
         uint64_t word = s->visited[to / 64], bit = (uint64_t)1 << (to % 64);
         s->visited[to / 64] = word | bit;
@@ -90,15 +94,15 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
     hop->count = n;
 }
 
-INLINE void prefetch_codes(const struct hnsw_walk *w, const struct hop *hop)
+INLINE void prefetch_codes(const struct hnsw_walk *w, const uint32_t *rows, uint32_t count)
 {
     const struct codes *c = w->query->codes;
     const uint32_t fetched = c->stride < PREFETCH_MAX ? c->stride : PREFETCH_MAX;
     const bool norms = c->norms.chunks != 0;
-    for (uint32_t i = 0; i < hop->count; i++) {
-        prefetch_code(codes_at(c, hop->rows[i]), fetched);
+    for (uint32_t i = 0; i < count; i++) {
+        prefetch_code(codes_at(c, rows[i]), fetched);
         if (norms)
-            __builtin_prefetch(codes_norm_at(c, hop->rows[i]), 0, 2);
+            __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 2);
     }
 }
 
@@ -116,7 +120,7 @@ INLINE bool hop_begin(const struct hnsw_walk *w, uint32_t level, struct hop *hop
             hop->row_of_node[i] = hnsw_node(w->graph, hop->ids[i])->row;
         hop->rows = hop->row_of_node;
     }
-    prefetch_codes(w, hop);
+    prefetch_codes(w, hop->rows, hop->count);
     const uint32_t next = pool_next(pool);
     if (level == 0 && next != LINK_NONE)
         prefetch_links(w->graph, next);
@@ -201,9 +205,49 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
     return rc;
 }
 
+/* Writes the links of a node and their rows; returns how many, and has their codes fetched. */
+INLINE uint32_t gather_nodes(const struct hnsw_walk *w, uint32_t level, uint32_t node, uint32_t *ids, uint32_t *rows)
+{
+    const struct hnsw *g = w->graph;
+    const uint32_t *links = hnsw_upper_links(g, node, level);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->m && links[i] != LINK_NONE; i++) {
+        if (links[i] >= w->node_limit)
+            continue;
+        ids[n] = links[i];
+        rows[n] = hnsw_node(g, links[i])->row;
+        n++;
+    }
+    prefetch_codes(w, rows, n);
+    return n;
+}
+
+/* A layer above the lowest with a beam of one: on to the nearest neighbour as long as that is nearer. Neighbours that two nodes
+ * have in common are scored twice, which costs less than to remember them. */
+static int descend(const struct hnsw_walk *w, uint32_t level)
+{
+    struct search_scratch *s = w->scratch;
+    struct cand *at = &s->pool.cand[0];
+    int rc = 0;
+    for (uint32_t hops = 1; rc == 0; hops++) {
+        const uint32_t n = gather_nodes(w, level, at->id, s->ids, s->hop[0].row_of_node), from = at->id;
+        score(w, s->hop[0].row_of_node, n);
+        for (uint32_t i = 0; i < n; i++)
+            if (s->distances[i] < at->distance)
+                *at = (struct cand){s->distances[i], s->ids[i]};
+        if (at->id == from)
+            break;
+        if (hops % HOPS_PER_PAUSE == 0)
+            rc = hop_pause(w);
+    }
+    return rc;
+}
+
 int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
 {
-    return level == 0 ? search_layer(w, 0, ef) : search_layer(w, level, ef); /* compiled apart */
+    if (level == 0)
+        return search_layer(w, 0, ef); /* compiled apart */
+    return ef == 1 ? descend(w, level) : search_layer(w, level, ef);
 }
 
 void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id)

@@ -11,10 +11,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define EF_PART_MIN  24 /* walks that keep fewer lose their way */
-#define RESTARTS_MAX 8
-#define QUERY_LARGE  1e15f /* values, beyond which a search goes by the vectors alone */
-#define QUERY_SMALL  1e-25f
+#define EF_PART_MIN         24 /* walks that keep fewer lose their way */
+#define RESTARTS_MAX        8
+#define QUERY_LARGE         1e15f /* values, beyond which a search goes by the vectors alone */
+#define QUERY_SMALL         1e-25f
+#define QUERY_SQUARE_ENOUGH 1e-30f /* no query of so much has all its values below QUERY_SMALL */
 
 int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                          struct segment_index **ret)
@@ -220,10 +221,14 @@ static void choose_ef(struct search *s)
         s->ef = ef_of_part(s->ef, s->k, p->homes);
 }
 
-/* Whether what codes make of a query may be no number. */
+/* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of the time that the largest
+ * value does, tells it of nearly all. */
 static bool is_extreme(const struct segment_index *x, const float *query)
 {
     if (x->metric == METRIC_COSINE)
+        return false;
+    const float square = vek.ip_f32(query, query, x->dim);
+    if (square <= QUERY_LARGE * QUERY_LARGE && square >= QUERY_SQUARE_ENOUGH)
         return false;
     const float largest = vectors_largest(query, x->dim);
     return largest > QUERY_LARGE || (x->metric == METRIC_IP && largest > 0 && largest < QUERY_SMALL);

@@ -1,7 +1,8 @@
 /* vek_avx512.c -- 64 bytes at a time, masks for the tails, VPDPBUSD for the codes (AVX-512 F, BW, VL, DQ, VNNI).
  *
  * Rows are taken four at a time: the query is loaded once for four, four independent chains of additions hide the
- * latency of each, and four sums are reduced together in 14 instructions instead of 4 x 7. */
+ * latency of each, and four sums are reduced together in 14 instructions instead of 4 x 7. Two or three rows that are left over
+ * are taken as four, the last of them again: that costs less than one after another. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <stdbool.h>
@@ -11,6 +12,11 @@
 INLINE __mmask16 tail16(size_t n)
 {
     return (__mmask16)((1u << n) - 1);
+}
+
+INLINE __mmask8 tail8(size_t n)
+{
+    return (__mmask8)((1u << n) - 1);
 }
 
 INLINE __mmask64 tail64(size_t n)
@@ -58,32 +64,40 @@ INLINE __m128 reduce4_ps(__m512 s0, __m512 s1, __m512 s2, __m512 s3)
     return _mm_add_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1));
 }
 
+INLINE __m128 four_f32(bool l2, const float *query, const void *const rows[4], size_t n)
+{
+    const float *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512 q = _mm512_loadu_ps(query + i);
+        s0 = term(l2, s0, q, _mm512_loadu_ps(a + i));
+        s1 = term(l2, s1, q, _mm512_loadu_ps(b + i));
+        s2 = term(l2, s2, q, _mm512_loadu_ps(c + i));
+        s3 = term(l2, s3, q, _mm512_loadu_ps(d + i));
+    }
+    if (i < n) {
+        __mmask16 m = tail16(n - i);
+        __m512 q = _mm512_maskz_loadu_ps(m, query + i);
+        s0 = term(l2, s0, q, _mm512_maskz_loadu_ps(m, a + i));
+        s1 = term(l2, s1, q, _mm512_maskz_loadu_ps(m, b + i));
+        s2 = term(l2, s2, q, _mm512_maskz_loadu_ps(m, c + i));
+        s3 = term(l2, s3, q, _mm512_maskz_loadu_ps(m, d + i));
+    }
+    return reduce4_ps(s0, s1, s2, s3);
+}
+
 INLINE void rows_f32(bool l2, const float *query, const void *const *rows, size_t count, size_t n, float *ret)
 {
     size_t r = 0;
-    for (; r + 4 <= count; r += 4) {
-        const float *a = rows[r], *b = rows[r + 1], *c = rows[r + 2], *d = rows[r + 3];
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-        size_t i = 0;
-        for (; i + 16 <= n; i += 16) {
-            __m512 q = _mm512_loadu_ps(query + i);
-            s0 = term(l2, s0, q, _mm512_loadu_ps(a + i));
-            s1 = term(l2, s1, q, _mm512_loadu_ps(b + i));
-            s2 = term(l2, s2, q, _mm512_loadu_ps(c + i));
-            s3 = term(l2, s3, q, _mm512_loadu_ps(d + i));
-        }
-        if (i < n) {
-            __mmask16 m = tail16(n - i);
-            __m512 q = _mm512_maskz_loadu_ps(m, query + i);
-            s0 = term(l2, s0, q, _mm512_maskz_loadu_ps(m, a + i));
-            s1 = term(l2, s1, q, _mm512_maskz_loadu_ps(m, b + i));
-            s2 = term(l2, s2, q, _mm512_maskz_loadu_ps(m, c + i));
-            s3 = term(l2, s3, q, _mm512_maskz_loadu_ps(m, d + i));
-        }
-        _mm_storeu_ps(ret + r, reduce4_ps(s0, s1, s2, s3));
-    }
-    for (; r < count; r++)
+    for (; r + 4 <= count; r += 4)
+        _mm_storeu_ps(ret + r, four_f32(l2, query, rows + r, n));
+    if (count - r > 1) {
+        const void *const rest[4] = {rows[r], rows[r + 1], rows[count - 1], rows[count - 1]};
+        _mm_mask_storeu_ps(ret + r, tail8(count - r), four_f32(l2, query, rest, n));
+    } else if (r < count) {
         ret[r] = one_f32(l2, query, rows[r], n);
+    }
 }
 
 static float ip_f32(const float *a, const float *b, size_t n)
@@ -124,40 +138,59 @@ INLINE __m128i reduce4_epi32(__m512i s0, __m512i s1, __m512i s2, __m512i s3)
     return _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1));
 }
 
+INLINE __m128i four_dots(bool signed_query, const uint8_t *query, const void *const rows[4], size_t n)
+{
+    const uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
+    const __mmask64 m = tail64(n % 64);
+    __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        __m512i q = _mm512_loadu_si512(query + i);
+        s0 = dot(signed_query, s0, q, _mm512_loadu_si512(a + i));
+        s1 = dot(signed_query, s1, q, _mm512_loadu_si512(b + i));
+        s2 = dot(signed_query, s2, q, _mm512_loadu_si512(c + i));
+        s3 = dot(signed_query, s3, q, _mm512_loadu_si512(d + i));
+    }
+    if (m) {
+        __m512i q = _mm512_maskz_loadu_epi8(m, query + i);
+        s0 = dot(signed_query, s0, q, _mm512_maskz_loadu_epi8(m, a + i));
+        s1 = dot(signed_query, s1, q, _mm512_maskz_loadu_epi8(m, b + i));
+        s2 = dot(signed_query, s2, q, _mm512_maskz_loadu_epi8(m, c + i));
+        s3 = dot(signed_query, s3, q, _mm512_maskz_loadu_epi8(m, d + i));
+    }
+    return reduce4_epi32(s0, s1, s2, s3);
+}
+
+/* In two chains, for none waits for the one before: alone, a row has nothing else to overlap with. */
+INLINE int32_t one_dot(bool signed_query, const uint8_t *query, const uint8_t *row, size_t n)
+{
+    const __mmask64 m = tail64(n % 64);
+    __m512i s0 = _mm512_setzero_si512(), s1 = s0;
+    size_t i = 0;
+    for (; i + 128 <= n; i += 128) {
+        s0 = dot(signed_query, s0, _mm512_loadu_si512(query + i), _mm512_loadu_si512(row + i));
+        s1 = dot(signed_query, s1, _mm512_loadu_si512(query + i + 64), _mm512_loadu_si512(row + i + 64));
+    }
+    if (i + 64 <= n) {
+        s0 = dot(signed_query, s0, _mm512_loadu_si512(query + i), _mm512_loadu_si512(row + i));
+        i += 64;
+    }
+    if (m)
+        s1 = dot(signed_query, s1, _mm512_maskz_loadu_epi8(m, query + i), _mm512_maskz_loadu_epi8(m, row + i));
+    return _mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
+}
+
 INLINE void rows_dot(bool signed_query, const uint8_t *query, const void *const *rows, size_t count, size_t n,
                      int32_t *ret)
 {
-    const __mmask64 m = tail64(n % 64);
     size_t r = 0;
-    for (; r + 4 <= count; r += 4) {
-        const uint8_t *a = rows[r], *b = rows[r + 1], *c = rows[r + 2], *d = rows[r + 3];
-        __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
-        size_t i = 0;
-        for (; i + 64 <= n; i += 64) {
-            __m512i q = _mm512_loadu_si512(query + i);
-            s0 = dot(signed_query, s0, q, _mm512_loadu_si512(a + i));
-            s1 = dot(signed_query, s1, q, _mm512_loadu_si512(b + i));
-            s2 = dot(signed_query, s2, q, _mm512_loadu_si512(c + i));
-            s3 = dot(signed_query, s3, q, _mm512_loadu_si512(d + i));
-        }
-        if (m) {
-            __m512i q = _mm512_maskz_loadu_epi8(m, query + i);
-            s0 = dot(signed_query, s0, q, _mm512_maskz_loadu_epi8(m, a + i));
-            s1 = dot(signed_query, s1, q, _mm512_maskz_loadu_epi8(m, b + i));
-            s2 = dot(signed_query, s2, q, _mm512_maskz_loadu_epi8(m, c + i));
-            s3 = dot(signed_query, s3, q, _mm512_maskz_loadu_epi8(m, d + i));
-        }
-        _mm_storeu_si128((__m128i *)(ret + r), reduce4_epi32(s0, s1, s2, s3));
-    }
-    for (; r < count; r++) {
-        const uint8_t *a = rows[r];
-        __m512i s = _mm512_setzero_si512();
-        size_t i = 0;
-        for (; i + 64 <= n; i += 64)
-            s = dot(signed_query, s, _mm512_loadu_si512(query + i), _mm512_loadu_si512(a + i));
-        if (m)
-            s = dot(signed_query, s, _mm512_maskz_loadu_epi8(m, query + i), _mm512_maskz_loadu_epi8(m, a + i));
-        ret[r] = _mm512_reduce_add_epi32(s);
+    for (; r + 4 <= count; r += 4)
+        _mm_storeu_si128((__m128i *)(ret + r), four_dots(signed_query, query, rows + r, n));
+    if (count - r > 1) {
+        const void *const rest[4] = {rows[r], rows[r + 1], rows[count - 1], rows[count - 1]};
+        _mm_mask_storeu_epi32(ret + r, tail8(count - r), four_dots(signed_query, query, rest, n));
+    } else if (r < count) {
+        ret[r] = one_dot(signed_query, query, rows[r], n);
     }
 }
 
