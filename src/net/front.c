@@ -5,6 +5,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Is host an address of this machine? What a connection to another machine would say is nothing about a port here. */
+static int host_check(const char *host)
+{
+    struct listener *l;
+    int rc = reactor_id() == 0 ? listener_open(host, 0, NULL, NULL, &l) : 0;
+    if (reactor_id() == 0 && rc == 0)
+        listener_close(l);
+    return rc;
+}
 
 /* Reactors share a port, which the kernel allows to any two programs of one user: so the first reactor asks whether somebody
  * serves there already, or two servers would each get some of the clients. */
@@ -20,7 +31,9 @@ static bool port_taken(const char *host, uint16_t port)
 static int listen_on(const char *host, uint16_t *port, connection_fn serve, struct front *f, struct listener **ret,
                      const char *option, struct error *error)
 {
-    int rc = port_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
+    int rc = host_check(host);
+    if (rc == 0)
+        rc = port_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
     if (rc == -EADDRINUSE)
         return error_set(error, ERROR_IO, "%s:%u is in use by another program: stop it, or choose another port with %s",
                          host, *port, option);
@@ -36,6 +49,22 @@ static int listen_on(const char *host, uint16_t *port, connection_fn serve, stru
     return 0;
 }
 
+/* What a connection hears for which there is no descriptor or no memory. */
+static void farewells_set(struct front *f)
+{
+    const struct kith_frame_header none = {0};
+    struct error error = {0};
+    static_assert(sizeof f->native_farewell >= NATIVE_ERROR_BYTES, "a frame with any sentence fits");
+    error_set(&error, ERROR_RESOURCE_EXHAUSTED,
+              "the server has no room for more connections: its limit of open files (ulimit -n) or its memory is used "
+              "up; close some, or come again");
+    error.retry_after_ms = 1000;
+    listener_set_farewell(f->native_listener, f->native_farewell,
+                          native_error_frame(f->native_farewell, &none, &error));
+    if (f->http_listener)
+        listener_set_farewell(f->http_listener, http_crowded, strlen(http_crowded));
+}
+
 static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error)
 {
     struct front *f = calloc(1, sizeof *f);
@@ -47,6 +76,8 @@ static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, stru
     int rc = listen_on(o->host, port, native_serve, f, &f->native_listener, "--listen", error);
     if (rc == 0 && o->http && net_has_http())
         rc = listen_on(o->http_host, http_port, http_serve, f, &f->http_listener, "--http", error);
+    if (rc == 0)
+        farewells_set(f);
     return rc;
 }
 

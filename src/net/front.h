@@ -12,7 +12,9 @@ struct front {
     struct native *natives;                           /* open connections */
     struct native *clients[CLIENT_BUCKETS];
     struct http *https;
-    uint32_t http_count;
+    uint32_t http_count;          /* of https, */
+    uint32_t http_turned;         /* and of these, how many are only told that they are too many */
+    uint8_t native_farewell[512]; /* a frame: there are too many connections */
     bool draining;
     struct event changed;
 };

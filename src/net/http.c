@@ -16,6 +16,8 @@
 #define PATH_MAX_BYTES 128
 #define PEERS_MAX      32 /* connections at once on a reactor, */
 #define PEERS_SHARE    16 /* and one in so many that the process may have */
+#define LINGER_NS      ((uint64_t)200000000)
+#define LINGERERS_MAX  8 /* on a reactor */
 
 struct http {
     struct http *next, *prev; /* of the front */
@@ -241,20 +243,44 @@ static void http_remove(struct front *f, struct http *h)
 static bool is_crowded(const struct front *f)
 {
     const uint32_t share = (uint32_t)(connections_count().most / PEERS_SHARE), most = share > 1 ? share : 1;
-    return f->http_count >= (most < PEERS_MAX ? most : PEERS_MAX);
+    return f->http_count - f->http_turned >= (most < PEERS_MAX ? most : PEERS_MAX);
+}
+
+#define CROWDED_BODY                                                                                                   \
+    "{\"error\": \"there are as many HTTP connections as this server may have; close some, or come again\"}\n"
+static_assert(sizeof CROWDED_BODY - 1 == 99, "as Content-Length says");
+const char http_crowded[] =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
+
+/* Then waits a moment for the peer to close: a connection closed with bytes unread is reset, and the reset may overtake the answer. */
+static void turn_away(struct http *h)
+{
+    char unread[512];
+    const uint64_t until_ns = clock_now_ns() + LINGER_NS;
+    const struct slice slice = {http_crowded, sizeof http_crowded - 1};
+    h->front->http_turned++;
+    int64_t rc = connection_send(h->connection, &slice, 1, until_ns);
+    while (rc >= 0 && h->front->http_turned <= LINGERERS_MAX && clock_now_ns() < until_ns) {
+        rc = connection_receive(h->connection, unread, sizeof unread, until_ns);
+        rc = rc == 0 ? -ECONNRESET : rc;
+    }
+    h->front->http_turned--;
 }
 
 void http_serve(struct connection *c, void *arg)
 {
     struct front *f = arg;
-    if (!is_crowded(f)) {
-        struct http h = {.front = f, .connection = c};
-        http_parser_init(&h.parser, HTTP_REQUEST);
-        h.parser.data = &h;
-        http_add(f, &h);
+    const bool crowded = is_crowded(f);
+    struct http h = {.front = f, .connection = c};
+    http_parser_init(&h.parser, HTTP_REQUEST);
+    h.parser.data = &h;
+    http_add(f, &h);
+    if (crowded)
+        turn_away(&h);
+    else
         serve_requests(&h);
-        http_remove(f, &h);
-    }
+    http_remove(f, &h);
     connection_close(c);
 }
 

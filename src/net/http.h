@@ -3,6 +3,9 @@
 
 #include "net/front.h"
 
+/* What a connection hears that is one too many. */
+extern const char http_crowded[];
+
 /* Serves c until it ends; arg is the struct front. For listener_open(). */
 void http_serve(struct connection *c, void *arg);
 /* Shuts every connection down; their fibers end soon. */

@@ -1,6 +1,8 @@
 /* http_none.c -- a build without the HTTP parser listens for the native protocol only. */
 #include "net/http.h"
 
+const char http_crowded[] = "";
+
 void http_serve(struct connection *c, void *arg)
 {
     connection_close(c);

@@ -70,6 +70,9 @@ void native_reply_error(struct native_request *r, const struct error *error);
 /* Sends an error frame outside of any request; afterwards nothing is sent any more. */
 void native_refuse(struct native *n, const struct kith_frame_header *request, const struct error *error);
 
+/* The same as bytes, of at most NATIVE_ERROR_BYTES; returns how many. */
+size_t native_error_frame(uint8_t *bytes, const struct kith_frame_header *request, const struct error *error);
+
 /* -- hello.c -- */
 
 /* The answer to a first frame; negative, with the sentence, when the connection cannot go on. */

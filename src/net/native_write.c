@@ -153,7 +153,7 @@ bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta
     return to != NULL;
 }
 
-static size_t error_frame(uint8_t *bytes, const struct kith_frame_header *request, const struct error *error)
+size_t native_error_frame(uint8_t *bytes, const struct kith_frame_header *request, const struct error *error)
 {
     char text[ERROR_TEXT_MAX];
     memcpy(text, error->text, sizeof text);
@@ -169,13 +169,14 @@ static size_t error_frame(uint8_t *bytes, const struct kith_frame_header *reques
 void native_reply_error(struct native_request *r, const struct error *error)
 {
     r->native->core->metrics.errors[error->code]++;
-    r->reply = (struct reply){.head = r->error_frame, .head_bytes = error_frame(r->error_frame, &r->header, error)};
+    r->reply =
+        (struct reply){.head = r->error_frame, .head_bytes = native_error_frame(r->error_frame, &r->header, error)};
 }
 
 void native_refuse(struct native *n, const struct kith_frame_header *request, const struct error *error)
 {
     uint8_t bytes[NATIVE_ERROR_BYTES];
-    struct slice slice = {bytes, error_frame(bytes, request, error)};
+    struct slice slice = {bytes, native_error_frame(bytes, request, error)};
     n->core->metrics.errors[error->code]++;
     while (n->writing)
         event_wait(&n->session.changed);

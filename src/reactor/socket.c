@@ -15,6 +15,8 @@
 /* How long a listener rests, when there are no descriptors or fibers left, before it accepts again. */
 #define ACCEPT_PAUSE_NS 50000000u
 #define COMPLAIN_NS     ((uint64_t)60000000000)
+/* How long a connection that is turned away may take to read the farewell. */
+#define FAREWELL_NS ((uint64_t)10000000)
 
 struct connection {
     handle_t handle;
@@ -34,7 +36,12 @@ struct listener {
     struct op accept; /* one at a time, or what turns away the connection it brought */
     int64_t refused;  /* why that one is turned away */
     struct timer pause;
-    bool accepting, refusing, closing;
+    bool accepting, refusing, telling, closing; /* telling: the farewell is under way */
+    const void *farewell;
+    size_t farewell_bytes;
+    struct iovec farewell_iov;
+    uint64_t farewell_until_ns;
+    uint8_t heard[512];           /* of a connection that is turned away; thrown away */
     uint64_t warned_ns, unwarned; /* when it last complained; how often it had reason to since */
     struct fiber *closer;         /* waits for the operation to come back */
 };
@@ -126,20 +133,62 @@ static void go_on(struct listener *l, int64_t rc)
     }
 }
 
-static void refused(struct op *op)
+static void closed(struct op *op)
 {
     struct listener *l = op->arg;
     l->refusing = false;
     go_on(l, l->refused);
 }
 
-/* Closes a connection that cannot be served. It takes the listener's own operation: there may be no memory for another. */
+/* The next step of turning a connection away. They take the listener's own operation: there may be no memory for another. */
+static void refuse_step(struct listener *l, struct op step, void (*done)(struct op *op))
+{
+    step.handle = l->accept.handle;
+    step.done = done;
+    step.arg = l;
+    l->accept = step;
+    l->reactor->ops->submit(l->reactor->backend, &l->accept);
+}
+
+static void refuse_close(struct listener *l)
+{
+    timer_cancel(&l->pause);
+    l->telling = false;
+    refuse_step(l, (struct op){.kind = OP_CLOSE}, closed);
+}
+
+/* Closing with bytes unread would reset the connection, and the reset may overtake the farewell: so the peer closes first, or
+ * its time is over. */
+static void heard(struct op *op)
+{
+    struct listener *l = op->arg;
+    if (op->result <= 0 || l->closing || reactor_now(l->reactor) >= l->farewell_until_ns)
+        refuse_close(l);
+    else
+        refuse_step(l, (struct op){.kind = OP_RECEIVE, .bytes = l->heard, .size = sizeof l->heard}, heard);
+}
+
+static void farewell_over(void *arg)
+{
+    struct listener *l = arg;
+    l->reactor->ops->cancel(l->reactor->backend, &l->accept);
+}
+
+/* Ends a connection that cannot be served, with the farewell if there is one. */
 static void refuse(struct listener *l, handle_t handle, int why)
 {
     l->refused = why;
     l->refusing = true;
-    l->accept = (struct op){.kind = OP_CLOSE, .handle = handle, .done = refused, .arg = l};
-    l->reactor->ops->submit(l->reactor->backend, &l->accept);
+    l->accept.handle = handle;
+    l->telling = l->farewell_bytes > 0 && !l->closing;
+    if (!l->telling) {
+        refuse_close(l);
+        return;
+    }
+    l->farewell_until_ns = reactor_now(l->reactor) + FAREWELL_NS;
+    l->farewell_iov = (struct iovec){(void *)(uintptr_t)l->farewell, l->farewell_bytes};
+    timer_start(&l->pause, l->farewell_until_ns, farewell_over, l);
+    refuse_step(l, (struct op){.kind = OP_SEND, .iov = &l->farewell_iov, .iov_count = 1}, heard);
 }
 
 /* 0, or why the connection cannot be served. */
@@ -149,7 +198,7 @@ static int serve_accepted(struct listener *l, handle_t handle, const struct endp
     if (l->closing)
         return -ECANCELED;
     if (atomic_load_explicit(&rt->connections, memory_order_relaxed) >= rt->connections_max) {
-        complain(l, "connections are closed at once, for this process may not have more open files (ulimit -n)");
+        complain(l, "connections are turned away, for this process may not have more open files (ulimit -n)");
         return -ECONNABORTED; /* the next one may be accepted without a rest */
     }
     struct connection *c = connection_make(handle, peer);
@@ -207,6 +256,12 @@ int listener_open(const char *host, uint16_t port, connection_fn serve, void *ar
     return 0;
 }
 
+void listener_set_farewell(struct listener *l, const void *bytes, size_t size)
+{
+    l->farewell = bytes;
+    l->farewell_bytes = size;
+}
+
 uint16_t listener_port(const struct listener *l)
 {
     return l->at.port;
@@ -219,7 +274,7 @@ void listener_close(struct listener *l)
     l->closing = true;
     l->closer = r->fiber;
     timer_cancel(&l->pause);
-    if (l->accepting)
+    if (l->accepting || l->telling)
         r->ops->cancel(r->backend, &l->accept);
     while (l->accepting || l->refusing)
         fiber_suspend();

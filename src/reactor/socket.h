@@ -18,11 +18,14 @@ typedef void (*connection_fn)(struct connection *c, void *arg);
 MUST_USE int listener_open(const char *host, uint16_t port, connection_fn serve, void *arg, struct listener **ret);
 /* Is host an IPv4 or IPv6 address? */
 bool address_valid(const char *host);
+/* What a connection is told that cannot be served, for want of descriptors, fibers or memory; the bytes must live as long as l. One
+ * connection at a time is told, which takes one descriptor, for a moment. Without it such a connection is closed at once. */
+void listener_set_farewell(struct listener *l, const void *bytes, size_t size);
 uint16_t listener_port(const struct listener *l);
 void listener_close(struct listener *l); /* no new connections; those that are open go on */
 
-/* Accepted connections that are open, on all reactors, and how many there are descriptors for. Beyond that a new one is closed
- * at once; a server that wants to say something first says it earlier. */
+/* Accepted connections that are open, on all reactors, and how many there are descriptors for. Beyond that a new one
+ * gets the listener's farewell, which costs no memory and knows nothing of who asks; a server that wants to say more says it earlier. */
 struct connection_count {
     unsigned open, most;
 };

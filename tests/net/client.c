@@ -132,7 +132,8 @@ int client_call(struct client *c, uint16_t op, const ProtobufCMessage *meta, con
     if (rc < 0)
         return rc;
     rc = client_receive(c, &own);
-    if ((rc == 0 || rc <= -1000) && (own.header.request_id != id || own.header.op != op))
+    const bool of_connection = rc <= -1000 && own.header.request_id == 0 && own.header.op == 0;
+    if ((rc == 0 || rc <= -1000) && !of_connection && (own.header.request_id != id || own.header.op != op))
         rc = -EPROTO;
     if (rc == 0 && ret)
         *ret = own;

@@ -3,6 +3,8 @@
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static char text[65536];
@@ -87,4 +89,37 @@ Test(http, metrics_count_what_happened)
 {
     harness_run(BACKEND_SIM, 2, metrics);
     harness_run(BACKEND_AUTO, 2, metrics);
+}
+
+#define HTTP_MOST 64
+
+/* Idle connections, until one hears that it is too many. */
+static void crowd(struct server *s)
+{
+    struct connection *idle[HTTP_MOST];
+    unsigned n = 0;
+    char byte;
+    if (!net_has_http())
+        return;
+    do {
+        cr_assert_lt(n, HTTP_MOST, "there is a bound");
+        cr_assert_eq(connection_open("127.0.0.1", s->http_port, &idle[n]), 0);
+    } while (connection_receive(idle[n++], &byte, 1, clock_now_ns() + 20000000) == -ETIME);
+    expect(s, "GET /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 503 ");
+    cr_assert(strstr(text, "\r\nRetry-After: 1\r\n") && strstr(text, "\r\nContent-Type: application/json\r\n"));
+    const char *body = strstr(text, "\r\n\r\n") + 4;
+    cr_assert_eq(strncmp(body, "{\"error\": \"", 11), 0);
+    const size_t said = strtoul(strstr(text, "Content-Length: ") + 16, NULL, 10);
+    cr_assert_eq(strlen(body), said, "the length is as it says");
+    connection_close(idle[0]);
+    fiber_sleep_ns(1000000000);
+    expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
+    for (unsigned i = 1; i < n; i++)
+        connection_close(idle[i]);
+}
+
+Test(http, who_is_one_too_many_is_told_so)
+{
+    harness_run(BACKEND_SIM, 1, crowd);
+    harness_run(BACKEND_AUTO, 1, crowd);
 }

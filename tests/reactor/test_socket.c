@@ -1,4 +1,5 @@
 /* test_socket.c -- byte streams: what is sent arrives, ends are seen, deadlines hold, closing wakes who waits. */
+#include "reactor/reactor.h"
 #include "reactor/socket.h"
 #include "reactor/sync.h"
 #include "world.h"
@@ -304,6 +305,59 @@ static void close_the_listener(void *arg)
 EVERYWHERE(socket, closing_a_listener_leaves_its_connections_alone)
 {
     world_run_well(backend, 1, close_the_listener, NULL);
+}
+
+/* -- more connections than may be -- */
+
+#define FAREWELL "come again"
+
+static void expect_farewell(struct connection *c)
+{
+    char bytes[32];
+    size_t n = 0;
+    int64_t got;
+    while ((got = connection_receive(c, bytes + n, sizeof bytes - n, soon())) > 0)
+        n += (size_t)got;
+    want_eq(got, 0); /* an end, no reset */
+    want(n == strlen(FAREWELL) && memcmp(bytes, FAREWELL, n) == 0);
+    connection_close(c);
+}
+
+static void turn_away(void *arg)
+{
+    struct service s = {0};
+    char byte = 'x';
+    struct connection *others[20], *served, *silent_one;
+    service_open(&s, echo);
+    listener_set_farewell(s.listener, FAREWELL, strlen(FAREWELL));
+    served = dial(&s);
+    send_all(served, &byte, 1);
+    want_eq(connection_receive(served, &byte, 1, soon()), 1);
+    reactor_here()->rt->connections_max = 1;
+    for (unsigned i = 0; i < 20; i++) {
+        others[i] = dial(&s);
+        send_all(others[i], &byte, 1); /* which is never read */
+    }
+    for (unsigned i = 0; i < 20; i++)
+        expect_farewell(others[i]);
+    send_all(served, &byte, 1);
+    want_eq(connection_receive(served, &byte, 1, soon()), 1);
+    silent_one = dial(&s);
+    const uint64_t began_ns = clock_now_ns();
+    struct connection *next = dial(&s);
+    expect_farewell(next); /* who neither reads nor closes holds up others no longer than this: */
+    want(clock_now_ns() - began_ns >= MILLIS(8));
+    connection_close(silent_one);
+    silent_one = dial(&s);
+    fiber_sleep_ns(MILLIS(10));
+    connection_close(served);
+    service_close(&s);
+    connection_close(silent_one);
+}
+
+EVERYWHERE(socket, who_cannot_be_served_is_told_so)
+{
+    world_run_well(backend, 1, turn_away, NULL);
 }
 
 /* -- one address, several reactors -- */
