@@ -42,6 +42,7 @@ enum control_message_type {
     /* To ACTOR_ASK. */
     MSG_CONTROL_MEASURE,
     MSG_CONTROL_INFOS,       /* shard_info_read() of many collections */
+    MSG_CONTROL_SEGMENTS,    /* add the segments of many collections to their sums */
     MSG_CONTROL_LOG_DURABLE, /* how far is the log on stable storage? */
 };
 
@@ -161,6 +162,13 @@ struct control_infos_message {
     struct message base;
     const uint64_t *ids; /* of collections; those that are not there count nothing */
     struct shard_info *infos;
+    size_t count;
+};
+
+struct control_segments_message {
+    struct message base;
+    const uint64_t *ids; /* of collections */
+    struct metrics_collection *all;
     size_t count;
 };
 

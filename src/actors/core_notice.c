@@ -5,6 +5,7 @@
 #include "actors/budget.h"
 #include "actors/catalog_messages.h"
 #include "actors/control_messages.h"
+#include "actors/metrics_collections.h"
 #include "actors/server.h"
 #include "shards/read_only.h"
 #include "shards/snapshot.h"
@@ -222,6 +223,20 @@ static int on_infos(struct core *c, const struct control_infos_message *m)
     return 0;
 }
 
+static int on_segments(struct core *c, const struct control_segments_message *m)
+{
+    for (size_t i = 0; i < m->count; i++, fiber_checkpoint()) {
+        const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
+        m->all[i].there |= e != NULL;
+        if (!e || !(e->at_rest || core_is_open(c)))
+            continue;
+        m->all[i].damaged |= e->damage.code != ERROR_OK || shard_damage(e->shard) != NULL;
+        if (!m->all[i].damaged)
+            shard_segments_add(e->shard, m->all[i].by_state);
+    }
+    return 0;
+}
+
 static int on_log_durable(struct core *c, struct control_log_durable_message *m)
 {
     if (!core_is_open(c))
@@ -237,6 +252,7 @@ void core_on_ask(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CONTROL_MEASURE: rc = on_measure(c, CONTAINER_OF(m, struct control_measure_message, base)); break;
     case MSG_CONTROL_INFOS: rc = on_infos(c, CONTAINER_OF(m, struct control_infos_message, base)); break;
+    case MSG_CONTROL_SEGMENTS: rc = on_segments(c, CONTAINER_OF(m, struct control_segments_message, base)); break;
     case MSG_CONTROL_LOG_DURABLE:
         rc = on_log_durable(c, CONTAINER_OF(m, struct control_log_durable_message, base));
         break;

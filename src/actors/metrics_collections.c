@@ -5,27 +5,16 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-static const char *const state_names[METRICS_STATES] = {
+static const char *const state_names[SEGMENT_STATES] = {
     [SEGMENT_GROWING] = "growing", [SEGMENT_FROZEN] = "frozen", [SEGMENT_SEALED] = "sealed"};
 
-void metrics_collection_add(struct metrics_collection *c, const struct segment_info *segment)
-{
-    struct metrics_segments *to = &c->by_state[segment->state];
-    to->segments++;
-    to->rows += segment->rows;
-    to->deleted_rows += segment->deleted_rows;
-    to->tombstones += segment->tombstones;
-    to->memory_bytes += segment->memory_bytes;
-    to->disk_bytes += segment->disk_bytes;
-}
-
-static uint64_t live_rows(const struct metrics_segments *s)
+static uint64_t live_rows(const struct segment_sums *s)
 {
     return s->rows - s->deleted_rows;
 }
 
 #define FIELD(name)                                                                                                    \
-    static uint64_t name(const struct metrics_segments *s)                                                             \
+    static uint64_t name(const struct segment_sums *s)                                                                 \
     {                                                                                                                  \
         return s->name;                                                                                                \
     }
@@ -38,7 +27,7 @@ FIELD(disk_bytes)
 
 static const struct {
     const char *name, *help;
-    uint64_t (*value)(const struct metrics_segments *s);
+    uint64_t (*value)(const struct segment_sums *s);
 } families[] = {
     {"kith_segments", "Segments of a collection, by state.", segments},
     {"kith_segment_rows", "Rows in segments, deleted ones too.", rows},
@@ -50,6 +39,11 @@ static const struct {
     {"kith_segment_disk_bytes", "Bytes of the files of sealed segments.", disk_bytes},
 };
 
+static bool is_whole(const struct metrics_collection *c)
+{
+    return c->there && !c->damaged;
+}
+
 static int family(struct buffer *out, const char *name, const char *help)
 {
     return buffer_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
@@ -59,7 +53,7 @@ static int family_by_state(size_t i, const struct metrics_collection *all, size_
 {
     int rc = family(out, families[i].name, families[i].help);
     for (size_t c = 0; c < n; c++, fiber_pause())
-        for (unsigned state = 0; state < METRICS_STATES && rc == 0 && !all[c].damaged; state++)
+        for (unsigned state = 0; state < SEGMENT_STATES && rc == 0 && is_whole(&all[c]); state++)
             rc = buffer_printf(out, "%s{collection=\"%s\",state=\"%s\"} %" PRIu64 "\n", families[i].name, all[c].name,
                                state_names[state], families[i].value(&all[c].by_state[state]));
     return rc;
@@ -69,13 +63,15 @@ int metrics_collections_format(const struct metrics_collection *all, size_t n, s
 {
     int rc = family(out, "kith_points", "Points of a collection.");
     for (size_t c = 0; c < n && rc == 0; c++, fiber_pause())
-        if (!all[c].damaged)
+        if (is_whole(&all[c]))
             rc = buffer_printf(out, "kith_points{collection=\"%s\"} %" PRIu64 "\n", all[c].name, all[c].points);
     if (rc == 0)
         rc = family(out, "kith_collection_damaged",
                     "1 when a file of the collection is damaged and nothing of it is served.");
     for (size_t c = 0; c < n && rc == 0; c++, fiber_pause())
-        rc = buffer_printf(out, "kith_collection_damaged{collection=\"%s\"} %d\n", all[c].name, all[c].damaged);
+        rc = !all[c].there
+                 ? 0
+                 : buffer_printf(out, "kith_collection_damaged{collection=\"%s\"} %d\n", all[c].name, all[c].damaged);
     for (size_t i = 0; i < ARRAY_LEN(families) && rc == 0; i++)
         rc = family_by_state(i, all, n, out);
     return rc;

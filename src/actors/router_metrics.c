@@ -1,49 +1,41 @@
-/* router_metrics.c -- everything that is measured, as one text. Segments are asked for one collection after the other: nobody waits for
- * this. */
+/* router_metrics.c -- everything that is measured, as one text. */
+#include "actors/control_messages.h"
 #include "actors/metrics_collections.h"
 #include "actors/router_internal.h"
 #include "actors/server.h"
 
 #include <errno.h>
-#include <string.h>
 
-/* False: the collection was dropped meanwhile. */
-static bool collection_read(struct request *rq, const struct router_info *from, struct arena *scratch,
-                            struct metrics_collection *ret)
+/* Each reactor adds its segments to the same sums, in its turn: one message a reactor, however many collections there are. */
+static int segments_add(struct request *rq, const uint64_t *ids, struct metrics_collection *all, size_t count)
 {
-    struct router_segments segments;
-    *ret = (struct metrics_collection){.name = from->name, .damaged = from->damaged, .points = from->sum.points};
-    if (from->damaged)
-        return true;
-    if (router_segments(rq, from->name, scratch, &segments) < 0) {
-        ret->damaged = rq->error.code == ERROR_CORRUPT; /* which was found just now */
-        rq->error.code = ERROR_OK;
-        return ret->damaged;
+    int rc = 0;
+    for (unsigned r = 0; rc == 0 && r < rq->core->reactors; r++) {
+        struct control_segments_message m = {.ids = ids, .all = all, .count = count};
+        rc = message_call(&m.base, address_of(r, ACTOR_ASK), MSG_CONTROL_SEGMENTS, NULL);
     }
-    for (size_t i = 0; i < segments.count; i++)
-        metrics_collection_add(ret, &segments.items[i]);
-    return true;
+    return rc;
 }
 
 static int collections_format(struct request *rq, struct buffer *out)
 {
     struct router_info *infos;
-    size_t count, n = 0;
+    size_t count;
     if (router_infos(rq, &infos, &count) < 0) {
         rq->error.code = ERROR_OK; /* the server is not serving just now: the rest is worth telling */
         return 0;
     }
     struct metrics_collection *all = arena_alloc(&rq->bulk, (count + 1) * sizeof *all);
-    if (!all)
+    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof *ids);
+    if (!all || !ids)
         return -ENOMEM;
-    struct arena scratch = {0};
-    for (size_t i = 0; i < count; i++) {
-        n += collection_read(rq, &infos[i], &scratch, &all[n]);
-        arena_reset(&scratch);
-        fiber_checkpoint();
+    for (size_t i = 0; i < count; i++, fiber_checkpoint()) {
+        ids[i] = infos[i].id;
+        all[i] = (struct metrics_collection){
+            .name = infos[i].name, .damaged = infos[i].damaged, .points = infos[i].sum.points};
     }
-    arena_fini(&scratch);
-    return metrics_collections_format(all, n, out);
+    int rc = segments_add(rq, ids, all, count);
+    return rc < 0 ? rc : metrics_collections_format(all, count, out);
 }
 
 int router_metrics(struct request *rq, struct buffer *out)

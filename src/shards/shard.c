@@ -366,6 +366,22 @@ uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_
     return n;
 }
 
+void shard_segments_add(const struct shard *s, struct segment_sums by_state[SEGMENT_STATES])
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (!is_told_here(s, g))
+            continue;
+        struct segment_sums *to = &by_state[g->state];
+        to->segments++;
+        to->rows += g->rows;
+        to->deleted_rows += g->dead;
+        to->tombstones += g->tombstone_count;
+        to->memory_bytes += memory_of(g);
+        to->disk_bytes += g->disk_bytes;
+    }
+}
+
 void shard_info_read(struct shard *s, struct shard_info *ret)
 {
     *ret = (struct shard_info){.points = s->ids.live, .memory_bytes = id_map_bytes(&s->ids)};

@@ -240,6 +240,14 @@ struct segment_info {
 /* Up to max of the segments that only this reactor has, and the sealed ones if it merges them; returns how many there are. */
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max);
 
+/* Those segments added up, by enum segment_state. */
+struct segment_sums {
+    uint64_t segments, rows, deleted_rows, tombstones, memory_bytes, disk_bytes;
+};
+#define SEGMENT_STATES (SEGMENT_SEALED + 1)
+/* Adds the segments that shard_segments() lists. */
+void shard_segments_add(const struct shard *s, struct segment_sums by_state[SEGMENT_STATES]);
+
 /* Seals what grows, and waits until that is done. -ENOSPC, -EIO, -ECANCELED (stopping, or the collection is dropped). pause (may be NULL)
  * is asked several times a second; a negative return ends the waiting, not the work. Waits. */
 MUST_USE int shard_seal(struct shard *s, const struct pause *pause, struct error *error);

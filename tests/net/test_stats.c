@@ -1,8 +1,10 @@
 /* What a server tells of its cores: it must agree with what was asked of it. */
+#include "actors/router.h"
 #include "client.h"
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define POINTS   300
 #define SEARCHES 40
@@ -119,4 +121,45 @@ Test(stats, agree_with_what_was_asked)
     harness_run(BACKEND_SIM, 1, figures);
     harness_run(BACKEND_SIM, 3, figures);
     harness_run(BACKEND_AUTO, 2, figures);
+}
+
+/* Messages that this reactor sends while it makes the text of the metrics. */
+static uint64_t messages_of_metrics(struct server *s)
+{
+    struct reactor_stats before, after;
+    struct buffer text = {0};
+    struct request *rq = request_acquire(server_core(s), 0);
+    reactor_stats_read(&before);
+    cr_assert_eq(router_metrics(rq, &text), 0);
+    reactor_stats_read(&after);
+    request_release(rq);
+    buffer_fini(&text);
+    return after.messages_sent - before.messages_sent;
+}
+
+static void collections_create(struct client *c, unsigned from, unsigned to)
+{
+    char name[16];
+    for (unsigned i = from; i < to; i++) {
+        snprintf(name, sizeof name, "c%u", i);
+        cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0);
+    }
+}
+
+#define OTHER_MESSAGES 12 /* that background work may send meanwhile */
+
+static void count_messages(struct server *s)
+{
+    struct client c;
+    cr_assert_eq(client_open(&c, s->port), 0);
+    collections_create(&c, 0, 1);
+    const uint64_t of_one = messages_of_metrics(s);
+    collections_create(&c, 1, 100);
+    cr_assert_leq(messages_of_metrics(s), of_one + OTHER_MESSAGES, "as many as with one collection");
+    client_close(&c);
+}
+
+Test(stats, metrics_take_as_many_messages_for_many_collections_as_for_one)
+{
+    harness_run(BACKEND_SIM, 3, count_messages);
 }
