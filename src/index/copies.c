@@ -12,6 +12,7 @@
 #define SLOTS_PER_ROW   8 /* looked at for the larger table, half of them free: about a microsecond */
 #define BYTES_PER_PAUSE (256 * 1024)
 #define ROWS_PER_PAUSE  4096
+#define LEADERS_SHARE   4 /* leaders are listed when they are at most one row in so many */
 
 void copies_fini(struct copies *c)
 {
@@ -19,13 +20,14 @@ void copies_fini(struct copies *c)
     free(c->table.slot);
     free(c->larger.slot);
     free(c->absent_rows);
+    free(c->leader);
     *c = (struct copies){0};
 }
 
 uint64_t copies_bytes(const struct copies *c)
 {
     return column_bytes(&c->next) + ((uint64_t)c->table.capacity + c->larger.capacity) * sizeof(uint32_t) +
-           (c->absent_rows ? bits_words(c->rows) * sizeof(uint64_t) : 0);
+           (c->absent_rows ? bits_words(c->rows) * sizeof(uint64_t) : 0) + c->leader_count * sizeof(uint32_t);
 }
 
 static uint32_t capacity_for(uint32_t leaders)
@@ -212,8 +214,8 @@ static bool names_rows(const struct copies *c, uint32_t row)
     return !both && (entry & COPY_ROW) <= c->rows && (!(entry & COPY_FLAG) || (entry & COPY_ROW));
 }
 
-/* Every copy is in the ring of a leader, and rings ascend. */
-static int verify(struct copies *c, const struct pause *pause)
+/* Every copy is in the ring of a leader, and rings ascend. Says how many there are. */
+static int verify(struct copies *c, uint32_t *ret_copies, const struct pause *pause)
 {
     uint64_t flagged = 0, met = 0;
     int rc = 0;
@@ -233,16 +235,34 @@ static int verify(struct copies *c, const struct pause *pause)
         if (row % ROWS_PER_PAUSE == 0 || n > ROWS_PER_PAUSE)
             rc = pause_here(pause);
     }
+    *ret_copies = (uint32_t)flagged;
     return rc == 0 && met != flagged ? -EINVAL : rc;
+}
+
+/* Where most rows are copies, so that the list takes less than a byte or two a row. */
+static int list_leaders(struct copies *c, uint32_t copies)
+{
+    if (c->absent || copies < c->rows - c->rows / LEADERS_SHARE)
+        return 0;
+    c->leader = malloc((size_t)(c->rows - copies) * sizeof(*c->leader));
+    if (!c->leader)
+        return -ENOMEM;
+    for (uint32_t row = 0; row < c->rows; row++)
+        if (!copies_is_copy(c, row))
+            c->leader[c->leader_count++] = row;
+    return 0;
 }
 
 int copies_open(struct copies *c, const void *bytes, uint32_t count, bool copy, const struct pause *pause)
 {
+    uint32_t copies = 0;
     int rc = column_open(&c->next, sizeof(uint32_t), bytes, count, copy, pause);
     if (rc != 0)
         return rc;
     c->rows = c->next_rows = count;
-    rc = verify(c, pause);
+    rc = verify(c, &copies, pause);
+    if (rc == 0)
+        rc = list_leaders(c, copies);
     if (rc != 0 || c->absent == 0)
         return rc;
     c->absent_rows = calloc(bits_words(count), sizeof(uint64_t));

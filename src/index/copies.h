@@ -34,6 +34,8 @@ struct copies {
     struct copies_table larger; /* takes its place when it holds the same */
     uint32_t moved;             /* slots of the table that were looked at for it */
     uint64_t *absent_rows;      /* opened from bytes: a bit a row; NULL: none is absent */
+    uint32_t *leader; /* opened from bytes, where most rows are copies: all other rows; owned; NULL: not listed */
+    uint32_t leader_count;
 };
 
 void copies_fini(struct copies *c);

@@ -17,8 +17,9 @@
 #include <errno.h>
 
 #define INLINE         static inline __attribute__((always_inline))
-#define HOPS_PER_PAUSE 32   /* 10 to 30 us */
-#define LINKS_STEP     8    /* links read between two glances at whether the list has ended */
+#define HOPS_PER_PAUSE 32           /* 10 to 30 us */
+#define LINKS_STEP     8            /* links read between two glances at whether the list has ended */
+#define CACHED_BYTES   (256 * 1024) /* codes of so few bytes are in the second cache anyway */
 #define PREFETCH_MAX   4096 /* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
 
 /* Into the first cache: the links of the next hop, little and needed soon. */
@@ -97,6 +98,8 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
 INLINE void prefetch_codes(const struct hnsw_walk *w, const uint32_t *rows, uint32_t count)
 {
     const struct codes *c = w->query->codes;
+    if ((uint64_t)c->count * c->stride <= CACHED_BYTES)
+        return;
     const uint32_t fetched = c->stride < PREFETCH_MAX ? c->stride : PREFETCH_MAX;
     const bool norms = c->norms.chunks != 0;
     for (uint32_t i = 0; i < count; i++) {

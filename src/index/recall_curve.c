@@ -96,7 +96,7 @@ struct recall_effort recall_curve_effort(const struct recall_curve *c, const str
     const double walk = ef > 0 ? walk_ns(sizes, distances) : INFINITY;
     const bool scannable = c->scan.ef && wanted < 1 && c->scan.floor >= wanted;
     const double scan = scannable ? scan_ns(sizes->rows, sizes->code_bytes) : INFINITY;
-    const double exact = scan_ns(sizes->rows, sizes->vector_bytes);
+    const double exact = scan_ns(sizes->distinct, sizes->vector_bytes);
     if (walk <= scan && walk <= exact)
         return (struct recall_effort){RECALL_WALK, (uint32_t)ceil(ef) > k ? (uint32_t)ceil(ef) : k};
     if (scan <= exact)

@@ -52,6 +52,7 @@ struct recall_effort {
 /* Sizes that the costs of a scan follow from. */
 struct recall_sizes {
     uint32_t rows, code_bytes, vector_bytes;
+    uint32_t distinct; /* rows that an exact scan compares: all, but where copies need not be */
 };
 
 /* The cheapest way that has recall `wanted` (0..1) at k by the curve. Nothing in the curve reaches it: exact. */

@@ -14,6 +14,7 @@ struct search {
     uint32_t refined_k;     /* the k that refine_k multiplies: k, or the least that a recall curve speaks of */
     bool scan;              /* all codes, though there is a graph */
     bool exact;             /* all vectors */
+    bool leaders;           /* of leaders alone, whose copies are added (copies.h) */
     const uint32_t *hidden; /* hnsw_walk.hidden */
     uint32_t allowed;       /* rows below count that may be returned */
     struct topk found;      /* by exact distances */
@@ -40,6 +41,8 @@ bool search_wants(const struct search *s, uint32_t row, uint32_t visible);
 bool search_has_enough(const struct search *s, const struct unseen *u, const struct topk *top);
 /* Adds the copies of what was found, and takes out what is not allowed itself. What the pause returned. */
 MUST_USE int search_add_copies(struct search *s, const struct unseen *u);
+/* By the vectors of all leaders, which copies.leader lists; no filter. -ENOMEM, or what the pause returned. */
+MUST_USE int search_leaders(struct search *s);
 /* Adds allowed rows that the graph of a sealed index left out, as they were dead then. What the pause returned. */
 MUST_USE int search_scan_absent(const struct search *s, const struct codes_query *query, struct topk *top);
 /* Adds rows of [u->from, u->to) that are not allowed, but lead allowed copies that no scan meets: lists

@@ -11,6 +11,7 @@
 #define BATCH           32
 #define WORDS_PER_PAUSE 4096
 #define ROWS_PER_PAUSE  1024
+#define BYTES_PER_PAUSE (64 * 1024)
 
 static bool is_scanned(const struct unseen *u, uint32_t row)
 {
@@ -95,6 +96,30 @@ int search_add_copies(struct search *s, const struct unseen *u)
             rc = pause_here(s->params->pause);
     }
     return rc;
+}
+
+int search_leaders(struct search *s)
+{
+    const struct copies *c = &s->x->copies;
+    struct search_scratch *w = s->scratch;
+    const struct unseen none = {.visible = s->count};
+    uint64_t pending = 0;
+    int rc = scratch_reserve(w, 0, 0, 0, s->k);
+    for (uint32_t from = 0, n; rc == 0 && from < c->leader_count; from += n) {
+        n = c->leader_count - from < BATCH ? c->leader_count - from : BATCH;
+        for (uint32_t i = 0; i < n; i++)
+            w->rows[i] = rows_at(s->vectors, c->leader[from + i]);
+        vectors_distances(s->x->metric, s->query, w->rows, n, s->x->dim, w->distances);
+        for (uint32_t i = 0; i < n; i++)
+            if (w->distances[i] <= topk_bound(&s->found))
+                topk_add(&s->found, w->distances[i], c->leader[from + i]);
+        pending += (uint64_t)n * s->vectors->stride;
+        if (pending >= BYTES_PER_PAUSE) {
+            pending = 0;
+            rc = pause_here(s->params->pause);
+        }
+    }
+    return rc == 0 ? search_add_copies(s, &none) : rc;
 }
 
 int search_scan_absent(const struct search *s, const struct codes_query *query, struct topk *top)

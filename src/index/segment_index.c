@@ -156,8 +156,10 @@ const struct recall_curve *segment_index_curve(const struct segment_index *x)
 static struct recall_effort effort_by_curve(const struct segment_index *x, const struct recall_curve *curve,
                                             float recall, uint32_t k)
 {
-    const struct recall_sizes sizes = {
-        .rows = x->graph.count, .code_bytes = x->codes.stride, .vector_bytes = x->dim * (uint32_t)sizeof(float)};
+    const struct recall_sizes sizes = {.rows = x->graph.count,
+                                       .distinct = x->copies.leader ? x->copies.leader_count : x->graph.count,
+                                       .code_bytes = x->codes.stride,
+                                       .vector_bytes = x->dim * (uint32_t)sizeof(float)};
     return recall_curve_effort(curve, &sizes, recall, k);
 }
 
@@ -201,6 +203,7 @@ static void choose_effort(struct search *s)
         const struct recall_effort effort = effort_by_curve(x, x->curve, p->recall, s->k);
         s->scan = effort.way == RECALL_SCAN;
         s->exact = effort.way == RECALL_EXACT;
+        s->leaders = s->exact && x->copies.leader && !p->allowed && s->count == x->graph.count;
         s->ef = effort.way == RECALL_WALK ? effort.ef : SEARCH_EF_DEFAULT;
     } else {
         choose_growing(s);
@@ -225,7 +228,7 @@ static void choose_ef(struct search *s)
  * value does, tells it of nearly all. */
 static bool is_extreme(const struct segment_index *x, const float *query)
 {
-    if (x->metric == METRIC_COSINE)
+    if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32)) /* which are the vectors */
         return false;
     const float square = vek.ip_f32(query, query, x->dim);
     if (square <= QUERY_LARGE * QUERY_LARGE && square >= QUERY_SQUARE_ENOUGH)
@@ -251,7 +254,7 @@ int search_run(struct search *s, struct hit *ret_hits)
     if (rc == -EAGAIN) {
         topk_init(&s->found, ret_hits, s->k);
         s->found.keys = s->params->keys;
-        rc = scan_vectors(s, 0);
+        rc = s->leaders ? search_leaders(s) : scan_vectors(s, 0);
     }
     if (rc != 0)
         return rc;

@@ -93,19 +93,32 @@ float vectors_distance(enum metric metric, const float *a, const float *b, uint3
     return repaired(metric, distance, a, b, dim);
 }
 
+/* Multiplies all; returns whether one is no distance as it is. By the bits of its size, of which compilers make vectors. */
+static bool scale(float *distances, uint32_t count, float factor)
+{
+    const float small = DISTANCE_SMALL, large = DISTANCE_LARGE;
+    uint32_t least, most, wrong = 0;
+    memcpy(&least, &small, sizeof(least));
+    memcpy(&most, &large, sizeof(most));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bits;
+        distances[i] *= factor;
+        memcpy(&bits, &distances[i], sizeof(bits));
+        bits &= INT32_MAX;
+        wrong |= (most - bits) | (bits - least); /* the top bit is set where one is negative */
+    }
+    return wrong >> 31;
+}
+
 void vectors_distances(enum metric metric, const float *query, const void *const *rows, uint32_t count, uint32_t dim,
                        float *ret)
 {
     const float factor = metric == METRIC_IP ? -1 : metric == METRIC_COSINE ? 0.5f : 1;
-    bool wrong = false;
     if (metric == METRIC_IP)
         vek.ip_f32_rows(query, rows, count, dim, ret);
     else
         vek.l2_f32_rows(query, rows, count, dim, ret);
-    for (uint32_t i = 0; i < count; i++) {
-        ret[i] *= factor;
-        wrong |= !(fabsf(ret[i]) >= DISTANCE_SMALL && fabsf(ret[i]) <= DISTANCE_LARGE);
-    }
+    const bool wrong = scale(ret, count, factor);
     for (uint32_t i = 0; i < count && wrong; i++)
         ret[i] = repaired(metric, ret[i], query, rows[i], dim);
 }

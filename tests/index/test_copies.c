@@ -106,6 +106,36 @@ Test(copies, are_all_found_and_hide_no_other_row)
         }
 }
 
+static uint32_t of_four(uint32_t row)
+{
+    return row % 4;
+}
+
+/* The vectors of copies are overwritten: who compares them finds other distances. */
+Test(copies, of_few_vectors_are_not_compared_by_a_search_for_a_recall)
+{
+    struct dataset d;
+    make_groups(&d, METRIC_L2, 3000, of_four);
+    struct segment_index *x = grow(&d, d.count), *sealed = open_sealed(x, &d);
+    struct search_scratch *s = search_scratch_create();
+    struct hit exact[400], hits[400];
+    const struct search_params of_all = {.k = 400, .exact = true}, by_recall = {.k = 400, .recall = 0.98f};
+    float query[DIM];
+    memcpy(query, dataset_row(&d, 2), sizeof(query));
+    cr_assert_eq(segment_index_search(sealed, &d.rows, d.count, query, &of_all, s, exact), 400);
+    for (uint32_t r = 4; r < d.count; r++)
+        memset(dataset_row(&d, r), 0, DIM * sizeof(float));
+    cr_assert_eq(segment_index_search(sealed, &d.rows, d.count, query, &by_recall, s, hits), 400);
+    for (unsigned i = 0; i < 400; i++) {
+        cr_assert_eq(hits[i].row, exact[i].row, "hit %u", i);
+        cr_assert_eq(hits[i].distance, exact[i].distance, "hit %u", i);
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(sealed);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 static bool is_found(const struct segment_index *x, const struct dataset *d, uint32_t row, const uint64_t *allowed)
 {
     struct search_scratch *s = search_scratch_create();

@@ -173,7 +173,7 @@ Test(recall, below_the_floor_all_codes_are_scanned_and_then_all_vectors)
     struct opened o;
     opened_init(&o, DATASET_LATENT, METRIC_L2, 48, 4000, &usual);
     struct recall_curve *c = o.x->curve;
-    const struct recall_sizes sizes = {.rows = 4000, .code_bytes = 64, .vector_bytes = 192};
+    const struct recall_sizes sizes = {.rows = 4000, .distinct = 4000, .code_bytes = 64, .vector_bytes = 192};
     cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_WALK);
     cr_assert_eq(recall_curve_effort(c, &sizes, 1, 10).way, RECALL_EXACT);
     for (uint32_t i = 0; i < c->of[0].count; i++)
@@ -304,7 +304,7 @@ Test(recall, beyond_what_was_measured_effort_grows_with_k)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{10, 0.9f, 0.9f, 300}, {100, 0.99f, 0.99f, 900}}},
                                           {100, 64, 2, 0, {{100, 0.9f, 0.9f, 900}, {400, 0.99f, 0.99f, 2000}}}}};
-    const struct recall_sizes sizes = {.rows = 10000000, .code_bytes = 128, .vector_bytes = 512};
+    const struct recall_sizes sizes = {.rows = 10000000, .distinct = 10000000, .code_bytes = 128, .vector_bytes = 512};
     cr_assert_null(recall_curve_check(&c, sizes.rows));
     const struct recall_effort hundred = recall_curve_effort(&c, &sizes, 0.99f, 100),
                                thousand = recall_curve_effort(&c, &sizes, 0.99f, 1000);
