@@ -33,9 +33,10 @@ struct ann_options {
     const char *keep;     /* a folder for what peers have built, to be read again; NULL: none */
     const char *from;     /* a file of such lines: nothing is measured */
     bool markdown;
-    const char *svg;       /* a picture to write */
-    bool zoo;              /* many kinds of data (zoo.h) in place of one set */
-    const char *zoo_kinds; /* names with commas; NULL: all */
+    const char *svg;         /* a picture to write */
+    bool zoo;                /* many kinds of data (zoo.h) in place of one set */
+    const char *zoo_kinds;   /* names with commas; NULL: all */
+    uint32_t queries_before; /* queries that have come before those that are tried */
 };
 
 struct ann_engine {

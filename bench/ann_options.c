@@ -1,5 +1,6 @@
 #include "ann.h"
 #include "options.h"
+#include "zoo_index.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +37,8 @@ static const char help[] =
     "  --output FILE         adds these lines to FILE, for bench/compare and --from\n"
     "  --zoo[=A,B,...]       Kith at its defaults on many kinds of data, or those named, in every state of a segment,\n"
     "                        beside hnswlib; --n rows (6000), --dim D (2, 64 and 768), --metric M (all three)\n"
+    "  --queries-before N    of the zoo: other queries of the kind that clients sent before, which an index measures\n"
+    "                        its recall with (32; at most 64)\n"
     "  --commit NAME         the commit that those lines name (that of the build)\n"
     "  --from FILE           measures nothing: shows the lines of FILE\n"
     "  --markdown            tables as they stand in docs/performance.md\n"
@@ -65,7 +68,8 @@ enum {
     O_KEEP,
     O_MARKDOWN,
     O_SVG,
-    O_ZOO
+    O_ZOO,
+    O_BEFORE
 };
 
 static const struct option long_options[] = {
@@ -93,6 +97,7 @@ static const struct option long_options[] = {
     {"keep", required_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
     {"zoo", optional_argument, NULL, O_ZOO},
+    {"queries-before", required_argument, NULL, O_BEFORE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -188,6 +193,7 @@ static int option_take(int option, struct ann_options *o)
         o->zoo = true;
         o->zoo_kinds = optarg;
         return 0;
+    case O_BEFORE: return option_u32("queries-before", optarg, 0, ZOO_LENT_MAX, &o->queries_before);
     }
     return -1; /* getopt has said what is wrong */
 }
@@ -196,6 +202,7 @@ int ann_options_read(int argc, char **argv, struct ann_options *ret)
 {
     *ret = (struct ann_options){.m = 16,
                                 .ef_construct = 200,
+                                .queries_before = 32,
                                 .k = 10,
                                 .rounds = 5,
                                 .recall_enough = 0.9995,

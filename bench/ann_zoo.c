@@ -24,6 +24,7 @@ struct cell {
     const struct zoo_kind *kind;
     struct zoo_set set;
     enum metric metric;
+    struct query_sample came; /* queries of the set behind those that are tried: clients have sent them before */
     struct zoo_truth truth, truth_left; /* of all rows; of those that deletions leave */
     uint8_t *deleted;
     double recall[ZOO_STATES];
@@ -187,15 +188,17 @@ static int measure_speed(struct cell *c, const struct zoo_index *x)
 
 /* -- one cell -- */
 
-static int cell_make(struct cell *c, uint32_t dim, uint32_t count)
+static int cell_make(struct cell *c, uint32_t dim, uint32_t count, uint32_t came)
 {
-    int rc = zoo_make(&c->set, c->kind, dim, count, QUERIES, 1);
+    int rc = zoo_make(&c->set, c->kind, dim, count, QUERIES + came, 1);
     if (rc != 0)
         return rc;
     for (uint32_t row = 0; c->metric == METRIC_COSINE && row < count; row++)
         (void)vectors_normalise(c->set.rows + (size_t)row * dim, dim);
-    for (uint32_t q = 0; c->metric == METRIC_COSINE && q < QUERIES; q++)
+    for (uint32_t q = 0; c->metric == METRIC_COSINE && q < QUERIES + came; q++)
         (void)vectors_normalise(c->set.queries + (size_t)q * dim, dim);
+    c->came = (struct query_sample){c->set.queries + (size_t)QUERIES * dim, came, came};
+    c->set.query_count = QUERIES;
     rc = choose_deleted(c);
     uint8_t *left = rc == 0 ? malloc(count) : NULL;
     for (uint32_t row = 0; left && row < count; row++)
@@ -220,7 +223,7 @@ static int cell_measure(struct cell *c)
 {
     for (enum zoo_state state = 0; state < ZOO_STATES; state++) {
         struct zoo_index x;
-        int rc = zoo_index_build(&x, &c->set, c->metric, state, c->deleted);
+        int rc = zoo_index_build(&x, &c->set, c->metric, state, c->deleted, &c->came);
         if (rc != 0)
             return rc;
         rc = measure_recall(c, &x, state);
@@ -282,8 +285,8 @@ static void write_cell(const struct cell *c)
 
 static void write_json(const struct cell *c, FILE *to)
 {
-    fprintf(to, "{\"zoo\":\"%s\",\"dim\":%u,\"metric\":\"%s\",\"rows\":%u", c->kind->name, c->set.dim,
-            metric_names[c->metric], c->set.count);
+    fprintf(to, "{\"zoo\":\"%s\",\"dim\":%u,\"metric\":\"%s\",\"rows\":%u,\"queries_before\":%u", c->kind->name,
+            c->set.dim, metric_names[c->metric], c->set.count, c->came.count);
     for (enum zoo_state state = 0; state < ZOO_STATES; state++)
         fprintf(to, ",\"%s\":%.4f", zoo_state_names[state], c->recall[state]);
     fprintf(
@@ -299,7 +302,7 @@ struct totals {
 
 static int run_cell(const struct ann_options *o, struct cell *c, uint32_t dim, FILE *output, struct totals *t)
 {
-    int rc = cell_make(c, dim, o->data.count ? o->data.count : ROWS);
+    int rc = cell_make(c, dim, o->data.count ? o->data.count : ROWS, o->queries_before);
     if (rc == 0)
         rc = cell_measure(c);
     if (rc == 0) {

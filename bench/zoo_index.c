@@ -84,8 +84,34 @@ static int allow(struct zoo_index *x, const uint8_t *deleted)
     return 0;
 }
 
+/* As a merge does: queries that came, then vectors of rows that are left out, at even distances. */
+static int gather_queries(struct zoo_index *x, const struct zoo_set *set, const struct query_sample *lent,
+                          const uint8_t *left_out)
+{
+    const uint32_t came = lent ? lent->count : 0, room = ZOO_LENT_MAX - came;
+    uint32_t gone = 0, met = 0, taken = 0;
+    for (uint32_t row = 0; left_out && row < set->count; row++)
+        gone += left_out[row] != 0;
+    const uint32_t wanted = gone < room ? gone : room;
+    x->asked = malloc((size_t)ZOO_LENT_MAX * set->dim * sizeof(*x->asked));
+    if (!x->asked)
+        return -ENOMEM;
+    if (came)
+        memcpy(x->asked, lent->vectors, (size_t)came * set->dim * sizeof(*x->asked));
+    for (uint32_t row = 0; left_out && row < set->count; row++) {
+        if (!left_out[row])
+            continue;
+        if ((uint64_t)met++ * wanted / gone >= taken && taken < wanted)
+            memcpy(x->asked + (size_t)(came + taken++) * set->dim, set->rows + (size_t)row * set->dim,
+                   set->dim * sizeof(*x->asked));
+    }
+    x->queries = (struct query_sample){x->asked, came + taken, came};
+    segment_index_lend_queries(x->index, &x->queries);
+    return 0;
+}
+
 int zoo_index_build(struct zoo_index *x, const struct zoo_set *set, enum metric metric, enum zoo_state state,
-                    const uint8_t *deleted)
+                    const uint8_t *deleted, const struct query_sample *lent)
 {
     const struct crew two = {.shares = 2, .run = run_shares};
     struct index_options options = {.seed = 1};
@@ -96,6 +122,8 @@ int zoo_index_build(struct zoo_index *x, const struct zoo_set *set, enum metric 
         index_options_resolve_graph(&options, x->count, &why);
         rc = segment_index_create(metric, set->dim, &options, &x->index);
     }
+    if (rc == 0)
+        rc = gather_queries(x, set, lent, state == ZOO_COMPACTED ? deleted : NULL);
     if (rc == 0 && state <= ZOO_GROWING)
         rc = append_rows(x, state == ZOO_GROWING);
     if (rc == 0 && state > ZOO_GROWING)
@@ -118,6 +146,7 @@ void zoo_index_fini(struct zoo_index *x)
     free(x->column);
     free(x->allowed);
     free(x->rows);
+    free(x->asked);
     *x = (struct zoo_index){0};
 }
 

@@ -20,6 +20,7 @@
 #define MANY_SHARE      4    /* k 100, and scans of many rows, go by one query in so many */
 #define ENOUGH          0.9995f
 #define DEVIATIONS      3   /* that a floor is below the mean: a few queries may miss all of their neighbours */
+#define DEVIATIONS_LENT 2   /* the same of queries that were lent */
 #define GROWTH          1.5 /* a graph that grows is measured again when it has so many times the rows, */
 #define QUERIES_GROWING 48  /* with so many queries at most */
 
@@ -74,12 +75,12 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
     if (!m)
         return NULL;
     int rc = recall_truth_init(&m->truth, x, most, vectors);
-    const uint32_t n = m->truth.count + 1;
+    const uint32_t n = m->truth.of.count + 1;
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
     m->done = calloc(n, sizeof(*m->done));
     if (rc == 0 && m->curve && m->of && m->done) {
-        const uint32_t queries = m->truth.count, many = recall_truth_many(&m->truth);
+        const uint32_t queries = m->truth.of.count, many = m->truth.of.many;
         m->curve->of[0] = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};
         m->curve->of[1] = (struct recall_ladder){.k = ladder_k(STAGE_MANY), .queries = many};
         return m;
@@ -98,13 +99,13 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
     struct recall_measuring *m = job->m;
     const struct segment_index *x = job->sealed;
     const bool scan = m->stage == STAGE_SCAN;
-    const uint32_t row = m->truth.row[query], k = ladder_k(m->stage);
-    const bool meets = scan || copies_entry(&x->copies, row);
+    const uint32_t row = m->truth.of.row[query], k = ladder_k(m->stage);
+    const bool is_row = row != QUERY_LENT, meets = is_row && (scan || copies_entry(&x->copies, row));
     const struct search_params params = {.k = k + meets, .pause = pause};
     struct hit hits[RECALL_K_MAX + 1];
     struct search s = {.x = x,
                        .vectors = job->vectors,
-                       .query = recall_truth_query(&m->truth, query, job->vectors),
+                       .query = m->truth.of.vector[query],
                        .params = &params,
                        .scratch = scratch,
                        .count = x->graph.count,
@@ -113,7 +114,7 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
                        .refined_k = k,
                        .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
                        .scan = scan,
-                       .hidden = meets ? NULL : &row};
+                       .hidden = is_row && !meets ? &row : NULL};
     int n = search_run(&s, hits);
     if (n < 0)
         return n;
@@ -156,25 +157,45 @@ static int do_share(void *arg, unsigned share, const struct pause *pause)
 
 static uint32_t stage_pieces(const struct recall_measuring *m, uint32_t rows)
 {
-    const uint32_t queries = m->truth.count;
+    const uint32_t queries = m->truth.of.count;
     if (m->stage == STAGE_TRUTH)
         return recall_truth_pieces(&m->truth);
-    return m->stage == STAGE_MANY || (m->stage == STAGE_SCAN && rows > SCAN_ROWS) ? recall_truth_many(&m->truth)
-                                                                                  : queries;
+    return m->stage == STAGE_MANY || (m->stage == STAGE_SCAN && rows > SCAN_ROWS) ? m->truth.of.many : queries;
+}
+
+/* Recalls of some queries. */
+struct answered {
+    uint32_t queries;
+    double sum, squares;
+};
+
+static double mean_of(const struct answered *a)
+{
+    return a->queries ? a->sum / a->queries : 1;
+}
+
+/* What their mean is hardly lower than. */
+static double floor_of(const struct answered *a, double deviations)
+{
+    const double mean = mean_of(a), variance = a->queries ? fmax(a->squares / a->queries - mean * mean, 0) : 0;
+    return mean - deviations * sqrt(variance / (a->queries + !a->queries));
 }
 
 static struct recall_rung rung_of(const struct recall_measuring *m, uint32_t ef, uint32_t k, uint32_t queries)
 {
-    double sum = 0, squares = 0, distances = 0;
+    struct answered rows = {0}, lent = {0};
+    double distances = 0;
     for (uint32_t q = 0; q < queries; q++) {
+        struct answered *a = m->truth.of.row[q] == QUERY_LENT ? &lent : &rows;
         const double recall = (double)m->of[q].hits / k;
-        sum += recall;
-        squares += recall * recall;
+        a->queries++;
+        a->sum += recall;
+        a->squares += recall * recall;
         distances += m->of[q].distances;
     }
-    const double mean = sum / queries, variance = fmax(squares / queries - mean * mean, 0);
-    const double error = fmax(DEVIATIONS * sqrt(variance / queries), 1.0 / ((double)queries * k));
-    return (struct recall_rung){ef, (float)mean, (float)fmax(mean - error, 0), (float)(distances / queries)};
+    const double mean = fmin(mean_of(&rows), mean_of(&lent)), one = 1.0 / ((double)queries * k);
+    const double lower = fmin(floor_of(&rows, DEVIATIONS), floor_of(&lent, DEVIATIONS_LENT));
+    return (struct recall_rung){ef, (float)mean, (float)fmax(fmin(lower, mean - one), 0), (float)(distances / queries)};
 }
 
 /* What a small number of queries shows by chance must not make a curve fall. */
@@ -204,8 +225,8 @@ static void next_stage(struct recall_measuring *m)
 {
     m->stage++;
     m->ef = ladder_k(m->stage) > m->ef_first ? ladder_k(m->stage) : m->ef_first;
-    memset(m->of, 0, m->truth.count * sizeof(*m->of));
-    memset(m->done, 0, m->truth.count * sizeof(*m->done));
+    memset(m->of, 0, m->truth.of.count * sizeof(*m->of));
+    memset(m->done, 0, m->truth.of.count * sizeof(*m->done));
 }
 
 /* Distances of the queries that were not asked. */
@@ -268,23 +289,38 @@ static int do_stage(struct recall_measuring *m, const struct segment_index *seal
     return rc;
 }
 
+static uint32_t lent_count(const struct segment_index *x)
+{
+    return x->queries ? x->queries->count : 0;
+}
+
+/* Rows came, or queries did: twice as many as at the last time. */
+static bool growing_is_due(const struct segment_index *x)
+{
+    const struct recall_growing *of = &x->growing;
+    const uint32_t lent = lent_count(x);
+    return (double)x->graph.count >= GROWTH * of->rows || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
+}
+
 /* Without a crew: rows may be appended at its pauses, which other cores must not meet. */
 int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct recall_growing *of = &x->growing;
-    if (x->graph.count < RECALL_ROWS_MIN || (double)x->graph.count < GROWTH * of->rows)
+    if (x->graph.count < RECALL_ROWS_MIN || !growing_is_due(x))
         return 0;
     struct recall_measuring *m = measuring_create(x, QUERIES_GROWING, vectors);
     if (!m)
         return -ENOMEM;
+    const uint32_t lent = lent_count(x);
     m->ef_first = SEARCH_EF_DEFAULT;
     int rc = 0;
-    while (rc == 0 && m->truth.count && m->stage != STAGE_DONE)
+    while (rc == 0 && m->truth.of.count && m->stage != STAGE_DONE)
         rc = do_stage(m, x, vectors, NULL, pause);
     if (rc == 0) {
         free(of->curve);
-        *of = (struct recall_growing){.rows = x->graph.count, .curve = m->truth.count ? m->curve : NULL};
-        m->curve = m->truth.count ? NULL : m->curve;
+        *of =
+            (struct recall_growing){.rows = x->graph.count, .lent = lent, .curve = m->truth.of.count ? m->curve : NULL};
+        m->curve = m->truth.of.count ? NULL : m->curve;
     }
     recall_measuring_destroy(m);
     return rc;
@@ -306,7 +342,7 @@ int recall_measure(struct segment_index *x, const struct rows *vectors, const st
     if (x->made.ops)
         sealed.codes = x->made;
     int rc = 0;
-    while (rc == 0 && m->truth.count && m->stage != STAGE_DONE)
+    while (rc == 0 && m->truth.of.count && m->stage != STAGE_DONE)
         rc = do_stage(m, &sealed, vectors, crew, pause);
     if (rc != 0)
         return rc;

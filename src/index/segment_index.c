@@ -81,6 +81,11 @@ void segment_index_lend_alive(struct segment_index *x, const uint64_t *alive)
     x->alive = alive;
 }
 
+void segment_index_lend_queries(struct segment_index *x, const struct query_sample *queries)
+{
+    x->queries = queries;
+}
+
 uint32_t segment_index_graphed(const struct segment_index *x)
 {
     return x->graph.count;

@@ -64,6 +64,11 @@ void segment_index_destroy(struct segment_index *x);
  * will never be set again, is not linked into the graph. Without it all rows are. */
 void segment_index_lend_alive(struct segment_index *x, const uint64_t *alive);
 
+/* Queries that were asked of these rows, or may be (recall_queries.h), until the next call or for as long as the index
+ * grows or is finished: its recall is measured with them, too. They may become others meanwhile. NULL: there are none. */
+struct query_sample;
+void segment_index_lend_queries(struct segment_index *x, const struct query_sample *queries);
+
 /* Searches rows below count. query: dim f32, normalised for cosine, any alignment. Writes up to k hits, nearest first, and
  * returns how many; negative: -ENOMEM or what the pause returned. ef >= count or few rows scan instead of walking. */
 MUST_USE int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count,

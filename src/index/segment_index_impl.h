@@ -14,6 +14,7 @@
 struct recall_growing {
     struct recall_curve *curve; /* owned; NULL: not measured, or there was nothing to measure with */
     uint32_t rows;
+    uint32_t lent; /* queries that were lent then */
 };
 
 struct segment_index {
@@ -23,12 +24,13 @@ struct segment_index {
     uint32_t rows;        /* that we were told of: appended, or counted by advance() */
     struct copies copies; /* of what rows there are; graph.copies */
     struct hnsw graph;
-    struct tail tail;              /* rows that the graph does not hold yet */
-    const uint64_t *alive;         /* lent: rows that may be asked for, while it grows; NULL: all */
-    bool is_fed;                   /* rows are appended, and searched before the graph has them */
-    struct hnsw_builder *builder;  /* NULL until the first insertion */
-    struct index_options options;  /* as given */
-    struct index_options resolved; /* nothing open: what finish() makes, or what was opened */
+    struct tail tail;                   /* rows that the graph does not hold yet */
+    const uint64_t *alive;              /* lent: rows that may be asked for, while it grows; NULL: all */
+    const struct query_sample *queries; /* lent, to measure the recall with; NULL: none */
+    bool is_fed;                        /* rows are appended, and searched before the graph has them */
+    struct hnsw_builder *builder;       /* NULL until the first insertion */
+    struct index_options options;       /* as given */
+    struct index_options resolved;      /* nothing open: what finish() makes, or what was opened */
     bool is_resolved;
     struct index_facts facts; /* what is chosen by */
     bool is_planned;          /* these are known */

@@ -8,8 +8,15 @@
 void sealed_init(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                  const struct index_options *options)
 {
+    sealed_init_asked(s, kind, metric, dim, count, options, NULL);
+}
+
+void sealed_init_asked(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                       const struct index_options *options, const struct query_sample *queries)
+{
     dataset_init(&s->d, kind, metric, dim, count, 41);
     s->x = dataset_index_of(&s->d, options);
+    segment_index_lend_queries(s->x, queries);
     cr_assert_eq(segment_index_finish(s->x, &s->d.rows, NULL, NULL), 0);
     cr_assert_eq(segment_index_regions(s->x, s->regions, &s->count), 0);
     for (unsigned i = 0; i < s->count; i++) {

@@ -13,6 +13,10 @@ struct sealed {
 
 void sealed_init(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                  const struct index_options *options);
+/* The same after queries came; NULL: none. */
+struct query_sample;
+void sealed_init_asked(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
+                       const struct index_options *options, const struct query_sample *queries);
 void sealed_fini(struct sealed *s);
 /* What segment_index_open() says of the regions as they are now. */
 int sealed_open(const struct sealed *s, bool copy_hot, struct segment_index **ret);

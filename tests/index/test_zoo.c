@@ -40,6 +40,7 @@ static const struct {
     {"sparse", METRIC_COSINE, 64},
     {"norms-level", METRIC_IP, 64},
     {"whole", METRIC_L2, 32},
+    {"far-row", METRIC_IP, 64},
 };
 
 static void normalise(float *v, uint32_t count, uint32_t dim)
@@ -74,7 +75,7 @@ static uint32_t missing_of(const struct zoo_index *x, const struct zoo_truth *t)
 static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_state state)
 {
     struct zoo_index x;
-    cr_assert_eq(zoo_index_build(&x, t->set, t->metric, state, NULL), 0);
+    cr_assert_eq(zoo_index_build(&x, t->set, t->metric, state, NULL, NULL), 0);
     const double recall = recall_of(&x, t);
     const uint32_t missing = missing_of(&x, t);
     cr_expect_geq(recall, ZOO_RECALL - SLACK, "%s, metric %d, %s: recall %.3f", kind, t->metric, zoo_state_names[state],
