@@ -81,6 +81,7 @@ static struct shard_memory count(const struct shard *s)
     struct shard_memory m = {0};
     m.use.bytes[MEMORY_IDS] = id_map_bytes(&s->ids);
     m.use.bytes[MEMORY_ROWS] = sizeof(*s) + s->segment_capacity * sizeof(*s->segments);
+    m.use.bytes[MEMORY_SEARCHES] = live_queries_bytes(s->queries);
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
         if (!g)

@@ -97,6 +97,38 @@ static int verify_inputs(struct merge *m)
     return 0;
 }
 
+/* Vectors of rows that are left out, at even distances, as far as there is room. Clients that asked for such a row may
+ * do so again: then the query lies where the new graph has a hole, and is harder than one near a row that is left. */
+static int guess_queries(const struct merge *m, struct gathered_queries *g)
+{
+    const uint32_t dim = m->shard->config.dim, room = LIVE_QUERIES_MAX - g->sample.count;
+    uint64_t gone = 0, met = 0, taken = 0;
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        gone += m->choice->inputs[i]->rows;
+    gone -= m->rows;
+    const uint64_t wanted = gone < room ? gone : room;
+    for (uint32_t i = 0; g->vectors && i < m->choice->count; i++) {
+        const struct segment *input = m->choice->inputs[i];
+        for (uint32_t row = 0; row < input->rows && taken < wanted; row++) {
+            const int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
+            if (rc < 0)
+                return rc;
+            if (input->heir_rows[row] != ROW_NONE || met++ * wanted / gone < taken)
+                continue;
+            (void)gathered_queries_add(g, rows_at(&input->vectors, row), dim);
+            taken++;
+        }
+    }
+    return 0;
+}
+
+/* What the recall of the new segment is measured with, besides rows of it. */
+static int gather_queries(const struct merge *m, struct gathered_queries *ret)
+{
+    int rc = gathered_queries_init(ret, m->shard, m->rows);
+    return rc == 0 ? guess_queries(m, ret) : rc;
+}
+
 /* The graph is built over the vectors where they lie in the new file: the page cache holds them, not memory of ours. */
 static int write_graph(struct merge *m, struct container_writer *w)
 {
@@ -114,6 +146,7 @@ static int write_graph(struct merge *m, struct container_writer *w)
     }
     uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
     const struct rows vectors = {&chunk, stride, 31};
+    struct gathered_queries queries = {0};
     struct index_plan plan;
     index_plan_begin(&plan, c, m->rows);
     rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
@@ -123,11 +156,16 @@ static int write_graph(struct merge *m, struct container_writer *w)
     }
     build_enter(progress, BUILD_CODES);
     if (rc == 0)
+        rc = gather_queries(m, &queries);
+    if (rc == 0) {
+        segment_index_lend_queries(index, &queries.sample);
         rc = index_plan_finish(&plan, m->shard, index, &vectors, m->rows, &m->pause);
+    }
     build_enter(progress, BUILD_WRITING);
     if (rc == 0)
         rc = segment_write_index(w, index, &plan.why);
     segment_index_destroy(index);
+    gathered_queries_fini(&queries);
     uint64_t offset;
     if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph is of zeros */
         rc = -EIO;

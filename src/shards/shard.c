@@ -29,6 +29,8 @@ void shard_destroy(struct shard *s)
             segment_retire(s->segments[i]);
     free(s->segments);
     free(s->borrowed);
+    s->store->live_query_bytes -= live_queries_bytes(s->queries);
+    live_queries_destroy(s->queries);
     id_map_fini(&s->ids);
     free(s);
 }

@@ -7,6 +7,7 @@
 #include "reactor/timer.h"
 #include "shards/due.h"
 #include "shards/id_map.h"
+#include "shards/live_queries.h"
 #include "shards/log.h"
 #include "shards/segment.h"
 #include "shards/store.h"
@@ -63,6 +64,7 @@ struct shard {
     bool dropped;       /* the manifest does not name it any more; the order to drop it is on its way */
     struct due_link due[DUE_KINDS];
     struct shard_memory memory;
+    struct live_queries *queries; /* owned; NULL: none yet */
     struct shard *previous, *next;
 };
 
@@ -109,15 +111,16 @@ struct store {
     struct write_under_way *writes;
     struct search_room *rooms;
     uint32_t rooms_kept;
-    struct event indexed; /* a fiber is done with the index of a segment */
-    struct event settled; /* a frozen segment was sealed, or sealing failed */
-    struct timer idle;    /* wakes the background work when a segment is to be sealed because of its age */
-    uint64_t idle_at_ns;  /* when that is; 0: it does not run */
-    bool replayed;        /* the log is open, and what was in it is here */
-    bool interrupted;     /* background work, or the replay, shall end */
-    int read_only;        /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
-    uint64_t round;       /* of trusting the disk (read_only.h) */
-    int work_failed;      /* errno of the last step of background work, 0: it was fine */
+    uint64_t live_query_bytes; /* of all shards' samples */
+    struct event indexed;      /* a fiber is done with the index of a segment */
+    struct event settled;      /* a frozen segment was sealed, or sealing failed */
+    struct timer idle;         /* wakes the background work when a segment is to be sealed because of its age */
+    uint64_t idle_at_ns;       /* when that is; 0: it does not run */
+    bool replayed;             /* the log is open, and what was in it is here */
+    bool interrupted;          /* background work, or the replay, shall end */
+    int read_only;   /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
+    uint64_t round;  /* of trusting the disk (read_only.h) */
+    int work_failed; /* errno of the last step of background work, 0: it was fine */
     struct error work_damage; /* -EBADMSG: what of it read back wrong, in which file at which offset */
     int maintain_failed;      /* errno of the last merge that failed */
     double row_ns;            /* what the graph of a row costs, lately */

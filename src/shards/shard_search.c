@@ -358,6 +358,8 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     x.unmeasured_ef = unmeasured_ef(s, query);
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
+    if (rc == 0 && !query->aside)
+        live_queries_note(s, x.vector);
     if (rc == 0)
         rc = search_all(&x);
     if (rc == 0)

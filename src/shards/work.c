@@ -145,6 +145,7 @@ static int build_graph(struct shard *s, struct segment *g)
     uint64_t start_ns = clock_now_ns();
     uint32_t before = segment_index_graphed(g->index);
     /* A growing graph takes small steps, which are not worth a message. */
+    segment_index_lend_queries(g->index, s->queries ? &s->queries->sample : NULL);
     const struct crew *crew = g->state == SEGMENT_FROZEN ? s->store->options.crew : NULL;
     int rc = segment_index_build(g->index, &g->vectors, g->rows, crew, &pause);
     g->indexing = false;
@@ -159,10 +160,16 @@ static int build_and_write(struct shard *s, struct segment *g)
     struct pause pause = {shard_pause, s};
     build_begin(progress, BUILD_SEAL, s->config.id, g->rows);
     build_enter_graph(progress, g->index, g->rows);
+    struct gathered_queries queries = {0};
     int rc = build_graph(s, g);
     build_enter(progress, BUILD_CODES);
     if (rc == 0)
+        rc = gathered_queries_init(&queries, s, g->rows);
+    segment_index_lend_queries(g->index, &queries.sample);
+    if (rc == 0)
         rc = index_plan_finish(&g->plan, s, g->index, &g->vectors, g->rows, &pause);
+    segment_index_lend_queries(g->index, NULL);
+    gathered_queries_fini(&queries);
     build_enter(progress, BUILD_WRITING);
     return rc < 0 ? rc : write_file(s, g);
 }
