@@ -20,13 +20,13 @@
 #define DIM_LARGE     16384        /* vectors of which a few make a MiB */
 #define QUERIES_LARGE 32
 #define LENT_MAX      64
-#define LIVE_ENOUGH   32 /* that clients sent, to know what they ask */
-#define MOVED_LEAST   0.1f /* the part of the way to a neighbour that a row is moved, at least, */
-#define MOVED_MORE    0.3f /* and how much more at most */
+#define LIVE_ENOUGH   32    /* that clients sent, to know what they ask */
+#define MOVED_LEAST   0.1f  /* the part of the way to a neighbour that a row is moved, at least, */
+#define MOVED_MORE    0.3f  /* and how much more at most */
 #define APART_LEAST   0.05f /* the same of the way to any other row */
 #define APART_MORE    0.15f
 #define NOISE         0.1f /* of its distance from the mean: how far a row is moved at random */
-#define PARALLEL      8 /* rows are, when their mean is so many times as long as they lie from it */
+#define PARALLEL      8    /* rows are, when their mean is so many times as long as they lie from it */
 #define ROWS_SHARE    32   /* one row in so many, where these are more than ROWS_LEAST */
 
 /* What queries are made of, before they stand in their order. */
@@ -75,8 +75,7 @@ static int compare_rows(const void *a, const void *b)
  * to it. */
 static bool is_fit(const struct segment_index *x, const uint32_t *higher, uint32_t row)
 {
-    return copies_entry(&x->copies, row) == 0 &&
-           !bsearch(&row, higher, x->graph.nodes, sizeof(*higher), compare_rows);
+    return copies_entry(&x->copies, row) == 0 && !bsearch(&row, higher, x->graph.nodes, sizeof(*higher), compare_rows);
 }
 
 /* Rows at even distances, the first in so many before the others. higher: rows of higher layers,

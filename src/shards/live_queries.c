@@ -47,7 +47,8 @@ static bool may_hold(const struct store *store, uint64_t bytes)
 static struct live_queries *begin(struct shard *s)
 {
     const uint32_t dim = s->config.dim, fit = VALUES / dim;
-    struct live_queries *q = dim <= DIM_LONG && has_rows(s) && may_hold(s->store, sizeof(*q)) ? calloc(1, sizeof(*q)) : NULL;
+    struct live_queries *q =
+        dim <= DIM_LONG && has_rows(s) && may_hold(s->store, sizeof(*q)) ? calloc(1, sizeof(*q)) : NULL;
     if (!q)
         return NULL;
     q->dim = dim;

@@ -24,11 +24,11 @@ struct live_queries {
     struct query_sample sample; /* of length 1 under cosine */
     float *vectors;             /* owned; the same */
     uint32_t dim;
-    uint32_t room; /* queries that there is memory for */
-    uint32_t max;  /* that there may be */
-    uint64_t seen;              /* queries that came */
-    uint64_t skip;              /* so many more are not taken */
-    uint64_t random;            /* state */
+    uint32_t room;   /* queries that there is memory for */
+    uint32_t max;    /* that there may be */
+    uint64_t seen;   /* queries that came */
+    uint64_t skip;   /* so many more are not taken */
+    uint64_t random; /* state */
 };
 
 struct shard;
