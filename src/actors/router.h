@@ -82,6 +82,7 @@ struct router_upsert {
     uint64_t payload_bytes;
     const uint32_t *payload_sizes; /* NULL: no payloads */
     uint64_t payload_size_count;
+    uint64_t first_row; /* the first point's in errors */
 };
 MUST_USE int router_upsert(struct request *rq, const struct router_upsert *ask);
 
@@ -97,6 +98,7 @@ struct router_search {
     const char *collection;
     const float *queries; /* 64-byte aligned */
     uint64_t query_bytes;
+    uint64_t first_query; /* its number in errors */
     uint32_t k, ef;
     float recall;   /* in place of ef: above 0, 1 is exact; 0: as the server is set */
     float refine_k; /* 0: as each segment does */

@@ -35,12 +35,13 @@ static int check_ask(struct request *rq, const struct collection_config *config,
                          "server is set",
                          (int)ask->spread);
     if (ask->dim != 0 && ask->dim != config->dim)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "the query has %u dimensions; collection '%.64s' has %u", ask->dim,
-                         config->name, config->dim);
+        return error_set(e, ERROR_INVALID_ARGUMENT, "the query has %u dimension%s; collection '%.64s' has %u", ask->dim,
+                         plural(ask->dim), config->name, config->dim);
     if (ask->query_bytes == 0 || ask->query_bytes % row != 0)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "the query has %" PRIu64 " numbers; collection '%.64s' has %u dimensions",
-                         ask->query_bytes / sizeof(float), config->name, config->dim);
+                         "the query has %" PRIu64 " number%s; collection '%.64s' has %u dimension%s",
+                         ask->query_bytes / sizeof(float), plural(ask->query_bytes / sizeof(float)), config->name,
+                         config->dim, plural(config->dim));
     uint64_t count = ask->query_bytes / row;
     if (count > ROUTER_QUERIES_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT,
@@ -54,10 +55,12 @@ static int check_ask(struct request *rq, const struct collection_config *config,
         int64_t bad = vectors_first_bad(ask->queries + i * config->dim, config->dim);
         if (bad >= 0)
             return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, i, bad);
+                             "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, ask->first_query + i,
+                             bad);
         if (!router_has_direction(config, ask->queries + i * config->dim))
             return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "query %" PRIu64 " has length zero, which has no direction for cosine", i);
+                             "query %" PRIu64 " has length zero, which has no direction for cosine",
+                             ask->first_query + i);
         fiber_checkpoint();
     }
     *ret_count = (uint32_t)count;

@@ -17,12 +17,12 @@ static int check_vectors(struct request *rq, const struct collection_config *con
         int64_t bad = vectors_first_bad(v, config->dim);
         if (bad >= 0)
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                             "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64, i,
-                             point_id_format(ask->ids[i], text), bad);
+                             "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64,
+                             ask->first_row + i, point_id_format(ask->ids[i], text), bad);
         if (!router_has_direction(config, v))
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                              "the vector of row %" PRIu64 " (id %s) has length zero, which has no direction for cosine",
-                             i, point_id_format(ask->ids[i], text));
+                             ask->first_row + i, point_id_format(ask->ids[i], text));
         fiber_checkpoint();
     }
     return 0;
@@ -35,15 +35,16 @@ static int check_payloads(struct request *rq, const struct router_upsert *ask)
         return 0;
     if (ask->payload_size_count != ask->count)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%" PRIu64 " payload sizes for %" PRIu64 " ids; send one a point, or none",
-                         ask->payload_size_count, ask->count);
+                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none",
+                         ask->payload_size_count, plural(ask->payload_size_count), ask->count, plural(ask->count));
     uint64_t sum = 0;
     char text[POINT_ID_TEXT_MAX];
     for (uint64_t i = 0; i < ask->count; i++) {
         if (ask->payload_sizes[i] > POINT_PAYLOAD_MAX)
             return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed", i,
-                             point_id_format(ask->ids[i], text), ask->payload_sizes[i], POINT_PAYLOAD_MAX);
+                             "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed",
+                             ask->first_row + i, point_id_format(ask->ids[i], text), ask->payload_sizes[i],
+                             POINT_PAYLOAD_MAX);
         sum += ask->payload_sizes[i];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
@@ -65,13 +66,14 @@ static int check_sizes(struct request *rq, const struct collection_config *confi
         return 0;
     if (ask->vector_bytes % (ask->count * sizeof(float)) == 0)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "the vectors have %" PRIu64 " dimensions; collection '%.64s' has %u",
-                         ask->vector_bytes / ask->count / sizeof(float), config->name, config->dim);
+                         "the vectors have %" PRIu64 " dimension%s; collection '%.64s' has %u",
+                         ask->vector_bytes / ask->count / sizeof(float),
+                         plural(ask->vector_bytes / ask->count / sizeof(float)), config->name, config->dim);
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                     "the block has %" PRIu64 " numbers; %" PRIu64
-                     " vectors of the %u dimensions of collection '%.64s' have %" PRIu64,
-                     ask->vector_bytes / sizeof(float), ask->count, config->dim, config->name,
-                     ask->count * config->dim);
+                     "the block has %" PRIu64 " number%s; %" PRIu64
+                     " vector%s of the %u dimension%s of collection '%.64s' have %" PRIu64,
+                     ask->vector_bytes / sizeof(float), plural(ask->vector_bytes / sizeof(float)), ask->count,
+                     plural(ask->count), config->dim, plural(config->dim), config->name, ask->count * config->dim);
 }
 
 static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)

@@ -36,6 +36,12 @@ struct error {
  * e may be NULL: then only the return value is made. */
 int error_set(struct error *e, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* The end of a noun behind that number: "1 row", "2 rows". */
+static inline const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* The sentence for a refusal of the operating system: "what: strerror(-rc)". Returns rc, a negative errno. */
 int error_set_errno(struct error *e, int rc, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -179,10 +179,11 @@ static int clients_run(struct cli *c, const struct bench *b, size_t connections,
                                  (json_int_t)b->in_flight));
     else
         printf(
-            "recall@%u %.4f  p50 %.0f us  p99 %.0f us  %s queries/s  (%s queries in %.1f s, %zu connections x %llu in "
+            "recall@%u %.4f  p50 %.0f us  p99 %.0f us  %s queries/s  (%s queries in %.1f s, %zu connection%s x %llu in "
             "flight%s%s)\n",
             b->search.k, recall, p50, p99, number_text((uint64_t)qps), number_text(all->count), seconds, connections,
-            (unsigned long long)b->in_flight, errors ? ", failed: " : "", errors ? number_text(errors) : "");
+            plural(connections), (unsigned long long)b->in_flight, errors ? ", failed: " : "",
+            errors ? number_text(errors) : "");
     free(clients);
     free(all);
     return status;

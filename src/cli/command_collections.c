@@ -80,7 +80,7 @@ int command_create(struct cli *c, int argc, char **argv)
     if (c->json)
         cli_print_json(json_pack("{s:s}", "created", x.name));
     else
-        printf("created %s: %u dimensions, %s\n", x.name, x.dim, metric_name(x.metric));
+        printf("created %s: %u dimension%s, %s\n", x.name, x.dim, plural(x.dim), metric_name(x.metric));
     return 0;
 }
 

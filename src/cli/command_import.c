@@ -16,18 +16,7 @@ struct import_view {
     const struct cli *cli;
     struct progress progress;
     uint64_t shown;
-    bool lines; /* the rows are lines of text */
 };
-
-static int source_next(void *arg, size_t rows_max, struct vector_batch *ret, struct error *e)
-{
-    return vector_file_next(arg, rows_max, ret, e);
-}
-
-static double source_fraction(void *arg)
-{
-    return vector_file_progress(arg);
-}
 
 static void on_progress(struct importer *im, double fraction)
 {
@@ -41,21 +30,24 @@ static void line_clear(const struct import_view *v)
         fputs("\r\x1b[K", stderr);
 }
 
-static void on_reject(struct importer *im, uint64_t row, const char *reason)
+static void on_reject(struct importer *im, const struct vector_reject *x)
 {
     struct import_view *v = im->arg;
     if (v->shown++ >= REJECTS_SHOWN_MAX)
         return;
     if (v->cli->json) {
-        cli_print_json(json_pack("{s:I, s:s}", "rejected_row", (json_int_t)row, "reason", reason));
+        json_t *j = json_pack("{s:I, s:s}", "rejected_row", (json_int_t)x->row, "reason", x->reason);
+        if (x->line)
+            json_object_set_new(j, "line", json_integer((json_int_t)x->line));
+        cli_print_json(j);
         return;
     }
     line_clear(v);
-    if (v->lines)
-        fprintf(stderr, "rejected row %llu (line %llu): %s\n", (unsigned long long)row, (unsigned long long)row + 1,
-                reason);
+    if (x->line)
+        sentence_print("rejected row %llu (line %llu): %s", (unsigned long long)x->row, (unsigned long long)x->line,
+                       x->reason);
     else
-        fprintf(stderr, "rejected row %llu: %s\n", (unsigned long long)row, reason);
+        sentence_print("rejected row %llu: %s", (unsigned long long)x->row, x->reason);
 }
 
 static void on_reconnect(struct importer *im, const char *why)
@@ -74,11 +66,11 @@ static int summary_print(const struct cli *c, const struct importer *im, double 
             json_object_set_new(j, "error", json_string(failure->text));
         cli_print_json(j);
     } else {
-        printf("imported %s points into %s in %.1f s (%s rows/s)\n", number_text(im->points), im->collection, seconds,
-               number_text((uint64_t)(seconds > 0 ? (double)im->points / seconds : 0)));
+        printf("imported %s point%s into %s in %.1f s (%s rows/s)\n", number_text(im->points), plural(im->points),
+               im->collection, seconds, number_text((uint64_t)(seconds > 0 ? (double)im->points / seconds : 0)));
         if (im->rejected > 0)
-            printf("rejected %s of %s rows%s\n", number_text(im->rejected), number_text(im->rows_read),
-                   im->rejected > REJECTS_SHOWN_MAX ? "; the first 1 000 are named above" : "");
+            printf("rejected %s of %s row%s%s\n", number_text(im->rejected), number_text(im->rows_read),
+                   plural(im->rows_read), im->rejected > REJECTS_SHOWN_MAX ? "; the first 1 000 are named above" : "");
     }
     if (failure)
         return cli_fail("%s", failure->text);
@@ -90,6 +82,15 @@ struct import_job {
     const char *collection, *path, *format, *metric;
     bool create;
     uint64_t batch, in_flight, limit, start_id;
+};
+
+/* Rows for the importer, and the collection they go to: it is made when there is a row for it, so that a file which cannot be
+ * read leaves none behind. */
+struct import_feed {
+    struct cli *cli;
+    const struct import_job *job;
+    struct vector_file *file;
+    bool missing; /* the collection is still to be made */
 };
 
 /* How many rows of the file are wanted; false: that is known only when they have been read. */
@@ -110,54 +111,79 @@ static int start_id_check(const struct import_job *job, const struct vector_file
         return cli_fail("%s has ids of its own: --start-id is for files without", job->path);
     if (!rows_wanted(job, file, &rows) || rows == 0 || rows - 1 <= UINT64_MAX - job->start_id)
         return 0;
-    return cli_fail("%llu rows from --start-id %llu on would have ids beyond 2^64 - 1: use %llu or less",
-                    (unsigned long long)rows, (unsigned long long)job->start_id,
+    return cli_fail("%llu row%s from --start-id %llu on would have ids beyond 2^64 - 1: use %llu or less",
+                    (unsigned long long)rows, plural(rows), (unsigned long long)job->start_id,
                     (unsigned long long)(UINT64_MAX - (rows - 1)));
 }
 
-/* 1 after a sentence when the collection that is there is not the one that was to be made. */
-static int same_check(const struct import_job *job, const struct kith_collection *there, uint32_t dim)
+/* Is the collection that is there the one that was to be made? */
+static int same_check(const struct import_job *job, const struct kith_collection *there, uint32_t dim, struct error *e)
 {
     enum kith_metric metric = job->metric ? metric_parse(job->metric) : there->metric;
     if (metric == there->metric && dim == there->dim)
         return 0;
-    return cli_fail("the collection %s is there already, with %u dimensions and metric %s, not %u and %s: leave out "
-                    "--create to import into it, or choose another name",
-                    job->collection, there->dim, metric_name(there->metric), dim, metric_name(metric));
+    return error_set(
+        e, ERROR_ALREADY_EXISTS,
+        "the collection %s is there already, with %u dimension%s and metric %s, not %u and %s: leave out --create to "
+        "import into it, or choose another name",
+        job->collection, there->dim, plural(there->dim), metric_name(there->metric), dim, metric_name(metric));
 }
 
-/* Makes the collection if it is not there. */
-static int collection_create(struct cli *c, const struct import_job *job, uint32_t dim)
+/* Makes the collection. Whoever made it meanwhile may have made another one. */
+static int collection_create(struct import_feed *f, struct error *e)
 {
+    struct cli *c = f->cli;
+    const struct import_job *job = f->job;
     struct kith_info info;
-    const struct kith_collection x = {
-        .name = job->collection, .dim = dim, .metric = job->metric ? metric_parse(job->metric) : KITH_COSINE};
+    const struct kith_collection x = {.name = job->collection,
+                                      .dim = vector_file_dim(f->file),
+                                      .metric = job->metric ? metric_parse(job->metric) : KITH_COSINE};
     int rc = kith_create(c->kith, &x);
-    if (rc == 0)
-        return 0;
-    if (rc != -KITH_ALREADY_EXISTS || kith_info_read(c->kith, job->collection, &info) < 0)
-        return cli_fail_kith(c);
-    return same_check(job, &info.collection, dim);
+    if (rc == -KITH_ALREADY_EXISTS && (rc = kith_info_read(c->kith, job->collection, &info)) == 0)
+        return same_check(job, &info.collection, x.dim, e);
+    if (rc < 0)
+        return error_set(e, ERROR_IO, "%s", kith_error(c->kith));
+    return 0;
 }
 
-/* Opens the file and makes sure of the collection; 1 after a sentence. */
-static int both_open(struct cli *c, const struct import_job *job, struct vector_file **ret)
+static int source_next(void *arg, size_t rows_max, struct vector_batch *ret, struct error *e)
 {
+    struct import_feed *f = arg;
+    int rc = vector_file_next(f->file, rows_max, ret, e);
+    if (rc <= 0 || ret->count == 0 || !f->missing)
+        return rc;
+    f->missing = false;
+    rc = collection_create(f, e);
+    return rc < 0 ? rc : 1;
+}
+
+static double source_fraction(void *arg)
+{
+    const struct import_feed *f = arg;
+    return vector_file_progress(f->file);
+}
+
+/* Opens the file and looks for the collection; 1 after a sentence. */
+static int both_open(struct import_feed *f)
+{
+    struct cli *c = f->cli;
+    const struct import_job *job = f->job;
     struct error e;
     struct kith_info info = {0};
     if (strcmp(job->path, "-") != 0 && access(job->path, R_OK) < 0) /* said before anything is asked of the server */
         return cli_fail("cannot open %s: %m", job->path);
     if (cli_connect(c))
         return 1;
-    if (!job->create && kith_info_read(c->kith, job->collection, &info) < 0)
+    int rc = kith_info_read(c->kith, job->collection, &info);
+    f->missing = rc == -KITH_NOT_FOUND && job->create;
+    if (rc < 0 && !f->missing)
         return cli_fail_kith(c);
-    if (vector_file_open(job->path, job->format, info.collection.dim, ret, &e) < 0)
+    const uint32_t wanted = job->create ? 0 : info.collection.dim;
+    if (vector_file_open(job->path, job->format, wanted, &f->file, &e) < 0)
         return cli_fail("%s", e.text);
-    if (start_id_check(job, *ret) || (job->create && collection_create(c, job, vector_file_dim(*ret)))) {
-        vector_file_close(*ret);
-        return 1;
-    }
-    return 0;
+    if (job->create && !f->missing && same_check(job, &info.collection, vector_file_dim(f->file), &e) < 0)
+        return cli_fail("%s", e.text);
+    return start_id_check(job, f->file);
 }
 
 /* NULL, or what is wrong with the arguments. */
@@ -170,12 +196,15 @@ static const char *job_check(const struct import_job *job)
     return NULL;
 }
 
-static int import(struct cli *c, const struct import_job *job, struct vector_file *file)
+static int import(struct import_feed *f)
 {
+    struct cli *c = f->cli;
+    const struct import_job *job = f->job;
+    struct vector_file *file = f->file;
     struct error e;
     uint64_t rows;
     vector_file_texts_bound(file, PAYLOAD_BYTES);
-    struct import_view view = {.cli = c, .lines = vector_file_has_ids(file)};
+    struct import_view view = {.cli = c};
     struct importer im = {
         .collection = job->collection,
         .kith = c->kith,
@@ -184,7 +213,7 @@ static int import(struct cli *c, const struct import_job *job, struct vector_fil
         .in_flight_max = (size_t)job->in_flight,
         .rows_max = job->limit,
         .start_id = job->start_id,
-        .source = {source_next, source_fraction, file},
+        .source = {source_next, source_fraction, f},
         .on_progress = on_progress,
         .on_reject = on_reject,
         .on_reconnect = on_reconnect,
@@ -193,6 +222,8 @@ static int import(struct cli *c, const struct import_job *job, struct vector_fil
     progress_begin(&view.progress, "rows", rows_wanted(job, file, &rows) ? rows : 0);
     int rc = importer_run(&im, &e);
     progress_end(&view.progress, im.points + im.rejected);
+    if (rc == 0 && im.rows_read == 0 && f->missing) /* a file without rows, and no mistake in it */
+        rc = collection_create(f, &e);
     return summary_print(c, &im, clock_seconds() - view.progress.started, rc < 0 ? &e : NULL);
 }
 
@@ -237,10 +268,8 @@ int command_import(struct cli *c, int argc, char **argv)
         fprintf(stderr, "kith import: %s; see kith import --help\n", wrong);
         return EXIT_USAGE;
     }
-    struct vector_file *file;
-    if (both_open(c, &job, &file))
-        return 1;
-    status = import(c, &job, file);
-    vector_file_close(file);
+    struct import_feed feed = {.cli = c, .job = &job};
+    status = both_open(&feed) ? 1 : import(&feed);
+    vector_file_close(feed.file);
     return status;
 }

@@ -13,8 +13,8 @@ static int server_info(struct cli *c)
                                  (int)kith_reactors(c->kith), "requests_max", (int)kith_requests_max(c->kith)));
         return 0;
     }
-    printf("%s, %u reactors, up to %u requests in flight on a connection\n", kith_server(c->kith),
-           kith_reactors(c->kith), kith_requests_max(c->kith));
+    printf("%s, %u reactor%s, up to %u requests in flight on a connection\n", kith_server(c->kith),
+           kith_reactors(c->kith), plural(kith_reactors(c->kith)), kith_requests_max(c->kith));
     return 0;
 }
 
@@ -46,8 +46,8 @@ static void info_print(const struct kith_info *x)
     struct table t;
     uint64_t rows = rows_of(x), deleted = deleted_of(x);
     const struct kith_index *index = &x->collection.index;
-    printf("%s: %u dimensions, %s, durability %s, code %s, refine %s, links %s, m %s, ef_construct %s\n",
-           x->collection.name, x->collection.dim, metric_name(x->collection.metric),
+    printf("%s: %u dimension%s, %s, durability %s, code %s, refine %s, links %s, m %s, ef_construct %s\n",
+           x->collection.name, x->collection.dim, plural(x->collection.dim), metric_name(x->collection.metric),
            durability_name(x->collection.durability), index_code_text(index), index_refine_text(index),
            index_links_text(index), index_number_text(index->m), index_number_text(index->ef_construct));
     table_init(&t, NULL, 3);

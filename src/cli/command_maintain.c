@@ -45,9 +45,10 @@ static void watch_show(struct watch *w)
     if (now - w->started < SHOW_AFTER_S || (!w->tty && now - w->shown < LINES_EVERY_S) ||
         shape_read(w->kith, w->name, &s) < 0)
         return;
-    fprintf(stderr, "%s%s: %s sealed segments, %s rows in growing ones, %s deleted rows, %.0f s%s", w->tty ? "\r" : "",
-            w->name, number_text(s.segments), number_text(s.growing_rows), number_text(s.deleted_rows),
-            now - w->started, w->tty ? "\x1b[K" : "\n");
+    fprintf(stderr, "%s%s: %s sealed segment%s, %s row%s in growing ones, %s deleted row%s, %.0f s%s",
+            w->tty ? "\r" : "", w->name, number_text(s.segments), plural(s.segments), number_text(s.growing_rows),
+            plural(s.growing_rows), number_text(s.deleted_rows), plural(s.deleted_rows), now - w->started,
+            w->tty ? "\x1b[K" : "\n");
     w->shown = now;
 }
 

@@ -126,7 +126,7 @@ static int delete_all(struct cli *c, const char *collection, const struct id_lis
     if (c->json)
         cli_print_json(json_pack("{s:I, s:I}", "deleted", (json_int_t)all, "ids", (json_int_t)l->count));
     else
-        printf("deleted %llu of %zu points\n", (unsigned long long)all, l->count);
+        printf("deleted %llu of %zu point%s\n", (unsigned long long)all, l->count, plural(l->count));
     return 0;
 }
 

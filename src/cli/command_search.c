@@ -109,6 +109,13 @@ static int search_run(struct cli *c, const struct search_job *job)
 
 #define QUERIES_A_REQUEST 64
 
+static int reject_say(const struct vector_reject *x, const char *path)
+{
+    const unsigned long long row = x->row, line = x->line;
+    return line ? cli_fail("row %llu (line %llu) of %s: %s", row, line, path, x->reason)
+                : cli_fail("row %llu of %s: %s", row, path, x->reason);
+}
+
 static int search_file(struct cli *c, struct search_job *job, const char *path, uint64_t row, uint64_t limit)
 {
     struct error e;
@@ -125,12 +132,12 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
         if (rc <= 0)
             break;
         if (b.reject_count > 0) {
-            status = cli_fail("row %llu of %s: %s", (unsigned long long)b.rejects[0].row, path, b.rejects[0].reason);
+            status = reject_say(&b.rejects[0], path);
             break;
         }
         job->search.queries = b.vectors;
         job->search.count = b.count;
-        job->first = b.row_first;
+        job->first = job->search.first_query = b.row_first;
         if (b.count > 0)
             status = search_run(c, job);
         left -= b.count;
@@ -179,7 +186,7 @@ int command_search(struct cli *c, int argc, char **argv)
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;
-    if (!vector == !file || (vector && (row != UINT64_MAX || limit))) {
+    if (!vector == !file || (vector && (row != UINT64_MAX || limit)) || (row != UINT64_MAX && limit)) {
         fprintf(stderr,
                 "kith search: give one of --vector and --file (with --row or --limit); see kith search --help\n");
         return EXIT_USAGE;

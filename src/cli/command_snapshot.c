@@ -88,8 +88,8 @@ static int verify(struct cli *c, const char *name)
         cli_print_json(json_pack("{s:s, s:I, s:I, s:f}", "verified", name, "files", (json_int_t)check.files_done,
                                  "bytes", (json_int_t)check.bytes, "seconds", seconds));
     else
-        printf("%s is whole: %s files and logs, %s in %.1f s\n", name, number_text(check.files_done),
-               bytes_text(check.bytes), seconds);
+        printf("%s is whole: %s file%s and logs, %s in %.1f s\n", name, number_text(check.files_done),
+               plural(check.files_done), bytes_text(check.bytes), seconds);
     return 0;
 }
 

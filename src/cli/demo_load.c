@@ -69,9 +69,9 @@ static void on_progress(struct importer *im, double fraction)
     progress_show(&s->progress, im->points, fraction);
 }
 
-static void on_reject(struct importer *im, uint64_t row, const char *reason)
+static void on_reject(struct importer *im, const struct vector_reject *x)
 {
-    fprintf(stderr, "rejected word %llu: %s\n", (unsigned long long)row + 1, reason);
+    fprintf(stderr, "rejected word %llu: %s\n", (unsigned long long)x->row + 1, x->reason);
 }
 
 static void on_reconnect(struct importer *im, const char *why)

@@ -8,6 +8,7 @@ static void batch_destroy(struct import_batch *b)
     free(b->vectors);
     free(b->ids);
     free(b->rows);
+    free(b->lines);
     free(b->payloads);
     free(b->payload_sizes);
     free(b->payload_bytes);
@@ -51,12 +52,15 @@ struct import_piece *import_piece_create(const struct vector_batch *b, uint32_t 
     to->vectors = malloc(b->count * dim * sizeof(float));
     to->ids = malloc(b->count * sizeof(*to->ids));
     to->rows = malloc(b->count * sizeof(*to->rows));
-    if (!to->vectors || !to->ids || !to->rows || (b->payloads && !payloads_copy(to, b))) {
+    to->lines = calloc(b->count, sizeof(*to->lines));
+    if (!to->vectors || !to->ids || !to->rows || !to->lines || (b->payloads && !payloads_copy(to, b))) {
         import_piece_destroy(p);
         return NULL;
     }
     memcpy(to->vectors, b->vectors, b->count * dim * sizeof(float));
     memcpy(to->rows, b->rows, b->count * sizeof(*to->rows));
+    if (b->lines)
+        memcpy(to->lines, b->lines, b->count * sizeof(*to->lines));
     for (size_t i = 0; i < b->count; i++)
         to->ids[i] = b->ids ? b->ids[i] : (struct kith_id){0, start_id + b->rows[i]};
     return p;
@@ -105,5 +109,6 @@ struct kith_points import_piece_points(const struct import_piece *p)
         .dim = b->dim,
         .payloads = b->payloads ? b->payloads + p->first : NULL,
         .payload_sizes = b->payloads ? b->payload_sizes + p->first : NULL,
+        .first_row = b->rows[p->first],
     };
 }

@@ -9,8 +9,8 @@ struct import_batch {
     bool own_ids; /* of the source; else the row's number gives the id */
     float *vectors;
     struct kith_id *ids;
-    uint64_t *rows;
-    const char **payloads; /* NULL: none */
+    uint64_t *rows, *lines; /* where they are in the source */
+    const char **payloads;  /* NULL: none */
     uint32_t *payload_sizes;
     char *payload_bytes;
 };

@@ -156,7 +156,7 @@ static int refill(struct run *r)
         im->rows_read += b.row_end - b.row_first;
         im->rejected += b.reject_count;
         for (size_t i = 0; i < b.reject_count; i++)
-            im->on_reject(im, b.rejects[i].row, b.rejects[i].reason);
+            im->on_reject(im, &b.rejects[i]);
         if (b.count > 0 && !(r->waiting = import_piece_create(&b, im->dim, im->start_id)))
             return no_memory(r);
     }
@@ -165,8 +165,10 @@ static int refill(struct run *r)
 
 static void reject_piece(struct run *r, struct import_piece *p, const char *reason)
 {
-    for (size_t i = 0; i < p->count; i++)
-        r->im->on_reject(r->im, p->batch->rows[p->first + i], reason);
+    for (size_t i = p->first; i < p->first + p->count; i++) {
+        const struct vector_reject reject = {p->batch->rows[i], p->batch->lines[i], reason};
+        r->im->on_reject(r->im, &reject);
+    }
     r->im->rejected += p->count;
     import_piece_destroy(p);
 }

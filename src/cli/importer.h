@@ -24,7 +24,7 @@ struct importer {
     struct import_source source;
     /* Called now and then; progress is in what follows. */
     void (*on_progress)(struct importer *im, double fraction);
-    void (*on_reject)(struct importer *im, uint64_t row, const char *reason);
+    void (*on_reject)(struct importer *im, const struct vector_reject *reject);
     void (*on_reconnect)(struct importer *im, const char *why);
     void *arg;
     /* results */

@@ -194,8 +194,9 @@ static void totals_now(const struct top *t, const struct top_core *a, int y)
             top_time_text(a->times.p50), top_time_text(a->times.p90), top_time_text(a->times.p99),
             top_time_text(a->times.p999));
     if (line(y + 1))
-        put("last minute            p50 %s  p99 %s   %.0f %% on all cores   %u connections",
-            top_time_text(t->minute.p50), top_time_text(t->minute.p99), 100 * a->wide, a->connections);
+        put("last minute            p50 %s  p99 %s   %.0f %% on all cores   %u connection%s",
+            top_time_text(t->minute.p50), top_time_text(t->minute.p99), 100 * a->wide, a->connections,
+            plural(a->connections));
     if (line(y + 2))
         put("writes   %11s/s  deletes %s/s  flushes %s/s", number_text((uint64_t)a->writes),
             number_text((uint64_t)a->deletes), number_text((uint64_t)a->flushes));

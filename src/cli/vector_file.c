@@ -24,8 +24,14 @@ int vector_file_reject(struct vector_file *f, struct error *e, const char *forma
     const char *reason = arena_copy(&f->texts, text, strlen(text));
     if (!reason)
         return no_memory(f, e);
-    f->rejects[f->reject_count++] = (struct vector_reject){f->row, reason};
+    f->rejects[f->reject_count++] = (struct vector_reject){f->row, f->lines, reason};
     return 0;
+}
+
+void vector_file_accept(struct vector_file *f)
+{
+    f->row_numbers[f->count] = f->row;
+    f->line_numbers[f->count++] = f->lines;
 }
 
 /* Whether the name ends so, a ".gz" aside. */
@@ -49,8 +55,8 @@ static int npy_open(struct vector_file *f, struct error *e)
     if (rc < 0)
         return rc;
     if (h.columns == 0 || h.columns > VECTOR_DIM_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "%s has rows of %llu numbers", f->path,
-                         (unsigned long long)h.columns);
+        return error_set(e, ERROR_INVALID_ARGUMENT, "%s has rows of %llu number%s", f->path,
+                         (unsigned long long)h.columns, plural(h.columns));
     f->type = h.type;
     f->dim = (uint32_t)h.columns;
     f->rows = h.rows;
@@ -80,15 +86,17 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     return 0;
 }
 
-/* Reads line `row` into f->line, the byte order mark of a first line left out: programs on Windows write one. */
-static int line_read(struct vector_file *f, uint64_t row, struct error *e)
+/* Reads a line into f->line, the byte order mark of the first line left out: programs on Windows write one. */
+static int line_read(struct vector_file *f, struct error *e)
 {
     static const char mark[] = "\xef\xbb\xbf";
     struct error why = {0};
+    const uint64_t line = f->lines + 1;
     int rc = byte_stream_line(f->stream, &f->line, VECTOR_LINE_BYTES_MAX, &why);
     if (rc < 0)
-        return error_set(e, why.code, "line %llu: %s", (unsigned long long)row + 1, why.text);
-    if (rc == 0 || row > 0 || f->line.size < 2)
+        return error_set(e, why.code, "line %llu: %s", (unsigned long long)line, why.text);
+    f->lines += rc > 0;
+    if (rc == 0 || line > 1 || f->line.size < 2)
         return rc;
     const char *text = (const char *)f->line.bytes;
     if (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)
@@ -100,18 +108,29 @@ static int line_read(struct vector_file *f, uint64_t row, struct error *e)
     return rc;
 }
 
+/* The next line that is not blank. 1, 0 at the end, or negative. */
+static int row_line_read(struct vector_file *f, struct error *e)
+{
+    int rc;
+    do
+        rc = line_read(f, e);
+    while (rc > 0 && strspn((const char *)f->line.bytes, " \t\r") == f->line.size);
+    return rc;
+}
+
 static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
 {
     f->json = true;
     f->dim = dim;
-    for (uint64_t row = 0; f->dim == 0; row++) {
-        int rc = line_read(f, row, e);
+    while (f->dim == 0) {
+        int rc = row_line_read(f, e);
         if (rc < 0)
             return rc;
         if (rc == 0)
             return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no line with a \"vector\"", f->path);
         f->dim = vector_json_dim(f);
     }
+    f->lines = 0;
     byte_stream_rewind(f->stream);
     return 0;
 }
@@ -145,8 +164,8 @@ static int format_open(struct vector_file *f, const struct format *format, uint3
              : format->kind == FORMAT_VECS ? vecs_open(f, format->type, e)
                                            : json_open(f, dim, e);
     if (rc == 0 && dim != 0 && f->dim != dim)
-        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimensions; %u are wanted", f->path, f->dim,
-                       dim);
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimension%s; %u are wanted", f->path, f->dim,
+                       plural(f->dim), dim);
     return rc;
 }
 
@@ -187,13 +206,14 @@ static void batch_free(struct vector_file *f)
     free(f->raw);
     free(f->vectors);
     free(f->row_numbers);
+    free(f->line_numbers);
     free(f->ids);
     free(f->payloads);
     free(f->payload_sizes);
     free(f->rejects);
     f->raw = NULL;
     f->vectors = NULL;
-    f->row_numbers = NULL;
+    f->row_numbers = f->line_numbers = NULL;
     f->ids = NULL;
     f->payloads = NULL;
     f->payload_sizes = NULL;
@@ -255,11 +275,11 @@ int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e)
         rc = byte_stream_seek(f->stream, 0, e);
         if (rc < 0)
             return rc;
-        f->row = 0;
+        f->row = f->lines = 0;
         rc = 1;
     }
     for (; f->row < row && rc > 0; f->row += rc > 0)
-        rc = line_read(f, f->row, e);
+        rc = row_line_read(f, e);
     return rc < 0 ? rc : 0;
 }
 
@@ -271,12 +291,13 @@ static int batch_reserve(struct vector_file *f, size_t rows, struct error *e)
     f->raw = f->json ? NULL : malloc(rows * row_bytes(f));
     f->vectors = memory_aligned(rows * f->dim * sizeof(float));
     f->row_numbers = malloc(rows * sizeof(*f->row_numbers));
+    f->line_numbers = malloc(rows * sizeof(*f->line_numbers));
     f->ids = malloc(rows * sizeof(*f->ids));
     f->payloads = malloc(rows * sizeof(*f->payloads));
     f->payload_sizes = malloc(rows * sizeof(*f->payload_sizes));
     f->rejects = malloc(rows * sizeof(*f->rejects));
-    if ((!f->raw && !f->json) || !f->vectors || !f->row_numbers || !f->ids || !f->payloads || !f->payload_sizes ||
-        !f->rejects)
+    if ((!f->raw && !f->json) || !f->vectors || !f->row_numbers || !f->line_numbers || !f->ids || !f->payloads ||
+        !f->payload_sizes || !f->rejects)
         return no_memory(f, e);
     f->capacity = rows;
     return 0;
@@ -296,14 +317,14 @@ static int binary_row(struct vector_file *f, const uint8_t *raw, struct error *e
         uint32_t dim;
         memcpy(&dim, raw, sizeof(dim));
         if (dim != f->dim)
-            return error_set(e, ERROR_CORRUPT, "row %llu of %s says it has %u dimensions; the first row has %u",
-                             (unsigned long long)f->row, f->path, dim, f->dim);
+            return error_set(e, ERROR_CORRUPT, "row %llu of %s says it has %u dimension%s; the first row has %u",
+                             (unsigned long long)f->row, f->path, dim, plural(dim), f->dim);
     }
     float *to = f->vectors + f->count * f->dim;
     element_to_f32(f->type, raw + f->head_bytes, f->dim, to);
     if (!all_finite(to, f->dim))
         return vector_file_reject(f, e, "its vector has a NaN, an infinity, or a number beyond a 32-bit float");
-    f->row_numbers[f->count++] = f->row;
+    vector_file_accept(f);
     return 0;
 }
 
@@ -331,13 +352,12 @@ static int json_next(struct vector_file *f, size_t rows_max, struct error *e)
 {
     uint64_t first = f->row;
     while (f->count + f->reject_count < rows_max && f->texts.used <= f->text_bytes_max) {
-        int rc = line_read(f, f->row, e);
+        int rc = row_line_read(f, e);
         if (rc < 0)
             return rc;
         if (rc == 0)
             break;
-        if (strspn((const char *)f->line.bytes, " \t") < f->line.size)
-            rc = vector_json_row(f, e);
+        rc = vector_json_row(f, e);
         if (rc < 0)
             return rc;
         f->row++;
@@ -363,6 +383,7 @@ int vector_file_next(struct vector_file *f, size_t rows_max, struct vector_batch
         .count = f->count,
         .vectors = f->vectors,
         .rows = f->row_numbers,
+        .lines = f->line_numbers,
         .ids = f->json ? f->ids : NULL,
         .payloads = f->any_payload ? f->payloads : NULL,
         .payload_sizes = f->any_payload ? f->payload_sizes : NULL,

@@ -3,7 +3,7 @@
  *   .npy               NumPy: bools, integers of 1 to 8 bytes, f2, f4, f8; row i of the array is row i
  *   .fvecs .bvecs .ivecs  TexMex: each row a 32-bit dimension and that many f32, u8 or i32
  *   .jsonl             a JSON object a line: {"id": 7 or "a UUID", "vector": [...], "payload": any value}; payload may be
- *                      missing, and is kept as it is written; line n is row n - 1; blank lines are passed over
+ *                      missing, and is kept as it is written; blank lines are no rows
  *
  * Each may be packed with gzip (any name ending in .gz). Rows count from 0. A row that cannot be a point (wrong dimension, a NaN,
  * bad JSON, no id) is rejected with a reason and the others go on; a file that cannot be read at all is an error. */
@@ -31,7 +31,7 @@ void vector_file_texts_bound(struct vector_file *f, size_t bytes); /* a batch en
 int vector_file_seek(struct vector_file *f, uint64_t row, struct error *e); /* the next batch begins at row */
 
 struct vector_reject {
-    uint64_t row;
+    uint64_t row, line; /* line: of a .jsonl, as editors count, from 1; else 0 */
     const char *reason;
 };
 
@@ -40,7 +40,8 @@ struct vector_batch {
     uint64_t row_first, row_end; /* rows [row_first, row_end) of the file were read for it */
     size_t count;                /* good ones */
     float *vectors;              /* count x dim */
-    const uint64_t *rows;        /* where each was in the file */
+    const uint64_t *rows;        /* where each was in the file, */
+    const uint64_t *lines;       /* and in which line; 0 as above, NULL: none has any */
     const struct kith_id *ids;   /* NULL when the file has none */
     const char *const *payloads; /* JSON text as it is written, ending with 0; "" for none; NULL when no row has one */
     const uint32_t *payload_sizes;

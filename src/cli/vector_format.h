@@ -11,7 +11,8 @@ struct vector_file {
     char *path;
     bool json;
     uint32_t dim;
-    uint64_t row; /* the next one */
+    uint64_t row;   /* the next one */
+    uint64_t lines; /* of a .jsonl that were read */
     bool rows_known;
     uint64_t rows;
     /* binary files: rows of head_bytes + dim elements, from data_offset on */
@@ -23,7 +24,7 @@ struct vector_file {
     /* the batch; arrays of `capacity` rows */
     size_t capacity;
     float *vectors;
-    uint64_t *row_numbers;
+    uint64_t *row_numbers, *line_numbers;
     struct kith_id *ids;
     const char **payloads;
     uint32_t *payload_sizes;
@@ -34,6 +35,8 @@ struct vector_file {
     bool any_payload;
 };
 
+/* The row whose vector is at [count] is the point f->row. */
+void vector_file_accept(struct vector_file *f);
 /* Notes that f->row is no point. */
 int vector_file_reject(struct vector_file *f, struct error *e, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -136,7 +136,7 @@ static int vector_of(struct vector_file *f, struct json_slice vector, struct err
             return vector_file_reject(f, e, "element %zu of its vector does not fit a 32-bit float", n);
     }
     if (n != f->dim)
-        return vector_file_reject(f, e, "its vector has %zu numbers instead of %u", n, f->dim);
+        return vector_file_reject(f, e, "its vector has %zu number%s instead of %u", n, plural(n), f->dim);
     return 1;
 }
 
@@ -169,6 +169,6 @@ int vector_json_row(struct vector_file *f, struct error *e)
     if (rc == 1)
         rc = payload_of(f, m.payload, e);
     if (rc == 1)
-        f->row_numbers[f->count++] = f->row;
+        vector_file_accept(f);
     return rc < 0 ? rc : 0;
 }

@@ -149,6 +149,7 @@ static int op_upsert(struct native_request *r)
         .payload_bytes = ask.payload_bytes,
         .payload_sizes = ask.payload_sizes,
         .payload_size_count = ask.payload_size_count,
+        .first_row = ask.first_row,
     };
     rc = router_upsert(r->rq, &upsert);
     if (rc < 0)
@@ -222,6 +223,7 @@ static int op_search(struct native_request *r)
         .refine_k = ask->refine_k,
         .spread = (enum spread)ask->spread,
         .dim = ask->dim,
+        .first_query = ask->first_query,
         .exact = ask->exact,
         .with_vectors = ask->with_vectors,
         .with_payloads = ask->with_payloads,

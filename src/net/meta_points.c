@@ -14,7 +14,7 @@
 /* Fields of the messages (kith.proto). */
 enum { FIELD_COLLECTION = 1, FIELD_IDS = 2 };
 enum { GET_VECTORS = 3, GET_PAYLOADS = 4 };
-enum { UPSERT_PAYLOADS = 3, UPSERT_SIZES = 4 };
+enum { UPSERT_PAYLOADS = 3, UPSERT_SIZES = 4, UPSERT_FIRST_ROW = 5 };
 enum { IDS_NUMBERS = 1, IDS_UUIDS = 2 };
 
 #define NUMBER_BYTES 8
@@ -151,6 +151,8 @@ static int upsert_take(struct reading *g, const struct wire_field *f)
             g->payload_sizes[g->size_at++] = (uint32_t)f->value;
         else
             g->sizes++;
+    } else if (f->number == UPSERT_FIRST_ROW && f->type == WIRE_VARINT) {
+        g->ask->first_row = f->value;
     }
     return 0;
 }
@@ -204,8 +206,8 @@ static int judge(struct reading *g)
     g->ask->payload_size_count = g->sizes;
     if (g->sizes > 0 && g->sizes != g->ask->count)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%" PRIu64 " payload sizes for %" PRIu64 " ids; send one a point, or none", g->sizes,
-                         g->ask->count);
+                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none", g->sizes,
+                         plural(g->sizes), g->ask->count, plural(g->ask->count));
     return 0;
 }
 

@@ -15,6 +15,7 @@ struct meta_points_ask {
     uint64_t payload_bytes;
     const uint32_t *payload_sizes; /* NULL: no payloads */
     uint64_t payload_size_count;
+    uint64_t first_row;
 };
 
 enum meta_points_kind { META_UPSERT, META_DELETE, META_GET };

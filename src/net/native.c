@@ -303,9 +303,10 @@ static int check_crowd(const struct native *n, struct error *error)
     const uint64_t most = set && set < possible ? set : possible;
     if (count.open <= most)
         return 0;
-    int rc = error_set(error, ERROR_RESOURCE_EXHAUSTED,
-                       "the server has %" PRIu64 " connections, which is all that it may have; close some, or raise %s",
-                       most, most == set ? "the setting connections" : "its limit of open files (ulimit -n)");
+    int rc =
+        error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                  "the server has %" PRIu64 " connection%s, which is all that it may have; close some, or raise %s",
+                  most, plural(most), most == set ? "the setting connections" : "its limit of open files (ulimit -n)");
     error->retry_after_ms = RETRY_MS;
     return rc;
 }

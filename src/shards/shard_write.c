@@ -53,13 +53,13 @@ static int check_vectors(const struct shard *s, const struct point_batch *b, str
         int64_t bad = vectors_first_bad(b->vectors + (size_t)i * dim, dim);
         if (bad >= 0) {
             char text[POINT_ID_TEXT_MAX];
-            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s (row %u): component %lld is not a finite number",
-                             point_id_format(b->ids[i], text), i, (long long)bad);
+            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s: component %lld is not a finite number",
+                             point_id_format(b->ids[i], text), (long long)bad);
         }
         if (b->payloads && b->payloads[i] && b->payload_sizes[i] > POINT_PAYLOAD_MAX) {
             char text[POINT_ID_TEXT_MAX];
-            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s (row %u): the payload has %u bytes; at most %u",
-                             point_id_format(b->ids[i], text), i, b->payload_sizes[i], POINT_PAYLOAD_MAX);
+            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s: the payload has %u bytes; at most %u",
+                             point_id_format(b->ids[i], text), b->payload_sizes[i], POINT_PAYLOAD_MAX);
         }
         fiber_checkpoint();
     }
@@ -147,8 +147,8 @@ static int encode_upserts(struct shard *s, const struct point_batch *b, struct b
         if (s->config.metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
             char text[POINT_ID_TEXT_MAX];
             return error_set(error, ERROR_INVALID_ARGUMENT,
-                             "point %s (row %u): a vector of length zero has no direction, which cosine needs",
-                             point_id_format(b->ids[i], text), i);
+                             "point %s: a vector of length zero has no direction, which cosine needs",
+                             point_id_format(b->ids[i], text));
         }
         if (r.payload_size)
             fiber_copy(vector + dim, b->payloads[i], r.payload_size);

@@ -136,6 +136,30 @@ class CommandLine(unittest.TestCase):
         self.assertIn(uuid, self.kith("get", "twins", uuid).stdout)
         self.kith("get", "twins", "4b495448-5555-0000-0000-000000000007", status=2)
 
+    def test_errors_of_an_import_name_rows_and_lines_of_the_file(self) -> None:
+        rows = ['{"id": %d, "vector": [1, %d]}' % (i, i) for i in range(2000)]
+        rows[977] = '{"id": 977, "vector": [0, 0]}'
+        done = self.kith("import", "named", self.write("rows.jsonl", "\n\n \n" + "\n\n".join(rows)), "--create", status=1)
+        self.assertRegex(done.stderr, r"^rejected row 977 \(line 1958\): the vector of row 977 \(id 977\) has length zero")
+        self.assertIn("rejected 1 of 2 000 rows", done.stdout)
+        vectors = [(1, i) for i in range(2000)]
+        vectors[977] = (0, 0)
+        path = self.write("rows.fvecs", fvecs(vectors))
+        self.assertRegex(self.kith("import", "named", path, status=1).stderr, r"^rejected row 977: the vector of row 977 ")
+        self.assertIn("query 977 has length zero", self.kith("search", "named", "--file", path, "-k", "1", status=1).stderr)
+        self.kith("search", "named", "--file", path, "--row", "1", "--limit", "2", status=2)
+
+    def test_an_import_that_fails_leaves_no_new_collection(self) -> None:
+        good = fvecs([(i, i) for i in range(5)])
+        for name, data in (("none.jsonl", '{"id": 1, "vector": [1'), ("none.fvecs", b"\x02\0\0\0"), ("none.npy", b"no array"),
+                           ("none.jsonl", '{"id": 1, "vector": [1, 2e99]}\n{"vector": [1, 2]}\n'), ("none.fvecs", good[:-3])):
+            self.kith("import", "none", self.write(name, data), "--create", status=1)
+            self.assertIn("none", self.kith("count", "none", status=1).stderr)
+        done = self.kith("import", "none", self.write("one.fvecs", fvecs([(7,)])), "--create", "--metric", "l2")
+        self.assertIn("imported 1 point into none", done.stdout)
+        self.assertIn("none: 1 dimension, l2", self.kith("info", "none").stdout)
+        self.kith("import", "none2", self.write("none.fvecs", b""), "--create", status=1)
+
     def test_an_import_is_refused_where_it_would_do_something_else(self) -> None:
         path = self.write("two.fvecs", fvecs([(1, 1), (2, 2)]))
         lines = self.write("own.jsonl", '{"id":1,"vector":[3,4]}\n')
@@ -185,7 +209,7 @@ class CommandLine(unittest.TestCase):
         lines[501] = '{"id":501,"vector":[1,1],"payload":"%s"}' % ("y" * ((16 << 20) - 2))
         path = self.write("long.jsonl", "\n".join(lines))
         done = self.kith("import", "long", path, "--create", "--metric", "l2", status=1)
-        self.assertIn("rejected row 500 (line 501): the payload of row 0 (id 500) has 16777218 bytes", done.stderr)
+        self.assertIn("rejected row 500 (line 501): the payload of row 500 (id 500) has 16777218 bytes", done.stderr)
         self.assertEqual(done.stderr.count("rejected"), 1, done.stderr[:1000])
         self.assertNotIn("connecting again", done.stderr)
         self.assertEqual(self.kith("count", "long").stdout, "999\n")

@@ -81,7 +81,7 @@ static int filler_upsert(void)
         make_vector((uint32_t)n, 1, vectors[i]);
         payloads[i] = filler_payload(n, &sizes[i]);
     }
-    struct kith_points points = {FILLER_BATCH, ids, vectors[0], DIM, payloads, sizes};
+    struct kith_points points = {FILLER_BATCH, ids, vectors[0], DIM, payloads, sizes, 0};
     filler.tried = filler.acknowledged + FILLER_BATCH;
     int rc = kith_upsert(load.k, FILLER, &points);
     if (rc == 0)

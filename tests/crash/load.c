@@ -19,7 +19,7 @@ static int64_t send_points(struct load *l, const struct operation *op)
         payload_sizes[i] = make_payload(op->version, payloads[i]);
         payload_list[i] = payloads[i];
     }
-    struct kith_points points = {op->count, ids, vectors[0], DIM, payload_list, payload_sizes};
+    struct kith_points points = {op->count, ids, vectors[0], DIM, payload_list, payload_sizes, 0};
     return kith_start_upsert(l->k, l->collection, &points);
 }
 

@@ -369,7 +369,7 @@ class Client:
         """
         self._idle()
         rows = _rows(query, "query")
-        reply = self._patiently(lambda: self._answer(self._search_start(collection, rows, k, **options)))
+        reply = self._patiently(lambda: self._answer(self._search_start(collection, rows, k, 0, **options)))
         answers = _hits(reply, options)
         return answers[0] if numpy.ndim(query) == 1 else answers
 
@@ -388,7 +388,7 @@ class Client:
         try:
             while sent < len(rows) or waiting:
                 while sent < len(rows) and len(waiting) < in_flight:
-                    waiting.append(self._search_start(collection, rows[sent : sent + 1], k, **options))
+                    waiting.append(self._search_start(collection, rows[sent : sent + 1], k, sent, **options))
                     sent += 1
                 while waiting[0] not in answers:
                     reply = self._connection.receive()
@@ -406,6 +406,7 @@ class Client:
         collection: str,
         rows: numpy.ndarray,
         k: int,
+        first_query: int,
         ef: int = 0,
         exact: bool = False,
         with_vectors: bool = False,
@@ -428,6 +429,7 @@ class Client:
             + wire.field_number(8, _named(SPREADS, spread, "spread") if spread else 0)
             + wire.field_float(9, recall or 0)
             + wire.field_number(10, rows.shape[1])
+            + wire.field_number(11, first_query)
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
 
@@ -530,6 +532,7 @@ class _Upsert:
 
     def start(self, part: Part, ids: Sequence[PointId], rows: numpy.ndarray) -> None:
         meta = wire.field_bytes(1, self._collection) + wire.field_bytes(2, _ids_message(ids), always=True) + part.payload_fields
+        meta += wire.field_number(5, part.first)  # so that errors name the row of the caller's array
         while len(self._ids) >= UPSERTS_IN_FLIGHT or not all(part.ids.isdisjoint(other) for other in self._ids.values()):
             self._receive()
         if not self.failure:

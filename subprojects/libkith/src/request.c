@@ -91,6 +91,7 @@ int send_upsert(struct kith *k, const char *collection, const struct kith_points
     Kith__Upsert m = KITH__UPSERT__INIT;
     m.collection = (char *)collection;
     m.ids = &ids;
+    m.first_row = points->first_row;
     int rc = ids_fill(k, points->ids, points->count, &ids);
     if (rc == 0)
         rc = payloads_fill(k, points, &m);
@@ -154,6 +155,7 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.refine_k = s->refine_k;
     m.spread = (Kith__Spread)s->spread;
     m.dim = s->dim;
+    m.first_query = s->first_query;
     struct request *r = request_add(k, KITH_OP_SEARCH);
     if (!r)
         return no_memory(k);

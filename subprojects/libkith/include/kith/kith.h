@@ -286,6 +286,7 @@ struct kith_points {
     uint32_t dim;
     const char *const *payloads; /* NULL: none */
     const uint32_t *payload_sizes;
+    uint64_t first_row; /* errors call the first point's row so */
 };
 int kith_upsert(struct kith *k, const char *collection, const struct kith_points *points);
 int kith_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, uint64_t *ret_deleted);
@@ -314,6 +315,7 @@ struct kith_search {
     float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */
     enum kith_spread spread;
+    uint64_t first_query; /* errors call the first query so */
 };
 int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);
 
