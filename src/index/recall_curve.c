@@ -62,10 +62,11 @@ static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret
 static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, double *ret_distances)
 {
     double distances[RECALL_KS];
-    const double few = ladder_ef(&c->of[0], wanted, &distances[0]), many = ladder_ef(&c->of[1], wanted, &distances[1]);
+    const double few = ladder_ef(&c->of[0], wanted, &distances[0]);
     *ret_distances = distances[0];
     if (k <= RECALL_K_MIN || few == 0)
         return few;
+    const double many = ladder_ef(&c->of[1], wanted, &distances[1]);
     if (k >= RECALL_K_MAX || many == 0) {
         /* where 100 was not measured, its ef grows no faster than k does */
         const double base = many > 0 ? many : few, of = many > 0 ? RECALL_K_MAX : RECALL_K_MIN,

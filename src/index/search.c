@@ -19,6 +19,7 @@
 #define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */
 #define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
 #define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */
+#define TAKEN_AT_ONCE      64   /* candidates of a walk */
 #define FILTER_SPARE       3    /* allowed candidates expected for each hit wanted */
 
 /* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
@@ -42,13 +43,18 @@ static uint32_t walk_ef(const struct search *s, uint32_t rows)
     return (uint32_t)ef;
 }
 
-/* Moves the walk's allowed candidates into top. */
+/* Moves the walk's allowed candidates, which are sorted, into top. */
 static void take(const struct search *s, const struct pool *pool, uint32_t limit, uint32_t visible, struct topk *top)
 {
-    for (uint32_t i = 0; i < pool->count; i++) {
-        uint32_t row = pool->cand[i].id;
-        if (row < limit && search_wants(s, row, visible))
-            topk_add(top, pool->cand[i].distance, row);
+    struct hit wanted[TAKEN_AT_ONCE];
+    for (uint32_t i = 0; i < pool->count;) {
+        uint32_t n = 0;
+        for (; i < pool->count && n < TAKEN_AT_ONCE; i++) {
+            const struct cand *c = &pool->cand[i];
+            wanted[n] = (struct hit){c->distance, c->id};
+            n += c->id < limit && search_wants(s, c->id, visible);
+        }
+        topk_add_sorted(top, wanted, n);
     }
 }
 

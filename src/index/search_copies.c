@@ -48,6 +48,8 @@ bool search_has_enough(const struct search *s, const struct unseen *u, const str
     const struct copies *c = &s->x->copies;
     const uint32_t enough = s->k < s->allowed ? s->k : s->allowed;
     uint32_t n = 0;
+    if (!s->params->allowed && top->count >= enough)
+        return true;
     for (uint32_t i = 0; n < enough && i < top->count; i++) {
         const uint32_t row = top->hits[i].row;
         n += is_allowed(s, row);

@@ -60,8 +60,44 @@ void topk_add(struct topk *t, float distance, uint32_t row)
     t->hits[i] = hit;
 }
 
+static void reverse(struct hit *hits, uint32_t n)
+{
+    for (uint32_t i = 0; i < n / 2; i++) {
+        const struct hit moving = hits[i];
+        hits[i] = hits[n - 1 - i];
+        hits[n - 1 - i] = moving;
+    }
+}
+
+/* A sorted array is a heap from its far end on. Equal distances are put in order by whoever adds them one by one. */
+void topk_add_sorted(struct topk *t, const struct hit *hits, uint32_t count)
+{
+    uint32_t i = 0;
+    if (t->count == 0) {
+        for (; i < count && i < t->k && (i == 0 || hits[i].distance > hits[i - 1].distance); i++)
+            t->hits[i] = hits[i];
+        reverse(t->hits, i);
+        t->count = i;
+    }
+    for (; i < count; i++)
+        if (hits[i].distance <= topk_bound(t))
+            topk_add(t, hits[i].distance, hits[i].row);
+}
+
+static bool is_sorted_backwards(const struct topk *t)
+{
+    uint32_t in_order = 0;
+    for (uint32_t i = 1; i < t->count; i++)
+        in_order += t->hits[i - 1].distance > t->hits[i].distance;
+    return in_order + 1 >= t->count;
+}
+
 void topk_sort(struct topk *t)
 {
+    if (is_sorted_backwards(t)) {
+        reverse(t->hits, t->count);
+        return;
+    }
     for (uint32_t n = t->count; n > 1;) {
         struct hit last = t->hits[--n];
         t->hits[n] = t->hits[0];

@@ -24,6 +24,8 @@ struct topk {
 
 void topk_init(struct topk *t, struct hit *hits, uint32_t k);
 void topk_add(struct topk *t, float distance, uint32_t row);
+/* Adds hits that come nearest first: into an empty heap without moving any. */
+void topk_add_sorted(struct topk *t, const struct hit *hits, uint32_t count);
 /* The distance a new hit must beat; +infinity while there is room. */
 float topk_bound(const struct topk *t);
 /* Empty again, with the same room and keys. */

@@ -30,6 +30,33 @@ Test(topk, keeps_the_nearest_and_sorts_them_with_the_row_as_tie_break)
     }
 }
 
+/* Some all different, some with equal distances, in two parts. */
+Test(topk, sorted_hits_are_added_as_one_by_one)
+{
+    uint64_t state = 3;
+    for (uint32_t k = 0; k < 40; k++)
+        for (uint32_t kinds = 1; kinds < 40; kinds += 6) {
+            struct hit sorted[32], together[40], single[40];
+            struct topk a, b;
+            topk_init(&a, together, k);
+            topk_init(&b, single, k);
+            for (uint32_t i = 0; i < 32; i++) {
+                const float step = dataset_random(&state) % 40 < kinds ? 1 : 0;
+                sorted[i] = (struct hit){i ? sorted[i - 1].distance + step : 0, i * 7 % 32};
+                topk_add(&b, sorted[i].distance, sorted[i].row);
+            }
+            topk_add_sorted(&a, sorted, 20);
+            topk_add_sorted(&a, sorted + 20, 12);
+            topk_sort(&a);
+            topk_sort(&b);
+            cr_assert_eq(a.count, b.count);
+            for (uint32_t i = 0; i < a.count; i++) {
+                cr_assert_eq(together[i].row, single[i].row, "k %u, hit %u", k, i);
+                cr_assert_eq(together[i].distance, single[i].distance);
+            }
+        }
+}
+
 /* Rows of equal distance, whose keys have nothing to do with their rows. */
 Test(topk, of_equal_distances_the_smaller_keys_are_kept_and_come_first)
 {
