@@ -42,7 +42,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
         else
             m->counts[i] = (uint32_t)hits;
         if (hits >= 0 && !m->exact && !m->part.asked)
-            recall_watch_note(c, m->collection, &query, e->config.dim);
+            recall_watch_note(c, e, &query);
         fiber_checkpoint();
     }
     m->died_ns = shard_died_ns(e->shard);

@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <math.h>
 
-#define WALK_ROWS_MIN      512 /* fewer rows are scanned sooner than walked */
-#define SCANNED_PER_EF     24 /* rows scanned by their codes in the time a walk takes for each candidate it keeps, about */
+#define WALK_ROWS_MIN      512  /* fewer rows are scanned sooner than walked */
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
 #define SIGMAS             2.0f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
 #define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */

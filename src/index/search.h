@@ -22,6 +22,8 @@ struct search {
 
 #define REFINE_MIN        16 /* candidates scored again at least */
 #define SEARCH_EF_DEFAULT 64
+/* Rows scanned by their codes in the time that a walk takes for each candidate it keeps, about. */
+#define SCANNED_PER_EF 24
 
 /* Searches as s says; the rest of it is the same as segment_index_search(). */
 MUST_USE int search_run(struct search *s, struct hit *ret_hits);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define EF_PART_MIN         24 /* walks that keep fewer lose their way */
+#define EFFORT_EXACT        8  /* times what was measured: the codes themselves must miss neighbours */
 #define RESTARTS_MAX        8
 #define QUERY_LARGE         1e15f /* values, beyond which a search goes by the vectors alone */
 #define QUERY_SMALL         1e-25f
@@ -215,15 +216,29 @@ static void choose_effort(struct search *s)
     }
 }
 
+/* Walks keep more than was measured. Where a scan costs no more it takes their place, and in the end
+ * the vectors do. */
+static void widen(struct search *s)
+{
+    const double effort = s->params->effort, ef = s->ef * effort;
+    if (effort <= 1)
+        return;
+    s->ef = ef < s->count ? (uint32_t)ef : s->count;
+    s->scan |= (uint64_t)s->ef * SCANNED_PER_EF >= s->count;
+    s->exact |= s->scan && effort >= EFFORT_EXACT;
+}
+
 static void choose_ef(struct search *s)
 {
     const struct search_params *p = s->params;
     s->ef = p->ef ? p->ef : SEARCH_EF_DEFAULT;
     s->exact = p->exact;
-    if (!p->ef && p->recall > 0 && !p->exact)
+    if (!p->ef && p->recall > 0 && !p->exact) {
         choose_effort(s);
-    else if (!p->ef && s->ef < search_refine_count(s))
+        widen(s);
+    } else if (!p->ef && s->ef < search_refine_count(s)) {
         s->ef = search_refine_count(s);
+    }
     s->ef = s->ef > s->k ? s->ef : s->k;
     if (p->homes > 1)
         s->ef = ef_of_part(s->ef, s->k, p->homes);

@@ -39,6 +39,7 @@ struct search_params {
     uint32_t ef;             /* candidates kept while walking; 0: by recall, or max(k, 64) */
     float recall;            /* wanted when ef is 0: above 0, 1 is exact; 0: not given */
     uint32_t ef_unmeasured;  /* with recall, where no curve says what it takes; 0: recall_default_ef() */
+    float effort;            /* with recall: candidates kept, as a multiple of what that takes; 0: 1 */
     uint32_t homes;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */

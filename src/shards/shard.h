@@ -9,6 +9,7 @@
 #include "shards/id_map.h"
 #include "shards/live_queries.h"
 #include "shards/log.h"
+#include "shards/recall_effort.h"
 #include "shards/segment.h"
 #include "shards/store.h"
 #include "shards/whole_file.h"
@@ -65,6 +66,7 @@ struct shard {
     struct due_link due[DUE_KINDS];
     struct shard_memory memory;
     struct live_queries *queries; /* owned; NULL: none yet */
+    struct recall_effort_watch effort;
     struct shard *previous, *next;
 };
 

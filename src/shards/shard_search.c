@@ -3,6 +3,7 @@
  * Writes and merges go on while a search pauses. It holds the segments it began with, and searches those that came meanwhile after
  * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
  * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
+#include "base/log.h"
 #include "shards/shard.h"
 
 #include <assert.h>
@@ -207,6 +208,7 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .ef = x->query->ef,
                                    .recall = x->query->recall,
                                    .ef_unmeasured = x->unmeasured_ef,
+                                   .effort = recall_effort(&x->shard->effort),
                                    .homes = segment_homes(x->shard, g),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
@@ -316,6 +318,20 @@ static void measure(struct shard *s, const struct search *x, uint64_t ns)
 uint64_t shard_search_ns(const struct shard *s)
 {
     return s->search_ns;
+}
+
+void shard_recall_note(struct shard *s, float recall, uint32_t found, uint32_t of)
+{
+    const float before = recall_effort(&s->effort);
+    if (recall_effort_note(&s->effort, recall, (float)found / (float)of))
+        log_info(
+            "searches of '%s' find %s than they ask for: they now keep %.1f times the candidates that was measured",
+            s->config.name, recall_effort(&s->effort) > before ? "less" : "more", (double)recall_effort(&s->effort));
+}
+
+bool shard_recall_is_unknown(const struct shard *s)
+{
+    return recall_effort_is_unknown(&s->effort);
 }
 
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret)

@@ -197,6 +197,12 @@ struct shard_query {
  * segments are, so who asks has to search them itself. Pauses at checkpoints. */
 MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);
 
+/* Live searches are compared with exact ones, now and then (actors/recall_watch.h): a search that asked for that recall found
+ * so many of the `of` nearest. Where they find too little, later ones have a larger effort (recall_effort.h). */
+void shard_recall_note(struct shard *s, float recall, uint32_t found, uint32_t of);
+/* So few were compared that the next one is worth it. */
+bool shard_recall_is_unknown(const struct shard *s);
+
 /* What of another reactor we do not have, as of now. */
 struct shard_cover {
     bool unsealed;   /* it may have rows that are not lent to us */

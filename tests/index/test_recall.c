@@ -302,6 +302,24 @@ Test(recall, a_curve_answers_for_queries_that_came_though_rows_are_easier)
     dataset_fini(&few);
 }
 
+Test(recall, more_effort_finds_more_and_in_the_end_everything)
+{
+    struct dataset others;
+    struct opened o;
+    double found[4];
+    opened_init(&o, DATASET_LATENT, METRIC_L2, 48, 4000, &(struct index_options){.m = 4, .ef_construct = 20});
+    apart_init(&others, 48, 100, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct search_params p = {.k = 10, .recall = 0.9f, .effort = (float[]){0, 1, 4, 64}[i]};
+        found[i] = dataset_recall(&o.s.d, o.x, &others, &p);
+    }
+    cr_assert_eq(found[0], found[1]);
+    cr_assert_lt(found[1] + 0.02, found[2], "%f, %f", found[1], found[2]);
+    cr_assert_eq(found[3], 1);
+    opened_fini(&o);
+    dataset_fini(&others);
+}
+
 /* Products that differ by half a millionth of themselves: a row that f32 can tell from the tenth is not as near. */
 Test(recall, a_row_that_is_hardly_farther_is_not_counted_as_found)
 {

@@ -168,6 +168,76 @@ static void check_watch(struct server *s, struct client *c)
         cr_assert_eq(s->cores[r]->settings.search_recall_sample, 0);
 }
 
+/* -- a segment that was measured before harder queries came -- */
+
+#define CENTRES 100u
+
+static uint64_t dice = 7;
+
+static float random_unit(void)
+{
+    dice = dice * 6364136223846793005u + 1442695040888963407u;
+    return (float)(dice >> 40) / (float)(1 << 23) - 1;
+}
+
+/* Rows in tight clusters, with few links. */
+static void fill_clusters(struct client *c)
+{
+    Kith__Collection collection = KITH__COLLECTION__INIT;
+    Kith__CreateCollection create = KITH__CREATE_COLLECTION__INIT;
+    uint64_t ids[ROWS / 10];
+    collection.name = (char *)(uintptr_t) "a";
+    collection.dim = DIM;
+    collection.metric = KITH__METRIC__METRIC_L2;
+    collection.m = 4;
+    collection.ef_construct = 20;
+    create.collection = &collection;
+    cr_assert_eq(client_call(c, KITH_OP_CREATE, &create.base, NULL, 0, NULL), 0, "%s", c->error);
+    for (uint32_t i = 0; i < ROWS * DIM; i++) /* the first in so many are centres */
+        points[i] = i < CENTRES * DIM ? random_unit() : points[i % (CENTRES * DIM)] + 1e-3f * random_unit();
+    for (uint32_t from = 0; from < ROWS; from += ROWS / 10) {
+        for (uint32_t i = 0; i < ROWS / 10; i++)
+            ids[i] = from + i;
+        cr_assert_eq(client_upsert(c, "a", ids, ROWS / 10, points + (size_t)from * DIM, DIM), 0, "%s", c->error);
+    }
+}
+
+/* Queries that lie between them, one after the other, each with time behind it. */
+static double recall_of_strangers(struct client *c, uint32_t rounds)
+{
+    double sum = 0;
+    uint64_t found;
+    for (uint32_t round = 0; round < rounds; round++) {
+        for (size_t i = 0; i < (size_t)QUERIES * DIM; i++)
+            query_at(0)[i] = random_unit();
+        sum += recall_of(c, &found);
+        fiber_sleep_ns(200000000);
+    }
+    return sum / rounds;
+}
+
+static void ask_otherwise(struct server *s)
+{
+    struct client c;
+    make_points();
+    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(set(&c, "search.recall_sample", "5"), 0, "%s", c.error);
+    fill_clusters(&c);
+    seal(&c);
+    const double at_first = recall_of_strangers(&c, 1);
+    (void)recall_of_strangers(&c, 40);
+    const double later = recall_of_strangers(&c, 4);
+    cr_expect_lt(at_first, 0.9, "%f", at_first);
+    cr_expect_geq(later, 0.98, "%f", later);
+    client_close(&c);
+    free(points);
+}
+
+Test(recall, of_queries_that_no_segment_was_measured_with_is_learnt)
+{
+    harness_run(BACKEND_SIM, 1, ask_otherwise);
+}
+
 static void ask(struct server *s)
 {
     struct client c;
