@@ -20,7 +20,7 @@
 #define RECALL           0.99  /* must hold so many of their neighbours; a search scores 32, but rows will double */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
 #define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new, */
-#define WATCH_SHARE      64    /* and search for these themselves when 1 in so many is */
+#define WATCH_SHARE      64    /* and search for rows by their own vectors when 1 in so many is */
 
 /* Of short rows the values take no more room than a code. */
 static enum code_kind first_kind(const struct segment_index *x)
@@ -240,12 +240,10 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     const struct reach_search search = {&x->graph, &x->codes, vectors};
     const bool repairs = x->builder->changes > x->graph.count / REPAIR_SHARE;
     const bool watches = x->graph.count - x->builder->watched > x->graph.count / WATCH_SHARE;
-    /* Not where no search comes before all is finished. Nor under the inner product: few links lead
-     * to short rows, and rightly so. */
-    if (x->is_fed && x->metric != METRIC_IP && (repairs || watches))
-        rc = hnsw_reach(&x->graph, x->builder, &search, repairs ? REACH_FEW_LINKS : REACH_NEW, crew, pause);
-    if (rc == 0 && repairs)
+    if (repairs)
         rc = hnsw_repair(&x->graph, x->builder, &x->codes, pause);
+    if (rc == 0 && x->is_fed && watches) /* not where no search comes before all is finished */
+        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_DUE, crew, pause);
     return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
 }
 

@@ -150,9 +150,8 @@ struct reach_search {
     const struct rows *vectors;
 };
 enum reach_scope {
-    REACH_ALL,       /* the graph is complete: all rows, or as many as the file says */
-    REACH_FEW_LINKS, /* it grows: rows that few links lead to */
-    REACH_NEW,       /* and of these, rows that have come since the last search for rows */
+    REACH_ALL, /* the graph is complete: all rows, or as many as the file says */
+    REACH_DUE, /* it grows: rows that have come, or that later rows may have cut off (hnsw_inlinks.c) */
 };
 /* -ENOMEM, or what the pause returned: then the next call goes on. */
 MUST_USE int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search,

@@ -155,7 +155,7 @@ static int prune_share(void *arg, unsigned share, const struct pause *pause)
         for (uint32_t i = from; i < from + GROUPS_AT_ONCE && i < r->groups; i++) {
             if (!needs_list(&r->group[i]))
                 continue;
-            hnsw_prune(job->graph, job->builder->worker[share], job->codes, r, i);
+            hnsw_prune(job->graph, job->builder->worker[share], job->codes, r, &job->builder->inlinks, i);
             made++;
         }
         int rc = made ? pause_here(pause) : 0;
@@ -209,7 +209,7 @@ static void write_group(struct hnsw *g, struct round *r, const struct link_group
     mark_reached(r, back, links, p->kept);
 }
 
-static void round_end(struct hnsw *g, struct round *r)
+static void round_end(struct hnsw *g, struct round *r, const struct inlinks *inlinks)
 {
     for (uint32_t i = 0; i < r->groups; i++) {
         if (i + 8 < r->groups)
@@ -220,7 +220,7 @@ static void round_end(struct hnsw *g, struct round *r)
     for (uint32_t i = 0; i < r->to - r->from; i++) {
         g->linked += r->entrant[i].linked;
         if (!r->entrant[i].reached && r->entrant[i].chosen)
-            hnsw_link_surely(g, r->chosen[(size_t)i * 2 * g->m].id, r->from + i);
+            hnsw_link_surely(g, inlinks, r->chosen[(size_t)i * 2 * g->m].id, r->from + i);
     }
     if (r->entrant[0].level > hnsw_top(g)) /* it came alone */
         g->entry = g->nodes;
@@ -254,7 +254,7 @@ static int round_go_on(struct hnsw *g, struct hnsw_builder *b, const struct code
     rc = crew_run(crew, prune_share, &job, pause);
     if (rc == 0) {
         b->changes += r->to - r->from;
-        round_end(g, r);
+        round_end(g, r, &b->inlinks);
     }
     return rc;
 }

@@ -70,6 +70,7 @@ struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct code
     if (b) {
         b->m = g->m;
         b->stride = codes->stride;
+        column_init(&b->inlinks.of, sizeof(struct inlink));
     }
     return b;
 }
@@ -97,7 +98,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     hnsw_repair_drop(b);
     hnsw_settle_drop(b);
     hnsw_reach_drop(b);
-    free(b->round.rare);
+    column_fini(&b->inlinks.of);
     free(b);
 }
 
@@ -110,7 +111,7 @@ uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
     uint64_t bytes = sizeof(*b) + b->workers * sizeof(*b->worker);
     for (unsigned i = 0; i < b->workers; i++)
         bytes += worker_bytes(b->worker[i], b->m, b->stride);
-    bytes += bits_words(b->round.rare_rows) * sizeof(uint64_t) + (b->reaching.links_to ? b->reaching.rows : 0) +
+    bytes += column_bytes(&b->inlinks.of) + (b->reaching.links_to ? b->reaching.rows : 0) +
              ((uint64_t)b->reaching.list_room + b->reaching.again_room) * sizeof(uint32_t);
     bytes += b->settling.room * 2 * (links + 1) * sizeof(uint32_t);
     bytes += bits_words(b->flood.rows) * sizeof(uint64_t) + 2 * (uint64_t)b->flood.rows * sizeof(uint32_t);

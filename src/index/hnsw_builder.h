@@ -11,6 +11,8 @@
 #include "index/crew.h"
 #include "index/hnsw.h"
 
+#include <stdatomic.h>
+
 /* A candidate that is not kept, or not yet. */
 struct waiting {
     struct cand cand;
@@ -73,8 +75,16 @@ struct round {
     uint32_t *new_lists;          /* [slots_max][2m] */
     uint32_t rows_max, lists_max, links_back_max, slots_max;
     uint32_t groups;
-    uint64_t *rare; /* a bit a row below rare_rows: few links lead to it; lists that are pruned keep theirs */
-    uint32_t rare_rows;
+};
+
+/* Of a graph that grows: for each row, one of the rows near it that links to it (hnsw_inlinks.c). */
+struct inlink {
+    _Atomic uint32_t from; /* that row plus 1; 0: none. The row itself: no search has to find it */
+    uint32_t due;          /* with so many rows in the graph, `from` may be too far away */
+};
+struct inlinks {
+    struct column of; /* row -> struct inlink */
+    uint32_t rows;    /* rows beyond have none yet */
 };
 
 /* A repair under way: which rows are reached. */
@@ -108,7 +118,6 @@ struct reaching {
     bool is_strict; /* inner product: rows are to be found by the smallest beam */
     unsigned turn;
     bool grows;               /* more rows will come: this is not the last search for them */
-    uint8_t few_links;        /* rows that so many links lead to, or fewer, are searched for */
     uint32_t next;            /* row of turn 0, or place in the list */
     unsigned sweeps;          /* times that turn 0 was begun again */
     uint32_t sampled, missed; /* rows of the sample that were searched for, and missed */
@@ -122,6 +131,7 @@ struct reaching {
     uint32_t counted;     /* rows whose links are in that */
     uint32_t sample_step; /* one row in so many is searched for anyway */
     uint64_t *kept;       /* rows that were linked here: these links are not given up for others */
+    bool is_filled;       /* the window is */
     uint32_t *window;     /* rows that are searched for now, */
     struct walk_end *end; /* and what became of each */
     uint32_t window_count;
@@ -132,6 +142,7 @@ struct hnsw_builder {
     struct hnsw_worker **worker; /* [workers] */
     unsigned workers;
     struct round round;
+    struct inlinks inlinks;
     struct flood flood;
     struct settling settling;
     struct reaching reaching;
@@ -170,6 +181,20 @@ static inline uint32_t level_links_max(const struct hnsw *g, uint32_t level)
     return level == 0 ? 2 * g->m : g->m;
 }
 
+/* LINK_NONE: none. Shares prune lists at the same time: only the share that prunes the list of `from` writes it. */
+static inline uint32_t inlink_from(const struct inlinks *l, uint32_t row)
+{
+    const struct inlink *at = row < l->rows ? column_at(&l->of, row) : NULL;
+    return at ? atomic_load_explicit(&at->from, memory_order_relaxed) - 1 : LINK_NONE;
+}
+
+/* The row is below l->rows. */
+static inline void inlink_set(const struct inlinks *l, uint32_t row, uint32_t from)
+{
+    struct inlink *at = column_at(&l->of, row);
+    atomic_store_explicit(&at->from, from + 1, memory_order_relaxed);
+}
+
 static inline uint32_t links_count(const uint32_t *links, uint32_t max)
 {
     uint32_t n = 0;
@@ -199,11 +224,29 @@ MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const stru
 MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r, const struct pause *pause);
 /* Makes the new list of a row whose old one cannot take the links back of a group. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
-                uint32_t group);
+                const struct inlinks *inlinks, uint32_t group);
 
 /* The list of a row of the lowest layer, chosen from its links and up to 2m others. ret_list: room for 2m. Returns its length. */
 uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,
                    const uint32_t *others, uint32_t count, uint32_t *ret_list);
+
+/* A search for a row's own vector has ended with this pool: a row of it that links to the row. */
+struct inlink_found {
+    uint32_t from;   /* the nearest; LINK_NONE: there is none */
+    uint32_t rank;   /* its place in the pool */
+    uint32_t owners; /* rows of the pool that link to the row, at most 2 */
+};
+struct inlink_found inlink_find(const struct hnsw *g, const struct pool *pool, uint32_t row);
+/* Notes it for a graph of `rows` rows. */
+void inlink_note(const struct inlinks *l, uint32_t row, const struct inlink_found *found, uint32_t rows);
+/* Whether the row has no inlink in a graph of `rows` rows, or one that may be too far away. */
+bool inlink_is_due(const struct inlinks *l, uint32_t row, uint32_t rows);
+/* How many of the links of `from` are inlinks. */
+uint32_t inlinks_count(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from);
+/* Puts inlinks of the old list of `from` behind the `kept` links of the new one, up to `max` links; the rows of the
+ * others have no inlink any more. Returns the new length. */
+uint32_t inlinks_keep(const struct inlinks *l, const uint32_t *old, uint32_t n, uint32_t from, uint32_t *list,
+                      uint32_t kept, uint32_t max);
 
 /* Forgets a settling that was stopped. */
 void hnsw_settle_drop(struct hnsw_builder *b);
@@ -214,4 +257,4 @@ void hnsw_reach_drop(struct hnsw_builder *b);
 
 /* Adds a link on the lowest layer, unpruned: where there is room, or in place of the farthest row that one of the list's own
  * neighbours still links to, or of the last. */
-void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to);
+void hnsw_link_surely(struct hnsw *g, const struct inlinks *inlinks, uint32_t row, uint32_t to);

@@ -8,7 +8,8 @@
 
 #define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
 #define PRUNED_SPARE            4 /* a pruned list keeps one place in so many free, or each new link would prune it again */
-#define RARE_SPARE              2            /* and half of those for links that it keeps to rows that few lead to */
+#define INLINKS_SPARE           2            /* and half of those for inlinks, */
+#define INLINKS_SHARE           2            /* which have one place in so many at most */
 #define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
 #define MEET_BYTES              (256 * 1024) /* of codes compared between two pauses: some 10 us */
 #define SORTED_BY_INSERTION_MAX 64
@@ -134,28 +135,18 @@ static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struc
         w->pruning[at + i] = (struct cand){s->distances[i], links[i]};
 }
 
-static bool is_kept(const uint32_t *list, uint32_t n, uint32_t id)
+/* How long a pruned list of the lowest layer is at most, but for the inlinks that are put behind it. */
+static uint32_t links_kept(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from, uint32_t max)
 {
-    bool found = false;
-    for (uint32_t i = 0; i < n; i++)
-        found |= list[i] == id;
-    return found;
-}
-
-/* Behind the `kept` links of a list that was pruned, those of the old list to rows that few links lead to:
- * without them, no walk may find these rows. Returns the new length. */
-static uint32_t keep_rare(const struct round *r, const uint32_t *old, uint32_t n, uint32_t *list, uint32_t kept,
-                          uint32_t max)
-{
-    const uint32_t chosen = kept;
-    for (uint32_t i = 0; i < n && kept < max; i++)
-        if (old[i] < r->rare_rows && bits_test(r->rare, old[i]) && !is_kept(list, chosen, old[i]))
-            list[kept++] = old[i];
-    return kept;
+    const uint32_t inlinks = inlinks_count(l, links, n, from), room = max / INLINKS_SHARE;
+    const uint32_t least = max - max / PRUNED_SPARE / INLINKS_SPARE - (inlinks < room ? inlinks : room);
+    const uint32_t keep = max - max / PRUNED_SPARE;
+    return least < keep ? least : keep;
 }
 
 /* The distances of the newcomers are known from their side. */
-void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r, uint32_t group)
+void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
+                const struct inlinks *inlinks, uint32_t group)
 {
     struct link_group *p = &r->group[group];
     const struct link_back *back = r->links_back + p->first;
@@ -169,14 +160,14 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     for (uint32_t i = 0; i < p->count; i++)
         w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
     sort(w->pruning, n);
-    const uint32_t keep = level == 0 ? max - max / PRUNED_SPARE : max;
+    const uint32_t keep = level == 0 ? links_kept(inlinks, links, old, back->to, max) : max;
     p->kept =
         hnsw_select(g, w, codes, (struct hnsw_candidates){w->pruning, n, keep, level, level_row(g, level, back->to)});
     uint32_t *to = r->new_lists + (size_t)p->slot * 2 * g->m;
     for (uint32_t i = 0; i < p->kept; i++)
         to[i] = w->pruning[i].id;
     if (level == 0)
-        p->kept = keep_rare(r, links, old, to, p->kept, max - max / PRUNED_SPARE / RARE_SPARE);
+        p->kept = inlinks_keep(inlinks, links, old, back->to, to, p->kept, max - max / PRUNED_SPARE / INLINKS_SPARE);
 }
 
 uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,

@@ -8,9 +8,8 @@
  *   turn 1..   those that were missed, and those that lost a link to them
  *   last turn  a row that is missed still is a stray: every walk begins at it as well
  *
- * While the graph grows, later rows may take the place of links that were added here. So a list that is
- * pruned keeps its links to rows that few links lead to, and to those that were missed (round.rare). A row
- * that is lost all the same is found next time.
+ * While the graph grows, later rows may take the place of links that were added here. hnsw_inlinks.c says which links
+ * pruning keeps, and which rows are searched for again.
  *
  * Under the inner product up to nine other rows may be nearer to a row's own vector than the row itself, so finding it is a
  * matter of recall. In a complete graph such a row must be found with the smallest beam that a search has: then the effort that
@@ -32,9 +31,7 @@
 #define EF_STRICT      RECALL_K_MIN /* the least that a recall curve gives a search */
 #define ALL_ROWS       20000        /* up to so many, each is searched for */
 #define SAMPLE_ROWS    8192
-#define SAMPLE_GROWING 32   /* while the graph grows: 1 row in so many */
-#define FEW_LINKS      1    /* so few links lead to a row that is searched for anyway; */
-#define FEW_GROWING    6    /* while the graph grows: later rows may take some of them away */
+#define FEW_LINKS      1    /* so few links lead to a row that is searched for anyway */
 #define MISSED_SHARE   200  /* when 1 in so many is missed, the sample was too small */
 #define WINDOW         2048 /* rows */
 #define TURNS          6
@@ -44,11 +41,13 @@
 #define REPLACED_SHARE 256 /* when 1 link in so many rows was given up, rows are on new ways */
 #define ROWS_AT_ONCE   8
 #define ROWS_PER_PAUSE 512
+#define ROWS_LOOKED_AT 4096 /* for being wanted, between pauses */
 
 /* Where the walk for a row ended. */
 struct walk_end {
     bool done, missed;
-    uint32_t nearest[REACH_ANCHORS]; /* LINK_NONE: there are no more */
+    uint32_t nearest[REACH_ANCHORS]; /* rows that may link to it; LINK_NONE: there are no more */
+    struct inlink_found inlink;      /* while the graph grows */
 };
 
 void hnsw_reach_drop(struct hnsw_builder *b)
@@ -86,16 +85,18 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
     *r = (struct reaching){.rows = g->count,
                            .metric = metric,
                            .grows = scope != REACH_ALL,
-                           .few_links = scope == REACH_ALL ? FEW_LINKS : FEW_GROWING,
-                           .next = scope == REACH_NEW ? b->watched : 0,
                            .is_strict = scope == REACH_ALL && metric == METRIC_IP,
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
     int rc = r->window && r->end && r->kept ? 0 : -ENOMEM;
-    if (rc == 0 && (scope != REACH_ALL || g->linked > ALL_ROWS)) {
+    if (rc == 0 && r->grows)
+        rc = column_reserve(&b->inlinks.of, g->count);
+    if (rc == 0 && r->grows)
+        b->inlinks.rows = g->count;
+    if (rc == 0 && !r->grows && g->linked > ALL_ROWS) {
         r->links_to = calloc(g->count, sizeof(*r->links_to));
-        r->sample_step = scope != REACH_ALL ? SAMPLE_GROWING : g->linked / SAMPLE_ROWS;
+        r->sample_step = g->linked / SAMPLE_ROWS;
         rc = r->links_to ? 0 : -ENOMEM;
     }
     for (uint32_t i = 0; rc == 0 && i < g->stray_count; i++)
@@ -122,25 +123,31 @@ static bool is_sampled(const struct reaching *r, uint32_t row)
     return r->links_to && row % r->sample_step == r->sample_step - 1;
 }
 
-static bool is_wanted(const struct hnsw *g, const struct reaching *r, uint32_t row)
+static bool is_wanted(const struct hnsw *g, const struct hnsw_builder *b, uint32_t row)
 {
+    const struct reaching *r = &b->reaching;
     if (!hnsw_is_linked(g, row))
         return false;
-    return !r->links_to || r->all || r->links_to[row] <= r->few_links || is_sampled(r, row);
+    if (r->grows)
+        return inlink_is_due(&b->inlinks, row, r->rows);
+    return !r->links_to || r->all || r->links_to[row] <= FEW_LINKS || is_sampled(r, row);
 }
 
-/* False: the turn has no more rows. */
-static bool window_fill(const struct hnsw *g, struct reaching *r)
+/* It is left empty when the turn has no more rows. What the pause returned: then the next call goes on. */
+static int window_fill(const struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
 {
-    r->window_count = 0;
-    while (r->window_count < WINDOW && r->next < (r->turn == 0 ? r->rows : r->listed)) {
+    struct reaching *r = &b->reaching;
+    int rc = 0;
+    while (rc == 0 && r->window_count < WINDOW && r->next < (r->turn == 0 ? r->rows : r->listed)) {
         const uint32_t row = r->turn == 0 ? r->next : r->list[r->next];
         r->next++;
-        if (r->turn > 0 || is_wanted(g, r, row))
+        if (r->turn > 0 || is_wanted(g, b, row))
             r->window[r->window_count++] = row;
+        rc = r->next % ROWS_LOOKED_AT ? 0 : pause_here(pause);
     }
+    r->is_filled = rc == 0;
     memset(r->end, 0, r->window_count * sizeof(*r->end));
-    return r->window_count > 0;
+    return rc;
 }
 
 /* -- searching for them -- */
@@ -168,14 +175,44 @@ static uint32_t count_as_near(const struct pool *pool, uint32_t row, float own)
     return n;
 }
 
+/* While the graph grows, only with an inlink, or later rows would cut it off. */
+static bool is_found(const struct hnsw *g, const struct reaching *r, const struct pool *pool, uint32_t row,
+                     struct walk_end *end)
+{
+    if (!holds(pool, row))
+        return false;
+    if (r->grows)
+        end->inlink = inlink_find(g, pool, row);
+    return !r->grows || end->inlink.from != LINK_NONE;
+}
+
+/* The nearest. While the graph grows, those with room first: there is no use in a link that the next row takes away. */
+static void choose_anchors(const struct hnsw *g, const struct reaching *r, const struct pool *pool, uint32_t row,
+                           struct walk_end *end)
+{
+    const uint32_t max = 2 * g->m;
+    uint32_t n = 0;
+    for (unsigned full = 0; full < 2; full++)
+        for (uint32_t i = 0; i < pool->count && n < REACH_ANCHORS; i++) {
+            const uint32_t from = pool->cand[i].id;
+            const bool is_full = r->grows && links_count(hnsw_links(g, from), max) == max;
+            if (from != row && is_full == (full == 1))
+                end->nearest[n++] = from;
+        }
+    for (; n < REACH_ANCHORS; n++)
+        end->nearest[n] = LINK_NONE;
+}
+
 /* A row that is farther from its own vector than all that was found is not missed: so it is with codes that cannot tell rows
  * apart, and with short rows under the inner product. */
-static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, bool is_strict,
+static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, const struct reaching *r,
                       struct walk_end *end, const struct pause *pause)
 {
     struct search_scratch *scratch = w->scratch;
     const struct pool *pool = &scratch->pool;
+    const bool is_strict = r->is_strict;
     struct codes_query query;
+    end->inlink.from = row;
     end->done = codes_is_outlier(s->codes, row); /* every search scores it by its vector */
     if (end->done)
         return 0;
@@ -192,14 +229,14 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
                                    .pause = pause};
     rc = hnsw_search(&walk, is_strict ? EF_STRICT : EF_FIRST);
     end->done = rc == 0;
-    if (rc != 0 || holds(pool, row))
+    if (rc != 0 || is_found(s->graph, r, pool, row, end))
         return rc;
     rc = hnsw_search(&walk, EF);
     end->done = rc == 0;
-    if (rc != 0 || (!is_strict && holds(pool, row)))
+    if (rc != 0 || (!is_strict && is_found(s->graph, r, pool, row, end)))
         return rc;
-    for (uint32_t i = 0; i < REACH_ANCHORS; i++)
-        end->nearest[i] = i < pool->count ? pool->cand[i].id : LINK_NONE;
+    end->inlink.from = row;
+    choose_anchors(s->graph, r, pool, row, end);
     codes_distances(&query, &row, 1, scratch->rows, scratch->distances);
     end->missed = count_as_near(pool, row, scratch->distances[0]) < (is_strict ? EF_STRICT : EF);
     return 0;
@@ -216,8 +253,7 @@ static int reach_share(void *arg, unsigned share, const struct pause *pause)
         for (uint32_t i = from; i < from + ROWS_AT_ONCE && i < r->window_count; i++) {
             if (r->end[i].done)
                 continue;
-            int rc =
-                search_for(job->search, job->builder->worker[share], r->window[i], r->is_strict, &r->end[i], pause);
+            int rc = search_for(job->search, job->builder->worker[share], r->window[i], r, &r->end[i], pause);
             if (rc == 0)
                 rc = pause_here(pause);
             if (rc != 0)
@@ -246,16 +282,21 @@ static bool is_led_to(const struct hnsw *g, const uint32_t *links, uint32_t at)
     return false;
 }
 
+static bool is_kept(const struct hnsw_builder *b, uint32_t from, uint32_t to)
+{
+    return b->reaching.grows ? inlink_from(&b->inlinks, to) == from : bits_test(b->reaching.kept, to);
+}
+
 /* The place in a full list of a link that can be given up; 2m: there is none. A row that nothing leads to any more is searched for,
  * and missed; but not a short one under the inner product. */
-static uint32_t spare_link(const struct hnsw *g, const struct reaching *r, const uint32_t *links)
+static uint32_t spare_link(const struct hnsw *g, const struct hnsw_builder *b, uint32_t from)
 {
-    const uint32_t max = 2 * g->m;
+    const uint32_t max = 2 * g->m, *links = hnsw_links(g, from);
     for (uint32_t i = max; i-- > 0;)
-        if (!bits_test(r->kept, links[i]) && is_led_to(g, links, i))
+        if (!is_kept(b, from, links[i]) && is_led_to(g, links, i))
             return i;
-    for (uint32_t i = max; i-- > 0 && r->metric != METRIC_IP;)
-        if (!bits_test(r->kept, links[i]))
+    for (uint32_t i = max; i-- > 0 && b->reaching.metric != METRIC_IP;)
+        if (!is_kept(b, from, links[i]))
             return i;
     return max;
 }
@@ -272,10 +313,11 @@ static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_
 }
 
 /* In place of another link, if there is one to spare. */
-static int link_instead(struct hnsw *g, struct reaching *r, uint32_t from, uint32_t to, bool *ret_linked)
+static int link_instead(struct hnsw *g, struct hnsw_builder *b, uint32_t from, uint32_t to, bool *ret_linked)
 {
+    struct reaching *r = &b->reaching;
     uint32_t *links = hnsw_links(g, from);
-    const uint32_t at = spare_link(g, r, links);
+    const uint32_t at = spare_link(g, b, from);
     if (at == 2 * g->m)
         return 0;
     const int rc = search_again_behind(g, r, links[at]);
@@ -298,8 +340,9 @@ static bool link_beside(struct hnsw *g, uint32_t from, uint32_t to)
 }
 
 /* Links from all of these rows that have room; if none has, one instead of another, from another row each turn. */
-static int mend(struct hnsw *g, struct reaching *r, uint32_t row, const struct walk_end *end)
+static int mend(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const struct walk_end *end)
 {
+    struct reaching *r = &b->reaching;
     bool linked = false;
     int rc = add_again(r, row);
     bits_set(r->kept, row);
@@ -311,23 +354,30 @@ static int mend(struct hnsw *g, struct reaching *r, uint32_t row, const struct w
     for (uint32_t i = 0; rc == 0 && !linked && i < REACH_ANCHORS; i++) {
         const uint32_t from = end->nearest[(i + r->turn) % REACH_ANCHORS];
         if (from != LINK_NONE && from != row && !links_to(g, from, row))
-            rc = link_instead(g, r, from, row, &linked);
+            rc = link_instead(g, b, from, row, &linked);
     }
     return rc;
 }
 
-static int window_end(struct hnsw *g, struct reaching *r)
+static int window_end(struct hnsw *g, struct hnsw_builder *b)
 {
+    struct reaching *r = &b->reaching;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->window_count; i++) {
         const bool sampled = r->turn == 0 && is_sampled(r, r->window[i]);
         r->sampled += sampled;
+        if (r->end[i].missed) /* a stray is searched for again when an eighth has come, not each time */
+            r->end[i].inlink = r->turn + 1 < TURNS ? (struct inlink_found){.from = LINK_NONE}
+                                                   : (struct inlink_found){.from = r->window[i], .owners = 1};
+        if (r->grows)
+            inlink_note(&b->inlinks, r->window[i], &r->end[i].inlink, r->rows);
         if (!r->end[i].missed)
             continue;
         r->missed += sampled;
-        rc = r->turn + 1 < TURNS ? mend(g, r, r->window[i], &r->end[i]) : add_again(r, r->window[i]);
+        rc = r->turn + 1 < TURNS ? mend(g, b, r->window[i], &r->end[i]) : add_again(r, r->window[i]);
     }
     r->window_count = 0;
+    r->is_filled = false;
     return rc;
 }
 
@@ -388,19 +438,6 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
     r->list = NULL;
 }
 
-/* Lists that are pruned later keep their links to rows that few lead to, and to those linked in here. */
-static void guard_rare(struct hnsw_builder *b)
-{
-    struct reaching *r = &b->reaching;
-    for (uint32_t row = 0; r->links_to && row < r->rows; row++)
-        if (r->links_to[row] <= r->few_links)
-            bits_set(r->kept, row);
-    free(b->round.rare);
-    b->round.rare = r->kept;
-    b->round.rare_rows = r->rows;
-    r->kept = NULL;
-}
-
 int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search, enum reach_scope scope,
                const struct crew *crew, const struct pause *pause)
 {
@@ -413,19 +450,21 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
     if (rc == 0)
         rc = count_links(g, r, pause);
     while (rc == 0 && r->turn < TURNS && (r->turn == 0 || r->listed > 0)) {
-        if (r->window_count == 0 && !window_fill(g, r)) {
+        rc = r->is_filled ? 0 : window_fill(g, b, pause);
+        if (rc == 0 && r->window_count == 0) {
+            r->is_filled = false;
             turn_end(r);
             continue;
         }
         struct job job = {.search = search, .builder = b};
-        rc = crew_run(crew, reach_share, &job, pause);
         if (rc == 0)
-            rc = window_end(g, r);
+            rc = crew_run(crew, reach_share, &job, pause);
+        if (rc == 0)
+            rc = window_end(g, b);
     }
     if (rc != 0)
         return rc;
     keep_strays(g, r);
-    guard_rare(b);
     hnsw_reach_drop(b);
     b->reached = scope == REACH_ALL ? g->count : 0;
     b->watched = g->count;

@@ -14,7 +14,7 @@
 #define ROWS_LOOKED_AT 16384 /* for being dry, between pauses */
 #define EF             32
 
-void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to)
+void hnsw_link_surely(struct hnsw *g, const struct inlinks *inlinks, uint32_t row, uint32_t to)
 {
     uint32_t max = 2 * g->m;
     uint32_t *links = hnsw_links(g, row);
@@ -27,6 +27,8 @@ void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to)
         return;
     }
     for (uint32_t i = max; i-- > 0;) {
+        if (inlink_from(inlinks, links[i]) == row)
+            continue;
         const uint32_t *theirs = hnsw_links(g, links[i]);
         for (uint32_t j = 0; j < max && theirs[j] != LINK_NONE; j++) {
             const uint32_t *back = hnsw_links(g, theirs[j]);
@@ -38,6 +40,8 @@ void hnsw_link_surely(struct hnsw *g, uint32_t row, uint32_t to)
             }
         }
     }
+    if (inlink_from(inlinks, links[max - 1]) == row)
+        inlink_set(inlinks, links[max - 1], LINK_NONE);
     links[max - 1] = to;
 }
 
@@ -72,8 +76,9 @@ static void flood_from(struct flood *f, uint32_t row, uint32_t parent)
 }
 
 /* Links a wet row to a dry one where there is room, or in place of a row that is reached in another way. */
-static bool take(struct hnsw *g, const struct flood *f, uint32_t from, uint32_t row)
+static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, uint32_t row)
 {
+    const struct flood *f = &b->flood;
     uint32_t *links = hnsw_links(g, from);
     uint32_t n = links_count(links, 2 * g->m);
     if (n < 2 * g->m) {
@@ -81,7 +86,7 @@ static bool take(struct hnsw *g, const struct flood *f, uint32_t from, uint32_t 
         return true;
     }
     while (n-- > 0) {
-        if (f->parent[links[n]] != from) {
+        if (f->parent[links[n]] != from && inlink_from(&b->inlinks, links[n]) != from) {
             links[n] = row;
             return true;
         }
@@ -109,13 +114,13 @@ static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
     const struct pool *pool = &worker->scratch->pool;
     for (uint32_t i = 0; i < pool->count; i++) {
         uint32_t from = pool->cand[i].id;
-        if (bits_test(f->wet, from) && take(g, f, from, row)) {
+        if (bits_test(f->wet, from) && take(g, b, from, row)) {
             flood_from(f, row, from);
             return 0;
         }
     }
     for (; f->spare < g->count; f->spare++) { /* a row that cannot take one link now never can */
-        if (bits_test(f->wet, f->spare) && take(g, f, f->spare, row)) {
+        if (bits_test(f->wet, f->spare) && take(g, b, f->spare, row)) {
             flood_from(f, row, f->spare);
             return 0;
         }

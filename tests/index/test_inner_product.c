@@ -161,10 +161,11 @@ static struct segment_index *grown(const struct dataset *d)
     return x;
 }
 
-/* Links to a row are given up for nearer rows, and nothing searches for it before the graph is complete. */
+/* Links to a row are given up for nearer rows while the graph grows. In the cube, where long rows are near to all
+ * others, one or two rows may be cut off until they are searched for again. */
 Test(inner_product, a_growing_graph_keeps_links_to_rows_of_any_length)
 {
-    static const uint32_t most[] = {ROWS / 200, ROWS / 7, ROWS / 200, ROWS / 200};
+    static const uint32_t most[] = {0, ROWS / 1000, 0, 0};
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         struct dataset d;
         make(&d, k, 7);
