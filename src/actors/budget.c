@@ -16,7 +16,7 @@
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
 #define FREEING_SHARE                                                                                                  \
     8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
-#define AHEAD_SHARE 64 /* granted in advance */
+#define AHEAD_SHARE 32 /* granted in advance, to all reactors together */
 #define AHEAD_MAX   ((uint64_t)64 << 20)
 
 /* Percent of the writers' part from which on a stage holds; all end below the last. */
@@ -56,9 +56,9 @@ uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
     return (stores - stores / FREEING_SHARE) / 100 * stage_percent[BUDGET_STAGES - 1] / reactors;
 }
 
-uint64_t budget_ahead(uint64_t memory_bytes)
+uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors)
 {
-    const uint64_t share = memory_bytes / AHEAD_SHARE;
+    const uint64_t share = memory_bytes / AHEAD_SHARE / reactors;
     return share < AHEAD_MAX ? share : AHEAD_MAX;
 }
 
@@ -174,7 +174,7 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
     choose_stage(b);
     const uint64_t most = q->frees ? for_stores(b) : for_writers(b);
     const uint64_t others = granted_but(b, q->reactor), room = most > others ? most - others : 0;
-    const uint64_t ahead = budget_ahead(b->bytes);
+    const uint64_t ahead = budget_ahead(b->bytes, b->reactors);
     if (q->wanted <= part->granted)
         part->granted = q->wanted;
     else if (q->wanted <= room)

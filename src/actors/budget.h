@@ -24,8 +24,8 @@ uint64_t budget_of_indexes(uint64_t memory_bytes);
 uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t asked);
 /* What a start may take on one reactor for what is sealed: the rest is for the log, which is read next, and for writers. 0: no bound. */
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors);
-/* What is granted beyond what was asked for. */
-uint64_t budget_ahead(uint64_t memory_bytes);
+/* What is granted to one reactor beyond what it asked for. */
+uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors);
 /* Large requests of one reactor that are in memory together. */
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
 
@@ -33,6 +33,7 @@ uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
 
 struct budget {
     uint64_t bytes; /* 0: no bound */
+    unsigned reactors;
     struct budget_part {
         struct memory_use use; /* as it was told last */
         uint64_t needed;       /* of its store, with what is still to come */

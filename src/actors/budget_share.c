@@ -86,7 +86,7 @@ static void report(struct core *c)
     if (c->reactor == 0)
         see_process(&c->server->budget);
     if (c->store) { /* what it does not need any more, others may have */
-        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c));
+        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c), c->reactors);
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
     }

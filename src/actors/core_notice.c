@@ -123,6 +123,7 @@ static int on_damage(struct core *c, const struct control_damage_message *m)
 static int on_budget(struct core *c, struct control_budget_message *m)
 {
     c->server->budget.bytes = budget_bytes(c);
+    c->server->budget.reactors = c->reactors;
     return budget_ask(&c->server->budget, &m->question, &m->answer);
 }
 

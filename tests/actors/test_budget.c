@@ -15,7 +15,7 @@ static struct budget budget;
 static void begin(void)
 {
     log_set_level(LOG_ERROR); /* stages are told in the log */
-    budget = (struct budget){.bytes = 1024 * MIB};
+    budget = (struct budget){.bytes = 1024 * MIB, .reactors = REACTORS};
 }
 
 TestSuite(budget, .init = begin);
@@ -55,6 +55,15 @@ Test(budget, grants_together_keep_to_it_and_leave_the_part_for_reading)
         cr_assert_leq(granted(), budget.bytes - budget.bytes / BUDGET_KEPT_SHARE);
     }
     cr_assert_gt(refused, 1000u);
+}
+
+Test(budget, what_many_reactors_have_in_advance_leaves_room_for_all_of_them)
+{
+    struct budget_answer answer;
+    budget.reactors = REACTORS_MAX;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        cr_assert_eq(ask(r, 0, MIB, &answer), 0, "reactor %u: %s", r, answer.error.text);
+    cr_assert_leq(granted(), REACTORS_MAX * MIB + budget.bytes / 16);
 }
 
 Test(budget, a_refusal_says_how_much_is_used_by_what_and_what_to_do)
