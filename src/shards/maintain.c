@@ -47,7 +47,7 @@ static int maintain(struct shard *s)
             return rc;
         struct memory_work work;
         rc = begin(s, &choice, &work);
-        if (rc == -ENOMEM) /* it waits, and a request that asked for it waits with it */
+        if (rc == -ENOMEM) /* it waits, and a request that asked for it waits with it for some time */
             return 0;
         if (rc < 0)
             return rc;
@@ -93,26 +93,51 @@ int store_maintain(struct store *store)
 
 /* -- by request -- */
 
-#define ASK_NS ((uint64_t)100000000) /* how often whoever waits is asked whether to go on */
+#define ASK_NS    ((uint64_t)100000000)   /* how often whoever waits is asked whether to go on */
+#define MEMORY_NS ((uint64_t)10000000000) /* how long it waits for memory that a merge needs */
 
-static int wait_while(struct shard *s, bool (*goes_on)(const struct shard *s, uint64_t arg), uint64_t arg,
-                      const int *failed, const char *what, const struct pause *pause, struct error *error)
+/* Merging was put off for so long that whoever waits is told so. *since_ns: when that began; 0: it goes on. */
+static bool lacks_memory(const struct store *store, uint64_t *since_ns)
+{
+    const uint64_t now_ns = clock_now_ns();
+    if (!store->memory.put_off)
+        *since_ns = 0;
+    else if (*since_ns == 0)
+        *since_ns = now_ns;
+    return *since_ns && now_ns - *since_ns >= MEMORY_NS;
+}
+
+/* What a request waits for. */
+struct wait {
+    const char *what;
+    bool (*goes_on)(const struct shard *s, uint64_t arg);
+    uint64_t arg;
+    const int *failed; /* why the work failed last */
+    bool may_lack_memory;
+};
+
+static int wait_while(struct shard *s, const struct wait *w, const struct pause *pause, struct error *error)
 {
     struct store *store = s->store;
-    uint64_t failures = store->failures;
+    uint64_t failures = store->failures, lacking_since_ns = 0;
     order_check(store->options.hooks.background_order);
     shard_changed(s);
-    while (goes_on(s, arg)) {
+    while (w->goes_on(s, w->arg)) {
         if (s->gate.closed || s->dropped || store->interrupted)
             return error_set(error, ERROR_CANCELLED, "%s of '%s' was given up: it was dropped, or the server stops",
-                             what, s->config.name);
+                             w->what, s->config.name);
         if (shard_damage(s))
             return error_set(error, s->damage.code, "%s", s->damage.text);
         if (store->failures != failures)
-            return error_set_errno(error, *failed,
+            return error_set_errno(error, *w->failed,
                                    "%s of '%s' goes on by itself when the cause is mended: free disk "
                                    "space, or see the server's log",
-                                   what, s->config.name);
+                                   w->what, s->config.name);
+        if (w->may_lack_memory && lacks_memory(store, &lacking_since_ns))
+            return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                             "%s of '%s' waits for memory and goes on by itself when there is some: delete points, "
+                             "drop collections, or give kithd more --memory",
+                             w->what, s->config.name);
         int rc = pause ? pause->fn(pause->arg) : 0;
         if (rc < 0)
             return rc;
@@ -138,7 +163,8 @@ static int seal_now(struct shard *s, const struct pause *pause, struct error *er
     shard_freeze(s);
     if (s->growing)
         birth = s->growing->birth - 1; /* empty: it stays */
-    return wait_while(s, is_unsealed, birth, &s->store->work_failed, "sealing", pause, error);
+    const struct wait wait = {"sealing", is_unsealed, birth, &s->store->work_failed, false};
+    return wait_while(s, &wait, pause, error);
 }
 
 int shard_seal(struct shard *s, const struct pause *pause, struct error *error)
@@ -160,8 +186,10 @@ int shard_compact(struct shard *s, const struct pause *pause, struct error *erro
     if (gate_enter(&s->gate) < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
     int rc = seal_now(s, pause, error);
-    if (rc == 0)
-        rc = wait_while(s, is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, "merging", pause, error);
+    if (rc == 0) {
+        const struct wait wait = {"merging", is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, true};
+        rc = wait_while(s, &wait, pause, error);
+    }
     gate_leave(&s->gate);
     return rc;
 }
