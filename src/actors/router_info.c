@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS_GUESS 64 /* of a collection on one reactor */
-#define ATTEMPTS_MAX   8
+#define ATTEMPTS_MAX 8 /* to list segments, of which there may be more each time */
 
 static void info_add(struct shard_info *sum, const struct shard_info *part)
 {
@@ -121,30 +120,69 @@ static int by_state_and_id(const void *a, const void *b)
     return x->reactor < y->reactor ? -1 : x->reactor > y->reactor;
 }
 
-/* One reactor's segments to the end of the list: asked again when there are more than there was room for. */
-static int segments_of(struct request *rq, uint64_t collection, unsigned reactor, struct arena *arena,
-                       struct router_segments *all)
+/* Asks each reactor for as many of its segments as m[reactor] has room for. All have answered when it returns. */
+static int segments_ask(struct request *rq, uint64_t collection, struct shard_segments_message *m)
 {
     struct core *c = rq->core;
-    uint32_t room = SEGMENTS_GUESS;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        m[r].collection = collection;
+        if (r != c->reactor)
+            message_send(&m[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEGMENTS, &rq->ctx);
+    }
+    int rc = shard_on_segments(c, &m[c->reactor]);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        int one = r == c->reactor ? 0 : message_await(&m[r].base);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+/* Moves the parts together. False: a reactor has more segments than there was room for. */
+static bool segments_join(const struct shard_segments_message *m, unsigned reactors, struct router_segments *ret)
+{
+    ret->count = 0;
+    for (unsigned r = 0; r < reactors; r++) {
+        if (m[r].count > m[r].room)
+            return false;
+        if (m[r].count)
+            memmove(ret->items + ret->count, m[r].segments, m[r].count * sizeof *ret->items);
+        ret->count += m[r].count;
+    }
+    return true;
+}
+
+/* Room for as many segments as each reactor had when it was asked, and for some new ones. */
+static int segments_make_room(struct shard_segments_message *m, unsigned reactors, struct arena *arena,
+                              struct router_segments *ret)
+{
+    size_t room = 0;
+    for (unsigned r = 0; r < reactors; r++)
+        room += m[r].room = m[r].count ? m[r].count + m[r].count / 8 + 1 : 0;
+    ret->items = arena_alloc(arena, room * sizeof *ret->items);
+    if (!ret->items)
+        return -ENOMEM;
+    struct segment_info *at = ret->items;
+    for (unsigned r = 0; r < reactors; at += m[r++].room)
+        m[r].segments = at;
+    return 0;
+}
+
+/* The first time there is room for nothing, and the answers are only counts. */
+static int segments_read(struct request *rq, uint64_t collection, struct arena *arena, struct router_segments *ret)
+{
+    const unsigned n = rq->core->reactors;
+    struct shard_segments_message *m = arena_alloc(arena, n * sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    memset(m, 0, n * sizeof *m);
     for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        struct segment_info *items = arena_alloc(arena, (all->count + room) * sizeof *items);
-        if (!items)
-            return -ENOMEM;
-        if (all->count)
-            memcpy(items, all->items, all->count * sizeof *items);
-        struct shard_segments_message m = {.collection = collection, .segments = items + all->count, .room = room};
-        int rc = reactor == c->reactor
-                     ? shard_on_segments(c, &m)
-                     : message_call(&m.base, address_of(reactor, ACTOR_SEARCH), MSG_SHARD_SEGMENTS, &rq->ctx);
+        int rc = segments_ask(rq, collection, m);
+        if (rc == 0 && segments_join(m, n, ret))
+            return 0;
+        if (rc == 0)
+            rc = segments_make_room(m, n, arena, ret);
         if (rc < 0)
             return rc;
-        if (m.count <= room) {
-            all->items = items;
-            all->count += m.count;
-            return 0;
-        }
-        room = m.count + m.count / 8;
     }
     return -EAGAIN;
 }
@@ -155,10 +193,8 @@ int router_segments(struct request *rq, const char *name, struct arena *arena, s
     struct collection_entry *e = router_enter_to_read(rq, name);
     if (!e)
         return -ENOENT;
-    int rc = 0;
-    for (unsigned r = 0; r < rq->core->reactors && rc == 0; r++)
-        rc = segments_of(rq, e->config.id, r, arena, ret);
-    uint64_t collection = e->config.id;
+    const uint64_t collection = e->config.id;
+    int rc = segments_read(rq, collection, arena, ret);
     core_leave(e);
     if (rc == 0 && ret->count)
         qsort(ret->items, ret->count, sizeof *ret->items, by_state_and_id);
