@@ -99,7 +99,8 @@ struct control_store_message {
 
 struct control_measure_message {
     struct message base;
-    struct metrics_sample *sample;
+    struct metrics_sample *sample; /* filled; NULL: not asked for */
+    struct search_times *times;    /* likewise */
 };
 
 struct control_supersede_message {

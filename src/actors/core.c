@@ -43,7 +43,7 @@ int core_create(struct server *server, struct core **ret)
     c->reactors = reactor_count();
     settings_init(&c->settings);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
-        histogram_init(&c->metrics.search[i]);
+        histogram_init(&c->search_times[i]);
     const struct server_options *o = &server->options; /* what is set otherwise comes with core_tune_requests() */
     c->request_bytes = request_bytes_of(o->settings.memory ? o->settings.memory : o->memory_default, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);

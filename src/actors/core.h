@@ -47,6 +47,7 @@ struct core {
     struct budget_share budget;
     struct metrics metrics;
     struct recall_watch recall;
+    struct histogram search_times[SEARCH_KINDS]; /* since the start, ns */
     struct recent recent[SEARCH_KINDS];
     struct settings settings;
     bool halted;       /* the store is not used any more */

@@ -191,9 +191,15 @@ void core_on_step(struct actor *a, struct message *m)
 
 /* -- measure -- */
 
-static int on_measure(struct core *c, struct control_measure_message *m)
+static void times_read(const struct core *c, struct search_times *ret)
 {
-    struct metrics_sample *s = m->sample;
+    memcpy(ret->all, c->search_times, sizeof ret->all);
+    for (unsigned i = 0; i < SEARCH_KINDS; i++)
+        recent_read(&c->recent[i], clock_now_ns(), &ret->recent[i]);
+}
+
+static void sample_read(struct core *c, struct metrics_sample *s)
+{
     memset(s, 0, sizeof *s);
     s->reactor = c->reactor;
     s->counted = c->metrics;
@@ -202,13 +208,19 @@ static int on_measure(struct core *c, struct control_measure_message *m)
     budget_use_read(c, &s->memory);
     s->memory_budget = budget_bytes(c);
     s->memory_stage = c->budget.stage;
-    for (unsigned i = 0; i < SEARCH_KINDS; i++)
-        recent_read(&c->recent[i], clock_now_ns(), &s->recent[i]);
     if (!core_is_open(c))
-        return 0;
+        return;
     s->build_count = store_builds_read(c->store, s->builds);
     store_stats_read(c->store, &s->store);
     s->read_only = store_read_only(c->store);
+}
+
+static int on_measure(struct core *c, const struct control_measure_message *m)
+{
+    if (m->sample)
+        sample_read(c, m->sample);
+    if (m->times)
+        times_read(c, m->times);
     return 0;
 }
 

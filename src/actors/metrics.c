@@ -214,10 +214,11 @@ static void read_only(struct metrics_text *t, const struct metrics_sample *s, un
     }
 }
 
-int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out)
+int metrics_format(const struct metrics_sample *samples, unsigned n, const struct search_times *times,
+                   struct buffer *out)
 {
     struct metrics_text t = {.out = out};
-    metrics_searches(&t, samples, n);
+    metrics_searches(&t, samples, n, times);
     requests(&t, samples, n);
     table(&t, samples, n);
     builds(&t, samples, n);

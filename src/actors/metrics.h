@@ -21,7 +21,6 @@
 enum search_kind { SEARCH_SCAN, SEARCH_GRAPH, SEARCH_SCAN_MANY, SEARCH_GRAPH_MANY, SEARCH_KINDS };
 
 struct metrics {
-    struct histogram search[SEARCH_KINDS]; /* ns from a whole request to its hits */
     struct search_hardware hardware;
     uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
     uint64_t errors[ERROR_INTERNAL + 1];          /* answers by error code */
@@ -40,7 +39,6 @@ struct metrics_sample {
     struct metrics counted;
     struct reactor_stats stats;
     struct store_stats store;
-    struct histogram recent[SEARCH_KINDS];      /* as counted.search, of the last minute */
     struct build_info builds[STORE_BUILDS_MAX]; /* that go on */
     unsigned build_count;
     struct memory_use memory;
@@ -48,6 +46,13 @@ struct metrics_sample {
     uint64_t memory_budget; /* budget_bytes(), of the whole server */
     int read_only;          /* errno of the disk; 0: writes are taken */
 };
+
+/* What searches took: ns from a whole request to its hits. Some 120 KiB: one core's at a time. */
+struct search_times {
+    struct histogram all[SEARCH_KINDS], recent[SEARCH_KINDS]; /* since the start, and of the last minute */
+};
+void search_times_init(struct search_times *t);
+void search_times_add(struct search_times *sum, const struct search_times *one);
 
 /* Its part of it that is about admission (metrics_admission.c). -ENOMEM. */
 MUST_USE int metrics_admission_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);
@@ -57,5 +62,6 @@ static inline enum search_kind search_kind_of(bool exact, uint32_t queries)
     return queries > 1 ? (exact ? SEARCH_SCAN_MANY : SEARCH_GRAPH_MANY) : exact ? SEARCH_SCAN : SEARCH_GRAPH;
 }
 
-/* Appends the text for n samples, one a reactor. -ENOMEM. */
-MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, struct buffer *out);
+/* Appends the text for n samples, one a reactor, and the times of all together. -ENOMEM. */
+MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, const struct search_times *times,
+                            struct buffer *out);

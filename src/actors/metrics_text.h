@@ -30,4 +30,5 @@ static inline double metrics_seconds(uint64_t ns)
 
 struct metrics_sample;
 /* What searches took and cost (metrics_search.c). */
-void metrics_searches(struct metrics_text *t, const struct metrics_sample *s, unsigned n);
+void metrics_searches(struct metrics_text *t, const struct metrics_sample *s, unsigned n,
+                      const struct search_times *times);

@@ -198,7 +198,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     uint64_t now_ns = clock_now_ns();
     cost_learn_query(&e->cost, ask->exact, ask->k, beam_of(ask), (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(ask->exact, count);
-    histogram_add(&c->metrics.search[kind], now_ns - began_ns);
+    histogram_add(&c->search_times[kind], now_ns - began_ns);
     recent_add(&c->recent[kind], now_ns - began_ns, now_ns);
     return 0;
 }

@@ -295,3 +295,9 @@ int server_measure(struct metrics_sample *samples, struct arena *arena)
     }
     return rc;
 }
+
+int server_measure_times(unsigned reactor, struct search_times *ret)
+{
+    struct control_measure_message m = {.times = ret};
+    return message_call(&m.base, address_of(reactor, ACTOR_ASK), MSG_CONTROL_MEASURE, NULL);
+}

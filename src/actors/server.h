@@ -106,3 +106,5 @@ MUST_USE int server_restore(struct server *s, const char *snapshot, struct error
 
 /* A sample of every reactor's counts into samples[reactor_count()]. Waits. */
 MUST_USE int server_measure(struct metrics_sample *samples, struct arena *arena);
+/* What searches took on one core. From any reactor; waits. */
+MUST_USE int server_measure_times(unsigned reactor, struct search_times *ret);

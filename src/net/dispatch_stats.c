@@ -147,7 +147,8 @@ static void admission_give(const struct metrics *m, Kith__ReactorStats *ret)
     }
 }
 
-static int reactor_give(struct native_request *r, const struct metrics_sample *s, Kith__ReactorStats *ret)
+static int reactor_give(struct native_request *r, const struct metrics_sample *s, struct search_times *times,
+                        Kith__ReactorStats *ret)
 {
     const struct metrics *m = &s->counted;
     kith__reactor_stats__init(ret);
@@ -177,9 +178,11 @@ static int reactor_give(struct native_request *r, const struct metrics_sample *s
     ret->searches_narrow = m->searches_narrow;
     ret->searches_wide = m->searches_wide;
     admission_give(m, ret);
-    int rc = kinds_give(r, m->search, &ret->searches, &ret->n_searches);
+    int rc = server_measure_times(s->reactor, times);
     if (rc == 0)
-        rc = kinds_give(r, s->recent, &ret->recent, &ret->n_recent);
+        rc = kinds_give(r, times->all, &ret->searches, &ret->n_searches);
+    if (rc == 0)
+        rc = kinds_give(r, times->recent, &ret->recent, &ret->n_recent);
     if (rc == 0)
         rc = builds_give(r, s, ret);
     return rc < 0 ? rc : hardware_give(r, &m->hardware, ret);
@@ -190,10 +193,11 @@ static int all_give(struct native_request *r, Kith__Stats *ret)
     unsigned n = r->rq->core->reactors;
     struct metrics_sample *samples = array(r, n, sizeof *samples);
     Kith__ReactorStats *reactors = array(r, n, sizeof *reactors);
+    struct search_times *times = array(r, 1, sizeof *times);
     ret->reactors = array(r, n, sizeof *ret->reactors);
-    int rc = samples && reactors && ret->reactors ? server_measure(samples, &r->rq->bulk) : -ENOMEM;
+    int rc = samples && reactors && times && ret->reactors ? server_measure(samples, &r->rq->bulk) : -ENOMEM;
     for (unsigned i = 0; i < n && rc == 0; i++) {
-        rc = reactor_give(r, &samples[i], &reactors[i]);
+        rc = reactor_give(r, &samples[i], times, &reactors[i]);
         ret->reactors[i] = &reactors[i];
         if (rc == 0 && samples[i].read_only && ret->read_only[0] == 0) {
             struct error *why = array(r, 1, sizeof *why);
