@@ -11,7 +11,7 @@ int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durabili
     Kith__Collection collection = KITH__COLLECTION__INIT;
     collection.name = (char *)(uintptr_t)name;
     collection.dim = dim;
-    collection.metric = KITH__METRIC__METRIC_L2;
+    collection.metric = kind->metric;
     collection.durability = durability;
     collection.code = kind->code;
     collection.code_bits = kind->code_bits;

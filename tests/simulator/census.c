@@ -174,7 +174,8 @@ static void compact(struct world *w, struct client *c, struct book *b)
     struct told t;
     int rc = call_compact(c, b->name);
     tell(w, "census", "compact %s: %d", b->name, rc);
-    if (rc < 0 && !explained(w, ACTION_MAINTAIN, rc))
+    const bool too_little = rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && w->memory;
+    if (rc < 0 && !too_little && !explained(w, ACTION_MAINTAIN, rc))
         fail(w, "census", "%s cannot be compacted: %s", b->name, c->error);
     if (rc < 0 || !take(w, c, b, &t))
         return;

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #define CROWD_MAX 120
+#define SLACK_NS  ((uint64_t)2000000000) /* a disk that is slow and reactors that stand still are faults */
 
 struct crowd {
     struct {
         uint32_t deadline_ms;
+        uint64_t ends_ns; /* its deadline, or when it was cancelled; 0: neither */
         bool cancelled, answered;
     } asked[CROWD_MAX];
     uint32_t n, hits, refused;
@@ -28,13 +30,16 @@ static int send_one(struct player *p, const struct book *b, struct crowd *c, uin
     s.recall = !s.ef && draw_one_in(&p->random, 2) ? 0.9f : 0;
     s.with_vectors = draw_one_in(&p->random, 4);
     s.with_payloads = draw_one_in(&p->random, 8);
+    const uint64_t now_ns = clock_now_ns();
     c->asked[i].deadline_ms = draw_one_in(&p->random, 3) ? 1 + (uint32_t)(draw(&p->random) % 20) : 0;
+    c->asked[i].ends_ns = c->asked[i].deadline_ms ? now_ns + (uint64_t)c->asked[i].deadline_ms * 1000000 : 0;
     int rc = client_send(&p->client, KITH_OP_SEARCH, i, c->asked[i].deadline_ms, &s.base, query,
                          (uint64_t)queries * MODEL_DIM * sizeof(float));
     if (rc < 0 || !draw_one_in(&p->random, 16))
         return rc;
     uint32_t victim = (uint32_t)(draw(&p->random) % (i + 1));
     c->asked[victim].cancelled = true;
+    c->asked[victim].ends_ns = now_ns;
     return client_send(&p->client, KITH_OP_CANCEL, victim, 0, NULL, NULL, 0);
 }
 
@@ -63,6 +68,9 @@ static int receive_one(struct player *p, const struct book *b, struct crowd *c)
         return -EPROTO;
     }
     c->asked[i].answered = true;
+    if (c->asked[i].ends_ns && clock_now_ns() > c->asked[i].ends_ns + SLACK_NS)
+        fail(p->world, p->name, "%s: a search was answered %.3f s after its deadline, or after it was cancelled",
+             b->name, (double)(clock_now_ns() - c->asked[i].ends_ns) / 1e9);
     c->hits += rc == 0;
     c->refused += rc < 0;
     return rc < 0 && justified(p, c, (uint32_t)i, rc) ? 0 : rc;

@@ -1,6 +1,7 @@
 /* kinds.c -- every code with every refine that goes with it. */
 #include "kinds.h"
 #include "play.h"
+#include "scores.h"
 
 #include <stdio.h>
 
@@ -8,10 +9,34 @@ static const char *const codes[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", 
 static const char *const refines[] = {"auto", "none", "f32", "f16", "bf16"};
 static const char *const links[] = {"auto", "plain", "packed"};
 
-/* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are. */
-static bool is_exact(Kith__Code code)
+/* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are, but not what cosine makes
+ * of them. Under the inner product 8 bits round the query. */
+static bool is_exact(const struct index_kind *k)
 {
-    return code != KITH__CODE__CODE_SQ4 && code != KITH__CODE__CODE_RABITQ;
+    switch (k->code) {
+    case KITH__CODE__CODE_F32: return true;
+    case KITH__CODE__CODE_AUTO: /* may choose 8 bits */
+    case KITH__CODE__CODE_SQ8: return k->metric == KITH__METRIC__METRIC_L2;
+    case KITH__CODE__CODE_SQ4:
+    case KITH__CODE__CODE_RABITQ: return false;
+    default: return k->metric != KITH__METRIC__METRIC_COSINE;
+    }
+}
+
+/* A search that is not exact may tell distances that are not. */
+static bool is_approximate(const struct index_kind *k)
+{
+    const bool refined = k->metric == KITH__METRIC__METRIC_COSINE ? k->refine == KITH__REFINE__REFINE_F32
+                                                                  : k->refine != KITH__REFINE__REFINE_NONE;
+    return !refined && !is_exact(k);
+}
+
+/* Half of them are L2. */
+static Kith__Metric draw_metric(uint64_t *random)
+{
+    static const Kith__Metric metrics[] = {KITH__METRIC__METRIC_L2, KITH__METRIC__METRIC_L2, KITH__METRIC__METRIC_IP,
+                                           KITH__METRIC__METRIC_COSINE};
+    return metrics[draw(random) % ARRAY_LEN(metrics)];
 }
 
 static uint32_t refines_of(Kith__Code code)
@@ -24,9 +49,10 @@ static uint32_t refines_of(Kith__Code code)
     }
 }
 
-struct index_kind index_kind_draw(uint64_t *random)
+struct index_kind index_kind_draw(uint64_t *random, uint64_t *metrics)
 {
-    struct index_kind k = {0};
+    struct index_kind k = {.metric = draw_metric(metrics)};
+    k.approximate = is_approximate(&k);
     if (draw_one_in(random, 2))
         return k;
     k.code = (Kith__Code)(draw(random) % ARRAY_LEN(codes));
@@ -34,7 +60,7 @@ struct index_kind index_kind_draw(uint64_t *random)
         k.code_bits = (uint32_t)(draw(random) % 9);
     k.refine = (Kith__Refine)(draw(random) % refines_of(k.code));
     k.links = (Kith__Links)(draw(random) % ARRAY_LEN(links));
-    k.approximate = k.refine == KITH__REFINE__REFINE_NONE && !is_exact(k.code);
+    k.approximate = is_approximate(&k);
     return k;
 }
 
@@ -43,7 +69,7 @@ const char *index_kind_text(const struct index_kind *kind, char *text)
     char bits[16] = "";
     if (kind->code_bits)
         snprintf(bits, sizeof bits, "%u", kind->code_bits);
-    snprintf(text, 80, "%s%s refined by %s, links %s", codes[kind->code], bits, refines[kind->refine],
-             links[kind->links]);
+    snprintf(text, 100, "%s, %s%s refined by %s, links %s", metric_text(kind->metric), codes[kind->code], bits,
+             refines[kind->refine], links[kind->links]);
     return text;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct index_kind {
+    Kith__Metric metric;
     Kith__Code code;
     uint32_t code_bits;
     Kith__Refine refine;
@@ -13,7 +14,8 @@ struct index_kind {
     bool approximate; /* a search that is not exact may tell distances that are not */
 };
 
-/* A half of all are left open. */
-struct index_kind index_kind_draw(uint64_t *random);
-/* "rabitq4 refined by f16, links packed" into text[80]. */
+/* A half of all are left open. The metric comes from a stream of its own, so that what else a seed draws does not
+ * depend on it. */
+struct index_kind index_kind_draw(uint64_t *random, uint64_t *metrics);
+/* "cosine, rabitq4 refined by f16, links packed" into text[100]. */
 const char *index_kind_text(const struct index_kind *kind, char *text);

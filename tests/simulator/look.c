@@ -1,5 +1,6 @@
 /* look.c -- compares what the server shows with what the model knows. */
 #include "play.h"
+#include "scores.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,7 @@ static void check_hits(struct player *p, struct book *b, const float *query, str
 {
     for (uint32_t i = 0; i < h->n && !failed(p->world); i++) {
         uint64_t id = h->ids[i] - b->model.base; /* wraps below base */
-        if (i > 0 && h->scores[i] < h->scores[i - 1])
+        if (i > 0 && score_is_nearer(b->kind.metric, (double)h->scores[i], (double)h->scores[i - 1]))
             fail(p->world, p->name, "%s: hit %u is nearer than the one before it", b->name, i);
         if (id >= MODEL_IDS) {
             if (!b->shared || h->ids[i] >= (uint64_t)MODEL_IDS * PLAYERS_MAX)
@@ -128,7 +129,7 @@ static void check_hits(struct player *p, struct book *b, const float *query, str
         if (h->mine[id])
             fail(p->world, p->name, "%s: point %" PRIu64 " was found twice", b->name, h->ids[i]);
         h->mine[id] = true;
-        if (distances && !model_distance_possible(&b->model, (uint32_t)id, query, h->scores[i]))
+        if (distances && !model_score_possible(&b->model, (uint32_t)id, query, h->scores[i]))
             fail(p->world, p->name, "%s: a search found point %" PRIu64 " at %g, where it is not", b->name, h->ids[i],
                  (double)h->scores[i]);
     }
@@ -143,10 +144,10 @@ static void check_missing(struct player *p, struct book *b, const float *query, 
         if (h->mine[id] || !model_certain(&b->model, id, &version) || version == MODEL_ABSENT)
             continue;
         model_vector(b->model.base + id, version, v);
-        float distance = model_distance(query, v);
-        if (h->n < k || distance < h->scores[h->n - 1])
+        double score = score_of(b->kind.metric, MODEL_DIM, query, v);
+        if (h->n < k || score_is_nearer(b->kind.metric, score, (double)h->scores[h->n - 1]))
             fail(p->world, p->name, "%s: an exact search for %u found %u, but not point %" PRIu64 " at %g", b->name, k,
-                 h->n, b->model.base + id, (double)distance);
+                 h->n, b->model.base + id, score);
     }
 }
 

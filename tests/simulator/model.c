@@ -2,14 +2,16 @@
 #include "model.h"
 #include "base/check.h"
 #include "base/point_id.h"
+#include "scores.h"
 #include "shards/collection.h"
 
 #include <string.h>
 
-void model_init(struct model *m, uint64_t base, bool weak)
+void model_init(struct model *m, uint64_t base, Kith__Metric metric, bool weak)
 {
     memset(m, 0, sizeof *m);
     m->base = base;
+    m->metric = metric;
     m->weak = weak;
     m->next_version = m->next_issue = 1;
     for (uint32_t i = 0; i < MODEL_IDS; i++) {
@@ -343,14 +345,6 @@ void model_vector(uint64_t id, uint32_t version, float *ret)
     }
 }
 
-float model_distance(const float *a, const float *b)
-{
-    float sum = 0;
-    for (int d = 0; d < MODEL_DIM; d++)
-        sum += (a[d] - b[d]) * (a[d] - b[d]);
-    return sum;
-}
-
 uint32_t model_payload_size(uint64_t id, uint32_t version)
 {
     uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
@@ -377,13 +371,13 @@ uint32_t model_version_of(const struct model *m, uint32_t id, const float *vecto
         if (p->choices[i].version == MODEL_ABSENT)
             continue;
         model_vector(m->base + id, p->choices[i].version, want);
-        if (memcmp(want, vector, sizeof want) == 0)
+        if (is_stored_as(m->metric, MODEL_DIM, want, vector))
             return p->choices[i].version;
     }
     return UINT32_MAX;
 }
 
-bool model_distance_possible(const struct model *m, uint32_t id, const float *query, float distance)
+bool model_score_possible(const struct model *m, uint32_t id, const float *query, float score)
 {
     float v[MODEL_DIM];
     const struct model_point *p = &m->points[id];
@@ -392,7 +386,7 @@ bool model_distance_possible(const struct model *m, uint32_t id, const float *qu
         if (c->version == MODEL_ABSENT || !(c->state & (MODEL_NOW | MODEL_COME)))
             continue;
         model_vector(m->base + id, c->version, v);
-        if (model_distance(query, v) == distance)
+        if (score_is_same(m->metric, score_of(m->metric, MODEL_DIM, query, v), (double)score))
             return true;
     }
     return false;

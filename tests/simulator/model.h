@@ -6,6 +6,8 @@
  * acknowledged, but only to a power cut. The first look after a start settles every point. */
 #pragma once
 
+#include "kith.pb-c.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,14 +46,15 @@ struct model_batch {
 
 struct model {
     uint64_t base; /* the id of point 0 */
-    bool weak;     /* acknowledged before it is flushed */
+    Kith__Metric metric;
+    bool weak; /* acknowledged before it is flushed */
     struct model_point points[MODEL_IDS];
     struct model_batch batches[MODEL_BATCHES];
     uint32_t batch_count, next_version, next_issue;
     bool unordered; /* choices of different times are mixed since the last settle */
 };
 
-void model_init(struct model *m, uint64_t base, bool weak);
+void model_init(struct model *m, uint64_t base, Kith__Metric metric, bool weak);
 
 /* A write begins. False: a point has too many choices to write to it again before the next start. version: 0, or that of the same points'
  * last upsert, which was refused and is tried again. */
@@ -95,12 +98,11 @@ void model_count_of(const struct model *m, const uint32_t *ids, uint32_t n, uint
 
 /* -- what a version looks like -- */
 
-/* Small whole numbers, so that squared distances are exact in any order of adding. */
+/* Small whole numbers, so that squared distances and products are exact in any order of adding. */
 void model_vector(uint64_t id, uint32_t version, float *ret);
-float model_distance(const float *a, const float *b);
 uint32_t model_payload_size(uint64_t id, uint32_t version);
 void model_payload(uint64_t id, uint32_t version, uint8_t *ret); /* model_payload_size() bytes */
 /* The version with this vector out of the choices of the point; UINT32_MAX: none. */
 uint32_t model_version_of(const struct model *m, uint32_t id, const float *vector);
-/* Whether some choice that may be seen now has this distance to the query. */
-bool model_distance_possible(const struct model *m, uint32_t id, const float *query, float distance);
+/* Whether some choice that may be seen now has this score for the query. */
+bool model_score_possible(const struct model *m, uint32_t id, const float *query, float score);

@@ -5,6 +5,7 @@
 
 #define STORMY   6      /* one of so many seeds has storms */
 #define WIDE     5      /* and one of so many of the others has wide vectors */
+#define MANY     8      /* one of so many of the rest has many collections */
 #define PAUSING  500000 /* of a million checkpoints yield in half of these */
 #define STRONGER 3      /* a kind's rate is up to so many times doubled, or halved */
 
@@ -41,6 +42,7 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
     p->copies = draw_one_in(&storms, 3);
     p->wide = !p->storm && draw_one_in(&storms, WIDE) ? draw(&storms) | 1 : 0;
+    p->many = !p->storm && !p->wide && draw_one_in(&storms, MANY) ? draw(&storms) | 1 : 0;
     if (p->wide && draw_one_in(&storms, 2))
         p->rates[FAULT_PREEMPT] = PAUSING;
     p->varied |= p->wide; /* else a turn lasts until no fiber is ready: nothing comes in during a search */

@@ -16,6 +16,7 @@ struct plan {
     bool copies;                 /* the disk knows no second names: snapshots are copies */
     uint64_t storm;              /* what its storms are drawn from; 0: there are none */
     uint64_t wide;               /* likewise, its wide vectors */
+    uint64_t many;               /* likewise, its many collections */
 };
 
 void plan_draw(struct plan *p, uint64_t *random);

@@ -84,6 +84,7 @@ struct world {
     uint64_t growing, crash_after;
     bool tight; /* few credits and fibers */
     uint16_t credits[ORDERS];
+    uint64_t memory, queue_ms; /* 0: as the server is without */
     bool faulty_start, started;
     uint64_t log_faults;           /* when the round began */
     bool orderly;                  /* the last end */
@@ -91,6 +92,7 @@ struct world {
     bool snapshot;                 /* there is one */
     struct model *then;            /* what it holds, for each book */
     struct wide *wide;             /* its points; NULL: there are none yet */
+    struct many *many;             /* its collections; NULL: likewise */
     uint32_t fibers[REACTORS_MAX]; /* that lived on each reactor when it began to serve */
     struct event done;
     struct world_result *result;
@@ -146,6 +148,11 @@ void storm(struct world *w);
 
 void wide(struct world *w);
 void wide_free(struct wide *wide); /* NULL is fine */
+
+/* -- hundreds of small collections (many.c) -- */
+
+void many(struct world *w);
+void many_free(struct many *many); /* NULL is fine */
 
 /* -- during a start (early.c) -- */
 

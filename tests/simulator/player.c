@@ -112,7 +112,7 @@ static void operate_delete(struct player *p, struct book *b)
 static void forget_points(struct book *b)
 {
     uint32_t version = b->model.next_version;
-    model_init(&b->model, b->model.base, b->weak);
+    model_init(&b->model, b->model.base, b->kind.metric, b->weak);
     b->model.next_version = version;
     b->refused.n = 0;
 }
@@ -123,7 +123,7 @@ static bool create(struct player *p, struct book *b)
     bool *known = b->shared ? &w->shared_created : &b->created;
     bool was = *known, perhaps_again = b->created_again;
     b->created_again |= b->state == BOOK_DOUBTFUL; /* the power may be cut meanwhile */
-    char kind[80];
+    char kind[100];
     int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability, &b->kind);
     tell(w, p->name, "create %s (%s): %s", b->name, index_kind_text(&b->kind, kind), outcome(p, rc));
     if (rc == 0 && was && b->state != BOOK_DOUBTFUL)

@@ -14,7 +14,10 @@ void report_add(struct report *t, const struct world_result *r)
     t->sum.refused_starts += r->refused_starts;
     t->sum.restores += r->restores;
     t->sum.early += r->early;
+    t->sum.storms += r->storms;
+    t->sum.storm_answers += r->storm_answers;
     t->sum.wide_searches += r->wide_searches;
+    t->sum.many += r->many;
     t->sum.virtual_ns += r->virtual_ns;
     t->sum.trace_events += r->trace_events;
     for (unsigned i = 0; i < WORLD_OPERATIONS; i++)
@@ -42,7 +45,10 @@ static void print_table(const struct report *t, const struct seed_run *runs, siz
     printf("%sstarts refused             %12" PRIu64 "\n", prefix, t->sum.refused_starts);
     printf("%ssnapshots restored         %12" PRIu64 "\n", prefix, t->sum.restores);
     printf("%slooks during a start       %12" PRIu64 "\n", prefix, t->sum.early);
+    printf("%sstorms                     %12" PRIu64 "\n", prefix, t->sum.storms);
+    printf("%sanswers in storms          %12" PRIu64 "\n", prefix, t->sum.storm_answers);
     printf("%swide searches checked      %12" PRIu64 "\n", prefix, t->sum.wide_searches);
+    printf("%suses of many collections   %12" PRIu64 "\n", prefix, t->sum.many);
     printf("%sevents                     %12" PRIu64 "\n", prefix, t->sum.trace_events);
     printf("%svirtual seconds            %12.1f\n", prefix, (double)t->sum.virtual_ns / 1e9);
     printf("%sseconds                    %12.1f\n", prefix, t->seconds);

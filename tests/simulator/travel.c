@@ -73,7 +73,8 @@ void travel_in_time(struct world *w)
 {
     struct player *p = &w->players[0];
     bool back = w->snapshot && draw_one_in(&w->random, 2);
-    if (!draw_one_in(&w->random, 2) || w->plan.wide || damage_done(w) || !all_open(w) || !player_connect(p))
+    if (!draw_one_in(&w->random, 2) || w->plan.wide || w->plan.many || damage_done(w) || !all_open(w) ||
+        !player_connect(p))
         return;
     p->client.timeout_ns = PATIENCE_NS;
     for (unsigned i = 0; i < 2 * w->plan.players; i++)

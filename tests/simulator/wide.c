@@ -8,6 +8,7 @@
  * are looked at again after the restart, whatever its end was. */
 #include "base/point_id.h"
 #include "play.h"
+#include "scores.h"
 #include "wide_points.h"
 
 #include <stdio.h>
@@ -197,7 +198,7 @@ static bool may_score(const struct wide *w, const struct asked *a, uint32_t poin
             continue;
         }
         wide_vector(p, point, version, v);
-        may |= wide_is_same(p, wide_score(p, a->query, v), score);
+        may |= score_is_same(p->metric, score_of(p->metric, p->dim, a->query, v), score);
     }
     free(v);
     return may;
@@ -215,7 +216,8 @@ static bool must_be_found(const struct wide *w, const struct asked *a, uint32_t 
         if (!must || hits->n_id_lo < a->k)
             continue;
         wide_vector(p, point, version, v);
-        must = wide_is_nearer(p, wide_score(p, a->query, v), (double)hits->scores[hits->n_id_lo - 1]);
+        must = score_is_nearer(p->metric, score_of(p->metric, p->dim, a->query, v),
+                               (double)hits->scores[hits->n_id_lo - 1]);
     }
     free(v);
     return must;
@@ -242,7 +244,7 @@ static void check_hits(struct wide_client *c, const struct asked *a, const Kith_
         else if (!may_score(c->wide, a, point, score, &sure))
             fail(w, c->player.name, "point %u was found at %g, where it is not (versions %u to %u)", point, score,
                  a->known[point], p->begun[point]);
-        else if (i > 0 && wide_is_nearer(p, score, (double)hits->scores[i - 1]))
+        else if (i > 0 && score_is_nearer(p->metric, score, (double)hits->scores[i - 1]))
             fail(w, c->player.name, "hit %zu is nearer than the one before it", i);
         else if (i > 0 && p->metric != KITH__METRIC__METRIC_COSINE && hits->scores[i] == hits->scores[i - 1] &&
                  wide_id_before(point, point_at(p, hits, i - 1)))
@@ -345,6 +347,8 @@ static void run_all(struct wide *wide)
 {
     struct wide_client *clients = calloc(SEARCHERS + WRITERS + 1, sizeof *clients), *c = clients;
     check(clients);
+    wide->done = (struct event){0}; /* who waited when the power was cut is no more */
+    wide->left = 0;
     wide->searching = SEARCHERS;
     for (uint32_t i = 0; i < SEARCHERS; i++)
         start(wide, c++, "searcher", i, searcher_run);
@@ -412,10 +416,7 @@ void wide(struct world *w)
     c->player.random = draw(&w->wide->random);
     snprintf(c->player.name, sizeof c->player.name, "wide");
     tell(w, "wide", "%u points of %u dimensions in %u groups, %s", w->wide->points.count, w->wide->points.dim,
-         w->wide->points.groups,
-         w->wide->points.metric == KITH__METRIC__METRIC_L2   ? "l2"
-         : w->wide->points.metric == KITH__METRIC__METRIC_IP ? "inner product"
-                                                             : "cosine");
+         w->wide->points.groups, metric_text(w->wide->points.metric));
     if (!damage_done(w) && player_connect(&c->player)) {
         if (create(c))
             fill(c);

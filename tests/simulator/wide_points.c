@@ -3,7 +3,6 @@
 #include "base/point_id.h"
 #include "play.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define MIX     0x9e3779b97f4a7c15u /* odd: it has an inverse */
@@ -94,34 +93,4 @@ void wide_vector(const struct wide_points *p, uint32_t point, uint32_t version, 
         x = x * 6364136223846793005u + 1442695040888963407u;
         ret[d] = (float)((x >> 40) % 8);
     }
-}
-
-double wide_score(const struct wide_points *p, const float *a, const float *b)
-{
-    double product = 0, aa = 0, bb = 0;
-    for (uint32_t d = 0; d < p->dim; d++) {
-        product += (double)a[d] * (double)b[d];
-        aa += (double)a[d] * (double)a[d];
-        bb += (double)b[d] * (double)b[d];
-    }
-    switch (p->metric) {
-    case KITH__METRIC__METRIC_L2: return aa + bb - 2 * product;
-    case KITH__METRIC__METRIC_IP: return product;
-    default: return product / sqrt(aa * bb);
-    }
-}
-
-static double rounding(const struct wide_points *p)
-{
-    return p->metric == KITH__METRIC__METRIC_COSINE ? 1e-3 : 0;
-}
-
-bool wide_is_nearer(const struct wide_points *p, double a, double b)
-{
-    return p->metric == KITH__METRIC__METRIC_L2 ? a < b : a > b + rounding(p);
-}
-
-bool wide_is_same(const struct wide_points *p, double a, double b)
-{
-    return fabs(a - b) <= rounding(p);
 }

@@ -35,8 +35,3 @@ bool wide_id_before(uint32_t one, uint32_t other);
 
 /* Small whole numbers, so that sums of squares and products are exact. */
 void wide_vector(const struct wide_points *p, uint32_t point, uint32_t version, float *ret);
-/* As the server says it: the squared distance, the inner product, the cosine. */
-double wide_score(const struct wide_points *p, const float *a, const float *b);
-/* Is score `a` nearer than `b`, by more than what rounding makes of either? And are they the same, but for rounding? */
-bool wide_is_nearer(const struct wide_points *p, double a, double b);
-bool wide_is_same(const struct wide_points *p, double a, double b);

@@ -3,6 +3,7 @@
  * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a storm, and is used by its players. A round ends in order, or the
  * power is cut at a random moment. What was acknowledged must be there in the next round, what was deleted must not, and what was under
  * way may be either. Everything random comes from the seed. */
+#include "actors/budget.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "memory_faults.h"
@@ -15,8 +16,11 @@
 
 #define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
 #define GROWING_WIDE  (64u << 10)
+#define QUEUE_MS      5
 #define FIBERS_TIGHT  400 /* of which clients get some 280 */
-#define GROWING_SHIFT 10  /* and up to so many times doubled: each start may have another setting */
+#define MANY_EVENTS   60000
+#define METRICS       0x9e3779b97f4a7c15u /* makes another stream of one */
+#define GROWING_SHIFT 10                  /* and up to so many times doubled: each start may have another setting */
 
 /* -- while a server serves -- */
 
@@ -69,6 +73,8 @@ static void on_ready(struct server *s, void *arg)
         start_players(w, player_settle);
     if (!failed(w) && w->plan.wide)
         wide(w);
+    if (!failed(w) && w->plan.many)
+        many(w);
     if (!failed(w))
         settle_work(w);
     if (!failed(w))
@@ -91,6 +97,8 @@ static void draw_storm(struct world *w)
     if (!draw_one_in(&w->plan.storm, 4))
         w->crash_after = 0;
     w->tight = draw_one_in(&w->plan.storm, 2);
+    w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 8) : 0; /* each reactor has its fibers */
+    w->queue_ms = w->plan.storm & 768 ? 0 : QUEUE_MS;
     for (unsigned order = 0; order < ORDERS; order++)
         w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
 }
@@ -103,9 +111,19 @@ static void draw_wide(struct world *w)
         w->crash_after = 0;
 }
 
+/* Up to 64 reactors. Half of the power cuts come while the many collections are used. */
+static void draw_many(struct world *w)
+{
+    static const uint32_t reactors[] = {1, 2, 3, 8, 64};
+    w->reactors = reactors[draw(&w->plan.many) % ARRAY_LEN(reactors)];
+    if (w->crash_after && !draw_one_in(&w->plan.many, 4))
+        w->crash_after = draw_one_in(&w->plan.many, 3) ? 0 : w->crash_after + draw(&w->plan.many) % MANY_EVENTS;
+}
+
 static void draw_round(struct world *w)
 {
     w->tight = false;
+    w->memory = w->queue_ms = 0;
     w->reactors = 1 + (uint32_t)(draw(&w->random) % 4);
     w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
     w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
@@ -116,6 +134,15 @@ static void draw_round(struct world *w)
         draw_storm(w);
     if (w->plan.wide)
         draw_wide(w);
+    if (w->plan.many)
+        draw_many(w);
+}
+
+static void set_option(struct settings *s, const char *name, uint64_t value)
+{
+    unsigned setting;
+    check(setting_find(name, &setting, NULL) == 0);
+    settings_write(s, setting, value, SETTING_OPTION);
 }
 
 /* The server runs once, to its end. */
@@ -127,6 +154,7 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .http_host = "127.0.0.1",
         .growing_bytes = w->growing,
         .index_bytes = w->plan.index_bytes,
+        .memory_default = w->memory,
         .runtime = {.backend = BACKEND_SIM,
                     .reactors = w->reactors,
                     .sim = w->sim,
@@ -138,10 +166,9 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .on_listening = on_listening,
         .arg = w,
     };
-    unsigned sample;
-    check(setting_find("search.recall_sample", &sample, NULL) == 0);
-    settings_write(&options.settings, sample, 2,
-                   SETTING_OPTION); /* else there are too few searches for one to be repeated */
+    set_option(&options.settings, "search.recall_sample", 2); /* else too few searches are repeated exactly */
+    if (w->queue_ms)
+        set_option(&options.settings, "admission.queue_ms", w->queue_ms);
     tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
          w->growing >> 10);
     w->started = false;
@@ -282,7 +309,7 @@ static void book_init(const struct world *w, struct book *b, const char *name, b
     b->durability = durability;
     b->kind = kind;
     b->weak = durability != KITH__DURABILITY__DURABILITY_FLUSH || w->plan.rates[FAULT_MISDIRECTED_WRITE];
-    model_init(&b->model, base, b->weak);
+    model_init(&b->model, base, kind.metric, b->weak);
 }
 
 static void players_init(struct world *w)
@@ -290,14 +317,15 @@ static void players_init(struct world *w)
     static const char *const names[PLAYERS_MAX] = {"points0", "points1", "points2", "points3"};
     Kith__Durability shared = draw_durability(w);
     uint64_t kinds = ~w->random; /* a stream of its own: what else a seed draws does not depend on them */
-    struct index_kind shared_kind = index_kind_draw(&kinds);
+    uint64_t metrics = ~kinds * METRICS;
+    struct index_kind shared_kind = index_kind_draw(&kinds, &metrics);
     for (uint32_t i = 0; i < w->plan.players; i++) {
         struct player *p = &w->players[i];
         p->world = w;
         p->number = i;
         p->random = draw(&w->random);
         snprintf(p->name, sizeof p->name, "player %u", i);
-        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_kind_draw(&kinds));
+        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_kind_draw(&kinds, &metrics));
         book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
     }
 }
@@ -327,5 +355,6 @@ void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
     sim_destroy(w->sim);
     free(w->then);
     wide_free(w->wide);
+    many_free(w->many);
     free(w);
 }

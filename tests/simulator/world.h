@@ -13,7 +13,7 @@ struct world_result {
     uint64_t operations[WORLD_OPERATIONS]; /* checked, by kind */
     uint64_t faults[WORLD_FAULTS];         /* injected, by kind */
     uint64_t rounds, crashes, acknowledged, refused, refused_starts, restores, early, storms, storm_answers,
-        wide_searches;
+        wide_searches, many;
 };
 
 enum world_trace { TRACE_NONE, TRACE_TOLD, TRACE_ALL };
