@@ -1,5 +1,8 @@
-/* recall_curve.c -- reading a curve: between two rungs, the logarithm of what is missed falls about evenly with ef; between
- * and beyond the two k that were measured, ef follows a power of k. */
+/* recall_curve.c -- reading a curve. Between two rungs, recall is taken to rise evenly with ef.
+ * Where all queries are alike, it rises sooner: what is missed falls by about the same factor for
+ * each more. But where some find nothing until a beam leads out of the cluster that they are caught in,
+ * it may stay low until shortly before the upper rung. Between and beyond the two k that were
+ * measured, ef follows a power of k. */
 #include "index/recall_curve.h"
 
 #include <math.h>
@@ -49,9 +52,7 @@ static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret
         *ret_distances = r->distances;
         if (i == 0 || r->floor <= r[-1].floor)
             return r->ef;
-        const double missed = log(1 - (double)r[-1].floor), least = log(fmax(1 - (double)r->floor, 1e-6));
-        const double part = (missed - log(fmax(1 - (double)wanted, 1e-6))) / (missed - least);
-        const double share = fmin(fmax(part, 0), 1);
+        const double share = fmin(fmax((wanted - r[-1].floor) / (r->floor - r[-1].floor), 0), 1);
         *ret_distances = r[-1].distances + share * (r->distances - r[-1].distances);
         return r[-1].ef + share * (r->ef - r[-1].ef);
     }

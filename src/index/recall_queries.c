@@ -180,9 +180,9 @@ static void move_anywhere(const struct chosen *c, uint32_t i, float *ret)
 }
 
 /* A smaller part of the way to another of the rows, which may be far away. */
-static void move_apart(const struct chosen *c, uint32_t i, float *ret)
+static void move_apart(const struct chosen *c, uint32_t i, const float *from, float *ret)
 {
-    const float *from = rows_at(c->vectors, c->row[i]), *to = rows_at(c->vectors, c->row[(i * 29 + 13) % c->rows]);
+    const float *to = rows_at(c->vectors, c->row[(i * 29 + 13) % c->rows]);
     const float part = APART_LEAST + APART_MORE * (float)(i / 8 % 4) / 3;
     for (uint32_t j = 0; j < c->x->dim; j++)
         ret[j] = from[j] * (1 - part) + to[j] * part;
@@ -196,20 +196,25 @@ static void move_off_mean(const struct chosen *c, uint32_t i, float *ret)
         ret[j] = from[j] - c->mean[j];
 }
 
-/* A row stays where that makes no vector to search for. */
-static void move(const struct chosen *c, uint32_t i, float *to)
+/* What was moved to where no vector to search for is stays where it was. */
+static void keep_valid(const struct chosen *c, const float *from, float *moved)
 {
     const uint32_t dim = c->x->dim;
+    if (vectors_first_bad(moved, dim) >= 0 || (c->x->metric == METRIC_COSINE && !vectors_normalise(moved, dim)))
+        memcpy(moved, from, dim * sizeof(*moved));
+}
+
+static void move(const struct chosen *c, uint32_t i, float *to)
+{
     if (i % 8 == 5 && c->guess_off_mean)
         move_off_mean(c, i, to);
     else if (i % 4 == 1)
         move_between(c, i, to);
     else if (i % 8 == 3)
-        move_apart(c, i, to);
+        move_apart(c, i, rows_at(c->vectors, c->row[i]), to);
     else
         move_anywhere(c, i, to);
-    if (vectors_first_bad(to, dim) >= 0 || (c->x->metric == METRIC_COSINE && !vectors_normalise(to, dim)))
-        memcpy(to, rows_at(c->vectors, c->row[i]), dim * sizeof(*to));
+    keep_valid(c, rows_at(c->vectors, c->row[i]), to);
 }
 
 /* -- all of them -- */
@@ -222,9 +227,15 @@ static void add_row(struct recall_queries *q, const struct chosen *c, uint32_t i
         move(c, i, room);
 }
 
+/* A guess is what was asked once, perhaps; others will ask for something beside it. */
 static void add_lent(struct recall_queries *q, const struct chosen *c, uint32_t i, float *room)
 {
-    memcpy(room, c->x->queries->vectors + (size_t)i * q->dim, q->dim * sizeof(*room));
+    const struct query_sample *lent = c->x->queries;
+    const float *from = lent->vectors + (size_t)i * q->dim;
+    memcpy(room, from, q->dim * sizeof(*room));
+    if (i >= lent->live && i % 2 && c->rows)
+        move_apart(c, i, from, room);
+    keep_valid(c, from, room);
     q->row[q->count] = QUERY_LENT;
     q->vector[q->count++] = room;
 }

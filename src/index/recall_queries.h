@@ -15,8 +15,8 @@
  * clients ask.
  *
  * The other queries were lent (segment_index_lend_queries()): what clients asked, which need not
- * resemble rows at all, or guesses of the caller. Fewer than RECALL_QUERIES_MIN are left out:
- * their mean says nothing. */
+ * resemble rows at all, or guesses of the caller, of which every other one is moved towards a row.
+ * Fewer than RECALL_QUERIES_MIN are left out: their mean says nothing. */
 #pragma once
 
 #include "index/query_sample.h"

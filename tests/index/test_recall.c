@@ -256,7 +256,7 @@ Test(recall, a_row_that_is_left_out_is_not_met)
     dataset_fini(&d);
 }
 
-/* Queries of random directions, where rows of a network's output are: walks need far more for them than for rows. */
+/* Queries of random directions, where rows are a network's output: harder to find the way to. */
 static void apart_init(struct dataset *q, uint32_t dim, uint32_t count, uint64_t seed)
 {
     dataset_init(q, DATASET_LATENT, METRIC_L2, dim, count, 1);
@@ -320,7 +320,7 @@ Test(recall, more_effort_finds_more_and_in_the_end_everything)
     dataset_fini(&others);
 }
 
-/* Products that differ by half a millionth of themselves: a row that f32 can tell from the tenth is not as near. */
+/* Products that differ by half a millionth of themselves: f32 can tell such a row from the tenth. */
 Test(recall, a_row_that_is_hardly_farther_is_not_counted_as_found)
 {
     struct dataset d;
@@ -389,6 +389,16 @@ Test(recall, a_curve_that_is_damaged_is_refused)
     cr_assert_eq(sealed_open(&s, false, &x), 0);
     segment_index_destroy(x);
     sealed_fini(&s);
+}
+
+/* Some queries find nothing until a beam leads out of a cluster: hardly less than the upper rung will
+ * do. */
+Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
+{
+    const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.85f, 0.8f, 300}, {30, 1, 0.999f, 400}}}}};
+    const struct recall_sizes sizes = {.rows = 10000000, .code_bytes = 128, .vector_bytes = 512};
+    const struct recall_effort effort = recall_curve_effort(&c, &sizes, 0.98f, 10);
+    cr_assert(effort.way == RECALL_WALK && effort.ef >= 28, "%u", effort.ef);
 }
 
 /* Four times as many candidates as hits were needed for 100; that stays so for 1000. */
