@@ -1,61 +1,12 @@
-/* The native protocol against a whole server: right requests, wrong requests, hostile bytes. Each scenario runs on the simulator
- * with one and with three reactors, and on this machine. */
-#include "client.h"
-#include "harness.h"
-#include "reactor/sim.h"
+/* The native protocol against a whole server: what is asked for rightly, and what is refused because the request is wrong. */
+#include "scenario.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NATIVE_TEST(name)                                                                                              \
-    static void name(struct server *s);                                                                                \
-    Test(native, name)                                                                                                 \
-    {                                                                                                                  \
-        harness_run(BACKEND_SIM, 1, name);                                                                             \
-        harness_run(BACKEND_SIM, 3, name);                                                                             \
-        harness_run(BACKEND_AUTO, 2, name);                                                                            \
-    }                                                                                                                  \
-    static void name(struct server *s)
-
-static struct client opened(struct server *s)
-{
-    struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
-    return c;
-}
-
-static void expect_refused(struct client *c, int rc, enum error_code code, const char *word)
-{
-    cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d, sentence '%s'", rc, c->error);
-    cr_assert(strstr(c->error, word), "'%s' does not say '%s'", c->error, word);
-    cr_assert_eq(client_ping(c), 0, "the connection goes on after '%s'", c->error);
-}
-
-static void fill(float *v, uint64_t id)
-{
-    for (int d = 0; d < 4; d++)
-        v[d] = (float)((id * 7 + (uint64_t)d * 13) % 101);
-}
-
-static void fill_collection(struct client *c, const char *name, uint32_t n)
-{
-    uint64_t *ids = malloc(n * sizeof *ids);
-    float *v = malloc(n * 4 * sizeof *v);
-    for (uint32_t i = 0; i < n; i++) {
-        ids[i] = i;
-        fill(v + i * 4, i);
-    }
-    cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0);
-    cr_assert_eq(client_upsert(c, name, ids, n, v, 4), 0, "%s", c->error);
-    free(ids);
-    free(v);
-}
-
-NATIVE_TEST(what_is_written_is_found_counted_and_deleted)
+NATIVE_TEST(native, what_is_written_is_found_counted_and_deleted)
 {
     struct client c = opened(s);
     fill_collection(&c, "a", 100);
@@ -64,7 +15,7 @@ NATIVE_TEST(what_is_written_is_found_counted_and_deleted)
     uint32_t n = 0;
     cr_assert_eq(client_count(&c, "a", &count), 0);
     cr_assert_eq(count, 100);
-    fill(q, 42);
+    fill_vector(q, 42);
     for (int exact = 0; exact < 2; exact++) {
         cr_assert_eq(client_search(&c, "a", q, 4, 5, exact, found, scores, &n), 0);
         cr_assert_eq(n, 5);
@@ -75,7 +26,7 @@ NATIVE_TEST(what_is_written_is_found_counted_and_deleted)
     cr_assert_eq(client_get(&c, "a", three, 3, 4, found, vectors, &n), 0);
     cr_assert_eq(n, 2);
     cr_assert(found[0] == 3 && found[1] == 4);
-    fill(q, 4);
+    fill_vector(q, 4);
     cr_assert_eq(memcmp(vectors + 4, q, sizeof q), 0);
     cr_assert_eq(client_delete(&c, "a", three, 3, &deleted), 0);
     cr_assert_eq(deleted, 2);
@@ -86,7 +37,7 @@ NATIVE_TEST(what_is_written_is_found_counted_and_deleted)
     client_close(&c);
 }
 
-NATIVE_TEST(a_new_collection_can_be_used_at_once_on_other_connections)
+NATIVE_TEST(native, a_new_collection_can_be_used_at_once_on_other_connections)
 {
     struct client a = opened(s), others[6];
     for (int i = 0; i < 6; i++)
@@ -106,7 +57,7 @@ NATIVE_TEST(a_new_collection_can_be_used_at_once_on_other_connections)
     client_close(&a);
 }
 
-NATIVE_TEST(wrong_collections_are_refused_with_a_sentence)
+NATIVE_TEST(native, wrong_collections_are_refused_with_a_sentence)
 {
     struct client c = opened(s);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
@@ -120,7 +71,7 @@ NATIVE_TEST(wrong_collections_are_refused_with_a_sentence)
     client_close(&c);
 }
 
-NATIVE_TEST(wrong_points_are_refused_and_change_nothing)
+NATIVE_TEST(native, wrong_points_are_refused_and_change_nothing)
 {
     struct client c = opened(s);
     fill_collection(&c, "a", 5);
@@ -153,7 +104,7 @@ NATIVE_TEST(wrong_points_are_refused_and_change_nothing)
     client_close(&c);
 }
 
-NATIVE_TEST(wrong_payloads_are_refused)
+NATIVE_TEST(native, wrong_payloads_are_refused)
 {
     struct client c = opened(s);
     fill_collection(&c, "a", 5);
@@ -186,7 +137,7 @@ NATIVE_TEST(wrong_payloads_are_refused)
     client_close(&c);
 }
 
-NATIVE_TEST(payloads_and_vectors_come_with_hits_of_ids_as_uuids)
+NATIVE_TEST(native, payloads_and_vectors_come_with_hits_of_ids_as_uuids)
 {
     enum { N = 40 };
     struct client c = opened(s);
@@ -201,7 +152,7 @@ NATIVE_TEST(payloads_and_vectors_come_with_hits_of_ids_as_uuids)
         sizes[i] = i % 4 == 0 ? 0 : i * 7; /* some larger than the room a router offers at first */
         memset(payloads + bytes, (int)i, sizes[i]);
         bytes += sizes[i];
-        fill(v + i * 4, i);
+        fill_vector(v + i * 4, i);
     }
     Kith__PointIds list = KITH__POINT_IDS__INIT;
     list.uuids = (ProtobufCBinaryData){sizeof uuids, uuids};
@@ -241,7 +192,7 @@ NATIVE_TEST(payloads_and_vectors_come_with_hits_of_ids_as_uuids)
     client_close(&c);
 }
 
-NATIVE_TEST(wrong_searches_are_refused)
+NATIVE_TEST(native, wrong_searches_are_refused)
 {
     struct client c = opened(s);
     fill_collection(&c, "a", 5);
@@ -278,441 +229,4 @@ NATIVE_TEST(wrong_searches_are_refused)
     q[2] = NAN;
     expect_refused(&c, client_search(&c, "a", q, 4, 1, false, ids, scores, &n), ERROR_INVALID_ARGUMENT, "position 2");
     client_close(&c);
-}
-
-NATIVE_TEST(an_unknown_operation_and_a_wrong_meta_leave_the_connection_up)
-{
-    struct client c = opened(s);
-    float block[20] = {0};
-    expect_refused(&c, client_call(&c, 99, NULL, block, sizeof block, NULL), ERROR_INVALID_ARGUMENT, "99");
-    uint8_t frame[KITH_HEADER_BYTES + 3];
-    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_COUNT, 0, 5, 3, 0, 0};
-    memcpy(frame, &h, sizeof h);
-    memset(frame + KITH_HEADER_BYTES, 0xff, 3);
-    struct client_reply r;
-    cr_assert_eq(client_send_bytes(&c, frame, sizeof frame), 0);
-    int rc = client_receive(&c, &r);
-    cr_assert_eq(r.header.request_id, 5);
-    client_reply_fini(&r);
-    expect_refused(&c, rc, ERROR_INVALID_ARGUMENT, "Count");
-    expect_refused(&c, client_call(&c, KITH_OP_PING, NULL, block, 64, NULL), ERROR_INVALID_ARGUMENT, "block");
-    client_close(&c);
-}
-
-static void expect_end(struct client *c, enum error_code code, const char *word)
-{
-    struct client_reply r;
-    int rc = client_receive(c, &r);
-    client_reply_fini(&r);
-    cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d", rc);
-    cr_assert(strstr(c->error, word), "'%s' does not say '%s'", c->error, word);
-    cr_assert_lt(client_receive(c, &r), 0);
-    client_reply_fini(&r);
-    client_close(c);
-}
-
-NATIVE_TEST(garbage_gets_a_protocol_error_and_the_end)
-{
-    struct client c;
-    cr_assert_eq(client_connect(&c, s->port), 0);
-    cr_assert_eq(client_send_bytes(&c, "hello server, how are you?", 26), 0);
-    expect_end(&c, ERROR_PROTOCOL, "KITH");
-    c = opened(s);
-    cr_assert_eq(client_send_bytes(&c, "GET / HTTP/1.1\r\n\r\n", 18), 0);
-    expect_end(&c, ERROR_PROTOCOL, "HTTP");
-    c = opened(s);
-    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 10, 0, (uint64_t)1 << 40};
-    cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
-    expect_end(&c, ERROR_PROTOCOL, "allowed");
-    c = opened(s);
-    cr_assert_eq(client_ping(&c), 0);
-    client_close(&c);
-}
-
-NATIVE_TEST(the_first_frame_must_be_a_hello_that_fits)
-{
-    struct client c;
-    cr_assert_eq(client_connect(&c, s->port), 0);
-    cr_assert_eq(client_send(&c, KITH_OP_PING, 1, 0, NULL, NULL, 0), 0);
-    expect_end(&c, ERROR_PROTOCOL, "hello");
-    Kith__Hello hello = KITH__HELLO__INIT;
-    hello.version_min = 2;
-    hello.version_max = 3;
-    cr_assert_eq(client_connect(&c, s->port), 0);
-    cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
-    expect_end(&c, ERROR_VERSION, "version 1");
-    hello.version_min = hello.version_max = 0;
-    cr_assert_eq(client_connect(&c, s->port), 0);
-    cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
-    expect_end(&c, ERROR_VERSION, "newer client");
-}
-
-NATIVE_TEST(truncated_frames_do_no_harm)
-{
-    struct client whole = opened(s);
-    fill_collection(&whole, "a", 5);
-    uint8_t frame[256] = {0};
-    struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 40, 0, 16 * 4};
-    memcpy(frame, &h, sizeof h);
-    for (size_t n = 1; n < 190; n += 17) {
-        struct client c = opened(s);
-        cr_assert_eq(client_send_bytes(&c, frame, n), 0);
-        client_close(&c);
-    }
-    uint64_t count = 0;
-    cr_assert_eq(client_count(&whole, "a", &count), 0);
-    cr_assert_eq(count, 5);
-    client_close(&whole);
-}
-
-NATIVE_TEST(many_requests_are_in_flight_and_all_are_answered_once)
-{
-    enum { N = 600 }; /* more than a connection may have in flight */
-    struct client c = opened(s);
-    fill_collection(&c, "a", 50);
-    Kith__Search search = KITH__SEARCH__INIT;
-    search.collection = (char *)"a";
-    search.k = 3;
-    float q[4] = {1, 2, 3, 4};
-    static bool answered[N];
-    memset(answered, 0, sizeof answered);
-    for (uint64_t i = 0; i < N; i++)
-        cr_assert_eq(client_send(&c, i % 2 ? KITH_OP_SEARCH : KITH_OP_PING, i, 0, i % 2 ? &search.base : NULL, q,
-                                 i % 2 ? 16 : 0),
-                     0);
-    for (int i = 0; i < N; i++) {
-        struct client_reply r;
-        cr_assert_eq(client_receive(&c, &r), 0, "%s", c.error);
-        cr_assert_lt(r.header.request_id, N);
-        cr_assert_not(answered[r.header.request_id]);
-        answered[r.header.request_id] = true;
-        client_reply_fini(&r);
-    }
-    client_close(&c);
-}
-
-NATIVE_TEST(a_client_that_leaves_with_requests_in_flight_is_forgotten)
-{
-    struct client stays = opened(s);
-    fill_collection(&stays, "a", 50);
-    Kith__Search search = KITH__SEARCH__INIT;
-    search.collection = (char *)"a";
-    search.k = 3;
-    float q[4] = {1, 2, 3, 4};
-    for (int round = 0; round < 5; round++) {
-        struct client c = opened(s);
-        for (uint64_t i = 0; i < 50; i++)
-            cr_assert_eq(client_send(&c, KITH_OP_SEARCH, i, 0, &search.base, q, 16), 0);
-        cr_assert_eq(client_send(&c, KITH_OP_CANCEL, 3, 0, NULL, NULL, 0), 0);
-        client_close(&c);
-    }
-    cr_assert_eq(client_ping(&stays), 0);
-    client_close(&stays);
-}
-
-/* -- memory -- */
-
-struct large_upsert {
-    uint16_t port;
-    bool answered, over;
-};
-
-static void upsert_much(void *arg)
-{
-    struct large_upsert *u = arg;
-    struct client c;
-    cr_assert_eq(client_open(&c, u->port), 0);
-    fill_collection(&c, "much", 10000);
-    u->answered = true;
-    client_close(&c);
-    u->over = true;
-}
-
-static void crowded(struct server *s)
-{
-    struct client c = opened(s);
-    struct byte_pool *bound = &s->cores[0]->frames;
-    struct byte_claim others = {0};
-    uint64_t all = bound->bytes, count = 0;
-    struct large_upsert u = {.port = s->port};
-    fill_collection(&c, "few", 10);
-    cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0); /* as if others had it: */
-    cr_assert_eq(byte_pool_grow(bound, &others, all, 0), 0);                /* all of its bytes have come */
-    cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
-    fiber_sleep_ns(5000000000);
-    cr_assert(!u.answered, "a large request waits for room");
-    cr_assert_eq(client_count(&c, "few", &count), 0);
-    cr_assert_eq(count, 10, "a small one does not");
-    byte_pool_end(bound, &others);
-    while (!u.over)
-        fiber_sleep_ns(1000000);
-    cr_assert_eq(client_count(&c, "much", &count), 0);
-    cr_assert_eq(count, 10000);
-    for (unsigned r = 0; r < BYTE_RANKS; r++)
-        cr_assert_eq(bound->held[r], 0, "all of it was given back");
-    client_close(&c);
-}
-
-Test(native, large_requests_of_all_connections_share_a_bound)
-{
-    harness_run(BACKEND_SIM, 1, crowded);
-}
-
-/* -- lists -- */
-
-#define LISTED 200
-
-struct churn {
-    struct core *core;
-    bool stop, over;
-};
-
-/* Collections between the others come and go, also while a list is made: in the simulator no time passes then, so no client's would. */
-static void churn_run(void *arg)
-{
-    struct churn *u = arg;
-    struct replica *r = &u->core->collections;
-    struct collection_config config = {.id = 1000000, .dim = 4};
-    for (unsigned i = 0; !u->stop; i++) {
-        snprintf(config.name, sizeof config.name, "k%03ux", i * 77 % LISTED);
-        cr_assert_eq(replica_add(r, &config, NULL), 0);
-        struct collection_entry *e = replica_find_id(r, config.id);
-        e->published = true;
-        fiber_yield();
-        replica_remove(r, e);
-        free(e);
-        if (i % 16 == 0)
-            fiber_sleep_ns(1000);
-        else
-            fiber_yield();
-    }
-    u->over = true;
-}
-
-/* Those that were there all the time are there once, in their order. */
-static void expect_listed(struct client *c)
-{
-    Kith__ListCollections ask = KITH__LIST_COLLECTIONS__INIT;
-    struct client_reply r;
-    char name[16];
-    size_t n = 0;
-    cr_assert_eq(client_call(c, KITH_OP_LIST, &ask.base, NULL, 0, &r), 0);
-    Kith__CollectionList *list = kith__collection_list__unpack(NULL, r.header.meta_bytes, r.meta);
-    cr_assert_not_null(list);
-    for (size_t i = 0; i < list->n_collections; i++) {
-        cr_assert(i == 0 || strcmp(list->collections[i - 1]->name, list->collections[i]->name) < 0);
-        snprintf(name, sizeof name, "k%03zu", n);
-        n += strcmp(list->collections[i]->name, name) == 0;
-    }
-    cr_assert_eq(n, LISTED);
-    kith__collection_list__free_unpacked(list, NULL);
-    client_reply_fini(&r);
-}
-
-static void listed(struct server *s)
-{
-    struct churn u = {.core = s->cores[0]};
-    struct client c = opened(s);
-    char name[16];
-    sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 300000);
-    for (unsigned i = 0; i < LISTED; i++) {
-        snprintf(name, sizeof name, "k%03u", i);
-        cr_assert_eq(client_create(&c, name, 4, KITH__METRIC__METRIC_L2), 0);
-    }
-    cr_assert_eq(fiber_start(CLASS_INTERACTIVE, churn_run, &u, "churn"), 0);
-    for (unsigned i = 0; i < 20; i++)
-        expect_listed(&c);
-    u.stop = true;
-    while (!u.over)
-        fiber_sleep_ns(1000000);
-    client_close(&c);
-}
-
-Test(native, a_list_is_whole_though_collections_come_and_go_meanwhile)
-{
-    harness_run(BACKEND_SIM, 1, listed);
-}
-
-/* -- texts -- */
-
-/* Where a C string ends, another collection's name would. */
-static void odd_texts(struct server *s)
-{
-    static const struct {
-        uint16_t op;
-        uint8_t meta[16];
-        uint32_t size;
-        const char *word;
-    } asks[] = {
-        {KITH_OP_DROP, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
-        {KITH_OP_DROP, {10, 2, 'a', 0xc3}, 4, "UTF-8"},
-        {KITH_OP_CREATE, {10, 7, 10, 3, 'c', 0, 'b', 16, 4}, 9, "NUL"},
-        {KITH_OP_DELETE, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
-        {KITH_OP_COUNT, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
-        {KITH_OP_SEAL, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
-        {KITH_OP_CONFIG_GET, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
-    };
-    struct client c = opened(s);
-    fill_collection(&c, "a", 3);
-    for (unsigned i = 0; i < ARRAY_LEN(asks); i++) {
-        const struct kith_frame_header h = {KITH_MAGIC, asks[i].op, 0, 7, asks[i].size, 0, 0};
-        struct client_reply r;
-        cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
-        cr_assert_eq(client_send_bytes(&c, asks[i].meta, asks[i].size), 0);
-        expect_refused(&c, client_receive(&c, &r), ERROR_INVALID_ARGUMENT, asks[i].word);
-        client_reply_fini(&r);
-    }
-    cr_assert_eq(client_drop(&c, "a"), 0, "it is still there");
-    client_close(&c);
-}
-
-Test(native, a_text_with_a_nul_byte_or_that_is_not_utf8_is_refused)
-{
-    harness_run(BACKEND_SIM, 1, odd_texts);
-}
-
-/* -- time: deadlines and cancelling need work that takes some, so on this machine; timeouts need a clock that runs, so simulated -- */
-
-static int send_large_search(struct client *c, uint64_t id, uint32_t deadline_ms, uint32_t queries)
-{
-    Kith__Search search = KITH__SEARCH__INIT;
-    search.collection = (char *)"large";
-    search.k = 10;
-    search.exact = true;
-    float *q = calloc(queries, 16);
-    int rc = client_send(c, KITH_OP_SEARCH, id, deadline_ms, &search.base, q, queries * 16);
-    free(q);
-    return rc;
-}
-
-static struct client with_large_collection(struct server *s)
-{
-    struct client c = opened(s);
-    fill_collection(&c, "large", 3000);
-    return c;
-}
-
-static void expect_answer(struct client *c, uint64_t id, enum error_code code)
-{
-    struct client_reply r;
-    int rc = client_receive(c, &r);
-    cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d, sentence '%s'", rc, c->error);
-    cr_assert_eq(r.header.request_id, id);
-    client_reply_fini(&r);
-}
-
-static void deadline(struct server *s)
-{
-    struct client c = with_large_collection(s);
-    cr_assert_eq(send_large_search(&c, 77, 1, 10000), 0);
-    expect_answer(&c, 77, ERROR_DEADLINE_EXCEEDED);
-    cr_assert(strstr(c.error, "1 ms"));
-    cr_assert_eq(client_ping(&c), 0);
-    client_close(&c);
-}
-
-Test(native, a_deadline_that_passes_is_told)
-{
-    harness_run(BACKEND_AUTO, 1, deadline);
-    harness_run(BACKEND_AUTO, 2, deadline);
-}
-
-static void cancel(struct server *s)
-{
-    struct client c = with_large_collection(s);
-    cr_assert_eq(send_large_search(&c, 78, 0, 10000), 0);
-    cr_assert_eq(client_send(&c, KITH_OP_CANCEL, 78, 0, NULL, NULL, 0), 0);
-    expect_answer(&c, 78, ERROR_CANCELLED);
-    cr_assert_eq(client_ping(&c), 0);
-    client_close(&c);
-}
-
-Test(native, a_cancelled_request_is_given_up)
-{
-    harness_run(BACKEND_AUTO, 1, cancel);
-    harness_run(BACKEND_AUTO, 2, cancel);
-}
-
-static void silence(struct server *s)
-{
-    struct client quiet, half, idle = opened(s);
-    cr_assert_eq(client_connect(&quiet, s->port), 0);
-    uint64_t began_ns = clock_now_ns();
-    char byte;
-    cr_assert_leq(connection_receive(quiet.connection, &byte, 1, 0), 0);
-    cr_assert_geq(clock_now_ns() - began_ns, 9000000000ull);
-    client_close(&quiet);
-
-    half = opened(s);
-    began_ns = clock_now_ns();
-    cr_assert_eq(client_send_bytes(&half, "KITH\2\0", 6), 0);
-    cr_assert_leq(connection_receive(half.connection, &byte, 1, 0), 0);
-    cr_assert_geq(clock_now_ns() - began_ns, 29000000000ull);
-    client_close(&half);
-
-    fiber_sleep_ns(3600000000000ull);
-    cr_assert_eq(client_ping(&idle), 0, "an idle connection lives");
-    client_close(&idle);
-}
-
-Test(native, who_says_no_hello_or_half_a_frame_is_given_up_and_who_is_idle_is_not)
-{
-    harness_run(BACKEND_SIM, 2, silence);
-}
-
-static uint64_t connections_open(struct server *s)
-{
-    uint64_t n = 0;
-    struct arena arena = {0};
-    struct metrics_sample *samples = arena_alloc(&arena, reactor_count() * sizeof *samples);
-    cr_assert_eq(server_measure(samples, &arena), 0);
-    for (unsigned r = 0; r < reactor_count(); r++)
-        n += samples[r].counted.connections_open;
-    arena_fini(&arena);
-    return n;
-}
-
-static void deaf(struct server *s)
-{
-    struct client c = opened(s), other = opened(s);
-    fill_collection(&c, "a", 1000);
-    Kith__Search search = KITH__SEARCH__INIT;
-    search.collection = (char *)"a";
-    search.k = 1000;
-    search.with_vectors = true;
-    float q[4] = {1, 2, 3, 4};
-    for (uint64_t i = 0; i < 2000; i++) /* tens of megabytes of answers, which nobody reads */
-        if (client_send(&c, KITH_OP_SEARCH, i, 0, &search.base, q, 16) < 0)
-            break;
-    fiber_sleep_ns(120000000000ull);
-    cr_assert_eq(connections_open(s), 1);
-    cr_assert_eq(client_ping(&other), 0);
-    client_close(&c);
-    client_close(&other);
-}
-
-Test(native, who_does_not_read_answers_is_given_up)
-{
-    harness_run(BACKEND_SIM, 2, deaf);
-}
-
-static void stop_with_requests(struct server *s)
-{
-    struct client c = with_large_collection(s);
-    cr_assert_eq(send_large_search(&c, 5, 0, 200), 0);
-    fiber_sleep_ns(2000000);
-    server_stop(s); /* waits for the answer, which is sent before the connection ends */
-    struct client_reply r;
-    int rc = client_receive(&c, &r);
-    cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_UNAVAILABLE), "rc %d", rc);
-    cr_assert_eq(r.header.request_id, 5);
-    client_reply_fini(&r);
-    cr_assert_lt(client_receive(&c, &r), 0);
-    client_reply_fini(&r);
-    client_close(&c);
-}
-
-Test(native, a_stop_lets_requests_end)
-{
-    harness_run(BACKEND_AUTO, 2, stop_with_requests);
 }
