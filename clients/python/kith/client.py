@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Seq
 
 import numpy
 
-from . import wire
+from . import arguments, wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
 from .parts import Part, parts
@@ -26,17 +26,18 @@ DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERTS_IN_FLIGHT = 4
 GET_IDS = 1000  # a request; an answer has vectors and payloads
 DELETE_IDS = 100_000
+TIMEOUT_MAX_S = 1_000_000  # poll() counts milliseconds in 32 bits
 
 
 def _named(names: dict, name: str, what: str) -> int:
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} is one of {', '.join(names)}, not {name!r}")
     return names[name]
 
 
 def _code(text: str) -> Tuple[int, int]:
     """A code and its bits: "rabitq4" is rabitq with 4 bits."""
-    if text[:6] == "rabitq" and text[6:] in tuple("12345678"):
+    if isinstance(text, str) and text[:6] == "rabitq" and text[6:] in tuple("12345678"):
         return CODES["rabitq"], int(text[6:])
     return _named(CODES, text, "code"), 0
 
@@ -49,13 +50,22 @@ def _name_of(names: dict, number: int) -> str:
     return next((name for name, n in names.items() if n == number), "?")
 
 
+SEARCH_OPTIONS = ("recall", "ef", "refine_k", "spread", "exact", "with_vectors", "with_payloads", "deadline_ms")
+
+
+def _options_check(options: dict) -> None:
+    for name in options:
+        if name not in SEARCH_OPTIONS:
+            raise KithError(Code.INVALID_ARGUMENT, f"a search has no option {name!r}; there are {', '.join(SEARCH_OPTIONS)}")
+
+
 def _rows(vectors: Any, what: str) -> numpy.ndarray:
     try:
         if numpy.iscomplexobj(vectors):
             raise ValueError("the numbers are complex")
         with numpy.errstate(over="ignore"):  # too large a number becomes an infinity, which the server refuses and names
             rows = numpy.ascontiguousarray(vectors, dtype="<f4")
-    except (TypeError, ValueError) as e:
+    except (TypeError, ValueError, OverflowError) as e:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} should be an array of rows of numbers: {e}") from e
     if rows.ndim == 1:
         rows = rows.reshape(1, -1)
@@ -104,7 +114,10 @@ class Client:
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 7700, timeout: Optional[float] = 60.0):
-        self._host, self._port, self._timeout = host, port, timeout
+        self._host, self._port = arguments.text(host, "host"), arguments.whole(port, "port", 1, 65535)
+        self._timeout = timeout if timeout is None else arguments.real(timeout, "timeout")
+        if self._timeout is not None and not 0 < self._timeout <= TIMEOUT_MAX_S:
+            raise arguments.wrong("timeout", f"seconds, above 0 and up to {TIMEOUT_MAX_S}, or None", timeout)
         self._client_id = os.urandom(16)  # how the server knows this client when it connects again
         self._connections = 0
         self._connect()
@@ -176,46 +189,46 @@ class Client:
         """
         kind, bits = _code(code)
         collection = (
-            wire.field_bytes(1, name)
-            + wire.field_number(2, dim)
+            wire.field_bytes(1, arguments.text(name, "the name"))
+            + wire.field_number(2, arguments.whole(dim, "dim"))
             + wire.field_number(3, _named(METRICS, metric, "metric"))
             + wire.field_number(4, _named(DURABILITIES, durability, "durability"))
-            + wire.field_number(5, m)
-            + wire.field_number(6, ef_construct)
-            + wire.field_number(7, slots)
+            + wire.field_number(5, arguments.whole(m, "m"))
+            + wire.field_number(6, arguments.whole(ef_construct, "ef_construct"))
+            + wire.field_number(7, arguments.whole(slots, "slots"))
             + wire.field_number(9, kind)
             + wire.field_number(10, bits)
             + wire.field_number(11, _named(REFINES, refine, "refine"))
-            + wire.field_float(12, refine_k)
+            + wire.field_float(12, arguments.real(refine_k, "refine_k"))
             + wire.field_number(13, _named(LINKS, links, "links"))
         )
         self._call(wire.OP_CREATE, wire.field_bytes(1, collection, always=True))
 
     def drop(self, name: str) -> None:
         """Removes a collection and everything in it."""
-        self._call(wire.OP_DROP, wire.field_bytes(1, name))
+        self._call(wire.OP_DROP, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def list(self) -> List[Collection]:
         return [_collection(m) for m in wire.Message(self._call(wire.OP_LIST, b"").meta).messages(1)]
 
     def info(self, name: str, with_segments: bool = False) -> CollectionInfo:
-        m = wire.Message(self._call(wire.OP_INFO, wire.field_bytes(1, name) + wire.field_number(2, with_segments)).meta)
+        m = wire.Message(self._call(wire.OP_INFO, wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_number(2, arguments.flag(with_segments, "with_segments"))).meta)
         segments = [_segment(s) for s in m.messages(10)]
-        return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)), segments, m.text(11))
+        return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)), segments, m.text(11), m.number(12))
 
     def count(self, name: str) -> int:
         """How many points the collection has."""
-        return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, name)).meta).number(1)
+        return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, arguments.text(name, "the name"))).meta).number(1)
 
     def seal(self, name: str) -> None:
         """Turns the collection's growing segments into sealed ones; returns when that is done, however long it takes."""
         with self._connection.patience():
-            self._call(wire.OP_SEAL, wire.field_bytes(1, name))
+            self._call(wire.OP_SEAL, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def compact(self, name: str) -> None:
         """Rewrites segments without their deleted rows and merges small ones; returns when that is done, however long."""
         with self._connection.patience():
-            self._call(wire.OP_COMPACT, wire.field_bytes(1, name))
+            self._call(wire.OP_COMPACT, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def verify(self, name: str = "", on_progress: Optional[Callable[[Verified], Any]] = None) -> Verified:
         """Has the server compare every checksum on its disk; with a name, only of that collection's segments.
@@ -225,7 +238,7 @@ class Client:
         cursor, files, done, total = b"", 0, 0, 0
         damages: List[Damage] = []
         while True:
-            m = wire.Message(self._call(wire.OP_VERIFY, wire.field_bytes(1, name) + wire.field_bytes(2, cursor)).meta)
+            m = wire.Message(self._call(wire.OP_VERIFY, wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_bytes(2, cursor)).meta)
             cursor = bytes(m.raw(1))
             total = total or m.number(2)
             done += m.number(3)
@@ -241,7 +254,7 @@ class Client:
 
     def snapshot_create(self, name: str = "") -> Snapshot:
         """Takes a snapshot while everything goes on; without a name it is named by the time, UTC."""
-        return _snapshot(wire.Message(self._call(wire.OP_SNAPSHOT_CREATE, wire.field_bytes(1, name)).meta))
+        return _snapshot(wire.Message(self._call(wire.OP_SNAPSHOT_CREATE, wire.field_bytes(1, arguments.text(name, "the name"))).meta))
 
     def snapshots(self) -> List[Snapshot]:
         return [_snapshot(m) for m in wire.Message(self._call(wire.OP_SNAPSHOT_LIST, b"").meta).messages(1)]
@@ -253,7 +266,7 @@ class Client:
         """
         following = total = 0
         while True:
-            ask = wire.field_bytes(1, name) + wire.field_number(2, following)
+            ask = wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_number(2, following)
             m = wire.Message(self._call(wire.OP_SNAPSHOT_VERIFY, ask).meta)
             following = m.number(1)
             total += m.number(5)
@@ -267,10 +280,10 @@ class Client:
 
         The snapshot is checked first, and a damaged one is refused before anything is changed.
         """
-        self._call(wire.OP_SNAPSHOT_RESTORE, wire.field_bytes(1, name))
+        self._call(wire.OP_SNAPSHOT_RESTORE, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def snapshot_delete(self, name: str) -> None:
-        self._call(wire.OP_SNAPSHOT_DELETE, wire.field_bytes(1, name))
+        self._call(wire.OP_SNAPSHOT_DELETE, wire.field_bytes(1, arguments.text(name, "the name")))
 
     # -- what can be tuned while the server runs --
 
@@ -279,16 +292,16 @@ class Client:
         return [_setting(m) for m in wire.Message(self._call(wire.OP_CONFIG_GET, b"").meta).messages(1)]
 
     def config_get(self, name: str) -> Setting:
-        return _setting(wire.Message(self._call(wire.OP_CONFIG_GET, wire.field_bytes(1, name)).meta).messages(1)[0])
+        return _setting(wire.Message(self._call(wire.OP_CONFIG_GET, wire.field_bytes(1, arguments.text(name, "the name"))).meta).messages(1)[0])
 
     def config_set(self, name: str, value: Union[str, int]) -> Setting:
         """Sets "search.ef", "memory" and so on, for all connections and beyond a restart; returns it as it is now."""
-        meta = wire.field_bytes(1, name) + wire.field_bytes(2, str(value))
+        meta = wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_bytes(2, value if isinstance(value, str) else str(arguments.whole(value, "the value", 0, arguments.U64_MAX)))
         return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, meta).meta))
 
     def config_reset(self, name: str) -> Setting:
         """As if nobody had set it."""
-        return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, wire.field_bytes(1, name) + wire.field_number(3, 1)).meta))
+        return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_number(3, 1)).meta))
 
     # -- points --
 
@@ -300,6 +313,7 @@ class Client:
         others are stored.
         """
         self._idle()
+        arguments.text(collection, "the collection's name")
         ids = _listed(ids, "ids")
         payloads = None if payloads is None else _listed(payloads, "payloads")
         if len(ids) == 0 and len(vectors) == 0 and not payloads:
@@ -332,10 +346,10 @@ class Client:
 
     def _get_some(self, collection: str, ids: Sequence[PointId], with_vectors: bool, with_payloads: bool) -> List[Point]:
         meta = (
-            wire.field_bytes(1, collection)
+            wire.field_bytes(1, arguments.text(collection, "the collection's name"))
             + wire.field_bytes(2, _ids_message(ids), always=True)
-            + wire.field_number(3, with_vectors)
-            + wire.field_number(4, with_payloads)
+            + wire.field_number(3, arguments.flag(with_vectors, "with_vectors"))
+            + wire.field_number(4, arguments.flag(with_payloads, "with_payloads"))
         )
         found = _Columns(self._call(wire.OP_GET, meta), with_vectors, with_payloads)
         return [
@@ -353,7 +367,7 @@ class Client:
         deleted = 0
         for first in range(0, len(ids), DELETE_IDS):
             some = _ids_message(ids[first : first + DELETE_IDS])
-            meta = wire.field_bytes(1, collection) + wire.field_bytes(2, some, always=True)
+            meta = wire.field_bytes(1, arguments.text(collection, "the collection's name")) + wire.field_bytes(2, some, always=True)
             deleted += wire.Message(self._call(wire.OP_DELETE, meta).meta).number(1)
         return deleted
 
@@ -368,6 +382,7 @@ class Client:
         cores: "auto", "1" or "all"; "": as it is set), exact, with_vectors, with_payloads, deadline_ms.
         """
         self._idle()
+        _options_check(options)
         rows = _rows(query, "query")
         reply = self._patiently(lambda: self._answer(self._search_start(collection, rows, k, 0, **options)))
         answers = _hits(reply, options)
@@ -381,7 +396,8 @@ class Client:
         rows = _rows(queries, "queries")
         if not self._served:
             self.count(collection)  # waits for a server that is starting
-        in_flight = max(1, min(in_flight, self.requests_max or in_flight))
+        _options_check(options)
+        in_flight = max(1, min(arguments.whole(in_flight, "in_flight"), self.requests_max or in_flight))
         waiting: List[int] = []  # requests, oldest first
         answers = {}
         sent = 0
@@ -416,22 +432,20 @@ class Client:
         spread: str = "",
         recall: Optional[float] = None,
     ) -> int:
-        if recall is not None and not 0 < recall <= 1:
-            raise KithError(Code.INVALID_ARGUMENT, f"recall is {recall}; it must be above 0 and at most 1, which is exact")
         meta = (
-            wire.field_bytes(1, collection)
-            + wire.field_number(2, k)
-            + wire.field_number(3, ef)
-            + wire.field_number(4, exact)
-            + wire.field_number(5, with_vectors)
-            + wire.field_number(6, with_payloads)
-            + wire.field_float(7, refine_k)
-            + wire.field_number(8, _named(SPREADS, spread, "spread") if spread else 0)
-            + wire.field_float(9, recall or 0)
+            wire.field_bytes(1, arguments.text(collection, "the collection's name"))
+            + wire.field_number(2, arguments.whole(k, "k"))
+            + wire.field_number(3, arguments.whole(ef, "ef"))
+            + wire.field_number(4, arguments.flag(exact, "exact"))
+            + wire.field_number(5, arguments.flag(with_vectors, "with_vectors"))
+            + wire.field_number(6, arguments.flag(with_payloads, "with_payloads"))
+            + wire.field_float(7, arguments.real(refine_k, "refine_k"))
+            + wire.field_number(8, _named(SPREADS, spread, "spread") if arguments.text(spread, "spread") else 0)
+            + wire.field_float(9, 0 if recall is None else arguments.recall(recall))
             + wire.field_number(10, rows.shape[1])
             + wire.field_number(11, first_query)
         )
-        return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), deadline_ms)
+        return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), arguments.whole(deadline_ms, "deadline_ms"))
 
     # -- the way there and back --
 

@@ -36,7 +36,7 @@ def _connect(host: str, port: int, timeout: Optional[float]) -> socket.socket:
         except ConnectionRefusedError:
             if time.monotonic() >= until:
                 raise KithError(Code.REFUSED, f"no server listens at {host} port {port}: is kithd running?") from None
-        except OSError as e:
+        except (OSError, UnicodeError) as e:  # the latter: no name of a host can be so
             raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
         time.sleep(0.02)
 

@@ -81,6 +81,7 @@ class CollectionInfo:
     memory_bytes: int
     segments: List[Segment] = dataclasses.field(default_factory=list)  # when asked for
     read_only: str = ""  # why writes are refused; empty: they are not
+    growing_dead_rows: int = 0  # deleted or replaced; growing_rows are alive
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""What callers may hand over: each function returns the value as the protocol wants it, or raises KithError with a sentence that
+names the argument, so that a wrong one is found at the call and not in the middle of it."""
+
+import math
+import numbers
+import reprlib
+from typing import Any
+
+import numpy
+
+from .errors import Code, KithError
+
+U32_MAX = 2**32 - 1
+U64_MAX = 2**64 - 1
+F32_MAX = 3.4028234663852886e38
+
+
+def wrong(what: str, wanted: str, value: Any) -> KithError:
+    shown = reprlib.repr(value) if isinstance(value, (str, bytes, int, float, type(None))) else type(value).__name__
+    return KithError(Code.INVALID_ARGUMENT, f"{what} should be {wanted}, not {shown}")
+
+
+def text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise wrong(what, "a text (str)", value)
+    return value
+
+
+def whole(value: Any, what: str, least: int = 0, most: int = U32_MAX) -> int:
+    if isinstance(value, (bool, numpy.bool_)) or not isinstance(value, numbers.Integral) or not least <= value <= most:
+        raise wrong(what, f"a whole number from {least} to {most}", value)
+    return int(value)
+
+
+def recall(value: Any) -> float:
+    if not isinstance(value, numbers.Real) or isinstance(value, (bool, numpy.bool_)) or not 0 < value <= 1:
+        raise wrong("recall", "above 0 and at most 1, which is exact", value)
+    return float(value)
+
+
+def real(value: Any, what: str) -> float:
+    fits = isinstance(value, numbers.Real) and not isinstance(value, (bool, numpy.bool_))
+    if not fits or not (math.isfinite(value) if isinstance(value, float) else True) or not -F32_MAX <= value <= F32_MAX:
+        raise wrong(what, "a number", value)
+    return float(value)
+
+
+def flag(value: Any, what: str) -> bool:
+    if not isinstance(value, (bool, numpy.bool_)) and not (isinstance(value, numbers.Integral) and value in (0, 1)):
+        raise wrong(what, "True or False", value)
+    return bool(value)
