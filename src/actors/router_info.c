@@ -17,6 +17,7 @@ static void info_add(struct shard_info *sum, const struct shard_info *part)
     sum->sealed_segments += part->sealed_segments;
     sum->sealed_rows += part->sealed_rows;
     sum->sealed_dead_rows += part->sealed_dead_rows;
+    sum->growing_dead_rows += part->growing_dead_rows;
     sum->sealed_bytes += part->sealed_bytes;
     sum->memory_bytes += part->memory_bytes;
 }

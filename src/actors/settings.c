@@ -2,6 +2,7 @@
 #include "actors/budget.h"
 #include "actors/router.h"
 #include "actors/spread.h"
+#include "base/edit_distance.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,27 +80,6 @@ int settings_check(const struct settings *s, struct error *error)
 
 #define NAME_MAX_BYTES 60 /* a longer one is not compared: that takes time by its length */
 
-/* How many letters have to be put in, taken out or changed (Levenshtein), of names up to 31 letters. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[32], n = (unsigned)strlen(b);
-    if (n > 31)
-        return UINT32_MAX;
-    for (unsigned j = 0; j <= n; j++)
-        row[j] = j;
-    for (unsigned i = 0; a[i]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i + 1;
-        for (unsigned j = 0; j < n; j++) {
-            unsigned changed = diagonal + (a[i] != b[j]), longer = row[j] + 1, shorter = row[j + 1] + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = longer < shorter ? longer : shorter;
-            row[j + 1] = changed < row[j + 1] ? changed : row[j + 1];
-        }
-    }
-    return row[n];
-}
-
 int setting_find(const char *name, unsigned *ret, struct error *error)
 {
     unsigned nearest = 0, least = UINT32_MAX;
@@ -108,7 +88,7 @@ int setting_find(const char *name, unsigned *ret, struct error *error)
                          "there is no setting '%.60s...'; no name has more than %d letters, and kith config lists all",
                          name, NAME_MAX_BYTES);
     for (unsigned i = 0; i < setting_count; i++) {
-        unsigned d = distance(name, setting_table[i].name);
+        unsigned d = edit_distance(name, setting_table[i].name);
         if (d == 0) {
             *ret = i;
             return 0;
@@ -118,9 +98,10 @@ int setting_find(const char *name, unsigned *ret, struct error *error)
             nearest = i;
         }
     }
-    return error_set(error, ERROR_NOT_FOUND,
-                     "there is no setting '%.60s'; the nearest is '%s', and kith config lists all", name,
-                     setting_table[nearest].name);
+    if (!edit_is_near(name, least))
+        return error_set(error, ERROR_NOT_FOUND, "there is no setting '%.60s'; kith config lists all", name);
+    return error_set(error, ERROR_NOT_FOUND, "there is no setting '%.60s'; did you mean '%s'? kith config lists all",
+                     name, setting_table[nearest].name);
 }
 
 /* -- values -- */
@@ -166,7 +147,7 @@ static bool number_parse(const struct setting *x, const char *text, uint64_t *re
     if (unit == 0 || n > UINT64_MAX / unit)
         return false;
     *ret = n * unit;
-    return (*ret == 0 && x->zero) || (*ret >= x->least && *ret <= x->most);
+    return *ret >= x->least && *ret <= x->most;
 }
 
 static bool choice_parse(const struct setting *x, const char *text, uint64_t *ret)

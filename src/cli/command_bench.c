@@ -6,6 +6,7 @@
 #include "cli/recall.h"
 #include "cli/vector_file.h"
 
+#include <kith/protocol.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,10 +197,10 @@ int command_bench(struct cli *c, int argc, char **argv)
     size_t n;
     const struct option list[] = {
         {"queries", OPTION_TEXT, &file, "FILE", "the queries, asked in turn (needed)", 0, 0},
-        {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, 10000},
+        {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, KITH_K_MAX},
         {"recall", OPTION_TEXT, &wanted, "R",
          "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, UINT32_MAX},
+        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
         {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
          0},
         {"seconds", OPTION_NUMBER, &seconds, "N", "how long (default 5)", 1, 86400},

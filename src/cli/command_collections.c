@@ -3,10 +3,9 @@
 #include "cli/index_text.h"
 #include "cli/output.h"
 
+#include <kith/protocol.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DIM_MAX UINT32_MAX
 
 /* What --code, --refine and --links say; NULL, or what is wrong with it. */
 static const char *index_take(struct kith_index *x, const char *code, const char *refine, const char *links)
@@ -41,7 +40,7 @@ int command_create(struct cli *c, int argc, char **argv)
     const char *code = "auto", *refine = "auto", *links = "auto";
     size_t n;
     const struct option list[] = {
-        {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (needed)", 1, DIM_MAX},
+        {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (needed)", 1, KITH_DIM_MAX},
         {"metric", OPTION_TEXT, &metric, "METRIC", "l2, ip or cosine (default)", 0, 0},
         {"code", OPTION_TEXT, &code, "CODE",
          "how rows are written for the search: f32, f16, bf16, sq8, sq4,\n"

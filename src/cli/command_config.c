@@ -17,6 +17,15 @@ static json_t *setting_json(const struct kith_setting *s)
                      s->what);
 }
 
+/* What each setting does: below the table, for lines that no screen is too narrow for. */
+static void what_print(const struct kith_setting *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        printf("\n%s\n", all[i].name);
+        text_print(all[i].what, 4);
+    }
+}
+
 static int list(struct cli *c, const char **words)
 {
     (void)words;
@@ -26,7 +35,7 @@ static int list(struct cli *c, const char **words)
         return cli_fail_kith(c);
     struct table t;
     if (!c->json)
-        table_init(&t, "name|>value|>default|from|takes|what it does", 6);
+        table_init(&t, "name|>value|>default|from|takes", 5);
     for (size_t i = 0; i < count; i++) {
         const struct kith_setting *s = &all[i];
         if (c->json) {
@@ -38,10 +47,11 @@ static int list(struct cli *c, const char **words)
         table_cell(&t, "%s", s->standard);
         table_cell(&t, "%s", source_name(s->source));
         table_cell(&t, "%s", s->allowed);
-        table_cell(&t, "%s", s->what);
     }
-    if (!c->json)
-        table_print(&t);
+    if (c->json)
+        return 0;
+    table_print(&t);
+    what_print(all, count);
     return 0;
 }
 
@@ -122,6 +132,7 @@ int command_config(struct cli *c, int argc, char **argv)
         }
         return cli_connect(c) ? 1 : a->run(c, words + 1);
     }
-    sentence_print("kith config: there is no '%s'; see kith config --help", name);
+    sentence_print("kith config: there is no '%s'%s; see kith config --help", name,
+                   meant_text(name_meant(name, actions, sizeof(*actions), ARRAY_LEN(actions))));
     return EXIT_USAGE;
 }

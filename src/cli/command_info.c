@@ -20,15 +20,20 @@ static int server_info(struct cli *c)
 
 /* -- a collection -- */
 
-static uint64_t rows_of(const struct kith_info *x)
+static uint64_t growing_of(const struct kith_info *x)
 {
-    return x->growing_rows + x->sealed_rows;
+    return x->growing_rows + x->growing_dead_rows;
 }
 
-/* Rows that no search finds any more and that still take space: the counts are of different moments, so never below 0. */
+/* With the deleted ones, as the list of segments counts them. */
+static uint64_t rows_of(const struct kith_info *x)
+{
+    return growing_of(x) + x->sealed_rows;
+}
+
 static uint64_t deleted_of(const struct kith_info *x)
 {
-    return rows_of(x) > x->points ? rows_of(x) - x->points : 0;
+    return x->growing_dead_rows + x->sealed_dead_rows;
 }
 
 static void row_print(struct table *t, const char *name, const char *value, uint64_t part, uint64_t whole)
@@ -54,8 +59,9 @@ static void info_print(const struct kith_info *x)
     t.right[1] = t.right[2] = true;
     row_print(&t, "points", number_text(x->points), 0, 0);
     row_print(&t, "rows", number_text(rows), 0, 0);
-    row_print(&t, "  in growing segments", number_text(x->growing_rows), x->growing_rows, rows);
-    row_print(&t, "    of these in the graph", number_text(x->growing_graphed), x->growing_graphed, x->growing_rows);
+    row_print(&t, "  in growing segments", number_text(growing_of(x)), growing_of(x), rows);
+    row_print(&t, "    of these deleted", number_text(x->growing_dead_rows), x->growing_dead_rows, growing_of(x));
+    row_print(&t, "    of these in the graph", number_text(x->growing_graphed), x->growing_graphed, growing_of(x));
     row_print(&t, "  in sealed segments", number_text(x->sealed_rows), x->sealed_rows, rows);
     row_print(&t, "    of these deleted", number_text(x->sealed_dead_rows), x->sealed_dead_rows, x->sealed_rows);
     row_print(&t, "  deleted", number_text(deleted), deleted, rows);
@@ -70,11 +76,12 @@ static void info_print(const struct kith_info *x)
 static json_t *info_json(const struct kith_info *x)
 {
     json_t *j =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "points", (json_int_t)x->points, "growing_rows",
-                  (json_int_t)x->growing_rows, "growing_graphed", (json_int_t)x->growing_graphed, "sealed_segments",
-                  (json_int_t)x->sealed_segments, "sealed_rows", (json_int_t)x->sealed_rows, "sealed_dead_rows",
-                  (json_int_t)x->sealed_dead_rows, "deleted_rows", (json_int_t)deleted_of(x), "memory_bytes",
-                  (json_int_t)x->memory_bytes, "disk_bytes", (json_int_t)x->disk_bytes);
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "points", (json_int_t)x->points, "growing_rows",
+                  (json_int_t)x->growing_rows, "growing_dead_rows", (json_int_t)x->growing_dead_rows, "growing_graphed",
+                  (json_int_t)x->growing_graphed, "sealed_segments", (json_int_t)x->sealed_segments, "sealed_rows",
+                  (json_int_t)x->sealed_rows, "sealed_dead_rows", (json_int_t)x->sealed_dead_rows, "deleted_rows",
+                  (json_int_t)deleted_of(x), "memory_bytes", (json_int_t)x->memory_bytes, "disk_bytes",
+                  (json_int_t)x->disk_bytes);
     json_t *collection = cli_json_collection(&x->collection);
     json_object_update(j, collection);
     json_decref(collection);

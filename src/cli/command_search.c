@@ -5,6 +5,7 @@
 #include "cli/vector_file.h"
 
 #include <errno.h>
+#include <kith/protocol.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,10 +163,10 @@ int command_search(struct cli *c, int argc, char **argv)
         {"file", OPTION_TEXT, &file, "FILE", "the queries: .npy, .fvecs, .bvecs, .ivecs or .jsonl", 0, 0},
         {"row", OPTION_NUMBER, &row, "N", "only this row of the file", 0, 0},
         {"limit", OPTION_NUMBER, &limit, "N", "only the first N rows of the file", 1, 0},
-        {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, UINT32_MAX},
+        {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, KITH_K_MAX},
         {"recall", OPTION_TEXT, &recall, "R",
          "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, UINT32_MAX},
+        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
         {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
          100},
         {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,

@@ -202,6 +202,7 @@ int command_snapshot(struct cli *c, int argc, char **argv)
         }
         return cli_connect(c) ? 1 : a->run(c, n == 2 ? words[1] : NULL);
     }
-    sentence_print("kith snapshot: there is no '%s'; see kith snapshot --help", words[0]);
+    sentence_print("kith snapshot: there is no '%s'%s; see kith snapshot --help", words[0],
+                   meant_text(name_meant(words[0], actions, sizeof(*actions), ARRAY_LEN(actions))));
     return EXIT_USAGE;
 }

@@ -94,6 +94,7 @@ int main(int argc, char **argv)
             return status;
         }
     }
-    sentence_print("kith: there is no command '%s'; see kith --help", argv[0]);
+    sentence_print("kith: there is no command '%s'%s; see kith --help", argv[0],
+                   meant_text(name_meant(argv[0], commands, sizeof(*commands), ARRAY_LEN(commands))));
     return EXIT_USAGE;
 }

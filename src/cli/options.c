@@ -1,12 +1,49 @@
 #include "cli/options.h"
 
 #include "base/check.h"
+#include "base/edit_distance.h"
 #include "cli/output.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *name_meant(const char *word, const void *table, size_t entry_bytes, size_t count)
+{
+    const char *nearest = NULL;
+    unsigned least = UINT32_MAX;
+    if (strnlen(word, EDIT_NAME_MAX + 1) > EDIT_NAME_MAX)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = *(const char *const *)((const char *)table + i * entry_bytes);
+        const unsigned d = edit_distance(word, name);
+        if (d < least) {
+            least = d;
+            nearest = name;
+        }
+    }
+    return edit_is_near(word, least) ? nearest : NULL;
+}
+
+const char *meant_text(const char *name)
+{
+    static char text[EDIT_NAME_MAX + 32];
+    snprintf(text, sizeof(text), name ? " (did you mean '%s'?)" : "", name);
+    return text;
+}
+
+/* An option that the command does not have, perhaps a misspelt one. */
+static int option_unknown(const struct options *o, const char *argument)
+{
+    const char *word = argument + strspn(argument, "-");
+    char name[EDIT_NAME_MAX + 1];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    const char *meant = name_meant(name, o->list, sizeof(*o->list), o->count);
+    sentence_print("kith %s: no such option: '%s'%s; see kith %s --help", o->command, argument, meant_text(meant),
+                   o->command);
+    return EXIT_USAGE;
+}
 
 static void help_print(const struct options *o)
 {
@@ -119,7 +156,7 @@ int options_parse(const struct options *o, int argc, char **argv, const char **r
         }
         const struct option *x = find(o, a, &value);
         if (!x)
-            return usage_error(o, "no such option:", a);
+            return option_unknown(o, a);
         if (x->kind == OPTION_FLAG) {
             if (value)
                 return usage_error(o, "takes no value:", a);

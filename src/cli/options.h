@@ -38,6 +38,11 @@ struct options {
 #define OPTIONS_WORDS_MAX 200
 #define EXIT_USAGE        2
 
+/* Of a table whose entries begin with a name, the name that `word` probably means; NULL: none is near. */
+const char *name_meant(const char *word, const void *table, size_t entry_bytes, size_t count);
+/* " (did you mean 'list'?)", or "" for NULL; lives until the next call. */
+const char *meant_text(const char *name);
+
 /* Fills the values and ret_words (OPTIONS_WORDS_MAX pointers into argv, or argc where words_max is larger), *ret_count. Returns -1 to go on, otherwise the exit
  * status: 0 after --help, EXIT_USAGE after a sentence on stderr. */
 int options_parse(const struct options *o, int argc, char **argv, const char **ret_words, size_t *ret_count);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,6 +150,67 @@ static size_t width_of(const char *text)
     return n;
 }
 
+size_t screen_columns(void)
+{
+    struct winsize w;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+        return w.ws_col;
+    const char *set = getenv("COLUMNS");
+    const long n = set ? atol(set) : 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static size_t word_bytes(const char *text)
+{
+    return strcspn(text, " ");
+}
+
+void text_print(const char *text, size_t indent)
+{
+    const size_t columns = screen_columns(), line = columns ? columns : 80, room = line > indent ? line - indent : 1;
+    while (*text) {
+        size_t n = word_bytes(text);
+        for (size_t more; text[n]; n = more) {
+            more = n + 1 + word_bytes(text + n + 1);
+            if (more > room)
+                break;
+        }
+        printf("%*s%.*s\n", (int)indent, "", (int)n, text);
+        text += n + (text[n] == ' ');
+    }
+}
+
+static void cell_print(const struct table *t, const char *text, size_t column, size_t width, bool last)
+{
+    int space = (int)(width - width_of(text));
+    if (t->right[column])
+        printf("%*s%s", space, "", text);
+    else
+        printf("%s%*s", text, last ? 0 : space, "");
+    fputs(last ? "\n" : "  ", stdout);
+}
+
+/* The end of the columns from `from` on that fit into a line beside the first one; at least one does. */
+static size_t block_end(const struct table *t, const size_t *widths, size_t from, size_t line)
+{
+    size_t used = from > 0 ? widths[0] : 0, to = from;
+    while (to < t->columns && (to == from || line == 0 || used + 2 * (to > 0) + widths[to] <= line)) {
+        used += 2 * (to > 0) + widths[to];
+        to++;
+    }
+    return to;
+}
+
+static void block_print(const struct table *t, const size_t *widths, size_t from, size_t to)
+{
+    for (size_t row = 0; row < t->count; row += t->columns) {
+        if (from > 0)
+            cell_print(t, t->cells[row], 0, widths[0], false);
+        for (size_t column = from; column < to; column++)
+            cell_print(t, t->cells[row + column], column, widths[column], column + 1 == to);
+    }
+}
+
 void table_print(struct table *t)
 {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
@@ -157,17 +219,15 @@ void table_print(struct table *t)
         if (w > widths[i % t->columns])
             widths[i % t->columns] = w;
     }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t column = i % t->columns;
-        int space = (int)(widths[column] - width_of(t->cells[i]));
-        bool last = column + 1 == t->columns;
-        if (t->right[column])
-            printf("%*s%s", space, "", t->cells[i]);
-        else
-            printf("%s%*s", t->cells[i], last ? 0 : space, "");
-        fputs(last ? "\n" : "  ", stdout);
-        free(t->cells[i]);
+    const size_t line = screen_columns();
+    for (size_t from = 0, to; from < t->columns; from = to) {
+        to = block_end(t, widths, from, line);
+        if (from > 0)
+            putchar('\n');
+        block_print(t, widths, from, to);
     }
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i]);
     free(t->cells);
     *t = (struct table){0};
 }

@@ -8,7 +8,10 @@
 
 #define TABLE_COLUMNS_MAX 16
 
-/* A table is gathered first and printed when the widths are known. Zero-initialised is empty. */
+/* A table is gathered first and printed when the widths are known. Zero-initialised is empty.
+ *
+ * On a terminal, or where COLUMNS is set, one that is too wide is printed in blocks of as many columns as fit, each beginning
+ * with the first column; nothing is cut off. In a pipe a row is always one line. */
 struct table {
     size_t columns;
     bool right[TABLE_COLUMNS_MAX]; /* numbers stand at the right */
@@ -21,6 +24,11 @@ void table_init(struct table *t, const char *headings, size_t columns);
 void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void table_bytes(struct table *t, const char *text, size_t size); /* a cell of any bytes */
 void table_print(struct table *t);                                /* to stdout; frees it */
+
+/* Characters in a line of standard output; 0: no bound is known. */
+size_t screen_columns(void);
+/* Prints the text in lines of at most screen_columns() (80 where that is not known), each behind so many spaces. */
+void text_print(const char *text, size_t indent);
 
 /* Text that a terminal only shows: control characters, and bytes that are not UTF-8, are written "\\x1b". The caller frees it. */
 char *visible_text(const char *text, size_t size);

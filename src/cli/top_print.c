@@ -1,8 +1,10 @@
 /* top_print.c -- the figures of `kith top` for pipes and machines. */
+#include "base/check.h"
 #include "cli/output.h"
 #include "cli/top.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void core_print(struct table *t, const char *name, const struct top_core *x)
 {
@@ -39,18 +41,33 @@ static void cores_print(const struct top *t)
     table_print(&table);
 }
 
+static void memory_write(FILE *to, const struct top *t)
+{
+    fprintf(to, "memory %s", bytes_text(t->memory_sum));
+    if (t->memory_budget)
+        fprintf(to, " of %s (%.0f %%)", bytes_text(t->memory_budget),
+                100.0 * (double)t->memory_sum / (double)t->memory_budget);
+    for (size_t i = 0; i < t->memory_count && t->memory[i].bytes; i++)
+        fprintf(to, "%s %s %s", i ? "," : ":", t->memory[i].name, bytes_text(t->memory[i].bytes));
+    fprintf(to, "; mapped %s%s%s", bytes_text(t->memory_mapped), t->memory_stage ? "; " : "",
+            top_stage_text(t->memory_stage));
+}
+
 static void memory_print(const struct top *t)
 {
+    char *text = NULL;
+    size_t size;
     if (t->memory_count == 0)
         return;
-    printf("memory %s", bytes_text(t->memory_sum));
-    if (t->memory_budget)
-        printf(" of %s (%.0f %%)", bytes_text(t->memory_budget),
-               100.0 * (double)t->memory_sum / (double)t->memory_budget);
-    for (size_t i = 0; i < t->memory_count && t->memory[i].bytes; i++)
-        printf("%s %s %s", i ? "," : ":", t->memory[i].name, bytes_text(t->memory[i].bytes));
-    printf("; mapped %s%s%s\n", bytes_text(t->memory_mapped), t->memory_stage ? "; " : "",
-           top_stage_text(t->memory_stage));
+    FILE *to = open_memstream(&text, &size);
+    check(to != NULL);
+    memory_write(to, t);
+    check(fclose(to) == 0);
+    if (screen_columns())
+        text_print(text, 0);
+    else
+        puts(text);
+    free(text);
 }
 
 static void builds_print(const struct top *t)

@@ -118,6 +118,7 @@ static int op_info(struct native_request *r)
     answer.sealed_segments = info.sealed_segments;
     answer.sealed_rows = info.sealed_rows;
     answer.sealed_dead_rows = info.sealed_dead_rows;
+    answer.growing_dead_rows = info.growing_dead_rows;
     answer.disk_bytes = info.sealed_bytes;
     answer.memory_bytes = info.memory_bytes;
     struct exchange_list segments = {.field = SEGMENTS_OF_INFO};
@@ -207,6 +208,9 @@ static int op_count(struct native_request *r)
     answer.count = info.points;
     return exchange_answer(r, &answer.base);
 }
+
+static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == ROUTER_K_MAX && KITH_EF_MAX == ROUTER_EF_MAX,
+              "clients know the limits");
 
 static int op_search(struct native_request *r)
 {

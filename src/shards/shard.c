@@ -400,6 +400,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
         } else {
             const uint32_t alive = g->rows - g->dead; /* dead rows need no graph */
             ret->growing_rows += alive;
+            ret->growing_dead_rows += g->dead;
             ret->growing_graphed += alive - segment_backlog(g);
             ret->growing_bytes += g->memory_bytes + g->arena.used;
         }

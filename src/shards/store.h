@@ -222,6 +222,7 @@ uint64_t shard_died_ns(const struct shard *s);
 struct shard_info {
     uint64_t points; /* live ids at home here */
     uint64_t growing_rows, growing_graphed, growing_bytes;
+    uint64_t growing_dead_rows; /* rows of growing segments that are deleted or replaced */
     uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of those that this reactor merges */
     uint64_t memory_bytes;
 };

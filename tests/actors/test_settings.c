@@ -86,7 +86,9 @@ Test(settings, a_wrong_value_is_answered_with_what_is_allowed)
     setting_format(&setting_table[which("search.recall")], 995000, text);
     cr_assert_str_eq(text, "0.995");
     cr_assert_eq(parse("search.ef", "auto"), 0);
-    cr_assert_eq(parse("search.ef", "0"), 0);
+    refuse("search.ef", "0", "auto, or 1 to 10000");
+    refuse("connections", "0", "auto, or 1 to 1000000");
+    refuse("search.recall_sample", "0", "off, or 1 to 1000000000");
     cr_assert_eq(parse("search.spread", "all"), SPREAD_ALL);
     cr_assert_eq(parse("search.spread", "1"), SPREAD_ONE);
 }

@@ -289,6 +289,43 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(done.stdout, "")
         self.assertIn("is kithd running", self.kith("ls", "--server", "127.0.0.1:1", status=1).stderr)
 
+    def test_a_misspelt_word_is_named_and_nothing_far_is_suggested(self) -> None:
+        for arguments, meant in ((("serch",), "search"), (("snapshot", "creat"), "create"), (("config", "lst"), "list"),
+                                 (("search", "x", "--limt", "3"), "limit"), (("import", "x", "y", "--in-fligt=3"), "in-flight")):
+            self.assertIn(f"(did you mean '{meant}'?)", self.kith(*arguments, status=2).stderr)
+        for arguments in (("frobnicate",), ("config", "zz"), ("search", "x", "--zz"), ("s" * 5000,)):
+            self.assertNotIn("did you mean", self.kith(*arguments, status=2).stderr)
+
+    def test_ranges_are_those_of_the_server(self) -> None:
+        for arguments, most in ((("search", "x", "--vector", "1", "-k", "0"), 10000), (("search", "x", "--vector", "1", "--ef", "0"), 10000),
+                                (("create", "x", "--dim", "0"), 65536), (("bench", "x", "--queries", "y", "--ef", "0"), 10000)):
+            self.assertIn(f"takes a number from 1 to {most}, not '0'", self.kith(*arguments, status=2).stderr)
+
+    def test_a_table_that_is_too_wide_is_printed_in_blocks(self) -> None:
+        self.kith("create", "wide", "--dim", "2", "--metric", "l2")
+        self.kith("import", "wide", self.write("rows.fvecs", fvecs([(i, i) for i in range(50)])))
+        self.kith("delete", "wide", "1", "2", "3")
+        whole = self.kith("info", "wide", "--segments").stdout
+        os.environ["COLUMNS"] = "60"
+        self.addCleanup(os.environ.pop, "COLUMNS")
+        narrow = self.kith("info", "wide", "--segments").stdout
+        self.assertLessEqual(max(map(len, narrow.splitlines())), 60)
+        self.assertEqual(sorted(set(whole.split())), sorted(set(narrow.split())))
+        for command in (("top", "--once"), ("stats",), ("config",)):
+            self.assertLessEqual(max(map(len, self.kith(*command).stdout.splitlines())), 80, command)
+
+    def test_info_and_its_segments_agree(self) -> None:
+        self.kith("create", "agree", "--dim", "2", "--metric", "l2")
+        self.kith("import", "agree", self.write("rows.fvecs", fvecs([(i, i) for i in range(50)])))
+        self.kith("delete", "agree", "1", "2", "3")
+        info = json.loads(self.kith("info", "agree", "--segments", "--json").stdout)
+        self.assertEqual(info["growing_rows"] + info["growing_dead_rows"], sum(s["rows"] for s in info["segments"]))
+        self.assertEqual(info["deleted_rows"], sum(s["deleted_rows"] for s in info["segments"]))
+        self.assertEqual(info["growing_dead_rows"], 3)
+        table = self.kith("info", "agree").stdout
+        self.assertRegex(table, r"in growing segments +50 ")
+        self.assertRegex(table, r"of these deleted +3 +6.0 %")
+
     def test_usage_errors_are_status_2_and_help_is_status_0(self) -> None:
         for arguments in ((), ("fly",), ("create", "x"), ("create", "x", "--dim", "0"), ("search", "x"), ("ls", "--what"),
                           ("get", "x", "y"), ("create", "x", "--dim", "2", "--metric", "l3"), ("count",),

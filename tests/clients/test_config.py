@@ -31,8 +31,11 @@ class Config(unittest.TestCase):
 
     def test_the_command_line_lists_sets_and_resets(self) -> None:
         lines = self.kith().stdout.splitlines()
-        self.assertEqual(lines[0].split(), "name value default from takes what it does".split())
-        shown = {line.split()[0]: line.split()[1:4] for line in lines[1:]}
+        self.assertEqual(lines[0].split(), "name value default from takes".split())
+        self.assertLessEqual(max(map(len, lines)), 80)
+        shown = {line.split()[0]: line.split()[1:4] for line in lines[1 : lines.index("")]}
+        for name in shown:  # what it does stands below
+            self.assertTrue(lines[lines.index(name) + 1].startswith("    "), name)
         self.assertEqual(shown["search.ef"], ["auto", "auto", "default"])
         self.assertEqual(shown["write.share"], ["30", "25", "option"])
         self.assertEqual(self.kith("set", "search.ef", "200").stdout, "search.ef is 200 from now on\n")
@@ -41,7 +44,10 @@ class Config(unittest.TestCase):
         self.assertEqual((one["value"], one["default"], one["source"], one["number"]), ("200", "auto", "set", 200))
         self.assertEqual({json.loads(line)["name"] for line in self.kith("--json").stdout.splitlines()}, set(shown))
         self.assertEqual(self.kith("reset", "search.ef").stdout, "search.ef is auto from now on\n")
-        self.assertIn("the nearest is 'search.ef'", self.kith("get", "search.if", status=1).stderr)
+        self.assertIn("did you mean 'search.ef'?", self.kith("get", "search.if", status=1).stderr)
+        self.assertNotIn("did you mean", self.kith("get", "frobnicate", status=1).stderr)
+        self.assertIn("connections cannot be '0'; it takes auto, or 1 to 1000000", self.kith("set", "connections", "0", status=1).stderr)
+        self.assertIn("takes off, or 1 to", self.kith("set", "search.recall_sample", "0", status=1).stderr)
         self.assertIn("it takes 50 to 10000", self.kith("set", "slice_us", "1", status=1).stderr)
         for wrong in (["set", "search.ef"], ["get"], ["put", "search.ef", "1"], ["list", "x"]):
             self.kith(*wrong, status=2)

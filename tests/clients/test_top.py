@@ -33,7 +33,7 @@ class Top(unittest.TestCase):
 
     def test_everything_has_room_at_80x24(self) -> None:
         screen = self.top(80, 24).until(lambda s: re.search(r"(?m)^and \d+ more$", s) and "p99.9" in s and "q quit" in s)
-        for part in ("searches", "last minute", "connections", "writes", "deletes", "backlog", "slowed", "waiting", "refused/s", "memory",
+        for part in ("searches", "last minute", " connection", "writes", "deletes", "backlog", "slowed", "waiting", "refused/s", "memory",
                      "queue", "fibers", "stalls", "# searches", "+ writes", "- graphs, merges", "q quit", "segments", "disk"):
             self.assertIn(part, screen)
         self.assertRegex(screen, r"(?m)^a_coll\w+~ +100 ")

@@ -1,6 +1,6 @@
 /* What all connections share: the memory for large frames, and the list of collections while it changes. */
-#include "scenario.h"
 #include "reactor/sim.h"
+#include "scenario.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,6 +24,7 @@ static int info_read(struct kith *k, const char *name, bool with_segments, const
         .sealed_segments = i->sealed_segments,
         .sealed_rows = i->sealed_rows,
         .sealed_dead_rows = i->sealed_dead_rows,
+        .growing_dead_rows = i->growing_dead_rows,
         .disk_bytes = i->disk_bytes,
         .memory_bytes = i->memory_bytes,
         .read_only = i->read_only,

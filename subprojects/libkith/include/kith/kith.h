@@ -131,7 +131,8 @@ struct kith_info {
     struct kith_collection collection; /* name lives until the next call */
     uint64_t points, growing_rows, growing_graphed, sealed_segments, sealed_rows, sealed_dead_rows, disk_bytes,
         memory_bytes;
-    const char *read_only; /* why writes are refused; "": they are not */
+    uint64_t growing_dead_rows; /* growing_rows are those that are alive */
+    const char *read_only;      /* why writes are refused; "": they are not */
 };
 
 /* What every core of the server has done since it started; ask twice and subtract. Arrays live until the next call. */

@@ -16,6 +16,9 @@
 #define KITH_HEADER_BYTES     32
 #define KITH_BLOCK_ALIGN      64
 #define KITH_META_BYTES_MAX   (64u << 20) /* of a request */
+#define KITH_DIM_MAX          65536       /* of a collection */
+#define KITH_K_MAX            10000       /* of a search, as the next one */
+#define KITH_EF_MAX           10000
 #define KITH_PORT             7700
 #define KITH_HTTP_PORT        7701
 
