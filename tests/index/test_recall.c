@@ -396,7 +396,7 @@ Test(recall, a_curve_that_is_damaged_is_refused)
 Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.85f, 0.8f, 300}, {30, 1, 0.999f, 400}}}}};
-    const struct recall_sizes sizes = {.rows = 10000000, .code_bytes = 128, .vector_bytes = 512};
+    const struct recall_sizes sizes = {.rows = 10000000, .distinct = 10000000, .code_bytes = 128, .vector_bytes = 512};
     const struct recall_effort effort = recall_curve_effort(&c, &sizes, 0.98f, 10);
     cr_assert(effort.way == RECALL_WALK && effort.ef >= 28, "%u", effort.ef);
 }
