@@ -56,13 +56,13 @@ static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, co
         ret[i] = add[i] + scale * (float)(int32_t)((uint32_t)dots[i] - bias);
 }
 
-static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, const int32_t *restrict norms,
+static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, const union norm *restrict norms,
                       uint32_t count, float *restrict ret)
 {
     const uint32_t add = (uint32_t)q->norm.whole + 2 * (uint32_t)q->bias;
     const float grain = q->grain;
     for (uint32_t i = 0; i < count; i++)
-        ret[i] = grain * (float)(int32_t)((uint32_t)norms[i] + add - 2 * (uint32_t)dots[i]);
+        ret[i] = grain * (float)(int32_t)((uint32_t)norms[i].whole + add - 2 * (uint32_t)dots[i]);
 }
 
 static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
@@ -80,14 +80,25 @@ static void score_ip(const struct codes_query *q, const void *const *rows, const
     }
 }
 
+static void norms_of(const struct codes *c, const uint32_t *ids, uint32_t count, union norm *ret)
+{
+    const struct rows *r = &c->norms.rows;
+    const bool is_array = r->shift == ROWS_ONE_PIECE;
+    const union norm *array = is_array && count ? (const union norm *)r->chunk[0] : NULL;
+    for (uint32_t i = 0; i < count && is_array; i++)
+        ret[i] = array[ids[i]];
+    for (uint32_t i = 0; i < count && !is_array; i++)
+        ret[i] = *(const union norm *)codes_norm_at(c, ids[i]);
+}
+
 static void score_l2_whole(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                            float *ret)
 {
-    int32_t dots[DOTS], norms[DOTS];
+    int32_t dots[DOTS];
+    union norm norms[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
-        for (uint32_t i = 0; i < n; i++)
-            norms[i] = ((const union norm *)codes_norm_at(q->codes, ids[from + i]))->whole;
+        norms_of(q->codes, ids + from, n, norms);
         vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
         wholes_of(&q->sq8, dots, norms, n, ret + from);
     }
@@ -97,14 +108,16 @@ static void score_l2(const struct codes_query *q, const void *const *rows, const
                      float *ret)
 {
     const struct codes *c = q->codes;
+    const bool lossless = c->sq8.lossless;
+    const float grain = q->sq8.grain, norm = q->sq8.norm.real;
     int32_t dots[DOTS];
+    union norm norms[DOTS];
     float add[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
-        for (uint32_t i = 0; i < n; i++) {
-            const union norm norm = *(const union norm *)codes_norm_at(c, ids[from + i]);
-            add[i] = (c->sq8.lossless ? q->sq8.grain * (float)norm.whole : norm.real) + q->sq8.norm.real;
-        }
+        norms_of(c, ids + from, n, norms);
+        for (uint32_t i = 0; i < n; i++)
+            add[i] = (lossless ? grain * (float)norms[i].whole : norms[i].real) + norm;
         vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
         reals_of(&q->sq8, dots, add, n, ret + from);
     }

@@ -190,7 +190,6 @@ void codes_between(const struct codes *c, const void *code, union norm norm, con
 
 void codes_distances(const struct codes_query *q, const uint32_t *ids, uint32_t count, const void **rows, float *ret)
 {
-    for (uint32_t i = 0; i < count; i++)
-        rows[i] = codes_at(q->codes, ids[i]);
+    rows_locate(&q->codes->rows.rows, ids, count, rows);
     codes_score(q, rows, ids, count, ret);
 }

@@ -111,7 +111,7 @@ static int copy_in_pieces(uint8_t *to, const uint8_t *from, uint64_t size, const
 
 static int open_piece(struct column *c, uint32_t stride, void *piece)
 {
-    *c = (struct column){.rows = {.stride = stride, .shift = 31}};
+    *c = (struct column){.rows = {.stride = stride, .shift = ROWS_ONE_PIECE}};
     int rc = slots_reserve(c, 1);
     if (rc < 0)
         return rc;

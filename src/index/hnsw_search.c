@@ -15,8 +15,10 @@
 #include "index/hnsw.h"
 
 #include <errno.h>
+#include <math.h>
 
 #define INLINE         static inline __attribute__((always_inline))
+#define LANES          8
 #define HOPS_PER_PAUSE 32           /* 10 to 30 us */
 #define LINKS_STEP     8            /* links read between two glances at whether the list has ended */
 #define CACHED_BYTES   (256 * 1024) /* codes of so few bytes are in the second cache anyway */
@@ -95,18 +97,23 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
     hop->count = n;
 }
 
+INLINE bool are_fetched(const struct column *c, uint32_t count)
+{
+    return c->chunks != 0 && (uint64_t)count * c->rows.stride > CACHED_BYTES;
+}
+
 INLINE void prefetch_codes(const struct hnsw_walk *w, const uint32_t *rows, uint32_t count)
 {
     const struct codes *c = w->query->codes;
-    if ((uint64_t)c->count * c->stride <= CACHED_BYTES)
+    if (!are_fetched(&c->rows, c->count))
         return;
     const uint32_t fetched = c->stride < PREFETCH_MAX ? c->stride : PREFETCH_MAX;
-    const bool norms = c->norms.chunks != 0;
-    for (uint32_t i = 0; i < count; i++) {
-        prefetch_code(codes_at(c, rows[i]), fetched);
-        if (norms)
-            __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 2);
-    }
+    const void **at = w->scratch->rows;
+    rows_locate(&c->rows.rows, rows, count, at);
+    for (uint32_t i = 0; i < count; i++)
+        prefetch_code(at[i], fetched);
+    for (uint32_t i = 0; i < count && are_fetched(&c->norms, c->count); i++)
+        __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 2);
 }
 
 /* Steps 1 and 2; false when there is no candidate to expand. */
@@ -133,9 +140,40 @@ INLINE bool hop_begin(const struct hnsw_walk *w, uint32_t level, struct hop *hop
 INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t count)
 {
     struct search_scratch *s = w->scratch;
-    for (uint32_t i = 0; i < count; i++)
-        s->rows[i] = codes_at(w->query->codes, rows[i]);
+    rows_locate(&w->query->codes->rows.rows, rows, count, s->rows);
     codes_score(w->query, s->rows, rows, count, s->distances);
+}
+
+/* Writes as many as make whole lanes; what compilers make a vector of. */
+INLINE float least_of(float *distances, uint32_t count)
+{
+    float lanes[LANES];
+    for (uint32_t i = count; i % LANES; i++)
+        distances[i] = INFINITY;
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        lanes[lane] = INFINITY;
+    for (uint32_t i = 0; i < count; i += LANES)
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            lanes[lane] = distances[i + lane] < lanes[lane] ? distances[i + lane] : lanes[lane];
+    for (uint32_t lane = 1; lane < LANES; lane++)
+        lanes[0] = lanes[lane] < lanes[0] ? lanes[lane] : lanes[0];
+    return lanes[0];
+}
+
+/* The nearest newcomer is expanded next if nothing in the pool is nearer. Its links are asked for before the pool is changed: the
+ * next hop begins with them. */
+INLINE void prefetch_newcomer(const struct hnsw_walk *w, const struct hop *hop)
+{
+    float *distances = w->scratch->distances;
+    const struct pool *pool = &w->scratch->pool;
+    const bool is_last = pool->cursor >= pool->near.count;
+    const float least = least_of(distances, hop->count);
+    if (!(least < (is_last ? INFINITY : pool->near.distances[pool->cursor])))
+        return;
+    uint32_t at = 0;
+    while (distances[at] != least)
+        at++;
+    prefetch_links(w->graph, hop->rows[at]);
 }
 
 /* Steps 3 and 4. */
@@ -143,12 +181,11 @@ INLINE void hop_end(const struct hnsw_walk *w, uint32_t level, const struct hop 
 {
     struct pool *pool = &w->scratch->pool;
     score(w, hop->rows, hop->count);
-    const uint32_t first = vek.nearest_add(&pool->near, w->scratch->distances, hop->ids, hop->count);
-    if (first > pool->cursor || first == pool->near.count)
-        return;
-    pool->cursor = first;
     if (level == 0)
-        prefetch_links(w->graph, pool->near.ids[first]);
+        prefetch_newcomer(w, hop);
+    const uint32_t first = vek.nearest_add(&pool->near, w->scratch->distances, hop->ids, hop->count);
+    if (first <= pool->cursor && first < pool->near.count)
+        pool->cursor = first;
 }
 
 INLINE int hop_pause(const struct hnsw_walk *w)
