@@ -342,6 +342,24 @@ class Search(ServerTest):
 
 
 class Connections(unittest.TestCase):
+    def test_equal_points_come_by_id_however_they_are_asked_for(self) -> None:
+        draw = numpy.random.default_rng(5)
+        rows = numpy.repeat(draw.standard_normal((10, 8)).astype("f4"), 40, 0)
+        rows *= 2.0 ** draw.integers(-3, 4, (400, 1)).astype("f4")  # other lengths of the same directions: equal for cosine
+        ids = draw.permutation(400)
+        with kith.Client("127.0.0.1", SERVER.port) as client:
+            client.create("ties", dim=8, metric="cosine")
+            client.upsert("ties", ids.tolist(), rows)
+            for _ in range(2):
+                for group in range(10):
+                    expected = sorted(ids[group * 40 : group * 40 + 40].tolist())
+                    for options in ({"spread": "1"}, {"spread": "all"}, {"exact": True}, {"recall": 0.99}, {"ef": 100}):
+                        for k in (1, 10, 40):
+                            hits = client.search("ties", rows[group * 40 + 7], k=k, **options)
+                            self.assertEqual(list(hits.ids), expected[:k], f"{options}")
+                client.seal("ties")
+            client.drop("ties")
+
     def test_errors_name_rows_of_the_whole_array(self) -> None:
         with kith.Client("127.0.0.1", SERVER.port) as client:
             client.create("whole", dim=1024)
