@@ -4,7 +4,7 @@
     build/bin/ann --zoo --dim 64 --n 3000 --json >zoo.jsonl
     bench/zoo_table.py zoo.jsonl
 
-A table for each dimension. A cell is one kind under one metric: the least recall@10 of the five states, with the state where it is
+A table for each dimension and number of queries that came before. A cell is one kind under one metric: the least recall@10 of the five states, with the state where it is
 below the bar; rows that their own vectors do not find, growing and sealed, where there are any; queries a second, sealed, as a
 multiple of hnswlib's at equal recall."""
 import json
@@ -45,10 +45,14 @@ def is_short(line, bar):
             "slow": 0 < line["hnswlib_qps"] and line["qps"] < SLOW * line["hnswlib_qps"]}[bar]
 
 
-def table(lines, dim):
-    of = {(line["zoo"], line["metric"]): line for line in lines if line["dim"] == dim}
+def before(line):
+    return line.get("queries_before", 0)
+
+
+def table(lines, dim, asked):
+    of = {(line["zoo"], line["metric"]): line for line in lines if (line["dim"], before(line)) == (dim, asked)}
     metrics = [metric for metric in METRICS if any(m == metric for _, m in of)]
-    print(f"\n#### {dim} dimensions, {next(iter(of.values()))['rows']} rows\n")
+    print(f"\n#### {dim} dimensions, {next(iter(of.values()))['rows']} rows, {asked or 'no'} queries before\n")
     for metric in metrics:
         here = [line for (_, m), line in of.items() if m == metric]
         counts = ", ".join(f"{sum(is_short(line, bar) for line in here)} {words}" for bar, words in (
@@ -61,8 +65,8 @@ def table(lines, dim):
 
 def main():
     lines = [json.loads(text) for name in sys.argv[1:] for text in open(name, encoding="utf-8") if text.startswith("{")]
-    for dim in sorted({line["dim"] for line in lines}):
-        table(lines, dim)
+    for dim, asked in sorted({(line["dim"], before(line)) for line in lines}):
+        table(lines, dim, asked)
 
 
 main()
