@@ -26,12 +26,6 @@
  * 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. A growing segment is told how many rows it may get, a
  * merge how many it has: with M 16 for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
 #define M_FEW_ROWS 512
-/* In a plane or a space few rows lie in different directions, and more links only repeat them: 12 % faster in 2 dimensions.
- * The beam that finds them stays as wide: with 100 in place of 192, rows in sorted order, compacted, had recall .980, where it
- * had been 1. Under the inner product links lead to long rows, which are few in any dimension. */
-#define M_FLAT_DIM_MAX 3
-#define M_FLAT         12
-#define EF_FLAT        192
 
 #define EF_CONSTRUCT_PER_M     8
 #define EF_CONSTRUCT_PER_M_MAX 64
@@ -151,15 +145,10 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
 
 /* -- the index: links and candidates -- */
 
-void index_options_resolve_graph(struct index_options *o, const struct index_facts *f, struct index_why *why)
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
 {
-    const uint32_t rows = f->rows;
-    const bool is_flat = o->m == 0 && rows >= M_FEW_ROWS && f->dim <= M_FLAT_DIM_MAX && f->metric != METRIC_IP;
     if (o->m != 0) {
         say(why, "m %u (given)", o->m);
-    } else if (is_flat) {
-        o->m = M_FLAT;
-        say(why, "m %u (%u dimensions)", o->m, f->dim);
     } else {
         o->m = rows < M_FEW_ROWS ? 8 : 24;
         say(why, "m %u (%s %u rows)", o->m, rows < M_FEW_ROWS ? "below" : "from", M_FEW_ROWS);
@@ -168,7 +157,7 @@ void index_options_resolve_graph(struct index_options *o, const struct index_fac
         say(why, "ef_construct %u (given)", o->ef_construct);
         return;
     }
-    uint32_t ef = is_flat ? EF_FLAT : EF_CONSTRUCT_PER_M * (uint32_t)o->m;
+    uint32_t ef = EF_CONSTRUCT_PER_M * (uint32_t)o->m;
     ef = ef < EF_CONSTRUCT_MIN ? EF_CONSTRUCT_MIN : ef;
     if (ef > EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m)
         ef = EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m;
@@ -333,7 +322,7 @@ void index_options_resolve(struct index_options *o, const struct index_facts *f,
 {
     struct index_reasons reasons;
     why->text[0] = 0;
-    index_options_resolve_graph(o, f, why);
+    index_options_resolve_graph(o, f->rows, why);
     index_options_resolve_codes(o, f, &reasons);
     index_options_say_codes(o, &reasons, why);
 }

@@ -26,9 +26,8 @@ struct index_why {
     char text[384];
 };
 
-/* Fills m and ef_construct, which a graph needs from its first row. Of f the metric, the dimension and the rows that it is going to
- * have. */
-void index_options_resolve_graph(struct index_options *o, const struct index_facts *f, struct index_why *why);
+/* Fills m and ef_construct, which a graph needs from its first row; rows: that it is going to have. */
+void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why);
 /* Fills the rest, when all rows are there: what data of this kind mostly does best with. */
 struct index_reasons {
     char code[64];

@@ -4,9 +4,8 @@
 
 void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
 {
-    const struct index_facts facts = {.metric = c->metric, .dim = c->dim, .rows = rows};
     *p = (struct index_plan){.options = c->index};
-    index_options_resolve_graph(&p->options, &facts, &p->why);
+    index_options_resolve_graph(&p->options, rows, &p->why);
 }
 
 static uint64_t vector_bytes(const struct shard *s, uint64_t rows)

@@ -37,20 +37,6 @@ Test(autoindex, few_dimensions_are_coded_as_they_are)
                   "f16 cannot refine f32");
 }
 
-Test(autoindex, rows_in_a_plane_or_a_space_have_few_links_but_under_the_inner_product)
-{
-    struct index_facts f = facts(3);
-    const unsigned few = choose(f).m, many = choose(facts(4)).m;
-    cr_assert_lt(few, many);
-    f.metric = METRIC_COSINE;
-    cr_assert_eq(choose(f).m, few);
-    f.metric = METRIC_IP;
-    cr_assert_eq(choose(f).m, many);
-    f.rows = 100;
-    cr_assert_lt(choose(f).m, few);
-    cr_assert_eq(resolve((struct index_options){.m = 20}, facts(2)).m, 20);
-}
-
 Test(autoindex, whole_numbers_under_l2_are_bytes_that_need_no_refine)
 {
     struct index_facts f = facts(784);
