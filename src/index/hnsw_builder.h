@@ -115,7 +115,6 @@ struct settling {
 struct reaching {
     uint32_t rows; /* in the graph when it began; 0: none is under way */
     enum metric metric;
-    bool is_strict; /* inner product: rows are to be found by the smallest beam */
     unsigned turn;
     bool grows;               /* more rows will come: this is not the last search for them */
     uint32_t next;            /* row of turn 0, or place in the list */

@@ -11,9 +11,9 @@
  * While the graph grows, later rows may take the place of links that were added here. hnsw_inlinks.c says which links
  * pruning keeps, and which rows are searched for again.
  *
- * Under the inner product up to nine other rows may be nearer to a row's own vector than the row itself, so finding it is a
- * matter of recall. In a complete graph such a row must be found with the smallest beam that a search has: then the effort that
- * the recall curve chooses finds it, too.
+ * In a complete graph a row must be found with the smallest beam that a search has: then the effort that the recall
+ * curve chooses finds it, too. Under the inner product up to nine other rows may be nearer to a row's own vector than
+ * the row itself.
  *
  * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
  * graph does not depend on who did the work. */
@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EF             32           /* of the searches: half of what a search keeps when nothing is said; */
+#define EF             32           /* of searches while the graph grows: half of what a search keeps then; */
 #define EF_FIRST       12           /* most rows are found with so little */
 #define EF_STRICT      RECALL_K_MIN /* the least that a recall curve gives a search */
 #define ALL_ROWS       20000        /* up to so many, each is searched for */
@@ -85,7 +85,6 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
     *r = (struct reaching){.rows = g->count,
                            .metric = metric,
                            .grows = scope != REACH_ALL,
-                           .is_strict = scope == REACH_ALL && metric == METRIC_IP,
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
@@ -210,7 +209,7 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
 {
     struct search_scratch *scratch = w->scratch;
     const struct pool *pool = &scratch->pool;
-    const bool is_strict = r->is_strict;
+    const uint32_t ef = r->grows ? EF_FIRST : EF_STRICT;
     struct codes_query query;
     end->inlink.from = row;
     end->done = codes_is_outlier(s->codes, row); /* every search scores it by its vector */
@@ -227,18 +226,18 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
                                    .node_limit = s->graph->nodes,
                                    .no_strays = true,
                                    .pause = pause};
-    rc = hnsw_search(&walk, is_strict ? EF_STRICT : EF_FIRST);
+    rc = hnsw_search(&walk, ef);
     end->done = rc == 0;
     if (rc != 0 || is_found(s->graph, r, pool, row, end))
         return rc;
     rc = hnsw_search(&walk, EF);
     end->done = rc == 0;
-    if (rc != 0 || (!is_strict && is_found(s->graph, r, pool, row, end)))
+    if (rc != 0 || (r->grows && is_found(s->graph, r, pool, row, end)))
         return rc;
     end->inlink.from = row;
     choose_anchors(s->graph, r, pool, row, end);
     codes_distances(&query, &row, 1, scratch->rows, scratch->distances);
-    end->missed = count_as_near(pool, row, scratch->distances[0]) < (is_strict ? EF_STRICT : EF);
+    end->missed = count_as_near(pool, row, scratch->distances[0]) < (r->grows ? EF : EF_STRICT);
     return 0;
 }
 

@@ -7,8 +7,6 @@
 #define ROWS    1400 /* more than are scanned because they are few */
 #define QUERIES 100
 #define SLACK   0.005 /* of a mean over so few queries */
-/* 1 row in so many of a sealed segment may be missed: the ef of recall .98 is small. */
-#define MISSED 400
 
 static const struct {
     const char *kind;
@@ -81,9 +79,8 @@ static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_st
     const uint32_t missing = missing_of(&x, t);
     cr_expect_geq(recall, ZOO_RECALL - SLACK, "%s, metric %d, %s: recall %.3f", kind, t->metric, zoo_state_names[state],
                   recall);
-    cr_expect_leq(missing, state == ZOO_SEALED ? ROWS / MISSED : 0,
-                  "%s, metric %d, %s: %u rows are not found by their own vectors", kind, t->metric,
-                  zoo_state_names[state], missing);
+    cr_expect_eq(missing, 0, "%s, metric %d, %s: %u rows are not found by their own vectors", kind, t->metric,
+                 zoo_state_names[state], missing);
     zoo_index_fini(&x);
 }
 
