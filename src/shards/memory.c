@@ -237,7 +237,7 @@ static void wait_settled(struct store *store, const struct context *ctx)
 {
     const uint64_t until_ns = clock_now_ns() + ASK_NS;
     while (clock_now_ns() < until_ns && context_check(ctx) == 0)
-        if (event_wait_until(&store->settled, pace_look_ns(ctx)) == 0)
+        if (pace_wait_settled(store, ctx) == 0)
             return;
 }
 

@@ -38,6 +38,27 @@ static double urgency(const struct shard *s)
     return over > 0 ? over * URGENCY_PER_BOUND : 0;
 }
 
+/* A write that waits with so many others looks less often. */
+static uint64_t patience(const struct store *store)
+{
+    return 1 + store->stats.slowed_now / PACE_LOOKERS;
+}
+
+/* When to look again, at the latest. */
+static uint64_t next_look_ns(const struct store *store, const struct context *ctx)
+{
+    const uint64_t soon = clock_now_ns() + PACE_LOOK_NS * patience(store);
+    return ctx && ctx->deadline_ns && ctx->deadline_ns < soon ? ctx->deadline_ns : soon;
+}
+
+int pace_wait_settled(struct store *store, const struct context *ctx)
+{
+    store->stats.slowed_now++;
+    const int rc = event_wait_until(&store->settled, next_look_ns(store, ctx));
+    store->stats.slowed_now--;
+    return rc;
+}
+
 static bool may_wait(const struct shard *s, const struct context *ctx)
 {
     return !s->gate.closed && !s->dropped && !s->store->read_only && context_check(ctx) == 0;
@@ -51,7 +72,7 @@ static bool wait_for_codes(const struct shard *s, const struct context *ctx)
     bool waited = false;
     while (s->growing && segment_index_scanned_bytes(s->growing->index) > SCANNED_BYTES_MAX && clock_now_ns() < until &&
            !s->store->memory.wanted && may_wait(s, ctx)) {
-        fiber_sleep_ns(SCANNED_LOOK_NS);
+        fiber_sleep_ns(SCANNED_LOOK_NS * patience(s->store));
         waited = true;
     }
     return waited;
@@ -68,7 +89,7 @@ static bool wait_for_graphs(struct shard *s, uint32_t rows, const struct context
     const uint64_t place_ns = (uint64_t)(rows * store->row_ns * slow);
     s->pace_ns = from + place_ns;
     for (; now < from && may_wait(s, ctx); now = clock_now_ns()) {
-        const uint64_t look_ns = pace_look_ns(ctx);
+        const uint64_t look_ns = next_look_ns(store, ctx);
         fiber_sleep_ns((from < look_ns ? from : look_ns) - now);
     }
     if (now < from)

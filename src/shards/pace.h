@@ -14,11 +14,8 @@ void pace_measure(struct store *store, uint64_t ns, uint32_t rows);
 void pace_wait(struct shard *s, uint32_t rows, const struct context *ctx);
 /* Of all waits of writes: so soon it is seen that a write was given up, or its collection dropped. */
 #define PACE_LOOK_NS ((uint64_t)10000000)
-/* When to look again, at the latest. */
-static inline uint64_t pace_look_ns(const struct context *ctx)
-{
-    const uint64_t soon = clock_now_ns() + PACE_LOOK_NS;
-    return ctx && ctx->deadline_ns && ctx->deadline_ns < soon ? ctx->deadline_ns : soon;
-}
+#define PACE_LOOKERS 16 /* more of them look less often, or looking is all that the core does */
+/* Until work of the store has settled; -ETIME: it is time to look whether to go on waiting. */
+MUST_USE int pace_wait_settled(struct store *store, const struct context *ctx);
 /* Segments that may wait to be sealed before writers stand still: more than come together at that pace. */
 uint32_t pace_frozen_max(const struct shard *s);

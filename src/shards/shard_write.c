@@ -96,7 +96,7 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
         if (rc < 0)
             return rc;
         order_check(s->store->options.hooks.background_order);
-        ignore_result(event_wait_until(&s->store->settled, pace_look_ns(ctx)));
+        ignore_result(pace_wait_settled(s->store, ctx));
     }
     return 0;
 }
