@@ -5,12 +5,15 @@
 #include "reactor/socket.h"
 
 #define CLIENT_BUCKETS 256 /* of connections whose clients may connect again, by the first byte of client_id */
+#define CLIENTS_NOTED  512 /* that connected again last */
 
 struct front {
     struct core *core;
     struct listener *native_listener, *http_listener; /* NULL: none */
     struct native *natives;                           /* open connections */
     struct native *clients[CLIENT_BUCKETS];
+    struct client_connection newest[CLIENTS_NOTED]; /* of each of these its newest connection, number 0: none */
+    unsigned newest_next;
     struct http *https;
     uint32_t http_count;          /* of https, */
     uint32_t http_turned;         /* and of these, how many are only told that they are too many */

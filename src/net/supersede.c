@@ -2,7 +2,8 @@
  * still wait in the server, or in the kernel's buffers in front of it, and would be carried out after newer writes of the same
  * ids. So the hello of the new connection ends the earlier ones on all reactors, and is answered when they have no requests.
  *
- * A connection says its number, so a hello that was late itself ends no newer connection. Nothing waits inside a message: the
+ * A connection says its number, so a hello that was late itself ends no newer connection; each reactor knows the newest
+ * number of the clients that connected again last, and refuses such a hello with all that was sent behind it. Nothing waits inside a message: the
  * asker comes again after a pause. */
 #include "actors/control_messages.h"
 #include "net/native.h"
@@ -42,9 +43,38 @@ void supersede_forget(struct native *n)
     n->has_client = false;
 }
 
+/* Where the newest connection of that client is noted, or will be: in place of the one that was noted longest ago. */
+static struct client_connection *newest_of(struct front *f, const struct client_connection *client)
+{
+    for (unsigned i = 0; i < CLIENTS_NOTED; i++)
+        if (f->newest[i].number > 0 && memcmp(f->newest[i].client_id, client->client_id, CLIENT_ID_BYTES) == 0)
+            return &f->newest[i];
+    struct client_connection *oldest = &f->newest[f->newest_next++ % CLIENTS_NOTED];
+    *oldest = (struct client_connection){0};
+    return oldest;
+}
+
+static void note_newest(struct front *f, const struct client_connection *newer)
+{
+    struct client_connection *at = newest_of(f, newer);
+    if (at->number < newer->number)
+        *at = *newer;
+}
+
+/* A hello that was under way for so long that a later connection of its client has been here. */
+static bool is_too_late(const struct front *f, const struct client_connection *client)
+{
+    for (unsigned i = 0; i < CLIENTS_NOTED; i++)
+        if (f->newest[i].number > client->number &&
+            memcmp(f->newest[i].client_id, client->client_id, CLIENT_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
 uint32_t supersede_here(struct core *c, const struct client_connection *newer)
 {
     uint32_t open = 0;
+    note_newest(c->front, newer);
     for (struct native *n = *bucket_of(c->front, newer); n; n = n->next_client) {
         if (memcmp(n->client.client_id, newer->client_id, CLIENT_ID_BYTES) != 0 || n->client.number >= newer->number)
             continue;
@@ -70,6 +100,9 @@ static int64_t ask_all(const struct client_connection *newer)
 int supersede_earlier(struct native *n, const struct client_connection *client, struct error *error)
 {
     const uint64_t until_ns = clock_now_ns() + WAIT_NS;
+    if (is_too_late(n->front, client))
+        return error_set(error, ERROR_CANCELLED,
+                         "a later connection of this client was here before; nothing of this one is carried out");
     client_add(n, client);
     for (uint64_t pause_ns = PAUSE_FIRST_NS; client->number > 0; pause_ns *= 2) {
         int64_t open = ask_all(client);

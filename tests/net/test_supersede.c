@@ -88,7 +88,9 @@ static void earlier_ones_end(struct server *s)
     cr_assert_eq(client_open(&nameless, s->port), 0);
     opened_as(s, one_client, 3, &third);
     expect_over(&second);
-    opened_as(s, one_client, 2, &late); /* a hello that was long under way */
+    cr_assert_eq(client_open_as(&late, s->port, one_client, 2), CLIENT_REFUSED(ERROR_CANCELLED), /* long under way */
+                 "a late hello is refused");
+    cr_assert(strstr(late.error, "a later connection of this client"), "%s", late.error);
     cr_assert_eq(client_ping(&third), 0, "a newer connection stays");
     cr_assert_eq(client_ping(&other), 0, "another client's connection stays");
     cr_assert_eq(client_ping(&nameless), 0);
