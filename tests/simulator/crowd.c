@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define CROWD_MAX 120
-#define SLACK_NS  ((uint64_t)2000000000) /* a disk that is slow and reactors that stand still are faults */
+#define SLACK_NS  ((uint64_t)10000000000) /* a disk that is slow and reactors that stand still are faults */
 
 struct crowd {
     struct {

@@ -208,12 +208,13 @@ static void settle(struct many *m, uint32_t number, const Kith__CollectionStats 
         fail(m->world, PREFIX, PREFIX "%u is %s", number, there ? "there, though it was dropped" : "gone");
         return;
     }
-    if (!there || (c->known % 2 == 1) != there) { /* the newest change happened */
+    if ((c->known % 2 == 1) != there) { /* the newest change happened */
         c->known = c->begun;
         c->points_known = 0;
-        c->points_begun = there ? c->points_begun : 0;
     }
     c->begun = c->known;
+    if (!there)
+        c->points_known = c->points_begun = 0;
     c->damaged = there && s->damaged;
     if (c->damaged && !explained_code(m->world, ACTION_READ, ERROR_CORRUPT))
         fail(m->world, PREFIX, PREFIX "%u is damaged", number);
