@@ -134,6 +134,7 @@ struct reaching {
     uint32_t *window;     /* rows that are searched for now, */
     struct walk_end *end; /* and what became of each */
     uint32_t window_count;
+    uint32_t ended; /* of these, rows whose links are written */
 };
 
 struct hnsw_builder {

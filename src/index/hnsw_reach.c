@@ -358,26 +358,39 @@ static int mend(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const stru
     return rc;
 }
 
-static int window_end(struct hnsw *g, struct hnsw_builder *b)
+static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct walk_end *end)
 {
     struct reaching *r = &b->reaching;
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < r->window_count; i++) {
-        const bool sampled = r->turn == 0 && is_sampled(r, r->window[i]);
-        r->sampled += sampled;
-        if (r->end[i].missed) /* a stray is searched for again when an eighth has come, not each time */
-            r->end[i].inlink = r->turn + 1 < TURNS ? (struct inlink_found){.from = LINK_NONE}
-                                                   : (struct inlink_found){.from = r->window[i], .owners = 1};
-        if (r->grows)
-            inlink_note(&b->inlinks, r->window[i], &r->end[i].inlink, r->rows);
-        if (!r->end[i].missed)
-            continue;
-        r->missed += sampled;
-        rc = r->turn + 1 < TURNS ? mend(g, b, r->window[i], &r->end[i]) : add_again(r, r->window[i]);
+    const bool sampled = r->turn == 0 && is_sampled(r, row), is_last = r->turn + 1 == TURNS;
+    r->sampled += sampled;
+    if (end->missed) /* a stray is searched for again when an eighth has come, not each time */
+        end->inlink =
+            is_last ? (struct inlink_found){.from = row, .owners = 1} : (struct inlink_found){.from = LINK_NONE};
+    if (r->grows)
+        inlink_note(&b->inlinks, row, &end->inlink, r->rows);
+    if (!end->missed)
+        return 0;
+    r->missed += sampled;
+    return is_last ? add_again(r, row) : mend(g, b, row, end);
+}
+
+/* Pauses behind each row that is mended: where all lists are full, it takes up to a millisecond. What the pause returned: then
+ * the next call goes on. */
+static int window_end(struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
+{
+    struct reaching *r = &b->reaching;
+    while (r->ended < r->window_count) {
+        struct walk_end *end = &r->end[r->ended];
+        int rc = row_end(g, b, r->window[r->ended], end);
+        r->ended += rc == 0;
+        if (rc == 0 && end->missed)
+            rc = pause_here(pause);
+        if (rc != 0)
+            return rc;
     }
-    r->window_count = 0;
+    r->window_count = r->ended = 0;
     r->is_filled = false;
-    return rc;
+    return 0;
 }
 
 /* -- the turns -- */
@@ -459,7 +472,7 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
         if (rc == 0)
             rc = crew_run(crew, reach_share, &job, pause);
         if (rc == 0)
-            rc = window_end(g, b);
+            rc = window_end(g, b, pause);
     }
     if (rc != 0)
         return rc;

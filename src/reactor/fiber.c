@@ -137,7 +137,8 @@ static uint64_t resident_of(const struct fiber_slab *s)
 void fiber_stacks_trim(void)
 {
     struct fiber_pool *p = &reactor_here()->pool;
-    const uint32_t unused = p->free_min > STACKS_KEPT ? p->free_min - STACKS_KEPT : 0, fresh = p->fresh;
+    const uint32_t unused = p->free_min > STACKS_KEPT ? p->free_min - STACKS_KEPT : 0;
+    const uint64_t fresh = p->fresh;
     uint64_t resident = 0;
     while (p->given < unused && p->given < p->free_count) { /* fibers come and go while it pauses */
         give_back(p->free[p->given++]);
@@ -148,7 +149,8 @@ void fiber_stacks_trim(void)
         fiber_checkpoint();
     }
     p->resident = resident;
-    p->fresh -= fresh;
+    p->measured =
+        fresh; /* of another trim that ended meanwhile this may be less: then stacks count twice for a while */
     p->free_min = p->free_count;
 }
 
@@ -157,7 +159,7 @@ uint64_t fiber_stack_bytes(const struct reactor *r)
     const struct fiber_pool *p = &r->pool;
     if (r->ops == &backend_sim) /* what the kernel gave is no part of that world */
         return (uint64_t)p->made * STACK_BYTES;
-    return p->resident + p->fresh * (uint64_t)STACK_BYTES;
+    return p->resident + (p->fresh - p->measured) * STACK_BYTES;
 }
 
 /* An actor's first fiber, and the few that a store starts once, are never wanting: ACTORS_MAX are kept for each. */

@@ -69,7 +69,8 @@ struct fiber_pool {
     uint32_t free_count;
     uint32_t given;     /* the first so many of them hold no memory but that of their struct */
     uint32_t free_min;  /* least of free_count since fiber_stacks_trim() */
-    uint32_t fresh;     /* stacks that have got memory since it was measured */
+    uint64_t fresh;     /* how often a stack has got memory */
+    uint64_t measured;  /* and of these, how often before the measurement that `resident` is of began */
     struct fiber **all; /* in the order they were made, for reactor_fini() */
     uint32_t made, live, all_capacity;
     uint32_t max, max_actors,

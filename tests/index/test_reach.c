@@ -1,6 +1,7 @@
 /* Every row is found by its own vector, at the effort that searches have by default, whatever the other rows are like. */
 #include "dataset.h"
 
+#include "index/hnsw_builder.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -182,6 +183,39 @@ Test(reach, walks_begin_at_strays)
     x->graph.strays[0] = ROWS;
     cr_assert_eq(segment_index_regions(x, regions, &n), 0);
     cr_assert_eq(segment_index_open(METRIC_L2, DIM, ROWS, regions, n, true, NULL, &sealed, &why), -EINVAL);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
+/* How many rows at most are to be searched for again that were not at the pause before. */
+struct mended {
+    const struct segment_index *x;
+    uint32_t again, most;
+};
+
+static int see_mended(void *arg)
+{
+    struct mended *m = arg;
+    const uint32_t again = m->x->builder ? m->x->builder->reaching.again_count : 0;
+    if (again > m->again && again - m->again > m->most)
+        m->most = again - m->again;
+    m->again = again;
+    return 0;
+}
+
+/* A row that is missed gets its links, and before the next one does others have their turn. */
+Test(reach, pauses_behind_each_row_that_it_mends)
+{
+    struct dataset d;
+    make(&d, 0);
+    const struct index_options options = {.m = 8, .ef_construct = 40, .code = CODE_F32, .refine = REFINE_NONE};
+    struct segment_index *x = dataset_index_of(&d, &options);
+    struct mended m = {.x = x};
+    const struct pause pause = {see_mended, &m};
+    cr_assert_eq(segment_index_finish(x, &d.rows, NULL, &pause), 0);
+    const uint32_t one = 1 + 1 + 2 * x->graph.m; /* itself, a row that loses a link, and those behind that */
+    cr_assert_gt(m.most, 0);
+    cr_assert_leq(m.most, one, "%u rows in one go", m.most);
     segment_index_destroy(x);
     dataset_fini(&d);
 }

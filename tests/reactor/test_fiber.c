@@ -297,8 +297,9 @@ ON_REAL_BACKENDS(fiber, knows_how_long_it_ran)
 
 /* -- what stacks take -- */
 
-#define BURST   1000u
-#define TOUCHED (8u << 10) /* of each stack, at least */
+#define BURST            1000u
+#define TOUCHED          (8u << 10) /* of each stack, at least */
+#define STACK_BYTES_MOST ((uint64_t)256 << 10)
 
 static unsigned burst_left;
 static bool burst_ends; /* a trim pauses: nobody ends before the test says so */
@@ -347,4 +348,39 @@ ON_REAL_BACKENDS(fiber, stacks_of_a_burst_are_given_back)
 {
     struct world w = {.backend = backend, .fibers_max = 2 * BURST};
     cr_assert_eq(world_run(&w, burst, NULL), 0);
+}
+
+#define TRIMS 8u
+
+static unsigned trims_left;
+
+static void trim(void *arg)
+{
+    fiber_stacks_trim();
+    trims_left--;
+}
+
+/* A trim pauses, and others begin meanwhile: each has seen the same new stacks. */
+static void trims_beside_each_other(void *arg)
+{
+    burst_ends = false;
+    for (burst_left = 0; burst_left < BURST; burst_left++)
+        want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
+    fiber_yield();
+    for (trims_left = 0; trims_left < TRIMS; trims_left++)
+        want_eq(fiber_start(CLASS_INTERACTIVE, trim, NULL, "trim"), 0);
+    while (trims_left) {
+        fiber_yield();
+        want(stack_bytes() < 4 * BURST * STACK_BYTES_MOST);
+    }
+    want(stack_bytes() >= BURST * TOUCHED);
+    burst_ends = true;
+    while (burst_left)
+        fiber_yield();
+}
+
+ON_REAL_BACKENDS(fiber, stacks_are_measured_by_several_at_once)
+{
+    struct world w = {.backend = backend, .fibers_max = 2 * BURST};
+    cr_assert_eq(world_run(&w, trims_beside_each_other, NULL), 0);
 }
