@@ -1,7 +1,9 @@
 /* request.c -- the pool of requests. */
 #include "actors/core.h"
+#include "base/size.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +84,8 @@ int request_error(struct request *rq, int rc, const char *what)
                          (unsigned long long)((rq->ctx.deadline_ns - rq->started_ns) / 1000000), what);
     case -ECANCELED: return error_set(e, ERROR_CANCELLED, "the %s was cancelled by its client", what);
     case -ENOMEM:
-        return error_set(e, ERROR_RESOURCE_EXHAUSTED, "there is not enough memory for the %s; ask for less at once",
+        return error_set(e, ERROR_RESOURCE_EXHAUSTED,
+                         "there is not enough memory for the %s; ask for less at once, or give kithd more --memory",
                          what);
     case -ENOSPC:
         return error_set(e, ERROR_RESOURCE_EXHAUSTED,
@@ -91,4 +94,17 @@ int request_error(struct request *rq, int rc, const char *what)
     case -ESHUTDOWN: return error_set(e, ERROR_UNAVAILABLE, "the server is stopping; repeat the %s later", what);
     default: return error_set_errno(e, rc, "the %s failed", what);
     }
+}
+
+int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what)
+{
+    const uint64_t limit = rq->bulk.limit;
+    const uint64_t most = rq->bytes > limit ? (uint64_t)((double)count * (double)limit / (double)rq->bytes) : 0;
+    char needed[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
+    if (most == 0) /* the heap has none, or one alone is too large */
+        return request_error(rq, -ENOMEM, what);
+    return error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+                     "the %s needs %s, and one request may have %s here: send at most %" PRIu64
+                     " %s at once, or give kithd more --memory",
+                     what, size_format(rq->bytes, needed), size_format(limit, allowed), most, noun);
 }

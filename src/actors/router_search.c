@@ -192,6 +192,8 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
         return rc;
     rc = search_admitted(rq, e, ask, count, query_ns, piece, ret);
     admission_leave(rq);
+    if (rc == -ENOMEM && rq->error.code == ERROR_OK)
+        return request_error_memory(rq, count, "queries", "search");
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;

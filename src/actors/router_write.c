@@ -214,6 +214,8 @@ int router_upsert(struct request *rq, const struct router_upsert *ask)
     core_leave(e);
     if (rc == 0)
         rq->core->metrics.points_written += ask->count;
+    if (rc == -ENOMEM && rq->error.code == ERROR_OK)
+        return request_error_memory(rq, ask->count, "points", "upsert");
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
 }
 

@@ -72,7 +72,8 @@ struct import_piece *import_piece_split(struct import_piece *p)
     if (!rest)
         return NULL;
     size_t half = p->count / 2;
-    *rest = (struct import_piece){.batch = p->batch, .first = p->first + half, .count = p->count - half};
+    *rest = (struct import_piece){
+        .batch = p->batch, .first = p->first + half, .count = p->count - half, .cut_at = p->cut_at};
     p->count = half;
     p->batch->pieces++;
     return rest;

@@ -22,6 +22,7 @@ struct import_piece {
     size_t first, count;
     int64_t request; /* in flight under this id */
     unsigned pauses; /* that the import had made when it was sent */
+    unsigned cut_at; /* it is part of a piece that found no room after so many pauses, plus 1; 0: of none */
 };
 
 /* A copy of b as one piece; NULL when there is no memory. */

@@ -173,19 +173,40 @@ static void reject_piece(struct run *r, struct import_piece *p, const char *reas
     import_piece_destroy(p);
 }
 
-/* The server (or the library) found something wrong in p: halve it, or reject the row that stands alone. */
-static int refuse(struct run *r, struct import_piece *p)
+/* Sends both halves of p in its place. */
+static int halve(struct run *r, struct import_piece *p)
 {
-    if (p->count == 1) {
-        reject_piece(r, p, kith_error(r->im->kith));
-        return 0;
-    }
     struct import_piece *rest = import_piece_split(p);
     wait_in_order(r, p);
     if (!rest)
         return no_memory(r);
     wait_in_order(r, rest);
     return 0;
+}
+
+/* The server (or the library) found something wrong in p: halve it, or reject the row that stands alone. */
+static int refuse(struct run *r, struct import_piece *p)
+{
+    p->cut_at = 0;
+    if (p->count > 1)
+        return halve(r, p);
+    reject_piece(r, p, kith_error(r->im->kith));
+    return 0;
+}
+
+/* The server has no room for p and does not say when it will have some: p may be too large. If that is not why, halves find none
+ * either, and the import waits with a single row. */
+static int cut(struct run *r, struct import_piece *p)
+{
+    p->cut_at = r->pauses + 1;
+    return halve(r, p);
+}
+
+/* A part of a piece that was too large has found room without a pause: later batches are no larger. */
+static void learn_size(struct run *r, const struct import_piece *p)
+{
+    if (p->cut_at == p->pauses + 1 && p->count < r->im->batch_rows)
+        r->im->batch_rows = p->count;
 }
 
 /* Pieces that were sent before the last pause are still under way: they will be refused, too. */
@@ -257,6 +278,7 @@ static int answer(struct run *r, const struct kith_reply *reply)
     check(p != NULL);
     if (reply->code == 0) {
         im->points += p->count;
+        learn_size(r, p);
         r->progressed_at = clock_seconds();
         r->retry_s = 0;
         import_piece_destroy(p);
@@ -264,6 +286,8 @@ static int answer(struct run *r, const struct kith_reply *reply)
     }
     if (reply->code == -KITH_INVALID_ARGUMENT)
         return refuse(r, p);
+    if (reply->code == -KITH_RESOURCE_EXHAUSTED && kith_retry_after_ms(im->kith) == 0 && p->count > 1)
+        return cut(r, p);
     wait_in_order(r, p); /* whatever follows, it is not lost */
     if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
         reply->code == -KITH_DEADLINE_EXCEEDED) /* of those that were under way together only the first counts */

@@ -2,7 +2,8 @@
  *
  * A batch is kept until the server has acknowledged it. When the connection breaks, the importer connects again, waiting
  * longer each time, and sends again what was not acknowledged; an upsert may be repeated, but no earlier one follows it. A batch that the server refuses
- * as wrong is halved until the wrong rows stand alone; those are rejected and the others go in. */
+ * as wrong is halved until the wrong rows stand alone; those are rejected and the others go in. A batch that is too large for
+ * the server's memory is halved, too, and later ones are no larger than what then went in. */
 #pragma once
 
 #include "cli/vector_file.h"

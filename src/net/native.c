@@ -4,6 +4,7 @@
  * what happened to be in the buffer is copied, the rest is received where it is going to be used. A client that begins a frame
  * and does not go on, or does not say hello, is given up; one that is merely idle costs a fiber and its buffer. */
 #include "net/native.h"
+#include "base/size.h"
 #include "net/frame.h"
 
 #include <errno.h>
@@ -228,6 +229,18 @@ static struct native_request *request_create(struct native *n, const struct kith
     return r;
 }
 
+static void frame_too_large(struct native_request *r)
+{
+    const uint64_t bytes = frame_body_bytes(&r->header), limit = r->rq->bulk.limit;
+    char sent[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
+    if (bytes <= limit)
+        (void)request_error(r->rq, -ENOMEM, "request");
+    else
+        error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+                  "the request has %s, and one may have %s here: send less at once, or give kithd more --memory",
+                  size_format(bytes, sent), size_format(limit, allowed));
+}
+
 /* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped and its sender told. */
 static int receive_request(struct native *n, const struct kith_frame_header *h, struct native_request **ret)
 {
@@ -237,7 +250,7 @@ static int receive_request(struct native *n, const struct kith_frame_header *h, 
         return -ENOMEM; /* not even for a sentence */
     if (!r->meta || (h->block_bytes && !r->block)) {
         if (r->rq->error.code == ERROR_OK)
-            (void)request_error(r->rq, -ENOMEM, "request");
+            frame_too_large(r);
         return refuse_frame(n, r, &r->rq->error);
     }
     int rc = read_body(n, r);

@@ -17,11 +17,13 @@ UNAVAILABLE, RESOURCE_EXHAUSTED = 7, 6
 
 
 class ScriptedServer:
-    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0, codes: Sequence[int] = (UNAVAILABLE, RESOURCE_EXHAUSTED), refuse_first: int = 0):
+    def __init__(self, seed: int, refuse: float = 0.0, break_off: float = 0.0, codes: Sequence[int] = (UNAVAILABLE, RESOURCE_EXHAUSTED), refuse_first: int = 0, points_most: int = 1 << 20):
         self.random = random.Random(seed)
         self.codes = codes  # of refusals
         self.refuse, self.break_off = refuse, break_off
         self.refuse_first = refuse_first  # upserts
+        self.points_most = points_most  # of an upsert; a larger one is refused for good
+        self.too_large = 0  # upserts that were
         self.points: Dict[int, Tuple[float, bytes]] = {}
         self.in_flight_most = self.connections = 0
         self.left: Dict[bytes, List[Tuple[wire.Message, memoryview]]] = {}  # by client_id: upserts of broken connections
@@ -118,7 +120,10 @@ class _Session:
         op, request, meta, block = self.waiting.pop(server.random.randrange(len(self.waiting)))
         first = op == wire.OP_UPSERT and server.refuse_first > 0
         server.refuse_first -= first
-        if first or (op == wire.OP_UPSERT and server.random.random() < server.refuse):
+        if op == wire.OP_UPSERT and len(block) > 4 * server.points_most:
+            server.too_large += 1
+            self._send(op, request, wire.field_bytes(1, "too large"), RESOURCE_EXHAUSTED)
+        elif first or (op == wire.OP_UPSERT and server.random.random() < server.refuse):
             word = server.random.choice(server.codes)
             self._send(op, request, wire.field_bytes(1, "come again") + wire.field_number(2, 1), word)
         else:

@@ -62,6 +62,17 @@ class Limits(unittest.TestCase):
             lines = [line for line in log if " warn " in line]
             self.assertLessEqual(len(lines), 2, lines)
 
+    def test_an_import_cuts_batches_that_are_too_large_for_the_server(self) -> None:
+        server = Server("--memory", "64MiB", "--reactors", "2", "--no-pin")
+        self.addCleanup(server.stop)
+        with tempfile.NamedTemporaryFile(suffix=".fvecs") as file:
+            for row in range(2500):
+                file.write(struct.pack("<I768f", 768, *([float(row)] * 768)))
+            file.flush()
+            done = self.kith(server.port, "import", "a", file.name, "--create", "--metric", "l2")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.kith(server.port, "count", "a").stdout, "2500\n")
+
     def test_what_is_no_address_is_refused(self) -> None:
         for address in ("[::1]18990", "::1", "localhost:1", "[::1", "127.0.0.1:", "127.0.0.1:70000", ":1", "1.2.3:4", ""):
             done = subprocess.run([os.environ["KITHD"], "--data", "/nonexistent", "--listen", address], capture_output=True, text=True, timeout=60)

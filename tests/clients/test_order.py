@@ -57,6 +57,11 @@ class Import(unittest.TestCase):
         server = self.run_import(20, break_off=0.02)
         self.assertGreater(server.connections, 2)
 
+    def test_the_last_row_wins_when_batches_are_too_large(self) -> None:
+        server = self.run_import(40, refuse=0.02, points_most=4)
+        self.assertGreater(server.too_large, 0)
+        self.assertLess(server.too_large, 40)  # later batches are smaller from the start
+
     def import_of_other_ids(self, patience_s: int, **freedoms: float) -> ScriptedServer:
         server = ScriptedServer(1, **freedoms)
         self.addCleanup(server.stop)
@@ -88,8 +93,8 @@ def client_repeats(client: kith.Client, row: int) -> None:
 
 
 class Python(unittest.TestCase):
-    def upsert(self, seed: int, payloads: bool, refuse: float = 0.0) -> None:
-        server = ScriptedServer(seed, refuse, codes=(UNAVAILABLE,))
+    def upsert(self, seed: int, payloads: bool, refuse: float = 0.0, points_most: int = 1 << 20) -> ScriptedServer:
+        server = ScriptedServer(seed, refuse, codes=(UNAVAILABLE,), points_most=points_most)
         self.addCleanup(server.stop)
         ids = ids_of(seed)
         rows = numpy.arange(ROWS, dtype="f4").reshape(-1, 1)
@@ -101,6 +106,7 @@ class Python(unittest.TestCase):
         self.assertEqual({i: int(x) for i, (x, _) in server.points.items()}, last, f"seed {seed}")
         if payloads:
             self.assertEqual({i: int(p) for i, (_, p) in server.points.items()}, last, f"seed {seed}")
+        return server
 
     def test_what_is_repeated_after_a_broken_connection_is_the_last(self) -> None:
         kith.parts.REQUEST_BYTES = 40
@@ -119,6 +125,12 @@ class Python(unittest.TestCase):
         for seed in range(4):
             kith.parts.REQUEST_BYTES = 40 + 10 * seed
             self.upsert(seed, payloads=seed % 2 == 1)
+
+    def test_the_last_row_wins_when_requests_are_too_large(self) -> None:
+        for seed in range(50, 54):
+            kith.parts.REQUEST_BYTES = 100
+            server = self.upsert(seed, payloads=seed % 2 == 1, points_most=4)
+            self.assertGreater(server.too_large, 0)
 
     def test_a_server_that_refuses_because_it_starts_is_asked_again(self) -> None:
         kith.parts.REQUEST_BYTES = 4000

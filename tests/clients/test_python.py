@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import sys
 import threading
@@ -446,6 +447,24 @@ class Busy(unittest.TestCase):
             with self.assertRaises(kith.KithError) as caught:
                 client.count("nothing")
             self.assertIsNone(caught.exception.retry_after_ms)
+
+
+class SmallServer(unittest.TestCase):
+    def test_requests_are_cut_where_the_server_has_little_memory(self) -> None:
+        server = Server("--memory", "64MiB", "--reactors", "2", "--no-pin")
+        self.addCleanup(server.stop)
+        rows = numpy.random.default_rng(5).random((2000, 768), dtype=numpy.float32)
+        with kith.Client("127.0.0.1", server.port) as client:
+            client.create("a", dim=768, metric="l2")
+            self.assertEqual(client.upsert("a", range(len(rows)), rows), len(rows))
+            points = client.get("a", range(len(rows)))
+            self.assertEqual([p.id for p in points], list(range(len(rows))))
+            self.assertTrue(all(numpy.array_equal(p.vector, rows[p.id]) for p in points))
+            with self.assertRaises(kith.KithError) as caught:  # the sentence says how many go
+                client.search("a", rows[:1000], k=1000)
+            said = re.search(r"needs \d+ MiB, and one request may have .* MiB here: send at most (\d+) queries at once", str(caught.exception))
+            self.assertTrue(said, str(caught.exception))
+            self.assertEqual(len(client.search("a", rows[: int(said.group(1)) // 2], k=1000)), int(said.group(1)) // 2)
 
 
 class Wire(unittest.TestCase):

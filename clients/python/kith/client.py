@@ -4,14 +4,14 @@ import json
 import os
 import time
 import uuid
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy
 
 from . import arguments, wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
-from .parts import Part, parts
+from .parts import Part, halves, parts
 from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, RecallRung, Segment, Setting, Snapshot, Verified
 
 T = TypeVar("T")
@@ -309,8 +309,8 @@ class Client:
         """Stores points, replacing those of the same ids; of an id that is twice the last counts. Returns how many.
 
         vectors is an array of rows; payloads are one a point: what JSON can say (a dict, say), bytes, or None. Many points are cut
-        into several requests, sent one behind the other; when one fails, KithError is raised after all are answered, and the
-        others are stored.
+        into several requests, sent one behind the other, and into smaller ones where the server has little memory; when one
+        fails, KithError is raised after all are answered, and the others are stored.
         """
         self._idle()
         arguments.text(collection, "the collection's name")
@@ -324,10 +324,10 @@ class Client:
         return self._patiently(lambda: self._upsert_once(collection, ids, rows, payloads))
 
     def _upsert_once(self, collection: str, ids: Sequence[PointId], rows: numpy.ndarray, payloads: Optional[Sequence[Any]]) -> int:
-        upsert = _Upsert(self._connection, collection)
+        upsert = _Upsert(self._connection, collection, ids, rows, payloads)
         try:
             for part in parts(ids, rows.shape[1] * 4, payloads):
-                upsert.start(part, ids[part.first : part.end], rows[part.first : part.end])
+                upsert.start(part)
                 if upsert.failure:
                     break
         finally:
@@ -337,11 +337,21 @@ class Client:
         return upsert.done
 
     def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
-        """The points that are there, in the order asked for. Many ids are cut into several requests."""
+        """The points that are there, in the order asked for. Many ids are cut into several requests, and
+        into smaller ones where the server has little memory."""
         ids = _listed(ids, "ids")
         points: List[Point] = []
-        for first in range(0, len(ids), GET_IDS):
-            points += self._get_some(collection, ids[first : first + GET_IDS], with_vectors, with_payloads)
+        first, most = 0, GET_IDS
+        while first < len(ids):
+            some = ids[first : first + most]
+            try:
+                points += self._get_some(collection, some, with_vectors, with_payloads)
+            except KithError as e:
+                if len(some) == 1 or not _is_too_large(e):
+                    raise
+                most = len(some) // 2
+                continue
+            first += len(some)
         return points
 
     def _get_some(self, collection: str, ids: Sequence[PointId], with_vectors: bool, with_payloads: bool) -> List[Point]:
@@ -534,31 +544,53 @@ def _segment(m: wire.Message) -> Segment:
     )
 
 
+def _is_too_large(error: KithError) -> bool:
+    """There was no room for it, and the server cannot say when there will be: it may be too large for the memory that one request may have."""
+    return error.code == Code.RESOURCE_EXHAUSTED and not error.retry_after_ms
+
+
 class _Upsert:
     """The requests of one upsert that are in flight."""
 
-    def __init__(self, connection: Connection, collection: str):
+    def __init__(self, connection: Connection, collection: str, ids: Sequence[PointId], rows: numpy.ndarray, payloads: Optional[Sequence[Any]]):
         self._connection = connection
         self._collection = collection
-        self._ids: Dict[int, FrozenSet[PointId]] = {}  # of each request in flight
+        self._ids, self._rows, self._payloads = ids, rows, payloads
+        self._parts: Dict[int, Part] = {}  # of each request in flight
+        self._points_most = len(rows)  # of a request
         self.done = 0
         self.failure: Optional[KithError] = None
 
-    def start(self, part: Part, ids: Sequence[PointId], rows: numpy.ndarray) -> None:
-        meta = wire.field_bytes(1, self._collection) + wire.field_bytes(2, _ids_message(ids), always=True) + part.payload_fields
-        meta += wire.field_number(5, part.first)  # so that errors name the row of the caller's array
-        while len(self._ids) >= UPSERTS_IN_FLIGHT or not all(part.ids.isdisjoint(other) for other in self._ids.values()):
+    def start(self, part: Part) -> None:
+        """Sends it when nothing in flight has an id in common with it.
+
+        Meanwhile another request may turn out to be too large. Its halves are sent before this part, so of an id the last still counts."""
+        while len(self._parts) >= UPSERTS_IN_FLIGHT or not all(part.ids.isdisjoint(other.ids) for other in self._parts.values()):
             self._receive()
-        if not self.failure:
-            self._ids[self._connection.send(wire.OP_UPSERT, meta, memoryview(rows))] = part.ids
+        if self.failure:
+            return
+        if part.end - part.first > self._points_most:
+            self._start_halves(part)
+            return
+        meta = wire.field_bytes(1, self._collection) + wire.field_bytes(2, _ids_message(self._ids[part.first : part.end]), always=True)
+        meta += part.payload_fields + wire.field_number(5, part.first)  # so that errors name the row of the caller's array
+        self._parts[self._connection.send(wire.OP_UPSERT, meta, memoryview(self._rows[part.first : part.end]))] = part
+
+    def _start_halves(self, part: Part) -> None:
+        for half in halves(part, self._payloads):
+            self.start(half)
 
     def _receive(self) -> None:
         reply = self._connection.receive()
-        del self._ids[reply.request]
-        if reply.error:
-            self.failure = self.failure or reply.error
-        else:
+        part = self._parts.pop(reply.request)
+        points = part.end - part.first
+        if not reply.error:
             self.done += wire.Message(reply.meta).number(1)
+        elif not self.failure and points > 1 and _is_too_large(reply.error):
+            self._points_most = min(self._points_most, points // 2)
+            self._start_halves(part)
+        else:
+            self.failure = self.failure or reply.error
 
     def end(self) -> None:
         """Waits for all answers, also behind an exception: the connection is then as good as before."""

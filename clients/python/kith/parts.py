@@ -17,7 +17,7 @@ REQUEST_BYTES = 4 << 20  # of vectors and payloads; a point that is larger goes 
 
 
 class Part(NamedTuple):
-    first: int
+    first: int  # row of the caller's arrays
     end: int
     payload_fields: bytes  # of the Upsert message
     ids: FrozenSet[PointId]
@@ -77,3 +77,11 @@ def parts(ids: Sequence[PointId], vector_bytes: int, payloads: Optional[Sequence
             fields = _payload_fields(texts)
         yield Part(first, end, fields, frozenset() if distinct else frozenset(ids[first:end]))
         first = end
+
+
+def halves(part: Part, payloads: Optional[Sequence[Any]]) -> Iterator[Part]:
+    """The same points in two requests, the first half first."""
+    middle = (part.first + part.end) // 2
+    for first, end in ((part.first, middle), (middle, part.end)):
+        fields = b"" if payloads is None else _payload_fields([_payload_at(payloads, i) for i in range(first, end)])
+        yield Part(first, end, fields, part.ids)
