@@ -50,10 +50,10 @@ static void on_reject(struct importer *im, const struct vector_reject *x)
         sentence_print("rejected row %llu: %s", (unsigned long long)x->row, x->reason);
 }
 
-static void on_reconnect(struct importer *im, const char *why)
+static void on_trouble(struct importer *im, const char *sentence)
 {
     line_clear(im->arg);
-    fprintf(stderr, "kith: %s; connecting again\n", why);
+    fprintf(stderr, "kith: %s\n", sentence);
 }
 
 static int summary_print(const struct cli *c, const struct importer *im, double seconds, const struct error *failure)
@@ -66,7 +66,7 @@ static int summary_print(const struct cli *c, const struct importer *im, double 
             json_object_set_new(j, "error", json_string(failure->text));
         cli_print_json(j);
     } else {
-        printf("imported %s point%s into %s in %.1f s (%s rows/s)\n", number_text(im->points), plural(im->points),
+        printf("imported %s row%s into %s in %.1f s (%s rows/s)\n", number_text(im->points), plural(im->points),
                im->collection, seconds, number_text((uint64_t)(seconds > 0 ? (double)im->points / seconds : 0)));
         if (im->rejected > 0)
             printf("rejected %s of %s row%s%s\n", number_text(im->rejected), number_text(im->rows_read),
@@ -176,6 +176,8 @@ static int both_open(struct import_feed *f)
         return 1;
     int rc = kith_info_read(c->kith, job->collection, &info);
     f->missing = rc == -KITH_NOT_FOUND && job->create;
+    if (rc == -KITH_NOT_FOUND && !f->missing)
+        return cli_fail("%s; import --create makes it", kith_error(c->kith));
     if (rc < 0 && !f->missing)
         return cli_fail_kith(c);
     const uint32_t wanted = job->create ? 0 : info.collection.dim;
@@ -216,7 +218,7 @@ static int import(struct import_feed *f)
         .source = {source_next, source_fraction, f},
         .on_progress = on_progress,
         .on_reject = on_reject,
-        .on_reconnect = on_reconnect,
+        .on_trouble = on_trouble,
         .arg = &view,
     };
     progress_begin(&view.progress, "rows", rows_wanted(job, file, &rows) ? rows : 0);
@@ -246,13 +248,12 @@ int command_import(struct cli *c, int argc, char **argv)
         "import",
         "COLLECTION FILE",
         "Puts the vectors of a file into a collection.\n\n"
-        "FILE is .npy, .fvecs, .bvecs, .ivecs or .jsonl, or one of these packed with gzip (.gz); - is standard input. "
-        "A "
-        "line of\n"
-        "a .jsonl is {\"id\": 7 or \"a UUID\", \"vector\": [...], \"payload\": any value, kept as it is written}. Rows "
-        "that cannot\n"
-        "be points are named and counted, and make the exit status 1; the others go in. Of rows with the same id the "
-        "last counts.\n"
+        "FILE is .npy, .fvecs, .bvecs, .ivecs or .jsonl, or one of these packed with gzip (.gz); - with --format is\n"
+        "standard input. A line of a .jsonl is {\"id\": 7 or \"a UUID\", \"vector\": [...], \"payload\": any value, "
+        "kept as it is written}.\n"
+        "Rows that cannot be points are named and counted, and make the exit status 1; the others go in. Of rows with "
+        "the\n"
+        "same id the last counts, so there may be fewer points than rows.\n"
         "A broken connection is made again, and nothing is lost by it.",
         list,
         ARRAY_LEN(list),

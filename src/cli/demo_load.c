@@ -74,9 +74,9 @@ static void on_reject(struct importer *im, const struct vector_reject *x)
     fprintf(stderr, "rejected word %llu: %s\n", (unsigned long long)x->row + 1, x->reason);
 }
 
-static void on_reconnect(struct importer *im, const char *why)
+static void on_trouble(struct importer *im, const char *sentence)
 {
-    fprintf(stderr, "kith: %s; connecting again\n", why);
+    fprintf(stderr, "kith: %s\n", sentence);
 }
 
 static int import(struct cli *c, struct words *w)
@@ -95,7 +95,7 @@ static int import(struct cli *c, struct words *w)
         .source = {words_next, words_fraction, s},
         .on_progress = on_progress,
         .on_reject = on_reject,
-        .on_reconnect = on_reconnect,
+        .on_trouble = on_trouble,
         .arg = s,
     };
     struct error e;

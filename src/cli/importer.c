@@ -15,6 +15,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #define RETRY_LONGEST_S      5.0
 #define RETRY_SAID_LONGEST_S 60.0
 #define GIVE_UP_S            120.0      /* so long without any acknowledgement */
+#define SAY_EVERY_S          5.0        /* that it waits */
 #define REQUEST_BYTES_MAX    (8u << 20) /* of vectors; larger requests are no faster */
 #define FLYING_BYTES_MAX     (8 * REQUEST_BYTES_MAX)
 
@@ -34,7 +36,8 @@ struct run {
     bool source_ended;
     double retry_s;       /* pause before the next attempt; 0: all is well */
     unsigned pauses;      /* so far */
-    double progressed_at; /* when something was last acknowledged */
+    double failing_since; /* while retry_s is not 0 */
+    double said_at;       /* when the caller was last told of it */
 };
 
 static int no_memory(struct run *r)
@@ -43,11 +46,29 @@ static int no_memory(struct run *r)
                      "no memory for another batch: use a smaller --batch or --in-flight");
 }
 
+__attribute__((format(printf, 2, 3))) static void tell(const struct run *r, const char *format, ...)
+{
+    char sentence[2 * ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof(sentence), format, args);
+    va_end(args);
+    r->im->on_trouble(r->im, sentence);
+}
+
 /* Waits before trying again, longer each time; gives up when nothing has gone well for a long while. */
 static int back_off(struct run *r, const char *why)
 {
-    if (clock_seconds() - r->progressed_at > GIVE_UP_S)
+    const double now = clock_seconds();
+    if (r->retry_s == 0)
+        r->failing_since = r->said_at = now;
+    if (now - r->failing_since > GIVE_UP_S)
         return error_set(r->e, ERROR_UNAVAILABLE, "gave up after %.0f s without progress: %s", GIVE_UP_S, why);
+    if (now - r->said_at >= SAY_EVERY_S) {
+        tell(r, "%s; nothing has gone in for %.0f s, and the import gives up after %.0f s", why, now - r->failing_since,
+             GIVE_UP_S);
+        r->said_at = now;
+    }
     r->retry_s = r->retry_s == 0 ? RETRY_FIRST_S : r->retry_s * 2;
     if (r->retry_s > RETRY_LONGEST_S)
         r->retry_s = RETRY_LONGEST_S;
@@ -106,7 +127,7 @@ static int reconnect(struct run *r)
     char why[ERROR_TEXT_MAX];
     snprintf(why, sizeof(why), "%s", kith_error(im->kith));
     wait_again(r);
-    im->on_reconnect(im, why);
+    tell(r, "%s; connecting again, for %.0f s", why, GIVE_UP_S);
     for (;;) {
         int rc = back_off(r, why);
         if (rc < 0)
@@ -279,7 +300,6 @@ static int answer(struct run *r, const struct kith_reply *reply)
     if (reply->code == 0) {
         im->points += p->count;
         learn_size(r, p);
-        r->progressed_at = clock_seconds();
         r->retry_s = 0;
         import_piece_destroy(p);
         return 0;
@@ -318,7 +338,7 @@ static int run(struct run *r)
 
 int importer_run(struct importer *im, struct error *e)
 {
-    struct run r = {.im = im, .e = e, .progressed_at = clock_seconds()};
+    struct run r = {.im = im, .e = e};
     if (im->in_flight_max > kith_requests_max(im->kith) && kith_requests_max(im->kith) > 0)
         im->in_flight_max = kith_requests_max(im->kith);
     int rc = run(&r);

@@ -26,7 +26,8 @@ struct importer {
     /* Called now and then; progress is in what follows. */
     void (*on_progress)(struct importer *im, double fraction);
     void (*on_reject)(struct importer *im, const struct vector_reject *reject);
-    void (*on_reconnect)(struct importer *im, const char *why);
+    void (*on_trouble)(struct importer *im,
+                       const char *sentence); /* the connection broke, or nothing has gone in for a while */
     void *arg;
     /* results */
     uint64_t rows_read, points, rejected, reconnects;

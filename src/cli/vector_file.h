@@ -3,7 +3,8 @@
  *   .npy               NumPy: bools, integers of 1 to 8 bytes, f2, f4, f8; row i of the array is row i
  *   .fvecs .bvecs .ivecs  TexMex: each row a 32-bit dimension and that many f32, u8 or i32
  *   .jsonl             a JSON object a line: {"id": 7 or "a UUID", "vector": [...], "payload": any value}; payload may be
- *                      missing, and is kept as it is written; blank lines are no rows
+ *                      missing, and is kept as it is written; blank lines are no rows, and a line
+ *                      with any other key is rejected
  *
  * Each may be packed with gzip (any name ending in .gz). Rows count from 0. A row that cannot be a point (wrong dimension, a NaN,
  * bad JSON, no id) is rejected with a reason and the others go on; a file that cannot be read at all is an error. */

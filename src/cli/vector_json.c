@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of a line that mean something; text NULL: it is not there. */
+/* The members of a line; text NULL: it is not there. */
 struct members {
     struct json_slice id, vector, payload;
+    struct json_slice unknown; /* the first key that means nothing, as it is written */
 };
 
 #define KEY_BYTES_MAX 64
@@ -62,8 +63,13 @@ static bool line_scan(struct json_scan *s, const struct vector_file *f, struct m
     int rc = json_scan_open(s, '{') ? 1 : -1;
     for (bool first = true; rc > 0; first = false) {
         rc = json_scan_member(s, first, &key, &value);
-        if (rc <= 0 || !(to = member_named(ret, key)))
+        if (rc <= 0)
             continue;
+        to = member_named(ret, key);
+        if (!to) {
+            ret->unknown = ret->unknown.text ? ret->unknown : key;
+            continue;
+        }
         if (to->text) {
             s->problem = "a second \"id\", \"vector\" or \"payload\"";
             return false;
@@ -156,12 +162,24 @@ static int payload_of(struct vector_file *f, struct json_slice payload, struct e
     return 1;
 }
 
+/* Such a key is a misspelt one, or has what belongs into the payload: the row would be stored without it. */
+static int reject_unknown(struct vector_file *f, struct json_slice key, struct error *e)
+{
+    if (key.size > KEY_BYTES_MAX)
+        return vector_file_reject(f, e, "it has a key of %zu bytes; the keys of a row are id, vector and payload",
+                                  key.size);
+    return vector_file_reject(f, e, "it has the key %.*s; the keys of a row are id, vector and payload", (int)key.size,
+                              key.text);
+}
+
 int vector_json_row(struct vector_file *f, struct error *e)
 {
     struct json_scan s;
     struct members m;
     if (!line_scan(&s, f, &m))
         return vector_file_reject(f, e, "bad JSON at column %zu: %s", s.at + 1, s.problem);
+    if (m.unknown.text)
+        return reject_unknown(f, m.unknown, e);
     const char *why = id_of(m.id, &f->ids[f->count]);
     if (why)
         return vector_file_reject(f, e, "%s", why);

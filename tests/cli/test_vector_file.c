@@ -405,6 +405,26 @@ Test(vector_file, a_payload_is_kept_as_it_is_written)
     vector_file_close(f);
 }
 
+Test(vector_file, a_row_with_another_key_is_rejected)
+{
+    char text[1024] = "{\"id\":1,\"vector\":[1],\"payloda\":{\"id\":2}}\n{\"id\":2,\"vector\":[2],\"\":0,\"x\":1}\n";
+    sprintf(text + strlen(text), "{\"id\":3,\"vector\":[3],\"%0100d\":0}\n", 0);
+    strcat(text, "{\"vector\":[4],\"payload\":{\"any\":1},\"id\":4}\n");
+    static const char *const reasons[] = {"the key \"payloda\"; the keys of a row are id, vector and payload",
+                                          "the key \"\";", "a key of 102 bytes;"};
+    struct vector_file *f = open_good(temp_write("a.jsonl", text, strlen(text)), 0);
+    struct vector_batch b;
+    struct error e;
+    cr_assert_eq(vector_file_next(f, 100, &b, &e), 1, "%s", e.text);
+    cr_assert_eq(b.count, 1);
+    cr_assert_eq(b.reject_count, 3);
+    for (uint64_t i = 0; i < 3; i++) {
+        cr_assert(b.rejects[i].row == i && b.rejects[i].line == i + 1);
+        cr_assert_not_null(strstr(b.rejects[i].reason, reasons[i]), "%s", b.rejects[i].reason);
+    }
+    vector_file_close(f);
+}
+
 Test(vector_file, a_byte_order_mark_is_no_part_of_the_first_line)
 {
     static const char text[] = "\xef\xbb\xbf{\"id\":1,\"vector\":[1]}\r\n{\"id\":2,\"vector\":[2]}\r\n";

@@ -48,7 +48,7 @@ class CommandLine(unittest.TestCase):
         self.kith("create", "life", "--dim", "2", "--metric", "l2", "--durability", "none")
         self.assertIn("life", self.kith("ls").stdout)
         path = self.write("rows.fvecs", fvecs([(i, i) for i in range(50)]))
-        self.assertIn("imported 50 points", self.kith("import", "life", path, "--start-id", "100", "--batch", "7").stdout)
+        self.assertIn("imported 50 rows", self.kith("import", "life", path, "--start-id", "100", "--batch", "7").stdout)
         self.assertEqual(self.kith("count", "life").stdout, "50\n")
         answer = json.loads(self.kith("search", "life", "--vector", "3.1,3.1", "-k", "2", "--json", "--with-vector").stdout)
         self.assertEqual([h["id"] for h in answer["hits"]], [103, 104])
@@ -75,7 +75,7 @@ class CommandLine(unittest.TestCase):
         done = self.kith("import", "rejects", path, "--create", "--metric", "l2", "--batch", "4", status=1)
         self.assertIn("rejected row 4 (line 5): its vector has 3 numbers instead of 2", done.stderr)
         self.assertIn("rejected row 9 (line 10): bad JSON", done.stderr)
-        self.assertIn("imported 28 points", done.stdout)
+        self.assertIn("imported 28 rows", done.stdout)
         self.assertIn("rejected 2 of 30 rows", done.stdout)
         self.assertEqual(self.kith("count", "rejects").stdout, "28\n")
         point = json.loads(self.kith("get", "rejects", "8", "--json").stdout)
@@ -100,6 +100,35 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(importer.returncode, 0, out + err)
         self.assertIn("connecting again", err)
         self.assertEqual(self.kith("count", "outlive").stdout, f"{rows}\n")
+
+    def test_an_import_without_its_server_says_how_long_it_waits(self) -> None:
+        server = Server()
+        self.addCleanup(server.stop)
+        environment = dict(os.environ, KITH_SERVER=server.address)
+        command = [os.environ["KITH"], "import", "waits", "-", "--format", "fvecs", "--batch", "1000"]
+        self.kith("create", "waits", "--dim", "2", "--metric", "l2", "--server", server.address)
+        importer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        self.addCleanup(importer.kill)
+        importer.stdin.write(fvecs([(1, 1)] * 40000))
+        importer.stdin.flush()
+        deadline = time.monotonic() + 20
+        while self.kith("count", "waits", "--server", server.address).stdout == "0\n" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        server.kill()
+        importer.stdin.write(fvecs([(2, 2)] * 1000))
+        importer.stdin.close()
+        said = []
+        for line in importer.stderr:
+            said.append(line.decode())
+            if "nothing has gone in for" in said[-1]:
+                break
+        self.assertRegex(said[-1], r"nothing has gone in for \d+ s, and the import gives up after 120 s", said)
+        self.assertTrue(any("connecting again, for 120 s" in line for line in said), said)
+        server.start()
+        self.assertIn(b"imported 41 000 rows", importer.stdout.read())
+        self.assertEqual(importer.wait(60), 0)
+        importer.stdout.close()
+        importer.stderr.close()
 
     def test_payloads_come_back_digit_for_digit(self) -> None:
         payloads = ['{"s":"Scanner 1.3\\u0000"}', '{"b":18446744073709551615, "a":123456789012345678901234567890}',
@@ -156,7 +185,7 @@ class CommandLine(unittest.TestCase):
             self.kith("import", "none", self.write(name, data), "--create", status=1)
             self.assertIn("none", self.kith("count", "none", status=1).stderr)
         done = self.kith("import", "none", self.write("one.fvecs", fvecs([(7,)])), "--create", "--metric", "l2")
-        self.assertIn("imported 1 point into none", done.stdout)
+        self.assertIn("imported 1 row into none", done.stdout)
         self.assertIn("none: 1 dimension, l2", self.kith("info", "none").stdout)
         self.kith("import", "none2", self.write("none.fvecs", b""), "--create", status=1)
 
@@ -169,6 +198,7 @@ class CommandLine(unittest.TestCase):
         said = self.kith("import", "refused", self.write("three.fvecs", fvecs([(1, 1, 1)])), "--create", status=1).stderr
         self.assertIn("2 dimensions and metric cosine, not 3", said)
         self.kith("import", "refused", path, "--metric", "l2", status=2)
+        self.assertIn("--create makes it", self.kith("import", "missing", path, status=1).stderr)
         said = self.kith("import", "refused", path, "--start-id", str(2**64 - 1), status=1).stderr
         self.assertIn(f"use {2**64 - 2} or less", said)
         self.assertIn("ids of its own", self.kith("import", "refused", lines, "--start-id", "5", status=1).stderr)
