@@ -1,6 +1,8 @@
 /* refine.c -- rows of kilobytes, scattered: each batch is fetched while the one before is scored. */
 #include "index/refine.h"
 
+#include <math.h>
+
 #define BATCH          4  /* what the kernels score side by side */
 #define CHUNK          32 /* looked at between two glances at how near the best have become */
 #define PREFETCH_BYTES 1024
@@ -16,6 +18,15 @@ static void fetch(const struct codes *c, const struct hit *hits, uint32_t count)
     }
 }
 
+static void note_errors(struct refine_errors *e, const struct hit *hits, const float *distances, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const double error = (double)distances[i] - hits[i].distance;
+        e->squares += error * error;
+    }
+    e->count += count;
+}
+
 static int score(const struct refinement *r, const struct hit *hits, uint32_t count)
 {
     struct search_scratch *w = r->scratch;
@@ -27,6 +38,8 @@ static int score(const struct refinement *r, const struct hit *hits, uint32_t co
         for (uint32_t i = 0; i < n; i++)
             w->ids[i] = hits[from + i].row;
         codes_distances(r->by, w->ids, n, w->rows, w->distances);
+        if (r->errors)
+            note_errors(r->errors, hits + from, w->distances, n);
         for (uint32_t i = 0; i < n; i++)
             if (w->distances[i] <= topk_bound(r->top))
                 topk_add(r->top, w->distances[i], w->ids[i]);
@@ -66,4 +79,16 @@ int refine(const struct refinement *r, struct hit *hits, uint32_t count)
             return rc;
     }
     return 0;
+}
+
+/* Errors are taken to be normal, and rows to be as dense behind the last hit as in the half before it. Their mean is taken to be
+ * 0: that of hits is larger, as they were chosen for being near by code. */
+double refine_missed(const struct refine_errors *e, uint32_t count, float middle, float last, float farthest)
+{
+    const double variance = e->squares / e->count;
+    if (count < 2 || !(variance > 0) || !isfinite(variance) || !isfinite(farthest))
+        return 0;
+    const double deviation = sqrt(variance), z = ((double)last - farthest) / deviation;
+    const double excess = exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2; /* mean, of a normal above z */
+    return count / 2.0 / fmax((double)last - middle, deviation / count) * deviation * excess;
 }

@@ -12,50 +12,11 @@
 #include <errno.h>
 #include <math.h>
 
-#define WALK_ROWS_MIN      512  /* fewer rows are scanned sooner than walked */
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
 #define SIGMAS             2.0f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
 #define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */
 #define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
 #define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */
-#define TAKEN_AT_ONCE      64   /* candidates of a walk */
-#define FILTER_SPARE       3    /* allowed candidates expected for each hit wanted */
-
-/* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
- * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
- * term keeps it for few allowed rows. */
-static uint32_t walk_ef(const struct search *s, uint32_t rows)
-{
-    if (s->scan || rows < WALK_ROWS_MIN || s->ef >= rows)
-        return 0;
-    double ef = s->ef;
-    if (s->params->allowed) {
-        if (s->allowed == 0)
-            return 0;
-        const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-        const double enough = FILTER_SPARE * s->k * inverse;
-        ef *= sqrt(inverse);
-        ef = ef > enough ? ef : enough;
-        if (ef >= rows || ef * SCANNED_PER_EF >= s->allowed)
-            return 0;
-    }
-    return (uint32_t)ef;
-}
-
-/* Moves the walk's allowed candidates, which are sorted, into top. */
-static void take(const struct search *s, const struct pool *pool, uint32_t limit, uint32_t visible, struct topk *top)
-{
-    struct hit wanted[TAKEN_AT_ONCE];
-    for (uint32_t i = 0; i < pool->count;) {
-        uint32_t n = 0;
-        for (; i < pool->count && n < TAKEN_AT_ONCE; i++) {
-            const struct cand *c = &pool->cand[i];
-            wanted[n] = (struct hit){c->distance, c->id};
-            n += c->id < limit && search_wants(s, c->id, visible);
-        }
-        topk_add_sorted(top, wanted, n);
-    }
-}
 
 uint32_t search_refine_count(const struct search *s)
 {
@@ -74,16 +35,27 @@ static size_t refine_query_bytes(const struct segment_index *x)
     return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
 }
 
-static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room)
+/* all: top holds each allowed row. */
+static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room, bool all)
 {
     const struct segment_index *x = s->x;
     const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
     struct codes_query query;
     codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
+    struct refine_errors errors = {0};
     topk_sort(top);
-    const struct refinement r = {
-        .by = &query, .found = found, .pause = s->params->pause, .scratch = s->scratch, .top = &s->found};
-    return refine(&r, top->hits, top->count);
+    const uint32_t n = top->count;
+    const float middle = n ? top->hits[n / 2].distance : 0, last = n ? top->hits[n - 1].distance : 0;
+    const bool asked = s->params->allowed && !all && n > 0;
+    const struct refinement r = {.by = &query,
+                                 .found = found,
+                                 .pause = s->params->pause,
+                                 .scratch = s->scratch,
+                                 .top = &s->found,
+                                 .errors = asked ? &errors : NULL};
+    const int rc = refine(&r, top->hits, n);
+    s->missed = asked ? refine_missed(&errors, n, middle, last, topk_bound(&s->found)) : 0;
+    return rc;
 }
 
 /* Room of a folded query, of the one that scores again, and of the tail's. */
@@ -185,7 +157,7 @@ static int score_outliers(struct search *s, uint32_t limit)
 
 /* What was found by codes becomes what is found. */
 static int conclude(struct search *s, const struct codes_query *query, struct topk *top, const struct unseen *unseen,
-                    uint32_t limit, bool last)
+                    uint32_t limit, bool last, bool all)
 {
     const struct codes *c = &s->x->codes;
     const uint32_t epoch = s->x->epoch;
@@ -195,7 +167,7 @@ static int conclude(struct search *s, const struct codes_query *query, struct to
     for (uint32_t i = 0; i < top->count && last; i++)
         topk_add(&s->found, top->hits[i].distance, top->hits[i].row);
     if (!last)
-        rc = score_again(s, query, top, (uint8_t *)s->scratch->query + codes_query_bytes(c));
+        rc = score_again(s, query, top, (uint8_t *)s->scratch->query + codes_query_bytes(c), all);
     if (rc == 0)
         rc = search_add_copies(s, unseen);
     if (rc == 0 && epoch != s->x->epoch)
@@ -216,7 +188,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     const struct segment_index *x = s->x;
     struct search_scratch *w = s->scratch;
     const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
-    const uint32_t ef = walk_ef(s, limit), epoch = x->epoch, version = x->tail.version;
+    const uint32_t epoch = x->epoch, version = x->tail.version;
+    uint32_t ef = search_walk_ef(s, limit);
     struct codes_query query;
     int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
     if (rc < 0)
@@ -225,7 +198,7 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (!x->sealed)
         query.bound = NULL; /* it reads the codes, which may be others at a pause */
     const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
-    uint32_t wanted = last ? s->k : search_refine_count(s);
+    uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
     if (x->codes.outlier_count) /* they may be taken for near ones */
         wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
@@ -248,10 +221,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .epoch = &x->epoch,
                              .hidden = s->hidden};
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
-        rc = hnsw_search(&walk, ef);
-        if (rc == 0)
-            take(s, &w->pool, limit, tail, &top);
-        if (rc == 0)
+        rc = search_walk(s, &walk, limit, tail, &ef, &top);
+        if (rc == 0 && ef)
             rc = search_scan_absent(s, &query, &top);
     }
     struct unseen unseen = {.from = ef ? limit : 0, .to = tail, .visible = tail};
@@ -272,5 +243,6 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;
-    return conclude(s, &query, &top, &unseen, tail, last);
+    const bool all = unseen.from == 0 && unseen.tail_to == 0 && top.count < top.k;
+    return conclude(s, &query, &top, &unseen, tail, last, all);
 }

@@ -17,6 +17,8 @@ struct search {
     bool leaders;           /* of leaders alone, whose copies are added (copies.h) */
     const uint32_t *hidden; /* hnsw_walk.hidden */
     uint32_t allowed;       /* rows below count that may be returned */
+    uint32_t spare;         /* candidates are scored again as a multiple of what was measured; 0: 1 */
+    double missed;          /* hits, about, that the code kept from being scored again; only asked with a filter */
     struct topk found;      /* by exact distances */
 };
 
@@ -35,6 +37,15 @@ struct unseen {
     uint32_t visible;            /* rows below it may be hits here; the others are scanned by their vectors */
 };
 
+/* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
+ * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
+ * term keeps it for few allowed rows. */
+uint32_t search_walk_ef(const struct search *s, uint32_t rows);
+/* Walks with *ef, and adds the allowed candidates below limit to top. Where the rows near the query are not allowed, say as they
+ * were deleted, the beam is widened, for recall must not depend on where the allowed rows lie. *ef becomes 0, and top is empty,
+ * when the allowed rows are to be scanned instead. What hnsw_search() returned. */
+MUST_USE int search_walk(const struct search *s, const struct hnsw_walk *walk, uint32_t limit, uint32_t visible,
+                         uint32_t *ef, struct topk *top);
 /* Candidates that are scored again. */
 uint32_t search_refine_count(const struct search *s);
 /* Is the row a hit, or one of its copies below `visible`? (search_copies.c) */

@@ -14,7 +14,11 @@
 #define EF_PART_MIN         24 /* walks that keep fewer lose their way */
 #define EFFORT_EXACT        8  /* times what was measured: the codes themselves must miss neighbours */
 #define RESTARTS_MAX        8
-#define QUERY_LARGE         1e15f /* values, beyond which a search goes by the vectors alone */
+#define SPARE_STEP          4      /* times as many candidates are scored again, */
+#define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
+#define SPARE_MAX           64     /* up to so many times what was measured, */
+#define EXACT_ROWS          100000 /* and then all, if there are no more */
+#define QUERY_LARGE         1e15f  /* values, beyond which a search goes by the vectors alone */
 #define QUERY_SMALL         1e-25f
 #define QUERY_SQUARE_ENOUGH 1e-30f /* no query of so much has all its values below QUERY_SMALL */
 
@@ -257,20 +261,44 @@ static bool is_extreme(const struct segment_index *x, const float *query)
     return largest > QUERY_LARGE || (x->metric == METRIC_IP && largest > 0 && largest < QUERY_SMALL);
 }
 
-int search_run(struct search *s, struct hit *ret_hits)
+/* By codes; restarts while they are swapped. -EAGAIN: it is to be by the vectors. */
+static int run_by_codes(struct search *s, struct hit *ret_hits)
 {
     const struct segment_index *x = s->x;
-    const bool exact = s->exact || is_extreme(x, s->query);
     int rc = -EAGAIN;
-    s->scratch->tail_seen = s->scratch->tail_scored = 0;
-    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN && !exact; i++) {
+    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN; i++) {
         const uint32_t coded = x->codes.count, graphed = x->graph.count;
         topk_init(&s->found, ret_hits, s->k);
         s->found.keys = s->params->keys;
+        s->missed = 0;
         rc = coded ? search_coded(s, coded, graphed) : 0;
         if (rc == 0)
             rc = scan_vectors(s, coded);
     }
+    return rc;
+}
+
+/* How many candidates are scored again was measured with all rows. Those that a filter leaves may lie closer together,
+ * so that codes tell less of their order: then more are scored again, and in the end all, unless they are too many. */
+static int run_with_spare(struct search *s, struct hit *ret_hits)
+{
+    int rc = run_by_codes(s, ret_hits);
+    for (s->spare = SPARE_STEP; rc == 0 && s->missed > MISSED_MAX * s->k && s->spare <= SPARE_MAX;
+         s->spare *= SPARE_STEP) {
+        const uint64_t again = (uint64_t)search_refine_count(s) * s->spare;
+        if (again * SPARE_STEP >= s->allowed)
+            return -EAGAIN;
+        s->ef = s->ef < s->count / SPARE_STEP ? s->ef * SPARE_STEP : s->count;
+        rc = run_by_codes(s, ret_hits);
+    }
+    return rc == 0 && s->missed > MISSED_MAX * s->k && s->allowed <= EXACT_ROWS ? -EAGAIN : rc;
+}
+
+int search_run(struct search *s, struct hit *ret_hits)
+{
+    const bool exact = s->exact || is_extreme(s->x, s->query);
+    s->scratch->tail_seen = s->scratch->tail_scored = 0;
+    int rc = exact ? -EAGAIN : run_with_spare(s, ret_hits);
     if (rc == -EAGAIN) {
         topk_init(&s->found, ret_hits, s->k);
         s->found.keys = s->params->keys;

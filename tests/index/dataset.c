@@ -51,6 +51,13 @@ static void fill_latent(struct dataset *d, bool whole, uint64_t seed)
     free(map);
 }
 
+static void fill_common(struct dataset *d, uint64_t seed)
+{
+    for (uint32_t r = 0; r < d->count; r++)
+        for (uint32_t j = 0; j < d->dim; j++)
+            dataset_row(d, r)[j] = gaussian(&seed) + (j == 3 ? 100 : 0);
+}
+
 void dataset_init(struct dataset *d, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                   uint64_t seed)
 {
@@ -58,7 +65,10 @@ void dataset_init(struct dataset *d, enum dataset_kind kind, enum metric metric,
     d->rows = (struct rows){.chunk = d->chunk, .stride = rows_stride(dim * sizeof(float)), .shift = 31};
     d->chunk[0] = memory_aligned((size_t)d->rows.stride * (count + 1));
     cr_assert_not_null(d->chunk[0]);
-    fill_latent(d, kind == DATASET_WHOLE, seed);
+    if (kind == DATASET_COMMON)
+        fill_common(d, seed);
+    else
+        fill_latent(d, kind == DATASET_WHOLE, seed);
     for (uint32_t r = 1; r < count; r++) {
         const uint32_t from = kind == DATASET_EQUAL ? 0 : kind == DATASET_TWINS ? r - r % 50 : r;
         if (from != r)
