@@ -50,6 +50,11 @@ uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
     return memory_bytes == 0 || share > REQUESTS_MIN ? share : REQUESTS_MIN;
 }
 
+uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each)
+{
+    return memory_bytes / BUDGET_KEPT_SHARE / bytes_each;
+}
+
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
 {
     const uint64_t stores = memory_bytes - memory_bytes / BUDGET_KEPT_SHARE;

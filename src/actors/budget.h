@@ -26,6 +26,8 @@ uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t as
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors);
 /* What is granted to one reactor beyond what it asked for. */
 uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors);
+/* How many connections there may be, each of which has so many bytes. 0: no bound. */
+uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each);
 /* Large requests of one reactor that are in memory together. */
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
 

@@ -1,4 +1,4 @@
-/* byte_pool.h -- the memory for large frames of a core. It is given out as the bytes of a frame come in. Counts only: the
+/* byte_pool.h -- the memory for the frames of a core, but the smallest. It is given out as the bytes of a frame come in. Counts only: the
  * holder allocates. One reactor's.
  *
  * Always true:

@@ -37,7 +37,7 @@ struct core {
     struct request_pool requests;
     struct admission admission;
     struct session_places places;
-    struct byte_pool frames; /* what the large frames of all connections may have in memory together */
+    struct byte_pool frames; /* what the frames of all connections, but the smallest, may have in memory together */
     uint64_t request_bytes;  /* of it at most; what one request may have */
     struct actor control, life, notice, step, ask, search, write, maintain, help;
     struct crew crew; /* of the builds of this core */

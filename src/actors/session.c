@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#define PLACE_BYTES ((uint64_t)64 << 10) /* what a request of a place is taken to need */
 #define SMALL_SHARE 16 /* a frame of more than so small a part of the memory for frames is one of the large ones */
 
 void session_init(struct session *s, struct core *c)
@@ -54,7 +55,7 @@ static void place_back(struct session_places *p, bool had_one)
 
 void session_places_resize(struct session_places *p, uint64_t bytes)
 {
-    const uint64_t fit = bytes / SESSION_LARGE;
+    const uint64_t fit = bytes / PLACE_BYTES;
     const uint32_t most = fit < SESSION_PLACES_MIN   ? SESSION_PLACES_MIN
                           : fit > SESSION_PLACES_MAX ? SESSION_PLACES_MAX
                                                      : (uint32_t)fit;
@@ -87,7 +88,7 @@ static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_
 {
     struct core *c = rq->core;
     uint64_t until_ns = rq->ctx.deadline_ns, patience_ns = rq->started_ns + admission_queue_ns(c);
-    if (bytes <= SESSION_LARGE)
+    if (bytes <= SESSION_SMALL)
         return;
     if (cls < ADMIT_LOAD && (until_ns == 0 || until_ns > patience_ns))
         until_ns = patience_ns;

@@ -2,7 +2,8 @@
  *
  * A session bounds how many requests and how many bytes of them are in memory, unread answers among them; whoever reads the connection waits
  * here for room, so a client that sends faster than it is answered, or does not read, is slowed down by TCP and not by our memory.
- * Large frames share a bound with those of all other connections of the core; small ones, most searches among them, never wait for that.
+ * Frames of more than SESSION_SMALL bytes share a bound with those of all other connections of the core; smaller ones, most searches among
+ * them, never wait for that: a connection has one of them in its own buffer, and the number of connections is bounded.
  *
  * All connections of a core together have a number of places (struct session_places). A request of a connection that has no other
  * needs none; the others get them in turns, a connection with many requests no more often than one with few. So many clients that send
@@ -15,7 +16,8 @@
 #define SESSION_REQUESTS_MAX 256
 #define SESSION_BYTES_MAX    ((uint64_t)512 << 20)
 
-#define SESSION_LARGE ((uint64_t)64 << 10) /* a frame of more bytes is a large one */
+#define SESSION_SMALL                                                                                                  \
+    ((uint64_t)8 << 10) /* a frame of more bytes has its place in the memory for frames (byte_pool.h) */
 
 #define SESSION_PLACES_MIN 64
 #define SESSION_PLACES_MAX 1024

@@ -125,7 +125,7 @@ static uint64_t front_memory(const struct core *c)
     const struct front *f = c->front;
     uint64_t bytes = 0;
     for (const struct native *n = f->natives; n; n = n->next) {
-        bytes += sizeof *n + NATIVE_INPUT_BYTES;
+        bytes += sizeof *n + n->input_piece;
         for (const struct request *rq = n->session.requests; rq; rq = rq->next)
             bytes += request_bytes(rq);
     }

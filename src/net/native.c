@@ -12,14 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* for the first frame */
-#define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
-#define LOOK_NS          ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
-#define RETRY_MS         1000
-#define CROWD_SHARE      8
-#define LINGER_NS        ((uint64_t)200000000)
-#define HELLO_META_MAX   4096
-#define RECEIVE_MAX      ((size_t)1 << 20) /* in one operation, for it copies them in one go */
+#define HELLO_TIMEOUT_NS  ((uint64_t)10000000000) /* for the first frame */
+#define STALL_TIMEOUT_NS  ((uint64_t)30000000000) /* between two pieces of a frame */
+#define SKIP_BYTES_PER_MS 32                      /* of a frame that was refused, beside the stall timeout */
+#define LOOK_NS           ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
+#define RETRY_MS          1000
+#define INPUT_PIECE_FIRST ((size_t)4 << 10) /* who sends little touches few pages of its buffer */
+#define CROWD_SHARE       8
+#define CROWD_LINGERERS   64
+#define LINGER_NS         ((uint64_t)200000000)
+#define HELLO_META_MAX    4096
+#define RECEIVE_MAX       ((size_t)1 << 20) /* in one operation, for it copies them in one go */
 
 /* -- bytes -- */
 
@@ -43,10 +46,13 @@ static int fill_input(struct native *n, uint64_t deadline_ns)
         n->input_to -= n->input_from;
         n->input_from = 0;
     }
+    const size_t room = NATIVE_INPUT_BYTES - n->input_to, most = n->input_piece < room ? n->input_piece : room;
     size_t got = 0;
-    int rc = receive_some(n, n->input + n->input_to, NATIVE_INPUT_BYTES - n->input_to, deadline_ns, &got);
+    int rc = receive_some(n, n->input + n->input_to, most, deadline_ns, &got);
     if (rc == 0)
         n->input_to += got;
+    if (got == n->input_piece && n->input_piece < NATIVE_INPUT_BYTES)
+        n->input_piece *= 2;
     return rc;
 }
 
@@ -99,11 +105,13 @@ static int read_bytes(struct native *n, struct native_request *r, uint8_t *to, s
     return 0;
 }
 
-static int skip_bytes(struct native *n, uint64_t size)
+/* until_ns 0: as long as pieces come. */
+static int skip_bytes(struct native *n, uint64_t size, uint64_t until_ns)
 {
     while (size > 0) {
         size_t have = n->input_to - n->input_from;
-        int rc = have > 0 ? 0 : fill_input(n, clock_now_ns() + STALL_TIMEOUT_NS);
+        const uint64_t stalled_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+        int rc = have > 0 ? 0 : fill_input(n, until_ns && until_ns < stalled_ns ? until_ns : stalled_ns);
         if (rc < 0)
             return rc;
         have = n->input_to - n->input_from;
@@ -177,19 +185,21 @@ static int read_body(struct native *n, struct native_request *r)
     const uint32_t padding = frame_padding(r->header.meta_bytes, r->header.block_bytes);
     int rc = read_bytes(n, r, r->meta, r->header.meta_bytes);
     if (rc == 0)
-        rc = skip_bytes(n, padding);
+        rc = skip_bytes(n, padding, 0);
     r->body_left -= rc == 0 ? padding : 0;
     if (rc == 0)
         rc = read_bytes(n, r, r->block, r->header.block_bytes);
     return rc;
 }
 
-/* The rest of the frame is skipped, without any memory for it, and its sender told why. */
+/* The rest of the frame is skipped, without any memory for it, and its sender told why. Who does not send the rest in a
+ * time in which a slow network could have brought it is told, too; then the connection ends. */
 static int refuse_frame(struct native *n, struct native_request *r, const struct error *why)
 {
     const struct error copy = *why;
     session_frame_drop(r->rq);
-    int rc = skip_bytes(n, r->body_left);
+    const uint64_t patience_ns = STALL_TIMEOUT_NS + r->body_left * 1000000 / SKIP_BYTES_PER_MS;
+    int rc = skip_bytes(n, r->body_left, clock_now_ns() + patience_ns);
     native_reply_error(r, &copy);
     native_reply(r);
     return rc;
@@ -223,9 +233,9 @@ static struct native_request *request_create(struct native *n, const struct kith
         rq->error = refusal;
     if (rq->error.code != ERROR_OK)
         return r;
-    r->meta = arena_alloc(h->meta_bytes > 65536 ? &rq->bulk : &rq->arena, h->meta_bytes + 1);
-    r->block =
-        h->block_bytes ? arena_alloc_aligned(h->block_bytes > 65536 ? &rq->bulk : &rq->arena, h->block_bytes) : NULL;
+    struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena; /* what was refused is given back at once */
+    r->meta = arena_alloc(arena, h->meta_bytes + 1);
+    r->block = h->block_bytes ? arena_alloc_aligned(arena, h->block_bytes) : NULL;
     return r;
 }
 
@@ -304,22 +314,27 @@ static int serve_hello(struct native *n, struct kith_frame_header *h, struct err
 static void linger(struct native *n)
 {
     uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
-    while (connection_receive(n->connection, n->input, NATIVE_INPUT_BYTES, deadline_ns) > 0)
+    while (connection_receive(n->connection, n->input, INPUT_PIECE_FIRST, deadline_ns) > 0)
         ;
 }
 
-/* Too many connections? The last few descriptors are for telling so. */
-static int check_crowd(const struct native *n, struct error *error)
+/* Too many connections? The last few descriptors are for telling so. *ret_flood: too many for each to be given time. */
+static int check_crowd(const struct native *n, bool *ret_flood, struct error *error)
 {
     const struct connection_count count = connections_count();
-    const uint64_t set = n->core->settings.connections, possible = count.most - count.most / CROWD_SHARE;
-    const uint64_t most = set && set < possible ? set : possible;
+    const uint64_t files = count.most - count.most / CROWD_SHARE, set = n->core->settings.connections;
+    const uint64_t memory = budget_of_connections(budget_bytes(n->core), NATIVE_INPUT_BYTES);
+    const uint64_t possible = memory && memory < files ? memory : files, most = set && set < possible ? set : possible;
+    *ret_flood = count.open > most + CROWD_LINGERERS;
     if (count.open <= most)
         return 0;
     int rc =
         error_set(error, ERROR_RESOURCE_EXHAUSTED,
                   "the server has %" PRIu64 " connection%s, which is all that it may have; close some, or raise %s",
-                  most, plural(most), most == set ? "the setting connections" : "its limit of open files (ulimit -n)");
+                  most, plural(most),
+                  most == set      ? "the setting connections"
+                  : most == memory ? "--memory"
+                                   : "its limit of open files (ulimit -n)");
     error->retry_after_ms = RETRY_MS;
     return rc;
 }
@@ -329,10 +344,11 @@ static void read_frames(struct native *n)
     struct kith_frame_header h = {0};
     struct error error = {0};
     struct error garbage;
-    int rc = check_crowd(n, &error);
-    if (rc < 0) /* the answer carries the id of the hello, if that comes soon */
+    bool flood;
+    int rc = check_crowd(n, &flood, &error);
+    if (rc < 0 && !flood) /* the answer carries the id of the hello, if that comes soon */
         ignore_result(read_header(n, clock_now_ns() + LINGER_NS, &h, &garbage));
-    else
+    if (rc == 0)
         rc = serve_hello(n, &h, &error);
     while (rc == 0) {
         h = (struct kith_frame_header){0}; /* an answer to bytes that are no frame carries no id */
@@ -345,11 +361,12 @@ static void read_frames(struct native *n)
         }
         session_cancel(&n->session, h.request_id);
         n->core->metrics.requests[KITH_OP_CANCEL]++;
-        rc = skip_bytes(n, frame_body_bytes(&h));
+        rc = skip_bytes(n, frame_body_bytes(&h), 0);
     }
     if (error.code != ERROR_OK) {
         native_refuse(n, &h, &error);
-        linger(n);
+        if (!flood)
+            linger(n);
     }
 }
 
@@ -392,6 +409,7 @@ void native_serve(struct connection *c, void *arg)
     n->core = f->core;
     n->connection = c;
     n->input = input;
+    n->input_piece = INPUT_PIECE_FIRST;
     n->replies_tail = &n->replies_head;
     session_init(&n->session, f->core);
     connection_add(f, n);

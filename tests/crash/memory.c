@@ -3,6 +3,7 @@
  * the time, lose nothing, and take writes again when points were deleted. */
 #include "cage.h"
 #include "common.h"
+#include "half_frames.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define BATCH       200
 #define LARGE       40000 /* points of a batch that is larger than what is kept for requests */
 #define CONNECTIONS 120
+#define HALF_FRAMES 400
 #define COLLECTIONS 150
 #define RECOVER_US  ((uint64_t)60000000)
 
@@ -103,9 +105,30 @@ static int start(void)
     return server_start(&server, &plan) < 0 || server_connect(&server, &client) < 0 ? -1 : 0;
 }
 
+/* Frames of less than 64 KiB whose end does not come: they and their connections take no more than what is kept for reading. */
+static int half_sent_frames(void)
+{
+    struct half_frames half;
+    uint64_t most = 0;
+    if (start() < 0)
+        return -1;
+    const uint64_t before = anonymous_bytes(server.pid);
+    if (half_frames_begin(&half, server.address, HALF_FRAMES) < 0)
+        return -1;
+    for (int i = 0; i < 20; i++, pause_us(50000)) {
+        const uint64_t now = anonymous_bytes(server.pid);
+        most = now > most ? now : most;
+    }
+    half_frames_end(&half);
+    return most <= before + ((uint64_t)MEMORY_MIB << 20) / 8
+               ? 0
+               : failed("%d frames that were not sent to their end took %llu MiB", HALF_FRAMES,
+                        (unsigned long long)((most - before) >> 20));
+}
+
 static int import_until_refused(void)
 {
-    if (start() < 0 || create("main") < 0)
+    if (create("main") < 0)
         return -1;
     for (uint64_t end = now_us() + 3 * PATIENCE_US; now_us() < end;) {
         int rc = upsert("main", acknowledged, BATCH);
@@ -252,6 +275,7 @@ static const struct {
     int (*run)(void);
     const char *name;
 } cases[] = {
+    {half_sent_frames, "hundreds of connections that send a part of a frame"},
     {import_until_refused, "points are refused with a sentence when memory is full"},
     {reads_go_on, "searches, wide ones too, go on"},
     {large_batches, "large batches are refused"},

@@ -257,6 +257,42 @@ Test(busy, who_sends_slowly_is_in_nobodys_way)
     harness_run(BACKEND_SIM, 2, slow_uploaders);
 }
 
+/* The same with frames of less than 64 KiB, which fill the memory for frames together: while another waits for it, who sends a byte a
+ * second is told so, and ended. */
+static void slow_small_uploaders(struct server *s)
+{
+    struct client c = with_points(s);
+    static struct client slow[SLOW];
+    const struct kith_frame_header h = upsert_header((uint64_t)60 << 10);
+    uint64_t held = 0;
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        s->cores[i]->frames.bytes = (uint64_t)1 << 20;
+    for (unsigned i = 0; i < SLOW; i++) {
+        slow[i] = opened(s);
+        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof h), 0);
+    }
+    fiber_sleep_ns(100000000);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        held += byte_pool_held(&s->cores[i]->frames);
+    cr_assert_gt(held, (uint64_t)512 << 10);
+    for (unsigned second = 0; second < 50; second++, fiber_sleep_ns(1000000000))
+        for (unsigned i = 0; i < SLOW; i++)
+            ignore_result(client_send_bytes(&slow[i], "", 1));
+    cr_assert_eq(client_receive(&slow[0], &(struct client_reply){0}), CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED));
+    cr_assert(strstr(slow[0].error, "others wait for its memory"), "%s", slow[0].error);
+    for (unsigned i = 0; i < SLOW; i++)
+        client_close(&slow[i]);
+    fiber_sleep_ns(1000000000);
+    cr_assert_eq(client_ping(&c), 0);
+    client_close(&c);
+}
+
+Test(busy, who_sends_small_frames_slowly_is_ended)
+{
+    harness_run(BACKEND_SIM, 1, slow_small_uploaders);
+    harness_run(BACKEND_SIM, 2, slow_small_uploaders);
+}
+
 /* 1.2 MB at 16 KiB a second take more than a minute. */
 static void slow_reader(struct server *s)
 {
