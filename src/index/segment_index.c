@@ -12,7 +12,9 @@
 #include <stdlib.h>
 
 #define EF_PART_MIN         24 /* walks that keep fewer lose their way */
-#define EFFORT_EXACT        8  /* times what was measured: the codes themselves must miss neighbours */
+#define FEW_VECTORS         1024
+#define FEW_SCANNED         16384 /* rows with so few vectors, copies among them, are scanned until a curve is measured */
+#define EFFORT_EXACT        8     /* times what was measured: the codes themselves must miss neighbours */
 #define RESTARTS_MAX        8
 #define SPARE_STEP          4      /* times as many candidates are scored again, */
 #define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
@@ -181,6 +183,12 @@ uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t 
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
+/* Most rows are copies, and the graph of the others is small: it says little where all of them are equally far apart. */
+static bool has_few_vectors(const struct segment_index *x)
+{
+    return x->copies.leaders < FEW_VECTORS && x->graph.count < FEW_SCANNED;
+}
+
 /* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller
  * than that of graphs without a curve. */
 static void choose_growing(struct search *s)
@@ -189,8 +197,10 @@ static void choose_growing(struct search *s)
     const struct search_params *p = s->params;
     s->ef = p->ef_unmeasured ? p->ef_unmeasured : recall_default_ef(p->recall, s->k);
     s->ef = s->ef > search_refine_count(s) ? s->ef : search_refine_count(s);
-    if (!x->growing.curve)
+    if (!x->growing.curve) {
+        s->scan = has_few_vectors(x);
         return;
+    }
     const struct recall_effort effort = effort_by_curve(x, x->growing.curve, p->recall, s->k);
     s->scan = effort.way == RECALL_SCAN;
     s->exact = effort.way == RECALL_EXACT;

@@ -207,6 +207,36 @@ Test(tail, equal_rows_do_not_make_a_search_look_at_all)
     dataset_fini(&d);
 }
 
+/* Each row has a single one: rows without it are equally far, and those with it may come last. They come all at once. */
+Test(tail, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
+{
+    struct dataset d;
+    enum { DIM = 200, ROWS = 5000, KINDS = 190 };
+    const struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
+    struct segment_index *x;
+    dataset_init(&d, DATASET_EQUAL, METRIC_L2, DIM, ROWS, 62);
+    cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
+    for (uint32_t row = 0; row < ROWS; row++) {
+        memset(dataset_row(&d, row), 0, DIM * sizeof(float));
+        dataset_row(&d, row)[row % KINDS] = 1;
+        segment_index_append(x, &d.rows, row);
+    }
+    struct search_scratch *s = search_scratch_create();
+    struct hit hits[10];
+    const struct search_params p = {.k = 10, .recall = 0.98f};
+    for (uint32_t graphed = 0; graphed <= ROWS; graphed += ROWS / 4) {
+        cr_assert_eq(segment_index_advance(x, &d.rows, graphed, NULL), 0);
+        for (uint32_t row = 0; row < KINDS; row++) {
+            cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, row), &p, s, hits), 10);
+            cr_assert_eq(hits[9].distance, 0, "%u rows in the graph, kind %u: the tenth of %d equal rows is at %g",
+                         graphed, row, ROWS / KINDS, (double)hits[9].distance);
+        }
+    }
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 Test(tail, twins_are_found)
 {
     const struct search_params p = {.k = 100, .ef = 100};
