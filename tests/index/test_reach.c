@@ -190,16 +190,23 @@ Test(reach, walks_begin_at_strays)
 /* How many rows at most are to be searched for again that were not at the pause before. */
 struct mended {
     const struct segment_index *x;
-    uint32_t again, most;
+    uint32_t again, turn, most;
 };
 
 static int see_mended(void *arg)
 {
     struct mended *m = arg;
-    const uint32_t again = m->x->builder ? m->x->builder->reaching.again_count : 0;
-    if (again > m->again && again - m->again > m->most)
-        m->most = again - m->again;
-    m->again = again;
+    if (!m->x->builder)
+        return 0;
+    const struct reaching *r = &m->x->builder->reaching;
+    uint32_t added = r->again_count;
+    if (r->turn == m->turn && added >= m->again)
+        added -= m->again;
+    else if (r->turn == m->turn + 1) /* those of the turn before are its list now */
+        added += r->listed - m->again;
+    m->most = added > m->most ? added : m->most;
+    m->again = r->again_count;
+    m->turn = r->turn;
     return 0;
 }
 
