@@ -21,7 +21,7 @@
 
 #define LEVEL_MAX  15
 #define HNSW_M_MAX 256
-#define STRAYS_MAX 256
+#define STRAYS_MAX 512
 #define ROWS_MAX   ((uint32_t)1 << 30) /* leaves the pool a bit for its own use */
 
 struct hnsw_node {
@@ -44,7 +44,7 @@ struct hnsw {
 
     struct links_packed packed; /* instead of links, in a sealed graph that asked for it */
 
-    uint32_t *strays; /* rows that walks miss: each begins at them as well; owned, NULL when there are none */
+    uint32_t *strays; /* rows that walks miss: each goes on from them at its end; owned, NULL when there are none */
     uint32_t stray_count;
 
     const struct copies *copies; /* rows without links, as another row stands for them; NULL: there are none */
@@ -101,7 +101,7 @@ struct hnsw_walk {
     struct search_scratch *scratch;
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
-    bool no_strays;      /* begin at the entry alone */
+    bool no_strays;      /* end without them */
     const struct pause *pause;
     void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
     void *overlap_arg;

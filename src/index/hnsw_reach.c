@@ -6,7 +6,8 @@
  *
  *   turn 0     all rows, or in a large graph those that few links lead to and a sample; when many of these are missed, all
  *   turn 1..   those that were missed, and those that lost a link to them
- *   last turn  a row that is missed still is a stray: every walk begins at it as well
+ *   last turn  a row that is missed still is a stray: every walk looks at it at its end; where all rows were searched for and links
+ *              were given up, all are once more
  *
  * While the graph grows, later rows may take the place of links that were added here. hnsw_inlinks.c says which links
  * pruning keeps, and which rows are searched for again.
@@ -403,17 +404,40 @@ static bool begins_again(const struct reaching *r)
     return (!r->links_to || r->all) && !r->grows && (many || some);
 }
 
-static void turn_end(struct reaching *r)
+/* Were links given up, and is each row searched for? */
+static bool is_unsure(const struct reaching *r)
+{
+    return !r->grows && !r->links_to && r->replaced > 0;
+}
+
+static int add_all_again(const struct hnsw *g, struct reaching *r)
+{
+    int rc = 0;
+    r->again_count = 0;
+    for (uint32_t row = 0; rc == 0 && row < r->rows; row++)
+        rc = hnsw_is_linked(g, row) ? add_again(r, row) : 0;
+    return rc;
+}
+
+static int turn_end(const struct hnsw *g, struct reaching *r)
 {
     if (r->turn == 0 && r->links_to && !r->all && r->missed > r->sampled / MISSED_SHARE) {
         r->all = true;
         r->next = 0;
-        return;
+        return 0;
     }
     if (r->again_count == 0 && begins_again(r)) {
         r->turn = r->next = r->replaced = 0;
         r->sweeps++;
-        return;
+        return 0;
+    }
+    const bool is_last_next = r->turn + 2 == TURNS || (r->again_count == 0 && r->turn + 1 < TURNS);
+    if (is_last_next && is_unsure(r)) {
+        const int rc = add_all_again(g, r);
+        if (rc < 0)
+            return rc;
+        r->turn = TURNS - 2;
+        r->replaced = 0;
     }
     uint32_t *list = r->list;
     const uint32_t room = r->list_room;
@@ -424,6 +448,7 @@ static void turn_end(struct reaching *r)
     r->again_room = room;
     r->again_count = r->next = 0;
     r->turn++;
+    return 0;
 }
 
 static int ascending(const void *a, const void *b)
@@ -465,7 +490,7 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
         rc = r->is_filled ? 0 : window_fill(g, b, pause);
         if (rc == 0 && r->window_count == 0) {
             r->is_filled = false;
-            turn_end(r);
+            rc = turn_end(g, r);
             continue;
         }
         struct job job = {.search = search, .builder = b};

@@ -14,6 +14,7 @@
  * searches go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well. */
 #include "index/hnsw.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 
@@ -68,6 +69,17 @@ INLINE uint32_t pool_next(struct pool *p)
     return p->cursor < near->count ? near->ids[p->cursor] : LINK_NONE;
 }
 
+/* Where the log goes on, with room for a hop. */
+INLINE uint32_t *log_room(struct search_scratch *s)
+{
+    if (s->log_count > VISIT_LOG) {
+        s->log_overflow = true;
+        s->log_forgotten += s->log_count;
+        s->log_count = 0;
+    }
+    return s->log + s->log_count;
+}
+
 /* Marks the links of `id` that were not visited yet and writes them to the log. What is no link for this walk, LINK_NONE or
  * a row inserted since it began, counts as row `limit`, which is marked from the start. No branch depends on a link, but for a
  * glance now and then at whether the list has ended. */
@@ -77,12 +89,7 @@ INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struc
     const uint32_t limit = limit_of(w, level);
     uint32_t links_max, n = 0;
     const uint32_t *links = links_of(w, level, id, &links_max);
-    if (s->log_count > VISIT_LOG) {
-        s->log_overflow = true;
-        s->log_forgotten += s->log_count;
-        s->log_count = 0;
-    }
-    uint32_t *ids = s->log + s->log_count;
+    uint32_t *ids = log_room(s);
     for (uint32_t i = 0; i < links_max; i++) {
         if (i % LINKS_STEP == 0 && links[i] == LINK_NONE)
             break;
@@ -218,11 +225,11 @@ static void pool_give(struct pool *pool)
         pool->cand[i] = (struct cand){pool->near.distances[i], pool->near.ids[i] & ~CAND_EXPANDED};
 }
 
-INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
+/* Hops until every candidate has been expanded. */
+INLINE int walk_on(const struct hnsw_walk *w, uint32_t level)
 {
     struct search_scratch *s = w->scratch;
     struct hop *now = &s->hop[0], *next = &s->hop[1];
-    pool_fill(w, level, ef);
     const bool others = level == 0 && w->overlap;
     int rc = 0;
     bool more = hop_begin(w, level, now);
@@ -238,6 +245,40 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
         next = spare;
         if (hops % HOPS_PER_PAUSE == 0)
             rc = hop_pause(w);
+    }
+    return rc;
+}
+
+static_assert(STRAYS_MAX <= HOP_MAX, "they are scored at once");
+
+/* Strays that were not visited become candidates. At the end of a walk, for if it began at them, they would fill a small pool, and
+ * keep out the way to rows that are found without them. */
+static void add_strays(const struct hnsw_walk *w)
+{
+    struct search_scratch *s = w->scratch;
+    struct pool *pool = &s->pool;
+    uint32_t *ids = log_room(s), n = 0;
+    for (uint32_t i = 0; i < w->graph->stray_count; i++) {
+        const uint32_t row = w->graph->strays[i];
+        if (row >= w->limit || (s->visited[row / 64] >> (row % 64) & 1))
+            continue;
+        s->visited[row / 64] |= (uint64_t)1 << (row % 64);
+        ids[n++] = row;
+    }
+    s->log_count += n;
+    score(w, ids, n);
+    const uint32_t first = vek.nearest_add(&pool->near, s->distances, ids, n);
+    pool->cursor = first < pool->cursor ? first : pool->cursor;
+}
+
+INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef, bool strays)
+{
+    struct search_scratch *s = w->scratch;
+    pool_fill(w, level, ef);
+    int rc = walk_on(w, level);
+    if (strays && rc == 0) {
+        add_strays(w);
+        rc = walk_on(w, level);
     }
     pool_give(&s->pool);
     s->walked = s->log_forgotten + s->log_count;
@@ -286,8 +327,8 @@ static int descend(const struct hnsw_walk *w, uint32_t level)
 int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
 {
     if (level == 0)
-        return search_layer(w, 0, ef); /* compiled apart */
-    return ef == 1 ? descend(w, level) : search_layer(w, level, ef);
+        return search_layer(w, 0, ef, false); /* compiled apart */
+    return ef == 1 ? descend(w, level) : search_layer(w, level, ef, false);
 }
 
 void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id)
@@ -310,28 +351,16 @@ int hnsw_walk_prepare(const struct hnsw_walk *w, uint32_t ef)
     return scratch_reserve(w->scratch, ids + 1, ef, 0, 0);
 }
 
-/* Adds the strays to the starts of the lowest layer. */
-static void start_at_strays(const struct hnsw_walk *w)
+static int search_with_strays(const struct hnsw_walk *w, uint32_t ef)
 {
-    const struct hnsw *g = w->graph;
-    struct pool *pool = &w->scratch->pool;
-    for (uint32_t from = 0, n; from < g->stray_count; from += n) {
-        n = g->stray_count - from < HOP_MAX ? g->stray_count - from : HOP_MAX;
-        score(w, g->strays + from, n);
-        for (uint32_t i = 0; i < n; i++) {
-            const uint32_t row = g->strays[from + i];
-            const bool passed_over = row >= w->limit || (w->hidden && row == *w->hidden);
-            if (!passed_over && row != pool->cand[0].id)
-                pool->cand[pool->count++] = (struct cand){w->scratch->distances[i], row};
-        }
-    }
+    return search_layer(w, 0, ef, true);
 }
 
 int hnsw_search(const struct hnsw_walk *w, uint32_t ef)
 {
     const struct hnsw *g = w->graph;
     uint32_t top = hnsw_top(g);
-    int rc = hnsw_walk_prepare(w, ef > g->stray_count ? ef : g->stray_count + 1);
+    int rc = hnsw_walk_prepare(w, ef);
     if (rc < 0)
         return rc;
     hnsw_start(w, top, top ? g->entry : 0);
@@ -341,7 +370,7 @@ int hnsw_search(const struct hnsw_walk *w, uint32_t ef)
         struct cand *start = w->scratch->pool.cand;
         start->id = hnsw_node(g, start->id)->row;
     }
-    if (rc == 0 && g->stray_count && !w->no_strays)
-        start_at_strays(w);
-    return rc == 0 ? hnsw_search_layer(w, 0, ef) : rc;
+    if (rc != 0)
+        return rc;
+    return g->stray_count && !w->no_strays ? search_with_strays(w, ef) : hnsw_search_layer(w, 0, ef);
 }

@@ -10,7 +10,7 @@
  *   nodes         struct hnsw_node [nodes]
  *   upper         u32 [lists][m]
  *   recall        struct recall_curve: measured when it was made; may be missing
- *   strays        u32 [..]: rows at which every walk begins as well, at most 256; may be missing
+ *   strays        u32 [..]: rows that every walk goes on from at its end, at most 512; may be missing
  *   copies        u32 [count]: `next` of copies.h; not there when no row is a copy, or absent */
 #pragma once
 

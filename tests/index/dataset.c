@@ -51,6 +51,15 @@ static void fill_latent(struct dataset *d, bool whole, uint64_t seed)
     free(map);
 }
 
+static void fill_sparse(struct dataset *d, uint64_t seed)
+{
+    for (uint32_t r = 0; r < d->count; r++)
+        for (uint32_t j = 0; j < d->dim; j++) {
+            const float value = (float)(dataset_random(&seed) >> 40) * 0x1p-24f;
+            dataset_row(d, r)[j] = dataset_random(&seed) % 20 ? 0 : value;
+        }
+}
+
 static void fill_common(struct dataset *d, uint64_t seed)
 {
     for (uint32_t r = 0; r < d->count; r++)
@@ -67,6 +76,8 @@ void dataset_init(struct dataset *d, enum dataset_kind kind, enum metric metric,
     cr_assert_not_null(d->chunk[0]);
     if (kind == DATASET_COMMON)
         fill_common(d, seed);
+    else if (kind == DATASET_SPARSE)
+        fill_sparse(d, seed);
     else
         fill_latent(d, kind == DATASET_WHOLE, seed);
     for (uint32_t r = 1; r < count; r++) {

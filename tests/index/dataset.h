@@ -15,6 +15,7 @@ enum dataset_kind {
     DATASET_WHOLE,  /* the same, as whole numbers 0..255 */
     DATASET_EQUAL,  /* all rows the same */
     DATASET_TWINS,  /* each vector of a latent set 50 times */
+    DATASET_SPARSE, /* one value in 20 is not 0 */
     DATASET_COMMON, /* normal values, of which one is large in all rows: under the inner product the same are nearest to all queries */
 };
 

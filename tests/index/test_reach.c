@@ -1,5 +1,5 @@
 /* Every row is found by its own vector, at the effort that searches have by default, whatever the other rows are like. */
-#include "dataset.h"
+#include "sealed.h"
 
 #include "index/hnsw_builder.h"
 #include "index/segment_index_impl.h"
@@ -155,7 +155,32 @@ Test(reach, every_row_is_found_by_its_own_vector)
 }
 
 /* A row that nothing leads to, and that nothing may lead to. */
-Test(reach, walks_begin_at_strays)
+/* Few links lead to most of these rows, and many are strays. */
+Test(reach, rows_of_sparse_vectors_are_found_with_the_smallest_beam)
+{
+    static const uint32_t dims[] = {400, 768};
+    for (size_t i = 0; i < ARRAY_LEN(dims); i++) {
+        struct sealed s;
+        struct segment_index *x;
+        struct hit hits[10];
+        sealed_init(&s, DATASET_SPARSE, METRIC_L2, dims[i], ROWS, &(struct index_options){0});
+        cr_assert_eq(sealed_open(&s, false, &x), 0);
+        cr_assert_gt(x->graph.stray_count, 10);
+        struct search_scratch *scratch = search_scratch_create();
+        const struct search_params p = {.k = 10, .ef = 10};
+        uint32_t missed = 0;
+        for (uint32_t r = 0; r < s.d.count; r++) {
+            cr_assert_eq(segment_index_search(x, &s.d.rows, s.d.count, dataset_row(&s.d, r), &p, scratch, hits), 10);
+            missed += hits[0].row != r;
+        }
+        cr_expect_eq(missed, 0, "%u dimensions: %u missed", dims[i], missed);
+        search_scratch_destroy(scratch);
+        segment_index_destroy(x);
+        sealed_fini(&s);
+    }
+}
+
+Test(reach, walks_go_on_from_strays)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, DIM, ROWS, 3);
