@@ -170,6 +170,14 @@ static int refuse(const struct budget *b, struct error *error)
     return -ENOMEM;
 }
 
+int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error)
+{
+    uint64_t needed = bytes;
+    for (unsigned r = 0; r < REACTORS_MAX; r++)
+        needed += b->parts[r].needed;
+    return b->bytes && needed > for_writers(b) ? refuse(b, error) : 0;
+}
+
 int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret)
 {
     struct budget_part *part = &b->parts[q->reactor];

@@ -65,6 +65,8 @@ struct budget_answer {
 
 /* -ENOMEM: not so much; what is granted then is no more than before. Does not wait. */
 MUST_USE int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret);
+/* -ENOMEM with the sentence: so much more would be too much for the stores together, as they told last. */
+MUST_USE int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error);
 /* What the process has beyond what the parts know of. */
 void budget_see_process(struct budget *b, uint64_t anonymous_bytes);
 /* What is used of the budget now, with what is lost. */

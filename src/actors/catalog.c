@@ -18,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG_WIDTH   16  /* so many creations are made at once, or one drop */
-#define COMMIT_WIDTH    256 /* they share flushes */
-#define COLLECTIONS_MAX 1000000
+#define CATALOG_WIDTH    16                  /* so many creations are made at once, or one drop */
+#define COMMIT_WIDTH     256                 /* they share flushes */
+#define COLLECTION_BYTES ((uint64_t)4 << 10) /* an empty one, about */
+#define COLLECTIONS_MAX  1000000
 
 /* -- the manifest -- */
 
@@ -118,6 +119,9 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             COLLECTIONS_MAX);
     if (c->disk->reason)
         return read_only_refuse(c->disk->reason, c->dir, error);
+    rc = budget_check_room(&CONTAINER_OF(c, struct server, catalog)->budget, COLLECTION_BYTES, error);
+    if (rc < 0)
+        return rc;
     config->id = c->next_id > c->manifest.next_id ? c->next_id : c->manifest.next_id;
     c->next_id = config->id + 1; /* others are created meanwhile */
     rc = tell_created(config);

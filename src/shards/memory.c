@@ -193,15 +193,32 @@ static int ask(struct store *store, uint64_t more, bool frees, struct error *err
 
 /* -- writers -- */
 
+/* What building and sealing `count` more rows adds to what was foreseen. Some of it does not depend on the number of rows, and the
+ * first row of a segment takes it: of 65536 dimensions a mebibyte. Small segments have that together (count_to_come()). */
+static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t rows_max)
+{
+    struct index_plan plan;
+    const struct segment *g = s->growing;
+    if (!g)
+        index_plan_begin(&plan, &s->config, rows_max);
+    const struct index_options *graph = g ? &g->plan.options : &plan.options;
+    const uint32_t had = g && g->rows < rows_max ? g->rows : 0;
+    const uint32_t has = count < rows_max - had ? had + count : rows_max;
+    const uint64_t row = to_build(s->store, &s->config, graph, rows_max) / rows_max + 1, mean = count * row;
+    if (segment_rows_are_small(has, rows_stride((size_t)s->config.dim * sizeof(float))))
+        return mean;
+    const uint64_t foreseen = had && !segment_is_small(g) ? to_build(s->store, &s->config, graph, had) : 0;
+    const uint64_t first = to_build(s->store, &s->config, graph, has) - foreseen;
+    const uint64_t exact = first + (count - (has - had)) * row;
+    return exact > mean ? exact : mean;
+}
+
 /* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a segment, or a chunk of each column. */
 static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
 {
     const uint32_t rows_max = s->growing ? s->growing->rows_max : shard_growing_rows(s);
-    const uint64_t full = s->growing ? to_build(s->store, &s->config, &s->growing->plan.options, rows_max)
-                                     : memory_to_build(s->store, &s->config, rows_max);
-    const uint64_t row = full / rows_max + 1;
-    uint64_t bytes =
-        growing_bytes(s->growing, &s->config, rows_max, b->count) + b->count * row + id_map_growth(&s->ids, b->count);
+    uint64_t bytes = growing_bytes(s->growing, &s->config, rows_max, b->count) + index_bytes_of(s, b->count, rows_max) +
+                     id_map_growth(&s->ids, b->count);
     for (uint32_t i = 0; b->payloads && i < b->count; i++)
         bytes += b->payloads[i] ? b->payload_sizes[i] + 16 : 0;
     return bytes;

@@ -210,10 +210,15 @@ int segment_check_lost(const struct segment *s, const char *path, struct error *
     return -EIO;
 }
 
+bool segment_rows_are_small(uint64_t rows, uint32_t stride)
+{
+    return rows * stride <= SCANNED_BYTES;
+}
+
 bool segment_is_small(const struct segment *s)
 {
     return s->state == SEGMENT_GROWING && segment_index_graphed(s->index) == 0 &&
-           (uint64_t)s->rows * s->vectors.stride <= SCANNED_BYTES && s->arena.used <= SCANNED_BYTES &&
+           segment_rows_are_small(s->rows, s->vectors.stride) && s->arena.used <= SCANNED_BYTES &&
            s->tombstone_count <= TOMBSTONES_FEW;
 }
 

@@ -148,6 +148,8 @@ MUST_USE int segment_check_lost(const struct segment *s, const char *path, struc
 
 /* A growing segment with so few rows that searches scan it. */
 bool segment_is_small(const struct segment *s);
+/* The same of one that had so many rows, and none but few and small payloads. */
+bool segment_rows_are_small(uint64_t rows, uint32_t stride);
 /* Living rows that wait for a place in the graph. A growing segment of few rows needs neither graph nor
  * codes, because scanning it takes microseconds: it has no backlog. */
 uint32_t segment_backlog(const struct segment *s);

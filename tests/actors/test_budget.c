@@ -81,6 +81,18 @@ Test(budget, a_refusal_says_how_much_is_used_by_what_and_what_to_do)
     cr_assert(strlen(answer.error.text) + 1 < sizeof answer.error.text, "cut off: %s", answer.error.text);
 }
 
+Test(budget, what_takes_little_is_refused_too_when_memory_is_full)
+{
+    struct budget_answer a;
+    struct error e = {0};
+    cr_assert_eq(budget_check_room(&budget, 4096, &e), 0);
+    cr_assert_eq(ask(0, 900 * MIB, 900 * MIB, &a), -ENOMEM);
+    cr_assert_eq(budget_check_room(&budget, 4096, &e), -ENOMEM);
+    cr_assert(strstr(e.text, "memory is full"), "%s", e.text);
+    budget.bytes = 0;
+    cr_assert_eq(budget_check_room(&budget, 4096, &e), 0);
+}
+
 Test(budget, what_was_given_back_can_be_had_by_another)
 {
     struct budget_answer answer;

@@ -194,9 +194,12 @@ static int many_collections(void)
     unsigned made = 0, filled = 0;
     for (; made < COLLECTIONS; made++) {
         snprintf(name, sizeof(name), "c%u", made);
-        if (create(name) < 0)
+        int rc = create(name);
+        if (rc < 0 && check_refusal(-KITH_RESOURCE_EXHAUSTED, "memory is full") < 0)
             return -1;
-        int rc = upsert(name, 1, 1);
+        if (rc < 0)
+            break;
+        rc = upsert(name, 1, 1);
         filled += rc == 0;
         if (rc < 0 && check_refusal(rc, "memory is full") < 0)
             return -1;

@@ -96,6 +96,31 @@ Test(memory, what_is_not_granted_is_refused_before_it_is_logged)
     world_run_well(BACKEND_SIM, 1, refuses, NULL);
 }
 
+/* The first row of a wide collection takes what does not depend on the number of rows, too: so much is asked for. */
+static void wide(void *arg)
+{
+    static float vector[65536];
+    struct error e = {0};
+    struct point_id id = id_of(1);
+    struct point_batch b = {.count = 1, .ids = &id, .vectors = vector};
+    begin(&(struct index_options){0});
+    struct store *store = server.stores[0];
+    struct collection_config c = {.id = 77, .dim = 65536, .metric = METRIC_L2};
+    strcpy(c.name, "wide");
+    want_eq(collection_config_check(&c, NULL), 0);
+    want_eq(store_create_collection(store, &c), 0);
+    bound.bytes = store_memory_needed(store) + ((uint64_t)3 << 20);
+    store_memory_grant(store, bound.bytes, 0);
+    want_eq(shard_upsert(store_shard(store, c.id), &b, &e), -ENOMEM);
+    want_eq(store_drop_collection(store, c.id), 0);
+    end();
+}
+
+Test(memory, the_first_row_of_a_wide_collection_is_asked_for_as_it_is)
+{
+    world_run_well(BACKEND_SIM, 1, wide, NULL);
+}
+
 static bool all_links_are(enum links_kind kind)
 {
     static struct segment_info infos[64];
