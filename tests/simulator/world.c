@@ -97,7 +97,7 @@ static void draw_storm(struct world *w)
     if (!draw_one_in(&w->plan.storm, 4))
         w->crash_after = 0;
     w->tight = draw_one_in(&w->plan.storm, 2);
-    w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 8) : 0; /* each reactor has its fibers */
+    w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 2) : 0; /* each reactor has its fibers */
     w->queue_ms = w->plan.storm & 768 ? 0 : QUEUE_MS;
     for (unsigned order = 0; order < ORDERS; order++)
         w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
