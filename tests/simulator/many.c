@@ -20,6 +20,7 @@ struct many_collection {
     uint32_t begun, known;               /* lives and ends: odd while it is there. Asked for, and acknowledged */
     uint32_t points_begun, points_known; /* of this life, likewise */
     bool damaged;
+    bool torn; /* of an upsert only the part of some reactors is there: nobody knows which points */
 };
 
 struct many {
@@ -150,11 +151,12 @@ static void operate(struct many_client *c, uint32_t number)
     const uint64_t what = draw(&c->player.random) % sum;
     while (what >= (at += operations[kind].weight))
         kind++;
-    int rc = there ? operations[kind].run(c, number) : create(c, number);
+    const bool torn = c->many->collections[number].torn;
+    int rc = torn ? drop(c, number) : there ? operations[kind].run(c, number) : create(c, number);
     w->result->many++;
     if (rc == 0)
         return;
-    const char *name = there ? operations[kind].name : "create";
+    const char *name = torn ? "drop" : there ? operations[kind].name : "create";
     tell(w, c->player.name, "%s of " PREFIX "%u: %s", name, number, outcome(&c->player, rc));
     if (!explained(w, ACTION_WRITE, rc) && !explained(w, ACTION_READ, rc) && !explained(w, ACTION_MAINTAIN, rc))
         fail(w, c->player.name, "%s of " PREFIX "%u: %s", name, number, outcome(&c->player, rc));
@@ -213,8 +215,10 @@ static void settle(struct many *m, uint32_t number, const Kith__CollectionStats 
         c->points_known = 0;
     }
     c->begun = c->known;
-    if (!there)
+    if (!there) {
         c->points_known = c->points_begun = 0;
+        c->torn = false;
+    }
     c->damaged = there && s->damaged;
     if (c->damaged && !explained_code(m->world, ACTION_READ, ERROR_CORRUPT))
         fail(m->world, PREFIX, PREFIX "%u is damaged", number);
@@ -223,6 +227,7 @@ static void settle(struct many *m, uint32_t number, const Kith__CollectionStats 
     if (s->points < c->points_known || s->points > c->points_begun)
         fail(m->world, PREFIX, PREFIX "%u has %" PRIu64 " points, not %u to %u", number, s->points, c->points_known,
              c->points_begun);
+    c->torn |= s->points > c->points_known && s->points < c->points_begun;
     c->points_known = c->points_begun = (uint32_t)s->points;
 }
 
