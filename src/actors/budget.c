@@ -14,6 +14,7 @@
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
+#define PROCESS_BYTES   ((uint64_t)20 << 20) /* the program itself, and what its heap keeps when a start is over */
 #define FREEING_SHARE                                                                                                  \
     8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
 #define AHEAD_SHARE 32 /* granted in advance, to all reactors together */
@@ -57,7 +58,8 @@ uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each)
 
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
 {
-    const uint64_t stores = memory_bytes - memory_bytes / BUDGET_KEPT_SHARE;
+    const uint64_t share = memory_bytes / BUDGET_KEPT_SHARE, kept = share > PROCESS_BYTES ? share : PROCESS_BYTES;
+    const uint64_t stores = memory_bytes > kept ? memory_bytes - kept : 0;
     return (stores - stores / FREEING_SHARE) / 100 * stage_percent[BUDGET_STAGES - 1] / reactors;
 }
 

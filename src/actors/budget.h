@@ -84,6 +84,8 @@ struct budget_share {
 /* Tells reactor 0 from time to time what is used here, while there is a bound. Called again when that changed. */
 MUST_USE int budget_share_start(struct core *c);
 void budget_share_stop(struct core *c); /* waits */
+/* What is used has changed much: it is told soon. */
+void budget_share_report(struct core *c);
 /* The store's hook. Waits. */
 MUST_USE int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret, struct error *error);
 

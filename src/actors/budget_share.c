@@ -120,6 +120,11 @@ int budget_share_start(struct core *c)
     return rc;
 }
 
+void budget_share_report(struct core *c)
+{
+    event_notify_all(&c->budget.changed);
+}
+
 void budget_share_stop(struct core *c)
 {
     c->budget.stopping = true;

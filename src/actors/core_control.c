@@ -160,6 +160,7 @@ static int on_serve(struct core *c, struct control_serve_message *m)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
     if (c->state == CORE_STARTING || c->state == CORE_READING) /* and not told to stop meanwhile */
         c->state = CORE_SERVING;
+    budget_share_report(c); /* writers go by what the start took */
     return 0;
 }
 

@@ -166,4 +166,5 @@ Test(budget, a_start_leaves_room_for_reading_and_for_writers)
         cr_assert_lt(taken, all - all / BUDGET_KEPT_SHARE);
         cr_assert_gt(taken, all / 2);
     }
+    cr_assert_lt(budget_of_start(64 * MIB, 1), 36 * MIB, "the program needs memory, too");
 }
