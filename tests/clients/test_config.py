@@ -53,11 +53,10 @@ class Config(unittest.TestCase):
             self.kith(*wrong, status=2)
 
     def test_memory_that_is_set_bounds_requests_at_once_and_after_a_restart(self) -> None:
-        rows = numpy.zeros((4000, 1024), dtype=numpy.float32)
-        rows[:, 0] = 1
+        row = numpy.ones((1, 1024), dtype=numpy.float32)
 
         def write() -> None:
-            client.upsert("large", range(4000), rows)  # one frame of 16 MiB
+            client.upsert("large", [1], row, [bytes(8 << 20)])  # one request, which cannot be cut
 
         with kith.Client("127.0.0.1", self.server.port) as client:
             client.create("large", dim=1024, metric="l2")

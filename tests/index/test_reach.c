@@ -227,8 +227,8 @@ static int see_mended(void *arg)
     uint32_t added = r->again_count;
     if (r->turn == m->turn && added >= m->again)
         added -= m->again;
-    else if (r->turn == m->turn + 1) /* those of the turn before are its list now */
-        added += r->listed - m->again;
+    else if (r->turn == m->turn + 1 && r->listed <= r->rows / 2) /* those of the turn before are its list now, */
+        added += r->listed - m->again;                           /* unless all rows are searched for once more */
     m->most = added > m->most ? added : m->most;
     m->again = r->again_count;
     m->turn = r->turn;
