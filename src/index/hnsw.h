@@ -66,6 +66,16 @@ static inline bool hnsw_is_linked(const struct hnsw *g, uint32_t row)
     return !g->copies || copies_is_linked(g->copies, row);
 }
 
+/* Is `to` in the list of `from`, on the lowest layer? All places are read: no branch is missed. */
+static inline bool hnsw_links_to(const struct hnsw *g, uint32_t from, uint32_t to)
+{
+    const uint32_t *links = hnsw_links(g, from);
+    bool found = false;
+    for (uint32_t i = 0; i < 2 * g->m; i++)
+        found |= links[i] == to;
+    return found;
+}
+
 static inline bool hnsw_is_packed(const struct hnsw *g)
 {
     return g->packed.shape.max != 0;

@@ -14,20 +14,11 @@
 #define GROWTH_MOST  2.0   /* a row is searched for again when the graph has so many times the rows, at the latest, */
 #define GROWTH_LEAST 1.125 /* and at the earliest, and when a single link is known that leads to it */
 
-static bool links_to(const struct hnsw *g, uint32_t from, uint32_t to)
-{
-    const uint32_t *links = hnsw_links(g, from);
-    bool found = false;
-    for (uint32_t i = 0; i < 2 * g->m; i++)
-        found |= links[i] == to;
-    return found;
-}
-
 /* A row of the pool other than `row` leads to `from`: the search did not come there by chance. */
 static bool is_led_to(const struct hnsw *g, const struct pool *pool, uint32_t row, uint32_t from)
 {
     for (uint32_t i = 0; i < pool->count; i++)
-        if (pool->cand[i].id != row && pool->cand[i].id != from && links_to(g, pool->cand[i].id, from))
+        if (pool->cand[i].id != row && pool->cand[i].id != from && hnsw_links_to(g, pool->cand[i].id, from))
             return true;
     return false;
 }
@@ -37,7 +28,7 @@ struct inlink_found inlink_find(const struct hnsw *g, const struct pool *pool, u
     struct inlink_found found = {.from = LINK_NONE};
     for (uint32_t i = 0; i < pool->count && found.owners < 2; i++) {
         const uint32_t from = pool->cand[i].id;
-        if (from == row || !links_to(g, from, row) || !is_led_to(g, pool, row, from))
+        if (from == row || !hnsw_links_to(g, from, row) || !is_led_to(g, pool, row, from))
             continue;
         if (found.owners++ == 0) {
             found.from = from;

@@ -264,20 +264,11 @@ static int reach_share(void *arg, unsigned share, const struct pause *pause)
 
 /* -- mending -- */
 
-static bool links_to(const struct hnsw *g, uint32_t from, uint32_t to)
-{
-    const uint32_t *links = hnsw_links(g, from);
-    bool found = false;
-    for (uint32_t i = 0; i < 2 * g->m; i++)
-        found |= links[i] == to;
-    return found;
-}
-
 /* Does another row of the list lead to the one at `at`? */
 static bool is_led_to(const struct hnsw *g, const uint32_t *links, uint32_t at)
 {
     for (uint32_t i = 0; i < 2 * g->m; i++)
-        if (i != at && links_to(g, links[i], links[at]))
+        if (i != at && hnsw_links_to(g, links[i], links[at]))
             return true;
     return false;
 }
@@ -348,12 +339,12 @@ static int mend(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const stru
     bits_set(r->kept, row);
     for (uint32_t i = 0; i < REACH_ANCHORS; i++) {
         const uint32_t from = end->nearest[i];
-        if (from != LINK_NONE && from != row && !links_to(g, from, row))
+        if (from != LINK_NONE && from != row && !hnsw_links_to(g, from, row))
             linked |= link_beside(g, from, row);
     }
     for (uint32_t i = 0; rc == 0 && !linked && i < REACH_ANCHORS; i++) {
         const uint32_t from = end->nearest[(i + r->turn) % REACH_ANCHORS];
-        if (from != LINK_NONE && from != row && !links_to(g, from, row))
+        if (from != LINK_NONE && from != row && !hnsw_links_to(g, from, row))
             rc = link_instead(g, b, from, row, &linked);
     }
     return rc;
