@@ -1,6 +1,7 @@
 /* Snapshots of a whole server, asked for by clients: on the simulator with one and with three reactors, and on this machine. */
 #include "client.h"
 #include "harness.h"
+#include "scenario.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,15 +12,7 @@
 #define DIM    4
 #define POINTS 100
 
-#define SNAPSHOT_TEST(name)                                                                                            \
-    static void name(struct server *s);                                                                                \
-    Test(net_snapshot, name)                                                                                           \
-    {                                                                                                                  \
-        harness_run(BACKEND_SIM, 1, name);                                                                             \
-        harness_run(BACKEND_SIM, 3, name);                                                                             \
-        harness_run(BACKEND_AUTO, 2, name);                                                                            \
-    }                                                                                                                  \
-    static void name(struct server *s)
+#define SNAPSHOT_TEST(name) NATIVE_TEST(net_snapshot, name)
 
 static int create(struct client *c, const char *name, char *ret_name)
 {

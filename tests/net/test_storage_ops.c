@@ -2,42 +2,15 @@
  * check of checksums. What damage looks like is shown by tests/shards/test_verify.c and, with real files, by tests/clients. */
 #include "client.h"
 #include "harness.h"
+#include "scenario.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STORAGE_TEST(name)                                                                                             \
-    static void name(struct server *s);                                                                                \
-    Test(storage, name)                                                                                                \
-    {                                                                                                                  \
-        harness_run(BACKEND_SIM, 1, name);                                                                             \
-        harness_run(BACKEND_SIM, 3, name);                                                                             \
-        harness_run(BACKEND_AUTO, 2, name);                                                                            \
-    }                                                                                                                  \
-    static void name(struct server *s)
+#define STORAGE_TEST(name) NATIVE_TEST(storage, name)
 
 #define POINTS 300
-
-static struct client opened(struct server *s)
-{
-    struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
-    return c;
-}
-
-static void fill(struct client *c, const char *name)
-{
-    static uint64_t ids[POINTS];
-    static float v[POINTS * 4];
-    for (uint32_t i = 0; i < POINTS; i++) {
-        ids[i] = i;
-        for (int d = 0; d < 4; d++)
-            v[i * 4 + (uint32_t)d] = (float)((i * 7 + (uint32_t)d * 13) % 101);
-    }
-    cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0);
-    cr_assert_eq(client_upsert(c, name, ids, POINTS, v, 4), 0, "%s", c->error);
-}
 
 static int named(struct client *c, uint16_t op, const char *name)
 {
@@ -80,7 +53,7 @@ STORAGE_TEST(segments_are_sealed_and_compacted_by_request)
 {
     struct client c = opened(s);
     uint64_t deleted, ids[60];
-    fill(&c, "a");
+    fill_collection(&c, "a", POINTS);
     struct sums before = info_of(&c, "a");
     cr_assert(before.points == POINTS && before.rows == POINTS && before.sealed == 0 && before.segments > 0);
     cr_assert_eq(named(&c, KITH_OP_SEAL, "a"), 0, "%s", c.error);
@@ -139,10 +112,10 @@ STORAGE_TEST(what_a_server_wrote_has_the_right_checksums)
 {
     struct client c = opened(s);
     verify_all(&c, ""); /* nothing but an empty log */
-    fill(&c, "a");
+    fill_collection(&c, "a", POINTS);
     verify_all(&c, "");
     cr_assert_eq(named(&c, KITH_OP_SEAL, "a"), 0, "%s", c.error);
-    fill(&c, "b");
+    fill_collection(&c, "b", POINTS);
     verify_all(&c, "");
     verify_all(&c, "a");
     cr_assert_eq(named(&c, KITH_OP_COMPACT, "a"), 0, "%s", c.error);
