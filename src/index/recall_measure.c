@@ -5,6 +5,7 @@
  * are the dear ones, cost little; the distances of such a query are taken to grow as those of the others do. */
 #include "index/recall_measure.h"
 
+#include "index/hnsw_builder.h"
 #include "index/recall_truth.h"
 #include "index/scratch.h"
 #include "index/search.h"
@@ -79,6 +80,7 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
     m->done = calloc(n, sizeof(*m->done));
+    m->ef_first = x->builder && x->builder->wants_wide ? REFINE_MIN : RECALL_K_MIN;
     if (rc == 0 && m->curve && m->of && m->done) {
         const uint32_t queries = m->truth.of.count, many = m->truth.of.many;
         m->curve->of[0] = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};

@@ -78,10 +78,9 @@ static void make(struct dataset *d, size_t kind, uint64_t seed)
 }
 
 /* Rows that a search for their own vectors should find, and does not. */
-static uint32_t missed(const struct dataset *d, const struct segment_index *x, uint32_t ef)
+static uint32_t missed_by(const struct dataset *d, const struct segment_index *x, struct search_params params)
 {
     struct search_scratch *s = search_scratch_create();
-    const struct search_params params = {.k = K, .ef = ef};
     uint32_t missed = 0;
     for (uint32_t r = 0; r < d->count; r++) {
         struct hit hits[K], nearest[K];
@@ -98,6 +97,11 @@ static uint32_t missed(const struct dataset *d, const struct segment_index *x, u
     }
     search_scratch_destroy(s);
     return missed;
+}
+
+static uint32_t missed(const struct dataset *d, const struct segment_index *x, uint32_t ef)
+{
+    return missed_by(d, x, (struct search_params){.k = K, .ef = ef});
 }
 
 static const struct index_options options = {.m = 16, .ef_construct = 100, .code = CODE_F32, .refine = REFINE_NONE};
@@ -129,6 +133,22 @@ Test(inner_product, every_row_is_found_by_its_own_vector_with_the_smallest_beam)
         segment_index_destroy(x);
         dataset_fini(&d);
     }
+}
+
+/* A row that nine others are nearer to its vector than itself may be the eleventh by its 8-bit code. */
+Test(inner_product, every_row_is_found_by_its_own_vector_where_codes_swap_neighbours)
+{
+    for (uint64_t seed = 8; seed < 10; seed++)
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            struct dataset d;
+            make(&d, k, seed);
+            struct segment_index *x = dataset_index_of(&d, &(struct index_options){0}), *sealed = open_finished(x, &d);
+            const uint32_t lost = missed_by(&d, sealed, (struct search_params){.k = K, .recall = 0.98f});
+            cr_expect_eq(lost, 0, "%s, seed %d: %u are missed", kinds[k].name, (int)seed, lost);
+            segment_index_destroy(sealed);
+            segment_index_destroy(x);
+            dataset_fini(&d);
+        }
 }
 
 Test(inner_product, rows_behind_the_longest_are_found)

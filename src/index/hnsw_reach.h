@@ -1,0 +1,25 @@
+/* hnsw_reach.h -- what the files of the search for every row share: hnsw_reach.c has the turns,
+ * hnsw_reach_search.c searches, hnsw_reach_mend.c writes links. */
+#pragma once
+
+#include "index/hnsw_builder.h"
+
+#define REACH_TURNS 6
+
+/* Where the walk for a row ended. */
+struct walk_end {
+    bool done, missed;
+    bool is_behind; /* an answer for its own vector, but not by its code: the smallest beam is too small for it */
+    uint32_t nearest[REACH_ANCHORS]; /* rows that may link to it; LINK_NONE: there are no more */
+    struct inlink_found inlink;      /* while the graph grows */
+};
+
+/* Searches for the rows of the window; shares take some at a time. -ENOMEM, or what the pause
+ * returned: then the next call goes on. */
+MUST_USE int reach_search_window(const struct reach_search *search, struct hnsw_builder *b, const struct crew *crew,
+                                 const struct pause *pause);
+/* The row is searched for in the next turn, too. -ENOMEM. */
+MUST_USE int reach_add_again(struct reaching *r, uint32_t row);
+/* Links to a row that was missed: from all rows where its search ended that have room; if none has,
+ * one instead of another, from another row each turn. -ENOMEM. */
+MUST_USE int reach_mend(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const struct walk_end *end);
