@@ -405,13 +405,14 @@ void admission_leave(struct request *rq)
     serve(a);
 }
 
-void admission_forget(struct request *rq)
+/* Returns how much it was. */
+static uint64_t release_bytes(struct request *rq)
 {
     struct admission *a = &rq->core->admission;
     struct admission_ticket *t = &rq->ticket;
-    admission_leave(rq);
-    if (t->bytes + t->small_bytes == 0)
-        return;
+    const uint64_t bytes = t->bytes + t->small_bytes;
+    if (bytes == 0)
+        return 0;
     a->small_bytes -= t->small_bytes;
     if (rq->session)
         rq->session->small_bytes -= t->small_bytes;
@@ -419,7 +420,29 @@ void admission_forget(struct request *rq)
     t->flow->bytes -= t->bytes;
     a->bytes -= t->bytes;
     t->bytes = 0;
+    return bytes;
+}
+
+void admission_settle(struct request *rq, uint64_t bytes_left)
+{
+    struct admission *a = &rq->core->admission;
+    admission_leave(rq);
+    const uint64_t asked = release_bytes(rq);
+    if (asked == 0)
+        return;
+    rq->bytes -= asked;
+    if (rq->session)
+        rq->session->bytes -= asked;
+    hold_bytes(rq, bytes_left < asked ? bytes_left : asked);
     if (a->waiting)
+        serve(a);
+}
+
+void admission_forget(struct request *rq)
+{
+    struct admission *a = &rq->core->admission;
+    admission_leave(rq);
+    if (release_bytes(rq) > 0 && a->waiting)
         serve(a);
 }
 

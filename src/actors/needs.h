@@ -14,3 +14,9 @@ uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32
 /* A copy for each home, when there is more than one. */
 uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads);
 uint64_t needs_of_delete(uint64_t ids);
+/* Answers about so many collections, segments or snapshots: what they are made of, and packed. */
+uint64_t needs_of_list(uint64_t collections);
+uint64_t needs_of_segments(uint64_t segments);
+uint64_t needs_of_snapshots(uint64_t snapshots);
+uint64_t needs_of_stats(unsigned reactors, uint64_t collections);
+uint64_t needs_of_metrics(unsigned reactors, uint64_t collections);

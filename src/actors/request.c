@@ -23,7 +23,8 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
         if (!rq)
             return NULL;
     }
-    rq->arena.limit = rq->bulk.limit = c->request_bytes < BYTES_MAX ? (size_t)c->request_bytes : BYTES_MAX;
+    rq->arena.limit = c->request_bytes < BYTES_MAX ? (size_t)c->request_bytes : BYTES_MAX;
+    rq->bulk.limit = rq->answer.limit = rq->arena.limit;
     rq->core = c;
     rq->session = NULL;
     rq->next = rq->prev = NULL;
@@ -43,6 +44,7 @@ void request_release(struct request *rq)
 {
     struct core *c = rq->core;
     arena_fini(&rq->bulk);
+    arena_fini(&rq->answer);
     if (c->requests.count >= POOL_MAX) {
         arena_fini(&rq->arena);
         free(rq);
@@ -59,7 +61,7 @@ void request_release(struct request *rq)
 
 uint64_t request_bytes(const struct request *rq)
 {
-    const uint64_t taken = sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk);
+    const uint64_t taken = sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk) + arena_bytes(&rq->answer);
     const uint64_t to_come = rq->frame.total - rq->frame.held; /* of the frame: pages that nobody has touched */
     return taken > to_come ? taken - to_come : 0;
 }

@@ -24,6 +24,8 @@ struct request {
     struct admission_ticket ticket;
     struct arena arena; /* small things: messages, ids, the head of the answer */
     struct arena bulk;  /* vectors and payloads; given back after each request */
+    struct arena
+        answer; /* the head of the answer when it is large: what it was made of is given back before it is sent */
     struct error error;
     struct request *next, *prev; /* in the session, or in the pool */
 };

@@ -27,6 +27,11 @@ struct router_collections {
     const char **damages;              /* of each: why nothing of it is served, or "" */
     size_t count;
 };
+/* Each lets rq begin (admission.h) with the memory that its answer takes: a list of all collections,
+ * the stats, the text of the metrics. */
+MUST_USE int router_enter_list(struct request *rq);
+MUST_USE int router_enter_stats(struct request *rq, bool with_collections);
+MUST_USE int router_enter_metrics(struct request *rq);
 MUST_USE int router_list(struct request *rq, struct router_collections *ret);
 /* *ret_config and the sum over all reactors. */
 MUST_USE int router_info(struct request *rq, const char *name, struct collection_config *ret_config,

@@ -1,5 +1,6 @@
 /* router_info.c -- what a collection is made of, added up or listed over all reactors. */
 #include "actors/control_messages.h"
+#include "actors/needs.h"
 #include "actors/router_internal.h"
 
 #include <errno.h>
@@ -51,6 +52,24 @@ int router_info(struct request *rq, const char *name, struct collection_config *
 }
 
 /* -- all collections -- */
+
+int router_enter_list(struct request *rq)
+{
+    return admission_enter(rq, ADMIT_LOAD, 0, needs_of_list(rq->core->collections.count), "list");
+}
+
+int router_enter_stats(struct request *rq, bool with_collections)
+{
+    const struct core *c = rq->core;
+    const uint64_t bytes = needs_of_stats(c->reactors, with_collections ? c->collections.count : 0);
+    return admission_enter(rq, ADMIT_LOAD, 0, bytes, "stats");
+}
+
+int router_enter_metrics(struct request *rq)
+{
+    const struct core *c = rq->core;
+    return admission_enter(rq, ADMIT_LOAD, 0, needs_of_metrics(c->reactors, c->collections.count), "metrics");
+}
 
 static int infos_ask(struct request *rq, const uint64_t *ids, size_t count, struct control_infos_message *m)
 {
@@ -152,6 +171,15 @@ static bool segments_join(const struct shard_segments_message *m, unsigned react
     return true;
 }
 
+/* What it needs is known when they were counted for the first time. */
+static int segments_enter(struct request *rq, const struct shard_segments_message *m, unsigned reactors)
+{
+    uint64_t count = 0;
+    for (unsigned r = 0; r < reactors; r++)
+        count += m[r].count;
+    return rq->ticket.flow ? 0 : admission_enter(rq, ADMIT_LOAD, 0, needs_of_segments(count), "list of segments");
+}
+
 /* Room for as many segments as each reactor had when it was asked, and for some new ones. */
 static int segments_make_room(struct shard_segments_message *m, unsigned reactors, struct arena *arena,
                               struct router_segments *ret)
@@ -181,6 +209,8 @@ static int segments_read(struct request *rq, uint64_t collection, struct arena *
         if (rc == 0 && segments_join(m, n, ret))
             return 0;
         if (rc == 0)
+            rc = segments_enter(rq, m, n);
+        if (rc == 0)
             rc = segments_make_room(m, n, arena, ret);
         if (rc < 0)
             return rc;
@@ -199,5 +229,5 @@ int router_segments(struct request *rq, const char *name, struct arena *arena, s
     core_leave(e);
     if (rc == 0 && ret->count)
         qsort(ret->items, ret->count, sizeof *ret->items, by_state_and_id);
-    return rc < 0 ? router_error(rq, collection, rc, "list of segments") : 0;
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "list of segments") : rc;
 }

@@ -1,6 +1,7 @@
 /* router_snapshot.c -- who only reads a snapshot does so on the core of its connection; who makes, removes or restores one asks the
  * catalog. */
 #include "actors/catalog_messages.h"
+#include "actors/needs.h"
 #include "actors/router_internal.h"
 #include "actors/server.h"
 
@@ -46,12 +47,13 @@ int router_snapshot_list(struct request *rq, const struct snapshot_info **ret, s
     int rc = snapshots_list(rq->core->server->options.data, &all, ret_count, &rq->error);
     if (rc < 0)
         return rc;
-    own = arena_alloc(&rq->bulk, (*ret_count + 1) * sizeof *own);
+    rc = admission_enter(rq, ADMIT_LOAD, 0, needs_of_snapshots(*ret_count), "list");
+    own = rc == 0 ? arena_alloc(&rq->bulk, (*ret_count + 1) * sizeof *own) : NULL;
     if (own && *ret_count)
         memcpy(own, all, *ret_count * sizeof *own);
     free(all);
     *ret = own;
-    return own ? 0 : request_error(rq, -ENOMEM, "list");
+    return rc < 0 || own ? rc : request_error(rq, -ENOMEM, "list");
 }
 
 static int verify(struct request *rq, const char *name, uint64_t for_ns, struct snapshot_verify *v)

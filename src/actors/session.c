@@ -124,6 +124,15 @@ void session_frame_drop(struct request *rq)
     byte_pool_end(&rq->core->frames, &rq->frame);
 }
 
+void session_keep_answer(struct request *rq)
+{
+    const bool small = rq->frame.total == 0; /* the frame lies in rq->arena, and goes on to be counted */
+    const uint64_t frame = small ? rq->bytes - rq->ticket.bytes - rq->ticket.small_bytes : 0;
+    session_frame_drop(rq);
+    const uint64_t used = rq->arena.used + rq->answer.used;
+    admission_settle(rq, used > frame ? used - frame : 0);
+}
+
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
                               uint64_t bytes)
 {
@@ -156,6 +165,7 @@ void session_end(struct request *rq)
 {
     struct session *s = rq->session;
     arena_fini_slowly(&rq->bulk, fiber_pause);
+    arena_fini_slowly(&rq->answer, fiber_pause);
     if (rq->prev)
         rq->prev->next = rq->next;
     else

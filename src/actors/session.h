@@ -57,6 +57,9 @@ MUST_USE int session_frame_grow(struct request *rq, uint64_t bytes);
 bool session_frame_too_slow(struct request *rq);
 /* What came of the frame is not wanted any more: its memory is given back. */
 void session_frame_drop(struct request *rq);
+/* The answer of rq lies in rq->arena and rq->answer. All other memory of rq is given back before the
+ * answer is sent, which may take long. */
+void session_keep_answer(struct request *rq);
 void session_end(struct request *rq); /* the answer has left, or nobody wants it */
 void session_cancel(struct session *s, uint64_t request_id);
 void session_cancel_all(struct session *s);

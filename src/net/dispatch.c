@@ -70,7 +70,9 @@ static int op_list(struct native_request *r)
     if (!ask)
         return bad_meta(r, "ListCollections");
     struct router_collections all;
-    int rc = router_list(r->rq, &all);
+    int rc = router_enter_list(r->rq);
+    if (rc == 0)
+        rc = router_list(r->rq, &all);
     if (rc < 0)
         return rc;
     Kith__CollectionList answer = KITH__COLLECTION_LIST__INIT;
@@ -280,9 +282,10 @@ void dispatch(struct native_request *r)
         rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT, "operation %u is not known to this server (kithd %s)", op,
                        server_version());
     }
-    if (rc == 0)
-        return;
-    if (rq->error.code == ERROR_OK)
+    if (rc < 0 && rq->error.code == ERROR_OK)
         (void)request_error(rq, rc, "request");
-    native_reply_error(r, &rq->error);
+    if (rc < 0)
+        native_reply_error(r, &rq->error);
+    if (!r->reply.block) /* which lies among what it was made of */
+        session_keep_answer(rq);
 }

@@ -12,9 +12,9 @@ static int setting_give(struct native_request *r, unsigned which, Kith__Setting 
 {
     const struct setting *x = &setting_table[which];
     const struct settings *s = &r->rq->core->settings;
-    char *value = arena_alloc(&r->rq->arena, SETTING_TEXT_MAX);
-    char *standard = arena_alloc(&r->rq->arena, SETTING_TEXT_MAX);
-    char *allowed = arena_alloc(&r->rq->arena, ALLOWED_MAX);
+    char *value = arena_alloc(&r->rq->bulk, SETTING_TEXT_MAX);
+    char *standard = arena_alloc(&r->rq->bulk, SETTING_TEXT_MAX);
+    char *allowed = arena_alloc(&r->rq->bulk, ALLOWED_MAX);
     if (!value || !standard || !allowed)
         return request_error(r->rq, -ENOMEM, "answer");
     setting_format(x, settings_read(s, which), value);
@@ -43,8 +43,8 @@ int op_config_get(struct native_request *r)
     }
     if (rc < 0)
         return rc;
-    Kith__Setting *messages = arena_alloc(&r->rq->arena, setting_count * sizeof *messages);
-    answer.settings = arena_alloc(&r->rq->arena, setting_count * sizeof *answer.settings);
+    Kith__Setting *messages = arena_alloc(&r->rq->bulk, setting_count * sizeof *messages);
+    answer.settings = arena_alloc(&r->rq->bulk, setting_count * sizeof *answer.settings);
     if (!messages || !answer.settings)
         return request_error(r->rq, -ENOMEM, "answer");
     for (unsigned i = first; i < end && rc == 0; i++) {

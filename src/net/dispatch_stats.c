@@ -254,6 +254,9 @@ int op_stats(struct native_request *r)
     answer.uptime_ns = clock_now_ns() - r->rq->core->server->began_ns;
     answer.cpu_ns = process_cpu_ns();
     answer.resident_bytes = process_rss_bytes();
+    rc = router_enter_stats(r->rq, ask->with_collections);
+    if (rc < 0)
+        return rc;
     rc = all_give(r, &answer);
     if (rc == 0 && ask->with_collections)
         rc = collections_give(r, &collections);

@@ -123,7 +123,7 @@ static void front_destroy(struct core *c)
 static uint64_t front_memory(const struct core *c)
 {
     const struct front *f = c->front;
-    uint64_t bytes = 0;
+    uint64_t bytes = http_memory(f);
     for (const struct native *n = f->natives; n; n = n->next) {
         bytes += sizeof *n + n->input_piece;
         for (const struct request *rq = n->session.requests; rq; rq = rq->next)

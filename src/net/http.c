@@ -14,6 +14,7 @@
 #define TIMEOUT_NS     ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
 #define REQUEST_MAX    8192                    /* bytes of line and headers */
 #define PATH_MAX_BYTES 128
+#define INPUT_BYTES    4096
 #define PEERS_MAX      32 /* connections at once on a reactor, */
 #define PEERS_SHARE    16 /* and one in so many that the process may have */
 #define LINGER_NS      ((uint64_t)200000000)
@@ -26,6 +27,7 @@ struct http {
     http_parser parser;
     char path[PATH_MAX_BYTES];
     size_t path_size, request_size;
+    struct buffer text; /* an answer that may be long */
     bool complete, keep;
 };
 
@@ -138,25 +140,34 @@ static int readyz(struct http *h)
     return rc;
 }
 
-static int metrics_text(struct core *c, struct buffer *text)
+/* The text, and nothing else of what it was made of: it may take long to be read. */
+static int metrics_text(struct http *h, struct request *rq)
 {
-    struct request *rq = request_acquire(c, 0);
-    if (!rq)
-        return -ENOMEM;
-    int rc = router_metrics(rq, text);
-    request_release(rq);
+    struct buffer *text = &h->text;
+    int rc = router_enter_metrics(rq);
+    if (rc == 0)
+        rc = router_metrics(rq, text);
+    arena_fini_slowly(&rq->bulk, fiber_pause);
+    if (rc < 0)
+        buffer_fini_slowly(text, fiber_pause);
+    admission_settle(rq, text->capacity);
     return rc;
 }
 
 static int metrics_answer(struct http *h)
 {
-    struct buffer text = {0};
-    int rc = metrics_text(h->front->core, &text);
+    struct request *rq = request_acquire(h->front->core, TIMEOUT_NS / 1000000);
+    int rc = rq ? metrics_text(h, rq) : -ENOMEM;
     if (rc == 0)
-        rc = answer(h, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", (const char *)text.bytes, text.size);
+        rc =
+            answer(h, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", (const char *)h->text.bytes, h->text.size);
     else
         rc = answer_text(h, 503, "Service Unavailable", "the metrics could not be collected\n");
-    buffer_fini(&text);
+    buffer_fini_slowly(&h->text, fiber_pause);
+    if (rq) {
+        admission_forget(rq);
+        request_release(rq);
+    }
     return rc;
 }
 
@@ -192,7 +203,7 @@ static int feed(struct http *h, const char **bytes, size_t *n)
 
 static void serve_requests(struct http *h)
 {
-    char *input = malloc(4096); /* stacks are small */
+    char *input = malloc(INPUT_BYTES); /* stacks are small */
     const char *at = input;
     size_t have = 0;
     do {
@@ -201,7 +212,7 @@ static void serve_requests(struct http *h)
         uint64_t deadline_ns = clock_now_ns() + TIMEOUT_NS;
         while (input && !h->complete) {
             if (have == 0) {
-                int64_t got = connection_receive(h->connection, input, 4096, deadline_ns);
+                int64_t got = connection_receive(h->connection, input, INPUT_BYTES, deadline_ns);
                 if (got <= 0)
                     goto end;
                 at = input;
@@ -288,6 +299,14 @@ void http_end_all(struct front *f)
 {
     for (struct http *h = f->https; h; h = h->next)
         connection_shutdown(h->connection);
+}
+
+uint64_t http_memory(const struct front *f)
+{
+    uint64_t bytes = 0;
+    for (const struct http *h = f->https; h; h = h->next)
+        bytes += INPUT_BYTES + h->text.capacity;
+    return bytes;
 }
 
 bool net_has_http(void)

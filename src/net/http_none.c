@@ -12,6 +12,11 @@ void http_end_all(struct front *f)
 {
 }
 
+uint64_t http_memory(const struct front *f)
+{
+    return 0;
+}
+
 bool net_has_http(void)
 {
     return false;

@@ -129,7 +129,7 @@ uint8_t *native_reply_room(struct native_request *r, uint64_t meta_bytes, const 
         KITH_HEADER_BYTES + meta_bytes + KITH_BLOCK_ALIGN + block_bytes > FRAME_BYTES_MAX)
         return NULL;
     size_t size = KITH_HEADER_BYTES + meta_bytes + frame_padding((uint32_t)meta_bytes, block_bytes);
-    uint8_t *head = arena_alloc(size > 65536 ? &r->rq->bulk : &r->rq->arena, size);
+    uint8_t *head = arena_alloc(size > 65536 ? &r->rq->answer : &r->rq->arena, size);
     if (!head)
         return NULL;
     head_put(head, &r->header, 0, 0, (uint32_t)meta_bytes, block_bytes);

@@ -2,9 +2,11 @@
  * is what this is about. */
 #include "client.h"
 #include "harness.h"
+#include "net/http.h"
 #include "net/native.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,7 +154,7 @@ static uint64_t bytes_held(struct server *s)
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
         for (struct native *n = ((struct front *)s->cores[i]->front)->natives; n; n = n->next)
             for (struct request *rq = n->session.requests; rq; rq = rq->next) {
-                uint64_t used = rq->arena.used + rq->bulk.used;
+                uint64_t used = rq->arena.used + rq->bulk.used + rq->answer.used;
                 bytes += request_bytes(rq);
                 if (rq->ticket.bytes == 0 || rq->ticket.running)
                     continue;
@@ -193,6 +195,91 @@ Test(busy, who_does_not_read_is_paused_and_then_dropped)
 {
     harness_run(BACKEND_SIM, 1, deaf);
     harness_run(BACKEND_SIM, 2, deaf);
+}
+
+#define LISTED     500
+#define NAME_BYTES 120
+#define DEAF       24
+#define DEAF_HTTP  8
+#define ASKED      20
+
+static void create_many(struct client *c)
+{
+    char name[NAME_BYTES + 1];
+    for (unsigned i = 0; i < LISTED; i++) {
+        memset(name, 'x', NAME_BYTES);
+        snprintf(name + NAME_BYTES - 8, 9, "%08u", i);
+        cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0, "%s", c->error);
+    }
+}
+
+static void ask_for_lists(struct client *c)
+{
+    Kith__ListCollections list = KITH__LIST_COLLECTIONS__INIT;
+    Kith__GetStats stats = KITH__GET_STATS__INIT;
+    stats.with_collections = true;
+    for (uint64_t i = 0; i < ASKED; i += 2) {
+        cr_assert_eq(client_send(c, KITH_OP_STATS, i, 0, &stats.base, NULL, 0), 0);
+        cr_assert_eq(client_send(c, KITH_OP_LIST, i + 1, 0, &list.base, NULL, 0), 0);
+    }
+}
+
+static struct connection *ask_for_metrics(struct server *s)
+{
+    static const char ask[] = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct connection *c;
+    struct slice slices[ASKED];
+    for (unsigned i = 0; i < ASKED; i++)
+        slices[i] = (struct slice){ask, sizeof ask - 1};
+    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    cr_assert_eq(connection_send(c, slices, ASKED, 0), 0);
+    return c;
+}
+
+static uint64_t most_held(struct server *s, uint64_t for_ns)
+{
+    uint64_t most = 0;
+    for (const uint64_t until_ns = clock_now_ns() + for_ns; clock_now_ns() < until_ns; fiber_sleep_ns(2000000)) {
+        uint64_t held = bytes_held(s);
+        for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+            held += http_memory(s->cores[i]->front);
+        most = held > most ? held : most;
+    }
+    return most;
+}
+
+/* Answers of 80 KiB and texts of 2 MiB, of which there would be hundreds. */
+static void deaf_to_lists(struct server *s)
+{
+    struct client c = opened(s);
+    static struct client deaf[DEAF];
+    struct connection *https[DEAF_HTTP];
+    create_many(&c);
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        s->cores[i]->admission.bytes_max = SHARE;
+    for (unsigned i = 0; i < DEAF; i++) {
+        deaf[i] = opened(s);
+        ask_for_lists(&deaf[i]);
+    }
+    for (unsigned i = 0; i < DEAF_HTTP && net_has_http(); i++)
+        https[i] = ask_for_metrics(s);
+    const uint64_t most = most_held(s, 3000000000), small = DEAF * ASKED * ((uint64_t)32 << 10);
+    cr_assert_leq(most, s->cores[0]->reactors * SHARE + small, "%llu bytes", (unsigned long long)most);
+    cr_assert_eq(client_ping(&c), 0);
+    fiber_sleep_ns(200000000000); /* one after the other is dropped */
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++)
+        cr_assert_eq(s->cores[i]->admission.bytes + s->cores[i]->admission.small_bytes, 0);
+    for (unsigned i = 0; i < DEAF; i++)
+        client_close(&deaf[i]);
+    for (unsigned i = 0; i < DEAF_HTTP && net_has_http(); i++)
+        connection_close(https[i]);
+    client_close(&c);
+}
+
+Test(busy, unread_lists_keep_to_their_memory)
+{
+    harness_run(BACKEND_SIM, 1, deaf_to_lists);
+    harness_run(BACKEND_SIM, 2, deaf_to_lists);
 }
 
 /* -- clients that send or read slowly -- */
