@@ -29,6 +29,7 @@ struct ann_options {
     int core;             /* negative: the last one allowed */
     const char *commit;   /* NULL: that of the build */
     bool json;            /* lines instead of tables */
+    bool paced;           /* each round waits for a line on standard input */
     const char *output;   /* a file to add these lines to */
     const char *keep;     /* a folder for what peers have built, to be read again; NULL: none */
     const char *from;     /* a file of such lines: nothing is measured */

@@ -3,6 +3,7 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ROUNDS_OF_ALL 1    /* then only what is near the best at one of the recalls of the tables is measured again */
@@ -142,6 +143,15 @@ static void samples_fini(struct measuring *m, const struct result *r)
     ann_pass_fini(&m->pass);
 }
 
+/* Another program measures between the rounds: it is told that a round can begin, and says when. */
+static int turn_wait(void)
+{
+    char line[16];
+    puts("ready");
+    fflush(stdout);
+    return fgets(line, sizeof(line), stdin) ? 0 : -EPIPE;
+}
+
 int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines, struct result *r)
 {
     struct measuring m = {.o = o, .d = d};
@@ -151,9 +161,14 @@ int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann
         steps = r->engines[i].point_count > steps ? r->engines[i].point_count : steps;
     struct progress p;
     progress_start(&p, "measuring", (uint64_t)o->rounds * steps);
-    for (uint32_t round = 0; round < o->rounds && rc == 0; round++)
-        if ((rc = round_run(&m, engines, r, round, steps, &p)) == 0 && round + 1 == ROUNDS_OF_ALL)
+    for (uint32_t round = 0; round < o->rounds && rc == 0; round++) {
+        if (o->paced)
+            rc = turn_wait();
+        if (rc == 0)
+            rc = round_run(&m, engines, r, round, steps, &p);
+        if (rc == 0 && round + 1 == ROUNDS_OF_ALL)
             leave_out_others(&m, r);
+    }
     progress_end(&p);
     for (unsigned i = 0; i < r->engine_count && rc == 0; i++)
         for (unsigned at = 0; at < r->engines[i].point_count; at++) {

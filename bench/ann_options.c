@@ -31,6 +31,8 @@ static const char help[] =
     "  --interleave A,B      also with so many queries under way at once, where the engine can (2,4)\n"
     "  --keep DIR            what peers build is kept there with its times, and read again by the next run\n"
     "  --rounds N            rounds whose median is shown (5)\n"
+    "  --paced               writes \"ready\" before each round and waits for a line on standard input: another\n"
+    "                        program can then measure in turns with this one\n"
     "  --recall-enough R     larger efs are left out once an engine has reached R (0.9995)\n"
     "  --core N              the core to run on (the last one allowed)\n"
     "  --json                a JSON line an engine instead of tables\n"
@@ -59,6 +61,7 @@ enum {
     O_THREADS,
     O_INTERLEAVE,
     O_ROUNDS,
+    O_PACED,
     O_ENOUGH,
     O_CORE,
     O_JSON,
@@ -87,6 +90,7 @@ static const struct option long_options[] = {
     {"build-threads", required_argument, NULL, O_THREADS},
     {"interleave", required_argument, NULL, O_INTERLEAVE},
     {"rounds", required_argument, NULL, O_ROUNDS},
+    {"paced", no_argument, NULL, O_PACED},
     {"recall-enough", required_argument, NULL, O_ENOUGH},
     {"core", required_argument, NULL, O_CORE},
     {"json", no_argument, NULL, O_JSON},
@@ -173,6 +177,7 @@ static int option_take(int option, struct ann_options *o)
         return whole_list_read("interleave", optarg, PEER_LANES_MAX, true, ANN_INTERLEAVES_MAX, o->interleave,
                                &o->interleave_count);
     case O_ROUNDS: return option_u32("rounds", optarg, 1, ANN_ROUNDS_MAX, &o->rounds);
+    case O_PACED: o->paced = true; return 0;
     case O_ENOUGH: return option_double("recall-enough", optarg, 0, 2, &o->recall_enough);
     case O_CORE: {
         uint32_t core = 0;

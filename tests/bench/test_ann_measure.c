@@ -3,6 +3,9 @@
 #include "ann.h"
 
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +125,40 @@ Test(ann_measure, all_rounds_are_run_and_recall_is_that_of_all_queries)
     cr_assert(best && best->recall >= 0.89);
     result_fini(&r);
     dataset_fini(&d);
+}
+
+/* Lines on standard input before the end of it; what measuring three rounds gives. */
+static int paced_measure(unsigned lines)
+{
+    struct dataset d = line_make();
+    struct ann_options o = options_make();
+    struct fake fake = {0};
+    struct ann_engine x = {.peer = &fake_peer, .index = &fake};
+    static struct result r = {.engine_count = 1};
+    o.paced = true;
+    cr_redirect_stdin();
+    cr_redirect_stdout();
+    FILE *in = cr_get_redirected_stdin();
+    while (lines-- > 0)
+        fputs("\n", in);
+    fclose(in);
+    cr_assert_eq(ann_survey(&o, &d, &x, &r.engines[0]), 0);
+    int rc = ann_measure(&o, &d, &x, &r);
+    result_fini(&r);
+    dataset_fini(&d);
+    return rc;
+}
+
+Test(ann_measure, a_round_waits_for_a_line_where_rounds_are_paced)
+{
+    cr_assert_eq(paced_measure(3), 0);
+    fflush(stdout);
+    cr_assert_stdout_eq_str("ready\nready\nready\n");
+}
+
+Test(ann_measure, rounds_end_where_nobody_paces_them_any_more)
+{
+    cr_assert_eq(paced_measure(2), -EPIPE);
 }
 
 Test(ann_measure, queries_under_way_at_once_get_each_its_own_answer)
