@@ -28,9 +28,10 @@ static float normal(struct zoo_maker *m)
     return (float)random_normal(&m->dice);
 }
 
+/* From 0 to less than 1, as a float, too. */
 static float unit(struct zoo_maker *m)
 {
-    return (float)random_unit(&m->dice);
+    return fminf((float)random_unit(&m->dice), 1 - 0x1p-24f);
 }
 
 /* One number of what all rows share: the i-th of the table `which`. */

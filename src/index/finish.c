@@ -209,12 +209,23 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     return 0;
 }
 
+/* A row that few others are nearer to its vector by their codes alone is among those scored again. */
+static void score_beam_again(struct index_options *resolved, const struct index_options *options, uint32_t beam)
+{
+    const float wanted = (float)beam / RECALL_K_MIN;
+    if (resolved->refine != REFINE_NONE && options->refine_k == 0 && beam > REFINE_MIN && resolved->refine_k < wanted)
+        resolved->refine_k = wanted;
+}
+
 /* By what will be searched. */
 static int reach(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                  const struct pause *pause)
 {
     const struct reach_search search = {&x->graph, sealed_codes(x), vectors};
-    return x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, crew, pause) : 0;
+    int rc = x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, crew, pause) : 0;
+    if (rc == 0 && x->builder)
+        score_beam_again(&x->resolved, &x->options, x->builder->beam);
+    return rc;
 }
 
 int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,

@@ -151,7 +151,7 @@ struct hnsw_builder {
     uint32_t changes;             /* insertions since the last hnsw_repair() */
     uint32_t settled;             /* rows there were when hnsw_settle() ended */
     uint32_t reached;             /* and when hnsw_reach() of all did */
-    bool wants_wide;              /* it met rows that a beam of RECALL_K_MIN is too small for */
+    uint32_t beam;                /* that every row is found with then; less than RECALL_K_MIN: that */
     uint32_t watched;             /* and of any */
 };
 

@@ -62,7 +62,7 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
-    b->wants_wide = false;
+    b->beam = 0;
     int rc = r->window && r->end && r->kept ? 0 : -ENOMEM;
     if (rc == 0 && r->grows)
         rc = column_reserve(&b->inlinks.of, g->count);
@@ -131,7 +131,7 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
     struct reaching *r = &b->reaching;
     const bool sampled = r->turn == 0 && is_sampled(r, row), is_last = r->turn + 1 == REACH_TURNS;
     r->sampled += sampled;
-    b->wants_wide |= end->is_behind;
+    b->beam = end->beam > b->beam ? end->beam : b->beam;
     if (end->missed) /* a stray is searched for again when an eighth has come, not each time */
         end->inlink =
             is_last ? (struct inlink_found){.from = row, .owners = 1} : (struct inlink_found){.from = LINK_NONE};

@@ -9,7 +9,7 @@
 /* Where the walk for a row ended. */
 struct walk_end {
     bool done, missed;
-    bool is_behind; /* an answer for its own vector, but not by its code: the smallest beam is too small for it */
+    uint32_t beam;                   /* of the later searches that must find it; 0: none must, or the smallest does */
     uint32_t nearest[REACH_ANCHORS]; /* rows that may link to it; LINK_NONE: there are no more */
     struct inlink_found inlink;      /* while the graph grows */
 };

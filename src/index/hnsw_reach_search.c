@@ -9,12 +9,6 @@
 #define EF_FIRST     12 /* most rows are found with so little */
 #define ROWS_AT_ONCE 8
 
-enum reach_verdict {
-    REACH_NO_ANSWER, /* ten others are at least as near */
-    REACH_MISSED,
-    REACH_BEHIND, /* nearer than all but nine by the vectors, but not by the codes: a wider beam should find it */
-};
-
 struct job {
     const struct reach_search *search;
     struct hnsw_builder *builder;
@@ -82,19 +76,17 @@ static uint32_t count_nearer(const struct reach_search *s, struct search_scratch
     return nearer;
 }
 
-/* What a search that has not found the row says of it. By codes that cannot tell rows apart it may be
- * none of the nearest, and under the inner product short rows are not. */
-static enum reach_verdict verdict_of(const struct reach_search *s, struct search_scratch *scratch,
-                                     const struct codes_query *query, uint32_t row, bool grows)
+/* What a search that has not found the row says of it: the smallest beam that should have, 0 when none
+ * should. By codes that cannot tell rows apart a row may be none of the nearest to its own vector, and
+ * under the inner product short rows are not. A few others may be nearer by their codes alone. */
+static uint32_t beam_wanted(const struct reach_search *s, struct search_scratch *scratch,
+                            const struct codes_query *query, uint32_t row, bool grows)
 {
-    const bool by_vectors = !grows && s->codes->metric == METRIC_IP;
     codes_distances(query, &row, 1, scratch->rows, scratch->distances);
     const uint32_t as_near = count_as_near(&scratch->pool, row, scratch->distances[0]);
-    if (by_vectors && as_near < REFINE_MIN && count_nearer(s, scratch, row) >= RECALL_K_MIN)
-        return REACH_NO_ANSWER;
-    if (as_near < (grows ? EF : RECALL_K_MIN))
-        return REACH_MISSED;
-    return by_vectors && as_near < REFINE_MIN ? REACH_BEHIND : REACH_NO_ANSWER;
+    if (as_near >= EF || (!grows && count_nearer(s, scratch, row) >= RECALL_K_MIN))
+        return 0;
+    return grows || as_near < RECALL_K_MIN ? RECALL_K_MIN : as_near < REFINE_MIN ? REFINE_MIN : EF;
 }
 
 static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, const struct reaching *r,
@@ -128,14 +120,14 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
         return rc;
     end->inlink.from = row;
     choose_anchors(s->graph, r, pool, row, end);
-    const enum reach_verdict verdict = verdict_of(s, scratch, &query, row, r->grows);
-    end->missed = verdict == REACH_MISSED;
-    end->is_behind = verdict == REACH_BEHIND;
-    if (!end->is_behind)
-        return 0;
-    rc = hnsw_search(&walk, REFINE_MIN);
-    end->done = rc == 0;
-    end->missed = !holds(pool, row);
+    const uint32_t beam = beam_wanted(s, scratch, &query, row, r->grows);
+    end->missed = beam == RECALL_K_MIN || (beam == EF && !holds(pool, row));
+    if (beam == REFINE_MIN) {
+        rc = hnsw_search(&walk, beam);
+        end->done = rc == 0;
+        end->missed = !holds(pool, row);
+    }
+    end->beam = beam;
     return rc;
 }
 

@@ -80,7 +80,7 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
     m->done = calloc(n, sizeof(*m->done));
-    m->ef_first = x->builder && x->builder->wants_wide ? REFINE_MIN : RECALL_K_MIN;
+    m->ef_first = x->builder ? x->builder->beam : 0;
     if (rc == 0 && m->curve && m->of && m->done) {
         const uint32_t queries = m->truth.of.count, many = m->truth.of.many;
         m->curve->of[0] = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};

@@ -115,3 +115,15 @@ Test(zoo, a_sealed_segment_finds_its_rows)
 {
     check_kinds(ZOO_SEALED);
 }
+
+/* Codes of 4 bits put a few rows of a cluster behind more others than are scored again. */
+Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
+{
+    struct zoo_set s;
+    struct zoo_truth t;
+    cr_assert_eq(zoo_make(&s, zoo_find("clusters"), 256, ROWS, QUERIES, 3), 0);
+    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_IP, NULL), 0);
+    check_state(&t, "clusters", ZOO_SEALED);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+}
