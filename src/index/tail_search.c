@@ -19,7 +19,7 @@
 #define ROUNDING        0.002f /* of a bf16, of half of a sum of signs */
 #define TABLE_ERROR     0.15f /* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
 #define LIST_EXTENT     4     /* a list that is begun is looked at to its end, as far as so many budgets go */
-#define IN_VAIN_MAX     1024 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
+#define IN_VAIN_MAX     2048 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
 #define EXTENT          4    /* budgets, at most, */
 #define RECENT_SHARE    16 /* and only as long as one of the last rows, this share of all looked at, was among the best */
 #define PATIENCE        0.4 /* of the budget: when no row of so many was among the best, the rest is left */

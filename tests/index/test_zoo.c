@@ -127,3 +127,18 @@ Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
     zoo_truth_fini(&t);
     zoo_fini(&s);
 }
+
+/* Centroids and codes of one bit say little of a curve that winds through all dimensions, so many rows in lists are scored
+ * between two that are near. */
+Test(zoo, unindexed_rows_of_a_curve_are_found)
+{
+    struct zoo_set s;
+    struct zoo_truth t;
+    cr_assert_eq(zoo_make(&s, zoo_find("curve"), 256, 2000, QUERIES, 1), 0);
+    normalise(s.rows, s.count, s.dim);
+    normalise(s.queries, s.query_count, s.dim);
+    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_COSINE, NULL), 0);
+    check_state(&t, "curve", ZOO_UNINDEXED);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+}
