@@ -333,6 +333,7 @@ int main(int argc, char **argv)
         .host = "127.0.0.1",
         .http_host = "127.0.0.1",
     };
+    process_memory_init();
     c.server.host = c.host;
     c.server.http_host = c.http_host;
     int id;

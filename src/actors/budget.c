@@ -17,8 +17,15 @@
 #define PROCESS_BYTES   ((uint64_t)20 << 20) /* the program itself, and what its heap keeps when a start is over */
 #define FREEING_SHARE                                                                                                  \
     8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
-#define AHEAD_SHARE 32 /* granted in advance, to all reactors together */
-#define AHEAD_MAX   ((uint64_t)64 << 20)
+#define SCARCE_SHARE   16 /* of the budget: so much in the heap is worth a trim when memory is scarce */
+#define MIB            ((uint64_t)1 << 20)
+#define TRIM_BYTES     (16 * MIB)
+#define TRIM_MIB_NS    200000              /* to give back a MiB */
+#define TRIM_SHORT_NS  ((uint64_t)5000000) /* so long a core may be held though it has work */
+#define TRIM_REST      20                  /* times what a trim took until the next one */
+#define TRIM_INSIST_NS ((uint64_t)10000000000)
+#define AHEAD_SHARE    32 /* granted in advance, to all reactors together */
+#define AHEAD_MAX      ((uint64_t)64 << 20)
 
 /* Percent of the writers' part from which on a stage holds; all end below the last. */
 static const unsigned stage_percent[BUDGET_STAGES] = {0, 80, 85, 90};
@@ -116,6 +123,36 @@ void budget_see_process(struct budget *b, uint64_t anonymous_bytes)
     b->lost = 0;
     const uint64_t known = budget_used(b);
     b->lost = anonymous_bytes > known ? anonymous_bytes - known : 0;
+}
+
+/* -- what the heap keeps -- */
+
+/* One trim takes as long as the pieces of the heap, which it looks at, and the pages that it gives back. */
+static uint64_t trim_takes_ns(const struct budget *b)
+{
+    return b->pieces_ns + (b->lost - b->kept) / MIB * TRIM_MIB_NS;
+}
+
+bool budget_trim_is_due(struct budget *b, uint64_t now_ns, bool quiet)
+{
+    b->grows = b->lost > b->seen + TRIM_BYTES / 16;
+    b->seen = b->lost;
+    b->kept = b->lost < b->kept ? b->lost : b->kept;
+    if (now_ns < b->trim_ns)
+        return false;
+    if (b->stage && b->lost >= b->bytes / SCARCE_SHARE && now_ns >= b->insist_ns)
+        return true;
+    return b->lost >= b->kept + TRIM_BYTES && (quiet || trim_takes_ns(b) <= TRIM_SHORT_NS);
+}
+
+void budget_trimmed(struct budget *b, uint64_t lost_before, uint64_t began_ns, uint64_t ended_ns)
+{
+    const uint64_t took_ns = ended_ns - began_ns;
+    const uint64_t given_ns = (lost_before > b->lost ? lost_before - b->lost : 0) / MIB * TRIM_MIB_NS;
+    b->pieces_ns = took_ns > given_ns ? took_ns - given_ns : 0;
+    b->seen = b->kept = b->lost;
+    b->trim_ns = ended_ns + took_ns * TRIM_REST;
+    b->insist_ns = ended_ns + TRIM_INSIST_NS;
 }
 
 /* -- stages -- */

@@ -42,10 +42,15 @@ struct budget {
         uint64_t granted;
         uint64_t turns;
     } parts[REACTORS_MAX];
-    uint64_t lost;    /* the process has it, and no part knows of it: what the heap keeps, the program itself */
-    unsigned stage;   /* 0 to 3 */
-    uint64_t trim_ns; /* when the heap may be asked next to give back */
-    uint64_t kept;    /* of `lost`, what it did not give back then */
+    uint64_t lost;        /* the process has it, and no part knows of it: what the heap keeps, the program itself */
+    unsigned stage;       /* 0 to 3 */
+    uint64_t trim_ns;     /* when the heap may be asked next to give back, */
+    uint64_t insist_ns;   /* and when, though there is no more than it did not give back last time */
+    uint64_t kept;        /* of `lost`, what it did not give back then, */
+    uint64_t pieces_ns;   /* and how long that took beside what it gave back */
+    uint64_t seen;        /* `lost` at the last look; */
+    bool grows;           /* there is more than then: memory is being freed */
+    unsigned quiet_looks; /* in a row, at which no core had work */
 };
 
 struct budget_question {
@@ -69,6 +74,12 @@ MUST_USE int budget_ask(struct budget *b, const struct budget_question *q, struc
 MUST_USE int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error);
 /* What the process has beyond what the parts know of. */
 void budget_see_process(struct budget *b, uint64_t anonymous_bytes);
+/* Shall the heap be asked now to give back what was freed? That is one call, which holds the core, and
+ * other cores when they allocate. A call that may take more than 5 ms waits until all cores are quiet
+ * or memory is scarce. What the heap keeps counts as used until then, and new data gets it. */
+bool budget_trim_is_due(struct budget *b, uint64_t now_ns, bool quiet);
+/* It was, and budget_see_process() told what is left. */
+void budget_trimmed(struct budget *b, uint64_t lost_before, uint64_t began_ns, uint64_t ended_ns);
 /* What is used of the budget now, with what is lost. */
 uint64_t budget_used(const struct budget *b);
 

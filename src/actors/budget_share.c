@@ -6,9 +6,9 @@
 
 #include <errno.h>
 
-#define REPORT_NS  ((uint64_t)250000000)
-#define GIVEN_BACK ((uint64_t)32 << 20) /* bytes at once: some milliseconds */
-#define TRIM_NS    ((uint64_t)10000000000)
+#define REPORT_NS   ((uint64_t)250000000)
+#define QUIET_LOOKS 4
+#define SOON_NS     ((uint64_t)20000000)
 
 uint64_t budget_bytes(const struct core *c)
 {
@@ -63,21 +63,34 @@ int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret,
     return rc;
 }
 
-/* What was freed and is still the heap's is given back when memory is scarce, and otherwise in
- * pieces that do not hold the core for long: after collections were dropped, for instance. What the
- * last time could not be given back is not tried again. */
+/* No core had a request for a second or so. */
+static bool all_are_quiet(struct budget *b)
+{
+    bool quiet = true;
+    for (unsigned r = 0; r < reactor_count(); r++)
+        quiet &= runtime_load(r) == 0;
+    b->quiet_looks = quiet ? b->quiet_looks + 1 : 0;
+    return b->quiet_looks >= QUIET_LOOKS;
+}
+
+/* What was freed in small blocks, of dropped collections for instance, is still the heap's. */
 static void see_process(struct budget *b)
 {
+    const uint64_t began_ns = clock_now_ns();
     budget_see_process(b, process_anonymous_bytes());
-    if (b->lost < b->kept)
-        b->kept = b->lost;
-    const bool scarce = b->stage && b->lost >= b->bytes / 16 && clock_now_ns() >= b->trim_ns;
-    if (!scarce && b->lost < b->kept + GIVEN_BACK)
+    const uint64_t lost = b->lost;
+    const bool quiet = all_are_quiet(b);
+    if (!budget_trim_is_due(b, began_ns, quiet))
         return;
     process_memory_trim();
     budget_see_process(b, process_anonymous_bytes());
-    b->kept = b->lost;
-    b->trim_ns = clock_now_ns() + TRIM_NS;
+    budget_trimmed(b, lost, began_ns, clock_now_ns());
+}
+
+/* While much is freed, looks at the process come more often, so that each trim finds little. */
+static uint64_t next_look_ns(const struct core *c)
+{
+    return clock_now_ns() + (c->reactor == 0 && c->server->budget.grows ? SOON_NS : REPORT_NS);
 }
 
 static void report(struct core *c)
@@ -102,7 +115,7 @@ static void run(void *arg)
     while (!share->stopping && budget_bytes(c)) {
         report(c);
         if (!share->stopping)
-            ignore_result(event_wait_until(&share->changed, clock_now_ns() + REPORT_NS));
+            ignore_result(event_wait_until(&share->changed, next_look_ns(c)));
     }
     if (c->store && budget_bytes(c) == 0)
         store_memory_grant(c->store, UINT64_MAX, 0);

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,6 +8,7 @@
 #define HUGE_PAGE     ((size_t)2 << 20)
 #define SMALL_PAGE    ((size_t)4096)
 #define DISCARD_BYTES ((size_t)512 << 10)
+#define KEPT_BYTES    ((size_t)8 << 10) /* the heap may keep smaller blocks */
 
 void *memory_aligned(size_t bytes)
 {
@@ -60,6 +62,15 @@ void memory_discard(void *p, size_t bytes, void (*pause)(void))
     for (size_t n; at < end; at += n) {
         n = end - at < DISCARD_BYTES ? end - at : DISCARD_BYTES;
         madvise((void *)at, n, MADV_DONTNEED); /* if it fails, free() does the work */
-        pause();
+        if (pause)
+            pause();
     }
+}
+
+void memory_free(void *p)
+{
+    const size_t bytes = malloc_usable_size(p);
+    if (bytes >= KEPT_BYTES)
+        memory_discard(p, bytes, NULL);
+    free(p);
 }

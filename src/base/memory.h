@@ -18,9 +18,12 @@ MUST_USE void *memory_aligned(size_t bytes);
 MUST_USE void *huge_alloc(size_t bytes);
 void huge_free(void *p, size_t bytes);
 
-/* Gives the pages of heap memory that is about to be freed back to the system, step by step with pause() between: to free
+/* Gives the pages of heap memory that is about to be freed back to the system, step by step with pause() between (NULL: none): to free
  * a hundred MiB at once takes tens of milliseconds. What was in them is gone. */
 void memory_discard(void *p, size_t bytes, void (*pause)(void));
+/* free() of a block of a few MiB at most that is not needed again soon. Its pages go back to the system
+ * at once: the heap would keep them, and takes 200 ms to give back a GiB in one call. */
+void memory_free(void *p);
 
 /* An arena: allocations that die together. Zero-initialised is a valid empty arena. Single-threaded. */
 struct arena {

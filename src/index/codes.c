@@ -1,6 +1,7 @@
 /* codes.c -- storage of coded rows, and the choice of how a kind is scored: once a query, not once a hop. */
 #include "index/codes_impl.h"
 
+#include "base/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ void codes_fini(struct codes *c)
     column_fini(&c->norms);
     if (c->ops)
         c->ops->fini(c);
-    free(c->outliers);
+    memory_free(c->outliers);
     *c = (struct codes){0};
 }
 

@@ -79,10 +79,10 @@ void codes_check_destroy(struct codes_check *k)
 {
     if (!k)
         return;
-    free(k->asked);
-    free(k->next);
-    free(k->room);
-    free(k);
+    memory_free(k->asked);
+    memory_free(k->next);
+    memory_free(k->room);
+    memory_free(k);
 }
 
 uint64_t codes_check_bytes(const struct codes_check *k)
@@ -173,7 +173,7 @@ static int run_group(struct codes_check *k, uint32_t group, const struct pause *
     void *work = k->of.refine ? memory_aligned(codes_query_bytes(k->of.refine) + 64) : NULL;
     for (uint32_t i = 0; i < n && work; i++)
         refine(k, &first[i], work);
-    free(work);
+    memory_free(work);
     *next = k->rows + 1;
     return pause_here(pause);
 }

@@ -111,9 +111,9 @@ int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, cons
         job.to = count - c->count < batch ? count : c->count + batch;
         rc = fill_batch(c, &job, crew, pause);
     }
-    free(job.work);
+    memory_free(job.work);
     if (rc == 0 && c->outlier_count == 0) {
-        free(c->outliers);
+        memory_free(c->outliers);
         c->outliers = NULL;
     }
     return rc;

@@ -26,9 +26,18 @@ static void chunk_free(struct column *c, uint32_t i)
     if (i < c->joined)
         return;
     if (i == 0 && c->first_rows)
-        free(c->rows.chunk[0]);
+        memory_free(c->rows.chunk[0]);
     else
         huge_free(c->rows.chunk[i], chunk_bytes(c));
+}
+
+void column_give_back(struct column *c, void (*pause)(void))
+{
+    if (c->piece_bytes)
+        memory_discard(c->piece, c->piece_bytes, pause);
+    for (uint32_t i = c->joined; i < c->chunks; i++)
+        if (i > 0 || !c->first_rows)
+            memory_discard(c->rows.chunk[i], chunk_bytes(c), pause);
 }
 
 void column_fini(struct column *c)
@@ -71,7 +80,7 @@ static int first_reserve(struct column *c, uint32_t count)
         return -ENOMEM;
     if (c->chunks) {
         memcpy(p, c->rows.chunk[0], (size_t)c->first_rows * c->rows.stride);
-        free(c->rows.chunk[0]);
+        memory_free(c->rows.chunk[0]);
     }
     c->rows.chunk[0] = p;
     c->first_rows = small ? wanted : 0;

@@ -20,6 +20,8 @@ struct column {
 
 void column_init(struct column *c, uint32_t stride);
 void column_fini(struct column *c);
+/* Its memory goes back to the system, with pauses: column_fini() is called next, and takes no time. */
+void column_give_back(struct column *c, void (*pause)(void));
 /* Makes room for rows [0, count); new rows are zero. -ENOMEM. */
 MUST_USE int column_reserve(struct column *c, uint32_t count);
 /* The column becomes `count` rows of zeros in one owned piece on huge pages. -ENOMEM. */

@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "base/checksum.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,10 @@
 void copies_fini(struct copies *c)
 {
     column_fini(&c->next);
-    free(c->table.slot);
-    free(c->larger.slot);
-    free(c->absent_rows);
-    free(c->leader);
+    memory_free(c->table.slot);
+    memory_free(c->larger.slot);
+    memory_free(c->absent_rows);
+    memory_free(c->leader);
     *c = (struct copies){0};
 }
 
@@ -80,7 +81,7 @@ static void grow_on(struct copies *c, const struct rows *vectors, uint32_t dim)
     }
     if (c->moved < c->table.capacity)
         return;
-    free(c->table.slot);
+    memory_free(c->table.slot);
     c->table = c->larger;
     c->larger = (struct copies_table){0};
 }

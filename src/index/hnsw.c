@@ -1,6 +1,7 @@
 /* hnsw.c -- the graph as data: storage and the check of what was read from a disk. */
 #include "index/hnsw.h"
 
+#include "base/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ void hnsw_fini(struct hnsw *g)
     links_packed_fini(&g->packed);
     column_fini(&g->node);
     column_fini(&g->upper);
-    free(g->strays);
+    memory_free(g->strays);
     *g = (struct hnsw){0};
 }
 

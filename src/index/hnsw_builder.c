@@ -11,15 +11,15 @@ static void worker_destroy(struct hnsw_worker *w)
     if (!w)
         return;
     search_scratch_destroy(w->scratch);
-    free(w->weights);
-    free(w->kept_weights);
-    free(w->kept_row);
-    free(w->kept);
-    free(w->kept_length);
-    free(w->rows);
-    free(w->pruning);
-    free(w->waiting);
-    free(w);
+    memory_free(w->weights);
+    memory_free(w->kept_weights);
+    memory_free(w->kept_row);
+    memory_free(w->kept);
+    memory_free(w->kept_length);
+    memory_free(w->rows);
+    memory_free(w->pruning);
+    memory_free(w->waiting);
+    memory_free(w);
 }
 
 static struct hnsw_worker *worker_create(uint32_t m, uint32_t stride)
@@ -48,8 +48,8 @@ static int worker_reserve(struct hnsw_worker *w, uint32_t candidates)
 {
     if (candidates <= w->candidates_max)
         return 0;
-    free(w->pruning);
-    free(w->waiting);
+    memory_free(w->pruning);
+    memory_free(w->waiting);
     w->pruning = calloc(candidates, sizeof(*w->pruning));
     w->waiting = calloc(candidates, sizeof(*w->waiting));
     w->candidates_max = w->pruning && w->waiting ? candidates : 0;
@@ -77,14 +77,14 @@ struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct code
 
 static void round_fini(struct round *r)
 {
-    free(r->entrant);
-    free(r->chosen);
-    free(r->upper_chosen);
-    free(r->upper_count);
-    free(r->links_back);
-    free(r->sorting);
-    free(r->group);
-    free(r->new_lists);
+    memory_free(r->entrant);
+    memory_free(r->chosen);
+    memory_free(r->upper_chosen);
+    memory_free(r->upper_count);
+    memory_free(r->links_back);
+    memory_free(r->sorting);
+    memory_free(r->group);
+    memory_free(r->new_lists);
 }
 
 void hnsw_builder_destroy(struct hnsw_builder *b)
@@ -93,13 +93,13 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
         return;
     for (unsigned i = 0; i < b->workers; i++)
         worker_destroy(b->worker[i]);
-    free(b->worker);
+    memory_free(b->worker);
     round_fini(&b->round);
     hnsw_repair_drop(b);
     hnsw_settle_drop(b);
     hnsw_reach_drop(b);
     column_fini(&b->inlinks.of);
-    free(b);
+    memory_free(b);
 }
 
 uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
@@ -164,15 +164,15 @@ int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned 
 int hnsw_round_reserve_rows(struct round *r, uint32_t m, uint32_t rows, uint32_t lists)
 {
     if (rows > r->rows_max) {
-        free(r->entrant);
-        free(r->chosen);
+        memory_free(r->entrant);
+        memory_free(r->chosen);
         r->entrant = calloc(rows, sizeof(*r->entrant));
         r->chosen = calloc((size_t)rows * 2 * m, sizeof(*r->chosen));
         r->rows_max = r->entrant && r->chosen ? rows : 0;
     }
     if (lists > r->lists_max) {
-        free(r->upper_chosen);
-        free(r->upper_count);
+        memory_free(r->upper_chosen);
+        memory_free(r->upper_count);
         r->upper_chosen = calloc((size_t)lists * m, sizeof(*r->upper_chosen));
         r->upper_count = calloc(lists, sizeof(*r->upper_count));
         r->lists_max = r->upper_chosen && r->upper_count ? lists : 0;
@@ -184,9 +184,9 @@ int hnsw_round_reserve_links(struct round *r, uint32_t links_back)
 {
     if (links_back <= r->links_back_max)
         return 0;
-    free(r->links_back);
-    free(r->sorting);
-    free(r->group);
+    memory_free(r->links_back);
+    memory_free(r->sorting);
+    memory_free(r->group);
     r->links_back = calloc(links_back, sizeof(*r->links_back));
     r->sorting = calloc(links_back, sizeof(*r->sorting));
     r->group = calloc(links_back, sizeof(*r->group));
@@ -198,7 +198,7 @@ int hnsw_round_reserve_lists(struct round *r, uint32_t m, uint32_t slots)
 {
     if (slots <= r->slots_max)
         return 0;
-    free(r->new_lists);
+    memory_free(r->new_lists);
     r->new_lists = calloc((size_t)slots * 2 * m, sizeof(*r->new_lists));
     r->slots_max = r->new_lists ? slots : 0;
     return r->slots_max ? 0 : -ENOMEM;

@@ -22,6 +22,7 @@
 #include "index/hnsw_reach.h"
 
 #include "base/bits.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,12 @@
 void hnsw_reach_drop(struct hnsw_builder *b)
 {
     struct reaching *r = &b->reaching;
-    free(r->list);
-    free(r->again);
-    free(r->links_to);
-    free(r->kept);
-    free(r->window);
-    free(r->end);
+    memory_free(r->list);
+    memory_free(r->again);
+    memory_free(r->links_to);
+    memory_free(r->kept);
+    memory_free(r->window);
+    memory_free(r->end);
     *r = (struct reaching){0};
 }
 
@@ -228,7 +229,7 @@ static int ascending(const void *a, const void *b)
 /* Each once, in their order. */
 static void keep_strays(struct hnsw *g, struct reaching *r)
 {
-    free(g->strays);
+    memory_free(g->strays);
     g->strays = r->list;
     g->stray_count = 0;
     if (r->listed > 1)
@@ -237,7 +238,7 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
         if (i == 0 || r->list[i] != r->list[i - 1])
             g->strays[g->stray_count++] = r->list[i];
     if (g->stray_count == 0) {
-        free(g->strays);
+        memory_free(g->strays);
         g->strays = NULL;
     }
     r->list = NULL;

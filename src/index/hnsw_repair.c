@@ -145,9 +145,9 @@ static int start(struct hnsw *g, struct hnsw_builder *b)
 
 void hnsw_repair_drop(struct hnsw_builder *b)
 {
-    free(b->flood.wet);
-    free(b->flood.parent);
-    free(b->flood.stack);
+    memory_free(b->flood.wet);
+    memory_free(b->flood.parent);
+    memory_free(b->flood.stack);
     b->flood = (struct flood){0};
 }
 

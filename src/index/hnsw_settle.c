@@ -9,6 +9,7 @@
  * make the new lists from the graph as it stands, and they are written down. A window does not depend on who did the work. */
 #include "index/hnsw_builder.h"
 
+#include "base/memory.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,10 +22,10 @@
 
 void hnsw_settle_drop(struct hnsw_builder *b)
 {
-    free(b->settling.back);
-    free(b->settling.back_count);
-    free(b->settling.lists);
-    free(b->settling.kept);
+    memory_free(b->settling.back);
+    memory_free(b->settling.back_count);
+    memory_free(b->settling.lists);
+    memory_free(b->settling.kept);
     b->settling = (struct settling){0};
 }
 

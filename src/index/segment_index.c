@@ -44,6 +44,16 @@ int segment_index_create(enum metric metric, uint32_t dim, const struct index_op
     return 0;
 }
 
+void segment_index_give_back(struct segment_index *x, void (*pause)(void))
+{
+    struct column *columns[] = {&x->graph.links, &x->graph.packed.sets, &x->graph.node,   &x->graph.upper,
+                                &x->packed.sets, &x->codes.rows,        &x->codes.norms,  &x->made.rows,
+                                &x->made.norms,  &x->refine.rows,       &x->refine.norms, &x->next.rows,
+                                &x->copies.next};
+    for (unsigned i = 0; i < ARRAY_LEN(columns); i++)
+        column_give_back(columns[i], pause);
+}
+
 void segment_index_destroy(struct segment_index *x)
 {
     if (!x)

@@ -60,6 +60,8 @@ struct segment_index;
 MUST_USE int segment_index_create(enum metric metric, uint32_t dim, const struct index_options *options,
                                   struct segment_index **ret);
 void segment_index_destroy(struct segment_index *x);
+/* What of x is large goes back to the system, with pauses. Nothing but segment_index_destroy() may follow. */
+void segment_index_give_back(struct segment_index *x, void (*pause)(void));
 
 /* Rows that may be asked for, a bit each, until the next call or for as long as the index grows. A row whose bit is clear when its turn comes, and whose bit
  * will never be set again, is not linked into the graph. Without it all rows are. */

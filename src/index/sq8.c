@@ -35,7 +35,7 @@ int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
 
 void sq8_fini(struct sq8 *s)
 {
-    free(s->low);
+    memory_free(s->low);
     *s = (struct sq8){0};
 }
 
@@ -77,7 +77,7 @@ int sq8_sample_init(struct sq8_sample *p, uint32_t dim)
 
 void sq8_sample_fini(struct sq8_sample *p)
 {
-    free(p->sum);
+    memory_free(p->sum);
     *p = (struct sq8_sample){0};
 }
 

@@ -73,25 +73,25 @@ void tail_lists_destroy(struct tail_lists *l)
     for (uint32_t i = 0; l->list && i < l->count; i++)
         for (struct list_block *b = l->list[i].first, *next; b; b = next) {
             next = b->next;
-            free(b);
+            memory_free(b);
         }
     codes_fini(&l->centroids);
-    free(l->centre);
-    free(l->rotated);
-    free(l->rotated_mean);
-    free(l->square);
-    free(l->on_mean);
-    free(l->from_mean);
-    free(l->list);
-    free(l->flips);
-    free(l->turned);
-    free(l->rest);
-    free(l->signs);
-    free(l->folded);
-    free(l->at);
-    free(l->ids);
-    free(l->distances);
-    free(l);
+    memory_free(l->centre);
+    memory_free(l->rotated);
+    memory_free(l->rotated_mean);
+    memory_free(l->square);
+    memory_free(l->on_mean);
+    memory_free(l->from_mean);
+    memory_free(l->list);
+    memory_free(l->flips);
+    memory_free(l->turned);
+    memory_free(l->rest);
+    memory_free(l->signs);
+    memory_free(l->folded);
+    memory_free(l->at);
+    memory_free(l->ids);
+    memory_free(l->distances);
+    memory_free(l);
 }
 
 void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret)
@@ -212,7 +212,7 @@ uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
                 list->last = NULL;
             list->rows -= b->count;
             l->bytes -= block_bytes(l);
-            free(b);
+            memory_free(b);
         }
         l->trim = (l->trim + 1) % l->count;
     }

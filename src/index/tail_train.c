@@ -75,10 +75,10 @@ void tail_training_destroy(struct tail_training *t)
         return;
     tail_lists_destroy(t->lists);
     sq8_sample_fini(&t->sample);
-    free(t->centroid);
-    free(t->sum);
-    free(t->rows);
-    free(t);
+    memory_free(t->centroid);
+    memory_free(t->sum);
+    memory_free(t->rows);
+    memory_free(t);
 }
 
 uint64_t tail_training_bytes(const struct tail_training *t)

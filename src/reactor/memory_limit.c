@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define MAPPED_BYTES (1 << 20)
+
 static uint64_t limit_of_group(const char *folder, bool unified)
 {
     const uint64_t bytes = control_group_number(folder, unified ? "memory.max" : "memory.limit_in_bytes");
@@ -61,6 +63,13 @@ uint64_t process_anonymous_bytes(void)
     fclose(f);
     return n == 3 && resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 #endif
+}
+
+/* Without this glibc raises the first threshold to as much as 32 MiB, and the second to twice that. */
+void process_memory_init(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_BYTES);
 }
 
 void process_memory_trim(void)

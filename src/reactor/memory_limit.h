@@ -17,5 +17,9 @@ uint64_t memory_limit_of_groups(const char *root);
 /* What the process has and cannot give back without losing it; 0 where the system does not say, in the simulator, and where a sanitizer's own
  * memory is in the figure too. */
 uint64_t process_anonymous_bytes(void);
-/* Gives memory that was freed back to the system; takes milliseconds when there is much. */
+/* How the heap is set up, before anything is taken from it: blocks from a MiB on are mappings of their own,
+ * which the system has back when they are freed, and not a part of the heap that it keeps. */
+void process_memory_init(void);
+/* Gives memory that was freed back to the system. 0.2 ms a MiB of it, and 1 us for each free piece that
+ * the heap has, given back already or not: all in one call, and nobody can allocate meanwhile. */
 void process_memory_trim(void);

@@ -1,10 +1,14 @@
 #include "shards/id_map.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define ENTRIES_MIN   8
 #define MOVES_PER_PUT 8 /* the new table is twice the old: 2 would do */
+#define GIVEN_PER_PUT                                                                                                  \
+    ((size_t)32 << 10) /* 5 us; 1024 entries, for each of which a put comes before the next table does */
+#define PAGE_BYTES ((size_t)4096)
 
 /* The place of id: where it is, or the free one where it would go. */
 static struct id_entry *place_of(const struct id_table *t, struct point_id id)
@@ -28,10 +32,31 @@ static int table_create(struct id_table *t, size_t entries)
     return t->entries ? 0 : -ENOMEM;
 }
 
+static size_t table_bytes(const struct id_table *t)
+{
+    return t->entries ? (t->mask + 1) * sizeof(*t->entries) : 0;
+}
+
+/* To free a table of a GiB at once would hold the core for 100 ms. */
+static void give_back_some(struct id_map *m)
+{
+    if (!m->spent)
+        return;
+    const size_t n = m->spent_left < GIVEN_PER_PUT ? m->spent_left : GIVEN_PER_PUT;
+    m->spent_left -= n;
+    const size_t left = m->spent_bytes - m->spent_left, more = n + PAGE_BYTES; /* with the page that was cut */
+    memory_discard(m->spent + m->spent_left, left < more ? left : more, NULL);
+    if (m->spent_left > 0)
+        return;
+    free(m->spent);
+    m->spent = NULL;
+}
+
 void id_map_fini(struct id_map *m)
 {
-    free(m->now.entries);
-    free(m->old.entries);
+    memory_free(m->now.entries);
+    memory_free(m->old.entries);
+    free(m->spent);
     *m = (struct id_map){0};
 }
 
@@ -66,7 +91,9 @@ static void move_some(struct id_map *m, size_t n)
         }
     }
     if (m->moved > m->old.mask) {
-        free(m->old.entries);
+        free(m->spent); /* long given back */
+        m->spent = (uint8_t *)m->old.entries;
+        m->spent_bytes = m->spent_left = table_bytes(&m->old);
         m->old.entries = NULL;
     }
 }
@@ -105,6 +132,7 @@ int id_map_reserve(struct id_map *m, size_t n)
 bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret_old)
 {
     move_some(m, MOVES_PER_PUT);
+    give_back_some(m);
     const struct id_entry *is = id_map_find(m, e->id);
     *ret_old = is ? *is : (struct id_entry){0};
     if (is && is->version >= e->version)
@@ -151,7 +179,7 @@ void id_map_forget(struct id_map *m, struct point_id id, uint64_t version)
 
 size_t id_map_bytes(const struct id_map *m)
 {
-    return ((m->now.entries ? m->now.mask + 1 : 0) + (m->old.entries ? m->old.mask + 1 : 0)) * sizeof(struct id_entry);
+    return table_bytes(&m->now) + table_bytes(&m->old) + m->spent_left;
 }
 
 size_t id_map_growth(const struct id_map *m, size_t n)

@@ -26,6 +26,8 @@ struct id_map {
     struct id_table now, old; /* old.entries: NULL unless growing */
     size_t moved;             /* entries of old that were looked at */
     size_t live;              /* ids that are not deleted */
+    uint8_t *spent;           /* the table before `now`, when all of it was moved: its memory goes back step by step */
+    size_t spent_bytes, spent_left;
 };
 
 void id_map_fini(struct id_map *m); /* zero-initialised is empty */

@@ -164,6 +164,8 @@ static int write_graph(struct merge *m, struct container_writer *w)
     build_enter(progress, BUILD_WRITING);
     if (rc == 0)
         rc = segment_write_index(w, index, &plan.why);
+    if (index)
+        segment_index_give_back(index, fiber_pause);
     segment_index_destroy(index);
     gathered_queries_fini(&queries);
     uint64_t offset;

@@ -11,11 +11,11 @@
 static void free_chunks(const struct rows *r, uint8_t *const *single, uint32_t rows_max, bool slowly)
 {
     if (!r->chunk || r->chunk == single) {
-        free(*single);
+        memory_free(*single);
         return;
     }
     for (uint32_t i = 0; i <= rows_max >> r->shift; i++) {
-        free(r->chunk[i]);
+        memory_free(r->chunk[i]);
         if (slowly)
             fiber_checkpoint();
     }
@@ -27,13 +27,15 @@ static void free_outgrown(struct segment *s)
     while (s->outgrown) {
         struct outgrown *o = s->outgrown;
         s->outgrown = o->next;
-        free(o->chunk);
+        memory_free(o->chunk);
         free(o);
     }
 }
 
 static void destroy(struct segment *s, bool slowly)
 {
+    if (!s->borrowed && s->index && slowly)
+        segment_index_give_back(s->index, fiber_pause);
     if (!s->borrowed)
         segment_index_destroy(s->index);
     if (s->mapping.bytes && !s->borrowed && slowly) {

@@ -134,6 +134,29 @@ Test(budget, what_the_heap_keeps_and_connections_have_beyond_their_part_counts)
     cr_assert_eq(ask(1, 0, 400 * MIB, &answer), 0);
 }
 
+Test(budget, a_long_trim_waits_until_all_are_quiet_or_memory_is_scarce)
+{
+    const uint64_t second = 1000000000;
+    struct budget_answer answer;
+    budget_see_process(&budget, 10 * MIB);
+    cr_assert_not(budget_trim_is_due(&budget, second, true), "there is little");
+    budget_see_process(&budget, 18 * MIB);
+    cr_assert(budget_trim_is_due(&budget, second, false), "it is done soon");
+    budget_see_process(&budget, 100 * MIB);
+    cr_assert_not(budget_trim_is_due(&budget, second, false), "a hundred MiB take 20 ms");
+    cr_assert(budget_trim_is_due(&budget, second, true));
+    budget_see_process(&budget, 90 * MIB);
+    budget_trimmed(&budget, 100 * MIB, second, second + 50000000);
+    cr_assert_not(budget_trim_is_due(&budget, second + 60000000, true), "after a rest");
+    budget_see_process(&budget, 108 * MIB);
+    cr_assert_not(budget_trim_is_due(&budget, 20 * second, false), "the heap has many pieces");
+    cr_assert(budget_trim_is_due(&budget, 20 * second, true));
+    cr_assert_eq(ask(0, 700 * MIB, 700 * MIB, &answer), 0);
+    budget.stage = 1;
+    budget_see_process(&budget, 800 * MIB);
+    cr_assert(budget_trim_is_due(&budget, 20 * second, false), "writers need it");
+}
+
 Test(budget, stages_come_in_order_and_go_together_below_70_percent)
 {
     static const struct {

@@ -62,3 +62,24 @@ Test(column, opens_bytes_in_place_or_copies_them)
         column_fini(&c);
     }
 }
+
+static unsigned pauses;
+
+static void count_pause(void)
+{
+    pauses++;
+}
+
+Test(column, gives_its_memory_back_with_pauses)
+{
+    struct column c;
+    column_init(&c, 4096);
+    const uint32_t chunk = (uint32_t)1 << c.rows.shift;
+    struct pause never = {0};
+    write(&c, 0, 3 * chunk);
+    cr_assert_eq(column_join(&c, 2 * chunk, &never), 0);
+    pauses = 0;
+    column_give_back(&c, count_pause);
+    cr_assert_geq(pauses, 3 * chunk * 4096 / ((uint32_t)512 << 10), "%u pauses", pauses);
+    column_fini(&c);
+}

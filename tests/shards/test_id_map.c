@@ -110,3 +110,23 @@ Test(id_map, an_empty_map_finds_nothing)
     cr_assert_null(id_map_find(&map, (struct point_id){1, 2}));
     cr_assert_eq(id_map_bytes(&map), 0);
 }
+
+Test(id_map, a_table_that_was_outgrown_is_given_back_before_the_next_one_is)
+{
+    struct id_map m = {0};
+    unsigned tables = 0;
+    for (uint64_t i = 1; i <= 300000; i++) {
+        const uint8_t *spent = m.spent;
+        struct id_entry e = {{0, i}, i, 1, (uint32_t)i}, old;
+        cr_assert_eq(id_map_reserve(&m, 1), 0);
+        cr_assert(id_map_put(&m, &e, &old));
+        tables += m.spent && m.spent != spent;
+        cr_assert(!spent || !m.spent || m.spent == spent, "given back step by step");
+        cr_assert_geq(id_map_bytes(&m), (m.now.mask + 1) * sizeof e + m.spent_left);
+    }
+    cr_assert_gt(tables, 5);
+    cr_assert_null(m.spent);
+    for (uint64_t i = 1; i <= 300000; i++)
+        cr_assert_eq(id_map_find(&m, (struct point_id){0, i})->row, i);
+    id_map_fini(&m);
+}
