@@ -71,11 +71,11 @@ def processes_start(o):
     packages = dict(PACKAGES, **dict(x.split("=", 1) for x in o.package))
     wanted = [e for e in o.engines.split(",") if installed(e, packages[e], python, packages[e] != PACKAGES[e])]
     shared = ["--data", o.data, "--k", str(o.k), "--rounds", str(o.rounds), "--core", str(o.core)]
+    only = ["--ways", o.ways, "--keep", str(o.keep), "--build-threads", str(o.build_threads)]
     ann = [o.ann, *shared, "--engines", o.kith, "--json", "--paced", "--interleave", "2"]
     yield Process("kith", ann)
     for engine in wanted:
-        yield Process(engine, [python, str(BENCH / "ann_peers_work.py"), *shared, "--engine", engine, "--keep", str(o.keep),
-                               "--build-threads", str(o.build_threads)])
+        yield Process(engine, [python, str(BENCH / "ann_peers_work.py"), "--engine", engine, *shared, *only])
 
 
 def measure_all(o):
@@ -132,8 +132,11 @@ def table(lines):
 def options_read():
     cores = sorted(os.sched_getaffinity(0))
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    p.add_argument("--data", required=True, help="a folder with base.npy (or .npy.gz) and queries.npy")
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", help="a folder with base.npy (or .npy.gz) and queries.npy")
+    what.add_argument("--show", metavar="FILE", help="measures nothing: the table of what --json printed")
     p.add_argument("--engines", default=",".join(PACKAGES), help="with commas between (%(default)s)")
+    p.add_argument("--ways", default="", metavar="PATTERN", help="only those ways of the engines whose names have it")
     p.add_argument("--kith", default="kith", help="engines of ann; the first is compared (%(default)s)")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--k", type=int, default=10)
@@ -148,12 +151,14 @@ def options_read():
     unknown = set(o.engines.split(",")) - set(PACKAGES)
     if unknown:
         p.error(f"no engine {', '.join(sorted(unknown))}: there are {', '.join(PACKAGES)}")
+    if not o.show and not os.access(o.ann, os.X_OK):
+        p.error(f"{o.ann} is not there: tools/build makes it")
     return o
 
 
 def main():
     o = options_read()
-    lines = measure_all(o)
+    lines = [json.loads(line) for line in open(o.show)] if o.show else measure_all(o)
     if not lines or not lines[0]["engine"].startswith("kith"):
         sys.exit("ann_peers: ann measured nothing")
     if o.json:

@@ -33,8 +33,10 @@ def svs_ways(d):
     def make(path, degree):
         path.mkdir()
         p = svs.VamanaBuildParameters(graph_max_degree=degree, window_size=BUILD_WINDOW)
-        svs.Vamana.build(p, d.base, distance, num_threads=d.threads).save(*(str(path / x) for x in ("config", "graph", "f32")))
-        shutil.rmtree(path / "f32")
+        rows = d.base.astype("u1") if d.bytes else d.base
+        index = svs.Vamana.build(p, rows, distance, num_threads=d.threads)
+        index.save(*(str(path / part) for part in ("config", "graph", "rows")))
+        shutil.rmtree(path / "rows")
 
     def start(path, code, visited):
         element, kind = types.get(code, types["f32"])

@@ -134,6 +134,8 @@ def work(o):
     keep.mkdir(parents=True, exist_ok=True)
     cores, points, searches = os.sched_getaffinity(0), [], {}
     for way in getattr(ann_peers_ways, o.engine + "_ways")(d):
+        if not re.search(o.ways, way.name):
+            continue
         os.sched_setaffinity(0, cores)
         path = built(way, keep, say)
         os.sched_setaffinity(0, {o.core})
@@ -165,6 +167,7 @@ def main():
     p.add_argument("--engine", required=True)
     p.add_argument("--data", required=True)
     p.add_argument("--keep", required=True)
+    p.add_argument("--ways", default="")
     for name in ("k", "rounds", "core", "build-threads"):
         p.add_argument("--" + name, type=int, required=True)
     work(p.parse_args())
