@@ -10,15 +10,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define TIMEOUT_NS     ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
-#define REQUEST_MAX    8192                    /* bytes of line and headers */
-#define PATH_MAX_BYTES 128
-#define INPUT_BYTES    4096
-#define PEERS_MAX      32 /* connections at once on a reactor, */
-#define PEERS_SHARE    16 /* and one in so many that the process may have */
-#define LINGER_NS      ((uint64_t)200000000)
-#define LINGERERS_MAX  8 /* on a reactor */
+#define TIMEOUT_NS        ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
+#define REQUEST_MAX       8192                    /* bytes of line and headers */
+#define PATH_MAX_BYTES    128
+#define INPUT_BYTES       4096
+#define HEADER_NAME_BYTES 8  /* enough to tell "Host" */
+#define PEERS_MAX         32 /* connections at once on a reactor, */
+#define PEERS_SHARE       16 /* and one in so many that the process may have */
+#define LINGER_NS         ((uint64_t)200000000)
+#define LINGERERS_MAX     8 /* on a reactor */
 
 struct http {
     struct http *next, *prev; /* of the front */
@@ -28,6 +30,12 @@ struct http {
     char path[PATH_MAX_BYTES];
     size_t path_size, request_size;
     struct buffer text; /* an answer that may be long */
+    struct header {
+        char name[HEADER_NAME_BYTES]; /* its beginning */
+        size_t size;
+        bool has_value;
+    } header; /* that is coming in */
+    unsigned hosts;
     bool complete, keep;
 };
 
@@ -40,6 +48,40 @@ static int on_url(http_parser *p, const char *at, size_t n)
     h->path_size += n;
     h->path[h->path_size] = 0;
     return 0;
+}
+
+/* A name comes in pieces. One with a space in it or behind it is refused (RFC 9112, 5.1): a proxy in front may have read it
+ * otherwise. */
+static int on_header_name(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    struct header *name = &h->header;
+    if (name->has_value)
+        *name = (struct header){0};
+    for (size_t i = 0; i < n; i++, name->size++) {
+        if (at[i] == ' ' || at[i] == '\t')
+            return 1;
+        if (name->size < HEADER_NAME_BYTES)
+            name->name[name->size] = at[i];
+    }
+    return 0;
+}
+
+static int on_header_value(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    if (!h->header.has_value)
+        h->hosts += h->header.size == 4 && strncasecmp(h->header.name, "host", 4) == 0;
+    h->header.has_value = true;
+    return 0;
+}
+
+/* RFC 9112, 3.2: one Host, which HTTP/1.0 does not have to say. */
+static int on_headers(http_parser *p)
+{
+    const struct http *h = p->data;
+    const bool must = p->http_major > 1 || (p->http_major == 1 && p->http_minor > 0);
+    return h->hosts > 1 || (must && h->hosts == 0) ? -1 : 0;
 }
 
 static int on_complete(http_parser *p)
@@ -188,7 +230,11 @@ static int respond(struct http *h)
 /* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */
 static int feed(struct http *h, const char **bytes, size_t *n)
 {
-    static const http_parser_settings settings = {.on_url = on_url, .on_message_complete = on_complete};
+    static const http_parser_settings settings = {.on_url = on_url,
+                                                  .on_header_field = on_header_name,
+                                                  .on_header_value = on_header_value,
+                                                  .on_headers_complete = on_headers,
+                                                  .on_message_complete = on_complete};
     size_t used = http_parser_execute(&h->parser, &settings, *bytes, *n);
     *bytes += used;
     *n -= used;
@@ -209,6 +255,8 @@ static void serve_requests(struct http *h)
     do {
         h->complete = false;
         h->path_size = h->request_size = 0;
+        h->header = (struct header){0};
+        h->hosts = 0;
         uint64_t deadline_ns = clock_now_ns() + TIMEOUT_NS;
         while (input && !h->complete) {
             if (have == 0) {

@@ -34,15 +34,36 @@ static void pages(struct server *s)
 {
     if (!net_has_http())
         return;
-    expect(s, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n");
+    expect(s, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n");
     expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n");
     expect(s, "GET /nothing HTTP/1.0\r\n\r\n", "HTTP/1.1 404 ");
     expect(s, "POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 405 ");
     expect(s, "this is no request\r\n\r\n", "HTTP/1.1 400 ");
     expect(s, "HEAD /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
     cr_assert_str_eq(strstr(text, "\r\n\r\n"), "\r\n\r\n", "a HEAD has no body");
-    expect(s, "GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 ");
+    expect(s, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+           "HTTP/1.1 200 ");
     cr_assert(strstr(text + 10, "HTTP/1.1 200 "), "the second answer of a kept connection");
+}
+
+/* RFC 9112: 5.1, no space in a header's name or behind it; 3.2, one Host. */
+static void headers(struct server *s)
+{
+    static const struct {
+        const char *ask, *status;
+    } cases[] = {
+        {"GET /healthz HTTP/1.1\r\nHost : a\r\nConnection: close\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection : close\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length\t: 0\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.0\r\nX Y: 1\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nHostile: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET /healthz HTTP/1.1\r\nhOST:\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 "},
+        {"GET /healthz HTTP/1.1\r\nAccept:  a b \r\nHost:a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 "},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases) && net_has_http(); i++)
+        expect(s, cases[i].ask, cases[i].status);
 }
 
 static void metrics(struct server *s)
@@ -81,6 +102,7 @@ static void metrics(struct server *s)
 
 Test(http, two_pages_and_honest_refusals)
 {
+    harness_run(BACKEND_SIM, 2, headers);
     harness_run(BACKEND_SIM, 2, pages);
     harness_run(BACKEND_AUTO, 2, pages);
 }

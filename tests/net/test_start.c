@@ -134,7 +134,7 @@ static void expect_page(struct server *s)
     struct connection *c;
     size_t size = 0;
     int64_t n;
-    const char ask[] = "GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n";
+    const char ask[] = "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     struct slice slice = {(void *)(uintptr_t)ask, sizeof ask - 1};
     if (!net_has_http())
         return;
