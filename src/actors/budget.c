@@ -209,6 +209,22 @@ static int refuse(const struct budget *b, struct error *error)
     return -ENOMEM;
 }
 
+/* More than writers could have if there was nothing else. */
+static int refuse_for_ever(const struct budget *b, const struct budget_question *q, struct error *error)
+{
+    const uint64_t bytes = q->wanted > q->needed ? q->wanted - q->needed : 0;
+    const uint64_t stores = b->bytes - b->bytes / BUDGET_KEPT_SHARE, most = stores - stores / FREEING_SHARE;
+    char needed[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
+    if (bytes <= most)
+        return 0;
+    error_set(
+        error, ERROR_TOO_LARGE,
+        "this needs %s of memory with its index, and --memory has %s for all data: send less at once, or give kithd "
+        "more --memory",
+        size_format(bytes, needed), size_format(most, allowed));
+    return -ENOMEM;
+}
+
 int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error)
 {
     uint64_t needed = bytes;
@@ -231,9 +247,12 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
         part->granted = q->wanted;
     else if (q->wanted <= room)
         part->granted = room - q->wanted < ahead ? room : q->wanted + ahead;
-    else
+    else if ((rc = refuse_for_ever(b, q, &ret->error)) == 0)
         rc = refuse(b, &ret->error);
-    if (part->granted < q->needed) /* what is there is there */
+    /* What a store holds is there whatever is refused: after a start, with a smaller --memory, or when connections took
+     * more. It counts as granted, so others get less. It gives the store no room, for all of it is in use, and what
+     * the store frees of it comes back with the next report but for what is granted ahead: the sum only falls. */
+    if (part->granted < q->needed)
         part->granted = q->needed;
     ret->turn = ++part->turns;
     ret->granted = part->granted;

@@ -124,7 +124,7 @@ static void requests(struct metrics_text *t, const struct metrics_sample *s, uns
         if (op_names[op])
             PRINT(t, "kith_requests_total{op=\"%s\"} %" PRIu64 "\n", op_names[op], SUM(s, n, counted.requests[op]));
     metrics_family(t, "kith_errors_total", "counter", "Requests answered with an error, by its code.");
-    for (unsigned code = 1; code <= ERROR_INTERNAL; code++)
+    for (unsigned code = 1; code < ERROR_CODES; code++)
         PRINT(t, "kith_errors_total{code=\"%s\"} %" PRIu64 "\n", error_code_name((enum error_code)code),
               SUM(s, n, counted.errors[code]));
     metrics_family(t, "kith_searches_spread_total", "counter",

@@ -23,7 +23,7 @@ enum search_kind { SEARCH_SCAN, SEARCH_GRAPH, SEARCH_SCAN_MANY, SEARCH_GRAPH_MAN
 struct metrics {
     struct search_hardware hardware;
     uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
-    uint64_t errors[ERROR_INTERNAL + 1];          /* answers by error code */
+    uint64_t errors[ERROR_CODES];                 /* answers by error code */
     uint64_t connections_total, connections_open; /* native */
     uint64_t bytes_received, bytes_sent;
     uint64_t points_written, points_deleted, queries;

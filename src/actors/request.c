@@ -103,9 +103,14 @@ int request_error_memory(struct request *rq, uint64_t count, const char *noun, c
     const uint64_t limit = rq->bulk.limit;
     const uint64_t most = rq->bytes > limit ? (uint64_t)((double)count * (double)limit / (double)rq->bytes) : 0;
     char needed[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
-    if (most == 0) /* the heap has none, or one alone is too large */
+    if (rq->bytes <= limit) /* the heap has none */
         return request_error(rq, -ENOMEM, what);
-    return error_set(&rq->error, ERROR_RESOURCE_EXHAUSTED,
+    if (most == 0)
+        return error_set(
+            &rq->error, ERROR_TOO_LARGE,
+            "the %s needs %s for each of its %s, and one request may have %s here: give kithd more --memory", what,
+            size_format(rq->bytes / (count ? count : 1), needed), noun, size_format(limit, allowed));
+    return error_set(&rq->error, ERROR_TOO_LARGE,
                      "the %s needs %s, and one request may have %s here: send at most %" PRIu64
                      " %s at once, or give kithd more --memory",
                      what, size_format(rq->bytes, needed), size_format(limit, allowed), most, noun);

@@ -43,6 +43,6 @@ void request_pool_fini(struct request_pool *p);
 
 /* The sentences every request may need; both return rc or the negative errno for it. */
 int request_error(struct request *rq, int rc, const char *what);
-/* -ENOMEM of an admitted request for `count` points or queries: when it needs more than one may have, the sentence says how many
- * of them one may have. */
+/* -ENOMEM of an admitted request for `count` points or queries. ERROR_TOO_LARGE, with how many of them one
+ * request may have, when that is why. */
 int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what);

@@ -23,6 +23,7 @@ static const struct {
     [ERROR_CORRUPT] = {"corrupt", -EBADMSG},
     [ERROR_IO] = {"io", -EIO},
     [ERROR_INTERNAL] = {"internal", -ENOTRECOVERABLE},
+    [ERROR_TOO_LARGE] = {"too_large", -EMSGSIZE},
 };
 
 int error_set(struct error *e, enum error_code code, const char *format, ...)

@@ -22,6 +22,8 @@ enum error_code {
     ERROR_CORRUPT = 10,           /* a checksum does not match: the sentence names file and offset */
     ERROR_IO = 11,                /* the operating system refused: no permission, an I/O error, ... */
     ERROR_INTERNAL = 12,          /* our own mistake */
+    ERROR_TOO_LARGE = 13,         /* more than this server can ever take at once: it will stay so */
+    ERROR_CODES
 };
 
 #define ERROR_TEXT_MAX 320

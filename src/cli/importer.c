@@ -306,6 +306,8 @@ static int answer(struct run *r, const struct kith_reply *reply)
     }
     if (reply->code == -KITH_INVALID_ARGUMENT)
         return refuse(r, p);
+    if (reply->code == -KITH_TOO_LARGE)
+        return p->count > 1 ? cut(r, p) : refuse(r, p);
     if (reply->code == -KITH_RESOURCE_EXHAUSTED && kith_retry_after_ms(im->kith) == 0 && p->count > 1)
         return cut(r, p);
     wait_in_order(r, p); /* whatever follows, it is not lost */

@@ -246,7 +246,7 @@ static void frame_too_large(struct native_request *r)
     if (bytes <= limit)
         (void)request_error(r->rq, -ENOMEM, "request");
     else
-        error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+        error_set(&r->rq->error, ERROR_TOO_LARGE,
                   "the request has %s, and one may have %s here: send less at once, or give kithd more --memory",
                   size_format(bytes, sent), size_format(limit, allowed));
 }

@@ -268,7 +268,8 @@ int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, st
         if (given_up < 0)
             return given_up;
         const bool sealing = rc == -ENOMEM && !store->work_failed && !store->read_only && make_room(store);
-        if (rc == -ENOMEM && (!sealing || s->gate.closed || s->dropped || store->interrupted))
+        if (rc == -ENOMEM && (!sealing || (error && error->code == ERROR_TOO_LARGE) || s->gate.closed || s->dropped ||
+                              store->interrupted))
             break;
         order_check(store->options.hooks.background_order);
         if (rc == -ENOMEM)

@@ -84,10 +84,10 @@ ADMISSION_TEST(admission_memory, more_memory_is_refused_when_there_is_none_and_o
     let_go(&b);
 }
 
-static void want_sentence(const struct request *rq, const char *text)
+static void want_sentence(const struct request *rq, enum error_code code, const char *text)
 {
-    want_eq(rq->error.code, ERROR_RESOURCE_EXHAUSTED);
-    want_eq(rq->error.retry_after_ms, 0); /* clients take that for "it may be too large" */
+    want_eq(rq->error.code, code);
+    want_eq(rq->error.retry_after_ms, 0);
     want(strstr(rq->error.text, text));
 }
 
@@ -96,14 +96,15 @@ ADMISSION_TEST(admission_memory, what_one_request_may_have_is_said_where_it_need
     struct visitor v = {.session = &s->sessions[0], .cls = ADMIT_LOAD, .bytes = 6 * MIB};
     enter(s, &v);
     v.rq->bulk.limit = 4 * MIB;
-    want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -ENOBUFS);
-    want_sentence(v.rq,
+    want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -EMSGSIZE);
+    want_sentence(v.rq, ERROR_TOO_LARGE,
                   "the upsert needs 6.0 MiB, and one request may have 4.0 MiB here: send at most 666 points at once");
-    want_eq(request_error_memory(v.rq, 1, "points", "upsert"), -ENOBUFS); /* one alone is too large */
-    want_sentence(v.rq, "not enough memory for the upsert");
+    want_eq(request_error_memory(v.rq, 1, "points", "upsert"), -EMSGSIZE);
+    want_sentence(v.rq, ERROR_TOO_LARGE,
+                  "the upsert needs 6.0 MiB for each of its points, and one request may have 4.0 MiB here");
     v.rq->bulk.limit = 8 * MIB; /* the system has none */
     want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -ENOBUFS);
-    want_sentence(v.rq, "not enough memory for the upsert");
+    want_sentence(v.rq, ERROR_RESOURCE_EXHAUSTED, "not enough memory for the upsert");
     let_go(&v);
 }
 

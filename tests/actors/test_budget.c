@@ -157,6 +157,32 @@ Test(budget, a_long_trim_waits_until_all_are_quiet_or_memory_is_scarce)
     cr_assert(budget_trim_is_due(&budget, 20 * second, false), "writers need it");
 }
 
+Test(budget, what_can_never_fit_is_another_error)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(0, 600 * MIB, 700 * MIB, &answer), 0);
+    cr_assert_eq(ask(0, 600 * MIB, 900 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(answer.error.code, ERROR_RESOURCE_EXHAUSTED);
+    cr_assert_eq(ask(0, 600 * MIB, 1500 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(answer.error.code, ERROR_TOO_LARGE);
+    cr_assert(strstr(answer.error.text, "needs 900 MiB") && strstr(answer.error.text, "has 784 MiB"), "%s",
+              answer.error.text);
+}
+
+Test(budget, what_is_held_beyond_the_budget_gives_no_room)
+{
+    struct budget_answer answer;
+    cr_assert_eq(ask(1, 100 * MIB, 100 * MIB, &answer), 0);
+    cr_assert_eq(ask(0, 2000 * MIB, 2000 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(answer.granted, 2000 * MIB);
+    cr_assert_eq(ask(0, 2000 * MIB, 2001 * MIB, &answer), -ENOMEM);
+    cr_assert_eq(answer.granted, 2000 * MIB, "all of it is in use");
+    cr_assert_eq(ask(1, 100 * MIB, 200 * MIB, &answer), -ENOMEM, "others get less");
+    cr_assert_eq(ask(0, 1500 * MIB, 1500 * MIB, &answer), 0);
+    cr_assert_eq(answer.granted, 1500 * MIB);
+    cr_assert_eq(ask(0, 1500 * MIB, 1501 * MIB, &answer), -ENOMEM, "it stays beyond the budget");
+}
+
 Test(budget, stages_come_in_order_and_go_together_below_70_percent)
 {
     static const struct {

@@ -1,10 +1,13 @@
 """The Python client against a real server; answers are compared with NumPy's."""
 
 import contextlib
+import json
 import os
 import re
 import resource
+import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import uuid
@@ -465,6 +468,26 @@ class SmallServer(unittest.TestCase):
             said = re.search(r"needs \d+ MiB, and one request may have .* MiB here: send at most (\d+) queries at once", str(caught.exception))
             self.assertTrue(said, str(caught.exception))
             self.assertEqual(len(client.search("a", rows[: int(said.group(1)) // 2], k=1000)), int(said.group(1)) // 2)
+
+    def test_a_point_that_can_never_be_taken_is_refused_at_once(self) -> None:
+        server = Server("--memory", "64MiB", "--reactors", "2", "--no-pin")
+        self.addCleanup(server.stop)
+        payloads = [{"n": 0}, {"text": "x" * (6 << 20)}, {"n": 2}]
+        with kith.Client("127.0.0.1", server.port) as client, tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            client.create("a", dim=2, metric="l2")
+            with self.assertRaises(kith.KithError) as caught:
+                client.upsert("a", range(3), [[0, 0], [1, 1], [2, 2]], payloads)
+            self.assertEqual(caught.exception.code, kith.Code.TOO_LARGE, str(caught.exception))
+            self.assertRegex(str(caught.exception), r"has 6\.0 MiB, and one may have 4\.0 MiB here")
+            for i, payload in enumerate(payloads):
+                file.write(json.dumps({"id": i, "vector": [i, i], "payload": payload}) + "\n")
+            file.flush()
+            command = [os.environ["KITH"], "import", "a", file.name]
+            environment = dict(os.environ, KITH_SERVER=f"127.0.0.1:{server.port}")
+            run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+            self.assertNotEqual(run.returncode, 0)
+            self.assertRegex(run.stderr, r"one may have 4\.0 MiB here")
+            self.assertEqual([p.id for p in client.get("a", range(3))], [0, 2])
 
 
 class Wire(unittest.TestCase):

@@ -69,13 +69,18 @@ static int upsert(const char *name, uint64_t first, uint32_t n)
 
 /* -- what is expected -- */
 
-static int check_refusal(int rc, const char *word)
+static int check_refusal_as(int code, int rc, const char *word)
 {
     refused++;
     if (!server_lives(&server))
         return failed("kithd ended");
     const char *text = kith_error(client);
-    return rc == -KITH_RESOURCE_EXHAUSTED && strstr(text, word) ? 0 : failed("refused with %d: %s", rc, text);
+    return rc == -code && strstr(text, word) ? 0 : failed("refused with %d: %s", rc, text);
+}
+
+static int check_refusal(int rc, const char *word)
+{
+    return check_refusal_as(KITH_RESOURCE_EXHAUSTED, rc, word);
 }
 
 static int check_reads(uint32_t k)
@@ -153,7 +158,7 @@ static int large_batches(void)
         int rc = upsert("main", 1000000, LARGE);
         if (rc == 0)
             return failed("a batch of %d points was taken when memory was full", LARGE);
-        if (check_refusal(rc, "memory") < 0)
+        if (check_refusal_as(KITH_TOO_LARGE, rc, "the request has") < 0)
             return -1;
     }
     return check_reads(10);

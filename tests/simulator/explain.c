@@ -35,6 +35,8 @@ static bool injected(const struct world *w, enum sim_fault f)
 
 bool explained_code(const struct world *w, enum action action, enum error_code code)
 {
+    if (code == ERROR_TOO_LARGE && w->memory)
+        return true;
     if (code == ERROR_RESOURCE_EXHAUSTED && (w->memory || w->queue_ms)) /* the limits of the round are small */
         return true;
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)

@@ -545,8 +545,8 @@ def _segment(m: wire.Message) -> Segment:
 
 
 def _is_too_large(error: KithError) -> bool:
-    """There was no room for it, and the server cannot say when there will be: it may be too large for the memory that one request may have."""
-    return error.code == Code.RESOURCE_EXHAUSTED and not error.retry_after_ms
+    """The server never takes so much at once, or has no room for it and cannot say when it will: parts of it may do."""
+    return error.code == Code.TOO_LARGE or (error.code == Code.RESOURCE_EXHAUSTED and not error.retry_after_ms)
 
 
 class _Upsert:

@@ -20,6 +20,7 @@ class Code(enum.IntEnum):
     CORRUPT = 10
     IO = 11
     INTERNAL = 12
+    TOO_LARGE = 13
     DISCONNECTED = 100
     REFUSED = 102
 

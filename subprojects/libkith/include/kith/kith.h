@@ -30,6 +30,7 @@ enum kith_code { /* the server's codes (docs/protocol.md), and three of the clie
                  KITH_CORRUPT = 10,
                  KITH_IO = 11,
                  KITH_INTERNAL = 12,
+                 KITH_TOO_LARGE = 13, /* the server can never take so much at once */
                  KITH_DISCONNECTED = 100,
                  KITH_NO_MEMORY = 101,
                  KITH_REFUSED = 102, /* nobody listens there */
