@@ -225,12 +225,21 @@ static int refuse_for_ever(const struct budget *b, const struct budget_question 
     return -ENOMEM;
 }
 
-int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error)
+int budget_take_room(struct budget *b, uint64_t bytes, struct error *error)
 {
-    uint64_t needed = bytes;
+    uint64_t needed = bytes + b->taken[0] + b->taken[1];
     for (unsigned r = 0; r < REACTORS_MAX; r++)
         needed += b->parts[r].needed;
-    return b->bytes && needed > for_writers(b) ? refuse(b, error) : 0;
+    if (b->bytes && needed > for_writers(b))
+        return refuse(b, error);
+    b->taken[0] += bytes;
+    return 0;
+}
+
+void budget_forget_taken(struct budget *b)
+{
+    b->taken[1] = b->taken[0];
+    b->taken[0] = 0;
 }
 
 int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret)

@@ -44,6 +44,8 @@ struct budget {
     } parts[REACTORS_MAX];
     uint64_t lost;        /* the process has it, and no part knows of it: what the heap keeps, the program itself */
     unsigned stage;       /* 0 to 3 */
+    uint64_t taken[2];    /* by budget_take_room(), since the last look and the one before */
+    uint64_t looked_ns;   /* when that was */
     uint64_t trim_ns;     /* when the heap may be asked next to give back, */
     uint64_t insist_ns;   /* and when, though there is no more than it did not give back last time */
     uint64_t kept;        /* of `lost`, what it did not give back then, */
@@ -70,8 +72,10 @@ struct budget_answer {
 
 /* -ENOMEM: not so much; what is granted then is no more than before. Does not wait. */
 MUST_USE int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret);
-/* -ENOMEM with the sentence: so much more would be too much for the stores together, as they told last. */
-MUST_USE int budget_check_room(const struct budget *b, uint64_t bytes, struct error *error);
+/* -ENOMEM with the sentence: so much more would be too much for the stores together, as they told last. Else
+ * it counts until budget_forget_taken() was called twice: the stores have told of it by then. */
+MUST_USE int budget_take_room(struct budget *b, uint64_t bytes, struct error *error);
+void budget_forget_taken(struct budget *b);
 /* What the process has beyond what the parts know of. */
 void budget_see_process(struct budget *b, uint64_t anonymous_bytes);
 /* Shall the heap be asked now to give back what was freed? That is one call, which holds the core, and

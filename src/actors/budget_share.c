@@ -77,6 +77,10 @@ static bool all_are_quiet(struct budget *b)
 static void see_process(struct budget *b)
 {
     const uint64_t began_ns = clock_now_ns();
+    if (began_ns >= b->looked_ns + REPORT_NS) {
+        b->looked_ns = began_ns;
+        budget_forget_taken(b);
+    }
     budget_see_process(b, process_anonymous_bytes());
     const uint64_t lost = b->lost;
     const bool quiet = all_are_quiet(b);

@@ -119,7 +119,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             COLLECTIONS_MAX);
     if (c->disk->reason)
         return read_only_refuse(c->disk->reason, c->dir, error);
-    rc = budget_check_room(&CONTAINER_OF(c, struct server, catalog)->budget, COLLECTION_BYTES, error);
+    rc = budget_take_room(&CONTAINER_OF(c, struct server, catalog)->budget, COLLECTION_BYTES, error);
     if (rc < 0)
         return rc;
     config->id = c->next_id > c->manifest.next_id ? c->next_id : c->manifest.next_id;

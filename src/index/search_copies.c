@@ -28,58 +28,84 @@ bool search_wants(const struct search *s, uint32_t row, uint32_t visible)
     return !s->params->allowed || copies_any(&s->x->copies, row, s->params->allowed, visible);
 }
 
-/* The next copy of the leader that is a hit and was not scanned; UINT32_MAX: there is none. */
-static uint32_t next_hit(const struct search *s, const struct unseen *u, uint32_t leader, uint32_t copy)
+#define COPIES_PER_PAUSE 2048  /* some 20 us */
+#define COPIES_LOOKED_AT 65536 /* where it cannot pause */
+
+/* The copies of one leader that are hits and were not scanned, one after the other. A filter may leave out
+ * all of a million copies, so a look at them pauses. */
+struct hits_of {
+    const struct search *s;
+    const struct unseen *u;
+    uint32_t leader;
+    uint32_t copy; /* the hit; UINT32_MAX: there are no more */
+    uint32_t seen; /* copies so far, hits or not */
+    uint32_t most; /* after so many it ends; 0: it pauses */
+};
+
+/* Moves on to the next hit from `copy` on. What the pause returned. */
+static int find_hit(struct hits_of *h, uint32_t copy)
 {
-    const struct copies *c = &s->x->copies;
-    while (copy < u->visible && (is_scanned(u, copy) || !is_allowed(s, copy)))
-        copy = copies_next(c, leader, copy);
-    return copy < u->visible ? copy : UINT32_MAX;
+    const struct copies *c = &h->s->x->copies;
+    int rc = 0;
+    while (rc == 0 && copy < h->u->visible && (is_scanned(h->u, copy) || !is_allowed(h->s, copy))) {
+        copy = copies_next(c, h->leader, copy);
+        if (h->most && h->seen >= h->most)
+            copy = UINT32_MAX;
+        if (++h->seen % COPIES_PER_PAUSE == 0 && !h->most)
+            rc = pause_here(h->s->params->pause);
+    }
+    h->copy = rc == 0 && copy < h->u->visible ? copy : UINT32_MAX;
+    return rc;
 }
 
-static uint32_t first_hit(const struct search *s, const struct unseen *u, uint32_t leader)
+static int first_hit(struct hits_of *h)
 {
-    const bool absent = copies_entry(&s->x->copies, leader) & ABSENT_FLAG; /* its copies were scanned with it */
-    return absent ? UINT32_MAX : next_hit(s, u, leader, copies_first(&s->x->copies, leader));
+    const struct copies *c = &h->s->x->copies;
+    h->copy = UINT32_MAX;
+    return copies_entry(c, h->leader) & ABSENT_FLAG ? 0 : find_hit(h, copies_first(c, h->leader)); /* scanned with it */
+}
+
+static int next_hit(struct hits_of *h)
+{
+    return find_hit(h, copies_next(&h->s->x->copies, h->leader, h->copy));
 }
 
 bool search_has_enough(const struct search *s, const struct unseen *u, const struct topk *top)
 {
-    const struct copies *c = &s->x->copies;
     const uint32_t enough = s->k < s->allowed ? s->k : s->allowed;
+    struct hits_of h = {.s = s, .u = u, .most = COPIES_LOOKED_AT};
     uint32_t n = 0;
     if (!s->params->allowed && top->count >= enough)
         return true;
     for (uint32_t i = 0; n < enough && i < top->count; i++) {
-        const uint32_t row = top->hits[i].row;
-        n += is_allowed(s, row);
-        for (uint32_t j = first_hit(s, u, row); n < enough && j != UINT32_MAX;
-             j = next_hit(s, u, row, copies_next(c, row, j)))
+        h.leader = top->hits[i].row;
+        n += is_allowed(s, h.leader);
+        for (ignore_result(first_hit(&h)); n < enough && h.copy != UINT32_MAX; ignore_result(next_hit(&h)))
             n++;
     }
     return n >= enough;
 }
 
-#define COPIES_PER_PAUSE 2048 /* some 20 us */
-
 /* By row they ascend, so that the first which is not among the best ends it; by key any may be. */
 static int add_group(struct search *s, const struct unseen *u, struct hit leader)
 {
-    uint32_t seen = 0;
+    struct hits_of h = {.s = s, .u = u, .leader = leader.row};
+    uint32_t added = 0;
     if (is_allowed(s, leader.row))
         topk_add(&s->found, leader.distance, leader.row);
-    for (uint32_t i = first_hit(s, u, leader.row); i != UINT32_MAX;
-         i = next_hit(s, u, leader.row, copies_next(&s->x->copies, leader.row, i))) {
+    int rc = first_hit(&h);
+    while (rc == 0 && h.copy != UINT32_MAX) {
         const struct hit worst = s->found.hits[0];
-        if (s->found.count == s->found.k && (worst.distance < leader.distance ||
-                                             (worst.distance == leader.distance && worst.row < i && !s->found.keys)))
+        if (s->found.count == s->found.k &&
+            (worst.distance < leader.distance ||
+             (worst.distance == leader.distance && worst.row < h.copy && !s->found.keys)))
             return 0;
-        topk_add(&s->found, leader.distance, i);
-        const int rc = ++seen % COPIES_PER_PAUSE ? 0 : pause_here(s->params->pause);
-        if (rc != 0)
-            return rc;
+        topk_add(&s->found, leader.distance, h.copy);
+        rc = ++added % COPIES_PER_PAUSE ? 0 : pause_here(s->params->pause);
+        if (rc == 0)
+            rc = next_hit(&h);
     }
-    return 0;
+    return rc;
 }
 
 int search_add_copies(struct search *s, const struct unseen *u)
@@ -147,11 +173,15 @@ int search_scan_absent(const struct search *s, const struct codes_query *query, 
     return rc;
 }
 
-static bool leads_a_hit(const struct search *s, const struct unseen *u, uint32_t row)
+static int leads_a_hit(const struct search *s, const struct unseen *u, uint32_t row, bool *ret)
 {
     const struct copies *c = &s->x->copies;
-    return copies_entry(c, row) && copies_is_linked(c, row) && !is_allowed(s, row) &&
-           first_hit(s, u, row) != UINT32_MAX;
+    struct hits_of h = {.s = s, .u = u, .leader = row, .copy = UINT32_MAX};
+    int rc = 0;
+    if (copies_entry(c, row) && copies_is_linked(c, row) && !is_allowed(s, row))
+        rc = first_hit(&h);
+    *ret = h.copy != UINT32_MAX;
+    return rc;
 }
 
 int search_scan_leaders(const struct search *s, const struct unseen *u, const struct codes_query *query,
@@ -162,11 +192,13 @@ int search_scan_leaders(const struct search *s, const struct unseen *u, const st
     struct search_scratch *w = s->scratch;
     int rc = 0;
     for (uint32_t row = u->from; rc == 0 && row < to; row++) {
-        if (leads_a_hit(s, u, row)) {
+        bool leads;
+        rc = leads_a_hit(s, u, row, &leads);
+        if (rc == 0 && leads && epoch == s->x->epoch) {
             codes_distances(query, &row, 1, w->rows, w->distances);
             topk_add(top, w->distances[0], row);
         }
-        if (row % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
+        if (rc == 0 && row % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
             rc = pause_here(s->params->pause);
         if (rc == 0 && epoch != s->x->epoch)
             rc = -EAGAIN;

@@ -85,12 +85,12 @@ Test(budget, what_takes_little_is_refused_too_when_memory_is_full)
 {
     struct budget_answer a;
     struct error e = {0};
-    cr_assert_eq(budget_check_room(&budget, 4096, &e), 0);
+    cr_assert_eq(budget_take_room(&budget, 4096, &e), 0);
     cr_assert_eq(ask(0, 900 * MIB, 900 * MIB, &a), -ENOMEM);
-    cr_assert_eq(budget_check_room(&budget, 4096, &e), -ENOMEM);
+    cr_assert_eq(budget_take_room(&budget, 4096, &e), -ENOMEM);
     cr_assert(strstr(e.text, "memory is full"), "%s", e.text);
     budget.bytes = 0;
-    cr_assert_eq(budget_check_room(&budget, 4096, &e), 0);
+    cr_assert_eq(budget_take_room(&budget, 4096, &e), 0);
 }
 
 Test(budget, what_was_given_back_can_be_had_by_another)
@@ -167,6 +167,19 @@ Test(budget, what_can_never_fit_is_another_error)
     cr_assert_eq(answer.error.code, ERROR_TOO_LARGE);
     cr_assert(strstr(answer.error.text, "needs 900 MiB") && strstr(answer.error.text, "has 784 MiB"), "%s",
               answer.error.text);
+}
+
+Test(budget, what_is_created_between_two_reports_counts)
+{
+    struct error error;
+    unsigned taken = 0;
+    while (taken < 2000 && budget_take_room(&budget, MIB, &error) == 0)
+        taken++;
+    cr_assert_eq(taken, 784);
+    budget_forget_taken(&budget);
+    cr_assert_eq(budget_take_room(&budget, MIB, &error), -ENOMEM, "not all have told");
+    budget_forget_taken(&budget);
+    cr_assert_eq(budget_take_room(&budget, MIB, &error), 0);
 }
 
 Test(budget, what_is_held_beyond_the_budget_gives_no_room)

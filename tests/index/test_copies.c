@@ -280,6 +280,45 @@ Test(copies, are_found_when_their_leader_goes_to_the_graph_meanwhile)
     dataset_fini(&d);
 }
 
+static int count_pause(void *arg)
+{
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static uint32_t every_other(uint32_t row)
+{
+    return row % 2 ? 0 : row;
+}
+
+/* All but the last of 10 000 copies are left out by a filter that leaves a walk enough. */
+Test(copies, that_a_filter_leaves_out_are_passed_with_pauses)
+{
+    enum { COUNT = 20000 };
+    struct dataset d;
+    unsigned pauses[2] = {0};
+    struct pause pause = {count_pause, &pauses[0]};
+    struct hit hits[10];
+    make_groups(&d, METRIC_L2, COUNT, every_other);
+    uint64_t *allowed = calloc(bits_words(d.count), sizeof(*allowed));
+    for (uint32_t row = 2; row < d.count; row++)
+        if (row == d.count - 1 || every_other(row) == row)
+            bits_set(allowed, row);
+    struct search_scratch *s = search_scratch_create();
+    struct segment_index *x = grow(&d, d.count);
+    const struct search_params p = {.k = 10, .ef = 32, .allowed = allowed, .pause = &pause};
+    for (unsigned i = 0; i < 2; i++) { /* near row 0, and far from it */
+        pause.arg = &pauses[i];
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, i * 500), &p, s, hits), 10);
+        cr_assert_eq(hits[0].row, i ? 500 : d.count - 1);
+    }
+    cr_assert_geq(pauses[0], pauses[1] + COUNT / 2 / 2048, "%u pauses, and %u", pauses[0], pauses[1]);
+    segment_index_destroy(x);
+    search_scratch_destroy(s);
+    free(allowed);
+    dataset_fini(&d);
+}
+
 Test(copies, groups_from_a_disk_are_checked)
 {
     struct sealed s;
