@@ -13,7 +13,7 @@
 #include <math.h>
 
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
-#define SIGMAS             2.0f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
+#define SIGMAS             2.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
 #define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */
 #define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
 #define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */

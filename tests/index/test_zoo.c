@@ -142,3 +142,18 @@ Test(zoo, unindexed_rows_of_a_curve_are_found)
     zoo_truth_fini(&t);
     zoo_fini(&s);
 }
+
+/* With codes that are exact no more rows are kept than are wanted: none of these may be passed over by its 1-bit code. */
+Test(zoo, unindexed_rows_of_any_length_are_found)
+{
+    struct zoo_set s;
+    struct zoo_truth t;
+    struct zoo_index x;
+    cr_assert_eq(zoo_make(&s, zoo_find("norms-wide"), 64, 3000, QUERIES, 1), 0);
+    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_IP, NULL), 0);
+    cr_assert_eq(zoo_index_build(&x, &s, METRIC_IP, ZOO_UNINDEXED, NULL, NULL), 0);
+    cr_expect_geq(recall_of(&x, &t), 0.99);
+    zoo_index_fini(&x);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+}
