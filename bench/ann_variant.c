@@ -57,6 +57,8 @@ static bool take_word(const char *word, size_t length, bool first, struct peer_v
         v->links = PEER_LINKS_PLAIN;
     else if (word_is(word, length, "mapped"))
         v->mapped = true;
+    else if (word_is(word, length, "whole"))
+        v->whole = true;
     else
         return (first && word_is(word, length, "auto")) || word_number(word, length, "m", 256, &v->m) ||
                word_number(word, length, "efc", 65535, &v->ef_construct);
@@ -71,7 +73,7 @@ int ann_variant_read(const char *text, struct peer_variant *ret)
         if (!take_word(word, length, word == text, ret)) {
             fprintf(stderr,
                     "ann: %.*s in %s: not among auto, f32, f16, bf16, sq8, sq4, rabitq1 to rabitq8, none, packed, "
-                    "plain, mapped, mN, efcN\n",
+                    "plain, mapped, whole, mN, efcN\n",
                     (int)length, word, text);
             return -1;
         }

@@ -55,19 +55,23 @@ static struct segment_index *build(const struct dataset *d, const struct rows *v
     return opened; /* it borrows from x, which lives as long as this program */
 }
 
+static void ladder_print(const char *name, const struct recall_ladder *l)
+{
+    for (uint32_t i = 0; i < l->count; i++) {
+        const struct recall_rung *r = &l->rung[i];
+        printf("%-20s %5u %8.4f %8.4f %10.0f\n", i ? "" : name, r->ef, r->recall, r->floor, r->distances);
+    }
+}
+
 static void curve_print(const struct recall_curve *c)
 {
-    for (unsigned of = 0; c && of < RECALL_KS; of++)
-        for (uint32_t i = 0; i < c->of[of].count; i++) {
-            const struct recall_rung *r = &c->of[of].rung[i];
-            printf("%s %5u %8.4f %8.4f %10.0f\n",
-                   i    ? "       "
-                   : of ? "k 100  "
-                        : "k 10   ",
-                   r->ef, r->recall, r->floor, r->distances);
-        }
-    if (c && c->scan.ef)
-        printf("scan    %5u %8.4f %8.4f\n", c->scan.ef, c->scan.recall, c->scan.floor);
+    if (!c)
+        return;
+    ladder_print("k 10", &c->of[0]);
+    ladder_print("k 10, may end early", &c->early);
+    ladder_print("k 100", &c->of[1]);
+    if (c->scan.ef)
+        printf("%-20s %5u %8.4f %8.4f\n", "scan", c->scan.ef, c->scan.recall, c->scan.floor);
 }
 
 static void ask(const struct dataset *d, const struct segment_index *x, const struct rows *vectors, float recall)
@@ -90,10 +94,16 @@ static void ask(const struct dataset *d, const struct segment_index *x, const st
             ids[i] = hits[i].row;
         found += recall_count(&truth, q, ids, n > 0 ? (uint32_t)n : 0);
     }
-    printf("asked for %.3f, ef %4u: %.4f, %7.1f us a query\n", recall, segment_index_ef(x, recall, K),
-           (double)found / ((double)d->query_count * K), (double)cpu / d->query_count / 1e3);
+    printf("asked for %.3f: %.4f, %7.1f us a query\n", recall, (double)found / ((double)d->query_count * K),
+           (double)cpu / d->query_count / 1e3);
     recall_fini(&truth);
     search_scratch_destroy(scratch);
+}
+
+static void ask_all(const struct dataset *d, const struct segment_index *x, const struct rows *vectors)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        ask(d, x, vectors, wanted[i]);
 }
 
 static uint32_t number(int argc, char **argv, int at, uint32_t otherwise)
@@ -139,13 +149,17 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct rows vectors = rows_of(&d, &column);
-    const struct segment_index *x = column ? build(&d, &vectors) : NULL;
+    struct segment_index *x = column ? build(&d, &vectors) : NULL;
     if (!x)
         return 1;
     printf("%s: %u x %u\n", d.name, d.count, d.dim);
     curve_print(segment_index_curve(x));
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-        ask(&d, x, &vectors, wanted[i]);
+    ask_all(&d, x, &vectors);
+    if (x->curve && x->curve->early.count) {
+        puts("walks that expand all their candidates:");
+        x->curve->early.count = 0;
+        ask_all(&d, x, &vectors);
+    }
     dataset_fini(&d);
     return 0;
 }

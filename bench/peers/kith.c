@@ -13,6 +13,7 @@ struct kith_index {
     struct sealed sealed;
     struct search_scratch *scratch[PEER_LANES_MAX]; /* made when first needed */
     uint32_t count;
+    bool whole;
     struct hit *hits[PEER_LANES_MAX];
     uint32_t hits_room[PEER_LANES_MAX];
 };
@@ -68,6 +69,7 @@ static void *build(const struct peer_build *b)
         fprintf(stderr, "kith: the index cannot be built: out of memory, or options that do not go together\n");
     if (grown && sealed_init(grown, b, &x->sealed) == 0) {
         x->count = b->count;
+        x->whole = b->variant.whole;
         return x;
     }
     if (x)
@@ -92,8 +94,12 @@ static int search(void *index, const float *query, const struct peer_search *s, 
     struct kith_index *x = index;
     if (!room_make(x, s))
         return -1;
-    struct search_params params = {
-        .k = s->k, .ef = s->ef, .refine_k = (float)s->refine_k, .overlap = s->overlap, .overlap_arg = s->arg};
+    struct search_params params = {.k = s->k,
+                                   .ef = s->ef,
+                                   .ends_early = !x->whole,
+                                   .refine_k = (float)s->refine_k,
+                                   .overlap = s->overlap,
+                                   .overlap_arg = s->arg};
     struct hit *hits = x->hits[s->lane];
     int count =
         segment_index_search(x->sealed.index, &x->sealed.vectors, x->count, query, &params, x->scratch[s->lane], hits);

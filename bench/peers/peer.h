@@ -32,6 +32,7 @@ struct peer_variant {
     enum peer_refine refine;
     enum peer_links links;
     bool mapped;              /* what refines lies in a file and is mapped */
+    bool whole;               /* walks expand all ef candidates */
     uint32_t m, ef_construct; /* 0: those of all engines */
 };
 

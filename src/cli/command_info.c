@@ -140,23 +140,31 @@ static void why_print(const struct kith_segment *list, size_t count)
     }
 }
 
-/* "segment 12: recall@10 by ef: .95 at 46, ..." of those that were measured: the rungs from .8 on. */
-static void recall_print(const struct kith_segment *s)
+/* " .95 with ef 46, .98 with ef 70": the rungs from .8 on, until more brings no more. */
+static void ladder_print(const struct kith_recall_rung *rungs, size_t count)
 {
     const char *before = "";
-    for (size_t i = 0; i < s->recall_10_count; i++) {
-        const struct kith_recall_rung *r = &s->recall_10[i];
-        if (r->recall < 0.8f && i + 1 < s->recall_10_count)
+    for (size_t i = 0; i < count && (i < 2 || rungs[i - 1].recall > rungs[i - 2].recall); i++) {
+        if (rungs[i].recall < 0.8f && i + 1 < count)
             continue;
-        if (!before[0])
-            printf("segment %llu: recall@10 is", (unsigned long long)s->id);
-        printf("%s %.4g with ef %u", before, (double)r->recall, r->ef);
+        printf("%s %.4g with ef %u", before, (double)rungs[i].recall, rungs[i].ef);
         before = ",";
-        if (i > 0 && r->recall <= r[-1].recall)
-            break; /* more brings no more */
     }
-    if (before[0])
-        printf("; %.4g by scanning all codes\n", (double)s->recall_scan.recall);
+}
+
+/* Of a segment that was measured. */
+static void recall_print(const struct kith_segment *s)
+{
+    if (s->recall_10_count == 0)
+        return;
+    printf("segment %llu: recall@10 is", (unsigned long long)s->id);
+    ladder_print(s->recall_10, s->recall_10_count);
+    printf("; %.4g by scanning all codes\n", (double)s->recall_scan.recall);
+    if (s->recall_10_early_count == 0)
+        return;
+    printf("segment %llu: where walks may end early, it is", (unsigned long long)s->id);
+    ladder_print(s->recall_10_early, s->recall_10_early_count);
+    putchar('\n');
 }
 
 static void segment_add(struct kith_segment *sum, const struct kith_segment *s)
@@ -224,6 +232,7 @@ static json_t *segment_json(const struct kith_segment *s)
         index_json_add(j, &s->index);
         json_object_set_new(j, "why", json_string(s->why));
         json_object_set_new(j, "recall_10", ladder_json(s->recall_10, s->recall_10_count));
+        json_object_set_new(j, "recall_10_early", ladder_json(s->recall_10_early, s->recall_10_early_count));
         json_object_set_new(j, "recall_100", ladder_json(s->recall_100, s->recall_100_count));
         json_object_set_new(j, "recall_scan", ladder_json(&s->recall_scan, s->recall_scan.ef ? 1 : 0));
     }

@@ -112,6 +112,7 @@ struct hnsw_walk {
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
     bool no_strays;      /* end without them */
+    uint32_t early_k;    /* the walk may end early, by this many candidates (early_end.h); 0: it expands all ef */
     const struct pause *pause;
     void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
     void *overlap_arg;

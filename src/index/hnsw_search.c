@@ -5,7 +5,7 @@
  *   2. prefetch every cache line of their codes, so that all misses of the hop overlap
  *   3. score    them together, four at a time
  *   4. admit    those nearer than the farthest of a full pool
- * and the walk ends when every candidate in the pool has been expanded. Scoring each neighbour as it is met, as is
+ * and the walk ends when every candidate in the pool has been expanded, or early (early_end.h). Scoring each neighbour as it is met, as is
  * usual, pays for the misses one after another.
  *
  * Nor does a hop wait for its own misses: the next one is begun, steps 1 and 2, before it is scored. That next candidate is chosen
@@ -14,6 +14,7 @@
  * searches go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well. */
 #include "index/hnsw.h"
 
+#include "index/early_end.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -128,7 +129,7 @@ INLINE bool hop_begin(const struct hnsw_walk *w, uint32_t level, struct hop *hop
 {
     struct pool *pool = &w->scratch->pool;
     const uint32_t id = pool_next(pool);
-    if (id == LINK_NONE)
+    if (id == LINK_NONE || (level == 0 && w->early_k && early_end_is_due(&pool->near, pool->cursor, w->early_k)))
         return false;
     pool->near.ids[pool->cursor] |= CAND_EXPANDED;
     gather(w, level, id, hop);
@@ -193,6 +194,8 @@ INLINE void hop_end(const struct hnsw_walk *w, uint32_t level, const struct hop 
     const uint32_t first = vek.nearest_add(&pool->near, w->scratch->distances, hop->ids, hop->count);
     if (first <= pool->cursor && first < pool->near.count)
         pool->cursor = first;
+    if (level == 0 && first < w->early_k && pool->near.count >= w->early_k)
+        pool->near.below = early_end_bound(&pool->near, w->early_k, pool->reach);
 }
 
 INLINE int hop_pause(const struct hnsw_walk *w)
@@ -209,6 +212,9 @@ static void pool_fill(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
     pool->cursor = 0;
     pool->near.count = 0;
     pool->near.limit = ef;
+    pool->near.below = INFINITY;
+    if (level == 0 && w->early_k)
+        pool->reach = early_end_reach(ef, w->early_k);
     scratch_mark(s, limit_of(w, level));
     if (level == 0 && w->hidden)
         scratch_mark(s, *w->hidden);

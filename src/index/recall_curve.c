@@ -11,6 +11,9 @@
 #define MISS_STANDARD 0.02f /* which misses that much */
 #define MISS_LEAST    0.0004f
 
+#define EARLY_SPARES                                                                                                   \
+    0.98 /* a walk that may end early is taken where it has no more of the distances: its pool is larger */
+
 /* Nanoseconds on one core of Zen 4 (AVX-512): a distance in a walk waits for memory, one of a scan streams. Only the ratios
  * matter, and those differ little between machines. */
 #define WALK_NS      14.0
@@ -39,7 +42,8 @@ const char *recall_curve_check(const struct recall_curve *c, uint32_t rows)
                      !(scan->floor >= 0 && scan->floor <= scan->recall)))
         return "the recall of a scan is out of range";
     const char *why = ladder_check(&c->of[0], RECALL_K_MIN);
-    return why ? why : ladder_check(&c->of[1], RECALL_K_MAX);
+    why = why ? why : ladder_check(&c->of[1], RECALL_K_MAX);
+    return why ? why : ladder_check(&c->early, RECALL_K_MIN);
 }
 
 /* The place on a ladder where the floor reaches what is wanted, with its distances; 0: it does not. */
@@ -70,10 +74,10 @@ static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, do
     const double many = ladder_ef(&c->of[1], wanted, &distances[1]);
     if (k >= RECALL_K_MAX || many == 0) {
         /* where 100 was not measured, its ef grows no faster than k does */
-        const double base = many > 0 ? many : few, of = many > 0 ? RECALL_K_MAX : RECALL_K_MIN,
+        const double base = many > 0 ? many : few, at = many > 0 ? RECALL_K_MAX : RECALL_K_MIN,
                      known = distances[many > 0];
-        *ret_distances = known * k / of;
-        return base * k / of;
+        *ret_distances = known * k / at;
+        return base * k / at;
     }
     const double share = log((double)k / RECALL_K_MIN) / log((double)RECALL_K_MAX / RECALL_K_MIN);
     *ret_distances = distances[0] * pow(distances[1] / distances[0], share);
@@ -90,20 +94,29 @@ static double scan_ns(uint32_t rows, uint32_t row_bytes)
     return rows * (SCAN_NS + SCAN_BYTE_NS * row_bytes);
 }
 
-struct recall_effort recall_curve_effort(const struct recall_curve *c, const struct recall_sizes *sizes, float wanted,
-                                         uint32_t k)
+/* Returns the distances that the cheapest walk computes; INFINITY: none reaches what is wanted. */
+static double best_walk(const struct recall_curve *c, float wanted, uint32_t k, bool early, struct recall_effort *ret)
 {
-    double distances = 0;
-    const double ef = wanted < 1 ? walk_ef(c, wanted, k, &distances) : 0;
-    const double walk = ef > 0 ? walk_ns(sizes, distances) : INFINITY;
+    double whole = 0, ending = 0;
+    const double ef = wanted < 1 ? walk_ef(c, wanted, k, &whole) : 0;
+    const double early_ef = early && wanted < 1 && k <= RECALL_K_MIN ? ladder_ef(&c->early, wanted, &ending) : 0;
+    const bool ends_early = early_ef > 0 && (ef == 0 || ending < EARLY_SPARES * whole);
+    const double best = ends_early ? early_ef : ef;
+    *ret = (struct recall_effort){RECALL_WALK, (uint32_t)fmax(ceil(best), k), ends_early};
+    return best == 0 ? INFINITY : ends_early ? ending : whole;
+}
+
+struct recall_effort recall_curve_effort(const struct recall_curve *c, const struct recall_sizes *sizes, float wanted,
+                                         uint32_t k, bool early)
+{
+    struct recall_effort effort;
+    const double walk = walk_ns(sizes, best_walk(c, wanted, k, early, &effort));
     const bool scannable = c->scan.ef && wanted < 1 && c->scan.floor >= wanted;
     const double scan = scannable ? scan_ns(sizes->rows, sizes->code_bytes) : INFINITY;
     const double exact = scan_ns(sizes->distinct, sizes->vector_bytes);
     if (walk <= scan && walk <= exact)
-        return (struct recall_effort){RECALL_WALK, (uint32_t)ceil(ef) > k ? (uint32_t)ceil(ef) : k};
-    if (scan <= exact)
-        return (struct recall_effort){RECALL_SCAN, 0};
-    return (struct recall_effort){RECALL_EXACT, 0};
+        return effort;
+    return (struct recall_effort){.way = scan <= exact ? RECALL_SCAN : RECALL_EXACT};
 }
 
 uint32_t recall_default_ef(float wanted, uint32_t k)

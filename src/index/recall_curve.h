@@ -1,6 +1,6 @@
 /* recall_curve.h -- which effort gives which recall in one sealed segment, as measured when it was made (recall_measure.h).
  *
- * A curve has a ladder of beams (ef) for each of two k. Each rung says which recall@k the queries of the measurement had with
+ * A curve has a ladder of beams (ef) for each of two k, and for the smaller one of walks that may end early (early_end.h). Each rung says which recall@k the queries of the measurement had with
  * that ef, how far that mean may be off, and how many distances a walk computed. Rungs rise in ef, recall, floor and distances.
  * One more rung tells what a scan of all codes finds. A search that asks for a recall gets the cheapest way that reaches it. */
 #pragma once
@@ -35,9 +35,10 @@ struct recall_ladder {
 
 struct recall_curve {
     struct recall_ladder of[RECALL_KS]; /* of k 10 and of k 100 */
+    struct recall_ladder early;         /* of k 10, where walks may end early; a graph that grows has none */
     struct recall_rung scan;            /* of all codes, k 10; ef 0: not measured */
 };
-static_assert(sizeof(struct recall_curve) == 688, "on disk");
+static_assert(sizeof(struct recall_curve) == 1024, "on disk");
 
 /* What is wrong with a curve that was read from a disk, of a segment with so many rows; NULL: nothing. */
 const char *recall_curve_check(const struct recall_curve *c, uint32_t rows);
@@ -46,7 +47,8 @@ const char *recall_curve_check(const struct recall_curve *c, uint32_t rows);
 enum recall_way { RECALL_WALK, RECALL_SCAN, RECALL_EXACT };
 struct recall_effort {
     enum recall_way way;
-    uint32_t ef; /* of a walk; of a scan, how many of its best are scored again */
+    uint32_t ef;     /* of a walk */
+    bool ends_early; /* the walk may */
 };
 
 /* Sizes that the costs of a scan follow from. */
@@ -55,8 +57,9 @@ struct recall_sizes {
     uint32_t distinct; /* rows that an exact scan compares: all, but where copies need not be */
 };
 
-/* The cheapest way that has recall `wanted` (0..1) at k by the curve. Nothing in the curve reaches it: exact. */
+/* The cheapest way that has recall `wanted` (0..1) at k by the curve. early: walks may end early, which those for more than 10 hardly
+ * ever do, so that they are not measured. Nothing in the curve reaches it: exact. */
 struct recall_effort recall_curve_effort(const struct recall_curve *c, const struct recall_sizes *sizes, float wanted,
-                                         uint32_t k);
+                                         uint32_t k, bool early);
 /* An ef for a graph that was not measured: wide enough for most data. */
 uint32_t recall_default_ef(float wanted, uint32_t k);

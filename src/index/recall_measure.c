@@ -1,4 +1,4 @@
-/* recall_measure.c -- the stages of a measurement: the truth, the two ladders rung by rung, the scan. Within a stage each query is
+/* recall_measure.c -- the stages of a measurement: the truth, the ladders rung by rung, the scan. Within a stage each query is
  * a piece of its own, which any share may take and which is done once, so a pause loses one piece at most.
  *
  * A query whose neighbours were all found is not asked again with a larger ef: it would find them again. So the upper rungs, which
@@ -25,7 +25,7 @@
 #define GROWTH          1.5 /* a graph that grows is measured again when it has so many times the rows, */
 #define QUERIES_GROWING 48  /* with so many queries at most */
 
-enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_SCAN, STAGE_DONE };
+enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_EARLY, STAGE_SCAN, STAGE_DONE };
 
 /* A query, as it was asked last. */
 struct measured {
@@ -83,7 +83,7 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
     m->ef_first = x->builder ? x->builder->beam : 0;
     if (rc == 0 && m->curve && m->of && m->done) {
         const uint32_t queries = m->truth.of.count, many = m->truth.of.many;
-        m->curve->of[0] = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};
+        m->curve->of[0] = m->curve->early = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};
         m->curve->of[1] = (struct recall_ladder){.k = ladder_k(STAGE_MANY), .queries = many};
         return m;
     }
@@ -116,6 +116,7 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
                        .refined_k = k,
                        .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
                        .scan = scan,
+                       .ends_early = m->stage == STAGE_EARLY,
                        .hidden = is_row && !meets ? &row : NULL};
     int n = search_run(&s, hits);
     if (n < 0)
@@ -223,9 +224,10 @@ static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t n
            (l->count > STALLED && last->recall <= last[-STALLED].recall) || last->distances > (float)rows / 2;
 }
 
+/* The ef of a graph that grows is no smaller than that of graphs without a curve, so little is gained by ending early. */
 static void next_stage(struct recall_measuring *m)
 {
-    m->stage++;
+    m->stage = m->stage == STAGE_MANY && m->ef_first ? STAGE_SCAN : m->stage + 1;
     m->ef = ladder_k(m->stage) > m->ef_first ? ladder_k(m->stage) : m->ef_first;
     memset(m->of, 0, m->truth.of.count * sizeof(*m->of));
     memset(m->done, 0, m->truth.of.count * sizeof(*m->done));
@@ -255,7 +257,8 @@ static void rung_begin(struct recall_measuring *m, uint32_t k, uint32_t queries)
 
 static void rung_end(struct recall_measuring *m, uint32_t rows, uint32_t queries)
 {
-    struct recall_ladder *l = &m->curve->of[m->stage == STAGE_MANY];
+    struct recall_curve *c = m->curve;
+    struct recall_ladder *l = m->stage == STAGE_EARLY ? &c->early : &c->of[m->stage == STAGE_MANY];
     extrapolate(m, queries);
     l->rung[l->count++] = rung_of(m, m->ef, l->k, queries);
     rung_begin(m, l->k, queries);
@@ -270,7 +273,8 @@ static void stage_end(struct recall_measuring *m, uint32_t rows, uint32_t querie
 {
     switch (m->stage) {
     case STAGE_FEW:
-    case STAGE_MANY: rung_end(m, rows, queries); break;
+    case STAGE_MANY:
+    case STAGE_EARLY: rung_end(m, rows, queries); break;
     case STAGE_SCAN:
         m->curve->scan = rung_of(m, rows, RECALL_K_MIN, queries);
         next_stage(m);

@@ -19,6 +19,7 @@ struct pool {
     uint32_t count, capacity;
     struct vek_nearest near;
     uint32_t cursor; /* all before it have been expanded */
+    float reach;     /* early_end_reach() */
 };
 #define CAND_EXPANDED 0x80000000u
 

@@ -18,7 +18,7 @@
 #include "index/recall_curve.h"
 #include <assert.h>
 
-#define SEALED_VERSION 3
+#define SEALED_VERSION 4
 
 struct sealed_header {
     uint32_t version, metric, dim, count;

@@ -219,6 +219,7 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .overlap = s->params->overlap,
                              .overlap_arg = s->params->overlap_arg,
                              .epoch = &x->epoch,
+                             .early_k = search_early_k(s),
                              .hidden = s->hidden};
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
         rc = search_walk(s, &walk, limit, tail, &ef, &top);

@@ -14,6 +14,7 @@ struct search {
     uint32_t refined_k;     /* the k that refine_k multiplies: k, or the least that a recall curve speaks of */
     bool scan;              /* all codes, though there is a graph */
     bool exact;             /* all vectors */
+    bool ends_early;        /* a walk may (early_end.h) */
     bool leaders;           /* of leaders alone, whose copies are added (copies.h) */
     const uint32_t *hidden; /* hnsw_walk.hidden */
     uint32_t allowed;       /* rows below count that may be returned */
@@ -37,6 +38,10 @@ struct unseen {
     uint32_t visible;            /* rows below it may be hits here; the others are scanned by their vectors */
 };
 
+/* Does the filter leave enough rows for walks to end early? */
+bool search_may_end_early(const struct search *s);
+/* By how many candidates this walk does; 0: it expands all. */
+uint32_t search_early_k(const struct search *s);
 /* Candidates that a walk must keep so that the filter leaves enough of them; 0 when scanning the allowed rows is cheaper.
  * Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
  * term keeps it for few allowed rows. */

@@ -7,12 +7,26 @@
 
 #include <math.h>
 
-#define WALK_ROWS_MIN 512 /* fewer rows are scanned sooner than walked */
-#define TAKEN_AT_ONCE 64  /* candidates of a walk */
-#define FILTER_SPARE  3   /* allowed candidates expected for each hit wanted */
-#define WIDER_MIN     2   /* a walk that found too few allowed rows is repeated with an ef so many times as large, */
-#define WIDER_MAX     4
-#define WIDEST        8192 /* up to this; each candidate is moved by many newcomers */
+#define WALK_ROWS_MIN   512  /* fewer rows are scanned sooner than walked */
+#define TAKEN_AT_ONCE   64   /* candidates of a walk */
+#define FILTER_SPARE    3    /* allowed candidates expected for each hit wanted */
+#define EARLY_SHARE_MIN 0.75 /* of the rows are allowed, or walks do not end early */
+#define WIDER_MIN       2    /* a walk that found too few allowed rows is repeated with an ef so many times as large, */
+#define WIDER_MAX       4
+#define WIDEST          8192 /* up to this; each candidate is moved by many newcomers */
+
+bool search_may_end_early(const struct search *s)
+{
+    return s->allowed >= EARLY_SHARE_MIN * s->count;
+}
+
+/* As many more as the filter takes away, or deletions did. */
+uint32_t search_early_k(const struct search *s)
+{
+    if (!s->ends_early || !search_may_end_early(s))
+        return 0;
+    return (uint32_t)ceil((double)s->refined_k * s->count / s->allowed);
+}
 
 uint32_t search_walk_ef(const struct search *s, uint32_t rows)
 {
@@ -51,13 +65,19 @@ static uint32_t take(const struct search *s, const struct pool *pool, uint32_t l
     return taken;
 }
 
-/* Allowed candidates that a walk of `ef` must end with, or its recall is less than that without a filter: as many as a filter
- * leaves that has nothing to do with the query, give or take two standard deviations, but no more than without a filter. */
-static uint32_t fewest_allowed(const struct search *s, uint32_t ef)
+/* Allowed candidates that must be among those that a walk has found, or its recall is less than that without a filter: as many as
+ * a filter leaves that has nothing to do with the query, give or take two standard deviations, but no more than without a filter. */
+static uint32_t fewest_allowed(const struct search *s, uint32_t found)
 {
-    const double share = (double)s->allowed / s->count, usual = ef * share;
+    const double share = (double)s->allowed / s->count, usual = found * share;
     const double least = fmax(usual - 2 * sqrt(usual * (1 - share)), 1);
     return least < s->ef ? (uint32_t)least : s->ef;
+}
+
+/* Did a walk that ended early take as many as one has by chance that found so many? */
+static bool has_enough(const struct search *s, uint32_t taken, uint32_t found)
+{
+    return !s->params->allowed || (taken >= s->k && taken >= fewest_allowed(s, found));
 }
 
 /* The ef of the next walk, as this one found few allowed rows; 0: scanning them is cheaper. */
@@ -73,17 +93,18 @@ int search_walk(const struct search *s, const struct hnsw_walk *walk, uint32_t l
                 struct topk *top)
 {
     const struct pool *pool = &s->scratch->pool;
+    struct hnsw_walk w = *walk;
     const uint32_t fewest = s->params->allowed ? fewest_allowed(s, *ef) : 0;
     while (*ef) {
-        const int rc = hnsw_search(walk, *ef);
+        const int rc = hnsw_search(&w, *ef);
         if (rc != 0)
             return rc;
         topk_clear(top);
         const uint32_t taken = take(s, pool, limit, visible, top);
-        const bool all_reached = pool->count < *ef;
-        if (taken >= fewest || all_reached)
+        if (w.early_k ? has_enough(s, taken, pool->count) : taken >= fewest || pool->count < *ef)
             return 0;
-        *ef = wider_ef(s, *ef, taken, limit);
+        *ef = w.early_k ? *ef : wider_ef(s, *ef, taken, limit);
+        w.early_k = 0; /* it was measured by rows that are not allowed */
     }
     topk_clear(top);
     return 0;

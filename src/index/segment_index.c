@@ -176,20 +176,20 @@ const struct recall_curve *segment_index_curve(const struct segment_index *x)
 }
 
 static struct recall_effort effort_by_curve(const struct segment_index *x, const struct recall_curve *curve,
-                                            float recall, uint32_t k)
+                                            float recall, uint32_t k, bool early)
 {
     const struct recall_sizes sizes = {.rows = x->graph.count,
                                        .distinct = x->copies.leader ? x->copies.leader_count : x->graph.count,
                                        .code_bytes = x->codes.stride,
                                        .vector_bytes = x->dim * (uint32_t)sizeof(float)};
-    return recall_curve_effort(curve, &sizes, recall, k);
+    return recall_curve_effort(curve, &sizes, recall, k, early);
 }
 
 uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k)
 {
     if (!x->curve || !x->sealed)
         return 0;
-    const struct recall_effort effort = effort_by_curve(x, x->curve, recall, k);
+    const struct recall_effort effort = effort_by_curve(x, x->curve, recall, k, false);
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
@@ -211,7 +211,7 @@ static void choose_growing(struct search *s)
         s->scan = has_few_vectors(x);
         return;
     }
-    const struct recall_effort effort = effort_by_curve(x, x->growing.curve, p->recall, s->k);
+    const struct recall_effort effort = effort_by_curve(x, x->growing.curve, p->recall, s->k, false);
     s->scan = effort.way == RECALL_SCAN;
     s->exact = effort.way == RECALL_EXACT;
     const double grown = (double)effort.ef * x->graph.count / x->growing.rows;
@@ -230,11 +230,12 @@ static void choose_effort(struct search *s)
     }
     if (x->curve && x->sealed) {
         s->refined_k = s->k > RECALL_K_MIN ? s->k : RECALL_K_MIN;
-        const struct recall_effort effort = effort_by_curve(x, x->curve, p->recall, s->k);
+        const struct recall_effort effort = effort_by_curve(x, x->curve, p->recall, s->k, search_may_end_early(s));
         s->scan = effort.way == RECALL_SCAN;
         s->exact = effort.way == RECALL_EXACT;
         s->leaders = s->exact && x->copies.leader && !p->allowed && s->count == x->graph.count;
         s->ef = effort.way == RECALL_WALK ? effort.ef : SEARCH_EF_DEFAULT;
+        s->ends_early = effort.ends_early;
     } else {
         choose_growing(s);
     }
@@ -257,6 +258,7 @@ static void choose_ef(struct search *s)
     const struct search_params *p = s->params;
     s->ef = p->ef ? p->ef : SEARCH_EF_DEFAULT;
     s->exact = p->exact;
+    s->ends_early = p->ends_early;
     if (!p->ef && p->recall > 0 && !p->exact) {
         choose_effort(s);
         widen(s);

@@ -37,6 +37,7 @@ uint64_t search_scratch_bytes(const struct search_scratch *s); /* memory owned *
 struct search_params {
     uint32_t k;
     uint32_t ef;             /* candidates kept while walking; 0: by recall, or max(k, 64) */
+    bool ends_early;         /* with ef: the walk may end early (early_end.h), as walks by recall may */
     float recall;            /* wanted when ef is 0: above 0, 1 is exact; 0: not given */
     uint32_t ef_unmeasured;  /* with recall, where no curve says what it takes; 0: recall_default_ef() */
     float effort;            /* with recall: candidates kept, as a multiple of what that takes; 0: 1 */
@@ -81,7 +82,7 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
 /* The curve that says which effort gives which recall (recall_curve.h); NULL: the index was not measured. */
 struct recall_curve;
 const struct recall_curve *segment_index_curve(const struct segment_index *x);
-/* The ef of a walk that has that recall at k by the curve; 0: there is no curve, or a scan is wanted. */
+/* The ef of a walk that expands all its candidates and has that recall at k by the curve; 0: there is no curve, or a scan is wanted. */
 uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k);
 
 /* A row has come, whose vector is there: it gets its code when codes are trained, and a place in the lists when there are some, in a few

@@ -174,6 +174,8 @@ static int curve_init(struct request *rq, const struct recall_curve *from, Kith_
     int rc = ladder_init(rq, &from->of[0], &ret->recall_10, &ret->n_recall_10);
     if (rc == 0)
         rc = ladder_init(rq, &from->of[1], &ret->recall_100, &ret->n_recall_100);
+    if (rc == 0)
+        rc = ladder_init(rq, &from->early, &ret->recall_10_early, &ret->n_recall_10_early);
     if (rc < 0 || from->scan.ef == 0)
         return rc;
     ret->recall_scan = arena_alloc(&rq->bulk, sizeof *ret->recall_scan);

@@ -12,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pairs of a distance and an id, the nearest first: no more than `limit` of them, at least 1, which there is room for. */
+/* Pairs of a distance and an id, the nearest first: no more than `limit` of them, at least 1, which there is room for, and none
+ * that was not nearer than `below` when it came. */
 struct vek_nearest {
     float *distances;
     uint32_t *ids;
     uint32_t count, limit;
+    float below; /* INFINITY: any */
 };
 
 /* Sets of up to `max` numbers below a limit, each `bytes` long: vek_sets.c. What shuffles need is worked out once. */

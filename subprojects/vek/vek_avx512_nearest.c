@@ -92,7 +92,8 @@ static uint32_t nearest_add(struct vek_nearest *to, const float *distances, cons
     uint32_t first = to->limit;
     for (size_t i = 0; i < n; i += LANES) {
         const __mmask16 in = below((uint32_t)(n - i < LANES ? n - i : LANES));
-        const float bound = to->count < to->limit ? INFINITY : to->distances[to->count - 1];
+        const float last = to->count < to->limit ? INFINITY : to->distances[to->count - 1];
+        const float bound = last < to->below ? last : to->below;
         const __m512 d = _mm512_maskz_loadu_ps(in, distances + i);
         const __mmask16 near = _mm512_mask_cmp_ps_mask(in, d, _mm512_set1_ps(bound), _CMP_LT_OQ);
         if (near == 0)

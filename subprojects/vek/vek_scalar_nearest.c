@@ -25,8 +25,8 @@ static uint32_t nearest_add(struct vek_nearest *to, const float *distances, cons
 {
     uint32_t first = to->limit;
     for (size_t i = 0; i < n; i++) {
-        const float bound = to->count < to->limit ? INFINITY : to->distances[to->count - 1];
-        if (!(distances[i] < bound))
+        const float last = to->count < to->limit ? INFINITY : to->distances[to->count - 1];
+        if (!(distances[i] < last && distances[i] < to->below))
             continue;
         const uint32_t at = rank_of(to->distances, to->count, distances[i]);
         to->count += to->count < to->limit;

@@ -96,6 +96,7 @@ Test(recall, a_curve_rises_and_a_higher_recall_takes_a_larger_ef)
     cr_assert_not_null(c);
     check_rises(&c->of[0]);
     check_rises(&c->of[1]);
+    check_rises(&c->early);
     cr_assert_null(recall_curve_check(c, 4000));
     for (uint32_t k = 1; k <= 300; k = k * 3) {
         uint32_t ef = k;
@@ -174,16 +175,19 @@ Test(recall, below_the_floor_all_codes_are_scanned_and_then_all_vectors)
     opened_init(&o, DATASET_LATENT, METRIC_L2, 48, 4000, &usual);
     struct recall_curve *c = o.x->curve;
     const struct recall_sizes sizes = {.rows = 4000, .distinct = 4000, .code_bytes = 64, .vector_bytes = 192};
-    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_WALK);
-    cr_assert_eq(recall_curve_effort(c, &sizes, 1, 10).way, RECALL_EXACT);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10, true).way, RECALL_WALK);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 1, 10, true).way, RECALL_EXACT);
     for (uint32_t i = 0; i < c->of[0].count; i++)
         c->of[0].rung[i].floor = fminf(c->of[0].rung[i].floor, 0.5f);
+    cr_assert(recall_curve_effort(c, &sizes, 0.9f, 10, true).ends_early, "the other ladder reaches it still");
+    for (uint32_t i = 0; i < c->early.count; i++)
+        c->early.rung[i].floor = fminf(c->early.rung[i].floor, 0.5f);
     c->scan.floor = 0.95f;
-    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_SCAN);
-    cr_assert_eq(recall_curve_effort(c, &sizes, 0.96f, 10).way, RECALL_EXACT);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10, true).way, RECALL_SCAN);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.96f, 10, true).way, RECALL_EXACT);
     cr_assert_geq(recall_of(&o, 0.9f, 10), 0.95);
     c->scan.floor = 0;
-    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10).way, RECALL_EXACT);
+    cr_assert_eq(recall_curve_effort(c, &sizes, 0.9f, 10, true).way, RECALL_EXACT);
     cr_assert_eq(recall_of(&o, 0.9f, 10), 1);
     opened_fini(&o);
 }
@@ -367,15 +371,16 @@ Test(recall, a_curve_that_is_damaged_is_refused)
         if (strcmp(s.regions[i].name, "recall") == 0)
             c = s.copy[i];
     cr_assert_not_null(c);
-    for (int what = 0; what < 12; what++) {
+    for (int what = 0; what < 18; what++) {
         struct recall_curve bad = *c;
-        struct recall_rung *r = &bad.of[what % 2].rung[1];
-        switch (what / 2) {
+        struct recall_ladder *l = what % 3 < 2 ? &bad.of[what % 3] : &bad.early;
+        struct recall_rung *r = &l->rung[1];
+        switch (what / 3) {
         case 0: r->ef = r[-1].ef; break;
         case 1: r->recall = NAN; break;
         case 2: r->floor = r->recall + 0.1f; break;
-        case 3: bad.of[what % 2].count = RECALL_RUNGS_MAX + 1; break;
-        case 4: bad.of[what % 2].k++; break;
+        case 3: l->count = RECALL_RUNGS_MAX + 1; break;
+        case 4: l->k++; break;
         case 5: r->distances = -1; break;
         }
         refuse(&s, c, &bad);
@@ -397,19 +402,38 @@ Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.85f, 0.8f, 300}, {30, 1, 0.999f, 400}}}}};
     const struct recall_sizes sizes = {.rows = 10000000, .distinct = 10000000, .code_bytes = 128, .vector_bytes = 512};
-    const struct recall_effort effort = recall_curve_effort(&c, &sizes, 0.98f, 10);
+    const struct recall_effort effort = recall_curve_effort(&c, &sizes, 0.98f, 10, true);
     cr_assert(effort.way == RECALL_WALK && effort.ef >= 28, "%u", effort.ef);
+}
+
+/* Both ladders reach .98; the second has fewer distances there, but only for as many as it was measured for, and
+ * where most rows are allowed. */
+Test(recall, the_cheaper_of_the_two_ladders_is_taken)
+{
+    const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.9f, 0.9f, 300}, {60, 1, 0.999f, 900}}}, {.k = 100}},
+                                   .early = {10, 64, 2, 0, {{24, 0.9f, 0.9f, 300}, {90, 1, 0.999f, 700}}}};
+    const struct recall_sizes sizes = {.rows = 10000000, .distinct = 10000000, .code_bytes = 128, .vector_bytes = 512};
+    cr_assert_null(recall_curve_check(&c, sizes.rows));
+    const struct recall_effort early = recall_curve_effort(&c, &sizes, 0.98f, 5, true),
+                               whole = recall_curve_effort(&c, &sizes, 0.98f, 5, false),
+                               equal = recall_curve_effort(&c, &sizes, 0.9f, 10, true),
+                               more = recall_curve_effort(&c, &sizes, 0.98f, 11, true);
+    cr_assert(early.ends_early && early.ef > 70, "%u", early.ef);
+    cr_assert(!whole.ends_early && whole.ef < 60, "%u", whole.ef);
+    cr_assert(!equal.ends_early && equal.ef == 20, "%u", equal.ef);
+    cr_assert(!more.ends_early && more.ef > 50, "%u", more.ef);
 }
 
 /* Four times as many candidates as hits were needed for 100; that stays so for 1000. */
 Test(recall, beyond_what_was_measured_effort_grows_with_k)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{10, 0.9f, 0.9f, 300}, {100, 0.99f, 0.99f, 900}}},
-                                          {100, 64, 2, 0, {{100, 0.9f, 0.9f, 900}, {400, 0.99f, 0.99f, 2000}}}}};
+                                          {100, 64, 2, 0, {{100, 0.9f, 0.9f, 900}, {400, 0.99f, 0.99f, 2000}}}},
+                                   .early = {.k = 10}};
     const struct recall_sizes sizes = {.rows = 10000000, .distinct = 10000000, .code_bytes = 128, .vector_bytes = 512};
     cr_assert_null(recall_curve_check(&c, sizes.rows));
-    const struct recall_effort hundred = recall_curve_effort(&c, &sizes, 0.99f, 100),
-                               thousand = recall_curve_effort(&c, &sizes, 0.99f, 1000);
+    const struct recall_effort hundred = recall_curve_effort(&c, &sizes, 0.99f, 100, true),
+                               thousand = recall_curve_effort(&c, &sizes, 0.99f, 1000, true);
     cr_assert(hundred.way == RECALL_WALK && hundred.ef == 400, "%u", hundred.ef);
     cr_assert(thousand.way == RECALL_WALK && thousand.ef == 4000, "%u", thousand.ef);
 }

@@ -541,6 +541,7 @@ def _segment(m: wire.Message) -> Segment:
         tuple(map(_rung, m.messages(21))),
         tuple(map(_rung, m.messages(22))),
         next(map(_rung, m.messages(23)), None),
+        tuple(map(_rung, m.messages(24))),
     )
 
 

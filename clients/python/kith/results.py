@@ -64,6 +64,7 @@ class Segment:
     recall_10: Tuple[RecallRung, ...] = ()  # recall@10 by ef; empty in segments of few rows, which are scanned
     recall_100: Tuple[RecallRung, ...] = ()
     recall_scan: Optional[RecallRung] = None  # recall@10 of a scan of all codes; ef is the number of rows
+    recall_10_early: Tuple[RecallRung, ...] = ()  # recall@10 by ef of walks that end early, where they are sure enough
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,10 +57,12 @@ static int recall_read(struct kith *k, const Kith__Segment *s, struct kith_segme
 {
     to->recall_10 = ladder_of(k, s->recall_10, s->n_recall_10);
     to->recall_100 = ladder_of(k, s->recall_100, s->n_recall_100);
-    if (!to->recall_10 || !to->recall_100)
+    to->recall_10_early = ladder_of(k, s->recall_10_early, s->n_recall_10_early);
+    if (!to->recall_10 || !to->recall_100 || !to->recall_10_early)
         return kith_fail(k, KITH_NO_MEMORY, "no memory for the recall of a segment");
     to->recall_10_count = s->n_recall_10;
     to->recall_100_count = s->n_recall_100;
+    to->recall_10_early_count = s->n_recall_10_early;
     if (s->recall_scan)
         to->recall_scan = rung_of(s->recall_scan);
     return 0;

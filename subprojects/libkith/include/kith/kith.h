@@ -126,7 +126,9 @@ struct kith_segment {
     const char *why;         /* each choice and its reason; "": not sealed, or by an older server */
     const struct kith_recall_rung *recall_10, *recall_100; /* recall@10 and recall@100 by ef */
     size_t recall_10_count, recall_100_count;              /* 0: few rows, which are scanned */
-    struct kith_recall_rung recall_scan;                   /* recall@10 of a scan of all codes; ef 0: not measured */
+    const struct kith_recall_rung *recall_10_early;        /* recall@10 by ef of walks that end early */
+    size_t recall_10_early_count;
+    struct kith_recall_rung recall_scan; /* recall@10 of a scan of all codes; ef 0: not measured */
 };
 struct kith_info {
     struct kith_collection collection; /* name lives until the next call */

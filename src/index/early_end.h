@@ -1,0 +1,50 @@
+/* early_end.h -- a walk ends before all of its ef candidates are expanded, when the next one is far beyond those wanted.
+ *
+ * A walk expands its candidates from near to far. What the next one may still bring is told by its place p among all that were
+ * found, and by how many times as far as the k-th it is, r. Of a query that has its neighbours, candidates soon are clearly
+ * farther; of a hard one, they go on being nearly as near. So the walk ends when
+ *
+ *     p * r^16 >= 8 * ef
+ *
+ * The curve of a segment (recall_measure.h) is measured with this rule in force: so the ef that a wanted recall takes is
+ * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data a model
+ * of six features and one of boosted trees, both trained on half of the queries, ended walks no better (docs/performance.md).
+ *
+ * After: Al-Jazzazi and others, Distance Adaptive Beam Search (arXiv 2505.15636), which has r alone; Chatzakis and others,
+ * DARTH (arXiv 2505.19001), which predicts the recall reached. */
+#pragma once
+
+#include "vek.h"
+#include <math.h>
+#include <stdint.h>
+
+#define EARLY_END_SPARE 8 /* a walk whose k-th candidate is no nearer than the next ends at ef all the same */
+
+static inline float early_end_power(float r)
+{
+    for (int i = 0; i < 4; i++)
+        r *= r;
+    return r;
+}
+
+/* Is the candidate at `place`, which is to be expanded next, too far beyond the k-th? The pool's limit is ef. */
+static inline bool early_end_is_due(const struct vek_nearest *near, uint32_t place, uint32_t k)
+{
+    if (place < k)
+        return false;
+    const float kth = near->distances[k - 1], beyond = near->distances[place] - kth;
+    return early_end_power(1 + beyond / fabsf(kth)) * (float)place >= EARLY_END_SPARE * (float)near->limit;
+}
+
+/* r of candidates that are never expanded, whatever comes, as at least k are nearer; less 1. */
+static inline float early_end_reach(uint32_t ef, uint32_t k)
+{
+    return powf(EARLY_END_SPARE * (float)ef / (float)k, 1 / 16.0f) - 1;
+}
+
+/* Candidates need be nearer than that. At least k were found. */
+static inline float early_end_bound(const struct vek_nearest *near, uint32_t k, float reach)
+{
+    const float kth = near->distances[k - 1];
+    return kth + fabsf(kth) * reach;
+}
