@@ -30,16 +30,31 @@ static Kith__PointIds numbers(const uint64_t *ids, uint32_t n)
     return list;
 }
 
-int call_upsert(struct client *c, const struct call_upsert *u)
+static Kith__Upsert upsert_message(const struct call_upsert *u, Kith__PointIds *list)
 {
-    Kith__PointIds list = numbers(u->ids, u->count);
     Kith__Upsert upsert = KITH__UPSERT__INIT;
+    *list = numbers(u->ids, u->count);
     upsert.collection = (char *)(uintptr_t)u->name;
-    upsert.ids = &list;
+    upsert.ids = list;
     upsert.payloads = (ProtobufCBinaryData){u->payload_bytes, (uint8_t *)(uintptr_t)u->payloads};
     upsert.n_payload_sizes = u->count;
     upsert.payload_sizes = u->payload_sizes;
+    return upsert;
+}
+
+int call_upsert(struct client *c, const struct call_upsert *u)
+{
+    Kith__PointIds list;
+    const Kith__Upsert upsert = upsert_message(u, &list);
     return client_call(c, KITH_OP_UPSERT, &upsert.base, u->vectors, (uint64_t)u->count * u->dim * sizeof(float), NULL);
+}
+
+int call_upsert_send(struct client *c, const struct call_upsert *u)
+{
+    Kith__PointIds list;
+    const Kith__Upsert upsert = upsert_message(u, &list);
+    return client_send(c, KITH_OP_UPSERT, c->next_id++, 0, &upsert.base, u->vectors,
+                       (uint64_t)u->count * u->dim * sizeof(float));
 }
 
 int call_get(struct client *c, const char *name, const uint64_t *ids, uint32_t n, uint32_t dim, struct call_points *ret)

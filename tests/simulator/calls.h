@@ -18,6 +18,8 @@ struct call_upsert {
     uint64_t payload_bytes;
 };
 int call_upsert(struct client *c, const struct call_upsert *u);
+/* The same without waiting for the answer. */
+int call_upsert_send(struct client *c, const struct call_upsert *u);
 
 /* Found points, in the order asked for. */
 struct call_points {

@@ -105,14 +105,14 @@ void model_replace(struct model *m, const struct model *then)
     m->next_issue = issue;
 }
 
-/* Takes `state` from the choices issued before `issue` that no request can bring any more; those without any state go. */
+/* Takes `state` from the choices issued before `issue` that no request can bring behind it; those without any state go. */
 static void outdate(struct model_point *p, uint32_t issue, unsigned state)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct model_choice c = p->choices[i];
-        if (c.issue < issue && !(c.state & MODEL_COME))
-            c.state &= ~state;
+        if (c.issue < issue && (c.over || !(c.state & MODEL_COME)))
+            c.state &= ~(state | (unsigned)MODEL_COME);
         if (c.state)
             p->choices[kept++] = c;
     }
@@ -144,6 +144,13 @@ void model_refused(struct model *m, const uint32_t *ids, uint32_t n)
         struct model_point *p = &m->points[ids[i]];
         p->choices[p->count - 1].state &= ~(unsigned)MODEL_COME;
     }
+}
+
+void model_over(struct model *m)
+{
+    for (uint32_t id = 0; id < MODEL_IDS; id++)
+        for (uint32_t i = 0; i < m->points[id].count; i++)
+            m->points[id].choices[i].over = true;
 }
 
 /* -- ends and looks -- */

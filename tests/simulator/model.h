@@ -31,6 +31,7 @@ struct model_choice {
     uint32_t version, issue; /* issue: grows with every write of this model */
     unsigned state;
     bool acknowledged;
+    bool over; /* its request is, though it had no answer: it cannot follow what is written later */
 };
 
 struct model_point {
@@ -64,6 +65,8 @@ void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n);
 /* How it ended: acknowledged, refused, or without an answer. Of the write that began last. */
 void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n);
 void model_refused(struct model *m, const uint32_t *ids, uint32_t n);
+/* The client connected again, and nothing that it asked for before is under way any more. */
+void model_over(struct model *m);
 
 /* Every point may be gone as well: the collection may have been dropped and created again. */
 void model_maybe_empty(struct model *m);

@@ -67,6 +67,8 @@ struct player {
     char name[24];
     struct book books[2]; /* its own, its share */
     uint64_t random;
+    uint32_t identity;    /* as a client; 0: it has none yet */
+    uint32_t connections; /* that it had: each says how many came before it */
     bool early; /* the server is still starting: it may refuse, or end the connection because it cannot start */
     struct client client;
 };
@@ -78,6 +80,7 @@ struct world {
     uint64_t random, census_random; /* a stream of its own: what else a seed draws does not depend on it */
     struct player players[PLAYERS_MAX];
     uint32_t players_left;
+    uint32_t identities; /* given out */
     bool shared_created;
     /* of the round */
     uint32_t reactors, operations;

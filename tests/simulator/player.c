@@ -17,7 +17,8 @@ static uint32_t draw_ids(struct player *p, uint32_t *ids)
     return n;
 }
 
-static int send_upsert(struct player *p, const struct book *b, const uint32_t *ids, uint32_t n, uint32_t version)
+static int send_upsert(struct player *p, const struct book *b, const uint32_t *ids, uint32_t n, uint32_t version,
+                       int (*call)(struct client *c, const struct call_upsert *u))
 {
     uint64_t names[MODEL_BATCH_MAX];
     uint32_t sizes[MODEL_BATCH_MAX];
@@ -34,7 +35,7 @@ static int send_upsert(struct player *p, const struct book *b, const uint32_t *i
         model_payload(names[i], version, at);
     }
     u.payloads = payloads;
-    int rc = call_upsert(&p->client, &u);
+    int rc = call(&p->client, &u);
     free(payloads);
     free(vectors);
     return rc;
@@ -72,13 +73,42 @@ static int upsert(struct player *p, struct book *b)
     uint32_t n = b->refused.n, *ids = b->refused.ids;
     uint32_t version = b->refused.version =
         model_begin_upsert(&b->model, ids, n, p->world->reactors, b->refused.version);
-    int rc = send_upsert(p, b, ids, n, version);
+    int rc = send_upsert(p, b, ids, n, version, call_upsert);
     tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s: %s", n, ids[0], version, b->name,
          outcome(p, rc));
     finish_write(p, b, "upsert", ids, n, rc);
     if (rc == 0 || rc > -1000)
         b->refused.n = 0;
     return rc;
+}
+
+/* An upsert whose answer the client does not wait for: it connects again while it is under way, and writes the same points anew. The first
+ * can be done or not, but can never follow the second. */
+static void overtake(struct player *p, struct book *b, uint64_t random)
+{
+    uint32_t ids[MODEL_BATCH_MAX], n = 0;
+    for (uint32_t id = (uint32_t)(draw(&random) % MODEL_IDS); n < 1 + draw(&random) % 8; id = (id + 5) % MODEL_IDS)
+        ids[n++] = id;
+    if (!model_can_write(&b->model, ids, n))
+        return;
+    b->refused.n = 0;
+    uint32_t version = model_begin_upsert(&b->model, ids, n, p->world->reactors, 0);
+    int rc = send_upsert(p, b, ids, n, version, call_upsert_send);
+    tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s, and no wait for the answer: %s", n,
+         ids[0], version, b->name, outcome(p, rc));
+    if (draw_one_in(&random, 2))
+        fiber_sleep_ns(draw(&random) % 2000000);
+    struct client earlier = p->client;
+    p->client.connection = NULL; /* it stays open */
+    if (player_connect(p) && model_can_write(&b->model, ids, n)) {
+        version = model_begin_upsert(&b->model, ids, n, p->world->reactors, 0);
+        rc = send_upsert(p, b, ids, n, version, call_upsert);
+        tell(p->world, p->name, "upsert of the same points, version %u: %s", version, outcome(p, rc));
+        finish_write(p, b, "upsert", ids, n, rc);
+    }
+    client_close(&earlier);
+    if (rc == 0 && !failed(p->world))
+        look_at_points(p, b, false);
 }
 
 static void operate_upsert(struct player *p, struct book *b)
@@ -222,10 +252,14 @@ static void operate_verify(struct player *p, struct book *b)
         fail(p->world, p->name, "verify finds damage where none was done: %s", text);
 }
 
-/* Another connection, most often on another reactor, sees the same. */
+/* Another connection, most often on another reactor, sees the same, and ends what is under way on the earlier one. */
 static void operate_reconnect(struct player *p, struct book *b)
 {
-    (void)player_connect(p);
+    const uint64_t random = p->random ^ p->number; /* a stream of its own */
+    if (random % 4)
+        overtake(p, b, random);
+    else
+        (void)player_connect(p);
 }
 
 /* -- a round -- */
