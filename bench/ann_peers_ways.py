@@ -108,7 +108,7 @@ def glass_ways(d):
 
     size = {"SQ4U": 0.5, "SQ8U": 1, "FP16": 2, "FP32": 4, "": 0}
     for degree in (32, 64):
-        for code, refine in (("SQ8U", ""), ("SQ8U", "FP32"), ("SQ4U", "SQ8U"), ("SQ4U", "FP16"), ("FP16", "")):
+        for code, refine in (("SQ8U", ""), ("SQ8U", "FP32"), ("SQ4U", "SQ8U"), ("SQ4U", "FP16")):
             name = f"{code}{'+' + refine if refine else ''} {degree} links"
             yield Way(name, f"glass-{degree}", lambda path, n=degree: make(path, n),
                       lambda path, c=code, r=refine: start(path, c, r), d.dim * (size[code] + size[refine]))
