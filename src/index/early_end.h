@@ -6,6 +6,8 @@
  *
  *     p * r^16 >= 8 * ef
  *
+ * but not where codes cannot tell the first k from the query.
+ *
  * The curve of a segment (recall_measure.h) is measured with this rule in force: so the ef that a wanted recall takes is
  * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data a model
  * of six features and one of boosted trees, both trained on half of the queries, ended walks no better (docs/performance.md).
@@ -27,13 +29,19 @@ static inline float early_end_power(float r)
     return r;
 }
 
+/* What distances are compared with: that of the k-th, or, under the inner product, of the first where it is the larger number. */
+static inline float early_end_unit(const struct vek_nearest *near, uint32_t k)
+{
+    return fmaxf(fabsf(near->distances[0]), fabsf(near->distances[k - 1]));
+}
+
 /* Is the candidate at `place`, which is to be expanded next, too far beyond the k-th? The pool's limit is ef. */
 static inline bool early_end_is_due(const struct vek_nearest *near, uint32_t place, uint32_t k)
 {
     if (place < k)
         return false;
-    const float kth = near->distances[k - 1], beyond = near->distances[place] - kth;
-    return early_end_power(1 + beyond / fabsf(kth)) * (float)place >= EARLY_END_SPARE * (float)near->limit;
+    const float beyond = near->distances[place] - near->distances[k - 1], unit = early_end_unit(near, k);
+    return unit > 0 && early_end_power(1 + beyond / unit) * (float)place >= EARLY_END_SPARE * (float)near->limit;
 }
 
 /* r of candidates that are never expanded, whatever comes, as at least k are nearer; less 1. */
@@ -45,6 +53,6 @@ static inline float early_end_reach(uint32_t ef, uint32_t k)
 /* Candidates need be nearer than that. At least k were found. */
 static inline float early_end_bound(const struct vek_nearest *near, uint32_t k, float reach)
 {
-    const float kth = near->distances[k - 1];
-    return kth + fabsf(kth) * reach;
+    const float unit = early_end_unit(near, k);
+    return unit > 0 ? near->distances[k - 1] + unit * reach : INFINITY;
 }
