@@ -41,6 +41,7 @@ struct recall_measuring {
     enum stage stage;
     uint32_t ef;         /* of the rung that is measured */
     uint32_t ef_first;   /* of the first rung */
+    bool grows;          /* a graph that does */
     struct measured *of; /* each query */
     bool *done;          /* pieces of this stage, or of this rung */
 };
@@ -227,7 +228,7 @@ static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t n
 /* The ef of a graph that grows is no smaller than that of graphs without a curve, so little is gained by ending early. */
 static void next_stage(struct recall_measuring *m)
 {
-    m->stage = m->stage == STAGE_MANY && m->ef_first ? STAGE_SCAN : m->stage + 1;
+    m->stage = m->stage == STAGE_MANY && m->grows ? STAGE_SCAN : m->stage + 1;
     m->ef = ladder_k(m->stage) > m->ef_first ? ladder_k(m->stage) : m->ef_first;
     memset(m->of, 0, m->truth.of.count * sizeof(*m->of));
     memset(m->done, 0, m->truth.of.count * sizeof(*m->done));
@@ -319,6 +320,7 @@ int recall_measure_growing(struct segment_index *x, const struct rows *vectors, 
         return -ENOMEM;
     const uint32_t lent = lent_count(x);
     m->ef_first = SEARCH_EF_DEFAULT;
+    m->grows = true;
     int rc = 0;
     while (rc == 0 && m->truth.of.count && m->stage != STAGE_DONE)
         rc = do_stage(m, x, vectors, NULL, pause);
