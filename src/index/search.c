@@ -35,7 +35,7 @@ static size_t refine_query_bytes(const struct segment_index *x)
     return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
 }
 
-/* all: top holds each allowed row. */
+/* top is sorted. all: it holds each allowed row. */
 static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room, bool all)
 {
     const struct segment_index *x = s->x;
@@ -43,7 +43,6 @@ static int score_again(struct search *s, const struct codes_query *found, struct
     struct codes_query query;
     codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
     struct refine_errors errors = {0};
-    topk_sort(top);
     const uint32_t n = top->count;
     const float middle = n ? top->hits[n / 2].distance : 0, last = n ? top->hits[n - 1].distance : 0;
     const bool asked = s->params->allowed && !all && n > 0;
@@ -123,33 +122,42 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     return rc;
 }
 
-/* Rows that codes do not describe count as scored by their vectors, not by their codes. A heap no longer, but nothing is
- * added any more. */
-static void drop_outliers(const struct codes *c, struct topk *top)
+/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the others the nearest `most` stay;
+ * top is sorted. */
+static void drop_outliers(const struct codes *c, struct topk *top, uint32_t most)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < top->count; i++)
+    for (uint32_t i = 0; i < top->count && kept < most; i++)
         if (!codes_is_outlier(c, top->hits[i].row))
             top->hits[kept++] = top->hits[i];
     top->count = kept;
 }
 
+static void score_rows(struct search *s, const uint32_t *rows, uint32_t count)
+{
+    struct search_scratch *w = s->scratch;
+    rows_locate(s->vectors, rows, count, w->rows);
+    vectors_distances(s->x->metric, s->query, w->rows, count, s->x->dim, w->distances);
+    for (uint32_t i = 0; i < count; i++)
+        if (w->distances[i] <= topk_bound(&s->found))
+            topk_add(&s->found, w->distances[i], rows[i]);
+}
+
 /* Outliers below limit, copies among them: rows equal to an outlier are outliers, too. */
 static int score_outliers(struct search *s, uint32_t limit)
 {
-    const struct segment_index *x = s->x;
-    struct search_scratch *w = s->scratch;
-    const uint32_t epoch = x->epoch;
-    for (uint32_t i = 0; i < x->codes.outlier_count && x->codes.outliers[i] < limit; i++) {
-        const uint32_t row = x->codes.outliers[i];
-        if ((s->params->allowed && !bits_test(s->params->allowed, row)) || (s->hidden && row == *s->hidden))
-            continue;
-        w->rows[0] = rows_at(s->vectors, row);
-        vectors_distances(x->metric, s->query, w->rows, 1, x->dim, w->distances);
-        if (w->distances[0] <= topk_bound(&s->found))
-            topk_add(&s->found, w->distances[0], row);
-        const int rc = i % OUTLIERS_PER_PAUSE ? 0 : pause_here(s->params->pause);
-        if (rc != 0 || epoch != x->epoch)
+    const struct codes *c = &s->x->codes;
+    const uint32_t epoch = s->x->epoch;
+    for (uint32_t i = 0; i < c->outlier_count && c->outliers[i] < limit;) {
+        uint32_t rows[OUTLIERS_PER_PAUSE], n = 0;
+        for (; i < c->outlier_count && c->outliers[i] < limit && n < OUTLIERS_PER_PAUSE; i++) {
+            rows[n] = c->outliers[i];
+            n += (!s->params->allowed || bits_test(s->params->allowed, rows[n])) &&
+                 !(s->hidden && rows[n] == *s->hidden);
+        }
+        score_rows(s, rows, n);
+        const int rc = pause_here(s->params->pause);
+        if (rc != 0 || epoch != s->x->epoch)
             return rc != 0 ? rc : -EAGAIN;
     }
     return 0;
@@ -162,8 +170,10 @@ static int conclude(struct search *s, const struct codes_query *query, struct to
     const struct codes *c = &s->x->codes;
     const uint32_t epoch = s->x->epoch;
     int rc = 0;
+    if (!last || c->outlier_count)
+        topk_sort(top);
     if (c->outlier_count)
-        drop_outliers(c, top);
+        drop_outliers(c, top, all ? top->count : s->kept);
     for (uint32_t i = 0; i < top->count && last; i++)
         topk_add(&s->found, top->hits[i].distance, top->hits[i].row);
     if (!last)
@@ -199,10 +209,11 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         query.bound = NULL; /* it reads the codes, which may be others at a pause */
     const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
     uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
-    if (x->codes.outlier_count) /* they may be taken for near ones */
-        wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
         wanted = s->ef < s->count ? s->ef : s->count;
+    s->kept = wanted;
+    if (x->codes.outlier_count) /* they may be taken for near ones */
+        wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     rc = scratch_reserve(w, 0, 0, 0, wanted);
     if (rc < 0)
         return rc;

@@ -18,6 +18,7 @@ struct search {
     bool leaders;           /* of leaders alone, whose copies are added (copies.h) */
     const uint32_t *hidden; /* hnsw_walk.hidden */
     uint32_t allowed;       /* rows below count that may be returned */
+    uint32_t kept;          /* candidates that are scored again, or are hits already */
     uint32_t spare;         /* candidates are scored again as a multiple of what was measured; 0: 1 */
     double missed;          /* hits, about, that the code kept from being scored again; only asked with a filter */
     struct topk found;      /* by exact distances */
