@@ -173,9 +173,11 @@ static const float *row_of(const struct codes *c, uint32_t row)
     return codes_at(c, row);
 }
 
+/* A copy: rows may come at a pause of the walk, and the first ones move when they do (column.h). */
 static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
 {
-    query_init(q, c, row_of(c, row), weights);
+    memcpy(weights, row_of(c, row), c->stride);
+    query_init(q, c, weights, NULL);
 }
 
 static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TAKEN_LOOKS   20       /* at a port that somebody serves at, */
+#define TAKEN_LOOK_NS 50000000 /* so far apart */
+
 /* Is host an address of this machine? What a connection to another machine would say is nothing about a port here. */
 static int host_check(const char *host)
 {
@@ -28,12 +31,24 @@ static bool port_taken(const char *host, uint16_t port)
     return true;
 }
 
+/* The kernel lets go of what the io_uring of a killed server held a moment after it has gone, and whoever watches over it starts
+ * the next one at once. */
+static bool port_stays_taken(const char *host, uint16_t port)
+{
+    for (int looks = 0; looks < TAKEN_LOOKS; looks++) {
+        if (!port_taken(host, port))
+            return false;
+        fiber_sleep_ns(TAKEN_LOOK_NS);
+    }
+    return true;
+}
+
 static int listen_on(const char *host, uint16_t *port, connection_fn serve, struct front *f, struct listener **ret,
                      const char *option, struct error *error)
 {
     int rc = host_check(host);
     if (rc == 0)
-        rc = port_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
+        rc = port_stays_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
     if (rc == -EADDRINUSE)
         return error_set(error, ERROR_IO, "%s:%u is in use by another program: stop it, or choose another port with %s",
                          host, *port, option);

@@ -71,3 +71,29 @@ Test(rows, distances_by_codes_are_near_the_true_ones)
                              (int)kinds[i].kind, dim, error);
             }
 }
+
+/* A walk holds its query across pauses, at which rows may come, and the first rows move then. */
+Test(rows, a_row_that_is_a_query_stays_though_rows_come)
+{
+    static const enum code_kind kinds[] = {CODE_SQ8, CODE_RABITQ, CODE_F32};
+    struct dataset d;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, 100, 3);
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct codes c;
+        struct codes_query query;
+        const void *row[1];
+        const uint32_t own = 7;
+        float before, after;
+        encode(&c, kinds[i], &d);
+        uint8_t *weights = memory_aligned(c.stride);
+        codes_query_of_row(&query, &c, own, weights);
+        codes_distances(&query, &own, 1, row, &before);
+        for (uint32_t more = 0; more < 2000; more++)
+            cr_assert_eq(codes_append(&c, dataset_row(&d, more % d.count)), 0);
+        codes_distances(&query, &own, 1, row, &after);
+        cr_expect_eq(before, after, "code %d", (int)kinds[i]);
+        free(weights);
+        codes_fini(&c);
+    }
+    dataset_fini(&d);
+}
