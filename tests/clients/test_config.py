@@ -64,13 +64,13 @@ class Config(unittest.TestCase):
             client.config_set("memory", "64MiB")
             with self.assertRaises(kith.KithError) as refused:
                 write()
-            self.assertEqual(refused.exception.code, kith.Code.RESOURCE_EXHAUSTED)
+            self.assertEqual(refused.exception.code, kith.Code.TOO_LARGE)
         self.server.end()
         self.server.start()
         with kith.Client("127.0.0.1", self.server.port) as client:
             with self.assertRaises(kith.KithError) as refused:
                 write()
-            self.assertEqual(refused.exception.code, kith.Code.RESOURCE_EXHAUSTED)
+            self.assertEqual(refused.exception.code, kith.Code.TOO_LARGE)
             client.config_set("memory", "4GiB")
             write()
 
