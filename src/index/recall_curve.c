@@ -11,8 +11,8 @@
 #define MISS_STANDARD 0.02f /* which misses that much */
 #define MISS_LEAST    0.0004f
 
-#define EARLY_SPARES                                                                                                   \
-    0.98 /* a walk that may end early is taken where it has no more of the distances: its pool is larger */
+/* A walk that may end early is taken where it computes no more of the distances than this share: its pool is larger. */
+#define EARLY_DISTANCES_MAX 0.98
 
 /* Nanoseconds on one core of Zen 4 (AVX-512): a distance in a walk waits for memory, one of a scan streams. Only the ratios
  * matter, and those differ little between machines. */
@@ -100,7 +100,7 @@ static double best_walk(const struct recall_curve *c, float wanted, uint32_t k, 
     double whole = 0, ending = 0;
     const double ef = wanted < 1 ? walk_ef(c, wanted, k, &whole) : 0;
     const double early_ef = early && wanted < 1 && k <= RECALL_K_MIN ? ladder_ef(&c->early, wanted, &ending) : 0;
-    const bool ends_early = early_ef > 0 && (ef == 0 || ending < EARLY_SPARES * whole);
+    const bool ends_early = early_ef > 0 && (ef == 0 || ending < EARLY_DISTANCES_MAX * whole);
     const double best = ends_early ? early_ef : ef;
     *ret = (struct recall_effort){RECALL_WALK, (uint32_t)fmax(ceil(best), k), ends_early};
     return best == 0 ? INFINITY : ends_early ? ending : whole;

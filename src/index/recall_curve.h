@@ -1,7 +1,8 @@
 /* recall_curve.h -- which effort gives which recall in one sealed segment, as measured when it was made (recall_measure.h).
  *
- * A curve has a ladder of beams (ef) for each of two k, and for the smaller one of walks that may end early (early_end.h). Each rung says which recall@k the queries of the measurement had with
- * that ef, how far that mean may be off, and how many distances a walk computed. Rungs rise in ef, recall, floor and distances.
+ * A curve has a ladder of beams (ef) for each of two k, and one more for the smaller k of walks that may end early
+ * (early_end.h). Each rung says which recall@k the queries of the measurement had with that ef, how far that mean may be
+ * off, and how many distances a walk computed. Rungs rise in ef, recall, floor and distances.
  * One more rung tells what a scan of all codes finds. A search that asks for a recall gets the cheapest way that reaches it. */
 #pragma once
 

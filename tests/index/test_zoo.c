@@ -84,21 +84,26 @@ static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_st
     zoo_index_fini(&x);
 }
 
+static void check_set(const char *kind, uint32_t dim, uint32_t rows, uint64_t seed, enum metric metric,
+                      enum zoo_state state)
+{
+    struct zoo_set s;
+    struct zoo_truth t;
+    cr_assert_eq(zoo_make(&s, zoo_find(kind), dim, rows, QUERIES, seed), 0);
+    if (metric == METRIC_COSINE) {
+        normalise(s.rows, s.count, s.dim);
+        normalise(s.queries, s.query_count, s.dim);
+    }
+    cr_assert_eq(zoo_truth_init(&t, &s, metric, NULL), 0);
+    check_state(&t, kind, state);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+}
+
 static void check_kinds(enum zoo_state state)
 {
-    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
-        struct zoo_set s;
-        struct zoo_truth t;
-        cr_assert_eq(zoo_make(&s, zoo_find(sets[i].kind), sets[i].dim, ROWS, QUERIES, 1), 0);
-        if (sets[i].metric == METRIC_COSINE) {
-            normalise(s.rows, s.count, s.dim);
-            normalise(s.queries, s.query_count, s.dim);
-        }
-        cr_assert_eq(zoo_truth_init(&t, &s, sets[i].metric, NULL), 0);
-        check_state(&t, sets[i].kind, state);
-        zoo_truth_fini(&t);
-        zoo_fini(&s);
-    }
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+        check_set(sets[i].kind, sets[i].dim, ROWS, 1, sets[i].metric, state);
 }
 
 Test(zoo, unindexed_rows_are_found)
@@ -119,28 +124,14 @@ Test(zoo, a_sealed_segment_finds_its_rows)
 /* Codes of 4 bits put a few rows of a cluster behind more others than are scored again. */
 Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
 {
-    struct zoo_set s;
-    struct zoo_truth t;
-    cr_assert_eq(zoo_make(&s, zoo_find("clusters"), 256, ROWS, QUERIES, 3), 0);
-    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_IP, NULL), 0);
-    check_state(&t, "clusters", ZOO_SEALED);
-    zoo_truth_fini(&t);
-    zoo_fini(&s);
+    check_set("clusters", 256, ROWS, 3, METRIC_IP, ZOO_SEALED);
 }
 
 /* Centroids and codes of one bit say little of a curve that winds through all dimensions, so many rows in lists are scored
  * between two that are near. */
 Test(zoo, unindexed_rows_of_a_curve_are_found)
 {
-    struct zoo_set s;
-    struct zoo_truth t;
-    cr_assert_eq(zoo_make(&s, zoo_find("curve"), 256, 2000, QUERIES, 1), 0);
-    normalise(s.rows, s.count, s.dim);
-    normalise(s.queries, s.query_count, s.dim);
-    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_COSINE, NULL), 0);
-    check_state(&t, "curve", ZOO_UNINDEXED);
-    zoo_truth_fini(&t);
-    zoo_fini(&s);
+    check_set("curve", 256, 2000, 1, METRIC_COSINE, ZOO_UNINDEXED);
 }
 
 /* With codes that are exact no more rows are kept than are wanted: none of these may be passed over by its 1-bit code. */
