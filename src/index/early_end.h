@@ -11,8 +11,9 @@
  * that beam is wider than k, it is measured (the curve), not certain.
  *
  * The curve of a segment (recall_measure.h) is measured with this rule in force: so the ef that a wanted recall takes is
- * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data a model
- * of six features and one of boosted trees, both trained on half of the queries, ended walks no better (docs/performance.md).
+ * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data models of
+ * two and six features and boosted trees, trained on half of the queries, spared up to a tenth more distances at some recalls
+ * and fewer at others (docs/performance.md).
  *
  * After: Al-Jazzazi and others, Distance Adaptive Beam Search (arXiv 2505.15636), which has r alone; Chatzakis and others,
  * DARTH (arXiv 2505.19001), which predicts the recall reached. */
