@@ -31,6 +31,7 @@ enum control_message_type {
     MSG_CONTROL_STORE, /* what another reactor's store asks of this one's */
     /* To ACTOR_NOTICE. */
     MSG_CONTROL_DAMAGE,      /* a collection is damaged somewhere: serve nothing of it */
+    MSG_CONTROL_ASK_DAMAGE,  /* what is known there of a collection's damage */
     MSG_CONTROL_SETTINGS,    /* go by these from now on; cannot fail */
     MSG_CONTROL_BUDGET,      /* to reactor 0: what is used here, and may it be more? */
     MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
@@ -118,6 +119,12 @@ struct control_damage_message {
     struct message base;
     uint64_t collection;
     const struct error *damage;
+};
+
+struct control_ask_damage_message {
+    struct message base;
+    uint64_t collection;
+    struct error damage; /* answer; ERROR_OK: none */
 };
 
 enum disk_order {

@@ -82,6 +82,30 @@ int core_spread_damage(struct core *c, const struct collection_entry *e)
     return rc;
 }
 
+const struct error *core_ask_damage(struct core *c, uint64_t collection)
+{
+    for (unsigned r = 0; r < c->reactors; r++) {
+        struct collection_entry *e = replica_find_id(&c->collections, collection);
+        if (!e || e->damage.code != ERROR_OK)
+            return e ? &e->damage : NULL;
+        struct control_ask_damage_message m = {.collection = collection};
+        int rc = message_call(&m.base, address_of(r, ACTOR_NOTICE), MSG_CONTROL_ASK_DAMAGE, NULL);
+        e = replica_find_id(&c->collections, collection);
+        if (rc == 0 && e && m.damage.code != ERROR_OK)
+            core_note_damage(e, &m.damage);
+    }
+    const struct collection_entry *e = replica_find_id(&c->collections, collection);
+    return e && e->damage.code != ERROR_OK ? &e->damage : NULL;
+}
+
+void core_note_damage(struct collection_entry *e, const struct error *damage)
+{
+    if (e->damage.code != ERROR_OK)
+        return;
+    e->damage = *damage;
+    shard_set_damage(e->shard, damage);
+}
+
 int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret)
 {
     struct collection_entry *e = replica_find_id(&c->collections, collection);

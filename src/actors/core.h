@@ -95,4 +95,8 @@ MUST_USE int core_on_restore(struct core *c, struct control_restore_message *m);
 MUST_USE int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret);
 /* Damage that this core's store has found: tells every reactor, this one too, so that none serves the collection. Waits. */
 MUST_USE int core_spread_damage(struct core *c, const struct collection_entry *e);
+/* Damage that another core answered with -EBADMSG before its notice came here. NULL: nobody knows of any. Borrowed until the next wait. Waits. */
+const struct error *core_ask_damage(struct core *c, uint64_t collection);
+/* Nothing is served of it here any more. The first damage stays. */
+void core_note_damage(struct collection_entry *e, const struct error *damage);
 void core_leave(struct collection_entry *e);

@@ -113,10 +113,18 @@ static int on_settings(struct core *c, const struct control_settings_message *m)
 static int on_damage(struct core *c, const struct control_damage_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);
-    if (e && e->damage.code == ERROR_OK) {
-        e->damage = *m->damage;
-        shard_set_damage(e->shard, m->damage);
-    }
+    if (e)
+        core_note_damage(e, m->damage);
+    return 0;
+}
+
+static int on_ask_damage(struct core *c, struct control_ask_damage_message *m)
+{
+    const struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e && e->damage.code != ERROR_OK)
+        m->damage = e->damage;
+    else if (e && shard_damage(e->shard))
+        m->damage = *shard_damage(e->shard);
     return 0;
 }
 
@@ -146,6 +154,7 @@ void core_on_notice(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CONTROL_STORE: rc = on_store(c, CONTAINER_OF(m, struct control_store_message, base)); break;
     case MSG_CONTROL_DAMAGE: rc = on_damage(c, CONTAINER_OF(m, struct control_damage_message, base)); break;
+    case MSG_CONTROL_ASK_DAMAGE: rc = on_ask_damage(c, CONTAINER_OF(m, struct control_ask_damage_message, base)); break;
     case MSG_CONTROL_SETTINGS: rc = on_settings(c, CONTAINER_OF(m, struct control_settings_message, base)); break;
     case MSG_CONTROL_BUDGET: rc = on_budget(c, CONTAINER_OF(m, struct control_budget_message, base)); break;
     case MSG_CONTROL_SUPERSEDE: rc = on_supersede(c, CONTAINER_OF(m, struct control_supersede_message, base)); break;

@@ -27,13 +27,14 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
 {
     struct core *c = rq->core;
     const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&c->collections, collection) : NULL;
-    if (e && e->damage.code == ERROR_OK && shard_damage(e->shard)) { /* found by this request: all shall know */
-        ignore_result(core_spread_damage(c, e));
-        e = replica_find_id(&c->collections, collection);
-    }
-    if (!e || e->damage.code == ERROR_OK)
+    if (!e)
         return request_error(rq, rc, what);
-    rq->error = e->damage;
+    if (e->damage.code == ERROR_OK && shard_damage(e->shard)) /* found by this request: all shall know */
+        ignore_result(core_spread_damage(c, e));
+    const struct error *damage = core_ask_damage(c, collection);
+    if (!damage)
+        return request_error(rq, rc, what);
+    rq->error = *damage;
     return rc;
 }
 

@@ -206,6 +206,8 @@ static void book_restart(const struct world *w, struct book *b, enum model_end e
 {
     bool ordered = end == END_POWER_CUT && log_faults(w) == w->log_faults && b->looked;
     b->ordered = ordered ? w->reactors : 0;
+    if (b->state == BOOK_DAMAGED && log_faults(w) != w->log_faults && end == END_ORDERLY)
+        end = END_UNSURE; /* what a log gave up is stored by sealing, which a damaged collection no longer does */
     if (end != END_ORDERLY)
         b->census = (struct census){0};
     model_restart(&b->model, end);
