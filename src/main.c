@@ -37,7 +37,9 @@ static const char usage[] =
     "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
-    "  --version, --help\n";
+    "  --version, --help\n"
+    "\n"
+    "--reactors, --growing-mib, --merge-mib, --compact-percent, --seal-age: 0 is as without the option.\n";
 
 enum option_id {
     OPT_DATA = 256,

@@ -134,7 +134,9 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
         return rc;
     }
     tell_published(config->id);
-    log_info("collection '%s' created: dim %u", config->name, config->dim);
+    char more[LOG_SHARE_TEXT_MAX];
+    if (log_share_take(&c->said_created, clock_now_ns(), more))
+        log_info("collection '%s' created: dim %u%s", config->name, config->dim, more);
     return 0;
 }
 
@@ -174,6 +176,7 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
         free(segments);
         return rc;
     }
+    char more[LOG_SHARE_TEXT_MAX];
     rc = tell_dropped(id);
     remove_segments(c, segments, segment_count);
     free(segments);
@@ -181,8 +184,8 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
         log_warn(
             "collection '%s' is dropped, but files of it could not be removed (error %d); the next start removes them",
             name, rc);
-    else
-        log_info("collection '%s' dropped", name);
+    else if (log_share_take(&c->said_dropped, clock_now_ns(), more))
+        log_info("collection '%s' dropped%s", name, more);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "actors/disk_watch.h"
 #include "actors/settings_keeper.h"
+#include "base/log_share.h"
 #include "reactor/message.h"
 #include "reactor/sync.h"
 #include "shards/manifest_log.h"
@@ -29,6 +30,7 @@ struct catalog {
     struct catalog_creation *creations; /* that are under way */
     struct event created;               /* one of them has ended */
     uint64_t next_id;                   /* of the next one */
+    struct log_share said_created, said_dropped;
 };
 
 /* Consumes m. */

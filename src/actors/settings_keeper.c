@@ -191,8 +191,9 @@ int settings_keeper_change(struct settings_keeper *k, const char *name, const ch
     semaphore_release(&k->changing, 1);
     if (rc < 0)
         return rc;
-    char text[SETTING_TEXT_MAX];
+    char text[SETTING_TEXT_MAX], more[LOG_SHARE_TEXT_MAX];
     setting_format(&setting_table[which], settings_read(&k->now, which), text);
-    log_info("%s is %s from now on", setting_table[which].name, text);
+    if (log_share_take(&k->said, clock_now_ns(), more))
+        log_info("%s is %s from now on%s", setting_table[which].name, text, more);
     return 0;
 }

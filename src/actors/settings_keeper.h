@@ -10,6 +10,7 @@
 #pragma once
 
 #include "actors/settings.h"
+#include "base/log_share.h"
 #include "reactor/sync.h"
 
 struct disk_watch;
@@ -20,6 +21,7 @@ struct settings_keeper {
     struct settings given;  /* on the command line; likewise */
     struct settings now;    /* what every core has, but while it is being told */
     struct semaphore changing;
+    struct log_share said;
     struct disk_watch *disk;
 };
 

@@ -192,6 +192,10 @@ int command_search(struct cli *c, int argc, char **argv)
                 "kith search: give one of --vector and --file (with --row or --limit); see kith search --help\n");
         return EXIT_USAGE;
     }
+    if (!!recall + (ef > 0) + job.search.exact > 1) {
+        fprintf(stderr, "kith search: --recall, --ef and --exact each say how well to look: give one of them\n");
+        return EXIT_USAGE;
+    }
     if (spread_parse("search", spread, &job.search.spread) != 0 ||
         recall_parse("search", recall, &job.search.recall) != 0)
         return EXIT_USAGE;

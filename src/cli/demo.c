@@ -93,6 +93,7 @@ int command_demo(struct cli *c, int argc, char **argv)
     if (status >= 0)
         return status;
     struct words w;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is shown when it is, in a pipe too */
     if (words_read(path, &w))
         return 1;
     status = cli_connect(c) || demo_load(c, &w) || demo_show(c, misspelt, ARRAY_LEN(misspelt));

@@ -38,6 +38,8 @@ static void queries_make(struct truth *t, const struct words *w)
 
 static int truth_find(struct cli *c, struct truth *t)
 {
+    struct progress p;
+    progress_begin(&p, "words compared with every other", QUERIES);
     for (size_t first = 0; first < QUERIES; first += EXACT_BATCH) {
         struct kith_search s = search_one;
         struct kith_result r;
@@ -54,7 +56,9 @@ static int truth_find(struct cli *c, struct truth *t)
                 t->scores[(first + q) * NEAREST + i] = r.scores[at + i];
             }
         }
+        progress_show(&p, first + EXACT_BATCH, 0);
     }
+    progress_end(&p, QUERIES);
     return 0;
 }
 

@@ -118,6 +118,13 @@ static int row_line_read(struct vector_file *f, struct error *e)
     return rc;
 }
 
+/* The first line that is not blank begins an array: the whole file is one. */
+static bool is_array(const struct vector_file *f)
+{
+    const char *text = (const char *)f->line.bytes;
+    return text[strspn(text, " \t\r")] == '[';
+}
+
 static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
 {
     f->json = true;
@@ -126,8 +133,15 @@ static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
         int rc = row_line_read(f, e);
         if (rc < 0)
             return rc;
+        if (rc == 0 && f->lines == 0)
+            return error_set(e, ERROR_INVALID_ARGUMENT, "%s is empty", f->path);
         if (rc == 0)
             return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no line with a \"vector\"", f->path);
+        if (is_array(f))
+            return error_set(e, ERROR_INVALID_ARGUMENT,
+                             "%s is an array of JSON; wanted is an object a line, {\"id\":1,\"vector\":[...]}: "
+                             "jq -c '.[]' makes such lines of an array of objects",
+                             f->path);
         f->dim = vector_json_dim(f);
     }
     f->lines = 0;
@@ -191,6 +205,9 @@ int vector_file_open(const char *path, const char *format_name, uint32_t dim, st
     f->text_bytes_max = SIZE_MAX;
     int rc = f->path ? byte_stream_open(path, &f->stream, e)
                      : error_set(e, ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    if (rc == 0 && format->kind != FORMAT_JSON && byte_stream_size_known(f->stream) &&
+        byte_stream_file_bytes(f->stream) == 0)
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s is empty", f->path);
     if (rc == 0)
         rc = format_open(f, format, dim, e);
     if (rc < 0) {

@@ -248,7 +248,14 @@ Test(vector_file, what_cannot_be_read_is_refused_with_a_sentence)
     cr_assert_not_null(strstr(e.text, "3 dimensions; 8 are wanted"), "%s", e.text);
     cr_assert_eq(vector_file_open(temp_write("a.txt", file, n), NULL, 0, &f, &e), -EINVAL);
     cr_assert_eq(vector_file_open(temp_write("b.npy", "hello, world", 12), NULL, 0, &f, &e), -EINVAL);
-    cr_assert_eq(vector_file_open(temp_write("b.fvecs", "", 0), NULL, 0, &f, &e), -EINVAL);
+    static const char *const names[] = {"b.fvecs", "b.npy", "b.jsonl"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_assert_eq(vector_file_open(temp_write(names[i], "", 0), NULL, 0, &f, &e), -EINVAL);
+        cr_expect_not_null(strstr(e.text, "is empty"), "%s", e.text);
+    }
+    static const char array[] = "\n [{\"id\":1,\"vector\":[1,2]}]\n";
+    cr_assert_eq(vector_file_open(temp_write("a.jsonl", array, sizeof(array) - 1), NULL, 0, &f, &e), -EINVAL);
+    cr_expect_not_null(strstr(e.text, "is an array of JSON"), "%s", e.text);
     cr_assert_eq(vector_file_open("/nonexistent.npy", NULL, 0, &f, &e), -ENOENT);
     cr_assert_null(f);
 }

@@ -88,6 +88,16 @@ class Arguments(unittest.TestCase):
                     self.client.drop("b")
             self.make()
 
+    def test_a_host_may_have_its_port_with_it(self) -> None:
+        port = self.server.port
+        for arguments in ((f"127.0.0.1:{port}",), (f"[127.0.0.1]:{port}",), ("[127.0.0.1]", port), (f"127.0.0.1:{port}", port)):
+            with self.subTest(arguments), kith.Client(*arguments) as client:
+                client.ping()
+        for arguments, said in (((f"127.0.0.1:{port}", port % 60000 + 1), "port should be"), (("127.0.0.1:70000",), "the port in host"),
+                                (("127.0.0.1:0",), "the port in host")):
+            with self.subTest(arguments), self.assertRaisesRegex(kith.KithError, said):
+                kith.Client(*arguments, timeout=1)
+
     def test_a_sentence_names_the_argument(self) -> None:
         for call, said in ((lambda: self.client.search("a", [1, 2], k="ten"), "k should be a whole number from 0 to 4294967295, not 'ten'"),
                            (lambda: self.client.search("a", [1, 2], k=2**32 + 10), "k should be a whole number"),

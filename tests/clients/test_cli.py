@@ -362,6 +362,9 @@ class CommandLine(unittest.TestCase):
                           ("create", "x", "--dim", "2", "--code", "rabitq9"), ("create", "x", "--dim", "2", "--refine-k", "0"),
                           ("search", "x", "--vector", "1", "--recall", "0"), ("search", "x", "--vector", "1", "--recall", "1.5"),
                           ("search", "x", "--vector", "1", "--recall", "nan"), ("search", "x", "--vector", "1", "--recall", "much"),
+                          ("search", "x", "--vector", "1", "--recall", ".9", "--ef", "50"),
+                          ("search", "x", "--vector", "1", "--recall", ".9", "--exact"),
+                          ("search", "x", "--vector", "1", "--ef", "9", "--exact"),
                           ("create", "x", "--dim", "2", "--links", "short"), ("create", "x", "--dim", "2", "--refine", "sq8")):
             self.assertTrue(self.kith(*arguments, status=2).stderr)
         for command in ("create", "drop", "ls", "info", "count", "import", "get", "delete", "search", "seal", "compact",

@@ -3,8 +3,9 @@ names the argument, so that a wrong one is found at the call and not in the midd
 
 import math
 import numbers
+import re
 import reprlib
-from typing import Any
+from typing import Any, Tuple
 
 import numpy
 
@@ -30,6 +31,20 @@ def whole(value: Any, what: str, least: int = 0, most: int = U32_MAX) -> int:
     if isinstance(value, (bool, numpy.bool_)) or not isinstance(value, numbers.Integral) or not least <= value <= most:
         raise wrong(what, f"a whole number from {least} to {most}", value)
     return int(value)
+
+
+def address(host: Any, port: Any) -> Tuple[str, int]:
+    """host may be "HOST:PORT" or "[HOST]:PORT"; a port beside it must be the same."""
+    found = re.fullmatch(r"\[([^]]*)\](?::([0-9]{1,5}))?|([^:]*):([0-9]{1,5})", text(host, "host"))
+    port = None if port is None else whole(port, "port", 1, 65535)
+    if found:
+        host = found[1] if found[1] is not None else found[3]
+        inside = found[2] or found[4]
+        inside = None if inside is None else whole(int(inside), "the port in host", 1, 65535)
+        if None not in (inside, port) and inside != port:
+            raise wrong("port", f"{inside}, as host says, or left out", port)
+        port = port if inside is None else inside
+    return host, 7700 if port is None else port
 
 
 def recall(value: Any) -> float:

@@ -111,10 +111,11 @@ class Client:
 
     timeout (seconds, None: for ever) is how long the server may stay silent while it is waited for. A server that is starting is
     waited for as long: its host may refuse the connection for a few seconds, and requests while it reads its data.
+    host may have the port with it: "127.0.0.1:7700", "[::1]:7700". Without any, the port is 7700.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 7700, timeout: Optional[float] = 60.0):
-        self._host, self._port = arguments.text(host, "host"), arguments.whole(port, "port", 1, 65535)
+    def __init__(self, host: str = "127.0.0.1", port: Optional[int] = None, timeout: Optional[float] = 60.0):
+        self._host, self._port = arguments.address(host, port)
         self._timeout = timeout if timeout is None else arguments.real(timeout, "timeout")
         if self._timeout is not None and not 0 < self._timeout <= TIMEOUT_MAX_S:
             raise arguments.wrong("timeout", f"seconds, above 0 and up to {TIMEOUT_MAX_S}, or None", timeout)
