@@ -224,16 +224,17 @@ static int follow_tail(struct segment_index *x, const struct rows *vectors, cons
     return rc;
 }
 
-static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
-                 const struct pause *pause)
+/* Rows that are linked before the graph is mended and measured: those that are searched meanwhile do not wait for all of
+ * an import. */
+static uint32_t next_stop(const struct segment_index *x, uint32_t count)
 {
-    if (!x->builder) {
-        x->builder = hnsw_builder_create(&x->graph, &x->codes);
-        if (!x->builder)
-            return -ENOMEM;
-    }
-    x->builder->copies = &x->copies;
-    x->builder->alive = &x->alive;
+    const uint32_t due = recall_growing_due(x);
+    return x->is_fed && due > x->graph.count && due < count ? due : count;
+}
+
+static int build_up_to(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                       const struct pause *pause)
+{
     int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, crew, pause);
     if (rc != 0)
         return rc;
@@ -245,6 +246,25 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     if (rc == 0 && x->is_fed && watches) /* not where no search comes before all is finished */
         rc = hnsw_reach(&x->graph, x->builder, &search, REACH_DUE, crew, pause);
     return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
+}
+
+static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
+                 const struct pause *pause)
+{
+    if (!x->builder) {
+        x->builder = hnsw_builder_create(&x->graph, &x->codes);
+        if (!x->builder)
+            return -ENOMEM;
+    }
+    x->builder->copies = &x->copies;
+    x->builder->alive = &x->alive;
+    uint32_t to;
+    int rc;
+    do {
+        to = next_stop(x, count);
+        rc = build_up_to(x, vectors, to, crew, pause);
+    } while (rc == 0 && to < count);
+    return rc;
 }
 
 /* Without memory the rest is left to prepare(). */

@@ -86,7 +86,7 @@ static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, do
 
 static double walk_ns(const struct recall_sizes *s, double distances)
 {
-    return distances * (WALK_NS + WALK_BYTE_NS * s->code_bytes);
+    return distances * (WALK_NS + WALK_BYTE_NS * s->code_bytes) * (s->walk_cost > 0 ? (double)s->walk_cost : 1);
 }
 
 static double scan_ns(uint32_t rows, uint32_t row_bytes)

@@ -56,6 +56,7 @@ struct recall_effort {
 struct recall_sizes {
     uint32_t rows, code_bytes, vector_bytes;
     uint32_t distinct; /* rows that an exact scan compares: all, but where copies need not be */
+    float walk_cost;   /* of a distance in a walk, as a multiple of what it is in a sealed segment; 0: 1 */
 };
 
 /* The cheapest way that has recall `wanted` (0..1) at k by the curve. early: walks may end early, which those for more than 10 hardly

@@ -164,7 +164,8 @@ static uint32_t stage_pieces(const struct recall_measuring *m, uint32_t rows)
     const uint32_t queries = m->truth.of.count;
     if (m->stage == STAGE_TRUTH)
         return recall_truth_pieces(&m->truth);
-    return m->stage == STAGE_MANY || (m->stage == STAGE_SCAN && rows > SCAN_ROWS) ? m->truth.of.many : queries;
+    return m->stage == STAGE_MANY || (m->stage == STAGE_SCAN && rows > SCAN_ROWS && !m->grows) ? m->truth.of.many
+                                                                                               : queries;
 }
 
 /* Recalls of some queries. */
@@ -301,19 +302,25 @@ static uint32_t lent_count(const struct segment_index *x)
     return x->queries ? x->queries->count : 0;
 }
 
+uint32_t recall_growing_due(const struct segment_index *x)
+{
+    const double due = ceil(GROWTH * x->growing.rows);
+    return due > RECALL_GROWING_MIN ? (uint32_t)due : RECALL_GROWING_MIN;
+}
+
 /* Rows came, or queries did: twice as many as at the last time. */
 static bool growing_is_due(const struct segment_index *x)
 {
     const struct recall_growing *of = &x->growing;
     const uint32_t lent = lent_count(x);
-    return (double)x->graph.count >= GROWTH * of->rows || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
+    return x->graph.count >= recall_growing_due(x) || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
 }
 
 /* Without a crew: rows may be appended at its pauses, which other cores must not meet. */
 int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct recall_growing *of = &x->growing;
-    if (x->graph.count < RECALL_ROWS_MIN || !growing_is_due(x))
+    if (x->graph.count < RECALL_GROWING_MIN || !growing_is_due(x))
         return 0;
     struct recall_measuring *m = measuring_create(x, QUERIES_GROWING, vectors);
     if (!m)

@@ -25,7 +25,8 @@
 #include "index/recall_curve.h"
 #include "index/segment_index.h"
 
-#define RECALL_ROWS_MIN 256 /* segments with fewer rows have no curve: they are scanned by their vectors */
+#define RECALL_ROWS_MIN    256 /* segments with fewer rows have no curve: they are scanned by their vectors */
+#define RECALL_GROWING_MIN 512 /* a graph that grows and has fewer rows is not walked */
 
 /* Measures as finish() leaves x, and sets x->curve. finish() has made everything else. -ENOMEM, or
  * what the pause returned: then another call continues. */
@@ -35,6 +36,8 @@ MUST_USE int recall_measure(struct segment_index *x, const struct rows *vectors,
  * as many queries are lent, and sets x->growing: with fewer queries, and from the ef on that is
  * searched with in any case. -ENOMEM, or what the pause returned: another call begins again. */
 MUST_USE int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
+/* The rows that the graph has when it is measured next, for their number. */
+uint32_t recall_growing_due(const struct segment_index *x);
 /* What an unfinished measurement holds; NULL is allowed. */
 struct recall_measuring;
 void recall_measuring_destroy(struct recall_measuring *m);

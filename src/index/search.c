@@ -63,14 +63,17 @@ static size_t query_bytes(const struct segment_index *x)
     return codes_query_bytes(&x->codes) + refine_query_bytes(x) + (x->tail.lists ? tail_query_bytes(x->tail.lists) : 0);
 }
 
-/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. */
+/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
+ * begin with are half full of rows that the graph has. */
 static uint32_t listed_budget(const struct search *s, uint32_t rows)
 {
     if (s->allowed == 0)
         return 0;
     const double inverse = (double)s->count / s->allowed; /* of the selectivity */
     const uint32_t budget = tail_budget(s->x->dim, rows, s->ef * sqrt(inverse));
-    return budget / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
+    const double first_blocks = (double)s->x->tail.lists->count * (LIST_BLOCK_ROWS / 2);
+    const double looked_at = budget + first_blocks * fmin((double)budget / rows, 1);
+    return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
 }
 
 /* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
@@ -237,12 +240,14 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         if (rc == 0 && ef)
             rc = search_scan_absent(s, &query, &top);
     }
+    if (rc == 0 && !ef) /* before the lists, too, which pass over the more rows the better the best are */
+        rc = scan_codes(&scan, &query, x, 0, limit);
     struct unseen unseen = {.from = ef ? limit : 0, .to = tail, .visible = tail};
     if (rc == 0) /* there is no room for a query of other lists */
         rc = version == x->tail.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
     const bool all_seen = !ef && unseen.tail_to == 0;
     if (rc == 0)
-        rc = scan_codes(&scan, &query, x, unseen.from, unseen.to);
+        rc = scan_codes(&scan, &query, x, limit, unseen.to);
     if (rc == 0)
         rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
     if (rc == 0 && unseen.tail_to && s->params->allowed)

@@ -14,7 +14,9 @@
 #define EF_PART_MIN         24 /* walks that keep fewer lose their way */
 #define FEW_VECTORS         1024
 #define FEW_SCANNED         16384 /* rows with so few vectors, copies among them, are scanned until a curve is measured */
-#define EFFORT_EXACT        8     /* times what was measured: the codes themselves must miss neighbours */
+#define GROWING_WALK_COST   1.5f /* 18 to 25 ns a distance of 64 values, where recall_curve.c takes 16 */
+#define GROWING_EXACT       2    /* rows that all vectors are compared of, as a multiple of those in the graph */
+#define EFFORT_EXACT        8    /* times what was measured: the codes themselves must miss neighbours */
 #define RESTARTS_MAX        8
 #define SPARE_STEP          4      /* times as many candidates are scored again, */
 #define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
@@ -175,21 +177,20 @@ const struct recall_curve *segment_index_curve(const struct segment_index *x)
     return x->curve;
 }
 
-static struct recall_effort effort_by_curve(const struct segment_index *x, const struct recall_curve *curve,
-                                            float recall, uint32_t k, bool early)
+static struct recall_effort effort_by_curve(const struct segment_index *x, float recall, uint32_t k, bool early)
 {
     const struct recall_sizes sizes = {.rows = x->graph.count,
                                        .distinct = x->copies.leader ? x->copies.leader_count : x->graph.count,
                                        .code_bytes = x->codes.stride,
                                        .vector_bytes = x->dim * (uint32_t)sizeof(float)};
-    return recall_curve_effort(curve, &sizes, recall, k, early);
+    return recall_curve_effort(x->curve, &sizes, recall, k, early);
 }
 
 uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t k)
 {
     if (!x->curve || !x->sealed)
         return 0;
-    const struct recall_effort effort = effort_by_curve(x, x->curve, recall, k, false);
+    const struct recall_effort effort = effort_by_curve(x, recall, k, false);
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
@@ -199,8 +200,21 @@ static bool has_few_vectors(const struct segment_index *x)
     return x->copies.leaders < FEW_VECTORS && x->graph.count < FEW_SCANNED;
 }
 
+/* The same of a graph that grows, as it was when it was measured: what a walk costs has grown with its rows since, as a scan
+ * does. */
+static struct recall_effort growing_effort(const struct segment_index *x, float recall, uint32_t k)
+{
+    const struct recall_sizes sizes = {.rows = x->growing.rows,
+                                       .distinct = x->growing.rows,
+                                       .code_bytes = x->codes.stride,
+                                       .vector_bytes = x->dim * (uint32_t)sizeof(float),
+                                       .walk_cost = GROWING_WALK_COST};
+    return recall_curve_effort(x->growing.curve, &sizes, recall, k, false);
+}
+
 /* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller
- * than that of graphs without a curve. */
+ * than that of graphs without a curve. Where not even its codes find what is wanted, all vectors are compared, but not of many
+ * times the rows that it speaks of. */
 static void choose_growing(struct search *s)
 {
     const struct segment_index *x = s->x;
@@ -211,9 +225,9 @@ static void choose_growing(struct search *s)
         s->scan = has_few_vectors(x);
         return;
     }
-    const struct recall_effort effort = effort_by_curve(x, x->growing.curve, p->recall, s->k, false);
-    s->scan = effort.way == RECALL_SCAN;
-    s->exact = effort.way == RECALL_EXACT;
+    const struct recall_effort effort = growing_effort(x, p->recall, s->k);
+    s->exact = effort.way == RECALL_EXACT && s->count / GROWING_EXACT <= x->graph.count;
+    s->scan = effort.way != RECALL_WALK;
     const double grown = (double)effort.ef * x->graph.count / x->growing.rows;
     if (effort.way == RECALL_WALK && grown > s->ef)
         s->ef = (uint32_t)grown;
@@ -230,7 +244,7 @@ static void choose_effort(struct search *s)
     }
     if (x->curve && x->sealed) {
         s->refined_k = s->k > RECALL_K_MIN ? s->k : RECALL_K_MIN;
-        const struct recall_effort effort = effort_by_curve(x, x->curve, p->recall, s->k, search_may_end_early(s));
+        const struct recall_effort effort = effort_by_curve(x, p->recall, s->k, search_may_end_early(s));
         s->scan = effort.way == RECALL_SCAN;
         s->exact = effort.way == RECALL_EXACT;
         s->leaders = s->exact && x->copies.leader && !p->allowed && s->count == x->graph.count;

@@ -207,11 +207,23 @@ static float slack(const struct scan_state *st, uint32_t list, float square)
     return st->s->sigmas * (ERROR * sqrtf(square) + rounded + by_tables);
 }
 
+/* Rows of a block that are searched for: the graph has those before `from`, which lists go on holding until whole blocks are
+ * free. They take nothing from the budget, or it would be spent on them alone where nearly all of a list is in the graph. */
+static uint32_t rows_searched(const struct tail_search *s, const struct list_block *b)
+{
+    const uint32_t *rows = list_block_rows(s->lists, b);
+    uint32_t graphed = 0;
+    for (uint32_t i = 0; b->first < s->from && i < b->count; i++)
+        graphed += rows[i] < s->from;
+    return b->count - graphed;
+}
+
+/* Returns how many rows were compared. */
 static uint32_t scan_list(struct scan_state *st, uint32_t list)
 {
     const float square = square_from(st, list), distance = distance_from(st, list, square);
     struct tail_search *s = st->s;
-    const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
+    const uint64_t list_budget = s->all ? UINT64_MAX : LIST_EXTENT * (uint64_t)s->budget;
     uint32_t rows = 0;
     st->lookup.bias = st->bias + slack(st, list, square);
     for (const struct list_block *b = s->lists->list[list].first;
@@ -223,7 +235,7 @@ static uint32_t scan_list(struct scan_state *st, uint32_t list)
         if (b->first >= s->to)
             break;
         scan_block(st, b, distance);
-        s->seen += b->count;
+        s->seen += rows_searched(s, b);
         rows += b->count;
     }
     return rows;
@@ -245,10 +257,12 @@ static bool goes_on(const struct scan_state *st)
     const struct tail_search *s = st->s;
     if (st->in_vain >= IN_VAIN_MAX)
         return false;
+    if (s->all)
+        return true;
     if (s->seen >= s->budget)
         return s->seen < (uint64_t)EXTENT * s->budget && s->seen - st->improved_at < s->seen / RECENT_SHARE;
     const double patience = s->lists->metric == METRIC_IP ? 1 : PATIENCE;
-    return s->all || s->seen - st->improved_at < patience * s->budget;
+    return s->seen - st->improved_at < patience * s->budget;
 }
 
 int tail_search(struct tail_search *s)

@@ -3,6 +3,7 @@
 #include "zoo_index.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 
 #define ROWS    1400 /* more than are scanned because they are few */
 #define QUERIES 100
@@ -84,17 +85,24 @@ static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_st
     zoo_index_fini(&x);
 }
 
+/* Makes the set and its truth; to be freed in the other order. */
+static void set_init(struct zoo_set *s, struct zoo_truth *t, const char *kind, uint32_t dim, uint32_t rows,
+                     uint64_t seed, enum metric metric)
+{
+    cr_assert_eq(zoo_make(s, zoo_find(kind), dim, rows, QUERIES, seed), 0);
+    if (metric == METRIC_COSINE) {
+        normalise(s->rows, s->count, s->dim);
+        normalise(s->queries, s->query_count, s->dim);
+    }
+    cr_assert_eq(zoo_truth_init(t, s, metric, NULL), 0);
+}
+
 static void check_set(const char *kind, uint32_t dim, uint32_t rows, uint64_t seed, enum metric metric,
                       enum zoo_state state)
 {
     struct zoo_set s;
     struct zoo_truth t;
-    cr_assert_eq(zoo_make(&s, zoo_find(kind), dim, rows, QUERIES, seed), 0);
-    if (metric == METRIC_COSINE) {
-        normalise(s.rows, s.count, s.dim);
-        normalise(s.queries, s.query_count, s.dim);
-    }
-    cr_assert_eq(zoo_truth_init(&t, &s, metric, NULL), 0);
+    set_init(&s, &t, kind, dim, rows, seed, metric);
     check_state(&t, kind, state);
     zoo_truth_fini(&t);
     zoo_fini(&s);
@@ -147,4 +155,50 @@ Test(zoo, unindexed_rows_of_any_length_are_found)
     zoo_index_fini(&x);
     zoo_truth_fini(&t);
     zoo_fini(&s);
+}
+
+/* -- an import: all rows came at once, and are linked while searches go on -- */
+
+struct linking {
+    struct zoo_index *x;
+    uint32_t stop_at;
+};
+
+static int stop_linking(void *arg)
+{
+    const struct linking *l = arg;
+    return segment_index_graphed(l->x->index) >= l->stop_at ? -ETIME : 0;
+}
+
+static void check_import(const char *kind, uint32_t dim, enum metric metric)
+{
+    enum { IMPORTED = 4000, PARTS = 16 };
+    static const uint32_t parts[] = {4, 8, 12, 14, 15, 16}; /* of PARTS are linked */
+    struct zoo_set s;
+    struct zoo_truth t;
+    struct zoo_index x;
+    set_init(&s, &t, kind, dim, IMPORTED, 5, metric);
+    cr_assert_eq(zoo_index_build(&x, &s, metric, ZOO_UNINDEXED, NULL, NULL), 0);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        struct linking linking = {&x, s.count * parts[i] / PARTS};
+        const struct pause pause = {stop_linking, &linking};
+        const int rc = segment_index_advance(x.index, &x.vectors, s.count, &pause);
+        cr_assert(rc == 0 || rc == -ETIME);
+        const double recall = recall_of(&x, &t);
+        cr_expect_geq(recall, ZOO_RECALL - SLACK, "%s, metric %d: recall %.3f, %u of %u rows in the graph", kind,
+                      metric, recall, segment_index_graphed(x.index), s.count);
+    }
+    zoo_index_fini(&x);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+}
+
+Test(zoo, rows_are_found_while_an_import_is_linked)
+{
+    check_import("gaussian", 64, METRIC_L2);
+    check_import("outliers", 32, METRIC_L2);
+    check_import("norms-wide", 32, METRIC_L2);
+    check_import("norms-wide", 32, METRIC_IP);
+    check_import("rare-topic", 48, METRIC_COSINE);
+    check_import("shells", 32, METRIC_L2);
 }
