@@ -303,6 +303,18 @@ static void on_ready(struct server *s, void *arg)
 /* The rest is left to the page cache, which holds the vectors of sealed segments, and to other programs. */
 #define MEMORY_PERCENT 70
 
+/* As many as there are cores and as the memory is enough for. What --reactors says is taken as it is, or refused. */
+static void take_reactors(struct config *c, unsigned cores)
+{
+    const uint64_t set = c->server.settings.memory;
+    const unsigned most = budget_reactors_most(set ? set : c->server.memory_default);
+    if (c->server.runtime.reactors || cores <= most)
+        return;
+    c->server.runtime.reactors = most;
+    log_info("%u reactors on %u cores: there is no memory for more; each needs %u MiB", most, cores,
+             (unsigned)(BUDGET_OF_REACTOR >> 20));
+}
+
 /* Chooses by the machine what was not given. */
 static void take_machine(struct config *c)
 {
@@ -314,6 +326,7 @@ static void take_machine(struct config *c)
         topology_close(t);
     const uint64_t bytes = memory_limit_find().bytes / 100 * MEMORY_PERCENT;
     c->server.memory_default = bytes && bytes < BUDGET_BYTES_MIN ? BUDGET_BYTES_MIN : bytes;
+    take_reactors(c, cores);
 }
 
 int main(int argc, char **argv)
@@ -343,8 +356,8 @@ int main(int argc, char **argv)
         take_option(&c, id, optarg);
     if (optind < argc)
         fail("argument", argv[optind], "only options");
-    take_machine(&c);
     log_set_sink(log_sink, &c);
+    take_machine(&c);
     if (c.verify)
         return offline_verify(c.server.data, c.server.runtime.backend);
 

@@ -14,7 +14,10 @@
 /* What needs less memory than this does not wait for it, */
 #define LARGE_BYTES ((uint64_t)64 << 10)
 /* unless its connection has so much in small requests: then small answers that nobody reads pile up. */
-#define SMALL_BYTES_MAX  ((uint64_t)256 << 10)
+#define SMALL_BYTES_MAX ((uint64_t)256 << 10)
+/* Both are less where all requests of the core have little memory: parts of that. */
+#define LARGE_SHARE      64
+#define SMALL_SHARE      16
 #define SHORT_NS         ((uint64_t)2000000) /* a longer search is one of a batch */
 #define CONNECTION_SHARE 4                   /* one may hold a quarter of the memory */
 #define RETRY_MS_MAX     60000
@@ -55,10 +58,17 @@ static bool lane_has_room(const struct admission *a, enum admission_class cls, u
            (l->running < limits[cls].most && l->running_ns + work_ns <= limits[cls].work_ns);
 }
 
+static uint64_t at_most(uint64_t bytes, uint64_t most)
+{
+    return bytes < most ? bytes : most;
+}
+
 /* Does rq wait for memory when it needs so much more? */
 static bool needs_room(const struct request *rq, uint64_t bytes)
 {
-    return bytes >= LARGE_BYTES || (rq->session && rq->session->small_bytes + bytes > SMALL_BYTES_MAX);
+    const uint64_t all = rq->core->admission.bytes_max;
+    return bytes >= at_most(LARGE_BYTES, all / LARGE_SHARE) ||
+           (rq->session && rq->session->small_bytes + bytes > at_most(SMALL_BYTES_MAX, all / SMALL_SHARE));
 }
 
 /* One alone always has room, whatever it needs. */

@@ -14,6 +14,9 @@
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
+#define MANY_SHARE      16
+#define PROGRAM_BYTES   ((uint64_t)8 << 20)  /* the program itself, */
+#define FIBERS_BYTES    ((uint64_t)1 << 20)  /* and on each reactor stacks, small requests and what never changes */
 #define PROCESS_BYTES   ((uint64_t)20 << 20) /* the program itself, and what its heap keeps when a start is over */
 #define FREEING_SHARE                                                                                                  \
     8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
@@ -53,9 +56,48 @@ uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t as
 
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
 {
-    const uint64_t share =
-        memory_bytes / BUDGET_KEPT_SHARE / 3 / reactors; /* frames, what they need beside, the log's copies */
-    return memory_bytes == 0 || share > REQUESTS_MIN ? share : REQUESTS_MIN;
+    const uint64_t part = memory_bytes / BUDGET_KEPT_SHARE / reactors; /* where that is little, all of it and more */
+    const uint64_t share = part / 3, least = part < REQUESTS_MIN ? part : REQUESTS_MIN;
+    return share > least ? share : least; /* frames, what they need beside, the log's copies */
+}
+
+uint64_t budget_of_many(uint64_t memory_bytes, unsigned reactors, uint64_t bytes_each, uint64_t least, uint64_t most)
+{
+    const uint64_t many = memory_bytes / reactors / MANY_SHARE / bytes_each;
+    return memory_bytes == 0 || many > most ? most : many < least ? least : many;
+}
+
+uint64_t budget_kept(uint64_t memory_bytes, unsigned reactors)
+{
+    const uint64_t share = memory_bytes / BUDGET_KEPT_SHARE;
+    const uint64_t each = 2 * budget_of_requests(memory_bytes, reactors) + FIBERS_BYTES;
+    const uint64_t fixed = PROGRAM_BYTES + reactors * each, most = memory_bytes / 2;
+    const uint64_t least = fixed < most ? fixed : most;
+    return share > least ? share : least;
+}
+
+uint64_t budget_least(unsigned reactors)
+{
+    const uint64_t bytes = reactors * BUDGET_OF_REACTOR;
+    return bytes > BUDGET_BYTES_MIN ? bytes : BUDGET_BYTES_MIN;
+}
+
+unsigned budget_reactors_most(uint64_t memory_bytes)
+{
+    const uint64_t most = memory_bytes / BUDGET_OF_REACTOR;
+    return memory_bytes == 0 || most > REACTORS_MAX ? REACTORS_MAX : most ? (unsigned)most : 1;
+}
+
+int budget_check(uint64_t memory_bytes, unsigned reactors, struct error *error)
+{
+    char least[SIZE_TEXT_MAX], each[SIZE_TEXT_MAX], given[SIZE_TEXT_MAX];
+    if (memory_bytes == 0 || memory_bytes >= budget_least(reactors))
+        return 0;
+    return error_set(error, ERROR_INVALID_ARGUMENT,
+                     "%u reactors need at least %s of memory, %s each, and the server is to keep to %s: give it more "
+                     "memory, or start kithd with --reactors %u or fewer",
+                     reactors, size_format(budget_least(reactors), least), size_format(BUDGET_OF_REACTOR, each),
+                     size_format(memory_bytes, given), budget_reactors_most(memory_bytes));
 }
 
 uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each)
@@ -65,7 +107,7 @@ uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each)
 
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
 {
-    const uint64_t share = memory_bytes / BUDGET_KEPT_SHARE, kept = share > PROCESS_BYTES ? share : PROCESS_BYTES;
+    const uint64_t share = budget_kept(memory_bytes, reactors), kept = share > PROCESS_BYTES ? share : PROCESS_BYTES;
     const uint64_t stores = memory_bytes > kept ? memory_bytes - kept : 0;
     return (stores - stores / FREEING_SHARE) / 100 * stage_percent[BUDGET_STAGES - 1] / reactors;
 }
@@ -81,7 +123,8 @@ uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors)
 static uint64_t kept(const struct budget *b)
 {
     static const enum memory_kind kinds[] = {MEMORY_REQUESTS, MEMORY_FIBERS};
-    uint64_t others = b->lost, least = b->bytes / BUDGET_KEPT_SHARE;
+    const uint64_t least = budget_kept(b->bytes, b->reactors);
+    uint64_t others = b->lost;
     for (unsigned r = 0; r < REACTORS_MAX; r++)
         for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
             others += b->parts[r].use.bytes[kinds[i]];
@@ -213,7 +256,7 @@ static int refuse(const struct budget *b, struct error *error)
 static int refuse_for_ever(const struct budget *b, const struct budget_question *q, struct error *error)
 {
     const uint64_t bytes = q->wanted > q->needed ? q->wanted - q->needed : 0;
-    const uint64_t stores = b->bytes - b->bytes / BUDGET_KEPT_SHARE, most = stores - stores / FREEING_SHARE;
+    const uint64_t stores = b->bytes - budget_kept(b->bytes, b->reactors), most = stores - stores / FREEING_SHARE;
     char needed[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
     if (bytes <= most)
         return 0;

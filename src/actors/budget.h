@@ -16,7 +16,8 @@ struct core;
 
 #define BUDGET_BYTES_MIN  ((uint64_t)64 << 20)
 #define BUDGET_STAGES     4
-#define BUDGET_KEPT_SHARE 8 /* one part in so many is kept for searches, connections and deletions */
+#define BUDGET_KEPT_SHARE 8 /* at least one part in so many is kept for searches, connections and deletions */
+#define BUDGET_OF_REACTOR ((uint64_t)8 << 20) /* of the memory, at least */
 
 /* The same for all who ask: shares of the whole for parts that keep to themselves. 0: no bound. */
 uint64_t budget_of_indexes(uint64_t memory_bytes);
@@ -30,6 +31,18 @@ uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors);
 uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each);
 /* Large requests of one reactor that are in memory together. */
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
+/* How many things of so many bytes each one reactor may have: a sixteenth of its part of the memory has room for
+ * them. From least to most, and `most` when there is no bound. */
+uint64_t budget_of_many(uint64_t memory_bytes, unsigned reactors, uint64_t bytes_each, uint64_t least, uint64_t most);
+/* What is kept for the program, searches, connections and deletions. */
+uint64_t budget_kept(uint64_t memory_bytes, unsigned reactors);
+
+/* The least memory that so many reactors can keep to: each has fibers, buffers and a growing segment of its own. */
+uint64_t budget_least(unsigned reactors);
+/* The most reactors that so much memory is enough for; at least 1. */
+unsigned budget_reactors_most(uint64_t memory_bytes);
+/* -EINVAL with a sentence that names the least memory and the most reactors: so many reactors cannot keep to it. */
+MUST_USE int budget_check(uint64_t memory_bytes, unsigned reactors, struct error *error);
 
 /* -- reactor 0 -- */
 

@@ -99,7 +99,10 @@ static uint64_t next_look_ns(const struct core *c)
 
 static void report(struct core *c)
 {
-    fiber_stacks_trim();
+    fiber_stacks_trim(c->stacks_kept);
+    request_pool_trim(&c->requests);
+    if (c->store)
+        store_memory_trim(c->store);
     if (c->reactor == 0)
         see_process(&c->server->budget);
     if (c->store) { /* what it does not need any more, others may have */

@@ -16,6 +16,11 @@
 #define SEARCH_WIDTH   256
 #define WRITE_WIDTH    1024
 #define MAINTAIN_WIDTH 128 /* shard_actor.c refuses earlier */
+/* Where memory is scarce fewer writes and searches are worked on at once, and less is kept for the next ones. */
+#define FIBER_BYTES   ((uint64_t)32 << 10)
+#define WIDTH_MIN     16
+#define STACKS_MIN    8
+#define REQUESTS_KEPT 256 /* what a busy core has in flight */
 
 /* What the frames of large requests may have in memory together, and again what they need beside. */
 static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
@@ -25,8 +30,18 @@ static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
     return most && most < large ? most : large;
 }
 
+/* Each message that is worked on has a fiber, whose stack is some dozens of KiB at most. */
+static void tune_fibers(struct core *c, uint64_t memory)
+{
+    c->write.width = (uint16_t)budget_of_many(memory, c->reactors, FIBER_BYTES, WIDTH_MIN, WRITE_WIDTH);
+    c->search.width = (uint16_t)budget_of_many(memory, c->reactors, FIBER_BYTES, WIDTH_MIN, SEARCH_WIDTH);
+    c->stacks_kept = (uint32_t)budget_of_many(memory, c->reactors, FIBER_BYTES, STACKS_MIN, FIBER_STACKS_KEPT);
+    c->requests.most = (uint32_t)budget_of_many(memory, c->reactors, FIBER_BYTES, STACKS_MIN, REQUESTS_KEPT);
+}
+
 void core_tune_requests(struct core *c)
 {
+    tune_fibers(c, budget_bytes(c));
     c->request_bytes = request_bytes_of(budget_bytes(c), c->reactors);
     byte_pool_resize(&c->frames, c->request_bytes);
     session_places_resize(&c->places, c->request_bytes);
@@ -45,7 +60,8 @@ int core_create(struct server *server, struct core **ret)
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->search_times[i]);
     const struct server_options *o = &server->options; /* what is set otherwise comes with core_tune_requests() */
-    c->request_bytes = request_bytes_of(o->settings.memory ? o->settings.memory : o->memory_default, c->reactors);
+    const uint64_t memory = o->settings.memory ? o->settings.memory : o->memory_default;
+    c->request_bytes = request_bytes_of(memory, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);
     session_places_resize(&c->places, c->request_bytes);
     admission_init(&c->admission, c->request_bytes, c->metrics.admission);
@@ -57,6 +73,7 @@ int core_create(struct server *server, struct core **ret)
     actor_start(&c->search, ACTOR_SEARCH, "search", CLASS_INTERACTIVE, SEARCH_WIDTH, core_on_search);
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);
     actor_start(&c->maintain, ACTOR_MAINTAIN, "maintain", CLASS_WRITE, MAINTAIN_WIDTH, core_on_maintain);
+    tune_fibers(c, memory);
     crew_start(&c->crew, &c->help);
     *ret = c;
     return 0;

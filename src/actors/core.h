@@ -25,6 +25,8 @@ struct server;
 #define LARGE_BYTES_MAX ((uint64_t)1 << 30)   /* on all reactors */
 #define LARGE_BYTES_MIN ((uint64_t)128 << 20) /* on each */
 
+#define LOG_PENDING_MIN ((uint64_t)128 << 10)
+
 /* READING: still starting, but collections at rest can be read. */
 enum core_state { CORE_STARTING, CORE_READING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
 
@@ -39,6 +41,7 @@ struct core {
     struct session_places places;
     struct byte_pool frames; /* what the frames of all connections, but the smallest, may have in memory together */
     uint64_t request_bytes;  /* of it at most; what one request may have */
+    uint32_t stacks_kept;    /* of fibers that have ended, for the next ones */
     struct actor control, life, notice, step, ask, search, write, maintain, help;
     struct crew crew; /* of the builds of this core */
     struct spread_view others;

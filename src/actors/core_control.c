@@ -5,6 +5,7 @@
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "actors/shard_messages.h"
+#include "shards/log.h"
 #include "shards/read_only.h"
 
 #include <errno.h>
@@ -37,12 +38,19 @@ static int replica_fill(struct core *c, const struct manifest *m)
     return 0;
 }
 
+/* What is appended lies in up to four buffers: appended, being written, and as blocks, each grown by doubling. */
+static uint64_t log_pending_bytes(const struct core *c)
+{
+    return budget_of_many(budget_bytes(c), c->reactors, 4, LOG_PENDING_MIN, LOG_PENDING_BYTES);
+}
+
 int core_tune_store(struct core *c)
 {
     const struct server_options *o = &c->server->options;
     const struct store_tuning tuning = {
         .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes),
         .index_bytes_max = o->index_bytes ? o->index_bytes : budget_of_indexes(budget_bytes(c)),
+        .log_pending_bytes = log_pending_bytes(c),
         .backlog_rows = c->settings.backlog_rows};
     if (!c->store)
         return 0; /* it will be opened by the settings there are then */
@@ -59,6 +67,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .reactors = c->reactors,
         .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes), /* as its log's files */
         .open_bytes_max = budget_of_start(budget_bytes(c), c->reactors),
+        .log_pending_bytes = log_pending_bytes(c),
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
@@ -68,6 +77,8 @@ static int on_open(struct core *c, struct control_open_message *m)
         .seal_age_s = o->seal_age_s,
         .hooks = core_store_hooks(c),
     };
+    c->crew.shares =
+        (unsigned)budget_of_many(budget_bytes(c), c->reactors, CREW_SHARE_BYTES, 1, crew_shares_most(c->reactors));
     int rc = disk_reporter_start(&c->disk);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);

@@ -212,7 +212,7 @@ static void sample_read(struct core *c, struct metrics_sample *s)
     memset(s, 0, sizeof *s);
     s->reactor = c->reactor;
     s->counted = c->metrics;
-    fiber_stacks_trim();
+    fiber_stacks_trim(c->stacks_kept);
     reactor_stats_read(&s->stats);
     budget_use_read(c, &s->memory);
     s->memory_budget = budget_bytes(c);

@@ -55,7 +55,6 @@ static int run(crew_share_fn fn, void *job, unsigned shares, const struct pause 
 
 void crew_start(struct crew *c, struct actor *actor)
 {
-    unsigned shares = reactor_count();
-    *c = (struct crew){shares < CREW_SHARES_MAX ? shares : CREW_SHARES_MAX, run, NULL};
+    *c = (struct crew){crew_shares_most(reactor_count()), run, NULL};
     actor_start(actor, ACTOR_CREW, "crew", CLASS_BACKGROUND, CREW_WIDTH, on_message);
 }

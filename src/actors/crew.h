@@ -19,5 +19,13 @@ struct crew_message {
     const _Atomic bool *stopped; /* the share is to end: only a hint, nothing is published by it */
 };
 
+/* What one share works in, about. */
+#define CREW_SHARE_BYTES ((uint64_t)128 << 10)
+
+static inline unsigned crew_shares_most(unsigned reactors)
+{
+    return reactors < CREW_SHARES_MAX ? reactors : CREW_SHARES_MAX;
+}
+
 /* Makes c a crew of all reactors; `actor`, which is core's, receives shares of others. */
 void crew_start(struct crew *c, struct actor *actor);

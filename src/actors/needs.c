@@ -2,6 +2,7 @@
 #include "actors/metrics.h"
 #include "actors/metrics_collections.h"
 #include "actors/router.h"
+#include "actors/shard_messages.h"
 #include "shards/snapshot.h"
 #include "shards/store.h"
 
@@ -44,7 +45,8 @@ uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool pa
     if (reactors > 1)
         row += SPLIT_BYTES + sizeof(struct point_id) + dim * sizeof(float) +
                (payloads ? sizeof(void *) + sizeof(uint32_t) : 0);
-    return rows * row;
+    const uint64_t messages = sizeof(struct shard_upsert_message) + sizeof(struct error);
+    return rows * row + (reactors > 1 ? reactors * messages : 0);
 }
 
 uint64_t needs_of_delete(uint64_t ids)

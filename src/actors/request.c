@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_MAX       256                /* requests kept: what a busy core has in flight */
+#define POOL_KEPT      4                  /* requests that a core at rest keeps */
 #define ARENA_KEPT_MAX ((size_t)64 << 10) /* an arena that grew beyond gives its memory back */
 #define BYTES_MAX      ((size_t)1 << 30)  /* of each arena of one request */
 
@@ -18,6 +18,7 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
     if (rq) {
         c->requests.free = rq->next;
         c->requests.count--;
+        c->requests.unused = c->requests.count < c->requests.unused ? c->requests.count : c->requests.unused;
     } else {
         rq = calloc(1, sizeof *rq);
         if (!rq)
@@ -45,7 +46,7 @@ void request_release(struct request *rq)
     struct core *c = rq->core;
     arena_fini(&rq->bulk);
     arena_fini(&rq->answer);
-    if (c->requests.count >= POOL_MAX) {
+    if (c->requests.count >= c->requests.most) {
         arena_fini(&rq->arena);
         free(rq);
         return;
@@ -66,15 +67,27 @@ uint64_t request_bytes(const struct request *rq)
     return taken > to_come ? taken - to_come : 0;
 }
 
-void request_pool_fini(struct request_pool *p)
+static void pool_free(struct request_pool *p, uint32_t left)
 {
-    while (p->free) {
+    while (p->count > left) {
         struct request *rq = p->free;
         p->free = rq->next;
+        p->count--;
         arena_fini(&rq->arena);
         free(rq);
     }
-    p->count = 0;
+}
+
+void request_pool_trim(struct request_pool *p)
+{
+    const uint32_t unused = p->unused > POOL_KEPT ? p->unused - POOL_KEPT : 0;
+    pool_free(p, p->count > unused ? p->count - unused : 0);
+    p->unused = p->count;
+}
+
+void request_pool_fini(struct request_pool *p)
+{
+    pool_free(p, 0);
 }
 
 int request_error(struct request *rq, int rc, const char *what)

@@ -32,13 +32,16 @@ struct request {
 
 struct request_pool {
     struct request *free;
-    uint32_t count;
+    uint32_t count, most;
+    uint32_t unused; /* least of `count` since request_pool_trim() */
 };
 
 /* A request with a fresh context: deadline_ms 0 is none. NULL when there is no memory. */
 struct request *request_acquire(struct core *c, uint32_t deadline_ms);
 void request_release(struct request *rq);
 uint64_t request_bytes(const struct request *rq); /* memory it has now */
+/* Frees those of the pool that were not wanted since the last call, but for a few. */
+void request_pool_trim(struct request_pool *p);
 void request_pool_fini(struct request_pool *p);
 
 /* The sentences every request may need; both return rc or the negative errno for it. */

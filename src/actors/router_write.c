@@ -185,7 +185,11 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
 static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
 {
     const void **payloads = NULL;
+    const unsigned reactors = rq->core->reactors;
     int rc = check_upsert(rq, config, ask);
+    if (rc == 0) /* blocks of an arena double, and the last one has the frame */
+        arena_room(&rq->bulk, needs_of_upsert(reactors, ask->count, config->dim, ask->payload_sizes != NULL) +
+                                  reactors * 2 * CACHE_LINE);
     if (rc == 0)
         rc = payloads_point(rq, ask, &payloads);
     if (rc == 0)

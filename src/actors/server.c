@@ -139,6 +139,8 @@ static int open_folder(struct server *s)
     disk_watch_prepare(&s->disk, s->options.data, reserve, reserve * reactor_count());
     rc = settings_keeper_start(&s->settings, s->options.data, &s->options.settings, &s->disk, &s->error);
     if (rc == 0)
+        rc = budget_check(budget_bytes(server_core(s)), reactor_count(), &s->error);
+    if (rc == 0)
         rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
     if (rc == 0 && s->options.drop_caches)
         rc = folder_drop_caches(s->options.data, &s->error);

@@ -19,7 +19,7 @@
 #define SESSION_SMALL                                                                                                  \
     ((uint64_t)8 << 10) /* a frame of more bytes has its place in the memory for frames (byte_pool.h) */
 
-#define SESSION_PLACES_MIN 64
+#define SESSION_PLACES_MIN 16
 #define SESSION_PLACES_MAX 1024
 
 /* For requests of all connections of a core; zero-initialised there are none. */

@@ -1,5 +1,6 @@
 #include "actors/settings_keeper.h"
 #include "actors/addresses.h"
+#include "actors/budget.h"
 #include "actors/control_messages.h"
 #include "actors/disk_watch.h"
 #include "base/checksum.h"
@@ -167,6 +168,8 @@ static int change_locked(struct settings_keeper *k, unsigned which, const uint64
         put_back(&stored, &now, &k->given, which);
     }
     int rc = settings_check(&now, error);
+    if (rc == 0)
+        rc = budget_check(now.memory, reactor_count(), error);
     if (rc == 0)
         rc = file_store(k, &stored, error);
     if (rc < 0)

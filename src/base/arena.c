@@ -25,6 +25,18 @@ static struct arena_block *block_create(size_t size)
     return b;
 }
 
+void arena_room(struct arena *a, size_t bytes)
+{
+    struct arena_block *b = a->blocks;
+    if ((b && b->size - b->used >= bytes) || (a->limit && (bytes > a->limit || a->used > a->limit - bytes)))
+        return;
+    struct arena_block *fresh = block_create(bytes);
+    if (!fresh)
+        return;
+    fresh->next = b;
+    a->blocks = fresh;
+}
+
 /* Blocks double, so that a large arena is a few blocks and a small one is one. */
 static void *alloc(struct arena *a, size_t bytes, size_t align)
 {

@@ -33,8 +33,10 @@ struct arena {
     size_t first; /* bytes of the first block; 0: 16 KiB. The others double */
 };
 
-MUST_USE void *arena_alloc(struct arena *a, size_t bytes);               /* 16-byte aligned, not zeroed */
-MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes);       /* 64-byte aligned, not zeroed */
+MUST_USE void *arena_alloc(struct arena *a, size_t bytes);         /* 16-byte aligned, not zeroed */
+MUST_USE void *arena_alloc_aligned(struct arena *a, size_t bytes); /* 64-byte aligned, not zeroed */
+/* Room for so many bytes is taken at once, and no more: what is allocated next lies in it. Without memory, nothing. */
+void arena_room(struct arena *a, size_t bytes);
 MUST_USE char *arena_copy(struct arena *a, const void *bytes, size_t n); /* adds a terminating 0 */
 /* Moves all of `from` to `to`, with which it lives and dies from then on; its addresses stay. */
 void arena_adopt(struct arena *to, struct arena *from);

@@ -234,6 +234,8 @@ static struct native_request *request_create(struct native *n, const struct kith
     if (rq->error.code != ERROR_OK)
         return r;
     struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena; /* what was refused is given back at once */
+    if (bytes > SESSION_SMALL)
+        arena_room(arena, bytes + 2 * CACHE_LINE); /* a second block would be twice as large */
     r->meta = arena_alloc(arena, h->meta_bytes + 1);
     r->block = h->block_bytes ? arena_alloc_aligned(arena, h->block_bytes) : NULL;
     return r;

@@ -29,7 +29,6 @@
 #define GUARD_BYTES     ((size_t)4096)
 #define PAGE_BYTES      ((size_t)4096)
 #define STACKS_PER_SLAB 16
-#define STACKS_KEPT     64 /* free ones that keep their memory for the next fibers */
 /* MADV_GUARD_INSTALL, newer than the headers of the systems this is built on. */
 #define ADVICE_GUARD_INSTALL 102
 #define COLOURS              16
@@ -134,10 +133,10 @@ static uint64_t resident_of(const struct fiber_slab *s)
     return count * PAGE_BYTES;
 }
 
-void fiber_stacks_trim(void)
+void fiber_stacks_trim(uint32_t kept)
 {
     struct fiber_pool *p = &reactor_here()->pool;
-    const uint32_t unused = p->free_min > STACKS_KEPT ? p->free_min - STACKS_KEPT : 0;
+    const uint32_t unused = p->free_min > kept ? p->free_min - kept : 0;
     const uint64_t fresh = p->fresh;
     uint64_t resident = 0;
     while (p->given < unused && p->given < p->free_count) { /* fibers come and go while it pauses */

@@ -16,9 +16,10 @@ MUST_USE int fiber_start(enum fiber_class cls, fiber_fn fn, void *arg, const cha
 /* The same for what a client asks, of which there may be any number: leaves an eighth of the fibers for the server's own work. */
 MUST_USE int fiber_start_client(enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
 
-/* Gives back the memory of stacks that no fiber has used since the last call, but of a few, and measures what all have. Meant to be called some
- * times a second where memory is scarce. Pauses. */
-void fiber_stacks_trim(void);
+/* Gives back the memory of stacks that no fiber has used since the last call, but of `kept`, and measures what all have.
+ * Meant to be called some times a second where memory is scarce. Pauses. */
+void fiber_stacks_trim(uint32_t kept);
+#define FIBER_STACKS_KEPT 64 /* enough for what comes and goes on a core that is not busy */
 
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 enum fiber_class fiber_class_of(const struct fiber *f);

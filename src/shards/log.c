@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_MAX ((size_t)16 << 20) /* bytes appended and not yet written; beyond it appenders wait */
 #define COPY_BYTES  ((size_t)64 << 10)
 #define INTERVAL_NS ((uint64_t)100000000)
 
@@ -44,6 +43,7 @@ struct log {
     struct timer interval;
     bool interval_runs;
     struct log_stats stats;
+    uint64_t trimmed_at; /* stats.appends at the last log_trim() */
 };
 
 /* -- the writer -- */
@@ -142,6 +142,16 @@ static int write_and_flush(struct log *l, bool flush)
     return rc;
 }
 
+/* A group that is one large append needs more than others do; what follows does not. */
+static void keep_little(const struct log *l, struct buffer *b)
+{
+    struct buffer large = *b;
+    if (b->capacity / 2 <= l->roll.options.pending_bytes)
+        return;
+    *b = (struct buffer){0};
+    buffer_fini_slowly(&large, fiber_pause);
+}
+
 static void writer(void *arg)
 {
     struct log *l = arg;
@@ -163,6 +173,8 @@ static void writer(void *arg)
         else if (flush)
             settle(l, group, 0);
         event_notify_all(&l->room);
+        keep_little(l, &l->writing);
+        keep_little(l, &l->blocks);
     }
     l->writer_runs = false;
     event_notify_all(&l->progress);
@@ -324,7 +336,7 @@ static int copy_in(struct log *l, const uint8_t *bytes, size_t size)
 
 int log_append(struct log *l, const void *bytes, size_t size, enum durability durability)
 {
-    while (!l->failed && l->open.size > 0 && l->open.size + size > PENDING_MAX)
+    while (!l->failed && l->open.size > 0 && l->open.size + size > l->roll.options.pending_bytes)
         event_wait(&l->room);
     if (l->failed)
         return l->failed;
@@ -376,6 +388,23 @@ void log_pin(struct log *l, uint64_t position)
 uint64_t log_memory(const struct log *l)
 {
     return sizeof(*l) + l->open.capacity + l->writing.capacity + l->blocks.capacity;
+}
+
+void log_set_pending(struct log *l, uint64_t bytes)
+{
+    l->roll.options.pending_bytes = bytes ? bytes : LOG_PENDING_BYTES;
+    event_notify_all(&l->room);
+}
+
+void log_trim(struct log *l)
+{
+    const bool used = l->stats.appends != l->trimmed_at || l->copying || l->open.size || l->writing.size;
+    l->trimmed_at = l->stats.appends;
+    if (used)
+        return;
+    buffer_fini(&l->open);
+    buffer_fini(&l->writing);
+    buffer_fini(&l->blocks);
 }
 
 void log_stats_read(const struct log *l, struct log_stats *ret)

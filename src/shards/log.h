@@ -12,6 +12,8 @@
 
 struct log;
 
+#define LOG_PENDING_BYTES ((uint64_t)16 << 20)
+
 struct log_options {
     const char *dir; /* DIR/log/EPOCH; must be there */
     uint64_t epoch;
@@ -19,7 +21,8 @@ struct log_options {
     uint64_t file_bytes; /* a multiple of LOG_UNIT; 0: 16 MiB */
     uint64_t
         known_end; /* replay: the log ends exactly here, and anything that cannot be read before is damage; 0: it has an open end */
-    bool save_space; /* files are not filled in advance: log_save_space() */
+    uint64_t pending_bytes; /* appended and not yet written, beyond which appenders wait; 0: 16 MiB */
+    bool save_space;        /* files are not filled in advance: log_save_space() */
     /* Called once when a write or flush failed, and when the next file cannot be made ready, which is a warning. Must not wait. May be NULL. */
     void (*on_failure)(int rc, void *arg);
     void *arg;
@@ -78,7 +81,10 @@ void log_free_before(struct log *l, uint64_t position);
 /* Files that begin before position have other names elsewhere: they will be removed, never be used again. */
 void log_pin(struct log *l, uint64_t position);
 
-uint64_t log_memory(const struct log *l); /* bytes of its buffers */
+uint64_t log_memory(const struct log *l);            /* bytes of its buffers */
+void log_set_pending(struct log *l, uint64_t bytes); /* as in the options */
+/* Frees the buffers when nothing was appended since the last call. */
+void log_trim(struct log *l);
 
 struct log_stats {
     uint64_t bytes, flushes, appends;

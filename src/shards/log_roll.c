@@ -232,6 +232,8 @@ int log_roll_start(struct log_roll *r, const struct log_options *options)
     if (r->options.file_bytes == 0)
         r->options.file_bytes = FILE_BYTES_DEFAULT;
     check(r->options.file_bytes % LOG_UNIT == 0);
+    if (r->options.pending_bytes == 0)
+        r->options.pending_bytes = LOG_PENDING_BYTES;
     int n = snprintf(r->dir, sizeof(r->dir), "%s", options->dir);
     if (n < 0 || (size_t)n >= sizeof(r->dir))
         return -ENAMETOOLONG;

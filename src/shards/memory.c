@@ -6,6 +6,7 @@
 #include "shards/memory.h"
 #include "base/size.h"
 #include "index/autoindex.h"
+#include "index/crew.h"
 #include "shards/index_plan.h"
 #include "shards/pace.h"
 #include "shards/shard.h"
@@ -43,7 +44,7 @@ static uint64_t to_build(const struct store *s, const struct collection_config *
 {
     const uint64_t sealed = index_row_bytes_max(graph, c->metric, c->dim) * (uint64_t)rows;
     /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
-    return index_memory(c->metric, c->dim, rows, graph, s->options.reactors) + 2 * sealed;
+    return index_memory(c->metric, c->dim, rows, graph, crew_shares(s->options.crew)) + 2 * sealed;
 }
 
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
@@ -147,6 +148,12 @@ void store_memory_read(struct store *store, struct memory_use *use)
     use->bytes[MEMORY_SEARCHES] += search_rooms_bytes(store->rooms);
     if (store->log)
         use->bytes[MEMORY_LOG] += log_memory(store->log);
+}
+
+void store_memory_trim(struct store *store)
+{
+    if (store->log)
+        log_trim(store->log);
 }
 
 uint64_t store_memory_needed(struct store *store)

@@ -172,6 +172,9 @@ void store_tune(struct store *store, const struct store_tuning *t)
     if (t->growing_bytes_max)
         store->options.growing_bytes_max = t->growing_bytes_max;
     store->options.index_bytes_max = t->index_bytes_max;
+    store->options.log_pending_bytes = t->log_pending_bytes;
+    if (store->log)
+        log_set_pending(store->log, t->log_pending_bytes);
     store->backlog_rows = t->backlog_rows;
 }
 

@@ -68,6 +68,7 @@ struct store_options {
     unsigned reactor, reactors;
     uint64_t growing_bytes_max;       /* vectors in a growing segment before it is sealed; 0: 122 MiB */
     uint64_t log_file_bytes;          /* 0: a quarter of the growing segment, 64 KiB to 16 MiB */
+    uint64_t log_pending_bytes;       /* as in struct log_options */
     uint64_t merge_bytes_max;         /* vectors in a segment that merging makes; 0: 1 GiB */
     uint64_t index_bytes_max;         /* memory the indexes of all reactors should keep to; 0: no bound */
     uint64_t open_bytes_max;          /* memory for what is sealed, at the start; 0: no bound */
@@ -299,9 +300,12 @@ void store_memory_read(struct store *s, struct memory_use *use);
 /* What may be changed while it runs. */
 struct store_tuning {
     uint64_t growing_bytes_max, index_bytes_max; /* as in the options; of what begins from now on */
+    uint64_t log_pending_bytes;                  /* likewise */
     uint64_t backlog_rows; /* rows without a graph, of a shard, before its writers are slowed; 0: chosen (pace.h) */
 };
 void store_tune(struct store *s, const struct store_tuning *t);
+/* Frees buffers that were not used since the last call. */
+void store_memory_trim(struct store *s);
 /* What it holds and will hold until all that grows is sealed and all that is being built is done. */
 uint64_t store_memory_needed(struct store *s);
 /* What it may use from now on without asking, and how scarce memory is: 0 plenty, 1 links are packed, 2 refine rows stay in the mapped file,

@@ -117,6 +117,7 @@ static struct log_options log_options_of(struct store *store, const char *dir)
         .epoch = store->epoch,
         .reactor = store->options.reactor,
         .file_bytes = store->options.log_file_bytes,
+        .pending_bytes = store->options.log_pending_bytes,
         .save_space = disk_is_full(store->read_only),
         .on_failure = on_log_failure,
         .arg = store,

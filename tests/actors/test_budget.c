@@ -224,9 +224,51 @@ Test(budget, a_start_leaves_room_for_reading_and_for_writers)
 {
     cr_assert_eq(budget_of_start(0, 2), 0u, "no bound");
     for (unsigned reactors = 1; reactors <= 64; reactors *= 8) {
-        const uint64_t all = 512 * MIB, taken = budget_of_start(all, reactors) * reactors;
+        const uint64_t all = 1024 * MIB, taken = budget_of_start(all, reactors) * reactors;
         cr_assert_lt(taken, all - all / BUDGET_KEPT_SHARE);
         cr_assert_gt(taken, all / 2);
     }
     cr_assert_lt(budget_of_start(64 * MIB, 1), 36 * MIB, "the program needs memory, too");
+}
+
+/* Frames, what they need beside, and fibers: what is not granted, and so must have room beside all that is. */
+Test(budget, what_reactors_have_without_asking_fits_into_what_is_kept)
+{
+    for (unsigned reactors = 1; reactors <= REACTORS_MAX; reactors *= 2)
+        for (uint64_t all = budget_least(reactors); all <= 64 * 1024 * MIB; all *= 2) {
+            const uint64_t kept = budget_kept(all, reactors), requests = 2 * budget_of_requests(all, reactors);
+            cr_assert_geq(kept, all / BUDGET_KEPT_SHARE);
+            cr_assert_leq(kept, all / 2);
+            cr_assert_leq(reactors * requests, kept, "%u reactors", reactors);
+            cr_assert_geq(budget_of_requests(all, reactors), MIB, "a row of the most dimensions, and its copy");
+        }
+    cr_assert_eq(budget_of_requests(0, 4), 0u, "no bound");
+    cr_assert_eq(budget_of_requests(64 * MIB, 2), 4 * MIB);
+    cr_assert_eq(budget_of_requests(64 * MIB, 8), 1 * MIB);
+    cr_assert_eq(budget_of_requests(64 * 1024 * MIB, 4), 64 * 1024 * MIB / 8 / 3 / 4);
+}
+
+Test(budget, buffers_and_stacks_become_fewer_with_the_memory)
+{
+    cr_assert_eq(budget_of_many(0, 8, 1024, 4, 100), 100u, "no bound");
+    cr_assert_eq(budget_of_many(1024 * MIB, 8, 1024, 4, 100), 100u);
+    cr_assert_eq(budget_of_many(64 * MIB, 8, 32 << 10, 4, 100), 16u);
+    cr_assert_eq(budget_of_many(64 * MIB, 64, 32 << 10, 4, 100), 4u);
+}
+
+Test(budget, too_little_memory_for_so_many_reactors_is_said_with_the_least)
+{
+    struct error error;
+    cr_assert_eq(budget_check(0, 64, &error), 0, "no bound");
+    cr_assert_eq(budget_check(64 * MIB, 8, &error), 0);
+    cr_assert_eq(budget_check(512 * MIB, 64, &error), 0);
+    cr_assert_eq(budget_check(64 * MIB, 64, &error), -EINVAL);
+    cr_assert(strstr(error.text, "64 reactors need at least 512 MiB"), "%s", error.text);
+    cr_assert(strstr(error.text, "--reactors 8 or fewer"), "%s", error.text);
+    for (unsigned reactors = 1; reactors <= REACTORS_MAX; reactors++) {
+        cr_assert_eq(budget_check(budget_least(reactors), reactors, &error), 0);
+        cr_assert_geq(budget_reactors_most(budget_least(reactors)), reactors);
+    }
+    cr_assert_eq(budget_reactors_most(64 * MIB), 8u);
+    cr_assert_eq(budget_reactors_most(1), 1u);
 }

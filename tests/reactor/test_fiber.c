@@ -328,14 +328,14 @@ static void burst(void *arg)
     for (burst_left = 0; burst_left < BURST; burst_left++)
         want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
     fiber_yield();
-    fiber_stacks_trim();
+    fiber_stacks_trim(FIBER_STACKS_KEPT);
     want(stack_bytes() >= BURST * TOUCHED);
     burst_ends = true;
     while (burst_left)
         fiber_yield();
-    fiber_stacks_trim();
+    fiber_stacks_trim(FIBER_STACKS_KEPT);
     want(stack_bytes() >= BURST * TOUCHED); /* they may be wanted again soon */
-    fiber_stacks_trim();
+    fiber_stacks_trim(FIBER_STACKS_KEPT);
     want(stack_bytes() < BURST * TOUCHED * 3 / 4);         /* a page of each is left, and all of a few */
     for (burst_left = 0; burst_left < BURST; burst_left++) /* on the same stacks again */
         want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
@@ -356,7 +356,7 @@ static unsigned trims_left;
 
 static void trim(void *arg)
 {
-    fiber_stacks_trim();
+    fiber_stacks_trim(FIBER_STACKS_KEPT);
     trims_left--;
 }
 

@@ -135,6 +135,46 @@ Test(log, many_writers_share_a_flush)
     world_run_well(BACKEND_SIM, 1, commit_in_groups, NULL);
 }
 
+/* -- memory -- */
+
+#define PENDING ((uint64_t)64 << 10)
+
+static void many_appender(void *arg)
+{
+    static uint8_t bytes[8 << 10];
+    for (int i = 0; i < 20; i++) {
+        want_eq(log_append(shared_log, bytes, sizeof(bytes), DURABILITY_NONE), 0);
+        want(log_memory(shared_log) <= 8 * PENDING);
+    }
+    appending--;
+}
+
+static void keep_buffers_small(void *arg)
+{
+    struct seen seen = {0};
+    shared_log = reopen(&seen);
+    log_set_pending(shared_log, PENDING);
+    const uint64_t empty = log_memory(shared_log);
+    for (appending = 0; appending < 32; appending++)
+        want_eq(fiber_start(CLASS_WRITE, many_appender, NULL, "appender"), 0);
+    while (appending)
+        fiber_sleep_ns(MILLIS(1));
+    append(shared_log, 0, 2 << 20, DURABILITY_FLUSH); /* one that is larger is taken all the same */
+    append(shared_log, 1, 0, DURABILITY_FLUSH);
+    want(log_memory(shared_log) <= 8 * PENDING);
+    log_trim(shared_log);
+    want(log_memory(shared_log) > empty); /* they may be wanted again soon */
+    log_trim(shared_log);
+    want_eq(log_memory(shared_log), empty);
+    append(shared_log, 2, 0, DURABILITY_FLUSH);
+    log_close(shared_log);
+}
+
+Test(log, buffers_keep_to_what_may_be_pending_and_are_given_back_at_rest)
+{
+    world_run_well(BACKEND_SIM, 1, keep_buffers_small, NULL);
+}
+
 /* -- power cuts -- */
 
 struct cut {
