@@ -139,6 +139,23 @@ static void tight_clusters(struct zoo_maker *m)
         m->v[d] = shared_normal(m, 10 + c, d) + 1e-3f * normal(m);
 }
 
+/* Half of the rows lie in groups of 18 that are points nearly, the others wide apart around them. */
+static void near_points(struct zoo_maker *m)
+{
+    const uint32_t row = m->row % m->count, c = row / 36;
+    const bool near = row % 2;
+    for (uint32_t d = 0; d < m->dim; d++)
+        m->v[d] = near ? shared_normal(m, 10, c * m->dim + d) + 1e-3f * normal(m) : 2 * normal(m);
+}
+
+/* Groups of 25, far from each other. */
+static void groups(struct zoo_maker *m)
+{
+    const uint32_t c = random_below(&m->dice, m->count / 25 + 1);
+    for (uint32_t d = 0; d < m->dim; d++)
+        m->v[d] = 100 * shared_normal(m, 10, c * m->dim + d) + 0.3f * normal(m);
+}
+
 /* 30 of 10 000 rows are about something else. Every tenth query asks for that. */
 static void rare_topic(struct zoo_maker *m)
 {
@@ -365,6 +382,8 @@ const struct zoo_kind zoo_kinds[] = {
     {"shells", "two spheres, one ten times as wide", shells},
     {"clusters", "clusters of very different size and density", clusters},
     {"tight-clusters", "a hundred clusters, each a point nearly", tight_clusters},
+    {"near-points", "groups of 18 that are points nearly, amid others", near_points},
+    {"groups", "groups of 25 rows, far from each other", groups},
     {"rare-topic", "30 of 10 000 rows are about something else", rare_topic},
     {"wide-column", "one column a hundred times larger", wide_column},
     {"common-component", "one large component that all rows share", common_component},

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-#define SAMPLE_MAX       32768 /* rows trained on */
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
@@ -89,12 +88,13 @@ static int retrain_as(struct segment_index *x, enum code_kind kind, const struct
     return 0;
 }
 
+/* All rows: the ranges of a sample would leave out a row in a thousand, and more outliers than are allowed. */
 static int retrain_sample(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    uint32_t step = x->sample_rows / SAMPLE_MAX + 1, pending = 0;
+    uint32_t pending = 0;
     while (x->sample_next < x->sample_rows) {
         sq8_sample_add(&x->sample, rows_at(vectors, x->sample_next), x->dim);
-        x->sample_next += step;
+        x->sample_next++;
         pending += x->dim * (uint32_t)sizeof(float) * 4; /* four times the work of encoding */
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;

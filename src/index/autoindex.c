@@ -18,6 +18,9 @@
  * beside f32 to score again: long rows are half as much to fetch; of short ones f32 costs no time, no memory of our own, and tells
  * rows apart that are nearly equally far, which at recall .99 of word vectors halved the candidates. */
 #define SQ4_DIM_MIN 256
+/* Rows of fewer dimensions are hardly shorter as coarser codes: their links take more. And where one dimension of a few is
+ * asked for that varies little, codes of 1 or 2 bits say nothing of it. */
+#define COARSE_DIM_MIN 17
 /* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get a few steps of them. */
 #define SPREAD_MAX 0.5f
 #define LENGTHS    1024 /* rows whose lengths are looked at */
@@ -260,7 +263,8 @@ static void fit_memory(struct index_options *o, const struct index_options *give
         next.code = smaller[i].code;
         next.code_bits = smaller[i].bits;
         next.refine = given->refine == REFINE_AUTO ? REFINE_F32 : given->refine;
-        if (index_row_bytes(&next, f->metric, f->dim) >= index_row_bytes(o, f->metric, f->dim))
+        if (f->dim < COARSE_DIM_MIN ||
+            index_row_bytes(&next, f->metric, f->dim) >= index_row_bytes(o, f->metric, f->dim))
             continue;
         *o = next;
         snprintf(r->code, sizeof(r->code), "memory");
@@ -285,7 +289,7 @@ void index_options_resolve_codes(struct index_options *o, const struct index_fac
 
 /* Codes that memory made coarse stay so. */
 bool index_options_refine_codes(struct index_options *o, const struct index_options *given, const struct index_facts *f,
-                                struct index_reasons *reasons)
+                                const char *fault, struct index_reasons *reasons)
 {
     struct index_options next = *o;
     if (given->code != CODE_AUTO || o->code == CODE_F32 || (o->code == CODE_RABITQ && o->code_bits < 8))
@@ -298,7 +302,7 @@ bool index_options_refine_codes(struct index_options *o, const struct index_opti
         next.refine_k = refine_k_of(&next);
     if (is_tight(&next, f))
         return false;
-    snprintf(reasons->code, sizeof(reasons->code), "%s finds %.3f", index_code_name(o), reasons->recall);
+    snprintf(reasons->code, sizeof(reasons->code), "%s %s", index_code_name(o), fault);
     if (next.refine != o->refine)
         reasons->refine = "the code is exact";
     *o = next;

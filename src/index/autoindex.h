@@ -35,10 +35,10 @@ struct index_reasons {
     double recall; /* of the codes, measured (codes_check.h); negative: not, for they are exact */
 };
 void index_options_resolve_codes(struct index_options *o, const struct index_facts *f, struct index_reasons *ret);
-/* What is taken instead of codes that were measured to miss neighbours: finer ones, as far as o leaves them open by `given` and
+/* What is taken instead of codes with a fault, such as "finds .950": finer ones, as far as o leaves them open by `given` and
  * memory allows. False: there is nothing finer. */
 bool index_options_refine_codes(struct index_options *o, const struct index_options *given, const struct index_facts *f,
-                                struct index_reasons *reasons);
+                                const char *fault, struct index_reasons *reasons);
 /* Adds to why. */
 void index_options_say_codes(const struct index_options *o, const struct index_reasons *reasons, struct index_why *why);
 /* Both, without measuring. Afterwards nothing in o is open, and why is a whole line. */

@@ -130,6 +130,20 @@ bool codes_is_outlier(const struct codes *c, uint32_t row)
     return low < c->outlier_count && c->outliers[low] == row;
 }
 
+int codes_add_outlier(struct codes *c, uint32_t row)
+{
+    if (codes_is_outlier(c, row) || codes_is_full(c))
+        return 0;
+    if (codes_reserve_outliers(c) < 0)
+        return -ENOMEM;
+    uint32_t at = c->outlier_count++;
+    for (; at > 0 && c->outliers[at - 1] > row; at--)
+        c->outliers[at] = c->outliers[at - 1];
+    c->outliers[at] = row;
+    c->misfits++;
+    return 0;
+}
+
 int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count)
 {
     if (count > OUTLIERS_MAX)

@@ -76,6 +76,8 @@ static inline uint32_t codes_outliers_allowed(uint32_t rows)
     return allowed < OUTLIERS_MAX / 4 ? allowed : OUTLIERS_MAX / 4;
 }
 bool codes_is_outlier(const struct codes *c, uint32_t row);
+/* A row that its code describes, but that searches by codes miss, becomes an outlier as long as the list has room. -ENOMEM. */
+MUST_USE int codes_add_outlier(struct codes *c, uint32_t row);
 /* Takes a list over from a file; 0, -ENOMEM, or -EINVAL when it is not one of c's rows, ascending. */
 MUST_USE int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count);
 

@@ -6,9 +6,9 @@
  *
  *     p * r^16 >= 8 * ef
  *
- * but not where codes cannot tell the first k from the query. At least the k nearest are expanded, as in a walk with a beam of k:
- * so rows that hnsw_reach.c finds by their own vectors with the smallest beam are found by walks that end early, too. Where
- * that beam is wider than k, it is measured (the curve), not certain.
+ * but not where codes cannot tell the first k from the query. At least the k nearest are expanded, as in a walk with a beam of k.
+ * Here k is no smaller than the smallest beam of the segment's curve, with which hnsw_reach.c finds each row by its own vector:
+ * so walks that end early find it, too.
  *
  * The curve of a segment (recall_measure.h) is measured with this rule in force: so the ef that a wanted recall takes is
  * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data models of

@@ -8,19 +8,19 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define SAMPLE_MAX      32768 /* rows trained on */
 #define BYTES_PER_PAUSE (64 * 1024)
 #define QUERIES         40   /* rows that codes are tried with */
 #define RECALL          0.99 /* of their neighbours, that codes must find */
 
+/* All rows: the ranges of a sample would leave out a row in a thousand, and more outliers than are allowed. */
 static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
                        const struct pause *pause)
 {
-    const uint32_t step = count / SAMPLE_MAX + 1;
     uint32_t pending = 0;
-    for (uint32_t row = 0; row < count; row += step) {
+    for (uint32_t row = 0; row < count; row++) {
         sq8_sample_add(sample, rows_at(vectors, row), dim);
         pending += dim * (uint32_t)sizeof(float) * 4; /* four times the work of encoding */
         if (pending >= BYTES_PER_PAUSE) {
@@ -95,10 +95,17 @@ static int settle(struct segment_index *x, const struct crew *crew, const struct
 
 /* -- codes that find the neighbours -- */
 
-/* Codes that grew may be those that are wanted. */
-static const struct codes *sealed_codes(const struct segment_index *x)
+/* Few enough rows lie outside of what the codes were trained for. */
+static bool is_described(const struct codes *c)
 {
-    return x->resolved.code == x->codes.kind && x->resolved.code_bits == x->codes.bits ? &x->codes : &x->made;
+    return c->misfits <= codes_outliers_allowed(c->count);
+}
+
+/* Codes that grew may be those that are wanted, unless rows came later that they do not describe. */
+static struct codes *sealed_codes(struct segment_index *x)
+{
+    const bool same = x->resolved.code == x->codes.kind && x->resolved.code_bits == x->codes.bits;
+    return same && !x->made.ops && is_described(&x->codes) ? &x->codes : &x->made;
 }
 
 static int make(struct segment_index *x, const struct rows *vectors, const struct crew *crew, const struct pause *pause)
@@ -163,11 +170,24 @@ static bool refine_by_vectors(struct segment_index *x)
     return true;
 }
 
+/* Finer codes shall be made instead, as these have a fault. False: there are none. */
+static bool take_finer(struct segment_index *x, const char *fault)
+{
+    if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, fault, &x->reasons))
+        return false;
+    codes_fini(&x->made);
+    if (refine_code(x->resolved.refine) == CODE_AUTO)
+        codes_fini(&x->refine);
+    x->is_accepted = false;
+    return true;
+}
+
 /* Whether the codes find the neighbours, or nothing can be done about it; if not, what is to be made instead has been chosen. */
 static bool accept(struct segment_index *x)
 {
     const struct codes *c = sealed_codes(x);
-    const bool described = c->misfits <= codes_outliers_allowed(c->count);
+    const bool described = is_described(c);
+    char fault[40];
     x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
     if (described && x->refine.misfits == 0 && x->reasons.recall < RECALL && raise_refine_k(x, false))
         x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
@@ -176,12 +196,13 @@ static bool accept(struct segment_index *x)
         return true;
     if (described && is_own && refine_by_vectors(x))
         return true;
-    if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, &x->reasons))
-        return true;
-    codes_fini(&x->made);
-    if (refine_code(x->resolved.refine) == CODE_AUTO)
-        codes_fini(&x->refine);
-    return false;
+    if (!described)
+        snprintf(fault, sizeof(fault), "clips %u rows", c->misfits);
+    else if (!is_own)
+        snprintf(fault, sizeof(fault), "confuses near rows");
+    else
+        snprintf(fault, sizeof(fault), "finds %.3f", x->reasons.recall);
+    return !take_finer(x, fault);
 }
 
 /* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would find. */
@@ -217,12 +238,50 @@ static void score_beam_again(struct index_options *resolved, const struct index_
         resolved->refine_k = wanted;
 }
 
+/* A row and its copies are scored by their vectors. */
+static int set_apart(const struct segment_index *x, struct codes *c, uint32_t row)
+{
+    int rc = codes_add_outlier(c, row);
+    for (uint32_t i = copies_first(&x->copies, row); rc == 0 && i < c->count; i = copies_next(&x->copies, row, i))
+        rc = codes_add_outlier(c, i);
+    return rc;
+}
+
+/* Rows whose codes are like those of others are not found by their own vectors, or with a wider beam only. A few are set apart.
+ * Where no beam finds more rows than may be outliers, finer codes are made. */
+static int tell_apart(struct segment_index *x)
+{
+    struct hnsw_builder *b = x->builder;
+    struct confused *of = &b->confused;
+    struct codes *c = sealed_codes(x);
+    const uint32_t allowed = codes_outliers_allowed(c->count);
+    char fault[40];
+    if (of->count == 0)
+        return 0;
+    snprintf(fault, sizeof(fault), "confuses %.0f rows", of->all_lost);
+    if (of->all_lost + c->outlier_count > allowed && take_finer(x, fault)) {
+        b->reached = 0;
+        return 0;
+    }
+    const bool all = of->is_whole && of->count + c->outlier_count <= allowed;
+    const uint32_t apart = all ? of->count : of->lost;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < apart && c->outlier_count < allowed; i++)
+        rc = set_apart(x, c, of->row[i]);
+    if (rc == 0 && all)
+        b->beam = 0;
+    of->count = rc == 0 ? 0 : of->count;
+    return rc;
+}
+
 /* By what will be searched. */
 static int reach(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
                  const struct pause *pause)
 {
     const struct reach_search search = {&x->graph, sealed_codes(x), vectors};
     int rc = x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, crew, pause) : 0;
+    if (rc == 0 && x->builder)
+        rc = tell_apart(x);
     if (rc == 0 && x->builder)
         score_beam_again(&x->resolved, &x->options, x->builder->beam);
     return rc;
@@ -236,10 +295,12 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
     int rc = settle(x, crew, pause);
     if (rc == 0 && !x->is_resolved)
         rc = resolve(x, vectors, pause);
-    if (rc == 0)
-        rc = make_codes_that_find(x, vectors, crew, pause);
-    if (rc == 0)
-        rc = reach(x, vectors, crew, pause);
+    do {
+        if (rc == 0)
+            rc = make_codes_that_find(x, vectors, crew, pause);
+        if (rc == 0)
+            rc = reach(x, vectors, crew, pause);
+    } while (rc == 0 && !x->is_accepted);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     if (rc == 0)

@@ -98,6 +98,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     hnsw_repair_drop(b);
     hnsw_settle_drop(b);
     hnsw_reach_drop(b);
+    memory_free(b->confused.row);
     column_fini(&b->inlinks.of);
     memory_free(b);
 }

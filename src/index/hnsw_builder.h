@@ -112,6 +112,7 @@ struct settling {
 
 /* A search for every row under way (hnsw_reach.c). */
 #define REACH_ANCHORS 4
+#define CONFUSED_MAX  OUTLIERS_MAX
 struct reaching {
     uint32_t rows; /* in the graph when it began; 0: none is under way */
     enum metric metric;
@@ -130,6 +131,9 @@ struct reaching {
     uint32_t counted;     /* rows whose links are in that */
     uint32_t sample_step; /* one row in so many is searched for anyway */
     uint64_t *kept;       /* rows that were linked here: these links are not given up for others */
+    uint64_t *confused;   /* rows that a wider beam finds, or none, as their codes are like those of others */
+    uint64_t *lost;       /* of these, rows that no beam does */
+    uint32_t searched;    /* rows that were searched for in turn 0, the first time */
     bool is_filled;       /* the window is */
     uint32_t *window;     /* rows that are searched for now, */
     struct walk_end *end; /* and what became of each */
@@ -153,6 +157,14 @@ struct hnsw_builder {
     uint32_t reached;             /* and when hnsw_reach() of all did */
     uint32_t beam;                /* that every row is found with then; less than RECALL_K_MIN: that */
     uint32_t watched;             /* and of any */
+    /* Rows that hnsw_reach() of all did not find with the smallest beam, as their codes are like those of others. */
+    struct confused {
+        uint32_t *row; /* ascending; those of which lost[] is set first, then the others; CONFUSED_MAX at most; owned */
+        uint32_t count;  /* of these */
+        uint32_t lost;   /* the first so many are found with no beam */
+        double all_lost; /* of all rows, estimated where a sample was searched for */
+        bool is_whole;   /* the list has them all */
+    } confused;
 };
 
 /* The codes are others now: what works on them is made anew when it is needed. */

@@ -23,6 +23,7 @@
 
 #include "base/bits.h"
 #include "base/memory.h"
+#include "index/recall_curve.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ void hnsw_reach_drop(struct hnsw_builder *b)
     memory_free(r->again);
     memory_free(r->links_to);
     memory_free(r->kept);
+    memory_free(r->confused);
+    memory_free(r->lost);
     memory_free(r->window);
     memory_free(r->end);
     *r = (struct reaching){0};
@@ -62,9 +65,11 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
                            .grows = scope != REACH_ALL,
                            .window = malloc(WINDOW * sizeof(*r->window)),
                            .end = malloc(WINDOW * sizeof(*r->end)),
-                           .kept = calloc(bits_words(g->count), sizeof(*r->kept))};
+                           .kept = calloc(bits_words(g->count), sizeof(*r->kept)),
+                           .confused = calloc(bits_words(g->count), sizeof(*r->confused)),
+                           .lost = calloc(bits_words(g->count), sizeof(*r->lost))};
     b->beam = 0;
-    int rc = r->window && r->end && r->kept ? 0 : -ENOMEM;
+    int rc = r->window && r->end && r->kept && r->confused && r->lost ? 0 : -ENOMEM;
     if (rc == 0 && r->grows)
         rc = column_reserve(&b->inlinks.of, g->count);
     if (rc == 0 && r->grows)
@@ -132,6 +137,11 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
     struct reaching *r = &b->reaching;
     const bool sampled = r->turn == 0 && is_sampled(r, row), is_last = r->turn + 1 == REACH_TURNS;
     r->sampled += sampled;
+    r->searched += r->turn == 0 && r->sweeps == 0;
+    if (end->lost || end->beam > RECALL_K_MIN)
+        bits_set(r->confused, row);
+    if (end->lost)
+        bits_set(r->lost, row);
     b->beam = end->beam > b->beam ? end->beam : b->beam;
     if (end->missed) /* a stray is searched for again when an eighth has come, not each time */
         end->inlink =
@@ -244,6 +254,37 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
     r->list = NULL;
 }
 
+/* Adds rows of `these` to the list, but for those of `but`; returns how many there are. */
+static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const uint64_t *but, struct confused *list)
+{
+    uint32_t all = 0;
+    for (uint32_t row = 0; row < r->rows; row++) {
+        if (!bits_test(these, row) || (but && bits_test(but, row)))
+            continue;
+        if (list->count < CONFUSED_MAX)
+            list->row[list->count++] = row;
+        all++;
+    }
+    return all;
+}
+
+/* Replaces those of an earlier search. -ENOMEM. */
+static int keep_confused(const struct hnsw *g, struct hnsw_builder *b)
+{
+    const struct reaching *r = &b->reaching;
+    struct confused *c = &b->confused;
+    memory_free(c->row);
+    *c = (struct confused){.row = malloc(CONFUSED_MAX * sizeof(*c->row))};
+    if (!c->row)
+        return -ENOMEM;
+    const uint32_t lost = list_rows(r, r->lost, NULL, c);
+    c->lost = c->count;
+    const uint32_t others = list_rows(r, r->confused, r->lost, c);
+    c->all_lost = r->searched ? (double)lost * g->linked / r->searched : lost;
+    c->is_whole = c->count == lost + others && (!r->links_to || r->all);
+    return 0;
+}
+
 int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search, enum reach_scope scope,
                const struct crew *crew, const struct pause *pause)
 {
@@ -270,7 +311,10 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
     if (rc != 0)
         return rc;
     keep_strays(g, r);
+    rc = scope == REACH_ALL ? keep_confused(g, b) : 0;
     hnsw_reach_drop(b);
+    if (rc != 0)
+        return rc;
     b->reached = scope == REACH_ALL ? g->count : 0;
     b->watched = g->count;
     return 0;

@@ -9,6 +9,7 @@
 /* Where the walk for a row ended. */
 struct walk_end {
     bool done, missed;
+    bool lost;                       /* no beam finds it: its code is like those of many others */
     uint32_t beam;                   /* of the later searches that must find it; 0: none must, or the smallest does */
     uint32_t nearest[REACH_ANCHORS]; /* rows that may link to it; LINK_NONE: there are no more */
     struct inlink_found inlink;      /* while the graph grows */

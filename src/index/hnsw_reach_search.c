@@ -80,11 +80,13 @@ static uint32_t count_nearer(const struct reach_search *s, struct search_scratch
  * should. By codes that cannot tell rows apart a row may be none of the nearest to its own vector, and
  * under the inner product short rows are not. A few others may be nearer by their codes alone. */
 static uint32_t beam_wanted(const struct reach_search *s, struct search_scratch *scratch,
-                            const struct codes_query *query, uint32_t row, bool grows)
+                            const struct codes_query *query, uint32_t row, bool grows, bool *ret_lost)
 {
     codes_distances(query, &row, 1, scratch->rows, scratch->distances);
     const uint32_t as_near = count_as_near(&scratch->pool, row, scratch->distances[0]);
-    if (as_near >= EF || (!grows && count_nearer(s, scratch, row) >= RECALL_K_MIN))
+    const bool is_answer = grows || count_nearer(s, scratch, row) < RECALL_K_MIN;
+    *ret_lost = !grows && is_answer && as_near >= EF;
+    if (as_near >= EF || !is_answer)
         return 0;
     return grows || as_near < RECALL_K_MIN ? RECALL_K_MIN : as_near < REFINE_MIN ? REFINE_MIN : EF;
 }
@@ -120,7 +122,7 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
         return rc;
     end->inlink.from = row;
     choose_anchors(s->graph, r, pool, row, end);
-    const uint32_t beam = beam_wanted(s, scratch, &query, row, r->grows);
+    const uint32_t beam = beam_wanted(s, scratch, &query, row, r->grows, &end->lost);
     end->missed = beam == RECALL_K_MIN || (beam == EF && !holds(pool, row));
     if (beam == REFINE_MIN) {
         rc = hnsw_search(&walk, beam);

@@ -118,6 +118,7 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
                        .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
                        .scan = scan,
                        .ends_early = m->stage == STAGE_EARLY,
+                       .early_least = m->ef_first,
                        .hidden = is_row && !meets ? &row : NULL};
     int n = search_run(&s, hits);
     if (n < 0)

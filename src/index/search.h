@@ -14,7 +14,8 @@ struct search {
     uint32_t refined_k;     /* the k that refine_k multiplies: k, or the least that a recall curve speaks of */
     bool scan;              /* all codes, though there is a graph */
     bool exact;             /* all vectors */
-    bool ends_early;        /* a walk may (early_end.h) */
+    bool ends_early;        /* a walk may (early_end.h), */
+    uint32_t early_least;   /* by no fewer candidates than this: the beam that finds each row by its own vector */
     bool leaders;           /* of leaders alone, whose copies are added (copies.h) */
     const uint32_t *hidden; /* hnsw_walk.hidden */
     uint32_t allowed;       /* rows below count that may be returned */

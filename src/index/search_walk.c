@@ -25,7 +25,8 @@ uint32_t search_early_k(const struct search *s)
 {
     if (!s->ends_early || !search_may_end_early(s))
         return 0;
-    return (uint32_t)ceil((double)s->refined_k * s->count / s->allowed);
+    const uint32_t k = s->refined_k > s->early_least ? s->refined_k : s->early_least;
+    return (uint32_t)ceil((double)k * s->count / s->allowed);
 }
 
 uint32_t search_walk_ef(const struct search *s, uint32_t rows)

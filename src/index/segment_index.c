@@ -273,6 +273,7 @@ static void choose_ef(struct search *s)
     s->ef = p->ef ? p->ef : SEARCH_EF_DEFAULT;
     s->exact = p->exact;
     s->ends_early = p->ends_early;
+    s->early_least = s->x->curve && s->x->sealed ? s->x->curve->early.rung[0].ef : 0;
     if (!p->ef && p->recall > 0 && !p->exact) {
         choose_effort(s);
         widen(s);

@@ -178,6 +178,26 @@ static int rows_come(void *arg)
     return ++a->calls % 50 == 0 ? -ETIME : 0;
 }
 
+/* Every second row is longer than the others: a sample may have none of these. */
+Test(advance, ranges_are_those_of_all_rows)
+{
+    struct dataset d;
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40};
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 20, 33000, 6);
+    for (uint32_t row = 1; row < d.count; row += 2)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, row)[j] *= 1.5f;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
+    for (uint32_t row = 0; row < d.count; row++)
+        segment_index_append(x, &d.rows, row);
+    cr_assert_eq(segment_index_prepare(x, &d.rows, NULL), 0);
+    cr_expect_eq(x->codes.kind, CODE_SQ8);
+    cr_expect_leq(x->codes.misfits, codes_outliers_allowed(d.count));
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 Test(advance, a_row_has_its_code_from_when_it_is_appended)
 {
     struct dataset d;

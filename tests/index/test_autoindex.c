@@ -80,17 +80,16 @@ Test(autoindex, codes_that_miss_neighbours_give_way_to_finer_ones)
     struct index_options o = open;
     index_options_resolve_codes(&o, &f, &reasons);
     cr_assert_eq(o.code, CODE_SQ4);
-    reasons.recall = 0.25;
-    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert(index_options_refine_codes(&o, &open, &f, "finds .500", &reasons));
     cr_assert_eq(o.code, CODE_SQ8);
     cr_assert_eq(o.refine, REFINE_F16);
-    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert(index_options_refine_codes(&o, &open, &f, "finds .500", &reasons));
     cr_assert_str_eq(index_code_name(&o), "rabitq8");
-    cr_assert_str_eq(reasons.code, "sq8 finds 0.250");
-    cr_assert(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_str_eq(reasons.code, "sq8 finds .500");
+    cr_assert(index_options_refine_codes(&o, &open, &f, "finds .500", &reasons));
     cr_assert_eq(o.code, CODE_F32);
     cr_assert_eq(o.refine, REFINE_NONE);
-    cr_assert_not(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_not(index_options_refine_codes(&o, &open, &f, "finds .500", &reasons));
 }
 
 Test(autoindex, codes_that_were_given_or_made_small_for_memory_stay)
@@ -100,12 +99,12 @@ Test(autoindex, codes_that_were_given_or_made_small_for_memory_stay)
     struct index_reasons reasons;
     struct index_options o = given;
     index_options_resolve_codes(&o, &f, &reasons);
-    cr_assert_not(index_options_refine_codes(&o, &given, &f, &reasons));
+    cr_assert_not(index_options_refine_codes(&o, &given, &f, "finds .500", &reasons));
     o = (struct index_options){.m = 16};
     const struct index_options open = o;
     f.memory_bytes = (uint64_t)f.rows * 600;
     index_options_resolve_codes(&o, &f, &reasons);
-    cr_assert_not(index_options_refine_codes(&o, &open, &f, &reasons));
+    cr_assert_not(index_options_refine_codes(&o, &open, &f, "finds .500", &reasons));
 }
 
 Test(autoindex, a_given_code_is_refined_by_something_finer)
@@ -174,6 +173,16 @@ Test(autoindex, memory_takes_links_then_refine_then_code_until_it_fits)
     o = choose(f);
     cr_assert_eq(o.code, CODE_RABITQ);
     cr_assert_eq(o.code_bits, 1);
+}
+
+/* Links take most of such a row, and one bit says nothing of a dimension that varies little. */
+Test(autoindex, memory_takes_no_coarse_codes_for_few_dimensions)
+{
+    struct index_facts f = facts(3);
+    f.memory_bytes = 1;
+    const struct index_options o = choose(f);
+    cr_assert_eq(o.code, CODE_F32);
+    cr_assert_eq(o.links, LINKS_PACKED);
 }
 
 Test(autoindex, sealed_bytes_that_were_exact_are_refined_when_memory_makes_them_smaller)

@@ -1,6 +1,7 @@
 /* What a sealed index holds: every kind of code with every way to score again, searched after the way through bytes. */
 #include "sealed.h"
 
+#include "index/autoindex.h"
 #include "index/segment_index_impl.h"
 #include "vek.h"
 #include <criterion/criterion.h>
@@ -79,6 +80,28 @@ static void check_recall(const struct expected *list, size_t count, enum metric 
     segment_index_destroy(built);
     dataset_fini(&d);
     dataset_fini(&q);
+}
+
+/* Rows that came last are longer than those that the codes were trained with, as they grew. */
+Test(finish, ranges_of_bytes_are_those_of_all_rows)
+{
+    enum { ROWS = 1450, BEFORE = 1200 };
+    struct dataset d;
+    struct segment_index *x;
+    const struct index_options options = {.m = 8, .ef_construct = 40};
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 24, ROWS, 5);
+    for (uint32_t row = BEFORE; row < ROWS; row++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, row)[j] *= 1.5f;
+    cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, BEFORE, NULL), 0);
+    cr_assert_eq(segment_index_advance(x, &d.rows, ROWS, NULL), 0);
+    cr_assert_gt(x->codes.misfits, codes_outliers_allowed(ROWS), "the codes that grew describe them all");
+    cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
+    cr_expect_eq(x->resolved.code, CODE_SQ8, "%s: %s", index_code_name(&x->resolved), x->reasons.code);
+    cr_expect_eq(x->made.misfits, 0);
+    segment_index_destroy(x);
+    dataset_fini(&d);
 }
 
 Test(finish, every_code_finds_the_nearest)

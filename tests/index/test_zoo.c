@@ -129,6 +129,13 @@ Test(zoo, a_sealed_segment_finds_its_rows)
     check_kinds(ZOO_SEALED);
 }
 
+/* A byte a dimension tells the rows of a group hardly apart. With these seeds, the rows that codes are tried with do not show it. */
+Test(zoo, rows_that_codes_confuse_are_found_by_their_own_vectors)
+{
+    check_set("near-points", 64, 3000, 3, METRIC_COSINE, ZOO_SEALED);
+    check_set("near-points", 64, 3000, 6, METRIC_COSINE, ZOO_SEALED);
+}
+
 /* Codes of 4 bits put a few rows of a cluster behind more others than are scored again. */
 Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
 {
