@@ -334,6 +334,63 @@ Test(log, freed_files_are_used_again_and_their_old_blocks_ignored)
     world_run_well(BACKEND_SIM, 1, use_again, NULL);
 }
 
+/* -- blocks that earlier runs left -- */
+
+struct left_block {
+    uint64_t run;
+    bool is_continued;
+};
+
+/* A log of one file: a block of a record each, numbers from 0. Returns how many records are read back. */
+static uint64_t replay_blocks(const struct left_block *blocks, size_t n, struct log_end *end)
+{
+    static uint8_t bytes[4 * LOG_UNIT];
+    struct log_options o = options();
+    char path[PATH_TEXT_MAX];
+    struct file *f;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint64_t record[2] = {i, 0};
+        const struct log_block b = {.position = i * LOG_UNIT,
+                                    .epoch = o.epoch,
+                                    .run = blocks[i].run,
+                                    .format = LOG_FORMAT,
+                                    .size = sizeof record,
+                                    .flags = blocks[i].is_continued ? LOG_CONTINUED : 0,
+                                    .payload = (const uint8_t *)record};
+        log_block_write(&b, bytes + b.position);
+    }
+    (void)directory_create("log");
+    want_eq(log_file_path(&o, 0, path), 0);
+    want_eq(file_open(path, FILE_WRITE | FILE_CREATE, &f), 0);
+    want_eq(file_write(f, bytes, n * LOG_UNIT, 0), 0);
+    file_close(f);
+    struct error e = {0};
+    struct seen seen = {0};
+    want_eq(replay(&seen, 0, end, &e), 0);
+    want_eq(end->position, seen.next * LOG_UNIT);
+    want_eq(file_remove(path), 0);
+    return seen.next;
+}
+
+static void mix_runs(void *arg)
+{
+    struct log_end end;
+    const struct left_block later[] = {{7, false}, {7, true}, {7, false}, {8, false}};
+    want_eq(replay_blocks(later, 4, &end), 4);
+    const struct left_block whole[] = {{7, false}, {8, false}, {7, false}};
+    want_eq(replay_blocks(whole, 3, &end), 2);
+    const struct left_block older[] = {{7, false}, {8, true}, {7, false}};
+    want_eq(replay_blocks(older, 3, &end), 1);
+    want(end.cut > 0);
+    const struct left_block newer[] = {{7, false}, {7, true}, {8, false}};
+    want_eq(replay_blocks(newer, 3, &end), 1);
+}
+
+Test(log, what_earlier_runs_left_continues_nothing)
+{
+    world_run_well(BACKEND_SIM, 1, mix_runs, NULL);
+}
+
 /* -- what a run may write into -- */
 
 static struct log_file_list list(void)

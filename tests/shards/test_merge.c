@@ -1,5 +1,6 @@
 /* Merges and compactions while points are written, deleted and searched, against a model. */
 #include "shards/merge.h"
+#include "shards/replace.h"
 #include "stores.h"
 
 #include <stdlib.h>
@@ -36,6 +37,42 @@ Test(merge, agrees_with_a_model_while_everything_goes_on)
 {
     for (uint64_t seed = 1; seed <= 6; seed++)
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, live, NULL), 0);
+}
+
+/* -- letting go of the old -- */
+
+struct unread {
+    const struct segment *segment;
+    uint32_t holders;
+    bool over;
+};
+
+static void wait_unread(void *arg)
+{
+    struct unread *u = arg;
+    replace_wait_unread(u->segment, u->holders);
+    u->over = true;
+}
+
+/* Two searches read it; then one; then none but those who hold it. */
+static void read_last(void *arg)
+{
+    for (uint32_t holders = 0; holders < 3; holders++) {
+        struct segment g = {.users = holders + 2};
+        struct unread u = {.segment = &g, .holders = holders};
+        want_eq(fiber_start(CLASS_WRITE, wait_unread, &u, "wait"), 0);
+        for (; g.users > holders; g.users--) {
+            fiber_sleep_ns(1000000000);
+            want(!u.over);
+        }
+        fiber_sleep_ns(1000000000);
+        want(u.over);
+    }
+}
+
+Test(merge, an_old_segment_stays_while_one_search_reads_it)
+{
+    world_run_well(BACKEND_SIM, 1, read_last, NULL);
 }
 
 /* -- by request -- */

@@ -65,9 +65,9 @@ static int search_beside(struct beside *b, struct point_hit *hits, uint32_t k, b
     return n;
 }
 
-static void run(runtime_boot_fn main)
+static void run(runtime_boot_fn main, uint64_t seeds)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct sim *sim;
         cr_assert_eq(sim_create(seed, &sim), 0);
         sim_fault_rate(sim, FAULT_PREEMPT, 800000);
@@ -75,7 +75,7 @@ static void run(runtime_boot_fn main)
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed, .sim = sim}, main, NULL), 0);
         sim_destroy(sim);
     }
-    cr_assert_gt(overlaps, 10);
+    cr_assert_gt(overlaps, seeds);
 }
 
 /* -- deleted -- */
@@ -108,7 +108,7 @@ static void delete_beside(void *arg)
 
 Test(search_pauses, a_point_that_is_deleted_meanwhile_is_not_returned)
 {
-    run(delete_beside);
+    run(delete_beside, 8);
 }
 
 /* -- written again -- */
@@ -135,7 +135,67 @@ static void rewrite_beside(void *arg)
 
 Test(search_pauses, a_point_that_is_written_again_meanwhile_is_found)
 {
-    run(rewrite_beside);
+    run(rewrite_beside, 8);
+}
+
+/* -- moved by a merge -- */
+
+static void compact(uint32_t n)
+{
+    struct error e = {0};
+    if (shard_compact(shard, NULL, &e) < 0)
+        world_fail(__FILE__, __LINE__, e.text);
+}
+
+static bool is_merging(void)
+{
+    for (uint32_t i = 0; i < shard->segment_count; i++)
+        if (shard->segments[i] && shard->segments[i]->merging)
+            return true;
+    return false;
+}
+
+/* Searches until the compaction has ended: some see a segment come while they run. In the class of the compaction, which would
+ * hardly get on beside searches that never rest. */
+static void search_all_the_time(void *arg)
+{
+    static const float origin[WIDE];
+    const struct shard_query q = {.vector = origin, .k = 2 * POINTS, .exact = true};
+    struct point_hit hits[2 * POINTS];
+    struct beside *b = arg;
+    while (!b->done) {
+        if (!is_merging()) {
+            fiber_sleep_ns(1000);
+            continue;
+        }
+        const uint64_t births = shard->births;
+        want_all_once(hits, shard_search(shard, &q, hits));
+        overlaps += shard->births != births;
+        fiber_yield();
+    }
+    b->searching = false;
+}
+
+static void merge_beside(void *arg)
+{
+    struct tidy tidy = {0};
+    open_filled();
+    tidy_start(&tidy, &server);
+    for (uint32_t n = POINTS - 1; n > POINTS - 8; n--) {
+        struct beside b = {.act = compact, .searching = true};
+        put(n); /* its old row is dead: the compaction rewrites all that there is */
+        want_eq(fiber_start(CLASS_BACKGROUND, search_all_the_time, &b, "search"), 0);
+        act_beside(&b);
+        while (b.searching)
+            fiber_sleep_ns(1000);
+    }
+    tidy_stop(&tidy);
+    server_close(&server);
+}
+
+Test(search_pauses, a_point_that_a_merge_moves_meanwhile_is_found_once)
+{
+    run(merge_beside, 2);
 }
 
 /* -- cancelled -- */
@@ -169,5 +229,5 @@ static void cancel_beside(void *arg)
 
 Test(search_pauses, a_search_that_is_cancelled_ends)
 {
-    run(cancel_beside);
+    run(cancel_beside, 8);
 }
