@@ -40,9 +40,13 @@ static uint32_t collect(const struct scan *s, uint32_t *at, uint32_t *ids)
 
 static void admit(struct topk *top, const struct search_scratch *w, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (w->distances[i] <= topk_bound(top))
-            topk_add(top, w->distances[i], w->ids[i]);
+    float bound = topk_bound(top);
+    for (uint32_t i = 0; i < n; i++) {
+        if (w->distances[i] > bound)
+            continue;
+        topk_add(top, w->distances[i], w->ids[i]);
+        bound = topk_bound(top);
+    }
 }
 
 int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const struct rows *vectors, const float *query)
@@ -75,7 +79,7 @@ int flat_scan_codes(const struct scan *s, const struct codes_query *query, const
     const uint32_t began = *epoch;
     uint32_t pending = 0;
     for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n && s->allowed; i++) /* one behind the other the hardware fetches them */
             prefetch(codes_at(codes, w->ids[i]), codes->stride);
         codes_distances(query, w->ids, n, w->rows, w->distances);
         admit(s->top, w, n);
