@@ -14,9 +14,10 @@
 
 #define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
 #define SIGMAS             2.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
-#define SIGMAS_SPARE       1.5f /* or that when more rows are kept than are wanted */
-#define OUTLIERS_SPARE     16   /* candidates more where there are outliers, */
-#define OUTLIERS_PER_PAUSE 64   /* which are scored so many at a time */
+#define SIGMAS_SPARE                                                                                                   \
+    1.5f /* or that when more rows are kept than are wanted, and not the same few are the best of many queries */
+#define OUTLIERS_SPARE     16 /* candidates more where there are outliers, */
+#define OUTLIERS_PER_PAUSE 64 /* which are scored so many at a time */
 
 uint32_t search_refine_count(const struct search *s)
 {
@@ -65,12 +66,13 @@ static size_t query_bytes(const struct segment_index *x)
 
 /* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
  * begin with are half full of rows that the graph has. */
-static uint32_t listed_budget(const struct search *s, uint32_t rows)
+static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t least)
 {
     if (s->allowed == 0)
         return 0;
     const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-    const uint32_t budget = tail_budget(s->x->dim, rows, s->ef * sqrt(inverse));
+    uint32_t budget = tail_budget(s->x->dim, rows, s->ef * sqrt(inverse));
+    budget = budget > least ? budget : least;
     const double first_blocks = (double)s->x->tail.lists->count * (LIST_BLOCK_ROWS / 2);
     const double looked_at = budget + first_blocks * fmin((double)budget / rows, 1);
     return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
@@ -94,7 +96,9 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     const struct tail_lists *lists = x->tail.lists;
     const uint32_t tail = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
     const uint32_t to = !lists || lists->to > tail ? tail : lists->to;
-    const uint32_t budget = lists && from < to ? listed_budget(s, to - from) : 0;
+    const float need = lists && !s->params->ef ? tail_need(lists, s->params->recall, s->k) : 0;
+    const uint32_t least = from < to ? (uint32_t)ceil((double)need * (to - from)) : 0;
+    const uint32_t budget = lists && from < to ? listed_budget(s, to - from, least) : 0;
     if (budget == 0)
         return 0;
     struct tail_search search = {.lists = lists,
@@ -107,8 +111,9 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
                                  .from = from,
                                  .to = to,
                                  .budget = budget,
+                                 .least = least,
                                  .all = budget >= to - from,
-                                 .sigmas = top->k > s->k ? SIGMAS_SPARE : SIGMAS,
+                                 .sigmas = top->k > s->k && !lists->by_mean ? SIGMAS_SPARE : SIGMAS,
                                  .allowed = s->params->allowed,
                                  .copies = &x->copies,
                                  .visible = unseen->visible,

@@ -32,6 +32,7 @@ void tail_fini(struct tail *t)
     tail_lists_destroy(t->next);
     tail_lists_destroy(t->old);
     tail_training_destroy(t->training);
+    tail_needing_destroy(t->needing);
     *t = (struct tail){0};
 }
 
@@ -42,7 +43,8 @@ static uint64_t lists_bytes(const struct tail_lists *l)
 
 uint64_t tail_bytes(const struct tail *t)
 {
-    return lists_bytes(t->lists) + lists_bytes(t->next) + lists_bytes(t->old) + tail_training_bytes(t->training);
+    return lists_bytes(t->lists) + lists_bytes(t->next) + lists_bytes(t->old) + tail_training_bytes(t->training) +
+           tail_needing_bytes(t->needing);
 }
 
 uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
@@ -107,6 +109,8 @@ static void replace(struct tail *t, struct tail_lists *by)
         t->old->trim = 0;
     t->lists = by;
     t->version++;
+    tail_needing_destroy(t->needing); /* of those that went */
+    t->needing = by ? tail_needing_create(by) : NULL;
 }
 
 uint32_t tail_unlisted(const struct tail *t, const struct tail_rows *r)
@@ -153,6 +157,15 @@ static void free_old(struct tail *t)
     t->old = NULL;
 }
 
+/* Without memory searches go by the budget alone. */
+static void measure_need(struct tail *t, const struct tail_rows *r)
+{
+    if (tail_needing_step(t->needing, t->lists, r->vectors, r->copies) == 1)
+        return;
+    tail_needing_destroy(t->needing);
+    t->needing = NULL;
+}
+
 bool tail_step(struct tail *t, const struct tail_rows *r)
 {
     const uint32_t unbuilt = r->rows - r->graphed;
@@ -166,6 +179,10 @@ bool tail_step(struct tail *t, const struct tail_rows *r)
     }
     if (t->lists && t->lists->to < r->rows)
         return put_in(t->lists, r, rows_per_step(r->dim));
+    if (t->needing) {
+        measure_need(t, r);
+        return true;
+    }
     if (t->next)
         return fill_next(t, r);
     if (t->training)

@@ -6,12 +6,14 @@
 #pragma once
 
 #include "index/tail_lists.h"
+#include "index/tail_need.h"
 #include "index/tail_train.h"
 
 struct tail {
     struct tail_lists *lists;       /* for searches; NULL: there are none */
     struct tail_lists *next;        /* those that will replace them, while rows are put in */
     struct tail_training *training; /* and while they are made */
+    struct tail_needing *needing;   /* while it is measured what searches must look at; of `lists` */
     struct tail_lists *old;         /* replaced, and freed bit by bit */
     uint32_t version;               /* counts replacements */
 };

@@ -37,6 +37,7 @@ static int fill(struct tail_lists *l)
     l->on_mean = take(l, n * sizeof(float));
     l->from_mean = take(l, n * sizeof(float));
     l->list = take(l, n * sizeof(*l->list));
+    l->need = take(l, LIST_NEEDS * sizeof(*l->need));
     l->flips = rotation_flips(l->dims);
     l->turned = take(l, l->dims * sizeof(float));
     l->rest = take(l, l->dims * sizeof(float));
@@ -45,7 +46,7 @@ static int fill(struct tail_lists *l)
     l->ids = take(l, n * sizeof(*l->ids));
     l->distances = take(l, n * sizeof(*l->distances));
     if (!l->centre || !l->rotated || !l->rotated_mean || !l->square || !l->on_mean || !l->from_mean || !l->list ||
-        !l->flips || !l->turned || !l->rest || !l->signs || !l->at || !l->ids || !l->distances)
+        !l->need || !l->flips || !l->turned || !l->rest || !l->signs || !l->at || !l->ids || !l->distances)
         return -ENOMEM;
     for (uint32_t i = 0; i < l->count; i++)
         l->ids[i] = i;
@@ -88,6 +89,7 @@ void tail_lists_destroy(struct tail_lists *l)
     memory_free(l->rest);
     memory_free(l->signs);
     memory_free(l->folded);
+    memory_free(l->need);
     memory_free(l->at);
     memory_free(l->ids);
     memory_free(l->distances);
@@ -119,13 +121,60 @@ void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
     l->at[c] = codes_at(&l->centroids, c);
 }
 
-int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret)
+/* |c - x|^2 of all centroids. room: codes_query_bytes(). */
+static void compare(const struct tail_lists *l, const float *x, const float *turned, void *room)
 {
     struct codes_query q;
-    if (!l->folded && !(l->folded = take(l, codes_query_bytes(&l->centroids))))
-        return -ENOMEM;
-    codes_query_init(&q, &l->centroids, x, l->folded);
-    codes_score(&q, l->at, l->ids, l->count, l->distances);
+    for (uint32_t c = 0; l->by_values && c < l->count; c++)
+        l->distances[c] = vek.l2_f32(turned, l->rotated + (size_t)c * l->dims, l->dims);
+    if (l->by_values)
+        return;
+    codes_query_init(&q, &l->centroids, x, room);
+    for (uint32_t from = 0; from < l->count; from += HOP_MAX) {
+        const uint32_t n = l->count - from < HOP_MAX ? l->count - from : HOP_MAX;
+        codes_score(&q, l->at + from, l->ids + from, n, l->distances + from);
+    }
+}
+
+static int reserve_folded(struct tail_lists *l)
+{
+    return l->folded || (l->folded = take(l, codes_query_bytes(&l->centroids))) ? 0 : -ENOMEM;
+}
+
+/* Under the inner product and cosine -<c, q>, but for what all lists share: from |c - q|^2, or, where large rows leave
+ * nothing of a difference of squares, from the values. */
+void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, const float *turned, void *room)
+{
+    const bool by_squares = l->metric == METRIC_L2 || !l->by_values;
+    if (by_squares)
+        compare(l, query, turned, room);
+    if (l->metric == METRIC_L2)
+        return;
+    for (uint32_t c = 0; c < l->count; c++) {
+        const float product = by_squares ? (l->from_mean[c] * l->from_mean[c] - l->distances[c]) / 2
+                                         : vek.ip_f32(turned, l->rotated + (size_t)c * l->dims, l->dims);
+        l->distances[c] = -product - l->on_mean[c];
+    }
+}
+
+int tail_lists_rank(struct tail_lists *l, const float *query)
+{
+    const int rc = reserve_folded(l);
+    if (rc < 0)
+        return rc;
+    tail_lists_rotate(l, query, l->turned);
+    tail_lists_rank_rotated(l, query, l->turned, l->folded);
+    return 0;
+}
+
+int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret)
+{
+    const int rc = reserve_folded(l);
+    if (rc < 0)
+        return rc;
+    if (l->by_values)
+        tail_lists_rotate(l, x, l->turned);
+    compare(l, x, l->turned, l->folded);
     uint32_t best = 0;
     for (uint32_t i = 1; i < l->count; i++)
         if (l->distances[i] < l->distances[best])
@@ -171,6 +220,8 @@ static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct l
     float add = k * signs_on_centroid, factor = -k;
     if (l->metric == METRIC_L2)
         add += square;
+    else if (l->by_mean)
+        add = -vek.ip_f32(r, l->rotated_mean, l->dims);
     else
         add -= vek.ip_f32(r, l->rotated_mean, l->dims) + on_centroid; /* <x - c, c>, without what all have in common */
     vek.bf16_of_f32(&add, 1, &b->numbers[i]);

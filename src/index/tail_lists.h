@@ -9,6 +9,11 @@
  * costs is its bytes: it is memory that it waits for. So the numbers are bf16, whose error is a fiftieth of that of one bit a dimension, and
  * a row's own bound of its error is left out: of rotated rows it is nearly the same share of the factor.
  *
+ * The error of <r, s> grows with |s|. Near lists have centroids near the query. But under the inner product the best rows of many
+ * queries are the same few, the longest, far from any query, and those whose 1-bit code errs would be missed by all of them. There
+ * s = P(q - m) takes its place:
+ *     IP = <c, q> + <r, P(m)> + <r, s>
+ *
  * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but for copies (copies.h) and
  * those that a trim has dropped. */
 #pragma once
@@ -21,6 +26,7 @@
 
 #define LIST_BLOCK_ROWS 64
 #define LISTS_MAX       1024
+#define LIST_NEEDS      128
 
 /* What a scan reads of each row comes first; which rows they are is asked of few. */
 struct list_block {
@@ -45,6 +51,8 @@ struct tail_lists {
     uint32_t trim;           /* the next list to be looked at, */
     uint32_t trimmed;        /* in a round that drops rows before this one */
     struct codes centroids;  /* SQ8, by L2 */
+    bool by_values;          /* these codes cannot tell them apart: they are compared by `rotated` */
+    bool by_mean;            /* of rows of very different length, under the inner product: see below */
     float *centre;           /* [dim]: m */
     float *rotated;          /* [count][dims]: P(c - m) */
     float *rotated_mean;     /* [dims]: P(m) */
@@ -52,6 +60,8 @@ struct tail_lists {
     float *from_mean;        /* [count]: |c - m| */
     struct tail_list *list;  /* [count] */
     uint64_t *flips;
+    float *need; /* [LIST_NEEDS]: ascending shares of the rows (tail_need.h), once they are measured */
+    bool has_need;
     uint64_t bytes; /* of all this */
     /* room to work in */
     float *turned, *rest;
@@ -79,6 +89,10 @@ void tail_lists_set_mean(struct tail_lists *l);
 void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid);
 /* The list for x. -ENOMEM. */
 MUST_USE int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret);
+/* Makes l->distances what the lists are ranked by for a search with that query. -ENOMEM. */
+MUST_USE int tail_lists_rank(struct tail_lists *l, const float *query);
+/* The same with the query rotated, and with room of codes_query_bytes(). */
+void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, const float *turned, void *room);
 /* Row l->to. -ENOMEM. */
 MUST_USE int tail_lists_add(struct tail_lists *l, const float *x);
 /* Frees what only holds rows before `from` in the next few lists; returns how many blocks. */
@@ -96,6 +110,7 @@ struct tail_search {
     const struct codes_query *codes; /* what rows that may be near are scored by */
     uint32_t from, to;               /* rows */
     uint32_t budget;                 /* rows looked at, about; hard queries take more */
+    uint32_t least;                  /* of these in any case */
     bool all;                        /* that is all there are: none is left out for want of patience */
     float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
     const uint64_t *allowed;

@@ -14,6 +14,7 @@
 #define TABLE_MAX   125 /* of 127: four weights may be rounded up by a half each */
 #define LISTS_SPARE 8   /* ranked, beyond those that the budget pays for when all are as long */
 #define RANKS       512
+#define RANK_MANY   16
 #define ERROR                                                                                                          \
     0.30f /* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at random */
 #define ROUNDING        0.002f /* of a bf16, of half of a sum of signs */
@@ -61,9 +62,23 @@ static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct v
     ret->bias = unit * (float)least - weights / 2;
 }
 
+/* By distance. (Shell, CACM 1959) */
+static void sort_few(struct cand *c, uint32_t n)
+{
+    for (uint32_t gap = n / 2; gap > 0; gap /= 2)
+        for (uint32_t i = gap; i < n; i++) {
+            const struct cand moved = c[i];
+            uint32_t to = i;
+            for (; to >= gap && c[to - gap].distance > moved.distance; to -= gap)
+                c[to] = c[to - gap];
+            c[to] = moved;
+        }
+}
+
 /* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one of RANKS equal steps between the smallest and
- * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. */
-static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint32_t limit)
+ * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. Steps into which many fall,
+ * as a few lists are very far away, are sorted. room: l->count. */
+static void sort_lists(const struct tail_lists *l, struct cand *room, struct vek_nearest *ret, uint32_t limit)
 {
     uint16_t places[RANKS + 1] = {0}, ranks[LISTS_MAX];
     float least = INFINITY, most = -INFINITY;
@@ -82,10 +97,14 @@ static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint
         places[r + 1] += places[r];
     for (uint32_t i = 0; i < l->count; i++) {
         const uint32_t place = places[ranks[i]]++;
-        if (place >= limit)
-            continue;
-        ret->distances[place] = l->distances[i];
-        ret->ids[place] = i;
+        room[place] = (struct cand){l->distances[i], i};
+    }
+    for (uint32_t r = 0, from = 0; r < RANKS && from < limit; from = places[r++]) /* which are where ranks end, now */
+        if (places[r] - from > RANK_MANY)
+            sort_few(room + from, places[r] - from);
+    for (uint32_t i = 0; i < limit; i++) {
+        ret->distances[i] = room[i].distance;
+        ret->ids[i] = room[i].id;
     }
     ret->count = limit;
 }
@@ -94,22 +113,6 @@ static void sort_lists(const struct tail_lists *l, struct vek_nearest *ret, uint
 static float offset(const struct tail_lists *l)
 {
     return l->metric == METRIC_COSINE ? 1 : 0;
-}
-
-/* The nearest lists, nearest first, into the pool. */
-static void rank_lists(const struct tail_search *s, uint32_t limit)
-{
-    const struct tail_lists *l = s->lists;
-    struct codes_query q;
-    codes_query_init(&q, &l->centroids, s->query, s->room);
-    for (uint32_t from = 0; from < l->count; from += HOP_MAX) {
-        const uint32_t n = l->count - from < HOP_MAX ? l->count - from : HOP_MAX;
-        codes_score(&q, l->at + from, l->ids + from, n, l->distances + from);
-    }
-    for (uint32_t i = 0; l->metric != METRIC_L2 && i < l->count;
-         i++) /* -<c, q> from |c - q|^2, but for what all share */
-        l->distances[i] = (l->distances[i] - l->from_mean[i] * l->from_mean[i]) / 2 - l->on_mean[i];
-    sort_lists(l, &s->scratch->pool.near, limit);
 }
 
 /* A search under way. */
@@ -190,8 +193,10 @@ static float distance_from(const struct scan_state *st, uint32_t list, float squ
     const struct tail_lists *l = st->s->lists;
     if (l->metric == METRIC_L2)
         return square;
-    const double from_mean = (double)l->from_mean[list],
-                 product = (from_mean * from_mean + st->from_mean - (double)square) / 2; /* <c - m, q - m> */
+    const double from_mean = (double)l->from_mean[list];
+    const double product = l->by_mean
+                               ? (double)vek.ip_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims)
+                               : (from_mean * from_mean + st->from_mean - (double)square) / 2; /* <c - m, q - m> */
     return (float)((double)offset(l) - product - (double)l->on_mean[list] - st->on_mean);
 }
 
@@ -201,7 +206,10 @@ static float distance_from(const struct scan_state *st, uint32_t list, float squ
 static float slack(const struct scan_state *st, uint32_t list, float square)
 {
     const struct tail_lists *l = st->s->lists;
-    const float far = l->metric == METRIC_L2 ? l->from_mean[list] : sqrtf(l->square[list]);
+    const float far = l->by_mean               ? sqrtf(vek.ip_f32(l->rotated_mean, l->rotated_mean, l->dims))
+                      : l->metric == METRIC_L2 ? l->from_mean[list]
+                                               : sqrtf(l->square[list]);
+    square = l->by_mean ? (float)st->from_mean : square;
     const float rounded = ROUNDING * sqrtf((float)l->dims / (float)l->dim) * far;
     const float by_tables = TABLE_ERROR * st->lookup.scale * sqrtf((float)l->dims);
     return st->s->sigmas * (ERROR * sqrtf(square) + rounded + by_tables);
@@ -223,11 +231,11 @@ static uint32_t scan_list(struct scan_state *st, uint32_t list)
 {
     const float square = square_from(st, list), distance = distance_from(st, list, square);
     struct tail_search *s = st->s;
-    const uint64_t list_budget = s->all ? UINT64_MAX : LIST_EXTENT * (uint64_t)s->budget;
+    const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
     uint32_t rows = 0;
     st->lookup.bias = st->bias + slack(st, list, square);
     for (const struct list_block *b = s->lists->list[list].first;
-         b && s->seen < list_budget && st->in_vain < IN_VAIN_MAX; b = b->next) {
+         b && s->seen < list_budget && (st->in_vain < IN_VAIN_MAX || s->seen < s->least); b = b->next) {
         if (b->next)
             fetch_block(s->lists, b->next);
         if (b->last < s->from)
@@ -255,10 +263,10 @@ static int pause_between_lists(const struct tail_search *s)
 static bool goes_on(const struct scan_state *st)
 {
     const struct tail_search *s = st->s;
+    if (s->all || s->seen < s->least)
+        return true;
     if (st->in_vain >= IN_VAIN_MAX)
         return false;
-    if (s->all)
-        return true;
     if (s->seen >= s->budget)
         return s->seen < (uint64_t)EXTENT * s->budget && s->seen - st->improved_at < s->seen / RECENT_SHARE;
     const double patience = s->lists->metric == METRIC_IP ? 1 : PATIENCE;
@@ -272,13 +280,14 @@ int tail_search(struct tail_search *s)
     const uint64_t rows = s->to > s->from ? s->to - s->from : 1;
     uint64_t limit = 2 * (uint64_t)EXTENT * s->budget * l->count / rows + LISTS_SPARE;
     limit = limit < l->count ? limit : l->count;
-    int rc = scratch_reserve(s->scratch, 0, (uint32_t)limit, 0, 0);
+    int rc = scratch_reserve(s->scratch, 0, l->count, 0, 0);
     if (rc < 0)
         return rc;
-    rank_lists(s, (uint32_t)limit);
     struct scan_state st = {.s = s};
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
     tail_lists_rotate(l, s->query, turned);
+    tail_lists_rank_rotated(l, s->query, turned, s->room);
+    sort_lists(l, s->scratch->pool.cand, &s->scratch->pool.near, (uint32_t)limit); /* the nearest, nearest first */
     st.turned = turned;
     st.from_mean = (double)vek.ip_f32(turned, turned, l->dims);
     st.on_mean = (double)vek.ip_f32(s->query, l->centre, l->dim);

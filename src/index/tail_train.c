@@ -17,9 +17,11 @@
 #define LISTS_DIMS      128
 #define ROWS_PER_LIST   24 /* in the sample, at most */
 #define ROUNDS          3
+#define ALIKE           0.02f        /* of the square of a distance is the error of a code, at most, */
+#define ALIKE_SHARE     16           /* but for a share of 1 in so many */
 #define VALUES_PER_STEP (512 * 1024) /* multiplied as bytes, or about as dear: some tens of microseconds */
 
-enum training_step { STEP_SAMPLE, STEP_CODE, STEP_ASSIGN, STEP_MOVE, STEP_ROTATE };
+enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE };
 
 struct tail_training {
     struct tail_lists *lists;
@@ -28,6 +30,7 @@ struct tail_training {
     enum training_step step;
     uint32_t next; /* row of the sample, or centroid */
     uint32_t round;
+    uint32_t alike;  /* centroids that codes do not tell from the nearest other, in the first round */
     float *centroid; /* [count][dim] */
     float *sum;      /* [count][dim]: of the rows nearest to each */
     uint32_t *rows;  /* [count]: how many */
@@ -135,19 +138,49 @@ static int take_sample(struct tail_training *t, const struct rows *vectors)
     return 0;
 }
 
+/* 1: these are the last. */
 static int code_centroids(struct tail_training *t)
 {
     struct tail_lists *l = t->lists;
     for (uint32_t n = some(64 * (size_t)l->dim); n > 0 && t->next < l->count; n--) {
-        const int rc = codes_append(&l->centroids, t->centroid + (size_t)t->next++ * l->dim);
+        const float *centroid = t->centroid + (size_t)t->next * l->dim;
+        const int rc = codes_append(&l->centroids, centroid);
         if (rc < 0)
             return rc;
+        tail_lists_set(l, t->next++, centroid);
     }
     if (t->next < l->count)
         return 0;
     for (uint32_t c = 0; c < l->count; c++)
         l->at[c] = codes_at(&l->centroids, c);
-    enter(t, t->round <= ROUNDS ? STEP_ASSIGN : STEP_ROTATE);
+    enter(t, t->round == 1 ? STEP_CHECK : STEP_ASSIGN);
+    return t->round > ROUNDS;
+}
+
+/* Is the error of its own code small beside the distance of the nearest other? */
+static bool is_told_apart(const struct tail_lists *l, uint32_t c)
+{
+    float nearest = INFINITY;
+    for (uint32_t i = 0; i < l->count; i++)
+        nearest = i != c && l->distances[i] < nearest ? l->distances[i] : nearest;
+    return fabsf(l->distances[c]) <= ALIKE * nearest;
+}
+
+/* A few large rows may stretch the codes, so that all others have nearly the same. */
+static int check_codes(struct tail_training *t)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(values(t)), nearest; n > 0 && t->next < l->count; n--, t->next++) {
+        const int rc = tail_lists_nearest(l, t->centroid + (size_t)t->next * l->dim, &nearest);
+        if (rc < 0)
+            return rc;
+        t->alike += !is_told_apart(l, t->next);
+    }
+    if (t->next < l->count)
+        return 0;
+    l->by_values = t->alike > l->count / ALIKE_SHARE;
+    l->by_mean = l->by_values && l->metric == METRIC_IP;
+    enter(t, STEP_ASSIGN);
     return 0;
 }
 
@@ -196,15 +229,6 @@ static int move_centroids(struct tail_training *t, const struct rows *vectors)
     return begin_codes(t);
 }
 
-/* 1: done. */
-static int rotate_centroids(struct tail_training *t)
-{
-    struct tail_lists *l = t->lists;
-    for (uint32_t n = some(32 * (size_t)l->dims); n > 0 && t->next < l->count; n--, t->next++)
-        tail_lists_set(l, t->next, t->centroid + (size_t)t->next * l->dim);
-    return t->next == l->count;
-}
-
 int tail_training_step(struct tail_training *t, const struct rows *vectors, struct tail_lists **ret)
 {
     int rc = 0;
@@ -213,7 +237,7 @@ int tail_training_step(struct tail_training *t, const struct rows *vectors, stru
     case STEP_CODE: rc = code_centroids(t); break;
     case STEP_ASSIGN: rc = assign(t, vectors); break;
     case STEP_MOVE: rc = move_centroids(t, vectors); break;
-    case STEP_ROTATE: rc = rotate_centroids(t); break;
+    case STEP_CHECK: rc = check_codes(t); break;
     }
     if (rc < 0)
         return rc;

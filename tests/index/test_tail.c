@@ -187,6 +187,29 @@ Test(tail, finds_what_the_filter_allows)
     dataset_fini(&q);
 }
 
+/* Rows of a latent space have their neighbours in the nearest lists; of sparse rows, which have little in common, these lie in
+ * many. */
+Test(tail, what_lists_tell_is_measured)
+{
+    struct dataset d, sparse;
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 6000, 66);
+    dataset_init(&sparse, DATASET_SPARSE, METRIC_L2, 200, 6000, 66);
+    struct segment_index *x = grow(&d, 0), *hard = grow(&sparse, 0);
+    const struct tail_lists *l = x->tail.lists;
+    cr_assert(l && l->has_need && hard->tail.lists->has_need);
+    cr_expect(l->need[0] >= 0 && l->need[LIST_NEEDS - 1] <= 1);
+    for (uint32_t i = 1; i < LIST_NEEDS; i++)
+        cr_expect_leq(l->need[i - 1], l->need[i]);
+    cr_expect_lt(tail_need(l, 0.5f, 10), tail_need(l, 0.98f, 10));
+    cr_expect_leq(tail_need(l, 0.98f, 10), tail_need(l, 0.98f, 100));
+    cr_expect_lt(tail_need(l, 0.9f, 10), 0.5f, "%g", (double)tail_need(l, 0.9f, 10));
+    cr_expect_gt(tail_need(hard->tail.lists, 0.9f, 10), 0.5f, "%g", (double)tail_need(hard->tail.lists, 0.9f, 10));
+    segment_index_destroy(x);
+    segment_index_destroy(hard);
+    dataset_fini(&d);
+    dataset_fini(&sparse);
+}
+
 /* -- data that is hard on lists -- */
 
 Test(tail, equal_rows_do_not_make_a_search_look_at_all)
