@@ -16,14 +16,14 @@
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
 #define MANY_SHARE      16
 #define PROGRAM_BYTES   ((uint64_t)8 << 20)  /* the program itself, */
-#define FIBERS_BYTES    ((uint64_t)1 << 20)  /* and on each reactor stacks, small requests and what never changes */
+#define FIBERS_BYTES    ((uint64_t)3 << 19)  /* and on each reactor stacks, small requests and what never changes */
 #define PROCESS_BYTES   ((uint64_t)20 << 20) /* the program itself, and what its heap keeps when a start is over */
 #define FREEING_SHARE                                                                                                  \
     8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
 #define SCARCE_SHARE   16 /* of the budget: so much in the heap is worth a trim when memory is scarce */
 #define MIB            ((uint64_t)1 << 20)
-#define TRIM_BYTES     (16 * MIB)
-#define TRIM_MIB_NS    200000              /* to give back a MiB */
+#define TRIM_BYTES     (16 * MIB) /* so much is worth a trim in any case, or the same share of a small budget */
+#define TRIM_MIB_NS    200000     /* to give back a MiB */
 #define TRIM_SHORT_NS  ((uint64_t)5000000) /* so long a core may be held though it has work */
 #define TRIM_REST      20                  /* times what a trim took until the next one */
 #define TRIM_INSIST_NS ((uint64_t)10000000000)
@@ -71,7 +71,7 @@ uint64_t budget_kept(uint64_t memory_bytes, unsigned reactors)
 {
     const uint64_t share = memory_bytes / BUDGET_KEPT_SHARE;
     const uint64_t each = 2 * budget_of_requests(memory_bytes, reactors) + FIBERS_BYTES;
-    const uint64_t fixed = PROGRAM_BYTES + reactors * each, most = memory_bytes / 2;
+    const uint64_t fixed = PROGRAM_BYTES + reactors * each, most = memory_bytes / 8 * 5;
     const uint64_t least = fixed < most ? fixed : most;
     return share > least ? share : least;
 }
@@ -176,16 +176,22 @@ static uint64_t trim_takes_ns(const struct budget *b)
     return b->pieces_ns + (b->lost - b->kept) / MIB * TRIM_MIB_NS;
 }
 
+static uint64_t worth_a_trim(const struct budget *b)
+{
+    const uint64_t share = b->bytes / SCARCE_SHARE;
+    return b->bytes && share < TRIM_BYTES ? share : TRIM_BYTES;
+}
+
 bool budget_trim_is_due(struct budget *b, uint64_t now_ns, bool quiet)
 {
-    b->grows = b->lost > b->seen + TRIM_BYTES / 16;
+    b->grows = b->lost > b->seen + worth_a_trim(b) / 16;
     b->seen = b->lost;
     b->kept = b->lost < b->kept ? b->lost : b->kept;
     if (now_ns < b->trim_ns)
         return false;
     if (b->stage && b->lost >= b->bytes / SCARCE_SHARE && now_ns >= b->insist_ns)
         return true;
-    return b->lost >= b->kept + TRIM_BYTES && (quiet || trim_takes_ns(b) <= TRIM_SHORT_NS);
+    return b->lost >= b->kept + worth_a_trim(b) && (quiet || trim_takes_ns(b) <= TRIM_SHORT_NS);
 }
 
 void budget_trimmed(struct budget *b, uint64_t lost_before, uint64_t began_ns, uint64_t ended_ns)

@@ -2,6 +2,7 @@
 #include "actors/core.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
+#include "reactor/memory_limit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #define FIBER_BYTES   ((uint64_t)32 << 10)
 #define WIDTH_MIN     16
 #define STACKS_MIN    8
+#define HEAP_SHARE    4 /* of a sixteenth */
+#define HEAP_MIN      ((uint64_t)128 << 10)
 #define REQUESTS_KEPT 256 /* what a busy core has in flight */
 
 /* What the frames of large requests may have in memory together, and again what they need beside. */
@@ -42,6 +45,8 @@ static void tune_fibers(struct core *c, uint64_t memory)
 void core_tune_requests(struct core *c)
 {
     tune_fibers(c, budget_bytes(c));
+    if (c->reactor == 0)
+        process_memory_keep(budget_of_many(budget_bytes(c), c->reactors, HEAP_SHARE, HEAP_MIN, UINT64_MAX));
     c->request_bytes = request_bytes_of(budget_bytes(c), c->reactors);
     byte_pool_resize(&c->frames, c->request_bytes);
     session_places_resize(&c->places, c->request_bytes);

@@ -41,11 +41,19 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
     return rq;
 }
 
+void request_free(struct request *rq, struct arena *a)
+{
+    if (rq->core->budget.stage > 0)
+        arena_discard(a, fiber_pause);
+    else
+        arena_fini_slowly(a, fiber_pause);
+}
+
 void request_release(struct request *rq)
 {
     struct core *c = rq->core;
-    arena_fini(&rq->bulk);
-    arena_fini(&rq->answer);
+    request_free(rq, &rq->bulk);
+    request_free(rq, &rq->answer);
     if (c->requests.count >= c->requests.most) {
         arena_fini(&rq->arena);
         free(rq);

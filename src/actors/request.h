@@ -39,6 +39,8 @@ struct request_pool {
 /* A request with a fresh context: deadline_ms 0 is none. NULL when there is no memory. */
 struct request *request_acquire(struct core *c, uint32_t deadline_ms);
 void request_release(struct request *rq);
+/* Frees the bulk or the answer of rq. Pauses. */
+void request_free(struct request *rq, struct arena *a);
 uint64_t request_bytes(const struct request *rq); /* memory it has now */
 /* Frees those of the pool that were not wanted since the last call, but for a few. */
 void request_pool_trim(struct request_pool *p);

@@ -120,7 +120,7 @@ bool session_frame_too_slow(struct request *rq)
 
 void session_frame_drop(struct request *rq)
 {
-    arena_fini_slowly(&rq->bulk, fiber_pause);
+    request_free(rq, &rq->bulk);
     byte_pool_end(&rq->core->frames, &rq->frame);
 }
 
@@ -164,8 +164,8 @@ struct request *session_begin(struct session *s, uint64_t request_id, uint32_t d
 void session_end(struct request *rq)
 {
     struct session *s = rq->session;
-    arena_fini_slowly(&rq->bulk, fiber_pause);
-    arena_fini_slowly(&rq->answer, fiber_pause);
+    request_free(rq, &rq->bulk);
+    request_free(rq, &rq->answer);
     if (rq->prev)
         rq->prev->next = rq->next;
     else

@@ -131,17 +131,28 @@ void arena_fini(struct arena *a)
     a->used = 0;
 }
 
-#define SLOW_BYTES ((size_t)1 << 20) /* smaller blocks are freed in no time */
+#define SLOW_BYTES  ((size_t)1 << 20) /* smaller blocks are freed in no time */
+#define DISCARD_MIN ((size_t)8 << 10)
 
-void arena_fini_slowly(struct arena *a, void (*pause)(void))
+static void fini(struct arena *a, size_t discarded, void (*pause)(void))
 {
     struct arena_block *b = a->blocks;
     *a = (struct arena){.limit = a->limit};
     while (b) {
         struct arena_block *next = b->next;
-        if (b->size >= SLOW_BYTES)
+        if (b->size >= discarded)
             memory_discard(b->bytes, b->size, pause);
         free(b);
         b = next;
     }
+}
+
+void arena_fini_slowly(struct arena *a, void (*pause)(void))
+{
+    fini(a, SLOW_BYTES, pause);
+}
+
+void arena_discard(struct arena *a, void (*pause)(void))
+{
+    fini(a, DISCARD_MIN, pause);
 }

@@ -44,7 +44,9 @@ void arena_reset(struct arena *a); /* forgets all, keeps one block for the next 
 void arena_fini(struct arena *a);
 void arena_fini_slowly(struct arena *a,
                        void (*pause)(void)); /* as memory_discard() says; nobody may use it meanwhile */
-size_t arena_bytes(const struct arena *a);   /* taken from the heap, handed out or not */
+/* The same where memory is scarce: the heap keeps nothing of blocks of more than 8 KiB. */
+void arena_discard(struct arena *a, void (*pause)(void));
+size_t arena_bytes(const struct arena *a); /* taken from the heap, handed out or not */
 
 /* A byte buffer that grows. Zero-initialised is empty. */
 struct buffer {

@@ -18,6 +18,8 @@
 #define LOOK_NS           ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
 #define RETRY_MS          1000
 #define INPUT_PIECE_FIRST ((size_t)4 << 10) /* who sends little touches few pages of its buffer */
+#define INPUT_MIN         ((size_t)8 << 10)
+#define INPUT_SHARE       128
 #define CROWD_SHARE       8
 #define CROWD_LINGERERS   64
 #define LINGER_NS         ((uint64_t)200000000)
@@ -41,17 +43,17 @@ static int fill_input(struct native *n, uint64_t deadline_ns)
 {
     if (n->input_from == n->input_to)
         n->input_from = n->input_to = 0;
-    if (n->input_to == NATIVE_INPUT_BYTES) { /* a header lies across the end */
+    if (n->input_to == n->input_size) { /* a header lies across the end */
         memmove(n->input, n->input + n->input_from, n->input_to - n->input_from);
         n->input_to -= n->input_from;
         n->input_from = 0;
     }
-    const size_t room = NATIVE_INPUT_BYTES - n->input_to, most = n->input_piece < room ? n->input_piece : room;
+    const size_t room = n->input_size - n->input_to, most = n->input_piece < room ? n->input_piece : room;
     size_t got = 0;
     int rc = receive_some(n, n->input + n->input_to, most, deadline_ns, &got);
     if (rc == 0)
         n->input_to += got;
-    if (got == n->input_piece && n->input_piece < NATIVE_INPUT_BYTES)
+    if (got == n->input_piece && n->input_piece < n->input_size)
         n->input_piece *= 2;
     return rc;
 }
@@ -61,7 +63,7 @@ static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadli
 {
     size_t got = n->input_to - n->input_from;
     *ret_got = 0;
-    if (got == 0 && size < NATIVE_INPUT_BYTES / 2)
+    if (got == 0 && size < n->input_size / 2)
         return fill_input(n, deadline_ns);
     if (got == 0)
         return receive_some(n, to, size, deadline_ns, ret_got);
@@ -396,11 +398,19 @@ static void connection_remove(struct front *f, struct native *n)
     event_notify_all(&f->changed);
 }
 
+/* Less where large requests have little memory. */
+static size_t input_bytes(const struct core *c)
+{
+    const uint64_t share = c->request_bytes / INPUT_SHARE;
+    return share > NATIVE_INPUT_BYTES ? NATIVE_INPUT_BYTES : share < INPUT_MIN ? INPUT_MIN : (size_t)share;
+}
+
 void native_serve(struct connection *c, void *arg)
 {
     struct front *f = arg;
     struct native *n = calloc(1, sizeof *n);
-    uint8_t *input = malloc(NATIVE_INPUT_BYTES);
+    const size_t input_size = input_bytes(f->core);
+    uint8_t *input = malloc(input_size);
     if (!n || !input || f->draining) {
         free(n);
         free(input);
@@ -411,6 +421,7 @@ void native_serve(struct connection *c, void *arg)
     n->core = f->core;
     n->connection = c;
     n->input = input;
+    n->input_size = input_size;
     n->input_piece = INPUT_PIECE_FIRST;
     n->replies_tail = &n->replies_head;
     session_init(&n->session, f->core);

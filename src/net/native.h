@@ -46,8 +46,9 @@ struct native {
     bool has_client; /* and is in a bucket of the front */
     struct client_connection client;
     struct native *next_client, *prev_client;
-    uint8_t *input;                           /* received and not yet taken: [input_from, input_to) */
-    size_t input_from, input_to, input_piece; /* input_piece: received at once; grows with what is sent */
+    uint8_t *input; /* received and not yet taken: [input_from, input_to) */
+    size_t input_from, input_to, input_size;
+    size_t input_piece; /* received at once; grows with what is sent */
 };
 
 /* Serves c until it ends; arg is the struct front. For listener_open(). */

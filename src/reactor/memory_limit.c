@@ -72,6 +72,11 @@ void process_memory_init(void)
     (void)mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_BYTES);
 }
 
+void process_memory_keep(uint64_t bytes)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, bytes < 2 * MAPPED_BYTES ? (int)bytes : 2 * MAPPED_BYTES);
+}
+
 void process_memory_trim(void)
 {
     malloc_trim(0);

@@ -20,6 +20,8 @@ uint64_t process_anonymous_bytes(void);
 /* How the heap is set up, before anything is taken from it: blocks from a MiB on are mappings of their own,
  * which the system has back when they are freed, and not a part of the heap that it keeps. */
 void process_memory_init(void);
+/* The heap of each reactor may keep so many bytes at its end for what is allocated next; 2 MiB at most. */
+void process_memory_keep(uint64_t bytes);
 /* Gives memory that was freed back to the system. 0.2 ms a MiB of it, and 1 us for each free piece that
  * the heap has, given back already or not: all in one call, and nobody can allocate meanwhile. */
 void process_memory_trim(void);
