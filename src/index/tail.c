@@ -17,7 +17,7 @@
 
 /* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the longer they are, for the more the lists
  * then tell; and at 1 in BUDGET_SHARE of all. With all rows in the tail, recall@10 is then .965 of word vectors, .985 and
- * more of others. */
+ * more of others. Searches that ask for a recall look at more where lists tell less (tail_need.h). */
 #define BUDGET_ROWS  18000
 #define BUDGET_HALF  16000 /* of so many rows it is the half */
 #define BUDGET_DIMS  128

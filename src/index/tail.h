@@ -1,7 +1,8 @@
 /* tail.h -- the rows that the graph does not hold yet: when there are many, a search takes only those in lists near to it.
  *
  * Lists are made in the background when there are enough rows, and again when there are three times as many or when one list has got
- * too large a share of them; meanwhile searches use the old ones. From then on a row is put into its list when it is appended.
+ * too large a share of them; meanwhile searches use the old ones. Then it is measured how many
+ * of their rows a search must look at (tail_need.h). From then on a row is put into its list when it is appended.
  * As the graph takes rows the lists lose them, and when few are left they go as a whole. */
 #pragma once
 

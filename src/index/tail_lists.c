@@ -267,5 +267,6 @@ uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
         }
         l->trim = (l->trim + 1) % l->count;
     }
+    l->freed += freed;
     return freed;
 }

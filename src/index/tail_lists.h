@@ -50,6 +50,7 @@ struct tail_lists {
     uint32_t largest;        /* rows of the largest list */
     uint32_t trim;           /* the next list to be looked at, */
     uint32_t trimmed;        /* in a round that drops rows before this one */
+    uint32_t freed;          /* blocks, by all of these */
     struct codes centroids;  /* SQ8, by L2 */
     bool by_values;          /* these codes cannot tell them apart: they are compared by `rotated` */
     bool by_mean;            /* of rows of very different length, under the inner product: see below */

@@ -26,6 +26,7 @@
 #define PATIENCE        0.4 /* of the budget: when no row of so many was among the best, the rest is left */
 #define BATCH           32
 #define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
+#define SCORED_BYTES    256          /* of these in the time that a row is scored, about */
 #define PREFETCH_BYTES  512          /* of a code */
 #define BLOCK_PREFETCH  4096
 
@@ -122,6 +123,7 @@ struct scan_state {
     float bias;
     uint32_t waiting;          /* rows in scratch->ids whose codes are being fetched */
     uint32_t improved_at;      /* rows that had been looked at when one was */
+    uint64_t pending;          /* bytes of 1-bit codes since the last pause, or what took as long */
     uint32_t in_vain;          /* rows scored since one was among the best */
     const float *turned;       /* P(q - m) */
     double from_mean, on_mean; /* of the query: |q - m|^2, <q, m> */
@@ -226,35 +228,53 @@ static uint32_t rows_searched(const struct tail_search *s, const struct list_blo
     return b->count - graphed;
 }
 
-/* Returns how many rows were compared. */
-static uint32_t scan_list(struct scan_state *st, uint32_t list)
-{
-    const float square = square_from(st, list), distance = distance_from(st, list, square);
-    struct tail_search *s = st->s;
-    const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
-    uint32_t rows = 0;
-    st->lookup.bias = st->bias + slack(st, list, square);
-    for (const struct list_block *b = s->lists->list[list].first;
-         b && s->seen < list_budget && (st->in_vain < IN_VAIN_MAX || s->seen < s->least); b = b->next) {
-        if (b->next)
-            fetch_block(s->lists, b->next);
-        if (b->last < s->from)
-            continue;
-        if (b->first >= s->to)
-            break;
-        scan_block(st, b, distance);
-        s->seen += rows_searched(s, b);
-        rows += b->count;
-    }
-    return rows;
-}
-
 /* The pause may have let rows into the graph, which go on being found where they are, or changed lists or codes. */
-static int pause_between_lists(const struct tail_search *s)
+static int pause_in_lists(const struct tail_search *s)
 {
     const uint32_t version = *s->version, epoch = *s->epoch;
     const int rc = pause_here(s->pause);
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
+}
+
+/* Pauses if it is time, and leads on to the block behind *b, which may be gone after that. */
+static int next_block(struct scan_state *st, uint32_t list, const struct list_block **b)
+{
+    const struct tail_lists *l = st->s->lists;
+    const uint32_t last = (*b)->last, freed = l->freed;
+    const int rc = st->pending >= BYTES_PER_PAUSE ? pause_in_lists(st->s) : 0;
+    if (rc != 0)
+        return rc;
+    st->pending = st->pending >= BYTES_PER_PAUSE ? 0 : st->pending;
+    if (freed == l->freed) {
+        *b = (*b)->next;
+        return 0;
+    }
+    for (*b = l->list[list].first; *b && (*b)->first <= last;) /* of which some may have got more rows */
+        *b = (*b)->next;
+    return 0;
+}
+
+static int scan_list(struct scan_state *st, uint32_t list)
+{
+    const float square = square_from(st, list), distance = distance_from(st, list, square);
+    struct tail_search *s = st->s;
+    const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
+    const struct list_block *b = s->lists->list[list].first;
+    int rc = 0;
+    st->lookup.bias = st->bias + slack(st, list, square);
+    while (rc == 0 && b && b->first < s->to && s->seen < list_budget &&
+           (st->in_vain < IN_VAIN_MAX || s->seen < s->least)) {
+        const uint32_t scored = s->scored;
+        if (b->next)
+            fetch_block(s->lists, b->next);
+        if (b->last >= s->from) {
+            scan_block(st, b, distance);
+            s->seen += rows_searched(s, b);
+            st->pending += b->count * st->lookup.bytes + (s->scored - scored) * SCORED_BYTES;
+        }
+        rc = next_block(st, list, &b);
+    }
+    return rc;
 }
 
 /* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the
@@ -293,19 +313,13 @@ int tail_search(struct tail_search *s)
     st.on_mean = (double)vek.ip_f32(s->query, l->centre, l->dim);
     make_tables(turned, l->dims, (uint8_t *)(turned + l->dims), &st.lookup);
     st.bias = st.lookup.bias;
-    uint64_t pending = 0;
     s->seen = s->scored = 0;
-    for (uint32_t i = 0; i < near->count && goes_on(&st); i++) {
+    for (uint32_t i = 0; rc == 0 && i < near->count && goes_on(&st); i++) {
         if (i + 1 < near->count && l->list[near->ids[i + 1]].first)
             fetch_block(l, l->list[near->ids[i + 1]].first);
-        pending += (uint64_t)scan_list(&st, near->ids[i]) * st.lookup.bytes;
-        if (pending >= BYTES_PER_PAUSE) {
-            pending = 0;
-            rc = pause_between_lists(s);
-            if (rc != 0)
-                return rc;
-        }
+        rc = scan_list(&st, near->ids[i]);
     }
-    score_waiting(&st);
-    return 0;
+    if (rc == 0)
+        score_waiting(&st);
+    return rc;
 }

@@ -390,6 +390,51 @@ Test(tail, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
     dataset_fini(&d);
 }
 
+struct counted_pause {
+    struct meanwhile m;
+    uint32_t pauses;
+};
+
+static int count_pause(void *arg)
+{
+    struct counted_pause *c = arg;
+    c->pauses++;
+    return rows_come(&c->m);
+}
+
+/* 1-bit codes do not tell these rows apart: nearly all are scored, and they lie in few lists. Meanwhile the graph takes some. */
+Test(tail, a_search_that_scores_nearly_all_pauses_within_a_list)
+{
+    struct dataset d;
+    dataset_init(&d, DATASET_EQUAL, METRIC_L2, 16, 12000, 67);
+    uint64_t state = 5;
+    for (uint32_t row = 0; row < d.count; row++)
+        for (uint32_t j = 0; j < d.dim; j++)
+            dataset_row(&d, row)[j] += (row % 2 ? 1e-5f : 1) * ((float)(dataset_random(&state) % 2000) / 1000 - 1);
+    struct segment_index *x = grow(&d, 700);
+    struct search_scratch *s = search_scratch_create();
+    struct counted_pause counted = {.m = {.d = &d, .x = x, .count = d.count, .graphed = 40}};
+    const struct pause pause = {count_pause, &counted};
+    const struct search_params p = {.k = 10, .recall = 0.98f, .pause = &pause};
+    uint32_t most = 0;
+    for (uint32_t row = d.count - 1; row > d.count - 60; row -= 2) {
+        struct hit hits[10], nearest[10];
+        counted.pauses = 0;
+        cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, row), &p, s, hits), 10);
+        most = counted.pauses > most ? counted.pauses : most;
+        dataset_nearest(&d, d.count, dataset_row(&d, row), 10, NULL, nearest);
+        cr_assert_eq(hits[0].row, row);
+        cr_expect_leq(hits[8].distance, nearest[9].distance);
+        for (int i = 0; i < 10; i++)
+            for (int j = 0; j < i; j++)
+                cr_assert_neq(hits[i].row, hits[j].row, "row %u is there twice", hits[i].row);
+    }
+    cr_assert_geq(most, 4, "%u pauses", most);
+    search_scratch_destroy(s);
+    segment_index_destroy(x);
+    dataset_fini(&d);
+}
+
 static int stop_soon(void *arg)
 {
     uint32_t *left = arg;
