@@ -99,8 +99,8 @@ static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, stru
 static void wait_connections(struct front *f, uint64_t deadline_ns)
 {
     for (struct native *n = f->natives; n; n = n->next)
-        if (n->session.count == 0)
-            connection_shutdown(n->connection); /* idle: nothing to wait for */
+        if (native_is_idle(n))
+            connection_shutdown(n->connection);
     while (f->natives && event_wait_until(&f->changed, deadline_ns) == 0)
         ;
     for (struct native *n = f->natives; n; n = n->next) {

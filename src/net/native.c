@@ -201,7 +201,9 @@ static int refuse_frame(struct native *n, struct native_request *r, const struct
     const struct error copy = *why;
     session_frame_drop(r->rq);
     const uint64_t patience_ns = STALL_TIMEOUT_NS + r->body_left * 1000000 / SKIP_BYTES_PER_MS;
+    n->receiving = true;
     int rc = skip_bytes(n, r->body_left, clock_now_ns() + patience_ns);
+    n->receiving = false;
     native_reply_error(r, &copy);
     native_reply(r);
     return rc;
@@ -267,7 +269,9 @@ static int receive_request(struct native *n, const struct kith_frame_header *h, 
             frame_too_large(r);
         return refuse_frame(n, r, &r->rq->error);
     }
+    n->receiving = true;
     int rc = read_body(n, r);
+    n->receiving = false;
     if (rc == -EAGAIN)
         frame_too_slow(r);
     if (rc < 0 && r->rq->error.code != ERROR_OK)

@@ -43,6 +43,7 @@ struct native {
     struct native *next, *prev; /* of the front */
     struct native_request *replies_head, **replies_tail;
     bool writing, broken;
+    bool receiving;  /* the rest of a frame, whose request is one of the session's */
     bool has_client; /* and is in a bucket of the front */
     struct client_connection client;
     struct native *next_client, *prev_client;
@@ -50,6 +51,12 @@ struct native {
     size_t input_from, input_to, input_size;
     size_t input_piece; /* received at once; grows with what is sent */
 };
+
+/* Nothing of it is being done. A frame of which a part has come is no reason to wait. */
+static inline bool native_is_idle(const struct native *n)
+{
+    return n->session.count <= n->receiving;
+}
 
 /* Serves c until it ends; arg is the struct front. For listener_open(). */
 void native_serve(struct connection *c, void *arg);

@@ -101,7 +101,7 @@ void native_reply(struct native_request *r)
     n->writing = true;
     write_all(n);
     n->writing = false;
-    if (n->front->draining && n->session.count == 0)
+    if (n->front->draining && native_is_idle(n))
         connection_shutdown(n->connection); /* the last answer before the server stops */
     event_notify_all(&n->session.changed);
 }

@@ -148,3 +148,36 @@ Test(native_time, a_stop_lets_requests_end)
 {
     harness_run(BACKEND_AUTO, 2, stop_with_requests);
 }
+
+/* A frame of which the rest does not come, with and without a request under way on its connection. */
+static void stop_with_half_frames(struct server *s)
+{
+    struct client c = with_large_collection(s), other = opened(s);
+    struct kith_frame_header h = {
+        .magic = KITH_MAGIC, .op = KITH_OP_UPSERT, .request_id = 6, .meta_bytes = 1000, .block_bytes = 60000};
+    uint8_t half[KITH_HEADER_BYTES + 500] = {0};
+    memcpy(half, &h, sizeof h);
+    cr_assert_eq(send_large_search(&c, 5, 0, 200), 0);
+    cr_assert_eq(client_send_bytes(&c, half, sizeof half), 0);
+    cr_assert_eq(client_send_bytes(&other, half, sizeof half), 0);
+    fiber_sleep_ns(2000000);
+    const uint64_t began_ns = clock_now_ns();
+    server_stop(s);
+    cr_assert_lt(clock_now_ns() - began_ns, 1000000000u, "in the simulated time");
+    struct client_reply r;
+    int rc = client_receive(&c, &r);
+    cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_UNAVAILABLE), "rc %d", rc);
+    cr_assert_eq(r.header.request_id, 5);
+    client_reply_fini(&r);
+    cr_assert_lt(client_receive(&c, &r), 0);
+    client_reply_fini(&r);
+    cr_assert_lt(client_receive(&other, &r), 0);
+    client_reply_fini(&r);
+    client_close(&c);
+    client_close(&other);
+}
+
+Test(native_time, a_stop_does_not_wait_for_the_rest_of_a_frame)
+{
+    harness_run(BACKEND_SIM, 2, stop_with_half_frames);
+}
