@@ -17,6 +17,11 @@
  * the row itself, and by their codes some more. Where that is so, the smallest beam of the curve is
  * wider, and the row must be found with that.
  *
+ * There a row may also be a place where walks are stuck: its answers are longer rows in another place. Of every sixteenth
+ * row that is none of its own answers a wider beam tells whether that is so. The rows where its walk ended then link to the
+ * nearest answer, and rows beside it are looked at, too. Rows that the recall is measured with are left out of this: as
+ * other queries do, they find what they find by the links made for their neighbours.
+ *
  * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
  * graph does not depend on who did the work. */
 #include "index/hnsw_reach.h"
@@ -148,6 +153,8 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
             is_last ? (struct inlink_found){.from = row, .owners = 1} : (struct inlink_found){.from = LINK_NONE};
     if (r->grows)
         inlink_note(&b->inlinks, row, &end->inlink, r->rows);
+    if (end->stuck && !is_last)
+        return reach_bridge(g, b, row, end);
     if (!end->missed)
         return 0;
     r->missed += sampled;
@@ -163,7 +170,7 @@ static int window_end(struct hnsw *g, struct hnsw_builder *b, const struct pause
         struct walk_end *end = &r->end[r->ended];
         int rc = row_end(g, b, r->window[r->ended], end);
         r->ended += rc == 0;
-        if (rc == 0 && end->missed)
+        if (rc == 0 && (end->missed || end->stuck))
             rc = pause_here(pause);
         if (rc != 0)
             return rc;

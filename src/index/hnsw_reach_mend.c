@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define BESIDE 5 /* rows beside one that was stuck, which may be stuck, too; a list has more places than that */
+
 int reach_add_again(struct reaching *r, uint32_t row)
 {
     if (r->again_count == r->again_room) {
@@ -83,6 +85,26 @@ static bool link_beside(struct hnsw *g, uint32_t from, uint32_t to)
     if (n < 2 * g->m)
         links[n] = to;
     return n < 2 * g->m;
+}
+
+int reach_bridge(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const struct walk_end *end)
+{
+    struct reaching *r = &b->reaching;
+    const uint32_t *links = hnsw_links(g, row);
+    const uint32_t replaced = r->replaced; /* rows behind such a link are searched for again, but not all rows */
+    int rc = r->turn < REACH_BRIDGES ? reach_add_again(r, row) : 0;
+    for (uint32_t i = 0; rc == 0 && r->turn == 0 && i < BESIDE && links[i] != LINK_NONE; i++)
+        rc = reach_add_again(r, links[i]);
+    bits_set(r->kept, end->bridge);
+    for (uint32_t i = 0; rc == 0 && i < REACH_ANCHORS; i++) {
+        const uint32_t from = end->nearest[i];
+        bool linked = false;
+        if (from != LINK_NONE && from != end->bridge && !hnsw_links_to(g, from, end->bridge) &&
+            !link_beside(g, from, end->bridge))
+            rc = link_instead(g, b, from, end->bridge, &linked);
+    }
+    r->replaced = replaced;
+    return rc;
 }
 
 int reach_mend(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const struct walk_end *end)

@@ -3,9 +3,13 @@
 
 #include "index/recall_curve.h"
 #include "index/search.h"
+#include <assert.h>
 #include <stdatomic.h>
+#include <string.h>
 
-#define EF           32 /* of searches while the graph grows: half of what a search keeps then; */
+#define EF 32 /* of searches while the graph grows: half of what a search keeps then; */
+#define EF_WIDE                                                                                                        \
+    64 /* where a row in 16 is not among its own answers, under the inner product, and rows near one that is stuck */
 #define EF_FIRST     12 /* most rows are found with so little */
 #define ROWS_AT_ONCE 8
 
@@ -14,6 +18,19 @@ struct job {
     struct hnsw_builder *builder;
     _Atomic uint32_t next; /* what nobody has taken yet; only a counter, nothing is published by it */
 };
+
+/* What the walk with the smallest beam has found, nearest first. */
+struct first_walk {
+    uint32_t found[RECALL_K_MIN], count;
+};
+static_assert(REACH_ANCHORS <= RECALL_K_MIN, "some of these are anchors");
+
+static void keep_first(const struct pool *pool, struct first_walk *first)
+{
+    for (uint32_t i = 0; i < RECALL_K_MIN; i++)
+        first->found[i] = i < pool->count ? pool->cand[i].id : LINK_NONE;
+    first->count = pool->count < RECALL_K_MIN ? pool->count : RECALL_K_MIN;
+}
 
 static bool holds(const struct pool *pool, uint32_t row)
 {
@@ -91,6 +108,31 @@ static uint32_t beam_wanted(const struct reach_search *s, struct search_scratch 
     return grows || as_near < RECALL_K_MIN ? RECALL_K_MIN : as_near < REFINE_MIN ? REFINE_MIN : EF;
 }
 
+static bool is_looked_at(const struct reaching *r, uint32_t row)
+{
+    return !r->grows && r->sweeps == 0 && !hnsw_is_exam_row(row) &&
+           (r->turn == 0 ? hnsw_row_lot(row) == 0 : r->turn <= REACH_BRIDGES);
+}
+
+/* Under the inner product the answers to a row's own vector may be rows of another place, longer than all around it. Whether a
+ * walk comes to them is not seen by the row. A wider beam tells: the walk was stuck when none of what it found is an answer.
+ * first: where it ended. */
+static int look_farther(const struct hnsw_walk *walk, const struct first_walk *first, struct walk_end *end)
+{
+    const struct pool *pool = &walk->scratch->pool;
+    const int rc = hnsw_search(walk, EF_WIDE);
+    if (rc != 0 || pool->count < RECALL_K_MIN)
+        return rc;
+    for (uint32_t i = 0; i < RECALL_K_MIN; i++)
+        for (uint32_t j = 0; j < first->count; j++)
+            if (pool->cand[i].id == first->found[j])
+                return 0;
+    memcpy(end->nearest, first->found, sizeof(end->nearest));
+    end->stuck = true;
+    end->bridge = pool->cand[0].id;
+    return 0;
+}
+
 static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint32_t row, const struct reaching *r,
                       struct walk_end *end, const struct pause *pause)
 {
@@ -116,6 +158,8 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
     end->done = rc == 0;
     if (rc != 0 || is_found(s->graph, r, pool, row, end))
         return rc;
+    struct first_walk first;
+    keep_first(pool, &first);
     rc = hnsw_search(&walk, EF);
     end->done = rc == 0;
     if (rc != 0 || (r->grows && is_found(s->graph, r, pool, row, end)))
@@ -130,6 +174,10 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
         end->missed = !holds(pool, row);
     }
     end->beam = beam;
+    if (rc == 0 && beam == 0 && !end->lost && s->codes->metric == METRIC_IP && is_looked_at(r, row)) {
+        rc = look_farther(&walk, &first, end);
+        end->done = rc == 0;
+    }
     return rc;
 }
 

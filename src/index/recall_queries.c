@@ -3,6 +3,7 @@
  * each kind stands before the rest: it is asked for more neighbours. */
 #include "index/recall_queries.h"
 
+#include "index/hnsw_builder.h"
 #include "index/recall_curve.h"
 #include "index/segment_index_impl.h"
 #include <errno.h>
@@ -27,6 +28,7 @@
 #define APART_MORE    0.15f
 #define NOISE         0.1f /* of its distance from the mean: how far a row is moved at random */
 #define PARALLEL      8    /* rows are, when their mean is so many times as long as they lie from it */
+#define EXAM_ROWS     4096 /* of fewer, one in eight would be too few */
 #define ROWS_SHARE    32   /* one row in so many, where these are more than ROWS_LEAST */
 
 /* What queries are made of, before they stand in their order. */
@@ -75,7 +77,9 @@ static int compare_rows(const void *a, const void *b)
  * to it. */
 static bool is_fit(const struct segment_index *x, const uint32_t *higher, uint32_t row)
 {
-    return copies_entry(&x->copies, row) == 0 && !bsearch(&row, higher, x->graph.nodes, sizeof(*higher), compare_rows);
+    const bool is_exam = x->metric != METRIC_IP || x->graph.count < EXAM_ROWS || hnsw_is_exam_row(row);
+    return is_exam && copies_entry(&x->copies, row) == 0 &&
+           !bsearch(&row, higher, x->graph.nodes, sizeof(*higher), compare_rows);
 }
 
 /* Rows at even distances, the first in so many before the others. higher: rows of higher layers,

@@ -136,6 +136,34 @@ Test(zoo, rows_that_codes_confuse_are_found_by_their_own_vectors)
     check_set("near-points", 64, 3000, 6, METRIC_COSINE, ZOO_SEALED);
 }
 
+/* Queries that find none of their answers. */
+static uint32_t strays_of(uint64_t seed)
+{
+    enum { ASKED = 400 };
+    struct zoo_set s;
+    struct zoo_truth t;
+    struct zoo_index x;
+    uint32_t none = 0;
+    cr_assert_eq(zoo_make(&s, zoo_find("groups"), 16, 6000, ASKED, seed), 0);
+    cr_assert_eq(zoo_truth_init(&t, &s, METRIC_IP, NULL), 0);
+    cr_assert_eq(zoo_index_build(&x, &s, METRIC_IP, ZOO_SEALED, NULL, NULL), 0);
+    for (uint32_t q = 0; q < ASKED; q++) {
+        uint32_t rows[ZOO_K];
+        const int count = zoo_index_search(&x, s.queries + (size_t)q * s.dim, 0, rows);
+        none += count != ZOO_K || zoo_truth_count(&t, q, rows, ZOO_K) == 0;
+    }
+    zoo_index_fini(&x);
+    zoo_truth_fini(&t);
+    zoo_fini(&s);
+    return none;
+}
+
+/* The answers are a group of longer rows in another place than the query, and a walk is stuck beside the query. */
+Test(zoo, groups_that_are_not_reached_from_others_are_linked_under_the_inner_product)
+{
+    cr_expect_eq(strays_of(2) + strays_of(4) + strays_of(6), 0);
+}
+
 /* Codes of 4 bits put a few rows of a cluster behind more others than are scored again. */
 Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
 {
