@@ -9,6 +9,10 @@ static void on_progress(void *arg, uint32_t done)
     progress_at(arg, done);
 }
 
+/* Of engines that do not choose them. */
+#define PEER_M            16
+#define PEER_EF_CONSTRUCT 200
+
 struct building {
     const struct ann_options *o;
     const struct ann_engine *engine;
@@ -33,6 +37,10 @@ static void building_init(struct building *g, const struct ann_options *o, const
                                      .threads = threads,
                                      .variant = *v,
                                      .progress = on_progress}};
+    if (!x->peer->links) {
+        g->build.m = g->build.m ? g->build.m : PEER_M;
+        g->build.ef_construct = g->build.ef_construct ? g->build.ef_construct : PEER_EF_CONSTRUCT;
+    }
     g->build.ret_times = &g->times;
     g->build.arg = &g->progress;
     if (o->keep && x->peer->save)
@@ -103,8 +111,6 @@ static void *build_once(const struct ann_options *o, const struct dataset *d, co
 
 int ann_build(const struct ann_options *o, const struct dataset *d, struct ann_engine *x, struct result_engine *ret)
 {
-    ret->m = x->variant.m ? x->variant.m : o->m;
-    ret->ef_construct = x->variant.ef_construct ? x->variant.ef_construct : o->ef_construct;
     for (uint32_t i = 0; i < o->threads_count; i++) {
         struct result_build took;
         void *index = build_once(o, d, x, ret->name, o->threads[i], &took);
@@ -121,6 +127,12 @@ int ann_build(const struct ann_options *o, const struct dataset *d, struct ann_e
     struct peer_memory memory = x->peer->memory(x->index);
     ret->held_bytes = (double)memory.held / d->count;
     ret->mapped_bytes = (double)memory.mapped / d->count;
+    ret->m = x->variant.m ? x->variant.m : o->m ? o->m : PEER_M;
+    ret->ef_construct = x->variant.ef_construct ? x->variant.ef_construct
+                        : o->ef_construct       ? o->ef_construct
+                                                : PEER_EF_CONSTRUCT;
+    if (x->peer->links)
+        x->peer->links(x->index, &ret->m, &ret->ef_construct);
     snprintf(ret->what, sizeof(ret->what), "%s", x->peer->describe(x->index));
     return 0;
 }

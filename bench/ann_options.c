@@ -26,8 +26,8 @@ static const char help[] =
     "hnswlib:m32\n"
     "  --ef A,B,...          candidates kept while searching, from small to large\n"
     "  --refine-k A,B,...    multiples of k that are scored again (those worth trying)\n"
-    "  --m M                 links a row (16)\n"
-    "  --ef-construct N      candidates kept while building (200)\n"
+    "  --m M                 links a row (Kith chooses by the data; others 16)\n"
+    "  --ef-construct N      candidates kept while building (likewise; others 200)\n"
     "  --build-threads A,B   builds once with each number; the first is searched in (1)\n"
     "  --interleave A,B      also with so many queries under way at once, where the engine can (2,4)\n"
     "  --keep DIR            what peers build is kept there with its times, and read again by the next run\n"
@@ -206,9 +206,7 @@ static int option_take(int option, struct ann_options *o)
 
 int ann_options_read(int argc, char **argv, struct ann_options *ret)
 {
-    *ret = (struct ann_options){.m = 16,
-                                .ef_construct = 200,
-                                .queries_before = 32,
+    *ret = (struct ann_options){.queries_before = 32,
                                 .k = 10,
                                 .rounds = 5,
                                 .recall_enough = 0.9995,

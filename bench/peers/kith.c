@@ -117,5 +117,13 @@ static struct peer_memory memory(const void *index)
                                 .mapped = refined ? x->sealed.vectors_bytes : 0};
 }
 
-const struct peer peer_kith = {"kith", true,   describe, refuse,      refine_ks, build,
-                               search, memory, destroy,  kith_forget, NULL,      NULL};
+static void links(const void *index, uint32_t *ret_m, uint32_t *ret_ef_construct)
+{
+    const struct kith_index *x = index;
+    const struct index_options *o = segment_index_options(x->sealed.index);
+    *ret_m = o->m;
+    *ret_ef_construct = o->ef_construct;
+}
+
+const struct peer peer_kith = {"kith", true,    describe,    refuse, refine_ks, build, search,
+                               memory, destroy, kith_forget, NULL,   NULL,      links};

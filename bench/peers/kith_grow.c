@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "clock.h"
+#include "index/autoindex.h"
 
 #include <string.h>
 
@@ -53,7 +54,9 @@ static int finish(const struct grown *g, const struct index_options *options, co
 
 static int link_rows(struct grown *g, const struct peer_build *b)
 {
-    const struct index_options options = options_of(b);
+    struct index_options options = options_of(b);
+    struct index_why why = {.text = ""};
+    index_options_resolve_graph(&options, b->count, &why);
     if (segment_index_create((enum metric)b->metric, b->dim, &options, &g->index) < 0)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};

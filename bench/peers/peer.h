@@ -45,8 +45,8 @@ struct peer_times {
 struct peer_build {
     enum peer_metric metric;
     uint32_t dim, count;
-    const float *vectors; /* count x dim; borrowed while building */
-    uint32_t m, ef_construct, threads;
+    const float *vectors;              /* count x dim; borrowed while building */
+    uint32_t m, ef_construct, threads; /* 0, of an engine that has links(): it chooses */
     struct peer_variant variant;
     struct peer_times *ret_times; /* all 0 before */
     /* Called now and then, by the thread that called build(), with the rows done; never NULL. */
@@ -89,6 +89,8 @@ struct peer {
      * engine is built each time. */
     int (*save)(const void *index, const char *path);
     void *(*load)(const char *path, const struct peer_build *b);
+    /* The links and candidates it was built with; NULL: those it was told, which it does not choose itself. */
+    void (*links)(const void *index, uint32_t *ret_m, uint32_t *ret_ef_construct);
 };
 
 extern const struct peer peer_kith;

@@ -4,6 +4,7 @@
  * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
+#include "index/directions.h"
 #include "index/hnsw_builder.h"
 #include "index/recall_measure.h"
 #include "index/segment_index_impl.h"
@@ -19,6 +20,7 @@
 #define RECALL           0.99  /* must hold so many of their neighbours; a search scores 32, but rows will double */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
 #define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new, */
+#define FIT_ROWS_MIN     512   /* fewer say little of what the rows are like */
 #define WATCH_SHARE      64    /* and search for rows by their own vectors when 1 in so many is */
 
 /* Of short rows the values take no more room than a code. */
@@ -248,10 +250,28 @@ static int build_up_to(struct segment_index *x, const struct rows *vectors, uint
     return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
 }
 
+/* No row is linked yet: how many links each gets can still be chosen by what the rows are like. */
+static int fit_graph(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct pause *pause)
+{
+    uint32_t looked_at;
+    const bool is_open = x->options.open & OPEN_M && x->directions == 0 && x->graph.count == 0 && count >= FIT_ROWS_MIN;
+    int rc = is_open ? directions_measure(vectors, count, x->dim, pause, &x->directions, &looked_at) : 0;
+    if (rc != 0 || !is_open)
+        return rc;
+    index_options_fit_graph(&x->options, x->directions, looked_at, x->dim);
+    hnsw_fini(&x->graph);
+    hnsw_init(&x->graph, &x->options);
+    x->graph.copies = &x->copies;
+    return 0;
+}
+
 static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
                  const struct pause *pause)
 {
     if (!x->builder) {
+        const int rc = fit_graph(x, vectors, count, pause);
+        if (rc != 0)
+            return rc;
         x->builder = hnsw_builder_create(&x->graph, &x->codes);
         if (!x->builder)
             return -ENOMEM;

@@ -25,10 +25,32 @@
 #define SPREAD_MAX 0.5f
 #define LENGTHS    1024 /* rows whose lengths are looked at */
 
+/* By the directions in which a row's neighbours lie (directions.h). Two numbers a bound: of 512 rows, and what a doubling of the rows
+ * adds, because more rows show more directions. At equal recall, beside m 24, queries a second:
+ *
+ *     digits, 784 dimensions    10 to 13 directions    m 16: 1.22 at .95, 1.06 at .99, 1.24 at .999
+ *     news, 256 dimensions      11 to 12               m 16: 1.10, 1.04, .98
+ *     SIFT, 128 dimensions      13 to 17               m 16: .91, .91, -;      m 32: .99, .94, 1.23
+ *     images, 1280 dimensions   21 to 27               m 16: .99, .96, 1.04;   m 32: .92, .95, .94
+ *     words, 100 dimensions     21 to 28               m 16: .81, .85, -;      m 32: 1.10, 1.11, 1.31
+ *
+ * So long rows get no more than 24: each is more to compare. Where directions are very few the rows are clusters or copies, which
+ * need the links that lead away. */
+#define FEW_DIRECTIONS  12.0f
+#define FEW_MORE        0.55f
+#define FEW_LEAST       8.0f
+#define MANY_DIRECTIONS 20.0f
+#define MANY_MORE       0.8f
+#define MANY_DIM_MAX    256
+#define M_FEW           16
+#define M_MANY          32
+
 /* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up to 1.8 times at .995, of 100 to
  * 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. A growing segment is told how many rows it may get, a
  * merge how many it has: with M 16 for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
 #define M_FEW_ROWS 512
+#define M_SMALL    8
+#define M_MIDDLE   24
 
 #define EF_CONSTRUCT_PER_M     8
 #define EF_CONSTRUCT_PER_M_MAX 64
@@ -148,24 +170,55 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
 
 /* -- the index: links and candidates -- */
 
+static uint16_t ef_construct_of(uint32_t m)
+{
+    uint32_t ef = EF_CONSTRUCT_PER_M * m;
+    ef = ef < EF_CONSTRUCT_MIN ? EF_CONSTRUCT_MIN : ef;
+    return (uint16_t)(ef < EF_CONSTRUCT_PER_M_MAX * m ? ef : EF_CONSTRUCT_PER_M_MAX * m);
+}
+
 void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
 {
-    if (o->m != 0) {
-        say(why, "m %u (given)", o->m);
-    } else {
-        o->m = rows < M_FEW_ROWS ? 8 : 24;
-        say(why, "m %u (%s %u rows)", o->m, rows < M_FEW_ROWS ? "below" : "from", M_FEW_ROWS);
-    }
-    if (o->ef_construct != 0) {
-        say(why, "ef_construct %u (given)", o->ef_construct);
+    o->open = (uint8_t)((o->m == 0 ? OPEN_M : 0) | (o->ef_construct == 0 ? OPEN_EF : 0));
+    if (o->m == 0)
+        o->m = rows < M_FEW_ROWS ? M_SMALL : M_MIDDLE;
+    if (o->ef_construct == 0)
+        o->ef_construct = ef_construct_of(o->m);
+    index_options_say_graph(o, rows, 0, why);
+}
+
+void index_options_fit_graph(struct index_options *o, float directions, uint32_t looked_at, uint32_t dim)
+{
+    const float doublings = looked_at > M_FEW_ROWS ? log2f((float)looked_at / M_FEW_ROWS) : 0;
+    const bool few = directions >= FEW_LEAST && directions < FEW_DIRECTIONS + FEW_MORE * doublings;
+    const bool many = directions >= MANY_DIRECTIONS + MANY_MORE * doublings && dim <= MANY_DIM_MAX;
+    if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
         return;
-    }
-    uint32_t ef = EF_CONSTRUCT_PER_M * (uint32_t)o->m;
-    ef = ef < EF_CONSTRUCT_MIN ? EF_CONSTRUCT_MIN : ef;
-    if (ef > EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m)
-        ef = EF_CONSTRUCT_PER_M_MAX * (uint32_t)o->m;
-    o->ef_construct = (uint16_t)ef;
-    say(why, "ef_construct %u (m %u)", o->ef_construct, o->m);
+    o->m = few ? M_FEW : many ? M_MANY : M_MIDDLE;
+    if (few && o->open & OPEN_EF) /* of many links those of a middling number of candidates are as good */
+        o->ef_construct = ef_construct_of(o->m);
+}
+
+struct index_options index_options_most(const struct index_options *o, uint32_t dim)
+{
+    struct index_options most = *o;
+    if (o->open & OPEN_M && o->m == M_MIDDLE && dim <= MANY_DIM_MAX)
+        most.m = M_MANY;
+    return most;
+}
+
+void index_options_say_graph(const struct index_options *o, uint32_t rows, float directions, struct index_why *why)
+{
+    if (!(o->open & OPEN_M))
+        say(why, "m %u (given)", o->m);
+    else if (directions > 0 && o->m != M_SMALL)
+        say(why, "m %u (%.0f directions)", o->m, (double)directions);
+    else
+        say(why, "m %u (%s %u rows)", o->m, rows < M_FEW_ROWS ? "below" : "from", M_FEW_ROWS);
+    if (o->open & OPEN_EF)
+        say(why, "ef_construct %u (m %u)", o->ef_construct, o->m);
+    else
+        say(why, "ef_construct %u (given)", o->ef_construct);
 }
 
 /* -- the data: the code -- */

@@ -326,5 +326,6 @@ void segment_index_unfinish(struct segment_index *x, const struct index_options 
                                         .code_bits = options->code_bits,
                                         .refine = options->refine,
                                         .refine_k = options->refine_k,
-                                        .links = options->links};
+                                        .links = options->links,
+                                        .open = x->options.open};
 }

@@ -43,6 +43,7 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
     int rc = segment_index_finish(x, vectors, s->store->options.crew, pause);
     if (rc == 0 && !p->complete) {
         p->options = *segment_index_options(x);
+        p->why = (struct index_why){0};
         segment_index_say(x, &p->why);
         p->complete = true;
     }

@@ -42,9 +42,10 @@ void segment_memory(const struct segment *g, struct memory_use *use)
 static uint64_t to_build(const struct store *s, const struct collection_config *c, const struct index_options *graph,
                          uint32_t rows)
 {
-    const uint64_t sealed = index_row_bytes_max(graph, c->metric, c->dim) * (uint64_t)rows;
+    const struct index_options most = index_options_most(graph, c->dim);
+    const uint64_t sealed = index_row_bytes_max(&most, c->metric, c->dim) * (uint64_t)rows;
     /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
-    return index_memory(c->metric, c->dim, rows, graph, crew_shares(s->options.crew)) + 2 * sealed;
+    return index_memory(c->metric, c->dim, rows, &most, crew_shares(s->options.crew)) + 2 * sealed;
 }
 
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
