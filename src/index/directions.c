@@ -18,8 +18,7 @@ struct nearest {
 /* A row at the same place is a copy, and says nothing; nor does one so far off that there is no number for it. */
 static void take(struct nearest *n, float distance)
 {
-    if (!(distance > 0 && distance < INFINITY) ||
-        (n->count == NEIGHBOURS && distance >= n->distance[NEIGHBOURS - 1]))
+    if (!(distance > 0 && distance < INFINITY) || (n->count == NEIGHBOURS && distance >= n->distance[NEIGHBOURS - 1]))
         return;
     uint32_t at = n->count < NEIGHBOURS ? n->count++ : NEIGHBOURS - 1;
     for (; at > 0 && n->distance[at - 1] > distance; at--)
