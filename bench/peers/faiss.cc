@@ -170,5 +170,5 @@ void destroy(void *index)
 
 } // namespace
 
-extern "C" const struct peer peer_faiss = {"faiss", false,  describe, refuse, refine_ks, build,
-                                           search,  memory, destroy,  forget, save,      load};
+extern "C" const struct peer peer_faiss = {"faiss", false,   describe, refuse, refine_ks, build,  search,
+                                           memory,  destroy, forget,   save,   load,      nullptr};
