@@ -34,7 +34,9 @@
  *     images, 1280 dimensions   21 to 27               m 16: .99, .96, 1.04;   m 32: .92, .95, .94
  *     words, 100 dimensions     21 to 28               m 16: .81, .85, -;      m 32: 1.10, 1.11, 1.31
  *
- * So long rows get no more than 24: each is more to compare. Where directions are very few the rows are clusters or copies, which
+ *     texts, 4096 dimensions    19 to 20               m 16: 1.16, .98, 1.11
+ *
+ * So very long rows get 16, and long ones no more than 24: each is more to compare. Where directions are very few the rows are clusters or copies, which
  * need the links that lead away. */
 #define FEW_DIRECTIONS  12.0f
 #define FEW_MORE        0.55f
@@ -42,6 +44,7 @@
 #define MANY_DIRECTIONS 20.0f
 #define MANY_MORE       0.8f
 #define MANY_DIM_MAX    256
+#define LONG_DIM        1024 /* beyond, few are as good */
 #define M_FEW           16
 #define M_MANY          32
 
@@ -190,7 +193,7 @@ void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct 
 void index_options_fit_graph(struct index_options *o, float directions, uint32_t looked_at, uint32_t dim)
 {
     const float doublings = looked_at > M_FEW_ROWS ? log2f((float)looked_at / M_FEW_ROWS) : 0;
-    const bool few = directions >= FEW_LEAST && directions < FEW_DIRECTIONS + FEW_MORE * doublings;
+    const bool few = directions >= FEW_LEAST && (dim > LONG_DIM || directions < FEW_DIRECTIONS + FEW_MORE * doublings);
     const bool many = directions >= MANY_DIRECTIONS + MANY_MORE * doublings && dim <= MANY_DIM_MAX;
     if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
         return;

@@ -137,7 +137,9 @@ Test(directions, few_get_few_links_and_many_many)
     cr_expect_eq(fitted(12.9f, 1024, 128, open), 24);
     cr_expect_eq(fitted(27.6f, 16384, 100, open), 32, "word vectors");
     cr_expect_eq(fitted(23.3f, 1024, 100, open), 32);
-    cr_expect_eq(fitted(25.6f, 8192, 1280, open), 24, "long rows are more to compare");
+    cr_expect_eq(fitted(25.6f, 8192, 768, open), 24, "long rows are more to compare");
+    cr_expect_eq(fitted(25.6f, 8192, 1280, open), 16, "and very long ones still more");
+    cr_expect_eq(fitted(3, 8192, 1280, open), 24);
     cr_expect_eq(fitted(3, 8192, 64, open), 24, "clusters need links that lead away");
     cr_expect_eq(fitted(0, 8192, 64, open), 24);
     cr_expect_eq(fitted(12, 400, 64, open), 8);
