@@ -58,6 +58,7 @@ struct core {
     struct event step_ended;
     uint32_t waiting;       /* who waits for sealing or compaction */
     uint32_t catalog_calls; /* requests of this core that wait for the catalog */
+    bool verifying;         /* a request checks files: one at a time, each reads into a MiB of its own */
     void *front;            /* what src/net keeps for this reactor */
 };
 

@@ -33,6 +33,10 @@ static inline unsigned router_home(const struct collection_config *config, struc
 /* Rows of a loop without waits between two looks at the clock. */
 #define ROUTER_STEPS 1024
 
+/* Waits until no other request of this core checks files, and takes the turn. Or an error with its sentence. */
+MUST_USE int router_verify_begin(struct request *rq, const char *what);
+void router_verify_end(struct request *rq);
+
 /* Which points go to which reactor: order[first[r] .. first[r + 1]) are the indexes of r's, in their order. */
 struct router_split {
     uint32_t *order, *first;

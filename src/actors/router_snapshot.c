@@ -61,7 +61,11 @@ static int verify(struct request *rq, const char *name, uint64_t for_ns, struct 
     int rc = admission_enter(rq, ADMIT_BACKGROUND, for_ns, 0, "verification");
     if (rc < 0)
         return rc;
-    rc = snapshot_verify_step(rq->core->server->options.data, name, for_ns, &rq->ctx, v, &rq->error);
+    rc = router_verify_begin(rq, "verification");
+    if (rc == 0) {
+        rc = snapshot_verify_step(rq->core->server->options.data, name, for_ns, &rq->ctx, v, &rq->error);
+        router_verify_end(rq);
+    }
     admission_leave(rq);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "verification") : rc;
 }

@@ -9,6 +9,7 @@
 
 #define STRETCH_BYTES ((uint64_t)256 << 20)
 #define STRETCH_NS    ((uint64_t)500000000)
+#define LOOK_NS       ((uint64_t)5000000) /* until it is looked again whose turn it is */
 
 struct stretch {
     struct request *rq;
@@ -64,6 +65,36 @@ static int on_progress(uint64_t bytes, void *arg)
     return clock_now_ns() >= s->end_ns;
 }
 
+int router_verify_begin(struct request *rq, const char *what)
+{
+    struct core *c = rq->core;
+    while (c->verifying) {
+        const int rc = context_check(&rq->ctx);
+        if (rc < 0)
+            return request_error(rq, rc, what);
+        fiber_sleep_ns(LOOK_NS);
+    }
+    c->verifying = true;
+    return 0;
+}
+
+void router_verify_end(struct request *rq)
+{
+    rq->core->verifying = false;
+}
+
+/* A stretch of it, when others have ended theirs. */
+static int verify_admitted(struct request *rq, const struct verify_options *options, struct stretch *s)
+{
+    int rc = router_verify_begin(rq, "check");
+    if (rc < 0)
+        return rc;
+    s->end_ns = clock_now_ns() + STRETCH_NS;
+    rc = verify_step(options, &s->v->at, &s->v->progress, &rq->error);
+    router_verify_end(rq);
+    return rc == 0 ? s->rc : rc;
+}
+
 int router_verify(struct request *rq, struct router_verify *v)
 {
     struct core *c = rq->core;
@@ -88,13 +119,12 @@ int router_verify(struct request *rq, struct router_verify *v)
     rc = admission_enter(rq, ADMIT_BACKGROUND, STRETCH_NS, 0, "check");
     if (rc < 0)
         return rc;
-    s.end_ns = clock_now_ns() + STRETCH_NS;
-    rc = verify_step(&options, &v->at, &v->progress, &rq->error);
+    rc = verify_admitted(rq, &options, &s);
     admission_leave(rq);
-    if (rc == 0)
-        rc = s.rc;
     if (c->state == CORE_RESTORING) /* what was read may have been replaced meanwhile */
         return router_check_serving(rq, "check");
+    if (rc < 0 && rq->error.code != ERROR_OK)
+        return rc;
     if (rc == -ETIME || rc == -ECANCELED || rc == -ENOMEM || rc == -ESHUTDOWN)
         return request_error(rq, rc, "check");
     return rc;

@@ -65,13 +65,13 @@ static int summary_print(const struct cli *c, const struct importer *im, double 
         if (failure)
             json_object_set_new(j, "error", json_string(failure->text));
         cli_print_json(j);
-    } else {
+    } else if (!failure || im->points > 0) {
         printf("imported %s row%s into %s in %.1f s (%s rows/s)\n", number_text(im->points), plural(im->points),
                im->collection, seconds, number_text((uint64_t)(seconds > 0 ? (double)im->points / seconds : 0)));
-        if (im->rejected > 0)
-            printf("rejected %s of %s row%s%s\n", number_text(im->rejected), number_text(im->rows_read),
-                   plural(im->rows_read), im->rejected > REJECTS_SHOWN_MAX ? "; the first 1 000 are named above" : "");
     }
+    if (!c->json && im->rejected > 0)
+        printf("rejected %s of %s row%s%s\n", number_text(im->rejected), number_text(im->rows_read),
+               plural(im->rows_read), im->rejected > REJECTS_SHOWN_MAX ? "; the first 1 000 are named above" : "");
     if (failure)
         return cli_fail("%s", failure->text);
     return im->rejected > 0;

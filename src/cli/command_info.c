@@ -8,11 +8,19 @@
 
 static int server_info(struct cli *c)
 {
+    struct kith_stats s;
+    if (kith_stats_read(c->kith, &s) < 0)
+        return cli_fail_kith(c);
     if (c->json) {
-        cli_print_json(json_pack("{s:s, s:i, s:i}", "server", kith_server(c->kith), "reactors",
-                                 (int)kith_reactors(c->kith), "requests_max", (int)kith_requests_max(c->kith)));
+        json_t *j = json_pack("{s:s, s:i, s:i}", "server", kith_server(c->kith), "reactors",
+                              (int)kith_reactors(c->kith), "requests_max", (int)kith_requests_max(c->kith));
+        if (s.read_only[0])
+            json_object_set_new(j, "read_only", json_string(s.read_only));
+        cli_print_json(j);
         return 0;
     }
+    if (s.read_only[0])
+        printf("read-only: %s\n", s.read_only);
     printf("%s, %u reactor%s, up to %u requests in flight on a connection\n", kith_server(c->kith),
            kith_reactors(c->kith), plural(kith_reactors(c->kith)), kith_requests_max(c->kith));
     return 0;

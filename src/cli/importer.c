@@ -338,12 +338,25 @@ static int run(struct run *r)
     }
 }
 
+/* After an error: what is under way is answered, so that what was stored is counted. */
+static void settle(struct run *r)
+{
+    struct kith_reply reply;
+    while (r->flying && kith_next(r->im->kith, -1, &reply) == 1) {
+        struct import_piece *p = land_request(r, reply.request);
+        r->im->points += reply.code == 0 ? p->count : 0;
+        import_piece_destroy(p);
+    }
+}
+
 int importer_run(struct importer *im, struct error *e)
 {
     struct run r = {.im = im, .e = e};
     if (im->in_flight_max > kith_requests_max(im->kith) && kith_requests_max(im->kith) > 0)
         im->in_flight_max = kith_requests_max(im->kith);
     int rc = run(&r);
+    if (rc < 0)
+        settle(&r);
     wait_again(&r);
     while (r.waiting) { /* only after an error */
         struct import_piece *p = r.waiting;

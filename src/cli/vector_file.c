@@ -129,21 +129,19 @@ static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
 {
     f->json = true;
     f->dim = dim;
-    while (f->dim == 0) {
-        int rc = row_line_read(f, e);
-        if (rc < 0)
-            return rc;
-        if (rc == 0 && f->lines == 0)
-            return error_set(e, ERROR_INVALID_ARGUMENT, "%s is empty", f->path);
-        if (rc == 0)
-            return error_set(e, ERROR_INVALID_ARGUMENT, "%s has no line with a \"vector\"", f->path);
-        if (is_array(f))
-            return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "%s is an array of JSON; wanted is an object a line, {\"id\":1,\"vector\":[...]}: "
-                             "jq -c '.[]' makes such lines of an array of objects",
-                             f->path);
+    int rc = row_line_read(f, e);
+    if (rc > 0 && is_array(f))
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%s is an array of JSON; wanted is an object a line, {\"id\":1,\"vector\":[...]}: "
+                         "jq -c '.[]' makes such lines of an array of objects",
+                         f->path);
+    for (; rc > 0 && f->dim == 0; rc = f->dim == 0 ? row_line_read(f, e) : rc)
         f->dim = vector_json_dim(f);
-    }
+    if (rc < 0)
+        return rc;
+    if (f->dim == 0)
+        return error_set(e, ERROR_INVALID_ARGUMENT, f->lines == 0 ? "%s is empty" : "%s has no line with a \"vector\"",
+                         f->path);
     f->lines = 0;
     byte_stream_rewind(f->stream);
     return 0;

@@ -145,6 +145,14 @@ static int append_all(struct store *store, const struct again *again, uint32_t c
     return rc;
 }
 
+void log_let_go(struct store *store)
+{
+    const uint64_t needed = store_log_needed(store, NULL);
+    const uint64_t worth = store->read_only ? 1 : store->options.log_file_bytes;
+    if (needed >= store->log_start + worth && store->replayed)
+        ignore_result(commit(store)); /* else with the next seal */
+}
+
 bool log_again(struct store *store, uint64_t position, uint64_t bytes_max)
 {
     struct again *again = store->read_only ? NULL : malloc(SHARDS_MAX * sizeof(*again));

@@ -102,7 +102,8 @@ struct store {
     struct due_list due[DUE_KINDS]; /* and those to be looked at */
     uint64_t log_needed;            /* what store_log_needed() said when it was last asked here; it never falls */
     uint64_t log_start;             /* the one in the manifest: a start reads the log from here */
-    struct {                        /* while a snapshot is copied (snapshot.c) */
+    bool log_may_go; /* a collection was dropped, or this is a start: perhaps less of the log is needed */
+    struct {         /* while a snapshot is copied (snapshot.c) */
         bool on;
         uint64_t log_start; /* its files from here on stay */
         uint64_t *segments; /* files that nobody else needs, to be removed afterwards */
@@ -194,6 +195,8 @@ bool shard_stays_in_log(const struct shard *s);
  * small ones of the store have more than bytes_max in all, and have to be sealed (log_again.c).
  * Waits. */
 bool log_again(struct store *store, uint64_t position, uint64_t bytes_max);
+/* After a drop: files of the log that nothing needs any more are freed, if there is a whole one, or the disk is full. Waits. */
+void log_let_go(struct store *store);
 /* An id that makes this reactor the one that searches the segment. */
 uint64_t store_next_segment_id(struct store *store);
 /* container_finish() into the folder of segments. */

@@ -67,6 +67,8 @@ int store_drop_collection(struct store *store, uint64_t collection)
     if (!s)
         return -ENOENT;
     unlink_shard(store, s);
+    store->log_may_go = true;
+    store_notify_work(store);
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];

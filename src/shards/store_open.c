@@ -250,6 +250,7 @@ int store_replay(struct store *store, const struct manifest *m, struct error *er
     if (rc < 0)
         return error && error->code == ERROR_OK ? error_set_errno(error, rc, "opening the data in %s", store->dir) : rc;
     store->replayed = true;
+    store->log_may_go = true;
     if (store->stats.replayed_records)
         log_info("reactor %u: %" PRIu64 " records replayed in %" PRIu64 " ms", store->options.reactor,
                  store->stats.replayed_records, (clock_now_ns() - start_ns) / 1000000);

@@ -5,7 +5,7 @@
 #include "shards/manifest.h"
 #include "shards/verify.h"
 
-#define VERIFY_WINDOW ((size_t)2 << 20) /* what is read at once: more than the largest block of a log takes */
+#define VERIFY_WINDOW ((size_t)17 << 16) /* what is read at once: more than the largest block of a log takes */
 
 /* A file that is read past the cache where that works. */
 struct verify_file {

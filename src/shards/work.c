@@ -224,6 +224,10 @@ static struct segment *find_frozen(const struct shard *s)
 static void free_log(struct store *store)
 {
     const uint64_t limit = LOG_PER_GROWING * store->options.growing_bytes_max, position = log_position(store->log);
+    if (store->log_may_go) {
+        store->log_may_go = false;
+        log_let_go(store);
+    }
     if (position - store->log_needed <= limit)
         return; /* it was no older when it was looked for, and is not older now */
     const uint64_t needed = store->log_needed = store_log_needed(store, NULL);

@@ -127,3 +127,43 @@ Test(log_again, an_idle_collection_is_not_looked_at)
 {
     world_run_well(BACKEND_SIM, 1, idle, NULL);
 }
+
+/* -- dropped -- */
+
+static void write_and_drop(unsigned writes)
+{
+    memset(truth, 0, sizeof(truth));
+    small = create(&server);
+    if (!store_shard(server.stores[0], small.id)) /* it was dropped here, but not from the manifest */
+        want_eq(store_create_collection(server.stores[0], &small), 0);
+    for (unsigned i = 0; i < writes; i++)
+        upsert(&server, &small, truth, i % IDS);
+    want_eq(store_drop_collection(server.stores[0], small.id), 0);
+}
+
+static void drop(void *arg)
+{
+    server_open(&server, 1);
+    struct store *store = server.stores[0];
+    store->options.log_file_bytes = 30 << 12;
+    work(&server);
+    const uint64_t first = store->log_start;
+    write_and_drop(20);
+    work(&server);
+    want_eq(store->log_start, first); /* for less than a file it is not worth a commit */
+    store->read_only = -ENOSPC;
+    store->log_may_go = true;
+    work(&server);
+    const uint64_t freed = store->log_start;
+    want(freed >= first + (20u << 12) && freed == log_durable(store->log)); /* a write takes a block */
+    store->read_only = 0;
+    write_and_drop(60);
+    work(&server);
+    want(store->log_start >= freed + (60u << 12));
+    server_close(&server);
+}
+
+Test(log_again, what_a_dropped_collection_had_in_the_log_is_freed)
+{
+    world_run_well(BACKEND_SIM, 1, drop, NULL);
+}
