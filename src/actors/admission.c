@@ -107,7 +107,17 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
     a->lanes[cls].running++;
     a->lanes[cls].running_ns += work_ns;
     a->counts[cls].admitted++;
-    rq->ticket = (struct admission_ticket){.flow = f, .cls = cls, .running = true, .work_ns = work_ns};
+    const struct admission_ticket before = rq->ticket; /* a request that enters again keeps the memory it has */
+    if (before.flow) {
+        before.flow->bytes -= before.bytes;
+        f->bytes += before.bytes;
+    }
+    rq->ticket = (struct admission_ticket){.flow = f,
+                                           .cls = cls,
+                                           .running = true,
+                                           .work_ns = work_ns,
+                                           .bytes = before.bytes,
+                                           .small_bytes = before.small_bytes};
     hold_bytes(rq, bytes);
 }
 

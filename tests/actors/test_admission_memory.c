@@ -27,6 +27,23 @@ ADMISSION_TEST(admission_memory, a_client_that_fills_its_share_waits_and_others_
     let_go(&little);
 }
 
+/* As the stretches of a check do. */
+ADMISSION_TEST(admission_memory, a_request_that_enters_again_keeps_what_it_has)
+{
+    struct admission *a = &s->core->admission;
+    struct request *rq = request_acquire(s->core, 0);
+    want(rq != NULL);
+    want_eq(admission_enter(rq, ADMIT_LOAD, 0, 10 * MIB, "check"), 0);
+    admission_leave(rq);
+    want_eq(admission_enter(rq, ADMIT_BACKGROUND, 0, 5 * MIB, "check"), 0);
+    want_eq(a->bytes, 15 * MIB);
+    admission_leave(rq);
+    admission_forget(rq);
+    request_release(rq);
+    want_eq(a->bytes, 0);
+    want_eq(a->own[ADMIT_LOAD].bytes + a->own[ADMIT_BACKGROUND].bytes, 0);
+}
+
 /* Five small answers of 60 KiB: four are let in without asking, the fifth asks for memory, and there is none. */
 ADMISSION_TEST(admission_memory, a_client_with_many_small_answers_waits_for_memory_too)
 {

@@ -25,6 +25,7 @@ static bool admission_owes(const struct core *c, char *text)
 {
     const struct admission *a = &c->admission;
     if (differs(text, "bytes of admitted requests", a->bytes, 0) ||
+        differs(text, "bytes of small requests", a->small_bytes, 0) ||
         differs(text, "requests that wait for admission", a->waiting, 0) ||
         differs(text, "bytes held by large frames", byte_pool_held(&c->frames), 0) ||
         differs(text, "places for requests", (uint64_t)c->places.left, c->places.most) ||

@@ -17,7 +17,8 @@
 #define FLIGHT_MAX 64
 #define MAIN       "storm"
 
-#define STILL_NS    ((uint64_t)60000000000) /* without any answer on any connection */
+#define STILL_NS                                                                                                       \
+    ((uint64_t)600000000000) /* without any answer on any connection: a snapshot of 64 logs on a slow disk takes minutes */
 #define PATIENCE_NS ((uint64_t)86400000000000)
 
 struct storm {
