@@ -4,8 +4,8 @@
  * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
-#include "index/directions.h"
 #include "index/hnsw_builder.h"
+#include "index/intrinsic_dimension.h"
 #include "index/recall_measure.h"
 #include "index/segment_index_impl.h"
 
@@ -254,11 +254,13 @@ static int build_up_to(struct segment_index *x, const struct rows *vectors, uint
 static int fit_graph(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct pause *pause)
 {
     uint32_t looked_at;
-    const bool is_open = x->options.open & OPEN_M && x->directions == 0 && x->graph.count == 0 && count >= FIT_ROWS_MIN;
-    int rc = is_open ? directions_measure(vectors, count, x->dim, pause, &x->directions, &looked_at) : 0;
+    const bool is_open =
+        x->options.open & OPEN_M && x->intrinsic_dimension == 0 && x->graph.count == 0 && count >= FIT_ROWS_MIN;
+    int rc =
+        is_open ? intrinsic_dimension_measure(vectors, count, x->dim, pause, &x->intrinsic_dimension, &looked_at) : 0;
     if (rc != 0 || !is_open)
         return rc;
-    index_options_fit_graph(&x->options, x->directions, looked_at, x->dim);
+    index_options_fit_graph(&x->options, x->intrinsic_dimension, looked_at, x->dim);
     hnsw_fini(&x->graph);
     hnsw_init(&x->graph, &x->options);
     x->graph.copies = &x->copies;

@@ -25,28 +25,28 @@
 #define SPREAD_MAX 0.5f
 #define LENGTHS    1024 /* rows whose lengths are looked at */
 
-/* By the directions in which a row's neighbours lie (directions.h). Two numbers a bound: of 512 rows, and what a doubling of the rows
- * adds, because more rows show more directions. At equal recall, beside m 24, queries a second:
+/* By the local intrinsic dimension of the rows (intrinsic_dimension.h). Two numbers a bound: of 512 rows, and what a doubling of the
+ * rows adds, because more rows show finer structure. At equal recall, beside m 24, queries a second:
  *
- *     digits, 784 dimensions    10 to 13 directions    m 16: 1.22 at .95, 1.06 at .99, 1.24 at .999
- *     news, 256 dimensions      11 to 12               m 16: 1.10, 1.04, .98
- *     SIFT, 128 dimensions      13 to 17               m 16: .91, .91, -;      m 32: .99, .94, 1.23
- *     images, 1280 dimensions   21 to 27               m 16: .99, .96, 1.04;   m 32: .92, .95, .94
- *     words, 100 dimensions     21 to 28               m 16: .81, .85, -;      m 32: 1.10, 1.11, 1.31
+ *     rows                       intrinsic    .95, .99, .999 with m 16    with m 32
+ *     digits, 784 dimensions     10 to 13     1.22, 1.06, 1.24
+ *     news, 256 dimensions       11 to 12     1.10, 1.04, .98
+ *     SIFT, 128 dimensions       13 to 17     .91, .91, -                 .99, .94, 1.23
+ *     texts, 4096 dimensions     19 to 20     1.16, .98, 1.11
+ *     images, 1280 dimensions    21 to 27     .99, .96, 1.04              .92, .95, .94
+ *     words, 100 dimensions      21 to 28     .81, .85, -                 1.10, 1.11, 1.31
  *
- *     texts, 4096 dimensions    19 to 20               m 16: 1.16, .98, 1.11
- *
- * So very long rows get 16, and long ones no more than 24: each is more to compare. Where directions are very few the rows are clusters or copies, which
- * need the links that lead away. */
-#define FEW_DIRECTIONS  12.0f
-#define FEW_MORE        0.55f
-#define FEW_LEAST       8.0f
-#define MANY_DIRECTIONS 20.0f
-#define MANY_MORE       0.8f
-#define MANY_DIM_MAX    256
-#define LONG_DIM        1024 /* beyond, few are as good */
-#define M_FEW           16
-#define M_MANY          32
+ * So very long rows get 16, and long ones no more than 24: each is more to compare. Where it is very low the rows are clusters or
+ * copies, which need the links that lead away. */
+#define LOW_DIMENSION  12.0f
+#define LOW_MORE       0.55f
+#define LOW_LEAST      8.0f
+#define HIGH_DIMENSION 20.0f
+#define HIGH_MORE      0.8f
+#define HIGH_ROW_MAX   256
+#define LONG_DIM       1024 /* beyond, few are as good */
+#define M_LOW          16
+#define M_HIGH         32
 
 /* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up to 1.8 times at .995, of 100 to
  * 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. A growing segment is told how many rows it may get, a
@@ -190,32 +190,34 @@ void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct 
     index_options_say_graph(o, rows, 0, why);
 }
 
-void index_options_fit_graph(struct index_options *o, float directions, uint32_t looked_at, uint32_t dim)
+void index_options_fit_graph(struct index_options *o, float intrinsic_dimension, uint32_t looked_at, uint32_t dim)
 {
     const float doublings = looked_at > M_FEW_ROWS ? log2f((float)looked_at / M_FEW_ROWS) : 0;
-    const bool few = directions >= FEW_LEAST && (dim > LONG_DIM || directions < FEW_DIRECTIONS + FEW_MORE * doublings);
-    const bool many = directions >= MANY_DIRECTIONS + MANY_MORE * doublings && dim <= MANY_DIM_MAX;
+    const bool is_low = intrinsic_dimension >= LOW_LEAST &&
+                        (dim > LONG_DIM || intrinsic_dimension < LOW_DIMENSION + LOW_MORE * doublings);
+    const bool is_high = intrinsic_dimension >= HIGH_DIMENSION + HIGH_MORE * doublings && dim <= HIGH_ROW_MAX;
     if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
         return;
-    o->m = few ? M_FEW : many ? M_MANY : M_MIDDLE;
-    if (few && o->open & OPEN_EF) /* of many links those of a middling number of candidates are as good */
+    o->m = is_low ? M_LOW : is_high ? M_HIGH : M_MIDDLE;
+    if (is_low && o->open & OPEN_EF) /* of many links those of a middling number of candidates are as good */
         o->ef_construct = ef_construct_of(o->m);
 }
 
 struct index_options index_options_most(const struct index_options *o, uint32_t dim)
 {
     struct index_options most = *o;
-    if (o->open & OPEN_M && o->m == M_MIDDLE && dim <= MANY_DIM_MAX)
-        most.m = M_MANY;
+    if (o->open & OPEN_M && o->m == M_MIDDLE && dim <= HIGH_ROW_MAX)
+        most.m = M_HIGH;
     return most;
 }
 
-void index_options_say_graph(const struct index_options *o, uint32_t rows, float directions, struct index_why *why)
+void index_options_say_graph(const struct index_options *o, uint32_t rows, float intrinsic_dimension,
+                             struct index_why *why)
 {
     if (!(o->open & OPEN_M))
         say(why, "m %u (given)", o->m);
-    else if (directions > 0 && o->m != M_SMALL)
-        say(why, "m %u (%.0f directions)", o->m, (double)directions);
+    else if (intrinsic_dimension > 0 && o->m != M_SMALL)
+        say(why, "m %u (intrinsic dimension %.0f)", o->m, (double)intrinsic_dimension);
     else
         say(why, "m %u (%s %u rows)", o->m, rows < M_FEW_ROWS ? "below" : "from", M_FEW_ROWS);
     if (o->open & OPEN_EF)

@@ -125,7 +125,7 @@ bool segment_index_is_planned(const struct segment_index *x)
 
 void segment_index_say(const struct segment_index *x, struct index_why *why)
 {
-    index_options_say_graph(&x->options, x->rows, x->directions, why);
+    index_options_say_graph(&x->options, x->rows, x->intrinsic_dimension, why);
     index_options_say_codes(&x->resolved, &x->reasons, why);
 }
 

@@ -30,7 +30,7 @@ struct segment_index {
     bool is_fed;                        /* rows are appended, and searched before the graph has them */
     struct hnsw_builder *builder;       /* NULL until the first insertion */
     struct index_options options;       /* as given; m and ef_construct as links are made with */
-    float directions;                   /* of the rows, when the first were linked (directions.h); 0: not measured */
+    float intrinsic_dimension;          /* of the rows, when the first were linked; 0: not measured */
     struct index_options resolved;      /* nothing open: what finish() makes, or what was opened */
     bool is_resolved;
     struct index_facts facts; /* what is chosen by */

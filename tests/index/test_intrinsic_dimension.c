@@ -1,9 +1,9 @@
-/* The number of directions of made data is known, and a graph gets its links by it where they were not given. */
+/* The intrinsic dimension of made data is known, and a graph gets its links by it where they were not given. */
 #include "dataset.h"
 
 #include "base/memory.h"
 #include "index/autoindex.h"
-#include "index/directions.h"
+#include "index/intrinsic_dimension.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -58,8 +58,8 @@ static float measure(const struct plane *p)
     struct rows rows = p->rows;
     uint8_t *bytes = p->bytes;
     rows.chunk = &bytes;
-    cr_assert_eq(directions_measure(&rows, p->count, DIM, NULL, &directions, &looked_at), 0);
-    cr_assert(looked_at <= p->count && looked_at <= DIRECTIONS_ROWS_MAX);
+    cr_assert_eq(intrinsic_dimension_measure(&rows, p->count, DIM, NULL, &directions, &looked_at), 0);
+    cr_assert(looked_at <= p->count && looked_at <= DIMENSION_ROWS_MAX);
     return directions;
 }
 
@@ -71,7 +71,7 @@ static float measure_made(uint32_t directions, uint32_t count, double scale)
     return ret;
 }
 
-Test(directions, those_of_planes_are_told_whatever_the_dimension_of_the_rows)
+Test(intrinsic_dimension, that_of_planes_is_told_whatever_the_dimension_of_the_rows)
 {
     cr_expect_float_eq(measure_made(1, 2000, 1), 1, 0.2);
     cr_expect_float_eq(measure_made(2, 2000, 1), 2, 0.3);
@@ -81,14 +81,14 @@ Test(directions, those_of_planes_are_told_whatever_the_dimension_of_the_rows)
     cr_expect_float_eq(measure_made(5, 40000, 1), 5, 0.7, "of many rows a sample is looked at");
 }
 
-Test(directions, do_not_depend_on_how_large_values_are)
+Test(intrinsic_dimension, does_not_depend_on_how_large_values_are)
 {
     const float as_they_are = measure_made(5, 2000, 1);
     cr_expect_float_eq(measure_made(5, 2000, 1e15), as_they_are, 0.1);
     cr_expect_float_eq(measure_made(5, 2000, 1e-15), as_they_are, 0.1);
 }
 
-Test(directions, cannot_be_told_of_copies_few_rows_or_numbers_beyond_floats)
+Test(intrinsic_dimension, cannot_be_told_of_copies_few_rows_or_numbers_beyond_floats)
 {
     struct plane p = plane_make(5, 1000, 1);
     for (uint32_t row = 0; row < p.count; row++)
@@ -107,14 +107,14 @@ static int end_it(void *arg)
     return -ECANCELED;
 }
 
-Test(directions, looking_ends_at_a_pause)
+Test(intrinsic_dimension, looking_ends_at_a_pause)
 {
     struct plane p = plane_make(5, 2000, 1);
     const struct pause pause = {.fn = end_it};
     float directions;
     uint32_t looked_at;
     p.rows.chunk = &p.bytes;
-    cr_expect_eq(directions_measure(&p.rows, p.count, DIM, &pause, &directions, &looked_at), -ECANCELED);
+    cr_expect_eq(intrinsic_dimension_measure(&p.rows, p.count, DIM, &pause, &directions, &looked_at), -ECANCELED);
     memory_free(p.bytes);
 }
 
@@ -128,7 +128,7 @@ static uint16_t fitted(float directions, uint32_t rows, uint32_t dim, struct ind
     return o.m;
 }
 
-Test(directions, few_get_few_links_and_many_many)
+Test(intrinsic_dimension, low_ones_get_few_links_and_high_ones_many)
 {
     const struct index_options open = {0};
     cr_expect_eq(fitted(12.8f, 16384, 784, open), 16, "handwritten digits");
@@ -161,7 +161,7 @@ static void build(uint32_t directions, const struct index_options *given, struct
     memory_free(p.bytes);
 }
 
-Test(directions, a_graph_gets_its_links_by_them_and_says_so)
+Test(intrinsic_dimension, a_graph_gets_its_links_by_it_and_says_so)
 {
     static const struct {
         uint32_t directions, m;
@@ -169,10 +169,10 @@ Test(directions, a_graph_gets_its_links_by_them_and_says_so)
     for (unsigned i = 0; i < sizeof of / sizeof of[0]; i++) {
         struct segment_index *x;
         struct index_why why = {.text = ""};
-        char wanted[32];
+        char wanted[48];
         build(of[i].directions, &(struct index_options){.seed = 1}, &x);
         segment_index_say(x, &why);
-        snprintf(wanted, sizeof wanted, "m %u (%.0f directions)", of[i].m, (double)x->directions);
+        snprintf(wanted, sizeof wanted, "m %u (intrinsic dimension %.0f)", of[i].m, (double)x->intrinsic_dimension);
         cr_expect_eq(segment_index_options(x)->m, of[i].m);
         cr_expect_eq(x->graph.m, of[i].m);
         cr_expect_not_null(strstr(why.text, wanted), "%s", why.text);

@@ -1,6 +1,6 @@
-/* directions.c -- some rows are compared with an even sample of all of them. Vectors may move at a pause, so they are asked for anew
+/* intrinsic_dimension.c -- some rows are compared with an even sample of all of them. Vectors may move at a pause, so they are asked for anew
  * after each. */
-#include "index/directions.h"
+#include "index/intrinsic_dimension.h"
 
 #include "index/metric.h"
 #include <math.h>
@@ -26,7 +26,7 @@ static void take(struct nearest *n, float distance)
     n->distance[at] = distance;
 }
 
-/* One over the number of directions, by one row. The distances are squared, so their logarithms are halved. */
+/* One over the intrinsic dimension, by one row. The distances are squared, so their logarithms are halved. */
 static double inverse_of(const struct nearest *n)
 {
     double sum = 0;
@@ -48,11 +48,11 @@ static float conclude(const struct nearest *nearest, uint32_t asked)
     return told > asked / 2 && sum > 0 ? (float)(told / sum) : 0;
 }
 
-int directions_measure(const struct rows *vectors, uint32_t rows, uint32_t dim, const struct pause *pause, float *ret,
-                       uint32_t *ret_rows)
+int intrinsic_dimension_measure(const struct rows *vectors, uint32_t rows, uint32_t dim, const struct pause *pause,
+                                float *ret, uint32_t *ret_rows)
 {
     struct nearest nearest[ASKED] = {0};
-    const uint32_t step = (rows + DIRECTIONS_ROWS_MAX - 1) / DIRECTIONS_ROWS_MAX;
+    const uint32_t step = (rows + DIMENSION_ROWS_MAX - 1) / DIMENSION_ROWS_MAX;
     const uint32_t sample = step ? rows / step : 0, asked = sample < ASKED ? sample : ASKED;
     uint32_t pending = 0;
     for (uint32_t from = 0; from < sample; from += BATCH) {
