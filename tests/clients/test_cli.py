@@ -165,6 +165,16 @@ class CommandLine(unittest.TestCase):
         self.assertIn(uuid, self.kith("get", "twins", uuid).stdout)
         self.kith("get", "twins", "4b495448-5555-0000-0000-000000000007", status=2)
 
+    def test_an_import_that_fails_says_how_many_rows_went_in(self) -> None:
+        path = self.write("cut.fvecs", fvecs([(i, i % 7) for i in range(20000)])[:-5])
+        done = self.kith("import", "cut", path, "--create", "--metric", "l2", "--batch", "500", status=1)
+        self.assertIn("cut short", done.stderr)
+        said = re.search(r"imported ([0-9 ]+) rows into cut", done.stdout)
+        self.assertTrue(said, done.stdout)
+        there = int(re.sub(r"\D", "", self.kith("count", "cut").stdout))
+        self.assertGreater(there, 0)
+        self.assertEqual(int(said[1].replace(" ", "")), there)
+
     def test_errors_of_an_import_name_rows_and_lines_of_the_file(self) -> None:
         rows = ['{"id": %d, "vector": [1, %d]}' % (i, i) for i in range(2000)]
         rows[977] = '{"id": 977, "vector": [0, 0]}'
