@@ -1,7 +1,7 @@
 #include "dataset.h"
 
-#include "cli/npy.h"
-#include "cli/vector_file.h"
+#include "cli/import/npy.h"
+#include "cli/import/vector_file.h"
 
 #include <ctype.h>
 #include <errno.h>

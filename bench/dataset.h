@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "index/metric.h"
+#include "vectors/metric.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* options.h -- values of command line options. Each returns 0, or -1 after saying on stderr what was wrong. */
 #pragma once
 
-#include "index/metric.h"
+#include "vectors/metric.h"
 
 #include <stdint.h>
 

@@ -4,12 +4,12 @@
  *     build/release/bench/recall zoo:KIND [ROWS [DIMENSIONS [METRIC]]]
  *
  * Without a folder, 100 000 rows x 768 made from a seed; of the zoo, 6 000 x 64, metric 1 l2, 2 ip, 3 cosine. All times are CPU time of this thread. */
+#include "ann/zoo.h"
 #include "clock.h"
 #include "dataset.h"
-#include "zoo.h"
 
 #include "base/memory.h"
-#include "index/recall_measure.h"
+#include "index/recall/recall_measure.h"
 #include "index/segment_index_impl.h"
 #include <errno.h>
 #include <stdio.h>

@@ -5,11 +5,11 @@
 #include "base/checksum.h"
 #include "base/histogram.h"
 #include "base/log.h"
+#include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
-#include "reactor/sync.h"
 #include "reactor/timer.h"
-#include "shards/log.h"
+#include "shards/log/log.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,13 +1,13 @@
 /* main.c -- kithd: reads its options, introduces the parts to each other, and serves until it is told to stop. */
-#include "actors/budget.h"
+#include "actors/admission/budget.h"
 #include "actors/server.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "kith/protocol.h"
 #include "net/front.h"
 #include "offline.h"
-#include "reactor/memory_limit.h"
-#include "reactor/topology.h"
+#include "reactor/machine/memory_limit.h"
+#include "reactor/machine/topology.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "offline.h"
 #include "reactor/file.h"
 #include "shards/store.h"
-#include "shards/verify.h"
+#include "shards/verify/verify.h"
 
 #include <errno.h>
 #include <inttypes.h>

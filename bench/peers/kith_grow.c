@@ -1,5 +1,5 @@
 #include "peers/kith.h"
-#include "peers/kith_crew.h"
+#include "peers/kith_workers.h"
 
 #include "base/memory.h"
 #include "clock.h"
@@ -46,10 +46,10 @@ static struct index_options options_of(const struct peer_build *b)
 static const struct index_options as_grown = {
     .code = CODE_SQ8, .refine = REFINE_F32, .refine_k = 2, .links = LINKS_PLAIN};
 
-static int finish(const struct grown *g, const struct index_options *options, const struct crew *crew)
+static int finish(const struct grown *g, const struct index_options *options, const struct workers *workers)
 {
     segment_index_unfinish(g->index, options);
-    return segment_index_finish(g->index, &g->vectors, crew, NULL);
+    return segment_index_finish(g->index, &g->vectors, workers, NULL);
 }
 
 static int link_rows(struct grown *g, const struct peer_build *b)
@@ -61,15 +61,15 @@ static int link_rows(struct grown *g, const struct peer_build *b)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};
     struct pause pause = {on_pause, &watch};
-    struct thread_crew *crew = b->threads > 1 ? thread_crew_create(b->threads) : NULL;
-    if (b->threads > 1 && !crew)
+    struct thread_workers *workers = b->threads > 1 ? thread_workers_create(b->threads) : NULL;
+    if (b->threads > 1 && !workers)
         return -1;
-    int rc = segment_index_build(g->index, &g->vectors, b->count, thread_crew_lend(crew), &pause);
+    int rc = segment_index_build(g->index, &g->vectors, b->count, thread_workers_lend(workers), &pause);
     if (rc == 0)
-        rc = finish(g, &as_grown, thread_crew_lend(crew));
-    if (crew)
-        b->ret_times->spared_ns = thread_crew_spared_ns(crew);
-    thread_crew_destroy(crew);
+        rc = finish(g, &as_grown, thread_workers_lend(workers));
+    if (workers)
+        b->ret_times->spared_ns = thread_workers_spared_ns(workers);
+    thread_workers_destroy(workers);
     return rc;
 }
 
@@ -120,13 +120,13 @@ static int grow_measured(const struct peer_build *b)
 
 static int finish_measured(const struct peer_build *b, const struct index_options *options)
 {
-    struct thread_crew *crew = b->threads > 1 ? thread_crew_create(b->threads) : NULL;
-    if (b->threads > 1 && !crew)
+    struct thread_workers *workers = b->threads > 1 ? thread_workers_create(b->threads) : NULL;
+    if (b->threads > 1 && !workers)
         return -1;
-    int rc = finish(&last.grown, options, thread_crew_lend(crew));
-    if (crew)
-        b->ret_times->spared_ns += thread_crew_spared_ns(crew);
-    thread_crew_destroy(crew);
+    int rc = finish(&last.grown, options, thread_workers_lend(workers));
+    if (workers)
+        b->ret_times->spared_ns += thread_workers_spared_ns(workers);
+    thread_workers_destroy(workers);
     return rc;
 }
 

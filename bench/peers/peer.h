@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum peer_metric { PEER_L2 = 1, PEER_INNER_PRODUCT = 2, PEER_COSINE = 3 }; /* the numbers of index/metric.h */
+enum peer_metric { PEER_L2 = 1, PEER_INNER_PRODUCT = 2, PEER_COSINE = 3 }; /* the numbers of vectors/metric.h */
 enum peer_code {
     PEER_CODE_AUTO,
     PEER_CODE_F32,

@@ -6,25 +6,25 @@
 #include "reactor/message.h"
 
 enum actor_id {
-    ACTOR_CREW = 1, /* does shares of the builds of others: crew.c */
-    ACTOR_NOTICE,   /* hears of what happened, and never waits: core_notice.c */
-    ACTOR_STEP,     /* takes steps together with other reactors' stores: core_notice.c */
-    ACTOR_ASK,      /* measures: core_notice.c */
-    ACTOR_SEARCH,   /* reads of a reactor's shards: shard_actor.c */
-    ACTOR_WRITE,    /* writes of a reactor's shards: shard_actor.c */
-    ACTOR_MAINTAIN, /* sealing and compacting by request: shard_actor.c */
-    ACTOR_CONTROL,  /* opens, creates, drops: core_control.c */
-    ACTOR_SERVER,   /* starts and ends the work for clients: core_control.c */
-    ACTOR_COMMIT,   /* changes the manifest for stores: catalog.c */
-    ACTOR_CATALOG,  /* changes collections and settings: catalog.c */
-    ACTOR_SNAPSHOT, /* makes, removes and restores snapshots: catalog_snapshot.c */
+    ACTOR_WORKERS = 1, /* does shares of the builds of others: workers.c */
+    ACTOR_NOTICE,      /* hears of what happened, and never waits: core_notice.c */
+    ACTOR_STEP,        /* takes steps together with other reactors' stores: core_notice.c */
+    ACTOR_ASK,         /* measures: core_notice.c */
+    ACTOR_SEARCH,      /* reads of a reactor's shards: shard_actor.c */
+    ACTOR_WRITE,       /* writes of a reactor's shards: shard_actor.c */
+    ACTOR_MAINTAIN,    /* sealing and compacting by request: shard_actor.c */
+    ACTOR_CONTROL,     /* opens, creates, drops: core_control.c */
+    ACTOR_SERVER,      /* starts and ends the work for clients: core_control.c */
+    ACTOR_COMMIT,      /* changes the manifest for stores: catalog.c */
+    ACTOR_CATALOG,     /* changes collections and settings: catalog.c */
+    ACTOR_SNAPSHOT,    /* makes, removes and restores snapshots: catalog_snapshot.c */
     ACTOR_IDS
 };
 
 static inline enum order order_of(enum actor_id actor)
 {
     static const uint8_t orders[ACTOR_IDS] = {
-        [ACTOR_CREW] = ORDER_WORK,         [ACTOR_NOTICE] = ORDER_NOTICE,   [ACTOR_STEP] = ORDER_STEP,
+        [ACTOR_WORKERS] = ORDER_WORK,      [ACTOR_NOTICE] = ORDER_NOTICE,   [ACTOR_STEP] = ORDER_STEP,
         [ACTOR_ASK] = ORDER_READ,          [ACTOR_SEARCH] = ORDER_READ,     [ACTOR_WRITE] = ORDER_WRITE,
         [ACTOR_MAINTAIN] = ORDER_MAINTAIN, [ACTOR_CONTROL] = ORDER_CONTROL, [ACTOR_SERVER] = ORDER_SERVER,
         [ACTOR_COMMIT] = ORDER_COMMIT,     [ACTOR_CATALOG] = ORDER_CATALOG, [ACTOR_SNAPSHOT] = ORDER_SNAPSHOT,

@@ -4,7 +4,7 @@
 #include "actors/order.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
-#include "shards/read_only.h"
+#include "shards/folder/read_only.h"
 
 #define RETRY_NS_MIN ((uint64_t)1000000000)
 #define RETRY_NS_MAX ((uint64_t)30000000000)

@@ -3,7 +3,7 @@
  * writers may wait for never waits for what takes longer. */
 #pragma once
 
-#include "reactor/sync.h"
+#include "reactor/fibers/sync.h"
 #include "shards/store.h"
 
 struct gpu; /* src/gpu/gpu.h */

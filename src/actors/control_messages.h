@@ -3,8 +3,8 @@
 #pragma once
 
 #include "actors/addresses.h"
-#include "actors/budget.h"
-#include "actors/metrics.h"
+#include "actors/admission/budget.h"
+#include "actors/metrics/metrics.h"
 #include "reactor/message.h"
 #include "shards/store.h"
 

@@ -2,7 +2,7 @@
 #include "actors/core.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
-#include "reactor/memory_limit.h"
+#include "reactor/machine/memory_limit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ int core_create(struct server *server, struct core **ret)
     actor_start(&c->write, ACTOR_WRITE, "write", CLASS_WRITE, WRITE_WIDTH, core_on_write);
     actor_start(&c->maintain, ACTOR_MAINTAIN, "maintain", CLASS_WRITE, MAINTAIN_WIDTH, core_on_maintain);
     tune_fibers(c, memory);
-    crew_start(&c->crew, &c->help);
+    workers_start(&c->workers, &c->help);
     *ret = c;
     return 0;
 }

@@ -5,19 +5,19 @@
 #pragma once
 
 #include "actors/addresses.h"
-#include "actors/admission.h"
-#include "actors/budget.h"
+#include "actors/admission/admission.h"
+#include "actors/admission/budget.h"
+#include "actors/admission/byte_pool.h"
 #include "actors/builder.h"
-#include "actors/byte_pool.h"
-#include "actors/crew.h"
+#include "actors/catalog/replica.h"
+#include "actors/catalog/settings.h"
 #include "actors/disk_watch.h"
-#include "actors/metrics.h"
-#include "actors/recall_watch.h"
-#include "actors/replica.h"
-#include "actors/request.h"
+#include "actors/metrics/metrics.h"
+#include "actors/metrics/recall_watch.h"
+#include "actors/router/request.h"
+#include "actors/router/spread.h"
 #include "actors/session.h"
-#include "actors/settings.h"
-#include "actors/spread.h"
+#include "actors/workers.h"
 
 struct server;
 
@@ -43,7 +43,7 @@ struct core {
     uint64_t request_bytes;  /* of it at most; what one request may have */
     uint32_t stacks_kept;    /* of fibers that have ended, for the next ones */
     struct actor control, life, notice, step, ask, search, write, maintain, help;
-    struct crew crew; /* of the builds of this core */
+    struct workers workers; /* of the builds of this core */
     struct spread_view others;
     struct builder builder;
     struct disk_reporter disk;

@@ -1,12 +1,12 @@
 /* core_control.c -- what one reactor does when it is opened, changed and stopped: what waits for requests to end. What requests
  * wait for is in core_notice.c. */
-#include "actors/budget.h"
-#include "actors/catalog_messages.h"
+#include "actors/admission/budget.h"
+#include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "actors/shard_messages.h"
-#include "shards/log.h"
-#include "shards/read_only.h"
+#include "shards/folder/read_only.h"
+#include "shards/log/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,14 +71,14 @@ static int on_open(struct core *c, struct control_open_message *m)
         .read_only = m->read_only,
         .round = m->round,
         .progress = &c->server->progress[c->reactor],
-        .crew = c->reactors > 1 ? &c->crew : NULL,
+        .workers = c->reactors > 1 ? &c->workers : NULL,
         .merge_bytes_max = o->merge_bytes,
         .compact_percent = o->compact_percent,
         .seal_age_s = o->seal_age_s,
         .hooks = core_store_hooks(c),
     };
-    c->crew.shares =
-        (unsigned)budget_of_many(budget_bytes(c), c->reactors, CREW_SHARE_BYTES, 1, crew_shares_most(c->reactors));
+    c->workers.shares = (unsigned)budget_of_many(budget_bytes(c), c->reactors, WORKERS_SHARE_BYTES, 1,
+                                                 workers_shares_most(c->reactors));
     int rc = disk_reporter_start(&c->disk);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not open its data", c->reactor);

@@ -2,13 +2,13 @@
  *
  * Three actors, because what waits for nothing must never stand in a queue behind what waits: notices are answered at once, steps
  * may wait for the disk, for notices and for searches, and who measures looks at much. See order.h. */
-#include "actors/budget.h"
-#include "actors/catalog_messages.h"
+#include "actors/admission/budget.h"
+#include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
-#include "actors/metrics_collections.h"
+#include "actors/metrics/metrics_collections.h"
 #include "actors/server.h"
-#include "shards/read_only.h"
-#include "shards/snapshot.h"
+#include "shards/folder/read_only.h"
+#include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* core_restore.c -- what one reactor does for a snapshot, and when the data under it is replaced by one. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
-#include "shards/snapshot.h"
+#include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #include "actors/control_messages.h"
 #include "base/log.h"
 #include "reactor/file.h"
-#include "shards/read_only.h"
-#include "shards/reserve.h"
+#include "shards/folder/read_only.h"
+#include "shards/folder/reserve.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
  * back and tells all to go on. Nobody has to do anything but see to the disk. */
 #pragma once
 
-#include "reactor/sync.h"
+#include "reactor/fibers/sync.h"
 
 struct disk_watch {
     const char *dir;

@@ -1,4 +1,4 @@
-/* order.h -- the order of everything that fibers of the server wait for, the lowest first. reactor/order.h says what an order is
+/* order.h -- the order of everything that fibers of the server wait for, the lowest first. reactor/fibers/order.h says what an order is
  * for; here is which there are. A fiber waits only for what stands above everything that it holds in this list:
  *
  *     order        what                                      who holds it may wait for
@@ -26,7 +26,7 @@
  * again, and in the end refused (shards/memory.c). */
 #pragma once
 
-#include "reactor/order.h"
+#include "reactor/fibers/order.h"
 
 #include <stdint.h>
 

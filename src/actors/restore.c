@@ -1,12 +1,12 @@
 /* restore.c -- a running server becomes what it was when a snapshot was taken.
  *
- * The stores close, the folder is replaced (shards/snapshot_restore.c), the stores open again as at a start. The connections need not
+ * The stores close, the folder is replaced (shards/snapshot/snapshot_restore.c), the stores open again as at a start. The connections need not
  * know: their requests get ERROR_UNAVAILABLE meanwhile. Who reads the manifest in between sees the old one or the new one; nobody
  * commits, for the background work has ended. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "base/log.h"
-#include "shards/snapshot.h"
+#include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
 

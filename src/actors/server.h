@@ -4,10 +4,10 @@
  * stopped), server_destroy(). server_stop() is called in between, from a fiber. */
 #pragma once
 
-#include "actors/catalog.h"
+#include "actors/catalog/catalog.h"
+#include "actors/catalog/settings_keeper.h"
 #include "actors/core.h"
-#include "actors/settings_keeper.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #define CLIENT_ID_BYTES 16
 

@@ -10,8 +10,8 @@
  * all they may neither fill the memory nor stand in front of everybody else. When a request may start is the admission's matter. */
 #pragma once
 
-#include "actors/request.h"
-#include "reactor/sync.h"
+#include "actors/router/request.h"
+#include "reactor/fibers/sync.h"
 
 #define SESSION_REQUESTS_MAX 256
 #define SESSION_BYTES_MAX    ((uint64_t)512 << 20)

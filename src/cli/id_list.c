@@ -1,7 +1,7 @@
 #include "cli/id_list.h"
 
-#include "cli/byte_stream.h"
 #include "cli/command.h"
+#include "cli/import/byte_stream.h"
 #include "cli/output.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* A recursive descent; the depth is bounded, and so is the stack. */
 #include "cli/json_scan.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 #include <string.h>
 

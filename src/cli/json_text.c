@@ -1,5 +1,5 @@
 #include "cli/json_text.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 #include "cli/json_scan.h"
 

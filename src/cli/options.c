@@ -1,7 +1,7 @@
 #include "cli/options.h"
 
 #include "base/check.h"
-#include "base/edit_distance.h"
+#include "base/text/edit_distance.h"
 #include "cli/output.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "cli/output.h"
 
 #include "base/check.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "cli/json_scan.h"
 
 #include <stdarg.h>

@@ -4,9 +4,9 @@
  * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
-#include "index/hnsw_builder.h"
-#include "index/intrinsic_dimension.h"
-#include "index/recall_measure.h"
+#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/intrinsic_dimension.h"
+#include "index/recall/recall_measure.h"
 #include "index/segment_index_impl.h"
 
 #include <errno.h>
@@ -234,10 +234,10 @@ static uint32_t next_stop(const struct segment_index *x, uint32_t count)
     return x->is_fed && due > x->graph.count && due < count ? due : count;
 }
 
-static int build_up_to(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
-                       const struct pause *pause)
+static int build_up_to(struct segment_index *x, const struct rows *vectors, uint32_t count,
+                       const struct workers *workers, const struct pause *pause)
 {
-    int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, crew, pause);
+    int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, workers, pause);
     if (rc != 0)
         return rc;
     const struct reach_search search = {&x->graph, &x->codes, vectors};
@@ -246,7 +246,7 @@ static int build_up_to(struct segment_index *x, const struct rows *vectors, uint
     if (repairs)
         rc = hnsw_repair(&x->graph, x->builder, &x->codes, pause);
     if (rc == 0 && x->is_fed && watches) /* not where no search comes before all is finished */
-        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_DUE, crew, pause);
+        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_DUE, workers, pause);
     return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
 }
 
@@ -267,7 +267,7 @@ static int fit_graph(struct segment_index *x, const struct rows *vectors, uint32
     return 0;
 }
 
-static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
+static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct workers *workers,
                  const struct pause *pause)
 {
     if (!x->builder) {
@@ -284,7 +284,7 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     int rc;
     do {
         to = next_stop(x, count);
-        rc = build_up_to(x, vectors, to, crew, pause);
+        rc = build_up_to(x, vectors, to, workers, pause);
     } while (rc == 0 && to < count);
     return rc;
 }
@@ -345,8 +345,8 @@ int segment_index_advance(struct segment_index *x, const struct rows *vectors, u
     return segment_index_build(x, vectors, count, NULL, pause);
 }
 
-int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct crew *crew,
-                        const struct pause *pause)
+int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count,
+                        const struct workers *workers, const struct pause *pause)
 {
     if (x->sealed)
         return count <= x->graph.count ? 0 : -EINVAL;
@@ -358,6 +358,6 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
     struct growth growth = {x, vectors, pause};
     const struct pause stepping = {pause_and_step, &growth};
     if (rc == 0)
-        rc = build(x, vectors, count, crew, &stepping);
+        rc = build(x, vectors, count, workers, &stepping);
     return rc == 0 ? follow_tail(x, vectors, pause) : rc;
 }

@@ -2,7 +2,7 @@
  *
  * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than hnswlib takes. */
 #include "index/autoindex.h"
-#include "index/codes.h"
+#include "vectors/codes/codes.h"
 #include "vek.h"
 
 #include <math.h>

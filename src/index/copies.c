@@ -17,7 +17,7 @@
 
 void copies_fini(struct copies *c)
 {
-    column_fini(&c->next);
+    row_array_fini(&c->next);
     memory_free(c->table.slot);
     memory_free(c->larger.slot);
     memory_free(c->absent_rows);
@@ -27,7 +27,7 @@ void copies_fini(struct copies *c)
 
 uint64_t copies_bytes(const struct copies *c)
 {
-    return column_bytes(&c->next) + ((uint64_t)c->table.capacity + c->larger.capacity) * sizeof(uint32_t) +
+    return row_array_bytes(&c->next) + ((uint64_t)c->table.capacity + c->larger.capacity) * sizeof(uint32_t) +
            (c->absent_rows ? bits_words(c->rows) * sizeof(uint64_t) : 0) + c->leader_count * sizeof(uint32_t);
 }
 
@@ -102,8 +102,8 @@ static int make_room(struct copies *c, const struct rows *vectors, uint32_t dim)
 static int reserve_next(struct copies *c, uint32_t row)
 {
     if (c->next_rows == 0 && c->next.rows.stride == 0)
-        column_init(&c->next, sizeof(uint32_t));
-    const int rc = row < c->next_rows ? 0 : column_reserve(&c->next, row + 1);
+        row_array_init(&c->next, sizeof(uint32_t));
+    const int rc = row < c->next_rows ? 0 : row_array_reserve(&c->next, row + 1);
     if (rc == 0 && c->next_rows <= row)
         c->next_rows = row + 1;
     return rc;
@@ -114,10 +114,10 @@ static int append_copy(struct copies *c, uint32_t leader, uint32_t row)
     int rc = reserve_next(c, row);
     if (rc < 0)
         return rc;
-    uint32_t *at = column_at(&c->next, leader), *of_row = column_at(&c->next, row);
+    uint32_t *at = row_array_at(&c->next, leader), *of_row = row_array_at(&c->next, row);
     const uint32_t last = *at & COPY_ROW;
     if (last) {
-        uint32_t *of_last = column_at(&c->next, last - 1);
+        uint32_t *of_last = row_array_at(&c->next, last - 1);
         *of_row = *of_last;
         *of_last = COPY_FLAG | (row + 1);
     } else {
@@ -183,7 +183,7 @@ int copies_leave_out(struct copies *c, uint32_t row, const uint64_t *alive)
     int rc = reserve_next(c, row);
     if (rc < 0)
         return rc;
-    *(uint32_t *)column_at(&c->next, row) |= ABSENT_FLAG;
+    *(uint32_t *)row_array_at(&c->next, row) |= ABSENT_FLAG;
     c->absent++;
     return 0;
 }
@@ -191,7 +191,7 @@ int copies_leave_out(struct copies *c, uint32_t row, const uint64_t *alive)
 int copies_join(struct copies *c, uint32_t count, const struct pause *pause)
 {
     const int rc = reserve_next(c, count - 1);
-    return rc == 0 ? column_join(&c->next, count, pause) : rc;
+    return rc == 0 ? row_array_join(&c->next, count, pause) : rc;
 }
 
 /* -- opening -- */
@@ -257,7 +257,7 @@ static int list_leaders(struct copies *c, uint32_t copies)
 int copies_open(struct copies *c, const void *bytes, uint32_t count, bool copy, const struct pause *pause)
 {
     uint32_t copies = 0;
-    int rc = column_open(&c->next, sizeof(uint32_t), bytes, count, copy, pause);
+    int rc = row_array_open(&c->next, sizeof(uint32_t), bytes, count, copy, pause);
     if (rc != 0)
         return rc;
     c->rows = c->next_rows = count;

@@ -11,7 +11,7 @@
  * another leader. */
 #pragma once
 
-#include "index/column.h"
+#include "vectors/row_array.h"
 
 #include <stdbool.h>
 
@@ -25,11 +25,11 @@ struct copies_table {
 };
 
 struct copies {
-    struct column next; /* row -> flags and COPY_ROW; rows behind its end are alone */
-    uint32_t next_rows; /* in that column; 0: no row is a copy or absent */
-    uint32_t rows;      /* that were compared; those below are leaders or copies for good */
-    uint32_t leaders;   /* in the table */
-    uint32_t absent;    /* rows with ABSENT_FLAG */
+    struct row_array next; /* row -> flags and COPY_ROW; rows behind its end are alone */
+    uint32_t next_rows;    /* in that column; 0: no row is a copy or absent */
+    uint32_t rows;         /* that were compared; those below are leaders or copies for good */
+    uint32_t leaders;      /* in the table */
+    uint32_t absent;       /* rows with ABSENT_FLAG */
     struct copies_table table;
     struct copies_table larger; /* takes its place when it holds the same */
     uint32_t moved;             /* slots of the table that were looked at for it */
@@ -60,7 +60,7 @@ MUST_USE int copies_open(struct copies *c, const void *bytes, uint32_t count, bo
 
 static inline uint32_t copies_entry(const struct copies *c, uint32_t row)
 {
-    return row < c->next_rows ? *(const uint32_t *)column_at(&c->next, row) : 0;
+    return row < c->next_rows ? *(const uint32_t *)row_array_at(&c->next, row) : 0;
 }
 
 /* Whether the graph holds the row itself, once its turn has come. */

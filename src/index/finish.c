@@ -2,8 +2,8 @@
  * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
  * go on with what was there. */
 #include "index/autoindex.h"
-#include "index/hnsw_builder.h"
-#include "index/recall_measure.h"
+#include "index/hnsw/hnsw_builder.h"
+#include "index/recall/recall_measure.h"
 #include "index/search.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct row
     return 0;
 }
 
-static int train(struct codes *c, const struct rows *vectors, uint32_t count, const struct crew *crew,
+static int train(struct codes *c, const struct rows *vectors, uint32_t count, const struct workers *workers,
                  const struct pause *pause)
 {
     struct sq8_sample sample;
@@ -43,7 +43,7 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
     sq8_sample_trim(&sample, vectors, count, c->dim);
     rc = sample_rows(&sample, c->dim, vectors, count, pause);
     if (rc == 0)
-        rc = codes_train(c, &(struct codes_training){&sample, vectors, count, crew, pause});
+        rc = codes_train(c, &(struct codes_training){&sample, vectors, count, workers, pause});
     if (rc == 0)
         c->trained_rows = count;
     sq8_sample_fini(&sample);
@@ -52,17 +52,17 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
 
 /* Codes of a kind for all rows. Called again after a pause ended it, it goes on with what is missing. */
 static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
-                      const struct rows *vectors, const struct crew *crew, const struct pause *pause)
+                      const struct rows *vectors, const struct workers *workers, const struct pause *pause)
 {
     const uint32_t count = x->graph.count;
     int rc = c->ops ? 0 : codes_init(c, kind, bits, x->metric, x->dim);
     if (rc == 0 && c->trained_rows == 0)
-        rc = train(c, vectors, count, crew, pause);
+        rc = train(c, vectors, count, workers, pause);
     if (rc == 0)
-        rc = codes_fill(c, vectors, count, crew, pause);
+        rc = codes_fill(c, vectors, count, workers, pause);
     if (rc == 0)
-        rc = column_join(&c->rows, count, pause);
-    return rc == 0 ? column_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
+        rc = row_array_join(&c->rows, count, pause);
+    return rc == 0 ? row_array_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
 }
 
 /* What there is mostly best, by what the data is like. */
@@ -85,11 +85,11 @@ static enum code_kind refine_code(enum refine_kind kind)
 }
 
 /* The last of the graph. Rows that are linked otherwise than before may have lost the link that reached another one. */
-static int settle(struct segment_index *x, const struct crew *crew, const struct pause *pause)
+static int settle(struct segment_index *x, const struct workers *workers, const struct pause *pause)
 {
     if (!x->builder)
         return 0;
-    int rc = hnsw_settle(&x->graph, x->builder, &x->codes, crew, pause);
+    int rc = hnsw_settle(&x->graph, x->builder, &x->codes, workers, pause);
     return rc == 0 && x->builder->changes > 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
 }
 
@@ -108,15 +108,16 @@ static struct codes *sealed_codes(struct segment_index *x)
     return same && !x->made.ops && is_described(&x->codes) ? &x->codes : &x->made;
 }
 
-static int make(struct segment_index *x, const struct rows *vectors, const struct crew *crew, const struct pause *pause)
+static int make(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
+                const struct pause *pause)
 {
     const struct index_options *o = &x->resolved;
     const enum code_kind refine = refine_code(o->refine);
     int rc = 0;
     if (sealed_codes(x) == &x->made)
-        rc = make_codes(x, &x->made, o->code, o->code_bits, vectors, crew, pause);
+        rc = make_codes(x, &x->made, o->code, o->code_bits, vectors, workers, pause);
     if (rc == 0 && refine != CODE_AUTO)
-        rc = make_codes(x, &x->refine, refine, 0, vectors, crew, pause);
+        rc = make_codes(x, &x->refine, refine, 0, vectors, workers, pause);
     return rc;
 }
 
@@ -206,18 +207,18 @@ static bool accept(struct segment_index *x)
 }
 
 /* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would find. */
-static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                                 const struct pause *pause)
 {
     while (!x->is_accepted) {
-        int rc = make(x, vectors, crew, pause);
+        int rc = make(x, vectors, workers, pause);
         const struct codes *c = sealed_codes(x);
         const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->misfits == 0);
         if (rc == 0 && x->graph.count > 0 && !is_exact) {
             if (!x->check)
                 x->check = codes_check_create(
                     &(struct codes_checked){c, x->refine.ops ? &x->refine : NULL, vectors, x->graph.count}, QUERIES);
-            rc = x->check ? codes_check_run(x->check, crew, pause) : -ENOMEM;
+            rc = x->check ? codes_check_run(x->check, workers, pause) : -ENOMEM;
         }
         if (rc != 0)
             return rc;
@@ -275,11 +276,11 @@ static int tell_apart(struct segment_index *x)
 }
 
 /* By what will be searched. */
-static int reach(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+static int reach(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                  const struct pause *pause)
 {
     const struct reach_search search = {&x->graph, sealed_codes(x), vectors};
-    int rc = x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, crew, pause) : 0;
+    int rc = x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, workers, pause) : 0;
     if (rc == 0 && x->builder)
         rc = tell_apart(x);
     if (rc == 0 && x->builder)
@@ -287,25 +288,25 @@ static int reach(struct segment_index *x, const struct rows *vectors, const stru
     return rc;
 }
 
-int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                          const struct pause *pause)
 {
     if (x->sealed || x->graph.count != x->codes.count)
         return -EINVAL;
-    int rc = settle(x, crew, pause);
+    int rc = settle(x, workers, pause);
     if (rc == 0 && !x->is_resolved)
         rc = resolve(x, vectors, pause);
     do {
         if (rc == 0)
-            rc = make_codes_that_find(x, vectors, crew, pause);
+            rc = make_codes_that_find(x, vectors, workers, pause);
         if (rc == 0)
-            rc = reach(x, vectors, crew, pause);
+            rc = reach(x, vectors, workers, pause);
     } while (rc == 0 && !x->is_accepted);
     if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
         rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
     if (rc == 0)
         rc = segment_index_join(x, pause);
-    return rc == 0 ? recall_measure(x, vectors, crew, pause) : rc;
+    return rc == 0 ? recall_measure(x, vectors, workers, pause) : rc;
 }
 
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options)

@@ -1,6 +1,6 @@
-/* index_memory.c -- what a build will hold, before it begins: the columns as they grow, and what the crew works in. Only the number of
+/* index_memory.c -- what a build will hold, before it begins: the columns as they grow, and what the workers works in. Only the number of
  * nodes and of links is an estimate. */
-#include "index/hnsw_builder.h"
+#include "index/hnsw/hnsw_builder.h"
 #include "index/segment_index_impl.h"
 
 #include "base/bits.h"
@@ -34,10 +34,10 @@ uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const str
 {
     const uint32_t stride = rows_stride(dim), nodes = rows / options->m, lists = rows / (options->m - 1u);
     const uint32_t entrants = hnsw_round_rows(options->m, rows);
-    return sizeof(struct segment_index) + column_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) +
-           copies_bytes_of(rows) + (metric == METRIC_L2 ? column_bytes_of(sizeof(union norm), rows) : 0) +
-           column_bytes_of(2 * options->m * (uint32_t)sizeof(uint32_t), rows) +
-           column_bytes_of(sizeof(struct hnsw_node), nodes) +
-           column_bytes_of(options->m * (uint32_t)sizeof(uint32_t), lists) + sizeof(struct hnsw_builder) +
+    return sizeof(struct segment_index) + row_array_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) +
+           copies_bytes_of(rows) + (metric == METRIC_L2 ? row_array_bytes_of(sizeof(union norm), rows) : 0) +
+           row_array_bytes_of(2 * options->m * (uint32_t)sizeof(uint32_t), rows) +
+           row_array_bytes_of(sizeof(struct hnsw_node), nodes) +
+           row_array_bytes_of(options->m * (uint32_t)sizeof(uint32_t), lists) + sizeof(struct hnsw_builder) +
            shares * (sizeof(void *) + worker_memory(options, stride, rows, entrants)) + round_memory(options, entrants);
 }

@@ -57,12 +57,12 @@ static int is_wrong(struct opening *o, const char *why)
     return -EINVAL;
 }
 
-static int open_column(struct opening *o, struct column *c, const char *name, uint32_t stride, uint32_t count)
+static int open_column(struct opening *o, struct row_array *c, const char *name, uint32_t stride, uint32_t count)
 {
     const struct index_region *r = find(o->regions, o->count, name, (uint64_t)stride * count);
     if (!r && o->h->count > 0) /* of no rows, some kinds have no region */
         return is_wrong(o, "a region is missing or has another size than the header says");
-    return column_open(c, stride, r ? r->bytes : NULL, count, o->copy_hot, o->pause);
+    return row_array_open(c, stride, r ? r->bytes : NULL, count, o->copy_hot, o->pause);
 }
 
 static int open_codes(struct opening *o, struct codes *c, enum code_kind kind, unsigned bits, const char *name,

@@ -1,8 +1,8 @@
 /* refine.h -- scoring the best candidates again, by something finer than the code that found them. */
 #pragma once
 
-#include "index/codes.h"
 #include "index/scratch.h"
+#include "vectors/codes/codes.h"
 
 /* By how much scores changed: what the code errs, about. */
 struct refine_errors {

@@ -6,22 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const void *column_piece(const struct column *c)
+static const void *row_array_piece(const struct row_array *c)
 {
     return c->chunks ? c->rows.chunk[0] : NULL;
 }
 
 int segment_index_join(struct segment_index *x, const struct pause *pause)
 {
-    int rc = column_join(&x->codes.rows, x->codes.count, pause);
+    int rc = row_array_join(&x->codes.rows, x->codes.count, pause);
     if (rc == 0)
-        rc = column_join(&x->codes.norms, x->codes.ops && codes_norm_bytes(&x->codes) ? x->codes.count : 0, pause);
+        rc = row_array_join(&x->codes.norms, x->codes.ops && codes_norm_bytes(&x->codes) ? x->codes.count : 0, pause);
     if (rc == 0)
-        rc = column_join(&x->graph.links, x->graph.count, pause);
+        rc = row_array_join(&x->graph.links, x->graph.count, pause);
     if (rc == 0)
-        rc = column_join(&x->graph.node, x->graph.nodes, pause);
+        rc = row_array_join(&x->graph.node, x->graph.nodes, pause);
     if (rc == 0)
-        rc = column_join(&x->graph.upper, x->graph.lists, pause);
+        rc = row_array_join(&x->graph.upper, x->graph.lists, pause);
     if (rc == 0 && x->copies.next_rows)
         rc = copies_join(&x->copies, x->graph.count, pause);
     return rc;
@@ -95,20 +95,20 @@ int segment_index_regions(const struct segment_index *x, struct index_region reg
     const uint64_t rows = g->count;
     const struct links_packed *packed = packed_links(x);
     const struct index_region links =
-        packed ? (struct index_region){"links", column_piece(&packed->sets), links_packed_size(packed, g->count)}
-               : (struct index_region){"links", column_piece(&g->links), rows * 2 * g->m * sizeof(uint32_t)};
+        packed ? (struct index_region){"links", row_array_piece(&packed->sets), links_packed_size(packed, g->count)}
+               : (struct index_region){"links", row_array_piece(&g->links), rows * 2 * g->m * sizeof(uint32_t)};
     const struct index_region all[] = {
         {"header", x->header, sizeof(struct sealed_header)},
         {"quantiser", x->quantiser, params_count(x, c) * sizeof(float)},
-        {"codes", column_piece(&c->rows), rows * c->stride},
+        {"codes", row_array_piece(&c->rows), rows * c->stride},
         links,
-        {"nodes", column_piece(&g->node), (uint64_t)g->nodes * sizeof(struct hnsw_node)},
-        {"upper", column_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
-        {"norms", column_piece(&c->norms), rows * codes_norm_bytes(c)},
-        {"refine", column_piece(&x->refine.rows), rows * x->refine.stride},
+        {"nodes", row_array_piece(&g->node), (uint64_t)g->nodes * sizeof(struct hnsw_node)},
+        {"upper", row_array_piece(&g->upper), (uint64_t)g->lists * g->m * sizeof(uint32_t)},
+        {"norms", row_array_piece(&c->norms), rows * codes_norm_bytes(c)},
+        {"refine", row_array_piece(&x->refine.rows), rows * x->refine.stride},
         {"recall", x->curve, x->curve ? sizeof(*x->curve) : 0},
         {"strays", g->strays, g->stray_count * sizeof(uint32_t)},
-        {"copies", column_piece(&x->copies.next), x->copies.next_rows ? rows * sizeof(uint32_t) : 0},
+        {"copies", row_array_piece(&x->copies.next), x->copies.next_rows ? rows * sizeof(uint32_t) : 0},
         {"outliers", c->outliers, c->outlier_count * sizeof(uint32_t)},
     };
     static_assert(sizeof(all) / sizeof(all[0]) <= SEGMENT_INDEX_REGIONS, "the contract's bound");

@@ -14,8 +14,8 @@
  *   copies        u32 [count]: `next` of copies.h; not there when no row is a copy, or absent */
 #pragma once
 
-#include "index/hnsw.h"
-#include "index/recall_curve.h"
+#include "index/hnsw/hnsw.h"
+#include "index/recall/recall_curve.h"
 #include <assert.h>
 
 #define SEALED_VERSION 4

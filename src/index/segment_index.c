@@ -4,7 +4,7 @@
 
 #include "base/bits.h"
 #include "base/memory_use.h"
-#include "index/recall_measure.h"
+#include "index/recall/recall_measure.h"
 #include "index/search.h"
 #include "vek.h"
 #include <errno.h>
@@ -48,12 +48,12 @@ int segment_index_create(enum metric metric, uint32_t dim, const struct index_op
 
 void segment_index_give_back(struct segment_index *x, void (*pause)(void))
 {
-    struct column *columns[] = {&x->graph.links, &x->graph.packed.sets, &x->graph.node,   &x->graph.upper,
-                                &x->packed.sets, &x->codes.rows,        &x->codes.norms,  &x->made.rows,
-                                &x->made.norms,  &x->refine.rows,       &x->refine.norms, &x->next.rows,
-                                &x->copies.next};
+    struct row_array *columns[] = {&x->graph.links, &x->graph.packed.sets, &x->graph.node,   &x->graph.upper,
+                                   &x->packed.sets, &x->codes.rows,        &x->codes.norms,  &x->made.rows,
+                                   &x->made.norms,  &x->refine.rows,       &x->refine.norms, &x->next.rows,
+                                   &x->copies.next};
     for (unsigned i = 0; i < ARRAY_LEN(columns); i++)
-        column_give_back(columns[i], pause);
+        row_array_give_back(columns[i], pause);
 }
 
 void segment_index_destroy(struct segment_index *x)
@@ -136,7 +136,7 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 
 void segment_index_memory(const struct segment_index *x, struct memory_use *use)
 {
-    use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + column_bytes(&x->packed.sets) + copies_bytes(&x->copies);
+    use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + row_array_bytes(&x->packed.sets) + copies_bytes(&x->copies);
     use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) +
                                 (x->growing.curve ? sizeof(*x->growing.curve) : 0) + codes_bytes(&x->codes) +
                                 codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail) +

@@ -10,23 +10,13 @@
 #pragma once
 
 #include "base/check.h"
-#include "index/index_options.h"
-#include "index/metric.h"
-#include "index/rows.h"
+#include "base/pause.h"
 #include "index/topk.h"
+#include "vectors/index_options.h"
+#include "vectors/metric.h"
+#include "vectors/rows.h"
+#include "vectors/vectors.h"
 #include <stdbool.h>
-
-/* Long work calls this every few tens of microseconds; a non-zero return (-ETIME, -ECANCELED) ends the work, which returns
- * it and leaves everything valid. fn may be NULL. */
-struct pause {
-    int (*fn)(void *arg);
-    void *arg;
-};
-
-static inline int pause_here(const struct pause *p)
-{
-    return p && p->fn ? p->fn(p->arg) : 0;
-}
 
 /* What a search needs to work in: pooled by the core, grown on demand, never allocated while walking. */
 struct search_scratch;
@@ -99,10 +89,10 @@ MUST_USE int segment_index_advance(struct segment_index *x, const struct rows *v
                                    const struct pause *pause);
 /* Codes and lists alone. */
 MUST_USE int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause);
-/* All of it with the help of a crew (crew.h); the graph is the same. */
-struct crew;
+/* All of it with the help of workers (workers.h); the graph is the same. */
+struct workers;
 MUST_USE int segment_index_build(struct segment_index *x, const struct rows *vectors, uint32_t count,
-                                 const struct crew *crew, const struct pause *pause);
+                                 const struct workers *workers, const struct pause *pause);
 /* Memory that an index of so many rows owns when it is built in `shares`, within a tenth: asked before it is begun. m and ef_construct are
  * given. Codes that are trained again are there twice for a while. */
 uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options,
@@ -131,9 +121,9 @@ const struct index_options *segment_index_options(const struct segment_index *x)
 
 /* Makes what the sealed index shall hold: the graph in its last form, and as the options say codes of the chosen kind, rows to
  * score again by, everything in one piece; then the recall curve is measured (recall_measure.h). advance() must have reached all rows, and none may follow. Searches may run meanwhile.
- * crew: NULL, this fiber alone; what is made is the same. -EINVAL, -ENOMEM, or what the pause returned: then another call
+ * workers: NULL, this fiber alone; what is made is the same. -EINVAL, -ENOMEM, or what the pause returned: then another call
  * continues. Without it, regions() gives the graph and the codes as they grew. */
-MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct crew *crew,
+MUST_USE int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                                   const struct pause *pause);
 
 /* Drops what finish() made; the next one makes what these options say, of the same graph: what only building asks is ignored. */
@@ -156,15 +146,3 @@ MUST_USE int segment_index_regions(const struct segment_index *x, struct index_r
 MUST_USE int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
                                 unsigned region_count, bool copy_hot, const struct pause *pause,
                                 struct segment_index **ret, const char **ret_why);
-
-/* Vectors: scaled to length 1 in place; false when the length is zero or not finite. */
-bool vectors_normalise(float *v, uint32_t dim);
-/* The index of the first NaN or infinity, or -1. */
-int64_t vectors_first_bad(const float *v, size_t n);
-/* The largest magnitude of a value. */
-float vectors_largest(const float *v, uint32_t dim);
-/* The exact distance of two rows: to what the sum of floats errs, whatever their magnitude. */
-float vectors_distance(enum metric metric, const float *a, const float *b, uint32_t dim);
-/* The same for `count` rows, which lie at rows[]. */
-void vectors_distances(enum metric metric, const float *query, const void *const *rows, uint32_t count, uint32_t dim,
-                       float *ret);

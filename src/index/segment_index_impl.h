@@ -2,13 +2,13 @@
 #pragma once
 
 #include "index/autoindex.h"
-#include "index/codes.h"
-#include "index/codes_check.h"
-#include "index/flat.h"
-#include "index/hnsw.h"
-#include "index/recall_curve.h"
+#include "index/flat/flat.h"
+#include "index/hnsw/hnsw.h"
+#include "index/recall/recall_curve.h"
 #include "index/segment_index.h"
-#include "index/tail.h"
+#include "index/unindexed/tail.h"
+#include "vectors/codes/codes.h"
+#include "vectors/codes/codes_check.h"
 
 /* The curve of a graph that grows, and the rows that it had then. */
 struct recall_growing {

@@ -2,7 +2,7 @@
  * caller's. Of equally far rows those with the smaller keys are kept, and come first. */
 #pragma once
 
-#include "index/rows.h"
+#include "vectors/rows.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* front.c -- listeners are opened before the data is read, so that clients hear how far that is, and closed first; while connections drain, /healthz says that the server stops. */
 #include "net/front.h"
-#include "net/http.h"
-#include "net/native.h"
+#include "net/http/http.h"
+#include "net/native/native.h"
 
 #include <errno.h>
 #include <stdlib.h>

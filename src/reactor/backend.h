@@ -28,7 +28,7 @@
 #include "base/error.h"
 #include "reactor/file.h"
 #include "reactor/runtime.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 #include <sys/types.h>
 #include <sys/uio.h>
 

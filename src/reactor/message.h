@@ -11,8 +11,8 @@
  * the same calls work without a ring and without credits. */
 #pragma once
 
-#include "reactor/fiber.h"
-#include "reactor/order.h"
+#include "reactor/fibers/fiber.h"
+#include "reactor/fibers/order.h"
 
 struct actor;
 

@@ -6,14 +6,14 @@
 
 #include "base/memory.h"
 #include "reactor/backend.h"
-#include "reactor/fiber.h"
+#include "reactor/fibers/fiber.h"
+#include "reactor/fibers/stack.h"
+#include "reactor/fibers/sync.h"
+#include "reactor/machine/perf.h"
+#include "reactor/machine/topology.h"
 #include "reactor/message.h"
-#include "reactor/perf.h"
 #include "reactor/ring.h"
-#include "reactor/stack.h"
-#include "reactor/sync.h"
 #include "reactor/timer.h"
-#include "reactor/topology.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>

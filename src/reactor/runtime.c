@@ -1,7 +1,7 @@
 /* runtime.c -- starting and stopping all reactors, signals, clocks, figures of the process. */
 #include "reactor/runtime.h"
 #include "base/log.h"
-#include "reactor/descriptors.h"
+#include "reactor/machine/descriptors.h"
 #include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
 #include <errno.h>

@@ -4,11 +4,11 @@
  *
  * Between two walks a write adds what it will need to what was counted, and a grant is asked for in advance, so that most writes compare two numbers. */
 #include "shards/memory.h"
-#include "base/size.h"
+#include "base/text/size.h"
+#include "base/workers.h"
 #include "index/autoindex.h"
-#include "index/crew.h"
-#include "shards/index_plan.h"
-#include "shards/pace.h"
+#include "shards/background/pace.h"
+#include "shards/segment/index_plan.h"
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static uint64_t to_build(const struct store *s, const struct collection_config *
     const struct index_options most = index_options_most(graph, c->dim);
     const uint64_t sealed = index_row_bytes_max(&most, c->metric, c->dim) * (uint64_t)rows;
     /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
-    return index_memory(c->metric, c->dim, rows, &most, crew_shares(s->options.crew)) + 2 * sealed;
+    return index_memory(c->metric, c->dim, rows, &most, workers_shares(s->options.workers)) + 2 * sealed;
 }
 
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)

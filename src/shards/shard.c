@@ -2,7 +2,7 @@
  * one, and nothing changes: that is what replay relies on. */
 #include "shards/shard.h"
 #include "base/log.h"
-#include "shards/record.h"
+#include "shards/log/record.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,17 +2,17 @@
 #pragma once
 
 #include "base/memory_use.h"
-#include "base/table.h"
-#include "reactor/sync.h"
+#include "base/text/table.h"
+#include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
-#include "shards/due.h"
+#include "shards/background/due.h"
+#include "shards/background/live_queries.h"
+#include "shards/background/recall_effort.h"
+#include "shards/folder/whole_file.h"
 #include "shards/id_map.h"
-#include "shards/live_queries.h"
-#include "shards/log.h"
-#include "shards/recall_effort.h"
-#include "shards/segment.h"
+#include "shards/log/log.h"
+#include "shards/segment/segment.h"
 #include "shards/store.h"
-#include "shards/whole_file.h"
 
 struct record;
 

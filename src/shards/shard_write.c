@@ -1,9 +1,9 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
-#include "shards/loan.h"
+#include "shards/background/pace.h"
+#include "shards/folder/read_only.h"
+#include "shards/log/record.h"
 #include "shards/memory.h"
-#include "shards/pace.h"
-#include "shards/read_only.h"
-#include "shards/record.h"
+#include "shards/segment/loan.h"
 #include "shards/shard.h"
 
 #include <errno.h>

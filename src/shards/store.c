@@ -1,6 +1,6 @@
 #include "shards/memory.h"
 #include "shards/shard.h"
-#include "shards/snapshot.h"
+#include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
 #include <inttypes.h>

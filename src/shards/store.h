@@ -16,10 +16,10 @@
 
 #include "base/point_id.h"
 #include "index/autoindex.h"
-#include "index/recall_curve.h"
-#include "reactor/fiber.h"
-#include "shards/build_progress.h"
-#include "shards/manifest.h"
+#include "index/recall/recall_curve.h"
+#include "reactor/fibers/fiber.h"
+#include "shards/background/build_progress.h"
+#include "shards/manifest/manifest.h"
 #include <limits.h>
 
 struct file;
@@ -53,7 +53,7 @@ struct store_hooks {
     /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
      * again. frees: to have less in the end, for which a part is kept. Waits. NULL: as much as it likes. */
     int (*memory)(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg);
-    unsigned background_order; /* of who does background work, for which writes wait (reactor/order.h) */
+    unsigned background_order; /* of who does background work, for which writes wait (reactor/fibers/order.h) */
     void *arg;
 };
 
@@ -77,7 +77,7 @@ struct store_options {
     int read_only;                    /* errno for which the folder is read-only from the start; 0: it is not */
     uint64_t round;                   /* of trusting the disk, at the start (read_only.h) */
     struct replay_progress *progress; /* may be NULL */
-    const struct crew *crew;          /* helps with graphs that are sealed or merged; NULL: nobody */
+    const struct workers *workers;    /* helps with graphs that are sealed or merged; NULL: nobody */
     struct store_hooks hooks;
 };
 
@@ -198,7 +198,7 @@ struct shard_query {
  * segments are, so who asks has to search them itself. Pauses at checkpoints. */
 MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);
 
-/* Live searches are compared with exact ones, now and then (actors/recall_watch.h): a search that asked for that recall found
+/* Live searches are compared with exact ones, now and then (actors/metrics/recall_watch.h): a search that asked for that recall found
  * so many of the `of` nearest. Where they find too little, later ones have a larger effort (recall_effort.h). */
 void shard_recall_note(struct shard *s, float recall, uint32_t found, uint32_t of);
 /* So few were compared that the next one is worth it. */

@@ -1,10 +1,10 @@
 /* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them, find for each id at home here the row with the
  * highest version, replay the log on top. */
 #include "base/log.h"
-#include "shards/loan.h"
-#include "shards/log_block.h"
+#include "shards/folder/opening.h"
+#include "shards/log/log_block.h"
 #include "shards/memory.h"
-#include "shards/opening.h"
+#include "shards/segment/loan.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* store_replay.c -- the logs, read back into memory: each reactor its own at the same time as the others, or, after a start with another number
  * of reactors, each all of them, keeping what is now its own. A replay that is interrupted begins again: nothing is changed before it is complete. */
 #include "base/log.h"
-#include "shards/opening.h"
-#include "shards/read_only.h"
-#include "shards/record.h"
-#include "shards/reserve.h"
+#include "shards/folder/opening.h"
+#include "shards/folder/read_only.h"
+#include "shards/folder/reserve.h"
+#include "shards/log/record.h"
 
 #include <errno.h>
 #include <inttypes.h>

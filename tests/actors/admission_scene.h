@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../reactor/world.h"
-#include "actors/admission_lane.h"
+#include "actors/admission/admission_lane.h"
 #include "actors/core.h"
 
 #define LONG_NS  MILLIS(10) /* more than a short search is let to have */

@@ -1,5 +1,5 @@
 /* What is granted never exceeds the budget, whoever asks in whatever order; stages are entered in their order and left together. */
-#include "actors/budget.h"
+#include "actors/admission/budget.h"
 #include "base/log.h"
 
 #include <criterion/criterion.h>

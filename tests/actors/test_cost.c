@@ -1,6 +1,6 @@
 /* What was measured is what is expected next; what was not is taken from what is nearest to it. */
-#include "actors/cost.h"
-#include "actors/needs.h"
+#include "actors/admission/cost.h"
+#include "actors/router/needs.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* Merging sorted lists, compared with sorting everything. */
-#include "actors/merge.h"
+#include "actors/router/merge.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The Prometheus text: buckets are cumulative, reactors are added up, every sample belongs to a family. */
 #include "../reactor/world.h"
-#include "actors/metrics.h"
-#include "actors/metrics_collections.h"
+#include "actors/metrics/metrics.h"
+#include "actors/metrics/metrics_collections.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

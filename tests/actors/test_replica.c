@@ -1,5 +1,5 @@
 /* A reactor's list of collections, compared with an array; and the sentence for a name that is not there. */
-#include "actors/replica.h"
+#include "actors/catalog/replica.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

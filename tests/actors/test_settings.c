@@ -1,6 +1,6 @@
 /* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and the text of the file. */
-#include "actors/settings_keeper.h"
-#include "actors/spread.h"
+#include "actors/catalog/settings_keeper.h"
+#include "actors/router/spread.h"
 #include "base/log.h"
 #include "base/memory.h"
 

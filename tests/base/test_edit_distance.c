@@ -1,5 +1,5 @@
 /* How far names are apart, and which are near enough to be meant. */
-#include "base/edit_distance.h"
+#include "base/text/edit_distance.h"
 
 #include <criterion/criterion.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Sizes are short, and say their unit. */
-#include "base/size.h"
+#include "base/text/size.h"
 
 #include <criterion/criterion.h>
 

@@ -1,4 +1,4 @@
-"""bench/ann_peers.py without any library: a search that is exact stands for one. Rounds in turns, recall, and the table."""
+"""bench/ann/ann_peers.py without any library: a search that is exact stands for one. Rounds in turns, recall, and the table."""
 import pathlib
 import sys
 import tempfile

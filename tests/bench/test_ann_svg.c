@@ -1,5 +1,5 @@
 /* The picture: a line an engine, its points from left to right with rising recall, and names that are safe in XML. */
-#include "ann.h"
+#include "ann/ann.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Tables: each engine's best at each recall, as a multiple of the peers' best at the same recall. */
-#include "ann.h"
+#include "ann/ann.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

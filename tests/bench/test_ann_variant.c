@@ -1,5 +1,5 @@
 /* The words behind an engine's colon. */
-#include "ann.h"
+#include "ann/ann.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

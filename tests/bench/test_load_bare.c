@@ -1,5 +1,5 @@
 /* The writers that a log is compared with: they write, they count, and they leave nothing behind. */
-#include "load.h"
+#include "load/load.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

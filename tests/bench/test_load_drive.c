@@ -1,6 +1,6 @@
 /* The driver of the load against a target of this file's own, which stalls, refuses and answers as told. */
 #include "clock.h"
-#include "load.h"
+#include "load/load.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* How long loading took, and for how much of it the writers were held up. */
-#include "load_target.h"
+#include "load/load_target.h"
 
 #include <criterion/criterion.h>
 

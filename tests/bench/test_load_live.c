@@ -1,5 +1,5 @@
 /* What a search must find while points come and go, against hand-made distances: rows at 0, 1, 2 ... of a line, a query at 0. */
-#include "load_live.h"
+#include "load/load_live.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

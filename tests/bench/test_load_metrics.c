@@ -1,5 +1,5 @@
 /* Reading a counter from a server that answers once, in two pieces. */
-#include "load.h"
+#include "load/load.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* What goes to PostgreSQL, byte by byte, and what is said when there is none. A database is not needed. */
-#include "load_pgvector.h"
+#include "load/load_pgvector.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

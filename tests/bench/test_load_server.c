@@ -1,5 +1,5 @@
 /* Starting and ending a server, with shell scripts in its place. */
-#include "load.h"
+#include "load/load.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

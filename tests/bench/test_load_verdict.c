@@ -1,5 +1,5 @@
 /* Which aims a run of `draining` has met, by results that this file makes up. */
-#include "load_draining.h"
+#include "load/load_draining.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

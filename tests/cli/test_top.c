@@ -1,5 +1,5 @@
 /* What `kith top` prints of a moment: as a table, and as JSON that has the same numbers. */
-#include "cli/top.h"
+#include "cli/top/top.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -1,6 +1,6 @@
 /* Words as vectors, slips of the pen, and how recall is counted. */
+#include "cli/import/word_vector.h"
 #include "cli/recall.h"
-#include "cli/word_vector.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

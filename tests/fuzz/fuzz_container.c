@@ -2,7 +2,7 @@
  * no input would get past it. */
 #include "base/checksum.h"
 #include "index/segment_index.h"
-#include "shards/container_format.h"
+#include "shards/segment/container_format.h"
 
 #include <stdlib.h>
 #include <string.h>

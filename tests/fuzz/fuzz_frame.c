@@ -1,9 +1,9 @@
 /* fuzz_frame.c -- any bytes as frames: the header parser, and the meta of every operation as the server reads it. */
-#include "base/utf8.h"
-#include "net/frame.h"
-#include "net/meta.h"
-#include "net/meta_points.h"
-#include "net/wire.h"
+#include "base/text/utf8.h"
+#include "net/native/frame.h"
+#include "net/native/meta.h"
+#include "net/native/meta_points.h"
+#include "net/native/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

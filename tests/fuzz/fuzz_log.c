@@ -1,6 +1,6 @@
 /* fuzz_log.c -- blocks of the log and the records in them, from any bytes; as they are, and as the payload of a block with a right checksum. */
-#include "shards/log_block.h"
-#include "shards/record.h"
+#include "shards/log/log_block.h"
+#include "shards/log/record.h"
 
 #include <stdlib.h>
 #include <string.h>

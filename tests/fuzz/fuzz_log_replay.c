@@ -3,11 +3,11 @@
  * Any bytes as files would never hold two blocks whose checksums are right, so the input is read as commands of four bytes: write a block,
  * leave something else there, damage what was written, begin another file. Whatever is replayed must be what was written at that place. */
 #include "base/log.h"
-#include "reactor/fiber.h"
+#include "reactor/fibers/fiber.h"
 #include "reactor/file.h"
-#include "reactor/sim.h"
-#include "shards/log_block.h"
-#include "shards/log_files.h"
+#include "reactor/sim/sim.h"
+#include "shards/log/log_block.h"
+#include "shards/log/log_files.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * blocks are mended, so that the bodies are reached: an input is then a list of blocks, each a kind,
  * a size and a body. */
 #include "base/checksum.h"
-#include "shards/manifest_parse.h"
+#include "shards/manifest/manifest_parse.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Rounds: the same graph whoever does the work and however often it is stopped, and what becomes of rows that are all alike. */
-#include "index/crew.h"
+#include "base/workers.h"
 
 #include "dataset.h"
 #include "index/segment_index_impl.h"
@@ -8,27 +8,27 @@
 #include <pthread.h>
 #include <string.h>
 
-static struct segment_index *build(const struct dataset *d, const struct crew *crew)
+static struct segment_index *build(const struct dataset *d, const struct workers *workers)
 {
     struct index_options options = {.m = 8, .ef_construct = 40, .seed = 7};
     struct segment_index *x;
     cr_assert_eq(segment_index_create(d->metric, d->dim, &options, &x), 0);
     int rc;
-    while ((rc = segment_index_build(x, &d->rows, d->count, crew, NULL)) == -EAGAIN)
+    while ((rc = segment_index_build(x, &d->rows, d->count, workers, NULL)) == -EAGAIN)
         ;
     cr_assert_eq(rc, 0);
     return x;
 }
 
 /* With codes that need training, and of bits that need room to work in. */
-static void finish(struct segment_index *x, const struct dataset *d, const struct crew *crew)
+static void finish(struct segment_index *x, const struct dataset *d, const struct workers *workers)
 {
     const struct index_options sq4 = {.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 2, .links = LINKS_PLAIN};
     const struct index_options bits = {
         .code = CODE_RABITQ, .code_bits = 2, .refine = REFINE_BF16, .refine_k = 4, .links = LINKS_PACKED};
     segment_index_unfinish(x, d->dim % 64 ? &sq4 : &bits);
     int rc;
-    while ((rc = segment_index_finish(x, &d->rows, crew, NULL)) == -EAGAIN)
+    while ((rc = segment_index_finish(x, &d->rows, workers, NULL)) == -EAGAIN)
         ;
     cr_assert_eq(rc, 0);
 }
@@ -46,7 +46,7 @@ static void assert_same(const struct segment_index *a, const struct segment_inde
     }
 }
 
-/* A crew of one thread, in which no share may do more than a little: the others go on with what it left, and the build has to be
+/* Workers of one thread, in which no share may do more than a little: the others go on with what it left, and the build has to be
  * called again and again. */
 struct turns {
     unsigned left, length, stopped;
@@ -58,7 +58,7 @@ static int end_of_turn(void *arg)
     return t->left-- == 0 ? -EAGAIN : 0;
 }
 
-static int take_turns(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
+static int take_turns(workers_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
 {
     struct turns *t = arg;
     struct pause turn = {end_of_turn, t};
@@ -74,7 +74,7 @@ static int take_turns(crew_share_fn fn, void *job, unsigned shares, const struct
 }
 
 struct thread_share {
-    crew_share_fn fn;
+    workers_share_fn fn;
     void *job;
     unsigned share;
     int rc;
@@ -87,7 +87,7 @@ static void *run_share(void *arg)
     return NULL;
 }
 
-static int run_threads(crew_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
+static int run_threads(workers_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
 {
     struct thread_share share[16];
     pthread_t thread[16];
@@ -116,18 +116,18 @@ Test(build, makes_the_same_graph_in_any_number_of_shares)
         finish(finished, &d, NULL);
         for (size_t i = 0; i < 4; i++) {
             struct turns turns = {.length = 3 + (unsigned)i};
-            struct crew crew = {shares[i], take_turns, &turns};
-            struct segment_index *x = build(&d, &crew);
+            struct workers workers = {shares[i], take_turns, &turns};
+            struct segment_index *x = build(&d, &workers);
             const unsigned least = kinds[k] == DATASET_TWINS ? 0 : 10; /* of twenty kinds there is little to do */
             assert_same(alone, x);
             cr_assert_geq(turns.stopped, least);
             turns.stopped = 0;
-            finish(x, &d, &crew);
+            finish(x, &d, &workers);
             assert_same(finished, x);
             cr_assert_geq(turns.stopped, least);
             segment_index_destroy(x);
         }
-        struct crew threads = {3, run_threads, NULL};
+        struct workers threads = {3, run_threads, NULL};
         struct segment_index *x = build(&d, &threads);
         finish(x, &d, &threads);
         assert_same(finished, x);
@@ -156,9 +156,9 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
     for (int rc = -ECANCELED; rc != 0; stops++) {
         uint32_t before = segment_index_graphed(x);
         struct turns turns = {.length = 4};
-        struct crew crew = {3, take_turns, &turns};
+        struct workers workers = {3, take_turns, &turns};
         left = 3 + stops % 5; /* a walk pauses once or twice, and ends unless it can */
-        rc = segment_index_build(x, &d.rows, d.count, stops % 2 ? &crew : NULL, &pause);
+        rc = segment_index_build(x, &d.rows, d.count, stops % 2 ? &workers : NULL, &pause);
         const char *why = NULL;
         cr_assert(rc == 0 || rc == -ECANCELED || rc == -EAGAIN);
         cr_assert_eq(hnsw_verify(&x->graph, NULL, &why), 0, "%s", why);
@@ -209,10 +209,10 @@ Test(build, knows_before_it_begins_what_memory_it_will_hold)
         struct index_options options = {.m = shapes[i].m, .ef_construct = 40, .seed = 7};
         uint64_t predicted = index_memory(d.metric, d.dim, d.count, &options, shapes[i].shares);
         struct turns turns = {.length = UINT32_MAX};
-        struct crew crew = {shapes[i].shares, take_turns, &turns};
+        struct workers workers = {shapes[i].shares, take_turns, &turns};
         struct segment_index *x;
         cr_assert_eq(segment_index_create(d.metric, d.dim, &options, &x), 0);
-        cr_assert_eq(segment_index_build(x, &d.rows, d.count, &crew, NULL), 0);
+        cr_assert_eq(segment_index_build(x, &d.rows, d.count, &workers, NULL), 0);
         double ratio = (double)predicted / (double)segment_index_bytes(x);
         cr_assert(ratio > 0.9 && ratio < 1.1, "shape %zu: %.3f", i, ratio);
         segment_index_destroy(x);

@@ -2,7 +2,7 @@
 #include "sealed.h"
 
 #include "base/bits.h"
-#include "index/early_end.h"
+#include "index/hnsw/early_end.h"
 #include "index/scratch.h"
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* The graph itself: well formed, every row reachable, neighbours diverse. */
-#include "index/hnsw.h"
+#include "index/hnsw/hnsw.h"
 
 #include "base/bits.h"
 #include "dataset.h"

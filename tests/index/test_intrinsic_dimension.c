@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "index/autoindex.h"
-#include "index/intrinsic_dimension.h"
+#include "index/hnsw/intrinsic_dimension.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Packed links: the same lists and the same walks as the plain ones, in fewer bytes; damaged ones are refused. */
-#include "index/links_packed.h"
+#include "index/hnsw/links_packed.h"
 
 #include "dataset.h"
 #include "index/segment_index_impl.h"
@@ -15,13 +15,13 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Lists of random rows, of every length from none to links_max. */
-static void random_lists(struct column *c, uint32_t links_max, uint32_t rows)
+static void random_lists(struct row_array *c, uint32_t links_max, uint32_t rows)
 {
     uint64_t state = 7;
-    column_init(c, links_max * (uint32_t)sizeof(uint32_t));
-    cr_assert_eq(column_reserve(c, rows), 0);
+    row_array_init(c, links_max * (uint32_t)sizeof(uint32_t));
+    cr_assert_eq(row_array_reserve(c, rows), 0);
     for (uint32_t row = 0; row < rows; row++) {
-        uint32_t *links = column_at(c, row), count = 0;
+        uint32_t *links = row_array_at(c, row), count = 0;
         memset(links, 0xff, links_max * sizeof(links[0]));
         for (uint32_t tries = 0; count < row % (links_max + 1) && tries < 4 * links_max; tries++) {
             const uint32_t link = (uint32_t)(dataset_random(&state) % rows);
@@ -39,7 +39,7 @@ Test(links_packed, every_list_comes_back_ascending)
     static const uint32_t links_max[] = {4, 6, 32, 254, 256, 512};
     for (size_t i = 0; i < sizeof(links_max) / sizeof(links_max[0]); i++) {
         const uint32_t max = links_max[i], rows = 3000;
-        struct column c;
+        struct row_array c;
         struct links_packed p;
         uint32_t got[HOP_MAX], want[HOP_MAX];
         random_lists(&c, max, rows);
@@ -47,7 +47,7 @@ Test(links_packed, every_list_comes_back_ascending)
         cr_assert_eq(links_packed_verify(&p, rows, NULL), 0);
         for (uint32_t row = 0; row < rows; row++) {
             uint32_t count = 0;
-            memcpy(want, column_at(&c, row), max * sizeof(want[0]));
+            memcpy(want, row_array_at(&c, row), max * sizeof(want[0]));
             while (count < max && want[count] != LINK_NONE)
                 count++;
             qsort(want, count, sizeof(want[0]), ascending);
@@ -55,7 +55,7 @@ Test(links_packed, every_list_comes_back_ascending)
             cr_assert_arr_eq(got, want, count * sizeof(got[0]));
         }
         links_packed_fini(&p);
-        column_fini(&c);
+        row_array_fini(&c);
     }
 }
 
@@ -63,7 +63,7 @@ Test(links_packed, every_list_comes_back_ascending)
 static struct hnsw packed_twin(const struct segment_index *x)
 {
     struct hnsw g = x->graph;
-    g.links = (struct column){0};
+    g.links = (struct row_array){0};
     cr_assert_eq(links_packed_make(&g.packed, &x->graph.links, 2 * g.m, g.count, NULL), 0);
     return g;
 }
@@ -103,7 +103,7 @@ Test(links_packed, a_walk_finds_what_it_finds_by_plain_links)
 Test(links_packed, they_take_half_the_bytes)
 {
     struct links_packed p;
-    struct column none = {0};
+    struct row_array none = {0};
     static const uint32_t rows[] = {1000, 200000, 524288, 1000000, 4000000}, bytes[] = {32, 64, 64, 72, 80};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         cr_assert_eq(links_packed_make(&p, &none, 32, 0, NULL), 0);
@@ -135,13 +135,13 @@ static int open_copy(const uint8_t *bytes, uint64_t size, uint32_t rows, bool co
 Test(links_packed, damaged_bytes_are_refused_or_harmless)
 {
     const uint32_t rows = 500;
-    struct column c;
+    struct row_array c;
     struct links_packed p;
     random_lists(&c, 32, rows);
     cr_assert_eq(links_packed_make(&p, &c, 32, rows, NULL), 0);
     const uint64_t size = links_packed_size(&p, rows);
     uint8_t *bytes = malloc(size);
-    memcpy(bytes, column_at(&p.sets, 0), size);
+    memcpy(bytes, row_array_at(&p.sets, 0), size);
     cr_assert_eq(open_copy(bytes, size, rows, false), 0);
     cr_assert_eq(open_copy(bytes, size, rows, true), 0);
     cr_assert_eq(open_copy(bytes, size - 1, rows, false), -EINVAL);
@@ -161,5 +161,5 @@ Test(links_packed, damaged_bytes_are_refused_or_harmless)
     cr_assert_gt(refused, 300); /* most changes name other rows */
     free(bytes);
     links_packed_fini(&p);
-    column_fini(&c);
+    row_array_fini(&c);
 }

@@ -1,7 +1,7 @@
 /* Every row is found by its own vector, at the effort that searches have by default, whatever the other rows are like. */
 #include "sealed.h"
 
-#include "index/hnsw_builder.h"
+#include "index/hnsw/hnsw_builder.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no walk reaches what is asked for. */
 #include "sealed.h"
 
-#include "index/recall_measure.h"
-#include "index/recall_truth.h"
+#include "index/recall/recall_measure.h"
+#include "index/recall/recall_truth.h"
 #include "index/segment_index_impl.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* Recall on data of every kind: the worst of the zoo (bench/zoo.h), small, unindexed, growing and sealed, against
+/* Recall on data of every kind: the worst of the zoo (bench/ann/zoo.h), small, unindexed, growing and sealed, against
  * exact search. Each search asks for recall .98, the default, and each row is searched for by its own vector. */
-#include "zoo_index.h"
+#include "ann/zoo_index.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

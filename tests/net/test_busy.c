@@ -2,8 +2,8 @@
  * is what this is about. */
 #include "client.h"
 #include "harness.h"
-#include "net/http.h"
-#include "net/native.h"
+#include "net/http/http.h"
+#include "net/native/native.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * long a fiber may hold it (tests/meson.build); so this runs on this machine and not on the simulator, whose time stands still. */
 #include "client.h"
 #include "harness.h"
-#include "net/wire.h"
+#include "net/native/wire.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

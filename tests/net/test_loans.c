@@ -3,8 +3,8 @@
 #include "client.h"
 #include "harness.h"
 
-#include "reactor/fiber.h"
-#include "reactor/sim.h"
+#include "reactor/fibers/fiber.h"
+#include "reactor/sim/sim.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What all connections share: the memory for large frames, and the list of collections while it changes. */
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 #include "scenario.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "client.h"
 #include "harness.h"
 
-#include "reactor/fiber.h"
+#include "reactor/fibers/fiber.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a server tells of its cores: it must agree with what was asked of it. */
-#include "actors/router.h"
+#include "actors/router/router.h"
 #include "client.h"
 #include "harness.h"
 

@@ -2,7 +2,7 @@
  * where requests and connections come in any order, and on this machine. */
 #include "client.h"
 #include "harness.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

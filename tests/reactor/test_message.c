@@ -1,7 +1,7 @@
 /* test_message.c -- messages between reactors: nothing is lost, everything comes home, actors keep their width. */
+#include "reactor/fibers/sync.h"
 #include "reactor/message.h"
 #include "reactor/ring.h"
-#include "reactor/sync.h"
 #include "world.h"
 #include <stdlib.h>
 

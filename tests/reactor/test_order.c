@@ -1,8 +1,8 @@
 /* test_order.c -- no circle of waiting closes: messages of a low order pass those of a high one, an actor always has a fiber, and in
  * debug builds nobody waits against the order. */
+#include "reactor/fibers/sync.h"
 #include "reactor/message.h"
 #include "reactor/ring.h"
-#include "reactor/sync.h"
 #include "world.h"
 #include <signal.h>
 #include <stdlib.h>

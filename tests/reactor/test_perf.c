@@ -1,5 +1,5 @@
 /* The core's own counters: none in the simulator; elsewhere either none, which is what most virtual machines have, or they grow with what is done. */
-#include "reactor/perf.h"
+#include "reactor/machine/perf.h"
 #include "world.h"
 
 #include <string.h>

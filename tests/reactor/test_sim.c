@@ -1,9 +1,9 @@
 /* test_sim.c -- what only the simulator promises: one seed is one run, and a power cut takes what was not flushed. */
+#include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 #include "reactor/socket.h"
-#include "reactor/sync.h"
 #include "world.h"
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* test_sim_faults.c -- what goes wrong with connections, messages, turns and memory, and that a seed stays one run with all
  * of it. */
+#include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
 #include "reactor/socket.h"
-#include "reactor/sync.h"
 #include "world.h"
 #include <string.h>
 

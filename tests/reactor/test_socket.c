@@ -1,7 +1,7 @@
 /* test_socket.c -- byte streams: what is sent arrives, ends are seen, deadlines hold, closing wakes who waits. */
+#include "reactor/fibers/sync.h"
 #include "reactor/reactor.h"
 #include "reactor/socket.h"
-#include "reactor/sync.h"
 #include "world.h"
 #include <stdlib.h>
 #include <string.h>

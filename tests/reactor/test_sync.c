@@ -1,5 +1,5 @@
 /* test_sync.c -- events, semaphores and gates among the fibers of one reactor. */
-#include "reactor/sync.h"
+#include "reactor/fibers/sync.h"
 #include "world.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The cores of a process are those of its affinity, and the time that control groups allow is read
  * from trees of files that look like the kernel's. */
-#include "reactor/topology.h"
+#include "reactor/machine/topology.h"
 #include "world.h"
 #include <sched.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "base/memory.h"
-#include "reactor/fiber.h"
-#include "reactor/sim.h"
+#include "reactor/fibers/fiber.h"
+#include "reactor/sim/sim.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 

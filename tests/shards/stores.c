@@ -1,6 +1,6 @@
 #include "stores.h"
 #include "reactor/file.h"
-#include "shards/whole_file.h"
+#include "shards/folder/whole_file.h"
 
 #include <errno.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../reactor/world.h"
-#include "shards/manifest_log.h"
+#include "shards/manifest/manifest_log.h"
 #include "shards/shard.h"
 
 #define DIM    8

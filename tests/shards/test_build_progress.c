@@ -1,6 +1,6 @@
 /* Who looks on while segments are sealed and merged sees each of them begin, go on and end. */
 #include "index/segment_index.h"
-#include "shards/build_progress.h"
+#include "shards/background/build_progress.h"
 #include "stores.h"
 
 #include <string.h>

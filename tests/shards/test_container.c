@@ -2,9 +2,9 @@
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
-#include "shards/container.h"
-#include "shards/container_format.h"
-#include "shards/whole_file.h"
+#include "shards/folder/whole_file.h"
+#include "shards/segment/container.h"
+#include "shards/segment/container_format.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * the first chunk moves, also for a search that copied `struct rows` before. Few rows take few
  * bytes, and no segment takes more than growing_bytes() announced. */
 #include "../reactor/world.h"
-#include "shards/segment.h"
+#include "shards/segment/segment.h"
 
 #include <stdio.h>
 #include <string.h>

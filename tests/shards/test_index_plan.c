@@ -1,6 +1,6 @@
 /* Collections of every kind of index, from the first point through sealing, merging and restarts; and what is chosen where it is left open. */
-#include "shards/index_plan.h"
-#include "shards/verify.h"
+#include "shards/segment/index_plan.h"
+#include "shards/verify/verify.h"
 #include "stores.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Queries that came are sampled and counted, and the recall of a segment is measured with them when
  * it is sealed or compacted. */
 #include "base/memory_use.h"
-#include "shards/live_queries.h"
+#include "shards/background/live_queries.h"
 #include "shards/memory.h"
 #include "stores.h"
 

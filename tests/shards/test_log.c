@@ -3,8 +3,8 @@
 #include "../reactor/world.h"
 #include "base/log.h"
 #include "reactor/file.h"
-#include "shards/log_block.h"
-#include "shards/log_files.h"
+#include "shards/log/log_block.h"
+#include "shards/log/log_files.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Blocks and records, there and back, and every way to be damaged. */
-#include "shards/log_block.h"
-#include "shards/record.h"
+#include "shards/log/log_block.h"
+#include "shards/log/record.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

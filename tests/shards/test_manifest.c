@@ -1,10 +1,10 @@
 /* The manifest through a file of the simulated world, and what damages it. */
 #include "../reactor/world.h"
 #include "base/checksum.h"
+#include "reactor/fibers/sync.h"
 #include "reactor/file.h"
-#include "reactor/sync.h"
-#include "shards/manifest_log.h"
-#include "shards/whole_file.h"
+#include "shards/folder/whole_file.h"
+#include "shards/manifest/manifest_log.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Merges and compactions while points are written, deleted and searched, against a model. */
-#include "shards/merge.h"
-#include "shards/replace.h"
+#include "shards/merge/merge.h"
+#include "shards/merge/replace.h"
 #include "stores.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual time, with a builder that takes a row a
  * millisecond. */
-#include "shards/pace.h"
+#include "shards/background/pace.h"
 #include "stores.h"
 
 #include <errno.h>

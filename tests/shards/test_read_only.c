@@ -1,5 +1,5 @@
 /* What a store makes of a disk that fails while it seals. */
-#include "shards/read_only.h"
+#include "shards/folder/read_only.h"
 #include "stores.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* The effort of searches rises until they find what they ask for, stays where they do, and falls again. */
-#include "shards/recall_effort.h"
+#include "shards/background/recall_effort.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

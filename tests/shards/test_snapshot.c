@@ -3,7 +3,7 @@
 #include "../reactor/world.h"
 #include "reactor/file.h"
 #include "shards/shard.h"
-#include "shards/snapshot.h"
+#include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* Stores against a model: restarts, seals, what is refused, what is damaged. */
 #include "reactor/file.h"
-#include "shards/whole_file.h"
+#include "shards/folder/whole_file.h"
 #include "stores.h"
 
 #include <errno.h>

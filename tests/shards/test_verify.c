@@ -3,11 +3,11 @@
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
-#include "shards/log.h"
-#include "shards/log_block.h"
-#include "shards/manifest.h"
-#include "shards/verify.h"
-#include "shards/whole_file.h"
+#include "shards/folder/whole_file.h"
+#include "shards/log/log.h"
+#include "shards/log/log_block.h"
+#include "shards/manifest/manifest.h"
+#include "shards/verify/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>

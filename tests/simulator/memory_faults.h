@@ -1,8 +1,8 @@
 /* memory_faults.h -- allocations that fail when the seed says so: the linker sends malloc() and its kin here (--wrap in meson.build). */
 #pragma once
 
-#include "reactor/fiber.h"
-#include "reactor/sim.h"
+#include "reactor/fibers/fiber.h"
+#include "reactor/sim/sim.h"
 
 /* The world whose faults count; NULL: none. */
 void memory_faults_of(struct sim *sim);

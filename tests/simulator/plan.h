@@ -1,7 +1,7 @@
 /* plan.h -- what a seed draws before anything happens: how many players, how long, which faults and how often. */
 #pragma once
 
-#include "reactor/sim.h"
+#include "reactor/sim/sim.h"
 
 #include <stdbool.h>
 

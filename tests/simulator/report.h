@@ -1,7 +1,7 @@
 /* report.h -- what many seeds amounted to. */
 #pragma once
 
-#include "crew.h"
+#include "workers.h"
 
 enum report_form { REPORT_TABLE, REPORT_TAP, REPORT_JSON };
 

@@ -85,7 +85,7 @@ static int run_all(unsigned jobs)
     double start = seconds_now();
     if (form == REPORT_TAP)
         printf("1..%zu\n", count);
-    if (crew_run(runs, count, jobs, finished) < 0) {
+    if (workers_run(runs, count, jobs, finished) < 0) {
         fprintf(stderr, "no process can be started\n");
         return 3;
     }

@@ -3,7 +3,7 @@
  * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a storm, and is used by its players. A round ends in order, or the
  * power is cut at a random moment. What was acknowledged must be there in the next round, what was deleted must not, and what was under
  * way may be either. Everything random comes from the seed. */
-#include "actors/budget.h"
+#include "actors/admission/budget.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "memory_faults.h"

@@ -1,0 +1,154 @@
+/* budget_share.c -- a reactor's side: asks when the store needs more, and tells what is used, so that others can have what is not. */
+#include "actors/admission/budget.h"
+#include "actors/control_messages.h"
+#include "actors/server.h"
+#include "reactor/machine/memory_limit.h"
+
+#include <errno.h>
+
+#define REPORT_NS   ((uint64_t)250000000)
+#define QUIET_LOOKS 4
+#define SOON_NS     ((uint64_t)20000000)
+
+uint64_t budget_bytes(const struct core *c)
+{
+    return c->settings.memory ? c->settings.memory : c->server->options.memory_default;
+}
+
+static uint64_t pooled_requests(const struct request_pool *p)
+{
+    uint64_t bytes = 0;
+    for (const struct request *rq = p->free; rq; rq = rq->next)
+        bytes += request_bytes(rq);
+    return bytes;
+}
+
+void budget_use_read(const struct core *c, struct memory_use *ret)
+{
+    struct reactor_stats stats;
+    *ret = (struct memory_use){0};
+    reactor_stats_read(&stats);
+    ret->bytes[MEMORY_FIBERS] = stats.stack_bytes;
+    ret->bytes[MEMORY_REQUESTS] = pooled_requests(&c->requests);
+    if (c->front && c->server->options.front->memory)
+        ret->bytes[MEMORY_REQUESTS] += c->server->options.front->memory(c);
+    if (c->store)
+        store_memory_read(c->store, ret);
+}
+
+/* Answers may be read in another order than they were given: the newest counts. */
+static int ask(struct core *c, uint64_t wanted, bool frees, struct error *error)
+{
+    struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted, .frees = frees}};
+    budget_use_read(c, &m.question.use);
+    m.question.needed = c->store ? store_memory_needed(c->store) : 0;
+    int rc = message_call(&m.base, address_of(0, ACTOR_NOTICE), MSG_CONTROL_BUDGET, NULL);
+    if (m.answer.turn > c->budget.turn) {
+        c->budget.turn = m.answer.turn;
+        c->budget.granted = m.answer.granted;
+        c->budget.stage = m.answer.stage;
+    }
+    if (rc == -ENOMEM && error)
+        *error = m.answer.error;
+    return rc;
+}
+
+int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret, struct error *error)
+{
+    *ret = UINT64_MAX;
+    if (budget_bytes(c) == 0)
+        return 0;
+    int rc = ask(c, wanted, frees, error);
+    *ret = c->budget.granted;
+    return rc;
+}
+
+/* No core had a request for a second or so. */
+static bool all_are_quiet(struct budget *b)
+{
+    bool quiet = true;
+    for (unsigned r = 0; r < reactor_count(); r++)
+        quiet &= runtime_load(r) == 0;
+    b->quiet_looks = quiet ? b->quiet_looks + 1 : 0;
+    return b->quiet_looks >= QUIET_LOOKS;
+}
+
+/* What was freed in small blocks, of dropped collections for instance, is still the heap's. */
+static void see_process(struct budget *b)
+{
+    const uint64_t began_ns = clock_now_ns();
+    if (began_ns >= b->looked_ns + REPORT_NS) {
+        b->looked_ns = began_ns;
+        budget_forget_taken(b);
+    }
+    budget_see_process(b, process_anonymous_bytes());
+    const uint64_t lost = b->lost;
+    const bool quiet = all_are_quiet(b);
+    if (!budget_trim_is_due(b, began_ns, quiet))
+        return;
+    process_memory_trim();
+    budget_see_process(b, process_anonymous_bytes());
+    budget_trimmed(b, lost, began_ns, clock_now_ns());
+}
+
+/* While much is freed, looks at the process come more often, so that each trim finds little. */
+static uint64_t next_look_ns(const struct core *c)
+{
+    return clock_now_ns() + (c->reactor == 0 && c->server->budget.grows ? SOON_NS : REPORT_NS);
+}
+
+static void report(struct core *c)
+{
+    fiber_stacks_trim(c->stacks_kept);
+    request_pool_trim(&c->requests);
+    if (c->store)
+        store_memory_trim(c->store);
+    if (c->reactor == 0)
+        see_process(&c->server->budget);
+    if (c->store) { /* what it does not need any more, others may have */
+        const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c), c->reactors);
+        c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
+        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+    }
+    ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL)); /* it gives back, which is never refused */
+    if (c->store)
+        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+}
+
+static void run(void *arg)
+{
+    struct core *c = arg;
+    struct budget_share *share = &c->budget;
+    while (!share->stopping && budget_bytes(c)) {
+        report(c);
+        if (!share->stopping)
+            ignore_result(event_wait_until(&share->changed, next_look_ns(c)));
+    }
+    if (c->store && budget_bytes(c) == 0)
+        store_memory_grant(c->store, UINT64_MAX, 0);
+    share->running = false;
+    event_notify_all(&share->changed);
+}
+
+int budget_share_start(struct core *c)
+{
+    c->budget.stopping = false;
+    if (c->budget.running || budget_bytes(c) == 0)
+        return 0;
+    int rc = fiber_start(CLASS_WRITE, run, c, "budget");
+    c->budget.running = rc == 0;
+    return rc;
+}
+
+void budget_share_report(struct core *c)
+{
+    event_notify_all(&c->budget.changed);
+}
+
+void budget_share_stop(struct core *c)
+{
+    c->budget.stopping = true;
+    event_notify_all(&c->budget.changed);
+    while (c->budget.running)
+        event_wait(&c->budget.changed);
+}

@@ -1,0 +1,89 @@
+#include "actors/router/needs.h"
+#include "actors/metrics/metrics.h"
+#include "actors/metrics/metrics_collections.h"
+#include "actors/router/router.h"
+#include "actors/shard_messages.h"
+#include "shards/snapshot/snapshot.h"
+#include "shards/store.h"
+
+/* router_split_ids(): home, order. */
+#define SPLIT_BYTES  (sizeof(uint16_t) + sizeof(uint32_t))
+#define DELETE_BYTES 16 /* of the ids that were met already, at most */
+/* meta_points(), and its packed form: the two halves of an id. */
+#define ANSWER_ID_BYTES (4 * sizeof(uint64_t))
+/* An item of a list as a message, and packed. */
+#define ANSWER_COLLECTION_BYTES 320
+#define ANSWER_SEGMENT_BYTES    1024
+#define ANSWER_SNAPSHOT_BYTES   320
+#define ANSWER_REACTOR_BYTES    ((uint64_t)12 << 10) /* with some dozens of buckets of its times */
+#define TEXT_COLLECTION_BYTES   3000                 /* 23 lines, in a buffer that is twice as large */
+#define TEXT_REACTOR_BYTES      ((uint64_t)2 << 10)
+#define TEXT_BYTES              ((uint64_t)64 << 10) /* of what there is in any case */
+
+uint64_t needs_of_fetch(uint64_t points, uint32_t dim, bool vectors, bool payloads)
+{
+    uint64_t point = SPLIT_BYTES + sizeof(struct point_id) + sizeof(bool) + ANSWER_ID_BYTES;
+    point += sizeof(uint32_t) * 2 + sizeof(uint64_t); /* where it is: a part, a row, a payload */
+    if (vectors)
+        point += 2 * (uint64_t)dim * sizeof(float);
+    if (payloads)
+        point += 2 * (NEEDS_PAYLOAD_GUESS + sizeof(uint32_t));
+    return points * point;
+}
+
+uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, bool vectors, bool payloads)
+{
+    uint64_t hits = queries * k;
+    uint64_t hit = reactors * sizeof(struct point_hit) + sizeof(struct point_id) + 2 * sizeof(float) + ANSWER_ID_BYTES;
+    uint64_t bytes = hits * hit + queries * (reactors + 2) * sizeof(uint32_t);
+    return vectors || payloads ? bytes + needs_of_fetch(hits, dim, vectors, payloads) : bytes;
+}
+
+uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads)
+{
+    uint64_t row = payloads ? sizeof(void *) : 0;
+    if (reactors > 1)
+        row += SPLIT_BYTES + sizeof(struct point_id) + dim * sizeof(float) +
+               (payloads ? sizeof(void *) + sizeof(uint32_t) : 0);
+    const uint64_t messages = sizeof(struct shard_upsert_message) + sizeof(struct error);
+    return rows * row + (reactors > 1 ? reactors * messages : 0);
+}
+
+uint64_t needs_of_delete(uint64_t ids)
+{
+    return ids * (SPLIT_BYTES + sizeof(struct point_id) + DELETE_BYTES);
+}
+
+uint64_t needs_of_list(uint64_t collections)
+{
+    return collections * (sizeof(struct collection_config) + sizeof(char *) + ANSWER_COLLECTION_BYTES);
+}
+
+uint64_t needs_of_segments(uint64_t segments)
+{
+    return segments * (sizeof(struct segment_info) + ANSWER_SEGMENT_BYTES);
+}
+
+uint64_t needs_of_snapshots(uint64_t snapshots)
+{
+    return snapshots * (sizeof(struct snapshot_info) + ANSWER_SNAPSHOT_BYTES);
+}
+
+static uint64_t needs_of_infos(unsigned reactors, uint64_t collections)
+{
+    return needs_of_list(collections) +
+           collections * (sizeof(struct router_info) + sizeof(uint64_t) + reactors * sizeof(struct shard_info));
+}
+
+uint64_t needs_of_stats(unsigned reactors, uint64_t collections)
+{
+    return reactors * (sizeof(struct metrics_sample) + ANSWER_REACTOR_BYTES) + sizeof(struct search_times) +
+           needs_of_infos(reactors, collections);
+}
+
+uint64_t needs_of_metrics(unsigned reactors, uint64_t collections)
+{
+    const uint64_t collection = sizeof(struct metrics_collection) + sizeof(uint64_t) + TEXT_COLLECTION_BYTES;
+    return reactors * (sizeof(struct metrics_sample) + TEXT_REACTOR_BYTES) + 2 * sizeof(struct search_times) +
+           TEXT_BYTES + needs_of_infos(reactors, collections) + collections * collection;
+}

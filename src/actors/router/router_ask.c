@@ -1,0 +1,143 @@
+/* router_ask.c -- who searches what: one message a reactor at most, whatever the number of queries; the own core works while the others do.
+ *
+ * Sealed segments are everywhere, so the own core could search them all; it leaves their own to the others when that is worth a message.
+ * Rows that are not sealed are only at home, and homes without any are not asked.
+ *
+ * A point that is written again meanwhile leaves its old row for a new one. The new one is there before the old one dies; but this core's
+ * old rows may be looked at after the home was asked for its new ones. If any row died since the search began, the homes are asked once
+ * more: then whatever was dead when it was looked for has its successor there. */
+#include "actors/router/router_internal.h"
+
+#include "base/bits.h"
+#include <errno.h>
+
+struct asking {
+    struct request *rq;
+    struct collection_entry *entry;
+    const struct router_search *ask;
+    uint32_t count; /* of queries */
+    struct router_parts *parts;
+    struct shard_cover *covers; /* [reactors], of when the search began */
+    uint64_t began_ns;
+    bool wide;                             /* sealed segments are left */
+    uint64_t delegated[REACTORS_MAX / 64]; /* to these */
+};
+
+static struct shard_search_message *add_part(struct asking *a, const struct search_part *part)
+{
+    const struct router_search *ask = a->ask;
+    uint64_t hits = (uint64_t)a->count * ask->k;
+    struct shard_search_message *m = &a->parts->items[a->parts->count];
+    *m = (struct shard_search_message){
+        .base.ctx = &a->rq->ctx,
+        .collection = a->entry->config.id,
+        .queries = ask->queries,
+        .count = a->count,
+        .k = ask->k,
+        .ef = ask->ef,
+        .recall = ask->recall,
+        .refine_k = ask->refine_k,
+        .exact = ask->exact,
+        .part = *part,
+        .hits = arena_alloc(hits > 4096 ? &a->rq->bulk : &a->rq->arena, hits * sizeof(struct point_hit)),
+        .counts = arena_alloc(&a->rq->arena, a->count * sizeof(uint32_t)),
+    };
+    if (!m->hits || !m->counts)
+        return NULL;
+    a->parts->count++;
+    return m;
+}
+
+/* What the others have that we do not, and whether they shall search their own sealed segments for us. */
+static void look_around(struct asking *a)
+{
+    struct core *c = a->rq->core;
+    unsigned elsewhere = 0; /* cores with sealed segments of their own */
+    for (unsigned r = 0; r < c->reactors; r++) {
+        shard_cover_read(a->entry->shard, r, &a->covers[r]);
+        elsewhere += a->covers[r].sealed;
+    }
+    uint64_t work_ns = shard_search_ns(a->entry->shard) * a->count;
+    a->wide = elsewhere > 0 && spread_choose(c, a->ask->spread, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
+    for (unsigned r = 0; a->wide && r < c->reactors; r++)
+        if (a->covers[r].sealed)
+            bits_set(a->delegated, r);
+}
+
+static int send_parts(struct asking *a, bool with_sealed)
+{
+    struct core *c = a->rq->core;
+    unsigned first = a->parts->count;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        const struct shard_cover *cover = &a->covers[r];
+        const struct search_part part = {.asked = true,
+                                         .loan = cover->loan,
+                                         .sealed = with_sealed && bits_test(a->delegated, r),
+                                         .merges = cover->merges};
+        if (r == c->reactor || !(cover->unsealed || part.sealed))
+            continue;
+        struct shard_search_message *m = add_part(a, &part);
+        if (!m)
+            return -ENOMEM;
+        message_send(&m->base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEARCH, &a->rq->ctx);
+    }
+    if (a->parts->count > first)
+        message_publish(); /* the others begin now, while this core searches its own part */
+    return 0;
+}
+
+/* here: what this core searches; NULL: nothing. The messages are ours, so all are awaited, also after a failure. */
+static int ask_round(struct asking *a, const struct search_part *here, bool others, bool with_sealed)
+{
+    struct shard_search_message *own = here ? add_part(a, here) : NULL;
+    unsigned first = a->parts->count;
+    int rc = here && !own ? -ENOMEM : 0;
+    if (rc == 0 && others)
+        rc = send_parts(a, with_sealed);
+    if (rc == 0 && own)
+        rc = shard_on_search(a->rq->core, own);
+    for (unsigned i = first; i < a->parts->count; i++) {
+        int one = message_await(&a->parts->items[i].base);
+        rc = rc < 0 ? rc : one;
+    }
+    return rc;
+}
+
+/* Once more, those who may have what took a dead row's place. */
+static int ask_again(struct asking *a)
+{
+    struct core *c = a->rq->core;
+    const struct search_part rows_here = {.asked = true, .loan = a->covers[c->reactor].loan};
+    for (unsigned r = 0; r < c->reactors; r++) {
+        struct shard_cover now;
+        shard_cover_read(a->entry->shard, r, &now);
+        a->covers[r].unsealed |= now.unsealed;
+    }
+    return ask_round(a, a->wide ? &rows_here : NULL, true, false);
+}
+
+int router_ask(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+               struct router_parts *ret)
+{
+    unsigned reactors = rq->core->reactors;
+    struct asking a = {.rq = rq, .entry = e, .ask = ask, .count = count, .parts = ret, .began_ns = clock_now_ns()};
+    const struct search_part everything = {.asked = false};
+    struct search_part here = everything;
+    bool stale = false, again = false;
+    *ret = (struct router_parts){.items = arena_alloc(&rq->arena, (2 * reactors + 1) * sizeof(*ret->items))};
+    a.covers = arena_alloc(&rq->arena, reactors * sizeof(*a.covers));
+    if (!ret->items || !a.covers)
+        return -ENOMEM;
+    look_around(&a);
+    here.delegated = a.wide ? a.delegated : NULL;
+    int rc = ask_round(&a, &here, true, true);
+    for (unsigned i = 0; i < ret->count; i++) {
+        stale |= ret->items[i].stale;
+        again |= ret->items[i].died_ns >= a.began_ns;
+    }
+    if (rc == 0 && stale)
+        rc = ask_round(&a, &everything, false, false);
+    if (rc == 0 && again)
+        rc = ask_again(&a);
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* router_internal.h -- what the router's files share. */
+#pragma once
+
+#include "actors/core.h"
+#include "actors/router/router.h"
+#include "actors/shard_actor.h"
+
+/* 0, or the sentence of a server that takes no requests now. */
+MUST_USE int router_check_serving(struct request *rq, const char *what);
+/* request_error() of a request to one collection: of damage that was just found, the sentence that names it. */
+int router_error(struct request *rq, uint64_t collection, int rc, const char *what);
+/* Enters the named collection, or NULL with the sentence set. To read it: while the server starts, too, if it is at rest. */
+struct collection_entry *router_enter(struct request *rq, const char *name);
+struct collection_entry *router_enter_to_read(struct request *rq, const char *name);
+
+/* message_call() to an actor of the catalog, or a refusal with its sentence when too many wait there already. */
+MUST_USE int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type);
+
+/* Under cosine a vector needs a direction: one of length zero is equally far from everything. */
+static inline bool router_has_direction(const struct collection_config *config, const float *v)
+{
+    double sum = 0;
+    for (uint32_t d = 0; d < config->dim && config->metric == METRIC_COSINE; d++)
+        sum += (double)v[d] * v[d];
+    return config->metric != METRIC_COSINE || sum > 0;
+}
+
+static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
+{
+    return slot_home(collection_slot(config, point_id_hash(id)), reactors);
+}
+
+/* Rows of a loop without waits between two looks at the clock. */
+#define ROUTER_STEPS 1024
+
+/* Waits until no other request of this core checks files, and takes the turn. Or an error with its sentence. */
+MUST_USE int router_verify_begin(struct request *rq, const char *what);
+void router_verify_end(struct request *rq);
+
+/* Which points go to which reactor: order[first[r] .. first[r + 1]) are the indexes of r's, in their order. */
+struct router_split {
+    uint32_t *order, *first;
+};
+MUST_USE int router_split_ids(struct request *rq, const struct collection_config *config, const struct point_id *ids,
+                              uint32_t count, struct router_split *ret);
+
+/* What each reactor found, all of it together. */
+struct router_parts {
+    struct shard_search_message *items;
+    unsigned count;
+};
+/* Searches here, and asks the other reactors for what is only there, or to take their share. Waits. */
+MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+                        struct router_parts *ret);
+
+/* Fills in vectors and payloads of points; ids that are gone are taken out of the answer, with their scores and counts. */
+MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
+                          struct router_points *points);

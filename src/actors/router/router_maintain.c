@@ -1,0 +1,58 @@
+/* router_maintain.c -- sealing and compacting by request: all reactors work at once, the caller waits for the last. */
+#include "actors/router/router_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struct shard_maintain_message *parts,
+                   struct error *errors)
+{
+    struct core *c = rq->core;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        parts[r] = (struct shard_maintain_message){.collection = collection, .error = &errors[r]};
+        message_send(&parts[r].base, address_of(r, ACTOR_MAINTAIN), type, &rq->ctx);
+    }
+    int rc = 0;
+    for (unsigned r = 0; r < c->reactors; r++) {
+        int one = message_await(&parts[r].base);
+        if (one < 0 && rc == 0) {
+            rc = one;
+            rq->error = errors[r];
+        }
+    }
+    return rc;
+}
+
+/* The collection's gate is not held here: a drop would wait for work that takes minutes. Each reactor sees to that itself. */
+static int maintain(struct request *rq, const char *name, uint32_t type, const char *what)
+{
+    struct core *c = rq->core;
+    struct collection_entry *e = router_enter(rq, name);
+    if (!e)
+        return -ENOENT;
+    uint64_t collection = e->config.id;
+    core_leave(e);
+    struct shard_maintain_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    if (!parts || !errors)
+        return request_error(rq, -ENOMEM, what);
+    memset(errors, 0, c->reactors * sizeof *errors);
+    int rc = admission_enter(rq, ADMIT_BACKGROUND, 0, 0, what);
+    if (rc < 0)
+        return rc;
+    rc = ask_all(rq, collection, type, parts, errors);
+    admission_leave(rq);
+    return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, what) : rc;
+}
+
+int router_seal(struct request *rq, const char *name)
+{
+    return maintain(rq, name, MSG_SHARD_SEAL, "sealing");
+}
+
+/* One reactor merges the segments of all, so all are sealed first. */
+int router_compact(struct request *rq, const char *name)
+{
+    int rc = maintain(rq, name, MSG_SHARD_SEAL, "sealing before compaction");
+    return rc < 0 ? rc : maintain(rq, name, MSG_SHARD_COMPACT, "compaction");
+}

@@ -1,0 +1,298 @@
+/* router_write.c -- a batch is cut by the homes of its ids, and acknowledged when every home has.
+ *
+ * All vectors are checked before any home is asked, so that a wrong batch is refused as a whole; a batch that fails for
+ * another reason (a full disk) may be there in part, as the protocol says. With one reactor nothing is cut or copied. */
+#include "actors/router/needs.h"
+#include "actors/router/router_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static int check_vectors(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
+    for (uint64_t i = 0; i < ask->count; i++) {
+        const float *v = ask->vectors + i * config->dim;
+        char text[POINT_ID_TEXT_MAX];
+        int64_t bad = vectors_first_bad(v, config->dim);
+        if (bad >= 0)
+            return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                             "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64,
+                             ask->first_row + i, point_id_format(ask->ids[i], text), bad);
+        if (!router_has_direction(config, v))
+            return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                             "the vector of row %" PRIu64 " (id %s) has length zero, which has no direction for cosine",
+                             ask->first_row + i, point_id_format(ask->ids[i], text));
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+static int check_payloads(struct request *rq, const struct router_upsert *ask)
+{
+    struct error *e = &rq->error;
+    if (!ask->payload_sizes && ask->payload_bytes == 0)
+        return 0;
+    if (ask->payload_size_count != ask->count)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none",
+                         ask->payload_size_count, plural(ask->payload_size_count), ask->count, plural(ask->count));
+    uint64_t sum = 0;
+    char text[POINT_ID_TEXT_MAX];
+    for (uint64_t i = 0; i < ask->count; i++) {
+        if (ask->payload_sizes[i] > POINT_PAYLOAD_MAX)
+            return error_set(e, ERROR_INVALID_ARGUMENT,
+                             "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed",
+                             ask->first_row + i, point_id_format(ask->ids[i], text), ask->payload_sizes[i],
+                             POINT_PAYLOAD_MAX);
+        sum += ask->payload_sizes[i];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
+    if (sum != ask->payload_bytes)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "the payload sizes add up to %" PRIu64 " bytes, but %" PRIu64 " were sent", sum,
+                         ask->payload_bytes);
+    return 0;
+}
+
+static int check_sizes(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
+    uint64_t row = (uint64_t)config->dim * sizeof(float);
+    if (ask->count == 0 || ask->count > ROUTER_POINTS_MAX)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids; an upsert has 1 to %u", ask->count,
+                         ROUTER_POINTS_MAX);
+    if (ask->vector_bytes == ask->count * row)
+        return 0;
+    if (ask->vector_bytes % (ask->count * sizeof(float)) == 0)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "the vectors have %" PRIu64 " dimension%s; collection '%.64s' has %u",
+                         ask->vector_bytes / ask->count / sizeof(float),
+                         plural(ask->vector_bytes / ask->count / sizeof(float)), config->name, config->dim);
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                     "the block has %" PRIu64 " number%s; %" PRIu64
+                     " vector%s of the %u dimension%s of collection '%.64s' have %" PRIu64,
+                     ask->vector_bytes / sizeof(float), plural(ask->vector_bytes / sizeof(float)), ask->count,
+                     plural(ask->count), config->dim, plural(config->dim), config->name, ask->count * config->dim);
+}
+
+static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
+    int rc = check_payloads(rq, ask);
+    return rc < 0 ? rc : check_vectors(rq, config, ask);
+}
+
+/* Payload pointers in the order of the ids. */
+static int payloads_point(struct request *rq, const struct router_upsert *ask, const void ***ret)
+{
+    *ret = NULL;
+    if (!ask->payload_sizes)
+        return 0;
+    const void **list = arena_alloc(&rq->bulk, ask->count * sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    const uint8_t *at = ask->payloads;
+    for (uint64_t i = 0; i < ask->count; i++) {
+        list[i] = ask->payload_sizes[i] ? at : NULL;
+        at += ask->payload_sizes[i];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
+    *ret = list;
+    return 0;
+}
+
+/* The part of the batch that is at home on one reactor, copied together. */
+static int part_gather(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+                       const void **payloads, const uint32_t *order, uint32_t n, struct point_batch *ret)
+{
+    size_t dim = config->dim;
+    struct point_id *ids = arena_alloc(&rq->bulk, n * sizeof *ids);
+    float *vectors = arena_alloc_aligned(&rq->bulk, n * dim * sizeof *vectors);
+    const void **list = payloads ? arena_alloc(&rq->bulk, n * sizeof *list) : NULL;
+    uint32_t *sizes = payloads ? arena_alloc(&rq->bulk, n * sizeof *sizes) : NULL;
+    if (!ids || !vectors || (payloads && (!list || !sizes)))
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        ids[i] = ask->ids[order[i]];
+        memcpy(vectors + i * dim, ask->vectors + order[i] * dim, dim * sizeof *vectors);
+        if (payloads) {
+            list[i] = payloads[order[i]];
+            sizes[i] = ask->payload_sizes[order[i]];
+        }
+        fiber_checkpoint();
+    }
+    *ret = (struct point_batch){.count = n, .ids = ids, .vectors = vectors, .payloads = list, .payload_sizes = sizes};
+    return 0;
+}
+
+static int upsert_here(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+                       const void **payloads)
+{
+    struct shard_upsert_message m = {
+        .base.ctx = &rq->ctx,
+        .collection = config->id,
+        .batch = {(uint32_t)ask->count, ask->ids, ask->vectors, payloads, ask->payload_sizes, &rq->ctx},
+        .error = &rq->error,
+    };
+    return shard_on_upsert(rq->core, &m);
+}
+
+static int upsert_split(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+                        const void **payloads)
+{
+    struct core *c = rq->core;
+    struct router_split split;
+    int rc = router_split_ids(rq, config, ask->ids, (uint32_t)ask->count, &split);
+    struct shard_upsert_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    if (rc < 0 || !parts || !errors)
+        return -ENOMEM;
+    memset(parts, 0, c->reactors * sizeof *parts);
+    memset(errors, 0, c->reactors * sizeof *errors);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        uint32_t from = split.first[r], n = split.first[r + 1] - from;
+        parts[r].base.ctx = &rq->ctx;
+        parts[r].collection = config->id;
+        parts[r].error = &errors[r];
+        rc = n > 0 ? part_gather(rq, config, ask, payloads, split.order + from, n, &parts[r].batch) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    unsigned begun = 0;
+    for (unsigned r = 0; r < c->reactors; r++)
+        if (r != c->reactor && parts[r].batch.count > 0)
+            message_send(&parts[r].base, address_of(r, ACTOR_WRITE), MSG_SHARD_UPSERT, &rq->ctx);
+    if (parts[c->reactor].batch.count > 0)
+        parts[c->reactor].base.status = shard_on_upsert(c, &parts[c->reactor]);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        if (parts[r].batch.count == 0)
+            continue;
+        int one = r == c->reactor ? parts[r].base.status : message_await(&parts[r].base);
+        begun += one == 0;
+        if (one < 0 && rc == 0) {
+            rc = one;
+            rq->error = errors[r];
+        }
+    }
+    if ((rc == -ETIME || rc == -ECANCELED) && begun > 0)
+        return error_set(
+            &rq->error, rc == -ETIME ? ERROR_DEADLINE_EXCEEDED : ERROR_CANCELLED,
+            "the upsert was given up when a part of it was written already; repeat it, which does no harm");
+    return rc;
+}
+
+static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+{
+    const void **payloads = NULL;
+    const unsigned reactors = rq->core->reactors;
+    int rc = check_upsert(rq, config, ask);
+    if (rc == 0) /* blocks of an arena double, and the last one has the frame */
+        arena_room(&rq->bulk, needs_of_upsert(reactors, ask->count, config->dim, ask->payload_sizes != NULL) +
+                                  reactors * 2 * CACHE_LINE);
+    if (rc == 0)
+        rc = payloads_point(rq, ask, &payloads);
+    if (rc == 0)
+        rc = rq->core->reactors == 1 ? upsert_here(rq, config, ask, payloads) : upsert_split(rq, config, ask, payloads);
+    return rc;
+}
+
+int router_upsert(struct request *rq, const struct router_upsert *ask)
+{
+    struct collection_entry *e = router_enter(rq, ask->collection);
+    if (!e)
+        return -ENOENT;
+    int rc = check_sizes(rq, &e->config, ask);
+    if (rc == 0)
+        rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost),
+                             needs_of_upsert(rq->core->reactors, ask->count, e->config.dim, ask->payload_sizes != NULL),
+                             "upsert");
+    if (rc == 0) {
+        uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
+        rc = upsert_admitted(rq, &e->config, ask);
+        admission_leave(rq);
+        if (rc == 0)
+            cost_learn(&e->cost.row_ns, (fiber_ran_ns(clock_now_ns()) - ran_ns) / ask->count);
+    }
+    uint64_t collection = e->config.id;
+    core_leave(e);
+    if (rc == 0)
+        rq->core->metrics.points_written += ask->count;
+    if (rc == -ENOMEM && rq->error.code == ERROR_OK)
+        return request_error_memory(rq, ask->count, "points", "upsert");
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
+}
+
+static int delete_split(struct request *rq, const struct collection_config *config, const struct router_ids *ask,
+                        uint64_t *ret_deleted)
+{
+    struct core *c = rq->core;
+    uint32_t count = (uint32_t)ask->count;
+    struct router_split split;
+    int rc = router_split_ids(rq, config, ask->ids, count, &split);
+    struct point_id *sorted = arena_alloc(&rq->arena, count * sizeof *sorted);
+    struct shard_delete_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    if (rc < 0 || !sorted || !parts || !errors)
+        return -ENOMEM;
+    memset(parts, 0, c->reactors * sizeof *parts);
+    memset(errors, 0, c->reactors * sizeof *errors);
+    for (uint32_t i = 0; i < count; i++) {
+        sorted[i] = ask->ids[split.order[i]];
+        if (i % ROUTER_STEPS == 0)
+            fiber_checkpoint();
+    }
+    for (unsigned r = 0; r < c->reactors; r++) {
+        parts[r].base.ctx = &rq->ctx;
+        parts[r].collection = config->id;
+        parts[r].error = &errors[r];
+        parts[r].ids = sorted + split.first[r];
+        parts[r].count = split.first[r + 1] - split.first[r];
+        if (r != c->reactor && parts[r].count > 0)
+            message_send(&parts[r].base, address_of(r, ACTOR_WRITE), MSG_SHARD_DELETE, &rq->ctx);
+    }
+    if (parts[c->reactor].count > 0)
+        parts[c->reactor].base.status = shard_on_delete(c, &parts[c->reactor]);
+    for (unsigned r = 0; r < c->reactors; r++) {
+        if (parts[r].count == 0)
+            continue;
+        int one = r == c->reactor ? parts[r].base.status : message_await(&parts[r].base);
+        *ret_deleted += parts[r].deleted;
+        if (one < 0 && rc == 0) {
+            rc = one;
+            rq->error = errors[r];
+        }
+    }
+    return rc;
+}
+
+static int delete_admitted(struct request *rq, struct collection_entry *e, const struct router_ids *ask,
+                           uint64_t *ret_deleted)
+{
+    int rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost), needs_of_delete(ask->count), "delete");
+    if (rc < 0)
+        return rc;
+    rc = delete_split(rq, &e->config, ask, ret_deleted);
+    admission_leave(rq);
+    return rc;
+}
+
+int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *ret_deleted)
+{
+    *ret_deleted = 0;
+    struct collection_entry *e = router_enter(rq, ask->collection);
+    if (!e)
+        return -ENOENT;
+    int rc = 0;
+    if (ask->count > ROUTER_POINTS_MAX)
+        rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                       "%" PRIu64 " ids are more than the %u of one request; send several", ask->count,
+                       ROUTER_POINTS_MAX);
+    else if (ask->count > 0)
+        rc = delete_admitted(rq, e, ask, ret_deleted);
+    uint64_t collection = e->config.id;
+    core_leave(e);
+    if (rc == 0)
+        rq->core->metrics.points_deleted += *ret_deleted;
+    return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "delete") : rc;
+}

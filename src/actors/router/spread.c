@@ -1,0 +1,73 @@
+/* spread.c -- the loads of the others are read at most once a millisecond, which is how often they are written: most searches compare
+ * two numbers. There are two bounds for each way (hysteresis), because spreading itself moves the load: with one client the
+ * others are half busy as soon as they help, and idle again as soon as they do not. */
+#include "actors/router/spread.h"
+
+#include "actors/core.h"
+
+#include <string.h>
+
+#define LOOK_NS 1000000u
+
+/* Per mille of a core's time. The mean tells whether there is time to give away; the busiest, whether a part would wait there,
+ * and the whole search with it. */
+#define IDLE_MEAN    400
+#define IDLE_BUSIEST 700
+#define BUSY_MEAN    600
+#define BUSY_BUSIEST 900
+
+/* A message to a core that sleeps, and its answer, take 35 us (bench/runtime). */
+#define MESSAGE_NS 40000u
+
+static const char *const names[SPREAD_COUNT] = {[SPREAD_AUTO] = "auto", [SPREAD_ONE] = "1", [SPREAD_ALL] = "all"};
+
+const char *spread_name(enum spread spread)
+{
+    return (unsigned)spread < SPREAD_COUNT ? names[spread] : NULL;
+}
+
+bool spread_parse(const char *text, enum spread *ret)
+{
+    for (enum spread s = SPREAD_AUTO; s < SPREAD_COUNT; s++)
+        if (strcmp(text, names[s]) == 0) {
+            *ret = s;
+            return true;
+        }
+    return false;
+}
+
+bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned))
+{
+    if (v->looked_ns && now_ns - v->looked_ns < LOOK_NS)
+        return v->idle;
+    unsigned sum = 0, busiest = 0;
+    for (unsigned r = 0; r < reactors; r++) {
+        unsigned one = r == self ? 0 : load(r);
+        sum += one;
+        busiest = one > busiest ? one : busiest;
+    }
+    unsigned mean = reactors > 1 ? sum / (reactors - 1) : 0;
+    v->looked_ns = now_ns;
+    v->idle = v->idle ? mean <= BUSY_MEAN && busiest <= BUSY_BUSIEST : mean < IDLE_MEAN && busiest < IDLE_BUSIEST;
+    return v->idle;
+}
+
+bool spread_wide(struct core *c, uint64_t work_ns, unsigned parts)
+{
+    if (c->reactors == 1 || parts < 2)
+        return false;
+    uint64_t sooner_ns = work_ns / parts * (parts - 1); /* as parts are about equal, and done at once */
+    return sooner_ns > MESSAGE_NS && spread_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
+}
+
+bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns, unsigned parts)
+{
+    if (c->reactors == 1)
+        return false;
+    if (asked == SPREAD_UNSAID)
+        asked = (enum spread)c->settings.search_spread;
+    bool wide = asked == SPREAD_ALL || (asked != SPREAD_ONE && spread_wide(c, work_ns, parts));
+    c->metrics.searches_wide += wide;
+    c->metrics.searches_narrow += !wide;
+    return wide;
+}

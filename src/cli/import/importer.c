@@ -1,0 +1,368 @@
+/* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or for the first time).
+ * Everything that can happen moves a piece between the two or ends it, so a broken connection is nothing but "all that
+ * flies waits again".
+ *
+ * The last row of an id must win, and the server gives requests that are in flight together no order. Three rules keep it:
+ *   1. `waiting` is in the order of the rows, and only its first piece is sent.
+ *   2. A piece is sent when none of its ids is in a flying piece.
+ *   3. A piece that has to be sent again goes back to its place in that order.
+ * So when a row is sent, every earlier row of its id has been acknowledged. What was under way on a broken connection is over when
+ * the next one is there (kith_reconnect()): no row that was sent then arrives after a later row of its id. */
+#include "cli/import/importer.h"
+
+#include "cli/id_set.h"
+#include "cli/import/import_batch.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define RETRY_FIRST_S        0.05
+#define RETRY_LONGEST_S      5.0
+#define RETRY_SAID_LONGEST_S 60.0
+#define GIVE_UP_S            120.0      /* so long without any acknowledgement */
+#define SAY_EVERY_S          5.0        /* that it waits */
+#define REQUEST_BYTES_MAX    (8u << 20) /* of vectors; larger requests are no faster */
+#define FLYING_BYTES_MAX     (8 * REQUEST_BYTES_MAX)
+
+struct run {
+    struct importer *im;
+    struct error *e;
+    struct import_piece *flying, *waiting; /* waiting: in the order of the rows */
+    size_t flying_count, flying_bytes;
+    struct id_set flying_ids; /* stays empty where the source gives no ids: each row has its own */
+    bool source_ended;
+    double retry_s;       /* pause before the next attempt; 0: all is well */
+    unsigned pauses;      /* so far */
+    double failing_since; /* while retry_s is not 0 */
+    double said_at;       /* when the caller was last told of it */
+};
+
+static int no_memory(struct run *r)
+{
+    return error_set(r->e, ERROR_RESOURCE_EXHAUSTED,
+                     "no memory for another batch: use a smaller --batch or --in-flight");
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(const struct run *r, const char *format, ...)
+{
+    char sentence[2 * ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof(sentence), format, args);
+    va_end(args);
+    r->im->on_trouble(r->im, sentence);
+}
+
+/* Waits before trying again, longer each time; gives up when nothing has gone well for a long while. */
+static int back_off(struct run *r, const char *why)
+{
+    const double now = clock_seconds();
+    if (r->retry_s == 0)
+        r->failing_since = r->said_at = now;
+    if (now - r->failing_since > GIVE_UP_S)
+        return error_set(r->e, ERROR_UNAVAILABLE, "gave up after %.0f s without progress: %s", GIVE_UP_S, why);
+    if (now - r->said_at >= SAY_EVERY_S) {
+        tell(r, "%s; nothing has gone in for %.0f s, and the import gives up after %.0f s", why, now - r->failing_since,
+             GIVE_UP_S);
+        r->said_at = now;
+    }
+    r->retry_s = r->retry_s == 0 ? RETRY_FIRST_S : r->retry_s * 2;
+    if (r->retry_s > RETRY_LONGEST_S)
+        r->retry_s = RETRY_LONGEST_S;
+    double said_s = kith_retry_after_ms(r->im->kith) / 1e3; /* by the server, when it is busy */
+    double pause_s = said_s > r->retry_s && said_s < RETRY_SAID_LONGEST_S ? said_s : r->retry_s;
+    usleep((useconds_t)(pause_s * 1e6));
+    r->pauses++;
+    return 0;
+}
+
+/* Puts p into `waiting`, before the first piece of later rows. */
+static void wait_in_order(struct run *r, struct import_piece *p)
+{
+    struct import_piece **at = &r->waiting;
+    while (*at && import_piece_row(*at) < import_piece_row(p))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+}
+
+/* Adds p to `flying`; false when there is no memory. */
+static bool take_off(struct run *r, struct import_piece *p)
+{
+    const struct kith_points x = import_piece_points(p);
+    if (p->batch->own_ids && !id_set_add(&r->flying_ids, x.ids, x.count))
+        return false;
+    p->next = r->flying;
+    r->flying = p;
+    r->flying_count++;
+    r->flying_bytes += import_piece_bytes(p);
+    return true;
+}
+
+/* Takes the piece at *at out of `flying`. */
+static struct import_piece *land(struct run *r, struct import_piece **at)
+{
+    struct import_piece *p = *at;
+    const struct kith_points x = import_piece_points(p);
+    *at = p->next;
+    r->flying_count--;
+    r->flying_bytes -= import_piece_bytes(p);
+    if (p->batch->own_ids)
+        id_set_remove(&r->flying_ids, x.ids, x.count);
+    return p;
+}
+
+static void wait_again(struct run *r)
+{
+    while (r->flying)
+        wait_in_order(r, land(r, &r->flying));
+}
+
+static int reconnect(struct run *r)
+{
+    struct importer *im = r->im;
+    char why[ERROR_TEXT_MAX];
+    snprintf(why, sizeof(why), "%s", kith_error(im->kith));
+    wait_again(r);
+    tell(r, "%s; connecting again, for %.0f s", why, GIVE_UP_S);
+    for (;;) {
+        int rc = back_off(r, why);
+        if (rc < 0)
+            return rc;
+        rc = kith_reconnect(im->kith);
+        if (rc == 0) {
+            im->reconnects++;
+            return 0;
+        }
+        snprintf(why, sizeof(why), "%s", kith_error(im->kith));
+        if (rc != -KITH_REFUSED && rc != -KITH_DISCONNECTED && rc != -KITH_UNAVAILABLE &&
+            rc != -KITH_RESOURCE_EXHAUSTED)
+            return error_set(r->e, ERROR_UNAVAILABLE, "cannot connect again: %s", why);
+    }
+}
+
+/* The row numbers of a source without ids must not go round at 2^64. */
+static int ids_check(struct run *r, const struct vector_batch *b)
+{
+    if (b->ids || b->row_end == 0 || b->row_end - 1 <= UINT64_MAX - r->im->start_id)
+        return 0;
+    return error_set(r->e, ERROR_INVALID_ARGUMENT,
+                     "row %llu and those behind it would have ids beyond 2^64 - 1: use a smaller --start-id than %llu",
+                     (unsigned long long)(UINT64_MAX - r->im->start_id + 1), (unsigned long long)r->im->start_id);
+}
+
+/* Reads the source until there is a piece to send or it ends. */
+static int refill(struct run *r)
+{
+    struct importer *im = r->im;
+    while (!r->waiting && !r->source_ended) {
+        size_t rows = REQUEST_BYTES_MAX / (im->dim * sizeof(float));
+        rows = rows == 0 ? 1 : rows > im->batch_rows ? im->batch_rows : rows;
+        if (im->rows_max && im->rows_max - im->rows_read < rows)
+            rows = (size_t)(im->rows_max - im->rows_read);
+        struct vector_batch b;
+        int rc = rows > 0 ? im->source.next(im->source.arg, rows, &b, r->e) : 0;
+        if (rc < 0)
+            return rc;
+        if (rc == 0) {
+            r->source_ended = true;
+            break;
+        }
+        rc = ids_check(r, &b);
+        if (rc < 0)
+            return rc;
+        im->rows_read += b.row_end - b.row_first;
+        im->rejected += b.reject_count;
+        for (size_t i = 0; i < b.reject_count; i++)
+            im->on_reject(im, &b.rejects[i]);
+        if (b.count > 0 && !(r->waiting = import_piece_create(&b, im->dim, im->start_id)))
+            return no_memory(r);
+    }
+    return 0;
+}
+
+static void reject_piece(struct run *r, struct import_piece *p, const char *reason)
+{
+    for (size_t i = p->first; i < p->first + p->count; i++) {
+        const struct vector_reject reject = {p->batch->rows[i], p->batch->lines[i], reason};
+        r->im->on_reject(r->im, &reject);
+    }
+    r->im->rejected += p->count;
+    import_piece_destroy(p);
+}
+
+/* Sends both halves of p in its place. */
+static int halve(struct run *r, struct import_piece *p)
+{
+    struct import_piece *rest = import_piece_split(p);
+    wait_in_order(r, p);
+    if (!rest)
+        return no_memory(r);
+    wait_in_order(r, rest);
+    return 0;
+}
+
+/* The server (or the library) found something wrong in p: halve it, or reject the row that stands alone. */
+static int refuse(struct run *r, struct import_piece *p)
+{
+    p->cut_at = 0;
+    if (p->count > 1)
+        return halve(r, p);
+    reject_piece(r, p, kith_error(r->im->kith));
+    return 0;
+}
+
+/* The server has no room for p and does not say when it will have some: p may be too large. If that is not why, halves find none
+ * either, and the import waits with a single row. */
+static int cut(struct run *r, struct import_piece *p)
+{
+    p->cut_at = r->pauses + 1;
+    return halve(r, p);
+}
+
+/* A part of a piece that was too large has found room without a pause: later batches are no larger. */
+static void learn_size(struct run *r, const struct import_piece *p)
+{
+    if (p->cut_at == p->pauses + 1 && p->count < r->im->batch_rows)
+        r->im->batch_rows = p->count;
+}
+
+/* Pieces that were sent before the last pause are still under way: they will be refused, too. */
+static bool is_burst_under_way(const struct run *r)
+{
+    for (const struct import_piece *p = r->flying; p; p = p->next)
+        if (p->pauses != r->pauses)
+            return true;
+    return false;
+}
+
+/* Whether p may be sent now, by the rules above and the bound on what is under way. */
+static bool may_fly(const struct run *r, const struct import_piece *p)
+{
+    const struct kith_points x = import_piece_points(p);
+    if (r->flying_count == r->im->in_flight_max || is_burst_under_way(r))
+        return false;
+    if (r->flying && r->flying_bytes + import_piece_bytes(p) > FLYING_BYTES_MAX)
+        return false;
+    return !p->batch->own_ids || !id_set_has_any(&r->flying_ids, x.ids, x.count);
+}
+
+/* Sends the first waiting piece. */
+static int send_one(struct run *r)
+{
+    struct import_piece *p = r->waiting;
+    const struct kith_points points = import_piece_points(p);
+    r->waiting = p->next;
+    if (!take_off(r, p)) {
+        wait_in_order(r, p);
+        return no_memory(r);
+    }
+    p->pauses = r->pauses;
+    p->request = kith_start_upsert(r->im->kith, r->im->collection, &points);
+    if (p->request >= 0)
+        return 0;
+    if (p->request == -KITH_INVALID_ARGUMENT)
+        return refuse(r, land(r, &r->flying));
+    return p->request == -KITH_NO_MEMORY ? no_memory(r) : reconnect(r);
+}
+
+static int send_some(struct run *r)
+{
+    for (;;) {
+        int rc = refill(r);
+        if (rc < 0)
+            return rc;
+        if (!r->waiting || !may_fly(r, r->waiting))
+            return 0;
+        rc = send_one(r);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* The flying piece of that request; NULL: there is none. */
+static struct import_piece *land_request(struct run *r, int64_t request)
+{
+    for (struct import_piece **at = &r->flying; *at; at = &(*at)->next)
+        if ((*at)->request == request)
+            return land(r, at);
+    return NULL;
+}
+
+static int answer(struct run *r, const struct kith_reply *reply)
+{
+    struct importer *im = r->im;
+    struct import_piece *p = land_request(r, reply->request);
+    check(p != NULL);
+    if (reply->code == 0) {
+        im->points += p->count;
+        learn_size(r, p);
+        r->retry_s = 0;
+        import_piece_destroy(p);
+        return 0;
+    }
+    if (reply->code == -KITH_INVALID_ARGUMENT)
+        return refuse(r, p);
+    if (reply->code == -KITH_TOO_LARGE)
+        return p->count > 1 ? cut(r, p) : refuse(r, p);
+    if (reply->code == -KITH_RESOURCE_EXHAUSTED && kith_retry_after_ms(im->kith) == 0 && p->count > 1)
+        return cut(r, p);
+    wait_in_order(r, p); /* whatever follows, it is not lost */
+    if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
+        reply->code == -KITH_DEADLINE_EXCEEDED) /* of those that were under way together only the first counts */
+        return p->pauses == r->pauses ? back_off(r, kith_error(im->kith)) : 0;
+    return error_set(r->e, ERROR_IO, "%s", kith_error(im->kith));
+}
+
+static int run(struct run *r)
+{
+    struct importer *im = r->im;
+    for (;;) {
+        int rc = send_some(r);
+        if (rc < 0)
+            return rc;
+        if (!r->flying && !r->waiting && r->source_ended)
+            return 0;
+        struct kith_reply reply;
+        rc = kith_next(im->kith, -1, &reply);
+        if (rc == 1)
+            rc = answer(r, &reply);
+        else if (rc < 0)
+            rc = reconnect(r);
+        if (rc < 0)
+            return rc;
+        im->on_progress(im, im->source.fraction(im->source.arg));
+    }
+}
+
+/* After an error: what is under way is answered, so that what was stored is counted. */
+static void settle(struct run *r)
+{
+    struct kith_reply reply;
+    while (r->flying && kith_next(r->im->kith, -1, &reply) == 1) {
+        struct import_piece *p = land_request(r, reply.request);
+        r->im->points += reply.code == 0 ? p->count : 0;
+        import_piece_destroy(p);
+    }
+}
+
+int importer_run(struct importer *im, struct error *e)
+{
+    struct run r = {.im = im, .e = e};
+    if (im->in_flight_max > kith_requests_max(im->kith) && kith_requests_max(im->kith) > 0)
+        im->in_flight_max = kith_requests_max(im->kith);
+    int rc = run(&r);
+    if (rc < 0)
+        settle(&r);
+    wait_again(&r);
+    while (r.waiting) { /* only after an error */
+        struct import_piece *p = r.waiting;
+        r.waiting = p->next;
+        import_piece_destroy(p);
+    }
+    id_set_fini(&r.flying_ids);
+    return rc;
+}

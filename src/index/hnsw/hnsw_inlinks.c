@@ -1,0 +1,87 @@
+/* hnsw_inlinks.c -- in a graph that grows, each row keeps a link to it from a row near it.
+ *
+ * A search for a row's own vector ends among the rows nearest to that vector. If one of these links to the row, and
+ * another of them to that one, the search finds it. Two things end this while rows are added: the list that holds
+ * the link is pruned, or so many nearer rows come that searches no longer reach its owner. So each row notes one such
+ * link, its inlink, which pruning keeps, and the number of rows at which the owner may be too far away. Then the row
+ * is searched for again (hnsw_reach.c). Between the two, nothing has to be searched for.
+ *
+ * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows that end there. A list
+ * keeps inlinks in half of its places; a row that loses its inlink is searched for again. */
+#include "index/hnsw/hnsw_builder.h"
+
+#define EF_TRUSTED   32    /* a search reaches owners that are among so many nearest; it keeps 64 at least */
+#define GROWTH_MOST  2.0   /* a row is searched for again when the graph has so many times the rows, at the latest, */
+#define GROWTH_LEAST 1.125 /* and at the earliest, and when a single link is known that leads to it */
+
+/* A row of the pool other than `row` leads to `from`: the search did not come there by chance. */
+static bool is_led_to(const struct hnsw *g, const struct pool *pool, uint32_t row, uint32_t from)
+{
+    for (uint32_t i = 0; i < pool->count; i++)
+        if (pool->cand[i].id != row && pool->cand[i].id != from && hnsw_links_to(g, pool->cand[i].id, from))
+            return true;
+    return false;
+}
+
+struct inlink_found inlink_find(const struct hnsw *g, const struct pool *pool, uint32_t row)
+{
+    struct inlink_found found = {.from = LINK_NONE};
+    for (uint32_t i = 0; i < pool->count && found.owners < 2; i++) {
+        const uint32_t from = pool->cand[i].id;
+        if (from == row || !hnsw_links_to(g, from, row) || !is_led_to(g, pool, row, from))
+            continue;
+        if (found.owners++ == 0) {
+            found.from = from;
+            found.rank = i;
+        }
+    }
+    return found;
+}
+
+bool inlink_is_due(const struct inlinks *l, uint32_t row, uint32_t rows)
+{
+    const struct inlink *at = row_array_at(&l->of, row);
+    return inlink_from(l, row) == LINK_NONE || at->due <= rows;
+}
+
+void inlink_note(const struct inlinks *l, uint32_t row, const struct inlink_found *found, uint32_t rows)
+{
+    struct inlink *at = row_array_at(&l->of, row);
+    double growth = (double)EF_TRUSTED / (found->rank + 1);
+    growth = found->from == row || growth > GROWTH_MOST ? GROWTH_MOST : growth;
+    if (growth < GROWTH_LEAST || found->owners == 1)
+        growth = GROWTH_LEAST;
+    at->due = (uint32_t)(rows * growth) + 1;
+    inlink_set(l, row, found->from);
+}
+
+uint32_t inlinks_count(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++)
+        count += inlink_from(l, links[i]) == from;
+    return count;
+}
+
+static bool is_among(const uint32_t *list, uint32_t n, uint32_t id)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++)
+        found |= list[i] == id;
+    return found;
+}
+
+uint32_t inlinks_keep(const struct inlinks *l, const uint32_t *old, uint32_t n, uint32_t from, uint32_t *list,
+                      uint32_t kept, uint32_t max)
+{
+    const uint32_t chosen = kept;
+    for (uint32_t i = 0; i < n; i++) {
+        if (inlink_from(l, old[i]) != from || is_among(list, chosen, old[i]))
+            continue;
+        if (kept < max)
+            list[kept++] = old[i];
+        else
+            inlink_set(l, old[i], LINK_NONE);
+    }
+    return kept;
+}

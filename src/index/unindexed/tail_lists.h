@@ -1,0 +1,127 @@
+/* tail_lists.h -- inverted lists of rows that no graph holds yet: each row in the list of its nearest centroid (Jegou, Douze &
+ * Schmid, TPAMI 2011), as one bit a dimension of what is left of it there, rotated (RaBitQ: Gao & Long, SIGMOD 2024).
+ *
+ * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all and s = P(q - c),
+ *     <r, s>  is about  k (<v, P(q - m)> - <v, P(c - m)>),      k = |r|^2 / <r, v>
+ *     L2 = |r|^2 + |q - c|^2 - 2 <r, s>          IP = <c, q> + <x - c, c> + <r, s>
+ * so a distance is add + factor * <v, P(q - m)> + what the list adds: one table for all lists, made once a query, two numbers a
+ * row. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block at once (vek.h). What a scan
+ * costs is its bytes: it is memory that it waits for. So the numbers are bf16, whose error is a fiftieth of that of one bit a dimension, and
+ * a row's own bound of its error is left out: of rotated rows it is nearly the same share of the factor.
+ *
+ * The error of <r, s> grows with |s|. Near lists have centroids near the query. But under the inner product the best rows of many
+ * queries are the same few, the longest, far from any query, and those whose 1-bit code errs would be missed by all of them. There
+ * s = P(q - m) takes its place:
+ *     IP = <c, q> + <r, P(m)> + <r, s>
+ *
+ * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but for copies (copies.h) and
+ * those that a trim has dropped. */
+#pragma once
+
+#include "index/copies.h"
+#include "index/scratch.h"
+#include "vectors/codes/codes.h"
+
+#include <stdalign.h>
+
+#define LIST_BLOCK_ROWS 64
+#define LISTS_MAX       1024
+#define LIST_NEEDS      128
+
+/* What a scan reads of each row comes first; which rows they are is asked of few. */
+struct list_block {
+    struct list_block *next;
+    uint32_t count, first, last;                       /* rows, and the ends of them */
+    alignas(64) uint16_t numbers[2 * LIST_BLOCK_ROWS]; /* add and factor of each row, for vek.lookup_b1_64 */
+    uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind them which row each is */
+};
+
+struct tail_list {
+    struct list_block *first, *last;
+    uint32_t rows;
+};
+
+struct tail_lists {
+    enum metric metric;
+    uint32_t dim, dims; /* of a vector, and rotated */
+    uint32_t count;     /* of lists */
+    uint32_t from, to;  /* rows that were put in */
+    uint32_t trained_rows;
+    uint32_t largest;        /* rows of the largest list */
+    uint32_t trim;           /* the next list to be looked at, */
+    uint32_t trimmed;        /* in a round that drops rows before this one */
+    uint32_t freed;          /* blocks, by all of these */
+    struct codes centroids;  /* SQ8, by L2 */
+    bool by_values;          /* these codes cannot tell them apart: they are compared by `rotated` */
+    bool by_mean;            /* of rows of very different length, under the inner product: see below */
+    float *centre;           /* [dim]: m */
+    float *rotated;          /* [count][dims]: P(c - m) */
+    float *rotated_mean;     /* [dims]: P(m) */
+    float *square, *on_mean; /* [count]: |c|^2, <c - m, m> */
+    float *from_mean;        /* [count]: |c - m| */
+    struct tail_list *list;  /* [count] */
+    uint64_t *flips;
+    float *need; /* [LIST_NEEDS]: ascending shares of the rows (tail_need.h), once they are measured */
+    bool has_need;
+    uint64_t bytes; /* of all this */
+    /* room to work in */
+    float *turned, *rest;
+    uint8_t *signs;
+    void *folded;
+    const void **at; /* [count]: where each centroid's code lies */
+    uint32_t *ids;   /* [count]: 0, 1, 2 .. */
+    float *distances;
+};
+
+static inline uint32_t *list_block_rows(const struct tail_lists *l, const struct list_block *b)
+{
+    return (uint32_t *)(uintptr_t)(b->bytes + (size_t)LIST_BLOCK_ROWS * l->dims / 8);
+}
+
+/* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL when there is no memory. */
+MUST_USE struct tail_lists *tail_lists_create(enum metric metric, uint32_t dim, uint32_t count);
+void tail_lists_destroy(struct tail_lists *l);
+
+/* P(x - m); room: dims floats. */
+void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret);
+/* What follows from the mean of all, before any centroid. */
+void tail_lists_set_mean(struct tail_lists *l);
+/* What follows from centroid c, whose vector this is; centroids have it as row c. */
+void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid);
+/* The list for x. -ENOMEM. */
+MUST_USE int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret);
+/* Makes l->distances what the lists are ranked by for a search with that query. -ENOMEM. */
+MUST_USE int tail_lists_rank(struct tail_lists *l, const float *query);
+/* The same with the query rotated, and with room of codes_query_bytes(). */
+void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, const float *turned, void *room);
+/* Row l->to. -ENOMEM. */
+MUST_USE int tail_lists_add(struct tail_lists *l, const float *x);
+/* Frees what only holds rows before `from` in the next few lists; returns how many blocks. */
+uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from);
+
+/* What a search needs beside the codes. */
+size_t tail_query_bytes(const struct tail_lists *l);
+
+struct tail_search {
+    const struct tail_lists *lists;
+    const uint32_t *version; /* other lists, or other codes, when these change at a pause: then -EAGAIN */
+    const uint32_t *epoch;
+    const float *query;              /* dim f32 */
+    void *room;                      /* tail_query_bytes(), aligned to 64 */
+    const struct codes_query *codes; /* what rows that may be near are scored by */
+    uint32_t from, to;               /* rows */
+    uint32_t budget;                 /* rows looked at, about; hard queries take more */
+    uint32_t least;                  /* of these in any case */
+    bool all;                        /* that is all there are: none is left out for want of patience */
+    float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
+    const uint64_t *allowed;
+    const struct copies
+        *copies; /* of the rows: one that has a copy below `visible` which is allowed counts as allowed */
+    uint32_t visible;
+    const struct pause *pause;
+    struct search_scratch *scratch; /* its pool and batch arrays are used */
+    struct topk *top;               /* hits are added here */
+    uint32_t seen;                  /* out: rows looked at */
+    uint32_t scored;                /* out: and scored by codes */
+};
+MUST_USE int tail_search(struct tail_search *s);

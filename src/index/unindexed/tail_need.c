@@ -1,0 +1,115 @@
+/* tail_need.c -- rows of the sample are compared with all queries, some at a time; then each query ranks the lists. */
+#include "index/unindexed/tail_need.h"
+
+#include "index/segment_index.h"
+#include "vectors/metric.h"
+#include <math.h>
+#include <stdlib.h>
+
+#define SAMPLE_STEP     8     /* one row in so many, */
+#define SAMPLE_MAX      16384 /* but no more than so many */
+#define VALUES_PER_STEP (256 * 1024)
+#define K_MEASURED      10 /* neighbours that a sample of one in SAMPLE_STEP speaks of */
+
+struct tail_needing {
+    uint32_t from, to, step, next; /* rows of the sample */
+    uint32_t ranked;               /* queries that have ranked the lists */
+    uint32_t query[LIST_NEEDS], nearest[LIST_NEEDS];
+    float distance[LIST_NEEDS]; /* of the nearest; INFINITY: there is none */
+};
+
+struct tail_needing *tail_needing_create(const struct tail_lists *l)
+{
+    struct tail_needing *n = calloc(1, sizeof(*n));
+    if (!n)
+        return NULL;
+    const uint32_t rows = l->to - l->from, fewest = rows / SAMPLE_MAX;
+    *n = (struct tail_needing){.from = l->from, .to = l->to, .step = fewest > SAMPLE_STEP ? fewest : SAMPLE_STEP};
+    n->next = l->from;
+    for (uint32_t i = 0; i < LIST_NEEDS; i++) {
+        n->query[i] = l->from + (uint32_t)((uint64_t)i * rows / LIST_NEEDS);
+        n->distance[i] = INFINITY;
+    }
+    return n;
+}
+
+void tail_needing_destroy(struct tail_needing *n)
+{
+    free(n);
+}
+
+uint64_t tail_needing_bytes(const struct tail_needing *n)
+{
+    return n ? sizeof(*n) : 0;
+}
+
+static void compare(struct tail_needing *n, const struct tail_lists *l, const struct rows *vectors, uint32_t row)
+{
+    const void *at = rows_at(vectors, row);
+    for (uint32_t i = 0; i < LIST_NEEDS; i++) {
+        float distance;
+        vectors_distances(l->metric, rows_at(vectors, n->query[i]), &at, 1, l->dim, &distance);
+        if (row == n->query[i] || !(distance < n->distance[i]))
+            continue;
+        n->distance[i] = distance;
+        n->nearest[i] = row;
+    }
+}
+
+/* The share of rows in lists that are as near to the query as the one with its nearest row. */
+static int rank(const struct tail_needing *n, struct tail_lists *l, const struct rows *vectors, uint32_t i, float *ret)
+{
+    uint32_t list = 0;
+    uint64_t rows = 0, before = 0;
+    int rc = tail_lists_nearest(l, rows_at(vectors, n->nearest[i]), &list);
+    if (rc == 0)
+        rc = tail_lists_rank(l, rows_at(vectors, n->query[i]));
+    for (uint32_t c = 0; rc == 0 && c < l->count; c++) {
+        rows += l->list[c].rows;
+        before += l->distances[c] <= l->distances[list] ? l->list[c].rows : 0;
+    }
+    *ret = rows ? (float)before / (float)rows : 0;
+    return rc;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+int tail_needing_step(struct tail_needing *n, struct tail_lists *l, const struct rows *vectors,
+                      const struct copies *copies)
+{
+    if (n->next < n->to) {
+        for (uint32_t values = 0; values < VALUES_PER_STEP && n->next < n->to; n->next += n->step) {
+            if (copies_is_copy(copies, n->next))
+                continue;
+            compare(n, l, vectors, n->next);
+            values += LIST_NEEDS * l->dim;
+        }
+        return 1;
+    }
+    const uint32_t i = n->ranked++;
+    const int rc = isfinite(n->distance[i]) ? rank(n, l, vectors, i, &l->need[i]) : 0;
+    if (rc < 0)
+        return rc;
+    if (n->ranked < LIST_NEEDS)
+        return 1;
+    qsort(l->need, LIST_NEEDS, sizeof(*l->need), ascending);
+    l->has_need = true;
+    return 0;
+}
+
+/* Half of what may be missed is left to what the 1-bit codes pass over. Where lengths differ that much, the best rows are
+ * those far out in any list. */
+float tail_need(const struct tail_lists *l, float wanted, uint32_t k)
+{
+    if (l->by_mean)
+        return 1;
+    if (!l->has_need)
+        return 0;
+    const double most = fmin((1 + (double)wanted) / 2, 1), place = ceil(most * LIST_NEEDS) - 1;
+    const double more = k > K_MEASURED ? sqrt((double)k / K_MEASURED) : 1;
+    return (float)fmin(more * (double)l->need[(uint32_t)fmax(place, 0)], 1);
+}

@@ -1,0 +1,251 @@
+/* tail_train.c -- each step takes up some rows, or some centroids, and remembers where it was.
+ *
+ * Rows are compared with the centroids as the lists will compare them, by codes of 8 bits, and the codes are trained on the same
+ * sample, which the centroids lie within. A centroid that nothing is nearest to begins again at some row of the sample. */
+#include "index/unindexed/tail_train.h"
+
+#include "base/memory.h"
+#include "vectors/codes/rotation.h"
+#include "vek.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTS_MIN       16
+#define LISTS_PER_ROOT  1.5 /* of the number of rows, where they are no longer than */
+#define LISTS_DIMS      128
+#define ROWS_PER_LIST   24 /* in the sample, at most */
+#define ROUNDS          3
+#define ALIKE           0.02f        /* of the square of a distance is the error of a code, at most, */
+#define ALIKE_SHARE     16           /* but for a share of 1 in so many */
+#define VALUES_PER_STEP (512 * 1024) /* multiplied as bytes, or about as dear: some tens of microseconds */
+
+enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE };
+
+struct tail_training {
+    struct tail_lists *lists;
+    struct sq8_sample sample;
+    uint32_t from, to, sample_rows;
+    enum training_step step;
+    uint32_t next; /* row of the sample, or centroid */
+    uint32_t round;
+    uint32_t alike;  /* centroids that codes do not tell from the nearest other, in the first round */
+    float *centroid; /* [count][dim] */
+    float *sum;      /* [count][dim]: of the rows nearest to each */
+    uint32_t *rows;  /* [count]: how many */
+};
+
+/* Longer vectors make comparing with a centroid dearer, and scanning a row of one bit a dimension less so. */
+static uint32_t lists_for(uint32_t dim, uint32_t rows)
+{
+    const double n = LISTS_PER_ROOT * sqrt(rows) * pow((double)LISTS_DIMS / rotation_dims(dim), 0.25);
+    return n < LISTS_MIN ? LISTS_MIN : n > LISTS_MAX ? LISTS_MAX : (uint32_t)n;
+}
+
+static size_t values(const struct tail_training *t)
+{
+    return (size_t)t->lists->count * t->lists->dim;
+}
+
+struct tail_training *tail_training_create(enum metric metric, uint32_t dim, uint32_t from, uint32_t to)
+{
+    struct tail_training *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->from = from;
+    t->to = to;
+    t->lists = tail_lists_create(metric, dim, lists_for(dim, to - from));
+    if (!t->lists || sq8_sample_init(&t->sample, dim) < 0) {
+        tail_training_destroy(t);
+        return NULL;
+    }
+    t->centroid = memory_aligned(values(t) * sizeof(float));
+    t->sum = memory_aligned(values(t) * sizeof(float));
+    t->rows = calloc(t->lists->count, sizeof(*t->rows));
+    if (!t->centroid || !t->sum || !t->rows) {
+        tail_training_destroy(t);
+        return NULL;
+    }
+    const uint64_t wanted = (uint64_t)t->lists->count * ROWS_PER_LIST;
+    t->sample_rows = wanted < to - from ? (uint32_t)wanted : to - from;
+    return t;
+}
+
+void tail_training_destroy(struct tail_training *t)
+{
+    if (!t)
+        return;
+    tail_lists_destroy(t->lists);
+    sq8_sample_fini(&t->sample);
+    memory_free(t->centroid);
+    memory_free(t->sum);
+    memory_free(t->rows);
+    memory_free(t);
+}
+
+uint64_t tail_training_bytes(const struct tail_training *t)
+{
+    if (!t)
+        return 0;
+    return sizeof(*t) + t->lists->bytes + codes_bytes(&t->lists->centroids) + 2 * values(t) * sizeof(float) +
+           t->lists->count * sizeof(*t->rows);
+}
+
+/* Spread over all of them. */
+static const float *sampled(const struct tail_training *t, const struct rows *vectors, uint32_t i)
+{
+    return rows_at(vectors, t->from + (uint32_t)((uint64_t)i * (t->to - t->from) / t->sample_rows));
+}
+
+/* How many things that are so many values each are a step. */
+static uint32_t some(size_t values_each)
+{
+    return values_each < VALUES_PER_STEP ? (uint32_t)(VALUES_PER_STEP / values_each) : 1;
+}
+
+static void enter(struct tail_training *t, enum training_step step)
+{
+    t->step = step;
+    t->next = 0;
+}
+
+/* -- the steps -- */
+
+static int begin_codes(struct tail_training *t)
+{
+    struct tail_lists *l = t->lists;
+    codes_fini(&l->centroids);
+    int rc = codes_init(&l->centroids, CODE_SQ8, 0, METRIC_L2, l->dim);
+    if (rc == 0)
+        rc = codes_train(&l->centroids, &(struct codes_training){.sample = &t->sample});
+    enter(t, STEP_CODE);
+    return rc;
+}
+
+static int take_sample(struct tail_training *t, const struct rows *vectors)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(32 * (size_t)l->dim); n > 0 && t->next < t->sample_rows; n--)
+        sq8_sample_add(&t->sample, sampled(t, vectors, t->next++), l->dim);
+    if (t->next < t->sample_rows)
+        return 0;
+    t->sample.whole = false; /* means are not */
+    for (uint32_t j = 0; j < l->dim; j++)
+        l->centre[j] = (float)(t->sample.sum[j] / t->sample.rows);
+    tail_lists_set_mean(l);
+    enter(t, STEP_MOVE); /* nothing is nearest to any yet: they begin at rows */
+    return 0;
+}
+
+/* 1: these are the last. */
+static int code_centroids(struct tail_training *t)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(64 * (size_t)l->dim); n > 0 && t->next < l->count; n--) {
+        const float *centroid = t->centroid + (size_t)t->next * l->dim;
+        const int rc = codes_append(&l->centroids, centroid);
+        if (rc < 0)
+            return rc;
+        tail_lists_set(l, t->next++, centroid);
+    }
+    if (t->next < l->count)
+        return 0;
+    for (uint32_t c = 0; c < l->count; c++)
+        l->at[c] = codes_at(&l->centroids, c);
+    enter(t, t->round == 1 ? STEP_CHECK : STEP_ASSIGN);
+    return t->round > ROUNDS;
+}
+
+/* Is the error of its own code small beside the distance of the nearest other? */
+static bool is_told_apart(const struct tail_lists *l, uint32_t c)
+{
+    float nearest = INFINITY;
+    for (uint32_t i = 0; i < l->count; i++)
+        nearest = i != c && l->distances[i] < nearest ? l->distances[i] : nearest;
+    return fabsf(l->distances[c]) <= ALIKE * nearest;
+}
+
+/* A few large rows may stretch the codes, so that all others have nearly the same. */
+static int check_codes(struct tail_training *t)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(values(t)), nearest; n > 0 && t->next < l->count; n--, t->next++) {
+        const int rc = tail_lists_nearest(l, t->centroid + (size_t)t->next * l->dim, &nearest);
+        if (rc < 0)
+            return rc;
+        t->alike += !is_told_apart(l, t->next);
+    }
+    if (t->next < l->count)
+        return 0;
+    l->by_values = t->alike > l->count / ALIKE_SHARE;
+    l->by_mean = l->by_values && l->metric == METRIC_IP;
+    enter(t, STEP_ASSIGN);
+    return 0;
+}
+
+static int assign(struct tail_training *t, const struct rows *vectors)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(values(t)); n > 0 && t->next < t->sample_rows; n--) {
+        const float *x = sampled(t, vectors, t->next++);
+        uint32_t c;
+        const int rc = tail_lists_nearest(l, x, &c);
+        if (rc < 0)
+            return rc;
+        float *sum = t->sum + (size_t)c * l->dim;
+        for (uint32_t j = 0; j < l->dim; j++)
+            sum[j] += x[j];
+        t->rows[c]++;
+    }
+    if (t->next == t->sample_rows)
+        enter(t, STEP_MOVE);
+    return 0;
+}
+
+/* Where a centroid begins, or begins again: spread over the sample, other rows in another round. */
+static const float *starting_point(const struct tail_training *t, const struct rows *vectors, uint32_t c)
+{
+    const uint64_t spread = (uint64_t)c * t->sample_rows / t->lists->count, turn = (uint64_t)t->round * 7919;
+    return sampled(t, vectors, (uint32_t)((spread + turn) % t->sample_rows));
+}
+
+static int move_centroids(struct tail_training *t, const struct rows *vectors)
+{
+    struct tail_lists *l = t->lists;
+    for (uint32_t n = some(2 * (size_t)l->dim); n > 0 && t->next < l->count; n--, t->next++) {
+        const uint32_t c = t->next;
+        float *centroid = t->centroid + (size_t)c * l->dim, *sum = t->sum + (size_t)c * l->dim;
+        if (t->rows[c] == 0)
+            memcpy(centroid, starting_point(t, vectors, c), l->dim * sizeof(float));
+        for (uint32_t j = 0; t->rows[c] && j < l->dim; j++)
+            centroid[j] = sum[j] / (float)t->rows[c];
+        memset(sum, 0, l->dim * sizeof(float));
+        t->rows[c] = 0;
+    }
+    if (t->next < l->count)
+        return 0;
+    t->round++;
+    return begin_codes(t);
+}
+
+int tail_training_step(struct tail_training *t, const struct rows *vectors, struct tail_lists **ret)
+{
+    int rc = 0;
+    switch (t->step) {
+    case STEP_SAMPLE: rc = take_sample(t, vectors); break;
+    case STEP_CODE: rc = code_centroids(t); break;
+    case STEP_ASSIGN: rc = assign(t, vectors); break;
+    case STEP_MOVE: rc = move_centroids(t, vectors); break;
+    case STEP_CHECK: rc = check_codes(t); break;
+    }
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return 1;
+    *ret = t->lists;
+    t->lists = NULL;
+    (*ret)->from = (*ret)->to = t->from;
+    (*ret)->trained_rows = t->to - t->from;
+    return 0;
+}

@@ -1,0 +1,363 @@
+/* http.c -- the parser is http_parser (Node's); what it says is turned into one of five answers. Requests are small and rare:
+ * a connection has a short deadline and a small bound, and a metrics text is made anew for each. */
+#include "net/http/http.h"
+#include "actors/router/router.h"
+#include "actors/server.h"
+#include "shards/folder/read_only.h"
+
+#include <errno.h>
+#include <http_parser.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define TIMEOUT_NS        ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
+#define REQUEST_MAX       8192                    /* bytes of line and headers */
+#define PATH_MAX_BYTES    128
+#define INPUT_BYTES       4096
+#define HEADER_NAME_BYTES 8  /* enough to tell "Host" */
+#define PEERS_MAX         32 /* connections at once on a reactor, */
+#define PEERS_SHARE       16 /* and one in so many that the process may have */
+#define LINGER_NS         ((uint64_t)200000000)
+#define LINGERERS_MAX     8 /* on a reactor */
+
+struct http {
+    struct http *next, *prev; /* of the front */
+    struct front *front;
+    struct connection *connection;
+    http_parser parser;
+    char path[PATH_MAX_BYTES];
+    size_t path_size, request_size;
+    struct buffer text; /* an answer that may be long */
+    struct header {
+        char name[HEADER_NAME_BYTES]; /* its beginning */
+        size_t size;
+        bool has_value;
+    } header; /* that is coming in */
+    unsigned hosts;
+    bool complete, keep;
+};
+
+static int on_url(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    if (h->path_size + n >= sizeof h->path)
+        return 1;
+    memcpy(h->path + h->path_size, at, n);
+    h->path_size += n;
+    h->path[h->path_size] = 0;
+    return 0;
+}
+
+/* A name comes in pieces. One with a space in it or behind it is refused (RFC 9112, 5.1): a proxy in front may have read it
+ * otherwise. */
+static int on_header_name(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    struct header *name = &h->header;
+    if (name->has_value)
+        *name = (struct header){0};
+    for (size_t i = 0; i < n; i++, name->size++) {
+        if (at[i] == ' ' || at[i] == '\t')
+            return 1;
+        if (name->size < HEADER_NAME_BYTES)
+            name->name[name->size] = at[i];
+    }
+    return 0;
+}
+
+static int on_header_value(http_parser *p, const char *at, size_t n)
+{
+    struct http *h = p->data;
+    if (!h->header.has_value)
+        h->hosts += h->header.size == 4 && strncasecmp(h->header.name, "host", 4) == 0;
+    h->header.has_value = true;
+    return 0;
+}
+
+/* RFC 9112, 3.2: one Host, which HTTP/1.0 does not have to say. */
+static int on_headers(http_parser *p)
+{
+    const struct http *h = p->data;
+    const bool must = p->http_major > 1 || (p->http_major == 1 && p->http_minor > 0);
+    return h->hosts > 1 || (must && h->hosts == 0) ? -1 : 0;
+}
+
+static int on_complete(http_parser *p)
+{
+    struct http *h = p->data;
+    h->complete = true;
+    h->keep = http_should_keep_alive(p);
+    http_parser_pause(p, 1);
+    return 0;
+}
+
+static int answer(struct http *h, int status, const char *reason, const char *type, const char *body, size_t size)
+{
+    struct buffer head = {0};
+    int rc = buffer_printf(
+        &head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%sConnection: %s\r\n\r\n", status, reason,
+        type, size, status == 405 ? "Allow: GET, HEAD\r\n" : "", h->keep ? "keep-alive" : "close");
+    bool body_too = h->parser.method != HTTP_HEAD || status == 400;
+    struct slice slices[2] = {{head.bytes, head.size}, {body, size}};
+    if (rc == 0)
+        rc = connection_send(h->connection, slices, body_too && size ? 2 : 1, clock_now_ns() + TIMEOUT_NS);
+    buffer_fini(&head);
+    return rc;
+}
+
+static int answer_text(struct http *h, int status, const char *reason, const char *text)
+{
+    return answer(h, status, reason, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+static int healthz(struct http *h)
+{
+    switch (h->front->core->state) {
+    case CORE_SERVING: return answer_text(h, 200, "OK", "ok\n");
+    case CORE_STARTING:
+    case CORE_READING: return answer_text(h, 503, "Service Unavailable", "starting\n");
+    case CORE_RESTORING: return answer_text(h, 503, "Service Unavailable", "restoring a snapshot\n");
+    default: return answer_text(h, 503, "Service Unavailable", "stopping\n");
+    }
+}
+
+/* What a starting server serves already. */
+static int readable(const struct core *c, struct buffer *text)
+{
+    size_t at_rest = 0;
+    for (size_t i = 0; i < c->collections.count; i++)
+        at_rest += c->collections.by_id[i]->at_rest;
+    return c->state == CORE_READING
+               ? buffer_printf(text, "%zu of %zu collections can be read already\n", at_rest, c->collections.count)
+               : 0;
+}
+
+static int starting(struct http *h)
+{
+    struct error why = {0};
+    struct buffer text = {0};
+    ignore_result(server_starting(h->front->core->server, &why));
+    int rc = buffer_printf(&text, "%s\n", why.text);
+    if (rc == 0)
+        rc = readable(h->front->core, &text);
+    if (rc == 0)
+        rc = answer(h, 503, "Service Unavailable", "text/plain; charset=utf-8", (const char *)text.bytes, text.size);
+    buffer_fini(&text);
+    return rc;
+}
+
+/* What is not well though the server serves; empty: all is. */
+static int troubles(const struct core *c, struct buffer *text)
+{
+    int failure = store_read_only(c->store), rc = 0;
+    if (failure) {
+        struct error why = {0};
+        read_only_refuse(failure, c->server->options.data, &why);
+        rc = buffer_printf(text, "read-only (%s): %s\n", disk_failure_name(failure), why.text);
+    }
+    for (size_t i = 0; i < c->collections.count && rc == 0; i++) {
+        const struct collection_entry *e = c->collections.by_name[i];
+        if (e->damage.code != ERROR_OK)
+            rc = buffer_printf(text, "collection '%s' is not served: %s\n", e->config.name, e->damage.text);
+    }
+    return rc;
+}
+
+/* Whatever the disk says, the rest is served, so the status is 200 then too: the text tells. */
+static int readyz(struct http *h)
+{
+    const struct core *c = h->front->core;
+    if (c->state == CORE_STARTING || c->state == CORE_READING)
+        return starting(h);
+    if (c->state != CORE_SERVING)
+        return healthz(h);
+    struct buffer text = {0};
+    int rc = troubles(c, &text);
+    rc = rc < 0 || text.size == 0
+             ? answer_text(h, 200, "OK", "ok\n")
+             : answer(h, 200, "OK", "text/plain; charset=utf-8", (const char *)text.bytes, text.size);
+    buffer_fini(&text);
+    return rc;
+}
+
+/* The text, and nothing else of what it was made of: it may take long to be read. */
+static int metrics_text(struct http *h, struct request *rq)
+{
+    struct buffer *text = &h->text;
+    int rc = router_enter_metrics(rq);
+    if (rc == 0)
+        rc = router_metrics(rq, text);
+    arena_fini_slowly(&rq->bulk, fiber_pause);
+    if (rc < 0)
+        buffer_fini_slowly(text, fiber_pause);
+    admission_settle(rq, text->capacity);
+    return rc;
+}
+
+static int metrics_answer(struct http *h)
+{
+    struct request *rq = request_acquire(h->front->core, TIMEOUT_NS / 1000000);
+    int rc = rq ? metrics_text(h, rq) : -ENOMEM;
+    if (rc == 0)
+        rc =
+            answer(h, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", (const char *)h->text.bytes, h->text.size);
+    else
+        rc = answer_text(h, 503, "Service Unavailable", "the metrics could not be collected\n");
+    buffer_fini_slowly(&h->text, fiber_pause);
+    if (rq) {
+        admission_forget(rq);
+        request_release(rq);
+    }
+    return rc;
+}
+
+static int respond(struct http *h)
+{
+    char *query = strchr(h->path, '?');
+    if (query)
+        *query = 0;
+    bool health = strcmp(h->path, "/healthz") == 0, metrics = strcmp(h->path, "/metrics") == 0;
+    bool ready = strcmp(h->path, "/readyz") == 0;
+    if (!health && !ready && !metrics)
+        return answer_text(h, 404, "Not Found", "there are /healthz, /readyz and /metrics\n");
+    if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
+        return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
+    return ready ? readyz(h) : health ? healthz(h) : metrics_answer(h);
+}
+
+/* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */
+static int feed(struct http *h, const char **bytes, size_t *n)
+{
+    static const http_parser_settings settings = {.on_url = on_url,
+                                                  .on_header_field = on_header_name,
+                                                  .on_header_value = on_header_value,
+                                                  .on_headers_complete = on_headers,
+                                                  .on_message_complete = on_complete};
+    size_t used = http_parser_execute(&h->parser, &settings, *bytes, *n);
+    *bytes += used;
+    *n -= used;
+    h->request_size += used;
+    enum http_errno error = HTTP_PARSER_ERRNO(&h->parser);
+    if (h->complete) {
+        http_parser_pause(&h->parser, 0);
+        return 0;
+    }
+    return error == HPE_OK && !h->parser.upgrade && h->request_size <= REQUEST_MAX ? 0 : -1;
+}
+
+static void serve_requests(struct http *h)
+{
+    char *input = malloc(INPUT_BYTES); /* stacks are small */
+    const char *at = input;
+    size_t have = 0;
+    do {
+        h->complete = false;
+        h->path_size = h->request_size = 0;
+        h->header = (struct header){0};
+        h->hosts = 0;
+        uint64_t deadline_ns = clock_now_ns() + TIMEOUT_NS;
+        while (input && !h->complete) {
+            if (have == 0) {
+                int64_t got = connection_receive(h->connection, input, INPUT_BYTES, deadline_ns);
+                if (got <= 0)
+                    goto end;
+                at = input;
+                have = (size_t)got;
+            }
+            if (feed(h, &at, &have) < 0) {
+                h->keep = false;
+                (void)answer_text(h, 400, "Bad Request", "this is not an HTTP request this server takes\n");
+                goto end;
+            }
+        }
+    } while (input && respond(h) == 0 && h->keep && !h->front->draining);
+end:
+    free(input);
+}
+
+static void http_add(struct front *f, struct http *h)
+{
+    h->next = f->https;
+    if (h->next)
+        h->next->prev = h;
+    f->https = h;
+    f->http_count++;
+}
+
+static void http_remove(struct front *f, struct http *h)
+{
+    if (h->prev)
+        h->prev->next = h->next;
+    else
+        f->https = h->next;
+    if (h->next)
+        h->next->prev = h->prev;
+    f->http_count--;
+    event_notify_all(&f->changed);
+}
+
+/* Each may hold a metrics text that is not read, and a descriptor that clients of the native protocol need. */
+static bool is_crowded(const struct front *f)
+{
+    const uint32_t share = (uint32_t)(connections_count().most / PEERS_SHARE), most = share > 1 ? share : 1;
+    return f->http_count - f->http_turned >= (most < PEERS_MAX ? most : PEERS_MAX);
+}
+
+#define CROWDED_BODY                                                                                                   \
+    "{\"error\": \"there are as many HTTP connections as this server may have; close some, or come again\"}\n"
+static_assert(sizeof CROWDED_BODY - 1 == 99, "as Content-Length says");
+const char http_crowded[] =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
+
+/* Then waits a moment for the peer to close: a connection closed with bytes unread is reset, and the reset may overtake the answer. */
+static void turn_away(struct http *h)
+{
+    char unread[512];
+    const uint64_t until_ns = clock_now_ns() + LINGER_NS;
+    const struct slice slice = {http_crowded, sizeof http_crowded - 1};
+    h->front->http_turned++;
+    int64_t rc = connection_send(h->connection, &slice, 1, until_ns);
+    while (rc >= 0 && h->front->http_turned <= LINGERERS_MAX && clock_now_ns() < until_ns) {
+        rc = connection_receive(h->connection, unread, sizeof unread, until_ns);
+        rc = rc == 0 ? -ECONNRESET : rc;
+    }
+    h->front->http_turned--;
+}
+
+void http_serve(struct connection *c, void *arg)
+{
+    struct front *f = arg;
+    const bool crowded = is_crowded(f);
+    struct http h = {.front = f, .connection = c};
+    http_parser_init(&h.parser, HTTP_REQUEST);
+    h.parser.data = &h;
+    http_add(f, &h);
+    if (crowded)
+        turn_away(&h);
+    else
+        serve_requests(&h);
+    http_remove(f, &h);
+    connection_close(c);
+}
+
+void http_end_all(struct front *f)
+{
+    for (struct http *h = f->https; h; h = h->next)
+        connection_shutdown(h->connection);
+}
+
+uint64_t http_memory(const struct front *f)
+{
+    uint64_t bytes = 0;
+    for (const struct http *h = f->https; h; h = h->next)
+        bytes += INPUT_BYTES + h->text.capacity;
+    return bytes;
+}
+
+bool net_has_http(void)
+{
+    return true;
+}

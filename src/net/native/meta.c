@@ -1,0 +1,201 @@
+/* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both cost a few instructions. */
+#include "net/native/meta.h"
+#include "base/text/utf8.h"
+#include "net/native/wire.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void *allocate(void *data, size_t size)
+{
+    struct request *rq = data;
+    void *p = arena_alloc(&rq->arena, size);
+    if (!p)
+        ignore_result(request_error(rq, -ENOMEM, "request"));
+    return p;
+}
+
+static void release(void *data, void *p)
+{
+}
+
+ProtobufCAllocator meta_allocator(struct request *rq)
+{
+    return (ProtobufCAllocator){.alloc = allocate, .free = release, .allocator_data = rq};
+}
+
+int meta_text_check(struct request *rq, const char *field, const void *text, size_t size)
+{
+    if (memchr(text, 0, size))
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "the field \"%s\" of the request has a NUL byte, which no text may have", field);
+    if (!utf8_is_valid(text, size))
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the field \"%s\" of the request is not UTF-8", field);
+    return 0;
+}
+
+/* Bytes that are no message are left to protobuf-c to refuse. Recursion ends where the types do: no request contains itself. */
+static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
+{
+    struct wire w = wire_of(meta, n);
+    struct wire_field f;
+    int rc = 0;
+    while (rc == 0 && wire_next(&w, &f) > 0) {
+        const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(type, f.number);
+        if (!d || f.type != WIRE_BYTES)
+            continue;
+        if (d->type == PROTOBUF_C_TYPE_STRING)
+            rc = meta_text_check(rq, d->name, f.bytes, f.size);
+        else if (d->type == PROTOBUF_C_TYPE_MESSAGE)
+            rc = texts_check(rq, d->descriptor, f.bytes, f.size);
+    }
+    return rc;
+}
+
+void *meta_unpack(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
+{
+    ProtobufCAllocator allocator = meta_allocator(rq);
+    return texts_check(rq, type, meta, n) < 0 ? NULL : protobuf_c_message_unpack(type, &allocator, n, meta);
+}
+
+int meta_refuse(struct request *rq, const char *name)
+{
+    if (rq->error.code != ERROR_OK) /* it is told already: there was no memory, or a text is none */
+        return -ENOMEM;
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
+}
+
+int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret)
+{
+    struct error *e = &rq->error;
+    if (!from)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "the request does not say which collection");
+    memset(ret, 0, sizeof *ret);
+    size_t n = strlen(from->name);
+    if (n >= sizeof ret->name)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "the collection's name has %zu characters; at most %zu are allowed",
+                         n, sizeof ret->name - 1);
+    memcpy(ret->name, from->name, n + 1);
+    if (from->m > UINT16_MAX || from->ef_construct > UINT16_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "m %u and ef_construct %u: both must be below 65536", from->m,
+                         from->ef_construct);
+    if ((unsigned)from->metric > METRIC_COSINE)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "metric %d is not known; there are 1 (l2), 2 (ip) and 3 (cosine)",
+                         (int)from->metric);
+    if ((unsigned)from->durability > DURABILITY_NONE)
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "durability %d is not known; there are 1 (flush), 2 (interval) and 3 (none)",
+                         (int)from->durability);
+    if (from->code_bits > UINT8_MAX)
+        return error_set(e, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8", from->code_bits);
+    ret->dim = from->dim;
+    ret->slots = from->slots;
+    ret->metric = (enum metric)from->metric;
+    ret->durability = (enum durability)from->durability;
+    ret->index = (struct index_options){.m = (uint16_t)from->m,
+                                        .ef_construct = (uint16_t)from->ef_construct,
+                                        .code = (enum code_kind)from->code,
+                                        .code_bits = (uint8_t)from->code_bits,
+                                        .refine = (enum refine_kind)from->refine,
+                                        .refine_k = from->refine_k,
+                                        .links = (enum links_kind)from->links};
+    return 0;
+}
+
+void meta_collection_init(Kith__Collection *ret, const struct collection_config *config)
+{
+    kith__collection__init(ret);
+    ret->name = (char *)(uintptr_t)config->name; /* only read */
+    ret->dim = config->dim;
+    ret->metric = (Kith__Metric)config->metric;
+    ret->durability = (Kith__Durability)config->durability;
+    ret->m = config->index.m;
+    ret->ef_construct = config->index.ef_construct;
+    ret->slots = config->slots;
+    ret->code = (Kith__Code)config->index.code;
+    ret->code_bits = config->index.code_bits;
+    ret->refine = (Kith__Refine)config->index.refine;
+    ret->refine_k = config->index.refine_k;
+    ret->links = (Kith__Links)config->index.links;
+}
+
+static void segment_init(Kith__Segment *ret, const struct segment_info *from)
+{
+    kith__segment__init(ret);
+    ret->id = from->id;
+    ret->reactor = from->reactor;
+    ret->state = from->state == SEGMENT_SEALED   ? KITH__SEGMENT_STATE__SEGMENT_STATE_SEALED
+                 : from->state == SEGMENT_FROZEN ? KITH__SEGMENT_STATE__SEGMENT_STATE_FROZEN
+                                                 : KITH__SEGMENT_STATE__SEGMENT_STATE_GROWING;
+    ret->merging = from->merging;
+    ret->rows = from->rows;
+    ret->deleted_rows = from->deleted_rows;
+    ret->tombstones = from->tombstones;
+    ret->vector_bytes = from->vector_bytes;
+    ret->payload_bytes = from->payload_bytes;
+    ret->index_bytes = from->index_bytes;
+    ret->memory_bytes = from->memory_bytes;
+    ret->disk_bytes = from->disk_bytes;
+    ret->m = from->index.m;
+    ret->ef_construct = from->index.ef_construct;
+    ret->code = (Kith__Code)from->index.code;
+    ret->code_bits = from->index.code_bits;
+    ret->refine = (Kith__Refine)from->index.refine;
+    ret->refine_k = from->index.refine_k;
+    ret->links = (Kith__Links)from->index.links;
+    ret->why = (char *)(uintptr_t)from->why.text; /* only read */
+}
+
+static void rung_init(Kith__RecallRung *ret, const struct recall_rung *from)
+{
+    kith__recall_rung__init(ret);
+    ret->ef = from->ef;
+    ret->recall = from->recall;
+    ret->floor = from->floor;
+    ret->distances = from->distances;
+}
+
+static int ladder_init(struct request *rq, const struct recall_ladder *from, Kith__RecallRung ***ret, size_t *ret_count)
+{
+    Kith__RecallRung *rungs = arena_alloc(&rq->bulk, (from->count + 1) * sizeof *rungs);
+    *ret = arena_alloc(&rq->bulk, (from->count + 1) * sizeof **ret);
+    if (!rungs || !*ret)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < from->count; i++) {
+        rung_init(&rungs[i], &from->rung[i]);
+        (*ret)[i] = &rungs[i];
+    }
+    *ret_count = from->count;
+    return 0;
+}
+
+static int curve_init(struct request *rq, const struct recall_curve *from, Kith__Segment *ret)
+{
+    int rc = ladder_init(rq, &from->of[0], &ret->recall_10, &ret->n_recall_10);
+    if (rc == 0)
+        rc = ladder_init(rq, &from->of[1], &ret->recall_100, &ret->n_recall_100);
+    if (rc == 0)
+        rc = ladder_init(rq, &from->early, &ret->recall_10_early, &ret->n_recall_10_early);
+    if (rc < 0 || from->scan.ef == 0)
+        return rc;
+    ret->recall_scan = arena_alloc(&rq->bulk, sizeof *ret->recall_scan);
+    if (!ret->recall_scan)
+        return -ENOMEM;
+    rung_init(ret->recall_scan, &from->scan);
+    return 0;
+}
+
+int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment **ret)
+{
+    *ret = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof **ret);
+    if (!*ret)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->count; i++) {
+        segment_init(&(*ret)[i], &from->items[i]);
+        int rc = curve_init(rq, &from->items[i].recall, &(*ret)[i]);
+        if (rc < 0)
+            return rc;
+        fiber_checkpoint();
+    }
+    return 0;
+}

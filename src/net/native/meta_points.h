@@ -1,0 +1,26 @@
+/* meta_points.h -- the metas that name points: Upsert, Delete and Get, which may have a million ids and 64 MiB.
+ *
+ * They are read field by field with pauses (wire.h). Payloads are not copied: they stay in the frame. */
+#pragma once
+
+#include "actors/router/request.h"
+#include "base/point_id.h"
+
+struct meta_points_ask {
+    const char *collection;
+    const struct point_id *ids;
+    uint64_t count;
+    bool with_vectors, with_payloads; /* of Get */
+    const uint8_t *payloads;          /* of Upsert, as the rest; in the frame */
+    uint64_t payload_bytes;
+    const uint32_t *payload_sizes; /* NULL: no payloads */
+    uint64_t payload_size_count;
+    uint64_t first_row;
+};
+
+enum meta_points_kind { META_UPSERT, META_DELETE, META_GET };
+
+/* Reads a meta of n bytes into *ret, in the request's arenas. Pauses. 0, or a negative errno with the sentence in rq->error: what was
+ * sent is no such message, names too many points, or names them in two ways. */
+MUST_USE int meta_points_read(struct request *rq, enum meta_points_kind kind, const uint8_t *meta, size_t n,
+                              struct meta_points_ask *ret);

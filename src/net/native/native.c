@@ -1,0 +1,442 @@
+/* native.c -- reading frames.
+ *
+ * Small frames come through a buffer, so that a client that pipelines costs one receive for many of them; of a large one only
+ * what happened to be in the buffer is copied, the rest is received where it is going to be used. A client that begins a frame
+ * and does not go on, or does not say hello, is given up; one that is merely idle costs a fiber and its buffer. */
+#include "net/native/native.h"
+#include "base/text/size.h"
+#include "net/native/frame.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELLO_TIMEOUT_NS  ((uint64_t)10000000000) /* for the first frame */
+#define STALL_TIMEOUT_NS  ((uint64_t)30000000000) /* between two pieces of a frame */
+#define SKIP_BYTES_PER_MS 32                      /* of a frame that was refused, beside the stall timeout */
+#define LOOK_NS           ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
+#define RETRY_MS          1000
+#define INPUT_PIECE_FIRST ((size_t)4 << 10) /* who sends little touches few pages of its buffer */
+#define INPUT_MIN         ((size_t)8 << 10)
+#define INPUT_SHARE       128
+#define CROWD_SHARE       8
+#define CROWD_LINGERERS   64
+#define LINGER_NS         ((uint64_t)200000000)
+#define HELLO_META_MAX    4096
+#define RECEIVE_MAX       ((size_t)1 << 20) /* in one operation, for it copies them in one go */
+
+/* -- bytes -- */
+
+static int receive_some(struct native *n, void *bytes, size_t capacity, uint64_t deadline_ns, size_t *ret)
+{
+    int64_t got =
+        connection_receive(n->connection, bytes, capacity < RECEIVE_MAX ? capacity : RECEIVE_MAX, deadline_ns);
+    if (got <= 0)
+        return got == 0 ? -ECONNRESET : (int)got;
+    n->core->metrics.bytes_received += (uint64_t)got;
+    *ret = (size_t)got;
+    return 0;
+}
+
+static int fill_input(struct native *n, uint64_t deadline_ns)
+{
+    if (n->input_from == n->input_to)
+        n->input_from = n->input_to = 0;
+    if (n->input_to == n->input_size) { /* a header lies across the end */
+        memmove(n->input, n->input + n->input_from, n->input_to - n->input_from);
+        n->input_to -= n->input_from;
+        n->input_from = 0;
+    }
+    const size_t room = n->input_size - n->input_to, most = n->input_piece < room ? n->input_piece : room;
+    size_t got = 0;
+    int rc = receive_some(n, n->input + n->input_to, most, deadline_ns, &got);
+    if (rc == 0)
+        n->input_to += got;
+    if (got == n->input_piece && n->input_piece < n->input_size)
+        n->input_piece *= 2;
+    return rc;
+}
+
+/* Some of the next `size` bytes, into the buffer (*ret_got 0) or to where they are going to be used. */
+static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadline_ns, size_t *ret_got)
+{
+    size_t got = n->input_to - n->input_from;
+    *ret_got = 0;
+    if (got == 0 && size < n->input_size / 2)
+        return fill_input(n, deadline_ns);
+    if (got == 0)
+        return receive_some(n, to, size, deadline_ns, ret_got);
+    *ret_got = got = got < size ? got : size;
+    memcpy(to, n->input + n->input_from, got);
+    n->input_from += got;
+    return 0;
+}
+
+/* The same of r's frame, which has its place in the memory for frames: it is looked at now and then whether it comes too
+ * slowly. -EAGAIN: it does. */
+static int take_some_in_time(struct native *n, struct native_request *r, uint8_t *to, size_t size, size_t *ret_got)
+{
+    const uint64_t give_up_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+    for (;;) {
+        const uint64_t now = clock_now_ns(), look_ns = now + LOOK_NS;
+        int rc = take_some(n, to, size, look_ns < give_up_ns ? look_ns : give_up_ns, ret_got);
+        if (session_frame_too_slow(r->rq))
+            return -EAGAIN;
+        if (rc != -ETIME || clock_now_ns() >= give_up_ns)
+            return rc;
+    }
+}
+
+/* The next `size` bytes of r's frame to `to`. */
+static int read_bytes(struct native *n, struct native_request *r, uint8_t *to, size_t size)
+{
+    struct byte_claim *frame = &r->rq->frame;
+    while (size > 0) {
+        size_t got = 0, piece = size < RECEIVE_MAX ? size : RECEIVE_MAX;
+        int rc = session_frame_grow(r->rq, frame->arrived + piece);
+        if (rc == 0)
+            rc = take_some_in_time(n, r, to, piece, &got);
+        frame->arrived += got;
+        r->body_left -= got;
+        if (rc < 0)
+            return rc;
+        to += got;
+        size -= got;
+    }
+    return 0;
+}
+
+/* until_ns 0: as long as pieces come. */
+static int skip_bytes(struct native *n, uint64_t size, uint64_t until_ns)
+{
+    while (size > 0) {
+        size_t have = n->input_to - n->input_from;
+        const uint64_t stalled_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+        int rc = have > 0 ? 0 : fill_input(n, until_ns && until_ns < stalled_ns ? until_ns : stalled_ns);
+        if (rc < 0)
+            return rc;
+        have = n->input_to - n->input_from;
+        have = have < size ? have : (size_t)size;
+        n->input_from += have;
+        size -= have;
+    }
+    return 0;
+}
+
+/* 0; -EPROTO and so on with the sentence, or the connection's error without. */
+static int read_header(struct native *n, uint64_t first_deadline_ns, struct kith_frame_header *ret, struct error *error)
+{
+    for (;;) {
+        size_t have = n->input_to - n->input_from;
+        if (have > 0) {
+            int rc = frame_parse(n->input + n->input_from, have, ret, error);
+            if (rc < 0)
+                return rc;
+            if (rc > 0) {
+                n->input_from += KITH_HEADER_BYTES;
+                return 0;
+            }
+        }
+        uint64_t deadline_ns = first_deadline_ns ? first_deadline_ns : have > 0 ? clock_now_ns() + STALL_TIMEOUT_NS : 0;
+        int rc = fill_input(n, deadline_ns);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* -- requests -- */
+
+static void request_run(void *arg)
+{
+    struct native_request *r = arg;
+    if (r->rq->session->gone)
+        session_end(r->rq);
+    else {
+        dispatch(r);
+        native_reply(r);
+    }
+}
+
+static enum fiber_class class_of(uint16_t op)
+{
+    switch (op) {
+    case KITH_OP_UPSERT:
+    case KITH_OP_DELETE: return CLASS_WRITE;
+    case KITH_OP_SEAL:
+    case KITH_OP_COMPACT:
+    case KITH_OP_VERIFY:
+    case KITH_OP_SNAPSHOT_VERIFY:
+    case KITH_OP_SNAPSHOT_RESTORE: return CLASS_BACKGROUND;
+    default: return CLASS_INTERACTIVE;
+    }
+}
+
+/* Before anything of the frame but its header is known. */
+static enum admission_class lane_of(uint16_t op)
+{
+    switch (class_of(op)) {
+    case CLASS_INTERACTIVE: return ADMIT_SEARCH;
+    case CLASS_WRITE: return ADMIT_LOAD;
+    default: return ADMIT_BACKGROUND;
+    }
+}
+
+static int read_body(struct native *n, struct native_request *r)
+{
+    const uint32_t padding = frame_padding(r->header.meta_bytes, r->header.block_bytes);
+    int rc = read_bytes(n, r, r->meta, r->header.meta_bytes);
+    if (rc == 0)
+        rc = skip_bytes(n, padding, 0);
+    r->body_left -= rc == 0 ? padding : 0;
+    if (rc == 0)
+        rc = read_bytes(n, r, r->block, r->header.block_bytes);
+    return rc;
+}
+
+/* The rest of the frame is skipped, without any memory for it, and its sender told why. Who does not send the rest in a
+ * time in which a slow network could have brought it is told, too; then the connection ends. */
+static int refuse_frame(struct native *n, struct native_request *r, const struct error *why)
+{
+    const struct error copy = *why;
+    session_frame_drop(r->rq);
+    const uint64_t patience_ns = STALL_TIMEOUT_NS + r->body_left * 1000000 / SKIP_BYTES_PER_MS;
+    n->receiving = true;
+    int rc = skip_bytes(n, r->body_left, clock_now_ns() + patience_ns);
+    n->receiving = false;
+    native_reply_error(r, &copy);
+    native_reply(r);
+    return rc;
+}
+
+static void frame_too_slow(struct native_request *r)
+{
+    const struct byte_claim *frame = &r->rq->frame;
+    error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+              "only %" PRIu64 " KiB of the request's %" PRIu64 " KiB came in %" PRIu64
+              " ms, and others wait for its memory; send it faster, or in smaller requests",
+              frame->arrived >> 10, frame_body_bytes(&r->header) >> 10, (clock_now_ns() - frame->began_ns) / 1000000);
+    r->rq->error.retry_after_ms = RETRY_MS;
+}
+
+/* Memory for the frame, or NULL after the frame was skipped and its sender told. */
+static struct native_request *request_create(struct native *n, const struct kith_frame_header *h)
+{
+    struct error refusal = {0};
+    const bool allowed = frame_check(h, &refusal) == 0;
+    const uint64_t bytes = KITH_HEADER_BYTES + (allowed ? frame_body_bytes(h) : 0);
+    struct request *rq = session_begin(&n->session, h->request_id, h->word, lane_of(h->op), bytes);
+    struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof *r) : NULL;
+    if (!r) {
+        if (rq)
+            session_end(rq);
+        return NULL;
+    }
+    *r = (struct native_request){.rq = rq, .native = n, .header = *h, .body_left = frame_body_bytes(h)};
+    if (!allowed)
+        rq->error = refusal;
+    if (rq->error.code != ERROR_OK)
+        return r;
+    struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena; /* what was refused is given back at once */
+    if (bytes > SESSION_SMALL)
+        arena_room(arena, bytes + 2 * CACHE_LINE); /* a second block would be twice as large */
+    r->meta = arena_alloc(arena, h->meta_bytes + 1);
+    r->block = h->block_bytes ? arena_alloc_aligned(arena, h->block_bytes) : NULL;
+    return r;
+}
+
+static void frame_too_large(struct native_request *r)
+{
+    const uint64_t bytes = frame_body_bytes(&r->header), limit = r->rq->bulk.limit;
+    char sent[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
+    if (bytes <= limit)
+        (void)request_error(r->rq, -ENOMEM, "request");
+    else
+        error_set(&r->rq->error, ERROR_TOO_LARGE,
+                  "the request has %s, and one may have %s here: send less at once, or give kithd more --memory",
+                  size_format(bytes, sent), size_format(limit, allowed));
+}
+
+/* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped and its sender told. */
+static int receive_request(struct native *n, const struct kith_frame_header *h, struct native_request **ret)
+{
+    *ret = NULL;
+    struct native_request *r = request_create(n, h);
+    if (!r)
+        return -ENOMEM; /* not even for a sentence */
+    if (!r->meta || (h->block_bytes && !r->block)) {
+        if (r->rq->error.code == ERROR_OK)
+            frame_too_large(r);
+        return refuse_frame(n, r, &r->rq->error);
+    }
+    n->receiving = true;
+    int rc = read_body(n, r);
+    n->receiving = false;
+    if (rc == -EAGAIN)
+        frame_too_slow(r);
+    if (rc < 0 && r->rq->error.code != ERROR_OK)
+        return refuse_frame(n, r, &r->rq->error);
+    if (rc < 0)
+        session_end(r->rq);
+    else
+        *ret = r;
+    return rc;
+}
+
+static int serve_request(struct native *n, const struct kith_frame_header *h)
+{
+    struct native_request *r;
+    int rc = receive_request(n, h, &r);
+    if (rc == 0 && r && fiber_start_client(class_of(h->op), request_run, r, "request") < 0) {
+        error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
+                  "too many requests are under way on this reactor; repeat it later");
+        native_reply_error(r, &r->rq->error);
+        native_reply(r);
+    }
+    return rc;
+}
+
+static int serve_hello(struct native *n, struct kith_frame_header *h, struct error *error)
+{
+    int rc = read_header(n, clock_now_ns() + HELLO_TIMEOUT_NS, h, error);
+    if (rc < 0)
+        return rc;
+    if (h->op != KITH_OP_HELLO)
+        return error_set(error, ERROR_PROTOCOL, "the first frame of a connection is a hello (op 1), not op %u", h->op);
+    if (h->meta_bytes > HELLO_META_MAX || h->block_bytes > 0)
+        return error_set(error, ERROR_PROTOCOL, "a hello has at most %d bytes of meta and no block", HELLO_META_MAX);
+    struct native_request *r;
+    rc = receive_request(n, h, &r);
+    if (rc < 0 || !r)
+        return rc < 0 ? rc : -ENOMEM;
+    rc = hello_answer(r, error);
+    if (rc < 0)
+        session_end(r->rq);
+    else
+        native_reply(r);
+    return rc;
+}
+
+/* A connection closed with bytes unread is reset, and the reset may overtake the sentence that was just sent. So what still
+ * comes is read for a moment. */
+static void linger(struct native *n)
+{
+    uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
+    while (connection_receive(n->connection, n->input, INPUT_PIECE_FIRST, deadline_ns) > 0)
+        ;
+}
+
+/* Too many connections? The last few descriptors are for telling so. *ret_flood: too many for each to be given time. */
+static int check_crowd(const struct native *n, bool *ret_flood, struct error *error)
+{
+    const struct connection_count count = connections_count();
+    const uint64_t files = count.most - count.most / CROWD_SHARE, set = n->core->settings.connections;
+    const uint64_t memory = budget_of_connections(budget_bytes(n->core), NATIVE_INPUT_BYTES);
+    const uint64_t possible = memory && memory < files ? memory : files, most = set && set < possible ? set : possible;
+    *ret_flood = count.open > most + CROWD_LINGERERS;
+    if (count.open <= most)
+        return 0;
+    int rc =
+        error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                  "the server has %" PRIu64 " connection%s, which is all that it may have; close some, or raise %s",
+                  most, plural(most),
+                  most == set      ? "the setting connections"
+                  : most == memory ? "--memory"
+                                   : "its limit of open files (ulimit -n)");
+    error->retry_after_ms = RETRY_MS;
+    return rc;
+}
+
+static void read_frames(struct native *n)
+{
+    struct kith_frame_header h = {0};
+    struct error error = {0};
+    struct error garbage;
+    bool flood;
+    int rc = check_crowd(n, &flood, &error);
+    if (rc < 0 && !flood) /* the answer carries the id of the hello, if that comes soon */
+        ignore_result(read_header(n, clock_now_ns() + LINGER_NS, &h, &garbage));
+    if (rc == 0)
+        rc = serve_hello(n, &h, &error);
+    while (rc == 0) {
+        h = (struct kith_frame_header){0}; /* an answer to bytes that are no frame carries no id */
+        rc = read_header(n, 0, &h, &error);
+        if (rc < 0)
+            break;
+        if (h.op != KITH_OP_CANCEL) {
+            rc = serve_request(n, &h);
+            continue;
+        }
+        session_cancel(&n->session, h.request_id);
+        n->core->metrics.requests[KITH_OP_CANCEL]++;
+        rc = skip_bytes(n, frame_body_bytes(&h), 0);
+    }
+    if (error.code != ERROR_OK) {
+        native_refuse(n, &h, &error);
+        if (!flood)
+            linger(n);
+    }
+}
+
+/* -- the connection -- */
+
+static void connection_add(struct front *f, struct native *n)
+{
+    n->next = f->natives;
+    if (n->next)
+        n->next->prev = n;
+    f->natives = n;
+    n->core->metrics.connections_total++;
+    n->core->metrics.connections_open++;
+}
+
+static void connection_remove(struct front *f, struct native *n)
+{
+    if (n->prev)
+        n->prev->next = n->next;
+    else
+        f->natives = n->next;
+    if (n->next)
+        n->next->prev = n->prev;
+    n->core->metrics.connections_open--;
+    event_notify_all(&f->changed);
+}
+
+/* Less where large requests have little memory. */
+static size_t input_bytes(const struct core *c)
+{
+    const uint64_t share = c->request_bytes / INPUT_SHARE;
+    return share > NATIVE_INPUT_BYTES ? NATIVE_INPUT_BYTES : share < INPUT_MIN ? INPUT_MIN : (size_t)share;
+}
+
+void native_serve(struct connection *c, void *arg)
+{
+    struct front *f = arg;
+    struct native *n = calloc(1, sizeof *n);
+    const size_t input_size = input_bytes(f->core);
+    uint8_t *input = malloc(input_size);
+    if (!n || !input || f->draining) {
+        free(n);
+        free(input);
+        connection_close(c);
+        return;
+    }
+    n->front = f;
+    n->core = f->core;
+    n->connection = c;
+    n->input = input;
+    n->input_size = input_size;
+    n->input_piece = INPUT_PIECE_FIRST;
+    n->replies_tail = &n->replies_head;
+    session_init(&n->session, f->core);
+    connection_add(f, n);
+    read_frames(n);
+    session_cancel_all(&n->session);
+    while (session_wait_idle(&n->session, 0) < 0 || n->writing)
+        event_wait(&n->session.changed);
+    connection_close(c);
+    supersede_forget(n);
+    connection_remove(f, n);
+    free(input);
+    free(n);
+}

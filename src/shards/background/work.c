@@ -1,0 +1,333 @@
+/* work.c -- what goes on in the background: graphs for rows that have none, and sealing what is full.
+ *
+ * A sealed segment comes into being in steps that a crash may interrupt anywhere: write it aside, flush, rename, commit it to the
+ * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
+ * file is rubbish that the next start removes; after it the log up to that position is not needed. */
+#include "base/log.h"
+#include "shards/background/pace.h"
+#include "shards/folder/read_only.h"
+#include "shards/segment/index_plan.h"
+#include "shards/segment/loan.h"
+#include "shards/segment/segment_file.h"
+#include "shards/shard.h"
+#include "shards/snapshot/snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOG_PER_GROWING 4 /* a log longer than this many growing segments has its oldest one sealed */
+
+#define IDLE_NS ((uint64_t)5000000000) /* a growing segment that nobody wrote to for so long, */
+#define IDLE_ROWS                                                                                                      \
+    20000 /* and that is worth a file of its own, is sealed: a start then need not build its graph again */
+
+/* -- sealing -- */
+
+void store_count_build(struct store *store, uint64_t duration_ns)
+{
+    uint64_t seconds = (duration_ns + 999999999) / 1000000000;
+    unsigned bucket = 0;
+    while (bucket < ARRAY_LEN(store->stats.build_seconds_buckets) - 1 && seconds > (uint64_t)1 << bucket)
+        bucket++;
+    store->stats.build_seconds_buckets[bucket]++;
+    store->stats.build_ns_total += duration_ns;
+    store->stats.builds++;
+}
+
+static int commit(struct shard *s, const struct segment *g)
+{
+    struct store *store = s->store;
+    bool rests = rest_begin(s, g);
+    struct manifest_edit edit = {
+        .segment = g->file,
+        .epoch = store->epoch,
+        .reactor = store->options.reactor,
+        .log_start = store_log_needed(store, g),
+        .rested = &s->config.id,
+        .rested_count = rests,
+    };
+    int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+    if (rests)
+        rest_end(s);
+    if (rc == 0) {
+        if (edit.log_start > store->log_start)
+            store->log_start = edit.log_start;
+        store_free_log(store);
+    }
+    if (rc == -ENOENT)
+        shard_note_dropped(s);
+    return rc;
+}
+
+/* A file that was written and could not be committed is kept for the next try: the manifest on the disk may name it already. */
+static int write_file(struct shard *s, struct segment *g)
+{
+    const struct segment_part part = {g, NULL};
+    const struct segment_source source = {&part, 1, g->rows, g->tombstones, g->tombstone_count, g->version_max};
+    struct pause pause = {shard_pause, s};
+    struct container_writer *w;
+    uint64_t bytes;
+    char path[PATH_TEXT_MAX];
+    struct manifest_segment m = {.id = store_next_segment_id(s->store),
+                                 .collection = s->config.id,
+                                 .rows = g->rows,
+                                 .tombstones = g->tombstone_count,
+                                 .version_max = g->version_max,
+                                 .homes = s->store->options.reactors,
+                                 .home = s->store->options.reactor};
+    if (g->file.id)
+        return 0;
+    int rc = store_segment_path(s->store, m.id, path);
+    if (rc == 0)
+        rc = container_create(path, &w);
+    if (rc < 0)
+        return rc;
+    rc = segment_write_columns(w, &s->config, m.id, &source, &pause, &m.version_min);
+    if (rc == 0 && g->rows)
+        rc = segment_write_index(w, g->index, &g->plan.why);
+    if (rc == 0)
+        rc = store_finish_container(s->store, w, &bytes);
+    else
+        container_abandon(w);
+    if (rc == 0)
+        g->file = m;
+    return rc;
+}
+
+/* Behind all records that the frozen segment was made of. They may not all be on the disk: a crash can leave an older one of an id and lose the
+ * newer, which then only the segment has. */
+static uint64_t find_log_past(const struct shard *s)
+{
+    struct log *log = s->store->log;
+    int rc = s->config.durability == DURABILITY_FLUSH ? 0 : log_flush(log);
+    return rc == 0 ? log_position(log) : UINT64_MAX;
+}
+
+/* Maps what was written, which reads all of it back: before the commit, while the log can still be asked again. */
+static int open_file(struct shard *s, struct segment *g, struct segment **ret)
+{
+    char path[PATH_TEXT_MAX];
+    struct error error = {0};
+    int rc = store_segment_path(s->store, g->file.id, path);
+    if (rc == 0)
+        rc = segment_open(path, &s->config, &g->file, UINT64_MAX, ret, &error);
+    if (rc < 0 && error.code == ERROR_CORRUPT) {
+        log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
+        s->store->work_damage = error;
+        g->file.id = 0; /* the next start removes the file */
+    }
+    return rc;
+}
+
+/* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
+static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
+{
+    if (frozen->rows)
+        memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
+    sealed->dead = frozen->dead;
+    sealed->handle = frozen->handle;
+    sealed->birth = frozen->birth;
+    sealed->log_past = frozen->log_past;
+    sealed->searched = true;
+    s->store->stats.sealed_bytes += sealed->disk_bytes;
+    segment_set_heir(frozen, sealed, NULL);
+    s->segments[frozen->handle] = sealed;
+    s->losses = LOSSES_UNKNOWN;
+    segment_retire(frozen);
+}
+
+static int build_graph(struct shard *s, struct segment *g)
+{
+    struct pause pause = {shard_pause, s};
+    while (g->indexing)
+        event_wait(&s->store->indexed);
+    g->indexing = true;
+    uint64_t start_ns = clock_now_ns();
+    uint32_t before = segment_index_graphed(g->index);
+    /* A growing graph takes small steps, which are not worth a message. */
+    segment_index_lend_queries(g->index, s->queries ? &s->queries->sample : NULL);
+    const struct workers *workers = g->state == SEGMENT_FROZEN ? s->store->options.workers : NULL;
+    int rc = segment_index_build(g->index, &g->vectors, g->rows, workers, &pause);
+    g->indexing = false;
+    event_notify_all(&s->store->indexed);
+    pace_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
+    return rc;
+}
+
+static int build_and_write(struct shard *s, struct segment *g)
+{
+    struct build_progress *progress = &s->store->sealing;
+    struct pause pause = {shard_pause, s};
+    build_begin(progress, BUILD_SEAL, s->config.id, g->rows);
+    build_enter_graph(progress, g->index, g->rows);
+    struct gathered_queries queries = {0};
+    int rc = build_graph(s, g);
+    build_enter(progress, BUILD_CODES);
+    if (rc == 0)
+        rc = gathered_queries_init(&queries, s, g->rows);
+    segment_index_lend_queries(g->index, &queries.sample);
+    if (rc == 0)
+        rc = index_plan_finish(&g->plan, s, g->index, &g->vectors, g->rows, &pause);
+    segment_index_lend_queries(g->index, NULL);
+    gathered_queries_fini(&queries);
+    build_enter(progress, BUILD_WRITING);
+    return rc < 0 ? rc : write_file(s, g);
+}
+
+static int seal_frozen(struct shard *s, struct segment *g)
+{
+    struct store *store = s->store;
+    uint64_t start_ns = clock_now_ns();
+    int rc = build_and_write(s, g);
+    struct segment *sealed = NULL;
+    if (rc == 0)
+        rc = open_file(s, g, &sealed);
+    if (rc == 0) {
+        g->log_past = find_log_past(s); /* before the commit, which can then begin the log there */
+        rc = s->gate.closed ? -ECANCELED : commit(s, g);
+    }
+    if (rc < 0) {
+        segment_destroy(sealed);
+        return rc;
+    }
+    s->frozen--;
+    store->stats.seals++;
+    store->stats.seal_ns_total += clock_now_ns() - start_ns;
+    store_count_build(store, clock_now_ns() - start_ns);
+    swap(s, g, sealed);
+    event_notify_all(&store->settled);
+    return 0;
+}
+
+static int seal(struct shard *s, struct segment *g)
+{
+    int rc = seal_frozen(s, g);
+    build_end(&s->store->sealing);
+    return rc;
+}
+
+/* -- choosing -- */
+
+static struct segment *find_frozen(const struct shard *s)
+{
+    struct segment *oldest = NULL;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (g && g->state == SEGMENT_FROZEN && (!oldest || g->birth < oldest->birth))
+            oldest = g;
+    }
+    return oldest;
+}
+
+/* A shard that is seldom written would hold the log of the busy ones for ever. Its growing segment
+ * is sealed though it is not full, or, when it is small, written to the log again. */
+static void free_log(struct store *store)
+{
+    const uint64_t limit = LOG_PER_GROWING * store->options.growing_bytes_max, position = log_position(store->log);
+    if (store->log_may_go) {
+        store->log_may_go = false;
+        log_let_go(store);
+    }
+    if (position - store->log_needed <= limit)
+        return; /* it was no older when it was looked for, and is not older now */
+    const uint64_t needed = store->log_needed = store_log_needed(store, NULL);
+    if (position - needed <= limit)
+        return;
+    const bool small_stay = log_again(store, needed + limit / 8, limit / 2);
+    for (struct shard *s = store->shards; s; s = s->next)
+        if (!s->damage.code && s->growing && s->growing->log_first == needed && !(small_stay && shard_stays_in_log(s)))
+            shard_freeze(s);
+}
+
+static void idle_over(void *arg)
+{
+    struct store *store = arg;
+    store->idle_at_ns = 0;
+    for (struct shard *s = store->shards; s; s = s->next)
+        if (s->growing && !shard_stays_in_log(s))
+            due_add(s, DUE_WORK);
+    store_notify_work(store);
+}
+
+/* Freezes a growing segment that is old, or that is worth a file of its own and was not written to
+ * for some time. Starts the timer for one that will be. A small one stays in the log (log_again.c). */
+static bool freeze_by_time(struct shard *s, const struct segment *g)
+{
+    struct store *store = s->store;
+    if (shard_stays_in_log(s))
+        return false;
+    uint64_t at_ns = g->created_ns + (uint64_t)store->options.seal_age_s * 1000000000;
+    if (g->rows >= IDLE_ROWS && g->written_ns + IDLE_NS < at_ns)
+        at_ns = g->written_ns + IDLE_NS;
+    if (clock_now_ns() >= at_ns) {
+        shard_freeze(s);
+        return true;
+    }
+    if (store->idle_at_ns == 0 || at_ns < store->idle_at_ns) {
+        timer_cancel(&store->idle);
+        timer_start(&store->idle, at_ns, idle_over, store);
+        store->idle_at_ns = at_ns;
+    }
+    return false;
+}
+
+/* Builds the graph of what has none, seals, or lends what was sealed; 1: did something. */
+static int work_on(struct shard *s)
+{
+    struct segment *g = find_frozen(s);
+    int rc = shard_lend_rest(s);
+    if (rc != 0)
+        return rc;
+    if (g) {
+        rc = store_room_for(s->store, store_bytes_to_seal(s->store));
+        if (rc == 0)
+            rc = seal(s, g);
+        return rc < 0 ? rc : 1;
+    }
+    if (shard_announce_sealed(s))
+        return 1;
+    g = s->growing;
+    if (!g)
+        return 0;
+    if (segment_backlog(g) == 0)
+        return freeze_by_time(s, g);
+    segment_hold(g);
+    rc = build_graph(s, g);
+    segment_let_go(g);
+    return rc < 0 ? rc : 1;
+}
+
+int store_work(struct store *store)
+{
+    if (store->interrupted)
+        return -ECANCELED;
+    free_log(store);
+    struct shard *s;
+    while ((s = due_pop(store, DUE_WORK))) {
+        if (s->dropped || gate_enter(&s->gate) < 0)
+            continue;
+        uint64_t round = store->round;
+        int rc = work_on(s);
+        bool dropped = s->gate.closed || s->dropped;
+        if (rc < 0 && !dropped && !store->interrupted && store_met_failure(store, rc, round)) {
+            rc = 1; /* again, at once */
+        } else if (rc < 0 && !dropped && !store->interrupted) {
+            if (store->work_failed != rc)
+                log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
+            store->work_failed = rc;
+            store->failures++;
+            event_notify_all(&store->settled);
+        } else if (rc > 0) {
+            store->work_failed = 0;
+        }
+        if (rc != 0)
+            shard_changed(s);
+        gate_leave(&s->gate);
+        if (dropped)
+            return 1;
+        if (rc != 0)
+            return rc;
+        fiber_checkpoint();
+    }
+    return store_rest(store);
+}

@@ -1,0 +1,413 @@
+/* log.c -- the writer is one fiber. Appenders copy into the open buffer and wait for its end to be durable; the writer takes the buffer
+ * as it is, cuts it into blocks, writes, flushes, and wakes them. No timer decides how large a group is: it is what arrived meanwhile. */
+#include "shards/log/log.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "reactor/fibers/sync.h"
+#include "reactor/file.h"
+#include "reactor/timer.h"
+#include "shards/log/log_block.h"
+#include "shards/log/log_mark.h"
+#include "shards/log/log_roll.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_BYTES  ((size_t)64 << 10)
+#define INTERVAL_NS ((uint64_t)100000000)
+
+/* Somebody waits for a group to be flushed. The result is written down when it is known: by the time the fiber runs, the log may have failed
+ * or have recovered. */
+struct flush_wait {
+    uint64_t group;
+    int rc; /* 1: not known yet */
+    struct flush_wait *next;
+};
+
+struct log {
+    struct log_roll roll;
+    uint64_t run;
+    struct buffer open, writing, blocks;
+    uint64_t appended;                      /* groups: the number of the open one */
+    struct flush_wait *waits, **waits_tail; /* in the order of their groups */
+    uint64_t position;                      /* where the next block goes */
+    uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
+    uint64_t replayed; /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
+    bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
+    uint32_t copying;  /* appenders that still copy into the open buffer: it is not taken meanwhile */
+    uint64_t failures;
+    bool stopping, writer_runs;
+    int failed; /* errno of the write or flush that failed; 0: it works */
+    struct event work, progress, room;
+    struct timer interval;
+    bool interval_runs;
+    struct log_stats stats;
+    uint64_t trimmed_at; /* stats.appends at the last log_trim() */
+};
+
+/* -- the writer -- */
+
+/* Writes what l->blocks holds at l->position - its size. */
+static int write_blocks(struct log *l)
+{
+    uint64_t at = l->position - l->blocks.size;
+    int rc = file_write(l->roll.file, l->blocks.bytes, l->blocks.size, at - l->roll.file_start);
+    l->blocks.size = 0;
+    return rc;
+}
+
+/* Cuts the group into blocks and writes them: one write, unless it crosses into another file. */
+static int write_group(struct log *l, const uint8_t *bytes, size_t size)
+{
+    size_t done = 0;
+    uint64_t start = l->position;
+    do {
+        if (l->position == l->roll.file_end) {
+            int rc = l->blocks.size ? write_blocks(l) : 0;
+            if (rc == 0) /* the part in the old file must be durable before anything in the new one can say so */
+                rc = file_flush(l->roll.file);
+            if (rc == 0)
+                rc = log_roll_on(&l->roll);
+            if (rc < 0)
+                return rc;
+            l->durable = start; /* not l->position: a new beginning must not fall into a group */
+        }
+        uint64_t room = l->roll.file_end - l->position - LOG_BLOCK_HEADER;
+        size_t n = size - done;
+        n = n < LOG_BLOCK_PAYLOAD_MAX ? n : LOG_BLOCK_PAYLOAD_MAX;
+        n = n < room ? n : (size_t)room;
+        struct log_block b = {
+            .position = l->position,
+            .epoch = l->roll.options.epoch,
+            .run = l->run,
+            .durable = l->durable,
+            .reactor = (uint16_t)l->roll.options.reactor,
+            .size = (uint32_t)n,
+            .flags = done + n < size ? LOG_CONTINUED : 0,
+            .payload = bytes + done,
+        };
+        size_t extent = log_block_extent(b.size);
+        int rc = buffer_reserve(&l->blocks, extent);
+        if (rc < 0)
+            return rc;
+        log_block_write(&b, l->blocks.bytes + l->blocks.size);
+        l->blocks.size += extent;
+        l->position += extent;
+        done += n;
+        fiber_checkpoint(); /* a group may have tens of megabytes; all of this is the writer's own */
+    } while (done < size);
+    return write_blocks(l);
+}
+
+/* Groups up to this number are flushed, or lost. */
+static void settle(struct log *l, uint64_t group, int rc)
+{
+    while (l->waits && l->waits->group <= group) {
+        l->waits->rc = rc;
+        l->waits = l->waits->next;
+    }
+    if (!l->waits)
+        l->waits_tail = &l->waits;
+    event_notify_all(&l->progress);
+}
+
+/* What was appended and not written is given up too: whoever waits for it is told so, and the rest was never promised. */
+static void fail(struct log *l, int rc)
+{
+    l->failed = rc;
+    l->failures++;
+    l->open.size = 0;
+    l->flush_wanted = false;
+    settle(l, l->appended, rc);
+    log_roll_hold(&l->roll);
+    log_error("reactor %u: the log in %s cannot be written: %s", l->roll.options.reactor, l->roll.dir, strerror(-rc));
+    if (l->roll.options.on_failure)
+        l->roll.options.on_failure(rc, l->roll.options.arg);
+}
+
+static int write_and_flush(struct log *l, bool flush)
+{
+    int rc = 0;
+    if (l->writing.size)
+        rc = write_group(l, l->writing.bytes, l->writing.size);
+    l->stats.bytes += l->writing.size;
+    log_roll_written_to(&l->roll, l->position);
+    if (rc == 0 && flush) {
+        rc = file_flush(l->roll.file);
+        l->stats.flushes++;
+    }
+    if (rc == 0 && flush)
+        l->durable = l->position;
+    return rc;
+}
+
+/* A group that is one large append needs more than others do; what follows does not. */
+static void keep_little(const struct log *l, struct buffer *b)
+{
+    struct buffer large = *b;
+    if (b->capacity / 2 <= l->roll.options.pending_bytes)
+        return;
+    *b = (struct buffer){0};
+    buffer_fini_slowly(&large, fiber_pause);
+}
+
+static void writer(void *arg)
+{
+    struct log *l = arg;
+    for (;;) {
+        while (l->copying || (!l->stopping && (l->failed || (l->open.size == 0 && !l->flush_wanted))))
+            event_wait(&l->work);
+        if (l->failed || (l->open.size == 0 && !l->flush_wanted))
+            break;
+        struct buffer taken = l->open;
+        l->open = l->writing;
+        l->writing = taken;
+        uint64_t group = l->appended++;
+        bool flush = l->flush_wanted || l->stopping;
+        l->flush_wanted = false;
+        int rc = write_and_flush(l, flush);
+        l->writing.size = 0;
+        if (rc < 0)
+            fail(l, rc);
+        else if (flush)
+            settle(l, group, 0);
+        event_notify_all(&l->room);
+        keep_little(l, &l->writing);
+        keep_little(l, &l->blocks);
+    }
+    l->writer_runs = false;
+    event_notify_all(&l->progress);
+}
+
+static void want_flush(struct log *l)
+{
+    l->flush_wanted = true;
+    event_notify_one(&l->work);
+}
+
+static void interval_over(void *arg)
+{
+    struct log *l = arg;
+    l->interval_runs = false;
+    want_flush(l);
+}
+
+/* -- what others call -- */
+
+/* A disk that takes no file now may do so later, and what was read can be served meanwhile. Not when the log was cut at a known end: what is
+ * behind that goes only when the new file is there. */
+static bool can_begin_later(const struct log_options *options, int rc)
+{
+    return options->known_end == 0 && (rc == -ENOSPC || rc == -EDQUOT || rc == -EIO || rc == -EROFS);
+}
+
+int log_open(const struct log_options *options, struct log_end end, struct log **ret, struct error *error)
+{
+    struct log *l = calloc(1, sizeof(*l));
+    if (!l)
+        return error_set_errno(error, -ENOMEM, "opening the log");
+    l->position = l->durable = end.position;
+    l->run = clock_wall_ns() > end.run ? clock_wall_ns() : end.run + 1;
+    l->appended = 1;
+    l->waits_tail = &l->waits;
+    int rc = log_roll_start(&l->roll, options);
+    if (rc == 0)
+        rc = log_roll_begin(&l->roll, end.durable, end.position);
+    if (rc < 0 && can_begin_later(options, rc)) {
+        l->durable = end.durable;
+        l->replayed = end.position;
+        fail(l, rc);
+        rc = 0;
+    }
+    if (rc == 0) {
+        rc = fiber_start(CLASS_WRITE, writer, l, "log writer");
+        l->writer_runs = rc == 0;
+    }
+    if (rc < 0) {
+        log_close(l);
+        return error_set_errno(error, rc, "beginning a log file in %s", options->dir);
+    }
+    *ret = l;
+    return 0;
+}
+
+/* An empty block behind the last group says that it was flushed: without it, damage to the last group looks like a torn write. */
+static void write_end(struct log *l)
+{
+    if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
+        return;
+    if (write_group(l, (const uint8_t *)"", 0) == 0 && file_flush(l->roll.file) == 0)
+        l->durable = l->position; /* otherwise nothing depends on it */
+}
+
+/* A stop that was not in order leaves an older mark, or none. */
+static void write_mark(const struct log *l)
+{
+    if (l->failed || !l->roll.file)
+        return;
+    int rc = log_mark_write(&l->roll.options, l->durable);
+    if (rc < 0)
+        log_warn(
+            "reactor %u: where the log in %s ends could not be noted (%s); damage to its last writes would look like "
+            "a power cut to the next start",
+            l->roll.options.reactor, l->roll.dir, strerror(-rc));
+}
+
+void log_close(struct log *l)
+{
+    if (!l->failed && l->writer_runs)
+        ignore_result(log_flush(l)); /* a failure has been logged, and nobody waits for these bytes */
+    l->stopping = true;
+    timer_cancel(&l->interval);
+    event_notify_all(&l->work);
+    while (l->writer_runs)
+        event_wait(&l->progress);
+    write_end(l);
+    write_mark(l);
+    log_roll_stop(&l->roll);
+    buffer_fini(&l->open);
+    buffer_fini(&l->writing);
+    buffer_fini(&l->blocks);
+    free(l);
+}
+
+void log_settle(struct log *l)
+{
+    log_roll_settle(&l->roll);
+    if (!l->failed)
+        ignore_result(log_flush(l)); /* log_failed() tells */
+}
+
+int log_recover(struct log *l)
+{
+    if (!l->failed)
+        return 0;
+    uint64_t end = l->replayed ? l->replayed : l->durable;
+    int rc = log_roll_begin(&l->roll, l->durable, end);
+    if (rc < 0)
+        return rc;
+    l->position = l->durable = end;
+    l->replayed = 0;
+    l->run = clock_wall_ns() > l->run ? clock_wall_ns() : l->run + 1;
+    l->blocks.size = 0;
+    l->failed = 0;
+    event_notify_all(&l->work);
+    return 0;
+}
+
+void log_save_space(struct log *l, bool save)
+{
+    log_roll_save_space(&l->roll, save);
+}
+
+static int wait_flushed(struct log *l)
+{
+    struct flush_wait wait = {.group = l->appended, .rc = 1};
+    *l->waits_tail = &wait;
+    l->waits_tail = &wait.next;
+    want_flush(l);
+    while (wait.rc > 0)
+        event_wait(&l->progress);
+    return wait.rc;
+}
+
+/* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not emptied, unless the
+ * log fails. */
+static int copy_in(struct log *l, const uint8_t *bytes, size_t size)
+{
+    const uint64_t failures = l->failures;
+    const size_t at = l->open.size;
+    int rc = buffer_reserve(&l->open, size);
+    if (rc < 0)
+        return rc;
+    l->open.size += size;
+    l->copying++;
+    for (size_t done = 0, n; done < size && l->failures == failures; done += n) {
+        n = size - done < COPY_BYTES ? size - done : COPY_BYTES;
+        memcpy(l->open.bytes + at + done, bytes + done, n);
+        if (done + n < size)
+            fiber_checkpoint();
+    }
+    if (--l->copying == 0)
+        event_notify_one(&l->work);
+    return l->failures == failures ? 0 : l->failed ? l->failed : -EIO;
+}
+
+int log_append(struct log *l, const void *bytes, size_t size, enum durability durability)
+{
+    while (!l->failed && l->open.size > 0 && l->open.size + size > l->roll.options.pending_bytes)
+        event_wait(&l->room);
+    if (l->failed)
+        return l->failed;
+    int rc = copy_in(l, bytes, size);
+    if (rc < 0)
+        return rc;
+    l->stats.appends++;
+    if (durability == DURABILITY_FLUSH)
+        return wait_flushed(l);
+    if (durability == DURABILITY_INTERVAL && !l->interval_runs) {
+        l->interval_runs = true;
+        timer_start(&l->interval, clock_now_ns() + INTERVAL_NS, interval_over, l);
+    }
+    event_notify_one(&l->work);
+    return 0;
+}
+
+int log_flush(struct log *l)
+{
+    return l->failed ? l->failed : wait_flushed(l);
+}
+
+int log_failed(const struct log *l)
+{
+    return l->failed;
+}
+
+uint64_t log_durable(const struct log *l)
+{
+    return l->durable;
+}
+
+uint64_t log_position(const struct log *l)
+{
+    return l->position;
+}
+
+void log_free_before(struct log *l, uint64_t position)
+{
+    log_roll_free_before(&l->roll, position);
+}
+
+void log_pin(struct log *l, uint64_t position)
+{
+    if (l->roll.reuse_from < position)
+        l->roll.reuse_from = position;
+}
+
+uint64_t log_memory(const struct log *l)
+{
+    return sizeof(*l) + l->open.capacity + l->writing.capacity + l->blocks.capacity;
+}
+
+void log_set_pending(struct log *l, uint64_t bytes)
+{
+    l->roll.options.pending_bytes = bytes ? bytes : LOG_PENDING_BYTES;
+    event_notify_all(&l->room);
+}
+
+void log_trim(struct log *l)
+{
+    const bool used = l->stats.appends != l->trimmed_at || l->copying || l->open.size || l->writing.size;
+    l->trimmed_at = l->stats.appends;
+    if (used)
+        return;
+    buffer_fini(&l->open);
+    buffer_fini(&l->writing);
+    buffer_fini(&l->blocks);
+}
+
+void log_stats_read(const struct log *l, struct log_stats *ret)
+{
+    *ret = l->stats;
+}

@@ -1,0 +1,172 @@
+/* log_again.c -- small growing segments stay in the log. A file of its own for each of 100 000 small
+ * collections would be 100 000 files to open at a start, each larger than its rows. So when the log
+ * has grown long, the rows and tombstones of small segments at its old end are appended to it again,
+ * with the versions they have, and the old end is not needed any more. The version decides at a
+ * replay, so a crash at any moment leaves a log from which the same comes.
+ *
+ * Small segments that have much, compared with the log, would be appended again and again. They are
+ * sealed instead. */
+#include "shards/log/record.h"
+#include "shards/memory.h"
+#include "shards/shard.h"
+#include "shards/snapshot/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SHARDS_MAX 1024 /* of one step */
+
+static uint64_t bytes_of(const struct shard *s, const struct segment *g)
+{
+    return (uint64_t)g->rows * record_extent(s->config.dim, 0) + g->arena.used +
+           (uint64_t)g->tombstone_count * record_extent(0, 0);
+}
+
+/* A segment that is a good part of what a growing segment may be is worth a file. */
+#define SHARE_MIN 64
+
+bool shard_stays_in_log(const struct shard *s)
+{
+    const struct segment *g = s->growing;
+    return g && segment_is_small(g) && bytes_of(s, g) <= s->store->options.growing_bytes_max / SHARE_MIN;
+}
+
+struct again {
+    struct shard *shard;     /* inside its gate */
+    struct segment *segment; /* held */
+};
+
+/* The small segments that need the log before `position`, up to SHARDS_MAX of them. *ret_bytes: what
+ * all small ones have. */
+static uint32_t gather(struct store *store, uint64_t position, struct again *ret, uint64_t *ret_bytes)
+{
+    uint32_t count = 0;
+    *ret_bytes = 0;
+    for (struct shard *s = store->shards; s; s = s->next) {
+        struct segment *g = s->growing;
+        if (!shard_stays_in_log(s))
+            continue;
+        *ret_bytes += bytes_of(s, g);
+        if (count < SHARDS_MAX && g->log_first < position && !s->damage.code && !s->dropped &&
+            gate_enter(&s->gate) == 0) {
+            segment_hold(g);
+            ret[count++] = (struct again){s, g};
+        }
+    }
+    return count;
+}
+
+static int encode_rows(const struct shard *s, const struct segment *g, struct buffer *out)
+{
+    for (uint32_t row = 0; row < g->rows; row++) {
+        const struct payload_at payload = segment_payload_at(g, row);
+        const struct record r = {.type = RECORD_UPSERT,
+                                 .collection = s->config.id,
+                                 .version = segment_version_at(g, row),
+                                 .id = segment_id_at(g, row),
+                                 .dim = s->config.dim,
+                                 .payload_size = (uint32_t)payload.size,
+                                 .vector = rows_at(&g->vectors, row),
+                                 .payload = payload.bytes};
+        const size_t extent = record_extent(r.dim, r.payload_size);
+        if (!bits_test(g->alive, row))
+            continue;
+        if (buffer_reserve(out, extent) < 0)
+            return -ENOMEM;
+        record_write(&r, out->bytes + out->size);
+        out->size += extent;
+    }
+    return 0;
+}
+
+static int encode_tombstones(const struct shard *s, const struct segment *g, struct buffer *out)
+{
+    int rc = buffer_reserve(out, (size_t)g->tombstone_count * record_extent(0, 0));
+    for (uint32_t i = 0; rc == 0 && i < g->tombstone_count; i++) {
+        const struct record r = {.type = RECORD_DELETE,
+                                 .collection = s->config.id,
+                                 .version = g->tombstones[i].version,
+                                 .id = g->tombstones[i].id};
+        record_write(&r, out->bytes + out->size);
+        out->size += record_extent(0, 0);
+    }
+    return rc;
+}
+
+/* Its records are in the log again, not flushed yet. */
+static int append(const struct shard *s, const struct segment *g)
+{
+    struct buffer out = {0};
+    int rc = encode_rows(s, g, &out);
+    if (rc == 0)
+        rc = encode_tombstones(s, g, &out);
+    if (rc == 0 && out.size)
+        rc = log_append(s->store->log, out.bytes, out.size, DURABILITY_NONE);
+    buffer_fini(&out);
+    return rc;
+}
+
+/* What began before now has no record before this position; what begins later has neither. */
+static uint64_t bound_of(const struct store *store)
+{
+    uint64_t bound = log_durable(store->log);
+    for (const struct write_under_way *w = store->writes; w; w = w->next)
+        bound = w->bound < bound ? w->bound : bound;
+    return bound;
+}
+
+static int commit(struct store *store)
+{
+    const struct manifest_edit edit = {
+        .epoch = store->epoch, .reactor = store->options.reactor, .log_start = store_log_needed(store, NULL)};
+    int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+    if (rc == 0 && edit.log_start > store->log_start) {
+        store->log_start = edit.log_start;
+        store_free_log(store);
+    }
+    store->log_needed = edit.log_start;
+    return rc;
+}
+
+/* All are in the log again, and what was in it before `bound` is not needed for them. */
+static int append_all(struct store *store, const struct again *again, uint32_t count)
+{
+    const uint64_t bound = bound_of(store);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = append(again[i].shard, again[i].segment);
+        fiber_checkpoint();
+    }
+    if (rc == 0)
+        rc = log_flush(store->log);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        if (again[i].segment->log_first < bound)
+            again[i].segment->log_first = bound;
+    return rc;
+}
+
+void log_let_go(struct store *store)
+{
+    const uint64_t needed = store_log_needed(store, NULL);
+    const uint64_t worth = store->read_only ? 1 : store->options.log_file_bytes;
+    if (needed >= store->log_start + worth && store->replayed)
+        ignore_result(commit(store)); /* else with the next seal */
+}
+
+bool log_again(struct store *store, uint64_t position, uint64_t bytes_max)
+{
+    struct again *again = store->read_only ? NULL : malloc(SHARDS_MAX * sizeof(*again));
+    uint64_t bytes;
+    if (!again)
+        return true; /* another time */
+    const uint32_t count = gather(store, position, again, &bytes);
+    int rc = bytes > bytes_max || count == 0 ? -EAGAIN : append_all(store, again, count);
+    for (uint32_t i = 0; i < count; i++) {
+        segment_let_go(again[i].segment);
+        gate_leave(&again[i].shard->gate);
+    }
+    free(again);
+    if (rc == 0)
+        ignore_result(commit(store)); /* else with the next seal */
+    return bytes <= bytes_max;
+}

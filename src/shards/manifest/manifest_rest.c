@@ -1,0 +1,69 @@
+#include "base/bits.h"
+#include "shards/manifest/manifest.h"
+
+#include <assert.h>
+
+static_assert(REACTORS_MAX % 64 == 0, "a bit for each");
+
+static struct manifest_rest *find(const struct manifest *m, uint64_t collection)
+{
+    const struct collection_config *c = manifest_find(m, collection);
+    return c ? &m->rests[c - m->collections] : NULL;
+}
+
+bool manifest_rests_on(const struct manifest *m, uint64_t collection, unsigned reactor)
+{
+    const struct manifest_rest *r = find(m, collection);
+    return r && reactor < m->reactors && bits_test(r->reactors, reactor);
+}
+
+static bool is_everywhere(const struct manifest_rest *r, unsigned reactors)
+{
+    for (unsigned i = 0; i < reactors; i++)
+        if (!bits_test(r->reactors, i))
+            return false;
+    return reactors > 0;
+}
+
+bool manifest_at_rest(const struct manifest *m, uint64_t collection)
+{
+    const struct manifest_rest *r = find(m, collection);
+    return r && is_everywhere(r, m->reactors);
+}
+
+void manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor)
+{
+    struct manifest_rest *r = find(m, collection);
+    if (r)
+        bits_set(r->reactors, reactor);
+}
+
+void manifest_rest_everywhere(struct manifest *m, uint64_t collection)
+{
+    for (unsigned i = 0; i < m->reactors; i++)
+        manifest_rest_on(m, collection, i);
+}
+
+void manifest_stir_on(struct manifest *m, uint64_t collection, unsigned reactor)
+{
+    struct manifest_rest *r = find(m, collection);
+    if (r)
+        bits_clear(r->reactors, reactor);
+}
+
+void manifest_rest_forget(struct manifest *m, uint64_t collection)
+{
+    struct manifest_rest *r = find(m, collection);
+    if (r)
+        *r = (struct manifest_rest){0};
+}
+
+void manifest_rests_spread(struct manifest *m, unsigned reactors)
+{
+    for (size_t i = 0; i < m->collection_count; i++) {
+        const bool rests = is_everywhere(&m->rests[i], m->reactors);
+        m->rests[i] = (struct manifest_rest){0};
+        for (unsigned to = 0; rests && to < reactors; to++)
+            bits_set(m->rests[i].reactors, to);
+    }
+}

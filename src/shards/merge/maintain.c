@@ -1,0 +1,195 @@
+/* maintain.c -- what keeps segments few and full of live rows, and what lets a user ask for it. */
+#include "base/log.h"
+#include "base/text/size.h"
+#include "shards/folder/read_only.h"
+#include "shards/memory.h"
+#include "shards/merge/merge.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Memory for the merge, or, when there is none, for the rewriting of one segment, after which there may be more. */
+static int begin(struct shard *s, struct merge_choice *choice, struct memory_work *work)
+{
+    struct store *store = s->store;
+    char needed[SIZE_TEXT_MAX];
+    int rc = memory_work_begin(store, work, merge_memory(s, choice), choice->count == 1);
+    if (rc == -ENOMEM && choice->count > 1) {
+        merge_choose_rewrite(s, s->compacts_wanted != s->compacts_done, choice);
+        if (choice->count)
+            rc = memory_work_begin(store, work, merge_memory(s, choice), true);
+    }
+    if (rc == -ENOMEM && !store->memory.put_off) {
+        store->stats.memory_waits++;
+        log_info("merging segments of '%s' waits for memory%s%s", s->config.name,
+                 choice->count ? ": it needs about " : "",
+                 choice->count ? size_format(merge_memory(s, choice), needed) : "");
+    }
+    store->memory.put_off = rc == -ENOMEM;
+    return rc;
+}
+
+/* One merge, if there is one worth doing; 1: did something. */
+static int maintain(struct shard *s)
+{
+    uint64_t wanted = s->compacts_wanted;
+    struct merge_choice choice;
+    if (shard_damage(s))
+        return 0;
+    if (!shard_merges(s)) {
+        s->compacts_done = wanted;
+        return 0;
+    }
+    merge_choose(s, wanted != s->compacts_done, &choice);
+    if (choice.count) {
+        int rc = store_room_for(s->store, merge_bytes(&choice));
+        if (rc < 0) /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
+            return rc;
+        struct memory_work work;
+        rc = begin(s, &choice, &work);
+        if (rc == -ENOMEM) /* it waits, and a request that asked for it waits with it for some time */
+            return 0;
+        if (rc < 0)
+            return rc;
+        uint64_t round = s->store->round;
+        rc = merge_run(s, &choice);
+        memory_work_end(s->store, &work);
+        return rc == 0 || store_met_failure(s->store, rc, round) ? 1 : rc;
+    }
+    s->compacts_done = wanted;
+    return 0;
+}
+
+int store_maintain(struct store *store)
+{
+    if (store->interrupted)
+        return -ECANCELED;
+    struct shard *s;
+    for (uint32_t n = store->due[DUE_MERGE].count; n > 0 && (s = due_pop(store, DUE_MERGE)); n--) {
+        if (s->dropped || gate_enter(&s->gate) < 0)
+            continue;
+        int rc = maintain(s);
+        bool dropped = s->gate.closed || s->dropped;
+        if (rc < 0 && !dropped && !store->interrupted) {
+            store->failures++;
+            store->maintain_failed = rc;
+            log_warn("segments of '%s' could not be merged (%s); it will be tried again, searches and writes go on",
+                     s->config.name, strerror(-rc));
+        }
+        if (rc != 0)
+            shard_changed(s);
+        else if (store->memory.put_off)
+            due_add(s, DUE_MERGE);
+        gate_leave(&s->gate);
+        event_notify_all(&store->settled);
+        if (dropped)
+            return 1;
+        if (rc != 0)
+            return rc;
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+/* -- by request -- */
+
+#define ASK_NS    ((uint64_t)100000000)   /* how often whoever waits is asked whether to go on */
+#define MEMORY_NS ((uint64_t)10000000000) /* how long it waits for memory that a merge needs */
+
+/* Merging was put off for so long that whoever waits is told so. *since_ns: when that began; 0: it goes on. */
+static bool lacks_memory(const struct store *store, uint64_t *since_ns)
+{
+    const uint64_t now_ns = clock_now_ns();
+    if (!store->memory.put_off)
+        *since_ns = 0;
+    else if (*since_ns == 0)
+        *since_ns = now_ns;
+    return *since_ns && now_ns - *since_ns >= MEMORY_NS;
+}
+
+/* What a request waits for. */
+struct wait {
+    const char *what;
+    bool (*goes_on)(const struct shard *s, uint64_t arg);
+    uint64_t arg;
+    const int *failed; /* why the work failed last */
+    bool may_lack_memory;
+};
+
+static int wait_while(struct shard *s, const struct wait *w, const struct pause *pause, struct error *error)
+{
+    struct store *store = s->store;
+    uint64_t failures = store->failures, lacking_since_ns = 0;
+    order_check(store->options.hooks.background_order);
+    shard_changed(s);
+    while (w->goes_on(s, w->arg)) {
+        if (s->gate.closed || s->dropped || store->interrupted)
+            return error_set(error, ERROR_CANCELLED, "%s of '%s' was given up: it was dropped, or the server stops",
+                             w->what, s->config.name);
+        if (shard_damage(s))
+            return error_set(error, s->damage.code, "%s", s->damage.text);
+        if (store->failures != failures)
+            return error_set_errno(error, *w->failed,
+                                   "%s of '%s' goes on by itself when the cause is mended: free disk "
+                                   "space, or see the server's log",
+                                   w->what, s->config.name);
+        if (w->may_lack_memory && lacks_memory(store, &lacking_since_ns))
+            return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                             "%s of '%s' waits for memory and goes on by itself when there is some: delete points, "
+                             "drop collections, or give kithd more --memory",
+                             w->what, s->config.name);
+        int rc = pause ? pause->fn(pause->arg) : 0;
+        if (rc < 0)
+            return rc;
+        if (event_wait_until(&store->settled, clock_now_ns() + ASK_NS) < 0)
+            continue; /* nothing was settled, but whoever waits may have left */
+    }
+    return 0;
+}
+
+static bool is_unsealed(const struct shard *s, uint64_t birth)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->birth <= birth && (g->state != SEGMENT_SEALED || (g->searched && !g->borrowed && !g->settled)))
+            return true;
+    }
+    return false;
+}
+
+static int seal_now(struct shard *s, const struct pause *pause, struct error *error)
+{
+    uint64_t birth = s->births;
+    shard_freeze(s);
+    if (s->growing)
+        birth = s->growing->birth - 1; /* empty: it stays */
+    const struct wait wait = {"sealing", is_unsealed, birth, &s->store->work_failed, false};
+    return wait_while(s, &wait, pause, error);
+}
+
+int shard_seal(struct shard *s, const struct pause *pause, struct error *error)
+{
+    if (gate_enter(&s->gate) < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    int rc = seal_now(s, pause, error);
+    gate_leave(&s->gate);
+    return rc;
+}
+
+static bool is_uncompacted(const struct shard *s, uint64_t ticket)
+{
+    return s->compacts_done < ticket;
+}
+
+int shard_compact(struct shard *s, const struct pause *pause, struct error *error)
+{
+    if (gate_enter(&s->gate) < 0)
+        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
+    int rc = seal_now(s, pause, error);
+    if (rc == 0) {
+        const struct wait wait = {"merging", is_uncompacted, ++s->compacts_wanted, &s->store->maintain_failed, true};
+        rc = wait_while(s, &wait, pause, error);
+    }
+    gate_leave(&s->gate);
+    return rc;
+}

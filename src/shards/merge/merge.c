@@ -1,0 +1,485 @@
+/* merge.c -- in a straight line: choose rows, write columns, build the graph over what was written, commit, take the place of the old ones.
+ *
+ * Rows die while this goes on. From the moment a row has its place in the new segment, its death is noted there too (segment_bury() follows
+ * the heir), so nothing has to be caught up with at the end. The commit is one edit of the manifest: a crash before it leaves the old
+ * segments, one after it the new. */
+#include "shards/merge/merge.h"
+#include "base/log.h"
+#include "shards/merge/replace.h"
+#include "shards/segment/index_plan.h"
+#include "shards/segment/segment_file.h"
+#include "shards/snapshot/snapshot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_NS ((uint64_t)1000000000)
+
+struct merge {
+    struct shard *shard;
+    const struct merge_choice *choice;
+    struct pause pause;
+    struct segment *shadow; /* the new rows' alive bits, until the new segment is there */
+    uint32_t rows;
+    struct merge_tombstones tombstones;
+    uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
+    struct manifest_segment file;   /* id 0: nothing is left */
+    char path[PATH_TEXT_MAX];
+    struct segment *output;      /* NULL: nothing is left */
+    bool held[MERGE_INPUTS_MAX]; /* the inputs */
+    struct replaced_segment old[MERGE_INPUTS_MAX];
+};
+
+/* -- which rows go over -- */
+
+static int make_shadow(struct merge *m)
+{
+    uint64_t live = 0;
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        live += m->choice->inputs[i]->rows - m->choice->inputs[i]->dead;
+    struct segment *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->rows_max = (uint32_t)live;
+    s->alive = calloc(bits_words(live) + 1, sizeof(uint64_t));
+    if (!s->alive) {
+        segment_destroy(s);
+        return -ENOMEM;
+    }
+    s->alive_words = (uint32_t)bits_words(live) + 1;
+    m->shadow = s;
+    return 0;
+}
+
+/* Gives every live row of the input its place. */
+static int place_rows(struct merge *m, struct segment *input)
+{
+    uint32_t *rows = malloc(((size_t)input->rows + 1) * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    memset(rows, 0xff, (size_t)input->rows * sizeof(*rows)); /* ROW_NONE */
+    segment_set_heir(input, m->shadow, rows);
+    for (uint32_t row = 0; row < input->rows; row++) {
+        if (bits_test(input->alive, row)) {
+            bits_set(m->shadow->alive, m->rows);
+            rows[row] = m->rows++;
+        }
+        int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* -- the file -- */
+
+/* What is read from a damaged file must not get a good checksum. */
+static int verify_inputs(struct merge *m)
+{
+    char path[PATH_TEXT_MAX];
+    struct error error = {0};
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        int rc = store_segment_path(m->shard->store, m->ids[i], path);
+        if (rc == 0)
+            rc = segment_verify(path, m->choice->inputs[i], &error);
+        if (shard_damage(m->shard)) /* a page that was lost is the reason of a wrong checksum */
+            return -EBADMSG;
+        if (rc < 0) {
+            if (error.code == ERROR_CORRUPT) {
+                log_error("'%s' is not served any more: %s", m->shard->config.name, error.text);
+                m->shard->damage = error;
+            }
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Vectors of rows that are left out, at even distances, as far as there is room. Clients that asked for such a row may
+ * do so again: then the query lies where the new graph has a hole, and is harder than one near a row that is left. */
+static int guess_queries(const struct merge *m, struct gathered_queries *g)
+{
+    const uint32_t dim = m->shard->config.dim, room = LIVE_QUERIES_MAX - g->sample.count;
+    uint64_t gone = 0, met = 0, taken = 0;
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        gone += m->choice->inputs[i]->rows;
+    gone -= m->rows;
+    const uint64_t wanted = gone < room ? gone : room;
+    for (uint32_t i = 0; g->vectors && i < m->choice->count; i++) {
+        const struct segment *input = m->choice->inputs[i];
+        for (uint32_t row = 0; row < input->rows && taken < wanted; row++) {
+            const int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
+            if (rc < 0)
+                return rc;
+            if (input->heir_rows[row] != ROW_NONE || met++ * wanted / gone < taken)
+                continue;
+            (void)gathered_queries_add(g, rows_at(&input->vectors, row), dim);
+            taken++;
+        }
+    }
+    return 0;
+}
+
+/* What the recall of the new segment is measured with, besides rows of it. */
+static int gather_queries(const struct merge *m, struct gathered_queries *ret)
+{
+    int rc = gathered_queries_init(ret, m->shard, m->rows);
+    return rc == 0 ? guess_queries(m, ret) : rc;
+}
+
+/* The graph is built over the vectors where they lie in the new file: the page cache holds them, not memory of ours. */
+static int write_graph(struct merge *m, struct container_writer *w)
+{
+    const struct collection_config *c = &m->shard->config;
+    struct build_progress *progress = &m->shard->store->merging;
+    struct mapping mapping;
+    struct segment_index *index = NULL;
+    int rc = mapping_open(container_fresh_path(w), &mapping);
+    if (rc < 0)
+        return rc;
+    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    if (mapping.size < container_region_offset(w) + (uint64_t)m->rows * stride) {
+        mapping_close(&mapping); /* a disk that fails may lose what it took, and only the flush tells */
+        return -EIO;
+    }
+    uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
+    const struct rows vectors = {&chunk, stride, 31};
+    struct gathered_queries queries = {0};
+    struct index_plan plan;
+    index_plan_begin(&plan, c, m->rows);
+    rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
+    if (rc == 0) {
+        build_enter_graph(progress, index, m->rows);
+        rc = segment_index_build(index, &vectors, m->rows, m->shard->store->options.workers, &m->pause);
+    }
+    build_enter(progress, BUILD_CODES);
+    if (rc == 0)
+        rc = gather_queries(m, &queries);
+    if (rc == 0) {
+        segment_index_lend_queries(index, &queries.sample);
+        rc = index_plan_finish(&plan, m->shard, index, &vectors, m->rows, &m->pause);
+    }
+    build_enter(progress, BUILD_WRITING);
+    if (rc == 0)
+        rc = segment_write_index(w, index, &plan.why);
+    if (index)
+        segment_index_give_back(index, fiber_pause);
+    segment_index_destroy(index);
+    gathered_queries_fini(&queries);
+    uint64_t offset;
+    if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph is of zeros */
+        rc = -EIO;
+    mapping_close_slowly(&mapping);
+    return rc;
+}
+
+/* Rows of one home stay so. */
+static void set_home(struct merge *m)
+{
+    const struct segment *first = m->choice->inputs[0];
+    m->file.homes = first->homes;
+    m->file.home = first->home;
+    for (uint32_t i = 1; i < m->choice->count; i++) {
+        const struct segment *g = m->choice->inputs[i];
+        if (g->homes != first->homes || g->home != first->home)
+            m->file.homes = m->file.home = 0;
+    }
+}
+
+static int write_file(struct merge *m)
+{
+    struct shard *s = m->shard;
+    struct segment_part parts[MERGE_INPUTS_MAX];
+    struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0};
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        const struct segment *g = m->choice->inputs[i];
+        parts[i] = (struct segment_part){g, g->heir_rows};
+        if (g->version_max > source.version_max)
+            source.version_max = g->version_max;
+    }
+    m->file = (struct manifest_segment){.id = store_next_segment_id(s->store),
+                                        .collection = s->config.id,
+                                        .rows = m->rows,
+                                        .tombstones = m->tombstones.kept,
+                                        .version_max = source.version_max};
+    set_home(m);
+    struct container_writer *w;
+    uint64_t bytes;
+    int rc = store_segment_path(s->store, m->file.id, m->path);
+    if (rc == 0)
+        rc = container_create(m->path, &w);
+    if (rc < 0)
+        return rc;
+    build_enter(&s->store->merging, BUILD_COLUMNS);
+    rc = segment_write_columns(w, &s->config, m->file.id, &source, &m->pause, &m->file.version_min);
+    if (rc == 0 && m->rows)
+        rc = write_graph(m, w);
+    if (rc == 0)
+        return store_finish_container(s->store, w, &bytes);
+    container_abandon(w);
+    return rc;
+}
+
+/* Opens what was written, which reads all of it back, and gives it a handle; searches do not see it yet. */
+static int open_output(struct merge *m)
+{
+    struct error error = {0};
+    int rc = segment_open(m->path, &m->shard->config, &m->file, UINT64_MAX, &m->output, &error);
+    if (rc == 0) {
+        rc = shard_add_segment(m->shard, m->output);
+        if (rc == 0)
+            return 0;
+        segment_destroy(m->output);
+        m->output = NULL;
+    }
+    if (error.code == ERROR_CORRUPT)
+        log_error("what a merge wrote reads back wrong, the old segments stay: %s", error.text);
+    ignore_result(file_remove(m->path));
+    return rc;
+}
+
+/* -- taking the place of the old ones -- */
+
+/* Rows are left out because something newer buried them. Where writes are acknowledged before they are flushed, that must be on the disk before
+ * the old rows are gone from it, or a crash would lose both. It is in the log of the row's home. */
+static int flush_log(struct store *store, void *call)
+{
+    (void)call;
+    return log_flush(store->log);
+}
+
+static int flush_what_buried(const struct shard *s)
+{
+    struct store *store = s->store;
+    const struct store_hooks *hooks = &store->options.hooks;
+    if (s->config.durability == DURABILITY_FLUSH)
+        return 0;
+    int rc = flush_log(store, NULL);
+    return rc == 0 && store->options.reactors > 1
+               ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, flush_log, NULL, hooks->arg)
+               : rc;
+}
+
+/* A commit that failed may have reached the disk all the same, so the file cannot be given up: it is tried until it is certain. */
+static int commit(struct merge *m)
+{
+    struct shard *s = m->shard;
+    struct store *store = s->store;
+    for (;;) {
+        struct manifest_edit edit = {
+            .segment = m->file,
+            .removed = m->ids,
+            .removed_count = m->choice->count,
+        }; /* the log is the sealing's business */
+        int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+        if (rc == -ENOENT)
+            shard_note_dropped(s);
+        if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
+            return rc;
+        log_warn("a merge of '%s' cannot be committed (%s); it will be tried again", s->config.name, strerror(-rc));
+        fiber_sleep_ns(RETRY_NS);
+    }
+}
+
+/* No wait in here: to a search either the old ones are there or the new one. */
+static void swap(struct merge *m)
+{
+    struct segment *fresh = m->output ? m->output : m->shadow;
+    uint64_t birth = 0;
+    if (m->output) {
+        memcpy(fresh->alive, m->shadow->alive, bits_words(m->rows) * sizeof(uint64_t));
+        fresh->dead = m->shadow->dead;
+        fresh->lent = 0;
+        fresh->searched = fresh->settled = true;
+    }
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        struct segment *input = m->choice->inputs[i];
+        segment_set_heir(input, fresh, input->heir_rows);
+        input->searched = false;
+        birth = input->birth > birth ? input->birth : birth;
+        fresh->log_past = input->log_past > fresh->log_past ? input->log_past : fresh->log_past;
+    }
+    fresh->birth = birth; /* who searches the old ones now need not search this one too */
+    m->shard->merges++;
+}
+
+static void remove_files(const struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        int rc = store_remove_segment(m->shard->store, m->ids[i]);
+        if (rc < 0 && rc != -ENOENT)
+            log_warn("segment %" PRIx64
+                     " is not needed any more but could not be removed (%s); the next start removes it",
+                     m->ids[i], strerror(-rc));
+    }
+}
+
+static int tell_others(struct merge *m, struct replacement *r, enum replace_step step)
+{
+    struct store *store = m->shard->store;
+    const struct store_hooks *hooks = &store->options.hooks;
+    r->step = step;
+    for (;;) {
+        int rc =
+            store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, store_replace, r, hooks->arg) : 0;
+        if (rc == 0 || m->shard->gate.closed || store->interrupted)
+            return rc;
+        log_warn("a merged segment of '%s' is not yet used by all cores (%s); it will be tried again",
+                 m->shard->config.name, strerror(-rc));
+        fiber_sleep_ns(RETRY_NS);
+    }
+}
+
+static void free_inputs(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        m->held[i] = false;
+        segment_let_go(m->choice->inputs[i]);
+        replace_free(m->shard, m->choice->inputs[i]);
+    }
+}
+
+/* The others may read where rows went as long as they have old segments, so that outlives ours; and nobody here may read what was borrowed when
+ * its owner frees it. */
+static int hand_over(struct merge *m, struct replacement *r)
+{
+    int rc = tell_others(m, r, REPLACE_SWAP);
+    if (rc == 0) {
+        burials_drain(m->shard->store);
+        rc = tell_others(m, r, REPLACE_FREE);
+    }
+    for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
+        replace_wait_unread(m->choice->inputs[i], 1);
+    if (rc == 0)
+        rc = tell_others(m, r, REPLACE_END);
+    if (rc == 0)
+        free_inputs(m);
+    return rc;
+}
+
+/* Every reactor searches the new one, and nobody the old ones, when it returns; unless the collection or the server comes to its end. */
+static void take_place(struct merge *m)
+{
+    struct shard *s = m->shard;
+    struct replacement r = {
+        .collection = s->config.id,
+        .old = m->old,
+        .old_count = m->choice->count,
+        .fresh = m->output,
+        .dropped = m->tombstones.items ? m->tombstones.items + m->tombstones.kept : NULL,
+        .dropped_count = m->tombstones.dropped,
+    };
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->heir_rows};
+    remove_files(m);
+    if (tell_others(m, &r, REPLACE_BORROW) < 0)
+        return;
+    swap(m);
+    r.number = s->merges;
+    if (m->output)
+        replace_repoint(s, m->output);
+    replace_forget(s, &r);
+    ignore_result(hand_over(m, &r)); /* or the old ones stay until the shard is freed: nobody searches then */
+}
+
+/* -- the whole -- */
+
+static int prepare(struct merge *m)
+{
+    int rc = verify_inputs(m);
+    if (rc == 0)
+        rc = make_shadow(m);
+    for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
+        rc = place_rows(m, m->choice->inputs[i]);
+    if (rc == 0)
+        rc = merge_take_tombstones(m->shard, m->choice, &m->pause, &m->tombstones);
+    if (rc < 0 || (m->rows == 0 && m->tombstones.kept == 0))
+        return rc;
+    rc = write_file(m);
+    if (shard_damage(m->shard)) { /* zeros may have been copied */
+        if (rc == 0)
+            ignore_result(file_remove(m->path));
+        return -EBADMSG;
+    }
+    return rc < 0 ? rc : open_output(m);
+}
+
+static void let_go(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++)
+        if (m->held[i])
+            segment_let_go(m->choice->inputs[i]);
+}
+
+static void give_up(struct merge *m, int rc)
+{
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        struct segment *input = m->choice->inputs[i];
+        segment_set_heir(input, NULL, NULL);
+        input->merging = false;
+    }
+    if (!m->output)
+        return;
+    shard_remove_segment(m->shard, m->output);
+    if (rc == -ENOENT)
+        ignore_result(file_remove(m->path)); /* the collection is gone; otherwise the next start decides */
+}
+
+static void count(const struct merge *m, uint64_t rows, uint64_t start_ns)
+{
+    struct store_stats *stats = &m->shard->store->stats;
+    stats->merges += m->choice->count > 1;
+    stats->compactions += m->choice->count == 1;
+    stats->merged_bytes += m->output ? m->output->disk_bytes : 0;
+    stats->merged_segments += m->choice->count;
+    stats->merged_rows += rows;
+    stats->merge_ns_total += clock_now_ns() - start_ns;
+}
+
+static int run(struct merge *m)
+{
+    uint64_t start_ns = clock_now_ns(), rows = 0;
+    for (uint32_t i = 0; i < m->choice->count; i++) {
+        struct segment *input = m->choice->inputs[i];
+        segment_hold(input);
+        m->held[i] = true;
+        input->merging = true;
+        m->ids[i] = input->id;
+        rows += input->rows;
+    }
+    build_begin(&m->shard->store->merging, m->choice->count > 1 ? BUILD_MERGE : BUILD_COMPACT, m->shard->config.id,
+                (uint32_t)rows);
+    int rc = prepare(m);
+    if (rc == 0)
+        rc = flush_what_buried(m->shard);
+    if (rc == 0)
+        rc = commit(m);
+    if (rc < 0) {
+        give_up(m, rc);
+    } else {
+        build_enter(&m->shard->store->merging, BUILD_TAKING_OVER);
+        take_place(m);
+        count(m, rows, start_ns);
+    }
+    build_end(&m->shard->store->merging);
+    let_go(m);
+    return rc;
+}
+
+int merge_run(struct shard *s, const struct merge_choice *choice)
+{
+    struct merge *m = calloc(1, sizeof(*m)); /* too large for a stack */
+    if (!m)
+        return -ENOMEM;
+    m->shard = s;
+    m->choice = choice;
+    m->pause = (struct pause){shard_pause, s};
+    int rc = run(m);
+    if (m->shadow)
+        segment_retire(m->shadow);
+    free(m->tombstones.items);
+    free(m);
+    return rc;
+}

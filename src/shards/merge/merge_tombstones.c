@@ -1,0 +1,95 @@
+/* merge_tombstones.c -- a tombstone is left out of a merge when it buries nothing any more: no row of an id of its home that is older than it is
+ * left anywhere, neither in another segment nor in the log. Each home is asked, for the segments merged are those of all. */
+#include "shards/merge/merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct tombstone_question {
+    uint64_t collection;
+    const uint64_t *inputs;
+    uint32_t input_count;
+    uint64_t *above; /* [reactors]: those of its ids above this version are kept, the others bury nothing any more */
+};
+
+static bool is_input(const struct tombstone_question *q, const struct segment *g)
+{
+    for (uint32_t i = 0; i < q->input_count; i++)
+        if (q->inputs[i] == g->id)
+            return true;
+    return false;
+}
+
+/* The lowest version of a row that is not sealed; 0 if a start could read an older record of an id from the log than the tombstone in an input,
+ * and not the deletion. */
+static int answer(struct store *store, void *call)
+{
+    const struct tombstone_question *q = call;
+    const struct shard *s = store_shard(store, q->collection);
+    uint64_t *above = &q->above[store->options.reactor];
+    *above = s ? UINT64_MAX : 0;
+    for (uint32_t i = 0; s && i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && g->state != SEGMENT_SEALED && g->version_min < *above)
+            *above = g->version_min;
+        else if (g && g->id && is_input(q, g) && g->log_past > store->log_start)
+            *above = 0;
+    }
+    return 0;
+}
+
+/* Every home is asked before the manifest: what it seals in between is met twice, and not missed. */
+static int ask_homes(const struct shard *s, const struct merge_choice *choice, uint64_t *above)
+{
+    struct store *store = s->store;
+    uint64_t ids[MERGE_INPUTS_MAX];
+    const struct store_hooks *hooks = &store->options.hooks;
+    struct tombstone_question q = {s->config.id, ids, choice->count, above};
+    for (uint32_t i = 0; i < choice->count; i++)
+        ids[i] = choice->inputs[i]->id;
+    int rc = answer(store, &q);
+    if (rc == 0 && store->options.reactors > 1)
+        rc = hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, answer, &q, hooks->arg);
+    for (unsigned home = 0; rc == 0 && home < store->options.reactors; home++) {
+        uint64_t oldest;
+        rc = above[home] ? hooks->oldest(q.collection, home, ids, choice->count, &oldest, hooks->arg) : 0;
+        if (rc == 0 && above[home] && oldest < above[home])
+            above[home] = oldest;
+    }
+    return rc;
+}
+
+static int sort(const struct shard *s, const struct merge_choice *choice, const uint64_t *above,
+                const struct pause *pause, struct merge_tombstones *to, size_t total)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < choice->count; i++) {
+        const struct segment *g = choice->inputs[i];
+        for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
+            const struct tombstone *of = &g->tombstones[t];
+            unsigned home = slot_home(collection_slot(&s->config, point_id_hash(of->id)), s->store->options.reactors);
+            bool keep = of->version > above[home];
+            to->items[keep ? to->kept++ : total - ++to->dropped] = *of;
+            rc = t % 1024 == 0 ? pause_here(pause) : 0;
+        }
+    }
+    return rc;
+}
+
+int merge_take_tombstones(const struct shard *s, const struct merge_choice *choice, const struct pause *pause,
+                          struct merge_tombstones *ret)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < choice->count; i++)
+        total += choice->inputs[i]->tombstone_count;
+    *ret = (struct merge_tombstones){0};
+    if (total == 0)
+        return 0;
+    ret->items = malloc(total * sizeof(*ret->items));
+    uint64_t *above = calloc(s->store->options.reactors, sizeof(*above));
+    int rc = ret->items && above ? ask_homes(s, choice, above) : -ENOMEM;
+    if (rc == 0)
+        rc = sort(s, choice, above, pause, ret, total);
+    free(above);
+    return rc;
+}

@@ -1,0 +1,154 @@
+#include "shards/merge/replace.h"
+#include "shards/segment/loan.h"
+
+#define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
+
+/* -- borrowing and swapping -- */
+
+/* What died in the old ones is dead in the new one. Their heir is set first, so deaths during the pauses are noted in both. */
+static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
+{
+    for (uint32_t row = 0; row < old->rows; row++) {
+        if (!bits_test(old->alive, row) && r->rows[row] != ROW_NONE)
+            segment_bury(fresh, r->rows[row]);
+        if (row % 4096 == 0)
+            fiber_checkpoint();
+    }
+}
+
+/* No wait in here: to a search either the old ones are there or the new one. */
+static void switch_over(struct shard *s, const struct replacement *r, struct segment *fresh)
+{
+    uint64_t birth = 0;
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = shard_find_segment(s, r->old[i].id);
+        if (!old)
+            continue;
+        old->searched = false;
+        birth = old->birth > birth ? old->birth : birth;
+        if (fresh && old->log_past > fresh->log_past)
+            fresh->log_past = old->log_past;
+    }
+    if (fresh) {
+        fresh->birth = birth; /* who searches the old ones now need not search this one too */
+        fresh->searched = fresh->settled = true;
+    }
+    s->merges = r->number;
+}
+
+static int borrow(struct shard *s, const struct replacement *r)
+{
+    struct segment *fresh;
+    if (!r->fresh)
+        return 0;
+    int rc = shard_borrow(s, r->fresh, &fresh);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = shard_find_segment(s, r->old[i].id);
+        if (!old)
+            continue;
+        segment_set_heir(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
+        old->heir_rows_lent = true;
+        take_deaths(old, &r->old[i], fresh);
+    }
+    return 0;
+}
+
+static void swap(struct shard *s, const struct replacement *r)
+{
+    struct segment *fresh = r->fresh ? shard_find_segment(s, r->fresh->id) : NULL;
+    if (s->merges >= r->number)
+        return; /* it is told again, because of another reactor */
+    switch_over(s, r, fresh);
+    if (fresh)
+        replace_repoint(s, fresh);
+    replace_forget(s, r);
+    burials_drain(s->store);
+}
+
+/* Entries of one table that name a segment which fresh takes the place of. The table may grow meanwhile. */
+static void repoint_entries(struct shard *s, const struct id_table *t, const struct segment *fresh)
+{
+    for (size_t i = 0; t->entries && i <= t->mask; i++) {
+        struct id_entry *e = &t->entries[i];
+        const struct segment *g = e->version && e->segment != ID_MAP_DELETED ? s->segments[e->segment] : NULL;
+        if (g && g->heir == fresh && g->heir_rows && g->heir_rows[e->row] != ROW_NONE)
+            *e = (struct id_entry){e->id, e->version, fresh->handle, g->heir_rows[e->row]};
+        if (i % 1024 == 0)
+            fiber_checkpoint();
+    }
+}
+
+/* Reads no file. What moves from the old table to the new one meanwhile was repointed before or is met there; when the new
+ * one has grown, all is looked at again. */
+static void repoint_all(struct shard *s, const struct segment *fresh)
+{
+    size_t mask;
+    do {
+        mask = s->ids.now.mask;
+        repoint_entries(s, &s->ids.old, fresh);
+        repoint_entries(s, &s->ids.now, fresh);
+    } while (s->ids.now.mask != mask);
+}
+
+void replace_repoint(struct shard *s, const struct segment *g)
+{
+    uint64_t offset;
+    for (uint32_t row = 0; row < g->rows; row++) {
+        id_map_move(&s->ids, segment_id_at(g, row), segment_version_at(g, row), g->handle, row);
+        if (row % 64 == 0)
+            fiber_checkpoint();
+    }
+    if (mapping_lost(&g->mapping, &offset)) /* the ids of some rows were read as zeros */
+        repoint_all(s, g);
+}
+
+void replace_forget(struct shard *s, const struct replacement *r)
+{
+    for (uint32_t i = 0; i < r->dropped_count; i++) {
+        id_map_forget(&s->ids, r->dropped[i].id, r->dropped[i].version);
+        if (i % 64 == 0)
+            fiber_checkpoint();
+    }
+}
+
+/* -- letting go -- */
+
+void replace_wait_unread(const struct segment *g, uint32_t holders)
+{
+    while (g->users > holders)
+        fiber_sleep_ns(LOOK_NS);
+}
+
+void replace_free(struct shard *s, struct segment *g)
+{
+    replace_wait_unread(g, 0);
+    shard_remove_segment(s, g);
+}
+
+static void let_go(struct shard *s, const struct replacement *r)
+{
+    for (uint32_t i = 0; i < r->old_count; i++) {
+        struct segment *old = shard_find_segment(s, r->old[i].id);
+        if (old && old->borrowed == (r->step == REPLACE_FREE))
+            replace_free(s, old);
+    }
+}
+
+int store_replace(struct store *store, void *call)
+{
+    const struct replacement *r = call;
+    struct shard *s = store_shard(store, r->collection);
+    if (!s || gate_enter(&s->gate) < 0)
+        return 0; /* dropped */
+    int rc = 0;
+    switch (r->step) {
+    case REPLACE_BORROW: rc = borrow(s, r); break;
+    case REPLACE_SWAP: swap(s, r); break;
+    case REPLACE_FREE:
+    case REPLACE_END: let_go(s, r); break;
+    }
+    gate_leave(&s->gate);
+    return rc;
+}

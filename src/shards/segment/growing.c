@@ -1,0 +1,238 @@
+/* growing.c -- columns in chunks. The first chunk begins with a few rows and is replaced by one of
+ * twice the size until it is a whole chunk; then other chunks are added. So a collection of few rows
+ * takes few bytes, and no append copies more than half a chunk.
+ *
+ * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both stay
+ * right. A chunk that was outgrown is kept until the segment ends: its rows never change, and all of
+ * them together are no larger than the chunk in use. Until the first chunk is whole, its pointer lies
+ * in the segment and is changed there; the table of chunks that comes later begins with the same. */
+#include "shards/segment/index_plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES ((size_t)256 << 10) /* of vectors */
+#define SHIFT_MIN   2
+#define SHIFT_MAX   14
+#define ROWS_FIRST  4   /* in the first chunk at first */
+#define BLOCK_FIRST 256 /* bytes of the first block of payloads */
+
+static struct rows *columns(struct segment *s, unsigned i)
+{
+    struct rows *const all[SEGMENT_COLUMNS] = {&s->ids, &s->versions, &s->vectors, &s->payloads};
+    return all[i];
+}
+
+static uint8_t chunk_shift(uint32_t stride, uint32_t rows_max)
+{
+    uint8_t shift = SHIFT_MAX;
+    while (shift > SHIFT_MIN && (((size_t)stride << shift) > CHUNK_BYTES || (rows_max - 1) >> (shift - 1) == 0))
+        shift--;
+    return shift;
+}
+
+/* The room that a segment has when it needs room for so many rows. */
+static uint64_t room_for(uint64_t rows, uint8_t shift)
+{
+    const uint64_t whole = (uint64_t)1 << shift;
+    uint64_t room = ROWS_FIRST;
+    if (rows == 0)
+        return 0;
+    if (rows > whole)
+        return (rows + whole - 1) >> shift << shift;
+    while (room < rows)
+        room *= 2;
+    return room;
+}
+
+/* The rows that all chunks of a column with that room hold, those that were outgrown with them. */
+static uint64_t allocated_rows(uint64_t room, uint8_t shift)
+{
+    const uint64_t whole = (uint64_t)1 << shift, first = room < whole ? room : whole;
+    return room == 0 ? 0 : first + (first - ROWS_FIRST) + (room - first);
+}
+
+static uint64_t table_bytes(uint32_t rows_max, uint8_t shift)
+{
+    return ((rows_max >> shift) + 1) * sizeof(uint8_t *);
+}
+
+uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more)
+{
+    const uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    const uint8_t shift = s ? s->ids.shift : chunk_shift(stride, rows_max);
+    const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
+    const uint64_t rows = (uint64_t)(s ? s->rows : 0) + more, have = s ? s->room : 0;
+    const uint64_t need = room_for(rows, shift), room = need > have ? need : have;
+    const bool table = rows >> shift != 0 && have <= (uint64_t)1 << shift;
+    const uint64_t outgrown = have < (uint64_t)1 << shift ? shift * SEGMENT_COLUMNS * sizeof(struct outgrown) : 0;
+    return (allocated_rows(room, shift) - allocated_rows(have, shift)) * row +
+           bits_words(room - have) * sizeof(uint64_t) + outgrown +
+           (table ? SEGMENT_COLUMNS * table_bytes(rows_max, shift) : 0);
+}
+
+static void row_array_init(struct segment *s, unsigned i, uint32_t stride, uint8_t shift)
+{
+    *columns(s, i) = (struct rows){&s->single[i], stride, shift};
+}
+
+int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret)
+{
+    struct segment *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    const uint32_t strides[SEGMENT_COLUMNS] = {sizeof(struct point_id), sizeof(uint64_t),
+                                               rows_stride((size_t)c->dim * sizeof(float)), sizeof(struct payload_at)};
+    const uint8_t shift = chunk_shift(strides[2], rows_max);
+    for (unsigned i = 0; i < SEGMENT_COLUMNS; i++)
+        row_array_init(s, i, strides[i], shift);
+    s->rows_max = rows_max;
+    s->searched = true;
+    s->log_first = s->version_min = UINT64_MAX;
+    s->created_ns = clock_now_ns();
+    s->arena.first = BLOCK_FIRST;
+    index_plan_begin(&s->plan, c, rows_max);
+    int rc = segment_index_create(c->metric, c->dim, &s->plan.options, &s->index);
+    if (rc < 0) {
+        segment_destroy(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+/* -- room -- */
+
+static int chunk_create(struct segment *s, struct rows *r, uint32_t chunk, uint32_t rows)
+{
+    const size_t bytes = (size_t)r->stride * rows;
+    uint8_t *p = memory_aligned(bytes);
+    if (!p)
+        return -ENOMEM;
+    r->chunk[chunk] = p;
+    s->memory_bytes += bytes;
+    return 0;
+}
+
+/* A larger first chunk takes the place of the old one, which is kept for those who still read it. */
+static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
+{
+    uint8_t *old = *r->chunk;
+    if (!old)
+        return chunk_create(s, r, 0, rows);
+    struct outgrown *o = malloc(sizeof(*o));
+    int rc = o ? chunk_create(s, r, 0, rows) : -ENOMEM;
+    if (rc < 0) {
+        free(o);
+        return rc;
+    }
+    memcpy(*r->chunk, old, (size_t)r->stride * s->room);
+    *o = (struct outgrown){s->outgrown, old};
+    s->outgrown = o;
+    s->memory_bytes += sizeof(*o);
+    return 0;
+}
+
+static int table_create(struct segment *s, struct rows *r)
+{
+    const uint64_t bytes = table_bytes(s->rows_max, r->shift);
+    uint8_t **table = calloc(1, bytes);
+    if (!table)
+        return -ENOMEM;
+    table[0] = *r->chunk;
+    r->chunk = table;
+    s->memory_bytes += bytes;
+    return 0;
+}
+
+/* Makes room for `rows`. A column keeps the room it got when another column gets none. */
+static int row_array_grow(struct segment *s, unsigned i, uint32_t rows)
+{
+    struct rows *r = columns(s, i);
+    const uint32_t whole = (uint32_t)1 << r->shift, chunk = (rows - 1) >> r->shift;
+    int rc = 0;
+    if (rows <= s->column_room[i])
+        return 0;
+    if (chunk > 0 && r->chunk == &s->single[i])
+        rc = table_create(s, r);
+    if (rc == 0)
+        rc = chunk > 0 ? chunk_create(s, r, chunk, whole) : first_grow(s, r, rows);
+    if (rc == 0)
+        s->column_room[i] = rows;
+    return rc;
+}
+
+static int alive_grow(struct segment *s, uint32_t rows)
+{
+    const uint32_t words = (uint32_t)bits_words(rows), have = s->alive_words;
+    if (words <= have)
+        return 0;
+    const uint32_t most = (uint32_t)bits_words(s->rows_max), wanted = words > have * 2 ? words : have * 2;
+    const uint32_t grown = wanted < most ? wanted : most;
+    uint64_t *alive = realloc(s->alive, grown * sizeof(*alive));
+    if (!alive)
+        return -ENOMEM;
+    memset(alive + have, 0, (grown - have) * sizeof(*alive));
+    s->alive = alive;
+    s->alive_words = grown;
+    segment_index_lend_alive(s->index, alive);
+    return 0;
+}
+
+/* Room for one row more. */
+static int grow(struct segment *s)
+{
+    const uint32_t room = (uint32_t)room_for((uint64_t)s->rows + 1, s->ids.shift);
+    int rc = alive_grow(s, s->rows + 1);
+    for (unsigned i = 0; rc == 0 && i < SEGMENT_COLUMNS; i++)
+        rc = row_array_grow(s, i, room);
+    if (rc == 0)
+        s->room = room;
+    return rc;
+}
+
+static void *place(const struct rows *r, uint32_t row)
+{
+    return (void *)rows_at(r, row);
+}
+
+int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id, uint64_t version,
+                       const void *vector, const void *payload, uint32_t payload_size, struct arena *owner)
+{
+    if (s->rows == s->rows_max)
+        return -ENOSPC;
+    const char *copy = !payload_size ? "" : owner ? payload : arena_copy(&s->arena, payload, payload_size);
+    if (!copy || (s->rows == s->room && grow(s) < 0))
+        return -ENOMEM;
+    if (owner)
+        arena_adopt(&s->arena, owner);
+    *(struct point_id *)place(&s->ids, s->rows) = id;
+    *(uint64_t *)place(&s->versions, s->rows) = version;
+    memcpy(place(&s->vectors, s->rows), vector, c->dim * sizeof(float));
+    *(struct payload_at *)place(&s->payloads, s->rows) = (struct payload_at){(const uint8_t *)copy, payload_size};
+    bits_set(s->alive, s->rows);
+    s->payload_size += payload_size;
+    if (version < s->version_min)
+        s->version_min = version;
+    if (version > s->version_max)
+        s->version_max = version;
+    segment_index_append(s->index, &s->vectors, s->rows);
+    return s->rows++;
+}
+
+int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version)
+{
+    if (s->tombstone_count == s->tombstone_capacity) {
+        uint32_t capacity = s->tombstone_capacity ? s->tombstone_capacity * 2 : 16;
+        struct tombstone *grown = realloc(s->tombstones, capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        s->tombstones = grown;
+        s->tombstone_capacity = capacity;
+    }
+    s->tombstones[s->tombstone_count++] = (struct tombstone){id, version};
+    if (version > s->version_max)
+        s->version_max = version;
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* index_plan.c -- memory is shared out by bytes of vectors, over all segments, whichever reactor has them in its memory: what comes when much is
+ * there gets a smaller index, and what is there keeps its own until it is rewritten. */
+#include "shards/segment/index_plan.h"
+
+void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
+{
+    *p = (struct index_plan){.options = c->index};
+    index_options_resolve_graph(&p->options, rows, &p->why);
+}
+
+static uint64_t vector_bytes(const struct shard *s, uint64_t rows)
+{
+    return rows * s->config.dim * sizeof(float);
+}
+
+/* What the index of a segment of so many vectors may take; 0: there is no bound. */
+static uint64_t memory_share(const struct shard *s, uint64_t bytes)
+{
+    const struct store_options *o = &s->store->options;
+    uint64_t all = 0;
+    for (const struct shard *other = s->store->shards; other; other = other->next)
+        for (uint32_t i = 0; i < other->segment_count; i++)
+            if (other->segments[i])
+                all += vector_bytes(other, other->segments[i]->rows);
+    if (o->index_bytes_max == 0 || all == 0)
+        return 0;
+    const double share = (double)bytes / (double)(all > bytes ? all : bytes);
+    return (uint64_t)((double)o->index_bytes_max * share) + 1;
+}
+
+int index_plan_finish(struct index_plan *p, const struct shard *s, struct segment_index *x, const struct rows *vectors,
+                      uint32_t rows, const struct pause *pause)
+{
+    if (!segment_index_is_planned(x)) {
+        struct index_facts facts = {.metric = s->config.metric, .dim = s->config.dim, .rows = rows};
+        int rc = index_facts_read(&facts, vectors, pause);
+        if (rc != 0)
+            return rc;
+        facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
+        facts.pressure = s->store->memory.pressure;
+        segment_index_plan(x, &facts);
+    }
+    int rc = segment_index_finish(x, vectors, s->store->options.workers, pause);
+    if (rc == 0 && !p->complete) {
+        p->options = *segment_index_options(x);
+        p->why = (struct index_why){0};
+        segment_index_say(x, &p->why);
+        p->complete = true;
+    }
+    return rc;
+}
+
+bool index_plan_is_loose(const struct shard *s, const struct segment *g)
+{
+    const struct index_options *given = &s->config.index, *has = &g->plan.options;
+    const unsigned pressure = s->store->memory.pressure;
+    if (g->rows == 0 || !g->plan.complete)
+        return false;
+    return (pressure >= MEMORY_LINKS_PACKED && given->links == LINKS_AUTO && has->links == LINKS_PLAIN) ||
+           (pressure >= MEMORY_REFINE_MAPPED && given->refine == REFINE_AUTO &&
+            (has->refine == REFINE_F16 || has->refine == REFINE_BF16));
+}

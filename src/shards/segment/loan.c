@@ -1,0 +1,247 @@
+#include "shards/segment/loan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int call_others(struct store *store, enum store_call kind, store_call_fn fn, void *call)
+{
+    const struct store_hooks *hooks = &store->options.hooks;
+    return store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, kind, fn, call, hooks->arg) : 0;
+}
+
+int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret)
+{
+    *ret = shard_find_segment(s, of->id);
+    if (*ret)
+        return 0; /* a loan that was given up half way is made again */
+    struct segment *g;
+    int rc = segment_borrow(of, &g);
+    if (rc < 0)
+        return rc;
+    rc = shard_add_segment(s, g);
+    if (rc < 0)
+        segment_destroy(g);
+    else
+        *ret = g;
+    return rc;
+}
+
+/* -- at a start -- */
+
+struct loan_list {
+    uint32_t count;
+    struct {
+        uint64_t collection;
+        const struct segment *segment;
+    } items[];
+};
+
+static int borrow_list(struct store *store, void *call)
+{
+    const struct loan_list *list = call;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct shard *s = store_shard(store, list->items[i].collection);
+        struct segment *g;
+        int rc = s ? shard_borrow(s, list->items[i].segment, &g) : -ENOENT;
+        if (rc < 0)
+            return rc;
+        g->searched = g->settled = true; /* all reactors have it before any of them serves */
+        fiber_checkpoint();
+    }
+    return 0;
+}
+
+int store_lend(struct store *store)
+{
+    uint32_t count = 0;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        count += s->segment_count;
+    struct loan_list *list = malloc(sizeof(*list) + count * sizeof(list->items[0]));
+    if (!list)
+        return -ENOMEM;
+    list->count = 0;
+    for (const struct shard *s = store->shards; s; s = s->next)
+        for (uint32_t i = 0; i < s->segment_count; i++) {
+            struct segment *g = s->segments[i];
+            if (!g || g->borrowed)
+                continue; /* others have begun to lend */
+            g->lent = 0;
+            g->searched = g->settled = true;
+            list->items[list->count].collection = s->config.id;
+            list->items[list->count++].segment = g;
+        }
+    int rc = list->count ? call_others(store, STORE_STEP, borrow_list, list) : 0;
+    free(list);
+    return rc;
+}
+
+/* -- what was just sealed -- */
+
+struct loan {
+    uint64_t collection, number;
+    unsigned owner;
+    const struct segment *segment;
+    const uint64_t *alive; /* NULL: the first step */
+};
+
+static void take_deaths(struct segment *g, const uint64_t *alive)
+{
+    for (uint32_t row = 0; row < g->rows; row++) {
+        if (!bits_test(alive, row))
+            segment_bury(g, row);
+        if (row % 4096 == 0)
+            fiber_checkpoint();
+    }
+}
+
+static int note_loan(struct shard *s, const struct loan *loan)
+{
+    if (!s->borrowed)
+        s->borrowed = calloc(s->store->options.reactors, sizeof(*s->borrowed));
+    if (!s->borrowed)
+        return -ENOMEM;
+    s->borrowed[loan->owner] = loan->number;
+    return 0;
+}
+
+static int borrow_sealed(struct store *store, void *call)
+{
+    const struct loan *loan = call;
+    struct shard *s = store_shard(store, loan->collection);
+    if (!s || gate_enter(&s->gate) < 0)
+        return 0; /* dropped */
+    struct segment *g;
+    int rc = shard_borrow(s, loan->segment, &g);
+    if (rc == 0 && loan->alive && !g->searched) {
+        take_deaths(g, loan->alive);
+        rc = note_loan(s, loan); /* from here on we search it, and its owner does not for us: no wait between */
+        g->searched = rc == 0;
+    }
+    gate_leave(&s->gate);
+    return rc;
+}
+
+static int settle(struct store *store, void *call)
+{
+    const struct loan *loan = call;
+    struct shard *s = store_shard(store, loan->collection);
+    struct segment *g = s ? shard_find_segment(s, loan->segment->id) : NULL;
+    if (g)
+        g->settled = true;
+    if (s)
+        shard_changed(s);
+    return 0;
+}
+
+/* The first step, and the bits that hold after it; those that die from now on are told to all. */
+static int lend_rows(struct loan *loan, struct shard *s, const struct segment *g, uint64_t **ret_alive)
+{
+    int rc = call_others(s->store, STORE_STEP, borrow_sealed, loan);
+    if (rc < 0)
+        return rc;
+    size_t bytes = (bits_words(g->rows) + 1) * sizeof(uint64_t);
+    uint64_t *alive = memory_aligned(bytes);
+    if (!alive)
+        return -ENOMEM;
+    memcpy(alive, g->alive, bytes);
+    *ret_alive = alive;
+    return 0;
+}
+
+int shard_lend(struct shard *s, struct segment *g)
+{
+    struct store *store = s->store;
+    const struct store_hooks *hooks = &store->options.hooks;
+    struct loan loan = {.collection = s->config.id, .owner = store->options.reactor, .segment = g};
+    unsigned merger = (unsigned)(s->config.id % store->options.reactors);
+    uint64_t *alive = NULL;
+    int rc = store->options.reactors > 1 ? lend_rows(&loan, s, g, &alive) : 0;
+    if (rc == 0) {
+        if (g->lent == LOAN_NONE)
+            g->lent = ++s->loans;
+        loan.number = g->lent;
+        loan.alive = alive;
+        rc = call_others(store, STORE_STEP, borrow_sealed, &loan);
+    }
+    if (rc == 0 && merger != store->options.reactor)
+        rc = hooks->call(merger, STORE_NOTICE, settle, &loan, hooks->arg);
+    g->settled = rc == 0;
+    free(alive);
+    return rc;
+}
+
+int shard_lend_rest(struct shard *s)
+{
+    struct segment *next = NULL; /* in their order: who has the loan n has all before */
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->borrowed && !g->settled &&
+            (!next || g->birth < next->birth))
+            next = g;
+    }
+    if (!next)
+        return 0;
+    segment_hold(next);
+    int rc = shard_lend(s, next);
+    segment_let_go(next);
+    if (rc == 0)
+        event_notify_all(&s->store->settled);
+    return rc < 0 ? rc : 1;
+}
+
+/* -- who has to be asked -- */
+
+struct unsealed_call {
+    uint64_t collection;
+    unsigned reactor;
+    bool some;
+};
+
+static int note_unsealed(struct store *store, void *call)
+{
+    const struct unsealed_call *c = call;
+    struct shard *s = store_shard(store, c->collection);
+    if (s && c->some)
+        bits_set(s->unsealed_at, c->reactor);
+    else if (s)
+        bits_clear(s->unsealed_at, c->reactor);
+    return 0;
+}
+
+static int announce(struct shard *s, bool some)
+{
+    struct unsealed_call c = {s->config.id, s->store->options.reactor, some};
+    s->unsealed = UNSEALED_CHANGING;
+    int rc = call_others(s->store, STORE_NOTICE, note_unsealed, &c);
+    s->unsealed =
+        rc == 0 && some ? UNSEALED_SOME : UNSEALED_NONE; /* after a failure, too: the next write says it again */
+    event_notify_all(&s->unsealed_changed);
+    return rc;
+}
+
+int shard_announce_unsealed(struct shard *s)
+{
+    while (s->unsealed == UNSEALED_CHANGING)
+        event_wait(&s->unsealed_changed);
+    return s->unsealed == UNSEALED_SOME ? 0 : announce(s, true);
+}
+
+static bool has_unsealed(const struct shard *s)
+{
+    if (s->writes || s->unapplied)
+        return true;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const struct segment *g = s->segments[i];
+        if (g && ((g->state != SEGMENT_SEALED && g->rows) || (!g->borrowed && g->searched && !g->settled)))
+            return true;
+    }
+    return false;
+}
+
+bool shard_announce_sealed(struct shard *s)
+{
+    if (s->unsealed != UNSEALED_SOME || has_unsealed(s))
+        return false;
+    return announce(s, false) == 0;
+}

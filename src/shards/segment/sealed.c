@@ -1,0 +1,288 @@
+/* sealed.c -- a segment opened from its container file: every byte is checked before it is believed. */
+#include "base/memory.h"
+#include "reactor/fibers/fiber.h"
+#include "shards/segment/segment_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct opening {
+    const char *path;
+    struct container container;
+    struct segment_meta meta;
+    uint64_t copy_max; /* an index of so many bytes is copied into memory, a larger one stays in the mapping */
+    struct error *error;
+};
+
+static int bad_region(struct opening *o, const char *name, const char *what)
+{
+    const struct container_region *r = container_find(&o->container, name);
+    return error_set(o->error, ERROR_CORRUPT,
+                     "%s is damaged at offset %llu: region '%s' %s; restore a snapshot, or the data folder from a copy",
+                     o->path, (unsigned long long)(r ? r->offset : 0), name, what);
+}
+
+/* The bytes of a region that must have this size. */
+static int need(struct opening *o, const char *name, uint64_t size, const uint8_t **ret)
+{
+    const struct container_region *r = container_find(&o->container, name);
+    if (!r)
+        return bad_region(o, name, "is missing");
+    if (r->size != size)
+        return bad_region(o, name, "has the wrong size");
+    *ret = o->container.bytes + r->offset;
+    return 0;
+}
+
+static bool is_of_index(const struct container_region *r)
+{
+    return strncmp(r->name, "row.", 4) != 0 && strncmp(r->name, "seg.", 4) != 0;
+}
+
+static int cannot_read(const char *path, uint64_t offset, int rc, struct error *error)
+{
+    error_set(error, ERROR_IO,
+              "%s cannot be read at offset %llu (%s); mend the disk and start again, or restore a snapshot", path,
+              (unsigned long long)offset, strerror(-rc));
+    return rc;
+}
+
+/* The next piece of a region. Returns as container_check_piece() does. */
+static int read_piece(struct file *f, uint8_t *room, struct container_check *check, const char *path,
+                      struct error *error)
+{
+    uint64_t offset;
+    size_t n = container_next_piece(check, &offset);
+    if (n == 0)
+        return 0;
+    int64_t got = file_read(f, room, n, offset);
+    if (got < 0 || (size_t)got < n)
+        return cannot_read(path, offset, got < 0 ? (int)got : -EIO, error);
+    return container_check_bytes(check, room, n, path, error);
+}
+
+/* All bytes of the file are read rather than looked at where they are mapped: what the disk does not give back is then an error of one read. */
+static int read_all(const struct container *c, const char *path, struct error *error)
+{
+    struct file *f;
+    uint8_t *room = memory_aligned(CONTAINER_PIECE);
+    int rc = room ? file_open(path, FILE_READ, &f) : -ENOMEM;
+    if (rc < 0)
+        (void)cannot_read(path, 0, rc, error);
+    for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
+        struct container_check check = {.region = &c->regions[i]};
+        for (rc = 1; rc > 0; fiber_checkpoint())
+            rc = read_piece(f, room, &check, path, error);
+        if (rc < 0)
+            file_close(f);
+    }
+    if (rc == 0)
+        file_close(f);
+    free(room);
+    return rc;
+}
+
+static int check_sums(const struct container *c, const char *path, struct error *error)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
+        struct container_check check = {.region = &c->regions[i]};
+        for (rc = 1; rc > 0; fiber_checkpoint())
+            rc = container_check_piece(c, &check, path, error);
+    }
+    return rc;
+}
+
+int segment_verify(const char *path, const struct segment *g, struct error *error)
+{
+    struct container c;
+    int rc = container_parse(g->mapping.bytes, g->mapping.size, path, &c, error);
+    return rc < 0 ? rc : check_sums(&c, path, error);
+}
+
+static int read_meta(struct opening *o, const struct collection_config *c, const struct manifest_segment *m)
+{
+    const uint8_t *bytes;
+    int rc = need(o, "seg.meta", sizeof(o->meta), &bytes);
+    if (rc < 0)
+        return rc;
+    memcpy(&o->meta, bytes, sizeof(o->meta));
+    const struct segment_meta *meta = &o->meta;
+    if (meta->id != m->id || meta->collection != c->id || meta->rows != m->rows || meta->tombstones != m->tombstones ||
+        meta->dim != c->dim || meta->metric != c->metric || meta->stride != rows_stride((size_t)c->dim * sizeof(float)))
+        return bad_region(o, "seg.meta", "does not match the manifest");
+    return 0;
+}
+
+static void row_array_single(struct rows *r, uint8_t **single, const uint8_t *bytes, uint32_t stride)
+{
+    *single = (uint8_t *)bytes; /* struct rows serves growing columns too; nobody writes through it */
+    *r = (struct rows){single, stride, 31};
+}
+
+static int open_columns(struct opening *o, struct segment *s)
+{
+    const uint8_t *ids, *versions, *vectors, *ends, *tombstones;
+    uint64_t rows = o->meta.rows;
+    int rc = need(o, "row.ids", rows * sizeof(struct point_id), &ids);
+    if (rc == 0)
+        rc = need(o, "row.versions", rows * sizeof(uint64_t), &versions);
+    if (rc == 0)
+        rc = need(o, "row.vectors", rows * o->meta.stride, &vectors);
+    if (rc == 0)
+        rc = need(o, "row.payload_end", rows * sizeof(uint64_t), &ends);
+    if (rc == 0)
+        rc = need(o, "seg.tombstones", o->meta.tombstones * sizeof(struct tombstone), &tombstones);
+    if (rc < 0)
+        return rc;
+    row_array_single(&s->ids, &s->single[0], ids, sizeof(struct point_id));
+    row_array_single(&s->versions, &s->single[1], versions, sizeof(uint64_t));
+    row_array_single(&s->vectors, &s->single[2], vectors, o->meta.stride);
+    s->payload_ends = (const uint64_t *)ends;
+    s->tombstones = (struct tombstone *)tombstones;
+    const struct container_region *payload = container_find(&o->container, "row.payload");
+    if (!payload)
+        return bad_region(o, "row.payload", "is missing");
+    s->payload_bytes = o->container.bytes + payload->offset;
+    s->payload_size = payload->size;
+    for (uint64_t row = 0, before = 0; row < rows; before = s->payload_ends[row++]) {
+        if (s->payload_ends[row] < before || s->payload_ends[row] > payload->size)
+            return bad_region(o, "row.payload_end", "points outside the payloads");
+        if (row % 16384 == 0)
+            fiber_checkpoint();
+    }
+    return 0;
+}
+
+/* Text for people; older files have none. */
+static void read_why(const struct opening *o, struct index_why *why)
+{
+    const struct container_region *r = container_find(&o->container, "seg.why");
+    if (!r || r->size >= sizeof(why->text))
+        return;
+    memcpy(why->text, o->container.bytes + r->offset, r->size);
+    for (size_t i = 0; i < r->size; i++)
+        if (why->text[i] < ' ' || why->text[i] > '~')
+            why->text[i] = '?';
+}
+
+static int pause_and_go_on(void *arg)
+{
+    fiber_checkpoint();
+    return 0;
+}
+
+static void say_mapped(struct index_why *why)
+{
+    size_t n = strlen(why->text);
+    snprintf(why->text + n, sizeof(why->text) - n, ", all of it mapped (memory is short)");
+}
+
+static int open_index(struct opening *o, struct segment *s, const struct collection_config *c)
+{
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    unsigned n = 0;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < o->container.region_count && n < SEGMENT_INDEX_REGIONS; i++) {
+        const struct container_region *r = &o->container.regions[i];
+        if (!is_of_index(r))
+            continue;
+        regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
+        bytes += r->size;
+    }
+    s->index_mapped = bytes > o->copy_max;
+    const char *why = "cannot be used";
+    const struct pause pause = {.fn = pause_and_go_on};
+    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, !s->index_mapped, &pause, &s->index, &why);
+    if (rc == -EINVAL)
+        return error_set(
+            o->error, ERROR_CORRUPT,
+            "%s is damaged: its graph makes no sense (%s); restore a snapshot, or the data folder from a copy", o->path,
+            why);
+    if (rc == 0) {
+        s->plan.options = *segment_index_options(s->index);
+        s->plan.complete = true;
+        read_why(o, &s->plan.why);
+        if (s->index_mapped)
+            say_mapped(&s->plan.why);
+    }
+    return rc;
+}
+
+static int open_mapped(struct opening *o, struct segment *s, const struct collection_config *c,
+                       const struct manifest_segment *m)
+{
+    int rc = container_parse(s->mapping.bytes, s->mapping.size, o->path, &o->container, o->error);
+    if (rc == 0)
+        rc = read_all(&o->container, o->path, o->error);
+    if (rc == 0)
+        rc = read_meta(o, c, m);
+    if (rc < 0)
+        return rc;
+    s->rows = s->rows_max = o->meta.rows;
+    s->tombstone_count = o->meta.tombstones;
+    s->version_min = o->meta.version_min;
+    s->version_max = o->meta.version_max;
+    rc = segment_all_alive(s);
+    if (rc == 0)
+        rc = open_columns(o, s);
+    if (rc == 0 && s->rows)
+        rc = open_index(o, s, c);
+    return rc;
+}
+
+static int open_as(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                   uint64_t copy_max, struct segment **ret, struct error *error)
+{
+    struct opening o = {.path = path, .copy_max = copy_max, .error = error};
+    struct segment *s = calloc(1, sizeof(*s));
+    if (!s)
+        return error_set_errno(error, -ENOMEM, "opening %s", path);
+    *s = (struct segment){.state = SEGMENT_SEALED,
+                          .id = m->id,
+                          .lent = LOAN_NONE,
+                          .log_first = UINT64_MAX,
+                          .homes = m->homes,
+                          .home = m->home};
+    int rc = mapping_open(path, &s->mapping);
+    if (rc == -ENOENT)
+        rc = error_set(
+            error, ERROR_CORRUPT,
+            "%s is missing, though the manifest names it; restore a snapshot, or the data folder from a copy", path);
+    else if (rc < 0)
+        rc = cannot_read(path, 0, rc, error);
+    else
+        rc = open_mapped(&o, s, c, m);
+    int lost = segment_check_lost(s, path, error); /* then whatever else was found is not the reason */
+    rc = lost < 0 ? lost : rc;
+    if (rc == 0) {
+        s->disk_bytes = s->mapping.size;
+        mapping_advise(&s->mapping, 0, s->mapping.size, MAPPING_RANDOM);
+        *ret = s;
+        return 0;
+    }
+    if (rc == -ENOMEM)
+        error_set_errno(error, rc, "opening %s", path);
+    segment_destroy(s);
+    return rc;
+}
+
+int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                 uint64_t copy_max, struct segment **ret, struct error *error)
+{
+    return open_as(path, c, m, copy_max, ret, error);
+}
+
+int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                uint64_t *ret_bytes, struct error *error)
+{
+    struct segment *s;
+    int rc = open_as(path, c, m, 0, &s, error);
+    if (rc < 0)
+        return rc;
+    *ret_bytes = s->disk_bytes;
+    segment_retire(s);
+    return 0;
+}

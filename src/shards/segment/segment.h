@@ -1,0 +1,172 @@
+/* segment.h -- rows of a shard: growing (takes writes), frozen (waits to be sealed) or sealed (an immutable file).
+ *
+ * In all three, row i has an id, a version, a vector and a payload, and a bit that says whether it is alive: dead rows stay until the segment
+ * is rewritten. A segment also carries tombstones: ids that were deleted while it grew, so that the deletions survive the log.
+ * Belongs to one reactor. Fibers interleave at pauses, so who reads a segment across one holds it (segment_hold()). */
+#pragma once
+
+#include "base/bits.h"
+#include "base/memory.h"
+#include "reactor/file.h"
+#include "shards/collection.h"
+#include "shards/manifest/manifest.h"
+#include "shards/segment/container.h"
+#include "shards/store.h"
+
+struct tombstone {
+    struct point_id id;
+    uint64_t version;
+};
+
+struct payload_at {
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+#define SEGMENT_COLUMNS 4 /* ids, versions, vectors, and, while it grows, where payloads are */
+
+/* How the index is made, or was, and why (index_plan.h). */
+struct index_plan {
+    struct index_options options;
+    struct index_why why;
+    bool complete; /* nothing in options is open */
+};
+
+/* A first chunk that a larger one took the place of (growing.c). */
+struct outgrown {
+    struct outgrown *next;
+    uint8_t *chunk;
+};
+
+struct segment {
+    enum segment_state state;
+    uint32_t handle; /* in the shard's table; the id map points to it */
+    uint64_t id;     /* in the manifest; 0 until sealed */
+    bool searched;   /* by this reactor's searches */
+    bool borrowed;   /* columns, index and mapping belong to the same segment on another reactor (loan.h) */
+    uint64_t lent;   /* sealed, ours: the number of its loan to the others; 0: by the start; LOAN_NONE: not yet */
+    bool settled;    /* sealed: all reactors have it, so that it may be merged */
+    uint32_t rows, rows_max, dead;
+    uint32_t room;   /* growing: rows there is room for now; rows_max: that there may be */
+    uint64_t *alive; /* bit per row, alive_words of 64 */
+    uint32_t alive_words;
+    struct rows ids, versions, vectors;
+    struct segment_index *index; /* NULL: no rows */
+    bool index_mapped;           /* sealed: it lies in the mapping, because memory was short when that was opened */
+    bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
+    struct index_plan plan; /* of the index */
+    struct tombstone *tombstones;
+    uint32_t tombstone_count, tombstone_capacity;
+    uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
+    uint64_t version_max; /* of rows and tombstones */
+    uint32_t homes, home; /* as in the manifest */
+    uint64_t
+        log_past; /* sealed: records older than its newest lie before this position of the log; UINT64_MAX: not known */
+    uint64_t log_first; /* growing, frozen: no record that is only here lies before this position of the log */
+    struct manifest_segment file;    /* frozen: what was written of it; id 0: nothing yet */
+    uint64_t created_ns, written_ns; /* growing: when it began, when the last row or tombstone came */
+    uint64_t disk_bytes;             /* sealed */
+    uint64_t memory_bytes, payload_size;
+
+    /* payloads: growing and frozen in an arena, sealed in the mapping */
+    struct rows payloads; /* of struct payload_at */
+    struct arena arena;
+    const uint64_t *payload_ends;
+    const uint8_t *payload_bytes;
+
+    struct mapping mapping;
+    uint8_t *single[SEGMENT_COLUMNS];      /* the one chunk of each column, while or when there is one */
+    uint32_t column_room[SEGMENT_COLUMNS]; /* growing: rows of each, `room` or more */
+    struct outgrown *outgrown;             /* growing: kept for who still reads them; owned */
+
+    /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or as i when that is NULL. ROW_NONE: it has
+     * no place there, because it was dead, or has none yet.
+     * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
+    struct segment *heir;
+    uint32_t *heir_rows;
+    bool heir_rows_lent; /* they belong to the merge, on whichever reactor that runs */
+    bool merging;        /* a merge reads it */
+
+    uint64_t birth; /* grows with every segment the shard gets */
+    uint32_t users;
+    bool retired; /* freed when the last user lets go */
+};
+
+#define ROW_NONE         UINT32_MAX
+#define LOAN_NONE        UINT64_MAX
+#define SEGMENT_ROWS_MAX ((uint64_t)1 << 30)
+
+/* -- growing.c -- */
+
+/* An empty growing segment with room for rows_max rows. */
+MUST_USE int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret);
+/* Appends a row, alive; vector: dim f32; payload: copied, or, when it lies in `owner`, taken over with all of that arena.
+ * Returns the row, or -ENOMEM, or -ENOSPC when the segment is full. */
+MUST_USE int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id,
+                                uint64_t version, const void *vector, const void *payload, uint32_t payload_size,
+                                struct arena *owner);
+/* What so many rows more take, without their payloads and their index; s NULL: in a segment that they begin. */
+uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more);
+MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);
+
+/* -- sealed.c: these wait; writing is in segment_file.h -- */
+
+/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is not searched yet. An index of
+ * more than copy_max bytes stays in the mapping, where its pages are the kernel's to drop. -EIO and ERROR_IO, with file and
+ * offset: the disk does not give it back. */
+MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                          uint64_t copy_max, struct segment **ret, struct error *error);
+/* Would it open? Everything is checked as above, but nothing is copied: it takes a bit a row. */
+MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                         uint64_t *ret_bytes, struct error *error);
+/* Checks every checksum of the sealed segment g, whose file is called path. */
+MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
+
+/* -- all -- */
+
+void segment_destroy(struct segment *s);
+static inline void segment_hold(struct segment *s)
+{
+    s->users++;
+}
+void segment_let_go(struct segment *s);
+/* Frees s, now or when its last user lets go; a large one in a background fiber, a piece at a time. */
+void segment_retire(struct segment *s);
+
+static inline struct point_id segment_id_at(const struct segment *s, uint32_t row)
+{
+    return *(const struct point_id *)rows_at(&s->ids, row);
+}
+static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
+{
+    return *(const uint64_t *)rows_at(&s->versions, row);
+}
+struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
+/* A page of the file, which is called path, was lost (mapping_lost()): what was read of the segment may be zeros. -EIO and a sentence with
+ * file and offset; 0: none was. */
+MUST_USE int segment_check_lost(const struct segment *s, const char *path, struct error *error);
+
+/* A growing segment with so few rows that searches scan it. */
+bool segment_is_small(const struct segment *s);
+/* The same of one that had so many rows, and none but few and small payloads. */
+bool segment_rows_are_small(uint64_t rows, uint32_t stride);
+/* Living rows that wait for a place in the graph. A growing segment of few rows needs neither graph nor
+ * codes, because scanning it takes microseconds: it has no backlog. */
+uint32_t segment_backlog(const struct segment *s);
+
+/* The row is dead, here and in all that takes this segment's place. */
+void segment_bury(struct segment *s, uint32_t row);
+/* Is it alive, here or in what has taken this segment's place? */
+bool segment_alive(const struct segment *s, uint32_t row);
+/* heir takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, unless they are lent; holds heir. */
+void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows);
+
+/* The same sealed segment on another reactor: borrows all that never changes, with all rows alive; -ENOMEM. `of` must outlive it. */
+MUST_USE int segment_borrow(const struct segment *of, struct segment **ret);
+/* All rows alive; -ENOMEM. */
+MUST_USE int segment_all_alive(struct segment *s);
+/* The reactor whose log, and later whose memory, a sealed segment came from. */
+static inline unsigned segment_owner(const struct segment *s, unsigned reactors)
+{
+    return (unsigned)(s->id % reactors);
+}

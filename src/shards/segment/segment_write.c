@@ -1,0 +1,177 @@
+/* segment_write.c -- columns go out as they lie in memory, run by run of rows that are kept. */
+#include "reactor/fibers/fiber.h"
+#include "shards/segment/segment_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct writing {
+    struct container_writer *w;
+    const struct segment_source *source;
+    const struct pause *pause;
+};
+
+/* The kept rows of a part, in runs that lie side by side in memory. */
+struct run {
+    uint32_t row, count;
+};
+
+static bool next_run(const struct segment_part *p, uint8_t shift, struct run *run)
+{
+    uint32_t rows = p->segment->rows, row = run->row + run->count;
+    while (row < rows && p->kept && p->kept[row] == ROW_NONE)
+        row++;
+    run->row = row;
+    uint64_t chunk_end = (((uint64_t)row >> shift) + 1) << shift;
+    while (row < rows && row < chunk_end && !(p->kept && p->kept[row] == ROW_NONE))
+        row++;
+    run->count = row - run->row;
+    return run->count > 0;
+}
+
+/* Which of a segment's columns. */
+typedef const struct rows *(*column_fn)(const struct segment *s);
+
+static const struct rows *ids_of(const struct segment *s)
+{
+    return &s->ids;
+}
+
+static const struct rows *versions_of(const struct segment *s)
+{
+    return &s->versions;
+}
+
+static const struct rows *vectors_of(const struct segment *s)
+{
+    return &s->vectors;
+}
+
+static int write_column(struct writing *x, const char *name, column_fn column, uint32_t stride)
+{
+    int rc = container_begin(x->w, name, (uint64_t)x->source->rows * stride);
+    for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++) {
+        const struct segment_part *p = &x->source->parts[i];
+        const struct rows *r = column(p->segment);
+        struct run run = {0};
+        while (rc == 0 && next_run(p, r->shift, &run)) {
+            rc = container_append(x->w, rows_at(r, run.row), (size_t)run.count * stride);
+            if (rc == 0)
+                rc = pause_here(x->pause);
+        }
+    }
+    return rc;
+}
+
+/* Calls each() for every kept row. */
+static int for_kept(struct writing *x, int (*each)(struct writing *x, const struct segment *s, uint32_t row, void *arg),
+                    void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++) {
+        const struct segment_part *p = &x->source->parts[i];
+        for (uint32_t row = 0; rc == 0 && row < p->segment->rows; row++) {
+            if (p->kept && p->kept[row] == ROW_NONE)
+                continue;
+            rc = each(x, p->segment, row, arg);
+            if (rc == 0 && row % 64 == 0)
+                rc = pause_here(x->pause);
+        }
+    }
+    return rc;
+}
+
+static int add_up(struct writing *x, const struct segment *s, uint32_t row, void *arg)
+{
+    *(uint64_t *)arg += segment_payload_at(s, row).size;
+    return 0;
+}
+
+static int write_payload_end(struct writing *x, const struct segment *s, uint32_t row, void *arg)
+{
+    uint64_t *end = arg;
+    *end += segment_payload_at(s, row).size;
+    return container_append(x->w, end, sizeof(*end));
+}
+
+/* Sizes are read once more: a page of the file that they come from may have been lost since they were added up. */
+static int write_payload(struct writing *x, const struct segment *s, uint32_t row, void *arg)
+{
+    uint64_t *left = arg;
+    struct payload_at p = segment_payload_at(s, row);
+    if (p.size > *left)
+        return -EIO;
+    *left -= p.size;
+    return p.size ? container_append(x->w, p.bytes, p.size) : 0;
+}
+
+static int write_payloads(struct writing *x)
+{
+    uint64_t total = 0, end = 0;
+    int rc = for_kept(x, add_up, &total);
+    if (rc == 0)
+        rc = container_begin(x->w, "row.payload_end", x->source->rows * sizeof(end));
+    if (rc == 0)
+        rc = for_kept(x, write_payload_end, &end);
+    if (rc == 0)
+        rc = container_begin(x->w, "row.payload", total);
+    uint64_t left = total;
+    if (rc == 0)
+        rc = for_kept(x, write_payload, &left);
+    return rc == 0 && left ? -EIO : rc;
+}
+
+static int take_lower_version(struct writing *x, const struct segment *s, uint32_t row, void *arg)
+{
+    uint64_t *min = arg, version = segment_version_at(s, row);
+    *min = version < *min ? version : *min;
+    return 0;
+}
+
+static int write_region(struct container_writer *w, const char *name, const void *bytes, size_t size)
+{
+    int rc = container_begin(w, name, size);
+    return rc < 0 || size == 0 ? rc : container_append(w, bytes, size);
+}
+
+int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
+                          const struct segment_source *source, const struct pause *pause, uint64_t *ret_version_min)
+{
+    struct writing x = {w, source, pause};
+    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    *ret_version_min = UINT64_MAX;
+    int rc = for_kept(&x, take_lower_version, ret_version_min);
+    struct segment_meta meta = {.id = id,
+                                .collection = c->id,
+                                .version_min = *ret_version_min,
+                                .version_max = source->version_max,
+                                .rows = source->rows,
+                                .tombstones = source->tombstone_count,
+                                .dim = c->dim,
+                                .metric = c->metric,
+                                .stride = stride};
+    if (rc == 0)
+        rc = write_region(w, "seg.meta", &meta, sizeof(meta));
+    if (rc == 0)
+        rc = write_region(w, "seg.tombstones", source->tombstones,
+                          source->tombstone_count * sizeof(*source->tombstones));
+    if (rc == 0)
+        rc = write_column(&x, "row.ids", ids_of, sizeof(struct point_id));
+    if (rc == 0)
+        rc = write_column(&x, "row.versions", versions_of, sizeof(uint64_t));
+    if (rc == 0)
+        rc = write_payloads(&x);
+    return rc < 0 ? rc : write_column(&x, "row.vectors", vectors_of, stride);
+}
+
+int segment_write_index(struct container_writer *w, const struct segment_index *index, const struct index_why *why)
+{
+    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    unsigned n = 0;
+    int rc = segment_index_regions(index, regions, &n);
+    if (rc == 0)
+        rc = write_region(w, "seg.why", why->text, strlen(why->text));
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = write_region(w, regions[i].name, regions[i].bytes, regions[i].size);
+    return rc;
+}

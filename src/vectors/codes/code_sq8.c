@@ -1,0 +1,231 @@
+/* code_sq8.c -- SQ8 as a kind of code: the arithmetic is in sq8.c. */
+#include "vectors/codes/codes_impl.h"
+
+#include "vek.h"
+#include <math.h>
+#include <string.h>
+
+static uint32_t stride(uint32_t dim, unsigned bits)
+{
+    (void)bits;
+    return rows_stride(dim);
+}
+
+static int init(struct codes *c, unsigned bits)
+{
+    (void)bits;
+    return sq8_init(&c->sq8, c->metric, c->dim);
+}
+
+static void fini(struct codes *c)
+{
+    sq8_fini(&c->sq8);
+}
+
+static int train(struct codes *c, const struct codes_training *t)
+{
+    sq8_train(&c->sq8, t->sample);
+    return 0;
+}
+
+static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+{
+    union norm unused;
+    return sq8_encode(&c->sq8, x, code, norm ? norm : &unused);
+}
+
+static size_t query_bytes(const struct codes *c)
+{
+    return sq8_query_bytes(&c->sq8);
+}
+
+/* A cosine counts from 1. */
+static float offset(const struct codes *c)
+{
+    return c->metric == METRIC_COSINE ? 1 : 0;
+}
+
+/* One function for each way to make a distance of a dot product, so that no row asks which. In the loops over products nothing that is
+ * read may be what is written, so that compilers make vectors of them. */
+static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, const float *restrict add, uint32_t count,
+                     float *restrict ret)
+{
+    const uint32_t bias = (uint32_t)q->bias;
+    const float scale = q->scale;
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = add[i] + scale * (float)(int32_t)((uint32_t)dots[i] - bias);
+}
+
+static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, const union norm *restrict norms,
+                      uint32_t count, float *restrict ret)
+{
+    const uint32_t add = (uint32_t)q->norm.whole + 2 * (uint32_t)q->bias;
+    const float grain = q->grain;
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = grain * (float)(int32_t)((uint32_t)norms[i].whole + add - 2 * (uint32_t)dots[i]);
+}
+
+static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    (void)ids;
+    int32_t dots[DOTS];
+    float add[DOTS];
+    for (uint32_t i = 0; i < DOTS; i++)
+        add[i] = offset(q->codes);
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
+        reals_of(&q->sq8, dots, add, n, ret + from);
+    }
+}
+
+static void norms_of(const struct codes *c, const uint32_t *ids, uint32_t count, union norm *ret)
+{
+    const struct rows *r = &c->norms.rows;
+    const bool is_array = r->shift == ROWS_ONE_PIECE;
+    const union norm *array = is_array && count ? (const union norm *)r->chunk[0] : NULL;
+    for (uint32_t i = 0; i < count && is_array; i++)
+        ret[i] = array[ids[i]];
+    for (uint32_t i = 0; i < count && !is_array; i++)
+        ret[i] = *(const union norm *)codes_norm_at(c, ids[i]);
+}
+
+static void score_l2_whole(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                           float *ret)
+{
+    int32_t dots[DOTS];
+    union norm norms[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        norms_of(q->codes, ids + from, n, norms);
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
+        wholes_of(&q->sq8, dots, norms, n, ret + from);
+    }
+}
+
+static void score_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                     float *ret)
+{
+    const struct codes *c = q->codes;
+    const bool lossless = c->sq8.lossless;
+    const float grain = q->sq8.grain, norm = q->sq8.norm.real;
+    int32_t dots[DOTS];
+    union norm norms[DOTS];
+    float add[DOTS];
+    for (uint32_t from = 0; from < count; from += DOTS) {
+        uint32_t n = count - from < DOTS ? count - from : DOTS;
+        norms_of(c, ids + from, n, norms);
+        for (uint32_t i = 0; i < n; i++)
+            add[i] = (lossless ? grain * (float)norms[i].whole : norms[i].real) + norm;
+        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
+        reals_of(&q->sq8, dots, add, n, ret + from);
+    }
+}
+
+static void query_ready(struct codes_query *q, const struct codes *c)
+{
+    q->codes = c;
+    q->score = c->metric != METRIC_L2 ? score_ip : q->sq8.whole ? score_l2_whole : score_l2;
+    q->exact = q->sq8.whole && c->misfits == c->outlier_count;
+}
+
+static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
+{
+    sq8_query_init(&q->sq8, &c->sq8, x, room);
+    query_ready(q, c);
+}
+
+static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+{
+    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
+    query_ready(q, c);
+}
+
+static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
+{
+    struct sq8_query q;
+    sq8_query_of_code(&q, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
+    *ret = (struct folded_row){.bias = q.bias, .norm = q.norm};
+}
+
+static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                    const struct folded_row *folded, uint32_t n, float *ret)
+{
+    const struct sq8 *s = &c->sq8;
+    const bool l2 = c->metric == METRIC_L2;
+    struct sq8_query q = {
+        .scale = l2 ? -2 * s->unit : -s->unit, .grain = s->lossless ? s->unit : 1, .whole = s->lossless};
+    int32_t dots[FOLDED_MAX];
+    vek.dot_u8_s8_rows(code, weights, n, s->stride, dots);
+    for (uint32_t i = 0; i < n; i++) {
+        q.bias = folded[i].bias;
+        q.norm = folded[i].norm;
+        ret[i] = offset(c) + sq8_distance(&q, l2, s->lossless, dots[i], norm);
+    }
+}
+
+/* low[dim], step[dim], and whether the codes are the values. */
+static uint32_t params_count(const struct codes *c)
+{
+    return 2 * c->dim + 1;
+}
+
+static void params_write(const struct codes *c, float *params)
+{
+    memcpy(params, c->sq8.low, c->dim * sizeof(float));
+    memcpy(params + c->dim, c->sq8.step, c->dim * sizeof(float));
+    params[2 * (size_t)c->dim] = c->sq8.lossless;
+}
+
+/* One power of two for all dimensions, from SQ8_STEP_LEAST to 1. */
+static bool is_lossless_step(const struct sq8 *s, uint32_t j)
+{
+    int exponent;
+    const float step = s->step[j];
+    return s->low[j] == 0 && step == s->step[0] && step >= SQ8_STEP_LEAST && step <= 1 &&
+           frexpf(step, &exponent) == 0.5f;
+}
+
+static const char *params_open(struct codes *c, const float *params)
+{
+    struct sq8 *s = &c->sq8;
+    const float lossless = params[2 * (size_t)c->dim];
+    if ((lossless != 0 && lossless != 1) || (lossless == 1 && c->metric != METRIC_L2))
+        return "the quantiser holds no numbers";
+    s->lossless = lossless == 1;
+    for (uint32_t j = 0; j < c->dim; j++) {
+        s->low[j] = params[j];
+        s->step[j] = params[c->dim + j];
+        if (!isfinite(s->low[j]) || !isfinite(s->step[j]) || s->step[j] < 0)
+            return "the quantiser holds no numbers";
+        if (s->lossless && !is_lossless_step(s, j))
+            return "the quantiser is not lossless as it says";
+    }
+    sq8_prepare(s);
+    return NULL;
+}
+
+static uint64_t params_bytes(const struct codes *c)
+{
+    return sq8_bytes(&c->sq8);
+}
+
+const struct code_ops code_sq8 = {
+    .norm_bytes = sizeof(union norm),
+    .norms_l2_only = true,
+    .stride = stride,
+    .init = init,
+    .fini = fini,
+    .train = train,
+    .encode = encode,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
+    .query_of_row = query_of_row,
+    .fold_row = fold_row,
+    .between = between,
+    .params_count = params_count,
+    .params_write = params_write,
+    .params_open = params_open,
+    .params_bytes = params_bytes,
+};

@@ -1,0 +1,159 @@
+/* codes.h -- coded rows, whatever the code: what walks and scans score, and what the best are scored again by.
+ *
+ * Rows are written to codes of one kind; a query is folded once into the form that its kind scores fastest; codes_score()
+ * then gives the distances of a whole hop for one indirect call. Building compares rows with rows, which SQ8, RABITQ of 8 bits
+ * and F32 can.
+ *
+ *   kind          a row                                            beside it                        file
+ *   F32/F16/BF16  the values                                       nothing                          code_floats.c
+ *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm                     sq8.c, code_sq8.c
+ *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot   code_sq4.c
+ *   RABITQ        1 to 8 bits a dimension, rotated                 three numbers, behind the code   code_rabitq.c */
+#pragma once
+
+#include "base/workers.h"
+#include "vectors/codes/sq8.h"
+#include "vectors/index_options.h"
+#include "vectors/row_array.h"
+#include "vectors/vectors.h"
+
+struct codes {
+    const struct code_ops *ops; /* what the kind does (codes_impl.h); NULL before codes_init() */
+    enum code_kind kind;
+    enum metric metric;
+    uint32_t dim;
+    uint32_t stride; /* bytes from one code to the next */
+    struct row_array rows;
+    struct row_array norms; /* what a distance needs beside the code; without chunks when that is nothing */
+    uint32_t count;
+    uint32_t trained_rows; /* rows there were when it was trained */
+    uint64_t filled;       /* pieces behind count that codes_fill() has written already */
+    uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
+    uint32_t *outliers;    /* these rows, ascending, when they are few: searches score them by their vectors; owned */
+    uint32_t outlier_count;
+    struct sq8 sq8;       /* CODE_SQ8 */
+    float *low, *step;    /* CODE_SQ4: of each dimension; owned */
+    float *inverse_step;  /* behind them */
+    unsigned bits;        /* CODE_RABITQ: of a dimension */
+    uint64_t *flips;      /* of its rotation; owned, as the next two */
+    float *centre, *work; /* the centre that of halves, too */
+    float centre_square;  /* |centre|^2 */
+    float scale;          /* CODE_F16: what values are multiplied with, a power of two */
+};
+
+/* Rows that a list of outliers holds at most; scoring all of them takes a search some 20 us. */
+#define OUTLIERS_MAX 1024
+
+/* Untrained codes of that kind. bits: of CODE_RABITQ. */
+MUST_USE int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
+void codes_fini(struct codes *c);
+/* What codes are made ready by: rows like those that they will hold. */
+struct codes_training {
+    const struct sq8_sample *sample; /* of them */
+    const struct rows *vectors;
+    uint32_t count;
+    const struct workers *workers; /* helps; NULL: nobody */
+    const struct pause *pause;
+};
+/* 0, -ENOMEM, or what the pause returned: then they are still untrained, and another call goes on. */
+MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
+uint64_t codes_bytes(const struct codes *c); /* memory owned */
+/* Encodes x as row c->count and counts it. -ENOMEM. A row that the code does not describe becomes an outlier, as long as the
+ * list has room: ask codes_is_full() before. */
+MUST_USE int codes_append(struct codes *c, const float *x);
+/* The same for the rows of vectors from c->count to count, with the help of workers. -ENOMEM, or what the pause returned: then
+ * another call goes on, and nothing may be appended before. */
+MUST_USE int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, const struct workers *workers,
+                        const struct pause *pause);
+
+static inline bool codes_is_full(const struct codes *c)
+{
+    return c->outlier_count == OUTLIERS_MAX;
+}
+/* Outliers that codes of so many rows may have and still be said to describe them. */
+static inline uint32_t codes_outliers_allowed(uint32_t rows)
+{
+    const uint32_t allowed = 32 + rows / 4096;
+    return allowed < OUTLIERS_MAX / 4 ? allowed : OUTLIERS_MAX / 4;
+}
+bool codes_is_outlier(const struct codes *c, uint32_t row);
+/* A row that its code describes, but that searches by codes miss, becomes an outlier as long as the list has room. -ENOMEM. */
+MUST_USE int codes_add_outlier(struct codes *c, uint32_t row);
+/* Takes a list over from a file; 0, -ENOMEM, or -EINVAL when it is not one of c's rows, ascending. */
+MUST_USE int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count);
+
+uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
+/* Memory of a row of that kind, with what lies beside it. */
+uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
+
+/* The next finer kind of what a graph can be built on: SQ8, then RABITQ of 8 bits where it is much shorter than the values,
+ * then F32. */
+enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim);
+
+/* What training found, as f32 values to be written to a file and read again. open() says what is wrong with them, or NULL. */
+uint32_t codes_params_count(const struct codes *c);
+void codes_params_write(const struct codes *c, float *params);
+const char *codes_params_open(struct codes *c, const float *params);
+
+static inline const void *codes_at(const struct codes *c, uint32_t row)
+{
+    return rows_at(&c->rows.rows, row);
+}
+
+/* The rows of an array lent by someone else, to be scored as they are. */
+struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, uint32_t dim);
+
+/* A query folded for codes of one kind. */
+struct codes_query {
+    const struct codes *codes;
+    void (*score)(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
+                  float *ret);
+    bool exact; /* the distances are those of the vectors: nothing is to be scored again */
+    struct sq8_query sq8;
+    const void *folded; /* other kinds: what is multiplied with a code, in the room lent */
+    int32_t bias;       /* of the product */
+    float scale, add;   /* distance = scale * (product - bias) + add, about */
+    float reach;        /* CODE_RABITQ: what a row's error is multiplied with */
+    /* A distance that the true one is hardly ever below; NULL when the kind knows none. */
+    float (*bound)(const struct codes_query *q, const void *row, float distance);
+};
+
+/* Room a folded query takes, aligned to 64. */
+size_t codes_query_bytes(const struct codes *c);
+
+/* Folds a vector. room: codes_query_bytes(), lent until the query is no longer used. x too. */
+void codes_query_init(struct codes_query *q, const struct codes *c, const float *x, void *room);
+
+/* Rows against rows, of codes that building works on. A row is folded into weights, which take the bytes of a code. */
+struct folded_row {
+    int32_t bias;    /* of the product of weights and a code */
+    float scale;     /* CODE_RABITQ: of the product */
+    union norm norm; /* what its distances share */
+};
+void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights);
+void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret);
+/* The distances of one row, by its code and its norm, from n folded ones: at most FOLDED_MAX. */
+#define FOLDED_MAX 8
+void codes_between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+                   const struct folded_row *folded, uint32_t n, float *ret);
+
+/* Distances of rows whose codes lie at rows[]; smaller is nearer. */
+static inline void codes_score(const struct codes_query *q, const void *const *rows, const uint32_t *ids,
+                               uint32_t count, float *ret)
+{
+    q->score(q, rows, ids, count, ret);
+}
+
+/* The same for rows that need no prefetch; rows: scratch for `count` pointers. */
+void codes_distances(const struct codes_query *q, const uint32_t *ids, uint32_t count, const void **rows, float *ret);
+
+static inline const void *codes_norm_at(const struct codes *c, uint32_t row)
+{
+    return rows_at(&c->norms.rows, row);
+}
+
+/* SQ8 under L2: |x - c|^2 of a row. */
+static inline union norm codes_norm(const struct codes *c, uint32_t row)
+{
+    return c->metric == METRIC_L2 && c->kind == CODE_SQ8 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
+}
