@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 BENCH = pathlib.Path(__file__).resolve().parent
-BUILD = BENCH.parent / "build"
+BUILD = BENCH.parents[1] / "build"
 PACKAGES = {"svs": "scalable-vs", "symphonyqg": "rabitqlib", "glass": "pyglass-portable", "usearch": "usearch",
             "hnswlib": "hnswlib", "faiss": "faiss-cpu"}
 MODULES = {"symphonyqg": "rabitqlib"}  # where the module is not called as the engine is

@@ -10,7 +10,7 @@ except ImportError:
     print("skipped: NumPy is missing (apt-get install python3-numpy)")
     sys.exit(77)
 
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench" / "ann"
 sys.path.insert(0, str(BENCH))
 import ann_peers
 import ann_peers_work
