@@ -21,7 +21,7 @@ static struct drive_plan plan_make(const struct load_options *o, const struct da
                                .k = o->k,
                                .ef = o->ef,
                                .batch = o->batch,
-                               .spread = o->spread,
+                               .fan_out = o->fan_out,
                                .uniform = o->uniform,
                                .seed = SEED};
 }

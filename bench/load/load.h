@@ -42,7 +42,7 @@ struct load_options {
     uint32_t connections, in_flight; /* in_flight of each connection */
     uint32_t k, ef, batch, m, ef_construct, requests;
     uint32_t reactors; /* scaling: of the larger server */
-    enum kith_spread spread;
+    enum kith_fan_out fan_out;
     bool uniform, json, keep;
     bool start_server;       /* a kithd of our own, on a temporary folder */
     const char *kithd;       /* its path; NULL: found beside this program */
@@ -124,7 +124,7 @@ struct drive_plan {
     double behind_max_s;               /* a request so late to leave ends the phase: it is hopeless; 0: never */
     uint32_t in_flight, k, ef, batch;
     uint32_t queries; /* of one search; 0: 1 */
-    enum kith_spread spread;
+    enum kith_fan_out fan_out;
     enum drive_writes writes;
     bool uniform;
     uint64_t next_id, seed;

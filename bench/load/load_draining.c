@@ -130,7 +130,7 @@ static struct drive_plan plan_of(struct draining *d, int phase)
                                .k = o->k,
                                .ef = o->ef,
                                .batch = 1,
-                               .spread = o->spread,
+                               .fan_out = o->fan_out,
                                .uniform = o->uniform,
                                .trace = &d->trace,
                                .seed = (uint64_t)phase + 1};

@@ -48,7 +48,7 @@ static const char help[] =
     "  --connections N       (4; durable: 64)\n"
     "  --in-flight N         requests on the way, on each connection (32; durable: 1)\n"
     "  --reactors N          scaling: of the larger server (2)\n"
-    "  --spread HOW          over how many cores of the server a search goes: auto, 1 or all (as it is set)\n"
+    "  --fan-out HOW          over how many cores of the server a search goes: auto, 1 or all (as it is set)\n"
     "  --k K, --ef EF        neighbours asked for (10), candidates kept (64)\n"
     "  --batch N             points of an upsert (1; upsert: 64; durable: 1, then 16); scaling: queries of a frame "
     "(64)\n"
@@ -85,7 +85,7 @@ enum {
     O_EF,
     O_BATCH,
     O_SHARE,
-    O_SPREAD,
+    O_FAN_OUT,
     O_TARGET,
     O_PG,
     O_REACTORS,
@@ -125,7 +125,7 @@ static const struct option long_options[] = {
     {"reactors", required_argument, NULL, O_REACTORS},
     {"target", required_argument, NULL, O_TARGET},
     {"pg", required_argument, NULL, O_PG},
-    {"spread", required_argument, NULL, O_SPREAD},
+    {"fan-out", required_argument, NULL, O_FAN_OUT},
     {"keep", no_argument, NULL, O_KEEP},
     {"svg", required_argument, NULL, O_SVG},
     {"json", no_argument, NULL, O_JSON},
@@ -150,16 +150,16 @@ static int target_read(const char *text, struct load_options *o)
     return o->pgvector || strcmp(text, "kith") == 0 ? 0 : option_wrong("target", text, "kith or pgvector");
 }
 
-static int spread_read(const char *text, enum kith_spread *ret)
+static int fan_out_read(const char *text, enum kith_fan_out *ret)
 {
     static const char *const names[] = {
-        [KITH_SPREAD_AUTO] = "auto", [KITH_SPREAD_ONE] = "1", [KITH_SPREAD_ALL] = "all"};
-    for (unsigned s = KITH_SPREAD_AUTO; s < ARRAY_LEN(names); s++)
+        [KITH_FAN_OUT_AUTO] = "auto", [KITH_FAN_OUT_ONE] = "1", [KITH_FAN_OUT_ALL] = "all"};
+    for (unsigned s = KITH_FAN_OUT_AUTO; s < ARRAY_LEN(names); s++)
         if (strcmp(text, names[s]) == 0) {
-            *ret = (enum kith_spread)s;
+            *ret = (enum kith_fan_out)s;
             return 0;
         }
-    return option_wrong("spread", text, "auto, 1 or all");
+    return option_wrong("fan-out", text, "auto, 1 or all");
 }
 
 static int option_take(int option, struct load_options *o)
@@ -195,7 +195,7 @@ static int option_take(int option, struct load_options *o)
     case O_REACTORS: return option_u32("reactors", optarg, 2, 256, &o->reactors);
     case O_TARGET: return target_read(optarg, o);
     case O_PG: o->pg = optarg; return 0;
-    case O_SPREAD: return spread_read(optarg, &o->spread);
+    case O_FAN_OUT: return fan_out_read(optarg, &o->fan_out);
     case O_KEEP: o->keep = true; return 0;
     case O_SVG: o->svg = optarg; return 0;
     case O_JSON: o->json = true; return 0;

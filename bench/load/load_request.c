@@ -40,7 +40,7 @@ static int64_t start_search(struct phase *p, struct connection *c, struct flight
                               .dim = plan->data->dim,
                               .k = plan->k,
                               .ef = plan->ef,
-                              .spread = plan->spread};
+                              .fan_out = plan->fan_out};
     for (uint32_t i = 0; plan->live && i < count; i++)
         f->bounds[i] = live_bound(plan->live, (f->query + i) % plan->data->query_count);
     return p->drive->target->search(c->link, &s);

@@ -18,8 +18,8 @@
 #define NO_WORSE  1.05 /* two medians of the same thing differ by so much */
 
 enum { ALONE, AUTO, ONE, ALL, NAIVE, WAYS };
-static const enum kith_spread spreads[WAYS] = {KITH_SPREAD_SETTING, KITH_SPREAD_AUTO, KITH_SPREAD_ONE, KITH_SPREAD_ALL,
-                                               KITH_SPREAD_ALL};
+static const enum kith_fan_out fan_outs[WAYS] = {KITH_FAN_OUT_SETTING, KITH_FAN_OUT_AUTO, KITH_FAN_OUT_ONE,
+                                                 KITH_FAN_OUT_ALL, KITH_FAN_OUT_ALL};
 static const char *const names[WAYS] = {"alone", "auto", "1", "all", "naive"};
 
 /* The data as it is after everything was merged, and as the cores sealed what each was given. */
@@ -130,7 +130,7 @@ static struct drive_plan plan_of(struct scaling *s, int way, uint64_t seed)
                                .ef = o->ef,
                                .batch = 1,
                                .queries = o->batch,
-                               .spread = spreads[way],
+                               .fan_out = fan_outs[way],
                                .uniform = o->uniform,
                                .seed = seed};
 }
@@ -145,7 +145,7 @@ static void found_add(struct way *w, const struct drive_result *r)
 }
 
 /* Searches so far that went to one core, and to all. */
-static void spread_read(struct kith *k, double ret[2])
+static void fan_out_read(struct kith *k, double ret[2])
 {
     struct kith_stats stats;
     ret[0] = ret[1] = 0;
@@ -166,14 +166,14 @@ static int plan_run(struct scaling *s, struct drive *drive, struct drive_plan *p
     int rc = drive_run(drive, plan, ret, s->error);
     if (rc < 0)
         return rc;
-    spread_read(s->control, before);
+    fan_out_read(s->control, before);
     plan->seconds = s->options->seconds;
     w->server_ns = server_cpu_ns(s->pid);
     w->load_ns = clock_process_cpu_ns();
     rc = drive_run(drive, plan, ret, s->error);
     w->server_ns = server_cpu_ns(s->pid) - w->server_ns;
     w->load_ns = clock_process_cpu_ns() - w->load_ns;
-    spread_read(s->control, after);
+    fan_out_read(s->control, after);
     double narrow = after[0] - before[0], wide = after[1] - before[1];
     *ret_wide = wide > 0 ? wide / (wide + narrow) : 0;
     if (rc == 0 && ret->search.served == 0)
@@ -304,7 +304,7 @@ static void report(struct scaling *s)
                "by one\n"
                "%-8s  %-6s  %10s  %6s  %12s  %10s  %12s  %7s  %5s  %10s  %10s  %8s  %6s\n",
                s->data->count, (unsigned long long)s->segments[MERGED], (unsigned long long)s->segments[APART],
-               o->batch, s->low_rate, "reactors", "spread", "queries/s", "gain", "server s/1000", "load s/1000",
+               o->batch, s->low_rate, "reactors", "fan_out", "queries/s", "gain", "server s/1000", "load s/1000",
                "gain by CPU", "recall", "all %", "low p50 us", "low p99 us", "low all%", "errors");
     for (int i = 0; i < WAYS; i++)
         way_print(s, i);

@@ -18,7 +18,7 @@ struct target_search {
     const char *collection;
     const float *queries; /* count x dim */
     uint32_t count, dim, k, ef;
-    enum kith_spread spread;
+    enum kith_fan_out fan_out;
 };
 struct target_points {
     const char *collection;

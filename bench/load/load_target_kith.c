@@ -89,7 +89,7 @@ static int64_t kith_link_search(struct link *l, const struct target_search *s)
                                  .dim = s->dim,
                                  .k = s->k,
                                  .ef = s->ef,
-                                 .spread = s->spread};
+                                 .fan_out = s->fan_out};
     of(l)->trouble = NULL;
     return code_of(kith_start_search(of(l)->k, &search));
 }

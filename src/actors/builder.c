@@ -12,7 +12,7 @@
 static void on_work(void *arg)
 {
     struct builder *b = arg;
-    b->prepare.work = b->build.work = b->tidy.work = true;
+    b->prepare.work = b->build.work = b->compaction.work = true;
     event_notify_all(&b->changed);
 }
 
@@ -71,17 +71,17 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
     int rc = hand_start(&b->prepare, b, CLASS_WRITE, store_prepare, "preparer");
     if (rc == 0)
         rc = hand_start(&b->build, b, CLASS_BACKGROUND, store_work, "builder");
-    return rc < 0 ? rc : hand_start(&b->tidy, b, CLASS_BACKGROUND, store_maintain, "tidier");
+    return rc < 0 ? rc : hand_start(&b->compaction, b, CLASS_BACKGROUND, store_maintain, "compaction");
 }
 
 void builder_stop(struct builder *b)
 {
     if (!b->prepare.running && !b->build.running &&
-        !b->tidy.running) /* a start or a restore that failed elsewhere ends before this began */
+        !b->compaction.running) /* a start or a restore that failed elsewhere ends before this began */
         return;
     b->stopping = true;
     store_interrupt(b->store);
     event_notify_all(&b->changed);
-    while (b->prepare.running || b->build.running || b->tidy.running)
+    while (b->prepare.running || b->build.running || b->compaction.running)
         event_wait(&b->changed);
 }

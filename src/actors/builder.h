@@ -16,7 +16,7 @@ struct builder_hand {
 
 struct builder {
     struct store *store;
-    struct builder_hand prepare, build, tidy;
+    struct builder_hand prepare, build, compaction;
     struct event changed; /* there may be work, stopping was set, or a fiber has ended */
     bool stopping;
 };

@@ -10,17 +10,17 @@
 
 enum control_message_type {
     /* To ACTOR_CONTROL. */
-    MSG_CONTROL_OPEN = 0x200,  /* open the store's segments */
-    MSG_CONTROL_LEND,          /* lend them to all others */
-    MSG_CONTROL_MAP,           /* find out which rows count */
-    MSG_CONTROL_READ,          /* collections at rest may be read: all reactors have done so */
-    MSG_CONTROL_REPLAY,        /* the store's log */
-    MSG_CONTROL_CREATE,        /* everything a collection needs is made, but clients do not see it */
-    MSG_CONTROL_PUBLISH,       /* they do; cannot fail */
-    MSG_CONTROL_EMPTY,         /* a collection: nobody uses it any more */
-    MSG_CONTROL_DROP,          /* it: all have emptied it */
-    MSG_CONTROL_SPREAD_DAMAGE, /* tell all others which collections are damaged here */
-    MSG_CONTROL_RESTORE,       /* a step of a restore */
+    MSG_CONTROL_OPEN = 0x200,    /* open the store's segments */
+    MSG_CONTROL_SHARE,           /* lend them to all others */
+    MSG_CONTROL_MAP,             /* find out which rows count */
+    MSG_CONTROL_READ,            /* clean collections may be read: all reactors have done so */
+    MSG_CONTROL_REPLAY,          /* the store's log */
+    MSG_CONTROL_CREATE,          /* everything a collection needs is made, but clients do not see it */
+    MSG_CONTROL_PUBLISH,         /* they do; cannot fail */
+    MSG_CONTROL_EMPTY,           /* a collection: nobody uses it any more */
+    MSG_CONTROL_DROP,            /* it: all have emptied it */
+    MSG_CONTROL_ANNOUNCE_DAMAGE, /* tell all others which collections are damaged here */
+    MSG_CONTROL_RESTORE,         /* a step of a restore */
     /* To ACTOR_SERVER. */
     MSG_CONTROL_LISTEN, /* connections may come; what they ask is refused until MSG_CONTROL_READ, or MSG_CONTROL_SERVE */
     MSG_CONTROL_SERVE,

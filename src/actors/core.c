@@ -91,7 +91,7 @@ void core_destroy(struct core *c)
     free(c);
 }
 
-int core_spread_damage(struct core *c, const struct collection_entry *e)
+int core_announce_damage(struct core *c, const struct collection_entry *e)
 {
     const struct error damage = *shard_damage(e->shard);
     uint64_t collection = e->config.id;
@@ -135,7 +135,7 @@ int core_enter(struct core *c, uint64_t collection, struct collection_entry **re
         return -ENOENT;
     order_hold(ORDER_COLLECTION);
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* a merge that read it all has found it just now */
-        ignore_result(core_spread_damage(c, e));
+        ignore_result(core_announce_damage(c, e));
     if (e->damage.code != ERROR_OK) {
         core_leave(e);
         return -EBADMSG;

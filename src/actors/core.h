@@ -14,8 +14,8 @@
 #include "actors/disk_watch.h"
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/recall_watch.h"
+#include "actors/router/fan_out.h"
 #include "actors/router/request.h"
-#include "actors/router/spread.h"
 #include "actors/session.h"
 #include "actors/workers.h"
 
@@ -27,7 +27,7 @@ struct server;
 
 #define LOG_PENDING_MIN ((uint64_t)128 << 10)
 
-/* READING: still starting, but collections at rest can be read. */
+/* READING: still starting, but clean collections can be read. */
 enum core_state { CORE_STARTING, CORE_READING, CORE_SERVING, CORE_RESTORING, CORE_STOPPING };
 
 struct core {
@@ -44,7 +44,7 @@ struct core {
     uint32_t stacks_kept;    /* of fibers that have ended, for the next ones */
     struct actor control, life, notice, step, ask, search, write, maintain, help;
     struct workers workers; /* of the builds of this core */
-    struct spread_view others;
+    struct fan_out_view others;
     struct builder builder;
     struct disk_reporter disk;
     struct budget_share budget;
@@ -98,7 +98,7 @@ MUST_USE int core_on_restore(struct core *c, struct control_restore_message *m);
  * damaged, and then every reactor knows. Waits. */
 MUST_USE int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret);
 /* Damage that this core's store has found: tells every reactor, this one too, so that none serves the collection. Waits. */
-MUST_USE int core_spread_damage(struct core *c, const struct collection_entry *e);
+MUST_USE int core_announce_damage(struct core *c, const struct collection_entry *e);
 /* Damage that another core answered with -EBADMSG before its notice came here. NULL: nobody knows of any. Borrowed until the next wait. Waits. */
 const struct error *core_ask_damage(struct core *c, uint64_t collection);
 /* Nothing is served of it here any more. The first damage stays. */

@@ -31,7 +31,7 @@ static int replica_fill(struct core *c, const struct manifest *m)
         if (rc < 0)
             return rc;
         struct collection_entry *e = replica_find_id(&c->collections, m->collections[i].id);
-        e->at_rest = manifest_at_rest(m, m->collections[i].id);
+        e->is_clean = manifest_is_clean(m, m->collections[i].id);
         e->published = true;
         fiber_checkpoint();
     }
@@ -110,7 +110,7 @@ static int on_start(struct core *c, struct message *base)
     c->starting++;
     switch (base->type) {
     case MSG_CONTROL_OPEN: rc = on_open(c, CONTAINER_OF(base, struct control_open_message, base)); break;
-    case MSG_CONTROL_LEND: rc = store_lend(c->store); break;
+    case MSG_CONTROL_SHARE: rc = store_share(c->store); break;
     case MSG_CONTROL_MAP: rc = store_map(c->store); break;
     case MSG_CONTROL_REPLAY: rc = store_replay(c->store, replay->manifest, &replay->error); break;
     }
@@ -119,7 +119,7 @@ static int on_start(struct core *c, struct message *base)
     return rc;
 }
 
-/* -- collections and burials -- */
+/* -- collections and remote_deletes -- */
 
 static int on_create(struct core *c, struct control_create_message *m)
 {
@@ -143,12 +143,12 @@ static int on_empty(struct core *c, struct control_drop_message *m)
 }
 
 /* Nothing is created or dropped yet when this runs: the entries stay where they are while messages are under way. */
-static int on_spread_damage(struct core *c)
+static int on_announce_damage(struct core *c)
 {
     int rc = 0;
     for (size_t i = 0; i < c->collections.count; i++) {
         const struct collection_entry *e = c->collections.by_name[i];
-        int one = shard_damage(e->shard) && e->damage.code == ERROR_OK ? core_spread_damage(c, e) : 0;
+        int one = shard_damage(e->shard) && e->damage.code == ERROR_OK ? core_announce_damage(c, e) : 0;
         rc = rc < 0 ? rc : one;
     }
     return rc;
@@ -219,7 +219,7 @@ void core_on_control(struct actor *a, struct message *m)
     int rc = -ENOSYS;
     switch (m->type) {
     case MSG_CONTROL_OPEN:
-    case MSG_CONTROL_LEND:
+    case MSG_CONTROL_SHARE:
     case MSG_CONTROL_MAP:
     case MSG_CONTROL_REPLAY: rc = on_start(c, m); break;
     case MSG_CONTROL_READ: rc = on_read(c); break;
@@ -229,7 +229,7 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_DROP:
         rc = store_drop_collection(c->store, CONTAINER_OF(m, struct control_drop_message, base)->collection);
         break;
-    case MSG_CONTROL_SPREAD_DAMAGE: rc = on_spread_damage(c); break;
+    case MSG_CONTROL_ANNOUNCE_DAMAGE: rc = on_announce_damage(c); break;
     case MSG_CONTROL_RESTORE: rc = core_on_restore(c, CONTAINER_OF(m, struct control_restore_message, base)); break;
     }
     message_reply(m, rc);

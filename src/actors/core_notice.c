@@ -71,10 +71,10 @@ static int hook_memory(uint64_t wanted, bool frees, uint64_t *ret, struct error 
     return budget_share_ask(arg, wanted, frees, ret, error);
 }
 
-static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+static int hook_oldest(uint64_t collection, unsigned owner, const uint64_t *but, uint32_t but_count, uint64_t *ret,
                        void *arg)
 {
-    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count, .home = home};
+    struct catalog_oldest_message m = {.collection = collection, .but = but, .but_count = but_count, .owner = owner};
     int rc = message_call(&m.base, address_of(0, ACTOR_COMMIT), MSG_CATALOG_OLDEST, NULL);
     *ret = m.version;
     return rc;
@@ -238,7 +238,7 @@ static int on_infos(struct core *c, const struct control_infos_message *m)
     for (size_t i = 0; i < m->count; i++) {
         const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
         memset(&m->infos[i], 0, sizeof m->infos[i]);
-        if (e && e->damage.code == ERROR_OK && (e->at_rest || core_is_open(c)))
+        if (e && e->damage.code == ERROR_OK && (e->is_clean || core_is_open(c)))
             shard_info_read(e->shard, &m->infos[i]);
         fiber_checkpoint();
     }
@@ -250,7 +250,7 @@ static int on_segments(struct core *c, const struct control_segments_message *m)
     for (size_t i = 0; i < m->count; i++, fiber_checkpoint()) {
         const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
         m->all[i].there |= e != NULL;
-        if (!e || !(e->at_rest || core_is_open(c)))
+        if (!e || !(e->is_clean || core_is_open(c)))
             continue;
         m->all[i].damaged |= e->damage.code != ERROR_OK || shard_damage(e->shard) != NULL;
         if (!m->all[i].damaged)

@@ -142,7 +142,7 @@ void disk_watch_report(struct disk_watch *w, int rc, uint64_t round)
     event_notify_all(&w->changed);
 }
 
-void disk_watch_settle(struct disk_watch *w)
+void disk_watch_complete(struct disk_watch *w)
 {
     while (w->reported && w->running) /* the watch waits for less than who holds the lock of the manifest may */
         event_wait(&w->changed);

@@ -29,7 +29,7 @@ void disk_watch_stop(struct disk_watch *w); /* waits */
  * not wait; may be called before the start. */
 void disk_watch_report(struct disk_watch *w, int rc, uint64_t round);
 /* Waits until all that was reported has been acted on: on a full disk there is some room then. */
-void disk_watch_settle(struct disk_watch *w);
+void disk_watch_complete(struct disk_watch *w);
 
 /* -- on every reactor: carries reports to reactor 0 -- */
 

@@ -51,7 +51,7 @@ static int open_again(struct server *s, struct error *error)
         rc = server_open_stores(s, &start, error);
     manifest_fini(&start);
     if (rc == 0)
-        rc = catalog_settle(&s->catalog, error);
+        rc = catalog_complete(&s->catalog, error);
     if (rc == 0)
         rc = step(RESTORE_RESUME);
     return rc < 0 ? rc : disk_watch_start(&s->disk);
@@ -60,7 +60,7 @@ static int open_again(struct server *s, struct error *error)
 static int replace(struct server *s, struct error *error)
 {
     struct manifest m;
-    int rc = snapshots_settle(s->options.data, error);
+    int rc = snapshots_complete(s->options.data, error);
     if (rc == 0)
         rc = manifest_load(s->options.data, &m, NULL, error);
     if (rc == 0)

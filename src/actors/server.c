@@ -2,7 +2,7 @@
  *
  * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the catalog. Then the first reactor
  * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open their segments, lend them to
- * each other, and bury each other's rows. When all have, collections at rest can be read, while the stores replay their logs.
+ * each other, and delete each other's rows. When all have, clean collections can be read, while the stores replay their logs.
  * Down: the same backwards; no store is closed before all have halted, for each uses segments of the others. A start that fails goes down from
  * where it got to. */
 #include "actors/server.h"
@@ -87,11 +87,11 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
 {
     int rc = open_segments(s, m, error);
     if (rc == 0)
-        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_LEND);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_SHARE);
     if (rc == 0)
         rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_MAP);
     if (rc == 0)
-        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_SPREAD_DAMAGE);
+        rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_ANNOUNCE_DAMAGE);
     if (rc == 0)
         rc = tell_all(ACTOR_CONTROL, MSG_CONTROL_READ);
     if (rc == 0 && s->stopping)
@@ -160,7 +160,7 @@ static int open_folder(struct server *s)
     rc = server_open_stores(s, &start, &s->error);
     manifest_fini(&start);
     if (rc == 0)
-        rc = catalog_settle(&s->catalog, &s->error);
+        rc = catalog_complete(&s->catalog, &s->error);
     if (rc == 0 && s->stopping)
         rc = -ESHUTDOWN;
     return rc < 0 ? rc : disk_watch_start(&s->disk);

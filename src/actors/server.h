@@ -96,7 +96,7 @@ static inline struct core *server_core(struct server *s)
     return s->cores[reactor_id()];
 }
 
-/* All reactors open their stores by the manifest; at a start, what is at rest is served from the middle of it on. Waits. */
+/* All reactors open their stores by the manifest; at a start, what is clean is served from the middle of it on. Waits. */
 MUST_USE int server_open_stores(struct server *s, const struct manifest *m, struct error *error);
 
 /* Makes the whole server what it was when the snapshot was taken, while it runs: requests are refused meanwhile, connections live on. The

@@ -130,7 +130,7 @@ void session_keep_answer(struct request *rq)
     const uint64_t frame = small ? rq->bytes - rq->ticket.bytes - rq->ticket.small_bytes : 0;
     session_frame_drop(rq);
     const uint64_t used = rq->arena.used + rq->answer.used;
-    admission_settle(rq, used > frame ? used - frame : 0);
+    admission_work_done(rq, used > frame ? used - frame : 0);
 }
 
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,

@@ -179,7 +179,7 @@ static int maintain(struct core *c, struct shard_maintain_message *m,
     rc = fn(e->shard, &pause, m->error);
     c->waiting--;
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* this work reads everything, and may find it first */
-        ignore_result(core_spread_damage(c, e));
+        ignore_result(core_announce_damage(c, e));
     core_leave(e);
     return rc;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char *const metrics[] = {[KITH_L2] = "l2", [KITH_INNER_PRODUCT] = "ip", [KITH_COSINE] = "cosine"};
-static const char *const spreads[] = {[KITH_SPREAD_AUTO] = "auto", [KITH_SPREAD_ONE] = "1", [KITH_SPREAD_ALL] = "all"};
+static const char *const fan_outs[] = {
+    [KITH_FAN_OUT_AUTO] = "auto", [KITH_FAN_OUT_ONE] = "1", [KITH_FAN_OUT_ALL] = "all"};
 static const char *const durabilities[] = {[KITH_FLUSH] = "flush", [KITH_INTERVAL] = "interval", [KITH_NONE] = "none"};
 
 #define STARTING_WAIT_MS 60000
@@ -65,15 +66,15 @@ json_t *cli_json_collection(const struct kith_collection *x)
     return j;
 }
 
-int spread_parse(const char *command, const char *text, enum kith_spread *ret)
+int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret)
 {
-    *ret = KITH_SPREAD_SETTING;
-    for (unsigned i = KITH_SPREAD_AUTO; text && i < ARRAY_LEN(spreads); i++)
-        if (strcmp(text, spreads[i]) == 0)
-            *ret = (enum kith_spread)i;
-    if (!text || *ret != KITH_SPREAD_SETTING)
+    *ret = KITH_FAN_OUT_SETTING;
+    for (unsigned i = KITH_FAN_OUT_AUTO; text && i < ARRAY_LEN(fan_outs); i++)
+        if (strcmp(text, fan_outs[i]) == 0)
+            *ret = (enum kith_fan_out)i;
+    if (!text || *ret != KITH_FAN_OUT_SETTING)
         return 0;
-    sentence_print("kith %s: --spread is auto, 1 or all, not '%s'", command, text);
+    sentence_print("kith %s: --fan-out is auto, 1 or all, not '%s'", command, text);
     return EXIT_USAGE;
 }
 

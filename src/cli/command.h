@@ -34,7 +34,7 @@ json_t *cli_json_collection(const struct kith_collection *x);
 /* "l2" and so on, both ways; 0: no such name. */
 enum kith_metric metric_parse(const char *text);
 /* "auto", "1" and "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
-int spread_parse(const char *command, const char *text, enum kith_spread *ret);
+int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret);
 /* "0.99"; NULL: 0, the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
 int recall_parse(const char *command, const char *text, float *ret);
 const char *metric_name(enum kith_metric metric);

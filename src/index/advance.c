@@ -32,14 +32,14 @@ static enum code_kind first_kind(const struct segment_index *x)
 static bool outgrown(const struct segment_index *x)
 {
     const struct codes *c = &x->codes;
-    const bool misfits = c->misfits > codes_outliers_allowed(c->count);
+    const bool clipped = c->clipped > codes_outliers_allowed(c->count);
     if (c->count == 0 || codes_is_full(c))
         return true;
-    if (c->kind == first_kind(x) && (c->kind == CODE_F32 || (c->sq8.lossless && !misfits)))
+    if (c->kind == first_kind(x) && (c->kind == CODE_F32 || (c->sq8.lossless && !clipped)))
         return false;
     if (c->count >= 2 * (uint64_t)c->trained_rows && c->trained_rows < RETRAIN_ROWS_MAX)
         return true;
-    return misfits && c->count > c->trained_rows + c->trained_rows / 4;
+    return clipped && c->count > c->trained_rows + c->trained_rows / 4;
 }
 
 /* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of those to come: these are
@@ -133,7 +133,7 @@ static int encode(struct segment_index *x, struct codes *codes, const struct row
 static int check_next(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     const struct codes *c = &x->next;
-    if (c->misfits > codes_outliers_allowed(c->count))
+    if (c->clipped > codes_outliers_allowed(c->count))
         return 0;
     if (c->kind == CODE_F32 || c->sq8.lossless)
         return 1;
@@ -197,16 +197,16 @@ struct growth {
     const struct pause *pause;
 };
 
-static struct tail_rows tail_rows(const struct segment_index *x, const struct rows *vectors)
+static struct unindexed_rows unindexed_rows(const struct segment_index *x, const struct rows *vectors)
 {
-    return (struct tail_rows){x->metric, x->dim, vectors, &x->copies, x->graph.count, x->codes.count};
+    return (struct unindexed_rows){x->metric, x->dim, vectors, &x->copies, x->graph.count, x->codes.count};
 }
 
 /* Lists wait for codes: what is found in them is scored by these. An index that nobody searches while it is built has none. */
-static bool step_tail(struct segment_index *x, const struct rows *vectors)
+static bool step_unindexed(struct segment_index *x, const struct rows *vectors)
 {
-    const struct tail_rows rows = tail_rows(x, vectors);
-    return x->is_fed && tail_step(&x->tail, &rows);
+    const struct unindexed_rows rows = unindexed_rows(x, vectors);
+    return x->is_fed && unindexed_step(&x->unindexed, &rows);
 }
 
 static int pause_and_step(void *arg)
@@ -214,14 +214,14 @@ static int pause_and_step(void *arg)
     struct growth *g = arg;
     const int rc = pause_here(g->pause);
     if (rc == 0)
-        (void)step_tail(g->index, g->vectors);
+        (void)step_unindexed(g->index, g->vectors);
     return rc;
 }
 
-static int follow_tail(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+static int follow_unindexed(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     int rc = 0;
-    while (rc == 0 && step_tail(x, vectors))
+    while (rc == 0 && step_unindexed(x, vectors))
         rc = pause_here(pause);
     return rc;
 }
@@ -314,16 +314,16 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
         catch_up(&x->codes, &x->copies, vectors, row);
     if (x->retrain >= RETRAIN_ENCODING)
         catch_up(&x->next, &x->copies, vectors, row);
-    const struct tail_rows rows = tail_rows(x, vectors);
+    const struct unindexed_rows rows = unindexed_rows(x, vectors);
     x->is_fed = true;
-    tail_append(&x->tail, &rows);
+    unindexed_append(&x->unindexed, &rows);
 }
 
 uint64_t segment_index_scanned_bytes(const struct segment_index *x)
 {
-    const struct tail_rows rows = tail_rows(x, NULL);
+    const struct unindexed_rows rows = unindexed_rows(x, NULL);
     const uint64_t vectors = x->rows > rows.rows ? x->rows - rows.rows : 0;
-    return (vectors * sizeof(float) + (x->is_fed ? tail_unlisted(&x->tail, &rows) : 0)) * x->dim;
+    return (vectors * sizeof(float) + (x->is_fed ? unindexed_unlisted(&x->unindexed, &rows) : 0)) * x->dim;
 }
 
 int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
@@ -336,7 +336,7 @@ int segment_index_prepare(struct segment_index *x, const struct rows *vectors, c
         rc = encode(x, &x->codes, vectors, pause);
     while (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x) || x->codes.count < x->rows))
         rc = retrain(x, vectors, pause);
-    return rc == 0 ? follow_tail(x, vectors, pause) : rc;
+    return rc == 0 ? follow_unindexed(x, vectors, pause) : rc;
 }
 
 int segment_index_advance(struct segment_index *x, const struct rows *vectors, uint32_t count,
@@ -359,5 +359,5 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
     const struct pause stepping = {pause_and_step, &growth};
     if (rc == 0)
         rc = build(x, vectors, count, workers, &stepping);
-    return rc == 0 ? follow_tail(x, vectors, pause) : rc;
+    return rc == 0 ? follow_unindexed(x, vectors, pause) : rc;
 }

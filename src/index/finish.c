@@ -85,11 +85,11 @@ static enum code_kind refine_code(enum refine_kind kind)
 }
 
 /* The last of the graph. Rows that are linked otherwise than before may have lost the link that reached another one. */
-static int settle(struct segment_index *x, const struct workers *workers, const struct pause *pause)
+static int final_prune(struct segment_index *x, const struct workers *workers, const struct pause *pause)
 {
     if (!x->builder)
         return 0;
-    int rc = hnsw_settle(&x->graph, x->builder, &x->codes, workers, pause);
+    int rc = hnsw_final_prune(&x->graph, x->builder, &x->codes, workers, pause);
     return rc == 0 && x->builder->changes > 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
 }
 
@@ -98,7 +98,7 @@ static int settle(struct segment_index *x, const struct workers *workers, const 
 /* Few enough rows lie outside of what the codes were trained for. */
 static bool is_described(const struct codes *c)
 {
-    return c->misfits <= codes_outliers_allowed(c->count);
+    return c->clipped <= codes_outliers_allowed(c->count);
 }
 
 /* Codes that grew may be those that are wanted, unless rows came later that they do not describe. */
@@ -190,15 +190,15 @@ static bool accept(struct segment_index *x)
     const bool described = is_described(c);
     char fault[40];
     x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
-    if (described && x->refine.misfits == 0 && x->reasons.recall < RECALL && raise_refine_k(x, false))
+    if (described && x->refine.clipped == 0 && x->reasons.recall < RECALL && raise_refine_k(x, false))
         x->reasons.recall = recall_at(x, x->resolved.refine_k, false);
     const bool is_own = !x->check || codes_check_own(x->check, REFINE_MIN);
-    if (described && is_own && x->refine.misfits == 0 && x->reasons.recall >= RECALL)
+    if (described && is_own && x->refine.clipped == 0 && x->reasons.recall >= RECALL)
         return true;
     if (described && is_own && refine_by_vectors(x))
         return true;
     if (!described)
-        snprintf(fault, sizeof(fault), "clips %u rows", c->misfits);
+        snprintf(fault, sizeof(fault), "clips %u rows", c->clipped);
     else if (!is_own)
         snprintf(fault, sizeof(fault), "confuses near rows");
     else
@@ -213,7 +213,7 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     while (!x->is_accepted) {
         int rc = make(x, vectors, workers, pause);
         const struct codes *c = sealed_codes(x);
-        const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->misfits == 0);
+        const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->clipped == 0);
         if (rc == 0 && x->graph.count > 0 && !is_exact) {
             if (!x->check)
                 x->check = codes_check_create(
@@ -293,7 +293,7 @@ int segment_index_finish(struct segment_index *x, const struct rows *vectors, co
 {
     if (x->sealed || x->graph.count != x->codes.count)
         return -EINVAL;
-    int rc = settle(x, workers, pause);
+    int rc = final_prune(x, workers, pause);
     if (rc == 0 && !x->is_resolved)
         rc = resolve(x, vectors, pause);
     do {

@@ -9,9 +9,9 @@
 #define FILLED 7
 #define PRUNED 5
 
-static uint64_t worker_memory(const struct index_options *o, uint32_t stride, uint64_t rows, uint64_t entrants)
+static uint64_t worker_memory(const struct index_options *o, uint32_t stride, uint64_t rows, uint64_t new_rows)
 {
-    const uint64_t links = 2 * (uint64_t)o->m, pruned = links + entrants;
+    const uint64_t links = 2 * (uint64_t)o->m, pruned = links + new_rows;
     const uint64_t candidates = pruned > o->ef_construct ? pruned : o->ef_construct;
     const uint64_t visited = bits_words(rows) + bits_words(rows) / 8;
     const uint64_t scratch = sizeof(struct search_scratch) + (VISIT_LOG + HOP_MAX) * sizeof(uint32_t) +
@@ -21,10 +21,10 @@ static uint64_t worker_memory(const struct index_options *o, uint32_t stride, ui
            candidates * (sizeof(struct cand) + sizeof(struct waiting));
 }
 
-static uint64_t round_memory(const struct index_options *o, uint64_t entrants)
+static uint64_t round_memory(const struct index_options *o, uint64_t new_rows)
 {
-    const uint64_t links = 2 * (uint64_t)o->m, back = entrants * links * FILLED / 8;
-    return entrants * (sizeof(struct entrant) + links * sizeof(struct cand)) +
+    const uint64_t links = 2 * (uint64_t)o->m, back = new_rows * links * FILLED / 8;
+    return new_rows * (sizeof(struct new_row) + links * sizeof(struct cand)) +
            back * (2 * sizeof(struct link_back) + sizeof(struct link_group)) +
            back * PRUNED / 8 * links * sizeof(uint32_t);
 }
@@ -33,11 +33,11 @@ uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const str
                       unsigned shares)
 {
     const uint32_t stride = rows_stride(dim), nodes = rows / options->m, lists = rows / (options->m - 1u);
-    const uint32_t entrants = hnsw_round_rows(options->m, rows);
+    const uint32_t new_rows = hnsw_round_rows(options->m, rows);
     return sizeof(struct segment_index) + row_array_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) +
            copies_bytes_of(rows) + (metric == METRIC_L2 ? row_array_bytes_of(sizeof(union norm), rows) : 0) +
            row_array_bytes_of(2 * options->m * (uint32_t)sizeof(uint32_t), rows) +
            row_array_bytes_of(sizeof(struct hnsw_node), nodes) +
            row_array_bytes_of(options->m * (uint32_t)sizeof(uint32_t), lists) + sizeof(struct hnsw_builder) +
-           shares * (sizeof(void *) + worker_memory(options, stride, rows, entrants)) + round_memory(options, entrants);
+           shares * (sizeof(void *) + worker_memory(options, stride, rows, new_rows)) + round_memory(options, new_rows);
 }

@@ -184,7 +184,7 @@ static int open_parts(struct opening *o, struct segment_index *x)
 {
     const struct sealed_header *h = o->h;
     int rc = open_codes(o, &x->codes, h->code, h->code_bits, "codes", "norms");
-    x->codes.misfits = h->misfits;
+    x->codes.clipped = h->clipped;
     if (rc == 0)
         rc = open_outliers(o, &x->codes);
     if (rc == 0 && (h->refine == REFINE_F16 || h->refine == REFINE_BF16))

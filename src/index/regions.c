@@ -60,7 +60,7 @@ static int make_header(struct segment_index *x, const struct codes *c)
         .lists = g->lists,
         .entry = g->entry,
         .trained_rows = c->trained_rows,
-        .misfits = c->misfits,
+        .clipped = c->clipped,
         .code = c->kind,
         .code_bits = c->bits,
         .outliers = c->outlier_count,

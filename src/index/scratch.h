@@ -47,10 +47,10 @@ struct search_scratch {
     const void *rows[HOP_MAX];
     float distances[HOP_MAX];
     uint32_t ids[HOP_MAX];
-    uint32_t links[HOP_MAX]; /* of the row that is expanded, where they are kept packed */
-    uint32_t tail_seen;      /* rows in lists that the last search looked at, */
-    uint32_t tail_scored;    /* and of these scored by their codes */
-    struct hop hop[2];       /* the one to be scored, and the one being fetched */
+    uint32_t links[HOP_MAX];   /* of the row that is expanded, where they are kept packed */
+    uint32_t unindexed_seen;   /* rows in lists that the last search looked at, */
+    uint32_t unindexed_scored; /* and of these scored by their codes */
+    struct hop hop[2];         /* the one to be scored, and the one being fetched */
 };
 
 #define VISIT_LOG 16384 /* when it is full it begins again, and still holds the hops of the moment */

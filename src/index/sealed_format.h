@@ -23,7 +23,7 @@
 struct sealed_header {
     uint32_t version, metric, dim, count;
     uint32_t m, ef_construct, nodes, lists;
-    uint32_t entry, trained_rows, misfits, code; /* enum code_kind */
+    uint32_t entry, trained_rows, clipped, code; /* enum code_kind */
     uint32_t code_bits, refine, links;           /* enum refine_kind, links_kind */
     float refine_k;
     uint64_t seed;

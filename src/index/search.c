@@ -58,10 +58,11 @@ static int score_again(struct search *s, const struct codes_query *found, struct
     return rc;
 }
 
-/* Room of a folded query, of the one that scores again, and of the tail's. */
+/* Room of a folded query, of the one that scores again, and of the coded_end's. */
 static size_t query_bytes(const struct segment_index *x)
 {
-    return codes_query_bytes(&x->codes) + refine_query_bytes(x) + (x->tail.lists ? tail_query_bytes(x->tail.lists) : 0);
+    return codes_query_bytes(&x->codes) + refine_query_bytes(x) +
+           (x->unindexed.lists ? unindexed_query_bytes(x->unindexed.lists) : 0);
 }
 
 /* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
@@ -71,9 +72,9 @@ static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t le
     if (s->allowed == 0)
         return 0;
     const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-    uint32_t budget = tail_budget(s->x->dim, rows, s->ef * sqrt(inverse));
+    uint32_t budget = unindexed_budget(s->x->dim, rows, s->ef * sqrt(inverse));
     budget = budget > least ? budget : least;
-    const double first_blocks = (double)s->x->tail.lists->count * (LIST_BLOCK_ROWS / 2);
+    const double first_blocks = (double)s->x->unindexed.lists->count * (LIST_BLOCK_ROWS / 2);
     const double looked_at = budget + first_blocks * fmin((double)budget / rows, 1);
     return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
 }
@@ -88,43 +89,43 @@ static void forget(struct topk *top, uint32_t from, uint32_t to)
             topk_add(top, all.hits[i].distance, all.hits[i].row);
 }
 
-/* Searches [limit, tail) by lists as far as they go, and says what is left. */
+/* Searches [limit, coded_end) by lists as far as they go, and says what is left. */
 static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
                         struct unseen *unseen)
 {
     const struct segment_index *x = s->x;
-    const struct tail_lists *lists = x->tail.lists;
-    const uint32_t tail = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
-    const uint32_t to = !lists || lists->to > tail ? tail : lists->to;
-    const float need = lists && !s->params->ef ? tail_need(lists, s->params->recall, s->k) : 0;
+    const struct unindexed_lists *lists = x->unindexed.lists;
+    const uint32_t coded_end = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
+    const uint32_t to = !lists || lists->to > coded_end ? coded_end : lists->to;
+    const float need = lists && !s->params->ef ? unindexed_need(lists, s->params->recall, s->k) : 0;
     const uint32_t least = from < to ? (uint32_t)ceil((double)need * (to - from)) : 0;
     const uint32_t budget = lists && from < to ? listed_budget(s, to - from, least) : 0;
     if (budget == 0)
         return 0;
-    struct tail_search search = {.lists = lists,
-                                 .version = &x->tail.version,
-                                 .epoch = &x->epoch,
-                                 .query = s->query,
-                                 .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
-                                         refine_query_bytes(x),
-                                 .codes = query,
-                                 .from = from,
-                                 .to = to,
-                                 .budget = budget,
-                                 .least = least,
-                                 .all = budget >= to - from,
-                                 .sigmas = top->k > s->k && !lists->by_mean ? SIGMAS_SPARE : SIGMAS,
-                                 .allowed = s->params->allowed,
-                                 .copies = &x->copies,
-                                 .visible = unseen->visible,
-                                 .pause = s->params->pause,
-                                 .scratch = s->scratch,
-                                 .top = top};
-    const int rc = tail_search(&search);
-    s->scratch->tail_seen = search.seen;
-    s->scratch->tail_scored = search.scored;
+    struct unindexed_search search = {.lists = lists,
+                                      .version = &x->unindexed.version,
+                                      .epoch = &x->epoch,
+                                      .query = s->query,
+                                      .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
+                                              refine_query_bytes(x),
+                                      .codes = query,
+                                      .from = from,
+                                      .to = to,
+                                      .budget = budget,
+                                      .least = least,
+                                      .all = budget >= to - from,
+                                      .sigmas = top->k > s->k && !lists->by_mean ? SIGMAS_SPARE : SIGMAS,
+                                      .allowed = s->params->allowed,
+                                      .copies = &x->copies,
+                                      .visible = unseen->visible,
+                                      .pause = s->params->pause,
+                                      .scratch = s->scratch,
+                                      .top = top};
+    const int rc = unindexed_search(&search);
+    s->scratch->unindexed_seen = search.seen;
+    s->scratch->unindexed_scored = search.scored;
     const uint32_t graphed = x->graph.count < to ? x->graph.count : to;
-    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, tail, unseen->visible};
+    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, coded_end, unseen->visible};
     if (rc == 0 && graphed > from)
         forget(top, from, graphed);
     return rc;
@@ -205,8 +206,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
 {
     const struct segment_index *x = s->x;
     struct search_scratch *w = s->scratch;
-    const uint32_t limit = graphed < s->count ? graphed : s->count, tail = coded < s->count ? coded : s->count;
-    const uint32_t epoch = x->epoch, version = x->tail.version;
+    const uint32_t limit = graphed < s->count ? graphed : s->count, coded_end = coded < s->count ? coded : s->count;
+    const uint32_t epoch = x->epoch, version = x->unindexed.version;
     uint32_t ef = search_walk_ef(s, limit);
     struct codes_query query;
     int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
@@ -241,30 +242,30 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
                              .early_k = search_early_k(s),
                              .hidden = s->hidden};
     if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
-        rc = search_walk(s, &walk, limit, tail, &ef, &top);
+        rc = search_walk(s, &walk, limit, coded_end, &ef, &top);
         if (rc == 0 && ef)
             rc = search_scan_absent(s, &query, &top);
     }
     if (rc == 0 && !ef) /* before the lists, too, which pass over the more rows the better the best are */
         rc = scan_codes(&scan, &query, x, 0, limit);
-    struct unseen unseen = {.from = ef ? limit : 0, .to = tail, .visible = tail};
+    struct unseen unseen = {.from = ef ? limit : 0, .to = coded_end, .visible = coded_end};
     if (rc == 0) /* there is no room for a query of other lists */
-        rc = version == x->tail.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
-    const bool all_seen = !ef && unseen.tail_to == 0;
+        rc = version == x->unindexed.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
+    const bool all_seen = !ef && unseen.unindexed_to == 0;
     if (rc == 0)
         rc = scan_codes(&scan, &query, x, limit, unseen.to);
     if (rc == 0)
-        rc = scan_codes(&scan, &query, x, unseen.tail_from, unseen.tail_to);
-    if (rc == 0 && unseen.tail_to && s->params->allowed)
+        rc = scan_codes(&scan, &query, x, unseen.unindexed_from, unseen.unindexed_to);
+    if (rc == 0 && unseen.unindexed_to && s->params->allowed)
         rc = search_scan_leaders(s, &unseen, &query, &top);
     if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
         /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
         topk_clear(&top);
-        unseen = (struct unseen){.to = tail, .visible = tail};
-        rc = scan_codes(&scan, &query, x, 0, tail);
+        unseen = (struct unseen){.to = coded_end, .visible = coded_end};
+        rc = scan_codes(&scan, &query, x, 0, coded_end);
     }
     if (rc != 0 || epoch != x->epoch)
         return rc != 0 ? rc : -EAGAIN;
-    const bool all = unseen.from == 0 && unseen.tail_to == 0 && top.count < top.k;
-    return conclude(s, &query, &top, &unseen, tail, last, all);
+    const bool all = unseen.from == 0 && unseen.unindexed_to == 0 && top.count < top.k;
+    return conclude(s, &query, &top, &unseen, coded_end, last, all);
 }

@@ -35,9 +35,9 @@ MUST_USE int search_run(struct search *s, struct hit *ret_hits);
 
 /* Rows that are searched neither by the graph nor by lists, but scanned one by one. */
 struct unseen {
-    uint32_t from, to;           /* until the graph ends, */
-    uint32_t tail_from, tail_to; /* and behind what is in lists */
-    uint32_t visible;            /* rows below it may be hits here; the others are scanned by their vectors */
+    uint32_t from, to;                     /* until the graph ends, */
+    uint32_t unindexed_from, unindexed_to; /* and behind what is in lists */
+    uint32_t visible;                      /* rows below it may be hits here; the others are scanned by their vectors */
 };
 
 /* Does the filter leave enough rows for walks to end early? */
@@ -69,6 +69,6 @@ MUST_USE int search_scan_absent(const struct search *s, const struct codes_query
  * hold leaders only. -EAGAIN when the codes were swapped meanwhile, or what the pause returned. */
 MUST_USE int search_scan_leaders(const struct search *s, const struct unseen *u, const struct codes_query *query,
                                  struct topk *top);
-/* Everything that has a code: the graph and the unbuilt tail, as far as rows go that had a code and a place in the graph when the search
+/* Everything that has a code: the graph and the unbuilt coded_end, as far as rows go that had a code and a place in the graph when the search
  * began. -EAGAIN when the codes or the lists were swapped meanwhile, -ENOMEM, or what the pause returned. */
 MUST_USE int search_coded(struct search *s, uint32_t coded, uint32_t graphed);

@@ -15,7 +15,7 @@
 
 static bool is_scanned(const struct unseen *u, uint32_t row)
 {
-    return (row >= u->from && row < u->to) || (row >= u->tail_from && row < u->tail_to);
+    return (row >= u->from && row < u->to) || (row >= u->unindexed_from && row < u->unindexed_to);
 }
 
 static bool is_allowed(const struct search *s, uint32_t row)

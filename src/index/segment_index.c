@@ -66,7 +66,7 @@ void segment_index_destroy(struct segment_index *x)
     codes_fini(&x->codes);
     codes_fini(&x->next);
     codes_check_destroy(x->check);
-    tail_fini(&x->tail);
+    unindexed_fini(&x->unindexed);
     links_packed_fini(&x->packed);
     codes_fini(&x->made);
     codes_fini(&x->refine);
@@ -139,7 +139,7 @@ void segment_index_memory(const struct segment_index *x, struct memory_use *use)
     use->bytes[MEMORY_LINKS] += hnsw_bytes(&x->graph) + row_array_bytes(&x->packed.sets) + copies_bytes(&x->copies);
     use->bytes[MEMORY_CODES] += sizeof(*x) + (x->curve ? sizeof(*x->curve) : 0) +
                                 (x->growing.curve ? sizeof(*x->growing.curve) : 0) + codes_bytes(&x->codes) +
-                                codes_bytes(&x->next) + codes_bytes(&x->made) + tail_bytes(&x->tail) +
+                                codes_bytes(&x->next) + codes_bytes(&x->made) + unindexed_bytes(&x->unindexed) +
                                 codes_check_bytes(x->check);
     use->bytes[MEMORY_REFINE] += codes_bytes(&x->refine);
     use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
@@ -163,11 +163,11 @@ static int scan_vectors(struct search *s, uint32_t from)
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
 }
 
-/* Of the ef nearest of all rows this part has ef / homes, give or take the root of it; two roots more are kept than that. So a search of several
+/* Of the ef nearest of all rows this part has ef / parts, give or take the root of it; two roots more are kept than that. So a search of several
  * parts is about as good as one of a whole, and a part is searched sooner. */
-static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t homes)
+static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t parts)
 {
-    const double share = (double)ef / homes, part = ceil(share + 2 * sqrt(share * (1 - 1.0 / homes)));
+    const double share = (double)ef / parts, part = ceil(share + 2 * sqrt(share * (1 - 1.0 / parts)));
     const double least = k > EF_PART_MIN ? k : EF_PART_MIN;
     const double enough = part > least ? part : least;
     return enough < ef ? (uint32_t)enough : ef;
@@ -282,8 +282,8 @@ static void choose_ef(struct search *s)
         s->ef = search_refine_count(s);
     }
     s->ef = s->ef > s->k ? s->ef : s->k;
-    if (p->homes > 1)
-        s->ef = ef_of_part(s->ef, s->k, p->homes);
+    if (p->parts > 1)
+        s->ef = ef_of_part(s->ef, s->k, p->parts);
 }
 
 /* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of the time that the largest
@@ -335,7 +335,7 @@ static int run_with_spare(struct search *s, struct hit *ret_hits)
 int search_run(struct search *s, struct hit *ret_hits)
 {
     const bool exact = s->exact || is_extreme(s->x, s->query);
-    s->scratch->tail_seen = s->scratch->tail_scored = 0;
+    s->scratch->unindexed_seen = s->scratch->unindexed_scored = 0;
     int rc = exact ? -EAGAIN : run_with_spare(s, ret_hits);
     if (rc == -EAGAIN) {
         topk_init(&s->found, ret_hits, s->k);

@@ -5,7 +5,7 @@
  *
  * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on codes (codes.h) and scores the best candidates again by
  * something finer: 8-bit codes and the full vectors while it grows, what index_options.h offers when it is sealed. Rows that
- * the graph does not hold yet (graphed <= row < count) are found by lists (tail.h) or, while they are few, scanned by their codes,
+ * the graph does not hold yet (graphed <= row < count) are found by lists (unindexed.h) or, while they are few, scanned by their codes,
  * those without code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
 #pragma once
 
@@ -31,7 +31,7 @@ struct search_params {
     float recall;            /* wanted when ef is 0: above 0, 1 is exact; 0: not given */
     uint32_t ef_unmeasured;  /* with recall, where no curve says what it takes; 0: recall_default_ef() */
     float effort;            /* with recall: candidates kept, as a multiple of what that takes; 0: 1 */
-    uint32_t homes;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
+    uint32_t parts;          /* these rows are one in so many, taken at random, of those that ef is meant for; 0: all */
     float refine_k;          /* candidates scored again, as a multiple of k; 0: the index's */
     bool exact;              /* scan all full vectors */
     const struct rows *keys; /* of 16 bytes: of equally far rows the smaller come first (topk.h); NULL: by row */

@@ -6,7 +6,7 @@
 #include "index/hnsw/hnsw.h"
 #include "index/recall/recall_curve.h"
 #include "index/segment_index.h"
-#include "index/unindexed/tail.h"
+#include "index/unindexed/unindexed.h"
 #include "vectors/codes/codes.h"
 #include "vectors/codes/codes_check.h"
 
@@ -24,7 +24,7 @@ struct segment_index {
     uint32_t rows;        /* that we were told of: appended, or counted by advance() */
     struct copies copies; /* of what rows there are; graph.copies */
     struct hnsw graph;
-    struct tail tail;                   /* rows that the graph does not hold yet */
+    struct unindexed unindexed;         /* rows that the graph does not hold yet */
     const uint64_t *alive;              /* lent: rows that may be asked for, while it grows; NULL: all */
     const struct query_sample *queries; /* lent, to measure the recall with; NULL: none */
     bool is_fed;                        /* rows are appended, and searched before the graph has them */

@@ -8,7 +8,7 @@
 
 #define BACKGROUND_OPS 2
 
-static bool is_paced(const struct op *op)
+static bool is_throttled(const struct op *op)
 {
     return op->cls == CLASS_BACKGROUND &&
            (op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_FLUSH || op->kind == OP_WRITE_BACK);
@@ -21,7 +21,7 @@ static bool may_start(const struct disk *d)
 
 static void start(struct reactor *r, struct op *op)
 {
-    if (is_paced(op))
+    if (is_throttled(op))
         r->disk.background++;
     r->ops->submit(r->backend, op);
 }
@@ -32,7 +32,7 @@ void disk_submit(struct reactor *r, struct op *op)
     op->cls = fiber_class_of(r->fiber);
     if (op->cls != CLASS_BACKGROUND)
         d->urgent++;
-    if (is_paced(op) && (d->waiting.head || !may_start(d)))
+    if (is_throttled(op) && (d->waiting.head || !may_start(d)))
         op_list_push(&d->waiting, op);
     else
         start(r, op);
@@ -43,7 +43,7 @@ void disk_finished(struct reactor *r, const struct op *op)
     struct disk *d = &r->disk;
     if (op->cls != CLASS_BACKGROUND)
         d->urgent--;
-    else if (is_paced(op))
+    else if (is_throttled(op))
         d->background--;
     while (d->waiting.head && may_start(d))
         start(r, op_list_pop(&d->waiting));

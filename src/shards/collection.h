@@ -32,16 +32,16 @@ static inline uint32_t collection_slot(const struct collection_config *c, uint64
     return (uint32_t)(id_hash >> 32) % c->slots;
 }
 
-/* One in how many slots the reactor `home` has, rounded down, when there are `homes` of them: with few slots some reactors have more
- * than others. 0: none, or there are no homes. */
-static inline uint32_t slot_parts(uint32_t slots, uint32_t homes, uint32_t home)
+/* One in how many slots the reactor `owner` has, rounded down, when there are `owners` of them: with few slots some reactors have more
+ * than others. 0: none, or there are no owners. */
+static inline uint32_t slot_parts(uint32_t slots, uint32_t owners, uint32_t owner)
 {
-    const uint32_t own = homes ? slots / homes + (home < slots % homes) : 0;
+    const uint32_t own = owners ? slots / owners + (owner < slots % owners) : 0;
     return own ? slots / own : 0;
 }
 
-/* A slot's home: the reactor that orders the writes of its ids. */
-static inline unsigned slot_home(uint32_t slot, unsigned reactors)
+/* A slot's owner: the reactor that orders the writes of its ids. */
+static inline unsigned slot_owner(uint32_t slot, unsigned reactors)
 {
     return slot % reactors;
 }

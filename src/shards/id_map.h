@@ -1,4 +1,4 @@
-/* id_map.h -- where is id X? For every id at home here the version that counts and the row that holds it.
+/* id_map.h -- where is id X? For every id owned here the version that counts and the row that holds it.
  *
  * Open addressing with linear probing, 32 bytes an entry, at most 3/4 full. It grows without a long stall: a larger table is made and
  * every put moves some entries over, so that the old one is empty long before the new one is full. A deleted id stays with the version of

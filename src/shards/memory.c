@@ -7,7 +7,7 @@
 #include "base/text/size.h"
 #include "base/workers.h"
 #include "index/autoindex.h"
-#include "shards/background/pace.h"
+#include "shards/background/throttle.h"
 #include "shards/segment/index_plan.h"
 #include "shards/shard.h"
 
@@ -24,9 +24,9 @@ static uint64_t growing_memory(const struct segment *g)
 void segment_memory(const struct segment *g, struct memory_use *use)
 {
     use->bytes[MEMORY_ROWS] += sizeof(*g) + g->alive_words * sizeof(*g->alive);
-    if (g->heir_rows)
-        use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->heir_rows);
-    if (g->borrowed)
+    if (g->successor_rows)
+        use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->successor_rows);
+    if (g->is_shared)
         return; /* counted where it belongs */
     if (g->mapping.bytes)
         use->mapped += g->mapping.size;
@@ -122,7 +122,7 @@ static bool is_moving(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && (g->merging || g->heir_rows || g->indexing || g->state == SEGMENT_FROZEN || segment_backlog(g)))
+        if (g && (g->merging || g->successor_rows || g->indexing || g->state == SEGMENT_FROZEN || segment_backlog(g)))
             return true;
     }
     return false;
@@ -258,11 +258,11 @@ static bool make_room(struct store *store)
 }
 
 /* Until something has changed, or it is time to ask again; less long when the write is given up. */
-static void wait_settled(struct store *store, const struct context *ctx)
+static void wait_sealing(struct store *store, const struct context *ctx)
 {
     const uint64_t until_ns = clock_now_ns() + ASK_NS;
     while (clock_now_ns() < until_ns && context_check(ctx) == 0)
-        if (pace_wait_settled(store, ctx) == 0)
+        if (throttle_wait_sealing(store, ctx) == 0)
             return;
 }
 
@@ -281,7 +281,7 @@ int memory_admit(struct shard *s, const struct point_batch *b, uint64_t *ret, st
             break;
         order_check(store->options.hooks.background_order);
         if (rc == -ENOMEM)
-            wait_settled(store, b->ctx);
+            wait_sealing(store, b->ctx);
         else if (rc != -EAGAIN)
             return rc;
     }

@@ -28,7 +28,7 @@ void shard_destroy(struct shard *s)
         if (s->segments[i])
             segment_retire(s->segments[i]);
     free(s->segments);
-    free(s->borrowed);
+    free(s->share_seqs);
     s->store->live_query_bytes -= live_queries_bytes(s->queries);
     live_queries_destroy(s->queries);
     id_map_fini(&s->ids);
@@ -150,16 +150,16 @@ static int growing_with_room(struct shard *s, struct segment **ret)
     return 0;
 }
 
-/* -- burials -- */
+/* -- remote deletes -- */
 
-int burials_reserve(struct burials *b, uint32_t n)
+int remote_deletes_reserve(struct remote_deletes *b, uint32_t n)
 {
     uint32_t capacity = b->capacity ? b->capacity : 64;
     while (capacity - b->count < n)
         capacity *= 2;
     if (capacity == b->capacity)
         return 0;
-    struct burial *grown = realloc(b->items, capacity * sizeof(*grown));
+    struct remote_delete *grown = realloc(b->items, capacity * sizeof(*grown));
     if (!grown)
         return -ENOMEM;
     b->items = grown;
@@ -167,63 +167,64 @@ int burials_reserve(struct burials *b, uint32_t n)
     return 0;
 }
 
-int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row)
+int remote_deletes_add(struct remote_deletes *b, uint64_t collection, uint64_t segment, uint32_t row)
 {
-    if (burials_reserve(b, 1) < 0)
+    if (remote_deletes_reserve(b, 1) < 0)
         return -ENOMEM;
-    b->items[b->count++] = (struct burial){collection, segment, row};
+    b->items[b->count++] = (struct remote_delete){collection, segment, row};
     return 0;
 }
 
-void burials_begin(struct store *store, struct burials *b)
+void remote_deletes_begin(struct store *store, struct remote_deletes *b)
 {
-    *b = (struct burials){.turn = store->burying_now};
-    store->burying[b->turn]++;
+    *b = (struct remote_deletes){.turn = store->remote_deletes_turn};
+    store->remote_deletes_begun[b->turn]++;
 }
 
-static void bury_told(struct shard *s, const struct burial *b)
+static void delete_told(struct shard *s, const struct remote_delete *b)
 {
     struct segment *g = shard_find_segment(s, b->segment);
     if (g && b->row < g->rows)
-        segment_bury(g, b->row);
+        segment_delete_row(g, b->row);
     s->died_ns = clock_now_ns();
 }
 
-static int bury(struct store *store, void *call)
+static int delete_rows(struct store *store, void *call)
 {
-    const struct burials *b = call;
+    const struct remote_deletes *b = call;
     struct shard *s = NULL;
     for (uint32_t i = 0; i < b->count; i++) {
         if (!s || s->config.id != b->items[i].collection)
             s = store_shard(store, b->items[i].collection);
         if (s) {
-            bury_told(s, &b->items[i]);
+            delete_told(s, &b->items[i]);
             shard_changed(s); /* a segment may have too many dead rows now */
         }
     }
     return 0;
 }
 
-int burials_send(struct store *store, struct burials *b)
+int remote_deletes_send(struct store *store, struct remote_deletes *b)
 {
     const struct store_hooks *hooks = &store->options.hooks;
-    int rc =
-        b->count && store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, bury, b, hooks->arg) : 0;
-    if (--store->burying[b->turn] == 0)
-        event_notify_all(&store->buried);
+    int rc = b->count && store->options.reactors > 1
+                 ? hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, delete_rows, b, hooks->arg)
+                 : 0;
+    if (--store->remote_deletes_begun[b->turn] == 0)
+        event_notify_all(&store->remote_deletes_sent);
     free(b->items);
-    *b = (struct burials){0};
+    *b = (struct remote_deletes){0};
     return rc;
 }
 
-void burials_drain(struct store *store)
+void remote_deletes_drain(struct store *store)
 {
-    unsigned turn = store->burying_now;
-    while (store->burying[!turn]) /* somebody else drains */
-        event_wait(&store->buried);
-    store->burying_now = !turn;
-    while (store->burying[turn])
-        event_wait(&store->buried);
+    unsigned turn = store->remote_deletes_turn;
+    while (store->remote_deletes_begun[!turn]) /* somebody else drains */
+        event_wait(&store->remote_deletes_sent);
+    store->remote_deletes_turn = !turn;
+    while (store->remote_deletes_begun[turn])
+        event_wait(&store->remote_deletes_sent);
 }
 
 /* Does the segment hold what the entry says? A page that was lost reads as zeros. */
@@ -242,40 +243,44 @@ static struct segment *segment_of(const struct shard *s, const struct id_entry *
     return g && e->row < g->rows ? g : NULL;
 }
 
-int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials)
+int shard_delete_old(struct shard *s, const struct id_entry *e, struct remote_deletes *remote_deletes)
 {
     if (!e->version || e->segment == ID_MAP_DELETED)
         return 0;
     struct segment *segment = segment_of(s, e);
     if (!segment)
         return 0;
-    segment_bury(segment, e->row);
-    return segment->id && s->store->options.reactors > 1 ? burials_add(burials, s->config.id, segment->id, e->row) : 0;
+    segment_delete_row(segment, e->row);
+    return segment->id && s->store->options.reactors > 1
+               ? remote_deletes_add(remote_deletes, s->config.id, segment->id, e->row)
+               : 0;
 }
 
 /* -- records -- */
 
-static int apply_upsert(struct shard *s, struct segment *g, const struct record *r, struct burials *burials)
+static int apply_upsert(struct shard *s, struct segment *g, const struct record *r,
+                        struct remote_deletes *remote_deletes)
 {
     int64_t row = growing_append(g, &s->config, r->id, r->version, r->vector, r->payload, r->payload_size, r->owner);
     if (row < 0)
         return (int)row;
     struct id_entry e = {r->id, r->version, g->handle, (uint32_t)row}, old;
     check(id_map_put(&s->ids, &e, &old));
-    return shard_bury_old(s, &old, burials);
+    return shard_delete_old(s, &old, remote_deletes);
 }
 
-static int apply_delete(struct shard *s, struct segment *g, const struct record *r, struct burials *burials)
+static int apply_delete(struct shard *s, struct segment *g, const struct record *r,
+                        struct remote_deletes *remote_deletes)
 {
     int rc = growing_add_tombstone(g, r->id, r->version);
     if (rc < 0)
         return rc;
     struct id_entry e = {r->id, r->version, ID_MAP_DELETED, 0}, old;
     check(id_map_put(&s->ids, &e, &old));
-    return shard_bury_old(s, &old, burials);
+    return shard_delete_old(s, &old, remote_deletes);
 }
 
-int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct burials *burials)
+int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct remote_deletes *remote_deletes)
 {
     const struct id_entry *is = id_map_find(&s->ids, r->id);
     if (is && is->version >= r->version)
@@ -287,7 +292,7 @@ int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct 
     if (bound < g->log_first)
         g->log_first = bound;
     g->written_ns = clock_now_ns();
-    return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, burials) : apply_delete(s, g, r, burials);
+    return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, remote_deletes) : apply_delete(s, g, r, remote_deletes);
 }
 
 /* -- reading -- */
@@ -354,7 +359,7 @@ static bool is_told_here(const struct shard *s, const struct segment *g)
 {
     if (!g || !g->searched)
         return false;
-    return g->state == SEGMENT_SEALED && g->settled ? shard_merges(s) : !g->borrowed;
+    return g->state == SEGMENT_SEALED && g->everywhere ? shard_merges(s) : !g->is_shared;
 }
 
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)
@@ -410,7 +415,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
 void shard_note_dropped(struct shard *s)
 {
     s->dropped = true;
-    event_notify_all(&s->store->settled);
+    event_notify_all(&s->store->sealing_ended);
 }
 
 int shard_pause(void *arg)

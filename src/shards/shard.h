@@ -21,10 +21,10 @@ struct record;
 #define MEMORY_REFINE_MAPPED 2
 #define MEMORY_POOLS_SMALL   3
 
-/* What the manifest says of a collection on this reactor (rest.c). */
-enum rest { AT_REST, STIRRED, REST_CHANGING };
+/* What the manifest says of a collection on this reactor (clean.c). */
+enum cleanness { CLEAN, DIRTY, CLEAN_CHANGING };
 
-/* What the other reactors think: are there rows here that they have not borrowed (loan.c)? */
+/* What the other reactors think: are there rows here that they have not borrowed (shared_segment.c)? */
 enum unsealed { UNSEALED_NONE, UNSEALED_SOME, UNSEALED_CHANGING };
 
 /* What a shard holds, and what its growing segments will take until they are sealed (memory.c). */
@@ -43,26 +43,26 @@ struct shard {
     uint64_t births;                         /* how many segments it has had: a search looks whether it missed one */
     struct segment *growing;                 /* NULL until the first write */
     uint32_t frozen;                         /* segments that wait to be sealed */
-    uint64_t pace_ns;                        /* when the next write may come, while writers are slowed */
+    uint64_t throttle_ns;                    /* when the next write may come, while writers are slowed */
     struct error damage;                     /* a code: nothing of this shard may be served; read by shard_damage() */
     uint64_t losses;                         /* mapping_losses() when its segments were looked at last, or */
 #define LOSSES_UNKNOWN UINT64_MAX            /* there is a new one, of which a page may have been lost before */
     uint64_t compacts_wanted, compacts_done; /* requests to rewrite and merge as far as possible */
     struct gate gate;                        /* who is inside; closed when the collection is dropped */
-    enum rest rest;
-    struct event rest_changed;
-    int stir_failed; /* errno of the last change, if it was to be STIRRED and its commit failed */
-    uint32_t writes; /* under way: a record of them may be in the log and nowhere else */
-    bool unapplied;  /* so may one that could not be made visible: until the next start */
+    enum cleanness cleanness;
+    struct event cleanness_changed;
+    int dirty_failed; /* errno of the last change, if it was to be DIRTY and its commit failed */
+    uint32_t writes;  /* under way: a record of them may be in the log and nowhere else */
+    bool unapplied;   /* so may one that could not be made visible: until the next start */
     enum unsealed unsealed;
     struct event unsealed_changed;
     uint64_t unsealed_at[REACTORS_MAX / 64]; /* bit per reactor that said it has such rows */
-    uint64_t loans;                          /* that we have made since the start */
-    uint64_t *borrowed; /* [reactors]: the newest loan of each that we have; NULL: none since the start */
-    uint64_t merges;    /* that have changed what we search */
-    uint64_t died_ns;   /* when another reactor last told of a row that died */
-    uint64_t search_ns; /* what a search of all that is here took, lately */
-    bool dropped;       /* the manifest does not name it any more; the order to drop it is on its way */
+    uint64_t share_seq;                      /* that we have made since the start */
+    uint64_t *share_seqs; /* [reactors]: the newest loan of each that we have; NULL: none since the start */
+    uint64_t merges;      /* that have changed what we search */
+    uint64_t died_ns;     /* when another reactor last told of a row that died */
+    uint64_t search_ns;   /* what a search of all that is here took, lately */
+    bool dropped;         /* the manifest does not name it any more; the order to drop it is on its way */
     struct due_link due[DUE_KINDS];
     struct shard_memory memory;
     struct live_queries *queries; /* owned; NULL: none yet */
@@ -114,13 +114,13 @@ struct store {
     struct write_under_way *writes;
     struct search_room *rooms;
     uint32_t rooms_kept;
-    uint64_t live_query_bytes; /* of all shards' samples */
-    struct event indexed;      /* a fiber is done with the index of a segment */
-    struct event settled;      /* a frozen segment was sealed, or sealing failed */
-    struct timer idle;         /* wakes the background work when a segment is to be sealed because of its age */
-    uint64_t idle_at_ns;       /* when that is; 0: it does not run */
-    bool replayed;             /* the log is open, and what was in it is here */
-    bool interrupted;          /* background work, or the replay, shall end */
+    uint64_t live_query_bytes;  /* of all shards' samples */
+    struct event indexed;       /* a fiber is done with the index of a segment */
+    struct event sealing_ended; /* a frozen segment was sealed, or sealing failed */
+    struct timer idle;          /* wakes the background work when a segment is to be sealed because of its age */
+    uint64_t idle_at_ns;        /* when that is; 0: it does not run */
+    bool replayed;              /* the log is open, and what was in it is here */
+    bool interrupted;           /* background work, or the replay, shall end */
     int read_only;   /* errno of the disk because of which nothing new is taken; 0: all is well (read_only.h) */
     uint64_t round;  /* of trusting the disk (read_only.h) */
     int work_failed; /* errno of the last step of background work, 0: it was fine */
@@ -129,9 +129,10 @@ struct store {
     double row_ns;            /* what the graph of a row costs, lately */
     uint64_t backlog_rows;    /* store_tune() */
     uint64_t failures;        /* of steps of background work */
-    uint32_t burying[2];      /* burials begun and not sent; which count a new one belongs to: burying_now */
-    unsigned burying_now;
-    struct event buried;
+    uint32_t remote_deletes_begun
+        [2]; /* remote deletes begun and not sent; which count a new one belongs to: remote_deletes_turn */
+    unsigned remote_deletes_turn;
+    struct event remote_deletes_sent;
     void (*on_work)(void *arg);
     void *on_work_arg;
     struct {
@@ -150,10 +151,10 @@ struct store {
 };
 
 /* Rows that died on other reactors, collected over a batch: between begin and send the id map knows of deaths that their owners do not. */
-struct burials {
-    struct burial *items;
+struct remote_deletes {
+    struct remote_delete *items;
     uint32_t count, capacity;
-    unsigned turn; /* which of store.burying counts it */
+    unsigned turn; /* which of store.remote_deletes_begun counts it */
 };
 
 MUST_USE int shard_create(struct store *store, const struct collection_config *config, struct shard **ret);
@@ -168,19 +169,20 @@ void shard_remove_segment(struct shard *s, struct segment *segment);
 
 /* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room. bound: no later than the record's
  * position in the log. Does not wait. */
-MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct burials *burials);
-void burials_begin(struct store *store, struct burials *burials);
+MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound,
+                         struct remote_deletes *remote_deletes);
+void remote_deletes_begin(struct store *store, struct remote_deletes *remote_deletes);
 /* Tells the other reactors; frees the list. Must follow begin. Waits. */
-MUST_USE int burials_send(struct store *store, struct burials *burials);
-MUST_USE int burials_reserve(struct burials *b,
-                             uint32_t n); /* so that as many more can be added without fail; -ENOMEM */
-MUST_USE int burials_add(struct burials *b, uint64_t collection, uint64_t segment, uint32_t row);
+MUST_USE int remote_deletes_send(struct store *store, struct remote_deletes *remote_deletes);
+MUST_USE int remote_deletes_reserve(struct remote_deletes *b,
+                                    uint32_t n); /* so that as many more can be added without fail; -ENOMEM */
+MUST_USE int remote_deletes_add(struct remote_deletes *b, uint64_t collection, uint64_t segment, uint32_t row);
 
 /* Waits until all that had begun when it was called has been sent and has arrived. */
-void burials_drain(struct store *store);
+void remote_deletes_drain(struct store *store);
 
 /* The row that e points to died: marks it here, and notes that all others are to be told. */
-MUST_USE int shard_bury_old(struct shard *s, const struct id_entry *e, struct burials *burials);
+MUST_USE int shard_delete_old(struct shard *s, const struct id_entry *e, struct remote_deletes *remote_deletes);
 
 /* Rows that a growing segment of this shard is for. */
 uint32_t shard_growing_rows(const struct shard *s);
@@ -211,21 +213,21 @@ static inline bool shard_merges(const struct shard *s)
     return s->config.id % s->store->options.reactors == s->store->options.reactor;
 }
 
-static inline bool shard_is_home(const struct shard *s, struct point_id id)
+static inline bool shard_owns_id(const struct shard *s, struct point_id id)
 {
-    return slot_home(collection_slot(&s->config, point_id_hash(id)), s->store->options.reactors) ==
+    return slot_owner(collection_slot(&s->config, point_id_hash(id)), s->store->options.reactors) ==
            s->store->options.reactor;
 }
 
-/* Sees to it that the manifest does not call the collection at rest here, before a record of it is appended to the log. Waits. */
-MUST_USE int shard_stir(struct shard *s);
-/* True: once `sealing` (may be NULL) is sealed, the log has nothing of s that segments do not, and this stays so until rest_end(): the commit
- * in between may say that it is at rest. */
-MUST_USE bool rest_begin(struct shard *s, const struct segment *sealing);
-void rest_end(struct shard *s);
-/* Commits that shards are at rest which are so without a seal: after writes that failed, or a start that found nothing in the log. Returns
+/* Sees to it that the manifest does not call the clean collection here, before a record of it is appended to the log. Waits. */
+MUST_USE int shard_make_dirty(struct shard *s);
+/* True: once `sealing` (may be NULL) is sealed, the log has nothing of s that segments do not, and this stays so until clean_end(): the commit
+ * in between may say that it is clean. */
+MUST_USE bool clean_begin(struct shard *s, const struct segment *sealing);
+void clean_end(struct shard *s);
+/* Commits that shards are clean which are so without a seal: after writes that failed, or a start that found nothing in the log. Returns
  * whether there were any. Waits. */
-MUST_USE bool store_rest(struct store *store);
+MUST_USE bool store_clean(struct store *store);
 
 void search_rooms_destroy(struct search_room *rooms);
 /* Frees all but a few of the pool, and keeps no more while memory is scarce. */

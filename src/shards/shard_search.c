@@ -179,11 +179,11 @@ static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *q
 }
 
 /* Of how many such parts the collection is made; 0: not known. */
-static uint32_t segment_homes(const struct shard *s, const struct segment *g)
+static uint32_t segment_parts(const struct shard *s, const struct segment *g)
 {
     const struct store_options *o = &s->store->options;
     const bool sealed = g->state == SEGMENT_SEALED;
-    return slot_parts(s->config.slots, sealed ? g->homes : o->reactors, sealed ? g->home : o->reactor);
+    return slot_parts(s->config.slots, sealed ? g->owners : o->reactors, sealed ? g->owner : o->reactor);
 }
 
 /* Adds the hits of one segment. */
@@ -209,7 +209,7 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .recall = x->query->recall,
                                    .ef_unmeasured = x->unmeasured_ef,
                                    .effort = recall_effort(&x->shard->effort),
-                                   .homes = segment_homes(x->shard, g),
+                                   .parts = segment_parts(x->shard, g),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
                                    .keys = &g->ids,
@@ -228,7 +228,7 @@ static bool in_part(const struct search *x, const struct segment *g)
     if (!g->searched || g->state != SEGMENT_SEALED)
         return g->searched;
     if (part->asked)
-        return !g->borrowed && (part->sealed || g->lent > part->loan);
+        return !g->is_shared && (part->sealed || g->share_seq > part->share_seq);
     return !part->delegated || !bits_test(part->delegated, segment_owner(g, x->shard->store->options.reactors));
 }
 
@@ -337,11 +337,11 @@ bool shard_recall_is_unknown(const struct shard *s)
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret)
 {
     *ret = (struct shard_cover){.unsealed = bits_test(s->unsealed_at, reactor),
-                                .loan = s->borrowed ? s->borrowed[reactor] : 0,
+                                .share_seq = s->share_seqs ? s->share_seqs[reactor] : 0,
                                 .merges = s->merges};
     for (uint32_t i = 0; i < s->segment_count && !ret->sealed; i++) {
         const struct segment *g = s->segments[i];
-        ret->sealed = g && g->borrowed && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
+        ret->sealed = g && g->is_shared && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
     }
 }
 
@@ -349,7 +349,7 @@ bool shard_has_sealed(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->borrowed)
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->is_shared)
             return true;
     }
     return false;

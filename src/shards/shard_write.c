@@ -1,9 +1,9 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
-#include "shards/background/pace.h"
+#include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/log/record.h"
 #include "shards/memory.h"
-#include "shards/segment/loan.h"
+#include "shards/segment/shared_segment.h"
 #include "shards/shard.h"
 
 #include <errno.h>
@@ -84,8 +84,8 @@ static int refuse_unsealed(const struct shard *s, struct error *error)
 /* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
 static int wait_for_room(struct shard *s, uint32_t rows, const struct context *ctx, struct error *error)
 {
-    pace_wait(s, rows, ctx);
-    while (s->frozen >= pace_frozen_max(s) && !s->gate.closed) {
+    throttle_wait(s, rows, ctx);
+    while (s->frozen >= throttle_frozen_max(s) && !s->gate.closed) {
         if (s->dropped) /* nothing of it is sealed any more, and the order to drop it waits for this write */
             return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
         if (s->store->read_only)
@@ -96,7 +96,7 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
         if (rc < 0)
             return rc;
         order_check(s->store->options.hooks.background_order);
-        ignore_result(pace_wait_settled(s->store, ctx));
+        ignore_result(throttle_wait_sealing(s->store, ctx));
     }
     return 0;
 }
@@ -176,7 +176,7 @@ static int met_init(struct met *m, uint32_t count)
 
 static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
 {
-    uint64_t at = point_id_hash(ids[i]) & m->mask; /* ids of one home differ in the low bits, too */
+    uint64_t at = point_id_hash(ids[i]) & m->mask; /* ids of one owner differ in the low bits, too */
     for (; m->places[at]; at = (at + 1) & m->mask)
         if (point_id_equal(ids[m->places[at] - 1], ids[i]))
             return true;
@@ -238,9 +238,9 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies max records, for which the id map and the burials have room, or fewer: up to the second with a long payload.
+/* Applies max records, for which the id map and the remote_deletes have room, or fewer: up to the second with a long payload.
  * Does not wait: another write would use that room. */
-static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct burials *burials,
+static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {
     struct record r;
@@ -254,7 +254,7 @@ static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct
             r.payload = first->bytes;
             r.owner = &first->arena;
         }
-        rc = shard_apply(s, &r, u->bound, burials);
+        rc = shard_apply(s, &r, u->bound, remote_deletes);
         if (rc == 0) {
             u->at += n;
             u->left--;
@@ -268,19 +268,19 @@ static int apply_next(struct shard *s, struct unapplied *u)
     const uint32_t values = APPLY_VALUES / s->config.dim;
     const uint32_t most = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
     const uint32_t max = u->left < most ? u->left : most;
-    struct burials burials;
+    struct remote_deletes remote_deletes;
     struct long_payload payload;
     int rc = prepare_payload(u, &payload);
     if (rc < 0)
         return rc;
-    burials_begin(s->store, &burials);
+    remote_deletes_begin(s->store, &remote_deletes);
     rc = id_map_reserve(&s->ids, max);
     if (rc == 0)
-        rc = burials_reserve(&burials, max);
+        rc = remote_deletes_reserve(&remote_deletes, max);
     if (rc == 0)
-        rc = apply_some(s, u, max, &burials, &payload);
+        rc = apply_some(s, u, max, &remote_deletes, &payload);
     arena_fini(&payload.arena); /* not taken over: a newer version of the point was there already */
-    int told = burials_send(s->store, &burials);
+    int told = remote_deletes_send(s->store, &remote_deletes);
     return rc < 0 ? rc : told;
 }
 
@@ -302,7 +302,7 @@ static int apply_all(struct shard *s, struct unapplied *u)
 
 static int stir(struct shard *s, struct error *error)
 {
-    int rc = shard_stir(s);
+    int rc = shard_make_dirty(s);
     if (disk_failed(rc))
         return read_only_refuse(rc, s->store->dir, error);
     if (rc == -ENOENT)

@@ -50,7 +50,7 @@ static void unlink_shard(struct store *store, struct shard *s)
 static void empty(struct shard *s)
 {
     s->gate.closed = true;
-    event_notify_all(&s->store->settled);
+    event_notify_all(&s->store->sealing_ended);
     gate_close(&s->gate);
 }
 
@@ -72,7 +72,7 @@ int store_drop_collection(struct store *store, uint64_t collection)
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!g || g->id == 0 || g->borrowed)
+        if (!g || g->id == 0 || g->is_shared)
             continue;
         int one = store_remove_segment(store, g->id);
         if (one < 0 && one != -ENOENT)
@@ -139,7 +139,7 @@ void store_on_work(struct store *store, void (*fn)(void *arg), void *arg)
 void store_interrupt(struct store *store)
 {
     store->interrupted = true;
-    event_notify_all(&store->settled);
+    event_notify_all(&store->sealing_ended);
 }
 
 void store_notify_work(struct store *store)

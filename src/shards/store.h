@@ -27,7 +27,7 @@ struct store;
 struct shard;
 
 /* A row of a sealed segment is dead: all reactors are told before the write is acknowledged. */
-struct burial {
+struct remote_delete {
     uint64_t collection, segment;
     uint32_t row;
 };
@@ -46,9 +46,9 @@ struct store_hooks {
     int (*call)(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg);
     /* The disk refused something that began in that round (read_only.h). Must not wait. May be NULL. */
     void (*failed)(int rc, uint64_t round, void *arg);
-    /* The lowest version of a row that may be at home on that reactor, in the collection's segments but these, by the manifest;
+    /* The lowest version of a row that may be owned by that reactor, in the collection's segments but these, by the manifest;
      * UINT64_MAX: there is none. Waits. */
-    int (*oldest)(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+    int (*oldest)(uint64_t collection, unsigned owner, const uint64_t *but, uint32_t but_count, uint64_t *ret,
                   void *arg);
     /* May this store use `wanted` bytes in all? -ENOMEM with the sentence; otherwise *ret, at least as many, is what it may use without asking
      * again. frees: to have less in the end, for which a part is kept. Waits. NULL: as much as it likes. */
@@ -92,10 +92,10 @@ MUST_USE int folder_lock(const char *dir, struct file **ret, struct error *error
 MUST_USE int folder_restore(const char *dir, const char *snapshot, struct error *error);
 /* If the number of reactors changed: makes log/NUMBER+1, where the stores write what they replay, and after all stores are
  * open commits the new epoch and removes the old one. If the manifest is a snapshot's, its known ends of the logs are forgotten: by then each
- * store has begun a log file of its own. folder_prepare before, folder_settle after the stores are opened and before the first
+ * store has begun a log file of its own. folder_prepare before, folder_complete after the stores are opened and before the first
  * write. Also removes what an interrupted step left behind (temporary files, segments the manifest does not name). */
 MUST_USE int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors, struct error *error);
-MUST_USE int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error);
+MUST_USE int folder_complete(const char *dir, struct manifest *m, unsigned reactors, struct error *error);
 
 /* For benchmarks, before the stores are opened: the files of segments and logs leave the system's cache. Waits. */
 MUST_USE int folder_drop_caches(const char *dir, struct error *error);
@@ -103,13 +103,13 @@ MUST_USE int folder_drop_caches(const char *dir, struct error *error);
 /* -- a reactor's store -- */
 
 /* A start in four steps, each taken on all reactors before the next: open the sealed segments that are ours; lend them to all others; find
- * out which row of each id at home here counts, and tell everybody which are dead; replay the log. After the third, what the manifest calls
+ * out which row of each id owned here counts, and tell everybody which are dead; replay the log. After the third, what the manifest calls
  * at rest is complete and can be read. After a failure only store_close() is left. All wait. m is borrowed until they return. */
 MUST_USE int store_open(const struct store_options *options, const struct manifest *m, struct store **ret,
                         struct error *error);
-MUST_USE int store_lend(struct store *s);
+MUST_USE int store_share(struct store *s);
 MUST_USE int store_map(struct store *s);
-/* Changes nothing of what is at rest. -ECANCELED after store_interrupt(). Before it has ended only reading and burying is allowed. */
+/* Changes nothing of what is clean. -ECANCELED after store_interrupt(). Before it has ended only reading and deleting rows is allowed. */
 MUST_USE int store_replay(struct store *s, const struct manifest *m, struct error *error);
 bool store_is_replayed(const struct store *s);
 /* Flushes the log and frees everything, also what other reactors have borrowed: by then nobody may search anywhere. Waits. */
@@ -128,7 +128,7 @@ struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no suc
 MUST_USE int store_work(struct store *s);
 /* Codes and lists for rows that have none, of any segment that store_work() is not at. Returns as it does. Waits; pauses. */
 MUST_USE int store_prepare(struct store *s);
-/* One step of tidying, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
+/* One step of compaction, meant for a fiber of its own, because it is long: rewrites a segment with many deleted rows, or merges small
  * ones. Returns as store_work(). Waits; pauses. */
 MUST_USE int store_maintain(struct store *s);
 /* Makes the step that is under way, and all later ones, end soon with -ECANCELED: before a stop. A replay, too. */
@@ -136,7 +136,7 @@ void store_interrupt(struct store *s);
 /* Called when there may be new work: after writes. The owner sets it. */
 void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
 
-/* -- points: of one shard; ids must be at home here -- */
+/* -- points: of one shard; ids must be owned here -- */
 
 struct point_batch {
     uint32_t count;
@@ -174,11 +174,11 @@ struct point_hit {
     float distance; /* smaller is nearer */
 };
 
-/* Which segments of a collection: every reactor has all sealed segments, its own and borrowed ones (loan.h), and alone those it has not sealed
+/* Which segments of a collection: every reactor has all sealed segments, its own and borrowed ones (shared_segment.h), and alone those it has not sealed
  * or lent yet. So a search takes the sealed ones wherever it runs, and asks other reactors for what they alone have, or to lend a hand. */
 struct search_part {
     bool asked;                /* by another reactor: only what it has not been lent, */
-    uint64_t loan;             /* whose newest loan is this one; */
+    uint64_t share_seq;        /* whose newest loan is this one; */
     bool sealed;               /* and all sealed segments that are our own, */
     uint64_t merges;           /* if they are the same as those of who asks */
     const uint64_t *delegated; /* not asked: bit per reactor to which its sealed segments are left; NULL: none */
@@ -206,10 +206,10 @@ bool shard_recall_is_unknown(const struct shard *s);
 
 /* What of another reactor we do not have, as of now. */
 struct shard_cover {
-    bool unsealed;   /* it may have rows that are not lent to us */
-    bool sealed;     /* segments we have are its own */
-    uint64_t loan;   /* the newest of its loans that we have */
-    uint64_t merges; /* that we know of */
+    bool unsealed;      /* it may have rows that are not lent to us */
+    bool sealed;        /* segments we have are its own */
+    uint64_t share_seq; /* the newest of its loans that we have */
+    uint64_t merges;    /* that we know of */
 };
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);
 /* Whether sealed segments that are searched here are our own. */
@@ -217,11 +217,11 @@ bool shard_has_sealed(const struct shard *s);
 /* CPU time of a search of everything this reactor has, lately; 0: not known. */
 uint64_t shard_search_ns(const struct shard *s);
 /* When we were last told that a row died, on clock_now_ns(). Who began a search of several reactors before that may have missed the row that took its
- * place: it was not there yet when its home was asked, and the old one was dead when it was looked for. */
+ * place: it was not there yet when its owner was asked, and the old one was dead when it was looked for. */
 uint64_t shard_died_ns(const struct shard *s);
 
 struct shard_info {
-    uint64_t points; /* live ids at home here */
+    uint64_t points; /* live ids owned here */
     uint64_t growing_rows, growing_graphed, growing_bytes;
     uint64_t growing_dead_rows; /* rows of growing segments that are deleted or replaced */
     uint64_t sealed_segments, sealed_rows, sealed_dead_rows, sealed_bytes; /* of those that this reactor merges */
@@ -282,7 +282,7 @@ struct store_stats {
     uint64_t merges, compactions; /* of several segments into one; of one without its deleted rows */
     uint64_t merged_segments, merged_rows, merged_bytes, merge_ns_total;
     uint64_t slowed_writes,
-        slowed_ns; /* batches that waited because graphs, or the first codes, were behind (pace.h), and how long */
+        slowed_ns; /* batches that waited because graphs, or the first codes, were behind (throttle.h), and how long */
     uint64_t slowed_now;   /* that wait */
     uint64_t memory_waits; /* merges that were put off for want of memory */
     uint64_t build_ns_total, builds;
@@ -301,7 +301,7 @@ void store_memory_read(struct store *s, struct memory_use *use);
 struct store_tuning {
     uint64_t growing_bytes_max, index_bytes_max; /* as in the options; of what begins from now on */
     uint64_t log_pending_bytes;                  /* likewise */
-    uint64_t backlog_rows; /* rows without a graph, of a shard, before its writers are slowed; 0: chosen (pace.h) */
+    uint64_t backlog_rows; /* rows without a graph, of a shard, before its writers are slowed; 0: chosen (throttle.h) */
 };
 void store_tune(struct store *s, const struct store_tuning *t);
 /* Frees buffers that were not used since the last call. */

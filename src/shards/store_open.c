@@ -1,10 +1,10 @@
-/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them, find for each id at home here the row with the
+/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them, find for each id owned here the row with the
  * highest version, replay the log on top. */
 #include "base/log.h"
 #include "shards/folder/opening.h"
 #include "shards/log/log_block.h"
 #include "shards/memory.h"
-#include "shards/segment/loan.h"
+#include "shards/segment/shared_segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,8 +26,8 @@ static int open_collection(struct opening *o, const struct collection_config *c)
     int rc = store_create_collection(o->store, c);
     if (rc < 0)
         return rc;
-    bool rests = o->rewrite ? manifest_at_rest(o->manifest, c->id) : manifest_rests_on(o->manifest, c->id, reactor);
-    store_shard(o->store, c->id)->rest = rests ? AT_REST : STIRRED;
+    bool rests = o->rewrite ? manifest_is_clean(o->manifest, c->id) : manifest_is_clean_on(o->manifest, c->id, reactor);
+    store_shard(o->store, c->id)->cleanness = rests ? CLEAN : DIRTY;
     return 0;
 }
 
@@ -62,7 +62,7 @@ static bool is_ours(const struct opening *o, const struct manifest_segment *m)
     return m->id % o->store->options.reactors == o->store->options.reactor; /* else its owner lends it */
 }
 
-/* The ids come later, and cannot stay on the disk. About as many are at home here as are in the segments that are ours. */
+/* The ids come later, and cannot stay on the disk. About as many are owned here as are in the segments that are ours. */
 static void hold_ids(struct opening *o)
 {
     for (size_t i = 0; i < o->manifest->segment_count; i++) {
@@ -123,10 +123,10 @@ static int map_row(struct opening *o, struct shard *s, struct segment *g, uint32
     struct id_entry e = {segment_id_at(g, row), segment_version_at(g, row), g->handle, row}, other;
     if (!e.version) /* its page was lost and reads as zeros: the collection is not served */
         return 0;
-    if (!shard_is_home(s, e.id))
-        return 0; /* its home will tell us if it is dead */
+    if (!shard_owns_id(s, e.id))
+        return 0; /* its owner will tell us if it is dead */
     bool newest = id_map_put(&s->ids, &e, &other);
-    return shard_bury_old(s, newest ? &other : &e, &o->burials);
+    return shard_delete_old(s, newest ? &other : &e, &o->remote_deletes);
 }
 
 static int map_segment(struct opening *o, struct shard *s, struct segment *g)
@@ -139,8 +139,8 @@ static int map_segment(struct opening *o, struct shard *s, struct segment *g)
     }
     for (uint32_t i = 0; rc == 0 && i < g->tombstone_count; i++) {
         struct id_entry e = {g->tombstones[i].id, g->tombstones[i].version, ID_MAP_DELETED, 0}, old;
-        if (shard_is_home(s, e.id) && id_map_put(&s->ids, &e, &old))
-            rc = shard_bury_old(s, &old, &o->burials);
+        if (shard_owns_id(s, e.id) && id_map_put(&s->ids, &e, &old))
+            rc = shard_delete_old(s, &old, &o->remote_deletes);
     }
     return rc;
 }
@@ -149,11 +149,11 @@ int store_map(struct store *store)
 {
     struct opening o = {.store = store};
     int rc = 0;
-    burials_begin(store, &o.burials);
+    remote_deletes_begin(store, &o.remote_deletes);
     for (struct shard *s = store->shards; rc == 0 && s; s = s->next)
         for (uint32_t i = 0; rc == 0 && i < s->segment_count; i++)
             rc = map_segment(&o, s, s->segments[i]);
-    int told = burials_send(store, &o.burials);
+    int told = remote_deletes_send(store, &o.remote_deletes);
     return rc < 0 ? rc : told;
 }
 
@@ -239,11 +239,11 @@ int store_replay(struct store *store, const struct manifest *m, struct error *er
         .error = error,
     };
     uint64_t start_ns = clock_now_ns();
-    burials_begin(store, &o.burials);
+    remote_deletes_begin(store, &o.remote_deletes);
     int rc = opening_replay(&o);
     if (rc == 0)
         note_log_past(store);
-    int told = burials_send(store, &o.burials);
+    int told = remote_deletes_send(store, &o.remote_deletes);
     rc = rc < 0 ? rc : told;
     if (rc == 0)
         rc = announce_all(store);

@@ -43,18 +43,18 @@ static struct shard *shard_of(struct opening *o, uint64_t collection)
     return o->last;
 }
 
-/* What is at rest is being read already. If the manifest was wrong, what was acknowledged must come back all the same. */
-static void check_rest(struct opening *o, struct shard *s, const struct record *r)
+/* What is clean is being read already. If the manifest was wrong, what was acknowledged must come back all the same. */
+static void check_clean(struct opening *o, struct shard *s, const struct record *r)
 {
     const struct id_entry *is = id_map_find(&s->ids, r->id);
-    if (s->rest != AT_REST || s->damage.code || (is && is->version >= r->version))
+    if (s->cleanness != CLEAN || s->damage.code || (is && is->version >= r->version))
         return;
     if (o->store->stats.unexpected_records++ == 0)
         log_error(
             "the manifest says that the segments of '%s' are all there is, but the log of reactor %u has more; it is "
             "read, and what was answered during this start was not complete",
             s->config.name, o->store->options.reactor);
-    s->rest = STIRRED;
+    s->cleanness = DIRTY;
 }
 
 static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
@@ -64,17 +64,17 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
     if (r->version >= store->version_next)
         store->version_next = r->version + 1;
     struct shard *s = shard_of(o, r->collection);
-    if (!s || !shard_is_home(s, r->id)) /* dropped, or another reactor's */
+    if (!s || !shard_owns_id(s, r->id)) /* dropped, or another reactor's */
         return 0;
     if (r->type == RECORD_UPSERT && r->dim != s->config.dim)
         return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
                          r->dim, s->config.name, s->config.dim);
     store->stats.replayed_records++;
-    check_rest(o, s, r);
+    check_clean(o, s, r);
     int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
     if (rc == 0)
         rc = id_map_reserve(&s->ids, 1);
-    return rc < 0 ? rc : shard_apply(s, r, position, &o->burials);
+    return rc < 0 ? rc : shard_apply(s, r, position, &o->remote_deletes);
 }
 
 static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)

@@ -1,6 +1,6 @@
 /* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and the text of the file. */
 #include "actors/catalog/settings_keeper.h"
-#include "actors/router/spread.h"
+#include "actors/router/fan_out.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -74,7 +74,7 @@ Test(settings, a_wrong_value_is_answered_with_what_is_allowed)
     refuse("search.ef", "12x", "auto");
     refuse("search.ef", "2MiB", "auto");
     refuse("slice_us", "0", "50 to 10000");
-    refuse("search.spread", "2", "it takes auto, 1 or all");
+    refuse("search.fan_out", "2", "it takes auto, 1 or all");
     refuse("search.recall", "1.5", "search.recall cannot be '1.5'; it takes 0.5 to 1");
     refuse("search.recall", "0", "0.5 to 1");
     refuse("search.recall", "nan", "0.5 to 1");
@@ -89,8 +89,8 @@ Test(settings, a_wrong_value_is_answered_with_what_is_allowed)
     refuse("search.ef", "0", "auto, or 1 to 10000");
     refuse("connections", "0", "auto, or 1 to 1000000");
     refuse("search.recall_sample", "0", "off, or 1 to 1000000000");
-    cr_assert_eq(parse("search.spread", "all"), SPREAD_ALL);
-    cr_assert_eq(parse("search.spread", "1"), SPREAD_ONE);
+    cr_assert_eq(parse("search.fan_out", "all"), FAN_OUT_ALL);
+    cr_assert_eq(parse("search.fan_out", "1"), FAN_OUT_ONE);
 }
 
 Test(settings, a_wrong_name_is_answered_with_the_nearest)

@@ -128,7 +128,7 @@ Test(ann_measure, all_rounds_are_run_and_recall_is_that_of_all_queries)
 }
 
 /* Lines on standard input before the end of it; what measuring three rounds gives. */
-static int paced_measure(unsigned lines)
+static int throttled_measure(unsigned lines)
 {
     struct dataset d = line_make();
     struct ann_options o = options_make();
@@ -151,14 +151,14 @@ static int paced_measure(unsigned lines)
 
 Test(ann_measure, a_round_waits_for_a_line_where_rounds_are_paced)
 {
-    cr_assert_eq(paced_measure(3), 0);
+    cr_assert_eq(throttled_measure(3), 0);
     fflush(stdout);
     cr_assert_stdout_eq_str("ready\nready\nready\n");
 }
 
 Test(ann_measure, rounds_end_where_nobody_paces_them_any_more)
 {
-    cr_assert_eq(paced_measure(2), -EPIPE);
+    cr_assert_eq(throttled_measure(2), -EPIPE);
 }
 
 Test(ann_measure, queries_under_way_at_once_get_each_its_own_answer)

@@ -22,7 +22,7 @@ ODD = [None, "text", b"bytes", True, 1.5, float("nan"), float("inf"), -1, 2**32,
        numpy.datetime64("2020"), "x" * 100000, "\ud800", "a\0b"]
 ROW = [[1, 2]]
 CREATE = ("dim", "metric", "durability", "m", "ef_construct", "slots", "code", "refine", "refine_k", "links")
-SEARCH = ("k", "recall", "ef", "refine_k", "spread", "exact", "with_vectors", "with_payloads", "deadline_ms")
+SEARCH = ("k", "recall", "ef", "refine_k", "fan_out", "exact", "with_vectors", "with_payloads", "deadline_ms")
 
 
 class Arguments(unittest.TestCase):

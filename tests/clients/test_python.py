@@ -334,9 +334,9 @@ class Search(ServerTest):
     def test_the_answer_is_the_same_however_many_cores_work_on_it(self) -> None:
         for query in self.queries[:5]:
             for spread in ("", "auto", "1", "all"):
-                hits = self.client.search("search_l2", query, k=10, exact=True, spread=spread)
+                hits = self.client.search("search_l2", query, k=10, exact=True, fan_out=spread)
                 self.assertEqual(hits.ids, self.truth("l2", query, 10)[0], spread)
-        said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", self.queries[0], spread="2")
+        said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", self.queries[0], fan_out="2")
         self.assertIn("auto, 1, all", said)
 
     def test_a_wrong_search_is_refused(self) -> None:
@@ -357,7 +357,7 @@ class Connections(unittest.TestCase):
             for _ in range(2):
                 for group in range(10):
                     expected = sorted(ids[group * 40 : group * 40 + 40].tolist())
-                    for options in ({"spread": "1"}, {"spread": "all"}, {"exact": True}, {"recall": 0.99}, {"ef": 100}):
+                    for options in ({"fan_out": "1"}, {"fan_out": "all"}, {"exact": True}, {"recall": 0.99}, {"ef": 100}):
                         for k in (1, 10, 40):
                             hits = client.search("ties", rows[group * 40 + 7], k=k, **options)
                             self.assertEqual(list(hits.ids), expected[:k], f"{options}")

@@ -193,7 +193,7 @@ Test(advance, ranges_are_those_of_all_rows)
         segment_index_append(x, &d.rows, row);
     cr_assert_eq(segment_index_prepare(x, &d.rows, NULL), 0);
     cr_expect_eq(x->codes.kind, CODE_SQ8);
-    cr_expect_leq(x->codes.misfits, codes_outliers_allowed(d.count));
+    cr_expect_leq(x->codes.clipped, codes_outliers_allowed(d.count));
     segment_index_destroy(x);
     dataset_fini(&d);
 }

@@ -99,7 +99,7 @@ Test(copies, are_all_found_and_hide_no_other_row)
             segment_index_destroy(sealed);
             segment_index_destroy(x);
             x = grow(&d, 700); /* the rest is in lists */
-            cr_assert_not_null(x->tail.lists);
+            cr_assert_not_null(x->unindexed.lists);
             check_searches(&d, x, "unindexed");
             segment_index_destroy(x);
             dataset_fini(&d);
@@ -233,7 +233,7 @@ Test(copies, are_found_in_lists_when_their_leader_is_scanned_and_not_allowed)
     uint64_t *allowed;
     make_pairs(&d, DIM, 4000, 0, &allowed);
     struct segment_index *x = grow(&d, 300); /* too few for a walk */
-    cr_assert_not_null(x->tail.lists);
+    cr_assert_not_null(x->unindexed.lists);
     for (uint32_t i = 0; i < 250; i++)
         cr_assert(is_found(x, &d, d.count - 250 + i, allowed), "the copy of row %u", i);
     segment_index_destroy(x);
@@ -272,7 +272,7 @@ Test(copies, are_found_when_their_leader_goes_to_the_graph_meanwhile)
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, FIRST + i), &p, s, hits), 10);
         cr_assert_gt(x->graph.count, FIRST + i, "it did not pause");
         cr_assert_eq(hits[0].row, d.count - 250 + i, "row %u is found instead of %u", hits[0].row, d.count - 250 + i);
-        cr_assert(i > 200 || x->tail.lists);
+        cr_assert(i > 200 || x->unindexed.lists);
     }
     segment_index_destroy(x);
     search_scratch_destroy(s);

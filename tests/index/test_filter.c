@@ -27,7 +27,7 @@ static double recall_behind(const struct dataset *d, const struct segment_index 
 {
     uint64_t allowed[WORDS];
     allow_far(d, dataset_row(q, 0), percent, allowed);
-    const struct search_params p = {.k = 10, .recall = 0.98f, .homes = 2, .allowed = allowed};
+    const struct search_params p = {.k = 10, .recall = 0.98f, .parts = 2, .allowed = allowed};
     return dataset_recall(d, x, q, &p);
 }
 

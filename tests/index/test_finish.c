@@ -96,10 +96,10 @@ Test(finish, ranges_of_bytes_are_those_of_all_rows)
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, &options, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, BEFORE, NULL), 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, ROWS, NULL), 0);
-    cr_assert_gt(x->codes.misfits, codes_outliers_allowed(ROWS), "the codes that grew describe them all");
+    cr_assert_gt(x->codes.clipped, codes_outliers_allowed(ROWS), "the codes that grew describe them all");
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
     cr_expect_eq(x->resolved.code, CODE_SQ8, "%s: %s", index_code_name(&x->resolved), x->reasons.code);
-    cr_expect_eq(x->made.misfits, 0);
+    cr_expect_eq(x->made.clipped, 0);
     segment_index_destroy(x);
     dataset_fini(&d);
 }

@@ -103,8 +103,8 @@ Test(hnsw, finished_answers_links_wherever_there_is_room)
     dataset_fini(&d);
 }
 
-/* How deep the deepest shadow is that a nearer neighbour of the list casts on another: squared distances, to the row / between. */
-static float shadow_on(const struct dataset *d, uint32_t row, const uint32_t *list, uint32_t n, uint32_t i)
+/* How deep the deepest occlusion is that a nearer neighbour of the list casts on another: squared distances, to the row / between. */
+static float occlusion_on(const struct dataset *d, uint32_t row, const uint32_t *list, uint32_t n, uint32_t i)
 {
     float to_row = vectors_distance(METRIC_L2, dataset_row(d, row), dataset_row(d, list[i]), d->dim), deepest = 0;
     for (uint32_t j = 0; j < n; j++) {
@@ -128,9 +128,9 @@ Test(hnsw, fills_lists_but_keeps_directions)
         while (n < 32 && list[n] != LINK_NONE)
             n++;
         for (uint32_t i = 0; i < n; i++) {
-            float shadow = shadow_on(&d, row, list, n, i);
-            open += shadow <= 1;
-            deep += shadow > 3;
+            float occlusion = occlusion_on(&d, row, list, n, i);
+            open += occlusion <= 1;
+            deep += occlusion > 3;
         }
         links += n;
     }

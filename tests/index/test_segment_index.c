@@ -286,11 +286,11 @@ Test(segment_index, a_search_gives_the_same_when_others_go_on_while_it_waits_for
     dataset_fini(&q);
 }
 
-static uint32_t search_part(const struct dataset *d, const struct segment_index *x, uint32_t ef, uint32_t homes,
+static uint32_t search_part(const struct dataset *d, const struct segment_index *x, uint32_t ef, uint32_t parts,
                             struct hit *ret)
 {
     struct search_scratch *s = search_scratch_create();
-    const struct search_params p = {.k = 10, .ef = ef, .homes = homes};
+    const struct search_params p = {.k = 10, .ef = ef, .parts = parts};
     const int n = segment_index_search(x, &d->rows, d->count, dataset_row(d, 7), &p, s, ret);
     search_scratch_destroy(s);
     cr_assert_geq(n, 0);
@@ -300,16 +300,16 @@ static uint32_t search_part(const struct dataset *d, const struct segment_index 
 Test(segment_index, a_part_keeps_its_share_and_two_deviations)
 {
     static const struct {
-        uint32_t ef, homes, part;
+        uint32_t ef, parts, part;
     } cases[] = {{400, 0, 400}, {400, 1, 400}, {400, 2, 220}, {400, 4, 118}, {64, 16, 24}, {20, 4, 20}, {10, 1000, 10}};
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 3000, 61);
     struct segment_index *x = dataset_index(&d, 4, 10); /* so poor that each candidate counts */
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct hit part[10], as[10];
-        uint32_t n = search_part(&d, x, cases[i].ef, cases[i].homes, part);
+        uint32_t n = search_part(&d, x, cases[i].ef, cases[i].parts, part);
         cr_assert_eq(search_part(&d, x, cases[i].part, 0, as), n);
-        cr_assert_arr_eq(part, as, n * sizeof(*as), "ef %u, homes %u", cases[i].ef, cases[i].homes);
+        cr_assert_arr_eq(part, as, n * sizeof(*as), "ef %u, parts %u", cases[i].ef, cases[i].parts);
     }
     segment_index_destroy(x);
     dataset_fini(&d);
@@ -340,7 +340,7 @@ Test(segment_index, parts_find_together_what_the_whole_finds)
         x[i] = dataset_index(&part[i], 16, 100);
     }
     struct search_scratch *s = search_scratch_create();
-    const struct search_params p = {.k = 10, .homes = 4};
+    const struct search_params p = {.k = 10, .parts = 4};
     uint32_t found = 0;
     for (uint32_t i = 0; i < q.count; i++) {
         struct hit hits[40], exact[10];

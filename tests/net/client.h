@@ -10,7 +10,7 @@ struct client {
     struct connection *connection;
     uint64_t next_id;
     uint64_t timeout_ns;     /* of each send and receive; 0: a minute */
-    unsigned spread;         /* of searches, */
+    unsigned fan_out;        /* of searches, */
     uint32_t ef;             /* likewise; 0: as the server is set */
     float recall;            /* in place of ef */
     char error[400];         /* of the last answer that was an error */

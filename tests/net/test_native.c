@@ -208,11 +208,11 @@ NATIVE_TEST(native, wrong_searches_are_refused)
     Kith__Search search = KITH__SEARCH__INIT;
     search.collection = (char *)"a";
     search.k = 1;
-    search.spread = (Kith__Spread)4;
+    search.fan_out = (Kith__FanOut)4;
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "3 (all");
-    search.spread = (Kith__Spread)-1;
+    search.fan_out = (Kith__FanOut)-1;
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "spread -1");
-    search.spread = KITH__SPREAD__SPREAD_UNSPECIFIED;
+    search.fan_out = KITH__FAN_OUT__FAN_OUT_UNSPECIFIED;
     search.dim = 2; /* two queries, the client means; by the block it could be one */
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,
                    "the query has 2 dimensions; collection 'a' has 4");

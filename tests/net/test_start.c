@@ -1,4 +1,4 @@
-/* A client that comes while a server still reads its log: it is told so, and how far that is, until it is served. Collections at rest answer
+/* A client that comes while a server still reads its log: it is told so, and how far that is, until it is served. Clean collections answer
  * before. */
 #include "actors/server.h"
 #include "base/log.h"
@@ -72,7 +72,7 @@ static void wait_for_client(struct server *s, void *arg)
     server_stop(s);
 }
 
-/* -- one collection is at rest, the other is not -- */
+/* -- one collection is clean, the other is not -- */
 
 static unsigned answered;
 

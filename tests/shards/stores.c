@@ -37,13 +37,13 @@ static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, v
     return rc;
 }
 
-static int hook_oldest(uint64_t collection, unsigned home, const uint64_t *but, uint32_t but_count, uint64_t *ret,
+static int hook_oldest(uint64_t collection, unsigned owner, const uint64_t *but, uint32_t but_count, uint64_t *ret,
                        void *arg)
 {
     const struct server *s = ((struct reactor_hooks *)arg)->server;
     *ret = UINT64_MAX;
     for (size_t i = 0; i < s->manifest.segment_count; i++) {
-        bool elsewhere = s->manifest.segments[i].homes == s->reactors && s->manifest.segments[i].home != home;
+        bool elsewhere = s->manifest.segments[i].owners == s->reactors && s->manifest.segments[i].owner != owner;
         bool counts = s->manifest.segments[i].collection == collection && !elsewhere;
         for (uint32_t j = 0; j < but_count; j++)
             counts &= s->manifest.segments[i].id != but[j];
@@ -79,7 +79,7 @@ void server_open_segments(struct server *s, unsigned reactors)
             world_fail(__FILE__, __LINE__, e.text);
     }
     for (unsigned r = 0; r < reactors; r++)
-        want_eq(store_lend(s->stores[r]), 0);
+        want_eq(store_share(s->stores[r]), 0);
     for (unsigned r = 0; r < reactors; r++)
         want_eq(store_map(s->stores[r]), 0);
 }
@@ -94,7 +94,7 @@ void server_replay(struct server *s)
         store_stats_read(s->stores[r], &stats);
         want_eq(stats.unexpected_records, 0);
     }
-    want_eq(folder_settle("data", &s->manifest, s->reactors, &e), 0);
+    want_eq(folder_complete("data", &s->manifest, s->reactors, &e), 0);
 }
 
 void server_open(struct server *s, unsigned reactors)
@@ -107,7 +107,7 @@ bool server_open_looking(struct server *s, unsigned reactors, const struct colle
                          const struct truth *truth)
 {
     server_open_segments(s, reactors);
-    bool rests = manifest_at_rest(&s->manifest, c->id);
+    bool rests = manifest_is_clean(&s->manifest, c->id);
     if (rests)
         compare(s, c, truth);
     server_replay(s);
@@ -124,9 +124,9 @@ void server_close(struct server *s)
     manifest_fini(&s->manifest);
 }
 
-struct shard *home(struct server *s, const struct collection_config *c, struct point_id id)
+struct shard *owner(struct server *s, const struct collection_config *c, struct point_id id)
 {
-    return store_shard(s->stores[slot_home(collection_slot(c, point_id_hash(id)), s->reactors)], c->id);
+    return store_shard(s->stores[slot_owner(collection_slot(c, point_id_hash(id)), s->reactors)], c->id);
 }
 
 struct point_id id_of(uint32_t n)
@@ -146,7 +146,7 @@ void upsert(struct server *s, const struct collection_config *c, struct truth *t
     uint32_t size = (uint32_t)strlen(truth[n].payload);
     struct point_batch b = {1, &id, truth[n].vector, &payload, &size, NULL};
     struct error e = {0};
-    want_eq(shard_upsert(home(s, c, id), &b, &e), 0);
+    want_eq(shard_upsert(owner(s, c, id), &b, &e), 0);
     truth[n].there = true;
 }
 
@@ -155,7 +155,7 @@ void erase(struct server *s, const struct collection_config *c, struct truth *tr
     struct point_id id = id_of(n);
     struct error e = {0};
     uint32_t deleted;
-    want_eq(shard_delete(home(s, c, id), &id, 1, &deleted, &e), 0);
+    want_eq(shard_delete(owner(s, c, id), &id, 1, &deleted, &e), 0);
     want_eq(deleted, truth[n].there);
     truth[n].there = false;
 }
@@ -186,7 +186,7 @@ static float nearest_from(struct server *s, uint64_t collection, unsigned sessio
         if (r != session && !asked)
             continue;
         q->part = (struct search_part){.asked = r != session,
-                                       .loan = covers[r].loan,
+                                       .share_seq = covers[r].share_seq,
                                        .sealed = r != session && wide && covers[r].sealed,
                                        .merges = covers[r].merges,
                                        .delegated = wide ? delegated : NULL};
@@ -219,7 +219,7 @@ void compare(struct server *s, const struct collection_config *c, const struct t
     uint64_t points = 0, expected = 0;
     for (uint32_t n = 0; n < IDS; n++) {
         struct point_view v;
-        shard_get(home(s, c, id_of(n)), id_of(n), &v);
+        shard_get(owner(s, c, id_of(n)), id_of(n), &v);
         want_eq(v.found, truth[n].there);
         if (!v.found)
             continue;
@@ -248,7 +248,7 @@ void create_as(struct server *s, struct collection_config *c)
     if (s->manifest.collection_count > 0)
         return;
     want_eq(manifest_add(&s->manifest, c), 0);
-    manifest_rest_everywhere(&s->manifest, c->id);
+    manifest_clean_everywhere(&s->manifest, c->id);
     manifest_log_reset(&s->log);
     want_eq(manifest_store("data", &s->manifest, NULL), 0);
     for (unsigned r = 0; r < s->reactors; r++)
@@ -274,9 +274,9 @@ void work(struct server *s)
 }
 
 /* What the builder of each reactor does, all in one fiber. */
-static void tidy_run(void *arg)
+static void compaction_run(void *arg)
 {
-    struct tidy *t = arg;
+    struct compaction *t = arg;
     while (!t->stop) {
         for (unsigned r = 0; r < t->server->reactors; r++) {
             want(store_work(t->server->stores[r]) >= 0);
@@ -292,14 +292,14 @@ static void tidy_run(void *arg)
     t->ended = true;
 }
 
-void tidy_start(struct tidy *t, struct server *s)
+void compaction_start(struct compaction *t, struct server *s)
 {
     t->server = s;
     t->stop = t->ended = false;
-    want_eq(fiber_start(CLASS_BACKGROUND, tidy_run, t, "tidy"), 0);
+    want_eq(fiber_start(CLASS_BACKGROUND, compaction_run, t, "compaction"), 0);
 }
 
-void tidy_stop(struct tidy *t)
+void compaction_stop(struct compaction *t)
 {
     t->stop = true;
     while (!t->ended)

@@ -37,10 +37,10 @@ struct truth {
 
 struct store_hooks hooks_of(struct server *s, unsigned reactor);
 void server_open(struct server *s, unsigned reactors);
-/* The two halves of that: what is at rest can be read in between. */
+/* The two halves of that: what is clean can be read in between. */
 void server_open_segments(struct server *s, unsigned reactors);
 void server_replay(struct server *s);
-/* And compares in between, if the collection is at rest, which is returned, and in the end. */
+/* And compares in between, if the collection is clean, which is returned, and in the end. */
 bool server_open_looking(struct server *s, unsigned reactors, const struct collection_config *c,
                          const struct truth *truth);
 void server_close(struct server *s);
@@ -49,7 +49,7 @@ void create_as(struct server *s, struct collection_config *c);
 struct collection_config create_indexed(struct server *s, const struct index_options *index);
 
 struct point_id id_of(uint32_t n);
-struct shard *home(struct server *s, const struct collection_config *c, struct point_id id);
+struct shard *owner(struct server *s, const struct collection_config *c, struct point_id id);
 void upsert(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
 void erase(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
 
@@ -59,10 +59,10 @@ void compare(struct server *s, const struct collection_config *c, const struct t
 void work(struct server *s);
 
 /* Background work of all stores, in a fiber of its own, until it is stopped. */
-struct tidy {
+struct compaction {
     struct server *server;
     bool stop, ended;
     uint64_t merges;
 };
-void tidy_start(struct tidy *t, struct server *s);
-void tidy_stop(struct tidy *t);
+void compaction_start(struct compaction *t, struct server *s);
+void compaction_stop(struct compaction *t);

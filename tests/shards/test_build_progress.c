@@ -41,19 +41,19 @@ static void write_and_look(void *arg)
     static struct truth truth[IDS];
     struct server s;
     struct error e = {0};
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct build_info none[STORE_BUILDS_MAX];
     memset(truth, 0, sizeof(truth));
     server_open(&s, 2);
     struct collection_config c = create(&s);
     struct watch w = {.server = &s, .collection = c.id};
     want_eq(fiber_start(CLASS_INTERACTIVE, look_on, &w, "watch"), 0);
-    tidy_start(&tidy, &s);
+    compaction_start(&compaction, &s);
     for (int step = 0; step < 1500; step++)
         upsert(&s, &c, truth, (uint32_t)(random_u64() % IDS));
     for (unsigned r = 0; r < s.reactors; r++)
         want_eq(shard_compact(store_shard(s.stores[r], c.id), NULL, &e), 0);
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     for (unsigned r = 0; r < s.reactors; r++)
         want_eq(store_builds_read(s.stores[r], none), 0);
     w.stop = true;

@@ -100,11 +100,11 @@ Test(collection, a_reactor_has_as_large_a_part_as_it_has_slots)
     cr_assert_eq(slot_parts(3, 2, 1), 3);
     cr_assert_eq(slot_parts(16, 0, 0), 0);
     for (uint32_t slots = 1; slots < 70; slots++)
-        for (uint32_t homes = 1; homes < 70; homes++)
-            for (uint32_t home = 0; home < homes; home++) {
+        for (uint32_t owners = 1; owners < 70; owners++)
+            for (uint32_t owner = 0; owner < owners; owner++) {
                 uint32_t own = 0;
                 for (uint32_t slot = 0; slot < slots; slot++)
-                    own += slot_home(slot, homes) == home;
-                cr_assert_eq(slot_parts(slots, homes, home), own ? slots / own : 0);
+                    own += slot_owner(slot, owners) == owner;
+                cr_assert_eq(slot_parts(slots, owners, owner), own ? slots / own : 0);
             }
 }

@@ -110,7 +110,7 @@ static void live(void *arg)
 {
     static struct truth truth[IDS];
     const struct kind *kind = arg;
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct server s;
     memset(truth, 0, sizeof(truth));
     for (int life = 0; life < 2; life++) {
@@ -118,7 +118,7 @@ static void live(void *arg)
         s.tolerance = kind->tolerance;
         struct collection_config c = create_indexed(&s, &kind->index);
         compare(&s, &c, truth);
-        tidy_start(&tidy, &s);
+        compaction_start(&compaction, &s);
         change(&s, &c, truth, 150);
         compare(&s, &c, truth);
         seal_all(&s, &c);
@@ -127,7 +127,7 @@ static void live(void *arg)
         compact_all(&s, &c);
         check_kinds(&s, &c);
         compare(&s, &c, truth);
-        tidy_stop(&tidy);
+        compaction_stop(&compaction);
         server_close(&s);
         verify();
     }
@@ -148,12 +148,12 @@ static void choose_by_memory(void *arg)
 {
     static struct truth truth[IDS];
     static struct segment_info infos[64];
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct server s;
     memset(truth, 0, sizeof(truth));
     server_open(&s, 1);
     struct collection_config c = create(&s);
-    tidy_start(&tidy, &s);
+    compaction_start(&compaction, &s);
     change(&s, &c, truth, 100);
     compact_all(&s, &c);
     want_eq(segments_of(&s, &c, infos), 1);
@@ -166,12 +166,12 @@ static void choose_by_memory(void *arg)
         want_eq(infos[0].index.links, LINKS_PACKED);
         want(strstr(infos[0].why.text, "memory") != NULL);
         compare(&s, &c, truth);
-        tidy_stop(&tidy);
+        compaction_stop(&compaction);
         server_close(&s);
         server_open(&s, 1);
-        tidy_start(&tidy, &s);
+        compaction_start(&compaction, &s);
     }
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     server_close(&s);
 }
 

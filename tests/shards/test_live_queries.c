@@ -28,7 +28,7 @@ static void begin(unsigned reactors, uint32_t points)
             vector[i] = sinf((float)(n * (i + 3) % 1009));
         const struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector};
         struct error e = {0};
-        want_eq(shard_upsert(home(&server, &config, id), &batch, &e), 0);
+        want_eq(shard_upsert(owner(&server, &config, id), &batch, &e), 0);
     }
 }
 
@@ -146,11 +146,11 @@ static uint32_t measured(void)
 
 static void measures(void *arg)
 {
-    static struct tidy tidy;
+    static struct compaction compaction;
     const bool asks = *(bool *)arg;
     struct error e = {0};
     begin(1, POINTS);
-    tidy_start(&tidy, &server);
+    compaction_start(&compaction, &server);
     for (uint32_t n = 0; asks && n < 40; n++)
         ask(0, n);
     want_eq(shard_seal(shard_of(0), NULL, &e), 0);
@@ -163,7 +163,7 @@ static void measures(void *arg)
     }
     want_eq(shard_compact(shard_of(0), NULL, &e), 0);
     want_eq(measured(), rows + LIVE_QUERIES_MAX); /* and with some of what was deleted */
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     server_close(&server);
     server_open(&server, 1);
     want_eq(measured(), rows + LIVE_QUERIES_MAX);

@@ -140,7 +140,7 @@ static bool lost;
 static void lose_fresh(struct server *s, store_call_fn fn, void *call)
 {
     const struct replacement *r = fn == store_replace ? call : NULL;
-    if (!r || r->step != REPLACE_BORROW || !r->fresh || lost)
+    if (!r || r->step != REPLACE_SHARE || !r->fresh || lost)
         return;
     lost = true;
     lose_page(r->fresh, rows_at(&r->fresh->ids, 0));
@@ -163,7 +163,7 @@ static void check_map(const struct shard *s)
 static void loss_in_merge(void *arg)
 {
     static struct truth truth[IDS];
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct error e = {0};
     struct server s;
     struct collection_config c = fill(&s, 2, truth);
@@ -171,10 +171,10 @@ static void loss_in_merge(void *arg)
         erase(&s, &c, truth, n);
     s.before_call = lose_fresh;
     lost = false;
-    tidy_start(&tidy, &s);
+    compaction_start(&compaction, &s);
     for (unsigned r = 0; r < s.reactors; r++)
         (void)!shard_compact(store_shard(s.stores[r], c.id), NULL, &e);
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     want(lost);
     for (unsigned r = 0; r < s.reactors; r++) {
         check_map(store_shard(s.stores[r], c.id));

@@ -21,9 +21,9 @@ static struct manifest sample(void)
     want_eq(collection_config_check(&c, NULL), 0);
     want_eq(manifest_add(&m, &c), 0);
     m.log_start[1] = 4096;
-    want(!manifest_at_rest(&m, 7));
-    manifest_rest_everywhere(&m, 7);
-    want(manifest_at_rest(&m, 7));
+    want(!manifest_is_clean(&m, 7));
+    manifest_clean_everywhere(&m, 7);
+    want(manifest_is_clean(&m, 7));
     m.log_end = calloc(2, sizeof(*m.log_end));
     m.log_end[1] = 12288;
     struct manifest_edit edit = {.segment = {9, 7, 100, 3, 40, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
@@ -40,7 +40,7 @@ static struct manifest sample(void)
     edit = (struct manifest_edit){.removed = twice, .removed_count = 2};
     want_eq(manifest_apply(&m, &edit), 0);
     want(m.segment_count == 1 && m.segments[0].id == 9);
-    edit = (struct manifest_edit){.epoch = 4, .reactor = 1, .stirred = 7};
+    edit = (struct manifest_edit){.epoch = 4, .reactor = 1, .dirtied = 7};
     want_eq(manifest_apply(&m, &edit), 0);
     return m;
 }
@@ -68,7 +68,7 @@ static void store_and_load(void *arg)
     want(back.log_start[0] == 8192 && back.log_start[1] == 4096);
     want(back.log_dir == 6 && manifest_log_end(&back, 0) == 0 && manifest_log_end(&back, 1) == 12288);
     want_eq(manifest_log_end(&back, 2), 0);
-    want(manifest_rests_on(&back, 7, 0) && !manifest_rests_on(&back, 7, 1) && !manifest_at_rest(&back, 7));
+    want(manifest_is_clean_on(&back, 7, 0) && !manifest_is_clean_on(&back, 7, 1) && !manifest_is_clean(&back, 7));
     manifest_fini(&back);
     manifest_fini(&m);
     char path[PATH_TEXT_MAX];
@@ -86,30 +86,30 @@ Test(manifest, comes_back_as_it_was_stored)
     world_run_well(BACKEND_SIM, 1, store_and_load, NULL);
 }
 
-static void rest_and_stir(void *arg)
+static void clean_and_dirty(void *arg)
 {
     struct manifest m = sample();
     const uint64_t ids[] = {7, 8};
-    struct manifest_edit edit = {.epoch = 4, .reactor = 1, .rested = ids, .rested_count = 2};
+    struct manifest_edit edit = {.epoch = 4, .reactor = 1, .cleaned = ids, .cleaned_count = 2};
     want_eq(manifest_apply(&m, &edit), 0);
-    want(manifest_at_rest(&m, 7) && !manifest_rests_on(&m, 8, 1)); /* there is no 8 */
-    manifest_rests_spread(&m, 130);
+    want(manifest_is_clean(&m, 7) && !manifest_is_clean_on(&m, 8, 1)); /* there is no 8 */
+    manifest_clean_extend(&m, 130);
     m.reactors = 130;
-    want(manifest_at_rest(&m, 7) && manifest_rests_on(&m, 7, 129));
-    manifest_stir_on(&m, 7, 129);
-    manifest_rests_spread(&m, 1);
+    want(manifest_is_clean(&m, 7) && manifest_is_clean_on(&m, 7, 129));
+    manifest_dirty_on(&m, 7, 129);
+    manifest_clean_extend(&m, 1);
     m.reactors = 1;
-    want(!manifest_at_rest(&m, 7)); /* on one of the old reactors it was not */
-    manifest_rest_on(&m, 7, 0);
-    edit = (struct manifest_edit){.epoch = 3, .reactor = 0, .rested = ids, .rested_count = 1, .stirred = 7};
+    want(!manifest_is_clean(&m, 7)); /* on one of the old reactors it was not */
+    manifest_clean_on(&m, 7, 0);
+    edit = (struct manifest_edit){.epoch = 3, .reactor = 0, .cleaned = ids, .cleaned_count = 1, .dirtied = 7};
     want_eq(manifest_apply(&m, &edit), 0);
-    want(!manifest_at_rest(&m, 7)); /* another epoch's edit makes nothing rest, and may stir */
+    want(!manifest_is_clean(&m, 7)); /* another epoch's edit makes nothing rest, and may stir */
     manifest_fini(&m);
 }
 
 Test(manifest, a_collection_rests_when_it_does_so_on_every_reactor)
 {
-    world_run_well(BACKEND_SIM, 1, rest_and_stir, NULL);
+    world_run_well(BACKEND_SIM, 1, clean_and_dirty, NULL);
 }
 
 static int parse(const void *from, size_t n, struct manifest *m, struct manifest_tail *tail, struct error *e)
@@ -176,19 +176,19 @@ static void make_changes(void *arg)
     struct manifest_log l;
     m = sample();
     manifest_log_open(&l, world_folder(), &m);
-    const uint64_t removed[] = {9}, rested[] = {20, 99};
+    const uint64_t removed[] = {9}, cleaned[] = {20, 99};
     const struct manifest_edit sealed = {
         .segment = {31, 20, 5, 0, 60, 70}, .epoch = 4, .reactor = 1, .log_start = 9000};
     const struct manifest_edit merged = {.removed = removed, .removed_count = 1, .epoch = 4};
-    const struct manifest_edit stirred = {.stirred = 20, .epoch = 4, .reactor = 1};
-    const struct manifest_edit quiet = {.rested = rested, .rested_count = 2, .epoch = 4, .reactor = 1};
+    const struct manifest_edit dirtied = {.dirtied = 20, .epoch = 4, .reactor = 1};
+    const struct manifest_edit quiet = {.cleaned = cleaned, .cleaned_count = 2, .epoch = 4, .reactor = 1};
     want_eq(make_one(&l, &(struct manifest_change){.create = named(20)}), 0);
     ends[1] = read_file();
     want_eq(make_one(&l, &(struct manifest_change){.edit = &sealed}), 0);
     ends[2] = read_file();
     want_eq(make_one(&l, &(struct manifest_change){.edit = &merged}), 0);
     ends[3] = read_file();
-    want_eq(make_one(&l, &(struct manifest_change){.edit = &stirred}), 0);
+    want_eq(make_one(&l, &(struct manifest_change){.edit = &dirtied}), 0);
     ends[4] = read_file();
     want_eq(make_one(&l, &(struct manifest_change){.edit = &quiet}), 0);
     ends[5] = read_file();
@@ -211,7 +211,7 @@ static bool is_after(const struct manifest *m, unsigned changes)
     return (manifest_find(m, 20) != NULL) == created && (manifest_find_name(m, "c20") != NULL) == created &&
            m->segment_count == (size_t)(1 + (changes >= 2) - (changes >= 3) - (changes >= 6)) &&
            m->log_start[1] == (changes >= 2 ? 9000u : 4096u) &&
-           manifest_rests_on(m, 20, 1) == (created && changes != 4) && !manifest_find(m, 99);
+           manifest_is_clean_on(m, 20, 1) == (created && changes != 4) && !manifest_find(m, 99);
 }
 
 Test(manifest, changes_are_found_up_to_the_last_whole_one)

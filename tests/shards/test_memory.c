@@ -29,7 +29,7 @@ static int hook_memory(uint64_t wanted, bool frees, uint64_t *ret, struct error 
 static struct server server;
 static struct collection_config config;
 static struct truth truth[IDS];
-static struct tidy tidy;
+static struct compaction compaction;
 
 static void begin(const struct index_options *index)
 {
@@ -37,12 +37,12 @@ static void begin(const struct index_options *index)
     server.stores[0]->options.hooks.memory = hook_memory;
     bound.bytes = UINT64_MAX;
     config = create_indexed(&server, index);
-    tidy_start(&tidy, &server);
+    compaction_start(&compaction, &server);
 }
 
 static void end(void)
 {
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     compare(&server, &config, truth);
     server_close(&server);
 }
@@ -52,7 +52,7 @@ static int try_upsert(uint32_t n, struct error *e)
     float vector[DIM] = {1};
     struct point_id id = id_of(n);
     struct point_batch b = {.count = 1, .ids = &id, .vectors = vector};
-    return shard_upsert(home(&server, &config, id), &b, e);
+    return shard_upsert(owner(&server, &config, id), &b, e);
 }
 
 static void refuses(void *arg)
@@ -207,7 +207,7 @@ static void counts(void *arg)
     store_memory_read(store, &sealed);
     want(sealed.bytes[MEMORY_ROWS] < full.bytes[MEMORY_ROWS]);
     want(sealed.bytes[MEMORY_LINKS] > 0 && sealed.bytes[MEMORY_CODES] > 0 && sealed.mapped > 0);
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     want_eq(store_drop_collection(store, config.id), 0);
     store_memory_read(store, &gone);
     want(gone.bytes[MEMORY_ROWS] == 0 && gone.bytes[MEMORY_IDS] == 0 && gone.bytes[MEMORY_LINKS] == 0);

@@ -9,14 +9,14 @@
 static void live(void *arg)
 {
     static struct truth truth[IDS];
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct server s;
     memset(truth, 0, sizeof(truth));
     for (int life = 0; life < 5; life++) {
         server_open(&s, 1 + (unsigned)(random_u64() % STORES));
         struct collection_config c = create(&s);
         compare(&s, &c, truth);
-        tidy_start(&tidy, &s);
+        compaction_start(&compaction, &s);
         for (int step = 0; step < 600; step++) {
             uint32_t n = (uint32_t)(random_u64() % IDS);
             if (random_u64() % 3)
@@ -26,11 +26,11 @@ static void live(void *arg)
             if (step % 100 == 99)
                 compare(&s, &c, truth);
         }
-        tidy_stop(&tidy);
+        compaction_stop(&compaction);
         compare(&s, &c, truth);
         server_close(&s);
     }
-    want(tidy.merges > 10);
+    want(compaction.merges > 10);
 }
 
 Test(merge, agrees_with_a_model_while_everything_goes_on)
@@ -106,7 +106,7 @@ static void compact(struct server *s, const struct collection_config *c)
 static void by_request(void *arg)
 {
     static struct truth truth[IDS];
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     struct server s;
     struct segment_info sum;
     uint32_t count, there = 0;
@@ -114,7 +114,7 @@ static void by_request(void *arg)
     memset(truth, 0, sizeof(truth));
     server_open(&s, 2);
     struct collection_config c = create(&s);
-    tidy_start(&tidy, &s);
+    compaction_start(&compaction, &s);
     for (uint32_t n = 0; n < IDS; n++)
         upsert(&s, &c, truth, n);
     for (uint32_t n = 0; n < IDS; n += 3)
@@ -130,19 +130,19 @@ static void by_request(void *arg)
     want_eq(sum.deleted_rows, 0);
     want_eq(sum.payload_bytes, payload_bytes);
     want_eq(count, 1);          /* of both stores */
-    want_eq(sum.tombstones, 0); /* nothing is left that they could bury */
-    tidy_stop(&tidy);
+    want_eq(sum.tombstones, 0); /* nothing is left that they could delete */
+    compaction_stop(&compaction);
     server_close(&s);
-    server_open(&s, 3); /* segments now hold rows that are at home on other reactors */
+    server_open(&s, 3); /* segments now hold rows that are owned by other reactors */
     compare(&s, &c, truth);
-    tidy_start(&tidy, &s);
+    compaction_start(&compaction, &s);
     for (uint32_t n = 0; n < IDS; n++)
         if (truth[n].there)
             erase(&s, &c, truth, n);
     compact(&s, &c);
     add_up(&s, &c, &sum, &count);
     want_eq(sum.rows, 0);
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     server_close(&s);
     server_open(&s, 1);
     compare(&s, &c, truth);
@@ -162,7 +162,7 @@ static struct segment *fake(struct shard *s, uint32_t rows, uint32_t dead)
     struct segment *g = calloc(1, sizeof(*g));
     *g = (struct segment){.state = SEGMENT_SEALED,
                           .searched = true,
-                          .settled = true,
+                          .everywhere = true,
                           .id = s->births + 1,
                           .rows = rows,
                           .dead = dead,

@@ -1,6 +1,6 @@
 /* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual time, with a builder that takes a row a
  * millisecond. */
-#include "shards/background/pace.h"
+#include "shards/background/throttle.h"
 #include "stores.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static void builder(void *arg)
         if (!g || segment_index_graphed(g->index) == g->rows)
             continue;
         build_one();
-        pace_measure(shard->store, ROW_NS, 1);
+        throttle_measure(shard->store, ROW_NS, 1);
     }
 }
 
@@ -81,8 +81,8 @@ static void write_fast(void *arg)
     store_tune(server.stores[0], &tuning);
     shard = store_shard(server.stores[0], config.id);
     shard->config.durability = DURABILITY_NONE; /* flushes take their time, too */
-    pace_measure(server.stores[0], ROW_NS, 1);
-    (void)write_one(); /* the first one stirs a collection at rest */
+    throttle_measure(server.stores[0], ROW_NS, 1);
+    (void)write_one(); /* the first one stirs a clean collection */
     build_one();       /* without a graph, so few rows are just scanned */
     writers_left = WRITERS;
     behind_min = UINT32_MAX;
@@ -127,7 +127,7 @@ static void wait_for_room_in_vain(void *arg)
     struct context ctx = {0};
     struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector, .ctx = &ctx};
     struct error e = {0};
-    while (shard->frozen < pace_frozen_max(shard)) {
+    while (shard->frozen < throttle_frozen_max(shard)) {
         id.lo++;
         want_eq(shard_upsert(shard, &batch, &e), 0);
     }
@@ -162,13 +162,13 @@ static void give_up(void *arg)
     const struct store_tuning tuning = {.growing_bytes_max = (uint64_t)1 << 20, .backlog_rows = BOUND};
     store_tune(server.stores[0], &tuning);
     shard = store_shard(server.stores[0], config.id);
-    pace_measure(server.stores[0], 1000 * ROW_NS, 1);
+    throttle_measure(server.stores[0], 1000 * ROW_NS, 1);
     (void)write_one();
     build_one();
     for (written = 1; written < 2 * BOUND; written++)
         (void)write_one();
-    want(shard->pace_ns > clock_now_ns() + 500 * ROW_NS);
-    const uint64_t pace_ns = shard->pace_ns, began_ns = clock_now_ns();
+    want(shard->throttle_ns > clock_now_ns() + 500 * ROW_NS);
+    const uint64_t throttle_ns = shard->throttle_ns, began_ns = clock_now_ns();
     const uint32_t rows = shard->growing->rows;
     const float vector[DIM] = {1, 1};
     const struct point_id id = {1, 1000};
@@ -184,7 +184,7 @@ static void give_up(void *arg)
     want(e.code == ERROR_CANCELLED && strstr(e.text, "not begun"));
     want(clock_now_ns() - began_ns < 45 * ROW_NS);
     want_eq(shard->growing->rows, rows);
-    want_eq(shard->pace_ns, pace_ns);
+    want_eq(shard->throttle_ns, throttle_ns);
     server_close(&server);
 }
 
@@ -200,13 +200,13 @@ static void waiting_segments(void *arg)
     shard = store_shard(server.stores[0], config.id);
     struct store_tuning tuning = {.growing_bytes_max = 1000 * DIM * sizeof(float)};
     store_tune(server.stores[0], &tuning);
-    want_eq(pace_frozen_max(shard), 2);
+    want_eq(throttle_frozen_max(shard), 2);
     tuning.backlog_rows = 10000;
     store_tune(server.stores[0], &tuning);
-    want_eq(pace_frozen_max(shard), 20);
+    want_eq(throttle_frozen_max(shard), 20);
     tuning.backlog_rows = 10;
     store_tune(server.stores[0], &tuning);
-    want_eq(pace_frozen_max(shard), 2);
+    want_eq(throttle_frozen_max(shard), 2);
     server_close(&server);
 }
 

@@ -1,4 +1,4 @@
-/* When the manifest calls a collection at rest: it must never do so while the log has something of it that its segments do not. */
+/* When the manifest calls a clean collection: it must never do so while the log has something of it that its segments do not. */
 #include "stores.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static void begin(unsigned reactors)
     memset(truth, 0, sizeof(truth));
     server_open(&server, reactors);
     config = create(&server);
-    want(manifest_at_rest(&server.manifest, config.id));
+    want(manifest_is_clean(&server.manifest, config.id));
     server.commits = 0;
 }
 
@@ -22,9 +22,9 @@ static void end(void)
     server_close(&server);
 }
 
-static bool at_rest(void)
+static bool is_clean(void)
 {
-    return manifest_at_rest(&server.manifest, config.id);
+    return manifest_is_clean(&server.manifest, config.id);
 }
 
 static void seal(void)
@@ -36,22 +36,22 @@ static void seal(void)
 
 /* -- one reactor -- */
 
-static void stir_and_rest(void *arg)
+static void dirty_and_clean(void *arg)
 {
     begin(1);
     upsert(&server, &config, truth, 1);
-    want(!at_rest());
+    want(!is_clean());
     upsert(&server, &config, truth, 2);
     want_eq(server.commits, 1); /* only the first write pays */
     seal();
-    want(at_rest());
+    want(is_clean());
     want_eq(server.commits, 2); /* it is in the commit of the segment */
     erase(&server, &config, truth, 9);
-    want(at_rest()); /* there is no such point */
+    want(is_clean()); /* there is no such point */
     erase(&server, &config, truth, 1);
-    want(!at_rest()); /* the deletion is in the log only */
+    want(!is_clean()); /* the deletion is in the log only */
     seal();
-    want(at_rest());
+    want(is_clean());
     end();
     want(server_open_looking(&server, 1, &config, truth));
     end();
@@ -59,7 +59,7 @@ static void stir_and_rest(void *arg)
 
 Test(rest, ends_before_the_first_write_and_begins_with_the_last_seal)
 {
-    world_run_well(BACKEND_SIM, 1, stir_and_rest, NULL);
+    world_run_well(BACKEND_SIM, 1, dirty_and_clean, NULL);
 }
 
 static void more_than_one_segment(void *arg)
@@ -70,9 +70,9 @@ static void more_than_one_segment(void *arg)
     upsert(&server, &config, truth, 2);
     want_eq(store_work(server.stores[0]), 1);
     want_eq(server.manifest.segment_count, 1);
-    want(!at_rest());
+    want(!is_clean());
     seal();
-    want(at_rest());
+    want(is_clean());
     end();
 }
 
@@ -89,15 +89,15 @@ static void unfinished_writes(void *arg)
     upsert(&server, &config, truth, 1);
     s->writes++;
     seal();
-    want(server.manifest.segment_count == 1 && !at_rest());
+    want(server.manifest.segment_count == 1 && !is_clean());
     s->writes--;
     s->unapplied = true;
     want_eq(store_work(server.stores[0]), 0);
-    want(!at_rest());
+    want(!is_clean());
     s->unapplied = false;
     shard_changed(s);
     work(&server); /* without a seal */
-    want(at_rest());
+    want(is_clean());
     want_eq(store_work(server.stores[0]), 0);
     end();
 }
@@ -117,7 +117,7 @@ static void write_one(void *arg)
     struct point_id id = id_of((uint32_t)(uintptr_t)arg);
     struct point_batch b = {1, &id, vector, NULL, NULL, NULL};
     struct error e = {0};
-    int rc = shard_upsert(home(&server, &config, id), &b, &e);
+    int rc = shard_upsert(owner(&server, &config, id), &b, &e);
     want(rc == 0 || rc == -EIO);
     written += rc == 0;
     refused += rc < 0;
@@ -140,11 +140,11 @@ static void many_writers(void *arg)
     want_eq(refused, 4);
     uint64_t commits = server.commits;
     server.commit_fails = 0;
-    want(at_rest());
+    want(is_clean());
     write_four();
     want_eq(written, 4);
     want_eq(server.commits, commits + 1);
-    want(!at_rest());
+    want(!is_clean());
     server_close(&server);
 }
 
@@ -166,9 +166,9 @@ static void failed_seal(void *arg)
     server.commits = 0;
     upsert(&server, &config, truth, 2);
     want_eq(server.commits, 1);
-    want(!at_rest());
+    want(!is_clean());
     seal();
-    want(at_rest());
+    want(is_clean());
     end();
 }
 
@@ -185,28 +185,28 @@ static void restarts(void *arg)
     for (uint32_t n = 0; n < 30; n++)
         upsert(&server, &config, truth, n);
     seal();
-    want(at_rest());
+    want(is_clean());
     end();
     want(server_open_looking(&server, 2, &config, truth)); /* reads all logs, and writes its own */
-    want(at_rest());
+    want(is_clean());
     upsert(&server, &config, truth, 1);
-    want(!at_rest());
+    want(!is_clean());
     end();
     want(!server_open_looking(&server, 4, &config, truth));
     for (unsigned r = 0; r < 4; r++)
-        want(!manifest_rests_on(&server.manifest, config.id, r));
+        want(!manifest_is_clean_on(&server.manifest, config.id, r));
     work(&server); /* where nothing was found */
-    want(!at_rest());
+    want(!is_clean());
     seal();
-    want(at_rest());
+    want(is_clean());
     end();
     server_open(&server, 4);
-    want_eq(shard_stir(store_shard(server.stores[2], config.id)), 0); /* and no write: the power is cut before */
+    want_eq(shard_make_dirty(store_shard(server.stores[2], config.id)), 0); /* and no write: the power is cut before */
     server_close(&server);
     server_open(&server, 4);
-    want(!at_rest());
+    want(!is_clean());
     work(&server);
-    want(at_rest());
+    want(is_clean());
     end();
 }
 
@@ -220,12 +220,12 @@ static void old_manifest(void *arg)
     begin(2);
     upsert(&server, &config, truth, 1);
     seal();
-    manifest_rest_forget(&server.manifest, config.id); /* as a manifest that knows nothing of it */
+    manifest_clean_forget(&server.manifest, config.id); /* as a manifest that knows nothing of it */
     want_eq(manifest_store("data", &server.manifest, NULL), 0);
     end();
     want(!server_open_looking(&server, 2, &config, truth));
     work(&server);
-    want(at_rest());
+    want(is_clean());
     end();
 }
 
@@ -238,7 +238,7 @@ Test(rest, is_not_known_of_an_older_manifest)
 
 static void live(void *arg)
 {
-    unsigned rested = 0;
+    unsigned cleaned = 0;
     begin(1 + (unsigned)(random_u64() % STORES));
     for (int life = 0; life < 40; life++) {
         for (int step = 0; step < 30; step++) {
@@ -256,9 +256,9 @@ static void live(void *arg)
                     ;
         unsigned reactors = random_u64() % 2 ? server.reactors : 1 + (unsigned)(random_u64() % STORES);
         server_close(&server);
-        rested += server_open_looking(&server, reactors, &config, truth);
+        cleaned += server_open_looking(&server, reactors, &config, truth);
     }
-    want(rested > 10 && rested < 30);
+    want(cleaned > 10 && cleaned < 30);
     end();
 }
 

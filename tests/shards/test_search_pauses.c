@@ -178,9 +178,9 @@ static void search_all_the_time(void *arg)
 
 static void merge_beside(void *arg)
 {
-    struct tidy tidy = {0};
+    struct compaction compaction = {0};
     open_filled();
-    tidy_start(&tidy, &server);
+    compaction_start(&compaction, &server);
     for (uint32_t n = POINTS - 1; n > POINTS - 8; n--) {
         struct beside b = {.act = compact, .searching = true};
         put(n); /* its old row is dead: the compaction rewrites all that there is */
@@ -189,7 +189,7 @@ static void merge_beside(void *arg)
         while (b.searching)
             fiber_sleep_ns(1000);
     }
-    tidy_stop(&tidy);
+    compaction_stop(&compaction);
     server_close(&server);
 }
 

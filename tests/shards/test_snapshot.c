@@ -64,13 +64,13 @@ static void server_open(struct server *s, unsigned reactors)
             world_fail(__FILE__, __LINE__, e.text);
     }
     for (unsigned r = 0; r < reactors; r++)
-        want_eq(store_lend(s->stores[r]), 0);
+        want_eq(store_share(s->stores[r]), 0);
     for (unsigned r = 0; r < reactors; r++)
         want_eq(store_map(s->stores[r]), 0);
     for (unsigned r = 0; r < reactors; r++)
         if (store_replay(s->stores[r], &s->manifest, &e) < 0)
             world_fail(__FILE__, __LINE__, e.text);
-    want_eq(folder_settle("data", &s->manifest, reactors, &e), 0);
+    want_eq(folder_complete("data", &s->manifest, reactors, &e), 0);
 }
 
 static void server_close(struct server *s)
@@ -98,10 +98,10 @@ static void create(struct server *s)
         want_eq(store_create_collection(s->stores[r], &c), 0);
 }
 
-static struct shard *home(struct server *s, struct point_id id)
+static struct shard *owner(struct server *s, struct point_id id)
 {
     struct collection_config c = config();
-    return store_shard(s->stores[slot_home(collection_slot(&c, point_id_hash(id)), s->reactors)], c.id);
+    return store_shard(s->stores[slot_owner(collection_slot(&c, point_id_hash(id)), s->reactors)], c.id);
 }
 
 /* A point's vector is its value four times; the model holds the values, 0: no such point. */
@@ -113,9 +113,9 @@ static void put(struct server *s, uint32_t *model, uint32_t n, uint32_t value)
     if (value) {
         float v[DIM] = {(float)value, (float)value, (float)value, (float)value};
         struct point_batch b = {.count = 1, .ids = &id, .vectors = v};
-        want_eq(shard_upsert(home(s, id), &b, &e), 0);
+        want_eq(shard_upsert(owner(s, id), &b, &e), 0);
     } else {
-        want_eq(shard_delete(home(s, id), &id, 1, &deleted, &e), 0);
+        want_eq(shard_delete(owner(s, id), &id, 1, &deleted, &e), 0);
     }
     model[n] = value;
 }
@@ -125,7 +125,7 @@ static void compare(struct server *s, const uint32_t *model)
     for (uint32_t n = 0; n < IDS; n++) {
         struct point_id id = {0, n};
         struct point_view v;
-        shard_get(home(s, id), id, &v);
+        shard_get(owner(s, id), id, &v);
         want_eq(v.found, model[n] != 0);
         if (v.found)
             want_eq(v.vector[DIM - 1], (float)model[n]);
@@ -469,7 +469,7 @@ static void look(void *arg)
         struct point_id id = {0, i};
         if (c->then[i] == c->now[i])
             continue;
-        shard_get(home(&s, id), id, &v);
+        shard_get(owner(&s, id), id, &v);
         restored = (v.found ? (uint32_t)v.vector[0] : 0) == c->then[i];
         break;
     }

@@ -24,7 +24,7 @@ static void write_all(bool in_one)
         const float vector[DIM] = {(float)(n % GROUPS), 1, 2};
         const struct point_batch batch = {.count = 1, .ids = &id, .vectors = vector};
         struct error e = {0};
-        want_eq(shard_upsert(home(&server, &config, id), &batch, &e), 0);
+        want_eq(shard_upsert(owner(&server, &config, id), &batch, &e), 0);
         if (n % 40 == 39 && !in_one)
             work(&server);
     }

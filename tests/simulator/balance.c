@@ -62,7 +62,7 @@ static bool store_owes(const struct store *s, char *text)
     if (differs(text, "bytes promised to writes", s->memory.promised, 0) ||
         differs(text, "background work that memory is kept for", s->memory.works != NULL, 0) ||
         differs(text, "writes under way", s->writes != NULL, 0) ||
-        differs(text, "remote deletes begun", s->burying[0] + s->burying[1], 0) ||
+        differs(text, "remote deletes begun", s->remote_deletes_begun[0] + s->remote_deletes_begun[1], 0) ||
         differs(text, "writes that are slowed", s->stats.slowed_now, 0))
         return true;
     for (const struct shard *x = s->shards; x; x = x->next)

@@ -167,7 +167,7 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
     struct hits *h = calloc(1, sizeof *h);
     check(h);
     model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
-    p->client.spread = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */
+    p->client.fan_out = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */
     p->client.ef = 0;
     p->client.recall = 0;
     if (!exact)

@@ -331,7 +331,7 @@ static void verify_snapshot(struct player *p, const char *name)
     }
 }
 
-static void tidy_up(struct player *p)
+static void compact_all(struct player *p)
 {
     char name[32];
     verify_snapshot(p, "storm");
@@ -378,7 +378,7 @@ void storm(struct world *w)
     if (player_connect(p) && prepare(p))
         blow_all(&s, connections);
     if (!failed(w))
-        tidy_up(p);
+        compact_all(p);
     client_close(&p->client);
     free(p);
     tell(w, "storm", "%" PRIu64 " answers, %" PRIu64 " of them refusals", s.answered, s.refused);

@@ -268,7 +268,7 @@ static void search(struct wide_client *c, bool all)
     m.collection = (char *)(uintptr_t)NAME;
     m.k = a.k;
     m.exact = a.exact;
-    m.spread = (Kith__Spread)(draw(&c->player.random) % 4);
+    m.fan_out = (Kith__FanOut)(draw(&c->player.random) % 4);
     struct client_reply r = {0};
     asked_begin(c, &a);
     int rc = call(c, KITH_OP_SEARCH, &m.base, a.query, p->dim * sizeof(float), &a, &r);

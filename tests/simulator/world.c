@@ -49,7 +49,7 @@ static void check_rests(struct world *w, const struct server *s)
                  stats.log_cut_bytes, r);
         if (stats.unexpected_records)
             fail(w, "server",
-                 "the manifest calls a collection at rest, but the log of reactor %u has %" PRIu64 " records", r,
+                 "the manifest calls a clean collection, but the log of reactor %u has %" PRIu64 " records", r,
                  stats.unexpected_records);
     }
 }

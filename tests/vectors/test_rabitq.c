@@ -78,8 +78,8 @@ static struct errors errors_of(const struct codes *c, const struct dataset *d)
         }
     }
     free(room);
-    const double spread = sqrt(all_squares / pairs - all * all / pairs / pairs);
-    return (struct errors){sum / pairs / spread, sqrt(squares / pairs) / spread, (double)beyond / pairs};
+    const double deviation = sqrt(all_squares / pairs - all * all / pairs / pairs);
+    return (struct errors){sum / pairs / deviation, sqrt(squares / pairs) / deviation, (double)beyond / pairs};
 }
 
 Test(rabitq, estimates_are_right_on_average_better_with_more_bits_and_seldom_beyond_their_bound)

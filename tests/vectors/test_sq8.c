@@ -35,7 +35,7 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     dataset_init(&d, DATASET_WHOLE, METRIC_L2, 784, 60, 1);
     encode(&c, &d);
     cr_assert(c.sq8.lossless);
-    cr_assert_eq(c.misfits, 0);
+    cr_assert_eq(c.clipped, 0);
     for (uint32_t i = 0; i < 20; i++) {
         struct codes_query by_vector, by_row;
         static int8_t row_weights[832];
@@ -50,7 +50,7 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     }
     dataset_row(&d, 0)[3] = 7.5f; /* no longer whole: counted, so that searches score it again by its vector */
     cr_assert_eq(codes_append(&c, dataset_row(&d, 0)), 0);
-    cr_assert_eq(c.misfits, 1);
+    cr_assert_eq(c.clipped, 1);
     codes_fini(&c);
     dataset_fini(&d);
 }
@@ -67,7 +67,7 @@ Test(sq8, queries_between_small_whole_numbers_keep_their_distances)
             dataset_row(&d, i)[j] = (float)((int)dataset_row(&d, i)[j] % 2);
     encode(&c, &d);
     cr_assert(c.sq8.lossless);
-    cr_assert_eq(c.misfits, 0);
+    cr_assert_eq(c.clipped, 0);
     for (uint32_t i = 0; i < 20; i++) {
         struct codes_query between, row;
         float x[64];
@@ -118,16 +118,16 @@ Test(sq8, other_numbers_are_near)
     }
 }
 
-Test(sq8, rows_beyond_the_sample_are_counted_as_misfits)
+Test(sq8, rows_beyond_the_sample_are_counted_as_clipped)
 {
     struct dataset d;
     struct codes c;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 10, 100, 3);
     encode(&c, &d);
-    cr_assert_eq(c.misfits, 0);
+    cr_assert_eq(c.clipped, 0);
     dataset_row(&d, 5)[9] = 1000;
     cr_assert_eq(codes_append(&c, dataset_row(&d, 5)), 0);
-    cr_assert_eq(c.misfits, 1);
+    cr_assert_eq(c.clipped, 1);
     codes_fini(&c);
     dataset_fini(&d);
 }

@@ -21,7 +21,7 @@ SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
 CODES = {"auto": 0, "f32": 1, "f16": 2, "bf16": 3, "sq8": 4, "sq4": 5, "rabitq": 6}
 REFINES = {"auto": 0, "none": 1, "f32": 2, "f16": 3, "bf16": 4}
 LINKS = {"auto": 0, "plain": 1, "packed": 2}
-SPREADS = {"auto": 1, "1": 2, "all": 3}
+FAN_OUTS = {"auto": 1, "1": 2, "all": 3}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERTS_IN_FLIGHT = 4
 GET_IDS = 1000  # a request; an answer has vectors and payloads
@@ -50,7 +50,7 @@ def _name_of(names: dict, number: int) -> str:
     return next((name for name, n in names.items() if n == number), "?")
 
 
-SEARCH_OPTIONS = ("recall", "ef", "refine_k", "spread", "exact", "with_vectors", "with_payloads", "deadline_ms")
+SEARCH_OPTIONS = ("recall", "ef", "refine_k", "fan_out", "exact", "with_vectors", "with_payloads", "deadline_ms")
 
 
 def _options_check(options: dict) -> None:
@@ -440,7 +440,7 @@ class Client:
         with_payloads: bool = False,
         deadline_ms: int = 0,
         refine_k: float = 0,
-        spread: str = "",
+        fan_out: str = "",
         recall: Optional[float] = None,
     ) -> int:
         meta = (
@@ -451,7 +451,7 @@ class Client:
             + wire.field_number(5, arguments.flag(with_vectors, "with_vectors"))
             + wire.field_number(6, arguments.flag(with_payloads, "with_payloads"))
             + wire.field_float(7, arguments.real(refine_k, "refine_k"))
-            + wire.field_number(8, _named(SPREADS, spread, "spread") if arguments.text(spread, "spread") else 0)
+            + wire.field_number(8, _named(FAN_OUTS, fan_out, "fan_out") if arguments.text(fan_out, "fan_out") else 0)
             + wire.field_float(9, 0 if recall is None else arguments.recall(recall))
             + wire.field_number(10, rows.shape[1])
             + wire.field_number(11, first_query)

@@ -443,7 +443,7 @@ static uint64_t release_bytes(struct request *rq)
     return bytes;
 }
 
-void admission_settle(struct request *rq, uint64_t bytes_left)
+void admission_work_done(struct request *rq, uint64_t bytes_left)
 {
     struct admission *a = &rq->core->admission;
     admission_leave(rq);

@@ -95,7 +95,7 @@ MUST_USE int admission_next_piece(struct request *rq, uint64_t piece_ns, const c
 /* What was asked of memory was not enough, because nobody could know before: asks for more without waiting. As admission_enter(). */
 MUST_USE int admission_grow(struct request *rq, uint64_t bytes, const char *what);
 /* The work is done, and rq keeps only so much memory beside its frame. Others may have the rest. */
-void admission_settle(struct request *rq, uint64_t bytes_left);
+void admission_work_done(struct request *rq, uint64_t bytes_left);
 /* The work is done: the next may begin. Its memory is held until admission_forget(), when the answer has left. Both may be called of a
  * request that was never admitted. */
 void admission_leave(struct request *rq);

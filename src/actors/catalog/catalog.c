@@ -45,7 +45,7 @@ static int commit(struct catalog *c, const struct manifest_change *change, struc
     if (disk_failed(rc))
         disk_watch_report(c->disk, rc, round);
     if (disk_is_full(rc) && !change->create) {
-        disk_watch_settle(c->disk);
+        disk_watch_complete(c->disk);
         rc = try_commit(c, change);
     }
     if (disk_failed(rc) && error)
@@ -256,7 +256,7 @@ static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
     m->version = UINT64_MAX;
     for (size_t i = 0; i < c->manifest.segment_count; i++) {
         const struct manifest_segment *g = &c->manifest.segments[i];
-        bool elsewhere = g->homes == reactor_count() && g->home != m->home;
+        bool elsewhere = g->owners == reactor_count() && g->owner != m->owner;
         if (g->collection == m->collection && !elsewhere && g->version_min < m->version &&
             !is_one_of(g->id, m->but, m->but_count))
             m->version = g->version_min;
@@ -343,11 +343,11 @@ void catalog_replace(struct catalog *c, struct manifest *m)
     semaphore_release(&c->writing, 1);
 }
 
-int catalog_settle(struct catalog *c, struct error *error)
+int catalog_complete(struct catalog *c, struct error *error)
 {
     semaphore_acquire(&c->writing, 1);
     manifest_log_reset(&c->log);
-    int rc = folder_settle(c->dir, &c->manifest, reactor_count(), error);
+    int rc = folder_complete(c->dir, &c->manifest, reactor_count(), error);
     semaphore_release(&c->writing, 1);
     return rc;
 }

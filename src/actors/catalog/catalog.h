@@ -50,5 +50,5 @@ MUST_USE int catalog_snapshot(struct catalog *c, struct manifest *ret);
 void catalog_replace(struct catalog *c, struct manifest *m);
 /* Receives MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE, one at a time (catalog_snapshot.c). */
 void catalog_on_snapshot(struct actor *a, struct message *m);
-/* folder_settle(), between the changes of others. */
-MUST_USE int catalog_settle(struct catalog *c, struct error *error);
+/* folder_complete(), between the changes of others. */
+MUST_USE int catalog_complete(struct catalog *c, struct error *error);

@@ -38,7 +38,7 @@ struct catalog_oldest_message {
     uint64_t collection;
     const uint64_t *but; /* ids of segments that do not count */
     uint32_t but_count;
-    unsigned home;    /* segments whose rows are all at home elsewhere do not count either */
+    unsigned owner;   /* segments whose rows are all owned elsewhere do not count either */
     uint64_t version; /* the answer; UINT64_MAX: there are no rows */
 };
 

@@ -15,7 +15,7 @@ struct collection_entry {
     struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
     struct cost_model cost; /* of requests to it on this core */
-    bool at_rest;           /* by the manifest of the start: it can be read before the logs are */
+    bool is_clean;          /* by the manifest of the start: it can be read before the logs are */
     bool published;         /* clients may use it; until then it is being created and has no name */
 };
 

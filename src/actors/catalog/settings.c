@@ -1,7 +1,7 @@
 #include "actors/catalog/settings.h"
 #include "actors/admission/budget.h"
+#include "actors/router/fan_out.h"
 #include "actors/router/router.h"
-#include "actors/router/spread.h"
 #include "base/text/edit_distance.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define SHARES_MAX 90 /* as reactor_tune() wants it */
 
-static const char *const spreads[] = {"auto", "1", "all", NULL}; /* from SPREAD_AUTO on */
+static const char *const fan_outs[] = {"auto", "1", "all", NULL}; /* from FAN_OUT_AUTO on */
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -32,7 +32,7 @@ const struct setting setting_table[] = {
      "point"},
     {"search.recall_sample", SETTING_NUMBER, AT(search_recall_sample), 1, 1000000000, 1000, "off", NULL,
      "one search in so many is repeated exactly when there is time, for the recall in the metrics"},
-    {"search.spread", SETTING_CHOICE, AT(search_spread), SPREAD_AUTO, SPREAD_ALL, SPREAD_AUTO, NULL, spreads,
+    {"search.fan_out", SETTING_CHOICE, AT(search_fan_out), FAN_OUT_AUTO, FAN_OUT_ALL, FAN_OUT_AUTO, NULL, fan_outs,
      "cores that a search uses when it does not say: all is quickest when idle, 1 gets most done when busy"},
     {"background.share", SETTING_NUMBER, AT(background_share), 1, 80, 10, NULL, NULL,
      "per cent of a busy core's time that building graphs and merging get at least"},

@@ -19,7 +19,7 @@ struct settings {
     uint64_t search_ef;     /* of a search that names none; 0: chosen by k and the index */
     uint64_t search_recall; /* of a search that names neither, unless search_ef is set; in SETTING_FRACTION_ONE */
     uint64_t search_recall_sample; /* one search in so many is repeated exactly; 0: none */
-    uint64_t search_spread;        /* enum spread: AUTO, ONE or ALL */
+    uint64_t search_fan_out;       /* enum fan_out: AUTO, ONE or ALL */
     uint64_t background_share;     /* per cent of a busy core that background work gets at least */
     uint64_t write_share;          /* likewise of writes */
     uint64_t slice_us;             /* how long a fiber may run before it lets others run */

@@ -127,10 +127,10 @@ static void requests(struct metrics_text *t, const struct metrics_sample *s, uns
     for (unsigned code = 1; code < ERROR_CODES; code++)
         PRINT(t, "kith_errors_total{code=\"%s\"} %" PRIu64 "\n", error_code_name((enum error_code)code),
               SUM(s, n, counted.errors[code]));
-    metrics_family(t, "kith_searches_spread_total", "counter",
+    metrics_family(t, "kith_searches_fan_out_total", "counter",
                    "Searches of a server with several cores, by how many worked on them.");
-    PRINT(t, "kith_searches_spread_total{cores=\"one\"} %" PRIu64 "\n", SUM(s, n, counted.searches_narrow));
-    PRINT(t, "kith_searches_spread_total{cores=\"all\"} %" PRIu64 "\n", SUM(s, n, counted.searches_wide));
+    PRINT(t, "kith_searches_fan_out_total{cores=\"one\"} %" PRIu64 "\n", SUM(s, n, counted.searches_narrow));
+    PRINT(t, "kith_searches_fan_out_total{cores=\"all\"} %" PRIu64 "\n", SUM(s, n, counted.searches_wide));
 }
 
 static void builds(struct metrics_text *t, const struct metrics_sample *s, unsigned n)

@@ -9,7 +9,7 @@ struct merge_list {
     uint32_t count;
 };
 
-/* Writes up to k hits to ret, nearest first; of an id that is in several lists (its old row is buried a moment later) the
+/* Writes up to k hits to ret, nearest first; of an id that is in several lists (its old row is deleted a moment later) the
  * nearest stays. Equal distances are ordered by id, so that the answer does not depend on the number of reactors. Spends the
  * lists. Returns the number written, or -ENOMEM. */
 MUST_USE int64_t merge_hits(struct merge_list *lists, unsigned n, uint32_t k, struct arena *scratch,

@@ -6,7 +6,7 @@
 #include "shards/snapshot/snapshot.h"
 #include "shards/store.h"
 
-/* router_split_ids(): home, order. */
+/* router_split_ids(): owner, order. */
 #define SPLIT_BYTES  (sizeof(uint16_t) + sizeof(uint32_t))
 #define DELETE_BYTES 16 /* of the ids that were met already, at most */
 /* meta_points(), and its packed form: the two halves of an id. */

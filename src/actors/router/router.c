@@ -30,7 +30,7 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
     if (!e)
         return request_error(rq, rc, what);
     if (e->damage.code == ERROR_OK && shard_damage(e->shard)) /* found by this request: all shall know */
-        ignore_result(core_spread_damage(c, e));
+        ignore_result(core_announce_damage(c, e));
     const struct error *damage = core_ask_damage(c, collection);
     if (!damage)
         return request_error(rq, rc, what);
@@ -47,7 +47,7 @@ static struct collection_entry *enter(struct request *rq, const char *name, stru
     }
     order_hold(ORDER_COLLECTION);
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
-        ignore_result(core_spread_damage(c, e));
+        ignore_result(core_announce_damage(c, e));
     if (e->damage.code == ERROR_OK)
         return e;
     rq->error = e->damage;
@@ -63,7 +63,7 @@ struct collection_entry *router_enter(struct request *rq, const char *name)
 struct collection_entry *router_enter_to_read(struct request *rq, const char *name)
 {
     struct collection_entry *e = replica_find(&rq->core->collections, name);
-    bool early = rq->core->state == CORE_READING && (!e || e->at_rest);
+    bool early = rq->core->state == CORE_READING && (!e || e->is_clean);
     return !early && router_check_serving(rq, "request") < 0 ? NULL : enter(rq, name, e);
 }
 
@@ -71,23 +71,23 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
                      uint32_t count, struct router_split *ret)
 {
     unsigned reactors = rq->core->reactors;
-    uint16_t *home = arena_alloc(&rq->arena, count * sizeof *home);
+    uint16_t *owner = arena_alloc(&rq->arena, count * sizeof *owner);
     ret->order = arena_alloc(&rq->arena, count * sizeof *ret->order);
     ret->first = arena_alloc(&rq->arena, (reactors + 2) * sizeof *ret->first);
-    if (!home || !ret->order || !ret->first)
+    if (!owner || !ret->order || !ret->first)
         return -ENOMEM;
     /* A counting sort; first[r + 1] counts, then is where r's next index goes. */
     memset(ret->first, 0, (reactors + 2) * sizeof *ret->first);
     for (uint32_t i = 0; i < count; i++) {
-        home[i] = (uint16_t)router_home(config, ids[i], reactors);
-        ret->first[home[i] + 2]++;
+        owner[i] = (uint16_t)router_owner(config, ids[i], reactors);
+        ret->first[owner[i] + 2]++;
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
     for (unsigned r = 2; r < reactors + 2; r++)
         ret->first[r] += ret->first[r - 1];
     for (uint32_t i = 0; i < count; i++) {
-        ret->order[ret->first[home[i] + 1]++] = i;
+        ret->order[ret->first[owner[i] + 1]++] = i;
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }

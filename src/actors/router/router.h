@@ -1,12 +1,12 @@
 /* router.h -- what a client may ask, answered from all reactors. Runs in the request's own fiber on the core of its connection.
  *
- * Writes of an id go to its home; searches go to every reactor and are merged. The part of one's own core is done in place. All
+ * Writes of an id go to its owner; searches go to every reactor and are merged. The part of one's own core is done in place. All
  * functions wait; they return 0, or a negative errno with the sentence in rq->error. Answers live in the request's arenas.
  * Everything a client can get wrong is checked here, whatever brought the request. */
 #pragma once
 
+#include "actors/router/fan_out.h"
 #include "actors/router/request.h"
-#include "actors/router/spread.h"
 #include "base/point_id.h"
 #include "shards/store.h"
 #include "shards/verify/verify.h"
@@ -107,7 +107,7 @@ struct router_search {
     uint32_t k, ef;
     float recall;   /* in place of ef: above 0, 1 is exact; 0: as the server is set */
     float refine_k; /* 0: as each segment does */
-    enum spread spread;
+    enum fan_out fan_out;
     uint32_t dim; /* of the queries; 0: the client did not say */
     bool exact, with_vectors, with_payloads;
 };

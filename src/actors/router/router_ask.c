@@ -1,10 +1,10 @@
 /* router_ask.c -- who searches what: one message a reactor at most, whatever the number of queries; the own core works while the others do.
  *
  * Sealed segments are everywhere, so the own core could search them all; it leaves their own to the others when that is worth a message.
- * Rows that are not sealed are only at home, and homes without any are not asked.
+ * Rows that are not sealed are only owned here, and owners without any are not asked.
  *
  * A point that is written again meanwhile leaves its old row for a new one. The new one is there before the old one dies; but this core's
- * old rows may be looked at after the home was asked for its new ones. If any row died since the search began, the homes are asked once
+ * old rows may be looked at after the owner was asked for its new ones. If any row died since the search began, the owners are asked once
  * more: then whatever was dead when it was looked for has its successor there. */
 #include "actors/router/router_internal.h"
 
@@ -58,7 +58,8 @@ static void look_around(struct asking *a)
         elsewhere += a->covers[r].sealed;
     }
     uint64_t work_ns = shard_search_ns(a->entry->shard) * a->count;
-    a->wide = elsewhere > 0 && spread_choose(c, a->ask->spread, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
+    a->wide =
+        elsewhere > 0 && fan_out_choose(c, a->ask->fan_out, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
     for (unsigned r = 0; a->wide && r < c->reactors; r++)
         if (a->covers[r].sealed)
             bits_set(a->delegated, r);
@@ -71,7 +72,7 @@ static int send_parts(struct asking *a, bool with_sealed)
     for (unsigned r = 0; r < c->reactors; r++) {
         const struct shard_cover *cover = &a->covers[r];
         const struct search_part part = {.asked = true,
-                                         .loan = cover->loan,
+                                         .share_seq = cover->share_seq,
                                          .sealed = with_sealed && bits_test(a->delegated, r),
                                          .merges = cover->merges};
         if (r == c->reactor || !(cover->unsealed || part.sealed))
@@ -107,7 +108,7 @@ static int ask_round(struct asking *a, const struct search_part *here, bool othe
 static int ask_again(struct asking *a)
 {
     struct core *c = a->rq->core;
-    const struct search_part rows_here = {.asked = true, .loan = a->covers[c->reactor].loan};
+    const struct search_part rows_here = {.asked = true, .share_seq = a->covers[c->reactor].share_seq};
     for (unsigned r = 0; r < c->reactors; r++) {
         struct shard_cover now;
         shard_cover_read(a->entry->shard, r, &now);

@@ -1,6 +1,6 @@
-/* router_fetch.c -- vectors and payloads of points, from the homes of their ids.
+/* router_fetch.c -- vectors and payloads of points, from the owners of their ids.
  *
- * A home copies into memory of the asker, who does not know how large the payloads are. So it offers room for a guess; a home
+ * A owner copies into memory of the asker, who does not know how large the payloads are. So it offers room for a guess; a owner
  * that needs more says how much, and is asked again. Points may change between the two, hence the loop. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
@@ -48,7 +48,7 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
     return m->payload_sizes && m->payloads ? 0 : -ENOMEM;
 }
 
-static int ask_homes(struct request *rq, const struct router_split *split, struct shard_get_message *parts)
+static int ask_owners(struct request *rq, const struct router_split *split, struct shard_get_message *parts)
 {
     struct core *c = rq->core;
     for (unsigned r = 0; r < c->reactors; r++)
@@ -157,7 +157,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
     for (unsigned r = 0; r < reactors && rc == 0; r++)
         rc = part_prepare(rq, config, p, &split, r, vectors, payloads, &parts[r]);
     if (rc == 0)
-        rc = ask_homes(rq, &split, parts);
+        rc = ask_owners(rq, &split, parts);
     if (rc < 0)
         return rc;
     uint64_t bytes = 0;

@@ -9,7 +9,7 @@
 MUST_USE int router_check_serving(struct request *rq, const char *what);
 /* request_error() of a request to one collection: of damage that was just found, the sentence that names it. */
 int router_error(struct request *rq, uint64_t collection, int rc, const char *what);
-/* Enters the named collection, or NULL with the sentence set. To read it: while the server starts, too, if it is at rest. */
+/* Enters the named collection, or NULL with the sentence set. To read it: while the server starts, too, if it is clean. */
 struct collection_entry *router_enter(struct request *rq, const char *name);
 struct collection_entry *router_enter_to_read(struct request *rq, const char *name);
 
@@ -25,9 +25,9 @@ static inline bool router_has_direction(const struct collection_config *config, 
     return config->metric != METRIC_COSINE || sum > 0;
 }
 
-static inline unsigned router_home(const struct collection_config *config, struct point_id id, unsigned reactors)
+static inline unsigned router_owner(const struct collection_config *config, struct point_id id, unsigned reactors)
 {
-    return slot_home(collection_slot(config, point_id_hash(id)), reactors);
+    return slot_owner(collection_slot(config, point_id_hash(id)), reactors);
 }
 
 /* Rows of a loop without waits between two looks at the clock. */

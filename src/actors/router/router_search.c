@@ -29,11 +29,11 @@ static int check_ask(struct request *rq, const struct collection_config *config,
     if (ask->refine_k != 0 && !(ask->refine_k >= 1 && ask->refine_k <= ROUTER_REFINE_K_MAX))
         return error_set(e, ERROR_INVALID_ARGUMENT, "refine_k is %g; it must be 1 to %d (0: as the collection says)",
                          (double)ask->refine_k, ROUTER_REFINE_K_MAX);
-    if ((unsigned)ask->spread >= SPREAD_COUNT)
+    if ((unsigned)ask->fan_out >= FAN_OUT_COUNT)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "spread %d is not known; there are 1 (auto), 2 (one core) and 3 (all cores), or 0: as the "
                          "server is set",
-                         (int)ask->spread);
+                         (int)ask->fan_out);
     if (ask->dim != 0 && ask->dim != config->dim)
         return error_set(e, ERROR_INVALID_ARGUMENT, "the query has %u dimension%s; collection '%.64s' has %u", ask->dim,
                          plural(ask->dim), config->name, config->dim);

@@ -1,6 +1,6 @@
-/* router_write.c -- a batch is cut by the homes of its ids, and acknowledged when every home has.
+/* router_write.c -- a batch is cut by the owners of its ids, and acknowledged when every owner has.
  *
- * All vectors are checked before any home is asked, so that a wrong batch is refused as a whole; a batch that fails for
+ * All vectors are checked before any owner is asked, so that a wrong batch is refused as a whole; a batch that fails for
  * another reason (a full disk) may be there in part, as the protocol says. With one reactor nothing is cut or copied. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
@@ -102,7 +102,7 @@ static int payloads_point(struct request *rq, const struct router_upsert *ask, c
     return 0;
 }
 
-/* The part of the batch that is at home on one reactor, copied together. */
+/* The part of the batch that is owned by one reactor, copied together. */
 static int part_gather(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
                        const void **payloads, const uint32_t *order, uint32_t n, struct point_batch *ret)
 {

@@ -192,7 +192,7 @@ static int clients_run(struct cli *c, const struct bench *b, size_t connections,
 
 int command_bench(struct cli *c, int argc, char **argv)
 {
-    const char *file = NULL, *spread = NULL, *wanted = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *file = NULL, *fan_out = NULL, *wanted = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t k = 10, ef = 0, seconds = 5, connections = 1, in_flight = 1;
     size_t n;
     const struct option list[] = {
@@ -201,7 +201,7 @@ int command_bench(struct cli *c, int argc, char **argv)
         {"recall", OPTION_TEXT, &wanted, "R",
          "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
         {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
-        {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
+        {"fan-out", OPTION_TEXT, &fan_out, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
          0},
         {"seconds", OPTION_NUMBER, &seconds, "N", "how long (default 5)", 1, 86400},
         {"connections", OPTION_NUMBER, &connections, "N", "connections, a thread each (default 1)", 1, CONNECTIONS_MAX},
@@ -223,9 +223,9 @@ int command_bench(struct cli *c, int argc, char **argv)
         fputs("kith bench: --queries is needed; see kith bench --help\n", stderr);
         return EXIT_USAGE;
     }
-    enum kith_spread cores;
+    enum kith_fan_out cores;
     float share = 0;
-    if (spread_parse("bench", spread, &cores) != 0 || recall_parse("bench", wanted, &share) != 0)
+    if (fan_out_parse("bench", fan_out, &cores) != 0 || recall_parse("bench", wanted, &share) != 0)
         return EXIT_USAGE;
     struct kith_info info;
     struct error e;
@@ -255,7 +255,7 @@ int command_bench(struct cli *c, int argc, char **argv)
                    .k = (uint32_t)k,
                    .ef = (uint32_t)ef,
                    .recall = share,
-                   .spread = cores},
+                   .fan_out = cores},
         .in_flight = in_flight < kith_requests_max(c->kith) ? in_flight : kith_requests_max(c->kith),
         .seconds = (double)seconds,
     };

@@ -154,7 +154,7 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
 int command_search(struct cli *c, int argc, char **argv)
 {
     struct search_job job = {0};
-    const char *vector = NULL, *file = NULL, *spread = NULL, *recall = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *vector = NULL, *file = NULL, *fan_out = NULL, *recall = NULL, *words[OPTIONS_WORDS_MAX];
     uint64_t row = UINT64_MAX, limit = 0, k = 10, ef = 0, deadline_ms = 0;
     double refine_k = 0;
     size_t n;
@@ -169,7 +169,7 @@ int command_search(struct cli *c, int argc, char **argv)
         {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
         {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
          100},
-        {"spread", OPTION_TEXT, &spread, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
+        {"fan-out", OPTION_TEXT, &fan_out, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
          0},
         {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares with every point", 0, 0},
         {"with-payload", OPTION_FLAG, &job.search.with_payloads, NULL, "also the payloads", 0, 0},
@@ -196,7 +196,7 @@ int command_search(struct cli *c, int argc, char **argv)
         fprintf(stderr, "kith search: --recall, --ef and --exact each say how well to look: give one of them\n");
         return EXIT_USAGE;
     }
-    if (spread_parse("search", spread, &job.search.spread) != 0 ||
+    if (fan_out_parse("search", fan_out, &job.search.fan_out) != 0 ||
         recall_parse("search", recall, &job.search.recall) != 0)
         return EXIT_USAGE;
     job.search.collection = words[0];

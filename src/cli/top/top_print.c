@@ -106,7 +106,7 @@ static json_t *core_json(const struct top_core *x)
         "connections", (int)x->connections, "backlog_rows", (json_int_t)x->backlog_rows, "backlog_ns",
         (json_int_t)x->backlog_ns, "builds", (json_int_t)x->builds, "merges", (json_int_t)x->merges);
     json_t *more =
-        json_pack("{s:i, s:f, s:f, s:f, s:I}", "waiting", (int)x->waiting, "refused_per_s", x->refused, "spread_share",
+        json_pack("{s:i, s:f, s:f, s:f, s:I}", "waiting", (int)x->waiting, "refused_per_s", x->refused, "fan_out_share",
                   x->wide, "writers_slowed", x->slowed, "writers_slowed_now", (json_int_t)x->slowed_now);
     json_object_update(j, more);
     json_decref(more);

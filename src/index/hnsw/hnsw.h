@@ -147,8 +147,8 @@ void hnsw_round_drop(struct hnsw_builder *b);
 
 /* All rows are in: chooses each list of the lowest layer once more, from its links and the rows that link to it. hnsw_repair()
  * should follow. -ENOMEM, or what the pause returned: then the next call goes on. */
-MUST_USE int hnsw_settle(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes,
-                         const struct workers *workers, const struct pause *pause);
+MUST_USE int hnsw_final_prune(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes,
+                              const struct workers *workers, const struct pause *pause);
 
 /* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
 MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);

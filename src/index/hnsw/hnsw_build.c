@@ -44,7 +44,7 @@ static void leave_out_if_dead(struct hnsw_builder *b, uint32_t row)
 }
 
 /* Ends before a row that is to be the new top: it enters alone, so that those after it can link to it. */
-static void choose_entrants(const struct hnsw *g, struct hnsw_builder *b, uint32_t limit, uint32_t linked_max)
+static void choose_new_rows(const struct hnsw *g, struct hnsw_builder *b, uint32_t limit, uint32_t linked_max)
 {
     struct round *r = &b->round;
     const uint32_t top = hnsw_top(g);
@@ -73,7 +73,7 @@ static void lay_out(struct hnsw *g, struct round *r)
     for (uint32_t i = 0; i < r->to - r->from; i++) {
         const bool linked = hnsw_is_linked(g, r->from + i);
         const uint32_t level = linked ? level_of(g, r->from + i) : 0;
-        r->entrant[i] = (struct entrant){.level = level, .list = list, .linked = linked, .done = !linked};
+        r->new_row[i] = (struct new_row){.level = level, .list = list, .linked = linked, .done = !linked};
         memset(hnsw_links(g, r->from + i), 0xff, 2 * g->m * sizeof(uint32_t));
         if (level) {
             *hnsw_node(g, node) = (struct hnsw_node){.row = r->from + i, .first = g->lists + list, .level = level};
@@ -91,17 +91,17 @@ static int round_begin(struct hnsw *g, struct hnsw_builder *b, const struct work
 {
     struct round *r = &b->round;
     const uint32_t rows = hnsw_round_rows(g->m, g->count), limit = count - g->count < rows ? count : g->count + rows;
-    choose_entrants(g, b, limit, hnsw_round_rows(g->m, g->linked));
-    const uint32_t entrants = r->to - r->from;
+    choose_new_rows(g, b, limit, hnsw_round_rows(g->m, g->linked));
+    const uint32_t new_rows = r->to - r->from;
     int rc = row_array_reserve(&g->links, r->to);
     if (rc == 0)
         rc = row_array_reserve(&g->node, g->nodes + r->nodes);
     if (rc == 0)
         rc = row_array_reserve(&g->upper, g->lists + r->lists);
     if (rc == 0)
-        rc = hnsw_round_reserve_rows(r, g->m, entrants, r->lists);
+        rc = hnsw_round_reserve_rows(r, g->m, new_rows, r->lists);
     if (rc == 0)
-        rc = hnsw_builder_reserve(b, g, workers_shares(workers), entrants);
+        rc = hnsw_builder_reserve(b, g, workers_shares(workers), new_rows);
     if (rc < 0)
         return rc;
     lay_out(g, r);
@@ -127,11 +127,11 @@ static int search_share(void *arg, unsigned share, const struct pause *pause)
         uint32_t i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (i >= count)
             return 0;
-        if (r->entrant[i].done)
+        if (r->new_row[i].done)
             continue;
         int rc = hnsw_choose(job->graph, job->builder->worker[share], job->codes, r, i, pause);
         if (rc == 0) {
-            r->entrant[i].done = true;
+            r->new_row[i].done = true;
             rc = pause_here(pause);
         }
         if (rc != 0)
@@ -167,11 +167,11 @@ static int prune_share(void *arg, unsigned share, const struct pause *pause)
 /* -- writing down -- */
 
 /* Behind the graph's own lists nobody looks, so this can be done before the rest is known. */
-static void write_entrants(struct hnsw *g, const struct round *r)
+static void write_new_rows(struct hnsw *g, const struct round *r)
 {
     uint32_t node = g->nodes;
     for (uint32_t i = 0; i < r->to - r->from; i++) {
-        const struct entrant *e = &r->entrant[i];
+        const struct new_row *e = &r->new_row[i];
         uint32_t *links = hnsw_links(g, r->from + i);
         for (uint32_t j = 0; j < e->chosen; j++)
             links[j] = r->chosen[(size_t)i * 2 * g->m + j].id;
@@ -184,12 +184,12 @@ static void write_entrants(struct hnsw *g, const struct round *r)
     }
 }
 
-/* By a row of the graph: one that only its companions link to may be on an island with them. */
+/* By a row of the graph: one that only rows of its batch link to may be on an island with them. */
 static void mark_reached(struct round *r, const struct link_back *back, const uint32_t *links, uint32_t n)
 {
     for (uint32_t i = 0; back->level == 0 && back->to < r->from && i < n; i++)
         if (links[i] >= r->from)
-            r->entrant[links[i] - r->from].reached = true;
+            r->new_row[links[i] - r->from].reached = true;
 }
 
 static void write_group(struct hnsw *g, struct round *r, const struct link_group *p)
@@ -218,11 +218,11 @@ static void round_end(struct hnsw *g, struct round *r, const struct inlinks *inl
         write_group(g, r, &r->group[i]);
     }
     for (uint32_t i = 0; i < r->to - r->from; i++) {
-        g->linked += r->entrant[i].linked;
-        if (!r->entrant[i].reached && r->entrant[i].chosen)
+        g->linked += r->new_row[i].linked;
+        if (!r->new_row[i].reached && r->new_row[i].chosen)
             hnsw_link_surely(g, inlinks, r->chosen[(size_t)i * 2 * g->m].id, r->from + i);
     }
-    if (r->entrant[0].level > hnsw_top(g)) /* it came alone */
+    if (r->new_row[0].level > hnsw_top(g)) /* it came alone */
         g->entry = g->nodes;
     g->nodes += r->nodes;
     g->lists += r->lists;
@@ -244,8 +244,8 @@ static int round_go_on(struct hnsw *g, struct hnsw_builder *b, const struct code
         if (g->count > 0)
             rc = workers_run(workers, search_share, &job, pause);
         if (rc == 0) {
-            write_entrants(g, r);
-            rc = hnsw_turn_round(g, r, pause);
+            write_new_rows(g, r);
+            rc = hnsw_reverse_links(g, r, pause);
         }
     }
     if (rc != 0)

@@ -77,7 +77,7 @@ struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const struct code
 
 static void round_fini(struct round *r)
 {
-    memory_free(r->entrant);
+    memory_free(r->new_row);
     memory_free(r->chosen);
     memory_free(r->upper_chosen);
     memory_free(r->upper_count);
@@ -96,7 +96,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     memory_free(b->worker);
     round_fini(&b->round);
     hnsw_repair_drop(b);
-    hnsw_settle_drop(b);
+    hnsw_final_prune_drop(b);
     hnsw_reach_drop(b);
     memory_free(b->confused.row);
     row_array_fini(&b->inlinks.of);
@@ -116,7 +116,7 @@ uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
              ((uint64_t)b->reaching.list_room + b->reaching.again_room) * sizeof(uint32_t);
     bytes += b->settling.room * 2 * (links + 1) * sizeof(uint32_t);
     bytes += bits_words(b->flood.rows) * sizeof(uint64_t) + 2 * (uint64_t)b->flood.rows * sizeof(uint32_t);
-    return bytes + r->rows_max * (sizeof(*r->entrant) + links * sizeof(struct cand)) +
+    return bytes + r->rows_max * (sizeof(*r->new_row) + links * sizeof(struct cand)) +
            r->lists_max * (b->m * sizeof(struct cand) + sizeof(uint32_t)) +
            r->links_back_max * (2 * sizeof(*r->links_back) + sizeof(*r->group)) +
            r->slots_max * links * sizeof(uint32_t);
@@ -150,12 +150,12 @@ void hnsw_builder_codes_changed(struct hnsw_builder *b, const struct codes *code
     b->stride = codes->stride;
 }
 
-int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants)
+int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t new_rows)
 {
-    const uint32_t pruned = 2 * g->m + entrants, candidates = pruned > g->ef_construct ? pruned : g->ef_construct;
+    const uint32_t pruned = 2 * g->m + new_rows, candidates = pruned > g->ef_construct ? pruned : g->ef_construct;
     int rc = add_workers(b, shares);
     for (unsigned i = 0; i < b->workers && rc == 0; i++) {
-        rc = scratch_reserve(b->worker[i]->scratch, g->count + entrants, g->ef_construct, 0, 0);
+        rc = scratch_reserve(b->worker[i]->scratch, g->count + new_rows, g->ef_construct, 0, 0);
         if (rc == 0)
             rc = worker_reserve(b->worker[i], candidates);
     }
@@ -165,11 +165,11 @@ int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned 
 int hnsw_round_reserve_rows(struct round *r, uint32_t m, uint32_t rows, uint32_t lists)
 {
     if (rows > r->rows_max) {
-        memory_free(r->entrant);
+        memory_free(r->new_row);
         memory_free(r->chosen);
-        r->entrant = calloc(rows, sizeof(*r->entrant));
+        r->new_row = calloc(rows, sizeof(*r->new_row));
         r->chosen = calloc((size_t)rows * 2 * m, sizeof(*r->chosen));
-        r->rows_max = r->entrant && r->chosen ? rows : 0;
+        r->rows_max = r->new_row && r->chosen ? rows : 0;
     }
     if (lists > r->lists_max) {
         memory_free(r->upper_chosen);

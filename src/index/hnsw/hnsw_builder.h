@@ -1,7 +1,7 @@
 /* hnsw_builder.h -- what a build works in; for the files of src/index only.
  *
  * Rows enter the graph in rounds (ParlayANN: Manohar et al., PPoPP 2024). In a round the graph is frozen: every row of it is
- * searched for, compared with those that enter before it, and its neighbours are chosen; then the links are turned round and grouped by the row
+ * searched for, compared with those that enter before it, and its neighbours are chosen; then the links are reversed and grouped by the row
  * they enter, and each group makes that row's new list; then all of it is written down at once. The first two steps are done in
  * shares, by cores that read the frozen graph and write into the round. What becomes of a row does not depend on who did it, so
  * the graph is the same on any number of cores. */
@@ -18,7 +18,7 @@ struct waiting {
     struct cand cand;
     union norm norm;
     uint32_t met;         /* how many of the kept it was compared with */
-    float shadow;         /* the deepest they cast on it */
+    float occlusion;      /* the deepest they cast on it */
     float length, cosine; /* inner product: its own, and that of its angle to the base */
 };
 
@@ -37,7 +37,7 @@ struct hnsw_worker {
 };
 
 /* A row that enters. */
-struct entrant {
+struct new_row {
     uint32_t level;
     uint32_t list;   /* the first of its lists in upper_chosen; layer 1 first */
     uint32_t chosen; /* how many on the lowest layer */
@@ -65,7 +65,7 @@ struct round {
     enum round_step step; /* what is to be done next */
     uint32_t from, to;    /* rows that enter; none above the top layer but a single one */
     uint32_t nodes, lists;
-    struct entrant *entrant;      /* [rows_max] */
+    struct new_row *new_row;      /* [rows_max] */
     struct cand *chosen;          /* [rows_max][2m] */
     struct cand *upper_chosen;    /* [lists_max][m] */
     uint32_t *upper_count;        /* [lists_max] */
@@ -89,19 +89,19 @@ struct inlinks {
 
 /* A repair under way: which rows are reached. */
 struct flood {
-    uint64_t *wet;
+    uint64_t *reached;
     uint32_t *parent; /* the row it was reached from: links that are no parent's can be given up */
     uint32_t *stack;  /* reached, and not looked at yet */
     uint32_t depth;
-    uint32_t row;   /* those before it are wet */
+    uint32_t row;   /* those before it are reached */
     uint32_t spare; /* the first row that may take a link, when none near can */
     uint32_t rows;  /* in the graph when it began; 0: none is under way */
 };
 
-/* A settling under way (hnsw_settle.c). */
+/* A final prune under way (hnsw_final_prune.c). */
 struct settling {
     uint32_t rows;        /* in the graph when it began; 0: none is under way */
-    uint32_t from, to;    /* the window: those before it are settled */
+    uint32_t from, to;    /* the window: those before it are pruned */
     uint32_t asked;       /* rows whose links were looked at for it */
     uint32_t room;        /* rows of a window */
     uint32_t *back;       /* [room][2m]: rows that link to one of the window */
@@ -166,7 +166,7 @@ struct hnsw_builder {
     struct copies *copies; /* the graph's, to leave out rows that are dead when their turn comes; NULL: none is */
     const uint64_t *const *alive; /* lent: a bit a row, or NULL: all are. It may move at a pause */
     uint32_t changes;             /* insertions since the last hnsw_repair() */
-    uint32_t settled;             /* rows there were when hnsw_settle() ended */
+    uint32_t final_pruned;        /* rows there were when hnsw_final_prune() ended */
     uint32_t reached;             /* and when hnsw_reach() of all did */
     uint32_t beam;                /* that every row is found with then; less than RECALL_K_MIN: that */
     uint32_t watched;             /* and of any */
@@ -183,8 +183,8 @@ struct hnsw_builder {
 /* The codes are others now: what works on them is made anew when it is needed. */
 void hnsw_builder_codes_changed(struct hnsw_builder *b, const struct codes *codes);
 
-/* One worker a share, each with room for the graph and so many entrants. -ENOMEM. */
-MUST_USE int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t entrants);
+/* One worker a share, each with room for the graph and so many new rows. -ENOMEM. */
+MUST_USE int hnsw_builder_reserve(struct hnsw_builder *b, const struct hnsw *g, unsigned shares, uint32_t new_rows);
 /* How many rows enter a graph of `count` rows in a round, at most. */
 uint32_t hnsw_round_rows(uint32_t m, uint32_t count);
 /* Room for what is known of a round after each of its steps; what was there is lost. -ENOMEM. */
@@ -230,7 +230,7 @@ static inline uint32_t links_count(const uint32_t *links, uint32_t max)
 }
 
 /* Keeps, of `count` candidates sorted nearest first, up to `max`, first those that are closer to the base than to each other (the paper's
- * heuristic), then the least shadowed (hnsw_select.c); moves them to the front and returns how many. */
+ * heuristic), then the least occluded (hnsw_select.c); moves them to the front and returns how many. */
 struct hnsw_candidates {
     struct cand *cand;
     uint32_t count, max;
@@ -242,12 +242,12 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
 uint32_t hnsw_select_ip(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes,
                         struct hnsw_candidates c);
 
-/* Searches the frozen graph for the neighbours of an entrant and writes them to the round. What the pause returned. */
+/* Searches the frozen graph for the neighbours of a new row and writes them to the round. What the pause returned. */
 MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
-                         uint32_t entrant, const struct pause *pause);
-/* Groups what the entrants have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM, or what the pause
+                         uint32_t new_row, const struct pause *pause);
+/* Groups what the new rows have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM, or what the pause
  * returned, but done all the same. */
-MUST_USE int hnsw_turn_round(const struct hnsw *g, struct round *r, const struct pause *pause);
+MUST_USE int hnsw_reverse_links(const struct hnsw *g, struct round *r, const struct pause *pause);
 /* Makes the new list of a row whose old one cannot take the links back of a group. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                 const struct inlinks *inlinks, uint32_t group);
@@ -275,7 +275,7 @@ uint32_t inlinks_keep(const struct inlinks *l, const uint32_t *old, uint32_t n, 
                       uint32_t kept, uint32_t max);
 
 /* Forgets a settling that was stopped. */
-void hnsw_settle_drop(struct hnsw_builder *b);
+void hnsw_final_prune_drop(struct hnsw_builder *b);
 /* Forgets a repair that was stopped. */
 void hnsw_repair_drop(struct hnsw_builder *b);
 /* Forgets a search for all rows that was stopped. */

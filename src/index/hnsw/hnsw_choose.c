@@ -36,19 +36,19 @@ static void insert(struct pool *pool, uint32_t limit, struct cand c)
 
 /* Rows that enter in the same round are not in the graph yet, but where the input is sorted they are the nearest: those before this one are
  * compared with it, one after the other as their codes lie. It costs a hundredth of the walk. */
-static int meet_companions(struct hnsw_worker *w, const struct codes_query *query, const struct round *r,
-                           uint32_t entrant, uint32_t limit, const struct pause *pause)
+static int meet_batch(struct hnsw_worker *w, const struct codes_query *query, const struct round *r, uint32_t new_row,
+                      uint32_t limit, const struct pause *pause)
 {
     struct search_scratch *s = w->scratch;
     const uint32_t at_once = MEET_BYTES / query->codes->stride + 1, batch = at_once < HOP_MAX ? at_once : HOP_MAX;
     int rc = 0;
-    for (uint32_t from = 0; rc == 0 && from < entrant; from += batch) {
-        const uint32_t n = entrant - from < batch ? entrant - from : batch;
+    for (uint32_t from = 0; rc == 0 && from < new_row; from += batch) {
+        const uint32_t n = new_row - from < batch ? new_row - from : batch;
         for (uint32_t i = 0; i < n; i++)
             s->ids[i] = r->from + from + i;
         codes_distances(query, s->ids, n, s->rows, s->distances);
         for (uint32_t i = 0; i < n; i++)
-            if (r->entrant[from + i].linked)
+            if (r->new_row[from + i].linked)
                 insert(&s->pool, limit, (struct cand){s->distances[i], s->ids[i]});
         rc = pause_here(pause);
     }
@@ -56,13 +56,13 @@ static int meet_companions(struct hnsw_worker *w, const struct codes_query *quer
 }
 
 int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
-                uint32_t entrant, const struct pause *pause)
+                uint32_t new_row, const struct pause *pause)
 {
-    struct entrant *e = &r->entrant[entrant];
+    struct new_row *e = &r->new_row[new_row];
     struct codes_query query;
     struct pool *pool = &w->scratch->pool;
     const uint32_t top = hnsw_top(g);
-    codes_query_of_row(&query, codes, r->from + entrant, w->weights);
+    codes_query_of_row(&query, codes, r->from + new_row, w->weights);
     const struct hnsw_walk walk = {
         .graph = g, .query = &query, .scratch = w->scratch, .limit = g->count, .node_limit = g->nodes, .pause = pause};
     int rc = hnsw_walk_prepare(&walk, g->ef_construct);
@@ -74,7 +74,7 @@ int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
         if (rc != 0)
             return rc;
         if (level == 0)
-            rc = meet_companions(w, &query, r, entrant, g->ef_construct, pause);
+            rc = meet_batch(w, &query, r, new_row, g->ef_construct, pause);
         if (rc != 0)
             return rc;
         struct cand starts[STARTS_MAX];
@@ -82,9 +82,9 @@ int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
         memcpy(starts, pool->cand, n * sizeof(*starts));
         if (level <= e->level) {
             const struct hnsw_candidates c = {pool->cand, pool->count, level_links_max(g, level), level,
-                                              r->from + entrant};
+                                              r->from + new_row};
             const uint32_t kept = hnsw_select(g, w, codes, c);
-            struct cand *to = level == 0 ? r->chosen + (size_t)entrant * 2 * g->m
+            struct cand *to = level == 0 ? r->chosen + (size_t)new_row * 2 * g->m
                                          : r->upper_chosen + (size_t)(e->list + level - 1) * g->m;
             memcpy(to, pool->cand, kept * sizeof(*to));
             *(level == 0 ? &e->chosen : &r->upper_count[e->list + level - 1]) = kept;

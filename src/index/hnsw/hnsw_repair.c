@@ -2,7 +2,7 @@
  *
  * Pruning removes a link because a kept neighbour is closer to its target; usually the target is reached through that
  * neighbour, but nothing guarantees it, and among many equal vectors it often fails. So when building rests, the lowest
- * layer is flooded from the entry, and every row left dry is linked from the nearest wet row that a walk finds. */
+ * layer is flooded from the entry, and every row not reached is linked from the nearest reached row that a walk finds. */
 #include "index/hnsw/hnsw_builder.h"
 
 #include "base/bits.h"
@@ -53,8 +53,8 @@ static int flood_on(const struct hnsw *g, struct flood *f, const struct pause *p
         uint32_t from = f->stack[--f->depth];
         const uint32_t *links = hnsw_links(g, from);
         for (uint32_t i = 0; i < 2 * g->m && links[i] != LINK_NONE; i++) {
-            if (!bits_test(f->wet, links[i])) {
-                bits_set(f->wet, links[i]);
+            if (!bits_test(f->reached, links[i])) {
+                bits_set(f->reached, links[i]);
                 f->parent[links[i]] = from;
                 f->stack[f->depth++] = links[i];
             }
@@ -70,12 +70,12 @@ static int flood_on(const struct hnsw *g, struct flood *f, const struct pause *p
 
 static void flood_from(struct flood *f, uint32_t row, uint32_t parent)
 {
-    bits_set(f->wet, row);
+    bits_set(f->reached, row);
     f->parent[row] = parent;
     f->stack[f->depth++] = row;
 }
 
-/* Links a wet row to a dry one where there is room, or in place of a row that is reached in another way. */
+/* Links a reached row to a row that is not reached where there is room, or in place of a row that is reached in another way. */
 static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, uint32_t row)
 {
     const struct flood *f = &b->flood;
@@ -94,7 +94,7 @@ static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, ui
     return false;
 }
 
-/* Links the row from a wet one, the nearer the better. */
+/* Links the row from a reached row, the nearer the better. */
 static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t row,
                   const struct pause *pause)
 {
@@ -114,13 +114,13 @@ static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
     const struct pool *pool = &worker->scratch->pool;
     for (uint32_t i = 0; i < pool->count; i++) {
         uint32_t from = pool->cand[i].id;
-        if (bits_test(f->wet, from) && take(g, b, from, row)) {
+        if (bits_test(f->reached, from) && take(g, b, from, row)) {
             flood_from(f, row, from);
             return 0;
         }
     }
     for (; f->spare < g->count; f->spare++) { /* a row that cannot take one link now never can */
-        if (bits_test(f->wet, f->spare) && take(g, b, f->spare, row)) {
+        if (bits_test(f->reached, f->spare) && take(g, b, f->spare, row)) {
             flood_from(f, row, f->spare);
             return 0;
         }
@@ -131,11 +131,11 @@ static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
 static int start(struct hnsw *g, struct hnsw_builder *b)
 {
     struct flood *f = &b->flood;
-    *f = (struct flood){.wet = memory_aligned(bits_words(g->count) * sizeof(uint64_t)),
+    *f = (struct flood){.reached = memory_aligned(bits_words(g->count) * sizeof(uint64_t)),
                         .parent = malloc((size_t)g->count * sizeof(uint32_t)),
                         .stack = malloc((size_t)g->count * sizeof(uint32_t)),
                         .rows = g->count};
-    if (!f->wet || !f->parent || !f->stack) {
+    if (!f->reached || !f->parent || !f->stack) {
         hnsw_repair_drop(b);
         return -ENOMEM;
     }
@@ -145,7 +145,7 @@ static int start(struct hnsw *g, struct hnsw_builder *b)
 
 void hnsw_repair_drop(struct hnsw_builder *b)
 {
-    memory_free(b->flood.wet);
+    memory_free(b->flood.reached);
     memory_free(b->flood.parent);
     memory_free(b->flood.stack);
     b->flood = (struct flood){0};
@@ -162,7 +162,7 @@ int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *code
     if (rc == 0)
         rc = flood_on(g, f, pause);
     while (rc == 0 && f->row < g->count) {
-        if (!bits_test(f->wet, f->row) && hnsw_is_linked(g, f->row)) {
+        if (!bits_test(f->reached, f->row) && hnsw_is_linked(g, f->row)) {
             rc = attach(g, b, codes, f->row, pause);
             if (rc == 0)
                 rc = flood_on(g, f, pause);

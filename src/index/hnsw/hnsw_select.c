@@ -1,12 +1,12 @@
 /* hnsw_select.c -- which candidates become neighbours.
  *
- * A candidate that is closer to a kept neighbour than to the base is reached through that neighbour: it is shadowed. How much is a
+ * A candidate that is closer to a kept neighbour than to the base is reached through that neighbour: it is occluded. How much is a
  * ratio, distance to the base / distance to the neighbour, as squared distances. Candidates are taken nearest first, in passes
- * that put up with more and more shadow (the alpha of Vamana: Subramanya et al., NeurIPS 2019): the first gives the few that point
+ * that put up with more and more occlusion (the alpha of Vamana: Subramanya et al., NeurIPS 2019): the first gives the few that point
  * in different directions, which is what makes a greedy walk arrive, the next fill what is left of the list, which is what makes it
  * arrive in few hops. One pass with a larger ratio would fill the list with the nearest and leave no room for directions.
  *
- * A kept neighbour is folded into weights once; a candidate's code is compared with eight of them a call, until the shadow is too
+ * A kept neighbour is folded into weights once; a candidate's code is compared with eight of them a call, until the occlusion is too
  * deep. What was found is remembered, so that no pass compares two rows again. */
 #include "index/hnsw/hnsw_builder.h"
 
@@ -14,7 +14,7 @@
 
 /* With all three a walk compares half as many word vectors for recall .99 as with the first alone, and hops a third as often; of CNN
  * features a tenth fewer. SIFT fills its lists in the first pass; one of 1 would cost it some directions. */
-static const float shadow_max[] = {1.12f, 1.5f, 2.5f};
+static const float occlusion_max[] = {1.12f, 1.5f, 2.5f};
 
 /* What tells a distance from a code to a kept row. */
 struct ruler {
@@ -22,8 +22,8 @@ struct ruler {
     struct hnsw_worker *worker;
 };
 
-/* The deepest shadow that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
-static float shadow_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
+/* The deepest occlusion that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
+static float occlusion_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
 {
     float between[FOLDED_MAX], nearest = INFINITY;
     codes_between(r->codes, code, c->norm, r->worker->kept_row + from, r->worker->kept + from, n, between);
@@ -33,17 +33,17 @@ static float shadow_of(const struct ruler *r, const struct waiting *c, const voi
     return !(nearest < distance) ? 0 : nearest > 0 ? distance / nearest : INFINITY;
 }
 
-/* Compares a candidate with the kept ones it has not met, until its shadow is deeper than `max`. */
-static bool is_shadowed(const struct ruler *r, struct waiting *c, uint32_t kept, uint32_t row, float max)
+/* Compares a candidate with the kept ones it has not met, until its occlusion is deeper than `max`. */
+static bool is_occluded(const struct ruler *r, struct waiting *c, uint32_t kept, uint32_t row, float max)
 {
     const void *code = codes_at(r->codes, row);
-    while (c->shadow <= max && c->met < kept) {
+    while (c->occlusion <= max && c->met < kept) {
         uint32_t n = kept - c->met < FOLDED_MAX ? kept - c->met : FOLDED_MAX;
-        float shadow = shadow_of(r, c, code, c->met, n);
-        c->shadow = shadow > c->shadow ? shadow : c->shadow;
+        float occlusion = occlusion_of(r, c, code, c->met, n);
+        c->occlusion = occlusion > c->occlusion ? occlusion : c->occlusion;
         c->met += n;
     }
-    return c->shadow > max;
+    return c->occlusion > max;
 }
 
 uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct hnsw_candidates c)
@@ -55,12 +55,12 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
     for (uint32_t i = 0; i < c.count; i++)
         w->waiting[i] =
             (struct waiting){.cand = c.cand[i], .norm = codes_norm(codes, level_row(g, c.level, c.cand[i].id))};
-    for (unsigned pass = 0; pass < sizeof(shadow_max) / sizeof(*shadow_max) && kept < c.max; pass++) {
+    for (unsigned pass = 0; pass < sizeof(occlusion_max) / sizeof(*occlusion_max) && kept < c.max; pass++) {
         uint32_t left = 0;
         for (uint32_t i = 0; i < waiting && kept < c.max; i++) {
             struct waiting *candidate = &w->waiting[i];
             uint32_t row = level_row(g, c.level, candidate->cand.id);
-            if (is_shadowed(&ruler, candidate, kept, row, shadow_max[pass])) {
+            if (is_occluded(&ruler, candidate, kept, row, occlusion_max[pass])) {
                 w->waiting[left++] = *candidate;
                 continue;
             }

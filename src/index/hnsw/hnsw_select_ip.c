@@ -51,18 +51,18 @@ static bool is_occluded(const struct chooser *s, struct waiting *c, const void *
 {
     const struct hnsw_worker *w = s->worker;
     float between[FOLDED_MAX];
-    while (c->shadow <= max && c->met < s->kept) {
+    while (c->occlusion <= max && c->met < s->kept) {
         const uint32_t n = s->kept - c->met < FOLDED_MAX ? s->kept - c->met : FOLDED_MAX;
         codes_between(s->codes, code, c->norm, w->kept_row + c->met, w->kept + c->met, n, between);
         for (uint32_t i = 0; i < n; i++) {
             const float apart = 1 - cosine(-between[i], c->length, w->kept_length[c->met + i]);
             const float to_base = 1 - c->cosine;
             const float occlusion = !(apart < to_base) ? 0 : apart > 0 ? to_base / apart : INFINITY;
-            c->shadow = occlusion > c->shadow ? occlusion : c->shadow;
+            c->occlusion = occlusion > c->occlusion ? occlusion : c->occlusion;
         }
         c->met += n;
     }
-    return c->shadow > max;
+    return c->occlusion > max;
 }
 
 static void keep(struct chooser *s, const struct waiting *c, uint32_t row)

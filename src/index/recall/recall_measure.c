@@ -354,7 +354,7 @@ int recall_measure(struct segment_index *x, const struct rows *vectors, const st
     struct recall_measuring *m = x->measuring;
     struct segment_index sealed = *x; /* as it will be opened: what is searched is what was made */
     sealed.sealed = true;
-    sealed.tail = (struct tail){0};
+    sealed.unindexed = (struct unindexed){0};
     if (x->made.ops)
         sealed.codes = x->made;
     int rc = 0;

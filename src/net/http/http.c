@@ -126,11 +126,11 @@ static int healthz(struct http *h)
 /* What a starting server serves already. */
 static int readable(const struct core *c, struct buffer *text)
 {
-    size_t at_rest = 0;
+    size_t is_clean = 0;
     for (size_t i = 0; i < c->collections.count; i++)
-        at_rest += c->collections.by_id[i]->at_rest;
+        is_clean += c->collections.by_id[i]->is_clean;
     return c->state == CORE_READING
-               ? buffer_printf(text, "%zu of %zu collections can be read already\n", at_rest, c->collections.count)
+               ? buffer_printf(text, "%zu of %zu collections can be read already\n", is_clean, c->collections.count)
                : 0;
 }
 
@@ -192,7 +192,7 @@ static int metrics_text(struct http *h, struct request *rq)
     arena_fini_slowly(&rq->bulk, fiber_pause);
     if (rc < 0)
         buffer_fini_slowly(text, fiber_pause);
-    admission_settle(rq, text->capacity);
+    admission_work_done(rq, text->capacity);
     return rc;
 }
 

@@ -227,7 +227,7 @@ static int op_search(struct native_request *r)
         .ef = ask->ef,
         .recall = ask->recall,
         .refine_k = ask->refine_k,
-        .spread = (enum spread)ask->spread,
+        .fan_out = (enum fan_out)ask->fan_out,
         .dim = ask->dim,
         .first_query = ask->first_query,
         .exact = ask->exact,

@@ -15,7 +15,7 @@ enum due {
     DUE_WORK,    /* store_work(): graphs, sealing, sharing */
     DUE_PREPARE, /* store_prepare(): codes and lists */
     DUE_MERGE,   /* store_maintain() */
-    DUE_REST,    /* store_rest() */
+    DUE_CLEAN,   /* store_clean() */
     DUE_MEMORY,  /* its memory is counted anew */
     DUE_KINDS
 };

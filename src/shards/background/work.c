@@ -4,11 +4,11 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
-#include "shards/background/pace.h"
+#include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/segment/index_plan.h"
-#include "shards/segment/loan.h"
 #include "shards/segment/segment_file.h"
+#include "shards/segment/shared_segment.h"
 #include "shards/shard.h"
 #include "shards/snapshot/snapshot.h"
 
@@ -37,18 +37,18 @@ void store_count_build(struct store *store, uint64_t duration_ns)
 static int commit(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
-    bool rests = rest_begin(s, g);
+    bool rests = clean_begin(s, g);
     struct manifest_edit edit = {
         .segment = g->file,
         .epoch = store->epoch,
         .reactor = store->options.reactor,
         .log_start = store_log_needed(store, g),
-        .rested = &s->config.id,
-        .rested_count = rests,
+        .cleaned = &s->config.id,
+        .cleaned_count = rests,
     };
     int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
     if (rests)
-        rest_end(s);
+        clean_end(s);
     if (rc == 0) {
         if (edit.log_start > store->log_start)
             store->log_start = edit.log_start;
@@ -73,8 +73,8 @@ static int write_file(struct shard *s, struct segment *g)
                                  .rows = g->rows,
                                  .tombstones = g->tombstone_count,
                                  .version_max = g->version_max,
-                                 .homes = s->store->options.reactors,
-                                 .home = s->store->options.reactor};
+                                 .owners = s->store->options.reactors,
+                                 .owner = s->store->options.reactor};
     if (g->file.id)
         return 0;
     int rc = store_segment_path(s->store, m.id, path);
@@ -130,7 +130,7 @@ static void swap(struct shard *s, struct segment *frozen, struct segment *sealed
     sealed->log_past = frozen->log_past;
     sealed->searched = true;
     s->store->stats.sealed_bytes += sealed->disk_bytes;
-    segment_set_heir(frozen, sealed, NULL);
+    segment_set_successor(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
     s->losses = LOSSES_UNKNOWN;
     segment_retire(frozen);
@@ -150,7 +150,7 @@ static int build_graph(struct shard *s, struct segment *g)
     int rc = segment_index_build(g->index, &g->vectors, g->rows, workers, &pause);
     g->indexing = false;
     event_notify_all(&s->store->indexed);
-    pace_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
+    throttle_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
     return rc;
 }
 
@@ -195,7 +195,7 @@ static int seal_frozen(struct shard *s, struct segment *g)
     store->stats.seal_ns_total += clock_now_ns() - start_ns;
     store_count_build(store, clock_now_ns() - start_ns);
     swap(s, g, sealed);
-    event_notify_all(&store->settled);
+    event_notify_all(&store->sealing_ended);
     return 0;
 }
 
@@ -275,7 +275,7 @@ static bool freeze_by_time(struct shard *s, const struct segment *g)
 static int work_on(struct shard *s)
 {
     struct segment *g = find_frozen(s);
-    int rc = shard_lend_rest(s);
+    int rc = shard_share_rest(s);
     if (rc != 0)
         return rc;
     if (g) {
@@ -316,7 +316,7 @@ int store_work(struct store *store)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));
             store->work_failed = rc;
             store->failures++;
-            event_notify_all(&store->settled);
+            event_notify_all(&store->sealing_ended);
         } else if (rc > 0) {
             store->work_failed = 0;
         }
@@ -329,5 +329,5 @@ int store_work(struct store *store)
             return rc;
         fiber_checkpoint();
     }
-    return store_rest(store);
+    return store_clean(store);
 }

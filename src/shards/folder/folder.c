@@ -96,7 +96,7 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
     rc = folder_lock(dir, ret_lock, error);
     if (rc < 0)
         return rc;
-    rc = snapshots_settle(dir, error);
+    rc = snapshots_complete(dir, error);
     if (rc == 0)
         rc = load(dir, ret_manifest, error);
     if (rc == 0 && ret_manifest->reactors == 0)
@@ -202,7 +202,7 @@ int folder_prepare(const char *dir, const struct manifest *m, unsigned reactors,
     return rc < 0 ? error_set_errno(error, rc, "preparing the data folder %s", dir) : 0;
 }
 
-int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct error *error)
+int folder_complete(const char *dir, struct manifest *m, unsigned reactors, struct error *error)
 {
     bool rewritten = m->reactors != reactors;
     if (!rewritten && !m->log_end)
@@ -212,7 +212,7 @@ int folder_settle(const char *dir, struct manifest *m, unsigned reactors, struct
     if (rewritten) {
         m->epoch++;
         m->log_dir++;
-        manifest_rests_spread(m, reactors);
+        manifest_clean_extend(m, reactors);
         m->reactors = reactors;
         memset(m->log_start, 0, sizeof(m->log_start));
     }

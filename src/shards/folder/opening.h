@@ -6,7 +6,7 @@
 struct opening {
     struct store *store;
     const struct manifest *manifest;
-    struct burials burials;
+    struct remote_deletes remote_deletes;
     struct shard *last; /* the shard of the last record: the next one is mostly of the same */
     uint64_t held;      /* memory of the segments opened so far, and of the ids that all will put into the map */
     unsigned mapped;    /* segments whose index stays in its mapping */

@@ -50,7 +50,7 @@ bool store_met_failure(struct store *s, int rc, uint64_t round)
         return true;
     if (!s->read_only)
         s->read_only = rc;
-    event_notify_all(&s->settled); /* writers that wait for room hear why there will be none */
+    event_notify_all(&s->sealing_ended); /* writers that wait for room hear why there will be none */
     if (s->options.hooks.failed)
         s->options.hooks.failed(rc, round, s->options.hooks.arg);
     return false;
@@ -78,7 +78,7 @@ static int recover(struct store *s)
 void store_turn_read_only(struct store *s, int rc)
 {
     s->read_only = rc;
-    event_notify_all(&s->settled);
+    event_notify_all(&s->sealing_ended);
     if (!disk_is_full(rc))
         return;
     log_save_space(s->log, true);
@@ -98,7 +98,7 @@ int store_turn_writable(struct store *s, uint64_t round)
     log_save_space(s->log, false);
     s->read_only = 0;
     s->work_failed = s->maintain_failed = 0;
-    event_notify_all(&s->settled);
+    event_notify_all(&s->sealing_ended);
     store_changed(s);
     return 0;
 }

@@ -127,7 +127,7 @@ int manifest_add(struct manifest *m, const struct collection_config *config)
 
 static int check_edit(const struct manifest *m, const struct manifest_edit *edit)
 {
-    const uint64_t collection = edit->segment.id ? edit->segment.collection : edit->stirred;
+    const uint64_t collection = edit->segment.id ? edit->segment.collection : edit->dirtied;
     if (collection && !manifest_find(m, collection))
         return -ENOENT; /* dropped meanwhile: the segment, or the write, is not needed */
     for (size_t i = 0; i < edit->removed_count; i++)
@@ -157,21 +157,21 @@ static void make_edit(struct manifest *m, const struct manifest_edit *edit)
             *gone = m->segments[--m->segment_count];
     }
     if (edit->epoch != m->epoch || edit->reactor >= m->reactors) {
-        manifest_rest_forget(m, edit->stirred);
+        manifest_clean_forget(m, edit->dirtied);
         return;
     }
     if (edit->log_start > m->log_start[edit->reactor])
         m->log_start[edit->reactor] = edit->log_start;
-    manifest_stir_on(m, edit->stirred, edit->reactor);
-    for (size_t i = 0; i < edit->rested_count; i++)
-        manifest_rest_on(m, edit->rested[i], edit->reactor);
+    manifest_dirty_on(m, edit->dirtied, edit->reactor);
+    for (size_t i = 0; i < edit->cleaned_count; i++)
+        manifest_clean_on(m, edit->cleaned[i], edit->reactor);
 }
 
 void manifest_make(struct manifest *m, const struct manifest_change *change)
 {
     if (change->create) {
         insert(m, change->create);
-        manifest_rest_everywhere(m, change->create->id);
+        manifest_clean_everywhere(m, change->create->id);
     } else if (change->drop) {
         erase(m, change->drop);
     } else {

@@ -13,11 +13,11 @@ struct manifest_segment {
     uint64_t id, collection, rows, tombstones;
     uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
     uint64_t version_max; /* of rows and tombstones */
-    uint32_t homes,
-        home; /* all rows are at home on reactor `home` when there are `homes` of them; homes 0: here and there */
+    uint32_t owners,
+        owner; /* all rows are owned by reactor `owner` when there are `owners` of them; owners 0: here and there */
 };
 
-/* Where a collection is at rest: the logs of these reactors hold nothing of it that its segments do not have. */
+/* Where a collection is clean: the logs of these reactors hold nothing of it that its segments do not have. */
 struct manifest_rest {
     uint64_t reactors[REACTORS_MAX / 64]; /* bit set */
 };
@@ -53,14 +53,14 @@ struct manifest_edit {
         epoch; /* what follows is about the logs of this epoch; in another log_start is left alone, and nothing comes to rest */
     uint32_t reactor;
     uint64_t log_start;
-    uint64_t stirred;       /* a collection that is not at rest on `reactor` any more; 0: none */
-    const uint64_t *rested; /* collections that are from now on; those that are not there do not count */
-    size_t rested_count;
+    uint64_t dirtied;        /* a collection that is not clean on `reactor` any more; 0: none */
+    const uint64_t *cleaned; /* collections that are from now on; those that are not there do not count */
+    size_t cleaned_count;
 };
 
 /* Exactly one of the three is meant. */
 struct manifest_change {
-    const struct collection_config *create; /* with its id; at rest everywhere */
+    const struct collection_config *create; /* with its id; clean everywhere */
     uint64_t drop;                          /* a collection's id, with its segments; 0: none */
     const struct manifest_edit *edit;
 };
@@ -94,25 +94,25 @@ MUST_USE int manifest_reserve(struct manifest *m, size_t changes);
 void manifest_make(struct manifest *m, const struct manifest_change *change);
 /* The three of them, for an edit. */
 MUST_USE int manifest_apply(struct manifest *m, const struct manifest_edit *edit);
-/* Likewise for a collection, which is at rest nowhere. -EEXIST, -ENOMEM. */
+/* Likewise for a collection, which is clean nowhere. -EEXIST, -ENOMEM. */
 MUST_USE int manifest_add(struct manifest *m, const struct collection_config *config);
 /* *ret is a second manifest of the same content; -ENOMEM. */
 MUST_USE int manifest_copy(const struct manifest *m, struct manifest *ret);
 void manifest_fini(struct manifest *m);
 
-/* -- collections at rest (manifest_rest.c) -- */
+/* -- clean collections (manifest_clean.c) -- */
 
-bool manifest_rests_on(const struct manifest *m, uint64_t collection, unsigned reactor);
+bool manifest_is_clean_on(const struct manifest *m, uint64_t collection, unsigned reactor);
 /* On all reactors: its segments are all there is of it. */
-bool manifest_at_rest(const struct manifest *m, uint64_t collection);
+bool manifest_is_clean(const struct manifest *m, uint64_t collection);
 /* Nothing happens when the collection is not there. */
-void manifest_rest_everywhere(struct manifest *m, uint64_t collection);
-void manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor);
-void manifest_stir_on(struct manifest *m, uint64_t collection, unsigned reactor);
+void manifest_clean_everywhere(struct manifest *m, uint64_t collection);
+void manifest_clean_on(struct manifest *m, uint64_t collection, unsigned reactor);
+void manifest_dirty_on(struct manifest *m, uint64_t collection, unsigned reactor);
 /* Nothing is known of it any more. */
-void manifest_rest_forget(struct manifest *m, uint64_t collection);
-/* The logs are written anew by another number of reactors: what was at rest everywhere is so again, nothing else is. */
-void manifest_rests_spread(struct manifest *m, unsigned reactors);
+void manifest_clean_forget(struct manifest *m, uint64_t collection);
+/* The logs are written anew by another number of reactors: what was clean everywhere is so again, nothing else is. */
+void manifest_clean_extend(struct manifest *m, unsigned reactors);
 
 static inline uint64_t manifest_log_end(const struct manifest *m, unsigned reactor)
 {

@@ -50,7 +50,7 @@ static uint64_t collection_of(const struct manifest_change *change)
         return change->create->id;
     if (change->drop)
         return change->drop;
-    return change->edit->segment.id ? change->edit->segment.collection : change->edit->stirred;
+    return change->edit->segment.id ? change->edit->segment.collection : change->edit->dirtied;
 }
 
 /* Changes are checked against what is durable, so one that could depend on another waits for it. */

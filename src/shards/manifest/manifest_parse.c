@@ -79,20 +79,20 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
     return collection_config_check(to, NULL);
 }
 
-/* Where a collection is at rest: as many words of the bit set as are not zero to the end. */
-static int take_rest(const KithDisk__Collection *from, struct manifest_rest *to)
+/* Where a collection is clean: as many words of the bit set as are not zero to the end. */
+static int take_clean(const KithDisk__Collection *from, struct manifest_rest *to)
 {
-    if (from->n_at_rest > ARRAY_LEN(to->reactors))
+    if (from->n_is_clean > ARRAY_LEN(to->reactors))
         return -EINVAL;
-    if (from->n_at_rest)
-        memcpy(to->reactors, from->at_rest, from->n_at_rest * sizeof(*to->reactors));
+    if (from->n_is_clean)
+        memcpy(to->reactors, from->is_clean, from->n_is_clean * sizeof(*to->reactors));
     return 0;
 }
 
 static struct manifest_segment take_segment(const KithDisk__Segment *s)
 {
-    return (struct manifest_segment){s->id,          s->collection,  s->rows,  s->tombstones,
-                                     s->version_min, s->version_max, s->homes, s->home};
+    return (struct manifest_segment){s->id,          s->collection,  s->rows,   s->tombstones,
+                                     s->version_min, s->version_max, s->owners, s->owner};
 }
 
 static int take_first(const KithDisk__Manifest *from, struct manifest *m)
@@ -131,7 +131,7 @@ static int take_state(const KithDisk__Manifest *from, struct manifest *m, bool f
         if (rc == 0)
             rc = manifest_add(m, &c);
         if (rc == 0)
-            rc = take_rest(from->collections[i], &m->rests[m->collection_count - 1]);
+            rc = take_clean(from->collections[i], &m->rests[m->collection_count - 1]);
     }
     for (size_t i = 0; rc == 0 && i < from->n_segments; i++)
         m->segments[m->segment_count++] = take_segment(from->segments[i]);
@@ -145,9 +145,9 @@ static int take_change(const KithDisk__Change *from, struct manifest *m)
                                  .epoch = from->epoch,
                                  .reactor = from->reactor,
                                  .log_start = from->log_start,
-                                 .stirred = from->stirred,
-                                 .rested = from->rested,
-                                 .rested_count = from->n_rested};
+                                 .dirtied = from->dirtied,
+                                 .cleaned = from->cleaned,
+                                 .cleaned_count = from->n_cleaned};
     struct manifest_change change = {.drop = from->dropped};
     struct collection_config created;
     int rc = 0;
@@ -324,13 +324,13 @@ static void give_collection(const struct collection_config *c, KithDisk__Collect
     to->links = c->index.links;
 }
 
-static void give_rest(const struct manifest_rest *rest, KithDisk__Collection *to)
+static void give_clean(const struct manifest_rest *rest, KithDisk__Collection *to)
 {
     size_t words = ARRAY_LEN(rest->reactors);
     while (words > 0 && rest->reactors[words - 1] == 0)
         words--;
-    to->at_rest = (uint64_t *)rest->reactors;
-    to->n_at_rest = words;
+    to->is_clean = (uint64_t *)rest->reactors;
+    to->n_is_clean = words;
 }
 
 static void give_segment(const struct manifest_segment *s, KithDisk__Segment *to)
@@ -342,8 +342,8 @@ static void give_segment(const struct manifest_segment *s, KithDisk__Segment *to
     to->tombstones = s->tombstones;
     to->version_min = s->version_min;
     to->version_max = s->version_max;
-    to->homes = s->homes;
-    to->home = s->home;
+    to->owners = s->owners;
+    to->owner = s->owner;
 }
 
 static void give_first(const struct manifest *m, KithDisk__Manifest *to, KithDisk__Snapshot *snapshot)
@@ -401,7 +401,7 @@ int manifest_pack_state(const struct manifest *m, uint64_t number, size_t *at, s
     int rc = collections && segments && to.collections && to.segments ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < to.n_collections; i++) {
         give_collection(&m->collections[*at + i], &collections[i]);
-        give_rest(&m->rests[*at + i], &collections[i]);
+        give_clean(&m->rests[*at + i], &collections[i]);
         to.collections[i] = &collections[i];
     }
     for (size_t i = 0; rc == 0 && i < to.n_segments; i++) {
@@ -451,9 +451,9 @@ static void give_change(const struct manifest_change *from, struct given *to)
     to->change.epoch = edit->epoch;
     to->change.reactor = edit->reactor;
     to->change.log_start = edit->log_start;
-    to->change.stirred = edit->stirred;
-    to->change.rested = (uint64_t *)edit->rested;
-    to->change.n_rested = edit->rested_count;
+    to->change.dirtied = edit->dirtied;
+    to->change.cleaned = (uint64_t *)edit->cleaned;
+    to->change.n_cleaned = edit->cleaned_count;
 }
 
 int manifest_pack_changes(const struct manifest_change *const *changes, size_t count, uint64_t number,

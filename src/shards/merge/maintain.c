@@ -81,7 +81,7 @@ int store_maintain(struct store *store)
         else if (store->memory.put_off)
             due_add(s, DUE_MERGE);
         gate_leave(&s->gate);
-        event_notify_all(&store->settled);
+        event_notify_all(&store->sealing_ended);
         if (dropped)
             return 1;
         if (rc != 0)
@@ -141,7 +141,7 @@ static int wait_while(struct shard *s, const struct wait *w, const struct pause 
         int rc = pause ? pause->fn(pause->arg) : 0;
         if (rc < 0)
             return rc;
-        if (event_wait_until(&store->settled, clock_now_ns() + ASK_NS) < 0)
+        if (event_wait_until(&store->sealing_ended, clock_now_ns() + ASK_NS) < 0)
             continue; /* nothing was settled, but whoever waits may have left */
     }
     return 0;
@@ -151,7 +151,7 @@ static bool is_unsealed(const struct shard *s, uint64_t birth)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->birth <= birth && (g->state != SEGMENT_SEALED || (g->searched && !g->borrowed && !g->settled)))
+        if (g && g->birth <= birth && (g->state != SEGMENT_SEALED || (g->searched && !g->is_shared && !g->everywhere)))
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* merge.c -- in a straight line: choose rows, write columns, build the graph over what was written, commit, take the place of the old ones.
  *
- * Rows die while this goes on. From the moment a row has its place in the new segment, its death is noted there too (segment_bury() follows
- * the heir), so nothing has to be caught up with at the end. The commit is one edit of the manifest: a crash before it leaves the old
+ * Rows die while this goes on. From the moment a row has its place in the new segment, its death is noted there too (segment_delete_row() follows
+ * the successor), so nothing has to be caught up with at the end. The commit is one edit of the manifest: a crash before it leaves the old
  * segments, one after it the new. */
 #include "shards/merge/merge.h"
 #include "base/log.h"
@@ -60,7 +60,7 @@ static int place_rows(struct merge *m, struct segment *input)
     if (!rows)
         return -ENOMEM;
     memset(rows, 0xff, (size_t)input->rows * sizeof(*rows)); /* ROW_NONE */
-    segment_set_heir(input, m->shadow, rows);
+    segment_set_successor(input, m->shadow, rows);
     for (uint32_t row = 0; row < input->rows; row++) {
         if (bits_test(input->alive, row)) {
             bits_set(m->shadow->alive, m->rows);
@@ -113,7 +113,7 @@ static int guess_queries(const struct merge *m, struct gathered_queries *g)
             const int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
             if (rc < 0)
                 return rc;
-            if (input->heir_rows[row] != ROW_NONE || met++ * wanted / gone < taken)
+            if (input->successor_rows[row] != ROW_NONE || met++ * wanted / gone < taken)
                 continue;
             (void)gathered_queries_add(g, rows_at(&input->vectors, row), dim);
             taken++;
@@ -175,16 +175,16 @@ static int write_graph(struct merge *m, struct container_writer *w)
     return rc;
 }
 
-/* Rows of one home stay so. */
-static void set_home(struct merge *m)
+/* Rows of one owner stay so. */
+static void set_owner(struct merge *m)
 {
     const struct segment *first = m->choice->inputs[0];
-    m->file.homes = first->homes;
-    m->file.home = first->home;
+    m->file.owners = first->owners;
+    m->file.owner = first->owner;
     for (uint32_t i = 1; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
-        if (g->homes != first->homes || g->home != first->home)
-            m->file.homes = m->file.home = 0;
+        if (g->owners != first->owners || g->owner != first->owner)
+            m->file.owners = m->file.owner = 0;
     }
 }
 
@@ -195,7 +195,7 @@ static int write_file(struct merge *m)
     struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0};
     for (uint32_t i = 0; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
-        parts[i] = (struct segment_part){g, g->heir_rows};
+        parts[i] = (struct segment_part){g, g->successor_rows};
         if (g->version_max > source.version_max)
             source.version_max = g->version_max;
     }
@@ -204,7 +204,7 @@ static int write_file(struct merge *m)
                                         .rows = m->rows,
                                         .tombstones = m->tombstones.kept,
                                         .version_max = source.version_max};
-    set_home(m);
+    set_owner(m);
     struct container_writer *w;
     uint64_t bytes;
     int rc = store_segment_path(s->store, m->file.id, m->path);
@@ -242,15 +242,15 @@ static int open_output(struct merge *m)
 
 /* -- taking the place of the old ones -- */
 
-/* Rows are left out because something newer buried them. Where writes are acknowledged before they are flushed, that must be on the disk before
- * the old rows are gone from it, or a crash would lose both. It is in the log of the row's home. */
+/* Rows are left out because something newer replaced them. Where writes are acknowledged before they are flushed, that must be on the disk before
+ * the old rows are gone from it, or a crash would lose both. It is in the log of the row's owner. */
 static int flush_log(struct store *store, void *call)
 {
     (void)call;
     return log_flush(store->log);
 }
 
-static int flush_what_buried(const struct shard *s)
+static int flush_newer_rows(const struct shard *s)
 {
     struct store *store = s->store;
     const struct store_hooks *hooks = &store->options.hooks;
@@ -291,12 +291,12 @@ static void swap(struct merge *m)
     if (m->output) {
         memcpy(fresh->alive, m->shadow->alive, bits_words(m->rows) * sizeof(uint64_t));
         fresh->dead = m->shadow->dead;
-        fresh->lent = 0;
-        fresh->searched = fresh->settled = true;
+        fresh->share_seq = 0;
+        fresh->searched = fresh->everywhere = true;
     }
     for (uint32_t i = 0; i < m->choice->count; i++) {
         struct segment *input = m->choice->inputs[i];
-        segment_set_heir(input, fresh, input->heir_rows);
+        segment_set_successor(input, fresh, input->successor_rows);
         input->searched = false;
         birth = input->birth > birth ? input->birth : birth;
         fresh->log_past = input->log_past > fresh->log_past ? input->log_past : fresh->log_past;
@@ -347,7 +347,7 @@ static int hand_over(struct merge *m, struct replacement *r)
 {
     int rc = tell_others(m, r, REPLACE_SWAP);
     if (rc == 0) {
-        burials_drain(m->shard->store);
+        remote_deletes_drain(m->shard->store);
         rc = tell_others(m, r, REPLACE_FREE);
     }
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
@@ -372,9 +372,9 @@ static void take_place(struct merge *m)
         .dropped_count = m->tombstones.dropped,
     };
     for (uint32_t i = 0; i < m->choice->count; i++)
-        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->heir_rows};
+        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->successor_rows};
     remove_files(m);
-    if (tell_others(m, &r, REPLACE_BORROW) < 0)
+    if (tell_others(m, &r, REPLACE_SHARE) < 0)
         return;
     swap(m);
     r.number = s->merges;
@@ -417,7 +417,7 @@ static void give_up(struct merge *m, int rc)
 {
     for (uint32_t i = 0; i < m->choice->count; i++) {
         struct segment *input = m->choice->inputs[i];
-        segment_set_heir(input, NULL, NULL);
+        segment_set_successor(input, NULL, NULL);
         input->merging = false;
     }
     if (!m->output)
@@ -453,7 +453,7 @@ static int run(struct merge *m)
                 (uint32_t)rows);
     int rc = prepare(m);
     if (rc == 0)
-        rc = flush_what_buried(m->shard);
+        rc = flush_newer_rows(m->shard);
     if (rc == 0)
         rc = commit(m);
     if (rc < 0) {

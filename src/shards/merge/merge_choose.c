@@ -18,7 +18,7 @@ static uint32_t live_rows(const struct segment *g)
 
 static bool can_merge(const struct segment *g)
 {
-    return g && g->state == SEGMENT_SEALED && g->searched && g->settled && !g->merging;
+    return g && g->state == SEGMENT_SEALED && g->searched && g->everywhere && !g->merging;
 }
 
 static bool is_worn(const struct shard *s, const struct segment *g, bool all)

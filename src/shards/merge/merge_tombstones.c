@@ -1,5 +1,5 @@
-/* merge_tombstones.c -- a tombstone is left out of a merge when it buries nothing any more: no row of an id of its home that is older than it is
- * left anywhere, neither in another segment nor in the log. Each home is asked, for the segments merged are those of all. */
+/* merge_tombstones.c -- a tombstone is left out of a merge when it deletes nothing any more: no row of an id of its owner that is older than it is
+ * left anywhere, neither in another segment nor in the log. Each owner is asked, for the segments merged are those of all. */
 #include "shards/merge/merge.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@ struct tombstone_question {
     uint64_t collection;
     const uint64_t *inputs;
     uint32_t input_count;
-    uint64_t *above; /* [reactors]: those of its ids above this version are kept, the others bury nothing any more */
+    uint64_t *above; /* [reactors]: those of its ids above this version are kept, the others delete nothing any more */
 };
 
 static bool is_input(const struct tombstone_question *q, const struct segment *g)
@@ -38,8 +38,8 @@ static int answer(struct store *store, void *call)
     return 0;
 }
 
-/* Every home is asked before the manifest: what it seals in between is met twice, and not missed. */
-static int ask_homes(const struct shard *s, const struct merge_choice *choice, uint64_t *above)
+/* Every owner is asked before the manifest: what it seals in between is met twice, and not missed. */
+static int ask_owners(const struct shard *s, const struct merge_choice *choice, uint64_t *above)
 {
     struct store *store = s->store;
     uint64_t ids[MERGE_INPUTS_MAX];
@@ -50,11 +50,11 @@ static int ask_homes(const struct shard *s, const struct merge_choice *choice, u
     int rc = answer(store, &q);
     if (rc == 0 && store->options.reactors > 1)
         rc = hooks->call(STORE_ALL_OTHERS, STORE_NOTICE, answer, &q, hooks->arg);
-    for (unsigned home = 0; rc == 0 && home < store->options.reactors; home++) {
+    for (unsigned owner = 0; rc == 0 && owner < store->options.reactors; owner++) {
         uint64_t oldest;
-        rc = above[home] ? hooks->oldest(q.collection, home, ids, choice->count, &oldest, hooks->arg) : 0;
-        if (rc == 0 && above[home] && oldest < above[home])
-            above[home] = oldest;
+        rc = above[owner] ? hooks->oldest(q.collection, owner, ids, choice->count, &oldest, hooks->arg) : 0;
+        if (rc == 0 && above[owner] && oldest < above[owner])
+            above[owner] = oldest;
     }
     return rc;
 }
@@ -67,8 +67,8 @@ static int sort(const struct shard *s, const struct merge_choice *choice, const 
         const struct segment *g = choice->inputs[i];
         for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
             const struct tombstone *of = &g->tombstones[t];
-            unsigned home = slot_home(collection_slot(&s->config, point_id_hash(of->id)), s->store->options.reactors);
-            bool keep = of->version > above[home];
+            unsigned owner = slot_owner(collection_slot(&s->config, point_id_hash(of->id)), s->store->options.reactors);
+            bool keep = of->version > above[owner];
             to->items[keep ? to->kept++ : total - ++to->dropped] = *of;
             rc = t % 1024 == 0 ? pause_here(pause) : 0;
         }
@@ -87,7 +87,7 @@ int merge_take_tombstones(const struct shard *s, const struct merge_choice *choi
         return 0;
     ret->items = malloc(total * sizeof(*ret->items));
     uint64_t *above = calloc(s->store->options.reactors, sizeof(*above));
-    int rc = ret->items && above ? ask_homes(s, choice, above) : -ENOMEM;
+    int rc = ret->items && above ? ask_owners(s, choice, above) : -ENOMEM;
     if (rc == 0)
         rc = sort(s, choice, above, pause, ret, total);
     free(above);

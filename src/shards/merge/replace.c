@@ -1,16 +1,16 @@
 #include "shards/merge/replace.h"
-#include "shards/segment/loan.h"
+#include "shards/segment/shared_segment.h"
 
 #define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
 
 /* -- borrowing and swapping -- */
 
-/* What died in the old ones is dead in the new one. Their heir is set first, so deaths during the pauses are noted in both. */
+/* What died in the old ones is dead in the new one. Their successor is set first, so deaths during the pauses are noted in both. */
 static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
 {
     for (uint32_t row = 0; row < old->rows; row++) {
         if (!bits_test(old->alive, row) && r->rows[row] != ROW_NONE)
-            segment_bury(fresh, r->rows[row]);
+            segment_delete_row(fresh, r->rows[row]);
         if (row % 4096 == 0)
             fiber_checkpoint();
     }
@@ -31,25 +31,25 @@ static void switch_over(struct shard *s, const struct replacement *r, struct seg
     }
     if (fresh) {
         fresh->birth = birth; /* who searches the old ones now need not search this one too */
-        fresh->searched = fresh->settled = true;
+        fresh->searched = fresh->everywhere = true;
     }
     s->merges = r->number;
 }
 
-static int borrow(struct shard *s, const struct replacement *r)
+static int take(struct shard *s, const struct replacement *r)
 {
     struct segment *fresh;
     if (!r->fresh)
         return 0;
-    int rc = shard_borrow(s, r->fresh, &fresh);
+    int rc = shard_take_share(s, r->fresh, &fresh);
     if (rc < 0)
         return rc;
     for (uint32_t i = 0; i < r->old_count; i++) {
         struct segment *old = shard_find_segment(s, r->old[i].id);
         if (!old)
             continue;
-        segment_set_heir(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
-        old->heir_rows_lent = true;
+        segment_set_successor(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
+        old->successor_rows_shared = true;
         take_deaths(old, &r->old[i], fresh);
     }
     return 0;
@@ -64,7 +64,7 @@ static void swap(struct shard *s, const struct replacement *r)
     if (fresh)
         replace_repoint(s, fresh);
     replace_forget(s, r);
-    burials_drain(s->store);
+    remote_deletes_drain(s->store);
 }
 
 /* Entries of one table that name a segment which fresh takes the place of. The table may grow meanwhile. */
@@ -73,8 +73,8 @@ static void repoint_entries(struct shard *s, const struct id_table *t, const str
     for (size_t i = 0; t->entries && i <= t->mask; i++) {
         struct id_entry *e = &t->entries[i];
         const struct segment *g = e->version && e->segment != ID_MAP_DELETED ? s->segments[e->segment] : NULL;
-        if (g && g->heir == fresh && g->heir_rows && g->heir_rows[e->row] != ROW_NONE)
-            *e = (struct id_entry){e->id, e->version, fresh->handle, g->heir_rows[e->row]};
+        if (g && g->successor == fresh && g->successor_rows && g->successor_rows[e->row] != ROW_NONE)
+            *e = (struct id_entry){e->id, e->version, fresh->handle, g->successor_rows[e->row]};
         if (i % 1024 == 0)
             fiber_checkpoint();
     }
@@ -131,7 +131,7 @@ static void let_go(struct shard *s, const struct replacement *r)
 {
     for (uint32_t i = 0; i < r->old_count; i++) {
         struct segment *old = shard_find_segment(s, r->old[i].id);
-        if (old && old->borrowed == (r->step == REPLACE_FREE))
+        if (old && old->is_shared == (r->step == REPLACE_FREE))
             replace_free(s, old);
     }
 }
@@ -144,7 +144,7 @@ int store_replace(struct store *store, void *call)
         return 0; /* dropped */
     int rc = 0;
     switch (r->step) {
-    case REPLACE_BORROW: rc = borrow(s, r); break;
+    case REPLACE_SHARE: rc = take(s, r); break;
     case REPLACE_SWAP: swap(s, r); break;
     case REPLACE_FREE:
     case REPLACE_END: let_go(s, r); break;

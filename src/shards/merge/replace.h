@@ -2,8 +2,8 @@
  *
  * The reactor that merges tells the others, in four steps; all have taken one before any takes the next.
  *
- *   REPLACE_BORROW borrows the new segment and does not search it yet, but deaths of its rows may be told from now on
- *   REPLACE_SWAP   its searches, and the rows at home here, are in the new one from now on; the reactor that merges does it first
+ *   REPLACE_SHARE borrows the new segment and does not search it yet, but deaths of its rows may be told from now on
+ *   REPLACE_SWAP   its searches, and the rows owned here, are in the new one from now on; the reactor that merges does it first
  *   REPLACE_FREE   lets go of the old ones that it has borrowed: nobody there reads them any more
  *   REPLACE_END    the same for those that are its own
  *
@@ -12,7 +12,7 @@
 
 #include "shards/shard.h"
 
-enum replace_step { REPLACE_BORROW, REPLACE_SWAP, REPLACE_FREE, REPLACE_END };
+enum replace_step { REPLACE_SHARE, REPLACE_SWAP, REPLACE_FREE, REPLACE_END };
 
 struct replaced_segment {
     uint64_t id;
@@ -25,7 +25,7 @@ struct replacement {
     const struct replaced_segment *old;
     uint32_t old_count;
     const struct segment *fresh;     /* NULL: nothing was left */
-    const struct tombstone *dropped; /* they bury nothing any more */
+    const struct tombstone *dropped; /* they delete nothing any more */
     uint32_t dropped_count;
 };
 
@@ -33,7 +33,7 @@ struct replacement {
 MUST_USE int store_replace(struct store *store, void *call);
 
 /* Parts that the merging reactor takes, too. */
-/* The rows of g at home here are looked for there from now on, unless something newer is known of them, even when pages
+/* The rows of g owned here are looked for there from now on, unless something newer is known of them, even when pages
  * of g are lost. No entry names a segment that g takes the place of when it returns. Pauses. */
 void replace_repoint(struct shard *s, const struct segment *g);
 void replace_forget(struct shard *s, const struct replacement *r);

@@ -242,10 +242,10 @@ static int open_as(const char *path, const struct collection_config *c, const st
         return error_set_errno(error, -ENOMEM, "opening %s", path);
     *s = (struct segment){.state = SEGMENT_SEALED,
                           .id = m->id,
-                          .lent = LOAN_NONE,
+                          .share_seq = SHARE_SEQ_NONE,
                           .log_first = UINT64_MAX,
-                          .homes = m->homes,
-                          .home = m->home};
+                          .owners = m->owners,
+                          .owner = m->owner};
     int rc = mapping_open(path, &s->mapping);
     if (rc == -ENOENT)
         rc = error_set(

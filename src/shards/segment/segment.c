@@ -34,13 +34,13 @@ static void free_outgrown(struct segment *s)
 
 static void destroy(struct segment *s, bool slowly)
 {
-    if (!s->borrowed && s->index && slowly)
+    if (!s->is_shared && s->index && slowly)
         segment_index_give_back(s->index, fiber_pause);
-    if (!s->borrowed)
+    if (!s->is_shared)
         segment_index_destroy(s->index);
-    if (s->mapping.bytes && !s->borrowed && slowly) {
+    if (s->mapping.bytes && !s->is_shared && slowly) {
         mapping_close_slowly(&s->mapping);
-    } else if (s->mapping.bytes && !s->borrowed) {
+    } else if (s->mapping.bytes && !s->is_shared) {
         mapping_close(&s->mapping);
     } else if (!s->mapping.bytes) {
         free_chunks(&s->ids, &s->single[0], s->rows_max, slowly);
@@ -55,10 +55,10 @@ static void destroy(struct segment *s, bool slowly)
         free(s->tombstones);
     }
     free(s->alive);
-    if (!s->heir_rows_lent)
-        free(s->heir_rows);
-    if (s->heir)
-        segment_let_go(s->heir);
+    if (!s->successor_rows_shared)
+        free(s->successor_rows);
+    if (s->successor)
+        segment_let_go(s->successor);
     free(s);
 }
 
@@ -76,7 +76,7 @@ static void disposer(void *arg)
 /* A hundred MiB of memory, or a view of a GiB, takes ten milliseconds and more to give back. */
 static void dispose(struct segment *s)
 {
-    if (s->borrowed || s->rows < DISPOSED_ROWS || !fiber_self() ||
+    if (s->is_shared || s->rows < DISPOSED_ROWS || !fiber_self() ||
         fiber_start(CLASS_BACKGROUND, disposer, s, "disposer") < 0)
         segment_destroy(s);
 }
@@ -99,7 +99,7 @@ static struct rows row_array_borrow(const struct rows *of, uint8_t **single)
     return (struct rows){single, of->stride, of->shift};
 }
 
-int segment_borrow(const struct segment *of, struct segment **ret)
+int segment_share(const struct segment *of, struct segment **ret)
 {
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
@@ -107,7 +107,7 @@ int segment_borrow(const struct segment *of, struct segment **ret)
     *s = (struct segment){
         .state = SEGMENT_SEALED,
         .id = of->id,
-        .borrowed = true,
+        .is_shared = true,
         .rows = of->rows,
         .rows_max = of->rows,
         .index = of->index,
@@ -116,8 +116,8 @@ int segment_borrow(const struct segment *of, struct segment **ret)
         .tombstone_count = of->tombstone_count,
         .version_min = of->version_min,
         .version_max = of->version_max,
-        .homes = of->homes,
-        .home = of->home,
+        .owners = of->owners,
+        .owner = of->owner,
         .log_first = UINT64_MAX,
         .disk_bytes = of->disk_bytes,
         .payload_size = of->payload_size,
@@ -137,27 +137,27 @@ int segment_borrow(const struct segment *of, struct segment **ret)
     return 0;
 }
 
-void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows)
+void segment_set_successor(struct segment *s, struct segment *successor, uint32_t *rows)
 {
-    if (heir)
-        segment_hold(heir);
-    if (s->heir)
-        segment_let_go(s->heir);
-    if (s->heir_rows != rows && !s->heir_rows_lent)
-        free(s->heir_rows);
-    s->heir = heir;
-    s->heir_rows = rows;
+    if (successor)
+        segment_hold(successor);
+    if (s->successor)
+        segment_let_go(s->successor);
+    if (s->successor_rows != rows && !s->successor_rows_shared)
+        free(s->successor_rows);
+    s->successor = successor;
+    s->successor_rows = rows;
 }
 
-/* The row of the heir that row lives on as; ROW_NONE: it was dead before. */
-static uint32_t heir_row(const struct segment *s, uint32_t row)
+/* The row of the successor that row lives on as; ROW_NONE: it was dead before. */
+static uint32_t successor_row(const struct segment *s, uint32_t row)
 {
-    return s->heir_rows ? s->heir_rows[row] : row;
+    return s->successor_rows ? s->successor_rows[row] : row;
 }
 
-void segment_bury(struct segment *s, uint32_t row)
+void segment_delete_row(struct segment *s, uint32_t row)
 {
-    for (; s && row != ROW_NONE; row = s->heir ? heir_row(s, row) : ROW_NONE, s = s->heir)
+    for (; s && row != ROW_NONE; row = s->successor ? successor_row(s, row) : ROW_NONE, s = s->successor)
         if (bits_test(s->alive, row)) {
             bits_clear(s->alive, row);
             s->dead++;
@@ -166,10 +166,10 @@ void segment_bury(struct segment *s, uint32_t row)
 
 bool segment_alive(const struct segment *s, uint32_t row)
 {
-    for (; bits_test(s->alive, row); s = s->heir) {
-        if (!s->heir)
+    for (; bits_test(s->alive, row); s = s->successor) {
+        if (!s->successor)
             return true;
-        row = heir_row(s, row);
+        row = successor_row(s, row);
         if (row == ROW_NONE)
             return true; /* it has no place there yet */
     }

@@ -43,9 +43,10 @@ struct segment {
     uint32_t handle; /* in the shard's table; the id map points to it */
     uint64_t id;     /* in the manifest; 0 until sealed */
     bool searched;   /* by this reactor's searches */
-    bool borrowed;   /* columns, index and mapping belong to the same segment on another reactor (loan.h) */
-    uint64_t lent;   /* sealed, ours: the number of its loan to the others; 0: by the start; LOAN_NONE: not yet */
-    bool settled;    /* sealed: all reactors have it, so that it may be merged */
+    bool is_shared;  /* columns, index and mapping belong to the same segment on another reactor (shared_segment.h) */
+    uint64_t
+        share_seq;   /* sealed, ours: the number of its loan to the others; 0: by the start; SHARE_SEQ_NONE: not yet */
+    bool everywhere; /* sealed: all reactors have it, so that it may be merged */
     uint32_t rows, rows_max, dead;
     uint32_t room;   /* growing: rows there is room for now; rows_max: that there may be */
     uint64_t *alive; /* bit per row, alive_words of 64 */
@@ -57,9 +58,9 @@ struct segment {
     struct index_plan plan; /* of the index */
     struct tombstone *tombstones;
     uint32_t tombstone_count, tombstone_capacity;
-    uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
-    uint64_t version_max; /* of rows and tombstones */
-    uint32_t homes, home; /* as in the manifest */
+    uint64_t version_min;   /* of the rows; UINT64_MAX: there are none */
+    uint64_t version_max;   /* of rows and tombstones */
+    uint32_t owners, owner; /* as in the manifest */
     uint64_t
         log_past; /* sealed: records older than its newest lie before this position of the log; UINT64_MAX: not known */
     uint64_t log_first; /* growing, frozen: no record that is only here lies before this position of the log */
@@ -79,13 +80,13 @@ struct segment {
     uint32_t column_room[SEGMENT_COLUMNS]; /* growing: rows of each, `room` or more */
     struct outgrown *outgrown;             /* growing: kept for who still reads them; owned */
 
-    /* What takes this one's place, if anything: row i lives on there as row heir_rows[i], or as i when that is NULL. ROW_NONE: it has
+    /* What takes this one's place, if anything: row i lives on there as row successor_rows[i], or as i when that is NULL. ROW_NONE: it has
      * no place there, because it was dead, or has none yet.
      * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
-    struct segment *heir;
-    uint32_t *heir_rows;
-    bool heir_rows_lent; /* they belong to the merge, on whichever reactor that runs */
-    bool merging;        /* a merge reads it */
+    struct segment *successor;
+    uint32_t *successor_rows;
+    bool successor_rows_shared; /* they belong to the merge, on whichever reactor that runs */
+    bool merging;               /* a merge reads it */
 
     uint64_t birth; /* grows with every segment the shard gets */
     uint32_t users;
@@ -93,7 +94,7 @@ struct segment {
 };
 
 #define ROW_NONE         UINT32_MAX
-#define LOAN_NONE        UINT64_MAX
+#define SHARE_SEQ_NONE   UINT64_MAX
 #define SEGMENT_ROWS_MAX ((uint64_t)1 << 30)
 
 /* -- growing.c -- */
@@ -155,14 +156,14 @@ bool segment_rows_are_small(uint64_t rows, uint32_t stride);
 uint32_t segment_backlog(const struct segment *s);
 
 /* The row is dead, here and in all that takes this segment's place. */
-void segment_bury(struct segment *s, uint32_t row);
+void segment_delete_row(struct segment *s, uint32_t row);
 /* Is it alive, here or in what has taken this segment's place? */
 bool segment_alive(const struct segment *s, uint32_t row);
-/* heir takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, unless they are lent; holds heir. */
-void segment_set_heir(struct segment *s, struct segment *heir, uint32_t *rows);
+/* successor takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows, unless they are lent; holds successor. */
+void segment_set_successor(struct segment *s, struct segment *successor, uint32_t *rows);
 
 /* The same sealed segment on another reactor: borrows all that never changes, with all rows alive; -ENOMEM. `of` must outlive it. */
-MUST_USE int segment_borrow(const struct segment *of, struct segment **ret);
+MUST_USE int segment_share(const struct segment *of, struct segment **ret);
 /* All rows alive; -ENOMEM. */
 MUST_USE int segment_all_alive(struct segment *s);
 /* The reactor whose log, and later whose memory, a sealed segment came from. */

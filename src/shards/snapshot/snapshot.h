@@ -80,4 +80,4 @@ bool snapshot_is_restoring(const char *dir, const char *name);
 MUST_USE int snapshot_restore_cancel(const char *dir);
 /* If there is a DIR/restoring: makes the folder what the snapshot says and removes it; after a failure the next start tries again.
  * Also removes what is left of interrupted work on snapshots. Whoever calls has locked the folder and loads the manifest afterwards. */
-MUST_USE int snapshots_settle(const char *dir, struct error *error);
+MUST_USE int snapshots_complete(const char *dir, struct error *error);

@@ -144,7 +144,7 @@ static void sweep(const char *dir)
                  strerror(-rc));
 }
 
-int snapshots_settle(const char *dir, struct error *error)
+int snapshots_complete(const char *dir, struct error *error)
 {
     char name[SNAPSHOT_NAME_MAX];
     int rc = marker_read(dir, name, error);

@@ -193,7 +193,7 @@ static void score(const struct codes_query *q, const void *const *rows, const ui
 
 static float bound(const struct codes_query *q, const void *row, float distance)
 {
-    return distance - factors_of(q->codes, row)->error * q->reach;
+    return distance - factors_of(q->codes, row)->error * q->error_scale;
 }
 
 /* The weights, and room to rotate in. */
@@ -212,7 +212,7 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
     q->folded = weights;
     q->bias = folded.sum * twice_middle(c->bits);
     q->scale = folded.unit / 2;
-    q->reach = sqrtf(square);
+    q->error_scale = sqrtf(square);
     q->add = c->metric == METRIC_IP ? -vek.ip_f32(x, c->centre, c->dim) : of_square(c) * square;
     q->score = score;
     q->bound = bound;

@@ -127,7 +127,7 @@ static void query_ready(struct codes_query *q, const struct codes *c)
 {
     q->codes = c;
     q->score = c->metric != METRIC_L2 ? score_ip : q->sq8.whole ? score_l2_whole : score_l2;
-    q->exact = q->sq8.whole && c->misfits == c->outlier_count;
+    q->exact = q->sq8.whole && c->clipped == c->outlier_count;
 }
 
 static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)

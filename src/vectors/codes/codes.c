@@ -102,7 +102,7 @@ int codes_append(struct codes *c, const float *x)
         rc = codes_reserve_outliers(c);
         if (rc < 0)
             return rc;
-        c->misfits++;
+        c->clipped++;
         if (!codes_is_full(c))
             c->outliers[c->outlier_count++] = c->count;
     }
@@ -140,7 +140,7 @@ int codes_add_outlier(struct codes *c, uint32_t row)
     for (; at > 0 && c->outliers[at - 1] > row; at--)
         c->outliers[at] = c->outliers[at - 1];
     c->outliers[at] = row;
-    c->misfits++;
+    c->clipped++;
     return 0;
 }
 

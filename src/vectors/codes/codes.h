@@ -28,7 +28,7 @@ struct codes {
     uint32_t count;
     uint32_t trained_rows; /* rows there were when it was trained */
     uint64_t filled;       /* pieces behind count that codes_fill() has written already */
-    uint32_t misfits;      /* rows that a code does not describe: clipped, or not whole where lossless */
+    uint32_t clipped;      /* rows that a code does not describe: clipped, or not whole where lossless */
     uint32_t *outliers;    /* these rows, ascending, when they are few: searches score them by their vectors; owned */
     uint32_t outlier_count;
     struct sq8 sq8;       /* CODE_SQ8 */
@@ -113,7 +113,7 @@ struct codes_query {
     const void *folded; /* other kinds: what is multiplied with a code, in the room lent */
     int32_t bias;       /* of the product */
     float scale, add;   /* distance = scale * (product - bias) + add, about */
-    float reach;        /* CODE_RABITQ: what a row's error is multiplied with */
+    float error_scale;  /* CODE_RABITQ: what a row's error is multiplied with */
     /* A distance that the true one is hardly ever below; NULL when the kind knows none. */
     float (*bound)(const struct codes_query *q, const void *row, float distance);
 };

@@ -19,7 +19,7 @@ struct job {
     uint8_t *work; /* of all shares */
     size_t work_bytes;
     uint32_t *outliers;             /* [OUTLIERS_MAX]: each place is written by one share */
-    _Atomic uint32_t next, misfits; /* counters; nothing is published by them */
+    _Atomic uint32_t next, clipped; /* counters; nothing is published by them */
     _Atomic uint64_t filled;        /* pieces that are done; read when all shares have returned */
 };
 
@@ -31,7 +31,7 @@ static void encode_piece(struct job *job, const struct codes *c, uint32_t piece)
         if (!c->ops->encode(c, rows_at(job->vectors, row), row_array_at(&c->rows, row),
                             norms ? row_array_at(&c->norms, row) : NULL))
             continue;
-        const uint32_t at = atomic_fetch_add_explicit(&job->misfits, 1, memory_order_relaxed);
+        const uint32_t at = atomic_fetch_add_explicit(&job->clipped, 1, memory_order_relaxed);
         if (at < OUTLIERS_MAX)
             job->outliers[at] = row;
     }
@@ -65,10 +65,10 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Which shares found which outliers is chance; the list is not. One that is too long would not be all of them. */
-static void take_outliers(struct codes *c, uint32_t misfits)
+static void take_outliers(struct codes *c, uint32_t clipped)
 {
-    c->misfits = misfits;
-    c->outlier_count = misfits <= OUTLIERS_MAX ? misfits : 0;
+    c->clipped = clipped;
+    c->outlier_count = clipped <= OUTLIERS_MAX ? clipped : 0;
     qsort(c->outliers, c->outlier_count, sizeof(*c->outliers), ascending);
 }
 
@@ -80,10 +80,10 @@ static int fill_batch(struct codes *c, struct job *job, const struct workers *wo
     if (rc < 0)
         return rc;
     atomic_init(&job->next, 0);
-    atomic_init(&job->misfits, c->misfits);
+    atomic_init(&job->clipped, c->clipped);
     atomic_init(&job->filled, c->filled);
     rc = workers_run(workers, fill_share, job, pause);
-    take_outliers(c, job->misfits);
+    take_outliers(c, job->clipped);
     c->filled = job->filled;
     if (rc == 0) {
         c->count = job->to;

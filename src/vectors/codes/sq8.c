@@ -201,7 +201,7 @@ static float excess(const struct sq8 *s, const float *x, const uint8_t *code, ui
 }
 
 /* Whether x is farther from its code than rounding explains. A sum a lane, which compilers make vectors of. */
-static bool misfits(const struct sq8 *s, const float *x, const uint8_t *code)
+static bool clipped(const struct sq8 *s, const float *x, const uint8_t *code)
 {
     float sums[LANES] = {0}, sum = 0;
     uint32_t j = 0;
@@ -238,7 +238,7 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
     vek.encode_u8(x, s->low, s->inverse_step, s->dim, code);
     if (s->metric == METRIC_L2)
         *ret_norm = norm_of(s, code);
-    return misfits(s, x, code);
+    return clipped(s, x, code);
 }
 
 #define BITS_255 0x437f0000u /* of 255 as a float; those of smaller positive numbers are less */

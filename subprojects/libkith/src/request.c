@@ -153,7 +153,7 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.with_vectors = s->with_vectors;
     m.with_payloads = s->with_payloads;
     m.refine_k = s->refine_k;
-    m.spread = (Kith__Spread)s->spread;
+    m.fan_out = (Kith__FanOut)s->fan_out;
     m.dim = s->dim;
     m.first_query = s->first_query;
     struct request *r = request_add(k, KITH_OP_SEARCH);

@@ -447,7 +447,7 @@ static void script_request_seen(int fd)
     cr_assert_eq(f.header.word, 250);
     Kith__Search *s = kith__search__unpack(NULL, f.header.meta_bytes, f.meta);
     cr_assert(s->k == 5 && s->ef == 99 && s->exact && !s->with_vectors && !s->with_payloads);
-    cr_assert_eq(s->spread, KITH__SPREAD__SPREAD_ALL);
+    cr_assert_eq(s->fan_out, KITH__FAN_OUT__FAN_OUT_ALL);
     kith__search__free_unpacked(s, NULL);
     uint64_t search = f.header.request_id;
     cr_assert(fake_read(fd, &f));
@@ -473,7 +473,7 @@ Test(client, requests_say_what_was_asked)
                             .ef = 99,
                             .exact = true,
                             .deadline_ms = 250,
-                            .spread = KITH_SPREAD_ALL};
+                            .fan_out = KITH_FAN_OUT_ALL};
     int64_t id = kith_start_search(k, &s);
     cr_assert_eq(kith_cancel(k, id), 0);
     struct kith_reply reply;

@@ -54,9 +54,9 @@ enum kith_refine {
     KITH_REFINE_BF16 = 4
 };
 enum kith_links { KITH_LINKS_AUTO = 0, KITH_LINKS_PLAIN = 1, KITH_LINKS_PACKED = 2 };
-/* How many cores of the server work on one search: as it is set (its setting search.spread), as their load says, the one of the
+/* How many cores of the server work on one search: as it is set (its setting search.fan_out), as their load says, the one of the
  * connection, or all. */
-enum kith_spread { KITH_SPREAD_SETTING = 0, KITH_SPREAD_AUTO = 1, KITH_SPREAD_ONE = 2, KITH_SPREAD_ALL = 3 };
+enum kith_fan_out { KITH_FAN_OUT_SETTING = 0, KITH_FAN_OUT_AUTO = 1, KITH_FAN_OUT_ONE = 2, KITH_FAN_OUT_ALL = 3 };
 enum kith_durability { KITH_FLUSH = 1, KITH_INTERVAL = 2, KITH_NONE = 3 };
 
 /* The number n is {0, n}. A UUID is its 16 bytes, big-endian; where its upper half is 0 it is {KITH_ID_PREFIX, lower half}, so that it is not a
@@ -318,7 +318,7 @@ struct kith_search {
     bool exact, with_vectors, with_payloads;
     float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */
-    enum kith_spread spread;
+    enum kith_fan_out fan_out;
     uint64_t first_query; /* errors call the first query so */
 };
 int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);

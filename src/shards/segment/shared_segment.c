@@ -1,4 +1,4 @@
-#include "shards/segment/loan.h"
+#include "shards/segment/shared_segment.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@ static int call_others(struct store *store, enum store_call kind, store_call_fn 
     return store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, kind, fn, call, hooks->arg) : 0;
 }
 
-int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret)
+int shard_take_share(struct shard *s, const struct segment *of, struct segment **ret)
 {
     *ret = shard_find_segment(s, of->id);
     if (*ret)
         return 0; /* a loan that was given up half way is made again */
     struct segment *g;
-    int rc = segment_borrow(of, &g);
+    int rc = segment_share(of, &g);
     if (rc < 0)
         return rc;
     rc = shard_add_segment(s, g);
@@ -29,7 +29,7 @@ int shard_borrow(struct shard *s, const struct segment *of, struct segment **ret
 
 /* -- at a start -- */
 
-struct loan_list {
+struct shared_list {
     uint32_t count;
     struct {
         uint64_t collection;
@@ -37,48 +37,48 @@ struct loan_list {
     } items[];
 };
 
-static int borrow_list(struct store *store, void *call)
+static int take_shared_list(struct store *store, void *call)
 {
-    const struct loan_list *list = call;
+    const struct shared_list *list = call;
     for (uint32_t i = 0; i < list->count; i++) {
         struct shard *s = store_shard(store, list->items[i].collection);
         struct segment *g;
-        int rc = s ? shard_borrow(s, list->items[i].segment, &g) : -ENOENT;
+        int rc = s ? shard_take_share(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
-        g->searched = g->settled = true; /* all reactors have it before any of them serves */
+        g->searched = g->everywhere = true; /* all reactors have it before any of them serves */
         fiber_checkpoint();
     }
     return 0;
 }
 
-int store_lend(struct store *store)
+int store_share(struct store *store)
 {
     uint32_t count = 0;
     for (const struct shard *s = store->shards; s; s = s->next)
         count += s->segment_count;
-    struct loan_list *list = malloc(sizeof(*list) + count * sizeof(list->items[0]));
+    struct shared_list *list = malloc(sizeof(*list) + count * sizeof(list->items[0]));
     if (!list)
         return -ENOMEM;
     list->count = 0;
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             struct segment *g = s->segments[i];
-            if (!g || g->borrowed)
+            if (!g || g->is_shared)
                 continue; /* others have begun to lend */
-            g->lent = 0;
-            g->searched = g->settled = true;
+            g->share_seq = 0;
+            g->searched = g->everywhere = true;
             list->items[list->count].collection = s->config.id;
             list->items[list->count++].segment = g;
         }
-    int rc = list->count ? call_others(store, STORE_STEP, borrow_list, list) : 0;
+    int rc = list->count ? call_others(store, STORE_STEP, take_shared_list, list) : 0;
     free(list);
     return rc;
 }
 
 /* -- what was just sealed -- */
 
-struct loan {
+struct share {
     uint64_t collection, number;
     unsigned owner;
     const struct segment *segment;
@@ -89,33 +89,33 @@ static void take_deaths(struct segment *g, const uint64_t *alive)
 {
     for (uint32_t row = 0; row < g->rows; row++) {
         if (!bits_test(alive, row))
-            segment_bury(g, row);
+            segment_delete_row(g, row);
         if (row % 4096 == 0)
             fiber_checkpoint();
     }
 }
 
-static int note_loan(struct shard *s, const struct loan *loan)
+static int note_share(struct shard *s, const struct share *share)
 {
-    if (!s->borrowed)
-        s->borrowed = calloc(s->store->options.reactors, sizeof(*s->borrowed));
-    if (!s->borrowed)
+    if (!s->share_seqs)
+        s->share_seqs = calloc(s->store->options.reactors, sizeof(*s->share_seqs));
+    if (!s->share_seqs)
         return -ENOMEM;
-    s->borrowed[loan->owner] = loan->number;
+    s->share_seqs[share->owner] = share->number;
     return 0;
 }
 
-static int borrow_sealed(struct store *store, void *call)
+static int take_sealed(struct store *store, void *call)
 {
-    const struct loan *loan = call;
-    struct shard *s = store_shard(store, loan->collection);
+    const struct share *share = call;
+    struct shard *s = store_shard(store, share->collection);
     if (!s || gate_enter(&s->gate) < 0)
         return 0; /* dropped */
     struct segment *g;
-    int rc = shard_borrow(s, loan->segment, &g);
-    if (rc == 0 && loan->alive && !g->searched) {
-        take_deaths(g, loan->alive);
-        rc = note_loan(s, loan); /* from here on we search it, and its owner does not for us: no wait between */
+    int rc = shard_take_share(s, share->segment, &g);
+    if (rc == 0 && share->alive && !g->searched) {
+        take_deaths(g, share->alive);
+        rc = note_share(s, share); /* from here on we search it, and its owner does not for us: no wait between */
         g->searched = rc == 0;
     }
     gate_leave(&s->gate);
@@ -124,20 +124,20 @@ static int borrow_sealed(struct store *store, void *call)
 
 static int settle(struct store *store, void *call)
 {
-    const struct loan *loan = call;
-    struct shard *s = store_shard(store, loan->collection);
-    struct segment *g = s ? shard_find_segment(s, loan->segment->id) : NULL;
+    const struct share *share = call;
+    struct shard *s = store_shard(store, share->collection);
+    struct segment *g = s ? shard_find_segment(s, share->segment->id) : NULL;
     if (g)
-        g->settled = true;
+        g->everywhere = true;
     if (s)
         shard_changed(s);
     return 0;
 }
 
 /* The first step, and the bits that hold after it; those that die from now on are told to all. */
-static int lend_rows(struct loan *loan, struct shard *s, const struct segment *g, uint64_t **ret_alive)
+static int share_rows(struct share *share, struct shard *s, const struct segment *g, uint64_t **ret_alive)
 {
-    int rc = call_others(s->store, STORE_STEP, borrow_sealed, loan);
+    int rc = call_others(s->store, STORE_STEP, take_sealed, share);
     if (rc < 0)
         return rc;
     size_t bytes = (bits_words(g->rows) + 1) * sizeof(uint64_t);
@@ -149,44 +149,44 @@ static int lend_rows(struct loan *loan, struct shard *s, const struct segment *g
     return 0;
 }
 
-int shard_lend(struct shard *s, struct segment *g)
+int shard_share(struct shard *s, struct segment *g)
 {
     struct store *store = s->store;
     const struct store_hooks *hooks = &store->options.hooks;
-    struct loan loan = {.collection = s->config.id, .owner = store->options.reactor, .segment = g};
+    struct share share = {.collection = s->config.id, .owner = store->options.reactor, .segment = g};
     unsigned merger = (unsigned)(s->config.id % store->options.reactors);
     uint64_t *alive = NULL;
-    int rc = store->options.reactors > 1 ? lend_rows(&loan, s, g, &alive) : 0;
+    int rc = store->options.reactors > 1 ? share_rows(&share, s, g, &alive) : 0;
     if (rc == 0) {
-        if (g->lent == LOAN_NONE)
-            g->lent = ++s->loans;
-        loan.number = g->lent;
-        loan.alive = alive;
-        rc = call_others(store, STORE_STEP, borrow_sealed, &loan);
+        if (g->share_seq == SHARE_SEQ_NONE)
+            g->share_seq = ++s->share_seq;
+        share.number = g->share_seq;
+        share.alive = alive;
+        rc = call_others(store, STORE_STEP, take_sealed, &share);
     }
     if (rc == 0 && merger != store->options.reactor)
-        rc = hooks->call(merger, STORE_NOTICE, settle, &loan, hooks->arg);
-    g->settled = rc == 0;
+        rc = hooks->call(merger, STORE_NOTICE, settle, &share, hooks->arg);
+    g->everywhere = rc == 0;
     free(alive);
     return rc;
 }
 
-int shard_lend_rest(struct shard *s)
+int shard_share_rest(struct shard *s)
 {
     struct segment *next = NULL; /* in their order: who has the loan n has all before */
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->borrowed && !g->settled &&
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->is_shared && !g->everywhere &&
             (!next || g->birth < next->birth))
             next = g;
     }
     if (!next)
         return 0;
     segment_hold(next);
-    int rc = shard_lend(s, next);
+    int rc = shard_share(s, next);
     segment_let_go(next);
     if (rc == 0)
-        event_notify_all(&s->store->settled);
+        event_notify_all(&s->store->sealing_ended);
     return rc < 0 ? rc : 1;
 }
 
@@ -233,7 +233,7 @@ static bool has_unsealed(const struct shard *s)
         return true;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && ((g->state != SEGMENT_SEALED && g->rows) || (!g->borrowed && g->searched && !g->settled)))
+        if (g && ((g->state != SEGMENT_SEALED && g->rows) || (!g->is_shared && g->searched && !g->everywhere)))
             return true;
     }
     return false;

@@ -27,7 +27,7 @@ static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
 }
 
 /* Each row of [from, to) is in one list, the lists ascend, and no block is empty. */
-static void check_lists(const struct tail_lists *l, uint32_t from, uint32_t to)
+static void check_lists(const struct unindexed_lists *l, uint32_t from, uint32_t to)
 {
     uint8_t *met = calloc(to + 1, 1);
     cr_assert_leq(l->from, from);
@@ -55,23 +55,23 @@ static void check_lists(const struct tail_lists *l, uint32_t from, uint32_t to)
     free(met);
 }
 
-Test(tail, every_row_is_in_one_list_until_the_graph_has_it)
+Test(unindexed, every_row_is_in_one_list_until_the_graph_has_it)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 8, 8000, 51);
     struct segment_index *x = grow(&d, 0);
-    cr_assert_not_null(x->tail.lists);
-    check_lists(x->tail.lists, 0, d.count);
-    const uint64_t most = tail_bytes(&x->tail);
+    cr_assert_not_null(x->unindexed.lists);
+    check_lists(x->unindexed.lists, 0, d.count);
+    const uint64_t most = unindexed_bytes(&x->unindexed);
     cr_assert_gt(most, d.count * 16);
     cr_assert_gt(segment_index_bytes(x), most);
     cr_assert_eq(segment_index_advance(x, &d.rows, 7000, NULL), 0);
     cr_assert_eq(segment_index_graphed(x), 7000);
-    check_lists(x->tail.lists, 7000, d.count);
-    cr_assert_lt(tail_bytes(&x->tail), most, "blocks of rows in the graph are freed");
+    check_lists(x->unindexed.lists, 7000, d.count);
+    cr_assert_lt(unindexed_bytes(&x->unindexed), most, "blocks of rows in the graph are freed");
     cr_assert_eq(segment_index_advance(x, &d.rows, d.count, NULL), 0);
-    cr_assert_null(x->tail.lists);
-    cr_assert_eq(tail_bytes(&x->tail), 0);
+    cr_assert_null(x->unindexed.lists);
+    cr_assert_eq(unindexed_bytes(&x->unindexed), 0);
     segment_index_destroy(x);
     dataset_fini(&d);
 }
@@ -83,7 +83,7 @@ static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim
     dataset_init(&d, kind, metric, dim, count, 52);
     dataset_init(&q, kind == DATASET_WHOLE ? DATASET_WHOLE : DATASET_LATENT, metric, dim, 40, 53);
     struct segment_index *x = grow(&d, graphed);
-    cr_assert_not_null(x->tail.lists);
+    cr_assert_not_null(x->unindexed.lists);
     const double recall = dataset_recall(&d, x, &q, params);
     segment_index_destroy(x);
     dataset_fini(&d);
@@ -91,7 +91,7 @@ static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim
     return recall;
 }
 
-Test(tail, finds_nearly_all_nearest_under_every_metric)
+Test(unindexed, finds_nearly_all_nearest_under_every_metric)
 {
     const struct search_params p = {.k = 10};
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++) {
@@ -101,7 +101,7 @@ Test(tail, finds_nearly_all_nearest_under_every_metric)
     cr_assert_geq(recall_of(DATASET_WHOLE, METRIC_L2, 128, 6000, 0, &p), 0.97);
 }
 
-Test(tail, any_dimension)
+Test(unindexed, any_dimension)
 {
     const struct search_params p = {.k = 10};
     static const uint32_t dims[] = {1, 2, 3, 127, 129, 300};
@@ -109,12 +109,12 @@ Test(tail, any_dimension)
         cr_assert_geq(recall_of(DATASET_LATENT, METRIC_L2, dims[i], 3000, 0, &p), 0.97, "dim %u", dims[i]);
 }
 
-Test(tail, few_rows_of_many_dimensions_need_no_lists)
+Test(unindexed, few_rows_of_many_dimensions_need_no_lists)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 65536, 24, 54);
     struct segment_index *x = grow(&d, 0);
-    cr_assert_null(x->tail.lists);
+    cr_assert_null(x->unindexed.lists);
     cr_assert_eq(segment_index_scanned_bytes(x), 0, "no lists are to come that writers could wait for");
     const struct search_params p = {.k = 5};
     cr_assert_eq(dataset_recall(&d, x, &d, &p), 1);
@@ -123,12 +123,12 @@ Test(tail, few_rows_of_many_dimensions_need_no_lists)
 }
 
 /* Lists as they are for long vectors, which there would be too many of. */
-Test(tail, rows_of_many_dimensions_are_scored_right)
+Test(unindexed, rows_of_many_dimensions_are_scored_right)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 4000, 1100, 55);
     struct segment_index *x = grow(&d, 0);
-    cr_assert_not_null(x->tail.lists);
+    cr_assert_not_null(x->unindexed.lists);
     struct dataset q = d;
     q.count = 20;
     const struct search_params p = {.k = 5};
@@ -137,7 +137,7 @@ Test(tail, rows_of_many_dimensions_are_scored_right)
     dataset_fini(&d);
 }
 
-Test(tail, a_search_that_keeps_more_looks_at_more)
+Test(unindexed, a_search_that_keeps_more_looks_at_more)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 384, 12000, 56); /* of fewer values a row all are looked at */
@@ -149,7 +149,7 @@ Test(tail, a_search_that_keeps_more_looks_at_more)
         const struct search_params p = {.k = 10, .ef = i == 0 ? 24 : i == 1 ? 64 : 2000};
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 5), &p, s, hits), 10);
         cr_assert_eq(hits[0].row, 5);
-        seen[i] = s->tail_seen;
+        seen[i] = s->unindexed_seen;
     }
     cr_assert_lt(seen[0], seen[1]);
     cr_assert_leq(seen[1], d.count);
@@ -160,7 +160,7 @@ Test(tail, a_search_that_keeps_more_looks_at_more)
 }
 
 /* Deleted rows are filtered out in the same way. */
-Test(tail, finds_what_the_filter_allows)
+Test(unindexed, finds_what_the_filter_allows)
 {
     struct dataset d, q;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 300, 6000, 57);
@@ -189,21 +189,22 @@ Test(tail, finds_what_the_filter_allows)
 
 /* Rows of a latent space have their neighbours in the nearest lists; of sparse rows, which have little in common, these lie in
  * many. */
-Test(tail, what_lists_tell_is_measured)
+Test(unindexed, what_lists_tell_is_measured)
 {
     struct dataset d, sparse;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 64, 6000, 66);
     dataset_init(&sparse, DATASET_SPARSE, METRIC_L2, 200, 6000, 66);
     struct segment_index *x = grow(&d, 0), *hard = grow(&sparse, 0);
-    const struct tail_lists *l = x->tail.lists;
-    cr_assert(l && l->has_need && hard->tail.lists->has_need);
+    const struct unindexed_lists *l = x->unindexed.lists;
+    cr_assert(l && l->has_need && hard->unindexed.lists->has_need);
     cr_expect(l->need[0] >= 0 && l->need[LIST_NEEDS - 1] <= 1);
     for (uint32_t i = 1; i < LIST_NEEDS; i++)
         cr_expect_leq(l->need[i - 1], l->need[i]);
-    cr_expect_lt(tail_need(l, 0.5f, 10), tail_need(l, 0.98f, 10));
-    cr_expect_leq(tail_need(l, 0.98f, 10), tail_need(l, 0.98f, 100));
-    cr_expect_lt(tail_need(l, 0.9f, 10), 0.5f, "%g", (double)tail_need(l, 0.9f, 10));
-    cr_expect_gt(tail_need(hard->tail.lists, 0.9f, 10), 0.5f, "%g", (double)tail_need(hard->tail.lists, 0.9f, 10));
+    cr_expect_lt(unindexed_need(l, 0.5f, 10), unindexed_need(l, 0.98f, 10));
+    cr_expect_leq(unindexed_need(l, 0.98f, 10), unindexed_need(l, 0.98f, 100));
+    cr_expect_lt(unindexed_need(l, 0.9f, 10), 0.5f, "%g", (double)unindexed_need(l, 0.9f, 10));
+    cr_expect_gt(unindexed_need(hard->unindexed.lists, 0.9f, 10), 0.5f, "%g",
+                 (double)unindexed_need(hard->unindexed.lists, 0.9f, 10));
     segment_index_destroy(x);
     segment_index_destroy(hard);
     dataset_fini(&d);
@@ -212,7 +213,7 @@ Test(tail, what_lists_tell_is_measured)
 
 /* -- data that is hard on lists -- */
 
-Test(tail, equal_rows_do_not_make_a_search_look_at_all)
+Test(unindexed, equal_rows_do_not_make_a_search_look_at_all)
 {
     struct dataset d;
     dataset_init(&d, DATASET_EQUAL, METRIC_L2, 24, 20000, 59);
@@ -222,16 +223,16 @@ Test(tail, equal_rows_do_not_make_a_search_look_at_all)
     const struct search_params p = {.k = 10, .ef = 32};
     cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, 0), &p, s, hits), 10);
     cr_assert_eq(hits[9].distance, hits[0].distance);
-    cr_assert_gt(s->tail_seen, 0);
-    cr_assert_lt(s->tail_seen, d.count / 2);
-    cr_assert_lt(s->tail_scored, 2000);
+    cr_assert_gt(s->unindexed_seen, 0);
+    cr_assert_lt(s->unindexed_seen, d.count / 2);
+    cr_assert_lt(s->unindexed_scored, 2000);
     search_scratch_destroy(s);
     segment_index_destroy(x);
     dataset_fini(&d);
 }
 
 /* Each row has a single one: rows without it are equally far, and those with it may come last. They come all at once. */
-Test(tail, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
+Test(unindexed, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
 {
     struct dataset d;
     enum { DIM = 200, ROWS = 5000, KINDS = 190 };
@@ -260,7 +261,7 @@ Test(tail, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
     dataset_fini(&d);
 }
 
-Test(tail, twins_are_found)
+Test(unindexed, twins_are_found)
 {
     const struct search_params p = {.k = 100, .ef = 100};
     cr_assert_geq(recall_of(DATASET_TWINS, METRIC_L2, 64, 4000, 0, &p), 0.95);
@@ -268,7 +269,7 @@ Test(tail, twins_are_found)
 }
 
 /* Rows that come cluster by cluster: the centroids are of those that came first. */
-Test(tail, sorted_input_is_found)
+Test(unindexed, sorted_input_is_found)
 {
     struct dataset d, q;
     enum { CLUSTERS = 6, ROWS = 6000 };
@@ -281,10 +282,10 @@ Test(tail, sorted_input_is_found)
         for (uint32_t j = 0; j < d.dim; j++)
             dataset_row(&q, row)[j] += row % CLUSTERS == j % CLUSTERS ? 2 : 0;
     struct segment_index *x = grow(&d, 0);
-    cr_assert_not_null(x->tail.lists);
+    cr_assert_not_null(x->unindexed.lists);
     const struct search_params p = {.k = 10};
     cr_assert_geq(dataset_recall(&d, x, &q, &p), 0.97);
-    cr_assert_lt(x->tail.lists->largest, ROWS / 2);
+    cr_assert_lt(x->unindexed.lists->largest, ROWS / 2);
     segment_index_destroy(x);
     dataset_fini(&d);
     dataset_fini(&q);
@@ -313,7 +314,7 @@ static void search_meanwhile(struct meanwhile *m, uint32_t from, uint32_t search
 {
     struct pause pause = {rows_come, m};
     struct search_scratch *s = search_scratch_create();
-    uint32_t versions = 0, version = m->x->tail.version;
+    uint32_t versions = 0, version = m->x->unindexed.version;
     for (uint32_t search = from; search < search_to; search++) {
         const uint32_t count = m->count, row = search % 2 ? count - 1 : search * 7919 % count;
         const struct search_params p = {.k = 10, .pause = &pause};
@@ -325,14 +326,14 @@ static void search_meanwhile(struct meanwhile *m, uint32_t from, uint32_t search
             for (int j = 0; j < i; j++)
                 cr_assert_neq(hits[i].row, hits[j].row);
         }
-        versions += version != m->x->tail.version;
-        version = m->x->tail.version;
+        versions += version != m->x->unindexed.version;
+        version = m->x->unindexed.version;
     }
     cr_assert_gt(versions, 0, "lists were never replaced");
     search_scratch_destroy(s);
 }
 
-Test(tail, rows_come_and_lists_are_replaced_while_searches_pause)
+Test(unindexed, rows_come_and_lists_are_replaced_while_searches_pause)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 256, 9000, 62);
@@ -349,21 +350,21 @@ Test(tail, rows_come_and_lists_are_replaced_while_searches_pause)
     dataset_fini(&d);
 }
 
-Test(tail, rows_go_to_the_graph_while_searches_pause)
+Test(unindexed, rows_go_to_the_graph_while_searches_pause)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 256, 4000, 63);
     struct segment_index *x = grow(&d, 600);
-    cr_assert_not_null(x->tail.lists);
+    cr_assert_not_null(x->unindexed.lists);
     struct meanwhile m = {.d = &d, .x = x, .count = d.count, .graphed = 25};
     search_meanwhile(&m, 0, 100);
-    cr_assert_null(x->tail.lists, "%u in the graph", x->graph.count);
+    cr_assert_null(x->unindexed.lists, "%u in the graph", x->graph.count);
     segment_index_destroy(x);
     dataset_fini(&d);
 }
 
 /* Long codes, so that a search pauses between two lists. What it found in the first goes to the graph then, and is scanned. */
-Test(tail, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
+Test(unindexed, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 2048, 3000, 64);
@@ -403,7 +404,7 @@ static int count_pause(void *arg)
 }
 
 /* 1-bit codes do not tell these rows apart: nearly all are scored, and they lie in few lists. Meanwhile the graph takes some. */
-Test(tail, a_search_that_scores_nearly_all_pauses_within_a_list)
+Test(unindexed, a_search_that_scores_nearly_all_pauses_within_a_list)
 {
     struct dataset d;
     dataset_init(&d, DATASET_EQUAL, METRIC_L2, 16, 12000, 67);
@@ -441,7 +442,7 @@ static int stop_soon(void *arg)
     return (*left)-- == 0 ? -ETIME : 0;
 }
 
-Test(tail, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
+Test(unindexed, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 40, 2500, 64);
@@ -461,7 +462,7 @@ Test(tail, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
             cr_assert_lt(stops, 20000);
         }
     }
-    const struct tail_lists *a = whole->tail.lists, *b = x->tail.lists;
+    const struct unindexed_lists *a = whole->unindexed.lists, *b = x->unindexed.lists;
     cr_assert(a && b);
     cr_assert_eq(a->count, b->count);
     check_lists(b, 0, d.count);
@@ -477,7 +478,7 @@ Test(tail, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_lists)
 }
 
 /* Squares of such values are infinite, and so is every distance. */
-Test(tail, rows_that_are_infinitely_far_are_returned)
+Test(unindexed, rows_that_are_infinitely_far_are_returned)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 200, 3000, 65);
@@ -496,7 +497,7 @@ Test(tail, rows_that_are_infinitely_far_are_returned)
 
 /* Groups of rows a thousand times closer to each other than the groups are, and values around 1000: the codes of centroids and
  * numbers of rows say little of either. */
-Test(tail, rows_close_together_and_far_from_zero_are_told_apart)
+Test(unindexed, rows_close_together_and_far_from_zero_are_told_apart)
 {
     const struct search_params p = {.k = 10};
     for (enum metric metric = METRIC_L2; metric <= METRIC_COSINE; metric++)

@@ -1,5 +1,5 @@
-/* tail_need.c -- rows of the sample are compared with all queries, some at a time; then each query ranks the lists. */
-#include "index/unindexed/tail_need.h"
+/* unindexed_need.c -- rows of the sample are compared with all queries, some at a time; then each query ranks the lists. */
+#include "index/unindexed/unindexed_need.h"
 
 #include "index/segment_index.h"
 #include "vectors/metric.h"
@@ -11,20 +11,20 @@
 #define VALUES_PER_STEP (256 * 1024)
 #define K_MEASURED      10 /* neighbours that a sample of one in SAMPLE_STEP speaks of */
 
-struct tail_needing {
+struct unindexed_needing {
     uint32_t from, to, step, next; /* rows of the sample */
     uint32_t ranked;               /* queries that have ranked the lists */
     uint32_t query[LIST_NEEDS], nearest[LIST_NEEDS];
     float distance[LIST_NEEDS]; /* of the nearest; INFINITY: there is none */
 };
 
-struct tail_needing *tail_needing_create(const struct tail_lists *l)
+struct unindexed_needing *unindexed_needing_create(const struct unindexed_lists *l)
 {
-    struct tail_needing *n = calloc(1, sizeof(*n));
+    struct unindexed_needing *n = calloc(1, sizeof(*n));
     if (!n)
         return NULL;
     const uint32_t rows = l->to - l->from, fewest = rows / SAMPLE_MAX;
-    *n = (struct tail_needing){.from = l->from, .to = l->to, .step = fewest > SAMPLE_STEP ? fewest : SAMPLE_STEP};
+    *n = (struct unindexed_needing){.from = l->from, .to = l->to, .step = fewest > SAMPLE_STEP ? fewest : SAMPLE_STEP};
     n->next = l->from;
     for (uint32_t i = 0; i < LIST_NEEDS; i++) {
         n->query[i] = l->from + (uint32_t)((uint64_t)i * rows / LIST_NEEDS);
@@ -33,17 +33,18 @@ struct tail_needing *tail_needing_create(const struct tail_lists *l)
     return n;
 }
 
-void tail_needing_destroy(struct tail_needing *n)
+void unindexed_needing_destroy(struct unindexed_needing *n)
 {
     free(n);
 }
 
-uint64_t tail_needing_bytes(const struct tail_needing *n)
+uint64_t unindexed_needing_bytes(const struct unindexed_needing *n)
 {
     return n ? sizeof(*n) : 0;
 }
 
-static void compare(struct tail_needing *n, const struct tail_lists *l, const struct rows *vectors, uint32_t row)
+static void compare(struct unindexed_needing *n, const struct unindexed_lists *l, const struct rows *vectors,
+                    uint32_t row)
 {
     const void *at = rows_at(vectors, row);
     for (uint32_t i = 0; i < LIST_NEEDS; i++) {
@@ -57,13 +58,14 @@ static void compare(struct tail_needing *n, const struct tail_lists *l, const st
 }
 
 /* The share of rows in lists that are as near to the query as the one with its nearest row. */
-static int rank(const struct tail_needing *n, struct tail_lists *l, const struct rows *vectors, uint32_t i, float *ret)
+static int rank(const struct unindexed_needing *n, struct unindexed_lists *l, const struct rows *vectors, uint32_t i,
+                float *ret)
 {
     uint32_t list = 0;
     uint64_t rows = 0, before = 0;
-    int rc = tail_lists_nearest(l, rows_at(vectors, n->nearest[i]), &list);
+    int rc = unindexed_lists_nearest(l, rows_at(vectors, n->nearest[i]), &list);
     if (rc == 0)
-        rc = tail_lists_rank(l, rows_at(vectors, n->query[i]));
+        rc = unindexed_lists_rank(l, rows_at(vectors, n->query[i]));
     for (uint32_t c = 0; rc == 0 && c < l->count; c++) {
         rows += l->list[c].rows;
         before += l->distances[c] <= l->distances[list] ? l->list[c].rows : 0;
@@ -78,8 +80,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int tail_needing_step(struct tail_needing *n, struct tail_lists *l, const struct rows *vectors,
-                      const struct copies *copies)
+int unindexed_needing_step(struct unindexed_needing *n, struct unindexed_lists *l, const struct rows *vectors,
+                           const struct copies *copies)
 {
     if (n->next < n->to) {
         for (uint32_t values = 0; values < VALUES_PER_STEP && n->next < n->to; n->next += n->step) {
@@ -103,7 +105,7 @@ int tail_needing_step(struct tail_needing *n, struct tail_lists *l, const struct
 
 /* Half of what may be missed is left to what the 1-bit codes pass over. Where lengths differ that much, the best rows are
  * those far out in any list. */
-float tail_need(const struct tail_lists *l, float wanted, uint32_t k)
+float unindexed_need(const struct unindexed_lists *l, float wanted, uint32_t k)
 {
     if (l->by_mean)
         return 1;

@@ -1,5 +1,5 @@
-/* tail.c -- when lists are made, filled and given up. */
-#include "index/unindexed/tail.h"
+/* unindexed.c -- when lists are made, filled and given up. */
+#include "index/unindexed/unindexed.h"
 
 #include "vectors/codes/rotation.h"
 
@@ -17,7 +17,7 @@
 
 /* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the longer they are, for the more the lists
  * then tell; and at 1 in BUDGET_SHARE of all. With all rows in the tail, recall@10 is then .965 of word vectors, .985 and
- * more of others. Searches that ask for a recall look at more where lists tell less (tail_need.h). */
+ * more of others. Searches that ask for a recall look at more where lists tell less (unindexed_need.h). */
 #define BUDGET_ROWS  18000
 #define BUDGET_HALF  16000 /* of so many rows it is the half */
 #define BUDGET_DIMS  128
@@ -26,28 +26,28 @@
 #define EF           64
 #define EF_MIN       24
 
-void tail_fini(struct tail *t)
+void unindexed_fini(struct unindexed *t)
 {
-    tail_lists_destroy(t->lists);
-    tail_lists_destroy(t->next);
-    tail_lists_destroy(t->old);
-    tail_training_destroy(t->training);
-    tail_needing_destroy(t->needing);
-    *t = (struct tail){0};
+    unindexed_lists_destroy(t->lists);
+    unindexed_lists_destroy(t->next);
+    unindexed_lists_destroy(t->old);
+    unindexed_training_destroy(t->training);
+    unindexed_needing_destroy(t->needing);
+    *t = (struct unindexed){0};
 }
 
-static uint64_t lists_bytes(const struct tail_lists *l)
+static uint64_t lists_bytes(const struct unindexed_lists *l)
 {
     return l ? l->bytes + codes_bytes(&l->centroids) : 0;
 }
 
-uint64_t tail_bytes(const struct tail *t)
+uint64_t unindexed_bytes(const struct unindexed *t)
 {
-    return lists_bytes(t->lists) + lists_bytes(t->next) + lists_bytes(t->old) + tail_training_bytes(t->training) +
-           tail_needing_bytes(t->needing);
+    return lists_bytes(t->lists) + lists_bytes(t->next) + lists_bytes(t->old) + unindexed_training_bytes(t->training) +
+           unindexed_needing_bytes(t->needing);
 }
 
-uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
+uint32_t unindexed_budget(uint32_t dim, uint32_t rows, double ef)
 {
     const double n = rows, scale = sqrt((double)BUDGET_DIMS / rotation_dims(dim));
     const double few = BUDGET_ROWS * scale * n / (n + BUDGET_HALF * scale);
@@ -57,19 +57,19 @@ uint32_t tail_budget(uint32_t dim, uint32_t rows, double ef)
 }
 
 /* Puts up to n rows in; false: there is no memory for now. */
-static bool put_in(struct tail_lists *l, const struct tail_rows *r, uint32_t n)
+static bool put_in(struct unindexed_lists *l, const struct unindexed_rows *r, uint32_t n)
 {
     if (l->to < r->graphed)
         l->to = r->graphed;
     for (; n > 0 && l->to < r->rows; n--)
         if (copies_is_copy(r->copies, l->to))
             l->to++;
-        else if (tail_lists_add(l, rows_at(r->vectors, l->to)) < 0)
+        else if (unindexed_lists_add(l, rows_at(r->vectors, l->to)) < 0)
             return false;
     return true;
 }
 
-void tail_append(struct tail *t, const struct tail_rows *r)
+void unindexed_append(struct unindexed *t, const struct unindexed_rows *r)
 {
     if (t->lists)
         (void)put_in(t->lists, r, CATCH_UP);
@@ -77,7 +77,7 @@ void tail_append(struct tail *t, const struct tail_rows *r)
         (void)put_in(t->next, r, CATCH_UP);
 }
 
-static bool outgrown(const struct tail_lists *l, uint32_t unbuilt)
+static bool outgrown(const struct unindexed_lists *l, uint32_t unbuilt)
 {
     const uint64_t trained = l->trained_rows, put_in_rows = l->to - l->from;
     return unbuilt >= GROWTH * trained || ((double)put_in_rows >= LARGEST_GROWTH * (double)trained &&
@@ -85,35 +85,35 @@ static bool outgrown(const struct tail_lists *l, uint32_t unbuilt)
 }
 
 /* False: there is no memory for them now; rows are scanned. */
-static bool train(struct tail *t, const struct tail_rows *r)
+static bool train(struct unindexed *t, const struct unindexed_rows *r)
 {
-    const int rc = tail_training_step(t->training, r->vectors, &t->next);
+    const int rc = unindexed_training_step(t->training, r->vectors, &t->next);
     if (rc == 1)
         return true;
-    tail_training_destroy(t->training);
+    unindexed_training_destroy(t->training);
     t->training = NULL;
     return rc == 0;
 }
 
-static bool start(struct tail *t, const struct tail_rows *r)
+static bool start(struct unindexed *t, const struct unindexed_rows *r)
 {
-    t->training = tail_training_create(r->metric, r->dim, r->graphed, r->rows);
+    t->training = unindexed_training_create(r->metric, r->dim, r->graphed, r->rows);
     return t->training;
 }
 
-static void replace(struct tail *t, struct tail_lists *by)
+static void replace(struct unindexed *t, struct unindexed_lists *by)
 {
-    tail_lists_destroy(t->old); /* seldom there: it has gone by now */
+    unindexed_lists_destroy(t->old); /* seldom there: it has gone by now */
     t->old = t->lists;
     if (t->old)
         t->old->trim = 0;
     t->lists = by;
     t->version++;
-    tail_needing_destroy(t->needing); /* of those that went */
-    t->needing = by ? tail_needing_create(by) : NULL;
+    unindexed_needing_destroy(t->needing); /* of those that went */
+    t->needing = by ? unindexed_needing_create(by) : NULL;
 }
 
-uint32_t tail_unlisted(const struct tail *t, const struct tail_rows *r)
+uint32_t unindexed_unlisted(const struct unindexed *t, const struct unindexed_rows *r)
 {
     const uint32_t listed = t->lists && t->lists->to > r->graphed ? t->lists->to : r->graphed;
     const bool wanted = t->lists || r->rows - r->graphed >= ROWS_MIN_LISTED;
@@ -127,7 +127,7 @@ static uint32_t rows_per_step(uint32_t dim)
 }
 
 /* False: the lists could not take a row. */
-static bool fill_next(struct tail *t, const struct tail_rows *r)
+static bool fill_next(struct unindexed *t, const struct unindexed_rows *r)
 {
     if (!put_in(t->next, r, rows_per_step(r->dim)))
         return false;
@@ -138,35 +138,35 @@ static bool fill_next(struct tail *t, const struct tail_rows *r)
     return true;
 }
 
-static void drop(struct tail *t)
+static void drop(struct unindexed *t)
 {
-    tail_training_destroy(t->training);
-    tail_lists_destroy(t->next);
+    unindexed_training_destroy(t->training);
+    unindexed_lists_destroy(t->next);
     t->training = NULL;
     t->next = NULL;
     replace(t, NULL);
 }
 
 /* Thousands of blocks are not freed in one go. */
-static void free_old(struct tail *t)
+static void free_old(struct unindexed *t)
 {
-    (void)tail_lists_trim(t->old, UINT32_MAX);
+    (void)unindexed_lists_trim(t->old, UINT32_MAX);
     if (t->old->trim != 0)
         return;
-    tail_lists_destroy(t->old);
+    unindexed_lists_destroy(t->old);
     t->old = NULL;
 }
 
 /* Without memory searches go by the budget alone. */
-static void measure_need(struct tail *t, const struct tail_rows *r)
+static void measure_need(struct unindexed *t, const struct unindexed_rows *r)
 {
-    if (tail_needing_step(t->needing, t->lists, r->vectors, r->copies) == 1)
+    if (unindexed_needing_step(t->needing, t->lists, r->vectors, r->copies) == 1)
         return;
-    tail_needing_destroy(t->needing);
+    unindexed_needing_destroy(t->needing);
     t->needing = NULL;
 }
 
-bool tail_step(struct tail *t, const struct tail_rows *r)
+bool unindexed_step(struct unindexed *t, const struct unindexed_rows *r)
 {
     const uint32_t unbuilt = r->rows - r->graphed;
     if (t->old) {
@@ -189,5 +189,5 @@ bool tail_step(struct tail *t, const struct tail_rows *r)
         return train(t, r);
     if (unbuilt >= ROWS_MIN_LISTED && (!t->lists || outgrown(t->lists, unbuilt)))
         return start(t, r);
-    return t->lists && tail_lists_trim(t->lists, r->graphed) > 0;
+    return t->lists && unindexed_lists_trim(t->lists, r->graphed) > 0;
 }

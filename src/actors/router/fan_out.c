@@ -1,7 +1,7 @@
-/* spread.c -- the loads of the others are read at most once a millisecond, which is how often they are written: most searches compare
+/* fan_out.c -- the loads of the others are read at most once a millisecond, which is how often they are written: most searches compare
  * two numbers. There are two bounds for each way (hysteresis), because spreading itself moves the load: with one client the
  * others are half busy as soon as they help, and idle again as soon as they do not. */
-#include "actors/router/spread.h"
+#include "actors/router/fan_out.h"
 
 #include "actors/core.h"
 
@@ -19,16 +19,16 @@
 /* A message to a core that sleeps, and its answer, take 35 us (bench/runtime). */
 #define MESSAGE_NS 40000u
 
-static const char *const names[SPREAD_COUNT] = {[SPREAD_AUTO] = "auto", [SPREAD_ONE] = "1", [SPREAD_ALL] = "all"};
+static const char *const names[FAN_OUT_COUNT] = {[FAN_OUT_AUTO] = "auto", [FAN_OUT_ONE] = "1", [FAN_OUT_ALL] = "all"};
 
-const char *spread_name(enum spread spread)
+const char *fan_out_name(enum fan_out fan_out)
 {
-    return (unsigned)spread < SPREAD_COUNT ? names[spread] : NULL;
+    return (unsigned)fan_out < FAN_OUT_COUNT ? names[fan_out] : NULL;
 }
 
-bool spread_parse(const char *text, enum spread *ret)
+bool fan_out_parse(const char *text, enum fan_out *ret)
 {
-    for (enum spread s = SPREAD_AUTO; s < SPREAD_COUNT; s++)
+    for (enum fan_out s = FAN_OUT_AUTO; s < FAN_OUT_COUNT; s++)
         if (strcmp(text, names[s]) == 0) {
             *ret = s;
             return true;
@@ -36,7 +36,7 @@ bool spread_parse(const char *text, enum spread *ret)
     return false;
 }
 
-bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned))
+bool fan_out_look(struct fan_out_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned))
 {
     if (v->looked_ns && now_ns - v->looked_ns < LOOK_NS)
         return v->idle;
@@ -52,21 +52,21 @@ bool spread_look(struct spread_view *v, uint64_t now_ns, unsigned self, unsigned
     return v->idle;
 }
 
-bool spread_wide(struct core *c, uint64_t work_ns, unsigned parts)
+bool fan_out_wide(struct core *c, uint64_t work_ns, unsigned parts)
 {
     if (c->reactors == 1 || parts < 2)
         return false;
     uint64_t sooner_ns = work_ns / parts * (parts - 1); /* as parts are about equal, and done at once */
-    return sooner_ns > MESSAGE_NS && spread_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
+    return sooner_ns > MESSAGE_NS && fan_out_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
 }
 
-bool spread_choose(struct core *c, enum spread asked, uint64_t work_ns, unsigned parts)
+bool fan_out_choose(struct core *c, enum fan_out asked, uint64_t work_ns, unsigned parts)
 {
     if (c->reactors == 1)
         return false;
-    if (asked == SPREAD_UNSAID)
-        asked = (enum spread)c->settings.search_spread;
-    bool wide = asked == SPREAD_ALL || (asked != SPREAD_ONE && spread_wide(c, work_ns, parts));
+    if (asked == FAN_OUT_UNSAID)
+        asked = (enum fan_out)c->settings.search_fan_out;
+    bool wide = asked == FAN_OUT_ALL || (asked != FAN_OUT_ONE && fan_out_wide(c, work_ns, parts));
     c->metrics.searches_wide += wide;
     c->metrics.searches_narrow += !wide;
     return wide;

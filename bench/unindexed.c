@@ -1,4 +1,4 @@
-/* tail -- what rows without a graph cost a search: CPU time and recall by how many there are, beside a scan of all their codes. */
+/* unindexed -- what rows without a graph cost a search: CPU time and recall by how many there are, beside a scan of all their codes. */
 #include "base/memory.h"
 #include "clock.h"
 #include "dataset.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: tail [options]\n"
+static const char help[] = "usage: unindexed [options]\n"
                            "measures searches of an index whose last rows are in no graph yet, on one core\n"
                            "\n"
                            "  --data DIR        rows and queries (made from a seed)\n"
@@ -37,7 +37,7 @@ static const struct option long_options[] = {{"data", required_argument, NULL, '
 #define ROUNDS   9
 #define CLUSTERS 16
 
-struct tail_bench {
+struct unindexed_bench {
     struct dataset_options data;
     uint32_t graphed, ef;
     bool sorted;
@@ -79,7 +79,7 @@ static int sort_rows(struct dataset *d)
 }
 
 /* Rows come one by one; the work in the background gets its turn now and then. */
-static struct segment_index *grow(const struct tail_bench *b, const struct dataset *d, const struct rows *vectors,
+static struct segment_index *grow(const struct unindexed_bench *b, const struct dataset *d, const struct rows *vectors,
                                   double *ret_append_us)
 {
     struct segment_index *x;
@@ -112,7 +112,7 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int measure(const struct tail_bench *b, const struct dataset *d, const struct recall *recall,
+static int measure(const struct unindexed_bench *b, const struct dataset *d, const struct recall *recall,
                    const struct segment_index *x, const struct rows *vectors, struct search_scratch *scratch,
                    struct figures *ret)
 {
@@ -133,8 +133,8 @@ static int measure(const struct tail_bench *b, const struct dataset *d, const st
             for (int i = 0; i < n; i++)
                 rows[i] = hits[i].row;
             found += recall_count(recall, q, rows, (uint32_t)n);
-            seen += scratch->tail_seen;
-            scored += scratch->tail_scored;
+            seen += scratch->unindexed_seen;
+            scored += scratch->unindexed_scored;
         }
         us[round] = (double)(clock_thread_cpu_ns() - began) / 1e3 / d->query_count;
     }
@@ -159,7 +159,7 @@ static int lay_out(const struct dataset *d, struct rows *ret)
     return 0;
 }
 
-static int run(const struct tail_bench *b, uint32_t unbuilt)
+static int run(const struct unindexed_bench *b, uint32_t unbuilt)
 {
     struct dataset_options options = b->data;
     options.count = unbuilt + b->graphed;
@@ -168,7 +168,7 @@ static int run(const struct tail_bench *b, uint32_t unbuilt)
     struct error e;
     struct rows vectors;
     if (dataset_open(&options, &d, &e) < 0) {
-        fprintf(stderr, "tail: %s\n", e.text);
+        fprintf(stderr, "unindexed: %s\n", e.text);
         return -1;
     }
     struct search_scratch *scratch = search_scratch_create();
@@ -179,8 +179,8 @@ static int run(const struct tail_bench *b, uint32_t unbuilt)
     struct figures lists, flat;
     if (!x || measure(b, &d, &recall, x, &vectors, scratch, &lists) < 0)
         return -1;
-    const double bytes = (double)tail_bytes(&x->tail);
-    tail_fini(&x->tail);
+    const double bytes = (double)unindexed_bytes(&x->unindexed);
+    unindexed_fini(&x->unindexed);
     if (measure(b, &d, &recall, x, &vectors, scratch, &flat) < 0)
         return -1;
     printf("%-18s %4u %8u %8u  %8.1f  %.4f %8.0f %7.0f  %8.1f  %.4f  %6.2f %7.1f\n", d.name, d.dim, b->graphed,
@@ -196,7 +196,7 @@ static int run(const struct tail_bench *b, uint32_t unbuilt)
     return 0;
 }
 
-static int read_options(int argc, char **argv, struct tail_bench *b)
+static int read_options(int argc, char **argv, struct unindexed_bench *b)
 {
     for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
         int rc = 0;
@@ -218,8 +218,8 @@ static int read_options(int argc, char **argv, struct tail_bench *b)
 
 int main(int argc, char **argv)
 {
-    struct tail_bench b = {.data = {.query_count = 500, .truth_k = 10},
-                           .rows = "1000,2000,5000,10000,20000,50000,100000,200000"};
+    struct unindexed_bench b = {.data = {.query_count = 500, .truth_k = 10},
+                                .rows = "1000,2000,5000,10000,20000,50000,100000,200000"};
     const int rc = read_options(argc, argv, &b);
     if (rc != 0)
         return rc > 0 ? 0 : 2;

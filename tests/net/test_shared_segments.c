@@ -1,4 +1,4 @@
-/* Sealed segments are searched on all reactors, whoever sealed or merged them: by each spread the same is found, while points are written again,
+/* Sealed segments are searched on all reactors, whoever sealed or merged them: with each fan-out the same is found, while points are written again,
  * deleted, sealed and merged. */
 #include "client.h"
 #include "harness.h"
@@ -14,9 +14,9 @@
 #define ROUNDS  60
 #define WRITERS 8
 
-#define LOANS_TEST(name)                                                                                               \
+#define SHARED_TEST(name)                                                                                              \
     static void name(struct server *s);                                                                                \
-    Test(loans, name)                                                                                                  \
+    Test(shared_segments, name)                                                                                        \
     {                                                                                                                  \
         harness_run(BACKEND_SIM, 1, name);                                                                             \
         harness_run(BACKEND_SIM, 4, name);                                                                             \
@@ -56,9 +56,9 @@ static void find_all(struct client *c, uint32_t gone)
     uint64_t ids[2 * POINTS], seen = 0;
     float scores[2 * POINTS];
     uint32_t n;
-    for (c->spread = 0; c->spread < 4; c->spread++) {
+    for (c->fan_out = 0; c->fan_out < 4; c->fan_out++) {
         cr_assert_eq(client_search(c, "a", query, DIM, 2 * POINTS, true, ids, scores, &n), 0, "%s", c->error);
-        cr_assert_eq(n, POINTS - gone, "spread %u: %u of %u", c->spread, n, POINTS - gone);
+        cr_assert_eq(n, POINTS - gone, "fan_out %u: %u of %u", c->fan_out, n, POINTS - gone);
         seen = 0;
         for (uint32_t i = 0; i < n; i++)
             seen |= (uint64_t)1 << ids[i];
@@ -76,7 +76,7 @@ static struct client prepared(struct server *s)
     return c;
 }
 
-LOANS_TEST(what_is_sealed_and_merged_is_found_by_every_spread)
+SHARED_TEST(what_is_sealed_and_merged_is_found_by_every_fan_out)
 {
     struct client c = prepared(s);
     find_all(&c, 0);
@@ -149,12 +149,12 @@ static void search_beside(struct server *s, void (*work)(struct client *c))
     client_close(&c);
 }
 
-LOANS_TEST(no_point_is_missed_while_it_is_written_again)
+SHARED_TEST(no_point_is_missed_while_it_is_written_again)
 {
     search_beside(s, rewrite);
 }
 
-LOANS_TEST(no_point_is_missed_while_segments_are_sealed_and_merged)
+SHARED_TEST(no_point_is_missed_while_segments_are_sealed_and_merged)
 {
     search_beside(s, rewrite_seal_and_merge);
 }

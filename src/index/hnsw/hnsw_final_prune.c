@@ -1,4 +1,4 @@
-/* hnsw_settle.c -- links both ways, once all rows are in.
+/* hnsw_final_prune.c -- links both ways, once all rows are in.
  *
  * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free for those to come (hnsw_choose.c). When
  * nobody comes any more these places are empty, and many a row is linked to by rows that its own list gave up before it knew its last
@@ -20,7 +20,7 @@
 #define ROWS_AT_ONCE   8
 #define ROWS_PER_PAUSE 256
 
-void hnsw_settle_drop(struct hnsw_builder *b)
+void hnsw_final_prune_drop(struct hnsw_builder *b)
 {
     memory_free(b->settling.back);
     memory_free(b->settling.back_count);
@@ -43,7 +43,7 @@ static int start(const struct hnsw *g, struct hnsw_builder *b)
     const struct settling *s = &b->settling;
     if (s->back && s->back_count && s->lists && s->kept)
         return 0;
-    hnsw_settle_drop(b);
+    hnsw_final_prune_drop(b);
     return -ENOMEM;
 }
 
@@ -90,7 +90,7 @@ struct job {
     _Atomic uint32_t next; /* what nobody has taken yet; only a counter, nothing is published by it */
 };
 
-static int settle_share(void *arg, unsigned share, const struct pause *pause)
+static int final_prune_share(void *arg, unsigned share, const struct pause *pause)
 {
     struct job *job = arg;
     struct settling *s = &job->builder->settling;
@@ -129,15 +129,15 @@ static int window_write(struct hnsw *g, const struct settling *s, const struct p
     return 0;
 }
 
-int hnsw_settle(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct workers *workers,
-                const struct pause *pause)
+int hnsw_final_prune(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct workers *workers,
+                     const struct pause *pause)
 {
     struct settling *s = &b->settling;
-    if (b->settled == g->count)
+    if (b->final_pruned == g->count)
         return 0;
     int rc = hnsw_builder_reserve(b, g, workers_shares(workers), 2 * g->m);
     if (rc == 0 && s->rows != g->count) {
-        hnsw_settle_drop(b);
+        hnsw_final_prune_drop(b);
         rc = start(g, b);
         if (rc == 0)
             window_begin(s);
@@ -146,7 +146,7 @@ int hnsw_settle(struct hnsw *g, struct hnsw_builder *b, const struct codes *code
         struct job job = {.graph = g, .codes = codes, .builder = b};
         rc = gather_back(g, s, pause);
         if (rc == 0)
-            rc = workers_run(workers, settle_share, &job, pause);
+            rc = workers_run(workers, final_prune_share, &job, pause);
         if (rc == 0)
             rc = window_write(g, s, pause);
         if (rc == 0) {
@@ -156,8 +156,8 @@ int hnsw_settle(struct hnsw *g, struct hnsw_builder *b, const struct codes *code
     }
     if (rc != 0)
         return rc;
-    hnsw_settle_drop(b);
-    b->settled = g->count;
+    hnsw_final_prune_drop(b);
+    b->final_pruned = g->count;
     b->changes = g->count;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* tail_need.h -- how many of the rows in lists a search must look at, as measured on rows that are in them.
+/* unindexed_need.h -- how many of the rows in lists a search must look at, as measured on rows that are in them.
  *
  * How much lists tell differs: the ten nearest of a row lie in the first few lists where rows are clustered, and in nearly all of
  * them where every direction is alike. So when lists were made, some rows are searched for in a sample of the others, by their vectors:
@@ -7,19 +7,19 @@
 #pragma once
 
 #include "index/copies.h"
-#include "index/unindexed/tail_lists.h"
+#include "index/unindexed/unindexed_lists.h"
 #include "vectors/rows.h"
 
-struct tail_needing;
+struct unindexed_needing;
 
 /* For lists that hold [lists->from, lists->to). NULL when there is no memory. */
-MUST_USE struct tail_needing *tail_needing_create(const struct tail_lists *lists);
-void tail_needing_destroy(struct tail_needing *n);
-uint64_t tail_needing_bytes(const struct tail_needing *n);
+MUST_USE struct unindexed_needing *unindexed_needing_create(const struct unindexed_lists *lists);
+void unindexed_needing_destroy(struct unindexed_needing *n);
+uint64_t unindexed_needing_bytes(const struct unindexed_needing *n);
 
 /* Some tens of microseconds of it. 1: there is more; 0: lists->need is there; -ENOMEM. */
-MUST_USE int tail_needing_step(struct tail_needing *n, struct tail_lists *lists, const struct rows *vectors,
-                               const struct copies *copies);
+MUST_USE int unindexed_needing_step(struct unindexed_needing *n, struct unindexed_lists *lists,
+                                    const struct rows *vectors, const struct copies *copies);
 
 /* The share of rows (0..1) that has recall `wanted` at k; 0: it was not measured. */
-float tail_need(const struct tail_lists *lists, float wanted, uint32_t k);
+float unindexed_need(const struct unindexed_lists *lists, float wanted, uint32_t k);

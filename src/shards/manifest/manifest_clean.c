@@ -11,7 +11,7 @@ static struct manifest_rest *find(const struct manifest *m, uint64_t collection)
     return c ? &m->rests[c - m->collections] : NULL;
 }
 
-bool manifest_rests_on(const struct manifest *m, uint64_t collection, unsigned reactor)
+bool manifest_is_clean_on(const struct manifest *m, uint64_t collection, unsigned reactor)
 {
     const struct manifest_rest *r = find(m, collection);
     return r && reactor < m->reactors && bits_test(r->reactors, reactor);
@@ -25,40 +25,40 @@ static bool is_everywhere(const struct manifest_rest *r, unsigned reactors)
     return reactors > 0;
 }
 
-bool manifest_at_rest(const struct manifest *m, uint64_t collection)
+bool manifest_is_clean(const struct manifest *m, uint64_t collection)
 {
     const struct manifest_rest *r = find(m, collection);
     return r && is_everywhere(r, m->reactors);
 }
 
-void manifest_rest_on(struct manifest *m, uint64_t collection, unsigned reactor)
+void manifest_clean_on(struct manifest *m, uint64_t collection, unsigned reactor)
 {
     struct manifest_rest *r = find(m, collection);
     if (r)
         bits_set(r->reactors, reactor);
 }
 
-void manifest_rest_everywhere(struct manifest *m, uint64_t collection)
+void manifest_clean_everywhere(struct manifest *m, uint64_t collection)
 {
     for (unsigned i = 0; i < m->reactors; i++)
-        manifest_rest_on(m, collection, i);
+        manifest_clean_on(m, collection, i);
 }
 
-void manifest_stir_on(struct manifest *m, uint64_t collection, unsigned reactor)
+void manifest_dirty_on(struct manifest *m, uint64_t collection, unsigned reactor)
 {
     struct manifest_rest *r = find(m, collection);
     if (r)
         bits_clear(r->reactors, reactor);
 }
 
-void manifest_rest_forget(struct manifest *m, uint64_t collection)
+void manifest_clean_forget(struct manifest *m, uint64_t collection)
 {
     struct manifest_rest *r = find(m, collection);
     if (r)
         *r = (struct manifest_rest){0};
 }
 
-void manifest_rests_spread(struct manifest *m, unsigned reactors)
+void manifest_clean_extend(struct manifest *m, unsigned reactors)
 {
     for (size_t i = 0; i < m->collection_count; i++) {
         const bool rests = is_everywhere(&m->rests[i], m->reactors);

@@ -1,9 +1,9 @@
-/* tail_search.c -- the nearest lists, by 1-bit codes; rows that may be near by the codes that everything else is scored by.
+/* unindexed_search.c -- the nearest lists, by 1-bit codes; rows that may be near by the codes that everything else is scored by.
  *
  * What a 1-bit code says of a distance has an error that is known. A row that would have to be some sigmas nearer than it says, to be among the
  * best found so far, is passed over; of the others, few, the codes proper are fetched, some rows ahead. So it helps when the best are good from the
  * start: the graph is searched before, and lists come nearest first. */
-#include "index/unindexed/tail_lists.h"
+#include "index/unindexed/unindexed_lists.h"
 
 #include "base/bits.h"
 #include "vek.h"
@@ -30,7 +30,7 @@
 #define PREFETCH_BYTES  512          /* of a code */
 #define BLOCK_PREFETCH  4096
 
-size_t tail_query_bytes(const struct tail_lists *l)
+size_t unindexed_query_bytes(const struct unindexed_lists *l)
 {
     return codes_query_bytes(&l->centroids) + l->dims * sizeof(float) + 4 * (size_t)l->dims;
 }
@@ -79,7 +79,7 @@ static void sort_few(struct cand *c, uint32_t n)
 /* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one of RANKS equal steps between the smallest and
  * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. Steps into which many fall,
  * as a few lists are very far away, are sorted. room: l->count. */
-static void sort_lists(const struct tail_lists *l, struct cand *room, struct vek_nearest *ret, uint32_t limit)
+static void sort_lists(const struct unindexed_lists *l, struct cand *room, struct vek_nearest *ret, uint32_t limit)
 {
     uint16_t places[RANKS + 1] = {0}, ranks[LISTS_MAX];
     float least = INFINITY, most = -INFINITY;
@@ -111,14 +111,14 @@ static void sort_lists(const struct tail_lists *l, struct cand *room, struct vek
 }
 
 /* A cosine counts from 1. */
-static float offset(const struct tail_lists *l)
+static float offset(const struct unindexed_lists *l)
 {
     return l->metric == METRIC_COSINE ? 1 : 0;
 }
 
 /* A search under way. */
 struct scan_state {
-    struct tail_search *s;
+    struct unindexed_search *s;
     struct vek_lookup lookup; /* its bias that of the list, for rows at their nearest */
     float bias;
     uint32_t waiting;          /* rows in scratch->ids whose codes are being fetched */
@@ -131,7 +131,7 @@ struct scan_state {
 
 static void score_waiting(struct scan_state *st)
 {
-    struct tail_search *s = st->s;
+    struct unindexed_search *s = st->s;
     struct search_scratch *w = s->scratch;
     codes_distances(s->codes, w->ids, st->waiting, w->rows, w->distances);
     for (uint32_t i = 0; i < st->waiting; i++) {
@@ -160,7 +160,7 @@ static void fetch(struct scan_state *st, uint32_t row)
 }
 
 /* The hardware streams the rest. */
-static void fetch_block(const struct tail_lists *l, const struct list_block *b)
+static void fetch_block(const struct unindexed_lists *l, const struct list_block *b)
 {
     const size_t bytes = sizeof(*b) + (size_t)LIST_BLOCK_ROWS * l->dims / 8;
     for (size_t i = 0; i < bytes && i < BLOCK_PREFETCH; i += 64)
@@ -169,7 +169,7 @@ static void fetch_block(const struct tail_lists *l, const struct list_block *b)
 
 static void scan_block(struct scan_state *st, const struct list_block *b, float list)
 {
-    const struct tail_search *s = st->s;
+    const struct unindexed_search *s = st->s;
     uint64_t near = vek.lookup_b1_64(&st->lookup, b->bytes, b->numbers, topk_bound(s->top) - list);
     if (b->count < LIST_BLOCK_ROWS)
         near &= ((uint64_t)1 << b->count) - 1;
@@ -184,7 +184,7 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
 /* How far the query is from a centroid, squared: by the values, for centroids that are close together have one code. */
 static float square_from(const struct scan_state *st, uint32_t list)
 {
-    const struct tail_lists *l = st->s->lists;
+    const struct unindexed_lists *l = st->s->lists;
     return vek.l2_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims);
 }
 
@@ -192,7 +192,7 @@ static float square_from(const struct scan_state *st, uint32_t list)
  * differ by little. */
 static float distance_from(const struct scan_state *st, uint32_t list, float square)
 {
-    const struct tail_lists *l = st->s->lists;
+    const struct unindexed_lists *l = st->s->lists;
     if (l->metric == METRIC_L2)
         return square;
     const double from_mean = (double)l->from_mean[list];
@@ -207,7 +207,7 @@ static float distance_from(const struct scan_state *st, uint32_t list, float squ
  * dimensions all that is rounded points the same way. */
 static float slack(const struct scan_state *st, uint32_t list, float square)
 {
-    const struct tail_lists *l = st->s->lists;
+    const struct unindexed_lists *l = st->s->lists;
     const float far = l->by_mean               ? sqrtf(vek.ip_f32(l->rotated_mean, l->rotated_mean, l->dims))
                       : l->metric == METRIC_L2 ? l->from_mean[list]
                                                : sqrtf(l->square[list]);
@@ -219,7 +219,7 @@ static float slack(const struct scan_state *st, uint32_t list, float square)
 
 /* Rows of a block that are searched for: the graph has those before `from`, which lists go on holding until whole blocks are
  * free. They take nothing from the budget, or it would be spent on them alone where nearly all of a list is in the graph. */
-static uint32_t rows_searched(const struct tail_search *s, const struct list_block *b)
+static uint32_t rows_searched(const struct unindexed_search *s, const struct list_block *b)
 {
     const uint32_t *rows = list_block_rows(s->lists, b);
     uint32_t graphed = 0;
@@ -229,7 +229,7 @@ static uint32_t rows_searched(const struct tail_search *s, const struct list_blo
 }
 
 /* The pause may have let rows into the graph, which go on being found where they are, or changed lists or codes. */
-static int pause_in_lists(const struct tail_search *s)
+static int pause_in_lists(const struct unindexed_search *s)
 {
     const uint32_t version = *s->version, epoch = *s->epoch;
     const int rc = pause_here(s->pause);
@@ -239,7 +239,7 @@ static int pause_in_lists(const struct tail_search *s)
 /* Pauses if it is time, and leads on to the block behind *b, which may be gone after that. */
 static int next_block(struct scan_state *st, uint32_t list, const struct list_block **b)
 {
-    const struct tail_lists *l = st->s->lists;
+    const struct unindexed_lists *l = st->s->lists;
     const uint32_t last = (*b)->last, freed = l->freed;
     const int rc = st->pending >= BYTES_PER_PAUSE ? pause_in_lists(st->s) : 0;
     if (rc != 0)
@@ -257,7 +257,7 @@ static int next_block(struct scan_state *st, uint32_t list, const struct list_bl
 static int scan_list(struct scan_state *st, uint32_t list)
 {
     const float square = square_from(st, list), distance = distance_from(st, list, square);
-    struct tail_search *s = st->s;
+    struct unindexed_search *s = st->s;
     const uint64_t list_budget = LIST_EXTENT * (uint64_t)s->budget;
     const struct list_block *b = s->lists->list[list].first;
     int rc = 0;
@@ -282,7 +282,7 @@ static int scan_list(struct scan_state *st, uint32_t list)
  * beyond it. The largest inner products are of rows far out in any list, so there the whole of it is used. */
 static bool goes_on(const struct scan_state *st)
 {
-    const struct tail_search *s = st->s;
+    const struct unindexed_search *s = st->s;
     if (s->all || s->seen < s->least)
         return true;
     if (st->in_vain >= IN_VAIN_MAX)
@@ -293,9 +293,9 @@ static bool goes_on(const struct scan_state *st)
     return s->seen - st->improved_at < patience * s->budget;
 }
 
-int tail_search(struct tail_search *s)
+int unindexed_search(struct unindexed_search *s)
 {
-    const struct tail_lists *l = s->lists;
+    const struct unindexed_lists *l = s->lists;
     const struct vek_nearest *near = &s->scratch->pool.near;
     const uint64_t rows = s->to > s->from ? s->to - s->from : 1;
     uint64_t limit = 2 * (uint64_t)EXTENT * s->budget * l->count / rows + LISTS_SPARE;
@@ -305,8 +305,8 @@ int tail_search(struct tail_search *s)
         return rc;
     struct scan_state st = {.s = s};
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
-    tail_lists_rotate(l, s->query, turned);
-    tail_lists_rank_rotated(l, s->query, turned, s->room);
+    unindexed_lists_rotate(l, s->query, turned);
+    unindexed_lists_rank_rotated(l, s->query, turned, s->room);
     sort_lists(l, s->scratch->pool.cand, &s->scratch->pool.near, (uint32_t)limit); /* the nearest, nearest first */
     st.turned = turned;
     st.from_mean = (double)vek.ip_f32(turned, turned, l->dims);

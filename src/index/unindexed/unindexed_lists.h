@@ -1,4 +1,4 @@
-/* tail_lists.h -- inverted lists of rows that no graph holds yet: each row in the list of its nearest centroid (Jegou, Douze &
+/* unindexed_lists.h -- inverted lists of rows that no graph holds yet: each row in the list of its nearest centroid (Jegou, Douze &
  * Schmid, TPAMI 2011), as one bit a dimension of what is left of it there, rotated (RaBitQ: Gao & Long, SIGMOD 2024).
  *
  * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all and s = P(q - c),
@@ -36,32 +36,32 @@ struct list_block {
     uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind them which row each is */
 };
 
-struct tail_list {
+struct unindexed_list {
     struct list_block *first, *last;
     uint32_t rows;
 };
 
-struct tail_lists {
+struct unindexed_lists {
     enum metric metric;
     uint32_t dim, dims; /* of a vector, and rotated */
     uint32_t count;     /* of lists */
     uint32_t from, to;  /* rows that were put in */
     uint32_t trained_rows;
-    uint32_t largest;        /* rows of the largest list */
-    uint32_t trim;           /* the next list to be looked at, */
-    uint32_t trimmed;        /* in a round that drops rows before this one */
-    uint32_t freed;          /* blocks, by all of these */
-    struct codes centroids;  /* SQ8, by L2 */
-    bool by_values;          /* these codes cannot tell them apart: they are compared by `rotated` */
-    bool by_mean;            /* of rows of very different length, under the inner product: see below */
-    float *centre;           /* [dim]: m */
-    float *rotated;          /* [count][dims]: P(c - m) */
-    float *rotated_mean;     /* [dims]: P(m) */
-    float *square, *on_mean; /* [count]: |c|^2, <c - m, m> */
-    float *from_mean;        /* [count]: |c - m| */
-    struct tail_list *list;  /* [count] */
+    uint32_t largest;            /* rows of the largest list */
+    uint32_t trim;               /* the next list to be looked at, */
+    uint32_t trimmed;            /* in a round that drops rows before this one */
+    uint32_t freed;              /* blocks, by all of these */
+    struct codes centroids;      /* SQ8, by L2 */
+    bool by_values;              /* these codes cannot tell them apart: they are compared by `rotated` */
+    bool by_mean;                /* of rows of very different length, under the inner product: see below */
+    float *centre;               /* [dim]: m */
+    float *rotated;              /* [count][dims]: P(c - m) */
+    float *rotated_mean;         /* [dims]: P(m) */
+    float *square, *on_mean;     /* [count]: |c|^2, <c - m, m> */
+    float *from_mean;            /* [count]: |c - m| */
+    struct unindexed_list *list; /* [count] */
     uint64_t *flips;
-    float *need; /* [LIST_NEEDS]: ascending shares of the rows (tail_need.h), once they are measured */
+    float *need; /* [LIST_NEEDS]: ascending shares of the rows (unindexed_need.h), once they are measured */
     bool has_need;
     uint64_t bytes; /* of all this */
     /* room to work in */
@@ -73,41 +73,41 @@ struct tail_lists {
     float *distances;
 };
 
-static inline uint32_t *list_block_rows(const struct tail_lists *l, const struct list_block *b)
+static inline uint32_t *list_block_rows(const struct unindexed_lists *l, const struct list_block *b)
 {
     return (uint32_t *)(uintptr_t)(b->bytes + (size_t)LIST_BLOCK_ROWS * l->dims / 8);
 }
 
 /* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL when there is no memory. */
-MUST_USE struct tail_lists *tail_lists_create(enum metric metric, uint32_t dim, uint32_t count);
-void tail_lists_destroy(struct tail_lists *l);
+MUST_USE struct unindexed_lists *unindexed_lists_create(enum metric metric, uint32_t dim, uint32_t count);
+void unindexed_lists_destroy(struct unindexed_lists *l);
 
 /* P(x - m); room: dims floats. */
-void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret);
+void unindexed_lists_rotate(const struct unindexed_lists *l, const float *x, float *ret);
 /* What follows from the mean of all, before any centroid. */
-void tail_lists_set_mean(struct tail_lists *l);
+void unindexed_lists_set_mean(struct unindexed_lists *l);
 /* What follows from centroid c, whose vector this is; centroids have it as row c. */
-void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid);
+void unindexed_lists_set(struct unindexed_lists *l, uint32_t c, const float *centroid);
 /* The list for x. -ENOMEM. */
-MUST_USE int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret);
+MUST_USE int unindexed_lists_nearest(struct unindexed_lists *l, const float *x, uint32_t *ret);
 /* Makes l->distances what the lists are ranked by for a search with that query. -ENOMEM. */
-MUST_USE int tail_lists_rank(struct tail_lists *l, const float *query);
+MUST_USE int unindexed_lists_rank(struct unindexed_lists *l, const float *query);
 /* The same with the query rotated, and with room of codes_query_bytes(). */
-void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, const float *turned, void *room);
+void unindexed_lists_rank_rotated(const struct unindexed_lists *l, const float *query, const float *turned, void *room);
 /* Row l->to. -ENOMEM. */
-MUST_USE int tail_lists_add(struct tail_lists *l, const float *x);
+MUST_USE int unindexed_lists_add(struct unindexed_lists *l, const float *x);
 /* Frees what only holds rows before `from` in the next few lists; returns how many blocks. */
-uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from);
+uint32_t unindexed_lists_trim(struct unindexed_lists *l, uint32_t from);
 
 /* What a search needs beside the codes. */
-size_t tail_query_bytes(const struct tail_lists *l);
+size_t unindexed_query_bytes(const struct unindexed_lists *l);
 
-struct tail_search {
-    const struct tail_lists *lists;
+struct unindexed_search {
+    const struct unindexed_lists *lists;
     const uint32_t *version; /* other lists, or other codes, when these change at a pause: then -EAGAIN */
     const uint32_t *epoch;
     const float *query;              /* dim f32 */
-    void *room;                      /* tail_query_bytes(), aligned to 64 */
+    void *room;                      /* unindexed_query_bytes(), aligned to 64 */
     const struct codes_query *codes; /* what rows that may be near are scored by */
     uint32_t from, to;               /* rows */
     uint32_t budget;                 /* rows looked at, about; hard queries take more */
@@ -124,4 +124,4 @@ struct tail_search {
     uint32_t seen;                  /* out: rows looked at */
     uint32_t scored;                /* out: and scored by codes */
 };
-MUST_USE int tail_search(struct tail_search *s);
+MUST_USE int unindexed_search(struct unindexed_search *s);

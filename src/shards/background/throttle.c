@@ -1,14 +1,14 @@
-/* pace.c -- each write takes a place in time behind the one before it, rows * (what a row's graph costs) * urgency long. All writers of a shard
+/* throttle.c -- each write takes a place in time behind the one before it, rows * (what a row's graph costs) * urgency long. All writers of a shard
  * together then write as fast as graphs are built when the urgency is 1, however many they are. The urgency grows with how far the graphs
  * are behind: where it settles at 1, the shard is some 1.7 times the bound behind. */
-#include "shards/background/pace.h"
+#include "shards/background/throttle.h"
 
 #define URGENCY_PER_BOUND 1.5
 #define SCANNED_BYTES_MAX ((uint64_t)4 << 20) /* some tenths of a millisecond of each search */
 #define SCANNED_WAIT_NS   ((uint64_t)1000000000)
 #define SCANNED_LOOK_NS   ((uint64_t)500000)
 
-void pace_measure(struct store *store, uint64_t ns, uint32_t rows)
+void throttle_measure(struct store *store, uint64_t ns, uint32_t rows)
 {
     if (rows == 0)
         return;
@@ -51,10 +51,10 @@ static uint64_t next_look_ns(const struct store *store, const struct context *ct
     return ctx && ctx->deadline_ns && ctx->deadline_ns < soon ? ctx->deadline_ns : soon;
 }
 
-int pace_wait_settled(struct store *store, const struct context *ctx)
+int throttle_wait_sealing(struct store *store, const struct context *ctx)
 {
     store->stats.slowed_now++;
-    const int rc = event_wait_until(&store->settled, next_look_ns(store, ctx));
+    const int rc = event_wait_until(&store->sealing_ended, next_look_ns(store, ctx));
     store->stats.slowed_now--;
     return rc;
 }
@@ -84,20 +84,20 @@ static bool wait_for_graphs(struct shard *s, uint32_t rows, const struct context
     double slow = urgency(s);
     if (slow <= 0 || store->row_ns <= 0)
         return false;
-    uint64_t now = clock_now_ns(), from = s->pace_ns > now ? s->pace_ns : now;
+    uint64_t now = clock_now_ns(), from = s->throttle_ns > now ? s->throttle_ns : now;
     bool waited = from > now;
     const uint64_t place_ns = (uint64_t)(rows * store->row_ns * slow);
-    s->pace_ns = from + place_ns;
+    s->throttle_ns = from + place_ns;
     for (; now < from && may_wait(s, ctx); now = clock_now_ns()) {
         const uint64_t look_ns = next_look_ns(store, ctx);
         fiber_sleep_ns((from < look_ns ? from : look_ns) - now);
     }
     if (now < from)
-        s->pace_ns -= place_ns; /* given up: those behind it move up */
+        s->throttle_ns -= place_ns; /* given up: those behind it move up */
     return waited;
 }
 
-void pace_wait(struct shard *s, uint32_t rows, const struct context *ctx)
+void throttle_wait(struct shard *s, uint32_t rows, const struct context *ctx)
 {
     struct store_stats *stats = &s->store->stats;
     const uint64_t began = clock_now_ns();
@@ -109,7 +109,7 @@ void pace_wait(struct shard *s, uint32_t rows, const struct context *ctx)
     stats->slowed_ns += waited ? clock_now_ns() - began : 0;
 }
 
-uint32_t pace_frozen_max(const struct shard *s)
+uint32_t throttle_frozen_max(const struct shard *s)
 {
     const uint64_t segments = 2 * bound(s) / segment_rows(s);
     return segments < 2 ? 2 : segments > UINT32_MAX ? UINT32_MAX : (uint32_t)segments;

@@ -1,7 +1,7 @@
-/* tail_lists.c -- putting rows into lists, and dropping those that the graph holds by now.
+/* unindexed_lists.c -- putting rows into lists, and dropping those that the graph holds by now.
  *
  * Rows of a list ascend, and the graph takes rows in their order, so what is dropped is the front of each list, by blocks. */
-#include "index/unindexed/tail_lists.h"
+#include "index/unindexed/unindexed_lists.h"
 
 #include "base/memory.h"
 #include "vectors/codes/rotation.h"
@@ -13,13 +13,13 @@
 
 #define LISTS_PER_TRIM 4
 
-static size_t block_bytes(const struct tail_lists *l)
+static size_t block_bytes(const struct unindexed_lists *l)
 {
     return sizeof(struct list_block) + (size_t)LIST_BLOCK_ROWS * (l->dims / 8 + sizeof(uint32_t));
 }
 
 /* Zeroed, aligned, and counted. */
-static void *take(struct tail_lists *l, size_t bytes)
+static void *take(struct unindexed_lists *l, size_t bytes)
 {
     void *p = memory_aligned(bytes);
     if (p)
@@ -27,7 +27,7 @@ static void *take(struct tail_lists *l, size_t bytes)
     return p;
 }
 
-static int fill(struct tail_lists *l)
+static int fill(struct unindexed_lists *l)
 {
     const size_t n = l->count;
     l->centre = take(l, l->dim * sizeof(float));
@@ -54,20 +54,20 @@ static int fill(struct tail_lists *l)
     return 0;
 }
 
-struct tail_lists *tail_lists_create(enum metric metric, uint32_t dim, uint32_t count)
+struct unindexed_lists *unindexed_lists_create(enum metric metric, uint32_t dim, uint32_t count)
 {
-    struct tail_lists *l = calloc(1, sizeof(*l));
+    struct unindexed_lists *l = calloc(1, sizeof(*l));
     if (!l)
         return NULL;
-    *l = (struct tail_lists){.metric = metric, .dim = dim, .dims = rotation_dims(dim), .count = count};
+    *l = (struct unindexed_lists){.metric = metric, .dim = dim, .dims = rotation_dims(dim), .count = count};
     if (fill(l) < 0) {
-        tail_lists_destroy(l);
+        unindexed_lists_destroy(l);
         return NULL;
     }
     return l;
 }
 
-void tail_lists_destroy(struct tail_lists *l)
+void unindexed_lists_destroy(struct unindexed_lists *l)
 {
     if (!l)
         return;
@@ -96,7 +96,7 @@ void tail_lists_destroy(struct tail_lists *l)
     memory_free(l);
 }
 
-void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret)
+void unindexed_lists_rotate(const struct unindexed_lists *l, const float *x, float *ret)
 {
     for (uint32_t j = 0; j < l->dim; j++)
         ret[j] = x[j] - l->centre[j];
@@ -104,17 +104,17 @@ void tail_lists_rotate(const struct tail_lists *l, const float *x, float *ret)
     rotation_apply(l->flips, l->dims, ret);
 }
 
-void tail_lists_set_mean(struct tail_lists *l)
+void unindexed_lists_set_mean(struct unindexed_lists *l)
 {
     memcpy(l->rotated_mean, l->centre, l->dim * sizeof(float));
     memset(l->rotated_mean + l->dim, 0, (l->dims - l->dim) * sizeof(float));
     rotation_apply(l->flips, l->dims, l->rotated_mean);
 }
 
-void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
+void unindexed_lists_set(struct unindexed_lists *l, uint32_t c, const float *centroid)
 {
     float *rotated = l->rotated + (size_t)c * l->dims;
-    tail_lists_rotate(l, centroid, rotated);
+    unindexed_lists_rotate(l, centroid, rotated);
     l->square[c] = vek.ip_f32(centroid, centroid, l->dim);
     l->on_mean[c] = vek.ip_f32(rotated, l->rotated_mean, l->dims);
     l->from_mean[c] = sqrtf(vek.ip_f32(rotated, rotated, l->dims));
@@ -122,7 +122,7 @@ void tail_lists_set(struct tail_lists *l, uint32_t c, const float *centroid)
 }
 
 /* |c - x|^2 of all centroids. room: codes_query_bytes(). */
-static void compare(const struct tail_lists *l, const float *x, const float *turned, void *room)
+static void compare(const struct unindexed_lists *l, const float *x, const float *turned, void *room)
 {
     struct codes_query q;
     for (uint32_t c = 0; l->by_values && c < l->count; c++)
@@ -136,14 +136,14 @@ static void compare(const struct tail_lists *l, const float *x, const float *tur
     }
 }
 
-static int reserve_folded(struct tail_lists *l)
+static int reserve_folded(struct unindexed_lists *l)
 {
     return l->folded || (l->folded = take(l, codes_query_bytes(&l->centroids))) ? 0 : -ENOMEM;
 }
 
 /* Under the inner product and cosine -<c, q>, but for what all lists share: from |c - q|^2, or, where large rows leave
  * nothing of a difference of squares, from the values. */
-void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, const float *turned, void *room)
+void unindexed_lists_rank_rotated(const struct unindexed_lists *l, const float *query, const float *turned, void *room)
 {
     const bool by_squares = l->metric == METRIC_L2 || !l->by_values;
     if (by_squares)
@@ -157,23 +157,23 @@ void tail_lists_rank_rotated(const struct tail_lists *l, const float *query, con
     }
 }
 
-int tail_lists_rank(struct tail_lists *l, const float *query)
+int unindexed_lists_rank(struct unindexed_lists *l, const float *query)
 {
     const int rc = reserve_folded(l);
     if (rc < 0)
         return rc;
-    tail_lists_rotate(l, query, l->turned);
-    tail_lists_rank_rotated(l, query, l->turned, l->folded);
+    unindexed_lists_rotate(l, query, l->turned);
+    unindexed_lists_rank_rotated(l, query, l->turned, l->folded);
     return 0;
 }
 
-int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret)
+int unindexed_lists_nearest(struct unindexed_lists *l, const float *x, uint32_t *ret)
 {
     const int rc = reserve_folded(l);
     if (rc < 0)
         return rc;
     if (l->by_values)
-        tail_lists_rotate(l, x, l->turned);
+        unindexed_lists_rotate(l, x, l->turned);
     compare(l, x, l->turned, l->folded);
     uint32_t best = 0;
     for (uint32_t i = 1; i < l->count; i++)
@@ -184,7 +184,7 @@ int tail_lists_nearest(struct tail_lists *l, const float *x, uint32_t *ret)
 }
 
 /* A block with room for a row more. */
-static struct list_block *block_with_room(struct tail_lists *l, struct tail_list *list)
+static struct list_block *block_with_room(struct unindexed_lists *l, struct unindexed_list *list)
 {
     if (list->last && list->last->count < LIST_BLOCK_ROWS)
         return list->last;
@@ -200,12 +200,12 @@ static struct list_block *block_with_room(struct tail_lists *l, struct tail_list
 }
 
 /* The row's signs, and the numbers of its distance, at place i of a block. */
-static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct list_block *b, uint32_t i)
+static void write_row(struct unindexed_lists *l, uint32_t c, const float *x, struct list_block *b, uint32_t i)
 {
     const float *centroid = l->rotated + (size_t)c * l->dims;
     float *r = l->rest;
     float square = 0, length = 0, on_centroid = 0, signs_on_centroid = 0;
-    tail_lists_rotate(l, x, l->turned);
+    unindexed_lists_rotate(l, x, l->turned);
     for (uint32_t j = 0; j < l->dims; j++)
         r[j] = l->turned[j] - centroid[j];
     for (uint32_t j = 0; j < l->dims; j++) {
@@ -232,13 +232,13 @@ static void write_row(struct tail_lists *l, uint32_t c, const float *x, struct l
         b->bytes[(size_t)j * LIST_BLOCK_ROWS + i] = packed[j];
 }
 
-int tail_lists_add(struct tail_lists *l, const float *x)
+int unindexed_lists_add(struct unindexed_lists *l, const float *x)
 {
     uint32_t c;
-    const int rc = tail_lists_nearest(l, x, &c);
+    const int rc = unindexed_lists_nearest(l, x, &c);
     if (rc < 0)
         return rc;
-    struct tail_list *list = &l->list[c];
+    struct unindexed_list *list = &l->list[c];
     struct list_block *b = block_with_room(l, list);
     if (!b)
         return -ENOMEM;
@@ -250,13 +250,13 @@ int tail_lists_add(struct tail_lists *l, const float *x)
     return 0;
 }
 
-uint32_t tail_lists_trim(struct tail_lists *l, uint32_t from)
+uint32_t unindexed_lists_trim(struct unindexed_lists *l, uint32_t from)
 {
     uint32_t freed = 0;
     for (unsigned i = 0; i < LISTS_PER_TRIM && (i == 0 || l->trim != 0); i++) {
         if (l->trim == 0)
             l->trimmed = from;
-        struct tail_list *list = &l->list[l->trim];
+        struct unindexed_list *list = &l->list[l->trim];
         for (struct list_block *b; (b = list->first) && b->last < l->trimmed; freed++) {
             list->first = b->next;
             if (!list->first)

@@ -1,4 +1,4 @@
-/* hnsw_turn.c -- turning the links of a round: who is linked to by whom. All that enter the same row are brought together, so that
+/* hnsw_reverse.c -- turning the links of a round: who is linked to by whom. All that enter the same row are brought together, so that
  * its list is made once a round, however many they are, and by one share. */
 #include "index/hnsw/hnsw_builder.h"
 
@@ -17,7 +17,7 @@ static uint32_t count_links(const struct round *r)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->to - r->from; i++)
-        n += r->entrant[i].chosen;
+        n += r->new_row[i].chosen;
     for (uint32_t i = 0; i < r->lists; i++)
         n += r->upper_count[i];
     return n;
@@ -27,7 +27,7 @@ static uint32_t gather_links(const struct hnsw *g, struct round *r)
 {
     uint32_t n = 0, node = g->nodes;
     for (uint32_t i = 0; i < r->to - r->from; i++) {
-        const struct entrant *e = &r->entrant[i];
+        const struct new_row *e = &r->new_row[i];
         n += add_links_back(r->links_back + n, r->chosen + (size_t)i * 2 * g->m, e->chosen, 0, r->from + i);
         for (uint32_t l = 1; l <= e->level; l++)
             n += add_links_back(r->links_back + n, r->upper_chosen + (size_t)(e->list + l - 1) * g->m,
@@ -105,7 +105,7 @@ static uint32_t group_links(const struct hnsw *g, struct round *r, uint32_t n, c
     return slots;
 }
 
-int hnsw_turn_round(const struct hnsw *g, struct round *r, const struct pause *pause)
+int hnsw_reverse_links(const struct hnsw *g, struct round *r, const struct pause *pause)
 {
     int rc = hnsw_round_reserve_links(r, count_links(r)), paused = 0;
     if (rc < 0)

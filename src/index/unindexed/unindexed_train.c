@@ -1,8 +1,8 @@
-/* tail_train.c -- each step takes up some rows, or some centroids, and remembers where it was.
+/* unindexed_train.c -- each step takes up some rows, or some centroids, and remembers where it was.
  *
  * Rows are compared with the centroids as the lists will compare them, by codes of 8 bits, and the codes are trained on the same
  * sample, which the centroids lie within. A centroid that nothing is nearest to begins again at some row of the sample. */
-#include "index/unindexed/tail_train.h"
+#include "index/unindexed/unindexed_train.h"
 
 #include "base/memory.h"
 #include "vectors/codes/rotation.h"
@@ -23,8 +23,8 @@
 
 enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE };
 
-struct tail_training {
-    struct tail_lists *lists;
+struct unindexed_training {
+    struct unindexed_lists *lists;
     struct sq8_sample sample;
     uint32_t from, to, sample_rows;
     enum training_step step;
@@ -43,28 +43,28 @@ static uint32_t lists_for(uint32_t dim, uint32_t rows)
     return n < LISTS_MIN ? LISTS_MIN : n > LISTS_MAX ? LISTS_MAX : (uint32_t)n;
 }
 
-static size_t values(const struct tail_training *t)
+static size_t values(const struct unindexed_training *t)
 {
     return (size_t)t->lists->count * t->lists->dim;
 }
 
-struct tail_training *tail_training_create(enum metric metric, uint32_t dim, uint32_t from, uint32_t to)
+struct unindexed_training *unindexed_training_create(enum metric metric, uint32_t dim, uint32_t from, uint32_t to)
 {
-    struct tail_training *t = calloc(1, sizeof(*t));
+    struct unindexed_training *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
     t->from = from;
     t->to = to;
-    t->lists = tail_lists_create(metric, dim, lists_for(dim, to - from));
+    t->lists = unindexed_lists_create(metric, dim, lists_for(dim, to - from));
     if (!t->lists || sq8_sample_init(&t->sample, dim) < 0) {
-        tail_training_destroy(t);
+        unindexed_training_destroy(t);
         return NULL;
     }
     t->centroid = memory_aligned(values(t) * sizeof(float));
     t->sum = memory_aligned(values(t) * sizeof(float));
     t->rows = calloc(t->lists->count, sizeof(*t->rows));
     if (!t->centroid || !t->sum || !t->rows) {
-        tail_training_destroy(t);
+        unindexed_training_destroy(t);
         return NULL;
     }
     const uint64_t wanted = (uint64_t)t->lists->count * ROWS_PER_LIST;
@@ -72,11 +72,11 @@ struct tail_training *tail_training_create(enum metric metric, uint32_t dim, uin
     return t;
 }
 
-void tail_training_destroy(struct tail_training *t)
+void unindexed_training_destroy(struct unindexed_training *t)
 {
     if (!t)
         return;
-    tail_lists_destroy(t->lists);
+    unindexed_lists_destroy(t->lists);
     sq8_sample_fini(&t->sample);
     memory_free(t->centroid);
     memory_free(t->sum);
@@ -84,7 +84,7 @@ void tail_training_destroy(struct tail_training *t)
     memory_free(t);
 }
 
-uint64_t tail_training_bytes(const struct tail_training *t)
+uint64_t unindexed_training_bytes(const struct unindexed_training *t)
 {
     if (!t)
         return 0;
@@ -93,7 +93,7 @@ uint64_t tail_training_bytes(const struct tail_training *t)
 }
 
 /* Spread over all of them. */
-static const float *sampled(const struct tail_training *t, const struct rows *vectors, uint32_t i)
+static const float *sampled(const struct unindexed_training *t, const struct rows *vectors, uint32_t i)
 {
     return rows_at(vectors, t->from + (uint32_t)((uint64_t)i * (t->to - t->from) / t->sample_rows));
 }
@@ -104,7 +104,7 @@ static uint32_t some(size_t values_each)
     return values_each < VALUES_PER_STEP ? (uint32_t)(VALUES_PER_STEP / values_each) : 1;
 }
 
-static void enter(struct tail_training *t, enum training_step step)
+static void enter(struct unindexed_training *t, enum training_step step)
 {
     t->step = step;
     t->next = 0;
@@ -112,9 +112,9 @@ static void enter(struct tail_training *t, enum training_step step)
 
 /* -- the steps -- */
 
-static int begin_codes(struct tail_training *t)
+static int begin_codes(struct unindexed_training *t)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     codes_fini(&l->centroids);
     int rc = codes_init(&l->centroids, CODE_SQ8, 0, METRIC_L2, l->dim);
     if (rc == 0)
@@ -123,9 +123,9 @@ static int begin_codes(struct tail_training *t)
     return rc;
 }
 
-static int take_sample(struct tail_training *t, const struct rows *vectors)
+static int take_sample(struct unindexed_training *t, const struct rows *vectors)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(32 * (size_t)l->dim); n > 0 && t->next < t->sample_rows; n--)
         sq8_sample_add(&t->sample, sampled(t, vectors, t->next++), l->dim);
     if (t->next < t->sample_rows)
@@ -133,21 +133,21 @@ static int take_sample(struct tail_training *t, const struct rows *vectors)
     t->sample.whole = false; /* means are not */
     for (uint32_t j = 0; j < l->dim; j++)
         l->centre[j] = (float)(t->sample.sum[j] / t->sample.rows);
-    tail_lists_set_mean(l);
+    unindexed_lists_set_mean(l);
     enter(t, STEP_MOVE); /* nothing is nearest to any yet: they begin at rows */
     return 0;
 }
 
 /* 1: these are the last. */
-static int code_centroids(struct tail_training *t)
+static int code_centroids(struct unindexed_training *t)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(64 * (size_t)l->dim); n > 0 && t->next < l->count; n--) {
         const float *centroid = t->centroid + (size_t)t->next * l->dim;
         const int rc = codes_append(&l->centroids, centroid);
         if (rc < 0)
             return rc;
-        tail_lists_set(l, t->next++, centroid);
+        unindexed_lists_set(l, t->next++, centroid);
     }
     if (t->next < l->count)
         return 0;
@@ -158,7 +158,7 @@ static int code_centroids(struct tail_training *t)
 }
 
 /* Is the error of its own code small beside the distance of the nearest other? */
-static bool is_told_apart(const struct tail_lists *l, uint32_t c)
+static bool is_told_apart(const struct unindexed_lists *l, uint32_t c)
 {
     float nearest = INFINITY;
     for (uint32_t i = 0; i < l->count; i++)
@@ -167,11 +167,11 @@ static bool is_told_apart(const struct tail_lists *l, uint32_t c)
 }
 
 /* A few large rows may stretch the codes, so that all others have nearly the same. */
-static int check_codes(struct tail_training *t)
+static int check_codes(struct unindexed_training *t)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(values(t)), nearest; n > 0 && t->next < l->count; n--, t->next++) {
-        const int rc = tail_lists_nearest(l, t->centroid + (size_t)t->next * l->dim, &nearest);
+        const int rc = unindexed_lists_nearest(l, t->centroid + (size_t)t->next * l->dim, &nearest);
         if (rc < 0)
             return rc;
         t->alike += !is_told_apart(l, t->next);
@@ -184,13 +184,13 @@ static int check_codes(struct tail_training *t)
     return 0;
 }
 
-static int assign(struct tail_training *t, const struct rows *vectors)
+static int assign(struct unindexed_training *t, const struct rows *vectors)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(values(t)); n > 0 && t->next < t->sample_rows; n--) {
         const float *x = sampled(t, vectors, t->next++);
         uint32_t c;
-        const int rc = tail_lists_nearest(l, x, &c);
+        const int rc = unindexed_lists_nearest(l, x, &c);
         if (rc < 0)
             return rc;
         float *sum = t->sum + (size_t)c * l->dim;
@@ -204,15 +204,15 @@ static int assign(struct tail_training *t, const struct rows *vectors)
 }
 
 /* Where a centroid begins, or begins again: spread over the sample, other rows in another round. */
-static const float *starting_point(const struct tail_training *t, const struct rows *vectors, uint32_t c)
+static const float *starting_point(const struct unindexed_training *t, const struct rows *vectors, uint32_t c)
 {
     const uint64_t spread = (uint64_t)c * t->sample_rows / t->lists->count, turn = (uint64_t)t->round * 7919;
     return sampled(t, vectors, (uint32_t)((spread + turn) % t->sample_rows));
 }
 
-static int move_centroids(struct tail_training *t, const struct rows *vectors)
+static int move_centroids(struct unindexed_training *t, const struct rows *vectors)
 {
-    struct tail_lists *l = t->lists;
+    struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(2 * (size_t)l->dim); n > 0 && t->next < l->count; n--, t->next++) {
         const uint32_t c = t->next;
         float *centroid = t->centroid + (size_t)c * l->dim, *sum = t->sum + (size_t)c * l->dim;
@@ -229,7 +229,7 @@ static int move_centroids(struct tail_training *t, const struct rows *vectors)
     return begin_codes(t);
 }
 
-int tail_training_step(struct tail_training *t, const struct rows *vectors, struct tail_lists **ret)
+int unindexed_training_step(struct unindexed_training *t, const struct rows *vectors, struct unindexed_lists **ret)
 {
     int rc = 0;
     switch (t->step) {

@@ -1,5 +1,5 @@
-/* rest.c -- a collection is at rest on a reactor when the log there holds nothing of it that its segments do not have. The manifest says so, and
- * one that is at rest everywhere is served before the logs are read. Hence the order: the manifest stops saying it before the first record is
+/* clean.c -- a collection is clean on a reactor when the log there holds nothing of it that its segments do not have. The manifest says so, and
+ * one that is clean everywhere is served before the logs are read. Hence the order: the manifest stops saying it before the first record is
  * appended, and says it again no earlier than in the commit of the segment that takes the last. A commit that failed may have reached the
  * disk, so afterwards the worse of the two is believed: the next write commits first. */
 #include "shards/folder/read_only.h"
@@ -16,29 +16,29 @@ static int commit(struct store *store, struct manifest_edit *edit)
     return store->options.hooks.commit(edit, store->options.hooks.arg);
 }
 
-static void change_to(struct shard *s, enum rest rest)
+static void change_to(struct shard *s, enum cleanness to)
 {
-    s->rest = rest;
-    event_notify_all(&s->rest_changed);
+    s->cleanness = to;
+    event_notify_all(&s->cleanness_changed);
 }
 
 /* One of the writers that find it at rest commits, the others wait for that. */
-int shard_stir(struct shard *s)
+int shard_make_dirty(struct shard *s)
 {
-    while (s->rest == REST_CHANGING) {
-        event_wait(&s->rest_changed);
-        if (s->rest == AT_REST && s->stir_failed)
-            return s->stir_failed;
+    while (s->cleanness == CLEAN_CHANGING) {
+        event_wait(&s->cleanness_changed);
+        if (s->cleanness == CLEAN && s->dirty_failed)
+            return s->dirty_failed;
     }
-    if (s->rest == STIRRED)
+    if (s->cleanness == DIRTY)
         return 0;
-    struct manifest_edit edit = {.stirred = s->config.id};
-    s->rest = REST_CHANGING;
-    s->stir_failed = commit(s->store, &edit);
-    int rc = s->stir_failed;
+    struct manifest_edit edit = {.dirtied = s->config.id};
+    s->cleanness = CLEAN_CHANGING;
+    s->dirty_failed = commit(s->store, &edit);
+    int rc = s->dirty_failed;
     if (rc == -ENOENT)
         shard_note_dropped(s);
-    change_to(s, rc == 0 ? STIRRED : AT_REST);
+    change_to(s, rc == 0 ? DIRTY : CLEAN);
     return rc;
 }
 
@@ -55,21 +55,21 @@ static bool is_quiet(const struct shard *s, const struct segment *sealing)
     return true;
 }
 
-bool rest_begin(struct shard *s, const struct segment *sealing)
+bool clean_begin(struct shard *s, const struct segment *sealing)
 {
     if (!is_quiet(s, sealing))
         return false;
-    s->rest = REST_CHANGING; /* writers wait now */
-    s->stir_failed = 0;
+    s->cleanness = CLEAN_CHANGING; /* writers wait now */
+    s->dirty_failed = 0;
     return true;
 }
 
-void rest_end(struct shard *s)
+void clean_end(struct shard *s)
 {
-    change_to(s, AT_REST);
+    change_to(s, CLEAN);
 }
 
-bool store_rest(struct store *store)
+bool store_clean(struct store *store)
 {
     struct shard *shards[BATCH_MAX];
     uint64_t ids[BATCH_MAX];
@@ -77,18 +77,18 @@ bool store_rest(struct store *store)
     if (store->read_only)
         return false;
     struct shard *s;
-    while (count < BATCH_MAX && (s = due_pop(store, DUE_REST)))
-        if (s->rest == STIRRED && !s->dropped && is_quiet(s, NULL) && gate_enter(&s->gate) == 0) {
-            check(rest_begin(s, NULL));
+    while (count < BATCH_MAX && (s = due_pop(store, DUE_CLEAN)))
+        if (s->cleanness == DIRTY && !s->dropped && is_quiet(s, NULL) && gate_enter(&s->gate) == 0) {
+            check(clean_begin(s, NULL));
             ids[count] = s->config.id;
             shards[count++] = s;
         }
     if (count == 0)
         return false;
-    struct manifest_edit edit = {.rested = ids, .rested_count = count};
+    struct manifest_edit edit = {.cleaned = ids, .cleaned_count = count};
     ignore_result(commit(store, &edit)); /* otherwise they are not at rest at the next start, which is no harm */
     for (size_t i = 0; i < count; i++) {
-        rest_end(shards[i]);
+        clean_end(shards[i]);
         gate_leave(&shards[i]->gate);
     }
     return true;
