@@ -24,6 +24,8 @@ static const struct {
     [ERROR_IO] = {"io", -EIO},
     [ERROR_INTERNAL] = {"internal", -ENOTRECOVERABLE},
     [ERROR_TOO_LARGE] = {"too_large", -EMSGSIZE},
+    [ERROR_UNIMPLEMENTED] = {"unimplemented", -EOPNOTSUPP},
+    [ERROR_CONFLICT] = {"conflict", -ESTALE},
 };
 
 int error_set(struct error *e, enum error_code code, const char *format, ...)

@@ -23,6 +23,8 @@ enum error_code {
     ERROR_IO = 11,                /* the operating system refused: no permission, an I/O error, ... */
     ERROR_INTERNAL = 12,          /* our own mistake */
     ERROR_TOO_LARGE = 13,         /* more than this server can ever take at once: it will stay so */
+    ERROR_UNIMPLEMENTED = 14,     /* understood, but this version cannot do it: the sentence says what it can */
+    ERROR_CONFLICT = 15,          /* what the request goes by has changed meanwhile: look again */
     ERROR_CODES
 };
 

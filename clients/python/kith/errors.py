@@ -21,6 +21,8 @@ class Code(enum.IntEnum):
     IO = 11
     INTERNAL = 12
     TOO_LARGE = 13
+    UNIMPLEMENTED = 14
+    CONFLICT = 15
     DISCONNECTED = 100
     REFUSED = 102
 
