@@ -13,21 +13,6 @@ static unsigned made_up(unsigned reactor)
     return loads[reactor];
 }
 
-Test(fan_out, every_way_has_a_name_that_leads_back_to_it)
-{
-    for (enum fan_out s = FAN_OUT_AUTO; s < FAN_OUT_COUNT; s++) {
-        enum fan_out found = FAN_OUT_UNSAID;
-        cr_assert(fan_out_parse(fan_out_name(s), &found));
-        cr_assert_eq(found, s);
-    }
-    enum fan_out untouched = FAN_OUT_ONE;
-    cr_assert(!fan_out_parse("", &untouched));
-    cr_assert(!fan_out_parse("2", &untouched));
-    cr_assert_eq(untouched, FAN_OUT_ONE);
-    cr_assert_null(fan_out_name(FAN_OUT_UNSAID));
-    cr_assert_null(fan_out_name(FAN_OUT_COUNT));
-}
-
 /* Looks again a millisecond after the last time. */
 static bool look(struct fan_out_view *v, unsigned reactors)
 {

@@ -1,8 +1,8 @@
 /* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and the text of the file. */
 #include "actors/catalog/settings_keeper.h"
-#include "actors/router/fan_out.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "query/query.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

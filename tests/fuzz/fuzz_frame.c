@@ -66,18 +66,18 @@ static void compare_points(struct request *rq, enum meta_points_kind kind, const
     }
     if (upsert) {
         same_ids(&ask, upsert->ids);
-        check(strcmp(ask.collection, upsert->collection) == 0 && ask.payload_size_count == upsert->n_payload_sizes);
-        check(ask.payload_bytes == upsert->payloads.len);
-        check(!ask.payload_bytes || memcmp(ask.payloads, upsert->payloads.data, ask.payload_bytes) == 0);
+        check(strcmp(ask.collection, upsert->collection) == 0 && ask.payloads.size_count == upsert->n_payload_sizes);
+        check(ask.payloads.bytes == upsert->payloads.len);
+        check(!ask.payloads.bytes || memcmp(ask.payloads.data, upsert->payloads.data, ask.payloads.bytes) == 0);
         for (size_t i = 0; i < upsert->n_payload_sizes; i++)
-            check(ask.payload_sizes[i] == upsert->payload_sizes[i]);
+            check(ask.payloads.sizes[i] == upsert->payload_sizes[i]);
     }
     if (delete)
         same_ids(&ask, delete->ids);
     if (get) {
         same_ids(&ask, get->ids);
         check(has_odd_boolean(meta, n) ||
-              (ask.with_vectors == (get->with_vectors != 0) && ask.with_payloads == (get->with_payloads != 0)));
+              (ask.select.vectors == (get->with_vectors != 0) && ask.select.payloads == (get->with_payloads != 0)));
     }
 }
 

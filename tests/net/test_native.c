@@ -211,7 +211,8 @@ NATIVE_TEST(native, wrong_searches_are_refused)
     search.fan_out = (Kith__FanOut)4;
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "3 (all");
     search.fan_out = (Kith__FanOut)-1;
-    expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT, "spread -1");
+    expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,
+                   "fan_out -1");
     search.fan_out = KITH__FAN_OUT__FAN_OUT_UNSPECIFIED;
     search.dim = 2; /* two queries, the client means; by the block it could be one */
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,

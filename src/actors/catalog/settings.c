@@ -1,8 +1,7 @@
 #include "actors/catalog/settings.h"
 #include "actors/admission/budget.h"
-#include "actors/router/fan_out.h"
-#include "actors/router/router.h"
 #include "base/text/edit_distance.h"
+#include "query/query.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,12 +17,10 @@
 
 #define SHARES_MAX 90 /* as reactor_tune() wants it */
 
-static const char *const fan_outs[] = {"auto", "1", "all", NULL}; /* from FAN_OUT_AUTO on */
-
 #define AT(field) offsetof(struct settings, field)
 
 const struct setting setting_table[] = {
-    {"search.ef", SETTING_NUMBER, AT(search_ef), 1, ROUTER_EF_MAX, 0, "auto", NULL,
+    {"search.ef", SETTING_NUMBER, AT(search_ef), 1, QUERY_EF_MAX, 0, "auto", NULL,
      "candidates that a search keeps when it does not say: more finds more and takes longer; auto goes by "
      "search.recall"},
     {"search.recall", SETTING_FRACTION, AT(search_recall), SETTING_FRACTION_ONE / 2, SETTING_FRACTION_ONE,
@@ -32,7 +29,7 @@ const struct setting setting_table[] = {
      "point"},
     {"search.recall_sample", SETTING_NUMBER, AT(search_recall_sample), 1, 1000000000, 1000, "off", NULL,
      "one search in so many is repeated exactly when there is time, for the recall in the metrics"},
-    {"search.fan_out", SETTING_CHOICE, AT(search_fan_out), FAN_OUT_AUTO, FAN_OUT_ALL, FAN_OUT_AUTO, NULL, fan_outs,
+    {"search.fan_out", SETTING_CHOICE, AT(search_fan_out), FAN_OUT_AUTO, FAN_OUT_ALL, FAN_OUT_AUTO, NULL, fan_out_names,
      "cores that a search uses when it does not say: all is quickest when idle, 1 gets most done when busy"},
     {"background.share", SETTING_NUMBER, AT(background_share), 1, 80, 10, NULL, NULL,
      "per cent of a busy core's time that building graphs and merging get at least"},

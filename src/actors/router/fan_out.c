@@ -5,8 +5,6 @@
 
 #include "actors/core.h"
 
-#include <string.h>
-
 #define LOOK_NS 1000000u
 
 /* Per mille of a core's time. The mean tells whether there is time to give away; the busiest, whether a part would wait there,
@@ -18,23 +16,6 @@
 
 /* A message to a core that sleeps, and its answer, take 35 us (bench/runtime). */
 #define MESSAGE_NS 40000u
-
-static const char *const names[FAN_OUT_COUNT] = {[FAN_OUT_AUTO] = "auto", [FAN_OUT_ONE] = "1", [FAN_OUT_ALL] = "all"};
-
-const char *fan_out_name(enum fan_out fan_out)
-{
-    return (unsigned)fan_out < FAN_OUT_COUNT ? names[fan_out] : NULL;
-}
-
-bool fan_out_parse(const char *text, enum fan_out *ret)
-{
-    for (enum fan_out s = FAN_OUT_AUTO; s < FAN_OUT_COUNT; s++)
-        if (strcmp(text, names[s]) == 0) {
-            *ret = s;
-            return true;
-        }
-    return false;
-}
 
 bool fan_out_look(struct fan_out_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned))
 {

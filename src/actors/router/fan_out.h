@@ -5,21 +5,7 @@
  * them for. Runs on the core of the search. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-/* The numbers are those of the protocol. */
-enum fan_out {
-    FAN_OUT_UNSAID, /* of a request: as the setting search.fan_out says */
-    FAN_OUT_AUTO,   /* all while the others have time, otherwise one */
-    FAN_OUT_ONE,    /* the core of the connection */
-    FAN_OUT_ALL,
-    FAN_OUT_COUNT
-};
-
-/* As users type them: "auto", "1" and "all"; NULL for any other. */
-const char *fan_out_name(enum fan_out fan_out);
-bool fan_out_parse(const char *text, enum fan_out *ret);
+#include "query/query.h"
 
 /* One core's view of the others. Zero-initialised. */
 struct fan_out_view {

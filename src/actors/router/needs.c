@@ -20,23 +20,23 @@
 #define TEXT_REACTOR_BYTES      ((uint64_t)2 << 10)
 #define TEXT_BYTES              ((uint64_t)64 << 10) /* of what there is in any case */
 
-uint64_t needs_of_fetch(uint64_t points, uint32_t dim, bool vectors, bool payloads)
+uint64_t needs_of_fetch(uint64_t points, uint32_t dim, struct selection select)
 {
     uint64_t point = SPLIT_BYTES + sizeof(struct point_id) + sizeof(bool) + ANSWER_ID_BYTES;
     point += sizeof(uint32_t) * 2 + sizeof(uint64_t); /* where it is: a part, a row, a payload */
-    if (vectors)
+    if (select.vectors)
         point += 2 * (uint64_t)dim * sizeof(float);
-    if (payloads)
+    if (select.payloads)
         point += 2 * (NEEDS_PAYLOAD_GUESS + sizeof(uint32_t));
     return points * point;
 }
 
-uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, bool vectors, bool payloads)
+uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, struct selection select)
 {
     uint64_t hits = queries * k;
     uint64_t hit = reactors * sizeof(struct point_hit) + sizeof(struct point_id) + 2 * sizeof(float) + ANSWER_ID_BYTES;
     uint64_t bytes = hits * hit + queries * (reactors + 2) * sizeof(uint32_t);
-    return vectors || payloads ? bytes + needs_of_fetch(hits, dim, vectors, payloads) : bytes;
+    return select.vectors || select.payloads ? bytes + needs_of_fetch(hits, dim, select) : bytes;
 }
 
 uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads)

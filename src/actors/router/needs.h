@@ -2,15 +2,14 @@
  * known before. Only payloads are not: a guess stands for them, and admission_grow() is asked when they turn out to be more. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "query/query.h"
 
 #define NEEDS_PAYLOAD_GUESS 256 /* bytes a point */
 
 /* Points that are fetched from their owners: vectors and payloads are there twice, as they came and put together. */
-uint64_t needs_of_fetch(uint64_t points, uint32_t dim, bool vectors, bool payloads);
+uint64_t needs_of_fetch(uint64_t points, uint32_t dim, struct selection select);
 /* queries x k hits from each of so many reactors, and one list of them, which is the answer. */
-uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, bool vectors, bool payloads);
+uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, struct selection select);
 /* A copy for each owner, when there is more than one. */
 uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads);
 uint64_t needs_of_delete(uint64_t ids);

@@ -5,18 +5,11 @@
  * Everything a client can get wrong is checked here, whatever brought the request. */
 #pragma once
 
-#include "actors/router/fan_out.h"
 #include "actors/router/request.h"
-#include "base/point_id.h"
+#include "query/query.h"
+#include "query/write.h"
 #include "shards/store.h"
 #include "shards/verify/verify.h"
-
-#define ROUTER_K_MAX        10000
-#define ROUTER_EF_MAX       10000
-#define ROUTER_REFINE_K_MAX 100
-#define ROUTER_QUERIES_MAX  10000
-#define ROUTER_HITS_MAX     1000000u /* queries x k of one search */
-#define ROUTER_POINTS_MAX   1000000u /* of one upsert, delete or get */
 
 /* -- collections -- */
 
@@ -77,40 +70,8 @@ MUST_USE int router_verify(struct request *rq, struct router_verify *v);
 
 /* -- points -- */
 
-struct router_upsert {
-    const char *collection;
-    const struct point_id *ids;
-    uint64_t count;
-    const float *vectors; /* 64-byte aligned */
-    uint64_t vector_bytes;
-    const uint8_t *payloads; /* one after the other */
-    uint64_t payload_bytes;
-    const uint32_t *payload_sizes; /* NULL: no payloads */
-    uint64_t payload_size_count;
-    uint64_t first_row; /* the first point's in errors */
-};
-MUST_USE int router_upsert(struct request *rq, const struct router_upsert *ask);
-
-struct router_ids {
-    const char *collection;
-    const struct point_id *ids;
-    uint64_t count;
-    bool with_vectors, with_payloads; /* of get */
-};
-MUST_USE int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *ret_deleted);
-
-struct router_search {
-    const char *collection;
-    const float *queries; /* 64-byte aligned */
-    uint64_t query_bytes;
-    uint64_t first_query; /* its number in errors */
-    uint32_t k, ef;
-    float recall;   /* in place of ef: above 0, 1 is exact; 0: as the server is set */
-    float refine_k; /* 0: as each segment does */
-    enum fan_out fan_out;
-    uint32_t dim; /* of the queries; 0: the client did not say */
-    bool exact, with_vectors, with_payloads;
-};
+/* *ret_count: points that were written or deleted. */
+MUST_USE int router_write(struct request *rq, const struct write *w, uint64_t *ret_count);
 
 /* Points of all queries one after the other. */
 struct router_points {
@@ -124,8 +85,8 @@ struct router_points {
     uint8_t *payloads;
     uint64_t payload_bytes;
 };
-MUST_USE int router_search(struct request *rq, const struct router_search *ask, struct router_points *ret);
-MUST_USE int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret);
+MUST_USE int router_search(struct request *rq, const struct query *q, struct router_points *ret);
+MUST_USE int router_get(struct request *rq, const struct fetch *ask, struct router_points *ret);
 
 /* -- snapshots (router_snapshot.c) -- */
 

@@ -14,7 +14,7 @@
 struct asking {
     struct request *rq;
     struct collection_entry *entry;
-    const struct router_search *ask;
+    const struct query *q;
     uint32_t count; /* of queries */
     struct router_parts *parts;
     struct shard_cover *covers; /* [reactors], of when the search began */
@@ -25,19 +25,19 @@ struct asking {
 
 static struct shard_search_message *add_part(struct asking *a, const struct search_part *part)
 {
-    const struct router_search *ask = a->ask;
-    uint64_t hits = (uint64_t)a->count * ask->k;
+    const struct query *q = a->q;
+    uint64_t hits = (uint64_t)a->count * query_depth(q);
     struct shard_search_message *m = &a->parts->items[a->parts->count];
     *m = (struct shard_search_message){
         .base.ctx = &a->rq->ctx,
         .collection = a->entry->config.id,
-        .queries = ask->queries,
+        .queries = q->targets.vectors,
         .count = a->count,
-        .k = ask->k,
-        .ef = ask->ef,
-        .recall = ask->recall,
-        .refine_k = ask->refine_k,
-        .exact = ask->exact,
+        .k = query_depth(q),
+        .ef = q->effort.ef,
+        .recall = q->effort.recall,
+        .refine_k = q->effort.refine_k,
+        .exact = q->effort.exact,
         .part = *part,
         .hits = arena_alloc(hits > 4096 ? &a->rq->bulk : &a->rq->arena, hits * sizeof(struct point_hit)),
         .counts = arena_alloc(&a->rq->arena, a->count * sizeof(uint32_t)),
@@ -58,8 +58,7 @@ static void look_around(struct asking *a)
         elsewhere += a->covers[r].sealed;
     }
     uint64_t work_ns = shard_search_ns(a->entry->shard) * a->count;
-    a->wide =
-        elsewhere > 0 && fan_out_choose(c, a->ask->fan_out, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
+    a->wide = elsewhere > 0 && fan_out_choose(c, a->q->fan_out, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
     for (unsigned r = 0; a->wide && r < c->reactors; r++)
         if (a->covers[r].sealed)
             bits_set(a->delegated, r);
@@ -117,11 +116,11 @@ static int ask_again(struct asking *a)
     return ask_round(a, a->wide ? &rows_here : NULL, true, false);
 }
 
-int router_ask(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                struct router_parts *ret)
 {
     unsigned reactors = rq->core->reactors;
-    struct asking a = {.rq = rq, .entry = e, .ask = ask, .count = count, .parts = ret, .began_ns = clock_now_ns()};
+    struct asking a = {.rq = rq, .entry = e, .q = q, .count = count, .parts = ret, .began_ns = clock_now_ns()};
     const struct search_part everything = {.asked = false};
     struct search_part here = everything;
     bool stale = false, again = false;

@@ -24,7 +24,7 @@ static int part_await(struct request *rq, struct shard_get_message *m, unsigned 
 }
 
 static int part_prepare(struct request *rq, const struct collection_config *config, const struct router_points *p,
-                        const struct router_split *split, unsigned r, bool vectors, bool payloads,
+                        const struct router_split *split, unsigned r, struct selection select,
                         struct shard_get_message *m)
 {
     uint32_t from = split->first[r], n = split->first[r + 1] - from;
@@ -38,9 +38,9 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
-    if (vectors && !(m->vectors = arena_alloc_aligned(&rq->bulk, (size_t)n * config->dim * sizeof(float))))
+    if (select.vectors && !(m->vectors = arena_alloc_aligned(&rq->bulk, (size_t)n * config->dim * sizeof(float))))
         return -ENOMEM;
-    if (!payloads)
+    if (!select.payloads)
         return 0;
     m->payload_capacity = (uint64_t)n * NEEDS_PAYLOAD_GUESS;
     m->payload_sizes = arena_alloc(&rq->arena, n * sizeof *m->payload_sizes);
@@ -142,7 +142,7 @@ static int assemble(const struct request *rq, struct router_points *p, const str
     return 0;
 }
 
-int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
+int router_fetch(struct request *rq, const struct collection_config *config, struct selection select,
                  struct router_points *p)
 {
     unsigned reactors = rq->core->reactors;
@@ -155,7 +155,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
     if (!parts || !places)
         return -ENOMEM;
     for (unsigned r = 0; r < reactors && rc == 0; r++)
-        rc = part_prepare(rq, config, p, &split, r, vectors, payloads, &parts[r]);
+        rc = part_prepare(rq, config, p, &split, r, select, &parts[r]);
     if (rc == 0)
         rc = ask_owners(rq, &split, parts);
     if (rc < 0)
@@ -163,9 +163,9 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
     uint64_t bytes = 0;
     for (unsigned r = 0; r < reactors; r++)
         bytes += parts[r].payload_bytes;
-    if (vectors && !(p->vectors = arena_alloc_aligned(&rq->bulk, (size_t)p->count * p->dim * sizeof(float))))
+    if (select.vectors && !(p->vectors = arena_alloc_aligned(&rq->bulk, (size_t)p->count * p->dim * sizeof(float))))
         return -ENOMEM;
-    if (payloads) {
+    if (select.payloads) {
         p->payload_sizes = arena_alloc(&rq->arena, p->count * sizeof *p->payload_sizes);
         uint64_t guessed = (uint64_t)p->count * NEEDS_PAYLOAD_GUESS;
         rc = bytes > guessed ? admission_grow(rq, bytes - guessed, "fetch of payloads") : 0;
@@ -179,20 +179,20 @@ int router_fetch(struct request *rq, const struct collection_config *config, boo
     return assemble(rq, p, places, parts);
 }
 
-static int get_entered(struct request *rq, struct collection_entry *e, const struct router_ids *ask,
+static int get_entered(struct request *rq, struct collection_entry *e, const struct fetch *ask,
                        struct router_points *ret)
 {
-    if (ask->count > ROUTER_POINTS_MAX)
+    if (ask->count > QUERY_POINTS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "%llu ids are more than the %u of one request; send several", (unsigned long long)ask->count,
-                         ROUTER_POINTS_MAX);
+                         QUERY_POINTS_MAX);
     ret->count = (uint32_t)ask->count;
     ret->dim = e->config.dim;
     if (ret->count == 0)
         return 0;
     int rc =
         admission_enter(rq, ret->count <= GET_FEW ? ADMIT_SEARCH : ADMIT_LOAD, ret->count * cost_of_point(&e->cost),
-                        needs_of_fetch(ret->count, ret->dim, ask->with_vectors, ask->with_payloads), "get");
+                        needs_of_fetch(ret->count, ret->dim, ask->select), "get");
     if (rc < 0)
         return rc;
     uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
@@ -200,7 +200,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     rc = ret->ids ? 0 : -ENOMEM;
     if (rc == 0) {
         fiber_copy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
-        rc = router_fetch(rq, &e->config, ask->with_vectors, ask->with_payloads, ret);
+        rc = router_fetch(rq, &e->config, ask->select, ret);
     }
     admission_leave(rq);
     if (rc == 0)
@@ -208,7 +208,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     return rc;
 }
 
-int router_get(struct request *rq, const struct router_ids *ask, struct router_points *ret)
+int router_get(struct request *rq, const struct fetch *ask, struct router_points *ret)
 {
     memset(ret, 0, sizeof *ret);
     struct collection_entry *e = router_enter_to_read(rq, ask->collection);

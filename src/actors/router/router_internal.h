@@ -50,9 +50,9 @@ struct router_parts {
     unsigned count;
 };
 /* Searches here, and asks the other reactors for what is only there, or to take their share. Waits. */
-MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const struct router_search *ask, uint32_t count,
+MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                         struct router_parts *ret);
 
 /* Fills in vectors and payloads of points; ids that are gone are taken out of the answer, with their scores and counts. */
-MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, bool vectors, bool payloads,
+MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, struct selection select,
                           struct router_points *points);

@@ -9,92 +9,105 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int check_vectors(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+static int check_vectors(struct request *rq, const struct collection_config *config, const struct write *w)
 {
-    for (uint64_t i = 0; i < ask->count; i++) {
-        const float *v = ask->vectors + i * config->dim;
+    for (uint64_t i = 0; i < w->count; i++) {
+        const float *v = w->vectors->data + i * config->dim;
         char text[POINT_ID_TEXT_MAX];
         int64_t bad = vectors_first_bad(v, config->dim);
         if (bad >= 0)
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                              "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64,
-                             ask->first_row + i, point_id_format(ask->ids[i], text), bad);
+                             w->first_row + i, point_id_format(w->ids[i], text), bad);
         if (!router_has_direction(config, v))
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                              "the vector of row %" PRIu64 " (id %s) has length zero, which has no direction for cosine",
-                             ask->first_row + i, point_id_format(ask->ids[i], text));
+                             w->first_row + i, point_id_format(w->ids[i], text));
         fiber_checkpoint();
     }
     return 0;
 }
 
-static int check_payloads(struct request *rq, const struct router_upsert *ask)
+static int check_payloads(struct request *rq, const struct write *w)
 {
     struct error *e = &rq->error;
-    if (!ask->payload_sizes && ask->payload_bytes == 0)
+    if (!w->payloads.sizes && w->payloads.bytes == 0)
         return 0;
-    if (ask->payload_size_count != ask->count)
+    if (w->payloads.size_count != w->count)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none",
-                         ask->payload_size_count, plural(ask->payload_size_count), ask->count, plural(ask->count));
+                         w->payloads.size_count, plural(w->payloads.size_count), w->count, plural(w->count));
     uint64_t sum = 0;
     char text[POINT_ID_TEXT_MAX];
-    for (uint64_t i = 0; i < ask->count; i++) {
-        if (ask->payload_sizes[i] > POINT_PAYLOAD_MAX)
+    for (uint64_t i = 0; i < w->count; i++) {
+        if (w->payloads.sizes[i] > POINT_PAYLOAD_MAX)
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed",
-                             ask->first_row + i, point_id_format(ask->ids[i], text), ask->payload_sizes[i],
+                             w->first_row + i, point_id_format(w->ids[i], text), w->payloads.sizes[i],
                              POINT_PAYLOAD_MAX);
-        sum += ask->payload_sizes[i];
+        sum += w->payloads.sizes[i];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
-    if (sum != ask->payload_bytes)
+    if (sum != w->payloads.bytes)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "the payload sizes add up to %" PRIu64 " bytes, but %" PRIu64 " were sent", sum,
-                         ask->payload_bytes);
+                         w->payloads.bytes);
     return 0;
 }
 
-static int check_sizes(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+static int check_names(struct request *rq, const struct collection_config *config, const struct write *w)
+{
+    for (uint32_t i = 0; i < w->vector_count; i++)
+        if (w->vectors[i].name && w->vectors[i].name[0])
+            return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "collection '%.64s' has no vector named '%.64s'",
+                             config->name, w->vectors[i].name);
+    if (w->vector_count != 1)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "the points have %u vectors; those of collection '%.64s' have 1", w->vector_count,
+                         config->name);
+    return 0;
+}
+
+static int check_sizes(struct request *rq, const struct collection_config *config, const struct write *w)
 {
     uint64_t row = (uint64_t)config->dim * sizeof(float);
-    if (ask->count == 0 || ask->count > ROUTER_POINTS_MAX)
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids; an upsert has 1 to %u", ask->count,
-                         ROUTER_POINTS_MAX);
-    if (ask->vector_bytes == ask->count * row)
+    if (w->count == 0 || w->count > WRITE_POINTS_MAX)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids; an upsert has 1 to %u", w->count,
+                         WRITE_POINTS_MAX);
+    if (w->vectors->bytes == w->count * row)
         return 0;
-    if (ask->vector_bytes % (ask->count * sizeof(float)) == 0)
+    if (w->vectors->bytes % (w->count * sizeof(float)) == 0)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "the vectors have %" PRIu64 " dimension%s; collection '%.64s' has %u",
-                         ask->vector_bytes / ask->count / sizeof(float),
-                         plural(ask->vector_bytes / ask->count / sizeof(float)), config->name, config->dim);
+                         w->vectors->bytes / w->count / sizeof(float),
+                         plural(w->vectors->bytes / w->count / sizeof(float)), config->name, config->dim);
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                      "the block has %" PRIu64 " number%s; %" PRIu64
                      " vector%s of the %u dimension%s of collection '%.64s' have %" PRIu64,
-                     ask->vector_bytes / sizeof(float), plural(ask->vector_bytes / sizeof(float)), ask->count,
-                     plural(ask->count), config->dim, plural(config->dim), config->name, ask->count * config->dim);
+                     w->vectors->bytes / sizeof(float), plural(w->vectors->bytes / sizeof(float)), w->count,
+                     plural(w->count), config->dim, plural(config->dim), config->name, w->count * config->dim);
 }
 
-static int check_upsert(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+static int check_upsert(struct request *rq, const struct collection_config *config, const struct write *w)
 {
-    int rc = check_payloads(rq, ask);
-    return rc < 0 ? rc : check_vectors(rq, config, ask);
+    int rc = check_payloads(rq, w);
+    return rc < 0 ? rc : check_vectors(rq, config, w);
 }
 
 /* Payload pointers in the order of the ids. */
-static int payloads_point(struct request *rq, const struct router_upsert *ask, const void ***ret)
+static int payloads_point(struct request *rq, const struct write *w, const void ***ret)
 {
     *ret = NULL;
-    if (!ask->payload_sizes)
+    if (!w->payloads.sizes)
         return 0;
-    const void **list = arena_alloc(&rq->bulk, ask->count * sizeof *list);
+    const void **list = arena_alloc(&rq->bulk, w->count * sizeof *list);
     if (!list)
         return -ENOMEM;
-    const uint8_t *at = ask->payloads;
-    for (uint64_t i = 0; i < ask->count; i++) {
-        list[i] = ask->payload_sizes[i] ? at : NULL;
-        at += ask->payload_sizes[i];
+    const uint8_t *at = w->payloads.data;
+    for (uint64_t i = 0; i < w->count; i++) {
+        list[i] = w->payloads.sizes[i] ? at : NULL;
+        at += w->payloads.sizes[i];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
@@ -103,7 +116,7 @@ static int payloads_point(struct request *rq, const struct router_upsert *ask, c
 }
 
 /* The part of the batch that is owned by one reactor, copied together. */
-static int part_gather(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+static int part_gather(struct request *rq, const struct collection_config *config, const struct write *w,
                        const void **payloads, const uint32_t *order, uint32_t n, struct point_batch *ret)
 {
     size_t dim = config->dim;
@@ -114,11 +127,11 @@ static int part_gather(struct request *rq, const struct collection_config *confi
     if (!ids || !vectors || (payloads && (!list || !sizes)))
         return -ENOMEM;
     for (uint32_t i = 0; i < n; i++) {
-        ids[i] = ask->ids[order[i]];
-        memcpy(vectors + i * dim, ask->vectors + order[i] * dim, dim * sizeof *vectors);
+        ids[i] = w->ids[order[i]];
+        memcpy(vectors + i * dim, w->vectors->data + order[i] * dim, dim * sizeof *vectors);
         if (payloads) {
             list[i] = payloads[order[i]];
-            sizes[i] = ask->payload_sizes[order[i]];
+            sizes[i] = w->payloads.sizes[order[i]];
         }
         fiber_checkpoint();
     }
@@ -126,24 +139,24 @@ static int part_gather(struct request *rq, const struct collection_config *confi
     return 0;
 }
 
-static int upsert_here(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+static int upsert_here(struct request *rq, const struct collection_config *config, const struct write *w,
                        const void **payloads)
 {
     struct shard_upsert_message m = {
         .base.ctx = &rq->ctx,
         .collection = config->id,
-        .batch = {(uint32_t)ask->count, ask->ids, ask->vectors, payloads, ask->payload_sizes, &rq->ctx},
+        .batch = {(uint32_t)w->count, w->ids, w->vectors->data, payloads, w->payloads.sizes, &rq->ctx},
         .error = &rq->error,
     };
     return shard_on_upsert(rq->core, &m);
 }
 
-static int upsert_split(struct request *rq, const struct collection_config *config, const struct router_upsert *ask,
+static int upsert_split(struct request *rq, const struct collection_config *config, const struct write *w,
                         const void **payloads)
 {
     struct core *c = rq->core;
     struct router_split split;
-    int rc = router_split_ids(rq, config, ask->ids, (uint32_t)ask->count, &split);
+    int rc = router_split_ids(rq, config, w->ids, (uint32_t)w->count, &split);
     struct shard_upsert_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
     struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
     if (rc < 0 || !parts || !errors)
@@ -155,7 +168,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
         parts[r].base.ctx = &rq->ctx;
         parts[r].collection = config->id;
         parts[r].error = &errors[r];
-        rc = n > 0 ? part_gather(rq, config, ask, payloads, split.order + from, n, &parts[r].batch) : 0;
+        rc = n > 0 ? part_gather(rq, config, w, payloads, split.order + from, n, &parts[r].batch) : 0;
         if (rc < 0)
             return rc;
     }
@@ -182,54 +195,56 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     return rc;
 }
 
-static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct router_upsert *ask)
+static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct write *w)
 {
     const void **payloads = NULL;
     const unsigned reactors = rq->core->reactors;
-    int rc = check_upsert(rq, config, ask);
+    int rc = check_upsert(rq, config, w);
     if (rc == 0) /* blocks of an arena double, and the last one has the frame */
-        arena_room(&rq->bulk, needs_of_upsert(reactors, ask->count, config->dim, ask->payload_sizes != NULL) +
+        arena_room(&rq->bulk, needs_of_upsert(reactors, w->count, config->dim, w->payloads.sizes != NULL) +
                                   reactors * 2 * CACHE_LINE);
     if (rc == 0)
-        rc = payloads_point(rq, ask, &payloads);
+        rc = payloads_point(rq, w, &payloads);
     if (rc == 0)
-        rc = rq->core->reactors == 1 ? upsert_here(rq, config, ask, payloads) : upsert_split(rq, config, ask, payloads);
+        rc = rq->core->reactors == 1 ? upsert_here(rq, config, w, payloads) : upsert_split(rq, config, w, payloads);
     return rc;
 }
 
-int router_upsert(struct request *rq, const struct router_upsert *ask)
+static int upsert_points(struct request *rq, const struct write *w)
 {
-    struct collection_entry *e = router_enter(rq, ask->collection);
+    struct collection_entry *e = router_enter(rq, w->collection);
     if (!e)
         return -ENOENT;
-    int rc = check_sizes(rq, &e->config, ask);
+    int rc = check_names(rq, &e->config, w);
     if (rc == 0)
-        rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost),
-                             needs_of_upsert(rq->core->reactors, ask->count, e->config.dim, ask->payload_sizes != NULL),
+        rc = check_sizes(rq, &e->config, w);
+    if (rc == 0)
+        rc = admission_enter(rq, ADMIT_LOAD, w->count * cost_of_row(&e->cost),
+                             needs_of_upsert(rq->core->reactors, w->count, e->config.dim, w->payloads.sizes != NULL),
                              "upsert");
     if (rc == 0) {
         uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
-        rc = upsert_admitted(rq, &e->config, ask);
+        rc = upsert_admitted(rq, &e->config, w);
         admission_leave(rq);
         if (rc == 0)
-            cost_learn(&e->cost.row_ns, (fiber_ran_ns(clock_now_ns()) - ran_ns) / ask->count);
+            cost_learn(&e->cost.row_ns, (fiber_ran_ns(clock_now_ns()) - ran_ns) / w->count);
     }
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)
-        rq->core->metrics.points_written += ask->count;
+        rq->core->metrics.points_written += w->count;
     if (rc == -ENOMEM && rq->error.code == ERROR_OK)
-        return request_error_memory(rq, ask->count, "points", "upsert");
+        return request_error_memory(rq, w->count, "points", "upsert");
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
 }
 
-static int delete_split(struct request *rq, const struct collection_config *config, const struct router_ids *ask,
+static int delete_split(struct request *rq, const struct collection_config *config, const struct write *w,
                         uint64_t *ret_deleted)
 {
     struct core *c = rq->core;
-    uint32_t count = (uint32_t)ask->count;
+    uint32_t count = (uint32_t)w->count;
     struct router_split split;
-    int rc = router_split_ids(rq, config, ask->ids, count, &split);
+    int rc = router_split_ids(rq, config, w->ids, count, &split);
     struct point_id *sorted = arena_alloc(&rq->arena, count * sizeof *sorted);
     struct shard_delete_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
     struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
@@ -238,7 +253,7 @@ static int delete_split(struct request *rq, const struct collection_config *conf
     memset(parts, 0, c->reactors * sizeof *parts);
     memset(errors, 0, c->reactors * sizeof *errors);
     for (uint32_t i = 0; i < count; i++) {
-        sorted[i] = ask->ids[split.order[i]];
+        sorted[i] = w->ids[split.order[i]];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
@@ -266,33 +281,36 @@ static int delete_split(struct request *rq, const struct collection_config *conf
     return rc;
 }
 
-static int delete_admitted(struct request *rq, struct collection_entry *e, const struct router_ids *ask,
-                           uint64_t *ret_deleted)
+static int delete_admitted(struct request *rq, struct collection_entry *e, const struct write *w, uint64_t *ret_deleted)
 {
-    int rc = admission_enter(rq, ADMIT_LOAD, ask->count * cost_of_row(&e->cost), needs_of_delete(ask->count), "delete");
+    int rc = admission_enter(rq, ADMIT_LOAD, w->count * cost_of_row(&e->cost), needs_of_delete(w->count), "delete");
     if (rc < 0)
         return rc;
-    rc = delete_split(rq, &e->config, ask, ret_deleted);
+    rc = delete_split(rq, &e->config, w, ret_deleted);
     admission_leave(rq);
     return rc;
 }
 
-int router_delete(struct request *rq, const struct router_ids *ask, uint64_t *ret_deleted)
+static int delete_points(struct request *rq, const struct write *w, uint64_t *ret_deleted)
 {
-    *ret_deleted = 0;
-    struct collection_entry *e = router_enter(rq, ask->collection);
+    struct collection_entry *e = router_enter(rq, w->collection);
     if (!e)
         return -ENOENT;
     int rc = 0;
-    if (ask->count > ROUTER_POINTS_MAX)
+    if (w->count > WRITE_POINTS_MAX)
         rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                       "%" PRIu64 " ids are more than the %u of one request; send several", ask->count,
-                       ROUTER_POINTS_MAX);
-    else if (ask->count > 0)
-        rc = delete_admitted(rq, e, ask, ret_deleted);
+                       "%" PRIu64 " ids are more than the %u of one request; send several", w->count, WRITE_POINTS_MAX);
+    else if (w->count > 0)
+        rc = delete_admitted(rq, e, w, ret_deleted);
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == 0)
         rq->core->metrics.points_deleted += *ret_deleted;
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "delete") : rc;
+}
+
+int router_write(struct request *rq, const struct write *w, uint64_t *ret_count)
+{
+    *ret_count = w->kind == WRITE_UPSERT ? w->count : 0;
+    return w->kind == WRITE_UPSERT ? upsert_points(rq, w) : delete_points(rq, w, ret_count);
 }

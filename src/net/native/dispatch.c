@@ -142,23 +142,23 @@ static int op_upsert(struct native_request *r)
     int rc = meta_points_read(r->rq, META_UPSERT, r->meta, r->header.meta_bytes, &ask);
     if (rc < 0)
         return rc;
-    const struct router_upsert upsert = {
+    uint64_t count;
+    const struct write_vectors vectors = {.data = (const float *)r->block, .bytes = r->header.block_bytes};
+    const struct write upsert = {
+        .kind = WRITE_UPSERT,
         .collection = ask.collection,
         .ids = ask.ids,
         .count = ask.count,
-        .vectors = (const float *)r->block,
-        .vector_bytes = r->header.block_bytes,
-        .payloads = ask.payloads,
-        .payload_bytes = ask.payload_bytes,
-        .payload_sizes = ask.payload_sizes,
-        .payload_size_count = ask.payload_size_count,
         .first_row = ask.first_row,
+        .vectors = &vectors,
+        .vector_count = 1,
+        .payloads = ask.payloads,
     };
-    rc = router_upsert(r->rq, &upsert);
+    rc = router_write(r->rq, &upsert, &count);
     if (rc < 0)
         return rc;
     Kith__Upserted answer = KITH__UPSERTED__INIT;
-    answer.count = upsert.count;
+    answer.count = count;
     return exchange_answer(r, &answer.base);
 }
 
@@ -169,8 +169,8 @@ static int op_delete(struct native_request *r)
     int rc = meta_points_read(r->rq, META_DELETE, r->meta, r->header.meta_bytes, &ask);
     if (rc < 0)
         return rc;
-    const struct router_ids which = {.collection = ask.collection, .ids = ask.ids, .count = ask.count};
-    rc = router_delete(r->rq, &which, &deleted);
+    const struct write which = {.kind = WRITE_DELETE, .collection = ask.collection, .ids = ask.ids, .count = ask.count};
+    rc = router_write(r->rq, &which, &deleted);
     if (rc < 0)
         return rc;
     Kith__Deleted answer = KITH__DELETED__INIT;
@@ -185,13 +185,7 @@ static int op_get(struct native_request *r)
     int rc = meta_points_read(r->rq, META_GET, r->meta, r->header.meta_bytes, &ask);
     if (rc < 0)
         return rc;
-    const struct router_ids which = {
-        .collection = ask.collection,
-        .ids = ask.ids,
-        .count = ask.count,
-        .with_vectors = ask.with_vectors,
-        .with_payloads = ask.with_payloads,
-    };
+    const struct fetch which = {.collection = ask.collection, .ids = ask.ids, .count = ask.count, .select = ask.select};
     rc = router_get(r->rq, &which, &points);
     return rc < 0 ? rc : answer_points(r, &points);
 }
@@ -211,7 +205,7 @@ static int op_count(struct native_request *r)
     return exchange_answer(r, &answer.base);
 }
 
-static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == ROUTER_K_MAX && KITH_EF_MAX == ROUTER_EF_MAX,
+static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == QUERY_K_MAX && KITH_EF_MAX == QUERY_EF_MAX,
               "clients know the limits");
 
 static int op_search(struct native_request *r)
@@ -219,23 +213,16 @@ static int op_search(struct native_request *r)
     Kith__Search *ask = meta_unpack(r->rq, &kith__search__descriptor, r->meta, r->header.meta_bytes);
     if (!ask)
         return bad_meta(r, "Search");
-    struct router_search search = {
+    const struct query query = {
         .collection = ask->collection,
-        .queries = (const float *)r->block,
-        .query_bytes = r->header.block_bytes,
+        .targets = {(const float *)r->block, r->header.block_bytes, ask->dim, ask->first_query},
         .k = ask->k,
-        .ef = ask->ef,
-        .recall = ask->recall,
-        .refine_k = ask->refine_k,
+        .effort = {.exact = ask->exact, .ef = ask->ef, .recall = ask->recall, .refine_k = ask->refine_k},
         .fan_out = (enum fan_out)ask->fan_out,
-        .dim = ask->dim,
-        .first_query = ask->first_query,
-        .exact = ask->exact,
-        .with_vectors = ask->with_vectors,
-        .with_payloads = ask->with_payloads,
+        .select = {.vectors = ask->with_vectors, .payloads = ask->with_payloads},
     };
     struct router_points points;
-    int rc = router_search(r->rq, &search, &points);
+    int rc = router_search(r->rq, &query, &points);
     return rc < 0 ? rc : answer_points(r, &points);
 }
 

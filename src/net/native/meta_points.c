@@ -3,7 +3,6 @@
  * Repeated fields may come packed or one by one, in any mixture, and a message field may come in pieces that belong
  * together: that is how protobuf defines them. Here the pieces just follow each other. */
 #include "net/native/meta_points.h"
-#include "actors/router/router.h"
 #include "net/native/meta.h"
 #include "net/native/wire.h"
 
@@ -142,8 +141,8 @@ static int sizes_take(struct reading *g, const struct wire_field *f)
 static int upsert_take(struct reading *g, const struct wire_field *f)
 {
     if (f->number == UPSERT_PAYLOADS && f->type == WIRE_BYTES) {
-        g->ask->payloads = f->bytes;
-        g->ask->payload_bytes = f->size;
+        g->ask->payloads.data = f->bytes;
+        g->ask->payloads.bytes = f->size;
     } else if (f->number == UPSERT_SIZES && f->type == WIRE_BYTES) {
         return sizes_take(g, f);
     } else if (f->number == UPSERT_SIZES && f->type == WIRE_VARINT) {
@@ -160,9 +159,9 @@ static int upsert_take(struct reading *g, const struct wire_field *f)
 static void get_take(struct reading *g, const struct wire_field *f)
 {
     if (f->number == GET_VECTORS && f->type == WIRE_VARINT)
-        g->ask->with_vectors = f->value != 0;
+        g->ask->select.vectors = f->value != 0;
     if (f->number == GET_PAYLOADS && f->type == WIRE_VARINT)
-        g->ask->with_payloads = f->value != 0;
+        g->ask->select.payloads = f->value != 0;
 }
 
 static int field_take(struct reading *g, const struct wire_field *f)
@@ -200,10 +199,10 @@ static int judge(struct reading *g)
     if (g->numbers > 0 && g->uuids > 0)
         return error_set(e, ERROR_INVALID_ARGUMENT, "ids are given by number or by UUID, not both in one request");
     g->ask->count = g->numbers + g->uuids;
-    if (g->ask->count > ROUTER_POINTS_MAX)
+    if (g->ask->count > WRITE_POINTS_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids are more than the %u of one request; send several",
-                         g->ask->count, ROUTER_POINTS_MAX);
-    g->ask->payload_size_count = g->sizes;
+                         g->ask->count, WRITE_POINTS_MAX);
+    g->ask->payloads.size_count = g->sizes;
     if (g->sizes > 0 && g->sizes != g->ask->count)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none", g->sizes,
@@ -220,7 +219,7 @@ static int room_make(struct reading *g)
     if (!g->ids || (g->sizes > 0 && !g->payload_sizes))
         return request_error(g->rq, -ENOMEM, "request");
     g->ask->ids = g->ids;
-    g->ask->payload_sizes = g->payload_sizes;
+    g->ask->payloads.sizes = g->payload_sizes;
     return 0;
 }
 

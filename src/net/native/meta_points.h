@@ -4,18 +4,16 @@
 #pragma once
 
 #include "actors/router/request.h"
-#include "base/point_id.h"
+#include "query/query.h"
+#include "query/write.h"
 
 struct meta_points_ask {
     const char *collection;
     const struct point_id *ids;
     uint64_t count;
-    bool with_vectors, with_payloads; /* of Get */
-    const uint8_t *payloads;          /* of Upsert, as the rest; in the frame */
-    uint64_t payload_bytes;
-    const uint32_t *payload_sizes; /* NULL: no payloads */
-    uint64_t payload_size_count;
-    uint64_t first_row;
+    struct selection select;        /* of Get */
+    struct write_payloads payloads; /* of Upsert; in the frame */
+    uint64_t first_row;             /* of Upsert */
 };
 
 enum meta_points_kind { META_UPSERT, META_DELETE, META_GET };
