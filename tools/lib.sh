@@ -34,7 +34,7 @@ packages_need() {
   $sudo apt-get update -qq </dev/null
   # shellcheck disable=SC2086 -- the list is meant to be split
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing </dev/null >"${TMPDIR:-/tmp}/kith-apt.log" 2>&1 ||
-    { unindexed -n 20 "${TMPDIR:-/tmp}/kith-apt.log" >&2; say "apt-get failed: see above"; exit 1; }
+    { tail -n 20 "${TMPDIR:-/tmp}/kith-apt.log" >&2; say "apt-get failed: see above"; exit 1; }
 }
 
 # configure DIR MESON-OPTION...: sets up a build folder once, and again when its options changed.
@@ -44,12 +44,12 @@ configure() {
   if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "$*" ]; then
     rm -rf "$dir"
     mkdir -p build
-    meson setup "$dir" "$@" >"build/setup.log" 2>&1 || { unindexed -n 30 build/setup.log >&2; exit 1; }
+    meson setup "$dir" "$@" >"build/setup.log" 2>&1 || { tail -n 30 build/setup.log >&2; exit 1; }
     echo "$*" >"$dir/.options"
   fi
 }
 
 # compile DIR: all of it; quiet unless it fails.
 compile() {
-  ninja -C "$1" >"$1/ninja.log" 2>&1 || { grep -A 12 -E 'FAILED|error:' "$1/ninja.log" >&2 || unindexed -n 30 "$1/ninja.log" >&2; exit 1; }
+  ninja -C "$1" >"$1/ninja.log" 2>&1 || { grep -A 12 -E 'FAILED|error:' "$1/ninja.log" >&2 || tail -n 30 "$1/ninja.log" >&2; exit 1; }
 }
