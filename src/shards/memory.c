@@ -18,22 +18,22 @@
 
 static uint64_t growing_memory(const struct segment *g)
 {
-    return g->memory_bytes + arena_bytes(&g->arena) + g->tombstone_capacity * sizeof(*g->tombstones);
+    return g->memory_bytes + arena_bytes(&g->payloads.arena) + g->tombstones.capacity * sizeof(*g->tombstones.items);
 }
 
 void segment_memory(const struct segment *g, struct memory_use *use)
 {
-    use->bytes[MEMORY_ROWS] += sizeof(*g) + g->alive_words * sizeof(*g->alive);
-    if (g->successor_rows)
-        use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows * sizeof(*g->successor_rows);
-    if (g->is_shared)
+    use->bytes[MEMORY_ROWS] += sizeof(*g) + g->rows.alive_words * sizeof(*g->rows.alive);
+    if (g->succession.rows)
+        use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows.count * sizeof(*g->succession.rows);
+    if (g->sharing.borrowed)
         return; /* counted where it belongs */
     if (g->mapping.bytes)
         use->mapped += g->mapping.size;
     else
         use->bytes[MEMORY_ROWS] += growing_memory(g);
-    if (g->index)
-        segment_index_memory(g->index, use);
+    if (g->vectors[0].index)
+        segment_index_memory(g->vectors[0].index, use);
 }
 
 /* -- what is still to come -- */
@@ -58,9 +58,10 @@ uint64_t memory_to_build(const struct store *s, const struct collection_config *
 /* Nearly all of what sealing takes is taken by building, which comes first. */
 static uint64_t to_come(const struct shard *s, const struct segment *g)
 {
-    if (g->state == SEGMENT_SEALED || !g->index || g->rows == 0)
+    if (g->state == SEGMENT_SEALED || !g->vectors[0].index || g->rows.count == 0)
         return 0;
-    const uint64_t all = to_build(s->store, &s->config, &g->plan.options, g->rows), has = segment_index_bytes(g->index);
+    const uint64_t all = to_build(s->store, &s->config, &g->vectors[0].plan.options, g->rows.count),
+                   has = segment_index_bytes(g->vectors[0].index);
     return all > has ? all - has : 0;
 }
 
@@ -122,7 +123,8 @@ static bool is_moving(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && (g->merging || g->successor_rows || g->indexing || g->state == SEGMENT_FROZEN || segment_backlog(g)))
+        if (g && (g->succession.merging || g->succession.rows || g->vectors[0].indexing || g->state == SEGMENT_FROZEN ||
+                  segment_backlog(g)))
             return true;
     }
     return false;
@@ -209,8 +211,8 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
     const struct segment *g = s->growing;
     if (!g)
         index_plan_begin(&plan, &s->config, rows_max);
-    const struct index_options *graph = g ? &g->plan.options : &plan.options;
-    const uint32_t had = g && g->rows < rows_max ? g->rows : 0;
+    const struct index_options *graph = g ? &g->vectors[0].plan.options : &plan.options;
+    const uint32_t had = g && g->rows.count < rows_max ? g->rows.count : 0;
     const uint32_t has = count < rows_max - had ? had + count : rows_max;
     const uint64_t row = to_build(s->store, &s->config, graph, rows_max) / rows_max + 1, mean = count * row;
     if (segment_rows_are_small(has, rows_stride((size_t)s->config.dim * sizeof(float))))
@@ -224,7 +226,7 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
 /* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a segment, or a chunk of each column. */
 static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
 {
-    const uint32_t rows_max = s->growing ? s->growing->rows_max : shard_growing_rows(s);
+    const uint32_t rows_max = s->growing ? s->growing->rows.max : shard_growing_rows(s);
     uint64_t bytes = growing_bytes(s->growing, &s->config, rows_max, b->count) + index_bytes_of(s, b->count, rows_max) +
                      id_map_growth(&s->ids, b->count);
     for (uint32_t i = 0; b->payloads && i < b->count; i++)
@@ -243,7 +245,7 @@ static bool make_room(struct store *store)
     uint64_t bytes = 0;
     for (struct shard *s = store->shards; s; s = s->next) {
         sealing |= s->frozen > 0;
-        if (!s->growing || s->growing->rows == 0 || s->damage.code)
+        if (!s->growing || s->growing->rows.count == 0 || s->damage.code)
             continue;
         bytes += s->growing->memory_bytes;
         if (!largest || s->growing->memory_bytes > largest->growing->memory_bytes)

@@ -106,7 +106,7 @@ void shard_set_damage(struct shard *s, const struct error *damage)
 void shard_freeze(struct shard *s)
 {
     struct segment *g = s->growing;
-    if (!g || (g->rows == 0 && g->tombstone_count == 0))
+    if (!g || (g->rows.count == 0 && g->tombstones.count == 0))
         return;
     g->state = SEGMENT_FROZEN;
     s->growing = NULL;
@@ -117,8 +117,8 @@ void shard_freeze(struct shard *s)
 static bool is_full(const struct shard *s, const struct segment *g)
 {
     uint64_t bytes_max = s->store->options.growing_bytes_max;
-    return g->rows == g->rows_max || g->arena.used > bytes_max ||
-           (uint64_t)g->tombstone_count * sizeof(struct tombstone) > bytes_max;
+    return g->rows.count == g->rows.max || g->payloads.arena.used > bytes_max ||
+           (uint64_t)g->tombstones.count * sizeof(struct tombstone) > bytes_max;
 }
 
 uint32_t shard_growing_rows(const struct shard *s)
@@ -184,7 +184,7 @@ void remote_deletes_begin(struct store *store, struct remote_deletes *b)
 static void delete_told(struct shard *s, const struct remote_delete *b)
 {
     struct segment *g = shard_find_segment(s, b->segment);
-    if (g && b->row < g->rows)
+    if (g && b->row < g->rows.count)
         segment_delete_row(g, b->row);
     s->died_ns = clock_now_ns();
 }
@@ -231,7 +231,7 @@ void remote_deletes_drain(struct store *store)
 static inline bool entry_holds(const struct segment *g, const struct id_entry *e)
 {
     uint64_t offset;
-    return g && e->row < g->rows &&
+    return g && e->row < g->rows.count &&
            ((segment_version_at(g, e->row) == e->version && point_id_equal(segment_id_at(g, e->row), e->id)) ||
             mapping_lost(&g->mapping, &offset));
 }
@@ -240,7 +240,7 @@ static struct segment *segment_of(const struct shard *s, const struct id_entry *
 {
     struct segment *g = s->segments[e->segment];
     dcheck(entry_holds(g, e));
-    return g && e->row < g->rows ? g : NULL;
+    return g && e->row < g->rows.count ? g : NULL;
 }
 
 int shard_delete_old(struct shard *s, const struct id_entry *e, struct remote_deletes *remote_deletes)
@@ -289,8 +289,8 @@ int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct 
     int rc = growing_with_room(s, &g);
     if (rc < 0)
         return rc;
-    if (bound < g->log_first)
-        g->log_first = bound;
+    if (bound < g->log.first)
+        g->log.first = bound;
     g->written_ns = clock_now_ns();
     return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, remote_deletes) : apply_delete(s, g, r, remote_deletes);
 }
@@ -307,7 +307,7 @@ void shard_get(struct shard *s, struct point_id id, struct point_view *ret)
     struct payload_at payload = segment_payload_at(segment, e->row);
     ret->segment = segment;
     ret->version = e->version;
-    ret->vector = rows_at(&segment->vectors, e->row);
+    ret->vector = rows_at(&segment->vectors[0].values.at, e->row);
     ret->payload = payload.bytes;
     ret->payload_size = (uint32_t)payload.size;
 }
@@ -324,8 +324,9 @@ void point_view_let_go(struct point_view *v)
 
 static uint64_t memory_of(const struct segment *g)
 {
-    return g->memory_bytes + g->arena.used + g->alive_words * sizeof(uint64_t) +
-           g->tombstone_capacity * sizeof(struct tombstone) + (g->index ? segment_index_bytes(g->index) : 0);
+    return g->memory_bytes + g->payloads.arena.used + g->rows.alive_words * sizeof(uint64_t) +
+           g->tombstones.capacity * sizeof(struct tombstone) +
+           (g->vectors[0].index ? segment_index_bytes(g->vectors[0].index) : 0);
 }
 
 static struct segment_info describe(const struct shard *s, const struct segment *g)
@@ -334,20 +335,20 @@ static struct segment_info describe(const struct shard *s, const struct segment 
         .id = g->id,
         .reactor = g->id ? segment_owner(g, s->store->options.reactors) : s->store->options.reactor,
         .state = g->state,
-        .merging = g->merging,
-        .rows = g->rows,
-        .deleted_rows = g->dead,
-        .tombstones = g->tombstone_count,
-        .vector_bytes = (uint64_t)g->rows * s->config.dim * sizeof(float),
-        .payload_bytes = g->payload_size,
-        .index_bytes = g->index ? segment_index_bytes(g->index) : 0,
+        .merging = g->succession.merging,
+        .rows = g->rows.count,
+        .deleted_rows = g->rows.dead,
+        .tombstones = g->tombstones.count,
+        .vector_bytes = (uint64_t)g->rows.count * s->config.dim * sizeof(float),
+        .payload_bytes = g->payloads.size,
+        .index_bytes = g->vectors[0].index ? segment_index_bytes(g->vectors[0].index) : 0,
         .memory_bytes = memory_of(g),
         .disk_bytes = g->disk_bytes,
     };
     if (g->state == SEGMENT_SEALED) {
-        ret.index = g->plan.options;
-        ret.why = g->plan.why;
-        const struct recall_curve *curve = g->index ? segment_index_curve(g->index) : NULL;
+        ret.index = g->vectors[0].plan.options;
+        ret.why = g->vectors[0].plan.why;
+        const struct recall_curve *curve = g->vectors[0].index ? segment_index_curve(g->vectors[0].index) : NULL;
         if (curve)
             ret.recall = *curve;
     }
@@ -359,7 +360,7 @@ static bool is_told_here(const struct shard *s, const struct segment *g)
 {
     if (!g || !g->searched)
         return false;
-    return g->state == SEGMENT_SEALED && g->everywhere ? shard_merges(s) : !g->is_shared;
+    return g->state == SEGMENT_SEALED && g->sharing.everywhere ? shard_merges(s) : !g->sharing.borrowed;
 }
 
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)
@@ -381,9 +382,9 @@ void shard_segments_add(const struct shard *s, struct segment_sums by_state[SEGM
             continue;
         struct segment_sums *to = &by_state[g->state];
         to->segments++;
-        to->rows += g->rows;
-        to->deleted_rows += g->dead;
-        to->tombstones += g->tombstone_count;
+        to->rows += g->rows.count;
+        to->deleted_rows += g->rows.dead;
+        to->tombstones += g->tombstones.count;
         to->memory_bytes += memory_of(g);
         to->disk_bytes += g->disk_bytes;
     }
@@ -399,15 +400,15 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
         ret->memory_bytes += memory_of(g);
         if (g->state == SEGMENT_SEALED) {
             ret->sealed_segments++;
-            ret->sealed_rows += g->rows;
-            ret->sealed_dead_rows += g->dead;
+            ret->sealed_rows += g->rows.count;
+            ret->sealed_dead_rows += g->rows.dead;
             ret->sealed_bytes += g->disk_bytes;
         } else {
-            const uint32_t alive = g->rows - g->dead; /* dead rows need no graph */
+            const uint32_t alive = g->rows.count - g->rows.dead; /* dead rows need no graph */
             ret->growing_rows += alive;
-            ret->growing_dead_rows += g->dead;
+            ret->growing_dead_rows += g->rows.dead;
             ret->growing_graphed += alive - segment_backlog(g);
-            ret->growing_bytes += g->memory_bytes + g->arena.used;
+            ret->growing_bytes += g->memory_bytes + g->payloads.arena.used;
         }
     }
 }

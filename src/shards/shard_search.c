@@ -153,14 +153,14 @@ static int prepare(struct search *x)
  * behind those that are searched, so what is alive is looked at once, before; elsewhere the new row is in a segment whose turn is later. */
 static int find_alive(struct search *x, const struct segment *g, const uint64_t **ret)
 {
-    uint32_t words = (uint32_t)bits_words(g->rows);
-    *ret = g->dead ? g->alive : NULL;
-    if (g->state != SEGMENT_GROWING || !g->dead)
+    uint32_t words = (uint32_t)bits_words(g->rows.count);
+    *ret = g->rows.dead ? g->rows.alive : NULL;
+    if (g->state != SEGMENT_GROWING || !g->rows.dead)
         return 0;
     int rc = grow(&x->room->alive, &x->room->alive_max, words, sizeof(uint64_t));
     if (rc < 0)
         return rc;
-    memcpy(x->room->alive, g->alive, words * sizeof(uint64_t));
+    memcpy(x->room->alive, g->rows.alive, words * sizeof(uint64_t));
     *ret = x->room->alive;
     return 0;
 }
@@ -172,10 +172,11 @@ static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *q
     const struct segment *largest = NULL;
     for (uint32_t i = 0; query->recall > 0 && !query->ef && i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && g->index && (!largest || g->rows > largest->rows))
+        if (g && g->state == SEGMENT_SEALED && g->searched && g->vectors[0].index &&
+            (!largest || g->rows.count > largest->rows.count))
             largest = g;
     }
-    return largest ? segment_index_ef(largest->index, query->recall, query->k) : 0;
+    return largest ? segment_index_ef(largest->vectors[0].index, query->recall, query->k) : 0;
 }
 
 /* Of how many such parts the collection is made; 0: not known. */
@@ -189,10 +190,10 @@ static uint32_t segment_parts(const struct shard *s, const struct segment *g)
 /* Adds the hits of one segment. */
 static int search_segment(struct search *x, const struct segment *g)
 {
-    if (g->rows == g->dead)
+    if (g->rows.count == g->rows.dead)
         return 0;
     struct search_room *room = x->room;
-    uint32_t k = x->query->k < g->rows ? x->query->k : g->rows;
+    uint32_t k = x->query->k < g->rows.count ? x->query->k : g->rows.count;
     int rc = grow(&room->hits, &room->hits_max, k, sizeof(*room->hits));
     if (rc == 0)
         rc = grow(&room->all, &room->all_max, x->count + k, sizeof(*room->all));
@@ -212,11 +213,12 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .parts = segment_parts(x->shard, g),
                                    .refine_k = x->query->refine_k,
                                    .exact = x->query->exact,
-                                   .keys = &g->ids,
+                                   .keys = &g->rows.ids.at,
                                    .allowed = alive,
-                                   .allowed_count = g->rows - g->dead,
+                                   .allowed_count = g->rows.count - g->rows.dead,
                                    .pause = &pause};
-    int n = segment_index_search(g->index, &g->vectors, g->rows, x->vector, &params, room->scratch, room->hits);
+    int n = segment_index_search(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, x->vector, &params,
+                                 room->scratch, room->hits);
     for (int i = 0; i < n; i++)
         room->all[x->count++] = (struct search_hit){room->hits[i], g, stays};
     return n < 0 ? n : 0;
@@ -228,7 +230,7 @@ static bool in_part(const struct search *x, const struct segment *g)
     if (!g->searched || g->state != SEGMENT_SEALED)
         return g->searched;
     if (part->asked)
-        return !g->is_shared && (part->sealed || g->share_seq > part->share_seq);
+        return !g->sharing.borrowed && (part->sealed || g->sharing.seq > part->share_seq);
     return !part->delegated || !bits_test(part->delegated, segment_owner(g, x->shard->store->options.reactors));
 }
 
@@ -341,7 +343,8 @@ void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cove
                                 .merges = s->merges};
     for (uint32_t i = 0; i < s->segment_count && !ret->sealed; i++) {
         const struct segment *g = s->segments[i];
-        ret->sealed = g && g->is_shared && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
+        ret->sealed =
+            g && g->sharing.borrowed && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
     }
 }
 
@@ -349,7 +352,7 @@ bool shard_has_sealed(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->is_shared)
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.borrowed)
             return true;
     }
     return false;

@@ -72,7 +72,7 @@ int store_drop_collection(struct store *store, uint64_t collection)
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!g || g->id == 0 || g->is_shared)
+        if (!g || g->id == 0 || g->sharing.borrowed)
             continue;
         int one = store_remove_segment(store, g->id);
         if (one < 0 && one != -ENOENT)
@@ -91,8 +91,8 @@ uint64_t store_log_needed(const struct store *store, const struct segment *skip)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             const struct segment *g = s->segments[i];
-            if (g && g->state != SEGMENT_SEALED && g != skip && g->log_first < needed)
-                needed = g->log_first;
+            if (g && g->state != SEGMENT_SEALED && g != skip && g->log.first < needed)
+                needed = g->log.first;
         }
     return needed;
 }

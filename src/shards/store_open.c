@@ -84,7 +84,7 @@ static int open_segment(struct opening *o, struct shard *s, const struct manifes
     if (rc < 0)
         return tolerate_damage(o, s, rc);
     hold(o, g);
-    o->mapped += g->index_mapped;
+    o->mapped += g->vectors[0].index_mapped;
     rc = shard_add_segment(s, g);
     if (rc < 0)
         segment_destroy(g);
@@ -131,14 +131,14 @@ static int map_row(struct opening *o, struct shard *s, struct segment *g, uint32
 
 static int map_segment(struct opening *o, struct shard *s, struct segment *g)
 {
-    int rc = id_map_reserve(&s->ids, (size_t)g->rows + g->tombstone_count);
-    for (uint32_t row = 0; rc == 0 && row < g->rows; row++) {
+    int rc = id_map_reserve(&s->ids, (size_t)g->rows.count + g->tombstones.count);
+    for (uint32_t row = 0; rc == 0 && row < g->rows.count; row++) {
         rc = map_row(o, s, g, row);
         if (row % 256 == 0)
             fiber_checkpoint();
     }
-    for (uint32_t i = 0; rc == 0 && i < g->tombstone_count; i++) {
-        struct id_entry e = {g->tombstones[i].id, g->tombstones[i].version, ID_MAP_DELETED, 0}, old;
+    for (uint32_t i = 0; rc == 0 && i < g->tombstones.count; i++) {
+        struct id_entry e = {g->tombstones.items[i].id, g->tombstones.items[i].version, ID_MAP_DELETED, 0}, old;
         if (shard_owns_id(s, e.id) && id_map_put(&s->ids, &e, &old))
             rc = shard_delete_old(s, &old, &o->remote_deletes);
     }
@@ -162,7 +162,7 @@ static void note_log_past(struct store *store)
     for (struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++)
             if (s->segments[i])
-                s->segments[i]->log_past = log_position(store->log);
+                s->segments[i]->log.past = log_position(store->log);
 }
 
 /* A few files for what one growing segment holds, so that they come free one by one. */

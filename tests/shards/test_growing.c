@@ -38,7 +38,7 @@ static void check_row(const struct segment *g, const struct rows *vectors, uint3
     want(v[0] == value(row, 0) && v[DIM - 1] == value(row, DIM - 1));
     snprintf(payload, sizeof payload, "%u", row);
     want(p.size == strlen(payload) && memcmp(p.bytes, payload, p.size) == 0);
-    want(bits_test(g->alive, row));
+    want(bits_test(g->rows.alive, row));
 }
 
 static struct segment *create(void)
@@ -56,12 +56,12 @@ static void keeps(void *arg)
     uint32_t count = 0;
     for (uint32_t row = 0; row < ROWS_MAX; row++) {
         append(g, row);
-        vectors[row] = rows_at(&g->vectors, row);
+        vectors[row] = rows_at(&g->vectors[0].values.at, row);
         if (row + 1 == 1u << count)
-            held[count++] = g->vectors;
+            held[count++] = g->vectors[0].values.at;
     }
     for (uint32_t row = 0; row < ROWS_MAX; row++) {
-        check_row(g, &g->vectors, row);
+        check_row(g, &g->vectors[0].values.at, row);
         want(vectors[row][0] == value(row, 0) && vectors[row][DIM - 1] == value(row, DIM - 1));
     }
     for (uint32_t i = 0; i < count; i++)
@@ -78,7 +78,7 @@ Test(growing, rows_stay_what_they_were_also_for_who_began_before)
 
 static uint64_t bytes_of(const struct segment *g)
 {
-    return g->memory_bytes + g->alive_words * sizeof(uint64_t);
+    return g->memory_bytes + g->rows.alive_words * sizeof(uint64_t);
 }
 
 static void is_announced(void *arg)
@@ -90,7 +90,7 @@ static void is_announced(void *arg)
         const uint64_t before = bytes_of(g), announced = growing_bytes(g, &config, ROWS_MAX, batches[b]);
         for (uint32_t i = 0; i < batches[b]; i++)
             append(g, row++);
-        want(bytes_of(g) - before <= announced + g->alive_words / 2 * sizeof(uint64_t)); /* bits double */
+        want(bytes_of(g) - before <= announced + g->rows.alive_words / 2 * sizeof(uint64_t)); /* bits double */
     }
     segment_destroy(g);
 }
@@ -106,7 +106,8 @@ static void is_small(void *arg)
     want_eq(growing_create(&config, 1u << 24, &g), 0);
     for (uint32_t row = 0; row < 10; row++)
         append(g, row);
-    want(sizeof(*g) + bytes_of(g) + arena_bytes(&g->arena) + segment_index_bytes(g->index) < 12 << 10);
+    want(sizeof(*g) + bytes_of(g) + arena_bytes(&g->payloads.arena) + segment_index_bytes(g->vectors[0].index) <
+         12 << 10);
     want_eq(segment_backlog(g), 0);
     segment_destroy(g);
 }

@@ -20,7 +20,7 @@ static void lose_page(const struct segment *g, const void *address)
 static struct segment *any_sealed(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i] && s->segments[i]->state == SEGMENT_SEALED && s->segments[i]->rows)
+        if (s->segments[i] && s->segments[i]->state == SEGMENT_SEALED && s->segments[i]->rows.count)
             return s->segments[i];
     world_fail(__FILE__, __LINE__, "nothing is sealed");
     return NULL;
@@ -58,7 +58,7 @@ static void write_after_loss(void *arg)
     uint32_t deleted;
     want(!shard_damage(shard));
     struct segment *g = any_sealed(shard);
-    lose_page(g, rows_at(&g->ids, 0));
+    lose_page(g, rows_at(&g->rows.ids.at, 0));
     want(shard_upsert(shard, &batch, &e) < 0);
     want_refused(&e);
     e = (struct error){0};
@@ -86,12 +86,12 @@ static void loss_before_arrival(void *arg)
     want_eq(store_segment_path(s.stores[0], sealed->id, path), 0);
     const struct manifest_segment m = {.id = sealed->id,
                                        .collection = c.id,
-                                       .rows = sealed->rows,
-                                       .tombstones = sealed->tombstone_count,
-                                       .version_min = sealed->version_min,
-                                       .version_max = sealed->version_max};
+                                       .rows = sealed->rows.count,
+                                       .tombstones = sealed->tombstones.count,
+                                       .version_min = sealed->rows.version_min,
+                                       .version_max = sealed->rows.version_max};
     want_eq(segment_open(path, &c, &m, 0, &again, &e), 0);
-    lose_page(again, rows_at(&again->vectors, 0));
+    lose_page(again, rows_at(&again->vectors[0].values.at, 0));
     want(!shard_damage(shard)); /* none of those it has */
     want_eq(shard_add_segment(shard, again), 0);
     want(shard_damage(shard) != NULL);
@@ -118,7 +118,7 @@ static void loss_at_start(void *arg)
     struct collection_config c = fill(&s, 1, truth);
     struct shard *shard = store_shard(s.stores[0], c.id);
     struct segment *g = any_sealed(shard);
-    lose_page(g, rows_at(&g->versions, 0));
+    lose_page(g, rows_at(&g->rows.versions.at, 0));
     id_map_fini(&shard->ids);
     want_eq(store_map(s.stores[0]), 0);
     want(found(shard) < IDS);
@@ -143,7 +143,7 @@ static void lose_fresh(struct server *s, store_call_fn fn, void *call)
     if (!r || r->step != REPLACE_SHARE || !r->fresh || lost)
         return;
     lost = true;
-    lose_page(r->fresh, rows_at(&r->fresh->ids, 0));
+    lose_page(r->fresh, rows_at(&r->fresh->rows.ids.at, 0));
 }
 
 /* Every entry leads to a segment that is there. */
@@ -156,7 +156,7 @@ static void check_map(const struct shard *s)
             if (!e->version || e->segment == ID_MAP_DELETED)
                 continue;
             want(e->segment < s->segment_count && s->segments[e->segment] != NULL);
-            want(e->row < s->segments[e->segment]->rows);
+            want(e->row < s->segments[e->segment]->rows.count);
         }
 }
 

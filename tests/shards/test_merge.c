@@ -162,10 +162,10 @@ static struct segment *fake(struct shard *s, uint32_t rows, uint32_t dead)
     struct segment *g = calloc(1, sizeof(*g));
     *g = (struct segment){.state = SEGMENT_SEALED,
                           .searched = true,
-                          .everywhere = true,
+                          .sharing.everywhere = true,
                           .id = s->births + 1,
-                          .rows = rows,
-                          .dead = dead,
+                          .rows.count = rows,
+                          .rows.dead = dead,
                           .mapping = {&byte, 1}};
     cr_assert_eq(shard_add_segment(s, g), 0);
     return g;
@@ -189,13 +189,13 @@ Test(merge, chooses_worn_segments_and_groups_that_keep_sizes_geometric)
     merge_choose(&s, false, &choice);
     cr_assert_eq(choice.count, 4);
     for (uint32_t i = 0; i < 4; i++)
-        choice.inputs[i]->merging = true;
+        choice.inputs[i]->succession.merging = true;
     merge_choose(&s, false, &choice);
     cr_assert_eq(choice.count, 0, "what is being merged is left alone");
-    large->dead = 180;
+    large->rows.dead = 180;
     merge_choose(&s, false, &choice);
     cr_assert(choice.count == 1 && choice.inputs[0] == large, "a fifth of it is deleted");
-    large->dead = 1;
+    large->rows.dead = 1;
     merge_choose(&s, true, &choice);
     cr_assert(choice.count == 1 && choice.inputs[0] == large, "by request one row is enough");
     for (uint32_t i = 0; i < s.segment_count; i++)

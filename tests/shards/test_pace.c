@@ -56,8 +56,10 @@ static void writer(void *arg)
 static void build_one(void)
 {
     const struct segment *g = shard->growing;
-    want_eq(segment_index_build(g->index, &g->vectors, segment_index_graphed(g->index) + 1, NULL, NULL), 0);
-    graphed = segment_index_graphed(g->index);
+    want_eq(segment_index_build(g->vectors[0].index, &g->vectors[0].values.at,
+                                segment_index_graphed(g->vectors[0].index) + 1, NULL, NULL),
+            0);
+    graphed = segment_index_graphed(g->vectors[0].index);
 }
 
 static void builder(void *arg)
@@ -66,7 +68,7 @@ static void builder(void *arg)
     while (writers_left) {
         fiber_sleep_ns(ROW_NS);
         g = shard->growing;
-        if (!g || segment_index_graphed(g->index) == g->rows)
+        if (!g || segment_index_graphed(g->vectors[0].index) == g->rows.count)
             continue;
         build_one();
         throttle_measure(shard->store, ROW_NS, 1);
@@ -169,7 +171,7 @@ static void give_up(void *arg)
         (void)write_one();
     want(shard->throttle_ns > clock_now_ns() + 500 * ROW_NS);
     const uint64_t throttle_ns = shard->throttle_ns, began_ns = clock_now_ns();
-    const uint32_t rows = shard->growing->rows;
+    const uint32_t rows = shard->growing->rows.count;
     const float vector[DIM] = {1, 1};
     const struct point_id id = {1, 1000};
     struct context late = {.deadline_ns = began_ns + 20 * ROW_NS}, cancelled = {0};
@@ -183,7 +185,7 @@ static void give_up(void *arg)
     want_eq(shard_upsert(shard, &batch, &e), -ECANCELED);
     want(e.code == ERROR_CANCELLED && strstr(e.text, "not begun"));
     want(clock_now_ns() - began_ns < 45 * ROW_NS);
-    want_eq(shard->growing->rows, rows);
+    want_eq(shard->growing->rows.count, rows);
     want_eq(shard->throttle_ns, throttle_ns);
     server_close(&server);
 }
@@ -239,7 +241,7 @@ static uint64_t write_batch(uint32_t n)
 
 static uint64_t scanned_bytes(void)
 {
-    return shard->growing ? segment_index_scanned_bytes(shard->growing->index) : 0;
+    return shard->growing ? segment_index_scanned_bytes(shard->growing->vectors[0].index) : 0;
 }
 
 /* Nobody makes codes: writers wait for them a second at most, not while there is no memory for them, and not any more once they are
@@ -267,7 +269,7 @@ static void write_without_codes(void *arg)
     want_eq(store_prepare(server.stores[0]), 1);
     want_eq(store_prepare(server.stores[0]), 0);
     want_eq(scanned_bytes(), 0);
-    want_eq(segment_index_graphed(shard->growing->index), 0);
+    want_eq(segment_index_graphed(shard->growing->vectors[0].index), 0);
     want(write_batch(n++) < 500000000);
     want_eq(scanned_bytes(), 0);
     server_close(&server);

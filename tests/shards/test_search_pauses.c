@@ -150,7 +150,7 @@ static void compact(uint32_t n)
 static bool is_merging(void)
 {
     for (uint32_t i = 0; i < shard->segment_count; i++)
-        if (shard->segments[i] && shard->segments[i]->merging)
+        if (shard->segments[i] && shard->segments[i]->succession.merging)
             return true;
     return false;
 }

@@ -49,7 +49,7 @@ static bool is_quiet(const struct shard *s, const struct segment *sealing)
         return false;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g != sealing && g->state != SEGMENT_SEALED && (g->rows || g->tombstone_count))
+        if (g && g != sealing && g->state != SEGMENT_SEALED && (g->rows.count || g->tombstones.count))
             return false;
     }
     return true;

@@ -34,7 +34,7 @@ static uint32_t random_below(struct live_queries *q, uint64_t n)
 static bool has_rows(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++)
-        if (s->segments[i] && s->segments[i]->rows >= RECALL_ROWS_MIN)
+        if (s->segments[i] && s->segments[i]->rows.count >= RECALL_ROWS_MIN)
             return true;
     return false;
 }

@@ -7,16 +7,17 @@
 static int prepare(struct shard *s)
 {
     struct segment *g = s->growing;
-    if (!g || g->indexing || segment_backlog(g) == 0 || segment_index_scanned_bytes(g->index) == 0)
+    if (!g || g->vectors[0].indexing || segment_backlog(g) == 0 ||
+        segment_index_scanned_bytes(g->vectors[0].index) == 0)
         return 0;
-    const uint64_t before = segment_index_scanned_bytes(g->index);
+    const uint64_t before = segment_index_scanned_bytes(g->vectors[0].index);
     struct pause pause = {shard_pause, s};
     segment_hold(g);
-    g->indexing = true;
-    int rc = segment_index_prepare(g->index, &g->vectors, &pause);
-    g->indexing = false;
+    g->vectors[0].indexing = true;
+    int rc = segment_index_prepare(g->vectors[0].index, &g->vectors[0].values.at, &pause);
+    g->vectors[0].indexing = false;
     event_notify_all(&s->store->indexed);
-    const bool better = segment_index_scanned_bytes(g->index) < before;
+    const bool better = segment_index_scanned_bytes(g->vectors[0].index) < before;
     segment_let_go(g);
     return rc == 0 ? better : rc == -ECANCELED ? 0 : rc;
 }

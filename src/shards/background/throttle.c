@@ -18,7 +18,7 @@ void throttle_measure(struct store *store, uint64_t ns, uint32_t rows)
 
 static uint32_t segment_rows(const struct shard *s)
 {
-    return s->growing ? s->growing->rows_max : shard_growing_rows(s);
+    return s->growing ? s->growing->rows.max : shard_growing_rows(s);
 }
 
 static uint64_t bound(const struct shard *s)
@@ -70,8 +70,8 @@ static bool wait_for_codes(const struct shard *s, const struct context *ctx)
 {
     const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;
     bool waited = false;
-    while (s->growing && segment_index_scanned_bytes(s->growing->index) > SCANNED_BYTES_MAX && clock_now_ns() < until &&
-           !s->store->memory.wanted && may_wait(s, ctx)) {
+    while (s->growing && segment_index_scanned_bytes(s->growing->vectors[0].index) > SCANNED_BYTES_MAX &&
+           clock_now_ns() < until && !s->store->memory.wanted && may_wait(s, ctx)) {
         fiber_sleep_ns(SCANNED_LOOK_NS * patience(s->store));
         waited = true;
     }

@@ -63,16 +63,17 @@ static int commit(struct shard *s, const struct segment *g)
 static int write_file(struct shard *s, struct segment *g)
 {
     const struct segment_part part = {g, NULL};
-    const struct segment_source source = {&part, 1, g->rows, g->tombstones, g->tombstone_count, g->version_max};
+    const struct segment_source source = {
+        &part, 1, g->rows.count, g->tombstones.items, g->tombstones.count, g->rows.version_max};
     struct pause pause = {shard_pause, s};
     struct container_writer *w;
     uint64_t bytes;
     char path[PATH_TEXT_MAX];
     struct manifest_segment m = {.id = store_next_segment_id(s->store),
                                  .collection = s->config.id,
-                                 .rows = g->rows,
-                                 .tombstones = g->tombstone_count,
-                                 .version_max = g->version_max,
+                                 .rows = g->rows.count,
+                                 .tombstones = g->tombstones.count,
+                                 .version_max = g->rows.version_max,
                                  .owners = s->store->options.reactors,
                                  .owner = s->store->options.reactor};
     if (g->file.id)
@@ -83,8 +84,8 @@ static int write_file(struct shard *s, struct segment *g)
     if (rc < 0)
         return rc;
     rc = segment_write_columns(w, &s->config, m.id, &source, &pause, &m.version_min);
-    if (rc == 0 && g->rows)
-        rc = segment_write_index(w, g->index, &g->plan.why);
+    if (rc == 0 && g->rows.count)
+        rc = segment_write_index(w, g->vectors[0].index, &g->vectors[0].plan.why);
     if (rc == 0)
         rc = store_finish_container(s->store, w, &bytes);
     else
@@ -122,12 +123,12 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 /* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
 static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
 {
-    if (frozen->rows)
-        memcpy(sealed->alive, frozen->alive, bits_words(frozen->rows) * sizeof(uint64_t));
-    sealed->dead = frozen->dead;
+    if (frozen->rows.count)
+        memcpy(sealed->rows.alive, frozen->rows.alive, bits_words(frozen->rows.count) * sizeof(uint64_t));
+    sealed->rows.dead = frozen->rows.dead;
     sealed->handle = frozen->handle;
     sealed->birth = frozen->birth;
-    sealed->log_past = frozen->log_past;
+    sealed->log.past = frozen->log.past;
     sealed->searched = true;
     s->store->stats.sealed_bytes += sealed->disk_bytes;
     segment_set_successor(frozen, sealed, NULL);
@@ -139,18 +140,18 @@ static void swap(struct shard *s, struct segment *frozen, struct segment *sealed
 static int build_graph(struct shard *s, struct segment *g)
 {
     struct pause pause = {shard_pause, s};
-    while (g->indexing)
+    while (g->vectors[0].indexing)
         event_wait(&s->store->indexed);
-    g->indexing = true;
+    g->vectors[0].indexing = true;
     uint64_t start_ns = clock_now_ns();
-    uint32_t before = segment_index_graphed(g->index);
+    uint32_t before = segment_index_graphed(g->vectors[0].index);
     /* A growing graph takes small steps, which are not worth a message. */
-    segment_index_lend_queries(g->index, s->queries ? &s->queries->sample : NULL);
+    segment_index_lend_queries(g->vectors[0].index, s->queries ? &s->queries->sample : NULL);
     const struct workers *workers = g->state == SEGMENT_FROZEN ? s->store->options.workers : NULL;
-    int rc = segment_index_build(g->index, &g->vectors, g->rows, workers, &pause);
-    g->indexing = false;
+    int rc = segment_index_build(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, workers, &pause);
+    g->vectors[0].indexing = false;
     event_notify_all(&s->store->indexed);
-    throttle_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->index) - before);
+    throttle_measure(s->store, clock_now_ns() - start_ns, segment_index_graphed(g->vectors[0].index) - before);
     return rc;
 }
 
@@ -158,17 +159,18 @@ static int build_and_write(struct shard *s, struct segment *g)
 {
     struct build_progress *progress = &s->store->sealing;
     struct pause pause = {shard_pause, s};
-    build_begin(progress, BUILD_SEAL, s->config.id, g->rows);
-    build_enter_graph(progress, g->index, g->rows);
+    build_begin(progress, BUILD_SEAL, s->config.id, g->rows.count);
+    build_enter_graph(progress, g->vectors[0].index, g->rows.count);
     struct gathered_queries queries = {0};
     int rc = build_graph(s, g);
     build_enter(progress, BUILD_CODES);
     if (rc == 0)
-        rc = gathered_queries_init(&queries, s, g->rows);
-    segment_index_lend_queries(g->index, &queries.sample);
+        rc = gathered_queries_init(&queries, s, g->rows.count);
+    segment_index_lend_queries(g->vectors[0].index, &queries.sample);
     if (rc == 0)
-        rc = index_plan_finish(&g->plan, s, g->index, &g->vectors, g->rows, &pause);
-    segment_index_lend_queries(g->index, NULL);
+        rc = index_plan_finish(&g->vectors[0].plan, s, g->vectors[0].index, &g->vectors[0].values.at, g->rows.count,
+                               &pause);
+    segment_index_lend_queries(g->vectors[0].index, NULL);
     gathered_queries_fini(&queries);
     build_enter(progress, BUILD_WRITING);
     return rc < 0 ? rc : write_file(s, g);
@@ -183,7 +185,7 @@ static int seal_frozen(struct shard *s, struct segment *g)
     if (rc == 0)
         rc = open_file(s, g, &sealed);
     if (rc == 0) {
-        g->log_past = find_log_past(s); /* before the commit, which can then begin the log there */
+        g->log.past = find_log_past(s); /* before the commit, which can then begin the log there */
         rc = s->gate.closed ? -ECANCELED : commit(s, g);
     }
     if (rc < 0) {
@@ -235,7 +237,7 @@ static void free_log(struct store *store)
         return;
     const bool small_stay = log_again(store, needed + limit / 8, limit / 2);
     for (struct shard *s = store->shards; s; s = s->next)
-        if (!s->damage.code && s->growing && s->growing->log_first == needed && !(small_stay && shard_stays_in_log(s)))
+        if (!s->damage.code && s->growing && s->growing->log.first == needed && !(small_stay && shard_stays_in_log(s)))
             shard_freeze(s);
 }
 
@@ -257,7 +259,7 @@ static bool freeze_by_time(struct shard *s, const struct segment *g)
     if (shard_stays_in_log(s))
         return false;
     uint64_t at_ns = g->created_ns + (uint64_t)store->options.seal_age_s * 1000000000;
-    if (g->rows >= IDLE_ROWS && g->written_ns + IDLE_NS < at_ns)
+    if (g->rows.count >= IDLE_ROWS && g->written_ns + IDLE_NS < at_ns)
         at_ns = g->written_ns + IDLE_NS;
     if (clock_now_ns() >= at_ns) {
         shard_freeze(s);

@@ -18,8 +18,8 @@
 
 static uint64_t bytes_of(const struct shard *s, const struct segment *g)
 {
-    return (uint64_t)g->rows * record_extent(s->config.dim, 0) + g->arena.used +
-           (uint64_t)g->tombstone_count * record_extent(0, 0);
+    return (uint64_t)g->rows.count * record_extent(s->config.dim, 0) + g->payloads.arena.used +
+           (uint64_t)g->tombstones.count * record_extent(0, 0);
 }
 
 /* A segment that is a good part of what a growing segment may be is worth a file. */
@@ -47,7 +47,7 @@ static uint32_t gather(struct store *store, uint64_t position, struct again *ret
         if (!shard_stays_in_log(s))
             continue;
         *ret_bytes += bytes_of(s, g);
-        if (count < SHARDS_MAX && g->log_first < position && !s->damage.code && !s->dropped &&
+        if (count < SHARDS_MAX && g->log.first < position && !s->damage.code && !s->dropped &&
             gate_enter(&s->gate) == 0) {
             segment_hold(g);
             ret[count++] = (struct again){s, g};
@@ -58,7 +58,7 @@ static uint32_t gather(struct store *store, uint64_t position, struct again *ret
 
 static int encode_rows(const struct shard *s, const struct segment *g, struct buffer *out)
 {
-    for (uint32_t row = 0; row < g->rows; row++) {
+    for (uint32_t row = 0; row < g->rows.count; row++) {
         const struct payload_at payload = segment_payload_at(g, row);
         const struct record r = {.type = RECORD_UPSERT,
                                  .collection = s->config.id,
@@ -66,10 +66,10 @@ static int encode_rows(const struct shard *s, const struct segment *g, struct bu
                                  .id = segment_id_at(g, row),
                                  .dim = s->config.dim,
                                  .payload_size = (uint32_t)payload.size,
-                                 .vector = rows_at(&g->vectors, row),
+                                 .vector = rows_at(&g->vectors[0].values.at, row),
                                  .payload = payload.bytes};
         const size_t extent = record_extent(r.dim, r.payload_size);
-        if (!bits_test(g->alive, row))
+        if (!bits_test(g->rows.alive, row))
             continue;
         if (buffer_reserve(out, extent) < 0)
             return -ENOMEM;
@@ -81,12 +81,12 @@ static int encode_rows(const struct shard *s, const struct segment *g, struct bu
 
 static int encode_tombstones(const struct shard *s, const struct segment *g, struct buffer *out)
 {
-    int rc = buffer_reserve(out, (size_t)g->tombstone_count * record_extent(0, 0));
-    for (uint32_t i = 0; rc == 0 && i < g->tombstone_count; i++) {
+    int rc = buffer_reserve(out, (size_t)g->tombstones.count * record_extent(0, 0));
+    for (uint32_t i = 0; rc == 0 && i < g->tombstones.count; i++) {
         const struct record r = {.type = RECORD_DELETE,
                                  .collection = s->config.id,
-                                 .version = g->tombstones[i].version,
-                                 .id = g->tombstones[i].id};
+                                 .version = g->tombstones.items[i].version,
+                                 .id = g->tombstones.items[i].id};
         record_write(&r, out->bytes + out->size);
         out->size += record_extent(0, 0);
     }
@@ -140,8 +140,8 @@ static int append_all(struct store *store, const struct again *again, uint32_t c
     if (rc == 0)
         rc = log_flush(store->log);
     for (uint32_t i = 0; rc == 0 && i < count; i++)
-        if (again[i].segment->log_first < bound)
-            again[i].segment->log_first = bound;
+        if (again[i].segment->log.first < bound)
+            again[i].segment->log.first = bound;
     return rc;
 }
 

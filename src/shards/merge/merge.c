@@ -38,17 +38,17 @@ static int make_shadow(struct merge *m)
 {
     uint64_t live = 0;
     for (uint32_t i = 0; i < m->choice->count; i++)
-        live += m->choice->inputs[i]->rows - m->choice->inputs[i]->dead;
+        live += m->choice->inputs[i]->rows.count - m->choice->inputs[i]->rows.dead;
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
-    s->rows_max = (uint32_t)live;
-    s->alive = calloc(bits_words(live) + 1, sizeof(uint64_t));
-    if (!s->alive) {
+    s->rows.max = (uint32_t)live;
+    s->rows.alive = calloc(bits_words(live) + 1, sizeof(uint64_t));
+    if (!s->rows.alive) {
         segment_destroy(s);
         return -ENOMEM;
     }
-    s->alive_words = (uint32_t)bits_words(live) + 1;
+    s->rows.alive_words = (uint32_t)bits_words(live) + 1;
     m->shadow = s;
     return 0;
 }
@@ -56,14 +56,14 @@ static int make_shadow(struct merge *m)
 /* Gives every live row of the input its place. */
 static int place_rows(struct merge *m, struct segment *input)
 {
-    uint32_t *rows = malloc(((size_t)input->rows + 1) * sizeof(*rows));
+    uint32_t *rows = malloc(((size_t)input->rows.count + 1) * sizeof(*rows));
     if (!rows)
         return -ENOMEM;
-    memset(rows, 0xff, (size_t)input->rows * sizeof(*rows)); /* ROW_NONE */
+    memset(rows, 0xff, (size_t)input->rows.count * sizeof(*rows)); /* ROW_NONE */
     segment_set_successor(input, m->shadow, rows);
-    for (uint32_t row = 0; row < input->rows; row++) {
-        if (bits_test(input->alive, row)) {
-            bits_set(m->shadow->alive, m->rows);
+    for (uint32_t row = 0; row < input->rows.count; row++) {
+        if (bits_test(input->rows.alive, row)) {
+            bits_set(m->shadow->rows.alive, m->rows);
             rows[row] = m->rows++;
         }
         int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
@@ -104,18 +104,18 @@ static int guess_queries(const struct merge *m, struct gathered_queries *g)
     const uint32_t dim = m->shard->config.dim, room = LIVE_QUERIES_MAX - g->sample.count;
     uint64_t gone = 0, met = 0, taken = 0;
     for (uint32_t i = 0; i < m->choice->count; i++)
-        gone += m->choice->inputs[i]->rows;
+        gone += m->choice->inputs[i]->rows.count;
     gone -= m->rows;
     const uint64_t wanted = gone < room ? gone : room;
     for (uint32_t i = 0; g->vectors && i < m->choice->count; i++) {
         const struct segment *input = m->choice->inputs[i];
-        for (uint32_t row = 0; row < input->rows && taken < wanted; row++) {
+        for (uint32_t row = 0; row < input->rows.count && taken < wanted; row++) {
             const int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
             if (rc < 0)
                 return rc;
-            if (input->successor_rows[row] != ROW_NONE || met++ * wanted / gone < taken)
+            if (input->succession.rows[row] != ROW_NONE || met++ * wanted / gone < taken)
                 continue;
-            (void)gathered_queries_add(g, rows_at(&input->vectors, row), dim);
+            (void)gathered_queries_add(g, rows_at(&input->vectors[0].values.at, row), dim);
             taken++;
         }
     }
@@ -195,9 +195,9 @@ static int write_file(struct merge *m)
     struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0};
     for (uint32_t i = 0; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
-        parts[i] = (struct segment_part){g, g->successor_rows};
-        if (g->version_max > source.version_max)
-            source.version_max = g->version_max;
+        parts[i] = (struct segment_part){g, g->succession.rows};
+        if (g->rows.version_max > source.version_max)
+            source.version_max = g->rows.version_max;
     }
     m->file = (struct manifest_segment){.id = store_next_segment_id(s->store),
                                         .collection = s->config.id,
@@ -289,17 +289,17 @@ static void swap(struct merge *m)
     struct segment *fresh = m->output ? m->output : m->shadow;
     uint64_t birth = 0;
     if (m->output) {
-        memcpy(fresh->alive, m->shadow->alive, bits_words(m->rows) * sizeof(uint64_t));
-        fresh->dead = m->shadow->dead;
-        fresh->share_seq = 0;
-        fresh->searched = fresh->everywhere = true;
+        memcpy(fresh->rows.alive, m->shadow->rows.alive, bits_words(m->rows) * sizeof(uint64_t));
+        fresh->rows.dead = m->shadow->rows.dead;
+        fresh->sharing.seq = 0;
+        fresh->searched = fresh->sharing.everywhere = true;
     }
     for (uint32_t i = 0; i < m->choice->count; i++) {
         struct segment *input = m->choice->inputs[i];
-        segment_set_successor(input, fresh, input->successor_rows);
+        segment_set_successor(input, fresh, input->succession.rows);
         input->searched = false;
         birth = input->birth > birth ? input->birth : birth;
-        fresh->log_past = input->log_past > fresh->log_past ? input->log_past : fresh->log_past;
+        fresh->log.past = input->log.past > fresh->log.past ? input->log.past : fresh->log.past;
     }
     fresh->birth = birth; /* who searches the old ones now need not search this one too */
     m->shard->merges++;
@@ -372,7 +372,7 @@ static void take_place(struct merge *m)
         .dropped_count = m->tombstones.dropped,
     };
     for (uint32_t i = 0; i < m->choice->count; i++)
-        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->successor_rows};
+        m->old[i] = (struct replaced_segment){m->ids[i], m->choice->inputs[i]->succession.rows};
     remove_files(m);
     if (tell_others(m, &r, REPLACE_SHARE) < 0)
         return;
@@ -418,7 +418,7 @@ static void give_up(struct merge *m, int rc)
     for (uint32_t i = 0; i < m->choice->count; i++) {
         struct segment *input = m->choice->inputs[i];
         segment_set_successor(input, NULL, NULL);
-        input->merging = false;
+        input->succession.merging = false;
     }
     if (!m->output)
         return;
@@ -445,9 +445,9 @@ static int run(struct merge *m)
         struct segment *input = m->choice->inputs[i];
         segment_hold(input);
         m->held[i] = true;
-        input->merging = true;
+        input->succession.merging = true;
         m->ids[i] = input->id;
-        rows += input->rows;
+        rows += input->rows.count;
     }
     build_begin(&m->shard->store->merging, m->choice->count > 1 ? BUILD_MERGE : BUILD_COMPACT, m->shard->config.id,
                 (uint32_t)rows);

@@ -13,18 +13,18 @@
 
 static uint32_t live_rows(const struct segment *g)
 {
-    return g->rows - g->dead;
+    return g->rows.count - g->rows.dead;
 }
 
 static bool can_merge(const struct segment *g)
 {
-    return g && g->state == SEGMENT_SEALED && g->searched && g->everywhere && !g->merging;
+    return g && g->state == SEGMENT_SEALED && g->searched && g->sharing.everywhere && !g->succession.merging;
 }
 
 static bool is_worn(const struct shard *s, const struct segment *g, bool all)
 {
     uint64_t percent = all ? 0 : s->store->options.compact_percent;
-    return g->dead && (uint64_t)g->dead * 100 >= (uint64_t)g->rows * percent;
+    return g->rows.dead && (uint64_t)g->rows.dead * 100 >= (uint64_t)g->rows.count * percent;
 }
 
 static int by_live_rows(const void *a, const void *b)
@@ -80,9 +80,10 @@ void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *
         struct segment *g = s->segments[i];
         if (!can_merge(g))
             continue;
-        if (is_worn(s, g, all) && (!worst || (uint64_t)g->dead * worst->rows > (uint64_t)worst->dead * g->rows))
+        if (is_worn(s, g, all) &&
+            (!worst || (uint64_t)g->rows.dead * worst->rows.count > (uint64_t)worst->rows.dead * g->rows.count))
             worst = g;
-        if (index_plan_is_loose(s, g) && (!loose || g->rows < loose->rows))
+        if (index_plan_is_loose(s, g) && (!loose || g->rows.count < loose->rows.count))
             loose = g;
     }
     if (worst || loose)
@@ -94,7 +95,7 @@ uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
     uint64_t live = 0, bytes = 0;
     for (uint32_t i = 0; i < choice->count; i++) {
         live += live_rows(choice->inputs[i]);
-        bytes += choice->inputs[i]->rows * sizeof(uint32_t); /* where each row goes */
+        bytes += choice->inputs[i]->rows.count * sizeof(uint32_t); /* where each row goes */
     }
     return bytes + bits_words(live) * sizeof(uint64_t) + memory_to_build(s->store, &s->config, (uint32_t)live);
 }
@@ -104,7 +105,7 @@ uint64_t merge_bytes(const struct merge_choice *choice)
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < choice->count; i++) {
         const struct segment *g = choice->inputs[i];
-        bytes += g->rows ? (uint64_t)((double)g->disk_bytes * live_rows(g) / g->rows) : g->disk_bytes;
+        bytes += g->rows.count ? (uint64_t)((double)g->disk_bytes * live_rows(g) / g->rows.count) : g->disk_bytes;
     }
     return bytes;
 }

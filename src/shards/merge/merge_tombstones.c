@@ -30,9 +30,9 @@ static int answer(struct store *store, void *call)
     *above = s ? UINT64_MAX : 0;
     for (uint32_t i = 0; s && i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state != SEGMENT_SEALED && g->version_min < *above)
-            *above = g->version_min;
-        else if (g && g->id && is_input(q, g) && g->log_past > store->log_start)
+        if (g && g->state != SEGMENT_SEALED && g->rows.version_min < *above)
+            *above = g->rows.version_min;
+        else if (g && g->id && is_input(q, g) && g->log.past > store->log_start)
             *above = 0;
     }
     return 0;
@@ -65,8 +65,8 @@ static int sort(const struct shard *s, const struct merge_choice *choice, const 
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < choice->count; i++) {
         const struct segment *g = choice->inputs[i];
-        for (uint32_t t = 0; rc == 0 && t < g->tombstone_count; t++) {
-            const struct tombstone *of = &g->tombstones[t];
+        for (uint32_t t = 0; rc == 0 && t < g->tombstones.count; t++) {
+            const struct tombstone *of = &g->tombstones.items[t];
             unsigned owner = slot_owner(collection_slot(&s->config, point_id_hash(of->id)), s->store->options.reactors);
             bool keep = of->version > above[owner];
             to->items[keep ? to->kept++ : total - ++to->dropped] = *of;
@@ -81,7 +81,7 @@ int merge_take_tombstones(const struct shard *s, const struct merge_choice *choi
 {
     size_t total = 0;
     for (uint32_t i = 0; i < choice->count; i++)
-        total += choice->inputs[i]->tombstone_count;
+        total += choice->inputs[i]->tombstones.count;
     *ret = (struct merge_tombstones){0};
     if (total == 0)
         return 0;

@@ -8,8 +8,8 @@
 /* What died in the old ones is dead in the new one. Their successor is set first, so deaths during the pauses are noted in both. */
 static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
 {
-    for (uint32_t row = 0; row < old->rows; row++) {
-        if (!bits_test(old->alive, row) && r->rows[row] != ROW_NONE)
+    for (uint32_t row = 0; row < old->rows.count; row++) {
+        if (!bits_test(old->rows.alive, row) && r->rows[row] != ROW_NONE)
             segment_delete_row(fresh, r->rows[row]);
         if (row % 4096 == 0)
             fiber_checkpoint();
@@ -26,12 +26,12 @@ static void switch_over(struct shard *s, const struct replacement *r, struct seg
             continue;
         old->searched = false;
         birth = old->birth > birth ? old->birth : birth;
-        if (fresh && old->log_past > fresh->log_past)
-            fresh->log_past = old->log_past;
+        if (fresh && old->log.past > fresh->log.past)
+            fresh->log.past = old->log.past;
     }
     if (fresh) {
         fresh->birth = birth; /* who searches the old ones now need not search this one too */
-        fresh->searched = fresh->everywhere = true;
+        fresh->searched = fresh->sharing.everywhere = true;
     }
     s->merges = r->number;
 }
@@ -49,7 +49,7 @@ static int take(struct shard *s, const struct replacement *r)
         if (!old)
             continue;
         segment_set_successor(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
-        old->successor_rows_shared = true;
+        old->succession.rows_shared = true;
         take_deaths(old, &r->old[i], fresh);
     }
     return 0;
@@ -73,8 +73,8 @@ static void repoint_entries(struct shard *s, const struct id_table *t, const str
     for (size_t i = 0; t->entries && i <= t->mask; i++) {
         struct id_entry *e = &t->entries[i];
         const struct segment *g = e->version && e->segment != ID_MAP_DELETED ? s->segments[e->segment] : NULL;
-        if (g && g->successor == fresh && g->successor_rows && g->successor_rows[e->row] != ROW_NONE)
-            *e = (struct id_entry){e->id, e->version, fresh->handle, g->successor_rows[e->row]};
+        if (g && g->succession.successor == fresh && g->succession.rows && g->succession.rows[e->row] != ROW_NONE)
+            *e = (struct id_entry){e->id, e->version, fresh->handle, g->succession.rows[e->row]};
         if (i % 1024 == 0)
             fiber_checkpoint();
     }
@@ -95,7 +95,7 @@ static void repoint_all(struct shard *s, const struct segment *fresh)
 void replace_repoint(struct shard *s, const struct segment *g)
 {
     uint64_t offset;
-    for (uint32_t row = 0; row < g->rows; row++) {
+    for (uint32_t row = 0; row < g->rows.count; row++) {
         id_map_move(&s->ids, segment_id_at(g, row), segment_version_at(g, row), g->handle, row);
         if (row % 64 == 0)
             fiber_checkpoint();
@@ -131,7 +131,7 @@ static void let_go(struct shard *s, const struct replacement *r)
 {
     for (uint32_t i = 0; i < r->old_count; i++) {
         struct segment *old = shard_find_segment(s, r->old[i].id);
-        if (old && old->is_shared == (r->step == REPLACE_FREE))
+        if (old && old->sharing.borrowed == (r->step == REPLACE_FREE))
             replace_free(s, old);
     }
 }

@@ -18,9 +18,11 @@
 #define ROWS_FIRST  4   /* in the first chunk at first */
 #define BLOCK_FIRST 256 /* bytes of the first block of payloads */
 
-static struct rows *columns(struct segment *s, unsigned i)
+#define VALUES 4 /* a row: id, version, vector, where its payload is */
+
+static struct row_values *values(struct segment *s, unsigned i)
 {
-    struct rows *const all[SEGMENT_COLUMNS] = {&s->ids, &s->versions, &s->vectors, &s->payloads};
+    struct row_values *const all[VALUES] = {&s->rows.ids, &s->rows.versions, &s->vectors[0].values, &s->payloads.at};
     return all[i];
 }
 
@@ -61,20 +63,19 @@ static uint64_t table_bytes(uint32_t rows_max, uint8_t shift)
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more)
 {
     const uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
-    const uint8_t shift = s ? s->ids.shift : chunk_shift(stride, rows_max);
+    const uint8_t shift = s ? s->rows.ids.at.shift : chunk_shift(stride, rows_max);
     const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
-    const uint64_t rows = (uint64_t)(s ? s->rows : 0) + more, have = s ? s->room : 0;
+    const uint64_t rows = (uint64_t)(s ? s->rows.count : 0) + more, have = s ? s->rows.room : 0;
     const uint64_t need = room_for(rows, shift), room = need > have ? need : have;
     const bool table = rows >> shift != 0 && have <= (uint64_t)1 << shift;
-    const uint64_t outgrown = have < (uint64_t)1 << shift ? shift * SEGMENT_COLUMNS * sizeof(struct outgrown) : 0;
+    const uint64_t outgrown = have < (uint64_t)1 << shift ? shift * VALUES * sizeof(struct outgrown) : 0;
     return (allocated_rows(room, shift) - allocated_rows(have, shift)) * row +
-           bits_words(room - have) * sizeof(uint64_t) + outgrown +
-           (table ? SEGMENT_COLUMNS * table_bytes(rows_max, shift) : 0);
+           bits_words(room - have) * sizeof(uint64_t) + outgrown + (table ? VALUES * table_bytes(rows_max, shift) : 0);
 }
 
-static void row_array_init(struct segment *s, unsigned i, uint32_t stride, uint8_t shift)
+static void values_init(struct row_values *v, uint32_t stride, uint8_t shift)
 {
-    *columns(s, i) = (struct rows){&s->single[i], stride, shift};
+    v->at = (struct rows){&v->single, stride, shift};
 }
 
 int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret)
@@ -82,18 +83,18 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
-    const uint32_t strides[SEGMENT_COLUMNS] = {sizeof(struct point_id), sizeof(uint64_t),
-                                               rows_stride((size_t)c->dim * sizeof(float)), sizeof(struct payload_at)};
+    const uint32_t strides[VALUES] = {sizeof(struct point_id), sizeof(uint64_t),
+                                      rows_stride((size_t)c->dim * sizeof(float)), sizeof(struct payload_at)};
     const uint8_t shift = chunk_shift(strides[2], rows_max);
-    for (unsigned i = 0; i < SEGMENT_COLUMNS; i++)
-        row_array_init(s, i, strides[i], shift);
-    s->rows_max = rows_max;
+    for (unsigned i = 0; i < VALUES; i++)
+        values_init(values(s, i), strides[i], shift);
+    s->rows.max = rows_max;
     s->searched = true;
-    s->log_first = s->version_min = UINT64_MAX;
+    s->log.first = s->rows.version_min = UINT64_MAX;
     s->created_ns = clock_now_ns();
-    s->arena.first = BLOCK_FIRST;
-    index_plan_begin(&s->plan, c, rows_max);
-    int rc = segment_index_create(c->metric, c->dim, &s->plan.options, &s->index);
+    s->payloads.arena.first = BLOCK_FIRST;
+    index_plan_begin(&s->vectors[0].plan, c, rows_max);
+    int rc = segment_index_create(c->metric, c->dim, &s->vectors[0].plan.options, &s->vectors[0].index);
     if (rc < 0) {
         segment_destroy(s);
         return rc;
@@ -127,16 +128,16 @@ static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
         free(o);
         return rc;
     }
-    memcpy(*r->chunk, old, (size_t)r->stride * s->room);
-    *o = (struct outgrown){s->outgrown, old};
-    s->outgrown = o;
+    memcpy(*r->chunk, old, (size_t)r->stride * s->rows.room);
+    *o = (struct outgrown){s->rows.outgrown, old};
+    s->rows.outgrown = o;
     s->memory_bytes += sizeof(*o);
     return 0;
 }
 
 static int table_create(struct segment *s, struct rows *r)
 {
-    const uint64_t bytes = table_bytes(s->rows_max, r->shift);
+    const uint64_t bytes = table_bytes(s->rows.max, r->shift);
     uint8_t **table = calloc(1, bytes);
     if (!table)
         return -ENOMEM;
@@ -146,49 +147,49 @@ static int table_create(struct segment *s, struct rows *r)
     return 0;
 }
 
-/* Makes room for `rows`. A column keeps the room it got when another column gets none. */
-static int row_array_grow(struct segment *s, unsigned i, uint32_t rows)
+/* Makes room for `rows`. One keeps the room it got when another gets none. */
+static int values_grow(struct segment *s, struct row_values *v, uint32_t rows)
 {
-    struct rows *r = columns(s, i);
+    struct rows *r = &v->at;
     const uint32_t whole = (uint32_t)1 << r->shift, chunk = (rows - 1) >> r->shift;
     int rc = 0;
-    if (rows <= s->column_room[i])
+    if (rows <= v->room)
         return 0;
-    if (chunk > 0 && r->chunk == &s->single[i])
+    if (chunk > 0 && r->chunk == &v->single)
         rc = table_create(s, r);
     if (rc == 0)
         rc = chunk > 0 ? chunk_create(s, r, chunk, whole) : first_grow(s, r, rows);
     if (rc == 0)
-        s->column_room[i] = rows;
+        v->room = rows;
     return rc;
 }
 
 static int alive_grow(struct segment *s, uint32_t rows)
 {
-    const uint32_t words = (uint32_t)bits_words(rows), have = s->alive_words;
+    const uint32_t words = (uint32_t)bits_words(rows), have = s->rows.alive_words;
     if (words <= have)
         return 0;
-    const uint32_t most = (uint32_t)bits_words(s->rows_max), wanted = words > have * 2 ? words : have * 2;
+    const uint32_t most = (uint32_t)bits_words(s->rows.max), wanted = words > have * 2 ? words : have * 2;
     const uint32_t grown = wanted < most ? wanted : most;
-    uint64_t *alive = realloc(s->alive, grown * sizeof(*alive));
+    uint64_t *alive = realloc(s->rows.alive, grown * sizeof(*alive));
     if (!alive)
         return -ENOMEM;
     memset(alive + have, 0, (grown - have) * sizeof(*alive));
-    s->alive = alive;
-    s->alive_words = grown;
-    segment_index_lend_alive(s->index, alive);
+    s->rows.alive = alive;
+    s->rows.alive_words = grown;
+    segment_index_lend_alive(s->vectors[0].index, alive);
     return 0;
 }
 
 /* Room for one row more. */
 static int grow(struct segment *s)
 {
-    const uint32_t room = (uint32_t)room_for((uint64_t)s->rows + 1, s->ids.shift);
-    int rc = alive_grow(s, s->rows + 1);
-    for (unsigned i = 0; rc == 0 && i < SEGMENT_COLUMNS; i++)
-        rc = row_array_grow(s, i, room);
+    const uint32_t room = (uint32_t)room_for((uint64_t)s->rows.count + 1, s->rows.ids.at.shift);
+    int rc = alive_grow(s, s->rows.count + 1);
+    for (unsigned i = 0; rc == 0 && i < VALUES; i++)
+        rc = values_grow(s, values(s, i), room);
     if (rc == 0)
-        s->room = room;
+        s->rows.room = room;
     return rc;
 }
 
@@ -200,39 +201,40 @@ static void *place(const struct rows *r, uint32_t row)
 int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id, uint64_t version,
                        const void *vector, const void *payload, uint32_t payload_size, struct arena *owner)
 {
-    if (s->rows == s->rows_max)
+    if (s->rows.count == s->rows.max)
         return -ENOSPC;
-    const char *copy = !payload_size ? "" : owner ? payload : arena_copy(&s->arena, payload, payload_size);
-    if (!copy || (s->rows == s->room && grow(s) < 0))
+    const char *copy = !payload_size ? "" : owner ? payload : arena_copy(&s->payloads.arena, payload, payload_size);
+    if (!copy || (s->rows.count == s->rows.room && grow(s) < 0))
         return -ENOMEM;
     if (owner)
-        arena_adopt(&s->arena, owner);
-    *(struct point_id *)place(&s->ids, s->rows) = id;
-    *(uint64_t *)place(&s->versions, s->rows) = version;
-    memcpy(place(&s->vectors, s->rows), vector, c->dim * sizeof(float));
-    *(struct payload_at *)place(&s->payloads, s->rows) = (struct payload_at){(const uint8_t *)copy, payload_size};
-    bits_set(s->alive, s->rows);
-    s->payload_size += payload_size;
-    if (version < s->version_min)
-        s->version_min = version;
-    if (version > s->version_max)
-        s->version_max = version;
-    segment_index_append(s->index, &s->vectors, s->rows);
-    return s->rows++;
+        arena_adopt(&s->payloads.arena, owner);
+    *(struct point_id *)place(&s->rows.ids.at, s->rows.count) = id;
+    *(uint64_t *)place(&s->rows.versions.at, s->rows.count) = version;
+    memcpy(place(&s->vectors[0].values.at, s->rows.count), vector, c->dim * sizeof(float));
+    *(struct payload_at *)place(&s->payloads.at.at, s->rows.count) =
+        (struct payload_at){(const uint8_t *)copy, payload_size};
+    bits_set(s->rows.alive, s->rows.count);
+    s->payloads.size += payload_size;
+    if (version < s->rows.version_min)
+        s->rows.version_min = version;
+    if (version > s->rows.version_max)
+        s->rows.version_max = version;
+    segment_index_append(s->vectors[0].index, &s->vectors[0].values.at, s->rows.count);
+    return s->rows.count++;
 }
 
 int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version)
 {
-    if (s->tombstone_count == s->tombstone_capacity) {
-        uint32_t capacity = s->tombstone_capacity ? s->tombstone_capacity * 2 : 16;
-        struct tombstone *grown = realloc(s->tombstones, capacity * sizeof(*grown));
+    if (s->tombstones.count == s->tombstones.capacity) {
+        uint32_t capacity = s->tombstones.capacity ? s->tombstones.capacity * 2 : 16;
+        struct tombstone *grown = realloc(s->tombstones.items, capacity * sizeof(*grown));
         if (!grown)
             return -ENOMEM;
-        s->tombstones = grown;
-        s->tombstone_capacity = capacity;
+        s->tombstones.items = grown;
+        s->tombstones.capacity = capacity;
     }
-    s->tombstones[s->tombstone_count++] = (struct tombstone){id, version};
-    if (version > s->version_max)
-        s->version_max = version;
+    s->tombstones.items[s->tombstones.count++] = (struct tombstone){id, version};
+    if (version > s->rows.version_max)
+        s->rows.version_max = version;
     return 0;
 }

@@ -21,7 +21,7 @@ static uint64_t memory_share(const struct shard *s, uint64_t bytes)
     for (const struct shard *other = s->store->shards; other; other = other->next)
         for (uint32_t i = 0; i < other->segment_count; i++)
             if (other->segments[i])
-                all += vector_bytes(other, other->segments[i]->rows);
+                all += vector_bytes(other, other->segments[i]->rows.count);
     if (o->index_bytes_max == 0 || all == 0)
         return 0;
     const double share = (double)bytes / (double)(all > bytes ? all : bytes);
@@ -52,9 +52,9 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
 
 bool index_plan_is_loose(const struct shard *s, const struct segment *g)
 {
-    const struct index_options *given = &s->config.index, *has = &g->plan.options;
+    const struct index_options *given = &s->config.index, *has = &g->vectors[0].plan.options;
     const unsigned pressure = s->store->memory.pressure;
-    if (g->rows == 0 || !g->plan.complete)
+    if (g->rows.count == 0 || !g->vectors[0].plan.complete)
         return false;
     return (pressure >= MEMORY_LINKS_PACKED && given->links == LINKS_AUTO && has->links == LINKS_PLAIN) ||
            (pressure >= MEMORY_REFINE_MAPPED && given->refine == REFINE_AUTO &&

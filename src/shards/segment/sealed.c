@@ -116,10 +116,10 @@ static int read_meta(struct opening *o, const struct collection_config *c, const
     return 0;
 }
 
-static void row_array_single(struct rows *r, uint8_t **single, const uint8_t *bytes, uint32_t stride)
+static void values_map(struct row_values *v, const uint8_t *bytes, uint32_t stride)
 {
-    *single = (uint8_t *)bytes; /* struct rows serves growing columns too; nobody writes through it */
-    *r = (struct rows){single, stride, 31};
+    v->single = (uint8_t *)bytes; /* struct rows serves growing segments too; nobody writes through it */
+    v->at = (struct rows){&v->single, stride, ROWS_ONE_PIECE};
 }
 
 static int open_columns(struct opening *o, struct segment *s)
@@ -137,18 +137,18 @@ static int open_columns(struct opening *o, struct segment *s)
         rc = need(o, "seg.tombstones", o->meta.tombstones * sizeof(struct tombstone), &tombstones);
     if (rc < 0)
         return rc;
-    row_array_single(&s->ids, &s->single[0], ids, sizeof(struct point_id));
-    row_array_single(&s->versions, &s->single[1], versions, sizeof(uint64_t));
-    row_array_single(&s->vectors, &s->single[2], vectors, o->meta.stride);
-    s->payload_ends = (const uint64_t *)ends;
-    s->tombstones = (struct tombstone *)tombstones;
+    values_map(&s->rows.ids, ids, sizeof(struct point_id));
+    values_map(&s->rows.versions, versions, sizeof(uint64_t));
+    values_map(&s->vectors[0].values, vectors, o->meta.stride);
+    s->payloads.ends = (const uint64_t *)ends;
+    s->tombstones.items = (struct tombstone *)tombstones;
     const struct container_region *payload = container_find(&o->container, "row.payload");
     if (!payload)
         return bad_region(o, "row.payload", "is missing");
-    s->payload_bytes = o->container.bytes + payload->offset;
-    s->payload_size = payload->size;
-    for (uint64_t row = 0, before = 0; row < rows; before = s->payload_ends[row++]) {
-        if (s->payload_ends[row] < before || s->payload_ends[row] > payload->size)
+    s->payloads.bytes = o->container.bytes + payload->offset;
+    s->payloads.size = payload->size;
+    for (uint64_t row = 0, before = 0; row < rows; before = s->payloads.ends[row++]) {
+        if (s->payloads.ends[row] < before || s->payloads.ends[row] > payload->size)
             return bad_region(o, "row.payload_end", "points outside the payloads");
         if (row % 16384 == 0)
             fiber_checkpoint();
@@ -192,21 +192,22 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
         regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
         bytes += r->size;
     }
-    s->index_mapped = bytes > o->copy_max;
+    s->vectors[0].index_mapped = bytes > o->copy_max;
     const char *why = "cannot be used";
     const struct pause pause = {.fn = pause_and_go_on};
-    int rc = segment_index_open(c->metric, c->dim, s->rows, regions, n, !s->index_mapped, &pause, &s->index, &why);
+    int rc = segment_index_open(c->metric, c->dim, s->rows.count, regions, n, !s->vectors[0].index_mapped, &pause,
+                                &s->vectors[0].index, &why);
     if (rc == -EINVAL)
         return error_set(
             o->error, ERROR_CORRUPT,
             "%s is damaged: its graph makes no sense (%s); restore a snapshot, or the data folder from a copy", o->path,
             why);
     if (rc == 0) {
-        s->plan.options = *segment_index_options(s->index);
-        s->plan.complete = true;
-        read_why(o, &s->plan.why);
-        if (s->index_mapped)
-            say_mapped(&s->plan.why);
+        s->vectors[0].plan.options = *segment_index_options(s->vectors[0].index);
+        s->vectors[0].plan.complete = true;
+        read_why(o, &s->vectors[0].plan.why);
+        if (s->vectors[0].index_mapped)
+            say_mapped(&s->vectors[0].plan.why);
     }
     return rc;
 }
@@ -221,14 +222,14 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
         rc = read_meta(o, c, m);
     if (rc < 0)
         return rc;
-    s->rows = s->rows_max = o->meta.rows;
-    s->tombstone_count = o->meta.tombstones;
-    s->version_min = o->meta.version_min;
-    s->version_max = o->meta.version_max;
+    s->rows.count = s->rows.max = o->meta.rows;
+    s->tombstones.count = o->meta.tombstones;
+    s->rows.version_min = o->meta.version_min;
+    s->rows.version_max = o->meta.version_max;
     rc = segment_all_alive(s);
     if (rc == 0)
         rc = open_columns(o, s);
-    if (rc == 0 && s->rows)
+    if (rc == 0 && s->rows.count)
         rc = open_index(o, s, c);
     return rc;
 }
@@ -242,8 +243,8 @@ static int open_as(const char *path, const struct collection_config *c, const st
         return error_set_errno(error, -ENOMEM, "opening %s", path);
     *s = (struct segment){.state = SEGMENT_SEALED,
                           .id = m->id,
-                          .share_seq = SHARE_SEQ_NONE,
-                          .log_first = UINT64_MAX,
+                          .sharing.seq = SHARE_SEQ_NONE,
+                          .log.first = UINT64_MAX,
                           .owners = m->owners,
                           .owner = m->owner};
     int rc = mapping_open(path, &s->mapping);

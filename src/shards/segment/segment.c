@@ -8,10 +8,11 @@
 #define SCANNED_BYTES  ((uint64_t)64 << 10) /* of the vectors of a small segment: 5 to 10 us of a search */
 #define TOMBSTONES_FEW 1024
 
-static void free_chunks(const struct rows *r, uint8_t *const *single, uint32_t rows_max, bool slowly)
+static void free_chunks(const struct row_values *v, uint32_t rows_max, bool slowly)
 {
-    if (!r->chunk || r->chunk == single) {
-        memory_free(*single);
+    const struct rows *r = &v->at;
+    if (!r->chunk || r->chunk == &v->single) {
+        memory_free(v->single);
         return;
     }
     for (uint32_t i = 0; i <= rows_max >> r->shift; i++) {
@@ -24,9 +25,9 @@ static void free_chunks(const struct rows *r, uint8_t *const *single, uint32_t r
 
 static void free_outgrown(struct segment *s)
 {
-    while (s->outgrown) {
-        struct outgrown *o = s->outgrown;
-        s->outgrown = o->next;
+    while (s->rows.outgrown) {
+        struct outgrown *o = s->rows.outgrown;
+        s->rows.outgrown = o->next;
         memory_free(o->chunk);
         free(o);
     }
@@ -34,31 +35,31 @@ static void free_outgrown(struct segment *s)
 
 static void destroy(struct segment *s, bool slowly)
 {
-    if (!s->is_shared && s->index && slowly)
-        segment_index_give_back(s->index, fiber_pause);
-    if (!s->is_shared)
-        segment_index_destroy(s->index);
-    if (s->mapping.bytes && !s->is_shared && slowly) {
+    if (!s->sharing.borrowed && s->vectors[0].index && slowly)
+        segment_index_give_back(s->vectors[0].index, fiber_pause);
+    if (!s->sharing.borrowed)
+        segment_index_destroy(s->vectors[0].index);
+    if (s->mapping.bytes && !s->sharing.borrowed && slowly) {
         mapping_close_slowly(&s->mapping);
-    } else if (s->mapping.bytes && !s->is_shared) {
+    } else if (s->mapping.bytes && !s->sharing.borrowed) {
         mapping_close(&s->mapping);
     } else if (!s->mapping.bytes) {
-        free_chunks(&s->ids, &s->single[0], s->rows_max, slowly);
-        free_chunks(&s->versions, &s->single[1], s->rows_max, slowly);
-        free_chunks(&s->vectors, &s->single[2], s->rows_max, slowly);
-        free_chunks(&s->payloads, &s->single[3], s->rows_max, slowly);
+        free_chunks(&s->rows.ids, s->rows.max, slowly);
+        free_chunks(&s->rows.versions, s->rows.max, slowly);
+        free_chunks(&s->vectors[0].values, s->rows.max, slowly);
+        free_chunks(&s->payloads.at, s->rows.max, slowly);
         free_outgrown(s);
         if (slowly)
-            arena_fini_slowly(&s->arena, fiber_pause);
+            arena_fini_slowly(&s->payloads.arena, fiber_pause);
         else
-            arena_fini(&s->arena);
-        free(s->tombstones);
+            arena_fini(&s->payloads.arena);
+        free(s->tombstones.items);
     }
-    free(s->alive);
-    if (!s->successor_rows_shared)
-        free(s->successor_rows);
-    if (s->successor)
-        segment_let_go(s->successor);
+    free(s->rows.alive);
+    if (!s->succession.rows_shared)
+        free(s->succession.rows);
+    if (s->succession.successor)
+        segment_let_go(s->succession.successor);
     free(s);
 }
 
@@ -76,27 +77,27 @@ static void disposer(void *arg)
 /* A hundred MiB of memory, or a view of a GiB, takes ten milliseconds and more to give back. */
 static void dispose(struct segment *s)
 {
-    if (s->is_shared || s->rows < DISPOSED_ROWS || !fiber_self() ||
+    if (s->sharing.borrowed || s->rows.count < DISPOSED_ROWS || !fiber_self() ||
         fiber_start(CLASS_BACKGROUND, disposer, s, "disposer") < 0)
         segment_destroy(s);
 }
 
 int segment_all_alive(struct segment *s)
 {
-    s->alive = calloc(bits_words(s->rows) + 1, sizeof(uint64_t));
-    if (!s->alive)
+    s->rows.alive = calloc(bits_words(s->rows.count) + 1, sizeof(uint64_t));
+    if (!s->rows.alive)
         return -ENOMEM;
-    s->alive_words = (uint32_t)bits_words(s->rows) + 1;
-    memset(s->alive, 0xff, s->rows / 64 * sizeof(uint64_t));
-    for (uint32_t row = s->rows & ~63u; row < s->rows; row++)
-        bits_set(s->alive, row);
+    s->rows.alive_words = (uint32_t)bits_words(s->rows.count) + 1;
+    memset(s->rows.alive, 0xff, s->rows.count / 64 * sizeof(uint64_t));
+    for (uint32_t row = s->rows.count & ~63u; row < s->rows.count; row++)
+        bits_set(s->rows.alive, row);
     return 0;
 }
 
-static struct rows row_array_borrow(const struct rows *of, uint8_t **single)
+static void values_borrow(struct row_values *v, const struct row_values *of)
 {
-    *single = *of->chunk;
-    return (struct rows){single, of->stride, of->shift};
+    v->single = *of->at.chunk;
+    v->at = (struct rows){&v->single, of->at.stride, of->at.shift};
 }
 
 int segment_share(const struct segment *of, struct segment **ret)
@@ -107,27 +108,27 @@ int segment_share(const struct segment *of, struct segment **ret)
     *s = (struct segment){
         .state = SEGMENT_SEALED,
         .id = of->id,
-        .is_shared = true,
-        .rows = of->rows,
-        .rows_max = of->rows,
-        .index = of->index,
-        .plan = of->plan,
-        .tombstones = of->tombstones,
-        .tombstone_count = of->tombstone_count,
-        .version_min = of->version_min,
-        .version_max = of->version_max,
+        .sharing.borrowed = true,
+        .rows.count = of->rows.count,
+        .rows.max = of->rows.count,
+        .vectors[0].index = of->vectors[0].index,
+        .vectors[0].plan = of->vectors[0].plan,
+        .tombstones.items = of->tombstones.items,
+        .tombstones.count = of->tombstones.count,
+        .rows.version_min = of->rows.version_min,
+        .rows.version_max = of->rows.version_max,
         .owners = of->owners,
         .owner = of->owner,
-        .log_first = UINT64_MAX,
+        .log.first = UINT64_MAX,
         .disk_bytes = of->disk_bytes,
-        .payload_size = of->payload_size,
-        .payload_ends = of->payload_ends,
-        .payload_bytes = of->payload_bytes,
+        .payloads.size = of->payloads.size,
+        .payloads.ends = of->payloads.ends,
+        .payloads.bytes = of->payloads.bytes,
         .mapping = of->mapping,
     };
-    s->ids = row_array_borrow(&of->ids, &s->single[0]);
-    s->versions = row_array_borrow(&of->versions, &s->single[1]);
-    s->vectors = row_array_borrow(&of->vectors, &s->single[2]);
+    values_borrow(&s->rows.ids, &of->rows.ids);
+    values_borrow(&s->rows.versions, &of->rows.versions);
+    values_borrow(&s->vectors[0].values, &of->vectors[0].values);
     int rc = segment_all_alive(s);
     if (rc < 0) {
         segment_destroy(s);
@@ -141,33 +142,34 @@ void segment_set_successor(struct segment *s, struct segment *successor, uint32_
 {
     if (successor)
         segment_hold(successor);
-    if (s->successor)
-        segment_let_go(s->successor);
-    if (s->successor_rows != rows && !s->successor_rows_shared)
-        free(s->successor_rows);
-    s->successor = successor;
-    s->successor_rows = rows;
+    if (s->succession.successor)
+        segment_let_go(s->succession.successor);
+    if (s->succession.rows != rows && !s->succession.rows_shared)
+        free(s->succession.rows);
+    s->succession.successor = successor;
+    s->succession.rows = rows;
 }
 
 /* The row of the successor that row lives on as; ROW_NONE: it was dead before. */
 static uint32_t successor_row(const struct segment *s, uint32_t row)
 {
-    return s->successor_rows ? s->successor_rows[row] : row;
+    return s->succession.rows ? s->succession.rows[row] : row;
 }
 
 void segment_delete_row(struct segment *s, uint32_t row)
 {
-    for (; s && row != ROW_NONE; row = s->successor ? successor_row(s, row) : ROW_NONE, s = s->successor)
-        if (bits_test(s->alive, row)) {
-            bits_clear(s->alive, row);
-            s->dead++;
+    for (; s && row != ROW_NONE;
+         row = s->succession.successor ? successor_row(s, row) : ROW_NONE, s = s->succession.successor)
+        if (bits_test(s->rows.alive, row)) {
+            bits_clear(s->rows.alive, row);
+            s->rows.dead++;
         }
 }
 
 bool segment_alive(const struct segment *s, uint32_t row)
 {
-    for (; bits_test(s->alive, row); s = s->successor) {
-        if (!s->successor)
+    for (; bits_test(s->rows.alive, row); s = s->succession.successor) {
+        if (!s->succession.successor)
             return true;
         row = successor_row(s, row);
         if (row == ROW_NONE)
@@ -192,12 +194,13 @@ void segment_retire(struct segment *s)
 
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row)
 {
-    if (!s->payload_ends)
-        return *(const struct payload_at *)rows_at(&s->payloads, row);
-    uint64_t from = row ? s->payload_ends[row - 1] : 0, end = s->payload_ends[row];
-    if (end < from || end > s->payload_size) /* a page was lost after the file was opened: segment_check_lost() tells */
-        return (struct payload_at){s->payload_bytes, 0};
-    return (struct payload_at){s->payload_bytes + from, end - from};
+    if (!s->payloads.ends)
+        return *(const struct payload_at *)rows_at(&s->payloads.at.at, row);
+    uint64_t from = row ? s->payloads.ends[row - 1] : 0, end = s->payloads.ends[row];
+    if (end < from ||
+        end > s->payloads.size) /* a page was lost after the file was opened: segment_check_lost() tells */
+        return (struct payload_at){s->payloads.bytes, 0};
+    return (struct payload_at){s->payloads.bytes + from, end - from};
 }
 
 int segment_check_lost(const struct segment *s, const char *path, struct error *error)
@@ -219,13 +222,13 @@ bool segment_rows_are_small(uint64_t rows, uint32_t stride)
 
 bool segment_is_small(const struct segment *s)
 {
-    return s->state == SEGMENT_GROWING && segment_index_graphed(s->index) == 0 &&
-           segment_rows_are_small(s->rows, s->vectors.stride) && s->arena.used <= SCANNED_BYTES &&
-           s->tombstone_count <= TOMBSTONES_FEW;
+    return s->state == SEGMENT_GROWING && segment_index_graphed(s->vectors[0].index) == 0 &&
+           segment_rows_are_small(s->rows.count, s->vectors[0].values.at.stride) &&
+           s->payloads.arena.used <= SCANNED_BYTES && s->tombstones.count <= TOMBSTONES_FEW;
 }
 
 uint32_t segment_backlog(const struct segment *s)
 {
     const bool none = s->state == SEGMENT_SEALED || segment_is_small(s);
-    return none ? 0 : segment_index_waiting(s->index, s->rows);
+    return none ? 0 : segment_index_waiting(s->vectors[0].index, s->rows.count);
 }

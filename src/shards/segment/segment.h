@@ -23,8 +23,6 @@ struct payload_at {
     uint64_t size;
 };
 
-#define SEGMENT_COLUMNS 4 /* ids, versions, vectors, and, while it grows, where payloads are */
-
 /* How the index is made, or was, and why (index_plan.h). */
 struct index_plan {
     struct index_options options;
@@ -38,59 +36,99 @@ struct outgrown {
     uint8_t *chunk;
 };
 
+/* A value of one size for each row: in chunks while the segment grows, in one piece in the mapping
+ * when it is sealed. */
+struct row_values {
+    struct rows at;
+    uint8_t *single; /* the one chunk, while or when there is one */
+    uint32_t room;   /* growing: rows there is room for */
+};
+
+/* Which rows there are. */
+struct segment_rows {
+    uint32_t count, max, dead;
+    uint32_t room;   /* growing: rows there is room for now; max: that there may be */
+    uint64_t *alive; /* bit per row, alive_words of 64 */
+    uint32_t alive_words;
+    struct row_values ids, versions;
+    uint64_t version_min;      /* of the rows; UINT64_MAX: there are none */
+    uint64_t version_max;      /* of rows and tombstones */
+    struct outgrown *outgrown; /* growing: first chunks, kept for searches that still read them; owned */
+};
+
+/* One named vector of each row, and the index over them. */
+struct segment_vectors {
+    struct row_values values;
+    struct segment_index *index; /* NULL: no rows */
+    struct index_plan plan;      /* of the index */
+    bool index_mapped;           /* sealed: the index lies in the mapping, because memory was short at its opening */
+    bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another waits for store->indexed */
+};
+
+/* Growing and frozen: in an arena. Sealed: in the mapping. */
+struct segment_payloads {
+    struct row_values at; /* of struct payload_at; growing and frozen */
+    struct arena arena;
+    const uint64_t *ends;
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+/* Ids that were deleted while the segment grew. */
+struct segment_tombstones {
+    struct tombstone *items;
+    uint32_t count, capacity;
+};
+
+/* A sealed segment on all reactors (shared_segment.h). */
+struct segment_sharing {
+    bool borrowed;   /* values, index and mapping belong to the same segment on another reactor */
+    bool everywhere; /* all reactors have it, so that it may be merged */
+    uint64_t seq;    /* ours: the number of its share to the others; 0: by the start; SHARE_SEQ_NONE: not yet */
+};
+
+/* What takes this segment's place, if anything. Row i lives on there as row rows[i], or as i when rows
+ * is NULL. ROW_NONE: it has no place there, because it was dead, or has none yet. A search that still
+ * reads this segment learns of deaths through segment_alive(). */
+struct segment_succession {
+    struct segment *successor; /* held while this one lives */
+    uint32_t *rows;
+    bool rows_shared; /* rows belong to the merge, on whichever reactor that runs */
+    bool merging;     /* a merge reads it */
+};
+
+/* Which part of the log a segment stands for. */
+struct segment_log {
+    uint64_t past;  /* sealed: records older than its newest lie before this position; UINT64_MAX: not known */
+    uint64_t first; /* growing, frozen: no record that is only here lies before this position */
+};
+
+#define SEGMENT_VECTORS 1 /* named vectors a row */
+
 struct segment {
     enum segment_state state;
     uint32_t handle; /* in the shard's table; the id map points to it */
     uint64_t id;     /* in the manifest; 0 until sealed */
+    uint64_t birth;  /* grows with every segment the shard gets */
     bool searched;   /* by this reactor's searches */
-    bool is_shared;  /* columns, index and mapping belong to the same segment on another reactor (shared_segment.h) */
-    uint64_t
-        share_seq;   /* sealed, ours: the number of its loan to the others; 0: by the start; SHARE_SEQ_NONE: not yet */
-    bool everywhere; /* sealed: all reactors have it, so that it may be merged */
-    uint32_t rows, rows_max, dead;
-    uint32_t room;   /* growing: rows there is room for now; rows_max: that there may be */
-    uint64_t *alive; /* bit per row, alive_words of 64 */
-    uint32_t alive_words;
-    struct rows ids, versions, vectors;
-    struct segment_index *index; /* NULL: no rows */
-    bool index_mapped;           /* sealed: it lies in the mapping, because memory was short when that was opened */
-    bool indexing; /* growing, frozen: a fiber brings the index up to its rows; another one waits for store->indexed */
-    struct index_plan plan; /* of the index */
-    struct tombstone *tombstones;
-    uint32_t tombstone_count, tombstone_capacity;
-    uint64_t version_min;   /* of the rows; UINT64_MAX: there are none */
-    uint64_t version_max;   /* of rows and tombstones */
-    uint32_t owners, owner; /* as in the manifest */
-    uint64_t
-        log_past; /* sealed: records older than its newest lie before this position of the log; UINT64_MAX: not known */
-    uint64_t log_first; /* growing, frozen: no record that is only here lies before this position of the log */
+
+    struct segment_rows rows;
+    struct segment_vectors vectors[SEGMENT_VECTORS];
+    struct segment_payloads payloads;
+    struct segment_tombstones tombstones;
+    struct segment_sharing sharing;
+    struct segment_succession succession;
+    struct segment_log log;
+
+    uint32_t owners, owner;          /* as in the manifest */
     struct manifest_segment file;    /* frozen: what was written of it; id 0: nothing yet */
+    struct mapping mapping;          /* sealed */
     uint64_t created_ns, written_ns; /* growing: when it began, when the last row or tombstone came */
     uint64_t disk_bytes;             /* sealed */
-    uint64_t memory_bytes, payload_size;
+    uint64_t memory_bytes;           /* growing: of row values */
 
-    /* payloads: growing and frozen in an arena, sealed in the mapping */
-    struct rows payloads; /* of struct payload_at */
-    struct arena arena;
-    const uint64_t *payload_ends;
-    const uint8_t *payload_bytes;
-
-    struct mapping mapping;
-    uint8_t *single[SEGMENT_COLUMNS];      /* the one chunk of each column, while or when there is one */
-    uint32_t column_room[SEGMENT_COLUMNS]; /* growing: rows of each, `room` or more */
-    struct outgrown *outgrown;             /* growing: kept for who still reads them; owned */
-
-    /* What takes this one's place, if anything: row i lives on there as row successor_rows[i], or as i when that is NULL. ROW_NONE: it has
-     * no place there, because it was dead, or has none yet.
-     * Who still reads this one learns of deaths through segment_alive(). Held while this one lives. */
-    struct segment *successor;
-    uint32_t *successor_rows;
-    bool successor_rows_shared; /* they belong to the merge, on whichever reactor that runs */
-    bool merging;               /* a merge reads it */
-
-    uint64_t birth; /* grows with every segment the shard gets */
-    uint32_t users;
-    bool retired; /* freed when the last user lets go */
+    uint32_t users; /* fibers that read it across a pause */
+    bool retired;   /* freed when the last user lets go */
 };
 
 #define ROW_NONE         UINT32_MAX
@@ -136,11 +174,11 @@ void segment_retire(struct segment *s);
 
 static inline struct point_id segment_id_at(const struct segment *s, uint32_t row)
 {
-    return *(const struct point_id *)rows_at(&s->ids, row);
+    return *(const struct point_id *)rows_at(&s->rows.ids.at, row);
 }
 static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
 {
-    return *(const uint64_t *)rows_at(&s->versions, row);
+    return *(const uint64_t *)rows_at(&s->rows.versions.at, row);
 }
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
 /* A page of the file, which is called path, was lost (mapping_lost()): what was read of the segment may be zeros. -EIO and a sentence with

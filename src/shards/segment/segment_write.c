@@ -18,7 +18,7 @@ struct run {
 
 static bool next_run(const struct segment_part *p, uint8_t shift, struct run *run)
 {
-    uint32_t rows = p->segment->rows, row = run->row + run->count;
+    uint32_t rows = p->segment->rows.count, row = run->row + run->count;
     while (row < rows && p->kept && p->kept[row] == ROW_NONE)
         row++;
     run->row = row;
@@ -34,17 +34,17 @@ typedef const struct rows *(*column_fn)(const struct segment *s);
 
 static const struct rows *ids_of(const struct segment *s)
 {
-    return &s->ids;
+    return &s->rows.ids.at;
 }
 
 static const struct rows *versions_of(const struct segment *s)
 {
-    return &s->versions;
+    return &s->rows.versions.at;
 }
 
 static const struct rows *vectors_of(const struct segment *s)
 {
-    return &s->vectors;
+    return &s->vectors[0].values.at;
 }
 
 static int write_column(struct writing *x, const char *name, column_fn column, uint32_t stride)
@@ -70,7 +70,7 @@ static int for_kept(struct writing *x, int (*each)(struct writing *x, const stru
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++) {
         const struct segment_part *p = &x->source->parts[i];
-        for (uint32_t row = 0; rc == 0 && row < p->segment->rows; row++) {
+        for (uint32_t row = 0; rc == 0 && row < p->segment->rows.count; row++) {
             if (p->kept && p->kept[row] == ROW_NONE)
                 continue;
             rc = each(x, p->segment, row, arg);

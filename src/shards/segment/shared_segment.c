@@ -46,7 +46,7 @@ static int take_shared_list(struct store *store, void *call)
         int rc = s ? shard_take_share(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
-        g->searched = g->everywhere = true; /* all reactors have it before any of them serves */
+        g->searched = g->sharing.everywhere = true; /* all reactors have it before any of them serves */
         fiber_checkpoint();
     }
     return 0;
@@ -64,10 +64,10 @@ int store_share(struct store *store)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             struct segment *g = s->segments[i];
-            if (!g || g->is_shared)
+            if (!g || g->sharing.borrowed)
                 continue; /* others have begun to lend */
-            g->share_seq = 0;
-            g->searched = g->everywhere = true;
+            g->sharing.seq = 0;
+            g->searched = g->sharing.everywhere = true;
             list->items[list->count].collection = s->config.id;
             list->items[list->count++].segment = g;
         }
@@ -87,7 +87,7 @@ struct share {
 
 static void take_deaths(struct segment *g, const uint64_t *alive)
 {
-    for (uint32_t row = 0; row < g->rows; row++) {
+    for (uint32_t row = 0; row < g->rows.count; row++) {
         if (!bits_test(alive, row))
             segment_delete_row(g, row);
         if (row % 4096 == 0)
@@ -128,7 +128,7 @@ static int settle(struct store *store, void *call)
     struct shard *s = store_shard(store, share->collection);
     struct segment *g = s ? shard_find_segment(s, share->segment->id) : NULL;
     if (g)
-        g->everywhere = true;
+        g->sharing.everywhere = true;
     if (s)
         shard_changed(s);
     return 0;
@@ -140,11 +140,11 @@ static int share_rows(struct share *share, struct shard *s, const struct segment
     int rc = call_others(s->store, STORE_STEP, take_sealed, share);
     if (rc < 0)
         return rc;
-    size_t bytes = (bits_words(g->rows) + 1) * sizeof(uint64_t);
+    size_t bytes = (bits_words(g->rows.count) + 1) * sizeof(uint64_t);
     uint64_t *alive = memory_aligned(bytes);
     if (!alive)
         return -ENOMEM;
-    memcpy(alive, g->alive, bytes);
+    memcpy(alive, g->rows.alive, bytes);
     *ret_alive = alive;
     return 0;
 }
@@ -158,15 +158,15 @@ int shard_share(struct shard *s, struct segment *g)
     uint64_t *alive = NULL;
     int rc = store->options.reactors > 1 ? share_rows(&share, s, g, &alive) : 0;
     if (rc == 0) {
-        if (g->share_seq == SHARE_SEQ_NONE)
-            g->share_seq = ++s->share_seq;
-        share.number = g->share_seq;
+        if (g->sharing.seq == SHARE_SEQ_NONE)
+            g->sharing.seq = ++s->share_seq;
+        share.number = g->sharing.seq;
         share.alive = alive;
         rc = call_others(store, STORE_STEP, take_sealed, &share);
     }
     if (rc == 0 && merger != store->options.reactor)
         rc = hooks->call(merger, STORE_NOTICE, settle, &share, hooks->arg);
-    g->everywhere = rc == 0;
+    g->sharing.everywhere = rc == 0;
     free(alive);
     return rc;
 }
@@ -176,7 +176,7 @@ int shard_share_rest(struct shard *s)
     struct segment *next = NULL; /* in their order: who has the loan n has all before */
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->is_shared && !g->everywhere &&
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.borrowed && !g->sharing.everywhere &&
             (!next || g->birth < next->birth))
             next = g;
     }
@@ -233,7 +233,8 @@ static bool has_unsealed(const struct shard *s)
         return true;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && ((g->state != SEGMENT_SEALED && g->rows) || (!g->is_shared && g->searched && !g->everywhere)))
+        if (g && ((g->state != SEGMENT_SEALED && g->rows.count) ||
+                  (!g->sharing.borrowed && g->searched && !g->sharing.everywhere)))
             return true;
     }
     return false;
