@@ -28,6 +28,8 @@ struct server_front {
     uint32_t (*supersede)(struct core *c, const struct client_connection *newer);
     /* Bytes of memory that connections and their requests have. */
     uint64_t (*memory)(const struct core *c);
+    /* Of an operation that metrics.requests counts; NULL: there is none of that number. */
+    const char *(*operation_name)(unsigned number);
     /* Frees c->front. Not in a fiber. */
     void (*destroy)(struct core *c);
 };

@@ -25,6 +25,7 @@ enum error_code {
     ERROR_TOO_LARGE = 13,         /* more than this server can ever take at once: it will stay so */
     ERROR_UNIMPLEMENTED = 14,     /* understood, but this version cannot do it: the sentence says what it can */
     ERROR_CONFLICT = 15,          /* what the request goes by has changed meanwhile: look again */
+    ERROR_PERMISSION_DENIED = 16, /* the principal has no right to that: it will stay so */
     ERROR_CODES
 };
 

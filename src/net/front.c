@@ -2,6 +2,7 @@
 #include "net/front.h"
 #include "net/http/http.h"
 #include "net/native/native.h"
+#include "net/native/operation.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,6 +87,7 @@ static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, stru
     if (!f)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory to serve clients");
     f->core = c;
+    f->principal = &principal_all;
     c->front = f;
     const struct server_options *o = &c->server->options;
     int rc = listen_on(o->host, port, native_serve, f, &f->native_listener, "--listen", error);
@@ -151,4 +153,5 @@ const struct server_front net_front = {.start = front_start,
                                        .drain = front_drain,
                                        .supersede = supersede_here,
                                        .memory = front_memory,
+                                       .operation_name = operation_name,
                                        .destroy = front_destroy};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/server.h"
+#include "net/auth.h"
 #include "reactor/socket.h"
 
 #define CLIENT_BUCKETS 256 /* of connections whose clients may connect again, by the first byte of client_id */
@@ -9,6 +10,7 @@
 
 struct front {
     struct core *core;
+    const struct principal *principal;                /* of connections that do not say who they are */
     struct listener *native_listener, *http_listener; /* NULL: none */
     struct native *natives;                           /* open connections */
     struct native *clients[CLIENT_BUCKETS];

@@ -10,13 +10,18 @@
 
 static struct search_times times[2]; /* of two reactors */
 
+static const char *operation_called(unsigned number)
+{
+    return number == 3 ? "paint" : NULL;
+}
+
 static const char *text_of(const struct metrics_sample *samples, unsigned n, struct buffer *b)
 {
     static struct search_times sum;
     search_times_init(&sum);
     for (unsigned r = 0; r < n && r < ARRAY_LEN(times); r++)
         search_times_add(&sum, &times[r]);
-    cr_assert_eq(metrics_format(samples, n, &sum, b), 0);
+    cr_assert_eq(metrics_format(samples, n, &sum, operation_called, b), 0);
     cr_assert_eq(buffer_append(b, "", 1), 0);
     return (const char *)b->bytes;
 }

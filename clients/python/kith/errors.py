@@ -23,6 +23,7 @@ class Code(enum.IntEnum):
     TOO_LARGE = 13
     UNIMPLEMENTED = 14
     CONFLICT = 15
+    PERMISSION_DENIED = 16
     DISCONNECTED = 100
     REFUSED = 102
 

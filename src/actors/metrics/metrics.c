@@ -9,32 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const op_names[METRICS_OPS] = {
-    [1] = "hello",
-    [2] = "ping",
-    [3] = "create",
-    [4] = "drop",
-    [5] = "list",
-    [6] = "info",
-    [7] = "upsert",
-    [8] = "delete",
-    [9] = "get",
-    [10] = "count",
-    [11] = "search",
-    [12] = "cancel",
-    [13] = "seal",
-    [14] = "compact",
-    [15] = "verify",
-    [16] = "snapshot_create",
-    [17] = "snapshot_list",
-    [18] = "snapshot_verify",
-    [19] = "snapshot_restore",
-    [20] = "snapshot_delete",
-    [21] = "stats",
-    [22] = "config_get",
-    [23] = "config_set",
-};
-
 /* -- the table -- */
 
 enum unit { PLAIN, SECONDS };
@@ -117,12 +91,12 @@ static void table(struct metrics_text *t, const struct metrics_sample *s, unsign
         sum_;                                                                                                          \
     })
 
-static void requests(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
+static void requests(struct metrics_text *t, const struct metrics_sample *s, unsigned n, operation_name_fn name)
 {
     metrics_family(t, "kith_requests_total", "counter", "Requests received, by operation.");
     for (unsigned op = 0; op < METRICS_OPS; op++)
-        if (op_names[op])
-            PRINT(t, "kith_requests_total{op=\"%s\"} %" PRIu64 "\n", op_names[op], SUM(s, n, counted.requests[op]));
+        if (name(op))
+            PRINT(t, "kith_requests_total{op=\"%s\"} %" PRIu64 "\n", name(op), SUM(s, n, counted.requests[op]));
     metrics_family(t, "kith_errors_total", "counter", "Requests answered with an error, by its code.");
     for (unsigned code = 1; code < ERROR_CODES; code++)
         PRINT(t, "kith_errors_total{code=\"%s\"} %" PRIu64 "\n", error_code_name((enum error_code)code),
@@ -215,11 +189,11 @@ static void read_only(struct metrics_text *t, const struct metrics_sample *s, un
 }
 
 int metrics_format(const struct metrics_sample *samples, unsigned n, const struct search_times *times,
-                   struct buffer *out)
+                   operation_name_fn name, struct buffer *out)
 {
     struct metrics_text t = {.out = out};
     metrics_searches(&t, samples, n, times);
-    requests(&t, samples, n);
+    requests(&t, samples, n, name);
     table(&t, samples, n);
     builds(&t, samples, n);
     memory(&t, samples, n);

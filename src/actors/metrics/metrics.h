@@ -22,7 +22,7 @@ enum search_kind { SEARCH_SCAN, SEARCH_GRAPH, SEARCH_SCAN_MANY, SEARCH_GRAPH_MAN
 
 struct metrics {
     struct search_hardware hardware;
-    uint64_t requests[METRICS_OPS];               /* by op of the native protocol */
+    uint64_t requests[METRICS_OPS];               /* by operation; the front names them */
     uint64_t errors[ERROR_CODES];                 /* answers by error code */
     uint64_t connections_total, connections_open; /* native */
     uint64_t bytes_received, bytes_sent;
@@ -62,6 +62,9 @@ static inline enum search_kind search_kind_of(bool exact, uint32_t queries)
     return queries > 1 ? (exact ? SEARCH_SCAN_MANY : SEARCH_GRAPH_MANY) : exact ? SEARCH_SCAN : SEARCH_GRAPH;
 }
 
+/* The name of the operation that requests[number] counts; NULL: there is none of that number. */
+typedef const char *(*operation_name_fn)(unsigned number);
+
 /* Appends the text for n samples, one a reactor, and the times of all together. -ENOMEM. */
 MUST_USE int metrics_format(const struct metrics_sample *samples, unsigned n, const struct search_times *times,
-                            struct buffer *out);
+                            operation_name_fn name, struct buffer *out);

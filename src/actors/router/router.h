@@ -48,6 +48,9 @@ MUST_USE int router_segments(struct request *rq, const char *name, struct arena 
 MUST_USE int router_seal(struct request *rq, const char *name);
 MUST_USE int router_compact(struct request *rq, const char *name);
 
+/* Why nothing new is stored: the errno of the disk, with the sentence; 0: it is. Does not wait. */
+int router_read_only(const struct core *c, struct error *ret);
+
 /* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
 MUST_USE int router_metrics(struct request *rq, struct buffer *out);
 

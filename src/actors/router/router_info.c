@@ -2,6 +2,8 @@
 #include "actors/control_messages.h"
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
+#include "actors/server.h"
+#include "shards/folder/read_only.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,4 +232,12 @@ int router_segments(struct request *rq, const char *name, struct arena *arena, s
     if (rc == 0 && ret->count)
         qsort(ret->items, ret->count, sizeof *ret->items, by_state_and_id);
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "list of segments") : rc;
+}
+
+int router_read_only(const struct core *c, struct error *ret)
+{
+    const int failure = store_read_only(c->store);
+    if (failure)
+        read_only_refuse(failure, c->server->options.data, ret);
+    return failure;
 }

@@ -61,6 +61,7 @@ int router_metrics(struct request *rq, struct buffer *out)
     int rc = samples ? server_measure(samples, &rq->bulk) : -ENOMEM;
     const struct search_times *times = rc == 0 ? times_read(rq, &rc) : NULL;
     if (rc == 0)
-        rc = times ? metrics_format(samples, reactors, times, out) : -ENOMEM;
+        rc = times ? metrics_format(samples, reactors, times, rq->core->server->options.front->operation_name, out)
+                   : -ENOMEM;
     return rc < 0 ? rc : collections_format(rq, out);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <http_parser.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -151,12 +152,11 @@ static int starting(struct http *h)
 /* What is not well though the server serves; empty: all is. */
 static int troubles(const struct core *c, struct buffer *text)
 {
-    int failure = store_read_only(c->store), rc = 0;
-    if (failure) {
-        struct error why = {0};
-        read_only_refuse(failure, c->server->options.data, &why);
+    struct error why = {0};
+    const int failure = router_read_only(c, &why);
+    int rc = 0;
+    if (failure)
         rc = buffer_printf(text, "read-only (%s): %s\n", disk_failure_name(failure), why.text);
-    }
     for (size_t i = 0; i < c->collections.count && rc == 0; i++) {
         const struct collection_entry *e = c->collections.by_name[i];
         if (e->damage.code != ERROR_OK)
@@ -213,18 +213,45 @@ static int metrics_answer(struct http *h)
     return rc;
 }
 
+static const struct route {
+    const char *path;
+    enum right right;
+    int (*answer)(struct http *h);
+} routes[] = {
+    {"/healthz", RIGHT_NONE, healthz},
+    {"/readyz", RIGHT_NONE, readyz},
+    {"/metrics", RIGHT_READ, metrics_answer},
+};
+
+static const struct route *route_find(const char *path)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(routes); i++)
+        if (strcmp(path, routes[i].path) == 0)
+            return &routes[i];
+    return NULL;
+}
+
+static int refuse(struct http *h, const struct error *why)
+{
+    char text[ERROR_TEXT_MAX + 1];
+    snprintf(text, sizeof(text), "%s\n", why->text);
+    return answer_text(h, 403, "Forbidden", text);
+}
+
 static int respond(struct http *h)
 {
     char *query = strchr(h->path, '?');
     if (query)
         *query = 0;
-    bool health = strcmp(h->path, "/healthz") == 0, metrics = strcmp(h->path, "/metrics") == 0;
-    bool ready = strcmp(h->path, "/readyz") == 0;
-    if (!health && !ready && !metrics)
+    struct error why;
+    const struct route *route = route_find(h->path);
+    if (!route)
         return answer_text(h, 404, "Not Found", "there are /healthz, /readyz and /metrics\n");
     if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
         return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
-    return ready ? readyz(h) : health ? healthz(h) : metrics_answer(h);
+    if (principal_check(h->front->principal, route->right, route->path, NULL, &why) < 0)
+        return refuse(h, &why);
+    return route->answer(h);
 }
 
 /* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */

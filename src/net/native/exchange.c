@@ -1,16 +1,14 @@
+/* exchange.c -- unpacking and packing of messages without blocks. */
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
 #include "net/native/wire.h"
 
 #include <errno.h>
 
-int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret)
+int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, const void **ret)
 {
-    ProtobufCMessage *message = meta_unpack(r->rq, type, r->meta, r->header.meta_bytes);
-    if (!message)
-        return meta_refuse(r->rq, type->short_name);
-    *(ProtobufCMessage **)ret = message;
-    return 0;
+    *ret = meta_unpack(r->rq, type, r->meta, r->header.meta_bytes);
+    return *ret ? 0 : meta_refuse(r->rq, type->short_name);
 }
 
 int exchange_answer(struct native_request *r, const ProtobufCMessage *meta)

@@ -3,9 +3,9 @@
 
 #include "net/native/native.h"
 
-/* Unpacks r's message of that type, which lives as long as the request. Returns 0 with *ret, a pointer to the message's own
+/* Unpacks r's message of that type, which lives as long as the request. Returns 0 with *ret, the message's own
  * struct, or a negative errno with the sentence in r->rq->error. */
-MUST_USE int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, void *ret);
+MUST_USE int exchange_take(struct native_request *r, const ProtobufCMessageDescriptor *type, const void **ret);
 /* Makes the reply; negative, with the sentence, when it is larger than a frame or than memory. */
 MUST_USE int exchange_answer(struct native_request *r, const ProtobufCMessage *meta);
 

@@ -6,6 +6,7 @@
 #include "net/native/native.h"
 #include "base/text/size.h"
 #include "net/native/frame.h"
+#include "net/native/operation.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -158,28 +159,17 @@ static void request_run(void *arg)
     }
 }
 
-static enum fiber_class class_of(uint16_t op)
+/* Before anything of the frame but its header is known. */
+static enum admission_class lane_of(uint16_t code)
 {
-    switch (op) {
-    case KITH_OP_UPSERT:
-    case KITH_OP_DELETE: return CLASS_WRITE;
-    case KITH_OP_SEAL:
-    case KITH_OP_COMPACT:
-    case KITH_OP_VERIFY:
-    case KITH_OP_SNAPSHOT_VERIFY:
-    case KITH_OP_SNAPSHOT_RESTORE: return CLASS_BACKGROUND;
-    default: return CLASS_INTERACTIVE;
-    }
+    const struct operation *op = operation_find(code);
+    return op ? op->lane : ADMIT_SEARCH;
 }
 
-/* Before anything of the frame but its header is known. */
-static enum admission_class lane_of(uint16_t op)
+static enum fiber_class class_of(uint16_t code)
 {
-    switch (class_of(op)) {
-    case CLASS_INTERACTIVE: return ADMIT_SEARCH;
-    case CLASS_WRITE: return ADMIT_LOAD;
-    default: return ADMIT_BACKGROUND;
-    }
+    const struct operation *op = operation_find(code);
+    return op ? operation_class(op) : CLASS_INTERACTIVE;
 }
 
 static int read_body(struct native *n, struct native_request *r)
@@ -232,7 +222,8 @@ static struct native_request *request_create(struct native *n, const struct kith
             session_end(rq);
         return NULL;
     }
-    *r = (struct native_request){.rq = rq, .native = n, .header = *h, .body_left = frame_body_bytes(h)};
+    *r = (struct native_request){
+        .rq = rq, .native = n, .principal = n->principal, .header = *h, .body_left = frame_body_bytes(h)};
     if (!allowed)
         rq->error = refusal;
     if (rq->error.code != ERROR_OK)
@@ -423,6 +414,7 @@ void native_serve(struct connection *c, void *arg)
     }
     n->front = f;
     n->core = f->core;
+    n->principal = f->principal;
     n->connection = c;
     n->input = input;
     n->input_size = input_size;

@@ -7,6 +7,7 @@
 
 #include "actors/session.h"
 #include "kith/protocol.h"
+#include "net/auth.h"
 #include "net/front.h"
 #include "reactor/socket.h"
 #include <protobuf-c/protobuf-c.h>
@@ -26,6 +27,7 @@ struct reply {
 struct native_request {
     struct request *rq;
     struct native *native;
+    const struct principal *principal; /* who asks */
     struct kith_frame_header header;
     uint8_t *meta, *block;
     uint64_t body_left; /* bytes of the frame that have not been received */
@@ -39,6 +41,7 @@ struct native {
     struct front *front;
     struct core *core;
     struct connection *connection;
+    const struct principal *principal; /* of requests that are received from now on */
     struct session session;
     struct native *next, *prev; /* of the front */
     struct native_request *replies_head, **replies_tail;

@@ -33,6 +33,7 @@ enum kith_code { /* the server's codes (docs/protocol.md), and three of the clie
                  KITH_TOO_LARGE = 13,     /* the server can never take so much at once */
                  KITH_UNIMPLEMENTED = 14, /* understood, but this version of the server cannot do it */
                  KITH_CONFLICT = 15,      /* what the request goes by has changed meanwhile: look again */
+                 KITH_PERMISSION_DENIED = 16,
                  KITH_DISCONNECTED = 100,
                  KITH_NO_MEMORY = 101,
                  KITH_REFUSED = 102, /* nobody listens there */

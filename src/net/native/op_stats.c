@@ -1,7 +1,8 @@
-#include "net/native/dispatch_stats.h"
+/* op_stats.c -- what the reactors have done, for `kith top` and whoever draws curves. */
 #include "actors/server.h"
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
+#include "net/native/operation.h"
 #include "shards/folder/read_only.h"
 
 #include <errno.h>
@@ -243,18 +244,15 @@ static int collections_give(struct native_request *r, struct exchange_list *ret)
     return 0;
 }
 
-int op_stats(struct native_request *r)
+int op_stats(struct native_request *r, const void *message)
 {
-    Kith__GetStats *ask = NULL;
+    const Kith__GetStats *ask = message;
     Kith__Stats answer = KITH__STATS__INIT;
     struct exchange_list collections = {.field = COLLECTIONS_OF_STATS};
-    int rc = exchange_take(r, &kith__get_stats__descriptor, &ask);
-    if (rc < 0)
-        return rc;
     answer.uptime_ns = clock_now_ns() - r->rq->core->server->began_ns;
     answer.cpu_ns = process_cpu_ns();
     answer.resident_bytes = process_rss_bytes();
-    rc = router_enter_stats(r->rq, ask->with_collections);
+    int rc = router_enter_stats(r->rq, ask->with_collections);
     if (rc < 0)
         return rc;
     rc = all_give(r, &answer);

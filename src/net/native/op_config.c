@@ -1,8 +1,9 @@
-#include "net/native/dispatch_config.h"
+/* op_config.c -- the operations on settings. */
 #include "actors/core.h"
 #include "actors/router/router.h"
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
+#include "net/native/operation.h"
 
 #include <errno.h>
 
@@ -31,13 +32,13 @@ static int setting_give(struct native_request *r, unsigned which, Kith__Setting 
     return 0;
 }
 
-int op_config_get(struct native_request *r)
+int op_config_get(struct native_request *r, const void *message)
 {
-    Kith__GetConfig *ask = NULL;
+    const Kith__GetConfig *ask = message;
     Kith__Config answer = KITH__CONFIG__INIT;
     unsigned first = 0, end = setting_count;
-    int rc = exchange_take(r, &kith__get_config__descriptor, &ask);
-    if (rc == 0 && ask->name[0]) {
+    int rc = 0;
+    if (ask->name[0]) {
         rc = setting_find(ask->name, &first, &r->rq->error);
         end = first + 1;
     }
@@ -54,14 +55,12 @@ int op_config_get(struct native_request *r)
     return rc < 0 ? rc : exchange_answer(r, &answer.base);
 }
 
-int op_config_set(struct native_request *r)
+int op_config_set(struct native_request *r, const void *message)
 {
-    Kith__SetConfig *ask = NULL;
+    const Kith__SetConfig *ask = message;
     Kith__Setting answer;
     unsigned which;
-    int rc = exchange_take(r, &kith__set_config__descriptor, &ask);
-    if (rc == 0)
-        rc = setting_find(ask->name, &which, &r->rq->error);
+    int rc = setting_find(ask->name, &which, &r->rq->error);
     if (rc == 0)
         rc = router_config_set(r->rq, ask->name, ask->reset ? NULL : ask->value);
     if (rc == 0)

@@ -1,30 +1,26 @@
-/* dispatch_storage.c -- the operations on what lies on the disk. */
-#include "net/native/dispatch_storage.h"
+/* op_storage.c -- the operations on what lies on the disk. */
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
+#include "net/native/operation.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* -- seal, compact -- */
 
-int op_seal(struct native_request *r)
+int op_seal(struct native_request *r, const void *message)
 {
-    Kith__Seal *ask = NULL;
+    const Kith__Seal *ask = message;
     Kith__Sealed answered = KITH__SEALED__INIT;
-    int rc = exchange_take(r, &kith__seal__descriptor, &ask);
-    if (rc == 0)
-        rc = router_seal(r->rq, ask->collection);
+    int rc = router_seal(r->rq, ask->collection);
     return rc < 0 ? rc : exchange_answer(r, &answered.base);
 }
 
-int op_compact(struct native_request *r)
+int op_compact(struct native_request *r, const void *message)
 {
-    Kith__Compact *ask = NULL;
+    const Kith__Compact *ask = message;
     Kith__Compacted answered = KITH__COMPACTED__INIT;
-    int rc = exchange_take(r, &kith__compact__descriptor, &ask);
-    if (rc == 0)
-        rc = router_compact(r->rq, ask->collection);
+    int rc = router_compact(r->rq, ask->collection);
     return rc < 0 ? rc : exchange_answer(r, &answered.base);
 }
 
@@ -68,15 +64,12 @@ static int damages_give(struct native_request *r, const struct router_verify *v,
     return 0;
 }
 
-int op_verify(struct native_request *r)
+int op_verify(struct native_request *r, const void *message)
 {
-    Kith__Verify *ask = NULL;
+    const Kith__Verify *ask = message;
     Kith__Verified answered = KITH__VERIFIED__INIT;
-    int rc = exchange_take(r, &kith__verify__descriptor, &ask);
-    if (rc < 0)
-        return rc;
     struct router_verify v = {.collection = ask->collection};
-    rc = cursor_take(r, &ask->cursor, &v.at);
+    int rc = cursor_take(r, &ask->cursor, &v.at);
     if (rc == 0)
         rc = router_verify(r->rq, &v);
     if (rc == 0)

@@ -1,7 +1,7 @@
-/* dispatch_snapshot.c -- the operations on snapshots. */
-#include "net/native/dispatch_snapshot.h"
+/* op_snapshot.c -- the operations on snapshots. */
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
+#include "net/native/operation.h"
 #include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
@@ -19,28 +19,22 @@ static void snapshot_init(Kith__Snapshot *ret, const struct snapshot_info *from)
     ret->bytes = from->bytes;
 }
 
-int op_snapshot_create(struct native_request *r)
+int op_snapshot_create(struct native_request *r, const void *message)
 {
-    ProtobufCMessage *ask;
     struct snapshot_info info;
     Kith__Snapshot made;
-    int rc = exchange_take(r, &kith__create_snapshot__descriptor, &ask);
-    if (rc == 0)
-        rc = router_snapshot_create(r->rq, ((Kith__CreateSnapshot *)ask)->name, &info);
+    int rc = router_snapshot_create(r->rq, ((const Kith__CreateSnapshot *)message)->name, &info);
     if (rc < 0)
         return rc;
     snapshot_init(&made, &info);
     return exchange_answer(r, &made.base);
 }
 
-int op_snapshot_list(struct native_request *r)
+int op_snapshot_list(struct native_request *r, const void *message)
 {
-    ProtobufCMessage *ask;
     const struct snapshot_info *all;
     size_t n;
-    int rc = exchange_take(r, &kith__list_snapshots__descriptor, &ask);
-    if (rc == 0)
-        rc = router_snapshot_list(r->rq, &all, &n);
+    int rc = router_snapshot_list(r->rq, &all, &n);
     if (rc < 0)
         return rc;
     Kith__SnapshotList list = KITH__SNAPSHOT_LIST__INIT;
@@ -56,14 +50,11 @@ int op_snapshot_list(struct native_request *r)
     return exchange_answer(r, &list.base);
 }
 
-int op_snapshot_verify(struct native_request *r)
+int op_snapshot_verify(struct native_request *r, const void *message)
 {
-    ProtobufCMessage *ask;
-    int rc = exchange_take(r, &kith__verify_snapshot__descriptor, &ask);
-    if (rc < 0)
-        return rc;
-    struct snapshot_verify v = {.next = ((Kith__VerifySnapshot *)ask)->next};
-    rc = router_snapshot_verify(r->rq, ((Kith__VerifySnapshot *)ask)->name, &v);
+    const Kith__VerifySnapshot *ask = message;
+    struct snapshot_verify v = {.next = ask->next};
+    int rc = router_snapshot_verify(r->rq, ask->name, &v);
     if (rc < 0)
         return rc;
     Kith__SnapshotVerified verified = KITH__SNAPSHOT_VERIFIED__INIT;
@@ -75,22 +66,16 @@ int op_snapshot_verify(struct native_request *r)
     return exchange_answer(r, &verified.base);
 }
 
-int op_snapshot_restore(struct native_request *r)
+int op_snapshot_restore(struct native_request *r, const void *message)
 {
-    ProtobufCMessage *ask;
     Kith__RestoredSnapshot restored = KITH__RESTORED_SNAPSHOT__INIT;
-    int rc = exchange_take(r, &kith__restore_snapshot__descriptor, &ask);
-    if (rc == 0)
-        rc = router_snapshot_restore(r->rq, ((Kith__RestoreSnapshot *)ask)->name);
+    int rc = router_snapshot_restore(r->rq, ((const Kith__RestoreSnapshot *)message)->name);
     return rc < 0 ? rc : exchange_answer(r, &restored.base);
 }
 
-int op_snapshot_delete(struct native_request *r)
+int op_snapshot_delete(struct native_request *r, const void *message)
 {
-    ProtobufCMessage *ask;
     Kith__DeletedSnapshot deleted = KITH__DELETED_SNAPSHOT__INIT;
-    int rc = exchange_take(r, &kith__delete_snapshot__descriptor, &ask);
-    if (rc == 0)
-        rc = router_snapshot_delete(r->rq, ((Kith__DeleteSnapshot *)ask)->name);
+    int rc = router_snapshot_delete(r->rq, ((const Kith__DeleteSnapshot *)message)->name);
     return rc < 0 ? rc : exchange_answer(r, &deleted.base);
 }
