@@ -7,7 +7,7 @@
 #include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/segment/index_plan.h"
-#include "shards/segment/segment_file.h"
+#include "shards/segment/segment_install.h"
 #include "shards/segment/shared_segment.h"
 #include "shards/shard.h"
 #include "shards/snapshot/snapshot.h"
@@ -46,7 +46,7 @@ static int commit(struct shard *s, const struct segment *g)
         .cleaned = &s->config.id,
         .cleaned_count = rests,
     };
-    int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
+    int rc = segment_install_commit(s, &edit);
     if (rests)
         clean_end(s);
     if (rc == 0) {
@@ -54,44 +54,33 @@ static int commit(struct shard *s, const struct segment *g)
             store->log_start = edit.log_start;
         store_free_log(store);
     }
-    if (rc == -ENOENT)
-        shard_note_dropped(s);
     return rc;
+}
+
+static int write_index(struct segment_install *in, struct container_writer *w)
+{
+    const struct segment_vectors *v = &in->source.parts->segment->vectors[0];
+    return segment_write_index(w, v->index, &v->plan.why);
 }
 
 /* A file that was written and could not be committed is kept for the next try: the manifest on the disk may name it already. */
 static int write_file(struct shard *s, struct segment *g)
 {
     const struct segment_part part = {g, NULL};
-    const struct segment_source source = {
-        &part, 1, g->rows.count, g->tombstones.items, g->tombstones.count, g->rows.version_max};
-    struct pause pause = {shard_pause, s};
-    struct container_writer *w;
-    uint64_t bytes;
-    char path[PATH_TEXT_MAX];
-    struct manifest_segment m = {.id = store_next_segment_id(s->store),
-                                 .collection = s->config.id,
-                                 .rows = g->rows.count,
-                                 .tombstones = g->tombstones.count,
-                                 .version_max = g->rows.version_max,
-                                 .owners = s->store->options.reactors,
-                                 .owner = s->store->options.reactor};
+    const struct pause pause = {shard_pause, s};
+    const unsigned reactors = s->store->options.reactors, reactor = s->store->options.reactor;
+    struct segment_install in = {
+        .shard = s,
+        .source = {&part, 1, g->rows.count, g->tombstones.items, g->tombstones.count, g->rows.version_max},
+        .file = {.owners = reactors, .owner = reactor},
+        .pause = &pause,
+        .write_index = write_index,
+    };
     if (g->file.id)
         return 0;
-    int rc = store_segment_path(s->store, m.id, path);
+    int rc = segment_install_write(&in);
     if (rc == 0)
-        rc = container_create(path, &w);
-    if (rc < 0)
-        return rc;
-    rc = segment_write_columns(w, &s->config, m.id, &source, &pause, &m.version_min);
-    if (rc == 0 && g->rows.count)
-        rc = segment_write_index(w, g->vectors[0].index, &g->vectors[0].plan.why);
-    if (rc == 0)
-        rc = store_finish_container(s->store, w, &bytes);
-    else
-        container_abandon(w);
-    if (rc == 0)
-        g->file = m;
+        g->file = in.file;
     return rc;
 }
 
@@ -123,15 +112,10 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 /* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
 static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
 {
-    if (frozen->rows.count)
-        memcpy(sealed->rows.alive, frozen->rows.alive, bits_words(frozen->rows.count) * sizeof(uint64_t));
-    sealed->rows.dead = frozen->rows.dead;
+    segment_install_alive(sealed, frozen);
+    segment_install_swap(sealed, &frozen, 1);
     sealed->handle = frozen->handle;
-    sealed->birth = frozen->birth;
-    sealed->log.past = frozen->log.past;
-    sealed->searched = true;
     s->store->stats.sealed_bytes += sealed->disk_bytes;
-    segment_set_successor(frozen, sealed, NULL);
     s->segments[frozen->handle] = sealed;
     s->losses = LOSSES_UNKNOWN;
     segment_retire(frozen);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "shards/merge/replace.h"
 #include "shards/segment/index_plan.h"
-#include "shards/segment/segment_file.h"
+#include "shards/segment/segment_install.h"
 #include "shards/snapshot/snapshot.h"
 
 #include <errno.h>
@@ -21,20 +21,19 @@ struct merge {
     struct shard *shard;
     const struct merge_choice *choice;
     struct pause pause;
-    struct segment *shadow; /* the new rows' alive bits, until the new segment is there */
+    struct segment *placeholder; /* which of the new rows are alive, until the new segment is there */
     uint32_t rows;
     struct merge_tombstones tombstones;
     uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
-    struct manifest_segment file;   /* id 0: nothing is left */
-    char path[PATH_TEXT_MAX];
-    struct segment *output;      /* NULL: nothing is left */
-    bool held[MERGE_INPUTS_MAX]; /* the inputs */
+    struct segment_install in;      /* in.file.id 0: nothing is left */
+    struct segment *output;         /* NULL: nothing is left */
+    bool held[MERGE_INPUTS_MAX];    /* the inputs */
     struct replaced_segment old[MERGE_INPUTS_MAX];
 };
 
 /* -- which rows go over -- */
 
-static int make_shadow(struct merge *m)
+static int make_placeholder(struct merge *m)
 {
     uint64_t live = 0;
     for (uint32_t i = 0; i < m->choice->count; i++)
@@ -49,7 +48,7 @@ static int make_shadow(struct merge *m)
         return -ENOMEM;
     }
     s->rows.alive_words = (uint32_t)bits_words(live) + 1;
-    m->shadow = s;
+    m->placeholder = s;
     return 0;
 }
 
@@ -60,10 +59,10 @@ static int place_rows(struct merge *m, struct segment *input)
     if (!rows)
         return -ENOMEM;
     memset(rows, 0xff, (size_t)input->rows.count * sizeof(*rows)); /* ROW_NONE */
-    segment_set_successor(input, m->shadow, rows);
+    segment_set_successor(input, m->placeholder, rows);
     for (uint32_t row = 0; row < input->rows.count; row++) {
         if (bits_test(input->rows.alive, row)) {
-            bits_set(m->shadow->rows.alive, m->rows);
+            bits_set(m->placeholder->rows.alive, m->rows);
             rows[row] = m->rows++;
         }
         int rc = row % 1024 == 0 ? pause_here(&m->pause) : 0;
@@ -130,8 +129,9 @@ static int gather_queries(const struct merge *m, struct gathered_queries *ret)
 }
 
 /* The graph is built over the vectors where they lie in the new file: the page cache holds them, not memory of ours. */
-static int write_graph(struct merge *m, struct container_writer *w)
+static int write_graph(struct segment_install *in, struct container_writer *w)
 {
+    struct merge *m = CONTAINER_OF(in, struct merge, in);
     const struct collection_config *c = &m->shard->config;
     struct build_progress *progress = &m->shard->store->merging;
     struct mapping mapping;
@@ -179,46 +179,35 @@ static int write_graph(struct merge *m, struct container_writer *w)
 static void set_owner(struct merge *m)
 {
     const struct segment *first = m->choice->inputs[0];
-    m->file.owners = first->owners;
-    m->file.owner = first->owner;
+    struct manifest_segment *file = &m->in.file;
+    file->owners = first->owners;
+    file->owner = first->owner;
     for (uint32_t i = 1; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         if (g->owners != first->owners || g->owner != first->owner)
-            m->file.owners = m->file.owner = 0;
+            file->owners = file->owner = 0;
     }
 }
 
 static int write_file(struct merge *m)
 {
-    struct shard *s = m->shard;
     struct segment_part parts[MERGE_INPUTS_MAX];
-    struct segment_source source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0};
+    m->in = (struct segment_install){
+        .shard = m->shard,
+        .source = {parts, m->choice->count, m->rows, m->tombstones.items, m->tombstones.kept, 0},
+        .pause = &m->pause,
+        .write_index = write_graph,
+    };
     for (uint32_t i = 0; i < m->choice->count; i++) {
         const struct segment *g = m->choice->inputs[i];
         parts[i] = (struct segment_part){g, g->succession.rows};
-        if (g->rows.version_max > source.version_max)
-            source.version_max = g->rows.version_max;
+        if (g->rows.version_max > m->in.source.version_max)
+            m->in.source.version_max = g->rows.version_max;
     }
-    m->file = (struct manifest_segment){.id = store_next_segment_id(s->store),
-                                        .collection = s->config.id,
-                                        .rows = m->rows,
-                                        .tombstones = m->tombstones.kept,
-                                        .version_max = source.version_max};
     set_owner(m);
-    struct container_writer *w;
-    uint64_t bytes;
-    int rc = store_segment_path(s->store, m->file.id, m->path);
-    if (rc == 0)
-        rc = container_create(m->path, &w);
-    if (rc < 0)
-        return rc;
-    build_enter(&s->store->merging, BUILD_COLUMNS);
-    rc = segment_write_columns(w, &s->config, m->file.id, &source, &m->pause, &m->file.version_min);
-    if (rc == 0 && m->rows)
-        rc = write_graph(m, w);
-    if (rc == 0)
-        return store_finish_container(s->store, w, &bytes);
-    container_abandon(w);
+    build_enter(&m->shard->store->merging, BUILD_COLUMNS);
+    int rc = segment_install_write(&m->in);
+    m->in.source.parts = NULL; /* they end here */
     return rc;
 }
 
@@ -226,7 +215,7 @@ static int write_file(struct merge *m)
 static int open_output(struct merge *m)
 {
     struct error error = {0};
-    int rc = segment_open(m->path, &m->shard->config, &m->file, UINT64_MAX, &m->output, &error);
+    int rc = segment_open(m->in.path, &m->shard->config, &m->in.file, UINT64_MAX, &m->output, &error);
     if (rc == 0) {
         rc = shard_add_segment(m->shard, m->output);
         if (rc == 0)
@@ -236,7 +225,7 @@ static int open_output(struct merge *m)
     }
     if (error.code == ERROR_CORRUPT)
         log_error("what a merge wrote reads back wrong, the old segments stay: %s", error.text);
-    ignore_result(file_remove(m->path));
+    ignore_result(file_remove(m->in.path));
     return rc;
 }
 
@@ -269,13 +258,11 @@ static int commit(struct merge *m)
     struct store *store = s->store;
     for (;;) {
         struct manifest_edit edit = {
-            .segment = m->file,
+            .segment = m->in.file,
             .removed = m->ids,
             .removed_count = m->choice->count,
         }; /* the log is the sealing's business */
-        int rc = store->options.hooks.commit(&edit, store->options.hooks.arg);
-        if (rc == -ENOENT)
-            shard_note_dropped(s);
+        int rc = segment_install_commit(s, &edit);
         if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
             return rc;
         log_warn("a merge of '%s' cannot be committed (%s); it will be tried again", s->config.name, strerror(-rc));
@@ -286,22 +273,12 @@ static int commit(struct merge *m)
 /* No wait in here: to a search either the old ones are there or the new one. */
 static void swap(struct merge *m)
 {
-    struct segment *fresh = m->output ? m->output : m->shadow;
-    uint64_t birth = 0;
     if (m->output) {
-        memcpy(fresh->rows.alive, m->shadow->rows.alive, bits_words(m->rows) * sizeof(uint64_t));
-        fresh->rows.dead = m->shadow->rows.dead;
-        fresh->sharing.seq = 0;
-        fresh->searched = fresh->sharing.everywhere = true;
+        segment_install_alive(m->output, m->placeholder);
+        m->output->sharing.seq = 0;
+        m->output->sharing.everywhere = true;
     }
-    for (uint32_t i = 0; i < m->choice->count; i++) {
-        struct segment *input = m->choice->inputs[i];
-        segment_set_successor(input, fresh, input->succession.rows);
-        input->searched = false;
-        birth = input->birth > birth ? input->birth : birth;
-        fresh->log.past = input->log.past > fresh->log.past ? input->log.past : fresh->log.past;
-    }
-    fresh->birth = birth; /* who searches the old ones now need not search this one too */
+    segment_install_swap(m->output ? m->output : m->placeholder, m->choice->inputs, m->choice->count);
     m->shard->merges++;
 }
 
@@ -390,7 +367,7 @@ static int prepare(struct merge *m)
 {
     int rc = verify_inputs(m);
     if (rc == 0)
-        rc = make_shadow(m);
+        rc = make_placeholder(m);
     for (uint32_t i = 0; rc == 0 && i < m->choice->count; i++)
         rc = place_rows(m, m->choice->inputs[i]);
     if (rc == 0)
@@ -400,7 +377,7 @@ static int prepare(struct merge *m)
     rc = write_file(m);
     if (shard_damage(m->shard)) { /* zeros may have been copied */
         if (rc == 0)
-            ignore_result(file_remove(m->path));
+            ignore_result(file_remove(m->in.path));
         return -EBADMSG;
     }
     return rc < 0 ? rc : open_output(m);
@@ -424,7 +401,7 @@ static void give_up(struct merge *m, int rc)
         return;
     shard_remove_segment(m->shard, m->output);
     if (rc == -ENOENT)
-        ignore_result(file_remove(m->path)); /* the collection is gone; otherwise the next start decides */
+        ignore_result(file_remove(m->in.path)); /* the collection is gone; otherwise the next start decides */
 }
 
 static void count(const struct merge *m, uint64_t rows, uint64_t start_ns)
@@ -477,8 +454,8 @@ int merge_run(struct shard *s, const struct merge_choice *choice)
     m->choice = choice;
     m->pause = (struct pause){shard_pause, s};
     int rc = run(m);
-    if (m->shadow)
-        segment_retire(m->shadow);
+    if (m->placeholder)
+        segment_retire(m->placeholder);
     free(m->tombstones.items);
     free(m);
     return rc;

@@ -1,4 +1,8 @@
+/* replace.c -- what a reactor does about a merge of another reactor: it takes a share of the new segment,
+ * swaps, moves its ids over, and lets go of the old segments. */
 #include "shards/merge/replace.h"
+#include "shards/merge/merge.h"
+#include "shards/segment/segment_install.h"
 #include "shards/segment/shared_segment.h"
 
 #define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
@@ -19,20 +23,15 @@ static void take_deaths(const struct segment *old, const struct replaced_segment
 /* No wait in here: to a search either the old ones are there or the new one. */
 static void switch_over(struct shard *s, const struct replacement *r, struct segment *fresh)
 {
-    uint64_t birth = 0;
+    struct segment *old[MERGE_INPUTS_MAX];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < r->old_count; i++) {
-        struct segment *old = shard_find_segment(s, r->old[i].id);
-        if (!old)
-            continue;
-        old->searched = false;
-        birth = old->birth > birth ? old->birth : birth;
-        if (fresh && old->log.past > fresh->log.past)
-            fresh->log.past = old->log.past;
+        old[count] = shard_find_segment(s, r->old[i].id);
+        count += old[count] != NULL;
     }
-    if (fresh) {
-        fresh->birth = birth; /* who searches the old ones now need not search this one too */
-        fresh->searched = fresh->sharing.everywhere = true;
-    }
+    segment_install_swap(fresh, old, count);
+    if (fresh)
+        fresh->sharing.everywhere = true;
     s->merges = r->number;
 }
 

@@ -57,7 +57,7 @@ static void dirty_and_clean(void *arg)
     end();
 }
 
-Test(rest, ends_before_the_first_write_and_begins_with_the_last_seal)
+Test(clean, ends_before_the_first_write_and_begins_with_the_last_seal)
 {
     world_run_well(BACKEND_SIM, 1, dirty_and_clean, NULL);
 }
@@ -76,7 +76,7 @@ static void more_than_one_segment(void *arg)
     end();
 }
 
-Test(rest, waits_for_the_last_segment_that_is_not_sealed)
+Test(clean, waits_for_the_last_segment_that_is_not_sealed)
 {
     world_run_well(BACKEND_SIM, 1, more_than_one_segment, NULL);
 }
@@ -102,7 +102,7 @@ static void unfinished_writes(void *arg)
     end();
 }
 
-Test(rest, waits_for_writes_that_are_under_way)
+Test(clean, waits_for_writes_that_are_under_way)
 {
     world_run_well(BACKEND_SIM, 1, unfinished_writes, NULL);
 }
@@ -148,7 +148,7 @@ static void many_writers(void *arg)
     server_close(&server);
 }
 
-Test(rest, writers_share_the_commit_and_are_refused_when_it_fails)
+Test(clean, writers_share_the_commit_and_are_refused_when_it_fails)
 {
     world_run_well(BACKEND_SIM, 1, many_writers, NULL);
 }
@@ -172,7 +172,7 @@ static void failed_seal(void *arg)
     end();
 }
 
-Test(rest, a_commit_that_failed_is_not_relied_on)
+Test(clean, a_commit_that_failed_is_not_relied_on)
 {
     world_run_well(BACKEND_SIM, 1, failed_seal, NULL);
 }
@@ -210,7 +210,7 @@ static void restarts(void *arg)
     end();
 }
 
-Test(rest, outlives_starts_on_any_number_of_reactors)
+Test(clean, outlives_starts_on_any_number_of_reactors)
 {
     world_run_well(BACKEND_SIM, 1, restarts, NULL);
 }
@@ -229,7 +229,7 @@ static void old_manifest(void *arg)
     end();
 }
 
-Test(rest, is_not_known_of_an_older_manifest)
+Test(clean, is_not_known_of_an_older_manifest)
 {
     world_run_well(BACKEND_SIM, 1, old_manifest, NULL);
 }
@@ -262,7 +262,7 @@ static void live(void *arg)
     end();
 }
 
-Test(rest, what_rests_is_complete_before_the_logs_are_read)
+Test(clean, what_rests_is_complete_before_the_logs_are_read)
 {
     for (uint64_t seed = 1; seed <= 4; seed++)
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, live, NULL), 0);

@@ -105,7 +105,7 @@ static void write_fast(void *arg)
     server_close(&server);
 }
 
-Test(pace, writers_are_slowed_to_the_pace_of_graphs_without_jumps)
+Test(throttle, writers_are_slowed_to_the_pace_of_graphs_without_jumps)
 {
     world_run_well(BACKEND_SIM, 1, write_fast, NULL);
 }
@@ -145,7 +145,7 @@ static void wait_for_room_in_vain(void *arg)
     server_close(&server);
 }
 
-Test(pace, a_write_that_waits_for_room_ends_with_its_deadline)
+Test(throttle, a_write_that_waits_for_room_ends_with_its_deadline)
 {
     world_run_well(BACKEND_SIM, 1, wait_for_room_in_vain, NULL);
 }
@@ -190,7 +190,7 @@ static void give_up(void *arg)
     server_close(&server);
 }
 
-Test(pace, a_write_that_waits_can_be_given_up)
+Test(throttle, a_write_that_waits_can_be_given_up)
 {
     world_run_well(BACKEND_SIM, 1, give_up, NULL);
 }
@@ -212,7 +212,7 @@ static void waiting_segments(void *arg)
     server_close(&server);
 }
 
-Test(pace, as_many_segments_may_wait_as_the_bound_lets_come)
+Test(throttle, as_many_segments_may_wait_as_the_bound_lets_come)
 {
     world_run_well(BACKEND_SIM, 1, waiting_segments, NULL);
 }
@@ -275,7 +275,7 @@ static void write_without_codes(void *arg)
     server_close(&server);
 }
 
-Test(pace, the_first_rows_wait_for_codes)
+Test(throttle, the_first_rows_wait_for_codes)
 {
     world_run_well(BACKEND_SIM, 1, write_without_codes, NULL);
 }
