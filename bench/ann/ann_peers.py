@@ -5,7 +5,7 @@
     bench/ann/ann_peers.py --data DIR --engines svs,glass --rounds 7 --json
 
 Each library is a process of its own (ann_peers_work.py), as `ann --paced` is. All build first. Then, in each round, one
-process after the other searches with all queries, another one first each time. bench/README.md says more."""
+process after the other searches with all queries, another one first each time. bench/ann/README.md says more."""
 import argparse
 import json
 import os

@@ -1,4 +1,4 @@
-/* load -- how a server answers under a load that does not wait for it. bench/README.md says how to read it. */
+/* load -- how a server answers under a load that does not wait for it. bench/load/README.md says how to read it. */
 #include "load/load.h"
 
 #include "clock.h"
