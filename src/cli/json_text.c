@@ -1,7 +1,7 @@
 #include "cli/json_text.h"
 #include "base/text/utf8.h"
 
-#include "cli/json_scan.h"
+#include "base/text/json_scan.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "cli/output.h"
 
 #include "base/check.h"
+#include "base/text/json_scan.h"
 #include "base/text/utf8.h"
-#include "cli/json_scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* fuzz_json.c -- JSON text from any bytes: slices lie within the text, and a slice of a valid value is itself valid. */
 #include "base/check.h"
-#include "cli/json_scan.h"
+#include "base/text/json_scan.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
+#include "base/text/json_scan.h"
 #include "base/text/utf8.h"
 #include "cli/demo/demo.h"
-#include "cli/json_scan.h"
 #include "cli/output.h"
 
 #include <stdio.h>

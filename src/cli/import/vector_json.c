@@ -3,7 +3,7 @@
 #include "cli/import/vector_format.h"
 
 #include "base/point_id.h"
-#include "cli/json_scan.h"
+#include "base/text/json_scan.h"
 
 #include <errno.h>
 #include <jansson.h>

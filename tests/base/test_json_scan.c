@@ -1,5 +1,5 @@
 /* What is JSON and what is not, each rule of RFC 8259 once; then random text against Jansson, an older and independent parser. */
-#include "cli/json_scan.h"
+#include "base/text/json_scan.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>

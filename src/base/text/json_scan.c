@@ -1,5 +1,6 @@
-/* A recursive descent; the depth is bounded, and so is the stack. */
-#include "cli/json_scan.h"
+/* json_scan.c -- a value is walked over without recursion, with a bit for each open bracket: it runs on stacks of fibers. */
+#include "base/text/json_scan.h"
+#include "base/bits.h"
 #include "base/text/utf8.h"
 
 #include <string.h>
@@ -134,22 +135,24 @@ static int another(struct json_scan *s, bool first, char bracket)
     return 1;
 }
 
+/* A key with its quotes, and the colon behind it. */
+static bool key_and_colon(struct json_scan *s, struct json_slice *ret)
+{
+    skip_space(s);
+    const size_t from = s->at;
+    if (!string(s))
+        return false;
+    *ret = (struct json_slice){s->in.text + from, s->at - from};
+    skip_space(s);
+    return take(s, ':') || fail(s, "a colon is missing");
+}
+
 int json_scan_member(struct json_scan *s, bool first, struct json_slice *ret_key, struct json_slice *ret_value)
 {
     int rc = another(s, first, '}');
     if (rc <= 0)
         return rc;
-    skip_space(s);
-    size_t from = s->at;
-    if (!string(s))
-        return -1;
-    *ret_key = (struct json_slice){s->in.text + from, s->at - from};
-    skip_space(s);
-    if (!take(s, ':')) {
-        fail(s, "a colon is missing");
-        return -1;
-    }
-    return json_scan_value(s, ret_value) ? 1 : -1;
+    return key_and_colon(s, ret_key) && json_scan_value(s, ret_value) ? 1 : -1;
 }
 
 int json_scan_element(struct json_scan *s, bool first, struct json_slice *ret_value)
@@ -158,29 +161,9 @@ int json_scan_element(struct json_scan *s, bool first, struct json_slice *ret_va
     return rc <= 0 ? rc : json_scan_value(s, ret_value) ? 1 : -1;
 }
 
-static bool object(struct json_scan *s)
-{
-    struct json_slice key, value;
-    int rc = json_scan_open(s, '{') ? 1 : -1;
-    for (bool first = true; rc > 0; first = false)
-        rc = json_scan_member(s, first, &key, &value);
-    return rc == 0;
-}
-
-static bool array(struct json_scan *s)
-{
-    struct json_slice value;
-    int rc = json_scan_open(s, '[') ? 1 : -1;
-    for (bool first = true; rc > 0; first = false)
-        rc = json_scan_element(s, first, &value);
-    return rc == 0;
-}
-
-static bool any_value(struct json_scan *s)
+static bool scalar(struct json_scan *s)
 {
     switch (peek(s)) {
-    case '{': return object(s);
-    case '[': return array(s);
     case '"': return string(s);
     case 't': return literal(s, "true");
     case 'f': return literal(s, "false");
@@ -191,14 +174,44 @@ static bool any_value(struct json_scan *s)
     }
 }
 
+/* Ends the levels that end here, down to `outside`, and takes the key of the next member. objects: a
+ * bit for each level. 1: a value follows; 0: the outermost level ended; -1. */
+static int next_value(struct json_scan *s, const uint64_t *objects, unsigned outside, bool first)
+{
+    for (; s->depth > outside; first = false) {
+        const bool is_object = bits_test(objects, s->depth - 1);
+        const int rc = another(s, first, is_object ? '}' : ']');
+        struct json_slice key;
+        if (rc > 0 && is_object && !key_and_colon(s, &key))
+            return -1;
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 bool json_scan_value(struct json_scan *s, struct json_slice *ret)
 {
+    uint64_t objects[JSON_SCAN_DEPTH_MAX / 64] = {0};
+    const unsigned outside = s->depth;
     skip_space(s);
-    size_t from = s->at;
-    if (!any_value(s))
-        return false;
-    *ret = (struct json_slice){s->in.text + from, s->at - from};
-    return true;
+    const size_t from = s->at;
+    int rc = 1;
+    while (rc > 0) {
+        skip_space(s);
+        const char c = peek(s);
+        const bool opens = c == '{' || c == '[';
+        if (!(opens ? json_scan_open(s, c) : scalar(s)))
+            return false;
+        if (opens && c == '{')
+            bits_set(objects, s->depth - 1);
+        else if (opens)
+            bits_clear(objects, s->depth - 1);
+        rc = next_value(s, objects, outside, opens);
+    }
+    if (rc == 0)
+        *ret = (struct json_slice){s->in.text + from, s->at - from};
+    return rc == 0;
 }
 
 bool json_scan_end(struct json_scan *s)

@@ -1,0 +1,186 @@
+/* integer_file.c -- a sorted integer column as regions of bytes, and opened from them.
+ *
+ *   meta     struct integer_meta
+ *   ends     u32 [rows]: where the values of each row end
+ *   values   i64 [count], by row
+ *   nulls    u64 [(rows + 63) / 64], a bit a row
+ *   empties  the same
+ *   sorted   i64 [count], ascending
+ *   rows     u32 [count]: of which row each of `sorted` is
+ *
+ * Little-endian. Every number that is used as a place is checked when it is opened, and that the sorted values are those of
+ * the rows: a filter must not answer with a row that has no such value. */
+#include "columns/integer_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#define PER_PAUSE 4096
+
+static const void *piece(const struct row_array *a)
+{
+    return a->chunks ? row_array_at(a, 0) : NULL;
+}
+
+unsigned integer_save(void *column, struct column_region regions[COLUMN_REGIONS])
+{
+    struct integer_column *c = column;
+    check(c->is_sorted);
+    const uint64_t words = bits_words(c->rows) * sizeof(uint64_t);
+    c->meta = (struct integer_meta){.version = column_integer.version,
+                                    .rows = c->rows,
+                                    .count = c->count,
+                                    .most = c->most,
+                                    .null_rows = c->null_rows,
+                                    .empty_rows = c->empty_rows,
+                                    .value_rows = c->value_rows};
+    const struct column_region all[] = {
+        {"meta", &c->meta, sizeof(c->meta)},
+        {"ends", piece(&c->ends), (uint64_t)c->rows * sizeof(uint32_t)},
+        {"values", piece(&c->values), (uint64_t)c->count * sizeof(int64_t)},
+        {"nulls", piece(&c->nulls), words},
+        {"empties", piece(&c->empties), words},
+        {"sorted", piece(&c->sorted), (uint64_t)c->count * sizeof(int64_t)},
+        {"rows", piece(&c->sorted_rows), (uint64_t)c->count * sizeof(uint32_t)},
+    };
+    static_assert(ARRAY_LEN(all) <= COLUMN_REGIONS, "the contract's bound");
+    memcpy(regions, all, sizeof(all));
+    return ARRAY_LEN(all);
+}
+
+/* -- opening -- */
+
+struct opening {
+    const struct column_region *regions;
+    unsigned count;
+    const struct pause *pause;
+    const char *why;
+};
+
+static int refuse(struct opening *o, const char *why)
+{
+    o->why = why;
+    return -EINVAL;
+}
+
+static int open_array(struct opening *o, const char *name, uint32_t stride, uint64_t count, struct row_array *ret)
+{
+    for (unsigned i = 0; i < o->count; i++) {
+        const struct column_region *r = &o->regions[i];
+        if (strcmp(r->name, name) != 0)
+            continue;
+        if (r->size != count * stride)
+            return refuse(o, "a region of an integer column has another size than its rows need");
+        return count ? row_array_open(ret, stride, r->bytes, (uint32_t)count, false, o->pause) : 0;
+    }
+    return refuse(o, "a region of an integer column is missing");
+}
+
+static int open_meta(struct opening *o, struct integer_column *c, uint32_t rows)
+{
+    struct row_array array = {0};
+    int rc = open_array(o, "meta", sizeof(c->meta), 1, &array);
+    if (rc < 0)
+        return rc;
+    memcpy(&c->meta, row_array_at(&array, 0), sizeof(c->meta));
+    row_array_fini(&array);
+    if (c->meta.version != column_integer.version)
+        return refuse(o, "an integer column has a version that this Kith does not know");
+    if (c->meta.rows != rows || c->meta.count > INTEGER_VALUES_MAX || c->meta.reserved != 0)
+        return refuse(o, "the head of an integer column is damaged");
+    c->rows = rows;
+    c->count = c->meta.count;
+    return 0;
+}
+
+/* Where the values of each row end, and what the head says of them. */
+static int check_rows(struct opening *o, struct integer_column *c)
+{
+    uint32_t begin = 0;
+    for (uint32_t row = 0; row < c->rows; row++) {
+        const uint32_t end = integer_end(c, row);
+        if (end < begin || end > c->count)
+            return refuse(o, "a row of an integer column has impossible values");
+        c->most = end - begin > c->most ? end - begin : c->most;
+        c->value_rows += end > begin;
+        c->null_rows += integer_bit(&c->nulls, row);
+        c->empty_rows += integer_bit(&c->empties, row);
+        begin = end;
+        const int rc = row % PER_PAUSE == 0 ? pause_here(o->pause) : 0;
+        if (rc != 0)
+            return rc;
+    }
+    if (begin != c->count || c->most != c->meta.most || c->value_rows != c->meta.value_rows ||
+        c->null_rows != c->meta.null_rows || c->empty_rows != c->meta.empty_rows)
+        return refuse(o, "the rows of an integer column are not those that its head counts");
+    return 0;
+}
+
+static bool row_has(const struct integer_column *c, uint32_t row, int64_t x)
+{
+    for (uint32_t i = integer_begin(c, row); i < integer_end(c, row); i++)
+        if (integer_value(c, i) == x)
+            return true;
+    return false;
+}
+
+static int check_order(struct opening *o, struct integer_column *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const int64_t x = *(const int64_t *)row_array_at(&c->sorted, i);
+        const uint32_t row = *(const uint32_t *)row_array_at(&c->sorted_rows, i);
+        if (row >= c->rows || !row_has(c, row, x))
+            return refuse(o, "the sorted values of an integer column are not those of its rows");
+        if (i > 0 && *(const int64_t *)row_array_at(&c->sorted, i - 1) > x)
+            return refuse(o, "the sorted values of an integer column are not ascending");
+        const int rc = i % PER_PAUSE == 0 ? pause_here(o->pause) : 0;
+        if (rc != 0)
+            return rc;
+    }
+    if (c->count) {
+        c->min = *(const int64_t *)row_array_at(&c->sorted, 0);
+        c->max = *(const int64_t *)row_array_at(&c->sorted, c->count - 1);
+    }
+    return 0;
+}
+
+static int open_all(struct opening *o, struct integer_column *c, uint32_t rows)
+{
+    int rc = open_meta(o, c, rows);
+    if (rc == 0)
+        rc = open_array(o, "ends", sizeof(uint32_t), c->rows, &c->ends);
+    if (rc == 0)
+        rc = open_array(o, "values", sizeof(int64_t), c->count, &c->values);
+    if (rc == 0)
+        rc = open_array(o, "nulls", sizeof(uint64_t), bits_words(c->rows), &c->nulls);
+    if (rc == 0)
+        rc = open_array(o, "empties", sizeof(uint64_t), bits_words(c->rows), &c->empties);
+    if (rc == 0)
+        rc = open_array(o, "sorted", sizeof(int64_t), c->count, &c->sorted);
+    if (rc == 0)
+        rc = open_array(o, "rows", sizeof(uint32_t), c->count, &c->sorted_rows);
+    if (rc == 0)
+        rc = check_rows(o, c);
+    if (rc == 0)
+        rc = check_order(o, c);
+    c->is_sorted = true;
+    return rc;
+}
+
+int integer_open(const struct column_region *regions, unsigned count, uint32_t rows, const struct pause *pause,
+                 void **ret, const char **ret_why)
+{
+    struct opening o = {.regions = regions, .count = count, .pause = pause};
+    struct integer_column *c = integer_new();
+    if (!c)
+        return -ENOMEM;
+    const int rc = open_all(&o, c, rows);
+    if (rc != 0) {
+        *ret_why = o.why;
+        integer_destroy(c);
+        return rc;
+    }
+    *ret = c;
+    return 0;
+}

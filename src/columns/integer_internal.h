@@ -1,0 +1,69 @@
+/* integer_internal.h -- an integer column from inside: what its three files share.
+ *
+ * Values lie in the order of rows, for asking one row. A sorted column has each value once more, ascending, beside its
+ * row: the rows between two bounds are then one run. 12 bytes a value, and 12 more when it is sorted. */
+#pragma once
+
+#include "columns/integer.h"
+#include "vectors/row_array.h"
+#include <assert.h>
+
+#define INTEGER_VALUES_MAX ((uint32_t)INT32_MAX) /* what one piece of a row_array holds */
+
+struct integer_meta { /* on disk */
+    uint32_t version, rows, count, most;
+    uint32_t null_rows, empty_rows, value_rows, reserved;
+};
+static_assert(sizeof(struct integer_meta) == 32, "on disk");
+
+struct integer_column {
+    uint32_t rows;
+    uint32_t count;                             /* values */
+    struct row_array ends;                      /* u32 a row: where its values end */
+    struct row_array values;                    /* i64 */
+    struct row_array nulls, empties;            /* u64 of bits: has_null, is_empty of field_values */
+    uint32_t null_rows, empty_rows, value_rows; /* rows with a null, empty, with a value */
+    uint32_t most;                              /* values of one row */
+    int64_t min, max;                           /* of the values, if there are any */
+    bool is_sorted;
+    struct row_array sorted;      /* i64, ascending; equal ones by row */
+    struct row_array sorted_rows; /* u32: of which row each is */
+    struct integer_meta meta;     /* as it is saved */
+};
+
+/* From low to high, both included; empty when low > high. */
+struct interval {
+    int64_t low, high;
+};
+struct interval interval_of_range(const struct predicate *p);
+
+static inline uint32_t integer_begin(const struct integer_column *c, uint32_t row)
+{
+    return row ? *(const uint32_t *)row_array_at(&c->ends, row - 1) : 0;
+}
+static inline uint32_t integer_end(const struct integer_column *c, uint32_t row)
+{
+    return *(const uint32_t *)row_array_at(&c->ends, row);
+}
+static inline int64_t integer_value(const struct integer_column *c, uint32_t i)
+{
+    return *(const int64_t *)row_array_at(&c->values, i);
+}
+static inline bool integer_bit(const struct row_array *bits, uint32_t row)
+{
+    return *(const uint64_t *)row_array_at(bits, row / 64) >> row % 64 & 1;
+}
+
+struct integer_column *integer_new(void); /* NULL: no memory */
+void integer_destroy(void *column);
+bool integer_test(const void *column, const struct predicate *p, uint32_t row);
+
+/* integer_sort.c */
+int integer_sort(void *column, const struct pause *pause);
+void integer_estimate(const void *column, const struct predicate *p, struct cardinality *ret);
+int integer_select(const void *column, const struct predicate *p, struct row_set *set, const struct pause *pause);
+
+/* integer_file.c */
+unsigned integer_save(void *column, struct column_region regions[COLUMN_REGIONS]);
+int integer_open(const struct column_region *regions, unsigned count, uint32_t rows, const struct pause *pause,
+                 void **ret, const char **ret_why);

@@ -1,0 +1,303 @@
+/* payload_path.c -- one walk over the text finds the outermost keys; the rest of each path is walked in its value alone. */
+#include "columns/payload_path.h"
+#include "base/text/json_scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_MAX     128 /* bytes of a number that is no integer; longer ones are no values */
+#define FIELDS_AT_ONCE 16
+
+void payload_reader_fini(struct payload_reader *r)
+{
+    free(r->items);
+    free(r->text);
+    *r = (struct payload_reader){0};
+}
+
+/* -- strings -- */
+
+static unsigned hex4(const char *at)
+{
+    unsigned n = 0;
+    for (int i = 0; i < 4; i++)
+        n = n * 16 + (unsigned)(at[i] <= '9' ? at[i] - '0' : (at[i] | 0x20) - 'a' + 10);
+    return n;
+}
+
+static size_t put_utf8(char *to, unsigned c)
+{
+    if (c < 0x80) {
+        to[0] = (char)c;
+        return 1;
+    }
+    const size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = n; i-- > 1; c >>= 6)
+        to[i] = (char)(0x80 | (c & 0x3f));
+    to[0] = (char)(first[n] | c);
+    return n;
+}
+
+/* The character that \u begins, which is at `at`; half of a surrogate pair is U+FFFD. Moves *at behind it. */
+static unsigned unicode(const char **at, const char *end)
+{
+    unsigned c = hex4(*at + 2);
+    *at += 6;
+    if (c < 0xd800 || c > 0xdfff)
+        return c;
+    if (c > 0xdbff || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
+        return 0xfffd;
+    const unsigned low = hex4(*at + 2);
+    if (low < 0xdc00 || low > 0xdfff)
+        return 0xfffd;
+    *at += 6;
+    return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* Decodes a string of valid JSON, between its quotes; it does not grow. Returns its size. */
+static size_t decode(const char *from, size_t size, char *to)
+{
+    static const char plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    const char *const end = from + size;
+    size_t n = 0;
+    while (from < end) {
+        if (*from != '\\') {
+            to[n++] = *from++;
+        } else if (from[1] == 'u') {
+            n += put_utf8(to + n, unicode(&from, end));
+        } else {
+            to[n++] = meant[strchr(plain, from[1]) - plain];
+            from += 2;
+        }
+    }
+    return n;
+}
+
+/* A key with its quotes is this one. */
+static bool is_key(struct json_slice quoted, const char *key, size_t size)
+{
+    char decoded[FIELD_PATH_MAX];
+    const char *text = quoted.text + 1;
+    size_t n = quoted.size - 2;
+    if (memchr(text, '\\', n)) {
+        if (n > 6 * sizeof(decoded)) /* an escape takes at most six times what it stands for */
+            return false;
+        char wide[6 * FIELD_PATH_MAX];
+        n = decode(text, n, wide);
+        if (n > sizeof(decoded))
+            return false;
+        text = memcpy(decoded, wide, n);
+    }
+    return n == size && memcmp(text, key, size) == 0;
+}
+
+/* -- values -- */
+
+static int add_item(struct payload_reader *r, struct value v)
+{
+    if (r->count == r->capacity) {
+        const uint32_t capacity = r->capacity ? 2 * r->capacity : 8;
+        struct value *grown = realloc(r->items, capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        r->items = grown;
+        r->capacity = capacity;
+    }
+    r->items[r->count++] = v;
+    return 0;
+}
+
+/* Room for all the strings there may be is made before the first of them: values point into it. */
+static int reserve_text(struct payload_reader *r, size_t size)
+{
+    if (size <= r->text_capacity)
+        return 0;
+    free(r->text);
+    r->text = malloc(size);
+    r->text_capacity = r->text ? size : 0;
+    return r->text ? 0 : -ENOMEM;
+}
+
+static struct value string_value(struct payload_reader *r, struct json_slice s)
+{
+    const char *text = s.text + 1;
+    size_t n = s.size - 2;
+    if (memchr(text, '\\', n)) {
+        char *to = r->text + r->text_size;
+        n = decode(text, n, to);
+        text = to;
+        r->text_size += n;
+    }
+    return (struct value){VALUE_STRING, .string = {text, n}};
+}
+
+/* False: it is no value. */
+static bool number_value(struct json_slice s, struct value *ret)
+{
+    char text[NUMBER_MAX + 1];
+    if (s.size > NUMBER_MAX)
+        return false;
+    memcpy(text, s.text, s.size);
+    text[s.size] = 0;
+    if (!strpbrk(text, ".eE")) {
+        errno = 0;
+        const long long n = strtoll(text, NULL, 10);
+        if (errno == 0) {
+            *ret = (struct value){VALUE_INTEGER, .integer = n};
+            return true;
+        }
+    }
+    *ret = (struct value){VALUE_FLOAT, .number = strtod(text, NULL)};
+    return true;
+}
+
+static int take_scalar(struct payload_reader *r, struct json_slice s, struct field_values *v)
+{
+    struct value item;
+    switch (s.text[0]) {
+    case 'n': v->has_null = true; return 0;
+    case 't':
+    case 'f': return add_item(r, (struct value){VALUE_BOOL, .boolean = s.text[0] == 't'});
+    case '"': return add_item(r, string_value(r, s));
+    case '[':
+    case '{': return 0; /* no value */
+    default: return number_value(s, &item) ? add_item(r, item) : 0;
+    }
+}
+
+/* The value at the end of a path. */
+static int take_value(struct payload_reader *r, struct json_slice s, struct field_values *v)
+{
+    struct json_scan scan;
+    struct json_slice element;
+    if (s.text[0] != '[') {
+        v->is_empty = v->is_empty && s.text[0] == 'n';
+        return take_scalar(r, s, v);
+    }
+    json_scan_begin(&scan, s.text, s.size);
+    if (!json_scan_open(&scan, '['))
+        return 0;
+    int rc = 0;
+    for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false) {
+        v->is_empty = false;
+        rc = take_scalar(r, element, v);
+    }
+    return rc;
+}
+
+/* -- paths -- */
+
+/* The first key of a path, whether it ends with [], and the rest. */
+struct step {
+    const char *key, *rest; /* rest: NULL at the end */
+    size_t size;
+    bool each;
+};
+
+static struct step first_step(const char *path)
+{
+    const char *dot = strchr(path, '.');
+    struct step s = {.key = path, .size = dot ? (size_t)(dot - path) : strlen(path), .rest = dot ? dot + 1 : NULL};
+    s.each = s.size > 2 && memcmp(path + s.size - 2, "[]", 2) == 0;
+    s.size -= s.each ? 2 : 0;
+    return s;
+}
+
+/* What is at the key of an object; text NULL: nothing is. The text is valid JSON. */
+static struct json_slice find_key(struct json_slice object, const struct step *step)
+{
+    struct json_scan scan;
+    struct json_slice key, value, found = {0};
+    json_scan_begin(&scan, object.text, object.size);
+    if (object.text[0] != '{' || !json_scan_open(&scan, '{'))
+        return found;
+    for (bool first = true; json_scan_member(&scan, first, &key, &value) > 0; first = false)
+        if (is_key(key, step->key, step->size))
+            found = value;
+    return found;
+}
+
+/* The rest of a path in what its first steps led to. Its depth is that of the path, which is short. */
+static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *v)
+{
+    struct json_scan scan;
+    struct json_slice element;
+    if (!at.text)
+        return 0;
+    if (!step->rest)
+        return step->each && at.text[0] != '[' ? 0 : take_value(r, at, v);
+    const struct step next = first_step(step->rest);
+    if (!step->each)
+        return walk(r, find_key(at, &next), &next, v);
+    json_scan_begin(&scan, at.text, at.size);
+    if (at.text[0] != '[' || !json_scan_open(&scan, '['))
+        return 0;
+    int rc = 0;
+    for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false)
+        rc = walk(r, find_key(element, &next), &next, v);
+    return rc;
+}
+
+/* What is at the first key of each path; all are missing when the payload is no JSON object. */
+static void find_first(const struct step *steps, size_t count, const void *payload, size_t size, struct json_slice *ret)
+{
+    struct json_scan scan;
+    struct json_slice key, value;
+    memset(ret, 0, count * sizeof(*ret));
+    if (size > PAYLOAD_FIELDS_MAX)
+        return;
+    json_scan_begin(&scan, payload, size);
+    int rc = json_scan_open(&scan, '{') ? 1 : -1;
+    for (bool first = true; rc > 0; first = false) {
+        rc = json_scan_member(&scan, first, &key, &value);
+        for (size_t i = 0; rc > 0 && i < count; i++)
+            if (is_key(key, steps[i].key, steps[i].size))
+                ret[i] = value;
+    }
+    if (rc < 0 || !json_scan_end(&scan))
+        memset(ret, 0, count * sizeof(*ret));
+}
+
+static int read_field(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *ret)
+{
+    *ret = (struct field_values){.is_empty = true};
+    r->count = 0;
+    r->text_size = 0;
+    int rc = at.text ? reserve_text(r, at.size) : 0;
+    if (rc == 0)
+        rc = walk(r, at, step, ret);
+    ret->items = r->items;
+    ret->count = r->count;
+    return rc;
+}
+
+int payload_read(struct payload_reader *r, const char *path, const void *payload, size_t size, struct field_values *ret)
+{
+    struct json_slice at;
+    const struct step step = first_step(path);
+    find_first(&step, 1, payload, size, &at);
+    return read_field(r, at, &step, ret);
+}
+
+int payload_read_all(struct payload_reader *r, const struct field_spec *fields, size_t count, const void *payload,
+                     size_t size, int (*each)(void *arg, size_t i, const struct field_values *v), void *arg)
+{
+    struct step steps[FIELDS_AT_ONCE];
+    struct json_slice at[FIELDS_AT_ONCE];
+    int rc = 0;
+    for (size_t from = 0; rc == 0 && from < count; from += FIELDS_AT_ONCE) {
+        const size_t n = count - from < FIELDS_AT_ONCE ? count - from : FIELDS_AT_ONCE;
+        for (size_t i = 0; i < n; i++)
+            steps[i] = first_step(fields[from + i].path);
+        find_first(steps, n, payload, size, at);
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            struct field_values v;
+            rc = read_field(r, at[i], &steps[i], &v);
+            if (rc == 0)
+                rc = each(arg, from + i, &v);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,235 @@
+/* Fields out of payloads: what each path means, then random documents against the trees that Jansson reads. */
+#include "columns/payload_path.h"
+
+#include "failing_memory.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What was read, as text: "5 true 2.5 'x' null empty". */
+static void describe(const struct field_values *v, char *to)
+{
+    to += sprintf(to, "%s%s", v->is_empty ? "empty " : "", v->has_null ? "null " : "");
+    for (uint32_t i = 0; i < v->count; i++) {
+        const struct value *x = &v->items[i];
+        if (x->type == VALUE_INTEGER)
+            to += sprintf(to, "%" PRId64 " ", x->integer);
+        else if (x->type == VALUE_FLOAT)
+            to += sprintf(to, "%g ", x->number);
+        else if (x->type == VALUE_BOOL)
+            to += sprintf(to, "%s ", x->boolean ? "true" : "false");
+        else
+            to += sprintf(to, "'%.*s' ", (int)x->string.size, x->string.bytes);
+    }
+    *to = 0;
+}
+
+static const struct {
+    const char *payload, *path, *expected;
+} cases[] = {
+    {"{\"a\":5}", "a", "5 "},
+    {" { \"b\" : 1 , \"a\" : -7 } ", "a", "-7 "},
+    {"{\"a\":{\"b\":{\"c\":3}}}", "a.b.c", "3 "},
+    {"{\"a\":{\"b\":3}}", "a", ""},
+    {"{\"a\":{}}", "a", ""},
+    {"{\"a\":3}", "a.b", "empty "},
+    {"{\"b\":3}", "a", "empty "},
+    {"{}", "a", "empty "},
+    {"", "a", "empty "},
+    {"[1]", "a", "empty "},
+    {"{\"a\":5", "a", "empty "},
+    {"{\"a\":5} x", "a", "empty "},
+    {"\x01\x02", "a", "empty "},
+    {"{\"a\":null}", "a", "empty null "},
+    {"{\"a\":[]}", "a", "empty "},
+    {"{\"a\":[null]}", "a", "null "},
+    {"{\"a\":[1,null,2]}", "a", "null 1 2 "},
+    {"{\"a\":[1,[2],{\"b\":3},4]}", "a", "1 4 "},
+    {"{\"a\":[1,2]}", "a[]", "1 2 "},
+    {"{\"a\":7}", "a[]", "empty "},
+    {"{\"a\":[{\"b\":1},{\"b\":[2,3]},{\"c\":4},5]}", "a[].b", "1 2 3 "},
+    {"{\"a\":[{\"b\":1}]}", "a.b", "empty "},
+    {"{\"a\":[{\"b\":null},{\"b\":[]}]}", "a[].b", "empty null "},
+    {"{\"a\":1,\"a\":2}", "a", "2 "},
+    {"{\"\\u0061b\":1}", "ab", "1 "},
+    {"{\"\\ud83d\\ude00\":1}", "\xf0\x9f\x98\x80", "1 "},
+    {"{\"a\":\"x\\n\\u00e4\\\"\"}", "a", "'x\n\xc3\xa4\"' "},
+    {"{\"a\":\"\\ud800x\"}", "a", "'\xef\xbf\xbdx' "},
+    {"{\"a\":[\"\\t\",\"b\",\"\\u0041\"]}", "a", "'\t' 'b' 'A' "},
+    {"{\"a\":[1.5,true,false]}", "a", "1.5 true false "},
+    {"{\"a\":2.0}", "a", "2 "},
+    {"{\"a\":[9223372036854775807,-9223372036854775808]}", "a", "9223372036854775807 -9223372036854775808 "},
+    {"{\"a\":9223372036854775808}", "a", "9.22337e+18 "},
+    {"{\"a\":1e999}", "a", "inf "},
+};
+
+Test(payload_path, each_path_leads_where_it_says)
+{
+    struct payload_reader r = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct field_values v;
+        char text[256];
+        const size_t size = strlen(cases[i].payload);
+        char *payload = malloc(size ? size : 1); /* of its own size: a sanitizer sees who reads beyond */
+        memcpy(payload, cases[i].payload, size);
+        cr_assert_eq(payload_read(&r, cases[i].path, payload, size, &v), 0);
+        describe(&v, text);
+        cr_expect_str_eq(text, cases[i].expected, "%s of %s: '%s'", cases[i].path, cases[i].payload, text);
+        free(payload);
+    }
+    payload_reader_fini(&r);
+}
+
+Test(payload_path, two_is_an_integer_and_two_point_nought_is_not)
+{
+    struct payload_reader r = {0};
+    struct field_values v;
+    cr_assert_eq(payload_read(&r, "a", "{\"a\":[2,2.0,2e0]}", 17, &v), 0);
+    cr_assert_eq(v.count, 3);
+    cr_assert(v.items[0].type == VALUE_INTEGER && v.items[1].type == VALUE_FLOAT && v.items[2].type == VALUE_FLOAT);
+    payload_reader_fini(&r);
+}
+
+Test(payload_path, large_payloads_have_no_fields)
+{
+    struct payload_reader r = {0};
+    struct field_values v;
+    char *payload = malloc(PAYLOAD_FIELDS_MAX + 1);
+    memset(payload, ' ', PAYLOAD_FIELDS_MAX + 1);
+    memcpy(payload, "{\"a\":5}", 7);
+    cr_assert_eq(payload_read(&r, "a", payload, PAYLOAD_FIELDS_MAX, &v), 0);
+    cr_assert_eq(v.count, 1);
+    cr_assert_eq(payload_read(&r, "a", payload, PAYLOAD_FIELDS_MAX + 1, &v), 0);
+    cr_assert(v.count == 0 && v.is_empty);
+    free(payload);
+    payload_reader_fini(&r);
+}
+
+/* -- against Jansson -- */
+
+static uint32_t draw(uint64_t *state, uint32_t below)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((*state >> 33) % below);
+}
+
+static json_t *draw_tree(uint64_t *state, int depth)
+{
+    static const char *const keys[] = {"a", "b", "c"};
+    json_t *t;
+    switch (draw(state, depth > 0 ? 8 : 5)) {
+    case 0: return json_null();
+    case 1: return json_string(draw(state, 2) ? "x\"\\y" : "");
+    case 2: return json_boolean(draw(state, 2));
+    case 3: return json_real(draw(state, 9) / 4.0 + 0.125);
+    case 4: return json_integer((json_int_t)draw(state, 9) - 4);
+    case 5:
+        t = json_array();
+        for (uint32_t i = draw(state, 4); i > 0; i--)
+            json_array_append_new(t, draw_tree(state, depth - 1));
+        return t;
+    default:
+        t = json_object();
+        for (uint32_t i = draw(state, 5); i > 0; i--)
+            json_object_set_new(t, keys[draw(state, 3)], draw_tree(state, depth - 1));
+        return t;
+    }
+}
+
+struct described {
+    char scalars[4096];
+    bool has_null, is_empty;
+};
+
+static void describe_scalar(json_t *t, struct described *d)
+{
+    char *to = d->scalars + strlen(d->scalars);
+    d->has_null |= json_is_null(t);
+    if (json_is_integer(t))
+        sprintf(to, "%" PRId64 " ", (int64_t)json_integer_value(t));
+    else if (json_is_real(t))
+        sprintf(to, "%g ", json_real_value(t));
+    else if (json_is_boolean(t))
+        sprintf(to, "%s ", json_is_true(t) ? "true" : "false");
+    else if (json_is_string(t))
+        sprintf(to, "'%s' ", json_string_value(t));
+}
+
+static void follow(json_t *t, const char *path, struct described *d)
+{
+    char key[16];
+    json_t *element;
+    size_t i;
+    const size_t n = strcspn(path, ".");
+    const bool each = n > 2 && path[n - 1] == ']', last = path[n] == 0;
+    memcpy(key, path, n);
+    key[each ? n - 2 : n] = 0;
+    t = json_object_get(t, key);
+    if (!t || (each && !json_is_array(t)))
+        return;
+    if (!last && each) {
+        json_array_foreach(t, i, element) follow(element, path + n + 1, d);
+    } else if (!last) {
+        follow(t, path + n + 1, d);
+    } else if (json_is_array(t)) {
+        d->is_empty &= json_array_size(t) == 0;
+        json_array_foreach(t, i, element) describe_scalar(element, d);
+    } else {
+        d->is_empty &= json_is_null(t);
+        describe_scalar(t, d);
+    }
+}
+
+static int compare_field(void *arg, size_t i, const struct field_values *v)
+{
+    static const char *const paths[] = {"a", "b.a", "c[]", "a[].b", "a[].b[].c", "b.c.a"};
+    static struct described d;
+    static char text[4200], expected[4200];
+    d = (struct described){.is_empty = true};
+    follow(arg, paths[i], &d);
+    describe(v, text);
+    sprintf(expected, "%s%s%s", d.is_empty ? "empty " : "", d.has_null ? "null " : "", d.scalars);
+    cr_assert_str_eq(text, expected, "%s", paths[i]);
+    return 0;
+}
+
+static const struct field_spec fields[] = {{.path = "a"},     {.path = "b.a"},       {.path = "c[]"},
+                                           {.path = "a[].b"}, {.path = "a[].b[].c"}, {.path = "b.c.a"}};
+
+Test(payload_path, random_documents_are_read_as_jansson_reads_them)
+{
+    struct payload_reader r = {0};
+    uint64_t state = 77;
+    for (int round = 0; round < 20000; round++) {
+        json_t *t = json_object();
+        json_object_set_new(t, "a", draw_tree(&state, 4));
+        json_object_set_new(t, "b", draw_tree(&state, 4));
+        json_object_set_new(t, "c", draw_tree(&state, 2));
+        char *text = json_dumps(t, round % 2 ? JSON_INDENT(1) : JSON_COMPACT);
+        cr_assert_eq(payload_read_all(&r, fields, ARRAY_LEN(fields), text, strlen(text), compare_field, t), 0);
+        free(text);
+        json_decref(t);
+    }
+    payload_reader_fini(&r);
+}
+
+Test(payload_path, without_memory_nothing_breaks)
+{
+    static const char text[] = "{\"a\":[1,2,3,4,5,6,7,8,9,\"\\n\"]}";
+    for (unsigned n = 1;; n++) {
+        struct payload_reader r = {0};
+        struct field_values v;
+        memory_fail_at(n);
+        const int rc = payload_read(&r, "a", text, strlen(text), &v);
+        const bool failed = memory_has_failed();
+        memory_fail_at(0);
+        cr_assert_eq(rc, failed ? -ENOMEM : 0, "allocation %u", n);
+        payload_reader_fini(&r);
+        if (!failed)
+            break;
+    }
+}
