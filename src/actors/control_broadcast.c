@@ -1,3 +1,4 @@
+/* control_broadcast.c -- the same message to all reactors, in memory of its own. */
 #include "actors/addresses.h"
 #include "actors/control_messages.h"
 
@@ -12,14 +13,9 @@ int control_broadcast(enum actor_id actor, uint32_t type, const void *first, siz
     *ret = messages;
     if (!messages)
         return -ENOMEM;
-    for (unsigned r = 0; r < n; r++) {
+    for (unsigned r = 0; r < n; r++)
         memcpy(messages + r * size, first, size);
-        message_send((struct message *)(messages + r * size), address_of(r, actor), type, NULL);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < n; r++) {
-        int one = message_await((struct message *)(messages + r * size));
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
+    const struct scatter all = {
+        .messages = messages, .size = size, .count = n, .to = address_of(0, actor), .type = type};
+    return message_scatter(&all);
 }

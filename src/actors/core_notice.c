@@ -36,6 +36,11 @@ static int call_one_by_one(const struct core *c, enum actor_id actor, const stru
     return rc;
 }
 
+static int nothing_here(void *arg, struct message *m)
+{
+    return 0;
+}
+
 static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, void *call, void *arg)
 {
     const struct core *c = arg;
@@ -46,16 +51,15 @@ static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, v
     struct control_store_message *all = c->reactors > 2 ? malloc(c->reactors * sizeof *all) : NULL;
     if (!all)
         return call_one_by_one(c, actor, &first);
-    for (unsigned r = 0; r < c->reactors; r++) {
+    for (unsigned r = 0; r < c->reactors; r++)
         all[r] = first;
-        if (r != c->reactor)
-            message_send(&all[r].base, address_of(r, actor), MSG_CONTROL_STORE, NULL);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < c->reactors; r++) {
-        int one = r != c->reactor ? message_await(&all[r].base) : 0;
-        rc = rc < 0 ? rc : one;
-    }
+    const struct scatter others = {.messages = all,
+                                   .size = sizeof *all,
+                                   .count = c->reactors,
+                                   .to = address_of(0, actor),
+                                   .type = MSG_CONTROL_STORE,
+                                   .here = nothing_here};
+    int rc = message_scatter(&others);
     free(all);
     return rc;
 }

@@ -16,16 +16,15 @@
 static int step_some(enum restore_step which, unsigned first, unsigned n)
 {
     struct control_restore_message m[AT_ONCE];
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         m[i] = (struct control_restore_message){.step = which};
-        message_send(&m[i].base, address_of(first + i, ACTOR_CONTROL), MSG_CONTROL_RESTORE, NULL);
-    }
-    int rc = 0;
-    for (unsigned i = 0; i < n; i++) {
-        int one = message_await(&m[i].base);
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
+    const struct scatter some = {.messages = m,
+                                 .size = sizeof *m,
+                                 .first = first,
+                                 .count = n,
+                                 .to = address_of(0, ACTOR_CONTROL),
+                                 .type = MSG_CONTROL_RESTORE};
+    return message_scatter(&some);
 }
 
 /* Many reactors at once: each may wait long for a slow disk. */

@@ -286,16 +286,11 @@ int server_measure(struct metrics_sample *samples, struct arena *arena)
     if (!m)
         return -ENOMEM;
     memset(m, 0, n * sizeof *m);
-    for (unsigned r = 0; r < n; r++) {
+    for (unsigned r = 0; r < n; r++)
         m[r].sample = &samples[r];
-        message_send(&m[r].base, address_of(r, ACTOR_ASK), MSG_CONTROL_MEASURE, NULL);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < n; r++) {
-        int one = message_await(&m[r].base);
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
+    const struct scatter all = {
+        .messages = m, .size = sizeof *m, .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_MEASURE};
+    return message_scatter(&all);
 }
 
 int server_measure_times(unsigned reactor, struct search_times *ret)

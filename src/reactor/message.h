@@ -13,6 +13,7 @@
 
 #include "reactor/fibers/fiber.h"
 #include "reactor/fibers/order.h"
+#include <stddef.h>
 
 struct actor;
 
@@ -49,6 +50,25 @@ static inline int message_call(struct message *m, struct address to, uint32_t ty
     message_send(m, to, type, ctx);
     return message_await(m);
 }
+
+/* Messages to many reactors at once, one each. */
+struct scatter {
+    void *messages;        /* the caller's array; each element begins with its struct message */
+    size_t size;           /* of an element */
+    unsigned first, count; /* element i goes to reactor first + i */
+    struct address to;     /* of any reactor: the actor and the order count */
+    uint32_t type;
+    struct context *ctx;
+    /* True: there is nothing to ask of that reactor, whose status is 0. NULL: all are asked. */
+    bool (*skip)(const struct message *m);
+    /* Does what the own reactor was asked, in place of a message to it, while the others work; returns the status. May wait.
+     * NULL: the own reactor gets a message too. */
+    int (*here)(void *arg, struct message *m);
+    void *arg;
+};
+
+/* Sends all and waits until all are home. Returns the first failure in the order of reactors; each message has its status. */
+int message_scatter(const struct scatter *s);
 
 /* Sends m home. The receiver must not touch it afterwards. Never waits, never fails. */
 void message_reply(struct message *m, int status);

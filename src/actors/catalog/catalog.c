@@ -57,20 +57,10 @@ static int commit(struct catalog *c, const struct manifest_change *change, struc
 
 static int tell_created(const struct collection_config *config)
 {
-    unsigned n = reactor_count();
-    struct control_create_message *m = calloc(n, sizeof *m);
-    if (!m)
-        return -ENOMEM;
-    for (unsigned r = 0; r < n; r++) {
-        m[r].config = config;
-        message_send(&m[r].base, address_of(r, ACTOR_CONTROL), MSG_CONTROL_CREATE, NULL);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < n; r++) {
-        int one = message_await(&m[r].base);
-        rc = rc < 0 ? rc : one;
-    }
-    free(m);
+    const struct control_create_message first = {.config = config};
+    void *messages;
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_CREATE, &first, sizeof first, &messages);
+    free(messages);
     return rc;
 }
 

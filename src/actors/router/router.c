@@ -94,6 +94,20 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
     return 0;
 }
 
+int router_scatter(struct request *rq, void *messages, size_t size, enum actor_id actor, uint32_t type,
+                   int (*here)(void *core, struct message *m))
+{
+    const struct scatter all = {.messages = messages,
+                                .size = size,
+                                .count = rq->core->reactors,
+                                .to = address_of(0, actor),
+                                .type = type,
+                                .ctx = &rq->ctx,
+                                .here = here,
+                                .arg = rq->core};
+    return message_scatter(&all);
+}
+
 /* No place in a lane is held meanwhile: a drop waits for requests that wait for such places. */
 int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type)
 {

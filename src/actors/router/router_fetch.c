@@ -12,15 +12,30 @@
 #define CHECK_EVERY  256 /* points between two looks at the deadline */
 #define ATTEMPTS_MAX 8   /* payloads that keep growing between two questions are somebody's endless loop */
 
-static void part_send(struct request *rq, struct shard_get_message *m, unsigned reactor)
+static bool part_is_empty(const struct message *m)
 {
-    if (reactor != rq->core->reactor)
-        message_send(&m->base, address_of(reactor, ACTOR_SEARCH), MSG_SHARD_GET, &rq->ctx);
+    return CONTAINER_OF(m, const struct shard_get_message, base)->count == 0;
 }
 
-static int part_await(struct request *rq, struct shard_get_message *m, unsigned reactor)
+static int part_here(void *core, struct message *m)
 {
-    return reactor == rq->core->reactor ? shard_on_get(rq->core, m) : message_await(&m->base);
+    return shard_on_get(core, CONTAINER_OF(m, struct shard_get_message, base));
+}
+
+/* Asks the owners from reactor `first` on, `count` of them. */
+static int parts_ask(struct request *rq, struct shard_get_message *parts, unsigned first, unsigned count)
+{
+    const struct scatter owners = {.messages = parts + first,
+                                   .size = sizeof *parts,
+                                   .first = first,
+                                   .count = count,
+                                   .to = address_of(0, ACTOR_SEARCH),
+                                   .type = MSG_SHARD_GET,
+                                   .ctx = &rq->ctx,
+                                   .skip = part_is_empty,
+                                   .here = part_here,
+                                   .arg = rq->core};
+    return message_scatter(&owners);
 }
 
 static int part_prepare(struct request *rq, const struct collection_config *config, const struct router_points *p,
@@ -48,19 +63,11 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
     return m->payload_sizes && m->payloads ? 0 : -ENOMEM;
 }
 
-static int ask_owners(struct request *rq, const struct router_split *split, struct shard_get_message *parts)
+static int ask_owners(struct request *rq, struct shard_get_message *parts)
 {
-    struct core *c = rq->core;
-    for (unsigned r = 0; r < c->reactors; r++)
-        if (split->first[r + 1] > split->first[r])
-            part_send(rq, &parts[r], r);
-    int rc = 0;
-    for (unsigned r = 0; r < c->reactors; r++)
-        if (split->first[r + 1] > split->first[r]) {
-            int one = part_await(rq, &parts[r], r);
-            rc = rc < 0 ? rc : one;
-        }
-    for (unsigned r = 0; r < c->reactors && rc == 0; r++)
+    const unsigned reactors = rq->core->reactors;
+    int rc = parts_ask(rq, parts, 0, reactors);
+    for (unsigned r = 0; r < reactors && rc == 0; r++)
         for (unsigned attempt = 0; rc == 0 && parts[r].payload_bytes > parts[r].payload_capacity; attempt++) {
             parts[r].payload_capacity = parts[r].payload_bytes + parts[r].payload_bytes / 8;
             rc = admission_grow(rq, parts[r].payload_capacity, "fetch of payloads");
@@ -69,8 +76,7 @@ static int ask_owners(struct request *rq, const struct router_split *split, stru
             parts[r].payloads = arena_alloc(&rq->bulk, parts[r].payload_capacity);
             if (!parts[r].payloads || attempt == ATTEMPTS_MAX)
                 return -ENOMEM;
-            part_send(rq, &parts[r], r);
-            rc = part_await(rq, &parts[r], r);
+            rc = parts_ask(rq, parts, r, 1);
         }
     return rc;
 }
@@ -157,7 +163,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, str
     for (unsigned r = 0; r < reactors && rc == 0; r++)
         rc = part_prepare(rq, config, p, &split, r, select, &parts[r]);
     if (rc == 0)
-        rc = ask_owners(rq, &split, parts);
+        rc = ask_owners(rq, parts);
     if (rc < 0)
         return rc;
     uint64_t bytes = 0;

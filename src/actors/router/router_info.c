@@ -25,6 +25,11 @@ static void info_add(struct shard_info *sum, const struct shard_info *part)
     sum->memory_bytes += part->memory_bytes;
 }
 
+static int info_here(void *core, struct message *m)
+{
+    return shard_on_info(core, CONTAINER_OF(m, struct shard_info_message, base));
+}
+
 int router_info(struct request *rq, const char *name, struct collection_config *ret_config, struct shard_info *ret)
 {
     struct core *c = rq->core;
@@ -35,20 +40,12 @@ int router_info(struct request *rq, const char *name, struct collection_config *
     memset(ret, 0, sizeof *ret);
     struct shard_info_message *m = arena_alloc(&rq->arena, c->reactors * sizeof *m);
     int rc = m ? 0 : -ENOMEM;
-    if (m) {
-        memset(m, 0, c->reactors * sizeof *m);
-        for (unsigned r = 0; r < c->reactors; r++) {
-            m[r].collection = e->config.id;
-            if (r != c->reactor)
-                message_send(&m[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_INFO, &rq->ctx);
-        }
-        m[c->reactor].base.status = shard_on_info(c, &m[c->reactor]);
-        for (unsigned r = 0; r < c->reactors; r++) {
-            int one = r == c->reactor ? m[r].base.status : message_await(&m[r].base);
-            rc = rc < 0 ? rc : one;
-            info_add(ret, &m[r].info);
-        }
-    }
+    for (unsigned r = 0; m && r < c->reactors; r++)
+        m[r] = (struct shard_info_message){.collection = e->config.id};
+    if (m)
+        rc = router_scatter(rq, m, sizeof *m, ACTOR_SEARCH, MSG_SHARD_INFO, info_here);
+    for (unsigned r = 0; m && r < c->reactors; r++)
+        info_add(ret, &m[r].info);
     core_leave(e);
     return rc < 0 ? router_error(rq, ret_config->id, rc, "count") : 0;
 }
@@ -82,14 +79,9 @@ static int infos_ask(struct request *rq, const uint64_t *ids, size_t count, stru
         if (!m[r].infos)
             return -ENOMEM;
     }
-    for (unsigned r = 0; r < n; r++)
-        message_send(&m[r].base, address_of(r, ACTOR_ASK), MSG_CONTROL_INFOS, NULL);
-    int rc = 0;
-    for (unsigned r = 0; r < n; r++) {
-        int one = message_await(&m[r].base);
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
+    const struct scatter all = {
+        .messages = m, .size = sizeof *m, .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_INFOS};
+    return message_scatter(&all);
 }
 
 static int infos_read(struct request *rq, struct router_info *all, size_t count)
@@ -142,21 +134,17 @@ static int by_state_and_id(const void *a, const void *b)
     return x->reactor < y->reactor ? -1 : x->reactor > y->reactor;
 }
 
+static int segments_here(void *core, struct message *m)
+{
+    return shard_on_segments(core, CONTAINER_OF(m, struct shard_segments_message, base));
+}
+
 /* Asks each reactor for as many of its segments as m[reactor] has room for. All have answered when it returns. */
 static int segments_ask(struct request *rq, uint64_t collection, struct shard_segments_message *m)
 {
-    struct core *c = rq->core;
-    for (unsigned r = 0; r < c->reactors; r++) {
+    for (unsigned r = 0; r < rq->core->reactors; r++)
         m[r].collection = collection;
-        if (r != c->reactor)
-            message_send(&m[r].base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEGMENTS, &rq->ctx);
-    }
-    int rc = shard_on_segments(c, &m[c->reactor]);
-    for (unsigned r = 0; r < c->reactors; r++) {
-        int one = r == c->reactor ? 0 : message_await(&m[r].base);
-        rc = rc < 0 ? rc : one;
-    }
-    return rc;
+    return router_scatter(rq, m, sizeof *m, ACTOR_SEARCH, MSG_SHARD_SEGMENTS, segments_here);
 }
 
 /* Moves the parts together. False: a reactor has more segments than there was room for. */

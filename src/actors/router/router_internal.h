@@ -16,6 +16,10 @@ struct collection_entry *router_enter_to_read(struct request *rq, const char *na
 /* message_call() to an actor of the catalog, or a refusal with its sentence when too many wait there already. */
 MUST_USE int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type);
 
+/* message_scatter() of one message a reactor, which shall end when rq does; `here` gets the core, and does the own reactor's part. */
+MUST_USE int router_scatter(struct request *rq, void *messages, size_t size, enum actor_id actor, uint32_t type,
+                            int (*here)(void *core, struct message *m));
+
 /* Under cosine a vector needs a direction: one of length zero is equally far from everything. */
 static inline bool router_has_direction(const struct collection_config *config, const float *v)
 {

@@ -8,18 +8,14 @@ static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struc
                    struct error *errors)
 {
     struct core *c = rq->core;
-    for (unsigned r = 0; r < c->reactors; r++) {
+    for (unsigned r = 0; r < c->reactors; r++)
         parts[r] = (struct shard_maintain_message){.collection = collection, .error = &errors[r]};
-        message_send(&parts[r].base, address_of(r, ACTOR_MAINTAIN), type, &rq->ctx);
-    }
-    int rc = 0;
-    for (unsigned r = 0; r < c->reactors; r++) {
-        int one = message_await(&parts[r].base);
-        if (one < 0 && rc == 0) {
-            rc = one;
+    int rc = router_scatter(rq, parts, sizeof *parts, ACTOR_MAINTAIN, type, NULL);
+    for (unsigned r = 0; rc < 0 && r < c->reactors; r++)
+        if (parts[r].base.status < 0) {
             rq->error = errors[r];
+            break;
         }
-    }
     return rc;
 }
 

@@ -151,6 +151,16 @@ static int upsert_here(struct request *rq, const struct collection_config *confi
     return shard_on_upsert(rq->core, &m);
 }
 
+static bool upsert_is_empty(const struct message *m)
+{
+    return CONTAINER_OF(m, const struct shard_upsert_message, base)->batch.count == 0;
+}
+
+static int upsert_own(void *core, struct message *m)
+{
+    return shard_on_upsert(core, CONTAINER_OF(m, struct shard_upsert_message, base));
+}
+
 static int upsert_split(struct request *rq, const struct collection_config *config, const struct write *w,
                         const void **payloads)
 {
@@ -172,21 +182,21 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
         if (rc < 0)
             return rc;
     }
+    const struct scatter owners = {.messages = parts,
+                                   .size = sizeof *parts,
+                                   .count = c->reactors,
+                                   .to = address_of(0, ACTOR_WRITE),
+                                   .type = MSG_SHARD_UPSERT,
+                                   .ctx = &rq->ctx,
+                                   .skip = upsert_is_empty,
+                                   .here = upsert_own,
+                                   .arg = c};
+    rc = message_scatter(&owners);
     unsigned begun = 0;
-    for (unsigned r = 0; r < c->reactors; r++)
-        if (r != c->reactor && parts[r].batch.count > 0)
-            message_send(&parts[r].base, address_of(r, ACTOR_WRITE), MSG_SHARD_UPSERT, &rq->ctx);
-    if (parts[c->reactor].batch.count > 0)
-        parts[c->reactor].base.status = shard_on_upsert(c, &parts[c->reactor]);
-    for (unsigned r = 0; r < c->reactors; r++) {
-        if (parts[r].batch.count == 0)
-            continue;
-        int one = r == c->reactor ? parts[r].base.status : message_await(&parts[r].base);
-        begun += one == 0;
-        if (one < 0 && rc == 0) {
-            rc = one;
-            rq->error = errors[r];
-        }
+    for (unsigned r = c->reactors; r-- > 0;) {
+        begun += parts[r].batch.count > 0 && parts[r].base.status == 0;
+        if (parts[r].base.status < 0)
+            rq->error = errors[r]; /* of the first in the end */
     }
     if ((rc == -ETIME || rc == -ECANCELED) && begun > 0)
         return error_set(
@@ -238,6 +248,16 @@ static int upsert_points(struct request *rq, const struct write *w)
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
 }
 
+static bool delete_is_empty(const struct message *m)
+{
+    return CONTAINER_OF(m, const struct shard_delete_message, base)->count == 0;
+}
+
+static int delete_own(void *core, struct message *m)
+{
+    return shard_on_delete(core, CONTAINER_OF(m, struct shard_delete_message, base));
+}
+
 static int delete_split(struct request *rq, const struct collection_config *config, const struct write *w,
                         uint64_t *ret_deleted)
 {
@@ -263,20 +283,21 @@ static int delete_split(struct request *rq, const struct collection_config *conf
         parts[r].error = &errors[r];
         parts[r].ids = sorted + split.first[r];
         parts[r].count = split.first[r + 1] - split.first[r];
-        if (r != c->reactor && parts[r].count > 0)
-            message_send(&parts[r].base, address_of(r, ACTOR_WRITE), MSG_SHARD_DELETE, &rq->ctx);
     }
-    if (parts[c->reactor].count > 0)
-        parts[c->reactor].base.status = shard_on_delete(c, &parts[c->reactor]);
-    for (unsigned r = 0; r < c->reactors; r++) {
-        if (parts[r].count == 0)
-            continue;
-        int one = r == c->reactor ? parts[r].base.status : message_await(&parts[r].base);
+    const struct scatter owners = {.messages = parts,
+                                   .size = sizeof *parts,
+                                   .count = c->reactors,
+                                   .to = address_of(0, ACTOR_WRITE),
+                                   .type = MSG_SHARD_DELETE,
+                                   .ctx = &rq->ctx,
+                                   .skip = delete_is_empty,
+                                   .here = delete_own,
+                                   .arg = c};
+    rc = message_scatter(&owners);
+    for (unsigned r = c->reactors; r-- > 0;) {
         *ret_deleted += parts[r].deleted;
-        if (one < 0 && rc == 0) {
-            rc = one;
-            rq->error = errors[r];
-        }
+        if (parts[r].base.status < 0)
+            rq->error = errors[r]; /* of the first in the end */
     }
     return rc;
 }
