@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "index/recall/recall_measure.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

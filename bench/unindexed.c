@@ -3,7 +3,7 @@
 #include "clock.h"
 #include "dataset.h"
 #include "index/scratch.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include "options.h"
 #include "vek.h"
 

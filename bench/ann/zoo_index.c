@@ -119,7 +119,7 @@ int zoo_index_build(struct zoo_index *x, const struct zoo_set *set, enum metric 
     *x = (struct zoo_index){.dim = set->dim, .scratch = search_scratch_create()};
     int rc = x->scratch ? copy_rows(x, set, state == ZOO_COMPACTED ? deleted : NULL) : -ENOMEM;
     if (rc == 0) {
-        index_options_resolve_graph(&options, x->count, &why);
+        index_options_begin(&options, x->count, &why);
         rc = segment_index_create(metric, set->dim, &options, &x->index);
     }
     if (rc == 0)

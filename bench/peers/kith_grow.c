@@ -56,7 +56,7 @@ static int link_rows(struct grown *g, const struct peer_build *b)
 {
     struct index_options options = options_of(b);
     struct index_why why = {.text = ""};
-    index_options_resolve_graph(&options, b->count, &why);
+    index_options_begin(&options, b->count, &why);
     if (segment_index_create((enum metric)b->metric, b->dim, &options, &g->index) < 0)
         return -1;
     struct build_watch watch = {.build = b, .index = g->index};

@@ -1,13 +1,11 @@
-/* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan, then the graph.
+/* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan, then the index itself.
  *
  * Codes are trained on what rows there are, and again when there are twice as many, or when many no longer fit. They are
  * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
  * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
  * gets its turn, it catches up with those who write. */
-#include "index/hnsw/hnsw_builder.h"
-#include "index/hnsw/intrinsic_dimension.h"
 #include "index/recall/recall_measure.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 
 #include <errno.h>
 
@@ -19,9 +17,6 @@
 #define CANDIDATES       16    /* so many of the nearest by code */
 #define RECALL           0.99  /* must hold so many of their neighbours; a search scores 32, but rows will double */
 #define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
-#define REPAIR_SHARE     8     /* flood the graph when a share of 1 in so many rows is new, */
-#define FIT_ROWS_MIN     512   /* fewer say little of what the rows are like */
-#define WATCH_SHARE      64    /* and search for rows by their own vectors when 1 in so many is */
 
 /* Of short rows the values take no more room than a code. */
 static enum code_kind first_kind(const struct segment_index *x)
@@ -182,8 +177,8 @@ static int retrain(struct segment_index *x, const struct rows *vectors, const st
     x->codes = x->next;
     x->next = (struct codes){0};
     x->epoch++;
-    if (x->builder)
-        hnsw_builder_codes_changed(x->builder, &x->codes);
+    if (segment_index_kind(x)->codes_changed)
+        segment_index_kind(x)->codes_changed(x->index);
     codes_fini(&old);
     retrain_stop(x);
     return 0;
@@ -199,7 +194,7 @@ struct growth {
 
 static struct unindexed_rows unindexed_rows(const struct segment_index *x, const struct rows *vectors)
 {
-    return (struct unindexed_rows){x->metric, x->dim, vectors, &x->copies, x->graph.count, x->codes.count};
+    return (struct unindexed_rows){x->metric, x->dim, vectors, &x->copies, indexed_rows(x), x->codes.count};
 }
 
 /* Lists wait for codes: what is found in them is scored by these. An index that nobody searches while it is built has none. */
@@ -231,61 +226,22 @@ static int follow_unindexed(struct segment_index *x, const struct rows *vectors,
 static uint32_t next_stop(const struct segment_index *x, uint32_t count)
 {
     const uint32_t due = recall_growing_due(x);
-    return x->is_fed && due > x->graph.count && due < count ? due : count;
-}
-
-static int build_up_to(struct segment_index *x, const struct rows *vectors, uint32_t count,
-                       const struct workers *workers, const struct pause *pause)
-{
-    int rc = hnsw_build(&x->graph, x->builder, &x->codes, count, workers, pause);
-    if (rc != 0)
-        return rc;
-    const struct reach_search search = {&x->graph, &x->codes, vectors};
-    const bool repairs = x->builder->changes > x->graph.count / REPAIR_SHARE;
-    const bool watches = x->graph.count - x->builder->watched > x->graph.count / WATCH_SHARE;
-    if (repairs)
-        rc = hnsw_repair(&x->graph, x->builder, &x->codes, pause);
-    if (rc == 0 && x->is_fed && watches) /* not where no search comes before all is finished */
-        rc = hnsw_reach(&x->graph, x->builder, &search, REACH_DUE, workers, pause);
-    return rc == 0 && x->is_fed ? recall_measure_growing(x, vectors, pause) : rc;
-}
-
-/* No row is linked yet: how many links each gets can still be chosen by what the rows are like. */
-static int fit_graph(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct pause *pause)
-{
-    uint32_t looked_at;
-    const bool is_open =
-        x->options.open & OPEN_M && x->intrinsic_dimension == 0 && x->graph.count == 0 && count >= FIT_ROWS_MIN;
-    int rc =
-        is_open ? intrinsic_dimension_measure(vectors, count, x->dim, pause, &x->intrinsic_dimension, &looked_at) : 0;
-    if (rc != 0 || !is_open)
-        return rc;
-    index_options_fit_graph(&x->options, x->intrinsic_dimension, looked_at, x->dim);
-    hnsw_fini(&x->graph);
-    hnsw_init(&x->graph, &x->options);
-    x->graph.copies = &x->copies;
-    return 0;
+    return due > indexed_rows(x) && due < count ? due : count;
 }
 
 static int build(struct segment_index *x, const struct rows *vectors, uint32_t count, const struct workers *workers,
                  const struct pause *pause)
 {
-    if (!x->builder) {
-        const int rc = fit_graph(x, vectors, count, pause);
-        if (rc != 0)
-            return rc;
-        x->builder = hnsw_builder_create(&x->graph, &x->codes);
-        if (!x->builder)
-            return -ENOMEM;
-    }
-    x->builder->copies = &x->copies;
-    x->builder->alive = &x->alive;
-    uint32_t to;
+    struct index_job job = {
+        .vectors = vectors, .total = count, .is_fed = x->is_fed, .workers = workers, .pause = pause};
+    const bool measures = x->is_fed && has_codes(x) && !(segment_index_features(x) & INDEX_EXACT);
     int rc;
     do {
-        to = next_stop(x, count);
-        rc = build_up_to(x, vectors, to, workers, pause);
-    } while (rc == 0 && to < count);
+        job.count = measures ? next_stop(x, count) : count;
+        rc = segment_index_kind(x)->build(x->index, &job);
+        if (rc == 0 && measures)
+            rc = recall_measure_growing(x, vectors, pause);
+    } while (rc == 0 && job.count < count);
     return rc;
 }
 
@@ -309,6 +265,10 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
 {
     if (row >= x->rows)
         x->rows = row + 1;
+    if (segment_index_kind(x)->append)
+        segment_index_kind(x)->append(x->index, vectors, row);
+    if (!has_codes(x))
+        return;
     compare(x, vectors, row);
     if (describes_rows_to_come(x))
         catch_up(&x->codes, &x->copies, vectors, row);
@@ -322,16 +282,17 @@ void segment_index_append(struct segment_index *x, const struct rows *vectors, u
 uint64_t segment_index_scanned_bytes(const struct segment_index *x)
 {
     const struct unindexed_rows rows = unindexed_rows(x, NULL);
+    if (!has_codes(x))
+        return 0;
     const uint64_t vectors = x->rows > rows.rows ? x->rows - rows.rows : 0;
     return (vectors * sizeof(float) + (x->is_fed ? unindexed_unlisted(&x->unindexed, &rows) : 0)) * x->dim;
 }
 
 int segment_index_prepare(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    int rc = 0;
-    if (x->sealed)
+    if (x->sealed || !has_codes(x))
         return 0;
-    rc = copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
+    int rc = copies_prepare(&x->copies, vectors, x->dim, x->rows, pause);
     if (rc == 0 && describes_rows_to_come(x))
         rc = encode(x, &x->codes, vectors, pause);
     while (rc == 0 && x->rows > 0 && (x->retrain != RETRAIN_IDLE || outgrown(x) || x->codes.count < x->rows))
@@ -349,8 +310,8 @@ int segment_index_build(struct segment_index *x, const struct rows *vectors, uin
                         const struct workers *workers, const struct pause *pause)
 {
     if (x->sealed)
-        return count <= x->graph.count ? 0 : -EINVAL;
-    if (count > ROWS_MAX)
+        return count <= indexed_rows(x) ? 0 : -EINVAL;
+    if (count > INDEX_ROWS_MAX)
         return -EINVAL;
     if (count > x->rows)
         x->rows = count;

@@ -2,6 +2,7 @@
  *
  * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than hnswlib takes. */
 #include "index/autoindex.h"
+#include "index/kind.h"
 #include "vectors/codes/codes.h"
 #include "vek.h"
 
@@ -24,40 +25,6 @@
 /* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get a few steps of them. */
 #define SPREAD_MAX 0.5f
 #define LENGTHS    1024 /* rows whose lengths are looked at */
-
-/* By the local intrinsic dimension of the rows (intrinsic_dimension.h). Two numbers a bound: of 512 rows, and what a doubling of the
- * rows adds, because more rows show finer structure. At equal recall, beside m 24, queries a second:
- *
- *     rows                       intrinsic    .95, .99, .999 with m 16    with m 32
- *     digits, 784 dimensions     10 to 13     1.22, 1.06, 1.24
- *     news, 256 dimensions       11 to 12     1.10, 1.04, .98
- *     SIFT, 128 dimensions       13 to 17     .91, .91, -                 .99, .94, 1.23
- *     texts, 4096 dimensions     19 to 20     1.16, .98, 1.11
- *     images, 1280 dimensions    21 to 27     .99, .96, 1.04              .92, .95, .94
- *     words, 100 dimensions      21 to 28     .81, .85, -                 1.10, 1.11, 1.31
- *
- * So very long rows get 16, and long ones no more than 24: each is more to compare. Where it is very low the rows are clusters or
- * copies, which need the links that lead away. */
-#define LOW_DIMENSION  12.0f
-#define LOW_MORE       0.55f
-#define LOW_LEAST      8.0f
-#define HIGH_DIMENSION 20.0f
-#define HIGH_MORE      0.8f
-#define HIGH_ROW_MAX   256
-#define LONG_DIM       1024 /* beyond, few are as good */
-#define M_LOW          16
-#define M_HIGH         32
-
-/* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up to 1.8 times at .995, of 100 to
- * 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. A growing segment is told how many rows it may get, a
- * merge how many it has: with M 16 for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
-#define M_FEW_ROWS 512
-#define M_SMALL    8
-#define M_MIDDLE   24
-
-#define EF_CONSTRUCT_PER_M     8
-#define EF_CONSTRUCT_PER_M_MAX 64
-#define EF_CONSTRUCT_MIN       100
 
 /* -- names -- */
 
@@ -83,9 +50,7 @@ const char *index_links_name(enum links_kind kind)
     return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "?";
 }
 
-static void say(struct index_why *why, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void say(struct index_why *why, const char *format, ...)
+void index_why_add(struct index_why *why, const char *format, ...)
 {
     size_t n = strlen(why->text);
     va_list args;
@@ -150,11 +115,12 @@ int index_facts_read(struct index_facts *f, const struct rows *vectors, const st
 
 uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
 {
-    const uint32_t links = 2u * o->m * (uint32_t)sizeof(uint32_t);
-    const uint32_t upper = 4 + 16u / o->m; /* of one row in m: its lists there */
+    const struct index_kind *kind = index_kind_of(o->kind);
     const bool held = o->refine == REFINE_F16 || o->refine == REFINE_BF16;
+    if (!(kind->features & INDEX_CODES))
+        return kind->row_bytes(o);
     return codes_row_bytes(o->code, o->code_bits, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
-           (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper; /* packed: as of a million rows */
+           kind->row_bytes(o);
 }
 
 uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, uint32_t dim)
@@ -169,61 +135,6 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
     if (most.links == LINKS_AUTO)
         most.links = LINKS_PLAIN;
     return index_row_bytes(&most, metric, dim);
-}
-
-/* -- the index: links and candidates -- */
-
-static uint16_t ef_construct_of(uint32_t m)
-{
-    uint32_t ef = EF_CONSTRUCT_PER_M * m;
-    ef = ef < EF_CONSTRUCT_MIN ? EF_CONSTRUCT_MIN : ef;
-    return (uint16_t)(ef < EF_CONSTRUCT_PER_M_MAX * m ? ef : EF_CONSTRUCT_PER_M_MAX * m);
-}
-
-void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why)
-{
-    o->open = (uint8_t)((o->m == 0 ? OPEN_M : 0) | (o->ef_construct == 0 ? OPEN_EF : 0));
-    if (o->m == 0)
-        o->m = rows < M_FEW_ROWS ? M_SMALL : M_MIDDLE;
-    if (o->ef_construct == 0)
-        o->ef_construct = ef_construct_of(o->m);
-    index_options_say_graph(o, rows, 0, why);
-}
-
-void index_options_fit_graph(struct index_options *o, float intrinsic_dimension, uint32_t looked_at, uint32_t dim)
-{
-    const float doublings = looked_at > M_FEW_ROWS ? log2f((float)looked_at / M_FEW_ROWS) : 0;
-    const bool is_low = intrinsic_dimension >= LOW_LEAST &&
-                        (dim > LONG_DIM || intrinsic_dimension < LOW_DIMENSION + LOW_MORE * doublings);
-    const bool is_high = intrinsic_dimension >= HIGH_DIMENSION + HIGH_MORE * doublings && dim <= HIGH_ROW_MAX;
-    if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
-        return;
-    o->m = is_low ? M_LOW : is_high ? M_HIGH : M_MIDDLE;
-    if (is_low && o->open & OPEN_EF) /* of many links those of a middling number of candidates are as good */
-        o->ef_construct = ef_construct_of(o->m);
-}
-
-struct index_options index_options_most(const struct index_options *o, uint32_t dim)
-{
-    struct index_options most = *o;
-    if (o->open & OPEN_M && o->m == M_MIDDLE && dim <= HIGH_ROW_MAX)
-        most.m = M_HIGH;
-    return most;
-}
-
-void index_options_say_graph(const struct index_options *o, uint32_t rows, float intrinsic_dimension,
-                             struct index_why *why)
-{
-    if (!(o->open & OPEN_M))
-        say(why, "m %u (given)", o->m);
-    else if (intrinsic_dimension > 0 && o->m != M_SMALL)
-        say(why, "m %u (intrinsic dimension %.0f)", o->m, (double)intrinsic_dimension);
-    else
-        say(why, "m %u (%s %u rows)", o->m, rows < M_FEW_ROWS ? "below" : "from", M_FEW_ROWS);
-    if (o->open & OPEN_EF)
-        say(why, "ef_construct %u (m %u)", o->ef_construct, o->m);
-    else
-        say(why, "ef_construct %u (given)", o->ef_construct);
 }
 
 /* -- the data: the code -- */
@@ -370,21 +281,39 @@ bool index_options_refine_codes(struct index_options *o, const struct index_opti
 void index_options_say_codes(const struct index_options *o, const struct index_reasons *reasons, struct index_why *why)
 {
     if (reasons->recall < 0)
-        say(why, "code %s (%s)", index_code_name(o), reasons->code);
+        index_why_add(why, "code %s (%s)", index_code_name(o), reasons->code);
     else
-        say(why, "code %s (%s, finds %.3f)", index_code_name(o), reasons->code, reasons->recall);
+        index_why_add(why, "code %s (%s, finds %.3f)", index_code_name(o), reasons->code, reasons->recall);
     if (o->refine == REFINE_NONE)
-        say(why, "refine none (%s)", reasons->refine);
+        index_why_add(why, "refine none (%s)", reasons->refine);
     else
-        say(why, "refine %s x%g (%s)", index_refine_name(o->refine), (double)o->refine_k, reasons->refine);
-    say(why, "links %s (%s)", index_links_name(o->links), reasons->links);
+        index_why_add(why, "refine %s x%g (%s)", index_refine_name(o->refine), (double)o->refine_k, reasons->refine);
+    index_why_add(why, "links %s (%s)", index_links_name(o->links), reasons->links);
+}
+
+void index_options_begin(struct index_options *o, uint32_t rows, struct index_why *why)
+{
+    const struct index_kind *kind = index_kind_of(o->kind);
+    kind->resolve(o, rows);
+    kind->say(o, NULL, rows, why);
+}
+
+struct index_options index_options_most(const struct index_options *o, uint32_t dim)
+{
+    struct index_options most = *o;
+    const struct index_kind *kind = index_kind_of(o->kind);
+    if (kind->most)
+        kind->most(&most, dim);
+    return most;
 }
 
 void index_options_resolve(struct index_options *o, const struct index_facts *f, struct index_why *why)
 {
     struct index_reasons reasons;
     why->text[0] = 0;
-    index_options_resolve_graph(o, f->rows, why);
+    index_options_begin(o, f->rows, why);
+    if (!(index_kind_of(o->kind)->features & INDEX_CODES))
+        return;
     index_options_resolve_codes(o, f, &reasons);
     index_options_say_codes(o, &reasons, why);
 }

@@ -26,15 +26,13 @@ struct index_why {
     char text[384];
 };
 
-/* Fills m and ef_construct, which a graph needs from its first row, and `open`; rows: that it is going to have. */
-void index_options_resolve_graph(struct index_options *o, uint32_t rows, struct index_why *why);
-/* Before the first row is linked: what is open of these, by the intrinsic dimension of so many rows (intrinsic_dimension.h; 0: it cannot be told). */
-void index_options_fit_graph(struct index_options *o, float intrinsic_dimension, uint32_t looked_at, uint32_t dim);
-/* With the most links that may come of that, for who reckons memory. */
+/* Adds a part, behind a comma. */
+void index_why_add(struct index_why *why, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Fills what an index of so many rows needs from its first row, as its kind says, and `open`; and says why. */
+void index_options_begin(struct index_options *o, uint32_t rows, struct index_why *why);
+/* With the dearest that may come of that, for who reckons memory. */
 struct index_options index_options_most(const struct index_options *o, uint32_t dim);
-/* Adds m and ef_construct to why. intrinsic_dimension 0: it was not measured. */
-void index_options_say_graph(const struct index_options *o, uint32_t rows, float intrinsic_dimension,
-                             struct index_why *why);
 /* Fills the rest, when all rows are there: what data of this kind mostly does best with. */
 struct index_reasons {
     char code[64];

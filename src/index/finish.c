@@ -2,7 +2,6 @@
  * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
  * go on with what was there. */
 #include "index/autoindex.h"
-#include "index/hnsw/hnsw_builder.h"
 #include "index/recall/recall_measure.h"
 #include "index/search.h"
 
@@ -54,7 +53,7 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
 static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
                       const struct rows *vectors, const struct workers *workers, const struct pause *pause)
 {
-    const uint32_t count = x->graph.count;
+    const uint32_t count = indexed_rows(x);
     int rc = c->ops ? 0 : codes_init(c, kind, bits, x->metric, x->dim);
     if (rc == 0 && c->trained_rows == 0)
         rc = train(c, vectors, count, workers, pause);
@@ -68,7 +67,7 @@ static int make_codes(const struct segment_index *x, struct codes *c, enum code_
 /* What there is mostly best, by what the data is like. */
 static int resolve(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
-    struct index_facts facts = {.metric = x->metric, .dim = x->dim, .rows = x->graph.count};
+    struct index_facts facts = {.metric = x->metric, .dim = x->dim, .rows = indexed_rows(x)};
     int rc = x->is_planned ? 0 : index_facts_read(&facts, vectors, pause);
     if (rc != 0)
         return rc;
@@ -82,15 +81,6 @@ static int resolve(struct segment_index *x, const struct rows *vectors, const st
 static enum code_kind refine_code(enum refine_kind kind)
 {
     return kind == REFINE_F16 ? CODE_F16 : kind == REFINE_BF16 ? CODE_BF16 : CODE_AUTO;
-}
-
-/* The last of the graph. Rows that are linked otherwise than before may have lost the link that reached another one. */
-static int final_prune(struct segment_index *x, const struct workers *workers, const struct pause *pause)
-{
-    if (!x->builder)
-        return 0;
-    int rc = hnsw_final_prune(&x->graph, x->builder, &x->codes, workers, pause);
-    return rc == 0 && x->builder->changes > 0 ? hnsw_repair(&x->graph, x->builder, &x->codes, pause) : rc;
 }
 
 /* -- codes that find the neighbours -- */
@@ -214,10 +204,10 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
         int rc = make(x, vectors, workers, pause);
         const struct codes *c = sealed_codes(x);
         const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->clipped == 0);
-        if (rc == 0 && x->graph.count > 0 && !is_exact) {
+        if (rc == 0 && indexed_rows(x) > 0 && !is_exact) {
             if (!x->check)
                 x->check = codes_check_create(
-                    &(struct codes_checked){c, x->refine.ops ? &x->refine : NULL, vectors, x->graph.count}, QUERIES);
+                    &(struct codes_checked){c, x->refine.ops ? &x->refine : NULL, vectors, indexed_rows(x)}, QUERIES);
             rc = x->check ? codes_check_run(x->check, workers, pause) : -ENOMEM;
         }
         if (rc != 0)
@@ -252,8 +242,7 @@ static int set_apart(const struct segment_index *x, struct codes *c, uint32_t ro
  * Where no beam finds more rows than may be outliers, finer codes are made. */
 static int tell_apart(struct segment_index *x)
 {
-    struct hnsw_builder *b = x->builder;
-    struct confused *of = &b->confused;
+    struct index_confused *of = &x->reach->confused;
     struct codes *c = sealed_codes(x);
     const uint32_t allowed = codes_outliers_allowed(c->count);
     char fault[40];
@@ -261,7 +250,7 @@ static int tell_apart(struct segment_index *x)
         return 0;
     snprintf(fault, sizeof(fault), "confuses %.0f rows", of->all_lost);
     if (of->all_lost + c->outlier_count > allowed && take_finer(x, fault)) {
-        b->reached = 0;
+        x->reach->rows = 0;
         return 0;
     }
     const bool all = of->is_whole && of->count + c->outlier_count <= allowed;
@@ -270,43 +259,54 @@ static int tell_apart(struct segment_index *x)
     for (uint32_t i = 0; rc == 0 && i < apart && c->outlier_count < allowed; i++)
         rc = set_apart(x, c, of->row[i]);
     if (rc == 0 && all)
-        b->beam = 0;
+        x->reach->effort = 0;
     of->count = rc == 0 ? 0 : of->count;
     return rc;
 }
 
 /* By what will be searched. */
-static int reach(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
-                 const struct pause *pause)
+static int reach(struct segment_index *x, const struct index_job *job)
 {
-    const struct reach_search search = {&x->graph, sealed_codes(x), vectors};
-    int rc = x->builder ? hnsw_reach(&x->graph, x->builder, &search, REACH_ALL, workers, pause) : 0;
-    if (rc == 0 && x->builder)
+    const struct index_kind *kind = segment_index_kind(x);
+    int rc = kind->reach ? kind->reach(x->index, job, sealed_codes(x), &x->reach) : 0;
+    if (rc == 0 && x->reach)
         rc = tell_apart(x);
-    if (rc == 0 && x->builder)
-        score_beam_again(&x->resolved, &x->options, x->builder->beam);
+    if (rc == 0 && x->reach)
+        score_beam_again(&x->resolved, &x->options, x->reach->effort);
+    return rc;
+}
+
+/* What searches go by, and what scores again. */
+static int finish_codes(struct segment_index *x, const struct index_job *job)
+{
+    int rc = x->is_resolved ? 0 : resolve(x, job->vectors, job->pause);
+    do {
+        if (rc == 0)
+            rc = make_codes_that_find(x, job->vectors, job->workers, job->pause);
+        if (rc == 0)
+            rc = reach(x, job);
+    } while (rc == 0 && !x->is_accepted);
     return rc;
 }
 
 int segment_index_finish(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                          const struct pause *pause)
 {
-    if (x->sealed || x->graph.count != x->codes.count)
+    const struct index_kind *kind = segment_index_kind(x);
+    const struct index_job job = {
+        .vectors = vectors, .count = indexed_rows(x), .total = indexed_rows(x), .workers = workers, .pause = pause};
+    if (x->sealed || (has_codes(x) && indexed_rows(x) != x->codes.count))
         return -EINVAL;
-    int rc = final_prune(x, workers, pause);
-    if (rc == 0 && !x->is_resolved)
-        rc = resolve(x, vectors, pause);
-    do {
-        if (rc == 0)
-            rc = make_codes_that_find(x, vectors, workers, pause);
-        if (rc == 0)
-            rc = reach(x, vectors, workers, pause);
-    } while (rc == 0 && !x->is_accepted);
-    if (rc == 0 && x->resolved.links == LINKS_PACKED && x->packed.shape.max == 0)
-        rc = links_packed_make(&x->packed, &x->graph.links, 2 * x->graph.m, x->graph.count, pause);
+    int rc = kind->finish ? kind->finish(x->index, &job) : 0;
+    if (rc == 0 && has_codes(x)) {
+        rc = finish_codes(x, &job);
+    } else if (rc == 0) {
+        x->resolved = x->options;
+        x->is_resolved = true;
+    }
     if (rc == 0)
         rc = segment_index_join(x, pause);
-    return rc == 0 ? recall_measure(x, vectors, workers, pause) : rc;
+    return rc == 0 && !(kind->features & INDEX_EXACT) ? recall_measure(x, vectors, workers, pause) : rc;
 }
 
 void segment_index_unfinish(struct segment_index *x, const struct index_options *options)
@@ -314,13 +314,13 @@ void segment_index_unfinish(struct segment_index *x, const struct index_options 
     check(!x->sealed);
     codes_fini(&x->made);
     codes_fini(&x->refine);
-    links_packed_fini(&x->packed);
     free(x->curve);
     recall_measuring_destroy(x->measuring);
     x->curve = NULL;
     x->measuring = NULL;
     x->is_resolved = x->is_accepted = x->is_planned = false;
-    x->options = (struct index_options){.m = x->options.m,
+    x->options = (struct index_options){.kind = x->options.kind,
+                                        .m = x->options.m,
                                         .ef_construct = x->options.ef_construct,
                                         .seed = x->options.seed,
                                         .code = options->code,

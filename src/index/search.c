@@ -1,271 +1,144 @@
-/* search.c -- one search over everything a segment holds, and the plan of it.
- *
- *   graphed rows              by the graph, or, when the filter leaves few, by their codes
- *   coded, not graphed yet    by lists, when there are many and lists have been made, else by their codes
- *   not coded yet             by their vectors
- *
- * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
+/* search.c -- one search of a segment index from its beginning to its end: what the effort says is done by codes
+ * (search_coded.c), again with more candidates where these tell too little, or by vectors. */
 #include "index/search.h"
 
-#include "base/bits.h"
-#include "index/refine.h"
+#include "vek.h"
 #include <errno.h>
-#include <math.h>
 
-#define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
-#define SIGMAS             2.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
-#define SIGMAS_SPARE                                                                                                   \
-    1.5f /* or that when more rows are kept than are wanted, and not the same few are the best of many queries */
-#define OUTLIERS_SPARE     16 /* candidates more where there are outliers, */
-#define OUTLIERS_PER_PAUSE 64 /* which are scored so many at a time */
+#define RESTARTS_MAX        8
+#define SPARE_STEP          4      /* times as many candidates are scored again, */
+#define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
+#define SPARE_MAX           64     /* up to so many times what was measured, */
+#define EXACT_ROWS          100000 /* and then all, if there are no more */
+#define QUERY_LARGE         1e15f  /* values, beyond which a search goes by the vectors alone */
+#define QUERY_SMALL         1e-25f
+#define QUERY_SQUARE_ENOUGH 1e-30f /* no query of so much has all its values below QUERY_SMALL */
 
-uint32_t search_refine_count(const struct search *s)
+struct index_query search_query(const struct search *s, uint32_t limit)
+{
+    const struct search_params *p = s->params;
+    return (struct index_query){.vector = s->query,
+                                .k = s->k,
+                                .refined_k = s->refined_k,
+                                .effort = s->ef,
+                                .ends_early = s->ends_early,
+                                .early_least = s->early_least,
+                                .rows = s->count,
+                                .limit = limit,
+                                .visible = s->count,
+                                .allowed = p->allowed,
+                                .allowed_count = s->allowed,
+                                .hidden = s->hidden,
+                                .epoch = &s->x->epoch,
+                                .pause = p->pause,
+                                .overlap = p->overlap,
+                                .overlap_arg = p->overlap_arg,
+                                .scratch = s->scratch,
+                                .fetch = p->fetch,
+                                .fetch_arg = p->fetch_arg};
+}
+
+static int scan_vectors(struct search *s, uint32_t from)
+{
+    struct scan scan = {.from = from,
+                        .to = s->count,
+                        .allowed = s->params->allowed,
+                        .pause = s->params->pause,
+                        .scratch = s->scratch,
+                        .top = &s->found};
+    return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
+}
+
+/* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of the time that the largest
+ * value does, tells it of nearly all. */
+static bool is_extreme(const struct segment_index *x, const float *query)
+{
+    if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32)) /* which are the vectors */
+        return false;
+    const float square = vek.ip_f32(query, query, x->dim);
+    if (square <= QUERY_LARGE * QUERY_LARGE && square >= QUERY_SQUARE_ENOUGH)
+        return false;
+    const float largest = vectors_largest(query, x->dim);
+    return largest > QUERY_LARGE || (x->metric == METRIC_IP && largest > 0 && largest < QUERY_SMALL);
+}
+
+/* By codes; restarts while they are swapped. -EAGAIN: it is to be by the vectors. */
+static int run_by_codes(struct search *s, struct hit *ret_hits)
 {
     const struct segment_index *x = s->x;
-    const uint32_t k = s->refined_k;
-    double wanted = 2.0 * k + 12; /* SQ8, while it grows */
-    if (s->params->refine_k > 0 || x->sealed) {
-        wanted = ceil((double)k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
-        wanted = fmax(wanted, k > REFINE_MIN ? k : REFINE_MIN);
+    int rc = -EAGAIN;
+    for (unsigned i = 0; i < RESTARTS_MAX && rc == -EAGAIN; i++) {
+        const uint32_t coded = x->codes.count, graphed = indexed_rows(x);
+        topk_init(&s->found, ret_hits, s->k);
+        s->found.keys = s->params->keys;
+        s->missed = 0;
+        rc = coded ? search_coded(s, coded, graphed) : 0;
+        if (rc == 0)
+            rc = scan_vectors(s, coded);
     }
-    return wanted < s->count ? (uint32_t)wanted : s->count;
-}
-
-static size_t refine_query_bytes(const struct segment_index *x)
-{
-    return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
-}
-
-/* top is sorted. all: it holds each allowed row. */
-static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room, bool all)
-{
-    const struct segment_index *x = s->x;
-    const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
-    struct codes_query query;
-    codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
-    struct refine_errors errors = {0};
-    const uint32_t n = top->count;
-    const float middle = n ? top->hits[n / 2].distance : 0, last = n ? top->hits[n - 1].distance : 0;
-    const bool asked = s->params->allowed && !all && n > 0;
-    const struct refinement r = {.by = &query,
-                                 .found = found,
-                                 .pause = s->params->pause,
-                                 .scratch = s->scratch,
-                                 .top = &s->found,
-                                 .errors = asked ? &errors : NULL};
-    const int rc = refine(&r, top->hits, n);
-    s->missed = asked ? refine_missed(&errors, n, middle, last, topk_bound(&s->found)) : 0;
     return rc;
 }
 
-/* Room of a folded query, of the one that scores again, and of the coded_end's. */
-static size_t query_bytes(const struct segment_index *x)
+/* How many candidates are scored again was measured with all rows. Those that a filter leaves may lie closer together,
+ * so that codes tell less of their order: then more are scored again, and in the end all, unless they are too many. */
+static int run_with_spare(struct search *s, struct hit *ret_hits)
 {
-    return codes_query_bytes(&x->codes) + refine_query_bytes(x) +
-           (x->unindexed.lists ? unindexed_query_bytes(x->unindexed.lists) : 0);
-}
-
-/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
- * begin with are half full of rows that the graph has. */
-static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t least)
-{
-    if (s->allowed == 0)
-        return 0;
-    const double inverse = (double)s->count / s->allowed; /* of the selectivity */
-    uint32_t budget = unindexed_budget(s->x->dim, rows, s->ef * sqrt(inverse));
-    budget = budget > least ? budget : least;
-    const double first_blocks = (double)s->x->unindexed.lists->count * (LIST_BLOCK_ROWS / 2);
-    const double looked_at = budget + first_blocks * fmin((double)budget / rows, 1);
-    return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
-}
-
-/* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
-static void forget(struct topk *top, uint32_t from, uint32_t to)
-{
-    const struct topk all = *top;
-    topk_clear(top);
-    for (uint32_t i = 0; i < all.count; i++)
-        if (all.hits[i].row < from || all.hits[i].row >= to)
-            topk_add(top, all.hits[i].distance, all.hits[i].row);
-}
-
-/* Searches [limit, coded_end) by lists as far as they go, and says what is left. */
-static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
-                        struct unseen *unseen)
-{
-    const struct segment_index *x = s->x;
-    const struct unindexed_lists *lists = x->unindexed.lists;
-    const uint32_t coded_end = unseen->to, from = x->graph.count > limit ? x->graph.count : limit;
-    const uint32_t to = !lists || lists->to > coded_end ? coded_end : lists->to;
-    const float need = lists && !s->params->ef ? unindexed_need(lists, s->params->recall, s->k) : 0;
-    const uint32_t least = from < to ? (uint32_t)ceil((double)need * (to - from)) : 0;
-    const uint32_t budget = lists && from < to ? listed_budget(s, to - from, least) : 0;
-    if (budget == 0)
-        return 0;
-    struct unindexed_search search = {.lists = lists,
-                                      .version = &x->unindexed.version,
-                                      .epoch = &x->epoch,
-                                      .query = s->query,
-                                      .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
-                                              refine_query_bytes(x),
-                                      .codes = query,
-                                      .from = from,
-                                      .to = to,
-                                      .budget = budget,
-                                      .least = least,
-                                      .all = budget >= to - from,
-                                      .sigmas = top->k > s->k && !lists->by_mean ? SIGMAS_SPARE : SIGMAS,
-                                      .allowed = s->params->allowed,
-                                      .copies = &x->copies,
-                                      .visible = unseen->visible,
-                                      .pause = s->params->pause,
-                                      .scratch = s->scratch,
-                                      .top = top};
-    const int rc = unindexed_search(&search);
-    s->scratch->unindexed_seen = search.seen;
-    s->scratch->unindexed_scored = search.scored;
-    const uint32_t graphed = x->graph.count < to ? x->graph.count : to;
-    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, coded_end, unseen->visible};
-    if (rc == 0 && graphed > from)
-        forget(top, from, graphed);
-    return rc;
-}
-
-/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the others the nearest `most` stay;
- * top is sorted. */
-static void drop_outliers(const struct codes *c, struct topk *top, uint32_t most)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < top->count && kept < most; i++)
-        if (!codes_is_outlier(c, top->hits[i].row))
-            top->hits[kept++] = top->hits[i];
-    top->count = kept;
-}
-
-static void score_rows(struct search *s, const uint32_t *rows, uint32_t count)
-{
-    struct search_scratch *w = s->scratch;
-    rows_locate(s->vectors, rows, count, w->rows);
-    vectors_distances(s->x->metric, s->query, w->rows, count, s->x->dim, w->distances);
-    for (uint32_t i = 0; i < count; i++)
-        if (w->distances[i] <= topk_bound(&s->found))
-            topk_add(&s->found, w->distances[i], rows[i]);
-}
-
-/* Outliers below limit, copies among them: rows equal to an outlier are outliers, too. */
-static int score_outliers(struct search *s, uint32_t limit)
-{
-    const struct codes *c = &s->x->codes;
-    const uint32_t epoch = s->x->epoch;
-    for (uint32_t i = 0; i < c->outlier_count && c->outliers[i] < limit;) {
-        uint32_t rows[OUTLIERS_PER_PAUSE], n = 0;
-        for (; i < c->outlier_count && c->outliers[i] < limit && n < OUTLIERS_PER_PAUSE; i++) {
-            rows[n] = c->outliers[i];
-            n += (!s->params->allowed || bits_test(s->params->allowed, rows[n])) &&
-                 !(s->hidden && rows[n] == *s->hidden);
-        }
-        score_rows(s, rows, n);
-        const int rc = pause_here(s->params->pause);
-        if (rc != 0 || epoch != s->x->epoch)
-            return rc != 0 ? rc : -EAGAIN;
+    int rc = run_by_codes(s, ret_hits);
+    for (s->spare = SPARE_STEP; rc == 0 && s->missed > MISSED_MAX * s->k && s->spare <= SPARE_MAX;
+         s->spare *= SPARE_STEP) {
+        const uint64_t again = (uint64_t)search_refine_count(s) * s->spare;
+        if (again * SPARE_STEP >= s->allowed)
+            return -EAGAIN;
+        s->ef = s->ef < s->count / SPARE_STEP ? s->ef * SPARE_STEP : s->count;
+        rc = run_by_codes(s, ret_hits);
     }
-    return 0;
+    return rc == 0 && s->missed > MISSED_MAX * s->k && s->allowed <= EXACT_ROWS ? -EAGAIN : rc;
 }
 
-/* What was found by codes becomes what is found. */
-static int conclude(struct search *s, const struct codes_query *query, struct topk *top, const struct unseen *unseen,
-                    uint32_t limit, bool last, bool all)
+/* What the index holds by the index itself, the other rows by their vectors. */
+static int run_without_codes(struct search *s, struct hit *ret_hits)
 {
-    const struct codes *c = &s->x->codes;
-    const uint32_t epoch = s->x->epoch;
-    int rc = 0;
-    if (!last || c->outlier_count)
-        topk_sort(top);
-    if (c->outlier_count)
-        drop_outliers(c, top, all ? top->count : s->kept);
-    for (uint32_t i = 0; i < top->count && last; i++)
-        topk_add(&s->found, top->hits[i].distance, top->hits[i].row);
-    if (!last)
-        rc = score_again(s, query, top, (uint8_t *)s->scratch->query + codes_query_bytes(c), all);
-    if (rc == 0)
-        rc = search_add_copies(s, unseen);
-    if (rc == 0 && epoch != s->x->epoch)
-        return -EAGAIN; /* other codes have other outliers */
-    return rc == 0 ? score_outliers(s, limit) : rc;
+    const struct index *x = s->x->index;
+    struct index_query q = search_query(s, index_count(x));
+    topk_init(&s->found, ret_hits, s->k);
+    s->found.keys = s->params->keys;
+    q.top = &s->found;
+    q.effort = x->kind->effort ? x->kind->effort(x, &q) : 0;
+    int rc = q.effort ? x->kind->search(x, &q) : 0;
+    return rc == 0 ? scan_vectors(s, q.effort ? q.limit : 0) : rc;
 }
 
-static int scan_codes(struct scan *scan, const struct codes_query *query, const struct segment_index *x, uint32_t from,
-                      uint32_t to)
+int search_run(struct search *s, struct hit *ret_hits)
 {
-    scan->from = from;
-    scan->to = to;
-    return from < to ? flat_scan_codes(scan, query, &x->epoch) : 0;
-}
-
-int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
-{
-    const struct segment_index *x = s->x;
-    struct search_scratch *w = s->scratch;
-    const uint32_t limit = graphed < s->count ? graphed : s->count, coded_end = coded < s->count ? coded : s->count;
-    const uint32_t epoch = x->epoch, version = x->unindexed.version;
-    uint32_t ef = search_walk_ef(s, limit);
-    struct codes_query query;
-    int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
-    if (rc < 0)
+    const bool exact = s->exact || (has_codes(s->x) && is_extreme(s->x, s->query));
+    s->scratch->unindexed_seen = s->scratch->unindexed_scored = 0;
+    int rc = !has_codes(s->x) ? run_without_codes(s, ret_hits) : exact ? -EAGAIN : run_with_spare(s, ret_hits);
+    if (rc == -EAGAIN) {
+        topk_init(&s->found, ret_hits, s->k);
+        s->found.keys = s->params->keys;
+        rc = s->leaders ? search_leaders(s) : scan_vectors(s, 0);
+    }
+    if (rc != 0)
         return rc;
-    codes_query_init(&query, &x->codes, s->query, w->query);
-    if (!x->sealed)
-        query.bound = NULL; /* it reads the codes, which may be others at a pause */
-    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
-    uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
-    if (!last && !ef && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
-        wanted = s->ef < s->count ? s->ef : s->count;
-    s->kept = wanted;
-    if (x->codes.outlier_count) /* they may be taken for near ones */
-        wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
-    rc = scratch_reserve(w, 0, 0, 0, wanted);
-    if (rc < 0)
-        return rc;
-    struct topk top;
-    topk_init(&top, w->hits, wanted);
-    top.keys = s->params->keys;
-    struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
-    struct hnsw_walk walk = {.graph = &x->graph,
-                             .query = &query,
-                             .scratch = w,
-                             .limit = graphed,
-                             .node_limit = x->graph.nodes,
-                             .pause = s->params->pause,
-                             .overlap = s->params->overlap,
-                             .overlap_arg = s->params->overlap_arg,
-                             .epoch = &x->epoch,
-                             .early_k = search_early_k(s),
-                             .hidden = s->hidden};
-    if (ef) { /* first, as the graph is now: rows linked at a later pause are scanned */
-        rc = search_walk(s, &walk, limit, coded_end, &ef, &top);
-        if (rc == 0 && ef)
-            rc = search_scan_absent(s, &query, &top);
-    }
-    if (rc == 0 && !ef) /* before the lists, too, which pass over the more rows the better the best are */
-        rc = scan_codes(&scan, &query, x, 0, limit);
-    struct unseen unseen = {.from = ef ? limit : 0, .to = coded_end, .visible = coded_end};
-    if (rc == 0) /* there is no room for a query of other lists */
-        rc = version == x->unindexed.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
-    const bool all_seen = !ef && unseen.unindexed_to == 0;
-    if (rc == 0)
-        rc = scan_codes(&scan, &query, x, limit, unseen.to);
-    if (rc == 0)
-        rc = scan_codes(&scan, &query, x, unseen.unindexed_from, unseen.unindexed_to);
-    if (rc == 0 && unseen.unindexed_to && s->params->allowed)
-        rc = search_scan_leaders(s, &unseen, &query, &top);
-    if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
-        /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
-        topk_clear(&top);
-        unseen = (struct unseen){.to = coded_end, .visible = coded_end};
-        rc = scan_codes(&scan, &query, x, 0, coded_end);
-    }
-    if (rc != 0 || epoch != x->epoch)
-        return rc != 0 ? rc : -EAGAIN;
-    const bool all = unseen.from == 0 && unseen.unindexed_to == 0 && top.count < top.k;
-    return conclude(s, &query, &top, &unseen, coded_end, last, all);
+    topk_sort(&s->found);
+    return (int)s->found.count;
+}
+
+int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
+                         const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
+{
+    struct search s = {.x = x,
+                       .vectors = vectors,
+                       .query = query,
+                       .params = params,
+                       .scratch = scratch,
+                       .count = count,
+                       .allowed = count};
+    if (params->allowed)
+        s.allowed = params->allowed_count ? params->allowed_count : search_count_bits(params->allowed, count);
+    s.k = s.refined_k = params->k < s.allowed ? params->k : s.allowed;
+    if (s.k == 0)
+        return 0;
+    search_choose_effort(&s);
+    return search_run(&s, ret_hits);
 }

@@ -23,11 +23,6 @@ static bool is_allowed(const struct search *s, uint32_t row)
     return !s->params->allowed || bits_test(s->params->allowed, row);
 }
 
-bool search_wants(const struct search *s, uint32_t row, uint32_t visible)
-{
-    return !s->params->allowed || copies_any(&s->x->copies, row, s->params->allowed, visible);
-}
-
 #define COPIES_PER_PAUSE 2048  /* some 20 us */
 #define COPIES_LOOKED_AT 65536 /* where it cannot pause */
 

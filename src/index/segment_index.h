@@ -1,16 +1,19 @@
 /* segment_index.h -- everything needed to search the rows of one segment: the contract between src/shards and src/index.
+ * Its structure is of one of several kinds (kind.h); what is here is the same for all of them.
  *
  * Pure computation: no I/O, no threads, no clock. Rows are u32, dense from 0. One core at a time uses an index for writing;
  * a search may be interleaved with an insertion at a pause (fibers of one core), and then sees a graph that is whole.
  *
- * A search walks the HNSW graph (Malkov & Yashunin, TPAMI 2020) on codes (codes.h) and scores the best candidates again by
- * something finer: 8-bit codes and the full vectors while it grows, what index_options.h offers when it is sealed. Rows that
- * the graph does not hold yet (graphed <= row < count) are found by lists (unindexed.h) or, while they are few, scanned by their codes,
- * those without code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. */
+ * A search asks the index for candidates by codes (codes.h) and scores the best again by something finer: 8-bit codes and the
+ * full vectors while it grows, what index_options.h offers when it is sealed. Rows that the index does not hold yet
+ * (indexed <= row < count) are found by lists (unindexed.h) or, while they are few, scanned by their codes, those without
+ * code (coded <= row < count) by their vectors, so a row can be found as soon as it is counted. A kind without INDEX_CODES
+ * has rows of its own: then there are no codes, and what it does not hold is scanned by vectors. */
 #pragma once
 
 #include "base/check.h"
 #include "base/pause.h"
+#include "index/kind.h"
 #include "index/topk.h"
 #include "vectors/index_options.h"
 #include "vectors/metric.h"
@@ -42,6 +45,9 @@ struct search_params {
      * own scratch; nothing may change the index. NULL: there is none. */
     void (*overlap)(void *arg);
     void *overlap_arg;
+    /* Of an index that reads pages (INDEX_DISK): kind.h. */
+    int (*fetch)(void *arg, const struct page_read *reads, unsigned n);
+    void *fetch_arg;
 };
 
 struct segment_index;
@@ -69,6 +75,8 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
                                   const float *query, const struct search_params *params,
                                   struct search_scratch *scratch, struct hit *ret_hits);
 
+/* What its kind can do: enum index_feature. */
+uint32_t segment_index_features(const struct segment_index *x);
 /* The curve that says which effort gives which recall (recall_curve.h); NULL: the index was not measured. */
 struct recall_curve;
 const struct recall_curve *segment_index_curve(const struct segment_index *x);
@@ -105,10 +113,6 @@ uint64_t segment_index_bytes(const struct segment_index *x); /* memory owned */
 struct memory_use;
 void segment_index_memory(const struct segment_index *x, struct memory_use *use);
 
-/* Sealing: an index of `count` rows as regions of bytes, to be written to a file and opened in place. advance() must have
- * reached count. The regions borrow from x until its next change. */
-#define SEGMENT_INDEX_REGIONS 12
-
 /* What finish() is to choose by, when the caller knows more of memory than that there is enough. Once; what it made stays. */
 struct index_facts;
 void segment_index_plan(struct segment_index *x, const struct index_facts *facts);
@@ -132,17 +136,15 @@ void segment_index_unfinish(struct segment_index *x, const struct index_options 
 /* The part of it that lays out in one piece what grew in chunks; the index can still grow. */
 MUST_USE int segment_index_join(struct segment_index *x, const struct pause *pause);
 
-struct index_region {
-    const char *name;  /* "codes", "links", ... : at most 15 characters, stable on disk */
-    const void *bytes; /* one piece; 64-byte aligned when written */
-    uint64_t size;
-};
-MUST_USE int segment_index_regions(const struct segment_index *x, struct index_region regions[SEGMENT_INDEX_REGIONS],
+/* Sealing: an index of all its rows as regions of bytes, to be written to a file and opened in place. advance() must have
+ * reached all rows. The regions borrow from x until its next change. */
+MUST_USE int segment_index_regions(struct segment_index *x, struct index_region ret[SEGMENT_INDEX_REGIONS],
                                    unsigned *ret_count);
 
 /* Opens what regions() gave: borrows the bytes until destroy. Checks every count, offset and link against the sizes:
- * bytes from a disk are data. -EINVAL with *ret_why (a literal) when they make no index. copy_hot: codes and links are
- * copied to huge pages. Pauses. */
+ * bytes from a disk are data. -EINVAL with *ret_why when they make no index; -ENOTSUP when they are of an index kind that
+ * is not known, or of a newer version of it. *ret_why lives until the next call on this thread. copy_hot: codes and links
+ * are copied to huge pages, but for kinds that read pages. Pauses. */
 MUST_USE int segment_index_open(enum metric metric, uint32_t dim, uint32_t count, const struct index_region *regions,
                                 unsigned region_count, bool copy_hot, const struct pause *pause,
                                 struct segment_index **ret, const char **ret_why);

@@ -4,9 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#define EF_CONSTRUCT_MAX 4096
-#define SLOTS_MAX        65536
-#define REFINE_K_MAX     100
+#define SLOTS_MAX    65536
+#define REFINE_K_MAX 100
 
 static int name_check(const char *name, struct error *error)
 {
@@ -48,13 +47,12 @@ static int refine_check(const struct index_options *o, struct error *error)
     return 0;
 }
 
-static int index_check(const struct index_options *o, struct error *error)
+static int index_check(const struct index_options *o, uint32_t dim, struct error *error)
 {
-    if (o->m != 0 && (o->m < 2 || o->m > 256))
-        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to 256, or left out", o->m);
-    if (o->ef_construct > EF_CONSTRUCT_MAX)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", o->ef_construct,
-                         EF_CONSTRUCT_MAX);
+    const struct index_kind *kind = index_kind_of(o->kind);
+    if (!kind)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "index kind %u is unknown; there are %s", o->kind,
+                         index_kind_names());
     if ((unsigned)o->code > CODE_RABITQ)
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "code %d is unknown; it is auto, f32, f16, bf16, sq8, sq4 or rabitq", (int)o->code);
@@ -67,7 +65,8 @@ static int index_check(const struct index_options *o, struct error *error)
     if (o->code_bits > 8 || (o->code_bits != 0 && o->code != CODE_RABITQ))
         return error_set(error, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8 and only of code rabitq",
                          o->code_bits);
-    return refine_check(o, error);
+    int rc = refine_check(o, error);
+    return rc == 0 ? kind->check_options(o, dim, error) : rc;
 }
 
 int collection_config_check(struct collection_config *c, struct error *error)
@@ -88,5 +87,5 @@ int collection_config_check(struct collection_config *c, struct error *error)
         c->slots = SLOTS_DEFAULT;
     if (c->slots > SLOTS_MAX)
         return error_set(error, ERROR_INVALID_ARGUMENT, "slots is %u; at most %d", c->slots, SLOTS_MAX);
-    return index_check(&c->index, error);
+    return index_check(&c->index, c->dim, error);
 }

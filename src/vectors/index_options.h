@@ -34,7 +34,8 @@ struct index_options {
     enum refine_kind refine;
     float refine_k; /* candidates scored again, as a multiple of k; at least 1 */
     enum links_kind links;
-    uint8_t open; /* OPEN_M, OPEN_EF: not given, and chosen anew by the first rows that are linked */
+    uint16_t kind; /* the number of an index kind (index/kind.h) */
+    uint8_t open;  /* OPEN_M, OPEN_EF: not given, and chosen anew by the first rows that are linked */
 };
 
 enum { OPEN_M = 1, OPEN_EF = 2 };

@@ -42,3 +42,9 @@ static inline void *row_array_at(const struct row_array *c, uint32_t row)
 {
     return (void *)rows_at(&c->rows, row);
 }
+
+/* The bytes of an array that lies in one piece; NULL: it has no rows. */
+static inline const void *row_array_piece(const struct row_array *c)
+{
+    return c->chunks ? c->rows.chunk[0] : NULL;
+}

@@ -31,7 +31,7 @@ static struct segment_index *build(const struct workers *workers, const struct r
     return x;
 }
 
-static void want_same(const struct segment_index *a, const struct segment_index *b)
+static void want_same(struct segment_index *a, struct segment_index *b)
 {
     struct index_region x[SEGMENT_INDEX_REGIONS], y[SEGMENT_INDEX_REGIONS];
     unsigned n, m;

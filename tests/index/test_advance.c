@@ -1,7 +1,8 @@
 /* A build that is searched at its pauses, stopped at any of them, fed while it runs, and whose data changes. */
 #include "dataset.h"
 
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int search_here(void *arg)
     cr_assert(found, "row %u of %u, %u in the graph", row, r->count, segment_index_graphed(r->x));
     const char *why = NULL;
     if (r->calls % 64 == 1)
-        cr_assert_eq(hnsw_verify(&r->x->graph, NULL, &why), 0, "%s", why);
+        cr_assert_eq(hnsw_verify(graph_of(r->x), NULL, &why), 0, "%s", why);
     r->searches++;
     return 0;
 }
@@ -121,12 +122,12 @@ Test(advance, stopped_at_any_pause_it_goes_on_and_ends_as_if_never_stopped)
         rc = segment_index_advance(x, &d.rows, d.count, &pause);
         cr_assert(rc == 0 || rc == -ETIME);
         const char *why = NULL;
-        cr_assert_eq(hnsw_verify(&x->graph, NULL, &why), 0, "%s", why);
+        cr_assert_eq(hnsw_verify(graph_of(x), NULL, &why), 0, "%s", why);
         cr_assert_lt(stops, 10000);
     }
     cr_assert_gt(stops, 100);
     for (uint32_t r = 0; r < d.count; r++) /* the same input and seed: the same graph */
-        cr_assert_arr_eq(hnsw_links(&x->graph, r), hnsw_links(&whole->graph, r), 16 * sizeof(uint32_t));
+        cr_assert_arr_eq(hnsw_links(graph_of(x), r), hnsw_links(graph_of(whole), r), 16 * sizeof(uint32_t));
     segment_index_destroy(whole);
     segment_index_destroy(x);
     dataset_fini(&d);

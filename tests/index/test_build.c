@@ -2,7 +2,8 @@
 #include "base/workers.h"
 
 #include "dataset.h"
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
@@ -33,7 +34,7 @@ static void finish(struct segment_index *x, const struct dataset *d, const struc
     cr_assert_eq(rc, 0);
 }
 
-static void assert_same(const struct segment_index *a, const struct segment_index *b)
+static void assert_same(struct segment_index *a, struct segment_index *b)
 {
     struct index_region x[SEGMENT_INDEX_REGIONS], y[SEGMENT_INDEX_REGIONS];
     unsigned n, m;
@@ -161,7 +162,7 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
         rc = segment_index_build(x, &d.rows, d.count, stops % 2 ? &workers : NULL, &pause);
         const char *why = NULL;
         cr_assert(rc == 0 || rc == -ECANCELED || rc == -EAGAIN);
-        cr_assert_eq(hnsw_verify(&x->graph, NULL, &why), 0, "%s", why);
+        cr_assert_eq(hnsw_verify(graph_of(x), NULL, &why), 0, "%s", why);
         grew += segment_index_graphed(x) > before;
         cr_assert_lt(stops, 100000);
     }

@@ -3,7 +3,7 @@
 #include "dataset.h"
 
 #include "base/memory.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

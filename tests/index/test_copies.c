@@ -2,7 +2,8 @@
 #include "dataset.h"
 
 #include "base/bits.h"
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include "sealed.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -92,7 +93,7 @@ Test(copies, are_all_found_and_hide_no_other_row)
             struct dataset d;
             make_groups(&d, metric, 3000, kinds[kind]);
             struct segment_index *x = grow(&d, d.count);
-            cr_assert_lt(x->graph.linked, d.count * 9 / 10);
+            cr_assert_lt(graph_of(x)->linked, d.count * 9 / 10);
             check_searches(&d, x, "growing");
             struct segment_index *sealed = open_sealed(x, &d);
             check_searches(&d, sealed, "sealed");
@@ -249,7 +250,7 @@ struct growth_beside {
 static int grow_some(void *arg)
 {
     const struct growth_beside *g = arg;
-    const uint32_t to = g->x->graph.count + 10;
+    const uint32_t to = graph_of(g->x)->count + 10;
     cr_assert_eq(segment_index_advance(g->x, &g->d->rows, to < g->d->count ? to : g->d->count, NULL), 0);
     return 0;
 }
@@ -266,11 +267,11 @@ Test(copies, are_found_when_their_leader_goes_to_the_graph_meanwhile)
     struct growth_beside beside = {x, &d};
     struct pause pause = {grow_some, &beside};
     const struct search_params p = {.k = 10, .allowed = allowed, .pause = &pause};
-    for (uint32_t i = 1; i < 250; i = x->graph.count - FIRST + 1) {
+    for (uint32_t i = 1; i < 250; i = graph_of(x)->count - FIRST + 1) {
         struct hit hits[10];
         i += i % 2 == 0;
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, FIRST + i), &p, s, hits), 10);
-        cr_assert_gt(x->graph.count, FIRST + i, "it did not pause");
+        cr_assert_gt(graph_of(x)->count, FIRST + i, "it did not pause");
         cr_assert_eq(hits[0].row, d.count - 250 + i, "row %u is found instead of %u", hits[0].row, d.count - 250 + i);
         cr_assert(i > 200 || x->unindexed.lists);
     }
@@ -324,8 +325,10 @@ Test(copies, groups_from_a_disk_are_checked)
     struct sealed s;
     struct segment_index *x;
     sealed_init(&s, DATASET_TWINS, METRIC_L2, DIM, 400, &(struct index_options){.m = 8, .ef_construct = 40});
-    const unsigned last = s.count - 1;
-    cr_assert_str_eq(s.regions[last].name, "copies");
+    unsigned last = 0;
+    while (last < s.count && strcmp(s.regions[last].name, "copies") != 0)
+        last++;
+    cr_assert_lt(last, s.count);
     cr_assert_eq(sealed_open(&s, true, &x), 0);
     segment_index_destroy(x);
     uint32_t *next = s.copy[last];

@@ -2,7 +2,7 @@
 #include "dataset.h"
 
 #include "base/memory.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "sealed.h"
 
 #include "index/autoindex.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include "vek.h"
 #include <criterion/criterion.h>
 #include <errno.h>

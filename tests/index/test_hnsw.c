@@ -3,7 +3,8 @@
 
 #include "base/bits.h"
 #include "dataset.h"
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
             for (uint32_t j = 0; j < d.dim; j++)
                 dataset_row(&d, r)[j] *= sets[i].hubs;
         struct segment_index *x = dataset_index(&d, 8, 40);
-        const struct hnsw *g = &x->graph;
+        const struct hnsw *g = graph_of(x);
         const char *why = NULL;
         cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
         const uint32_t kinds = sets[i].kind == DATASET_EQUAL ? 1 : sets[i].kind == DATASET_TWINS ? 30 : d.count;
@@ -94,9 +95,9 @@ Test(hnsw, finished_answers_links_wherever_there_is_room)
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_COSINE, 48, 3000, 33);
     struct segment_index *x = dataset_index(&d, 12, 60);
-    const double before = unanswered(&x->graph);
+    const double before = unanswered(graph_of(x));
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
-    const double after = unanswered(&x->graph);
+    const double after = unanswered(graph_of(x));
     cr_assert_gt(before, 0.1, "%.4f", before);
     cr_assert_lt(after, 0.01, "%.4f of %.4f", after, before);
     segment_index_destroy(x);
@@ -123,7 +124,7 @@ Test(hnsw, fills_lists_but_keeps_directions)
     struct segment_index *x = dataset_index(&d, 16, 80);
     uint32_t links = 0, open = 0, deep = 0;
     for (uint32_t row = 0; row < d.count; row++) {
-        const uint32_t *list = hnsw_links(&x->graph, row);
+        const uint32_t *list = hnsw_links(graph_of(x), row);
         uint32_t n = 0;
         while (n < 32 && list[n] != LINK_NONE)
             n++;

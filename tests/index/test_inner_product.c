@@ -2,7 +2,7 @@
  * small beams, and each row by its own vector where an exact search has it among the ten nearest. */
 #include "dataset.h"
 
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

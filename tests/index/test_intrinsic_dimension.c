@@ -2,9 +2,10 @@
 #include "dataset.h"
 
 #include "base/memory.h"
+#include "graph.h"
 #include "index/autoindex.h"
 #include "index/hnsw/intrinsic_dimension.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>
@@ -123,8 +124,8 @@ Test(intrinsic_dimension, looking_ends_at_a_pause)
 static uint16_t fitted(float directions, uint32_t rows, uint32_t dim, struct index_options o)
 {
     struct index_why why = {.text = ""};
-    index_options_resolve_graph(&o, rows, &why);
-    index_options_fit_graph(&o, directions, rows, dim);
+    index_options_begin(&o, rows, &why);
+    hnsw_options_fit(&o, directions, rows, dim);
     return o.m;
 }
 
@@ -153,7 +154,7 @@ static void build(uint32_t directions, const struct index_options *given, struct
     struct index_options o = *given;
     struct index_why why = {.text = ""};
     p.rows.chunk = &p.bytes;
-    index_options_resolve_graph(&o, p.count, &why);
+    index_options_begin(&o, p.count, &why);
     cr_assert_eq(segment_index_create(METRIC_L2, DIM, &o, ret), 0);
     cr_assert_eq(segment_index_build(*ret, &p.rows, p.count, NULL, NULL), 0);
     cr_assert_eq(segment_index_finish(*ret, &p.rows, NULL, NULL), 0);
@@ -172,15 +173,16 @@ Test(intrinsic_dimension, a_graph_gets_its_links_by_it_and_says_so)
         char wanted[48];
         build(of[i].directions, &(struct index_options){.seed = 1}, &x);
         segment_index_say(x, &why);
-        snprintf(wanted, sizeof wanted, "m %u (intrinsic dimension %.0f)", of[i].m, (double)x->intrinsic_dimension);
+        snprintf(wanted, sizeof wanted, "m %u (intrinsic dimension %.0f)", of[i].m,
+                 (double)hnsw_index_of(x->index)->intrinsic_dimension);
         cr_expect_eq(segment_index_options(x)->m, of[i].m);
-        cr_expect_eq(x->graph.m, of[i].m);
+        cr_expect_eq(graph_of(x)->m, of[i].m);
         cr_expect_not_null(strstr(why.text, wanted), "%s", why.text);
         segment_index_destroy(x);
         build(of[i].directions, &(struct index_options){.m = 10, .seed = 1}, &x);
         why.text[0] = 0;
         segment_index_say(x, &why);
-        cr_expect_eq(x->graph.m, 10);
+        cr_expect_eq(graph_of(x)->m, 10);
         cr_expect_not_null(strstr(why.text, "m 10 (given)"), "%s", why.text);
         segment_index_destroy(x);
     }

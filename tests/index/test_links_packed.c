@@ -2,7 +2,8 @@
 #include "index/hnsw/links_packed.h"
 
 #include "dataset.h"
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -62,9 +63,9 @@ Test(links_packed, every_list_comes_back_ascending)
 /* The graph of x again with its links packed; the rest is borrowed from it. */
 static struct hnsw packed_twin(const struct segment_index *x)
 {
-    struct hnsw g = x->graph;
+    struct hnsw g = *graph_of(x);
     g.links = (struct row_array){0};
-    cr_assert_eq(links_packed_make(&g.packed, &x->graph.links, 2 * g.m, g.count, NULL), 0);
+    cr_assert_eq(links_packed_make(&g.packed, &graph_of(x)->links, 2 * g.m, g.count, NULL), 0);
     return g;
 }
 
@@ -88,7 +89,7 @@ Test(links_packed, a_walk_finds_what_it_finds_by_plain_links)
     cr_assert_eq(hnsw_verify(&packed, NULL, &why), 0, "%s", why);
     for (uint32_t i = 0; i < 100; i++) {
         struct cand want[50];
-        walk(x, &x->graph, dataset_row(&d, i * 15), scratch);
+        walk(x, graph_of(x), dataset_row(&d, i * 15), scratch);
         memcpy(want, scratch->pool.cand, sizeof(want));
         walk(x, &packed, dataset_row(&d, i * 15), scratch);
         cr_assert_eq(scratch->pool.count, 50);

@@ -1,8 +1,9 @@
 /* Every row is found by its own vector, at the effort that searches have by default, whatever the other rows are like. */
 #include "sealed.h"
 
+#include "graph.h"
 #include "index/hnsw/hnsw_builder.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>
@@ -165,7 +166,7 @@ Test(reach, rows_of_sparse_vectors_are_found_with_the_smallest_beam)
         struct hit hits[10];
         sealed_init(&s, DATASET_SPARSE, METRIC_L2, dims[i], ROWS, &(struct index_options){0});
         cr_assert_eq(sealed_open(&s, false, &x), 0);
-        cr_assert_gt(x->graph.stray_count, 10);
+        cr_assert_gt(graph_of(x)->stray_count, 10);
         struct search_scratch *scratch = search_scratch_create();
         const struct search_params p = {.k = 10, .ef = 10};
         uint32_t missed = 0;
@@ -190,22 +191,22 @@ Test(reach, walks_go_on_from_strays)
     unsigned n;
     const char *why;
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
-    const uint32_t lost[] = {1234, 1900}, max = 2 * x->graph.m;
+    const uint32_t lost[] = {1234, 1900}, max = 2 * graph_of(x)->m;
     for (uint32_t r = 0; r < ROWS; r++) { /* every link to them leads elsewhere */
-        uint32_t *links = hnsw_links(&x->graph, r);
+        uint32_t *links = hnsw_links(graph_of(x), r);
         for (uint32_t i = 0; i < max; i++)
             if (links[i] == lost[0] || links[i] == lost[1])
                 links[i] = r == 7 ? 8 : 7;
     }
     cr_assert_gt(missed(&d, x), 0);
-    x->graph.strays = malloc(sizeof(lost));
-    memcpy(x->graph.strays, lost, sizeof(lost));
-    x->graph.stray_count = 2;
+    graph_of(x)->strays = malloc(sizeof(lost));
+    memcpy(graph_of(x)->strays, lost, sizeof(lost));
+    graph_of(x)->stray_count = 2;
     cr_assert_eq(segment_index_regions(x, regions, &n), 0);
     cr_assert_eq(segment_index_open(METRIC_L2, DIM, ROWS, regions, n, true, NULL, &sealed, &why), 0, "%s", why);
     cr_assert_eq(missed(&d, sealed), 0);
     segment_index_destroy(sealed);
-    x->graph.strays[0] = ROWS;
+    graph_of(x)->strays[0] = ROWS;
     cr_assert_eq(segment_index_regions(x, regions, &n), 0);
     cr_assert_eq(segment_index_open(METRIC_L2, DIM, ROWS, regions, n, true, NULL, &sealed, &why), -EINVAL);
     segment_index_destroy(x);
@@ -221,9 +222,9 @@ struct mended {
 static int see_mended(void *arg)
 {
     struct mended *m = arg;
-    if (!m->x->builder)
+    if (!builder_of(m->x))
         return 0;
-    const struct reaching *r = &m->x->builder->reaching;
+    const struct reaching *r = &builder_of(m->x)->reaching;
     uint32_t added = r->again_count;
     if (r->turn == m->turn && added >= m->again)
         added -= m->again;
@@ -245,7 +246,7 @@ Test(reach, pauses_behind_each_row_that_it_mends)
     struct mended m = {.x = x};
     const struct pause pause = {see_mended, &m};
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, &pause), 0);
-    const uint32_t one = 1 + 1 + 2 * x->graph.m; /* itself, a row that loses a link, and those behind that */
+    const uint32_t one = 1 + 1 + 2 * graph_of(x)->m; /* itself, a row that loses a link, and those behind that */
     cr_assert_gt(m.most, 0);
     cr_assert_leq(m.most, one, "%u rows in one go", m.most);
     segment_index_destroy(x);

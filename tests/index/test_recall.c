@@ -1,9 +1,10 @@
 /* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no walk reaches what is asked for. */
 #include "sealed.h"
 
+#include "graph.h"
 #include "index/recall/recall_measure.h"
 #include "index/recall/recall_truth.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>
@@ -239,11 +240,11 @@ Test(recall, a_row_that_is_left_out_is_not_met)
     for (uint32_t i = 0; i < t.of.count; i++) {
         struct codes_query query;
         codes_query_init(&query, &x->codes, dataset_row(&d, t.of.row[i]), room);
-        struct hnsw_walk walk = {.graph = &x->graph,
+        struct hnsw_walk walk = {.graph = graph_of(x),
                                  .query = &query,
                                  .scratch = scratch,
                                  .limit = d.count,
-                                 .node_limit = x->graph.nodes,
+                                 .node_limit = graph_of(x)->nodes,
                                  .hidden = &t.of.row[i]};
         cr_assert_eq(hnsw_search(&walk, 30), 0);
         cr_assert_eq(scratch->pool.count, 30);

@@ -3,7 +3,8 @@
 #include "dataset.h"
 
 #include "base/bits.h"
-#include "index/segment_index_impl.h"
+#include "graph.h"
+#include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -304,7 +305,7 @@ static int rows_come(void *arg)
     struct meanwhile *m = arg;
     for (uint32_t i = 0; i < m->appended && m->count < m->d->count; i++)
         segment_index_append(m->x, &m->d->rows, m->count++);
-    const uint32_t to = m->x->graph.count + m->graphed;
+    const uint32_t to = graph_of(m->x)->count + m->graphed;
     cr_assert_eq(segment_index_advance(m->x, &m->d->rows, to < m->count ? to : m->count, NULL), 0);
     return 0;
 }
@@ -320,7 +321,7 @@ static void search_meanwhile(struct meanwhile *m, uint32_t from, uint32_t search
         const struct search_params p = {.k = 10, .pause = &pause};
         struct hit hits[10];
         cr_assert_eq(segment_index_search(m->x, &m->d->rows, count, dataset_row(m->d, row), &p, s, hits), 10);
-        cr_assert_eq(hits[0].row, row, "row %u of %u, %u in the graph", row, count, m->x->graph.count);
+        cr_assert_eq(hits[0].row, row, "row %u of %u, %u in the graph", row, count, graph_of(m->x)->count);
         for (int i = 0; i < 10; i++) {
             cr_assert_lt(hits[i].row, count);
             for (int j = 0; j < i; j++)
@@ -358,7 +359,7 @@ Test(unindexed, rows_go_to_the_graph_while_searches_pause)
     cr_assert_not_null(x->unindexed.lists);
     struct meanwhile m = {.d = &d, .x = x, .count = d.count, .graphed = 25};
     search_meanwhile(&m, 0, 100);
-    cr_assert_null(x->unindexed.lists, "%u in the graph", x->graph.count);
+    cr_assert_null(x->unindexed.lists, "%u in the graph", graph_of(x)->count);
     segment_index_destroy(x);
     dataset_fini(&d);
 }
@@ -374,16 +375,16 @@ Test(unindexed, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
     struct pause pause = {rows_come, &m};
     const struct search_params p = {.k = 10, .ef = 512, .pause = &pause};
     unsigned moved = 0;
-    while (x->graph.count < 400) {
-        const uint32_t row = x->graph.count + 5, before = x->graph.count;
+    while (graph_of(x)->count < 400) {
+        const uint32_t row = graph_of(x)->count + 5, before = graph_of(x)->count;
         struct hit hits[10];
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, row), &p, s, hits), 10);
         cr_assert_eq(hits[0].row, row);
         for (int i = 0; i < 10; i++)
             for (int j = 0; j < i; j++)
                 cr_assert_neq(hits[i].row, hits[j].row, "row %u is there twice", hits[i].row);
-        moved += x->graph.count > row;
-        cr_assert_gt(x->graph.count, before);
+        moved += graph_of(x)->count > row;
+        cr_assert_gt(graph_of(x)->count, before);
     }
     cr_assert_gt(moved, 0, "no row went to the graph while it was searched for");
     search_scratch_destroy(s);

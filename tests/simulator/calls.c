@@ -6,7 +6,7 @@
 #include <string.h>
 
 int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability,
-                const struct index_kind *kind)
+                const struct index_recipe *kind)
 {
     Kith__Collection collection = KITH__COLLECTION__INIT;
     collection.name = (char *)(uintptr_t)name;

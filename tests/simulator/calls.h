@@ -6,7 +6,7 @@
 #include "kinds.h"
 
 int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durability durability,
-                const struct index_kind *kind);
+                const struct index_recipe *kind);
 
 struct call_upsert {
     const char *name;

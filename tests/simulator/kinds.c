@@ -11,7 +11,7 @@ static const char *const links[] = {"auto", "plain", "packed"};
 
 /* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are, but not what cosine makes
  * of them. Under the inner product 8 bits round the query. */
-static bool is_exact(const struct index_kind *k)
+static bool is_exact(const struct index_recipe *k)
 {
     switch (k->code) {
     case KITH__CODE__CODE_F32: return true;
@@ -24,7 +24,7 @@ static bool is_exact(const struct index_kind *k)
 }
 
 /* A search that is not exact may tell distances that are not. */
-static bool is_approximate(const struct index_kind *k)
+static bool is_approximate(const struct index_recipe *k)
 {
     const bool refined = k->metric == KITH__METRIC__METRIC_COSINE ? k->refine == KITH__REFINE__REFINE_F32
                                                                   : k->refine != KITH__REFINE__REFINE_NONE;
@@ -49,9 +49,9 @@ static uint32_t refines_of(Kith__Code code)
     }
 }
 
-struct index_kind index_kind_draw(uint64_t *random, uint64_t *metrics)
+struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics)
 {
-    struct index_kind k = {.metric = draw_metric(metrics)};
+    struct index_recipe k = {.metric = draw_metric(metrics)};
     k.approximate = is_approximate(&k);
     if (draw_one_in(random, 2))
         return k;
@@ -64,7 +64,7 @@ struct index_kind index_kind_draw(uint64_t *random, uint64_t *metrics)
     return k;
 }
 
-const char *index_kind_text(const struct index_kind *kind, char *text)
+const char *index_recipe_text(const struct index_recipe *kind, char *text)
 {
     char bits[16] = "";
     if (kind->code_bits)

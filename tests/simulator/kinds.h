@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct index_kind {
+struct index_recipe {
     Kith__Metric metric;
     Kith__Code code;
     uint32_t code_bits;
@@ -16,6 +16,6 @@ struct index_kind {
 
 /* A half of all are left open. The metric comes from a stream of its own, so that what else a seed draws does not
  * depend on it. */
-struct index_kind index_kind_draw(uint64_t *random, uint64_t *metrics);
+struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics);
 /* "cosine, rabitq4 refined by f16, links packed" into text[100]. */
-const char *index_kind_text(const struct index_kind *kind, char *text);
+const char *index_recipe_text(const struct index_recipe *kind, char *text);

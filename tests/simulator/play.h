@@ -49,7 +49,7 @@ struct book {
     bool created_again; /* perhaps, after a drop that perhaps was one */
     enum book_state state;
     Kith__Durability durability;
-    struct index_kind kind;
+    struct index_recipe kind;
     bool weak;   /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
     bool looked; /* at all points of it, since the last start */
     uint32_t

@@ -155,7 +155,7 @@ static bool create(struct player *p, struct book *b)
     b->created_again |= b->state == BOOK_DOUBTFUL; /* the power may be cut meanwhile */
     char kind[100];
     int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability, &b->kind);
-    tell(w, p->name, "create %s (%s): %s", b->name, index_kind_text(&b->kind, kind), outcome(p, rc));
+    tell(w, p->name, "create %s (%s): %s", b->name, index_recipe_text(&b->kind, kind), outcome(p, rc));
     if (rc == 0 && was && b->state != BOOK_DOUBTFUL)
         fail(w, p->name, "the collection %s was gone", b->name);
     if (rc == 0 && !b->shared)

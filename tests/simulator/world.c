@@ -304,7 +304,7 @@ static Kith__Durability draw_durability(struct world *w)
 }
 
 static void book_init(const struct world *w, struct book *b, const char *name, bool shared, uint64_t base,
-                      Kith__Durability durability, struct index_kind kind)
+                      Kith__Durability durability, struct index_recipe kind)
 {
     b->name = name;
     b->shared = shared;
@@ -320,14 +320,14 @@ static void players_init(struct world *w)
     Kith__Durability shared = draw_durability(w);
     uint64_t kinds = ~w->random; /* a stream of its own: what else a seed draws does not depend on them */
     uint64_t metrics = ~kinds * METRICS;
-    struct index_kind shared_kind = index_kind_draw(&kinds, &metrics);
+    struct index_recipe shared_kind = index_recipe_draw(&kinds, &metrics);
     for (uint32_t i = 0; i < w->plan.players; i++) {
         struct player *p = &w->players[i];
         p->world = w;
         p->number = i;
         p->random = draw(&w->random);
         snprintf(p->name, sizeof p->name, "player %u", i);
-        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_kind_draw(&kinds, &metrics));
+        book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_recipe_draw(&kinds, &metrics));
         book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
     }
 }

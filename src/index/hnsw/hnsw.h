@@ -15,6 +15,7 @@
 #include "base/workers.h"
 #include "index/copies.h"
 #include "index/hnsw/links_packed.h"
+#include "index/kind.h"
 #include "index/scratch.h"
 #include "vectors/codes/codes.h"
 #include "vectors/row_array.h"
@@ -22,7 +23,6 @@
 #define LEVEL_MAX  15
 #define HNSW_M_MAX 256
 #define STRAYS_MAX 512
-#define ROWS_MAX   ((uint32_t)1 << 30) /* leaves the pool a bit for its own use */
 
 struct hnsw_node {
     uint32_t row;

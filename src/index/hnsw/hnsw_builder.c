@@ -98,7 +98,7 @@ void hnsw_builder_destroy(struct hnsw_builder *b)
     hnsw_repair_drop(b);
     hnsw_final_prune_drop(b);
     hnsw_reach_drop(b);
-    memory_free(b->confused.row);
+    memory_free(b->reach.confused.row);
     row_array_fini(&b->inlinks.of);
     memory_free(b);
 }

@@ -9,6 +9,7 @@
 
 #include "base/workers.h"
 #include "index/hnsw/hnsw.h"
+#include "index/kind.h"
 #include "vectors/codes/codes.h"
 
 #include <stdatomic.h>
@@ -167,17 +168,8 @@ struct hnsw_builder {
     const uint64_t *const *alive; /* lent: a bit a row, or NULL: all are. It may move at a pause */
     uint32_t changes;             /* insertions since the last hnsw_repair() */
     uint32_t final_pruned;        /* rows there were when hnsw_final_prune() ended */
-    uint32_t reached;             /* and when hnsw_reach() of all did */
-    uint32_t beam;                /* that every row is found with then; less than RECALL_K_MIN: that */
-    uint32_t watched;             /* and of any */
-    /* Rows that hnsw_reach() of all did not find with the smallest beam, as their codes are like those of others. */
-    struct confused {
-        uint32_t *row; /* ascending; those of which lost[] is set first, then the others; CONFUSED_MAX at most; owned */
-        uint32_t count;  /* of these */
-        uint32_t lost;   /* the first so many are found with no beam */
-        double all_lost; /* of all rows, estimated where a sample was searched for */
-        bool is_whole;   /* the list has them all */
-    } confused;
+    uint32_t watched;             /* and when hnsw_reach() of any did */
+    struct index_reach reach;     /* what hnsw_reach() of all came to */
 };
 
 /* The codes are others now: what works on them is made anew when it is needed. */

@@ -73,7 +73,7 @@ static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metri
                            .kept = calloc(bits_words(g->count), sizeof(*r->kept)),
                            .confused = calloc(bits_words(g->count), sizeof(*r->confused)),
                            .lost = calloc(bits_words(g->count), sizeof(*r->lost))};
-    b->beam = 0;
+    b->reach.effort = 0;
     int rc = r->window && r->end && r->kept && r->confused && r->lost ? 0 : -ENOMEM;
     if (rc == 0 && r->grows)
         rc = row_array_reserve(&b->inlinks.of, g->count);
@@ -147,7 +147,7 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
         bits_set(r->confused, row);
     if (end->lost)
         bits_set(r->lost, row);
-    b->beam = end->beam > b->beam ? end->beam : b->beam;
+    b->reach.effort = end->beam > b->reach.effort ? end->beam : b->reach.effort;
     if (end->missed) /* a stray is searched for again when an eighth has come, not each time */
         end->inlink =
             is_last ? (struct inlink_found){.from = row, .owners = 1} : (struct inlink_found){.from = LINK_NONE};
@@ -262,7 +262,8 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
 }
 
 /* Adds rows of `these` to the list, but for those of `but`; returns how many there are. */
-static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const uint64_t *but, struct confused *list)
+static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const uint64_t *but,
+                          struct index_confused *list)
 {
     uint32_t all = 0;
     for (uint32_t row = 0; row < r->rows; row++) {
@@ -279,9 +280,9 @@ static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const
 static int keep_confused(const struct hnsw *g, struct hnsw_builder *b)
 {
     const struct reaching *r = &b->reaching;
-    struct confused *c = &b->confused;
+    struct index_confused *c = &b->reach.confused;
     memory_free(c->row);
-    *c = (struct confused){.row = malloc(CONFUSED_MAX * sizeof(*c->row))};
+    *c = (struct index_confused){.row = malloc(CONFUSED_MAX * sizeof(*c->row))};
     if (!c->row)
         return -ENOMEM;
     const uint32_t lost = list_rows(r, r->lost, NULL, c);
@@ -296,7 +297,7 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
                const struct workers *workers, const struct pause *pause)
 {
     struct reaching *r = &b->reaching;
-    if (g->count == 0 || b->reached == g->count)
+    if (g->count == 0 || b->reach.rows == g->count)
         return 0;
     int rc = hnsw_builder_reserve(b, g, workers_shares(workers), 0);
     if (rc == 0 && r->rows != g->count)
@@ -322,7 +323,7 @@ int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search
     hnsw_reach_drop(b);
     if (rc != 0)
         return rc;
-    b->reached = scope == REACH_ALL ? g->count : 0;
+    b->reach.rows = scope == REACH_ALL ? g->count : 0;
     b->watched = g->count;
     return 0;
 }

@@ -5,7 +5,6 @@
  * are the dear ones, cost little; the distances of such a query are taken to grow as those of the others do. */
 #include "index/recall/recall_measure.h"
 
-#include "index/hnsw/hnsw_builder.h"
 #include "index/recall/recall_truth.h"
 #include "index/scratch.h"
 #include "index/search.h"
@@ -81,7 +80,7 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
     m->curve = calloc(1, sizeof(*m->curve));
     m->of = calloc(n, sizeof(*m->of));
     m->done = calloc(n, sizeof(*m->done));
-    m->ef_first = x->builder ? x->builder->beam : 0;
+    m->ef_first = x->reach ? x->reach->effort : 0;
     if (rc == 0 && m->curve && m->of && m->done) {
         const uint32_t queries = m->truth.of.count, many = m->truth.of.many;
         m->curve->of[0] = m->curve->early = (struct recall_ladder){.k = ladder_k(STAGE_FEW), .queries = queries};
@@ -111,8 +110,8 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
                        .query = m->truth.of.vector[query],
                        .params = &params,
                        .scratch = scratch,
-                       .count = x->graph.count,
-                       .allowed = x->graph.count,
+                       .count = indexed_rows(x),
+                       .allowed = indexed_rows(x),
                        .k = k + meets,
                        .refined_k = k,
                        .ef = scan ? SEARCH_EF_DEFAULT : m->ef,
@@ -125,7 +124,7 @@ static int measure_query(const struct job *job, uint32_t query, struct search_sc
         return n;
     struct measured *of = &m->of[query];
     of->hits = recall_truth_hits(&m->truth, query, k, hits, (uint32_t)n, job->vectors);
-    of->distances = (float)(scan ? x->graph.count : scratch->walked);
+    of->distances = (float)(scan ? indexed_rows(x) : scratch->walked);
     of->is_asked = true;
     return 0;
 }
@@ -289,7 +288,7 @@ static void stage_end(struct recall_measuring *m, uint32_t rows, uint32_t querie
 static int do_stage(struct recall_measuring *m, const struct segment_index *sealed, const struct rows *vectors,
                     const struct workers *workers, const struct pause *pause)
 {
-    const uint32_t rows = sealed->graph.count, pieces = stage_pieces(m, rows);
+    const uint32_t rows = indexed_rows(sealed), pieces = stage_pieces(m, rows);
     struct job job = {.m = m, .sealed = sealed, .vectors = vectors, .pieces = pieces};
     atomic_init(&job.next, 0);
     int rc = workers_run(workers, do_share, &job, pause);
@@ -314,14 +313,14 @@ static bool growing_is_due(const struct segment_index *x)
 {
     const struct recall_growing *of = &x->growing;
     const uint32_t lent = lent_count(x);
-    return x->graph.count >= recall_growing_due(x) || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
+    return indexed_rows(x) >= recall_growing_due(x) || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
 }
 
 /* Without workers: rows may be appended at its pauses, which other cores must not meet. */
 int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct recall_growing *of = &x->growing;
-    if (x->graph.count < RECALL_GROWING_MIN || !growing_is_due(x))
+    if (indexed_rows(x) < RECALL_GROWING_MIN || !growing_is_due(x))
         return 0;
     struct recall_measuring *m = measuring_create(x, QUERIES_GROWING, vectors);
     if (!m)
@@ -334,8 +333,8 @@ int recall_measure_growing(struct segment_index *x, const struct rows *vectors, 
         rc = do_stage(m, x, vectors, NULL, pause);
     if (rc == 0) {
         free(of->curve);
-        *of =
-            (struct recall_growing){.rows = x->graph.count, .lent = lent, .curve = m->truth.of.count ? m->curve : NULL};
+        *of = (struct recall_growing){
+            .rows = indexed_rows(x), .lent = lent, .curve = m->truth.of.count ? m->curve : NULL};
         m->curve = m->truth.of.count ? NULL : m->curve;
     }
     recall_measuring_destroy(m);
@@ -345,7 +344,7 @@ int recall_measure_growing(struct segment_index *x, const struct rows *vectors, 
 int recall_measure(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                    const struct pause *pause)
 {
-    if (x->curve || x->graph.count < RECALL_ROWS_MIN)
+    if (x->curve || indexed_rows(x) < RECALL_ROWS_MIN)
         return 0;
     if (!x->measuring)
         x->measuring = measuring_create(x, RECALL_QUERIES_MAX, vectors);

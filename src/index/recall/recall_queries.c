@@ -3,9 +3,8 @@
  * each kind stands before the rest: it is asked for more neighbours. */
 #include "index/recall/recall_queries.h"
 
-#include "index/hnsw/hnsw_builder.h"
 #include "index/recall/recall_curve.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@
 #define APART_MORE    0.15f
 #define NOISE         0.1f /* of its distance from the mean: how far a row is moved at random */
 #define PARALLEL      8    /* rows are, when their mean is so many times as long as they lie from it */
-#define EXAM_ROWS     4096 /* of fewer, one in eight would be too few */
 #define ROWS_SHARE    32   /* one row in so many, where these are more than ROWS_LEAST */
 
 /* What queries are made of, before they stand in their order. */
@@ -45,11 +43,11 @@ struct chosen {
 static uint32_t rows_wanted(const struct segment_index *x, uint32_t most)
 {
     uint32_t n = VALUES / x->dim;
-    n = n > x->graph.count / ROWS_SHARE ? x->graph.count / ROWS_SHARE : n;
+    n = n > indexed_rows(x) / ROWS_SHARE ? indexed_rows(x) / ROWS_SHARE : n;
     n = n > ROWS_MOST ? ROWS_MOST : n < ROWS_LEAST ? ROWS_LEAST : n;
     n = x->dim > DIM_LARGE && n > QUERIES_LARGE ? QUERIES_LARGE : n;
     n = n < most ? n : most;
-    return n < x->graph.count / 2 ? n : x->graph.count / 2;
+    return n < indexed_rows(x) / 2 ? n : indexed_rows(x) / 2;
 }
 
 /* What clients ask for. */
@@ -67,32 +65,24 @@ static uint32_t lent_wanted(const struct segment_index *x, uint32_t rows)
 
 /* -- rows -- */
 
-static int compare_rows(const void *a, const void *b)
+/* A search can leave it out, and it does not stand for rows equal to it. */
+static bool is_fit(const struct segment_index *x, uint32_t row)
 {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    const struct index_kind *kind = segment_index_kind(x);
+    return copies_entry(&x->copies, row) == 0 && (!kind->may_hide || kind->may_hide(x->index, row));
 }
 
-/* A walk can leave out a row that lies on the lowest layer only, and does not stand for rows equal
- * to it. */
-static bool is_fit(const struct segment_index *x, const uint32_t *higher, uint32_t row)
-{
-    const bool is_exam = x->metric != METRIC_IP || x->graph.count < EXAM_ROWS || hnsw_is_exam_row(row);
-    return is_exam && copies_entry(&x->copies, row) == 0 &&
-           !bsearch(&row, higher, x->graph.nodes, sizeof(*higher), compare_rows);
-}
-
-/* Rows at even distances, the first in so many before the others. higher: rows of higher layers,
- * sorted; NULL: where nearly all rows have equals, rows that stand for these. */
-static void choose_among(struct chosen *c, const uint32_t *higher, uint32_t wanted)
+/* Rows at even distances, the first in so many before the others. copied: where nearly all rows have equals, rows that
+ * stand for these. */
+static void choose_among(struct chosen *c, bool copied, uint32_t wanted)
 {
     const struct segment_index *x = c->x;
     c->rows = c->rows_many = 0;
     for (uint32_t part = 0; part < MANY_SHARE; part++) {
         for (uint32_t i = part; i < wanted; i += MANY_SHARE) {
-            uint32_t row = (uint32_t)((uint64_t)i * x->graph.count / wanted);
-            const uint32_t end = (uint32_t)((uint64_t)(i + 1) * x->graph.count / wanted);
-            while (row < end && !(higher ? is_fit(x, higher, row) : copies_is_linked(&x->copies, row)))
+            uint32_t row = (uint32_t)((uint64_t)i * indexed_rows(x) / wanted);
+            const uint32_t end = (uint32_t)((uint64_t)(i + 1) * indexed_rows(x) / wanted);
+            while (row < end && !(copied ? copies_is_linked(&x->copies, row) : is_fit(x, row)))
                 row++;
             if (row < end)
                 c->row[c->rows++] = row;
@@ -104,20 +94,13 @@ static void choose_among(struct chosen *c, const uint32_t *higher, uint32_t want
 
 static int choose_rows(struct chosen *c, uint32_t wanted)
 {
-    const uint32_t nodes = c->x->graph.nodes;
-    uint32_t *higher = malloc((nodes + 1) * sizeof(*higher));
     c->row = calloc(wanted + 1, sizeof(*c->row));
-    if (higher && c->row) {
-        for (uint32_t i = 0; i < nodes; i++)
-            higher[i] = hnsw_node(&c->x->graph, i)->row;
-        qsort(higher, nodes, sizeof(*higher), compare_rows);
-        choose_among(c, higher, wanted);
-        if (c->rows == 0)
-            choose_among(c, NULL, wanted);
-    }
-    const bool made = higher && c->row;
-    free(higher);
-    return made ? 0 : -ENOMEM;
+    if (!c->row)
+        return -ENOMEM;
+    choose_among(c, false, wanted);
+    if (c->rows == 0)
+        choose_among(c, true, wanted);
+    return 0;
 }
 
 static int find_mean(struct chosen *c)
@@ -143,15 +126,13 @@ static int find_mean(struct chosen *c)
 
 /* -- moving them -- */
 
-/* A part of the way to a row that it links to; without links, where it is. */
+/* A part of the way to a row that the index knows as near; where it knows none, where it is. */
 static void move_between(const struct chosen *c, uint32_t i, float *ret)
 {
     const struct segment_index *x = c->x;
-    const uint32_t row = c->row[i], *links = hnsw_links(&x->graph, row);
-    uint32_t count = 0;
-    while (count < 2 * x->graph.m && links[count] != LINK_NONE)
-        count++;
-    const float *from = rows_at(c->vectors, row), *to = count ? rows_at(c->vectors, links[i / 4 % count]) : from;
+    const struct index_kind *kind = segment_index_kind(x);
+    const uint32_t row = c->row[i], near = kind->near ? kind->near(x->index, row, i / 4) : row;
+    const float *from = rows_at(c->vectors, row), *to = rows_at(c->vectors, near);
     const float part = MOVED_LEAST + MOVED_MORE * (float)(i / 4 % 8) / 7;
     for (uint32_t j = 0; j < x->dim; j++)
         ret[j] = from[j] * (1 - part) + to[j] * part;

@@ -3,7 +3,7 @@
 #include "index/recall/recall_truth.h"
 
 #include "base/bits.h"
-#include "index/segment_index_impl.h"
+#include "index/segment_index_internal.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static int find_absent(struct recall_truth *t, const struct copies *c)
 
 int recall_truth_init(struct recall_truth *t, const struct segment_index *x, uint32_t most, const struct rows *vectors)
 {
-    *t = (struct recall_truth){.metric = x->metric, .dim = x->dim, .rows = x->graph.count};
+    *t = (struct recall_truth){.metric = x->metric, .dim = x->dim, .rows = indexed_rows(x)};
     int rc = recall_queries_init(&t->of, x, most, vectors);
     if (rc == 0)
         rc = find_absent(t, &x->copies);

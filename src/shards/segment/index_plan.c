@@ -5,7 +5,7 @@
 void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
 {
     *p = (struct index_plan){.options = c->index};
-    index_options_resolve_graph(&p->options, rows, &p->why);
+    index_options_begin(&p->options, rows, &p->why);
 }
 
 static uint64_t vector_bytes(const struct shard *s, uint64_t rows)

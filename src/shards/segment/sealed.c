@@ -197,10 +197,14 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
     const struct pause pause = {.fn = pause_and_go_on};
     int rc = segment_index_open(c->metric, c->dim, s->rows.count, regions, n, !s->vectors[0].index_mapped, &pause,
                                 &s->vectors[0].index, &why);
+    if (rc == -ENOTSUP)
+        return error_set(o->error, ERROR_VERSION,
+                         "%s cannot be opened: %s; start the version of Kith that wrote it, or a newer one", o->path,
+                         why);
     if (rc == -EINVAL)
         return error_set(
             o->error, ERROR_CORRUPT,
-            "%s is damaged: its graph makes no sense (%s); restore a snapshot, or the data folder from a copy", o->path,
+            "%s is damaged: its index makes no sense (%s); restore a snapshot, or the data folder from a copy", o->path,
             why);
     if (rc == 0) {
         s->vectors[0].plan.options = *segment_index_options(s->vectors[0].index);

@@ -220,9 +220,14 @@ bool segment_rows_are_small(uint64_t rows, uint32_t stride)
     return rows * stride <= SCANNED_BYTES;
 }
 
+static bool is_scanned(const struct segment_index *x)
+{
+    return segment_index_graphed(x) == 0 || segment_index_features(x) & INDEX_APPENDS;
+}
+
 bool segment_is_small(const struct segment *s)
 {
-    return s->state == SEGMENT_GROWING && segment_index_graphed(s->vectors[0].index) == 0 &&
+    return s->state == SEGMENT_GROWING && is_scanned(s->vectors[0].index) &&
            segment_rows_are_small(s->rows.count, s->vectors[0].values.at.stride) &&
            s->payloads.arena.used <= SCANNED_BYTES && s->tombstones.count <= TOMBSTONES_FEW;
 }

@@ -30,5 +30,4 @@ MUST_USE int segment_write_columns(struct container_writer *w, const struct coll
                                    const struct segment_source *source, const struct pause *pause,
                                    uint64_t *ret_version_min);
 /* Writes the index, which is finished, and why it is as it is ("seg.why"). Waits. */
-MUST_USE int segment_write_index(struct container_writer *w, const struct segment_index *index,
-                                 const struct index_why *why);
+MUST_USE int segment_write_index(struct container_writer *w, struct segment_index *index, const struct index_why *why);

@@ -164,7 +164,7 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
     return rc < 0 ? rc : write_column(&x, "row.vectors", vectors_of, stride);
 }
 
-int segment_write_index(struct container_writer *w, const struct segment_index *index, const struct index_why *why)
+int segment_write_index(struct container_writer *w, struct segment_index *index, const struct index_why *why)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     unsigned n = 0;

@@ -1,0 +1,266 @@
+/* search_coded.c -- the part of a search that goes by codes, over everything a segment holds:
+ *
+ *   indexed rows              by the index, or, when the filter leaves few, by their codes
+ *   coded, not indexed yet    by lists, when there are many and lists have been made, else by their codes
+ *   not coded yet             by their vectors
+ *
+ * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
+#include "index/search.h"
+
+#include "base/bits.h"
+#include "index/refine.h"
+#include <errno.h>
+#include <math.h>
+
+#define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
+#define SIGMAS             2.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
+#define SIGMAS_SPARE                                                                                                   \
+    1.5f /* or that when more rows are kept than are wanted, and not the same few are the best of many queries */
+#define OUTLIERS_SPARE     16 /* candidates more where there are outliers, */
+#define OUTLIERS_PER_PAUSE 64 /* which are scored so many at a time */
+
+uint32_t search_refine_count(const struct search *s)
+{
+    const struct segment_index *x = s->x;
+    const uint32_t k = s->refined_k;
+    double wanted = 2.0 * k + 12; /* SQ8, while it grows */
+    if (s->params->refine_k > 0 || x->sealed) {
+        wanted = ceil((double)k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
+        wanted = fmax(wanted, k > REFINE_MIN ? k : REFINE_MIN);
+    }
+    return wanted < s->count ? (uint32_t)wanted : s->count;
+}
+
+static size_t refine_query_bytes(const struct segment_index *x)
+{
+    return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
+}
+
+/* top is sorted. all: it holds each allowed row. */
+static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room, bool all)
+{
+    const struct segment_index *x = s->x;
+    const struct codes vectors = codes_of_vectors(s->vectors, x->metric, x->dim);
+    struct codes_query query;
+    codes_query_init(&query, x->sealed && x->refine.ops ? &x->refine : &vectors, s->query, room);
+    struct refine_errors errors = {0};
+    const uint32_t n = top->count;
+    const float middle = n ? top->hits[n / 2].distance : 0, last = n ? top->hits[n - 1].distance : 0;
+    const bool asked = s->params->allowed && !all && n > 0;
+    const struct refinement r = {.by = &query,
+                                 .found = found,
+                                 .pause = s->params->pause,
+                                 .scratch = s->scratch,
+                                 .top = &s->found,
+                                 .errors = asked ? &errors : NULL};
+    const int rc = refine(&r, top->hits, n);
+    s->missed = asked ? refine_missed(&errors, n, middle, last, topk_bound(&s->found)) : 0;
+    return rc;
+}
+
+/* Room of a folded query, of the one that scores again, and of the coded_end's. */
+static size_t query_bytes(const struct segment_index *x)
+{
+    return codes_query_bytes(&x->codes) + refine_query_bytes(x) +
+           (x->unindexed.lists ? unindexed_query_bytes(x->unindexed.lists) : 0);
+}
+
+/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
+ * begin with are half full of rows that the graph has. */
+static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t least)
+{
+    if (s->allowed == 0)
+        return 0;
+    const double inverse = (double)s->count / s->allowed; /* of the selectivity */
+    uint32_t budget = unindexed_budget(s->x->dim, rows, s->ef * sqrt(inverse));
+    budget = budget > least ? budget : least;
+    const double first_blocks = (double)s->x->unindexed.lists->count * (LIST_BLOCK_ROWS / 2);
+    const double looked_at = budget + first_blocks * fmin((double)budget / rows, 1);
+    return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
+}
+
+/* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
+static void forget(struct topk *top, uint32_t from, uint32_t to)
+{
+    const struct topk all = *top;
+    topk_clear(top);
+    for (uint32_t i = 0; i < all.count; i++)
+        if (all.hits[i].row < from || all.hits[i].row >= to)
+            topk_add(top, all.hits[i].distance, all.hits[i].row);
+}
+
+/* Searches [limit, coded_end) by lists as far as they go, and says what is left. */
+static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
+                        struct unseen *unseen)
+{
+    const struct segment_index *x = s->x;
+    const struct unindexed_lists *lists = x->unindexed.lists;
+    const uint32_t coded_end = unseen->to, from = indexed_rows(x) > limit ? indexed_rows(x) : limit;
+    const uint32_t to = !lists || lists->to > coded_end ? coded_end : lists->to;
+    const float need = lists && !s->params->ef ? unindexed_need(lists, s->params->recall, s->k) : 0;
+    const uint32_t least = from < to ? (uint32_t)ceil((double)need * (to - from)) : 0;
+    const uint32_t budget = lists && from < to ? listed_budget(s, to - from, least) : 0;
+    if (budget == 0)
+        return 0;
+    struct unindexed_search search = {.lists = lists,
+                                      .version = &x->unindexed.version,
+                                      .epoch = &x->epoch,
+                                      .query = s->query,
+                                      .room = (uint8_t *)s->scratch->query + codes_query_bytes(&x->codes) +
+                                              refine_query_bytes(x),
+                                      .codes = query,
+                                      .from = from,
+                                      .to = to,
+                                      .budget = budget,
+                                      .least = least,
+                                      .all = budget >= to - from,
+                                      .sigmas = top->k > s->k && !lists->by_mean ? SIGMAS_SPARE : SIGMAS,
+                                      .allowed = s->params->allowed,
+                                      .copies = &x->copies,
+                                      .visible = unseen->visible,
+                                      .pause = s->params->pause,
+                                      .scratch = s->scratch,
+                                      .top = top};
+    const int rc = unindexed_search(&search);
+    s->scratch->unindexed_seen = search.seen;
+    s->scratch->unindexed_scored = search.scored;
+    const uint32_t graphed = indexed_rows(x) < to ? indexed_rows(x) : to;
+    *unseen = (struct unseen){unseen->from, graphed > limit ? graphed : limit, to, coded_end, unseen->visible};
+    if (rc == 0 && graphed > from)
+        forget(top, from, graphed);
+    return rc;
+}
+
+/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the others the nearest `most` stay;
+ * top is sorted. */
+static void drop_outliers(const struct codes *c, struct topk *top, uint32_t most)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < top->count && kept < most; i++)
+        if (!codes_is_outlier(c, top->hits[i].row))
+            top->hits[kept++] = top->hits[i];
+    top->count = kept;
+}
+
+static void score_rows(struct search *s, const uint32_t *rows, uint32_t count)
+{
+    struct search_scratch *w = s->scratch;
+    rows_locate(s->vectors, rows, count, w->rows);
+    vectors_distances(s->x->metric, s->query, w->rows, count, s->x->dim, w->distances);
+    for (uint32_t i = 0; i < count; i++)
+        if (w->distances[i] <= topk_bound(&s->found))
+            topk_add(&s->found, w->distances[i], rows[i]);
+}
+
+/* Outliers below limit, copies among them: rows equal to an outlier are outliers, too. */
+static int score_outliers(struct search *s, uint32_t limit)
+{
+    const struct codes *c = &s->x->codes;
+    const uint32_t epoch = s->x->epoch;
+    for (uint32_t i = 0; i < c->outlier_count && c->outliers[i] < limit;) {
+        uint32_t rows[OUTLIERS_PER_PAUSE], n = 0;
+        for (; i < c->outlier_count && c->outliers[i] < limit && n < OUTLIERS_PER_PAUSE; i++) {
+            rows[n] = c->outliers[i];
+            n += (!s->params->allowed || bits_test(s->params->allowed, rows[n])) &&
+                 !(s->hidden && rows[n] == *s->hidden);
+        }
+        score_rows(s, rows, n);
+        const int rc = pause_here(s->params->pause);
+        if (rc != 0 || epoch != s->x->epoch)
+            return rc != 0 ? rc : -EAGAIN;
+    }
+    return 0;
+}
+
+/* What was found by codes becomes what is found. */
+static int conclude(struct search *s, const struct codes_query *query, struct topk *top, const struct unseen *unseen,
+                    uint32_t limit, bool last, bool all)
+{
+    const struct codes *c = &s->x->codes;
+    const uint32_t epoch = s->x->epoch;
+    int rc = 0;
+    if (!last || c->outlier_count)
+        topk_sort(top);
+    if (c->outlier_count)
+        drop_outliers(c, top, all ? top->count : s->kept);
+    for (uint32_t i = 0; i < top->count && last; i++)
+        topk_add(&s->found, top->hits[i].distance, top->hits[i].row);
+    if (!last)
+        rc = score_again(s, query, top, (uint8_t *)s->scratch->query + codes_query_bytes(c), all);
+    if (rc == 0)
+        rc = search_add_copies(s, unseen);
+    if (rc == 0 && epoch != s->x->epoch)
+        return -EAGAIN; /* other codes have other outliers */
+    return rc == 0 ? score_outliers(s, limit) : rc;
+}
+
+static int scan_codes(struct scan *scan, const struct codes_query *query, const struct segment_index *x, uint32_t from,
+                      uint32_t to)
+{
+    scan->from = from;
+    scan->to = to;
+    return from < to ? flat_scan_codes(scan, query, &x->epoch) : 0;
+}
+
+int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
+{
+    const struct segment_index *x = s->x;
+    struct search_scratch *w = s->scratch;
+    const uint32_t limit = graphed < s->count ? graphed : s->count, coded_end = coded < s->count ? coded : s->count;
+    const uint32_t epoch = x->epoch, version = x->unindexed.version;
+    const struct index_kind *kind = segment_index_kind(x);
+    struct index_query q = search_query(s, graphed);
+    bool walks = !s->scan && kind->effort && kind->effort(x->index, &q) > 0;
+    struct codes_query query;
+    int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
+    if (rc < 0)
+        return rc;
+    codes_query_init(&query, &x->codes, s->query, w->query);
+    if (!x->sealed)
+        query.bound = NULL; /* it reads the codes, which may be others at a pause */
+    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
+    uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
+    if (!last && !walks && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
+        wanted = s->ef < s->count ? s->ef : s->count;
+    s->kept = wanted;
+    if (x->codes.outlier_count) /* they may be taken for near ones */
+        wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
+    rc = scratch_reserve(w, 0, 0, 0, wanted);
+    if (rc < 0)
+        return rc;
+    struct topk top;
+    topk_init(&top, w->hits, wanted);
+    top.keys = s->params->keys;
+    struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
+    if (walks) { /* first, as the index is now: rows that it takes at a later pause are scanned */
+        q.codes = &query;
+        q.visible = coded_end;
+        q.top = &top;
+        rc = kind->search(x->index, &q);
+        walks = q.effort > 0;
+        if (rc == 0 && walks)
+            rc = search_scan_absent(s, &query, &top);
+    }
+    if (rc == 0 && !walks) /* before the lists, too, which pass over the more rows the better the best are */
+        rc = scan_codes(&scan, &query, x, 0, limit);
+    struct unseen unseen = {.from = walks ? limit : 0, .to = coded_end, .visible = coded_end};
+    if (rc == 0) /* there is no room for a query of other lists */
+        rc = version == x->unindexed.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
+    const bool all_seen = !walks && unseen.unindexed_to == 0;
+    if (rc == 0)
+        rc = scan_codes(&scan, &query, x, limit, unseen.to);
+    if (rc == 0)
+        rc = scan_codes(&scan, &query, x, unseen.unindexed_from, unseen.unindexed_to);
+    if (rc == 0 && unseen.unindexed_to && s->params->allowed)
+        rc = search_scan_leaders(s, &unseen, &query, &top);
+    if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
+        /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
+        topk_clear(&top);
+        unseen = (struct unseen){.to = coded_end, .visible = coded_end};
+        rc = scan_codes(&scan, &query, x, 0, coded_end);
+    }
+    if (rc != 0 || epoch != x->epoch)
+        return rc != 0 ? rc : -EAGAIN;
+    const bool all = unseen.from == 0 && unseen.unindexed_to == 0 && top.count < top.k;
+    return conclude(s, &query, &top, &unseen, coded_end, last, all);
+}

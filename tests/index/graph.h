@@ -1,0 +1,17 @@
+/* graph.h -- the graph in an index of that kind, for tests that look into it. */
+#pragma once
+
+#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/hnsw_index.h"
+#include "index/segment_index_internal.h"
+
+static inline struct hnsw *graph_of(const struct segment_index *x)
+{
+    return &hnsw_index_of(x->index)->graph;
+}
+
+/* NULL: no row was linked yet. */
+static inline struct hnsw_builder *builder_of(const struct segment_index *x)
+{
+    return hnsw_index_of(x->index)->builder;
+}
