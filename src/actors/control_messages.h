@@ -17,6 +17,9 @@ enum control_message_type {
     MSG_CONTROL_REPLAY,          /* the store's log */
     MSG_CONTROL_CREATE,          /* everything a collection needs is made, but clients do not see it */
     MSG_CONTROL_PUBLISH,         /* they do; cannot fail */
+    MSG_CONTROL_SCHEMA_PREPARE,  /* a collection's next schema: keep a copy, go by the present one */
+    MSG_CONTROL_SCHEMA_PUBLISH,  /* go by it: it is durable; cannot fail */
+    MSG_CONTROL_SCHEMA_RETRACT,  /* it has not become durable: forget it; cannot fail */
     MSG_CONTROL_EMPTY,           /* a collection: nobody uses it any more */
     MSG_CONTROL_DROP,            /* it: all have emptied it */
     MSG_CONTROL_ANNOUNCE_DAMAGE, /* tell all others which collections are damaged here */
@@ -85,6 +88,13 @@ struct control_create_message {
 struct control_publish_message {
     struct message base;
     uint64_t collection;
+};
+
+/* PREPARE, PUBLISH and RETRACT. */
+struct control_schema_message {
+    struct message base;
+    uint64_t collection;
+    const struct schema *schema; /* of PREPARE */
 };
 
 struct control_drop_message {

@@ -27,7 +27,7 @@ static int replica_fill(struct core *c, const struct manifest *m)
     for (size_t i = 0; i < m->collection_count; i++) {
         struct shard *shard = store_shard(c->store, m->collections[i].id);
         check(shard);
-        int rc = replica_add(&c->collections, &m->collections[i], shard);
+        int rc = replica_add(&c->collections, shard_config(shard), shard);
         if (rc < 0)
             return rc;
         struct collection_entry *e = replica_find_id(&c->collections, m->collections[i].id);
@@ -126,7 +126,51 @@ static int on_create(struct core *c, struct control_create_message *m)
     int rc = store_create_collection(c->store, m->config);
     if (rc < 0)
         return rc;
-    return replica_add(&c->collections, m->config, store_shard(c->store, m->config->id));
+    struct shard *s = store_shard(c->store, m->config->id);
+    return replica_add(&c->collections, shard_config(s), s);
+}
+
+/* -- schemas -- */
+
+static int on_schema_prepare(struct core *c, const struct control_schema_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (!e)
+        return -ENOENT; /* the server stops */
+    check(!e->next_schema);
+    e->next_schema = schema_copy(m->schema);
+    return e->next_schema ? 0 : -ENOMEM;
+}
+
+static int on_schema_publish(struct core *c, const struct control_schema_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e && e->next_schema) { /* else the server stops */
+        shard_set_schema(e->shard, schema_acquire(e->next_schema));
+        collection_config_replace(&e->config, e->next_schema);
+        e->next_schema = NULL;
+    }
+    return 0;
+}
+
+static int on_schema_retract(struct core *c, const struct control_schema_message *m)
+{
+    struct collection_entry *e = replica_find_id(&c->collections, m->collection);
+    if (e) {
+        schema_release(e->next_schema);
+        e->next_schema = NULL;
+    }
+    return 0;
+}
+
+static int on_schema(struct core *c, struct message *base)
+{
+    const struct control_schema_message *m = CONTAINER_OF(base, struct control_schema_message, base);
+    switch (base->type) {
+    case MSG_CONTROL_SCHEMA_PREPARE: return on_schema_prepare(c, m);
+    case MSG_CONTROL_SCHEMA_PUBLISH: return on_schema_publish(c, m);
+    default: return on_schema_retract(c, m);
+    }
 }
 
 static int on_empty(struct core *c, struct control_drop_message *m)
@@ -136,7 +180,7 @@ static int on_empty(struct core *c, struct control_drop_message *m)
         replica_remove(&c->collections, e);
         order_check(ORDER_COLLECTION);
         gate_close(&e->gate);
-        free(e);
+        replica_destroy(e);
     }
     store_empty_collection(c->store, m->collection);
     return 0;
@@ -225,6 +269,9 @@ void core_on_control(struct actor *a, struct message *m)
     case MSG_CONTROL_READ: rc = on_read(c); break;
     case MSG_CONTROL_CREATE: rc = on_create(c, CONTAINER_OF(m, struct control_create_message, base)); break;
     case MSG_CONTROL_PUBLISH: rc = publish(c, CONTAINER_OF(m, struct control_publish_message, base)->collection); break;
+    case MSG_CONTROL_SCHEMA_PREPARE:
+    case MSG_CONTROL_SCHEMA_PUBLISH:
+    case MSG_CONTROL_SCHEMA_RETRACT: rc = on_schema(c, m); break;
     case MSG_CONTROL_EMPTY: rc = on_empty(c, CONTAINER_OF(m, struct control_drop_message, base)); break;
     case MSG_CONTROL_DROP:
         rc = store_drop_collection(c->store, CONTAINER_OF(m, struct control_drop_message, base)->collection);

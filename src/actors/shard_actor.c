@@ -28,7 +28,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
                                 .part = m->part,
                                 .ctx = m->base.ctx};
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
-        query.vector = m->queries + (size_t)i * e->config.dim;
+        query.vector = m->queries + (size_t)i * collection_vector(&e->config)->dim;
         int hits = context_check(m->base.ctx);
         if (hits == 0)
             hits = search(c, e->shard, &query, m->hits + (size_t)i * m->k);
@@ -69,7 +69,7 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
-    size_t dim = e->config.dim;
+    const size_t row = vector_bytes(collection_vector(&e->config));
     m->payload_bytes = 0;
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         struct point_view v;
@@ -77,7 +77,7 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
         m->found[i] = v.found;
         uint32_t size = v.found ? v.payload_size : 0;
         if (v.found && m->vectors)
-            memcpy(m->vectors + i * dim, v.vector, dim * sizeof(float));
+            memcpy((uint8_t *)m->vectors + i * row, v.vector, row);
         if (m->payload_sizes) {
             m->payload_sizes[i] = size;
             if (size > 0 && m->payload_bytes + size <= m->payload_capacity)

@@ -55,6 +55,13 @@ static void fill(struct schema *to, const struct schema *from, size_t fields)
     memcpy(to->fields, from->fields, fields * sizeof(*to->fields));
 }
 
+struct schema *schema_copy_at(void *room, const struct schema *from, size_t fields)
+{
+    struct schema *s = schema_create_at(room, from->vector_count, fields);
+    fill(s, from, fields);
+    return s;
+}
+
 struct schema *schema_copy(const struct schema *from)
 {
     struct schema *s = schema_create(from->vector_count, from->field_count);

@@ -27,6 +27,8 @@ MUST_USE struct schema *schema_create(size_t vectors, size_t fields);
 /* The same in `room` of schema_bytes(): for arenas. */
 size_t schema_bytes(size_t vectors, size_t fields);
 struct schema *schema_create_at(void *room, size_t vectors, size_t fields);
+/* A copy of all vectors and the first `fields` fields, in such room. */
+struct schema *schema_copy_at(void *room, const struct schema *from, size_t fields);
 /* A copy with one reference, for this core. NULL: no memory. */
 MUST_USE struct schema *schema_copy(const struct schema *from);
 struct schema *schema_acquire(struct schema *s);

@@ -1,7 +1,10 @@
+/* collection.c -- what may be said of a collection. Of its schema only the index options are checked here: columns/schema.c
+ * knows the rest, but no index. */
 #include "shards/collection.h"
 #include "index/autoindex.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #define SLOTS_MAX    65536
@@ -74,10 +77,9 @@ int collection_config_check(struct collection_config *c, struct error *error)
     int rc = name_check(c->name, error);
     if (rc < 0)
         return rc;
-    if (c->dim < 1 || c->dim > DIM_MAX)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "dim is %u; it must be 1 to %d", c->dim, DIM_MAX);
-    if (c->metric < METRIC_L2 || c->metric > METRIC_COSINE)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "metric %d is unknown; it is l2, ip or cosine", (int)c->metric);
+    rc = schema_check(c->schema, error);
+    if (rc < 0)
+        return rc;
     if (c->durability == 0)
         c->durability = DURABILITY_FLUSH;
     if (c->durability < DURABILITY_FLUSH || c->durability > DURABILITY_NONE)
@@ -87,5 +89,26 @@ int collection_config_check(struct collection_config *c, struct error *error)
         c->slots = SLOTS_DEFAULT;
     if (c->slots > SLOTS_MAX)
         return error_set(error, ERROR_INVALID_ARGUMENT, "slots is %u; at most %d", c->slots, SLOTS_MAX);
-    return index_check(&c->index, c->dim, error);
+    for (size_t i = 0; rc == 0 && i < c->schema->vector_count; i++)
+        rc = index_check(&c->schema->vectors[i].index, c->schema->vectors[i].dim, error);
+    return rc < 0 ? rc : schema_check_implemented(c->schema, error);
+}
+
+int collection_config_copy(struct collection_config *to, const struct collection_config *from)
+{
+    *to = *from;
+    to->schema = schema_copy(from->schema);
+    return to->schema ? 0 : -ENOMEM;
+}
+
+void collection_config_fini(struct collection_config *c)
+{
+    schema_release(c->schema);
+    c->schema = NULL;
+}
+
+void collection_config_replace(struct collection_config *c, struct schema *next)
+{
+    schema_release(c->schema);
+    c->schema = next;
 }

@@ -1,7 +1,9 @@
-/* collection.h -- what a user says about a collection when it is created; never changed afterwards. */
+/* collection.h -- what a user says about a collection when it is created. Afterwards only the schema changes, and only by
+ * another one in its place. */
 #pragma once
 
 #include "base/error.h"
+#include "columns/schema.h"
 #include "index/segment_index.h"
 
 #define COLLECTION_NAME_MAX 128 /* with the ending 0: letters, digits, '.', '_' and '-'; not starting with '.' */
@@ -18,14 +20,24 @@ enum durability {
 struct collection_config {
     uint64_t id; /* given by the catalog, never reused */
     char name[COLLECTION_NAME_MAX];
-    uint32_t dim, slots;
-    enum metric metric;
+    uint32_t slots;
     enum durability durability;
-    struct index_options index; /* 0 stays 0: chosen for each segment (autoindex.h) */
+    struct schema *schema; /* a reference; index options that are 0 stay 0: chosen for each segment (autoindex.h) */
 };
 
-/* Checks what a user gave and fills in what was left 0, but for `index`. */
+/* The vector that every point has: the only one so far. Borrowed until the next wait. */
+static inline const struct vector_spec *collection_vector(const struct collection_config *c)
+{
+    return &c->schema->vectors[0];
+}
+
+/* Checks what a user gave, and fills in what was left 0 outside the schema. */
 MUST_USE int collection_config_check(struct collection_config *c, struct error *error);
+/* A copy for this core, with a schema of its own. -ENOMEM. */
+MUST_USE int collection_config_copy(struct collection_config *to, const struct collection_config *from);
+void collection_config_fini(struct collection_config *c); /* gives the schema's reference back */
+/* Puts the next schema in the place of c's, and takes the caller's reference. */
+void collection_config_replace(struct collection_config *c, struct schema *next);
 
 static inline uint32_t collection_slot(const struct collection_config *c, uint64_t id_hash)
 {

@@ -42,10 +42,13 @@ void segment_memory(const struct segment *g, struct memory_use *use)
 static uint64_t to_build(const struct store *s, const struct collection_config *c, const struct index_options *graph,
                          uint32_t rows)
 {
-    const struct index_options most = index_options_most(graph, c->dim);
-    const uint64_t sealed = index_row_bytes_max(&most, c->metric, c->dim) * (uint64_t)rows;
+    const struct index_options most = index_options_most(graph, collection_vector(c)->dim);
+    const uint64_t sealed =
+        index_row_bytes_max(&most, collection_vector(c)->metric, collection_vector(c)->dim) * (uint64_t)rows;
     /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
-    return index_memory(c->metric, c->dim, rows, &most, workers_shares(s->options.workers)) + 2 * sealed;
+    return index_memory(collection_vector(c)->metric, collection_vector(c)->dim, rows, &most,
+                        workers_shares(s->options.workers)) +
+           2 * sealed;
 }
 
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
@@ -215,7 +218,7 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
     const uint32_t had = g && g->rows.count < rows_max ? g->rows.count : 0;
     const uint32_t has = count < rows_max - had ? had + count : rows_max;
     const uint64_t row = to_build(s->store, &s->config, graph, rows_max) / rows_max + 1, mean = count * row;
-    if (segment_rows_are_small(has, rows_stride((size_t)s->config.dim * sizeof(float))))
+    if (segment_rows_are_small(has, vector_stride(shard_vector(s))))
         return mean;
     const uint64_t foreseen = had && !segment_is_small(g) ? to_build(s->store, &s->config, graph, had) : 0;
     const uint64_t first = to_build(s->store, &s->config, graph, has) - foreseen;

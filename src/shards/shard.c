@@ -17,7 +17,10 @@ int shard_create(struct store *store, const struct collection_config *config, st
     if (!s)
         return -ENOMEM;
     s->store = store;
-    s->config = *config;
+    if (collection_config_copy(&s->config, config) < 0) {
+        free(s);
+        return -ENOMEM;
+    }
     *ret = s;
     return 0;
 }
@@ -32,7 +35,18 @@ void shard_destroy(struct shard *s)
     s->store->live_query_bytes -= live_queries_bytes(s->queries);
     live_queries_destroy(s->queries);
     id_map_fini(&s->ids);
+    collection_config_fini(&s->config);
     free(s);
+}
+
+const struct collection_config *shard_config(const struct shard *s)
+{
+    return &s->config;
+}
+
+void shard_set_schema(struct shard *s, struct schema *next)
+{
+    collection_config_replace(&s->config, next);
 }
 
 int shard_add_segment(struct shard *s, struct segment *segment)
@@ -125,7 +139,7 @@ uint32_t shard_growing_rows(const struct shard *s)
 {
     const uint64_t bytes =
         s->store->options.growing_bytes_max >> (s->store->memory.pressure ? 1 : 0); /* sealed, rows need less memory */
-    uint64_t rows = bytes / (s->config.dim * sizeof(float));
+    uint64_t rows = bytes / (vector_bytes(shard_vector(s)));
     return (uint32_t)(rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows);
 }
 
@@ -339,7 +353,7 @@ static struct segment_info describe(const struct shard *s, const struct segment 
         .rows = g->rows.count,
         .deleted_rows = g->rows.dead,
         .tombstones = g->tombstones.count,
-        .vector_bytes = (uint64_t)g->rows.count * s->config.dim * sizeof(float),
+        .vector_bytes = (uint64_t)g->rows.count * vector_bytes(shard_vector(s)),
         .payload_bytes = g->payloads.size,
         .index_bytes = g->vectors[0].index ? segment_index_bytes(g->vectors[0].index) : 0,
         .memory_bytes = memory_of(g),

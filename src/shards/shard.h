@@ -213,6 +213,11 @@ static inline bool shard_merges(const struct shard *s)
     return s->config.id % s->store->options.reactors == s->store->options.reactor;
 }
 
+static inline const struct vector_spec *shard_vector(const struct shard *s)
+{
+    return collection_vector(&s->config);
+}
+
 static inline bool shard_owns_id(const struct shard *s, struct point_id id)
 {
     return slot_owner(collection_slot(&s->config, point_id_hash(id)), s->store->options.reactors) ==

@@ -136,9 +136,9 @@ static int search_pause(void *arg)
 /* A query of length zero with cosine is equally far from everything: it stays zero. */
 static int prepare(struct search *x)
 {
-    uint32_t dim = x->shard->config.dim;
+    uint32_t dim = shard_vector(x->shard)->dim;
     x->vector = x->query->vector;
-    if (x->shard->config.metric != METRIC_COSINE)
+    if (shard_vector(x->shard)->metric != METRIC_COSINE)
         return 0;
     int rc = grow(&x->room->query, &x->room->query_max, dim, sizeof(float));
     if (rc < 0)

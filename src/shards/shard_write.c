@@ -48,7 +48,7 @@ static int check_damage(struct shard *s, struct error *error)
 
 static int check_vectors(const struct shard *s, const struct point_batch *b, struct error *error)
 {
-    uint32_t dim = s->config.dim;
+    uint32_t dim = shard_vector(s)->dim;
     for (uint32_t i = 0; i < b->count; i++) {
         int64_t bad = vectors_first_bad(b->vectors + (size_t)i * dim, dim);
         if (bad >= 0) {
@@ -124,7 +124,7 @@ static uint32_t payload_size_at(const struct point_batch *b, uint32_t i)
 
 static int encode_upserts(struct shard *s, const struct point_batch *b, struct buffer *out, struct error *error)
 {
-    uint32_t dim = s->config.dim;
+    uint32_t dim = shard_vector(s)->dim;
     size_t total = 0;
     for (uint32_t i = 0; i < b->count; i++)
         total += record_extent(dim, payload_size_at(b, i));
@@ -144,7 +144,7 @@ static int encode_upserts(struct shard *s, const struct point_batch *b, struct b
             .vector = b->vectors + (size_t)i * dim,
         };
         float *vector = record_write(&r, out->bytes + out->size);
-        if (s->config.metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
+        if (shard_vector(s)->metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
             char text[POINT_ID_TEXT_MAX];
             return error_set(error, ERROR_INVALID_ARGUMENT,
                              "point %s: a vector of length zero has no direction, which cosine needs",
@@ -265,7 +265,7 @@ static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct
 
 static int apply_next(struct shard *s, struct unapplied *u)
 {
-    const uint32_t values = APPLY_VALUES / s->config.dim;
+    const uint32_t values = APPLY_VALUES / shard_vector(s)->dim;
     const uint32_t most = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
     const uint32_t max = u->left < most ? u->left : most;
     struct remote_deletes remote_deletes;

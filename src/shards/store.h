@@ -121,6 +121,9 @@ MUST_USE int store_create_collection(struct store *s, const struct collection_co
 void store_empty_collection(struct store *s, uint64_t collection);
 MUST_USE int store_drop_collection(struct store *s, uint64_t collection);
 struct shard *store_shard(struct store *s, uint64_t collection); /* NULL: no such collection */
+const struct collection_config *shard_config(const struct shard *s);
+/* The shard goes by the next schema of its collection from now on, and takes the caller's reference. */
+void shard_set_schema(struct shard *s, struct schema *next);
 
 /* One step of background work, whichever is most needed: bring a growing segment's graph up to date, seal what is full, note in
  * the manifest that nothing is left to seal. Returns

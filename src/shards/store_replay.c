@@ -66,9 +66,9 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
     struct shard *s = shard_of(o, r->collection);
     if (!s || !shard_owns_id(s, r->id)) /* dropped, or another reactor's */
         return 0;
-    if (r->type == RECORD_UPSERT && r->dim != s->config.dim)
+    if (r->type == RECORD_UPSERT && r->dim != shard_vector(s)->dim)
         return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
-                         r->dim, s->config.name, s->config.dim);
+                         r->dim, s->config.name, shard_vector(s)->dim);
     store->stats.replayed_records++;
     check_clean(o, s, r);
     int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;

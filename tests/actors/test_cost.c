@@ -48,12 +48,12 @@ Test(cost, one_that_stands_out_moves_the_mean_little)
 Test(needs, more_is_never_said_to_need_less)
 {
     const struct selection nothing = {0}, vectors = {.vectors = true}, payloads = {.payloads = true};
-    uint64_t plain = needs_of_search(2, 100, 10, 128, nothing);
+    uint64_t plain = needs_of_search(2, 100, 10, 512, nothing);
     cr_assert_gt(plain, 100 * 10 * 24);
-    cr_assert_gt(needs_of_search(3, 100, 10, 128, nothing), plain);
-    cr_assert_geq(needs_of_search(2, 100, 10, 128, vectors), plain + 2 * 100 * 10 * 128 * 4);
-    cr_assert_gt(needs_of_search(2, 100, 10, 128, payloads), plain);
-    cr_assert_eq(needs_of_upsert(1, 1000, 128, false), 0, "one core takes the rows from the frame");
-    cr_assert_geq(needs_of_upsert(2, 1000, 128, false), 1000 * 128 * 4);
+    cr_assert_gt(needs_of_search(3, 100, 10, 512, nothing), plain);
+    cr_assert_geq(needs_of_search(2, 100, 10, 512, vectors), plain + 2 * 100 * 10 * 512);
+    cr_assert_gt(needs_of_search(2, 100, 10, 512, payloads), plain);
+    cr_assert_eq(needs_of_upsert(1, 1000, 512, false), 0, "one core takes the rows from the frame");
+    cr_assert_geq(needs_of_upsert(2, 1000, 512, false), 1000 * 512);
     cr_assert_geq(needs_of_delete(1000), 16000);
 }

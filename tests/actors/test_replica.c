@@ -1,4 +1,5 @@
 /* A reactor's list of collections, compared with an array; and the sentence for a name that is not there. */
+#include "../columns/one_vector.h"
 #include "actors/catalog/replica.h"
 
 #include <criterion/criterion.h>
@@ -9,7 +10,7 @@
 
 static struct collection_config config(uint64_t id, const char *name)
 {
-    struct collection_config c = {.id = id, .dim = 4};
+    struct collection_config c = {.id = id, .schema = one_vector(4, METRIC_L2)};
     snprintf(c.name, sizeof c.name, "%s", name);
     return c;
 }
@@ -40,7 +41,7 @@ Test(replica, finds_by_name_and_by_id_what_was_added_and_not_removed)
         if (e) {
             cr_assert_eq(add(&r, i + 1, name), -EEXIST);
             replica_remove(&r, e);
-            free(e);
+            replica_destroy(e);
         } else {
             cr_assert_eq(add(&r, i + 1, name), 0);
         }

@@ -1,17 +1,15 @@
 /* Schemas as values: what may be in one, what a change makes of it, which numbers its parts have. */
-#include "columns/schema.h"
+#include "one_vector.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct schema *one_vector(void)
+static struct schema *simple(void)
 {
-    struct schema *s = schema_create(1, 0);
-    s->vectors[0].type = VECTOR_F32;
-    s->vectors[0].dim = 4;
-    s->vectors[0].metric = METRIC_L2;
+    struct schema *s = schema_copy(one_vector(4, METRIC_L2));
+    cr_assert(s && s->references == 1);
     return s;
 }
 
@@ -50,7 +48,7 @@ static enum error_code refused(const struct schema *s, const struct schema_chang
 
 static enum error_code refused_field(const char *path, enum field_kind kind)
 {
-    struct schema *s = with(one_vector(), "here");
+    struct schema *s = with(simple(), "here");
     const struct field_spec f = field(path, kind);
     enum error_code code = refused(s, &(struct schema_change){.add_field = &f});
     schema_release(s);
@@ -72,7 +70,7 @@ Test(schema, a_row_has_as_many_bytes_as_its_type_says)
 
 Test(schema, a_change_adds_one_to_the_version_and_leaves_the_rest)
 {
-    struct schema *s = with(with(one_vector(), "a"), "b.c");
+    struct schema *s = with(with(simple(), "a"), "b.c");
     cr_assert_eq(s->version, 3);
     cr_assert(s->vector_count == 1 && s->vectors[0].dim == 4 && s->field_count == 2);
     cr_assert_str_eq(s->fields[1].path, "b.c");
@@ -84,7 +82,7 @@ Test(schema, a_change_adds_one_to_the_version_and_leaves_the_rest)
 
 Test(schema, a_number_is_never_given_twice)
 {
-    struct schema *s = with(one_vector(), "a");
+    struct schema *s = with(simple(), "a");
     cr_assert_eq(schema_find_field(s, "a")->number, 0);
     s = changed(s, &(struct schema_change){.drop_field = "a"});
     s = with(s, "a");
@@ -99,7 +97,7 @@ Test(schema, a_number_is_never_given_twice)
 
 Test(schema, a_change_of_another_version_is_a_conflict)
 {
-    struct schema *s = with(one_vector(), "a");
+    struct schema *s = with(simple(), "a");
     const struct field_spec f = field("b", FIELD_INTEGER);
     cr_assert_eq(refused(s, &(struct schema_change){.version = 1, .add_field = &f}), ERROR_CONFLICT);
     cr_assert_eq(refused(s, &(struct schema_change){.version = 3, .drop_field = "a"}), ERROR_CONFLICT);
@@ -136,7 +134,7 @@ Test(schema, kinds_that_come_later_are_told_as_such)
 
 Test(schema, there_are_as_many_fields_as_the_limit_says)
 {
-    struct schema *s = one_vector();
+    struct schema *s = simple();
     char path[16];
     for (unsigned i = 0; i < SCHEMA_FIELDS_MAX; i++) {
         snprintf(path, sizeof(path), "f%u", i);
@@ -153,7 +151,7 @@ Test(schema, there_are_as_many_fields_as_the_limit_says)
 
 Test(schema, vectors_are_checked_before_they_are_refused_as_unimplemented)
 {
-    struct schema *s = one_vector();
+    struct schema *s = simple();
     struct vector_spec v = {.name = "title", .type = VECTOR_F32, .dim = 8, .metric = METRIC_L2};
     const struct schema_change add = {.add_vector = &v};
     cr_expect_eq(refused(s, &add), ERROR_UNIMPLEMENTED);
@@ -185,7 +183,7 @@ Test(schema, what_a_collection_may_be_created_with_is_said)
     s->vectors[1].number = 0;
     cr_expect_eq(schema_check(s, NULL), -EINVAL);
     schema_release(s);
-    s = one_vector();
+    s = simple();
     cr_expect_eq(schema_check_implemented(s, &error), 0);
     s->vectors[0].multi = true;
     cr_expect_eq(schema_check_implemented(s, &error), -EOPNOTSUPP);
@@ -200,7 +198,7 @@ Test(schema, what_a_collection_may_be_created_with_is_said)
 
 Test(schema, a_copy_has_references_of_its_own)
 {
-    struct schema *s = with(one_vector(), "a"), *copy = schema_copy(s);
+    struct schema *s = with(simple(), "a"), *copy = schema_copy(s);
     schema_release(schema_acquire(s));
     schema_release(s);
     cr_assert(copy->version == 2 && copy->field_count == 1 && copy->references == 1);

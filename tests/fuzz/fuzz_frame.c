@@ -3,6 +3,7 @@
 #include "net/native/frame.h"
 #include "net/native/meta.h"
 #include "net/native/meta_points.h"
+#include "net/native/meta_schema.h"
 #include "net/native/wire.h"
 
 #include <stdlib.h>

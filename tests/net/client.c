@@ -166,6 +166,59 @@ int client_drop(struct client *c, const char *name)
     return client_call(c, KITH_OP_DROP, &drop.base, NULL, 0, NULL);
 }
 
+static int change_schema(struct client *c, const Kith__ChangeSchema *ask, uint64_t *ret_version)
+{
+    struct client_reply r;
+    int rc = client_call(c, KITH_OP_SCHEMA_CHANGE, &ask->base, NULL, 0, &r);
+    if (rc < 0)
+        return rc;
+    Kith__Collection *answer = kith__collection__unpack(NULL, r.header.meta_bytes, r.meta);
+    client_reply_fini(&r);
+    if (!answer)
+        return -EPROTO;
+    if (ret_version)
+        *ret_version = answer->schema_version;
+    kith__collection__free_unpacked(answer, NULL);
+    return 0;
+}
+
+int client_add_field(struct client *c, const char *name, const char *path, Kith__FieldKind kind, uint64_t version,
+                     uint64_t *ret_version)
+{
+    Kith__ChangeSchema ask = KITH__CHANGE_SCHEMA__INIT;
+    Kith__Field field = KITH__FIELD__INIT;
+    field.path = (char *)(uintptr_t)path;
+    field.kind = kind;
+    ask.collection = (char *)(uintptr_t)name;
+    ask.version = version;
+    ask.change_case = KITH__CHANGE_SCHEMA__CHANGE_ADD_FIELD;
+    ask.add_field = &field;
+    return change_schema(c, &ask, ret_version);
+}
+
+int client_drop_field(struct client *c, const char *name, const char *path, uint64_t version, uint64_t *ret_version)
+{
+    Kith__ChangeSchema ask = KITH__CHANGE_SCHEMA__INIT;
+    ask.collection = (char *)(uintptr_t)name;
+    ask.version = version;
+    ask.change_case = KITH__CHANGE_SCHEMA__CHANGE_DROP_FIELD;
+    ask.drop_field = (char *)(uintptr_t)path;
+    return change_schema(c, &ask, ret_version);
+}
+
+int client_info(struct client *c, const char *name, Kith__Info **ret)
+{
+    Kith__GetInfo ask = KITH__GET_INFO__INIT;
+    struct client_reply r;
+    ask.name = (char *)(uintptr_t)name;
+    int rc = client_call(c, KITH_OP_INFO, &ask.base, NULL, 0, &r);
+    if (rc < 0)
+        return rc;
+    *ret = kith__info__unpack(NULL, r.header.meta_bytes, r.meta);
+    client_reply_fini(&r);
+    return *ret && (*ret)->collection ? 0 : -EPROTO;
+}
+
 static Kith__PointIds numbers(const uint64_t *ids, uint32_t n)
 {
     Kith__PointIds list = KITH__POINT_IDS__INIT;

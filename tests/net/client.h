@@ -43,6 +43,13 @@ int client_call(struct client *c, uint16_t op, const ProtobufCMessage *meta, con
 int client_ping(struct client *c);
 int client_create(struct client *c, const char *name, uint32_t dim, Kith__Metric metric);
 int client_drop(struct client *c, const char *name);
+/* version: of the schema that is changed, 0: whatever it is.
+ * ret_version (may be NULL): of the schema then. */
+int client_add_field(struct client *c, const char *name, const char *path, Kith__FieldKind kind, uint64_t version,
+                     uint64_t *ret_version);
+int client_drop_field(struct client *c, const char *name, const char *path, uint64_t version, uint64_t *ret_version);
+/* The collection with its fields; the caller frees it with kith__info__free_unpacked(). */
+int client_info(struct client *c, const char *name, Kith__Info **ret);
 int client_upsert(struct client *c, const char *name, const uint64_t *ids, uint32_t n, const float *vectors,
                   uint32_t dim);
 int client_delete(struct client *c, const char *name, const uint64_t *ids, uint32_t n, uint64_t *ret_deleted);

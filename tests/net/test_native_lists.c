@@ -1,4 +1,5 @@
 /* What all connections share: the memory for large frames, and the list of collections while it changes. */
+#include "../columns/one_vector.h"
 #include "reactor/sim/sim.h"
 #include "scenario.h"
 
@@ -68,7 +69,7 @@ static void churn_run(void *arg)
 {
     struct churn *u = arg;
     struct replica *r = &u->core->collections;
-    struct collection_config config = {.id = 1000000, .dim = 4};
+    struct collection_config config = {.id = 1000000, .schema = one_vector(4, METRIC_L2)};
     for (unsigned i = 0; !u->stop; i++) {
         snprintf(config.name, sizeof config.name, "k%03ux", i * 77 % LISTED);
         cr_assert_eq(replica_add(r, &config, NULL), 0);
@@ -76,7 +77,7 @@ static void churn_run(void *arg)
         e->published = true;
         fiber_yield();
         replica_remove(r, e);
-        free(e);
+        replica_destroy(e);
         if (i % 16 == 0)
             fiber_sleep_ns(1000);
         else

@@ -1,4 +1,5 @@
 #include "stores.h"
+#include "../columns/one_vector.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
 
@@ -257,7 +258,7 @@ void create_as(struct server *s, struct collection_config *c)
 
 struct collection_config create_indexed(struct server *s, const struct index_options *index)
 {
-    struct collection_config c = {.id = 1, .dim = DIM, .metric = METRIC_L2, .index = *index};
+    struct collection_config c = {.id = 1, .schema = one_vector_indexed(DIM, METRIC_L2, *index)};
     strcpy(c.name, "test");
     create_as(s, &c);
     return c;

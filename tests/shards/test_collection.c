@@ -1,4 +1,5 @@
 /* What a user may say of a collection, and the sentence for what not. */
+#include "../columns/one_vector.h"
 #include "shards/collection.h"
 
 #include <criterion/criterion.h>
@@ -7,7 +8,7 @@
 
 static struct collection_config good(void)
 {
-    struct collection_config c = {.dim = 8, .metric = METRIC_L2};
+    struct collection_config c = {.schema = one_vector(8, METRIC_L2)};
     strcpy(c.name, "a.b_c-1");
     return c;
 }
@@ -24,8 +25,10 @@ Test(collection, what_is_left_out_of_the_index_stays_open_for_each_segment)
 {
     struct collection_config c = good();
     cr_assert_eq(collection_config_check(&c, NULL), 0);
-    cr_assert(c.index.m == 0 && c.index.ef_construct == 0 && c.index.code == CODE_AUTO);
-    cr_assert(c.index.refine == REFINE_AUTO && c.index.refine_k == 0 && c.index.links == LINKS_AUTO);
+    cr_assert(c.schema->vectors[0].index.m == 0 && c.schema->vectors[0].index.ef_construct == 0 &&
+              c.schema->vectors[0].index.code == CODE_AUTO);
+    cr_assert(c.schema->vectors[0].index.refine == REFINE_AUTO && c.schema->vectors[0].index.refine_k == 0 &&
+              c.schema->vectors[0].index.links == LINKS_AUTO);
 }
 
 Test(collection, every_code_can_be_asked_for)
@@ -33,11 +36,11 @@ Test(collection, every_code_can_be_asked_for)
     for (unsigned code = CODE_F32; code <= CODE_RABITQ; code++)
         for (unsigned bits = 0; bits <= (code == CODE_RABITQ ? 8 : 0); bits++) {
             struct collection_config c = good();
-            c.index.code = (enum code_kind)code;
-            c.index.code_bits = (uint8_t)bits;
+            c.schema->vectors[0].index.code = (enum code_kind)code;
+            c.schema->vectors[0].index.code_bits = (uint8_t)bits;
             cr_assert_eq(collection_config_check(&c, NULL), 0);
-            c.index.refine = REFINE_F32;
-            c.index.refine_k = 3;
+            c.schema->vectors[0].index.refine = REFINE_F32;
+            c.schema->vectors[0].index.refine_k = 3;
             cr_assert_eq(collection_config_check(&c, NULL) < 0, code == CODE_F32);
         }
 }
@@ -58,36 +61,40 @@ Test(collection, what_is_out_of_range_is_refused_with_a_sentence)
     REFUSED(strcpy(c.name, "a b"), "character 2");
     REFUSED(strcpy(c.name, ".hidden"), "begin");
     REFUSED(memset(c.name, 'x', sizeof(c.name)), "name");
-    REFUSED(c.dim = 0, "dim");
-    REFUSED(c.dim = DIM_MAX + 1, "dim");
-    REFUSED(c.metric = 9, "metric");
+    REFUSED(c.schema->vectors[0].dim = 0, "dim");
+    REFUSED(c.schema->vectors[0].dim = DIM_MAX + 1, "dim");
+    REFUSED(c.schema->vectors[0].metric = 9, "metric");
     REFUSED(c.durability = 9, "durability");
     REFUSED(c.slots = 1u << 20, "slots");
-    REFUSED(c.index.m = 1, "m is 1");
-    REFUSED(c.index.m = 257, "m is 257");
-    REFUSED(c.index.ef_construct = 5000, "ef_construct");
+    REFUSED(c.schema->vectors[0].index.m = 1, "m is 1");
+    REFUSED(c.schema->vectors[0].index.m = 257, "m is 257");
+    REFUSED(c.schema->vectors[0].index.ef_construct = 5000, "ef_construct");
 }
 
 Test(collection, an_index_that_makes_no_sense_is_refused_with_a_sentence)
 {
-    REFUSED(c.index.code = 7, "code 7");
-    REFUSED(c.index.refine = 5, "refine 5");
-    REFUSED(c.index.links = 3, "links 3");
-    REFUSED((c.index.code = CODE_RABITQ, c.index.code_bits = 9), "code_bits is 9");
-    REFUSED((c.index.code = CODE_SQ4, c.index.code_bits = 4), "code_bits is 4");
-    REFUSED(c.index.code_bits = 4, "only of code rabitq");
+    REFUSED(c.schema->vectors[0].index.code = 7, "code 7");
+    REFUSED(c.schema->vectors[0].index.refine = 5, "refine 5");
+    REFUSED(c.schema->vectors[0].index.links = 3, "links 3");
+    REFUSED((c.schema->vectors[0].index.code = CODE_RABITQ, c.schema->vectors[0].index.code_bits = 9),
+            "code_bits is 9");
+    REFUSED((c.schema->vectors[0].index.code = CODE_SQ4, c.schema->vectors[0].index.code_bits = 4), "code_bits is 4");
+    REFUSED(c.schema->vectors[0].index.code_bits = 4, "only of code rabitq");
 }
 
 Test(collection, a_refine_that_makes_no_sense_is_refused_with_a_sentence)
 {
-    REFUSED((c.index.code = CODE_F32, c.index.refine = REFINE_F32), "refine f32 is not finer than code f32");
-    REFUSED((c.index.code = CODE_F16, c.index.refine = REFINE_BF16), "refine bf16 is not finer than code f16");
-    REFUSED((c.index.code = CODE_BF16, c.index.refine = REFINE_BF16), "refine bf16 is not finer than code bf16");
-    REFUSED(c.index.refine_k = 0.5f, "refine_k is 0.5");
-    REFUSED(c.index.refine_k = 101, "refine_k is 101");
-    REFUSED(c.index.refine_k = NAN, "refine_k is");
-    REFUSED((c.index.refine = REFINE_NONE, c.index.refine_k = 2), "refine none");
-    REFUSED((c.index.code = CODE_F32, c.index.refine_k = 2), "code f32");
+    REFUSED((c.schema->vectors[0].index.code = CODE_F32, c.schema->vectors[0].index.refine = REFINE_F32),
+            "refine f32 is not finer than code f32");
+    REFUSED((c.schema->vectors[0].index.code = CODE_F16, c.schema->vectors[0].index.refine = REFINE_BF16),
+            "refine bf16 is not finer than code f16");
+    REFUSED((c.schema->vectors[0].index.code = CODE_BF16, c.schema->vectors[0].index.refine = REFINE_BF16),
+            "refine bf16 is not finer than code bf16");
+    REFUSED(c.schema->vectors[0].index.refine_k = 0.5f, "refine_k is 0.5");
+    REFUSED(c.schema->vectors[0].index.refine_k = 101, "refine_k is 101");
+    REFUSED(c.schema->vectors[0].index.refine_k = NAN, "refine_k is");
+    REFUSED((c.schema->vectors[0].index.refine = REFINE_NONE, c.schema->vectors[0].index.refine_k = 2), "refine none");
+    REFUSED((c.schema->vectors[0].index.code = CODE_F32, c.schema->vectors[0].index.refine_k = 2), "code f32");
 }
 
 Test(collection, a_reactor_has_as_large_a_part_as_it_has_slots)

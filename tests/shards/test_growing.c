@@ -1,6 +1,7 @@
 /* A growing segment beside what was appended. Rows keep their values while chunks are added and
  * the first chunk moves, also for a search that copied `struct rows` before. Few rows take few
  * bytes, and no segment takes more than growing_bytes() announced. */
+#include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "shards/segment/segment.h"
 
@@ -10,7 +11,7 @@
 #define DIM      48
 #define ROWS_MAX 6000
 
-static const struct collection_config config = {.id = 1, .dim = DIM, .slots = 1, .metric = METRIC_L2};
+static struct collection_config config = {.id = 1, .slots = 1};
 
 static float value(uint32_t row, uint32_t i)
 {
@@ -44,6 +45,7 @@ static void check_row(const struct segment *g, const struct rows *vectors, uint3
 static struct segment *create(void)
 {
     struct segment *g;
+    config.schema = one_vector(DIM, METRIC_L2);
     want_eq(growing_create(&config, ROWS_MAX, &g), 0);
     return g;
 }
@@ -103,6 +105,7 @@ Test(growing, takes_no_more_than_was_announced)
 static void is_small(void *arg)
 {
     struct segment *g;
+    config.schema = one_vector(DIM, METRIC_L2);
     want_eq(growing_create(&config, 1u << 24, &g), 0);
     for (uint32_t row = 0; row < 10; row++)
         append(g, row);

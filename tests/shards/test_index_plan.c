@@ -34,7 +34,7 @@ static uint32_t segments_of(struct server *s, const struct collection_config *c,
 static void check_kinds(struct server *s, const struct collection_config *c)
 {
     static struct segment_info infos[64];
-    const struct index_options *given = &c->index;
+    const struct index_options *given = &collection_vector(c)->index;
     uint32_t n = segments_of(s, c, infos), sealed = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct index_options *o = &infos[i].index;

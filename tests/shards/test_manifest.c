@@ -1,4 +1,5 @@
 /* The manifest through a file of the simulated world, and what damages it. */
+#include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/fibers/sync.h"
@@ -14,10 +15,11 @@
 static struct manifest sample(void)
 {
     struct manifest m = {.epoch = 4, .log_dir = 6, .reactors = 2, .next_id = 12};
-    struct collection_config c = {.id = 7, .dim = 3, .metric = METRIC_COSINE};
-    strcpy(c.name, "words");
-    c.index = (struct index_options){
+    struct collection_config c = {.id = 7};
+    const struct index_options index = {
         .m = 24, .seed = 9, .code = CODE_RABITQ, .code_bits = 4, .refine = REFINE_BF16, .refine_k = 2.5f};
+    strcpy(c.name, "words");
+    c.schema = one_vector_indexed(3, METRIC_COSINE, index);
     want_eq(collection_config_check(&c, NULL), 0);
     want_eq(manifest_add(&m, &c), 0);
     m.log_start[1] = 4096;
@@ -60,8 +62,9 @@ static void store_and_load(void *arg)
     want_eq(manifest_load(world_folder(), &back, NULL, &e), 0);
     want(back.epoch == 4 && back.reactors == 2 && back.next_id == 12 && back.collection_count == 1 &&
          back.segment_count == 1);
-    want(strcmp(back.collections[0].name, "words") == 0 && back.collections[0].metric == METRIC_COSINE);
-    const struct index_options *o = &back.collections[0].index;
+    want(strcmp(back.collections[0].name, "words") == 0 &&
+         collection_vector(&back.collections[0])->metric == METRIC_COSINE);
+    const struct index_options *o = &collection_vector(&back.collections[0])->index;
     want(o->m == 24 && o->ef_construct == 0 && o->seed == 9 && o->code == CODE_RABITQ && o->code_bits == 4);
     want(o->refine == REFINE_BF16 && o->refine_k == 2.5f && o->links == LINKS_AUTO);
     want(back.segments[0].id == 9 && back.segments[0].version_min == 40 && back.segments[0].version_max == 55);
@@ -136,14 +139,14 @@ Test(manifest, every_flipped_bit_and_every_cut_of_a_state_is_refused)
 
 /* -- changes -- */
 
-#define CHANGES 6
+#define CHANGES 7
 
 static size_t ends[CHANGES + 1]; /* of the file, after so many changes */
 
 static const struct collection_config *named(uint64_t id)
 {
     static struct collection_config c;
-    c = (struct collection_config){.id = id, .dim = 4, .metric = METRIC_L2};
+    c = (struct collection_config){.id = id, .schema = one_vector(4, METRIC_L2)};
     snprintf(c.name, sizeof(c.name), "c%d", (int)id);
     want_eq(collection_config_check(&c, NULL), 0);
     return &c;
@@ -156,6 +159,14 @@ static int make_one(struct manifest_log *l, const struct manifest_change *change
     while (!w.done)
         manifest_log_write(l);
     return w.rc;
+}
+
+static struct schema *with_field(const struct schema *s)
+{
+    const struct field_spec field = {.kind = FIELD_INTEGER, .path = "a.b"};
+    struct schema *next;
+    want_eq(schema_change(s, &(struct schema_change){.add_field = &field}, "c", &next, NULL), 0);
+    return next;
 }
 
 static size_t read_file(void)
@@ -192,11 +203,17 @@ static void make_changes(void *arg)
     ends[4] = read_file();
     want_eq(make_one(&l, &(struct manifest_change){.edit = &quiet}), 0);
     ends[5] = read_file();
+    const struct manifest_schema added = {20, with_field(named(20)->schema)};
+    want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), 0);
+    ends[6] = read_file();
+    want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ESTALE); /* that version is there */
     want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), 0);
-    ends[6] = size = read_file();
+    ends[7] = size = read_file();
     ends[0] = l.extent.state_bytes;
     want_eq(make_one(&l, &(struct manifest_change){.create = named(7)}), -EEXIST);
     want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), -ENOENT);
+    want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ENOENT);
+    schema_release(added.schema);
     want_eq(make_one(&l, &(struct manifest_change){.edit = &merged}), -ENOENT);
     want_eq(read_file(), size); /* what is refused is not written */
     want(m.next_id == 21 && m.segment_count == 0 && m.log_start[1] == 9000);
@@ -207,9 +224,12 @@ static void make_changes(void *arg)
 /* The state after so many changes. */
 static bool is_after(const struct manifest *m, unsigned changes)
 {
-    const bool created = changes >= 1 && changes < 6;
-    return (manifest_find(m, 20) != NULL) == created && (manifest_find_name(m, "c20") != NULL) == created &&
-           m->segment_count == (size_t)(1 + (changes >= 2) - (changes >= 3) - (changes >= 6)) &&
+    const bool created = changes >= 1 && changes < 7;
+    const struct collection_config *c = manifest_find(m, 20);
+    if (c && (c->schema->version != 1u + (changes >= 6) || !schema_find_field(c->schema, "a.b") != (changes < 6)))
+        return false;
+    return (c != NULL) == created && (manifest_find_name(m, "c20") != NULL) == created &&
+           m->segment_count == (size_t)(1 + (changes >= 2) - (changes >= 3) - (changes >= 7)) &&
            m->log_start[1] == (changes >= 2 ? 9000u : 4096u) &&
            manifest_is_clean_on(m, 20, 1) == (created && changes != 4) && !manifest_find(m, 99);
 }
@@ -313,6 +333,11 @@ Test(manifest, a_newer_and_an_older_format_name_both_versions)
     memcpy(bytes + 16, &crc, sizeof(crc));
     cr_assert_eq(parse(bytes, size, &m, NULL, &e), -EPROTONOSUPPORT);
     cr_assert(strstr(e.text, "format 9") && strstr(e.text, "newer"), "%s", e.text);
+    bytes[4] = 2;
+    crc = checksum_crc32c(0, bytes, 16);
+    memcpy(bytes + 16, &crc, sizeof(crc));
+    cr_assert_eq(parse(bytes, size, &m, NULL, &e), -EPROTONOSUPPORT);
+    cr_assert(strstr(e.text, "format 2") && strstr(e.text, "older"), "%s", e.text);
     bytes[4] = 1;
     cr_assert_eq(parse(bytes, size, &m, NULL, &e), -EPROTONOSUPPORT);
     cr_assert(strstr(e.text, "format 1") && strstr(e.text, "older"), "%s", e.text);

@@ -1,5 +1,6 @@
 /* A store keeps to what it is granted: what is not granted is refused before it is logged, what grows is sealed first, deletions go on, and when memory
  * is scarce indexes are made smaller, sealed ones too. */
+#include "../columns/one_vector.h"
 #include "base/memory_use.h"
 #include "shards/memory.h"
 #include "stores.h"
@@ -105,7 +106,7 @@ static void wide(void *arg)
     struct point_batch b = {.count = 1, .ids = &id, .vectors = vector};
     begin(&(struct index_options){0});
     struct store *store = server.stores[0];
-    struct collection_config c = {.id = 77, .dim = 65536, .metric = METRIC_L2};
+    struct collection_config c = {.id = 77, .schema = one_vector(65536, METRIC_L2)};
     strcpy(c.name, "wide");
     want_eq(collection_config_check(&c, NULL), 0);
     want_eq(store_create_collection(store, &c), 0);

@@ -1,4 +1,5 @@
 /* Merges and compactions while points are written, deleted and searched, against a model. */
+#include "../columns/one_vector.h"
 #include "shards/merge/merge.h"
 #include "shards/merge/replace.h"
 #include "stores.h"
@@ -175,7 +176,7 @@ Test(merge, chooses_worn_segments_and_groups_that_keep_sizes_geometric)
 {
     struct store store = {
         .options = {.reactors = 1, .merge_bytes_max = 1000 * DIM * sizeof(float), .compact_percent = 20}};
-    struct shard s = {.store = &store, .config = {.dim = DIM}};
+    struct shard s = {.store = &store, .config = {.schema = one_vector(DIM, METRIC_L2)}};
     struct merge_choice choice;
     merge_choose(&s, false, &choice);
     cr_assert_eq(choice.count, 0);

@@ -1,5 +1,6 @@
 /* What happens at the pauses of a search: every checkpoint yields, and rows are so long that a search has many. A point that was
  * there throughout is found, once, and one that was deleted meanwhile is not. */
+#include "../columns/one_vector.h"
 #include "stores.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static void put(uint32_t n)
 static void open_filled(void)
 {
     struct collection_config c = {
-        .id = 1, .dim = WIDE, .metric = METRIC_L2, .durability = DURABILITY_NONE, .name = "test"};
+        .id = 1, .schema = one_vector(WIDE, METRIC_L2), .durability = DURABILITY_NONE, .name = "test"};
     server_open(&server, 1);
     server.stores[0]->options.growing_bytes_max = 64u << 20;
     create_as(&server, &c);

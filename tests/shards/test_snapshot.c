@@ -1,5 +1,6 @@
 /* test_snapshot.c -- two stores as a server has them: what a snapshot holds, what a restore brings back, and what is left when the power
  * goes in the middle of either. */
+#include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "reactor/file.h"
 #include "shards/shard.h"
@@ -83,7 +84,7 @@ static void server_close(struct server *s)
 
 static struct collection_config config(void)
 {
-    struct collection_config c = {.id = 1, .dim = DIM, .metric = METRIC_L2};
+    struct collection_config c = {.id = 1, .schema = one_vector(DIM, METRIC_L2)};
     strcpy(c.name, "test");
     want_eq(collection_config_check(&c, NULL), 0);
     return c;

@@ -1,4 +1,5 @@
 /* Stores against a model: restarts, seals, what is refused, what is damaged. */
+#include "../columns/one_vector.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
 #include "stores.h"
@@ -117,7 +118,7 @@ static void refuse(void *arg)
     server_open(&s, 1);
     struct collection_config c = create(&s), cosine = c;
     cosine.id = 2;
-    cosine.metric = METRIC_COSINE;
+    cosine.schema = one_vector(DIM, METRIC_COSINE);
     want_eq(store_create_collection(s.stores[0], &cosine), 0);
     struct point_id ids[2] = {{0, 1}, {0, 2}};
     float vectors[2 * DIM] = {1};

@@ -1,9 +1,8 @@
 /* catalog.c -- two locks and two actors instead of one message at a time: a drop waits for each reactor to let go of the collection,
  * and a reactor that seals a segment meanwhile, or a write that is the first one, waits for its commit here. With one message at a
  * time, or with one actor for both, the two could wait for each other. */
-#include "actors/catalog/catalog.h"
 #include "actors/addresses.h"
-#include "actors/catalog/catalog_messages.h"
+#include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "base/log.h"
@@ -38,7 +37,7 @@ static int try_commit(struct catalog *c, const struct manifest_change *change)
 }
 
 /* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out of the log, is done after all. */
-static int commit(struct catalog *c, const struct manifest_change *change, struct error *error)
+int catalog_commit(struct catalog *c, const struct manifest_change *change, struct error *error)
 {
     uint64_t round = c->disk->round;
     int rc = try_commit(c, change);
@@ -94,6 +93,17 @@ static int tell_dropped(uint64_t collection)
 
 /* -- messages -- */
 
+/* The manifest keeps a schema of this core: the request's is of another one. */
+static int commit_created(struct catalog *c, const struct collection_config *config, struct error *error)
+{
+    struct collection_config own;
+    if (collection_config_copy(&own, config) < 0)
+        return error_set_errno(error, -ENOMEM, "the collection '%s' could not be created", config->name);
+    int rc = catalog_commit(c, &(struct manifest_change){.create = &own}, error);
+    collection_config_fini(&own);
+    return rc;
+}
+
 static int create_locked(struct catalog *c, struct collection_config *config, struct error *error)
 {
     int rc = collection_config_check(config, error);
@@ -118,7 +128,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     if (rc < 0)
         error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
     else
-        rc = commit(c, &(struct manifest_change){.create = config}, error);
+        rc = commit_created(c, config, error);
     if (rc < 0) {
         ignore_result(tell_dropped(config->id));
         return rc;
@@ -126,7 +136,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     tell_published(config->id);
     char more[LOG_SHARE_TEXT_MAX];
     if (log_share_take(&c->said_created, clock_now_ns(), more))
-        log_info("collection '%s' created: dim %u%s", config->name, config->dim, more);
+        log_info("collection '%s' created: dim %u%s", config->name, collection_vector(config)->dim, more);
     return 0;
 }
 
@@ -161,7 +171,7 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
     size_t segment_count;
     int rc = segments_of(c, id, &segments, &segment_count);
     if (rc == 0)
-        rc = commit(c, &(struct manifest_change){.drop = id}, error);
+        rc = catalog_commit(c, &(struct manifest_change){.drop = id}, error);
     if (rc < 0) {
         free(segments);
         return rc;
@@ -265,7 +275,7 @@ static void on_commit(struct actor *a, struct message *m)
     int rc = -ENOSYS;
     if (m->type == MSG_CATALOG_COMMIT) {
         const struct manifest_change change = {.edit = CONTAINER_OF(m, struct catalog_commit_message, base)->edit};
-        rc = commit(c, &change, NULL);
+        rc = catalog_commit(c, &change, NULL);
     } else if (m->type == MSG_CATALOG_OLDEST) {
         rc = on_oldest(c, CONTAINER_OF(m, struct catalog_oldest_message, base));
     }
@@ -279,6 +289,7 @@ static void on_change(struct actor *a, struct message *m)
     switch (m->type) {
     case MSG_CATALOG_CREATE: rc = on_create(c, CONTAINER_OF(m, struct catalog_create_message, base)); break;
     case MSG_CATALOG_DROP: rc = on_drop(c, CONTAINER_OF(m, struct catalog_drop_message, base)); break;
+    case MSG_CATALOG_SCHEMA: rc = catalog_on_schema(c, CONTAINER_OF(m, struct catalog_schema_message, base)); break;
     case MSG_CATALOG_CONFIGURE: rc = on_configure(c, CONTAINER_OF(m, struct catalog_configure_message, base)); break;
     }
     message_reply(m, rc);

@@ -30,7 +30,7 @@ struct catalog {
     struct catalog_creation *creations; /* that are under way */
     struct event created;               /* one of them has ended */
     uint64_t next_id;                   /* of the next one */
-    struct log_share said_created, said_dropped;
+    struct log_share said_created, said_dropped, said_schema;
 };
 
 /* Consumes m. */

@@ -8,6 +8,7 @@
 enum catalog_message_type {
     MSG_CATALOG_CREATE = 0x300,   /* to ACTOR_CATALOG */
     MSG_CATALOG_DROP,             /* likewise */
+    MSG_CATALOG_SCHEMA,           /* likewise */
     MSG_CATALOG_CONFIGURE,        /* likewise */
     MSG_CATALOG_SNAPSHOT_CREATE,  /* to ACTOR_SNAPSHOT */
     MSG_CATALOG_SNAPSHOT_DELETE,  /* likewise */
@@ -25,6 +26,15 @@ struct catalog_create_message {
 struct catalog_drop_message {
     struct message base;
     const char *name;
+    struct error *error;
+};
+
+struct catalog_schema_message {
+    struct message base;
+    uint64_t collection;
+    const struct schema_change *change;
+    void *room;            /* schema_bytes() of as many vectors and fields as there may be */
+    struct schema *schema; /* answer: what the schema has become, in `room` */
     struct error *error;
 };
 

@@ -78,6 +78,7 @@ int replica_add(struct replica *r, const struct collection_config *config, struc
     if (!e)
         return -ENOMEM;
     e->config = *config;
+    (void)schema_acquire(config->schema);
     e->shard = shard;
     insert(r->by_name, r->count, at, e);
     insert(r->by_id, r->count, id_position(r, config->id), e);
@@ -115,10 +116,17 @@ void replica_remove(struct replica *r, struct collection_entry *e)
     r->count--;
 }
 
+void replica_destroy(struct collection_entry *e)
+{
+    schema_release(e->next_schema);
+    collection_config_fini(&e->config);
+    free(e);
+}
+
 void replica_fini(struct replica *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        free(r->by_name[i]);
+        replica_destroy(r->by_name[i]);
     free(r->by_name);
     free(r->by_id);
     memset(r, 0, sizeof *r);

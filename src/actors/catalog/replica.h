@@ -11,8 +11,9 @@
 
 struct collection_entry {
     struct collection_config config;
-    struct shard *shard; /* this reactor's part */
-    struct error damage; /* a code: some reactor's part is damaged, and nothing of the collection is served */
+    struct schema *next_schema; /* the next version, while the catalog makes it durable; NULL: none is under way */
+    struct shard *shard;        /* this reactor's part */
+    struct error damage;        /* a code: some reactor's part is damaged, and nothing of the collection is served */
     struct gate gate;
     struct cost_model cost; /* of requests to it on this core */
     bool is_clean;          /* by the manifest of the start: it can be read before the logs are */
@@ -24,14 +25,15 @@ struct replica {
     size_t count, capacity;
 };
 
-/* Not published. -ENOMEM, -EEXIST. */
+/* Not published. The config is of this core: its schema is acquired. -ENOMEM, -EEXIST. */
 MUST_USE int replica_add(struct replica *r, const struct collection_config *config, struct shard *shard);
 struct collection_entry *replica_find(const struct replica *r, const char *name); /* NULL: none */
 struct collection_entry *replica_find_id(const struct replica *r, uint64_t id);
 /* The place in by_name of the first whose name comes after that one; count: there is none. */
 size_t replica_after(const struct replica *r, const char *name);
-/* Takes the entry out of the replica; the caller then closes its gate and frees it. */
+/* Takes the entry out of the replica; the caller then closes its gate and destroys it. */
 void replica_remove(struct replica *r, struct collection_entry *e);
+void replica_destroy(struct collection_entry *e);
 void replica_fini(struct replica *r);
 
 /* The sentence for a name that is not there: names what is, when that is little. Returns a negative errno. */

@@ -67,16 +67,16 @@ void recall_watch_note(struct core *c, const struct collection_entry *e, const s
 {
     struct recall_watch *w = &c->recall;
     const uint64_t one_in = c->settings.search_recall_sample;
-    const uint32_t dim = e->config.dim;
+    const size_t row = vector_bytes(collection_vector(&e->config));
     const bool is_first = q->ef == 0 && shard_recall_is_unknown(e->shard);
     w->searches++;
     if (one_in == 0 || (w->searches < one_in && !is_first) || w->running || c->state != CORE_SERVING || q->k > K_MAX ||
         clock_now_ns() < w->next_ns)
         return;
-    w->vector = malloc(dim * sizeof(float));
+    w->vector = malloc(row);
     if (!w->vector)
         return;
-    memcpy(w->vector, q->vector, dim * sizeof(float));
+    memcpy(w->vector, q->vector, row);
     w->collection = e->config.id;
     w->hurries = is_first;
     w->query = *q;

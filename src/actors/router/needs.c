@@ -20,31 +20,30 @@
 #define TEXT_REACTOR_BYTES      ((uint64_t)2 << 10)
 #define TEXT_BYTES              ((uint64_t)64 << 10) /* of what there is in any case */
 
-uint64_t needs_of_fetch(uint64_t points, uint32_t dim, struct selection select)
+uint64_t needs_of_fetch(uint64_t points, size_t row_bytes, struct selection select)
 {
     uint64_t point = SPLIT_BYTES + sizeof(struct point_id) + sizeof(bool) + ANSWER_ID_BYTES;
     point += sizeof(uint32_t) * 2 + sizeof(uint64_t); /* where it is: a part, a row, a payload */
     if (select.vectors)
-        point += 2 * (uint64_t)dim * sizeof(float);
+        point += 2 * row_bytes;
     if (select.payloads)
         point += 2 * (NEEDS_PAYLOAD_GUESS + sizeof(uint32_t));
     return points * point;
 }
 
-uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, struct selection select)
+uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, size_t row_bytes, struct selection select)
 {
     uint64_t hits = queries * k;
     uint64_t hit = reactors * sizeof(struct point_hit) + sizeof(struct point_id) + 2 * sizeof(float) + ANSWER_ID_BYTES;
     uint64_t bytes = hits * hit + queries * (reactors + 2) * sizeof(uint32_t);
-    return select.vectors || select.payloads ? bytes + needs_of_fetch(hits, dim, select) : bytes;
+    return select.vectors || select.payloads ? bytes + needs_of_fetch(hits, row_bytes, select) : bytes;
 }
 
-uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads)
+uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, size_t row_bytes, bool payloads)
 {
     uint64_t row = payloads ? sizeof(void *) : 0;
     if (reactors > 1)
-        row += SPLIT_BYTES + sizeof(struct point_id) + dim * sizeof(float) +
-               (payloads ? sizeof(void *) + sizeof(uint32_t) : 0);
+        row += SPLIT_BYTES + sizeof(struct point_id) + row_bytes + (payloads ? sizeof(void *) + sizeof(uint32_t) : 0);
     const uint64_t messages = sizeof(struct shard_upsert_message) + sizeof(struct error);
     return rows * row + (reactors > 1 ? reactors * messages : 0);
 }
@@ -56,7 +55,8 @@ uint64_t needs_of_delete(uint64_t ids)
 
 uint64_t needs_of_list(uint64_t collections)
 {
-    return collections * (sizeof(struct collection_config) + sizeof(char *) + ANSWER_COLLECTION_BYTES);
+    return collections *
+           (sizeof(struct collection_config) + schema_bytes(1, 0) + sizeof(char *) + ANSWER_COLLECTION_BYTES);
 }
 
 uint64_t needs_of_segments(uint64_t segments)

@@ -7,11 +7,11 @@
 #define NEEDS_PAYLOAD_GUESS 256 /* bytes a point */
 
 /* Points that are fetched from their owners: vectors and payloads are there twice, as they came and put together. */
-uint64_t needs_of_fetch(uint64_t points, uint32_t dim, struct selection select);
+uint64_t needs_of_fetch(uint64_t points, size_t row_bytes, struct selection select);
 /* queries x k hits from each of so many reactors, and one list of them, which is the answer. */
-uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, uint32_t dim, struct selection select);
+uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, size_t row_bytes, struct selection select);
 /* A copy for each owner, when there is more than one. */
-uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, uint32_t dim, bool payloads);
+uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, size_t row_bytes, bool payloads);
 uint64_t needs_of_delete(uint64_t ids);
 /* Answers about so many collections, segments or snapshots: what they are made of, and packed. */
 uint64_t needs_of_list(uint64_t collections);

@@ -148,6 +148,17 @@ int router_drop(struct request *rq, const char *name)
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "drop") : rc;
 }
 
+int router_copy_config(struct request *rq, const struct collection_config *from, size_t fields,
+                       struct collection_config *ret)
+{
+    void *room = arena_alloc(&rq->bulk, schema_bytes(from->schema->vector_count, fields));
+    if (!room)
+        return -ENOMEM;
+    *ret = *from;
+    ret->schema = schema_copy_at(room, from->schema, fields);
+    return 0;
+}
+
 /* At a pause collections come and go: the list goes on behind the last name. -EAGAIN: there are more than there is room for. */
 static int list_into(struct request *rq, size_t room, struct router_collections *ret)
 {
@@ -159,7 +170,8 @@ static int list_into(struct request *rq, size_t room, struct router_collections 
             continue;
         if (ret->count == room)
             return -EAGAIN;
-        ret->configs[ret->count] = e->config;
+        if (router_copy_config(rq, &e->config, 0, &ret->configs[ret->count]) < 0)
+            return -ENOMEM;
         const char *damage =
             e->damage.code == ERROR_OK ? "" : arena_copy(&rq->bulk, e->damage.text, strlen(e->damage.text));
         if (!damage)

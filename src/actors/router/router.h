@@ -15,8 +15,11 @@
 
 MUST_USE int router_create(struct request *rq, struct collection_config *config);
 MUST_USE int router_drop(struct request *rq, const char *name);
+/* (router_schema.c) *ret is the collection as the change has left it, in rq's arena. Errors of schema_change(). */
+MUST_USE int router_change_schema(struct request *rq, const char *name, const struct schema_change *change,
+                                  struct collection_config *ret);
 struct router_collections {
-    struct collection_config *configs; /* by name */
+    struct collection_config *configs; /* by name; their schemas are without fields */
     const char **damages;              /* of each: why nothing of it is served, or "" */
     size_t count;
 };
@@ -78,12 +81,13 @@ MUST_USE int router_write(struct request *rq, const struct write *w, uint64_t *r
 
 /* Points of all queries one after the other. */
 struct router_points {
-    uint32_t count, dim;
+    uint32_t count;
+    size_t row_bytes; /* of a vector */
     struct point_id *ids;
     float *scores;    /* of a search */
     uint32_t *counts; /* of a search: hits of each query */
     uint32_t query_count;
-    float *vectors;          /* when asked for; count x dim */
+    float *vectors;          /* when asked for; count rows */
     uint32_t *payload_sizes; /* when asked for */
     uint8_t *payloads;
     uint64_t payload_bytes;

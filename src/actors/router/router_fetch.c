@@ -53,7 +53,8 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
-    if (select.vectors && !(m->vectors = arena_alloc_aligned(&rq->bulk, (size_t)n * config->dim * sizeof(float))))
+    if (select.vectors &&
+        !(m->vectors = arena_alloc_aligned(&rq->bulk, (size_t)n * vector_bytes(collection_vector(config)))))
         return -ENOMEM;
     if (!select.payloads)
         return 0;
@@ -134,7 +135,8 @@ static int assemble(const struct request *rq, struct router_points *p, const str
         if (p->scores)
             p->scores[kept] = p->scores[i];
         if (p->vectors)
-            memcpy(p->vectors + (size_t)kept * p->dim, part->vectors + (size_t)row * p->dim, p->dim * sizeof(float));
+            memcpy((uint8_t *)p->vectors + kept * p->row_bytes, (const uint8_t *)part->vectors + row * p->row_bytes,
+                   p->row_bytes);
         if (p->payload_sizes) {
             p->payload_sizes[kept] = part->payload_sizes[row];
             fiber_copy(p->payloads + bytes, part->payloads + places[i].payload, part->payload_sizes[row]);
@@ -169,7 +171,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, str
     uint64_t bytes = 0;
     for (unsigned r = 0; r < reactors; r++)
         bytes += parts[r].payload_bytes;
-    if (select.vectors && !(p->vectors = arena_alloc_aligned(&rq->bulk, (size_t)p->count * p->dim * sizeof(float))))
+    if (select.vectors && !(p->vectors = arena_alloc_aligned(&rq->bulk, p->count * p->row_bytes)))
         return -ENOMEM;
     if (select.payloads) {
         p->payload_sizes = arena_alloc(&rq->arena, p->count * sizeof *p->payload_sizes);
@@ -193,12 +195,12 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
                          "%llu ids are more than the %u of one request; send several", (unsigned long long)ask->count,
                          QUERY_POINTS_MAX);
     ret->count = (uint32_t)ask->count;
-    ret->dim = e->config.dim;
+    ret->row_bytes = vector_bytes(collection_vector(&e->config));
     if (ret->count == 0)
         return 0;
     int rc =
         admission_enter(rq, ret->count <= GET_FEW ? ADMIT_SEARCH : ADMIT_LOAD, ret->count * cost_of_point(&e->cost),
-                        needs_of_fetch(ret->count, ret->dim, ask->select), "get");
+                        needs_of_fetch(ret->count, ret->row_bytes, ask->select), "get");
     if (rc < 0)
         return rc;
     uint64_t ran_ns = fiber_ran_ns(clock_now_ns());

@@ -36,18 +36,18 @@ int router_info(struct request *rq, const char *name, struct collection_config *
     struct collection_entry *e = router_enter_to_read(rq, name);
     if (!e)
         return -ENOENT;
-    *ret_config = e->config;
     memset(ret, 0, sizeof *ret);
     struct shard_info_message *m = arena_alloc(&rq->arena, c->reactors * sizeof *m);
-    int rc = m ? 0 : -ENOMEM;
+    int rc = m ? router_copy_config(rq, &e->config, e->config.schema->field_count, ret_config) : -ENOMEM;
     for (unsigned r = 0; m && r < c->reactors; r++)
         m[r] = (struct shard_info_message){.collection = e->config.id};
-    if (m)
+    if (rc == 0)
         rc = router_scatter(rq, m, sizeof *m, ACTOR_SEARCH, MSG_SHARD_INFO, info_here);
     for (unsigned r = 0; m && r < c->reactors; r++)
         info_add(ret, &m[r].info);
+    const uint64_t id = e->config.id;
     core_leave(e);
-    return rc < 0 ? router_error(rq, ret_config->id, rc, "count") : 0;
+    return rc < 0 ? router_error(rq, id, rc, "count") : 0;
 }
 
 /* -- all collections -- */

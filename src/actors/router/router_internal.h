@@ -23,10 +23,12 @@ MUST_USE int router_scatter(struct request *rq, void *messages, size_t size, enu
 /* Under cosine a vector needs a direction: one of length zero is equally far from everything. */
 static inline bool router_has_direction(const struct collection_config *config, const float *v)
 {
+    const struct vector_spec *spec = collection_vector(config);
+    const bool cosine = spec->metric == METRIC_COSINE;
     double sum = 0;
-    for (uint32_t d = 0; d < config->dim && config->metric == METRIC_COSINE; d++)
+    for (uint32_t d = 0; d < spec->dim && cosine; d++)
         sum += (double)v[d] * v[d];
-    return config->metric != METRIC_COSINE || sum > 0;
+    return !cosine || sum > 0;
 }
 
 static inline unsigned router_owner(const struct collection_config *config, struct point_id id, unsigned reactors)
@@ -45,6 +47,9 @@ void router_verify_end(struct request *rq);
 struct router_split {
     uint32_t *order, *first;
 };
+/* A copy in rq's arenas that outlives waits, with the first `fields` fields of its schema. -ENOMEM. */
+MUST_USE int router_copy_config(struct request *rq, const struct collection_config *from, size_t fields,
+                                struct collection_config *ret);
 MUST_USE int router_split_ids(struct request *rq, const struct collection_config *config, const struct point_id *ids,
                               uint32_t count, struct router_split *ret);
 

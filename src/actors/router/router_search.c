@@ -26,14 +26,15 @@ static int check_names(const struct collection_config *config, const struct quer
 static int check_count(const struct collection_config *config, const struct query *q, struct error *e)
 {
     const struct query_targets *t = &q->targets;
-    const uint64_t row = (uint64_t)config->dim * sizeof(float), count = t->bytes / row;
-    if (t->dim != 0 && t->dim != config->dim)
+    const struct vector_spec *spec = collection_vector(config);
+    const uint64_t row = vector_bytes(spec), count = t->bytes / row;
+    if (t->dim != 0 && t->dim != spec->dim)
         return error_set(e, ERROR_INVALID_ARGUMENT, "the query has %u dimension%s; collection '%.64s' has %u", t->dim,
-                         plural(t->dim), config->name, config->dim);
+                         plural(t->dim), config->name, spec->dim);
     if (t->bytes == 0 || t->bytes % row != 0)
         return error_set(
             e, ERROR_INVALID_ARGUMENT, "the query has %" PRIu64 " number%s; collection '%.64s' has %u dimension%s",
-            t->bytes / sizeof(float), plural(t->bytes / sizeof(float)), config->name, config->dim, plural(config->dim));
+            t->bytes / sizeof(float), plural(t->bytes / sizeof(float)), config->name, spec->dim, plural(spec->dim));
     if (count > QUERY_TARGETS_MAX)
         return error_set(e, ERROR_INVALID_ARGUMENT,
                          "%" PRIu64 " queries are more than the %d of one search; send several", count,
@@ -48,9 +49,10 @@ static int check_count(const struct collection_config *config, const struct quer
 static int check_targets(const struct collection_config *config, const struct query_targets *t, uint32_t count,
                          struct error *e)
 {
+    const uint32_t dim = collection_vector(config)->dim;
     for (uint32_t i = 0; i < count; i++) {
-        const float *target = t->vectors + (size_t)i * config->dim;
-        int64_t bad = vectors_first_bad(target, config->dim);
+        const float *target = t->vectors + (size_t)i * dim;
+        int64_t bad = vectors_first_bad(target, dim);
         if (bad >= 0)
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, t->first + i, bad);
@@ -70,7 +72,7 @@ static int check_query(struct request *rq, const struct collection_config *confi
         rc = check_names(config, q, &rq->error);
     if (rc == 0)
         rc = check_count(config, q, &rq->error);
-    *ret_count = rc == 0 ? (uint32_t)(q->targets.bytes / (config->dim * sizeof(float))) : 0;
+    *ret_count = rc == 0 ? (uint32_t)(q->targets.bytes / (vector_bytes(collection_vector(config)))) : 0;
     return rc < 0 ? rc : check_targets(config, &q->targets, *ret_count, &rq->error);
 }
 
@@ -106,7 +108,7 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
             return (int)n;
         for (int64_t i = q->offset; i < n; i++) {
             ret->ids[ret->count] = merged[i].id;
-            ret->scores[ret->count++] = metric_score(config->metric, merged[i].distance);
+            ret->scores[ret->count++] = metric_score(collection_vector(config)->metric, merged[i].distance);
         }
         ret->counts[ret->query_count++] = n > q->offset ? (uint32_t)n - q->offset : 0;
         int rc = context_check(&rq->ctx);
@@ -140,18 +142,18 @@ static uint32_t beam_of(const struct query *q)
 static int take_turn(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                      uint64_t *ret_query_ns, uint32_t *ret_piece)
 {
+    const struct vector_spec *spec = collection_vector(&e->config);
     struct shard_info info = {0};
     if (q->effort.exact && !e->cost.exact_ns)
         shard_info_read(e->shard, &info);
-    uint64_t query_ns =
-        cost_of_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q), info.points, e->config.dim);
+    uint64_t query_ns = cost_of_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q), info.points, spec->dim);
     const uint64_t in_time = query_ns ? PIECE_NS / query_ns : count, least = count / PIECES_MAX + 1;
     const uint64_t piece = in_time > least ? in_time : least;
     *ret_piece = piece < count ? (uint32_t)piece : count;
     *ret_query_ns = query_ns;
-    return admission_enter_pieces(rq, ADMIT_SEARCH, count * query_ns, *ret_piece * query_ns,
-                                  needs_of_search(rq->core->reactors, count, query_depth(q), e->config.dim, q->select),
-                                  "search");
+    return admission_enter_pieces(
+        rq, ADMIT_SEARCH, count * query_ns, *ret_piece * query_ns,
+        needs_of_search(rq->core->reactors, count, query_depth(q), vector_bytes(spec), q->select), "search");
 }
 
 /* Queries in pieces, between which others have their turn. */
@@ -164,7 +166,7 @@ static int search_pieces(struct request *rq, struct collection_entry *e, const s
         struct query some = *q;
         struct router_parts parts = {0};
         n = count - at < piece ? count - at : piece;
-        some.targets.vectors += (size_t)at * e->config.dim;
+        some.targets.vectors += (size_t)at * collection_vector(&e->config)->dim;
         if (at > 0)
             rc = admission_next_piece(rq, n * query_ns, "search");
         if (rc == 0)
@@ -220,7 +222,7 @@ int router_search(struct request *rq, const struct query *q, struct router_point
     struct collection_entry *e = router_enter_to_read(rq, q->collection);
     if (!e)
         return -ENOENT;
-    ret->dim = e->config.dim;
+    ret->row_bytes = vector_bytes(collection_vector(&e->config));
     int rc = search_entered(rq, e, q, ret);
     core_leave(e);
     return rc;

@@ -11,10 +11,11 @@
 
 static int check_vectors(struct request *rq, const struct collection_config *config, const struct write *w)
 {
+    const uint32_t dim = collection_vector(config)->dim;
     for (uint64_t i = 0; i < w->count; i++) {
-        const float *v = w->vectors->data + i * config->dim;
+        const float *v = w->vectors->data + i * dim;
         char text[POINT_ID_TEXT_MAX];
-        int64_t bad = vectors_first_bad(v, config->dim);
+        int64_t bad = vectors_first_bad(v, dim);
         if (bad >= 0)
             return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                              "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64,
@@ -71,7 +72,8 @@ static int check_names(struct request *rq, const struct collection_config *confi
 
 static int check_sizes(struct request *rq, const struct collection_config *config, const struct write *w)
 {
-    uint64_t row = (uint64_t)config->dim * sizeof(float);
+    const struct vector_spec *spec = collection_vector(config);
+    const uint64_t row = vector_bytes(spec);
     if (w->count == 0 || w->count > WRITE_POINTS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids; an upsert has 1 to %u", w->count,
                          WRITE_POINTS_MAX);
@@ -81,12 +83,12 @@ static int check_sizes(struct request *rq, const struct collection_config *confi
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "the vectors have %" PRIu64 " dimension%s; collection '%.64s' has %u",
                          w->vectors->bytes / w->count / sizeof(float),
-                         plural(w->vectors->bytes / w->count / sizeof(float)), config->name, config->dim);
+                         plural(w->vectors->bytes / w->count / sizeof(float)), config->name, spec->dim);
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                      "the block has %" PRIu64 " number%s; %" PRIu64
                      " vector%s of the %u dimension%s of collection '%.64s' have %" PRIu64,
                      w->vectors->bytes / sizeof(float), plural(w->vectors->bytes / sizeof(float)), w->count,
-                     plural(w->count), config->dim, plural(config->dim), config->name, w->count * config->dim);
+                     plural(w->count), spec->dim, plural(spec->dim), config->name, w->count * spec->dim);
 }
 
 static int check_upsert(struct request *rq, const struct collection_config *config, const struct write *w)
@@ -119,23 +121,24 @@ static int payloads_point(struct request *rq, const struct write *w, const void 
 static int part_gather(struct request *rq, const struct collection_config *config, const struct write *w,
                        const void **payloads, const uint32_t *order, uint32_t n, struct point_batch *ret)
 {
-    size_t dim = config->dim;
+    const size_t row = vector_bytes(collection_vector(config));
     struct point_id *ids = arena_alloc(&rq->bulk, n * sizeof *ids);
-    float *vectors = arena_alloc_aligned(&rq->bulk, n * dim * sizeof *vectors);
+    uint8_t *vectors = arena_alloc_aligned(&rq->bulk, n * row);
     const void **list = payloads ? arena_alloc(&rq->bulk, n * sizeof *list) : NULL;
     uint32_t *sizes = payloads ? arena_alloc(&rq->bulk, n * sizeof *sizes) : NULL;
     if (!ids || !vectors || (payloads && (!list || !sizes)))
         return -ENOMEM;
     for (uint32_t i = 0; i < n; i++) {
         ids[i] = w->ids[order[i]];
-        memcpy(vectors + i * dim, w->vectors->data + order[i] * dim, dim * sizeof *vectors);
+        memcpy(vectors + i * row, (const uint8_t *)w->vectors->data + order[i] * row, row);
         if (payloads) {
             list[i] = payloads[order[i]];
             sizes[i] = w->payloads.sizes[order[i]];
         }
         fiber_checkpoint();
     }
-    *ret = (struct point_batch){.count = n, .ids = ids, .vectors = vectors, .payloads = list, .payload_sizes = sizes};
+    *ret = (struct point_batch){
+        .count = n, .ids = ids, .vectors = (const float *)vectors, .payloads = list, .payload_sizes = sizes};
     return 0;
 }
 
@@ -211,7 +214,8 @@ static int upsert_admitted(struct request *rq, const struct collection_config *c
     const unsigned reactors = rq->core->reactors;
     int rc = check_upsert(rq, config, w);
     if (rc == 0) /* blocks of an arena double, and the last one has the frame */
-        arena_room(&rq->bulk, needs_of_upsert(reactors, w->count, config->dim, w->payloads.sizes != NULL) +
+        arena_room(&rq->bulk, needs_of_upsert(reactors, w->count, vector_bytes(collection_vector(config)),
+                                              w->payloads.sizes != NULL) +
                                   reactors * 2 * CACHE_LINE);
     if (rc == 0)
         rc = payloads_point(rq, w, &payloads);
@@ -230,7 +234,8 @@ static int upsert_points(struct request *rq, const struct write *w)
         rc = check_sizes(rq, &e->config, w);
     if (rc == 0)
         rc = admission_enter(rq, ADMIT_LOAD, w->count * cost_of_row(&e->cost),
-                             needs_of_upsert(rq->core->reactors, w->count, e->config.dim, w->payloads.sizes != NULL),
+                             needs_of_upsert(rq->core->reactors, w->count, vector_bytes(collection_vector(&e->config)),
+                                             w->payloads.sizes != NULL),
                              "upsert");
     if (rc == 0) {
         uint64_t ran_ns = fiber_ran_ns(clock_now_ns());

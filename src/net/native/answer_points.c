@@ -105,7 +105,7 @@ static void put(uint8_t *to, const struct router_points *p, const struct layout 
 int answer_points(struct native_request *r, const struct router_points *p)
 {
     const struct layout l = lay_out(p);
-    const uint64_t block_bytes = p->vectors ? (uint64_t)p->count * p->dim * sizeof(float) : 0;
+    const uint64_t block_bytes = p->vectors ? p->count * p->row_bytes : 0;
     uint8_t *meta = native_reply_room(r, l.all, p->vectors, block_bytes);
     if (!meta)
         return native_reply_too_large(r);

@@ -14,6 +14,7 @@
 
 /* Of most operations: names and numbers. It is unpacked in one call, so it bounds how long that call can take. */
 #define FRAME_META_SMALL  4096u
+#define FRAME_META_CREATE (32u << 10) /* as many vectors and fields as there may be */
 #define FRAME_META_DELETE (17u << 20) /* and of a get: a million UUIDs */
 
 /* 1: *ret is a valid header of a request. 0: more bytes are needed. Negative, with the sentence: these bytes are no frame we
@@ -37,5 +38,5 @@ static inline uint64_t frame_body_bytes(const struct kith_frame_header *h)
 
 static inline bool frame_op_known(uint16_t op)
 {
-    return op >= KITH_OP_HELLO && op <= KITH_OP_CONFIG_SET;
+    return op >= KITH_OP_HELLO && op <= KITH_OP_SCHEMA_CHANGE;
 }

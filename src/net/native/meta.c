@@ -65,60 +65,6 @@ int meta_refuse(struct request *rq, const char *name)
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
 }
 
-int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret)
-{
-    struct error *e = &rq->error;
-    if (!from)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "the request does not say which collection");
-    memset(ret, 0, sizeof *ret);
-    size_t n = strlen(from->name);
-    if (n >= sizeof ret->name)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "the collection's name has %zu characters; at most %zu are allowed",
-                         n, sizeof ret->name - 1);
-    memcpy(ret->name, from->name, n + 1);
-    if (from->m > UINT16_MAX || from->ef_construct > UINT16_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "m %u and ef_construct %u: both must be below 65536", from->m,
-                         from->ef_construct);
-    if ((unsigned)from->metric > METRIC_COSINE)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "metric %d is not known; there are 1 (l2), 2 (ip) and 3 (cosine)",
-                         (int)from->metric);
-    if ((unsigned)from->durability > DURABILITY_NONE)
-        return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "durability %d is not known; there are 1 (flush), 2 (interval) and 3 (none)",
-                         (int)from->durability);
-    if (from->code_bits > UINT8_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8", from->code_bits);
-    ret->dim = from->dim;
-    ret->slots = from->slots;
-    ret->metric = (enum metric)from->metric;
-    ret->durability = (enum durability)from->durability;
-    ret->index = (struct index_options){.m = (uint16_t)from->m,
-                                        .ef_construct = (uint16_t)from->ef_construct,
-                                        .code = (enum code_kind)from->code,
-                                        .code_bits = (uint8_t)from->code_bits,
-                                        .refine = (enum refine_kind)from->refine,
-                                        .refine_k = from->refine_k,
-                                        .links = (enum links_kind)from->links};
-    return 0;
-}
-
-void meta_collection_init(Kith__Collection *ret, const struct collection_config *config)
-{
-    kith__collection__init(ret);
-    ret->name = (char *)(uintptr_t)config->name; /* only read */
-    ret->dim = config->dim;
-    ret->metric = (Kith__Metric)config->metric;
-    ret->durability = (Kith__Durability)config->durability;
-    ret->m = config->index.m;
-    ret->ef_construct = config->index.ef_construct;
-    ret->slots = config->slots;
-    ret->code = (Kith__Code)config->index.code;
-    ret->code_bits = config->index.code_bits;
-    ret->refine = (Kith__Refine)config->index.refine;
-    ret->refine_k = config->index.refine_k;
-    ret->links = (Kith__Links)config->index.links;
-}
-
 static void segment_init(Kith__Segment *ret, const struct segment_info *from)
 {
     kith__segment__init(ret);

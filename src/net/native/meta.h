@@ -15,9 +15,5 @@ MUST_USE int meta_text_check(struct request *rq, const char *field, const void *
 /* The sentence for one that did not unpack; returns the negative errno. */
 int meta_refuse(struct request *rq, const char *name);
 
-/* What a user may say of a collection; missing values stay 0 and are chosen by collection_config_check(). */
-MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret);
-void meta_collection_init(Kith__Collection *ret, const struct collection_config *config); /* borrows the name */
-
 /* -ENOMEM. */
 MUST_USE int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment **ret);

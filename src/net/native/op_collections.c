@@ -2,6 +2,7 @@
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
 #include "net/native/meta.h"
+#include "net/native/meta_schema.h"
 #include "net/native/operation.h"
 
 #include <errno.h>
@@ -19,8 +20,8 @@ int op_create(struct native_request *r, const void *message)
     if (rc < 0)
         return rc;
     Kith__Collection answer;
-    meta_collection_init(&answer, &config);
-    return exchange_answer(r, &answer.base);
+    rc = meta_collection_init(r->rq, &answer, &config);
+    return rc < 0 ? rc : exchange_answer(r, &answer.base);
 }
 
 int op_drop(struct native_request *r, const void *message)
@@ -46,7 +47,9 @@ int op_list(struct native_request *r, const void *message)
     if (!messages)
         return request_error(r->rq, -ENOMEM, "list");
     for (size_t i = 0; i < all.count; i++) {
-        meta_collection_init(&messages[i], &all.configs[i]);
+        rc = meta_collection_init(r->rq, &messages[i], &all.configs[i]);
+        if (rc < 0)
+            return rc;
         messages[i].damage = (char *)all.damages[i];
         fiber_checkpoint();
     }
@@ -75,7 +78,9 @@ int op_info(struct native_request *r, const void *message)
     if (rc < 0)
         return rc;
     Kith__Collection collection;
-    meta_collection_init(&collection, &config);
+    rc = meta_collection_init(r->rq, &collection, &config);
+    if (rc < 0)
+        return rc;
     Kith__Info answer = KITH__INFO__INIT;
     answer.collection = &collection;
     answer.points = info.points;

@@ -37,6 +37,8 @@ int op_create(struct native_request *r, const void *ask);
 int op_drop(struct native_request *r, const void *ask);
 int op_list(struct native_request *r, const void *ask);
 int op_info(struct native_request *r, const void *ask);
+/* op_schema.c */
+int op_schema_change(struct native_request *r, const void *ask);
 /* op_points.c */
 int op_upsert(struct native_request *r, const void *ask);
 int op_delete(struct native_request *r, const void *ask);

@@ -57,6 +57,8 @@ static const struct operation operations[] = {
                             .answer = op_config_get},
     [KITH_OP_CONFIG_SET] = {"config_set", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(set_config), SERVER,
                             .answer = op_config_set},
+    [KITH_OP_SCHEMA_CHANGE] = {"schema_change", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(change_schema),
+                               OF(Kith__ChangeSchema, collection), .answer = op_schema_change},
 };
 static_assert(ARRAY_LEN(operations) <= METRICS_OPS, "each is counted");
 

@@ -46,7 +46,7 @@ static bool may_hold(const struct store *store, uint64_t bytes)
 
 static struct live_queries *begin(struct shard *s)
 {
-    const uint32_t dim = s->config.dim, fit = VALUES / dim;
+    const uint32_t dim = shard_vector(s)->dim, fit = VALUES / dim;
     struct live_queries *q =
         dim <= DIM_LONG && has_rows(s) && may_hold(s->store, sizeof(*q)) ? calloc(1, sizeof(*q)) : NULL;
     if (!q)
@@ -91,7 +91,7 @@ static void take(struct shard *s, struct live_queries *q, const float *vector)
 /* It is equally far from everything. */
 static bool says_nothing(const struct shard *s, const float *vector)
 {
-    return s->config.metric != METRIC_L2 && vectors_largest(vector, s->config.dim) == 0;
+    return shard_vector(s)->metric != METRIC_L2 && vectors_largest(vector, shard_vector(s)->dim) == 0;
 }
 
 void live_queries_note(struct shard *s, const float *vector)
@@ -165,12 +165,12 @@ int gathered_queries_init(struct gathered_queries *g, struct shard *s, uint32_t 
     if (rows < RECALL_ROWS_MIN)
         return 0;
     question.of = calloc(o->reactors, sizeof(*question.of));
-    g->sample.vectors = g->vectors = malloc((size_t)LIVE_QUERIES_MAX * s->config.dim * sizeof(float));
+    g->sample.vectors = g->vectors = malloc((size_t)LIVE_QUERIES_MAX * vector_bytes(shard_vector(s)));
     int rc = question.of && g->vectors ? answer(s->store, &question) : -ENOMEM;
     if (rc == 0 && o->reactors > 1)
         rc = o->hooks.call(STORE_ALL_OTHERS, STORE_NOTICE, answer, &question, o->hooks.arg);
     if (rc == 0)
-        mix(g, question.of, o->reactors, s->config.dim);
+        mix(g, question.of, o->reactors, shard_vector(s)->dim);
     for (unsigned r = 0; question.of && r < o->reactors; r++)
         gathered_queries_fini(&question.of[r]);
     free(question.of);

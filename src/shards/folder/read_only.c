@@ -116,7 +116,7 @@ int store_read_only(const struct store *s)
 /* Vectors, their codes and links, payloads. The graph is less than half as large as the vectors. */
 static uint64_t bytes_to_seal(const struct shard *s, const struct segment *g)
 {
-    return (uint64_t)g->rows.count * s->config.dim * sizeof(float) / 2 * 3 + g->payloads.arena.used;
+    return (uint64_t)g->rows.count * vector_bytes(shard_vector(s)) / 2 * 3 + g->payloads.arena.used;
 }
 
 uint64_t store_bytes_to_seal(const struct store *store)

@@ -18,7 +18,7 @@
 
 static uint64_t bytes_of(const struct shard *s, const struct segment *g)
 {
-    return (uint64_t)g->rows.count * record_extent(s->config.dim, 0) + g->payloads.arena.used +
+    return (uint64_t)g->rows.count * record_extent(shard_vector(s)->dim, 0) + g->payloads.arena.used +
            (uint64_t)g->tombstones.count * record_extent(0, 0);
 }
 
@@ -64,7 +64,7 @@ static int encode_rows(const struct shard *s, const struct segment *g, struct bu
                                  .collection = s->config.id,
                                  .version = segment_version_at(g, row),
                                  .id = segment_id_at(g, row),
-                                 .dim = s->config.dim,
+                                 .dim = shard_vector(s)->dim,
                                  .payload_size = (uint32_t)payload.size,
                                  .vector = rows_at(&g->vectors[0].values.at, row),
                                  .payload = payload.bytes};

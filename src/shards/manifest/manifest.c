@@ -85,6 +85,7 @@ int manifest_reserve(struct manifest *m, size_t changes)
 static void insert(struct manifest *m, const struct collection_config *config)
 {
     m->collections[m->collection_count] = *config;
+    (void)schema_acquire(config->schema);
     m->rests[m->collection_count++] = (struct manifest_rest){0};
     table_put(&m->by_id, table_hash(config->id), m->collection_count);
     table_put(&m->by_name, table_hash_text(config->name), m->collection_count);
@@ -96,9 +97,11 @@ static void insert(struct manifest *m, const struct collection_config *config)
 static void erase(struct manifest *m, uint64_t id)
 {
     const size_t at = (size_t)(manifest_find(m, id) - m->collections), last = m->collection_count - 1;
-    const struct collection_config *c = &m->collections[at], *moved = &m->collections[last];
+    struct collection_config *c = &m->collections[at];
+    const struct collection_config *moved = &m->collections[last];
     table_remove(&m->by_id, table_hash(c->id), at + 1);
     table_remove(&m->by_name, table_hash_text(c->name), at + 1);
+    collection_config_fini(c);
     if (at != last) {
         table_change(&m->by_id, table_hash(moved->id), last + 1, at + 1);
         table_change(&m->by_name, table_hash_text(moved->name), last + 1, at + 1);
@@ -136,6 +139,14 @@ static int check_edit(const struct manifest *m, const struct manifest_edit *edit
     return 0;
 }
 
+static int check_schema(const struct manifest *m, const struct manifest_schema *change)
+{
+    const struct collection_config *c = manifest_find(m, change->collection);
+    if (!c)
+        return -ENOENT;
+    return change->schema->version == c->schema->version + 1 ? 0 : -ESTALE;
+}
+
 int manifest_check(const struct manifest *m, const struct manifest_change *change)
 {
     if (change->create) {
@@ -144,6 +155,8 @@ int manifest_check(const struct manifest *m, const struct manifest_change *chang
     }
     if (change->drop)
         return manifest_find(m, change->drop) ? 0 : -ENOENT;
+    if (change->schema)
+        return check_schema(m, change->schema);
     return check_edit(m, change->edit);
 }
 
@@ -174,6 +187,9 @@ void manifest_make(struct manifest *m, const struct manifest_change *change)
         manifest_clean_everywhere(m, change->create->id);
     } else if (change->drop) {
         erase(m, change->drop);
+    } else if (change->schema) {
+        const uint64_t at = table_find_number(&m->by_id, change->schema->collection);
+        collection_config_replace(&m->collections[at - 1], schema_acquire(change->schema->schema));
     } else {
         make_edit(m, change->edit);
     }
@@ -227,6 +243,8 @@ int manifest_copy(const struct manifest *m, struct manifest *ret)
 void manifest_fini(struct manifest *m)
 {
     free(m->log_end);
+    for (size_t i = 0; i < m->collection_count; i++)
+        collection_config_fini(&m->collections[i]);
     free(m->collections);
     free(m->segments);
     free(m->rests);

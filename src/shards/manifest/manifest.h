@@ -27,8 +27,8 @@ struct manifest {
     uint64_t log_dir;  /* the logs are in DIR/log/LOG_DIR: the epoch, unless they came from a snapshot */
     uint32_t reactors; /* that wrote the logs of this epoch */
     uint64_t next_id;  /* for collections */
-    struct collection_config *collections;
-    struct manifest_rest *rests; /* [collection_count] */
+    struct collection_config *collections; /* each with a reference to its schema */
+    struct manifest_rest *rests;           /* [collection_count] */
     size_t collection_count, collection_room;
     struct manifest_segment *segments;
     size_t segment_count, segment_room;
@@ -58,10 +58,17 @@ struct manifest_edit {
     size_t cleaned_count;
 };
 
-/* Exactly one of the three is meant. */
+/* A collection's next schema. */
+struct manifest_schema {
+    uint64_t collection;
+    struct schema *schema; /* its version is one more than that of the schema there is */
+};
+
+/* Exactly one of the four is meant. */
 struct manifest_change {
     const struct collection_config *create; /* with its id; clean everywhere */
     uint64_t drop;                          /* a collection's id, with its segments; 0: none */
+    const struct manifest_schema *schema;
     const struct manifest_edit *edit;
 };
 
@@ -86,11 +93,11 @@ const struct collection_config *manifest_find(const struct manifest *m, uint64_t
 const struct collection_config *manifest_find_name(const struct manifest *m, const char *name);
 
 /* May it be made? -ENOENT: the collection, or a segment that it removes, is not there; -EEXIST: the
- * collection, or the name, is. */
+ * collection, or the name, is; -ESTALE: the schema there is has not the version before. */
 MUST_USE int manifest_check(const struct manifest *m, const struct manifest_change *change);
 /* Makes room for so many changes, which then cannot fail; -ENOMEM. */
 MUST_USE int manifest_reserve(struct manifest *m, size_t changes);
-/* The change was checked, and there is room. */
+/* The change was checked, and there is room. A schema that comes with it is acquired. */
 void manifest_make(struct manifest *m, const struct manifest_change *change);
 /* The three of them, for an edit. */
 MUST_USE int manifest_apply(struct manifest *m, const struct manifest_edit *edit);

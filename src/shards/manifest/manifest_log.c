@@ -50,6 +50,8 @@ static uint64_t collection_of(const struct manifest_change *change)
         return change->create->id;
     if (change->drop)
         return change->drop;
+    if (change->schema)
+        return change->schema->collection;
     return change->edit->segment.id ? change->edit->segment.collection : change->edit->dirtied;
 }
 
@@ -57,7 +59,7 @@ static uint64_t collection_of(const struct manifest_change *change)
 static bool depends(const struct batch *b, const struct manifest_change *change)
 {
     const uint64_t collection = collection_of(change);
-    if (!change->create && !change->drop && change->edit->removed_count)
+    if (change->edit && change->edit->removed_count)
         return b->count > 0;
     for (size_t i = 0; i < b->count; i++) {
         const struct manifest_change *other = b->changes[i];
@@ -65,7 +67,7 @@ static bool depends(const struct batch *b, const struct manifest_change *change)
             return true;
         if (change->create && other->create && strcmp(change->create->name, other->create->name) == 0)
             return true;
-        if (!other->create && !other->drop && other->edit->removed_count)
+        if (other->edit && other->edit->removed_count)
             return true;
     }
     return false;

@@ -2,6 +2,7 @@
  * protobuf, because they will grow fields. */
 #include "shards/manifest/manifest_parse.h"
 #include "base/checksum.h"
+#include "shards/manifest/manifest_schema.h"
 
 #include "manifest.pb-c.h"
 #include <errno.h>
@@ -55,28 +56,20 @@ static const uint8_t *block_at(const uint8_t *bytes, size_t size, size_t at, str
 
 /* -- reading -- */
 
+/* *to has a schema, which the caller gives back. */
 static int take_collection(const KithDisk__Collection *from, struct collection_config *to)
 {
     *to = (struct collection_config){
-        .id = from->id,
-        .dim = from->dim,
-        .slots = from->slots,
-        .metric = (enum metric)from->metric,
-        .durability = (enum durability)from->durability,
-        .index = {.m = (uint16_t)from->m,
-                  .ef_construct = (uint16_t)from->ef_construct,
-                  .seed = from->seed,
-                  .code = (enum code_kind)from->code,
-                  .code_bits = (uint8_t)from->code_bits,
-                  .refine = (enum refine_kind)from->refine,
-                  .refine_k = from->refine_k,
-                  .links = (enum links_kind)from->links},
-    };
-    if (!from->name || strlen(from->name) >= COLLECTION_NAME_MAX || from->m > UINT16_MAX ||
-        from->ef_construct > UINT16_MAX || from->code_bits > UINT8_MAX || from->id == 0)
+        .id = from->id, .slots = from->slots, .durability = (enum durability)from->durability};
+    if (!from->name || strlen(from->name) >= COLLECTION_NAME_MAX || from->id == 0)
         return -EINVAL;
     strcpy(to->name, from->name);
-    return collection_config_check(to, NULL);
+    int rc = manifest_take_schema(from->schema, &to->schema);
+    if (rc == 0)
+        rc = collection_config_check(to, NULL);
+    if (rc < 0)
+        collection_config_fini(to);
+    return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
 }
 
 /* Where a collection is clean: as many words of the bit set as are not zero to the end. */
@@ -128,8 +121,10 @@ static int take_state(const KithDisk__Manifest *from, struct manifest *m, bool f
     for (size_t i = 0; rc == 0 && i < from->n_collections; i++) {
         struct collection_config c;
         rc = take_collection(from->collections[i], &c);
-        if (rc == 0)
-            rc = manifest_add(m, &c);
+        if (rc < 0)
+            break;
+        rc = manifest_add(m, &c);
+        collection_config_fini(&c);
         if (rc == 0)
             rc = take_clean(from->collections[i], &m->rests[m->collection_count - 1]);
     }
@@ -138,8 +133,46 @@ static int take_state(const KithDisk__Manifest *from, struct manifest *m, bool f
     return rc;
 }
 
+static int take_made(const struct manifest_change *change, struct manifest *m)
+{
+    int rc = manifest_check(m, change);
+    if (rc == 0)
+        rc = manifest_reserve(m, 1);
+    if (rc == 0)
+        manifest_make(m, change);
+    return rc;
+}
+
+static int take_created(const KithDisk__Collection *from, struct manifest *m)
+{
+    struct collection_config created;
+    int rc = take_collection(from, &created);
+    if (rc < 0)
+        return rc;
+    rc = take_made(&(struct manifest_change){.create = &created}, m);
+    collection_config_fini(&created);
+    return rc;
+}
+
+static int take_schema(const KithDisk__SchemaChange *from, struct manifest *m)
+{
+    struct manifest_schema schema = {.collection = from->collection};
+    int rc = manifest_take_schema(from->schema, &schema.schema);
+    if (rc < 0)
+        return rc;
+    rc = take_made(&(struct manifest_change){.schema = &schema}, m);
+    schema_release(schema.schema);
+    return rc;
+}
+
 static int take_change(const KithDisk__Change *from, struct manifest *m)
 {
+    if (from->created)
+        return take_created(from->created, m);
+    if (from->dropped)
+        return take_made(&(struct manifest_change){.drop = from->dropped}, m);
+    if (from->schema)
+        return take_schema(from->schema, m);
     struct manifest_edit edit = {.removed = from->removed,
                                  .removed_count = from->n_removed,
                                  .epoch = from->epoch,
@@ -148,24 +181,9 @@ static int take_change(const KithDisk__Change *from, struct manifest *m)
                                  .dirtied = from->dirtied,
                                  .cleaned = from->cleaned,
                                  .cleaned_count = from->n_cleaned};
-    struct manifest_change change = {.drop = from->dropped};
-    struct collection_config created;
-    int rc = 0;
-    if (from->created) {
-        rc = take_collection(from->created, &created);
-        change.create = &created;
-    } else if (!from->dropped) {
-        if (from->segment)
-            edit.segment = take_segment(from->segment);
-        change.edit = &edit;
-    }
-    if (rc == 0)
-        rc = manifest_check(m, &change);
-    if (rc == 0)
-        rc = manifest_reserve(m, 1);
-    if (rc == 0)
-        manifest_make(m, &change);
-    return rc;
+    if (from->segment)
+        edit.segment = take_segment(from->segment);
+    return take_made(&(struct manifest_change){.edit = &edit}, m);
 }
 
 static int take_changes(const KithDisk__Changes *from, struct manifest *m)
@@ -202,6 +220,21 @@ struct parsing {
     struct error *error;
 };
 
+static uint32_t head_crc(const struct head *h)
+{
+    return checksum_crc32c(0, h, offsetof(struct head, crc));
+}
+
+/* Format 1 had no checksum here. A head of this format in which a bit of the number flipped is damage. */
+static bool is_older(const struct head *h)
+{
+    struct head as_now = *h;
+    as_now.format = MANIFEST_FORMAT;
+    if (h->format == 1)
+        return head_crc(&as_now) != h->crc;
+    return h->format > 1 && h->format < MANIFEST_FORMAT && head_crc(h) == h->crc;
+}
+
 static int parse_head(struct parsing *p)
 {
     struct head h;
@@ -212,12 +245,12 @@ static int parse_head(struct parsing *p)
     if (h.magic != HEAD_MAGIC)
         return error_set(p->error, ERROR_CORRUPT,
                          "%s does not begin like a manifest (offset 0); restore it from a copy", p->name);
-    if (h.format == 1)
+    if (is_older(&h))
         return error_set(p->error, ERROR_VERSION,
-                         "%s was written by an older Kith (manifest format 1, this one reads %d); use that version, or "
-                         "import the data anew",
-                         p->name, MANIFEST_FORMAT);
-    if (h.crc != checksum_crc32c(0, &h, offsetof(struct head, crc)) || h.zero)
+                         "%s was written by an older Kith (manifest format %u, this one reads %d); use that version, "
+                         "or import the data anew",
+                         p->name, h.format, MANIFEST_FORMAT);
+    if (h.crc != head_crc(&h) || h.zero)
         return error_set(p->error, ERROR_CORRUPT,
                          "%s: the checksum of the %zu bytes at offset 0 does not match; restore it from a copy",
                          p->name, sizeof(h));
@@ -299,29 +332,21 @@ int manifest_parse(const void *bytes, size_t size, struct manifest *m, struct ma
 void manifest_pack_head(uint64_t state_bytes, uint8_t head[MANIFEST_HEAD_BYTES])
 {
     struct head h = {HEAD_MAGIC, MANIFEST_FORMAT, state_bytes, 0, 0};
-    h.crc = checksum_crc32c(0, &h, offsetof(struct head, crc));
+    h.crc = head_crc(&h);
     memcpy(head, &h, sizeof(h));
 }
 
-#define PER_BLOCK 512 /* collections, and segments, of one block: some tens of microseconds to pack or to read */
+#define PER_BLOCK 128 /* collections, and segments, of one block: with all their fields less than a MiB */
 
-static void give_collection(const struct collection_config *c, KithDisk__Collection *to)
+static int give_collection(const struct collection_config *c, KithDisk__Collection *to, struct arena *arena)
 {
     kith_disk__collection__init(to);
     to->id = c->id;
     to->name = (char *)c->name;
-    to->dim = c->dim;
     to->slots = c->slots;
-    to->metric = c->metric;
     to->durability = c->durability;
-    to->m = c->index.m;
-    to->ef_construct = c->index.ef_construct;
-    to->seed = c->index.seed;
-    to->code = c->index.code;
-    to->code_bits = c->index.code_bits;
-    to->refine = c->index.refine;
-    to->refine_k = c->index.refine_k;
-    to->links = c->index.links;
+    to->schema = manifest_give_schema(c->schema, arena);
+    return to->schema ? 0 : -ENOMEM;
 }
 
 static void give_clean(const struct manifest_rest *rest, KithDisk__Collection *to)
@@ -400,7 +425,7 @@ int manifest_pack_state(const struct manifest *m, uint64_t number, size_t *at, s
     to.segments = arena_alloc(&arena, (to.n_segments + 1) * sizeof(void *));
     int rc = collections && segments && to.collections && to.segments ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < to.n_collections; i++) {
-        give_collection(&m->collections[*at + i], &collections[i]);
+        rc = give_collection(&m->collections[*at + i], &collections[i], &arena);
         give_clean(&m->rests[*at + i], &collections[i]);
         to.collections[i] = &collections[i];
     }
@@ -429,19 +454,27 @@ struct given {
     KithDisk__Change change;
     KithDisk__Collection collection;
     KithDisk__Segment segment;
+    KithDisk__SchemaChange schema;
 };
 
-static void give_change(const struct manifest_change *from, struct given *to)
+static int give_change(const struct manifest_change *from, struct given *to, struct arena *arena)
 {
     const struct manifest_edit *edit = from->edit;
     kith_disk__change__init(&to->change);
     to->change.dropped = from->drop;
     if (from->create) {
-        give_collection(from->create, &to->collection);
         to->change.created = &to->collection;
+        return give_collection(from->create, &to->collection, arena);
+    }
+    if (from->schema) {
+        kith_disk__schema_change__init(&to->schema);
+        to->schema.collection = from->schema->collection;
+        to->schema.schema = manifest_give_schema(from->schema->schema, arena);
+        to->change.schema = &to->schema;
+        return to->schema.schema ? 0 : -ENOMEM;
     }
     if (!edit)
-        return;
+        return 0;
     if (edit->segment.id) {
         give_segment(&edit->segment, &to->segment);
         to->change.segment = &to->segment;
@@ -454,6 +487,7 @@ static void give_change(const struct manifest_change *from, struct given *to)
     to->change.dirtied = edit->dirtied;
     to->change.cleaned = (uint64_t *)edit->cleaned;
     to->change.n_cleaned = edit->cleaned_count;
+    return 0;
 }
 
 int manifest_pack_changes(const struct manifest_change *const *changes, size_t count, uint64_t number,
@@ -466,7 +500,7 @@ int manifest_pack_changes(const struct manifest_change *const *changes, size_t c
     to.n_changes = count;
     int rc = given && to.changes ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        give_change(changes[i], &given[i]);
+        rc = give_change(changes[i], &given[i], &arena);
         to.changes[i] = &given[i].change;
     }
     uint8_t *body;

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "shards/manifest/manifest.h"
 
-#define MANIFEST_FORMAT     2
+#define MANIFEST_FORMAT     3
 #define MANIFEST_HEAD_BYTES 24
 
 /* name: for the sentence. On success manifest_fini() frees *m; on failure there is nothing to free.

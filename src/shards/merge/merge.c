@@ -100,7 +100,7 @@ static int verify_inputs(struct merge *m)
  * do so again: then the query lies where the new graph has a hole, and is harder than one near a row that is left. */
 static int guess_queries(const struct merge *m, struct gathered_queries *g)
 {
-    const uint32_t dim = m->shard->config.dim, room = LIVE_QUERIES_MAX - g->sample.count;
+    const uint32_t dim = shard_vector(m->shard)->dim, room = LIVE_QUERIES_MAX - g->sample.count;
     uint64_t gone = 0, met = 0, taken = 0;
     for (uint32_t i = 0; i < m->choice->count; i++)
         gone += m->choice->inputs[i]->rows.count;
@@ -139,7 +139,7 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
     int rc = mapping_open(container_fresh_path(w), &mapping);
     if (rc < 0)
         return rc;
-    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    uint32_t stride = vector_stride(collection_vector(c));
     if (mapping.size < container_region_offset(w) + (uint64_t)m->rows * stride) {
         mapping_close(&mapping); /* a disk that fails may lose what it took, and only the flush tells */
         return -EIO;
@@ -149,7 +149,7 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
     struct gathered_queries queries = {0};
     struct index_plan plan;
     index_plan_begin(&plan, c, m->rows);
-    rc = segment_index_create(c->metric, c->dim, &plan.options, &index);
+    rc = segment_index_create(collection_vector(c)->metric, collection_vector(c)->dim, &plan.options, &index);
     if (rc == 0) {
         build_enter_graph(progress, index, m->rows);
         rc = segment_index_build(index, &vectors, m->rows, m->shard->store->options.workers, &m->pause);

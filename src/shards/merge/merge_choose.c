@@ -38,7 +38,7 @@ static int by_live_rows(const void *a, const void *b)
 /* How many from the first of `sorted` on keep the rule and fit. sorted: by live rows. */
 static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool all)
 {
-    uint64_t row_bytes = (uint64_t)s->config.dim * sizeof(float), sum = 0;
+    uint64_t row_bytes = vector_bytes(shard_vector(s)), sum = 0;
     for (uint32_t i = 0; i < n && i < MERGE_INPUTS_MAX; i++) {
         uint64_t live = live_rows(sorted[i]);
         bool fits = (sum + live) * row_bytes <= s->store->options.merge_bytes_max && sum + live <= SEGMENT_ROWS_MAX;

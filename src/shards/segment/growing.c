@@ -62,7 +62,7 @@ static uint64_t table_bytes(uint32_t rows_max, uint8_t shift)
 
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more)
 {
-    const uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    const uint32_t stride = vector_stride(collection_vector(c));
     const uint8_t shift = s ? s->rows.ids.at.shift : chunk_shift(stride, rows_max);
     const uint64_t row = sizeof(struct point_id) + sizeof(uint64_t) + stride + sizeof(struct payload_at);
     const uint64_t rows = (uint64_t)(s ? s->rows.count : 0) + more, have = s ? s->rows.room : 0;
@@ -83,8 +83,8 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
-    const uint32_t strides[VALUES] = {sizeof(struct point_id), sizeof(uint64_t),
-                                      rows_stride((size_t)c->dim * sizeof(float)), sizeof(struct payload_at)};
+    const uint32_t strides[VALUES] = {sizeof(struct point_id), sizeof(uint64_t), vector_stride(collection_vector(c)),
+                                      sizeof(struct payload_at)};
     const uint8_t shift = chunk_shift(strides[2], rows_max);
     for (unsigned i = 0; i < VALUES; i++)
         values_init(values(s, i), strides[i], shift);
@@ -94,7 +94,8 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
     s->created_ns = clock_now_ns();
     s->payloads.arena.first = BLOCK_FIRST;
     index_plan_begin(&s->vectors[0].plan, c, rows_max);
-    int rc = segment_index_create(c->metric, c->dim, &s->vectors[0].plan.options, &s->vectors[0].index);
+    int rc = segment_index_create(collection_vector(c)->metric, collection_vector(c)->dim, &s->vectors[0].plan.options,
+                                  &s->vectors[0].index);
     if (rc < 0) {
         segment_destroy(s);
         return rc;
@@ -210,7 +211,7 @@ int64_t growing_append(struct segment *s, const struct collection_config *c, str
         arena_adopt(&s->payloads.arena, owner);
     *(struct point_id *)place(&s->rows.ids.at, s->rows.count) = id;
     *(uint64_t *)place(&s->rows.versions.at, s->rows.count) = version;
-    memcpy(place(&s->vectors[0].values.at, s->rows.count), vector, c->dim * sizeof(float));
+    memcpy(place(&s->vectors[0].values.at, s->rows.count), vector, vector_bytes(collection_vector(c)));
     *(struct payload_at *)place(&s->payloads.at.at, s->rows.count) =
         (struct payload_at){(const uint8_t *)copy, payload_size};
     bits_set(s->rows.alive, s->rows.count);

@@ -4,13 +4,13 @@
 
 void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
 {
-    *p = (struct index_plan){.options = c->index};
+    *p = (struct index_plan){.options = collection_vector(c)->index};
     index_options_begin(&p->options, rows, &p->why);
 }
 
-static uint64_t vector_bytes(const struct shard *s, uint64_t rows)
+static uint64_t rows_bytes(const struct shard *s, uint64_t rows)
 {
-    return rows * s->config.dim * sizeof(float);
+    return rows * vector_bytes(shard_vector(s));
 }
 
 /* What the index of a segment of so many vectors may take; 0: there is no bound. */
@@ -21,7 +21,7 @@ static uint64_t memory_share(const struct shard *s, uint64_t bytes)
     for (const struct shard *other = s->store->shards; other; other = other->next)
         for (uint32_t i = 0; i < other->segment_count; i++)
             if (other->segments[i])
-                all += vector_bytes(other, other->segments[i]->rows.count);
+                all += rows_bytes(other, other->segments[i]->rows.count);
     if (o->index_bytes_max == 0 || all == 0)
         return 0;
     const double share = (double)bytes / (double)(all > bytes ? all : bytes);
@@ -32,11 +32,11 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
                       uint32_t rows, const struct pause *pause)
 {
     if (!segment_index_is_planned(x)) {
-        struct index_facts facts = {.metric = s->config.metric, .dim = s->config.dim, .rows = rows};
+        struct index_facts facts = {.metric = shard_vector(s)->metric, .dim = shard_vector(s)->dim, .rows = rows};
         int rc = index_facts_read(&facts, vectors, pause);
         if (rc != 0)
             return rc;
-        facts.memory_bytes = memory_share(s, vector_bytes(s, rows));
+        facts.memory_bytes = memory_share(s, rows_bytes(s, rows));
         facts.pressure = s->store->memory.pressure;
         segment_index_plan(x, &facts);
     }
@@ -52,7 +52,7 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
 
 bool index_plan_is_loose(const struct shard *s, const struct segment *g)
 {
-    const struct index_options *given = &s->config.index, *has = &g->vectors[0].plan.options;
+    const struct index_options *given = &shard_vector(s)->index, *has = &g->vectors[0].plan.options;
     const unsigned pressure = s->store->memory.pressure;
     if (g->rows.count == 0 || !g->vectors[0].plan.complete)
         return false;

@@ -111,7 +111,8 @@ static int read_meta(struct opening *o, const struct collection_config *c, const
     memcpy(&o->meta, bytes, sizeof(o->meta));
     const struct segment_meta *meta = &o->meta;
     if (meta->id != m->id || meta->collection != c->id || meta->rows != m->rows || meta->tombstones != m->tombstones ||
-        meta->dim != c->dim || meta->metric != c->metric || meta->stride != rows_stride((size_t)c->dim * sizeof(float)))
+        meta->dim != collection_vector(c)->dim || meta->metric != collection_vector(c)->metric ||
+        meta->stride != vector_stride(collection_vector(c)))
         return bad_region(o, "seg.meta", "does not match the manifest");
     return 0;
 }
@@ -195,8 +196,8 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
     s->vectors[0].index_mapped = bytes > o->copy_max;
     const char *why = "cannot be used";
     const struct pause pause = {.fn = pause_and_go_on};
-    int rc = segment_index_open(c->metric, c->dim, s->rows.count, regions, n, !s->vectors[0].index_mapped, &pause,
-                                &s->vectors[0].index, &why);
+    int rc = segment_index_open(collection_vector(c)->metric, collection_vector(c)->dim, s->rows.count, regions, n,
+                                !s->vectors[0].index_mapped, &pause, &s->vectors[0].index, &why);
     if (rc == -ENOTSUP)
         return error_set(o->error, ERROR_VERSION,
                          "%s cannot be opened: %s; start the version of Kith that wrote it, or a newer one", o->path,

@@ -138,7 +138,7 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                           const struct segment_source *source, const struct pause *pause, uint64_t *ret_version_min)
 {
     struct writing x = {w, source, pause};
-    uint32_t stride = rows_stride((size_t)c->dim * sizeof(float));
+    uint32_t stride = vector_stride(collection_vector(c));
     *ret_version_min = UINT64_MAX;
     int rc = for_kept(&x, take_lower_version, ret_version_min);
     struct segment_meta meta = {.id = id,
@@ -147,8 +147,8 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                                 .version_max = source->version_max,
                                 .rows = source->rows,
                                 .tombstones = source->tombstone_count,
-                                .dim = c->dim,
-                                .metric = c->metric,
+                                .dim = collection_vector(c)->dim,
+                                .metric = collection_vector(c)->metric,
                                 .stride = stride};
     if (rc == 0)
         rc = write_region(w, "seg.meta", &meta, sizeof(meta));

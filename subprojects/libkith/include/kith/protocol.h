@@ -46,6 +46,7 @@ enum kith_op {
     KITH_OP_STATS = 21,
     KITH_OP_CONFIG_GET = 22,
     KITH_OP_CONFIG_SET = 23,
+    KITH_OP_SCHEMA_CHANGE = 24,
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */
