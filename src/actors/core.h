@@ -77,7 +77,7 @@ void core_on_search(struct actor *a, struct message *m);
 void core_on_write(struct actor *a, struct message *m);
 void core_on_maintain(struct actor *a, struct message *m);
 
-/* What c's store asks of others (core_notice.c). */
+/* What c's store asks of others (core_hooks.c). */
 struct store_hooks core_store_hooks(struct core *c);
 /* The settings reach the store (core_control.c); -ENOMEM: not the budget, for want of a fiber. */
 MUST_USE int core_tune_store(struct core *c);

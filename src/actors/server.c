@@ -126,6 +126,23 @@ static int listen_all(struct server *s)
     return 0;
 }
 
+static int restore(void *server, const char *snapshot, struct error *error)
+{
+    return server_restore(server, snapshot, error);
+}
+
+static void start_catalog(struct server *s, struct manifest *m)
+{
+    const struct catalog_parts parts = {.dir = s->options.data,
+                                        .core = s->cores[0],
+                                        .budget = &s->budget,
+                                        .disk = &s->disk,
+                                        .settings = &s->settings,
+                                        .restore = restore,
+                                        .restore_arg = s};
+    catalog_start(&s->catalog, &parts, m);
+}
+
 static int open_folder(struct server *s)
 {
     struct manifest m = {0};
@@ -149,7 +166,7 @@ static int open_folder(struct server *s)
         return rc;
     }
     /* The stores read the manifest of the start; commits of theirs change the catalog's. */
-    catalog_start(&s->catalog, s->options.data, &m, &s->disk, &s->settings);
+    start_catalog(s, &m);
     rc = listen_all(s);
     if (rc < 0)
         return rc;

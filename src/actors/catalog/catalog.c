@@ -4,7 +4,7 @@
 #include "actors/addresses.h"
 #include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"
-#include "actors/server.h"
+#include "actors/core.h"
 #include "base/log.h"
 #include "reactor/file.h"
 #include "shards/folder/read_only.h"
@@ -39,16 +39,16 @@ static int try_commit(struct catalog *c, const struct manifest_change *change)
 /* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out of the log, is done after all. */
 int catalog_commit(struct catalog *c, const struct manifest_change *change, struct error *error)
 {
-    uint64_t round = c->disk->round;
+    uint64_t round = c->parts.disk->round;
     int rc = try_commit(c, change);
     if (disk_failed(rc))
-        disk_watch_report(c->disk, rc, round);
+        disk_watch_report(c->parts.disk, rc, round);
     if (disk_is_full(rc) && !change->create) {
-        disk_watch_complete(c->disk);
+        disk_watch_complete(c->parts.disk);
         rc = try_commit(c, change);
     }
     if (disk_failed(rc) && error)
-        return read_only_refuse(rc, c->dir, error);
+        return read_only_refuse(rc, c->parts.dir, error);
     return rc < 0 ? error_set_errno(error, rc, "the manifest could not be changed") : 0;
 }
 
@@ -117,9 +117,9 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
             error, ERROR_RESOURCE_EXHAUSTED,
             "there are %d collections already, which is the most; put points together and tell them apart by payload",
             COLLECTIONS_MAX);
-    if (c->disk->reason)
-        return read_only_refuse(c->disk->reason, c->dir, error);
-    rc = budget_take_room(&CONTAINER_OF(c, struct server, catalog)->budget, COLLECTION_BYTES, error);
+    if (c->parts.disk->reason)
+        return read_only_refuse(c->parts.disk->reason, c->parts.dir, error);
+    rc = budget_take_room(c->parts.budget, COLLECTION_BYTES, error);
     if (rc < 0)
         return rc;
     config->id = c->next_id > c->manifest.next_id ? c->next_id : c->manifest.next_id;
@@ -144,7 +144,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
 static void remove_segments(const struct catalog *c, const uint64_t *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct store *store = CONTAINER_OF(c, struct server, catalog)->cores[0]->store;
+        struct store *store = c->parts.core->store;
         int rc = store ? store_remove_segment(store, ids[i]) : -ESHUTDOWN;
         if (rc < 0 && rc != -ENOENT)
             log_warn("segment %" PRIx64 " could not be removed (error %d); the next start removes it", ids[i], rc);
@@ -266,7 +266,7 @@ static int on_oldest(const struct catalog *c, struct catalog_oldest_message *m)
 
 static int on_configure(struct catalog *c, struct catalog_configure_message *m)
 {
-    return settings_keeper_change(c->settings, m->name, m->value, m->error);
+    return settings_keeper_change(c->parts.settings, m->name, m->value, m->error);
 }
 
 static void on_commit(struct actor *a, struct message *m)
@@ -295,15 +295,12 @@ static void on_change(struct actor *a, struct message *m)
     message_reply(m, rc);
 }
 
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
-                   struct settings_keeper *settings)
+void catalog_start(struct catalog *c, const struct catalog_parts *parts, struct manifest *m)
 {
-    c->disk = disk;
-    c->settings = settings;
-    c->dir = dir;
+    c->parts = *parts;
     c->manifest = *m;
     memset(m, 0, sizeof *m);
-    manifest_log_open(&c->log, dir, &c->manifest);
+    manifest_log_open(&c->log, parts->dir, &c->manifest);
     semaphore_init(&c->writing, 1, ORDER_MANIFEST);
     semaphore_init(&c->changing, CATALOG_WIDTH, ORDER_CHANGE);
     actor_start(&c->actor, ACTOR_CATALOG, "catalog", CLASS_WRITE, CATALOG_WIDTH, on_change);
@@ -318,7 +315,7 @@ void catalog_stop(struct catalog *c)
         return; /* it was never started */
     manifest_log_close(&c->log);
     if (changed)
-        ignore_result(manifest_store(c->dir, &c->manifest, NULL)); /* what is there says the same */
+        ignore_result(manifest_store(c->parts.dir, &c->manifest, NULL)); /* what is there says the same */
 }
 
 void catalog_fini(struct catalog *c)
@@ -348,7 +345,7 @@ int catalog_complete(struct catalog *c, struct error *error)
 {
     semaphore_acquire(&c->writing, 1);
     manifest_log_reset(&c->log);
-    int rc = folder_complete(c->dir, &c->manifest, reactor_count(), error);
+    int rc = folder_complete(c->parts.dir, &c->manifest, reactor_count(), error);
     semaphore_release(&c->writing, 1);
     return rc;
 }

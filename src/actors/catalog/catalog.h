@@ -18,13 +18,26 @@ struct catalog_creation {
     struct catalog_creation *next;
 };
 
+struct core;
+struct budget;
+
+/* What the catalog works with: all of it is reactor 0's, borrowed until the server is destroyed. */
+struct catalog_parts {
+    const char *dir;
+    struct core *core;
+    struct budget *budget;            /* a new collection takes some memory */
+    struct disk_watch *disk;          /* hears of a disk that fails, and says when nothing new may be stored */
+    struct settings_keeper *settings; /* changed by the same actor as collections */
+    /* The whole server becomes what it was at the snapshot: server_restore(). */
+    int (*restore)(void *arg, const char *snapshot, struct error *error);
+    void *restore_arg;
+};
+
 struct catalog {
     struct actor actor, commits, snapshots; /* of three orders: a drop may wait for a commit, a restore for a drop */
-    const char *dir;
+    struct catalog_parts parts;
     struct manifest manifest;
-    struct manifest_log log; /* what makes changes of it durable */
-    struct disk_watch *disk; /* hears of a disk that fails, and says when nothing new may be stored */
-    struct settings_keeper *settings;
+    struct manifest_log log;            /* what makes changes of it durable */
     struct semaphore writing;           /* one manifest is written at a time: ORDER_MANIFEST */
     struct semaphore changing;          /* collections are created, or one is dropped: ORDER_CHANGE */
     struct catalog_creation *creations; /* that are under way */
@@ -34,8 +47,7 @@ struct catalog {
 };
 
 /* Consumes m. */
-void catalog_start(struct catalog *c, const char *dir, struct manifest *m, struct disk_watch *disk,
-                   struct settings_keeper *settings);
+void catalog_start(struct catalog *c, const struct catalog_parts *parts, struct manifest *m);
 /* No collection is created or dropped between the two. Waits. */
 void catalog_stop_changes(struct catalog *c);
 void catalog_go_on(struct catalog *c);

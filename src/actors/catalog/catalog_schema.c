@@ -52,8 +52,8 @@ static int change_locked(struct catalog *c, struct catalog_schema_message *m)
     if (rc < 0)
         return rc;
     const bool grows = m->change->add_field || m->change->add_vector;
-    if (grows && c->disk->reason)
-        rc = read_only_refuse(c->disk->reason, c->dir, m->error);
+    if (grows && c->parts.disk->reason)
+        rc = read_only_refuse(c->parts.disk->reason, c->parts.dir, m->error);
     if (rc == 0)
         rc = make_durable(c, m->collection, next, m->error);
     if (rc == 0) {

@@ -1,9 +1,9 @@
 /* catalog_snapshot.c -- the cut is short: with the manifest locked it is copied and each store flushes its log. From then on the stores
  * keep the files that this manifest names, whatever is committed, until they have second names or, where the file system knows none,
  * copies. Everything else goes on meanwhile. */
+#include "actors/catalog/catalog.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
-#include "actors/server.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static int create(struct catalog *c, struct catalog_snapshot_message *m)
     if (rc < 0) {
         error_set_errno(m->error, rc, "the logs cannot be flushed, so there is no snapshot '%s'", m->name);
     } else {
-        rc = snapshot_create(c->dir, m->name, &now, m->base.ctx, &m->info, m->error);
+        rc = snapshot_create(c->parts.dir, m->name, &now, m->base.ctx, &m->info, m->error);
         manifest_fini(&now);
     }
     tell_ended();
@@ -64,7 +64,7 @@ static int create(struct catalog *c, struct catalog_snapshot_message *m)
 static int restore(struct catalog *c, struct catalog_snapshot_message *m)
 {
     catalog_stop_changes(c);
-    int rc = server_restore(CONTAINER_OF(c, struct server, catalog), m->name, m->error);
+    int rc = c->parts.restore(c->parts.restore_arg, m->name, m->error);
     catalog_go_on(c);
     return rc;
 }
@@ -77,7 +77,7 @@ void catalog_on_snapshot(struct actor *a, struct message *base)
     if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_CREATE)
         rc = create(c, m);
     else if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_DELETE)
-        rc = snapshot_delete(c->dir, m->name, m->error);
+        rc = snapshot_delete(c->parts.dir, m->name, m->error);
     else if (rc == 0)
         rc = base->type == MSG_CATALOG_SNAPSHOT_RESTORE ? restore(c, m) : -ENOSYS;
     message_reply(base, rc);

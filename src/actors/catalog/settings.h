@@ -1,8 +1,8 @@
 /* settings.h -- what can be tuned while the server runs: a table of names, bounds and defaults, and the numbers that every reactor reads.
  *
- * A new setting is a field of struct settings and a row of the table in settings.c; protocol, clients, command line and file take it from
- * there. Every core has a copy (core->settings), changed by message; settings_apply() in core_control.c hands the numbers down to
- * who cannot see a core. Pure: no I/O, no messages (those are in settings_keeper.h). */
+ * A new setting is a field of struct settings and a row of the table in settings.c; protocol, clients, command line and file
+ * take it from there. Every core has a copy (core->settings), changed by MSG_CONTROL_SETTINGS. Its receiver (core_notice.c) hands
+ * the numbers to the reactor and the store, which cannot see a core. Pure: no I/O, no messages (those are in settings_keeper.h). */
 #pragma once
 
 #include "base/error.h"
