@@ -30,6 +30,7 @@ int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints one line of JSON and drops the reference. */
 void cli_print_json(json_t *object);
 json_t *cli_json_collection(const struct kith_collection *x);
+json_t *cli_json_fields(const struct kith_collection *x); /* [{"field": "year", "kind": "integer"}] */
 
 /* "l2" and so on, both ways; 0: no such name. */
 enum kith_metric metric_parse(const char *text);
@@ -38,6 +39,9 @@ int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret)
 /* "0.99"; NULL: 0, the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
 int recall_parse(const char *command, const char *text, float *ret);
 const char *metric_name(enum kith_metric metric);
+/* "integer" and so on, both ways; 0: no such name. */
+const char *field_kind_text(enum kith_field_kind kind);
+enum kith_field_kind field_kind_parse(const char *text);
 const char *durability_name(enum kith_durability durability);
 
 int command_create(struct cli *c, int argc, char **argv);
@@ -57,5 +61,6 @@ int command_compact(struct cli *c, int argc, char **argv);
 int command_stats(struct cli *c, int argc, char **argv);
 int command_top(struct cli *c, int argc, char **argv);
 int command_config(struct cli *c, int argc, char **argv);
+int command_field(struct cli *c, int argc, char **argv);
 int command_ping(struct cli *c, int argc, char **argv);
 int command_demo(struct cli *c, int argc, char **argv);

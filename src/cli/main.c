@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"bench", "measures recall, latency and throughput of searches", command_bench},
     {"stats", "shows what searches took, by kind, and what the server holds", command_stats},
     {"top", "shows live what the server's cores do", command_top},
+    {"field", "shows and changes which fields of the payloads are indexed", command_field},
     {"config", "shows and changes what can be tuned while the server runs", command_config},
     {"ping", "measures the way to the server and back", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},

@@ -15,6 +15,7 @@ from .parts import Part, halves, parts
 from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, RecallRung, Segment, Setting, Snapshot, Verified
 
 T = TypeVar("T")
+FIELD_KINDS = {"keyword": 1, "integer": 2, "float": 3, "bool": 4, "datetime": 5, "uuid": 6, "geo": 7, "text": 8}
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SETTING_SOURCES = {"default": 0, "set": 1, "option": 2}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
@@ -208,6 +209,23 @@ class Client:
     def drop(self, name: str) -> None:
         """Removes a collection and everything in it."""
         self._call(wire.OP_DROP, wire.field_bytes(1, arguments.text(name, "the name")))
+
+    def add_field(self, name: str, path: str, kind: str = "integer", version: int = 0) -> int:
+        """Indexes a field of the payloads, while the collection is used; returns the schema's version.
+
+        path is keys of nested objects with dots between them, "address.city". With a version (of info()) the change is refused
+        with Code.CONFLICT where the schema has another one by now.
+        """
+        field = wire.field_bytes(1, arguments.text(path, "the path")) + wire.field_number(2, _named(FIELD_KINDS, kind, "kind"))
+        return self._change_schema(name, version, wire.field_bytes(3, field, always=True))
+
+    def drop_field(self, name: str, path: str, version: int = 0) -> int:
+        """The field is not indexed any more; returns the schema's version. Payloads stay as they are."""
+        return self._change_schema(name, version, wire.field_bytes(4, arguments.text(path, "the path"), always=True))
+
+    def _change_schema(self, name: str, version: int, change: bytes) -> int:
+        meta = wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_number(2, arguments.whole(version, "version", 0, arguments.U64_MAX))
+        return wire.Message(self._call(wire.OP_SCHEMA_CHANGE, meta + change).meta).number(14)
 
     def list(self) -> List[Collection]:
         return [_collection(m) for m in wire.Message(self._call(wire.OP_LIST, b"").meta).messages(1)]
@@ -520,6 +538,8 @@ def _collection(m: wire.Message) -> Collection:
         _name_of(REFINES, m.number(11)),
         m.real(12),
         _name_of(LINKS, m.number(13)),
+        m.number(14),
+        tuple((f.text(1), _name_of(FIELD_KINDS, f.number(2))) for f in m.messages(16)),
     )
 
 

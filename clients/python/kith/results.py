@@ -25,6 +25,8 @@ class Collection:
     refine: str = "auto"  # "none", "f32", "f16", "bf16"
     refine_k: float = 0  # candidates scored again, as a multiple of k; 0: by the code
     links: str = "auto"  # "plain", "packed"
+    schema_version: int = 0  # from 1 on; each change of the fields adds 1
+    fields: Tuple[Tuple[str, str], ...] = ()  # path and kind of each indexed field; not in lists
 
 
 @dataclasses.dataclass(frozen=True)

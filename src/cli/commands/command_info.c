@@ -3,6 +3,7 @@
 #include "cli/index_text.h"
 #include "cli/output.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,14 @@ static void row_print(struct table *t, const char *name, const char *value, uint
         table_cell(t, "%s", "");
 }
 
+static void schema_print(const struct kith_collection *x)
+{
+    printf("schema version %" PRIu64 ": %s", x->schema_version, x->field_count ? "fields" : "no field is indexed");
+    for (size_t i = 0; i < x->field_count; i++)
+        printf("%s %s (%s)", i ? "," : "", x->fields[i].path, field_kind_text(x->fields[i].kind));
+    printf("\n");
+}
+
 static void info_print(const struct kith_info *x)
 {
     struct table t;
@@ -63,6 +72,7 @@ static void info_print(const struct kith_info *x)
            x->collection.name, x->collection.dim, plural(x->collection.dim), metric_name(x->collection.metric),
            durability_name(x->collection.durability), index_code_text(index), index_refine_text(index),
            index_links_text(index), index_number_text(index->m), index_number_text(index->ef_construct));
+    schema_print(&x->collection);
     table_init(&t, NULL, 3);
     t.right[1] = t.right[2] = true;
     row_print(&t, "points", number_text(x->points), 0, 0);
@@ -93,6 +103,8 @@ static json_t *info_json(const struct kith_info *x)
     json_t *collection = cli_json_collection(&x->collection);
     json_object_update(j, collection);
     json_decref(collection);
+    json_object_set_new(j, "schema_version", json_integer((json_int_t)x->collection.schema_version));
+    json_object_set_new(j, "fields", cli_json_fields(&x->collection));
     if (x->read_only[0])
         json_object_set_new(j, "read_only", json_string(x->read_only));
     return j;

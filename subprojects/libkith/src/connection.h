@@ -69,6 +69,8 @@ int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const P
 /* kith.c: borrows from c. */
 struct Kith__Collection;
 struct kith_collection collection_of(const struct Kith__Collection *c);
+/* And its fields, in the arena. */
+int fields_of(struct kith *k, const struct Kith__Collection *from, struct kith_collection *ret);
 
 /* socket_connect.c: 0 and k->fd connected, or a sentence and a negative code; *ret_refused: nobody listens there. */
 int socket_connect(struct kith *k, const char *address, bool *ret_refused);

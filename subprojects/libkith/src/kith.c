@@ -311,6 +311,7 @@ struct kith_collection collection_of(const Kith__Collection *c)
                   .refine_k = c->refine_k,
                   .links = (enum kith_links)c->links},
         .damage = c->damage,
+        .schema_version = c->schema_version,
     };
 }
 

@@ -30,7 +30,7 @@ static int info_read(struct kith *k, const char *name, bool with_segments, const
         .read_only = i->read_only,
     };
     *ret = i;
-    return 0;
+    return fields_of(k, i->collection, &to->collection);
 }
 
 int kith_info_read(struct kith *k, const char *name, struct kith_info *ret)

@@ -102,6 +102,21 @@ struct kith_index {
     float refine_k; /* candidates scored again, as a multiple of k */
     enum kith_links links;
 };
+/* What the column of an indexed payload field holds. This version of the server has integers. */
+enum kith_field_kind {
+    KITH_FIELD_KEYWORD = 1,
+    KITH_FIELD_INTEGER = 2,
+    KITH_FIELD_FLOAT = 3,
+    KITH_FIELD_BOOL = 4,
+    KITH_FIELD_DATETIME = 5,
+    KITH_FIELD_UUID = 6,
+    KITH_FIELD_GEO = 7,
+    KITH_FIELD_TEXT = 8,
+};
+struct kith_field {
+    const char *path; /* keys of nested objects, with dots between them: "address.city" */
+    enum kith_field_kind kind;
+};
 struct kith_collection {
     const char *name;
     uint32_t dim;
@@ -109,7 +124,10 @@ struct kith_collection {
     enum kith_durability durability; /* 0: flush */
     uint32_t slots;                  /* 0: the server's default */
     struct kith_index index;
-    const char *damage; /* in answers: why nothing of it is served; "": all is well */
+    const char *damage;              /* in answers: why nothing of it is served; "": all is well */
+    uint64_t schema_version;         /* in answers: from 1 on; each change adds 1 */
+    const struct kith_field *fields; /* in answers, but not in lists */
+    size_t field_count;
 };
 enum kith_segment_state { KITH_GROWING = 0, KITH_FROZEN = 1, KITH_SEALED = 2 };
 /* What a sealed segment measured of itself, with rows that were left out as queries. */
@@ -226,6 +244,11 @@ int kith_config_reset(struct kith *k, const char *name, struct kith_setting *ret
 int kith_ping(struct kith *k);
 int kith_create(struct kith *k, const struct kith_collection *c);
 int kith_drop(struct kith *k, const char *name);
+/* The schema of a collection, changed while it is used. version: of the schema that is changed, or -KITH_CONFLICT; 0: whatever
+ * it is. *ret_version (may be NULL) is the version after the change. When it returns 0 the change is on stable storage. */
+int kith_field_add(struct kith *k, const char *collection, const struct kith_field *field, uint64_t version,
+                   uint64_t *ret_version);
+int kith_field_drop(struct kith *k, const char *collection, const char *path, uint64_t version, uint64_t *ret_version);
 /* *ret lives until the next call. */
 int kith_list(struct kith *k, const struct kith_collection **ret, size_t *ret_count);
 int kith_info_read(struct kith *k, const char *name, struct kith_info *ret);
