@@ -41,7 +41,7 @@ enum op_kind {
     OP_OPEN,  /* path, flags (FILE_* of file.h or OPEN_DIRECTORY); result: the handle */
     OP_CLOSE, /* handle of a file, a directory, a connection or a listener that has no operation under way */
     OP_READ,  /* handle, bytes, size, offset; result: bytes read, maybe fewer than asked; 0 at the end */
-    OP_WRITE, /* handle, bytes, size, offset; result: bytes written, maybe fewer */
+    OP_WRITE, /* handle, bytes or iov and iov_count, size of all, offset; result: bytes written, maybe fewer */
     OP_FLUSH, /* handle; fdatasync; of a directory handle: its entries (renames, creations, removals) */
     OP_WRITE_BACK, /* handle, size, offset; what was written there goes to the disk now; promises nothing (that is OP_FLUSH) */
     OP_SIZE,     /* handle; result: bytes */

@@ -14,6 +14,9 @@
  * last flush, those of the log would wait behind hundreds of MiB. */
 #define WRITE_BACK_BYTES ((uint64_t)4 << 20)
 
+/* Slices of one operation: Linux takes no more (UIO_MAXIOV). */
+#define SLICES_MAX 1024
+
 /* Of a mapping, at once: some 50 us. */
 #define DROP_BYTES ((size_t)4 << 20)
 
@@ -82,10 +85,9 @@ static bool in_background(void)
     return fiber_class_of(fiber_self()) == CLASS_BACKGROUND;
 }
 
-static size_t piece_of(size_t size)
+static size_t piece_max(void)
 {
-    size_t most = in_background() ? PIECE_BACKGROUND : PIECE_MAX;
-    return size < most ? size : most;
+    return in_background() ? PIECE_BACKGROUND : PIECE_MAX;
 }
 
 /* After a write of a background fiber. An error is the write's: asking for it here has taken it from the flush. */
@@ -109,7 +111,7 @@ int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
     size_t have = 0;
     check(f->reactor == reactor_here());
     while (have < n) {
-        size_t piece = piece_of(n - have);
+        size_t piece = n - have < piece_max() ? n - have : piece_max();
         struct op op = {.kind = OP_READ,
                         .handle = f->handle,
                         .bytes = (char *)bytes + have,
@@ -125,28 +127,53 @@ int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
     return (int64_t)have;
 }
 
+/* One operation for as many slices as it may take. Returns the bytes written, at least one. */
+static int64_t write_slices(struct file *f, struct iovec *slices, unsigned count, uint64_t offset)
+{
+    struct op op = {.kind = OP_WRITE, .handle = f->handle, .offset = offset};
+    const size_t most = piece_max();
+    unsigned n = 0;
+    for (; n < count && n < SLICES_MAX && slices[n].iov_len <= most - op.size; n++)
+        op.size += slices[n].iov_len;
+    if (n > 1) {
+        op.iov = slices;
+        op.iov_count = n;
+    } else {
+        op.bytes = slices[0].iov_base;
+        op.size = slices[0].iov_len < most ? slices[0].iov_len : most;
+    }
+    int64_t rc = run(&op);
+    if (rc <= 0) /* -EFAULT: bytes of a mapping that the kernel could not read; 0: not a disk to trust */
+        return rc == -EFAULT || rc == 0 ? -EIO : rc;
+    int64_t back = write_back(f, offset, (uint64_t)rc);
+    return back < 0 ? back : rc;
+}
+
+int file_writev(struct file *f, struct iovec *slices, unsigned count, uint64_t offset)
+{
+    check(f->reactor == reactor_here());
+    for (;;) {
+        for (; count > 0 && slices->iov_len == 0; count--)
+            slices++;
+        if (count == 0)
+            return 0;
+        int64_t written = write_slices(f, slices, count, offset);
+        if (written < 0)
+            return (int)written;
+        offset += (uint64_t)written;
+        for (struct iovec *s = slices; written > 0; s++) {
+            size_t n = (size_t)written < s->iov_len ? (size_t)written : s->iov_len;
+            s->iov_base = (char *)s->iov_base + n;
+            s->iov_len -= n;
+            written -= (int64_t)n;
+        }
+    }
+}
+
 int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset)
 {
-    size_t written = 0;
-    check(f->reactor == reactor_here());
-    while (written < n) {
-        size_t piece = piece_of(n - written);
-        struct op op = {.kind = OP_WRITE,
-                        .handle = f->handle,
-                        .bytes = (char *)(uintptr_t)bytes + written,
-                        .size = piece,
-                        .offset = offset + written};
-        int64_t rc = run(&op);
-        if (rc < 0)
-            return rc == -EFAULT ? -EIO : (int)rc; /* bytes of a mapping that the kernel could not read */
-        if (rc == 0)
-            return -EIO; /* no progress and no reason: not a disk to trust */
-        int64_t back = write_back(f, offset + written, (uint64_t)rc);
-        if (back < 0)
-            return (int)back;
-        written += (size_t)rc;
-    }
-    return 0;
+    struct iovec all = {(void *)(uintptr_t)bytes, n};
+    return file_writev(f, &all, 1, offset);
 }
 
 int file_flush(struct file *f)

@@ -7,6 +7,7 @@
 #include "reactor/runtime.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 struct file;
 
@@ -25,6 +26,8 @@ void file_close(struct file *f);
 MUST_USE int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset);
 /* Writes all n bytes or fails; after a failure the range is undefined. */
 MUST_USE int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset);
+/* The same with slices, one behind the other in the file. Uses them up: the list is changed. */
+MUST_USE int file_writev(struct file *f, struct iovec *slices, unsigned count, uint64_t offset);
 /* Data and what is needed to read it are on stable storage (fdatasync). After a failure never assume the data is there. */
 MUST_USE int file_flush(struct file *f);
 MUST_USE int64_t file_size(struct file *f);

@@ -232,8 +232,10 @@ static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
     const uint32_t rows_max = s->growing ? s->growing->rows.max : shard_growing_rows(s);
     uint64_t bytes = growing_bytes(s->growing, &s->config, rows_max, b->count) + index_bytes_of(s, b->count, rows_max) +
                      id_map_growth(&s->ids, b->count);
-    for (uint32_t i = 0; b->payloads && i < b->count; i++)
-        bytes += b->payloads[i] ? b->payload_sizes[i] + 16 : 0;
+    for (uint32_t i = 0; b->payloads && i < b->count; i++) {
+        const uint32_t payload = point_batch_payload_size(b, i);
+        bytes += payload ? payload + 16 : 0;
+    }
     return bytes;
 }
 

@@ -272,10 +272,15 @@ int shard_delete_old(struct shard *s, const struct id_entry *e, struct remote_de
 
 /* -- records -- */
 
-static int apply_upsert(struct shard *s, struct segment *g, const struct record *r,
+/* Of several vectors a segment has room for the first. */
+static int apply_upsert(struct shard *s, struct segment *g, const struct record *r, struct arena *payload_owner,
                         struct remote_deletes *remote_deletes)
 {
-    int64_t row = growing_append(g, &s->config, r->id, r->version, r->vector, r->payload, r->payload_size, r->owner);
+    const struct record_part *vector = record_part(r, RECORD_VECTOR, shard_vector(s)->number);
+    const struct record_part *payload = record_part(r, RECORD_PAYLOAD, 0);
+    check(vector && vector->size == vector_bytes(shard_vector(s)));
+    int64_t row = growing_append(g, &s->config, r->id, r->version, vector->bytes, payload ? payload->bytes : NULL,
+                                 payload ? payload->size : 0, payload_owner);
     if (row < 0)
         return (int)row;
     struct id_entry e = {r->id, r->version, g->handle, (uint32_t)row}, old;
@@ -294,7 +299,8 @@ static int apply_delete(struct shard *s, struct segment *g, const struct record 
     return shard_delete_old(s, &old, remote_deletes);
 }
 
-int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct remote_deletes *remote_deletes)
+int shard_apply(struct shard *s, const struct record *r, struct arena *payload_owner, uint64_t bound,
+                struct remote_deletes *remote_deletes)
 {
     const struct id_entry *is = id_map_find(&s->ids, r->id);
     if (is && is->version >= r->version)
@@ -306,7 +312,8 @@ int shard_apply(struct shard *s, const struct record *r, uint64_t bound, struct 
     if (bound < g->log.first)
         g->log.first = bound;
     g->written_ns = clock_now_ns();
-    return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, remote_deletes) : apply_delete(s, g, r, remote_deletes);
+    return r->type == RECORD_UPSERT ? apply_upsert(s, g, r, payload_owner, remote_deletes)
+                                    : apply_delete(s, g, r, remote_deletes);
 }
 
 /* -- reading -- */

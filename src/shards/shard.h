@@ -167,9 +167,10 @@ struct segment *shard_find_segment(const struct shard *s, uint64_t id);
 /* Frees its handle, and the segment when nobody reads it any more. */
 void shard_remove_segment(struct shard *s, struct segment *segment);
 
-/* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room. bound: no later than the record's
- * position in the log. Does not wait. */
-MUST_USE int shard_apply(struct shard *s, const struct record *r, uint64_t bound,
+/* Applies a record of the log: makes it visible, if nothing newer is there. The id map must have room, and a written point has
+ * the collection's first vector in its size. payload_owner: the payload lies there, and the segment takes all of it over; NULL: it copies.
+ * bound: no later than the record's position in the log. Does not wait. */
+MUST_USE int shard_apply(struct shard *s, const struct record *r, struct arena *payload_owner, uint64_t bound,
                          struct remote_deletes *remote_deletes);
 void remote_deletes_begin(struct store *store, struct remote_deletes *remote_deletes);
 /* Tells the other reactors; frees the list. Must follow begin. Waits. */

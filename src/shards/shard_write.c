@@ -1,10 +1,10 @@
 /* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
 #include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
-#include "shards/log/record.h"
 #include "shards/memory.h"
 #include "shards/segment/shared_segment.h"
 #include "shards/shard.h"
+#include "shards/write_records.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,26 +44,6 @@ static int check_damage(struct shard *s, struct error *error)
 {
     const struct error *damage = shard_damage(s);
     return damage ? error_set(error, damage->code, "%s", damage->text) : 0;
-}
-
-static int check_vectors(const struct shard *s, const struct point_batch *b, struct error *error)
-{
-    uint32_t dim = shard_vector(s)->dim;
-    for (uint32_t i = 0; i < b->count; i++) {
-        int64_t bad = vectors_first_bad(b->vectors + (size_t)i * dim, dim);
-        if (bad >= 0) {
-            char text[POINT_ID_TEXT_MAX];
-            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s: component %lld is not a finite number",
-                             point_id_format(b->ids[i], text), (long long)bad);
-        }
-        if (b->payloads && b->payloads[i] && b->payload_sizes[i] > POINT_PAYLOAD_MAX) {
-            char text[POINT_ID_TEXT_MAX];
-            return error_set(error, ERROR_INVALID_ARGUMENT, "point %s: the payload has %u bytes; at most %u",
-                             point_id_format(b->ids[i], text), b->payload_sizes[i], POINT_PAYLOAD_MAX);
-        }
-        fiber_checkpoint();
-    }
-    return 0;
 }
 
 /* Background work fails, and what waits to be sealed takes the memory of new points. */
@@ -115,48 +95,7 @@ static int check_given_up(const struct context *ctx, struct error *error)
     return rc;
 }
 
-/* -- records -- */
-
-static uint32_t payload_size_at(const struct point_batch *b, uint32_t i)
-{
-    return b->payloads && b->payloads[i] ? b->payload_sizes[i] : 0;
-}
-
-static int encode_upserts(struct shard *s, const struct point_batch *b, struct buffer *out, struct error *error)
-{
-    uint32_t dim = shard_vector(s)->dim;
-    size_t total = 0;
-    for (uint32_t i = 0; i < b->count; i++)
-        total += record_extent(dim, payload_size_at(b, i));
-    int rc = buffer_reserve(out, total);
-    if (rc < 0)
-        return rc;
-    uint64_t version = s->store->version_next;
-    s->store->version_next += b->count;
-    for (uint32_t i = 0; i < b->count; i++) {
-        struct record r = {
-            .type = RECORD_UPSERT,
-            .collection = s->config.id,
-            .version = version + i,
-            .id = b->ids[i],
-            .dim = dim,
-            .payload_size = payload_size_at(b, i),
-            .vector = b->vectors + (size_t)i * dim,
-        };
-        float *vector = record_write(&r, out->bytes + out->size);
-        if (shard_vector(s)->metric == METRIC_COSINE && !vectors_normalise(vector, dim)) {
-            char text[POINT_ID_TEXT_MAX];
-            return error_set(error, ERROR_INVALID_ARGUMENT,
-                             "point %s: a vector of length zero has no direction, which cosine needs",
-                             point_id_format(b->ids[i], text));
-        }
-        if (r.payload_size)
-            fiber_copy(vector + dim, b->payloads[i], r.payload_size);
-        out->size += record_extent(dim, r.payload_size);
-        fiber_checkpoint();
-    }
-    return 0;
-}
+/* -- deletions -- */
 
 /* The ids of one request that were met, so that one which is in it twice counts once: an open-addressing table. */
 struct met {
@@ -184,35 +123,31 @@ static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
     return false;
 }
 
-/* Only ids that are there get a tombstone. */
-static int encode_deletes(struct shard *s, const struct point_id *ids, uint32_t count, struct buffer *out,
-                          uint32_t *ret_deleted)
+/* Only ids that are there get a tombstone. *ret: those, *ret_count of them, to be freed. */
+static int find_deleted(struct shard *s, const struct point_id *ids, uint32_t count, struct point_id **ret,
+                        uint32_t *ret_count)
 {
     struct met met = {0};
-    int rc = buffer_reserve(out, (size_t)count * RECORD_HEADER);
-    if (rc == 0)
-        rc = met_init(&met, count);
-    *ret_deleted = 0;
+    struct point_id *found = *ret = malloc((count + (size_t)1) * sizeof(*found));
+    uint32_t n = 0;
+    int rc = found ? met_init(&met, count) : -ENOMEM;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        fiber_checkpoint();
         const struct id_entry *e = id_map_find(&s->ids, ids[i]);
-        if (!e || e->segment == ID_MAP_DELETED || met_before(&met, ids, i))
-            continue;
-        struct record r = {
-            .type = RECORD_DELETE, .collection = s->config.id, .version = s->store->version_next++, .id = ids[i]};
-        record_write(&r, out->bytes + out->size);
-        out->size += record_extent(0, 0);
-        ++*ret_deleted;
+        if (e && e->segment != ID_MAP_DELETED && !met_before(&met, ids, i))
+            found[n++] = ids[i];
+        fiber_checkpoint();
     }
     free(met.places);
+    *ret_count = n;
     return rc;
 }
 
+/* -- records -- */
+
 /* Records that are in the log and not visible yet. */
 struct unapplied {
-    const struct buffer *records;
-    size_t at;     /* of the next one */
-    uint32_t left; /* how many, from there on */
+    const struct write_records *write;
+    uint32_t at; /* the next one */
     uint64_t bound;
 };
 
@@ -225,15 +160,17 @@ struct long_payload {
 
 static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
 {
+    struct record_part parts[WRITE_PARTS];
     struct record r;
-    check(record_read(u->records->bytes + u->at, u->records->size - u->at, &r) > 0); /* we wrote it */
+    write_records_at(u->write, u->at, parts, &r);
+    const struct record_part *payload = record_part(&r, RECORD_PAYLOAD, 0);
     *ret = (struct long_payload){0};
-    if (r.payload_size <= PAYLOAD_AT_ONCE)
+    if (!payload || payload->size <= PAYLOAD_AT_ONCE)
         return 0;
-    void *copy = arena_alloc(&ret->arena, r.payload_size);
+    void *copy = arena_alloc(&ret->arena, payload->size);
     if (!copy)
         return -ENOMEM;
-    fiber_copy(copy, r.payload, r.payload_size);
+    fiber_copy(copy, payload->bytes, payload->size);
     ret->bytes = copy;
     return 0;
 }
@@ -243,22 +180,20 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {
+    struct record_part parts[WRITE_PARTS];
     struct record r;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < max; i++) {
-        size_t n = record_read(u->records->bytes + u->at, u->records->size - u->at, &r);
-        check(n > 0);
-        if (i > 0 && r.payload_size > PAYLOAD_AT_ONCE)
+        write_records_at(u->write, u->at, parts, &r);
+        const bool has_payload = r.part_count == WRITE_PARTS;
+        const bool is_first = i == 0 && first->bytes;
+        if (i > 0 && has_payload && parts[1].size > PAYLOAD_AT_ONCE)
             break;
-        if (i == 0 && first->bytes) {
-            r.payload = first->bytes;
-            r.owner = &first->arena;
-        }
-        rc = shard_apply(s, &r, u->bound, remote_deletes);
-        if (rc == 0) {
-            u->at += n;
-            u->left--;
-        }
+        if (is_first)
+            parts[1].bytes = first->bytes;
+        rc = shard_apply(s, &r, is_first ? &first->arena : NULL, u->bound, remote_deletes);
+        if (rc == 0)
+            u->at++;
     }
     return rc;
 }
@@ -267,7 +202,8 @@ static int apply_next(struct shard *s, struct unapplied *u)
 {
     const uint32_t values = APPLY_VALUES / shard_vector(s)->dim;
     const uint32_t most = values < 1 ? 1 : values < APPLY_MAX ? values : APPLY_MAX;
-    const uint32_t max = u->left < most ? u->left : most;
+    const uint32_t left = u->write->count - u->at;
+    const uint32_t max = left < most ? left : most;
     struct remote_deletes remote_deletes;
     struct long_payload payload;
     int rc = prepare_payload(u, &payload);
@@ -289,7 +225,7 @@ static int apply_next(struct shard *s, struct unapplied *u)
 static int apply_all(struct shard *s, struct unapplied *u)
 {
     int rc = 0;
-    while (rc == 0 && u->left > 0) {
+    while (rc == 0 && u->at < u->write->count) {
         rc = apply_next(s, u);
         if (rc == -ENOMEM && !s->gate.closed && !s->store->interrupted) {
             fiber_sleep_ns(MEMORY_RETRY_NS);
@@ -310,20 +246,21 @@ static int stir(struct shard *s, struct error *error)
     return rc < 0 ? error_set_errno(error, rc, "the manifest cannot be written, so nothing new is accepted") : 0;
 }
 
-static int append(struct shard *s, const struct buffer *records, struct error *error)
+static int append(struct shard *s, const struct record_list *records, struct error *error)
 {
     struct store *store = s->store;
-    int rc = log_append(store->log, records->bytes, records->size, s->config.durability);
+    int rc = log_append(store->log, records->slices, records->count, s->config.durability);
     if (disk_failed(rc))
         return read_only_refuse(rc, store->dir, error);
     return rc < 0 ? error_set_errno(error, rc, "the log cannot be written, so nothing new is accepted; searches go on")
                   : 0;
 }
 
-static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t count, struct error *error)
+static int log_and_apply(struct shard *s, const struct write_records *write, const struct record_list *records,
+                         struct error *error)
 {
     struct store *store = s->store;
-    if (count == 0)
+    if (write->count == 0)
         return 0;
     struct write_under_way w;
     write_begin(s, &w);
@@ -332,10 +269,10 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
         error_set_errno(error, rc, "not every core could be told of the write, so it was not begun; send it again");
     if (rc == 0) {
         rc = append(s, records, error);
-        store->stats.log_records += count;
+        store->stats.log_records += write->count;
     }
     if (rc == 0) {
-        rc = apply_all(s, &(struct unapplied){.records = records, .left = count, .bound = w.bound});
+        rc = apply_all(s, &(struct unapplied){.write = write, .bound = w.bound});
         s->unapplied |= rc < 0;
         if (rc < 0)
             error_set_errno(error, rc, "the points are logged, but could not be made visible");
@@ -347,7 +284,8 @@ static int log_and_apply(struct shard *s, const struct buffer *records, uint32_t
 
 int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error)
 {
-    struct buffer records = {0};
+    struct write_records write = {0};
+    struct record_list records = {0};
     uint64_t admitted = 0;
     int rc = gate_enter(&s->gate);
     if (rc < 0)
@@ -356,19 +294,20 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0 && s->store->read_only)
         rc = read_only_refuse(s->store->read_only, s->store->dir, error);
     if (rc == 0)
-        rc = check_vectors(s, batch, error);
-    if (rc == 0)
         rc = wait_for_room(s, batch->count, batch->ctx, error);
     if (rc == 0)
         rc = memory_admit(s, batch, &admitted, error);
     if (rc == 0)
-        rc = encode_upserts(s, batch, &records, error);
+        rc = write_records_begin(&write, s, batch);
+    if (rc == 0)
+        rc = write_records_list(&write, &records);
     if (rc == 0 || rc == -ETIME || rc == -ECANCELED)
         rc = check_given_up(batch->ctx, error);
     if (rc == 0)
-        rc = log_and_apply(s, &records, batch->count, error);
+        rc = log_and_apply(s, &write, &records, error);
     memory_written(s->store, admitted);
-    buffer_fini_slowly(&records, fiber_pause);
+    record_list_fini(&records);
+    write_records_end(&write);
     gate_leave(&s->gate);
     return rc;
 }
@@ -383,7 +322,9 @@ static int check_log(const struct shard *s, struct error *error)
 int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted,
                  struct error *error)
 {
-    struct buffer records = {0};
+    struct write_records write = {0};
+    struct record_list records = {0};
+    struct point_id *found = NULL;
     int rc = gate_enter(&s->gate);
     if (rc < 0)
         return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
@@ -391,10 +332,15 @@ int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, ui
     if (rc == 0)
         rc = check_log(s, error);
     if (rc == 0)
-        rc = encode_deletes(s, ids, count, &records, ret_deleted);
+        rc = find_deleted(s, ids, count, &found, ret_deleted);
+    if (rc == 0) {
+        write_records_begin_deletes(&write, s, found, *ret_deleted);
+        rc = write_records_list(&write, &records);
+    }
     if (rc == 0)
-        rc = log_and_apply(s, &records, *ret_deleted, error);
-    buffer_fini_slowly(&records, fiber_pause);
+        rc = log_and_apply(s, &write, &records, error);
+    record_list_fini(&records);
+    free(found);
     gate_leave(&s->gate);
     return rc;
 }

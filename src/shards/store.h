@@ -20,6 +20,7 @@
 #include "reactor/fibers/fiber.h"
 #include "shards/background/build_progress.h"
 #include "shards/manifest/manifest.h"
+#include "shards/point_batch.h"
 #include <limits.h>
 
 struct file;
@@ -141,18 +142,9 @@ void store_on_work(struct store *s, void (*fn)(void *arg), void *arg);
 
 /* -- points: of one shard; ids must be owned here -- */
 
-struct point_batch {
-    uint32_t count;
-    const struct point_id *ids;
-    const float *vectors;        /* count x dim, contiguous; not normalised */
-    const void *const *payloads; /* NULL: none have one; an entry may be NULL */
-    const uint32_t *payload_sizes;
-    const struct context *ctx; /* while it waits for its turn the write can be given up; NULL: it cannot */
-};
-
 /* Logs, waits until that is as durable as the collection wants, makes the points visible, returns. Nothing of a batch is visible
- * before it is durable; after an error nothing is promised to be there or not. -ENOSPC, -EIO, -ENOMEM. The whole batch is
- * refused with -EINVAL and a sentence naming the first bad row when a vector has a NaN or an infinity (or zero length with cosine). */
+ * before it is durable; after an error nothing is promised to be there or not. -ENOSPC, -EIO, -ENOMEM. The batch has passed
+ * point_batch_check(), and what it lends is read until the write returns: the log takes vectors and payloads from there. */
 MUST_USE int shard_upsert(struct shard *s, const struct point_batch *batch, struct error *error);
 /* *ret_deleted: how many were there. */
 MUST_USE int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, uint32_t *ret_deleted,

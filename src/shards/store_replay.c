@@ -57,6 +57,25 @@ static void check_clean(struct opening *o, struct shard *s, const struct record 
     s->cleanness = DIRTY;
 }
 
+/* Any bytes may have a right checksum: what the collection cannot take is an error. */
+static int check_parts(struct opening *o, const struct shard *s, const struct record *r)
+{
+    const struct record_part *vector = record_part(r, RECORD_VECTOR, shard_vector(s)->number);
+    const size_t size = vector_bytes(shard_vector(s));
+    if (r->unknown)
+        return error_set(
+            o->error, ERROR_VERSION,
+            "the log has a record of '%s' with a part of kind %u, which this Kith does not know; start the "
+            "version that wrote it",
+            s->config.name, r->unknown);
+    if (r->type == RECORD_UPSERT && !vector)
+        return error_set(o->error, ERROR_CORRUPT, "the log has a point without a vector for '%s'", s->config.name);
+    if (vector && vector->size != size)
+        return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u bytes for '%s', whose vectors have %zu",
+                         vector->size, s->config.name, size);
+    return 0;
+}
+
 static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
                          uint64_t position)
 {
@@ -66,25 +85,27 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
     struct shard *s = shard_of(o, r->collection);
     if (!s || !shard_owns_id(s, r->id)) /* dropped, or another reactor's */
         return 0;
-    if (r->type == RECORD_UPSERT && r->dim != shard_vector(s)->dim)
-        return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u dimensions for '%s', which has %u",
-                         r->dim, s->config.name, shard_vector(s)->dim);
+    int rc = check_parts(o, s, r);
+    if (rc < 0)
+        return rc;
     store->stats.replayed_records++;
     check_clean(o, s, r);
-    int rc = o->rewrite ? log_append(store->log, bytes, size, DURABILITY_NONE) : 0;
+    const struct iovec whole = {(void *)(uintptr_t)bytes, size};
+    rc = o->rewrite ? log_append(store->log, &whole, 1, DURABILITY_NONE) : 0;
     if (rc == 0)
         rc = id_map_reserve(&s->ids, 1);
-    return rc < 0 ? rc : shard_apply(s, r, position, &o->remote_deletes);
+    return rc < 0 ? rc : shard_apply(s, r, NULL, position, &o->remote_deletes);
 }
 
 static int replay_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
 {
     struct opening *o = arg;
+    struct record_part parts[RECORD_PARTS_MAX];
     struct record r;
     if (o->store->interrupted)
         return error_set(o->error, ERROR_CANCELLED, "the start was given up");
     for (size_t at = 0, n; at < size; at += n) {
-        n = record_read(bytes + at, size - at, &r);
+        n = record_read(bytes + at, size - at, parts, &r);
         if (n == 0)
             return error_set(o->error, ERROR_CORRUPT,
                              "the log holds a record that cannot be read, at position %" PRIu64 " + %zu", position, at);

@@ -53,7 +53,7 @@ Test(needs, more_is_never_said_to_need_less)
     cr_assert_gt(needs_of_search(3, 100, 10, 512, nothing), plain);
     cr_assert_geq(needs_of_search(2, 100, 10, 512, vectors), plain + 2 * 100 * 10 * 512);
     cr_assert_gt(needs_of_search(2, 100, 10, 512, payloads), plain);
-    cr_assert_eq(needs_of_upsert(1, 1000, 512, false), 0, "one core takes the rows from the frame");
-    cr_assert_geq(needs_of_upsert(2, 1000, 512, false), 1000 * 512);
+    cr_assert_eq(needs_of_upsert(1, 1000, false), 0, "one core takes the rows from the frame");
+    cr_assert_gt(needs_of_upsert(2, 1000, false), 0, "several cores need to know whose row is whose");
     cr_assert_geq(needs_of_delete(1000), 16000);
 }

@@ -9,15 +9,17 @@ static volatile uint8_t seen; /* so that the compiler does not leave the reading
 
 static void read_records(const uint8_t *bytes, size_t size)
 {
+    struct record_part parts[RECORD_PARTS_MAX];
     struct record r;
     uint8_t sum = 0;
-    for (size_t at = 0, n; (n = record_read(bytes + at, size - at, &r)) > 0; at += n) {
-        const uint8_t *vector = (const uint8_t *)r.vector, *payload = r.payload;
-        for (size_t i = 0; i < (size_t)r.dim * sizeof(float); i++)
-            sum ^= vector[i];
-        for (uint32_t i = 0; i < r.payload_size; i++)
-            sum ^= payload[i];
-    }
+    for (size_t at = 0, n; (n = record_read(bytes + at, size - at, parts, &r)) > 0; at += n)
+        for (uint32_t i = 0; i < r.part_count; i++) {
+            const struct record_part *p = &r.parts[i];
+            if (record_part(&r, (enum record_part_kind)p->kind, p->number) != p)
+                abort(); /* no part is there twice */
+            for (uint32_t k = 0; k < p->size; k++)
+                sum ^= ((const uint8_t *)p->bytes)[k];
+        }
     seen = sum;
 }
 

@@ -81,6 +81,40 @@ EVERYWHERE(file, reads_back_what_was_written)
     world_run_well(backend, 1, write_and_read, NULL);
 }
 
+/* -- slices -- */
+
+#define SLICES_MOST 2500 /* more than one operation takes */
+
+static void write_slices(void *arg)
+{
+    static char bytes[MUCH], in[MUCH];
+    static struct iovec slices[SLICES_MOST];
+    struct file *f = open_file("slices", FILE_WRITE | FILE_CREATE);
+    for (size_t i = 0; i < MUCH; i++)
+        bytes[i] = (char)random_u64();
+    for (unsigned round = 0; round < 30; round++) {
+        const unsigned count = (unsigned)(random_u64() % (round < 20 ? 20 : SLICES_MOST));
+        const uint64_t most = round < 20 ? 20000 : 100, offset = random_u64() % 10000;
+        size_t size = 0;
+        for (unsigned i = 0; i < count; i++) {
+            const size_t n = random_u64() % 4 ? random_u64() % most : 0, left = MUCH - size;
+            slices[i] = (struct iovec){bytes + size, n < left ? n : left};
+            size += slices[i].iov_len;
+        }
+        want_eq(file_truncate(f, 0), 0);
+        want_eq(file_writev(f, slices, count, offset), 0);
+        want_eq(file_size(f), size ? offset + size : 0);
+        want_eq(file_read(f, in, MUCH, offset), size);
+        want(memcmp(in, bytes, size) == 0);
+    }
+    file_close(f);
+}
+
+EVERYWHERE(file, slices_lie_one_behind_the_other)
+{
+    world_run_well(backend, 1, write_slices, NULL);
+}
+
 static void read_past_the_end(void *arg)
 {
     char bytes[16];

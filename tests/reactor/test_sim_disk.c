@@ -82,6 +82,10 @@ static void write_shortly(void *arg)
     want_eq(file_write(f, bytes, sizeof(bytes), 100), 0);
     want_eq(file_read(f, back, sizeof(back), 100), sizeof(back));
     want(memcmp(bytes, back, sizeof(back)) == 0);
+    struct iovec slices[] = {{bytes + 5, 700}, {bytes + 705, 0}, {bytes + 705, 1}, {bytes + 706, sizeof(bytes) - 706}};
+    want_eq(file_writev(f, slices, 4, 3), 0);
+    want_eq(file_read(f, back, sizeof(back) - 5, 3), sizeof(back) - 5);
+    want(memcmp(bytes + 5, back, sizeof(back) - 5) == 0);
     found.here += sim_faults_injected(sim, FAULT_SHORT_WRITE) > 0;
 
     struct op open = {.kind = OP_OPEN, .path = "data", .flags = FILE_WRITE};

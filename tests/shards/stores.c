@@ -145,7 +145,8 @@ void upsert(struct server *s, const struct collection_config *c, struct truth *t
     struct point_id id = id_of(n);
     const void *payload = truth[n].payload;
     uint32_t size = (uint32_t)strlen(truth[n].payload);
-    struct point_batch b = {1, &id, truth[n].vector, &payload, &size, NULL};
+    struct point_batch b = {
+        .count = 1, .ids = &id, .vectors = truth[n].vector, .payloads = &payload, .payload_sizes = &size};
     struct error e = {0};
     want_eq(shard_upsert(owner(s, c, id), &b, &e), 0);
     truth[n].there = true;

@@ -115,7 +115,7 @@ static void write_one(void *arg)
 {
     float vector[DIM] = {1};
     struct point_id id = id_of((uint32_t)(uintptr_t)arg);
-    struct point_batch b = {1, &id, vector, NULL, NULL, NULL};
+    struct point_batch b = {.count = 1, .ids = &id, .vectors = vector};
     struct error e = {0};
     int rc = shard_upsert(owner(&server, &config, id), &b, &e);
     want(rc == 0 || rc == -EIO);

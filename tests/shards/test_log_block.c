@@ -1,6 +1,5 @@
-/* Blocks and records, there and back, and every way to be damaged. */
+/* Blocks, there and back, and every way to be damaged. */
 #include "shards/log/log_block.h"
-#include "shards/log/record.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -44,39 +43,4 @@ Test(log_block, any_flipped_bit_and_any_missing_byte_is_noticed)
     for (size_t size = 0; size < used; size++)
         cr_assert_not(log_block_read(out, size, &back), "%zu bytes", size);
     cr_assert(log_block_read(out, used, &back));
-}
-
-Test(record, comes_back_as_it_was_written)
-{
-    float vector[3] = {1, -2, 3.5f};
-    uint64_t bytes[32];
-    struct record r = {.type = RECORD_UPSERT,
-                       .collection = 9,
-                       .version = 4,
-                       .id = {1, 2},
-                       .dim = 3,
-                       .payload_size = 5,
-                       .vector = vector,
-                       .payload = "hello"},
-                  back;
-    float *lies = record_write(&r, (uint8_t *)bytes);
-    cr_assert_eq(memcmp(lies, vector, sizeof(vector)), 0);
-    size_t n = record_read((uint8_t *)bytes, sizeof(bytes), &back);
-    cr_assert_eq(n, record_extent(3, 5));
-    cr_assert_eq(n % 8, 0);
-    cr_assert(back.type == RECORD_UPSERT && back.collection == 9 && back.version == 4 && back.id.hi == 1 &&
-              back.id.lo == 2);
-    cr_assert(back.dim == 3 && back.payload_size == 5 && memcmp(back.payload, "hello", 5) == 0);
-    cr_assert_eq(memcmp(back.vector, vector, sizeof(vector)), 0);
-    for (size_t size = 0; size < n; size++)
-        cr_assert_eq(record_read((uint8_t *)bytes, size, &back), 0);
-}
-
-Test(record, nonsense_is_no_record)
-{
-    uint8_t bytes[RECORD_HEADER] = {0};
-    struct record r;
-    cr_assert_eq(record_read(bytes, sizeof(bytes), &r), 0);
-    memset(bytes, 0xff, sizeof(bytes));
-    cr_assert_eq(record_read(bytes, sizeof(bytes), &r), 0);
 }

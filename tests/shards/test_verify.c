@@ -83,7 +83,7 @@ static uint64_t make_log(const char *dir, unsigned reactor)
     struct log_options o = {.dir = path, .epoch = 1, .reactor = reactor, .file_bytes = FILE_BYTES};
     want_eq(log_open(&o, (struct log_end){0}, &l, &e), 0);
     for (int i = 0; i < GROUPS; i++)
-        want_eq(log_append(l, bytes, 1000 + (size_t)i * 250, DURABILITY_FLUSH), 0);
+        want_eq(log_append(l, &(struct iovec){bytes, 1000 + (size_t)i * 250}, 1, DURABILITY_FLUSH), 0);
     uint64_t durable = log_durable(l);
     log_close(l);
     return durable;

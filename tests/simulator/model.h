@@ -19,6 +19,8 @@
 #define MODEL_BATCH_MAX   24
 #define MODEL_ABSENT      0  /* the version of a point that is not there */
 #define MODEL_PAYLOAD_MAX 96 /* bytes, but for a few */
+#define MODEL_PAYLOAD_LENT                                                                                             \
+    2048 /* bytes; payloads around that size are partly copied for the log, partly lent (record.h) */
 #define MODEL_PAYLOAD_BIG 30000
 
 enum model_state {

@@ -39,11 +39,9 @@ uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, size_t
     return select.vectors || select.payloads ? bytes + needs_of_fetch(hits, row_bytes, select) : bytes;
 }
 
-uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, size_t row_bytes, bool payloads)
+uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, bool payloads)
 {
-    uint64_t row = payloads ? sizeof(void *) : 0;
-    if (reactors > 1)
-        row += SPLIT_BYTES + sizeof(struct point_id) + row_bytes + (payloads ? sizeof(void *) + sizeof(uint32_t) : 0);
+    const uint64_t row = (payloads ? sizeof(void *) : 0) + (reactors > 1 ? SPLIT_BYTES : 0);
     const uint64_t messages = sizeof(struct shard_upsert_message) + sizeof(struct error);
     return rows * row + (reactors > 1 ? reactors * messages : 0);
 }

@@ -10,8 +10,8 @@
 uint64_t needs_of_fetch(uint64_t points, size_t row_bytes, struct selection select);
 /* queries x k hits from each of so many reactors, and one list of them, which is the answer. */
 uint64_t needs_of_search(unsigned reactors, uint64_t queries, uint32_t k, size_t row_bytes, struct selection select);
-/* A copy for each owner, when there is more than one. */
-uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, size_t row_bytes, bool payloads);
+/* Which rows go to which owner, when there is more than one; vectors and payloads stay in the frame. */
+uint64_t needs_of_upsert(unsigned reactors, uint64_t rows, bool payloads);
 uint64_t needs_of_delete(uint64_t ids);
 /* Answers about so many collections, segments or snapshots: what they are made of, and packed. */
 uint64_t needs_of_list(uint64_t collections);

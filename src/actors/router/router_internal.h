@@ -20,17 +20,6 @@ MUST_USE int router_call_catalog(struct request *rq, struct message *m, enum act
 MUST_USE int router_scatter(struct request *rq, void *messages, size_t size, enum actor_id actor, uint32_t type,
                             int (*here)(void *core, struct message *m));
 
-/* Under cosine a vector needs a direction: one of length zero is equally far from everything. */
-static inline bool router_has_direction(const struct collection_config *config, const float *v)
-{
-    const struct vector_spec *spec = collection_vector(config);
-    const bool cosine = spec->metric == METRIC_COSINE;
-    double sum = 0;
-    for (uint32_t d = 0; d < spec->dim && cosine; d++)
-        sum += (double)v[d] * v[d];
-    return !cosine || sum > 0;
-}
-
 static inline unsigned router_owner(const struct collection_config *config, struct point_id id, unsigned reactors)
 {
     return slot_owner(collection_slot(config, point_id_hash(id)), reactors);

@@ -56,7 +56,7 @@ static int check_targets(const struct collection_config *config, const struct qu
         if (bad >= 0)
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "query %" PRIu64 " has a NaN or an infinity at position %" PRId64, t->first + i, bad);
-        if (!router_has_direction(config, target))
+        if (!vector_has_direction(config, target))
             return error_set(e, ERROR_INVALID_ARGUMENT,
                              "query %" PRIu64 " has length zero, which has no direction for cosine", t->first + i);
         fiber_checkpoint();

@@ -1,61 +1,14 @@
 /* router_write.c -- a batch is cut by the owners of its ids, and acknowledged when every owner has.
  *
  * All vectors are checked before any owner is asked, so that a wrong batch is refused as a whole; a batch that fails for
- * another reason (a full disk) may be there in part, as the protocol says. With one reactor nothing is cut or copied. */
+ * another reason (a full disk) may be there in part, as the protocol says. Nothing is copied: each owner's part names its
+ * points by their place in the request, which lends them until all parts are home. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-
-static int check_vectors(struct request *rq, const struct collection_config *config, const struct write *w)
-{
-    const uint32_t dim = collection_vector(config)->dim;
-    for (uint64_t i = 0; i < w->count; i++) {
-        const float *v = w->vectors->data + i * dim;
-        char text[POINT_ID_TEXT_MAX];
-        int64_t bad = vectors_first_bad(v, dim);
-        if (bad >= 0)
-            return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                             "the vector of row %" PRIu64 " (id %s) has a NaN or an infinity at position %" PRId64,
-                             w->first_row + i, point_id_format(w->ids[i], text), bad);
-        if (!router_has_direction(config, v))
-            return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                             "the vector of row %" PRIu64 " (id %s) has length zero, which has no direction for cosine",
-                             w->first_row + i, point_id_format(w->ids[i], text));
-        fiber_checkpoint();
-    }
-    return 0;
-}
-
-static int check_payloads(struct request *rq, const struct write *w)
-{
-    struct error *e = &rq->error;
-    if (!w->payloads.sizes && w->payloads.bytes == 0)
-        return 0;
-    if (w->payloads.size_count != w->count)
-        return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none",
-                         w->payloads.size_count, plural(w->payloads.size_count), w->count, plural(w->count));
-    uint64_t sum = 0;
-    char text[POINT_ID_TEXT_MAX];
-    for (uint64_t i = 0; i < w->count; i++) {
-        if (w->payloads.sizes[i] > POINT_PAYLOAD_MAX)
-            return error_set(e, ERROR_INVALID_ARGUMENT,
-                             "the payload of row %" PRIu64 " (id %s) has %u bytes, more than the %u allowed",
-                             w->first_row + i, point_id_format(w->ids[i], text), w->payloads.sizes[i],
-                             POINT_PAYLOAD_MAX);
-        sum += w->payloads.sizes[i];
-        if (i % ROUTER_STEPS == 0)
-            fiber_checkpoint();
-    }
-    if (sum != w->payloads.bytes)
-        return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "the payload sizes add up to %" PRIu64 " bytes, but %" PRIu64 " were sent", sum,
-                         w->payloads.bytes);
-    return 0;
-}
 
 static int check_names(struct request *rq, const struct collection_config *config, const struct write *w)
 {
@@ -91,66 +44,41 @@ static int check_sizes(struct request *rq, const struct collection_config *confi
                      plural(w->count), spec->dim, plural(spec->dim), config->name, w->count * spec->dim);
 }
 
-static int check_upsert(struct request *rq, const struct collection_config *config, const struct write *w)
+static int check_payloads(struct request *rq, const struct write *w)
 {
-    int rc = check_payloads(rq, w);
-    return rc < 0 ? rc : check_vectors(rq, config, w);
+    const bool some = w->payloads.sizes || w->payloads.bytes;
+    if (some && w->payloads.size_count != w->count)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none",
+                         w->payloads.size_count, plural(w->payloads.size_count), w->count, plural(w->count));
+    return 0;
 }
 
-/* Payload pointers in the order of the ids. */
-static int payloads_point(struct request *rq, const struct write *w, const void ***ret)
+/* Where each point's payload begins, in the order of the ids. *ret_sum: bytes of all. Those that lie behind what was sent are no
+ * pointers to read from: the sum says that there are such. */
+static int payloads_find(struct request *rq, const struct write *w, const void ***ret, uint64_t *ret_sum)
 {
-    *ret = NULL;
-    if (!w->payloads.sizes)
-        return 0;
-    const void **list = arena_alloc(&rq->bulk, w->count * sizeof *list);
-    if (!list)
-        return -ENOMEM;
-    const uint8_t *at = w->payloads.data;
-    for (uint64_t i = 0; i < w->count; i++) {
-        list[i] = w->payloads.sizes[i] ? at : NULL;
-        at += w->payloads.sizes[i];
+    uint64_t sum = 0;
+    if (w->payloads.sizes) {
+        arena_room(&rq->bulk, w->count * sizeof **ret); /* blocks of an arena double, and the last one has the frame */
+        *ret = arena_alloc(&rq->bulk, w->count * sizeof **ret);
+        if (!*ret)
+            return -ENOMEM;
+    }
+    for (uint64_t i = 0; *ret && i < w->count; i++) {
+        (*ret)[i] = w->payloads.data + (sum < w->payloads.bytes ? sum : 0);
+        sum += w->payloads.sizes[i];
         if (i % ROUTER_STEPS == 0)
             fiber_checkpoint();
     }
-    *ret = list;
+    *ret_sum = sum;
     return 0;
 }
 
-/* The part of the batch that is owned by one reactor, copied together. */
-static int part_gather(struct request *rq, const struct collection_config *config, const struct write *w,
-                       const void **payloads, const uint32_t *order, uint32_t n, struct point_batch *ret)
-{
-    const size_t row = vector_bytes(collection_vector(config));
-    struct point_id *ids = arena_alloc(&rq->bulk, n * sizeof *ids);
-    uint8_t *vectors = arena_alloc_aligned(&rq->bulk, n * row);
-    const void **list = payloads ? arena_alloc(&rq->bulk, n * sizeof *list) : NULL;
-    uint32_t *sizes = payloads ? arena_alloc(&rq->bulk, n * sizeof *sizes) : NULL;
-    if (!ids || !vectors || (payloads && (!list || !sizes)))
-        return -ENOMEM;
-    for (uint32_t i = 0; i < n; i++) {
-        ids[i] = w->ids[order[i]];
-        memcpy(vectors + i * row, (const uint8_t *)w->vectors->data + order[i] * row, row);
-        if (payloads) {
-            list[i] = payloads[order[i]];
-            sizes[i] = w->payloads.sizes[order[i]];
-        }
-        fiber_checkpoint();
-    }
-    *ret = (struct point_batch){
-        .count = n, .ids = ids, .vectors = (const float *)vectors, .payloads = list, .payload_sizes = sizes};
-    return 0;
-}
-
-static int upsert_here(struct request *rq, const struct collection_config *config, const struct write *w,
-                       const void **payloads)
+static int upsert_here(struct request *rq, const struct collection_config *config, const struct point_batch *batch)
 {
     struct shard_upsert_message m = {
-        .base.ctx = &rq->ctx,
-        .collection = config->id,
-        .batch = {(uint32_t)w->count, w->ids, w->vectors->data, payloads, w->payloads.sizes, &rq->ctx},
-        .error = &rq->error,
-    };
+        .base.ctx = &rq->ctx, .collection = config->id, .batch = *batch, .error = &rq->error};
     return shard_on_upsert(rq->core, &m);
 }
 
@@ -164,12 +92,11 @@ static int upsert_own(void *core, struct message *m)
     return shard_on_upsert(core, CONTAINER_OF(m, struct shard_upsert_message, base));
 }
 
-static int upsert_split(struct request *rq, const struct collection_config *config, const struct write *w,
-                        const void **payloads)
+static int upsert_split(struct request *rq, const struct collection_config *config, const struct point_batch *batch)
 {
     struct core *c = rq->core;
     struct router_split split;
-    int rc = router_split_ids(rq, config, w->ids, (uint32_t)w->count, &split);
+    int rc = router_split_ids(rq, config, batch->ids, batch->count, &split);
     struct shard_upsert_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
     struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
     if (rc < 0 || !parts || !errors)
@@ -177,13 +104,12 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     memset(parts, 0, c->reactors * sizeof *parts);
     memset(errors, 0, c->reactors * sizeof *errors);
     for (unsigned r = 0; r < c->reactors; r++) {
-        uint32_t from = split.first[r], n = split.first[r + 1] - from;
         parts[r].base.ctx = &rq->ctx;
         parts[r].collection = config->id;
         parts[r].error = &errors[r];
-        rc = n > 0 ? part_gather(rq, config, w, payloads, split.order + from, n, &parts[r].batch) : 0;
-        if (rc < 0)
-            return rc;
+        parts[r].batch = *batch;
+        parts[r].batch.order = split.order + split.first[r];
+        parts[r].batch.count = split.first[r + 1] - split.first[r];
     }
     const struct scatter owners = {.messages = parts,
                                    .size = sizeof *parts,
@@ -211,17 +137,25 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
 static int upsert_admitted(struct request *rq, const struct collection_config *config, const struct write *w)
 {
     const void **payloads = NULL;
-    const unsigned reactors = rq->core->reactors;
-    int rc = check_upsert(rq, config, w);
-    if (rc == 0) /* blocks of an arena double, and the last one has the frame */
-        arena_room(&rq->bulk, needs_of_upsert(reactors, w->count, vector_bytes(collection_vector(config)),
-                                              w->payloads.sizes != NULL) +
-                                  reactors * 2 * CACHE_LINE);
+    uint64_t sum;
+    int rc = payloads_find(rq, w, &payloads, &sum);
+    const struct point_batch batch = {
+        .count = (uint32_t)w->count,
+        .ids = w->ids,
+        .vectors = w->vectors->data,
+        .payloads = payloads,
+        .payload_sizes = w->payloads.sizes,
+        .ctx = &rq->ctx,
+    };
     if (rc == 0)
-        rc = payloads_point(rq, w, &payloads);
-    if (rc == 0)
-        rc = rq->core->reactors == 1 ? upsert_here(rq, config, w, payloads) : upsert_split(rq, config, w, payloads);
-    return rc;
+        rc = point_batch_check(&batch, config, w->first_row, &rq->error);
+    if (rc == 0 && sum != w->payloads.bytes)
+        rc = error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                       "the payload sizes add up to %" PRIu64 " bytes, but %" PRIu64 " were sent", sum,
+                       w->payloads.bytes);
+    if (rc < 0)
+        return rc;
+    return rq->core->reactors == 1 ? upsert_here(rq, config, &batch) : upsert_split(rq, config, &batch);
 }
 
 static int upsert_points(struct request *rq, const struct write *w)
@@ -231,12 +165,12 @@ static int upsert_points(struct request *rq, const struct write *w)
         return -ENOENT;
     int rc = check_names(rq, &e->config, w);
     if (rc == 0)
+        rc = check_payloads(rq, w);
+    if (rc == 0)
         rc = check_sizes(rq, &e->config, w);
     if (rc == 0)
         rc = admission_enter(rq, ADMIT_LOAD, w->count * cost_of_row(&e->cost),
-                             needs_of_upsert(rq->core->reactors, w->count, vector_bytes(collection_vector(&e->config)),
-                                             w->payloads.sizes != NULL),
-                             "upsert");
+                             needs_of_upsert(rq->core->reactors, w->count, w->payloads.sizes != NULL), "upsert");
     if (rc == 0) {
         uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
         rc = upsert_admitted(rq, &e->config, w);

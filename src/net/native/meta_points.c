@@ -203,10 +203,6 @@ static int judge(struct reading *g)
         return error_set(e, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids are more than the %u of one request; send several",
                          g->ask->count, WRITE_POINTS_MAX);
     g->ask->payloads.size_count = g->sizes;
-    if (g->sizes > 0 && g->sizes != g->ask->count)
-        return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%" PRIu64 " payload size%s for %" PRIu64 " id%s; send one a point, or none", g->sizes,
-                         plural(g->sizes), g->ask->count, plural(g->ask->count));
     return 0;
 }
 

@@ -103,9 +103,10 @@ static int refusal(struct error *error, int rc)
 static int operations_missing(struct io_uring *ring, struct error *error)
 {
     static const uint8_t needed[] = {
-        IORING_OP_OPENAT,          IORING_OP_CLOSE,    IORING_OP_READ,     IORING_OP_WRITE,   IORING_OP_FSYNC,
-        IORING_OP_SYNC_FILE_RANGE, IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT, IORING_OP_LINKAT,
-        IORING_OP_ACCEPT,          IORING_OP_CONNECT,  IORING_OP_RECV,     IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL};
+        IORING_OP_OPENAT,      IORING_OP_CLOSE,           IORING_OP_READ,     IORING_OP_WRITE,    IORING_OP_WRITEV,
+        IORING_OP_FSYNC,       IORING_OP_SYNC_FILE_RANGE, IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
+        IORING_OP_LINKAT,      IORING_OP_ACCEPT,          IORING_OP_CONNECT,  IORING_OP_RECV,     IORING_OP_SENDMSG,
+        IORING_OP_ASYNC_CANCEL};
     if (!(ring->features & IORING_FEAT_EXT_ARG) || !(ring->features & IORING_FEAT_NODROP))
         goto too_old;
     struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
@@ -216,7 +217,12 @@ static void prepare(struct io_uring_sqe *sqe, struct op *op)
     case OP_OPEN: io_uring_prep_openat(sqe, AT_FDCWD, op->path, (int)posix_open_flags(op->flags), 0644); break;
     case OP_CLOSE: io_uring_prep_close(sqe, fd); break;
     case OP_READ: io_uring_prep_read(sqe, fd, op->bytes, piece(op->size), op->offset); break;
-    case OP_WRITE: io_uring_prep_write(sqe, fd, op->bytes, piece(op->size), op->offset); break;
+    case OP_WRITE:
+        if (op->iov_count)
+            io_uring_prep_writev(sqe, fd, op->iov, op->iov_count, op->offset);
+        else
+            io_uring_prep_write(sqe, fd, op->bytes, piece(op->size), op->offset);
+        break;
     case OP_FLUSH: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
     case OP_WRITE_BACK:
         io_uring_prep_sync_file_range(sqe, fd, piece(op->size), op->offset, (int)posix_write_back_flags());

@@ -55,6 +55,13 @@ static int64_t write_back(int fd, const struct op *op)
     return rc == -ESPIPE || rc == -EINVAL || rc == -ENOSYS ? 0 : rc;
 }
 
+static int64_t write_at(int fd, const struct op *op)
+{
+    const off_t offset = (off_t)op->offset;
+    return error_or(op->iov_count ? pwritev(fd, op->iov, (int)op->iov_count, offset)
+                                  : pwrite(fd, op->bytes, op->size, offset));
+}
+
 static int64_t file_bytes(int fd)
 {
     struct stat st;
@@ -151,7 +158,7 @@ void posix_file_run(struct op *op)
     case OP_OPEN: op->result = open_path(op->path, op->flags); break;
     case OP_CLOSE: op->result = error_or(close(fd)); break;
     case OP_READ: op->result = error_or(pread(fd, op->bytes, op->size, (off_t)op->offset)); break;
-    case OP_WRITE: op->result = error_or(pwrite(fd, op->bytes, op->size, (off_t)op->offset)); break;
+    case OP_WRITE: op->result = write_at(fd, op); break;
     case OP_FLUSH: op->result = error_or(fdatasync(fd)); break;
     case OP_WRITE_BACK: op->result = write_back(fd, op); break;
     case OP_SIZE: op->result = file_bytes(fd); break;

@@ -60,13 +60,13 @@ static void write_bytes(struct sim_disk *d, struct node *n, uint64_t offset, con
 }
 
 /* Each sector by itself may have made it. */
-static void write_some(struct sim *s, struct node *n, const struct op *op, size_t size)
+static void write_some(struct sim *s, struct node *n, const struct op *op, const uint8_t *bytes, size_t size)
 {
     for (size_t at = 0, piece; at < size; at += piece) {
         piece = SECTOR - (size_t)(op->offset + at) % SECTOR;
         piece = piece < size - at ? piece : size - at;
         if (sim_fault_below(s, FAULT_WRITE_ERROR, 2))
-            write_bytes(s->disk, n, op->offset + at, (const char *)op->bytes + at, piece);
+            write_bytes(s->disk, n, op->offset + at, bytes + at, piece);
     }
 }
 
@@ -86,23 +86,50 @@ static struct node *misdirect(struct sim *s, struct node *n, uint64_t *ret_offse
     return to;
 }
 
-static int64_t do_write(struct sim_backend *b, struct node *n, struct op *op)
+/* The bytes of a write in one piece: its own, or its slices put together, which the caller frees. They are read now, when the write
+ * takes place, and not when it was asked for: what goes too early is found. */
+static uint8_t *gather(const struct op *op)
+{
+    if (!op->iov_count)
+        return op->bytes;
+    uint8_t *bytes = malloc(op->size + 1);
+    size_t size = 0;
+    check(bytes);
+    for (unsigned i = 0; i < op->iov_count; i++) {
+        check(op->iov[i].iov_len <= op->size - size);
+        memcpy(bytes + size, op->iov[i].iov_base, op->iov[i].iov_len);
+        size += op->iov[i].iov_len;
+    }
+    check(size == op->size);
+    return bytes;
+}
+
+static int64_t write_gathered(struct sim_backend *b, struct node *n, struct op *op, const uint8_t *bytes, size_t size)
 {
     struct sim *s = b->sim;
-    size_t size = sim_room_for(b, n, op);
     uint64_t offset = op->offset;
-    if (op->size && !size)
-        return -ENOSPC;
     if (sim_fault_at(b, FAULT_WRITE_ERROR, op)) {
-        write_some(s, n, op, size);
+        write_some(s, n, op, bytes, size);
         return -EIO;
     }
     if (size > 1 && sim_fault_at(b, FAULT_SHORT_WRITE, op))
         size = 1 + (size_t)sim_fault_below(s, FAULT_SHORT_WRITE, size - 1);
     if (sim_fault_at(b, FAULT_MISDIRECTED_WRITE, op))
         n = misdirect(s, n, &offset);
-    write_bytes(s->disk, n, offset, op->bytes, size);
+    write_bytes(s->disk, n, offset, bytes, size);
     return (int64_t)size;
+}
+
+static int64_t do_write(struct sim_backend *b, struct node *n, struct op *op)
+{
+    size_t size = sim_room_for(b, n, op);
+    if (op->size && !size)
+        return -ENOSPC;
+    uint8_t *bytes = gather(op);
+    int64_t written = write_gathered(b, n, op, bytes, size);
+    if (op->iov_count)
+        free(bytes);
+    return written;
 }
 
 /* What is cut off reads as zeros if the file grows again, after a flush and a power cut too: its sectors are written. */

@@ -1,5 +1,7 @@
-/* log.c -- the writer is one fiber. Appenders copy into the open buffer and wait for its end to be durable; the writer takes the buffer
- * as it is, cuts it into blocks, writes, flushes, and wakes them. No timer decides how large a group is: it is what arrived meanwhile. */
+/* log.c -- the writer is one fiber. Appenders add to the open group. The writer takes the group as it is, cuts it into blocks, writes,
+ * flushes, and wakes those that wait for the flush. No timer decides how large a group is: it is what arrived meanwhile.
+ *
+ * Who waits for the flush lends the bytes, and they go to the file from where they are. Who does not wait has them copied. */
 #include "shards/log/log.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -7,6 +9,7 @@
 #include "reactor/file.h"
 #include "reactor/timer.h"
 #include "shards/log/log_block.h"
+#include "shards/log/log_group.h"
 #include "shards/log/log_mark.h"
 #include "shards/log/log_roll.h"
 
@@ -20,22 +23,26 @@
 /* Somebody waits for a group to be flushed. The result is written down when it is known: by the time the fiber runs, the log may have failed
  * or have recovered. */
 struct flush_wait {
+    struct log_lent lent;
     uint64_t group;
     int rc; /* 1: not known yet */
     struct flush_wait *next;
 };
 
+/* Slices of one block with its header and its zeros, hence of one write: Linux takes no more. */
+#define SLICES_MAX 1024
+
 struct log {
     struct log_roll roll;
     uint64_t run;
-    struct buffer open, writing, blocks;
+    struct log_group open, writing;
     uint64_t appended;                      /* groups: the number of the open one */
     struct flush_wait *waits, **waits_tail; /* in the order of their groups */
     uint64_t position;                      /* where the next block goes */
     uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
     uint64_t replayed; /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
     bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
-    uint32_t copying;  /* appenders that still copy into the open buffer: it is not taken meanwhile */
+    uint32_t copying;  /* appenders that still copy into the open group: it is not taken meanwhile */
     uint64_t failures;
     bool stopping, writer_runs;
     int failed; /* errno of the write or flush that failed; 0: it works */
@@ -44,60 +51,80 @@ struct log {
     bool interval_runs;
     struct log_stats stats;
     uint64_t trimmed_at; /* stats.appends at the last log_trim() */
+    uint8_t head[LOG_BLOCK_HEADER];
+    struct iovec slices[SLICES_MAX]; /* of the block that is written */
 };
 
 /* -- the writer -- */
 
-/* Writes what l->blocks holds at l->position - its size. */
-static int write_blocks(struct log *l)
+/* Puts pieces of the group, at most max bytes, into l->slices behind the header's. Returns how many bytes; *ret_count: slices. */
+static size_t gather(struct log *l, struct log_reader *r, size_t max, unsigned *ret_count)
 {
-    uint64_t at = l->position - l->blocks.size;
-    int rc = file_write(l->roll.file, l->blocks.bytes, l->blocks.size, at - l->roll.file_start);
-    l->blocks.size = 0;
+    size_t size = 0;
+    unsigned n = 1;
+    for (; size < max && n < SLICES_MAX - 1; n++) {
+        l->slices[n] = log_reader_next(r, max - size);
+        size += l->slices[n].iov_len;
+        if (l->slices[n].iov_len == 0)
+            break;
+    }
+    *ret_count = n;
+    return size;
+}
+
+/* Writes l->slices[1..count) as one block of `size` bytes. */
+static int write_block(struct log *l, size_t size, unsigned count, bool continued)
+{
+    static const uint8_t zeros[LOG_UNIT];
+    const uint64_t at = l->position;
+    const struct log_block b = {
+        .position = at,
+        .epoch = l->roll.options.epoch,
+        .run = l->run,
+        .durable = l->durable,
+        .reactor = (uint16_t)l->roll.options.reactor,
+        .size = (uint32_t)size,
+        .flags = continued ? LOG_CONTINUED : 0,
+    };
+    const size_t extent = log_block_extent(b.size);
+    log_block_head(&b, l->slices + 1, count - 1, l->head);
+    l->slices[0] = (struct iovec){l->head, sizeof(l->head)};
+    l->slices[count] = (struct iovec){(void *)(uintptr_t)zeros, extent - sizeof(l->head) - size};
+    l->position += extent;
+    return file_writev(l->roll.file, l->slices, count + 1, at - l->roll.file_start);
+}
+
+/* Goes on in the next file. The part of the group that is in the old one must be durable before anything in the new one can say so. */
+static int begin_next_file(struct log *l, uint64_t group_start)
+{
+    int rc = file_flush(l->roll.file);
+    if (rc == 0)
+        rc = log_roll_on(&l->roll);
+    if (rc == 0)
+        l->durable = group_start; /* not l->position: a new beginning must not fall into a group */
     return rc;
 }
 
-/* Cuts the group into blocks and writes them: one write, unless it crosses into another file. */
-static int write_group(struct log *l, const uint8_t *bytes, size_t size)
+/* Cuts the group into blocks and writes each. */
+static int write_group(struct log *l, const struct log_group *g)
 {
-    size_t done = 0;
-    uint64_t start = l->position;
+    struct log_reader reader = {.group = g, .lent = g->first};
+    const uint64_t start = l->position;
+    size_t left = g->bytes;
+    int rc = 0;
     do {
-        if (l->position == l->roll.file_end) {
-            int rc = l->blocks.size ? write_blocks(l) : 0;
-            if (rc == 0) /* the part in the old file must be durable before anything in the new one can say so */
-                rc = file_flush(l->roll.file);
-            if (rc == 0)
-                rc = log_roll_on(&l->roll);
-            if (rc < 0)
-                return rc;
-            l->durable = start; /* not l->position: a new beginning must not fall into a group */
-        }
-        uint64_t room = l->roll.file_end - l->position - LOG_BLOCK_HEADER;
-        size_t n = size - done;
-        n = n < LOG_BLOCK_PAYLOAD_MAX ? n : LOG_BLOCK_PAYLOAD_MAX;
-        n = n < room ? n : (size_t)room;
-        struct log_block b = {
-            .position = l->position,
-            .epoch = l->roll.options.epoch,
-            .run = l->run,
-            .durable = l->durable,
-            .reactor = (uint16_t)l->roll.options.reactor,
-            .size = (uint32_t)n,
-            .flags = done + n < size ? LOG_CONTINUED : 0,
-            .payload = bytes + done,
-        };
-        size_t extent = log_block_extent(b.size);
-        int rc = buffer_reserve(&l->blocks, extent);
+        if (l->position == l->roll.file_end)
+            rc = begin_next_file(l, start);
         if (rc < 0)
             return rc;
-        log_block_write(&b, l->blocks.bytes + l->blocks.size);
-        l->blocks.size += extent;
-        l->position += extent;
-        done += n;
-        fiber_checkpoint(); /* a group may have tens of megabytes; all of this is the writer's own */
-    } while (done < size);
-    return write_blocks(l);
+        const uint64_t room = l->roll.file_end - l->position - LOG_BLOCK_HEADER;
+        unsigned count;
+        size_t n = gather(l, &reader, room < LOG_BLOCK_PAYLOAD_MAX ? room : LOG_BLOCK_PAYLOAD_MAX, &count);
+        left -= n;
+        rc = write_block(l, n, count, left > 0);
+        fiber_checkpoint(); /* a group may have tens of megabytes */
+    } while (rc == 0 && left > 0);
+    return rc;
 }
 
 /* Groups up to this number are flushed, or lost. */
@@ -117,7 +144,7 @@ static void fail(struct log *l, int rc)
 {
     l->failed = rc;
     l->failures++;
-    l->open.size = 0;
+    log_group_clear(&l->open);
     l->flush_wanted = false;
     settle(l, l->appended, rc);
     log_roll_hold(&l->roll);
@@ -129,9 +156,9 @@ static void fail(struct log *l, int rc)
 static int write_and_flush(struct log *l, bool flush)
 {
     int rc = 0;
-    if (l->writing.size)
-        rc = write_group(l, l->writing.bytes, l->writing.size);
-    l->stats.bytes += l->writing.size;
+    if (l->writing.bytes)
+        rc = write_group(l, &l->writing);
+    l->stats.bytes += l->writing.bytes;
     log_roll_written_to(&l->roll, l->position);
     if (rc == 0 && flush) {
         rc = file_flush(l->roll.file);
@@ -156,25 +183,24 @@ static void writer(void *arg)
 {
     struct log *l = arg;
     for (;;) {
-        while (l->copying || (!l->stopping && (l->failed || (l->open.size == 0 && !l->flush_wanted))))
+        while (l->copying || (!l->stopping && (l->failed || (l->open.bytes == 0 && !l->flush_wanted))))
             event_wait(&l->work);
-        if (l->failed || (l->open.size == 0 && !l->flush_wanted))
+        if (l->failed || (l->open.bytes == 0 && !l->flush_wanted))
             break;
-        struct buffer taken = l->open;
+        struct log_group taken = l->open;
         l->open = l->writing;
         l->writing = taken;
         uint64_t group = l->appended++;
         bool flush = l->flush_wanted || l->stopping;
         l->flush_wanted = false;
         int rc = write_and_flush(l, flush);
-        l->writing.size = 0;
+        log_group_clear(&l->writing);
         if (rc < 0)
             fail(l, rc);
         else if (flush)
             settle(l, group, 0);
         event_notify_all(&l->room);
-        keep_little(l, &l->writing);
-        keep_little(l, &l->blocks);
+        keep_little(l, &l->writing.copied);
     }
     l->writer_runs = false;
     event_notify_all(&l->progress);
@@ -237,7 +263,7 @@ static void write_end(struct log *l)
 {
     if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
         return;
-    if (write_group(l, (const uint8_t *)"", 0) == 0 && file_flush(l->roll.file) == 0)
+    if (write_group(l, &(struct log_group){0}) == 0 && file_flush(l->roll.file) == 0)
         l->durable = l->position; /* otherwise nothing depends on it */
 }
 
@@ -266,9 +292,8 @@ void log_close(struct log *l)
     write_end(l);
     write_mark(l);
     log_roll_stop(&l->roll);
-    buffer_fini(&l->open);
-    buffer_fini(&l->writing);
-    buffer_fini(&l->blocks);
+    buffer_fini(&l->open.copied);
+    buffer_fini(&l->writing.copied);
     free(l);
 }
 
@@ -290,7 +315,6 @@ int log_recover(struct log *l)
     l->position = l->durable = end;
     l->replayed = 0;
     l->run = clock_wall_ns() > l->run ? clock_wall_ns() : l->run + 1;
-    l->blocks.size = 0;
     l->failed = 0;
     event_notify_all(&l->work);
     return 0;
@@ -301,9 +325,12 @@ void log_save_space(struct log *l, bool save)
     log_roll_save_space(&l->roll, save);
 }
 
-static int wait_flushed(struct log *l)
+/* The open group, with what these slices hold, is flushed. */
+static int wait_flushed(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
-    struct flush_wait wait = {.group = l->appended, .rc = 1};
+    struct flush_wait wait = {.lent = {.slices = slices, .count = count}, .group = l->appended, .rc = 1};
+    if (size)
+        log_group_lend(&l->open, &wait.lent, size);
     *l->waits_tail = &wait;
     l->waits_tail = &wait.next;
     want_flush(l);
@@ -314,38 +341,38 @@ static int wait_flushed(struct log *l)
 
 /* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not emptied, unless the
  * log fails. */
-static int copy_in(struct log *l, const uint8_t *bytes, size_t size)
+static int copy_in(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
     const uint64_t failures = l->failures;
-    const size_t at = l->open.size;
-    int rc = buffer_reserve(&l->open, size);
+    size_t at, n;
+    int rc = log_group_reserve(&l->open, size, &at);
     if (rc < 0)
         return rc;
-    l->open.size += size;
     l->copying++;
-    for (size_t done = 0, n; done < size && l->failures == failures; done += n) {
-        n = size - done < COPY_BYTES ? size - done : COPY_BYTES;
-        memcpy(l->open.bytes + at + done, bytes + done, n);
-        if (done + n < size)
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t done = 0; done < slices[i].iov_len && l->failures == failures; done += n, at += n) {
+            n = slices[i].iov_len - done < COPY_BYTES ? slices[i].iov_len - done : COPY_BYTES;
+            memcpy(l->open.copied.bytes + at, (const uint8_t *)slices[i].iov_base + done, n);
             fiber_checkpoint();
-    }
+        }
     if (--l->copying == 0)
         event_notify_one(&l->work);
     return l->failures == failures ? 0 : l->failed ? l->failed : -EIO;
 }
 
-int log_append(struct log *l, const void *bytes, size_t size, enum durability durability)
+int log_append(struct log *l, const struct iovec *slices, uint32_t count, enum durability durability)
 {
-    while (!l->failed && l->open.size > 0 && l->open.size + size > l->roll.options.pending_bytes)
+    const size_t size = slices_size(slices, count);
+    while (!l->failed && l->open.bytes > 0 && l->open.bytes + size > l->roll.options.pending_bytes)
         event_wait(&l->room);
     if (l->failed)
         return l->failed;
-    int rc = copy_in(l, bytes, size);
-    if (rc < 0)
-        return rc;
     l->stats.appends++;
     if (durability == DURABILITY_FLUSH)
-        return wait_flushed(l);
+        return wait_flushed(l, slices, count, size);
+    int rc = copy_in(l, slices, count, size);
+    if (rc < 0)
+        return rc;
     if (durability == DURABILITY_INTERVAL && !l->interval_runs) {
         l->interval_runs = true;
         timer_start(&l->interval, clock_now_ns() + INTERVAL_NS, interval_over, l);
@@ -356,7 +383,7 @@ int log_append(struct log *l, const void *bytes, size_t size, enum durability du
 
 int log_flush(struct log *l)
 {
-    return l->failed ? l->failed : wait_flushed(l);
+    return l->failed ? l->failed : wait_flushed(l, NULL, 0, 0);
 }
 
 int log_failed(const struct log *l)
@@ -387,7 +414,7 @@ void log_pin(struct log *l, uint64_t position)
 
 uint64_t log_memory(const struct log *l)
 {
-    return sizeof(*l) + l->open.capacity + l->writing.capacity + l->blocks.capacity;
+    return sizeof(*l) + l->open.copied.capacity + l->writing.copied.capacity;
 }
 
 void log_set_pending(struct log *l, uint64_t bytes)
@@ -398,13 +425,12 @@ void log_set_pending(struct log *l, uint64_t bytes)
 
 void log_trim(struct log *l)
 {
-    const bool used = l->stats.appends != l->trimmed_at || l->copying || l->open.size || l->writing.size;
+    const bool used = l->stats.appends != l->trimmed_at || l->copying || l->open.bytes || l->writing.bytes;
     l->trimmed_at = l->stats.appends;
     if (used)
         return;
-    buffer_fini(&l->open);
-    buffer_fini(&l->writing);
-    buffer_fini(&l->blocks);
+    buffer_fini(&l->open.copied);
+    buffer_fini(&l->writing.copied);
 }
 
 void log_stats_read(const struct log *l, struct log_stats *ret)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/collection.h"
+#include <sys/uio.h>
 
 struct log;
 
@@ -57,10 +58,12 @@ MUST_USE int log_open(const struct log_options *options, struct log_end end, str
 /* Writes and flushes what is pending, leaves a mark of that (log_mark.h), then frees. Waits. */
 void log_close(struct log *l);
 
-/* Appends bytes, which are copied, and waits until they are as durable as asked for. After a failed write or flush the log is failed:
- * this and every later append returns that errno until log_recover(). What an append that failed wrote may be found by the next start or not;
- * after a recovery it will not. Waits. */
-MUST_USE int log_append(struct log *l, const void *bytes, size_t size, enum durability durability);
+/* Appends what the slices hold, one behind the other, and waits until it is as durable as asked for. For DURABILITY_FLUSH nothing
+ * is copied: slices and bytes are lent until the call returns, which is not before their write has ended, done or failed; the
+ * other durabilities copy them. After a failed write or flush the log is failed: this and every later append returns that errno
+ * until log_recover(). What an append that failed wrote may be found by the next start or not; after a recovery it will not.
+ * Waits. */
+MUST_USE int log_append(struct log *l, const struct iovec *slices, uint32_t count, enum durability durability);
 MUST_USE int log_flush(struct log *l); /* waits until all that was appended is on stable storage */
 
 int log_failed(const struct log *l); /* the errno, 0: it works */

@@ -18,8 +18,8 @@
 
 static uint64_t bytes_of(const struct shard *s, const struct segment *g)
 {
-    return (uint64_t)g->rows.count * record_extent(shard_vector(s)->dim, 0) + g->payloads.arena.used +
-           (uint64_t)g->tombstones.count * record_extent(0, 0);
+    const uint64_t row = RECORD_HEADER + 2 * RECORD_PART_HEADER + vector_bytes(shard_vector(s));
+    return g->rows.count * row + g->payloads.arena.used + (uint64_t)g->tombstones.count * RECORD_HEADER;
 }
 
 /* A segment that is a good part of what a growing segment may be is worth a file. */
@@ -56,53 +56,61 @@ static uint32_t gather(struct store *store, uint64_t position, struct again *ret
     return count;
 }
 
-static int encode_rows(const struct shard *s, const struct segment *g, struct buffer *out)
+static void row_record(const struct shard *s, const struct segment *g, uint32_t row, struct record_part parts[2],
+                       struct record *r)
 {
-    for (uint32_t row = 0; row < g->rows.count; row++) {
-        const struct payload_at payload = segment_payload_at(g, row);
-        const struct record r = {.type = RECORD_UPSERT,
-                                 .collection = s->config.id,
-                                 .version = segment_version_at(g, row),
-                                 .id = segment_id_at(g, row),
-                                 .dim = shard_vector(s)->dim,
-                                 .payload_size = (uint32_t)payload.size,
-                                 .vector = rows_at(&g->vectors[0].values.at, row),
-                                 .payload = payload.bytes};
-        const size_t extent = record_extent(r.dim, r.payload_size);
-        if (!bits_test(g->rows.alive, row))
-            continue;
-        if (buffer_reserve(out, extent) < 0)
-            return -ENOMEM;
-        record_write(&r, out->bytes + out->size);
-        out->size += extent;
-    }
-    return 0;
+    const struct payload_at payload = segment_payload_at(g, row);
+    *r = (struct record){.type = RECORD_UPSERT,
+                         .collection = s->config.id,
+                         .version = segment_version_at(g, row),
+                         .id = segment_id_at(g, row),
+                         .parts = parts,
+                         .part_count = payload.size ? 2 : 1};
+    const struct vector_spec *v = shard_vector(s);
+    parts[0] = (struct record_part){RECORD_VECTOR, v->number, (uint32_t)vector_bytes(v),
+                                    rows_at(&g->vectors[0].values.at, row)};
+    parts[1] = (struct record_part){.kind = RECORD_PAYLOAD, .size = (uint32_t)payload.size, .bytes = payload.bytes};
 }
 
-static int encode_tombstones(const struct shard *s, const struct segment *g, struct buffer *out)
+static struct record tombstone_record(const struct shard *s, const struct tombstone *t)
 {
-    int rc = buffer_reserve(out, (size_t)g->tombstones.count * record_extent(0, 0));
-    for (uint32_t i = 0; rc == 0 && i < g->tombstones.count; i++) {
-        const struct record r = {.type = RECORD_DELETE,
-                                 .collection = s->config.id,
-                                 .version = g->tombstones.items[i].version,
-                                 .id = g->tombstones.items[i].id};
-        record_write(&r, out->bytes + out->size);
-        out->size += record_extent(0, 0);
+    return (struct record){.type = RECORD_DELETE, .collection = s->config.id, .version = t->version, .id = t->id};
+}
+
+/* What the list takes, or with a list: what is put into it. Pauses nowhere, so that both are of the same rows. */
+static void each_record(const struct shard *s, const struct segment *g, struct record_room *room,
+                        struct record_list *list)
+{
+    struct record_part parts[2];
+    struct record r;
+    for (uint32_t i = 0; i < g->rows.count + g->tombstones.count; i++) {
+        if (i >= g->rows.count)
+            r = tombstone_record(s, &g->tombstones.items[i - g->rows.count]);
+        else if (bits_test(g->rows.alive, i))
+            row_record(s, g, i, parts, &r);
+        else
+            continue;
+        if (list)
+            record_list_add(list, &r);
+        else
+            record_room_add(room, &r);
     }
-    return rc;
 }
 
 /* Its records are in the log again, not flushed yet. */
 static int append(const struct shard *s, const struct segment *g)
 {
-    struct buffer out = {0};
-    int rc = encode_rows(s, g, &out);
-    if (rc == 0)
-        rc = encode_tombstones(s, g, &out);
-    if (rc == 0 && out.size)
-        rc = log_append(s->store->log, out.bytes, out.size, DURABILITY_NONE);
-    buffer_fini(&out);
+    struct record_list list;
+    struct record_room room = {0};
+    each_record(s, g, &room, NULL);
+    if (room.slices == 0)
+        return 0;
+    int rc = record_list_init(&list, &room);
+    if (rc < 0)
+        return rc;
+    each_record(s, g, NULL, &list);
+    rc = log_append(s->store->log, list.slices, list.count, DURABILITY_NONE);
+    record_list_fini(&list);
     return rc;
 }
 

@@ -1,3 +1,4 @@
+/* log_block.c -- the bytes of a block: its header written, and a block read back, where any bytes may come. */
 #include "shards/log/log_block.h"
 #include "base/checksum.h"
 
@@ -14,13 +15,15 @@ struct header {
 } __attribute__((packed));
 static_assert(sizeof(struct header) == LOG_BLOCK_HEADER, "the layout on disk");
 
-static uint32_t sum(const struct header *h, const uint8_t *payload)
+static uint32_t sum(const struct header *h, const struct iovec *slices, size_t count)
 {
     uint32_t crc = checksum_crc32c(0, (const uint8_t *)h + 8, sizeof(*h) - 8);
-    return checksum_crc32c(crc, payload, h->size);
+    for (size_t i = 0; i < count; i++)
+        crc = checksum_crc32c(crc, slices[i].iov_base, slices[i].iov_len);
+    return crc;
 }
 
-void log_block_write(const struct log_block *b, uint8_t *out)
+void log_block_head(const struct log_block *b, const struct iovec *slices, size_t count, uint8_t out[LOG_BLOCK_HEADER])
 {
     struct header h = {
         .magic = MAGIC,
@@ -33,10 +36,16 @@ void log_block_write(const struct log_block *b, uint8_t *out)
         .size = b->size,
         .flags = b->flags,
     };
-    h.crc = sum(&h, b->payload);
+    h.crc = sum(&h, slices, count);
     memcpy(out, &h, sizeof(h));
-    memcpy(out + sizeof(h), b->payload, b->size);
-    size_t used = sizeof(h) + b->size;
+}
+
+void log_block_write(const struct log_block *b, uint8_t *out)
+{
+    const struct iovec payload = {(void *)(uintptr_t)b->payload, b->size};
+    const size_t used = LOG_BLOCK_HEADER + (size_t)b->size;
+    log_block_head(b, &payload, 1, out);
+    memcpy(out + LOG_BLOCK_HEADER, b->payload, b->size);
     memset(out + used, 0, log_block_extent(b->size) - used);
 }
 
@@ -48,7 +57,8 @@ bool log_block_read(const uint8_t *bytes, size_t size, struct log_block *b)
     memcpy(&h, bytes, sizeof(h));
     if (h.magic != MAGIC || h.size > LOG_BLOCK_PAYLOAD_MAX || h.size > size - sizeof(h))
         return false;
-    if (h.crc != sum(&h, bytes + sizeof(h)))
+    const struct iovec payload = {(void *)(uintptr_t)(bytes + sizeof(h)), h.size};
+    if (h.crc != sum(&h, &payload, 1))
         return false;
     *b = (struct log_block){h.position, h.epoch, h.run,   h.durable,        h.reactor,
                             h.format,   h.size,  h.flags, bytes + sizeof(h)};

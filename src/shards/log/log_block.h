@@ -18,11 +18,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #define LOG_UNIT              4096
 #define LOG_BLOCK_HEADER      52
 #define LOG_BLOCK_PAYLOAD_MAX (1u << 20)
-#define LOG_FORMAT            1
+#define LOG_FORMAT            2 /* 1: records without parts, which no version reads any more */
 #define LOG_CONTINUED         1
 
 struct log_block {
@@ -38,6 +39,8 @@ static inline size_t log_block_extent(uint32_t payload_size)
     return (LOG_BLOCK_HEADER + (size_t)payload_size + LOG_UNIT - 1) & ~(size_t)(LOG_UNIT - 1);
 }
 
+/* Writes the header of a block to out; its payload is what these slices hold, b->size bytes together. */
+void log_block_head(const struct log_block *b, const struct iovec *slices, size_t count, uint8_t out[LOG_BLOCK_HEADER]);
 /* Writes header, payload and zeros to out[log_block_extent(b->size)]. */
 void log_block_write(const struct log_block *b, uint8_t *out);
 

@@ -194,6 +194,11 @@ static int next_group(struct replay *r, struct log_end *end)
                 r->error, ERROR_VERSION,
                 "the log was written by a newer Kith (log format %u, this one reads up to %d); use that version",
                 b.format, LOG_FORMAT);
+        if (b.format < LOG_FORMAT)
+            return error_set(r->error, ERROR_VERSION,
+                             "the log was written by an older Kith (log format %u, this one reads format %d only); use "
+                             "that version, or import the points into a new data folder",
+                             b.format, LOG_FORMAT);
         rc = buffer_append(&r->group, b.payload, b.size);
         if (rc == 0)
             rc = check_read(r);

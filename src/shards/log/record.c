@@ -1,62 +1,231 @@
+/* record.c -- records as bytes: made as slices for the log, and read back, where any bytes may come. */
 #include "shards/log/record.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct header {
     uint32_t size;
-    uint8_t type, zeros[3];
+    uint8_t type, zero;
+    uint16_t parts;
     uint64_t collection, version;
     struct point_id id;
-    uint32_t dim, payload_size;
+    uint64_t expiry_ns;
 };
 static_assert(sizeof(struct header) == RECORD_HEADER, "the layout on disk");
 
-size_t record_extent(uint32_t dim, uint32_t payload_size)
+struct part_header {
+    uint16_t kind, number;
+    uint32_t size;
+};
+static_assert(sizeof(struct part_header) == RECORD_PART_HEADER, "the layout on disk");
+
+static size_t padding(uint32_t size)
 {
-    return ((size_t)RECORD_HEADER + (size_t)dim * sizeof(float) + payload_size + 7) & ~(size_t)7;
+    return -(size_t)size & 7;
 }
 
-float *record_write(const struct record *r, uint8_t *out)
+static size_t part_extent(uint32_t size)
 {
-    size_t extent = record_extent(r->dim, r->payload_size), vector_bytes = (size_t)r->dim * sizeof(float);
-    struct header h = {
-        .size = (uint32_t)extent,
+    return RECORD_PART_HEADER + (size_t)size + padding(size);
+}
+
+static size_t record_extent(const struct record *r)
+{
+    size_t extent = RECORD_HEADER;
+    for (uint32_t i = 0; i < r->part_count; i++)
+        extent += part_extent(r->parts[i].size);
+    return extent;
+}
+
+static uint8_t *header_write(const struct record *r, uint8_t *out)
+{
+    const struct header h = {
+        .size = (uint32_t)record_extent(r),
         .type = (uint8_t)r->type,
+        .parts = (uint16_t)r->part_count,
         .collection = r->collection,
         .version = r->version,
         .id = r->id,
-        .dim = r->dim,
-        .payload_size = r->payload_size,
+        .expiry_ns = r->expiry_ns,
     };
-    memset(out + extent - 8, 0, 8);
     memcpy(out, &h, sizeof(h));
-    if (r->dim)
-        memcpy(out + sizeof(h), r->vector, vector_bytes);
-    if (r->payload)
-        memcpy(out + sizeof(h) + vector_bytes, r->payload, r->payload_size);
-    return (float *)(out + sizeof(h));
+    return out + sizeof(h);
 }
 
-size_t record_read(const uint8_t *bytes, size_t size, struct record *r)
+static uint8_t *part_header_write(const struct record_part *p, uint8_t *out)
+{
+    const struct part_header h = {p->kind, p->number, p->size};
+    memcpy(out, &h, sizeof(h));
+    return out + sizeof(h);
+}
+
+static uint8_t *bytes_write(const struct record_part *p, uint8_t *out)
+{
+    if (p->size)
+        memcpy(out, p->bytes, p->size);
+    return out + p->size;
+}
+
+static uint8_t *padding_write(const struct record_part *p, uint8_t *out)
+{
+    memset(out, 0, padding(p->size));
+    return out + padding(p->size);
+}
+
+/* -- writing -- */
+
+static bool is_lent(const struct record_part *p)
+{
+    return p->size >= RECORD_LEND_MIN;
+}
+
+void record_room_add(struct record_room *room, const struct record *r)
+{
+    room->made += RECORD_HEADER;
+    room->slices++;
+    for (uint32_t i = 0; i < r->part_count; i++) {
+        const struct record_part *p = &r->parts[i];
+        room->made += part_extent(p->size) - (is_lent(p) ? p->size : 0);
+        room->slices += is_lent(p) ? 2 : 0;
+    }
+}
+
+int record_list_init(struct record_list *l, const struct record_room *room)
+{
+    *l = (struct record_list){.made = malloc(room->made), .slices = malloc(room->slices * sizeof(*l->slices))};
+    if (l->made && l->slices)
+        return 0;
+    record_list_fini(l);
+    return -ENOMEM;
+}
+
+/* What was made since `from` follows: the last slice goes on when it ends there. */
+static void slice_made(struct record_list *l, const uint8_t *from, const uint8_t *to)
+{
+    struct iovec *last = l->count ? &l->slices[l->count - 1] : NULL;
+    l->made_size = (size_t)(to - l->made);
+    if (last && (uint8_t *)last->iov_base + last->iov_len == from)
+        last->iov_len += (size_t)(to - from);
+    else if (to > from)
+        l->slices[l->count++] = (struct iovec){l->made + (from - l->made), (size_t)(to - from)};
+}
+
+void record_list_add(struct record_list *l, const struct record *r)
+{
+    uint8_t *from = l->made + l->made_size, *to = header_write(r, from);
+    for (uint32_t i = 0; i < r->part_count; i++) {
+        const struct record_part *p = &r->parts[i];
+        to = part_header_write(p, to);
+        if (is_lent(p)) {
+            slice_made(l, from, to);
+            l->slices[l->count++] = (struct iovec){(void *)(uintptr_t)p->bytes, p->size};
+            from = to;
+        } else {
+            to = bytes_write(p, to);
+        }
+        to = padding_write(p, to);
+    }
+    slice_made(l, from, to);
+}
+
+void record_list_fini(struct record_list *l)
+{
+    free(l->made);
+    free(l->slices);
+    *l = (struct record_list){0};
+}
+
+/* -- reading -- */
+
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+    while (n > 0 && bytes[n - 1] == 0)
+        n--;
+    return n == 0;
+}
+
+static bool is_known(const struct record_part *p)
+{
+    return p->kind >= RECORD_VECTOR && p->kind <= RECORD_VECTOR_REMOVED;
+}
+
+/* The part at the start of bytes; returns its extent, or 0. */
+static size_t part_read(const uint8_t *bytes, size_t size, struct record_part *p)
+{
+    struct part_header h;
+    if (size < sizeof(h))
+        return 0;
+    memcpy(&h, bytes, sizeof(h));
+    *p = (struct record_part){h.kind, h.number, h.size, bytes + sizeof(h)};
+    const size_t extent = part_extent(h.size);
+    if (extent > size || !is_zero(bytes + sizeof(h) + h.size, padding(h.size)))
+        return 0;
+    return extent;
+}
+
+static bool is_behind(const struct record_part *p, const struct record_part *previous)
+{
+    return p->kind > previous->kind || (p->kind == previous->kind && p->number > previous->number);
+}
+
+/* What a part of a known kind must be. */
+static bool is_right(const struct record *r, const struct record_part *p)
+{
+    switch (p->kind) {
+    case RECORD_VECTOR: return p->size > 0;
+    case RECORD_PAYLOAD: return p->number == 0;
+    default: return p->size == 0 && !record_part(r, RECORD_VECTOR, p->number);
+    }
+}
+
+/* The parts are all of these bytes. */
+static bool parts_read(const uint8_t *bytes, size_t size, uint32_t count, struct record_part *parts, struct record *r)
+{
+    size_t at = 0, n;
+    r->parts = parts;
+    for (uint32_t i = 0; i < count; i++, at += n) {
+        struct record_part p;
+        n = part_read(bytes + at, size - at, &p);
+        if (n == 0 || p.kind == 0 || (r->part_count && !is_behind(&p, &parts[r->part_count - 1])))
+            return false;
+        if (!is_known(&p)) {
+            r->unknown = p.kind;
+            continue;
+        }
+        if (r->unknown || !is_right(r, &p))
+            return false;
+        parts[r->part_count++] = p;
+    }
+    return at == size;
+}
+
+size_t record_read(const uint8_t *bytes, size_t size, struct record_part parts[RECORD_PARTS_MAX], struct record *r)
 {
     struct header h;
     if (size < sizeof(h))
         return 0;
     memcpy(&h, bytes, sizeof(h));
-    if (h.type != RECORD_UPSERT && h.type != RECORD_DELETE)
+    if ((h.type != RECORD_UPSERT && h.type != RECORD_DELETE) || h.zero || h.version == 0)
         return 0;
-    if (h.size > size || h.size != record_extent(h.dim, h.payload_size) || h.version == 0)
+    if (h.size > size || h.size < sizeof(h) || h.parts > RECORD_PARTS_MAX || (h.type == RECORD_DELETE && h.parts))
         return 0;
     *r = (struct record){
         .type = (enum record_type)h.type,
         .collection = h.collection,
         .version = h.version,
         .id = h.id,
-        .dim = h.dim,
-        .payload_size = h.payload_size,
-        .vector = (const float *)(bytes + sizeof(h)),
-        .payload = bytes + sizeof(h) + (size_t)h.dim * sizeof(float),
+        .expiry_ns = h.expiry_ns,
     };
-    return h.size;
+    return parts_read(bytes + sizeof(h), h.size - sizeof(h), h.parts, parts, r) ? h.size : 0;
+}
+
+const struct record_part *record_part(const struct record *r, enum record_part_kind kind, uint16_t number)
+{
+    for (uint32_t i = 0; i < r->part_count; i++)
+        if (r->parts[i].kind == kind && r->parts[i].number == number)
+            return &r->parts[i];
+    return NULL;
 }
