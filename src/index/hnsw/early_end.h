@@ -1,22 +1,27 @@
-/* early_end.h -- a walk ends before all of its ef candidates are expanded, when the next one is far beyond those wanted.
+/* early_end.h -- when a walk may end before it has expanded all of its ef candidates. A header of
+ * its own, because the walk, the recall curve and the benchmarks share the rule.
  *
- * A walk expands its candidates from near to far. What the next one may still bring is told by its place p among all that were
- * found, and by how many times as far as the k-th it is, r. Of a query that has its neighbours, candidates soon are clearly
- * farther; of a hard one, they go on being nearly as near. So the walk ends when
+ * A walk expands its candidates from near to far. Let the next candidate be at place p among all
+ * that were found, and r times as far as the k-th. Of a query that has its neighbours, candidates
+ * soon are clearly farther. Of a hard query, they go on being nearly as near. So the walk ends when
  *
  *     p * r^16 >= 8 * ef
  *
- * but not where codes cannot tell the first k from the query. At least the k nearest are expanded, as in a walk with a beam of k.
- * Here k is no smaller than the smallest beam of the segment's curve, with which hnsw_reach.c finds each row by its own vector:
- * so walks that end early find it, too.
+ * but not where codes cannot tell the first k from the query. At least the k nearest are expanded,
+ * as in a walk with a beam of k. Here k is no smaller than the smallest beam of the segment's
+ * curve, with which hnsw_reach.c finds each row by its own vector. So walks that end early find the
+ * row, too.
  *
- * The curve of a segment (recall_measure.h) is measured with this rule in force: so the ef that a wanted recall takes is
- * the threshold that was found for this segment's own queries. The two constants hold for all: over five sets of data models of
- * two and six features and boosted trees, trained on half of the queries, spared up to a tenth more distances at some recalls
- * and fewer at others (docs/performance.md).
+ * The curve of a segment (recall_measure.h) is measured with this rule in force. So the ef that a
+ * wanted recall takes is the threshold that was found for this segment's own queries. The two
+ * constants serve all data. Models of two and six features and boosted trees, trained on half of
+ * the queries of each of five sets, spared up to a tenth more distances at some recalls and fewer
+ * at others (docs/performance.md).
  *
- * After: Al-Jazzazi and others, Distance Adaptive Beam Search (arXiv 2505.15636), which has r alone; Chatzakis and others,
- * DARTH (arXiv 2505.19001), which predicts the recall reached. */
+ * After: Al-Jazzazi and others, Distance Adaptive Beam Search (arXiv 2505.15636); Chatzakis and
+ * others, DARTH (arXiv 2505.19001). Departures:
+ *  1. Distance Adaptive Beam Search compares r alone; here the place p counts, too.
+ *  2. DARTH predicts the recall reached by a trained model; here two constants serve. */
 #pragma once
 
 #include "vek.h"

@@ -1,4 +1,5 @@
-/* hnsw.c -- the graph as data: storage and the check of what was read from a disk. */
+/* hnsw.c -- the graph as data: its storage, and the check of a graph that was read from a disk.
+ * Apart from building and walking, because both need it. */
 #include "index/hnsw/hnsw.h"
 
 #include "base/memory.h"

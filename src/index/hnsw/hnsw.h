@@ -1,15 +1,35 @@
-/* hnsw.h -- a hierarchical navigable small world graph (Malkov & Yashunin, TPAMI 2020) over coded rows.
+/* hnsw.h -- a hierarchical navigable small world graph (HNSW: Malkov & Yashunin, TPAMI 2020) over
+ * coded rows.
  *
- * The lowest layer holds every row: up to 2m links each, in a column of their own, so that codes and links are fetched
- * independently. A row that the dice put on higher layers is also a *node*: nodes are numbered apart, and the links of the
- * higher layers name nodes, so that the lowest layer carries nothing for them.
+ * The lowest layer holds every row: up to 2m links each, in an array of their own, so that codes
+ * and links are fetched independently. A row that the dice put on higher layers is also a *node*.
+ * Nodes have numbers of their own, and the links of higher layers name nodes, so that the lowest
+ * layer carries nothing for them.
  *
  * Always true, at every pause:
  *  1. A list of links ends at its first LINK_NONE, or is full; what follows LINK_NONE is LINK_NONE.
- *  2. Every link of the lowest layer is below `count`; a link on layer l names a node whose level is at least l.
- *  3. A node's level is the highest layer it is on; its lists lie one behind another, layer 1 first.
- *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks begin at row 0.
- *  5. No link leads to a row that is a copy, or absent (copies.h), and such rows have no links. Row 0 is neither. */
+ *  2. Every link of the lowest layer is below `count`; a link on layer l names a node whose level
+ *     is at least l.
+ *  3. A node's level is the highest layer it is on; its lists lie one behind another, layer 1
+ *     first.
+ *  4. `entry` is a node of the highest level, or LINK_NONE when there are no nodes: then walks
+ *     begin at row 0.
+ *  5. No link leads to a row that is a copy, or absent (copies.h), and such rows have no links. Row
+ *     0 is neither.
+ *
+ * Departures from the paper:
+ *  1. Rows enter in rounds on a frozen graph, not one by one (hnsw_builder.h).
+ *  2. Neighbours are chosen in passes that put up with more and more occlusion (hnsw_select.c),
+ *     under the inner product by angles, too (hnsw_select_ip.c).
+ *  3. Distances are those of codes; the best candidates are scored again outside of the graph
+ *     (refine.h).
+ *  4. Equal rows are one row of the graph (copies.h).
+ *  5. Each row is searched for by its own vector, and linked until it is found, or listed as a
+ *     stray (hnsw_reach.c).
+ *  6. When all rows are in, every list meets the rows that link to it and is chosen once more
+ *     (hnsw_final_prune.c).
+ *  7. A walk scores a whole hop at once, looks one hop ahead, and may end early (hnsw_search.c,
+ *     early_end.h). */
 #pragma once
 
 #include "base/workers.h"

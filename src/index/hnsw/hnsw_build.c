@@ -1,7 +1,9 @@
-/* hnsw_build.c -- one round after another.
+/* hnsw_build.c -- building, one round after another. hnsw_builder.h says what a round is; the work
+ * of a round is in hnsw_choose.c and hnsw_reverse.c.
  *
- * A round that was stopped keeps what it has done and goes on where it was: until it is written down nobody sees anything of
- * it. Writing down has no pause, so that a search meets the graph before the round or after it; that is what bounds a round. */
+ * A round that was stopped keeps what it has done and goes on where it was. Until it is written
+ * down, no search sees anything of it. Writing down has no pause, so that a search meets the graph
+ * before the round or after it. That bounds the size of a round. */
 #include "index/hnsw/hnsw_builder.h"
 
 #include <math.h>

@@ -1,10 +1,23 @@
 /* hnsw_builder.h -- what a build works in; for the files of src/index only.
  *
- * Rows enter the graph in rounds (ParlayANN: Manohar et al., PPoPP 2024). In a round the graph is frozen: every row of it is
- * searched for, compared with those that enter before it, and its neighbours are chosen; then the links are reversed and grouped by the row
- * they enter, and each group makes that row's new list; then all of it is written down at once. The first two steps are done in
- * shares, by cores that read the frozen graph and write into the round. What becomes of a row does not depend on who did it, so
- * the graph is the same on any number of cores. */
+ * Rows enter the graph in rounds (ParlayANN: Manohar et al., PPoPP 2024). In a round the graph is
+ * frozen:
+ *  1. Every new row is searched for and compared with those that enter before it, and its
+ *     neighbours are chosen.
+ *  2. The links are reversed and grouped by the row that they enter, and each group makes that
+ *     row's new list.
+ *  3. All of it is written down at once.
+ * Steps 1 and 2 are done in shares, by cores that read the frozen graph and write into the round.
+ * The result for a row does not depend on the core that made it, so the graph is the same on any
+ * number of cores.
+ *
+ * Departures from the paper:
+ *  1. A new row is also compared with the rows of its round that enter before it.
+ *  2. A round is a fixed share of the graph, and bounded in bytes, because it is written down
+ *     without a pause.
+ *  3. A round can be stopped at any pause and goes on later; searches go on meanwhile.
+ *  4. A row that would be the new top of the layers enters alone, so that later rows can link to
+ *     it. */
 #pragma once
 
 #include "base/workers.h"

@@ -1,9 +1,11 @@
-/* hnsw_filter.c -- one search as the index kind answers it: a walk, and what a filter makes of it. Rows that are not
- * deleted are a filter, too.
+/* hnsw_filter.c -- one search as the index kind answers it: a walk, and what a filter makes of it.
+ * Deletions are a filter, too: the alive rows are the allowed ones. Apart from hnsw_search.c,
+ * because the walk itself knows no filter.
  *
- * Rows that are not allowed lead the walk on, but fill places of its beam. So the beam is wider than without a filter: first as
- * if the filter had nothing to do with the query. When it had, which the walk shows, as fewer of its candidates are allowed than
- * that, the walk is repeated with a wider beam, or the allowed rows are scanned. */
+ * Rows that are not allowed lead the walk on, but fill places of its beam. So the beam is wider
+ * than without a filter, first as if the filter had nothing to do with the query. When fewer of the
+ * walk's candidates are allowed than that, the filter had to do with the query. Then the walk is
+ * repeated with a wider beam, or the allowed rows are scanned. */
 #include "index/hnsw/hnsw_index.h"
 #include "index/topk.h"
 

@@ -1,12 +1,16 @@
-/* hnsw_final_prune.c -- links both ways, once all rows are in.
+/* hnsw_final_prune.c -- links both ways, once all rows are in. Apart from building, because it
+ * happens once and reads all lists.
  *
- * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free for those to come (hnsw_choose.c). When
- * nobody comes any more these places are empty, and many a row is linked to by rows that its own list gave up before it knew its last
- * neighbours. So every list meets, once, all rows that link to it, and is chosen again from both by the same rule, now without
- * sparing places: for the same recall a walk hops a tenth to a sixth less often (docs/performance.md), for a twentieth of the build's time.
+ * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free for
+ * later links (hnsw_choose.c). When no more rows come, these places are empty. And rows link to
+ * many a row whose own list dropped them before it knew its last neighbours. So every list meets,
+ * once, all rows that link to it, and is chosen again from both by the same rule, now without
+ * sparing places. For the same recall a walk hops a tenth to a sixth less often
+ * (docs/performance.md), for a twentieth of the build's time.
  *
- * Rows are taken in windows, a sixteenth of the graph each: who links into the window is gathered by one look over all lists, shares
- * make the new lists from the graph as it stands, and they are written down. A window does not depend on who did the work. */
+ * Rows are taken in windows, a sixteenth of the graph each. One look over all lists gathers the
+ * rows that link into the window. Shares make the new lists from the graph as it stands, and the
+ * lists are written down. A window does not depend on who did the work. */
 #include "index/hnsw/hnsw_builder.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* hnsw_index.h -- the graph as an index kind (kind.h): what its table holds beside the graph; for the files of this folder
- * and for tests. */
+/* hnsw_index.h -- the graph as an index kind (kind.h): what its table holds beside the graph; for
+ * the files of this folder and for tests. */
 #pragma once
 
 #include "index/hnsw/hnsw.h"

@@ -1,13 +1,16 @@
-/* hnsw_inlinks.c -- in a graph that grows, each row keeps a link to it from a row near it.
+/* hnsw_inlinks.c -- in a graph that grows, each row keeps a link to it from a row near it. Apart
+ * from hnsw_reach.c, because it needs no search.
  *
- * A search for a row's own vector ends among the rows nearest to that vector. If one of these links to the row, and
- * another of them to that one, the search finds it. Two things end this while rows are added: the list that holds
- * the link is pruned, or so many nearer rows come that searches no longer reach its owner. So each row notes one such
- * link, its inlink, which pruning keeps, and the number of rows at which the owner may be too far away. Then the row
- * is searched for again (hnsw_reach.c). Between the two, nothing has to be searched for.
+ * A search for a row's own vector ends among the rows nearest to that vector. If one of these links
+ * to the row, and another of them to that one, the search finds it. Two things end this while rows
+ * are added. The list that holds the link is pruned, or so many nearer rows come that searches no
+ * longer reach its owner. So each row notes one such link, its inlink, which pruning keeps, and the
+ * number of rows at which the owner may be too far away. Then the row is searched for again
+ * (hnsw_reach.c). Between the two, no search for the row is needed.
  *
- * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows that end there. A list
- * keeps inlinks in half of its places; a row that loses its inlink is searched for again. */
+ * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows that
+ * end there. A list keeps inlinks in half of its places. A row that loses its inlink is searched
+ * for again. */
 #include "index/hnsw/hnsw_builder.h"
 
 #define EF_TRUSTED   32    /* a search reaches owners that are among so many nearest; it keeps 64 at least */

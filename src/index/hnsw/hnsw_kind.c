@@ -1,4 +1,5 @@
-/* hnsw_kind.c -- the table of the graph, the life of its state, and what measuring the recall asks of it. */
+/* hnsw_kind.c -- the table of the index kind, the life of its state, and what measuring the recall
+ * asks of it. */
 #include "index/hnsw/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 

@@ -1,5 +1,5 @@
-/* hnsw_options.c -- what the graph is asked to be: links and candidates, given or chosen by the rows; one small function a
- * choice, its rule and where the rule comes from beside it. */
+/* hnsw_options.c -- how many links and candidates a graph has, given or chosen by the rows. One
+ * small function a choice, with its rule and the source of the rule beside it. */
 #include "index/autoindex.h"
 #include "index/hnsw/hnsw_index.h"
 

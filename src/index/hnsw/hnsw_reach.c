@@ -1,29 +1,35 @@
-/* hnsw_reach.c -- every row is found by the search itself.
+/* hnsw_reach.c -- every row is found by the search itself: which rows are searched for, and when.
+ * hnsw_reach_search.c searches, hnsw_reach_mend.c writes links.
  *
- * That links lead to a row is not enough: a greedy walk may end before it follows them, because everything near the end of the
- * walk is nearer to the query than the way on is. So each row is searched for by its own vector, and a row that is missed
- * gets links from the rows where its walk ended. (After pull request 340 of zilliztech/knowhere, which does so with rows of GIST1M.)
+ * That links lead to a row is not enough. A greedy walk may end before it follows them, because
+ * everything near the end of the walk is nearer to the query than the way on is. So each row is
+ * searched for by its own vector, and a row that is missed gets links from the rows where its walk
+ * ended.
  *
- *   turn 0     all rows, or in a large graph those that few links lead to and a sample; when many of these are missed, all
+ *   turn 0     all rows, or in a large graph those that few links lead to and a sample;
+ *              when many of these are missed, all
  *   turn 1..   those that were missed, and those that lost a link to them
- *   last turn  a row that is missed still is a stray: every walk looks at it at its end; where all rows were searched for and links
- *              were given up, all are once more
+ *   last turn  a row that is still missed is a stray: every walk looks at it at its end;
+ *              where all rows were searched for and links were given up, all are once more
  *
- * While the graph grows, later rows may take the place of links that were added here. hnsw_inlinks.c says which links
- * pruning keeps, and which rows are searched for again.
+ * While the graph grows, later rows may take the place of links that were added here.
+ * hnsw_inlinks.c says which links pruning keeps, and which rows are searched for again.
  *
- * In a complete graph a row must be found with the smallest beam that a search has: then the effort that the recall
- * curve chooses finds it, too. Under the inner product up to nine other rows may be nearer to a row's own vector than
- * the row itself, and by their codes some more. Where that is so, the smallest beam of the curve is
- * wider, and the row must be found with that.
+ * In a complete graph a row must be found with the smallest beam that a search has. Then the effort
+ * that the recall curve chooses finds the row, too. Under the inner product up to nine other rows
+ * may be nearer to a row's own vector than the row itself, and by their codes some more. Where that
+ * is so, the smallest beam of the curve is wider, and the row must be found with that beam.
  *
- * There a row may also be a place where walks are stuck: its answers are longer rows in another place. Of every sixteenth
- * row that is none of its own answers a wider beam tells whether that is so. The rows where its walk ended then link to the
- * nearest answer, and rows beside it are looked at, too. Rows that the recall is measured with are left out of this: as
- * other queries do, they find what they find by the links made for their neighbours.
+ * Under the inner product a row may also be a place where walks get stuck: its answers are longer
+ * rows in another place. Of every sixteenth row that is none of its own answers, a search with a
+ * wider beam tells whether that is so. The rows where its walk ended then link to the nearest
+ * answer, and rows beside it are looked at, too. Rows that the recall is measured with are left out
+ * of this: as other queries do, they find their answers by the links made for their neighbours.
  *
- * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then the links are written. The
- * graph does not depend on who did the work. */
+ * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then
+ * the links are written. The graph does not depend on who did the work.
+ *
+ * After pull request 340 of zilliztech/knowhere, which does so with rows of GIST1M. */
 #include "index/hnsw/hnsw_reach.h"
 
 #include "base/bits.h"

@@ -1,8 +1,9 @@
-/* hnsw_repair.c -- rows that no walk reaches.
+/* hnsw_repair.c -- rows that no walk can come to get a link.
  *
- * Pruning removes a link because a kept neighbour is closer to its target; usually the target is reached through that
- * neighbour, but nothing guarantees it, and among many equal vectors it often fails. So when building rests, the lowest
- * layer is flooded from the entry, and every row not reached is linked from the nearest reached row that a walk finds. */
+ * Pruning removes a link because a kept neighbour is closer to its target. Usually the target is
+ * reached through that neighbour, but nothing guarantees it, and among many equal vectors it often
+ * fails. So when building rests, the lowest layer is flooded from the entry. Every row that is not
+ * reached is linked from the nearest reached row that a walk finds. */
 #include "index/hnsw/hnsw_builder.h"
 
 #include "base/bits.h"

@@ -1,5 +1,6 @@
-/* hnsw_reverse.c -- turning the links of a round: who is linked to by whom. All that enter the same row are brought together, so that
- * its list is made once a round, however many they are, and by one share. */
+/* hnsw_reverse.c -- reverse links: the links of a round, grouped by the row that they enter. All
+ * links into one row are brought together, so that its list is made once a round, however many they
+ * are, and by one share. */
 #include "index/hnsw/hnsw_builder.h"
 
 #define LINKS_AHEAD      8   /* prefetched */

@@ -1,17 +1,21 @@
-/* hnsw_search.c -- the walk.
+/* hnsw_search.c -- the walk. Apart from what decides about it (hnsw_filter.c).
  *
  * A hop expands the nearest candidate not yet expanded:
  *   1. gather   its links that were not visited
  *   2. prefetch every cache line of their codes, so that all misses of the hop overlap
  *   3. score    them together, four at a time
  *   4. admit    those nearer than the farthest of a full pool
- * and the walk ends when every candidate in the pool has been expanded, or early (early_end.h). Scoring each neighbour as it is met, as is
- * usual, pays for the misses one after another.
+ * The walk ends when every candidate in the pool has been expanded, or early (early_end.h).
  *
- * Nor does a hop wait for its own misses: the next one is begun, steps 1 and 2, before it is scored. That next candidate is chosen
- * without knowing what the hop will find, and is now and then not the nearest; it would mostly have been expanded
- * anyway, a little later. One hop ahead is worth a fifth to a quarter of the time; two or three are worth no more. Where other
- * searches go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well. */
+ * Departures from the paper (hnsw.h names it):
+ *  1. A hop is scored at once. Scoring each neighbour as it is met pays for the cache misses one
+ *     after another.
+ *  2. A hop does not wait for its own misses: steps 1 and 2 of the next hop come before its step 3.
+ *     That next candidate is chosen without knowing what the hop will find, and is now and then not
+ *     the nearest. It would mostly have been expanded anyway, a little later. One hop ahead is
+ *     worth a fifth to a quarter of the time; two or three are worth no more. Where other searches
+ *     go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well.
+ *  3. The pool is one sorted array instead of two heaps (scratch.h). */
 #include "index/hnsw/hnsw.h"
 
 #include "index/hnsw/early_end.h"

@@ -1,13 +1,18 @@
 /* hnsw_select.c -- which candidates become neighbours.
  *
- * A candidate that is closer to a kept neighbour than to the base is reached through that neighbour: it is occluded. How much is a
- * ratio, distance to the base / distance to the neighbour, as squared distances. Candidates are taken nearest first, in passes
- * that put up with more and more occlusion (the alpha of Vamana: Subramanya et al., NeurIPS 2019): the first gives the few that point
- * in different directions, which is what makes a greedy walk arrive, the next fill what is left of the list, which is what makes it
- * arrive in few hops. One pass with a larger ratio would fill the list with the nearest and leave no room for directions.
+ * A candidate that is closer to a kept neighbour than to the base (the row whose list is chosen) is
+ * reached through that neighbour: it is occluded. How much is a ratio: distance to the base /
+ * distance to the neighbour, as squared distances.
  *
- * A kept neighbour is folded into weights once; a candidate's code is compared with eight of them a call, until the occlusion is too
- * deep. What was found is remembered, so that no pass compares two rows again. */
+ * Departures from the heuristic of HNSW (hnsw.h):
+ *  1. Candidates are taken nearest first, in passes that put up with more and more occlusion (the
+ *     alpha of Vamana: Subramanya et al., NeurIPS 2019). The first pass keeps the few that point in
+ *     different directions, which make a greedy walk arrive. The next passes fill the rest of the
+ *     list, which makes it arrive in few hops. One pass with a larger ratio would fill the list
+ *     with the nearest and leave no room for directions.
+ *  2. A kept neighbour is folded into weights once. A candidate's code is compared with eight of
+ *     them a call, until the occlusion is too deep. The result is remembered, so that no pass
+ *     compares two rows again. */
 #include "index/hnsw/hnsw_builder.h"
 
 #include <math.h>

@@ -1,14 +1,17 @@
 /* hnsw_select_ip.c -- which candidates become neighbours under the inner product.
  *
- * A long row is near to everything. Occlusion by inner products therefore leaves a list of the few longest rows, and no links to
- * rows of middle length, which are answers, too. Two departures from hnsw_select.c:
+ * A long row is near to everything. Occlusion by inner products therefore leaves a list of the few
+ * longest rows, and no links to rows of middle length, which are answers, too. Two departures from
+ * hnsw_select.c:
  *
- *   1. Occlusion goes by angles: a candidate is occluded by a kept neighbour at a smaller angle than the base is at.
- *      (1 - cosine) stands for the squared distance. Rows of equal length are treated as under the cosine.
- *   2. Half of the list is chosen from the nearest, the other half by the smallest angle. The first half leads to the
- *      long rows, which are most answers (ip-NSW: Morozov & Babenko, NeurIPS 2018); the second leads to rows of any length in
- *      the direction of the query, through which the next answers are found (ip-NSW+: Liu et al., AAAI 2020, which keeps a
- *      second graph of angles; here both share a list).
+ *   1. Occlusion goes by angles: a candidate is occluded by a kept neighbour at a smaller angle
+ *      than the base is at. (1 - cosine) stands for the squared distance. Rows of equal length are
+ *      treated as under cosine.
+ *   2. Half of the list is chosen from the nearest, the other half by the smallest angle. The first
+ *      half leads to the long rows, which are most answers (ip-NSW: Morozov & Babenko, NeurIPS
+ *      2018). The second leads to rows of any length in the direction of the query, through which
+ *      the next answers are found (ip-NSW+: Liu et al., AAAI 2020, which keeps a second graph of
+ *      angles; here both share a list).
  *
  * Places that are left are filled with the nearest. */
 #include "index/hnsw/hnsw_builder.h"

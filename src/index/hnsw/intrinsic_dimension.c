@@ -1,5 +1,6 @@
-/* intrinsic_dimension.c -- some rows are compared with an even sample of all of them. Vectors may move at a pause, so they are asked for anew
- * after each. */
+/* intrinsic_dimension.c -- measuring the intrinsic dimension: some rows are compared with an even
+ * sample of all of them. Vectors may move at a pause, so their places are asked for anew after
+ * each. */
 #include "index/hnsw/intrinsic_dimension.h"
 
 #include "vectors/metric.h"

@@ -1,9 +1,10 @@
-/* intrinsic_dimension.h -- in how many directions the rows near a row lie: the local intrinsic dimension, which says how many
- * links a row needs. It is 2 on a surface, 12 of handwritten digits, 16 of SIFT descriptors, 27 of word vectors, whatever the
- * dimension of the rows.
+/* intrinsic_dimension.h -- the local intrinsic dimension: in how many directions the rows near a
+ * row lie. It says how many links a row needs. It is 2 on a surface, 12 of handwritten digits, 16
+ * of SIFT descriptors, 27 of word vectors, whatever the dimension of the rows.
  *
- * By maximum likelihood from the distances to the nearest neighbours: Levina and Bickel, "Maximum likelihood estimation of intrinsic
- * dimension" (NIPS 2004); averaged as MacKay and Ghahramani propose (2005). */
+ * By maximum likelihood from the distances to the nearest neighbours: Levina and Bickel, "Maximum
+ * likelihood estimation of intrinsic dimension" (NIPS 2004); averaged as MacKay and Ghahramani
+ * propose (2005). */
 #pragma once
 
 #include "base/check.h"

@@ -1,6 +1,7 @@
-/* links_packed.c -- Qdrant packs links as well, at a fixed width a list and behind a table of offsets. Differences of whole
- * bytes behind such a table were tried here: as small, but a hop then waits for memory twice, and searches were 5 to 18 %
- * slower than by plain links. */
+/* links_packed.c -- packing the links of a sealed graph, and reading them. Qdrant packs links as
+ * well, at a fixed width a list and behind a table of offsets. Differences of whole bytes behind
+ * such a table were tried here. They are as small, but a hop then waits for memory twice, and
+ * searches were 5 to 18 % slower than by plain links. */
 #include "index/hnsw/links_packed.h"
 
 #include "index/scratch.h"

@@ -1,8 +1,10 @@
-/* links_packed.h -- the links of a graph's lowest layer in about half the bytes, for graphs that no longer grow.
+/* links_packed.h -- the links of a graph's lowest layer in about half the bytes, for graphs that no
+ * longer grow.
  *
- * A row's links are a set of numbers below the count of rows: vek's sets, all of one size, so that where a row's lies needs no
- * look-up. 32 links of up to half a million rows take 64 bytes, one cache line instead of two; of a million, 72.
- * Read into a buffer they come ascending; which was nearest is lost, but no walk asks. */
+ * A row's links are a set of numbers below the count of rows: vek's sets, all of one size, so that
+ * finding a row's set needs no table. 32 links of up to half a million rows take 64 bytes, one
+ * cache line instead of two; of a million, 72. Read into a buffer they come ascending. The order of
+ * nearness is lost, but no walk asks for it. */
 #pragma once
 
 #include "vectors/row_array.h"

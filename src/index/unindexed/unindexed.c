@@ -1,4 +1,5 @@
-/* unindexed.c -- when lists are made, filled and given up. */
+/* unindexed.c -- when lists are made, filled and given up. The lists themselves are in
+ * unindexed_lists.c. */
 #include "index/unindexed/unindexed.h"
 
 #include "vectors/codes/rotation.h"

@@ -1,9 +1,11 @@
-/* unindexed.h -- the rows that the graph does not hold yet: when there are many, a search takes only those in lists near to it.
+/* unindexed.h -- unindexed rows: rows that the index does not hold yet. When there are many, a
+ * search takes only those in lists near to it.
  *
- * Lists are made in the background when there are enough rows, and again when there are three times as many or when one list has got
- * too large a share of them; meanwhile searches use the old ones. Then it is measured how many
- * of their rows a search must look at (unindexed_need.h). From then on a row is put into its list when it is appended.
- * As the graph takes rows the lists lose them, and when few are left they go as a whole. */
+ * Lists are made in the background when there are enough rows. They are made again when there are
+ * three times as many, or when one list has got too large a share of them; meanwhile searches use
+ * the old ones. Then it is measured how many of their rows a search must look at
+ * (unindexed_need.h). From then on a row is put into its list when it is appended. As the index
+ * takes rows, the lists lose them. When few rows are left, the lists go as a whole. */
 #pragma once
 
 #include "index/unindexed/unindexed_lists.h"

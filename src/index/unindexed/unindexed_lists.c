@@ -1,6 +1,8 @@
-/* unindexed_lists.c -- putting rows into lists, and dropping those that the graph holds by now.
+/* unindexed_lists.c -- putting rows into lists, and dropping those that the index holds by now.
+ * Apart from searching them, which only reads.
  *
- * Rows of a list ascend, and the graph takes rows in their order, so what is dropped is the front of each list, by blocks. */
+ * Rows of a list ascend, and the index takes rows in their order. So the front of each list is
+ * dropped, by blocks. */
 #include "index/unindexed/unindexed_lists.h"
 
 #include "base/memory.h"

@@ -1,21 +1,30 @@
-/* unindexed_lists.h -- inverted lists of rows that no graph holds yet: each row in the list of its nearest centroid (Jegou, Douze &
- * Schmid, TPAMI 2011), as one bit a dimension of what is left of it there, rotated (RaBitQ: Gao & Long, SIGMOD 2024).
+/* unindexed_lists.h -- inverted lists of unindexed rows: each row in the list of its nearest
+ * centroid (IVF: Jegou, Douze & Schmid, TPAMI 2011), as one bit a dimension of its difference from
+ * the centroid, rotated (RaBitQ: Gao & Long, SIGMOD 2024).
  *
- * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all and s = P(q - c),
+ * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all
+ * and s = P(q - c),
  *     <r, s>  is about  k (<v, P(q - m)> - <v, P(c - m)>),      k = |r|^2 / <r, v>
  *     L2 = |r|^2 + |q - c|^2 - 2 <r, s>          IP = <c, q> + <x - c, c> + <r, s>
- * so a distance is add + factor * <v, P(q - m)> + what the list adds: one table for all lists, made once a query, two numbers a
- * row. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block at once (vek.h). What a scan
- * costs is its bytes: it is memory that it waits for. So the numbers are bf16, whose error is a fiftieth of that of one bit a dimension, and
- * a row's own bound of its error is left out: of rotated rows it is nearly the same share of the factor.
+ * so a distance is add + factor * <v, P(q - m)> + what the list adds: two numbers a row.
  *
- * The error of <r, s> grows with |s|. Near lists have centroids near the query. But under the inner product the best rows of many
- * queries are the same few, the longest, far from any query, and those whose 1-bit code errs would be missed by all of them. There
- * s = P(q - m) takes its place:
+ * The error of <r, s> grows with |s|. Near lists have centroids near the query. But under the inner
+ * product the best rows of many queries are the same few, the longest, far from any query. All
+ * queries would miss those of them whose 1-bit code errs. There s = P(q - m) takes its place:
  *     IP = <c, q> + <r, P(m)> + <r, s>
  *
- * Always true: the rows of a list ascend; every row of [from, to) is in exactly one list, but for copies (copies.h) and
- * those that a trim has dropped. */
+ * Departures from the papers:
+ *  1. The query is rotated about the mean of all rows, not about each centroid: one table for all
+ *     lists, made once a query.
+ *  2. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block
+ *     at once (vek.h).
+ *  3. The two numbers of a row are bf16, because a scan waits for memory. Their error is a fiftieth
+ *     of that of one bit a dimension.
+ *  4. A row's own bound of its error is left out: of rotated rows it is nearly the same share of
+ *     the factor.
+ *
+ * Always true: the rows of a list ascend. Every row of [from, to) is in exactly one list, but for
+ * copies (copies.h) and those that a trim has dropped. */
 #pragma once
 
 #include "index/copies.h"

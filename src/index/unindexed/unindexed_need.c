@@ -1,4 +1,6 @@
-/* unindexed_need.c -- rows of the sample are compared with all queries, some at a time; then each query ranks the lists. */
+/* unindexed_need.c -- measuring how many rows of the lists a search must look at, in small steps:
+ * rows of the sample are compared with all queries, some at a time; then each query ranks the
+ * lists. */
 #include "index/unindexed/unindexed_need.h"
 
 #include "index/segment_index.h"

@@ -1,9 +1,12 @@
-/* unindexed_need.h -- how many of the rows in lists a search must look at, as measured on rows that are in them.
+/* unindexed_need.h -- how many of the rows in lists a search must look at, as measured on rows that
+ * are in them.
  *
- * How much lists tell differs: the ten nearest of a row lie in the first few lists where rows are clustered, and in nearly all of
- * them where every direction is alike. So when lists were made, some rows are searched for in a sample of the others, by their vectors:
- * the nearest in a sample of one in eight is about the eighth of all. What counts is the share of all rows that lies in the lists
- * up to that row's own. These shares, sorted, are lists->need: its quantile at some recall is what finds so many neighbours. */
+ * How much lists tell differs. The ten nearest of a row lie in the first few lists where rows are
+ * clustered, and in nearly all of them where all directions are alike. So when lists were made,
+ * some rows are searched for in a sample of the others, by their vectors. The nearest in a sample
+ * of one in eight is about the eighth of all. The result is the share of all rows that lies in the
+ * lists up to that row's own. These shares, sorted, are lists->need: its quantile at some recall
+ * finds so many neighbours. */
 #pragma once
 
 #include "index/copies.h"

@@ -1,8 +1,10 @@
-/* unindexed_search.c -- the nearest lists, by 1-bit codes; rows that may be near by the codes that everything else is scored by.
+/* unindexed_search.c -- searching the nearest lists: by 1-bit codes first, then by the codes that
+ * everything else is scored by.
  *
- * What a 1-bit code says of a distance has an error that is known. A row that would have to be some sigmas nearer than it says, to be among the
- * best found so far, is passed over; of the others, few, the codes proper are fetched, some rows ahead. So it helps when the best are good from the
- * start: the graph is searched before, and lists come nearest first. */
+ * A distance by a 1-bit code has a known error. A row is passed over if it would have to be some
+ * sigmas nearer than its 1-bit code says, to be among the best found so far. Of the others, which
+ * are few, the codes proper are fetched, some rows ahead. So it helps when the best are good from
+ * the start: the index is searched before, and lists come nearest first. */
 #include "index/unindexed/unindexed_lists.h"
 
 #include "base/bits.h"

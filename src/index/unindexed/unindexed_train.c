@@ -1,7 +1,9 @@
-/* unindexed_train.c -- each step takes up some rows, or some centroids, and remembers where it was.
+/* unindexed_train.c -- k-means in small steps: each step takes up some rows, or some centroids, and
+ * remembers where it was.
  *
- * Rows are compared with the centroids as the lists will compare them, by codes of 8 bits, and the codes are trained on the same
- * sample, which the centroids lie within. A centroid that nothing is nearest to begins again at some row of the sample. */
+ * Rows are compared with the centroids as the lists will compare them, by codes of 8 bits. The
+ * codes are trained on the same sample, which the centroids lie within. A centroid without a
+ * nearest row begins again at some row of the sample. */
 #include "index/unindexed/unindexed_train.h"
 
 #include "base/memory.h"

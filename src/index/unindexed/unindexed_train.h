@@ -1,4 +1,5 @@
-/* unindexed_train.h -- centroids for the lists of a tail: a few rounds of k-means (Lloyd, 1982) over a sample of the rows, in small steps. */
+/* unindexed_train.h -- centroids for the lists of unindexed rows: a few rounds of k-means (Lloyd,
+ * 1982) over a sample of the rows, in small steps. */
 #pragma once
 
 #include "index/unindexed/unindexed_lists.h"
