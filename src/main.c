@@ -64,6 +64,8 @@ enum option_id {
     OPT_HELP
 };
 
+enum { NATIVE, HTTP }; /* of server_options.listeners */
+
 static const struct option option_table[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"listen", required_argument, NULL, OPT_LISTEN},
@@ -198,11 +200,11 @@ static void take_option(struct config *c, int id, const char *value)
     struct server_options *s = &c->server;
     switch (id) {
     case OPT_DATA: s->data = value; break;
-    case OPT_LISTEN: host_port("--listen", value, c->host, &s->port); break;
+    case OPT_LISTEN: host_port("--listen", value, c->host, &s->listeners[NATIVE].port); break;
     case OPT_HTTP:
-        s->http = strcmp(value, "off") != 0;
-        if (s->http)
-            host_port("--http", value, c->http_host, &s->http_port);
+        s->listener_count = strcmp(value, "off") == 0 ? 1 : 2;
+        if (s->listener_count == 2)
+            host_port("--http", value, c->http_host, &s->listeners[HTTP].port);
         break;
     case OPT_REACTORS: s->runtime.reactors = (unsigned)number("--reactors", value, REACTORS_MAX); break;
     case OPT_IO: s->runtime.backend = (enum backend_kind)one_of("--io", value, kinds, 3, "auto, uring or uv"); break;
@@ -287,12 +289,12 @@ static void on_ready(struct server *s, void *arg)
     struct reactor_stats stats;
     reactor_stats_read(&stats);
     char metrics[96] = "no HTTP";
-    if (s->options.http && net_has_http())
+    if (s->options.listener_count > HTTP && net_has_http())
         snprintf(metrics, sizeof metrics, strchr(c->http_host, ':') ? "metrics on [%s]:%u" : "metrics on %s:%u",
-                 c->http_host, s->http_port);
+                 c->http_host, server_port(s, PROTOCOL_HTTP));
     printf(strchr(c->host, ':') ? "kithd %s serving on [%s]:%u, %s, data in %s, %u reactor%s (%s)\n"
                                 : "kithd %s serving on %s:%u, %s, data in %s, %u reactor%s (%s)\n",
-           server_version(), c->host, s->port, metrics, s->options.data, reactor_count(),
+           server_version(), c->host, server_port(s, PROTOCOL_NATIVE), metrics, s->options.data, reactor_count(),
            reactor_count() == 1 ? "" : "s",
            strcmp(stats.backend, "uring") == 0 ? "io_uring"
            : strcmp(stats.backend, "uv") == 0  ? "libuv"
@@ -335,9 +337,9 @@ int main(int argc, char **argv)
         .server =
             {
                 .data = "./kith-data",
-                .port = KITH_PORT,
-                .http_port = KITH_HTTP_PORT,
-                .http = true,
+                .listeners = {[NATIVE] = {PROTOCOL_NATIVE, c.host, KITH_PORT},
+                              [HTTP] = {PROTOCOL_HTTP, c.http_host, KITH_HTTP_PORT}},
+                .listener_count = 2,
                 .runtime = {.backend = BACKEND_AUTO, .pin = true},
                 .front = &net_front,
                 .gpu = &gpu_none,
@@ -349,8 +351,6 @@ int main(int argc, char **argv)
         .http_host = "127.0.0.1",
     };
     process_memory_init();
-    c.server.host = c.host;
-    c.server.http_host = c.http_host;
     int id;
     while ((id = getopt_long(argc, argv, "", option_table, NULL)) != -1)
         take_option(&c, id, optarg);

@@ -66,7 +66,7 @@ struct control_replay_message {
 
 struct control_listen_message {
     struct message base;
-    uint16_t port, http_port; /* 0 on the first reactor when any will do; it answers with the one it got */
+    uint16_t *ports; /* of each listener: 0 on the first reactor when any will do; it answers with the one it got */
     struct error error;
 };
 

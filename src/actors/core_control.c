@@ -202,7 +202,7 @@ static int on_announce_damage(struct core *c)
 
 static int on_listen(struct core *c, struct control_listen_message *m)
 {
-    return c->server->options.front->start(c, &m->port, &m->http_port, &m->error);
+    return c->server->options.front->start(c, m->ports, &m->error);
 }
 
 static int on_serve(struct core *c, struct control_serve_message *m)

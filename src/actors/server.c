@@ -108,21 +108,28 @@ static uint64_t reserve_bytes(const struct server *s)
 
 static int listen_all(struct server *s)
 {
-    uint16_t port = s->options.port, http_port = s->options.http_port;
+    uint16_t ports[LISTENERS_MAX];
+    for (unsigned i = 0; i < s->options.listener_count; i++)
+        ports[i] = s->options.listeners[i].port;
     for (unsigned r = 0; r < reactor_count(); r++) {
-        struct control_listen_message m = {.port = port, .http_port = http_port};
+        struct control_listen_message m = {.ports = ports};
         int rc = message_call(&m.base, address_of(r, ACTOR_SERVER), MSG_CONTROL_LISTEN, NULL);
         if (rc < 0) {
             s->error = m.error;
             return rc;
         }
-        port = m.port;
-        http_port = m.http_port;
     }
-    s->port = port;
-    s->http_port = http_port;
+    memcpy(s->ports, ports, s->options.listener_count * sizeof(*ports));
     if (s->options.on_listening)
         s->options.on_listening(s, s->options.arg);
+    return 0;
+}
+
+uint16_t server_port(const struct server *s, enum listener_protocol protocol)
+{
+    for (unsigned i = 0; i < s->options.listener_count; i++)
+        if (s->options.listeners[i].protocol == protocol)
+            return s->ports[i];
     return 0;
 }
 

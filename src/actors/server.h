@@ -17,10 +17,21 @@ struct client_connection {
     uint32_t number;
 };
 
+#define LISTENERS_MAX 8
+
+enum listener_protocol { PROTOCOL_NATIVE, PROTOCOL_HTTP, PROTOCOLS };
+
+/* An address where clients of one protocol come in. */
+struct listener_options {
+    enum listener_protocol protocol;
+    const char *host;
+    uint16_t port; /* 0: any free one */
+};
+
 /* The front: what src/net offers to clients, as a table, because net stands on actors and not the other way round. */
 struct server_front {
-    /* On every reactor, the first one first. Ports as in struct control_serve_message. */
-    int (*start)(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error);
+    /* On every reactor, the first one first. ports[i] is of options.listeners[i], as in struct control_listen_message. */
+    int (*start)(struct core *c, uint16_t *ports, struct error *error);
     /* No new connections; ends the open ones, at deadline_ns by cancelling what still runs. Waits. */
     void (*drain)(struct core *c, uint64_t deadline_ns);
     /* Ends the connections of the same client that have smaller numbers. Returns how many of them still have requests under way:
@@ -37,11 +48,10 @@ struct server_front {
 struct server_options {
     const char *data;    /* folder */
     const char *restore; /* a snapshot that it is made to be first; NULL: none */
-    const char *host, *http_host;
-    uint16_t port, http_port; /* 0: any free one */
-    bool http;                /* false: no HTTP listener */
-    uint64_t growing_bytes;   /* of vectors before a segment is sealed; 0: the store's default */
-    bool drop_caches;         /* the files of segments and logs are read from the disk once more; for benchmarks */
+    struct listener_options listeners[LISTENERS_MAX];
+    unsigned listener_count;
+    uint64_t growing_bytes; /* of vectors before a segment is sealed; 0: the store's default */
+    bool drop_caches;       /* the files of segments and logs are read from the disk once more; for benchmarks */
     uint64_t merge_bytes; /* of vectors in a segment that merging makes; 0: the store's default, as for the next two */
     uint64_t memory_default; /* of the setting `memory`; 0: no bound */
     uint64_t index_bytes; /* of memory that indexes keep to when they choose how to be made; 0: a share of `memory` */
@@ -63,7 +73,7 @@ struct server_options {
 struct server {
     struct server_options options;
     struct core *cores[REACTORS_MAX];              /* [r] belongs to reactor r */
-    uint16_t port, http_port;                      /* the ones in use, once ready; reactor 0's */
+    uint16_t ports[LISTENERS_MAX];                 /* of options.listeners, the ones in use, once ready; reactor 0's */
     struct catalog catalog;                        /* reactor 0's */
     struct replay_progress progress[REACTORS_MAX]; /* [r] written by reactor r */
     struct disk_watch disk;                        /* reactor 0's */
@@ -91,6 +101,9 @@ void server_stop(struct server *s);
 
 /* ERROR_UNAVAILABLE: how far the start is, and about how long it will take. From any reactor. Returns the errno. */
 int server_starting(const struct server *s, struct error *error);
+
+/* Where the first listener of that protocol is; 0: there is none. */
+uint16_t server_port(const struct server *s, enum listener_protocol protocol);
 
 /* The core of the calling fiber's reactor. */
 static inline struct core *server_core(struct server *s)

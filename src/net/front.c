@@ -1,12 +1,10 @@
 /* front.c -- listeners are opened before the data is read, so that clients hear how far that is, and closed first; while connections drain, /healthz says that the server stops. */
 #include "net/front.h"
-#include "net/http/http.h"
 #include "net/native/native.h"
 #include "net/native/operation.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define TAKEN_LOOKS   20       /* at a port that somebody serves at, */
 #define TAKEN_LOOK_NS 50000000 /* so far apart */
@@ -44,12 +42,19 @@ static bool port_stays_taken(const char *host, uint16_t port)
     return true;
 }
 
-static int listen_on(const char *host, uint16_t *port, connection_fn serve, struct front *f, struct listener **ret,
-                     const char *option, struct error *error)
+static void serve(struct connection *c, void *arg)
 {
+    struct front_listener *l = arg;
+    struct stream stream = stream_plain(c);
+    l->protocol->serve(l, &stream);
+}
+
+static int listen_on(struct front_listener *l, const char *host, uint16_t *port, struct error *error)
+{
+    const char *option = l->protocol->option;
     int rc = host_check(host);
     if (rc == 0)
-        rc = port_stays_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, f, ret);
+        rc = port_stays_taken(host, *port) ? -EADDRINUSE : listener_open(host, *port, serve, l, &l->listener);
     if (rc == -EADDRINUSE)
         return error_set(error, ERROR_IO, "%s:%u is in use by another program: stop it, or choose another port with %s",
                          host, *port, option);
@@ -61,56 +66,43 @@ static int listen_on(const char *host, uint16_t *port, connection_fn serve, stru
                          *port, option);
     if (rc < 0)
         return error_set_errno(error, rc, "could not listen on %s:%u", host, *port);
-    *port = listener_port(*ret);
+    *port = listener_port(l->listener);
+    listener_set_farewell(l->listener, l->farewell, l->protocol->farewell(l->farewell, sizeof(l->farewell)));
     return 0;
 }
 
-/* What a connection hears for which there is no descriptor or no memory. */
-static void farewells_set(struct front *f)
-{
-    const struct kith_frame_header none = {0};
-    struct error error = {0};
-    static_assert(sizeof f->native_farewell >= NATIVE_ERROR_BYTES, "a frame with any sentence fits");
-    error_set(&error, ERROR_RESOURCE_EXHAUSTED,
-              "the server has no room for more connections: its limit of open files (ulimit -n) or its memory is used "
-              "up; close some, or come again");
-    error.retry_after_ms = 1000;
-    listener_set_farewell(f->native_listener, f->native_farewell,
-                          native_error_frame(f->native_farewell, &none, &error));
-    if (f->http_listener)
-        listener_set_farewell(f->http_listener, http_crowded, strlen(http_crowded));
-}
+/* In the order in which they are drained: who watches the server can ask it to the end. */
+static const struct protocol *const protocols[PROTOCOLS] = {
+    [PROTOCOL_NATIVE] = &protocol_native, [PROTOCOL_HTTP] = &protocol_http};
 
-static int front_start(struct core *c, uint16_t *port, uint16_t *http_port, struct error *error)
+static int front_start(struct core *c, uint16_t *ports, struct error *error)
 {
     struct front *f = calloc(1, sizeof *f);
     if (!f)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory to serve clients");
     f->core = c;
-    f->principal = &principal_all;
     c->front = f;
     const struct server_options *o = &c->server->options;
-    int rc = listen_on(o->host, port, native_serve, f, &f->native_listener, "--listen", error);
-    if (rc == 0 && o->http && net_has_http())
-        rc = listen_on(o->http_host, http_port, http_serve, f, &f->http_listener, "--http", error);
-    if (rc == 0)
-        farewells_set(f);
+    int rc = 0;
+    for (unsigned i = 0; i < o->listener_count && rc == 0; i++) {
+        struct front_listener *l = &f->listeners[f->listener_count++];
+        *l = (struct front_listener){
+            .front = f, .protocol = protocols[o->listeners[i].protocol], .principal = &principal_all};
+        if (l->protocol->serve)
+            rc = listen_on(l, o->listeners[i].host, &ports[i], error);
+    }
     return rc;
 }
 
-static void wait_connections(struct front *f, uint64_t deadline_ns)
+static void listeners_close(struct front *f, const struct protocol *protocol)
 {
-    for (struct native *n = f->natives; n; n = n->next)
-        if (native_is_idle(n))
-            connection_shutdown(n->connection);
-    while (f->natives && event_wait_until(&f->changed, deadline_ns) == 0)
-        ;
-    for (struct native *n = f->natives; n; n = n->next) {
-        session_cancel_all(&n->session);
-        connection_shutdown(n->connection);
+    for (unsigned i = 0; i < f->listener_count; i++) {
+        struct front_listener *l = &f->listeners[i];
+        if (l->protocol == protocol && l->listener)
+            listener_close(l->listener);
+        if (l->protocol == protocol)
+            l->listener = NULL;
     }
-    while (f->natives)
-        event_wait(&f->changed);
 }
 
 static void front_drain(struct core *c, uint64_t deadline_ns)
@@ -119,16 +111,11 @@ static void front_drain(struct core *c, uint64_t deadline_ns)
     if (!f)
         return;
     f->draining = true;
-    if (f->native_listener)
-        listener_close(f->native_listener);
-    f->native_listener = NULL;
-    wait_connections(f, deadline_ns);
-    if (f->http_listener)
-        listener_close(f->http_listener);
-    f->http_listener = NULL;
-    http_end_all(f);
-    while (f->http_count > 0)
-        event_wait(&f->changed);
+    for (unsigned i = 0; i < PROTOCOLS; i++) {
+        listeners_close(f, protocols[i]);
+        if (protocols[i]->serve)
+            protocols[i]->drain(f, deadline_ns);
+    }
 }
 
 static void front_destroy(struct core *c)
@@ -139,14 +126,16 @@ static void front_destroy(struct core *c)
 
 static uint64_t front_memory(const struct core *c)
 {
-    const struct front *f = c->front;
-    uint64_t bytes = http_memory(f);
-    for (const struct native *n = f->natives; n; n = n->next) {
-        bytes += sizeof *n + n->input_piece;
-        for (const struct request *rq = n->session.requests; rq; rq = rq->next)
-            bytes += request_bytes(rq);
-    }
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < PROTOCOLS; i++)
+        if (protocols[i]->serve)
+            bytes += protocols[i]->memory(c->front);
     return bytes;
+}
+
+bool net_has_http(void)
+{
+    return protocol_http.serve != NULL;
 }
 
 const struct server_front net_front = {.start = front_start,

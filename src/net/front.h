@@ -3,23 +3,34 @@
 
 #include "actors/server.h"
 #include "net/auth.h"
+#include "net/protocol.h"
 #include "reactor/socket.h"
 
 #define CLIENT_BUCKETS 256 /* of connections whose clients may connect again, by the first byte of client_id */
 #define CLIENTS_NOTED  512 /* that connected again last */
 
+#define FAREWELL_BYTES 512
+
+/* Where connections of one protocol come in. */
+struct front_listener {
+    struct front *front;
+    const struct protocol *protocol;
+    const struct principal *principal; /* of connections that do not say who they are */
+    struct listener *listener;         /* NULL: closed */
+    uint8_t farewell[FAREWELL_BYTES];
+};
+
 struct front {
     struct core *core;
-    const struct principal *principal;                /* of connections that do not say who they are */
-    struct listener *native_listener, *http_listener; /* NULL: none */
-    struct native *natives;                           /* open connections */
+    struct front_listener listeners[LISTENERS_MAX]; /* as in the options of the server */
+    unsigned listener_count;
+    struct native *natives; /* open connections */
     struct native *clients[CLIENT_BUCKETS];
     struct client_connection newest[CLIENTS_NOTED]; /* of each of these its newest connection, number 0: none */
     unsigned newest_next;
     struct http *https;
-    uint32_t http_count;          /* of https, */
-    uint32_t http_turned;         /* and of these, how many are only told that they are too many */
-    uint8_t native_farewell[512]; /* a frame: there are too many connections */
+    uint32_t http_count;  /* of https, */
+    uint32_t http_turned; /* and of these, how many are only told that they are too many */
     bool draining;
     struct event changed;
 };
@@ -27,4 +38,4 @@ struct front {
 extern const struct server_front net_front;
 
 /* True when this build has an HTTP parser. */
-bool net_has_http(void); /* http.c or http_none.c */
+bool net_has_http(void);

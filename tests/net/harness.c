@@ -30,9 +30,10 @@ void harness_run(enum backend_kind backend, unsigned reactors, scenario_fn scena
         cr_assert(mkdtemp(folder));
     struct server_options options = {
         .data = backend == BACKEND_SIM ? "data" : folder,
-        .host = "127.0.0.1",
-        .http_host = "127.0.0.1",
-        .http = true,
+        .listeners = {{PROTOCOL_NATIVE, "127.0.0.1", 0},
+                      {PROTOCOL_HTTP, "127.0.0.1", 0},
+                      {PROTOCOL_NATIVE, "127.0.0.1", 0}},
+        .listener_count = 3,
         .runtime = {.backend = backend, .reactors = reactors, .sim = sim},
         .front = &net_front,
         .gpu = &gpu_none,

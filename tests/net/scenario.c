@@ -6,7 +6,7 @@
 struct client opened(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     return c;
 }
 

@@ -69,8 +69,11 @@ static enum error_code ask(struct client *c, uint16_t op, const ProtobufCMessage
 /* What connections may that are opened from now on: on the simulator, where all reactors are one thread. */
 static void let(struct server *s, const struct principal *p)
 {
-    for (unsigned r = 0; r < reactor_count(); r++)
-        ((struct front *)s->cores[r]->front)->principal = p;
+    for (unsigned r = 0; r < reactor_count(); r++) {
+        struct front *f = s->cores[r]->front;
+        for (unsigned i = 0; i < f->listener_count; i++)
+            f->listeners[i].principal = p;
+    }
 }
 
 static void two_collections(struct server *s)
@@ -126,7 +129,7 @@ static bool http_says(struct server *s, const char *path, const char *status)
 {
     char text[1024] = "";
     struct connection *c;
-    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\n\r\n", path);
     const struct slice slice = {text, strlen(text)};
     cr_assert_eq(connection_send(c, &slice, 1, 0), 0);

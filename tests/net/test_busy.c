@@ -2,8 +2,8 @@
  * is what this is about. */
 #include "client.h"
 #include "harness.h"
-#include "net/http/http.h"
 #include "net/native/native.h"
+#include "net/protocol.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ TestSuite(busy, .timeout = 300);
 static struct client opened(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     return c;
 }
 
@@ -231,7 +231,7 @@ static struct connection *ask_for_metrics(struct server *s)
     struct slice slices[ASKED];
     for (unsigned i = 0; i < ASKED; i++)
         slices[i] = (struct slice){ask, sizeof ask - 1};
-    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     cr_assert_eq(connection_send(c, slices, ASKED, 0), 0);
     return c;
 }
@@ -242,7 +242,7 @@ static uint64_t most_held(struct server *s, uint64_t for_ns)
     for (const uint64_t until_ns = clock_now_ns() + for_ns; clock_now_ns() < until_ns; fiber_sleep_ns(2000000)) {
         uint64_t held = bytes_held(s);
         for (unsigned i = 0; i < s->cores[0]->reactors; i++)
-            held += http_memory(s->cores[i]->front);
+            held += protocol_http.memory(s->cores[i]->front);
         most = held > most ? held : most;
     }
     return most;
@@ -409,7 +409,7 @@ static void crowd(struct server *s)
     struct client a = opened(s), b = opened(s), c;
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
         s->cores[i]->settings.connections = 2;
-    int rc = client_open(&c, s->port);
+    int rc = client_open(&c, server_port(s, PROTOCOL_NATIVE));
     cr_assert_eq(rc, CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED), "%d", rc);
     cr_assert(strstr(c.error, "2 connections") && strstr(c.error, "the setting connections"), "%s", c.error);
     cr_assert_eq(client_ping(&a), 0);
@@ -460,7 +460,7 @@ static void flooded(struct server *s)
     session_places_resize(&c->places, 0);
     cr_assert_eq(c->places.most, SESSION_PLACES_MIN);
     for (unsigned i = 0; i < FLOODERS; i++)
-        cr_assert_eq(client_open(&flood[i], s->port), 0);
+        cr_assert_eq(client_open(&flood[i], server_port(s, PROTOCOL_NATIVE)), 0);
     for (unsigned i = 0; i < FLOODERS; i++) {
         send_pings(&flood[i]);
         const unsigned now = requests_of(c);

@@ -57,7 +57,7 @@ static void change_and_refuse(struct server *s)
 {
     struct client c;
     Kith__Config *all;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(get(&c, "", &all), 0, "%s", c.error);
     cr_assert_eq(all->n_settings, setting_count);
     for (size_t i = 0; i < all->n_settings; i++) {
@@ -97,7 +97,7 @@ static void snapshot_and_restore(struct server *s)
     Kith__CreateSnapshot take = KITH__CREATE_SNAPSHOT__INIT;
     Kith__RestoreSnapshot bring = KITH__RESTORE_SNAPSHOT__INIT;
     take.name = bring.name = (char *)(uintptr_t) "x";
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(set(&c, "search.ef", "50"), 0, "%s", c.error);
     cr_assert_eq(client_call(&c, KITH_OP_SNAPSHOT_CREATE, &take.base, NULL, 0, NULL), 0, "%s", c.error);
@@ -157,7 +157,7 @@ static void search_default(struct server *s)
     }
     for (uint64_t i = 0; i < ROWS; i++)
         ids[i] = i;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 16, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(client_upsert(&c, "a", ids, ROWS, v, 16), 0, "%s", c.error);
     cr_assert_eq(client_call(&c, KITH_OP_SEAL, &seal.base, NULL, 0, NULL), 0, "%s", c.error);
@@ -184,7 +184,8 @@ static int run(void (*on_ready)(struct server *s, void *arg), const struct setti
 {
     struct server_options options = {
         .data = "data",
-        .host = "127.0.0.1",
+        .listeners = {{PROTOCOL_NATIVE, "127.0.0.1", 0}},
+        .listener_count = 1,
         .runtime = {.backend = BACKEND_SIM, .reactors = 2, .sim = sim},
         .front = &net_front,
         .gpu = &gpu_none,
@@ -210,7 +211,7 @@ static void change_often(struct server *s, void *arg)
 {
     struct client c;
     char value[16];
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     while (begun < 20) {
         snprintf(value, sizeof value, "%u", ++begun);
         cr_assert_eq(set(&c, "search.ef", value), 0, "%s", c.error);
@@ -252,7 +253,7 @@ Test(config, what_was_acknowledged_survives_a_power_cut_wherever_it_comes)
 static void set_two(struct server *s, void *arg)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(set(&c, "search.ef", "90"), 0);
     cr_assert_eq(set(&c, "slice_us", "900"), 0);
     client_close(&c);
@@ -262,7 +263,7 @@ static void set_two(struct server *s, void *arg)
 static void with_option(struct server *s, void *arg)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     expect(&c, "search.ef", "30", KITH__SETTING_SOURCE__SETTING_SOURCE_OPTION);
     expect(&c, "slice_us", "900", KITH__SETTING_SOURCE__SETTING_SOURCE_SET);
     cr_assert_eq(set(&c, "search.ef", "40"), 0);

@@ -29,7 +29,7 @@ static void quiet(enum log_level level, const char *line, void *arg)
 static void on_ready(struct server *s, void *arg)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     (*(scenario_fn *)arg)(s, &c);
     client_close(&c);
     server_stop(s);
@@ -40,9 +40,8 @@ static void serve(unsigned reactors, scenario_fn scenario)
     log_set_sink(quiet, NULL);
     struct server_options options = {
         .data = "data",
-        .host = "127.0.0.1",
-        .http_host = "127.0.0.1",
-        .http = true,
+        .listeners = {{PROTOCOL_NATIVE, "127.0.0.1", 0}, {PROTOCOL_HTTP, "127.0.0.1", 0}},
+        .listener_count = 2,
         .growing_bytes = 256 << 10,
         .runtime = {.backend = BACKEND_SIM, .reactors = reactors, .sim = sim},
         .front = &net_front,
@@ -122,7 +121,7 @@ static void expect_page(struct server *s, const char *path, const char *text, bo
     char request[80];
     size_t n = 0;
     snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", path);
-    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &http), 0);
+    cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &http), 0);
     struct slice slice = {request, strlen(request)};
     cr_assert_eq(connection_send(http, &slice, 1, 0), 0);
     int64_t got;

@@ -13,7 +13,7 @@ static char text[65536];
 static void exchange(struct server *s, const char *bytes)
 {
     struct connection *c;
-    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     struct slice slice = {bytes, strlen(bytes)};
     cr_assert_eq(connection_send(c, &slice, 1, 0), 0);
     size_t size = 0;
@@ -74,7 +74,7 @@ static void metrics(struct server *s)
     float v[4] = {1, 2, 3, 4}, score;
     uint64_t id = 9;
     uint32_t n;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(client_upsert(&c, "a", &id, 1, v, 4), 0);
     for (int i = 0; i < 3; i++)
@@ -125,7 +125,7 @@ static void crowd(struct server *s)
         return;
     do {
         cr_assert_lt(n, HTTP_MOST, "there is a bound");
-        cr_assert_eq(connection_open("127.0.0.1", s->http_port, &idle[n]), 0);
+        cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &idle[n]), 0);
     } while (connection_receive(idle[n++], &byte, 1, clock_now_ns() + 20000000) == -ETIME);
     expect(s, "GET /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 503 ");
     cr_assert(strstr(text, "\r\nRetry-After: 1\r\n") && strstr(text, "\r\nContent-Type: application/json\r\n"));

@@ -37,7 +37,7 @@ static void expect_end(struct client *c, enum error_code code, const char *word)
 NATIVE_TEST(native_frames, garbage_gets_a_protocol_error_and_the_end)
 {
     struct client c;
-    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_connect(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_send_bytes(&c, "hello server, how are you?", 26), 0);
     expect_end(&c, ERROR_PROTOCOL, "KITH");
     c = opened(s);
@@ -55,17 +55,17 @@ NATIVE_TEST(native_frames, garbage_gets_a_protocol_error_and_the_end)
 NATIVE_TEST(native_frames, the_first_frame_must_be_a_hello_that_fits)
 {
     struct client c;
-    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_connect(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_send(&c, KITH_OP_PING, 1, 0, NULL, NULL, 0), 0);
     expect_end(&c, ERROR_PROTOCOL, "hello");
     Kith__Hello hello = KITH__HELLO__INIT;
     hello.version_min = 2;
     hello.version_max = 3;
-    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_connect(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
     expect_end(&c, ERROR_VERSION, "version 1");
     hello.version_min = hello.version_max = 0;
-    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_connect(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_send(&c, KITH_OP_HELLO, 1, 0, &hello.base, NULL, 0), 0);
     expect_end(&c, ERROR_VERSION, "newer client");
 }

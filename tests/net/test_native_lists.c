@@ -31,7 +31,7 @@ static void crowded(struct server *s)
     struct byte_pool *bound = &s->cores[0]->frames;
     struct byte_claim others = {0};
     uint64_t all = bound->bytes, count = 0;
-    struct large_upsert u = {.port = s->port};
+    struct large_upsert u = {.port = server_port(s, PROTOCOL_NATIVE)};
     fill_collection(&c, "few", 10);
     cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0); /* as if others had it: */
     cr_assert_eq(byte_pool_grow(bound, &others, all, 0), 0);                /* all of its bytes have come */

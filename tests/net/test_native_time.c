@@ -68,7 +68,7 @@ Test(native_time, a_cancelled_request_is_given_up)
 static void silence(struct server *s)
 {
     struct client quiet, half, idle = opened(s);
-    cr_assert_eq(client_connect(&quiet, s->port), 0);
+    cr_assert_eq(client_connect(&quiet, server_port(s, PROTOCOL_NATIVE)), 0);
     uint64_t began_ns = clock_now_ns();
     char byte;
     cr_assert_leq(connection_receive(quiet.connection, &byte, 1, 0), 0);

@@ -220,7 +220,7 @@ static void ask_otherwise(struct server *s)
 {
     struct client c;
     make_points();
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(set(&c, "search.recall_sample", "5"), 0, "%s", c.error);
     fill_clusters(&c);
     seal(&c);
@@ -242,7 +242,7 @@ static void ask(struct server *s)
 {
     struct client c;
     make_points();
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     fill(&c);
     check_asked(&c, "growing");
     seal(&c);

@@ -36,7 +36,7 @@ static void change_and_refuse(struct server *s)
     char longest[200];
     memset(longest, 'x', sizeof longest);
     longest[sizeof longest - 1] = 0;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     expect_everywhere(s, "a", 1, 0);
     cr_assert_eq(client_add_field(&c, "a", "year", INTEGER, 0, &version), 0, "%s", c.error);
@@ -103,7 +103,7 @@ static void create_and_refuse(struct server *s)
     vector.dim = 8;
     vector.metric = KITH__METRIC__METRIC_COSINE;
     vector.name = (char *)(uintptr_t) "title";
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     want(&c, create_with(&c, &vector, 1, 0), ERROR_UNIMPLEMENTED, "named vectors");
     want(&c, create_with(&c, &vector, 1, 4), ERROR_UNIMPLEMENTED, "2 vectors");
     want(&c, create_with(&c, &vector, 2, 0), ERROR_INVALID_ARGUMENT, "two vectors 'title'");
@@ -141,7 +141,7 @@ static void create_with_fields(struct server *s)
     collection.metric = KITH__METRIC__METRIC_L2;
     collection.fields = list;
     collection.n_fields = 65;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     want(&c, create(&c, &collection), ERROR_INVALID_ARGUMENT, "at most 16 and 64");
     collection.n_fields = 64;
     fields[7].path = paths[6];
@@ -180,7 +180,7 @@ static void change_often(void *arg)
     char path[16];
     bool there = false;
     snprintf(path, sizeof path, "f%u", x->number);
-    cr_assert_eq(client_open(&x->client, x->server->port), 0);
+    cr_assert_eq(client_open(&x->client, server_port(x->server, PROTOCOL_NATIVE)), 0);
     while (x->won < 10) {
         Kith__Info *info;
         uint64_t version = 0;
@@ -204,7 +204,7 @@ static void change_at_once(struct server *s)
     static struct changer all[CHANGERS];
     struct client c;
     unsigned lost = 0;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     for (unsigned i = 0; i < CHANGERS; i++) {
         all[i] = (struct changer){.server = s, .number = i};

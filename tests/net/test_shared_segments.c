@@ -70,7 +70,7 @@ static void find_all(struct client *c, uint32_t gone)
 static struct client prepared(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0, "%s", c.error);
     write_all(&c, 0, 1);
     return c;
@@ -110,7 +110,7 @@ static void writer_run(void *arg)
 {
     struct writer *w = arg;
     struct client c;
-    cr_assert_eq(client_open(&c, w->server->port), 0);
+    cr_assert_eq(client_open(&c, server_port(w->server, PROTOCOL_NATIVE)), 0);
     while (!w->stop)
         w->work(&c);
     client_close(&c);

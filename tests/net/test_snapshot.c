@@ -114,8 +114,8 @@ SNAPSHOT_TEST(a_restore_brings_back_points_and_collections_and_the_connections_l
 {
     struct client c, other;
     char name[64];
-    cr_assert_eq(client_open(&c, s->port), 0);
-    cr_assert_eq(client_open(&other, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
+    cr_assert_eq(client_open(&other, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(write_points(&c, 0, POINTS, 1), 0);
     cr_assert_eq(create(&c, "first", NULL), 0, "%s", c.error);
@@ -145,7 +145,7 @@ SNAPSHOT_TEST(wrong_names_are_refused_with_a_sentence)
 {
     struct client c;
     char first[64];
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(list(&c, first), 0);
     cr_assert_eq(create(&c, "x", NULL), 0);
@@ -184,7 +184,7 @@ static void writer_run(void *arg)
     struct writer *w = arg;
     struct writers *all = w->all;
     struct client c;
-    cr_assert_eq(client_open(&c, all->s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(all->s, PROTOCOL_NATIVE)), 0);
     for (uint64_t round = 1; !all->stop; round++) {
         int rc = write_points(&c, w->number * 20, 20, (float)round);
         if (rc == 0) {
@@ -222,7 +222,7 @@ SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
     struct client c;
     uint64_t before[4], after[4];
     bool whole;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     for (unsigned i = 0; i < 4; i++) {
         writers[i] = (struct writer){&all, i};
@@ -262,8 +262,8 @@ static void fail_and_repeat(struct server *s)
     struct sim *sim = s->options.runtime.sim;
     struct client c, other;
     uint64_t count;
-    cr_assert_eq(client_open(&c, s->port), 0);
-    cr_assert_eq(client_open(&other, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
+    cr_assert_eq(client_open(&other, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(write_points(&c, 0, POINTS, 1), 0);
     cr_assert_eq(create(&c, "first", NULL), 0, "%s", c.error);
@@ -342,8 +342,8 @@ static void create_while_copying(struct server *s)
     unsigned made = 0;
     copying = (struct copying){.done = false};
     sim_disk_links(s->options.runtime.sim, false);
-    cr_assert_eq(client_open(&c, s->port), 0);
-    cr_assert_eq(client_open(&copying.client, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
+    cr_assert_eq(client_open(&copying.client, server_port(s, PROTOCOL_NATIVE)), 0);
     fill_many(&c);
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, take_snapshot, &copying, "snapshot"), 0);
     while (!copying.done) {

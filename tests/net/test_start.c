@@ -31,7 +31,7 @@ static void write_points(struct server *s, void *arg)
         ids[i] = i;
         vectors[i * DIM] = (float)i;
     }
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     for (int i = 0; i < 10; i++) /* a log worth reading, of which little counts */
         cr_assert_eq(client_upsert(&c, "a", ids, COUNT, vectors, DIM), 0, "%s", c.error);
@@ -45,7 +45,7 @@ static void ask(void *arg)
     struct server *s = arg;
     struct client c;
     uint64_t count = 0;
-    int rc = client_open(&c, s->port);
+    int rc = client_open(&c, server_port(s, PROTOCOL_NATIVE));
     cr_assert_eq(rc, 0);
     while ((rc = client_count(&c, "a", &count)) == CLIENT_REFUSED(ERROR_UNAVAILABLE)) {
         refused++;
@@ -89,7 +89,7 @@ static void write_and_rest(struct server *s, void *arg)
     const uint64_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8};
     static float vectors[8 * DIM];
     uint64_t deleted;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "calm", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(client_create(&c, "empty", DIM, KITH__METRIC__METRIC_L2), 0);
     for (unsigned i = 0; i < 8; i++)
@@ -138,7 +138,7 @@ static void expect_page(struct server *s)
     struct slice slice = {(void *)(uintptr_t)ask, sizeof ask - 1};
     if (!net_has_http())
         return;
-    cr_assert_eq(connection_open("127.0.0.1", s->http_port, &c), 0);
+    cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     cr_assert_eq(connection_send(c, &slice, 1, 0), 0);
     while ((n = connection_receive(c, answer + size, sizeof answer - 1 - size, 0)) > 0)
         size += (size_t)n;
@@ -153,7 +153,7 @@ static void read_early(void *arg)
     struct client c;
     uint64_t count;
     int rc;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     while ((rc = client_count(&c, "calm", &count)) == CLIENT_REFUSED(ERROR_UNAVAILABLE))
         fiber_sleep_ns(20000);
     cr_assert_eq(rc, 0, "%s", c.error);
@@ -204,9 +204,8 @@ static void serve(event_fn on_listening, event_fn on_ready)
 {
     struct server_options options = {
         .data = "data",
-        .host = "127.0.0.1",
-        .http_host = "127.0.0.1",
-        .http = true,
+        .listeners = {{PROTOCOL_NATIVE, "127.0.0.1", 0}, {PROTOCOL_HTTP, "127.0.0.1", 0}},
+        .listener_count = 2,
         .growing_bytes = 32 << 20,
         .runtime = {.backend = BACKEND_SIM, .reactors = 2, .sim = sim},
         .front = &net_front,

@@ -83,7 +83,7 @@ static void use(struct client *c)
 static void figures(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     Kith__Stats *before = stats_of(&c);
     cr_assert(searches_in(before, true) + searches_in(before, false) + written_in(before) == 0);
     cr_assert_str_eq(before->read_only, "");
@@ -151,7 +151,7 @@ static void collections_create(struct client *c, unsigned from, unsigned to)
 static void count_messages(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_open(&c, s->port), 0);
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     collections_create(&c, 0, 1);
     const uint64_t of_one = messages_of_metrics(s);
     collections_create(&c, 1, 100);

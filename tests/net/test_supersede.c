@@ -15,7 +15,7 @@ static const uint8_t one_client[16] = {1, 2, 3}, other_client[16] = {1, 2, 4};
 
 static void opened_as(struct server *s, const uint8_t *client_id, uint32_t number, struct client *ret)
 {
-    cr_assert_eq(client_open_as(ret, s->port, client_id, number), 0, "%s", ret->error);
+    cr_assert_eq(client_open_as(ret, server_port(s, PROTOCOL_NATIVE), client_id, number), 0, "%s", ret->error);
 }
 
 /* Sends an upsert of point 7, all of whose numbers are `value`, and does not wait for the answer. */
@@ -85,10 +85,11 @@ static void earlier_ones_end(struct server *s)
     opened_as(s, one_client, 1, &second);
     expect_over(&first);
     opened_as(s, other_client, 9, &other);
-    cr_assert_eq(client_open(&nameless, s->port), 0);
+    cr_assert_eq(client_open(&nameless, server_port(s, PROTOCOL_NATIVE)), 0);
     opened_as(s, one_client, 3, &third);
     expect_over(&second);
-    cr_assert_eq(client_open_as(&late, s->port, one_client, 2), CLIENT_REFUSED(ERROR_CANCELLED), /* long under way */
+    cr_assert_eq(client_open_as(&late, server_port(s, PROTOCOL_NATIVE), one_client, 2),
+                 CLIENT_REFUSED(ERROR_CANCELLED), /* long under way */
                  "a late hello is refused");
     cr_assert(strstr(late.error, "a later connection of this client"), "%s", late.error);
     cr_assert_eq(client_ping(&third), 0, "a newer connection stays");
@@ -110,7 +111,7 @@ Test(supersede, a_hello_ends_the_earlier_connections_of_its_client_and_no_others
 static void odd_ids(struct server *s)
 {
     struct client c;
-    cr_assert_eq(client_connect(&c, s->port), 0);
+    cr_assert_eq(client_connect(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     Kith__Hello hello = KITH__HELLO__INIT;
     hello.version_min = hello.version_max = KITH_PROTOCOL_VERSION;
     hello.client_id = (ProtobufCBinaryData){15, (uint8_t *)one_client};

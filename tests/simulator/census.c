@@ -208,7 +208,7 @@ void take_census(struct world *w, enum census_moment moment)
             w->players[i].books[b].census = (struct census){0}; /* one of an earlier round is no measure */
     if (damage_done(w))
         return; /* to the manifest, perhaps */
-    int rc = client_open(&c, w->server->port);
+    int rc = client_open(&c, server_port(w->server, PROTOCOL_NATIVE));
     for (unsigned i = 0; i < w->plan.players && rc == 0 && !failed(w); i++) {
         struct player *p = &w->players[i];
         if (p->books[0].state == BOOK_OPEN && p->books[0].created)

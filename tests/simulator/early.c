@@ -26,7 +26,7 @@ static void run(void *arg)
     struct player *p = arg;
     struct world *w = p->world;
     memory_faults_spare();
-    p->early = client_open(&p->client, w->server->port) == 0;
+    p->early = client_open(&p->client, server_port(w->server, PROTOCOL_NATIVE)) == 0;
     while (p->early && !w->started && !failed(w)) {
         for (unsigned i = 0; i < 2 && p->early && !failed(w); i++)
             if (is_there(w, &p->books[i]))

@@ -80,7 +80,7 @@ static int connect_once(struct player *p)
         p->identity = ++p->world->identities;
     uint8_t client_id[16] = {1};
     memcpy(client_id + 1, &p->identity, sizeof p->identity);
-    return client_open_as(&p->client, p->world->server->port, client_id, p->connections++);
+    return client_open_as(&p->client, server_port(p->world->server, PROTOCOL_NATIVE), client_id, p->connections++);
 }
 
 /* Requests of the earlier connection may wait longer for a slow disk than a hello does. */

@@ -150,8 +150,8 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
 {
     struct server_options options = {
         .data = "data",
-        .host = "127.0.0.1",
-        .http_host = "127.0.0.1",
+        .listeners = {{PROTOCOL_NATIVE, "127.0.0.1", 0}},
+        .listener_count = 1,
         .growing_bytes = w->growing,
         .index_bytes = w->plan.index_bytes,
         .memory_default = w->memory,

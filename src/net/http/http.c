@@ -1,8 +1,9 @@
-/* http.c -- the parser is http_parser (Node's); what it says is turned into one of five answers. Requests are small and rare:
- * a connection has a short deadline and a small bound, and a metrics text is made anew for each. */
-#include "net/http/http.h"
+/* http.c -- /healthz, /readyz and /metrics for monitoring, over plain HTTP/1.1. The parser is http_parser (Node's); what it says is
+ * turned into an answer by the table of routes. Requests are small and rare, one after the other on a connection: it has a short
+ * deadline and a small bound, and a metrics text is made anew for each. */
 #include "actors/router/router.h"
 #include "actors/server.h"
+#include "net/front.h"
 #include "shards/folder/read_only.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@
 struct http {
     struct http *next, *prev; /* of the front */
     struct front *front;
-    struct connection *connection;
+    struct stream *stream;
+    const struct principal *principal;
     http_parser parser;
     char path[PATH_MAX_BYTES];
     size_t path_size, request_size;
@@ -103,7 +105,7 @@ static int answer(struct http *h, int status, const char *reason, const char *ty
     bool body_too = h->parser.method != HTTP_HEAD || status == 400;
     struct slice slices[2] = {{head.bytes, head.size}, {body, size}};
     if (rc == 0)
-        rc = connection_send(h->connection, slices, body_too && size ? 2 : 1, clock_now_ns() + TIMEOUT_NS);
+        rc = stream_write(h->stream, slices, body_too && size ? 2 : 1, clock_now_ns() + TIMEOUT_NS);
     buffer_fini(&head);
     return rc;
 }
@@ -249,7 +251,7 @@ static int respond(struct http *h)
         return answer_text(h, 404, "Not Found", "there are /healthz, /readyz and /metrics\n");
     if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
         return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
-    if (principal_check(h->front->principal, route->right, route->path, NULL, &why) < 0)
+    if (principal_check(h->principal, route->right, route->path, NULL, &why) < 0)
         return refuse(h, &why);
     return route->answer(h);
 }
@@ -287,7 +289,7 @@ static void serve_requests(struct http *h)
         uint64_t deadline_ns = clock_now_ns() + TIMEOUT_NS;
         while (input && !h->complete) {
             if (have == 0) {
-                int64_t got = connection_receive(h->connection, input, INPUT_BYTES, deadline_ns);
+                int64_t got = stream_read(h->stream, input, INPUT_BYTES, deadline_ns);
                 if (got <= 0)
                     goto end;
                 at = input;
@@ -335,7 +337,7 @@ static bool is_crowded(const struct front *f)
 #define CROWDED_BODY                                                                                                   \
     "{\"error\": \"there are as many HTTP connections as this server may have; close some, or come again\"}\n"
 static_assert(sizeof CROWDED_BODY - 1 == 99, "as Content-Length says");
-const char http_crowded[] =
+static const char http_crowded[] =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
     "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
 
@@ -346,19 +348,19 @@ static void turn_away(struct http *h)
     const uint64_t until_ns = clock_now_ns() + LINGER_NS;
     const struct slice slice = {http_crowded, sizeof http_crowded - 1};
     h->front->http_turned++;
-    int64_t rc = connection_send(h->connection, &slice, 1, until_ns);
+    int64_t rc = stream_write(h->stream, &slice, 1, until_ns);
     while (rc >= 0 && h->front->http_turned <= LINGERERS_MAX && clock_now_ns() < until_ns) {
-        rc = connection_receive(h->connection, unread, sizeof unread, until_ns);
+        rc = stream_read(h->stream, unread, sizeof unread, until_ns);
         rc = rc == 0 ? -ECONNRESET : rc;
     }
     h->front->http_turned--;
 }
 
-void http_serve(struct connection *c, void *arg)
+static void http_serve(struct front_listener *l, struct stream *stream)
 {
-    struct front *f = arg;
+    struct front *f = l->front;
     const bool crowded = is_crowded(f);
-    struct http h = {.front = f, .connection = c};
+    struct http h = {.front = f, .stream = stream, .principal = l->principal};
     http_parser_init(&h.parser, HTTP_REQUEST);
     h.parser.data = &h;
     http_add(f, &h);
@@ -367,16 +369,25 @@ void http_serve(struct connection *c, void *arg)
     else
         serve_requests(&h);
     http_remove(f, &h);
-    connection_close(c);
+    stream_close(stream);
 }
 
-void http_end_all(struct front *f)
+static size_t http_farewell(uint8_t *to, size_t room)
+{
+    static_assert(sizeof http_crowded <= FAREWELL_BYTES, "it fits");
+    memcpy(to, http_crowded, sizeof http_crowded - 1);
+    return sizeof http_crowded - 1;
+}
+
+static void http_drain(struct front *f, uint64_t deadline_ns)
 {
     for (struct http *h = f->https; h; h = h->next)
-        connection_shutdown(h->connection);
+        stream_shutdown(h->stream);
+    while (f->http_count > 0)
+        event_wait(&f->changed);
 }
 
-uint64_t http_memory(const struct front *f)
+static uint64_t http_memory(const struct front *f)
 {
     uint64_t bytes = 0;
     for (const struct http *h = f->https; h; h = h->next)
@@ -384,7 +395,5 @@ uint64_t http_memory(const struct front *f)
     return bytes;
 }
 
-bool net_has_http(void)
-{
-    return true;
-}
+const struct protocol protocol_http = {
+    .option = "--http", .serve = http_serve, .farewell = http_farewell, .drain = http_drain, .memory = http_memory};

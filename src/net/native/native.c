@@ -31,8 +31,7 @@
 
 static int receive_some(struct native *n, void *bytes, size_t capacity, uint64_t deadline_ns, size_t *ret)
 {
-    int64_t got =
-        connection_receive(n->connection, bytes, capacity < RECEIVE_MAX ? capacity : RECEIVE_MAX, deadline_ns);
+    int64_t got = stream_read(&n->stream, bytes, capacity < RECEIVE_MAX ? capacity : RECEIVE_MAX, deadline_ns);
     if (got <= 0)
         return got == 0 ? -ECONNRESET : (int)got;
     n->core->metrics.bytes_received += (uint64_t)got;
@@ -313,7 +312,7 @@ static int serve_hello(struct native *n, struct kith_frame_header *h, struct err
 static void linger(struct native *n)
 {
     uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
-    while (connection_receive(n->connection, n->input, INPUT_PIECE_FIRST, deadline_ns) > 0)
+    while (stream_read(&n->stream, n->input, INPUT_PIECE_FIRST, deadline_ns) > 0)
         ;
 }
 
@@ -400,22 +399,22 @@ static size_t input_bytes(const struct core *c)
     return share > NATIVE_INPUT_BYTES ? NATIVE_INPUT_BYTES : share < INPUT_MIN ? INPUT_MIN : (size_t)share;
 }
 
-void native_serve(struct connection *c, void *arg)
+static void native_serve(struct front_listener *l, struct stream *stream)
 {
-    struct front *f = arg;
+    struct front *f = l->front;
     struct native *n = calloc(1, sizeof *n);
     const size_t input_size = input_bytes(f->core);
     uint8_t *input = malloc(input_size);
     if (!n || !input || f->draining) {
         free(n);
         free(input);
-        connection_close(c);
+        stream_close(stream);
         return;
     }
     n->front = f;
     n->core = f->core;
-    n->principal = f->principal;
-    n->connection = c;
+    n->principal = l->principal;
+    n->stream = *stream;
     n->input = input;
     n->input_size = input_size;
     n->input_piece = INPUT_PIECE_FIRST;
@@ -426,9 +425,55 @@ void native_serve(struct connection *c, void *arg)
     session_cancel_all(&n->session);
     while (session_wait_idle(&n->session, 0) < 0 || n->writing)
         event_wait(&n->session.changed);
-    connection_close(c);
+    stream_close(&n->stream);
     supersede_forget(n);
     connection_remove(f, n);
     free(input);
     free(n);
 }
+
+/* -- all of them -- */
+
+static size_t native_farewell(uint8_t *to, size_t room)
+{
+    const struct kith_frame_header none = {0};
+    struct error error = {0};
+    static_assert(NATIVE_ERROR_BYTES <= FAREWELL_BYTES, "a frame with any sentence fits");
+    error_set(&error, ERROR_RESOURCE_EXHAUSTED,
+              "the server has no room for more connections: its limit of open files (ulimit -n) or its memory is used "
+              "up; close some, or come again");
+    error.retry_after_ms = RETRY_MS;
+    return native_error_frame(to, &none, &error);
+}
+
+static void native_drain(struct front *f, uint64_t deadline_ns)
+{
+    for (struct native *n = f->natives; n; n = n->next)
+        if (native_is_idle(n))
+            stream_shutdown(&n->stream);
+    while (f->natives && event_wait_until(&f->changed, deadline_ns) == 0)
+        ;
+    for (struct native *n = f->natives; n; n = n->next) {
+        session_cancel_all(&n->session);
+        stream_shutdown(&n->stream);
+    }
+    while (f->natives)
+        event_wait(&f->changed);
+}
+
+static uint64_t native_memory(const struct front *f)
+{
+    uint64_t bytes = 0;
+    for (const struct native *n = f->natives; n; n = n->next) {
+        bytes += sizeof *n + n->input_piece;
+        for (const struct request *rq = n->session.requests; rq; rq = rq->next)
+            bytes += request_bytes(rq);
+    }
+    return bytes;
+}
+
+const struct protocol protocol_native = {.option = "--listen",
+                                         .serve = native_serve,
+                                         .farewell = native_farewell,
+                                         .drain = native_drain,
+                                         .memory = native_memory};

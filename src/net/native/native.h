@@ -9,7 +9,7 @@
 #include "kith/protocol.h"
 #include "net/auth.h"
 #include "net/front.h"
-#include "reactor/socket.h"
+#include "net/stream.h"
 #include <protobuf-c/protobuf-c.h>
 
 /* The answer of a request, in its arenas. */
@@ -40,7 +40,7 @@ struct native_request {
 struct native {
     struct front *front;
     struct core *core;
-    struct connection *connection;
+    struct stream stream;
     const struct principal *principal; /* of requests that are received from now on */
     struct session session;
     struct native *next, *prev; /* of the front */
@@ -60,9 +60,6 @@ static inline bool native_is_idle(const struct native *n)
 {
     return n->session.count <= n->receiving;
 }
-
-/* Serves c until it ends; arg is the struct front. For listener_open(). */
-void native_serve(struct connection *c, void *arg);
 
 /* -- native_write.c -- */
 

@@ -57,7 +57,7 @@ static int send_pieces(struct native *n, const struct slice *slices, unsigned co
     while (count > 0) {
         unsigned used;
         size_t size = cut_piece(slices, count, from, piece, &used);
-        int rc = connection_send(n->connection, piece, used, clock_now_ns() + SEND_TIMEOUT_NS);
+        int rc = stream_write(&n->stream, piece, used, clock_now_ns() + SEND_TIMEOUT_NS);
         if (rc < 0)
             return rc;
         n->core->metrics.bytes_sent += size;
@@ -74,7 +74,7 @@ static void send_slices(struct native *n, const struct slice *slices, unsigned c
     if (send_pieces(n, slices, count) < 0) {
         n->broken = true;
         session_cancel_all(&n->session);
-        connection_shutdown(n->connection); /* brings the reader back, which ends the connection */
+        stream_shutdown(&n->stream); /* brings the reader back, which ends the connection */
     }
 }
 
@@ -102,7 +102,7 @@ void native_reply(struct native_request *r)
     write_all(n);
     n->writing = false;
     if (n->front->draining && native_is_idle(n))
-        connection_shutdown(n->connection); /* the last answer before the server stops */
+        stream_shutdown(&n->stream); /* the last answer before the server stops */
     event_notify_all(&n->session.changed);
 }
 

@@ -79,7 +79,7 @@ uint32_t supersede_here(struct core *c, const struct client_connection *newer)
         if (memcmp(n->client.client_id, newer->client_id, CLIENT_ID_BYTES) != 0 || n->client.number >= newer->number)
             continue;
         session_cancel_all(&n->session);
-        connection_shutdown(n->connection);
+        stream_shutdown(&n->stream);
         open++;
     }
     return open;
