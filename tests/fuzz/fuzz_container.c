@@ -3,6 +3,7 @@
 #include "base/checksum.h"
 #include "index/segment_index.h"
 #include "shards/segment/container_format.h"
+#include "shards/segment/segment_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct told {
 
 static struct told told_of(const struct container *c)
 {
-    const struct container_region *header = container_find(c, "header");
+    const struct container_region *header = container_find(c, "v0.header");
     struct told t = {0};
     if (header && header->size >= sizeof(t))
         memcpy(&t, c->bytes + header->offset, sizeof(t));
@@ -63,12 +64,13 @@ static void search(const struct segment_index *x, const struct told *t)
 
 static void open_index(const struct container *c)
 {
-    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    struct index_region *regions = calloc(c->region_count + 1, sizeof(*regions));
     unsigned n = 0;
-    for (unsigned i = 0; i < c->region_count && n < SEGMENT_INDEX_REGIONS; i++)
-        if (strncmp(c->regions[i].name, "row.", 4) != 0 && strncmp(c->regions[i].name, "seg.", 4) != 0)
-            regions[n++] =
-                (struct index_region){c->regions[i].name, c->bytes + c->regions[i].offset, c->regions[i].size};
+    for (unsigned i = 0; regions && i < c->region_count; i++) {
+        const struct region_owner owner = region_owner(c->regions[i].name);
+        if (owner.kind == 'v')
+            regions[n++] = (struct index_region){owner.rest, c->bytes + c->regions[i].offset, c->regions[i].size};
+    }
     struct segment_index *x;
     const char *why;
     const struct told t = told_of(c);
@@ -76,6 +78,7 @@ static void open_index(const struct container *c)
         search(x, &t);
         segment_index_destroy(x);
     }
+    free(regions);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
@@ -99,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         }
         open_index(&c);
     }
+    container_fini(&c);
     free(bytes);
     return 0;
 }

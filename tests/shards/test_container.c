@@ -27,11 +27,11 @@ static void write_file(void *arg)
         content[i] = (uint8_t)(i * 31 >> 3);
     want_eq(path_join(path, world_folder(), "x.seg"), 0);
     want_eq(container_create(path, &w), 0);
-    want_eq(container_begin(w, names[0], 5), 0);
+    want_eq(container_begin(w, names[0], CONTAINER_KEEP, 5), 0);
     want_eq(container_append(w, "he", 2), 0);
     want_eq(container_append(w, "llo", 3), 0);
-    want_eq(container_begin(w, names[1], 0), 0);
-    want_eq(container_begin(w, names[2], large), 0);
+    want_eq(container_begin(w, names[1], CONTAINER_IGNORE, 0), 0);
+    want_eq(container_begin(w, names[2], CONTAINER_NEED, large), 0);
     want_eq(container_append(w, content, large / 2), 0);
     want_eq(container_append(w, content + large / 2, large - large / 2), 0);
     want_eq(container_finish(w, world_folder(), &size), 0);
@@ -59,6 +59,7 @@ static int verify(const uint8_t *bytes, size_t size, struct error *e)
         while ((rc = container_check_piece(&c, &check, "x.seg", e)) > 0)
             ;
     }
+    container_fini(&c);
     return rc;
 }
 
@@ -76,7 +77,10 @@ Test(container, regions_come_back_aligned_and_whole)
     cr_assert(big && big->size == large && big->offset % 4096 == 0 && container_slices(big) == 2);
     for (size_t i = 0; i < large; i++)
         cr_assert_eq(file_bytes[big->offset + i], (uint8_t)(i * 31 >> 3));
+    cr_assert_eq(one->unknown, CONTAINER_KEEP);
+    cr_assert_eq(big->unknown, CONTAINER_NEED);
     cr_assert_null(container_find(&c, "none"));
+    container_fini(&c);
 }
 
 Test(container, a_file_that_was_cut_off_is_refused)
@@ -97,7 +101,7 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
     struct container c;
     struct error e;
     cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), 0);
-    size_t undetected = 0, covered = 64 + 64 + 300; /* regions begin at multiples of 64 */
+    size_t undetected = 0, covered = 64 + 300; /* regions begin at multiples of 64 */
     for (size_t i = 0; i < file_bytes_size; i++) {
         file_bytes[i] ^= 0x40;
         e = (struct error){0};
@@ -113,6 +117,7 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
         file_bytes[i] ^= 0x40;
     }
     cr_assert_lt(undetected, covered, "only padding may change unseen");
+    container_fini(&c);
 }
 
 /* The directory's checksum matches: only the bounds of the entry are wrong. */
@@ -134,6 +139,7 @@ Test(container, an_entry_that_ends_behind_the_regions_is_refused)
         f.directory_crc = checksum_crc32c(CONTAINER_FORMAT, directory, f.directory_size);
         memcpy(footer_at, &f, sizeof(f));
         cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), past ? -EBADMSG : 0, "%s", e.text);
+        container_fini(&c);
     }
 }
 
@@ -161,4 +167,61 @@ Test(container, damage_is_told_by_region_and_offset)
     char offset[32];
     snprintf(offset, sizeof(offset), "offset %llu", (unsigned long long)(big->offset + CONTAINER_SLICE));
     cr_assert(strstr(e.text, "'large'") && strstr(e.text, offset), "%s", e.text);
+    container_fini(&c);
+}
+
+/* As many as a collection of many named vectors and fields has. */
+static void write_many(void *arg)
+{
+    char path[PATH_TEXT_MAX], name[CONTAINER_NAME_MAX];
+    struct container_writer *w;
+    struct mapping m;
+    uint64_t size;
+    want_eq(path_join(path, world_folder(), "x.seg"), 0);
+    want_eq(container_create(path, &w), 0);
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "c%u.values", i);
+        want_eq(container_begin(w, name, CONTAINER_IGNORE, sizeof(i)), 0);
+        want_eq(container_append(w, &i, sizeof(i)), 0);
+    }
+    want_eq(container_finish(w, world_folder(), &size), 0);
+    want_eq(mapping_open(path, &m), 0);
+    file_bytes = malloc(m.size);
+    memcpy(file_bytes, m.bytes, m.size);
+    file_bytes_size = m.size;
+    mapping_close(&m);
+}
+
+Test(container, a_thousand_regions_are_no_damage)
+{
+    world_run_well(BACKEND_SIM, 1, write_many, NULL);
+    struct container c;
+    struct error e = {0};
+    cr_assert_eq(verify(file_bytes, file_bytes_size, &e), 0, "%s", e.text);
+    cr_assert_eq(container_parse(file_bytes, file_bytes_size, "x", &c, &e), 0);
+    cr_assert_eq(c.region_count, 1000);
+    const struct container_region *r = container_find(&c, "c777.values");
+    cr_assert(r && *(const unsigned *)(file_bytes + r->offset) == 777);
+    container_fini(&c);
+}
+
+Test(container, reserved_bytes_must_be_zero)
+{
+    make(300);
+    struct error e = {0};
+    file_bytes[sizeof(struct container_head) - 1] = 1;
+    cr_assert_eq(verify(file_bytes, file_bytes_size, &e), -EBADMSG);
+    cr_assert(strstr(e.text, "must be 0"), "%s", e.text);
+}
+
+Test(container, one_of_an_older_format_is_refused_with_a_sentence)
+{
+    make(300);
+    struct error e;
+    uint32_t older = CONTAINER_FORMAT - 1;
+    memcpy(file_bytes + offsetof(struct container_head, format), &older, sizeof(older));
+    memcpy(file_bytes + file_bytes_size - sizeof(struct container_footer) + offsetof(struct container_footer, format),
+           &older, sizeof(older));
+    cr_assert(verify(file_bytes, file_bytes_size, &e) < 0 && e.code == ERROR_VERSION, "%s", e.text);
+    cr_assert(strstr(e.text, "older Kith"), "%s", e.text);
 }

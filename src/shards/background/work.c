@@ -60,7 +60,7 @@ static int commit(struct shard *s, const struct segment *g)
 static int write_index(struct segment_install *in, struct container_writer *w)
 {
     const struct segment_vectors *v = &in->source.parts->segment->vectors[0];
-    return segment_write_index(w, v->index, &v->plan.why);
+    return segment_write_index(w, collection_vector(&in->shard->config), v->index, &v->plan.why);
 }
 
 /* A file that was written and could not be committed is kept for the next try: the manifest on the disk may name it already. */

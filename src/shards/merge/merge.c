@@ -163,7 +163,7 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
     }
     build_enter(progress, BUILD_WRITING);
     if (rc == 0)
-        rc = segment_write_index(w, index, &plan.why);
+        rc = segment_write_index(w, collection_vector(c), index, &plan.why);
     if (index)
         segment_index_give_back(index, fiber_pause);
     segment_index_destroy(index);

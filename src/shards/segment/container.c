@@ -1,8 +1,10 @@
+/* container.c -- reading a container file: pure functions over its bytes. */
 #include "shards/segment/container.h"
 #include "base/checksum.h"
 #include "shards/segment/container_format.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int corrupt(struct container *c, struct error *error, const char *name, uint64_t offset, const char *what)
@@ -11,6 +13,15 @@ static int corrupt(struct container *c, struct error *error, const char *name, u
     return error_set(error, ERROR_CORRUPT,
                      "%s is damaged at offset %llu: %s; restore a snapshot, or the data folder from a copy", name,
                      (unsigned long long)offset, what);
+}
+
+static bool is_zero(const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        if (at[i] != 0)
+            return false;
+    return true;
 }
 
 static int read_footer(const struct container_ends *e, const char *name, struct container *c,
@@ -33,6 +44,12 @@ static int read_footer(const struct container_ends *e, const char *name, struct 
             f->format, CONTAINER_FORMAT);
     if (f->directory_offset > footer_at || f->directory_size != footer_at - f->directory_offset)
         return corrupt(c, error, name, footer_at, "the footer points outside the file");
+    if (f->format < CONTAINER_FORMAT)
+        return error_set(error, ERROR_VERSION,
+                         "%s has segment format %u of an older Kith, and this one reads %d; import the data again",
+                         name, f->format, CONTAINER_FORMAT);
+    if (!is_zero(&head.zero, sizeof(head) - offsetof(struct container_head, zero)))
+        return corrupt(c, error, name, offsetof(struct container_head, zero), "bytes that must be 0 are not");
     c->directory_at = f->directory_offset;
     if (f->directory_offset < e->tail_at)
         return -ERANGE;
@@ -51,18 +68,24 @@ int container_parse_ends(const struct container_ends *ends, const char *name, st
     if (rc < 0)
         return rc;
     const uint8_t *at = ends->tail + (f.directory_offset - ends->tail_at), *begin = at, *end = at + f.directory_size;
+    ret->regions = calloc(f.directory_size / sizeof(struct container_entry) + 1, sizeof(*ret->regions));
+    if (!ret->regions)
+        return -ENOMEM;
     while (at < end) {
         struct container_entry e;
         uint64_t here = f.directory_offset + (uint64_t)(at - begin);
-        if (ret->region_count == CONTAINER_REGIONS || (size_t)(end - at) < sizeof(e))
-            return corrupt(ret, error, name, here, "the directory has an entry too many");
+        if ((size_t)(end - at) < sizeof(e))
+            return corrupt(ret, error, name, here, "the directory ends within an entry");
         memcpy(&e, at, sizeof(e));
         at += sizeof(e);
+        if (e.unknown > CONTAINER_NEED || e.zero != 0)
+            return corrupt(ret, error, name, here, "an entry of the directory says what no version means");
         if (memchr(e.name, 0, sizeof(e.name)) == NULL || e.offset % CACHE_LINE || e.offset > f.directory_offset ||
             e.size > f.directory_offset - e.offset)
             return corrupt(ret, error, name, here, "an entry of the directory points outside the file");
         struct container_region *r = &ret->regions[ret->region_count++];
         memcpy(r->name, e.name, sizeof(r->name));
+        r->unknown = e.unknown;
         r->offset = e.offset;
         r->size = e.size;
         r->checksums = at;
@@ -79,6 +102,13 @@ int container_parse(const uint8_t *bytes, size_t size, const char *name, struct 
     int rc = container_parse_ends(&ends, name, ret, error);
     ret->bytes = bytes;
     return rc;
+}
+
+void container_fini(struct container *c)
+{
+    free(c->regions);
+    c->regions = NULL;
+    c->region_count = 0;
 }
 
 const struct container_region *container_find(const struct container *c, const char *name)

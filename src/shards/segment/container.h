@@ -14,13 +14,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTAINER_NAME_MAX 16
-#define CONTAINER_REGIONS  32
+#define CONTAINER_NAME_MAX 24
 #define CONTAINER_SLICE    ((size_t)16 << 20)
 #define CONTAINER_PIECE    ((size_t)1 << 20) /* what is summed or written without a pause */
 
+/* What a reader that does not know a region does with it, as the chunks of PNG say (RFC 2083, section 3.3). */
+enum container_unknown {
+    CONTAINER_IGNORE = 0, /* ignores it; a rewrite leaves it out, because it can be made again from the others */
+    CONTAINER_KEEP = 1,   /* ignores it; a rewrite appends the bytes of all inputs, so it must be a list */
+    CONTAINER_NEED = 2,   /* refuses the file */
+};
+
 struct container_region {
     char name[CONTAINER_NAME_MAX]; /* ends with 0 */
+    enum container_unknown unknown;
     uint64_t offset, size;
     const uint8_t *checksums; /* one little-endian CRC32C for each slice; not aligned */
 };
@@ -31,12 +38,13 @@ struct container {
     uint64_t directory_at;
     uint64_t bad_at; /* after ERROR_CORRUPT: the offset that the sentence names */
     unsigned region_count;
-    struct container_region regions[CONTAINER_REGIONS];
+    struct container_region *regions; /* owned; their checksums lie in the bytes that were parsed */
 };
 
 /* -- reading: pure functions over the bytes of a file, which are lent -- */
 
-/* Checks magic, footer and directory, and that every region lies within the file. `name` is for the sentence. */
+/* Checks magic, footer and directory, and that every region lies within the file. `name` is for the
+ * sentence. container_fini() is due whatever it returns. -ENOMEM without a sentence. */
 MUST_USE int container_parse(const uint8_t *bytes, size_t size, const char *name, struct container *ret,
                              struct error *error);
 /* The same of a file that is not all in memory: its first 64 bytes, and what is behind tail_at. -ERANGE: the directory begins before
@@ -47,6 +55,7 @@ struct container_ends {
 };
 MUST_USE int container_parse_ends(const struct container_ends *ends, const char *name, struct container *ret,
                                   struct error *error);
+void container_fini(struct container *c);
 /* NULL: there is none of that name. */
 const struct container_region *container_find(const struct container *c, const char *name);
 /* Walks over a region piece by piece, so that the caller can pause between them, and compares each slice with its checksum.
@@ -73,7 +82,9 @@ struct container_writer;
 
 /* Writes to path.new; nothing is at path before container_finish(). */
 MUST_USE int container_create(const char *path, struct container_writer **ret);
-MUST_USE int container_begin(struct container_writer *w, const char *name, uint64_t size);
+/* The next region, which gets so many bytes. `unknown`: what readers do that do not know the name. */
+MUST_USE int container_begin(struct container_writer *w, const char *name, enum container_unknown unknown,
+                             uint64_t size);
 MUST_USE int container_append(struct container_writer *w, const void *bytes, size_t n);
 /* Where the region begun last lies, and the file it lies in; what was appended can be mapped once the region is full. */
 uint64_t container_region_offset(const struct container_writer *w);

@@ -6,7 +6,7 @@
 #include <assert.h>
 
 #define CONTAINER_MAGIC  0x314745534854494bu /* the bytes K I T H S E G 1 */
-#define CONTAINER_FORMAT 1
+#define CONTAINER_FORMAT 2
 
 struct container_head {
     uint64_t magic;
@@ -16,6 +16,7 @@ struct container_head {
 
 struct container_entry { /* followed by a CRC32C for each slice */
     char name[CONTAINER_NAME_MAX];
+    uint32_t unknown, zero; /* enum container_unknown */
     uint64_t offset, size;
 };
 
@@ -26,6 +27,6 @@ struct container_footer {
     uint64_t magic;
 };
 
-static_assert(sizeof(struct container_head) == 64 && sizeof(struct container_entry) == 32 &&
+static_assert(sizeof(struct container_head) == 64 && sizeof(struct container_entry) == 48 &&
                   sizeof(struct container_footer) == 32,
               "the layout on disk");

@@ -59,7 +59,7 @@ int container_create(const char *path, struct container_writer **ret)
     return 0;
 }
 
-int container_begin(struct container_writer *w, const char *name, uint64_t size)
+int container_begin(struct container_writer *w, const char *name, enum container_unknown unknown, uint64_t size)
 {
     check(w->region_left == 0 && w->slice.size == 0);
     uint64_t align = size > 65536 ? 4096 : CACHE_LINE;
@@ -73,7 +73,7 @@ int container_begin(struct container_writer *w, const char *name, uint64_t size)
     }
     if (rc < 0)
         return rc;
-    struct container_entry e = {.offset = start, .size = size};
+    struct container_entry e = {.unknown = unknown, .offset = start, .size = size};
     check(strlen(name) < sizeof(e.name));
     memcpy(e.name, name, strlen(name));
     w->region_offset = start;

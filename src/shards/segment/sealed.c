@@ -36,9 +36,17 @@ static int need(struct opening *o, const char *name, uint64_t size, const uint8_
     return 0;
 }
 
-static bool is_of_index(const struct container_region *r)
+/* A region that must be understood, and is not, comes from a newer version. */
+static int check_known(struct opening *o)
 {
-    return strncmp(r->name, "row.", 4) != 0 && strncmp(r->name, "seg.", 4) != 0;
+    for (unsigned i = 0; i < o->container.region_count; i++) {
+        const struct container_region *r = &o->container.regions[i];
+        if (r->unknown == CONTAINER_NEED && region_owner(r->name).kind == 0)
+            return error_set(o->error, ERROR_VERSION,
+                             "%s was written by a newer Kith: this one does not know its region '%s'; use that version",
+                             o->path, r->name);
+    }
+    return 0;
 }
 
 static int cannot_read(const char *path, uint64_t offset, int rc, struct error *error)
@@ -99,22 +107,34 @@ int segment_verify(const char *path, const struct segment *g, struct error *erro
 {
     struct container c;
     int rc = container_parse(g->mapping.bytes, g->mapping.size, path, &c, error);
-    return rc < 0 ? rc : check_sums(&c, path, error);
+    if (rc == 0)
+        rc = check_sums(&c, path, error);
+    container_fini(&c);
+    return rc;
+}
+
+static int read_vector_meta(struct opening *o, const struct vector_spec *v)
+{
+    const uint8_t *bytes;
+    const struct segment_vector_meta wanted = segment_vector_meta(v);
+    char name[CONTAINER_NAME_MAX];
+    int rc = need(o, region_name(name, 'v', v->number, "meta"), sizeof(wanted), &bytes);
+    if (rc == 0 && memcmp(bytes, &wanted, sizeof(wanted)) != 0)
+        rc = bad_region(o, name, "does not match the manifest");
+    return rc;
 }
 
 static int read_meta(struct opening *o, const struct collection_config *c, const struct manifest_segment *m)
 {
     const uint8_t *bytes;
-    int rc = need(o, "seg.meta", sizeof(o->meta), &bytes);
+    int rc = need(o, REGION_SEG_META, sizeof(o->meta), &bytes);
     if (rc < 0)
         return rc;
     memcpy(&o->meta, bytes, sizeof(o->meta));
     const struct segment_meta *meta = &o->meta;
-    if (meta->id != m->id || meta->collection != c->id || meta->rows != m->rows || meta->tombstones != m->tombstones ||
-        meta->dim != collection_vector(c)->dim || meta->metric != collection_vector(c)->metric ||
-        meta->stride != vector_stride(collection_vector(c)))
-        return bad_region(o, "seg.meta", "does not match the manifest");
-    return 0;
+    if (meta->id != m->id || meta->collection != c->id || meta->rows != m->rows || meta->tombstones != m->tombstones)
+        return bad_region(o, REGION_SEG_META, "does not match the manifest");
+    return read_vector_meta(o, collection_vector(c));
 }
 
 static void values_map(struct row_values *v, const uint8_t *bytes, uint32_t stride)
@@ -123,44 +143,48 @@ static void values_map(struct row_values *v, const uint8_t *bytes, uint32_t stri
     v->at = (struct rows){&v->single, stride, ROWS_ONE_PIECE};
 }
 
-static int open_columns(struct opening *o, struct segment *s)
+static int open_columns(struct opening *o, const struct collection_config *c, struct segment *s)
 {
     const uint8_t *ids, *versions, *vectors, *ends, *tombstones;
+    const struct vector_spec *v = collection_vector(c);
+    const uint32_t stride = vector_stride(v);
+    char name[CONTAINER_NAME_MAX];
     uint64_t rows = o->meta.rows;
-    int rc = need(o, "row.ids", rows * sizeof(struct point_id), &ids);
+    int rc = need(o, REGION_ROWS_IDS, rows * sizeof(struct point_id), &ids);
     if (rc == 0)
-        rc = need(o, "row.versions", rows * sizeof(uint64_t), &versions);
+        rc = need(o, REGION_ROWS_VERSIONS, rows * sizeof(uint64_t), &versions);
     if (rc == 0)
-        rc = need(o, "row.vectors", rows * o->meta.stride, &vectors);
+        rc = need(o, region_name(name, 'v', v->number, "values"), rows * stride, &vectors);
     if (rc == 0)
-        rc = need(o, "row.payload_end", rows * sizeof(uint64_t), &ends);
+        rc = need(o, REGION_PAYLOAD_ENDS, rows * sizeof(uint64_t), &ends);
     if (rc == 0)
-        rc = need(o, "seg.tombstones", o->meta.tombstones * sizeof(struct tombstone), &tombstones);
+        rc = need(o, REGION_SEG_TOMBSTONES, o->meta.tombstones * sizeof(struct tombstone), &tombstones);
     if (rc < 0)
         return rc;
     values_map(&s->rows.ids, ids, sizeof(struct point_id));
     values_map(&s->rows.versions, versions, sizeof(uint64_t));
-    values_map(&s->vectors[0].values, vectors, o->meta.stride);
+    values_map(&s->vectors[0].values, vectors, stride);
     s->payloads.ends = (const uint64_t *)ends;
     s->tombstones.items = (struct tombstone *)tombstones;
-    const struct container_region *payload = container_find(&o->container, "row.payload");
+    const struct container_region *payload = container_find(&o->container, REGION_PAYLOAD_BYTES);
     if (!payload)
-        return bad_region(o, "row.payload", "is missing");
+        return bad_region(o, REGION_PAYLOAD_BYTES, "is missing");
     s->payloads.bytes = o->container.bytes + payload->offset;
     s->payloads.size = payload->size;
     for (uint64_t row = 0, before = 0; row < rows; before = s->payloads.ends[row++]) {
         if (s->payloads.ends[row] < before || s->payloads.ends[row] > payload->size)
-            return bad_region(o, "row.payload_end", "points outside the payloads");
+            return bad_region(o, REGION_PAYLOAD_ENDS, "points outside the payloads");
         if (row % 16384 == 0)
             fiber_checkpoint();
     }
     return 0;
 }
 
-/* Text for people; older files have none. */
-static void read_why(const struct opening *o, struct index_why *why)
+/* Text for people. */
+static void read_why(const struct opening *o, uint16_t vector, struct index_why *why)
 {
-    const struct container_region *r = container_find(&o->container, "seg.why");
+    char name[CONTAINER_NAME_MAX];
+    const struct container_region *r = container_find(&o->container, region_name(name, 'v', vector, "why"));
     if (!r || r->size >= sizeof(why->text))
         return;
     memcpy(why->text, o->container.bytes + r->offset, r->size);
@@ -181,16 +205,24 @@ static void say_mapped(struct index_why *why)
     snprintf(why->text + n, sizeof(why->text) - n, ", all of it mapped (memory is short)");
 }
 
+static bool is_of_index(const char *what)
+{
+    return strcmp(what, "meta") != 0 && strcmp(what, "values") != 0 && strcmp(what, "why") != 0;
+}
+
 static int open_index(struct opening *o, struct segment *s, const struct collection_config *c)
 {
-    struct index_region regions[SEGMENT_INDEX_REGIONS];
+    struct index_region *regions = calloc(o->container.region_count + 1, sizeof(*regions));
     unsigned n = 0;
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < o->container.region_count && n < SEGMENT_INDEX_REGIONS; i++) {
+    if (!regions)
+        return -ENOMEM;
+    for (unsigned i = 0; i < o->container.region_count; i++) {
         const struct container_region *r = &o->container.regions[i];
-        if (!is_of_index(r))
+        const struct region_owner owner = region_owner(r->name);
+        if (owner.kind != 'v' || owner.number != collection_vector(c)->number || !is_of_index(owner.rest))
             continue;
-        regions[n++] = (struct index_region){r->name, o->container.bytes + r->offset, r->size};
+        regions[n++] = (struct index_region){owner.rest, o->container.bytes + r->offset, r->size};
         bytes += r->size;
     }
     s->vectors[0].index_mapped = bytes > o->copy_max;
@@ -198,6 +230,7 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
     const struct pause pause = {.fn = pause_and_go_on};
     int rc = segment_index_open(collection_vector(c)->metric, collection_vector(c)->dim, s->rows.count, regions, n,
                                 !s->vectors[0].index_mapped, &pause, &s->vectors[0].index, &why);
+    free(regions);
     if (rc == -ENOTSUP)
         return error_set(o->error, ERROR_VERSION,
                          "%s cannot be opened: %s; start the version of Kith that wrote it, or a newer one", o->path,
@@ -210,7 +243,7 @@ static int open_index(struct opening *o, struct segment *s, const struct collect
     if (rc == 0) {
         s->vectors[0].plan.options = *segment_index_options(s->vectors[0].index);
         s->vectors[0].plan.complete = true;
-        read_why(o, &s->vectors[0].plan.why);
+        read_why(o, collection_vector(c)->number, &s->vectors[0].plan.why);
         if (s->vectors[0].index_mapped)
             say_mapped(&s->vectors[0].plan.why);
     }
@@ -224,6 +257,8 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     if (rc == 0)
         rc = read_all(&o->container, o->path, o->error);
     if (rc == 0)
+        rc = check_known(o);
+    if (rc == 0)
         rc = read_meta(o, c, m);
     if (rc < 0)
         return rc;
@@ -233,7 +268,7 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     s->rows.version_max = o->meta.version_max;
     rc = segment_all_alive(s);
     if (rc == 0)
-        rc = open_columns(o, s);
+        rc = open_columns(o, c, s);
     if (rc == 0 && s->rows.count)
         rc = open_index(o, s, c);
     return rc;
@@ -261,6 +296,7 @@ static int open_as(const char *path, const struct collection_config *c, const st
         rc = cannot_read(path, 0, rc, error);
     else
         rc = open_mapped(&o, s, c, m);
+    container_fini(&o.container);
     int lost = segment_check_lost(s, path, error); /* then whatever else was found is not the reason */
     rc = lost < 0 ? lost : rc;
     if (rc == 0) {

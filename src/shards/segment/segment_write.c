@@ -3,6 +3,7 @@
 #include "shards/segment/segment_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct writing {
@@ -49,7 +50,7 @@ static const struct rows *vectors_of(const struct segment *s)
 
 static int write_column(struct writing *x, const char *name, column_fn column, uint32_t stride)
 {
-    int rc = container_begin(x->w, name, (uint64_t)x->source->rows * stride);
+    int rc = container_begin(x->w, name, CONTAINER_NEED, (uint64_t)x->source->rows * stride);
     for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++) {
         const struct segment_part *p = &x->source->parts[i];
         const struct rows *r = column(p->segment);
@@ -110,11 +111,11 @@ static int write_payloads(struct writing *x)
     uint64_t total = 0, end = 0;
     int rc = for_kept(x, add_up, &total);
     if (rc == 0)
-        rc = container_begin(x->w, "row.payload_end", x->source->rows * sizeof(end));
+        rc = container_begin(x->w, REGION_PAYLOAD_ENDS, CONTAINER_NEED, x->source->rows * sizeof(end));
     if (rc == 0)
         rc = for_kept(x, write_payload_end, &end);
     if (rc == 0)
-        rc = container_begin(x->w, "row.payload", total);
+        rc = container_begin(x->w, REGION_PAYLOAD_BYTES, CONTAINER_NEED, total);
     uint64_t left = total;
     if (rc == 0)
         rc = for_kept(x, write_payload, &left);
@@ -128,11 +129,65 @@ static int take_lower_version(struct writing *x, const struct segment *s, uint32
     return 0;
 }
 
-static int write_region(struct container_writer *w, const char *name, const void *bytes, size_t size)
+static int write_region(struct container_writer *w, const char *name, enum container_unknown unknown, const void *bytes,
+                        size_t size)
 {
-    int rc = container_begin(w, name, size);
+    int rc = container_begin(w, name, unknown, size);
     return rc < 0 || size == 0 ? rc : container_append(w, bytes, size);
 }
+
+/* -- regions that a newer version wrote, and asks to keep -- */
+
+static bool is_kept(const struct container_region *r)
+{
+    return r->unknown == CONTAINER_KEEP && region_owner(r->name).kind == 0;
+}
+
+static bool is_met_before(const struct container *all, uint32_t part, const char *name)
+{
+    for (uint32_t i = 0; i < part; i++)
+        if (container_find(&all[i], name))
+            return true;
+    return false;
+}
+
+/* The region of this name, of all parts, one behind the other. */
+static int write_kept(struct writing *x, const struct container *all, const char *name)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < x->source->part_count; i++) {
+        const struct container_region *r = container_find(&all[i], name);
+        size += r ? r->size : 0;
+    }
+    int rc = container_begin(x->w, name, CONTAINER_KEEP, size);
+    for (uint32_t i = 0; rc == 0 && size && i < x->source->part_count; i++) {
+        const struct container_region *r = container_find(&all[i], name);
+        if (r && r->size)
+            rc = container_append(x->w, all[i].bytes + r->offset, r->size);
+    }
+    return rc;
+}
+
+static int write_unknown(struct writing *x)
+{
+    struct container *all = calloc(x->source->part_count + 1, sizeof(*all));
+    int rc = all ? 0 : -ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++) {
+        const struct mapping *m = &x->source->parts[i].segment->mapping;
+        if (m->bytes)
+            rc = container_parse(m->bytes, m->size, "a segment to be merged", &all[i], NULL);
+    }
+    for (uint32_t i = 0; rc == 0 && i < x->source->part_count; i++)
+        for (unsigned k = 0; rc == 0 && k < all[i].region_count; k++)
+            if (is_kept(&all[i].regions[k]) && !is_met_before(all, i, all[i].regions[k].name))
+                rc = write_kept(x, all, all[i].regions[k].name);
+    for (uint32_t i = 0; all && i < x->source->part_count; i++)
+        container_fini(&all[i]);
+    free(all);
+    return rc;
+}
+
+/* -- the file -- */
 
 int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
                           const struct segment_source *source, const struct pause *pause, uint64_t *ret_version_min)
@@ -146,32 +201,39 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                                 .version_min = *ret_version_min,
                                 .version_max = source->version_max,
                                 .rows = source->rows,
-                                .tombstones = source->tombstone_count,
-                                .dim = collection_vector(c)->dim,
-                                .metric = collection_vector(c)->metric,
-                                .stride = stride};
+                                .tombstones = source->tombstone_count};
+    const struct vector_spec *v = collection_vector(c);
+    const struct segment_vector_meta vector = segment_vector_meta(v);
+    char name[CONTAINER_NAME_MAX];
     if (rc == 0)
-        rc = write_region(w, "seg.meta", &meta, sizeof(meta));
+        rc = write_region(w, REGION_SEG_META, CONTAINER_NEED, &meta, sizeof(meta));
     if (rc == 0)
-        rc = write_region(w, "seg.tombstones", source->tombstones,
+        rc = write_region(w, REGION_SEG_TOMBSTONES, CONTAINER_NEED, source->tombstones,
                           source->tombstone_count * sizeof(*source->tombstones));
     if (rc == 0)
-        rc = write_column(&x, "row.ids", ids_of, sizeof(struct point_id));
+        rc = write_column(&x, REGION_ROWS_IDS, ids_of, sizeof(struct point_id));
     if (rc == 0)
-        rc = write_column(&x, "row.versions", versions_of, sizeof(uint64_t));
+        rc = write_column(&x, REGION_ROWS_VERSIONS, versions_of, sizeof(uint64_t));
     if (rc == 0)
         rc = write_payloads(&x);
-    return rc < 0 ? rc : write_column(&x, "row.vectors", vectors_of, stride);
+    if (rc == 0)
+        rc = write_unknown(&x);
+    if (rc == 0)
+        rc = write_region(w, region_name(name, 'v', v->number, "meta"), CONTAINER_NEED, &vector, sizeof(vector));
+    return rc < 0 ? rc : write_column(&x, region_name(name, 'v', v->number, "values"), vectors_of, stride);
 }
 
-int segment_write_index(struct container_writer *w, struct segment_index *index, const struct index_why *why)
+int segment_write_index(struct container_writer *w, const struct vector_spec *v, struct segment_index *index,
+                        const struct index_why *why)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
+    char name[CONTAINER_NAME_MAX];
     unsigned n = 0;
     int rc = segment_index_regions(index, regions, &n);
     if (rc == 0)
-        rc = write_region(w, "seg.why", why->text, strlen(why->text));
+        rc = write_region(w, region_name(name, 'v', v->number, "why"), CONTAINER_IGNORE, why->text, strlen(why->text));
     for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = write_region(w, regions[i].name, regions[i].bytes, regions[i].size);
+        rc = write_region(w, region_name(name, 'v', v->number, regions[i].name), CONTAINER_NEED, regions[i].bytes,
+                          regions[i].size);
     return rc;
 }

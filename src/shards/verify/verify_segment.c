@@ -60,6 +60,7 @@ static int read_ends(struct reading *r, struct error *error)
     int rc = read_tail(r, ends.size > TAIL ? ends.size - TAIL : 0, &ends.tail_at);
     for (int again = 0; rc == 0; again++) {
         ends.tail = r->tail;
+        container_fini(&r->container);
         rc = container_parse_ends(&ends, r->name, &r->container, error);
         if (rc != -ERANGE || again > 0)
             return rc;
@@ -181,6 +182,7 @@ int verify_segment(struct verify *v)
         verify_report(v, r.name, "directory", r.file.size, "the disk does not give it back: %s", strerror(-rc));
         rc = finish(v, r.file.size);
     }
+    container_fini(&r.container);
     free(r.tail);
     verify_file_close(&r.file);
     return rc;
