@@ -1,5 +1,5 @@
 /* early_end.h -- when a walk may end before it has expanded all of its ef candidates. A header of
- * its own, because the walk, the recall curve and the benchmarks share the rule.
+ * its own, because the walk and its test call the rule.
  *
  * A walk expands its candidates from near to far. Let the next candidate be at place p among all
  * that were found, and r times as far as the k-th. Of a query that has its neighbours, candidates
