@@ -81,12 +81,28 @@ static bool settings_owe(const struct world *w, const struct core *c, char *text
     return false;
 }
 
+/* Every reactor goes by the schemas that the manifest has. */
+static bool schemas_owe(const struct world *w, const struct core *c, char *text)
+{
+    for (size_t i = 0; i < c->collections.count; i++) {
+        const struct collection_entry *e = c->collections.by_name[i];
+        const struct collection_config *durable = manifest_find(&w->server->catalog.manifest, e->config.id);
+        if (!durable || differs(text, "the version of a schema", e->config.schema->version, durable->schema->version) ||
+            differs(text, "fields of a schema", e->config.schema->field_count, durable->schema->field_count) ||
+            differs(text, "schemas of a shard that are another", e->config.schema != shard_config(e->shard)->schema,
+                    0) ||
+            differs(text, "schemas that wait for the manifest", e->next_schema != NULL, 0))
+            return true;
+    }
+    return false;
+}
+
 /* True with the first thing that is missing on a reactor. */
 static bool owes(const struct world *w, unsigned reactor, char *text)
 {
     const struct core *c = w->server->cores[reactor];
     return admission_owes(c, text) || core_owes(c, text) || (c->store && store_owes(c->store, text)) ||
-           settings_owe(w, c, text) || sim_reactor_owes(w->sim, reactor, text, TEXT_MAX) ||
+           settings_owe(w, c, text) || schemas_owe(w, c, text) || sim_reactor_owes(w->sim, reactor, text, TEXT_MAX) ||
            differs(text, "fibers", sim_fibers(w->sim, reactor), w->fibers[reactor]);
 }
 

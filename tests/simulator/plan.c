@@ -3,11 +3,12 @@
 #include "plan.h"
 #include "play.h"
 
-#define STORMY   6      /* one of so many seeds has storms */
-#define WIDE     5      /* and one of so many of the others has wide vectors */
-#define MANY     8      /* one of so many of the rest has many collections */
-#define PAUSING  500000 /* of a million checkpoints yield in half of these */
-#define STRONGER 3      /* a kind's rate is up to so many times doubled, or halved */
+#define STORMY        6 /* one of so many seeds has storms */
+#define WIDE          5 /* and one of so many of the others has wide vectors */
+#define MANY          8 /* one of so many of the rest has many collections */
+#define FIELDS_STREAM 0x9e3779b97f4a7c15u
+#define PAUSING       500000 /* of a million checkpoints yield in half of these */
+#define STRONGER      3      /* a kind's rate is up to so many times doubled, or halved */
 
 /* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
 static const uint32_t usual[FAULT_KINDS] = {
@@ -38,6 +39,8 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->varied = draw_one_in(random, 2);
     p->index_bytes = p->players % 2 ? 4096 : 0;
     p->rot = draw_one_in(random, 8);
+    uint64_t fields = *random * FIELDS_STREAM;
+    p->fields = draw_one_in(&fields, 2) ? draw(&fields) | 1 : 0;
     uint64_t storms = ~*random; /* a stream of its own: what else a seed draws does not depend on it */
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
     p->copies = draw_one_in(&storms, 3);

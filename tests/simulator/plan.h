@@ -17,6 +17,7 @@ struct plan {
     uint64_t storm;              /* what its storms are drawn from; 0: there are none */
     uint64_t wide;               /* likewise, its wide vectors */
     uint64_t many;               /* likewise, its many collections */
+    uint64_t fields;             /* likewise, the fields that come and go */
 };
 
 void plan_draw(struct plan *p, uint64_t *random);

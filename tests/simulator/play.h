@@ -6,6 +6,7 @@
 
 #include "actors/server.h"
 #include "calls.h"
+#include "fields.h"
 #include "model.h"
 #include "plan.h"
 #include "world.h"
@@ -27,7 +28,8 @@ enum operation {
     OPERATION_VERIFY,
     OPERATION_DROP,
     OPERATION_RECONNECT,
-    OPERATION_LOOK, /* at everything, after a start and before an end */
+    OPERATION_FIELD, /* is added or dropped */
+    OPERATION_LOOK,  /* at everything, after a start and before an end */
     OPERATION_KINDS
 };
 
@@ -56,6 +58,7 @@ struct book {
         ordered; /* reactors of the last round, if a power cut ended it and nothing else went wrong; 0: otherwise */
     struct census census;
     struct model model;
+    struct fields fields;
     struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
         uint32_t ids[MODEL_BATCH_MAX], n, version;
     } refused;
@@ -66,7 +69,7 @@ struct player {
     uint32_t number;
     char name[24];
     struct book books[2]; /* its own, its share */
-    uint64_t random;
+    uint64_t random, fields_random;
     uint32_t identity;    /* as a client; 0: it has none yet */
     uint32_t connections; /* that it had: each says how many came before it */
     bool early; /* the server is still starting: it may refuse, or end the connection because it cannot start */
@@ -89,11 +92,12 @@ struct world {
     uint16_t credits[ORDERS];
     uint64_t memory, queue_ms; /* 0: as the server is without */
     bool faulty_start, started;
-    uint64_t log_faults;           /* when the round began */
-    bool orderly;                  /* the last end */
-    bool over;                     /* nothing is left to see */
-    bool snapshot;                 /* there is one */
-    struct model *then;            /* what it holds, for each book */
+    uint64_t log_faults; /* when the round began */
+    bool orderly;        /* the last end */
+    bool over;           /* nothing is left to see */
+    bool snapshot;       /* there is one */
+    struct model *then;  /* what it holds, for each book */
+    struct fields fields_then[2 * PLAYERS_MAX];
     struct wide *wide;             /* its points; NULL: there are none yet */
     struct many *many;             /* its collections; NULL: likewise */
     uint32_t fibers[REACTORS_MAX]; /* that lived on each reactor when it began to serve */
@@ -138,6 +142,11 @@ bool player_connect(struct player *p);
 void look_at_points(struct player *p, struct book *b, bool first);
 void look_at_count(struct player *p, struct book *b);
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
+
+/* -- the schema of a collection (fields.c) -- */
+
+void change_field(struct player *p, struct book *b);
+void look_at_fields(struct player *p, struct book *b);
 
 /* -- more than can be done at once (crowd.c) -- */
 

@@ -145,6 +145,7 @@ static void forget_points(struct book *b)
     model_init(&b->model, b->model.base, b->kind.metric, b->weak);
     b->model.next_version = version;
     b->refused.n = 0;
+    fields_init(&b->fields);
 }
 
 static bool create(struct player *p, struct book *b)
@@ -162,8 +163,10 @@ static bool create(struct player *p, struct book *b)
         forget_points(b);
     if (rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS)) {
         rc = 0;
-        if (perhaps_again)
+        if (perhaps_again) {
             model_maybe_empty(&b->model);
+            fields_maybe_empty(&b->fields);
+        }
     }
     if (rc == 0) {
         *known = true;
@@ -282,6 +285,7 @@ static const struct {
     [OPERATION_VERIFY] = {"verify", 2, operate_verify},
     [OPERATION_DROP] = {"drop", 2, operate_drop},
     [OPERATION_RECONNECT] = {"reconnect", 10, operate_reconnect},
+    [OPERATION_FIELD] = {"change of a field", 0, NULL}, /* of a stream of its own */
     [OPERATION_LOOK] = {"look at all", 0, NULL},
 };
 
@@ -306,6 +310,18 @@ static void operate(struct player *p)
     p->world->result->operations[kind]++;
 }
 
+/* In half of the seeds, beside what else is done. */
+static void operate_field(struct player *p)
+{
+    struct book *b = &p->books[draw_one_in(&p->fields_random, 3)];
+    if (!p->world->plan.fields || !draw_one_in(&p->fields_random, 6) || b->state != BOOK_OPEN)
+        return;
+    change_field(p, b);
+    p->world->result->operations[OPERATION_FIELD]++;
+    if (b->state == BOOK_OPEN && !failed(p->world) && draw_one_in(&p->fields_random, 3))
+        look_at_fields(p, b);
+}
+
 static void look_at_all(struct player *p, bool first)
 {
     for (unsigned i = 0; i < 2 && !failed(p->world); i++) {
@@ -317,6 +333,8 @@ static void look_at_all(struct player *p, bool first)
             look_at_count(p, b);
         if (!failed(p->world))
             look_by_search(p, b, true, MODEL_IDS * PLAYERS_MAX);
+        if (!failed(p->world) && p->world->plan.fields)
+            look_at_fields(p, b);
         p->world->result->operations[OPERATION_LOOK]++;
     }
 }
@@ -346,6 +364,8 @@ void player_run(void *arg)
         look_at_all(p, true);
         for (uint32_t i = 0; i < w->operations && !failed(w); i++) {
             operate(p);
+            if (!failed(w))
+                operate_field(p);
             if (draw_one_in(&p->random, 8))
                 fiber_sleep_ns(draw(&p->random) % 50000000);
         }

@@ -30,6 +30,8 @@ static void remember(struct world *w)
     for (unsigned i = 0; i < 2 * w->plan.players; i++) {
         w->then[i] = book_at(w, i)->model;
         model_restart(&w->then[i], END_UNSURE); /* an unanswered write may be in it, or not */
+        w->fields_then[i] = book_at(w, i)->fields;
+        fields_restart(&w->fields_then[i]);
     }
 }
 
@@ -54,8 +56,10 @@ static void travel(struct world *w, struct player *p)
     for (unsigned i = 0; i < 2 * w->plan.players; i++)
         if (!model_can_be(&book_at(w, i)->model, &w->then[i]))
             return;
-    for (unsigned i = 0; i < 2 * w->plan.players; i++)
-        model_or(&book_at(w, i)->model, &w->then[i]); /* the power may be cut meanwhile */
+    for (unsigned i = 0; i < 2 * w->plan.players; i++) { /* the power may be cut meanwhile */
+        model_or(&book_at(w, i)->model, &w->then[i]);
+        fields_or(&book_at(w, i)->fields, &w->fields_then[i]);
+    }
     int rc = call_snapshot_restore(&p->client, SNAPSHOT);
     tell(w, "world", "restore the snapshot: %s", outcome(p, rc));
     if (rc < 0) {
@@ -63,10 +67,15 @@ static void travel(struct world *w, struct player *p)
         return;
     }
     w->result->restores++;
-    for (unsigned i = 0; i < 2 * w->plan.players; i++)
+    for (unsigned i = 0; i < 2 * w->plan.players; i++) {
         model_replace(&book_at(w, i)->model, &w->then[i]);
-    for (unsigned i = 0; i < 2 * w->plan.players && !failed(w); i++)
+        book_at(w, i)->fields = w->fields_then[i];
+    }
+    for (unsigned i = 0; i < 2 * w->plan.players && !failed(w); i++) {
         look_at_points(p, book_at(w, i), true);
+        if (!failed(w) && w->plan.fields)
+            look_at_fields(p, book_at(w, i));
+    }
 }
 
 void travel_in_time(struct world *w)

@@ -211,6 +211,7 @@ static void book_restart(const struct world *w, struct book *b, enum model_end e
     if (end != END_ORDERLY)
         b->census = (struct census){0};
     model_restart(&b->model, end);
+    fields_restart(&b->fields);
     b->refused.n = 0;
     b->looked = false;
     if (b->state == BOOK_DAMAGED && !damage_done(w)) /* it was only unreadable, and now it is not */
@@ -312,6 +313,7 @@ static void book_init(const struct world *w, struct book *b, const char *name, b
     b->kind = kind;
     b->weak = durability != KITH__DURABILITY__DURABILITY_FLUSH || w->plan.rates[FAULT_MISDIRECTED_WRITE];
     model_init(&b->model, base, kind.metric, b->weak);
+    fields_init(&b->fields);
 }
 
 static void players_init(struct world *w)
@@ -326,9 +328,11 @@ static void players_init(struct world *w)
         p->world = w;
         p->number = i;
         p->random = draw(&w->random);
+        p->fields_random = w->plan.fields + i;
         snprintf(p->name, sizeof p->name, "player %u", i);
         book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_recipe_draw(&kinds, &metrics));
         book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
+        p->books[0].fields.owner = p->books[1].fields.owner = i;
     }
 }
 
