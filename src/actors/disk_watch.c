@@ -1,3 +1,5 @@
+/* disk_watch.c -- the actor that tries the disk again and again while it fails, and tells every
+ * reactor when it is well. */
 #include "actors/disk_watch.h"
 #include "actors/addresses.h"
 #include "actors/control_messages.h"

@@ -1,3 +1,5 @@
+/* arena.c -- memory that is freed together, in blocks; a request that says its size first gets
+ * one block. */
 #include "base/memory.h"
 
 #include <stdbool.h>

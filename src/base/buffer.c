@@ -1,3 +1,4 @@
+/* buffer.c -- bytes that grow: the capacity doubles, so appending is linear in the end. */
 #include "base/memory.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* check.c -- what a failed check says before it ends the process. */
 #include "base/check.h"
 
 #include <stdio.h>

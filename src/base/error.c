@@ -1,3 +1,4 @@
+/* error.c -- codes, their names, and the errno that stands for each between folders. */
 #include "base/error.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* histogram.c -- buckets of a power of two each, divided into equal parts: the bucket of a value
+ * is found by its leading zeros. */
 #include "base/histogram.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* log.c -- a line is formatted on the stack and handed to the sink whole, so lines of several
+ * threads do not mix. */
 #include "base/log.h"
 
 #include <stdarg.h>

@@ -1,3 +1,5 @@
+/* log_share.c -- each line moves a moment in time ahead by its share of a second; a line that
+ * would move it too far is left out and counted. */
 #include "base/log_share.h"
 
 #include <inttypes.h>

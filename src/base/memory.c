@@ -1,3 +1,5 @@
+/* memory.c -- aligned memory, and large memory on huge pages, which a search misses the TLB less
+ * with. */
 #include "base/memory.h"
 
 #include <malloc.h>

@@ -1,3 +1,4 @@
+/* point_id.c -- the two spellings of an id, and its hash. */
 #include "base/point_id.h"
 #include "base/check.h"
 

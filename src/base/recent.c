@@ -1,3 +1,5 @@
+/* recent.c -- a ring of histograms, each of some seconds; reading adds up those of the last
+ * minute. */
 #include "base/recent.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* command.c -- what all subcommands do alike: connect, fail with a sentence, parse shared
+ * options. */
 #include "cli/command.h"
 #include "cli/index_text.h"
 #include "cli/output.h"

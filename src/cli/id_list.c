@@ -1,3 +1,4 @@
+/* id_list.c -- ids from arguments and files; a bad one is named with its line. */
 #include "cli/id_list.h"
 
 #include "cli/command.h"

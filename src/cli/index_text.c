@@ -1,3 +1,4 @@
+/* index_text.c -- spellings of index options and back, from one table for each. */
 #include "cli/index_text.h"
 
 #include "base/check.h"

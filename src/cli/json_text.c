@@ -1,3 +1,5 @@
+/* json_text.c -- numbers are written with the digits they were stored with; a double would lose
+ * some. */
 #include "cli/json_text.h"
 #include "base/text/utf8.h"
 

@@ -1,3 +1,4 @@
+/* options.c -- a table of options is parsed, checked and printed as help by the same rows. */
 #include "cli/options.h"
 
 #include "base/check.h"

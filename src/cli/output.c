@@ -1,3 +1,5 @@
+/* output.c -- columns are as wide as their widest cell, which is known when the last row is
+ * there. */
 #include "cli/output.h"
 
 #include "base/check.h"

@@ -1,3 +1,5 @@
+/* recall.c -- a found point counts when it is among the true nearest, or as near as the farthest
+ * of them: equal distances are not a miss. */
 #include "cli/recall.h"
 
 #include <math.h>

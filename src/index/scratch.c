@@ -1,3 +1,5 @@
+/* scratch.c -- arrays that grow to the largest search of a core and stay. A walk marks rows as
+ * visited by a generation number, so nothing is cleared between two searches. */
 #include "index/scratch.h"
 
 #include "base/bits.h"

@@ -1,3 +1,4 @@
+/* topk.c -- a heap with the farthest on top: most candidates are refused by one comparison. */
 #include "index/topk.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* id_map.c -- open addressing in two tables while it grows: each write moves some entries of the
+ * old table, so no write waits for all. */
 #include "shards/id_map.h"
 #include "base/memory.h"
 

@@ -1,3 +1,5 @@
+/* store.c -- opening and closing of a store, its collections, and what is asked of all of its
+ * shards. */
 #include "shards/memory.h"
 #include "shards/shard.h"
 #include "shards/snapshot/snapshot.h"

@@ -1,3 +1,5 @@
+/* row_array.c -- the first chunk is small and copied as it grows; later chunks are whole and
+ * never move. */
 #include "vectors/row_array.h"
 
 #include "base/memory.h"

@@ -1,3 +1,5 @@
+/* byte_pool.c -- frames that wait for memory are queued in the order of their urgency, and served
+ * as bytes come back. */
 #include "actors/admission/byte_pool.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/timer.h"

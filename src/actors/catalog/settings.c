@@ -1,3 +1,5 @@
+/* settings.c -- the table of all settings, and reading a value by its kind. A setting is one row,
+ * so names, bounds, defaults and help are written once. */
 #include "actors/catalog/settings.h"
 #include "actors/admission/budget.h"
 #include "base/text/edit_distance.h"

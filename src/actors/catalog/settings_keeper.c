@@ -1,3 +1,5 @@
+/* settings_keeper.c -- the file of settings and the actor that changes it. A value is durable
+ * before any reactor uses it. */
 #include "actors/catalog/settings_keeper.h"
 #include "actors/addresses.h"
 #include "actors/admission/budget.h"

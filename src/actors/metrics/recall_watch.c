@@ -1,3 +1,5 @@
+/* recall_watch.c -- a fiber in the background class that repeats sampled searches exactly and
+ * compares. It rests in proportion to what it took. */
 #include "actors/metrics/recall_watch.h"
 #include "actors/core.h"
 

@@ -1,3 +1,5 @@
+/* search_hardware.c -- two looks at the counters of the core around one search in 64, dropped
+ * when another fiber ran between them. */
 #include "actors/metrics/search_hardware.h"
 #include "reactor/runtime.h"
 

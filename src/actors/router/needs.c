@@ -1,3 +1,5 @@
+/* needs.c -- sums of what the router allocates, term by term as it allocates them. A change there
+ * is a change here. */
 #include "actors/router/needs.h"
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_collections.h"

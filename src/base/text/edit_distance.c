@@ -1,3 +1,5 @@
+/* edit_distance.c -- the Levenshtein distance in one row of the table, for names of bounded
+ * length. */
 #include "base/text/edit_distance.h"
 
 #include <stdint.h>

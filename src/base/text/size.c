@@ -1,3 +1,4 @@
+/* size.c -- bytes as text with a binary unit, in the caller's room. */
 #include "base/text/size.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* table.c -- places are found by linear probing; deletion moves later entries back, so no place
+ * is only marked. */
 #include "base/text/table.h"
 
 #include <errno.h>

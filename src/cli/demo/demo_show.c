@@ -1,3 +1,4 @@
+/* demo_show.c -- the table of the demo and its prompt: misspelt words beside their nearest. */
 #include "base/text/json_scan.h"
 #include "base/text/utf8.h"
 #include "cli/demo/demo.h"

@@ -1,3 +1,4 @@
+/* top.c -- two samples of the server's counts and what happened between them. */
 #include "cli/top/top.h"
 #include "cli/output.h"
 

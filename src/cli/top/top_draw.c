@@ -1,3 +1,5 @@
+/* top_draw.c -- each part of the page draws what fits into the width that is left; nothing here
+ * asks the server. */
 #include "cli/top/top_draw.h"
 #include "cli/output.h"
 

@@ -1,3 +1,4 @@
+/* top_screen_none.c -- what stands for the screen when ncurses is not installed. */
 #include "cli/top/top.h"
 
 bool top_has_screen(void)

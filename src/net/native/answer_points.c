@@ -1,3 +1,5 @@
+/* answer_points.c -- the answer is written once its size is known, because a protobuf message has
+ * its length in front. */
 #include "net/native/answer_points.h"
 #include "net/native/wire.h"
 

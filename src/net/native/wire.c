@@ -1,3 +1,5 @@
+/* wire.c -- varints, lengths and fields of protobuf over bytes that may be anything: nothing is
+ * read behind the end. */
 #include "net/native/wire.h"
 
 #include <errno.h>

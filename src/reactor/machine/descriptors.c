@@ -1,3 +1,5 @@
+/* descriptors.c -- the limit of open files is raised to what the system allows; connections get
+ * what data files leave. */
 #include "reactor/machine/descriptors.h"
 #include <sys/resource.h>
 

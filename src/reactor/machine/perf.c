@@ -1,3 +1,5 @@
+/* perf.c -- one group of counters for a thread, read together, so that their ratios belong to the
+ * same time. */
 #include "reactor/machine/perf.h"
 #include "reactor/reactor.h"
 

@@ -1,3 +1,5 @@
+/* build_progress.c -- the time that is left of a graph is estimated from the time its rows took
+ * so far. */
 #include "shards/background/build_progress.h"
 #include "index/segment_index.h"
 

@@ -1,3 +1,4 @@
+/* due.c -- a list for each step of background work; a shard is in a list at most once. */
 #include "shards/background/due.h"
 #include "shards/shard.h"
 

@@ -1,3 +1,6 @@
+/* live_queries.c -- a sample of bounded size: a query takes the place of a random one, less often
+ * the more were seen, down to one in INTERVAL_MAX, so that the sample follows what is asked
+ * lately. */
 #include "shards/background/live_queries.h"
 #include "index/recall/recall_measure.h"
 #include "shards/shard.h"

@@ -1,3 +1,5 @@
+/* recall_effort.c -- the effort goes up one step when measured searches miss clearly more than
+ * they may, and down when they have clearly missed less. Older samples count less. */
 #include "shards/background/recall_effort.h"
 
 #include <math.h>

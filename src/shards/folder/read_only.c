@@ -1,3 +1,4 @@
+/* read_only.c -- what changes in a store when the disk fails and when it is well again. */
 #include "shards/folder/read_only.h"
 #include "base/log.h"
 #include "reactor/file.h"

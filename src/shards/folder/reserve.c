@@ -1,3 +1,5 @@
+/* reserve.c -- the file is written and not only sized, because a sparse file gives nothing when
+ * it is removed. */
 #include "shards/folder/reserve.h"
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"

@@ -1,3 +1,4 @@
+/* log_files.c -- names of log files, and the list of those that a folder has. */
 #include "shards/log/log_files.h"
 #include "reactor/file.h"
 

@@ -1,3 +1,4 @@
+/* log_mark.c -- a small file with a checksum of its own, beside the log. */
 #include "shards/log/log_mark.h"
 #include "base/checksum.h"
 #include "reactor/file.h"

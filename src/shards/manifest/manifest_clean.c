@@ -1,3 +1,5 @@
+/* manifest_clean.c -- on which reactors a collection is clean: a bit for each reactor in the
+ * manifest. */
 #include "base/bits.h"
 #include "shards/manifest/manifest.h"
 

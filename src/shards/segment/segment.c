@@ -1,3 +1,5 @@
+/* segment.c -- what growing, frozen and sealed segments have in common: the end of their life,
+ * shares, and deaths that follow a row to the successor. */
 #include "shards/segment/segment.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* shared_segment.c -- a segment is shared in two steps, because rows die meanwhile: first the
+ * rows, then the bits that say which are alive. */
 #include "shards/segment/shared_segment.h"
 
 #include <errno.h>

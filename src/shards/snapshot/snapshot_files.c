@@ -1,3 +1,5 @@
+/* snapshot_files.c -- the list of files is made from a manifest, and each gets a second name by a
+ * hard link, or a copy where the file system has none. */
 #include "shards/snapshot/snapshot_files.h"
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"

@@ -1,3 +1,5 @@
+/* sq8.c -- ranges of each dimension are measured on a sample; a value outside is clipped, and its
+ * row counted. */
 #include "vectors/codes/sq8.h"
 
 #include "base/memory.h"
