@@ -405,10 +405,13 @@ class Client:
     def search(self, collection: str, query: Any, k: int = 10, **options: Any) -> Union[Hits, List[Hits]]:
         """The k points nearest to a query.
 
-        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options: recall (the share of the
-        k nearest that shall be found, above 0; 1 is exact; None: as the server is set), ef (candidates kept while searching, in
-        place of recall; 0: what the recall takes), refine_k (how many times k are scored again; 0: as each segment does), spread (over how many of the server's
-        cores: "auto", "1" or "all"; "": as it is set), exact, with_vectors, with_payloads, deadline_ms.
+        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options:
+
+        recall        the share of the k nearest that shall be found, above 0; 1 is exact; None: as the server is set
+        ef            candidates kept while searching, in place of recall; 0: what the recall takes
+        refine_k      candidates that are scored again, as a multiple of k; 0: as each segment does
+        fan_out       over how many of the server's cores: "auto", "1" or "all"; "": as the server is set
+        exact, with_vectors, with_payloads, deadline_ms
         """
         self._idle()
         _options_check(options)

@@ -1,7 +1,8 @@
 /* router_fetch.c -- vectors and payloads of points, from the owners of their ids.
  *
- * A owner copies into memory of the asker, who does not know how large the payloads are. So it offers room for a guess; a owner
- * that needs more says how much, and is asked again. Points may change between the two, hence the loop. */
+ * An owner copies into memory of the asking core, which does not know how large the payloads are. So the asking core offers
+ * room for a guess. An owner that needs more says how much, and is asked again. Points may change between the two, hence
+ * the loop. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
