@@ -15,50 +15,39 @@ static int op_ping(struct native_request *r, const void *ask)
     return exchange_answer(r, &pong.base);
 }
 
-#define MESSAGE(type)   .message = &kith__##type##__descriptor
-#define OF(Type, field) .collection = offsetof(Type, field)
-#define SERVER          .collection = OPERATION_WHOLE
-#define POINTS(kind)    .points = kind, .collection = offsetof(struct meta_points_ask, collection)
+#define ROW(code, name, right, lane, ...) [KITH_OP_##code] = {name, RIGHT_##right, ADMIT_##lane, __VA_ARGS__}
+#define MESSAGE(type)                     .message = &kith__##type##__descriptor
+#define OF(Type, field)                   .collection = offsetof(Type, field)
+#define SERVER                            .collection = OPERATION_WHOLE
+#define POINTS(kind)                      .points = kind, .collection = offsetof(struct meta_points_ask, collection)
 
 static const struct operation operations[] = {
-    [KITH_OP_HELLO] = {"hello", RIGHT_NONE, ADMIT_SEARCH, MESSAGE(hello), SERVER, .answer = op_hello},
-    [KITH_OP_PING] = {"ping", RIGHT_NONE, ADMIT_SEARCH, MESSAGE(ping), SERVER, .answer = op_ping},
-    [KITH_OP_CREATE] = {"create", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(create_collection), SERVER, .answer = op_create},
-    [KITH_OP_DROP] = {"drop", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(drop_collection), OF(Kith__DropCollection, name),
-                      .answer = op_drop},
-    [KITH_OP_LIST] = {"list", RIGHT_READ, ADMIT_SEARCH, MESSAGE(list_collections), SERVER, .answer = op_list},
-    [KITH_OP_INFO] = {"info", RIGHT_READ, ADMIT_SEARCH, MESSAGE(get_info), OF(Kith__GetInfo, name), .answer = op_info},
-    [KITH_OP_UPSERT] = {"upsert", RIGHT_WRITE, ADMIT_LOAD, POINTS(META_UPSERT), .answer = op_upsert},
-    [KITH_OP_DELETE] = {"delete", RIGHT_WRITE, ADMIT_LOAD, POINTS(META_DELETE), .answer = op_delete},
-    [KITH_OP_GET] = {"get", RIGHT_READ, ADMIT_SEARCH, POINTS(META_GET), .answer = op_get},
-    [KITH_OP_COUNT] = {"count", RIGHT_READ, ADMIT_SEARCH, MESSAGE(count), OF(Kith__Count, collection),
-                       .answer = op_count},
-    [KITH_OP_SEARCH] = {"search", RIGHT_READ, ADMIT_SEARCH, MESSAGE(search), OF(Kith__Search, collection),
-                        .answer = op_search},
-    [KITH_OP_CANCEL] = {"cancel", RIGHT_NONE, ADMIT_SEARCH, SERVER},
-    [KITH_OP_SEAL] = {"seal", RIGHT_MANAGE, ADMIT_BACKGROUND, MESSAGE(seal), OF(Kith__Seal, collection),
-                      .answer = op_seal},
-    [KITH_OP_COMPACT] = {"compact", RIGHT_MANAGE, ADMIT_BACKGROUND, MESSAGE(compact), OF(Kith__Compact, collection),
-                         .answer = op_compact},
-    [KITH_OP_VERIFY] = {"verify", RIGHT_MANAGE, ADMIT_BACKGROUND, MESSAGE(verify), OF(Kith__Verify, collection),
-                        .answer = op_verify},
-    [KITH_OP_SNAPSHOT_CREATE] = {"snapshot_create", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(create_snapshot), SERVER,
-                                 .answer = op_snapshot_create},
-    [KITH_OP_SNAPSHOT_LIST] = {"snapshot_list", RIGHT_READ, ADMIT_SEARCH, MESSAGE(list_snapshots), SERVER,
-                               .answer = op_snapshot_list},
-    [KITH_OP_SNAPSHOT_VERIFY] = {"snapshot_verify", RIGHT_MANAGE, ADMIT_BACKGROUND, MESSAGE(verify_snapshot), SERVER,
-                                 .answer = op_snapshot_verify},
-    [KITH_OP_SNAPSHOT_RESTORE] = {"snapshot_restore", RIGHT_MANAGE, ADMIT_BACKGROUND, MESSAGE(restore_snapshot), SERVER,
-                                  .answer = op_snapshot_restore},
-    [KITH_OP_SNAPSHOT_DELETE] = {"snapshot_delete", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(delete_snapshot), SERVER,
-                                 .answer = op_snapshot_delete},
-    [KITH_OP_STATS] = {"stats", RIGHT_READ, ADMIT_SEARCH, MESSAGE(get_stats), SERVER, .answer = op_stats},
-    [KITH_OP_CONFIG_GET] = {"config_get", RIGHT_READ, ADMIT_SEARCH, MESSAGE(get_config), SERVER,
-                            .answer = op_config_get},
-    [KITH_OP_CONFIG_SET] = {"config_set", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(set_config), SERVER,
-                            .answer = op_config_set},
-    [KITH_OP_SCHEMA_CHANGE] = {"schema_change", RIGHT_MANAGE, ADMIT_SEARCH, MESSAGE(change_schema),
-                               OF(Kith__ChangeSchema, collection), .answer = op_schema_change},
+    ROW(HELLO, "hello", NONE, SEARCH, MESSAGE(hello), SERVER, op_hello),
+    ROW(PING, "ping", NONE, SEARCH, MESSAGE(ping), SERVER, op_ping),
+    ROW(CREATE, "create", MANAGE, SEARCH, MESSAGE(create_collection), SERVER, op_create),
+    ROW(DROP, "drop", MANAGE, SEARCH, MESSAGE(drop_collection), OF(Kith__DropCollection, name), op_drop),
+    ROW(LIST, "list", READ, SEARCH, MESSAGE(list_collections), SERVER, op_list),
+    ROW(INFO, "info", READ, SEARCH, MESSAGE(get_info), OF(Kith__GetInfo, name), op_info),
+    ROW(UPSERT, "upsert", WRITE, LOAD, POINTS(META_UPSERT), op_upsert),
+    ROW(DELETE, "delete", WRITE, LOAD, POINTS(META_DELETE), op_delete),
+    ROW(GET, "get", READ, SEARCH, POINTS(META_GET), op_get),
+    ROW(COUNT, "count", READ, SEARCH, MESSAGE(count), OF(Kith__Count, collection), op_count),
+    ROW(SEARCH, "search", READ, SEARCH, MESSAGE(search), OF(Kith__Search, collection), op_search),
+    ROW(CANCEL, "cancel", NONE, SEARCH, SERVER),
+    ROW(SEAL, "seal", MANAGE, BACKGROUND, MESSAGE(seal), OF(Kith__Seal, collection), op_seal),
+    ROW(COMPACT, "compact", MANAGE, BACKGROUND, MESSAGE(compact), OF(Kith__Compact, collection), op_compact),
+    ROW(VERIFY, "verify", MANAGE, BACKGROUND, MESSAGE(verify), OF(Kith__Verify, collection), op_verify),
+    ROW(SNAPSHOT_CREATE, "snapshot_create", MANAGE, SEARCH, MESSAGE(create_snapshot), SERVER, op_snapshot_create),
+    ROW(SNAPSHOT_LIST, "snapshot_list", READ, SEARCH, MESSAGE(list_snapshots), SERVER, op_snapshot_list),
+    ROW(SNAPSHOT_VERIFY, "snapshot_verify", MANAGE, BACKGROUND, MESSAGE(verify_snapshot), SERVER, op_snapshot_verify),
+    ROW(SNAPSHOT_RESTORE, "snapshot_restore", MANAGE, BACKGROUND, MESSAGE(restore_snapshot), SERVER,
+        op_snapshot_restore),
+    ROW(SNAPSHOT_DELETE, "snapshot_delete", MANAGE, SEARCH, MESSAGE(delete_snapshot), SERVER, op_snapshot_delete),
+    ROW(STATS, "stats", READ, SEARCH, MESSAGE(get_stats), SERVER, op_stats),
+    ROW(CONFIG_GET, "config_get", READ, SEARCH, MESSAGE(get_config), SERVER, op_config_get),
+    ROW(CONFIG_SET, "config_set", MANAGE, SEARCH, MESSAGE(set_config), SERVER, op_config_set),
+    ROW(SCHEMA_CHANGE, "schema_change", MANAGE, SEARCH, MESSAGE(change_schema), OF(Kith__ChangeSchema, collection),
+        op_schema_change),
 };
 static_assert(ARRAY_LEN(operations) <= METRICS_OPS, "each is counted");
 
