@@ -1,5 +1,5 @@
-/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server, and what the reactors tell each
- * other. Pointers are lent until the message is home. */
+/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server,
+ * and what the reactors tell each other. Pointers are lent until the message is home. */
 #pragma once
 
 #include "actors/addresses.h"
@@ -66,7 +66,8 @@ struct control_replay_message {
 
 struct control_listen_message {
     struct message base;
-    uint16_t *ports; /* of each listener: 0 on the first reactor when any will do; it answers with the one it got */
+    /* Of each listener: 0 on the first reactor when any will do; it answers with the one it got. */
+    uint16_t *ports;
     struct error error;
 };
 
@@ -163,7 +164,8 @@ struct control_snapshot_message {
     uint64_t log_end;
 };
 
-/* All reactors take a step before any takes the next: as long as one has requests, they may ask the others. */
+/* All reactors take a step before any takes the next: as long as one has requests, they may ask
+ * the others. */
 enum restore_step {
     RESTORE_QUIESCE, /* begin no requests, wait for those under way */
     RESTORE_STOP,    /* end background work: it speaks with other reactors too */
@@ -195,6 +197,7 @@ struct control_settings_message {
     const struct settings *settings;
 };
 
-/* Sends a message of the given size, a copy of `first`, to that actor of all reactors at once. Leaves the messages, home again, in
- * *ret for the caller to read and free. Returns the first failure. Waits. */
+/* Sends a message of the given size, a copy of `first`, to that actor of all reactors at once.
+ * Leaves the messages, home again, in *ret for the caller to read and free. Returns the first
+ * failure. Waits. */
 MUST_USE int control_broadcast(enum actor_id actor, uint32_t type, const void *first, size_t size, void **ret);

@@ -1,7 +1,9 @@
-/* core.h -- one reactor's part of the server: its store, its copy of the list of collections, its actors, its counts.
+/* core.h -- one reactor's part of the server: its store, its copy of the list of collections, its
+ * actors, its counts.
  *
- * Touched by fibers of its own reactor only. Always true: from MSG_CONTROL_OPEN to MSG_CONTROL_CLOSE `store` is open and the
- * replica names exactly the collections the store has. */
+ * Touched by fibers of its own reactor only. Always true: from MSG_CONTROL_OPEN to
+ * MSG_CONTROL_CLOSE `store` is open and the replica names exactly the collections the store
+ * has. */
 #pragma once
 
 #include "actors/addresses.h"
@@ -94,12 +96,14 @@ MUST_USE int core_on_snapshot(struct core *c, struct control_snapshot_message *m
 struct control_restore_message;
 MUST_USE int core_on_restore(struct core *c, struct control_restore_message *m);
 
-/* Enters the collection for the length of one request on this core. -ENOENT: it is not there or is being dropped; -EBADMSG: a file of it is
- * damaged, and then every reactor knows. Waits. */
+/* Enters the collection for the length of one request on this core. -ENOENT: it is not there or is
+ * being dropped; -EBADMSG: a file of it is damaged, and then every reactor knows. Waits. */
 MUST_USE int core_enter(struct core *c, uint64_t collection, struct collection_entry **ret);
-/* Damage that this core's store has found: tells every reactor, this one too, so that none serves the collection. Waits. */
+/* Damage that this core's store has found: tells every reactor, this one too, so that none serves
+ * the collection. Waits. */
 MUST_USE int core_announce_damage(struct core *c, const struct collection_entry *e);
-/* Damage that another core answered with -EBADMSG before its notice came here. NULL: nobody knows of any. Borrowed until the next wait. Waits. */
+/* Damage that another core answered with -EBADMSG before its notice came here. NULL: nobody knows
+ * of any. Borrowed until the next wait. Waits. */
 const struct error *core_ask_damage(struct core *c, uint64_t collection);
 /* Nothing is served of it here any more. The first damage stays. */
 void core_note_damage(struct collection_entry *e, const struct error *damage);

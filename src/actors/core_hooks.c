@@ -1,5 +1,5 @@
-/* core_hooks.c -- what a reactor's store asks of the other reactors and of the server, as messages. Separate, because here the store is
- * the asker; core_notice.c is the answering side. */
+/* core_hooks.c -- what a reactor's store asks of the other reactors and of the server, as
+ * messages. Separate, because here the store is the asker; core_notice.c is the answering side. */
 #include "actors/admission/budget.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"

@@ -1,8 +1,9 @@
 /* auth.h -- who asks, and what they may ask.
  *
- * A connection has a principal; each request takes it over when it is received. A protocol learns the
- * principal in its own way and checks it in one place, before the request reaches the router. Nobody
- * has to say who they are yet: every connection has the principal of its front, who may do all. */
+ * A connection has a principal; each request takes it over when it is received. A protocol learns
+ * the principal in its own way and checks it in one place, before the request reaches the router.
+ * Nobody has to say who they are yet: every connection has the principal of its front, who may do
+ * all. */
 #pragma once
 
 #include "base/error.h"
@@ -33,6 +34,7 @@ extern const struct principal principal_all, principal_read_only, principal_none
 /* collection NULL or "": on the server as a whole. */
 enum right principal_right(const struct principal *p, const char *collection);
 
-/* 0, or ERROR_PERMISSION_DENIED with a sentence that names the operation and the right it lacks. */
+/* 0, or ERROR_PERMISSION_DENIED with a sentence that names the operation and the right it
+ * lacks. */
 MUST_USE int principal_check(const struct principal *p, enum right needed, const char *operation,
                              const char *collection, struct error *error);

@@ -1,4 +1,5 @@
-/* front.c -- listeners are opened before the data is read, so that clients hear how far that is, and closed first; while connections drain, /healthz says that the server stops. */
+/* front.c -- listeners are opened before the data is read, so that clients hear how far that is,
+ * and closed first; while connections drain, /healthz says that the server stops. */
 #include "net/front.h"
 #include "net/native/native.h"
 #include "net/native/operation.h"
@@ -9,7 +10,8 @@
 #define TAKEN_LOOKS   20       /* at a port that somebody serves at, */
 #define TAKEN_LOOK_NS 50000000 /* so far apart */
 
-/* Is host an address of this machine? What a connection to another machine would say is nothing about a port here. */
+/* Is host an address of this machine? What a connection to another machine would say is nothing
+ * about a port here. */
 static int host_check(const char *host)
 {
     struct listener *l;
@@ -19,8 +21,9 @@ static int host_check(const char *host)
     return rc;
 }
 
-/* Reactors share a port, which the kernel allows to any two programs of one user: so the first reactor asks whether somebody
- * serves there already, or two servers would each get some of the clients. */
+/* Reactors share a port, which the kernel allows to any two programs of one user: so the first
+ * reactor asks whether somebody serves there already, or two servers would each get some of the
+ * clients. */
 static bool port_taken(const char *host, uint16_t port)
 {
     struct connection *c;
@@ -30,8 +33,8 @@ static bool port_taken(const char *host, uint16_t port)
     return true;
 }
 
-/* The kernel lets go of what the io_uring of a killed server held a moment after it has gone, and whoever watches over it starts
- * the next one at once. */
+/* The kernel lets go of what the io_uring of a killed server held a moment after it has gone, and
+ * whoever watches over it starts the next one at once. */
 static bool port_stays_taken(const char *host, uint16_t port)
 {
     for (int looks = 0; looks < TAKEN_LOOKS; looks++) {

@@ -1,4 +1,5 @@
-/* front.h -- what clients see of one reactor: its listeners and its open connections. The server gets it as a table. */
+/* front.h -- what clients see of one reactor: its listeners and its open connections. The server
+ * gets it as a table. */
 #pragma once
 
 #include "actors/server.h"

@@ -1,7 +1,8 @@
 /* stream.h -- bytes to and from one peer: what every protocol stands on, encrypted or not.
  *
- * A protocol uses these functions only, so it does not know which kind of stream it has. Reading and writing may go on at once
- * from two fibers, but only one of each kind. The functions of a kind behave as those of reactor/socket.h say. */
+ * A protocol uses these functions only, so it does not know which kind of stream it has. Reading
+ * and writing may go on at once from two fibers, but only one of each kind. The functions of a
+ * kind behave as those of reactor/socket.h say. */
 #pragma once
 
 #include "reactor/socket.h"
@@ -26,8 +27,8 @@ struct stream {
 /* Bytes as they are. Takes over c. */
 struct stream stream_plain(struct connection *c);
 
-/* Waits for some bytes: 1..capacity, 0 at the end, -ETIME at the deadline (0: none), -ECONNRESET, -ECANCELED after
- * stream_shutdown(). */
+/* Waits for some bytes: 1..capacity, 0 at the end, -ETIME at the deadline (0: none), -ECONNRESET,
+ * -ECANCELED after stream_shutdown(). */
 MUST_USE static inline int64_t stream_read(struct stream *s, void *bytes, size_t capacity, uint64_t deadline_ns)
 {
     return s->kind->read(s, bytes, capacity, deadline_ns);

@@ -1,4 +1,5 @@
-/* query.c -- the bounds of a query that hold in every collection, checked once for all protocols. */
+/* query.c -- the bounds of a query that hold in every collection, checked once for all
+ * protocols. */
 #include "query/query.h"
 
 #include <errno.h>

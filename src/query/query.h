@@ -1,8 +1,9 @@
 /* query.h -- a query as the server understands it, whichever protocol it came by.
  *
- * A protocol translates its request into one of these and hands it to the router; it decides nothing
- * itself. All pointers are borrowed until the router returns. A query's deadline is that of its
- * request (struct context): it runs from the first byte of the request, before there is a query. */
+ * A protocol translates its request into one of these and hands it to the router; it decides
+ * nothing itself. All pointers are borrowed until the router returns. A query's deadline is that
+ * of its request (struct context): it runs from the first byte of the request, before there is a
+ * query. */
 #pragma once
 
 #include "base/error.h"

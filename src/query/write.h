@@ -1,8 +1,8 @@
 /* write.h -- a write as the server understands it, whichever protocol it came by.
  *
  * A protocol translates its request into one of these and hands it to the router. All pointers are
- * borrowed until the router returns. Points are in the order of their ids; an id that is named twice
- * is written twice, and the later one counts. */
+ * borrowed until the router returns. Points are in the order of their ids; an id that is named
+ * twice is written twice, and the later one counts. */
 #pragma once
 
 #include "base/point_id.h"

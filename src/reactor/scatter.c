@@ -1,4 +1,5 @@
-/* scatter.c -- a message to each of many reactors. Separate from message.c, because it needs only what message.h declares. */
+/* scatter.c -- a message to each of many reactors. Separate from message.c, because it needs only
+ * what message.h declares. */
 #include "reactor/message.h"
 #include "reactor/runtime.h"
 

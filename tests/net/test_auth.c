@@ -1,4 +1,5 @@
-/* Rights: each operation is refused to who may less than its row says, and only then; by values, and over a connection of a server. */
+/* Rights: each operation is refused to who may less than its row says, and only then; by values,
+ * and over a connection of a server. */
 #include "kith.pb-c.h"
 #include "net/native/operation.h"
 #include "scenario.h"
@@ -66,7 +67,8 @@ static enum error_code ask(struct client *c, uint16_t op, const ProtobufCMessage
     return rc == 0 ? ERROR_OK : (enum error_code)(-1000 - rc);
 }
 
-/* What connections may that are opened from now on: on the simulator, where all reactors are one thread. */
+/* What connections may that are opened from now on: on the simulator, where all reactors are one
+ * thread. */
 static void let(struct server *s, const struct principal *p)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {

@@ -1,4 +1,5 @@
-/* What protocols stand on: any kind of stream will do, and clients come in at every address of the list. */
+/* What protocols stand on: any kind of stream will do, and clients come in at every address of the
+ * list. */
 #include "kith.pb-c.h"
 #include "net/front.h"
 #include "scenario.h"

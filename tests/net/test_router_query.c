@@ -1,5 +1,5 @@
-/* The model of a query and of a write, as the router takes it: what no message of the native protocol says yet, and what is refused
- * whatever protocol it came by. */
+/* The model of a query and of a write, as the router takes it: what no message of the native
+ * protocol says yet, and what is refused whatever protocol it came by. */
 #include "actors/router/router.h"
 #include "scenario.h"
 

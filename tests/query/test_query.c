@@ -1,4 +1,5 @@
-/* The bounds of a query that hold in every collection: what is allowed passes, each thing that is not is refused by name. */
+/* The bounds of a query that hold in every collection: what is allowed passes, each thing that is
+ * not is refused by name. */
 #include "query/query.h"
 
 #include <criterion/criterion.h>

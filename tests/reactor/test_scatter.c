@@ -1,4 +1,5 @@
-/* test_scatter.c -- a message to each of many reactors: each is asked once or not at all, all are awaited, the first failure is told. */
+/* test_scatter.c -- a message to each of many reactors: each is asked once or not at all, all are
+ * awaited, the first failure is told. */
 #include "reactor/message.h"
 #include "world.h"
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* catalog.h -- owns the manifest, on reactor 0.
  *
- * Always true: what the manifest in memory says is on disk; a change is made there first. Changes of
- * collections are told to every reactor before they are acknowledged, so a client may use a new collection at once on any
- * connection. */
+ * Always true: what the manifest in memory says is on disk; a change is made there first. Changes
+ * of collections are told to every reactor before they are acknowledged, so a client may use a new
+ * collection at once on any connection. */
 #pragma once
 
 #include "actors/catalog/settings_keeper.h"
@@ -21,12 +21,13 @@ struct catalog_creation {
 struct core;
 struct budget;
 
-/* What the catalog works with: all of it is reactor 0's, borrowed until the server is destroyed. */
+/* What the catalog works with: all of it is reactor 0's, borrowed until the server is
+ * destroyed. */
 struct catalog_parts {
     const char *dir;
     struct core *core;
     struct budget *budget;            /* a new collection takes some memory */
-    struct disk_watch *disk;          /* hears of a disk that fails, and says when nothing new may be stored */
+    struct disk_watch *disk;          /* hears of failures; says whether anything new may be stored */
     struct settings_keeper *settings; /* changed by the same actor as collections */
     /* The whole server becomes what it was at the snapshot: server_restore(). */
     int (*restore)(void *arg, const char *snapshot, struct error *error);
@@ -51,8 +52,8 @@ void catalog_start(struct catalog *c, const struct catalog_parts *parts, struct 
 /* No collection is created or dropped between the two. Waits. */
 void catalog_stop_changes(struct catalog *c);
 void catalog_go_on(struct catalog *c);
-/* After the last change: leaves the manifest as a state, in which any damage can be told from a torn
- * write. Waits. */
+/* After the last change: leaves the manifest as a state, in which any damage can be told from a
+ * torn write. Waits. */
 void catalog_stop(struct catalog *c);
 void catalog_fini(struct catalog *c);
 
@@ -60,7 +61,8 @@ void catalog_fini(struct catalog *c);
 MUST_USE int catalog_snapshot(struct catalog *c, struct manifest *ret);
 /* Puts *m in the place of the manifest, and consumes it. Only while all stores are closed. */
 void catalog_replace(struct catalog *c, struct manifest *m);
-/* Receives MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE, one at a time (catalog_snapshot.c). */
+/* Receives MSG_CATALOG_SNAPSHOT_CREATE, _DELETE and _RESTORE, one at a time
+ * (catalog_snapshot.c). */
 void catalog_on_snapshot(struct actor *a, struct message *m);
 /* folder_complete(), between the changes of others. */
 MUST_USE int catalog_complete(struct catalog *c, struct error *error);

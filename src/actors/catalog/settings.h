@@ -1,8 +1,11 @@
-/* settings.h -- what can be tuned while the server runs: a table of names, bounds and defaults, and the numbers that every reactor reads.
+/* settings.h -- what can be tuned while the server runs: a table of names, bounds and defaults,
+ * and the numbers that every reactor reads.
  *
- * A new setting is a field of struct settings and a row of the table in settings.c; protocol, clients, command line and file
- * take it from there. Every core has a copy (core->settings), changed by MSG_CONTROL_SETTINGS. Its receiver (core_notice.c) hands
- * the numbers to the reactor and the store, which cannot see a core. Pure: no I/O, no messages (those are in settings_keeper.h). */
+ * A new setting is a field of struct settings and a row of the table in settings.c; protocol,
+ * clients, command line and file take it from there. Every core has a copy (core->settings),
+ * changed by MSG_CONTROL_SETTINGS. Its receiver (core_notice.c) hands the numbers to the reactor
+ * and the store, which cannot see a core. Pure: no I/O, no messages (those are in
+ * settings_keeper.h). */
 #pragma once
 
 #include "base/error.h"
@@ -66,7 +69,8 @@ static inline void settings_write(struct settings *s, unsigned which, uint64_t v
 /* Whether they can be together; -EINVAL with the sentence. */
 MUST_USE int settings_check(const struct settings *s, struct error *error);
 
-/* 0 with the row of the table, or -ENOENT with a sentence that has the nearest name. error may be NULL. */
+/* 0 with the row of the table, or -ENOENT with a sentence that has the nearest name. error may be
+ * NULL. */
 MUST_USE int setting_find(const char *name, unsigned *ret, struct error *error);
 /* "200", "8GiB", "auto": 0, or -EINVAL with a sentence that says what is allowed. */
 MUST_USE int setting_parse(const struct setting *x, const char *text, uint64_t *ret, struct error *error);

@@ -1,14 +1,15 @@
-/* fan_out.c -- the loads of the others are read at most once a millisecond, which is how often they are written: most searches compare
- * two numbers. There are two bounds for each way (hysteresis), because spreading itself moves the load: with one client the
- * others are half busy as soon as they help, and idle again as soon as they do not. */
+/* fan_out.c -- the loads of the others are read at most once a millisecond, which is how often
+ * they are written: most searches compare two numbers. There are two bounds for each way
+ * (hysteresis), because spreading itself moves the load: with one client the others are half busy
+ * as soon as they help, and idle again as soon as they do not. */
 #include "actors/router/fan_out.h"
 
 #include "actors/core.h"
 
 #define LOOK_NS 1000000u
 
-/* Per mille of a core's time. The mean tells whether there is time to give away; the busiest, whether a part would wait there,
- * and the whole search with it. */
+/* Per mille of a core's time. The mean tells whether there is time to give away; the busiest,
+ * whether a part would wait there, and the whole search with it. */
 #define IDLE_MEAN    400
 #define IDLE_BUSIEST 700
 #define BUSY_MEAN    600

@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* So long a search with many queries has its turn, at most, while others wait: some ten queries of the longest kind. */
+/* So long a search with many queries has its turn, at most, while others wait: some ten queries of
+ * the longest kind. */
 #define PIECE_NS   ((uint64_t)50000000)
 #define PIECES_MAX 512 /* each takes a KiB or so of the request's memory */
 
@@ -119,7 +120,8 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
     return 0;
 }
 
-/* What the query leaves open is as the server is set: ef before recall, since it is only set where that is wanted. */
+/* What the query leaves open is as the server is set: ef before recall, since it is only set where
+ * that is wanted. */
 static struct query with_settings(const struct settings *s, const struct query *q)
 {
     struct query is = *q;
@@ -132,13 +134,15 @@ static struct query with_settings(const struct settings *s, const struct query *
     return is;
 }
 
-/* The beam that a search is about as dear as: for what such searches cost, only the order matters. */
+/* The beam that a search is about as dear as: for what such searches cost, only the order
+ * matters. */
 static uint32_t beam_of(const struct query *q)
 {
     return q->effort.ef ? q->effort.ef : recall_default_ef(q->effort.recall, query_depth(q));
 }
 
-/* Its turn, by what such searches have cost lately: *ret_piece queries of it, which is all unless they take long. Waits. */
+/* Its turn, by what such searches have cost lately: *ret_piece queries of it, which is all unless
+ * they take long. Waits. */
 static int take_turn(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                      uint64_t *ret_query_ns, uint32_t *ret_piece)
 {

@@ -1,6 +1,7 @@
-/* http.c -- /healthz, /readyz and /metrics for monitoring, over plain HTTP/1.1. The parser is http_parser (Node's); what it says is
- * turned into an answer by the table of routes. Requests are small and rare, one after the other on a connection: it has a short
- * deadline and a small bound, and a metrics text is made anew for each. */
+/* http.c -- /healthz, /readyz and /metrics for monitoring, over plain HTTP/1.1. The parser is
+ * http_parser (Node's); what it says is turned into an answer by the table of routes. Requests are
+ * small and rare, one after the other on a connection: it has a short deadline and a small bound,
+ * and a metrics text is made anew for each. */
 #include "actors/router/router.h"
 #include "actors/server.h"
 #include "net/front.h"
@@ -53,8 +54,8 @@ static int on_url(http_parser *p, const char *at, size_t n)
     return 0;
 }
 
-/* A name comes in pieces. One with a space in it or behind it is refused (RFC 9112, 5.1): a proxy in front may have read it
- * otherwise. */
+/* A name comes in pieces. One with a space in it or behind it is refused (RFC 9112, 5.1): a proxy
+ * in front may have read it otherwise. */
 static int on_header_name(http_parser *p, const char *at, size_t n)
 {
     struct http *h = p->data;
@@ -256,7 +257,8 @@ static int respond(struct http *h)
     return route->answer(h);
 }
 
-/* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request stay in *bytes, *n. */
+/* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request
+ * stay in *bytes, *n. */
 static int feed(struct http *h, const char **bytes, size_t *n)
 {
     static const http_parser_settings settings = {.on_url = on_url,
@@ -327,7 +329,8 @@ static void http_remove(struct front *f, struct http *h)
     event_notify_all(&f->changed);
 }
 
-/* Each may hold a metrics text that is not read, and a descriptor that clients of the native protocol need. */
+/* Each may hold a metrics text that is not read, and a descriptor that clients of the native
+ * protocol need. */
 static bool is_crowded(const struct front *f)
 {
     const uint32_t share = (uint32_t)(connections_count().most / PEERS_SHARE), most = share > 1 ? share : 1;
@@ -341,7 +344,8 @@ static const char http_crowded[] =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
     "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
 
-/* Then waits a moment for the peer to close: a connection closed with bytes unread is reset, and the reset may overtake the answer. */
+/* Then waits a moment for the peer to close: a connection closed with bytes unread is reset, and
+ * the reset may overtake the answer. */
 static void turn_away(struct http *h)
 {
     char unread[512];

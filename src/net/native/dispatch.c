@@ -1,4 +1,5 @@
-/* dispatch.c -- the way of every request, by its row of the table: unpacked, allowed, answered, counted. */
+/* dispatch.c -- the way of every request, by its row of the table: unpacked, allowed, answered,
+ * counted. */
 #include "net/native/exchange.h"
 #include "net/native/operation.h"
 

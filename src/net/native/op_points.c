@@ -1,4 +1,5 @@
-/* op_points.c -- the operations on points: each translates its message into the query or the write that the router takes. */
+/* op_points.c -- the operations on points: each translates its message into the query or the write
+ * that the router takes. */
 #include "kith.pb-c.h"
 #include "net/native/answer_points.h"
 #include "net/native/exchange.h"

@@ -1,27 +1,30 @@
-/* operation.h -- what a client can ask over the native protocol: one row an operation, all its facts in it.
+/* operation.h -- what a client can ask over the native protocol: one row an operation, all its
+ * facts in it.
  *
- * A frame is received in the row's lane, its meta is unpacked as the row says, the principal's right is
- * checked, the row's function answers, and the request is counted under the row's name. */
+ * A frame is received in the row's lane, its meta is unpacked as the row says, the principal's
+ * right is checked, the row's function answers, and the request is counted under the row's
+ * name. */
 #pragma once
 
 #include "net/auth.h"
 #include "net/native/meta_points.h"
 #include "net/native/native.h"
 
-/* Asks the router and makes the reply. `ask` is the unpacked meta, of the type that the row names, and lives as long as the
- * request. 0, or a negative errno with the sentence in r->rq->error. Waits. */
+/* Asks the router and makes the reply. `ask` is the unpacked meta, of the type that the row names,
+ * and lives as long as the request. 0, or a negative errno with the sentence in r->rq->error.
+ * Waits. */
 typedef int (*operation_fn)(struct native_request *r, const void *ask);
 
 struct operation {
     const char *name; /* of kith_requests_total{op="..."}, and in sentences: "may not upsert" */
     enum right right;
-    enum admission_class lane;                 /* of memory for its frame, and the class of its fiber */
+    enum admission_class lane;                 /* of its frame; gives the class of its fiber */
     const ProtobufCMessageDescriptor *message; /* its meta; NULL: one that names points, */
     enum meta_points_kind points;              /* this one, which is unpacked with pauses */
-    size_t collection;                         /* where in `ask` its name is: a char *; OPERATION_WHOLE: nowhere */
+    size_t collection;                         /* where its name is in `ask`: a char * */
     operation_fn answer;                       /* NULL: the reader of the connection does it */
 };
-#define OPERATION_WHOLE SIZE_MAX /* it is about the server as a whole */
+#define OPERATION_WHOLE SIZE_MAX /* no collection: it is about the server as a whole */
 
 /* NULL: no operation has this code. */
 const struct operation *operation_find(unsigned code);

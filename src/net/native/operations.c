@@ -1,4 +1,5 @@
-/* operations.c -- the table. A new operation is a row here and a function in an op_*.c (README.md). */
+/* operations.c -- the table. A new operation is a row here and a function in an op_*.c
+ * (README.md). */
 #include "actors/metrics/metrics.h"
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
