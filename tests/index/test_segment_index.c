@@ -239,6 +239,21 @@ Test(vectors, normalise_and_find_what_is_no_number)
     cr_assert_eq(vectors_first_bad(endless, 2), 1);
 }
 
+Test(vectors, each_value_that_is_no_number_is_found_wherever_it_is)
+{
+    const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
+    float v[40];
+    for (unsigned n = 1; n <= 40; n++)
+        for (unsigned at = 0; at < n; at++)
+            for (unsigned kind = 0; kind < 4; kind++) {
+                for (unsigned i = 0; i < n; i++)
+                    v[i] = i % 3 ? 3e38f : -1e-40f;
+                cr_assert_eq(vectors_first_bad(v, n), -1);
+                v[at] = bad[kind];
+                cr_assert_eq(vectors_first_bad(v, n), at);
+            }
+}
+
 struct inner {
     const struct dataset *d, *q;
     const struct segment_index *x;

@@ -115,6 +115,22 @@ static void flip(const char *dir, const char *name, uint64_t offset)
     file_close(f);
 }
 
+/* Gives the block at that place another format, with a right checksum: as another version would have left it. */
+static void reformat(const char *path, uint64_t offset, uint16_t format)
+{
+    static uint8_t bytes[3 * LOG_UNIT];
+    struct log_block b;
+    struct file *f;
+    want_eq(file_open(path, FILE_WRITE, &f), 0);
+    want(file_read(f, bytes, sizeof(bytes), offset) > 0);
+    want(log_block_read(bytes, sizeof(bytes), &b));
+    memcpy(bytes + 42, &format, sizeof(format));
+    const uint32_t crc = checksum_crc32c(0, bytes + 8, LOG_BLOCK_HEADER - 8 + b.size);
+    memcpy(bytes + 4, &crc, sizeof(crc));
+    want_eq(file_write(f, bytes, LOG_BLOCK_HEADER, offset), 0);
+    file_close(f);
+}
+
 /* -- checking it -- */
 
 static void verify(const char *dir, uint64_t collection, uint64_t step, struct found *f, struct verify_progress *p)
@@ -254,6 +270,12 @@ static void logs(void *arg)
     flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
     want_one(dir, "log/1/0-0000000000000000.log", "", 3 * LOG_UNIT);
     flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
+
+    reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT - 1);
+    reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT + 1); /* is not told, too */
+    want_one(dir, "log/1/0-0000000000000000.log", "", LOG_UNIT);
+    reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT);
+    reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT);
 
     flip(dir, "log/1/1-0000000000008000.log", LOG_UNIT + 4); /* its checksum itself */
     want_one(dir, "log/1/1-0000000000008000.log", "", LOG_UNIT);

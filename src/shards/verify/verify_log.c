@@ -28,6 +28,7 @@ struct walk {
     uint64_t window_at; /* position of the window's first byte */
     size_t window_size; /* 0: nothing was read */
     uint64_t run;       /* of the last right block: it never falls */
+    bool told_format;   /* a block has a format that this version does not read, and that was reported */
 };
 
 static void close_current(struct walk *w)
@@ -209,16 +210,31 @@ static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int 
     return at;
 }
 
+/* A start reads blocks of one format only. Once a log: its other blocks are mostly alike. */
+static void check_format(struct walk *w, const struct log_block *b)
+{
+    char name[VERIFY_FILE_MAX];
+    const uint64_t start = w->files.starts[w->current];
+    if (b->format == LOG_FORMAT || w->told_format)
+        return;
+    w->told_format = true;
+    file_name(w, start, name);
+    verify_report(w->v, name, "", b->position - start, "log format %u, of which this Kith reads %d only", b->format,
+                  LOG_FORMAT);
+}
+
 /* Did it go because nobody needs it any more? Then the log begins later now. Also finds files that have come meanwhile. */
 static int look_again(struct walk *w, unsigned reactor)
 {
     struct verify *v = w->v;
-    uint64_t run = w->run;
+    const uint64_t run = w->run;
+    const bool told_format = w->told_format;
     walk_fini(w);
     int rc = verify_reload(v);
     if (rc == 0)
         rc = walk_init(w, v, reactor);
     w->run = run;
+    w->told_format = told_format;
     return rc;
 }
 
@@ -241,6 +257,7 @@ static int check_range(struct walk *w, unsigned reactor, uint64_t end)
         int right = block_at(w, position, &b);
         if (right > 0 && b.run >= w->run) {
             w->run = b.run;
+            check_format(w, &b);
             next = position + log_block_extent(b.size);
             fresh = false;
         } else if (right == -ENOMEM) { /* says nothing of the disk */
