@@ -18,10 +18,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOST_MAX 256
+#define LOST_MAX   256
+#define SLICES_MAX 1024 /* Linux takes no more */
 
 /* A file, also when the number of a removed one is given to a new one. */
 struct identity {
@@ -58,6 +60,7 @@ static int install(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         ASK(__NR_pwrite64),
+        ASK(__NR_pwritev),
         ASK(__NR_fdatasync),
         ASK(__NR_fsync),
         ASK(__NR_openat),
@@ -136,11 +139,27 @@ static int find_lost(const struct interceptor *i, struct identity id)
     return -1;
 }
 
+/* Bytes that a write asks for; of one with slices their list is read from the server's memory. -1: it cannot be. */
+static int64_t bytes_of(const struct seccomp_notif *n)
+{
+    static struct iovec slices[SLICES_MAX]; /* one thread asks */
+    const uint64_t count = n->data.args[2];
+    if (n->data.nr == __NR_pwrite64)
+        return (int64_t)count;
+    struct iovec here = {slices, count * sizeof(*slices)}, there = {(void *)(uintptr_t)n->data.args[1], here.iov_len};
+    if (count > SLICES_MAX || process_vm_readv((pid_t)n->pid, &here, 1, &there, 1, 0) != (ssize_t)here.iov_len)
+        return -1;
+    int64_t bytes = 0;
+    for (uint64_t i = 0; i < count; i++)
+        bytes += (int64_t)slices[i].iov_len;
+    return bytes;
+}
+
 /* True: the write is lost, and will be told by the next flush. */
-static bool lose(struct interceptor *i, const struct seccomp_notif *n)
+static bool lose(struct interceptor *i, const struct seccomp_notif *n, int64_t bytes)
 {
     struct identity id = identity_of(n);
-    if (id.inode == 0)
+    if (id.inode == 0 || bytes < 0)
         return false;
     if (find_lost(i, id) >= 0)
         return true;
@@ -164,13 +183,16 @@ static void answer(struct interceptor *i, const struct seccomp_notif *n, struct 
 {
     enum interception what = atomic_load(&i->what);
     int error = 0;
+    int64_t bytes;
     switch (n->data.nr) {
     case __NR_fdatasync:
     case __NR_fsync: error = flush_error(i, n, what); break;
     case __NR_pwrite64:
+    case __NR_pwritev:
+        bytes = bytes_of(n);
         error = what == INTERCEPT_WRITES ? EIO : what == INTERCEPT_READ_ONLY ? EROFS : 0;
-        if (what == INTERCEPT_LOSES && lose(i, n)) {
-            r->val = (int64_t)n->data.args[2];
+        if (what == INTERCEPT_LOSES && lose(i, n, bytes)) {
+            r->val = bytes;
             return;
         }
         break;
