@@ -4,6 +4,7 @@
  * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
  * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
 #include "base/log.h"
+#include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
 
 #include <assert.h>
@@ -205,6 +206,7 @@ static int search_segment(struct search *x, const struct segment *g)
     if (rc < 0)
         return rc;
     struct pause pause = {search_pause, x};
+    struct segment_pages pages = {x->shard->store, g, NULL, false};
     struct search_params params = {.k = k,
                                    .ef = x->query->ef,
                                    .recall = x->query->recall,
@@ -216,9 +218,12 @@ static int search_segment(struct search *x, const struct segment *g)
                                    .keys = &g->rows.ids.at,
                                    .allowed = alive,
                                    .allowed_count = g->rows.count - g->rows.dead,
-                                   .pause = &pause};
+                                   .pause = &pause,
+                                   .fetch = segment_pages_fetch,
+                                   .fetch_arg = &pages};
     int n = segment_index_search(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, x->vector, &params,
                                  room->scratch, room->hits);
+    segment_pages_close(&pages);
     for (int i = 0; i < n; i++)
         room->all[x->count++] = (struct search_hit){room->hits[i], g, stays};
     return n < 0 ? n : 0;
