@@ -93,8 +93,14 @@ const char *index_number_text(uint32_t n)
     return text;
 }
 
+const char *index_kind_text(const struct kith_index *x)
+{
+    return x->kind && x->kind[0] ? x->kind : "auto";
+}
+
 void index_json_add(json_t *object, const struct kith_index *x)
 {
+    json_object_set_new(object, "index", json_string(index_kind_text(x)));
     json_object_set_new(object, "m", json_integer(x->m));
     json_object_set_new(object, "ef_construct", json_integer(x->ef_construct));
     json_object_set_new(object, "code", json_string(index_code_text(x)));

@@ -16,5 +16,8 @@ const char *index_links_text(const struct kith_index *x);
 /* "16", or "auto" for 0. Two of them live at a time. */
 const char *index_number_text(uint32_t n);
 
-/* Adds m, ef_construct (0: auto), code, refine, refine_k (0: auto), links. */
+/* "hnsw", ..., or "auto". */
+const char *index_kind_text(const struct kith_index *x);
+
+/* Adds index, m, ef_construct (0: auto), code, refine, refine_k (0: auto), links. */
 void index_json_add(json_t *object, const struct kith_index *x);

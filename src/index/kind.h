@@ -222,7 +222,8 @@ struct index_kind {
     /* The effort that this search takes; 0: its rows are better scanned. NULL: they always are. */
     uint32_t (*effort)(const struct index *x, const struct index_query *q);
     /* Adds the nearest allowed rows below q->limit to q->top. q->effort becomes 0, and q->top is empty, when the rows are
-     * to be scanned after all. -EAGAIN: q->epoch changed. Negative also: what q->fetch returned. */
+     * to be scanned after all. -EAGAIN: q->epoch changed. Negative also: what q->fetch returned; -EBADMSG: what it read is
+     * not what save() gave. */
     int (*search)(const struct index *x, struct index_query *q);
     /* What such a search costs, in nanoseconds on no particular machine: index_cost.h learns how that one differs. */
     double (*cost_ns)(const struct index *x, const struct index_query *q);

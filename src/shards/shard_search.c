@@ -188,6 +188,17 @@ static uint32_t segment_parts(const struct shard *s, const struct segment *g)
     return slot_parts(s->config.slots, sealed ? g->owners : o->reactors, sealed ? g->owner : o->reactor);
 }
 
+/* The index read pages that are not what was written. */
+static void note_damage(struct shard *s, const struct segment_pages *pages)
+{
+    struct error damage;
+    segment_pages_damage(pages, &damage);
+    if (!shard_damage(s)) {
+        log_error("%s", damage.text);
+        shard_set_damage(s, &damage);
+    }
+}
+
 /* Adds the hits of one segment. */
 static int search_segment(struct search *x, const struct segment *g)
 {
@@ -206,7 +217,7 @@ static int search_segment(struct search *x, const struct segment *g)
     if (rc < 0)
         return rc;
     struct pause pause = {search_pause, x};
-    struct segment_pages pages = {x->shard->store, g, NULL, false};
+    struct segment_pages pages = {.store = x->shard->store, .segment = g};
     struct search_params params = {.k = k,
                                    .ef = x->query->ef,
                                    .recall = x->query->recall,
@@ -224,6 +235,8 @@ static int search_segment(struct search *x, const struct segment *g)
     int n = segment_index_search(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, x->vector, &params,
                                  room->scratch, room->hits);
     segment_pages_close(&pages);
+    if (n == -EBADMSG)
+        note_damage(x->shard, &pages);
     for (int i = 0; i < n; i++)
         room->all[x->count++] = (struct search_hit){room->hits[i], g, stays};
     return n < 0 ? n : 0;

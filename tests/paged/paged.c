@@ -154,7 +154,7 @@ static int take_page(const struct index *x, struct index_query *q, const uint8_t
     if (head.crc != checksum_crc32c(0, page + sizeof(head.crc), page_bytes(host) - sizeof(head.crc)) ||
         head.first != first) {
         paged_counts.damaged++;
-        return -EIO;
+        return -EBADMSG;
     }
     for (uint32_t i = 0; i < rows_per_page(host) && first + i < q->limit; i++) {
         const void *row = page + sizeof(head) + (size_t)i * vector_bytes(host);
@@ -173,8 +173,8 @@ static int search_batch(const struct index *x, struct index_query *q, uint32_t p
     const uint32_t bytes = page_bytes(x->host);
     struct page_read reads[BATCH];
     for (unsigned i = 0; i < n; i++)
-        reads[i] = (struct page_read){
-            ((const struct paged *)x)->pages + (size_t)(page + i) * bytes, room + (size_t)i * bytes, bytes};
+        reads[i] = (struct page_read){((const struct paged *)x)->pages + (size_t)(page + i) * bytes,
+                                      room + (size_t)i * bytes, bytes};
     int rc = q->fetch(q->fetch_arg, reads, n);
     paged_counts.failed += rc < 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)

@@ -17,6 +17,7 @@ int call_create(struct client *c, const char *name, uint32_t dim, Kith__Durabili
     collection.code_bits = kind->code_bits;
     collection.refine = kind->refine;
     collection.links = kind->links;
+    collection.index = (char *)(uintptr_t)kind->index; /* only read */
     Kith__CreateCollection create = KITH__CREATE_COLLECTION__INIT;
     create.collection = &collection;
     return client_call(c, KITH_OP_CREATE, &create.base, NULL, 0, NULL);

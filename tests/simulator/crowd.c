@@ -96,5 +96,5 @@ void crowd(struct player *p, struct book *b)
     }
     tell(p->world, p->name, "crowd of %u searches of %s: %s, %u with hits, %u refused", c.n, b->name, outcome(p, rc),
          c.hits, c.refused);
-    (void)done(p, b, ACTION_READ, "crowd", rc);
+    (void)done(p, b, action_of_search(b), "crowd", rc);
 }

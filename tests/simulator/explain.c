@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-#define READS    (1u << ACTION_READ)
+#define READS    (1u << ACTION_READ | 1u << ACTION_FETCH)
+#define FETCHES  (1u << ACTION_FETCH) /* searches whose index reads pages of the disk */
 #define WRITES   (1u << ACTION_WRITE | 1u << ACTION_MAINTAIN)
-#define VERIFIES (1u << ACTION_VERIFY) /* reads the disk, which searches do not */
+#define VERIFIES (1u << ACTION_VERIFY) /* reads the disk, which few searches do */
 #define STARTS   (1u << ACTION_START)
 #define ANYTHING (READS | WRITES | VERIFIES | STARTS)
 
@@ -17,7 +18,7 @@ static const struct {
 } reasons[] = {
     {ERROR_IO, WRITES | STARTS, FAULT_WRITE_ERROR},
     {ERROR_IO, WRITES | STARTS, FAULT_FLUSH_ERROR},
-    {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_READ_ERROR},
+    {ERROR_IO, WRITES | STARTS | VERIFIES | FETCHES, FAULT_READ_ERROR},
     {ERROR_RESOURCE_EXHAUSTED, WRITES | STARTS, FAULT_DISK_FULL},
     {ERROR_RESOURCE_EXHAUSTED, ANYTHING, FAULT_NO_MEMORY},
     {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
@@ -43,6 +44,11 @@ bool explained_code(const struct world *w, enum action action, enum error_code c
         if (reasons[i].code == code && reasons[i].actions & 1u << action && injected(w, reasons[i].fault))
             return true;
     return false;
+}
+
+enum action action_of_search(const struct book *b)
+{
+    return strcmp(b->kind.index, "paged") == 0 ? ACTION_FETCH : ACTION_READ;
 }
 
 bool damage_done(const struct world *w)

@@ -4,6 +4,7 @@
 #include "scores.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const codes[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", "rabitq"};
 static const char *const refines[] = {"auto", "none", "f32", "f16", "bf16"};
@@ -49,9 +50,19 @@ static uint32_t refines_of(Kith__Code code)
     }
 }
 
-struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics)
+#define KINDS 0x2545f4914f6cdd1dull
+
+/* A quarter of them is exact, and takes no code. */
+static const char *draw_index(uint64_t metrics)
 {
-    struct index_recipe k = {.metric = draw_metric(metrics)};
+    static const char *const exact[] = {"flat", "paged"};
+    uint64_t random = ~metrics * KINDS;
+    return draw_one_in(&random, 4) ? exact[draw(&random) % ARRAY_LEN(exact)] : "auto";
+}
+
+static struct index_recipe draw_auto(uint64_t *random, uint64_t *metrics)
+{
+    struct index_recipe k = {.index = "auto", .metric = draw_metric(metrics)};
     k.approximate = is_approximate(&k);
     if (draw_one_in(random, 2))
         return k;
@@ -64,12 +75,19 @@ struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics)
     return k;
 }
 
+struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics)
+{
+    const char *index = draw_index(*metrics);
+    const struct index_recipe k = draw_auto(random, metrics);
+    return strcmp(index, "auto") == 0 ? k : (struct index_recipe){.metric = k.metric, .index = index};
+}
+
 const char *index_recipe_text(const struct index_recipe *kind, char *text)
 {
     char bits[16] = "";
     if (kind->code_bits)
         snprintf(bits, sizeof bits, "%u", kind->code_bits);
-    snprintf(text, 100, "%s, %s%s refined by %s, links %s", metric_text(kind->metric), codes[kind->code], bits,
-             refines[kind->refine], links[kind->links]);
+    snprintf(text, 100, "%s, index %s, %s%s refined by %s, links %s", metric_text(kind->metric), kind->index,
+             codes[kind->code], bits, refines[kind->refine], links[kind->links]);
     return text;
 }

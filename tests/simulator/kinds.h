@@ -11,11 +11,12 @@ struct index_recipe {
     uint32_t code_bits;
     Kith__Refine refine;
     Kith__Links links;
-    bool approximate; /* a search that is not exact may tell distances that are not */
+    const char *index; /* "auto", or a kind that is exact: "flat", and "paged" of tests/paged */
+    bool approximate;  /* a search that is not exact may tell distances that are not */
 };
 
-/* A half of all are left open. The metric comes from a stream of its own, so that what else a seed draws does not
- * depend on it. */
+/* A half of all are left open. Metric and index kind come from streams of their own, so that what else a seed draws does
+ * not depend on them. */
 struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics);
 /* "cosine, rabitq4 refined by f16, links packed" into text[100]. */
 const char *index_recipe_text(const struct index_recipe *kind, char *text);

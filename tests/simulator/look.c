@@ -176,7 +176,7 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
                            &h->n);
     tell(p->world, p->name, "%s search for %u in %s: %s, %u hits", exact ? "exact" : "graph", k, b->name,
          outcome(p, rc), h->n);
-    if (done(p, b, ACTION_READ, "search", rc)) {
+    if (done(p, b, action_of_search(b), "search", rc)) {
         check_hits(p, b, query, h, exact || !b->kind.approximate);
         if (exact && !failed(p->world))
             check_missing(p, b, query, h, k);

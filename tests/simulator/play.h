@@ -126,7 +126,8 @@ const char *outcome(const struct player *p, int rc);
 
 /* -- what an error may be (explain.c) -- */
 
-enum action { ACTION_READ, ACTION_WRITE, ACTION_MAINTAIN, ACTION_VERIFY, ACTION_START };
+enum action { ACTION_READ, ACTION_WRITE, ACTION_MAINTAIN, ACTION_VERIFY, ACTION_START, ACTION_FETCH };
+enum action action_of_search(const struct book *b);
 /* Whether the faults injected so far explain that a request (rc as of client.h) or a start ended so. */
 bool explained(const struct world *w, enum action action, int rc);
 bool explained_code(const struct world *w, enum action action, enum error_code code);

@@ -5,6 +5,7 @@
  *     simulator --seed S [--events]                  replays one and tells what happens; --events: everything that happens
  *
  * Prints TAP, or on a terminal a line of progress, and in the end a table. A failure is a seed: `--seed S` shows it again. */
+#include "../paged/paged.h"
 #include "report.h"
 
 #include <inttypes.h>
@@ -119,6 +120,7 @@ int main(int argc, char **argv)
     bool single = false;
     enum world_trace trace = TRACE_TOLD;
     form = isatty(STDOUT_FILENO) ? REPORT_TABLE : REPORT_TAP;
+    index_kind_add(&index_paged);
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--json") == 0) {

@@ -183,11 +183,13 @@ class Client:
         refine: str = "auto",
         refine_k: float = 0,
         links: str = "auto",
+        index: str = "auto",
     ) -> None:
         """Makes a collection. 0 and "auto" stand for what the server chooses.
 
         code is f32, f16, bf16, sq8, sq4, rabitq or rabitq1 to rabitq8; refine is none, f32, f16 or bf16, and refine_k how many
-        times k candidates it scores again; links is plain or packed.
+        times k candidates it scores again; links is plain or packed. index is hnsw, a graph, or flat, which compares all vectors
+        and so is exact.
         """
         kind, bits = _code(code)
         collection = (
@@ -203,6 +205,7 @@ class Client:
             + wire.field_number(11, _named(REFINES, refine, "refine"))
             + wire.field_float(12, arguments.real(refine_k, "refine_k"))
             + wire.field_number(13, _named(LINKS, links, "links"))
+            + wire.field_bytes(17, arguments.text(index, "the index"))
         )
         self._call(wire.OP_CREATE, wire.field_bytes(1, collection, always=True))
 
@@ -543,6 +546,7 @@ def _collection(m: wire.Message) -> Collection:
         _name_of(LINKS, m.number(13)),
         m.number(14),
         tuple((f.text(1), _name_of(FIELD_KINDS, f.number(2))) for f in m.messages(16)),
+        m.text(17) or "auto",
     )
 
 
@@ -566,6 +570,7 @@ def _segment(m: wire.Message) -> Segment:
         tuple(map(_rung, m.messages(22))),
         next(map(_rung, m.messages(23)), None),
         tuple(map(_rung, m.messages(24))),
+        m.text(25) or "auto",
     )
 
 

@@ -27,6 +27,7 @@ class Collection:
     links: str = "auto"  # "plain", "packed"
     schema_version: int = 0  # from 1 on; each change of the fields adds 1
     fields: Tuple[Tuple[str, str], ...] = ()  # path and kind of each indexed field; not in lists
+    index: str = "auto"  # "hnsw", "flat"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Segment:
     recall_100: Tuple[RecallRung, ...] = ()
     recall_scan: Optional[RecallRung] = None  # recall@10 of a scan of all codes; ef is the number of rows
     recall_10_early: Tuple[RecallRung, ...] = ()  # recall@10 by ef of walks that end early, where they are sure enough
+    index: str = "auto"  # of a sealed segment: the kind of its index
 
 
 @dataclasses.dataclass(frozen=True)

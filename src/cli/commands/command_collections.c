@@ -37,11 +37,13 @@ int command_create(struct cli *c, int argc, char **argv)
     uint64_t dim = 0, m = 0, ef_construct = 0;
     double refine_k = 0;
     const char *metric = "cosine", *durability = "flush", *words[OPTIONS_WORDS_MAX];
-    const char *code = "auto", *refine = "auto", *links = "auto";
+    const char *index = "auto", *code = "auto", *refine = "auto", *links = "auto";
     size_t n;
     const struct option list[] = {
         {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (needed)", 1, KITH_DIM_MAX},
         {"metric", OPTION_TEXT, &metric, "METRIC", "l2, ip or cosine (default)", 0, 0},
+        {"index", OPTION_TEXT, &index, "KIND",
+         "hnsw (a graph), flat (exact: all vectors are compared) or auto (default)", 0, 0},
         {"code", OPTION_TEXT, &code, "CODE",
          "how rows are written for the search: f32, f16, bf16, sq8, sq4,\n"
          "                           rabitq1 to rabitq8, or auto (default: by data, size and memory)",
@@ -64,7 +66,8 @@ int command_create(struct cli *c, int argc, char **argv)
         return status;
     struct kith_collection x = {
         .name = words[0],
-        .index = {.m = (uint32_t)m, .ef_construct = (uint32_t)ef_construct, .refine_k = (float)refine_k}};
+        .index = {
+            .m = (uint32_t)m, .ef_construct = (uint32_t)ef_construct, .refine_k = (float)refine_k, .kind = index}};
     const char *wrong = collection_take(&x, dim, metric, durability);
     if (!wrong)
         wrong = index_take(&x.index, code, refine, links);
@@ -106,13 +109,14 @@ int command_drop(struct cli *c, int argc, char **argv)
 static void collections_print(const struct kith_collection *list, size_t count)
 {
     struct table t;
-    table_init(&t, "name|>dimensions|metric|durability|code|refine|links|>m|>ef_construct|>slots", 10);
+    table_init(&t, "name|>dimensions|metric|durability|index|code|refine|links|>m|>ef_construct|>slots", 11);
     for (size_t i = 0; i < count; i++) {
         const struct kith_collection *x = &list[i];
         table_cell(&t, "%s%s", x->name, x->damage[0] ? " (damaged)" : "");
         table_cell(&t, "%u", x->dim);
         table_cell(&t, "%s", metric_name(x->metric));
         table_cell(&t, "%s", durability_name(x->durability));
+        table_cell(&t, "%s", index_kind_text(&x->index));
         table_cell(&t, "%s", index_code_text(&x->index));
         table_cell(&t, "%s", index_refine_text(&x->index));
         table_cell(&t, "%s", index_links_text(&x->index));

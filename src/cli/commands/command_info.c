@@ -68,10 +68,11 @@ static void info_print(const struct kith_info *x)
     struct table t;
     uint64_t rows = rows_of(x), deleted = deleted_of(x);
     const struct kith_index *index = &x->collection.index;
-    printf("%s: %u dimension%s, %s, durability %s, code %s, refine %s, links %s, m %s, ef_construct %s\n",
+    printf("%s: %u dimension%s, %s, durability %s, index %s, code %s, refine %s, links %s, m %s, ef_construct %s\n",
            x->collection.name, x->collection.dim, plural(x->collection.dim), metric_name(x->collection.metric),
-           durability_name(x->collection.durability), index_code_text(index), index_refine_text(index),
-           index_links_text(index), index_number_text(index->m), index_number_text(index->ef_construct));
+           durability_name(x->collection.durability), index_kind_text(index), index_code_text(index),
+           index_refine_text(index), index_links_text(index), index_number_text(index->m),
+           index_number_text(index->ef_construct));
     schema_print(&x->collection);
     table_init(&t, NULL, 3);
     t.right[1] = t.right[2] = true;
@@ -135,9 +136,15 @@ static void segment_print(struct table *t, const struct kith_segment *s)
 }
 
 /* Only what is sealed has an index that is chosen to the end. */
+static bool is_chosen(const struct kith_segment *s)
+{
+    return s->index.kind && s->index.kind[0];
+}
+
 static void index_print(struct table *t, const struct kith_segment *s)
 {
-    const bool sealed = s->index.m != 0;
+    const bool sealed = is_chosen(s);
+    table_cell(t, "%s", sealed ? index_kind_text(&s->index) : "");
     table_cell(t, "%s", sealed ? index_code_text(&s->index) : "");
     table_cell(t, "%s", sealed ? index_refine_text(&s->index) : "");
     table_cell(t, "%s", sealed ? index_links_text(&s->index) : "");
@@ -203,10 +210,10 @@ static void segments_print(const struct kith_segment *list, size_t count)
 {
     struct table t;
     struct kith_segment sum = {0};
-    table_init(
-        &t,
-        ">id|>core|state|>rows|>live|>deleted|>tombstones|>vectors|>payload avg|>index|>memory|>disk|code|refine|links",
-        15);
+    table_init(&t,
+               ">id|>core|state|>rows|>live|>deleted|>tombstones|>vectors|>payload avg|>index|>memory|>disk|kind|code|"
+               "refine|links",
+               16);
     for (size_t i = 0; i < count; i++) {
         const struct kith_segment *s = &list[i];
         if (s->id)
@@ -248,7 +255,7 @@ static json_t *segment_json(const struct kith_segment *s)
                           (json_int_t)s->tombstones, "vector_bytes", (json_int_t)s->vector_bytes, "payload_bytes",
                           (json_int_t)s->payload_bytes, "index_bytes", (json_int_t)s->index_bytes, "memory_bytes",
                           (json_int_t)s->memory_bytes, "disk_bytes", (json_int_t)s->disk_bytes);
-    if (s->index.m != 0) { /* sealed */
+    if (is_chosen(s)) {
         index_json_add(j, &s->index);
         json_object_set_new(j, "why", json_string(s->why));
         json_object_set_new(j, "recall_10", ladder_json(s->recall_10, s->recall_10_count));

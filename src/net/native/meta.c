@@ -1,6 +1,7 @@
 /* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both cost a few instructions. */
 #include "net/native/meta.h"
 #include "base/text/utf8.h"
+#include "index/kind.h"
 #include "net/native/wire.h"
 
 #include <errno.h>
@@ -89,7 +90,8 @@ static void segment_init(Kith__Segment *ret, const struct segment_info *from)
     ret->refine = (Kith__Refine)from->index.refine;
     ret->refine_k = from->index.refine_k;
     ret->links = (Kith__Links)from->index.links;
-    ret->why = (char *)(uintptr_t)from->why.text; /* only read */
+    ret->index = (char *)(uintptr_t)(from->index.kind ? index_kind_of(from->index.kind)->name : ""); /* only read */
+    ret->why = (char *)(uintptr_t)from->why.text;
 }
 
 static void rung_init(Kith__RecallRung *ret, const struct recall_rung *from)

@@ -1,6 +1,7 @@
 /* meta_schema.c -- the unnamed f32 vector, which almost all collections have alone, is told in fields of the collection's
  * own message, so that most clients need to know no other; all other vectors are a list. */
 #include "net/native/meta_schema.h"
+#include "index/kind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,13 +22,34 @@ static int options_check(struct request *rq, uint32_t m, uint32_t ef_construct, 
     return 0;
 }
 
+/* The number of an index kind; its name "" or "auto": 0, which is left open. */
+static int kind_take(struct request *rq, const char *name, uint16_t *ret)
+{
+    const bool open = name[0] == 0 || strcmp(name, "auto") == 0;
+    const struct index_kind *kind = open ? NULL : index_kind_named(name);
+    if (!open && !kind)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "index '%.40s' is not known; there are %s", name,
+                         index_kind_names());
+    *ret = kind ? kind->id : 0;
+    return 0;
+}
+
+static const char *kind_name(const struct index_options *o)
+{
+    const struct index_kind *kind = o->kind ? index_kind_of(o->kind) : NULL;
+    return kind ? kind->name : "";
+}
+
 int meta_vector(struct request *rq, const Kith__Vector *from, struct vector_spec *ret)
 {
     const size_t n = strlen(from->name);
     if (n >= sizeof ret->name)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "the name of a vector has %zu characters; at most %zu are allowed", n, sizeof ret->name - 1);
+    uint16_t kind = 0;
     int rc = options_check(rq, from->m, from->ef_construct, from->code_bits, (int)from->metric);
+    if (rc == 0)
+        rc = kind_take(rq, from->index, &kind);
     if (rc < 0)
         return rc;
     const uint16_t number = ret->number;
@@ -36,7 +58,8 @@ int meta_vector(struct request *rq, const Kith__Vector *from, struct vector_spec
                                 .dim = from->dim,
                                 .metric = (enum metric)from->metric,
                                 .multi = from->multi,
-                                .index = {.m = (uint16_t)from->m,
+                                .index = {.kind = kind,
+                                          .m = (uint16_t)from->m,
                                           .ef_construct = (uint16_t)from->ef_construct,
                                           .code = (enum code_kind)from->code,
                                           .code_bits = (uint8_t)from->code_bits,
@@ -71,6 +94,7 @@ static Kith__Vector unnamed_of(const Kith__Collection *from)
     v.refine = from->refine;
     v.refine_k = from->refine_k;
     v.links = from->links;
+    v.index = from->index;
     return v;
 }
 
@@ -132,6 +156,7 @@ static void vector_init(Kith__Vector *ret, const struct vector_spec *v)
     ret->refine = (Kith__Refine)v->index.refine;
     ret->refine_k = v->index.refine_k;
     ret->links = (Kith__Links)v->index.links;
+    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* only read */
 }
 
 static void unnamed_init(Kith__Collection *ret, const struct vector_spec *v)
@@ -145,6 +170,7 @@ static void unnamed_init(Kith__Collection *ret, const struct vector_spec *v)
     ret->refine = (Kith__Refine)v->index.refine;
     ret->refine_k = v->index.refine_k;
     ret->links = (Kith__Links)v->index.links;
+    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* only read */
 }
 
 static bool is_plain(const struct vector_spec *v)

@@ -1,6 +1,8 @@
 /* manifest_schema.c -- a schema as it lies in the manifest, apart from manifest_parse.c because it grows with what a
  * collection may be made of. */
 #include "shards/manifest/manifest_schema.h"
+#include "base/log.h"
+#include "index/kind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +23,11 @@ static int take_vector(const KithDisk__Vector *from, struct vector_spec *to)
     if (from->number > UINT16_MAX || from->m > UINT16_MAX || from->index_kind > UINT16_MAX ||
         from->ef_construct > UINT16_MAX || from->code_bits > UINT8_MAX)
         return -EINVAL;
+    if (!index_kind_of(from->index_kind)) {
+        log_error("the manifest names index kind %u, which this version of Kith does not know; start a newer one",
+                  from->index_kind);
+        return -EINVAL;
+    }
     to->number = (uint16_t)from->number;
     to->type = (enum vector_type)from->type;
     to->dim = from->dim;

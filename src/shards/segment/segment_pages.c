@@ -19,11 +19,12 @@ static int open_file(struct segment_pages *p)
     return p->removed ? 0 : rc;
 }
 
-static int read_page(const struct segment_pages *p, const struct page_read *r)
+static int read_page(struct segment_pages *p, const struct page_read *r)
 {
     const struct mapping *m = &p->segment->mapping;
     const size_t offset = (size_t)((const uint8_t *)r->from - m->bytes);
     check(offset <= m->size && r->size <= m->size - offset);
+    p->offset = offset;
     if (!p->file) {
         memcpy(r->to, r->from, r->size);
         return 0;
@@ -39,6 +40,17 @@ int segment_pages_fetch(void *arg, const struct page_read *reads, unsigned n)
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = read_page(p, &reads[i]);
     return rc;
+}
+
+void segment_pages_damage(const struct segment_pages *p, struct error *ret)
+{
+    char path[PATH_TEXT_MAX] = "?";
+    ignore_result(store_segment_path(p->store, p->segment->id, path));
+    error_set(ret, ERROR_CORRUPT,
+              "%s is damaged at or before offset %llu: a page of its index is not what was written; restore a "
+              "snapshot, or the "
+              "data folder from a copy",
+              path, (unsigned long long)p->offset);
 }
 
 void segment_pages_close(struct segment_pages *p)

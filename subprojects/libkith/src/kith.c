@@ -283,6 +283,8 @@ int kith_create(struct kith *k, const struct kith_collection *c)
     collection.refine = (Kith__Refine)c->index.refine;
     collection.refine_k = c->index.refine_k;
     collection.links = (Kith__Links)c->index.links;
+    if (c->index.kind)
+        collection.index = (char *)c->index.kind;
     Kith__CreateCollection m = KITH__CREATE_COLLECTION__INIT;
     m.collection = &collection;
     return kith_call(k, KITH_OP_CREATE, &m.base, NULL, NULL);
@@ -309,7 +311,8 @@ struct kith_collection collection_of(const Kith__Collection *c)
                   .code_bits = c->code_bits,
                   .refine = (enum kith_refine)c->refine,
                   .refine_k = c->refine_k,
-                  .links = (enum kith_links)c->links},
+                  .links = (enum kith_links)c->links,
+                  .kind = c->index},
         .damage = c->damage,
         .schema_version = c->schema_version,
     };

@@ -99,7 +99,8 @@ int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_i
                       .code_bits = s->code_bits,
                       .refine = (enum kith_refine)s->refine,
                       .refine_k = s->refine_k,
-                      .links = (enum kith_links)s->links},
+                      .links = (enum kith_links)s->links,
+                      .kind = s->index},
             .why = s->why,
         };
         rc = recall_read(k, s, &to[at]);

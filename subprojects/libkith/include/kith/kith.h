@@ -101,6 +101,7 @@ struct kith_index {
     enum kith_refine refine;
     float refine_k; /* candidates scored again, as a multiple of k */
     enum kith_links links;
+    const char *kind; /* "flat", "hnsw"; NULL or "": the server chooses */
 };
 /* What the column of an indexed payload field holds. This version of the server has integers. */
 enum kith_field_kind {
