@@ -1,6 +1,6 @@
 /* autoindex.c -- one small function a choice, its rule and where the rule comes from beside it.
  *
- * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than hnswlib takes. */
+ * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than the peers take. */
 #include "index/autoindex.h"
 #include "index/kind.h"
 #include "vectors/codes/codes.h"

@@ -4,7 +4,7 @@
 #include "index/segment_index.h"
 #include "vek.h"
 
-#define HOP_MAX 512 /* links of one row at most: 2 * HNSW_M_MAX */
+#define HOP_MAX 512 /* links of one row at most */
 
 struct cand {
     float distance;

@@ -29,21 +29,21 @@ static const char *text_of(const struct metrics_sample *samples, unsigned n, str
 Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
 {
     static struct metrics_sample s[2] = {{.reactor = 0}, {.reactor = 1}};
-    histogram_add(&times[0].all[SEARCH_GRAPH], 480000);
-    histogram_add(&times[0].all[SEARCH_GRAPH], 520001);
-    histogram_add(&times[1].all[SEARCH_GRAPH], 900000000);
-    histogram_add(&times[1].all[SEARCH_GRAPH], 5000000000);
+    histogram_add(&times[0].all[SEARCH_INDEX], 480000);
+    histogram_add(&times[0].all[SEARCH_INDEX], 520001);
+    histogram_add(&times[1].all[SEARCH_INDEX], 900000000);
+    histogram_add(&times[1].all[SEARCH_INDEX], 5000000000);
     struct buffer b = {0};
     const char *text = text_of(s, 2, &b);
     static const char *const lines[] = {
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.0005\"} 1\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.001\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"0.5\"} 2\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"1\"} 3\n",
-        "kith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"+Inf\"} 4\n",
-        "kith_search_duration_seconds_sum{index=\"hnsw\",queries=\"one\"} 5.901000001\n",
-        "kith_search_duration_seconds_count{index=\"hnsw\",queries=\"one\"} 4\n",
-        "kith_search_duration_seconds_count{index=\"flat\",queries=\"one\"} 0\n",
+        "kith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"0.0005\"} 1\n",
+        "kith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"0.001\"} 2\n",
+        "kith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"0.5\"} 2\n",
+        "kith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"1\"} 3\n",
+        "kith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"+Inf\"} 4\n",
+        "kith_search_duration_seconds_sum{search=\"index\",queries=\"one\"} 5.901000001\n",
+        "kith_search_duration_seconds_count{search=\"index\",queries=\"one\"} 4\n",
+        "kith_search_duration_seconds_count{search=\"exact\",queries=\"one\"} 0\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
@@ -75,20 +75,20 @@ Test(metrics, of_the_last_minute_there_are_quantiles_where_there_were_searches)
     for (unsigned i = 0; i < 1000; i++)
         recent_add(&lately[i % 2], i == 999 ? 8000000 : 63, 5000000000);
     for (unsigned r = 0; r < 2; r++)
-        recent_read(&lately[r], 6000000000, &times[r].recent[SEARCH_GRAPH_MANY]);
+        recent_read(&lately[r], 6000000000, &times[r].recent[SEARCH_INDEX_MANY]);
     struct buffer b = {0};
     const char *text = text_of(s, 2, &b);
     static const char *const lines[] = {
-        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"p50\"} 0.000000063\n",
-        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"min\"} 0.000000063\n",
-        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"mean\"} 0.000008062\n",
-        "kith_search_recent_seconds{index=\"hnsw\",queries=\"many\",figure=\"max\"} 0.008000000\n",
-        "kith_search_recent{index=\"hnsw\",queries=\"many\"} 1000\n",
-        "kith_search_recent{index=\"flat\",queries=\"one\"} 0\n",
+        "kith_search_recent_seconds{search=\"index\",queries=\"many\",figure=\"p50\"} 0.000000063\n",
+        "kith_search_recent_seconds{search=\"index\",queries=\"many\",figure=\"min\"} 0.000000063\n",
+        "kith_search_recent_seconds{search=\"index\",queries=\"many\",figure=\"mean\"} 0.000008062\n",
+        "kith_search_recent_seconds{search=\"index\",queries=\"many\",figure=\"max\"} 0.008000000\n",
+        "kith_search_recent{search=\"index\",queries=\"many\"} 1000\n",
+        "kith_search_recent{search=\"exact\",queries=\"one\"} 0\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         cr_assert(strstr(text, lines[i]), "no %s in %s", lines[i], text);
-    cr_assert_not(strstr(text, "kith_search_recent_seconds{index=\"flat\""));
+    cr_assert_not(strstr(text, "kith_search_recent_seconds{search=\"exact\""));
     buffer_fini(&b);
 }
 

@@ -81,9 +81,9 @@ static void metrics(struct server *s)
         cr_assert_eq(client_search(&c, "a", v, 4, 1, i == 0, &id, &score, &n), 0);
     expect(s, "GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
     static const char *const lines[] = {
-        "\nkith_search_duration_seconds_count{index=\"flat\",queries=\"one\"} 1\n",
-        "\nkith_search_duration_seconds_count{index=\"hnsw\",queries=\"one\"} 2\n",
-        "\nkith_search_duration_seconds_bucket{index=\"hnsw\",queries=\"one\",le=\"+Inf\"} 2\n",
+        "\nkith_search_duration_seconds_count{search=\"exact\",queries=\"one\"} 1\n",
+        "\nkith_search_duration_seconds_count{search=\"index\",queries=\"one\"} 2\n",
+        "\nkith_search_duration_seconds_bucket{search=\"index\",queries=\"one\",le=\"+Inf\"} 2\n",
         "\nkith_points{collection=\"a\"} 1\n",
         "\nkith_requests_total{op=\"search\"} 3\n",
         "\nkith_connections 1\n",

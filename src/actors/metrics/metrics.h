@@ -18,7 +18,7 @@
 #define METRICS_OPS           32
 
 /* Kinds of searches, each with its own times: exact ones and those by graphs, and whether a request has one query or many. */
-enum search_kind { SEARCH_SCAN, SEARCH_GRAPH, SEARCH_SCAN_MANY, SEARCH_GRAPH_MANY, SEARCH_KINDS };
+enum search_kind { SEARCH_EXACT, SEARCH_INDEX, SEARCH_EXACT_MANY, SEARCH_INDEX_MANY, SEARCH_KINDS };
 
 struct metrics {
     struct search_hardware hardware;
@@ -59,7 +59,7 @@ MUST_USE int metrics_admission_format(const struct metrics_sample *samples, unsi
 
 static inline enum search_kind search_kind_of(bool exact, uint32_t queries)
 {
-    return queries > 1 ? (exact ? SEARCH_SCAN_MANY : SEARCH_GRAPH_MANY) : exact ? SEARCH_SCAN : SEARCH_GRAPH;
+    return queries > 1 ? (exact ? SEARCH_EXACT_MANY : SEARCH_INDEX_MANY) : exact ? SEARCH_EXACT : SEARCH_INDEX;
 }
 
 /* The name of the operation that requests[number] counts; NULL: there is none of that number. */

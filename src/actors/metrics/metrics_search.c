@@ -3,10 +3,10 @@
 #include "actors/metrics/metrics_text.h"
 
 static const char *const labels[SEARCH_KINDS] = {
-    [SEARCH_SCAN] = "index=\"flat\",queries=\"one\"",
-    [SEARCH_GRAPH] = "index=\"hnsw\",queries=\"one\"",
-    [SEARCH_SCAN_MANY] = "index=\"flat\",queries=\"many\"",
-    [SEARCH_GRAPH_MANY] = "index=\"hnsw\",queries=\"many\"",
+    [SEARCH_EXACT] = "search=\"exact\",queries=\"one\"",
+    [SEARCH_INDEX] = "search=\"index\",queries=\"one\"",
+    [SEARCH_EXACT_MANY] = "search=\"exact\",queries=\"many\"",
+    [SEARCH_INDEX_MANY] = "search=\"index\",queries=\"many\"",
 };
 
 void search_times_init(struct search_times *t)

@@ -41,7 +41,7 @@
 #include "vectors/row_array.h"
 
 #define LEVEL_MAX  15
-#define HNSW_M_MAX 256
+#define HNSW_M_MAX ((uint32_t)HOP_MAX / 2)
 #define STRAYS_MAX 512
 
 struct hnsw_node {

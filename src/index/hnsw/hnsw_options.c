@@ -44,7 +44,7 @@
 int hnsw_options_check(const struct index_options *o, uint32_t dim, struct error *error)
 {
     if (o->m != 0 && (o->m < 2 || o->m > HNSW_M_MAX))
-        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to %d, or left out", o->m, HNSW_M_MAX);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "m is %u; it must be 2 to %u, or left out", o->m, HNSW_M_MAX);
     if (o->ef_construct > EF_CONSTRUCT_MAX)
         return error_set(error, ERROR_INVALID_ARGUMENT, "ef_construct is %u; at most %d", o->ef_construct,
                          EF_CONSTRUCT_MAX);

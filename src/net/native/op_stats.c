@@ -30,8 +30,8 @@ static int times_give(struct native_request *r, enum search_kind kind, const str
 {
     size_t n = histogram_used(h);
     kith__search_times__init(ret);
-    ret->exact = kind == SEARCH_SCAN || kind == SEARCH_SCAN_MANY;
-    ret->many = kind == SEARCH_SCAN_MANY || kind == SEARCH_GRAPH_MANY;
+    ret->exact = kind == SEARCH_EXACT || kind == SEARCH_EXACT_MANY;
+    ret->many = kind == SEARCH_EXACT_MANY || kind == SEARCH_INDEX_MANY;
     ret->at_most_ns = array(r, n, sizeof *ret->at_most_ns);
     ret->counts = array(r, n, sizeof *ret->counts);
     if (!ret->at_most_ns || !ret->counts)
