@@ -85,9 +85,9 @@ static void check_order(void *arg)
     struct point_batch b = make_batch();
     b.order = order;
     b.count = 2;
-    sizes[1] = 77;
-    want_eq(point_batch_payload_size(&b, 1), 77);
-    want_eq(point_batch_payload_size(&b, 0), 2);
+    sizes[4] = 77;
+    want_eq(point_batch_payload_size(&b, 0), 77);
+    want_eq(point_batch_payload_size(&b, 1), 2);
     vectors[2 * DIM] = NAN; /* of a point that is not in this part */
     want_eq(run_check(&b, METRIC_L2), 0);
     vectors[DIM] = NAN;
