@@ -25,6 +25,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
                                 .recall = m->recall,
                                 .refine_k = m->refine_k,
                                 .exact = m->exact,
+                                .filter = m->filter,
                                 .part = m->part,
                                 .ctx = m->base.ctx};
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
@@ -41,7 +42,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
             rc = hits;
         else
             m->counts[i] = (uint32_t)hits;
-        if (hits >= 0 && !m->exact && !m->part.asked)
+        if (hits >= 0 && !m->exact && !m->filter && !m->part.asked)
             recall_watch_note(c, e, &query);
         fiber_checkpoint();
     }

@@ -27,7 +27,8 @@ struct shard_search_message {
     float recall; /* in place of ef */
     float refine_k;
     bool exact;
-    struct search_part part; /* what of this reactor is searched */
+    const struct filter *filter; /* bound; NULL: none */
+    struct search_part part;     /* what of this reactor is searched */
     struct point_hit *hits;
     uint32_t *counts;
     bool stale;       /* answer: not the sealed segments, they are not the same as the sender's any more */

@@ -281,8 +281,8 @@ int payload_read(struct payload_reader *r, const char *path, const void *payload
     return read_field(r, at, &step, ret);
 }
 
-int payload_read_all(struct payload_reader *r, const struct field_spec *fields, size_t count, const void *payload,
-                     size_t size, int (*each)(void *arg, size_t i, const struct field_values *v), void *arg)
+int payload_read_all(struct payload_reader *r, const char *const *paths, size_t count, const void *payload, size_t size,
+                     int (*each)(void *arg, size_t i, const struct field_values *v), void *arg)
 {
     struct step steps[FIELDS_AT_ONCE];
     struct json_slice at[FIELDS_AT_ONCE];
@@ -290,7 +290,7 @@ int payload_read_all(struct payload_reader *r, const struct field_spec *fields, 
     for (size_t from = 0; rc == 0 && from < count; from += FIELDS_AT_ONCE) {
         const size_t n = count - from < FIELDS_AT_ONCE ? count - from : FIELDS_AT_ONCE;
         for (size_t i = 0; i < n; i++)
-            steps[i] = first_step(fields[from + i].path);
+            steps[i] = first_step(paths[from + i]);
         find_first(steps, n, payload, size, at);
         for (size_t i = 0; rc == 0 && i < n; i++) {
             struct field_values v;

@@ -26,6 +26,5 @@ MUST_USE int payload_read(struct payload_reader *r, const char *path, const void
                           struct field_values *ret);
 /* Reads `count` fields with one walk over the payload: each(arg, i, values) is called for each in turn and ends the work by
  * another result than 0. -ENOMEM, or that result. */
-MUST_USE int payload_read_all(struct payload_reader *r, const struct field_spec *fields, size_t count,
-                              const void *payload, size_t size,
-                              int (*each)(void *arg, size_t i, const struct field_values *v), void *arg);
+MUST_USE int payload_read_all(struct payload_reader *r, const char *const *paths, size_t count, const void *payload,
+                              size_t size, int (*each)(void *arg, size_t i, const struct field_values *v), void *arg);

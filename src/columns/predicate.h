@@ -18,10 +18,13 @@ enum predicate_op {
     PREDICATE_OPS
 };
 
+struct column_kind;
+
 struct predicate {
     enum predicate_op op;
-    uint16_t field;   /* number in the schema; set by filter_bind() */
-    const char *path; /* of the field, as the client named it */
+    uint16_t field;                 /* number in the schema, and */
+    const struct column_kind *kind; /* the kind of its column: both set by filter_bind() */
+    const char *path;               /* of the field, as the client named it */
     union {
         struct {
             const struct value *items;

@@ -10,8 +10,8 @@
 const struct column *filter_column(const struct filter_rows *rows, uint16_t field)
 {
     for (unsigned i = 0; i < rows->column_count; i++)
-        if (rows->columns[i].field == field)
-            return &rows->columns[i];
+        if (rows->columns[i]->field == field)
+            return rows->columns[i];
     return NULL;
 }
 

@@ -38,7 +38,7 @@ MUST_USE int filter_bind(const struct filter *f, const struct schema *schema, co
 /* The rows of one segment, as a filter sees them. */
 struct filter_rows {
     uint32_t rows;
-    const struct column *columns; /* by field, in any order */
+    const struct column *const *columns; /* in any order */
     unsigned column_count;
     /* Asks a row of a field that has no column here yet: the payload is read. Must be given if that can be. */
     bool (*test)(void *arg, const struct predicate *p, uint32_t row);

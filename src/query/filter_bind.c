@@ -70,7 +70,10 @@ static int bind_test(const struct binding *b, struct predicate *p)
         return error_set(b->error, ERROR_INVALID_ARGUMENT, "field '%s' is indexed as %s, which does not answer %s",
                          field->path, field_kind_name(field->kind), predicate_op_name(p->op));
     p->field = field->number;
-    p->path = field->path;
+    p->kind = kind;
+    p->path = arena_copy(b->arena, field->path, strlen(field->path)); /* the schema may go before the query does */
+    if (!p->path)
+        return no_memory(b);
     int rc = kind->accepts(p, b->error);
     return rc < 0 ? rc : bind_values(b, p);
 }

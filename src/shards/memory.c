@@ -18,7 +18,8 @@
 
 static uint64_t growing_memory(const struct segment *g)
 {
-    return g->memory_bytes + arena_bytes(&g->payloads.arena) + g->tombstones.capacity * sizeof(*g->tombstones.items);
+    return g->memory_bytes + segment_columns_bytes(g) + arena_bytes(&g->payloads.arena) +
+           g->tombstones.capacity * sizeof(*g->tombstones.items);
 }
 
 void segment_memory(const struct segment *g, struct memory_use *use)

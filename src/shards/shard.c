@@ -47,6 +47,10 @@ const struct collection_config *shard_config(const struct shard *s)
 void shard_set_schema(struct shard *s, struct schema *next)
 {
     collection_config_replace(&s->config, next);
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i])
+            segment_columns_keep(s->segments[i], s->config.schema);
+    shard_changed(s); /* columns are built or freed in the background */
 }
 
 int shard_add_segment(struct shard *s, struct segment *segment)

@@ -87,8 +87,8 @@ struct search_room {
     uint32_t segments_max, hits_max, all_max;
     float *query;
     uint32_t query_max;
-    uint64_t *alive;
-    uint32_t alive_max;
+    uint64_t *alive, *passing;
+    uint32_t alive_max, passing_max;
     struct search_room *next;
 };
 

@@ -4,6 +4,7 @@
  * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
  * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
 #include "base/log.h"
+#include "shards/segment/segment_filter.h"
 #include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
 
@@ -32,6 +33,7 @@ static void room_destroy(struct search_room *r)
     free(r->all);
     free(r->query);
     free(r->alive);
+    free(r->passing);
     free(r);
 }
 
@@ -50,7 +52,7 @@ uint64_t search_rooms_bytes(const struct search_room *rooms)
     for (const struct search_room *r = rooms; r; r = r->next)
         bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
                  r->hits_max * sizeof(*r->hits) + r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) +
-                 r->alive_max * sizeof(*r->alive);
+                 (r->alive_max + r->passing_max) * sizeof(*r->alive);
     return bytes;
 }
 
@@ -199,16 +201,79 @@ static void note_damage(struct shard *s, const struct segment_pages *pages)
     }
 }
 
+/* -- one segment -- */
+
+/* Rows of a segment as they were when its turn came; the search pauses, and rows are appended meanwhile. */
+struct turn {
+    struct segment *segment;
+    uint32_t rows, k;
+    struct search_params params;
+    struct pause pause;
+};
+
+/* Writes hits to room->hits, for which there is room. */
+static int ask_index(struct search *x, const struct turn *t, const struct search_params *params)
+{
+    const struct segment_vectors *v = &t->segment->vectors[0];
+    return segment_index_search(v->index, &v->values.at, t->rows, x->vector, params, x->room->scratch, x->room->hits);
+}
+
+/* The rows that pass, of those that are alive; the index finds the nearest of them. */
+static int search_selected(struct search *x, const struct turn *t, struct segment_filter *f)
+{
+    const uint32_t words = (uint32_t)bits_words(t->rows);
+    struct search_params params = t->params;
+    int rc = grow(&x->room->passing, &x->room->passing_max, words + 1, sizeof(uint64_t));
+    if (rc == 0)
+        rc = segment_filter_select(f, x->room->passing, &t->pause);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; params.allowed && i < words; i++)
+        x->room->passing[i] &= params.allowed[i];
+    params.allowed = x->room->passing;
+    params.allowed_count = (uint32_t)bits_count(x->room->passing, words);
+    return params.allowed_count ? ask_index(x, t, &params) : 0;
+}
+
+/* Some more of the nearest rows than are wanted, of which those that pass are kept. Fewer than k: there may be others. */
+static int search_and_test(struct search *x, const struct turn *t, struct segment_filter *f, uint32_t wanted)
+{
+    struct search_params params = t->params;
+    int rc = grow(&x->room->hits, &x->room->hits_max, wanted, sizeof(*x->room->hits));
+    if (rc < 0)
+        return rc;
+    params.k = wanted;
+    params.ef = params.ef && params.ef < wanted ? wanted : params.ef;
+    const int n = ask_index(x, t, &params);
+    return n <= 0 ? n : segment_filter_hits(f, x->room->hits, (uint32_t)n, t->k, &t->pause);
+}
+
+static int search_filtered(struct search *x, const struct turn *t)
+{
+    struct segment_filter f;
+    segment_filter_begin(&f, x->query->filter, t->segment, t->rows);
+    const uint32_t ef = t->params.ef ? t->params.ef : recall_default_ef(t->params.recall, t->k);
+    const struct plan plan = segment_filter_plan(&f, t->k, ef, t->params.exact);
+    int n = 0;
+    if (plan.kind == PLAN_WALK_THEN_TEST)
+        n = search_and_test(x, t, &f, plan.wanted);
+    if (n >= 0 && (uint32_t)n < t->k && plan.rows.max > 0)
+        n = search_selected(x, t, &f);
+    segment_filter_end(&f);
+    return n;
+}
+
 /* Adds the hits of one segment. */
-static int search_segment(struct search *x, const struct segment *g)
+static int search_segment(struct search *x, struct segment *g)
 {
     if (g->rows.count == g->rows.dead)
         return 0;
     struct search_room *room = x->room;
-    uint32_t k = x->query->k < g->rows.count ? x->query->k : g->rows.count;
-    int rc = grow(&room->hits, &room->hits_max, k, sizeof(*room->hits));
+    struct turn t = {.segment = g, .rows = g->rows.count, .pause = {search_pause, x}};
+    t.k = x->query->k < t.rows ? x->query->k : t.rows;
+    int rc = grow(&room->hits, &room->hits_max, t.k, sizeof(*room->hits));
     if (rc == 0)
-        rc = grow(&room->all, &room->all_max, x->count + k, sizeof(*room->all));
+        rc = grow(&room->all, &room->all_max, x->count + t.k, sizeof(*room->all));
     if (rc < 0)
         return rc;
     const uint64_t *alive;
@@ -216,24 +281,22 @@ static int search_segment(struct search *x, const struct segment *g)
     rc = find_alive(x, g, &alive);
     if (rc < 0)
         return rc;
-    struct pause pause = {search_pause, x};
     struct segment_pages pages = {.store = x->shard->store, .segment = g};
-    struct search_params params = {.k = k,
-                                   .ef = x->query->ef,
-                                   .recall = x->query->recall,
-                                   .ef_unmeasured = x->unmeasured_ef,
-                                   .effort = recall_effort(&x->shard->effort),
-                                   .parts = segment_parts(x->shard, g),
-                                   .refine_k = x->query->refine_k,
-                                   .exact = x->query->exact,
-                                   .keys = &g->rows.ids.at,
-                                   .allowed = alive,
-                                   .allowed_count = g->rows.count - g->rows.dead,
-                                   .pause = &pause,
-                                   .fetch = segment_pages_fetch,
-                                   .fetch_arg = &pages};
-    int n = segment_index_search(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, x->vector, &params,
-                                 room->scratch, room->hits);
+    t.params = (struct search_params){.k = t.k,
+                                      .ef = x->query->ef,
+                                      .recall = x->query->recall,
+                                      .ef_unmeasured = x->unmeasured_ef,
+                                      .effort = recall_effort(&x->shard->effort),
+                                      .parts = segment_parts(x->shard, g),
+                                      .refine_k = x->query->refine_k,
+                                      .exact = x->query->exact,
+                                      .keys = &g->rows.ids.at,
+                                      .allowed = alive,
+                                      .allowed_count = t.rows - g->rows.dead,
+                                      .pause = &t.pause,
+                                      .fetch = segment_pages_fetch,
+                                      .fetch_arg = &pages};
+    int n = x->query->filter ? search_filtered(x, &t) : ask_index(x, &t, &t.params);
     segment_pages_close(&pages);
     if (n == -EBADMSG)
         note_damage(x->shard, &pages);
@@ -330,7 +393,7 @@ static int collect(struct search *x, struct point_hit *ret_hits)
 /* What is asked for by other reactors is too different to be counted. */
 static void measure(struct shard *s, const struct search *x, uint64_t ns)
 {
-    if (x->query->part.asked || x->query->part.delegated || x->query->aside)
+    if (x->query->part.asked || x->query->part.delegated || x->query->aside || x->query->filter)
         return;
     s->search_ns = s->search_ns ? s->search_ns - s->search_ns / 16 + ns / 16 : ns;
 }

@@ -24,6 +24,7 @@
 #include <limits.h>
 
 struct file;
+struct filter;
 struct store;
 struct shard;
 
@@ -184,7 +185,8 @@ struct shard_query {
     uint32_t k, ef;      /* ef 0: by recall */
     float recall;        /* wanted, when ef is 0: each segment does what it takes; 0: ef is chosen */
     bool exact;
-    float refine_k; /* candidates scored again, as a multiple of k; 0: as each segment does */
+    float refine_k;              /* candidates scored again, as a multiple of k; 0: as each segment does */
+    const struct filter *filter; /* bound (query/filter.h); NULL: every point may be a hit */
     struct search_part part;
     bool aside; /* nobody waits for it: it says nothing of what searches take */
     const struct context *ctx;

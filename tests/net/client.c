@@ -280,6 +280,7 @@ int client_search(struct client *c, const char *name, const float *query, uint32
     search.exact = exact;
     search.ef = c->ef;
     search.recall = c->recall;
+    search.filter = c->filter;
     search.fan_out = (Kith__FanOut)c->fan_out;
     struct client_reply r;
     int rc = client_call(c, KITH_OP_SEARCH, &search.base, query, dim * sizeof(float), &r);

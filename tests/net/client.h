@@ -13,6 +13,7 @@ struct client {
     unsigned fan_out;        /* of searches, */
     uint32_t ef;             /* likewise; 0: as the server is set */
     float recall;            /* in place of ef */
+    Kith__Filter *filter;    /* of searches; NULL: none */
     char error[400];         /* of the last answer that was an error */
     uint32_t retry_after_ms; /* of the same one */
 };

@@ -146,10 +146,10 @@ Test(filter, answers_as_each_row_does)
         fill(&state);
         missing = (uint16_t)draw(&state, FIELDS + 2);
         struct filter_rows rows = {.rows = ROWS - draw(&state, 100), .test = test_payload};
-        struct column here[FIELDS];
+        const struct column *here[FIELDS];
         for (uint16_t field = 0; field < FIELDS; field++)
             if (field != missing)
-                here[rows.column_count++] = columns[field];
+                here[rows.column_count++] = &columns[field];
         rows.columns = here;
         for (int i = 0; i < 40; i++) {
             struct arena arena = {0};

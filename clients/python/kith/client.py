@@ -4,11 +4,11 @@ import json
 import os
 import time
 import uuid
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy
 
-from . import arguments, wire
+from . import arguments, filters, wire
 from .connection import Connection, Reply
 from .errors import Code, KithError
 from .parts import Part, halves, parts
@@ -51,7 +51,7 @@ def _name_of(names: dict, number: int) -> str:
     return next((name for name, n in names.items() if n == number), "?")
 
 
-SEARCH_OPTIONS = ("recall", "ef", "refine_k", "fan_out", "exact", "with_vectors", "with_payloads", "deadline_ms")
+SEARCH_OPTIONS = ("recall", "ef", "refine_k", "fan_out", "exact", "with_vectors", "with_payloads", "deadline_ms", "filter")
 
 
 def _options_check(options: dict) -> None:
@@ -415,6 +415,7 @@ class Client:
         refine_k      candidates that are scored again, as a multiple of k; 0: as each segment does
         fan_out       over how many of the server's cores: "auto", "1" or "all"; "": as the server is set
         exact, with_vectors, with_payloads, deadline_ms
+        filter        which points may be hits, by indexed fields: {"year": {"gte": 1990, "lt": 2000}} (kith.filters)
         """
         self._idle()
         _options_check(options)
@@ -466,6 +467,7 @@ class Client:
         refine_k: float = 0,
         fan_out: str = "",
         recall: Optional[float] = None,
+        filter: Optional[Mapping[str, Any]] = None,
     ) -> int:
         meta = (
             wire.field_bytes(1, arguments.text(collection, "the collection's name"))
@@ -479,6 +481,7 @@ class Client:
             + wire.field_float(9, 0 if recall is None else arguments.recall(recall))
             + wire.field_number(10, rows.shape[1])
             + wire.field_number(11, first_query)
+            + wire.field_bytes(12, filters.message(filter))
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), arguments.whole(deadline_ms, "deadline_ms"))
 

@@ -26,7 +26,7 @@ struct recall_watch {
     float *vector; /* owned */
 };
 
-/* A search that is not exact has been answered. Takes it, or not. */
+/* A search that is not exact and has no filter has been answered. Takes it, or not. */
 void recall_watch_note(struct core *c, const struct collection_entry *e, const struct shard_query *q);
 /* Ends what is under way. Waits. */
 void recall_watch_stop(struct core *c);

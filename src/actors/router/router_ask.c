@@ -38,6 +38,7 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
         .recall = q->effort.recall,
         .refine_k = q->effort.refine_k,
         .exact = q->effort.exact,
+        .filter = q->filter,
         .part = *part,
         .hits = arena_alloc(hits > 4096 ? &a->rq->bulk : &a->rq->arena, hits * sizeof(struct point_hit)),
         .counts = arena_alloc(&a->rq->arena, a->count * sizeof(uint32_t)),

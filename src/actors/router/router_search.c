@@ -3,6 +3,7 @@
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 #include "index/recall/recall_curve.h"
+#include "query/filter.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,9 +19,6 @@ static int check_names(const struct collection_config *config, const struct quer
     if (q->vector && q->vector[0])
         return error_set(e, ERROR_INVALID_ARGUMENT, "collection '%.64s' has no vector named '%.64s'", config->name,
                          q->vector);
-    if (q->filter)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "collection '%.64s' has no indexed field to filter by",
-                         config->name);
     return 0;
 }
 
@@ -195,12 +193,14 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
                           struct router_points *ret)
 {
     struct core *c = rq->core;
-    const struct query with = with_settings(&c->settings, wanted), *q = &with;
+    struct query with = with_settings(&c->settings, wanted), *q = &with;
     const struct collection_config *config = &e->config;
     uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns);
     uint32_t count = 0, piece = 0;
     uint64_t query_ns = 0;
     int rc = check_query(rq, config, q, &count);
+    if (rc == 0 && q->filter)
+        rc = filter_bind(q->filter, config->schema, config->name, &rq->arena, &q->filter, &rq->error);
     if (rc == 0)
         rc = take_turn(rq, e, q, count, &query_ns, &piece);
     if (rc < 0)
@@ -213,7 +213,9 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     uint64_t now_ns = clock_now_ns();
-    cost_learn_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q), (fiber_ran_ns(now_ns) - ran_ns) / count);
+    if (!q->filter) /* what a filter adds says nothing of other searches */
+        cost_learn_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q),
+                         (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(q->effort.exact, count);
     histogram_add(&c->search_times[kind], now_ns - began_ns);
     recent_add(&c->recent[kind], now_ns - began_ns, now_ns);

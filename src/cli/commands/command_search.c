@@ -1,5 +1,6 @@
 /* search: one vector from the command line, or rows of a file. */
 #include "cli/command.h"
+#include "cli/filter_text.h"
 #include "cli/import/vector_file.h"
 #include "cli/json_text.h"
 #include "cli/output.h"
@@ -154,7 +155,8 @@ static int search_file(struct cli *c, struct search_job *job, const char *path, 
 int command_search(struct cli *c, int argc, char **argv)
 {
     struct search_job job = {0};
-    const char *vector = NULL, *file = NULL, *fan_out = NULL, *recall = NULL, *words[OPTIONS_WORDS_MAX];
+    const char *vector = NULL, *file = NULL, *fan_out = NULL, *recall = NULL, *filter = NULL;
+    const char *words[OPTIONS_WORDS_MAX];
     uint64_t row = UINT64_MAX, limit = 0, k = 10, ef = 0, deadline_ms = 0;
     double refine_k = 0;
     size_t n;
@@ -172,6 +174,7 @@ int command_search(struct cli *c, int argc, char **argv)
         {"fan-out", OPTION_TEXT, &fan_out, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
          0},
         {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares with every point", 0, 0},
+        {"filter", OPTION_TEXT, &filter, "CONDITIONS", "only points that pass: \"year >= 1990 and year < 2000\"", 0, 0},
         {"with-payload", OPTION_FLAG, &job.search.with_payloads, NULL, "also the payloads", 0, 0},
         {"with-vector", OPTION_FLAG, &job.search.with_vectors, NULL, "also the vectors", 0, 0},
         {"deadline-ms", OPTION_NUMBER, &deadline_ms, "N", "gives up after so long", 1, UINT32_MAX},
@@ -199,6 +202,13 @@ int command_search(struct cli *c, int argc, char **argv)
     if (fan_out_parse("search", fan_out, &job.search.fan_out) != 0 ||
         recall_parse("search", recall, &job.search.recall) != 0)
         return EXIT_USAGE;
+    static struct filter_text conditions;
+    if (filter && filter_text_parse(filter, &conditions) != 0) {
+        sentence_print("kith search: --filter: %s", conditions.problem);
+        return EXIT_USAGE;
+    }
+    job.search.filter = conditions.conditions;
+    job.search.filter_count = filter ? conditions.count : 0;
     job.search.collection = words[0];
     job.search.k = (uint32_t)k;
     job.search.ef = (uint32_t)ef;

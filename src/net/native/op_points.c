@@ -3,6 +3,7 @@
 #include "kith.pb-c.h"
 #include "net/native/answer_points.h"
 #include "net/native/exchange.h"
+#include "net/native/meta_filter.h"
 #include "net/native/operation.h"
 
 static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == QUERY_K_MAX && KITH_EF_MAX == QUERY_EF_MAX,
@@ -71,15 +72,20 @@ int op_count(struct native_request *r, const void *message)
 int op_search(struct native_request *r, const void *message)
 {
     const Kith__Search *ask = message;
+    const struct filter *filter;
+    int rc = meta_filter(r->rq, ask->filter, &filter);
+    if (rc < 0)
+        return rc;
     const struct query query = {
         .collection = ask->collection,
         .targets = {(const float *)r->block, r->header.block_bytes, ask->dim, ask->first_query},
         .k = ask->k,
         .effort = {.exact = ask->exact, .ef = ask->ef, .recall = ask->recall, .refine_k = ask->refine_k},
         .fan_out = (enum fan_out)ask->fan_out,
+        .filter = filter,
         .select = {.vectors = ask->with_vectors, .payloads = ask->with_payloads},
     };
     struct router_points points;
-    int rc = router_search(r->rq, &query, &points);
+    rc = router_search(r->rq, &query, &points);
     return rc < 0 ? rc : answer_points(r, &points);
 }

@@ -4,6 +4,7 @@
  * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
  * file is rubbish that the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
+#include "shards/background/columns.h"
 #include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/segment/index_plan.h"
@@ -272,6 +273,9 @@ static int work_on(struct shard *s)
     }
     if (shard_announce_sealed(s))
         return 1;
+    rc = shard_work_on_columns(s);
+    if (rc != 0)
+        return rc;
     g = s->growing;
     if (!g)
         return 0;

@@ -100,6 +100,7 @@ int growing_create(const struct collection_config *c, uint32_t rows_max, struct 
         segment_destroy(s);
         return rc;
     }
+    segment_columns_begin(s, c->schema);
     *ret = s;
     return 0;
 }
@@ -220,6 +221,7 @@ int64_t growing_append(struct segment *s, const struct collection_config *c, str
         s->rows.version_min = version;
     if (version > s->rows.version_max)
         s->rows.version_max = version;
+    segment_columns_append(s, copy, payload_size);
     segment_index_append(s->vectors[0].index, &s->vectors[0].values.at, s->rows.count);
     return s->rows.count++;
 }

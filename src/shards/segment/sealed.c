@@ -180,6 +180,60 @@ static int open_columns(struct opening *o, const struct collection_config *c, st
     return 0;
 }
 
+static int pause_and_go_on(void *arg)
+{
+    fiber_checkpoint();
+    return 0;
+}
+
+/* -- columns of fields -- */
+
+static unsigned regions_of_field(const struct opening *o, uint16_t field, struct column_region regions[COLUMN_REGIONS])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < o->container.region_count && n < COLUMN_REGIONS; i++) {
+        const struct container_region *r = &o->container.regions[i];
+        const struct region_owner owner = region_owner(r->name);
+        if (owner.kind == 'c' && owner.number == field)
+            regions[n++] = (struct column_region){owner.rest, o->container.bytes + r->offset, r->size};
+    }
+    return n;
+}
+
+static int open_field(struct opening *o, struct segment *s, const struct field_spec *f)
+{
+    const struct column_kind *kind = column_kind_find(f->kind);
+    const struct pause pause = {.fn = pause_and_go_on};
+    struct column_region regions[COLUMN_REGIONS];
+    const unsigned n = kind ? regions_of_field(o, f->number, regions) : 0;
+    struct column column;
+    const char *why = "cannot be used";
+    if (n == 0)
+        return 0; /* the field is newer than the file: its column is built in the background */
+    int rc = column_open(kind, f->number, regions, n, s->rows.count, &pause, &column, &why);
+    if (rc == -EINVAL)
+        return error_set(o->error, ERROR_CORRUPT,
+                         "%s is damaged: its column of field '%s' makes no sense (%s); restore a snapshot, or the data "
+                         "folder from a "
+                         "copy",
+                         o->path, f->path, why);
+    if (rc == 0 && (rc = segment_column_add(s, &column, f->path)) < 0)
+        column_destroy(&column);
+    return rc;
+}
+
+static int open_fields(struct opening *o, struct segment *s, const struct collection_config *c)
+{
+    struct schema *schema = schema_acquire(c->schema); /* another may take its place at a pause */
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < schema->field_count; i++)
+        rc = open_field(o, s, &schema->fields[i]);
+    if (rc == 0)
+        segment_columns_keep(s, c->schema);
+    schema_release(schema);
+    return rc;
+}
+
 /* Text for people. */
 static void read_why(const struct opening *o, uint16_t vector, struct index_why *why)
 {
@@ -191,12 +245,6 @@ static void read_why(const struct opening *o, uint16_t vector, struct index_why 
     for (size_t i = 0; i < r->size; i++)
         if (why->text[i] < ' ' || why->text[i] > '~')
             why->text[i] = '?';
-}
-
-static int pause_and_go_on(void *arg)
-{
-    fiber_checkpoint();
-    return 0;
 }
 
 static void say_mapped(struct index_why *why)
@@ -269,6 +317,8 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
     rc = segment_all_alive(s);
     if (rc == 0)
         rc = open_columns(o, c, s);
+    if (rc == 0 && s->rows.count)
+        rc = open_fields(o, s, c);
     if (rc == 0 && s->rows.count)
         rc = open_index(o, s, c);
     return rc;

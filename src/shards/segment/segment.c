@@ -37,6 +37,7 @@ static void free_outgrown(struct segment *s)
 
 static void destroy(struct segment *s, bool slowly)
 {
+    segment_columns_fini(s);
     if (!s->sharing.borrowed && s->vectors[0].index && slowly)
         segment_index_give_back(s->vectors[0].index, fiber_pause);
     if (!s->sharing.borrowed)

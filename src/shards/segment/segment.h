@@ -11,6 +11,7 @@
 #include "shards/collection.h"
 #include "shards/manifest/manifest.h"
 #include "shards/segment/container.h"
+#include "shards/segment/segment_columns.h"
 #include "shards/store.h"
 
 struct tombstone {
@@ -115,6 +116,7 @@ struct segment {
     struct segment_rows rows;
     struct segment_vectors vectors[SEGMENT_VECTORS];
     struct segment_payloads payloads;
+    struct segment_columns columns;
     struct segment_tombstones tombstones;
     struct segment_sharing sharing;
     struct segment_succession succession;

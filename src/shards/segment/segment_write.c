@@ -1,4 +1,5 @@
 /* segment_write.c -- columns go out as they lie in memory, run by run of rows that are kept. */
+#include "columns/payload_path.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/segment/segment_file.h"
 
@@ -189,6 +190,57 @@ static int write_unknown(struct writing *x)
 
 /* -- the file -- */
 
+/* -- columns of fields -- */
+
+struct gathering {
+    const struct field_spec *field;
+    struct payload_reader reader;
+    struct column column;
+};
+
+static int gather_row(struct writing *x, const struct segment *s, uint32_t row, void *arg)
+{
+    struct gathering *g = arg;
+    return segment_column_copy_row(s, row, g->field->path, &g->reader, &g->column);
+}
+
+static int write_gathered(struct writing *x, struct gathering *g)
+{
+    struct column_region regions[COLUMN_REGIONS];
+    char name[CONTAINER_NAME_MAX];
+    int rc = for_kept(x, gather_row, g);
+    if (rc == 0)
+        rc = column_sort(&g->column, x->pause);
+    const unsigned n = rc == 0 ? column_save(&g->column, regions) : 0;
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = write_region(x->w, region_name(name, 'c', g->column.field, regions[i].name), CONTAINER_IGNORE,
+                          regions[i].bytes, regions[i].size);
+    return rc;
+}
+
+/* A column that there is no memory for is left out: it is built again from the payloads. */
+static int write_field(struct writing *x, const struct field_spec *f)
+{
+    const struct column_kind *kind = column_kind_find(f->kind);
+    struct gathering g = {.field = f};
+    if (!kind || column_create(kind, f->number, &g.column) < 0)
+        return 0;
+    int rc = write_gathered(x, &g);
+    column_destroy(&g.column);
+    payload_reader_fini(&g.reader);
+    return rc;
+}
+
+static int write_fields(struct writing *x, const struct collection_config *c)
+{
+    struct schema *schema = schema_acquire(c->schema); /* another may take its place at a pause */
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < schema->field_count && x->source->rows; i++)
+        rc = write_field(x, &schema->fields[i]);
+    schema_release(schema);
+    return rc;
+}
+
 int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
                           const struct segment_source *source, const struct pause *pause, uint64_t *ret_version_min)
 {
@@ -218,6 +270,8 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
         rc = write_payloads(&x);
     if (rc == 0)
         rc = write_unknown(&x);
+    if (rc == 0)
+        rc = write_fields(&x, c);
     if (rc == 0)
         rc = write_region(w, region_name(name, 'v', v->number, "meta"), CONTAINER_NEED, &vector, sizeof(vector));
     return rc < 0 ? rc : write_column(&x, region_name(name, 'v', v->number, "values"), vectors_of, stride);

@@ -1,5 +1,6 @@
 /* What is asked, as messages and blocks. A request that could not be sent leaves no trace in the table. */
 #include "connection.h"
+#include "filter.h"
 #include "kith.pb-c.h"
 
 #include <string.h>
@@ -156,6 +157,8 @@ int send_search(struct kith *k, const struct kith_search *s, bool wait, int64_t 
     m.fan_out = (Kith__FanOut)s->fan_out;
     m.dim = s->dim;
     m.first_query = s->first_query;
+    if (s->filter_count && !(m.filter = filter_message(k, s->filter, s->filter_count)))
+        return no_memory(k);
     struct request *r = request_add(k, KITH_OP_SEARCH);
     if (!r)
         return no_memory(k);

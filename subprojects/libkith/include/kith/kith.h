@@ -336,6 +336,28 @@ struct kith_result {
 int kith_get(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, bool with_vectors,
              bool with_payloads, uint32_t dim, struct kith_result *ret);
 
+/* -- filters -- */
+
+enum kith_bound_kind { KITH_UNBOUNDED = 0, KITH_INCLUSIVE, KITH_EXCLUSIVE };
+struct kith_bound {
+    enum kith_bound_kind kind;
+    bool is_real; /* the bound is `real`; else `integer` */
+    int64_t integer;
+    double real;
+};
+enum kith_clause { KITH_MUST = 0, KITH_MUST_NOT, KITH_SHOULD };
+enum kith_test { KITH_MATCH = 0, KITH_RANGE, KITH_IS_NULL, KITH_IS_EMPTY };
+/* What one indexed field of a point's payload must be like. Points are hits that pass all of MUST, none of MUST_NOT, and
+ * at least one of SHOULD, if there are any. Of an array one element must pass. */
+struct kith_condition {
+    const char *field; /* its path in the payload, as in the schema */
+    enum kith_clause clause;
+    enum kith_test test;
+    const int64_t *values; /* MATCH: any of these, at most 1 024 */
+    size_t value_count;
+    struct kith_bound low, high; /* RANGE */
+};
+
 struct kith_search {
     const char *collection;
     const float *queries; /* count x dim */
@@ -346,7 +368,9 @@ struct kith_search {
     float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */
     enum kith_fan_out fan_out;
-    uint64_t first_query; /* errors call the first query so */
+    uint64_t first_query;                /* errors call the first query so */
+    const struct kith_condition *filter; /* which points may be hits; at most 256 */
+    size_t filter_count;
 };
 int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);
 

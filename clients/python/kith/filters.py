@@ -1,0 +1,74 @@
+"""The filter of a search: which points may be hits, by indexed fields of their payloads.
+
+A filter is a dict from a field's path to what it must be like; a point must pass all of them:
+
+    {"year": {"gte": 1990, "lt": 2000}, "rating": [4, 5], "city": 7, "deleted": {"not": 1}, "note": {"empty": True}}
+
+A number: equal to it. A list: any of these. A dict of gt, gte, lt, lte: between them. None: null. {"empty": True}: missing, null
+or []. {"not": test}: does not pass that test.
+"""
+
+import numbers
+import struct
+from typing import Any, Mapping, Optional
+
+from . import wire
+from .errors import Code, KithError
+
+BOUNDS = {"gt": 1, "gte": 2, "lt": 3, "lte": 4}
+
+
+def _refuse(field: str, test: Any) -> KithError:
+    return KithError(
+        Code.INVALID_ARGUMENT,
+        f"the filter on field {field!r} is {test!r}: give a whole number, a list of them, a dict of gt, gte, lt, lte, "
+        'None, {"empty": True} or {"not": ...}',
+    )
+
+
+def _whole(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not -(1 << 63) <= int(value) < 1 << 63:
+        raise _refuse(field, value)
+    return int(value) & 0xFFFFFFFFFFFFFFFF
+
+
+def _number(field: str, value: Any) -> bytes:
+    """A Number; its varint is there when it is 0, too, because it says which kind of number is meant."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return wire.varint(1 << 3) + wire.varint(_whole(field, value))
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return wire.varint(2 << 3 | 1) + struct.pack("<d", float(value))
+    raise _refuse(field, value)
+
+
+def _range(field: str, test: Mapping[str, Any]) -> bytes:
+    if not test or not set(test) <= set(BOUNDS):
+        raise _refuse(field, test)
+    bounds = b"".join(wire.field_bytes(BOUNDS[name], _number(field, value), True) for name, value in test.items())
+    return wire.field_bytes(3, bounds, True)
+
+
+def _test(field: str, test: Any) -> bytes:
+    if test is None:
+        return wire.field_number(4, 1)
+    if isinstance(test, Mapping):
+        return wire.field_number(5, 1) if dict(test) == {"empty": True} else _range(field, test)
+    values = [test] if isinstance(test, numbers.Integral) else test
+    if not isinstance(values, (list, tuple, set, range)):
+        raise _refuse(field, test)
+    return wire.field_bytes(2, wire.field_varints(1, [_whole(field, v) for v in values]), True)
+
+
+def message(conditions: Optional[Mapping[str, Any]]) -> bytes:
+    """The Filter message; empty where there are no conditions."""
+    if conditions is not None and not isinstance(conditions, Mapping):
+        raise KithError(Code.INVALID_ARGUMENT, f"the filter is {conditions!r}: give a dict from fields to what they must be like")
+    out = b""
+    for field, test in (conditions or {}).items():
+        if not isinstance(field, str):
+            raise KithError(Code.INVALID_ARGUMENT, f"the filter names field {field!r}, which is no text")
+        clause = 1
+        while isinstance(test, Mapping) and set(test) == {"not"}:
+            clause, test = 3 - clause, test["not"]
+        out += wire.field_bytes(clause, wire.field_bytes(1, field) + _test(field, test))
+    return out

@@ -1,0 +1,138 @@
+/* columns.c -- one step at a time, in the fiber that seals, so that no segment is sealed while a column of it is built.
+ *
+ * A shared segment's columns belong to its owner. The other reactors learn of one by a message that holds a copy of the
+ * struct, so that no reactor reads a list of another. A column that is dropped is freed when all reactors have said that no
+ * search of theirs reads it any more; so the message waits there. */
+#include "shards/background/columns.h"
+#include "shards/folder/read_only.h"
+
+#include <errno.h>
+
+#define COLUMN_ROW_BYTES 64 /* of a column of one value a row, and what sorting it takes */
+
+struct column_call {
+    uint64_t collection, segment;
+    const struct column *column;
+    const char *path;
+};
+
+static struct segment *find(struct store *store, const struct column_call *call, struct shard **ret)
+{
+    *ret = store_shard(store, call->collection);
+    return *ret ? shard_find_segment(*ret, call->segment) : NULL;
+}
+
+static int others(struct shard *s, const struct segment *g, const struct segment_column *c, store_call_fn fn)
+{
+    const struct store_hooks *hooks = &s->store->options.hooks;
+    struct column_call call = {s->config.id, g->id, &c->column, c->path};
+    return s->store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, fn, &call, hooks->arg) : 0;
+}
+
+/* -- on the reactors that borrow -- */
+
+static int take(struct store *store, void *arg)
+{
+    const struct column_call *call = arg;
+    struct shard *s;
+    struct segment *g = find(store, call, &s);
+    if (!g || segment_column_find(g, call->column->field) || !schema_field(s->config.schema, call->column->field))
+        return 0;
+    return segment_column_borrow(g, call->column, call->path);
+}
+
+static int give_back(struct store *store, void *arg)
+{
+    const struct column_call *call = arg;
+    struct shard *s;
+    struct segment *g = find(store, call, &s);
+    if (!g)
+        return 0; /* and whoever searched it has let go of it */
+    segment_hold(g);
+    segment_column_return(g, call->column);
+    segment_let_go(g);
+    return 0;
+}
+
+/* -- on the owner -- */
+
+static bool may_build(const struct segment *g)
+{
+    return g->rows.count && !g->sharing.borrowed && g->searched;
+}
+
+static bool lacks_some(const struct segment *g, const struct schema *schema)
+{
+    for (size_t i = 0; i < schema->field_count; i++)
+        if (column_kind_find(schema->fields[i].kind) && !segment_column_find(g, schema->fields[i].number))
+            return true;
+    return false;
+}
+
+static int build_in(struct shard *s, struct segment *g)
+{
+    struct pause pause = {shard_pause, s};
+    if (!lacks_some(g, s->config.schema))
+        return 0;
+    int rc = store_room_for(s->store, (uint64_t)g->rows.count * COLUMN_ROW_BYTES);
+    if (rc == -ENOMEM)
+        return 0; /* payloads are read in its place; the next change of the shard tries again */
+    struct schema *schema = schema_acquire(s->config.schema);
+    segment_hold(g);
+    for (size_t i = 0; i < schema->field_count && rc == 0; i++)
+        rc = segment_column_build(g, &schema->fields[i], &pause);
+    if (rc > 0)
+        segment_columns_keep(g, s->config.schema); /* the field may have been dropped meanwhile */
+    segment_let_go(g);
+    schema_release(schema);
+    return rc;
+}
+
+static int share_in(struct shard *s, struct segment *g)
+{
+    if (g->state != SEGMENT_SEALED || g->sharing.borrowed || !g->sharing.everywhere)
+        return 0;
+    for (struct segment_column *c = g->columns.first; c; c = c->next) {
+        if (c->shared)
+            continue;
+        c->told = true;
+        segment_hold(g);
+        segment_column_hold(c);
+        int rc = others(s, g, c, take);
+        c->shared = rc == 0;
+        segment_column_let_go(c);
+        segment_let_go(g);
+        return rc < 0 ? rc : 1;
+    }
+    return 0;
+}
+
+static int free_in(struct shard *s, struct segment *g)
+{
+    struct segment_column *c = g->columns.dropped;
+    if (!c || g->sharing.borrowed)
+        return 0;
+    segment_hold(g);
+    int rc = others(s, g, c, give_back);
+    if (rc == 0)
+        segment_column_free_dropped(g, c);
+    segment_let_go(g);
+    return rc < 0 ? rc : 1;
+}
+
+int shard_work_on_columns(struct shard *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = s->segments[i];
+        if (g)
+            segment_columns_keep(g, s->config.schema); /* it may have been opened under an older one */
+        int rc = g ? free_in(s, g) : 0;
+        if (rc == 0 && g && may_build(g))
+            rc = build_in(s, g);
+        if (rc == 0 && g)
+            rc = share_in(s, g);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}

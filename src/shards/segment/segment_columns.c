@@ -1,0 +1,234 @@
+/* segment_columns.c -- appending to the columns of a segment, and building one that it lacks. */
+#include "shards/segment/segment_columns.h"
+#include "columns/payload_path.h"
+#include "shards/segment/segment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_PER_PAUSE 32 /* whose payloads are read */
+
+struct segment_column *segment_column_find(const struct segment *s, uint16_t field)
+{
+    for (struct segment_column *c = s->columns.first; c; c = c->next)
+        if (c->column.field == field && c->column.rows >= s->rows.count)
+            return c;
+    return NULL;
+}
+
+static void destroy(struct segment_column *c)
+{
+    if (!c->borrowed)
+        column_destroy(&c->column);
+    free(c);
+}
+
+void segment_column_let_go(struct segment_column *c)
+{
+    check(c->users > 0);
+    if (--c->users == 0 && c->dropped)
+        event_notify_all(&c->let_go);
+}
+
+static void unlink_from(struct segment_column **link, struct segment_column *c)
+{
+    while (*link != c)
+        link = &(*link)->next;
+    *link = c->next;
+}
+
+/* No later search reads it. Those that do are waited for: here, when nobody else has it, or by the background. */
+static void drop(struct segment *s, struct segment_column *c)
+{
+    unlink_from(&s->columns.first, c);
+    c->dropped = true;
+    if (c->users == 0 && !c->told) {
+        destroy(c);
+        return;
+    }
+    c->next = s->columns.dropped;
+    s->columns.dropped = c;
+}
+
+void segment_column_free_dropped(struct segment *s, struct segment_column *c)
+{
+    while (c->users)
+        event_wait(&c->let_go);
+    unlink_from(&s->columns.dropped, c);
+    destroy(c);
+}
+
+static int add(struct segment *s, const struct column *column, const char *path, bool borrowed)
+{
+    struct segment_column *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    c->column = *column;
+    c->borrowed = borrowed;
+    strcpy(c->path, path);
+    c->next = s->columns.first;
+    s->columns.first = c;
+    return 0;
+}
+
+int segment_column_add(struct segment *s, const struct column *column, const char *path)
+{
+    return add(s, column, path, false);
+}
+
+int segment_column_borrow(struct segment *s, const struct column *column, const char *path)
+{
+    return add(s, column, path, true);
+}
+
+static struct segment_column *find_state(struct segment_column *c, const struct column *column)
+{
+    while (c && c->column.state != column->state)
+        c = c->next;
+    return c;
+}
+
+void segment_column_return(struct segment *s, const struct column *column)
+{
+    struct segment_column *c = find_state(s->columns.first, column);
+    if (c)
+        drop(s, c);
+    c = find_state(s->columns.dropped, column);
+    if (c)
+        segment_column_free_dropped(s, c);
+}
+
+void segment_columns_begin(struct segment *s, const struct schema *schema)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct field_spec *f = &schema->fields[i];
+        const struct column_kind *kind = column_kind_find(f->kind);
+        struct column column;
+        if (!kind || column_create(kind, f->number, &column) < 0)
+            continue;
+        if (segment_column_add(s, &column, f->path) < 0)
+            column_destroy(&column);
+    }
+}
+
+/* -- appending -- */
+
+struct appending {
+    struct segment_column *columns[SCHEMA_FIELDS_MAX];
+    const char *paths[SCHEMA_FIELDS_MAX];
+    size_t count;
+};
+
+static int append_field(void *arg, size_t i, const struct field_values *v)
+{
+    struct appending *a = arg;
+    if (column_append(&a->columns[i]->column, v) == 0)
+        a->columns[i] = NULL; /* done */
+    return 0;
+}
+
+void segment_columns_append(struct segment *s, const void *payload, uint32_t size)
+{
+    struct appending a;
+    struct payload_reader reader = {0};
+    if (!s->columns.first)
+        return;
+    a.count = 0;
+    for (struct segment_column *c = s->columns.first; c && a.count < SCHEMA_FIELDS_MAX; c = c->next) {
+        a.paths[a.count] = c->path;
+        a.columns[a.count++] = c;
+    }
+    ignore_result(payload_read_all(&reader, a.paths, a.count, payload, size, append_field, &a));
+    for (size_t i = 0; i < a.count; i++)
+        if (a.columns[i])
+            drop(s, a.columns[i]); /* there was no memory: it is built again in the background */
+    payload_reader_fini(&reader);
+}
+
+int segment_column_copy_row(const struct segment *s, uint32_t row, const char *path, struct payload_reader *r,
+                            struct column *to)
+{
+    const struct segment_column *from = segment_column_find(s, to->field);
+    if (from && from->column.kind == to->kind)
+        return column_append_row(to, &from->column, row);
+    const struct payload_at p = segment_payload_at(s, row);
+    struct field_values v;
+    int rc = payload_read(r, path, p.bytes, p.size, &v);
+    return rc == 0 ? column_append(to, &v) : rc;
+}
+
+/* -- building -- */
+
+/* Until it has all rows, those that are written during the pauses, too. */
+static int read_payloads(struct segment *s, const char *path, struct column *to, const struct pause *pause)
+{
+    struct payload_reader reader = {0};
+    int rc = 0;
+    while (rc == 0 && to->rows < s->rows.count) {
+        const struct payload_at p = segment_payload_at(s, to->rows);
+        struct field_values v;
+        if (to->rows % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
+            rc = pause_here(pause);
+        if (rc == 0)
+            rc = payload_read(&reader, path, p.bytes, p.size, &v);
+        if (rc == 0)
+            rc = column_append(to, &v);
+    }
+    payload_reader_fini(&reader);
+    return rc;
+}
+
+int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause)
+{
+    const struct column_kind *kind = column_kind_find(field->kind);
+    const uint16_t number = field->number;
+    char path[FIELD_PATH_MAX]; /* the schema may change at a pause */
+    struct column column;
+    if (!kind || segment_column_find(s, number))
+        return 0;
+    memcpy(path, field->path, sizeof(path));
+    int rc = column_create(kind, number, &column);
+    if (rc < 0)
+        return rc;
+    rc = read_payloads(s, path, &column, pause);
+    if (rc == 0 && s->state != SEGMENT_GROWING)
+        rc = column_sort(&column, pause); /* no rows come any more */
+    else if (rc == 0)
+        check(column.rows == s->rows.count); /* no pause lies between the last row and the place in the segment */
+    if (rc == 0)
+        rc = segment_column_add(s, &column, path);
+    if (rc < 0)
+        column_destroy(&column);
+    return rc < 0 ? rc : 1;
+}
+
+/* -- all -- */
+
+void segment_columns_keep(struct segment *s, const struct schema *schema)
+{
+    for (struct segment_column *c = s->columns.first, *next; c; c = next) {
+        next = c->next;
+        if (!schema_field(schema, c->column.field))
+            drop(s, c);
+    }
+}
+
+uint64_t segment_columns_bytes(const struct segment *s)
+{
+    uint64_t bytes = 0;
+    for (const struct segment_column *c = s->columns.first; c; c = c->next)
+        bytes += sizeof(*c) + (c->borrowed ? 0 : column_memory(&c->column));
+    return bytes;
+}
+
+void segment_columns_fini(struct segment *s)
+{
+    struct segment_column *lists[] = {s->columns.first, s->columns.dropped};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (struct segment_column *c = lists[i], *next; c; c = next) {
+            next = c->next;
+            destroy(c); /* no other reactor has the segment any more */
+        }
+    s->columns = (struct segment_columns){0};
+}
