@@ -5,6 +5,7 @@
 #include "vek.h"
 #include <errno.h>
 
+#define SCAN_NS_PER_VALUE   .2 /* of vectors that come from memory */
 #define RESTARTS_MAX        8
 #define SPARE_STEP          4      /* times as many candidates are scored again, */
 #define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
@@ -124,8 +125,8 @@ int search_run(struct search *s, struct hit *ret_hits)
     return (int)s->found.count;
 }
 
-int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
-                         const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
+static struct search begin(const struct segment_index *x, const struct rows *vectors, uint32_t count,
+                           const float *query, const struct search_params *params, struct search_scratch *scratch)
 {
     struct search s = {.x = x,
                        .vectors = vectors,
@@ -137,8 +138,26 @@ int segment_index_search(const struct segment_index *x, const struct rows *vecto
     if (params->allowed)
         s.allowed = params->allowed_count ? params->allowed_count : search_count_bits(params->allowed, count);
     s.k = s.refined_k = params->k < s.allowed ? params->k : s.allowed;
+    if (s.k > 0)
+        search_choose_effort(&s);
+    return s;
+}
+
+double segment_index_cost_ns(const struct segment_index *x, uint32_t count, const struct search_params *params)
+{
+    const struct search s = begin(x, NULL, count, NULL, params, NULL);
+    const struct index_query q = search_query(&s, indexed_rows(x));
+    const bool by_vectors = s.exact && has_codes(x);
+    return s.k == 0     ? 0
+           : by_vectors ? SCAN_NS_PER_VALUE * x->dim * s.allowed
+                        : segment_index_kind(x)->cost_ns(x->index, &q);
+}
+
+int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,
+                         const struct search_params *params, struct search_scratch *scratch, struct hit *ret_hits)
+{
+    struct search s = begin(x, vectors, count, query, params, scratch);
     if (s.k == 0)
         return 0;
-    search_choose_effort(&s);
     return search_run(&s, ret_hits);
 }

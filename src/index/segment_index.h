@@ -75,6 +75,8 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
                                   const float *query, const struct search_params *params,
                                   struct search_scratch *scratch, struct hit *ret_hits);
 
+/* What such a search costs on no particular machine, in nanoseconds; index_cost.h learns how this one differs. Reads no row. */
+double segment_index_cost_ns(const struct segment_index *x, uint32_t count, const struct search_params *params);
 /* What its kind can do: enum index_feature. */
 uint32_t segment_index_features(const struct segment_index *x);
 /* The curve that says which effort gives which recall (recall_curve.h); NULL: the index was not measured. */

@@ -1,6 +1,7 @@
 /* test_kind.c -- index kinds behind their table: FLAT is exact in every state, a kind that a program brings reads its rows by
  * fetch() and never answers wrongly, and bytes of a kind or version that is not known are refused with its name. */
 #include "../paged/paged.h"
+#include "index/index_cost.h"
 #include "index/kind.h"
 #include "index/sealed_format.h"
 #include "sealed.h"
@@ -127,6 +128,26 @@ Test(kind, an_unknown_kind_or_a_newer_version_is_refused_and_named)
         cr_assert_eq(open_changed(&s, at, 1, &why), -EINVAL, "reserved bytes are zero, at %zu", at);
     cr_assert_eq(open_changed(&s, offsetof(struct sealed_header, count), (uint16_t)s.d.count, &why), 0);
     sealed_fini(&s);
+}
+
+Test(kind, a_search_costs_more_the_more_it_looks_at_and_a_machine_is_learnt)
+{
+    struct sealed flat, graph;
+    struct index_cost cost = {0};
+    sealed_init(&flat, DATASET_LATENT, METRIC_L2, 64, 4000, &(struct index_options){.kind = id_of("flat")});
+    sealed_init(&graph, DATASET_LATENT, METRIC_L2, 64, 4000, &(struct index_options){0});
+    const struct search_params few = {.k = K, .ef = 16}, many = {.k = K, .ef = 64}, exact = {.k = K, .exact = true};
+    const double said = segment_index_cost_ns(flat.x, 4000, &few);
+    cr_assert_eq(segment_index_cost_ns(flat.x, 4000, &many), said, "flat looks at all rows, whatever the effort");
+    cr_assert_float_eq(segment_index_cost_ns(flat.x, 2000, &few), said / 2, said / 100);
+    cr_assert_lt(segment_index_cost_ns(graph.x, 4000, &few), segment_index_cost_ns(graph.x, 4000, &many));
+    cr_assert_lt(segment_index_cost_ns(graph.x, 4000, &few), segment_index_cost_ns(graph.x, 4000, &exact));
+    cr_assert_eq(index_cost_ns(&cost, said), said);
+    for (unsigned i = 0; i < 100; i++)
+        index_cost_note(&cost, said, (uint64_t)(3 * said));
+    cr_assert_float_eq(index_cost_ns(&cost, said), 3 * said, said / 100);
+    sealed_fini(&flat);
+    sealed_fini(&graph);
 }
 
 /* -- a kind that reads pages -- */
