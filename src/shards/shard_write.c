@@ -306,7 +306,7 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     if (rc == 0)
         rc = log_and_apply(s, &write, &records, error);
     memory_written(s->store, admitted);
-    record_list_fini(&records);
+    record_list_fini(&records, fiber_pause);
     write_records_end(&write);
     gate_leave(&s->gate);
     return rc;
@@ -339,7 +339,7 @@ int shard_delete(struct shard *s, const struct point_id *ids, uint32_t count, ui
     }
     if (rc == 0)
         rc = log_and_apply(s, &write, &records, error);
-    record_list_fini(&records);
+    record_list_fini(&records, fiber_pause);
     free(found);
     gate_leave(&s->gate);
     return rc;

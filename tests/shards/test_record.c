@@ -74,7 +74,7 @@ static size_t flatten(const struct record *records, uint32_t count, uint8_t *out
         memcpy(out + size, l.slices[i].iov_base, l.slices[i].iov_len);
         size += l.slices[i].iov_len;
     }
-    record_list_fini(&l);
+    record_list_fini(&l, NULL);
     return size;
 }
 
@@ -160,14 +160,14 @@ Test(record, long_parts_are_lent_and_short_ones_share_a_slice)
     for (int i = 0; i < 3; i++)
         record_list_add(&l, &r);
     cr_assert_eq(l.count, 1);
-    record_list_fini(&l);
+    record_list_fini(&l, NULL);
     parts[0].size = RECORD_LEND_MIN;
     room = (struct record_room){0};
     record_room_add(&room, &r);
     cr_assert_eq(record_list_init(&l, &room), 0);
     record_list_add(&l, &r);
     cr_assert(l.count == 3 && l.slices[1].iov_base == vector && l.slices[1].iov_len == RECORD_LEND_MIN);
-    record_list_fini(&l);
+    record_list_fini(&l, NULL);
 }
 
 /* -- what is no record -- */

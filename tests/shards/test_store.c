@@ -92,7 +92,7 @@ static void add_record(struct server *s, const struct record_part *parts, uint32
     want_eq(record_list_init(&l, &room), 0);
     record_list_add(&l, &r);
     want_eq(log_append(s->stores[0]->log, l.slices, l.count, DURABILITY_FLUSH), 0);
-    record_list_fini(&l);
+    record_list_fini(&l, NULL);
 }
 
 /* What a start makes of that record, behind a good one. */

@@ -110,7 +110,7 @@ static int append(const struct shard *s, const struct segment *g)
         return rc;
     each_record(s, g, NULL, &list);
     rc = log_append(s->store->log, list.slices, list.count, DURABILITY_NONE);
-    record_list_fini(&list);
+    record_list_fini(&list, fiber_pause);
     return rc;
 }
 

@@ -1,10 +1,13 @@
 /* record.c -- records as bytes: made as slices for the log, and read back, where any bytes may come. */
 #include "shards/log/record.h"
+#include "base/memory.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE ((size_t)1 << 20) /* bytes that are given back step by step */
 
 struct header {
     uint32_t size;
@@ -95,10 +98,11 @@ void record_room_add(struct record_room *room, const struct record *r)
 
 int record_list_init(struct record_list *l, const struct record_room *room)
 {
-    *l = (struct record_list){.made = malloc(room->made), .slices = malloc(room->slices * sizeof(*l->slices))};
+    *l = (struct record_list){
+        .made = malloc(room->made), .slices = malloc(room->slices * sizeof(*l->slices)), .room = *room};
     if (l->made && l->slices)
         return 0;
-    record_list_fini(l);
+    record_list_fini(l, NULL);
     return -ENOMEM;
 }
 
@@ -131,8 +135,10 @@ void record_list_add(struct record_list *l, const struct record *r)
     slice_made(l, from, to);
 }
 
-void record_list_fini(struct record_list *l)
+void record_list_fini(struct record_list *l, void (*pause)(void))
 {
+    if (l->made && l->room.made >= LARGE)
+        memory_discard(l->made, l->room.made, pause);
     free(l->made);
     free(l->slices);
     *l = (struct record_list){0};

@@ -61,21 +61,23 @@ const struct record_part *record_part(const struct record *r, enum record_part_k
  * has the measurement). */
 #define RECORD_LEND_MIN 1024
 
-/* Records on their way to the log: bytes that are made for them, and in their order slices of these and of what is lent. */
-struct record_list {
-    uint8_t *made;
-    size_t made_size;
-    struct iovec *slices;
-    uint32_t count;
-};
-
-/* What one record takes of a list. */
+/* Records on their way to the log are a list: bytes that are made for them, and in their order slices of these and of what is lent.
+ * This is what they take of it. */
 struct record_room {
     size_t made;
     size_t slices;
 };
 void record_room_add(struct record_room *room, const struct record *r);
+
+struct record_list {
+    uint8_t *made;
+    size_t made_size;
+    struct iovec *slices;
+    uint32_t count;
+    struct record_room room; /* that it has */
+};
 /* Room for records of which record_room_add() was told, each of them. */
 MUST_USE int record_list_init(struct record_list *l, const struct record_room *room);
 void record_list_add(struct record_list *l, const struct record *r);
-void record_list_fini(struct record_list *l);
+/* pause (may be NULL): as memory_discard() says. */
+void record_list_fini(struct record_list *l, void (*pause)(void));
