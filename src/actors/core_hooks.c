@@ -39,13 +39,13 @@ static int hook_call(unsigned reactor, enum store_call kind, store_call_fn fn, v
     struct control_store_message first = {.fn = fn, .call = call};
     if (reactor != STORE_ALL_OTHERS)
         return message_call(&first.base, address_of(reactor, actor), MSG_CONTROL_STORE, NULL);
-    struct control_store_message *all = c->reactors > 2 ? malloc(c->reactors * sizeof *all) : NULL;
+    struct control_store_message *all = c->reactors > 2 ? malloc(c->reactors * sizeof(*all)) : NULL;
     if (!all)
         return call_one_by_one(c, actor, &first);
     for (unsigned r = 0; r < c->reactors; r++)
         all[r] = first;
     const struct scatter others = {.messages = all,
-                                   .size = sizeof *all,
+                                   .size = sizeof(*all),
                                    .count = c->reactors,
                                    .to = address_of(0, actor),
                                    .type = MSG_CONTROL_STORE,

@@ -19,7 +19,7 @@ static int step_some(enum restore_step which, unsigned first, unsigned n)
     for (unsigned i = 0; i < n; i++)
         m[i] = (struct control_restore_message){.step = which};
     const struct scatter some = {.messages = m,
-                                 .size = sizeof *m,
+                                 .size = sizeof(*m),
                                  .first = first,
                                  .count = n,
                                  .to = address_of(0, ACTOR_CONTROL),

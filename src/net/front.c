@@ -80,7 +80,7 @@ static const struct protocol *const protocols[PROTOCOLS] = {
 
 static int front_start(struct core *c, uint16_t *ports, struct error *error)
 {
-    struct front *f = calloc(1, sizeof *f);
+    struct front *f = calloc(1, sizeof(*f));
     if (!f)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory to serve clients");
     f->core = c;

@@ -46,7 +46,7 @@ struct http {
 static int on_url(http_parser *p, const char *at, size_t n)
 {
     struct http *h = p->data;
-    if (h->path_size + n >= sizeof h->path)
+    if (h->path_size + n >= sizeof(h->path))
         return 1;
     memcpy(h->path + h->path_size, at, n);
     h->path_size += n;
@@ -339,7 +339,7 @@ static bool is_crowded(const struct front *f)
 
 #define CROWDED_BODY                                                                                                   \
     "{\"error\": \"there are as many HTTP connections as this server may have; close some, or come again\"}\n"
-static_assert(sizeof CROWDED_BODY - 1 == 99, "as Content-Length says");
+static_assert(sizeof(CROWDED_BODY) - 1 == 99, "as Content-Length says");
 static const char http_crowded[] =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
     "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
@@ -350,11 +350,11 @@ static void turn_away(struct http *h)
 {
     char unread[512];
     const uint64_t until_ns = clock_now_ns() + LINGER_NS;
-    const struct slice slice = {http_crowded, sizeof http_crowded - 1};
+    const struct slice slice = {http_crowded, sizeof(http_crowded) - 1};
     h->front->http_turned++;
     int64_t rc = stream_write(h->stream, &slice, 1, until_ns);
     while (rc >= 0 && h->front->http_turned <= LINGERERS_MAX && clock_now_ns() < until_ns) {
-        rc = stream_read(h->stream, unread, sizeof unread, until_ns);
+        rc = stream_read(h->stream, unread, sizeof(unread), until_ns);
         rc = rc == 0 ? -ECONNRESET : rc;
     }
     h->front->http_turned--;
@@ -378,9 +378,9 @@ static void http_serve(struct front_listener *l, struct stream *stream)
 
 static size_t http_farewell(uint8_t *to, size_t room)
 {
-    static_assert(sizeof http_crowded <= FAREWELL_BYTES, "it fits");
-    memcpy(to, http_crowded, sizeof http_crowded - 1);
-    return sizeof http_crowded - 1;
+    static_assert(sizeof(http_crowded) <= FAREWELL_BYTES, "it fits");
+    memcpy(to, http_crowded, sizeof(http_crowded) - 1);
+    return sizeof(http_crowded) - 1;
 }
 
 static void http_drain(struct front *f, uint64_t deadline_ns)
