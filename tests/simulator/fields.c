@@ -70,7 +70,8 @@ static struct change choose(struct player *p, const struct book *b)
                        .add = draw_one_in(&p->fields_random, 2),
                        .wrong_version = draw_one_in(&p->fields_random, 8)};
     c.keyword = c.add && draw_one_in(&p->fields_random, 10);
-    c.version = c.wrong_version                                ? f->version_least + WRONG_VERSION
+    const bool old = f->version_least > 1 && draw_one_in(&p->fields_random, 2);
+    c.version = c.wrong_version ? (old ? f->version_least - 1 : f->version_least + WRONG_VERSION)
                 : certain && draw_one_in(&p->fields_random, 2) ? f->version_least
                                                                : 0;
     path_of(f, c.field, c.path);
