@@ -145,11 +145,8 @@ static int on_schema_prepare(struct core *c, const struct control_schema_message
 static int on_schema_publish(struct core *c, const struct control_schema_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);
-    if (e && e->next_schema) { /* else the server stops */
-        shard_set_schema(e->shard, schema_acquire(e->next_schema));
-        collection_config_replace(&e->config, e->next_schema);
-        e->next_schema = NULL;
-    }
+    if (e) /* else the server stops */
+        replica_take_schema(e);
     return 0;
 }
 

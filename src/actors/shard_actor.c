@@ -20,6 +20,7 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
+    replica_meet_schema(e, m->schema_version);
     struct shard_query query = {.k = m->k,
                                 .ef = m->ef,
                                 .recall = m->recall,
@@ -70,6 +71,7 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
+    replica_meet_schema(e, m->schema_version);
     const size_t row = vector_bytes(collection_vector(&e->config));
     m->payload_bytes = 0;
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
@@ -122,6 +124,7 @@ int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
     int rc = core_enter(c, m->collection, &e);
     if (rc < 0)
         return rc;
+    replica_meet_schema(e, m->schema_version);
     rc = context_check(m->base.ctx);
     m->batch.ctx = m->base.ctx; /* while it waits; once it is in the log it is finished */
     if (rc == 0)

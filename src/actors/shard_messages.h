@@ -21,8 +21,8 @@ enum shard_message_type {
 /* A batch of queries; query i's hits go to hits[i * k], their number to counts[i]. */
 struct shard_search_message {
     struct message base;
-    uint64_t collection;
-    const float *queries; /* count x dim */
+    uint64_t collection, schema_version; /* version: that the sender goes by; likewise in the others */
+    const float *queries;                /* count x dim */
     uint32_t count, k, ef;
     float recall; /* in place of ef */
     float refine_k;
@@ -39,7 +39,7 @@ struct shard_search_message {
  * payload_bytes comes back as what all of them need, so a sender whose room was too small asks again with that much. */
 struct shard_get_message {
     struct message base;
-    uint64_t collection;
+    uint64_t collection, schema_version;
     const struct point_id *ids;
     uint32_t count;
     bool *found;
@@ -65,7 +65,7 @@ struct shard_segments_message {
 
 struct shard_upsert_message {
     struct message base;
-    uint64_t collection;
+    uint64_t collection, schema_version;
     struct point_batch batch;
     struct error *error;
 };

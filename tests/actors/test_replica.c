@@ -76,3 +76,24 @@ Test(replica, many_and_long_names_keep_the_sentence_short)
     }
     replica_fini(&r);
 }
+
+Test(replica, a_request_by_the_next_version_of_a_schema_makes_it_the_present_one)
+{
+    struct replica r = {0};
+    cr_assert_eq(add(&r, 1, "books"), 0);
+    struct collection_entry *e = replica_find_id(&r, 1);
+    replica_meet_schema(e, 1);
+    replica_take_schema(e); /* there is none */
+    cr_assert_eq(e->config.schema->version, 1);
+    struct schema *next = schema_copy(e->config.schema);
+    next->version = 2;
+    e->next_schema = next;
+    replica_meet_schema(e, 1); /* of a reactor that does not go by it yet */
+    cr_assert(e->config.schema->version == 1 && e->next_schema == next);
+    replica_meet_schema(e, 2);
+    cr_assert(e->config.schema == next && !e->next_schema);
+    replica_meet_schema(e, 1);
+    replica_take_schema(e); /* told late */
+    cr_assert_eq(e->config.schema->version, 2);
+    replica_fini(&r);
+}

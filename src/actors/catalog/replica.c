@@ -116,6 +116,23 @@ void replica_remove(struct replica *r, struct collection_entry *e)
     r->count--;
 }
 
+void replica_take_schema(struct collection_entry *e)
+{
+    if (!e->next_schema)
+        return;
+    if (e->shard)
+        shard_set_schema(e->shard, schema_acquire(e->next_schema));
+    collection_config_replace(&e->config, e->next_schema);
+    e->next_schema = NULL;
+}
+
+void replica_meet_schema(struct collection_entry *e, uint64_t version)
+{
+    if (version > e->config.schema->version)
+        replica_take_schema(e);
+    check(version <= e->config.schema->version); /* all reactors have a copy before the first goes by it */
+}
+
 void replica_destroy(struct collection_entry *e)
 {
     schema_release(e->next_schema);

@@ -34,6 +34,12 @@ size_t replica_after(const struct replica *r, const char *name);
 /* Takes the entry out of the replica; the caller then closes its gate and destroys it. */
 void replica_remove(struct replica *r, struct collection_entry *e);
 void replica_destroy(struct collection_entry *e);
+/* The collection goes by its next schema from now on; without one nothing happens. */
+void replica_take_schema(struct collection_entry *e);
+/* A request comes from a reactor that goes by that version. Where it is the next one here, that reactor was told first: the
+ * version is durable, and taken. What comes by an older one is answered by the schema there is: numbers of vectors and
+ * fields are never given twice, so one that is not there any more was dropped. */
+void replica_meet_schema(struct collection_entry *e, uint64_t version);
 void replica_fini(struct replica *r);
 
 /* The sentence for a name that is not there: names what is, when that is little. Returns a negative errno. */

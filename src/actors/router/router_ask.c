@@ -31,6 +31,7 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
     *m = (struct shard_search_message){
         .base.ctx = &a->rq->ctx,
         .collection = a->entry->config.id,
+        .schema_version = a->entry->config.schema->version,
         .queries = q->targets.vectors,
         .count = a->count,
         .k = query_depth(q),

@@ -45,7 +45,11 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
 {
     uint32_t from = split->first[r], n = split->first[r + 1] - from;
     struct point_id *ids = arena_alloc(&rq->arena, n * sizeof *ids);
-    *m = (struct shard_get_message){.base.ctx = &rq->ctx, .collection = config->id, .ids = ids, .count = n};
+    *m = (struct shard_get_message){.base.ctx = &rq->ctx,
+                                    .collection = config->id,
+                                    .schema_version = config->schema->version,
+                                    .ids = ids,
+                                    .count = n};
     m->found = arena_alloc(&rq->arena, n * sizeof *m->found);
     if (!ids || !m->found)
         return -ENOMEM;

@@ -77,8 +77,11 @@ static int payloads_find(struct request *rq, const struct write *w, const void *
 
 static int upsert_here(struct request *rq, const struct collection_config *config, const struct point_batch *batch)
 {
-    struct shard_upsert_message m = {
-        .base.ctx = &rq->ctx, .collection = config->id, .batch = *batch, .error = &rq->error};
+    struct shard_upsert_message m = {.base.ctx = &rq->ctx,
+                                     .collection = config->id,
+                                     .schema_version = config->schema->version,
+                                     .batch = *batch,
+                                     .error = &rq->error};
     return shard_on_upsert(rq->core, &m);
 }
 
@@ -106,6 +109,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     for (unsigned r = 0; r < c->reactors; r++) {
         parts[r].base.ctx = &rq->ctx;
         parts[r].collection = config->id;
+        parts[r].schema_version = config->schema->version;
         parts[r].error = &errors[r];
         parts[r].batch = *batch;
         parts[r].batch.order = split.order + split.first[r];
