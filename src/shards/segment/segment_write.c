@@ -254,8 +254,8 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                                 .version_max = source->version_max,
                                 .rows = source->rows,
                                 .tombstones = source->tombstone_count};
-    const struct vector_spec *v = collection_vector(c);
-    const struct segment_vector_meta vector = segment_vector_meta(v);
+    const uint16_t number = collection_vector(c)->number; /* the schema may be another one after a wait */
+    const struct segment_vector_meta vector = segment_vector_meta(collection_vector(c));
     char name[CONTAINER_NAME_MAX];
     if (rc == 0)
         rc = write_region(w, REGION_SEG_META, CONTAINER_NEED, &meta, sizeof(meta));
@@ -273,8 +273,8 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
     if (rc == 0)
         rc = write_fields(&x, c);
     if (rc == 0)
-        rc = write_region(w, region_name(name, 'v', v->number, "meta"), CONTAINER_NEED, &vector, sizeof(vector));
-    return rc < 0 ? rc : write_column(&x, region_name(name, 'v', v->number, "values"), vectors_of, stride);
+        rc = write_region(w, region_name(name, 'v', number, "meta"), CONTAINER_NEED, &vector, sizeof(vector));
+    return rc < 0 ? rc : write_column(&x, region_name(name, 'v', number, "values"), vectors_of, stride);
 }
 
 int segment_write_index(struct container_writer *w, const struct vector_spec *v, struct segment_index *index,
@@ -283,11 +283,12 @@ int segment_write_index(struct container_writer *w, const struct vector_spec *v,
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     char name[CONTAINER_NAME_MAX];
     unsigned n = 0;
+    const uint16_t number = v->number; /* likewise: v is borrowed until the first wait */
     int rc = segment_index_regions(index, regions, &n);
     if (rc == 0)
-        rc = write_region(w, region_name(name, 'v', v->number, "why"), CONTAINER_IGNORE, why->text, strlen(why->text));
+        rc = write_region(w, region_name(name, 'v', number, "why"), CONTAINER_IGNORE, why->text, strlen(why->text));
     for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = write_region(w, region_name(name, 'v', v->number, regions[i].name), CONTAINER_NEED, regions[i].bytes,
+        rc = write_region(w, region_name(name, 'v', number, regions[i].name), CONTAINER_NEED, regions[i].bytes,
                           regions[i].size);
     return rc;
 }
