@@ -69,22 +69,29 @@ static bool lacks_some(const struct segment *g, const struct schema *schema)
     return false;
 }
 
-static int build_in(struct shard *s, struct segment *g)
+static int build_all(struct shard *s, struct segment *g)
 {
     struct pause pause = {shard_pause, s};
-    if (!lacks_some(g, s->config.schema))
-        return 0;
     int rc = store_room_for(s->store, (uint64_t)g->rows.count * COLUMN_ROW_BYTES);
-    if (rc == -ENOMEM)
-        return 0; /* payloads are read in its place; the next change of the shard tries again */
+    if (rc == -ENOMEM || (rc == 0 && !g->searched))
+        return 0; /* payloads are read in its place, until the shard changes again; or a merge has taken the rows */
     struct schema *schema = schema_acquire(s->config.schema);
-    segment_hold(g);
     for (size_t i = 0; i < schema->field_count && rc == 0; i++)
         rc = segment_column_build(g, &schema->fields[i], &pause);
     if (rc > 0)
         segment_columns_keep(g, s->config.schema); /* the field may have been dropped meanwhile */
-    segment_let_go(g);
     schema_release(schema);
+    return rc;
+}
+
+/* Asking for memory waits, too: the segment is held before. */
+static int build_in(struct shard *s, struct segment *g)
+{
+    if (!lacks_some(g, s->config.schema))
+        return 0;
+    segment_hold(g);
+    int rc = build_all(s, g);
+    segment_let_go(g);
     return rc;
 }
 
