@@ -108,7 +108,7 @@ static unsigned long number(const char *option, const char *value, unsigned long
     unsigned long n = strtoul(value, &end, 10);
     if (*value < '0' || *value > '9' || *end || n > most) {
         char expected[64];
-        snprintf(expected, sizeof expected, "a number from 0 to %lu", most);
+        snprintf(expected, sizeof(expected), "a number from 0 to %lu", most);
         fail(option, value, expected);
     }
     return n;
@@ -168,7 +168,7 @@ static void setting_given(struct server_options *s, const char *value)
 {
     char name[64];
     size_t n = strcspn(value, "=");
-    if (value[n] == 0 || n >= sizeof name)
+    if (value[n] == 0 || n >= sizeof(name))
         fail("--set", value, "NAME=VALUE, like search.ef=200");
     memcpy(name, value, n);
     name[n] = 0;
@@ -189,7 +189,7 @@ static void memory(struct server_options *s, const char *value)
     if (bytes < BUDGET_BYTES_MIN)
         fail("--memory", value, "a size of at least 64MiB, like 8GiB, or a share of what there is, like 60%");
     char text[32];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
     setting(s, "memory", text);
 }
 
@@ -257,8 +257,8 @@ static void log_sink(enum log_level level, const char *line, void *arg)
     time_t seconds = (time_t)(ns / 1000000000);
     struct tm tm;
     char at[40];
-    size_t n = strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-    snprintf(at + n, sizeof at - n, ".%03uZ", (unsigned)(ns / 1000000 % 1000));
+    size_t n = strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+    snprintf(at + n, sizeof(at) - n, ".%03uZ", (unsigned)(ns / 1000000 % 1000));
     flockfile(stderr); /* lines of several reactors do not mix */
     if (c->json) {
         fprintf(stderr, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", at, names[level]);
@@ -290,7 +290,7 @@ static void on_ready(struct server *s, void *arg)
     reactor_stats_read(&stats);
     char metrics[96] = "no HTTP";
     if (s->options.listener_count > HTTP && net_has_http())
-        snprintf(metrics, sizeof metrics, strchr(c->http_host, ':') ? "metrics on [%s]:%u" : "metrics on %s:%u",
+        snprintf(metrics, sizeof(metrics), strchr(c->http_host, ':') ? "metrics on [%s]:%u" : "metrics on %s:%u",
                  c->http_host, server_port(s, PROTOCOL_HTTP));
     printf(strchr(c->host, ':') ? "kithd %s serving on [%s]:%u, %s, data in %s, %u reactor%s (%s)\n"
                                 : "kithd %s serving on %s:%u, %s, data in %s, %u reactor%s (%s)\n",

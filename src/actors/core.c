@@ -55,7 +55,7 @@ void core_tune_requests(struct core *c)
 
 int core_create(struct server *server, struct core **ret)
 {
-    struct core *c = calloc(1, sizeof *c);
+    struct core *c = calloc(1, sizeof(*c));
     if (!c)
         return -ENOMEM;
     c->server = server;

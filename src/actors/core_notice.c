@@ -124,14 +124,14 @@ void core_on_step(struct actor *a, struct message *m)
 
 static void times_read(const struct core *c, struct search_times *ret)
 {
-    memcpy(ret->all, c->search_times, sizeof ret->all);
+    memcpy(ret->all, c->search_times, sizeof(ret->all));
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         recent_read(&c->recent[i], clock_now_ns(), &ret->recent[i]);
 }
 
 static void sample_read(struct core *c, struct metrics_sample *s)
 {
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->reactor = c->reactor;
     s->counted = c->metrics;
     fiber_stacks_trim(c->stacks_kept);
@@ -159,7 +159,7 @@ static int on_infos(struct core *c, const struct control_infos_message *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         const struct collection_entry *e = replica_find_id(&c->collections, m->ids[i]);
-        memset(&m->infos[i], 0, sizeof m->infos[i]);
+        memset(&m->infos[i], 0, sizeof(m->infos[i]));
         if (e && e->damage.code == ERROR_OK && (e->is_clean || core_is_open(c)))
             shard_info_read(e->shard, &m->infos[i]);
         fiber_checkpoint();

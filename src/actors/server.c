@@ -28,7 +28,7 @@ const char *server_version(void)
 
 int server_create(const struct server_options *options, struct server **ret)
 {
-    struct server *s = calloc(1, sizeof *s);
+    struct server *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
     s->options = *options;
@@ -55,7 +55,7 @@ void server_destroy(struct server *s)
 static int open_segments(const struct server *s, const struct manifest *m, struct error *error)
 {
     struct control_open_message first = {.manifest = m, .read_only = s->disk.reason, .round = s->disk.round}, *all;
-    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_OPEN, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_OPEN, &first, sizeof(first), (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
@@ -66,7 +66,7 @@ static int open_segments(const struct server *s, const struct manifest *m, struc
 static int replay_logs(const struct manifest *m, struct error *error)
 {
     struct control_replay_message first = {.manifest = m}, *all;
-    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_REPLAY, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_REPLAY, &first, sizeof(first), (void **)&all);
     for (unsigned r = 0; all && r < reactor_count() && error->code == ERROR_OK; r++)
         if (all[r].error.code != ERROR_OK)
             *error = all[r].error;
@@ -78,7 +78,7 @@ static int tell_all(enum actor_id actor, uint32_t type)
 {
     struct message first = {0};
     void *messages;
-    int rc = control_broadcast(actor, type, &first, sizeof first, &messages);
+    int rc = control_broadcast(actor, type, &first, sizeof(first), &messages);
     free(messages);
     return rc;
 }
@@ -270,7 +270,7 @@ void server_stop(struct server *s)
     s->stopping = true;
     void *messages;
     struct control_drain_message drain = {.deadline_ns = clock_now_ns() + (uint64_t)s->options.drain_ms * 1000000};
-    if (control_broadcast(ACTOR_SERVER, MSG_CONTROL_DRAIN, &drain, sizeof drain, &messages) < 0)
+    if (control_broadcast(ACTOR_SERVER, MSG_CONTROL_DRAIN, &drain, sizeof(drain), &messages) < 0)
         log_warn("not every reactor could end its connections in order");
     free(messages);
     disk_watch_stop(&s->disk);
@@ -306,14 +306,14 @@ int server_run(struct server *s, struct error *error)
 int server_measure(struct metrics_sample *samples, struct arena *arena)
 {
     unsigned n = reactor_count();
-    struct control_measure_message *m = arena_alloc(arena, n * sizeof *m);
+    struct control_measure_message *m = arena_alloc(arena, n * sizeof(*m));
     if (!m)
         return -ENOMEM;
-    memset(m, 0, n * sizeof *m);
+    memset(m, 0, n * sizeof(*m));
     for (unsigned r = 0; r < n; r++)
         m[r].sample = &samples[r];
     const struct scatter all = {
-        .messages = m, .size = sizeof *m, .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_MEASURE};
+        .messages = m, .size = sizeof(*m), .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_MEASURE};
     return message_scatter(&all);
 }
 

@@ -125,7 +125,7 @@ static void go_on(struct listener *l, int64_t rc)
         fiber_wake(l->closer);
     } else if (rc < 0 && !is_the_connections_own(rc)) {
         char what[160];
-        snprintf(what, sizeof what, "no connection is accepted for a moment: %s", strerror((int)-rc));
+        snprintf(what, sizeof(what), "no connection is accepted for a moment: %s", strerror((int)-rc));
         complain(l, what);
         timer_start(&l->pause, reactor_now(l->reactor) + ACCEPT_PAUSE_NS, accept_next, l);
     } else {
@@ -165,7 +165,7 @@ static void heard(struct op *op)
     if (op->result <= 0 || l->closing || reactor_now(l->reactor) >= l->farewell_until_ns)
         refuse_close(l);
     else
-        refuse_step(l, (struct op){.kind = OP_RECEIVE, .bytes = l->heard, .size = sizeof l->heard}, heard);
+        refuse_step(l, (struct op){.kind = OP_RECEIVE, .bytes = l->heard, .size = sizeof(l->heard)}, heard);
 }
 
 static void farewell_over(void *arg)

@@ -71,8 +71,8 @@ struct play {
 static void run(void *arg)
 {
     struct play *p = arg;
-    struct scene *s = calloc(1, sizeof *s);
-    want(s && (s->core = calloc(1, sizeof *s->core)));
+    struct scene *s = calloc(1, sizeof(*s));
+    want(s && (s->core = calloc(1, sizeof(*s->core))));
     settings_init(&s->core->settings);
     byte_pool_init(&s->core->frames, (uint64_t)1 << 30);
     s->core->places.left = s->core->places.most = 10000; /* admission alone is tried here */

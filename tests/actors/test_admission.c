@@ -9,7 +9,7 @@
 ADMISSION_TEST(admission, what_fits_runs_at_once_and_the_rest_in_the_order_it_came)
 {
     enum { N = 60 };
-    struct visitor *v = calloc(N, sizeof *v);
+    struct visitor *v = calloc(N, sizeof(*v));
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = SHORT_NS};
         enter(s, &v[i]);
@@ -28,7 +28,7 @@ ADMISSION_TEST(admission, what_fits_runs_at_once_and_the_rest_in_the_order_it_ca
 ADMISSION_TEST(admission, a_client_with_many_requests_does_not_keep_out_one_with_few)
 {
     enum { N = 100 };
-    struct visitor *many = calloc(N, sizeof *many),
+    struct visitor *many = calloc(N, sizeof(*many)),
                    few = {.session = &s->sessions[1], .cls = ADMIT_SEARCH, .work_ns = SHORT_NS};
     for (unsigned i = 0; i < N; i++) {
         many[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = SHORT_NS};
@@ -51,7 +51,7 @@ ADMISSION_TEST(admission, a_client_with_many_requests_does_not_keep_out_one_with
 ADMISSION_TEST(admission, clients_get_equal_work_and_not_equal_numbers)
 {
     enum { N = 120 };
-    struct visitor *v = calloc(2 * N, sizeof *v), *heavy = v, *light = v + N;
+    struct visitor *v = calloc(2 * N, sizeof(*v)), *heavy = v, *light = v + N;
     for (unsigned i = 0; i < N; i++) {
         heavy[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = 10 * SHORT_NS};
         enter(s, &heavy[i]);
@@ -149,7 +149,7 @@ ADMISSION_TEST(admission, who_works_in_pieces_lets_others_in_between)
 ADMISSION_TEST(admission, whatever_comes_and_goes_everybody_is_answered)
 {
     enum { N = 400 };
-    struct visitor *v = calloc(N, sizeof *v);
+    struct visitor *v = calloc(N, sizeof(*v));
     s->core->settings.admission_queue_ms = 200;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){

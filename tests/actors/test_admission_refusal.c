@@ -7,7 +7,7 @@
 ADMISSION_TEST(admission_refusal, a_queue_is_no_longer_than_a_request_may_wait)
 {
     enum { N = 300 };
-    struct visitor *v = calloc(N, sizeof *v);
+    struct visitor *v = calloc(N, sizeof(*v));
     s->core->settings.admission_queue_ms = 1000;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[i % 8], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
@@ -36,7 +36,7 @@ ADMISSION_TEST(admission_refusal, a_queue_is_no_longer_than_a_request_may_wait)
 ADMISSION_TEST(admission_refusal, who_cannot_be_served_before_its_deadline_is_told_at_once)
 {
     enum { N = 22 };
-    struct visitor *v = calloc(N, sizeof *v), late = {.session = &s->sessions[1], .deadline_ms = 50},
+    struct visitor *v = calloc(N, sizeof(*v)), late = {.session = &s->sessions[1], .deadline_ms = 50},
                    early = {.session = &s->sessions[1], .deadline_ms = 1000};
     late.cls = early.cls = ADMIT_SEARCH;
     late.work_ns = early.work_ns = LONG_NS;
@@ -103,7 +103,7 @@ ADMISSION_TEST(admission_refusal, a_wrong_estimate_does_not_make_a_wait_longer)
 ADMISSION_TEST(admission_refusal, how_long_a_queue_is_is_measured)
 {
     enum { N = 40 };
-    struct visitor *v = calloc(N, sizeof *v), last = {.session = &s->sessions[1], .deadline_ms = 1500};
+    struct visitor *v = calloc(N, sizeof(*v)), last = {.session = &s->sessions[1], .deadline_ms = 1500};
     s->core->settings.admission_queue_ms = 100000;
     for (unsigned i = 0; i < N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[0], .cls = ADMIT_SEARCH, .work_ns = LONG_NS};
@@ -128,7 +128,7 @@ ADMISSION_TEST(admission_refusal, how_long_a_queue_is_is_measured)
 ADMISSION_TEST(admission_refusal, loads_are_patient_but_not_without_bound)
 {
     enum { N = 1024 + 8192 };
-    struct visitor *v = calloc(N + 1, sizeof *v);
+    struct visitor *v = calloc(N + 1, sizeof(*v));
     for (unsigned i = 0; i <= N; i++) {
         v[i] = (struct visitor){.session = &s->sessions[i % SESSIONS], .cls = ADMIT_LOAD, .work_ns = SECONDS(1)};
         enter(s, &v[i]);

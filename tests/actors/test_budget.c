@@ -78,7 +78,7 @@ Test(budget, a_refusal_says_how_much_is_used_by_what_and_what_to_do)
                                         "delete points"};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         cr_assert(strstr(answer.error.text, parts[i]), "no '%s' in: %s", parts[i], answer.error.text);
-    cr_assert(strlen(answer.error.text) + 1 < sizeof answer.error.text, "cut off: %s", answer.error.text);
+    cr_assert(strlen(answer.error.text) + 1 < sizeof(answer.error.text), "cut off: %s", answer.error.text);
 }
 
 Test(budget, what_takes_little_is_refused_too_when_memory_is_full)

@@ -42,8 +42,8 @@ Test(merge, nothing_gives_nothing)
 /* Up to n hits in all lists; ids are drawn from few, so many lists share them. */
 static void compare(unsigned lists_n, uint32_t n, uint32_t k, uint32_t ids)
 {
-    struct point_hit *all = malloc(lists_n * n * sizeof *all), *parts = malloc(lists_n * n * sizeof *parts);
-    struct point_hit *ret = malloc(k * sizeof *ret);
+    struct point_hit *all = malloc(lists_n * n * sizeof(*all)), *parts = malloc(lists_n * n * sizeof(*parts));
+    struct point_hit *ret = malloc(k * sizeof(*ret));
     struct merge_list lists[8];
     uint32_t total = 0;
     for (unsigned l = 0; l < lists_n; l++) {
@@ -57,12 +57,12 @@ static void compare(unsigned lists_n, uint32_t n, uint32_t k, uint32_t ids)
             if (!there)
                 p[count++] = h;
         }
-        qsort(p, count, sizeof *p, by_distance);
-        memcpy(all + total, p, count * sizeof *p);
+        qsort(p, count, sizeof(*p), by_distance);
+        memcpy(all + total, p, count * sizeof(*p));
         total += count;
         lists[l] = (struct merge_list){p, count};
     }
-    qsort(all, total, sizeof *all, by_distance);
+    qsort(all, total, sizeof(*all), by_distance);
     uint32_t want = 0;
     for (uint32_t i = 0; i < total && want < k; i++) {
         bool there = false;

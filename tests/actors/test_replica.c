@@ -11,7 +11,7 @@
 static struct collection_config config(uint64_t id, const char *name)
 {
     struct collection_config c = {.id = id, .schema = one_vector(4, METRIC_L2)};
-    snprintf(c.name, sizeof c.name, "%s", name);
+    snprintf(c.name, sizeof(c.name), "%s", name);
     return c;
 }
 
@@ -34,7 +34,7 @@ Test(replica, finds_by_name_and_by_id_what_was_added_and_not_removed)
     for (int step = 0; step < 2000; step++) {
         unsigned i = (unsigned)rand() % 200;
         char name[32];
-        snprintf(name, sizeof name, "name%u", i * 7919 % 200);
+        snprintf(name, sizeof(name), "name%u", i * 7919 % 200);
         struct collection_entry *e = replica_find(&r, name);
         cr_assert_eq(e != NULL, there[i]);
         cr_assert_eq(replica_find_id(&r, i + 1), e);
@@ -68,7 +68,7 @@ Test(replica, many_and_long_names_keep_the_sentence_short)
     struct error error;
     for (uint64_t i = 1; i < 30; i++) {
         char name[COLLECTION_NAME_MAX];
-        memset(name, 'a', sizeof name);
+        memset(name, 'a', sizeof(name));
         snprintf(name + 100, 20, "%03u", (unsigned)i);
         cr_assert_eq(add(&r, i, name), 0);
         cr_assert_eq(replica_error_unknown(&r, "x", &error), -ENOENT);

@@ -30,7 +30,7 @@ Test(utf8, what_is_not_well_formed_is_no_character)
         "\xff",         "\xfe",         "\xf5\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
         "\xf0\x90\x80",
     };
-    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         cr_assert_eq(first(wrong[i]), 0, "number %u", i);
 }
 

@@ -60,7 +60,7 @@ static void compare_points(struct request *rq, enum meta_points_kind kind, const
     Kith__Delete *delete = kind == META_DELETE ? kith__delete__unpack(&allocator, n, meta) : NULL;
     Kith__Get *get = kind == META_GET ? kith__get__unpack(&allocator, n, meta) : NULL;
     struct meta_points_ask ask;
-    memset(&rq->error, 0, sizeof rq->error);
+    memset(&rq->error, 0, sizeof(rq->error));
     if (meta_points_read(rq, kind, meta, n, &ask) < 0) {
         check(rq->error.text[0]);
         return;
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         if (body > n)
             break;
         rq.arena.limit = (size_t)16 << 20;
-        memset(&rq.error, 0, sizeof rq.error);
+        memset(&rq.error, 0, sizeof(rq.error));
         unpack_meta(&rq, h.op, bytes, h.meta_bytes);
         arena_reset(&rq.arena);
         arena_reset(&rq.bulk);

@@ -167,13 +167,13 @@ Test(intrinsic_dimension, a_graph_gets_its_links_by_it_and_says_so)
     static const struct {
         uint32_t directions, m;
     } of[] = {{11, 16}, {2, 24}, {50, 32}};
-    for (unsigned i = 0; i < sizeof of / sizeof of[0]; i++) {
+    for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
         struct segment_index *x;
         struct index_why why = {.text = ""};
         char wanted[48];
         build(of[i].directions, &(struct index_options){.seed = 1}, &x);
         segment_index_say(x, &why);
-        snprintf(wanted, sizeof wanted, "m %u (intrinsic dimension %.0f)", of[i].m,
+        snprintf(wanted, sizeof(wanted), "m %u (intrinsic dimension %.0f)", of[i].m,
                  (double)hnsw_index_of(x->index)->intrinsic_dimension);
         cr_expect_eq(segment_index_options(x)->m, of[i].m);
         cr_expect_eq(graph_of(x)->m, of[i].m);

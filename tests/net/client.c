@@ -50,7 +50,7 @@ void client_reply_fini(struct client_reply *r)
 {
     free(r->meta);
     free(r->block);
-    memset(r, 0, sizeof *r);
+    memset(r, 0, sizeof(*r));
 }
 
 int client_send_bytes(struct client *c, const void *bytes, size_t n)
@@ -73,7 +73,7 @@ int client_send(struct client *c, uint16_t op, uint64_t id, uint32_t word, const
     if (!head)
         return -ENOMEM;
     struct kith_frame_header h = {KITH_MAGIC, op, 0, id, (uint32_t)meta_bytes, word, block_bytes};
-    memcpy(head, &h, sizeof h);
+    memcpy(head, &h, sizeof(h));
     if (meta)
         protobuf_c_message_pack(meta, head + KITH_HEADER_BYTES);
     struct slice slices[2] = {{head, size}, {block, block_bytes}};
@@ -97,8 +97,8 @@ static int receive_bytes(struct client *c, void *to, size_t n)
 
 int client_receive(struct client *c, struct client_reply *ret)
 {
-    memset(ret, 0, sizeof *ret);
-    int rc = receive_bytes(c, &ret->header, sizeof ret->header);
+    memset(ret, 0, sizeof(*ret));
+    int rc = receive_bytes(c, &ret->header, sizeof(ret->header));
     if (rc < 0)
         return rc;
     if (ret->header.magic != KITH_MAGIC || !(ret->header.flags & KITH_FLAG_REPLY))
@@ -116,7 +116,7 @@ int client_receive(struct client *c, struct client_reply *ret)
         Kith__Error *e = kith__error__unpack(NULL, ret->header.meta_bytes, ret->meta);
         if (!e)
             return -EPROTO;
-        snprintf(c->error, sizeof c->error, "%s", e->text);
+        snprintf(c->error, sizeof(c->error), "%s", e->text);
         c->retry_after_ms = e->retry_after_ms;
         kith__error__free_unpacked(e, NULL);
     }
@@ -316,7 +316,7 @@ int client_get(struct client *c, const char *name, const uint64_t *ids, uint32_t
     rc = p && p->n_id_lo <= n && r.header.block_bytes == p->n_id_lo * dim * sizeof(float) ? 0 : -EPROTO;
     *ret_count = 0;
     if (rc == 0 && p->n_id_lo) {
-        memcpy(ret_ids, p->id_lo, p->n_id_lo * sizeof *ret_ids);
+        memcpy(ret_ids, p->id_lo, p->n_id_lo * sizeof(*ret_ids));
         memcpy(ret_vectors, r.block, r.header.block_bytes);
         *ret_count = (uint32_t)p->n_id_lo;
     }

@@ -52,6 +52,6 @@ void harness_run(enum backend_kind backend, unsigned reactors, scenario_fn scena
         return;
     }
     char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
     cr_assert_eq(system(command), 0);
 }

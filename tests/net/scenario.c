@@ -25,8 +25,8 @@ void fill_vector(float *v, uint64_t id)
 
 void fill_collection(struct client *c, const char *name, uint32_t n)
 {
-    uint64_t *ids = malloc(n * sizeof *ids);
-    float *v = malloc(n * 4 * sizeof *v);
+    uint64_t *ids = malloc(n * sizeof(*ids));
+    float *v = malloc(n * 4 * sizeof(*v));
     for (uint32_t i = 0; i < n; i++) {
         ids[i] = i;
         fill_vector(v + i * 4, i);

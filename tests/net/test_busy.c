@@ -230,7 +230,7 @@ static struct connection *ask_for_metrics(struct server *s)
     struct connection *c;
     struct slice slices[ASKED];
     for (unsigned i = 0; i < ASKED; i++)
-        slices[i] = (struct slice){ask, sizeof ask - 1};
+        slices[i] = (struct slice){ask, sizeof(ask) - 1};
     cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     cr_assert_eq(connection_send(c, slices, ASKED, 0), 0);
     return c;
@@ -314,7 +314,7 @@ static void slow_uploaders(struct server *s)
         s->cores[i]->frames.bytes = (uint64_t)50 << 20;
     for (unsigned i = 0; i < SLOW; i++) {
         slow[i] = opened(s);
-        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof h), 0);
+        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof(h)), 0);
     }
     fiber_sleep_ns(100000000);
     uint64_t began_ns = clock_now_ns();
@@ -356,7 +356,7 @@ static void slow_small_uploaders(struct server *s)
         s->cores[i]->frames.bytes = (uint64_t)1 << 20;
     for (unsigned i = 0; i < SLOW; i++) {
         slow[i] = opened(s);
-        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof h), 0);
+        cr_assert_eq(client_send_bytes(&slow[i], &h, sizeof(h)), 0);
     }
     fiber_sleep_ns(100000000);
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
@@ -389,7 +389,7 @@ static void slow_reader(struct server *s)
     const size_t all = (size_t)8 * POINTS * DIM * sizeof(float);
     send_search(&c, 5, &large);
     for (size_t got = 0; got < all;) {
-        int64_t n = connection_receive(c.connection, piece, sizeof piece, 0);
+        int64_t n = connection_receive(c.connection, piece, sizeof(piece), 0);
         cr_assert_gt(n, 0, "ended after %zu bytes", got);
         got += (size_t)n;
         fiber_sleep_ns(250000000);
@@ -446,9 +446,9 @@ static void send_pings(struct client *c)
     static uint8_t pings[200 * KITH_HEADER_BYTES];
     for (unsigned i = 0; i < 200; i++) {
         const struct kith_frame_header h = {.magic = KITH_MAGIC, .op = KITH_OP_PING, .request_id = i + 1000};
-        memcpy(pings + i * KITH_HEADER_BYTES, &h, sizeof h);
+        memcpy(pings + i * KITH_HEADER_BYTES, &h, sizeof(h));
     }
-    cr_assert_eq(client_send_bytes(c, pings, sizeof pings), 0);
+    cr_assert_eq(client_send_bytes(c, pings, sizeof(pings)), 0);
 }
 
 static void flooded(struct server *s)

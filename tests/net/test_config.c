@@ -121,7 +121,7 @@ static uint64_t sum_of_hits(struct client *c, const float *query, uint32_t ef)
     ask.collection = (char *)(uintptr_t) "a";
     ask.k = 1;
     ask.ef = ef;
-    cr_assert_eq(client_call(c, KITH_OP_SEARCH, &ask.base, query, 16 * sizeof *query, &r), 0, "%s", c->error);
+    cr_assert_eq(client_call(c, KITH_OP_SEARCH, &ask.base, query, 16 * sizeof(*query), &r), 0, "%s", c->error);
     Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
     cr_assert(p);
     for (size_t i = 0; i < p->n_id_lo; i++)
@@ -213,7 +213,7 @@ static void change_often(struct server *s, void *arg)
     char value[16];
     cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     while (begun < 20) {
-        snprintf(value, sizeof value, "%u", ++begun);
+        snprintf(value, sizeof(value), "%u", ++begun);
         cr_assert_eq(set(&c, "search.ef", value), 0, "%s", c.error);
         acknowledged = begun;
     }

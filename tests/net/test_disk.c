@@ -99,7 +99,7 @@ static void expect_all(struct client *c)
         cr_assert_eq(count, id >= erased, "id %d of %d, %d erased", (int)id, (int)written, (int)erased);
         vector_of(id, wanted);
         if (count)
-            cr_assert_arr_eq(is, wanted, sizeof wanted);
+            cr_assert_arr_eq(is, wanted, sizeof(wanted));
     }
     uint64_t count, hit = 0;
     cr_assert_eq(client_count(c, "a", &count), 0);
@@ -120,12 +120,12 @@ static void expect_page(struct server *s, const char *path, const char *text, bo
     struct connection *http;
     char request[80];
     size_t n = 0;
-    snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
     cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &http), 0);
     struct slice slice = {request, strlen(request)};
     cr_assert_eq(connection_send(http, &slice, 1, 0), 0);
     int64_t got;
-    while ((got = connection_receive(http, answer + n, sizeof answer - 1 - n, 0)) > 0)
+    while ((got = connection_receive(http, answer + n, sizeof(answer) - 1 - n, 0)) > 0)
         n += (size_t)got;
     answer[n] = 0;
     connection_close(http);
@@ -140,9 +140,9 @@ static void expect_read_only(struct server *s, struct client *c, enum error_code
     cr_assert_eq(client_create(c, "another", 3, KITH__METRIC__METRIC_L2), CLIENT_REFUSED(code));
     char text[80];
     expect_page(s, "/readyz", "200 OK", true);
-    snprintf(text, sizeof text, "read-only (%s): ", name);
+    snprintf(text, sizeof(text), "read-only (%s): ", name);
     expect_page(s, "/readyz", text, true);
-    snprintf(text, sizeof text, "kith_read_only{reason=\"%s\"} 1\n", name);
+    snprintf(text, sizeof(text), "kith_read_only{reason=\"%s\"} 1\n", name);
     expect_page(s, "/metrics", text, true);
     expect_all(c);
 }

@@ -13,8 +13,8 @@ static int parse(const struct kith_frame_header *h, size_t n, struct error *erro
 {
     uint8_t bytes[KITH_HEADER_BYTES];
     struct kith_frame_header ret;
-    memcpy(bytes, h, sizeof bytes);
-    memset(error, 0, sizeof *error);
+    memcpy(bytes, h, sizeof(bytes));
+    memset(error, 0, sizeof(*error));
     return frame_parse(bytes, n, &ret, error);
 }
 
@@ -25,8 +25,8 @@ Test(frame, a_whole_header_is_taken_as_it_is)
     h.meta_bytes = 5;
     h.block_bytes = 12;
     h.word = 30;
-    cr_assert_eq(frame_parse(&h, sizeof h, &ret, &error), 1);
-    cr_assert_eq(memcmp(&h, &ret, sizeof h), 0);
+    cr_assert_eq(frame_parse(&h, sizeof(h), &ret, &error), 1);
+    cr_assert_eq(memcmp(&h, &ret, sizeof(h)), 0);
 }
 
 Test(frame, the_layout_is_the_documented_one)
@@ -35,7 +35,7 @@ Test(frame, the_layout_is_the_documented_one)
                                                      9,   1,   0,   0,   2,  1, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0};
     struct kith_frame_header h;
     struct error error;
-    cr_assert_eq(frame_parse(bytes, sizeof bytes, &h, &error), 1);
+    cr_assert_eq(frame_parse(bytes, sizeof(bytes), &h, &error), 1);
     cr_assert_eq(h.op, KITH_OP_SEARCH);
     cr_assert_eq(h.request_id, 0x0807060504030201ull);
     cr_assert_eq(h.meta_bytes, 0x109);
@@ -73,18 +73,18 @@ Test(frame, sizes_beyond_the_limits_are_refused_without_overflow)
     struct error error;
     struct kith_frame_header h = ping();
     h.meta_bytes = FRAME_META_MAX + 1;
-    cr_assert_lt(parse(&h, sizeof h, &error), 0);
+    cr_assert_lt(parse(&h, sizeof(h), &error), 0);
     h = ping();
     h.meta_bytes = UINT32_MAX;
     h.block_bytes = UINT64_MAX;
-    cr_assert_lt(parse(&h, sizeof h, &error), 0);
+    cr_assert_lt(parse(&h, sizeof(h), &error), 0);
     h = ping();
     h.block_bytes = UINT64_MAX - 31;
-    cr_assert_lt(parse(&h, sizeof h, &error), 0);
+    cr_assert_lt(parse(&h, sizeof(h), &error), 0);
     h.block_bytes = FRAME_BYTES_MAX - 63;
-    cr_assert_lt(parse(&h, sizeof h, &error), 0);
+    cr_assert_lt(parse(&h, sizeof(h), &error), 0);
     h.block_bytes = FRAME_BYTES_MAX - 64;
-    cr_assert_eq(parse(&h, sizeof h, &error), 1);
+    cr_assert_eq(parse(&h, sizeof(h), &error), 1);
 }
 
 Test(frame, flags_are_the_servers)
@@ -92,7 +92,7 @@ Test(frame, flags_are_the_servers)
     struct error error;
     struct kith_frame_header h = ping();
     h.flags = KITH_FLAG_REPLY;
-    cr_assert_lt(parse(&h, sizeof h, &error), 0);
+    cr_assert_lt(parse(&h, sizeof(h), &error), 0);
     cr_assert_eq(error.code, ERROR_PROTOCOL);
 }
 
@@ -101,7 +101,7 @@ Test(frame, an_unknown_op_can_be_skipped)
     struct error error;
     struct kith_frame_header h = ping();
     h.op = 999;
-    cr_assert_eq(parse(&h, sizeof h, &error), 1);
+    cr_assert_eq(parse(&h, sizeof(h), &error), 1);
     cr_assert_not(frame_op_known(999));
 }
 

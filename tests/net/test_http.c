@@ -18,7 +18,7 @@ static void exchange(struct server *s, const char *bytes)
     cr_assert_eq(connection_send(c, &slice, 1, 0), 0);
     size_t size = 0;
     int64_t got;
-    while ((got = connection_receive(c, text + size, sizeof text - 1 - size, clock_now_ns() + 20000000000ull)) > 0)
+    while ((got = connection_receive(c, text + size, sizeof(text) - 1 - size, clock_now_ns() + 20000000000ull)) > 0)
         size += (size_t)got;
     text[size] = 0;
     connection_close(c);

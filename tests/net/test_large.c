@@ -77,8 +77,8 @@ static int ask(struct client *c, uint16_t op, struct meta *m, const void *block,
     const size_t meta_bytes = (size_t)(m->end - m->bytes);
     const struct kith_frame_header h = {KITH_MAGIC, op, 0, ++c->next_id, (uint32_t)meta_bytes, 0, block_bytes};
     static const uint8_t zeros[64];
-    const size_t gap = block_bytes ? (size_t)(-(sizeof h + meta_bytes) & 63) : 0;
-    const struct slice slices[] = {{&h, sizeof h}, {m->bytes, meta_bytes}, {zeros, gap}, {block, block_bytes}};
+    const size_t gap = block_bytes ? (size_t)(-(sizeof(h) + meta_bytes) & 63) : 0;
+    const struct slice slices[] = {{&h, sizeof(h)}, {m->bytes, meta_bytes}, {zeros, gap}, {block, block_bytes}};
     struct client_reply r;
     cr_assert_eq(connection_send(c->connection, slices, 4, 0), 0);
     int rc = client_receive(c, &r);
@@ -193,7 +193,7 @@ LARGE_TEST(a_million_ids_are_looked_for_and_deleted)
         cr_assert_eq(ask(&c, KITH_OP_GET, &m, NULL, 0, &r), 0, "%s", c.error);
         Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
         cr_assert(p && p->n_id_lo == 2 && p->id_lo[0] == some[0] && p->id_lo[1] == some[1]);
-        cr_assert(r.header.block_bytes == sizeof v && memcmp(r.block, v, sizeof v) == 0);
+        cr_assert(r.header.block_bytes == sizeof(v) && memcmp(r.block, v, sizeof(v)) == 0);
         kith__points__free_unpacked(p, NULL);
         client_reply_fini(&r);
     }

@@ -27,7 +27,7 @@ NATIVE_TEST(native, what_is_written_is_found_counted_and_deleted)
     cr_assert_eq(n, 2);
     cr_assert(found[0] == 3 && found[1] == 4);
     fill_vector(q, 4);
-    cr_assert_eq(memcmp(vectors + 4, q, sizeof q), 0);
+    cr_assert_eq(memcmp(vectors + 4, q, sizeof(q)), 0);
     cr_assert_eq(client_delete(&c, "a", three, 3, &deleted), 0);
     cr_assert_eq(deleted, 2);
     cr_assert_eq(client_count(&c, "a", &count), 0);
@@ -118,22 +118,22 @@ NATIVE_TEST(native, wrong_payloads_are_refused)
     upsert.collection = (char *)"a";
     upsert.ids = &list;
     upsert.payloads = (ProtobufCBinaryData){5, (uint8_t *)v};
-    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), ERROR_INVALID_ARGUMENT,
                    "payload sizes");
     upsert.payload_sizes = sizes;
     upsert.n_payload_sizes = 3;
-    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), ERROR_INVALID_ARGUMENT,
                    "payload sizes");
     upsert.n_payload_sizes = 2;
     upsert.payloads.len = 4;
-    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), ERROR_INVALID_ARGUMENT,
                    "add up");
     sizes[0] = POINT_PAYLOAD_MAX + 1;
-    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), ERROR_INVALID_ARGUMENT,
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), ERROR_INVALID_ARGUMENT,
                    "row 0");
     sizes[0] = 2;
     upsert.payloads.len = 5;
-    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), 0);
+    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), 0);
     client_close(&c);
 }
 
@@ -155,14 +155,14 @@ NATIVE_TEST(native, payloads_and_vectors_come_with_hits_of_ids_as_uuids)
         fill_vector(v + i * 4, i);
     }
     Kith__PointIds list = KITH__POINT_IDS__INIT;
-    list.uuids = (ProtobufCBinaryData){sizeof uuids, uuids};
+    list.uuids = (ProtobufCBinaryData){sizeof(uuids), uuids};
     Kith__Upsert upsert = KITH__UPSERT__INIT;
     upsert.collection = (char *)"a";
     upsert.ids = &list;
     upsert.payloads = (ProtobufCBinaryData){bytes, payloads};
     upsert.payload_sizes = sizes;
     upsert.n_payload_sizes = N;
-    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof v, NULL), 0, "%s", c.error);
+    cr_assert_eq(client_call(&c, KITH_OP_UPSERT, &upsert.base, v, sizeof(v), NULL), 0, "%s", c.error);
 
     Kith__Search search = KITH__SEARCH__INIT;
     search.collection = (char *)"a";

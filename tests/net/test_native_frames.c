@@ -7,13 +7,13 @@ NATIVE_TEST(native_frames, an_unknown_operation_and_a_wrong_meta_leave_the_conne
 {
     struct client c = opened(s);
     float block[20] = {0};
-    expect_refused(&c, client_call(&c, 99, NULL, block, sizeof block, NULL), ERROR_INVALID_ARGUMENT, "99");
+    expect_refused(&c, client_call(&c, 99, NULL, block, sizeof(block), NULL), ERROR_INVALID_ARGUMENT, "99");
     uint8_t frame[KITH_HEADER_BYTES + 3];
     struct kith_frame_header h = {KITH_MAGIC, KITH_OP_COUNT, 0, 5, 3, 0, 0};
-    memcpy(frame, &h, sizeof h);
+    memcpy(frame, &h, sizeof(h));
     memset(frame + KITH_HEADER_BYTES, 0xff, 3);
     struct client_reply r;
-    cr_assert_eq(client_send_bytes(&c, frame, sizeof frame), 0);
+    cr_assert_eq(client_send_bytes(&c, frame, sizeof(frame)), 0);
     int rc = client_receive(&c, &r);
     cr_assert_eq(r.header.request_id, 5);
     client_reply_fini(&r);
@@ -45,7 +45,7 @@ NATIVE_TEST(native_frames, garbage_gets_a_protocol_error_and_the_end)
     expect_end(&c, ERROR_PROTOCOL, "HTTP");
     c = opened(s);
     struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 10, 0, (uint64_t)1 << 40};
-    cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
+    cr_assert_eq(client_send_bytes(&c, &h, sizeof(h)), 0);
     expect_end(&c, ERROR_PROTOCOL, "allowed");
     c = opened(s);
     cr_assert_eq(client_ping(&c), 0);
@@ -76,7 +76,7 @@ NATIVE_TEST(native_frames, truncated_frames_do_no_harm)
     fill_collection(&whole, "a", 5);
     uint8_t frame[256] = {0};
     struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 40, 0, 16 * 4};
-    memcpy(frame, &h, sizeof h);
+    memcpy(frame, &h, sizeof(h));
     for (size_t n = 1; n < 190; n += 17) {
         struct client c = opened(s);
         cr_assert_eq(client_send_bytes(&c, frame, n), 0);
@@ -98,7 +98,7 @@ NATIVE_TEST(native_frames, many_requests_are_in_flight_and_all_are_answered_once
     search.k = 3;
     float q[4] = {1, 2, 3, 4};
     static bool answered[N];
-    memset(answered, 0, sizeof answered);
+    memset(answered, 0, sizeof(answered));
     for (uint64_t i = 0; i < N; i++)
         cr_assert_eq(client_send(&c, i % 2 ? KITH_OP_SEARCH : KITH_OP_PING, i, 0, i % 2 ? &search.base : NULL, q,
                                  i % 2 ? 16 : 0),
@@ -157,7 +157,7 @@ static void odd_texts(struct server *s)
     for (unsigned i = 0; i < ARRAY_LEN(asks); i++) {
         const struct kith_frame_header h = {KITH_MAGIC, asks[i].op, 0, 7, asks[i].size, 0, 0};
         struct client_reply r;
-        cr_assert_eq(client_send_bytes(&c, &h, sizeof h), 0);
+        cr_assert_eq(client_send_bytes(&c, &h, sizeof(h)), 0);
         cr_assert_eq(client_send_bytes(&c, asks[i].meta, asks[i].size), 0);
         expect_refused(&c, client_receive(&c, &r), ERROR_INVALID_ARGUMENT, asks[i].word);
         client_reply_fini(&r);

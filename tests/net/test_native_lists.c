@@ -71,7 +71,7 @@ static void churn_run(void *arg)
     struct replica *r = &u->core->collections;
     struct collection_config config = {.id = 1000000, .schema = one_vector(4, METRIC_L2)};
     for (unsigned i = 0; !u->stop; i++) {
-        snprintf(config.name, sizeof config.name, "k%03ux", i * 77 % LISTED);
+        snprintf(config.name, sizeof(config.name), "k%03ux", i * 77 % LISTED);
         cr_assert_eq(replica_add(r, &config, NULL), 0);
         struct collection_entry *e = replica_find_id(r, config.id);
         e->published = true;
@@ -98,7 +98,7 @@ static void expect_listed(struct client *c)
     cr_assert_not_null(list);
     for (size_t i = 0; i < list->n_collections; i++) {
         cr_assert(i == 0 || strcmp(list->collections[i - 1]->name, list->collections[i]->name) < 0);
-        snprintf(name, sizeof name, "k%03zu", n);
+        snprintf(name, sizeof(name), "k%03zu", n);
         n += strcmp(list->collections[i]->name, name) == 0;
     }
     cr_assert_eq(n, LISTED);
@@ -113,7 +113,7 @@ static void listed(struct server *s)
     char name[16];
     sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 300000);
     for (unsigned i = 0; i < LISTED; i++) {
-        snprintf(name, sizeof name, "k%03u", i);
+        snprintf(name, sizeof(name), "k%03u", i);
         cr_assert_eq(client_create(&c, name, 4, KITH__METRIC__METRIC_L2), 0);
     }
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, churn_run, &u, "churn"), 0);

@@ -96,7 +96,7 @@ static uint64_t connections_open(struct server *s)
 {
     uint64_t n = 0;
     struct arena arena = {0};
-    struct metrics_sample *samples = arena_alloc(&arena, reactor_count() * sizeof *samples);
+    struct metrics_sample *samples = arena_alloc(&arena, reactor_count() * sizeof(*samples));
     cr_assert_eq(server_measure(samples, &arena), 0);
     for (unsigned r = 0; r < reactor_count(); r++)
         n += samples[r].counted.connections_open;
@@ -162,10 +162,10 @@ static void stop_with_half_frames(struct server *s)
     struct kith_frame_header h = {
         .magic = KITH_MAGIC, .op = KITH_OP_UPSERT, .request_id = 6, .meta_bytes = 1000, .block_bytes = 60000};
     uint8_t half[KITH_HEADER_BYTES + 500] = {0};
-    memcpy(half, &h, sizeof h);
+    memcpy(half, &h, sizeof(h));
     cr_assert_eq(send_large_search(&c, 5, 0, 200), 0);
-    cr_assert_eq(client_send_bytes(&c, half, sizeof half), 0);
-    cr_assert_eq(client_send_bytes(&other, half, sizeof half), 0);
+    cr_assert_eq(client_send_bytes(&c, half, sizeof(half)), 0);
+    cr_assert_eq(client_send_bytes(&other, half, sizeof(half)), 0);
     fiber_sleep_ns(2000000);
     const uint64_t began_ns = clock_now_ns();
     server_stop(s);

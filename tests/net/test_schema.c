@@ -34,8 +34,8 @@ static void change_and_refuse(struct server *s)
     uint64_t version = 0;
     Kith__Info *info;
     char longest[200];
-    memset(longest, 'x', sizeof longest);
-    longest[sizeof longest - 1] = 0;
+    memset(longest, 'x', sizeof(longest));
+    longest[sizeof(longest) - 1] = 0;
     cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_L2), 0);
     expect_everywhere(s, "a", 1, 0);
@@ -132,7 +132,7 @@ static void create_with_fields(struct server *s)
     char paths[65][64];
     for (unsigned i = 0; i < 65; i++) {
         kith__field__init(&fields[i]);
-        snprintf(paths[i], sizeof paths[i], "a.field.with.a.long.path.number.%u", i);
+        snprintf(paths[i], sizeof(paths[i]), "a.field.with.a.long.path.number.%u", i);
         fields[i].path = paths[i];
         fields[i].kind = INTEGER;
         list[i] = &fields[i];
@@ -179,7 +179,7 @@ static void change_often(void *arg)
     struct changer *x = arg;
     char path[16];
     bool there = false;
-    snprintf(path, sizeof path, "f%u", x->number);
+    snprintf(path, sizeof(path), "f%u", x->number);
     cr_assert_eq(client_open(&x->client, server_port(x->server, PROTOCOL_NATIVE)), 0);
     while (x->won < 10) {
         Kith__Info *info;

@@ -83,8 +83,8 @@ static int verify(struct client *c, const char *name)
 /* Points first..first+n-1; every component is the round. */
 static int write_points(struct client *c, uint64_t first, uint32_t n, float round)
 {
-    uint64_t *ids = malloc(n * sizeof *ids);
-    float *v = malloc(n * DIM * sizeof *v);
+    uint64_t *ids = malloc(n * sizeof(*ids));
+    float *v = malloc(n * DIM * sizeof(*v));
     for (uint32_t i = 0; i < n; i++)
         ids[i] = first + i;
     for (uint32_t i = 0; i < n * DIM; i++)
@@ -231,9 +231,9 @@ SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
     }
     while (all.acknowledged[0] < 3 || all.acknowledged[3] < 3)
         fiber_sleep_ns(1000000);
-    memcpy(before, all.acknowledged, sizeof before);
+    memcpy(before, all.acknowledged, sizeof(before));
     cr_assert_eq(create(&c, "live", NULL), 0, "%s", c.error);
-    memcpy(after, all.acknowledged, sizeof after);
+    memcpy(after, all.acknowledged, sizeof(after));
     while (all.acknowledged[1] < after[1] + 3)
         fiber_sleep_ns(1000000);
     cr_assert_eq(restore(&c, "live"), 0, "%s", c.error); /* they go on, are refused meanwhile, and go on again */
@@ -326,7 +326,7 @@ static void fill_many(struct client *c)
         v[i] = (float)i;
     for (unsigned i = 0; i < 20; i++) {
         Kith__Seal seal = KITH__SEAL__INIT;
-        snprintf(name, sizeof name, "many%u", i);
+        snprintf(name, sizeof(name), "many%u", i);
         seal.collection = name;
         cr_assert_eq(client_create(c, name, DIM, KITH__METRIC__METRIC_L2), 0);
         cr_assert_eq(client_upsert(c, name, ids, POINTS, v, DIM), 0);
@@ -347,9 +347,9 @@ static void create_while_copying(struct server *s)
     fill_many(&c);
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, take_snapshot, &copying, "snapshot"), 0);
     while (!copying.done) {
-        snprintf(name, sizeof name, "new%u", made++);
+        snprintf(name, sizeof(name), "new%u", made++);
         cr_assert_eq(client_create(&c, name, DIM, KITH__METRIC__METRIC_L2), 0, "%s", c.error);
-        snprintf(name, sizeof name, "many%u", made % 20);
+        snprintf(name, sizeof(name), "many%u", made % 20);
         if (made < 20)
             cr_assert_eq(client_drop(&c, name), 0, "%s", c.error); /* its files stay until they are copied */
     }

@@ -135,12 +135,12 @@ static void expect_page(struct server *s)
     size_t size = 0;
     int64_t n;
     const char ask[] = "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    struct slice slice = {(void *)(uintptr_t)ask, sizeof ask - 1};
+    struct slice slice = {(void *)(uintptr_t)ask, sizeof(ask) - 1};
     if (!net_has_http())
         return;
     cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &c), 0);
     cr_assert_eq(connection_send(c, &slice, 1, 0), 0);
-    while ((n = connection_receive(c, answer + size, sizeof answer - 1 - size, 0)) > 0)
+    while ((n = connection_receive(c, answer + size, sizeof(answer) - 1 - size, 0)) > 0)
         size += (size_t)n;
     answer[size] = 0;
     connection_close(c);

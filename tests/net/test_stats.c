@@ -141,7 +141,7 @@ static void collections_create(struct client *c, unsigned from, unsigned to)
 {
     char name[16];
     for (unsigned i = from; i < to; i++) {
-        snprintf(name, sizeof name, "c%u", i);
+        snprintf(name, sizeof(name), "c%u", i);
         cr_assert_eq(client_create(c, name, 4, KITH__METRIC__METRIC_L2), 0);
     }
 }

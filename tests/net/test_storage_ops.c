@@ -89,7 +89,7 @@ static int verify(struct client *c, const char *name, ProtobufCBinaryData *curso
                  v->damages[0]->text);
     *total += v->bytes_total;
     *bytes += v->bytes;
-    cr_assert_leq(v->cursor.len, sizeof kept);
+    cr_assert_leq(v->cursor.len, sizeof(kept));
     if (v->cursor.len)
         memcpy(kept, v->cursor.data, v->cursor.len);
     *cursor = (ProtobufCBinaryData){v->cursor.len, kept};
@@ -127,9 +127,9 @@ STORAGE_TEST(a_check_refuses_what_makes_no_sense)
 {
     struct client c = opened(s);
     uint8_t odd[24];
-    memset(odd, 0xff, sizeof odd);
+    memset(odd, 0xff, sizeof(odd));
     uint64_t n = 0;
-    ProtobufCBinaryData none = {0}, strange = {sizeof odd, odd}, small = {7, odd};
+    ProtobufCBinaryData none = {0}, strange = {sizeof(odd), odd}, small = {7, odd};
     cr_assert_eq(verify(&c, "nothing", &none, &n, &n), CLIENT_REFUSED(ERROR_NOT_FOUND));
     cr_assert_eq(verify(&c, "", &strange, &n, &n), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
     cr_assert_eq(verify(&c, "", &small, &n, &n), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));

@@ -29,7 +29,7 @@ static void upsert_send(struct client *c, float value)
     Kith__Upsert m = KITH__UPSERT__INIT;
     m.collection = (char *)"a";
     m.ids = &ids;
-    cr_assert_eq(client_send(c, KITH_OP_UPSERT, c->next_id++, 0, &m.base, v, sizeof v), 0);
+    cr_assert_eq(client_send(c, KITH_OP_UPSERT, c->next_id++, 0, &m.base, v, sizeof(v)), 0);
 }
 
 static float value_read(struct client *c)

@@ -316,7 +316,7 @@ static void expect_farewell(struct connection *c)
     char bytes[32];
     size_t n = 0;
     int64_t got;
-    while ((got = connection_receive(c, bytes + n, sizeof bytes - n, soon())) > 0)
+    while ((got = connection_receive(c, bytes + n, sizeof(bytes) - n, soon())) > 0)
         n += (size_t)got;
     want_eq(got, 0); /* an end, no reset */
     want(n == strlen(FAREWELL) && memcmp(bytes, FAREWELL, n) == 0);

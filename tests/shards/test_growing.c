@@ -24,7 +24,7 @@ static void append(struct segment *g, uint32_t row)
     char payload[16];
     for (uint32_t i = 0; i < DIM; i++)
         vector[i] = value(row, i);
-    const int n = snprintf(payload, sizeof payload, "%u", row);
+    const int n = snprintf(payload, sizeof(payload), "%u", row);
     const struct point_id id = {0, row * 7 + 1};
     want_eq(growing_append(g, &config, id, row + 1, vector, payload, (uint32_t)n, NULL), row);
 }
@@ -37,7 +37,7 @@ static void check_row(const struct segment *g, const struct rows *vectors, uint3
     want_eq(segment_id_at(g, row).lo, row * 7 + 1);
     want_eq(segment_version_at(g, row), row + 1);
     want(v[0] == value(row, 0) && v[DIM - 1] == value(row, DIM - 1));
-    snprintf(payload, sizeof payload, "%u", row);
+    snprintf(payload, sizeof(payload), "%u", row);
     want(p.size == strlen(payload) && memcmp(p.bytes, payload, p.size) == 0);
     want(bits_test(g->rows.alive, row));
 }

@@ -122,7 +122,7 @@ Test(id_map, a_table_that_was_outgrown_is_given_back_before_the_next_one_is)
         cr_assert(id_map_put(&m, &e, &old));
         tables += m.spent && m.spent != spent;
         cr_assert(!spent || !m.spent || m.spent == spent, "given back step by step");
-        cr_assert_geq(id_map_bytes(&m), (m.now.mask + 1) * sizeof e + m.spent_left);
+        cr_assert_geq(id_map_bytes(&m), (m.now.mask + 1) * sizeof(e) + m.spent_left);
     }
     cr_assert_gt(tables, 5);
     cr_assert_null(m.spent);

@@ -558,7 +558,7 @@ static uint64_t replay_blocks(const struct left_block *blocks, size_t n, struct 
                                     .epoch = o.epoch,
                                     .run = blocks[i].run,
                                     .format = LOG_FORMAT,
-                                    .size = sizeof record,
+                                    .size = sizeof(record),
                                     .flags = blocks[i].is_continued ? LOG_CONTINUED : 0,
                                     .payload = (const uint8_t *)record};
         log_block_write(&b, bytes + b.position);

@@ -121,7 +121,7 @@ int call_verify(struct client *c, uint64_t *ret_damages, char text[200])
             return rc;
         Kith__Verified *v = kith__verified__unpack(NULL, r.header.meta_bytes, r.meta);
         client_reply_fini(&r);
-        if (!v || v->cursor.len > sizeof cursor) {
+        if (!v || v->cursor.len > sizeof(cursor)) {
             kith__verified__free_unpacked(v, NULL);
             return -EPROTO;
         }

@@ -52,12 +52,12 @@ static const char *ask_info(struct client *c, const char *name, struct told *t, 
     Kith__Info *info = kith__info__unpack(NULL, r.header.meta_bytes, r.meta);
     client_reply_fini(&r);
     check(info);
-    t->sealed = calloc(info->n_segments + 1, sizeof *t->sealed);
+    t->sealed = calloc(info->n_segments + 1, sizeof(*t->sealed));
     check(t->sealed);
     t->points = info->points;
     for (size_t i = 0; i < info->n_segments; i++)
         add_segment(t, info->segments[i]);
-    qsort(t->sealed, t->sealed_count, sizeof *t->sealed, by_number);
+    qsort(t->sealed, t->sealed_count, sizeof(*t->sealed), by_number);
     const char *why = info->sealed_segments != t->sum.segments ? "info counts other sealed segments than it lists"
                       : info->sealed_rows != t->sum.rows || info->sealed_dead_rows != t->sum.deleted
                           ? "info counts other sealed rows than its segments have"
@@ -107,14 +107,14 @@ static const char *ask_manifest(struct world *w, const char *name, const struct 
     *ret_rc = catalog_snapshot(&w->server->catalog, &m);
     if (*ret_rc < 0)
         return NULL;
-    uint64_t id = id_of(&m, name), *named = calloc(m.segment_count + 1, sizeof *named);
+    uint64_t id = id_of(&m, name), *named = calloc(m.segment_count + 1, sizeof(*named));
     size_t n = 0;
     check(named);
     for (size_t i = 0; i < m.segment_count; i++)
         if (m.segments[i].collection == id)
             named[n++] = m.segments[i].id;
-    qsort(named, n, sizeof *named, by_number);
-    const char *why = n != t->sealed_count || memcmp(named, t->sealed, n * sizeof *named) != 0
+    qsort(named, n, sizeof(*named), by_number);
+    const char *why = n != t->sealed_count || memcmp(named, t->sealed, n * sizeof(*named)) != 0
                           ? "the manifest names other segments than are told"
                           : NULL;
     free(named);
@@ -161,7 +161,7 @@ static bool take(struct world *w, struct client *c, struct book *b, struct told 
 static void compare(struct world *w, const struct book *b, const struct told *now)
 {
     const struct census *before = &b->census;
-    if (before->taken && before->ids_sum == now->sum.ids_sum && memcmp(before, &now->sum, sizeof *before) != 0)
+    if (before->taken && before->ids_sum == now->sum.ids_sum && memcmp(before, &now->sum, sizeof(*before)) != 0)
         fail(w, "census",
              "%s: before the restart its %" PRIu64 " sealed segments had %" PRIu64 " rows, %" PRIu64
              " of them deleted; now %" PRIu64 ", %" PRIu64 " deleted",

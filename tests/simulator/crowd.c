@@ -80,19 +80,19 @@ void crowd(struct player *p, struct book *b)
 {
     struct crowd c = {.n = 20 + (uint32_t)(draw(&p->random) % (CROWD_MAX - 20))};
     int rc = 0, first = 0;
-    char why[sizeof p->client.error] = "";
+    char why[sizeof(p->client.error)] = "";
     for (uint32_t i = 0; i < c.n && rc == 0; i++)
         rc = send_one(p, b, &c, i);
     for (uint32_t i = 0; i < c.n && (rc == 0 || rc <= -1000); i++) {
         rc = receive_one(p, b, &c);
         if (first == 0 && rc != 0) {
             first = rc;
-            memcpy(why, p->client.error, sizeof why);
+            memcpy(why, p->client.error, sizeof(why));
         }
     }
     if (rc == 0 || rc <= -1000) {
         rc = first;
-        memcpy(p->client.error, why, sizeof why); /* not that of the last refusal */
+        memcpy(p->client.error, why, sizeof(why)); /* not that of the last refusal */
     }
     tell(p->world, p->name, "crowd of %u searches of %s: %s, %u with hits, %u refused", c.n, b->name, outcome(p, rc),
          c.hits, c.refused);

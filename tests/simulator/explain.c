@@ -85,7 +85,7 @@ static int connect_once(struct player *p)
     if (p->identity == 0)
         p->identity = ++p->world->identities;
     uint8_t client_id[16] = {1};
-    memcpy(client_id + 1, &p->identity, sizeof p->identity);
+    memcpy(client_id + 1, &p->identity, sizeof(p->identity));
     return client_open_as(&p->client, server_port(p->world->server, PROTOCOL_NATIVE), client_id, p->connections++);
 }
 

@@ -86,7 +86,7 @@ const char *index_recipe_text(const struct index_recipe *kind, char *text)
 {
     char bits[16] = "";
     if (kind->code_bits)
-        snprintf(bits, sizeof bits, "%u", kind->code_bits);
+        snprintf(bits, sizeof(bits), "%u", kind->code_bits);
     snprintf(text, 100, "%s, index %s, %s%s refined by %s, links %s", metric_text(kind->metric), kind->index,
              codes[kind->code], bits, refines[kind->refine], links[kind->links]);
     return text;

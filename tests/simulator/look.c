@@ -164,7 +164,7 @@ static bool choose_effort(struct player *p)
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
 {
     float query[MODEL_DIM];
-    struct hits *h = calloc(1, sizeof *h);
+    struct hits *h = calloc(1, sizeof(*h));
     check(h);
     model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
     p->client.fan_out = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */

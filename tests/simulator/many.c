@@ -181,7 +181,7 @@ static void client_run(void *arg)
 
 static void run_all(struct many *m)
 {
-    struct many_client *clients = calloc(CLIENTS, sizeof *clients);
+    struct many_client *clients = calloc(CLIENTS, sizeof(*clients));
     check(clients);
     m->done = (struct event){0}; /* who waited when the power was cut is no more */
     m->left = CLIENTS;
@@ -191,7 +191,7 @@ static void run_all(struct many *m)
         c->number = i;
         c->player.world = m->world;
         c->player.random = draw(&m->random);
-        snprintf(c->player.name, sizeof c->player.name, PREFIX " %u", i);
+        snprintf(c->player.name, sizeof(c->player.name), PREFIX " %u", i);
         check(fiber_start(CLASS_INTERACTIVE, client_run, c, PREFIX) == 0);
     }
     while (m->left > 0)
@@ -271,7 +271,7 @@ static void look(struct many *m, struct player *p)
     }
     Kith__Stats *stats = kith__stats__unpack(NULL, r.header.meta_bytes, r.meta);
     client_reply_fini(&r);
-    const Kith__CollectionStats **found = calloc(m->count, sizeof *found);
+    const Kith__CollectionStats **found = calloc(m->count, sizeof(*found));
     check(stats && found);
     for (size_t i = 0; i < stats->n_collections; i++) {
         uint32_t number = number_of(m, stats->collections[i]->name);
@@ -290,12 +290,12 @@ static void look(struct many *m, struct player *p)
 
 static struct many *many_create(struct world *w)
 {
-    struct many *m = calloc(1, sizeof *m);
+    struct many *m = calloc(1, sizeof(*m));
     check(m);
     m->world = w;
     m->random = w->plan.many;
     m->count = CLIENTS * (5 + (uint32_t)(draw(&m->random) % 60));
-    m->collections = calloc(m->count, sizeof *m->collections);
+    m->collections = calloc(m->count, sizeof(*m->collections));
     check(m->collections);
     return m;
 }
@@ -309,12 +309,12 @@ void many_free(struct many *m)
 
 void many(struct world *w)
 {
-    struct player *p = calloc(1, sizeof *p); /* too large for a fiber's stack */
+    struct player *p = calloc(1, sizeof(*p)); /* too large for a fiber's stack */
     check(p);
     if (!w->many)
         w->many = many_create(w);
     p->world = w;
-    snprintf(p->name, sizeof p->name, PREFIX);
+    snprintf(p->name, sizeof(p->name), PREFIX);
     tell(w, PREFIX, "%u collections", w->many->count);
     if (!damage_done(w) && player_connect(p)) {
         look(w->many, p);

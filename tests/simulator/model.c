@@ -9,7 +9,7 @@
 
 void model_init(struct model *m, uint64_t base, Kith__Metric metric, bool weak)
 {
-    memset(m, 0, sizeof *m);
+    memset(m, 0, sizeof(*m));
     m->base = base;
     m->metric = metric;
     m->weak = weak;
@@ -53,7 +53,7 @@ uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, ui
     check(m->batch_count <= MODEL_BATCHES);
     struct model_batch *b = &m->batches[m->batch_count - 1];
     *b = (struct model_batch){.version = version, .issue = m->next_issue, .reactors = reactors, .count = n};
-    memcpy(b->ids, ids, n * sizeof *ids);
+    memcpy(b->ids, ids, n * sizeof(*ids));
     begin(m, ids, n, version);
     return version;
 }
@@ -70,7 +70,7 @@ void model_maybe_empty(struct model *m)
         uint32_t issue = p->choices[0].issue;
         if (p->count == MODEL_CHOICES)
             p->count--;
-        memmove(p->choices + 1, p->choices, p->count++ * sizeof *p->choices);
+        memmove(p->choices + 1, p->choices, p->count++ * sizeof(*p->choices));
         p->choices[0] = (struct model_choice){.issue = issue, .state = MODEL_NOW | MODEL_LAST};
     }
     m->unordered = true;
@@ -91,8 +91,8 @@ void model_or(struct model *m, const struct model *then)
     for (uint32_t id = 0; id < MODEL_IDS; id++) {
         struct model_point *p = &m->points[id];
         const struct model_point *t = &then->points[id];
-        memmove(p->choices + t->count, p->choices, p->count * sizeof *p->choices);
-        memcpy(p->choices, t->choices, t->count * sizeof *p->choices);
+        memmove(p->choices + t->count, p->choices, p->count * sizeof(*p->choices));
+        memcpy(p->choices, t->choices, t->count * sizeof(*p->choices));
         p->count += t->count;
     }
 }

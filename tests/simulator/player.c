@@ -22,7 +22,7 @@ static int send_upsert(struct player *p, const struct book *b, const uint32_t *i
 {
     uint64_t names[MODEL_BATCH_MAX];
     uint32_t sizes[MODEL_BATCH_MAX];
-    float *vectors = calloc(MODEL_BATCH_MAX * MODEL_DIM, sizeof *vectors);
+    float *vectors = calloc(MODEL_BATCH_MAX * MODEL_DIM, sizeof(*vectors));
     struct call_upsert u = {b->name, names, vectors, NULL, sizes, n, MODEL_DIM, 0};
     for (uint32_t i = 0; i < n; i++) {
         names[i] = b->model.base + ids[i];

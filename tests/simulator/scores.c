@@ -41,7 +41,7 @@ bool score_is_same(Kith__Metric metric, double a, double b)
 bool is_stored_as(Kith__Metric metric, uint32_t dim, const float *written, const float *stored)
 {
     if (metric != KITH__METRIC__METRIC_COSINE)
-        return memcmp(written, stored, dim * sizeof *written) == 0;
+        return memcmp(written, stored, dim * sizeof(*written)) == 0;
     const double length = sqrt(product_of(dim, written, written));
     for (uint32_t d = 0; d < dim; d++)
         if (fabs((double)written[d] / length - (double)stored[d]) > ROUNDED)

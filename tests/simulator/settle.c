@@ -19,7 +19,7 @@ static uint64_t backlog(struct metrics_sample *samples)
 void settle_work(struct world *w)
 {
     uint64_t deadline_ns = clock_now_ns() + SETTLE_NS, rows;
-    struct metrics_sample *samples = calloc(reactor_count(), sizeof *samples);
+    struct metrics_sample *samples = calloc(reactor_count(), sizeof(*samples));
     check(samples);
     while ((rows = backlog(samples)) > 0 && clock_now_ns() < deadline_ns)
         fiber_sleep_ns(10000000);

@@ -25,11 +25,11 @@ static void add_seed(uint64_t seed)
 {
     if (count == capacity) {
         capacity = capacity ? capacity * 2 : 64;
-        runs = realloc(runs, capacity * sizeof *runs);
+        runs = realloc(runs, capacity * sizeof(*runs));
         if (!runs)
             exit(3);
     }
-    memset(&runs[count], 0, sizeof *runs);
+    memset(&runs[count], 0, sizeof(*runs));
     runs[count++].seed = seed;
 }
 
@@ -42,7 +42,7 @@ static int add_regressions(const char *path)
         perror(path);
         return -1;
     }
-    while (fgets(line, sizeof line, f))
+    while (fgets(line, sizeof(line), f))
         if (sscanf(line, "%" SCNu64, &seed) == 1)
             add_seed(seed);
     fclose(f);

@@ -105,7 +105,7 @@ static int send_search(struct gust *g, uint64_t id, uint32_t deadline_ms)
     m.collection = (char *)(uintptr_t)MAIN;
     m.k = 10;
     draw_vectors(g, query, 1);
-    return client_send(&g->player.client, KITH_OP_SEARCH, id, deadline_ms, &m.base, query, sizeof query);
+    return client_send(&g->player.client, KITH_OP_SEARCH, id, deadline_ms, &m.base, query, sizeof(query));
 }
 
 static int send_create(struct gust *g, uint64_t id, uint32_t deadline_ms)
@@ -290,8 +290,8 @@ static void gust_run(void *arg)
 /* Points in a sealed segment, so that what is written next is told to all reactors. */
 static bool prepare(struct player *p)
 {
-    float *vectors = calloc(POINTS * DIM, sizeof *vectors);
-    uint64_t *ids = calloc(POINTS, sizeof *ids);
+    float *vectors = calloc(POINTS * DIM, sizeof(*vectors));
+    uint64_t *ids = calloc(POINTS, sizeof(*ids));
     check(vectors && ids);
     for (unsigned i = 0; i < POINTS; i++) {
         ids[i] = i;
@@ -337,7 +337,7 @@ static void compact_all(struct player *p)
     verify_snapshot(p, "storm");
     verify_snapshot(p, "gust");
     for (unsigned i = 0; i <= NAMES; i++) {
-        snprintf(name, sizeof name, i < NAMES ? "storm%u" : MAIN, i);
+        snprintf(name, sizeof(name), i < NAMES ? "storm%u" : MAIN, i);
         int rc = client_drop(&p->client, name);
         if (rc < 0 && rc != CLIENT_REFUSED(ERROR_NOT_FOUND) && !explained(p->world, ACTION_WRITE, rc))
             fail(p->world, "storm", "%s cannot be dropped: %s", name, outcome(p, rc));
@@ -346,7 +346,7 @@ static void compact_all(struct player *p)
 
 static void blow_all(struct storm *s, uint32_t connections)
 {
-    struct gust *gusts = calloc(connections, sizeof *gusts);
+    struct gust *gusts = calloc(connections, sizeof(*gusts));
     check(gusts);
     s->left = s->to_come = connections;
     for (uint32_t i = 0; i < connections; i++) {
@@ -354,7 +354,7 @@ static void blow_all(struct storm *s, uint32_t connections)
         g->storm = s;
         g->player.world = s->world;
         g->player.random = draw(&s->random);
-        snprintf(g->player.name, sizeof g->player.name, "gust %u", i);
+        snprintf(g->player.name, sizeof(g->player.name), "gust %u", i);
         check(fiber_start(CLASS_INTERACTIVE, gust_run, g, "gust") == 0);
     }
     for (uint64_t answered = 0; s->left > 0; answered = s->answered)
@@ -366,7 +366,7 @@ static void blow_all(struct storm *s, uint32_t connections)
 void storm(struct world *w)
 {
     struct storm s = {.world = w, .random = w->plan.storm};
-    struct player *p = calloc(1, sizeof *p); /* too large for a fiber's stack */
+    struct player *p = calloc(1, sizeof(*p)); /* too large for a fiber's stack */
     check(p);
     p->world = w;
     p->random = draw(&s.random);

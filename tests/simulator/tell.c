@@ -16,7 +16,7 @@ uint64_t draw(uint64_t *state)
 void fail(struct world *w, const char *who, const char *format, ...)
 {
     char *text = w->result->failure;
-    size_t size = sizeof w->result->failure;
+    size_t size = sizeof(w->result->failure);
     if (text[0])
         return;
     int n = snprintf(text, size, "round %" PRIu64 ", %s: ", w->result->rounds, who);
@@ -46,8 +46,9 @@ const char *outcome(const struct player *p, int rc)
     if (rc == 0)
         return "done";
     if (rc <= -1000)
-        snprintf(text, sizeof text, "refused, %s: %s", error_code_name((enum error_code)(-1000 - rc)), p->client.error);
+        snprintf(text, sizeof(text), "refused, %s: %s", error_code_name((enum error_code)(-1000 - rc)),
+                 p->client.error);
     else
-        snprintf(text, sizeof text, "no answer: %s", strerror(-rc));
+        snprintf(text, sizeof(text), "no answer: %s", strerror(-rc));
     return text;
 }

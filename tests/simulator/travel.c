@@ -25,7 +25,7 @@ static bool all_open(struct world *w)
 static void remember(struct world *w)
 {
     if (!w->then)
-        w->then = calloc(2 * PLAYERS_MAX, sizeof *w->then);
+        w->then = calloc(2 * PLAYERS_MAX, sizeof(*w->then));
     check(w->then);
     for (unsigned i = 0; i < 2 * w->plan.players; i++) {
         w->then[i] = book_at(w, i)->model;

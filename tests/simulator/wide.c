@@ -103,7 +103,7 @@ static int send_upsert(struct wide_client *c, const uint32_t *points, uint32_t n
     uint8_t bytes[16 * BATCH];
     Kith__PointIds ids = ids_of(points, n, bytes);
     Kith__Upsert m = KITH__UPSERT__INIT;
-    float *vectors = calloc((size_t)n * p->dim, sizeof *vectors);
+    float *vectors = calloc((size_t)n * p->dim, sizeof(*vectors));
     check(vectors);
     m.collection = (char *)(uintptr_t)NAME;
     m.ids = &ids;
@@ -170,10 +170,10 @@ static void write_some(struct wide_client *c)
 static void asked_begin(struct wide_client *c, struct asked *a)
 {
     const struct wide_points *p = &c->wide->points;
-    a->known = malloc(p->count * sizeof *a->known);
-    a->query = malloc(p->dim * sizeof *a->query);
+    a->known = malloc(p->count * sizeof(*a->known));
+    a->query = malloc(p->dim * sizeof(*a->query));
     check(a->known && a->query);
-    memcpy(a->known, p->known, p->count * sizeof *a->known);
+    memcpy(a->known, p->known, p->count * sizeof(*a->known));
     const uint32_t point = (uint32_t)(draw(&c->player.random) % p->count);
     wide_vector(p, point, p->begun[point], a->query);
 }
@@ -188,7 +188,7 @@ static void asked_end(struct asked *a)
 static bool may_score(const struct wide *w, const struct asked *a, uint32_t point, double score, bool *ret_sure)
 {
     const struct wide_points *p = &w->points;
-    float *v = malloc(p->dim * sizeof *v);
+    float *v = malloc(p->dim * sizeof(*v));
     bool may = false;
     check(v);
     *ret_sure = a->known[point] > 0;
@@ -209,7 +209,7 @@ static bool must_be_found(const struct wide *w, const struct asked *a, uint32_t 
 {
     const struct wide_points *p = &w->points;
     bool must = a->known[point] > 0;
-    float *v = malloc(p->dim * sizeof *v);
+    float *v = malloc(p->dim * sizeof(*v));
     check(v);
     for (uint32_t version = a->known[point]; must && version <= p->begun[point]; version++) {
         must = !wide_is_delete(version);
@@ -338,14 +338,14 @@ static void start(struct wide *wide, struct wide_client *c, const char *name, ui
     c->number = number;
     c->player.world = wide->world;
     c->player.random = draw(&wide->random);
-    snprintf(c->player.name, sizeof c->player.name, "%s %u", name, number);
+    snprintf(c->player.name, sizeof(c->player.name), "%s %u", name, number);
     wide->left++;
     check(fiber_start(CLASS_INTERACTIVE, run, c, "wide") == 0);
 }
 
 static void run_all(struct wide *wide)
 {
-    struct wide_client *clients = calloc(SEARCHERS + WRITERS + 1, sizeof *clients), *c = clients;
+    struct wide_client *clients = calloc(SEARCHERS + WRITERS + 1, sizeof(*clients)), *c = clients;
     check(clients);
     wide->done = (struct event){0}; /* who waited when the power was cut is no more */
     wide->left = 0;
@@ -390,7 +390,7 @@ static void fill(struct wide_client *c)
 
 static struct wide *wide_create(struct world *w)
 {
-    struct wide *wide = calloc(1, sizeof *wide);
+    struct wide *wide = calloc(1, sizeof(*wide));
     check(wide);
     wide->world = w;
     wide->random = w->plan.wide;
@@ -407,14 +407,14 @@ void wide_free(struct wide *wide)
 
 void wide(struct world *w)
 {
-    struct wide_client *c = calloc(1, sizeof *c); /* too large for a fiber's stack */
+    struct wide_client *c = calloc(1, sizeof(*c)); /* too large for a fiber's stack */
     check(c);
     if (!w->wide)
         w->wide = wide_create(w);
     c->wide = w->wide;
     c->player.world = w;
     c->player.random = draw(&w->wide->random);
-    snprintf(c->player.name, sizeof c->player.name, "wide");
+    snprintf(c->player.name, sizeof(c->player.name), "wide");
     tell(w, "wide", "%u points of %u dimensions in %u groups, %s", w->wide->points.count, w->wide->points.dim,
          w->wide->points.groups, metric_text(w->wide->points.metric));
     if (!damage_done(w) && player_connect(&c->player)) {

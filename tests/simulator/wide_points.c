@@ -17,8 +17,8 @@ void wide_points_init(struct wide_points *p, uint64_t *random)
     *p = (struct wide_points){.metric = metrics[draw(random) % ARRAY_LEN(metrics)], .dim = dims[kind]};
     p->count = 200 + (uint32_t)(draw(random) % (kind == 2 ? 1000 : 2000));
     p->groups = share == 0 ? 12 : share == 1 ? p->count / 4 : p->count;
-    p->begun = calloc(p->count, sizeof *p->begun);
-    p->known = calloc(p->count, sizeof *p->known);
+    p->begun = calloc(p->count, sizeof(*p->begun));
+    p->known = calloc(p->count, sizeof(*p->known));
     check(p->begun && p->known);
     for (uint32_t i = 0; i < p->count; i++)
         p->begun[i] = i % 16 ? 0 : 5; /* some are soon deleted */

@@ -35,7 +35,7 @@ static int job_start(struct job *j, struct seed_run *run, bool again)
         fcntl(errors[1], F_SETFL, O_NONBLOCK); /* what does not fit is not worth waiting for */
         dup2(errors[1], STDERR_FILENO);
         world_run(run->seed, TRACE_NONE, &r);
-        _exit(write(ends[1], &r, sizeof r) != sizeof r);
+        _exit(write(ends[1], &r, sizeof(r)) != sizeof(r));
     }
     close(ends[1]);
     close(errors[1]);
@@ -47,19 +47,19 @@ static void read_result(struct job *j, struct world_result *r)
 {
     int status = 0;
     char said[300] = "";
-    bool whole = read(j->from, r, sizeof *r) == sizeof *r; /* less than a pipe takes at once */
+    bool whole = read(j->from, r, sizeof(*r)) == sizeof(*r); /* less than a pipe takes at once */
     waitpid(j->child, &status, 0);
-    if (read(j->said, said, sizeof said - 1) > 0)
+    if (read(j->said, said, sizeof(said) - 1) > 0)
         said[strcspn(said, "\n")] = 0;
     close(j->from);
     close(j->said);
     if (whole)
         return;
-    memset(r, 0, sizeof *r);
+    memset(r, 0, sizeof(*r));
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-        snprintf(r->failure, sizeof r->failure, "it hung");
+        snprintf(r->failure, sizeof(r->failure), "it hung");
     else
-        snprintf(r->failure, sizeof r->failure, "the process died (%s %d): %s",
+        snprintf(r->failure, sizeof(r->failure), "the process died (%s %d): %s",
                  WIFSIGNALED(status) ? "signal" : "exit code",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said);
 }
@@ -74,7 +74,7 @@ static bool job_finish(struct job *j)
         return first->failure[0] || j->run->seed % REPEAT_EVERY != 0 || job_start(j, j->run, true) < 0;
     }
     if (r.trace_hash != first->trace_hash || r.trace_events != first->trace_events)
-        snprintf(first->failure, sizeof first->failure,
+        snprintf(first->failure, sizeof(first->failure),
                  "the second run differs: %" PRIu64 " events instead of %" PRIu64, r.trace_events, first->trace_events);
     return true;
 }

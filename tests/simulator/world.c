@@ -329,7 +329,7 @@ static void players_init(struct world *w)
         p->number = i;
         p->random = draw(&w->random);
         p->fields_random = w->plan.fields + i;
-        snprintf(p->name, sizeof p->name, "player %u", i);
+        snprintf(p->name, sizeof(p->name), "player %u", i);
         book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_recipe_draw(&kinds, &metrics));
         book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
         p->books[0].fields.owner = p->books[1].fields.owner = i;
@@ -338,8 +338,8 @@ static void players_init(struct world *w)
 
 void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret)
 {
-    memset(ret, 0, sizeof *ret);
-    struct world *w = calloc(1, sizeof *w);
+    memset(ret, 0, sizeof(*ret));
+    struct world *w = calloc(1, sizeof(*w));
     check(w && sim_create(seed, &w->sim) == 0);
     w->result = ret;
     w->random = seed;

@@ -249,7 +249,7 @@ static void describe(const struct budget *b, char *text, size_t size)
 static int refuse(const struct budget *b, struct error *error)
 {
     char used[SIZE_TEXT_MAX], most[SIZE_TEXT_MAX], most_for_reads[SIZE_TEXT_MAX], by[120];
-    describe(b, by, sizeof by);
+    describe(b, by, sizeof(by));
     error_set(
         error, ERROR_RESOURCE_EXHAUSTED,
         "memory is full: %s of %s are used (%s), and %s are kept for reading; nothing new is stored, searches and "

@@ -58,7 +58,7 @@ static int tell_created(const struct collection_config *config)
 {
     const struct control_create_message first = {.config = config};
     void *messages;
-    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_CREATE, &first, sizeof first, &messages);
+    int rc = control_broadcast(ACTOR_CONTROL, MSG_CONTROL_CREATE, &first, sizeof(first), &messages);
     free(messages);
     return rc;
 }
@@ -155,7 +155,7 @@ static int segments_of(const struct catalog *c, uint64_t collection, uint64_t **
 {
     const struct manifest *m = &c->manifest;
     *ret_count = 0;
-    *ret = calloc(m->segment_count + 1, sizeof **ret);
+    *ret = calloc(m->segment_count + 1, sizeof(**ret));
     for (size_t i = 0; *ret && i < m->segment_count; i++)
         if (m->segments[i].collection == collection)
             (*ret)[(*ret_count)++] = m->segments[i].id;
@@ -299,7 +299,7 @@ void catalog_start(struct catalog *c, const struct catalog_parts *parts, struct 
 {
     c->parts = *parts;
     c->manifest = *m;
-    memset(m, 0, sizeof *m);
+    memset(m, 0, sizeof(*m));
     manifest_log_open(&c->log, parts->dir, &c->manifest);
     semaphore_init(&c->writing, 1, ORDER_MANIFEST);
     semaphore_init(&c->changing, CATALOG_WIDTH, ORDER_CHANGE);
@@ -337,7 +337,7 @@ void catalog_replace(struct catalog *c, struct manifest *m)
     manifest_log_reset(&c->log);
     manifest_fini(&c->manifest);
     c->manifest = *m;
-    memset(m, 0, sizeof *m);
+    memset(m, 0, sizeof(*m));
     semaphore_release(&c->writing, 1);
 }
 

@@ -14,11 +14,11 @@ static int find_log_ends(struct manifest *m)
 {
     struct control_snapshot_message first = {.manifest = m}, *all;
     free(m->log_end);
-    m->log_end = calloc(m->reactors, sizeof *m->log_end);
+    m->log_end = calloc(m->reactors, sizeof(*m->log_end));
     if (!m->log_end)
         return -ENOMEM;
     check(m->reactors == reactor_count());
-    int rc = control_broadcast(ACTOR_STEP, MSG_CONTROL_SNAPSHOT, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_STEP, MSG_CONTROL_SNAPSHOT, &first, sizeof(first), (void **)&all);
     for (unsigned r = 0; all && r < m->reactors; r++)
         m->log_end[r] = all[r].log_end;
     free(all);

@@ -43,11 +43,11 @@ static size_t id_position(const struct replica *r, uint64_t id)
 static int grow(struct replica *r)
 {
     size_t capacity = r->capacity ? r->capacity * 2 : 8;
-    struct collection_entry **by_name = realloc(r->by_name, capacity * sizeof *by_name);
+    struct collection_entry **by_name = realloc(r->by_name, capacity * sizeof(*by_name));
     if (!by_name)
         return -ENOMEM;
     r->by_name = by_name;
-    struct collection_entry **by_id = realloc(r->by_id, capacity * sizeof *by_id);
+    struct collection_entry **by_id = realloc(r->by_id, capacity * sizeof(*by_id));
     if (!by_id)
         return -ENOMEM;
     r->by_id = by_id;
@@ -57,13 +57,13 @@ static int grow(struct replica *r)
 
 static void insert(struct collection_entry **list, size_t count, size_t at, struct collection_entry *e)
 {
-    memmove(list + at + 1, list + at, (count - at) * sizeof *list);
+    memmove(list + at + 1, list + at, (count - at) * sizeof(*list));
     list[at] = e;
 }
 
 static void take(struct collection_entry **list, size_t count, size_t at)
 {
-    memmove(list + at, list + at + 1, (count - at - 1) * sizeof *list);
+    memmove(list + at, list + at + 1, (count - at - 1) * sizeof(*list));
 }
 
 int replica_add(struct replica *r, const struct collection_config *config, struct shard *shard)
@@ -74,7 +74,7 @@ int replica_add(struct replica *r, const struct collection_config *config, struc
         return -EEXIST;
     if (r->count == r->capacity && grow(r) < 0)
         return -ENOMEM;
-    struct collection_entry *e = calloc(1, sizeof *e);
+    struct collection_entry *e = calloc(1, sizeof(*e));
     if (!e)
         return -ENOMEM;
     e->config = *config;
@@ -146,7 +146,7 @@ void replica_fini(struct replica *r)
         replica_destroy(r->by_name[i]);
     free(r->by_name);
     free(r->by_id);
-    memset(r, 0, sizeof *r);
+    memset(r, 0, sizeof(*r));
 }
 
 int replica_error_unknown(const struct replica *r, const char *name, struct error *error)
@@ -155,7 +155,7 @@ int replica_error_unknown(const struct replica *r, const char *name, struct erro
     size_t used = 0;
     for (size_t i = 0; i < r->count && i < NAMES_SHOWN; i++) {
         size_t more = strlen(r->by_name[i]->config.name);
-        if (used + more + 8 > sizeof names)
+        if (used + more + 8 > sizeof(names))
             break;
         if (used > 0) {
             memcpy(names + used, ", ", 2);

@@ -5,6 +5,7 @@
 #include "base/text/edit_distance.h"
 #include "query/query.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,11 +50,11 @@ const struct setting setting_table[] = {
      "memory that the server keeps to; auto is 70 per cent of what the machine or the control group has"},
 };
 const unsigned setting_count = ARRAY_LEN(setting_table);
-_Static_assert(ARRAY_LEN(setting_table) <= SETTINGS_MAX, "struct settings has room for their sources");
+static_assert(ARRAY_LEN(setting_table) <= SETTINGS_MAX, "struct settings has room for their sources");
 
 void settings_init(struct settings *s)
 {
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     for (unsigned i = 0; i < setting_count; i++)
         settings_write(s, i, setting_table[i].standard, SETTING_DEFAULT);
 }
@@ -195,8 +196,8 @@ void setting_allowed(const struct setting *x, char *text, size_t size)
     if (x->kind == SETTING_CHOICE)
         return;
     char least[SETTING_TEXT_MAX], most[SETTING_TEXT_MAX];
-    number_format(x, x->least, least, sizeof least);
-    number_format(x, x->most, most, sizeof most);
+    number_format(x, x->least, least, sizeof(least));
+    number_format(x, x->most, most, sizeof(most));
     snprintf(text, size, "%s%s%s to %s", x->zero ? x->zero : "", x->zero ? ", or " : "", least, most);
 }
 
@@ -211,6 +212,6 @@ int setting_parse(const struct setting *x, const char *text, uint64_t *ret, stru
         : x->kind == SETTING_FRACTION ? fraction_parse(x, text, ret)
                                       : number_parse(x, text, ret))
         return 0;
-    setting_allowed(x, allowed, sizeof allowed);
+    setting_allowed(x, allowed, sizeof(allowed));
     return error_set(error, ERROR_INVALID_ARGUMENT, "%s cannot be '%.40s'; it takes %s", x->name, text, allowed);
 }

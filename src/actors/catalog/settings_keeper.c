@@ -87,7 +87,7 @@ static int file_load(struct settings_keeper *k, struct error *error)
         return 0;
     if (rc < 0)
         return error_set_errno(error, rc, "opening %s", path);
-    int64_t n = file_read(f, text, sizeof text, 0);
+    int64_t n = file_read(f, text, sizeof(text), 0);
     file_close(f);
     if (n < 0 && n != -EIO)
         return error_set_errno(error, (int)n, "reading %s", path);

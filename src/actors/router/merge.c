@@ -46,10 +46,10 @@ int64_t merge_hits(struct merge_list *lists, unsigned n, uint32_t k, struct aren
         uint64_t size = 32;
         while (size < 2 * (uint64_t)k)
             size *= 2;
-        taken.table = arena_alloc(scratch, size * sizeof *taken.table);
+        taken.table = arena_alloc(scratch, size * sizeof(*taken.table));
         if (!taken.table)
             return -ENOMEM;
-        memset(taken.table, 0, size * sizeof *taken.table);
+        memset(taken.table, 0, size * sizeof(*taken.table));
         taken.mask = size - 1;
     }
     while (taken.count < k) {

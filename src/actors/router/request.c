@@ -20,7 +20,7 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
         c->requests.count--;
         c->requests.unused = c->requests.count < c->requests.unused ? c->requests.count : c->requests.unused;
     } else {
-        rq = calloc(1, sizeof *rq);
+        rq = calloc(1, sizeof(*rq));
         if (!rq)
             return NULL;
     }
@@ -70,7 +70,7 @@ void request_release(struct request *rq)
 
 uint64_t request_bytes(const struct request *rq)
 {
-    const uint64_t taken = sizeof *rq + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk) + arena_bytes(&rq->answer);
+    const uint64_t taken = sizeof(*rq) + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk) + arena_bytes(&rq->answer);
     const uint64_t to_come = rq->frame.total - rq->frame.held; /* of the frame: pages that nobody has touched */
     return taken > to_come ? taken - to_come : 0;
 }

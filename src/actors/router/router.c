@@ -71,13 +71,13 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
                      uint32_t count, struct router_split *ret)
 {
     unsigned reactors = rq->core->reactors;
-    uint16_t *owner = arena_alloc(&rq->arena, count * sizeof *owner);
-    ret->order = arena_alloc(&rq->arena, count * sizeof *ret->order);
-    ret->first = arena_alloc(&rq->arena, (reactors + 2) * sizeof *ret->first);
+    uint16_t *owner = arena_alloc(&rq->arena, count * sizeof(*owner));
+    ret->order = arena_alloc(&rq->arena, count * sizeof(*ret->order));
+    ret->first = arena_alloc(&rq->arena, (reactors + 2) * sizeof(*ret->first));
     if (!owner || !ret->order || !ret->first)
         return -ENOMEM;
     /* A counting sort; first[r + 1] counts, then is where r's next index goes. */
-    memset(ret->first, 0, (reactors + 2) * sizeof *ret->first);
+    memset(ret->first, 0, (reactors + 2) * sizeof(*ret->first));
     for (uint32_t i = 0; i < count; i++) {
         owner[i] = (uint16_t)router_owner(config, ids[i], reactors);
         ret->first[owner[i] + 2]++;
@@ -192,8 +192,8 @@ int router_list(struct request *rq, struct router_collections *ret)
         return -ESHUTDOWN;
     while (rc == -EAGAIN) {
         const size_t n = rq->core->collections.count, room = n + n / 8 + LIST_ROOM;
-        ret->configs = arena_alloc(&rq->bulk, room * sizeof *ret->configs);
-        ret->damages = arena_alloc(&rq->bulk, room * sizeof *ret->damages);
+        ret->configs = arena_alloc(&rq->bulk, room * sizeof(*ret->configs));
+        ret->damages = arena_alloc(&rq->bulk, room * sizeof(*ret->damages));
         rc = ret->configs && ret->damages ? list_into(rq, room, ret) : -ENOMEM;
     }
     return rc < 0 ? request_error(rq, rc, "list") : 0;

@@ -27,7 +27,7 @@ static int part_here(void *core, struct message *m)
 static int parts_ask(struct request *rq, struct shard_get_message *parts, unsigned first, unsigned count)
 {
     const struct scatter owners = {.messages = parts + first,
-                                   .size = sizeof *parts,
+                                   .size = sizeof(*parts),
                                    .first = first,
                                    .count = count,
                                    .to = address_of(0, ACTOR_SEARCH),
@@ -44,13 +44,13 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
                         struct shard_get_message *m)
 {
     uint32_t from = split->first[r], n = split->first[r + 1] - from;
-    struct point_id *ids = arena_alloc(&rq->arena, n * sizeof *ids);
+    struct point_id *ids = arena_alloc(&rq->arena, n * sizeof(*ids));
     *m = (struct shard_get_message){.base.ctx = &rq->ctx,
                                     .collection = config->id,
                                     .schema_version = config->schema->version,
                                     .ids = ids,
                                     .count = n};
-    m->found = arena_alloc(&rq->arena, n * sizeof *m->found);
+    m->found = arena_alloc(&rq->arena, n * sizeof(*m->found));
     if (!ids || !m->found)
         return -ENOMEM;
     for (uint32_t i = 0; i < n; i++) {
@@ -64,7 +64,7 @@ static int part_prepare(struct request *rq, const struct collection_config *conf
     if (!select.payloads)
         return 0;
     m->payload_capacity = (uint64_t)n * NEEDS_PAYLOAD_GUESS;
-    m->payload_sizes = arena_alloc(&rq->arena, n * sizeof *m->payload_sizes);
+    m->payload_sizes = arena_alloc(&rq->arena, n * sizeof(*m->payload_sizes));
     m->payloads = arena_alloc(&rq->bulk, m->payload_capacity);
     return m->payload_sizes && m->payloads ? 0 : -ENOMEM;
 }
@@ -163,8 +163,8 @@ int router_fetch(struct request *rq, const struct collection_config *config, str
     int rc = router_split_ids(rq, config, p->ids, p->count, &split);
     if (rc < 0)
         return rc;
-    struct shard_get_message *parts = arena_alloc(&rq->arena, reactors * sizeof *parts);
-    struct place *places = arena_alloc(&rq->arena, (p->count ? p->count : 1) * sizeof *places);
+    struct shard_get_message *parts = arena_alloc(&rq->arena, reactors * sizeof(*parts));
+    struct place *places = arena_alloc(&rq->arena, (p->count ? p->count : 1) * sizeof(*places));
     if (!parts || !places)
         return -ENOMEM;
     for (unsigned r = 0; r < reactors && rc == 0; r++)
@@ -179,7 +179,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, str
     if (select.vectors && !(p->vectors = arena_alloc_aligned(&rq->bulk, p->count * p->row_bytes)))
         return -ENOMEM;
     if (select.payloads) {
-        p->payload_sizes = arena_alloc(&rq->arena, p->count * sizeof *p->payload_sizes);
+        p->payload_sizes = arena_alloc(&rq->arena, p->count * sizeof(*p->payload_sizes));
         uint64_t guessed = (uint64_t)p->count * NEEDS_PAYLOAD_GUESS;
         rc = bytes > guessed ? admission_grow(rq, bytes - guessed, "fetch of payloads") : 0;
         if (rc < 0)
@@ -209,10 +209,10 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     if (rc < 0)
         return rc;
     uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
-    ret->ids = arena_alloc(&rq->arena, ret->count * sizeof *ret->ids);
+    ret->ids = arena_alloc(&rq->arena, ret->count * sizeof(*ret->ids));
     rc = ret->ids ? 0 : -ENOMEM;
     if (rc == 0) {
-        fiber_copy(ret->ids, ask->ids, ret->count * sizeof *ret->ids);
+        fiber_copy(ret->ids, ask->ids, ret->count * sizeof(*ret->ids));
         rc = router_fetch(rq, &e->config, ask->select, ret);
     }
     admission_leave(rq);
@@ -223,7 +223,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
 
 int router_get(struct request *rq, const struct fetch *ask, struct router_points *ret)
 {
-    memset(ret, 0, sizeof *ret);
+    memset(ret, 0, sizeof(*ret));
     struct collection_entry *e = router_enter_to_read(rq, ask->collection);
     if (!e)
         return -ENOENT;

@@ -36,13 +36,13 @@ int router_info(struct request *rq, const char *name, struct collection_config *
     struct collection_entry *e = router_enter_to_read(rq, name);
     if (!e)
         return -ENOENT;
-    memset(ret, 0, sizeof *ret);
-    struct shard_info_message *m = arena_alloc(&rq->arena, c->reactors * sizeof *m);
+    memset(ret, 0, sizeof(*ret));
+    struct shard_info_message *m = arena_alloc(&rq->arena, c->reactors * sizeof(*m));
     int rc = m ? router_copy_config(rq, &e->config, e->config.schema->field_count, ret_config) : -ENOMEM;
     for (unsigned r = 0; m && r < c->reactors; r++)
         m[r] = (struct shard_info_message){.collection = e->config.id};
     if (rc == 0)
-        rc = router_scatter(rq, m, sizeof *m, ACTOR_SEARCH, MSG_SHARD_INFO, info_here);
+        rc = router_scatter(rq, m, sizeof(*m), ACTOR_SEARCH, MSG_SHARD_INFO, info_here);
     for (unsigned r = 0; m && r < c->reactors; r++)
         info_add(ret, &m[r].info);
     const uint64_t id = e->config.id;
@@ -75,20 +75,20 @@ static int infos_ask(struct request *rq, const uint64_t *ids, size_t count, stru
     unsigned n = rq->core->reactors;
     for (unsigned r = 0; r < n; r++) {
         m[r] = (struct control_infos_message){.ids = ids, .count = count};
-        m[r].infos = arena_alloc(&rq->bulk, (count + 1) * sizeof *m[r].infos);
+        m[r].infos = arena_alloc(&rq->bulk, (count + 1) * sizeof(*m[r].infos));
         if (!m[r].infos)
             return -ENOMEM;
     }
     const struct scatter all = {
-        .messages = m, .size = sizeof *m, .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_INFOS};
+        .messages = m, .size = sizeof(*m), .count = n, .to = address_of(0, ACTOR_ASK), .type = MSG_CONTROL_INFOS};
     return message_scatter(&all);
 }
 
 static int infos_read(struct request *rq, struct router_info *all, size_t count)
 {
     unsigned n = rq->core->reactors;
-    struct control_infos_message *m = arena_alloc(&rq->bulk, n * sizeof *m);
-    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof *ids);
+    struct control_infos_message *m = arena_alloc(&rq->bulk, n * sizeof(*m));
+    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof(*ids));
     if (!m || !ids)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
@@ -108,7 +108,7 @@ int router_infos(struct request *rq, struct router_info **ret, size_t *ret_count
     int rc = router_list(rq, &names);
     if (rc < 0)
         return rc;
-    struct router_info *all = arena_alloc(&rq->bulk, (names.count + 1) * sizeof *all);
+    struct router_info *all = arena_alloc(&rq->bulk, (names.count + 1) * sizeof(*all));
     if (!all)
         return request_error(rq, -ENOMEM, "list");
     for (size_t i = 0; i < names.count; i++) {
@@ -144,7 +144,7 @@ static int segments_ask(struct request *rq, uint64_t collection, struct shard_se
 {
     for (unsigned r = 0; r < rq->core->reactors; r++)
         m[r].collection = collection;
-    return router_scatter(rq, m, sizeof *m, ACTOR_SEARCH, MSG_SHARD_SEGMENTS, segments_here);
+    return router_scatter(rq, m, sizeof(*m), ACTOR_SEARCH, MSG_SHARD_SEGMENTS, segments_here);
 }
 
 /* Moves the parts together. False: a reactor has more segments than there was room for. */
@@ -155,7 +155,7 @@ static bool segments_join(const struct shard_segments_message *m, unsigned react
         if (m[r].count > m[r].room)
             return false;
         if (m[r].count)
-            memmove(ret->items + ret->count, m[r].segments, m[r].count * sizeof *ret->items);
+            memmove(ret->items + ret->count, m[r].segments, m[r].count * sizeof(*ret->items));
         ret->count += m[r].count;
     }
     return true;
@@ -177,7 +177,7 @@ static int segments_make_room(struct shard_segments_message *m, unsigned reactor
     size_t room = 0;
     for (unsigned r = 0; r < reactors; r++)
         room += m[r].room = m[r].count ? m[r].count + m[r].count / 8 + 1 : 0;
-    ret->items = arena_alloc(arena, room * sizeof *ret->items);
+    ret->items = arena_alloc(arena, room * sizeof(*ret->items));
     if (!ret->items)
         return -ENOMEM;
     struct segment_info *at = ret->items;
@@ -190,10 +190,10 @@ static int segments_make_room(struct shard_segments_message *m, unsigned reactor
 static int segments_read(struct request *rq, uint64_t collection, struct arena *arena, struct router_segments *ret)
 {
     const unsigned n = rq->core->reactors;
-    struct shard_segments_message *m = arena_alloc(arena, n * sizeof *m);
+    struct shard_segments_message *m = arena_alloc(arena, n * sizeof(*m));
     if (!m)
         return -ENOMEM;
-    memset(m, 0, n * sizeof *m);
+    memset(m, 0, n * sizeof(*m));
     for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         int rc = segments_ask(rq, collection, m);
         if (rc == 0 && segments_join(m, n, ret))
@@ -218,7 +218,7 @@ int router_segments(struct request *rq, const char *name, struct arena *arena, s
     int rc = segments_read(rq, collection, arena, ret);
     core_leave(e);
     if (rc == 0 && ret->count)
-        qsort(ret->items, ret->count, sizeof *ret->items, by_state_and_id);
+        qsort(ret->items, ret->count, sizeof(*ret->items), by_state_and_id);
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "list of segments") : rc;
 }
 

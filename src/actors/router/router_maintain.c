@@ -10,7 +10,7 @@ static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struc
     struct core *c = rq->core;
     for (unsigned r = 0; r < c->reactors; r++)
         parts[r] = (struct shard_maintain_message){.collection = collection, .error = &errors[r]};
-    int rc = router_scatter(rq, parts, sizeof *parts, ACTOR_MAINTAIN, type, NULL);
+    int rc = router_scatter(rq, parts, sizeof(*parts), ACTOR_MAINTAIN, type, NULL);
     for (unsigned r = 0; rc < 0 && r < c->reactors; r++)
         if (parts[r].base.status < 0) {
             rq->error = errors[r];
@@ -28,11 +28,11 @@ static int maintain(struct request *rq, const char *name, uint32_t type, const c
         return -ENOENT;
     uint64_t collection = e->config.id;
     core_leave(e);
-    struct shard_maintain_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
-    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    struct shard_maintain_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof(*parts));
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof(*errors));
     if (!parts || !errors)
         return request_error(rq, -ENOMEM, what);
-    memset(errors, 0, c->reactors * sizeof *errors);
+    memset(errors, 0, c->reactors * sizeof(*errors));
     int rc = admission_enter(rq, ADMIT_BACKGROUND, 0, 0, what);
     if (rc < 0)
         return rc;

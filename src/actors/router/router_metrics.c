@@ -25,8 +25,8 @@ static int collections_format(struct request *rq, struct buffer *out)
         rq->error.code = ERROR_OK; /* the server is not serving just now: the rest is worth telling */
         return 0;
     }
-    struct metrics_collection *all = arena_alloc(&rq->bulk, (count + 1) * sizeof *all);
-    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof *ids);
+    struct metrics_collection *all = arena_alloc(&rq->bulk, (count + 1) * sizeof(*all));
+    uint64_t *ids = arena_alloc(&rq->bulk, (count + 1) * sizeof(*ids));
     if (!all || !ids)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++, fiber_checkpoint()) {
@@ -41,7 +41,7 @@ static int collections_format(struct request *rq, struct buffer *out)
 /* Those of all cores together, one after the other: of 128 cores they would be 16 MiB. NULL: there is no memory. */
 static struct search_times *times_read(struct request *rq, int *ret_rc)
 {
-    struct search_times *sum = arena_alloc(&rq->bulk, sizeof *sum), *one = arena_alloc(&rq->bulk, sizeof *one);
+    struct search_times *sum = arena_alloc(&rq->bulk, sizeof(*sum)), *one = arena_alloc(&rq->bulk, sizeof(*one));
     if (!sum || !one)
         return NULL;
     search_times_init(sum);
@@ -57,7 +57,7 @@ static struct search_times *times_read(struct request *rq, int *ret_rc)
 int router_metrics(struct request *rq, struct buffer *out)
 {
     unsigned reactors = rq->core->reactors;
-    struct metrics_sample *samples = arena_alloc(&rq->bulk, reactors * sizeof *samples);
+    struct metrics_sample *samples = arena_alloc(&rq->bulk, reactors * sizeof(*samples));
     int rc = samples ? server_measure(samples, &rq->bulk) : -ENOMEM;
     const struct search_times *times = rc == 0 ? times_read(rq, &rc) : NULL;
     if (rc == 0)

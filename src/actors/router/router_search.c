@@ -81,10 +81,10 @@ static int answer_begin(struct request *rq, const struct query *q, uint32_t coun
 {
     uint64_t room = (uint64_t)count * q->k;
     struct arena *arena = room > 4096 ? &rq->bulk : &rq->arena;
-    ret->ids = arena_alloc(arena, room * sizeof *ret->ids);
-    ret->scores = arena_alloc(arena, room * sizeof *ret->scores);
-    ret->counts = arena_alloc(&rq->arena, count * sizeof *ret->counts);
-    *ret_merged = arena_alloc(arena, query_depth(q) * sizeof **ret_merged);
+    ret->ids = arena_alloc(arena, room * sizeof(*ret->ids));
+    ret->scores = arena_alloc(arena, room * sizeof(*ret->scores));
+    ret->counts = arena_alloc(&rq->arena, count * sizeof(*ret->counts));
+    *ret_merged = arena_alloc(arena, query_depth(q) * sizeof(**ret_merged));
     return ret->ids && ret->scores && ret->counts && *ret_merged ? 0 : -ENOMEM;
 }
 
@@ -94,7 +94,7 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
                        struct router_points *ret)
 {
     const uint32_t depth = query_depth(q);
-    struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof *lists);
+    struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof(*lists));
     if (!lists)
         return -ENOMEM;
     for (uint32_t t = 0; t < count; t++) {
@@ -224,7 +224,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
 
 int router_search(struct request *rq, const struct query *q, struct router_points *ret)
 {
-    memset(ret, 0, sizeof *ret);
+    memset(ret, 0, sizeof(*ret));
     struct collection_entry *e = router_enter_to_read(rq, q->collection);
     if (!e)
         return -ENOENT;

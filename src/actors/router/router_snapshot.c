@@ -48,9 +48,9 @@ int router_snapshot_list(struct request *rq, const struct snapshot_info **ret, s
     if (rc < 0)
         return rc;
     rc = admission_enter(rq, ADMIT_LOAD, 0, needs_of_snapshots(*ret_count), "list");
-    own = rc == 0 ? arena_alloc(&rq->bulk, (*ret_count + 1) * sizeof *own) : NULL;
+    own = rc == 0 ? arena_alloc(&rq->bulk, (*ret_count + 1) * sizeof(*own)) : NULL;
     if (own && *ret_count)
-        memcpy(own, all, *ret_count * sizeof *own);
+        memcpy(own, all, *ret_count * sizeof(*own));
     free(all);
     *ret = own;
     return rc < 0 || own ? rc : request_error(rq, -ENOMEM, "list");

@@ -35,7 +35,7 @@ static void on_damage(const struct verify_damage *damage, void *arg)
     struct router_verify *v = s->v;
     if (v->damage_count == s->capacity) {
         size_t capacity = s->capacity ? s->capacity * 2 : 8;
-        struct verify_damage **grown = arena_alloc(&s->rq->bulk, capacity * sizeof *grown);
+        struct verify_damage **grown = arena_alloc(&s->rq->bulk, capacity * sizeof(*grown));
         if (!grown) {
             s->rc = -ENOMEM;
             return;
@@ -45,7 +45,7 @@ static void on_damage(const struct verify_damage *damage, void *arg)
         v->damages = grown;
         s->capacity = capacity;
     }
-    struct verify_damage *copy = arena_alloc(&s->rq->bulk, sizeof *copy);
+    struct verify_damage *copy = arena_alloc(&s->rq->bulk, sizeof(*copy));
     if (!copy) {
         s->rc = -ENOMEM;
         return;

@@ -60,8 +60,8 @@ static int payloads_find(struct request *rq, const struct write *w, const void *
 {
     uint64_t sum = 0;
     if (w->payloads.sizes) {
-        arena_room(&rq->bulk, w->count * sizeof **ret); /* blocks of an arena double, and the last one has the frame */
-        *ret = arena_alloc(&rq->bulk, w->count * sizeof **ret);
+        arena_room(&rq->bulk, w->count * sizeof(**ret)); /* blocks of an arena double, and the last one has the frame */
+        *ret = arena_alloc(&rq->bulk, w->count * sizeof(**ret));
         if (!*ret)
             return -ENOMEM;
     }
@@ -100,12 +100,12 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     struct core *c = rq->core;
     struct router_split split;
     int rc = router_split_ids(rq, config, batch->ids, batch->count, &split);
-    struct shard_upsert_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
-    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    struct shard_upsert_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof(*parts));
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof(*errors));
     if (rc < 0 || !parts || !errors)
         return -ENOMEM;
-    memset(parts, 0, c->reactors * sizeof *parts);
-    memset(errors, 0, c->reactors * sizeof *errors);
+    memset(parts, 0, c->reactors * sizeof(*parts));
+    memset(errors, 0, c->reactors * sizeof(*errors));
     for (unsigned r = 0; r < c->reactors; r++) {
         parts[r].base.ctx = &rq->ctx;
         parts[r].collection = config->id;
@@ -116,7 +116,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
         parts[r].batch.count = split.first[r + 1] - split.first[r];
     }
     const struct scatter owners = {.messages = parts,
-                                   .size = sizeof *parts,
+                                   .size = sizeof(*parts),
                                    .count = c->reactors,
                                    .to = address_of(0, ACTOR_WRITE),
                                    .type = MSG_SHARD_UPSERT,
@@ -208,13 +208,13 @@ static int delete_split(struct request *rq, const struct collection_config *conf
     uint32_t count = (uint32_t)w->count;
     struct router_split split;
     int rc = router_split_ids(rq, config, w->ids, count, &split);
-    struct point_id *sorted = arena_alloc(&rq->arena, count * sizeof *sorted);
-    struct shard_delete_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof *parts);
-    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof *errors);
+    struct point_id *sorted = arena_alloc(&rq->arena, count * sizeof(*sorted));
+    struct shard_delete_message *parts = arena_alloc(&rq->arena, c->reactors * sizeof(*parts));
+    struct error *errors = arena_alloc(&rq->arena, c->reactors * sizeof(*errors));
     if (rc < 0 || !sorted || !parts || !errors)
         return -ENOMEM;
-    memset(parts, 0, c->reactors * sizeof *parts);
-    memset(errors, 0, c->reactors * sizeof *errors);
+    memset(parts, 0, c->reactors * sizeof(*parts));
+    memset(errors, 0, c->reactors * sizeof(*errors));
     for (uint32_t i = 0; i < count; i++) {
         sorted[i] = w->ids[split.order[i]];
         if (i % ROUTER_STEPS == 0)
@@ -228,7 +228,7 @@ static int delete_split(struct request *rq, const struct collection_config *conf
         parts[r].count = split.first[r + 1] - split.first[r];
     }
     const struct scatter owners = {.messages = parts,
-                                   .size = sizeof *parts,
+                                   .size = sizeof(*parts),
                                    .count = c->reactors,
                                    .to = address_of(0, ACTOR_WRITE),
                                    .type = MSG_SHARD_DELETE,

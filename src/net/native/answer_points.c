@@ -75,7 +75,7 @@ static uint8_t *put_ids(uint8_t *to, uint32_t field, const struct router_points 
     to = wire_put_bytes_head(to, field, (uint64_t)p->count * sizeof(uint64_t));
     for (uint32_t i = 0; i < p->count; i++, to += sizeof(uint64_t)) {
         const uint64_t half = field == ID_HI ? point_id_swap(p->ids[i]).hi : p->ids[i].lo;
-        memcpy(to, &half, sizeof half);
+        memcpy(to, &half, sizeof(half));
         if (i % STEPS == 0)
             fiber_checkpoint();
     }

@@ -1,16 +1,17 @@
 /* frame.c -- the struct is the layout: all of Kith's machines are little-endian, and the compiler is asked whether this is one. */
 #include "net/native/frame.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are little-endian");
-_Static_assert(sizeof(struct kith_frame_header) == KITH_HEADER_BYTES, "the header has no holes");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are little-endian");
+static_assert(sizeof(struct kith_frame_header) == KITH_HEADER_BYTES, "the header has no holes");
 
 static int check_magic(const uint8_t *bytes, size_t n, struct error *error)
 {
     static const uint8_t magic[4] = {'K', 'I', 'T', 'H'};
-    size_t have = n < sizeof magic ? n : sizeof magic;
+    size_t have = n < sizeof(magic) ? n : sizeof(magic);
     if (memcmp(bytes, magic, have) == 0)
         return 0;
     if (memcmp(bytes, "GET ", have) == 0 || memcmp(bytes, "POST", have) == 0 || memcmp(bytes, "HEAD", have) == 0)
@@ -27,7 +28,7 @@ int frame_parse(const void *bytes, size_t n, struct kith_frame_header *ret, stru
     if (n < KITH_HEADER_BYTES)
         return 0;
     struct kith_frame_header h;
-    memcpy(&h, bytes, sizeof h);
+    memcpy(&h, bytes, sizeof(h));
     if (h.flags != 0)
         return error_set(error, ERROR_PROTOCOL, "the flags of a request are 0, not %u", h.flags);
     if (h.meta_bytes > FRAME_META_MAX)

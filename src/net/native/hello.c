@@ -49,7 +49,7 @@ int hello_answer(struct native_request *r, struct error *error)
     if (rc < 0)
         return rc;
     char server[64];
-    snprintf(server, sizeof server, "kithd %s", server_version());
+    snprintf(server, sizeof(server), "kithd %s", server_version());
     Kith__HelloReply reply = KITH__HELLO_REPLY__INIT;
     reply.version = KITH_PROTOCOL_VERSION;
     reply.server = server;

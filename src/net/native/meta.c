@@ -105,8 +105,8 @@ static void rung_init(Kith__RecallRung *ret, const struct recall_rung *from)
 
 static int ladder_init(struct request *rq, const struct recall_ladder *from, Kith__RecallRung ***ret, size_t *ret_count)
 {
-    Kith__RecallRung *rungs = arena_alloc(&rq->bulk, (from->count + 1) * sizeof *rungs);
-    *ret = arena_alloc(&rq->bulk, (from->count + 1) * sizeof **ret);
+    Kith__RecallRung *rungs = arena_alloc(&rq->bulk, (from->count + 1) * sizeof(*rungs));
+    *ret = arena_alloc(&rq->bulk, (from->count + 1) * sizeof(**ret));
     if (!rungs || !*ret)
         return -ENOMEM;
     for (uint32_t i = 0; i < from->count; i++) {
@@ -126,7 +126,7 @@ static int curve_init(struct request *rq, const struct recall_curve *from, Kith_
         rc = ladder_init(rq, &from->early, &ret->recall_10_early, &ret->n_recall_10_early);
     if (rc < 0 || from->scan.ef == 0)
         return rc;
-    ret->recall_scan = arena_alloc(&rq->bulk, sizeof *ret->recall_scan);
+    ret->recall_scan = arena_alloc(&rq->bulk, sizeof(*ret->recall_scan));
     if (!ret->recall_scan)
         return -ENOMEM;
     rung_init(ret->recall_scan, &from->scan);
@@ -135,7 +135,7 @@ static int curve_init(struct request *rq, const struct recall_curve *from, Kith_
 
 int meta_segments(struct request *rq, const struct router_segments *from, Kith__Segment **ret)
 {
-    *ret = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof **ret);
+    *ret = arena_alloc(&rq->bulk, (from->count ? from->count : 1) * sizeof(**ret));
     if (!*ret)
         return -ENOMEM;
     for (size_t i = 0; i < from->count; i++) {

@@ -64,7 +64,7 @@ static void numbers_take(struct reading *g, const uint8_t *bytes, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         uint64_t number;
-        memcpy(&number, bytes + NUMBER_BYTES * i, sizeof number);
+        memcpy(&number, bytes + NUMBER_BYTES * i, sizeof(number));
         g->ids[g->id_at++] = id_of_number(number);
         if (i % STEPS == 0)
             pause_fiber();
@@ -209,9 +209,9 @@ static int judge(struct reading *g)
 static int room_make(struct reading *g)
 {
     struct arena *arena = g->ask->count > 4096 ? &g->rq->bulk : &g->rq->arena;
-    g->ids = arena_alloc(arena, (g->ask->count + 1) * sizeof *g->ids);
+    g->ids = arena_alloc(arena, (g->ask->count + 1) * sizeof(*g->ids));
     if (g->sizes > 0)
-        g->payload_sizes = arena_alloc(arena, g->sizes * sizeof *g->payload_sizes);
+        g->payload_sizes = arena_alloc(arena, g->sizes * sizeof(*g->payload_sizes));
     if (!g->ids || (g->sizes > 0 && !g->payload_sizes))
         return request_error(g->rq, -ENOMEM, "request");
     g->ask->ids = g->ids;

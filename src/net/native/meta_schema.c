@@ -43,9 +43,9 @@ static const char *kind_name(const struct index_options *o)
 int meta_vector(struct request *rq, const Kith__Vector *from, struct vector_spec *ret)
 {
     const size_t n = strlen(from->name);
-    if (n >= sizeof ret->name)
+    if (n >= sizeof(ret->name))
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "the name of a vector has %zu characters; at most %zu are allowed", n, sizeof ret->name - 1);
+                         "the name of a vector has %zu characters; at most %zu are allowed", n, sizeof(ret->name) - 1);
     uint16_t kind = 0;
     int rc = options_check(rq, from->m, from->ef_construct, from->code_bits, (int)from->metric);
     if (rc == 0)
@@ -73,9 +73,9 @@ int meta_vector(struct request *rq, const Kith__Vector *from, struct vector_spec
 int meta_field(struct request *rq, const Kith__Field *from, struct field_spec *ret)
 {
     const size_t n = strlen(from->path);
-    if (n >= sizeof ret->path)
+    if (n >= sizeof(ret->path))
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the path of a field has 1 to %zu bytes, this one has %zu",
-                         sizeof ret->path - 1, n);
+                         sizeof(ret->path) - 1, n);
     ret->kind = (enum field_kind)from->kind;
     memcpy(ret->path, from->path, n + 1);
     return 0;
@@ -124,11 +124,11 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
     struct error *e = &rq->error;
     if (!from)
         return error_set(e, ERROR_INVALID_ARGUMENT, "the request does not say which collection");
-    memset(ret, 0, sizeof *ret);
+    memset(ret, 0, sizeof(*ret));
     size_t n = strlen(from->name);
-    if (n >= sizeof ret->name)
+    if (n >= sizeof(ret->name))
         return error_set(e, ERROR_INVALID_ARGUMENT, "the collection's name has %zu characters; at most %zu are allowed",
-                         n, sizeof ret->name - 1);
+                         n, sizeof(ret->name) - 1);
     memcpy(ret->name, from->name, n + 1);
     if ((unsigned)from->durability > DURABILITY_NONE)
         return error_set(e, ERROR_INVALID_ARGUMENT,
@@ -185,8 +185,8 @@ static int vectors_give(struct request *rq, Kith__Collection *ret, const struct 
         unnamed_init(ret, &s->vectors[0]);
         return 0;
     }
-    Kith__Vector *vectors = arena_alloc(&rq->bulk, n * sizeof *vectors);
-    ret->vectors = arena_alloc(&rq->bulk, n * sizeof *ret->vectors);
+    Kith__Vector *vectors = arena_alloc(&rq->bulk, n * sizeof(*vectors));
+    ret->vectors = arena_alloc(&rq->bulk, n * sizeof(*ret->vectors));
     if (!vectors || !ret->vectors)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -205,8 +205,8 @@ static int fields_give(struct request *rq, Kith__Collection *ret, const struct s
     const size_t n = s->field_count;
     if (n == 0)
         return 0;
-    Kith__Field *fields = arena_alloc(&rq->bulk, n * sizeof *fields);
-    ret->fields = arena_alloc(&rq->bulk, n * sizeof *ret->fields);
+    Kith__Field *fields = arena_alloc(&rq->bulk, n * sizeof(*fields));
+    ret->fields = arena_alloc(&rq->bulk, n * sizeof(*ret->fields));
     if (!fields || !ret->fields)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {

@@ -215,7 +215,7 @@ static struct native_request *request_create(struct native *n, const struct kith
     const bool allowed = frame_check(h, &refusal) == 0;
     const uint64_t bytes = KITH_HEADER_BYTES + (allowed ? frame_body_bytes(h) : 0);
     struct request *rq = session_begin(&n->session, h->request_id, h->word, lane_of(h->op), bytes);
-    struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof *r) : NULL;
+    struct native_request *r = rq ? arena_alloc(&rq->arena, sizeof(*r)) : NULL;
     if (!r) {
         if (rq)
             session_end(rq);
@@ -402,7 +402,7 @@ static size_t input_bytes(const struct core *c)
 static void native_serve(struct front_listener *l, struct stream *stream)
 {
     struct front *f = l->front;
-    struct native *n = calloc(1, sizeof *n);
+    struct native *n = calloc(1, sizeof(*n));
     const size_t input_size = input_bytes(f->core);
     uint8_t *input = malloc(input_size);
     if (!n || !input || f->draining) {
@@ -465,7 +465,7 @@ static uint64_t native_memory(const struct front *f)
 {
     uint64_t bytes = 0;
     for (const struct native *n = f->natives; n; n = n->next) {
-        bytes += sizeof *n + n->input_piece;
+        bytes += sizeof(*n) + n->input_piece;
         for (const struct request *rq = n->session.requests; rq; rq = rq->next)
             bytes += request_bytes(rq);
     }

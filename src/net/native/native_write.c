@@ -119,7 +119,7 @@ static void head_put(uint8_t *head, const struct kith_frame_header *request, uin
         .word = word,
         .block_bytes = block_bytes,
     };
-    memcpy(head, &h, sizeof h);
+    memcpy(head, &h, sizeof(h));
     memset(head + KITH_HEADER_BYTES + meta_bytes, 0, frame_padding(meta_bytes, block_bytes));
 }
 
@@ -156,8 +156,8 @@ bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta
 size_t native_error_frame(uint8_t *bytes, const struct kith_frame_header *request, const struct error *error)
 {
     char text[ERROR_TEXT_MAX];
-    memcpy(text, error->text, sizeof text);
-    text[sizeof text - 1] = 0;
+    memcpy(text, error->text, sizeof(text));
+    text[sizeof(text) - 1] = 0;
     Kith__Error meta = KITH__ERROR__INIT;
     meta.text = text;
     meta.retry_after_ms = error->retry_after_ms;

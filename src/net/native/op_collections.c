@@ -43,7 +43,7 @@ int op_list(struct native_request *r, const void *message)
     if (rc < 0)
         return rc;
     Kith__CollectionList answer = KITH__COLLECTION_LIST__INIT;
-    Kith__Collection *messages = arena_alloc(&r->rq->bulk, all.count * sizeof *messages);
+    Kith__Collection *messages = arena_alloc(&r->rq->bulk, all.count * sizeof(*messages));
     if (!messages)
         return request_error(r->rq, -ENOMEM, "list");
     for (size_t i = 0; i < all.count; i++) {
@@ -53,7 +53,7 @@ int op_list(struct native_request *r, const void *message)
         messages[i].damage = (char *)all.damages[i];
         fiber_checkpoint();
     }
-    const struct exchange_list list = {COLLECTIONS_OF_LIST, messages, sizeof *messages, all.count};
+    const struct exchange_list list = {COLLECTIONS_OF_LIST, messages, sizeof(*messages), all.count};
     return exchange_answer_list(r, &answer.base, &list);
 }
 
@@ -65,7 +65,7 @@ static int info_segments(struct native_request *r, const char *name, struct exch
     if (rc < 0)
         return rc;
     rc = meta_segments(r->rq, &all, &messages);
-    *ret = (struct exchange_list){SEGMENTS_OF_INFO, messages, sizeof *messages, all.count};
+    *ret = (struct exchange_list){SEGMENTS_OF_INFO, messages, sizeof(*messages), all.count};
     return rc < 0 ? request_error(r->rq, rc, "list of segments") : 0;
 }
 

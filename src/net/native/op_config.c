@@ -44,8 +44,8 @@ int op_config_get(struct native_request *r, const void *message)
     }
     if (rc < 0)
         return rc;
-    Kith__Setting *messages = arena_alloc(&r->rq->bulk, setting_count * sizeof *messages);
-    answer.settings = arena_alloc(&r->rq->bulk, setting_count * sizeof *answer.settings);
+    Kith__Setting *messages = arena_alloc(&r->rq->bulk, setting_count * sizeof(*messages));
+    answer.settings = arena_alloc(&r->rq->bulk, setting_count * sizeof(*answer.settings));
     if (!messages || !answer.settings)
         return request_error(r->rq, -ENOMEM, "answer");
     for (unsigned i = first; i < end && rc == 0; i++) {

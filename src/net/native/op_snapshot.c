@@ -38,8 +38,8 @@ int op_snapshot_list(struct native_request *r, const void *message)
     if (rc < 0)
         return rc;
     Kith__SnapshotList list = KITH__SNAPSHOT_LIST__INIT;
-    Kith__Snapshot *messages = arena_alloc(&r->rq->bulk, (n + 1) * sizeof *messages);
-    list.snapshots = arena_alloc(&r->rq->bulk, (n + 1) * sizeof *list.snapshots);
+    Kith__Snapshot *messages = arena_alloc(&r->rq->bulk, (n + 1) * sizeof(*messages));
+    list.snapshots = arena_alloc(&r->rq->bulk, (n + 1) * sizeof(*list.snapshots));
     if (!messages || !list.snapshots)
         return request_error(r->rq, -ENOMEM, "list");
     for (size_t i = 0; i < n; i++) {

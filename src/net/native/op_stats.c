@@ -32,8 +32,8 @@ static int times_give(struct native_request *r, enum search_kind kind, const str
     kith__search_times__init(ret);
     ret->exact = kind == SEARCH_EXACT || kind == SEARCH_EXACT_MANY;
     ret->many = kind == SEARCH_EXACT_MANY || kind == SEARCH_INDEX_MANY;
-    ret->at_most_ns = array(r, n, sizeof *ret->at_most_ns);
-    ret->counts = array(r, n, sizeof *ret->counts);
+    ret->at_most_ns = array(r, n, sizeof(*ret->at_most_ns));
+    ret->counts = array(r, n, sizeof(*ret->counts));
     if (!ret->at_most_ns || !ret->counts)
         return -ENOMEM;
     ret->n_at_most_ns = ret->n_counts = n;
@@ -52,8 +52,8 @@ static int times_give(struct native_request *r, enum search_kind kind, const str
 static int kinds_give(struct native_request *r, const struct histogram all[SEARCH_KINDS], Kith__SearchTimes ***ret,
                       size_t *ret_count)
 {
-    Kith__SearchTimes *times = array(r, SEARCH_KINDS, sizeof *times);
-    Kith__SearchTimes **list = array(r, SEARCH_KINDS, sizeof *list);
+    Kith__SearchTimes *times = array(r, SEARCH_KINDS, sizeof(*times));
+    Kith__SearchTimes **list = array(r, SEARCH_KINDS, sizeof(*list));
     if (!times || !list)
         return -ENOMEM;
     for (unsigned i = 0; i < SEARCH_KINDS; i++) {
@@ -71,8 +71,8 @@ static int kinds_give(struct native_request *r, const struct histogram all[SEARC
 
 static int counters_give(struct native_request *r, size_t room, Kith__Counter ***ret)
 {
-    Kith__Counter *messages = array(r, room, sizeof *messages);
-    *ret = array(r, room, sizeof **ret);
+    Kith__Counter *messages = array(r, room, sizeof(*messages));
+    *ret = array(r, room, sizeof(**ret));
     if (!messages || !*ret)
         return -ENOMEM;
     for (size_t i = 0; i < room; i++) {
@@ -116,8 +116,8 @@ static int memory_give(struct native_request *r, const struct metrics_sample *s,
 
 static int builds_give(struct native_request *r, const struct metrics_sample *s, Kith__ReactorStats *ret)
 {
-    Kith__Build *messages = array(r, s->build_count, sizeof *messages);
-    ret->builds_now = array(r, s->build_count, sizeof *ret->builds_now);
+    Kith__Build *messages = array(r, s->build_count, sizeof(*messages));
+    ret->builds_now = array(r, s->build_count, sizeof(*ret->builds_now));
     if (!messages || !ret->builds_now)
         return -ENOMEM;
     for (unsigned i = 0; i < s->build_count; i++) {
@@ -192,16 +192,16 @@ static int reactor_give(struct native_request *r, const struct metrics_sample *s
 static int all_give(struct native_request *r, Kith__Stats *ret)
 {
     unsigned n = r->rq->core->reactors;
-    struct metrics_sample *samples = array(r, n, sizeof *samples);
-    Kith__ReactorStats *reactors = array(r, n, sizeof *reactors);
-    struct search_times *times = array(r, 1, sizeof *times);
-    ret->reactors = array(r, n, sizeof *ret->reactors);
+    struct metrics_sample *samples = array(r, n, sizeof(*samples));
+    Kith__ReactorStats *reactors = array(r, n, sizeof(*reactors));
+    struct search_times *times = array(r, 1, sizeof(*times));
+    ret->reactors = array(r, n, sizeof(*ret->reactors));
     int rc = samples && reactors && times && ret->reactors ? server_measure(samples, &r->rq->bulk) : -ENOMEM;
     for (unsigned i = 0; i < n && rc == 0; i++) {
         rc = reactor_give(r, &samples[i], times, &reactors[i]);
         ret->reactors[i] = &reactors[i];
         if (rc == 0 && samples[i].read_only && ret->read_only[0] == 0) {
-            struct error *why = array(r, 1, sizeof *why);
+            struct error *why = array(r, 1, sizeof(*why));
             if (!why)
                 return -ENOMEM;
             read_only_refuse(samples[i].read_only, r->rq->core->server->options.data, why);
@@ -223,10 +223,10 @@ static int collections_give(struct native_request *r, struct exchange_list *ret)
         r->rq->error.code = ERROR_OK;
         return 0;
     }
-    Kith__CollectionStats *messages = array(r, n, sizeof *messages);
+    Kith__CollectionStats *messages = array(r, n, sizeof(*messages));
     if (!messages)
         return -ENOMEM;
-    *ret = (struct exchange_list){COLLECTIONS_OF_STATS, messages, sizeof *messages, n};
+    *ret = (struct exchange_list){COLLECTIONS_OF_STATS, messages, sizeof(*messages), n};
     for (size_t i = 0; i < n; i++) {
         const struct shard_info *s = &all[i].sum;
         Kith__CollectionStats *m = &messages[i];

@@ -34,11 +34,11 @@ struct packed_cursor {
 static int cursor_take(struct native_request *r, const ProtobufCBinaryData *from, struct verify_cursor *to)
 {
     struct packed_cursor p = {0};
-    if (from->len != 0 && from->len != sizeof p)
+    if (from->len != 0 && from->len != sizeof(p))
         return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a cursor of %zu bytes is none of this server's",
                          from->len);
     if (from->len)
-        memcpy(&p, from->data, sizeof p);
+        memcpy(&p, from->data, sizeof(p));
     if (p.kind >= VERIFY_DONE)
         return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "this cursor is none of this server's");
     *to = (struct verify_cursor){.kind = (uint32_t)p.kind, .item = p.item, .offset = p.offset};
@@ -47,8 +47,8 @@ static int cursor_take(struct native_request *r, const ProtobufCBinaryData *from
 
 static int damages_give(struct native_request *r, const struct router_verify *v, Kith__Verified *ret)
 {
-    Kith__Damage *messages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof *messages);
-    ret->damages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof *ret->damages);
+    Kith__Damage *messages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof(*messages));
+    ret->damages = arena_alloc(&r->rq->bulk, (v->damage_count + 1) * sizeof(*ret->damages));
     if (!messages || !ret->damages)
         return request_error(r->rq, -ENOMEM, "answer");
     for (size_t i = 0; i < v->damage_count; i++) {
@@ -78,7 +78,7 @@ int op_verify(struct native_request *r, const void *message)
         return rc;
     struct packed_cursor p = {v.at.kind, v.at.item, v.at.offset};
     if (v.at.kind != VERIFY_DONE)
-        answered.cursor = (ProtobufCBinaryData){sizeof p, (uint8_t *)&p};
+        answered.cursor = (ProtobufCBinaryData){sizeof(p), (uint8_t *)&p};
     answered.bytes_total = v.progress.bytes_total;
     answered.bytes = v.progress.bytes;
     answered.files = v.progress.files;

@@ -90,7 +90,7 @@ static int64_t ask_all(const struct client_connection *newer)
 {
     struct control_supersede_message *all, first = {.newer = newer};
     int64_t open = 0;
-    int rc = control_broadcast(ACTOR_NOTICE, MSG_CONTROL_SUPERSEDE, &first, sizeof first, (void **)&all);
+    int rc = control_broadcast(ACTOR_NOTICE, MSG_CONTROL_SUPERSEDE, &first, sizeof(first), (void **)&all);
     for (unsigned r = 0; rc == 0 && r < reactor_count(); r++)
         open += all[r].open;
     free(all);

@@ -7,6 +7,7 @@
  * copy for the large frames this server lives on. */
 #include "base/log.h"
 #include "reactor/reactor.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -46,7 +47,7 @@ struct socket_scratch {
 struct send_scratch {
     struct msghdr header;
 };
-_Static_assert(sizeof(struct socket_scratch) <= OP_SCRATCH && sizeof(struct send_scratch) <= OP_SCRATCH, "op.scratch");
+static_assert(sizeof(struct socket_scratch) <= OP_SCRATCH && sizeof(struct send_scratch) <= OP_SCRATCH, "op.scratch");
 
 static struct uring *uring_of(struct backend *b)
 {

@@ -5,6 +5,7 @@
  * descriptor, with at most one operation that waits for reading and one for writing. Files go to libuv's threads, which run the same system
  * calls as posix_file.c everywhere else. libuv counts milliseconds: a timer may be up to one late, never early. */
 #include "reactor/reactor.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,7 +35,7 @@ struct work {
     struct uv_backend *owner;
     struct op *op;
 };
-_Static_assert(sizeof(struct work) <= OP_SCRATCH, "op.scratch");
+static_assert(sizeof(struct work) <= OP_SCRATCH, "op.scratch");
 
 static struct uv_backend *uv_of(struct backend *b)
 {

@@ -4,7 +4,7 @@
  * keep the 1000. Of inner products, <x, q> = <x - c, q> + <c, q>, the last term is the query's alone.
  * f16 has 11 bits for values from 2^-14 to 65504: rows are scaled by a power of two that puts the largest of the sample
  * at 2^8, so that small vectors keep their bits and rows to come have room. bf16 has the range of f32, and 8 bits. */
-#include "vectors/codes/codes_impl.h"
+#include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
 #include "vek.h"

@@ -10,7 +10,7 @@
  *
  * Of 8 bits only 255 levels are used, v = u - 128 from -127 to 127: so a row's own v are signed bytes, and rows are
  * compared with rows without rounding either again. */
-#include "vectors/codes/codes_impl.h"
+#include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
 #include "vectors/codes/fold.h"

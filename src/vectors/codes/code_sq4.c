@@ -7,7 +7,7 @@
  *     IP      <x', q> |x|^2 / <x', x>                          the factor is kept
  * What is left of the error is its part along x - q, or along what of q is not x: small for the near rows that count. The
  * factor is RaBitQ's (Gao & Long, SIGMOD 2024). */
-#include "vectors/codes/codes_impl.h"
+#include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
 #include "vectors/codes/fold.h"

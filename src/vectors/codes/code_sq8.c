@@ -1,5 +1,5 @@
 /* code_sq8.c -- SQ8 as a kind of code: the arithmetic is in sq8.c. */
-#include "vectors/codes/codes_impl.h"
+#include "vectors/codes/codes_internal.h"
 
 #include "vek.h"
 #include <math.h>

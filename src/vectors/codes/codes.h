@@ -18,7 +18,7 @@
 #include "vectors/vectors.h"
 
 struct codes {
-    const struct code_ops *ops; /* what the kind does (codes_impl.h); NULL before codes_init() */
+    const struct code_ops *ops; /* what the kind does (codes_internal.h); NULL before codes_init() */
     enum code_kind kind;
     enum metric metric;
     uint32_t dim;

@@ -2,7 +2,7 @@
  *
  * A batch is 64 pieces of some rows; which of them are done is a word, kept when a pause ends the work. Rows are counted by the
  * batch, so a reader never meets one that is not written. */
-#include "vectors/codes/codes_impl.h"
+#include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* codes_impl.h -- what a kind of code is made of; for codes.c and the files of the kinds. */
+/* codes_internal.h -- what a kind of code is made of; for codes.c and the files of the kinds. */
 #pragma once
 
 #include "vectors/codes/codes.h"
