@@ -1,5 +1,5 @@
-/* compare OLD NEW -- what changed between two files of `ann --output` lines. Exit status: 0, 1 after a regression, 2 when there is
- * nothing to compare. */
+/* compare OLD NEW -- what changed between two files of `ann --output` lines. Exit status: 0, 1
+ * after a regression, 2 when there is nothing to compare. */
 #include "compare.h"
 #include "options.h"
 

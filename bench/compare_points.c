@@ -41,7 +41,8 @@ enum compare_verdict compare_points(const struct compare_options *o, const struc
 {
     struct rate before, after, unit;
     struct compare_options plain = *o;
-    /* Where only one of the two has the other engine at this recall, the rates stand as they are. */
+    /* Where only one of the two has the other engine at this recall, the rates stand as they
+     * are. */
     if (o->relative && (!rate_of(old, o->relative, recall, &unit) || !rate_of(now, o->relative, recall, &unit)))
         plain.relative = NULL;
     bool was = standing(&plain, old, engine, recall, &before), is = standing(&plain, now, engine, recall, &after);

@@ -1,4 +1,5 @@
-/* options.h -- values of command line options. Each returns 0, or -1 after saying on stderr what was wrong. */
+/* options.h -- values of command line options. Each returns 0, or -1 after saying on
+ * stderr what was wrong. */
 #pragma once
 
 #include "vectors/metric.h"

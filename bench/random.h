@@ -1,5 +1,5 @@
-/* random.h -- numbers that look random and follow from a seed: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), and normal
- * deviates by the polar method (Marsaglia and Bray, SIAM Review 1964). */
+/* random.h -- numbers that look random and follow from a seed: SplitMix64 (Steele, Lea, Flood,
+ * OOPSLA 2014), and normal deviates by the polar method (Marsaglia and Bray, SIAM Review 1964). */
 #pragma once
 
 #include <math.h>

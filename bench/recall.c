@@ -1,9 +1,11 @@
-/* recall -- what the recall curve of an index says, what it costs to measure, and whether searches that ask for a recall get it.
+/* recall -- what the recall curve of an index says, what it costs to measure, and whether searches
+ * that ask for a recall get it.
  *
  *     build/release/bench/recall [FOLDER [ROWS]]
  *     build/release/bench/recall zoo:KIND [ROWS [DIMENSIONS [METRIC]]]
  *
- * Without a folder, 100 000 rows x 768 made from a seed; of the zoo, 6 000 x 64, metric 1 l2, 2 ip, 3 cosine. All times are CPU time of this thread. */
+ * Without a folder, 100 000 rows x 768 made from a seed; of the zoo, 6 000 x 64, metric 1 l2, 2 ip,
+ * 3 cosine. All times are CPU time of this thread. */
 #include "ann/zoo.h"
 #include "clock.h"
 #include "dataset.h"

@@ -1,6 +1,8 @@
-/* result.h -- what `ann` has measured: kept as JSON lines, one an engine, and read again for tables, pictures and `compare`.
+/* result.h -- what `ann` has measured: kept as JSON lines, one an engine, and read again for
+ * tables, pictures and `compare`.
  *
- * A result belongs to one set of data and holds the engines that were measured on it in the same run. */
+ * A result belongs to one set of data and holds the engines that were measured
+ * on it in the same run. */
 #pragma once
 
 #include "base/check.h"
@@ -13,8 +15,9 @@
 #define RESULT_ENGINES_MAX 24
 #define RESULT_BUILDS_MAX  4
 
-/* A way of searching and what it gave. The rates are medians over the rounds; a latency is that of each query in its fastest
- * round, so that what else the machine does is left out: p99 is how long the hard queries take. */
+/* A way of searching and what it gave. The rates are medians over the rounds; a latency is that of
+ * each query in its fastest round, so that what else the machine does is left out: p99 is how long
+ * the hard queries take. */
 struct result_point {
     uint32_t ef;
     double refine_k;          /* 0: the engine's own */
@@ -29,7 +32,8 @@ struct result_point {
 struct result_build {
     uint32_t threads;
     double cpu_s, wall_s;
-    double chain_s; /* CPU time of the longest chain: what it takes where each thread has a core; 0: not known */
+    /* CPU time of the longest chain: what it takes where each thread has a core; 0: not known */
+    double chain_s;
 };
 
 struct result_engine {
@@ -61,15 +65,15 @@ void results_fini(struct results *all);
 
 /* Appends the lines of r, one an engine. */
 void result_write(const struct result *r, FILE *to);
-/* Reads the lines of a file: a later line about the same data and engine takes the place of an earlier one. The caller ends
- * *ret with results_fini(), on failure too. */
+/* Reads the lines of a file: a later line about the same data and engine takes the place of an
+ * earlier one. The caller ends *ret with results_fini(), on failure too. */
 MUST_USE int results_read(const char *path, struct results *ret, struct error *e);
 
 /* NULL when there is none. */
 const struct result *results_find(const struct results *all, const char *data);
 const struct result_engine *result_engine(const struct result *r, const char *name);
-/* The fastest point of at least so much recall with so many queries at once, of those measured in all rounds; NULL when none
- * has it. */
+/* The fastest point of at least so much recall with so many queries at once, of those measured in
+ * all rounds; NULL when none has it. */
 const struct result_point *result_best(const struct result_engine *x, double recall, uint32_t interleave);
 /* No other point with as many queries at once has both the recall and the speed. */
 bool result_on_front(const struct result_engine *x, const struct result_point *p);

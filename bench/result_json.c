@@ -1,4 +1,5 @@
-/* A line an engine. Numbers that are missing in a line of an older program read as 0; a line that is no JSON object is refused. */
+/* A line an engine. Numbers that are missing in a line of an older program read as 0; a line that
+ * is no JSON object is refused. */
 #include "result.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* runtime.c -- what a switch, a message, a timer, a checksum and a group commit cost.
  *
- * Everything goes through the same calls the server uses. Each figure is the median of several repeats; beside it stands what was
- * measured for the design on another machine (a virtual machine with 2 cores of a Zen 5 EPYC, virtio disk): compare ratios, not digits. */
+ * Everything goes through the same calls the server uses. Each figure is the median of several
+ * repeats; beside it stands what was measured for the design on another machine (a virtual machine
+ * with 2 cores of a Zen 5 EPYC, virtio disk): compare ratios, not digits. */
 #include "base/checksum.h"
 #include "base/histogram.h"
 #include "base/log.h"
@@ -248,7 +249,8 @@ static double group_commit(unsigned writers)
     return (double)records * 1e9 / (double)(clock_now_ns() - start_ns);
 }
 
-/* The same bytes without a log: one write and one flush for each group, into a file filled before. */
+/* The same bytes without a log: one write and one flush for each group, into a file filled
+ * before. */
 static double plain_commit(const char *path, unsigned group)
 {
     size_t bytes = (group * RECORD_BYTES + 4095) & ~(size_t)4095, file_bytes = (size_t)4 << 20;

@@ -10,8 +10,8 @@
 #define LATENT 64
 #define PIECE  256 /* rows that a thread takes at a time */
 
-/* The i-th axis is (i + 1)^-3/4 as long as the first: half a dozen of them carry most of the spread. Lengths are such that what
- * goes into tanh has variance 1. */
+/* The i-th axis is (i + 1)^-3/4 as long as the first: half a dozen of them carry most of the
+ * spread. Lengths are such that what goes into tanh has variance 1. */
 static void draw_latent(struct random *r, float *latent)
 {
     double sum = 0;
@@ -43,7 +43,8 @@ struct making {
     uint64_t seed;
 };
 
-/* Each row has dice of its own, so that it does not matter who makes which. Rows from count on are queries. */
+/* Each row has dice of its own, so that it does not matter who makes which. Rows from
+ * count on are queries. */
 static void make_rows(void *arg, uint32_t from, uint32_t to)
 {
     struct making *m = arg;

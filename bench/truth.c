@@ -1,7 +1,8 @@
 /* The true neighbours, and how many of them an answer has found.
  *
- * Rows are compared with four queries at a time in f32, tile by tile; what comes close is compared again in double, with SPARE
- * candidates more than are wanted, so that rounding does not choose. Nothing here uses the kernels that are being measured. */
+ * Rows are compared with four queries at a time in f32, tile by tile; what comes close is compared
+ * again in double, with SPARE candidates more than are wanted, so that rounding does not choose.
+ * Nothing here uses the kernels that are being measured. */
 #include "dataset.h"
 #include "parallel.h"
 
@@ -98,7 +99,8 @@ static void tile_compare(const struct finding *f, uint32_t row_from, uint32_t ro
     bool l2 = f->data->metric == METRIC_L2;
     for (uint32_t q = from; q < to; q += QUERIES)
         for (uint32_t row = row_from; row < row_to; row++) {
-            float distances[QUERIES]; /* the padded queries end with QUERIES rows that nobody asks for */
+            /* the padded queries end with QUERIES rows that nobody asks for */
+            float distances[QUERIES];
             distance_four(l2, f->rows + (size_t)row * f->dim, f->queries + (size_t)q * f->dim, f->dim, distances);
             for (uint32_t i = 0; i < QUERIES && q + i < to; i++)
                 keep(lists + (size_t)(q + i - from) * f->room, &counts[q + i - from], f->room, distances[i], row);

@@ -1,4 +1,5 @@
-/* unindexed -- what rows without a graph cost a search: CPU time and recall by how many there are, beside a scan of all their codes. */
+/* unindexed -- what rows without a graph cost a search: CPU time and recall by how many there are,
+ * beside a scan of all their codes. */
 #include "base/memory.h"
 #include "clock.h"
 #include "dataset.h"

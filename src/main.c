@@ -1,4 +1,5 @@
-/* main.c -- kithd: reads its options, introduces the parts to each other, and serves until it is told to stop. */
+/* main.c -- kithd: reads its options, introduces the parts to each other, and serves
+ * until it is told to stop. */
 #include "actors/admission/budget.h"
 #include "actors/server.h"
 #include "base/log.h"
@@ -302,10 +303,12 @@ static void on_ready(struct server *s, void *arg)
     fflush(stdout);
 }
 
-/* The rest is left to the page cache, which holds the vectors of sealed segments, and to other programs. */
+/* The rest is left to the page cache, which holds the vectors of sealed segments,
+ * and to other programs. */
 #define MEMORY_PERCENT 70
 
-/* As many as there are cores and as the memory is enough for. What --reactors says is taken as it is, or refused. */
+/* As many as there are cores and as the memory is enough for. What --reactors says is taken
+ * as it is, or refused. */
 static void take_reactors(struct config *c, unsigned cores)
 {
     const uint64_t set = c->server.settings.memory;
@@ -322,7 +325,8 @@ static void take_machine(struct config *c)
 {
     struct topology *t = topology_open();
     unsigned cores = t ? topology_busy(t) : 1;
-    if (!c->spin_given) /* on a small machine the cores have other work too, and a spinning one takes it from them */
+    /* on a small machine the cores have other work too, and a spinning one takes it from them */
+    if (!c->spin_given)
         c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
     if (t)
         topology_close(t);

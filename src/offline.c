@@ -1,5 +1,5 @@
-/* offline.c -- the same check as `kith verify`, for a folder whose server does not start or shall not be started. One reactor: it is the disk
- * that sets the pace. */
+/* offline.c -- the same check as `kith verify`, for a folder whose server does not start or shall
+ * not be started. One reactor: it is the disk that sets the pace. */
 #include "offline.h"
 #include "reactor/file.h"
 #include "shards/store.h"

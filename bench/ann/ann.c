@@ -1,4 +1,5 @@
-/* ann -- recall against time on one core, Kith beside its peers. bench/ann/README.md says how to read it. */
+/* ann -- recall against time on one core, Kith beside its peers. bench/ann/README.md
+ * says how to read it. */
 #include "ann/ann.h"
 
 #include "clock.h"

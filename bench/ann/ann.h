@@ -1,7 +1,8 @@
 /* ann.h -- recall against time on one core: Kith's index beside others, measured in turns.
  *
- * Engines are built one after the other, then each way of searching (ef, how much is scored again) is tried once: those that
- * another way of the same engine beats in both recall and speed are left out. What remains is measured in rounds. */
+ * Engines are built one after the other, then each way of searching (ef, how much is scored again)
+ * is tried once: those that another way of the same engine beats in both recall and speed are left
+ * out. What remains is measured in rounds. */
 #pragma once
 
 #include "dataset.h"
@@ -60,8 +61,9 @@ MUST_USE int ann_build(const struct ann_options *o, const struct dataset *d, str
 /* Tries every way of searching once and leaves in *ret those worth measuring. */
 MUST_USE int ann_survey(const struct ann_options *o, const struct dataset *d, struct ann_engine *x,
                         struct result_engine *ret);
-/* Measures what the survey left, in rounds: the points of all engines in turns, from small recall to large, beginning with
- * another engine each time, so that what the machine does beside hits all alike. */
+/* Measures what the survey left, in rounds: the points of all engines in turns, from small
+ * recall to large, beginning with another engine each time, so that what the machine does
+ * beside hits all alike. */
 MUST_USE int ann_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines,
                          struct result *r);
 
@@ -80,8 +82,8 @@ MUST_USE int ann_lanes_run(struct ann_pass *p, const struct ann_engine *x, const
                            const struct result_point *how, uint32_t k, double *ret_qps);
 double ann_pass_recall(const struct ann_pass *p, const struct dataset *d, uint32_t k);
 
-/* Kith at its defaults on each kind of the zoo, in every state that a segment has, beside hnswlib. 0; 1: a bar was missed; negative
- * errno. */
+/* Kith at its defaults on each kind of the zoo, in every state that a segment has, beside hnswlib.
+ * 0; 1: a bar was missed; negative errno. */
 MUST_USE int ann_zoo(const struct ann_options *o);
 
 void ann_markdown_write(const struct result *r, FILE *to);

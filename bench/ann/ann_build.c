@@ -48,7 +48,8 @@ static void building_init(struct building *g, const struct ann_options *o, const
                  x->peer->name, g->build.m, g->build.ef_construct, threads);
 }
 
-/* The index that an earlier run has built, and what it took then, which lies in a file beside it. */
+/* The index that an earlier run has built, and what it took then, which lies in a file beside
+ * it. */
 static void *kept_read(struct building *g, struct result_build *ret)
 {
     char path[sizeof(g->kept) + 8];

@@ -1,5 +1,6 @@
-/* Several queries under way on one core: each has a stack of its own, and where one waits for memory the next goes on. The switch
- * is the one that the server's fibers use (reactor/fibers/stack.h). */
+/* Several queries under way on one core: each has a stack of its own, and where one waits for
+ * memory the next goes on. The switch is the one that the server's fibers use
+ * (reactor/fibers/stack.h). */
 #include "ann/ann.h"
 #include "clock.h"
 #include "reactor/fibers/stack.h"

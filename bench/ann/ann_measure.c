@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS_OF_ALL 1    /* then only what is near the best at one of the recalls of the tables is measured again */
+/* then only what is near the best at one of the recalls of the tables is measured again */
+#define ROUNDS_OF_ALL 1
 #define CONTENDS      0.85 /* of the speed of the best */
 
 /* What the rounds gave, of one point. */
@@ -29,7 +30,8 @@ static int compare_double(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The latency of a query is that of its fastest round, which is the one that the machine disturbed least; then over the queries. */
+/* The latency of a query is that of its fastest round, which is the one that the machine disturbed
+ * least; then over the queries. */
 static void take_latencies(struct samples *s, uint32_t stride, uint32_t queries, uint32_t *room, struct result_point *p)
 {
     if (p->interleave > 1)
@@ -79,8 +81,8 @@ static int point_run(struct measuring *m, const struct ann_engine *x, struct res
     return 0;
 }
 
-/* The engines have different numbers of points: each step takes the same part of each one's, so that all are at about the same
- * recall at the same time. */
+/* The engines have different numbers of points: each step takes the same part of each one's, so
+ * that all are at about the same recall at the same time. */
 static int round_run(struct measuring *m, struct ann_engine *engines, struct result *r, uint32_t round, unsigned steps,
                      struct progress *p)
 {

@@ -1,12 +1,14 @@
-/* One engine, one way of searching, all queries one after the other. Queries a second are counted in CPU time of the thread,
- * which a busy neighbour disturbs less than wall time; latencies are wall time, query by query. */
+/* One engine, one way of searching, all queries one after the other. Queries a second are counted
+ * in CPU time of the thread, which a busy neighbour disturbs less than wall time; latencies are
+ * wall time, query by query. */
 #include "ann/ann.h"
 #include "clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define WARM_UP 50 /* queries before a pass is timed: the engine before has filled the caches with its own */
+/* queries before a pass is timed: the engine before has filled the caches with its own */
+#define WARM_UP 50
 
 int ann_pass_init(struct ann_pass *p, const struct ann_options *o, const struct dataset *d)
 {

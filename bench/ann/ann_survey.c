@@ -1,4 +1,5 @@
-/* Which ways of searching are worth measuring. Once each, so the speeds are rough: what is left out is clearly beaten. */
+/* Which ways of searching are worth measuring. Once each, so the speeds are rough: what is left
+ * out is clearly beaten. */
 #include "ann/ann.h"
 #include "clock.h"
 
@@ -28,7 +29,8 @@ static int sweep(const struct ann_options *o, const struct dataset *d, const str
         p.recall = ann_pass_recall(pass, d, o->k);
         ret->points[ret->point_count++] = p;
         unsigned n = ret->point_count - first;
-        bool sure = pass->queries == d->query_count; /* a few queries may all be answered well by chance */
+        /* a few queries may all be answered well by chance */
+        bool sure = pass->queries == d->query_count;
         if ((sure && p.recall >= o->recall_enough) ||
             (n > STALL_STEPS && p.recall < ret->points[ret->point_count - 1 - STALL_STEPS].recall + STALL_RECALL))
             break;

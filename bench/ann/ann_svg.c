@@ -1,7 +1,9 @@
-/* Recall against queries a second as a picture: a panel a set of data, a line an engine through its best points.
+/* Recall against queries a second as a picture: a panel a set of data, a line an engine
+ * through its best points.
  *
- * Recall runs over -log10(1 - recall), so that the step from .99 to .999 is as wide as that from .9 to .99. The colours stand on
- * light and dark paper; text and grid follow what the reader's system prefers. */
+ * Recall runs over -log10(1 - recall), so that the step from .99 to .999 is as wide as that
+ * from .9 to .99. The colours stand on light and dark paper; text and grid follow what the
+ * reader's system prefers. */
 #include "ann/ann.h"
 
 #include <math.h>
@@ -19,7 +21,8 @@
 #define RECALL_LOW   0.85
 #define RECALL_HIGH  0.9997
 
-/* Okabe and Ito's colours, which people who see colours differently can tell apart, without black. */
+/* Okabe and Ito's colours, which people who see colours differently can tell apart, without
+ * black. */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                       "#e69f00", "#56b4e9", "#8c6bb1", "#a6761d"};
 static const char *const dashes[] = {"", "6 3", "2 3"};

@@ -1,4 +1,5 @@
-/* Tables for people: what each engine cost to build and to hold, and its best way of searching at each recall. */
+/* Tables for people: what each engine cost to build and to hold, and its best way of
+ * searching at each recall. */
 #include "ann/ann.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Names like kith:sq4+f16+packed+m24. The first of the words f32, f16, bf16 that has nothing before it is the code; after a code
- * it is what refines. */
+/* Names like kith:sq4+f16+packed+m24. The first of the words f32, f16, bf16 that has nothing before
+ * it is the code; after a code it is what refines. */
 #include "ann/ann.h"
 
 #include <stdio.h>

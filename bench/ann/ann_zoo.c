@@ -1,8 +1,10 @@
-/* ann_zoo.c -- Kith at its defaults on every kind of data, in every state of a segment, beside hnswlib.
+/* ann_zoo.c -- Kith at its defaults on every kind of data, in every state of a
+ * segment, beside hnswlib.
  *
- * Three bars: recall@10 of at least .98 in every state; every row found by its own vector (all of them, or a sample above 4 000); and,
- * sealed, as many queries a second of CPU time as hnswlib (M 16, ef_construction 200) at the smallest ef with which that finds as much.
- * Both are timed in turns, query set by query set. */
+ * Three bars: recall@10 of at least .98 in every state; every row found by its own vector (all of
+ * them, or a sample above 4 000); and, sealed, as many queries a second of CPU time as hnswlib (M
+ * 16, ef_construction 200) at the smallest ef with which that finds as much. Both are timed in
+ * turns, query set by query set. */
 #include "ann/ann.h"
 #include "ann/zoo_index.h"
 #include "clock.h"
@@ -24,15 +26,18 @@ struct cell {
     const struct zoo_kind *kind;
     struct zoo_set set;
     enum metric metric;
-    struct query_sample came; /* queries of the set behind those that are tried: clients have sent them before */
+    /* queries of the set behind those that are tried: clients have sent them before */
+    struct query_sample came;
     struct zoo_truth truth, truth_left; /* of all rows; of those that deletions leave */
     uint8_t *deleted;
     double recall[ZOO_STATES];
-    uint32_t missing[ZOO_STATES];      /* rows that their own vectors do not find: growing, sealed */
+    /* rows that their own vectors do not find: growing, sealed */
+    uint32_t missing[ZOO_STATES];
     double qps, peer_qps, peer_recall; /* peer_qps 0: it never finds as much */
 };
 
-/* Every second row, and the quarter that is nearest to the first query: what users delete is not spread evenly. */
+/* Every second row, and the quarter that is nearest to the first query: what users delete
+ * is not spread evenly. */
 static int choose_deleted(struct cell *c)
 {
     const struct zoo_set *s = &c->set;

@@ -1,7 +1,8 @@
 /* zoo.c -- the kinds. Each is a few lines over the same dice.
  *
- * Each row has dice of its own. Every other query is drawn as rows are; the rest are rows of the set, moved by a tenth of the
- * distance to another row, because people ask for what they have. What all rows share (a map, centres) follows from the seed. */
+ * Each row has dice of its own. Every other query is drawn as rows are; the rest are rows of the
+ * set, moved by a tenth of the distance to another row, because people ask for what they have. What
+ * all rows share (a map, centres) follows from the seed. */
 #include "ann/zoo.h"
 
 #include "random.h"
@@ -68,7 +69,8 @@ static void set_length(struct zoo_maker *m, float length)
     scale(m, sum > 0 ? (float)(length / sqrt(sum)) : 0);
 }
 
-/* What a network puts out: tanh of a random map of a few latent numbers that weaken by a power law. */
+/* What a network puts out: tanh of a random map of a few latent numbers that weaken by a power
+ * law. */
 static void embedding_of(struct zoo_maker *m, const float latent[LATENT])
 {
     memset(m->v, 0, m->dim * sizeof(*m->v));
@@ -121,7 +123,8 @@ static void shells(struct zoo_maker *m)
 
 /* -- clusters -- */
 
-/* A third of the rows is in one cluster, half of the rest in the next: sizes and radii fall and rise by powers of 2. */
+/* A third of the rows is in one cluster, half of the rest in the next: sizes and radii fall and
+ * rise by powers of 2. */
 static void clusters(struct zoo_maker *m)
 {
     uint32_t c = 0;
@@ -139,7 +142,8 @@ static void tight_clusters(struct zoo_maker *m)
         m->v[d] = shared_normal(m, 10 + c, d) + 1e-3f * normal(m);
 }
 
-/* Half of the rows lie in groups of 18 that are points nearly, the others wide apart around them. */
+/* Half of the rows lie in groups of 18 that are points nearly, the others wide apart around
+ * them. */
 static void near_points(struct zoo_maker *m)
 {
     const uint32_t row = m->row % m->count, c = row / 36;
@@ -218,7 +222,8 @@ static void norms_wide(struct zoo_maker *m)
     set_length(m, powf(10, 6 * unit(m) - 3));
 }
 
-/* Positive rows whose lengths follow a gamma distribution: popularity times taste, as recommenders have. */
+/* Positive rows whose lengths follow a gamma distribution: popularity times taste,
+ * as recommenders have. */
 static void norms_gamma(struct zoo_maker *m)
 {
     for (uint32_t d = 0; d < m->dim; d++)

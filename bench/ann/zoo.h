@@ -1,7 +1,9 @@
-/* zoo.h -- rows and queries of many kinds: what people have, and what breaks an index that was tuned on embeddings alone.
+/* zoo.h -- rows and queries of many kinds: what people have, and what breaks an index that was
+ * tuned on embeddings alone.
  *
- * A kind is one shape of data. A set follows from a kind, its sizes and a seed. Vectors are finite f32, dim to a
- * row without padding, none of length zero, not normalised. `ann --zoo` and the tests of src/index judge by the same kinds. */
+ * A kind is one shape of data. A set follows from a kind, its sizes and a seed. Vectors are finite
+ * f32, dim to a row without padding, none of length zero, not normalised. `ann --zoo` and the tests
+ * of src/index judge by the same kinds. */
 #pragma once
 
 #include "base/check.h"

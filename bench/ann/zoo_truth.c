@@ -1,5 +1,6 @@
-/* zoo_truth.c -- in double, and generous by what f32 cannot tell apart: sums of products are exact to a few units of the sum of their
- * magnitudes, so rows that lie closer together than that may come in any order. */
+/* zoo_truth.c -- in double, and generous by what f32 cannot tell apart: sums of products are
+ * exact to a few units of the sum of their magnitudes, so rows that lie closer together than that
+ * may come in any order. */
 #include "ann/zoo_truth.h"
 
 #include <errno.h>
@@ -88,7 +89,8 @@ uint32_t zoo_truth_count(const struct zoo_truth *t, uint32_t query, const uint32
     return found;
 }
 
-/* Ten or more rows nearer than itself, by exact search: under the inner product longer rows are nearer to many a vector. */
+/* Ten or more rows nearer than itself, by exact search: under the inner product longer rows are
+ * nearer to many a vector. */
 static bool is_no_answer(const struct zoo_truth *t, uint32_t row, double own)
 {
     uint32_t nearer = 0;

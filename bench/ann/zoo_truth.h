@@ -1,4 +1,5 @@
-/* zoo_truth.h -- the true answers of a set of the zoo under a metric, and how many of them an answer has found. */
+/* zoo_truth.h -- the true answers of a set of the zoo under a metric, and how many of them
+ * an answer has found. */
 #pragma once
 
 #include "ann/zoo.h"
@@ -13,13 +14,15 @@
 struct zoo_truth {
     const struct zoo_set *set;
     enum metric metric;
-    double *bound; /* [query_count]: distance of the k-th nearest allowed row, and a rounding error more; owned */
+    /* [query_count]: distance of the k-th nearest allowed row, and a rounding error more; owned */
+    double *bound;
 };
 
 /* allowed: a byte a row, NULL: all. -ENOMEM. */
 MUST_USE int zoo_truth_init(struct zoo_truth *t, const struct zoo_set *set, enum metric metric, const uint8_t *allowed);
 void zoo_truth_fini(struct zoo_truth *t);
-/* How many of these rows are right: no farther than the k-th nearest. A row given twice counts once. */
+/* How many of these rows are right: no farther than the k-th nearest. A row
+ * given twice counts once. */
 uint32_t zoo_truth_count(const struct zoo_truth *t, uint32_t query, const uint32_t *rows, uint32_t count);
 /* Whether an answer to the row's own vector has the row, or k others that are as near. */
 bool zoo_truth_own(const struct zoo_truth *t, uint32_t row, const uint32_t *rows, uint32_t count);

@@ -1,4 +1,5 @@
-/* load -- how a server answers under a load that does not wait for it. bench/load/README.md says how to read it. */
+/* load -- how a server answers under a load that does not wait for it. bench/load/README.md
+ * says how to read it. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -103,7 +104,8 @@ static int upserts_run(const struct load_options *o, const char *address, struct
     struct kith *k = NULL;
     if (kith_open(address, &k, text, sizeof(text)) < 0)
         return error_set(e, ERROR_UNAVAILABLE, "%s", text);
-    kith_drop(k, name); /* left by an earlier run with --keep; that there is none is the usual answer */
+    /* left by an earlier run with --keep; that there is none is the usual answer */
+    kith_drop(k, name);
     int rc = load_collection_create(k, o, name, d, e);
     if (rc == 0) {
         struct drive_plan plan = plan_make(o, d, 1);

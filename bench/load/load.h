@@ -1,12 +1,17 @@
-/* load.h -- load on a running server: what is asked for, and what the parts of the program hand each other.
+/* load.h -- load on a running server: what is asked for, and what the parts of the
+ * program hand each other.
  *
- *   load_options.c  the command line        load_drive.c   requests at their times, latencies from those times (load_request.c: one)
+ *   load_options.c  the command line        load_drive.c   requests at their times, latencies from
+ *                   those times (load_request.c: one)
  *   load_server.c   a kithd of our own      load_data.c    the collection: created, filled, indexed
- *   load_target.h   who is under load       load_live.c    which points are there at a moment, and so what is right
- *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside the same search here
- *   load_metrics.c  what the server counts  load_durable.c, load_bare.c: durable upserts, beside bare writes and flushes
- *   load_picture.c  latency over time       load_draining.c (load_verdict.c), load_deletes.c ...: a scenario each
- */
+ *   load_target.h   who is under load       load_live.c    which points are there at a moment, and
+ *                   so what is right
+ *   load_report.c   tables and JSON         load_cost.c    what a search costs the server, beside
+ *                   the same search here
+ *   load_metrics.c  what the server counts  load_durable.c, load_bare.c: durable upserts, beside
+ *                   bare writes and flushes
+ *   load_picture.c  latency over time       load_draining.c (load_verdict.c), load_deletes.c ...: a
+ *                   scenario each */
 #pragma once
 
 #include "base/histogram.h"
@@ -62,26 +67,29 @@ struct server {
     char folder[128]; /* "" when the folder is not ours to remove */
     char log[160];    /* what it writes, beside the folder */
 };
-/* Starts kithd on data_folder, or on a new temporary folder when that is NULL, and waits until it says where it listens.
- * *ret_exec_ns (may be NULL) is the moment before the exec. */
+/* Starts kithd on data_folder, or on a new temporary folder when that is NULL, and waits until it
+ * says where it listens. *ret_exec_ns (may be NULL) is the moment before the exec. */
 MUST_USE int server_start(const struct load_options *o, const char *data_folder, struct server *ret,
                           uint64_t *ret_exec_ns, struct error *e);
 /* SIGKILL, as a crash of the process; the folder stays. */
 void server_kill(struct server *s);
-/* SIGTERM, and waits for the end; the folder stays. Returns the exit status as of wait(), or a negative errno. */
+/* SIGTERM, and waits for the end; the folder stays. Returns the exit status as of wait(),
+ * or a negative errno. */
 int server_stop(struct server *s);
 void server_remove(struct server *s); /* what server_start() made on the disk */
-/* The end of a server of our own after work that ended with rc: stops it, and removes what it left when all went well. Returns rc,
- * or the error of the stop. */
+/* The end of a server of our own after work that ended with rc: stops it, and removes what it left
+ * when all went well. Returns rc, or the error of the stop. */
 MUST_USE int load_server_end(struct server *s, int rc, struct error *e);
-/* A counter or gauge without labels. Needs the server's HTTP listener (--kithd-args "--http 127.0.0.1:0"). */
+/* A counter or gauge without labels. Needs the server's HTTP listener (--kithd-args
+ * "--http 127.0.0.1:0"). */
 MUST_USE int server_metric(const struct server *s, const char *name, double *ret, struct error *e);
 /* CPU time of all threads of a process; 0 when it cannot be read. */
 uint64_t server_cpu_ns(pid_t pid);
 
 /* -- the collection -- */
-/* Makes sure that the collection holds the data: creates and fills it when it is missing, and waits until its rows are indexed.
- * *ret_comparable: its rows are those of the data, so recall can be told. */
+/* Makes sure that the collection holds the data: creates and fills it when it is missing,
+ * and waits until its rows are indexed. *ret_comparable: its rows are those of the data,
+ * so recall can be told. */
 MUST_USE int load_collection_prepare(const struct load_options *o, const char *address, const struct dataset *d,
                                      bool *ret_comparable, struct error *e);
 MUST_USE int load_collection_create(struct kith *k, const struct load_options *o, const char *name,
@@ -96,8 +104,8 @@ int load_client_error(struct error *e, const struct kith *k, int code, const cha
 
 /* -- requests at their times -- */
 
-/* Every search of several phases: when it should have left, and how long it took. Zero-initialised but for start_ns; points is the caller's to
- * free. */
+/* Every search of several phases: when it should have left, and how long it took. Zero-initialised
+ * but for start_ns; points is the caller's to free. */
 struct drive_trace {
     uint64_t start_ns;
     struct drive_point {
@@ -121,7 +129,8 @@ struct drive_plan {
     struct live *live;                 /* what there is, and so recall; NULL: not told */
     struct drive_trace *trace;         /* NULL: not kept */
     double rate, seconds, write_share; /* write_share 0: searches, 1: upserts */
-    double behind_max_s;               /* a request so late to leave ends the phase: it is hopeless; 0: never */
+    /* a request so late to leave ends the phase: it is hopeless; 0: never */
+    double behind_max_s;
     uint32_t in_flight, k, ef, batch;
     uint32_t queries; /* of one search; 0: 1 */
     enum kith_fan_out fan_out;
@@ -129,8 +138,9 @@ struct drive_plan {
     bool uniform;
     uint64_t next_id, seed;
     uint64_t requests; /* 0: by time; otherwise so many and no more (rate 0) */
-    atomic_bool
-        *until; /* the phase goes on, beyond its seconds, until another thread has set this; NULL: it does not */
+    /* the phase goes on, beyond its seconds, until another thread has set this; NULL: it does
+     * not */
+    atomic_bool *until;
 };
 
 struct drive_count {
@@ -159,8 +169,8 @@ MUST_USE int drive_run(struct drive *d, struct drive_plan *plan, struct drive_re
 MUST_USE int load_overhead(const struct load_options *o, const char *address, pid_t pid, const struct dataset *d,
                            struct error *e);
 
-/* Writes of group_bytes (rounded up to 4096), each followed by its fdatasync, by `logs` threads at once, each on a file of its own
- * in folder: groups a second of all together. */
+/* Writes of group_bytes (rounded up to 4096), each followed by its fdatasync, by `logs` threads at
+ * once, each on a file of its own in folder: groups a second of all together. */
 MUST_USE int bare_groups_s(const char *folder, unsigned logs, size_t group_bytes, double seconds, double *ret,
                            struct error *e);
 MUST_USE int load_durable(const struct load_options *o, const struct dataset *d, struct error *e);

@@ -1,5 +1,6 @@
-/* What the disk gives without a database: one write and one fdatasync for each group, into a file that was filled before, as a
- * log that uses its files again does it. A thread and a file for each log of the server that is compared. */
+/* What the disk gives without a database: one write and one fdatasync for each group, into a file
+ * that was filled before, as a log that uses its files again does it. A thread and a file for each
+ * log of the server that is compared. */
 #include "load/load.h"
 
 #include "clock.h"

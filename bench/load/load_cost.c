@@ -1,6 +1,7 @@
-/* What a search costs beyond the search itself: CPU time of the server's process a search over loopback, less the CPU time of
- * the same search on the same rows in this process. The server is kept busy with a closed loop, for an idle reactor spins a
- * little before it sleeps, and that would be counted as well. Rounds of both alternate. */
+/* What a search costs beyond the search itself: CPU time of the server's process a search over
+ * loopback, less the CPU time of the same search on the same rows in this process. The server is
+ * kept busy with a closed loop, for an idle reactor spins a little before it sleeps, and that would
+ * be counted as well. Rounds of both alternate. */
 #include "load/load.h"
 
 #include "clock.h"

@@ -70,7 +70,8 @@ int load_collection_import(struct kith *k, const char *name, const struct datase
     return rc;
 }
 
-/* Until every row is in a graph and nothing is being merged: two looks, a second apart, that see the same. */
+/* Until every row is in a graph and nothing is being merged: two looks, a second
+ * apart, that see the same. */
 static int index_wait(struct kith *k, const struct load_options *o, struct error *e)
 {
     struct kith_info before = {0}, now;

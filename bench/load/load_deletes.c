@@ -1,5 +1,6 @@
-/* Do deletes and the compaction after them disturb searches? Steady searches at their times; meanwhile a quarter of the points is deleted
- * and compacted over another connection; then searches alone again. The middle phase lasts as long as the work does. */
+/* Do deletes and the compaction after them disturb searches? Steady searches at their times;
+ * meanwhile a quarter of the points is deleted and compacted over another connection; then searches
+ * alone again. The middle phase lasts as long as the work does. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -82,7 +83,8 @@ static int busy_phase(const struct load_options *o, struct work *w, struct drive
     return rc;
 }
 
-/* A baseline that is taken while segments are still sealed or merged would make any ratio look good. */
+/* A baseline that is taken while segments are still sealed or merged would make
+ * any ratio look good. */
 static int quiet_wait(const struct load_options *o, const char *address, struct error *e)
 {
     char text[ERROR_TEXT_MAX] = "";

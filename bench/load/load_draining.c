@@ -1,4 +1,5 @@
-/* Does a search feel a write? Steady searches, at a share of what the quiet server can do, while everything else goes on:
+/* Does a search feel a write? Steady searches, at a share of what the quiet server can do, while
+ * everything else goes on:
  *
  *   draining  all rows were just written, and their graphs are being built
  *   quiet     nothing else happens: what the other phases are compared with
@@ -6,8 +7,9 @@
  *   deleting  a quarter of the points is deleted, and compacted
  *   snapshot  snapshots are taken, one after the other
  *
- * The data is loaded twice: first nobody searches, which tells how long the graphs take alone and what the quiet server can do; then the
- * phases follow. Recall is told against everything that was acknowledged when a search left (load_live.h). */
+ * The data is loaded twice: first nobody searches, which tells how long the graphs take alone and
+ * what the quiet server can do; then the phases follow. Recall is told against everything that was
+ * acknowledged when a search left (load_live.h). */
 #include "load/load_draining.h"
 
 #include "clock.h"
@@ -177,7 +179,8 @@ static int phase_run(struct draining *d, int phase, int (*work)(struct beside *b
         plan.rate += WRITES_S;
         plan.writes = WRITE_HALF_NEW;
     }
-    int rc = phase == DRAINING ? 0 : warm_up(d, &plan); /* rows wait for their graphs: it begins at once */
+    /* rows wait for their graphs: it begins at once */
+    int rc = phase == DRAINING ? 0 : warm_up(d, &plan);
     if (rc < 0)
         return rc;
     ret->began_s = drive_trace_now(&d->trace);
@@ -264,7 +267,8 @@ static int phases_run(struct draining *d)
 int load_draining(const struct load_options *o, const char *address, struct drive *drive, const struct dataset *data,
                   struct error *e)
 {
-    static struct draining_phase_result phases[DRAINING_PHASES]; /* histograms: too large for a stack */
+    /* histograms: too large for a stack */
+    static struct draining_phase_result phases[DRAINING_PHASES];
     struct draining d = {.options = o,
                          .target = o->target,
                          .address = address,

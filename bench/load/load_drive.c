@@ -1,8 +1,10 @@
-/* Requests leave at times that were fixed beforehand and do not wait for answers; a latency counts from the intended time, so a
- * server that stalls is charged for every request that should have been sent meanwhile (the "coordinated omission" of Gil Tene).
- * When every connection is full a request waits here, on its own clock. One thread, many connections, poll().
+/* Requests leave at times that were fixed beforehand and do not wait for answers; a latency counts
+ * from the intended time, so a server that stalls is charged for every request that should have
+ * been sent meanwhile (the "coordinated omission" of Gil Tene). When every connection is full a
+ * request waits here, on its own clock. One thread, many connections, poll().
  *
- * With rate 0 it is a closed loop instead: every place in flight is filled again at once, which finds the most that goes. */
+ * With rate 0 it is a closed loop instead: every place in flight is filled again at once, which
+ * finds the most that goes. */
 #include "load/load_drive.h"
 
 #include "clock.h"
@@ -47,8 +49,9 @@ static int links_open(struct drive *d, const char *address, struct error *e)
     return 0;
 }
 
-/* Where the server works on all cores, a generator that has to wait for one measures the scheduler: it was kept waiting for .5 to 1.5 ms a hundred
- * times a second. So it goes before others if it may, and then from core to core, for otherwise it would take half of one from the server and
+/* Where the server works on all cores, a generator that has to wait for one measures the scheduler:
+ * it was kept waiting for .5 to 1.5 ms a hundred times a second. So it goes before others if it
+ * may, and then from core to core, for otherwise it would take half of one from the server and
  * nothing from the others. A client with a machine of its own would take nothing at all. */
 static bool go_first(cpu_set_t *ret_cores)
 {
@@ -191,7 +194,8 @@ static int requests_start(struct phase *p, struct error *e)
     return 0;
 }
 
-/* To be woken for every answer would cost more than all else that is done here, and a server on the same core its place there. */
+/* To be woken for every answer would cost more than all else that is done here, and a server on the
+ * same core its place there. */
 static void sleep_until_next(struct phase *p, uint64_t *now)
 {
     if (!p->drive->target->tells_arrival || p->plan->rate == 0 || p->next_ns >= p->end_ns || p->next_ns <= *now ||
@@ -202,7 +206,8 @@ static void sleep_until_next(struct phase *p, uint64_t *now)
     *now = clock_wall_ns();
 }
 
-/* Waits for an answer, the next request's time, or the end; not at all when a request is due, only to see who has answers. */
+/* Waits for an answer, the next request's time, or the end; not at all when a request is due, only
+ * to see who has answers. */
 static void wait_a_little(struct phase *p, uint64_t now)
 {
     struct drive *d = p->drive;
@@ -235,7 +240,8 @@ static uint32_t flights_count(const struct drive *d)
     return sum - d->abandoned;
 }
 
-/* What was never answered, or never even sent, is an error, and its latency is at least what has passed. */
+/* What was never answered, or never even sent, is an error, and its latency is at
+ * least what has passed. */
 static void leftovers_count(struct phase *p, uint64_t now)
 {
     for (uint32_t i = 0; i < p->drive->connection_count; i++) {
@@ -258,7 +264,8 @@ static void leftovers_count(struct phase *p, uint64_t now)
     }
 }
 
-/* A phase that lasts as long as somebody else's work: its end moves on, a tenth of a second at a time. */
+/* A phase that lasts as long as somebody else's work: its end moves on, a tenth
+ * of a second at a time. */
 static void end_move(struct phase *p)
 {
     uint64_t next_ns = clock_wall_ns() + 100000000;
@@ -266,8 +273,8 @@ static void end_move(struct phase *p)
         p->end_ns = next_ns;
 }
 
-/* Requests that leave ever later are not served at this rate, however long one waits. What was due until now counts, what would
- * be due is not offered any more. */
+/* Requests that leave ever later are not served at this rate, however long one waits. What was due
+ * until now counts, what would be due is not offered any more. */
 static bool hopeless(struct phase *p, uint64_t now)
 {
     if (p->plan->behind_max_s <= 0 || p->plan->rate == 0 || p->next_ns >= p->end_ns ||

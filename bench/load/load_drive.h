@@ -1,4 +1,5 @@
-/* load_drive.h -- what the parts of the driver share: links with their requests, and the phase that runs. */
+/* load_drive.h -- what the parts of the driver share: links with their requests, and
+ * the phase that runs. */
 #pragma once
 
 #include "load/load.h"

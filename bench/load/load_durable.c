@@ -1,7 +1,9 @@
-/* Durable upserts, beside what the disk gives: the same bytes in groups of the same size, one write and one fdatasync for each.
- * Server and bare writers take turns; while the bare ones write, the server is stopped, so that its background work takes nothing
- * from them. Groups are as large as the server's were on average in the turn before. Each turn has a collection of its own: points come
- * faster than graphs are built, and a server that is full makes its writers wait, which is not what is asked here. */
+/* Durable upserts, beside what the disk gives: the same bytes in groups of the same size, one
+ * write and one fdatasync for each. Server and bare writers take turns; while the bare ones write,
+ * the server is stopped, so that its background work takes nothing from them. Groups are as large
+ * as the server's were on average in the turn before. Each turn has a collection of its own:
+ * points come faster than graphs are built, and a server that is full makes its writers wait,
+ * which is not what is asked here. */
 #include "load/load.h"
 
 #include "clock.h"

@@ -1,5 +1,6 @@
-/* Answers are judged by their places in the truth, whose distances are computed once: the load shares the machine with what it
- * measures. Only a point that is not in the truth, though as near as its last row may be, is measured. */
+/* Answers are judged by their places in the truth, whose distances are computed once: the load
+ * shares the machine with what it measures. Only a point that is not in the truth, though as near
+ * as its last row may be, is measured. */
 #include "load/load_live.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* load_pgvector.h -- a table of PostgreSQL with pgvector in the place of a collection: id bigint primary key, embedding vector(dim), and an
- * HNSW index, which is built after the rows are there. */
+/* load_pgvector.h -- a table of PostgreSQL with pgvector in the place of a collection: id bigint
+ * primary key, embedding vector(dim), and an HNSW index, which is built after the rows are
+ * there. */
 #pragma once
 
 #include "load/load.h"
@@ -22,7 +23,8 @@ struct pgvector_link {
     char sentence[PGVECTOR_TEXT];
 };
 
-/* The vector's binary form: dim and 0 as 16 bits, then floats, all with the most significant byte first. */
+/* The vector's binary form: dim and 0 as 16 bits, then floats, all with the most
+ * significant byte first. */
 #define PGVECTOR_BYTES(dim) (4 + 4 * (size_t)(dim))
 void pgvector_pack(char *to, const float *vector, uint32_t dim);
 /* A number with the most significant byte first. */

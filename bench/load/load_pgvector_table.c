@@ -1,6 +1,7 @@
-/* What is done to the table as a whole. The rows come by COPY, a hundred transactions of it; the index is built afterwards, so that there is a
- * time in which rows have no graph and searches go on, as in any database that is loaded first. The memory for it is raised: with the default
- * the graph of a hundred thousand rows is built on the disk. */
+/* What is done to the table as a whole. The rows come by COPY, a hundred transactions of it; the
+ * index is built afterwards, so that there is a time in which rows have no graph and searches go
+ * on, as in any database that is loaded first. The memory for it is raised: with the default the
+ * graph of a hundred thousand rows is built on the disk. */
 #include "load/load_pgvector.h"
 
 #include "clock.h"

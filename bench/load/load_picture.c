@@ -83,7 +83,8 @@ static void scales_draw(FILE *f, const struct axes *a)
         fprintf(f, "<text x='%.1f' y='%.0f' text-anchor='middle'>%g s</text>\n", x_of(a, s), HEIGHT - BOTTOM + 18, s);
 }
 
-/* One curve: in each stretch the search that so many percent are faster than. The points of a stretch are in order of latency. */
+/* One curve: in each stretch the search that so many percent are faster than. The points of a
+ * stretch are in order of latency. */
 static void curve_draw(FILE *f, const struct drive_trace *t, const size_t *ends, const struct axes *a, double percent,
                        const char *class)
 {

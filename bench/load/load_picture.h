@@ -1,5 +1,6 @@
-/* load_picture.h -- latency over time as an SVG: for each stretch of time the median and the 99th percentile, on an axis of powers of ten, and
- * behind them the phases. The flat line is what one wants to see. */
+/* load_picture.h -- latency over time as an SVG: for each stretch of time the median and the
+ * 99th percentile, on an axis of powers of ten, and behind them the phases. The flat line is
+ * what one wants to see. */
 #pragma once
 
 #include "load/load.h"

@@ -1,5 +1,6 @@
-/* How fast a log is replayed: points are imported into a server that seals nothing, it is killed, and started again and again until all
- * points are there. The clock runs from the exec, so everything else that a start does counts as replay. */
+/* How fast a log is replayed: points are imported into a server that seals nothing, it is killed,
+ * and started again and again until all points are there. The clock runs from the exec, so
+ * everything else that a start does counts as replay. */
 #include "load/load.h"
 
 #include "clock.h"

@@ -1,8 +1,10 @@
-/* Does a second core pay? The same data is served by one reactor and by several, in turns, one server at a time.
+/* Does a second core pay? The same data is served by one reactor and by several, in turns,
+ * one server at a time.
  *
- * Saturated, many queries come in a frame, so that the load, which shares the machine, costs next to nothing; what the server's own threads
- * used is told beside it, and says what several cores of their own would do. At low load queries come one by one. The naive way is
- * measured too: every core keeps a graph of what it was given, and every query goes to all. */
+ * Saturated, many queries come in a frame, so that the load, which shares the machine, costs next
+ * to nothing; what the server's own threads used is told beside it, and says what several cores of
+ * their own would do. At low load queries come one by one. The naive way is measured too: every
+ * core keeps a graph of what it was given, and every query goes to all. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -27,9 +29,11 @@ enum { MERGED, APART, FOLDERS };
 
 /* Medians over the rounds, once they are all there. */
 struct way {
-    double qps[ROUNDS], cpu_s[ROUNDS], load_s[ROUNDS]; /* CPU of the server, of the load: seconds a 1000 queries */
-    double p50_us[ROUNDS], p99_us[ROUNDS];             /* at low load */
-    double wide[ROUNDS], low_wide[ROUNDS];             /* the share of searches that went to all cores */
+    /* CPU of the server, of the load: seconds a 1000 queries */
+    double qps[ROUNDS], cpu_s[ROUNDS], load_s[ROUNDS];
+    double p50_us[ROUNDS], p99_us[ROUNDS]; /* at low load */
+    /* the share of searches that went to all cores */
+    double wide[ROUNDS], low_wide[ROUNDS];
     uint64_t found, wanted, errors;
     uint64_t server_ns, load_ns; /* CPU time of the last phase */
 };

@@ -190,7 +190,8 @@ int load_server_end(struct server *s, int rc, struct error *e)
     return rc;
 }
 
-/* schedstat counts in nanoseconds where stat counts in hundredths of a second; it is kept for each thread. */
+/* schedstat counts in nanoseconds where stat counts in hundredths of a second; it is
+ * kept for each thread. */
 uint64_t server_cpu_ns(pid_t pid)
 {
     char path[300];

@@ -1,6 +1,7 @@
-/* What the data takes on the disk beside what it is: vectors, codes, links and payloads of the points that are there. At rest after an
- * import, at rest after a quarter was deleted and compacted, and the most that was taken in between. The sizes of files are those that
- * the file system says; what is in them, the server's own accounting of its segments. */
+/* What the data takes on the disk beside what it is: vectors, codes, links and payloads of the
+ * points that are there. At rest after an import, at rest after a quarter was deleted and
+ * compacted, and the most that was taken in between. The sizes of files are those that the file
+ * system says; what is in them, the server's own accounting of its segments. */
 #include "load/load.h"
 
 #include "clock.h"

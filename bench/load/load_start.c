@@ -1,6 +1,6 @@
-/* How long a server takes from exec to its first answer, on a folder of data that is already there: with the files in the kernel's
- * cache, as after the restart of a process, and without (--drop-caches), as after a boot. What a host caches of a virtual disk is not
- * dropped by that. */
+/* How long a server takes from exec to its first answer, on a folder of data that is already there:
+ * with the files in the kernel's cache, as after the restart of a process, and without
+ * (--drop-caches), as after a boot. What a host caches of a virtual disk is not dropped by that. */
 #include "load/load.h"
 
 #include "clock.h"

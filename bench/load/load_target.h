@@ -1,6 +1,8 @@
-/* load_target.h -- what is under load, as a table of functions: Kith through libkith, PostgreSQL with pgvector through libpq.
+/* load_target.h -- what is under load, as a table of functions: Kith through libkith, PostgreSQL
+ * with pgvector through libpq.
  *
- * A link is one connection. Where something goes wrong a function returns a negative errno, and error() has the sentence until the next call. */
+ * A link is one connection. Where something goes wrong a function returns a negative errno, and
+ * error() has the sentence until the next call. */
 #pragma once
 
 #include "dataset.h"
@@ -28,10 +30,12 @@ struct target_points {
 };
 struct target_reply {
     int64_t request;
-    const char
-        *failure; /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
+    /* why this request failed, and the link is fine; NULL: it did not. Lives until the next call */
+    const char *failure;
     uint64_t
-        arrived_ns; /* at this machine, by clock_wall_ns(); some time after that if more came behind it. 0: not known */
+        /* at this machine, by clock_wall_ns(); some time after that if more came
+         * behind it. 0: not known */
+        arrived_ns;
     uint32_t queries;       /* of a search: as many lists of hits, one after the other */
     const uint32_t *counts; /* of each list */
     const uint64_t *ids;
@@ -42,7 +46,8 @@ struct target_reply {
 struct fill_watch {
     uint64_t start_ns, tenth_ns[FILL_TENTHS];
     unsigned tenths;
-    double slowed_s; /* by the server's own count, all its writes together; negative: it does not say */
+    /* by the server's own count, all its writes together; negative: it does not say */
+    double slowed_s;
 };
 void fill_at(struct fill_watch *w, uint64_t rows, uint64_t total); /* w may be NULL */
 double fill_seconds(const struct fill_watch *w);
@@ -74,7 +79,8 @@ struct target {
     int (*settle)(struct link *l, const char *collection, double seconds_max);
     int64_t (*backlog)(struct link *l, const char *collection); /* rows that no graph holds */
     int (*remove)(struct link *l, const char *collection, const uint64_t *ids, uint32_t count);
-    int (*compact)(struct link *l, const char *collection); /* nothing of the deleted points is left */
+    /* nothing of the deleted points is left */
+    int (*compact)(struct link *l, const char *collection);
     int (*snapshot)(struct link *l, const char *collection);
     int (*drop)(struct link *l, const char *collection);
 };

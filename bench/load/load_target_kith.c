@@ -50,7 +50,8 @@ static int kith_link_open(const char *address, struct link **ret, char *error, s
         free(x);
         return -ECONNREFUSED;
     }
-    (void)setsockopt(kith_fd(x->k), SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int)); /* without: as they are read */
+    /* without: as they are read */
+    (void)setsockopt(kith_fd(x->k), SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int));
     *ret = &x->base;
     return 0;
 }

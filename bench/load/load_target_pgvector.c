@@ -1,5 +1,5 @@
-/* One statement at a time on a link, as most programs use PostgreSQL; so a load needs as many links as it has requests on their way. Statements
- * are prepared, vectors and ids go in binary form. */
+/* One statement at a time on a link, as most programs use PostgreSQL; so a load needs as many links
+ * as it has requests on their way. Statements are prepared, vectors and ids go in binary form. */
 #include "load/load_pgvector.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* What `draining` says at its end. A phase that was given up counts with what was seen until then: its latencies are at least that. */
+/* What `draining` says at its end. A phase that was given up counts with what was seen until then:
+ * its latencies are at least that. */
 #include "load/load_draining.h"
 
 #include "load/load_picture.h"
@@ -70,7 +71,8 @@ void draining_judge(const struct draining *d, struct draining_aim aims[DRAINING_
     aims[2].what = "recall, at least";
     aims[2].worst = 1 - aims[2].worst;
     aims[2].limit = 0.95;
-    bool alone = d->phases[DRAINING].drive.gave_up_s > 0; /* half of the time without searches: it says nothing */
+    /* half of the time without searches: it says nothing */
+    bool alone = d->phases[DRAINING].drive.gave_up_s > 0;
     aims[3] = (struct draining_aim){.what = "the drain, as a multiple of the same without searches, at most",
                                     .phase = alone ? "its searches were given up" : "",
                                     .worst = drain_ratio(d),

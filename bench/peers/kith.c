@@ -1,4 +1,5 @@
-/* Kith's own index as a server has it after sealing: codes and links in memory, vectors in a mapped file. */
+/* Kith's own index as a server has it after sealing: codes and links in memory,
+ * vectors in a mapped file. */
 #include "peers/kith.h"
 
 #include "index/autoindex.h"

@@ -42,7 +42,8 @@ static struct index_options options_of(const struct peer_build *b)
                                   .links = (enum links_kind)v->links};
 }
 
-/* What the graph was built with: then finishing is the graph's last step alone, which all variants share. */
+/* What the graph was built with: then finishing is the graph's last step alone,
+ * which all variants share. */
 static const struct index_options as_grown = {
     .code = CODE_SQ8, .refine = REFINE_F32, .refine_k = 2, .links = LINKS_PLAIN};
 

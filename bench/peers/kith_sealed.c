@@ -1,5 +1,5 @@
-/* A sealed segment is a file: codes and links are copied from it to huge pages, vectors are read in place through the page cache.
- * Measured any other way the bench would flatter the server. */
+/* A sealed segment is a file: codes and links are copied from it to huge pages, vectors are read in
+ * place through the page cache. Measured any other way the bench would flatter the server. */
 #include "peers/kith.h"
 
 #include <errno.h>

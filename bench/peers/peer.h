@@ -1,8 +1,10 @@
-/* peer.h -- an engine as the ann benchmark sees it: Kith itself and those it is measured against, behind one table of
- * functions, so that all of them are built, searched and timed by the same lines.
+/* peer.h -- an engine as the ann benchmark sees it: Kith itself and those it is measured
+ * against, behind one table of functions, so that all of them are built, searched and
+ * timed by the same lines.
  *
- * Rows are numbered from 0 in the order given. Vectors are f32, dim of them to a row without padding, normalised for cosine.
- * Nothing is thrown: a C++ engine turns its exceptions into NULL and -1, and says why on stderr. */
+ * Rows are numbered from 0 in the order given. Vectors are f32, dim of them to a row without
+ * padding, normalised for cosine. Nothing is thrown: a C++ engine turns its exceptions into NULL
+ * and -1, and says why on stderr. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +14,8 @@
 extern "C" {
 #endif
 
-enum peer_metric { PEER_L2 = 1, PEER_INNER_PRODUCT = 2, PEER_COSINE = 3 }; /* the numbers of vectors/metric.h */
+/* the numbers of vectors/metric.h */
+enum peer_metric { PEER_L2 = 1, PEER_INNER_PRODUCT = 2, PEER_COSINE = 3 };
 enum peer_code {
     PEER_CODE_AUTO,
     PEER_CODE_F32,
@@ -25,7 +28,8 @@ enum peer_code {
 enum peer_refine { PEER_REFINE_AUTO, PEER_REFINE_NONE, PEER_REFINE_F32, PEER_REFINE_F16, PEER_REFINE_BF16 };
 enum peer_links { PEER_LINKS_AUTO, PEER_LINKS_PLAIN, PEER_LINKS_PACKED };
 
-/* What stands behind the colon in a name like kith:sq4+f16+packed. 0: not given, the engine decides. */
+/* What stands behind the colon in a name like kith:sq4+f16+packed. 0: not
+ * given, the engine decides. */
 struct peer_variant {
     enum peer_code code;
     uint32_t code_bits; /* of RaBitQ: 1..8 */
@@ -38,8 +42,10 @@ struct peer_variant {
 
 /* What a clock around build() does not show. */
 struct peer_times {
-    uint64_t cpu_ns, wall_ns; /* spent by an earlier call, for a variant that shares with this one */
-    uint64_t spared_ns;       /* CPU time that a core for each thread would spare, where the engine can tell */
+    /* spent by an earlier call, for a variant that shares with this one */
+    uint64_t cpu_ns, wall_ns;
+    /* CPU time that a core for each thread would spare, where the engine can tell */
+    uint64_t spared_ns;
 };
 
 struct peer_build {
@@ -59,8 +65,10 @@ struct peer_build {
 struct peer_search {
     uint32_t k, ef;  /* ef >= k */
     double refine_k; /* candidates scored again, as a multiple of k; 0: the engine's own */
-    uint32_t lane;   /* searches of different lanes may be under way at once; below PEER_LANES_MAX */
-    /* Called while memory is waited for, where the engine knows when that is; NULL: there is nothing else to do. */
+    /* searches of different lanes may be under way at once; below PEER_LANES_MAX */
+    uint32_t lane;
+    /* Called while memory is waited for, where the engine knows when that is; NULL: there
+     * is nothing else to do. */
     void (*overlap)(void *arg);
     void *arg;
 };
@@ -77,7 +85,8 @@ struct peer {
     const char *(*describe)(const void *index);
     /* Why there is no such variant, as a literal; NULL: there is. */
     const char *(*refuse)(const struct peer_variant *v);
-    /* The multiples of k worth scoring again, rising; returns how many. 0: nothing is scored again. */
+    /* The multiples of k worth scoring again, rising; returns how many. 0: nothing is scored
+     * again. */
     unsigned (*refine_ks)(const void *index, double ret[4]);
     void *(*build)(const struct peer_build *b); /* NULL on failure */
     /* Writes up to k rows, nearest first as the engine sees it; returns how many, or -1. */
@@ -85,11 +94,12 @@ struct peer {
     struct peer_memory (*memory)(const void *index); /* the vectors included */
     void (*destroy)(void *index);
     void (*forget)(void); /* frees what build() kept for the next variant */
-    /* To a file, and back by a build of the same data and options: load() returns NULL where there is none. Both NULL: the
-     * engine is built each time. */
+    /* To a file, and back by a build of the same data and options: load() returns NULL where there
+     * is none. Both NULL: the engine is built each time. */
     int (*save)(const void *index, const char *path);
     void *(*load)(const char *path, const struct peer_build *b);
-    /* The links and candidates it was built with; NULL: those it was told, which it does not choose itself. */
+    /* The links and candidates it was built with; NULL: those it was told, which it
+     * does not choose itself. */
     void (*links)(const void *index, uint32_t *ret_m, uint32_t *ret_ef_construct);
 };
 

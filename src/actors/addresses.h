@@ -1,5 +1,5 @@
-/* addresses.h -- the actors of a server, where they live, and of which order their messages are. Every reactor has one of each but
- * of the last three, which are on reactor 0. */
+/* addresses.h -- the actors of a server, where they live, and of which order their messages are.
+ * Every reactor has one of each but of the last three, which are on reactor 0. */
 #pragma once
 
 #include "actors/order.h"

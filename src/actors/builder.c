@@ -1,5 +1,6 @@
-/* builder.c -- why a step that fails is repeated with growing pauses: the usual cause is a full disk, which passes when
- * somebody frees space, and until then searches and what is acknowledged are fine. */
+/* builder.c -- why a step that fails is repeated with growing pauses: the usual cause is a full
+ * disk, which passes when somebody frees space, and until then searches and what is
+ * acknowledged are fine. */
 #include "actors/builder.h"
 #include "actors/order.h"
 #include "base/log.h"
@@ -38,7 +39,8 @@ static void hand_run(void *arg)
             continue;
         }
         pause_ns = RETRY_NS_MIN;
-        if (rc > 0) { /* what one has done may be work for the other: a sealed segment can be merged */
+        /* what one has done may be work for the other: a sealed segment can be merged */
+        if (rc > 0) {
             on_work(b);
             fiber_checkpoint();
             continue;
@@ -77,7 +79,8 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
 void builder_stop(struct builder *b)
 {
     if (!b->prepare.running && !b->build.running &&
-        !b->compaction.running) /* a start or a restore that failed elsewhere ends before this began */
+        /* a start or a restore that failed elsewhere ends before this began */
+        !b->compaction.running)
         return;
     b->stopping = true;
     store_interrupt(b->store);

@@ -1,6 +1,7 @@
-/* builder.h -- background work of one reactor: three fibers that let the store do one step after the other while there is any, and
- * sleep until writes make more. One makes codes and lists for new rows, one brings graphs up to date and seals full segments, one merges: what
- * writers may wait for never waits for what takes longer. */
+/* builder.h -- background work of one reactor: three fibers that let the store do one step after
+ * the other while there is any, and sleep until writes make more. One makes codes and lists for new
+ * rows, one brings graphs up to date and seals full segments, one merges: what writers may wait for
+ * never waits for what takes longer. */
 #pragma once
 
 #include "reactor/fibers/sync.h"
@@ -21,6 +22,8 @@ struct builder {
     bool stopping;
 };
 
-/* gpu: the device graphs may be built on, asked once and told in the log; NULL on all reactors but the first. */
+/* gpu: the device graphs may be built on, asked once and told in the log; NULL on all
+ * reactors but the first. */
 MUST_USE int builder_start(struct builder *b, struct store *store, const struct gpu *gpu);
-void builder_stop(struct builder *b); /* waits for the steps that are under way; nothing when it does not run */
+/* waits for the steps that are under way; nothing when it does not run */
+void builder_stop(struct builder *b);

@@ -10,14 +10,16 @@
 
 enum control_message_type {
     /* To ACTOR_CONTROL. */
-    MSG_CONTROL_OPEN = 0x200,    /* open the store's segments */
-    MSG_CONTROL_SHARE,           /* lend them to all others */
-    MSG_CONTROL_MAP,             /* find out which rows count */
-    MSG_CONTROL_READ,            /* clean collections may be read: all reactors have done so */
-    MSG_CONTROL_REPLAY,          /* the store's log */
-    MSG_CONTROL_CREATE,          /* everything a collection needs is made, but clients do not see it */
-    MSG_CONTROL_PUBLISH,         /* they do; cannot fail */
-    MSG_CONTROL_SCHEMA_PREPARE,  /* a collection's next schema: keep a copy, go by the present one */
+    MSG_CONTROL_OPEN = 0x200, /* open the store's segments */
+    MSG_CONTROL_SHARE,        /* lend them to all others */
+    MSG_CONTROL_MAP,          /* find out which rows count */
+    MSG_CONTROL_READ,         /* clean collections may be read: all reactors have done so */
+    MSG_CONTROL_REPLAY,       /* the store's log */
+    /* everything a collection needs is made, but clients do not see it */
+    MSG_CONTROL_CREATE,
+    MSG_CONTROL_PUBLISH, /* they do; cannot fail */
+    /* a collection's next schema: keep a copy, go by the present one */
+    MSG_CONTROL_SCHEMA_PREPARE,
     MSG_CONTROL_SCHEMA_PUBLISH,  /* go by it: it is durable; cannot fail */
     MSG_CONTROL_SCHEMA_RETRACT,  /* it has not become durable: forget it; cannot fail */
     MSG_CONTROL_EMPTY,           /* a collection: nobody uses it any more */
@@ -25,7 +27,9 @@ enum control_message_type {
     MSG_CONTROL_ANNOUNCE_DAMAGE, /* tell all others which collections are damaged here */
     MSG_CONTROL_RESTORE,         /* a step of a restore */
     /* To ACTOR_SERVER. */
-    MSG_CONTROL_LISTEN, /* connections may come; what they ask is refused until MSG_CONTROL_READ, or MSG_CONTROL_SERVE */
+    /* connections may come; what they ask is refused until MSG_CONTROL_READ, or
+     * MSG_CONTROL_SERVE */
+    MSG_CONTROL_LISTEN,
     MSG_CONTROL_SERVE,
     MSG_CONTROL_DRAIN, /* take no new connections, end the open ones */
     MSG_CONTROL_HALT,  /* end all that uses the store */
@@ -40,8 +44,9 @@ enum control_message_type {
     MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
     MSG_CONTROL_SUPERSEDE,   /* end the earlier connections of a client that has connected again */
     /* To ACTOR_STEP. */
-    MSG_CONTROL_DISK,     /* the disk is full, fails, or works again */
-    MSG_CONTROL_SNAPSHOT, /* how far the log is durable; its files up to there, and all segments, stay as they are */
+    MSG_CONTROL_DISK, /* the disk is full, fails, or works again */
+    /* how far the log is durable; its files up to there, and all segments, stay as they are */
+    MSG_CONTROL_SNAPSHOT,
     MSG_CONTROL_SNAPSHOT_END, /* they need not stay any more */
     /* To ACTOR_ASK. */
     MSG_CONTROL_MEASURE,
@@ -169,8 +174,9 @@ struct control_snapshot_message {
 enum restore_step {
     RESTORE_QUIESCE, /* begin no requests, wait for those under way */
     RESTORE_STOP,    /* end background work: it speaks with other reactors too */
-    RESTORE_SHUT,    /* close the store; also one that a failed restore has opened. MSG_CONTROL_OPEN comes next */
-    RESTORE_RESUME,  /* take requests again; the only step that can fail */
+    /* close the store; also one that a failed restore has opened. MSG_CONTROL_OPEN comes next */
+    RESTORE_SHUT,
+    RESTORE_RESUME, /* take requests again; the only step that can fail */
 };
 
 struct control_restore_message {

@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* How many messages of a kind are worked on at once. Searches on one core gain nothing from being many, but each may pause and
- * let a shorter one pass; writes wait for a shared flush, so many of them ride one. */
+/* How many messages of a kind are worked on at once. Searches on one core gain nothing from
+ * being many, but each may pause and let a shorter one pass; writes wait for a shared flush, so
+ * many of them ride one. */
 #define CONTROL_WIDTH  8
 #define SERVER_WIDTH   4
 #define NOTICE_WIDTH   32
@@ -17,7 +18,8 @@
 #define SEARCH_WIDTH   256
 #define WRITE_WIDTH    1024
 #define MAINTAIN_WIDTH 128 /* shard_actor.c refuses earlier */
-/* Where memory is scarce fewer writes and searches are worked on at once, and less is kept for the next ones. */
+/* Where memory is scarce fewer writes and searches are worked on at once, and less is
+ * kept for the next ones. */
 #define FIBER_BYTES   ((uint64_t)32 << 10)
 #define WIDTH_MIN     16
 #define STACKS_MIN    8
@@ -25,7 +27,8 @@
 #define HEAP_MIN      ((uint64_t)128 << 10)
 #define REQUESTS_KEPT 256 /* what a busy core has in flight */
 
-/* What the frames of large requests may have in memory together, and again what they need beside. */
+/* What the frames of large requests may have in memory together, and again what they need
+ * beside. */
 static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
 {
     const uint64_t share = LARGE_BYTES_MAX / reactors, large = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
@@ -64,7 +67,8 @@ int core_create(struct server *server, struct core **ret)
     settings_init(&c->settings);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->search_times[i]);
-    const struct server_options *o = &server->options; /* what is set otherwise comes with core_tune_requests() */
+    /* what is set otherwise comes with core_tune_requests() */
+    const struct server_options *o = &server->options;
     const uint64_t memory = o->settings.memory ? o->settings.memory : o->memory_default;
     c->request_bytes = request_bytes_of(memory, c->reactors);
     byte_pool_init(&c->frames, c->request_bytes);
@@ -134,7 +138,8 @@ int core_enter(struct core *c, uint64_t collection, struct collection_entry **re
     if (!e || gate_enter(&e->gate) < 0)
         return -ENOENT;
     order_hold(ORDER_COLLECTION);
-    if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* a merge that read it all has found it just now */
+    /* a merge that read it all has found it just now */
+    if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
         ignore_result(core_announce_damage(c, e));
     if (e->damage.code != ERROR_OK) {
         core_leave(e);

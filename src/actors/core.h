@@ -41,9 +41,10 @@ struct core {
     struct request_pool requests;
     struct admission admission;
     struct session_places places;
-    struct byte_pool frames; /* what the frames of all connections, but the smallest, may have in memory together */
-    uint64_t request_bytes;  /* of it at most; what one request may have */
-    uint32_t stacks_kept;    /* of fibers that have ended, for the next ones */
+    /* what the frames of all connections, but the smallest, may have in memory together */
+    struct byte_pool frames;
+    uint64_t request_bytes; /* of it at most; what one request may have */
+    uint32_t stacks_kept;   /* of fibers that have ended, for the next ones */
     struct actor control, life, notice, step, ask, search, write, maintain, help;
     struct workers workers; /* of the builds of this core */
     struct fan_out_view others;
@@ -60,14 +61,16 @@ struct core {
     struct event step_ended;
     uint32_t waiting;       /* who waits for sealing or compaction */
     uint32_t catalog_calls; /* requests of this core that wait for the catalog */
-    bool verifying;         /* a request checks files: one at a time, each reads into a MiB of its own */
-    void *front;            /* what src/net keeps for this reactor */
+    /* a request checks files: one at a time, each reads into a MiB of its own */
+    bool verifying;
+    void *front; /* what src/net keeps for this reactor */
 };
 
 /* Makes this reactor's part and starts its actors; -ENOMEM. */
 MUST_USE int core_create(struct server *server, struct core **ret);
 void core_destroy(
-    struct core *c); /* also after a run that ended without MSG_CONTROL_CLOSE: then only memory is freed */
+    /* also after a run that ended without MSG_CONTROL_CLOSE: then only memory is freed */
+    struct core *c);
 
 /* Messages to this core go through these (core_control.c, core_notice.c, shard_actor.c). */
 void core_on_control(struct actor *a, struct message *m);

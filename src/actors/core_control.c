@@ -1,5 +1,5 @@
-/* core_control.c -- what one reactor does when it is opened, changed and stopped: what waits for requests to end. What requests
- * wait for is in core_notice.c. */
+/* core_control.c -- what one reactor does when it is opened, changed and stopped: what waits for
+ * requests to end. What requests wait for is in core_notice.c. */
 #include "actors/admission/budget.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
@@ -38,7 +38,8 @@ static int replica_fill(struct core *c, const struct manifest *m)
     return 0;
 }
 
-/* What is appended lies in up to four buffers: appended, being written, and as blocks, each grown by doubling. */
+/* What is appended lies in up to four buffers: appended, being written, and as blocks,
+ * each grown by doubling. */
 static uint64_t log_pending_bytes(const struct core *c)
 {
     return budget_of_many(budget_bytes(c), c->reactors, 4, LOG_PENDING_MIN, LOG_PENDING_BYTES);
@@ -65,7 +66,8 @@ static int on_open(struct core *c, struct control_open_message *m)
         .dir = o->data,
         .reactor = c->reactor,
         .reactors = c->reactors,
-        .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes), /* as its log's files */
+        /* as its log's files */
+        .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes),
         .open_bytes_max = budget_of_start(budget_bytes(c), c->reactors),
         .log_pending_bytes = log_pending_bytes(c),
         .read_only = m->read_only,
@@ -183,7 +185,8 @@ static int on_empty(struct core *c, struct control_drop_message *m)
     return 0;
 }
 
-/* Nothing is created or dropped yet when this runs: the entries stay where they are while messages are under way. */
+/* Nothing is created or dropped yet when this runs: the entries stay where they are while
+ * messages are under way. */
 static int on_announce_damage(struct core *c)
 {
     int rc = 0;

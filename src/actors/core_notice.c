@@ -1,7 +1,9 @@
-/* core_notice.c -- what one reactor is told and asked by the others, whose writes and background work wait for it.
+/* core_notice.c -- what one reactor is told and asked by the others, whose writes and
+ * background work wait for it.
  *
- * Three actors, because what waits for nothing must never stand in a queue behind what waits: notices are answered at once, steps
- * may wait for the disk, for notices and for searches, and who measures looks at much. See order.h. */
+ * Three actors, because what waits for nothing must never stand in a queue behind what waits:
+ * notices are answered at once, steps may wait for the disk, for notices and for searches, and who
+ * measures looks at much. See order.h. */
 #include "actors/admission/budget.h"
 #include "actors/control_messages.h"
 #include "actors/metrics/metrics_collections.h"

@@ -1,4 +1,5 @@
-/* core_restore.c -- what one reactor does for a snapshot, and when the data under it is replaced by one. */
+/* core_restore.c -- what one reactor does for a snapshot, and when the data under
+ * it is replaced by one. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "shards/snapshot/snapshot.h"
@@ -12,7 +13,8 @@ int core_on_snapshot(struct core *c, struct control_snapshot_message *m)
                            : -ESHUTDOWN;
 }
 
-/* Nobody comes in any more. Whoever is inside may still ask other reactors, so the gates stay open to their messages. */
+/* Nobody comes in any more. Whoever is inside may still ask other reactors, so the gates stay
+ * open to their messages. */
 static int quiesce(struct core *c)
 {
     if (c->state == CORE_SERVING)

@@ -12,7 +12,8 @@
 
 #define PAUSE_NS_MIN ((uint64_t)1000000000)
 #define PAUSE_NS_MAX ((uint64_t)30000000000)
-#define CALM_NS      ((uint64_t)60000000000) /* a disk that fails again within this time is not trusted more than before */
+/* a disk that fails again within this time is not trusted more than before */
+#define CALM_NS ((uint64_t)60000000000)
 
 /* -- telling -- */
 
@@ -146,7 +147,8 @@ void disk_watch_report(struct disk_watch *w, int rc, uint64_t round)
 
 void disk_watch_complete(struct disk_watch *w)
 {
-    while (w->reported && w->running) /* the watch waits for less than who holds the lock of the manifest may */
+    /* the watch waits for less than who holds the lock of the manifest may */
+    while (w->reported && w->running)
         event_wait(&w->changed);
 }
 

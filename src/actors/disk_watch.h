@@ -1,8 +1,10 @@
-/* disk_watch.h -- decides for the whole server whether it may store anything new. Lives on reactor 0.
+/* disk_watch.h -- decides for the whole server whether it may store anything
+ * new. Lives on reactor 0.
  *
- * A reactor whose store meets a failure of the disk reports it here. The watch then removes DIR/reserve if the disk is full, tells all
- * reactors to refuse writes, and tries from time to time (1 s, growing to 30 s) whether writes would work again; when they do it puts the reserve
- * back and tells all to go on. Nobody has to do anything but see to the disk. */
+ * A reactor whose store meets a failure of the disk reports it here. The watch then removes
+ * DIR/reserve if the disk is full, tells all reactors to refuse writes, and tries from time to time
+ * (1 s, growing to 30 s) whether writes would work again; when they do it puts the reserve back and
+ * tells all to go on. Nobody has to do anything but see to the disk. */
 #pragma once
 
 #include "reactor/fibers/sync.h"
@@ -18,15 +20,15 @@ struct disk_watch {
     struct event changed;
 };
 
-/* Before the stores are opened: puts the reserve in place, or, without room for that and `wanted` bytes more, gives it up and is read-only from the
- * start. Waits. */
+/* Before the stores are opened: puts the reserve in place, or, without room for that and `wanted`
+ * bytes more, gives it up and is read-only from the start. Waits. */
 void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_bytes, uint64_t wanted);
 /* After the stores were opened. */
 MUST_USE int disk_watch_start(struct disk_watch *w);
 void disk_watch_stop(struct disk_watch *w); /* waits */
 
-/* The disk answered rc, or there was no memory for the log, to something that began in that round; what is from an earlier one is ignored. Does
- * not wait; may be called before the start. */
+/* The disk answered rc, or there was no memory for the log, to something that began in that round;
+ * what is from an earlier one is ignored. Does not wait; may be called before the start. */
 void disk_watch_report(struct disk_watch *w, int rc, uint64_t round);
 /* Waits until all that was reported has been acted on: on a full disk there is some room then. */
 void disk_watch_complete(struct disk_watch *w);

@@ -1,6 +1,7 @@
-/* order.c -- why so many credits: searches and writes are as many as the clients' requests, each write may need a notice, and the first
- * writes of many collections share the flush of a commit. The others are few: of background work each reactor does two or three pieces at
- * once, and changes of the catalog go one after the other. */
+/* order.c -- why so many credits: searches and writes are as many as the clients' requests, each
+ * write may need a notice, and the first writes of many collections share the flush of a commit.
+ * The others are few: of background work each reactor does two or three pieces at once, and changes
+ * of the catalog go one after the other. */
 #include "actors/order.h"
 
 const uint16_t order_credits[ORDERS] = {

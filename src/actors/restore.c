@@ -1,8 +1,9 @@
 /* restore.c -- a running server becomes what it was when a snapshot was taken.
  *
- * The stores close, the folder is replaced (shards/snapshot/snapshot_restore.c), the stores open again as at a start. The connections need not
- * know: their requests get ERROR_UNAVAILABLE meanwhile. Who reads the manifest in between sees the old one or the new one; nobody
- * commits, for the background work has ended. */
+ * The stores close, the folder is replaced (shards/snapshot/snapshot_restore.c), the stores open
+ * again as at a start. The connections need not know: their requests get ERROR_UNAVAILABLE
+ * meanwhile. Who reads the manifest in between sees the old one or the new one; nobody commits, for
+ * the background work has ended. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "base/log.h"
@@ -10,7 +11,8 @@
 
 #include <errno.h>
 
-/* The messages lie on the stack, because only the last step may fail, also when there is no memory. */
+/* The messages lie on the stack, because only the last step may fail, also when there is no
+ * memory. */
 #define AT_ONCE 64u
 
 static int step_some(enum restore_step which, unsigned first, unsigned n)
@@ -82,7 +84,8 @@ int server_restore(struct server *s, const char *name, struct error *error)
     log_info("restoring the snapshot '%s'; requests are refused until it is done", name);
     disk_watch_stop(&s->disk); /* it too speaks with the stores */
     check(step(RESTORE_QUIESCE) == 0 && step(RESTORE_STOP) == 0 && step(RESTORE_SHUT) == 0);
-    bool pending = snapshot_restore_is_pending(s->options.data); /* an earlier one: what it has removed is gone */
+    /* an earlier one: what it has removed is gone */
+    bool pending = snapshot_restore_is_pending(s->options.data);
     int rc = snapshot_restore_begin(s->options.data, name, &why);
     bool begun = rc == 0;
     if (begun)

@@ -1,10 +1,11 @@
 /* server.c -- the order in which a server comes up and goes down.
  *
- * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the catalog. Then the first reactor
- * listens, and the others on the port it got, so that clients can be told how far the rest is. Then all stores open their segments, lend them to
- * each other, and delete each other's rows. When all have, clean collections can be read, while the stores replay their logs.
- * Down: the same backwards; no store is closed before all have halted, for each uses segments of the others. A start that fails goes down from
- * where it got to. */
+ * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the
+ * catalog. Then the first reactor listens, and the others on the port it got, so that clients can
+ * be told how far the rest is. Then all stores open their segments, lend them to each other, and
+ * delete each other's rows. When all have, clean collections can be read, while the stores replay
+ * their logs. Down: the same backwards; no store is closed before all have halted, for each uses
+ * segments of the others. A start that fails goes down from where it got to. */
 #include "actors/server.h"
 #include "actors/control_messages.h"
 #include "base/log.h"
@@ -99,7 +100,8 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
     return rc < 0 ? rc : replay_logs(m, error);
 }
 
-/* As much as it takes to delete and to drop; less where segments are small, because there the disk may be too. */
+/* As much as it takes to delete and to drop; less where segments are small, because there
+ * the disk may be too. */
 static uint64_t reserve_bytes(const struct server *s)
 {
     uint64_t bytes = s->options.growing_bytes / 2;
@@ -235,7 +237,9 @@ static void boot(void *arg)
     unsigned r = reactor_id();
     int rc = core_create(s, &s->cores[r]);
     if (r != 0) {
-        check(rc == 0); /* nothing else has been allocated yet: a machine without memory for this cannot run a server */
+        /* nothing else has been allocated yet: a machine without memory for
+         * this cannot run a server */
+        check(rc == 0);
         return;
     }
     s->began_ns = clock_now_ns();

@@ -57,10 +57,13 @@ struct server_options {
     struct listener_options listeners[LISTENERS_MAX];
     unsigned listener_count;
     uint64_t growing_bytes; /* of vectors before a segment is sealed; 0: the store's default */
-    bool drop_caches;       /* the files of segments and logs are read from the disk once more; for benchmarks */
-    uint64_t merge_bytes; /* of vectors in a segment that merging makes; 0: the store's default, as for the next two */
+    /* the files of segments and logs are read from the disk once more; for benchmarks */
+    bool drop_caches;
+    /* of vectors in a segment that merging makes; 0: the store's default, as for the next two */
+    uint64_t merge_bytes;
     uint64_t memory_default; /* of the setting `memory`; 0: no bound */
-    uint64_t index_bytes; /* of memory that indexes keep to when they choose how to be made; 0: a share of `memory` */
+    /* of memory that indexes keep to when they choose how to be made; 0: a share of `memory` */
+    uint64_t index_bytes;
     uint32_t compact_percent; /* of a segment's rows deleted before it is rewritten */
     uint32_t seal_age_s;      /* after which a growing segment is sealed though it is not full */
     struct settings settings; /* those given have the source SETTING_OPTION */

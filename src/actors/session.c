@@ -1,11 +1,13 @@
-/* session.c -- a list, two counters and an event. Cancelling walks the list: it is short and cancelling is rare. */
+/* session.c -- a list, two counters and an event. Cancelling walks the list: it is short
+ * and cancelling is rare. */
 #include "actors/session.h"
 #include "actors/core.h"
 
 #include <errno.h>
 
 #define PLACE_BYTES ((uint64_t)64 << 10) /* what a request of a place is taken to need */
-#define SMALL_SHARE 16 /* a frame of more than so small a part of the memory for frames is one of the large ones */
+/* a frame of more than so small a part of the memory for frames is one of the large ones */
+#define SMALL_SHARE 16
 
 void session_init(struct session *s, struct core *c)
 {
@@ -64,7 +66,8 @@ void session_places_resize(struct session_places *p, uint64_t bytes)
     places_give(p);
 }
 
-/* For the next request of s: at once when it is the only one, which then goes without if need be. */
+/* For the next request of s: at once when it is the only one, which then goes without if need
+ * be. */
 static void wait_for_place(struct session *s)
 {
     struct session_places *p = &s->core->places;
@@ -126,7 +129,8 @@ void session_frame_drop(struct request *rq)
 
 void session_keep_answer(struct request *rq)
 {
-    const bool small = rq->frame.total == 0; /* the frame lies in rq->arena, and goes on to be counted */
+    /* the frame lies in rq->arena, and goes on to be counted */
+    const bool small = rq->frame.total == 0;
     const uint64_t frame = small ? rq->bytes - rq->ticket.bytes - rq->ticket.small_bytes : 0;
     session_frame_drop(rq);
     const uint64_t used = rq->arena.used + rq->answer.used;

@@ -1,5 +1,6 @@
-/* shard_actor.c -- a reactor's shards, spoken to by messages. Reads and writes are two actors, because an actor's fibers have
- * one class: a queue of writes must not stand in front of a search. */
+/* shard_actor.c -- a reactor's shards, spoken to by messages. Reads and writes are two actors,
+ * because an actor's fibers have one class: a queue of writes must not stand in front of a
+ * search. */
 #include "actors/shard_actor.h"
 
 #include <errno.h>
@@ -156,7 +157,8 @@ struct waiting {
     const struct context *ctx;
 };
 
-/* Work may take minutes: a drop, a stop or a restore, which wait for everybody inside, shall not wait for that. */
+/* Work may take minutes: a drop, a stop or a restore, which wait for everybody inside,
+ * shall not wait for that. */
 static int waiting_pause(void *arg)
 {
     const struct waiting *w = arg;
@@ -182,7 +184,8 @@ static int maintain(struct core *c, struct shard_maintain_message *m,
     struct pause pause = {waiting_pause, &w};
     rc = fn(e->shard, &pause, m->error);
     c->waiting--;
-    if (shard_damage(e->shard) && e->damage.code == ERROR_OK) /* this work reads everything, and may find it first */
+    /* this work reads everything, and may find it first */
+    if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
         ignore_result(core_announce_damage(c, e));
     core_leave(e);
     return rc;

@@ -1,7 +1,9 @@
-/* shard_actor.h -- the work of one reactor's shards, for the actors and for a router on the same core.
+/* shard_actor.h -- the work of one reactor's shards, for the actors and for a
+ * router on the same core.
  *
- * A router whose own core is meant calls these directly: no message, no ring, no other fiber. They answer as the messages of
- * shard_messages.h do, whose structs they take. All wait; call from a fiber of the core. */
+ * A router whose own core is meant calls these directly: no message, no ring, no other fiber.
+ * They answer as the messages of shard_messages.h do, whose structs they take. All wait; call
+ * from a fiber of the core. */
 #pragma once
 
 #include "actors/core.h"

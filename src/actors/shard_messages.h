@@ -1,7 +1,8 @@
 /* shard_messages.h -- what a router asks of the shards of one reactor.
  *
- * Every pointer is lent by the sender until the message is home; the receiver writes its answer straight into the sender's
- * memory. A collection that is not there (dropped a moment ago) comes home as -ENOENT. */
+ * Every pointer is lent by the sender until the message is home; the receiver writes its answer
+ * straight into the sender's memory. A collection that is not there (dropped a moment ago)
+ * comes home as -ENOENT. */
 #pragma once
 
 #include "reactor/message.h"
@@ -21,8 +22,9 @@ enum shard_message_type {
 /* A batch of queries; query i's hits go to hits[i * k], their number to counts[i]. */
 struct shard_search_message {
     struct message base;
-    uint64_t collection, schema_version; /* version: that the sender goes by; likewise in the others */
-    const float *queries;                /* count x dim */
+    /* version: that the sender goes by; likewise in the others */
+    uint64_t collection, schema_version;
+    const float *queries; /* count x dim */
     uint32_t count, k, ef;
     float recall; /* in place of ef */
     float refine_k;
@@ -31,12 +33,14 @@ struct shard_search_message {
     struct search_part part;     /* what of this reactor is searched */
     struct point_hit *hits;
     uint32_t *counts;
-    bool stale;       /* answer: not the sealed segments, they are not the same as the sender's any more */
+    /* answer: not the sealed segments, they are not the same as the sender's any more */
+    bool stale;
     uint64_t died_ns; /* answer: shard_died_ns() */
 };
 
-/* Copies points out. found[i] says whether ids[i] is there. Payloads are copied one after the other as long as they fit;
- * payload_bytes comes back as what all of them need, so a sender whose room was too small asks again with that much. */
+/* Copies points out. found[i] says whether ids[i] is there. Payloads are copied one after the other
+ * as long as they fit; payload_bytes comes back as what all of them need, so a sender whose room
+ * was too small asks again with that much. */
 struct shard_get_message {
     struct message base;
     uint64_t collection, schema_version;

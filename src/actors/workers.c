@@ -1,5 +1,6 @@
-/* workers.c -- the fiber that asks does share 0 itself, on its own reactor; the others go out as messages, and come home before it goes
- * on. While they are away it waits nowhere but in its own share, so two builds that help each other both end. */
+/* workers.c -- the fiber that asks does share 0 itself, on its own reactor; the others go out as
+ * messages, and come home before it goes on. While they are away it waits nowhere but in its own
+ * share, so two builds that help each other both end. */
 #include "actors/workers.h"
 #include "actors/addresses.h"
 

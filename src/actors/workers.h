@@ -1,5 +1,6 @@
-/* workers.h -- the workers of a server's builds (base/workers.h): every reactor does a share, as background work, when it has nothing better
- * to do. Whoever is busy does little: shares take their rows one by one, so the others do more. */
+/* workers.h -- the workers of a server's builds (base/workers.h): every reactor does a share, as
+ * background work, when it has nothing better to do. Whoever is busy does little: shares take their
+ * rows one by one, so the others do more. */
 #pragma once
 
 #include "base/workers.h"
@@ -9,8 +10,9 @@
 
 enum workers_message_type { MSG_WORKERS_SHARE = 0x400 }; /* to ACTOR_WORKERS */
 
-/* One share. The job is lent until the message is home; what is written in it belongs to one share alone. Comes home with what the
- * share returned, or -ESHUTDOWN from a reactor that helps no more: then the others have done its part. */
+/* One share. The job is lent until the message is home; what is written in it belongs to one share
+ * alone. Comes home with what the share returned, or -ESHUTDOWN from a reactor that helps no more:
+ * then the others have done its part. */
 struct workers_message {
     struct message base;
     workers_share_fn fn;

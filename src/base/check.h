@@ -1,8 +1,8 @@
 /* check.h -- what we believe, written where it could break.
  *
- * check() stays in release builds: a broken belief about our own code stops the process before it can spread to disk.
- * dcheck() costs more than a compare and lives in debug builds only. Bytes from the network or from a disk are never
- * checked this way: they are data, and get an error. */
+ * check() stays in release builds: a broken belief about our own code stops the process before it
+ * can spread to disk. dcheck() costs more than a compare and lives in debug builds only. Bytes from
+ * the network or from a disk are never checked this way: they are data, and get an error. */
 #pragma once
 
 #include <stddef.h>

@@ -1,10 +1,11 @@
-/* One result: with the CPU instruction (SSE4.2, ARMv8) where there is one, bit by bit elsewhere. The slow way is the
- * specification.
+/* One result: with the CPU instruction (SSE4.2, ARMv8) where there is one, bit by bit elsewhere.
+ * The slow way is the specification.
  *
- * The instruction takes eight bytes a cycle but answers after three, so one sum that waits for itself uses a third of it. Three
- * lanes of a block are therefore summed at once and put together by carry-less multiplication: Gopal et al., "Fast CRC
- * Computation for iSCSI Polynomial Using CRC32 Instruction", Intel, 2011. Wider folding with AVX-512 would be faster still, but
- * memory is not. */
+ * The instruction takes eight bytes a cycle but answers after three, so one sum that waits for
+ * itself uses a third of it. Three lanes of a block are therefore summed at once and put
+ * together by carry-less multiplication: Gopal et al., "Fast CRC Computation for iSCSI
+ * Polynomial Using CRC32 Instruction", Intel, 2011. Wider folding with AVX-512 would be faster
+ * still, but memory is not. */
 #include "base/checksum.h"
 
 #include <string.h>
@@ -43,14 +44,15 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, con
     return crc;
 }
 
-/* Lanes of so many bytes, and what moves a sum over one and over two of them: x^(8 n - 33) mod P, the lowest power in the highest
- * bit. 33, because the instruction that reduces the product multiplies by x^32, and the product itself lies one bit low. */
+/* Lanes of so many bytes, and what moves a sum over one and over two of them: x^(8 n - 33) mod P,
+ * the lowest power in the highest bit. 33, because the instruction that reduces the product
+ * multiplies by x^32, and the product itself lies one bit low. */
 struct lanes {
     size_t bytes;
     uint32_t over_one, over_two;
 };
-/* The longest are for what comes from memory: three long streams the CPU fetches ahead, many short ones it does not (measured:
- * 24 GB/s against 10). */
+/* The longest are for what comes from memory: three long streams the CPU fetches ahead, many short
+ * ones it does not (measured: 24 GB/s against 10). */
 static const struct lanes lane_sizes[] = {
     {65536, 0xc5013a36, 0xac2ac6dd},
     {2048, 0xa51b6135, 0x82f89c77},

@@ -27,7 +27,8 @@ static const struct {
     [ERROR_TOO_LARGE] = {"too_large", -EMSGSIZE},
     [ERROR_UNIMPLEMENTED] = {"unimplemented", -EOPNOTSUPP},
     [ERROR_CONFLICT] = {"conflict", -ESTALE},
-    [ERROR_PERMISSION_DENIED] = {"permission_denied", -EKEYREJECTED}, /* which no file is refused with */
+    /* which no file is refused with */
+    [ERROR_PERMISSION_DENIED] = {"permission_denied", -EKEYREJECTED},
 };
 
 int error_set(struct error *e, enum error_code code, const char *format, ...)

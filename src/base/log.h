@@ -1,7 +1,7 @@
 /* log.h -- the server's log lines.
  *
- * One line a fact, for a human at 3 a.m.: what happened, to what, what to do. Lines go to a sink that main() installs
- * (stderr by default); base itself neither reads the clock nor opens files. */
+ * One line a fact, for a human at 3 a.m.: what happened, to what, what to do. Lines go to a sink
+ * that main() installs (stderr by default); base itself neither reads the clock nor opens files. */
 #pragma once
 
 #include "base/check.h"

@@ -1,5 +1,6 @@
-/* log_share.h -- a bound on the log lines that clients can cause: of one kind of line some in a burst, then one a second. What is left out
- * is counted, and the next line says how many that were. */
+/* log_share.h -- a bound on the log lines that clients can cause: of one kind of line some in a
+ * burst, then one a second. What is left out is counted, and the next line says how many that
+ * were. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,5 +16,6 @@ struct log_share {
     uint64_t left_out; /* lines since the last one that was said */
 };
 
-/* Whether a line may be said now. If so, ret_more is what to add to it: "" or " (17 such lines before it were left out)". */
+/* Whether a line may be said now. If so, ret_more is what to add to it: "" or " (17 such lines
+ * before it were left out)". */
 bool log_share_take(struct log_share *s, uint64_t now_ns, char ret_more[static LOG_SHARE_TEXT_MAX]);

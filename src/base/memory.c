@@ -29,8 +29,8 @@ static size_t huge_round(size_t bytes)
     return (bytes + unit - 1) & ~(unit - 1);
 }
 
-/* A mapping starts on any 4 KiB page, but only 2 MiB-aligned parts of it can sit on huge pages: map more, give back the
- * ends. */
+/* A mapping starts on any 4 KiB page, but only 2 MiB-aligned parts of it can sit on huge pages: map
+ * more, give back the ends. */
 void *huge_alloc(size_t bytes)
 {
     size_t size = huge_round(bytes ? bytes : 1);
@@ -47,7 +47,8 @@ void *huge_alloc(size_t bytes)
         munmap(p, (size_t)(start - p));
     if (start < p + slack)
         munmap(start + size, (size_t)(p + slack - start));
-    madvise(start, size, MADV_HUGEPAGE); /* a wish: without it the pages are small and everything still works */
+    /* a wish: without it the pages are small and everything still works */
+    madvise(start, size, MADV_HUGEPAGE);
     return start;
 }
 

@@ -1,7 +1,8 @@
 /* pause.h -- long work lets others run.
  *
- * Code that knows no fibers (src/index, src/vectors) is handed a pause by its caller and calls it every few tens of
- * microseconds. A non-zero return (-ETIME, -ECANCELED) ends the work, which returns it and leaves everything valid. */
+ * Code that knows no fibers (src/index, src/vectors) is handed a pause by its caller and calls it
+ * every few tens of microseconds. A non-zero return (-ETIME, -ECANCELED) ends the work, which
+ * returns it and leaves everything valid. */
 #pragma once
 
 struct pause {

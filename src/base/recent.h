@@ -1,7 +1,8 @@
 /* recent.h -- a histogram of about the last minute, beside one of everything.
  *
- * Time is cut into slots of ten seconds; a value is counted in the slot of its time, and the six last full slots and the one that has begun are
- * what is recent. 54 KB, no allocation; to add is a comparison and four additions. Zero-initialised is empty. */
+ * Time is cut into slots of ten seconds; a value is counted in the slot of its time, and the six
+ * last full slots and the one that has begun are what is recent. 54 KB, no allocation; to add is a
+ * comparison and four additions. Zero-initialised is empty. */
 #pragma once
 
 #include "base/histogram.h"

@@ -26,8 +26,8 @@ struct value {
     };
 };
 
-/* What one field of one point holds. A scalar is one item; an array is its scalars. Objects and arrays
- * within arrays are no items, and neither is null, but they count for `is_empty`. */
+/* What one field of one point holds. A scalar is one item; an array is its scalars. Objects and
+ * arrays within arrays are no items, and neither is null, but they count for `is_empty`. */
 struct field_values {
     const struct value *items; /* borrowed */
     uint32_t count;

@@ -1,7 +1,8 @@
 /* command.h -- the frame of a subcommand: what it is given, and how it says that something failed.
  *
- * A command is one function. It parses its own options, connects when it knows that they make sense, prints results to
- * stdout, and returns the exit status: 0, 1 after a sentence on stderr, or EXIT_USAGE. */
+ * A command is one function. It parses its own options, connects when it knows that they make
+ * sense, prints results to stdout, and returns the exit status: 0, 1 after a sentence on
+ * stderr, or EXIT_USAGE. */
 #pragma once
 
 #include "base/error.h"
@@ -34,7 +35,8 @@ json_t *cli_json_fields(const struct kith_collection *x); /* [{"field": "year", 
 
 /* "l2" and so on, both ways; 0: no such name. */
 enum kith_metric metric_parse(const char *text);
-/* "auto", "1" and "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
+/* "auto", "1" and "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after the
+ * sentence. */
 int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret);
 /* "0.99"; NULL: 0, the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
 int recall_parse(const char *command, const char *text, float *ret);

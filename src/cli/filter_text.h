@@ -3,9 +3,10 @@
  *   year >= 1990 and year < 2000 and not rating in (1, 2) and stops[].city = 7
  *   1990 <= year < 2000 and size is not empty
  *
- * Conditions with `and` between them. A condition is a field, one of = != < <= > >= and a number; a field between two numbers;
- * `in` and numbers in brackets; `is null`, `is empty`. `not` before one, or in `not in` and `is not`, turns it around. A field
- * that is spelt like a word of these is put in double quotes. */
+ * Conditions with `and` between them. A condition is a field, one of = != < <= > >= and a number;
+ * a field between two numbers; `in` and numbers in brackets; `is null`, `is empty`. `not` before
+ * one, or in `not in` and `is not`, turns it around. A field that is spelt like a word of these is
+ * put in double quotes. */
 #pragma once
 
 #include <kith/kith.h>

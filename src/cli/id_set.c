@@ -1,5 +1,6 @@
-/* Linear probing at a load of at most one half. Removal moves later entries of a run back (Knuth, The Art of Computer
- * Programming, volume 3, section 6.4, algorithm R), so that no marks of removed entries pile up. */
+/* Linear probing at a load of at most one half. Removal moves later entries of a run back (Knuth,
+ * The Art of Computer Programming, volume 3, section 6.4, algorithm R), so that no marks of
+ * removed entries pile up. */
 #include "cli/id_set.h"
 
 #include "base/check.h"
@@ -82,7 +83,8 @@ bool id_set_add(struct id_set *s, const struct kith_id *ids, size_t n)
     return true;
 }
 
-/* Whether the entry at `at` may move back to the hole: its own place is not between the two, going round. */
+/* Whether the entry at `at` may move back to the hole: its own place is not between
+ * the two, going round. */
 static bool may_move(const struct id_set *s, size_t hole, size_t at)
 {
     size_t mask = s->capacity - 1;

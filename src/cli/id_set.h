@@ -1,4 +1,5 @@
-/* id_set.h -- the ids of the rows that are under way, so that two rows of one id are never under way at once.
+/* id_set.h -- the ids of the rows that are under way, so that two rows of one id are
+ * never under way at once.
  *
  * A hash table with open addressing; zero-initialised is empty. */
 #pragma once

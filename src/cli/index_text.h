@@ -1,4 +1,5 @@
-/* index_text.h -- how an index is made, as users write it: --code rabitq4 --refine f16 --links packed. */
+/* index_text.h -- how an index is made, as users write it: --code rabitq4
+ * --refine f16 --links packed. */
 #pragma once
 
 #include <jansson.h>

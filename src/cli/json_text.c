@@ -15,7 +15,8 @@ void json_text_id(FILE *to, struct kith_id id)
     fprintf(to, strchr(text, '-') ? "\"%s\"" : "%s", text);
 }
 
-/* A string of JSON: bytes from 0x80 on as they are when all of it is UTF-8, each as an escape otherwise. */
+/* A string of JSON: bytes from 0x80 on as they are when all of it is UTF-8, each as
+ * an escape otherwise. */
 static void string_print(FILE *to, const char *text, size_t size, bool utf8)
 {
     fputc('"', to);

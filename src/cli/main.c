@@ -38,7 +38,8 @@ static void usage_print(FILE *to)
     fputs("\nkith COMMAND --help tells the rest. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n", to);
 }
 
-/* Takes --server and --json out of the arguments, wherever they stand before a "--". Returns the new argc, or -1. */
+/* Takes --server and --json out of the arguments, wherever they stand before a "--". Returns
+ * the new argc, or -1. */
 static int globals_take(struct cli *c, int argc, char **argv)
 {
     int kept = 0;

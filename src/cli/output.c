@@ -192,7 +192,8 @@ static void cell_print(const struct table *t, const char *text, size_t column, s
     fputs(last ? "\n" : "  ", stdout);
 }
 
-/* The end of the columns from `from` on that fit into a line beside the first one; at least one does. */
+/* The end of the columns from `from` on that fit into a line beside the first
+ * one; at least one does. */
 static size_t block_end(const struct table *t, const size_t *widths, size_t from, size_t line)
 {
     size_t used = from > 0 ? widths[0] : 0, to = from;

@@ -1,9 +1,11 @@
-/* column.h -- the values of one payload field for each row of a segment, so that a filter reads no payloads.
+/* column.h -- the values of one payload field for each row of a segment, so that a
+ * filter reads no payloads.
  *
- * A column kind is a table; adding one is a file here, a line in column.c and its number in field_spec.h. While its
- * segment grows a column is appended to. column_sort() makes what answers ranges fast, once, before it is saved; a
- * column that was opened from a file never changes, so any core may read it. Pure computation: no I/O, no threads.
- * Fibers of one core may read a column at a pause of any function here. */
+ * A column kind is a table; adding one is a file here, a line in column.c and its number in
+ * field_spec.h. While its segment grows a column is appended to. column_sort() makes what answers
+ * ranges fast, once, before it is saved; a column that was opened from a file never changes, so any
+ * core may read it. Pure computation: no I/O, no threads. Fibers of one core may read a column at a
+ * pause of any function here. */
 #pragma once
 
 #include "base/pause.h"
@@ -74,15 +76,17 @@ MUST_USE int column_sort(struct column *c, const struct pause *pause);
 
 /* How many rows pass p, which the kind has checked. */
 void column_estimate(const struct column *c, const struct predicate *p, struct cardinality *ret);
-/* Adds the rows that pass to the set, whichever of its rows the column has. -ENOMEM, or what the pause returned. */
+/* Adds the rows that pass to the set, whichever of its rows the column has. -ENOMEM, or
+ * what the pause returned. */
 MUST_USE int column_select(const struct column *c, const struct predicate *p, struct row_set *set,
                            const struct pause *pause);
 bool column_test(const struct column *c, const struct predicate *p, uint32_t row);
 
 /* After column_sort(). Returns how many regions there are. */
 unsigned column_save(struct column *c, struct column_region regions[COLUMN_REGIONS]);
-/* Opens in place what column_save() lent: borrows the bytes, which are 8-byte aligned, until destroy. Bytes from a disk are
- * data: -EINVAL, and what is wrong with them (a literal). -ENOMEM, or what the pause returned. */
+/* Opens in place what column_save() lent: borrows the bytes, which are 8-byte aligned, until
+ * destroy. Bytes from a disk are data: -EINVAL, and what is wrong with them (a literal). -ENOMEM,
+ * or what the pause returned. */
 MUST_USE int column_open(const struct column_kind *kind, uint16_t field, const struct column_region *regions,
                          unsigned count, uint32_t rows, const struct pause *pause, struct column *ret,
                          const char **ret_why);

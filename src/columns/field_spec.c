@@ -1,4 +1,5 @@
-/* field_spec.c -- which fields there may be. Whether they are implemented is another question (schema.h). */
+/* field_spec.c -- which fields there may be. Whether they are implemented is another
+ * question (schema.h). */
 #include "columns/field_spec.h"
 #include "base/text/utf8.h"
 

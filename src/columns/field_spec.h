@@ -1,4 +1,5 @@
-/* field_spec.h -- what one indexed payload field of a collection is: its path and the kind of its column. */
+/* field_spec.h -- what one indexed payload field of a collection is: its path and
+ * the kind of its column. */
 #pragma once
 
 #include "base/error.h"

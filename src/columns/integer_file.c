@@ -8,8 +8,9 @@
  *   sorted   i64 [count], ascending
  *   rows     u32 [count]: of which row each of `sorted` is
  *
- * Little-endian. Every number that is used as a place is checked when it is opened, and that the sorted values are those of
- * the rows: a filter must not answer with a row that has no such value. */
+ * Little-endian. Every number that is used as a place is checked when it is opened, and that the
+ * sorted values are those of the rows: a filter must not answer with a row that has no such
+ * value. */
 #include "columns/integer_internal.h"
 
 #include <assert.h>

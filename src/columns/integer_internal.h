@@ -1,7 +1,8 @@
 /* integer_internal.h -- an integer column from inside: what its three files share.
  *
- * Values lie in the order of rows, for asking one row. A sorted column has each value once more, ascending, beside its
- * row: the rows between two bounds are then one run. 12 bytes a value, and 12 more when it is sorted. */
+ * Values lie in the order of rows, for asking one row. A sorted column has each value once more,
+ * ascending, beside its row: the rows between two bounds are then one run. 12 bytes a value, and 12
+ * more when it is sorted. */
 #pragma once
 
 #include "columns/integer.h"
@@ -18,10 +19,11 @@ static_assert(sizeof(struct integer_meta) == 32, "on disk");
 
 struct integer_column {
     uint32_t rows;
-    uint32_t count;                             /* values */
-    struct row_array ends;                      /* u32 a row: where its values end */
-    struct row_array values;                    /* i64 */
-    struct row_array nulls, empties;            /* u64 of bits: has_null, is_empty of field_values */
+    uint32_t count;          /* values */
+    struct row_array ends;   /* u32 a row: where its values end */
+    struct row_array values; /* i64 */
+    /* u64 of bits: has_null, is_empty of field_values */
+    struct row_array nulls, empties;
     uint32_t null_rows, empty_rows, value_rows; /* rows with a null, empty, with a value */
     uint32_t most;                              /* values of one row */
     int64_t min, max;                           /* of the values, if there are any */

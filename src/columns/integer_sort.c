@@ -1,8 +1,9 @@
-/* integer_sort.c -- the values of an integer column in ascending order, and rows by ranges of them; before that is made, by
- * asking row after row.
+/* integer_sort.c -- the values of an integer column in ascending order, and rows by ranges of them;
+ * before that is made, by asking row after row.
  *
- * A radix sort by bytes from the lowest on (LSD): it does not compare, it is stable, so that equal values stay in the order of rows,
- * and bytes that are the same in all values (most, of years or counts) cost nothing. */
+ * A radix sort by bytes from the lowest on (LSD): it does not compare, it is stable, so that equal
+ * values stay in the order of rows, and bytes that are the same in all values (most, of years or
+ * counts) cost nothing. */
 #include "base/memory.h"
 #include "columns/integer_internal.h"
 

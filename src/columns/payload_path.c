@@ -1,4 +1,5 @@
-/* payload_path.c -- one walk over the text finds the outermost keys; the rest of each path is walked in its value alone. */
+/* payload_path.c -- one walk over the text finds the outermost keys; the rest of each path is
+ * walked in its value alone. */
 #include "columns/payload_path.h"
 #include "base/text/json_scan.h"
 
@@ -40,7 +41,8 @@ static size_t put_utf8(char *to, unsigned c)
     return n;
 }
 
-/* The character that \u begins, which is at `at`; half of a surrogate pair is U+FFFD. Moves *at behind it. */
+/* The character that \u begins, which is at `at`; half of a surrogate pair is U+FFFD.
+ * Moves *at behind it. */
 static unsigned unicode(const char **at, const char *end)
 {
     unsigned c = hex4(*at + 2);
@@ -219,7 +221,8 @@ static struct json_slice find_key(struct json_slice object, const struct step *s
     return found;
 }
 
-/* The rest of a path in what its first steps led to. Its depth is that of the path, which is short. */
+/* The rest of a path in what its first steps led to. Its depth is that of the path, which is
+ * short. */
 static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *v)
 {
     struct json_scan scan;

@@ -1,7 +1,8 @@
 /* predicate.h -- what one clause of a filter asks of one field.
  *
- * A point passes when one of the field's values does; a missing field and values of another type than the
- * column's pass nothing. So two predicates of one field may be met by two elements of its array. */
+ * A point passes when one of the field's values does; a missing field and values of another
+ * type than the column's pass nothing. So two predicates of one field may be met by two
+ * elements of its array. */
 #pragma once
 
 #include "base/error.h"
@@ -44,7 +45,8 @@ MUST_USE int predicate_check(const struct predicate *p, struct error *error);
 
 /* Orders values by type, then by value; strings by bytes. No NaN. */
 int value_compare(const struct value *a, const struct value *b);
-/* Puts values in that order, each once, as a column expects those of IN; returns how many are left. */
+/* Puts values in that order, each once, as a column expects those of IN; returns how many are
+ * left. */
 uint32_t values_sort(struct value *items, uint32_t count);
 /* Is it among those, which values_sort() has put in order? */
 bool values_contain(const struct value *items, uint32_t count, const struct value *v);

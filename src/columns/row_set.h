@@ -1,4 +1,5 @@
-/* row_set.h -- rows of one segment, a bit each. Bits of rows that the set does not span are always clear. */
+/* row_set.h -- rows of one segment, a bit each. Bits of rows that the set does not
+ * span are always clear. */
 #pragma once
 
 #include "base/bits.h"

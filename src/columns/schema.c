@@ -1,4 +1,5 @@
-/* schema.c -- schemas as values: made, copied, checked, changed. What makes a change durable is the catalog. */
+/* schema.c -- schemas as values: made, copied, checked, changed. What makes a change
+ * durable is the catalog. */
 #include "columns/schema.h"
 
 #include <errno.h>

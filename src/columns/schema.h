@@ -1,8 +1,10 @@
-/* schema.h -- what a collection's points are made of: its named vectors and its indexed payload fields.
+/* schema.h -- what a collection's points are made of: its named vectors and its
+ * indexed payload fields.
  *
- * A schema is one piece of memory and does not change once others see it: a change makes another one with the next
- * version. Each core has its own copies, so references are counted without atomics. Whoever keeps a pointer to a schema
- * or to a part of it across a wait acquires the schema first; whoever does not reads it anew after the wait. */
+ * A schema is one piece of memory and does not change once others see it: a change makes another
+ * one with the next version. Each core has its own copies, so references are counted without
+ * atomics. Whoever keeps a pointer to a schema or to a part of it across a wait acquires the schema
+ * first; whoever does not reads it anew after the wait. */
 #pragma once
 
 #include "columns/field_spec.h"
@@ -21,8 +23,8 @@ struct schema {
     struct vector_spec vectors[];
 };
 
-/* A schema of so many parts, which the caller fills in; version and numbers are those of a new collection. NULL: no
- * memory, or too many. */
+/* A schema of so many parts, which the caller fills in; version and numbers are those of a new
+ * collection. NULL: no memory, or too many. */
 MUST_USE struct schema *schema_create(size_t vectors, size_t fields);
 /* The same in `room` of schema_bytes(): for arenas. */
 size_t schema_bytes(size_t vectors, size_t fields);
@@ -34,9 +36,11 @@ MUST_USE struct schema *schema_copy(const struct schema *from);
 struct schema *schema_acquire(struct schema *s);
 void schema_release(struct schema *s); /* NULL is fine */
 
-/* Each part, names and paths that are there twice, numbers: what comes from a user or from the disk. */
+/* Each part, names and paths that are there twice, numbers: what comes from a
+ * user or from the disk. */
 MUST_USE int schema_check(const struct schema *s, struct error *error);
-/* Whether this Kith can serve it: ERROR_UNIMPLEMENTED, with what it can. A schema that was checked. */
+/* Whether this Kith can serve it: ERROR_UNIMPLEMENTED, with what it can. A schema that was
+ * checked. */
 MUST_USE int schema_check_implemented(const struct schema *s, struct error *error);
 
 /* NULL: there is none. Borrowed from s. */
@@ -53,8 +57,9 @@ struct schema_change {
     const char *drop_vector; /* name */
 };
 
-/* What a schema becomes by a change: *ret is checked, implemented, and has one reference. ERROR_INVALID_ARGUMENT;
- * ERROR_ALREADY_EXISTS, ERROR_NOT_FOUND: a field or vector of that name; ERROR_CONFLICT: the version is another one;
- * ERROR_RESOURCE_EXHAUSTED: there are as many as there may be; ERROR_UNIMPLEMENTED. `collection` is for the sentence. */
+/* What a schema becomes by a change: *ret is checked, implemented, and has one reference.
+ * ERROR_INVALID_ARGUMENT; ERROR_ALREADY_EXISTS, ERROR_NOT_FOUND: a field or vector of that name;
+ * ERROR_CONFLICT: the version is another one; ERROR_RESOURCE_EXHAUSTED: there are as many as there
+ * may be; ERROR_UNIMPLEMENTED. `collection` is for the sentence. */
 MUST_USE int schema_change(const struct schema *s, const struct schema_change *change, const char *collection,
                            struct schema **ret, struct error *error);

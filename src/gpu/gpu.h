@@ -1,7 +1,7 @@
 /* gpu.h -- a second way to build graphs, as a table that main() hands to the server.
  *
- * gpu_none is the table of a build without CUDA. probe() says whether a device can be used; it answers once, at start, before
- * any graph is built. */
+ * gpu_none is the table of a build without CUDA. probe() says whether a device can be used; it
+ * answers once, at start, before any graph is built. */
 #pragma once
 
 #include "base/error.h"

@@ -1,9 +1,12 @@
-/* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan, then the index itself.
+/* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan,
+ * then the index itself.
  *
- * Codes are trained on what rows there are, and again when there are twice as many, or when many no longer fit. They are
- * SQ8 where that finds the neighbours of some rows, else a finer kind (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow, and swapped in whole; the links stay as they are. A row that
- * is appended gets its code at once, and takes one that lags behind along: however seldom the work in the background
- * gets its turn, it catches up with those who write. */
+ * Codes are trained on what rows there are, and again when there are twice as many, or when many no
+ * longer fit. They are SQ8 where that finds the neighbours of some rows, else a finer kind
+ * (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow,
+ * and swapped in whole; the links stay as they are. A row that is appended gets its code at once,
+ * and takes one that lags behind along: however seldom the work in the background gets its turn, it
+ * catches up with those who write. */
 #include "index/recall/recall_measure.h"
 #include "index/segment_index_internal.h"
 
@@ -12,11 +15,12 @@
 #define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
 #define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
 #define BYTES_PER_PAUSE  (64 * 1024)
-#define CATCH_UP         2     /* rows that get a code when one is appended */
-#define QUERIES          16    /* rows that new codes are tried with, */
-#define CANDIDATES       16    /* so many of the nearest by code */
-#define RECALL           0.99  /* must hold so many of their neighbours; a search scores 32, but rows will double */
-#define VALUES_LARGE     1e15f /* beyond, codes may come to no number */
+#define CATCH_UP         2  /* rows that get a code when one is appended */
+#define QUERIES          16 /* rows that new codes are tried with, */
+#define CANDIDATES       16 /* so many of the nearest by code */
+/* must hold so many of their neighbours; a search scores 32, but rows will double */
+#define RECALL       0.99
+#define VALUES_LARGE 1e15f /* beyond, codes may come to no number */
 
 /* Of short rows the values take no more room than a code. */
 static enum code_kind first_kind(const struct segment_index *x)
@@ -37,8 +41,9 @@ static bool outgrown(const struct segment_index *x)
     return clipped && c->count > c->trained_rows + c->trained_rows / 4;
 }
 
-/* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of those to come: these are
- * scanned by their vectors until new codes are there, which takes a millisecond for so few. */
+/* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of
+ * those to come: these are scanned by their vectors until new codes are there, which takes a
+ * millisecond for so few. */
 static bool describes_rows_to_come(const struct segment_index *x)
 {
     return !codes_is_full(&x->codes) &&
@@ -85,7 +90,8 @@ static int retrain_as(struct segment_index *x, enum code_kind kind, const struct
     return 0;
 }
 
-/* All rows: the ranges of a sample would leave out a row in a thousand, and more outliers than are allowed. */
+/* All rows: the ranges of a sample would leave out a row in a thousand, and more
+ * outliers than are allowed. */
 static int retrain_sample(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
@@ -103,7 +109,8 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
     return retrain_as(x, first_kind(x), vectors, pause);
 }
 
-/* All rows, of which there may be more after any pause, or as many as the codes describe. Who has a code has been compared with the rows before it. */
+/* All rows, of which there may be more after any pause, or as many as the codes describe. Who has a
+ * code has been compared with the rows before it. */
 static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
@@ -197,7 +204,8 @@ static struct unindexed_rows unindexed_rows(const struct segment_index *x, const
     return (struct unindexed_rows){x->metric, x->dim, vectors, &x->copies, indexed_rows(x), x->codes.count};
 }
 
-/* Lists wait for codes: what is found in them is scored by these. An index that nobody searches while it is built has none. */
+/* Lists wait for codes: what is found in them is scored by these. An index that nobody searches
+ * while it is built has none. */
 static bool step_unindexed(struct segment_index *x, const struct rows *vectors)
 {
     const struct unindexed_rows rows = unindexed_rows(x, vectors);
@@ -221,8 +229,8 @@ static int follow_unindexed(struct segment_index *x, const struct rows *vectors,
     return rc;
 }
 
-/* Rows that are linked before the graph is mended and measured: those that are searched meanwhile do not wait for all of
- * an import. */
+/* Rows that are linked before the graph is mended and measured: those that are searched meanwhile
+ * do not wait for all of an import. */
 static uint32_t next_stop(const struct segment_index *x, uint32_t count)
 {
     const uint32_t due = recall_growing_due(x);

@@ -1,6 +1,7 @@
 /* autoindex.c -- one small function a choice, its rule and where the rule comes from beside it.
  *
- * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory than the peers take. */
+ * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory
+ * than the peers take. */
 #include "index/autoindex.h"
 #include "index/kind.h"
 #include "vectors/codes/codes.h"
@@ -14,15 +15,18 @@
 
 #define CACHE_LINE 64
 
-/* From here 4 bits were as fast as 8 or faster at every recall (1280, 784 and 768 dimensions), below slower (100): with few
- * dimensions the errors do not even out, so more candidates are wanted, and there is less to fetch anyway. Likewise f16
- * beside f32 to score again: long rows are half as much to fetch; of short ones f32 costs no time, no memory of our own, and tells
- * rows apart that are nearly equally far, which at recall .99 of word vectors halved the candidates. */
+/* From here 4 bits were as fast as 8 or faster at every recall (1280, 784 and 768 dimensions),
+ * below slower (100): with few dimensions the errors do not even out, so more candidates are
+ * wanted, and there is less to fetch anyway. Likewise f16 beside f32 to score again: long rows are
+ * half as much to fetch; of short ones f32 costs no time, no memory of our own, and tells rows
+ * apart that are nearly equally far, which at recall .99 of word vectors halved the candidates. */
 #define SQ4_DIM_MIN 256
-/* Rows of fewer dimensions are hardly shorter as coarser codes: their links take more. And where one dimension of a few is
- * asked for that varies little, codes of 1 or 2 bits say nothing of it. */
+/* Rows of fewer dimensions are hardly shorter as coarser codes: their links take more. And where
+ * one dimension of a few is asked for that varies little, codes of 1 or 2 bits say nothing of
+ * it. */
 #define COARSE_DIM_MIN 17
-/* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get a few steps of them. */
+/* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get
+ * a few steps of them. */
 #define SPREAD_MAX 0.5f
 #define LENGTHS    1024 /* rows whose lengths are looked at */
 
@@ -79,7 +83,8 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* By quantiles, which a few rows of another length do not move: as many deviations of a normal distribution lie between. */
+/* By quantiles, which a few rows of another length do not move: as many deviations of a normal
+ * distribution lie between. */
 static float spread_of(float *length, uint32_t n)
 {
     if (n == 0)
@@ -139,7 +144,8 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
 
 /* -- the data: the code -- */
 
-/* What today's kinds of refine leave possible: a code as it is must not be scored again by something coarser. */
+/* What today's kinds of refine leave possible: a code as it is must not be scored again
+ * by something coarser. */
 static const char *choose_code(struct index_options *o, const struct index_facts *f)
 {
     if (o->code == CODE_RABITQ && o->code_bits == 0) {
@@ -208,7 +214,8 @@ static bool is_tight(const struct index_options *o, const struct index_facts *f)
            (uint64_t)index_row_bytes(o, f->metric, f->dim) * (f->rows ? f->rows : 1) > f->memory_bytes;
 }
 
-/* Takes what costs least speed a byte saved first, until the index fits or nothing is left to take. */
+/* Takes what costs least speed a byte saved first, until the index fits or nothing is left to
+ * take. */
 static void fit_memory(struct index_options *o, const struct index_options *given, const struct index_facts *f,
                        struct index_reasons *r)
 {

@@ -1,5 +1,5 @@
-/* copies.c -- finding equal rows: a table of leaders by the hash of their vectors, open addressing. The hash of a row is not kept:
- * a larger table is filled from the vectors. */
+/* copies.c -- finding equal rows: a table of leaders by the hash of their vectors, open addressing.
+ * The hash of a row is not kept: a larger table is filled from the vectors. */
 #include "index/copies.h"
 
 #include "base/bits.h"
@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CAPACITY_MIN    64
-#define SLOTS_PER_ROW   8 /* looked at for the larger table, half of them free: about a microsecond */
+#define CAPACITY_MIN 64
+/* looked at for the larger table, half of them free: about a microsecond */
+#define SLOTS_PER_ROW   8
 #define BYTES_PER_PAUSE (256 * 1024)
 #define ROWS_PER_PAUSE  4096
 #define LEADERS_SHARE   4 /* leaders are listed when they are at most one row in so many */
@@ -86,7 +87,8 @@ static void grow_on(struct copies *c, const struct rows *vectors, uint32_t dim)
     c->larger = (struct copies_table){0};
 }
 
-/* From half full to five eighths it has been replaced. -ENOMEM when there was no memory for that for long. */
+/* From half full to five eighths it has been replaced. -ENOMEM when there was no
+ * memory for that for long. */
 static int make_room(struct copies *c, const struct rows *vectors, uint32_t dim)
 {
     if (!c->larger.slot && !has_room(c, 1, 2))

@@ -1,14 +1,16 @@
 /* copies.h -- rows whose vectors are equal, byte for byte.
  *
- * The first row of a group is its leader. The leader alone is in the graph and in the lists of unindexed rows; the others are
- * its copies, and a search that finds the leader has found them too. In a graph equal rows would link to each other only,
- * and every build and every search that comes near would end among them (docs/architecture.md).
+ * The first row of a group is its leader. The leader alone is in the graph and in the lists of
+ * unindexed rows; the others are its copies, and a search that finds the leader has found them too.
+ * In a graph equal rows would link to each other only, and every build and every search that comes
+ * near would end among them (docs/architecture.md).
  *
- * A group is a ring: leader -> last copy -> first copy -> second copy -> .. -> last copy. So a copy is appended in one step, and
- * the copies of a leader are read in ascending order. A row that is alone has no entry.
+ * A group is a ring: leader -> last copy -> first copy -> second copy -> .. -> last copy. So a
+ * copy is appended in one step, and the copies of a leader are read in ascending order. A row that
+ * is alone has no entry.
  *
- * A leader whose rows were all dead when its turn came is left out of the graph (absent); rows equal to it that come later have
- * another leader. */
+ * A leader whose rows were all dead when its turn came is left out of the graph (absent); rows
+ * equal to it that come later have another leader. */
 #pragma once
 
 #include "vectors/row_array.h"
@@ -34,7 +36,8 @@ struct copies {
     struct copies_table larger; /* takes its place when it holds the same */
     uint32_t moved;             /* slots of the table that were looked at for it */
     uint64_t *absent_rows;      /* opened from bytes: a bit a row; NULL: none is absent */
-    uint32_t *leader; /* opened from bytes, where most rows are copies: all other rows; owned; NULL: not listed */
+    /* opened from bytes, where most rows are copies: all other rows; owned; NULL: not listed */
+    uint32_t *leader;
     uint32_t leader_count;
 };
 
@@ -51,11 +54,12 @@ MUST_USE int copies_prepare(struct copies *c, const struct rows *vectors, uint32
 /* Leaves leader `row` out of the graph if it and its copies are all dead. -ENOMEM */
 MUST_USE int copies_leave_out(struct copies *c, uint32_t row, const uint64_t *alive);
 
-/* Lays the entries of rows below count out in one piece (column.h). -ENOMEM, or what the pause returned. */
+/* Lays the entries of rows below count out in one piece (column.h). -ENOMEM, or
+ * what the pause returned. */
 MUST_USE int copies_join(struct copies *c, uint32_t count, const struct pause *pause);
 
-/* Opens what `next` held of `count` rows: borrows the bytes, or copies them. -EINVAL when they make no rings; -ENOMEM, or what the
- * pause returned. */
+/* Opens what `next` held of `count` rows: borrows the bytes, or copies them. -EINVAL when they make
+ * no rings; -ENOMEM, or what the pause returned. */
 MUST_USE int copies_open(struct copies *c, const void *bytes, uint32_t count, bool copy, const struct pause *pause);
 
 static inline uint32_t copies_entry(const struct copies *c, uint32_t row)

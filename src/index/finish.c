@@ -1,6 +1,6 @@
-/* finish.c -- what the sealed file shall hold, made when all rows are linked: the codes that are searched, and the rows
- * that score again. Building needs SQ8 whatever is searched, so these are made beside it, with pauses, and searches
- * go on with what was there. */
+/* finish.c -- what the sealed file shall hold, made when all rows are linked: the codes that are
+ * searched, and the rows that score again. Building needs SQ8 whatever is searched, so these are
+ * made beside it, with pauses, and searches go on with what was there. */
 #include "index/autoindex.h"
 #include "index/recall/recall_measure.h"
 #include "index/search.h"
@@ -14,7 +14,8 @@
 #define QUERIES         40   /* rows that codes are tried with */
 #define RECALL          0.99 /* of their neighbours, that codes must find */
 
-/* All rows: the ranges of a sample would leave out a row in a thousand, and more outliers than are allowed. */
+/* All rows: the ranges of a sample would leave out a row in a thousand, and more
+ * outliers than are allowed. */
 static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
                        const struct pause *pause)
 {
@@ -49,7 +50,8 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
     return rc;
 }
 
-/* Codes of a kind for all rows. Called again after a pause ended it, it goes on with what is missing. */
+/* Codes of a kind for all rows. Called again after a pause ended it, it goes on
+ * with what is missing. */
 static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
                       const struct rows *vectors, const struct workers *workers, const struct pause *pause)
 {
@@ -91,7 +93,8 @@ static bool is_described(const struct codes *c)
     return c->clipped <= codes_outliers_allowed(c->count);
 }
 
-/* Codes that grew may be those that are wanted, unless rows came later that they do not describe. */
+/* Codes that grew may be those that are wanted, unless rows came later that they do not
+ * describe. */
 static struct codes *sealed_codes(struct segment_index *x)
 {
     const bool same = x->resolved.code == x->codes.kind && x->resolved.code_bits == x->codes.bits;
@@ -130,9 +133,9 @@ static bool is_coarse(const struct index_options *o)
     return o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits < 8);
 }
 
-/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell near rows
- * apart: a walk then needs a larger ef, and misses rows that it is asked for by their own vectors. Finer
- * codes are searched sooner. */
+/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell
+ * near rows apart: a walk then needs a larger ef, and misses rows that it is asked for by their own
+ * vectors. Finer codes are searched sooner. */
 static bool raise_refine_k(struct segment_index *x, bool exactly)
 {
     static const float tries[] = {2, 3, 4, 6};
@@ -173,7 +176,8 @@ static bool take_finer(struct segment_index *x, const char *fault)
     return true;
 }
 
-/* Whether the codes find the neighbours, or nothing can be done about it; if not, what is to be made instead has been chosen. */
+/* Whether the codes find the neighbours, or nothing can be done about it; if not, what is to be
+ * made instead has been chosen. */
 static bool accept(struct segment_index *x)
 {
     const struct codes *c = sealed_codes(x);
@@ -196,7 +200,8 @@ static bool accept(struct segment_index *x)
     return !take_finer(x, fault);
 }
 
-/* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would find. */
+/* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would
+ * find. */
 static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                                 const struct pause *pause)
 {
@@ -221,7 +226,8 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     return 0;
 }
 
-/* A row that few others are nearer to its vector by their codes alone is among those scored again. */
+/* A row that few others are nearer to its vector by their codes alone is among those scored
+ * again. */
 static void score_beam_again(struct index_options *resolved, const struct index_options *options, uint32_t beam)
 {
     const float wanted = (float)beam / RECALL_K_MIN;
@@ -238,8 +244,9 @@ static int set_apart(const struct segment_index *x, struct codes *c, uint32_t ro
     return rc;
 }
 
-/* Rows whose codes are like those of others are not found by their own vectors, or with a wider beam only. A few are set apart.
- * Where no beam finds more rows than may be outliers, finer codes are made. */
+/* Rows whose codes are like those of others are not found by their own vectors, or with a
+ * wider beam only. A few are set apart. Where no beam finds more rows than may be outliers,
+ * finer codes are made. */
 static int tell_apart(struct segment_index *x)
 {
     struct index_confused *of = &x->reach->confused;

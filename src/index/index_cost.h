@@ -1,7 +1,8 @@
 /* index_cost.h -- what a search costs on this machine, learnt from what searches took.
  *
- * segment_index_cost_ns() says what a search costs on no particular machine. Whoever has a clock notes what it took; the
- * ratio is a moving mean over some 16 searches. One for each segment and core: an index may be shared, this is not. */
+ * segment_index_cost_ns() says what a search costs on no particular machine. Whoever has a clock
+ * notes what it took; the ratio is a moving mean over some 16 searches. One for each segment and
+ * core: an index may be shared, this is not. */
 #pragma once
 
 #include <stdint.h>

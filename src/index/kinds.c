@@ -1,5 +1,5 @@
-/* kinds.c -- the index kinds there are: those of kinds.def, one line each, of which the first is what AUTOINDEX takes; and
- * those that a program brings. */
+/* kinds.c -- the index kinds there are: those of kinds.def, one line each, of which the first is
+ * what AUTOINDEX takes; and those that a program brings. */
 #include "index/kind.h"
 
 #include <stdio.h>

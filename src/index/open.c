@@ -1,5 +1,6 @@
-/* open.c -- an index from regions of bytes (sealed_format.h), in place: what every kind has, then what the kind adds.
- * Opening believes nothing: sizes follow from the header's counts, and numbers are looked at. */
+/* open.c -- an index from regions of bytes (sealed_format.h), in place: what every kind has, then
+ * what the kind adds. Opening believes nothing: sizes follow from the header's counts, and
+ * numbers are looked at. */
 #include "index/sealed_format.h"
 #include "index/segment_index_internal.h"
 

@@ -1,4 +1,5 @@
-/* refine.c -- rows of kilobytes, scattered: each batch is fetched while the one before is scored. */
+/* refine.c -- rows of kilobytes, scattered: each batch is fetched while the one before is
+ * scored. */
 #include "index/refine.h"
 
 #include <math.h>
@@ -6,11 +7,13 @@
 #define BATCH          4  /* what the kernels score side by side */
 #define CHUNK          32 /* looked at between two glances at how near the best have become */
 #define PREFETCH_BYTES 1024
-#define PAUSE_BYTES    (64 * 1024) /* scored between pauses: some 10 us, or 50 when they come from memory */
+/* scored between pauses: some 10 us, or 50 when they come from memory */
+#define PAUSE_BYTES (64 * 1024)
 
 static void fetch(const struct codes *c, const struct hit *hits, uint32_t count)
 {
-    const uint32_t bytes = c->stride < PREFETCH_BYTES ? c->stride : PREFETCH_BYTES; /* the hardware streams the rest */
+    /* the hardware streams the rest */
+    const uint32_t bytes = c->stride < PREFETCH_BYTES ? c->stride : PREFETCH_BYTES;
     for (uint32_t i = 0; i < count && i < BATCH; i++) {
         const char *row = codes_at(c, hits[i].row);
         for (uint32_t at = 0; at < bytes; at += 64)
@@ -54,7 +57,8 @@ static int score(const struct refinement *r, const struct hit *hits, uint32_t co
     return 0;
 }
 
-/* Moves to the front those hits that may be nearer than the farthest of the best; returns how many. */
+/* Moves to the front those hits that may be nearer than the farthest of the best; returns how
+ * many. */
 static uint32_t keep_promising(const struct refinement *r, struct hit *hits, uint32_t count)
 {
     const struct codes_query *found = r->found;
@@ -81,14 +85,16 @@ int refine(const struct refinement *r, struct hit *hits, uint32_t count)
     return 0;
 }
 
-/* Errors are taken to be normal, and rows to be as dense behind the last hit as in the half before it. Their mean is taken to be
- * 0: that of hits is larger, as they were chosen for being near by code. */
+/* Errors are taken to be normal, and rows to be as dense behind the last hit as in the
+ * half before it. Their mean is taken to be 0: that of hits is larger, as they were chosen
+ * for being near by code. */
 double refine_missed(const struct refine_errors *e, uint32_t count, float middle, float last, float farthest)
 {
     const double variance = e->squares / e->count;
     if (count < 2 || !(variance > 0) || !isfinite(variance) || !isfinite(farthest))
         return 0;
     const double deviation = sqrt(variance), z = ((double)last - farthest) / deviation;
-    const double excess = exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2; /* mean, of a normal above z */
+    /* mean, of a normal above z */
+    const double excess = exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2;
     return count / 2.0 / fmax((double)last - middle, deviation / count) * deviation * excess;
 }

@@ -1,4 +1,5 @@
-/* regions.c -- a sealed index lent as regions of bytes (sealed_format.h), those of its kind behind those that all have. */
+/* regions.c -- a sealed index lent as regions of bytes (sealed_format.h), those of its kind behind
+ * those that all have. */
 #include "index/sealed_format.h"
 #include "index/segment_index_internal.h"
 

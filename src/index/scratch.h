@@ -1,4 +1,5 @@
-/* scratch.h -- what one walk works in: pooled, grown on demand before the walk starts, never while it runs. */
+/* scratch.h -- what one walk works in: pooled, grown on demand before the walk starts,
+ * never while it runs. */
 #pragma once
 
 #include "index/segment_index.h"
@@ -11,9 +12,10 @@ struct cand {
     uint32_t id;
 };
 
-/* The nearest candidates of a layer. A walk starts from `cand` and leaves there what it found, sorted; meanwhile they are in `near`,
- * where the top bit of an id says that its candidate has been expanded. Sorted arrays beat heaps here: most newcomers are
- * refused by one compare with the last, and the nearest to expand is found by looking on from the cursor. */
+/* The nearest candidates of a layer. A walk starts from `cand` and leaves there what it found,
+ * sorted; meanwhile they are in `near`, where the top bit of an id says that its candidate has been
+ * expanded. Sorted arrays beat heaps here: most newcomers are refused by one compare with the last,
+ * and the nearest to expand is found by looking on from the cursor. */
 struct pool {
     struct cand *cand;
     uint32_t count, capacity;
@@ -23,7 +25,8 @@ struct pool {
 };
 #define CAND_EXPANDED 0x80000000u
 
-/* A candidate that is being expanded: its neighbours that were not visited yet. Ids, for a pause may move the codes. */
+/* A candidate that is being expanded: its neighbours that were not visited yet. Ids, for a
+ * pause may move the codes. */
 struct hop {
     const uint32_t *ids;  /* in the log; of nodes on higher layers */
     const uint32_t *rows; /* the same on the lowest layer */
@@ -39,8 +42,9 @@ struct search_scratch {
     uint32_t log_count;
     uint32_t log_forgotten; /* ids that the log has lost since it was cleared */
     bool log_overflow;      /* then clearing clears all */
-    uint32_t walked;        /* rows that the last layer searched has visited: distances computed, but for one or two */
-    void *query;            /* a folded one, aligned to 64 */
+    /* rows that the last layer searched has visited: distances computed, but for one or two */
+    uint32_t walked;
+    void *query; /* a folded one, aligned to 64 */
     size_t query_bytes;
     struct hit *hits;
     uint32_t hits_capacity;
@@ -53,7 +57,8 @@ struct search_scratch {
     struct hop hop[2];         /* the one to be scored, and the one being fetched */
 };
 
-#define VISIT_LOG 16384 /* when it is full it begins again, and still holds the hops of the moment */
+/* when it is full it begins again, and still holds the hops of the moment */
+#define VISIT_LOG 16384
 
 /* Room for ids below `ids`, a pool of ef, a folded query of `query_bytes`, `hits` hits. -ENOMEM. */
 MUST_USE int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t query_bytes, uint32_t hits);

@@ -1,5 +1,6 @@
-/* search.c -- one search of a segment index from its beginning to its end: what the effort says is done by codes
- * (search_coded.c), again with more candidates where these tell too little, or by vectors. */
+/* search.c -- one search of a segment index from its beginning to its end: what the effort
+ * says is done by codes (search_coded.c), again with more candidates where these tell too
+ * little, or by vectors. */
 #include "index/search.h"
 
 #include "vek.h"
@@ -50,11 +51,12 @@ static int scan_vectors(struct search *s, uint32_t from)
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
 }
 
-/* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of the time that the largest
- * value does, tells it of nearly all. */
+/* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of
+ * the time that the largest value does, tells it of nearly all. */
 static bool is_extreme(const struct segment_index *x, const float *query)
 {
-    if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32)) /* which are the vectors */
+    /* which are the vectors */
+    if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32))
         return false;
     const float square = vek.ip_f32(query, query, x->dim);
     if (square <= QUERY_LARGE * QUERY_LARGE && square >= QUERY_SQUARE_ENOUGH)
@@ -80,8 +82,9 @@ static int run_by_codes(struct search *s, struct hit *ret_hits)
     return rc;
 }
 
-/* How many candidates are scored again was measured with all rows. Those that a filter leaves may lie closer together,
- * so that codes tell less of their order: then more are scored again, and in the end all, unless they are too many. */
+/* How many candidates are scored again was measured with all rows. Those that a filter leaves may
+ * lie closer together, so that codes tell less of their order: then more are scored again, and in
+ * the end all, unless they are too many. */
 static int run_with_spare(struct search *s, struct hit *ret_hits)
 {
     int rc = run_by_codes(s, ret_hits);

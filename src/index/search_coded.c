@@ -1,10 +1,12 @@
 /* search_coded.c -- the part of a search that goes by codes, over everything a segment holds:
  *
  *   indexed rows              by the index, or, when the filter leaves few, by their codes
- *   coded, not indexed yet    by lists, when there are many and lists have been made, else by their codes
+ *   coded, not indexed yet    by lists, when there are many and lists have been made, else by their
+ *   codes
  *   not coded yet             by their vectors
  *
- * What was found by codes is scored again by what the index holds for that (refine.h), unless the codes are exact. */
+ * What was found by codes is scored again by what the index holds for that (refine.h), unless
+ * the codes are exact. */
 #include "index/search.h"
 
 #include "base/bits.h"
@@ -12,10 +14,13 @@
 #include <errno.h>
 #include <math.h>
 
-#define LISTED_PER_SCANNED 8    /* rows looked at in lists in the time that one takes to be scored by its code, about */
-#define SIGMAS             2.5f /* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
-#define SIGMAS_SPARE                                                                                                   \
-    1.5f /* or that when more rows are kept than are wanted, and not the same few are the best of many queries */
+/* rows looked at in lists in the time that one takes to be scored by its code, about */
+#define LISTED_PER_SCANNED 8
+/* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
+#define SIGMAS 2.5f
+/* or that when more rows are kept than are wanted, and not the same few are the best of many
+ * queries */
+#define SIGMAS_SPARE       1.5f
 #define OUTLIERS_SPARE     16 /* candidates more where there are outliers, */
 #define OUTLIERS_PER_PAUSE 64 /* which are scored so many at a time */
 
@@ -65,8 +70,8 @@ static size_t query_bytes(const struct segment_index *x)
            (x->unindexed.lists ? unindexed_query_bytes(x->unindexed.lists) : 0);
 }
 
-/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no dearer. The blocks that lists
- * begin with are half full of rows that the graph has. */
+/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no
+ * dearer. The blocks that lists begin with are half full of rows that the graph has. */
 static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t least)
 {
     if (s->allowed == 0)
@@ -79,7 +84,8 @@ static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t le
     return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
 }
 
-/* Rows that went from the lists to the graph while lists were searched are scanned: they may have been missed, or met already. */
+/* Rows that went from the lists to the graph while lists were searched are scanned: they may have
+ * been missed, or met already. */
 static void forget(struct topk *top, uint32_t from, uint32_t to)
 {
     const struct topk all = *top;
@@ -131,8 +137,8 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     return rc;
 }
 
-/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the others the nearest `most` stay;
- * top is sorted. */
+/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the
+ * others the nearest `most` stay; top is sorted. */
 static void drop_outliers(const struct codes *c, struct topk *top, uint32_t most)
 {
     uint32_t kept = 0;
@@ -218,9 +224,11 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     codes_query_init(&query, &x->codes, s->query, w->query);
     if (!x->sealed)
         query.bound = NULL; /* it reads the codes, which may be others at a pause */
-    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE); /* nothing scores again */
+    /* nothing scores again */
+    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE);
     uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
-    if (!last && !walks && s->ef > wanted) /* a scan: what the walk would have kept costs little to score again */
+    /* a scan: what the walk would have kept costs little to score again */
+    if (!last && !walks && s->ef > wanted)
         wanted = s->ef < s->count ? s->ef : s->count;
     s->kept = wanted;
     if (x->codes.outlier_count) /* they may be taken for near ones */
@@ -241,7 +249,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         if (rc == 0 && walks)
             rc = search_scan_absent(s, &query, &top);
     }
-    if (rc == 0 && !walks) /* before the lists, too, which pass over the more rows the better the best are */
+    /* before the lists, too, which pass over the more rows the better the best are */
+    if (rc == 0 && !walks)
         rc = scan_codes(&scan, &query, x, 0, limit);
     struct unseen unseen = {.from = walks ? limit : 0, .to = coded_end, .visible = coded_end};
     if (rc == 0) /* there is no room for a query of other lists */
@@ -254,7 +263,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (rc == 0 && unseen.unindexed_to && s->params->allowed)
         rc = search_scan_leaders(s, &unseen, &query, &top);
     if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
-        /* the allowed rows lie far from the query, or infinitely far: the walk and the lists did not get to them */
+        /* the allowed rows lie far from the query, or infinitely far: the walk and the
+         * lists did not get to them */
         topk_clear(&top);
         unseen = (struct unseen){.to = coded_end, .visible = coded_end};
         rc = scan_codes(&scan, &query, x, 0, coded_end);

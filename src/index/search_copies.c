@@ -1,7 +1,9 @@
-/* search_copies.c -- a walk and the lists find leaders (copies.h); their copies are hits as well, at the same distance.
+/* search_copies.c -- a walk and the lists find leaders (copies.h); their copies are hits as well,
+ * at the same distance.
  *
- * Copies are added at the end, when the distances are those that count: 6 000 equal rows are one candidate to score again, and do not
- * push others out. A row that was scanned speaks for itself: it is not added a second time. */
+ * Copies are added at the end, when the distances are those that count: 6 000 equal rows are one
+ * candidate to score again, and do not push others out. A row that was scanned speaks for itself:
+ * it is not added a second time. */
 #include "index/search.h"
 
 #include "base/bits.h"
@@ -26,8 +28,8 @@ static bool is_allowed(const struct search *s, uint32_t row)
 #define COPIES_PER_PAUSE 2048  /* some 20 us */
 #define COPIES_LOOKED_AT 65536 /* where it cannot pause */
 
-/* The copies of one leader that are hits and were not scanned, one after the other. A filter may leave out
- * all of a million copies, so a look at them pauses. */
+/* The copies of one leader that are hits and were not scanned, one after the other. A filter may
+ * leave out all of a million copies, so a look at them pauses. */
 struct hits_of {
     const struct search *s;
     const struct unseen *u;
@@ -57,7 +59,8 @@ static int first_hit(struct hits_of *h)
 {
     const struct copies *c = &h->s->x->copies;
     h->copy = UINT32_MAX;
-    return copies_entry(c, h->leader) & ABSENT_FLAG ? 0 : find_hit(h, copies_first(c, h->leader)); /* scanned with it */
+    /* scanned with it */
+    return copies_entry(c, h->leader) & ABSENT_FLAG ? 0 : find_hit(h, copies_first(c, h->leader));
 }
 
 static int next_hit(struct hits_of *h)

@@ -1,19 +1,25 @@
-/* search_effort.c -- what a search has to do: the beam that was given, or what the recall that was asked for takes, by the
- * curve of a sealed index, by that of a growing one, or by none. It is apart because it only chooses, and reads no row. */
+/* search_effort.c -- what a search has to do: the beam that was given, or what the recall that was
+ * asked for takes, by the curve of a sealed index, by that of a growing one, or by none. It is
+ * apart because it only chooses, and reads no row. */
 #include "index/search.h"
 
 #include "index/recall/recall_measure.h"
 #include <math.h>
 
-#define EF_PART_MIN       24 /* walks that keep fewer lose their way */
-#define FEW_VECTORS       1024
-#define FEW_SCANNED       16384 /* rows with so few vectors, copies among them, are scanned until a curve is measured */
-#define GROWING_WALK_COST 1.5f  /* 18 to 25 ns a distance of 64 values, where recall_curve.c takes 16 */
-#define GROWING_EXACT     2     /* rows that all vectors are compared of, as a multiple of those in the graph */
-#define EFFORT_EXACT      8     /* times what was measured: the codes themselves must miss neighbours */
+#define EF_PART_MIN 24 /* walks that keep fewer lose their way */
+#define FEW_VECTORS 1024
+/* rows with so few vectors, copies among them, are scanned until a curve is measured */
+#define FEW_SCANNED 16384
+/* 18 to 25 ns a distance of 64 values, where recall_curve.c takes 16 */
+#define GROWING_WALK_COST 1.5f
+/* rows that all vectors are compared of, as a multiple of those in the graph */
+#define GROWING_EXACT 2
+/* times what was measured: the codes themselves must miss neighbours */
+#define EFFORT_EXACT 8
 
-/* Of the ef nearest of all rows this part has ef / parts, give or take the root of it; two roots more are kept than that. So a search of several
- * parts is about as good as one of a whole, and a part is searched sooner. */
+/* Of the ef nearest of all rows this part has ef / parts, give or take the root of it; two roots
+ * more are kept than that. So a search of several parts is about as good as one of a whole, and a
+ * part is searched sooner. */
 static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t parts)
 {
     const double share = (double)ef / parts, part = ceil(share + 2 * sqrt(share * (1 - 1.0 / parts)));
@@ -39,14 +45,15 @@ uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t 
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
-/* Most rows are copies, and the graph of the others is small: it says little where all of them are equally far apart. */
+/* Most rows are copies, and the graph of the others is small: it says little where all of them
+ * are equally far apart. */
 static bool has_few_vectors(const struct segment_index *x)
 {
     return x->copies.leaders < FEW_VECTORS && indexed_rows(x) < FEW_SCANNED;
 }
 
-/* The same of a graph that grows, as it was when it was measured: what a walk costs has grown with its rows since, as a scan
- * does. */
+/* The same of a graph that grows, as it was when it was measured: what a walk costs has grown with
+ * its rows since, as a scan does. */
 static struct recall_effort growing_effort(const struct segment_index *x, float recall, uint32_t k)
 {
     const struct recall_sizes sizes = {.rows = x->growing.rows,
@@ -57,9 +64,9 @@ static struct recall_effort growing_effort(const struct segment_index *x, float 
     return recall_curve_effort(x->growing.curve, &sizes, recall, k, false);
 }
 
-/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no smaller
- * than that of graphs without a curve. Where not even its codes find what is wanted, all vectors are compared, but not of many
- * times the rows that it speaks of. */
+/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no
+ * smaller than that of graphs without a curve. Where not even its codes find what is wanted, all
+ * vectors are compared, but not of many times the rows that it speaks of. */
 static void choose_growing(struct search *s)
 {
     const struct segment_index *x = s->x;
@@ -101,8 +108,8 @@ static void choose_effort(struct search *s)
     }
 }
 
-/* Walks keep more than was measured. Where a scan costs no more it takes their place, and in the end
- * the vectors do. */
+/* Walks keep more than was measured. Where a scan costs no more it takes their place, and in
+ * the end the vectors do. */
 static void widen(struct search *s)
 {
     const double effort = s->params->effort, ef = s->ef * effort;

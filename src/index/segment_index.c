@@ -1,4 +1,5 @@
-/* segment_index.c -- an index from its creation to its end, and what others may ask of it. Searching is in search.c. */
+/* segment_index.c -- an index from its creation to its end, and what others may ask of it.
+ * Searching is in search.c. */
 #include "index/segment_index_internal.h"
 
 #include "base/memory_use.h"

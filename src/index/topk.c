@@ -70,7 +70,8 @@ static void reverse(struct hit *hits, uint32_t n)
     }
 }
 
-/* A sorted array is a heap from its far end on. Equal distances are put in order by whoever adds them one by one. */
+/* A sorted array is a heap from its far end on. Equal distances are put in order by whoever
+ * adds them one by one. */
 void topk_add_sorted(struct topk *t, const struct hit *hits, uint32_t count)
 {
     uint32_t i = 0;

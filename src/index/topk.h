@@ -19,7 +19,8 @@ struct topk_key {
 struct topk {
     struct hit *hits; /* room for k */
     uint32_t k, count;
-    const struct rows *keys; /* of struct topk_key; NULL, as topk_init() leaves it: the row is the key */
+    /* of struct topk_key; NULL, as topk_init() leaves it: the row is the key */
+    const struct rows *keys;
 };
 
 void topk_init(struct topk *t, struct hit *hits, uint32_t k);

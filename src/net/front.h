@@ -7,7 +7,8 @@
 #include "net/protocol.h"
 #include "reactor/socket.h"
 
-#define CLIENT_BUCKETS 256 /* of connections whose clients may connect again, by the first byte of client_id */
+/* of connections whose clients may connect again, by the first byte of client_id */
+#define CLIENT_BUCKETS 256
 #define CLIENTS_NOTED  512 /* that connected again last */
 
 #define FAREWELL_BYTES 512
@@ -27,7 +28,8 @@ struct front {
     unsigned listener_count;
     struct native *natives; /* open connections */
     struct native *clients[CLIENT_BUCKETS];
-    struct client_connection newest[CLIENTS_NOTED]; /* of each of these its newest connection, number 0: none */
+    /* of each of these its newest connection, number 0: none */
+    struct client_connection newest[CLIENTS_NOTED];
     unsigned newest_next;
     struct http *https;
     uint32_t http_count;  /* of https, */

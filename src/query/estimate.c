@@ -1,7 +1,8 @@
 /* estimate.c -- how many rows pass a filter, from how many pass each of its predicates.
  *
- * The bounds hold whatever the predicates have to do with each other; `expected` takes them for independent, as others do
- * (Qdrant's query estimator). Exact at the leaves wherever a column is sorted and has one value a row. */
+ * The bounds hold whatever the predicates have to do with each other; `expected` takes them for
+ * independent, as others do (Qdrant's query estimator). Exact at the leaves wherever a column is
+ * sorted and has one value a row. */
 #include "query/filter.h"
 
 #include <math.h>
@@ -67,7 +68,8 @@ static struct cardinality estimate_any(const struct filter *f, const struct filt
     return ret;
 }
 
-/* At least `least` of the children: a row that passes takes so many places of their sums, one that does not fewer. */
+/* At least `least` of the children: a row that passes takes so many places of their sums, one
+ * that does not fewer. */
 static struct cardinality estimate_at_least(const struct filter *f, const struct filter_rows *rows)
 {
     const uint32_t n = rows->rows, least = f->least;

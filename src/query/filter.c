@@ -1,7 +1,8 @@
 /* filter.c -- filters against rows: one row asked, or all that pass selected.
  *
- * Of clauses that must all pass, the one with the fewest rows is selected first. When few are left, the others are
- * asked row by row instead of being selected: `year >= 1990 and user = 7` then costs what the user's rows cost. */
+ * Of clauses that must all pass, the one with the fewest rows is selected first. When few are left,
+ * the others are asked row by row instead of being selected: `year >= 1990 and user = 7` then costs
+ * what the user's rows cost. */
 #include "query/filter.h"
 
 #define SELECTED_PER_TEST 8 /* rows selected in the time that one takes to be asked, about */

@@ -1,7 +1,8 @@
 /* filter.h -- which points may be hits: a tree of clauses, whichever protocol it came by.
  *
- * A client's filter names fields by their paths. filter_bind() checks it against a schema and makes the filter that
- * segments are asked with. Both are immutable and may be read by any core while their memory lives. */
+ * A client's filter names fields by their paths. filter_bind() checks it against a schema and
+ * makes the filter that segments are asked with. Both are immutable and may be read by any core
+ * while their memory lives. */
 #pragma once
 
 #include "base/memory.h"
@@ -30,8 +31,9 @@ struct filter {
 
 /* Checks what can be judged without the collection: depth, size, operators. */
 MUST_USE int filter_check(const struct filter *f, struct error *error);
-/* The same filter with the numbers of its fields, in the arena; strings stay where they are. Refuses fields that are not indexed,
- * and says how to index them; ERROR_INVALID_ARGUMENT, or -ENOMEM. `collection` is for the sentence. */
+/* The same filter with the numbers of its fields, in the arena; strings stay where they are.
+ * Refuses fields that are not indexed, and says how to index them; ERROR_INVALID_ARGUMENT, or
+ * -ENOMEM. `collection` is for the sentence. */
 MUST_USE int filter_bind(const struct filter *f, const struct schema *schema, const char *collection,
                          struct arena *arena, const struct filter **ret, struct error *error);
 
@@ -40,7 +42,8 @@ struct filter_rows {
     uint32_t rows;
     const struct column *const *columns; /* in any order */
     unsigned column_count;
-    /* Asks a row of a field that has no column here yet: the payload is read. Must be given if that can be. */
+    /* Asks a row of a field that has no column here yet: the payload is read. Must be
+     * given if that can be. */
     bool (*test)(void *arg, const struct predicate *p, uint32_t row);
     void *arg;
 };

@@ -1,4 +1,5 @@
-/* filter_bind.c -- checking a filter that came from a client, and giving its fields the numbers of a schema. */
+/* filter_bind.c -- checking a filter that came from a client, and giving its fields the
+ * numbers of a schema. */
 #include "query/filter.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ static int bind_test(const struct binding *b, struct predicate *p)
                          field->path, field_kind_name(field->kind), predicate_op_name(p->op));
     p->field = field->number;
     p->kind = kind;
-    p->path = arena_copy(b->arena, field->path, strlen(field->path)); /* the schema may go before the query does */
+    /* the schema may go before the query does */
+    p->path = arena_copy(b->arena, field->path, strlen(field->path));
     if (!p->path)
         return no_memory(b);
     int rc = kind->accepts(p, b->error);

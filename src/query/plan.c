@@ -1,8 +1,9 @@
 /* plan.c -- the cheapest of three ways to search with a filter, by what each would cost.
  *
- * Selecting takes time for every row that passes, so where most do it is dearer than the search itself: 1 million rows are
- * selected in 1 to 2 ms, and walked in 0.05. There the index is asked for some more hits, and those are tested. Where few pass,
- * comparing them all is cheaper than a walk, of which most candidates would be taken away again. */
+ * Selecting takes time for every row that passes, so where most do it is dearer than the search
+ * itself: 1 million rows are selected in 1 to 2 ms, and walked in 0.05. There the index is asked
+ * for some more hits, and those are tested. Where few pass, comparing them all is cheaper than a
+ * walk, of which most candidates would be taken away again. */
 #include "query/plan.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@
 #define WALK_ROWS       24.0 /* rows compared by a walk for each candidate that it keeps */
 #define SPARE           1.5  /* hits tested, as a multiple of those expected to be needed, */
 #define SPARE_MIN       16   /* and so many more */
-#define TESTED_SHARE    0.25 /* of the rows pass for sure, or hits are not tested: too few would be left */
+/* of the rows pass for sure, or hits are not tested: too few would be left */
+#define TESTED_SHARE 0.25
 
 static double select_ns(const struct plan_facts *f, const struct cardinality *c)
 {

@@ -1,24 +1,29 @@
-/* plan.h -- how one segment is searched with a filter. The plan changes what a search costs, not what it finds. */
+/* plan.h -- how one segment is searched with a filter. The plan changes what a search
+ * costs, not what it finds. */
 #pragma once
 
 #include "columns/column.h"
 
 enum plan_kind {
-    PLAN_SCAN_MATCHES,   /* the rows that pass are selected, and all of them are compared with the query */
-    PLAN_FILTERED_WALK,  /* the rows that pass are selected, and the index finds the nearest of them */
-    PLAN_WALK_THEN_TEST, /* the index finds the nearest of all rows, which are then asked whether they pass; if too
-                            few do, the search goes on as FILTERED_WALK */
+    /* the rows that pass are selected, and all of them are compared with the query */
+    PLAN_SCAN_MATCHES,
+    /* the rows that pass are selected, and the index finds the nearest of them */
+    PLAN_FILTERED_WALK,
+    /* the index finds the nearest of all rows, which are then asked whether they pass; if too few
+     * do, the search goes on as FILTERED_WALK */
+    PLAN_WALK_THEN_TEST,
 };
 
 /* What a plan is made of. */
 struct plan_facts {
     uint32_t rows;
     uint32_t k;
-    uint32_t ef;      /* candidates that a walk without a filter would keep */
-    double row_ns;    /* one row compared in a scan; 0: by default */
-    double walk_ns;   /* a walk without a filter; 0: by default */
-    bool exact;       /* all rows that pass are compared in full */
-    bool has_columns; /* false: a field of the filter has no column here, each test reads a payload */
+    uint32_t ef;    /* candidates that a walk without a filter would keep */
+    double row_ns;  /* one row compared in a scan; 0: by default */
+    double walk_ns; /* a walk without a filter; 0: by default */
+    bool exact;     /* all rows that pass are compared in full */
+    /* false: a field of the filter has no column here, each test reads a payload */
+    bool has_columns;
 };
 
 struct plan {

@@ -1,9 +1,11 @@
 /* disk.c -- operations on files by class: reads of searches and the log first, background last.
  *
- * What a fiber of the classes INTERACTIVE or WRITE asks for goes to the back end at once. Reads, writes and flushes of background
- * fibers are few and small there: a flush of the log waits behind whatever the disk was given before it, and takes from it
- * no more than BACKGROUND_OPS of at most a MiB each (file.c). While an urgent operation is under way there is one of them, so
- * that background work goes on however busy the log is. Everything above the back ends, hence the same in all worlds. */
+ * What a fiber of the classes INTERACTIVE or WRITE asks for goes to the back end at once. Reads,
+ * writes and flushes of background fibers are few and small there: a flush of the log waits
+ * behind whatever the disk was given before it, and takes from it no more than BACKGROUND_OPS of
+ * at most a MiB each (file.c). While an urgent operation is under way there is one of them, so
+ * that background work goes on however busy the log is. Everything above the back ends, hence
+ * the same in all worlds. */
 #include "reactor/reactor.h"
 
 #define BACKGROUND_OPS 2

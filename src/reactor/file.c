@@ -1,4 +1,5 @@
-/* file.c -- file operations as straight lines: short reads and writes are continued, interrupted ones repeated. */
+/* file.c -- file operations as straight lines: short reads and writes are continued,
+ * interrupted ones repeated. */
 #include "base/memory.h"
 #include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
@@ -6,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operation moves at most this much (Linux cuts at 2 GiB - 4 KiB); a multiple of what O_DIRECT wants. */
+/* One operation moves at most this much (Linux cuts at 2 GiB - 4 KiB); a multiple of
+ * what O_DIRECT wants. */
 #define PIECE_MAX ((size_t)256 << 20)
 /* The same for background fibers: the disk is somebody else's again soon (disk.c). */
 #define PIECE_BACKGROUND ((size_t)1 << 20)
-/* A file that background work writes has no more bytes than this that are not on their way to the disk: were it all left to the
- * last flush, those of the log would wait behind hundreds of MiB. */
+/* A file that background work writes has no more bytes than this that are not on their way to the
+ * disk: were it all left to the last flush, those of the log would wait behind hundreds of MiB. */
 #define WRITE_BACK_BYTES ((uint64_t)4 << 20)
 
 /* Slices of one operation: Linux takes no more (UIO_MAXIOV). */
@@ -27,7 +29,8 @@ struct file {
     bool is_direct;
 };
 
-/* Kernels around a signal have been seen to give up operations nobody cancelled; EINTR and EAGAIN are nobody's fault. */
+/* Kernels around a signal have been seen to give up operations nobody cancelled; EINTR and
+ * EAGAIN are nobody's fault. */
 static bool is_transient(int64_t rc)
 {
     return rc == -EINTR || rc == -EAGAIN || rc == -ECANCELED;
@@ -52,7 +55,8 @@ static int64_t run_file(struct file *f, enum op_kind kind, size_t size)
 {
     check(f->reactor == reactor_here());
     struct op op = {.kind = kind, .handle = f->handle, .size = size};
-    return op.kind == OP_LOCK ? op_run(&op) : run(&op); /* a held lock is -EWOULDBLOCK, which is -EAGAIN */
+    /* a held lock is -EWOULDBLOCK, which is -EAGAIN */
+    return op.kind == OP_LOCK ? op_run(&op) : run(&op);
 }
 
 int file_open(const char *path, unsigned flags, struct file **ret)
@@ -73,7 +77,8 @@ int file_open(const char *path, unsigned flags, struct file **ret)
 
 void file_close(struct file *f)
 {
-    /* A failed close has closed: the handle is gone, and what was not flushed was never promised. Never repeated. */
+    /* A failed close has closed: the handle is gone, and what was not flushed was never
+     * promised. Never repeated. */
     check(f->reactor == reactor_here());
     struct op op = {.kind = OP_CLOSE, .handle = f->handle};
     (void)op_run(&op);
@@ -90,7 +95,8 @@ static size_t piece_max(void)
     return in_background() ? PIECE_BACKGROUND : PIECE_MAX;
 }
 
-/* After a write of a background fiber. An error is the write's: asking for it here has taken it from the flush. */
+/* After a write of a background fiber. An error is the write's: asking for it here has
+ * taken it from the flush. */
 static int64_t write_back(struct file *f, uint64_t offset, uint64_t size)
 {
     if (f->is_direct || !in_background())
@@ -143,7 +149,8 @@ static int64_t write_slices(struct file *f, struct iovec *slices, unsigned count
         op.size = slices[0].iov_len < most ? slices[0].iov_len : most;
     }
     int64_t rc = run(&op);
-    if (rc <= 0) /* -EFAULT: bytes of a mapping that the kernel could not read; 0: not a disk to trust */
+    /* -EFAULT: bytes of a mapping that the kernel could not read; 0: not a disk to trust */
+    if (rc <= 0)
         return rc == -EFAULT || rc == 0 ? -EIO : rc;
     int64_t back = write_back(f, offset, (uint64_t)rc);
     return back < 0 ? back : rc;

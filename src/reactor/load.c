@@ -1,8 +1,9 @@
 /* load.c -- what a reactor tells the others about itself, and what may be tuned while it runs.
  *
- * The load is a moving mean over about WINDOW_NS. Its reactor stores it, with the time, at most once in PUBLISH_NS and on a
- * cache line of its own, so that those who look cost it next to nothing. A reactor that sleeps publishes nothing: who
- * looks then lets the old figure fade by its age. */
+ * The load is a moving mean over about WINDOW_NS. Its reactor stores it, with the time, at
+ * most once in PUBLISH_NS and on a cache line of its own, so that those who look cost it
+ * next to nothing. A reactor that sleeps publishes nothing: who looks then lets the old
+ * figure fade by its age. */
 #include "reactor/reactor.h"
 #include <errno.h>
 

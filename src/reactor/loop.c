@@ -7,11 +7,13 @@
 _Thread_local struct reactor *reactor_current;
 
 #define FIBERS_PER_TURN 64
-/* What a fiber has submitted, like an answer, does not wait longer than this for the other fibers that are ready. */
+/* What a fiber has submitted, like an answer, does not wait longer than this for the other
+ * fibers that are ready. */
 #define TURN_NS 30000
 /* Messages do not wait longer than this for their burst to be published. */
 #define PUBLISH_NS 5000
-/* A floor slice that took longer is made up for as far as so many: more was hardly the fiber's doing. */
+/* A floor slice that took longer is made up for as far as so many: more was
+ * hardly the fiber's doing. */
 #define DEBT_SLICES 20
 /* The core is not offered to others more often. */
 #define GIVE_WAY_NS 1000000
@@ -46,7 +48,8 @@ struct fiber *run_queue_take(struct run_queue *q, uint32_t position)
     return f;
 }
 
-/* The class that runs next: the most urgent one, unless a lower one is owed a whole slice of its floor share. */
+/* The class that runs next: the most urgent one, unless a lower one is owed a whole
+ * slice of its floor share. */
 static bool class_pick(struct reactor *r, enum fiber_class *ret_class)
 {
     for (int c = CLASS_COUNT - 1; c > 0; c--) {
@@ -71,7 +74,8 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
     r->stats.class_ns[cls] += ran_ns;
     struct run_queue *own = &r->ready[cls];
     const int64_t ran = (int64_t)ran_ns, slice = (int64_t)r->slice_ns;
-    if (r->on_floor) /* what takes longer than it was owed, a page that the system makes, is paid back */
+    /* what takes longer than it was owed, a page that the system makes, is paid back */
+    if (r->on_floor)
         own->owed_ns = own->owed_ns - ran > -DEBT_SLICES * slice ? own->owed_ns - ran : -DEBT_SLICES * slice;
     else if (own->owed_ns > 0)
         own->owed_ns = own->owed_ns > ran ? own->owed_ns - ran : 0;
@@ -138,9 +142,9 @@ void runtime_stop(void)
         wake_all(rt);
 }
 
-/* A reactor whose fibers have all ended rests, but goes on receiving: another one's fiber may still send to it. When all
- * rest, no message is under way, for every message has a fiber that waits for it; so nothing can begin again, and all
- * loops end. */
+/* A reactor whose fibers have all ended rests, but goes on receiving: another one's fiber may still
+ * send to it. When all rest, no message is under way, for every message has a fiber that waits for
+ * it; so nothing can begin again, and all loops end. */
 static void reactor_rest(struct reactor *r)
 {
     r->resting = true;
@@ -240,8 +244,8 @@ bool reactor_sleep_begin(struct reactor *r)
     return false;
 }
 
-/* Polls for a while before it sleeps, because a wake-up costs the sender 9 us and the sleeper 17. Where that fails again
- * and again, it is tried more and more rarely. True when something came. */
+/* Polls for a while before it sleeps, because a wake-up costs the sender 9 us and the sleeper 17.
+ * Where that fails again and again, it is tried more and more rarely. True when something came. */
 static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
 {
     if (r->spin_skips > 0) {
@@ -269,12 +273,14 @@ static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
     return false;
 }
 
-/* A reactor that builds graphs looks to the scheduler like any program that never rests. A thread of the kernel that has a flush to do
- * for us, or a client on the same machine, is mostly let in at once when it wakes; but now and then one is not, and waits for the scheduler's
- * next tick, 4 ms. So the core is offered once a millisecond, unless something waits for us. Not at each turn: since Linux
- * 6.18 sched_yield() gives up a whole slice of what the thread is due. Measured with clients that wake 5000 times a second beside
- * background work on both cores of a machine: from waking to the answer p99 is 0.43 ms with an offer at each turn, 0.11 with none,
- * but then 4.1 ms at p99.9; one a millisecond has 0.12 and 0.6. */
+/* A reactor that builds graphs looks to the scheduler like any program that never rests. A thread
+ * of the kernel that has a flush to do for us, or a client on the same machine, is mostly let in at
+ * once when it wakes; but now and then one is not, and waits for the scheduler's next tick, 4 ms.
+ * So the core is offered once a millisecond, unless something waits for us. Not at each turn: since
+ * Linux 6.18 sched_yield() gives up a whole slice of what the thread is due. Measured with clients
+ * that wake 5000 times a second beside background work on both cores of a machine: from waking to
+ * the answer p99 is 0.43 ms with an offer at each turn, 0.11 with none, but then 4.1 ms at p99.9;
+ * one a millisecond has 0.12 and 0.6. */
 static void give_way(struct reactor *r)
 {
     if (!r->at_leisure || !r->ops->give_way)

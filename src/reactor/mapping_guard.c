@@ -1,5 +1,6 @@
-/* mapping_guard.c -- the handler replaces the page by mmap(MAP_FIXED). The alternative, a jump out of the code that reads, would need a guard
- * around every loop over a mapping, and would leave whatever that loop held. */
+/* mapping_guard.c -- the handler replaces the page by mmap(MAP_FIXED). The alternative, a jump out
+ * of the code that reads, would need a guard around every loop over a mapping, and would leave
+ * whatever that loop held. */
 #include "reactor/mapping_guard.h"
 #include "base/check.h"
 #include "reactor/file.h"
@@ -10,7 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Four times the mappings that Linux allows a process unless it is told otherwise. Pages that are never touched take no memory. */
+/* Four times the mappings that Linux allows a process unless it is told otherwise. Pages that are
+ * never touched take no memory. */
 #define GUARDS_MAX 262144
 
 struct mapping_guard {
@@ -97,7 +99,8 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
     if ((info->si_code == BUS_ADRERR || info->si_code == BUS_MCEERR_AR) && mapping_guard_lose(info->si_addr) &&
         mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
         return;
-    sigaction(signal, &before, NULL); /* the access is repeated, and ends the process where it happened */
+    /* the access is repeated, and ends the process where it happened */
+    sigaction(signal, &before, NULL);
 }
 
 void mapping_guard_install(void)

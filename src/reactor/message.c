@@ -1,16 +1,17 @@
 /* message.c -- rings, credits, mailboxes.
  *
- * A message to another reactor is written into the ring at once and becomes visible when the loop publishes: one release
- * store per peer and burst. The mail flag and the sleep state are two rounds of Dekker's pattern; with sender S and
- * receiver R:
+ * A message to another reactor is written into the ring at once and becomes visible when the loop
+ * publishes: one release store per peer and burst. The mail flag and the sleep state are two rounds
+ * of Dekker's pattern; with sender S and receiver R:
  *
- *     S: tail := t; fence; mail? yes: whoever set it answers for the rest.  no: mail := 1; fence; asleep? wake
+ *     S: tail := t; fence; mail? yes: whoever set it answers for the rest.  no: mail := 1; fence;
+ *     asleep? wake
  *     R: mail := 0; fence; read the tails           (mail_receive)
  *     R: asleep := 1; fence; mail? stay awake       (reactor_sleep_begin)
  *
- * Either S sees the flag lowered and raises it, or R's look at the tails comes after S's store. Either R sees the flag
- * raised, or S sees R asleep. So no wake-up is lost, and a busy receiver costs a sender one fence (5 ns) per burst, not a
- * system call (9 us). */
+ * Either S sees the flag lowered and raises it, or R's look at the tails comes after S's store.
+ * Either R sees the flag raised, or S sees R asleep. So no wake-up is lost, and a busy receiver
+ * costs a sender one fence (5 ns) per burst, not a system call (9 us). */
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -41,8 +42,8 @@ int peers_init(struct reactor *r)
     if (!r->peers || !r->dirty)
         return -ENOMEM;
     if (r->count > 1) {
-        /* Mapped, so that a ring nobody writes to takes a page, not three; the first touch below puts that page on the
-         * receiver's node. */
+        /* Mapped, so that a ring nobody writes to takes a page, not three; the first touch below
+         * puts that page on the receiver's node. */
         r->ring_bytes = r->count * sizeof(struct ring);
         void *rings = mmap(NULL, r->ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (rings == MAP_FAILED)
@@ -78,7 +79,8 @@ void peers_fini(struct reactor *r)
 
 /* ---- actors ---- */
 
-/* Works off the mailbox: one fiber takes message after message, so a busy actor does not pay for a fiber each. */
+/* Works off the mailbox: one fiber takes message after message, so a busy actor does not
+ * pay for a fiber each. */
 static void actor_work(void *arg)
 {
     struct actor *a = arg;
@@ -106,7 +108,8 @@ static void actor_serve(struct reactor *r, struct actor *a)
     uint32_t limit = a->active ? r->pool.max_actors : r->pool.max;
     if (fiber_start_below(limit, a->cls, actor_work, a, a->name) < 0) {
         if (a->active == 0)
-            r->actor_starved = true; /* tried again when fibers have ended; with one at work, that one goes on */
+            /* tried again when fibers have ended; with one at work, that one goes on */
+            r->actor_starved = true;
         return;
     }
     a->active++;

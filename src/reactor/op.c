@@ -36,7 +36,8 @@ int64_t op_run_until(struct op *op, uint64_t deadline_ns)
     struct reactor *r = reactor_here();
     struct op_wait w = {.op = op, .fiber = r->fiber};
     struct timer t = {0};
-    check(w.fiber && (!deadline_ns || !is_of_files(op))); /* operations on files cannot be given up */
+    /* operations on files cannot be given up */
+    check(w.fiber && (!deadline_ns || !is_of_files(op)));
     op->done = op_finished;
     op->arg = &w;
     if (deadline_ns)

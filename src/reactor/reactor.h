@@ -1,7 +1,7 @@
 /* reactor.h -- the inside of a reactor, for the files of this folder only.
  *
- * What others may touch while it runs is in `shared`, on cache lines of its own; everything else belongs to the
- * reactor's thread. */
+ * What others may touch while it runs is in `shared`, on cache lines of its own; everything else
+ * belongs to the reactor's thread. */
 #pragma once
 
 #include "base/memory.h"
@@ -61,21 +61,24 @@ struct fiber {
 struct run_queue {
     struct fiber *head, *last;
     uint32_t count;
-    int64_t owed_ns; /* of its floor share; below zero after a slice that took longer than it was owed (loop.c) */
+    /* of its floor share; below zero after a slice that took longer than it was owed (loop.c) */
+    int64_t owed_ns;
 };
 
 struct fiber_pool {
     struct fiber **free; /* those that ended last come last, and are taken first */
     uint32_t free_count;
-    uint32_t given;     /* the first so many of them hold no memory but that of their struct */
-    uint32_t free_min;  /* least of free_count since fiber_stacks_trim() */
-    uint64_t fresh;     /* how often a stack has got memory */
-    uint64_t measured;  /* and of these, how often before the measurement that `resident` is of began */
+    uint32_t given;    /* the first so many of them hold no memory but that of their struct */
+    uint32_t free_min; /* least of free_count since fiber_stacks_trim() */
+    uint64_t fresh;    /* how often a stack has got memory */
+    /* and of these, how often before the measurement that `resident` is of began */
+    uint64_t measured;
     struct fiber **all; /* in the order they were made, for reactor_fini() */
     uint32_t made, live, all_capacity;
     uint32_t max, max_actors,
-        max_client; /* live ones, above which none starts: at all, beyond an actor's first, for a client */
-    char *slab;     /* mapped memory that the next stacks are cut from */
+        /* live ones, above which none starts: at all, beyond an actor's first, for a client */
+        max_client;
+    char *slab; /* mapped memory that the next stacks are cut from */
     size_t slab_left;
     uint64_t resident; /* bytes that stacks had in memory when it was measured */
     struct fiber_slab {
@@ -105,7 +108,8 @@ struct timer_wheel {
 };
 
 void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns);
-uint64_t timer_wheel_next_ns(const struct timer_wheel *w); /* when to advance again; UINT64_MAX: no timer */
+/* when to advance again; UINT64_MAX: no timer */
+uint64_t timer_wheel_next_ns(const struct timer_wheel *w);
 
 /* ---- peers and mail (message.c) ---- */
 
@@ -124,7 +128,8 @@ struct mailbox_early { /* messages for an actor that has not been started */
 
 uint16_t credits_of(const struct reactor *r, unsigned order); /* for each peer */
 int peers_init(struct reactor *r);                            /* our inbox rings */
-void peers_connect(struct reactor *r);                        /* our outboxes: once every reactor has its inbox rings */
+/* our outboxes: once every reactor has its inbox rings */
+void peers_connect(struct reactor *r);
 void peers_fini(struct reactor *r);
 void mail_receive(struct reactor *r); /* takes what the inbox rings hold */
 void mail_publish(struct reactor *r); /* makes what was sent visible, wakes who sleeps */
@@ -178,11 +183,13 @@ void perf_close(struct reactor *r);
 /* ---- who waits for what (waits.c) ---- */
 
 typedef void (*waits_line_fn)(const char *text, void *arg);
-/* A line for each group of r's fibers that wait for the same, and for each busy actor. On r's own thread. */
+/* A line for each group of r's fibers that wait for the same, and for each busy
+ * actor. On r's own thread. */
 void reactor_describe_waits(const struct reactor *r, waits_line_fn line, void *arg);
 /* Those that serve no message. */
 uint32_t reactor_own_fibers(const struct reactor *r);
-/* Whether messages of r are under way, or credits or places on the disk are not back: true with the first thing that is missing. */
+/* Whether messages of r are under way, or credits or places on the disk are not back: true with the
+ * first thing that is missing. */
 bool reactor_owes(const struct reactor *r, char *text, size_t size);
 
 /* ---- a reactor ---- */
@@ -196,11 +203,12 @@ struct runtime {
     runtime_boot_fn boot, on_signal;
     void *arg;
     bool stall_is_fatal;
-    unsigned connections_max;     /* that descriptors are there for */
-    _Atomic unsigned connections; /* accepted ones, on all reactors; relaxed: a bound, not a count of anything */
-    _Atomic bool stopping;        /* runtime_stop() was called */
-    _Atomic unsigned resting;     /* reactors that are stopping and have no fiber */
-    _Atomic bool over;            /* all rest: no fiber is left that could start another */
+    unsigned connections_max; /* that descriptors are there for */
+    /* accepted ones, on all reactors; relaxed: a bound, not a count of anything */
+    _Atomic unsigned connections;
+    _Atomic bool stopping;    /* runtime_stop() was called */
+    _Atomic unsigned resting; /* reactors that are stopping and have no fiber */
+    _Atomic bool over;        /* all rest: no fiber is left that could start another */
 };
 
 enum sleep_state { AWAKE, SLEEPING, WAKING };
@@ -231,7 +239,8 @@ struct reactor {
     struct fiber_pool pool;
     struct run_queue ready[CLASS_COUNT];
     uint64_t slice_ns, fiber_began_ns;
-    /* Of the time that more urgent classes take while this one has something to do, it gets at least so much. */
+    /* Of the time that more urgent classes take while this one has something to do, it
+     * gets at least so much. */
     unsigned floor_percent[CLASS_COUNT];
     bool at_leisure; /* the last turn ran background work */
     uint64_t gave_way_ns;
@@ -257,7 +266,8 @@ struct reactor {
     struct perf perf;
     struct reactor_stats stats;
     uint64_t accounted_ns;
-    uint64_t load_at_ns, load_served_ns; /* when the load was last published, and class_ns of the urgent classes then */
+    /* when the load was last published, and class_ns of the urgent classes then */
+    uint64_t load_at_ns, load_served_ns;
     uint32_t spin_failures, spin_skips;
 };
 
@@ -290,12 +300,14 @@ static inline uint64_t reactor_now(struct reactor *r)
 int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct error *error);
 void reactor_fini(struct reactor *r);
 void reactor_run(struct reactor *r, unsigned spin_us); /* turns and sleeps until TURN_OVER */
-/* Has something arrived, of which nobody knows yet how urgent it is: mail, a completion, a timer? */
+/* Has something arrived, of which nobody knows yet how urgent it is: mail, a completion, a
+ * timer? */
 bool reactor_beckons(struct reactor *r, uint64_t now);
 void reactor_unrest(struct reactor *r); /* a fiber has come while it rested */
 void run_queue_push(struct run_queue *q, struct fiber *f);
 struct fiber *run_queue_take(struct run_queue *q, uint32_t position);
-/* Wakes r if it sleeps; from any thread, after what it shall see was stored. Returns whether it did. */
+/* Wakes r if it sleeps; from any thread, after what it shall see was stored.
+ * Returns whether it did. */
 bool reactor_wake(struct reactor *r);
 
 /* ---- operations (op.c) ---- */
@@ -305,8 +317,8 @@ int64_t op_run(struct op *op);
 /* The same, but gives the operation up at deadline_ns (0: never): -ETIME then. */
 int64_t op_run_until(struct op *op, uint64_t deadline_ns);
 
-/* A fence between a store of ours and a load of somebody else's store (Dekker's pattern). ThreadSanitizer does not know
- * fences, so there it is a read-modify-write. */
+/* A fence between a store of ours and a load of somebody else's store (Dekker's pattern).
+ * ThreadSanitizer does not know fences, so there it is a read-modify-write. */
 static inline void fence_store_load(void)
 {
 #if defined(__SANITIZE_THREAD__)

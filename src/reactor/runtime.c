@@ -121,7 +121,8 @@ struct reactor *runtime_reactor(struct runtime *rt, unsigned id)
 static struct reactor *reactor_make(struct runtime *rt, unsigned id)
 {
     size_t bytes =
-        (sizeof(struct reactor) + 4095) & ~(size_t)4095; /* whole pages: on this thread's node, shared with nobody */
+        /* whole pages: on this thread's node, shared with nobody */
+        (sizeof(struct reactor) + 4095) & ~(size_t)4095;
     struct reactor *r = aligned_alloc(4096, bytes);
     if (r)
         memset(r, 0, bytes);
@@ -139,7 +140,8 @@ struct launch_thread {
     pthread_t thread;
 };
 
-/* Threads make their reactors, meet, connect their rings, and run; or, if one could not, all go home. */
+/* Threads make their reactors, meet, connect their rings, and run; or, if one
+ * could not, all go home. */
 struct launch {
     struct runtime *rt;
     pthread_mutex_t lock;
@@ -198,11 +200,14 @@ static void *reactor_thread(void *arg)
         stall_arm(r);
         reactor_run(r, rt->options.spin_us);
         stall_disarm(r);
-        launch_meet(l, &l->finished, 0, NULL); /* until here a peer may still look at our mail flag, or wake us */
+        /* until here a peer may still look at our mail flag, or wake us */
+        launch_meet(l, &l->finished, 0, NULL);
     }
     if (r)
         reactor_fini(
-            r); /* what a thread made it takes apart: ring and fibers are known to the kernel and tools as its own */
+            /* what a thread made it takes apart: ring and fibers are known to the kernel
+             * and tools as its own */
+            r);
     launch_end(l);
     return NULL;
 }
@@ -247,7 +252,8 @@ static int run_threads(struct runtime *rt, struct error *error)
     pthread_mutex_init(&l.lock, NULL);
     pthread_cond_init(&l.changed, NULL);
 
-    /* Reactor threads take no signal but their stall detector's; faults and profilers' ticks stay deliverable. */
+    /* Reactor threads take no signal but their stall detector's; faults and profilers'
+     * ticks stay deliverable. */
     sigset_t blocked, before, waited, mine;
     sigfillset(&blocked);
     static const int deliverable[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
@@ -289,7 +295,8 @@ static int run_threads(struct runtime *rt, struct error *error)
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (rt->on_signal) {
-        struct timespec none = {0}; /* the end's own signal may be pending still: it would kill us */
+        /* the end's own signal may be pending still: it would kill us */
+        struct timespec none = {0};
         sigset_t ended;
         sigemptyset(&ended);
         sigaddset(&ended, ENDED_SIGNAL);
@@ -346,7 +353,8 @@ int runtime_run(struct runtime *rt, runtime_boot_fn boot, runtime_boot_fn on_sig
     int rc = run_once(rt, &error);
     bool refused = rc == -ENOMEM || rc == -EPERM || rc == -ENOSYS;
     if (refused && rt->options.backend == BACKEND_AUTO && rt->ops == &backend_uring) {
-        /* The probe's one ring was granted, those of all reactors were not: locked memory, most likely. */
+        /* The probe's one ring was granted, those of all reactors were not: locked
+         * memory, most likely. */
         log_warn("using libuv for I/O: %s", error.text);
         rt->ops = &backend_uv;
         error = (struct error){0};

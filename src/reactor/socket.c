@@ -12,7 +12,8 @@
 #define PEER_TEXT_MAX 64
 /* Slices handed to the kernel in one operation. */
 #define SEND_SLICES 64
-/* How long a listener rests, when there are no descriptors or fibers left, before it accepts again. */
+/* How long a listener rests, when there are no descriptors or fibers left, before it accepts
+ * again. */
 #define ACCEPT_PAUSE_NS 50000000u
 #define COMPLAIN_NS     ((uint64_t)60000000000)
 /* How long a connection that is turned away may take to read the farewell. */
@@ -98,7 +99,8 @@ static void serve_fiber(void *arg)
     c->serve(c, c->serve_arg);
 }
 
-/* A failure of the one connection that was about to come, not of the listener or of this process's limits. */
+/* A failure of the one connection that was about to come, not of the listener or of
+ * this process's limits. */
 static bool is_the_connections_own(int64_t rc)
 {
     return rc == -ECONNABORTED || rc == -EINTR || rc == -ECANCELED || rc == -EPROTO || rc == -EPERM ||
@@ -118,7 +120,8 @@ static void complain(struct listener *l, const char *what)
     l->unwarned = 0;
 }
 
-/* The accept is over, rc says how: on to the next one, after a rest when this process is at its limits. */
+/* The accept is over, rc says how: on to the next one, after a rest when this
+ * process is at its limits. */
 static void go_on(struct listener *l, int64_t rc)
 {
     if (l->closing) {
@@ -140,7 +143,8 @@ static void closed(struct op *op)
     go_on(l, l->refused);
 }
 
-/* The next step of turning a connection away. They take the listener's own operation: there may be no memory for another. */
+/* The next step of turning a connection away. They take the listener's own operation: there may be
+ * no memory for another. */
 static void refuse_step(struct listener *l, struct op step, void (*done)(struct op *op))
 {
     step.handle = l->accept.handle;
@@ -157,8 +161,8 @@ static void refuse_close(struct listener *l)
     refuse_step(l, (struct op){.kind = OP_CLOSE}, closed);
 }
 
-/* Closing with bytes unread would reset the connection, and the reset may overtake the farewell: so the peer closes first, or
- * its time is over. */
+/* Closing with bytes unread would reset the connection, and the reset may overtake the farewell: so
+ * the peer closes first, or its time is over. */
 static void heard(struct op *op)
 {
     struct listener *l = op->arg;

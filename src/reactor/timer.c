@@ -1,9 +1,11 @@
-/* timer.c -- a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987).
+/* timer.c -- a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing
+ * Wheels", SOSP 1987).
  *
- * A tick is 2^16 ns, 65 us. Eight levels of 64 slots hold all of 64-bit time. A timer lies at the level of the highest
- * group of 6 bits in which its tick differs from the wheel's, in the slot those bits name. So everything at a lower level
- * comes before everything at a higher one, and the next slot to open is the first bit of the first level that has one:
- * start, cancel and the question "when?" take constant time, and a timer moves down at most seven times. A timer's tick
+ * A tick is 2^16 ns, 65 us. Eight levels of 64 slots hold all of 64-bit time. A timer lies at the
+ * level of the highest group of 6 bits in which its tick differs from the wheel's, in the slot
+ * those bits name. So everything at a lower level comes before everything at a higher one, and the
+ * next slot to open is the first bit of the first level that has one: start, cancel and the
+ * question "when?" take constant time, and a timer moves down at most seven times. A timer's tick
  * is rounded up: it never fires early, and at most a tick late. */
 #include "reactor/reactor.h"
 
@@ -81,7 +83,8 @@ void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns)
     while (next_slot(w, &tick, &level, &slot) && tick <= now) {
         uint32_t list = level * TIMER_SLOTS + slot;
         w->tick = tick;
-        /* Move the slot's timers aside first: they are placed again or fire, and a callback may cancel its neighbours. */
+        /* Move the slot's timers aside first: they are placed again or fire, and a callback may
+         * cancel its neighbours. */
         struct timer *t = w->heads[list];
         w->heads[list] = NULL;
         w->occupied[level] &= ~(1ull << slot);

@@ -1,9 +1,11 @@
-/* timer.h -- calls on this reactor at a time. The caller owns the struct and keeps it until it fired or was cancelled. */
+/* timer.h -- calls on this reactor at a time. The caller owns the struct and keeps it until it
+ * fired or was cancelled. */
 #pragma once
 
 #include "reactor/runtime.h"
 
-typedef void (*timer_fn)(void *arg); /* runs in the loop, not in a fiber: wake somebody and return */
+/* runs in the loop, not in a fiber: wake somebody and return */
+typedef void (*timer_fn)(void *arg);
 
 struct timer {
     uint64_t at_ns;
@@ -14,4 +16,5 @@ struct timer {
 };
 
 void timer_start(struct timer *t, uint64_t at_ns, timer_fn fn, void *arg); /* never fires early */
-void timer_cancel(struct timer *t);                                        /* of an idle timer: nothing */
+/* of an idle timer: nothing */
+void timer_cancel(struct timer *t);

@@ -1,5 +1,5 @@
-/* collection.c -- what may be said of a collection. Of its schema only the index options are checked here: columns/schema.c
- * knows the rest, but no index. */
+/* collection.c -- what may be said of a collection. Of its schema only the index options are
+ * checked here: columns/schema.c knows the rest, but no index. */
 #include "shards/collection.h"
 #include "index/autoindex.h"
 

@@ -1,12 +1,13 @@
-/* collection.h -- what a user says about a collection when it is created. Afterwards only the schema changes, and only by
- * another one in its place. */
+/* collection.h -- what a user says about a collection when it is created. Afterwards only the
+ * schema changes, and only by another one in its place. */
 #pragma once
 
 #include "base/error.h"
 #include "columns/schema.h"
 #include "index/segment_index.h"
 
-#define COLLECTION_NAME_MAX 128 /* with the ending 0: letters, digits, '.', '_' and '-'; not starting with '.' */
+/* with the ending 0: letters, digits, '.', '_' and '-'; not starting with '.' */
+#define COLLECTION_NAME_MAX 128
 #define SLOTS_DEFAULT       1024
 #define POINT_PAYLOAD_MAX   (16u << 20)
 
@@ -22,7 +23,8 @@ struct collection_config {
     char name[COLLECTION_NAME_MAX];
     uint32_t slots;
     enum durability durability;
-    struct schema *schema; /* a reference; index options that are 0 stay 0: chosen for each segment (autoindex.h) */
+    /* a reference; index options that are 0 stay 0: chosen for each segment (autoindex.h) */
+    struct schema *schema;
 };
 
 /* The vector that every point has: the only one so far. Borrowed until the next wait. */
@@ -44,8 +46,8 @@ static inline uint32_t collection_slot(const struct collection_config *c, uint64
     return (uint32_t)(id_hash >> 32) % c->slots;
 }
 
-/* One in how many slots the reactor `owner` has, rounded down, when there are `owners` of them: with few slots some reactors have more
- * than others. 0: none, or there are no owners. */
+/* One in how many slots the reactor `owner` has, rounded down, when there are `owners` of them:
+ * with few slots some reactors have more than others. 0: none, or there are no owners. */
 static inline uint32_t slot_parts(uint32_t slots, uint32_t owners, uint32_t owner)
 {
     const uint32_t own = owners ? slots / owners + (owner < slots % owners) : 0;

@@ -8,9 +8,9 @@
 
 #define ENTRIES_MIN   8
 #define MOVES_PER_PUT 8 /* the new table is twice the old: 2 would do */
-#define GIVEN_PER_PUT                                                                                                  \
-    ((size_t)32 << 10) /* 5 us; 1024 entries, for each of which a put comes before the next table does */
-#define PAGE_BYTES ((size_t)4096)
+/* 5 us; 1024 entries, for each of which a put comes before the next table does */
+#define GIVEN_PER_PUT ((size_t)32 << 10)
+#define PAGE_BYTES    ((size_t)4096)
 
 /* The place of id: where it is, or the free one where it would go. */
 static struct id_entry *place_of(const struct id_table *t, struct point_id id)
@@ -28,7 +28,8 @@ static size_t room_in(const struct id_table *t)
 
 static int table_create(struct id_table *t, size_t entries)
 {
-    t->entries = calloc(entries, sizeof(*t->entries)); /* the kernel's zero pages: nothing is touched yet */
+    /* the kernel's zero pages: nothing is touched yet */
+    t->entries = calloc(entries, sizeof(*t->entries));
     t->mask = entries - 1;
     t->used = 0;
     return t->entries ? 0 : -ENOMEM;
@@ -46,7 +47,8 @@ static void give_back_some(struct id_map *m)
         return;
     const size_t n = m->spent_left < GIVEN_PER_PUT ? m->spent_left : GIVEN_PER_PUT;
     m->spent_left -= n;
-    const size_t left = m->spent_bytes - m->spent_left, more = n + PAGE_BYTES; /* with the page that was cut */
+    /* with the page that was cut */
+    const size_t left = m->spent_bytes - m->spent_left, more = n + PAGE_BYTES;
     memory_discard(m->spent + m->spent_left, left < more ? left : more, NULL);
     if (m->spent_left > 0)
         return;
@@ -77,7 +79,8 @@ const struct id_entry *id_map_find(const struct id_map *m, struct point_id id)
     return NULL;
 }
 
-/* Copies up to n entries of the old table that the new one does not have yet. What stays behind in old is never newer. */
+/* Copies up to n entries of the old table that the new one does not have yet. What stays behind
+ * in old is never newer. */
 static void move_some(struct id_map *m, size_t n)
 {
     if (!m->old.entries)
@@ -172,7 +175,8 @@ static void vacate(struct id_table *t, size_t free_place)
 
 void id_map_forget(struct id_map *m, struct point_id id, uint64_t version)
 {
-    if (m->old.entries || !m->now.entries) /* what is moving over must not be met by a change of places */
+    /* what is moving over must not be met by a change of places */
+    if (m->old.entries || !m->now.entries)
         return;
     const struct id_entry *e = place_of(&m->now, id);
     if (e->version == version && e->segment == ID_MAP_DELETED)

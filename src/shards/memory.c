@@ -1,8 +1,9 @@
-/* memory.c -- what a shard holds is counted by a walk over its segments, instead of counts that every
- * allocation would have to keep right: some hundred nanoseconds a segment. Only shards in which
- * something changed are counted anew, when a grant is used up and some times a second.
+/* memory.c -- what a shard holds is counted by a walk over its segments, instead of counts that
+ * every allocation would have to keep right: some hundred nanoseconds a segment. Only shards in
+ * which something changed are counted anew, when a grant is used up and some times a second.
  *
- * Between two walks a write adds what it will need to what was counted, and a grant is asked for in advance, so that most writes compare two numbers. */
+ * Between two walks a write adds what it will need to what was counted, and a grant is asked for in
+ * advance, so that most writes compare two numbers. */
 #include "shards/memory.h"
 #include "base/text/size.h"
 #include "base/workers.h"
@@ -46,7 +47,8 @@ static uint64_t to_build(const struct store *s, const struct collection_config *
     const struct index_options most = index_options_most(graph, collection_vector(c)->dim);
     const uint64_t sealed =
         index_row_bytes_max(&most, collection_vector(c)->metric, collection_vector(c)->dim) * (uint64_t)rows;
-    /* The codes of building, those that are chosen, and the file's own copy of these are there together. */
+    /* The codes of building, those that are chosen, and the file's own copy of
+     * these are there together. */
     return index_memory(collection_vector(c)->metric, collection_vector(c)->dim, rows, &most,
                         workers_shares(s->options.workers)) +
            2 * sealed;
@@ -176,7 +178,8 @@ uint64_t store_memory_needed(struct store *store)
 
 void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure)
 {
-    const bool other = store->memory.pressure != pressure; /* indexes are made otherwise, sealed ones too */
+    /* indexes are made otherwise, sealed ones too */
+    const bool other = store->memory.pressure != pressure;
     store->memory.granted = granted;
     store->memory.pressure = pressure;
     if (pressure >= MEMORY_POOLS_SMALL)
@@ -207,8 +210,9 @@ static int ask(struct store *store, uint64_t more, bool frees, struct error *err
 
 /* -- writers -- */
 
-/* What building and sealing `count` more rows adds to what was foreseen. Some of it does not depend on the number of rows, and the
- * first row of a segment takes it: of 65536 dimensions a mebibyte. Small segments have that together (count_to_come()). */
+/* What building and sealing `count` more rows adds to what was foreseen. Some of it does not depend
+ * on the number of rows, and the first row of a segment takes it: of 65536 dimensions a mebibyte.
+ * Small segments have that together (count_to_come()). */
 static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t rows_max)
 {
     struct index_plan plan;
@@ -227,7 +231,8 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
     return exact > mean ? exact : mean;
 }
 
-/* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a segment, or a chunk of each column. */
+/* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a
+ * segment, or a chunk of each column. */
 static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
 {
     const uint32_t rows_max = s->growing ? s->growing->rows.max : shard_growing_rows(s);
@@ -240,10 +245,11 @@ static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
     return bytes;
 }
 
-#define WORTH_SEALING                                                                                                  \
-    64 /* of what the store may use, the part that growing segments have when sealing them is worth it */
+/* of what the store may use, the part that growing segments have when sealing them is worth it */
+#define WORTH_SEALING 64
 
-/* Begins to seal the largest growing segment of the store. False: little is growing, and nothing is being sealed. */
+/* Begins to seal the largest growing segment of the store. False: little is growing, and
+ * nothing is being sealed. */
 static bool make_room(struct store *store)
 {
     struct shard *largest = NULL;

@@ -1,4 +1,5 @@
-/* point_batch.h -- points on their way into a collection: arrays that the sender lends until its write is done. */
+/* point_batch.h -- points on their way into a collection: arrays that the sender lends
+ * until its write is done. */
 #pragma once
 
 #include "base/point_id.h"
@@ -11,8 +12,10 @@ struct point_batch {
     const float *vectors;        /* dim values each, one after the other; not normalised */
     const void *const *payloads; /* NULL: no point has one; an entry may be NULL */
     const uint32_t *payload_sizes;
-    const struct context *ctx; /* while it waits for its turn the write can be given up; NULL: it cannot */
-    const uint32_t *order;     /* point i is at order[i] of each array, so that a part needs no copy; NULL: at i */
+    /* while it waits for its turn the write can be given up; NULL: it cannot */
+    const struct context *ctx;
+    /* point i is at order[i] of each array, so that a part needs no copy; NULL: at i */
+    const uint32_t *order;
 };
 
 /* Where point i of the batch is in its arrays. */
@@ -28,10 +31,12 @@ static inline uint32_t point_batch_payload_size(const struct point_batch *b, uin
     return b->payloads && b->payloads[at] ? b->payload_sizes[at] : 0;
 }
 
-/* Whether the vector can be used under the metric: cosine needs a direction, and a vector of length zero has none. */
+/* Whether the vector can be used under the metric: cosine needs a direction, and a vector of
+ * length zero has none. */
 bool vector_has_direction(const struct collection_config *config, const float *v);
 
-/* Refuses a batch, with a sentence that names the first point that is wrong, when a vector has a NaN or an infinity or no
- * direction (vector_has_direction()), or a payload is too long. Errors count rows from first_row on. Pauses. */
+/* Refuses a batch, with a sentence that names the first point that is wrong, when a vector has a
+ * NaN or an infinity or no direction (vector_has_direction()), or a payload is too long. Errors
+ * count rows from first_row on. Pauses. */
 MUST_USE int point_batch_check(const struct point_batch *b, const struct collection_config *config, uint64_t first_row,
                                struct error *error);

@@ -1,5 +1,6 @@
-/* shard.c -- what a shard holds and how a record becomes visible. The version decides, so that a record can be applied twice, or after a newer
- * one, and nothing changes: that is what replay relies on. */
+/* shard.c -- what a shard holds and how a record becomes visible. The version decides, so
+ * that a record can be applied twice, or after a newer one, and nothing changes: that is
+ * what replay relies on. */
 #include "shards/shard.h"
 #include "base/log.h"
 #include "shards/log/record.h"
@@ -100,7 +101,8 @@ static void look_for_losses(struct shard *s)
         const struct segment *g = s->segments[i];
         if (!g || store_segment_path(s->store, g->id, path) < 0 || segment_check_lost(g, path, &error) == 0)
             continue;
-        error.code = ERROR_CORRUPT; /* one of its files is not what it was: the collection stops, the server does not */
+        /* one of its files is not what it was: the collection stops, the server does not */
+        error.code = ERROR_CORRUPT;
         log_error("'%s' is not served any more: %s", s->config.name, error.text);
         s->damage = error;
     }
@@ -142,7 +144,8 @@ static bool is_full(const struct shard *s, const struct segment *g)
 uint32_t shard_growing_rows(const struct shard *s)
 {
     const uint64_t bytes =
-        s->store->options.growing_bytes_max >> (s->store->memory.pressure ? 1 : 0); /* sealed, rows need less memory */
+        /* sealed, rows need less memory */
+        s->store->options.growing_bytes_max >> (s->store->memory.pressure ? 1 : 0);
     uint64_t rows = bytes / (vector_bytes(shard_vector(s)));
     return (uint32_t)(rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows);
 }

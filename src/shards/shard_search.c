@@ -1,8 +1,10 @@
 /* shard_search.c -- one query over the segments that are this reactor's part of the search.
  *
- * Writes and merges go on while a search pauses. It holds the segments it began with, and searches those that came meanwhile after
- * them; the growing one comes last. A point that is rewritten leaves an old segment for the growing one, so it is met at least once;
- * met twice, its old row is dead by the end and is dropped then. Rows that a merge moved are asked for their life where they are now. */
+ * Writes and merges go on while a search pauses. It holds the segments it began with, and
+ * searches those that came meanwhile after them; the growing one comes last. A point that is
+ * rewritten leaves an old segment for the growing one, so it is met at least once; met twice, its
+ * old row is dead by the end and is dropped then. Rows that a merge moved are asked for their
+ * life where they are now. */
 #include "base/log.h"
 #include "shards/segment/segment_filter.h"
 #include "shards/segment/segment_pages.h"
@@ -120,11 +122,13 @@ struct search {
     struct shard *shard;
     const struct shard_query *query;
     struct search_room *room;
-    const float *vector;    /* normalised for cosine */
-    uint32_t unmeasured_ef; /* of segments that cannot say what the wanted recall takes; 0: not known */
-    uint32_t segments;      /* held, in room->segments */
-    uint32_t count;         /* hits so far in room->all */
-    bool moved;             /* segments came while it ran: what is in them may have been found already */
+    const float *vector; /* normalised for cosine */
+    /* of segments that cannot say what the wanted recall takes; 0: not known */
+    uint32_t unmeasured_ef;
+    uint32_t segments; /* held, in room->segments */
+    uint32_t count;    /* hits so far in room->all */
+    /* segments came while it ran: what is in them may have been found already */
+    bool moved;
 };
 
 static int search_pause(void *arg)
@@ -152,8 +156,9 @@ static int prepare(struct search *x)
     return 0;
 }
 
-/* The rows that may be found: those alive now. A point that is written again while the growing segment is searched leaves a row there for one
- * behind those that are searched, so what is alive is looked at once, before; elsewhere the new row is in a segment whose turn is later. */
+/* The rows that may be found: those alive now. A point that is written again while the growing
+ * segment is searched leaves a row there for one behind those that are searched, so what is alive
+ * is looked at once, before; elsewhere the new row is in a segment whose turn is later. */
 static int find_alive(struct search *x, const struct segment *g, const uint64_t **ret)
 {
     uint32_t words = (uint32_t)bits_words(g->rows.count);
@@ -168,8 +173,9 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     return 0;
 }
 
-/* Rows that no sealed segment has are like those that one has: what the largest of them takes for the recall, a growing graph
- * takes. A segment that is searched no more may have been freed already by the reactor that owns its index. */
+/* Rows that no sealed segment has are like those that one has: what the largest of them takes for
+ * the recall, a growing graph takes. A segment that is searched no more may have been freed already
+ * by the reactor that owns its index. */
 static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *query)
 {
     const struct segment *largest = NULL;
@@ -203,7 +209,8 @@ static void note_damage(struct shard *s, const struct segment_pages *pages)
 
 /* -- one segment -- */
 
-/* Rows of a segment as they were when its turn came; the search pauses, and rows are appended meanwhile. */
+/* Rows of a segment as they were when its turn came; the search pauses, and rows
+ * are appended meanwhile. */
 struct turn {
     struct segment *segment;
     uint32_t rows, k;
@@ -235,7 +242,8 @@ static int search_selected(struct search *x, const struct turn *t, struct segmen
     return params.allowed_count ? ask_index(x, t, &params) : 0;
 }
 
-/* Some more of the nearest rows than are wanted, of which those that pass are kept. Fewer than k: there may be others. */
+/* Some more of the nearest rows than are wanted, of which those that pass are kept. Fewer than k:
+ * there may be others. */
 static int search_and_test(struct search *x, const struct turn *t, struct segment_filter *f, uint32_t wanted)
 {
     struct search_params params = t->params;
@@ -351,7 +359,8 @@ static int search_all(struct search *x)
 
 static_assert(sizeof(struct point_id) == sizeof(struct topk_key), "an id is the key of its row");
 
-/* Equally far points come in the order of their ids, whatever way they were found: numbers first. */
+/* Equally far points come in the order of their ids, whatever way they were found: numbers
+ * first. */
 static int nearer(const void *a, const void *b)
 {
     const struct search_hit *x = a, *y = b;
@@ -365,8 +374,8 @@ static int nearer(const void *a, const void *b)
     return x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row;
 }
 
-/* A row that was met before a merge moved it and after is one point. Its distances may differ: the index that a segment was sealed with
- * may score less exactly than the one it had. */
+/* A row that was met before a merge moved it and after is one point. Its distances may differ: the
+ * index that a segment was sealed with may score less exactly than the one it had. */
 static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point_hit *of)
 {
     while (n > 0)

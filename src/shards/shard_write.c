@@ -1,4 +1,5 @@
-/* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it visible, tell the others. */
+/* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it
+ * visible, tell the others. */
 #include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/memory.h"
@@ -12,8 +13,9 @@
 
 #define PAYLOAD_AT_ONCE ((uint32_t)128 << 10)
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
-#define APPLY_MAX       256  /* records made visible without a pause, */
-#define APPLY_VALUES    8192 /* and no more values: some 0.1 to 0.2 ms, for each row is coded and put into a list */
+#define APPLY_MAX       256 /* records made visible without a pause, */
+/* and no more values: some 0.1 to 0.2 ms, for each row is coded and put into a list */
+#define APPLY_VALUES 8192
 
 /* -- what the log must keep -- */
 
@@ -39,7 +41,8 @@ static void write_end(struct shard *s, struct write_under_way *w)
 
 /* -- checks -- */
 
-/* The id map, too, may come from pages that were lost: it then says "no such point" of one that is there. */
+/* The id map, too, may come from pages that were lost: it then says "no such point"
+ * of one that is there. */
 static int check_damage(struct shard *s, struct error *error)
 {
     const struct error *damage = shard_damage(s);
@@ -50,7 +53,8 @@ static int check_damage(struct shard *s, struct error *error)
 static int refuse_unsealed(const struct shard *s, struct error *error)
 {
     const struct store *store = s->store;
-    const char *damage = store->work_damage.text; /* its advice, to restore a snapshot, is for data that is gone */
+    /* its advice, to restore a snapshot, is for data that is gone */
+    const char *damage = store->work_damage.text;
     if (store->work_failed == -EBADMSG && store->work_damage.code == ERROR_CORRUPT)
         return error_set(error, ERROR_CORRUPT,
                          "%.*s; it was just written and is written again, but memory for new points is full until that "
@@ -66,7 +70,8 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
 {
     throttle_wait(s, rows, ctx);
     while (s->frozen >= throttle_frozen_max(s) && !s->gate.closed) {
-        if (s->dropped) /* nothing of it is sealed any more, and the order to drop it waits for this write */
+        /* nothing of it is sealed any more, and the order to drop it waits for this write */
+        if (s->dropped)
             return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
         if (s->store->read_only)
             return read_only_refuse(s->store->read_only, s->store->dir, error);
@@ -81,8 +86,8 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
     return 0;
 }
 
-/* Up to here a write can be given up. From its record in the log on it is finished, however long the disk takes: nobody could
- * say any more whether it was made. */
+/* Up to here a write can be given up. From its record in the log on it is finished, however long
+ * the disk takes: nobody could say any more whether it was made. */
 static int check_given_up(const struct context *ctx, struct error *error)
 {
     int rc = context_check(ctx);
@@ -97,7 +102,8 @@ static int check_given_up(const struct context *ctx, struct error *error)
 
 /* -- deletions -- */
 
-/* The ids of one request that were met, so that one which is in it twice counts once: an open-addressing table. */
+/* The ids of one request that were met, so that one which is in it twice counts once: an
+ * open-addressing table. */
 struct met {
     uint32_t *places; /* index + 1 of an id; 0: free */
     uint64_t mask;
@@ -115,7 +121,8 @@ static int met_init(struct met *m, uint32_t count)
 
 static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
 {
-    uint64_t at = point_id_hash(ids[i]) & m->mask; /* ids of one owner differ in the low bits, too */
+    /* ids of one owner differ in the low bits, too */
+    uint64_t at = point_id_hash(ids[i]) & m->mask;
     for (; m->places[at]; at = (at + 1) & m->mask)
         if (point_id_equal(ids[m->places[at] - 1], ids[i]))
             return true;
@@ -151,8 +158,8 @@ struct unapplied {
     uint64_t bound;
 };
 
-/* A payload that takes too long to be copied while nothing may wait. It is copied before, with pauses, and the segment
- * takes the copy over. */
+/* A payload that takes too long to be copied while nothing may wait. It is copied before, with
+ * pauses, and the segment takes the copy over. */
 struct long_payload {
     struct arena arena;
     const void *bytes; /* NULL: the next record has none */
@@ -175,8 +182,8 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies max records, for which the id map and the remote_deletes have room, or fewer: up to the second with a long payload.
- * Does not wait: another write would use that room. */
+/* Applies max records, for which the id map and the remote_deletes have room, or fewer: up to the
+ * second with a long payload. Does not wait: another write would use that room. */
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {
@@ -220,8 +227,8 @@ static int apply_next(struct shard *s, struct unapplied *u)
     return rc < 0 ? rc : told;
 }
 
-/* What is in the log must become visible: the next start would find it, after a deletion was told that there is no such point. So a lack of
- * memory is waited out. */
+/* What is in the log must become visible: the next start would find it, after a deletion was told
+ * that there is no such point. So a lack of memory is waited out. */
 static int apply_all(struct shard *s, struct unapplied *u)
 {
     int rc = 0;
@@ -312,7 +319,8 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     return rc;
 }
 
-/* Not even "there is no such point" can be said while the log fails: a write that was refused may be found by the next start. */
+/* Not even "there is no such point" can be said while the log fails: a write that was refused may
+ * be found by the next start. */
 static int check_log(const struct shard *s, struct error *error)
 {
     int rc = log_failed(s->store->log);

@@ -1,5 +1,5 @@
-/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them, find for each id owned here the row with the
- * highest version, replay the log on top. */
+/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them,
+ * find for each id owned here the row with the highest version, replay the log on top. */
 #include "base/log.h"
 #include "shards/folder/opening.h"
 #include "shards/log/log_block.h"
@@ -31,7 +31,8 @@ static int open_collection(struct opening *o, const struct collection_config *c)
     return 0;
 }
 
-/* One file that is damaged or cannot be read does not keep the other collections from being served. */
+/* One file that is damaged or cannot be read does not keep the other collections from being
+ * served. */
 static int tolerate_damage(struct opening *o, struct shard *s, int rc)
 {
     if (!o->error || (o->error->code != ERROR_CORRUPT && rc != -EIO))
@@ -43,7 +44,8 @@ static int tolerate_damage(struct opening *o, struct shard *s, int rc)
     return 0;
 }
 
-/* What is left for the next index. With less memory than there was when the segments were made, the last ones stay in their mappings. */
+/* What is left for the next index. With less memory than there was when the segments were made, the
+ * last ones stay in their mappings. */
 static uint64_t copy_max(const struct opening *o)
 {
     const uint64_t most = o->store->options.open_bytes_max;
@@ -59,10 +61,12 @@ static void hold(struct opening *o, const struct segment *g)
 
 static bool is_ours(const struct opening *o, const struct manifest_segment *m)
 {
-    return m->id % o->store->options.reactors == o->store->options.reactor; /* else its owner lends it */
+    /* else its owner lends it */
+    return m->id % o->store->options.reactors == o->store->options.reactor;
 }
 
-/* The ids come later, and cannot stay on the disk. About as many are owned here as are in the segments that are ours. */
+/* The ids come later, and cannot stay on the disk. About as many are owned here as are in the
+ * segments that are ours. */
 static void hold_ids(struct opening *o)
 {
     for (size_t i = 0; i < o->manifest->segment_count; i++) {

@@ -1,5 +1,6 @@
-/* store_replay.c -- the logs, read back into memory: each reactor its own at the same time as the others, or, after a start with another number
- * of reactors, each all of them, keeping what is now its own. A replay that is interrupted begins again: nothing is changed before it is complete. */
+/* store_replay.c -- the logs, read back into memory: each reactor its own at the same time as the
+ * others, or, after a start with another number of reactors, each all of them, keeping what is now
+ * its own. A replay that is interrupted begins again: nothing is changed before it is complete. */
 #include "base/log.h"
 #include "shards/folder/opening.h"
 #include "shards/folder/read_only.h"
@@ -43,7 +44,8 @@ static struct shard *shard_of(struct opening *o, uint64_t collection)
     return o->last;
 }
 
-/* What is clean is being read already. If the manifest was wrong, what was acknowledged must come back all the same. */
+/* What is clean is being read already. If the manifest was wrong, what was acknowledged must
+ * come back all the same. */
 static void check_clean(struct opening *o, struct shard *s, const struct record *r)
 {
     const struct id_entry *is = id_map_find(&s->ids, r->id);
@@ -155,7 +157,8 @@ static int begin_log(struct opening *o, struct log_options *log, struct log_end 
     ignore_result(reserve_remove(store->dir));
     store_met_failure(store, -ENOSPC, store->round);
     log->save_space = true;
-    if (rc == 0) { /* it is open, but failed; if it stays so, what is there can be read all the same */
+    /* it is open, but failed; if it stays so, what is there can be read all the same */
+    if (rc == 0) {
         log_save_space(store->log, true);
         ignore_result(log_recover(store->log));
         return 0;
@@ -187,7 +190,8 @@ static int open_same(struct opening *o)
     return rc < 0 ? rc : begin_log(o, &log, end);
 }
 
-/* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes that into its new log. */
+/* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes
+ * that into its new log. */
 static int open_rewritten(struct opening *o)
 {
     struct store *store = o->store;

@@ -1,5 +1,6 @@
-/* write_records.c -- a record is made twice of the same points, once for the log and once when it becomes visible: to make it costs
- * less than to keep it. The only bytes that are copied are those that the metric changes, and short ones (record.h). */
+/* write_records.c -- a record is made twice of the same points, once for the log and once when it
+ * becomes visible: to make it costs less than to keep it. The only bytes that are copied are those
+ * that the metric changes, and short ones (record.h). */
 #include "shards/write_records.h"
 
 #include <errno.h>

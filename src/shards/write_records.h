@@ -9,7 +9,8 @@ struct write_records {
     const struct shard *shard;
     const struct point_batch *batch; /* NULL: ids */
     const struct point_id *ids;      /* [count] */
-    float *normalised;               /* [count * dim] under cosine; NULL: the vectors are the batch's */
+    /* [count * dim] under cosine; NULL: the vectors are the batch's */
+    float *normalised;
     uint32_t count;
     uint64_t version; /* of the first; the next one's is one more */
 };
@@ -17,7 +18,8 @@ struct write_records {
 /* The parts that one record of these can have. */
 #define WRITE_PARTS 2
 
-/* Takes versions for the batch, and normalises its vectors if the metric asks for that. The batch has been checked. Pauses. */
+/* Takes versions for the batch, and normalises its vectors if the metric asks for that. The batch
+ * has been checked. Pauses. */
 MUST_USE int write_records_begin(struct write_records *w, struct shard *s, const struct point_batch *batch);
 /* The same for deletions; count may be 0. */
 void write_records_begin_deletes(struct write_records *w, struct shard *s, const struct point_id *ids, uint32_t count);

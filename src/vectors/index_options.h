@@ -1,9 +1,11 @@
-/* index_options.h -- what a collection may ask of its indexes. 0 is "not given" everywhere: whoever builds chooses. */
+/* index_options.h -- what a collection may ask of its indexes. 0 is "not given" everywhere:
+ * whoever builds chooses. */
 #pragma once
 
 #include <stdint.h>
 
-/* How the rows that a walk scores are written: less precise is less to fetch. On disk: never renumbered. */
+/* How the rows that a walk scores are written: less precise is less to fetch. On
+ * disk: never renumbered. */
 enum code_kind {
     CODE_AUTO = 0,
     CODE_F32 = 1,
@@ -35,7 +37,8 @@ struct index_options {
     float refine_k; /* candidates scored again, as a multiple of k; at least 1 */
     enum links_kind links;
     uint16_t kind; /* the number of an index kind (index/kind.h) */
-    uint8_t open;  /* OPEN_M, OPEN_EF: not given, and chosen anew by the first rows that are linked */
+    /* OPEN_M, OPEN_EF: not given, and chosen anew by the first rows that are linked */
+    uint8_t open;
 };
 
 enum { OPEN_M = 1, OPEN_EF = 2 };

@@ -9,7 +9,8 @@
 
 #define CHUNK_BYTES_MIN ((size_t)4 << 20) /* large against the 2 MiB page it is rounded up to */
 #define COPY_BYTES      ((uint64_t)256 << 10)
-#define FIRST_BYTES_MAX ((size_t)1 << 20) /* beyond it chunk 0 becomes a whole chunk; copying this much takes 0.1 ms */
+/* beyond it chunk 0 becomes a whole chunk; copying this much takes 0.1 ms */
+#define FIRST_BYTES_MAX ((size_t)1 << 20)
 
 void row_array_init(struct row_array *c, uint32_t stride)
 {
@@ -152,8 +153,8 @@ int row_array_open(struct row_array *c, uint32_t stride, const void *bytes, uint
     return rc == 0 ? copy_in_pieces(c->piece, bytes, c->piece_bytes, pause) : rc;
 }
 
-/* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another: each chunk is copied
- * to its place in the piece, its pointer turned, and the old one freed. */
+/* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another:
+ * each chunk is copied to its place in the piece, its pointer turned, and the old one freed. */
 int row_array_join(struct row_array *c, uint32_t count, const struct pause *pause)
 {
     uint32_t whole = count ? ((count - 1) >> c->rows.shift) + 1 : 0;

@@ -1,5 +1,6 @@
-/* rows.h -- fixed-size rows, in one piece (a mapped file) or in chunks (a growing row_array): row i is one shift, one mask
- * and one addition away in both. The struct borrows: who made it owns the bytes. */
+/* rows.h -- fixed-size rows, in one piece (a mapped file) or in chunks (a growing
+ * row_array): row i is one shift, one mask and one addition away in both. The struct
+ * borrows: who made it owns the bytes. */
 #pragma once
 
 #include <stddef.h>
@@ -9,8 +10,9 @@
 
 struct rows {
     uint8_t **chunk; /* each holds 1 << shift rows */
-    uint32_t stride; /* bytes from one row to the next; a multiple of 64 for vectors and codes, padded with zeros */
-    uint8_t shift;   /* ROWS_ONE_PIECE when all rows lie in chunk[0] */
+    /* bytes from one row to the next; a multiple of 64 for vectors and codes, padded with zeros */
+    uint32_t stride;
+    uint8_t shift; /* ROWS_ONE_PIECE when all rows lie in chunk[0] */
 };
 
 static inline const void *rows_at(const struct rows *r, uint32_t row)

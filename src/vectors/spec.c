@@ -1,4 +1,5 @@
-/* spec.c -- which vectors there may be. Whether they are implemented is another question (columns/schema.h). */
+/* spec.c -- which vectors there may be. Whether they are implemented is another
+ * question (columns/schema.h). */
 #include "vectors/spec.h"
 
 #include <ctype.h>

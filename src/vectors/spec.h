@@ -1,4 +1,5 @@
-/* spec.h -- what one named vector of a collection is: its type, its width, how two are compared, how they are indexed.
+/* spec.h -- what one named vector of a collection is: its type, its width, how two are compared,
+ * how they are indexed.
  *
  * Only vector_bytes() knows how many bytes a row of it takes. */
 #pragma once
@@ -23,7 +24,8 @@ enum vector_type {
 };
 
 struct vector_spec {
-    uint16_t number; /* names it in log records and container regions; never reused in its collection */
+    /* names it in log records and container regions; never reused in its collection */
+    uint16_t number;
     char name[VECTOR_NAME_MAX];
     enum vector_type type;
     uint32_t dim; /* bits of BINARY; 0 of SPARSE */

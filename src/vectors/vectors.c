@@ -35,8 +35,8 @@ static double distance_in_doubles(enum metric metric, const float *a, const floa
     return metric == METRIC_COSINE ? sum / 2 : sum;
 }
 
-/* The bits of a number without its sign rise with its size. In lanes of whole numbers, of which compilers make vectors; of a comparison of
- * floats they do not, as long as there may be a NaN. */
+/* The bits of a number without its sign rise with its size. In lanes of whole numbers, of which
+ * compilers make vectors; of a comparison of floats they do not, as long as there may be a NaN. */
 float vectors_largest(const float *v, uint32_t dim)
 {
     int32_t lanes[LANES] = {0}, most = 0, bits[LANES];
@@ -58,7 +58,8 @@ float vectors_largest(const float *v, uint32_t dim)
     return largest;
 }
 
-/* Nearly always there is none, which the largest magnitude says with an eighth of the instructions. */
+/* Nearly always there is none, which the largest magnitude says with an eighth of the
+ * instructions. */
 int64_t vectors_first_bad(const float *v, size_t n)
 {
     if (isfinite(vectors_largest(v, (uint32_t)n)))
@@ -69,8 +70,8 @@ int64_t vectors_first_bad(const float *v, size_t n)
     return -1;
 }
 
-/* Whether a distance of floats is as it should be. A sum that is 0 mostly is one: that of a row from itself, or of rows that
- * have no dimension in common. */
+/* Whether a distance of floats is as it should be. A sum that is 0 mostly is one: that of a row
+ * from itself, or of rows that have no dimension in common. */
 static bool is_right(enum metric metric, float distance, const float *a, const float *b, uint32_t dim)
 {
     const float size = fabsf(distance);
@@ -96,7 +97,8 @@ float vectors_distance(enum metric metric, const float *a, const float *b, uint3
     return repaired(metric, distance, a, b, dim);
 }
 
-/* Multiplies all; returns whether one is no distance as it is. By the bits of its size, of which compilers make vectors. */
+/* Multiplies all; returns whether one is no distance as it is. By the bits of its size, of which
+ * compilers make vectors. */
 static bool scale(float *distances, uint32_t count, float factor)
 {
     const float small = DISTANCE_SMALL, large = DISTANCE_LARGE;

@@ -1,4 +1,5 @@
-/* vectors.h -- what is done to the values of a vector: checks and normalising when it arrives, exact distances after. */
+/* vectors.h -- what is done to the values of a vector: checks and normalising when it arrives,
+ * exact distances after. */
 #pragma once
 
 #include "vectors/metric.h"

@@ -1,7 +1,8 @@
 /* vek.c -- which variant runs: decided once, by what the CPU says of itself.
  *
- * A constructor makes the choice, so that there is no moment at which a library function could be called too early and
- * no lock in which it could be made twice. Every variant starts as a copy of the one before it. */
+ * A constructor makes the choice, so that there is no moment at which a library function could
+ * be called too early and no lock in which it could be made twice. Every variant starts as a
+ * copy of the one before it. */
 #include "vek.h"
 #include "vek_variants.h"
 #include <stdbool.h>

@@ -1,5 +1,6 @@
-/* vek_variants.h -- what fills the tables. A variant is a table filled by one function after another, each overwriting
- * what it does better; each function lives in a file that alone is compiled with its instructions. */
+/* vek_variants.h -- what fills the tables. A variant is a table filled by one function after
+ * another, each overwriting what it does better; each function lives in a file that alone is
+ * compiled with its instructions. */
 #pragma once
 
 #include "vek.h"

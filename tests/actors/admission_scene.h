@@ -1,4 +1,5 @@
-/* admission_scene.h -- one core whose requests are fibers that hold what they were given until the test lets them end. */
+/* admission_scene.h -- one core whose requests are fibers that hold what they were given until
+ * the test lets them end. */
 #pragma once
 
 #include "../reactor/world.h"

@@ -47,7 +47,8 @@ ADMISSION_TEST(admission, a_client_with_many_requests_does_not_keep_out_one_with
     free(many);
 }
 
-/* One asks for ten times the work of the other with each request: served alternately by work, not by number. */
+/* One asks for ten times the work of the other with each request: served alternately by
+ * work, not by number. */
 ADMISSION_TEST(admission, clients_get_equal_work_and_not_equal_numbers)
 {
     enum { N = 120 };
@@ -70,7 +71,8 @@ ADMISSION_TEST(admission, clients_get_equal_work_and_not_equal_numbers)
         served_heavy += heavy[i].place > 0;
     }
     want_eq(served_light, N);
-    want(served_heavy < 16 + N / 10 + 16); /* those that had room before there was a queue, and its share */
+    /* those that had room before there was a queue, and its share */
+    want(served_heavy < 16 + N / 10 + 16);
     for (unsigned i = 0; i < 2 * N; i++)
         let_go(&v[i]);
     free(v);

@@ -44,7 +44,8 @@ ADMISSION_TEST(admission_memory, a_request_that_enters_again_keeps_what_it_has)
     want_eq(a->own[ADMIT_LOAD].bytes + a->own[ADMIT_BACKGROUND].bytes, 0);
 }
 
-/* Five small answers of 60 KiB: four are let in without asking, the fifth asks for memory, and there is none. */
+/* Five small answers of 60 KiB: four are let in without asking, the fifth asks for
+ * memory, and there is none. */
 ADMISSION_TEST(admission_memory, a_client_with_many_small_answers_waits_for_memory_too)
 {
     struct visitor holds = {.session = &s->sessions[1], .cls = ADMIT_LOAD, .bytes = 64 * MIB},

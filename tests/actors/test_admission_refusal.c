@@ -68,7 +68,8 @@ ADMISSION_TEST(admission_refusal, a_request_whose_work_would_end_after_its_deadl
     }
     enter(s, &late);
     want(!late.over && late.place == 0);
-    fiber_sleep_ns(MILLIS(194)); /* the deadline has not passed, but less time is left than the work takes */
+    /* the deadline has not passed, but less time is left than the work takes */
+    fiber_sleep_ns(MILLIS(194));
     let_go(&v[0]);
     let_go(&v[1]);
     want_eq(late.place, 0);
@@ -99,7 +100,8 @@ ADMISSION_TEST(admission_refusal, a_wrong_estimate_does_not_make_a_wait_longer)
     let_go(&v[1]);
 }
 
-/* The estimates say a tenth of what the work takes; after some of it the queue is a tenth as long. */
+/* The estimates say a tenth of what the work takes; after some of it the queue is a tenth as
+ * long. */
 ADMISSION_TEST(admission_refusal, how_long_a_queue_is_is_measured)
 {
     enum { N = 40 };

@@ -1,4 +1,5 @@
-/* What is granted never exceeds the budget, whoever asks in whatever order; stages are entered in their order and left together. */
+/* What is granted never exceeds the budget, whoever asks in whatever order; stages are entered in
+ * their order and left together. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 
@@ -212,7 +213,8 @@ Test(budget, stages_come_in_order_and_go_together_below_70_percent)
 
 Test(budget, growing_segments_fit_beside_what_is_sealed)
 {
-    cr_assert_eq(budget_of_growing(0, 2, 0), 0u);                      /* no bound: the store's default */
+    /* no bound: the store's default */
+    cr_assert_eq(budget_of_growing(0, 2, 0), 0u);
     cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 0), 122 * MIB); /* the default */
     cr_assert_eq(budget_of_growing(64 * 1024 * MIB, 4, 400 * MIB), 400 * MIB);
     cr_assert_eq(budget_of_growing(512 * MIB, 2, 0), 16 * MIB);
@@ -231,7 +233,8 @@ Test(budget, a_start_leaves_room_for_reading_and_for_writers)
     cr_assert_lt(budget_of_start(64 * MIB, 1), 36 * MIB, "the program needs memory, too");
 }
 
-/* Frames, what they need beside, and fibers: what is not granted, and so must have room beside all that is. */
+/* Frames, what they need beside, and fibers: what is not granted, and so must have
+ * room beside all that is. */
 Test(budget, what_reactors_have_without_asking_fits_into_what_is_kept)
 {
     for (unsigned reactors = 1; reactors <= REACTORS_MAX; reactors *= 2)

@@ -1,4 +1,5 @@
-/* The Prometheus text: buckets are cumulative, reactors are added up, every sample belongs to a family. */
+/* The Prometheus text: buckets are cumulative, reactors are added up, every sample
+ * belongs to a family. */
 #include "../reactor/world.h"
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_collections.h"

@@ -1,4 +1,5 @@
-/* A reactor's list of collections, compared with an array; and the sentence for a name that is not there. */
+/* A reactor's list of collections, compared with an array; and the sentence for a
+ * name that is not there. */
 #include "../columns/one_vector.h"
 #include "actors/catalog/replica.h"
 

@@ -1,4 +1,5 @@
-/* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and the text of the file. */
+/* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and
+ * the text of the file. */
 #include "actors/catalog/settings_keeper.h"
 #include "base/log.h"
 #include "base/memory.h"

@@ -1,4 +1,5 @@
-/* Workers of reactors: it builds the graph that one alone builds, and all of it ends when the build is stopped. */
+/* Workers of reactors: it builds the graph that one alone builds, and all of it ends when
+ * the build is stopped. */
 #include "actors/workers.h"
 #include "index/segment_index.h"
 

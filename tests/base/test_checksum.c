@@ -1,4 +1,5 @@
-/* CRC32C against the test vectors of RFC 3720 (B.4), and against itself: any split gives the same sum. */
+/* CRC32C against the test vectors of RFC 3720 (B.4), and against itself: any
+ * split gives the same sum. */
 #include "base/checksum.h"
 
 #include <criterion/criterion.h>
@@ -44,7 +45,8 @@ static uint32_t slow_sum(const uint8_t *p, size_t n)
     return ~crc;
 }
 
-/* Long sums are made of lanes of several lengths: sizes around one and two blocks of each, at odd addresses. */
+/* Long sums are made of lanes of several lengths: sizes around one and two blocks of
+ * each, at odd addresses. */
 Test(checksum, of_long_blocks_is_what_the_slow_way_says)
 {
     static const size_t blocks[] = {3 * 128, 3 * 2048, 3 * 65536};

@@ -1,4 +1,5 @@
-/* What is JSON and what is not, each rule of RFC 8259 once; then random text against Jansson, an older and independent parser. */
+/* What is JSON and what is not, each rule of RFC 8259 once; then random text against Jansson, an
+ * older and independent parser. */
 #include "base/text/json_scan.h"
 
 #include <criterion/criterion.h>
@@ -111,7 +112,8 @@ static uint32_t draw(uint64_t *state, uint32_t below)
     return (uint32_t)((*state >> 33) % below);
 }
 
-/* Jansson converts what it reads, so it refuses numbers that no double holds, halves of surrogate pairs, and zeros in keys. */
+/* Jansson converts what it reads, so it refuses numbers that no double holds, halves of surrogate
+ * pairs, and zeros in keys. */
 static bool jansson_may_differ(const json_error_t *e, const char *text)
 {
     return json_error_code(e) == json_error_numeric_overflow || strstr(text, "\\u");

@@ -61,7 +61,8 @@ Test(point_id, what_is_neither_is_refused)
     }
 }
 
-/* The hash is part of the disk format: slots are cut from it. These are XXH3-64 of the 16 bytes, hi first, little-endian. */
+/* The hash is part of the disk format: slots are cut from it. These are XXH3-64 of the 16 bytes, hi
+ * first, little-endian. */
 Test(point_id, the_hash_never_changes)
 {
     cr_assert_eq(point_id_hash((struct point_id){0, 0}), 0xd0a66a65c7528968u);

@@ -15,7 +15,8 @@ Test(recent, has_all_of_the_last_minute_and_nothing_older_than_seventy_seconds)
     srand(4);
     for (unsigned i = 0; i < COUNT; i++) {
         now += (uint64_t)rand() %
-               (i % 1000 == 999 ? 200 * 1000000000ull : 100000000ull); /* and now and then a long pause */
+               /* and now and then a long pause */
+               (i % 1000 == 999 ? 200 * 1000000000ull : 100000000ull);
         values[i] = 1000 + (uint64_t)rand() % 1000000;
         at[i] = now;
         recent_add(&r, values[i], now);

@@ -53,7 +53,8 @@ Test(table, agrees_with_an_array)
 
 static uint64_t few(uint64_t number)
 {
-    return number % 7 ? number % 13 : UINT64_MAX; /* also at the end, from where probing wraps around */
+    /* also at the end, from where probing wraps around */
+    return number % 7 ? number % 13 : UINT64_MAX;
 }
 
 Test(table, agrees_with_an_array_when_hashes_collide)

@@ -1,5 +1,6 @@
-/* Measuring, with an engine made up here whose recall follows from ef: what is tried, what is kept, and that several queries under
- * way at once get each its own answer. Nothing here depends on how long anything takes. */
+/* Measuring, with an engine made up here whose recall follows from ef: what is tried, what is kept,
+ * and that several queries under way at once get each its own answer. Nothing here depends on how
+ * long anything takes. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* The picture: a line an engine, its points from left to right with rising recall, and names that are safe in XML. */
+/* The picture: a line an engine, its points from left to right with rising recall, and names
+ * that are safe in XML. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>
@@ -6,7 +7,8 @@
 #include <string.h>
 
 static struct result_point points[] = {{.interleave = 1, .recall = 0.90, .qps = 9000},
-                                       {.interleave = 1, .recall = 0.95, .qps = 4000}, /* beaten by the next */
+                                       /* beaten by the next */
+                                       {.interleave = 1, .recall = 0.95, .qps = 4000},
                                        {.interleave = 1, .recall = 0.99, .qps = 5000},
                                        {.interleave = 1, .recall = 1.00, .qps = 800}};
 

@@ -1,4 +1,5 @@
-/* Tables: each engine's best at each recall, as a multiple of the peers' best at the same recall. */
+/* Tables: each engine's best at each recall, as a multiple of the peers' best at the same
+ * recall. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* Verdicts over two results: the rounds' spread and the threshold both have to be passed, and a shared engine is divided by. */
+/* Verdicts over two results: the rounds' spread and the threshold both have to be passed, and a
+ * shared engine is divided by. */
 #include "compare.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* The writers that a log is compared with: they write, they count, and they leave nothing behind. */
+/* The writers that a log is compared with: they write, they count, and they leave nothing
+ * behind. */
 #include "load/load.h"
 
 #include <criterion/criterion.h>

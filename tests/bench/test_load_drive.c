@@ -1,4 +1,5 @@
-/* The driver of the load against a target of this file's own, which stalls, refuses and answers as told. */
+/* The driver of the load against a target of this file's own, which stalls, refuses
+ * and answers as told. */
 #include "clock.h"
 #include "load/load.h"
 
@@ -165,8 +166,9 @@ static void run(struct drive_plan *plan, struct drive_result *ret)
     drive_close(d);
 }
 
-/* Half a second at 1000 requests a second; from 100 ms on nothing is answered for 200 ms. The 200 requests of that time waited
- * 100 ms on average, although no more than four of them were on their way. */
+/* Half a second at 1000 requests a second; from 100 ms on nothing is answered for 200 ms.
+ * The 200 requests of that time waited 100 ms on average, although no more than four of
+ * them were on their way. */
 Test(load_drive, a_stall_is_charged_to_every_request_that_was_due)
 {
     static struct drive_result r;
@@ -202,7 +204,8 @@ static void *work_for_a_while(void *arg)
     return NULL;
 }
 
-/* However late either thread is: no moment of the work is without its requests, and they come at the rate that is told. */
+/* However late either thread is: no moment of the work is without its requests, and they come at
+ * the rate that is told. */
 Test(load_drive, a_phase_lasts_as_long_as_the_work_it_waits_for)
 {
     static struct drive_result r;
@@ -226,7 +229,8 @@ Test(load_drive, poisson_arrivals_have_the_rate)
     struct drive_plan plan = plan_of(10000, 0.3);
     plan.uniform = false;
     run(&plan, &r);
-    cr_assert(r.search.offered > 2700 && r.search.offered < 3300, "%lu", (unsigned long)r.search.offered); /* 5 sigma */
+    /* 5 sigma */
+    cr_assert(r.search.offered > 2700 && r.search.offered < 3300, "%lu", (unsigned long)r.search.offered);
 }
 
 Test(load_drive, a_closed_loop_keeps_every_place_full_and_sends_what_was_asked)
@@ -259,7 +263,8 @@ Test(load_drive, a_mix_has_its_share_of_writes)
     plan.requests = 4000;
     plan.write_share = 0.25;
     run(&plan, &r);
-    cr_assert(script.upserts > 860 && script.upserts < 1140, "%lu", (unsigned long)script.upserts); /* 5 sigma */
+    /* 5 sigma */
+    cr_assert(script.upserts > 860 && script.upserts < 1140, "%lu", (unsigned long)script.upserts);
     cr_assert_eq(script.upserts + script.searches, 4000);
     cr_assert_eq(r.points, script.upserts * 3);
     cr_assert_lt(script.last_id, 2, "a mix writes points that are there");
@@ -309,7 +314,8 @@ Test(load_drive, many_queries_a_search_are_judged_each)
     live_fini(&live);
 }
 
-/* Half of what is written is new, and all of it is known to be there once it was answered; a hit that was deleted before is a ghost. */
+/* Half of what is written is new, and all of it is known to be there once it was answered; a hit
+ * that was deleted before is a ghost. */
 Test(load_drive, what_is_written_and_deleted_is_followed)
 {
     static struct drive_result r;
@@ -336,8 +342,8 @@ Test(load_drive, what_is_written_and_deleted_is_followed)
     live_fini(&live);
 }
 
-/* Nothing is answered for longer than the phase may be behind: it ends soon, and all that was due by then is counted. What is answered
- * later is nobody's. */
+/* Nothing is answered for longer than the phase may be behind: it ends soon, and all that was due
+ * by then is counted. What is answered later is nobody's. */
 Test(load_drive, a_hopeless_phase_is_given_up)
 {
     static struct drive_result r;

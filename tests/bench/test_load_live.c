@@ -1,4 +1,5 @@
-/* What a search must find while points come and go, against hand-made distances: rows at 0, 1, 2 ... of a line, a query at 0. */
+/* What a search must find while points come and go, against hand-made distances: rows at 0, 1, 2
+ * ... of a line, a query at 0. */
 #include "load/load_live.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* What goes to PostgreSQL, byte by byte, and what is said when there is none. A database is not needed. */
+/* What goes to PostgreSQL, byte by byte, and what is said when there is none. A
+ * database is not needed. */
 #include "load/load_pgvector.h"
 
 #include <criterion/criterion.h>

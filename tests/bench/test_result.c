@@ -1,4 +1,5 @@
-/* Results go to JSON lines and come back the same; the best point is the fastest of those with the recall. */
+/* Results go to JSON lines and come back the same; the best point is the fastest of
+ * those with the recall. */
 #include "result.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* The true neighbours against a sort of all distances in double, and the counting of recall where rows are equally far. */
+/* The true neighbours against a sort of all distances in double, and the counting of recall where
+ * rows are equally far. */
 #include "dataset.h"
 #include "random.h"
 
@@ -78,7 +79,8 @@ Test(recall, the_truth_itself_is_complete)
     dataset_fini(&d);
 }
 
-/* Rows 0 to 3 are one place, row 4 is nearer, the others are far. Two are wanted: row 4 and any of the first four. */
+/* Rows 0 to 3 are one place, row 4 is nearer, the others are far. Two are wanted: row 4 and
+ * any of the first four. */
 Test(recall, of_rows_equally_far_any_counts_and_none_twice)
 {
     struct error e;

@@ -1,4 +1,5 @@
-/* The zoo's sets follow from the seed, hold numbers that a server takes, and its truth knows what f32 cannot tell apart. */
+/* The zoo's sets follow from the seed, hold numbers that a server takes, and its truth knows what
+ * f32 cannot tell apart. */
 #include "ann/zoo_truth.h"
 
 #include <criterion/criterion.h>

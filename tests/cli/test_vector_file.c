@@ -1,4 +1,5 @@
-/* Each format is written by hand, byte by byte, and read back: whole, in batches, from the middle, packed, and broken. */
+/* Each format is written by hand, byte by byte, and read back: whole, in batches, from the
+ * middle, packed, and broken. */
 #include "cli/import/vector_file.h"
 #include "temp_file.h"
 

@@ -1,4 +1,5 @@
-/* failing_memory.h -- the n-th allocation from now on fails, and the ones after it do not. Linked with --wrap. */
+/* failing_memory.h -- the n-th allocation from now on fails, and the ones after it do
+ * not. Linked with --wrap. */
 #pragma once
 
 #include <stdbool.h>

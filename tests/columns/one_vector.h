@@ -1,4 +1,5 @@
-/* one_vector.h -- the schema of one unnamed f32 vector, for tests: it stays until the process ends. */
+/* one_vector.h -- the schema of one unnamed f32 vector, for tests: it stays until the process
+ * ends. */
 #pragma once
 
 #include "columns/schema.h"

@@ -1,5 +1,6 @@
-/* An integer column against an array of what each row holds: growing, sorted, copied row by row, saved and opened; with arrays, nulls,
- * missing fields and values of other types; without memory; from damaged bytes. */
+/* An integer column against an array of what each row holds: growing, sorted, copied row by row,
+ * saved and opened; with arrays, nulls, missing fields and values of other types; without
+ * memory; from damaged bytes. */
 #include "columns/column.h"
 
 #include "failing_memory.h"
@@ -311,7 +312,8 @@ Test(integer, a_sort_that_is_ended_can_be_begun_again)
     }
 }
 
-/* Bytes from a disk: whatever they are, the column is refused, or answers without reading elsewhere. */
+/* Bytes from a disk: whatever they are, the column is refused, or answers
+ * without reading elsewhere. */
 Test(integer, damaged_bytes_are_refused_or_harmless)
 {
     unsigned refused = 0;

@@ -1,4 +1,5 @@
-/* Fields out of payloads: what each path means, then random documents against the trees that Jansson reads. */
+/* Fields out of payloads: what each path means, then random documents against the
+ * trees that Jansson reads. */
 #include "columns/payload_path.h"
 
 #include "failing_memory.h"
@@ -74,7 +75,8 @@ Test(payload_path, each_path_leads_where_it_says)
         struct field_values v;
         char text[256];
         const size_t size = strlen(cases[i].payload);
-        char *payload = malloc(size ? size : 1); /* of its own size: a sanitizer sees who reads beyond */
+        /* of its own size: a sanitizer sees who reads beyond */
+        char *payload = malloc(size ? size : 1);
         memcpy(payload, cases[i].payload, size);
         cr_assert_eq(payload_read(&r, cases[i].path, payload, size, &v), 0);
         describe(&v, text);

@@ -1,4 +1,5 @@
-/* Schemas as values: what may be in one, what a change makes of it, which numbers its parts have. */
+/* Schemas as values: what may be in one, what a change makes of it, which numbers its parts
+ * have. */
 #include "one_vector.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
-/* budgets.c -- servers with little memory and one to 64 reactors, whose clients send upserts without waiting for the answers. What
- * the process has in memory, and not what it counts, keeps to --memory and a tenth. A server whose memory is too little for
- * its reactors does not start, and says what the least is. */
+/* budgets.c -- servers with little memory and one to 64 reactors, whose clients send upserts
+ * without waiting for the answers. What the process has in memory, and not what it counts, keeps to
+ * --memory and a tenth. A server whose memory is too little for its reactors does not start, and
+ * says what the least is. */
 #include "cage.h"
 #include "common.h"
 #include "server.h"

@@ -1,5 +1,5 @@
-/* cage.h -- a hard limit on the memory of a child process: a control group of its own where that is permitted, which kills who goes beyond; otherwise
- * RLIMIT_DATA, which lets allocations fail. */
+/* cage.h -- a hard limit on the memory of a child process: a control group of its own where that is
+ * permitted, which kills who goes beyond; otherwise RLIMIT_DATA, which lets allocations fail. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,8 @@ struct cage {
     uint64_t bytes;
 };
 
-/* dir: where the child writes. On a tmpfs a group would be charged for its files, which is not what is to be limited. */
+/* dir: where the child writes. On a tmpfs a group would be charged for its files, which is not
+ * what is to be limited. */
 void cage_open(struct cage *c, uint64_t bytes, const char *dir);
 /* Called in the child, before it is replaced by the program. */
 void cage_enter(void *cage);

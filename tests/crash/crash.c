@@ -1,8 +1,9 @@
 /* crash.c -- what was acknowledged is there after kill -9, and nothing else is.
  *
- * A round: start the server on what the last one left behind, compare everything with the model, load it with imports, upserts, deletes
- * and searches, and kill it at a random moment. Rounds differ in the number of reactors, in how they talk to the kernel, in the size at
- * which segments are sealed and in whether the end is a kill or an orderly stop. */
+ * A round: start the server on what the last one left behind, compare everything with the model,
+ * load it with imports, upserts, deletes and searches, and kill it at a random moment. Rounds
+ * differ in the number of reactors, in how they talk to the kernel, in the size at which segments
+ * are sealed and in whether the end is a kill or an orderly stop. */
 #include "common.h"
 #include "load.h"
 #include "server.h"
@@ -34,7 +35,8 @@ static int ensure_collection(struct kith *k)
     return rc == 0 || rc == -KITH_ALREADY_EXISTS ? 0 : failed("creating a collection: %s", kith_error(k));
 }
 
-/* After a restore that was cut off the data is what it was or what the snapshot holds, and nothing in between. */
+/* After a restore that was cut off the data is what it was or what the snapshot holds,
+ * and nothing in between. */
 static int check_either(struct contents *c)
 {
     int rc = model_check(&model, load.k, COLLECTION, c);

@@ -21,7 +21,8 @@ static int write_text(const char *path, const char *format, unsigned id)
     return fclose(f);
 }
 
-/* A namespace of our own; without the right to make one, in a user namespace in which we have it. */
+/* A namespace of our own; without the right to make one, in a user namespace in which we have
+ * it. */
 static int leave_namespace(void)
 {
     unsigned user = getuid(), group = getgid();

@@ -1,8 +1,9 @@
-/* faults.c -- writes and flushes that fail: no write is acknowledged, searches go on, the server comes back by itself when the fault is
- * over, and nothing that was acknowledged is lost.
+/* faults.c -- writes and flushes that fail: no write is acknowledged, searches go on, the server
+ * comes back by itself when the fault is over, and nothing that was acknowledged is lost.
  *
- * Each fault goes through two lives of the server: in the first the fault ends and the server must recover; in the second it dies with the
- * fault still there. After both it is killed and started again without any. */
+ * Each fault goes through two lives of the server: in the first the fault ends and the server
+ * must recover; in the second it dies with the fault still there. After both it is killed and
+ * started again without any. */
 #include "common.h"
 #include "interceptor.h"
 #include "load.h"
@@ -71,7 +72,8 @@ static int load_until_refused(void)
     return 0;
 }
 
-/* While the fault is there everything can be read, and no upsert is acknowledged, not even when it is tried again. */
+/* While the fault is there everything can be read, and no upsert is acknowledged, not even
+ * when it is tried again. */
 static int check_refusing(void)
 {
     uint64_t acknowledged = load.counts.upserts;

@@ -1,7 +1,9 @@
-/* full.c -- a disk that fills up: upserts are refused with a sentence that says what to free, searches, reads, deletes and drops go on,
- * writes come back by themselves when there is room, and nothing that was acknowledged is lost.
+/* full.c -- a disk that fills up: upserts are refused with a sentence that says what to free,
+ * searches, reads, deletes and drops go on, writes come back by themselves when there is room, and
+ * nothing that was acknowledged is lost.
  *
- * One collection is the model's; another, the filler, takes ever new points until the disk is full. */
+ * One collection is the model's; another, the filler, takes ever new points until the disk is
+ * full. */
 #include "common.h"
 #include "disk.h"
 #include "load.h"
@@ -27,7 +29,8 @@ static struct server server;
 static struct disk disk;
 static struct {
     uint64_t acknowledged,
-        tried; /* points of the filler: 0..acknowledged-1 must be there, none from `tried` on may be */
+        /* points of the filler: 0..acknowledged-1 must be there, none from `tried` on may be */
+        tried;
 } filler;
 static uint64_t recover_us_max;
 static unsigned refused, kills;
@@ -214,7 +217,8 @@ static int drop_brings_writes_back(void)
     return kill_server() < 0 || start() < 0 ? -1 : check_everything(true);
 }
 
-/* Others filled the disk while the server was away; what it had put aside for that is still there. */
+/* Others filled the disk while the server was away; what it had put aside for that is still
+ * there. */
 static int starts_when_full(void)
 {
     if (load_run(&load, LOAD_US) < 0 || kill_server() < 0 || disk_fill(&disk) < 0 || start() < 0 ||

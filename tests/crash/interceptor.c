@@ -44,7 +44,8 @@ struct interceptor {
     pthread_t thread;
     _Atomic enum interception what;
     _Atomic uint64_t failures;
-    struct identity lost[LOST_MAX]; /* files in which a write was lost that no flush has told of; the thread's */
+    /* files in which a write was lost that no flush has told of; the thread's */
+    struct identity lost[LOST_MAX];
     unsigned lost_count;
 };
 
@@ -139,7 +140,8 @@ static int find_lost(const struct interceptor *i, struct identity id)
     return -1;
 }
 
-/* Bytes that a write asks for; of one with slices their list is read from the server's memory. -1: it cannot be. */
+/* Bytes that a write asks for; of one with slices their list is read from the server's
+ * memory. -1: it cannot be. */
 static int64_t bytes_of(const struct seccomp_notif *n)
 {
     static struct iovec slices[SLICES_MAX]; /* one thread asks */
@@ -221,7 +223,8 @@ static void *answer_calls(void *arg)
             continue; /* the thread that asked was killed meanwhile */
         struct seccomp_notif_resp r = {.id = n.id};
         answer(i, &n, &r);
-        ioctl(i->listener, SECCOMP_IOCTL_NOTIF_SEND, &r); /* fails when the thread was killed, which is fine */
+        /* fails when the thread was killed, which is fine */
+        ioctl(i->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
     }
     return NULL;
 }

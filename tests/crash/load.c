@@ -104,7 +104,8 @@ static enum operation_kind choose_kind(const struct load *l)
 static int start_operation(struct load *l, struct operation *op)
 {
     *op = (struct operation){.kind = choose_kind(l), .version = ++l->version_next};
-    uint32_t most = random_below(8) == 0 ? LOAD_BATCH_MAX : 40; /* now and then a batch of an import */
+    /* now and then a batch of an import */
+    uint32_t most = random_below(8) == 0 ? LOAD_BATCH_MAX : 40;
     if (op->kind == OPERATION_SEARCH || operation_writes(op))
         choose_ids(l, op, operation_writes(op) ? 1 + (uint32_t)random_below(most) : 1);
     if (op->count || op->kind == OPERATION_SEAL || op->kind == OPERATION_COMPACT)

@@ -1,6 +1,7 @@
-/* memory.c -- a server with little memory and a hard limit a bit above, whose clients try to make it die: more and more points, large
- * batches, many connections with wide searches, many collections. It must live, refuse with a sentence that says what to do, answer searches all
- * the time, lose nothing, and take writes again when points were deleted. */
+/* memory.c -- a server with little memory and a hard limit a bit above, whose clients try to make
+ * it die: more and more points, large batches, many connections with wide searches, many
+ * collections. It must live, refuse with a sentence that says what to do, answer searches all the
+ * time, lose nothing, and take writes again when points were deleted. */
 #include "cage.h"
 #include "common.h"
 #include "half_frames.h"
@@ -26,7 +27,8 @@ static struct server server;
 static struct cage cage;
 static struct kith *client;
 static uint64_t acknowledged, deleted, refused, anonymous_max;
-static uint64_t open_points; /* of batches that were refused: one core may have taken its part of them */
+/* of batches that were refused: one core may have taken its part of them */
+static uint64_t open_points;
 
 /* -- points -- */
 
@@ -36,7 +38,8 @@ static void fill_vectors(float *v, size_t n)
         v[i] = (float)(random_next() >> 40) / (float)(1 << 24);
 }
 
-/* Held as f32 and never chosen otherwise: memory is full with few points, which are linked quickly. */
+/* Held as f32 and never chosen otherwise: memory is full with few points, which are linked
+ * quickly. */
 static int create(const char *name)
 {
     struct kith_collection c = {
@@ -110,7 +113,8 @@ static int start(void)
     return server_start(&server, &plan) < 0 || server_connect(&server, &client) < 0 ? -1 : 0;
 }
 
-/* Frames of less than 64 KiB whose end does not come: they and their connections take no more than what is kept for reading. */
+/* Frames of less than 64 KiB whose end does not come: they and their connections take no more than
+ * what is kept for reading. */
 static int half_sent_frames(void)
 {
     struct half_frames half;
@@ -164,7 +168,8 @@ static int large_batches(void)
     return check_reads(10);
 }
 
-/* Each asks for much, and reads its answers late. Some may be refused or turned away: that is an answer. */
+/* Each asks for much, and reads its answers late. Some may be refused or turned
+ * away: that is an answer. */
 static int many_connections(void)
 {
     static struct kith *clients[CONNECTIONS];
@@ -218,7 +223,8 @@ static int many_collections(void)
     return check_reads(10);
 }
 
-/* The indexes need more than that: some stay in their files, and everything is found all the same. */
+/* The indexes need more than that: some stay in their files, and everything is found all the
+ * same. */
 static int starts_with_less(void)
 {
     kith_close(client);
@@ -273,7 +279,8 @@ static int starts_again(void)
     return start() < 0 ? -1 : check_reads(10000);
 }
 
-/* What the heap keeps is looked at four times a second: in between, on a busy machine, it may be a little more. */
+/* What the heap keeps is looked at four times a second: in between, on a busy machine, it
+ * may be a little more. */
 static int kept_the_promise(void)
 {
     return anonymous_max <= (uint64_t)(MEMORY_MIB + MEMORY_MIB / 16) << 20

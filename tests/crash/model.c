@@ -216,7 +216,8 @@ static int check_query(struct kith *k, const char *collection, const struct trut
     return failed("an exact search found %zu of the %zu nearest", good, expected);
 }
 
-/* A graph may miss some: that is its nature, and random vectors of many dimensions are the hardest. */
+/* A graph may miss some: that is its nature, and random vectors of many dimensions are the
+ * hardest. */
 static int check_searches(struct kith *k, const char *collection, const struct contents *c)
 {
     static struct truth t;

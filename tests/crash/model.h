@@ -1,8 +1,9 @@
 /* model.h -- what the client was told, and what the server therefore must hold.
  *
- * For each id: the version that was acknowledged last, and at most one write whose outcome is not known, because it was under way when
- * the server died or because it was refused. That one may have happened or not; everything else is certain. A vector and its payload are
- * made from the id and the version, so a wrong row cannot look right. */
+ * For each id: the version that was acknowledged last, and at most one write whose outcome is not
+ * known, because it was under way when the server died or because it was refused. That one may have
+ * happened or not; everything else is certain. A vector and its payload are made from the id and
+ * the version, so a wrong row cannot look right. */
 #pragma once
 
 #include <kith/kith.h>
@@ -36,9 +37,11 @@ struct contents {
     uint32_t version[MODEL_IDS]; /* 0: absent */
 };
 
-/* Reads every point and compares: each is what was acknowledged or what is open, the count agrees, exact searches give what brute force
- * over the contents gives, graph searches nearly so. Nothing else may be under way. 0, or failed(). */
+/* Reads every point and compares: each is what was acknowledged or what is open, the count agrees,
+ * exact searches give what brute force over the contents gives, graph searches nearly so. Nothing
+ * else may be under way. 0, or failed(). */
 int model_check(const struct model *m, struct kith *k, const char *collection, struct contents *ret);
-/* Takes what is there for certain. Right after a restart; on a server that still runs a refused write may yet come to light. */
+/* Takes what is there for certain. Right after a restart; on a server that still runs a refused
+ * write may yet come to light. */
 void model_settle(struct model *m, const struct contents *c);
 uint64_t model_checked(void); /* points compared so far */

@@ -23,7 +23,8 @@ static _Noreturn void child(const struct server_plan *p, int output)
     size_t n = 14;
     for (size_t i = 0; i < sizeof(p->extra) / sizeof(*p->extra) && p->extra[i]; i++)
         argv[n++] = p->extra[i];
-    unsetenv("MALLOC_PERTURB_");      /* it touches memory that the server never does, and memory is measured */
+    /* it touches memory that the server never does, and memory is measured */
+    unsetenv("MALLOC_PERTURB_");
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves no server behind */
     dup2(output, 1);
     dup2(output, 2);

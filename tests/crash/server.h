@@ -7,7 +7,8 @@
 
 struct server_plan {
     const char *kithd, *dir; /* dir: the data folder */
-    const char *output;      /* the file its output is appended to; not on the disk that is tested */
+    /* the file its output is appended to; not on the disk that is tested */
+    const char *output;
     unsigned reactors, growing_mib;
     const char *io;              /* auto, uring or uv */
     const char *extra[6];        /* further options, NULL at the end */
@@ -27,7 +28,8 @@ struct server {
 int server_start(struct server *s, const struct server_plan *plan);
 /* Connects, and waits while the server says that it is not ready yet. 0, or failed(). */
 int server_connect(const struct server *s, struct kith **ret);
-void server_kill(struct server *s);        /* SIGKILL, and waits */
-int server_stop(struct server *s);         /* SIGTERM, and waits; 0, or failed() when its exit status is not 0 */
+void server_kill(struct server *s); /* SIGKILL, and waits */
+/* SIGTERM, and waits; 0, or failed() when its exit status is not 0 */
+int server_stop(struct server *s);
 bool server_lives(struct server *s);       /* false: it has ended by itself */
 void server_print(const struct server *s); /* the end of what it said, as TAP diagnostics */

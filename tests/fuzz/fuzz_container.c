@@ -1,5 +1,5 @@
-/* fuzz_container.c -- a segment's file from any bytes: parsed, every slice checked, the index opened. The footer's checksum is mended first, or
- * no input would get past it. */
+/* fuzz_container.c -- a segment's file from any bytes: parsed, every slice checked, the index
+ * opened. The footer's checksum is mended first, or no input would get past it. */
 #include "base/checksum.h"
 #include "index/segment_index.h"
 #include "shards/segment/container_format.h"
@@ -29,7 +29,8 @@ static void mend(uint8_t *bytes, size_t size)
 #define DIM_TRIED   64
 #define COUNT_TRIED 64
 
-/* What the manifest would say of the index; where its header says something small, that, so that inputs get past the first look. */
+/* What the manifest would say of the index; where its header says something small, that, so that
+ * inputs get past the first look. */
 struct told {
     uint32_t version, metric, dim, count;
 };

@@ -1,4 +1,5 @@
-/* fuzz_frame.c -- any bytes as frames: the header parser, and the meta of every operation as the server reads it. */
+/* fuzz_frame.c -- any bytes as frames: the header parser, and the meta of every operation as
+ * the server reads it. */
 #include "base/text/utf8.h"
 #include "net/native/frame.h"
 #include "net/native/meta.h"
@@ -41,7 +42,8 @@ static void same_ids(const struct meta_points_ask *ask, const Kith__PointIds *id
         check(ask->ids[i].hi == 0 && ask->ids[i].lo == ids->numbers[i]);
 }
 
-/* protobuf-c takes a boolean from a field of any wire type. We take it from a varint, and ignore others as the format says. */
+/* protobuf-c takes a boolean from a field of any wire type. We take it from a varint, and ignore
+ * others as the format says. */
 static bool has_odd_boolean(const uint8_t *meta, size_t n)
 {
     struct wire w = wire_of(meta, n);

@@ -1,4 +1,5 @@
-/* fuzz_json.c -- JSON text from any bytes: slices lie within the text, and a slice of a valid value is itself valid. */
+/* fuzz_json.c -- JSON text from any bytes: slices lie within the text, and a slice of a valid
+ * value is itself valid. */
 #include "base/check.h"
 #include "base/text/json_scan.h"
 
@@ -15,7 +16,8 @@ static void check_slice(const char *text, size_t size, struct json_slice s)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-    char *text = malloc(size > 0 ? size : 1); /* a copy of exactly that size: what reads beyond it is seen */
+    /* a copy of exactly that size: what reads beyond it is seen */
+    char *text = malloc(size > 0 ? size : 1);
     if (!text)
         return 0;
     if (size > 0)

@@ -1,4 +1,5 @@
-/* fuzz_log.c -- blocks of the log and the records in them, from any bytes; as they are, and as the payload of a block with a right checksum. */
+/* fuzz_log.c -- blocks of the log and the records in them, from any bytes; as they are, and as the
+ * payload of a block with a right checksum. */
 #include "shards/log/log_block.h"
 #include "shards/log/record.h"
 

@@ -1,7 +1,8 @@
 /* fuzz_log_replay.c -- a log's files from a script, replayed in the simulated world.
  *
- * Any bytes as files would never hold two blocks whose checksums are right, so the input is read as commands of four bytes: write a block,
- * leave something else there, damage what was written, begin another file. Whatever is replayed must be what was written at that place. */
+ * Any bytes as files would never hold two blocks whose checksums are right, so the input is read as
+ * commands of four bytes: write a block, leave something else there, damage what was written, begin
+ * another file. Whatever is replayed must be what was written at that place. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/file.h"

@@ -1,6 +1,6 @@
 /* fuzz_manifest.c -- the manifest from any bytes. For every other input the checksums of head and
- * blocks are mended, so that the bodies are reached: an input is then a list of blocks, each a kind,
- * a size and a body. */
+ * blocks are mended, so that the bodies are reached: an input is then a list of blocks, each a
+ * kind, a size and a body. */
 #include "base/checksum.h"
 #include "shards/manifest/manifest_parse.h"
 

@@ -1,5 +1,5 @@
-/* replay.c -- a fuzz target without libFuzzer: eats the files of a folder, one TAP line each. What once made a target fail is kept in its
- * corpus and is tried again by every test run. */
+/* replay.c -- a fuzz target without libFuzzer: eats the files of a folder, one TAP line each. What
+ * once made a target fail is kept in its corpus and is tried again by every test run. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -32,7 +32,8 @@ float *dataset_row(const struct dataset *d, uint32_t row)
 
 static void fill_latent(struct dataset *d, bool whole, uint64_t seed)
 {
-    uint64_t map_state = 42, state = seed; /* one map for all sets of a dimension: queries are of the same kind */
+    /* one map for all sets of a dimension: queries are of the same kind */
+    uint64_t map_state = 42, state = seed;
     float *map = malloc((size_t)d->dim * LATENT * sizeof(float));
     cr_assert_not_null(map);
     for (size_t i = 0; i < (size_t)d->dim * LATENT; i++)

@@ -11,12 +11,15 @@ struct dataset {
 };
 
 enum dataset_kind {
-    DATASET_LATENT, /* tanh of a random linear map of a latent vector whose directions weaken by a power law */
+    /* tanh of a random linear map of a latent vector whose directions weaken by a power law */
+    DATASET_LATENT,
     DATASET_WHOLE,  /* the same, as whole numbers 0..255 */
     DATASET_EQUAL,  /* all rows the same */
     DATASET_TWINS,  /* each vector of a latent set 50 times */
     DATASET_SPARSE, /* one value in 20 is not 0 */
-    DATASET_COMMON, /* normal values, of which one is large in all rows: under the inner product the same are nearest to all queries */
+    /* normal values, of which one is large in all rows: under the inner product the same are
+     * nearest to all queries */
+    DATASET_COMMON,
 };
 
 /* The test fails when there is no memory. Vectors are normalised for cosine. */
@@ -30,7 +33,8 @@ uint64_t dataset_random(uint64_t *state);
 uint32_t dataset_nearest(const struct dataset *d, uint32_t count, const float *query, uint32_t k,
                          const uint64_t *allowed, struct hit *hits);
 
-/* The share of the k nearest rows, over `queries` (rows of q), that a search with these parameters finds. */
+/* The share of the k nearest rows, over `queries` (rows of q), that a search with
+ * these parameters finds. */
 double dataset_recall(const struct dataset *d, const struct segment_index *x, const struct dataset *q,
                       const struct search_params *params);
 /* An index over all rows of d, built. */

@@ -1,4 +1,5 @@
-/* sealed.h -- an index built, finished and lent as regions, in memory of its own that a sanitizer watches the ends of. */
+/* sealed.h -- an index built, finished and lent as regions, in memory of its own that a sanitizer
+ * watches the ends of. */
 #pragma once
 
 #include "dataset.h"

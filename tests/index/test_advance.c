@@ -1,4 +1,5 @@
-/* A build that is searched at its pauses, stopped at any of them, fed while it runs, and whose data changes. */
+/* A build that is searched at its pauses, stopped at any of them, fed while it runs,
+ * and whose data changes. */
 #include "dataset.h"
 
 #include "graph.h"
@@ -51,7 +52,8 @@ Test(advance, searches_at_its_pauses_find_every_row)
         cr_assert_eq(segment_index_create(metric, d.dim, &options, &x), 0);
         struct reader r = {.d = &d, .x = x, .scratch = search_scratch_create(), .every = 3};
         struct pause pause = {search_here, &r};
-        for (r.count = 1; r.count < d.count; r.count += r.count / 2 + 100) /* grows: the codes are retrained */
+        /* grows: the codes are retrained */
+        for (r.count = 1; r.count < d.count; r.count += r.count / 2 + 100)
             cr_assert_eq(segment_index_advance(x, &d.rows, r.count, &pause), 0);
         cr_assert_gt(r.searches, 500);
         cr_assert_gt(x->epoch, 3);
@@ -145,7 +147,8 @@ Test(advance, codes_follow_when_the_data_changes)
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, 1000, NULL), 0);
     cr_assert(x->codes.sq8.lossless);
-    cr_assert_eq(segment_index_advance(x, &d.rows, 1001, NULL), 0); /* a single one: scored again by its vector */
+    /* a single one: scored again by its vector */
+    cr_assert_eq(segment_index_advance(x, &d.rows, 1001, NULL), 0);
     cr_assert(x->codes.sq8.lossless);
     struct search_scratch *s = search_scratch_create();
     struct search_params p = {.k = 1, .ef = 60};

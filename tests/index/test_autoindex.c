@@ -1,4 +1,5 @@
-/* Every rule of AUTOINDEX by an example on each side of it, and that no choice ever replaces what was given. */
+/* Every rule of AUTOINDEX by an example on each side of it, and that no choice ever
+ * replaces what was given. */
 #include "index/autoindex.h"
 #include "sealed.h"
 
@@ -133,7 +134,8 @@ Test(autoindex, more_rows_take_more_links_and_candidates_follow_the_links)
     some.rows = 5000;
     cr_assert_lt(choose(few).m, choose(some).m);
     cr_assert_eq(choose(some).m,
-                 choose(many).m); /* or a merge of few rows would be worse than the segment it rewrites */
+                 /* or a merge of few rows would be worse than the segment it rewrites */
+                 choose(many).m);
     cr_assert_eq(choose(many).ef_construct, 8 * choose(many).m);
     for (uint16_t m = 2; m <= 256; m++) {
         struct index_options o = resolve((struct index_options){.m = m}, facts(768));
@@ -215,7 +217,8 @@ Test(autoindex, predicts_the_memory_of_a_sealed_index)
     }
 }
 
-/* Every combination of what may be given, under the tightest and the loosest memory: it comes out as it went in. */
+/* Every combination of what may be given, under the tightest and the loosest memory: it
+ * comes out as it went in. */
 Test(autoindex, what_was_given_is_never_changed)
 {
     for (unsigned code = 0; code <= CODE_RABITQ; code++)

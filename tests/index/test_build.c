@@ -1,4 +1,5 @@
-/* Rounds: the same graph whoever does the work and however often it is stopped, and what becomes of rows that are all alike. */
+/* Rounds: the same graph whoever does the work and however often it is stopped, and what becomes of
+ * rows that are all alike. */
 #include "base/workers.h"
 
 #include "dataset.h"
@@ -47,8 +48,8 @@ static void assert_same(struct segment_index *a, struct segment_index *b)
     }
 }
 
-/* Workers of one thread, in which no share may do more than a little: the others go on with what it left, and the build has to be
- * called again and again. */
+/* Workers of one thread, in which no share may do more than a little: the others go on with what it
+ * left, and the build has to be called again and again. */
 struct turns {
     unsigned left, length, stopped;
 };
@@ -119,7 +120,8 @@ Test(build, makes_the_same_graph_in_any_number_of_shares)
             struct turns turns = {.length = 3 + (unsigned)i};
             struct workers workers = {shares[i], take_turns, &turns};
             struct segment_index *x = build(&d, &workers);
-            const unsigned least = kinds[k] == DATASET_TWINS ? 0 : 10; /* of twenty kinds there is little to do */
+            /* of twenty kinds there is little to do */
+            const unsigned least = kinds[k] == DATASET_TWINS ? 0 : 10;
             assert_same(alone, x);
             cr_assert_geq(turns.stopped, least);
             turns.stopped = 0;

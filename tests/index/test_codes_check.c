@@ -1,5 +1,6 @@
-/* Codes on data of every kind: what is searched by codes and scored again finds the true neighbours, while it grows and when it
- * is sealed, or codes that can are taken instead. The graph has no part in this. */
+/* Codes on data of every kind: what is searched by codes and scored again finds the true
+ * neighbours, while it grows and when it is sealed, or codes that can are taken instead. The graph
+ * has no part in this. */
 #include "dataset.h"
 
 #include "base/memory.h"
@@ -78,7 +79,8 @@ static void make(struct dataset *d, value_fn value, enum metric metric, uint32_t
         const double draw = normal(&seed);
         for (uint32_t j = 0; j < dim; j++)
             dataset_row(d, r)[j] = (float)value(&seed, r, j, dim, draw);
-        if (metric == METRIC_COSINE && !vectors_normalise(dataset_row(d, r), dim)) { /* zeros have no direction */
+        /* zeros have no direction */
+        if (metric == METRIC_COSINE && !vectors_normalise(dataset_row(d, r), dim)) {
             dataset_row(d, r)[0] = 1;
         }
     }
@@ -104,7 +106,8 @@ static int by_score(const void *a, const void *b)
     return x->by < y->by ? -1 : x->by > y->by;
 }
 
-/* Of the K nearest rows, how many are found when the `wanted` nearest by code are scored again by `refine`, or the vectors. */
+/* Of the K nearest rows, how many are found when the `wanted` nearest by code are scored again by
+ * `refine`, or the vectors. */
 static uint32_t found(const struct dataset *d, const float *q, const struct codes *c, const struct codes *refine,
                       uint32_t wanted, struct scored *s, struct scored *t)
 {

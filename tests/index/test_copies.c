@@ -1,4 +1,5 @@
-/* Equal rows: one of them is in the graph and in the lists, and all are found; rows beside them are not hidden. */
+/* Equal rows: one of them is in the graph and in the lists, and all are found; rows beside
+ * them are not hidden. */
 #include "dataset.h"
 
 #include "base/bits.h"
@@ -26,7 +27,8 @@ static uint32_t mostly_one(uint32_t row) /* 99.5 % of one vector */
     return row % 200 == 7 ? row : 0;
 }
 
-static uint32_t of_many_sizes(uint32_t row) /* 2, 3, .. of a kind, far from each other in the input */
+/* 2, 3, .. of a kind, far from each other in the input */
+static uint32_t of_many_sizes(uint32_t row)
 {
     const uint32_t kind = row % 97;
     return kind > 40 ? row : row < 97 ? row : row / 97 % (kind + 2) == 0 ? row : kind;
@@ -58,7 +60,8 @@ static struct segment_index *open_sealed(struct segment_index *x, const struct d
     return opened;
 }
 
-/* Each row by its own vector: the nearest hit is as near as the row itself is. Then all of a group, and a bit set. */
+/* Each row by its own vector: the nearest hit is as near as the row itself is. Then all of a
+ * group, and a bit set. */
 static void check_searches(const struct dataset *d, const struct segment_index *x, const char *what)
 {
     struct search_scratch *s = search_scratch_create();
@@ -151,7 +154,8 @@ static bool is_found(const struct segment_index *x, const struct dataset *d, uin
     return found;
 }
 
-/* A window slides over the rows: what it has left is not linked, but the same vector that comes again is. */
+/* A window slides over the rows: what it has left is not linked, but the same vector
+ * that comes again is. */
 Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
 {
     struct dataset d;

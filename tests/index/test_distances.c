@@ -1,4 +1,5 @@
-/* Distances of values of any magnitude a float has: in the order of the true ones, never infinite, and searched by. */
+/* Distances of values of any magnitude a float has: in the order of the true ones, never
+ * infinite, and searched by. */
 #include "dataset.h"
 
 #include "base/memory.h"

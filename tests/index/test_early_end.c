@@ -1,4 +1,5 @@
-/* Walks that end early: when they do, that nothing is lost by the bound of their pools, and that deleted rows do not end them. */
+/* Walks that end early: when they do, that nothing is lost by the bound of their pools, and that
+ * deleted rows do not end them. */
 #include "sealed.h"
 
 #include "base/bits.h"
@@ -92,7 +93,8 @@ Test(early_end, walks_visit_fewer_rows_and_find_nearly_as_many)
     }
 }
 
-/* Of the rows nearest to a query two of three are deleted: those that are left are farther than those that a walk would end by. */
+/* Of the rows nearest to a query two of three are deleted: those that are left are farther than
+ * those that a walk would end by. */
 Test(early_end, deleted_rows_do_not_end_a_walk)
 {
     enum { ROWS = 4000, NEAR = 150, WORDS = ROWS / 64 + 1 };

@@ -1,4 +1,5 @@
-/* Filters, and deletions, which are filters, that have to do with the query: recall does not depend on where the allowed rows lie. */
+/* Filters, and deletions, which are filters, that have to do with the query: recall does not depend
+ * on where the allowed rows lie. */
 #include "sealed.h"
 
 #include "base/bits.h"

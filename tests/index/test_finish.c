@@ -1,4 +1,5 @@
-/* What a sealed index holds: every kind of code with every way to score again, searched after the way through bytes. */
+/* What a sealed index holds: every kind of code with every way to score again, searched after
+ * the way through bytes. */
 #include "sealed.h"
 
 #include "index/autoindex.h"

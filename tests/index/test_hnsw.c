@@ -41,7 +41,9 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         enum dataset_kind kind;
         enum metric metric;
         float
-            hubs; /* every 100th row is so many times as long: under the inner product all others would link to those alone */
+            /* every 100th row is so many times as long: under the inner product all others
+             * would link to those alone */
+            hubs;
     } sets[] = {{DATASET_LATENT, METRIC_L2, 1}, {DATASET_WHOLE, METRIC_L2, 1},     {DATASET_EQUAL, METRIC_L2, 1},
                 {DATASET_TWINS, METRIC_L2, 1},  {DATASET_EQUAL, METRIC_COSINE, 1}, {DATASET_LATENT, METRIC_IP, 20}};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -78,7 +80,8 @@ static bool links_to(const struct hnsw *g, uint32_t from, uint32_t to)
     return false;
 }
 
-/* The share of the links that lead to a row which does not link back though its list has a place free. */
+/* The share of the links that lead to a row which does not link back though its
+ * list has a place free. */
 static double unanswered(const struct hnsw *g)
 {
     uint32_t all = 0, unanswered = 0;
@@ -104,7 +107,8 @@ Test(hnsw, finished_answers_links_wherever_there_is_room)
     dataset_fini(&d);
 }
 
-/* How deep the deepest occlusion is that a nearer neighbour of the list casts on another: squared distances, to the row / between. */
+/* How deep the deepest occlusion is that a nearer neighbour of the list casts on another: squared
+ * distances, to the row / between. */
 static float occlusion_on(const struct dataset *d, uint32_t row, const uint32_t *list, uint32_t n, uint32_t i)
 {
     float to_row = vectors_distance(METRIC_L2, dataset_row(d, row), dataset_row(d, list[i]), d->dim), deepest = 0;
@@ -137,7 +141,8 @@ Test(hnsw, fills_lists_but_keeps_directions)
     }
     cr_assert_gt(links, d.count * 24, "%u", links);
     cr_assert_gt(open, d.count * 4, "%u", open); /* directions of their own */
-    cr_assert_lt(deep, links / 8, "%u", deep);   /* links back are not chosen until a list is full */
+    /* links back are not chosen until a list is full */
+    cr_assert_lt(deep, links / 8, "%u", deep);
     segment_index_destroy(x);
     dataset_fini(&d);
 }

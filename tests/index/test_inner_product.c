@@ -1,5 +1,6 @@
-/* Under the inner product a few long rows are near to everything. The rows behind them are answers, too: they are found with
- * small beams, and each row by its own vector where an exact search has it among the ten nearest. */
+/* Under the inner product a few long rows are near to everything. The rows behind them are answers,
+ * too: they are found with small beams, and each row by its own vector where an exact search has it
+ * among the ten nearest. */
 #include "dataset.h"
 
 #include "index/segment_index_internal.h"
@@ -119,7 +120,8 @@ static struct segment_index *open_finished(struct segment_index *x, const struct
     return sealed;
 }
 
-/* Of the cube some are missed: walks begin at more than a hundred strays, of which the smallest beam keeps ten. */
+/* Of the cube some are missed: walks begin at more than a hundred strays, of which the
+ * smallest beam keeps ten. */
 Test(inner_product, every_row_is_found_by_its_own_vector_with_the_smallest_beam)
 {
     static const uint32_t most[] = {ROWS / 1000, ROWS / 40, ROWS / 1000, ROWS / 1000};
@@ -135,7 +137,8 @@ Test(inner_product, every_row_is_found_by_its_own_vector_with_the_smallest_beam)
     }
 }
 
-/* A row that nine others are nearer to its vector than itself may be the eleventh by its 8-bit code. */
+/* A row that nine others are nearer to its vector than itself may be the
+ * eleventh by its 8-bit code. */
 Test(inner_product, every_row_is_found_by_its_own_vector_where_codes_swap_neighbours)
 {
     for (uint64_t seed = 8; seed < 10; seed++)
@@ -181,8 +184,8 @@ static struct segment_index *grown(const struct dataset *d)
     return x;
 }
 
-/* Links to a row are given up for nearer rows while the graph grows. In the cube, where long rows are near to all
- * others, one or two rows may be cut off until they are searched for again. */
+/* Links to a row are given up for nearer rows while the graph grows. In the cube, where long rows
+ * are near to all others, one or two rows may be cut off until they are searched for again. */
 Test(inner_product, a_growing_graph_keeps_links_to_rows_of_any_length)
 {
     static const uint32_t most[] = {0, ROWS / 1000, 0, 0};

@@ -1,4 +1,5 @@
-/* The intrinsic dimension of made data is known, and a graph gets its links by it where they were not given. */
+/* The intrinsic dimension of made data is known, and a graph gets its links by it where
+ * they were not given. */
 #include "dataset.h"
 
 #include "base/memory.h"

@@ -1,5 +1,6 @@
-/* test_kind.c -- index kinds behind their table: FLAT is exact in every state, a kind that a program brings reads its rows by
- * fetch() and never answers wrongly, and bytes of a kind or version that is not known are refused with its name. */
+/* test_kind.c -- index kinds behind their table: FLAT is exact in every state, a kind that a
+ * program brings reads its rows by fetch() and never answers wrongly, and bytes of a kind or
+ * version that is not known are refused with its name. */
 #include "../paged/paged.h"
 #include "index/index_cost.h"
 #include "index/kind.h"

@@ -1,4 +1,5 @@
-/* Packed links: the same lists and the same walks as the plain ones, in fewer bytes; damaged ones are refused. */
+/* Packed links: the same lists and the same walks as the plain ones, in fewer bytes;
+ * damaged ones are refused. */
 #include "index/hnsw/links_packed.h"
 
 #include "dataset.h"
@@ -114,7 +115,8 @@ Test(links_packed, they_take_half_the_bytes)
     }
 }
 
-/* Opens a damaged copy that ends where its allocation ends: it is refused, or its lists are those of some graph. */
+/* Opens a damaged copy that ends where its allocation ends: it is refused, or its lists are
+ * those of some graph. */
 static int open_copy(const uint8_t *bytes, uint64_t size, uint32_t rows, bool copy)
 {
     struct links_packed p;

@@ -1,4 +1,5 @@
-/* Every row is found by its own vector, at the effort that searches have by default, whatever the other rows are like. */
+/* Every row is found by its own vector, at the effort that searches have by default, whatever the
+ * other rows are like. */
 #include "sealed.h"
 
 #include "graph.h"
@@ -106,8 +107,8 @@ static uint32_t missed(const struct dataset *d, const struct segment_index *x)
     return n;
 }
 
-/* `most`: rows that may be missed all the same. The graph is built on 8-bit codes, which hold nearly parallel rows in few cells
- * when others point elsewhere: much of it leads nowhere. */
+/* `most`: rows that may be missed all the same. The graph is built on 8-bit codes, which hold
+ * nearly parallel rows in few cells when others point elsewhere: much of it leads nowhere. */
 static const struct {
     const char *name;
     enum metric metric;
@@ -228,8 +229,10 @@ static int see_mended(void *arg)
     uint32_t added = r->again_count;
     if (r->turn == m->turn && added >= m->again)
         added -= m->again;
-    else if (r->turn == m->turn + 1 && r->listed <= r->rows / 2) /* those of the turn before are its list now, */
-        added += r->listed - m->again;                           /* unless all rows are searched for once more */
+    /* those of the turn before are its list now, */
+    else if (r->turn == m->turn + 1 && r->listed <= r->rows / 2)
+        /* unless all rows are searched for once more */
+        added += r->listed - m->again;
     m->most = added > m->most ? added : m->most;
     m->again = r->again_count;
     m->turn = r->turn;
@@ -246,7 +249,8 @@ Test(reach, pauses_behind_each_row_that_it_mends)
     struct mended m = {.x = x};
     const struct pause pause = {see_mended, &m};
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, &pause), 0);
-    const uint32_t one = 1 + 1 + 2 * graph_of(x)->m; /* itself, a row that loses a link, and those behind that */
+    /* itself, a row that loses a link, and those behind that */
+    const uint32_t one = 1 + 1 + 2 * graph_of(x)->m;
     cr_assert_gt(m.most, 0);
     cr_assert_leq(m.most, one, "%u rows in one go", m.most);
     segment_index_destroy(x);

@@ -1,4 +1,5 @@
-/* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no walk reaches what is asked for. */
+/* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no
+ * walk reaches what is asked for. */
 #include "sealed.h"
 
 #include "graph.h"
@@ -41,7 +42,8 @@ static double recall_of(const struct opened *o, float recall, uint32_t k)
     return got;
 }
 
-/* k_min: where nothing refines coarse codes, the nearest may well be the second by its code, whatever a curve of k 10 says. */
+/* k_min: where nothing refines coarse codes, the nearest may well be the second by its code,
+ * whatever a curve of k 10 says. */
 static void check_promises(const struct opened *o, const char *what, uint32_t k_min)
 {
     static const float wanted[] = {0.8f, 0.9f, 0.95f, 0.98f, 0.99f};
@@ -130,7 +132,8 @@ Test(recall, where_all_rows_are_equal_nothing_is_measured_and_all_is_compared)
     opened_fini(&o);
 }
 
-/* Rows of 0 and 1 are codes without any loss, but what is asked for lies between them, where the codes cannot tell rows apart. */
+/* Rows of 0 and 1 are codes without any loss, but what is asked for lies between them, where the
+ * codes cannot tell rows apart. */
 Test(recall, queries_between_whole_numbers_are_measured_too)
 {
     struct dataset d, q;
@@ -325,7 +328,8 @@ Test(recall, more_effort_finds_more_and_in_the_end_everything)
     dataset_fini(&others);
 }
 
-/* Products that differ by half a millionth of themselves: f32 can tell such a row from the tenth. */
+/* Products that differ by half a millionth of themselves: f32 can tell such a row from the
+ * tenth. */
 Test(recall, a_row_that_is_hardly_farther_is_not_counted_as_found)
 {
     struct dataset d;
@@ -397,8 +401,8 @@ Test(recall, a_curve_that_is_damaged_is_refused)
     sealed_fini(&s);
 }
 
-/* Some queries find nothing until a beam leads out of a cluster: hardly less than the upper rung will
- * do. */
+/* Some queries find nothing until a beam leads out of a cluster: hardly less than
+ * the upper rung will do. */
 Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.85f, 0.8f, 300}, {30, 1, 0.999f, 400}}}}};
@@ -407,8 +411,8 @@ Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
     cr_assert(effort.way == RECALL_WALK && effort.ef >= 28, "%u", effort.ef);
 }
 
-/* Both ladders reach .98; the second has fewer distances there, but only for as many as it was measured for, and
- * where most rows are allowed. */
+/* Both ladders reach .98; the second has fewer distances there, but only for as many as it was
+ * measured for, and where most rows are allowed. */
 Test(recall, the_cheaper_of_the_two_ladders_is_taken)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.9f, 0.9f, 300}, {60, 1, 0.999f, 900}}}, {.k = 100}},

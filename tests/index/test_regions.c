@@ -1,4 +1,5 @@
-/* Sealing and opening: the same answers from the bytes, and -EINVAL, never a crash, from damaged ones. */
+/* Sealing and opening: the same answers from the bytes, and -EINVAL, never a
+ * crash, from damaged ones. */
 #include "sealed.h"
 
 #include "base/memory.h"
@@ -85,7 +86,8 @@ Test(regions, are_refused_before_the_index_is_complete)
     dataset_fini(&d);
 }
 
-/* Without a recall curve an index is as good as one that was not measured; every other region is needed. */
+/* Without a recall curve an index is as good as one that was not measured; every
+ * other region is needed. */
 static void check_missing(struct sealed *s, unsigned i)
 {
     struct segment_index *x;
@@ -124,7 +126,8 @@ Test(regions, missing_or_of_another_size_are_refused)
     sealed_fini(&s);
 }
 
-/* One word of one region replaced: refused, or an index that searches without reading out of bounds (a sanitizer sees). */
+/* One word of one region replaced: refused, or an index that searches without reading out of
+ * bounds (a sanitizer sees). */
 static void damage(const struct index_options *options, enum metric metric, unsigned *refused, unsigned *opened)
 {
     struct sealed s;

@@ -206,7 +206,8 @@ Test(segment_index, finds_allowed_rows_far_from_the_query)
     const float *query = dataset_row(&d, 0);
     uint64_t allowed[4000 / 64 + 1] = {0};
     uint32_t n = 0;
-    float bound = vectors_distance(METRIC_L2, query, dataset_row(&d, 1), d.dim); /* of a row as good as any */
+    /* of a row as good as any */
+    float bound = vectors_distance(METRIC_L2, query, dataset_row(&d, 1), d.dim);
     for (uint32_t r = 0; r < d.count; r++) {
         if (vectors_distance(METRIC_L2, query, dataset_row(&d, r), d.dim) > bound) {
             bits_set(allowed, r);

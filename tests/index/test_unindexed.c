@@ -1,5 +1,6 @@
-/* Rows without a graph: the lists hold each of them once, searches by lists find what a plain loop finds, whatever the data and
- * whatever happens at their pauses, and the lists go when the graph has come. */
+/* Rows without a graph: the lists hold each of them once, searches by lists find what a
+ * plain loop finds, whatever the data and whatever happens at their pauses, and the lists go
+ * when the graph has come. */
 #include "dataset.h"
 
 #include "base/bits.h"
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are appended one by one; the work in the background gets a turn when an eighth has been added, but makes no graph beyond
- * `graphed`. */
+/* Rows are appended one by one; the work in the background gets a turn when an eighth has been
+ * added, but makes no graph beyond `graphed`. */
 static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
 {
     struct segment_index *x;
@@ -141,7 +142,8 @@ Test(unindexed, rows_of_many_dimensions_are_scored_right)
 Test(unindexed, a_search_that_keeps_more_looks_at_more)
 {
     struct dataset d;
-    dataset_init(&d, DATASET_LATENT, METRIC_L2, 384, 12000, 56); /* of fewer values a row all are looked at */
+    /* of fewer values a row all are looked at */
+    dataset_init(&d, DATASET_LATENT, METRIC_L2, 384, 12000, 56);
     struct segment_index *x = grow(&d, 0);
     struct search_scratch *s = search_scratch_create();
     struct hit hits[10];
@@ -188,8 +190,8 @@ Test(unindexed, finds_what_the_filter_allows)
     dataset_fini(&q);
 }
 
-/* Rows of a latent space have their neighbours in the nearest lists; of sparse rows, which have little in common, these lie in
- * many. */
+/* Rows of a latent space have their neighbours in the nearest lists; of sparse rows, which have
+ * little in common, these lie in many. */
 Test(unindexed, what_lists_tell_is_measured)
 {
     struct dataset d, sparse;
@@ -232,7 +234,8 @@ Test(unindexed, equal_rows_do_not_make_a_search_look_at_all)
     dataset_fini(&d);
 }
 
-/* Each row has a single one: rows without it are equally far, and those with it may come last. They come all at once. */
+/* Each row has a single one: rows without it are equally far, and those with it may come last.
+ * They come all at once. */
 Test(unindexed, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
 {
     struct dataset d;
@@ -364,7 +367,8 @@ Test(unindexed, rows_go_to_the_graph_while_searches_pause)
     dataset_fini(&d);
 }
 
-/* Long codes, so that a search pauses between two lists. What it found in the first goes to the graph then, and is scanned. */
+/* Long codes, so that a search pauses between two lists. What it found in the first goes to the
+ * graph then, and is scanned. */
 Test(unindexed, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
 {
     struct dataset d;
@@ -404,7 +408,8 @@ static int count_pause(void *arg)
     return rows_come(&c->m);
 }
 
-/* 1-bit codes do not tell these rows apart: nearly all are scored, and they lie in few lists. Meanwhile the graph takes some. */
+/* 1-bit codes do not tell these rows apart: nearly all are scored, and they lie in few lists.
+ * Meanwhile the graph takes some. */
 Test(unindexed, a_search_that_scores_nearly_all_pauses_within_a_list)
 {
     struct dataset d;
@@ -496,8 +501,8 @@ Test(unindexed, rows_that_are_infinitely_far_are_returned)
     dataset_fini(&d);
 }
 
-/* Groups of rows a thousand times closer to each other than the groups are, and values around 1000: the codes of centroids and
- * numbers of rows say little of either. */
+/* Groups of rows a thousand times closer to each other than the groups are, and values around 1000:
+ * the codes of centroids and numbers of rows say little of either. */
 Test(unindexed, rows_close_together_and_far_from_zero_are_told_apart)
 {
     const struct search_params p = {.k = 10};

@@ -1,5 +1,6 @@
-/* Recall on data of every kind: the worst of the zoo (bench/ann/zoo.h), small, unindexed, growing and sealed, against
- * exact search. Each search asks for recall .98, the default, and each row is searched for by its own vector. */
+/* Recall on data of every kind: the worst of the zoo (bench/ann/zoo.h), small, unindexed, growing
+ * and sealed, against exact search. Each search asks for recall .98, the default, and each row is
+ * searched for by its own vector. */
 #include "ann/zoo_index.h"
 
 #include <criterion/criterion.h>
@@ -129,7 +130,8 @@ Test(zoo, a_sealed_segment_finds_its_rows)
     check_kinds(ZOO_SEALED);
 }
 
-/* A byte a dimension tells the rows of a group hardly apart. With these seeds, the rows that codes are tried with do not show it. */
+/* A byte a dimension tells the rows of a group hardly apart. With these seeds, the rows that codes
+ * are tried with do not show it. */
 Test(zoo, rows_that_codes_confuse_are_found_by_their_own_vectors)
 {
     check_set("near-points", 64, 3000, 3, METRIC_COSINE, ZOO_SEALED);
@@ -158,7 +160,8 @@ static uint32_t strays_of(uint64_t seed)
     return none;
 }
 
-/* The answers are a group of longer rows in another place than the query, and a walk is stuck beside the query. */
+/* The answers are a group of longer rows in another place than the query, and a walk is
+ * stuck beside the query. */
 Test(zoo, groups_that_are_not_reached_from_others_are_linked_under_the_inner_product)
 {
     cr_expect_eq(strays_of(2) + strays_of(4) + strays_of(6), 0);
@@ -170,8 +173,8 @@ Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
     check_set("clusters", 256, ROWS, 3, METRIC_IP, ZOO_SEALED);
 }
 
-/* Centroids and codes of one bit say little of a curve that winds through all dimensions, so many rows in lists are scored
- * between two that are near. */
+/* Centroids and codes of one bit say little of a curve that winds through all dimensions, so many
+ * rows in lists are scored between two that are near. */
 Test(zoo, unindexed_rows_of_a_curve_are_found)
 {
     check_set("curve", 256, 2000, 1, METRIC_COSINE, ZOO_UNINDEXED);
@@ -191,8 +194,8 @@ static double unindexed_recall(const char *kind, uint32_t dim, uint32_t rows, en
     return recall;
 }
 
-/* Every direction is alike, or a few rows are far from all: neighbours lie in most of the lists, and there are more rows than
- * are looked at in any case. */
+/* Every direction is alike, or a few rows are far from all: neighbours lie in most of the lists,
+ * and there are more rows than are looked at in any case. */
 Test(zoo, unindexed_rows_are_found_where_lists_tell_little)
 {
     cr_expect_geq(unindexed_recall("gaussian", 768, 6000, METRIC_L2), ZOO_RECALL - SLACK);
@@ -202,7 +205,8 @@ Test(zoo, unindexed_rows_are_found_where_lists_tell_little)
     cr_expect_geq(unindexed_recall("heavy-tails", 64, 12000, METRIC_IP), ZOO_RECALL - SLACK);
 }
 
-/* With codes that are exact no more rows are kept than are wanted: none of these may be passed over by its 1-bit code. */
+/* With codes that are exact no more rows are kept than are wanted: none of these may be passed
+ * over by its 1-bit code. */
 Test(zoo, unindexed_rows_of_any_length_are_found)
 {
     cr_expect_geq(unindexed_recall("norms-wide", 64, 3000, METRIC_IP), 0.99);

@@ -1,5 +1,6 @@
-/* client.h -- a small client of the native protocol for tests that run inside a runtime: by fibers, over src/reactor/socket.h,
- * so that it works in the simulated network too. Written from docs/protocol.md, not from src/net. */
+/* client.h -- a small client of the native protocol for tests that run inside a runtime: by fibers,
+ * over src/reactor/socket.h, so that it works in the simulated network too. Written from
+ * docs/protocol.md, not from src/net. */
 #pragma once
 
 #include "kith.pb-c.h"
@@ -24,7 +25,8 @@ struct client_reply {
 };
 void client_reply_fini(struct client_reply *r);
 
-/* 0, or a negative errno when the connection fails, or -1000 - code when the server answered with an error. */
+/* 0, or a negative errno when the connection fails, or -1000 - code when the server
+ * answered with an error. */
 #define CLIENT_REFUSED(code) (-1000 - (int)(code))
 
 int client_open(struct client *c, uint16_t port); /* with the handshake */

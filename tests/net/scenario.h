@@ -1,4 +1,5 @@
-/* scenario.h -- what the tests of the native protocol begin with: a client that said hello, a collection with points. */
+/* scenario.h -- what the tests of the native protocol begin with: a client that said hello, a
+ * collection with points. */
 #pragma once
 
 #include "client.h"

@@ -1,5 +1,5 @@
-/* A server that has more to do than it can: who is refused is told when to come again, and by when an answer was wanted counts. Simulated, as time
- * is what this is about. */
+/* A server that has more to do than it can: who is refused is told when to come again, and by when
+ * an answer was wanted counts. Simulated, as time is what this is about. */
 #include "client.h"
 #include "harness.h"
 #include "net/native/native.h"
@@ -112,7 +112,8 @@ static void late(struct server *s)
         {.queries = 100, .k = 600, .with_vectors = true},
     };
     struct client c = with_points(s);
-    sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 200000); /* so that time goes by while fibers work */
+    /* so that time goes by while fibers work */
+    sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 200000);
     unsigned in_time = 0, too_late = 0;
     for (unsigned i = 0; i < ARRAY_LEN(asks); i++)
         for (uint32_t deadline_ms = 1; deadline_ms <= 16; deadline_ms *= 4) {
@@ -178,11 +179,13 @@ static void deaf(struct server *s)
     while (clock_now_ns() < until_ns) {
         struct client_reply r;
         most = bytes_held(s) > most ? bytes_held(s) : most;
-        cr_assert_eq(search(&other, &large, &r), 0, "%s", other.error); /* others have their memory */
+        /* others have their memory */
+        cr_assert_eq(search(&other, &large, &r), 0, "%s", other.error);
         client_reply_fini(&r);
         fiber_sleep_ns(100000000);
     }
-    cr_assert_lt(most, 2 * SHARE, "%llu bytes", (unsigned long long)most); /* and what the other one had */
+    /* and what the other one had */
+    cr_assert_lt(most, 2 * SHARE, "%llu bytes", (unsigned long long)most);
     uint64_t held = bytes_held(s);
     cr_assert_eq(held, 0, "it is dropped, and nothing is left: %llu", (unsigned long long)held);
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
@@ -304,7 +307,8 @@ static void upsert_some(void *arg)
     s->options.arg = NULL;
 }
 
-/* Sixty clients that begin a frame of 40 MiB each and send a byte a second, beside one that sends 2.5 MiB. */
+/* Sixty clients that begin a frame of 40 MiB each and send a byte a second, beside
+ * one that sends 2.5 MiB. */
 static void slow_uploaders(struct server *s)
 {
     struct client c = with_points(s);
@@ -344,8 +348,8 @@ Test(busy, who_sends_slowly_is_in_nobodys_way)
     harness_run(BACKEND_SIM, 2, slow_uploaders);
 }
 
-/* The same with frames of less than 64 KiB, which fill the memory for frames together: while another waits for it, who sends a byte a
- * second is told so, and ended. */
+/* The same with frames of less than 64 KiB, which fill the memory for frames together: while
+ * another waits for it, who sends a byte a second is told so, and ended. */
 static void slow_small_uploaders(struct server *s)
 {
     struct client c = with_points(s);

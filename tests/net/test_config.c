@@ -1,5 +1,6 @@
-/* Settings asked for and changed by clients: every core goes by them, they outlive a restart and a power cut, an option of the command line wins at
- * a start, and a restore of a snapshot leaves them alone. */
+/* Settings asked for and changed by clients: every core goes by them, they outlive a restart
+ * and a power cut, an option of the command line wins at a start, and a restore of a
+ * snapshot leaves them alone. */
 #include "base/log.h"
 #include "client.h"
 #include "gpu/gpu.h"
@@ -67,7 +68,8 @@ static void change_and_refuse(struct server *s)
     kith__config__free_unpacked(all, NULL);
     cr_assert_eq(set(&c, "search.ef", "77"), 0, "%s", c.error);
     cr_assert_eq(set(&c, "slice_us", "200"), 0, "%s", c.error);
-    for (unsigned r = 0; r < reactor_count(); r++) /* the answer says that all know; nobody writes now */
+    /* the answer says that all know; nobody writes now */
+    for (unsigned r = 0; r < reactor_count(); r++)
         cr_assert(s->cores[r]->settings.search_ef == 77 && s->cores[r]->settings.slice_us == 200);
     expect(&c, "search.ef", "77", KITH__SETTING_SOURCE__SETTING_SOURCE_SET);
     cr_assert_eq(set(&c, "search.eff", "9"), CLIENT_REFUSED(ERROR_NOT_FOUND));
@@ -112,7 +114,8 @@ Test(config, a_restore_of_a_snapshot_leaves_settings_alone)
     harness_run(BACKEND_SIM, 2, snapshot_and_restore);
 }
 
-/* A search that names no ef is one with the setting's: the same hits as with that ef, in a graph where another ef finds others. */
+/* A search that names no ef is one with the setting's: the same hits as with that ef, in a graph
+ * where another ef finds others. */
 static uint64_t sum_of_hits(struct client *c, const float *query, uint32_t ef)
 {
     uint64_t sum = 0;

@@ -1,5 +1,6 @@
-/* A whole server on the simulator while its disk fills up, fails and gets better, with restarts in between: what it refuses, what it goes on
- * doing, and that it comes back by itself with all that was acknowledged. */
+/* A whole server on the simulator while its disk fills up, fails and gets better, with restarts
+ * in between: what it refuses, what it goes on doing, and that it comes back by itself with all
+ * that was acknowledged. */
 #include "actors/server.h"
 #include "base/log.h"
 #include "client.h"
@@ -88,7 +89,8 @@ static int erase(struct client *c, uint64_t n)
     return rc;
 }
 
-/* Every acknowledged point is there with its vector, no deleted one; a batch that was refused may be there in part. */
+/* Every acknowledged point is there with its vector, no deleted one; a batch that was refused
+ * may be there in part. */
 static void expect_all(struct client *c)
 {
     for (uint64_t id = 0; id < written; id += 7) {

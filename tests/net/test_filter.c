@@ -1,5 +1,6 @@
-/* Searches with filters through the native protocol against a list of all points: while points grow, sealed, merged, on all reactors,
- * while fields are added and dropped; and what is refused. */
+/* Searches with filters through the native protocol against a list of all points: while points
+ * grow, sealed, merged, on all reactors, while fields are added and dropped; and what is
+ * refused. */
 #include "client.h"
 #include "gpu/gpu.h"
 #include "harness.h"

@@ -1,4 +1,5 @@
-/* The frame header as pure bytes: what is taken, what is refused, and that a refusal does not wait for more bytes than it needs. */
+/* The frame header as pure bytes: what is taken, what is refused, and that a refusal does not wait
+ * for more bytes than it needs. */
 #include "net/native/frame.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
-/* The largest that may be sent, of every operation: it is answered, and no piece of it holds the core. The environment says how
- * long a fiber may hold it (tests/meson.build); so this runs on this machine and not on the simulator, whose time stands still. */
+/* The largest that may be sent, of every operation: it is answered, and no piece of it holds the
+ * core. The environment says how long a fiber may hold it (tests/meson.build); so this runs on this
+ * machine and not on the simulator, whose time stands still. */
 #include "client.h"
 #include "harness.h"
 #include "net/native/wire.h"

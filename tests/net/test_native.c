@@ -1,4 +1,5 @@
-/* The native protocol against a whole server: what is asked for rightly, and what is refused because the request is wrong. */
+/* The native protocol against a whole server: what is asked for rightly, and what is refused
+ * because the request is wrong. */
 #include "scenario.h"
 
 #include <errno.h>
@@ -169,7 +170,8 @@ NATIVE_TEST(native, payloads_and_vectors_come_with_hits_of_ids_as_uuids)
     search.k = N;
     search.exact = search.with_payloads = search.with_vectors = true;
     struct client_reply r;
-    cr_assert_eq(client_call(&c, KITH_OP_SEARCH, &search.base, v, 32, &r), 0, "%s", c.error); /* two queries */
+    /* two queries */
+    cr_assert_eq(client_call(&c, KITH_OP_SEARCH, &search.base, v, 32, &r), 0, "%s", c.error);
     Kith__Points *p = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
     cr_assert_eq(p->n_counts, 2);
     cr_assert(p->counts[0] == N && p->counts[1] == N);

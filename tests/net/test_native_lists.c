@@ -1,4 +1,5 @@
-/* What all connections share: the memory for large frames, and the list of collections while it changes. */
+/* What all connections share: the memory for large frames, and the list of
+ * collections while it changes. */
 #include "../columns/one_vector.h"
 #include "reactor/sim/sim.h"
 #include "scenario.h"
@@ -33,8 +34,10 @@ static void crowded(struct server *s)
     uint64_t all = bound->bytes, count = 0;
     struct large_upsert u = {.port = server_port(s, PROTOCOL_NATIVE)};
     fill_collection(&c, "few", 10);
-    cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0); /* as if others had it: */
-    cr_assert_eq(byte_pool_grow(bound, &others, all, 0), 0);                /* all of its bytes have come */
+    /* as if others had it: */
+    cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0);
+    /* all of its bytes have come */
+    cr_assert_eq(byte_pool_grow(bound, &others, all, 0), 0);
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
     fiber_sleep_ns(5000000000);
     cr_assert(!u.answered, "a large request waits for room");
@@ -64,7 +67,8 @@ struct churn {
     bool stop, over;
 };
 
-/* Collections between the others come and go, also while a list is made: in the simulator no time passes then, so no client's would. */
+/* Collections between the others come and go, also while a list is made: in the simulator no time
+ * passes then, so no client's would. */
 static void churn_run(void *arg)
 {
     struct churn *u = arg;

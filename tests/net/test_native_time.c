@@ -1,5 +1,6 @@
-/* Deadlines, cancelling, timeouts and the end of a server. Deadlines and cancelling need work that takes some time, so they run on
- * this machine; timeouts need a clock that runs, so they are simulated. */
+/* Deadlines, cancelling, timeouts and the end of a server. Deadlines and cancelling need
+ * work that takes some time, so they run on this machine; timeouts need a clock that runs,
+ * so they are simulated. */
 #include "scenario.h"
 
 #include <stdlib.h>
@@ -155,7 +156,8 @@ Test(native_time, a_stop_lets_requests_end)
     harness_run(BACKEND_AUTO, 2, stop_with_requests);
 }
 
-/* A frame of which the rest does not come, with and without a request under way on its connection. */
+/* A frame of which the rest does not come, with and without a request under way on its
+ * connection. */
 static void stop_with_half_frames(struct server *s)
 {
     struct client c = with_large_collection(s), other = opened(s);

@@ -1,4 +1,5 @@
-/* A search asks for a recall, and gets it: of what grows, of what is sealed, and as the server is set when it asks for nothing. */
+/* A search asks for a recall, and gets it: of what grows, of what is sealed, and as the server is
+ * set when it asks for nothing. */
 #include "client.h"
 #include "harness.h"
 
@@ -50,7 +51,8 @@ static void seal(struct client *c)
     cr_assert_eq(client_call(c, KITH_OP_COMPACT, &ask.base, NULL, 0, NULL), 0, "%s", c->error);
 }
 
-/* The share of the K nearest that searches find which ask as c does; *ret_found: what they found, as one number. */
+/* The share of the K nearest that searches find which ask as c does; *ret_found: what they
+ * found, as one number. */
 static double recall_of(struct client *c, uint64_t *ret_found)
 {
     uint32_t found = 0;

@@ -1,5 +1,6 @@
-/* Schemas through the native protocol: every core goes by a change when it is acknowledged, one of two changes of one version
- * wins, a change outlives a power cut, and what cannot be is refused with a sentence. */
+/* Schemas through the native protocol: every core goes by a change when it is acknowledged, one
+ * of two changes of one version wins, a change outlives a power cut, and what cannot be is
+ * refused with a sentence. */
 #include "client.h"
 #include "gpu/gpu.h"
 #include "harness.h"
@@ -118,7 +119,8 @@ static void create_and_refuse(struct server *s)
     vector.multi = true;
     want(&c, create_with(&c, &vector, 1, 0), ERROR_UNIMPLEMENTED, "multi");
     vector.multi = false;
-    cr_assert_eq(create_with(&c, &vector, 1, 0), 0, "%s", c.error); /* today's vector, told as one of a list */
+    /* today's vector, told as one of a list */
+    cr_assert_eq(create_with(&c, &vector, 1, 0), 0, "%s", c.error);
     expect_everywhere(s, "made", 1, 0);
     cr_assert_eq(client_drop(&c, "made"), 0);
     client_close(&c);
@@ -216,7 +218,8 @@ static void change_at_once(struct server *s)
         lost += all[i].lost;
     }
     cr_assert_gt(lost, 0, "they never met");
-    expect_everywhere(s, "a", 1 + CHANGERS * 10, 0); /* each that won has its version, none is there twice */
+    /* each that won has its version, none is there twice */
+    expect_everywhere(s, "a", 1 + CHANGERS * 10, 0);
     client_close(&c);
 }
 

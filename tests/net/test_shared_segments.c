@@ -1,5 +1,5 @@
-/* Sealed segments are searched on all reactors, whoever sealed or merged them: with each fan-out the same is found, while points are written again,
- * deleted, sealed and merged. */
+/* Sealed segments are searched on all reactors, whoever sealed or merged them: with each fan-out
+ * the same is found, while points are written again, deleted, sealed and merged. */
 #include "client.h"
 #include "harness.h"
 
@@ -128,7 +128,8 @@ static void rewrite_seal_and_merge(struct client *c)
     order(c, random_u64() % 3 ? KITH_OP_SEAL : KITH_OP_COMPACT);
 }
 
-/* A point that is written again moves from a sealed segment, which any reactor may search, to its home. */
+/* A point that is written again moves from a sealed segment, which any reactor may
+ * search, to its home. */
 static void search_beside(struct server *s, void (*work)(struct client *c))
 {
     struct client c = prepared(s);

@@ -1,4 +1,5 @@
-/* Snapshots of a whole server, asked for by clients: on the simulator with one and with three reactors, and on this machine. */
+/* Snapshots of a whole server, asked for by clients: on the simulator with one and with three
+ * reactors, and on this machine. */
 #include "client.h"
 #include "harness.h"
 #include "scenario.h"
@@ -236,7 +237,8 @@ SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
     memcpy(after, all.acknowledged, sizeof(after));
     while (all.acknowledged[1] < after[1] + 3)
         fiber_sleep_ns(1000000);
-    cr_assert_eq(restore(&c, "live"), 0, "%s", c.error); /* they go on, are refused meanwhile, and go on again */
+    /* they go on, are refused meanwhile, and go on again */
+    cr_assert_eq(restore(&c, "live"), 0, "%s", c.error);
     uint64_t restored = all.acknowledged[2];
     while (all.acknowledged[2] < restored + 3)
         fiber_sleep_ns(1000000);
@@ -281,7 +283,8 @@ static void fail_and_repeat(struct server *s)
     want_points(&other, POINTS, 1);
     int rc;
     for (int i = 0; (rc = write_points(&other, 0, POINTS, 3)) != 0 && i < 60; i++)
-        fiber_sleep_ns(1000000000); /* what failed may have made the server read-only; it looks again by itself */
+        /* what failed may have made the server read-only; it looks again by itself */
+        fiber_sleep_ns(1000000000);
     cr_assert_eq(rc, 0, "%s", other.error);
     want_points(&c, POINTS, 3);
     client_close(&c);
@@ -351,7 +354,8 @@ static void create_while_copying(struct server *s)
         cr_assert_eq(client_create(&c, name, DIM, KITH__METRIC__METRIC_L2), 0, "%s", c.error);
         snprintf(name, sizeof(name), "many%u", made % 20);
         if (made < 20)
-            cr_assert_eq(client_drop(&c, name), 0, "%s", c.error); /* its files stay until they are copied */
+            /* its files stay until they are copied */
+            cr_assert_eq(client_drop(&c, name), 0, "%s", c.error);
     }
     cr_assert_gt(made, 5); /* one at most, if creations waited for the copy */
     cr_assert_eq(verify(&c, "copied"), 0, "%s", c.error);

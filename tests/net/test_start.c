@@ -1,5 +1,5 @@
-/* A client that comes while a server still reads its log: it is told so, and how far that is, until it is served. Clean collections answer
- * before. */
+/* A client that comes while a server still reads its log: it is told so, and how far that is, until
+ * it is served. Clean collections answer before. */
 #include "actors/server.h"
 #include "base/log.h"
 #include "client.h"

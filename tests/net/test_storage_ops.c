@@ -1,5 +1,6 @@
-/* The operations on what lies on the disk against a whole server, on the simulator and on this machine: segments, sealing, compaction, the
- * check of checksums. What damage looks like is shown by tests/shards/test_verify.c and, with real files, by tests/clients. */
+/* The operations on what lies on the disk against a whole server, on the simulator and on this
+ * machine: segments, sealing, compaction, the check of checksums. What damage looks like is shown
+ * by tests/shards/test_verify.c and, with real files, by tests/clients. */
 #include "client.h"
 #include "harness.h"
 #include "scenario.h"

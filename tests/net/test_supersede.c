@@ -1,5 +1,6 @@
-/* A client that connects again: what it asked before is over when its next hello is answered. Each scenario runs on the simulator,
- * where requests and connections come in any order, and on this machine. */
+/* A client that connects again: what it asked before is over when its next hello is
+ * answered. Each scenario runs on the simulator, where requests and connections come in any
+ * order, and on this machine. */
 #include "client.h"
 #include "harness.h"
 #include "reactor/sim/sim.h"
@@ -18,7 +19,8 @@ static void opened_as(struct server *s, const uint8_t *client_id, uint32_t numbe
     cr_assert_eq(client_open_as(ret, server_port(s, PROTOCOL_NATIVE), client_id, number), 0, "%s", ret->error);
 }
 
-/* Sends an upsert of point 7, all of whose numbers are `value`, and does not wait for the answer. */
+/* Sends an upsert of point 7, all of whose numbers are `value`, and does not wait for the
+ * answer. */
 static void upsert_send(struct client *c, float value)
 {
     uint64_t id = 7;

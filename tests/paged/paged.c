@@ -1,5 +1,6 @@
-/* paged.c -- rows in pages: a checksum, then the page's first row, then vectors one behind the other, as many as fit 4 KiB or
- * one. Every page says where it belongs, so that a page that the disk gives in the place of another is not believed. */
+/* paged.c -- rows in pages: a checksum, then the page's first row, then vectors one behind the
+ * other, as many as fit 4 KiB or one. Every page says where it belongs, so that a page that the
+ * disk gives in the place of another is not believed. */
 #include "paged.h"
 
 #include "base/checksum.h"
@@ -195,7 +196,8 @@ static int search(const struct index *x, struct index_query *q)
 
 static double cost_ns(const struct index *x, const struct index_query *q)
 {
-    return 100e3 + q->allowed_count * .1 * vector_bytes(x->host); /* most of it waits for the disk */
+    /* most of it waits for the disk */
+    return 100e3 + q->allowed_count * .1 * vector_bytes(x->host);
 }
 
 /* -- sealing -- */

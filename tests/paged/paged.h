@@ -1,7 +1,9 @@
-/* paged.h -- an index kind for tests, whose vectors lie in pages of the segment's file and are read by fetch() in every search.
+/* paged.h -- an index kind for tests, whose vectors lie in pages of the segment's file and are read
+ * by fetch() in every search.
  *
- * It is what a kind on a disk needs of everything else, and nothing more: a program adds it with index_kind_add(), and then
- * collections may name it ("paged"). It compares a query with all allowed rows, so its answers are exact. */
+ * It is what a kind on a disk needs of everything else, and nothing more: a program adds it with
+ * index_kind_add(), and then collections may name it ("paged"). It compares a query with all
+ * allowed rows, so its answers are exact. */
 #pragma once
 
 #include "index/kind.h"

@@ -1,4 +1,5 @@
-/* Random filters over random rows against a test of each row by hand: selecting, testing, estimates; also where a field has no column yet. */
+/* Random filters over random rows against a test of each row by hand: selecting, testing,
+ * estimates; also where a field has no column yet. */
 #include "query/filter.h"
 #include "query/plan.h"
 

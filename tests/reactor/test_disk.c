@@ -1,4 +1,5 @@
-/* test_disk.c -- file operations by class: few of background fibers at a time, fewer beside urgent ones, and all of them done. */
+/* test_disk.c -- file operations by class: few of background fibers at a time, fewer beside urgent
+ * ones, and all of them done. */
 #include "reactor/file.h"
 #include "reactor/reactor.h"
 #include "world.h"
@@ -46,7 +47,8 @@ static void start_writers(enum fiber_class cls)
         want_eq(fiber_start(cls, write_a_file, (void *)(uintptr_t)i, "writer"), 0);
 }
 
-/* Watches until all is written; returns the most background operations that the back end had at once. */
+/* Watches until all is written; returns the most background operations that the
+ * back end had at once. */
 static uint32_t watch_writers(void)
 {
     const struct disk *d = &reactor_here()->disk;

@@ -123,7 +123,8 @@ EVERYWHERE(fiber, one_wake_ends_one_suspend)
     world_run_well(backend, 1, wake_twice_at_once, &s);
 }
 
-/* Two interactive fibers that are never done, and a background one that must come to its end all the same. */
+/* Two interactive fibers that are never done, and a background one that must come to
+ * its end all the same. */
 struct contest {
     bool over;
     uint64_t background_ns, all_ns;
@@ -287,7 +288,8 @@ static void run_and_sleep(void *arg)
     want(fiber_ran_ns(now_ns) - ran_ns >= MILLIS(2));
     fiber_sleep_ns(MILLIS(20));
     now_ns = clock_now_ns();
-    want(now_ns - began_ns - (fiber_ran_ns(now_ns) - ran_ns) >= MILLIS(20)); /* sleeping is not running */
+    /* sleeping is not running */
+    want(now_ns - began_ns - (fiber_ran_ns(now_ns) - ran_ns) >= MILLIS(20));
 }
 
 ON_REAL_BACKENDS(fiber, knows_how_long_it_ran)
@@ -336,7 +338,8 @@ static void burst(void *arg)
     fiber_stacks_trim(FIBER_STACKS_KEPT);
     want(stack_bytes() >= BURST * TOUCHED); /* they may be wanted again soon */
     fiber_stacks_trim(FIBER_STACKS_KEPT);
-    want(stack_bytes() < BURST * TOUCHED * 3 / 4);         /* a page of each is left, and all of a few */
+    /* a page of each is left, and all of a few */
+    want(stack_bytes() < BURST * TOUCHED * 3 / 4);
     for (burst_left = 0; burst_left < BURST; burst_left++) /* on the same stacks again */
         want_eq(fiber_start(CLASS_INTERACTIVE, touch_stack, NULL, "touch"), 0);
     while (burst_left)

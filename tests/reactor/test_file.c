@@ -1,4 +1,5 @@
-/* test_file.c -- files and directories: the same calls give the same answers on a disk and in the simulator. */
+/* test_file.c -- files and directories: the same calls give the same answers on a disk
+ * and in the simulator. */
 #include "reactor/file.h"
 #include "world.h"
 #include <fcntl.h>
@@ -196,7 +197,8 @@ static void rename_over(void *arg)
     want_eq(file_rename(in_folder("new").text, in_folder("old").text), 0);
     want_text("old", "new");
     char bytes[8];
-    want_eq(file_read(f, bytes, 8, 0), 8); /* who had it open still reads the one that was replaced */
+    /* who had it open still reads the one that was replaced */
+    want_eq(file_read(f, bytes, 8, 0), 8);
     want(memcmp(bytes, "old text", 8) == 0);
     file_close(f);
     want_eq(file_open(in_folder("new").text, FILE_READ, &f), -ENOENT);
@@ -335,7 +337,8 @@ static void cut_while_mapped(void *arg)
     want(mapping_lost(&m, &offset) && offset == 3 * PAGE);
     want_eq(m.bytes[PAGE], 1);
     want(!mapping_lost(&other, &offset));
-    want_eq(file_write(f, other.bytes + 2 * PAGE, PAGE, 0), -EIO); /* read by the kernel: no signal */
+    /* read by the kernel: no signal */
+    want_eq(file_write(f, other.bytes + 2 * PAGE, PAGE, 0), -EIO);
     mapping_close(&m);
     mapping_close(&other);
     want_eq(mapping_open(in_folder("cut").text, &m), 0);
@@ -359,7 +362,8 @@ EVERYWHERE(file, a_mapping_outlives_the_file)
 
 #define CACHED ((size_t)1 << 20)
 
-/* How many of a file's pages are in memory; -1 where the file system does not keep its files anywhere else. */
+/* How many of a file's pages are in memory; -1 where the file system does not keep its
+ * files anywhere else. */
 static int64_t pages_cached(const char *path)
 {
     static unsigned char in_memory[CACHED / 4096];
@@ -384,7 +388,8 @@ static void drop_and_read(void *backend)
     want_eq(file_write(f, out, CACHED, 0), 0);
     if (*(enum backend_kind *)backend != BACKEND_SIM)
         want(pages_cached(in_folder("cached").text) != 0);
-    want_eq(file_drop_cache(in_folder("cached").text), 0); /* what was not yet flushed is not lost */
+    /* what was not yet flushed is not lost */
+    want_eq(file_drop_cache(in_folder("cached").text), 0);
     if (*(enum backend_kind *)backend != BACKEND_SIM)
         want(pages_cached(in_folder("cached").text) <= 0);
     want_eq(file_read(f, in, CACHED, 0), CACHED);

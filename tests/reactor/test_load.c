@@ -17,7 +17,8 @@ static void spin_60_ms(void *arg)
     *(bool *)arg = true;
 }
 
-/* Busy, then asleep: seen by itself. A machine that runs others in between takes longer to show either. */
+/* Busy, then asleep: seen by itself. A machine that runs others in between takes
+ * longer to show either. */
 static void load_rises_and_falls(void *arg)
 {
     while (runtime_load(0) <= 900)
@@ -54,7 +55,8 @@ EVERYWHERE(load, background_work_does_not_count)
     world_run_well(backend, 1, background_is_no_load, NULL);
 }
 
-/* Reactor 0 sleeps between its looks at reactor 1, which is busy, then sleeps and publishes nothing any more. */
+/* Reactor 0 sleeps between its looks at reactor 1, which is busy, then sleeps and
+ * publishes nothing any more. */
 static _Atomic bool looked;
 
 static void look_at_the_other(void *arg)
@@ -90,7 +92,8 @@ static void tune(void *arg)
                                                        {.write_percent = 81},
                                                        {.background_percent = 81},
                                                        {.write_percent = 50, .background_percent = 50},
-                                                       {.background_percent = 70}}; /* and 25 as it is */
+                                                       /* and 25 as it is */
+                                                       {.background_percent = 70}};
     for (unsigned i = 0; i < ARRAY_LEN(impossible); i++)
         want_eq(reactor_tune(&impossible[i]), -EINVAL);
     want_eq(r->slice_ns, slice_ns);

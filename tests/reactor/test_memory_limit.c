@@ -1,4 +1,5 @@
-/* The least limit of a control group and of those above it is found, in trees of files that look like the kernel's. */
+/* The least limit of a control group and of those above it is found, in trees of files that
+ * look like the kernel's. */
 #include "reactor/machine/memory_limit.h"
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* test_message.c -- messages between reactors: nothing is lost, everything comes home, actors keep their width. */
+/* test_message.c -- messages between reactors: nothing is lost, everything comes home,
+ * actors keep their width. */
 #include "reactor/fibers/sync.h"
 #include "reactor/message.h"
 #include "reactor/ring.h"
@@ -207,7 +208,8 @@ EVERYWHERE(message, waits_for_an_actor_that_is_not_started_yet)
 
 static void stop_the_room(struct actor *a, struct message *m)
 {
-    message_reply(m, 0); /* the stop itself is done by a fiber outside the actor: it waits for this one */
+    /* the stop itself is done by a fiber outside the actor: it waits for this one */
+    message_reply(m, 0);
 }
 
 static struct fiber *stopper;
@@ -249,7 +251,8 @@ static void stop_under_load(void *arg)
     want_eq(square(&after, 1, 1), -ESHUTDOWN);
     want_eq(after.is, 1); /* nobody looked at it */
     after = (struct number){.is = 1};
-    want_eq(message_call(&after.m, (struct address){1, ACTOR_LATE, 0}, MSG_NUMBER, NULL), 0); /* others go on */
+    /* others go on */
+    want_eq(message_call(&after.m, (struct address){1, ACTOR_LATE, 0}, MSG_NUMBER, NULL), 0);
 }
 
 EVERYWHERE(message, a_stopped_actor_finishes_and_refuses_later_ones)

@@ -1,5 +1,5 @@
-/* test_order.c -- no circle of waiting closes: messages of a low order pass those of a high one, an actor always has a fiber, and in
- * debug builds nobody waits against the order. */
+/* test_order.c -- no circle of waiting closes: messages of a low order pass those of a high one, an
+ * actor always has a fiber, and in debug builds nobody waits against the order. */
 #include "reactor/fibers/sync.h"
 #include "reactor/message.h"
 #include "reactor/ring.h"
@@ -59,7 +59,8 @@ static void flood(void *arg)
     free(sent);
 }
 
-/* With one pool of credits for all this stood still: each reactor waited for a credit that the other one's requests held. */
+/* With one pool of credits for all this stood still: each reactor waited for a credit that the
+ * other one's requests held. */
 EVERYWHERE(order, requests_that_need_credits_the_other_way_end)
 {
     cr_assert_gt(FLOOD, RING_CREDITS);
@@ -87,7 +88,8 @@ static void use_up_fibers(void *arg)
         clients++;
     want(clients > 8);
     want_eq(message_call(&m, high_at(0), 1, NULL), 0);
-    while (clients < 47 && fiber_start(CLASS_WRITE, client, NULL, "other") == 0) /* of 64; the boot fiber is one */
+    /* of 64; the boot fiber is one */
+    while (clients < 47 && fiber_start(CLASS_WRITE, client, NULL, "other") == 0)
         clients++;
     want_eq(message_call(&m, high_at(0), 1, NULL), 0); /* it takes a fiber of each of two actors */
     over = true;

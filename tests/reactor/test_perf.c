@@ -1,4 +1,5 @@
-/* The core's own counters: none in the simulator; elsewhere either none, which is what most virtual machines have, or they grow with what is done. */
+/* The core's own counters: none in the simulator; elsewhere either none, which is what most virtual
+ * machines have, or they grow with what is done. */
 #include "reactor/machine/perf.h"
 #include "world.h"
 

@@ -1,4 +1,5 @@
-/* test_sim.c -- what only the simulator promises: one seed is one run, and a power cut takes what was not flushed. */
+/* test_sim.c -- what only the simulator promises: one seed is one run, and a power cut takes
+ * what was not flushed. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
@@ -422,8 +423,8 @@ Test(sim, what_was_cut_off_does_not_come_back_after_a_power_cut)
     }
 }
 
-/* Power fails again and again while a counter is written the careful way: a new file, flushed, renamed over the old one,
- * the directory flushed. What was promised is never lost. */
+/* Power fails again and again while a counter is written the careful way: a new file, flushed,
+ * renamed over the old one, the directory flushed. What was promised is never lost. */
 struct careful {
     struct sim *sim;
     uint64_t promised;
@@ -438,7 +439,8 @@ static void count_carefully(void *arg)
         want_eq(file_read(f, &value, sizeof(value), 0), sizeof(value));
         file_close(f);
     }
-    want(value == c->promised || value == c->promised + 1); /* the last one may have made it unseen */
+    /* the last one may have made it unseen */
+    want(value == c->promised || value == c->promised + 1);
     c->promised = value;
     for (uint64_t i = 0;; i++) {
         value++;

@@ -1,4 +1,5 @@
-/* test_sim_disk.c -- each fault of the simulated disk does what it says, and only while it is asked for. */
+/* test_sim_disk.c -- each fault of the simulated disk does what it says, and only
+ * while it is asked for. */
 #include "reactor/file.h"
 #include "reactor/reactor.h"
 #include "world.h"

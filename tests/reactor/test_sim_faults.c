@@ -1,5 +1,5 @@
-/* test_sim_faults.c -- what goes wrong with connections, messages, turns and memory, and that a seed stays one run with all
- * of it. */
+/* test_sim_faults.c -- what goes wrong with connections, messages, turns and memory, and that a
+ * seed stays one run with all of it. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
@@ -64,7 +64,8 @@ static void send_until_it_breaks(void *arg)
     want_eq(connection_open("10.0.0.1", listener_port(l), &c), 0);
     sim_fault_rate(sim, stream.fault, ALWAYS);
     want_eq(connection_send(c, &(struct slice){bytes, sizeof(bytes)}, 1, 0), 0);
-    stream.client_end = connection_receive(c, &byte, 1, 0); /* nobody answers: it waits until the break */
+    /* nobody answers: it waits until the break */
+    stream.client_end = connection_receive(c, &byte, 1, 0);
     want_eq(sim_faults_injected(sim, stream.fault), 1);
     int rc = connection_send(c, &(struct slice){bytes, 1}, 1, 0);
     want_eq(rc, -EPIPE);
@@ -286,7 +287,8 @@ static void note_background(void *arg)
     turns.early += !turns.flag;
 }
 
-/* A background fiber runs while interactive ones have something to do: only where classes are not respected. */
+/* A background fiber runs while interactive ones have something to do: only where
+ * classes are not respected. */
 static void race_classes(void *arg)
 {
     turns.flag = false;
@@ -320,7 +322,8 @@ static void write_a_little(void *arg)
     turns.flag = true;
 }
 
-/* Twenty writes in the background against twenty flushes, each of which takes forty times as long. */
+/* Twenty writes in the background against twenty flushes, each of which takes forty times as
+ * long. */
 static void overtake(void *arg)
 {
     struct file *f;

@@ -1,4 +1,5 @@
-/* test_socket.c -- byte streams: what is sent arrives, ends are seen, deadlines hold, closing wakes who waits. */
+/* test_socket.c -- byte streams: what is sent arrives, ends are seen, deadlines hold,
+ * closing wakes who waits. */
 #include "reactor/fibers/sync.h"
 #include "reactor/reactor.h"
 #include "reactor/socket.h"

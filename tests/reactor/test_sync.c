@@ -26,7 +26,8 @@ static void note(struct part *p)
     p->scene->order[p->scene->length++] = p->letter;
 }
 
-/* Starts WAITERS fibers, one after the other has come to wait, so that their order is known under the simulator too. */
+/* Starts WAITERS fibers, one after the other has come to wait, so that their order is known
+ * under the simulator too. */
 static void assemble(struct scene *s, struct part *parts, fiber_fn fn)
 {
     for (unsigned i = 0; i < WAITERS; i++) {
@@ -188,7 +189,8 @@ static void leave_later(void *arg)
     struct part *p = arg;
     want_eq(gate_enter(&p->scene->gate), 0);
     p->scene->arrived++;
-    fiber_sleep_ns(MILLIS(2) * (1 + (uint64_t)(p->letter - 'a'))); /* the last one is inside alone */
+    /* the last one is inside alone */
+    fiber_sleep_ns(MILLIS(2) * (1 + (uint64_t)(p->letter - 'a')));
     note(p);
     p->scene->left++;
     gate_leave(&p->scene->gate);

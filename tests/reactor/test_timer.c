@@ -1,5 +1,6 @@
-/* test_timer.c -- timers never fire early, fire in order, and not after they were cancelled. In the simulator, where a
- * second costs nothing, hundreds of random ones are compared with a sorted list. */
+/* test_timer.c -- timers never fire early, fire in order, and not after they were cancelled. In the
+ * simulator, where a second costs nothing, hundreds of random ones are compared with a sorted
+ * list. */
 #include "reactor/timer.h"
 #include "world.h"
 #include <stdlib.h>
@@ -131,8 +132,8 @@ EVERYWHERE(timer, a_fiber_sleeps_at_least_as_long_as_it_said)
     world_run_well(backend, 1, fiber_sleeps_long_enough, NULL);
 }
 
-/* Each sleep is the only thing its reactor waits for: one that is missed is never made up for. Short ones often end
- * between the decision to wait and the wait. */
+/* Each sleep is the only thing its reactor waits for: one that is missed is never made up for.
+ * Short ones often end between the decision to wait and the wait. */
 static void sleep_often(void *arg)
 {
     for (unsigned i = 0; i < 400; i++)
@@ -146,7 +147,8 @@ EVERYWHERE(timer, no_short_sleep_lasts_for_ever)
 
 static uint64_t random_distance(void)
 {
-    return random_u64() >> (24 + random_u64() % 30); /* up to 18 minutes: five levels of the wheel */
+    /* up to 18 minutes: five levels of the wheel */
+    return random_u64() >> (24 + random_u64() % 30);
 }
 
 static void many_at_random(void *arg)

@@ -1,5 +1,6 @@
-/* test_uring_full.c -- the kernel takes no submissions for a while, as it may when it has no memory. Nothing is forgotten
- * meanwhile: neither that an operation is to be given up, nor to listen for wake-ups. */
+/* test_uring_full.c -- the kernel takes no submissions for a while, as it may when it has no
+ * memory. Nothing is forgotten meanwhile: neither that an operation is to be given up, nor to
+ * listen for wake-ups. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"
@@ -119,7 +120,8 @@ static void call_one_that_sleeps(void *arg)
     fiber_sleep_ns(MILLIS(20));
     want_eq(message_call(&m, at, 1, NULL), 0); /* its queue is full now */
     fiber_sleep_ns(MILLIS(20));
-    want_eq(message_call(&m, at, 2, NULL), 0); /* this wake-up is used up, and no other can be armed */
+    /* this wake-up is used up, and no other can be armed */
+    want_eq(message_call(&m, at, 2, NULL), 0);
     fiber_sleep_ns(MILLIS(20));
     atomic_store(&refuses[1], false);
     fiber_sleep_ns(MILLIS(20));

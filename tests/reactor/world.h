@@ -1,7 +1,8 @@
 /* world.h -- runs a function in fibers, on each of the three back ends.
  *
- * What a fiber believes it says with want(): Criterion's own assertions leave a test by longjmp(), which must not happen
- * on a fiber's stack or on a reactor's thread. A want() that does not hold prints itself and ends the test's process. */
+ * What a fiber believes it says with want(): Criterion's own assertions leave a test by longjmp(),
+ * which must not happen on a fiber's stack or on a reactor's thread. A want() that does not hold
+ * prints itself and ends the test's process. */
 #pragma once
 
 #include "base/memory.h"
@@ -34,12 +35,12 @@ struct world {
     bool never_stops;    /* nobody calls runtime_stop() */
 };
 
-/* Runs main(arg) as the boot fiber of every reactor; reactor 0 calls runtime_stop() after its main() has returned.
- * Returns what runtime_run() said. */
+/* Runs main(arg) as the boot fiber of every reactor; reactor 0 calls runtime_stop() after its
+ * main() has returned. Returns what runtime_run() said. */
 int world_run(const struct world *w, runtime_boot_fn main, void *arg);
 
-/* An empty folder for files: on disk, or, for the simulator, in the world's own file system. Call it in a fiber; nothing
- * of it is left after world_run(). */
+/* An empty folder for files: on disk, or, for the simulator, in the world's own file system. Call
+ * it in a fiber; nothing of it is left after world_run(). */
 const char *world_folder(void);
 
 /* Skips the running test when this machine refuses the back end. */

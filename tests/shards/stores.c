@@ -170,7 +170,8 @@ static float distance(const float *a, const float *b)
     return sum;
 }
 
-/* As the router of one reactor does it: all that is there, and of the others what is only there, or their share of the sealed segments. */
+/* As the router of one reactor does it: all that is there, and of the others what is only there, or
+ * their share of the sealed segments. */
 static float nearest_from(struct server *s, uint64_t collection, unsigned session, struct shard_query *q, bool wide)
 {
     struct shard *here = store_shard(s->stores[session], collection);

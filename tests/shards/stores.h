@@ -1,5 +1,5 @@
-/* stores.h -- stores side by side, as the reactors of a server have them, and a model beside them: a plain array of what was
- * acknowledged. What src/actors does with messages is done with calls. */
+/* stores.h -- stores side by side, as the reactors of a server have them, and a model beside them:
+ * a plain array of what was acknowledged. What src/actors does with messages is done with calls. */
 #pragma once
 
 #include "../reactor/world.h"
@@ -25,7 +25,8 @@ struct server {
     int commit_fails; /* errno of every commit; 0: they do not */
     struct store *stores[STORES];
     struct reactor_hooks hooks[STORES];
-    void (*before_call)(struct server *s, store_call_fn fn, void *call); /* NULL: nothing is to happen then */
+    /* NULL: nothing is to happen then */
+    void (*before_call)(struct server *s, store_call_fn fn, void *call);
     float tolerance; /* of distances that are not exact; 0: those of rounding */
 };
 

@@ -1,4 +1,5 @@
-/* When the manifest calls a clean collection: it must never do so while the log has something of it that its segments do not. */
+/* When the manifest calls a clean collection: it must never do so while the log has something of it
+ * that its segments do not. */
 #include "stores.h"
 
 #include <string.h>
@@ -81,7 +82,8 @@ Test(clean, waits_for_the_last_segment_that_is_not_sealed)
     world_run_well(BACKEND_SIM, 1, more_than_one_segment, NULL);
 }
 
-/* The counters stand for a write that waits for the log, and one that was logged and could not be made visible. */
+/* The counters stand for a write that waits for the log, and one that was logged and could
+ * not be made visible. */
 static void unfinished_writes(void *arg)
 {
     begin(1);
@@ -153,7 +155,8 @@ Test(clean, writers_share_the_commit_and_are_refused_when_it_fails)
     world_run_well(BACKEND_SIM, 1, many_writers, NULL);
 }
 
-/* A commit that was to say "at rest" and failed may be on the disk: the next write must not rely on the opposite. */
+/* A commit that was to say "at rest" and failed may be on the disk: the next write must not
+ * rely on the opposite. */
 static void failed_seal(void *arg)
 {
     begin(1);
@@ -201,7 +204,8 @@ static void restarts(void *arg)
     want(is_clean());
     end();
     server_open(&server, 4);
-    want_eq(shard_make_dirty(store_shard(server.stores[2], config.id)), 0); /* and no write: the power is cut before */
+    /* and no write: the power is cut before */
+    want_eq(shard_make_dirty(store_shard(server.stores[2], config.id)), 0);
     server_close(&server);
     server_open(&server, 4);
     want(!is_clean());

@@ -1,4 +1,5 @@
-/* A container written in the simulated world and read back; then cut off everywhere, and every byte of it changed. */
+/* A container written in the simulated world and read back; then cut off everywhere, and
+ * every byte of it changed. */
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
@@ -88,7 +89,8 @@ Test(container, a_file_that_was_cut_off_is_refused)
     make(300);
     struct error e;
     for (size_t size = 0; size < file_bytes_size; size++) {
-        uint8_t *part = malloc(size + 1); /* of its own, so that a sanitizer sees a read behind its end */
+        /* of its own, so that a sanitizer sees a read behind its end */
+        uint8_t *part = malloc(size + 1);
         memcpy(part, file_bytes, size);
         cr_assert(verify(part, size, &e) < 0, "%zu bytes", size);
         free(part);
@@ -111,7 +113,8 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
             for (unsigned r = 0; r < c.region_count; r++)
                 cr_assert(i < c.regions[r].offset || i >= c.regions[r].offset + c.regions[r].size, "byte %zu", i);
         } else {
-            cr_assert_eq(e.code, ERROR_CORRUPT); /* no single byte makes it look like a newer Kith's */
+            /* no single byte makes it look like a newer Kith's */
+            cr_assert_eq(e.code, ERROR_CORRUPT);
             cr_assert(strstr(e.text, "x.seg"), "%s", e.text);
         }
         file_bytes[i] ^= 0x40;

@@ -53,7 +53,8 @@ static struct segment *create(void)
 static void keeps(void *arg)
 {
     struct segment *g = create();
-    struct rows held[16];                  /* as searches that began after 1, 2, 4, 8 ... rows hold them */
+    /* as searches that began after 1, 2, 4, 8 ... rows hold them */
+    struct rows held[16];
     static const float *vectors[ROWS_MAX]; /* as training and building hold rows across pauses */
     uint32_t count = 0;
     for (uint32_t row = 0; row < ROWS_MAX; row++) {
@@ -92,7 +93,8 @@ static void is_announced(void *arg)
         const uint64_t before = bytes_of(g), announced = growing_bytes(g, &config, ROWS_MAX, batches[b]);
         for (uint32_t i = 0; i < batches[b]; i++)
             append(g, row++);
-        want(bytes_of(g) - before <= announced + g->rows.alive_words / 2 * sizeof(uint64_t)); /* bits double */
+        /* bits double */
+        want(bytes_of(g) - before <= announced + g->rows.alive_words / 2 * sizeof(uint64_t));
     }
     segment_destroy(g);
 }

@@ -1,4 +1,5 @@
-/* Collections of every kind of index, from the first point through sealing, merging and restarts; and what is chosen where it is left open. */
+/* Collections of every kind of index, from the first point through sealing, merging and restarts;
+ * and what is chosen where it is left open. */
 #include "shards/segment/index_plan.h"
 #include "shards/verify/verify.h"
 #include "stores.h"

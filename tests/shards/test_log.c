@@ -1,5 +1,5 @@
-/* The log in the simulated world: what was appended comes back in order, across files and power cuts; a torn end is cut, damage in the
- * middle is told. */
+/* The log in the simulated world: what was appended comes back in order, across files and power
+ * cuts; a torn end is cut, damage in the middle is told. */
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "base/log.h"
@@ -403,7 +403,8 @@ static void spoil(uint64_t start, uint64_t offset)
     file_close(f);
 }
 
-/* Gives the block at that place another format, with a right checksum: as another version would have left it. */
+/* Gives the block at that place another format, with a right checksum: as another
+ * version would have left it. */
 static void reformat(const char *path, uint64_t offset, uint16_t format)
 {
     static uint8_t bytes[3 * LOG_UNIT];
@@ -527,7 +528,8 @@ static void use_again(void *arg)
     struct log_end end;
     struct error e = {0};
     seen = (struct seen){.next = 100};
-    want_eq(replay(&seen, freed, &end, &e), 0); /* old blocks in files used again are not taken for new ones */
+    /* old blocks in files used again are not taken for new ones */
+    want_eq(replay(&seen, freed, &end, &e), 0);
     want_eq(seen.next, 101);
     want_eq(log_files_list(&o, &after), 0);
     free(after.starts);
@@ -545,7 +547,8 @@ struct left_block {
     bool is_continued;
 };
 
-/* A log of one file: a block of a record each, numbers from 0. Returns how many records are read back. */
+/* A log of one file: a block of a record each, numbers from 0. Returns how many
+ * records are read back. */
 static uint64_t replay_blocks(const struct left_block *blocks, size_t n, struct log_end *end)
 {
     static uint8_t bytes[4 * LOG_UNIT];
@@ -632,7 +635,8 @@ static void start_anew(void *arg)
         append(l, i, 5000, DURABILITY_FLUSH);
     log_close(l);
     struct log_file_list files = list();
-    uint64_t behind = files.starts[files.count - 1] + FILE_BYTES; /* a file that a run made ready and did not use */
+    /* a file that a run made ready and did not use */
+    uint64_t behind = files.starts[files.count - 1] + FILE_BYTES;
     free(files.starts);
     char path[PATH_TEXT_MAX];
     struct log_options o = options();
@@ -720,7 +724,8 @@ static void know_the_end(void *arg)
     want(strstr(e.text, "damaged at offset"));
     o.known_end = 1000 * LOG_UNIT;
     e = (struct error){0};
-    want_eq(log_replay(&o, 900 * LOG_UNIT, take_group, &seen, &end, &e), -EBADMSG); /* nothing there at all */
+    /* nothing there at all */
+    want_eq(log_replay(&o, 900 * LOG_UNIT, take_group, &seen, &end, &e), -EBADMSG);
 }
 
 Test(log, before_a_known_end_all_must_be_there)

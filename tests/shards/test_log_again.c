@@ -1,5 +1,5 @@
-/* A small collection beside a busy one: the log is freed though the small one is never sealed, and its
- * points, its deletions and its payloads come back from what was appended again. */
+/* A small collection beside a busy one: the log is freed though the small one is never sealed, and
+ * its points, its deletions and its payloads come back from what was appended again. */
 #include "stores.h"
 
 #include <string.h>
@@ -60,7 +60,8 @@ static void stays(void *arg)
     const uint64_t first = server.stores[0]->log_start;
     want(first > 0);
     want(files_of(small.id) == 0 && files_of(busy.id) > 0);
-    upsert(&server, &small, truth, 2); /* newer than what was appended again, and again older than what is */
+    /* newer than what was appended again, and again older than what is */
+    upsert(&server, &small, truth, 2);
     be_busy(300);
     want(server.stores[0]->log_start > first);
     want_eq(files_of(small.id), 0);
@@ -134,7 +135,8 @@ static void write_and_drop(unsigned writes)
 {
     memset(truth, 0, sizeof(truth));
     small = create(&server);
-    if (!store_shard(server.stores[0], small.id)) /* it was dropped here, but not from the manifest */
+    /* it was dropped here, but not from the manifest */
+    if (!store_shard(server.stores[0], small.id))
         want_eq(store_create_collection(server.stores[0], &small), 0);
     for (unsigned i = 0; i < writes; i++)
         upsert(&server, &small, truth, i % IDS);
@@ -155,7 +157,8 @@ static void drop(void *arg)
     store->log_may_go = true;
     work(&server);
     const uint64_t freed = store->log_start;
-    want(freed >= first + (20u << 12) && freed == log_durable(store->log)); /* a write takes a block */
+    /* a write takes a block */
+    want(freed >= first + (20u << 12) && freed == log_durable(store->log));
     store->read_only = 0;
     write_and_drop(60);
     work(&server);

@@ -1,5 +1,5 @@
-/* Pages of segment files that the disk does not give back, at moments when nobody looks: nothing that was read as zeros is
- * believed, and nothing is written on top of it. */
+/* Pages of segment files that the disk does not give back, at moments when nobody looks: nothing
+ * that was read as zeros is believed, and nothing is written on top of it. */
 #include "reactor/mapping_guard.h"
 #include "shards/merge/replace.h"
 #include "stores.h"

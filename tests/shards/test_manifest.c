@@ -206,7 +206,8 @@ static void make_changes(void *arg)
     const struct manifest_schema added = {20, with_field(named(20)->schema)};
     want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), 0);
     ends[6] = read_file();
-    want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ESTALE); /* that version is there */
+    /* that version is there */
+    want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ESTALE);
     want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), 0);
     ends[7] = size = read_file();
     ends[0] = l.extent.state_bytes;

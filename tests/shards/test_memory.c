@@ -1,5 +1,6 @@
-/* A store keeps to what it is granted: what is not granted is refused before it is logged, what grows is sealed first, deletions go on, and when memory
- * is scarce indexes are made smaller, sealed ones too. */
+/* A store keeps to what it is granted: what is not granted is refused before it is logged,
+ * what grows is sealed first, deletions go on, and when memory is scarce indexes are made
+ * smaller, sealed ones too. */
 #include "../columns/one_vector.h"
 #include "base/memory_use.h"
 #include "shards/memory.h"
@@ -64,7 +65,8 @@ static void refuses(void *arg)
     struct store *store = server.stores[0];
     struct store_stats before, after;
     struct error e = {0};
-    /* So much as there is, and what a few sealed segments take: what grows is sealed, and then there is room again. */
+    /* So much as there is, and what a few sealed segments take: what grows is sealed, and then
+     * there is room again. */
     bound.bytes = store_memory_needed(store) + SEALED_BYTES;
     store_memory_grant(store, bound.bytes, 0);
     store_stats_read(store, &before);
@@ -97,7 +99,8 @@ Test(memory, what_is_not_granted_is_refused_before_it_is_logged)
     world_run_well(BACKEND_SIM, 1, refuses, NULL);
 }
 
-/* The first row of a wide collection takes what does not depend on the number of rows, too: so much is asked for. */
+/* The first row of a wide collection takes what does not depend on the number of rows, too:
+ * so much is asked for. */
 static void wide(void *arg)
 {
     static float vector[65536];
@@ -203,7 +206,8 @@ static void counts(void *arg)
     store_memory_read(store, &full);
     want(full.bytes[MEMORY_ROWS] >= empty.bytes[MEMORY_ROWS] + 50 * (DIM * sizeof(float) + 40));
     want(full.bytes[MEMORY_IDS] >= 50 * 32);
-    want(memory_use_sum(&full) <= store_memory_needed(store)); /* building and sealing it are still to come */
+    /* building and sealing it are still to come */
+    want(memory_use_sum(&full) <= store_memory_needed(store));
     seal();
     store_memory_read(store, &sealed);
     want(sealed.bytes[MEMORY_ROWS] < full.bytes[MEMORY_ROWS]);

@@ -1,4 +1,5 @@
-/* The one check of points before they are written: what is wrong is named with its row and its id, in parts of a batch too. */
+/* The one check of points before they are written: what is wrong is named with its row and its id,
+ * in parts of a batch too. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "shards/point_batch.h"

@@ -1,4 +1,5 @@
-/* The effort of searches rises until they find what they ask for, stays where they do, and falls again. */
+/* The effort of searches rises until they find what they ask for, stays where they
+ * do, and falls again. */
 #include "shards/background/recall_effort.h"
 
 #include <criterion/criterion.h>

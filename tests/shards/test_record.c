@@ -1,5 +1,5 @@
-/* Records, there and back: what a list makes of them is compared with a slow twin that writes byte by byte, and whatever else lies
- * there is refused. */
+/* Records, there and back: what a list makes of them is compared with a slow twin that writes byte
+ * by byte, and whatever else lies there is refused. */
 #include "shards/log/record.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
-/* What happens at the pauses of a search: every checkpoint yields, and rows are so long that a search has many. A point that was
- * there throughout is found, once, and one that was deleted meanwhile is not. */
+/* What happens at the pauses of a search: every checkpoint yields, and rows are so long that
+ * a search has many. A point that was there throughout is found, once, and one that was
+ * deleted meanwhile is not. */
 #include "../columns/one_vector.h"
 #include "stores.h"
 
@@ -52,7 +53,8 @@ static void act_beside(void *arg)
     b->done = true;
 }
 
-/* An exact search from the origin, in the order of ids. *ret_met: what was to happen did, before it ended. */
+/* An exact search from the origin, in the order of ids. *ret_met: what was to happen
+ * did, before it ended. */
 static int search_beside(struct beside *b, struct point_hit *hits, uint32_t k, bool *ret_met)
 {
     static const float origin[WIDE];
@@ -156,8 +158,8 @@ static bool is_merging(void)
     return false;
 }
 
-/* Searches until the compaction has ended: some see a segment come while they run. In the class of the compaction, which would
- * hardly get on beside searches that never rest. */
+/* Searches until the compaction has ended: some see a segment come while they run. In the class of
+ * the compaction, which would hardly get on beside searches that never rest. */
 static void search_all_the_time(void *arg)
 {
     static const float origin[WIDE];

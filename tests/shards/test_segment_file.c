@@ -1,5 +1,5 @@
-/* Regions of a segment's file: their names lead to their owners and back, and one that a newer version
- * wrote is ignored, kept by merges or refused, as it asks. */
+/* Regions of a segment's file: their names lead to their owners and back, and one that a newer
+ * version wrote is ignored, kept by merges or refused, as it asks. */
 #include "shards/segment/segment_file.h"
 #include "stores.h"
 

@@ -1,5 +1,5 @@
-/* test_snapshot.c -- two stores as a server has them: what a snapshot holds, what a restore brings back, and what is left when the power
- * goes in the middle of either. */
+/* test_snapshot.c -- two stores as a server has them: what a snapshot holds, what a restore brings
+ * back, and what is left when the power goes in the middle of either. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "reactor/file.h"
@@ -465,7 +465,8 @@ static void look(void *arg)
     }
     server_open(&s, 1 + (unsigned)(random_u64() % STORES));
     bool restored = false;
-    for (uint32_t i = 0; i < IDS; i++) { /* by the first point that differs; then all have to agree */
+    /* by the first point that differs; then all have to agree */
+    for (uint32_t i = 0; i < IDS; i++) {
         struct point_view v;
         struct point_id id = {0, i};
         if (c->then[i] == c->now[i])

@@ -141,7 +141,8 @@ static void odd_records(void *arg)
                                           {RECORD_PAYLOAD, 0, 5, "hello"},
                                           {RECORD_VECTOR_REMOVED, 4, 0, NULL}};
     want_eq(start_with(several, 4, &e), 0);
-    for (unsigned reactors = 1; reactors <= 2; reactors++) { /* the second start writes it into a new log */
+    /* the second start writes it into a new log */
+    for (unsigned reactors = 1; reactors <= 2; reactors++) {
         server_open(&s, reactors);
         struct collection_config c = create(&s);
         shard_get(owner(&s, &c, id_of(7)), id_of(7), &v);
@@ -355,7 +356,8 @@ static void damaged(void *arg)
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
     struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s, 0)};
-    want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0); /* the other collections can be served */
+    /* the other collections can be served */
+    want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0);
     want_eq(store_replay(s.stores[0], &s.manifest, &e), 0);
     struct shard *shard = store_shard(s.stores[0], c.id);
     const struct error *damage = shard_damage(shard);

@@ -1,5 +1,5 @@
-/* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual time, with a builder that takes a row a
- * millisecond. */
+/* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual
+ * time, with a builder that takes a row a millisecond. */
 #include "shards/background/throttle.h"
 #include "stores.h"
 
@@ -92,11 +92,13 @@ static void write_fast(void *arg)
         want_eq(fiber_start(CLASS_WRITE, writer, NULL, "writer"), 0);
     builder(NULL);
 
-    /* As fast as rows are built, and that far behind where the urgency is 1: 1.7 times the bound. */
+    /* As fast as rows are built, and that far behind where the urgency is 1: 1.7 times the
+     * bound. */
     const uint64_t took_ns = clock_now_ns() - settled_at_ns, rows = ROWS - SETTLED;
     want(took_ns > rows * ROW_NS * 8 / 10 && took_ns < rows * ROW_NS * 12 / 10);
     want(behind_min > BOUND * 13 / 10 && behind_max < BOUND * 21 / 10);
-    /* A write takes a place behind those of the other writers, and nobody stands for longer than a few of these take. */
+    /* A write takes a place behind those of the other writers, and nobody stands for longer than
+     * a few of these take. */
     want(longest_ns < 4 * WRITERS * ROW_NS);
     want(free_ns < ROW_NS / 100);
     struct store_stats stats;
@@ -156,7 +158,8 @@ static void cancel_soon(void *arg)
     context_cancel(arg);
 }
 
-/* A write that waits for its turn ends with its deadline or when it is cancelled, was not made, and delays nobody. */
+/* A write that waits for its turn ends with its deadline or when it is cancelled, was not
+ * made, and delays nobody. */
 static void give_up(void *arg)
 {
     server_open(&server, 1);
@@ -244,8 +247,8 @@ static uint64_t scanned_bytes(void)
     return shard->growing ? segment_index_scanned_bytes(shard->growing->vectors[0].index) : 0;
 }
 
-/* Nobody makes codes: writers wait for them a second at most, not while there is no memory for them, and not any more once they are
- * there. */
+/* Nobody makes codes: writers wait for them a second at most, not while there is no memory for
+ * them, and not any more once they are there. */
 static void write_without_codes(void *arg)
 {
     server_open(&server, 1);

@@ -71,7 +71,8 @@ static void by_id(void *arg)
     const bool in_one = *(bool *)arg;
     if (in_one) {
         const struct store_tuning tuning = {.growing_bytes_max = 1 << 20};
-        store_tune(server.stores[0], &tuning); /* all in one growing segment, with codes and a graph */
+        /* all in one growing segment, with codes and a graph */
+        store_tune(server.stores[0], &tuning);
     }
     write_all(in_one);
     search_all();

@@ -1,5 +1,6 @@
-/* The check of a whole folder, against damage made on purpose: every place that a checksum covers is hit, and each hit must be named once,
- * by file, offset and region; what nobody needs may be as broken as it likes. */
+/* The check of a whole folder, against damage made on purpose: every place that a checksum covers
+ * is hit, and each hit must be named once, by file, offset and region; what nobody needs may be
+ * as broken as it likes. */
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
@@ -115,7 +116,8 @@ static void flip(const char *dir, const char *name, uint64_t offset)
     file_close(f);
 }
 
-/* Gives the block at that place another format, with a right checksum: as another version would have left it. */
+/* Gives the block at that place another format, with a right checksum: as another
+ * version would have left it. */
 static void reformat(const char *path, uint64_t offset, uint16_t format)
 {
     static uint8_t bytes[3 * LOG_UNIT];
@@ -182,7 +184,8 @@ static void all_right(void *arg)
     want(stepped.bytes == whole.bytes && stepped.bytes_total == whole.bytes && stepped.files == whole.files);
     verify(dir, 2, 0, &f, &one);
     want(one.files == 2 && one.bytes == one.bytes_total && one.bytes < whole.bytes / 2 + 1000);
-    f.durable = 0; /* at rest: the mark of the stop vouches for the last group and the block behind it */
+    /* at rest: the mark of the stop vouches for the last group and the block behind it */
+    f.durable = 0;
     verify(dir, 0, 0, &f, &one);
     want_eq(f.count, 0);
     want(one.bytes == one.bytes_total && one.bytes == whole.bytes + 2 * LOG_UNIT);
@@ -272,7 +275,8 @@ static void logs(void *arg)
     flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
 
     reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT - 1);
-    reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT + 1); /* is not told, too */
+    /* is not told, too */
+    reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT + 1);
     want_one(dir, "log/1/0-0000000000000000.log", "", LOG_UNIT);
     reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT);
     reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT);

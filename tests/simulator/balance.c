@@ -1,8 +1,10 @@
-/* balance.c -- when no request is under way any more and all work is done, everything that was counted out is back: on every reactor
- * the places and bytes of admission, the room for frames, promised memory, gates, credits and fibers. What is missing for ever would be
- * a leak that ends, after days, as a server that stands still. And every reactor goes by the same settings.
+/* balance.c -- when no request is under way any more and all work is done, everything that was
+ * counted out is back: on every reactor the places and bytes of admission, the room for frames,
+ * promised memory, gates, credits and fibers. What is missing for ever would be a leak that ends,
+ * after days, as a server that stands still. And every reactor goes by the same settings.
  *
- * Looks into the cores and reactors directly, which is possible because all of them run in one thread. */
+ * Looks into the cores and reactors directly, which is possible because all of
+ * them run in one thread. */
 #include "play.h"
 #include "shards/shard.h"
 
@@ -106,7 +108,8 @@ static bool owes(const struct world *w, unsigned reactor, char *text)
            differs(text, "fibers", sim_fibers(w->sim, reactor), w->fibers[reactor]);
 }
 
-/* What a start leaves behind, connections that looked at it and memory that is freed piece by piece, has fibers, but not for long. */
+/* What a start leaves behind, connections that looked at it and memory that is freed piece by
+ * piece, has fibers, but not for long. */
 void balance_begin(struct world *w)
 {
     for (unsigned r = 0; r < reactor_count(); r++)

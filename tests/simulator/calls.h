@@ -1,5 +1,5 @@
-/* calls.h -- the requests of the simulated clients that tests/net/client.h does not have: with payloads and durability. Return as
- * described there. Waits. */
+/* calls.h -- the requests of the simulated clients that tests/net/client.h does not have: with
+ * payloads and durability. Return as described there. Waits. */
 #pragma once
 
 #include "client.h"
@@ -33,7 +33,8 @@ void call_points_fini(struct call_points *p);
 
 int call_seal(struct client *c, const char *name);
 int call_compact(struct client *c, const char *name);
-/* Everything on the server's disk. *ret_damages: how many checksums did not match; text: what the first one was. */
+/* Everything on the server's disk. *ret_damages: how many checksums did not match; text:
+ * what the first one was. */
 int call_verify(struct client *c, uint64_t *ret_damages, char text[200]);
 
 int call_snapshot_create(struct client *c, const char *name);

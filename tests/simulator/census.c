@@ -1,8 +1,10 @@
-/* census.c -- what the server says of its collections: the manifest, the list of segments, `info` and the statistics agree, every live point is
- * in one of the segments that are told, and compaction leaves no deleted row in any.
+/* census.c -- what the server says of its collections: the manifest, the list of segments, `info`
+ * and the statistics agree, every live point is in one of the segments that are told, and
+ * compaction leaves no deleted row in any.
  *
- * A segment that no reactor tells is one that no reactor merges either: its deleted rows stay for ever. Answers come from several reactors
- * while seals and merges go on, so a census that does not agree is taken again until the bound of settle.c. */
+ * A segment that no reactor tells is one that no reactor merges either: its deleted rows stay for
+ * ever. Answers come from several reactors while seals and merges go on, so a census that does not
+ * agree is taken again until the bound of settle.c. */
 #include "play.h"
 
 #include <stdlib.h>
@@ -156,8 +158,9 @@ static bool take(struct world *w, struct client *c, struct book *b, struct told 
     return rc == 0 && !why;
 }
 
-/* The same segments as before the restart have the same deleted rows: nothing was written meanwhile. A merge that ended between the census
- * and the end, or after the start, made others; then the manifest's list is all there is to compare. */
+/* The same segments as before the restart have the same deleted rows: nothing was written
+ * meanwhile. A merge that ended between the census and the end, or after the start, made others;
+ * then the manifest's list is all there is to compare. */
 static void compare(struct world *w, const struct book *b, const struct told *now)
 {
     const struct census *before = &b->census;
@@ -205,7 +208,8 @@ void take_census(struct world *w, enum census_moment moment)
     struct client c = {0};
     for (unsigned i = 0; i < w->plan.players && moment == CENSUS_BEFORE_END; i++)
         for (unsigned b = 0; b < ARRAY_LEN(w->players[i].books); b++)
-            w->players[i].books[b].census = (struct census){0}; /* one of an earlier round is no measure */
+            /* one of an earlier round is no measure */
+            w->players[i].books[b].census = (struct census){0};
     if (damage_done(w))
         return; /* to the manifest, perhaps */
     int rc = client_open(&c, server_port(w->server, PROTOCOL_NATIVE));

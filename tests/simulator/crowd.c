@@ -1,11 +1,13 @@
-/* crowd.c -- a client that sends many searches before it reads an answer, more than a core lets in at once. Some have deadlines that cannot be met,
- * some are cancelled. Each must be answered once: with hits, or with a reason that it gave itself. */
+/* crowd.c -- a client that sends many searches before it reads an answer, more than a core lets in
+ * at once. Some have deadlines that cannot be met, some are cancelled. Each must be answered once:
+ * with hits, or with a reason that it gave itself. */
 #include "play.h"
 
 #include <string.h>
 
 #define CROWD_MAX 120
-#define SLACK_NS  ((uint64_t)10000000000) /* a disk that is slow and reactors that stand still are faults */
+/* a disk that is slow and reactors that stand still are faults */
+#define SLACK_NS ((uint64_t)10000000000)
 
 struct crowd {
     struct {

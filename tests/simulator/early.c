@@ -1,5 +1,5 @@
-/* early.c -- clients that do not wait until the server has started: what it serves before it has read its logs must be all there is, and
- * reading the logs must not change it. */
+/* early.c -- clients that do not wait until the server has started: what it serves before it has
+ * read its logs must be all there is, and reading the logs must not change it. */
 #include "memory_faults.h"
 #include "play.h"
 
@@ -32,7 +32,8 @@ static void run(void *arg)
             if (is_there(w, &p->books[i]))
                 look(p, &p->books[i]);
         fiber_sleep_ns(1 + draw(&p->random) % PAUSE_NS);
-        p->early &= client_ping(&p->client) == 0; /* the server ends connections when it cannot start */
+        /* the server ends connections when it cannot start */
+        p->early &= client_ping(&p->client) == 0;
     }
     p->early = false;
     client_close(&p->client);
@@ -45,7 +46,8 @@ void look_early(struct world *w)
     w->done = (struct event){0};
     w->players_left = w->plan.players;
     for (uint32_t i = 0; i < w->plan.players; i++) {
-        w->players[i].client = (struct client){0}; /* a connection of the last round ended with it */
+        /* a connection of the last round ended with it */
+        w->players[i].client = (struct client){0};
         check(fiber_start(CLASS_INTERACTIVE, run, &w->players[i], "early player") == 0);
     }
 }

@@ -1,5 +1,5 @@
-/* explain.c -- which errors a client may meet. An error that no injected fault explains is a failure of the seed, and so is wrong data
- * whatever was injected. */
+/* explain.c -- which errors a client may meet. An error that no injected fault explains is a
+ * failure of the seed, and so is wrong data whatever was injected. */
 #include "play.h"
 
 #include <string.h>
@@ -24,9 +24,11 @@ static const struct {
     {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
     {ERROR_IO, WRITES | STARTS, FAULT_MISDIRECTED_WRITE},
     {ERROR_CORRUPT, ANYTHING, FAULT_MISDIRECTED_WRITE},
-    {ERROR_CORRUPT, READS | WRITES, FAULT_READ_ERROR}, /* a segment that could not be read at the start */
+    /* a segment that could not be read at the start */
+    {ERROR_CORRUPT, READS | WRITES, FAULT_READ_ERROR},
     {ERROR_CORRUPT, READS | WRITES, FAULT_LOST_PAGE},
-    {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_LOST_PAGE}, /* of the log, or of what was just written */
+    /* of the log, or of what was just written */
+    {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_LOST_PAGE},
 };
 
 static bool injected(const struct world *w, enum sim_fault f)
@@ -38,7 +40,8 @@ bool explained_code(const struct world *w, enum action action, enum error_code c
 {
     if (code == ERROR_TOO_LARGE && w->memory)
         return true;
-    if (code == ERROR_RESOURCE_EXHAUSTED && (w->memory || w->queue_ms)) /* the limits of the round are small */
+    /* the limits of the round are small */
+    if (code == ERROR_RESOURCE_EXHAUSTED && (w->memory || w->queue_ms))
         return true;
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         if (reasons[i].code == code && reasons[i].actions & 1u << action && injected(w, reasons[i].fault))
@@ -79,7 +82,8 @@ bool explained(const struct world *w, enum action action, int rc)
     return explained_code(w, action, (enum error_code)(-1000 - rc));
 }
 
-/* As a client that names itself: what it asked for on earlier connections is over when this one's hello is answered. */
+/* As a client that names itself: what it asked for on earlier connections is over when this
+ * one's hello is answered. */
 static int connect_once(struct player *p)
 {
     if (p->identity == 0)

@@ -1,5 +1,6 @@
-/* fields.c -- fields come and go while everything else goes on. What was acknowledged is there, on every reactor and after
- * every restart; what was not is there as a whole or not at all; a change by another version is refused. */
+/* fields.c -- fields come and go while everything else goes on. What was acknowledged is there, on
+ * every reactor and after every restart; what was not is there as a whole or not at all; a change
+ * by another version is refused. */
 #include "fields.h"
 #include "play.h"
 
@@ -61,7 +62,8 @@ static void path_of(const struct fields *f, unsigned field, char path[PATH_MAX_B
     snprintf(path, PATH_MAX_BYTES, "player%u.field%u", f->owner, field);
 }
 
-/* The others change the schema of the shared collection too: there a version is known only to have been. */
+/* The others change the schema of the shared collection too: there a version is
+ * known only to have been. */
 static struct change choose(struct player *p, const struct book *b)
 {
     const struct fields *f = &b->fields;

@@ -1,8 +1,9 @@
-/* fields.h -- what the schema of one collection may be, as far as one client can know: which of the fields that only this
- * client adds and drops are there, and which version the schema has.
+/* fields.h -- what the schema of one collection may be, as far as one client can know: which of the
+ * fields that only this client adds and drops are there, and which version the schema has.
  *
- * A change that was not acknowledged is there or not, as a whole. A change that failed may lie on the disk though no reactor
- * goes by it, and come with the next start; so what a power cut may leave is told apart from what may be seen now. */
+ * A change that was not acknowledged is there or not, as a whole. A change that failed may lie on
+ * the disk though no reactor goes by it, and come with the next start; so what a power cut may
+ * leave is told apart from what may be seen now. */
 #pragma once
 
 #include <stdint.h>

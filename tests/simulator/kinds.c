@@ -10,8 +10,8 @@ static const char *const codes[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", 
 static const char *const refines[] = {"auto", "none", "f32", "f16", "bf16"};
 static const char *const links[] = {"auto", "plain", "packed"};
 
-/* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are, but not what cosine makes
- * of them. Under the inner product 8 bits round the query. */
+/* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are, but
+ * not what cosine makes of them. Under the inner product 8 bits round the query. */
 static bool is_exact(const struct index_recipe *k)
 {
     switch (k->code) {

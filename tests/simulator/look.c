@@ -151,7 +151,8 @@ static void check_missing(struct player *p, struct book *b, const float *query, 
     }
 }
 
-/* A search of the graph says how wide it shall be, or which recall it wants, or nothing; recall 1 makes it an exact one. */
+/* A search of the graph says how wide it shall be, or which recall it wants, or nothing; recall 1
+ * makes it an exact one. */
 static bool choose_effort(struct player *p)
 {
     static const float recalls[] = {0.5f, 0.9f, 0.99f, 1};
@@ -167,7 +168,8 @@ void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
     struct hits *h = calloc(1, sizeof(*h));
     check(h);
     model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
-    p->client.fan_out = (unsigned)(draw(&p->random) % 4); /* as it comes, as their load says, one core, all */
+    /* as it comes, as their load says, one core, all */
+    p->client.fan_out = (unsigned)(draw(&p->random) % 4);
     p->client.ef = 0;
     p->client.recall = 0;
     if (!exact)

@@ -1,9 +1,10 @@
 /* many.c -- hundreds of small collections that come and go, over restarts.
  *
- * Each has one client that creates it, writes some points, searches and drops it again. Collection c in its n-th life has
- * points 0, 1, 2 ... with the vector (n, i, c, 0), so that a point of another life or of another collection shows by its
- * score. After a start, and before the end, the list of the collections and their statistics are compared with what the
- * clients know. The power may be cut at any moment; what was under way then may have happened or not. */
+ * Each has one client that creates it, writes some points, searches and drops it again. Collection
+ * c in its n-th life has points 0, 1, 2 ... with the vector (n, i, c, 0), so that a point of
+ * another life or of another collection shows by its score. After a start, and before the end, the
+ * list of the collections and their statistics are compared with what the clients know. The power
+ * may be cut at any moment; what was under way then may have happened or not. */
 #include "play.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@
 #define BATCH      4
 
 struct many_collection {
-    uint32_t begun, known;               /* lives and ends: odd while it is there. Asked for, and acknowledged */
+    /* lives and ends: odd while it is there. Asked for, and acknowledged */
+    uint32_t begun, known;
     uint32_t points_begun, points_known; /* of this life, likewise */
     bool damaged;
     bool torn; /* of an upsert only the part of some reactors is there: nobody knows which points */

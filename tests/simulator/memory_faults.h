@@ -1,4 +1,5 @@
-/* memory_faults.h -- allocations that fail when the seed says so: the linker sends malloc() and its kin here (--wrap in meson.build). */
+/* memory_faults.h -- allocations that fail when the seed says so: the linker sends malloc() and its
+ * kin here (--wrap in meson.build). */
 #pragma once
 
 #include "reactor/fibers/fiber.h"

@@ -36,7 +36,8 @@ static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t ver
         struct model_point *p = &m->points[ids[i]];
         struct model_choice *last = &p->choices[p->count - 1];
         bool again =
-            last->version == version && last->state == (MODEL_NOW | MODEL_LAST); /* refused, or deleted already */
+            /* refused, or deleted already */
+            last->version == version && last->state == (MODEL_NOW | MODEL_LAST);
         check(again || p->count < MODEL_CHOICES);
         p->count += !again;
         p->choices[p->count - 1] = (struct model_choice){
@@ -105,7 +106,8 @@ void model_replace(struct model *m, const struct model *then)
     m->next_issue = issue;
 }
 
-/* Takes `state` from the choices issued before `issue` that no request can bring behind it; those without any state go. */
+/* Takes `state` from the choices issued before `issue` that no request can bring behind it; those
+ * without any state go. */
 static void outdate(struct model_point *p, uint32_t issue, unsigned state)
 {
     uint32_t kept = 0;
@@ -119,7 +121,8 @@ static void outdate(struct model_point *p, uint32_t issue, unsigned state)
     p->count = kept;
 }
 
-/* What a later write makes impossible: of a weak collection a power cut may bring back what was before it. */
+/* What a later write makes impossible: of a weak collection a power cut may bring
+ * back what was before it. */
 static unsigned outdated(const struct model *m)
 {
     return m->weak ? MODEL_NOW : MODEL_NOW | MODEL_LAST;
@@ -185,7 +188,8 @@ bool model_settle(struct model *m, uint32_t id, uint32_t version)
     struct model_choice *c = find(p, version);
     if (!c)
         return false;
-    for (uint32_t i = 0; i < p->count; i++) /* the others are gone, but model_torn_batch() asks for the newest */
+    /* the others are gone, but model_torn_batch() asks for the newest */
+    for (uint32_t i = 0; i < p->count; i++)
         p->choices[i].state = 0;
     c->state = MODEL_NOW | MODEL_LAST;
     return true;
@@ -202,7 +206,8 @@ static unsigned home(const struct model *m, const struct model_batch *b, uint32_
     return home_of(m, id, b->reactors);
 }
 
-/* 1: the point has the batch's version, 0: it has not, -1: a later write or a time before hides which. */
+/* 1: the point has the batch's version, 0: it has not, -1: a later write or a
+ * time before hides which. */
 static int has(const struct model *m, const struct model_batch *b, uint32_t id)
 {
     const struct model_point *p = &m->points[id];
@@ -297,7 +302,8 @@ bool model_seen(struct model *m, uint32_t id, uint32_t version)
             oldest = &p->choices[i];
     if (!oldest)
         return false;
-    if (oldest->state & MODEL_COME) /* not done yet, perhaps: another reactor may still show what was before */
+    /* not done yet, perhaps: another reactor may still show what was before */
+    if (oldest->state & MODEL_COME)
         return true;
     outdate(p, oldest->issue, outdated(m));
     return true;
@@ -356,7 +362,8 @@ uint32_t model_payload_size(uint64_t id, uint32_t version)
 {
     uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
     if (x % 256 == 0)
-        return MODEL_PAYLOAD_BIG; /* a batch with a few of these is more than one block of the log */
+        /* a batch with a few of these is more than one block of the log */
+        return MODEL_PAYLOAD_BIG;
     if (x % 16 == 1)
         return MODEL_PAYLOAD_LENT / 2 + (uint32_t)(x / 16 % MODEL_PAYLOAD_LENT);
     return x % 3 == 0 ? 0 : (uint32_t)(x / 3 % MODEL_PAYLOAD_MAX);

@@ -1,8 +1,10 @@
-/* model.h -- what the points of one client in one collection may be, as far as their only writer can know.
+/* model.h -- what the points of one client in one collection may be, as far as their
+ * only writer can know.
  *
- * A point has a version; its vector and payload follow from id and version. While a write is not acknowledged the point may be as
- * before or as after it, so a point has choices. A choice may be what a read shows now, what a power cut leaves, or what an
- * unanswered request still brings, each told apart: a collection that is not flushed before it acknowledges may lose what it has
+ * A point has a version; its vector and payload follow from id and version. While a write is not
+ * acknowledged the point may be as before or as after it, so a point has choices. A choice may be
+ * what a read shows now, what a power cut leaves, or what an unanswered request still brings, each
+ * told apart: a collection that is not flushed before it acknowledges may lose what it has
  * acknowledged, but only to a power cut. The first look after a start settles every point. */
 #pragma once
 
@@ -19,9 +21,9 @@
 #define MODEL_BATCH_MAX   24
 #define MODEL_ABSENT      0  /* the version of a point that is not there */
 #define MODEL_PAYLOAD_MAX 96 /* bytes, but for a few */
-#define MODEL_PAYLOAD_LENT                                                                                             \
-    2048 /* bytes; payloads around that size are partly copied for the log, partly lent (record.h) */
-#define MODEL_PAYLOAD_BIG 30000
+/* bytes; payloads around that size are partly copied for the log, partly lent (record.h) */
+#define MODEL_PAYLOAD_LENT 2048
+#define MODEL_PAYLOAD_BIG  30000
 
 enum model_state {
     MODEL_NOW = 1,  /* a read may show it */
@@ -41,7 +43,8 @@ struct model_point {
     uint32_t count;
 };
 
-/* An upsert that may have happened or not: of each part of it (points with one home) all or nothing. */
+/* An upsert that may have happened or not: of each part of it (points with one
+ * home) all or nothing. */
 struct model_batch {
     uint32_t version, issue, reactors, count;
     uint32_t ids[MODEL_BATCH_MAX];
@@ -59,8 +62,8 @@ struct model {
 
 void model_init(struct model *m, uint64_t base, Kith__Metric metric, bool weak);
 
-/* A write begins. False: a point has too many choices to write to it again before the next start. version: 0, or that of the same points'
- * last upsert, which was refused and is tried again. */
+/* A write begins. False: a point has too many choices to write to it again before the next start.
+ * version: 0, or that of the same points' last upsert, which was refused and is tried again. */
 bool model_can_write(const struct model *m, const uint32_t *ids, uint32_t n);
 uint32_t model_begin_upsert(struct model *m, const uint32_t *ids, uint32_t n, uint32_t reactors, uint32_t version);
 void model_begin_delete(struct model *m, const uint32_t *ids, uint32_t n);
@@ -76,22 +79,26 @@ void model_maybe_empty(struct model *m);
 /* m may be as `then`, too; not if there are too many choices. */
 bool model_can_be(const struct model *m, const struct model *then);
 void model_or(struct model *m, const struct model *then);
-void model_replace(struct model *m, const struct model *then); /* m is as `then`, but versions go on */
+/* m is as `then`, but versions go on */
+void model_replace(struct model *m, const struct model *then);
 
-/* The server ended: by a power cut, in order, or in order with a disk that may not have taken everything. */
+/* The server ended: by a power cut, in order, or in order with a disk that may not
+ * have taken everything. */
 enum model_end { END_POWER_CUT, END_ORDERLY, END_UNSURE };
 void model_restart(struct model *m, enum model_end end);
 /* The first look after it. False: that was not possible. */
 bool model_settle(struct model *m, uint32_t id, uint32_t version);
-/* After the last settle: finds an upsert of which a part is there in part. NULL: none. Of a weak model it says nothing: a segment that is
- * sealed in the middle of an upsert makes the first rows durable. */
+/* After the last settle: finds an upsert of which a part is there in part. NULL: none. Of
+ * a weak model it says nothing: a segment that is sealed in the middle of an upsert makes
+ * the first rows durable. */
 const struct model_batch *model_torn_batch(struct model *m);
-/* After the last settle, after a power cut and no other fault: the log of a reactor is lost from its end only, so of the writes of the points at
- * home there those that were acknowledged before one that is there are there, too. A point of which one is gone; MODEL_IDS: there is
- * none. */
+/* After the last settle, after a power cut and no other fault: the log of a reactor is lost from
+ * its end only, so of the writes of the points at home there those that were acknowledged before
+ * one that is there are there, too. A point of which one is gone; MODEL_IDS: there is none. */
 uint32_t model_lost_too_much(const struct model *m, uint32_t reactors);
 void model_all_settled(struct model *m);
-/* All that was acknowledged is in sealed segments: a power cut brings back nothing that was before it. */
+/* All that was acknowledged is in sealed segments: a power cut brings back
+ * nothing that was before it. */
 void model_sealed(struct model *m);
 
 /* A read showed it. False: that was not possible. */

@@ -1,5 +1,6 @@
-/* plan.c -- which faults a seed has. A quarter of the seeds is quiet, most of the others have one kind, the rest many: alone a kind shows what
- * it breaks, together they show what the answer to one breaks under another. */
+/* plan.c -- which faults a seed has. A quarter of the seeds is quiet, most of the others have one
+ * kind, the rest many: alone a kind shows what it breaks, together they show what the answer to one
+ * breaks under another. */
 #include "plan.h"
 #include "play.h"
 
@@ -41,14 +42,16 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->rot = draw_one_in(random, 8);
     uint64_t fields = *random * FIELDS_STREAM;
     p->fields = draw_one_in(&fields, 2) ? draw(&fields) | 1 : 0;
-    uint64_t storms = ~*random; /* a stream of its own: what else a seed draws does not depend on it */
+    /* a stream of its own: what else a seed draws does not depend on it */
+    uint64_t storms = ~*random;
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
     p->copies = draw_one_in(&storms, 3);
     p->wide = !p->storm && draw_one_in(&storms, WIDE) ? draw(&storms) | 1 : 0;
     p->many = !p->storm && !p->wide && draw_one_in(&storms, MANY) ? draw(&storms) | 1 : 0;
     if (p->wide && draw_one_in(&storms, 2))
         p->rates[FAULT_PREEMPT] = PAUSING;
-    p->varied |= p->wide; /* else a turn lasts until no fiber is ready: nothing comes in during a search */
+    /* else a turn lasts until no fiber is ready: nothing comes in during a search */
+    p->varied |= p->wide;
 }
 
 void plan_faults_on(const struct plan *p, struct sim *sim)

@@ -1,4 +1,5 @@
-/* plan.h -- what a seed draws before anything happens: how many players, how long, which faults and how often. */
+/* plan.h -- what a seed draws before anything happens: how many players, how long, which
+ * faults and how often. */
 #pragma once
 
 #include "reactor/sim/sim.h"

@@ -1,7 +1,9 @@
-/* play.h -- the inside of a world: who is in it, and what the files of this folder know of each other.
+/* play.h -- the inside of a world: who is in it, and what the files of this
+ * folder know of each other.
  *
- * A player is a client. It writes to a collection of its own and to its share of the ids of a collection that all use; a book says
- * what must be there of one of these. Only one player writes to the ids of a book, one request at a time. */
+ * A player is a client. It writes to a collection of its own and to its share of the ids of a
+ * collection that all use; a book says what must be there of one of these. Only one player writes
+ * to the ids of a book, one request at a time. */
 #pragma once
 
 #include "actors/server.h"
@@ -52,14 +54,19 @@ struct book {
     enum book_state state;
     Kith__Durability durability;
     struct index_recipe kind;
-    bool weak;   /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
+    /* a power cut may take what was acknowledged: not flushed, or perhaps written elsewhere */
+    bool weak;
     bool looked; /* at all points of it, since the last start */
     uint32_t
-        ordered; /* reactors of the last round, if a power cut ended it and nothing else went wrong; 0: otherwise */
+        /* reactors of the last round, if a power cut ended it and nothing else
+         * went wrong; 0: otherwise */
+        ordered;
     struct census census;
     struct model model;
     struct fields fields;
-    struct { /* an upsert that was refused, and can be tried again: no other write of its points was begun since */
+    /* an upsert that was refused, and can be tried again: no other write of its
+     * points was begun since */
+    struct {
         uint32_t ids[MODEL_BATCH_MAX], n, version;
     } refused;
 };
@@ -72,7 +79,8 @@ struct player {
     uint64_t random, fields_random;
     uint32_t identity;    /* as a client; 0: it has none yet */
     uint32_t connections; /* that it had: each says how many came before it */
-    bool early; /* the server is still starting: it may refuse, or end the connection because it cannot start */
+    /* the server is still starting: it may refuse, or end the connection because it cannot start */
+    bool early;
     struct client client;
 };
 
@@ -80,7 +88,8 @@ struct world {
     struct sim *sim;
     struct server *server;
     struct plan plan;
-    uint64_t random, census_random; /* a stream of its own: what else a seed draws does not depend on it */
+    /* a stream of its own: what else a seed draws does not depend on it */
+    uint64_t random, census_random;
     struct player players[PLAYERS_MAX];
     uint32_t players_left;
     uint32_t identities; /* given out */
@@ -128,13 +137,14 @@ const char *outcome(const struct player *p, int rc);
 
 enum action { ACTION_READ, ACTION_WRITE, ACTION_MAINTAIN, ACTION_VERIFY, ACTION_START, ACTION_FETCH };
 enum action action_of_search(const struct book *b);
-/* Whether the faults injected so far explain that a request (rc as of client.h) or a start ended so. */
+/* Whether the faults injected so far explain that a request (rc as of client.h)
+ * or a start ended so. */
 bool explained(const struct world *w, enum action action, int rc);
 bool explained_code(const struct world *w, enum action action, enum error_code code);
 bool damage_done(const struct world *w); /* to what is on the disk */
 bool unreadable(const struct world *w);  /* what is on the disk, now and then */
-/* The request is over. True: done. Otherwise it failed: for a reason that faults explain, or the seed has failed. After a lost
- * connection there is a new one. */
+/* The request is over. True: done. Otherwise it failed: for a reason that faults explain, or the
+ * seed has failed. After a lost connection there is a new one. */
 bool done(struct player *p, struct book *b, enum action action, const char *what, int rc);
 bool player_connect(struct player *p);
 
@@ -184,12 +194,15 @@ void take_census(struct world *w, enum census_moment moment); /* nobody writes m
 /* -- playing (player.c): fibers -- */
 
 void player_run(void *player);
-void player_settle(void *player); /* no more faults: writes must be taken again, and everything be right */
+/* no more faults: writes must be taken again, and everything be right */
+void player_settle(void *player);
 
 /* -- what must come to an end when the faults did (settle.c) -- */
 
-#define SETTLE_NS ((uint64_t)120000000000) /* a server that could not write looks every 30 s whether it can */
+/* a server that could not write looks every 30 s whether it can */
+#define SETTLE_NS ((uint64_t)120000000000)
 
 void balance_begin(struct world *w); /* (balance.c): what is there before anything is asked */
 void balance_check(struct world *w); /* all that was counted out is back */
-void settle_work(struct world *w);   /* waits until all that was written is in graphs, and all that is full is sealed */
+/* waits until all that was written is in graphs, and all that is full is sealed */
+void settle_work(struct world *w);

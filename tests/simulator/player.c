@@ -1,5 +1,5 @@
-/* player.c -- what a client does in a round: looks whether what it knows is there, then writes, deletes, reads and searches. A new kind of
- * operation is a function and a line in the table. */
+/* player.c -- what a client does in a round: looks whether what it knows is there, then writes,
+ * deletes, reads and searches. A new kind of operation is a function and a line in the table. */
 #include "memory_faults.h"
 #include "play.h"
 
@@ -12,7 +12,8 @@ static uint32_t draw_ids(struct player *p, uint32_t *ids)
 {
     uint32_t n = 1 + (uint32_t)(draw(&p->random) % MODEL_BATCH_MAX);
     uint32_t id = (uint32_t)(draw(&p->random) % MODEL_IDS);
-    for (uint32_t i = 0; i < n; i++, id = (id + 5) % MODEL_IDS) /* 5 and 96 share no factor: all differ */
+    /* 5 and 96 share no factor: all differ */
+    for (uint32_t i = 0; i < n; i++, id = (id + 5) % MODEL_IDS)
         ids[i] = id;
     return n;
 }
@@ -82,8 +83,8 @@ static int upsert(struct player *p, struct book *b)
     return rc;
 }
 
-/* An upsert whose answer the client does not wait for: it connects again while it is under way, and writes the same points anew. The first
- * can be done or not, but can never follow the second. */
+/* An upsert whose answer the client does not wait for: it connects again while it is under way, and
+ * writes the same points anew. The first can be done or not, but can never follow the second. */
 static void overtake(struct player *p, struct book *b, uint64_t random)
 {
     uint32_t ids[MODEL_BATCH_MAX], n = 0;
@@ -255,7 +256,8 @@ static void operate_verify(struct player *p, struct book *b)
         fail(p->world, p->name, "verify finds damage where none was done: %s", text);
 }
 
-/* Another connection, most often on another reactor, sees the same, and ends what is under way on the earlier one. */
+/* Another connection, most often on another reactor, sees the same, and ends what is under
+ * way on the earlier one. */
 static void operate_reconnect(struct player *p, struct book *b)
 {
     const uint64_t random = p->random ^ p->number; /* a stream of its own */

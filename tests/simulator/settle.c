@@ -1,4 +1,5 @@
-/* settle.c -- liveness: when nothing goes wrong any more, all that was begun comes to an end within a bound of virtual time. */
+/* settle.c -- liveness: when nothing goes wrong any more, all that was begun comes to an end within
+ * a bound of virtual time. */
 #include "play.h"
 
 #include <stdlib.h>

@@ -1,10 +1,13 @@
 /* simulator.c -- the whole server in a simulated world, seed after seed.
  *
  *     simulator --seeds A..B [--jobs N] [--json]     runs them; --first: until one fails
- *     simulator --regressions FILE                   and those that failed once: a line is a seed, a commit and why
- *     simulator --seed S [--events]                  replays one and tells what happens; --events: everything that happens
+ *     simulator --regressions FILE                   and those that failed once: a line is a seed,
+ *     a commit and why
+ *     simulator --seed S [--events]                  replays one and tells what happens; --events:
+ *     everything that happens
  *
- * Prints TAP, or on a terminal a line of progress, and in the end a table. A failure is a seed: `--seed S` shows it again. */
+ * Prints TAP, or on a terminal a line of progress, and in the end a table. A failure is a seed:
+ * `--seed S` shows it again. */
 #include "../paged/paged.h"
 #include "report.h"
 

@@ -1,9 +1,12 @@
-/* storm.c -- more requests of every kind at once than the server has credits, fibers and places for. Nothing may stand still.
+/* storm.c -- more requests of every kind at once than the server has credits, fibers and places
+ * for. Nothing may stand still.
  *
- * Many connections send many requests each before they read an answer: upserts and deletes of points that lie in sealed segments, so
- * that reactors tell each other of dead rows; creations and drops, of the collection that is written to as well; searches, reads,
- * information, snapshots, settings, sealing. What the answers say is not checked here but for its kind; that each request is
- * answered, once, is. An answer that does not come fails the seed, and all fibers tell what they wait for. */
+ * Many connections send many requests each before they read an answer: upserts and deletes of
+ * points that lie in sealed segments, so that reactors tell each other of dead rows; creations
+ * and drops, of the collection that is written to as well; searches, reads, information,
+ * snapshots, settings, sealing. What the answers say is not checked here but for its kind; that
+ * each request is answered, once, is. An answer that does not come fails the seed, and all fibers
+ * tell what they wait for. */
 #include "play.h"
 
 #include <stdio.h>
@@ -17,8 +20,8 @@
 #define FLIGHT_MAX 64
 #define MAIN       "storm"
 
-#define STILL_NS                                                                                                       \
-    ((uint64_t)600000000000) /* without any answer on any connection: a snapshot of 64 logs on a slow disk takes minutes */
+/* without any answer on any connection: a snapshot of 64 logs on a slow disk takes minutes */
+#define STILL_NS    ((uint64_t)600000000000)
 #define PATIENCE_NS ((uint64_t)86400000000000)
 
 struct storm {
@@ -275,7 +278,8 @@ static void gust_run(void *arg)
         event_wait(&g->storm->all_there);
     event_notify_all(&g->storm->all_there);
     if (connected) {
-        g->player.client.timeout_ns = PATIENCE_NS; /* others may be served first, as long as somebody is */
+        /* others may be served first, as long as somebody is */
+        g->player.client.timeout_ns = PATIENCE_NS;
         rc = blow(g);
     }
     if (rc != 0 && !explained(w, ACTION_READ, rc))

@@ -1,4 +1,5 @@
-/* tell.c -- the trace for people, and the failure. Telling may not change what happens: it looks at no clock. */
+/* tell.c -- the trace for people, and the failure. Telling may not change what happens:
+ * it looks at no clock. */
 #include "play.h"
 
 #include <stdarg.h>

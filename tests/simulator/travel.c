@@ -1,6 +1,8 @@
-/* travel.c -- back to a snapshot: what was written after it never happened, and what was there is there again.
+/* travel.c -- back to a snapshot: what was written after it never happened, and what was
+ * there is there again.
  *
- * Done when the players rest and no more faults happen, but the power may be cut in the middle: then it is one or the other. */
+ * Done when the players rest and no more faults happen, but the power may be cut in the middle:
+ * then it is one or the other. */
 #include "play.h"
 
 #include <stdlib.h>

@@ -1,11 +1,12 @@
-/* wide.c -- vectors so wide, and so many, that a search pauses: meanwhile points are written again and
- * deleted, segments are sealed, merged and shared, and rows go from lists to the graph.
+/* wide.c -- vectors so wide, and so many, that a search pauses: meanwhile points are written again
+ * and deleted, segments are sealed, merged and shared, and rows go from lists to the graph.
  *
- * Some clients search, two write, one seals and compacts. Nothing fails meanwhile, so an answer is judged
- * strictly: each hit is a point as some write left it that could be seen while the search ran, none is there
- * twice, equally far ones are ordered by id, and an exact search misses none. An answer or an error comes
- * within the deadline of its request, or soon after it was cancelled. The points stay for the next round, and
- * are looked at again after the restart, whatever its end was. */
+ * Some clients search, two write, one seals and compacts. Nothing fails meanwhile, so an answer is
+ * judged strictly: each hit is a point as some write left it that could be seen while the search
+ * ran, none is there twice, equally far ones are ordered by id, and an exact search misses none. An
+ * answer or an error comes within the deadline of its request, or soon after it was cancelled. The
+ * points stay for the next round, and are looked at again after the restart, whatever its end
+ * was. */
 #include "base/point_id.h"
 #include "play.h"
 #include "scores.h"
@@ -20,8 +21,10 @@
 #define WRITERS   2
 #define SEARCHES  10
 #define BATCH     16
-#define SLACK_NS  ((uint64_t)500000000)  /* from a deadline to the answer: turns of other reactors */
-#define DISK_NS   ((uint64_t)5000000000) /* and of a write, which is finished once it is in the log */
+/* from a deadline to the answer: turns of other reactors */
+#define SLACK_NS ((uint64_t)500000000)
+/* and of a write, which is finished once it is in the log */
+#define DISK_NS ((uint64_t)5000000000)
 
 struct wide {
     struct world *world;

@@ -1,9 +1,10 @@
-/* wide_points.h -- the points of wide.c: their ids, their vectors, and which versions of each may be there.
+/* wide_points.h -- the points of wide.c: their ids, their vectors, and which versions
+ * of each may be there.
  *
- * Version v of a point is what its v-th write made of it: a vector, or, of every eighth, nothing (a delete).
- * Only one client writes to a point, one request at a time. Points of a group have equal vectors while their
- * versions are equal. Ids have every form: numbers with 0, 2^63 and 2^64 - 1 among them, UUIDs of the same
- * 128 bits, and other UUIDs. */
+ * Version v of a point is what its v-th write made of it: a vector, or, of every eighth, nothing (a
+ * delete). Only one client writes to a point, one request at a time. Points of a group have equal
+ * vectors while their versions are equal. Ids have every form: numbers with 0, 2^63 and 2^64 - 1
+ * among them, UUIDs of the same 128 bits, and other UUIDs. */
 #pragma once
 
 #include "kith.pb-c.h"

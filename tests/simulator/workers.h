@@ -1,5 +1,5 @@
-/* workers.h -- runs seeds in processes of their own, some at a time: a power cut leaves memory behind, and a crash of ours is a failure of its
- * seed only. */
+/* workers.h -- runs seeds in processes of their own, some at a time: a power cut leaves memory
+ * behind, and a crash of ours is a failure of its seed only. */
 #pragma once
 
 #include "world.h"
@@ -12,6 +12,6 @@ struct seed_run {
     struct world_result result;
 };
 
-/* Runs all; every eighth seed twice, to see that a seed always gives the same run. Calls finished() after each; when that says false no
- * more are begun. */
+/* Runs all; every eighth seed twice, to see that a seed always gives the same run. Calls finished()
+ * after each; when that says false no more are begun. */
 int workers_run(struct seed_run *runs, size_t count, unsigned jobs, bool (*finished)(const struct seed_run *run));

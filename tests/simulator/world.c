@@ -1,8 +1,9 @@
 /* world.c -- what happens under one seed.
  *
- * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a storm, and is used by its players. A round ends in order, or the
- * power is cut at a random moment. What was acknowledged must be there in the next round, what was deleted must not, and what was under
- * way may be either. Everything random comes from the seed. */
+ * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a
+ * storm, and is used by its players. A round ends in order, or the power is cut at a random moment.
+ * What was acknowledged must be there in the next round, what was deleted must not, and what was
+ * under way may be either. Everything random comes from the seed. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
@@ -14,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROWING       (4u << 10) /* bytes of vectors before a segment is sealed, at least: 64 of ours */
-#define GROWING_WIDE  (64u << 10)
-#define QUEUE_MS      5
-#define FIBERS_TIGHT  400 /* of which clients get some 280 */
-#define MANY_EVENTS   60000
-#define METRICS       0x9e3779b97f4a7c15u /* makes another stream of one */
-#define GROWING_SHIFT 10                  /* and up to so many times doubled: each start may have another setting */
+/* bytes of vectors before a segment is sealed, at least: 64 of ours */
+#define GROWING      (4u << 10)
+#define GROWING_WIDE (64u << 10)
+#define QUEUE_MS     5
+#define FIBERS_TIGHT 400 /* of which clients get some 280 */
+#define MANY_EVENTS  60000
+#define METRICS      0x9e3779b97f4a7c15u /* makes another stream of one */
+/* and up to so many times doubled: each start may have another setting */
+#define GROWING_SHIFT 10
 
 /* -- while a server serves -- */
 
@@ -38,7 +41,8 @@ static void on_listening(struct server *s, void *arg)
     look_early(arg);
 }
 
-/* What the manifest called at rest was read before the logs were: they must have had nothing new of it. */
+/* What the manifest called at rest was read before the logs were: they must have
+ * had nothing new of it. */
 static void check_rests(struct world *w, const struct server *s)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -97,7 +101,8 @@ static void draw_storm(struct world *w)
     if (!draw_one_in(&w->plan.storm, 4))
         w->crash_after = 0;
     w->tight = draw_one_in(&w->plan.storm, 2);
-    w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 2) : 0; /* each reactor has its fibers */
+    /* each reactor has its fibers */
+    w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 2) : 0;
     w->queue_ms = w->plan.storm & 768 ? 0 : QUEUE_MS;
     for (unsigned order = 0; order < ORDERS; order++)
         w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
@@ -128,7 +133,8 @@ static void draw_round(struct world *w)
     w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
     w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
     w->faulty_start = draw_one_in(&w->random, 3);
-    uint64_t events = 300 + (uint64_t)(w->operations + 10) * 20 * w->plan.players; /* 10: who looks during the start */
+    /* 10: who looks during the start */
+    uint64_t events = 300 + (uint64_t)(w->operations + 10) * 20 * w->plan.players;
     w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
     if (w->plan.storm)
         draw_storm(w);
@@ -166,7 +172,8 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .on_listening = on_listening,
         .arg = w,
     };
-    set_option(&options.settings, "search.recall_sample", 2); /* else too few searches are repeated exactly */
+    /* else too few searches are repeated exactly */
+    set_option(&options.settings, "search.recall_sample", 2);
     if (w->queue_ms)
         set_option(&options.settings, "admission.queue_ms", w->queue_ms);
     tell(w, "world", "round %" PRIu64 ": %u reactors, segments of %" PRIu64 " KiB", w->result->rounds, w->reactors,
@@ -175,7 +182,8 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
     memory_faults_of(w->sim);
     if (faulty_start) {
         plan_faults_on(&w->plan, w->sim);
-        sim_fault_rate(w->sim, FAULT_NO_MEMORY, 0); /* a server that has not begun has nothing to go on with */
+        /* a server that has not begun has nothing to go on with */
+        sim_fault_rate(w->sim, FAULT_NO_MEMORY, 0);
     }
     sim_crash_after(w->sim, w->crash_after);
     check(server_create(&options, &w->server) == 0);
@@ -195,7 +203,8 @@ static uint64_t disk_faults(const struct world *w)
            sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
-/* What makes a log give up its end while the server goes on, so that later writes are kept and earlier ones are not. */
+/* What makes a log give up its end while the server goes on, so that later writes are kept and
+ * earlier ones are not. */
 static uint64_t log_faults(const struct world *w)
 {
     return disk_faults(w) + sim_faults_injected(w->sim, FAULT_NO_MEMORY) +
@@ -207,7 +216,8 @@ static void book_restart(const struct world *w, struct book *b, enum model_end e
     bool ordered = end == END_POWER_CUT && log_faults(w) == w->log_faults && b->looked;
     b->ordered = ordered ? w->reactors : 0;
     if (b->state == BOOK_DAMAGED && log_faults(w) != w->log_faults && end == END_ORDERLY)
-        end = END_UNSURE; /* what a log gave up is stored by sealing, which a damaged collection no longer does */
+        /* what a log gave up is stored by sealing, which a damaged collection no longer does */
+        end = END_UNSURE;
     if (end != END_ORDERLY)
         b->census = (struct census){0};
     model_restart(&b->model, end);
@@ -239,8 +249,8 @@ static bool start_refused(struct world *w, const struct error *error)
     return !w->over && !failed(w);
 }
 
-/* Between two starts bits flip in what lies on the disk. Of the manifest or a log only after an orderly stop:
- * after a power cut nobody can tell damage to the end of it from a torn write. */
+/* Between two starts bits flip in what lies on the disk. Of the manifest or a log only after an
+ * orderly stop: after a power cut nobody can tell damage to the end of it from a torn write. */
 static void rot(struct world *w, bool after_cut)
 {
     static const char *const places[] = {"data/segments/", "data/manifest", "data/log/"};
@@ -263,7 +273,8 @@ static void round_run(struct world *w)
     if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
         w->crash_after = 0;
         error = (struct error){0};
-        rc = serve(w, false, &error); /* nothing goes wrong now: it must start, or tell the damage */
+        /* nothing goes wrong now: it must start, or tell the damage */
+        rc = serve(w, false, &error);
         if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error))
             fail(w, "server", "nothing goes wrong any more, but it did not start: %.300s", error.text);
     }
@@ -273,7 +284,8 @@ static void round_run(struct world *w)
         tell(w, "world", "the power was cut");
         w->result->crashes++;
         w->over =
-            sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE) != misdirected; /* the log may end anywhere now */
+            /* the log may end anywhere now */
+            sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE) != misdirected;
     } else if (rc < 0) {
         fail(w, "server", "it did not %s: %.300s", w->started ? "stop" : "start", error.text);
     }
@@ -320,7 +332,8 @@ static void players_init(struct world *w)
 {
     static const char *const names[PLAYERS_MAX] = {"points0", "points1", "points2", "points3"};
     Kith__Durability shared = draw_durability(w);
-    uint64_t kinds = ~w->random; /* a stream of its own: what else a seed draws does not depend on them */
+    /* a stream of its own: what else a seed draws does not depend on them */
+    uint64_t kinds = ~w->random;
     uint64_t metrics = ~kinds * METRICS;
     struct index_recipe shared_kind = index_recipe_draw(&kinds, &metrics);
     for (uint32_t i = 0; i < w->plan.players; i++) {

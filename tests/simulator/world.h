@@ -1,4 +1,5 @@
-/* world.h -- one seed: a world with a disk and a network, and a server in it that is started, used, cut off and started again. */
+/* world.h -- one seed: a world with a disk and a network, and a server in it that is started, used,
+ * cut off and started again. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +19,8 @@ struct world_result {
 
 enum world_trace { TRACE_NONE, TRACE_TOLD, TRACE_ALL };
 
-/* Prints what happens to standard output as far as trace says: what clients, server and faults do, or every event. */
+/* Prints what happens to standard output as far as trace says: what clients, server and
+ * faults do, or every event. */
 void world_run(uint64_t seed, enum world_trace trace, struct world_result *ret);
 
 const char *world_operation_name(unsigned kind); /* NULL: there are no more */

@@ -1,5 +1,5 @@
-/* The rotation keeps lengths and angles and makes all dimensions alike; estimates are right on average, better with more
- * bits, and seldom beyond their bound. */
+/* The rotation keeps lengths and angles and makes all dimensions alike; estimates are right on
+ * average, better with more bits, and seldom beyond their bound. */
 #include "vectors/codes/codes.h"
 #include "vectors/codes/rotation.h"
 

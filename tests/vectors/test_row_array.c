@@ -1,4 +1,5 @@
-/* Rows stay what they are while the column grows and is joined, and rows once in a whole chunk do not move. */
+/* Rows stay what they are while the column grows and is joined, and rows once in a
+ * whole chunk do not move. */
 #include "vectors/row_array.h"
 
 #include <criterion/criterion.h>

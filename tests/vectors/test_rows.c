@@ -1,4 +1,5 @@
-/* Rows compared with rows by their codes, which is what a graph is built on: near the true distances for every kind that can. */
+/* Rows compared with rows by their codes, which is what a graph is built on: near the true
+ * distances for every kind that can. */
 #include "vectors/codes/codes.h"
 
 #include "base/memory.h"
@@ -20,7 +21,8 @@ static void encode(struct codes *c, enum code_kind kind, const struct dataset *d
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }
 
-/* The error of the distances of rows i and i + 8 .. i + 15, as a share of their standard deviation. */
+/* The error of the distances of rows i and i + 8 .. i + 15, as a share of their standard
+ * deviation. */
 static double error_of(enum code_kind kind, enum metric metric, uint32_t dim)
 {
     struct dataset d;

@@ -1,4 +1,5 @@
-/* Distances by codes against distances by vectors: exact for whole numbers, near for others, equal rows equally far. */
+/* Distances by codes against distances by vectors: exact for whole numbers, near for others,
+ * equal rows equally far. */
 #include "vectors/codes/codes.h"
 
 #include "dataset.h"
@@ -48,14 +49,16 @@ Test(sq8, whole_numbers_under_l2_are_exact)
             cr_assert_eq(distance(&by_row, j), want);
         }
     }
-    dataset_row(&d, 0)[3] = 7.5f; /* no longer whole: counted, so that searches score it again by its vector */
+    /* no longer whole: counted, so that searches score it again by its vector */
+    dataset_row(&d, 0)[3] = 7.5f;
     cr_assert_eq(codes_append(&c, dataset_row(&d, 0)), 0);
     cr_assert_eq(c.clipped, 1);
     codes_fini(&c);
     dataset_fini(&d);
 }
 
-/* Bits, and queries a part of the way from one to another: rounded to whole numbers these would be rows. */
+/* Bits, and queries a part of the way from one to another: rounded to whole numbers
+ * these would be rows. */
 Test(sq8, queries_between_small_whole_numbers_keep_their_distances)
 {
     struct dataset d;

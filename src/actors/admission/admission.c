@@ -1,8 +1,9 @@
 /* admission.c -- lanes, and the queue before each.
  *
- * A lane lets in little more than keeps the core busy, so that what waits, waits here, where it has an order and an end, and not among the
- * fibers, where everything is as slow as everything else. A request that holds the core for long is let in with few others of its kind: it is
- * in nobody's way but its own, since fibers share the core by slices. */
+ * A lane lets in little more than keeps the core busy, so that what waits, waits here, where it has
+ * an order and an end, and not among the fibers, where everything is as slow as everything else. A
+ * request that holds the core for long is let in with few others of its kind: it is in nobody's way
+ * but its own, since fibers share the core by slices. */
 #include "actors/admission/admission.h"
 #include "actors/admission/admission_lane.h"
 #include "actors/core.h"
@@ -13,7 +14,8 @@
 
 /* What needs less memory than this does not wait for it, */
 #define LARGE_BYTES ((uint64_t)64 << 10)
-/* unless its connection has so much in small requests: then small answers that nobody reads pile up. */
+/* unless its connection has so much in small requests: then small answers that
+ * nobody reads pile up. */
 #define SMALL_BYTES_MAX ((uint64_t)256 << 10)
 /* Both are less where all requests of the core have little memory: parts of that. */
 #define LARGE_SHARE      64
@@ -25,8 +27,8 @@
 
 const uint32_t admission_wait_bounds_ms[ADMISSION_WAITS - 1] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
 
-/* What may run at once: `least` always, up to `most` while their work is no more than work_ns. Loads mostly wait for the disk, and the
- * more they are the more of them share a flush. */
+/* What may run at once: `least` always, up to `most` while their work is no more than work_ns.
+ * Loads mostly wait for the disk, and the more they are the more of them share a flush. */
 static const struct lane_limits {
     uint32_t least, most, waiting_max;
     uint64_t work_ns;
@@ -107,7 +109,8 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
     a->lanes[cls].running++;
     a->lanes[cls].running_ns += work_ns;
     a->counts[cls].admitted++;
-    const struct admission_ticket before = rq->ticket; /* a request that enters again keeps the memory it has */
+    /* a request that enters again keeps the memory it has */
+    const struct admission_ticket before = rq->ticket;
     if (before.flow) {
         before.flow->bytes -= before.bytes;
         f->bytes += before.bytes;
@@ -244,10 +247,12 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, queue_ns, what);
     if (deadline_ns == 0)
         return 0;
-    /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing, when there is too much of it. */
+    /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing,
+     * when there is too much of it. */
     uint64_t left_ns = deadline_ns > w->began_ns ? deadline_ns - w->began_ns : 0;
     uint64_t done_ns =
-        wait_ns + (uint64_t)((double)(w->all_ns + l->running_ns) * lane_slowness(l)); /* by turns with others */
+        /* by turns with others */
+        wait_ns + (uint64_t)((double)(w->all_ns + l->running_ns) * lane_slowness(l));
     if (done_ns > left_ns - left_ns / 4)
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, left_ns, what);
     if (*ret_until == 0 || deadline_ns < *ret_until)

@@ -1,11 +1,13 @@
 /* admission_lane.c -- the queue of a lane, and how long it is.
  *
- * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM 1996). A connection that has waiting requests
- * is in a list by the virtual time at which its first one starts; each request moves its connection's next start by the work it asks for. One
- * that is served goes nearly always to the end of the list again, so the list is walked from there.
+ * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM 1996).
+ * A connection that has waiting requests is in a list by the virtual time at which its first one
+ * starts; each request moves its connection's next start by the work it asks for. One that is
+ * served goes nearly always to the end of the list again, so the list is walked from there.
  *
- * How long a queue is in milliseconds is measured, not computed: what was let out of the lane per time while somebody waited. Background work,
- * other cores' searches and wrong estimates are all in that figure. */
+ * How long a queue is in milliseconds is measured, not computed: what was let out of the lane
+ * per time while somebody waited. Background work, other cores' searches and wrong estimates
+ * are all in that figure. */
 #include "actors/admission/admission_lane.h"
 #include "base/check.h"
 #include "reactor/runtime.h"
@@ -48,7 +50,8 @@ void lane_push(struct admission_lane *l, struct admission_wait *w)
     if (first)
         lane_insert(l, f);
     if (l->waiting++ == 0) {
-        double keep = MEMORY_NS / (MEMORY_NS + (double)(w->began_ns - l->measured_at_ns)); /* of the last rush */
+        /* of the last rush */
+        double keep = MEMORY_NS / (MEMORY_NS + (double)(w->began_ns - l->measured_at_ns));
         l->took_ns *= keep;
         l->done_ns *= keep;
         l->measured_at_ns = w->began_ns;
@@ -81,10 +84,12 @@ void lane_remove(struct admission_lane *l, struct admission_wait *w, bool served
         lane_insert(l, f);
     l->waiting_ns -= w->work_ns;
     if (--l->waiting == 0)
-        l->virtual_ns = l->finish_max; /* who had more than others in this rush owes nothing in the next */
+        /* who had more than others in this rush owes nothing in the next */
+        l->virtual_ns = l->finish_max;
 }
 
-/* Sums that fade, and their quotient: a mean of quotients would make much of every pause in which little was done. */
+/* Sums that fade, and their quotient: a mean of quotients would make much of every pause in
+ * which little was done. */
 static void lane_remember(struct admission_lane *l, double took_ns, double work_ns)
 {
     double keep = MEMORY_NS / (MEMORY_NS + took_ns);
@@ -108,12 +113,13 @@ void lane_measure(struct admission_lane *l, uint64_t work_ns)
     l->measured_work_ns = 0;
 }
 
-/* Each connection gets an equal part of the lane, so the others matter only as far as they are before
- * its own. */
+/* Each connection gets an equal part of the lane, so the others matter only as far as
+ * they are before its own. */
 uint64_t lane_wait_ns(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns)
 {
     uint64_t flows = l->flows + (f->head ? 0 : 1), fair = (f->work_ns + work_ns) * flows;
     uint64_t ahead = l->waiting_ns < fair ? l->waiting_ns : fair;
-    ahead += l->running ? l->running_ns / l->running : 0; /* until the first of those that run has ended */
+    /* until the first of those that run has ended */
+    ahead += l->running ? l->running_ns / l->running : 0;
     return (uint64_t)((double)ahead * lane_slowness(l));
 }

@@ -1,4 +1,5 @@
-/* admission_lane.h -- inside the admission: those who wait in one lane, in their order, and how long that will be. */
+/* admission_lane.h -- inside the admission: those who wait in one lane, in their order, and
+ * how long that will be. */
 #pragma once
 
 #include "actors/admission/admission.h"

@@ -1,5 +1,6 @@
-/* budget.c -- the sum of what is granted never exceeds the budget, so no two reactors can take the same megabyte. A grant is larger than what was
- * asked for, and what is not used of it comes back with the next report, some times a second. */
+/* budget.c -- the sum of what is granted never exceeds the budget, so no two reactors can take the
+ * same megabyte. A grant is larger than what was asked for, and what is not used of it comes back
+ * with the next report, some times a second. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 #include "base/text/size.h"
@@ -9,21 +10,27 @@
 #include <string.h>
 
 #define INDEX_PERCENT 75
-#define GROWING_SHARE                                                                                                  \
-    16 /* of a reactor's part: a few growing segments and what sealing them takes fit beside what is sealed */
+/* of a reactor's part: a few growing segments and what sealing them takes fit beside what is
+ * sealed */
+#define GROWING_SHARE   16
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
 #define MANY_SHARE      16
-#define PROGRAM_BYTES   ((uint64_t)8 << 20)  /* the program itself, */
-#define FIBERS_BYTES    ((uint64_t)3 << 19)  /* and on each reactor stacks, small requests and what never changes */
-#define PROCESS_BYTES   ((uint64_t)20 << 20) /* the program itself, and what its heap keeps when a start is over */
-#define FREEING_SHARE                                                                                                  \
-    8 /* one part in so many of the stores' is for work that frees memory: it must not need what it is to make */
-#define SCARCE_SHARE   16 /* of the budget: so much in the heap is worth a trim when memory is scarce */
-#define MIB            ((uint64_t)1 << 20)
-#define TRIM_BYTES     (16 * MIB) /* so much is worth a trim in any case, or the same share of a small budget */
-#define TRIM_MIB_NS    200000     /* to give back a MiB */
+#define PROGRAM_BYTES   ((uint64_t)8 << 20) /* the program itself, */
+/* and on each reactor stacks, small requests and what never changes */
+#define FIBERS_BYTES ((uint64_t)3 << 19)
+/* the program itself, and what its heap keeps when a start is over */
+#define PROCESS_BYTES ((uint64_t)20 << 20)
+/* one part in so many of the stores' is for work that frees memory: it must not need what it is to
+ * make */
+#define FREEING_SHARE 8
+/* of the budget: so much in the heap is worth a trim when memory is scarce */
+#define SCARCE_SHARE 16
+#define MIB          ((uint64_t)1 << 20)
+/* so much is worth a trim in any case, or the same share of a small budget */
+#define TRIM_BYTES     (16 * MIB)
+#define TRIM_MIB_NS    200000              /* to give back a MiB */
 #define TRIM_SHORT_NS  ((uint64_t)5000000) /* so long a core may be held though it has work */
 #define TRIM_REST      20                  /* times what a trim took until the next one */
 #define TRIM_INSIST_NS ((uint64_t)10000000000)
@@ -56,7 +63,8 @@ uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t as
 
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
 {
-    const uint64_t part = memory_bytes / BUDGET_KEPT_SHARE / reactors; /* where that is little, all of it and more */
+    /* where that is little, all of it and more */
+    const uint64_t part = memory_bytes / BUDGET_KEPT_SHARE / reactors;
     const uint64_t share = part / 3, least = part < REQUESTS_MIN ? part : REQUESTS_MIN;
     return share > least ? share : least; /* frames, what they need beside, the log's copies */
 }
@@ -170,7 +178,8 @@ void budget_see_process(struct budget *b, uint64_t anonymous_bytes)
 
 /* -- what the heap keeps -- */
 
-/* One trim takes as long as the pieces of the heap, which it looks at, and the pages that it gives back. */
+/* One trim takes as long as the pieces of the heap, which it looks at, and the
+ * pages that it gives back. */
 static uint64_t trim_takes_ns(const struct budget *b)
 {
     return b->pieces_ns + (b->lost - b->kept) / MIB * TRIM_MIB_NS;
@@ -307,9 +316,10 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
         part->granted = room - q->wanted < ahead ? room : q->wanted + ahead;
     else if ((rc = refuse_for_ever(b, q, &ret->error)) == 0)
         rc = refuse(b, &ret->error);
-    /* What a store holds is there whatever is refused: after a start, with a smaller --memory, or when connections took
-     * more. It counts as granted, so others get less. It gives the store no room, for all of it is in use, and what
-     * the store frees of it comes back with the next report but for what is granted ahead: the sum only falls. */
+    /* What a store holds is there whatever is refused: after a start, with a smaller --memory, or
+     * when connections took more. It counts as granted, so others get less. It gives the store no
+     * room, for all of it is in use, and what the store frees of it comes back with the next report
+     * but for what is granted ahead: the sum only falls. */
     if (part->granted < q->needed)
         part->granted = q->needed;
     ret->turn = ++part->turns;

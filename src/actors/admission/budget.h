@@ -1,10 +1,14 @@
-/* budget.h -- memory is a budget: --memory is what this server uses at most, whatever its clients do.
+/* budget.h -- memory is a budget: --memory is what this server uses at most,
+ * whatever its clients do.
  *
- * Reactor 0 keeps the budget. A store may use what it was granted; a write, a build or a merge that needs more waits for a message there and
- * back, which is once in some megabytes. What searches, connections and deletions need is never asked for: a part is kept for them, and
- * what they use beyond it is taken from the stores' part. When even freed memory does not come back from the heap, that counts, too.
+ * Reactor 0 keeps the budget. A store may use what it was granted; a write, a build or a merge that
+ * needs more waits for a message there and back, which is once in some megabytes. What searches,
+ * connections and deletions need is never asked for: a part is kept for them, and what they use
+ * beyond it is taken from the stores' part. When even freed memory does not come back from the
+ * heap, that counts, too.
  *
- * How scarce memory is goes back with the answers: the stages of store_memory_grant(), entered in their order and left together. */
+ * How scarce memory is goes back with the answers: the stages of store_memory_grant(), entered in
+ * their order and left together. */
 #pragma once
 
 #include "base/error.h"
@@ -14,16 +18,18 @@
 
 struct core;
 
-#define BUDGET_BYTES_MIN  ((uint64_t)64 << 20)
-#define BUDGET_STAGES     4
-#define BUDGET_KEPT_SHARE 8 /* at least one part in so many is kept for searches, connections and deletions */
+#define BUDGET_BYTES_MIN ((uint64_t)64 << 20)
+#define BUDGET_STAGES    4
+/* at least one part in so many is kept for searches, connections and deletions */
+#define BUDGET_KEPT_SHARE 8
 #define BUDGET_OF_REACTOR ((uint64_t)8 << 20) /* of the memory, at least */
 
 /* The same for all who ask: shares of the whole for parts that keep to themselves. 0: no bound. */
 uint64_t budget_of_indexes(uint64_t memory_bytes);
 /* Vectors in a growing segment, on each reactor; asked: by the user, 0: not. */
 uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t asked);
-/* What a start may take on one reactor for what is sealed: the rest is for the log, which is read next, and for writers. 0: no bound. */
+/* What a start may take on one reactor for what is sealed: the rest is for the log, which is read
+ * next, and for writers. 0: no bound. */
 uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors);
 /* What is granted to one reactor beyond what it asked for. */
 uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors);
@@ -31,17 +37,19 @@ uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors);
 uint64_t budget_of_connections(uint64_t memory_bytes, uint64_t bytes_each);
 /* Large requests of one reactor that are in memory together. */
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors);
-/* How many things of so many bytes each one reactor may have: a sixteenth of its part of the memory has room for
- * them. From least to most, and `most` when there is no bound. */
+/* How many things of so many bytes each one reactor may have: a sixteenth of its part of the memory
+ * has room for them. From least to most, and `most` when there is no bound. */
 uint64_t budget_of_many(uint64_t memory_bytes, unsigned reactors, uint64_t bytes_each, uint64_t least, uint64_t most);
 /* What is kept for the program, searches, connections and deletions. */
 uint64_t budget_kept(uint64_t memory_bytes, unsigned reactors);
 
-/* The least memory that so many reactors can keep to: each has fibers, buffers and a growing segment of its own. */
+/* The least memory that so many reactors can keep to: each has fibers, buffers and a
+ * growing segment of its own. */
 uint64_t budget_least(unsigned reactors);
 /* The most reactors that so much memory is enough for; at least 1. */
 unsigned budget_reactors_most(uint64_t memory_bytes);
-/* -EINVAL with a sentence that names the least memory and the most reactors: so many reactors cannot keep to it. */
+/* -EINVAL with a sentence that names the least memory and the most reactors: so many
+ * reactors cannot keep to it. */
 MUST_USE int budget_check(uint64_t memory_bytes, unsigned reactors, struct error *error);
 
 /* -- reactor 0 -- */
@@ -55,12 +63,14 @@ struct budget {
         uint64_t granted;
         uint64_t turns;
     } parts[REACTORS_MAX];
-    uint64_t lost;        /* the process has it, and no part knows of it: what the heap keeps, the program itself */
-    unsigned stage;       /* 0 to 3 */
-    uint64_t taken[2];    /* by budget_take_room(), since the last look and the one before */
-    uint64_t looked_ns;   /* when that was */
-    uint64_t trim_ns;     /* when the heap may be asked next to give back, */
-    uint64_t insist_ns;   /* and when, though there is no more than it did not give back last time */
+    /* the process has it, and no part knows of it: what the heap keeps, the program itself */
+    uint64_t lost;
+    unsigned stage;     /* 0 to 3 */
+    uint64_t taken[2];  /* by budget_take_room(), since the last look and the one before */
+    uint64_t looked_ns; /* when that was */
+    uint64_t trim_ns;   /* when the heap may be asked next to give back, */
+    /* and when, though there is no more than it did not give back last time */
+    uint64_t insist_ns;
     uint64_t kept;        /* of `lost`, what it did not give back then, */
     uint64_t pieces_ns;   /* and how long that took beside what it gave back */
     uint64_t seen;        /* `lost` at the last look; */
@@ -72,8 +82,9 @@ struct budget_question {
     unsigned reactor;
     struct memory_use use;
     uint64_t needed; /* of the store */
-    uint64_t wanted; /* by the store, in all; less than it was granted: it gives back, and keeps to this already */
-    bool frees;      /* to have less in the end */
+    /* by the store, in all; less than it was granted: it gives back, and keeps to this already */
+    uint64_t wanted;
+    bool frees; /* to have less in the end */
 };
 
 struct budget_answer {
@@ -85,15 +96,17 @@ struct budget_answer {
 
 /* -ENOMEM: not so much; what is granted then is no more than before. Does not wait. */
 MUST_USE int budget_ask(struct budget *b, const struct budget_question *q, struct budget_answer *ret);
-/* -ENOMEM with the sentence: so much more would be too much for the stores together, as they told last. Else
- * it counts until budget_forget_taken() was called twice: the stores have told of it by then. */
+/* -ENOMEM with the sentence: so much more would be too much for the stores together, as
+ * they told last. Else it counts until budget_forget_taken() was called twice: the stores
+ * have told of it by then. */
 MUST_USE int budget_take_room(struct budget *b, uint64_t bytes, struct error *error);
 void budget_forget_taken(struct budget *b);
 /* What the process has beyond what the parts know of. */
 void budget_see_process(struct budget *b, uint64_t anonymous_bytes);
-/* Shall the heap be asked now to give back what was freed? That is one call, which holds the core, and
- * other cores when they allocate. A call that may take more than 5 ms waits until all cores are quiet
- * or memory is scarce. What the heap keeps counts as used until then, and new data gets it. */
+/* Shall the heap be asked now to give back what was freed? That is one call, which holds the core,
+ * and other cores when they allocate. A call that may take more than 5 ms waits until all cores are
+ * quiet or memory is scarce. What the heap keeps counts as used until then, and new data gets
+ * it. */
 bool budget_trim_is_due(struct budget *b, uint64_t now_ns, bool quiet);
 /* It was, and budget_see_process() told what is left. */
 void budget_trimmed(struct budget *b, uint64_t lost_before, uint64_t began_ns, uint64_t ended_ns);
@@ -109,7 +122,8 @@ struct budget_share {
     struct event changed;
 };
 
-/* Tells reactor 0 from time to time what is used here, while there is a bound. Called again when that changed. */
+/* Tells reactor 0 from time to time what is used here, while there is a bound. Called
+ * again when that changed. */
 MUST_USE int budget_share_start(struct core *c);
 void budget_share_stop(struct core *c); /* waits */
 /* What is used has changed much: it is told soon. */

@@ -1,4 +1,5 @@
-/* budget_share.c -- a reactor's side: asks when the store needs more, and tells what is used, so that others can have what is not. */
+/* budget_share.c -- a reactor's side: asks when the store needs more, and tells what is used, so
+ * that others can have what is not. */
 #include "actors/admission/budget.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -110,7 +111,8 @@ static void report(struct core *c)
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
     }
-    ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL)); /* it gives back, which is never refused */
+    /* it gives back, which is never refused */
+    ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL));
     if (c->store)
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
 }

@@ -36,8 +36,8 @@ uint64_t byte_pool_held(const struct byte_pool *p)
     return held_from(p, BYTES_URGENT);
 }
 
-/* Of the frames of this rank and the less urgent ones: when c has got `more`, can all still be finished? Those that are
- * complete end by themselves, so what they hold counts as free. */
+/* Of the frames of this rank and the less urgent ones: when c has got `more`, can all still be
+ * finished? Those that are complete end by themselves, so what they hold counts as free. */
 static bool safe_in(const struct byte_pool *p, const struct byte_claim *c, uint64_t more, enum byte_rank rank)
 {
     const uint64_t most = byte_pool_most(p, rank), held = held_from(p, rank);
@@ -98,8 +98,8 @@ static void give(struct byte_pool *p, struct byte_claim *c)
     }
 }
 
-/* First those that have begun, for what they hold comes free when they end; then new ones. The more urgent come first, and
- * a new one that must wait holds back all new ones that are less urgent. */
+/* First those that have begun, for what they hold comes free when they end; then new ones. The more
+ * urgent come first, and a new one that must wait holds back all new ones that are less urgent. */
 static void serve(struct byte_pool *p)
 {
     for (unsigned r = 0; r < BYTE_RANKS; r++)

@@ -1,12 +1,14 @@
-/* byte_pool.h -- the memory for the frames of a core, but the smallest. It is given out as the bytes of a frame come in. Counts only: the
- * holder allocates. One reactor's.
+/* byte_pool.h -- the memory for the frames of a core, but the smallest. It is given out as the
+ * bytes of a frame come in. Counts only: the holder allocates. One reactor's.
  *
  * Always true:
- * 1. What is held is what has come in, and one step more: a frame of 100 MiB that comes slowly holds little.
- * 2. Every frame that has begun can be finished: all that have begun could get the rest of their bytes one after the other, the
- *    oldest first, without any new memory (the banker's algorithm; Dijkstra, EWD 623, for one resource).
- * 3. Ranks may use the less of the pool the less urgent they are, so an urgent frame finds room beside any number of others.
- *    Within a rank frames begin in the order in which they came. */
+ * 1. What is held is what has come in, and one step more: a frame of 100 MiB that comes slowly
+ *    holds little.
+ * 2. Every frame that has begun can be finished: all that have begun could get the rest of their
+ *    bytes one after the other, the oldest first, without any new memory (the banker's algorithm;
+ *    Dijkstra, EWD 623, for one resource).
+ * 3. Ranks may use the less of the pool the less urgent they are, so an urgent frame finds room
+ *    beside any number of others. Within a rank frames begin in the order in which they came. */
 #pragma once
 
 #include "base/check.h"
@@ -34,13 +36,16 @@ struct byte_claim {
 struct byte_pool {
     uint64_t bytes, held[BYTE_RANKS];
     uint64_t
-        smaller; /* as many bytes it shall have when no frame is coming in, for those could not be finished; 0: as it has */
+        /* as many bytes it shall have when no frame is coming in, for those could not be
+         * finished; 0: as it has */
+        smaller;
     struct byte_claim *oldest, *newest;
     uint32_t waiting;
 };
 
 void byte_pool_init(struct byte_pool *p, uint64_t bytes);
-/* A larger one serves those that wait at once, a smaller one is so when the frames that are coming in have. */
+/* A larger one serves those that wait at once, a smaller one is so when the frames
+ * that are coming in have. */
 void byte_pool_resize(struct byte_pool *p, uint64_t bytes);
 /* The most that a frame of that rank can hold. One that is larger is counted as that. */
 uint64_t byte_pool_most(const struct byte_pool *p, enum byte_rank rank);
@@ -48,7 +53,8 @@ uint64_t byte_pool_held(const struct byte_pool *p); /* by all */
 /* Begins a frame of so many bytes. Waits for its turn; -ETIME at deadline_ns (0: never). */
 MUST_USE int byte_pool_begin(struct byte_pool *p, struct byte_claim *c, enum byte_rank rank, uint64_t bytes,
                              uint64_t deadline_ns);
-/* Waits until c holds so many bytes. -ETIME at deadline_ns (0: never): then c holds what it held. */
+/* Waits until c holds so many bytes. -ETIME at deadline_ns (0: never): then c holds what it
+ * held. */
 MUST_USE int byte_pool_grow(struct byte_pool *p, struct byte_claim *c, uint64_t bytes, uint64_t deadline_ns);
 /* Others wait, and less has arrived of c than a sender in earnest would have sent in the time. */
 bool byte_pool_too_slow(const struct byte_pool *p, const struct byte_claim *c, uint64_t now_ns);

@@ -1,5 +1,6 @@
-/* cost.c -- a walk costs about as much as its beam is wide, so what was learned of one beam says something of the next. A linear model through all of
- * them was the other choice; a table needs no fit, and is right where the line bends: where a graph no longer lies in the cache. */
+/* cost.c -- a walk costs about as much as its beam is wide, so what was learned of one beam says
+ * something of the next. A linear model through all of them was the other choice; a table needs no
+ * fit, and is right where the line bends: where a graph no longer lies in the cache. */
 #include "actors/admission/cost.h"
 
 /* Guesses, until the first was measured. */

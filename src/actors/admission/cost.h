@@ -1,7 +1,9 @@
-/* cost.h -- what requests to one collection cost here: time on this core, learned from those that were done.
+/* cost.h -- what requests to one collection cost here: time on this core, learned from
+ * those that were done.
  *
- * The clock is fiber_ran_ns() of the request's own fiber, so neither waiting nor what other cores do for the request counts. Means are
- * exponential: the last eight or so decide. Nothing waits; one reactor's. */
+ * The clock is fiber_ran_ns() of the request's own fiber, so neither waiting nor what other
+ * cores do for the request counts. Means are exponential: the last eight or so decide. Nothing
+ * waits; one reactor's. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +19,8 @@ struct cost_model {
     uint64_t point_ns;            /* a point fetched */
 };
 
-/* Of one query. ef 0: chosen by the server. rows and dim are for an exact search before there was any. */
+/* Of one query. ef 0: chosen by the server. rows and dim are for an exact search
+ * before there was any. */
 uint64_t cost_of_query(const struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t rows, uint32_t dim);
 void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t ns);
 
@@ -25,7 +28,8 @@ void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef,
 uint64_t cost_of_row(const struct cost_model *m);
 uint64_t cost_of_point(const struct cost_model *m);
 
-/* One mean takes one more measurement. One that stands out, because the machine was busy elsewhere, counts as eight times the mean. */
+/* One mean takes one more measurement. One that stands out, because the machine was busy elsewhere,
+ * counts as eight times the mean. */
 static inline void cost_learn(uint64_t *mean, uint64_t ns)
 {
     ns = *mean && ns / 8 > *mean ? 8 * *mean : ns;

@@ -1,6 +1,7 @@
-/* catalog.c -- two locks and two actors instead of one message at a time: a drop waits for each reactor to let go of the collection,
- * and a reactor that seals a segment meanwhile, or a write that is the first one, waits for its commit here. With one message at a
- * time, or with one actor for both, the two could wait for each other. */
+/* catalog.c -- two locks and two actors instead of one message at a time: a drop waits for each
+ * reactor to let go of the collection, and a reactor that seals a segment meanwhile, or a write
+ * that is the first one, waits for its commit here. With one message at a time, or with one actor
+ * for both, the two could wait for each other. */
 #include "actors/addresses.h"
 #include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"
@@ -36,7 +37,8 @@ static int try_commit(struct catalog *c, const struct manifest_change *change)
     return waiter.rc;
 }
 
-/* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out of the log, is done after all. */
+/* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out
+ * of the log, is done after all. */
 int catalog_commit(struct catalog *c, const struct manifest_change *change, struct error *error)
 {
     uint64_t round = c->parts.disk->round;
@@ -140,7 +142,8 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     return 0;
 }
 
-/* Files that no reactor has open, because they are damaged, go with their collection all the same. */
+/* Files that no reactor has open, because they are damaged, go with their collection all the
+ * same. */
 static void remove_segments(const struct catalog *c, const uint64_t *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -315,7 +318,8 @@ void catalog_stop(struct catalog *c)
         return; /* it was never started */
     manifest_log_close(&c->log);
     if (changed)
-        ignore_result(manifest_store(c->parts.dir, &c->manifest, NULL)); /* what is there says the same */
+        /* what is there says the same */
+        ignore_result(manifest_store(c->parts.dir, &c->manifest, NULL));
 }
 
 void catalog_fini(struct catalog *c)

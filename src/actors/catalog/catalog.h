@@ -26,8 +26,9 @@ struct budget;
 struct catalog_parts {
     const char *dir;
     struct core *core;
-    struct budget *budget;            /* a new collection takes some memory */
-    struct disk_watch *disk;          /* hears of failures; says whether anything new may be stored */
+    struct budget *budget; /* a new collection takes some memory */
+    /* hears of failures; says whether anything new may be stored */
+    struct disk_watch *disk;
     struct settings_keeper *settings; /* changed by the same actor as collections */
     /* The whole server becomes what it was at the snapshot: server_restore(). */
     int (*restore)(void *arg, const char *snapshot, struct error *error);
@@ -35,12 +36,14 @@ struct catalog_parts {
 };
 
 struct catalog {
-    struct actor actor, commits, snapshots; /* of three orders: a drop may wait for a commit, a restore for a drop */
+    /* of three orders: a drop may wait for a commit, a restore for a drop */
+    struct actor actor, commits, snapshots;
     struct catalog_parts parts;
     struct manifest manifest;
-    struct manifest_log log;            /* what makes changes of it durable */
-    struct semaphore writing;           /* one manifest is written at a time: ORDER_MANIFEST */
-    struct semaphore changing;          /* collections are created, or one is dropped: ORDER_CHANGE */
+    struct manifest_log log;  /* what makes changes of it durable */
+    struct semaphore writing; /* one manifest is written at a time: ORDER_MANIFEST */
+    /* collections are created, or one is dropped: ORDER_CHANGE */
+    struct semaphore changing;
     struct catalog_creation *creations; /* that are under way */
     struct event created;               /* one of them has ended */
     uint64_t next_id;                   /* of the next one */

@@ -1,5 +1,5 @@
-/* catalog_messages.h -- what changes the manifest; all to actors on reactor 0. When the answer is home the change is
- * durable and every reactor knows it. Pointers are lent until then. */
+/* catalog_messages.h -- what changes the manifest; all to actors on reactor 0. When the answer is
+ * home the change is durable and every reactor knows it. Pointers are lent until then. */
 #pragma once
 
 #include "reactor/message.h"
@@ -13,8 +13,9 @@ enum catalog_message_type {
     MSG_CATALOG_SNAPSHOT_CREATE,  /* to ACTOR_SNAPSHOT */
     MSG_CATALOG_SNAPSHOT_DELETE,  /* likewise */
     MSG_CATALOG_SNAPSHOT_RESTORE, /* likewise */
-    MSG_CATALOG_COMMIT,           /* to ACTOR_COMMIT: a segment was sealed, the log may begin later */
-    MSG_CATALOG_OLDEST,           /* likewise: the oldest row of a collection's other segments */
+    /* to ACTOR_COMMIT: a segment was sealed, the log may begin later */
+    MSG_CATALOG_COMMIT,
+    MSG_CATALOG_OLDEST, /* likewise: the oldest row of a collection's other segments */
 };
 
 struct catalog_create_message {

@@ -1,6 +1,7 @@
-/* catalog_schema.c -- how a collection gets its next schema: every reactor makes a copy, the manifest makes it durable, every
- * reactor goes by its copy, the client is told. All that can fail comes before the manifest, so that a change which is
- * durable is one on all reactors; and none goes by a change that a power cut could take back. */
+/* catalog_schema.c -- how a collection gets its next schema: every reactor makes a copy, the
+ * manifest makes it durable, every reactor goes by its copy, the client is told. All that can fail
+ * comes before the manifest, so that a change which is durable is one on all reactors; and none
+ * goes by a change that a power cut could take back. */
 #include "actors/addresses.h"
 #include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"

@@ -1,6 +1,7 @@
-/* catalog_snapshot.c -- the cut is short: with the manifest locked it is copied and each store flushes its log. From then on the stores
- * keep the files that this manifest names, whatever is committed, until they have second names or, where the file system knows none,
- * copies. Everything else goes on meanwhile. */
+/* catalog_snapshot.c -- the cut is short: with the manifest locked it is copied and each store
+ * flushes its log. From then on the stores keep the files that this manifest names, whatever is
+ * committed, until they have second names or, where the file system knows none, copies. Everything
+ * else goes on meanwhile. */
 #include "actors/catalog/catalog.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"

@@ -1,5 +1,6 @@
-/* replica.c -- two sorted arrays: collections are looked up with every request and created rarely, so a search of a dozen
- * compares is quick enough and there is nothing to grow, rehash or iterate oddly. */
+/* replica.c -- two sorted arrays: collections are looked up with every request and created
+ * rarely, so a search of a dozen compares is quick enough and there is nothing to grow,
+ * rehash or iterate oddly. */
 #include "actors/catalog/replica.h"
 
 #include <errno.h>
@@ -130,7 +131,8 @@ void replica_meet_schema(struct collection_entry *e, uint64_t version)
 {
     if (version > e->config.schema->version)
         replica_take_schema(e);
-    check(version <= e->config.schema->version); /* all reactors have a copy before the first goes by it */
+    /* all reactors have a copy before the first goes by it */
+    check(version <= e->config.schema->version);
 }
 
 void replica_destroy(struct collection_entry *e)

@@ -19,17 +19,21 @@
 enum setting_source { SETTING_DEFAULT, SETTING_STORED, SETTING_OPTION };
 
 struct settings {
-    uint64_t search_ef;     /* of a search that names none; 0: chosen by k and the index */
-    uint64_t search_recall; /* of a search that names neither, unless search_ef is set; in SETTING_FRACTION_ONE */
+    uint64_t search_ef; /* of a search that names none; 0: chosen by k and the index */
+    /* of a search that names neither, unless search_ef is set; in SETTING_FRACTION_ONE */
+    uint64_t search_recall;
     uint64_t search_recall_sample; /* one search in so many is repeated exactly; 0: none */
     uint64_t search_fan_out;       /* enum fan_out: AUTO, ONE or ALL */
     uint64_t background_share;     /* per cent of a busy core that background work gets at least */
     uint64_t write_share;          /* likewise of writes */
     uint64_t slice_us;             /* how long a fiber may run before it lets others run */
-    uint64_t backlog_rows;         /* rows without a graph, a core, before writers are slowed; 0: chosen */
-    uint64_t connections;          /* 0: as many as there are descriptors for */
-    uint64_t admission_queue_ms;   /* how long a search may wait for its turn, if its deadline does not come before */
-    uint64_t memory;               /* bytes that the server keeps to; 0: chosen by what there is (budget_bytes()) */
+    /* rows without a graph, a core, before writers are slowed; 0: chosen */
+    uint64_t backlog_rows;
+    uint64_t connections; /* 0: as many as there are descriptors for */
+    /* how long a search may wait for its turn, if its deadline does not come before */
+    uint64_t admission_queue_ms;
+    /* bytes that the server keeps to; 0: chosen by what there is (budget_bytes()) */
+    uint64_t memory;
     uint8_t sources[SETTINGS_MAX]; /* enum setting_source, by row of the table */
 };
 
@@ -41,7 +45,8 @@ struct setting {
     enum setting_kind kind;
     size_t at; /* in struct settings */
     uint64_t least, most, standard;
-    const char *zero;           /* the word for 0, which is then allowed besides least to most; NULL: there is none */
+    /* the word for 0, which is then allowed besides least to most; NULL: there is none */
+    const char *zero;
     const char *const *choices; /* of a choice, ended by NULL; they are numbered from `least` on */
     const char *what;           /* it does; one line */
 };

@@ -141,7 +141,8 @@ int settings_keeper_start(struct settings_keeper *k, const char *dir, const stru
         if (given->sources[i] == SETTING_OPTION)
             settings_write(&k->now, i, settings_read(given, i), SETTING_OPTION);
     struct error why;
-    if (settings_check(&k->now, &why) < 0) { /* each alone is right: an option beside what was set */
+    /* each alone is right: an option beside what was set */
+    if (settings_check(&k->now, &why) < 0) {
         struct settings plain;
         settings_init(&plain);
         log_error("%s; they are as by default until kith config or an option changes that", why.text);

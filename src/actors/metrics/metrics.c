@@ -1,5 +1,5 @@
-/* metrics.c -- what all reactors have counted, as text. A number that is only added up is a row of the table: who has a new one writes it there, and
- * its name into docs/operations.md. */
+/* metrics.c -- what all reactors have counted, as text. A number that is only added up is a row of
+ * the table: who has a new one writes it there, and its name into docs/operations.md. */
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_text.h"
 

@@ -1,7 +1,9 @@
-/* metrics.h -- what a reactor counts about itself, and the Prometheus text made of all reactors' counts.
+/* metrics.h -- what a reactor counts about itself, and the Prometheus text made of
+ * all reactors' counts.
  *
- * Counting is plain additions by the reactor's own fibers. To read, a fiber asks every reactor for a sample by message and adds
- * them up, so nothing is shared while requests run. Names are listed in docs/operations.md. */
+ * Counting is plain additions by the reactor's own fibers. To read, a fiber asks every reactor for
+ * a sample by message and adds them up, so nothing is shared while requests run. Names are listed
+ * in docs/operations.md. */
 #pragma once
 
 #include "actors/admission/admission.h"
@@ -17,7 +19,8 @@
 #define METRICS_BUILD_BUCKETS 10 /* at most 1 s x 2^0..9 */
 #define METRICS_OPS           32
 
-/* Kinds of searches, each with its own times: exact ones and those by graphs, and whether a request has one query or many. */
+/* Kinds of searches, each with its own times: exact ones and those by graphs, and whether a request
+ * has one query or many. */
 enum search_kind { SEARCH_EXACT, SEARCH_INDEX, SEARCH_EXACT_MANY, SEARCH_INDEX_MANY, SEARCH_KINDS };
 
 struct metrics {
@@ -28,7 +31,8 @@ struct metrics {
     uint64_t bytes_received, bytes_sent;
     uint64_t points_written, points_deleted, queries;
     uint64_t recall_samples, recall_wanted,
-        recall_found; /* searches that were repeated exactly, and what those found (recall_watch.h) */
+        /* searches that were repeated exactly, and what those found (recall_watch.h) */
+        recall_found;
     uint64_t searches_narrow, searches_wide; /* went to one core, to all; where there are several */
     struct admission_counts admission[ADMISSION_CLASSES];
 };
@@ -49,7 +53,8 @@ struct metrics_sample {
 
 /* What searches took: ns from a whole request to its hits. Some 120 KiB: one core's at a time. */
 struct search_times {
-    struct histogram all[SEARCH_KINDS], recent[SEARCH_KINDS]; /* since the start, and of the last minute */
+    /* since the start, and of the last minute */
+    struct histogram all[SEARCH_KINDS], recent[SEARCH_KINDS];
 };
 void search_times_init(struct search_times *t);
 void search_times_add(struct search_times *sum, const struct search_times *one);

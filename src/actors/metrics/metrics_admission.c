@@ -1,4 +1,5 @@
-/* metrics_admission.c -- who was let in, who waited and who was refused, in the Prometheus text format. */
+/* metrics_admission.c -- who was let in, who waited and who was refused, in the
+ * Prometheus text format. */
 #include "actors/metrics/metrics.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* metrics_search.c -- what searches took, by kind, since the start and lately; and what they cost the core, where it counts. */
+/* metrics_search.c -- what searches took, by kind, since the start and lately; and what they cost
+ * the core, where it counts. */
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_text.h"
 

@@ -1,5 +1,5 @@
-/* metrics_text.h -- the Prometheus text format, version 0.0.4, for the files that write metrics: a HELP and a TYPE line a family, then its
- * samples. */
+/* metrics_text.h -- the Prometheus text format, version 0.0.4, for the files that write metrics: a
+ * HELP and a TYPE line a family, then its samples. */
 #pragma once
 
 #include "base/memory.h"

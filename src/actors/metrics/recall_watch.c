@@ -12,14 +12,16 @@
 #define REST_SHARE 19  /* after a measurement, so many times as long as it took */
 #define REST_LEAST ((uint64_t)100000000)
 
-/* As near as the last of the exact hits, but for rounding: of points that are equally far any will do. */
+/* As near as the last of the exact hits, but for rounding: of points that are
+ * equally far any will do. */
 static uint32_t count_found(const struct point_hit *hits, uint32_t count, const struct point_hit *exact,
                             uint32_t exact_count)
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
         const float last = exact[exact_count - 1].distance;
-        /* Codes may place it a little nearer than it is. Two vectors that are equally far are so to the bit. */
+        /* Codes may place it a little nearer than it is. Two vectors that are equally
+         * far are so to the bit. */
         bool is = hits[i].distance <= last - 1e-5f * fabsf(last) || hits[i].distance == last;
         for (uint32_t j = 0; j < exact_count && !is; j++)
             is = point_id_equal(hits[i].id, exact[j].id);

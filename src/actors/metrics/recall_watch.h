@@ -1,11 +1,12 @@
 /* recall_watch.h -- the recall of live searches, measured now and then.
  *
- * One search in so many (search.recall_sample), and the first ones of each collection, are repeated when there is time, in
- * class background, as they were and exactly: of the rows that this core can search, which are all sealed ones and its own.
- * Both run one after the other, so that hardly a write comes between. At most one at a time, and for no more than a twentieth
- * of the time. Metrics add up what was found, and searches of a collection that find too little get a larger effort
- * (shards/background/recall_effort.h). One reactor's; nothing of it is on the way of a search but a counter and, when it is the one, a
- * copy of its vector. */
+ * One search in so many (search.recall_sample), and the first ones of each collection, are repeated
+ * when there is time, in class background, as they were and exactly: of the rows that this core can
+ * search, which are all sealed ones and its own. Both run one after the other, so that hardly a
+ * write comes between. At most one at a time, and for no more than a twentieth of the time. Metrics
+ * add up what was found, and searches of a collection that find too little get a larger effort
+ * (shards/background/recall_effort.h). One reactor's; nothing of it is on the way of a search but a
+ * counter and, when it is the one, a copy of its vector. */
 #pragma once
 
 #include "reactor/fibers/sync.h"

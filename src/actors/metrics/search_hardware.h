@@ -1,7 +1,8 @@
 /* search_hardware.h -- what a search costs the core, by its own counters (reactor/machine/perf.h).
  *
- * One search in 64 is looked at, and counts if no other fiber ran on the core meanwhile: two system calls in 64 searches, and exact figures. Long
- * searches, which let others run, are under-represented. */
+ * One search in 64 is looked at, and counts if no other fiber ran on the core meanwhile:
+ * two system calls in 64 searches, and exact figures. Long searches, which let others run,
+ * are under-represented. */
 #pragma once
 
 #include "base/check.h"

@@ -38,7 +38,8 @@ bool fan_out_wide(struct core *c, uint64_t work_ns, unsigned parts)
 {
     if (c->reactors == 1 || parts < 2)
         return false;
-    uint64_t sooner_ns = work_ns / parts * (parts - 1); /* as parts are about equal, and done at once */
+    /* as parts are about equal, and done at once */
+    uint64_t sooner_ns = work_ns / parts * (parts - 1);
     return sooner_ns > MESSAGE_NS && fan_out_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
 }
 

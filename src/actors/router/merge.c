@@ -1,5 +1,6 @@
-/* merge.c -- reactors are few and lists are short, so the head of every list is looked at for each hit taken: for 2 to 16
- * lists that beats a heap. Ids taken are remembered in a small open-addressing table; a linear look is quicker up to 16. */
+/* merge.c -- reactors are few and lists are short, so the head of every list is looked at for each
+ * hit taken: for 2 to 16 lists that beats a heap. Ids taken are remembered in a small
+ * open-addressing table; a linear look is quicker up to 16. */
 #include "actors/router/merge.h"
 
 #include <errno.h>

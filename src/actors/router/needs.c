@@ -18,9 +18,10 @@
 #define ANSWER_SEGMENT_BYTES    1024
 #define ANSWER_SNAPSHOT_BYTES   320
 #define ANSWER_REACTOR_BYTES    ((uint64_t)12 << 10) /* with some dozens of buckets of its times */
-#define TEXT_COLLECTION_BYTES   3000                 /* 23 lines, in a buffer that is twice as large */
-#define TEXT_REACTOR_BYTES      ((uint64_t)2 << 10)
-#define TEXT_BYTES              ((uint64_t)64 << 10) /* of what there is in any case */
+/* 23 lines, in a buffer that is twice as large */
+#define TEXT_COLLECTION_BYTES 3000
+#define TEXT_REACTOR_BYTES    ((uint64_t)2 << 10)
+#define TEXT_BYTES            ((uint64_t)64 << 10) /* of what there is in any case */
 
 uint64_t needs_of_fetch(uint64_t points, size_t row_bytes, struct selection select)
 {

@@ -71,7 +71,8 @@ void request_release(struct request *rq)
 uint64_t request_bytes(const struct request *rq)
 {
     const uint64_t taken = sizeof(*rq) + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk) + arena_bytes(&rq->answer);
-    const uint64_t to_come = rq->frame.total - rq->frame.held; /* of the frame: pages that nobody has touched */
+    /* of the frame: pages that nobody has touched */
+    const uint64_t to_come = rq->frame.total - rq->frame.held;
     return taken > to_come ? taken - to_come : 0;
 }
 

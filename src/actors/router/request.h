@@ -1,7 +1,8 @@
-/* request.h -- what one request of a client has while it runs: its deadline, its memory, and the sentence if it fails.
+/* request.h -- what one request of a client has while it runs: its deadline, its memory, and the
+ * sentence if it fails.
  *
- * Lives on the core of its connection. Comes from a pool: its small arena keeps a block between requests, so that a usual
- * search allocates nothing. */
+ * Lives on the core of its connection. Comes from a pool: its small arena keeps a block between
+ * requests, so that a usual search allocates nothing. */
 #pragma once
 
 #include "actors/admission/admission.h"
@@ -25,7 +26,9 @@ struct request {
     struct arena arena; /* small things: messages, ids, the head of the answer */
     struct arena bulk;  /* vectors and payloads; given back after each request */
     struct arena
-        answer; /* the head of the answer when it is large: what it was made of is given back before it is sent */
+        /* the head of the answer when it is large: what it was made of is given
+         * back before it is sent */
+        answer;
     struct error error;
     struct request *next, *prev; /* in the session, or in the pool */
 };
@@ -48,6 +51,6 @@ void request_pool_fini(struct request_pool *p);
 
 /* The sentences every request may need; both return rc or the negative errno for it. */
 int request_error(struct request *rq, int rc, const char *what);
-/* -ENOMEM of an admitted request for `count` points or queries. ERROR_TOO_LARGE, with how many of them one
- * request may have, when that is why. */
+/* -ENOMEM of an admitted request for `count` points or queries. ERROR_TOO_LARGE, with how many of
+ * them one request may have, when that is why. */
 int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what);

@@ -29,7 +29,8 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
     const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&c->collections, collection) : NULL;
     if (!e)
         return request_error(rq, rc, what);
-    if (e->damage.code == ERROR_OK && shard_damage(e->shard)) /* found by this request: all shall know */
+    /* found by this request: all shall know */
+    if (e->damage.code == ERROR_OK && shard_damage(e->shard))
         ignore_result(core_announce_damage(c, e));
     const struct error *damage = core_ask_damage(c, collection);
     if (!damage)
@@ -159,7 +160,8 @@ int router_copy_config(struct request *rq, const struct collection_config *from,
     return 0;
 }
 
-/* At a pause collections come and go: the list goes on behind the last name. -EAGAIN: there are more than there is room for. */
+/* At a pause collections come and go: the list goes on behind the last name. -EAGAIN: there are
+ * more than there is room for. */
 static int list_into(struct request *rq, size_t room, struct router_collections *ret)
 {
     const struct replica *r = &rq->core->collections;
@@ -179,7 +181,8 @@ static int list_into(struct request *rq, size_t room, struct router_collections 
         ret->damages[ret->count++] = damage;
         if (fiber_should_yield()) {
             fiber_yield();
-            i = replica_after(r, ret->configs[ret->count - 1].name) - 1; /* which the loop adds again */
+            /* which the loop adds again */
+            i = replica_after(r, ret->configs[ret->count - 1].name) - 1;
         }
     }
     return 0;

@@ -1,8 +1,10 @@
-/* router.h -- what a client may ask, answered from all reactors. Runs in the request's own fiber on the core of its connection.
+/* router.h -- what a client may ask, answered from all reactors. Runs in the request's own fiber on
+ * the core of its connection.
  *
- * Writes of an id go to its owner; searches go to every reactor and are merged. The part of one's own core is done in place. All
- * functions wait; they return 0, or a negative errno with the sentence in rq->error. Answers live in the request's arenas.
- * Everything a client can get wrong is checked here, whatever brought the request. */
+ * Writes of an id go to its owner; searches go to every reactor and are merged. The part of one's
+ * own core is done in place. All functions wait; they return 0, or a negative errno with the
+ * sentence in rq->error. Answers live in the request's arenas. Everything a client can get wrong is
+ * checked here, whatever brought the request. */
 #pragma once
 
 #include "actors/router/request.h"
@@ -15,7 +17,8 @@
 
 MUST_USE int router_create(struct request *rq, struct collection_config *config);
 MUST_USE int router_drop(struct request *rq, const char *name);
-/* (router_schema.c) *ret is the collection as the change has left it, in rq's arena. Errors of schema_change(). */
+/* (router_schema.c) *ret is the collection as the change has left it, in rq's arena.
+ * Errors of schema_change(). */
 MUST_USE int router_change_schema(struct request *rq, const char *name, const struct schema_change *change,
                                   struct collection_config *ret);
 struct router_collections {
@@ -23,8 +26,8 @@ struct router_collections {
     const char **damages;              /* of each: why nothing of it is served, or "" */
     size_t count;
 };
-/* Each lets rq begin (admission.h) with the memory that its answer takes: a list of all collections,
- * the stats, the text of the metrics. */
+/* Each lets rq begin (admission.h) with the memory that its answer takes: a list of all
+ * collections, the stats, the text of the metrics. */
 MUST_USE int router_enter_list(struct request *rq);
 MUST_USE int router_enter_stats(struct request *rq, bool with_collections);
 MUST_USE int router_enter_metrics(struct request *rq);
@@ -32,7 +35,8 @@ MUST_USE int router_list(struct request *rq, struct router_collections *ret);
 /* *ret_config and the sum over all reactors. */
 MUST_USE int router_info(struct request *rq, const char *name, struct collection_config *ret_config,
                          struct shard_info *ret);
-/* Of all collections, with one message to each reactor. Those that are damaged have nothing but their name. */
+/* Of all collections, with one message to each reactor. Those that are damaged have
+ * nothing but their name. */
 struct router_info {
     const char *name;
     uint64_t id;
@@ -54,12 +58,14 @@ MUST_USE int router_compact(struct request *rq, const char *name);
 /* Why nothing new is stored: the errno of the disk, with the sentence; 0: it is. Does not wait. */
 int router_read_only(const struct core *c, struct error *ret);
 
-/* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a reactor from answering. */
+/* Appends all metrics in Prometheus' text format. -ENOMEM, and whatever keeps a
+ * reactor from answering. */
 MUST_USE int router_metrics(struct request *rq, struct buffer *out);
 
 /* -- settings (router_config.c) -- */
 
-/* The own core's are those of all. value NULL: the default again. When it returns 0 it outlives a restart, and every core goes by it. */
+/* The own core's are those of all. value NULL: the default again. When it returns 0 it outlives a
+ * restart, and every core goes by it. */
 MUST_USE int router_config_set(struct request *rq, const char *name, const char *value);
 
 /* -- checking the disk -- */

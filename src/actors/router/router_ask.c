@@ -1,11 +1,14 @@
-/* router_ask.c -- who searches what: one message a reactor at most, whatever the number of queries; the own core works while the others do.
+/* router_ask.c -- who searches what: one message a reactor at most, whatever the number of queries;
+ * the own core works while the others do.
  *
- * Sealed segments are everywhere, so the own core could search them all; it leaves their own to the others when that is worth a message.
- * Rows that are not sealed are only owned here, and owners without any are not asked.
+ * Sealed segments are everywhere, so the own core could search them all; it leaves their own to the
+ * others when that is worth a message. Rows that are not sealed are only owned here, and owners
+ * without any are not asked.
  *
- * A point that is written again meanwhile leaves its old row for a new one. The new one is there before the old one dies; but this core's
- * old rows may be looked at after the owner was asked for its new ones. If any row died since the search began, the owners are asked once
- * more: then whatever was dead when it was looked for has its successor there. */
+ * A point that is written again meanwhile leaves its old row for a new one. The new one is there
+ * before the old one dies; but this core's old rows may be looked at after the owner was asked for
+ * its new ones. If any row died since the search began, the owners are asked once more: then
+ * whatever was dead when it was looked for has its successor there. */
 #include "actors/router/router_internal.h"
 
 #include "base/bits.h"
@@ -50,7 +53,8 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
     return m;
 }
 
-/* What the others have that we do not, and whether they shall search their own sealed segments for us. */
+/* What the others have that we do not, and whether they shall search their own
+ * sealed segments for us. */
 static void look_around(struct asking *a)
 {
     struct core *c = a->rq->core;
@@ -88,7 +92,8 @@ static int send_parts(struct asking *a, bool with_sealed)
     return 0;
 }
 
-/* here: what this core searches; NULL: nothing. The messages are ours, so all are awaited, also after a failure. */
+/* here: what this core searches; NULL: nothing. The messages are ours, so all are awaited,
+ * also after a failure. */
 static int ask_round(struct asking *a, const struct search_part *here, bool others, bool with_sealed)
 {
     struct shard_search_message *own = here ? add_part(a, here) : NULL;

@@ -1,17 +1,18 @@
 /* router_fetch.c -- vectors and payloads of points, from the owners of their ids.
  *
- * An owner copies into memory of the asking core, which does not know how large the payloads are. So the asking core offers
- * room for a guess. An owner that needs more says how much, and is asked again. Points may change between the two, hence
- * the loop. */
+ * An owner copies into memory of the asking core, which does not know how large the payloads are.
+ * So the asking core offers room for a guess. An owner that needs more says how much, and is asked
+ * again. Points may change between the two, hence the loop. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define GET_FEW      100 /* points that are fetched as a search is, and not as part of a load */
-#define CHECK_EVERY  256 /* points between two looks at the deadline */
-#define ATTEMPTS_MAX 8   /* payloads that keep growing between two questions are somebody's endless loop */
+#define GET_FEW     100 /* points that are fetched as a search is, and not as part of a load */
+#define CHECK_EVERY 256 /* points between two looks at the deadline */
+/* payloads that keep growing between two questions are somebody's endless loop */
+#define ATTEMPTS_MAX 8
 
 static bool part_is_empty(const struct message *m)
 {

@@ -139,7 +139,8 @@ static int segments_here(void *core, struct message *m)
     return shard_on_segments(core, CONTAINER_OF(m, struct shard_segments_message, base));
 }
 
-/* Asks each reactor for as many of its segments as m[reactor] has room for. All have answered when it returns. */
+/* Asks each reactor for as many of its segments as m[reactor] has room for. All have
+ * answered when it returns. */
 static int segments_ask(struct request *rq, uint64_t collection, struct shard_segments_message *m)
 {
     for (unsigned r = 0; r < rq->core->reactors; r++)

@@ -1,4 +1,5 @@
-/* router_maintain.c -- sealing and compacting by request: all reactors work at once, the caller waits for the last. */
+/* router_maintain.c -- sealing and compacting by request: all reactors work at once, the
+ * caller waits for the last. */
 #include "actors/router/router_internal.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@ static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struc
     return rc;
 }
 
-/* The collection's gate is not held here: a drop would wait for work that takes minutes. Each reactor sees to that itself. */
+/* The collection's gate is not held here: a drop would wait for work that takes minutes. Each
+ * reactor sees to that itself. */
 static int maintain(struct request *rq, const char *name, uint32_t type, const char *what)
 {
     struct core *c = rq->core;

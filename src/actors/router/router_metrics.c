@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-/* Each reactor adds its segments to the same sums, in its turn: one message a reactor, however many collections there are. */
+/* Each reactor adds its segments to the same sums, in its turn: one message a reactor, however many
+ * collections there are. */
 static int segments_add(struct request *rq, const uint64_t *ids, struct metrics_collection *all, size_t count)
 {
     int rc = 0;
@@ -22,7 +23,8 @@ static int collections_format(struct request *rq, struct buffer *out)
     struct router_info *infos;
     size_t count;
     if (router_infos(rq, &infos, &count) < 0) {
-        rq->error.code = ERROR_OK; /* the server is not serving just now: the rest is worth telling */
+        /* the server is not serving just now: the rest is worth telling */
+        rq->error.code = ERROR_OK;
         return 0;
     }
     struct metrics_collection *all = arena_alloc(&rq->bulk, (count + 1) * sizeof(*all));
@@ -38,7 +40,8 @@ static int collections_format(struct request *rq, struct buffer *out)
     return rc < 0 ? rc : metrics_collections_format(all, count, out);
 }
 
-/* Those of all cores together, one after the other: of 128 cores they would be 16 MiB. NULL: there is no memory. */
+/* Those of all cores together, one after the other: of 128 cores they would be 16 MiB.
+ * NULL: there is no memory. */
 static struct search_times *times_read(struct request *rq, int *ret_rc)
 {
     struct search_times *sum = arena_alloc(&rq->bulk, sizeof(*sum)), *one = arena_alloc(&rq->bulk, sizeof(*one));

@@ -1,5 +1,6 @@
-/* router_schema.c -- a change of a collection's schema. The collection's gate is left before the catalog is called: a drop
- * has the catalog for itself, and waits for whoever is inside the gate. */
+/* router_schema.c -- a change of a collection's schema. The collection's gate is left before the
+ * catalog is called: a drop has the catalog for itself, and waits for whoever is inside the
+ * gate. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/router_internal.h"
 

@@ -1,5 +1,5 @@
-/* router_snapshot.c -- who only reads a snapshot does so on the core of its connection; who makes, removes or restores one asks the
- * catalog. */
+/* router_snapshot.c -- who only reads a snapshot does so on the core of its connection; who makes,
+ * removes or restores one asks the catalog. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"

@@ -1,5 +1,6 @@
-/* router_verify.c -- a stretch of the check of the disk, on the core of the connection: it is reading and summing, in the background. Only how
- * far each log is durable has to be asked of its reactor. */
+/* router_verify.c -- a stretch of the check of the disk, on the core of the connection: it
+ * is reading and summing, in the background. Only how far each log is durable has to be
+ * asked of its reactor. */
 #include "actors/control_messages.h"
 #include "actors/router/router_internal.h"
 #include "actors/server.h"

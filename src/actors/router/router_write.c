@@ -1,8 +1,9 @@
 /* router_write.c -- a batch is cut by the owners of its ids, and acknowledged when every owner has.
  *
- * All vectors are checked before any owner is asked, so that a wrong batch is refused as a whole; a batch that fails for
- * another reason (a full disk) may be there in part, as the protocol says. Nothing is copied: each owner's part names its
- * points by their place in the request, which lends them until all parts are home. */
+ * All vectors are checked before any owner is asked, so that a wrong batch is refused as a whole; a
+ * batch that fails for another reason (a full disk) may be there in part, as the protocol says.
+ * Nothing is copied: each owner's part names its points by their place in the request, which lends
+ * them until all parts are home. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
@@ -54,13 +55,14 @@ static int check_payloads(struct request *rq, const struct write *w)
     return 0;
 }
 
-/* Where each point's payload begins, in the order of the ids. *ret_sum: bytes of all. Those that lie behind what was sent are no
- * pointers to read from: the sum says that there are such. */
+/* Where each point's payload begins, in the order of the ids. *ret_sum: bytes of all. Those that
+ * lie behind what was sent are no pointers to read from: the sum says that there are such. */
 static int payloads_find(struct request *rq, const struct write *w, const void ***ret, uint64_t *ret_sum)
 {
     uint64_t sum = 0;
     if (w->payloads.sizes) {
-        arena_room(&rq->bulk, w->count * sizeof(**ret)); /* blocks of an arena double, and the last one has the frame */
+        /* blocks of an arena double, and the last one has the frame */
+        arena_room(&rq->bulk, w->count * sizeof(**ret));
         *ret = arena_alloc(&rq->bulk, w->count * sizeof(**ret));
         if (!*ret)
             return -ENOMEM;

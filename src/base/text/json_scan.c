@@ -1,4 +1,5 @@
-/* json_scan.c -- a value is walked over without recursion, with a bit for each open bracket: it runs on stacks of fibers. */
+/* json_scan.c -- a value is walked over without recursion, with a bit for each open bracket: it
+ * runs on stacks of fibers. */
 #include "base/text/json_scan.h"
 #include "base/bits.h"
 #include "base/text/utf8.h"
@@ -174,8 +175,8 @@ static bool scalar(struct json_scan *s)
     }
 }
 
-/* Ends the levels that end here, down to `outside`, and takes the key of the next member. objects: a
- * bit for each level. 1: a value follows; 0: the outermost level ended; -1. */
+/* Ends the levels that end here, down to `outside`, and takes the key of the next member. objects:
+ * a bit for each level. 1: a value follows; 0: the outermost level ended; -1. */
 static int next_value(struct json_scan *s, const uint64_t *objects, unsigned outside, bool first)
 {
     for (; s->depth > outside; first = false) {

@@ -1,7 +1,9 @@
-/* json_scan.h -- walks over JSON text without building a tree, so that a value can be taken exactly as it is written.
+/* json_scan.h -- walks over JSON text without building a tree, so that a value can be taken
+ * exactly as it is written.
  *
- * Accepts what RFC 8259 accepts, in well-formed UTF-8, nested at most JSON_SCAN_DEPTH_MAX deep. Numbers may have any
- * number of digits, strings any escape, objects the same key twice: nothing is converted. The text need not end with 0. */
+ * Accepts what RFC 8259 accepts, in well-formed UTF-8, nested at most JSON_SCAN_DEPTH_MAX deep.
+ * Numbers may have any number of digits, strings any escape, objects the same key twice: nothing is
+ * converted. The text need not end with 0. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +29,8 @@ bool json_scan_value(struct json_scan *s, struct json_slice *ret);
 /* Nothing but white space is left. */
 bool json_scan_end(struct json_scan *s);
 
-/* Takes the '{' or '[' of the next value; then the members one after the other: 1, 0 behind the last one, or -1. A key
- * comes with its quotes. */
+/* Takes the '{' or '[' of the next value; then the members one after the other: 1, 0 behind the
+ * last one, or -1. A key comes with its quotes. */
 bool json_scan_open(struct json_scan *s, char bracket);
 int json_scan_member(struct json_scan *s, bool first, struct json_slice *ret_key, struct json_slice *ret_value);
 int json_scan_element(struct json_scan *s, bool first, struct json_slice *ret_value);

@@ -41,7 +41,8 @@ void table_remove(struct table *t, uint64_t hash, uint64_t value);
 /* The entry gets another value; it must be there. */
 void table_change(struct table *t, uint64_t hash, uint64_t from, uint64_t to);
 
-/* The first value of that hash for which is(value, key, arg) holds, or, is NULL, the first; 0: none. */
+/* The first value of that hash for which is(value, key, arg) holds, or, is
+ * NULL, the first; 0: none. */
 uint64_t table_find(const struct table *t, uint64_t hash, bool (*is)(uint64_t value, const void *key, const void *arg),
                     const void *key, const void *arg);
 static inline uint64_t table_find_number(const struct table *t, uint64_t number)

@@ -1,5 +1,6 @@
-/* bench: a closed loop of searches. Each connection keeps a fixed number of requests in flight, so latency includes what the
- * server makes them wait for each other; for load at a given rate see bench/load. */
+/* bench: a closed loop of searches. Each connection keeps a fixed number of requests in
+ * flight, so latency includes what the server makes them wait for each other; for load at a
+ * given rate see bench/load. */
 #include "base/histogram.h"
 #include "cli/command.h"
 #include "cli/import/vector_file.h"

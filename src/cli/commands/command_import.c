@@ -84,8 +84,8 @@ struct import_job {
     uint64_t batch, in_flight, limit, start_id;
 };
 
-/* Rows for the importer, and the collection they go to: it is made when there is a row for it, so that a file which cannot be
- * read leaves none behind. */
+/* Rows for the importer, and the collection they go to: it is made when there is a row for it, so
+ * that a file which cannot be read leaves none behind. */
 struct import_feed {
     struct cli *cli;
     const struct import_job *job;
@@ -102,8 +102,8 @@ static bool rows_wanted(const struct import_job *job, const struct vector_file *
     return known || job->limit;
 }
 
-/* 1 after a sentence when the last row's id would be 2^64 or more. (Where the rows are not known yet, the importer stops
- * before the first such row.) */
+/* 1 after a sentence when the last row's id would be 2^64 or more. (Where the rows are not known
+ * yet, the importer stops before the first such row.) */
 static int start_id_check(const struct import_job *job, const struct vector_file *file)
 {
     uint64_t rows;
@@ -170,7 +170,8 @@ static int both_open(struct import_feed *f)
     const struct import_job *job = f->job;
     struct error e;
     struct kith_info info = {0};
-    if (strcmp(job->path, "-") != 0 && access(job->path, R_OK) < 0) /* said before anything is asked of the server */
+    /* said before anything is asked of the server */
+    if (strcmp(job->path, "-") != 0 && access(job->path, R_OK) < 0)
         return cli_fail("cannot open %s: %m", job->path);
     if (cli_connect(c))
         return 1;

@@ -65,7 +65,8 @@ static int missing_print(const struct kith_id *asked, size_t n, const struct kit
     return status;
 }
 
-/* Parses the arguments of both commands: a collection and ids. Returns -1 to go on, otherwise the exit status. */
+/* Parses the arguments of both commands: a collection and ids. Returns -1 to go on,
+ * otherwise the exit status. */
 static int ids_take(struct options *o, int argc, char **argv, const struct option_texts *files,
                     const char **ret_collection, struct id_list *ret)
 {

@@ -1,4 +1,5 @@
-/* stats: what searches took, by kind, since the start and in the last minute; what they cost the cores; memory by what it is for. */
+/* stats: what searches took, by kind, since the start and in the last minute; what they cost the
+ * cores; memory by what it is for. */
 #include "base/histogram.h"
 #include "cli/command.h"
 #include "cli/output.h"

@@ -23,7 +23,8 @@ static void pause_between(uint64_t ms)
         usleep((useconds_t)(ms - slept < 50 ? ms - slept : 50) * 1000);
 }
 
-/* A reading; while the server is gone, attempts to find it again. 0; 1 when it is stopped; -1 after so long. */
+/* A reading; while the server is gone, attempts to find it again. 0; 1 when it is
+ * stopped; -1 after so long. */
 static int read_or_wait(struct cli *c, struct top *t)
 {
     double until = clock_seconds() + GIVE_UP_S;

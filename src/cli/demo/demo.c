@@ -1,4 +1,5 @@
-/* demo: nearest words to misspelt ones. Everything it does goes through libkith like any other client. */
+/* demo: nearest words to misspelt ones. Everything it does goes through libkith
+ * like any other client. */
 #include "cli/demo/demo.h"
 
 #include <errno.h>

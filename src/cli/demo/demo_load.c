@@ -1,5 +1,5 @@
-/* The words go in as any file would, through the importer; then the demo waits for the graph, so that what it measures
- * is the state a collection comes to rest in. */
+/* The words go in as any file would, through the importer; then the demo waits for the graph, so
+ * that what it measures is the state a collection comes to rest in. */
 #include "cli/demo/demo.h"
 #include "cli/import/importer.h"
 #include "cli/output.h"

@@ -1,5 +1,5 @@
-/* Three passes over the same 1 000 misspelt words: exact search gives the truth, one search at a time gives recall and
- * latency, and a full pipeline on one connection gives the throughput. */
+/* Three passes over the same 1 000 misspelt words: exact search gives the truth, one search at a
+ * time gives recall and latency, and a full pipeline on one connection gives the throughput. */
 #include "base/histogram.h"
 #include "cli/demo/demo.h"
 #include "cli/output.h"

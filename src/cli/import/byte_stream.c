@@ -1,5 +1,6 @@
-/* A buffer of our own stands before read() and before zlib alike: lines need one, and so both kinds of file take the same
- * way. Large reads go around it. What is read before the format is known is kept, so that a pipe can begin again, too. */
+/* A buffer of our own stands before read() and before zlib alike: lines need one, and so both kinds
+ * of file take the same way. Large reads go around it. What is read before the format is known is
+ * kept, so that a pipe can begin again, too. */
 #include "cli/import/byte_stream.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ struct byte_stream {
     char *path;
     bool regular; /* a file with a size and positions; no pipe */
     uint64_t file_bytes, file_position;
-    struct buffer kept; /* what was read so far, while `keeping`; then what is read once more, from kept_at on */
+    /* what was read so far, while `keeping`; then what is read once more, from kept_at on */
+    struct buffer kept;
     size_t kept_at;
     bool keeping;
 #ifdef KITH_ZLIB
@@ -30,7 +32,8 @@ struct byte_stream {
     char buffer[STREAM_BUFFER_BYTES];
 };
 
-/* A pipe shows its first bytes only once: zlib looks at them itself, and passes through what is not packed. */
+/* A pipe shows its first bytes only once: zlib looks at them itself, and passes
+ * through what is not packed. */
 static bool may_be_gzip(const struct byte_stream *s)
 {
     uint8_t magic[2];
@@ -82,7 +85,8 @@ int byte_stream_open(const char *path, struct byte_stream **ret, struct error *e
     if (rc == 0 && S_ISDIR(st.st_mode))
         rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s is a directory", s->path);
     if (rc == 0) {
-        s->regular = S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0; /* standard input may begin in the middle */
+        /* standard input may begin in the middle */
+        s->regular = S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0;
         s->file_bytes = s->regular ? (uint64_t)st.st_size : 0;
         if (may_be_gzip(s))
             rc = unpack_open(s, e);
@@ -124,7 +128,8 @@ static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error
     int got = gzread(s->gz, bytes, ask);
     int status = Z_OK;
     const char *text = gzerror(s->gz, &status);
-    if (got < 0 || status == Z_BUF_ERROR) /* Z_BUF_ERROR: the file ends in the middle of its packed data */
+    /* Z_BUF_ERROR: the file ends in the middle of its packed data */
+    if (got < 0 || status == Z_BUF_ERROR)
         return error_set(e, ERROR_CORRUPT, "%s cannot be unpacked: %s", s->path, reason(text));
     z_off_t at = gzoffset(s->gz);
     s->file_position = at < 0 ? 0 : (uint64_t)at;

@@ -1,4 +1,5 @@
-/* import_batch.h -- inside the importer: rows kept until they are acknowledged, and the pieces they are sent in. */
+/* import_batch.h -- inside the importer: rows kept until they are acknowledged, and the
+ * pieces they are sent in. */
 #pragma once
 
 #include "cli/import/vector_file.h"
@@ -22,7 +23,8 @@ struct import_piece {
     size_t first, count;
     int64_t request; /* in flight under this id */
     unsigned pauses; /* that the import had made when it was sent */
-    unsigned cut_at; /* it is part of a piece that found no room after so many pauses, plus 1; 0: of none */
+    /* it is part of a piece that found no room after so many pauses, plus 1; 0: of none */
+    unsigned cut_at;
 };
 
 /* A copy of b as one piece; NULL when there is no memory. */

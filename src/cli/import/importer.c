@@ -1,13 +1,15 @@
-/* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or for the first time).
- * Everything that can happen moves a piece between the two or ends it, so a broken connection is nothing but "all that
- * flies waits again".
+/* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or
+ * for the first time). Everything that can happen moves a piece between the two or ends it, so a
+ * broken connection is nothing but "all that flies waits again".
  *
- * The last row of an id must win, and the server gives requests that are in flight together no order. Three rules keep it:
+ * The last row of an id must win, and the server gives requests that are in flight together no
+ * order. Three rules keep it:
  *   1. `waiting` is in the order of the rows, and only its first piece is sent.
  *   2. A piece is sent when none of its ids is in a flying piece.
  *   3. A piece that has to be sent again goes back to its place in that order.
- * So when a row is sent, every earlier row of its id has been acknowledged. What was under way on a broken connection is over when
- * the next one is there (kith_reconnect()): no row that was sent then arrives after a later row of its id. */
+ * So when a row is sent, every earlier row of its id has been acknowledged. What was under way on a
+ * broken connection is over when the next one is there (kith_reconnect()): no row that was sent
+ * then arrives after a later row of its id. */
 #include "cli/import/importer.h"
 
 #include "cli/id_set.h"
@@ -56,7 +58,8 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct run *r, cons
     r->im->on_trouble(r->im, sentence);
 }
 
-/* Waits before trying again, longer each time; gives up when nothing has gone well for a long while. */
+/* Waits before trying again, longer each time; gives up when nothing has gone
+ * well for a long while. */
 static int back_off(struct run *r, const char *why)
 {
     const double now = clock_seconds();
@@ -205,7 +208,8 @@ static int halve(struct run *r, struct import_piece *p)
     return 0;
 }
 
-/* The server (or the library) found something wrong in p: halve it, or reject the row that stands alone. */
+/* The server (or the library) found something wrong in p: halve it, or reject the
+ * row that stands alone. */
 static int refuse(struct run *r, struct import_piece *p)
 {
     p->cut_at = 0;
@@ -215,15 +219,16 @@ static int refuse(struct run *r, struct import_piece *p)
     return 0;
 }
 
-/* The server has no room for p and does not say when it will have some: p may be too large. If that is not why, halves find none
- * either, and the import waits with a single row. */
+/* The server has no room for p and does not say when it will have some: p may be too large. If that
+ * is not why, halves find none either, and the import waits with a single row. */
 static int cut(struct run *r, struct import_piece *p)
 {
     p->cut_at = r->pauses + 1;
     return halve(r, p);
 }
 
-/* A part of a piece that was too large has found room without a pause: later batches are no larger. */
+/* A part of a piece that was too large has found room without a pause: later batches are no
+ * larger. */
 static void learn_size(struct run *r, const struct import_piece *p)
 {
     if (p->cut_at == p->pauses + 1 && p->count < r->im->batch_rows)
@@ -312,7 +317,8 @@ static int answer(struct run *r, const struct kith_reply *reply)
         return cut(r, p);
     wait_in_order(r, p); /* whatever follows, it is not lost */
     if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
-        reply->code == -KITH_DEADLINE_EXCEEDED) /* of those that were under way together only the first counts */
+        /* of those that were under way together only the first counts */
+        reply->code == -KITH_DEADLINE_EXCEEDED)
         return p->pauses == r->pauses ? back_off(r, kith_error(im->kith)) : 0;
     return error_set(r->e, ERROR_IO, "%s", kith_error(im->kith));
 }

@@ -1,9 +1,12 @@
-/* importer.h -- points from a source into a collection: many batches in flight, and none lost when the connection breaks.
+/* importer.h -- points from a source into a collection: many batches in flight, and none lost when
+ * the connection breaks.
  *
- * A batch is kept until the server has acknowledged it. When the connection breaks, the importer connects again, waiting
- * longer each time, and sends again what was not acknowledged; an upsert may be repeated, but no earlier one follows it. A batch that the server refuses
- * as wrong is halved until the wrong rows stand alone; those are rejected and the others go in. A batch that is too large for
- * the server's memory is halved, too, and later ones are no larger than what then went in. */
+ * A batch is kept until the server has acknowledged it. When the connection breaks, the
+ * importer connects again, waiting longer each time, and sends again what was not acknowledged;
+ * an upsert may be repeated, but no earlier one follows it. A batch that the server refuses as
+ * wrong is halved until the wrong rows stand alone; those are rejected and the others go in. A
+ * batch that is too large for the server's memory is halved, too, and later ones are no larger
+ * than what then went in. */
 #pragma once
 
 #include "cli/import/vector_file.h"
@@ -27,7 +30,8 @@ struct importer {
     void (*on_progress)(struct importer *im, double fraction);
     void (*on_reject)(struct importer *im, const struct vector_reject *reject);
     void (*on_trouble)(struct importer *im,
-                       const char *sentence); /* the connection broke, or nothing has gone in for a while */
+                       /* the connection broke, or nothing has gone in for a while */
+                       const char *sentence);
     void *arg;
     /* results */
     uint64_t rows_read, points, rejected, reconnects;

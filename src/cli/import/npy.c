@@ -1,5 +1,6 @@
-/* The header is looked at with a handful of string searches instead of a parser of Python dictionaries: NumPy writes the
- * three keys itself, always in the same form, and what it never writes is refused. */
+/* The header is looked at with a handful of string searches instead of a parser of Python
+ * dictionaries: NumPy writes the three keys itself, always in the same form, and what it
+ * never writes is refused. */
 #include "cli/import/npy.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ uint32_t element_bytes(enum element_type type)
     return elements[type].bytes;
 }
 
-/* IEEE 754 binary16 to binary32: a half's exponent is 5 bits biased by 15, a float's 8 bits biased by 127. */
+/* IEEE 754 binary16 to binary32: a half's exponent is 5 bits biased by 15, a float's
+ * 8 bits biased by 127. */
 static float f16_to_f32(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;

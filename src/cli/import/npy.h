@@ -1,5 +1,6 @@
-/* npy.h -- NumPy's array files, as the NumPy enhancement proposal 1 (NEP 1) describes them: a header that is a Python
- * dictionary, then the elements. Versions 1 to 3, little-endian, C order, one or two dimensions. */
+/* npy.h -- NumPy's array files, as the NumPy enhancement proposal 1 (NEP 1) describes them: a
+ * header that is a Python dictionary, then the elements. Versions 1 to 3, little-endian, C order,
+ * one or two dimensions. */
 #pragma once
 
 #include "base/error.h"
@@ -36,7 +37,7 @@ struct npy_header {
 /* Reads the header from the start of s; s is then at the first element. */
 int npy_header_read(struct byte_stream *s, const char *path, struct npy_header *ret, struct error *e);
 
-/* Reads a whole file (packed with gzip or not). The caller frees *ret. npy_read_i32 takes i4 and i8 that fit (ground truth),
- * npy_read_f32 any element type. */
+/* Reads a whole file (packed with gzip or not). The caller frees *ret. npy_read_i32 takes i4 and i8
+ * that fit (ground truth), npy_read_f32 any element type. */
 int npy_read_i32(const char *path, int32_t **ret, uint64_t *ret_rows, uint64_t *ret_columns, struct error *e);
 int npy_read_f32(const char *path, float **ret, uint64_t *ret_rows, uint64_t *ret_columns, struct error *e);

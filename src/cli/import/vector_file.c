@@ -1,5 +1,5 @@
-/* All binary formats are one: a fixed number of bytes a row from a fixed offset on. Only JSON lines differ, and live in
- * vector_json.c. */
+/* All binary formats are one: a fixed number of bytes a row from a fixed offset on. Only JSON lines
+ * differ, and live in vector_json.c. */
 #include "cli/import/vector_format.h"
 
 #include <errno.h>
@@ -78,7 +78,8 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     f->type = type;
     f->dim = dim;
     f->head_bytes = sizeof(dim);
-    if (byte_stream_size_known(f->stream)) { /* a last row that is cut short counts, and is then an error */
+    /* a last row that is cut short counts, and is then an error */
+    if (byte_stream_size_known(f->stream)) {
         f->rows = (byte_stream_file_bytes(f->stream) + row_bytes(f) - 1) / row_bytes(f);
         f->rows_known = true;
     }
@@ -86,7 +87,8 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     return 0;
 }
 
-/* Reads a line into f->line, the byte order mark of the first line left out: programs on Windows write one. */
+/* Reads a line into f->line, the byte order mark of the first line left out: programs
+ * on Windows write one. */
 static int line_read(struct vector_file *f, struct error *e)
 {
     static const char mark[] = "\xef\xbb\xbf";

@@ -1,5 +1,6 @@
-/* A line is scanned, not parsed into a tree: the payload is kept as it is written, and the vector's numbers are read in place.
- * (A tree of Jansson's would lose the payload's digits, refuse its large numbers and escaped zeros, and sort nothing back.) */
+/* A line is scanned, not parsed into a tree: the payload is kept as it is written, and the vector's
+ * numbers are read in place. (A tree of Jansson's would lose the payload's digits, refuse its large
+ * numbers and escaped zeros, and sort nothing back.) */
 #include "cli/import/vector_format.h"
 
 #include "base/point_id.h"
@@ -19,7 +20,8 @@ struct members {
 
 #define KEY_BYTES_MAX 64
 
-/* A key or an id without its quotes and escapes; false: it is longer than anything that is looked for. */
+/* A key or an id without its quotes and escapes; false: it is longer than
+ * anything that is looked for. */
 static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
 {
     text[0] = 0;
@@ -31,7 +33,8 @@ static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
         text[n] = 0;
         return true;
     }
-    json_t *string = json_loadb(quoted.text, quoted.size, JSON_DECODE_ANY, NULL); /* NULL: with an escaped 0 in it */
+    /* NULL: with an escaped 0 in it */
+    json_t *string = json_loadb(quoted.text, quoted.size, JSON_DECODE_ANY, NULL);
     bool fits = string && json_string_length(string) < KEY_BYTES_MAX;
     if (fits)
         strcpy(text, json_string_value(string));
@@ -137,7 +140,8 @@ static int vector_of(struct vector_file *f, struct json_slice vector, struct err
             continue;
         if (!is_number(x))
             return vector_file_reject(f, e, "element %zu of its vector is not a number", n);
-        to[n] = (float)strtod(x.text, NULL); /* the line ends with 0, and no number goes on behind its slice */
+        /* the line ends with 0, and no number goes on behind its slice */
+        to[n] = (float)strtod(x.text, NULL);
         if (!isfinite(to[n]))
             return vector_file_reject(f, e, "element %zu of its vector does not fit a 32-bit float", n);
     }
@@ -162,7 +166,8 @@ static int payload_of(struct vector_file *f, struct json_slice payload, struct e
     return 1;
 }
 
-/* Such a key is a misspelt one, or has what belongs into the payload: the row would be stored without it. */
+/* Such a key is a misspelt one, or has what belongs into the payload: the row would
+ * be stored without it. */
 static int reject_unknown(struct vector_file *f, struct json_slice key, struct error *e)
 {
     if (key.size > KEY_BYTES_MAX)

@@ -1,5 +1,6 @@
-/* Weights were chosen by hand on a dozen common misspellings: single letters say little, pairs and triples survive most slips,
- * runs of four favour words that share a whole part. Pairs and triples without their order make a swap ("ie", "ei") cheap. */
+/* Weights were chosen by hand on a dozen common misspellings: single letters say little, pairs and
+ * triples survive most slips, runs of four favour words that share a whole part. Pairs and triples
+ * without their order make a swap ("ie", "ei") cheap. */
 #include "cli/import/word_vector.h"
 
 #include <math.h>
@@ -10,7 +11,8 @@
 #define GRAM_MAX       4
 
 static const float gram_weights[GRAM_MAX + 1] = {0, 0.5f, 1.0f, 1.0f, 0.7f};
-static const float bag_weights[GRAM_MAX + 1] = {0, 0, 0.9f, 0.9f, 0}; /* the same letters in any order */
+/* the same letters in any order */
+static const float bag_weights[GRAM_MAX + 1] = {0, 0, 0.9f, 0.9f, 0};
 
 /* FNV-1a with a final mix (MurmurHash3's), because FNV's low bits alone are weak. */
 static uint64_t hash(const char *bytes, uint32_t n, uint64_t kind)

@@ -1,18 +1,22 @@
 /* word_vector.h -- a word as a vector, so that words spelt alike lie near each other.
  *
- * Character n-grams of 1 to 4 letters, with marks at both ends of the word, are hashed to a dimension and a sign
- * ("feature hashing", Weinberger et al., ICML 2009; character n-grams as in fastText, Bojanowski et al., TACL 2017). */
+ * Character n-grams of 1 to 4 letters, with marks at both ends of the word, are hashed to a
+ * dimension and a sign ("feature hashing", Weinberger et al., ICML 2009; character n-grams as in
+ * fastText, Bojanowski et al., TACL 2017). */
 #pragma once
 
 #include <stdint.h>
 
 #define WORD_DIM 256
 
-/* Of unit length; ASCII letters count as small ones. An empty word gives the vector of its two marks. */
+/* Of unit length; ASCII letters count as small ones. An empty word gives the
+ * vector of its two marks. */
 void word_vector(const char *word, float *ret);
 
-/* xorshift64* (Marsaglia 2003; Vigna 2016): the same sequence for the same seed everywhere. state is not 0. */
+/* xorshift64* (Marsaglia 2003; Vigna 2016): the same sequence for the same seed
+ * everywhere. state is not 0. */
 uint64_t random_next(uint64_t *state);
 
-/* Drops, swaps or doubles a letter of word into ret[size]; UTF-8 characters stay whole. Words of one letter get it doubled. */
+/* Drops, swaps or doubles a letter of word into ret[size]; UTF-8 characters stay whole. Words of
+ * one letter get it doubled. */
 void word_misspell(const char *word, uint64_t *random_state, char *ret, uint32_t size);

@@ -1,7 +1,8 @@
 /* top.h -- what `kith top` knows at a moment, and how it is shown.
  *
- * The server counts since its start; two readings make the figures of the time between them. top_read() makes them, top_screen.c draws
- * them on a terminal, top_print.c writes them as tables or JSON. */
+ * The server counts since its start; two readings make the figures of the time between
+ * them. top_read() makes them, top_screen.c draws them on a terminal, top_print.c writes
+ * them as tables or JSON. */
 #pragma once
 
 #include "base/histogram.h"
@@ -51,7 +52,8 @@ struct top_collection {
 };
 
 struct top {
-    double seconds; /* between the two readings; 0: there was only one yet, and nothing has a rate */
+    /* between the two readings; 0: there was only one yet, and nothing has a rate */
+    double seconds;
     uint64_t uptime_ns, resident_bytes;
     double cpu; /* cores' worth of time the process took */
     char read_only[256];
@@ -66,18 +68,21 @@ struct top {
     size_t memory_count;
     uint64_t memory_sum, memory_mapped, memory_budget; /* budget 0: none */
     unsigned memory_stage;
-    double history[TOP_HISTORY], history_p99[TOP_HISTORY]; /* searches a second and their p99 in ns, newest last */
+    /* searches a second and their p99 in ns, newest last */
+    double history[TOP_HISTORY], history_p99[TOP_HISTORY];
     size_t history_count;
     struct top_reading *before;
 };
 
-/* Asks the server and makes the figures since the last call. 0, or libkith's negative code, with the sentence in kith_error(). Zero-initialised
- * is before the first. */
+/* Asks the server and makes the figures since the last call. 0, or libkith's negative code, with
+ * the sentence in kith_error(). Zero-initialised is before the first. */
 int top_read(struct top *t, struct kith *k);
-void top_forget(struct top *t); /* the next reading is a first one again: of a server that has started anew */
+/* the next reading is a first one again: of a server that has started anew */
+void top_forget(struct top *t);
 void top_free(struct top *t);
 
-/* Reads, on a new connection if the old one is lost. 0; 1: there is none now, and c->why says why; -1: not only for now. */
+/* Reads, on a new connection if the old one is lost. 0; 1: there is none now, and c->why says why;
+ * -1: not only for now. */
 int top_read_again(struct cli *c, struct top *t);
 
 /* "5 h 12 min", "310 us", "1.2 ms", "-" for nothing; text from a small ring, as number_text(). */

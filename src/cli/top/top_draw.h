@@ -1,7 +1,9 @@
-/* top_draw.h -- the parts of the page of `kith top`, each from line y on; they return the next free line. For top_screen.c only.
+/* top_draw.h -- the parts of the page of `kith top`, each from line y on; they return the next free
+ * line. For top_screen.c only.
  *
- * The page is laid out for 80 columns or more. A line that does not fit ends with a '>', a name with a '~', a list with "and 5
- * more". Everything is said by words and symbols; colours only repeat it. */
+ * The page is laid out for 80 columns or more. A line that does not fit ends with a '>', a
+ * name with a '~', a list with "and 5 more". Everything is said by words and symbols;
+ * colours only repeat it. */
 #pragma once
 
 #include "cli/top/top.h"

@@ -1,4 +1,5 @@
-/* top_screen.c -- `kith top` on a terminal: totals and curves, memory, a bar for each core, what is built, a line for each collection. */
+/* top_screen.c -- `kith top` on a terminal: totals and curves, memory, a bar for each core, what is
+ * built, a line for each collection. */
 #include "cli/output.h"
 #include "cli/top/top_draw.h"
 
@@ -63,7 +64,8 @@ int top_screen(struct cli *c, struct top *t, double seconds)
     int rc = top_read_again(c, t), key = 0;
     while (rc >= 0 && key != 'q') {
         page_draw(t, c, rc > 0, paused);
-        bool soon = t->seconds == 0 && seconds > 0.2; /* the first figures, and those of a server that is back */
+        /* the first figures, and those of a server that is back */
+        bool soon = t->seconds == 0 && seconds > 0.2;
         double until = clock_seconds() + (soon ? 0.2 : seconds);
         while ((key = key_within(until)) != -1 && key != 'q') {
             paused = key == 'p' ? !paused : paused;

@@ -1,5 +1,5 @@
-/* flat.c -- scans in batches of 32 rows: collected first, so that a sparse bit set costs no more a row than a full one,
- * and fetched ahead of the scoring. */
+/* flat.c -- scans in batches of 32 rows: collected first, so that a sparse bit set costs no more a
+ * row than a full one, and fetched ahead of the scoring. */
 #include "index/flat/flat.h"
 
 #include <errno.h>
@@ -79,7 +79,8 @@ int flat_scan_codes(const struct scan *s, const struct codes_query *query, const
     const uint32_t began = *epoch;
     uint32_t pending = 0;
     for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
-        for (uint32_t i = 0; i < n && s->allowed; i++) /* one behind the other the hardware fetches them */
+        /* one behind the other the hardware fetches them */
+        for (uint32_t i = 0; i < n && s->allowed; i++)
             prefetch(codes_at(codes, w->ids[i]), codes->stride);
         codes_distances(query, w->ids, n, w->rows, w->distances);
         admit(s->top, w, n);

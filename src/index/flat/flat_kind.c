@@ -1,7 +1,9 @@
-/* flat_kind.c -- FLAT as an index kind: no structure at all. Every search compares the query with all allowed vectors, so
- * every answer is exact, whatever recall or effort was asked for. It holds a row from the moment it is appended.
+/* flat_kind.c -- FLAT as an index kind: no structure at all. Every search compares the query with
+ * all allowed vectors, so every answer is exact, whatever recall or effort was asked for. It holds
+ * a row from the moment it is appended.
  *
- * There is no search() here: a kind without effort() has its rows scanned by their vectors (search.c, flat.c). */
+ * There is no search() here: a kind without effort() has its rows scanned by their
+ * vectors (search.c, flat.c). */
 #include "base/memory_use.h"
 #include "index/autoindex.h"
 #include "index/kind.h"

@@ -28,7 +28,8 @@
 #include <math.h>
 #include <stdint.h>
 
-#define EARLY_END_SPARE 8 /* a walk whose k-th candidate is no nearer than the next ends at ef all the same */
+/* a walk whose k-th candidate is no nearer than the next ends at ef all the same */
+#define EARLY_END_SPARE 8
 
 static inline float early_end_power(float r)
 {
@@ -37,13 +38,15 @@ static inline float early_end_power(float r)
     return r;
 }
 
-/* What distances are compared with: that of the k-th, or, under the inner product, of the first where it is the larger number. */
+/* What distances are compared with: that of the k-th, or, under the inner product, of the first
+ * where it is the larger number. */
 static inline float early_end_unit(const struct vek_nearest *near, uint32_t k)
 {
     return fmaxf(fabsf(near->distances[0]), fabsf(near->distances[k - 1]));
 }
 
-/* Is the candidate at `place`, which is to be expanded next, too far beyond the k-th? The pool's limit is ef. */
+/* Is the candidate at `place`, which is to be expanded next, too far beyond the k-th?
+ * The pool's limit is ef. */
 static inline bool early_end_is_due(const struct vek_nearest *near, uint32_t place, uint32_t k)
 {
     if (place < k)

@@ -64,11 +64,13 @@ struct hnsw {
 
     struct links_packed packed; /* instead of links, in a sealed graph that asked for it */
 
-    uint32_t *strays; /* rows that walks miss: each goes on from them at its end; owned, NULL when there are none */
+    /* rows that walks miss: each goes on from them at its end; owned, NULL when there are none */
+    uint32_t *strays;
     uint32_t stray_count;
 
-    const struct copies *copies; /* rows without links, as another row stands for them; NULL: there are none */
-    uint32_t linked;             /* rows below count that have links; while it grows */
+    /* rows without links, as another row stands for them; NULL: there are none */
+    const struct copies *copies;
+    uint32_t linked; /* rows below count that have links; while it grows */
 };
 
 void hnsw_init(struct hnsw *g, const struct index_options *options);
@@ -101,8 +103,8 @@ static inline bool hnsw_is_packed(const struct hnsw *g)
     return g->packed.shape.max != 0;
 }
 
-/* A row's links for who only reads, wherever they are kept: *ret_count, or fewer when LINK_NONE ends them. `buffer` has room
- * for HOP_MAX. */
+/* A row's links for who only reads, wherever they are kept: *ret_count, or fewer when LINK_NONE
+ * ends them. `buffer` has room for HOP_MAX. */
 static inline const uint32_t *hnsw_links_read(const struct hnsw *g, uint32_t row, uint32_t *buffer, uint32_t *ret_count)
 {
     if (hnsw_is_packed(g)) {
@@ -123,8 +125,8 @@ static inline uint32_t *hnsw_upper_links(const struct hnsw *g, uint32_t node, ui
     return row_array_at(&g->upper, hnsw_node(g, node)->first + level - 1);
 }
 
-/* A query over a graph whose rows are coded. A search that a pause interleaves with insertions sees only the rows that were
- * there when it began. */
+/* A query over a graph whose rows are coded. A search that a pause interleaves with insertions sees
+ * only the rows that were there when it began. */
 struct hnsw_walk {
     const struct hnsw *graph;
     const struct codes_query *query;
@@ -132,19 +134,24 @@ struct hnsw_walk {
     uint32_t limit;      /* graph->count when the walk began */
     uint32_t node_limit; /* graph->nodes then */
     bool no_strays;      /* end without them */
-    uint32_t early_k;    /* the walk may end early, by this many candidates (early_end.h); 0: it expands all ef */
+    /* the walk may end early, by this many candidates (early_end.h); 0: it expands all ef */
+    uint32_t early_k;
     const struct pause *pause;
-    void (*overlap)(void *arg); /* another search goes on while a hop's codes are fetched; may be NULL */
+    /* another search goes on while a hop's codes are fetched; may be NULL */
+    void (*overlap)(void *arg);
     void *overlap_arg;
-    const uint32_t *epoch; /* codes are swapped when *epoch changes: then the walk ends with -EAGAIN; may be NULL */
-    const uint32_t
-        *hidden; /* a row that the walk passes over as if it were not linked; not on a higher layer; may be NULL */
+    /* codes are swapped when *epoch changes: then the walk ends with -EAGAIN; may be NULL */
+    const uint32_t *epoch;
+    /* a row that the walk passes over as if it were not linked; not on a higher layer; may be
+     * NULL */
+    const uint32_t *hidden;
 };
 
-/* Walks down to the lowest layer and leaves the ef nearest rows found in scratch->pool, nearest first. The graph is not
- * empty. -ENOMEM, -EAGAIN, or what the pause returned. */
+/* Walks down to the lowest layer and leaves the ef nearest rows found in scratch->pool, nearest
+ * first. The graph is not empty. -ENOMEM, -EAGAIN, or what the pause returned. */
 MUST_USE int hnsw_search(const struct hnsw_walk *w, uint32_t ef);
-/* One step of it: searches one layer, from what the pool holds. Ids in the pool are rows on layer 0, nodes above. */
+/* One step of it: searches one layer, from what the pool holds. Ids in the pool are rows on
+ * layer 0, nodes above. */
 MUST_USE int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef);
 /* Puts a start into the empty pool. */
 void hnsw_start(const struct hnsw_walk *w, uint32_t level, uint32_t id);
@@ -158,23 +165,25 @@ MUST_USE struct hnsw_builder *hnsw_builder_create(const struct hnsw *g, const st
 void hnsw_builder_destroy(struct hnsw_builder *b);
 uint64_t hnsw_builder_bytes(const struct hnsw_builder *b);
 
-/* Inserts rows [g->count, count), whose codes are there, in rounds. workers: NULL, this fiber alone. -ENOMEM, or what the pause
- * returned: then the graph is as it was after some round, and the next call goes on. */
+/* Inserts rows [g->count, count), whose codes are there, in rounds. workers: NULL, this fiber
+ * alone. -ENOMEM, or what the pause returned: then the graph is as it was after some round, and
+ * the next call goes on. */
 MUST_USE int hnsw_build(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t count,
                         const struct workers *workers, const struct pause *pause);
 /* Forgets a round that was stopped: the codes it was made with are others now. */
 void hnsw_round_drop(struct hnsw_builder *b);
 
-/* All rows are in: chooses each list of the lowest layer once more, from its links and the rows that link to it. hnsw_repair()
- * should follow. -ENOMEM, or what the pause returned: then the next call goes on. */
+/* All rows are in: chooses each list of the lowest layer once more, from its links and the
+ * rows that link to it. hnsw_repair() should follow. -ENOMEM, or what the pause returned: then
+ * the next call goes on. */
 MUST_USE int hnsw_final_prune(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes,
                               const struct workers *workers, const struct pause *pause);
 
 /* Looks for rows that no walk can reach and links them in. Call when building rests; pauses. */
 MUST_USE int hnsw_repair(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct pause *pause);
 
-/* Searches for rows by their own vectors, and links those in that are not found; who cannot be is a stray then. What the
- * searches are done with, where the graph is going to be searched: */
+/* Searches for rows by their own vectors, and links those in that are not found; who cannot be is a
+ * stray then. What the searches are done with, where the graph is going to be searched: */
 struct reach_search {
     const struct hnsw *graph;
     const struct codes *codes;
@@ -182,11 +191,13 @@ struct reach_search {
 };
 enum reach_scope {
     REACH_ALL, /* the graph is complete: all rows, or as many as the file says */
-    REACH_DUE, /* it grows: rows that have come, or that later rows may have cut off (hnsw_inlinks.c) */
+    /* it grows: rows that have come, or that later rows may have cut off (hnsw_inlinks.c) */
+    REACH_DUE,
 };
 /* -ENOMEM, or what the pause returned: then the next call goes on. */
 MUST_USE int hnsw_reach(struct hnsw *g, struct hnsw_builder *b, const struct reach_search *search,
                         enum reach_scope scope, const struct workers *workers, const struct pause *pause);
 
-/* Checks the four sentences above, for bytes that came from a disk. -EINVAL with *ret_why (a literal), or what the pause returned. */
+/* Checks the four sentences above, for bytes that came from a disk. -EINVAL with *ret_why (a
+ * literal), or what the pause returned. */
 MUST_USE int hnsw_verify(const struct hnsw *g, const struct pause *pause, const char **ret_why);

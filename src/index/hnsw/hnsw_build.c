@@ -10,12 +10,15 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define GRAPH_SHARE        32                  /* a round is no more than a share of 1 in so many rows of the graph */
-#define ROUND_BYTES_MAX    ((uint32_t)2 << 20) /* of lists that it may have to write down: a fraction of a millisecond */
+/* a round is no more than a share of 1 in so many rows of the graph */
+#define GRAPH_SHARE 32
+/* of lists that it may have to write down: a fraction of a millisecond */
+#define ROUND_BYTES_MAX    ((uint32_t)2 << 20)
 #define GROUPS_AT_ONCE     8
 #define ROWS_PER_SHARE_MIN 4 /* fewer are not worth asking for help */
 
-/* floor(-ln U / ln m), U drawn from the seed and the row alone (SplitMix64), so that the same input makes the same graph. */
+/* floor(-ln U / ln m), U drawn from the seed and the row alone (SplitMix64), so that the same input
+ * makes the same graph. */
 static uint32_t level_of(const struct hnsw *g, uint32_t row)
 {
     uint64_t z = g->seed + (row + 1) * 0x9e3779b97f4a7c15u;
@@ -37,15 +40,16 @@ uint32_t hnsw_round_rows(uint32_t m, uint32_t count)
     return rows ? rows : 1;
 }
 
-/* A row that is dead is not linked: nobody will ask for it. Row 0 always is, for walks may begin there. -ENOMEM only says that
- * the row is linked all the same. */
+/* A row that is dead is not linked: nobody will ask for it. Row 0 always is, for walks may begin
+ * there. -ENOMEM only says that the row is linked all the same. */
 static void leave_out_if_dead(struct hnsw_builder *b, uint32_t row)
 {
     if (row > 0 && b->alive && *b->alive && b->copies && copies_is_linked(b->copies, row))
         (void)!copies_leave_out(b->copies, row, *b->alive);
 }
 
-/* Ends before a row that is to be the new top: it enters alone, so that those after it can link to it. */
+/* Ends before a row that is to be the new top: it enters alone, so that those
+ * after it can link to it. */
 static void choose_new_rows(const struct hnsw *g, struct hnsw_builder *b, uint32_t limit, uint32_t linked_max)
 {
     struct round *r = &b->round;
@@ -117,7 +121,8 @@ struct job {
     const struct hnsw *graph;
     const struct codes *codes;
     struct hnsw_builder *builder;
-    _Atomic uint32_t next; /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* what nobody has taken yet; only a counter, nothing is published by it */
+    _Atomic uint32_t next;
 };
 
 static int search_share(void *arg, unsigned share, const struct pause *pause)

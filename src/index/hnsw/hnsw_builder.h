@@ -91,7 +91,8 @@ struct round {
     uint32_t groups;
 };
 
-/* Of a graph that grows: for each row, one of the rows near it that links to it (hnsw_inlinks.c). */
+/* Of a graph that grows: for each row, one of the rows near it that links to it
+ * (hnsw_inlinks.c). */
 struct inlink {
     _Atomic uint32_t from; /* that row plus 1; 0: none. The row itself: no search has to find it */
     uint32_t due;          /* with so many rows in the graph, `from` may be too far away */
@@ -130,8 +131,8 @@ static inline uint32_t hnsw_row_lot(uint32_t row)
     return (row * 0x9E3779B1u) >> 28;
 }
 
-/* One row in eight. Under the inner product, rows that the recall is measured with are none of those that links were added for, or
- * queries would do worse than these. */
+/* One row in eight. Under the inner product, rows that the recall is measured with are none of
+ * those that links were added for, or queries would do worse than these. */
 static inline bool hnsw_is_exam_row(uint32_t row)
 {
     return hnsw_row_lot(row) / 2 == 5;
@@ -153,12 +154,14 @@ struct reaching {
     uint32_t listed, list_room;
     uint32_t *again; /* rows of the next turn */
     uint32_t again_count, again_room;
-    uint8_t *links_to;    /* how many links lead to a row, at most 255; NULL: all rows are searched for */
+    /* how many links lead to a row, at most 255; NULL: all rows are searched for */
+    uint8_t *links_to;
     bool all;             /* so they are: the sample missed many */
     uint32_t counted;     /* rows whose links are in that */
     uint32_t sample_step; /* one row in so many is searched for anyway */
     uint64_t *kept;       /* rows that were linked here: these links are not given up for others */
-    uint64_t *confused;   /* rows that a wider beam finds, or none, as their codes are like those of others */
+    /* rows that a wider beam finds, or none, as their codes are like those of others */
+    uint64_t *confused;
     uint64_t *lost;       /* of these, rows that no beam does */
     uint32_t searched;    /* rows that were searched for in turn 0, the first time */
     bool is_filled;       /* the window is */
@@ -177,7 +180,8 @@ struct hnsw_builder {
     struct flood flood;
     struct settling settling;
     struct reaching reaching;
-    struct copies *copies; /* the graph's, to leave out rows that are dead when their turn comes; NULL: none is */
+    /* the graph's, to leave out rows that are dead when their turn comes; NULL: none is */
+    struct copies *copies;
     const uint64_t *const *alive; /* lent: a bit a row, or NULL: all are. It may move at a pause */
     uint32_t changes;             /* insertions since the last hnsw_repair() */
     uint32_t final_pruned;        /* rows there were when hnsw_final_prune() ended */
@@ -212,7 +216,8 @@ static inline uint32_t level_links_max(const struct hnsw *g, uint32_t level)
     return level == 0 ? 2 * g->m : g->m;
 }
 
-/* LINK_NONE: none. Shares prune lists at the same time: only the share that prunes the list of `from` writes it. */
+/* LINK_NONE: none. Shares prune lists at the same time: only the share that prunes the list
+ * of `from` writes it. */
 static inline uint32_t inlink_from(const struct inlinks *l, uint32_t row)
 {
     const struct inlink *at = row < l->rows ? row_array_at(&l->of, row) : NULL;
@@ -234,8 +239,9 @@ static inline uint32_t links_count(const uint32_t *links, uint32_t max)
     return n;
 }
 
-/* Keeps, of `count` candidates sorted nearest first, up to `max`, first those that are closer to the base than to each other (the paper's
- * heuristic), then the least occluded (hnsw_select.c); moves them to the front and returns how many. */
+/* Keeps, of `count` candidates sorted nearest first, up to `max`, first those that are closer to
+ * the base than to each other (the paper's heuristic), then the least occluded (hnsw_select.c);
+ * moves them to the front and returns how many. */
 struct hnsw_candidates {
     struct cand *cand;
     uint32_t count, max;
@@ -247,17 +253,19 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
 uint32_t hnsw_select_ip(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes,
                         struct hnsw_candidates c);
 
-/* Searches the frozen graph for the neighbours of a new row and writes them to the round. What the pause returned. */
+/* Searches the frozen graph for the neighbours of a new row and writes them to the round.
+ * What the pause returned. */
 MUST_USE int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                          uint32_t new_row, const struct pause *pause);
-/* Groups what the new rows have chosen by the row that will link back; the next step is ROUND_PRUNE. -ENOMEM, or what the pause
- * returned, but done all the same. */
+/* Groups what the new rows have chosen by the row that will link back; the next step is
+ * ROUND_PRUNE. -ENOMEM, or what the pause returned, but done all the same. */
 MUST_USE int hnsw_reverse_links(const struct hnsw *g, struct round *r, const struct pause *pause);
 /* Makes the new list of a row whose old one cannot take the links back of a group. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                 const struct inlinks *inlinks, uint32_t group);
 
-/* The list of a row of the lowest layer, chosen from its links and up to 2m others. ret_list: room for 2m. Returns its length. */
+/* The list of a row of the lowest layer, chosen from its links and up to 2m others. ret_list: room
+ * for 2m. Returns its length. */
 uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, uint32_t row,
                    const uint32_t *others, uint32_t count, uint32_t *ret_list);
 
@@ -274,8 +282,8 @@ void inlink_note(const struct inlinks *l, uint32_t row, const struct inlink_foun
 bool inlink_is_due(const struct inlinks *l, uint32_t row, uint32_t rows);
 /* How many of the links of `from` are inlinks. */
 uint32_t inlinks_count(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from);
-/* Puts inlinks of the old list of `from` behind the `kept` links of the new one, up to `max` links; the rows of the
- * others have no inlink any more. Returns the new length. */
+/* Puts inlinks of the old list of `from` behind the `kept` links of the new one, up to `max` links;
+ * the rows of the others have no inlink any more. Returns the new length. */
 uint32_t inlinks_keep(const struct inlinks *l, const uint32_t *old, uint32_t n, uint32_t from, uint32_t *list,
                       uint32_t kept, uint32_t max);
 
@@ -286,6 +294,6 @@ void hnsw_repair_drop(struct hnsw_builder *b);
 /* Forgets a search for all rows that was stopped. */
 void hnsw_reach_drop(struct hnsw_builder *b);
 
-/* Adds a link on the lowest layer, unpruned: where there is room, or in place of the farthest row that one of the list's own
- * neighbours still links to, or of the last. */
+/* Adds a link on the lowest layer, unpruned: where there is room, or in place of the farthest row
+ * that one of the list's own neighbours still links to, or of the last. */
 void hnsw_link_surely(struct hnsw *g, const struct inlinks *inlinks, uint32_t row, uint32_t to);

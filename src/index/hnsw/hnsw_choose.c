@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STARTS_MAX              16 /* how many of a layer's candidates the layer below starts from */
-#define PRUNED_SPARE            4 /* a pruned list keeps one place in so many free, or each new link would prune it again */
+/* how many of a layer's candidates the layer below starts from */
+#define STARTS_MAX 16
+/* a pruned list keeps one place in so many free, or each new link would prune it again */
+#define PRUNED_SPARE            4
 #define INLINKS_SPARE           2            /* and half of those for inlinks, */
 #define INLINKS_SHARE           2            /* which have one place in so many at most */
 #define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
@@ -35,8 +37,9 @@ static void insert(struct pool *pool, uint32_t limit, struct cand c)
     pool->cand[at] = c;
 }
 
-/* Rows that enter in the same round are not in the graph yet, but where the input is sorted they are the nearest: those before this one are
- * compared with it, one after the other as their codes lie. It costs a hundredth of the walk. */
+/* Rows that enter in the same round are not in the graph yet, but where the input is sorted they
+ * are the nearest: those before this one are compared with it, one after the other as their codes
+ * lie. It costs a hundredth of the walk. */
 static int meet_batch(struct hnsw_worker *w, const struct codes_query *query, const struct round *r, uint32_t new_row,
                       uint32_t limit, const struct pause *pause)
 {
@@ -136,7 +139,8 @@ static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struc
         w->pruning[at + i] = (struct cand){s->distances[i], links[i]};
 }
 
-/* How long a pruned list of the lowest layer is at most, but for the inlinks that are put behind it. */
+/* How long a pruned list of the lowest layer is at most, but for the inlinks
+ * that are put behind it. */
 static uint32_t links_kept(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from, uint32_t max)
 {
     const uint32_t inlinks = inlinks_count(l, links, n, from), room = max / INLINKS_SHARE;

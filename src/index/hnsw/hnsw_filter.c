@@ -14,9 +14,10 @@
 #define WALK_ROWS_MIN 512 /* fewer rows are scanned sooner than walked */
 #define TAKEN_AT_ONCE 64  /* candidates of a walk */
 #define FILTER_SPARE  3   /* allowed candidates expected for each hit wanted */
-#define WIDER_MIN     2   /* a walk that found too few allowed rows is repeated with an ef so many times as large, */
-#define WIDER_MAX     4
-#define WIDEST        8192 /* up to this; each candidate is moved by many newcomers */
+/* a walk that found too few allowed rows is repeated with an ef so many times as large, */
+#define WIDER_MIN 2
+#define WIDER_MAX 4
+#define WIDEST    8192 /* up to this; each candidate is moved by many newcomers */
 
 /* Is the row a hit, or one of its copies? */
 static bool is_wanted(const struct hnsw_index *x, const struct index_query *q, uint32_t row)
@@ -24,7 +25,8 @@ static bool is_wanted(const struct hnsw_index *x, const struct index_query *q, u
     return !q->allowed || copies_any(x->base.host->copies, row, q->allowed, q->visible);
 }
 
-/* By how many candidates the walk ends early: as many more as the filter takes away, or deletions did. 0: it expands all. */
+/* By how many candidates the walk ends early: as many more as the filter takes away, or deletions
+ * did. 0: it expands all. */
 static uint32_t early_k(const struct index_query *q)
 {
     if (!q->ends_early || !index_may_end_early(q->allowed_count, q->rows))
@@ -33,8 +35,8 @@ static uint32_t early_k(const struct index_query *q)
     return (uint32_t)ceil((double)k * q->rows / q->allowed_count);
 }
 
-/* Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with the query; the other
- * term keeps it for few allowed rows. */
+/* Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with
+ * the query; the other term keeps it for few allowed rows. */
 uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q)
 {
     const uint32_t rows = q->limit < q->rows ? q->limit : q->rows;
@@ -54,7 +56,8 @@ uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q
     return (uint32_t)ef;
 }
 
-/* Moves the walk's allowed candidates, which are sorted, into top, and returns how many they are. */
+/* Moves the walk's allowed candidates, which are sorted, into top, and returns how many they
+ * are. */
 static uint32_t take(const struct hnsw_index *x, const struct index_query *q, const struct pool *pool)
 {
     const uint32_t limit = q->limit < q->rows ? q->limit : q->rows;
@@ -73,9 +76,9 @@ static uint32_t take(const struct hnsw_index *x, const struct index_query *q, co
     return taken;
 }
 
-/* Allowed candidates that must be among those that a walk has found, or its recall is less than that without a filter: as
- * many as a filter leaves that has nothing to do with the query, give or take two standard deviations, but no more than
- * without a filter. */
+/* Allowed candidates that must be among those that a walk has found, or its recall is less than
+ * that without a filter: as many as a filter leaves that has nothing to do with the query, give or
+ * take two standard deviations, but no more than without a filter. */
 static uint32_t fewest_allowed(const struct index_query *q, uint32_t found)
 {
     const double share = (double)q->allowed_count / q->rows, usual = found * share;
@@ -99,8 +102,8 @@ static uint32_t wider_ef(const struct index_query *q, uint32_t ef, uint32_t take
     return is_scan_cheaper ? 0 : (uint32_t)wider;
 }
 
-/* Where the rows near the query are not allowed, say as they were deleted, the beam is widened, for recall must not depend
- * on where the allowed rows lie. */
+/* Where the rows near the query are not allowed, say as they were deleted, the beam is widened, for
+ * recall must not depend on where the allowed rows lie. */
 int hnsw_index_search(const struct index *base, struct index_query *q)
 {
     const struct hnsw_index *x = hnsw_index_const(base);

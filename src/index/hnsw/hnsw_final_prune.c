@@ -67,7 +67,8 @@ static bool holds(const uint32_t *links, uint32_t max, uint32_t row)
     return found;
 }
 
-/* Notes for each row of the window who links to it and is not linked to; of a hub's many, the first. */
+/* Notes for each row of the window who links to it and is not linked to; of a
+ * hub's many, the first. */
 static int gather_back(const struct hnsw *g, struct settling *s, const struct pause *pause)
 {
     const uint32_t max = 2 * g->m;
@@ -91,7 +92,8 @@ struct job {
     const struct hnsw *graph;
     const struct codes *codes;
     struct hnsw_builder *builder;
-    _Atomic uint32_t next; /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* what nobody has taken yet; only a counter, nothing is published by it */
+    _Atomic uint32_t next;
 };
 
 static int final_prune_share(void *arg, unsigned share, const struct pause *pause)

@@ -12,9 +12,10 @@ struct hnsw_index {
     struct index base;
     struct hnsw graph;
     struct hnsw_builder *builder; /* NULL until the first insertion */
-    struct links_packed packed;   /* the links, when sealed; shape.max is 0 when they stay as they are */
-    float intrinsic_dimension;    /* of the rows, when the first were linked; 0: not measured */
-    void *header;                 /* what save() lends, made there */
+    /* the links, when sealed; shape.max is 0 when they stay as they are */
+    struct links_packed packed;
+    float intrinsic_dimension; /* of the rows, when the first were linked; 0: not measured */
+    void *header;              /* what save() lends, made there */
 };
 
 static inline struct hnsw_index *hnsw_index_of(struct index *x)
@@ -31,16 +32,18 @@ static inline const struct hnsw_index *hnsw_index_const(const struct index *x)
 int hnsw_index_create(const struct index_host *host, struct index **ret); /* hnsw_kind.c */
 void hnsw_index_destroy(struct index *base);
 
-int hnsw_options_check(const struct index_options *o, uint32_t dim, struct error *error); /* hnsw_options.c */
+/* hnsw_options.c */
+int hnsw_options_check(const struct index_options *o, uint32_t dim, struct error *error);
 void hnsw_options_resolve(struct index_options *o, uint32_t rows);
 void hnsw_options_most(struct index_options *o, uint32_t dim);
 void hnsw_options_say(const struct index_options *o, const struct index *base, uint32_t rows, struct index_why *why);
 uint32_t hnsw_options_row_bytes(const struct index_options *o);
-/* Before the first row is linked: what is open of m and ef_construct, by the intrinsic dimension of so many rows
- * (intrinsic_dimension.h; 0: it cannot be told). */
+/* Before the first row is linked: what is open of m and ef_construct, by the intrinsic dimension of
+ * so many rows (intrinsic_dimension.h; 0: it cannot be told). */
 void hnsw_options_fit(struct index_options *o, float intrinsic_dimension, uint32_t looked_at, uint32_t dim);
 
-uint64_t hnsw_index_memory(const struct index_host *host, uint32_t rows, unsigned shares); /* hnsw_memory.c */
+/* hnsw_memory.c */
+uint64_t hnsw_index_memory(const struct index_host *host, uint32_t rows, unsigned shares);
 
 int hnsw_index_build(struct index *base, const struct index_job *job); /* hnsw_advance.c */
 void hnsw_index_codes_changed(struct index *base);
@@ -48,9 +51,11 @@ int hnsw_index_finish(struct index *base, const struct index_job *job);
 int hnsw_index_reach(struct index *base, const struct index_job *job, const struct codes *codes,
                      struct index_reach **ret);
 
-uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q); /* hnsw_filter.c */
+/* hnsw_filter.c */
+uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q);
 int hnsw_index_search(const struct index *base, struct index_query *q);
 
-int hnsw_index_join(struct index *base, const struct index_options *made, const struct pause *pause); /* hnsw_save.c */
+/* hnsw_save.c */
+int hnsw_index_join(struct index *base, const struct index_options *made, const struct pause *pause);
 int hnsw_index_save(struct index *base, struct index_regions *ret);
 int hnsw_index_open(const struct index_host *host, struct index_opening *o, struct index **ret);

@@ -13,9 +13,12 @@
  * for again. */
 #include "index/hnsw/hnsw_builder.h"
 
-#define EF_TRUSTED   32    /* a search reaches owners that are among so many nearest; it keeps 64 at least */
-#define GROWTH_MOST  2.0   /* a row is searched for again when the graph has so many times the rows, at the latest, */
-#define GROWTH_LEAST 1.125 /* and at the earliest, and when a single link is known that leads to it */
+/* a search reaches owners that are among so many nearest; it keeps 64 at least */
+#define EF_TRUSTED 32
+/* a row is searched for again when the graph has so many times the rows, at the latest, */
+#define GROWTH_MOST 2.0
+/* and at the earliest, and when a single link is known that leads to it */
+#define GROWTH_LEAST 1.125
 
 /* A row of the pool other than `row` leads to `from`: the search did not come there by chance. */
 static bool is_led_to(const struct hnsw *g, const struct pool *pool, uint32_t row, uint32_t from)

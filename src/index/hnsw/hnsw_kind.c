@@ -57,7 +57,8 @@ static void count_memory(const struct index *base, struct memory_use *use)
 
 /* -- a walk, in nanoseconds -- */
 
-#define HOP_ROWS    24  /* that a candidate which is expanded leads to and that were not visited, about */
+/* that a candidate which is expanded leads to and that were not visited, about */
+#define HOP_ROWS    24
 #define NS_PER_ROW  12  /* visited set, heap, branches missed */
 #define NS_PER_BYTE .06 /* of a code that comes from memory */
 

@@ -5,7 +5,8 @@
 
 #include "base/bits.h"
 
-/* Links a pruned or a fresh list has, and how many of those they enter need a new list in the same round, in eighths. */
+/* Links a pruned or a fresh list has, and how many of those they enter need a new list in the
+ * same round, in eighths. */
 #define FILLED 7
 #define PRUNED 5
 

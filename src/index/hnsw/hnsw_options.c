@@ -7,8 +7,9 @@
 
 #define EF_CONSTRUCT_MAX 4096
 
-/* By the local intrinsic dimension of the rows (intrinsic_dimension.h). Two numbers a bound: of 512 rows, and what a doubling of the
- * rows adds, because more rows show finer structure. At equal recall, beside m 24, queries a second:
+/* By the local intrinsic dimension of the rows (intrinsic_dimension.h). Two numbers a bound: of 512
+ * rows, and what a doubling of the rows adds, because more rows show finer structure. At equal
+ * recall, beside m 24, queries a second:
  *
  *     rows                       intrinsic    .95, .99, .999 with m 16    with m 32
  *     digits, 784 dimensions     10 to 13     1.22, 1.06, 1.24
@@ -18,8 +19,8 @@
  *     images, 1280 dimensions    21 to 27     .99, .96, 1.04              .92, .95, .94
  *     words, 100 dimensions      21 to 28     .81, .85, -                 1.10, 1.11, 1.31
  *
- * So very long rows get 16, and long ones no more than 24: each is more to compare. Where it is very low the rows are clusters or
- * copies, which need the links that lead away. */
+ * So very long rows get 16, and long ones no more than 24: each is more to compare. Where it is
+ * very low the rows are clusters or copies, which need the links that lead away. */
 #define LOW_DIMENSION  12.0f
 #define LOW_MORE       0.55f
 #define LOW_LEAST      8.0f
@@ -30,9 +31,10 @@
 #define M_LOW          16
 #define M_HIGH         32
 
-/* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up to 1.8 times at .995, of 100 to
- * 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the building. A growing segment is told how many rows it may get, a
- * merge how many it has: with M 16 for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
+/* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up
+ * to 1.8 times at .995, of 100 to 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the
+ * building. A growing segment is told how many rows it may get, a merge how many it has: with M 16
+ * for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
 #define M_FEW_ROWS 512
 #define M_SMALL    8
 #define M_MIDDLE   24
@@ -54,8 +56,10 @@ int hnsw_options_check(const struct index_options *o, uint32_t dim, struct error
 uint32_t hnsw_options_row_bytes(const struct index_options *o)
 {
     const uint32_t links = 2u * o->m * (uint32_t)sizeof(uint32_t);
-    const uint32_t upper = 4 + 16u / o->m;                              /* of one row in m: its lists there */
-    return (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper; /* packed: as of a million rows */
+    /* of one row in m: its lists there */
+    const uint32_t upper = 4 + 16u / o->m;
+    /* packed: as of a million rows */
+    return (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper;
 }
 
 static uint16_t ef_construct_of(uint32_t m)
@@ -83,7 +87,8 @@ void hnsw_options_fit(struct index_options *o, float intrinsic_dimension, uint32
     if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
         return;
     o->m = is_low ? M_LOW : is_high ? M_HIGH : M_MIDDLE;
-    if (is_low && o->open & OPEN_EF) /* of many links those of a middling number of candidates are as good */
+    /* of many links those of a middling number of candidates are as good */
+    if (is_low && o->open & OPEN_EF)
         o->ef_construct = ef_construct_of(o->m);
 }
 

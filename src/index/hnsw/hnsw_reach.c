@@ -124,7 +124,8 @@ static bool is_wanted(const struct hnsw *g, const struct hnsw_builder *b, uint32
     return !r->links_to || r->all || r->links_to[row] <= FEW_LINKS || is_sampled(r, row);
 }
 
-/* It is left empty when the turn has no more rows. What the pause returned: then the next call goes on. */
+/* It is left empty when the turn has no more rows. What the pause returned: then
+ * the next call goes on. */
 static int window_fill(const struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
 {
     struct reaching *r = &b->reaching;
@@ -167,8 +168,8 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
     return is_last ? reach_add_again(r, row) : reach_mend(g, b, row, end);
 }
 
-/* Pauses behind each row that is mended: where all lists are full, it takes up to a millisecond. What the pause returned: then
- * the next call goes on. */
+/* Pauses behind each row that is mended: where all lists are full, it takes up to a millisecond.
+ * What the pause returned: then the next call goes on. */
 static int window_end(struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
 {
     struct reaching *r = &b->reaching;

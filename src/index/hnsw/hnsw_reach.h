@@ -4,16 +4,19 @@
 
 #include "index/hnsw/hnsw_builder.h"
 
-#define REACH_TURNS   6
-#define REACH_BRIDGES 3 /* the turn with the last bridges: more would cost a tenth of the build's time */
+#define REACH_TURNS 6
+/* the turn with the last bridges: more would cost a tenth of the build's time */
+#define REACH_BRIDGES 3
 
 /* Where the walk for a row ended. */
 struct walk_end {
     bool done, missed;
-    bool lost;                       /* no beam finds it: its code is like those of many others */
-    bool stuck;                      /* a wider beam finds a row that is nearer than all that the smallest found: */
-    uint32_t bridge;                 /* that row, which `nearest` shall link to */
-    uint32_t beam;                   /* of the later searches that must find it; 0: none must, or the smallest does */
+    bool lost; /* no beam finds it: its code is like those of many others */
+    /* a wider beam finds a row that is nearer than all that the smallest found: */
+    bool stuck;
+    uint32_t bridge; /* that row, which `nearest` shall link to */
+    /* of the later searches that must find it; 0: none must, or the smallest does */
+    uint32_t beam;
     uint32_t nearest[REACH_ANCHORS]; /* rows that may link to it; LINK_NONE: there are no more */
     struct inlink_found inlink;      /* while the graph grows */
 };

@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BESIDE 5 /* rows beside one that was stuck, which may be stuck, too; a list has more places than that */
+/* rows beside one that was stuck, which may be stuck, too; a list has more places than that */
+#define BESIDE 5
 
 int reach_add_again(struct reaching *r, uint32_t row)
 {
@@ -36,8 +37,8 @@ static bool is_kept(const struct hnsw_builder *b, uint32_t from, uint32_t to)
     return b->reaching.grows ? inlink_from(&b->inlinks, to) == from : bits_test(b->reaching.kept, to);
 }
 
-/* The place in a full list of a link that can be given up; 2m: there is none. A row that nothing leads to any more is searched for,
- * and missed; but not a short one under the inner product. */
+/* The place in a full list of a link that can be given up; 2m: there is none. A row that nothing
+ * leads to any more is searched for, and missed; but not a short one under the inner product. */
 static uint32_t spare_link(const struct hnsw *g, const struct hnsw_builder *b, uint32_t from)
 {
     const uint32_t max = 2 * g->m, *links = hnsw_links(g, from);
@@ -50,8 +51,8 @@ static uint32_t spare_link(const struct hnsw *g, const struct hnsw_builder *b, u
     return max;
 }
 
-/* The row that loses a link, and those that were found through it. But not these while the graph grows: it
- * would cost most of what linking does. */
+/* The row that loses a link, and those that were found through it. But not these while the graph
+ * grows: it would cost most of what linking does. */
 static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_t row)
 {
     const uint32_t *links = hnsw_links(g, row);
@@ -92,7 +93,8 @@ int reach_bridge(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const str
 {
     struct reaching *r = &b->reaching;
     const uint32_t *links = hnsw_links(g, row);
-    const uint32_t replaced = r->replaced; /* rows behind such a link are searched for again, but not all rows */
+    /* rows behind such a link are searched for again, but not all rows */
+    const uint32_t replaced = r->replaced;
     int rc = r->turn < REACH_BRIDGES ? reach_add_again(r, row) : 0;
     for (uint32_t i = 0; rc == 0 && r->turn == 0 && i < BESIDE && links[i] != LINK_NONE; i++)
         rc = reach_add_again(r, links[i]);

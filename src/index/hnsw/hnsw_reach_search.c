@@ -9,15 +9,17 @@
 #include <string.h>
 
 #define EF 32 /* of searches while the graph grows: half of what a search keeps then; */
-#define EF_WIDE                                                                                                        \
-    64 /* where a row in 16 is not among its own answers, under the inner product, and rows near one that is stuck */
+/* where a row in 16 is not among its own answers, under the inner product, and rows near one that
+ * is stuck */
+#define EF_WIDE      64
 #define EF_FIRST     12 /* most rows are found with so little */
 #define ROWS_AT_ONCE 8
 
 struct job {
     const struct reach_search *search;
     struct hnsw_builder *builder;
-    _Atomic uint32_t next; /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* what nobody has taken yet; only a counter, nothing is published by it */
+    _Atomic uint32_t next;
 };
 
 /* What the walk with the smallest beam has found, nearest first. */
@@ -61,7 +63,8 @@ static bool is_found(const struct hnsw *g, const struct reaching *r, const struc
     return !r->grows || end->inlink.from != LINK_NONE;
 }
 
-/* The nearest. While the graph grows, those with room first: there is no use in a link that the next row takes away. */
+/* The nearest. While the graph grows, those with room first: there is no use in a link that the
+ * next row takes away. */
 static void choose_anchors(const struct hnsw *g, const struct reaching *r, const struct pool *pool, uint32_t row,
                            struct walk_end *end)
 {
@@ -94,9 +97,10 @@ static uint32_t count_nearer(const struct reach_search *s, struct search_scratch
     return nearer;
 }
 
-/* What a search that has not found the row says of it: the smallest beam that should have, 0 when none
- * should. By codes that cannot tell rows apart a row may be none of the nearest to its own vector, and
- * under the inner product short rows are not. A few others may be nearer by their codes alone. */
+/* What a search that has not found the row says of it: the smallest beam that should have, 0
+ * when none should. By codes that cannot tell rows apart a row may be none of the nearest to
+ * its own vector, and under the inner product short rows are not. A few others may be nearer
+ * by their codes alone. */
 static uint32_t beam_wanted(const struct reach_search *s, struct search_scratch *scratch,
                             const struct codes_query *query, uint32_t row, bool grows, bool *ret_lost)
 {
@@ -115,9 +119,9 @@ static bool is_looked_at(const struct reaching *r, uint32_t row)
            (r->turn == 0 ? hnsw_row_lot(row) == 0 : r->turn <= REACH_BRIDGES);
 }
 
-/* Under the inner product the answers to a row's own vector may be rows of another place, longer than all around it. Whether a
- * walk comes to them is not seen by the row. A wider beam tells: the walk was stuck when none of what it found is an answer.
- * first: where it ended. */
+/* Under the inner product the answers to a row's own vector may be rows of another place, longer
+ * than all around it. Whether a walk comes to them is not seen by the row. A wider beam tells: the
+ * walk was stuck when none of what it found is an answer. first: where it ended. */
 static int look_farther(const struct hnsw_walk *walk, const struct first_walk *first, struct walk_end *end)
 {
     const struct pool *pool = &walk->scratch->pool;

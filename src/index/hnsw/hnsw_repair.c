@@ -76,7 +76,8 @@ static void flood_from(struct flood *f, uint32_t row, uint32_t parent)
     f->stack[f->depth++] = row;
 }
 
-/* Links a reached row to a row that is not reached where there is room, or in place of a row that is reached in another way. */
+/* Links a reached row to a row that is not reached where there is room, or in place of a row that
+ * is reached in another way. */
 static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, uint32_t row)
 {
     const struct flood *f = &b->flood;

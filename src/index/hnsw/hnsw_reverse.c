@@ -62,15 +62,16 @@ static void sort_by(struct round *r, uint32_t n, unsigned pass)
     r->links_back = sorted;
 }
 
-/* All this takes a millisecond or two when the graph is far from the core, so it pauses; but what was begun is done though a pause says that it is
- * over: *rc has that. */
+/* All this takes a millisecond or two when the graph is far from the core, so it pauses; but what
+ * was begun is done though a pause says that it is over: *rc has that. */
 static void give_way(const struct pause *pause, int *rc)
 {
     if (*rc == 0)
         *rc = pause_here(pause);
 }
 
-/* By layer, then by the row they leave, otherwise as they came: a byte at a time, least first, bytes that are all the same left out. */
+/* By layer, then by the row they leave, otherwise as they came: a byte at a time, least first,
+ * bytes that are all the same left out. */
 static void sort_links(struct round *r, uint32_t n, const struct pause *pause, int *rc)
 {
     for (unsigned pass = 0; pass < 5; pass++) {

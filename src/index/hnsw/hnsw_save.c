@@ -1,11 +1,12 @@
-/* hnsw_save.c -- the graph as regions of bytes, and opened from them. Opening believes nothing: sizes follow from the
- * header's counts, numbers are looked at, and hnsw_verify() reads every link.
+/* hnsw_save.c -- the graph as regions of bytes, and opened from them. Opening believes nothing:
+ * sizes follow from the header's counts, numbers are looked at, and hnsw_verify() reads every link.
  *
  *   graph         struct graph_header
  *   links         u32 [count][2m], or packed: links_packed.h
  *   nodes         struct hnsw_node [nodes]
  *   upper         u32 [lists][m]
- *   strays        u32 [..]: rows that every walk goes on from at its end, at most 512; may be missing */
+ *   strays        u32 [..]: rows that every walk goes on from at its end, at most 512; may be
+ *                 missing */
 #include "index/hnsw/hnsw_index.h"
 
 #include "base/memory.h"

@@ -25,10 +25,12 @@
 
 #define INLINE         static inline __attribute__((always_inline))
 #define LANES          8
-#define HOPS_PER_PAUSE 32           /* 10 to 30 us */
-#define LINKS_STEP     8            /* links read between two glances at whether the list has ended */
-#define CACHED_BYTES   (256 * 1024) /* codes of so few bytes are in the second cache anyway */
-#define PREFETCH_MAX   4096 /* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
+#define HOPS_PER_PAUSE 32 /* 10 to 30 us */
+/* links read between two glances at whether the list has ended */
+#define LINKS_STEP   8
+#define CACHED_BYTES (256 * 1024) /* codes of so few bytes are in the second cache anyway */
+/* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
+#define PREFETCH_MAX 4096
 
 /* Into the first cache: the links of the next hop, little and needed soon. */
 INLINE void prefetch_links(const struct hnsw *g, uint32_t row)
@@ -42,8 +44,9 @@ INLINE void prefetch_links(const struct hnsw *g, uint32_t row)
         __builtin_prefetch(links + i, 0, 3);
 }
 
-/* Into the second cache: all codes of a hop. Prefetches into the first hold its few miss buffers until the lines come,
- * and wait for each other; the second cache has more of them: rows of 13 lines are walked 1.5 times as fast. */
+/* Into the second cache: all codes of a hop. Prefetches into the first hold its few miss buffers
+ * until the lines come, and wait for each other; the second cache has more of them: rows of 13
+ * lines are walked 1.5 times as fast. */
 INLINE void prefetch_code(const void *code, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes; i += 64)
@@ -85,9 +88,10 @@ INLINE uint32_t *log_room(struct search_scratch *s)
     return s->log + s->log_count;
 }
 
-/* Marks the links of `id` that were not visited yet and writes them to the log. What is no link for this walk, LINK_NONE or
- * a row inserted since it began, counts as row `limit`, which is marked from the start. No branch depends on a link, but for a
- * glance now and then at whether the list has ended. */
+/* Marks the links of `id` that were not visited yet and writes them to the log. What is no
+ * link for this walk, LINK_NONE or a row inserted since it began, counts as row `limit`, which
+ * is marked from the start. No branch depends on a link, but for a glance now and then at
+ * whether the list has ended. */
 INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struct hop *hop)
 {
     struct search_scratch *s = w->scratch;
@@ -172,8 +176,8 @@ INLINE float least_of(float *distances, uint32_t count)
     return lanes[0];
 }
 
-/* The nearest newcomer is expanded next if nothing in the pool is nearer. Its links are asked for before the pool is changed: the
- * next hop begins with them. */
+/* The nearest newcomer is expanded next if nothing in the pool is nearer. Its links are asked for
+ * before the pool is changed: the next hop begins with them. */
 INLINE void prefetch_newcomer(const struct hnsw_walk *w, const struct hop *hop)
 {
     float *distances = w->scratch->distances;
@@ -261,8 +265,8 @@ INLINE int walk_on(const struct hnsw_walk *w, uint32_t level)
 
 static_assert(STRAYS_MAX <= HOP_MAX, "they are scored at once");
 
-/* Strays that were not visited become candidates. At the end of a walk, for if it began at them, they would fill a small pool, and
- * keep out the way to rows that are found without them. */
+/* Strays that were not visited become candidates. At the end of a walk, for if it began at them,
+ * they would fill a small pool, and keep out the way to rows that are found without them. */
 static void add_strays(const struct hnsw_walk *w)
 {
     struct search_scratch *s = w->scratch;
@@ -313,8 +317,9 @@ INLINE uint32_t gather_nodes(const struct hnsw_walk *w, uint32_t level, uint32_t
     return n;
 }
 
-/* A layer above the lowest with a beam of one: on to the nearest neighbour as long as that is nearer. Neighbours that two nodes
- * have in common are scored twice, which costs less than to remember them. */
+/* A layer above the lowest with a beam of one: on to the nearest neighbour as long as that
+ * is nearer. Neighbours that two nodes have in common are scored twice, which costs less
+ * than to remember them. */
 static int descend(const struct hnsw_walk *w, uint32_t level)
 {
     struct search_scratch *s = w->scratch;

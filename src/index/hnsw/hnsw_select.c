@@ -17,8 +17,9 @@
 
 #include <math.h>
 
-/* With all three a walk compares half as many word vectors for recall .99 as with the first alone, and hops a third as often; of CNN
- * features a tenth fewer. SIFT fills its lists in the first pass; one of 1 would cost it some directions. */
+/* With all three a walk compares half as many word vectors for recall .99 as with the first alone,
+ * and hops a third as often; of CNN features a tenth fewer. SIFT fills its lists in the first pass;
+ * one of 1 would cost it some directions. */
 static const float occlusion_max[] = {1.12f, 1.5f, 2.5f};
 
 /* What tells a distance from a code to a kept row. */
@@ -27,7 +28,8 @@ struct ruler {
     struct hnsw_worker *worker;
 };
 
-/* The deepest occlusion that kept rows [from, from + n) cast on a candidate: that of the one nearest to it. */
+/* The deepest occlusion that kept rows [from, from + n) cast on a candidate: that of
+ * the one nearest to it. */
 static float occlusion_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
 {
     float between[FOLDED_MAX], nearest = INFINITY;
@@ -38,7 +40,8 @@ static float occlusion_of(const struct ruler *r, const struct waiting *c, const 
     return !(nearest < distance) ? 0 : nearest > 0 ? distance / nearest : INFINITY;
 }
 
-/* Compares a candidate with the kept ones it has not met, until its occlusion is deeper than `max`. */
+/* Compares a candidate with the kept ones it has not met, until its occlusion is deeper than
+ * `max`. */
 static bool is_occluded(const struct ruler *r, struct waiting *c, uint32_t kept, uint32_t row, float max)
 {
     const void *code = codes_at(r->codes, row);

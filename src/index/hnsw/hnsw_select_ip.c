@@ -49,7 +49,8 @@ static float length_of(const struct chooser *s, uint32_t row)
     return distance < 0 ? sqrtf(-distance) : 0;
 }
 
-/* Compares a candidate with the kept rows that it has not met, until its occlusion is deeper than `max`. */
+/* Compares a candidate with the kept rows that it has not met, until its occlusion
+ * is deeper than `max`. */
 static bool is_occluded(const struct chooser *s, struct waiting *c, const void *code, float max)
 {
     const struct hnsw_worker *w = s->worker;

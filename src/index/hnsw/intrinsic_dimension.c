@@ -16,7 +16,8 @@ struct nearest {
     uint32_t count;
 };
 
-/* A row at the same place is a copy, and says nothing; nor does one so far off that there is no number for it. */
+/* A row at the same place is a copy, and says nothing; nor does one so far off that there
+ * is no number for it. */
 static void take(struct nearest *n, float distance)
 {
     if (!(distance > 0 && distance < INFINITY) || (n->count == NEIGHBOURS && distance >= n->distance[NEIGHBOURS - 1]))
@@ -27,7 +28,8 @@ static void take(struct nearest *n, float distance)
     n->distance[at] = distance;
 }
 
-/* One over the intrinsic dimension, by one row. The distances are squared, so their logarithms are halved. */
+/* One over the intrinsic dimension, by one row. The distances are squared, so their
+ * logarithms are halved. */
 static double inverse_of(const struct nearest *n)
 {
     double sum = 0;

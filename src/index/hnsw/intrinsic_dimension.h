@@ -13,7 +13,8 @@
 
 #define DIMENSION_ROWS_MAX 16384 /* looked at: more see finer structure, but take longer */
 
-/* *ret: 0 when it cannot be told, because most rows have no 10 neighbours at different places. Looks at *ret_rows of the rows. Distances are
- * those of METRIC_L2. Negative: what the pause returned. */
+/* *ret: 0 when it cannot be told, because most rows have no 10 neighbours at different
+ * places. Looks at *ret_rows of the rows. Distances are those of METRIC_L2. Negative:
+ * what the pause returned. */
 MUST_USE int intrinsic_dimension_measure(const struct rows *vectors, uint32_t rows, uint32_t dim,
                                          const struct pause *pause, float *ret, uint32_t *ret_rows);

@@ -15,24 +15,28 @@
 
 struct links_packed {
     struct vek_set_shape shape; /* max 0: nothing is packed here */
-    struct row_array sets;      /* of each row; a few of zeros behind the last, for who reads 64 bytes at once */
+    /* of each row; a few of zeros behind the last, for who reads 64 bytes at once */
+    struct row_array sets;
 };
 
-/* Packs `count` lists of up to links_max links, which end at LINK_NONE. -ENOMEM, or what the pause returned. */
+/* Packs `count` lists of up to links_max links, which end at LINK_NONE. -ENOMEM, or
+ * what the pause returned. */
 MUST_USE int links_packed_make(struct links_packed *p, const struct row_array *links, uint32_t links_max,
                                uint32_t count, const struct pause *pause);
-/* Opens what was made: borrows the bytes until fini, or copies them to huge pages. -EINVAL when there are too few or too
- * many; -ENOMEM, or what the pause returned. */
+/* Opens what was made: borrows the bytes until fini, or copies them to huge pages. -EINVAL when
+ * there are too few or too many; -ENOMEM, or what the pause returned. */
 MUST_USE int links_packed_open(struct links_packed *p, uint32_t links_max, uint32_t count, const void *bytes,
                                uint64_t size, bool copy, const struct pause *pause);
 void links_packed_fini(struct links_packed *p);
 /* Bytes of `count` sets, with the spare ones. */
 uint64_t links_packed_size(const struct links_packed *p, uint32_t count);
 
-/* Checks every set of an opened graph of `count` rows: of other rows. -EINVAL, or what the pause returned. */
+/* Checks every set of an opened graph of `count` rows: of other rows. -EINVAL, or
+ * what the pause returned. */
 MUST_USE int links_packed_verify(const struct links_packed *p, uint32_t count, const struct pause *pause);
 
-/* Reads a row's links, ascending, into `ret`, which has room for links_max rounded up to 16; returns how many. */
+/* Reads a row's links, ascending, into `ret`, which has room for links_max rounded up to
+ * 16; returns how many. */
 static inline uint32_t links_packed_read(const struct links_packed *p, uint32_t row, uint32_t *ret)
 {
     return vek.set_read(&p->shape, row_array_at(&p->sets, row), ret);

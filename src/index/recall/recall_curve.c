@@ -1,7 +1,7 @@
 /* recall_curve.c -- reading a curve. Between two rungs, recall is taken to rise evenly with ef.
  * Where all queries are alike, it rises sooner: what is missed falls by about the same factor for
- * each more. But where some find nothing until a beam leads out of the cluster that they are caught in,
- * it may stay low until shortly before the upper rung. Between and beyond the two k that were
+ * each more. But where some find nothing until a beam leads out of the cluster that they are caught
+ * in, it may stay low until shortly before the upper rung. Between and beyond the two k that were
  * measured, ef follows a power of k. */
 #include "index/recall/recall_curve.h"
 
@@ -11,11 +11,12 @@
 #define MISS_STANDARD 0.02f /* which misses that much */
 #define MISS_LEAST    0.0004f
 
-/* A walk that may end early is taken where it computes no more of the distances than this share: its pool is larger. */
+/* A walk that may end early is taken where it computes no more of the distances than this
+ * share: its pool is larger. */
 #define EARLY_DISTANCES_MAX 0.98
 
-/* Nanoseconds on one core of Zen 4 (AVX-512): a distance in a walk waits for memory, one of a scan streams. Only the ratios
- * matter, and those differ little between machines. */
+/* Nanoseconds on one core of Zen 4 (AVX-512): a distance in a walk waits for memory, one of a scan
+ * streams. Only the ratios matter, and those differ little between machines. */
 #define WALK_NS      14.0
 #define WALK_BYTE_NS 0.03
 #define SCAN_NS      6.0
@@ -46,7 +47,8 @@ const char *recall_curve_check(const struct recall_curve *c, uint32_t rows)
     return why ? why : ladder_check(&c->early, RECALL_K_MIN);
 }
 
-/* The place on a ladder where the floor reaches what is wanted, with its distances; 0: it does not. */
+/* The place on a ladder where the floor reaches what is wanted, with its distances; 0: it does
+ * not. */
 static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret_distances)
 {
     for (uint32_t i = 0; i < l->count; i++) {
@@ -63,7 +65,8 @@ static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret
     return 0;
 }
 
-/* For any k: by the ladder of 10 up to there, by both between, by that of 100 in proportion above. */
+/* For any k: by the ladder of 10 up to there, by both between, by that of 100 in proportion
+ * above. */
 static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, double *ret_distances)
 {
     double distances[RECALL_KS];

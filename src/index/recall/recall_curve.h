@@ -1,9 +1,11 @@
-/* recall_curve.h -- which effort gives which recall in one sealed segment, as measured when it was made (recall_measure.h).
+/* recall_curve.h -- which effort gives which recall in one sealed segment, as measured when it was
+ * made (recall_measure.h).
  *
- * A curve has a ladder of beams (ef) for each of two k, and one more for the smaller k of walks that may end early
- * (early_end.h). Each rung says which recall@k the queries of the measurement had with that ef, how far that mean may be
- * off, and how many distances a walk computed. Rungs rise in ef, recall, floor and distances.
- * One more rung tells what a scan of all codes finds. A search that asks for a recall gets the cheapest way that reaches it. */
+ * A curve has a ladder of beams (ef) for each of two k, and one more for the smaller k of walks
+ * that may end early (early_end.h). Each rung says which recall@k the queries of the measurement
+ * had with that ef, how far that mean may be off, and how many distances a walk computed. Rungs
+ * rise in ef, recall, floor and distances. One more rung tells what a scan of all codes finds. A
+ * search that asks for a recall gets the cheapest way that reaches it. */
 #pragma once
 
 #include "base/check.h"
@@ -11,9 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECALL_RUNGS_MAX   20
-#define RECALL_KS          2
-#define RECALL_K_MIN       10 /* the smaller of them; a search for fewer is searched as one for so many */
+#define RECALL_RUNGS_MAX 20
+#define RECALL_KS        2
+/* the smaller of them; a search for fewer is searched as one for so many */
+#define RECALL_K_MIN       10
 #define RECALL_K_MAX       100
 #define RECALL_EF_MAX      2048 /* of a ladder */
 #define RECALL_QUERIES_MAX 1024
@@ -36,12 +39,14 @@ struct recall_ladder {
 
 struct recall_curve {
     struct recall_ladder of[RECALL_KS]; /* of k 10 and of k 100 */
-    struct recall_ladder early;         /* of k 10, where walks may end early; a graph that grows has none */
-    struct recall_rung scan;            /* of all codes, k 10; ef 0: not measured */
+    /* of k 10, where walks may end early; a graph that grows has none */
+    struct recall_ladder early;
+    struct recall_rung scan; /* of all codes, k 10; ef 0: not measured */
 };
 static_assert(sizeof(struct recall_curve) == 1024, "on disk");
 
-/* What is wrong with a curve that was read from a disk, of a segment with so many rows; NULL: nothing. */
+/* What is wrong with a curve that was read from a disk, of a segment with so many
+ * rows; NULL: nothing. */
 const char *recall_curve_check(const struct recall_curve *c, uint32_t rows);
 
 /* The way of searching that a wanted recall takes. */
@@ -56,11 +61,13 @@ struct recall_effort {
 struct recall_sizes {
     uint32_t rows, code_bytes, vector_bytes;
     uint32_t distinct; /* rows that an exact scan compares: all, but where copies need not be */
-    float walk_cost;   /* of a distance in a walk, as a multiple of what it is in a sealed segment; 0: 1 */
+    /* of a distance in a walk, as a multiple of what it is in a sealed segment; 0: 1 */
+    float walk_cost;
 };
 
-/* The cheapest way that has recall `wanted` (0..1) at k by the curve. early: walks may end early, which those for more than 10 hardly
- * ever do, so that they are not measured. Nothing in the curve reaches it: exact. */
+/* The cheapest way that has recall `wanted` (0..1) at k by the curve. early: walks may end early,
+ * which those for more than 10 hardly ever do, so that they are not measured. Nothing in the
+ * curve reaches it: exact. */
 struct recall_effort recall_curve_effort(const struct recall_curve *c, const struct recall_sizes *sizes, float wanted,
                                          uint32_t k, bool early);
 /* An ef for a graph that was not measured: wide enough for most data. */

@@ -1,8 +1,10 @@
-/* recall_measure.c -- the stages of a measurement: the truth, the ladders rung by rung, the scan. Within a stage each query is
- * a piece of its own, which any share may take and which is done once, so a pause loses one piece at most.
+/* recall_measure.c -- the stages of a measurement: the truth, the ladders rung by rung, the scan.
+ * Within a stage each query is a piece of its own, which any share may take and which is done once,
+ * so a pause loses one piece at most.
  *
- * A query whose neighbours were all found is not asked again with a larger ef: it would find them again. So the upper rungs, which
- * are the dear ones, cost little; the distances of such a query are taken to grow as those of the others do. */
+ * A query whose neighbours were all found is not asked again with a larger ef: it would find them
+ * again. So the upper rungs, which are the dear ones, cost little; the distances of such a query
+ * are taken to grow as those of the others do. */
 #include "index/recall/recall_measure.h"
 
 #include "index/recall/recall_truth.h"
@@ -14,15 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EF_STEP         1.4  /* from one rung to the next */
-#define STALLED         3    /* so many rungs without a further hit end a ladder */
-#define SCAN_ROWS       2048 /* more rows are scanned for a quarter of the queries */
-#define MANY_SHARE      4    /* k 100, and scans of many rows, go by one query in so many */
-#define ENOUGH          0.9995f
-#define DEVIATIONS      3   /* that a floor is below the mean: a few queries may miss all of their neighbours */
-#define DEVIATIONS_LENT 2   /* the same of queries that were lent */
-#define GROWTH          1.5 /* a graph that grows is measured again when it has so many times the rows, */
-#define QUERIES_GROWING 48  /* with so many queries at most */
+#define EF_STEP    1.4  /* from one rung to the next */
+#define STALLED    3    /* so many rungs without a further hit end a ladder */
+#define SCAN_ROWS  2048 /* more rows are scanned for a quarter of the queries */
+#define MANY_SHARE 4    /* k 100, and scans of many rows, go by one query in so many */
+#define ENOUGH     0.9995f
+/* that a floor is below the mean: a few queries may miss all of their neighbours */
+#define DEVIATIONS      3
+#define DEVIATIONS_LENT 2 /* the same of queries that were lent */
+/* a graph that grows is measured again when it has so many times the rows, */
+#define GROWTH          1.5
+#define QUERIES_GROWING 48 /* with so many queries at most */
 
 enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_EARLY, STAGE_SCAN, STAGE_DONE };
 
@@ -93,8 +97,8 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
 
 /* -- one piece -- */
 
-/* A scan meets the row that is left out, and so does a walk when the row has equals, which share its place in the graph: then one row
- * more is returned. */
+/* A scan meets the row that is left out, and so does a walk when the row has equals, which share
+ * its place in the graph: then one row more is returned. */
 static int measure_query(const struct job *job, uint32_t query, struct search_scratch *scratch,
                          const struct pause *pause)
 {
@@ -218,7 +222,8 @@ static void ladder_level(struct recall_ladder *l)
         l->rung[i].distances = fmaxf(l->rung[i].distances, l->rung[i - 1].distances);
 }
 
-/* Nothing more to be seen by larger beams: everything was found, or nothing more, or scanning is cheaper. */
+/* Nothing more to be seen by larger beams: everything was found, or nothing more, or
+ * scanning is cheaper. */
 static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t next_ef)
 {
     const struct recall_rung *last = &l->rung[l->count - 1];
@@ -226,7 +231,8 @@ static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t n
            (l->count > STALLED && last->recall <= last[-STALLED].recall) || last->distances > (float)rows / 2;
 }
 
-/* The ef of a graph that grows is no smaller than that of graphs without a curve, so little is gained by ending early. */
+/* The ef of a graph that grows is no smaller than that of graphs without a curve, so little is
+ * gained by ending early. */
 static void next_stage(struct recall_measuring *m)
 {
     m->stage = m->stage == STAGE_MANY && m->grows ? STAGE_SCAN : m->stage + 1;

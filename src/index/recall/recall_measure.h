@@ -25,7 +25,8 @@
 #include "index/recall/recall_curve.h"
 #include "index/segment_index.h"
 
-#define RECALL_ROWS_MIN    256 /* segments with fewer rows have no curve: they are scanned by their vectors */
+/* segments with fewer rows have no curve: they are scanned by their vectors */
+#define RECALL_ROWS_MIN    256
 #define RECALL_GROWING_MIN 512 /* a graph that grows and has fewer rows is not walked */
 
 /* Measures as finish() leaves x, and sets x->curve. finish() has made everything else. -ENOMEM, or

@@ -26,8 +26,9 @@
 #define APART_LEAST   0.05f /* the same of the way to any other row */
 #define APART_MORE    0.15f
 #define NOISE         0.1f /* of its distance from the mean: how far a row is moved at random */
-#define PARALLEL      8    /* rows are, when their mean is so many times as long as they lie from it */
-#define ROWS_SHARE    32   /* one row in so many, where these are more than ROWS_LEAST */
+/* rows are, when their mean is so many times as long as they lie from it */
+#define PARALLEL   8
+#define ROWS_SHARE 32 /* one row in so many, where these are more than ROWS_LEAST */
 
 /* What queries are made of, before they stand in their order. */
 struct chosen {
@@ -72,8 +73,8 @@ static bool is_fit(const struct segment_index *x, uint32_t row)
     return copies_entry(&x->copies, row) == 0 && (!kind->may_hide || kind->may_hide(x->index, row));
 }
 
-/* Rows at even distances, the first in so many before the others. copied: where nearly all rows have equals, rows that
- * stand for these. */
+/* Rows at even distances, the first in so many before the others. copied: where nearly all rows
+ * have equals, rows that stand for these. */
 static void choose_among(struct chosen *c, bool copied, uint32_t wanted)
 {
     const struct segment_index *x = c->x;

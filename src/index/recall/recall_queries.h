@@ -24,7 +24,8 @@
 
 struct recall_queries {
     uint32_t dim, count;
-    uint32_t many;        /* the first so many, a quarter of each kind, are also asked for RECALL_K_MAX */
+    /* the first so many, a quarter of each kind, are also asked for RECALL_K_MAX */
+    uint32_t many;
     uint32_t *row;        /* of each: the row that it is made of; QUERY_LENT: of none. Owned */
     const float **vector; /* of each: in a row, or in `moved`; owned */
     float *moved;         /* owned */

@@ -1,5 +1,5 @@
-/* recall_truth.c -- a piece is PIECE queries. They pass over the rows together, a block of rows that fits the first cache after
- * the other, so that each row comes from memory once a piece. */
+/* recall_truth.c -- a piece is PIECE queries. They pass over the rows together, a block of rows
+ * that fits the first cache after the other, so that each row comes from memory once a piece. */
 #include "index/recall/recall_truth.h"
 
 #include "base/bits.h"

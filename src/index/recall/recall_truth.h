@@ -9,10 +9,12 @@ struct recall_truth {
     enum metric metric;
     uint32_t dim, rows;
     struct recall_queries of;
-    uint64_t *absent; /* bit a row that the graph has left out, for it was dead; NULL: there are none */
-    struct hit *hits; /* of query q from truth_at(q) on; sorted when the scan is done; owned, as the rest */
-    uint32_t *found;  /* of each */
-    uint32_t *next;   /* of each piece: where its scan goes on */
+    /* bit a row that the graph has left out, for it was dead; NULL: there are none */
+    uint64_t *absent;
+    /* of query q from truth_at(q) on; sorted when the scan is done; owned, as the rest */
+    struct hit *hits;
+    uint32_t *found; /* of each */
+    uint32_t *next;  /* of each piece: where its scan goes on */
 };
 
 /* Makes the queries, so many at most of rows. -ENOMEM. */

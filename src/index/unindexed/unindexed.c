@@ -14,16 +14,19 @@
 #define GROWTH          3
 #define LARGEST_SHARE   32 /* a list with a share of 1 in so many is too large, */
 #define LARGEST_ROWS    512
-#define LARGEST_GROWTH  1.5 /* but only when there are so many times the rows that the centroids were made from */
+/* but only when there are so many times the rows that the centroids were made from */
+#define LARGEST_GROWTH 1.5
 
-/* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the longer they are, for the more the lists
- * then tell; and at 1 in BUDGET_SHARE of all. With all rows in the tail, recall@10 is then .965 of word vectors, .985 and
- * more of others. Searches that ask for a recall look at more where lists tell less (unindexed_need.h). */
+/* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the
+ * longer they are, for the more the lists then tell; and at 1 in BUDGET_SHARE of all. With all rows
+ * in the tail, recall@10 is then .965 of word vectors, .985 and more of others. Searches that ask
+ * for a recall look at more where lists tell less (unindexed_need.h). */
 #define BUDGET_ROWS  18000
 #define BUDGET_HALF  16000 /* of so many rows it is the half */
 #define BUDGET_DIMS  128
 #define BUDGET_SHARE 32
-#define BUDGET_BYTES (384 * 1024) /* and at all rows whose codes of one bit a dimension take no more: some 30 us */
+/* and at all rows whose codes of one bit a dimension take no more: some 30 us */
+#define BUDGET_BYTES (384 * 1024)
 #define EF           64
 #define EF_MIN       24
 

@@ -16,9 +16,10 @@ struct unindexed {
     struct unindexed_lists *lists;       /* for searches; NULL: there are none */
     struct unindexed_lists *next;        /* those that will replace them, while rows are put in */
     struct unindexed_training *training; /* and while they are made */
-    struct unindexed_needing *needing;   /* while it is measured what searches must look at; of `lists` */
-    struct unindexed_lists *old;         /* replaced, and freed bit by bit */
-    uint32_t version;                    /* counts replacements */
+    /* while it is measured what searches must look at; of `lists` */
+    struct unindexed_needing *needing;
+    struct unindexed_lists *old; /* replaced, and freed bit by bit */
+    uint32_t version;            /* counts replacements */
 };
 
 /* What the rows of an index are, as far as their tail is concerned. */
@@ -26,8 +27,9 @@ struct unindexed_rows {
     enum metric metric;
     uint32_t dim;
     const struct rows *vectors;
-    const struct copies *copies; /* these need no list: a search that finds their leader has found them */
-    uint32_t graphed, rows;      /* the tail lies between */
+    /* these need no list: a search that finds their leader has found them */
+    const struct copies *copies;
+    uint32_t graphed, rows; /* the tail lies between */
 };
 
 void unindexed_fini(struct unindexed *t);
@@ -39,8 +41,10 @@ void unindexed_append(struct unindexed *t, const struct unindexed_rows *r);
 /* Some tens of microseconds of what is to be done; false: there is nothing. */
 bool unindexed_step(struct unindexed *t, const struct unindexed_rows *r);
 
-/* Rows that lists are still to take, and searches go through meanwhile; 0 when there are too few for lists. */
+/* Rows that lists are still to take, and searches go through meanwhile; 0 when there
+ * are too few for lists. */
 uint32_t unindexed_unlisted(const struct unindexed *t, const struct unindexed_rows *r);
 
-/* Rows that a search which keeps ef candidates looks at, of so many in the tail; may be more than there are. */
+/* Rows that a search which keeps ef candidates looks at, of so many in the tail; may be
+ * more than there are. */
 uint32_t unindexed_budget(uint32_t dim, uint32_t rows, double ef);

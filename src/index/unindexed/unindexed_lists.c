@@ -143,8 +143,8 @@ static int reserve_folded(struct unindexed_lists *l)
     return l->folded || (l->folded = take(l, codes_query_bytes(&l->centroids))) ? 0 : -ENOMEM;
 }
 
-/* Under the inner product and cosine -<c, q>, but for what all lists share: from |c - q|^2, or, where large rows leave
- * nothing of a difference of squares, from the values. */
+/* Under the inner product and cosine -<c, q>, but for what all lists share: from |c - q|^2, or,
+ * where large rows leave nothing of a difference of squares, from the values. */
 void unindexed_lists_rank_rotated(const struct unindexed_lists *l, const float *query, const float *turned, void *room)
 {
     const bool by_squares = l->metric == METRIC_L2 || !l->by_values;
@@ -225,7 +225,8 @@ static void write_row(struct unindexed_lists *l, uint32_t c, const float *x, str
     else if (l->by_mean)
         add = -vek.ip_f32(r, l->rotated_mean, l->dims);
     else
-        add -= vek.ip_f32(r, l->rotated_mean, l->dims) + on_centroid; /* <x - c, c>, without what all have in common */
+        /* <x - c, c>, without what all have in common */
+        add -= vek.ip_f32(r, l->rotated_mean, l->dims) + on_centroid;
     vek.bf16_of_f32(&add, 1, &b->numbers[i]);
     vek.bf16_of_f32(&factor, 1, &b->numbers[LIST_BLOCK_ROWS + i]);
     uint8_t *packed = l->signs + l->dims;

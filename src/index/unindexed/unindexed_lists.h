@@ -40,8 +40,9 @@
 /* What a scan reads of each row comes first; which rows they are is asked of few. */
 struct list_block {
     struct list_block *next;
-    uint32_t count, first, last;                       /* rows, and the ends of them */
-    alignas(64) uint16_t numbers[2 * LIST_BLOCK_ROWS]; /* add and factor of each row, for vek.lookup_b1_64 */
+    uint32_t count, first, last; /* rows, and the ends of them */
+    /* add and factor of each row, for vek.lookup_b1_64 */
+    alignas(64) uint16_t numbers[2 * LIST_BLOCK_ROWS];
     uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind them which row each is */
 };
 
@@ -56,13 +57,15 @@ struct unindexed_lists {
     uint32_t count;     /* of lists */
     uint32_t from, to;  /* rows that were put in */
     uint32_t trained_rows;
-    uint32_t largest;            /* rows of the largest list */
-    uint32_t trim;               /* the next list to be looked at, */
-    uint32_t trimmed;            /* in a round that drops rows before this one */
-    uint32_t freed;              /* blocks, by all of these */
-    struct codes centroids;      /* SQ8, by L2 */
-    bool by_values;              /* these codes cannot tell them apart: they are compared by `rotated` */
-    bool by_mean;                /* of rows of very different length, under the inner product: see below */
+    uint32_t largest;       /* rows of the largest list */
+    uint32_t trim;          /* the next list to be looked at, */
+    uint32_t trimmed;       /* in a round that drops rows before this one */
+    uint32_t freed;         /* blocks, by all of these */
+    struct codes centroids; /* SQ8, by L2 */
+    /* these codes cannot tell them apart: they are compared by `rotated` */
+    bool by_values;
+    /* of rows of very different length, under the inner product: see below */
+    bool by_mean;
     float *centre;               /* [dim]: m */
     float *rotated;              /* [count][dims]: P(c - m) */
     float *rotated_mean;         /* [dims]: P(m) */
@@ -70,7 +73,8 @@ struct unindexed_lists {
     float *from_mean;            /* [count]: |c - m| */
     struct unindexed_list *list; /* [count] */
     uint64_t *flips;
-    float *need; /* [LIST_NEEDS]: ascending shares of the rows (unindexed_need.h), once they are measured */
+    /* [LIST_NEEDS]: ascending shares of the rows (unindexed_need.h), once they are measured */
+    float *need;
     bool has_need;
     uint64_t bytes; /* of all this */
     /* room to work in */
@@ -87,7 +91,8 @@ static inline uint32_t *list_block_rows(const struct unindexed_lists *l, const s
     return (uint32_t *)(uintptr_t)(b->bytes + (size_t)LIST_BLOCK_ROWS * l->dims / 8);
 }
 
-/* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL when there is no memory. */
+/* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL
+ * when there is no memory. */
 MUST_USE struct unindexed_lists *unindexed_lists_create(enum metric metric, uint32_t dim, uint32_t count);
 void unindexed_lists_destroy(struct unindexed_lists *l);
 
@@ -113,7 +118,8 @@ size_t unindexed_query_bytes(const struct unindexed_lists *l);
 
 struct unindexed_search {
     const struct unindexed_lists *lists;
-    const uint32_t *version; /* other lists, or other codes, when these change at a pause: then -EAGAIN */
+    /* other lists, or other codes, when these change at a pause: then -EAGAIN */
+    const uint32_t *version;
     const uint32_t *epoch;
     const float *query;              /* dim f32 */
     void *room;                      /* unindexed_query_bytes(), aligned to 64 */
@@ -121,11 +127,13 @@ struct unindexed_search {
     uint32_t from, to;               /* rows */
     uint32_t budget;                 /* rows looked at, about; hard queries take more */
     uint32_t least;                  /* of these in any case */
-    bool all;                        /* that is all there are: none is left out for want of patience */
-    float sigmas;                    /* how far beyond its error by a 1-bit code a row may yet be near */
+    /* that is all there are: none is left out for want of patience */
+    bool all;
+    /* how far beyond its error by a 1-bit code a row may yet be near */
+    float sigmas;
     const uint64_t *allowed;
-    const struct copies
-        *copies; /* of the rows: one that has a copy below `visible` which is allowed counts as allowed */
+    /* of the rows: one that has a copy below `visible` which is allowed counts as allowed */
+    const struct copies *copies;
     uint32_t visible;
     const struct pause *pause;
     struct search_scratch *scratch; /* its pool and batch arrays are used */

@@ -105,8 +105,8 @@ int unindexed_needing_step(struct unindexed_needing *n, struct unindexed_lists *
     return 0;
 }
 
-/* Half of what may be missed is left to what the 1-bit codes pass over. Where lengths differ that much, the best rows are
- * those far out in any list. */
+/* Half of what may be missed is left to what the 1-bit codes pass over. Where lengths differ that
+ * much, the best rows are those far out in any list. */
 float unindexed_need(const struct unindexed_lists *l, float wanted, uint32_t k)
 {
     if (l->by_mean)

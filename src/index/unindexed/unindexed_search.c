@@ -17,15 +17,21 @@
 #define LISTS_SPARE 8   /* ranked, beyond those that the budget pays for when all are as long */
 #define RANKS       512
 #define RANK_MANY   16
-#define ERROR                                                                                                          \
-    0.30f /* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at random */
-#define ROUNDING        0.002f /* of a bf16, of half of a sum of signs */
-#define TABLE_ERROR     0.15f /* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
-#define LIST_EXTENT     4     /* a list that is begun is looked at to its end, as far as so many budgets go */
-#define IN_VAIN_MAX     2048 /* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
-#define EXTENT          4    /* budgets, at most, */
-#define RECENT_SHARE    16 /* and only as long as one of the last rows, this share of all looked at, was among the best */
-#define PATIENCE        0.4 /* of the budget: when no row of so many was among the best, the rest is left */
+/* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at
+ * random */
+#define ERROR    0.30f
+#define ROUNDING 0.002f /* of a bf16, of half of a sum of signs */
+/* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
+#define TABLE_ERROR 0.15f
+/* a list that is begun is looked at to its end, as far as so many budgets go */
+#define LIST_EXTENT 4
+/* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
+#define IN_VAIN_MAX 2048
+#define EXTENT      4 /* budgets, at most, */
+/* and only as long as one of the last rows, this share of all looked at, was among the best */
+#define RECENT_SHARE 16
+/* of the budget: when no row of so many was among the best, the rest is left */
+#define PATIENCE        0.4
 #define BATCH           32
 #define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
 #define SCORED_BYTES    256          /* of these in the time that a row is scored, about */
@@ -37,8 +43,9 @@ size_t unindexed_query_bytes(const struct unindexed_lists *l)
     return codes_query_bytes(&l->centroids) + l->dims * sizeof(float) + 4 * (size_t)l->dims;
 }
 
-/* What four bits are worth, for all their values: the sum of the weights of those set, less the least there is. The tables are of bytes, so
- * weights become multiples of a unit. <v, w> is scale * sum + bias, about. */
+/* What four bits are worth, for all their values: the sum of the weights of those set, less the
+ * least there is. The tables are of bytes, so weights become multiples of a unit. <v, w> is scale
+ * * sum + bias, about. */
 static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct vek_lookup *ret)
 {
     float largest = 0, weights = 0;
@@ -78,9 +85,10 @@ static void sort_few(struct cand *c, uint32_t n)
         }
 }
 
-/* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one of RANKS equal steps between the smallest and
- * the largest: near enough to say which list comes first, in a pass where a sorted array takes many. Steps into which many fall,
- * as a few lists are very far away, are sorted. room: l->count. */
+/* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one
+ * of RANKS equal steps between the smallest and the largest: near enough to say which list comes
+ * first, in a pass where a sorted array takes many. Steps into which many fall, as a few lists are
+ * very far away, are sorted. room: l->count. */
 static void sort_lists(const struct unindexed_lists *l, struct cand *room, struct vek_nearest *ret, uint32_t limit)
 {
     uint16_t places[RANKS + 1] = {0}, ranks[LISTS_MAX];
@@ -102,7 +110,8 @@ static void sort_lists(const struct unindexed_lists *l, struct cand *room, struc
         const uint32_t place = places[ranks[i]]++;
         room[place] = (struct cand){l->distances[i], i};
     }
-    for (uint32_t r = 0, from = 0; r < RANKS && from < limit; from = places[r++]) /* which are where ranks end, now */
+    /* which are where ranks end, now */
+    for (uint32_t r = 0, from = 0; r < RANKS && from < limit; from = places[r++])
         if (places[r] - from > RANK_MANY)
             sort_few(room + from, places[r] - from);
     for (uint32_t i = 0; i < limit; i++) {
@@ -183,30 +192,32 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     }
 }
 
-/* How far the query is from a centroid, squared: by the values, for centroids that are close together have one code. */
+/* How far the query is from a centroid, squared: by the values, for centroids that are close
+ * together have one code. */
 static float square_from(const struct scan_state *st, uint32_t list)
 {
     const struct unindexed_lists *l = st->s->lists;
     return vek.l2_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims);
 }
 
-/* What a list adds to the distance of its rows: that of its centroid. In doubles: rows far from 0 have large products that
- * differ by little. */
+/* What a list adds to the distance of its rows: that of its centroid. In doubles: rows far from 0
+ * have large products that differ by little. */
 static float distance_from(const struct scan_state *st, uint32_t list, float square)
 {
     const struct unindexed_lists *l = st->s->lists;
     if (l->metric == METRIC_L2)
         return square;
     const double from_mean = (double)l->from_mean[list];
-    const double product = l->by_mean
-                               ? (double)vek.ip_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims)
-                               : (from_mean * from_mean + st->from_mean - (double)square) / 2; /* <c - m, q - m> */
+    const double product = l->by_mean ? (double)vek.ip_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims)
+                                      /* <c - m, q - m> */
+                                      : (from_mean * from_mean + st->from_mean - (double)square) / 2;
     return (float)((double)offset(l) - product - (double)l->on_mean[list] - st->on_mean);
 }
 
-/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the centroid; what rounding the query
- * to the tables makes of how far it is from the mean; and what rounding a row's numbers makes of how far the centroid is from the mean, or from 0, which is more where rows are close together. Of few
- * dimensions all that is rounded points the same way. */
+/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the
+ * centroid; what rounding the query to the tables makes of how far it is from the mean; and what
+ * rounding a row's numbers makes of how far the centroid is from the mean, or from 0, which is more
+ * where rows are close together. Of few dimensions all that is rounded points the same way. */
 static float slack(const struct scan_state *st, uint32_t list, float square)
 {
     const struct unindexed_lists *l = st->s->lists;
@@ -219,8 +230,9 @@ static float slack(const struct scan_state *st, uint32_t list, float square)
     return st->s->sigmas * (ERROR * sqrtf(square) + rounded + by_tables);
 }
 
-/* Rows of a block that are searched for: the graph has those before `from`, which lists go on holding until whole blocks are
- * free. They take nothing from the budget, or it would be spent on them alone where nearly all of a list is in the graph. */
+/* Rows of a block that are searched for: the graph has those before `from`, which lists go on
+ * holding until whole blocks are free. They take nothing from the budget, or it would be spent on
+ * them alone where nearly all of a list is in the graph. */
 static uint32_t rows_searched(const struct unindexed_search *s, const struct list_block *b)
 {
     const uint32_t *rows = list_block_rows(s->lists, b);
@@ -230,7 +242,8 @@ static uint32_t rows_searched(const struct unindexed_search *s, const struct lis
     return b->count - graphed;
 }
 
-/* The pause may have let rows into the graph, which go on being found where they are, or changed lists or codes. */
+/* The pause may have let rows into the graph, which go on being found where they are, or
+ * changed lists or codes. */
 static int pause_in_lists(const struct unindexed_search *s)
 {
     const uint32_t version = *s->version, epoch = *s->epoch;
@@ -251,7 +264,8 @@ static int next_block(struct scan_state *st, uint32_t list, const struct list_bl
         *b = (*b)->next;
         return 0;
     }
-    for (*b = l->list[list].first; *b && (*b)->first <= last;) /* of which some may have got more rows */
+    /* of which some may have got more rows */
+    for (*b = l->list[list].first; *b && (*b)->first <= last;)
         *b = (*b)->next;
     return 0;
 }
@@ -279,9 +293,10 @@ static int scan_list(struct scan_state *st, uint32_t list)
     return rc;
 }
 
-/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in the
- * graph. Where lists say so little that rows of the last ones were yet among the best, the search goes on
- * beyond it. The largest inner products are of rows far out in any list, so there the whole of it is used. */
+/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in
+ * the graph. Where lists say so little that rows of the last ones were yet among the best, the
+ * search goes on beyond it. The largest inner products are of rows far out in any list, so there
+ * the whole of it is used. */
 static bool goes_on(const struct scan_state *st)
 {
     const struct unindexed_search *s = st->s;
@@ -309,7 +324,8 @@ int unindexed_search(struct unindexed_search *s)
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
     unindexed_lists_rotate(l, s->query, turned);
     unindexed_lists_rank_rotated(l, s->query, turned, s->room);
-    sort_lists(l, s->scratch->pool.cand, &s->scratch->pool.near, (uint32_t)limit); /* the nearest, nearest first */
+    /* the nearest, nearest first */
+    sort_lists(l, s->scratch->pool.cand, &s->scratch->pool.near, (uint32_t)limit);
     st.turned = turned;
     st.from_mean = (double)vek.ip_f32(turned, turned, l->dims);
     st.on_mean = (double)vek.ip_f32(s->query, l->centre, l->dim);

@@ -14,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTS_MIN       16
-#define LISTS_PER_ROOT  1.5 /* of the number of rows, where they are no longer than */
-#define LISTS_DIMS      128
-#define ROWS_PER_LIST   24 /* in the sample, at most */
-#define ROUNDS          3
-#define ALIKE           0.02f        /* of the square of a distance is the error of a code, at most, */
-#define ALIKE_SHARE     16           /* but for a share of 1 in so many */
-#define VALUES_PER_STEP (512 * 1024) /* multiplied as bytes, or about as dear: some tens of microseconds */
+#define LISTS_MIN      16
+#define LISTS_PER_ROOT 1.5 /* of the number of rows, where they are no longer than */
+#define LISTS_DIMS     128
+#define ROWS_PER_LIST  24 /* in the sample, at most */
+#define ROUNDS         3
+/* of the square of a distance is the error of a code, at most, */
+#define ALIKE       0.02f
+#define ALIKE_SHARE 16 /* but for a share of 1 in so many */
+/* multiplied as bytes, or about as dear: some tens of microseconds */
+#define VALUES_PER_STEP (512 * 1024)
 
 enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE };
 
@@ -32,13 +34,15 @@ struct unindexed_training {
     enum training_step step;
     uint32_t next; /* row of the sample, or centroid */
     uint32_t round;
-    uint32_t alike;  /* centroids that codes do not tell from the nearest other, in the first round */
+    /* centroids that codes do not tell from the nearest other, in the first round */
+    uint32_t alike;
     float *centroid; /* [count][dim] */
     float *sum;      /* [count][dim]: of the rows nearest to each */
     uint32_t *rows;  /* [count]: how many */
 };
 
-/* Longer vectors make comparing with a centroid dearer, and scanning a row of one bit a dimension less so. */
+/* Longer vectors make comparing with a centroid dearer, and scanning a row of one bit
+ * a dimension less so. */
 static uint32_t lists_for(uint32_t dim, uint32_t rows)
 {
     const double n = LISTS_PER_ROOT * sqrt(rows) * pow((double)LISTS_DIMS / rotation_dims(dim), 0.25);

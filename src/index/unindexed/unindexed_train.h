@@ -12,6 +12,7 @@ MUST_USE struct unindexed_training *unindexed_training_create(enum metric metric
 void unindexed_training_destroy(struct unindexed_training *t);
 uint64_t unindexed_training_bytes(const struct unindexed_training *t);
 
-/* Some tens of microseconds of it. 1: there is more; 0: *ret, to be owned by the caller, are empty lists that begin at row `from`; -ENOMEM. */
+/* Some tens of microseconds of it. 1: there is more; 0: *ret, to be owned by the caller, are empty
+ * lists that begin at row `from`; -ENOMEM. */
 MUST_USE int unindexed_training_step(struct unindexed_training *t, const struct rows *vectors,
                                      struct unindexed_lists **ret);

@@ -15,8 +15,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define TIMEOUT_NS        ((uint64_t)10000000000) /* for a request to come in and its answer to leave */
-#define REQUEST_MAX       8192                    /* bytes of line and headers */
+/* for a request to come in and its answer to leave */
+#define TIMEOUT_NS        ((uint64_t)10000000000)
+#define REQUEST_MAX       8192 /* bytes of line and headers */
 #define PATH_MAX_BYTES    128
 #define INPUT_BYTES       4096
 #define HEADER_NAME_BYTES 8  /* enough to tell "Host" */

@@ -1,4 +1,5 @@
-/* answer_points.h -- the answer of a search or a get: a Points message, which may have a million points and 256 MiB.
+/* answer_points.h -- the answer of a search or a get: a Points message, which may have a
+ * million points and 256 MiB.
  *
  * It is written by wire.h and not by protobuf-c, with pauses. */
 #pragma once
@@ -6,5 +7,6 @@
 #include "actors/router/router.h"
 #include "net/native/native.h"
 
-/* Makes r's answer. The vectors stay where they are. Pauses. 0, or a negative errno with the sentence in r->rq->error. */
+/* Makes r's answer. The vectors stay where they are. Pauses. 0, or a negative errno with the
+ * sentence in r->rq->error. */
 MUST_USE int answer_points(struct native_request *r, const struct router_points *points);

@@ -1,4 +1,5 @@
-/* frame.c -- the struct is the layout: all of Kith's machines are little-endian, and the compiler is asked whether this is one. */
+/* frame.c -- the struct is the layout: all of Kith's machines are little-endian, and the compiler
+ * is asked whether this is one. */
 #include "net/native/frame.h"
 
 #include <assert.h>

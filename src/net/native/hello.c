@@ -1,5 +1,6 @@
-/* hello.c -- the handshake: the client says which versions it speaks, the server takes the newest both know. The form of this
- * first frame never changes, so that any two versions can tell each other that they do not fit. */
+/* hello.c -- the handshake: the client says which versions it speaks, the server takes the newest
+ * both know. The form of this first frame never changes, so that any two versions can tell each
+ * other that they do not fit. */
 #include "kith.pb-c.h"
 #include "net/native/frame.h"
 #include "net/native/meta.h"

@@ -1,4 +1,5 @@
-/* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both cost a few instructions. */
+/* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both
+ * cost a few instructions. */
 #include "net/native/meta.h"
 #include "base/text/utf8.h"
 #include "index/kind.h"
@@ -35,7 +36,8 @@ int meta_text_check(struct request *rq, const char *field, const void *text, siz
     return 0;
 }
 
-/* Bytes that are no message are left to protobuf-c to refuse. Recursion ends where the types do: no request contains itself. */
+/* Bytes that are no message are left to protobuf-c to refuse. Recursion ends where the types do: no
+ * request contains itself. */
 static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
 {
     struct wire w = wire_of(meta, n);
@@ -90,7 +92,8 @@ static void segment_init(Kith__Segment *ret, const struct segment_info *from)
     ret->refine = (Kith__Refine)from->index.refine;
     ret->refine_k = from->index.refine_k;
     ret->links = (Kith__Links)from->index.links;
-    ret->index = (char *)(uintptr_t)(from->index.kind ? index_kind_of(from->index.kind)->name : ""); /* only read */
+    /* only read */
+    ret->index = (char *)(uintptr_t)(from->index.kind ? index_kind_of(from->index.kind)->name : "");
     ret->why = (char *)(uintptr_t)from->why.text;
 }
 

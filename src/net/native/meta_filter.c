@@ -1,4 +1,5 @@
-/* meta_filter.c -- conditions become predicates, one for one; what they mean is judged where any protocol's filter is. */
+/* meta_filter.c -- conditions become predicates, one for one; what they mean is judged where any
+ * protocol's filter is. */
 #include "net/native/meta_filter.h"
 
 #include <errno.h>

@@ -1,7 +1,9 @@
-/* meta_points.c -- two passes over the message: the first counts and judges, so that nothing is allocated for what is refused; the second fills.
+/* meta_points.c -- two passes over the message: the first counts and judges, so that nothing is
+ * allocated for what is refused; the second fills.
  *
- * Repeated fields may come packed or one by one, in any mixture, and a message field may come in pieces that belong
- * together: that is how protobuf defines them. Here the pieces just follow each other. */
+ * Repeated fields may come packed or one by one, in any mixture, and a message field may
+ * come in pieces that belong together: that is how protobuf defines them. Here the pieces
+ * just follow each other. */
 #include "net/native/meta_points.h"
 #include "net/native/meta.h"
 #include "net/native/wire.h"

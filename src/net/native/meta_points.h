@@ -1,6 +1,8 @@
-/* meta_points.h -- the metas that name points: Upsert, Delete and Get, which may have a million ids and 64 MiB.
+/* meta_points.h -- the metas that name points: Upsert, Delete and Get, which may have a
+ * million ids and 64 MiB.
  *
- * They are read field by field with pauses (wire.h). Payloads are not copied: they stay in the frame. */
+ * They are read field by field with pauses (wire.h). Payloads are not copied:
+ * they stay in the frame. */
 #pragma once
 
 #include "actors/router/request.h"
@@ -18,7 +20,8 @@ struct meta_points_ask {
 
 enum meta_points_kind { META_UPSERT, META_DELETE, META_GET };
 
-/* Reads a meta of n bytes into *ret, in the request's arenas. Pauses. 0, or a negative errno with the sentence in rq->error: what was
- * sent is no such message, names too many points, or names them in two ways. */
+/* Reads a meta of n bytes into *ret, in the request's arenas. Pauses. 0, or a negative errno
+ * with the sentence in rq->error: what was sent is no such message, names too many points, or
+ * names them in two ways. */
 MUST_USE int meta_points_read(struct request *rq, enum meta_points_kind kind, const uint8_t *meta, size_t n,
                               struct meta_points_ask *ret);

@@ -1,8 +1,9 @@
 /* native.c -- reading frames.
  *
- * Small frames come through a buffer, so that a client that pipelines costs one receive for many of them; of a large one only
- * what happened to be in the buffer is copied, the rest is received where it is going to be used. A client that begins a frame
- * and does not go on, or does not say hello, is given up; one that is merely idle costs a fiber and its buffer. */
+ * Small frames come through a buffer, so that a client that pipelines costs one receive for many of
+ * them; of a large one only what happened to be in the buffer is copied, the rest is received where
+ * it is going to be used. A client that begins a frame and does not go on, or does not say hello,
+ * is given up; one that is merely idle costs a fiber and its buffer. */
 #include "net/native/native.h"
 #include "base/text/size.h"
 #include "net/native/frame.h"
@@ -13,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELLO_TIMEOUT_NS  ((uint64_t)10000000000) /* for the first frame */
-#define STALL_TIMEOUT_NS  ((uint64_t)30000000000) /* between two pieces of a frame */
-#define SKIP_BYTES_PER_MS 32                      /* of a frame that was refused, beside the stall timeout */
-#define LOOK_NS           ((uint64_t)500000000)   /* between two looks at how fast a frame comes */
+#define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* for the first frame */
+#define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
+/* of a frame that was refused, beside the stall timeout */
+#define SKIP_BYTES_PER_MS 32
+#define LOOK_NS           ((uint64_t)500000000) /* between two looks at how fast a frame comes */
 #define RETRY_MS          1000
 #define INPUT_PIECE_FIRST ((size_t)4 << 10) /* who sends little touches few pages of its buffer */
 #define INPUT_MIN         ((size_t)8 << 10)
@@ -58,7 +60,8 @@ static int fill_input(struct native *n, uint64_t deadline_ns)
     return rc;
 }
 
-/* Some of the next `size` bytes, into the buffer (*ret_got 0) or to where they are going to be used. */
+/* Some of the next `size` bytes, into the buffer (*ret_got 0) or to where they
+ * are going to be used. */
 static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadline_ns, size_t *ret_got)
 {
     size_t got = n->input_to - n->input_from;
@@ -73,8 +76,8 @@ static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadli
     return 0;
 }
 
-/* The same of r's frame, which has its place in the memory for frames: it is looked at now and then whether it comes too
- * slowly. -EAGAIN: it does. */
+/* The same of r's frame, which has its place in the memory for frames: it is looked at now and then
+ * whether it comes too slowly. -EAGAIN: it does. */
 static int take_some_in_time(struct native *n, struct native_request *r, uint8_t *to, size_t size, size_t *ret_got)
 {
     const uint64_t give_up_ns = clock_now_ns() + STALL_TIMEOUT_NS;
@@ -183,8 +186,9 @@ static int read_body(struct native *n, struct native_request *r)
     return rc;
 }
 
-/* The rest of the frame is skipped, without any memory for it, and its sender told why. Who does not send the rest in a
- * time in which a slow network could have brought it is told, too; then the connection ends. */
+/* The rest of the frame is skipped, without any memory for it, and its sender told why. Who does
+ * not send the rest in a time in which a slow network could have brought it is told, too; then
+ * the connection ends. */
 static int refuse_frame(struct native *n, struct native_request *r, const struct error *why)
 {
     const struct error copy = *why;
@@ -227,7 +231,8 @@ static struct native_request *request_create(struct native *n, const struct kith
         rq->error = refusal;
     if (rq->error.code != ERROR_OK)
         return r;
-    struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena; /* what was refused is given back at once */
+    /* what was refused is given back at once */
+    struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena;
     if (bytes > SESSION_SMALL)
         arena_room(arena, bytes + 2 * CACHE_LINE); /* a second block would be twice as large */
     r->meta = arena_alloc(arena, h->meta_bytes + 1);
@@ -247,7 +252,8 @@ static void frame_too_large(struct native_request *r)
                   size_format(bytes, sent), size_format(limit, allowed));
 }
 
-/* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped and its sender told. */
+/* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped
+ * and its sender told. */
 static int receive_request(struct native *n, const struct kith_frame_header *h, struct native_request **ret)
 {
     *ret = NULL;
@@ -307,8 +313,8 @@ static int serve_hello(struct native *n, struct kith_frame_header *h, struct err
     return rc;
 }
 
-/* A connection closed with bytes unread is reset, and the reset may overtake the sentence that was just sent. So what still
- * comes is read for a moment. */
+/* A connection closed with bytes unread is reset, and the reset may overtake the sentence that was
+ * just sent. So what still comes is read for a moment. */
 static void linger(struct native *n)
 {
     uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
@@ -316,7 +322,8 @@ static void linger(struct native *n)
         ;
 }
 
-/* Too many connections? The last few descriptors are for telling so. *ret_flood: too many for each to be given time. */
+/* Too many connections? The last few descriptors are for telling so. *ret_flood: too many for
+ * each to be given time. */
 static int check_crowd(const struct native *n, bool *ret_flood, struct error *error)
 {
     const struct connection_count count = connections_count();

@@ -1,8 +1,8 @@
 /* native.h -- a connection of the native protocol.
  *
- * One fiber reads frames; each request runs in a fiber of its own; whoever has an answer while nobody writes becomes the
- * writer and sends all answers that are ready with one call, so there is never more than one writer. Answers come in the
- * order they are ready. */
+ * One fiber reads frames; each request runs in a fiber of its own; whoever has an answer while
+ * nobody writes becomes the writer and sends all answers that are ready with one call, so there is
+ * never more than one writer. Answers come in the order they are ready. */
 #pragma once
 
 #include "actors/session.h"
@@ -65,11 +65,12 @@ static inline bool native_is_idle(const struct native *n)
 
 /* Hands over the answer of r, and r with it. Waits when this fiber becomes the writer. */
 void native_reply(struct native_request *r);
-/* Makes r's answer: one that succeeded, with its block, which stays where it is (false: no memory, or larger than a frame may
- * be); or one that failed, which always works. */
+/* Makes r's answer: one that succeeded, with its block, which stays where it is (false: no memory,
+ * or larger than a frame may be); or one that failed, which always works. */
 MUST_USE bool native_reply_message(struct native_request *r, const ProtobufCMessage *meta, const void *block,
                                    uint64_t block_bytes);
-/* The same with a meta of so many bytes that the caller writes at the address returned; NULL: no memory, or too large. */
+/* The same with a meta of so many bytes that the caller writes at the address returned; NULL: no
+ * memory, or too large. */
 MUST_USE uint8_t *native_reply_room(struct native_request *r, uint64_t meta_bytes, const void *block,
                                     uint64_t block_bytes);
 /* The sentence for an answer that could not be made so; returns the negative errno. */
@@ -88,8 +89,9 @@ MUST_USE int hello_answer(struct native_request *r, struct error *error);
 
 /* -- supersede.c -- */
 
-/* n is a connection of that client from now on, and its earlier ones end. Waits until none of their requests is under way, so that
- * none can overtake what this connection is going to ask. -EBUSY, with the sentence: that takes too long. */
+/* n is a connection of that client from now on, and its earlier ones end. Waits until none of their
+ * requests is under way, so that none can overtake what this connection is going to ask. -EBUSY,
+ * with the sentence: that takes too long. */
 MUST_USE int supersede_earlier(struct native *n, const struct client_connection *client, struct error *error);
 /* Before n ends. */
 void supersede_forget(struct native *n);

@@ -1,7 +1,8 @@
 /* native_write.c -- answers, and who sends them.
  *
- * A request's fiber that finds nobody writing writes its own answer and then whatever has become ready meanwhile: with one
- * request in flight that is one call and no other fiber, with many one call carries many answers. */
+ * A request's fiber that finds nobody writing writes its own answer and then whatever has become
+ * ready meanwhile: with one request in flight that is one call and no other fiber, with many one
+ * call carries many answers. */
 #include "kith.pb-c.h"
 #include "net/native/frame.h"
 #include "net/native/native.h"
@@ -35,7 +36,8 @@ static unsigned take_batch(struct native *n, struct slice *slices, struct native
     return count;
 }
 
-/* So many slices, from `from` bytes into the first on, and no more than a piece. Returns how many bytes they have. */
+/* So many slices, from `from` bytes into the first on, and no more than a piece. Returns how
+ * many bytes they have. */
 static size_t cut_piece(const struct slice *slices, unsigned count, size_t from, struct slice *ret, unsigned *ret_count)
 {
     size_t size = 0;
@@ -180,7 +182,8 @@ void native_refuse(struct native *n, const struct kith_frame_header *request, co
     n->core->metrics.errors[error->code]++;
     while (n->writing)
         event_wait(&n->session.changed);
-    n->writing = true; /* answers that become ready meanwhile are thrown away: the connection ends */
+    /* answers that become ready meanwhile are thrown away: the connection ends */
+    n->writing = true;
     send_slices(n, &slice, 1);
     n->broken = true;
     n->writing = false;

@@ -1,10 +1,12 @@
-/* supersede.c -- a client that connects again. It cannot know what became of the requests of its broken connection: they may
- * still wait in the server, or in the kernel's buffers in front of it, and would be carried out after newer writes of the same
- * ids. So the hello of the new connection ends the earlier ones on all reactors, and is answered when they have no requests.
+/* supersede.c -- a client that connects again. It cannot know what became of the requests of its
+ * broken connection: they may still wait in the server, or in the kernel's buffers in front of it,
+ * and would be carried out after newer writes of the same ids. So the hello of the new connection
+ * ends the earlier ones on all reactors, and is answered when they have no requests.
  *
- * A connection says its number, so a hello that was late itself ends no newer connection; each reactor knows the newest
- * number of the clients that connected again last, and refuses such a hello with all that was sent behind it. Nothing waits inside a message: the
- * asker comes again after a pause. */
+ * A connection says its number, so a hello that was late itself ends no newer connection; each
+ * reactor knows the newest number of the clients that connected again last, and refuses such a
+ * hello with all that was sent behind it. Nothing waits inside a message: the asker comes
+ * again after a pause. */
 #include "actors/control_messages.h"
 #include "net/native/native.h"
 
@@ -43,7 +45,8 @@ void supersede_forget(struct native *n)
     n->has_client = false;
 }
 
-/* Where the newest connection of that client is noted, or will be: in place of the one that was noted longest ago. */
+/* Where the newest connection of that client is noted, or will be: in place of the one that
+ * was noted longest ago. */
 static struct client_connection *newest_of(struct front *f, const struct client_connection *client)
 {
     for (unsigned i = 0; i < CLIENTS_NOTED; i++)

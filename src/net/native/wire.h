@@ -1,8 +1,10 @@
-/* wire.h -- the fields of a protobuf message, read and written one by one. Pure: no memory, no reactor.
+/* wire.h -- the fields of a protobuf message, read and written one by one. Pure:
+ * no memory, no reactor.
  *
- * protobuf-c unpacks and packs a whole message in one call, which copies and cannot pause. That is fine for a small
- * message. A message that may name a million points or carry megabytes goes through this instead, and who reads or
- * writes it pauses between fields. The format: https://protobuf.dev/programming-guides/encoding/ */
+ * protobuf-c unpacks and packs a whole message in one call, which copies and cannot pause. That is
+ * fine for a small message. A message that may name a million points or carry megabytes goes
+ * through this instead, and who reads or writes it pauses between fields. The format:
+ * https://protobuf.dev/programming-guides/encoding/ */
 #pragma once
 
 #include "base/check.h"

@@ -1,10 +1,11 @@
 /* backend_uring.c -- io_uring: one ring for files, sockets, waking and waiting.
  *
- * The ring belongs to its thread (SINGLE_ISSUER) and completions are made when that thread asks for them (DEFER_TASKRUN),
- * so nothing interrupts a fiber. Everything that is submitted in a turn goes to the kernel in one system call. What the
- * kernel has no operation for (truncate before 6.9, lock, list, statvfs, mmap) is done in place: rare, and short.
- * Receives go straight into the caller's buffer: provided buffers would save memory for idle connections, at the price of a
- * copy for the large frames this server lives on. */
+ * The ring belongs to its thread (SINGLE_ISSUER) and completions are made when that thread asks for
+ * them (DEFER_TASKRUN), so nothing interrupts a fiber. Everything that is submitted in a turn goes
+ * to the kernel in one system call. What the kernel has no operation for (truncate before 6.9,
+ * lock, list, statvfs, mmap) is done in place: rare, and short. Receives go straight into the
+ * caller's buffer: provided buffers would save memory for idle connections, at the price of a copy
+ * for the large frames this server lives on. */
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include <assert.h>
@@ -35,7 +36,8 @@ struct uring {
     unsigned wait_flags;
     struct op_list finished; /* done in place; done() is due */
     struct op_list waiting;  /* found no room in the submission queue */
-    struct op_list cancels;  /* the kernel has them, and shall be asked to give them up when there is room for that */
+    /* the kernel has them, and shall be asked to give them up when there is room for that */
+    struct op_list cancels;
 };
 
 /* What a socket operation lends the kernel, in op->scratch. */
@@ -77,7 +79,8 @@ static int ring_open(struct io_uring *ring, unsigned entries)
 static int ring_open_any_size(struct io_uring *ring)
 {
     int rc = ring_open(ring, SQ_ENTRIES);
-    return rc == -ENOMEM ? ring_open(ring, SQ_ENTRIES_SMALL) : rc; /* rings count as locked memory */
+    /* rings count as locked memory */
+    return rc == -ENOMEM ? ring_open(ring, SQ_ENTRIES_SMALL) : rc;
 }
 
 /* liburing 2.3 returns -1 when a seccomp filter answers EPERM, which is -EPERM on Linux. */
@@ -152,7 +155,8 @@ static int uring_open(struct reactor *r, struct sim *sim, struct backend **ret, 
         free(u);
         return rc;
     }
-    (void)io_uring_register_ring_fd(&u->ring); /* saves a descriptor look-up per call where the kernel can */
+    /* saves a descriptor look-up per call where the kernel can */
+    (void)io_uring_register_ring_fd(&u->ring);
     /* An idle ring is not a disk that somebody waits for: keep it out of "iowait". */
     u->wait_flags = u->ring.features & FEATURE_NO_IOWAIT ? ENTER_NO_IOWAIT : 0;
     *ret = &u->base;
@@ -302,8 +306,8 @@ static bool enqueue_cancel(struct uring *u, struct op *op)
     return true;
 }
 
-/* The queue keeps order, and complete() takes op off the list, so a cancellation never meets a later operation that lives at the
- * same address. */
+/* The queue keeps order, and complete() takes op off the list, so a cancellation never meets a
+ * later operation that lives at the same address. */
 static void uring_cancel(struct backend *b, struct op *op)
 {
     struct uring *u = uring_of(b);
@@ -375,7 +379,8 @@ static unsigned reap(struct uring *u)
     {
         void *data = io_uring_cqe_get_data(cqe);
         int rc = cqe->res;
-        io_uring_cq_advance(&u->ring, 1); /* first: done() may submit, and the kernel may want the room */
+        /* first: done() may submit, and the kernel may want the room */
+        io_uring_cq_advance(&u->ring, 1);
         if (data == u) {
             u->wake_armed = false;
         } else if (data) {
@@ -406,7 +411,8 @@ static bool kernel_wants_us(struct uring *u)
            (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-/* Something found no room in the submission queue. Nothing may sleep then: what would end the sleep is perhaps among it. */
+/* Something found no room in the submission queue. Nothing may sleep then: what would end the sleep
+ * is perhaps among it. */
 static bool is_clogged(const struct uring *u)
 {
     return u->waiting.head || u->cancels.head;
@@ -419,7 +425,8 @@ static bool uring_pending(struct backend *b)
     return io_uring_cq_ready(&u->ring) > 0 || u->finished.head || is_clogged(u) || kernel_wants_us(u);
 }
 
-/* Submits, and waits for one completion until until_ns; liburing has no call that keeps out of iowait. */
+/* Submits, and waits for one completion until until_ns; liburing has no call that
+ * keeps out of iowait. */
 static void enter_and_wait(struct uring *u, uint64_t until_ns)
 {
     struct __kernel_timespec ts;
@@ -440,7 +447,8 @@ static void enter_and_wait(struct uring *u, uint64_t until_ns)
         IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | u->wait_flags | (registered ? IORING_ENTER_REGISTERED_RING : 0);
     rc = io_uring_enter2((unsigned)u->ring.enter_ring_fd, 0, 1, flags, (sigset_t *)&arg, sizeof(arg));
     if (rc == -EINVAL && u->wait_flags)
-        u->wait_flags = 0; /* -ETIME, -EINTR and -EBUSY: the caller looks for completions in any case */
+        /* -ETIME, -EINTR and -EBUSY: the caller looks for completions in any case */
+        u->wait_flags = 0;
 }
 
 static unsigned uring_poll(struct backend *b, uint64_t until_ns)

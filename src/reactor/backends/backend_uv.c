@@ -1,9 +1,11 @@
 /* backend_uv.c -- libuv, where io_uring is refused: epoll for sockets, a thread pool for files.
  *
- * Sockets are our own and libuv only tells when they are ready (uv_poll_t): an operation is tried at once, and waits only if the kernel
- * would block. So buffers are used exactly as with io_uring, and no bytes are copied. A socket has one uv_poll_t for its life, in a table by
- * descriptor, with at most one operation that waits for reading and one for writing. Files go to libuv's threads, which run the same system
- * calls as posix_file.c everywhere else. libuv counts milliseconds: a timer may be up to one late, never early. */
+ * Sockets are our own and libuv only tells when they are ready (uv_poll_t): an operation is tried
+ * at once, and waits only if the kernel would block. So buffers are used exactly as with io_uring,
+ * and no bytes are copied. A socket has one uv_poll_t for its life, in a table by descriptor, with
+ * at most one operation that waits for reading and one for writing. Files go to libuv's threads,
+ * which run the same system calls as posix_file.c everywhere else. libuv counts milliseconds: a
+ * timer may be up to one late, never early. */
 #include "reactor/reactor.h"
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +19,8 @@ struct uv_socket {
     struct uv_backend *owner;
     int fd;
     struct op *reader, *writer; /* accept and receive; connect and send */
-    struct op *closer;          /* OP_CLOSE, until libuv has let go; NULL and not in the table: nobody waits for that */
+    /* OP_CLOSE, until libuv has let go; NULL and not in the table: nobody waits for that */
+    struct op *closer;
 };
 
 struct uv_backend {
@@ -132,7 +135,8 @@ static int64_t try_receive(struct op *op)
     return n < 0 ? -errno : n;
 }
 
-/* The handle of a connect that is under way is not the submitter's yet; it is kept in op->handle. */
+/* The handle of a connect that is under way is not the submitter's yet; it is kept in
+ * op->handle. */
 static int64_t try_connect(struct op *op)
 {
     int refused = 0;
@@ -257,7 +261,8 @@ static void on_wake(uv_async_t *handle)
     /* that poll() returns is all that is wanted */
 }
 
-/* Before 1.45 uv_run() calls timers first and then waits: were time up by then, it would wait for ever without this. */
+/* Before 1.45 uv_run() calls timers first and then waits: were time up by then, it would wait
+ * for ever without this. */
 static void on_time(uv_timer_t *handle)
 {
     uv_stop(handle->loop);

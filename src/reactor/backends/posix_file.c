@@ -1,5 +1,5 @@
-/* posix_file.c -- file operations by plain system calls, for whatever io_uring cannot do and for libuv's threads; and the
- * system's clocks and random numbers. */
+/* posix_file.c -- file operations by plain system calls, for whatever io_uring cannot do and for
+ * libuv's threads; and the system's clocks and random numbers. */
 #include "reactor/backend.h"
 #include <dirent.h>
 #include <errno.h>
@@ -38,7 +38,8 @@ static int64_t open_path(const char *path, unsigned flags)
 {
     unsigned o = posix_open_flags(flags);
     int fd = open(path, (int)o, 0644);
-    if (fd < 0 && errno == EINVAL && (o & O_DIRECT)) /* a wish: tmpfs of older kernels, some network file systems */
+    /* a wish: tmpfs of older kernels, some network file systems */
+    if (fd < 0 && errno == EINVAL && (o & O_DIRECT))
         fd = open(path, (int)(o & ~(unsigned)O_DIRECT), 0644);
     return error_or(fd);
 }
@@ -196,7 +197,8 @@ void posix_advise(struct backend *b, const struct mapping *m, size_t offset, siz
     (void)b;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)m->bytes + offset) & ~(page - 1);
     uintptr_t to = (uintptr_t)m->bytes + offset + size;
-    (void)madvise((void *)from, to - from, system_advice[advice]); /* a hint: refused is as good as ignored */
+    /* a hint: refused is as good as ignored */
+    (void)madvise((void *)from, to - from, system_advice[advice]);
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -225,7 +227,8 @@ void posix_give_way(struct backend *b)
 
 uint64_t posix_random(struct backend *b)
 {
-    static _Thread_local uint64_t bought[32]; /* getrandom() never gives less than asked up to 256 bytes */
+    /* getrandom() never gives less than asked up to 256 bytes */
+    static _Thread_local uint64_t bought[32];
     static _Thread_local unsigned left;
     (void)b;
     if (left == 0) {

@@ -67,7 +67,8 @@ int posix_listen(struct backend *b, struct endpoint *at, handle_t *ret)
     int fd = posix_socket(at, SOCK_NONBLOCK), on = 1;
     if (fd < 0)
         return fd;
-    /* REUSEADDR: a restart need not wait for connections of the last run. REUSEPORT: every reactor its own queue. */
+    /* REUSEADDR: a restart need not wait for connections of the last run. REUSEPORT: every
+     * reactor its own queue. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         goto err_close;

@@ -1,8 +1,9 @@
 /* fiber.c -- fibers: stacks, switches, and the tools that want to be told about both.
  *
- * A fiber only ever switches to its reactor's loop and back, never to another fiber: one more switch (10 ns) buys a loop
- * that sees every change and accounts for the time. The struct lives at the upper end of its stack, and the ends are
- * spread over cache sets ("coloured"): with 16384 fibers on equal page offsets a resume costs 820 ns, spread 343 ns. */
+ * A fiber only ever switches to its reactor's loop and back, never to another fiber: one more
+ * switch (10 ns) buys a loop that sees every change and accounts for the time. The struct lives at
+ * the upper end of its stack, and the ends are spread over cache sets ("coloured"): with 16384
+ * fibers on equal page offsets a resume costs 820 ns, spread 343 ns. */
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -50,15 +51,16 @@ static int pool_grow_slab(struct fiber_pool *p)
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
-    (void)madvise(base, bytes, MADV_NOHUGEPAGE); /* or the untouched part of a stack would be memory, too */
+    /* or the untouched part of a stack would be memory, too */
+    (void)madvise(base, bytes, MADV_NOHUGEPAGE);
     p->slabs[p->slab_count++] = (struct fiber_slab){base, bytes};
     p->slab = base;
     p->slab_left = bytes;
     return 0;
 }
 
-/* A page that faults. Since Linux 6.13 it needs no mapping of its own, which matters: by mprotect() each stack becomes two
- * mappings, and a process may have 65530 (vm.max_map_count). */
+/* A page that faults. Since Linux 6.13 it needs no mapping of its own, which matters: by mprotect()
+ * each stack becomes two mappings, and a process may have 65530 (vm.max_map_count). */
 static bool guard(char *page)
 {
     if (madvise(page, GUARD_BYTES, ADVICE_GUARD_INSTALL) == 0)
@@ -72,7 +74,8 @@ static struct fiber *pool_make(struct fiber_pool *p)
         uint32_t capacity = p->all_capacity ? 2 * p->all_capacity : 64;
         struct fiber **all = realloc(p->all, capacity * sizeof(*all));
         p->all = all ? all : p->all;
-        struct fiber **unused = all ? realloc(p->free, capacity * sizeof(*unused)) : NULL; /* room for all to be free */
+        /* room for all to be free */
+        struct fiber **unused = all ? realloc(p->free, capacity * sizeof(*unused)) : NULL;
         if (!unused)
             return NULL;
         p->free = unused;
@@ -115,7 +118,8 @@ static struct fiber *pool_take(struct fiber_pool *p)
     return f;
 }
 
-/* The pages below the one with its struct. Nothing of them is needed: the next fiber begins on an empty stack. */
+/* The pages below the one with its struct. Nothing of them is needed: the next fiber
+ * begins on an empty stack. */
 static void give_back(const struct fiber *f)
 {
     uintptr_t end = (uintptr_t)f & ~(uintptr_t)(PAGE_BYTES - 1);
@@ -149,7 +153,9 @@ void fiber_stacks_trim(uint32_t kept)
     }
     p->resident = resident;
     p->measured =
-        fresh; /* of another trim that ended meanwhile this may be less: then stacks count twice for a while */
+        /* of another trim that ended meanwhile this may be less: then stacks
+         * count twice for a while */
+        fresh;
     p->free_min = p->free_count;
 }
 
@@ -161,7 +167,8 @@ uint64_t fiber_stack_bytes(const struct reactor *r)
     return p->resident + (p->fresh - p->measured) * STACK_BYTES;
 }
 
-/* An actor's first fiber, and the few that a store starts once, are never wanting: ACTORS_MAX are kept for each. */
+/* An actor's first fiber, and the few that a store starts once, are never wanting:
+ * ACTORS_MAX are kept for each. */
 void fiber_pool_init(struct reactor *r, uint32_t max)
 {
     const uint32_t kept = max / 4 < 2 * ACTORS_MAX ? max / 4 : 2 * ACTORS_MAX;
@@ -370,9 +377,11 @@ void fiber_sleep_ns(uint64_t duration_ns)
 
 /* ---- checkpoints ---- */
 
-/* How long a fiber of a lower class may go on though something has arrived, and how far apart looks at the clock shall be. */
+/* How long a fiber of a lower class may go on though something has arrived, and how far apart looks
+ * at the clock shall be. */
 #define LOOK_NS 10000u
-/* No more checkpoints than these pass without a look, for a loop over cheap steps may come to dear ones. */
+/* No more checkpoints than these pass without a look, for a loop over cheap steps
+ * may come to dear ones. */
 #define STRIDE_MAX 16
 
 static bool look_closer(struct reactor *r)
@@ -402,7 +411,8 @@ bool fiber_should_yield(void)
     if (UNLIKELY(r->ops->should_yield != NULL) && r->ops->should_yield(r->backend))
         return true;
 #ifdef KITH_DEBUG
-    /* Debug builds yield now and then for no reason, which finds state that is assumed to stay (after Seastar). */
+    /* Debug builds yield now and then for no reason, which finds state that is assumed to
+     * stay (after Seastar). */
     r->debug_seed = r->debug_seed * 6364136223846793005u + 1442695040888963407u;
     if (!r->ops->should_yield && (r->debug_seed >> 60) == 0)
         return true;

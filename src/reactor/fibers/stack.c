@@ -12,8 +12,8 @@ void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_f
 {
     uintptr_t top = ((uintptr_t)stack + size) & ~(uintptr_t)15;
 #if defined(__x86_64__)
-    /* r15 r14 r13 r12 rbx rbp rip, then 16 bytes so that the trampoline starts with a 16-aligned stack pointer: the ABI
-     * wants that at its `call`, and SSE stores fault otherwise. */
+    /* r15 r14 r13 r12 rbx rbp rip, then 16 bytes so that the trampoline starts with a 16-aligned
+     * stack pointer: the ABI wants that at its `call`, and SSE stores fault otherwise. */
     uint64_t *frame = (uint64_t *)(top - 16 - 7 * 8);
     for (int i = 0; i < 6; i++)
         frame[i] = 0;
@@ -53,7 +53,8 @@ static void enter(unsigned fn_hi, unsigned fn_lo, unsigned arg_hi, unsigned arg_
     fn((void *)(uintptr_t)(((uint64_t)arg_hi << 32) | arg_lo));
 }
 
-/* The ucontext_t lives at the lower end of the stack: about a kilobyte that the fiber does not get. */
+/* The ucontext_t lives at the lower end of the stack: about a kilobyte that the fiber does not
+ * get. */
 void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_fn entry, void *arg)
 {
     ucontext_t *u = (ucontext_t *)(((uintptr_t)stack + 63) & ~(uintptr_t)63);
@@ -69,7 +70,8 @@ void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_f
 void stack_switch(struct stack_context *from, struct stack_context *to)
 {
     ucontext_t here;
-    if (!from->sp) { /* the loop's own context: it lives in this frame, which stays until it is entered again */
+    /* the loop's own context: it lives in this frame, which stays until it is entered again */
+    if (!from->sp) {
         from->sp = &here;
         check(swapcontext(&here, to->sp) == 0);
         from->sp = NULL;

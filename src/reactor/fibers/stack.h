@@ -1,8 +1,9 @@
 /* stack.h -- leaving one stack for another.
  *
- * x86-64 and AArch64 have a few lines of assembly each (stack_x86_64.S, stack_aarch64.S): the callee-saved registers go
- * onto the stack that is left, and the stack pointer is all there is to remember. Signal masks are not touched, which is
- * what makes swapcontext() fifty times as dear; other machines use it all the same (stack.c). */
+ * x86-64 and AArch64 have a few lines of assembly each (stack_x86_64.S, stack_aarch64.S): the
+ * callee-saved registers go onto the stack that is left, and the stack pointer is all there is to
+ * remember. Signal masks are not touched, which is what makes swapcontext() fifty times as dear;
+ * other machines use it all the same (stack.c). */
 #pragma once
 
 #include <stddef.h>

@@ -1,14 +1,16 @@
 /* stall.c -- who holds the core?
  *
- * A timer on the thread's own CPU time sends the thread a signal every half stall_ms. The handler only compares: has the
- * loop switched fibers since the last tick? When not for two whole periods, it stores a backtrace in memory that is there
- * already; the loop logs it when the fiber has come back. CPU time, because a thread that the kernel does not let run
- * is not a stall of ours. (After Seastar's cpu_stall_detector.)
+ * A timer on the thread's own CPU time sends the thread a signal every half stall_ms. The handler
+ * only compares: has the loop switched fibers since the last tick? When not for two whole periods,
+ * it stores a backtrace in memory that is there already; the loop logs it when the fiber has come
+ * back. CPU time, because a thread that the kernel does not let run is not a stall of ours. (After
+ * Seastar's cpu_stall_detector.)
  *
- * Tests run with KITH_STALL_FATAL_MS in the environment: a stall of that many milliseconds ends the process. The time is the
- * thread's own CPU time, so a machine that lets the thread wait does not matter. Cold caches, page faults and pauses of a
- * virtual machine do count as CPU time, so the limit has to be many slices. The kernel looks at such timers at its own
- * tick, every 1 to 10 ms; a fiber is accused only when three of the timer's ticks fell into it. Builds with sanitizers or
+ * Tests run with KITH_STALL_FATAL_MS in the environment: a stall of that many milliseconds ends the
+ * process. The time is the thread's own CPU time, so a machine that lets the thread wait does not
+ * matter. Cold caches, page faults and pauses of a virtual machine do count as CPU time, so the
+ * limit has to be many slices. The kernel looks at such timers at its own tick, every 1 to 10 ms; a
+ * fiber is accused only when three of the timer's ticks fell into it. Builds with sanitizers or
  * without optimization get a multiple of the limit. */
 #include "base/log.h"
 #include "reactor/reactor.h"
@@ -74,7 +76,8 @@ void stall_arm(struct reactor *r)
 {
     struct stall *s = &r->stall;
     unsigned stall_ms = r->rt->options.stall_ms ? r->rt->options.stall_ms : 25;
-    backtrace(s->frames, STALL_FRAMES); /* the first call loads the unwinder, which no signal handler may do */
+    /* the first call loads the unwinder, which no signal handler may do */
+    backtrace(s->frames, STALL_FRAMES);
     s->alt_stack = malloc(ALT_STACK_BYTES);
     if (!s->alt_stack)
         return;
@@ -134,7 +137,8 @@ void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns)
         log_set_sink(NULL, NULL); /* the last words are for everybody */
     struct buffer text = {0};
     char **names = backtrace_symbols(s->frames, s->frame_count);
-    for (int i = 2; names && i < s->frame_count; i++) /* after the handler and the kernel's signal frame */
+    /* after the handler and the kernel's signal frame */
+    for (int i = 2; names && i < s->frame_count; i++)
         if (buffer_printf(&text, "%s%s", i > 2 ? " < " : "", names[i]) < 0)
             break;
     log_warn("reactor %u: fiber '%s' held the core for %.1f ms (it lacks a fiber_checkpoint()): %.*s", r->id,

@@ -1,4 +1,5 @@
-/* sync.c -- event, semaphore, gate. A waiter is a struct on the waiting fiber's stack, in a list of the event. */
+/* sync.c -- event, semaphore, gate. A waiter is a struct on the waiting fiber's stack, in
+ * a list of the event. */
 #include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
 #include <errno.h>
@@ -10,7 +11,8 @@ struct waiter {
     bool notified;
 };
 
-/* Not inlined: the compiler cannot know that a waiter leaves the list before its frame goes, and would warn. */
+/* Not inlined: the compiler cannot know that a waiter leaves the list before its frame
+ * goes, and would warn. */
 __attribute__((noinline)) static void waiters_push(struct event *e, struct waiter *w)
 {
     if (!e->head)
@@ -94,7 +96,8 @@ void semaphore_init(struct semaphore *s, uint64_t units, unsigned order)
     *s = (struct semaphore){.units = units, .order = order};
 }
 
-/* First come, first served: units are taken for a waiter by whoever releases them, so nobody overtakes. */
+/* First come, first served: units are taken for a waiter by whoever releases them,
+ * so nobody overtakes. */
 static void semaphore_serve(struct semaphore *s)
 {
     while (s->changed.head && s->changed.head->units <= s->units) {

@@ -1,4 +1,5 @@
-/* sync.h -- waiting for each other on one core: event, semaphore, gate. No atomics: all of one reactor. */
+/* sync.h -- waiting for each other on one core: event, semaphore, gate. No
+ * atomics: all of one reactor. */
 #pragma once
 
 #include "reactor/fibers/fiber.h"

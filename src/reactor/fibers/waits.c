@@ -1,7 +1,8 @@
-/* waits.c -- who waits for what: a line for each group of fibers of a reactor that wait for the same.
+/* waits.c -- who waits for what: a line for each group of fibers of a reactor
+ * that wait for the same.
  *
- * For tests and the simulator, when nothing moves any more. Looks at stacks that are switched away from, so it is only for the
- * reactor's own thread. */
+ * For tests and the simulator, when nothing moves any more. Looks at stacks that are switched away
+ * from, so it is only for the reactor's own thread. */
 #include "reactor/reactor.h"
 #include <execinfo.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ struct group {
 __attribute__((no_sanitize("address", "undefined"))) static int callers(const struct fiber *f, void *ret[FRAMES])
 {
     void *const *sp =
-        f->context.sp; /* as stack_init() draws it: five registers, the frame pointer, the return address */
+        /* as stack_init() draws it: five registers, the frame pointer, the return address */
+        f->context.sp;
     void *const *frame = sp[5];
     int n = 0;
     for (int depth = 0; n < FRAMES; depth++) {

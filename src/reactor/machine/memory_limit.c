@@ -21,7 +21,8 @@ static uint64_t limit_of_group(const char *folder, bool unified)
 uint64_t memory_limit_of_groups(const char *root)
 {
     const uint64_t least = control_group_least(root, "memory", limit_of_group);
-    return least < (uint64_t)INT64_MAX / 2 ? least : 0; /* version 1 writes a huge number for none */
+    /* version 1 writes a huge number for none */
+    return least < (uint64_t)INT64_MAX / 2 ? least : 0;
 }
 
 static void take_least(struct memory_limit *l, uint64_t bytes, const char *from)
@@ -65,7 +66,8 @@ uint64_t process_anonymous_bytes(void)
 #endif
 }
 
-/* Without this glibc raises the first threshold to as much as 32 MiB, and the second to twice that. */
+/* Without this glibc raises the first threshold to as much as 32 MiB, and the second to twice
+ * that. */
 void process_memory_init(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);

@@ -1,6 +1,6 @@
-/* topology.c -- physical cores, not hardware threads: two reactors on one core would share its caches and units, and each
- * would be slower and less steady. hwloc leaves out what the cpuset forbids, and we restrict it to
- * the affinity of the thread that starts us. */
+/* topology.c -- physical cores, not hardware threads: two reactors on one core would share its
+ * caches and units, and each would be slower and less steady. hwloc leaves out what the cpuset
+ * forbids, and we restrict it to the affinity of the thread that starts us. */
 #include "reactor/machine/topology.h"
 #include "base/check.h"
 #include "reactor/machine/control_group.h"
@@ -14,14 +14,16 @@ struct topology {
     unsigned cores;
 };
 
-/* What taskset, numactl and CPUAffinity left us. Where the system does not tell, all cores are ours. */
+/* What taskset, numactl and CPUAffinity left us. Where the system does not
+ * tell, all cores are ours. */
 static void restrict_to_affinity(hwloc_topology_t machine)
 {
     hwloc_cpuset_t set = hwloc_bitmap_alloc();
     if (!set)
         return;
     if (hwloc_get_cpubind(machine, set, HWLOC_CPUBIND_THREAD) == 0 && !hwloc_bitmap_iszero(set))
-        hwloc_topology_restrict(machine, set, 0); /* it fails when nothing would be left, and changes nothing */
+        /* it fails when nothing would be left, and changes nothing */
+        hwloc_topology_restrict(machine, set, 0);
     hwloc_bitmap_free(set);
 }
 
@@ -102,9 +104,11 @@ bool topology_bind(const struct topology *t, unsigned reactor)
     hwloc_cpuset_t set = hwloc_bitmap_dup(core->cpuset);
     if (!set)
         return false;
-    hwloc_bitmap_singlify(set); /* one hardware thread, so that the reactor does not wander between siblings */
+    /* one hardware thread, so that the reactor does not wander between siblings */
+    hwloc_bitmap_singlify(set);
     bool bound = hwloc_set_cpubind(t->machine, set, HWLOC_CPUBIND_THREAD) == 0;
-    /* Memory is a preference: a full node must not mean no memory. On one node there is nothing to choose. */
+    /* Memory is a preference: a full node must not mean no memory. On one node there
+     * is nothing to choose. */
     if (bound && hwloc_get_nbobjs_by_type(t->machine, HWLOC_OBJ_NUMANODE) > 1)
         hwloc_set_membind(t->machine, core->nodeset, HWLOC_MEMBIND_BIND,
                           HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET);

@@ -14,11 +14,13 @@ void topology_close(struct topology *t);
 /* Physical cores that this process may use, by its affinity when topology_open() was called and by
  * its cpuset; at least 1. */
 unsigned topology_cores(const struct topology *t);
-/* How many of them it can keep busy: fewer when its control groups allow less CPU time; at least 1. */
+/* How many of them it can keep busy: fewer when its control groups allow less CPU time; at least
+ * 1. */
 unsigned topology_busy(const struct topology *t);
 /* The CPU time that control groups allow, in thousandths of a core, from files under root: "" for
  * the system's own. UINT64_MAX: there is no limit. */
 uint64_t topology_quota(const char *root);
-/* Binds the calling thread to a core, and its new memory to that core's NUMA node. More reactors than cores wrap around.
- * False when the system refuses; the thread then runs where the scheduler likes. */
+/* Binds the calling thread to a core, and its new memory to that core's NUMA node. More
+ * reactors than cores wrap around. False when the system refuses; the thread then runs where
+ * the scheduler likes. */
 bool topology_bind(const struct topology *t, unsigned reactor);

@@ -1,9 +1,10 @@
 /* backend_sim.c -- the simulator's clock and events, and its side of a back end.
  *
- * The world moves in events. A reactor takes its turns while it has something to do; when all sleep, the clock jumps to the next event or timer.
- * Which reactor goes next, which fiber, whether a checkpoint yields and how long I/O takes is drawn from the seed. Nothing that
- * differs between two runs of one seed may be looked at: no addresses, no real time. The idea of testing a whole server this way is FoundationDB's
- * and TigerBeetle's. */
+ * The world moves in events. A reactor takes its turns while it has something to do; when all
+ * sleep, the clock jumps to the next event or timer. Which reactor goes next, which fiber, whether
+ * a checkpoint yields and how long I/O takes is drawn from the seed. Nothing that differs between
+ * two runs of one seed may be looked at: no addresses, no real time. The idea of testing a whole
+ * server this way is FoundationDB's and TigerBeetle's. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/reactor.h"
@@ -208,7 +209,8 @@ static void sim_shutdown(struct backend *b, handle_t connection)
     sim_leave(sb->sim, was);
 }
 
-/* A mapping is a copy: the real one would not change either, for only immutable files are mapped. */
+/* A mapping is a copy: the real one would not change either, for only immutable files are
+ * mapped. */
 static void sim_unmap(struct backend *b, const struct mapping *m)
 {
     struct sim *s = sim_of(b)->sim;

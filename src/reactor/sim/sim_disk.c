@@ -1,7 +1,9 @@
-/* sim_disk.c -- the operations of the simulated disk, what they cost, and what goes wrong with them.
+/* sim_disk.c -- the operations of the simulated disk, what they cost, and what
+ * goes wrong with them.
  *
- * An operation takes effect at once or at a later moment before it is done, so two that are under way at the same time
- * happen in either order, and a flush that is asked for before a write is done need not cover it. */
+ * An operation takes effect at once or at a later moment before it is done, so two that are under
+ * way at the same time happen in either order, and a flush that is asked for before a write is
+ * done need not cover it. */
 #include "reactor/sim/sim_disk.h"
 #include "reactor/mapping_guard.h"
 #include <errno.h>
@@ -86,8 +88,9 @@ static struct node *misdirect(struct sim *s, struct node *n, uint64_t *ret_offse
     return to;
 }
 
-/* The bytes of a write in one piece: its own, or its slices put together, which the caller frees. They are read now, when the write
- * takes place, and not when it was asked for: what goes too early is found. */
+/* The bytes of a write in one piece: its own, or its slices put together, which the caller
+ * frees. They are read now, when the write takes place, and not when it was asked for: what
+ * goes too early is found. */
 static uint8_t *gather(const struct op *op)
 {
     if (!op->iov_count)
@@ -132,7 +135,8 @@ static int64_t do_write(struct sim_backend *b, struct node *n, struct op *op)
     return written;
 }
 
-/* What is cut off reads as zeros if the file grows again, after a flush and a power cut too: its sectors are written. */
+/* What is cut off reads as zeros if the file grows again, after a flush and a power cut too: its
+ * sectors are written. */
 static int64_t do_truncate(struct sim_disk *d, struct node *n, uint64_t size)
 {
     sim_node_reserve(n, (size_t)size);
@@ -203,7 +207,8 @@ void sim_disk_lose_page(struct sim_backend *b)
     sim_trace(s, b->id, "lost page at", at, v->size);
 }
 
-/* What a failed flush lost was still to be read; now it is not. Dirty sectors stay, as if they had just been written again. */
+/* What a failed flush lost was still to be read; now it is not. Dirty sectors stay, as if they had
+ * just been written again. */
 static int64_t drop_cache(struct node *n)
 {
     for (size_t sector = 0; sector < n->capacity / SECTOR; sector++)
@@ -338,7 +343,8 @@ static int64_t run(struct sim_backend *b, struct op *op)
     case OP_WRITE: return do_write(b, n, op);
     case OP_SIZE: return (int64_t)n->size;
     case OP_TRUNCATE: return sim_fault_at(b, FAULT_WRITE_ERROR, op) ? -EIO : do_truncate(d, n, op->size);
-    case OP_WRITE_BACK: return 0; /* it takes time; what lasts is decided by flushes and at a power cut */
+    /* it takes time; what lasts is decided by flushes and at a power cut */
+    case OP_WRITE_BACK: return 0;
     case OP_LOCK: return do_lock(n, op->handle);
     default: check(!"an operation on files"); return -ENOSYS;
     }
@@ -367,7 +373,8 @@ static uint64_t latency(struct sim_backend *b, const struct op *op)
     struct sim *s = b->sim;
     uint64_t us = op->kind == OP_FLUSH ? 100 + sim_below(&s->disk_timing, 4000) : 1 + sim_below(&s->disk_timing, 100);
     uint64_t disk = slowness(b, op), fiber = sim_slowness_of_fiber(b);
-    return (us * 1000 + op->size / 4) * (disk > fiber ? disk : fiber); /* together they would outlast every deadline */
+    /* together they would outlast every deadline */
+    return (us * 1000 + op->size / 4) * (disk > fiber ? disk : fiber);
 }
 
 static void happen_run(struct sim *s, struct sim_event *e)

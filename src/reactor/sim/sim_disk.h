@@ -1,10 +1,11 @@
-/* sim_disk.h -- the simulated disk from inside: sim_tree.c keeps the files and their names, sim_disk.c does the operations,
- * sim_space.c counts, sim_flush.c decides what lasts.
+/* sim_disk.h -- the simulated disk from inside: sim_tree.c keeps the files and their names,
+ * sim_disk.c does the operations, sim_space.c counts, sim_flush.c decides what lasts.
  *
- * A file has two images: what a reader sees now, and what a power cut would leave for certain. Between them lie dirty sectors of 512 bytes. A flush
- * makes durable what was written before it was asked for, when it completes. A directory has two tables of names likewise, and its
- * flush makes the present one the durable one. A power cut keeps or loses each dirty sector and each table by the seed, so a write may be
- * torn anywhere and a file may lose its name. */
+ * A file has two images: what a reader sees now, and what a power cut would leave for certain.
+ * Between them lie dirty sectors of 512 bytes. A flush makes durable what was written before it was
+ * asked for, when it completes. A directory has two tables of names likewise, and its flush makes
+ * the present one the durable one. A power cut keeps or loses each dirty sector and each table by
+ * the seed, so a write may be torn anywhere and a file may lose its name. */
 #pragma once
 
 #include "base/check.h"
@@ -32,7 +33,8 @@ struct node {
     unsigned id;
     uint8_t *now, *durable; /* files: both of the same capacity */
     size_t size, durable_size, capacity;
-    uint64_t *dirty;                   /* per sector: the number of the write that made it so; 0: clean */
+    /* per sector: the number of the write that made it so; 0: clean */
+    uint64_t *dirty;
     bool *allocated;                   /* per sector: it was written, so it takes space */
     size_t sectors;                    /* allocated */
     uint64_t flushed;                  /* the newest flush that took effect */
@@ -95,7 +97,8 @@ int64_t sim_do_mkdir(struct sim_disk *d, struct op *op);
 /* -- sim_space.c -- */
 
 uint64_t sim_free_bytes(struct sim *s);
-/* How many of the bytes that op writes to n there is space for. An occasion for FAULT_DISK_FULL if n grows. */
+/* How many of the bytes that op writes to n there is space for. An occasion for
+ * FAULT_DISK_FULL if n grows. */
 size_t sim_room_for(struct sim_backend *b, const struct node *n, const struct op *op);
 
 /* -- sim_flush.c -- */

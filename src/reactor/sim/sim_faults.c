@@ -1,7 +1,8 @@
 /* sim_faults.c -- what may go wrong, how often it shall, and how often it did.
  *
- * Where a fault strikes is decided where the thing it spoils is done; here is only the dice. Each kind throws its own, and
- * none that never happens throws any, so that a run without a kind is the same whatever that kind's code does. */
+ * Where a fault strikes is decided where the thing it spoils is done; here is only the dice. Each
+ * kind throws its own, and none that never happens throws any, so that a run without a kind is the
+ * same whatever that kind's code does. */
 #include "base/check.h"
 #include "reactor/sim/sim_world.h"
 

@@ -45,7 +45,8 @@ static struct flush *flush_begin(struct sim_disk *d, struct node *n, struct op *
 static void flush_take_effect(struct flush *f)
 {
     struct node *n = f->node;
-    if (f->number < n->flushed) /* one that was asked for later was faster, and covered all of this */
+    /* one that was asked for later was faster, and covered all of this */
+    if (f->number < n->flushed)
         return;
     n->flushed = f->number;
     for (size_t i = 0; i < f->count; i++) {
@@ -59,8 +60,9 @@ static void flush_take_effect(struct flush *f)
         sim_table_copy(&n->durable_names, &f->names);
 }
 
-/* As on Linux: what could not be written counts as clean all the same, so no later flush tries it again, and whether it
- * reached the disk nobody knows. The names of a directory stay to be flushed. */
+/* As on Linux: what could not be written counts as clean all the same, so no later flush tries it
+ * again, and whether it reached the disk nobody knows. The names of a directory stay to be
+ * flushed. */
 static void flush_fail(struct sim *s, struct flush *f)
 {
     struct node *n = f->node;

@@ -1,4 +1,5 @@
-/* sim_net.c -- streams in memory. What is sent arrives later, in order, and is received in pieces of the seed's choosing. */
+/* sim_net.c -- streams in memory. What is sent arrives later, in order, and is received in pieces
+ * of the seed's choosing. */
 #include "base/memory.h"
 #include "reactor/sim/sim_world.h"
 #include <errno.h>
@@ -150,7 +151,8 @@ static void send_to(struct sim *s, size_t to, size_t bytes)
 
 /* -- faults -- */
 
-/* One end of a connection that has broken: what was on its way arrives up to some byte, and nothing after it. */
+/* One end of a connection that has broken: what was on its way arrives up to some byte,
+ * and nothing after it. */
 static void break_end(struct sim *s, struct end *e, enum sim_fault f)
 {
     if (e->kind != STREAM)
@@ -176,7 +178,8 @@ static void happen_break(struct sim *s, struct sim_event *ev)
     break_end(s, peer, f);
 }
 
-/* Something was sent to the end `to`: the connection breaks now, or a little later, or not at all. */
+/* Something was sent to the end `to`: the connection breaks now, or a little later, or not at
+ * all. */
 static void perhaps_break(struct sim *s, size_t to)
 {
     static const enum sim_fault kinds[] = {FAULT_RESET, FAULT_CUT};
@@ -271,7 +274,8 @@ static void do_connect(struct sim_backend *b, struct op *op)
     size_t listeners = 0, chosen = 0;
     for (size_t i = 0; i < n->count; i++)
         if (n->ends[i]->kind == LISTENER && n->ends[i]->at.port == op->endpoint.port &&
-            sim_below(&s->net_timing, ++listeners) == 0) /* each equally likely: reservoir sampling */
+            /* each equally likely: reservoir sampling */
+            sim_below(&s->net_timing, ++listeners) == 0)
             chosen = i;
     if (!listeners) {
         sim_complete(b, op, -ECONNREFUSED, latency(s));

@@ -1,9 +1,10 @@
 /* sim_schedule.c -- who runs next, for how long, and who is slow.
  *
- * A fair coin at every choice explores little: all fibers advance at about the same speed, and whoever waits for the disk is
- * always overtaken by about as many others. So a start may draw a schedule that is unfair in a way of its own and keeps
- * it: priorities by the names of fibers that change at random moments, as in PCT (Burckhardt, Kothari, Musuvathi,
- * Nagarakatte: A randomized scheduler with probabilistic guarantees of finding bugs, ASPLOS 2010), classes that are not
+ * A fair coin at every choice explores little: all fibers advance at about the same speed, and
+ * whoever waits for the disk is always overtaken by about as many others. So a start may draw a
+ * schedule that is unfair in a way of its own and keeps it: priorities by the names of fibers that
+ * change at random moments, as in PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized
+ * scheduler with probabilistic guarantees of finding bugs, ASPLOS 2010), classes that are not
  * respected, short turns, slow cores, and fibers whose I/O takes long. */
 #include "reactor/reactor.h"
 #include "reactor/sim/sim_world.h"
@@ -133,7 +134,8 @@ uint64_t sim_slowness_of_fiber(struct sim_backend *b)
     return number % SLOW_NAMES == 0 ? 1 + number / SLOW_NAMES % SLOW_BY_MAX : 1;
 }
 
-/* -- late messages: a reactor does not look into its ring from one peer for a while, so their order stays -- */
+/* -- late messages: a reactor does not look into its ring from one peer for a while, so
+ * their order stays -- */
 
 static void happen_look_again(struct sim *s, struct sim_event *e)
 {

@@ -1,6 +1,7 @@
 /* sim_space.c -- how much the simulated disk still takes.
  *
- * Somebody else may take all that is free at one moment; what is removed after that can be used again. */
+ * Somebody else may take all that is free at one moment; what is removed after
+ * that can be used again. */
 #include "reactor/sim/sim_disk.h"
 
 #define ENDLESS        ((uint64_t)1 << 40)

@@ -1,4 +1,5 @@
-/* sim_trace.c -- what happened, as a hash that tells two runs apart and as lines that a person can read. */
+/* sim_trace.c -- what happened, as a hash that tells two runs apart and as lines
+ * that a person can read. */
 #include "base/memory.h"
 #include "reactor/sim/sim_world.h"
 #include <stdio.h>

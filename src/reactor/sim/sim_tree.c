@@ -226,7 +226,8 @@ int64_t sim_do_rename(struct sim_disk *d, struct op *op)
     return 0;
 }
 
-/* Both names lead to one node: what is written through one is read through the other, and a flush makes it durable for both. */
+/* Both names lead to one node: what is written through one is read through the other, and a flush
+ * makes it durable for both. */
 int64_t sim_do_link(struct sim_disk *d, struct op *op)
 {
     struct node *from_dir, *to_dir;

@@ -1,4 +1,5 @@
-/* sim_turns.c -- the reactors take turns while they have something to do; when all sleep, the clock jumps. */
+/* sim_turns.c -- the reactors take turns while they have something to do; when all
+ * sleep, the clock jumps. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/reactor.h"

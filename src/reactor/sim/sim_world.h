@@ -1,10 +1,12 @@
-/* sim_world.h -- the simulated world from inside: one clock, one heap of things to come, a disk, a network. Everything here runs in one
- * thread. A fault belongs where the thing it spoils is done: sim_fault() says whether it happens. */
+/* sim_world.h -- the simulated world from inside: one clock, one heap of things to come, a disk, a
+ * network. Everything here runs in one thread. A fault belongs where the thing it spoils is done:
+ * sim_fault() says whether it happens. */
 #pragma once
 
 #include "reactor/backend.h"
 
-/* A stream of random numbers (splitmix64). Each purpose has its own, so that drawing more for one does not shift the others. */
+/* A stream of random numbers (splitmix64). Each purpose has its own, so that drawing more for one
+ * does not shift the others. */
 struct sim_random {
     uint64_t state;
 };
@@ -50,8 +52,9 @@ struct sim_schedule_state {
     uint64_t turn_ns_max, fiber_ns_max; /* what they cost */
     uint64_t turn_ends_one_in, ignores_class_one_in;
     uint64_t priorities_change_one_in; /* 0: no priorities, all are alike */
-    uint64_t priorities, speeds;       /* what the names of fibers are hashed with; speeds 0: all are alike */
-    unsigned slow_reactor;             /* maybe none of those there are */
+    /* what the names of fibers are hashed with; speeds 0: all are alike */
+    uint64_t priorities, speeds;
+    unsigned slow_reactor; /* maybe none of those there are */
 };
 
 struct sim {
@@ -73,7 +76,8 @@ struct sim {
     bool in_turn; /* a reactor's own code runs, not the simulator's */
 };
 
-/* Calls happen(s, event) after delay_ns. Without memory the simulation cannot go on: it stops the process. */
+/* Calls happen(s, event) after delay_ns. Without memory the simulation cannot go on:
+ * it stops the process. */
 void sim_schedule(struct sim *s, uint64_t delay_ns, struct sim_event e);
 /* op is done with result after delay_ns, on b's reactor. */
 void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t delay_ns);
@@ -82,12 +86,14 @@ void sim_complete(struct sim_backend *b, struct op *op, int64_t result, uint64_t
 
 /* Mixes what happened into the hash, and tells it. */
 void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, uint64_t b);
-/* The same for an operation; a line says which file, how much of it and, if what is "done", with what result. */
+/* The same for an operation; a line says which file, how much of it and, if what is
+ * "done", with what result. */
 void sim_trace_op(struct sim *s, unsigned reactor, const char *what, const struct op *op, uint64_t value);
 
 /* All that is due by now. */
 void sim_run_events(struct sim *s);
-/* From a reactor's code into the simulator's, whose own allocations do not fail. Returns what sim_leave() wants. */
+/* From a reactor's code into the simulator's, whose own allocations do not fail. Returns
+ * what sim_leave() wants. */
 bool sim_enter(struct sim *s);
 void sim_leave(struct sim *s, bool was);
 
@@ -117,7 +123,8 @@ bool sim_fault_at(struct sim_backend *b, enum sim_fault f, const struct op *op);
 /* A number below n from the stream of f: where, how much, how long. */
 uint64_t sim_fault_below(struct sim *s, enum sim_fault f, uint64_t n);
 
-/* -- sim_disk.c, sim_tree.c, sim_flush.c: files and directories in memory, now and as they would be after a power cut -- */
+/* -- sim_disk.c, sim_tree.c, sim_flush.c: files and directories in memory, now and as they would be
+ * after a power cut -- */
 
 struct sim_disk *sim_disk_create(void);
 void sim_disk_destroy(struct sim_disk *d);

@@ -1,5 +1,6 @@
-/* build_progress.h -- how far a seal, a merge or a compaction is, for people to look at. The fiber that does the work notes what it does; whoever
- * asks computes the rest. One reactor; zero-initialised is nothing under way. */
+/* build_progress.h -- how far a seal, a merge or a compaction is, for people to look at. The fiber
+ * that does the work notes what it does; whoever asks computes the rest. One reactor;
+ * zero-initialised is nothing under way. */
 #pragma once
 
 #include "reactor/runtime.h"

@@ -1,7 +1,9 @@
-/* clean.c -- a collection is clean on a reactor when the log there holds nothing of it that its segments do not have. The manifest says so, and
- * one that is clean everywhere is served before the logs are read. Hence the order: the manifest stops saying it before the first record is
- * appended, and says it again no earlier than in the commit of the segment that takes the last. A commit that failed may have reached the
- * disk, so afterwards the worse of the two is believed: the next write commits first. */
+/* clean.c -- a collection is clean on a reactor when the log there holds nothing of it that its
+ * segments do not have. The manifest says so, and one that is clean everywhere is served before
+ * the logs are read. Hence the order: the manifest stops saying it before the first record is
+ * appended, and says it again no earlier than in the commit of the segment that takes the last. A
+ * commit that failed may have reached the disk, so afterwards the worse of the two is believed:
+ * the next write commits first. */
 #include "shards/folder/read_only.h"
 #include "shards/shard.h"
 
@@ -86,7 +88,8 @@ bool store_clean(struct store *store)
     if (count == 0)
         return false;
     struct manifest_edit edit = {.cleaned = ids, .cleaned_count = count};
-    ignore_result(commit(store, &edit)); /* otherwise they are not at rest at the next start, which is no harm */
+    /* otherwise they are not at rest at the next start, which is no harm */
+    ignore_result(commit(store, &edit));
     for (size_t i = 0; i < count; i++) {
         clean_end(shards[i]);
         gate_leave(&shards[i]->gate);

@@ -1,8 +1,10 @@
-/* columns.c -- one step at a time, in the fiber that seals, so that no segment is sealed while a column of it is built.
+/* columns.c -- one step at a time, in the fiber that seals, so that no segment is sealed while a
+ * column of it is built.
  *
- * A shared segment's columns belong to its owner. The other reactors learn of one by a message that holds a copy of the
- * struct, so that no reactor reads a list of another. A column that is dropped is freed when all reactors have said that no
- * search of theirs reads it any more; so the message waits there. */
+ * A shared segment's columns belong to its owner. The other reactors learn of one by a message
+ * that holds a copy of the struct, so that no reactor reads a list of another. A column that is
+ * dropped is freed when all reactors have said that no search of theirs reads it any more; so the
+ * message waits there. */
 #include "shards/background/columns.h"
 #include "shards/folder/read_only.h"
 
@@ -74,7 +76,9 @@ static int build_all(struct shard *s, struct segment *g)
     struct pause pause = {shard_pause, s};
     int rc = store_room_for(s->store, (uint64_t)g->rows.count * COLUMN_ROW_BYTES);
     if (rc == -ENOMEM || (rc == 0 && !g->searched))
-        return 0; /* payloads are read in its place, until the shard changes again; or a merge has taken the rows */
+        /* payloads are read in its place, until the shard changes again; or a
+         * merge has taken the rows */
+        return 0;
     struct schema *schema = schema_acquire(s->config.schema);
     for (size_t i = 0; i < schema->field_count && rc == 0; i++)
         rc = segment_column_build(g, &schema->fields[i], &pause);
@@ -132,7 +136,8 @@ int shard_work_on_columns(struct shard *s)
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
         if (g)
-            segment_columns_keep(g, s->config.schema); /* it may have been opened under an older one */
+            /* it may have been opened under an older one */
+            segment_columns_keep(g, s->config.schema);
         int rc = g ? free_in(s, g) : 0;
         if (rc == 0 && g && may_build(g))
             rc = build_in(s, g);

@@ -150,7 +150,8 @@ bool gathered_queries_add(struct gathered_queries *g, const float *vector, uint3
     return true;
 }
 
-/* One of each reactor in turn. Several may have the same query: a search asks all that have rows. */
+/* One of each reactor in turn. Several may have the same query: a search asks all that have
+ * rows. */
 static void mix(struct gathered_queries *g, const struct gathered_queries *of, unsigned reactors, uint32_t dim)
 {
     for (uint32_t i = 0; i < LIVE_QUERIES_MAX; i++)

@@ -17,8 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIVE_QUERIES_MAX   64
-#define LIVE_QUERIES_STORE ((uint64_t)16 << 20) /* bytes of all samples of a store: later ones have none */
+#define LIVE_QUERIES_MAX 64
+/* bytes of all samples of a store: later ones have none */
+#define LIVE_QUERIES_STORE ((uint64_t)16 << 20)
 
 struct live_queries {
     struct query_sample sample; /* of length 1 under cosine */

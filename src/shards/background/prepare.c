@@ -1,5 +1,6 @@
-/* prepare.c -- codes and lists for rows that came, by a fiber of its own: the builder may be at the graph of a frozen segment for half a minute,
- * and what comes meanwhile would be searched row by row. */
+/* prepare.c -- codes and lists for rows that came, by a fiber of its own: the builder may be
+ * at the graph of a frozen segment for half a minute, and what comes meanwhile would be
+ * searched row by row. */
 #include "shards/shard.h"
 
 #include <errno.h>

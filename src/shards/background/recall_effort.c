@@ -4,11 +4,13 @@
 
 #include <math.h>
 
-#define STEP   1.4
-#define KEPT   (1 - 1.0 / 128) /* of the weight of a sample, when another comes */
-#define ERRORS 2               /* standard errors that the mean is below what was asked for, before a step up */
-#define DOWN   64              /* samples before a step down */
-#define SPARE  0.25            /* of what may be missed: searches that miss less have effort to spare */
+#define STEP 1.4
+#define KEPT (1 - 1.0 / 128) /* of the weight of a sample, when another comes */
+/* standard errors that the mean is below what was asked for, before a step up */
+#define ERRORS 2
+#define DOWN   64 /* samples before a step down */
+/* of what may be missed: searches that miss less have effort to spare */
+#define SPARE 0.25
 
 float recall_effort(const struct recall_effort_watch *w)
 {

@@ -1,6 +1,7 @@
-/* throttle.c -- each write takes a place in time behind the one before it, rows * (what a row's graph costs) * urgency long. All writers of a shard
- * together then write as fast as graphs are built when the urgency is 1, however many they are. The urgency grows with how far the graphs
- * are behind: where it settles at 1, the shard is some 1.7 times the bound behind. */
+/* throttle.c -- each write takes a place in time behind the one before it, rows * (what a row's
+ * graph costs) * urgency long. All writers of a shard together then write as fast as graphs are
+ * built when the urgency is 1, however many they are. The urgency grows with how far the graphs are
+ * behind: where it settles at 1, the shard is some 1.7 times the bound behind. */
 #include "shards/background/throttle.h"
 
 #define URGENCY_PER_BOUND 1.5
@@ -64,8 +65,9 @@ static bool may_wait(const struct shard *s, const struct context *ctx)
     return !s->gate.closed && !s->dropped && !s->store->read_only && context_check(ctx) == 0;
 }
 
-/* The first rows come faster than codes and lists are trained on them. With nobody else at work that takes milliseconds; beside searches that
- * have to go through all these rows it would take seconds. Not for ever, and not at all while that waits for memory. */
+/* The first rows come faster than codes and lists are trained on them. With nobody else at work
+ * that takes milliseconds; beside searches that have to go through all these rows it would take
+ * seconds. Not for ever, and not at all while that waits for memory. */
 static bool wait_for_codes(const struct shard *s, const struct context *ctx)
 {
     const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;

@@ -1,8 +1,10 @@
-/* work.c -- what goes on in the background: graphs for rows that have none, and sealing what is full.
+/* work.c -- what goes on in the background: graphs for rows that have none, and
+ * sealing what is full.
  *
- * A sealed segment comes into being in steps that a crash may interrupt anywhere: write it aside, flush, rename, commit it to the
- * manifest together with the position from which the log is still needed, then put it in the place of the frozen one. Before the commit the
- * file is rubbish that the next start removes; after it the log up to that position is not needed. */
+ * A sealed segment comes into being in steps that a crash may interrupt anywhere: write it aside,
+ * flush, rename, commit it to the manifest together with the position from which the log is still
+ * needed, then put it in the place of the frozen one. Before the commit the file is rubbish that
+ * the next start removes; after it the log up to that position is not needed. */
 #include "base/log.h"
 #include "shards/background/columns.h"
 #include "shards/background/throttle.h"
@@ -16,11 +18,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define LOG_PER_GROWING 4 /* a log longer than this many growing segments has its oldest one sealed */
+/* a log longer than this many growing segments has its oldest one sealed */
+#define LOG_PER_GROWING 4
 
 #define IDLE_NS ((uint64_t)5000000000) /* a growing segment that nobody wrote to for so long, */
-#define IDLE_ROWS                                                                                                      \
-    20000 /* and that is worth a file of its own, is sealed: a start then need not build its graph again */
+/* and that is worth a file of its own, is sealed: a start then need not build its graph again */
+#define IDLE_ROWS 20000
 
 /* -- sealing -- */
 
@@ -64,7 +67,8 @@ static int write_index(struct segment_install *in, struct container_writer *w)
     return segment_write_index(w, collection_vector(&in->shard->config), v->index, &v->plan.why);
 }
 
-/* A file that was written and could not be committed is kept for the next try: the manifest on the disk may name it already. */
+/* A file that was written and could not be committed is kept for the next try: the manifest on the
+ * disk may name it already. */
 static int write_file(struct shard *s, struct segment *g)
 {
     const struct segment_part part = {g, NULL};
@@ -85,8 +89,8 @@ static int write_file(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* Behind all records that the frozen segment was made of. They may not all be on the disk: a crash can leave an older one of an id and lose the
- * newer, which then only the segment has. */
+/* Behind all records that the frozen segment was made of. They may not all be on the disk: a crash
+ * can leave an older one of an id and lose the newer, which then only the segment has. */
 static uint64_t find_log_past(const struct shard *s)
 {
     struct log *log = s->store->log;
@@ -94,7 +98,8 @@ static uint64_t find_log_past(const struct shard *s)
     return rc == 0 ? log_position(log) : UINT64_MAX;
 }
 
-/* Maps what was written, which reads all of it back: before the commit, while the log can still be asked again. */
+/* Maps what was written, which reads all of it back: before the commit, while the log can
+ * still be asked again. */
 static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 {
     char path[PATH_TEXT_MAX];
@@ -110,7 +115,8 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
     return rc;
 }
 
-/* Puts the mapped file in the place of the frozen segment, in which rows may have died until now. No wait in here. */
+/* Puts the mapped file in the place of the frozen segment, in which rows may have died until
+ * now. No wait in here. */
 static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
 {
     segment_install_alive(sealed, frozen);
@@ -237,7 +243,8 @@ static void idle_over(void *arg)
 }
 
 /* Freezes a growing segment that is old, or that is worth a file of its own and was not written to
- * for some time. Starts the timer for one that will be. A small one stays in the log (log_again.c). */
+ * for some time. Starts the timer for one that will be. A small one stays in the log
+ * (log_again.c). */
 static bool freeze_by_time(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;

@@ -1,4 +1,5 @@
-/* folder.c -- the data folder as a whole: who may use it, and what an interrupted step left behind. */
+/* folder.c -- the data folder as a whole: who may use it, and what an interrupted step left
+ * behind. */
 #include "base/log.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
@@ -74,7 +75,8 @@ static int check_space(const char *dir, struct error *error)
                      dir, space >> 20, SPACE_MIN >> 20);
 }
 
-/* A torn last change is what a crash leaves. If there was none, it was acknowledged and is damaged. */
+/* A torn last change is what a crash leaves. If there was none, it was acknowledged and is
+ * damaged. */
 static int load(const char *dir, struct manifest *ret, struct error *error)
 {
     struct manifest_tail tail;

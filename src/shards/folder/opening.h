@@ -1,4 +1,5 @@
-/* opening.h -- a store on its way from the disk to memory: what store_open.c and store_replay.c share. */
+/* opening.h -- a store on its way from the disk to memory: what store_open.c and
+ * store_replay.c share. */
 #pragma once
 
 #include "shards/shard.h"
@@ -8,12 +9,14 @@ struct opening {
     const struct manifest *manifest;
     struct remote_deletes remote_deletes;
     struct shard *last; /* the shard of the last record: the next one is mostly of the same */
-    uint64_t held;      /* memory of the segments opened so far, and of the ids that all will put into the map */
-    unsigned mapped;    /* segments whose index stays in its mapping */
-    bool rewrite;       /* what is replayed goes into the new epoch's log */
+    /* memory of the segments opened so far, and of the ids that all will put into the map */
+    uint64_t held;
+    unsigned mapped; /* segments whose index stays in its mapping */
+    bool rewrite;    /* what is replayed goes into the new epoch's log */
     struct replay_progress *progress;
-    uint64_t bytes_before, start; /* progress: of the logs that are done; where the present one began */
-    uint64_t line_ns;             /* when the next line about it is due */
+    /* progress: of the logs that are done; where the present one began */
+    uint64_t bytes_before, start;
+    uint64_t line_ns; /* when the next line about it is due */
     struct error *error;
 };
 

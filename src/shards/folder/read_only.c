@@ -45,19 +45,22 @@ int read_only_refuse(int rc, const char *dir, struct error *error)
 
 bool store_met_failure(struct store *s, int rc, uint64_t round)
 {
-    if (!disk_failed(rc) && !log_failed(s->log)) /* a log that had no memory to write has to recover, too */
+    /* a log that had no memory to write has to recover, too */
+    if (!disk_failed(rc) && !log_failed(s->log))
         return false;
     if (round != s->round)
         return true;
     if (!s->read_only)
         s->read_only = rc;
-    event_notify_all(&s->sealing_ended); /* writers that wait for room hear why there will be none */
+    /* writers that wait for room hear why there will be none */
+    event_notify_all(&s->sealing_ended);
     if (s->options.hooks.failed)
         s->options.hooks.failed(rc, round, s->options.hooks.arg);
     return false;
 }
 
-/* Rows that became visible before they were flushed may not be in the log any more: their segments are sealed soon instead. */
+/* Rows that became visible before they were flushed may not be in the log any more: their segments
+ * are sealed soon instead. */
 static void keep_what_was_not_flushed(struct store *store)
 {
     for (struct shard *s = store->shards; s; s = s->next)

@@ -1,7 +1,9 @@
-/* log.c -- the writer is one fiber. Appenders add to the open group. The writer takes the group as it is, cuts it into blocks, writes,
- * flushes, and wakes those that wait for the flush. No timer decides how large a group is: it is what arrived meanwhile.
+/* log.c -- the writer is one fiber. Appenders add to the open group. The writer takes the group as
+ * it is, cuts it into blocks, writes, flushes, and wakes those that wait for the flush. No timer
+ * decides how large a group is: it is what arrived meanwhile.
  *
- * Who waits for the flush lends the bytes, and they go to the file from where they are. Who does not wait has them copied. */
+ * Who waits for the flush lends the bytes, and they go to the file from where they are. Who does
+ * not wait has them copied. */
 #include "shards/log/log.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -20,8 +22,8 @@
 #define COPY_BYTES  ((size_t)64 << 10)
 #define INTERVAL_NS ((uint64_t)100000000)
 
-/* Somebody waits for a group to be flushed. The result is written down when it is known: by the time the fiber runs, the log may have failed
- * or have recovered. */
+/* Somebody waits for a group to be flushed. The result is written down when it is known: by the
+ * time the fiber runs, the log may have failed or have recovered. */
 struct flush_wait {
     struct log_lent lent;
     uint64_t group;
@@ -39,10 +41,14 @@ struct log {
     uint64_t appended;                      /* groups: the number of the open one */
     struct flush_wait *waits, **waits_tail; /* in the order of their groups */
     uint64_t position;                      /* where the next block goes */
-    uint64_t durable;                       /* position up to which all is on stable storage; between two groups */
-    uint64_t replayed; /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
-    bool flush_wanted; /* somebody waits for, or the interval asks for, the open group to be flushed */
-    uint32_t copying;  /* appenders that still copy into the open group: it is not taken meanwhile */
+    /* position up to which all is on stable storage; between two groups */
+    uint64_t durable;
+    /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
+    uint64_t replayed;
+    /* somebody waits for, or the interval asks for, the open group to be flushed */
+    bool flush_wanted;
+    /* appenders that still copy into the open group: it is not taken meanwhile */
+    uint32_t copying;
     uint64_t failures;
     bool stopping, writer_runs;
     int failed; /* errno of the write or flush that failed; 0: it works */
@@ -57,7 +63,8 @@ struct log {
 
 /* -- the writer -- */
 
-/* Puts pieces of the group, at most max bytes, into l->slices behind the header's. Returns how many bytes; *ret_count: slices. */
+/* Puts pieces of the group, at most max bytes, into l->slices behind the header's. Returns how many
+ * bytes; *ret_count: slices. */
 static size_t gather(struct log *l, struct log_reader *r, size_t max, unsigned *ret_count)
 {
     size_t size = 0;
@@ -94,7 +101,8 @@ static int write_block(struct log *l, size_t size, unsigned count, bool continue
     return file_writev(l->roll.file, l->slices, count + 1, at - l->roll.file_start);
 }
 
-/* Goes on in the next file. The part of the group that is in the old one must be durable before anything in the new one can say so. */
+/* Goes on in the next file. The part of the group that is in the old one must be durable before
+ * anything in the new one can say so. */
 static int begin_next_file(struct log *l, uint64_t group_start)
 {
     int rc = file_flush(l->roll.file);
@@ -139,7 +147,8 @@ static void settle(struct log *l, uint64_t group, int rc)
     event_notify_all(&l->progress);
 }
 
-/* What was appended and not written is given up too: whoever waits for it is told so, and the rest was never promised. */
+/* What was appended and not written is given up too: whoever waits for it is told so, and the
+ * rest was never promised. */
 static void fail(struct log *l, int rc)
 {
     l->failed = rc;
@@ -221,8 +230,8 @@ static void interval_over(void *arg)
 
 /* -- what others call -- */
 
-/* A disk that takes no file now may do so later, and what was read can be served meanwhile. Not when the log was cut at a known end: what is
- * behind that goes only when the new file is there. */
+/* A disk that takes no file now may do so later, and what was read can be served meanwhile. Not
+ * when the log was cut at a known end: what is behind that goes only when the new file is there. */
 static bool can_begin_later(const struct log_options *options, int rc)
 {
     return options->known_end == 0 && (rc == -ENOSPC || rc == -EDQUOT || rc == -EIO || rc == -EROFS);
@@ -258,7 +267,8 @@ int log_open(const struct log_options *options, struct log_end end, struct log *
     return 0;
 }
 
-/* An empty block behind the last group says that it was flushed: without it, damage to the last group looks like a torn write. */
+/* An empty block behind the last group says that it was flushed: without it, damage to the last
+ * group looks like a torn write. */
 static void write_end(struct log *l)
 {
     if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
@@ -283,7 +293,8 @@ static void write_mark(const struct log *l)
 void log_close(struct log *l)
 {
     if (!l->failed && l->writer_runs)
-        ignore_result(log_flush(l)); /* a failure has been logged, and nobody waits for these bytes */
+        /* a failure has been logged, and nobody waits for these bytes */
+        ignore_result(log_flush(l));
     l->stopping = true;
     timer_cancel(&l->interval);
     event_notify_all(&l->work);
@@ -339,8 +350,8 @@ static int wait_flushed(struct log *l, const struct iovec *slices, uint32_t coun
     return wait.rc;
 }
 
-/* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not emptied, unless the
- * log fails. */
+/* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not
+ * emptied, unless the log fails. */
 static int copy_in(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
     const uint64_t failures = l->failures;

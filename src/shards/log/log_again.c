@@ -1,8 +1,8 @@
-/* log_again.c -- small growing segments stay in the log. A file of its own for each of 100 000 small
- * collections would be 100 000 files to open at a start, each larger than its rows. So when the log
- * has grown long, the rows and tombstones of small segments at its old end are appended to it again,
- * with the versions they have, and the old end is not needed any more. The version decides at a
- * replay, so a crash at any moment leaves a log from which the same comes.
+/* log_again.c -- small growing segments stay in the log. A file of its own for each of 100 000
+ * small collections would be 100 000 files to open at a start, each larger than its rows. So when
+ * the log has grown long, the rows and tombstones of small segments at its old end are appended to
+ * it again, with the versions they have, and the old end is not needed any more. The version
+ * decides at a replay, so a crash at any moment leaves a log from which the same comes.
  *
  * Small segments that have much, compared with the log, would be appended again and again. They are
  * sealed instead. */
@@ -36,8 +36,8 @@ struct again {
     struct segment *segment; /* held */
 };
 
-/* The small segments that need the log before `position`, up to SHARDS_MAX of them. *ret_bytes: what
- * all small ones have. */
+/* The small segments that need the log before `position`, up to SHARDS_MAX of them. *ret_bytes:
+ * what all small ones have. */
 static uint32_t gather(struct store *store, uint64_t position, struct again *ret, uint64_t *ret_bytes)
 {
     uint32_t count = 0;
@@ -77,7 +77,8 @@ static struct record tombstone_record(const struct shard *s, const struct tombst
     return (struct record){.type = RECORD_DELETE, .collection = s->config.id, .version = t->version, .id = t->id};
 }
 
-/* What the list takes, or with a list: what is put into it. Pauses nowhere, so that both are of the same rows. */
+/* What the list takes, or with a list: what is put into it. Pauses nowhere, so that both
+ * are of the same rows. */
 static void each_record(const struct shard *s, const struct segment *g, struct record_room *room,
                         struct record_list *list)
 {

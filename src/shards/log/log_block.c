@@ -1,4 +1,5 @@
-/* log_block.c -- the bytes of a block: its header written, and a block read back, where any bytes may come. */
+/* log_block.c -- the bytes of a block: its header written, and a block read back,
+ * where any bytes may come. */
 #include "shards/log/log_block.h"
 #include "base/checksum.h"
 

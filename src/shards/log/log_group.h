@@ -1,11 +1,12 @@
-/* log_group.h -- what one flush makes durable: appends in their order, some of them copied here, others lent by who waits for them.
- * No I/O. */
+/* log_group.h -- what one flush makes durable: appends in their order, some of them copied here,
+ * others lent by who waits for them. No I/O. */
 #pragma once
 
 #include "base/memory.h"
 #include <sys/uio.h>
 
-/* One append that is not copied. It lies in the appender's memory, which stays until the group is written or given up. */
+/* One append that is not copied. It lies in the appender's memory, which stays until the group is
+ * written or given up. */
 struct log_lent {
     const struct iovec *slices;
     uint32_t count;
@@ -25,7 +26,8 @@ size_t slices_size(const struct iovec *slices, uint32_t count);
 
 /* Appends what lent->slices hold, `size` bytes. */
 void log_group_lend(struct log_group *g, struct log_lent *lent, size_t size);
-/* Makes room for a copy of so many bytes, which the caller fills in at g->copied.bytes + *ret_at. -ENOMEM. */
+/* Makes room for a copy of so many bytes, which the caller fills in at
+ * g->copied.bytes + *ret_at. -ENOMEM. */
 MUST_USE int log_group_reserve(struct log_group *g, size_t size, size_t *ret_at);
 /* Forgets all appends and keeps the buffer. */
 void log_group_clear(struct log_group *g);

@@ -1,4 +1,5 @@
-/* log_replay.c -- reading a log back. The whole log is mapped, file by file; a group that spans blocks is put together in a buffer. */
+/* log_replay.c -- reading a log back. The whole log is mapped, file by file; a group that spans
+ * blocks is put together in a buffer. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "reactor/file.h"
@@ -17,12 +18,15 @@ struct replay {
     size_t file; /* index of the mapped one; files.count: none */
     struct mapping mapping;
     struct buffer group;
-    uint64_t flushed; /* a stop has left a mark that all before this position is there; 0: none has */
-    uint64_t cut_to;  /* where the last thing ends that was written behind the end; 0: there is none */
+    /* a stop has left a mark that all before this position is there; 0: none has */
+    uint64_t flushed;
+    /* where the last thing ends that was written behind the end; 0: there is none */
+    uint64_t cut_to;
     struct error *error;
 };
 
-/* A file that is used again may be larger than its part of the log: the next one begins where its own ends. */
+/* A file that is used again may be larger than its part of the log: the next one
+ * begins where its own ends. */
 static uint64_t file_end(const struct replay *r)
 {
     uint64_t end = r->files.starts[r->file] + r->mapping.size;
@@ -72,7 +76,8 @@ static int check_read(struct replay *r)
                      path, (unsigned long long)offset);
 }
 
-/* The block at position, if it is one of this log and not left over from an older use of the place. */
+/* The block at position, if it is one of this log and not left over from an older use of the
+ * place. */
 static int block_at(struct replay *r, uint64_t position, struct log_block *b)
 {
     int rc = seek(r, position);
@@ -121,7 +126,8 @@ static int look_begun(struct replay *r, uint64_t position)
     return check_read(r);
 }
 
-/* A torn write cannot be told from damage to the last writes, so whoever runs the server is told what there is. */
+/* A torn write cannot be told from damage to the last writes, so whoever runs the server
+ * is told what there is. */
 static void tell_cut(const struct replay *r, uint64_t position, uint64_t bytes)
 {
     char path[PATH_TEXT_MAX];
@@ -277,7 +283,8 @@ int log_copy(const struct log_options *options, uint64_t from, uint64_t to, stru
     return rc;
 }
 
-/* Files behind the one that is being written are made ready in advance: they have no block at their beginning. */
+/* Files behind the one that is being written are made ready in advance: they have no
+ * block at their beginning. */
 uint64_t log_extent(const struct log_options *options, uint64_t start)
 {
     struct replay r = {.options = options};

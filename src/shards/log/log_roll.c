@@ -1,5 +1,5 @@
-/* log_roll.c -- a new file comes into being under another name, complete and flushed, and then takes its place by a rename: a crash in
- * between leaves the log as it was. */
+/* log_roll.c -- a new file comes into being under another name, complete and flushed, and then
+ * takes its place by a rename: a crash in between leaves the log as it was. */
 #include "shards/log/log_roll.h"
 #include "base/memory.h"
 #include "reactor/file.h"
@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 #define FILE_BYTES_DEFAULT ((uint64_t)16 << 20)
-#define FIRST_BYTES_MAX    ((uint64_t)4 << 20) /* a start waits for the first file to be filled, so that one is short */
-#define ZEROS              ((size_t)1 << 20)
+/* a start waits for the first file to be filled, so that one is short */
+#define FIRST_BYTES_MAX ((uint64_t)4 << 20)
+#define ZEROS           ((size_t)1 << 20)
 
 /* -- one file -- */
 
@@ -32,7 +33,8 @@ static int fill_with_zeros(struct file *f, uint64_t from, uint64_t to)
     return rc == 0 ? file_flush(f) : rc;
 }
 
-/* The file that begins at start: a spare one if there is, else a new one; filled with zeros as far as asked for. */
+/* The file that begins at start: a spare one if there is, else a new one; filled with zeros
+ * as far as asked for. */
 static int make_file(struct log_roll *r, uint64_t start, uint64_t filled, struct file **ret)
 {
     char path[PATH_TEXT_MAX], spare[PATH_TEXT_MAX];
@@ -79,7 +81,8 @@ static int make_first(struct log_roll *r, const char *path, uint64_t from, uint6
     return 0;
 }
 
-/* Files that begin at or behind a position. They must be gone for good before anything is written: a file ends where the next one begins. */
+/* Files that begin at or behind a position. They must be gone for good before anything is written:
+ * a file ends where the next one begins. */
 static int remove_from(struct log_roll *r, uint64_t position)
 {
     struct log_file_list files;
@@ -123,7 +126,8 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     r->file_start = r->reuse_from = from;
     r->file_end = to + room;
     r->written_to = to;
-    int rc = remove_from(r, to); /* nothing of the log is there; on a full disk their space is needed now */
+    /* nothing of the log is there; on a full disk their space is needed now */
+    int rc = remove_from(r, to);
     if (rc == 0)
         rc = remove_spare(r);
     if (rc == 0)
@@ -149,7 +153,8 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
 
 /* -- going on -- */
 
-/* Sees to it that r->next is the file after the current one. The preparer and the writer both come here: one makes it, the other waits. */
+/* Sees to it that r->next is the file after the current one. The preparer and the writer both come
+ * here: one makes it, the other waits. */
 static int ensure_next(struct log_roll *r, uint64_t filled)
 {
     while (r->preparing)
@@ -178,7 +183,8 @@ void log_roll_written_to(struct log_roll *r, uint64_t position)
         event_notify_all(&r->wanted);
 }
 
-/* A failure is told but is none of the log yet: the current file has room, and the writer will try once more. */
+/* A failure is told but is none of the log yet: the current file has room, and the
+ * writer will try once more. */
 static void preparer(void *arg)
 {
     struct log_roll *r = arg;
@@ -189,7 +195,8 @@ static void preparer(void *arg)
             rc = ensure_next(r, r->options.file_bytes);
         if (rc < 0 && r->options.on_failure)
             r->options.on_failure(rc, r->options.arg);
-        if ((idle || rc < 0) && !r->stopping) /* which may have been set, and told, while we made a file */
+        /* which may have been set, and told, while we made a file */
+        if ((idle || rc < 0) && !r->stopping)
             event_wait(&r->wanted);
     }
     r->preparer_runs = false;

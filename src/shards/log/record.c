@@ -1,4 +1,5 @@
-/* record.c -- records as bytes: made as slices for the log, and read back, where any bytes may come. */
+/* record.c -- records as bytes: made as slices for the log, and read back,
+ * where any bytes may come. */
 #include "shards/log/record.h"
 #include "base/memory.h"
 

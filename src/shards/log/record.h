@@ -1,17 +1,20 @@
-/* record.h -- what the log holds: one record for each point that was written or deleted. Pure functions over bytes.
+/* record.h -- what the log holds: one record for each point that was written or deleted. Pure
+ * functions over bytes.
  *
  *   byte 0      4      5      6       8            16        24   40       48
  *        | size | type | zero | parts | collection | version | id | expiry | part | part ...
  *
- * size is that of the whole record, so its parts take size - 48 bytes. parts is how many there are. expiry is in nanoseconds
- * since 1970; 0: the point never expires. A deletion has no parts. The parts of a written point say all that the point becomes:
- * the record with the highest version counts, and a replay does no arithmetic.
+ * size is that of the whole record, so its parts take size - 48 bytes. parts is how many there are.
+ * expiry is in nanoseconds since 1970; 0: the point never expires. A deletion has no parts. The
+ * parts of a written point say all that the point becomes: the record with the highest version
+ * counts, and a replay does no arithmetic.
  *
  *   byte 0      2        4      8
  *        | kind | number | size | bytes ... | zeros to 8
  *
- * Parts ascend by kind, then by number, and none is there twice. A number is that of a vector in the collection's schema; it is
- * 0 in a part that is of no vector. A vector of a cosine collection is normalised before it is logged. */
+ * Parts ascend by kind, then by number, and none is there twice. A number is that of a vector in
+ * the collection's schema; it is 0 in a part that is of no vector. A vector of a cosine collection
+ * is normalised before it is logged. */
 #pragma once
 
 #include "base/check.h"
@@ -40,7 +43,8 @@ struct record_part {
 
 struct record {
     enum record_type type;
-    uint16_t unknown; /* read: the kind of a part that this version does not know; 0: there is none */
+    /* read: the kind of a part that this version does not know; 0: there is none */
+    uint16_t unknown;
     uint64_t collection, version;
     struct point_id id;
     uint64_t expiry_ns;
@@ -48,8 +52,9 @@ struct record {
     uint32_t part_count;
 };
 
-/* Reads the record at the start of bytes, which lie at a multiple of 8. Returns its extent, or 0 when the bytes make no record.
- * *r borrows bytes and parts. The parts of a record with an unknown kind are not listed: only its extent can be believed. */
+/* Reads the record at the start of bytes, which lie at a multiple of 8. Returns its extent, or 0
+ * when the bytes make no record. *r borrows bytes and parts. The parts of a record with an unknown
+ * kind are not listed: only its extent can be believed. */
 MUST_USE size_t record_read(const uint8_t *bytes, size_t size, struct record_part parts[RECORD_PARTS_MAX],
                             struct record *r);
 /* NULL: there is none. */
@@ -57,12 +62,12 @@ const struct record_part *record_part(const struct record *r, enum record_part_k
 
 /* -- records for the log -- */
 
-/* Parts shorter than this are copied behind their header, longer ones are lent to the log from where they are (docs/performance.md
- * has the measurement). */
+/* Parts shorter than this are copied behind their header, longer ones are lent to the log from
+ * where they are (docs/performance.md has the measurement). */
 #define RECORD_LEND_MIN 1024
 
-/* Records on their way to the log are a list: bytes that are made for them, and in their order slices of these and of what is lent.
- * This is what they take of it. */
+/* Records on their way to the log are a list: bytes that are made for them, and in their order
+ * slices of these and of what is lent. This is what they take of it. */
 struct record_room {
     size_t made;
     size_t slices;

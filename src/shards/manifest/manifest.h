@@ -14,47 +14,58 @@ struct manifest_segment {
     uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
     uint64_t version_max; /* of rows and tombstones */
     uint32_t owners,
-        owner; /* all rows are owned by reactor `owner` when there are `owners` of them; owners 0: here and there */
+        /* all rows are owned by reactor `owner` when there are `owners` of them;
+         * owners 0: here and there */
+        owner;
 };
 
-/* Where a collection is clean: the logs of these reactors hold nothing of it that its segments do not have. */
+/* Where a collection is clean: the logs of these reactors hold nothing of it that its
+ * segments do not have. */
 struct manifest_rest {
     uint64_t reactors[REACTORS_MAX / 64]; /* bit set */
 };
 
 struct manifest {
-    uint64_t epoch;    /* of the logs: a start with another number of reactors begins a new one */
-    uint64_t log_dir;  /* the logs are in DIR/log/LOG_DIR: the epoch, unless they came from a snapshot */
-    uint32_t reactors; /* that wrote the logs of this epoch */
-    uint64_t next_id;  /* for collections */
+    uint64_t epoch; /* of the logs: a start with another number of reactors begins a new one */
+    /* the logs are in DIR/log/LOG_DIR: the epoch, unless they came from a snapshot */
+    uint64_t log_dir;
+    uint32_t reactors;                     /* that wrote the logs of this epoch */
+    uint64_t next_id;                      /* for collections */
     struct collection_config *collections; /* each with a reference to its schema */
     struct manifest_rest *rests;           /* [collection_count] */
     size_t collection_count, collection_room;
     struct manifest_segment *segments;
     size_t segment_count, segment_room;
-    struct table by_id, by_name;      /* of collections: their index plus one */
-    uint64_t log_start[REACTORS_MAX]; /* per reactor: log records before this position are in segments */
-    uint64_t
-        *log_end; /* only in a snapshot, per reactor: its log ends exactly here; 0 or NULL: at its last whole group */
+    struct table by_id, by_name; /* of collections: their index plus one */
+    /* per reactor: log records before this position are in segments */
+    uint64_t log_start[REACTORS_MAX];
+    /* only in a snapshot, per reactor: its log ends exactly here; 0 or NULL: at its last whole
+     * group */
+    uint64_t *log_end;
     struct {
         uint64_t created_ns; /* since 1970; 0: this is not a snapshot's */
         uint64_t bytes;      /* of all files it names */
     } snapshot;
 };
 
-/* A new segment is part of the data, those it was made from are not, the log before `log_start` is not needed any more, and collections come
- * to rest on a reactor or leave it: one durable step. */
+/* A new segment is part of the data, those it was made from are not, the log before `log_start` is
+ * not needed any more, and collections come to rest on a reactor or leave it: one durable step. */
 struct manifest_edit {
     struct manifest_segment segment; /* id 0: none */
     const uint64_t *
-        removed; /* ids of segments that are all there, or the edit is refused with -ENOENT; one given twice counts once */
+        /* ids of segments that are all there, or the edit is refused with -ENOENT; one
+         * given twice counts once */
+        removed;
     size_t removed_count;
     uint64_t
-        epoch; /* what follows is about the logs of this epoch; in another log_start is left alone, and nothing comes to rest */
+        /* what follows is about the logs of this epoch; in another log_start is left alone, and
+         * nothing comes to rest */
+        epoch;
     uint32_t reactor;
     uint64_t log_start;
-    uint64_t dirtied;        /* a collection that is not clean on `reactor` any more; 0: none */
-    const uint64_t *cleaned; /* collections that are from now on; those that are not there do not count */
+    uint64_t dirtied; /* a collection that is not clean on `reactor` any more; 0: none */
+    /* collections that are from now on; those that are not there do not count */
+    const uint64_t *cleaned;
     size_t cleaned_count;
 };
 
@@ -89,7 +100,8 @@ MUST_USE int manifest_store(const char *dir, const struct manifest *m, struct er
 
 /* -- in memory (manifest.c) -- */
 
-const struct collection_config *manifest_find(const struct manifest *m, uint64_t collection); /* NULL: none */
+/* NULL: none */
+const struct collection_config *manifest_find(const struct manifest *m, uint64_t collection);
 const struct collection_config *manifest_find_name(const struct manifest *m, const char *name);
 
 /* May it be made? -ENOENT: the collection, or a segment that it removes, is not there; -EEXIST: the
@@ -118,7 +130,8 @@ void manifest_clean_on(struct manifest *m, uint64_t collection, unsigned reactor
 void manifest_dirty_on(struct manifest *m, uint64_t collection, unsigned reactor);
 /* Nothing is known of it any more. */
 void manifest_clean_forget(struct manifest *m, uint64_t collection);
-/* The logs are written anew by another number of reactors: what was clean everywhere is so again, nothing else is. */
+/* The logs are written anew by another number of reactors: what was clean everywhere is so
+ * again, nothing else is. */
 void manifest_clean_extend(struct manifest *m, unsigned reactors);
 
 static inline uint64_t manifest_log_end(const struct manifest *m, unsigned reactor)

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_MAX   256                   /* changes of one flush */
-#define CHANGES_MIN ((uint64_t)256 << 10) /* bytes of changes that are kept whatever the state has */
+#define BATCH_MAX 256 /* changes of one flush */
+/* bytes of changes that are kept whatever the state has */
+#define CHANGES_MIN ((uint64_t)256 << 10)
 
 void manifest_log_open(struct manifest_log *l, const char *dir, struct manifest *m)
 {

@@ -33,8 +33,9 @@ void manifest_log_close(struct manifest_log *l);
 /* The change waits for the next manifest_log_write(). */
 void manifest_log_add(struct manifest_log *l, struct manifest_waiter *w, const struct manifest_change *change);
 /* Makes waiting changes durable, then in memory, and marks them done, each with 0, -ENOENT or
- * -EEXIST (manifest_check()), -ENOMEM, or the disk's error. It may leave some for another call: those that concern
- * the same collection as one before. One call at a time: the caller holds a lock. Waits. */
+ * -EEXIST (manifest_check()), -ENOMEM, or the disk's error. It may leave some for another
+ * call: those that concern the same collection as one before. One call at a time: the caller
+ * holds a lock. Waits. */
 void manifest_log_write(struct manifest_log *l);
 /* The manifest was changed in another way: the next write begins with its whole state. */
 void manifest_log_reset(struct manifest_log *l);

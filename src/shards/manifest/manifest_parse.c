@@ -225,7 +225,8 @@ static uint32_t head_crc(const struct head *h)
     return checksum_crc32c(0, h, offsetof(struct head, crc));
 }
 
-/* Format 1 had no checksum here. A head of this format in which a bit of the number flipped is damage. */
+/* Format 1 had no checksum here. A head of this format in which a bit of the
+ * number flipped is damage. */
 static bool is_older(const struct head *h)
 {
     struct head as_now = *h;
@@ -336,7 +337,8 @@ void manifest_pack_head(uint64_t state_bytes, uint8_t head[MANIFEST_HEAD_BYTES])
     memcpy(head, &h, sizeof(h));
 }
 
-#define PER_BLOCK 128 /* collections, and segments, of one block: with all their fields less than a MiB */
+/* collections, and segments, of one block: with all their fields less than a MiB */
+#define PER_BLOCK 128
 
 static int give_collection(const struct collection_config *c, KithDisk__Collection *to, struct arena *arena)
 {

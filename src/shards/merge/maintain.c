@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Memory for the merge, or, when there is none, for the rewriting of one segment, after which there may be more. */
+/* Memory for the merge, or, when there is none, for the rewriting of one segment, after
+ * which there may be more. */
 static int begin(struct shard *s, struct merge_choice *choice, struct memory_work *work)
 {
     struct store *store = s->store;
@@ -43,11 +44,13 @@ static int maintain(struct shard *s)
     merge_choose(s, wanted != s->compacts_done, &choice);
     if (choice.count) {
         int rc = store_room_for(s->store, merge_bytes(&choice));
-        if (rc < 0) /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
+        /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
+        if (rc < 0)
             return rc;
         struct memory_work work;
         rc = begin(s, &choice, &work);
-        if (rc == -ENOMEM) /* it waits, and a request that asked for it waits with it for some time */
+        /* it waits, and a request that asked for it waits with it for some time */
+        if (rc == -ENOMEM)
             return 0;
         if (rc < 0)
             return rc;
@@ -96,7 +99,8 @@ int store_maintain(struct store *store)
 #define ASK_NS    ((uint64_t)100000000)   /* how often whoever waits is asked whether to go on */
 #define MEMORY_NS ((uint64_t)10000000000) /* how long it waits for memory that a merge needs */
 
-/* Merging was put off for so long that whoever waits is told so. *since_ns: when that began; 0: it goes on. */
+/* Merging was put off for so long that whoever waits is told so. *since_ns: when that
+ * began; 0: it goes on. */
 static bool lacks_memory(const struct store *store, uint64_t *since_ns)
 {
     const uint64_t now_ns = clock_now_ns();

@@ -1,8 +1,10 @@
-/* merge.c -- in a straight line: choose rows, write columns, build the graph over what was written, commit, take the place of the old ones.
+/* merge.c -- in a straight line: choose rows, write columns, build the graph over what was written,
+ * commit, take the place of the old ones.
  *
- * Rows die while this goes on. From the moment a row has its place in the new segment, its death is noted there too (segment_delete_row() follows
- * the successor), so nothing has to be caught up with at the end. The commit is one edit of the manifest: a crash before it leaves the old
- * segments, one after it the new. */
+ * Rows die while this goes on. From the moment a row has its place in the new segment, its death is
+ * noted there too (segment_delete_row() follows the successor), so nothing has to be caught up with
+ * at the end. The commit is one edit of the manifest: a crash before it leaves the old segments,
+ * one after it the new. */
 #include "shards/merge/merge.h"
 #include "base/log.h"
 #include "shards/merge/replace.h"
@@ -21,7 +23,8 @@ struct merge {
     struct shard *shard;
     const struct merge_choice *choice;
     struct pause pause;
-    struct segment *placeholder; /* which of the new rows are alive, until the new segment is there */
+    /* which of the new rows are alive, until the new segment is there */
+    struct segment *placeholder;
     uint32_t rows;
     struct merge_tombstones tombstones;
     uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
@@ -96,8 +99,9 @@ static int verify_inputs(struct merge *m)
     return 0;
 }
 
-/* Vectors of rows that are left out, at even distances, as far as there is room. Clients that asked for such a row may
- * do so again: then the query lies where the new graph has a hole, and is harder than one near a row that is left. */
+/* Vectors of rows that are left out, at even distances, as far as there is room. Clients that asked
+ * for such a row may do so again: then the query lies where the new graph has a hole, and is harder
+ * than one near a row that is left. */
 static int guess_queries(const struct merge *m, struct gathered_queries *g)
 {
     const uint32_t dim = shard_vector(m->shard)->dim, room = LIVE_QUERIES_MAX - g->sample.count;
@@ -128,7 +132,8 @@ static int gather_queries(const struct merge *m, struct gathered_queries *ret)
     return rc == 0 ? guess_queries(m, ret) : rc;
 }
 
-/* The graph is built over the vectors where they lie in the new file: the page cache holds them, not memory of ours. */
+/* The graph is built over the vectors where they lie in the new file: the page cache holds
+ * them, not memory of ours. */
 static int write_graph(struct segment_install *in, struct container_writer *w)
 {
     struct merge *m = CONTAINER_OF(in, struct merge, in);
@@ -141,10 +146,12 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
         return rc;
     uint32_t stride = vector_stride(collection_vector(c));
     if (mapping.size < container_region_offset(w) + (uint64_t)m->rows * stride) {
-        mapping_close(&mapping); /* a disk that fails may lose what it took, and only the flush tells */
+        /* a disk that fails may lose what it took, and only the flush tells */
+        mapping_close(&mapping);
         return -EIO;
     }
-    uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w); /* nobody writes through it */
+    /* nobody writes through it */
+    uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w);
     const struct rows vectors = {&chunk, stride, 31};
     struct gathered_queries queries = {0};
     struct index_plan plan;
@@ -211,7 +218,8 @@ static int write_file(struct merge *m)
     return rc;
 }
 
-/* Opens what was written, which reads all of it back, and gives it a handle; searches do not see it yet. */
+/* Opens what was written, which reads all of it back, and gives it a handle;
+ * searches do not see it yet. */
 static int open_output(struct merge *m)
 {
     struct error error = {0};
@@ -231,8 +239,9 @@ static int open_output(struct merge *m)
 
 /* -- taking the place of the old ones -- */
 
-/* Rows are left out because something newer replaced them. Where writes are acknowledged before they are flushed, that must be on the disk before
- * the old rows are gone from it, or a crash would lose both. It is in the log of the row's owner. */
+/* Rows are left out because something newer replaced them. Where writes are acknowledged before
+ * they are flushed, that must be on the disk before the old rows are gone from it, or a crash would
+ * lose both. It is in the log of the row's owner. */
 static int flush_log(struct store *store, void *call)
 {
     (void)call;
@@ -251,7 +260,8 @@ static int flush_newer_rows(const struct shard *s)
                : rc;
 }
 
-/* A commit that failed may have reached the disk all the same, so the file cannot be given up: it is tried until it is certain. */
+/* A commit that failed may have reached the disk all the same, so the file cannot be given up: it
+ * is tried until it is certain. */
 static int commit(struct merge *m)
 {
     struct shard *s = m->shard;
@@ -318,8 +328,8 @@ static void free_inputs(struct merge *m)
     }
 }
 
-/* The others may read where rows went as long as they have old segments, so that outlives ours; and nobody here may read what was borrowed when
- * its owner frees it. */
+/* The others may read where rows went as long as they have old segments, so that outlives ours; and
+ * nobody here may read what was borrowed when its owner frees it. */
 static int hand_over(struct merge *m, struct replacement *r)
 {
     int rc = tell_others(m, r, REPLACE_SWAP);
@@ -336,7 +346,8 @@ static int hand_over(struct merge *m, struct replacement *r)
     return rc;
 }
 
-/* Every reactor searches the new one, and nobody the old ones, when it returns; unless the collection or the server comes to its end. */
+/* Every reactor searches the new one, and nobody the old ones, when it returns; unless the
+ * collection or the server comes to its end. */
 static void take_place(struct merge *m)
 {
     struct shard *s = m->shard;
@@ -358,7 +369,8 @@ static void take_place(struct merge *m)
     if (m->output)
         replace_repoint(s, m->output);
     replace_forget(s, &r);
-    ignore_result(hand_over(m, &r)); /* or the old ones stay until the shard is freed: nobody searches then */
+    /* or the old ones stay until the shard is freed: nobody searches then */
+    ignore_result(hand_over(m, &r));
 }
 
 /* -- the whole -- */
@@ -401,7 +413,8 @@ static void give_up(struct merge *m, int rc)
         return;
     shard_remove_segment(m->shard, m->output);
     if (rc == -ENOENT)
-        ignore_result(file_remove(m->in.path)); /* the collection is gone; otherwise the next start decides */
+        /* the collection is gone; otherwise the next start decides */
+        ignore_result(file_remove(m->in.path));
 }
 
 static void count(const struct merge *m, uint64_t rows, uint64_t start_ns)

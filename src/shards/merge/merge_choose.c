@@ -1,8 +1,10 @@
 /* merge_choose.c -- which segments to rewrite next.
  *
- * A segment is rewritten because of its deleted rows when they reach a share. Others are merged when a group of at least four is such
- * that no member is larger than all smaller ones together: sizes then grow geometrically, and a row is rewritten a logarithmic number of
- * times (the idea of Bentley & Saxe's logarithmic method, 1980, and of size-tiered compaction in log-structured stores). */
+ * A segment is rewritten because of its deleted rows when they reach a share. Others are merged
+ * when a group of at least four is such that no member is larger than all smaller ones
+ * together: sizes then grow geometrically, and a row is rewritten a logarithmic number of times
+ * (the idea of Bentley & Saxe's logarithmic method, 1980, and of size-tiered compaction in
+ * log-structured stores). */
 #include "shards/memory.h"
 #include "shards/merge/merge.h"
 #include "shards/segment/index_plan.h"
@@ -71,7 +73,8 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
         merge_choose_rewrite(s, all, ret);
 }
 
-/* The smallest loose one first: it needs least memory itself, and what it leaves is there for the next. */
+/* The smallest loose one first: it needs least memory itself, and what it leaves
+ * is there for the next. */
 void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret)
 {
     struct segment *worst = NULL, *loose = NULL;

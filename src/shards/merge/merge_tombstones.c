@@ -1,5 +1,6 @@
-/* merge_tombstones.c -- a tombstone is left out of a merge when it deletes nothing any more: no row of an id of its owner that is older than it is
- * left anywhere, neither in another segment nor in the log. Each owner is asked, for the segments merged are those of all. */
+/* merge_tombstones.c -- a tombstone is left out of a merge when it deletes nothing any more: no row
+ * of an id of its owner that is older than it is left anywhere, neither in another segment nor in
+ * the log. Each owner is asked, for the segments merged are those of all. */
 #include "shards/merge/merge.h"
 
 #include <errno.h>
@@ -9,7 +10,9 @@ struct tombstone_question {
     uint64_t collection;
     const uint64_t *inputs;
     uint32_t input_count;
-    uint64_t *above; /* [reactors]: those of its ids above this version are kept, the others delete nothing any more */
+    /* [reactors]: those of its ids above this version are kept, the others delete nothing any
+     * more */
+    uint64_t *above;
 };
 
 static bool is_input(const struct tombstone_question *q, const struct segment *g)
@@ -20,8 +23,8 @@ static bool is_input(const struct tombstone_question *q, const struct segment *g
     return false;
 }
 
-/* The lowest version of a row that is not sealed; 0 if a start could read an older record of an id from the log than the tombstone in an input,
- * and not the deletion. */
+/* The lowest version of a row that is not sealed; 0 if a start could read an older record of an id
+ * from the log than the tombstone in an input, and not the deletion. */
 static int answer(struct store *store, void *call)
 {
     const struct tombstone_question *q = call;
@@ -38,7 +41,8 @@ static int answer(struct store *store, void *call)
     return 0;
 }
 
-/* Every owner is asked before the manifest: what it seals in between is met twice, and not missed. */
+/* Every owner is asked before the manifest: what it seals in between is met twice, and not
+ * missed. */
 static int ask_owners(const struct shard *s, const struct merge_choice *choice, uint64_t *above)
 {
     struct store *store = s->store;

@@ -1,5 +1,5 @@
-/* replace.c -- what a reactor does about a merge of another reactor: it takes a share of the new segment,
- * swaps, moves its ids over, and lets go of the old segments. */
+/* replace.c -- what a reactor does about a merge of another reactor: it takes a share of the new
+ * segment, swaps, moves its ids over, and lets go of the old segments. */
 #include "shards/merge/replace.h"
 #include "shards/merge/merge.h"
 #include "shards/segment/segment_install.h"
@@ -9,7 +9,8 @@
 
 /* -- borrowing and swapping -- */
 
-/* What died in the old ones is dead in the new one. Their successor is set first, so deaths during the pauses are noted in both. */
+/* What died in the old ones is dead in the new one. Their successor is set first, so deaths during
+ * the pauses are noted in both. */
 static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
 {
     for (uint32_t row = 0; row < old->rows.count; row++) {
@@ -66,7 +67,8 @@ static void swap(struct shard *s, const struct replacement *r)
     remote_deletes_drain(s->store);
 }
 
-/* Entries of one table that name a segment which fresh takes the place of. The table may grow meanwhile. */
+/* Entries of one table that name a segment which fresh takes the place of. The
+ * table may grow meanwhile. */
 static void repoint_entries(struct shard *s, const struct id_table *t, const struct segment *fresh)
 {
     for (size_t i = 0; t->entries && i <= t->mask; i++) {
@@ -79,8 +81,8 @@ static void repoint_entries(struct shard *s, const struct id_table *t, const str
     }
 }
 
-/* Reads no file. What moves from the old table to the new one meanwhile was repointed before or is met there; when the new
- * one has grown, all is looked at again. */
+/* Reads no file. What moves from the old table to the new one meanwhile was repointed before or is
+ * met there; when the new one has grown, all is looked at again. */
 static void repoint_all(struct shard *s, const struct segment *fresh)
 {
     size_t mask;

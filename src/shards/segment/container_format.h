@@ -1,4 +1,5 @@
-/* container_format.h -- the fixed parts of a container file as structs: no padding, little-endian. */
+/* container_format.h -- the fixed parts of a container file as structs: no padding,
+ * little-endian. */
 #pragma once
 
 #include "base/memory.h"

@@ -1,4 +1,5 @@
-/* container_write.c -- regions arrive as a stream and leave in slices, each one write with its checksum. */
+/* container_write.c -- regions arrive as a stream and leave in slices, each one
+ * write with its checksum. */
 #include "base/checksum.h"
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
@@ -14,9 +15,10 @@
 struct container_writer {
     char path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
     struct file *file;
-    uint64_t offset;                     /* of the slice that is being filled */
-    struct buffer slice;                 /* grows to CONTAINER_SLICE bytes if that much comes */
-    uint64_t region_offset, region_left; /* of the open region: where it begins, bytes it still expects */
+    uint64_t offset;     /* of the slice that is being filled */
+    struct buffer slice; /* grows to CONTAINER_SLICE bytes if that much comes */
+    /* of the open region: where it begins, bytes it still expects */
+    uint64_t region_offset, region_left;
     struct buffer directory;
 };
 

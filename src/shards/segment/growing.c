@@ -1,11 +1,12 @@
 /* growing.c -- columns in chunks. The first chunk begins with a few rows and is replaced by one of
- * twice the size until it is a whole chunk; then other chunks are added. So a collection of few rows
- * takes few bytes, and no append copies more than half a chunk.
+ * twice the size until it is a whole chunk; then other chunks are added. So a collection of few
+ * rows takes few bytes, and no append copies more than half a chunk.
  *
- * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both stay
- * right. A chunk that was outgrown is kept until the segment ends: its rows never change, and all of
- * them together are no larger than the chunk in use. Until the first chunk is whole, its pointer lies
- * in the segment and is changed there; the table of chunks that comes later begins with the same. */
+ * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both
+ * stay right. A chunk that was outgrown is kept until the segment ends: its rows never change,
+ * and all of them together are no larger than the chunk in use. Until the first chunk is whole,
+ * its pointer lies in the segment and is changed there; the table of chunks that comes later
+ * begins with the same. */
 #include "shards/segment/index_plan.h"
 
 #include <errno.h>
@@ -118,7 +119,8 @@ static int chunk_create(struct segment *s, struct rows *r, uint32_t chunk, uint3
     return 0;
 }
 
-/* A larger first chunk takes the place of the old one, which is kept for those who still read it. */
+/* A larger first chunk takes the place of the old one, which is kept for those who still read
+ * it. */
 static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
 {
     uint8_t *old = *r->chunk;

@@ -1,5 +1,6 @@
-/* index_plan.c -- memory is shared out by bytes of vectors, over all segments, whichever reactor has them in its memory: what comes when much is
- * there gets a smaller index, and what is there keeps its own until it is rewritten. */
+/* index_plan.c -- memory is shared out by bytes of vectors, over all segments, whichever reactor
+ * has them in its memory: what comes when much is there gets a smaller index, and what is there
+ * keeps its own until it is rewritten. */
 #include "shards/segment/index_plan.h"
 
 void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)

@@ -1,4 +1,5 @@
-/* sealed.c -- a segment opened from its container file: every byte is checked before it is believed. */
+/* sealed.c -- a segment opened from its container file: every byte is checked
+ * before it is believed. */
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/segment/segment_file.h"
@@ -12,7 +13,8 @@ struct opening {
     const char *path;
     struct container container;
     struct segment_meta meta;
-    uint64_t copy_max; /* an index of so many bytes is copied into memory, a larger one stays in the mapping */
+    /* an index of so many bytes is copied into memory, a larger one stays in the mapping */
+    uint64_t copy_max;
     struct error *error;
 };
 
@@ -71,7 +73,8 @@ static int read_piece(struct file *f, uint8_t *room, struct container_check *che
     return container_check_bytes(check, room, n, path, error);
 }
 
-/* All bytes of the file are read rather than looked at where they are mapped: what the disk does not give back is then an error of one read. */
+/* All bytes of the file are read rather than looked at where they are mapped: what the disk does
+ * not give back is then an error of one read. */
 static int read_all(const struct container *c, const char *path, struct error *error)
 {
     struct file *f;
@@ -139,7 +142,8 @@ static int read_meta(struct opening *o, const struct collection_config *c, const
 
 static void values_map(struct row_values *v, const uint8_t *bytes, uint32_t stride)
 {
-    v->single = (uint8_t *)bytes; /* struct rows serves growing segments too; nobody writes through it */
+    /* struct rows serves growing segments too; nobody writes through it */
+    v->single = (uint8_t *)bytes;
     v->at = (struct rows){&v->single, stride, ROWS_ONE_PIECE};
 }
 
@@ -347,7 +351,8 @@ static int open_as(const char *path, const struct collection_config *c, const st
     else
         rc = open_mapped(&o, s, c, m);
     container_fini(&o.container);
-    int lost = segment_check_lost(s, path, error); /* then whatever else was found is not the reason */
+    /* then whatever else was found is not the reason */
+    int lost = segment_check_lost(s, path, error);
     rc = lost < 0 ? lost : rc;
     if (rc == 0) {
         s->disk_bytes = s->mapping.size;

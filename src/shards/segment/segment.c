@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISPOSED_ROWS  4096                 /* fewer rows are given back at once */
-#define SCANNED_BYTES  ((uint64_t)64 << 10) /* of the vectors of a small segment: 5 to 10 us of a search */
+#define DISPOSED_ROWS 4096 /* fewer rows are given back at once */
+/* of the vectors of a small segment: 5 to 10 us of a search */
+#define SCANNED_BYTES  ((uint64_t)64 << 10)
 #define TOMBSTONES_FEW 1024
 
 static void free_chunks(const struct row_values *v, uint32_t rows_max, bool slowly)
@@ -201,7 +202,8 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row)
         return *(const struct payload_at *)rows_at(&s->payloads.at.at, row);
     uint64_t from = row ? s->payloads.ends[row - 1] : 0, end = s->payloads.ends[row];
     if (end < from ||
-        end > s->payloads.size) /* a page was lost after the file was opened: segment_check_lost() tells */
+        /* a page was lost after the file was opened: segment_check_lost() tells */
+        end > s->payloads.size)
         return (struct payload_at){s->payloads.bytes, 0};
     return (struct payload_at){s->payloads.bytes + from, end - from};
 }

@@ -38,7 +38,8 @@ static void unlink_from(struct segment_column **link, struct segment_column *c)
     *link = c->next;
 }
 
-/* No later search reads it. Those that do are waited for: here, when nobody else has it, or by the background. */
+/* No later search reads it. Those that do are waited for: here, when nobody else has it,
+ * or by the background. */
 static void drop(struct segment *s, struct segment_column *c)
 {
     unlink_from(&s->columns.first, c);
@@ -195,7 +196,8 @@ int segment_column_build(struct segment *s, const struct field_spec *field, cons
     if (rc == 0 && s->state != SEGMENT_GROWING)
         rc = column_sort(&column, pause); /* no rows come any more */
     else if (rc == 0)
-        check(column.rows == s->rows.count); /* no pause lies between the last row and the place in the segment */
+        /* no pause lies between the last row and the place in the segment */
+        check(column.rows == s->rows.count);
     if (rc == 0)
         rc = segment_column_add(s, &column, path);
     if (rc < 0)

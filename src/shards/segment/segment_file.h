@@ -1,5 +1,5 @@
-/* segment_file.h -- a segment as a container file. A region is named by what it belongs to: "seg." the
- * whole segment, "rows." ids and versions, "payload.", "v0." the vector with that number in the
+/* segment_file.h -- a segment as a container file. A region is named by what it belongs to: "seg."
+ * the whole segment, "rows." ids and versions, "payload.", "v0." the vector with that number in the
  * collection's schema, and its index, "c3." the column of the field with that number. */
 #pragma once
 
@@ -14,7 +14,8 @@ struct segment_meta {
 
 /* Region "v0.meta", for each vector. */
 struct segment_vector_meta {
-    uint32_t type, dim, metric, stride; /* enum vector_type, enum metric; bytes from one row to the next */
+    /* enum vector_type, enum metric; bytes from one row to the next */
+    uint32_t type, dim, metric, stride;
     uint32_t zero[4];
 };
 
@@ -27,15 +28,16 @@ struct segment_vector_meta {
 
 struct segment_vector_meta segment_vector_meta(const struct vector_spec *v);
 
-/* What a region belongs to: 'v' a vector, 'c' a column, with its number; 's' anything else that this
- * version knows; 0: it knows none such. */
+/* What a region belongs to: 'v' a vector, 'c' a column, with its number; 's' anything else that
+ * this version knows; 0: it knows none such. */
 struct region_owner {
     char kind;
     uint16_t number;
     const char *rest; /* of 'v' and 'c': the name behind the dot */
 };
 struct region_owner region_owner(const char *name);
-/* "v0.codes": kind 'v' or 'c', the number of the vector or field, and what of it (at most 15 bytes). */
+/* "v0.codes": kind 'v' or 'c', the number of the vector or field, and what of
+ * it (at most 15 bytes). */
 const char *region_name(char ret[CONTAINER_NAME_MAX], char kind, uint16_t number, const char *what);
 
 /* Rows of one segment that go into a file. */
@@ -53,8 +55,9 @@ struct segment_source {
     uint64_t version_max; /* no row or tombstone has a higher one */
 };
 
-/* Writes all but the index. Regions that this version does not know are written again if they ask for it
- * (CONTAINER_KEEP). The vectors come last, so that container_region_offset() is then where they begin. pause may end it. Waits. */
+/* Writes all but the index. Regions that this version does not know are written again if they ask
+ * for it (CONTAINER_KEEP). The vectors come last, so that container_region_offset() is then where
+ * they begin. pause may end it. Waits. */
 MUST_USE int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
                                    const struct segment_source *source, const struct pause *pause,
                                    uint64_t *ret_version_min);

@@ -1,4 +1,5 @@
-/* segment_filter.c -- the joint between filters, which know columns, and segments, which know payloads. */
+/* segment_filter.c -- the joint between filters, which know columns, and segments,
+ * which know payloads. */
 #include "shards/segment/segment_filter.h"
 
 #include <string.h>

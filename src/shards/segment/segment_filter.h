@@ -1,4 +1,5 @@
-/* segment_filter.h -- a filter against the rows of one segment: by its columns, and by payloads where it lacks one. */
+/* segment_filter.h -- a filter against the rows of one segment: by its columns, and by
+ * payloads where it lacks one. */
 #pragma once
 
 #include "columns/payload_path.h"
@@ -20,7 +21,8 @@ struct segment_filter {
 void segment_filter_begin(struct segment_filter *f, const struct filter *filter, struct segment *s, uint32_t rows);
 void segment_filter_end(struct segment_filter *f);
 struct plan segment_filter_plan(const struct segment_filter *f, uint32_t k, uint32_t ef, bool exact);
-/* Makes bits, of bits_words(rows) + 1 words, the rows that pass. -ENOMEM, or what the pause returned. */
+/* Makes bits, of bits_words(rows) + 1 words, the rows that pass. -ENOMEM, or
+ * what the pause returned. */
 MUST_USE int segment_filter_select(struct segment_filter *f, uint64_t *bits, const struct pause *pause);
 /* Keeps those hits that pass, up to k. Returns how many, or as above. */
 MUST_USE int segment_filter_hits(struct segment_filter *f, struct hit *hits, uint32_t count, uint32_t k,

@@ -1,12 +1,14 @@
-/* segment_pages.c -- page reads by the reactor's files. A file is opened by the first read of a search and closed behind it:
- * segments are shared between reactors, and a file belongs to the reactor that opened it. */
+/* segment_pages.c -- page reads by the reactor's files. A file is opened by the first read of a
+ * search and closed behind it: segments are shared between reactors, and a file belongs to the
+ * reactor that opened it. */
 #include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A search may hold a segment that a merge has replaced and whose file is removed. Its mapping stays. */
+/* A search may hold a segment that a merge has replaced and whose file is
+ * removed. Its mapping stays. */
 static int open_file(struct segment_pages *p)
 {
     char path[PATH_TEXT_MAX];

@@ -96,7 +96,8 @@ static int write_payload_end(struct writing *x, const struct segment *s, uint32_
     return container_append(x->w, end, sizeof(*end));
 }
 
-/* Sizes are read once more: a page of the file that they come from may have been lost since they were added up. */
+/* Sizes are read once more: a page of the file that they come from may have been lost
+ * since they were added up. */
 static int write_payload(struct writing *x, const struct segment *s, uint32_t row, void *arg)
 {
     uint64_t *left = arg;
@@ -254,7 +255,8 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                                 .version_max = source->version_max,
                                 .rows = source->rows,
                                 .tombstones = source->tombstone_count};
-    const uint16_t number = collection_vector(c)->number; /* the schema may be another one after a wait */
+    /* the schema may be another one after a wait */
+    const uint16_t number = collection_vector(c)->number;
     const struct segment_vector_meta vector = segment_vector_meta(collection_vector(c));
     char name[CONTAINER_NAME_MAX];
     if (rc == 0)

@@ -48,7 +48,8 @@ static int take_shared_list(struct store *store, void *call)
         int rc = s ? shard_take_share(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
-        g->searched = g->sharing.everywhere = true; /* all reactors have it before any of them serves */
+        /* all reactors have it before any of them serves */
+        g->searched = g->sharing.everywhere = true;
         fiber_checkpoint();
     }
     return 0;
@@ -117,7 +118,8 @@ static int take_sealed(struct store *store, void *call)
     int rc = shard_take_share(s, share->segment, &g);
     if (rc == 0 && share->alive && !g->searched) {
         take_deaths(g, share->alive);
-        rc = note_share(s, share); /* from here on we search it, and its owner does not for us: no wait between */
+        /* from here on we search it, and its owner does not for us: no wait between */
+        rc = note_share(s, share);
         g->searched = rc == 0;
     }
     gate_leave(&s->gate);
@@ -217,7 +219,8 @@ static int announce(struct shard *s, bool some)
     s->unsealed = UNSEALED_CHANGING;
     int rc = call_others(s->store, STORE_NOTICE, note_unsealed, &c);
     s->unsealed =
-        rc == 0 && some ? UNSEALED_SOME : UNSEALED_NONE; /* after a failure, too: the next write says it again */
+        /* after a failure, too: the next write says it again */
+        rc == 0 && some ? UNSEALED_SOME : UNSEALED_NONE;
     event_notify_all(&s->unsealed_changed);
     return rc;
 }

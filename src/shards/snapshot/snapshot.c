@@ -1,5 +1,6 @@
-/* snapshot.c -- a snapshot is made under a name nobody asks for and gets its own by one rename, when all of it is durable. It is
- * removed the same way backwards, so that a name never stands for a part. */
+/* snapshot.c -- a snapshot is made under a name nobody asks for and gets its own by one
+ * rename, when all of it is durable. It is removed the same way backwards, so that a name
+ * never stands for a part. */
 #include "shards/snapshot/snapshot.h"
 #include "base/log.h"
 #include "reactor/file.h"

@@ -106,7 +106,8 @@ static int file_copy(const char *from, const char *to, uint64_t size, const stru
         return rc;
     rc = file_open(to, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &out);
     if (rc == 0) {
-        enum fiber_class was = fiber_become(CLASS_BACKGROUND); /* the log and the searches go first on the disk */
+        /* the log and the searches go first on the disk */
+        enum fiber_class was = fiber_become(CLASS_BACKGROUND);
         rc = copy_bytes(in, out, size, ctx);
         fiber_become(was);
         file_close(out);

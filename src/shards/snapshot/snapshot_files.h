@@ -4,8 +4,10 @@
 #include "shards/folder/whole_file.h"
 #include "shards/snapshot/snapshot.h"
 
-/* Gives every file of the folder or snapshot `from` that m needs (its segments, and of the logs what lies between their starts and ends) a second
- * name in `to`, or copies it, makes that durable, and adds up the bytes of the files. The folders segments/ and log/N/ in `to` are made. ctx (may be NULL): may be given up. */
+/* Gives every file of the folder or snapshot `from` that m needs (its segments, and of the logs
+ * what lies between their starts and ends) a second name in `to`, or copies it, makes that durable,
+ * and adds up the bytes of the files. The folders segments/ and log/N/ in `to` are made. ctx (may
+ * be NULL): may be given up. */
 MUST_USE int snapshot_files_link(const char *from, const char *to, const struct manifest *m, const struct context *ctx,
                                  uint64_t *ret_bytes, struct error *error);
 

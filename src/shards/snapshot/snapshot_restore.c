@@ -1,7 +1,8 @@
-/* snapshot_restore.c -- why there is a marker: a restore changes many names, and a crash may come between any two of them. What is
- * in DIR before it counts for nothing once the marker is durable, and the snapshot is not changed by it: so it is done again from the
- * beginning until it was done once to the end. What is replaced is removed first, so that copies, where there are no second names,
- * take no more space than one folder. */
+/* snapshot_restore.c -- why there is a marker: a restore changes many names, and a crash may come
+ * between any two of them. What is in DIR before it counts for nothing once the marker is durable,
+ * and the snapshot is not changed by it: so it is done again from the beginning until it was done
+ * once to the end. What is replaced is removed first, so that copies, where there are no second
+ * names, take no more space than one folder. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "reactor/file.h"

@@ -1,5 +1,5 @@
-/* snapshot_verify.c -- would it open? Every segment is opened as a start would do it, every block of the logs is read up to where each
- * log ends. */
+/* snapshot_verify.c -- would it open? Every segment is opened as a start would do it, every block
+ * of the logs is read up to where each log ends. */
 #include "reactor/timer.h"
 #include "shards/log/log.h"
 #include "shards/segment/segment.h"

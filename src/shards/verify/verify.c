@@ -1,6 +1,7 @@
-/* verify.c -- goes through a folder in one order: manifest, logs by reactor, segments by id. Where it stands is a cursor of three
- * numbers and nothing is kept between two steps, so a check can be left at any time and the folder may change in between: each
- * step begins by reading the manifest. */
+/* verify.c -- goes through a folder in one order: manifest, logs by reactor, segments by id. Where
+ * it stands is a cursor of three numbers and nothing is kept between two steps, so a check can be
+ * left at any time and the folder may change in between: each step begins by reading the
+ * manifest. */
 #include "base/memory.h"
 #include "shards/verify/verify_internal.h"
 
@@ -201,7 +202,8 @@ static int check_item(struct verify *v)
     return -EINVAL; /* a cursor that we did not make */
 }
 
-/* The manifest says what there is: when it is damaged, that is all that can be said. It is read again in the middle of a step, too. */
+/* The manifest says what there is: when it is damaged, that is all that can be said. It is read
+ * again in the middle of a step, too. */
 static int tell_of_manifest(struct verify *v, int rc)
 {
     if (v->error->code != ERROR_CORRUPT && v->error->code != ERROR_IO)

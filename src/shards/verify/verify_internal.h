@@ -5,7 +5,8 @@
 #include "shards/manifest/manifest.h"
 #include "shards/verify/verify.h"
 
-#define VERIFY_WINDOW ((size_t)17 << 16) /* what is read at once: more than the largest block of a log takes */
+/* what is read at once: more than the largest block of a log takes */
+#define VERIFY_WINDOW ((size_t)17 << 16)
 
 /* A file that is read past the cache where that works. */
 struct verify_file {
@@ -33,11 +34,13 @@ void verify_report(struct verify *v, const char *file, const char *region, uint6
 /* `name` is in the folder. -ENOENT and so on. */
 MUST_USE int verify_file_open(struct verify *v, const char *name, struct verify_file *ret);
 void verify_file_close(struct verify_file *f);
-/* Reads up to n bytes (a multiple of 4096, at most VERIFY_WINDOW) from offset, a multiple of 4096, into the window. Returns how many
- * there are, less only at the end of the file; or a negative errno of the disk. */
+/* Reads up to n bytes (a multiple of 4096, at most VERIFY_WINDOW) from offset, a multiple of
+ * 4096, into the window. Returns how many there are, less only at the end of the file; or a
+ * negative errno of the disk. */
 MUST_USE int64_t verify_file_read(struct verify *v, struct verify_file *f, size_t n, uint64_t offset);
 
-/* Go on at *v->at. 0: go on; 1: the step is full; what has been looked at to its end has its offset set to VERIFY_FINISHED. */
+/* Go on at *v->at. 0: go on; 1: the step is full; what has been looked at to its end has its offset
+ * set to VERIFY_FINISHED. */
 #define VERIFY_FINISHED UINT64_MAX
 MUST_USE int verify_log(struct verify *v);
 MUST_USE int verify_segment(struct verify *v);
@@ -46,5 +49,6 @@ MUST_USE int verify_segment(struct verify *v);
 MUST_USE int verify_log_bytes(struct verify *v, unsigned reactor, uint64_t *ret);
 void verify_segment_name(uint64_t id, char name[VERIFY_FILE_MAX]);
 
-/* Reads the manifest again: is what is missing still needed? A failure ends the step, which tells v->error. */
+/* Reads the manifest again: is what is missing still needed? A failure ends the step,
+ * which tells v->error. */
 MUST_USE int verify_reload(struct verify *v);

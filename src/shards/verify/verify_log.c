@@ -1,8 +1,9 @@
-/* verify_log.c -- every block from where the log is needed to where it is durable must be there and right: what lies behind may be
- * half written. Of a log that nobody writes, the blocks themselves say how far it was durable.
+/* verify_log.c -- every block from where the log is needed to where it is durable must be there and
+ * right: what lies behind may be half written. Of a log that nobody writes, the blocks themselves
+ * say how far it was durable.
  *
- * While the server runs, files of the log come and go: what is not right is looked at again with a fresh manifest before it is called
- * damaged. */
+ * While the server runs, files of the log come and go: what is not right is looked at again with a
+ * fresh manifest before it is called damaged. */
 #include "shards/log/log_block.h"
 #include "shards/log/log_files.h"
 #include "shards/log/log_mark.h"
@@ -28,7 +29,8 @@ struct walk {
     uint64_t window_at; /* position of the window's first byte */
     size_t window_size; /* 0: nothing was read */
     uint64_t run;       /* of the last right block: it never falls */
-    bool told_format;   /* a block has a format that this version does not read, and that was reported */
+    /* a block has a format that this version does not read, and that was reported */
+    bool told_format;
 };
 
 static void close_current(struct walk *w)
@@ -55,7 +57,8 @@ static int walk_init(struct walk *w, struct verify *v, unsigned reactor)
     if (rc == 0)
         rc = log_files_list(&w->log, &w->files);
     w->current = w->files.count;
-    return rc == -ENOENT ? 0 : rc; /* no directory: no files, and that is found out block by block */
+    /* no directory: no files, and that is found out block by block */
+    return rc == -ENOENT ? 0 : rc;
 }
 
 static void file_name(const struct walk *w, uint64_t start, char name[VERIFY_FILE_MAX])
@@ -80,7 +83,8 @@ static uint64_t piece_end(const struct walk *w, size_t i)
     return i + 1 < w->files.count && w->files.starts[i + 1] < end ? w->files.starts[i + 1] : end;
 }
 
-/* Makes the bytes from position on stand in the window. Returns how many there are, 0 when no file has them. */
+/* Makes the bytes from position on stand in the window. Returns how many there are, 0
+ * when no file has them. */
 static int64_t look_at(struct walk *w, uint64_t position, const uint8_t **ret)
 {
     size_t i = file_of(w, position);
@@ -187,7 +191,8 @@ int verify_log_bytes(struct verify *v, unsigned reactor, uint64_t *ret)
     return rc;
 }
 
-/* Nothing right at `position`: says so, and returns where the next right block is, or where memory ran out. */
+/* Nothing right at `position`: says so, and returns where the next right block is, or
+ * where memory ran out. */
 static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int why)
 {
     uint64_t at = position + LOG_UNIT;
@@ -223,7 +228,8 @@ static void check_format(struct walk *w, const struct log_block *b)
                   LOG_FORMAT);
 }
 
-/* Did it go because nobody needs it any more? Then the log begins later now. Also finds files that have come meanwhile. */
+/* Did it go because nobody needs it any more? Then the log begins later now. Also finds files that
+ * have come meanwhile. */
 static int look_again(struct walk *w, unsigned reactor)
 {
     struct verify *v = w->v;
@@ -238,7 +244,8 @@ static int look_again(struct walk *w, unsigned reactor)
     return rc;
 }
 
-/* Is the log still needed from `position`, or from where? Asked after something was not right there: it may have gone while it was read. */
+/* Is the log still needed from `position`, or from where? Asked after something was not right
+ * there: it may have gone while it was read. */
 static int needed_from(struct verify *v, unsigned reactor, uint64_t position, uint64_t *ret)
 {
     int rc = verify_reload(v);

@@ -1,5 +1,5 @@
-/* verify_segment.c -- a segment's file, slice by slice in the order of their offsets, read and not mapped: a sector that the disk cannot
- * give back is then an error of one read and not a signal. */
+/* verify_segment.c -- a segment's file, slice by slice in the order of their offsets, read and not
+ * mapped: a sector that the disk cannot give back is then an error of one read and not a signal. */
 #include "base/checksum.h"
 #include "base/memory.h"
 #include "shards/segment/container_format.h"

@@ -1,9 +1,10 @@
 /* code_floats.c -- the values themselves, as f32 (exact) or as half as many bits.
  *
- * Halves hold what is left of a row once the mean of all is taken off it: of values about 1000 that differ by 1 they would
- * keep the 1000. Of inner products, <x, q> = <x - c, q> + <c, q>, the last term is the query's alone.
- * f16 has 11 bits for values from 2^-14 to 65504: rows are scaled by a power of two that puts the largest of the sample
- * at 2^8, so that small vectors keep their bits and rows to come have room. bf16 has the range of f32, and 8 bits. */
+ * Halves hold what is left of a row once the mean of all is taken off it: of values about 1000 that
+ * differ by 1 they would keep the 1000. Of inner products, <x, q> = <x - c, q> + <c, q>, the last
+ * term is the query's alone. f16 has 11 bits for values from 2^-14 to 65504: rows are scaled by a
+ * power of two that puts the largest of the sample at 2^8, so that small vectors keep their bits
+ * and rows to come have room. bf16 has the range of f32, and 8 bits. */
 #include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
@@ -45,7 +46,8 @@ static void fini(struct codes *c)
     free(c->centre);
 }
 
-/* The middle of a dimension, in coarse steps: so that what is left of whole numbers is whole, and 0 stays where it is. */
+/* The middle of a dimension, in coarse steps: so that what is left of whole numbers is whole, and
+ * 0 stays where it is. */
 static float centre_of(const struct sq8_sample *p, uint32_t j)
 {
     const float range = p->max[j] - p->min[j], mean = (float)(p->sum[j] / p->rows);
@@ -111,7 +113,8 @@ static bool encode_f16(const struct codes *c, const float *x, void *code, void *
     return clipped;
 }
 
-/* A score is a kernel over rows as they are stored. L2: scale is what the distance of scaled values is divided by. */
+/* A score is a kernel over rows as they are stored. L2: scale is what the distance of scaled
+ * values is divided by. */
 #define SCORE_L2(kind)                                                                                                 \
     static void score_##kind##_l2(const struct codes_query *q, const void *const *rows, const uint32_t *ids,           \
                                   uint32_t count, float *ret)                                                          \
@@ -173,7 +176,8 @@ static const float *row_of(const struct codes *c, uint32_t row)
     return codes_at(c, row);
 }
 
-/* A copy: rows may come at a pause of the walk, and the first ones move when they do (row_array.h). */
+/* A copy: rows may come at a pause of the walk, and the first ones move when they do
+ * (row_array.h). */
 static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
 {
     memcpy(weights, row_of(c, row), c->stride);
@@ -220,7 +224,8 @@ static const char *params_open(struct codes *c, const float *params)
             return "the centre holds no numbers";
     memcpy(c->centre, params, c->dim * sizeof(float));
     c->scale = params[c->dim];
-    bool in_range = c->scale >= ldexpf(1, -SCALE_MAX) && c->scale <= ldexpf(1, SCALE_MAX); /* so is its square */
+    /* so is its square */
+    bool in_range = c->scale >= ldexpf(1, -SCALE_MAX) && c->scale <= ldexpf(1, SCALE_MAX);
     return in_range ? NULL : "the scale is out of range";
 }
 

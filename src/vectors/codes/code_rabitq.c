@@ -1,15 +1,17 @@
-/* code_rabitq.c -- RaBitQ: 1 to 8 bits a dimension after a random rotation, with a bound on the error (Gao & Long, SIGMOD
- * 2024; more bits: Gao et al., SIGMOD 2025).
+/* code_rabitq.c -- RaBitQ: 1 to 8 bits a dimension after a random rotation, with a bound on the
+ * error (Gao & Long, SIGMOD 2024; more bits: Gao et al., SIGMOD 2025).
  *
- * r = P(x - c) is a row about the centre of all, rotated. Its code u says v = u - (2^bits - 1) / 2, a vector of about its
- * direction, and with s = P(q - c)
+ * r = P(x - c) is a row about the centre of all, rotated. Its code u says v = u - (2^bits - 1) / 2,
+ * a vector of about its direction, and with s = P(q - c)
  *     <r, s>  is about  <v, s> |r|^2 / <r, v>
- * without bias, and wrong by more than error * |s| only as often as a normal variable exceeds BOUND_SIGMAS deviations. So
+ * without bias, and wrong by more than error * |s| only as often as a normal variable exceeds
+ * BOUND_SIGMAS deviations. So
  *     L2 = |r|^2 + |s|^2 - 2 <r, s>         IP = <c, q> + <r', c> + <r, s>       r' = x - c
- * (COSINE: half of L2) is add + rescale * <v, s> and something of the query, with three numbers a row, which lie behind its code.
+ * (COSINE: half of L2) is add + rescale * <v, s> and something of the query, with three numbers a
+ * row, which lie behind its code.
  *
- * Of 8 bits only 255 levels are used, v = u - 128 from -127 to 127: so a row's own v are signed bytes, and rows are
- * compared with rows without rounding either again. */
+ * Of 8 bits only 255 levels are used, v = u - 128 from -127 to 127: so a row's own v are signed
+ * bytes, and rows are compared with rows without rounding either again. */
 #include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
@@ -23,14 +25,16 @@
 
 #define BOUND_SIGMAS 1.9f
 #define BITS_MAX     8
-#define QUERY_ANGLE                                                                                                    \
-    0.009f /* rounding a query to bytes errs like so much of an angle: 1/127 of 4 deviations, halved, / sqrt 3 */
+/* rounding a query to bytes errs like so much of an angle: 1/127 of 4 deviations, halved, / sqrt
+ * 3 */
+#define QUERY_ANGLE 0.009f
 
 struct factors {
     float add, rescale, error;
 };
 
-/* The step between levels, in standard deviations, that is best for a normal distribution (Max, 1960). */
+/* The step between levels, in standard deviations, that is best for a normal
+ * distribution (Max, 1960). */
 static const float normal_step[BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.5860f, 0.3352f,
                                                 0.1881f, 0.1041f, 0.0569f, 0.0308f};
 /* Tried for each row. */
@@ -113,7 +117,8 @@ static void rotate(const struct codes *c, const float *x, float *ret, float *ret
     rotation_apply(c->flips, dims, ret);
 }
 
-/* What the nearest levels at this step make of r: <r, v> and |v|^2. Levels are at (u - middle) * step. */
+/* What the nearest levels at this step make of r: <r, v> and |v|^2. Levels are at
+ * (u - middle) * step. */
 static void quantise(const float *r, uint32_t dims, unsigned bits, float inverse_step, uint8_t *u, float *ret_product,
                      float *ret_square)
 {
@@ -236,7 +241,8 @@ static void fold_row(const struct codes *c, uint32_t row, void *weights, struct 
     const struct factors *f = factors_of(c, codes_at(c, row));
     const int32_t sum = weights_of(codes_at(c, row), rotation_dims(c->dim), weights);
     *ret = (struct folded_row){.bias = sum * twice_middle(c->bits),
-                               .scale = f->rescale / of_product(c) / 2, /* the half of what v is multiplied with */
+                               /* the half of what v is multiplied with */
+                               .scale = f->rescale / of_product(c) / 2,
                                .norm.real = f->add - (c->metric == METRIC_IP ? c->centre_square : 0)};
 }
 

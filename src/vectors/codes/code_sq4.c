@@ -1,12 +1,14 @@
 /* code_sq4.c -- half a byte a dimension: x[j] is about low[j] + step[j] * u[j], u in 0..15.
  *
- * As in sq8.h the steps are folded into the query. With the centre c = low + 7.5 * step and x' what the code of x says,
- *     2 <x' - c, q> = sum over j of (2 u[j] - 15) * w[j],      w[j] = step[j] * q[j] rounded to -127..127 units
+ * As in sq8.h the steps are folded into the query. With the centre c = low + 7.5 * step and x'
+ * what the code of x says,
+ *     2 <x' - c, q> = sum over j of (2 u[j] - 15) * w[j],      w[j] = step[j] * q[j] rounded to
+ *     -127..127 units
  * Steps this wide leave an error e = x' - x that a number beside the code takes most of away:
  *     L2      |x' - q|^2 - |e|^2 = |x - q|^2 + 2 <e, x - q>    |x' - c|^2 - |e|^2 is kept
  *     IP      <x', q> |x|^2 / <x', x>                          the factor is kept
- * What is left of the error is its part along x - q, or along what of q is not x: small for the near rows that count. The
- * factor is RaBitQ's (Gao & Long, SIGMOD 2024). */
+ * What is left of the error is its part along x - q, or along what of q is not x: small for the
+ * near rows that count. The factor is RaBitQ's (Gao & Long, SIGMOD 2024). */
 #include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
@@ -69,8 +71,8 @@ static float step_of(float low, float high)
     return high / (LEVELS - 1) - low / (LEVELS - 1);
 }
 
-/* Squared error of n values (a multiple of LANES) quantised to 16 levels between low and high. A sum a lane, for a
- * compiler may not reorder the additions of one. */
+/* Squared error of n values (a multiple of LANES) quantised to 16 levels between low and high. A
+ * sum a lane, for a compiler may not reorder the additions of one. */
 static float error_of(const float *values, uint32_t n, float low, float high)
 {
     const float step = step_of(low, high), inverse = 1 / step;
@@ -88,8 +90,9 @@ static float error_of(const float *values, uint32_t n, float low, float high)
     return sum;
 }
 
-/* A narrow range has fine steps and cuts off the tails; the best is found by trying, one end after the other. For a
- * normal distribution it comes to 2.5 standard deviations, for values that are mostly zero to quite another. */
+/* A narrow range has fine steps and cuts off the tails; the best is found by trying, one end after
+ * the other. For a normal distribution it comes to 2.5 standard deviations, for values that are
+ * mostly zero to quite another. */
 static void fit_range(const float *values, uint32_t n, float min, float mean, float max, float *ret_low,
                       float *ret_high)
 {
@@ -130,7 +133,8 @@ struct job {
     _Atomic uint32_t next; /* group of dimensions that nobody has taken yet; only a counter */
 };
 
-/* Sets the ranges of a group that are not known yet. values: room for [dimension of the group][row]. */
+/* Sets the ranges of a group that are not known yet. values: room for
+ * [dimension of the group][row]. */
 static int train_group(const struct job *job, uint32_t first, float *values, const struct pause *pause)
 {
     struct codes *c = job->codes;
@@ -205,7 +209,8 @@ static bool encode(const struct codes *c, const float *x, void *code, void *norm
         *(float *)norm = (float)(centred - error);
     else
         *(float *)norm =
-            product > squares / 2 ? (float)(squares / product) : 1; /* a code that says little is left alone */
+            /* a code that says little is left alone */
+            product > squares / 2 ? (float)(squares / product) : 1;
     return !isfinite(*(float *)norm);
 }
 

@@ -45,8 +45,9 @@ static float offset(const struct codes *c)
     return c->metric == METRIC_COSINE ? 1 : 0;
 }
 
-/* One function for each way to make a distance of a dot product, so that no row asks which. In the loops over products nothing that is
- * read may be what is written, so that compilers make vectors of them. */
+/* One function for each way to make a distance of a dot product, so that no row asks which.
+ * In the loops over products nothing that is read may be what is written, so that compilers
+ * make vectors of them. */
 static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, const float *restrict add, uint32_t count,
                      float *restrict ret)
 {

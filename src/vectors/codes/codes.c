@@ -1,4 +1,5 @@
-/* codes.c -- storage of coded rows, and the choice of how a kind is scored: once a query, not once a hop. */
+/* codes.c -- storage of coded rows, and the choice of how a kind is scored: once a
+ * query, not once a hop. */
 #include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"

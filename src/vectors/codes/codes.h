@@ -1,14 +1,20 @@
-/* codes.h -- coded rows, whatever the code: what walks and scans score, and what the best are scored again by.
+/* codes.h -- coded rows, whatever the code: what walks and scans score, and what the best
+ * are scored again by.
  *
- * Rows are written to codes of one kind; a query is folded once into the form that its kind scores fastest; codes_score()
- * then gives the distances of a whole hop for one indirect call. Building compares rows with rows, which SQ8, RABITQ of 8 bits
- * and F32 can.
+ * Rows are written to codes of one kind; a query is folded once into the form that its kind scores
+ * fastest; codes_score() then gives the distances of a whole hop for one indirect call. Building
+ * compares rows with rows, which SQ8, RABITQ of 8 bits and F32 can.
  *
- *   kind          a row                                            beside it                        file
- *   F32/F16/BF16  the values                                       nothing                          code_floats.c
- *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm                     sq8.c, code_sq8.c
- *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot   code_sq4.c
- *   RABITQ        1 to 8 bits a dimension, rotated                 three numbers, behind the code   code_rabitq.c */
+ *   kind          a row                                            beside it
+ *                 file
+ *   F32/F16/BF16  the values                                       nothing
+ *                 code_floats.c
+ *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm
+ *                 sq8.c, code_sq8.c
+ *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot
+ *                 code_sq4.c
+ *   RABITQ        1 to 8 bits a dimension, rotated                 three numbers, behind the code
+ *                 code_rabitq.c */
 #pragma once
 
 #include "base/workers.h"
@@ -18,18 +24,22 @@
 #include "vectors/vectors.h"
 
 struct codes {
-    const struct code_ops *ops; /* what the kind does (codes_internal.h); NULL before codes_init() */
+    /* what the kind does (codes_internal.h); NULL before codes_init() */
+    const struct code_ops *ops;
     enum code_kind kind;
     enum metric metric;
     uint32_t dim;
     uint32_t stride; /* bytes from one code to the next */
     struct row_array rows;
-    struct row_array norms; /* what a distance needs beside the code; without chunks when that is nothing */
+    /* what a distance needs beside the code; without chunks when that is nothing */
+    struct row_array norms;
     uint32_t count;
     uint32_t trained_rows; /* rows there were when it was trained */
     uint64_t filled;       /* pieces behind count that codes_fill() has written already */
-    uint32_t clipped;      /* rows that a code does not describe: clipped, or not whole where lossless */
-    uint32_t *outliers;    /* these rows, ascending, when they are few: searches score them by their vectors; owned */
+    /* rows that a code does not describe: clipped, or not whole where lossless */
+    uint32_t clipped;
+    /* these rows, ascending, when they are few: searches score them by their vectors; owned */
+    uint32_t *outliers;
     uint32_t outlier_count;
     struct sq8 sq8;       /* CODE_SQ8 */
     float *low, *step;    /* CODE_SQ4: of each dimension; owned */
@@ -55,14 +65,15 @@ struct codes_training {
     const struct workers *workers; /* helps; NULL: nobody */
     const struct pause *pause;
 };
-/* 0, -ENOMEM, or what the pause returned: then they are still untrained, and another call goes on. */
+/* 0, -ENOMEM, or what the pause returned: then they are still untrained, and another call goes
+ * on. */
 MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
-/* Encodes x as row c->count and counts it. -ENOMEM. A row that the code does not describe becomes an outlier, as long as the
- * list has room: ask codes_is_full() before. */
+/* Encodes x as row c->count and counts it. -ENOMEM. A row that the code does not describe becomes
+ * an outlier, as long as the list has room: ask codes_is_full() before. */
 MUST_USE int codes_append(struct codes *c, const float *x);
-/* The same for the rows of vectors from c->count to count, with the help of workers. -ENOMEM, or what the pause returned: then
- * another call goes on, and nothing may be appended before. */
+/* The same for the rows of vectors from c->count to count, with the help of workers. -ENOMEM, or
+ * what the pause returned: then another call goes on, and nothing may be appended before. */
 MUST_USE int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, const struct workers *workers,
                         const struct pause *pause);
 
@@ -77,20 +88,23 @@ static inline uint32_t codes_outliers_allowed(uint32_t rows)
     return allowed < OUTLIERS_MAX / 4 ? allowed : OUTLIERS_MAX / 4;
 }
 bool codes_is_outlier(const struct codes *c, uint32_t row);
-/* A row that its code describes, but that searches by codes miss, becomes an outlier as long as the list has room. -ENOMEM. */
+/* A row that its code describes, but that searches by codes miss, becomes an outlier as long as the
+ * list has room. -ENOMEM. */
 MUST_USE int codes_add_outlier(struct codes *c, uint32_t row);
-/* Takes a list over from a file; 0, -ENOMEM, or -EINVAL when it is not one of c's rows, ascending. */
+/* Takes a list over from a file; 0, -ENOMEM, or -EINVAL when it is not one of c's rows,
+ * ascending. */
 MUST_USE int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count);
 
 uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
 /* Memory of a row of that kind, with what lies beside it. */
 uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
 
-/* The next finer kind of what a graph can be built on: SQ8, then RABITQ of 8 bits where it is much shorter than the values,
- * then F32. */
+/* The next finer kind of what a graph can be built on: SQ8, then RABITQ of 8 bits where it is much
+ * shorter than the values, then F32. */
 enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim);
 
-/* What training found, as f32 values to be written to a file and read again. open() says what is wrong with them, or NULL. */
+/* What training found, as f32 values to be written to a file and read again. open() says what is
+ * wrong with them, or NULL. */
 uint32_t codes_params_count(const struct codes *c);
 void codes_params_write(const struct codes *c, float *params);
 const char *codes_params_open(struct codes *c, const float *params);
@@ -124,7 +138,8 @@ size_t codes_query_bytes(const struct codes *c);
 /* Folds a vector. room: codes_query_bytes(), lent until the query is no longer used. x too. */
 void codes_query_init(struct codes_query *q, const struct codes *c, const float *x, void *room);
 
-/* Rows against rows, of codes that building works on. A row is folded into weights, which take the bytes of a code. */
+/* Rows against rows, of codes that building works on. A row is folded into weights, which take
+ * the bytes of a code. */
 struct folded_row {
     int32_t bias;    /* of the product of weights and a code */
     float scale;     /* CODE_RABITQ: of the product */

@@ -1,7 +1,9 @@
-/* codes_check.c -- rows are compared with some searched rows at a time, so that each vector is fetched once for all of them.
+/* codes_check.c -- rows are compared with some searched rows at a time, so that each vector is
+ * fetched once for all of them.
  *
- * What it costs, growing and sealing together: 3 to 9 % of the CPU time of building 6 000 rows (100 and 1 280 dimensions, bench/ann
- * with and without); of more than 32 768 rows a share that falls with their number. */
+ * What it costs, growing and sealing together: 3 to 9 % of the CPU time of building 6 000 rows
+ * (100 and 1 280 dimensions, bench/ann with and without); of more than 32 768 rows a share that
+ * falls with their number. */
 #include "vectors/codes/codes_check.h"
 
 #include "base/memory.h"
@@ -204,7 +206,8 @@ static int by_refined(const void *a, const void *b)
     return x->refined < y->refined ? -1 : x->refined > y->refined;
 }
 
-/* How many of the best, once the first `n` candidates are scored again, are as near as the true neighbours. */
+/* How many of the best, once the first `n` candidates are scored again, are as near as
+ * the true neighbours. */
 static uint32_t found(const struct asked *a, uint32_t n, bool exactly)
 {
     struct candidate best[CHECK_CANDIDATES];

@@ -1,7 +1,7 @@
 /* codes_fill.c -- many rows coded at once, in shares.
  *
- * A batch is 64 pieces of some rows; which of them are done is a word, kept when a pause ends the work. Rows are counted by the
- * batch, so a reader never meets one that is not written. */
+ * A batch is 64 pieces of some rows; which of them are done is a word, kept when a pause ends the
+ * work. Rows are counted by the batch, so a reader never meets one that is not written. */
 #include "vectors/codes/codes_internal.h"
 
 #include "base/memory.h"
@@ -64,7 +64,8 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Which shares found which outliers is chance; the list is not. One that is too long would not be all of them. */
+/* Which shares found which outliers is chance; the list is not. One that is too long
+ * would not be all of them. */
 static void take_outliers(struct codes *c, uint32_t clipped)
 {
     c->clipped = clipped;

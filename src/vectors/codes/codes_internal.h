@@ -7,13 +7,16 @@ struct code_ops {
     uint32_t norm_bytes; /* beside each code */
     bool norms_l2_only;  /* under other metrics nothing lies there */
     uint32_t (*stride)(uint32_t dim, unsigned bits);
-    /* Allocates what training fills; the stride is set. -ENOMEM, or -EINVAL for bits there are none of. */
+    /* Allocates what training fills; the stride is set. -ENOMEM, or -EINVAL for
+     * bits there are none of. */
     int (*init)(struct codes *c, unsigned bits);
     void (*fini)(struct codes *c);
     int (*train)(struct codes *c, const struct codes_training *t);
-    /* Writes the code of x and what lies beside it. Returns whether the code does not describe x. */
+    /* Writes the code of x and what lies beside it. Returns whether the code does not describe
+     * x. */
     bool (*encode)(const struct codes *c, const float *x, void *code, void *norm);
-    size_t (*work_bytes)(const struct codes *c); /* that encode() works in, at c->work; NULL: nothing */
+    /* that encode() works in, at c->work; NULL: nothing */
+    size_t (*work_bytes)(const struct codes *c);
     size_t (*query_bytes)(const struct codes *c);
     /* Sets all of q but codes. */
     void (*query_init)(struct codes_query *q, const struct codes *c, const float *x, void *room);

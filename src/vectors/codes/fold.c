@@ -1,5 +1,5 @@
-/* fold.c -- done once a search, between two cache misses: no way out of the loop, no comparison of floats, and nothing that may alias, so that
- * compilers make vectors of it. */
+/* fold.c -- done once a search, between two cache misses: no way out of the loop, no comparison of
+ * floats, and nothing that may alias, so that compilers make vectors of it. */
 #include "vectors/codes/fold.h"
 
 #include "vectors/vectors.h"

@@ -12,15 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOSSLESS_DIM_MAX 32768                    /* 32768 * 255^2 fits an int32 */
-#define LARGEST          (0.98 * (double)FLT_MAX) /* of a range: its ends and its step are floats in any arithmetic */
-#define SIGMAS           6.0                      /* a few outliers must not take the steps of all others */
-#define TRIM_ROWS        256
-#define TRIM_CENTRES     8
-#define TRIM_VALUES      65536
-#define TRIM_TIMES       4 /* of the distance that 9 of 10 rows lie within */
-#define ERROR_TIMES      4 /* of the squared error that rounding makes on average */
-#define LANES            8
+#define LOSSLESS_DIM_MAX 32768 /* 32768 * 255^2 fits an int32 */
+/* of a range: its ends and its step are floats in any arithmetic */
+#define LARGEST (0.98 * (double)FLT_MAX)
+/* a few outliers must not take the steps of all others */
+#define SIGMAS       6.0
+#define TRIM_ROWS    256
+#define TRIM_CENTRES 8
+#define TRIM_VALUES  65536
+#define TRIM_TIMES   4 /* of the distance that 9 of 10 rows lie within */
+#define ERROR_TIMES  4 /* of the squared error that rounding makes on average */
+#define LANES        8
 
 int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
 {
@@ -108,7 +110,8 @@ void sq8_sample_trim(struct sq8_sample *p, const struct rows *vectors, uint32_t 
     if (rows < TRIM_CENTRES)
         return;
     float least = INFINITY;
-    for (uint32_t i = 0; i < TRIM_CENTRES; i++) { /* the row that half of the others lie nearest to */
+    /* the row that half of the others lie nearest to */
+    for (uint32_t i = 0; i < TRIM_CENTRES; i++) {
         const float *row = rows_at(vectors, (uint32_t)((i + 0.5) / TRIM_CENTRES * count));
         const float half = quantile(row, vectors, count, rows, dim, 0.5f);
         if (half < least) {
@@ -150,8 +153,8 @@ float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim)
     return largest;
 }
 
-/* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the smallest
- * power of two that leaves room for half as much again as was seen. */
+/* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the
+ * smallest power of two that leaves room for half as much again as was seen. */
 static float lossless_step(const struct sq8 *s, const struct sq8_sample *p)
 {
     float most = 1, step = 1;
@@ -167,7 +170,8 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
     s->lossless = p->whole && p->rows > 0 && s->metric == METRIC_L2 && s->dim <= LOSSLESS_DIM_MAX;
     const float whole_step = lossless_step(s, p);
     double rows = p->rows ? p->rows : 1;
-    double margin = p->rows < 1024 ? 0.2 : 0.02; /* rows to come reach beyond those seen, less so the more were seen */
+    /* rows to come reach beyond those seen, less so the more were seen */
+    double margin = p->rows < 1024 ? 0.2 : 0.02;
     for (uint32_t j = 0; j < s->dim; j++) {
         if (s->lossless) {
             s->low[j] = 0;
@@ -184,7 +188,8 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
         double widen = margin * fmax(0, high - low);
         low = fmax(low - widen, -LARGEST);
         high = fmin(high + widen, LARGEST);
-        if (s->metric != METRIC_L2) { /* centre 0: an inner product then needs nothing beside the codes */
+        /* centre 0: an inner product then needs nothing beside the codes */
+        if (s->metric != METRIC_L2) {
             high = fmax(fabs(low), fabs(high)) * (128.0 / 127.0);
             low = -high;
         }
@@ -198,11 +203,13 @@ void sq8_train(struct sq8 *s, const struct sq8_sample *p)
 static float excess(const struct sq8 *s, const float *x, const uint8_t *code, uint32_t j)
 {
     const float back = s->low[j] + s->step[j] * (float)code[j];
-    const float error = fabsf(x[j] - back) - (s->lossless ? 0 : 1e-6f * fabsf(x[j])); /* of the float arithmetic */
+    /* of the float arithmetic */
+    const float error = fabsf(x[j] - back) - (s->lossless ? 0 : 1e-6f * fabsf(x[j]));
     return error > 0 ? error : 0;
 }
 
-/* Whether x is farther from its code than rounding explains. A sum a lane, which compilers make vectors of. */
+/* Whether x is farther from its code than rounding explains. A sum a lane, which
+ * compilers make vectors of. */
 static bool clipped(const struct sq8 *s, const float *x, const uint8_t *code)
 {
     float sums[LANES] = {0}, sum = 0;
@@ -245,8 +252,9 @@ bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *
 
 #define BITS_255 0x437f0000u /* of 255 as a float; those of smaller positive numbers are less */
 
-/* Folds x, in lossless steps, to what it is, less 128; false when a code cannot say it exactly. Without a
- * way out of the loop and without comparing floats, so that compilers make vectors of it. */
+/* Folds x, in lossless steps, to what it is, less 128; false when a code cannot say it exactly.
+ * Without a way out of the loop and without comparing floats, so that compilers make vectors of
+ * it. */
 static bool fold_whole(struct sq8_query *q, const struct sq8 *s, const float *restrict x, int8_t *restrict weights)
 {
     const float steps = s->inverse_step[0];

@@ -1,14 +1,16 @@
 /* sq8.h -- vectors as bytes: dimension j of a vector is about low[j] + step[j] * u[j], u in 0..255.
  *
- * The steps are folded into the query, so that a distance is one product of bytes. With the centre c = low + 128 * step,
- *     <x - c, q - c> = sum over j of (u[j] - 128) * w[j],      w[j] = step[j] * (q[j] - c[j]) rounded to -128..127 units
+ * The steps are folded into the query, so that a distance is one product of bytes. With the centre
+ * c = low + 128 * step,
+ *     <x - c, q - c> = sum over j of (u[j] - 128) * w[j],      w[j] = step[j] * (q[j] - c[j])
+ *     rounded to -128..127 units
  *     L2 = |x - c|^2 + |q - c|^2 - 2 <x - c, q - c>            |x - c|^2 is kept beside the codes
  *     IP = <x, q>                                              the centre is 0
- * Scalar quantisation with a folded query is folklore; the per-dimension form follows Faiss' QT_8bit, the folding LVQ
- * (Aguerrebere et al., VLDB 2023).
+ * Scalar quantisation with a folded query is folklore; the per-dimension form follows Faiss'
+ * QT_8bit, the folding LVQ (Aguerrebere et al., VLDB 2023).
  *
- * Whole numbers 0..255 under L2 (pixels, SIFT, counts, bits) are coded without loss, times a power of two:
- * then every distance is exact integer arithmetic. */
+ * Whole numbers 0..255 under L2 (pixels, SIFT, counts, bits) are coded without loss, times a power
+ * of two: then every distance is exact integer arithmetic. */
 #pragma once
 
 #include "base/check.h"
@@ -36,20 +38,23 @@ uint64_t sq8_bytes(const struct sq8 *s);
 /* To be called when low and step are set. */
 void sq8_prepare(struct sq8 *s);
 
-/* The ranges of a sample, gathered row by row so that it can stop at any of them. Zero-initialised is empty; owned. */
+/* The ranges of a sample, gathered row by row so that it can stop at any of them.
+ * Zero-initialised is empty; owned. */
 struct sq8_sample {
     double *sum, *sum_squares;
     float *min, *max;
     uint32_t rows;
-    bool whole;          /* all values are whole numbers 0..255, of those left out, too */
-    const float *centre; /* a row; those farther from it than `limit`, squared, are left out. NULL: none is */
+    bool whole; /* all values are whole numbers 0..255, of those left out, too */
+    /* a row; those farther from it than `limit`, squared, are left out. NULL: none is */
+    const float *centre;
     float limit;
 };
 
 MUST_USE int sq8_sample_init(struct sq8_sample *p, uint32_t dim);
 void sq8_sample_fini(struct sq8_sample *p);
-/* Leaves out of the sample what lies far outside of the rest: a few rows must not take the steps of all others. Looks at some
- * hundred rows of vectors; the rest of the sample is then added. At most 100 us. */
+/* Leaves out of the sample what lies far outside of the rest: a few rows must not take the
+ * steps of all others. Looks at some hundred rows of vectors; the rest of the sample is then
+ * added. At most 100 us. */
 void sq8_sample_trim(struct sq8_sample *p, const struct rows *vectors, uint32_t count, uint32_t dim);
 void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim);
 /* The largest magnitude of a value. */
@@ -62,8 +67,8 @@ union norm {
     float real;
 };
 
-/* Writes the code of x. Returns whether x is farther from it than rounding explains: clipped, or not whole where
- * lossless. ret_norm: |x - c|^2 of what the code says; L2 only. */
+/* Writes the code of x. Returns whether x is farther from it than rounding explains: clipped, or
+ * not whole where lossless. ret_norm: |x - c|^2 of what the code says; L2 only. */
 bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *ret_norm);
 
 /* A folded query. dot is what vek.dot_s8_u8_rows makes of weights and a code. */
@@ -72,8 +77,9 @@ struct sq8_query {
     int32_t bias;    /* 128 * the sum of the weights */
     float scale;     /* of dot - bias */
     union norm norm; /* |q - c|^2 */
-    float grain;     /* what whole norms and distances are multiplied with: step^2 of lossless codes, else 1 */
-    bool whole;      /* integer arithmetic: the distance is exact */
+    /* what whole norms and distances are multiplied with: step^2 of lossless codes, else 1 */
+    float grain;
+    bool whole; /* integer arithmetic: the distance is exact */
 };
 
 /* Folds a vector. room: the weights lie in it, and stride floats behind them to work in. */

@@ -1,6 +1,6 @@
-/* Sending has two rhythms. A synchronous request goes out at once, its block straight from the caller's memory. Pipelined
- * requests gather until KITH_GATHER_BYTES are there or someone waits for an answer, so that many small searches share a
- * system call. */
+/* Sending has two rhythms. A synchronous request goes out at once, its block straight from the
+ * caller's memory. Pipelined requests gather until KITH_GATHER_BYTES are there or someone waits for
+ * an answer, so that many small searches share a system call. */
 #include "connection.h"
 
 #include <assert.h>
@@ -15,8 +15,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define KITH_GATHER_BYTES   (64 * 1024)
-#define KITH_COPY_BYTES     (16 * 1024) /* a block up to here is copied behind its frame: cheaper than a second vector */
+#define KITH_GATHER_BYTES (64 * 1024)
+/* a block up to here is copied behind its frame: cheaper than a second vector */
+#define KITH_COPY_BYTES     (16 * 1024)
 #define KITH_RECEIVE_BYTES  (256 * 1024)
 #define KITH_ROOM_BYTES_MIN 4096
 
@@ -46,7 +47,8 @@ static int queue_reserve(struct byte_queue *q, size_t n)
     if (q->capacity - q->end >= n)
         return 0;
     size_t used = q->end - q->start;
-    if (q->start >= used && q->capacity - used >= n) { /* moving costs no more than was already taken out */
+    /* moving costs no more than was already taken out */
+    if (q->start >= used && q->capacity - used >= n) {
         memcpy(q->bytes, q->bytes + q->start, used);
     } else {
         size_t capacity = q->capacity * 2 > used + n ? q->capacity * 2 : used + n;
@@ -251,7 +253,8 @@ void connection_last_words(struct kith *k)
 
 /* -- sending -- */
 
-/* Sends from the queue and then from the block, once. Returns the bytes of the block that went, or a code. */
+/* Sends from the queue and then from the block, once. Returns the bytes of the block
+ * that went, or a code. */
 static ssize_t send_once(struct kith *k, const void *block, size_t block_bytes)
 {
     size_t queued = k->out.end - k->out.start;

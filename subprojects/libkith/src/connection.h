@@ -1,7 +1,9 @@
-/* connection.h -- inside libkith: a socket, the bytes waiting to go out, and the frames that came in.
+/* connection.h -- inside libkith: a socket, the bytes waiting to go out, and the
+ * frames that came in.
  *
- * The socket blocks; calls that must not wait say so each time (MSG_DONTWAIT). So a plain question and answer costs two
- * system calls. Whoever sends much also reads meanwhile, because a server whose answers are not read stops reading. */
+ * The socket blocks; calls that must not wait say so each time (MSG_DONTWAIT). So a plain question
+ * and answer costs two system calls. Whoever sends much also reads meanwhile, because a server
+ * whose answers are not read stops reading. */
 #pragma once
 
 #include "arena.h"
@@ -37,12 +39,15 @@ struct byte_queue {
 struct kith {
     int fd;
     char *address;
-    uint8_t client_id[KITH_CLIENT_ID_BYTES]; /* random: how the server knows this client when it connects again */
-    uint32_t connections;                    /* that were begun */
-    int broken;                              /* a negative code: the connection is over; 0 while it works */
+    /* random: how the server knows this client when it connects again */
+    uint8_t client_id[KITH_CLIENT_ID_BYTES];
+    uint32_t connections; /* that were begun */
+    /* a negative code: the connection is over; 0 while it works */
+    int broken;
     struct byte_queue out, in;
-    size_t lent;          /* bytes at in.start that the last answer still points to */
-    uint8_t *retired;     /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
+    size_t lent; /* bytes at in.start that the last answer still points to */
+    /* where they were, when in.bytes had to grow meanwhile; freed when the loan ends */
+    uint8_t *retired;
     uint64_t received_ns; /* the last of in, by the kernel's clock; 0: nobody asked it */
     int64_t id_next;
     struct request *requests; /* in flight, at [id % capacity] */
@@ -63,7 +68,8 @@ struct kith {
 int kith_fail(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int kith_break(struct kith *k, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* kith.c: sends a message and unpacks its answer into the arena. type NULL: the answer says nothing. */
+/* kith.c: sends a message and unpacks its answer into the arena. type NULL: the
+ * answer says nothing. */
 int kith_call(struct kith *k, uint16_t op, const ProtobufCMessage *meta, const ProtobufCMessageDescriptor *type,
               ProtobufCMessage **ret);
 /* kith.c: borrows from c. */
@@ -72,7 +78,8 @@ struct kith_collection collection_of(const struct Kith__Collection *c);
 /* And its fields, in the arena. */
 int fields_of(struct kith *k, const struct Kith__Collection *from, struct kith_collection *ret);
 
-/* socket_connect.c: 0 and k->fd connected, or a sentence and a negative code; *ret_refused: nobody listens there. */
+/* socket_connect.c: 0 and k->fd connected, or a sentence and a negative code; *ret_refused:
+ * nobody listens there. */
 int socket_connect(struct kith *k, const char *address, bool *ret_refused);
 
 /* connection.c: of the monotonic clock. */
@@ -80,8 +87,9 @@ int64_t kith_now_us(void);
 
 /* -- sending -- */
 
-/* Queues a frame; `block` is borrowed. wait: returns when everything has gone to the kernel; otherwise what the kernel
- * does not take at once is copied. Small frames that may not wait stay queued until connection_flush(). */
+/* Queues a frame; `block` is borrowed. wait: returns when everything has gone to the kernel;
+ * otherwise what the kernel does not take at once is copied. Small frames that may not wait stay
+ * queued until connection_flush(). */
 int connection_send(struct kith *k, uint16_t op, uint64_t request_id, uint32_t word, const ProtobufCMessage *meta,
                     const void *block, size_t block_bytes, bool wait);
 int connection_flush(struct kith *k, bool wait);
@@ -90,10 +98,12 @@ int connection_flush(struct kith *k, bool wait);
 
 /* Ends the loan of the last answer: called first in every public function. */
 void connection_begin(struct kith *k);
-/* 1 and the next whole frame, lent until connection_begin(); 0 at the timeout (-1: never; 0: does not wait); or a code. */
+/* 1 and the next whole frame, lent until connection_begin(); 0 at the timeout (-1: never; 0: does
+ * not wait); or a code. */
 int connection_receive(struct kith *k, int64_t timeout_us, struct frame *ret);
 
-/* After a broken connection with one request in flight: if the server said why it closed, its sentence becomes the error. */
+/* After a broken connection with one request in flight: if the server said why it closed, its
+ * sentence becomes the error. */
 void connection_last_words(struct kith *k);
 
 /* -- requests in flight (requests.c) -- */
@@ -104,14 +114,16 @@ void requests_forget(struct kith *k); /* all of them */
 
 /* -- what answers say (reply.c) -- */
 
-/* Unpacks meta as that message into the arena. A message that does not unpack breaks the connection. */
+/* Unpacks meta as that message into the arena. A message that does not unpack
+ * breaks the connection. */
 int reply_unpack(struct kith *k, const struct frame *f, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret);
 /* 0, or the error that the frame carries. */
 int reply_code(struct kith *k, const struct frame *f);
 int reply_points(struct kith *k, const struct frame *f, const struct request *r, struct kith_result *ret);
 
 /* -- encoding (request.c) -- */
-/* Both ways between the upper half of an id and that of the 16 bytes which stand for it on the wire (docs/protocol.md, point ids). */
+/* Both ways between the upper half of an id and that of the 16 bytes which stand for it on the wire
+ * (docs/protocol.md, point ids). */
 static inline uint64_t id_upper_swap(uint64_t upper)
 {
     return upper == 0 || upper == KITH_ID_PREFIX ? upper ^ KITH_ID_PREFIX : upper;

@@ -17,7 +17,8 @@
 #define PATIENCE_MS         10000
 #define PAUSE_US_MAX        100000
 
-/* The answer to request id, which is the only one in flight. *ret_request is gone from the table. */
+/* The answer to request id, which is the only one in flight. *ret_request is gone from the
+ * table. */
 static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *ret, struct request *ret_request)
 {
     struct request *r = request_find(k, (uint64_t)id);
@@ -27,7 +28,8 @@ static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *r
     if (rc < 0)
         return rc;
     if (ret->header.request_id != (uint64_t)id || ret->header.op != r->op) {
-        rc = ret->header.request_id == 0 ? reply_code(k, ret) : 0; /* the server speaks of the whole connection */
+        /* the server speaks of the whole connection */
+        rc = ret->header.request_id == 0 ? reply_code(k, ret) : 0;
         if (rc < 0)
             return k->broken = rc;
         return kith_break(k, KITH_PROTOCOL, "the server answered something that was not asked");
@@ -54,8 +56,9 @@ struct attempt {
     uint32_t pause_us; /* 0: it is the first */
 };
 
-/* Whether rc says that the server will soon take the request, and there is patience left; pauses then. Only a server that
- * starts refuses with KITH_UNAVAILABLE and a time; nothing of the request was done. */
+/* Whether rc says that the server will soon take the request, and there is patience left;
+ * pauses then. Only a server that starts refuses with KITH_UNAVAILABLE and a time; nothing of
+ * the request was done. */
 static bool again(struct kith *k, int rc, struct attempt *a)
 {
     if (rc != -KITH_UNAVAILABLE || k->retry_after_ms == 0 || k->broken)

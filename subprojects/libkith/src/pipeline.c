@@ -60,7 +60,8 @@ int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret)
     ret->code = reply_code(k, &f);
     struct request *r = request_find(k, f.header.request_id);
     if (!r || r->op != f.header.op) {
-        if (ret->code < 0 && f.header.request_id == 0) /* the server speaks of the whole connection */
+        /* the server speaks of the whole connection */
+        if (ret->code < 0 && f.header.request_id == 0)
             return k->broken = ret->code;
         return kith_break(k, KITH_PROTOCOL, "the server answered something that was not asked");
     }

@@ -1,4 +1,5 @@
-/* Answers come from a network: every count is compared with the others before anything is lent to the caller. */
+/* Answers come from a network: every count is compared with the others before anything
+ * is lent to the caller. */
 #include "connection.h"
 #include "kith.pb-c.h"
 

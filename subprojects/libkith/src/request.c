@@ -1,4 +1,5 @@
-/* What is asked, as messages and blocks. A request that could not be sent leaves no trace in the table. */
+/* What is asked, as messages and blocks. A request that could not be sent leaves
+ * no trace in the table. */
 #include "connection.h"
 #include "filter.h"
 #include "kith.pb-c.h"

@@ -1,5 +1,5 @@
-/* Requests in flight. Ids count up, so a request sits at [id % capacity]; answers come in any order, and when a late one
- * still holds the place a new one needs, the table doubles. */
+/* Requests in flight. Ids count up, so a request sits at [id % capacity]; answers come in any
+ * order, and when a late one still holds the place a new one needs, the table doubles. */
 #include "connection.h"
 
 #include <stdlib.h>

@@ -48,7 +48,8 @@ Test(address, a_server_that_is_not_there_is_named)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(at);
-    int fd = socket(AF_INET, SOCK_STREAM, 0); /* bound but not listening: the port is refused for sure */
+    /* bound but not listening: the port is refused for sure */
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&at, size), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &size), 0);
     char address[64], error[320] = "", want[64];

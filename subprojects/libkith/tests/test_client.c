@@ -1,4 +1,5 @@
-/* The client against servers made of scripts: what arrives whole, in pieces, out of order, wrong, or not at all. */
+/* The client against servers made of scripts: what arrives whole, in pieces, out of order,
+ * wrong, or not at all. */
 #include "fake_server.h"
 
 #include <kith/kith.h>
@@ -99,8 +100,8 @@ static void script_each(int fd)
         fake_send(fd, out, fake_points_make(out, &f.header, 2, 70, true, true));
 }
 
-/* Each is read 20 ms after it came. The kernel begins to stamp packets some time after it was asked to: the first few may come
- * without, and are 0. */
+/* Each is read 20 ms after it came. The kernel begins to stamp packets some time after it was asked
+ * to: the first few may come without, and are 0. */
 Test(client, the_kernel_tells_when_an_answer_came)
 {
     struct kith *k = open_good(fake_start(script_each, true));
@@ -178,7 +179,8 @@ Test(client, answers_may_come_in_any_order)
         cr_assert_gt(ids[i], i > 0 ? ids[i - 1] : 0);
     }
     cr_assert_eq(kith_in_flight(k), OUT_OF_ORDER);
-    cr_assert_eq(kith_ping(k), -KITH_INVALID_ARGUMENT); /* a synchronous call has to wait until all is collected */
+    /* a synchronous call has to wait until all is collected */
+    cr_assert_eq(kith_ping(k), -KITH_INVALID_ARGUMENT);
     for (int i = OUT_OF_ORDER - 1; i >= 0; i--) {
         cr_assert_eq(kith_next(k, -1, &reply), 1, "%s", kith_error(k));
         cr_assert_eq(reply.request, ids[i]);
@@ -484,7 +486,8 @@ Test(client, requests_say_what_was_asked)
     fake_join();
 }
 
-/* The server reads nothing for a while, then everything: the client has to queue, and to read meanwhile. */
+/* The server reads nothing for a while, then everything: the client has to queue,
+ * and to read meanwhile. */
 static void script_slow(int fd)
 {
     static struct fake_frame f;

@@ -1,4 +1,5 @@
-/* Servers that lie: every answer here must become an error with a sentence, and never a read outside of what came. */
+/* Servers that lie: every answer here must become an error with a sentence, and never a read
+ * outside of what came. */
 #include "fake_server.h"
 
 #include <kith/kith.h>

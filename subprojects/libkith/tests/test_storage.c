@@ -1,4 +1,5 @@
-/* Segments, sealing and the check of the disk, against servers made of scripts: what is handed on, and a cursor that comes back as it was. */
+/* Segments, sealing and the check of the disk, against servers made of scripts: what is handed on,
+ * and a cursor that comes back as it was. */
 #include "fake_server.h"
 
 #include <kith/kith.h>

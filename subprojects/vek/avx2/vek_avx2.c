@@ -1,7 +1,7 @@
 /* vek_avx2.c -- 32 bytes at a time (AVX2, FMA).
  *
- * The byte product widens to 16 bits first: PMADDUBSW adds two products into 16 bits and saturates at 255 * 127 * 2,
- * which would be a wrong distance, silently. */
+ * The byte product widens to 16 bits first: PMADDUBSW adds two products into 16 bits and saturates
+ * at 255 * 127 * 2, which would be a wrong distance, silently. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* vek_avx2_codes.c -- codes of fewer than 8 bits (AVX2, FMA).
  *
- * Here PMADDUBSW is safe: two products of a 4-bit code and a signed byte are at least -2 * 15 * 128 = -3840, so that
- * eight of its sums fit 16 bits before they have to be widened. */
+ * Here PMADDUBSW is safe: two products of a 4-bit code and a signed byte are at least -2 * 15 * 128
+ * = -3840, so that eight of its sums fit 16 bits before they have to be widened. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <string.h>
@@ -99,7 +99,8 @@ static void dot_s8_b1_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
-/* POPCNT counts 64 bits a cycle or more: counting by byte shuffles is no faster at these lengths. */
+/* POPCNT counts 64 bits a cycle or more: counting by byte shuffles is no faster at these
+ * lengths. */
 static void dot_u4_b1_rows(const uint64_t *planes, const void *const *rows, size_t count, size_t n, int32_t *ret)
 {
     const size_t words = n / 64;

@@ -1,4 +1,5 @@
-/* vek_avx2_lookup.c -- sums that are looked up: a shuffle of bytes is 32 lookups in a table of 16. */
+/* vek_avx2_lookup.c -- sums that are looked up: a shuffle of bytes is 32 lookups in a table of
+ * 16. */
 #include "vek_variants.h"
 #include <immintrin.h>
 
@@ -11,8 +12,9 @@ INLINE __m256i table_at(const uint8_t *table)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* Sums of bytes [from, to) of 32 rows, added to those of rows 8 k to 8 k + 7 in sum[k]. Bytes are added in pairs as they lie; the upper
- * ones of the pairs are also added apart, and taken out in the end. */
+/* Sums of bytes [from, to) of 32 rows, added to those of rows 8 k to 8 k + 7 in sum[k].
+ * Bytes are added in pairs as they lie; the upper ones of the pairs are also added apart,
+ * and taken out in the end. */
 INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t from, size_t to, __m256i sum[4])
 {
     const __m256i low = _mm256_set1_epi8(15);

@@ -8,7 +8,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The steps of n lanes, a power of two up to 8: sums where a lane's partner is above it, differences where it is below. */
+/* The steps of n lanes, a power of two up to 8: sums where a lane's partner is above it,
+ * differences where it is below. */
 INLINE __m256 within(__m256 x, size_t n)
 {
     __m256 partner;

@@ -22,7 +22,8 @@ static uint32_t set_read(const struct vek_set_shape *s, const uint8_t *set, uint
     const uint32_t n = read_upper(s, set, ret);
     const __m128i mask = _mm_set1_epi32((int)((1u << s->low_bits) - 1));
     for (uint32_t i = 0; i < n; i += 4) {
-        const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2; /* begins with a byte, or in its middle */
+        /* begins with a byte, or in its middle */
+        const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2;
         __m128i x = _mm_loadu_si128((const __m128i *)(lower + bit / 8));
         x = _mm_shuffle_epi8(x, _mm_loadu_si128((const __m128i *)s->four_bytes[odd]));
         x = _mm_and_si128(_mm_srlv_epi32(x, _mm_loadu_si128((const __m128i *)s->four_shift[odd])), mask);

@@ -24,8 +24,9 @@ INLINE __m128i reduce4_epi32(__m512i s0, __m512i s1, __m512i s2, __m512i s3)
     return _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1));
 }
 
-/* The two halves of each byte are summed apart: the high one where it lies, 16 times too large, which saves the shift
- * of every load. A part of 32 bits holds at most 65536 / 16 dimensions * 128 * 240. */
+/* The two halves of each byte are summed apart: the high one where it lies, 16 times too
+ * large, which saves the shift of every load. A part of 32 bits holds at most 65536 / 16
+ * dimensions * 128 * 240. */
 struct sum_u4 {
     __m512i low, high;
 };
@@ -73,7 +74,8 @@ static void dot_s8_u4_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
-/* Two blocks of the query as 64 bytes of 2-bit codes meet them: the dimensions 32 * part .. of each. */
+/* Two blocks of the query as 64 bytes of 2-bit codes meet them: the dimensions
+ * 32 * part .. of each. */
 INLINE __m512i query_u2(const int8_t *query, size_t part, bool two)
 {
     __m256i a = _mm256_loadu_si256((const __m256i *)(query + 32 * part));

@@ -23,8 +23,8 @@ INLINE __m512 term(bool l2, __m512 sum, __m512 a, __m512 b)
     return _mm512_fmadd_ps(d, d, sum);
 }
 
-/* 32 dimensions of the query as the halves of a row meet them: f16 the first 16 and the last, bf16 the even ones and the
- * odd, which a shift and a mask turn into floats where they lie. */
+/* 32 dimensions of the query as the halves of a row meet them: f16 the first 16 and the last, bf16
+ * the even ones and the odd, which a shift and a mask turn into floats where they lie. */
 struct query32 {
     __m512 a, b;
 };

@@ -1,8 +1,9 @@
 /* vek_avx512_nearest.c -- the sorted pool of a graph walk, sixteen pairs at a time.
  *
- * Of sixteen newcomers those that are near enough are sorted and placed by counting: a newcomer's place is the number of
- * pairs that stay before it. Then the pool is rewritten once, from its end to the first place taken: VEXPAND spreads the old
- * pairs around the places of the new ones, so that nothing moves twice and no branch depends on a distance. */
+ * Of sixteen newcomers those that are near enough are sorted and placed by counting: a newcomer's
+ * place is the number of pairs that stay before it. Then the pool is rewritten once, from its end
+ * to the first place taken: VEXPAND spreads the old pairs around the places of the new ones, so
+ * that nothing moves twice and no branch depends on a distance. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <math.h>

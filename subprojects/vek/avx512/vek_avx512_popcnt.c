@@ -1,4 +1,5 @@
-/* vek_avx512_popcnt.c -- 1-bit codes against bit planes (AVX-512 VPOPCNTDQ), four rows at a time. */
+/* vek_avx512_popcnt.c -- 1-bit codes against bit planes (AVX-512 VPOPCNTDQ), four rows at a
+ * time. */
 #include "vek_variants.h"
 #include <immintrin.h>
 

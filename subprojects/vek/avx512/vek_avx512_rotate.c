@@ -1,6 +1,7 @@
 /* vek_avx512_rotate.c -- Walsh-Hadamard, flips (AVX-512 F, BW, VL, DQ).
  *
- * The first four steps of the transform stay within a register; the others go two at a time, which halves the loads. */
+ * The first four steps of the transform stay within a register; the others go two at a time,
+ * which halves the loads. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <math.h>

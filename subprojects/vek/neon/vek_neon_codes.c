@@ -1,6 +1,7 @@
 /* vek_neon_codes.c -- codes of fewer than 8 bits (AArch64 Advanced SIMD).
  *
- * A 4-bit code is also a small signed byte; eight products of it with a signed byte, at least -15 * 128 each, fit 16 bits. */
+ * A 4-bit code is also a small signed byte; eight products of it with a signed byte, at least -15 *
+ * 128 each, fit 16 bits. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 

@@ -1,7 +1,8 @@
 /* vek_neon_dot.c -- products of codes by SDOT, four rows at a time (AArch64 dot product extension).
  *
- * SDOT multiplies signed bytes. A code of fewer than 8 bits is also a small signed byte; an unsigned byte u is u ^ 0x80 read
- * as a signed one, plus 128, which comes back as 128 times the sum of what it is multiplied with. */
+ * SDOT multiplies signed bytes. A code of fewer than 8 bits is also a small signed byte; an
+ * unsigned byte u is u ^ 0x80 read as a signed one, plus 128, which comes back as 128 times the sum
+ * of what it is multiplied with. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <stdbool.h>
@@ -34,7 +35,8 @@ INLINE int32x4_t add_bytes(int32x4_t s, bool signed_query, int8x16_t query, int8
     if (signed_query)
         return vdotq_s32(s, query, veorq_s8(row, top));
     s = vdotq_s32(s, row, veorq_s8(query, top));
-    return vdotq_s32(vdotq_s32(s, row, vdupq_n_s8(64)), row, vdupq_n_s8(64)); /* 128 is no signed byte */
+    /* 128 is no signed byte */
+    return vdotq_s32(vdotq_s32(s, row, vdupq_n_s8(64)), row, vdupq_n_s8(64));
 }
 
 INLINE int32_t sum_bytes(const int8_t *x, size_t n)

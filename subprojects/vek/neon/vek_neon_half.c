@@ -70,7 +70,8 @@ static void l2_bf16_rows(const float *query, const void *const *rows, size_t cou
 
 void vek_neon_half(struct vek_kernels *v)
 {
-    v->ip_f16_rows = ip_f16_rows; /* conversions stay those of plain C: they run once a vector, not once a row */
+    /* conversions stay those of plain C: they run once a vector, not once a row */
+    v->ip_f16_rows = ip_f16_rows;
     v->l2_f16_rows = l2_f16_rows;
     v->ip_bf16_rows = ip_bf16_rows;
     v->l2_bf16_rows = l2_bf16_rows;

@@ -1,4 +1,5 @@
-/* vek_neon_i8mm.c -- products of signed and unsigned bytes by USDOT, four rows at a time (AArch64 I8MM). */
+/* vek_neon_i8mm.c -- products of signed and unsigned bytes by USDOT, four rows at a
+ * time (AArch64 I8MM). */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <stdbool.h>

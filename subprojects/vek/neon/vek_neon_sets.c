@@ -22,7 +22,8 @@ static uint32_t set_read(const struct vek_set_shape *s, const uint8_t *set, uint
     const uint32_t n = read_upper(s, set, ret);
     const uint32x4_t mask = vdupq_n_u32((1u << s->low_bits) - 1);
     for (uint32_t i = 0; i < n; i += 4) {
-        const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2; /* begins with a byte, or in its middle */
+        /* begins with a byte, or in its middle */
+        const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2;
         uint32x4_t x = vreinterpretq_u32_u8(vqtbl1q_u8(vld1q_u8(lower + bit / 8), vld1q_u8(s->four_bytes[odd])));
         x = vandq_u32(vshlq_u32(x, vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(s->four_shift[odd])))), mask);
         vst1q_u32(ret + i, vorrq_u32(x, vld1q_u32(ret + i)));

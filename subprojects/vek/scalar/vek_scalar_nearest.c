@@ -1,12 +1,13 @@
-/* vek_scalar_nearest.c -- the specification of the sorted pool that a graph walk keeps: one pair after another. */
+/* vek_scalar_nearest.c -- the specification of the sorted pool that a graph walk keeps:
+ * one pair after another. */
 #include "vek_variants.h"
 #include <math.h>
 #include <string.h>
 
 #define COUNTED_MAX 32
 
-/* How many of the sorted are no farther: halved first, by arithmetic, for no branch predictor guesses this; then counted, since there
- * no step waits for the one before. */
+/* How many of the sorted are no farther: halved first, by arithmetic, for no branch predictor
+ * guesses this; then counted, since there no step waits for the one before. */
 static uint32_t rank_of(const float *sorted, uint32_t n, float distance)
 {
     uint32_t at = 0;

@@ -1,4 +1,5 @@
-/* vek_scalar_rotate.c -- the specification of what turns a vector before it becomes a code of few bits. */
+/* vek_scalar_rotate.c -- the specification of what turns a vector before it
+ * becomes a code of few bits. */
 #include "vek_variants.h"
 #include <math.h>
 

@@ -1,9 +1,10 @@
 /* bench.c -- nanoseconds a row, of what a graph walk does at a hop: one query against 32 rows.
  *
- * "hot" are the same four rows again and again, in the first cache. "memory" are random rows of a set far larger than the
- * last cache, in huge pages, the rows of the next hop prefetched into the second cache while those of this one are scored.
- * "fetch" is the same without the score, a byte of each cache line read: what is left of "memory" is the kernel's. The
- * least of several rounds counts: what a round takes more, another program took. */
+ * "hot" are the same four rows again and again, in the first cache. "memory" are random rows of a
+ * set far larger than the last cache, in huge pages, the rows of the next hop prefetched into the
+ * second cache while those of this one are scored. "fetch" is the same without the score, a byte of
+ * each cache line read: what is left of "memory" is the kernel's. The least of several rounds
+ * counts: what a round takes more, another program took. */
 #include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,7 +189,8 @@ static void bench_query(const struct vek_kernels *v, struct query *q)
     printf("%-8s 1024 dims: fht %.0f, flip %.0f, slices %.0f ns\n", v->name, ns[0], ns[1], ns[2]);
 }
 
-/* 1-bit codes side by side: blocks that are streamed from beyond the first cache, as a scan of lists does. */
+/* 1-bit codes side by side: blocks that are streamed from beyond the first cache, as
+ * a scan of lists does. */
 static void bench_lookup(const struct vek_kernels *v)
 {
     static const size_t lengths[] = {128, 256, 768, 1536};

@@ -14,7 +14,8 @@ uint32_t rng(void);
 float float_of(enum fill fill);
 uint8_t byte_of(enum fill fill);
 
-/* Inputs at every misalignment, each in an allocation that ends where it ends, so that a sanitizer sees an overrun. */
+/* Inputs at every misalignment, each in an allocation that ends where it ends, so that a
+ * sanitizer sees an overrun. */
 struct input {
     uint8_t *block[ROWS_MAX + 1];
     const void *row[ROWS_MAX + 1]; /* the last one is the query */

@@ -6,7 +6,8 @@ bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t
 {
     struct input in;
     input_init(&in, n * 2, 4, fill);
-    const uint8_t *bytes = (const uint8_t *)in.row[0]; /* the row with no shift: words are aligned */
+    /* the row with no shift: words are aligned */
+    const uint8_t *bytes = (const uint8_t *)in.row[0];
     uint64_t want = 0;
     for (size_t i = 0; i < n * 64; i++)
         want += bytes[i / 8] >> i % 8 & 1;

@@ -100,7 +100,8 @@ bool check_half_values(const struct vek_kernels *v, const struct vek_kernels *s,
     return ok;
 }
 
-/* The specification too: a number between two halves goes to the nearer, and what is a half stays it. */
+/* The specification too: a number between two halves goes to the nearer, and
+ * what is a half stays it. */
 static bool check_spec(const struct vek_kernels *s, uint16_t h, int kind)
 {
     const uint16_t next = h + 1;

@@ -1,5 +1,6 @@
-/* check_kernels.c -- every variant this CPU has against the scalar one, over lengths with all tails, unaligned pointers,
- * zeros, ordinary and huge values. Bytes must be equal; float sums may differ by twice the bound that vek.h states.
+/* check_kernels.c -- every variant this CPU has against the scalar one, over lengths with all
+ * tails, unaligned pointers, zeros, ordinary and huge values. Bytes must be equal; float sums may
+ * differ by twice the bound that vek.h states.
  *
  * check_kernels                      TAP, one line a variant and kernel
  * check_kernels --bench [VARIANT]    nanoseconds a row of all, or of that one */

@@ -1,4 +1,5 @@
-/* check_nearest.c -- a pool holds what a stable sort of all that came would begin with, and says where the newest lie. */
+/* check_nearest.c -- a pool holds what a stable sort of all that came would begin with, and says
+ * where the newest lie. */
 #include "check.h"
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static float some_distance(enum fill fill)
     }
 }
 
-/* Whether the pool is what the one pass over all that came says: a slow twin by insertion at the back. */
+/* Whether the pool is what the one pass over all that came says: a slow twin by
+ * insertion at the back. */
 static void twin_add(struct both *t, float distance, uint32_t id)
 {
     if (!(distance < t->pool.below))
@@ -81,7 +83,8 @@ bool check_nearest(const struct vek_kernels *v, const struct vek_kernels *s, siz
     memset(got.distances + limit, 0xaa, (LIMIT_MAX - limit) * sizeof(float));
     bool ok = true;
     for (uint32_t batch = 0; ok && batch < 12; batch++) {
-        if (batch % 4 == 3) /* as a walk does: from here on, what is farther than some that came stays out */
+        /* as a walk does: from here on, what is farther than some that came stays out */
+        if (batch % 4 == 3)
             got.pool.below = twin.pool.below = got.pool.count ? got.distances[rng() % got.pool.count] : INFINITY;
         ok = add_batch(v, &got, &twin, batch * BATCH_MAX, fill);
     }

@@ -1,4 +1,5 @@
-/* check_sets.c -- sets of numbers come back as they were, whatever their shape; other bytes are some set. */
+/* check_sets.c -- sets of numbers come back as they were, whatever their shape;
+ * other bytes are some set. */
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>

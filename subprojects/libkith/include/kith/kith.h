@@ -1,11 +1,12 @@
 /* kith.h -- libkith: talks to a Kith server from C.
  *
- * A connection is used by one thread at a time. Two ways to ask: the synchronous calls do one request and wait; the pipelined
- * ones start requests and collect answers in whatever order they come (kith_start_*, kith_next). Both may be mixed as long as
- * nothing is in flight when a synchronous call is made.
+ * A connection is used by one thread at a time. Two ways to ask: the synchronous calls do one
+ * request and wait; the pipelined ones start requests and collect answers in whatever order they
+ * come (kith_start_*, kith_next). Both may be mixed as long as nothing is in flight when a
+ * synchronous call is made.
  *
- * Functions return 0 or a negative enum kith_code; kith_error() has the sentence. After KITH_DISCONNECTED the connection is
- * only good for kith_close(). */
+ * Functions return 0 or a negative enum kith_code; kith_error() has the sentence. After
+ * KITH_DISCONNECTED the connection is only good for kith_close(). */
 #pragma once
 
 #include <stdbool.h>
@@ -30,9 +31,11 @@ enum kith_code { /* the server's codes (docs/protocol.md), and three of the clie
                  KITH_CORRUPT = 10,
                  KITH_IO = 11,
                  KITH_INTERNAL = 12,
-                 KITH_TOO_LARGE = 13,     /* the server can never take so much at once */
-                 KITH_UNIMPLEMENTED = 14, /* understood, but this version of the server cannot do it */
-                 KITH_CONFLICT = 15,      /* what the request goes by has changed meanwhile: look again */
+                 KITH_TOO_LARGE = 13, /* the server can never take so much at once */
+                 /* understood, but this version of the server cannot do it */
+                 KITH_UNIMPLEMENTED = 14,
+                 /* what the request goes by has changed meanwhile: look again */
+                 KITH_CONFLICT = 15,
                  KITH_PERMISSION_DENIED = 16,
                  KITH_DISCONNECTED = 100,
                  KITH_NO_MEMORY = 101,
@@ -57,13 +60,14 @@ enum kith_refine {
     KITH_REFINE_BF16 = 4
 };
 enum kith_links { KITH_LINKS_AUTO = 0, KITH_LINKS_PLAIN = 1, KITH_LINKS_PACKED = 2 };
-/* How many cores of the server work on one search: as it is set (its setting search.fan_out), as their load says, the one of the
- * connection, or all. */
+/* How many cores of the server work on one search: as it is set (its setting search.fan_out), as
+ * their load says, the one of the connection, or all. */
 enum kith_fan_out { KITH_FAN_OUT_SETTING = 0, KITH_FAN_OUT_AUTO = 1, KITH_FAN_OUT_ONE = 2, KITH_FAN_OUT_ALL = 3 };
 enum kith_durability { KITH_FLUSH = 1, KITH_INTERVAL = 2, KITH_NONE = 3 };
 
-/* The number n is {0, n}. A UUID is its 16 bytes, big-endian; where its upper half is 0 it is {KITH_ID_PREFIX, lower half}, so that it is not a
- * number. kith_id_parse() makes both. No UUID may begin with the prefix. */
+/* The number n is {0, n}. A UUID is its 16 bytes, big-endian; where its upper half is 0 it is
+ * {KITH_ID_PREFIX, lower half}, so that it is not a number. kith_id_parse() makes both. No UUID may
+ * begin with the prefix. */
 struct kith_id {
     uint64_t hi, lo;
 };
@@ -71,24 +75,29 @@ struct kith_id {
 
 struct kith;
 
-/* address: "host:port", "host" or NULL for 127.0.0.1:7700. A host that refuses the connection is tried again for 5 seconds: its
- * server may be starting. On failure *ret is NULL and `error` (may be NULL) has the sentence. */
+/* address: "host:port", "host" or NULL for 127.0.0.1:7700. A host that refuses the connection is
+ * tried again for 5 seconds: its server may be starting. On failure *ret is NULL and `error` (may
+ * be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
 /* The same, trying again for so long; 0: once. */
 int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size);
 void kith_close(struct kith *k);
-/* Connects again, to the same server, whatever state the connection is in. Requests in flight are forgotten: some may have been
- * carried out, but when this returns 0 none of them is still under way, so what is written from now on is newer. As kith_open(),
- * a host that refuses the connection is tried again for 5 seconds. After a failure the sentence is in kith_error(), and every call
- * but this one and kith_close() fails with it. */
+/* Connects again, to the same server, whatever state the connection is in. Requests in flight are
+ * forgotten: some may have been carried out, but when this returns 0 none of them is still under
+ * way, so what is written from now on is newer. As kith_open(), a host that refuses the connection
+ * is tried again for 5 seconds. After a failure the sentence is in kith_error(), and every call but
+ * this one and kith_close() fails with it. */
 int kith_reconnect(struct kith *k);
-/* A server that is still reading its data refuses requests for now. A synchronous call repeats them for so long (10 s unless set)
- * before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told why before each pause. */
+/* A server that is still reading its data refuses requests for now. A synchronous call repeats them
+ * for so long (10 s unless set) before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told
+ * why before each pause. */
 typedef void (*kith_wait_fn)(void *arg, const char *why);
 void kith_patience_set(struct kith *k, uint32_t ms, kith_wait_fn on_wait, void *arg);
-const char *kith_error(const struct kith *k); /* of the last call that failed; lives until the next call */
+/* of the last call that failed; lives until the next call */
+const char *kith_error(const struct kith *k);
 uint32_t kith_retry_after_ms(
-    const struct kith *k); /* of the same call: when the server expects to have time; 0: it did not say */
+    /* of the same call: when the server expects to have time; 0: it did not say */
+    const struct kith *k);
 const char *kith_server(const struct kith *k); /* "kithd 0.1.0" */
 uint32_t kith_requests_max(const struct kith *k);
 uint32_t kith_reactors(const struct kith *k);
@@ -148,7 +157,8 @@ struct kith_segment {
     const char *why;         /* each choice and its reason; "": not sealed, or by an older server */
     const struct kith_recall_rung *recall_10, *recall_100; /* recall@10 and recall@100 by ef */
     size_t recall_10_count, recall_100_count;              /* 0: few rows, which are scanned */
-    const struct kith_recall_rung *recall_10_early;        /* recall@10 by ef of walks that end early */
+    /* recall@10 by ef of walks that end early */
+    const struct kith_recall_rung *recall_10_early;
     size_t recall_10_early_count;
     struct kith_recall_rung recall_scan; /* recall@10 of a scan of all codes; ef 0: not measured */
 };
@@ -160,13 +170,14 @@ struct kith_info {
     const char *read_only;      /* why writes are refused; "": they are not */
 };
 
-/* What every core of the server has done since it started; ask twice and subtract. Arrays live until the next call. */
+/* What every core of the server has done since it started; ask twice and subtract. Arrays live
+ * until the next call. */
 struct kith_search_times {
     bool exact; /* scans; else walks over graphs */
     bool many;  /* requests with many queries; else with one */
     size_t count;
-    const uint64_t *at_most_ns,
-        *counts; /* counts[i] searches took at most at_most_ns[i], and more than at_most_ns[i - 1] */
+    /* counts[i] searches took at most at_most_ns[i], and more than at_most_ns[i - 1] */
+    const uint64_t *at_most_ns, *counts;
     uint64_t sum_ns, min_ns, max_ns;
 };
 struct kith_build {
@@ -185,17 +196,21 @@ struct kith_reactor_stats {
     uint32_t fibers, run_queue, connections; /* now */
     uint64_t requests, queries, points_written, points_deleted;
     uint64_t backlog_rows,
-        backlog_ns; /* rows that no graph holds yet, and what linking them will take (0: not known) */
+        /* rows that no graph holds yet, and what linking them will take (0: not known) */
+        backlog_ns;
     uint64_t builds, merges, log_flushes;
-    uint32_t load;                  /* per mille of the last 10 ms that went to searches and writes */
-    uint32_t waiting;               /* requests that wait to be admitted */
-    uint64_t refused;               /* requests that were not */
-    uint64_t slowed_now, slowed_ns; /* writes that wait because graphs are behind, and how long such waited so far */
+    /* per mille of the last 10 ms that went to searches and writes */
+    uint32_t load;
+    uint32_t waiting; /* requests that wait to be admitted */
+    uint64_t refused; /* requests that were not */
+    /* writes that wait because graphs are behind, and how long such waited so far */
+    uint64_t slowed_now, slowed_ns;
     uint64_t searches_narrow, searches_wide; /* on one core, and on all */
     size_t search_count, recent_count, build_count, hardware_count;
     const struct kith_search_times *searches, *recent; /* recent: of the last minute */
     const struct kith_build *builds_now;
-    uint64_t hardware_samples;           /* searches of one query on one core in which the core counted: */
+    /* searches of one query on one core in which the core counted: */
+    uint64_t hardware_samples;
     const struct kith_counter *hardware; /* cycles, instructions, ...: none where it may not */
 };
 struct kith_collection_stats {
@@ -213,7 +228,9 @@ struct kith_stats {
     uint64_t memory_mapped;            /* bytes of files in the address space */
     uint64_t memory_budget;            /* 0: none */
     uint32_t
-        memory_stage; /* what is done to keep to it: 1 links packed, 2 rows to score again by in files, 3 pools small */
+        /* what is done to keep to it: 1 links packed, 2 rows to score again by in
+         * files, 3 pools small */
+        memory_stage;
     size_t collection_count; /* 0 unless they were asked for */
     const struct kith_collection_stats *collections;
 };
@@ -245,8 +262,9 @@ int kith_config_reset(struct kith *k, const char *name, struct kith_setting *ret
 int kith_ping(struct kith *k);
 int kith_create(struct kith *k, const struct kith_collection *c);
 int kith_drop(struct kith *k, const char *name);
-/* The schema of a collection, changed while it is used. version: of the schema that is changed, or -KITH_CONFLICT; 0: whatever
- * it is. *ret_version (may be NULL) is the version after the change. When it returns 0 the change is on stable storage. */
+/* The schema of a collection, changed while it is used. version: of the schema that is changed, or
+ * -KITH_CONFLICT; 0: whatever it is. *ret_version (may be NULL) is the version after the change.
+ * When it returns 0 the change is on stable storage. */
 int kith_field_add(struct kith *k, const char *collection, const struct kith_field *field, uint64_t version,
                    uint64_t *ret_version);
 int kith_field_drop(struct kith *k, const char *collection, const char *path, uint64_t version, uint64_t *ret_version);
@@ -256,7 +274,8 @@ int kith_info_read(struct kith *k, const char *name, struct kith_info *ret);
 /* The segments too: *ret lives until the next call. */
 int kith_segments_read(struct kith *k, const char *name, struct kith_info *ret_info, const struct kith_segment **ret,
                        size_t *ret_count);
-/* Seals what grows; or rewrites what has deleted rows and merges small segments into larger ones. Return when that is done. */
+/* Seals what grows; or rewrites what has deleted rows and merges small segments into larger ones.
+ * Return when that is done. */
 int kith_seal(struct kith *k, const char *name);
 int kith_compact(struct kith *k, const char *name);
 
@@ -272,14 +291,15 @@ struct kith_cursor {
     size_t size;
 };
 struct kith_verified {
-    uint64_t bytes_total;  /* of everything there is to check; 0 unless this was the first stretch */
+    /* of everything there is to check; 0 unless this was the first stretch */
+    uint64_t bytes_total;
     uint64_t bytes, files; /* checked in this stretch */
     const struct kith_damage *damages;
     size_t damage_count;
     bool finished;
 };
-/* Checks checksums on the server's disk for about half a second and moves the cursor on. collection NULL: everything. *ret lives
- * until the next call. */
+/* Checks checksums on the server's disk for about half a second and moves the cursor on. collection
+ * NULL: everything. *ret lives until the next call. */
 int kith_verify(struct kith *k, const char *collection, struct kith_cursor *at, struct kith_verified *ret);
 int kith_count(struct kith *k, const char *name, uint64_t *ret);
 
@@ -290,7 +310,8 @@ struct kith_snapshot {
     bool damaged;        /* it cannot be read, and nothing below is known */
     uint64_t created_ns; /* since 1970 */
     uint64_t collections, segments;
-    uint64_t segment_rows; /* in sealed segments, deleted ones too; what is only in the logs is not counted */
+    /* in sealed segments, deleted ones too; what is only in the logs is not counted */
+    uint64_t segment_rows;
     uint64_t log_bytes, bytes;
 };
 struct kith_snapshot_check {
@@ -303,10 +324,11 @@ struct kith_snapshot_check {
 int kith_snapshot_create(struct kith *k, const char *name, struct kith_snapshot *ret);
 /* *ret lives until the next call. */
 int kith_snapshot_list(struct kith *k, const struct kith_snapshot **ret, size_t *ret_count);
-/* Has the server check a part of the snapshot: called with a zeroed struct, and again with the same one until it is finished.
- * -KITH_CORRUPT names the file and the offset. */
+/* Has the server check a part of the snapshot: called with a zeroed struct, and again with the same
+ * one until it is finished. -KITH_CORRUPT names the file and the offset. */
 int kith_snapshot_verify(struct kith *k, const char *name, struct kith_snapshot_check *check);
-/* Everything written since is gone. Other requests get KITH_UNAVAILABLE meanwhile; connections live on. */
+/* Everything written since is gone. Other requests get KITH_UNAVAILABLE meanwhile;
+ * connections live on. */
 int kith_snapshot_restore(struct kith *k, const char *name);
 int kith_snapshot_delete(struct kith *k, const char *name);
 
@@ -322,7 +344,8 @@ struct kith_points {
 int kith_upsert(struct kith *k, const char *collection, const struct kith_points *points);
 int kith_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count, uint64_t *ret_deleted);
 
-/* An answer of get or search; lives until the next call on the connection (pipelined: until the next kith_next). */
+/* An answer of get or search; lives until the next call on the connection (pipelined: until
+ * the next kith_next). */
 struct kith_result {
     size_t queries;         /* 0 for get */
     const uint32_t *counts; /* hits of each query */
@@ -347,8 +370,9 @@ struct kith_bound {
 };
 enum kith_clause { KITH_MUST = 0, KITH_MUST_NOT, KITH_SHOULD };
 enum kith_test { KITH_MATCH = 0, KITH_RANGE, KITH_IS_NULL, KITH_IS_EMPTY };
-/* What one indexed field of a point's payload must be like. Points are hits that pass all of MUST, none of MUST_NOT, and
- * at least one of SHOULD, if there are any. Of an array one element must pass. */
+/* What one indexed field of a point's payload must be like. Points are hits that pass all
+ * of MUST, none of MUST_NOT, and at least one of SHOULD, if there are any. Of an array
+ * one element must pass. */
 struct kith_condition {
     const char *field; /* its path in the payload, as in the schema */
     enum kith_clause clause;
@@ -363,7 +387,9 @@ struct kith_search {
     const float *queries; /* count x dim */
     size_t count;
     uint32_t dim, k, ef; /* ef 0: what the recall takes */
-    float recall; /* the share of the k nearest that shall be found: above 0, 1 is exact; 0: as the server is set */
+    /* the share of the k nearest that shall be found: above 0, 1 is exact; 0: as the server is
+     * set */
+    float recall;
     bool exact, with_vectors, with_payloads;
     float refine_k;       /* candidates scored again, as a multiple of k; 0: as each segment does */
     uint32_t deadline_ms; /* 0: none */
@@ -374,7 +400,8 @@ struct kith_search {
 };
 int kith_search(struct kith *k, const struct kith_search *s, struct kith_result *ret);
 
-/* -- pipelined -- each start returns a request id > 0, or a negative code; it buffers and sends when it can. */
+/* -- pipelined -- each start returns a request id > 0, or a negative code; it buffers
+ * and sends when it can. */
 int64_t kith_start_search(struct kith *k, const struct kith_search *s);
 int64_t kith_start_upsert(struct kith *k, const char *collection, const struct kith_points *points);
 int64_t kith_start_delete(struct kith *k, const char *collection, const struct kith_id *ids, size_t count);
@@ -386,17 +413,20 @@ int kith_cancel(struct kith *k, int64_t request);
 
 struct kith_reply {
     int64_t request;
-    int code;                  /* 0 or a negative enum kith_code: this request failed, the connection is fine */
+    /* 0 or a negative enum kith_code: this request failed, the connection is fine */
+    int code;
     struct kith_result result; /* of a search */
     uint64_t count;            /* of an upsert or a delete */
 };
-/* Waits up to timeout_us for the next answer (-1: for ever; 0: looks only). Returns 1 with *ret filled, 0 at the timeout or when
- * nothing is in flight, or a negative code when the connection is lost. */
+/* Waits up to timeout_us for the next answer (-1: for ever; 0: looks only). Returns 1
+ * with *ret filled, 0 at the timeout or when nothing is in flight, or a negative code
+ * when the connection is lost. */
 int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret);
 int kith_flush(struct kith *k); /* sends what is buffered */
 int kith_fd(const struct kith *k);
-/* When the last bytes that were read had come, in ns of CLOCK_REALTIME; 0 unless the program set SO_TIMESTAMPNS on the socket. For programs
- * that measure: they need not be awake when an answer comes. */
+/* When the last bytes that were read had come, in ns of CLOCK_REALTIME; 0 unless the
+ * program set SO_TIMESTAMPNS on the socket. For programs that measure: they need not be
+ * awake when an answer comes. */
 uint64_t kith_received_ns(const struct kith *k);
 size_t kith_in_flight(const struct kith *k);
 

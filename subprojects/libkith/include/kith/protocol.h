@@ -1,12 +1,16 @@
-/* protocol.h -- the frame of Kith's native protocol, for both ends. docs/protocol.md is its description.
+/* protocol.h -- the frame of Kith's native protocol, for both ends.
+ * docs/protocol.md is its description.
  *
  *   byte 0        4        6        8               16        20        24              32
- *        | magic  | op     | flags  | request id    | meta    | word    | block bytes   | meta ... | zeros | block ...
- *        | "KITH" | u16    | u16    | u64           | u32     | u32     | u64           |          to 64   |
+ *        | magic  | op     | flags  | request id    | meta    | word    | block bytes   | meta ...
+ *        | zeros | block ...
+ *        | "KITH" | u16    | u16    | u64           | u32     | u32     | u64           |
+ *        to 64   |
  *
- * All numbers are little-endian. The block begins at the next multiple of 64 bytes from the frame's start (no zeros and no block
- * when block bytes is 0) and the next frame begins right behind the block, or right behind meta. `word` is the deadline in
- * milliseconds in a request (0: none) and the error code in a reply (0: fine). */
+ * All numbers are little-endian. The block begins at the next multiple of 64 bytes from the frame's
+ * start (no zeros and no block when block bytes is 0) and the next frame begins right behind the
+ * block, or right behind meta. `word` is the deadline in milliseconds in a request (0: none) and
+ * the error code in a reply (0: fine). */
 #pragma once
 
 #include <stdint.h>
@@ -34,7 +38,8 @@ enum kith_op {
     KITH_OP_GET = 9,
     KITH_OP_COUNT = 10,
     KITH_OP_SEARCH = 11,
-    KITH_OP_CANCEL = 12, /* gives up the request with this frame's request id; has no reply of its own */
+    /* gives up the request with this frame's request id; has no reply of its own */
+    KITH_OP_CANCEL = 12,
     KITH_OP_SEAL = 13,
     KITH_OP_COMPACT = 14,
     KITH_OP_VERIFY = 15,
