@@ -2,10 +2,10 @@
  * the server reads it. */
 #include "base/text/utf8.h"
 #include "net/native/frame.h"
-#include "net/native/meta.h"
-#include "net/native/meta_points.h"
-#include "net/native/meta_schema.h"
-#include "net/native/wire.h"
+#include "net/native/meta/meta.h"
+#include "net/native/meta/meta_points.h"
+#include "net/native/meta/meta_schema.h"
+#include "net/native/meta/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

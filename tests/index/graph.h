@@ -1,7 +1,7 @@
 /* graph.h -- the graph in an index of that kind, for tests that look into it. */
 #pragma once
 
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 #include "index/segment_index_internal.h"
 

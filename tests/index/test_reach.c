@@ -3,7 +3,7 @@
 #include "sealed.h"
 
 #include "graph.h"
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 #include "index/segment_index_internal.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * machine and not on the simulator, whose time stands still. */
 #include "client.h"
 #include "harness.h"
-#include "net/native/wire.h"
+#include "net/native/meta/wire.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

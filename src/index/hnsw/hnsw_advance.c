@@ -1,7 +1,7 @@
 /* hnsw_advance.c -- the steps of a build as the index kind takes them: links for rows, mending on
  * the way, the last form. Apart from the steps themselves, because only their order is decided
  * here. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 #include "index/hnsw/intrinsic_dimension.h"
 

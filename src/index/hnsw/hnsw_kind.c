@@ -1,6 +1,6 @@
 /* hnsw_kind.c -- the table of the index kind, the life of its state, and what measuring the recall
  * asks of it. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 
 #include "base/memory_use.h"

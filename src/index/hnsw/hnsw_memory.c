@@ -1,6 +1,6 @@
 /* hnsw_memory.c -- how much memory the graph of a build will hold, before it begins: its arrays as
  * they grow, and what the workers work in. Only the number of nodes and of links is an estimate. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 
 #include "base/bits.h"

@@ -1,7 +1,7 @@
 /* exchange.c -- unpacking and packing of messages without blocks. */
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
-#include "net/native/wire.h"
+#include "net/native/meta/meta.h"
+#include "net/native/meta/wire.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * other that they do not fit. */
 #include "kith.pb-c.h"
 #include "net/native/frame.h"
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "net/native/native.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* op_collections.c -- the operations on collections as a whole. */
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
-#include "net/native/meta_schema.h"
+#include "net/native/meta/meta.h"
+#include "net/native/meta/meta_schema.h"
 #include "net/native/operation.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "actors/core.h"
 #include "actors/router/router.h"
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "net/native/operation.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* op_points.c -- the operations on points: each translates its message into the query or the write
  * that the router takes. */
 #include "kith.pb-c.h"
-#include "net/native/answer_points.h"
 #include "net/native/exchange.h"
-#include "net/native/meta_filter.h"
+#include "net/native/meta/answer_points.h"
+#include "net/native/meta/meta_filter.h"
 #include "net/native/operation.h"
 
 static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == QUERY_K_MAX && KITH_EF_MAX == QUERY_EF_MAX,

@@ -1,6 +1,6 @@
 /* op_schema.c -- the operation that changes a collection's schema. */
 #include "net/native/exchange.h"
-#include "net/native/meta_schema.h"
+#include "net/native/meta/meta_schema.h"
 #include "net/native/operation.h"
 
 static int change_take(struct native_request *r, const Kith__ChangeSchema *from, struct field_spec *field,

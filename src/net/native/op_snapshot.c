@@ -1,6 +1,6 @@
 /* op_snapshot.c -- the operations on snapshots. */
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "net/native/operation.h"
 #include "shards/snapshot/snapshot.h"
 

@@ -1,7 +1,7 @@
 /* op_stats.c -- what the reactors have done, for `kith top` and whoever draws curves. */
 #include "actors/server.h"
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "net/native/operation.h"
 #include "shards/folder/read_only.h"
 

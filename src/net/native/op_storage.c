@@ -1,6 +1,6 @@
 /* op_storage.c -- the operations on what lies on the disk. */
 #include "net/native/exchange.h"
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "net/native/operation.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "net/auth.h"
-#include "net/native/meta_points.h"
+#include "net/native/meta/meta_points.h"
 #include "net/native/native.h"
 
 /* Asks the router and makes the reply. `ask` is the unpacked meta, of the type that the row names,

@@ -1,7 +1,7 @@
 /* answer_points.c -- the answer is written once its size is known, because a protobuf message has
  * its length in front. */
-#include "net/native/answer_points.h"
-#include "net/native/wire.h"
+#include "net/native/meta/answer_points.h"
+#include "net/native/meta/wire.h"
 
 #include <string.h>
 

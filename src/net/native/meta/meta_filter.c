@@ -1,6 +1,6 @@
 /* meta_filter.c -- conditions become predicates, one for one; what they mean is judged where any
  * protocol's filter is. */
-#include "net/native/meta_filter.h"
+#include "net/native/meta/meta_filter.h"
 
 #include <errno.h>
 

@@ -4,9 +4,9 @@
  * Repeated fields may come packed or one by one, in any mixture, and a message field may
  * come in pieces that belong together: that is how protobuf defines them. Here the pieces
  * just follow each other. */
-#include "net/native/meta_points.h"
-#include "net/native/meta.h"
-#include "net/native/wire.h"
+#include "net/native/meta/meta_points.h"
+#include "net/native/meta/meta.h"
+#include "net/native/meta/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* hnsw_reverse.c -- reverse links: the links of a round, grouped by the row that they enter. All
  * links into one row are brought together, so that its list is made once a round, however many they
  * are, and by one share. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #define LINKS_AHEAD      8   /* prefetched */
 #define GROUPS_PER_PAUSE 256 /* whose lists come from memory: some tens of microseconds */

@@ -1,6 +1,6 @@
 /* hnsw_reach_search.c -- rows are searched for by their own vectors, with the codes that will be
  * searched. Shares do it: it only reads the graph. */
-#include "index/hnsw/hnsw_reach.h"
+#include "index/hnsw/build/hnsw_reach.h"
 
 #include "index/recall/recall_curve.h"
 #include "index/search.h"

@@ -1,7 +1,7 @@
 /* meta_schema.c -- the unnamed f32 vector, which almost all collections have alone, is told in
  * fields of the collection's own message, so that most clients need to know no other; all
  * other vectors are a list. */
-#include "net/native/meta_schema.h"
+#include "net/native/meta/meta_schema.h"
 #include "index/kind.h"
 
 #include <errno.h>

@@ -30,7 +30,7 @@
  * the links are written. The graph does not depend on who did the work.
  *
  * After pull request 340 of zilliztech/knowhere, which does so with rows of GIST1M. */
-#include "index/hnsw/hnsw_reach.h"
+#include "index/hnsw/build/hnsw_reach.h"
 
 #include "base/bits.h"
 #include "base/memory.h"

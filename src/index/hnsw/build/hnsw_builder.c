@@ -1,6 +1,6 @@
 /* hnsw_builder.c -- the memory of a build. It grows with the rounds, and rounds grow with the
  * graph: a small graph is built in little memory. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
 #include "base/memory.h"

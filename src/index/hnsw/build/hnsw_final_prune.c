@@ -11,7 +11,7 @@
  * Rows are taken in windows, a sixteenth of the graph each. One look over all lists gathers the
  * rows that link into the window. Shares make the new lists from the graph as it stands, and the
  * lists are written down. A window does not depend on who did the work. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/memory.h"
 #include <errno.h>

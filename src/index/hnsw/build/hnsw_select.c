@@ -13,7 +13,7 @@
  *  2. A kept neighbour is folded into weights once. A candidate's code is compared with eight of
  *     them a call, until the occlusion is too deep. The result is remembered, so that no pass
  *     compares two rows again. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
 

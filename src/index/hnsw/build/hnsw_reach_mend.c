@@ -1,6 +1,6 @@
 /* hnsw_reach_mend.c -- links to rows that were missed. Apart from the search for them, because one
  * fiber writes and many search. */
-#include "index/hnsw/hnsw_reach.h"
+#include "index/hnsw/build/hnsw_reach.h"
 
 #include "base/bits.h"
 #include <errno.h>

@@ -4,7 +4,7 @@
  * A round that was stopped keeps what it has done and goes on where it was. Until it is written
  * down, no search sees anything of it. Writing down has no pause, so that a search meets the graph
  * before the round or after it. That bounds the size of a round. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* hnsw_choose.c -- the two pieces of work that shares of a round do: neighbours for a new row, and
  * a new list for a row that more links enter than it has room for. Both read the frozen graph and
  * write to the round. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
 #include <stdlib.h>

@@ -14,7 +14,7 @@
  *      angles; here both share a list).
  *
  * Places that are left are filled with the nearest. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
 #include <stdlib.h>

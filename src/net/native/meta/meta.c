@@ -1,9 +1,9 @@
 /* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both
  * cost a few instructions. */
-#include "net/native/meta.h"
+#include "net/native/meta/meta.h"
 #include "base/text/utf8.h"
 #include "index/kind.h"
-#include "net/native/wire.h"
+#include "net/native/meta/wire.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* wire.c -- varints, lengths and fields of protobuf over bytes that may be anything: nothing is
  * read behind the end. */
-#include "net/native/wire.h"
+#include "net/native/meta/wire.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * hnsw_reach_search.c searches, hnsw_reach_mend.c writes links. */
 #pragma once
 
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #define REACH_TURNS 6
 /* the turn with the last bridges: more would cost a tenth of the build's time */

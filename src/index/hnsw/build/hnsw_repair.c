@@ -4,7 +4,7 @@
  * reached through that neighbour, but nothing guarantees it, and among many equal vectors it often
  * fails. So when building rests, the lowest layer is flooded from the entry. Every row that is not
  * reached is linked from the nearest reached row that a walk finds. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
 #include "base/memory.h"

@@ -11,7 +11,7 @@
  * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows that
  * end there. A list keeps inlinks in half of its places. A row that loses its inlink is searched
  * for again. */
-#include "index/hnsw/hnsw_builder.h"
+#include "index/hnsw/build/hnsw_builder.h"
 
 /* a search reaches owners that are among so many nearest; it keeps 64 at least */
 #define EF_TRUSTED 32
