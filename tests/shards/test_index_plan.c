@@ -180,3 +180,33 @@ Test(index_plan, what_is_left_open_follows_the_memory_and_is_told_after_a_restar
 {
     cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = 1}, choose_by_memory, NULL), 0);
 }
+
+/* A rewrite saves nothing where an index has no links, so none is asked for. */
+static void flat_is_not_rewritten(void *arg)
+{
+    static struct truth truth[IDS];
+    struct compaction compaction = {0};
+    struct server s;
+    memset(truth, 0, sizeof(truth));
+    server_open(&s, 1);
+    const struct index_options flat = {.kind = index_kind_named("flat")->id};
+    struct collection_config c = create_indexed(&s, &flat);
+    compaction_start(&compaction, &s);
+    change(&s, &c, truth, 100);
+    compact_all(&s, &c);
+    s.stores[0]->memory.pressure = MEMORY_REFINE_MAPPED;
+    change(&s, &c, truth, 10);
+    compact_all(&s, &c);
+    const uint64_t merges = compaction.merges;
+    shard_changed(store_shard(s.stores[0], c.id));
+    fiber_sleep_ns(60000000000);
+    want_eq(compaction.merges, merges);
+    compare(&s, &c, truth);
+    compaction_stop(&compaction);
+    server_close(&s);
+}
+
+Test(index_plan, a_kind_without_links_is_not_rewritten_for_memory)
+{
+    world_run_well(BACKEND_SIM, 1, flat_is_not_rewritten, NULL);
+}

@@ -126,6 +126,11 @@ void balance_begin(struct world *w)
     }
 }
 
+static void tell_wait(const char *line, void *arg)
+{
+    tell(arg, "waits", "%s", line);
+}
+
 void balance_check(struct world *w)
 {
     char text[TEXT_MAX];
@@ -135,7 +140,9 @@ void balance_check(struct world *w)
             r++;
         else if (clock_now_ns() < deadline_ns)
             fiber_sleep_ns(AGAIN_NS);
-        else
+        else {
+            sim_describe_waits(w->sim, tell_wait, w);
             fail(w, "server", "nothing is under way any more, but reactor %u has %s", r, text);
+        }
     }
 }

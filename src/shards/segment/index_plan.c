@@ -2,6 +2,7 @@
  * has them in its memory: what comes when much is there gets a smaller index, and what is there
  * keeps its own until it is rewritten. */
 #include "shards/segment/index_plan.h"
+#include "index/kind.h"
 
 void index_plan_begin(struct index_plan *p, const struct collection_config *c, uint32_t rows)
 {
@@ -56,6 +57,9 @@ bool index_plan_is_loose(const struct shard *s, const struct segment *g)
     const struct index_options *given = &shard_vector(s)->index, *has = &g->vectors[0].plan.options;
     const unsigned pressure = s->store->memory.pressure;
     if (g->rows.count == 0 || !g->vectors[0].plan.complete)
+        return false;
+    /* any other kind is the same after a rewrite, which would be asked for again */
+    if (!(segment_index_features(g->vectors[0].index) & INDEX_CODES))
         return false;
     return (pressure >= MEMORY_LINKS_PACKED && given->links == LINKS_AUTO && has->links == LINKS_PLAIN) ||
            (pressure >= MEMORY_REFINE_MAPPED && given->refine == REFINE_AUTO &&
