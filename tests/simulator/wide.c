@@ -231,6 +231,19 @@ static uint32_t point_at(const struct wide_points *p, const Kith__Points *hits, 
     return wide_point_of(p, hits->n_id_hi ? hits->id_hi[i] : POINT_ID_PREFIX, hits->id_lo[i]);
 }
 
+static void missed(struct wide_client *c, const struct asked *a, uint32_t point, const Kith__Points *hits)
+{
+    const struct wide_points *p = &c->wide->points;
+    float *v = malloc(p->dim * sizeof(*v));
+    check(v);
+    wide_vector(p, point, p->begun[point], v);
+    fail(c->wide->world, c->player.name,
+         "an exact search for %u found %zu, the last at %.9g, but not point %u at %.9g (versions %u to %u)", a->k,
+         hits->n_id_lo, hits->n_id_lo ? (double)hits->scores[hits->n_id_lo - 1] : 0, point,
+         score_of(p->metric, p->dim, a->query, v), a->known[point], p->begun[point]);
+    free(v);
+}
+
 static void check_hits(struct wide_client *c, const struct asked *a, const Kith__Points *hits)
 {
     struct world *w = c->wide->world;
@@ -257,8 +270,7 @@ static void check_hits(struct wide_client *c, const struct asked *a, const Kith_
     }
     for (uint32_t point = 0; a->exact && point < p->count && !failed(w); point++)
         if (!met[point] && must_be_found(c->wide, a, point, hits))
-            fail(w, c->player.name, "an exact search for %u found %zu, but not point %u (versions %u to %u)", a->k,
-                 hits->n_id_lo, point, a->known[point], p->begun[point]);
+            missed(c, a, point, hits);
     free(met);
 }
 
