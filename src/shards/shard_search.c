@@ -23,7 +23,10 @@ struct search_hit {
     struct hit hit;
     const struct segment *segment;
     bool stays; /* whatever becomes of its row */
+    bool full;  /* its segment has more rows than gave hits */
 };
+
+#define AGAIN_MAX 3 /* searches again because of rows that died */
 
 /* -- room to work in -- */
 
@@ -129,6 +132,7 @@ struct search {
     uint32_t count;    /* hits so far in room->all */
     /* segments came while it ran: what is in them may have been found already */
     bool moved;
+    bool lost; /* a hit died, in whose place another row of its segment would have been found */
 };
 
 static int search_pause(void *arg)
@@ -308,8 +312,9 @@ static int search_segment(struct search *x, struct segment *g)
     segment_pages_close(&pages);
     if (n == -EBADMSG)
         note_damage(x->shard, &pages);
+    const bool full = n > 0 && (uint32_t)n == t.k && t.k < t.rows;
     for (int i = 0; i < n; i++)
-        room->all[x->count++] = (struct search_hit){room->hits[i], g, stays};
+        room->all[x->count++] = (struct search_hit){room->hits[i], g, stays, full};
     return n < 0 ? n : 0;
 }
 
@@ -384,19 +389,45 @@ static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point
     return false;
 }
 
-/* The nearest k that are still alive. */
+/* The nearest k that are still alive. A row that died since its segment was searched has kept
+ * another one of the segment out: then x->lost. */
 static int collect(struct search *x, struct point_hit *ret_hits)
 {
     uint32_t n = 0;
+    x->lost = false;
     if (x->count)
         qsort(x->room->all, x->count, sizeof(*x->room->all), nearer);
     for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
         const struct search_hit *h = &x->room->all[i];
         struct point_hit hit = {segment_id_at(h->segment, h->hit.row), h->hit.distance};
-        if ((h->stays || segment_alive(h->segment, h->hit.row)) && !(x->moved && is_twin(ret_hits, n, &hit)))
+        const bool alive = h->stays || segment_alive(h->segment, h->hit.row);
+        x->lost |= !alive && h->full;
+        if (alive && !(x->moved && is_twin(ret_hits, n, &hit)))
             ret_hits[n++] = hit;
     }
     return (int)n;
+}
+
+static void let_go_all(struct search *x)
+{
+    for (uint32_t i = 0; i < x->segments; i++)
+        segment_let_go(x->room->segments[i]);
+    x->segments = x->count = 0;
+    x->moved = false;
+}
+
+/* Searches again while rows died that kept others out. Writes of the nearest points could go on
+ * for ever, so the last of some answers is taken as it is. */
+static int search_and_collect(struct search *x, struct point_hit *ret_hits)
+{
+    for (unsigned again = 0;; again++) {
+        int rc = search_all(x);
+        if (rc == 0)
+            rc = collect(x, ret_hits);
+        if (rc < 0 || !x->lost || again == AGAIN_MAX)
+            return rc;
+        let_go_all(x);
+    }
 }
 
 /* What is asked for by other reactors is too different to be counted. */
@@ -470,15 +501,12 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc == 0 && !query->aside)
         live_queries_note(s, x.vector);
     if (rc == 0)
-        rc = search_all(&x);
-    if (rc == 0)
-        rc = collect(&x, ret_hits);
+        rc = search_and_collect(&x, ret_hits);
     if (rc >= 0 && shard_damage(s))
         rc = -EBADMSG;
     if (rc >= 0)
         measure(s, &x, fiber_ran_ns(clock_now_ns()) - ran_ns);
-    for (uint32_t i = 0; i < x.segments; i++)
-        segment_let_go(x.room->segments[i]);
+    let_go_all(&x);
     if (x.room)
         room_release(s->store, x.room);
     gate_leave(&s->gate);
