@@ -19,13 +19,12 @@
 
 static uint64_t growing_memory(const struct segment *g)
 {
-    return g->memory_bytes + segment_columns_bytes(g) + arena_bytes(&g->payloads.arena) +
-           g->tombstones.capacity * sizeof(*g->tombstones.items);
+    return g->memory_bytes + arena_bytes(&g->payloads.arena) + g->tombstones.capacity * sizeof(*g->tombstones.items);
 }
 
 void segment_memory(const struct segment *g, struct memory_use *use)
 {
-    use->bytes[MEMORY_ROWS] += sizeof(*g) + g->rows.alive_words * sizeof(*g->rows.alive);
+    use->bytes[MEMORY_ROWS] += sizeof(*g) + g->rows.alive_words * sizeof(*g->rows.alive) + segment_columns_bytes(g);
     if (g->succession.rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows.count * sizeof(*g->succession.rows);
     if (g->sharing.borrowed)

@@ -6,7 +6,7 @@
  * dropped is freed when all reactors have said that no search of theirs reads it any more; so the
  * message waits there. */
 #include "shards/background/columns.h"
-#include "shards/folder/read_only.h"
+#include "shards/memory.h"
 
 #include <errno.h>
 
@@ -74,12 +74,8 @@ static bool lacks_some(const struct segment *g, const struct schema *schema)
 static int build_all(struct shard *s, struct segment *g)
 {
     struct pause pause = {shard_pause, s};
-    int rc = store_room_for(s->store, (uint64_t)g->rows.count * COLUMN_ROW_BYTES);
-    if (rc == -ENOMEM || (rc == 0 && !g->searched))
-        /* payloads are read in its place, until the shard changes again; or a
-         * merge has taken the rows */
-        return 0;
     struct schema *schema = schema_acquire(s->config.schema);
+    int rc = 0;
     for (size_t i = 0; i < schema->field_count && rc == 0; i++)
         rc = segment_column_build(g, &schema->fields[i], &pause);
     if (rc > 0)
@@ -88,15 +84,18 @@ static int build_all(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* Asking for memory waits, too: the segment is held before. */
-static int build_in(struct shard *s, struct segment *g)
+/* Without memory nothing fails: searches read payloads in the column's place until the shard
+ * changes again. */
+static int build_granted(struct shard *s, struct segment *g)
 {
-    if (!lacks_some(g, s->config.schema))
-        return 0;
-    segment_hold(g);
-    int rc = build_all(s, g);
-    segment_let_go(g);
-    return rc;
+    struct memory_work work;
+    int rc = memory_work_begin(s->store, &work, (uint64_t)g->rows.count * COLUMN_ROW_BYTES, false);
+    if (rc == 0) {
+        if (g->searched) /* or a merge has taken the rows meanwhile */
+            rc = build_all(s, g);
+        memory_work_end(s->store, &work);
+    }
+    return rc == -ENOMEM ? 0 : rc;
 }
 
 static int share_in(struct shard *s, struct segment *g)
@@ -107,12 +106,10 @@ static int share_in(struct shard *s, struct segment *g)
         if (c->shared)
             continue;
         c->told = true;
-        segment_hold(g);
         segment_column_hold(c);
         int rc = others(s, g, c, take);
         c->shared = rc == 0;
         segment_column_let_go(c);
-        segment_let_go(g);
         return rc < 0 ? rc : 1;
     }
     return 0;
@@ -123,28 +120,32 @@ static int free_in(struct shard *s, struct segment *g)
     struct segment_column *c = g->columns.dropped;
     if (!c || g->sharing.borrowed)
         return 0;
-    segment_hold(g);
     int rc = others(s, g, c, give_back);
     if (rc == 0)
         segment_column_free_dropped(g, c);
-    segment_let_go(g);
     return rc < 0 ? rc : 1;
+}
+
+/* The segment is held: whatever a step waits for, it is there afterwards. */
+static int work_in(struct shard *s, struct segment *g)
+{
+    segment_columns_keep(g, s->config.schema); /* it may have been opened under an older one */
+    int rc = free_in(s, g);
+    if (rc == 0 && may_build(g) && lacks_some(g, s->config.schema))
+        rc = build_granted(s, g);
+    return rc == 0 ? share_in(s, g) : rc;
 }
 
 int shard_work_on_columns(struct shard *s)
 {
-    for (uint32_t i = 0; i < s->segment_count; i++) {
+    int rc = 0;
+    for (uint32_t i = 0; i < s->segment_count && rc == 0; i++) {
         struct segment *g = s->segments[i];
-        if (g)
-            /* it may have been opened under an older one */
-            segment_columns_keep(g, s->config.schema);
-        int rc = g ? free_in(s, g) : 0;
-        if (rc == 0 && g && may_build(g))
-            rc = build_in(s, g);
-        if (rc == 0 && g)
-            rc = share_in(s, g);
-        if (rc != 0)
-            return rc;
+        if (!g)
+            continue;
+        segment_hold(g);
+        rc = work_in(s, g);
+        segment_let_go(g);
     }
-    return 0;
+    return rc;
 }

@@ -223,7 +223,7 @@ static int open_field(struct opening *o, struct segment *s, const struct field_s
                          o->path, f->path, why);
     if (rc == 0 && (rc = segment_column_add(s, &column, f->path)) < 0)
         column_destroy(&column);
-    return rc;
+    return rc == -ENOMEM ? 0 : rc; /* the background builds it when there is memory */
 }
 
 static int open_fields(struct opening *o, struct segment *s, const struct collection_config *c)

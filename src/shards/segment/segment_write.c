@@ -189,8 +189,6 @@ static int write_unknown(struct writing *x)
     return rc;
 }
 
-/* -- the file -- */
-
 /* -- columns of fields -- */
 
 struct gathering {
@@ -212,6 +210,8 @@ static int write_gathered(struct writing *x, struct gathering *g)
     int rc = for_kept(x, gather_row, g);
     if (rc == 0)
         rc = column_sort(&g->column, x->pause);
+    if (rc == -ENOMEM || rc == -ENOSPC) /* of memory, or of values a column may have: nothing is written yet */
+        return 0;
     const unsigned n = rc == 0 ? column_save(&g->column, regions) : 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = write_region(x->w, region_name(name, 'c', g->column.field, regions[i].name), CONTAINER_IGNORE,
@@ -219,7 +219,7 @@ static int write_gathered(struct writing *x, struct gathering *g)
     return rc;
 }
 
-/* A column that there is no memory for is left out: it is built again from the payloads. */
+/* A column that there is no memory for is left out. The background builds it from the payloads. */
 static int write_field(struct writing *x, const struct field_spec *f)
 {
     const struct column_kind *kind = column_kind_find(f->kind);
