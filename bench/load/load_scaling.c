@@ -277,7 +277,8 @@ static void way_print(struct scaling *s, int way)
     double recall = w->wanted ? (double)w->found / (double)w->wanted : 0;
     if (s->options->json)
         printf(
-            "{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"spread\":\"%s\",\"segments\":%llu,\"qps\":%"
+            "{\"bench\":\"load\",\"scenario\":\"scaling\",\"reactors\":%u,\"fan_out\":\"%s\",\"segments\":%llu,\"qps\":"
+            "%"
             ".0f,\"gain\":%.3f,"
             "\"server_cpu_s_1000\":%.5f,\"load_cpu_s_1000\":%.5f,\"gain_by_cpu\":%.3f,\"recall\":%.5f,\"errors\":%llu,"
             "\"low_rate\":%.0f,\"low_p50_us\":%.1f,\"low_p99_us\":%.1f,\"wide\":%.3f,\"low_wide\":%.3f}\n",
@@ -317,9 +318,9 @@ static void report(struct scaling *s)
     double recall = (double)w[AUTO].found / (double)w[AUTO].wanted - (double)w[ALONE].found / (double)w[ALONE].wanted;
     if (!o->json)
         printf("\n%-64s %6s  %9s\n", "aim", "limit", "value");
-    aim_print(o, "saturated, spread auto: times the queries of one, at least", limit, gain, gain >= limit);
+    aim_print(o, "saturated, fan-out auto: times the queries of one, at least", limit, gain, gain >= limit);
     aim_print(o, "recall beside that of one, at least", -0.005, recall, recall >= -0.005);
-    aim_print(o, "low load, spread auto: p50 beside that of one, at most", NO_WORSE, p50, p50 <= NO_WORSE);
+    aim_print(o, "low load, fan-out auto: p50 beside that of one, at most", NO_WORSE, p50, p50 <= NO_WORSE);
     if (!o->json)
         printf("\nthe naive way, a graph for each core and every query on all of them: %.2f times the queries of one\n",
                naive);

@@ -121,7 +121,7 @@ static int on_start(struct core *c, struct message *base)
     return rc;
 }
 
-/* -- collections and remote_deletes -- */
+/* -- collections and remote deletes -- */
 
 static int on_create(struct core *c, struct control_create_message *m)
 {

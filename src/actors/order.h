@@ -5,7 +5,7 @@
  *     order        what                                      who holds it may wait for
  *     WORK         a share of a build                        nothing
  *     NOTICE       a message of dead rows, of damage, ...    nothing
- *     STEP         a step of a loan or a merge, a log's      the disk, notices, searches that read
+ *     STEP         a step of sharing or a merge, a log's      the disk, notices, searches that read
  *                  flush, an order of the disk watch
  *     MANIFEST     the lock of the manifest                  the disk, steps
  *     COMMIT       a message that changes the manifest       the lock of the manifest

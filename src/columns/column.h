@@ -1,11 +1,10 @@
 /* column.h -- the values of one payload field for each row of a segment, so that a
  * filter reads no payloads.
  *
- * A column kind is a table; adding one is a file here, a line in column.c and its number in
- * field_spec.h. While its segment grows a column is appended to. column_sort() makes what answers
- * ranges fast, once, before it is saved; a column that was opened from a file never changes, so any
- * core may read it. Pure computation: no I/O, no threads. Fibers of one core may read a column at a
- * pause of any function here. */
+ * A column kind is a table; README.md says what adding one touches. While its segment grows a
+ * column is appended to. column_sort() makes what answers ranges fast, once, before it is saved; a
+ * column that was opened from a file never changes, so any core may read it. Pure computation: no
+ * I/O, no threads. Fibers of one core may read a column at a pause of any function here. */
 #pragma once
 
 #include "base/pause.h"

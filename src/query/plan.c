@@ -51,9 +51,3 @@ struct plan plan_choose(const struct plan_facts *f, const struct cardinality *c)
         best = (struct plan){PLAN_WALK_THEN_TEST, *c, wanted, tested_ns};
     return best;
 }
-
-const char *plan_name(enum plan_kind kind)
-{
-    static const char *const names[] = {"scan of the matches", "filtered walk", "walk, then test"};
-    return names[kind];
-}

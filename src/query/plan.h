@@ -1,5 +1,9 @@
 /* plan.h -- how one segment is searched with a filter. The plan changes what a search
- * costs, not what it finds. */
+ * costs, not what it finds.
+ *
+ * The plans SCAN_MATCHES and FILTERED_WALK are searched in the same way today: the rows that pass
+ * are selected, and the index is asked for the nearest of them. It decides itself whether few
+ * enough pass to compare them all. */
 #pragma once
 
 #include "columns/column.h"
@@ -34,4 +38,3 @@ struct plan {
 };
 
 struct plan plan_choose(const struct plan_facts *f, const struct cardinality *c);
-const char *plan_name(enum plan_kind kind);

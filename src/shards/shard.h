@@ -66,7 +66,7 @@ struct shard {
     struct event unsealed_changed;
     uint64_t unsealed_at[REACTORS_MAX / 64]; /* bit per reactor that said it has such rows */
     uint64_t share_seq;                      /* that we have made since the start */
-    /* [reactors]: the newest loan of each that we have; NULL: none since the start */
+    /* [reactors]: the newest share of each reactor that we have; NULL: none since the start */
     uint64_t *share_seqs;
     uint64_t merges;    /* that have changed what we search */
     uint64_t died_ns;   /* when another reactor last told of a row that died */

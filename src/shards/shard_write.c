@@ -182,7 +182,7 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies max records, for which the id map and the remote_deletes have room, or fewer: up to the
+/* Applies max records, for which the id map and the remote deletes have room, or fewer: up to the
  * second with a long payload. Does not wait: another write would use that room. */
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)

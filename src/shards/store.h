@@ -203,7 +203,7 @@ struct point_hit {
  * ones wherever it runs, and asks other reactors for what they alone have, or to lend a hand. */
 struct search_part {
     bool asked;         /* by another reactor: only what it has not been lent, */
-    uint64_t share_seq; /* whose newest loan is this one; */
+    uint64_t share_seq; /* whose newest share is this one; */
     bool sealed;        /* and all sealed segments that are our own, */
     uint64_t merges;    /* if they are the same as those of who asks */
     /* not asked: bit per reactor to which its sealed segments are left; NULL: none */
@@ -239,7 +239,7 @@ bool shard_recall_is_unknown(const struct shard *s);
 struct shard_cover {
     bool unsealed;      /* it may have rows that are not lent to us */
     bool sealed;        /* segments we have are its own */
-    uint64_t share_seq; /* the newest of its loans that we have */
+    uint64_t share_seq; /* the newest of its shares that we have */
     uint64_t merges;    /* that we know of */
 };
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);

@@ -332,7 +332,7 @@ static void keep_buffers_small(void *arg)
     log_close(shared_log);
 }
 
-Test(log, buffers_keep_to_what_may_be_pending_and_are_given_back_is_clean)
+Test(log, buffers_keep_to_what_may_be_pending_and_are_given_back_at_rest)
 {
     world_run_well(BACKEND_SIM, 1, keep_buffers_small, NULL);
 }

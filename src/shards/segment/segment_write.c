@@ -210,7 +210,8 @@ static int write_gathered(struct writing *x, struct gathering *g)
     int rc = for_kept(x, gather_row, g);
     if (rc == 0)
         rc = column_sort(&g->column, x->pause);
-    if (rc == -ENOMEM || rc == -ENOSPC) /* of memory, or of values a column may have: nothing is written yet */
+    /* of memory, or of values a column may have: nothing is written yet */
+    if (rc == -ENOMEM || rc == -ENOSPC)
         return 0;
     const unsigned n = rc == 0 ? column_save(&g->column, regions) : 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)

@@ -16,7 +16,7 @@ int shard_take_share(struct shard *s, const struct segment *of, struct segment *
 {
     *ret = shard_find_segment(s, of->id);
     if (*ret)
-        return 0; /* a loan that was given up half way is made again */
+        return 0; /* a share that was given up half way is made again */
     struct segment *g;
     int rc = segment_share(of, &g);
     if (rc < 0)

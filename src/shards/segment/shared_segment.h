@@ -6,11 +6,11 @@
  * all of them (struct remote_delete) before the write that killed it is acknowledged.
  *
  * A segment that was just sealed is lent in two steps, because rows die meanwhile. First all others
- * get it with all rows alive, and remote_deletes reach them from then on; then they get the bits
+ * get it with all rows alive, and remote deletes reach them from then on; then they get the bits
  * the owner had after that. In between they do not search it, the owner does it for them: a search
- * says which loan it has, and the owner adds what is newer (struct search_part).
+ * says which share it has, and the owner adds what is newer (struct search_part).
  *
- * A loan ends when a merge has replaced the segment (replace.c), or when nobody searches any
+ * A share ends when a merge has replaced the segment (replace.c), or when nobody searches any
  * more. */
 #pragma once
 
