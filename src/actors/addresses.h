@@ -1,5 +1,5 @@
-/* addresses.h -- the actors of a server, where they live, and of which order their messages are.
- * Every reactor has one of each but of the last three, which are on reactor 0. */
+/* addresses.h -- the actors of a server, their reactors, and the order of their messages. Every
+ * reactor has one actor of each kind, but for the last three, which only reactor 0 has. */
 #pragma once
 
 #include "actors/order.h"
@@ -7,13 +7,13 @@
 
 enum actor_id {
     ACTOR_WORKERS = 1, /* does shares of the builds of others: workers.c */
-    ACTOR_NOTICE,      /* hears of what happened, and never waits: core_notice.c */
-    ACTOR_STEP,        /* takes steps together with other reactors' stores: core_notice.c */
+    ACTOR_NOTICE,      /* receives notices of events and never waits: core_notice.c */
+    ACTOR_STEP,        /* takes part in steps of the stores of other reactors: core_notice.c */
     ACTOR_ASK,         /* measures: core_notice.c */
-    ACTOR_SEARCH,      /* reads of a reactor's shards: shard_actor.c */
-    ACTOR_WRITE,       /* writes of a reactor's shards: shard_actor.c */
-    ACTOR_MAINTAIN,    /* sealing and compacting by request: shard_actor.c */
-    ACTOR_CONTROL,     /* opens, creates, drops: core_control.c */
+    ACTOR_SEARCH,      /* reads from the shards of its reactor: shard_actor.c */
+    ACTOR_WRITE,       /* writes to the shards of its reactor: shard_actor.c */
+    ACTOR_MAINTAIN,    /* seals and compacts on request: shard_actor.c */
+    ACTOR_CONTROL,     /* opens stores; creates and drops collections: core_control.c */
     ACTOR_SERVER,      /* starts and ends the work for clients: core_control.c */
     ACTOR_COMMIT,      /* changes the manifest for stores: catalog.c */
     ACTOR_CATALOG,     /* changes collections and settings: catalog.c */

@@ -1,6 +1,6 @@
-/* builder.c -- why a step that fails is repeated with growing pauses: the usual cause is a full
- * disk, which passes when somebody frees space, and until then searches and what is
- * acknowledged are fine. */
+/* builder.c -- runs steps of background work, and repeats a step that failed after a growing
+ * pause. The usual cause is a full disk, which ends when space is freed. Until then searches
+ * work, and acknowledged data are safe. */
 #include "actors/builder.h"
 #include "actors/order.h"
 #include "base/log.h"
@@ -21,7 +21,8 @@ static void pause_after_error(struct builder *b, uint64_t pause_ns)
 {
     uint64_t until_ns = clock_now_ns() + pause_ns, round = store_round(b->store);
     while (!b->stopping && store_round(b->store) == round && event_wait_until(&b->changed, until_ns) == 0)
-        ; /* new writes do not shorten the pause; stopping does, and a disk that works again */
+        /* new writes do not shorten the pause; a stop does, and so does a disk that works again */
+        ;
 }
 
 static void hand_run(void *arg)
@@ -29,7 +30,7 @@ static void hand_run(void *arg)
     struct builder_hand *h = arg;
     struct builder *b = h->builder;
     uint64_t pause_ns = RETRY_NS_MIN;
-    order_hold(ORDER_BACKGROUND); /* writes wait for what this fiber does */
+    order_hold(ORDER_BACKGROUND); /* writes wait for the work of this fiber */
     while (!b->stopping) {
         h->work = false;
         int rc = h->step(b->store);
@@ -39,7 +40,7 @@ static void hand_run(void *arg)
             continue;
         }
         pause_ns = RETRY_NS_MIN;
-        /* what one has done may be work for the other: a sealed segment can be merged */
+        /* a step may make work for another fiber: a segment that was sealed can be merged */
         if (rc > 0) {
             on_work(b);
             fiber_checkpoint();
@@ -79,7 +80,7 @@ int builder_start(struct builder *b, struct store *store, const struct gpu *gpu)
 void builder_stop(struct builder *b)
 {
     if (!b->prepare.running && !b->build.running &&
-        /* a start or a restore that failed elsewhere ends before this began */
+        /* a start or a restore that failed elsewhere ends before the builder began */
         !b->compaction.running)
         return;
     b->stopping = true;

@@ -1,7 +1,7 @@
-/* builder.h -- background work of one reactor: three fibers that let the store do one step after
- * the other while there is any, and sleep until writes make more. One makes codes and lists for new
- * rows, one brings graphs up to date and seals full segments, one merges: what writers may wait for
- * never waits for what takes longer. */
+/* builder.h -- the background work of one reactor. Three fibers each let the store do one step
+ * after the other while there are any, and sleep until writes make more. One makes codes and
+ * lists for new rows. One brings graphs up to date and seals full segments. One merges. So
+ * writers, which may wait for the first two, never wait for a merge. */
 #pragma once
 
 #include "reactor/fibers/sync.h"
@@ -18,12 +18,12 @@ struct builder_hand {
 struct builder {
     struct store *store;
     struct builder_hand prepare, build, compaction;
-    struct event changed; /* there may be work, stopping was set, or a fiber has ended */
+    struct event changed; /* there may be work, `stopping` was set, or a fiber has ended */
     bool stopping;
 };
 
-/* gpu: the device graphs may be built on, asked once and told in the log; NULL on all
- * reactors but the first. */
+/* gpu: the device that graphs may be built on. It is probed once, and the log says why it cannot
+ * be used. Only reactor 0 passes it; the others pass NULL. */
 MUST_USE int builder_start(struct builder *b, struct store *store, const struct gpu *gpu);
-/* waits for the steps that are under way; nothing when it does not run */
+/* Waits for the steps that are under way. Does nothing when the builder does not run. */
 void builder_stop(struct builder *b);

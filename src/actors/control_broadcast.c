@@ -1,4 +1,4 @@
-/* control_broadcast.c -- the same message to all reactors, in memory of its own. */
+/* control_broadcast.c -- sends the same message to all reactors, from one array. */
 #include "actors/addresses.h"
 #include "actors/control_messages.h"
 

@@ -1,5 +1,6 @@
-/* control_messages.h -- what starts, changes, measures and stops one reactor's part of the server,
- * and what the reactors tell each other. Pointers are lent until the message is home. */
+/* control_messages.h -- messages that start, change, measure and stop one reactor's part of
+ * the server, and those that reactors send each other. Pointers are lent until the message
+ * is back at its sender. */
 #pragma once
 
 #include "actors/addresses.h"
@@ -11,55 +12,56 @@
 enum control_message_type {
     /* To ACTOR_CONTROL. */
     MSG_CONTROL_OPEN = 0x200, /* open the store's segments */
-    MSG_CONTROL_SHARE,        /* lend them to all others */
-    MSG_CONTROL_MAP,          /* find out which rows count */
-    MSG_CONTROL_READ,         /* clean collections may be read: all reactors have done so */
-    MSG_CONTROL_REPLAY,       /* the store's log */
-    /* everything a collection needs is made, but clients do not see it */
+    MSG_CONTROL_SHARE,        /* share the opened segments with all other reactors */
+    MSG_CONTROL_MAP,          /* find out which rows are alive, by the versions of all reactors */
+    MSG_CONTROL_READ,         /* clean collections may be read: all reactors have ended MAP */
+    MSG_CONTROL_REPLAY,       /* replay the store's log */
+    /* make all that a new collection needs; clients do not see it yet */
     MSG_CONTROL_CREATE,
-    MSG_CONTROL_PUBLISH, /* they do; cannot fail */
-    /* a collection's next schema: keep a copy, go by the present one */
+    MSG_CONTROL_PUBLISH, /* clients see the collection; cannot fail */
+    /* keep a copy of a collection's next schema; the present one stays in use */
     MSG_CONTROL_SCHEMA_PREPARE,
-    MSG_CONTROL_SCHEMA_PUBLISH,  /* go by it: it is durable; cannot fail */
-    MSG_CONTROL_SCHEMA_RETRACT,  /* it has not become durable: forget it; cannot fail */
-    MSG_CONTROL_EMPTY,           /* a collection: nobody uses it any more */
-    MSG_CONTROL_DROP,            /* it: all have emptied it */
+    MSG_CONTROL_SCHEMA_PUBLISH, /* use the prepared schema, which is durable; cannot fail */
+    /* forget the prepared schema, which did not become durable; cannot fail */
+    MSG_CONTROL_SCHEMA_RETRACT,
+    MSG_CONTROL_EMPTY,           /* empty a collection that no request uses any more */
+    MSG_CONTROL_DROP,            /* remove a collection that all reactors have emptied */
     MSG_CONTROL_ANNOUNCE_DAMAGE, /* tell all others which collections are damaged here */
     MSG_CONTROL_RESTORE,         /* a step of a restore */
     /* To ACTOR_SERVER. */
-    /* connections may come; what they ask is refused until MSG_CONTROL_READ, or
-     * MSG_CONTROL_SERVE */
+    /* accept connections; requests are refused until MSG_CONTROL_READ or MSG_CONTROL_SERVE */
     MSG_CONTROL_LISTEN,
     MSG_CONTROL_SERVE,
     MSG_CONTROL_DRAIN, /* take no new connections, end the open ones */
-    MSG_CONTROL_HALT,  /* end all that uses the store */
-    MSG_CONTROL_CLOSE, /* close it: all have halted, for they may use each other's segments */
+    MSG_CONTROL_HALT,  /* end everything that uses the store */
+    /* close the store; all reactors have halted, because stores use each other's segments */
+    MSG_CONTROL_CLOSE,
     /* To ACTOR_NOTICE or to ACTOR_STEP, as enum store_call says. */
-    MSG_CONTROL_STORE, /* what another reactor's store asks of this one's */
+    MSG_CONTROL_STORE, /* a call from the store of another reactor to the store of this one */
     /* To ACTOR_NOTICE. */
-    MSG_CONTROL_DAMAGE,      /* a collection is damaged somewhere: serve nothing of it */
-    MSG_CONTROL_ASK_DAMAGE,  /* what is known there of a collection's damage */
-    MSG_CONTROL_SETTINGS,    /* go by these from now on; cannot fail */
-    MSG_CONTROL_BUDGET,      /* to reactor 0: what is used here, and may it be more? */
+    MSG_CONTROL_DAMAGE,      /* a collection is damaged on some reactor: serve nothing of it */
+    MSG_CONTROL_ASK_DAMAGE,  /* which damage of a collection this reactor knows */
+    MSG_CONTROL_SETTINGS,    /* use these settings from now on; cannot fail */
+    MSG_CONTROL_BUDGET,      /* to reactor 0: a core reports what it uses, and may ask for more */
     MSG_CONTROL_DISK_FAILED, /* to reactor 0: a store met a failure of the disk */
     MSG_CONTROL_SUPERSEDE,   /* end the earlier connections of a client that has connected again */
     /* To ACTOR_STEP. */
-    MSG_CONTROL_DISK, /* the disk is full, fails, or works again */
-    /* how far the log is durable; its files up to there, and all segments, stay as they are */
+    MSG_CONTROL_DISK, /* the disk is full, fails, or works again; or how much space is wanted */
+    /* answer how far the log is durable; keep its files up to there, and all segments */
     MSG_CONTROL_SNAPSHOT,
-    MSG_CONTROL_SNAPSHOT_END, /* they need not stay any more */
+    MSG_CONTROL_SNAPSHOT_END, /* files need not be kept any more */
     /* To ACTOR_ASK. */
     MSG_CONTROL_MEASURE,
     MSG_CONTROL_INFOS,       /* shard_info_read() of many collections */
-    MSG_CONTROL_SEGMENTS,    /* add the segments of many collections to their sums */
-    MSG_CONTROL_LOG_DURABLE, /* how far is the log on stable storage? */
+    MSG_CONTROL_SEGMENTS,    /* add the segments of many collections to the sums of each */
+    MSG_CONTROL_LOG_DURABLE, /* how far the log is on stable storage */
 };
 
 struct control_open_message {
     struct message base;
     const struct manifest *manifest;
-    int read_only;  /* errno for which nothing new may be stored; 0: it may */
-    uint64_t round; /* of trusting the disk */
+    int read_only;  /* the errno for which the store begins read-only; 0: it takes writes */
+    uint64_t round; /* how often the disk was trusted again (read_only.h) */
     struct error error;
 };
 
@@ -71,7 +73,8 @@ struct control_replay_message {
 
 struct control_listen_message {
     struct message base;
-    /* Of each listener: 0 on the first reactor when any will do; it answers with the one it got. */
+    /* One port for each listener. 0 lets the first reactor take any free port,
+     * which it writes here. */
     uint16_t *ports;
     struct error error;
 };
@@ -83,7 +86,7 @@ struct control_serve_message {
 
 struct control_drain_message {
     struct message base;
-    uint64_t deadline_ns; /* what still runs then is cancelled */
+    uint64_t deadline_ns; /* requests that still run then are cancelled */
 };
 
 struct control_create_message {
@@ -100,7 +103,7 @@ struct control_publish_message {
 struct control_schema_message {
     struct message base;
     uint64_t collection;
-    const struct schema *schema; /* of PREPARE */
+    const struct schema *schema; /* only of PREPARE */
 };
 
 struct control_drop_message {
@@ -116,8 +119,8 @@ struct control_store_message {
 
 struct control_measure_message {
     struct message base;
-    struct metrics_sample *sample; /* filled; NULL: not asked for */
-    struct search_times *times;    /* likewise */
+    struct metrics_sample *sample; /* is filled; NULL: not asked for */
+    struct search_times *times;    /* is filled; NULL: not asked for */
 };
 
 struct control_supersede_message {
@@ -144,17 +147,17 @@ struct control_ask_damage_message {
 };
 
 enum disk_order {
-    DISK_READ_ONLY, /* take nothing new, because of `reason` */
-    DISK_WRITABLE,  /* go on; the status says whether that works */
-    DISK_ASK,       /* only say what is wanted */
+    DISK_READ_ONLY, /* refuse new data, because of `reason` */
+    DISK_WRITABLE,  /* take writes again; the status says whether that works */
+    DISK_ASK,       /* only answer `wanted` */
 };
 
 struct control_disk_message {
     struct message base;
     enum disk_order order; /* of MSG_CONTROL_DISK */
     int reason;
-    uint64_t round;  /* in which what failed began; WRITABLE: that begins */
-    uint64_t wanted; /* answer: bytes of disk space to go on with */
+    uint64_t round;  /* READ_ONLY: the round of the failure. WRITABLE: the round that begins */
+    uint64_t wanted; /* answer: bytes of disk space that the store needs to go on */
 };
 
 struct control_budget_message {
@@ -169,12 +172,12 @@ struct control_snapshot_message {
     uint64_t log_end;
 };
 
-/* All reactors take a step before any takes the next: as long as one has requests, they may ask
- * the others. */
+/* All reactors take a step before any takes the next, because a reactor that still serves
+ * requests may ask the others. */
 enum restore_step {
-    RESTORE_QUIESCE, /* begin no requests, wait for those under way */
-    RESTORE_STOP,    /* end background work: it speaks with other reactors too */
-    /* close the store; also one that a failed restore has opened. MSG_CONTROL_OPEN comes next */
+    RESTORE_QUIESCE, /* begin no requests, and wait for those under way */
+    RESTORE_STOP,    /* end the background work, which sends messages to other reactors too */
+    /* close the store, also one that a failed restore has opened; MSG_CONTROL_OPEN comes next */
     RESTORE_SHUT,
     RESTORE_RESUME, /* take requests again; the only step that can fail */
 };
@@ -186,7 +189,7 @@ struct control_restore_message {
 
 struct control_infos_message {
     struct message base;
-    const uint64_t *ids; /* of collections; those that are not there count nothing */
+    const uint64_t *ids; /* of collections; an unknown one gets an info of zeros */
     struct shard_info *infos;
     size_t count;
 };
@@ -203,7 +206,7 @@ struct control_settings_message {
     const struct settings *settings;
 };
 
-/* Sends a message of the given size, a copy of `first`, to that actor of all reactors at once.
- * Leaves the messages, home again, in *ret for the caller to read and free. Returns the first
- * failure. Waits. */
+/* Sends a copy of `first`, `size` bytes, to that actor of every reactor. Leaves the array
+ * of answered messages in *ret; the caller frees it, also after a failure. Returns the
+ * first failure. Waits. */
 MUST_USE int control_broadcast(enum actor_id actor, uint32_t type, const void *first, size_t size, void **ret);

@@ -1,4 +1,5 @@
-/* core.c -- a reactor's part comes and goes. */
+/* core.c -- creates and destroys a reactor's part of the server, and lets
+ * requests into collections. */
 #include "actors/core.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -7,9 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* How many messages of a kind are worked on at once. Searches on one core gain nothing from
- * being many, but each may pause and let a shorter one pass; writes wait for a shared flush, so
- * many of them ride one. */
+/* How many messages an actor works on at once. More searches at once are not faster on one core,
+ * but each may pause and let a shorter one pass. Many writes at once share one flush of the log. */
 #define CONTROL_WIDTH  8
 #define SERVER_WIDTH   4
 #define NOTICE_WIDTH   32
@@ -17,18 +17,17 @@
 #define ASK_WIDTH      16
 #define SEARCH_WIDTH   256
 #define WRITE_WIDTH    1024
-#define MAINTAIN_WIDTH 128 /* shard_actor.c refuses earlier */
-/* Where memory is scarce fewer writes and searches are worked on at once, and less is
- * kept for the next ones. */
+#define MAINTAIN_WIDTH 128 /* shard_actor.c refuses requests at a lower number */
+/* Where memory is scarce, fewer writes and searches run at once, and fewer stacks and
+ * requests are kept for reuse. */
 #define FIBER_BYTES   ((uint64_t)32 << 10)
 #define WIDTH_MIN     16
 #define STACKS_MIN    8
-#define HEAP_SHARE    4 /* of a sixteenth */
+#define HEAP_SHARE    4 /* divisor of the sixteenth of memory that budget_of_many() shares out */
 #define HEAP_MIN      ((uint64_t)128 << 10)
-#define REQUESTS_KEPT 256 /* what a busy core has in flight */
+#define REQUESTS_KEPT 256 /* about as many requests as a busy core has under way */
 
-/* What the frames of large requests may have in memory together, and again what they need
- * beside. */
+/* The bytes for frames of large requests, and again for what those requests need beside them. */
 static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
 {
     const uint64_t share = LARGE_BYTES_MAX / reactors, large = share > LARGE_BYTES_MIN ? share : LARGE_BYTES_MIN;
@@ -36,7 +35,7 @@ static uint64_t request_bytes_of(uint64_t memory, unsigned reactors)
     return most && most < large ? most : large;
 }
 
-/* Each message that is worked on has a fiber, whose stack is some dozens of KiB at most. */
+/* Each message under way has a fiber. Its stack is counted as FIBER_BYTES. */
 static void tune_fibers(struct core *c, uint64_t memory)
 {
     c->write.width = (uint16_t)budget_of_many(memory, c->reactors, FIBER_BYTES, WIDTH_MIN, WRITE_WIDTH);
@@ -67,7 +66,7 @@ int core_create(struct server *server, struct core **ret)
     settings_init(&c->settings);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->search_times[i]);
-    /* what is set otherwise comes with core_tune_requests() */
+    /* other settings follow with core_tune_requests() */
     const struct server_options *o = &server->options;
     const uint64_t memory = o->settings.memory ? o->settings.memory : o->memory_default;
     c->request_bytes = request_bytes_of(memory, c->reactors);
@@ -138,7 +137,7 @@ int core_enter(struct core *c, uint64_t collection, struct collection_entry **re
     if (!e || gate_enter(&e->gate) < 0)
         return -ENOENT;
     order_hold(ORDER_COLLECTION);
-    /* a merge that read it all has found it just now */
+    /* a merge that read all rows may have found damage just now */
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
         ignore_result(core_announce_damage(c, e));
     if (e->damage.code != ERROR_OK) {

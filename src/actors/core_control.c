@@ -1,5 +1,5 @@
-/* core_control.c -- what one reactor does when it is opened, changed and stopped: what waits for
- * requests to end. What requests wait for is in core_notice.c. */
+/* core_control.c -- opens, changes and stops one reactor's part of the server. Messages here may
+ * wait for requests to end. Messages that requests wait for are in core_notice.c. */
 #include "actors/admission/budget.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
@@ -17,7 +17,7 @@
 static int publish(struct core *c, uint64_t collection)
 {
     struct collection_entry *e = replica_find_id(&c->collections, collection);
-    if (e) /* else the server stops */
+    if (e) /* missing only when the server stops */
         e->published = true;
     return 0;
 }
@@ -38,8 +38,8 @@ static int replica_fill(struct core *c, const struct manifest *m)
     return 0;
 }
 
-/* What is appended lies in up to four buffers: appended, being written, and as blocks,
- * each grown by doubling. */
+/* Appended bytes lie in up to four buffers, each grown by doubling: appended records, records
+ * being written, and their blocks. */
 static uint64_t log_pending_bytes(const struct core *c)
 {
     return budget_of_many(budget_bytes(c), c->reactors, 4, LOG_PENDING_MIN, LOG_PENDING_BYTES);
@@ -54,7 +54,7 @@ int core_tune_store(struct core *c)
         .log_pending_bytes = log_pending_bytes(c),
         .backlog_rows = c->settings.backlog_rows};
     if (!c->store)
-        return 0; /* it will be opened by the settings there are then */
+        return 0; /* MSG_CONTROL_OPEN will use the settings of that time */
     store_tune(c->store, &tuning);
     return budget_share_start(c);
 }
@@ -66,7 +66,7 @@ static int on_open(struct core *c, struct control_open_message *m)
         .dir = o->data,
         .reactor = c->reactor,
         .reactors = c->reactors,
-        /* as its log's files */
+        /* here too, because the files of the log are sized by it */
         .growing_bytes_max = budget_of_growing(budget_bytes(c), c->reactors, o->growing_bytes),
         .open_bytes_max = budget_of_start(budget_bytes(c), c->reactors),
         .log_pending_bytes = log_pending_bytes(c),
@@ -102,7 +102,7 @@ static int on_read(struct core *c)
     return 0;
 }
 
-/* A step of a start; who halts waits for it. */
+/* A step of a start. MSG_CONTROL_HALT waits for it. */
 static int on_start(struct core *c, struct message *base)
 {
     if (c->halted)
@@ -121,7 +121,7 @@ static int on_start(struct core *c, struct message *base)
     return rc;
 }
 
-/* -- collections and remote deletes -- */
+/* -- collections -- */
 
 static int on_create(struct core *c, struct control_create_message *m)
 {
@@ -147,7 +147,7 @@ static int on_schema_prepare(struct core *c, const struct control_schema_message
 static int on_schema_publish(struct core *c, const struct control_schema_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);
-    if (e) /* else the server stops */
+    if (e) /* missing only when the server stops */
         replica_take_schema(e);
     return 0;
 }
@@ -185,8 +185,8 @@ static int on_empty(struct core *c, struct control_drop_message *m)
     return 0;
 }
 
-/* Nothing is created or dropped yet when this runs: the entries stay where they are while
- * messages are under way. */
+/* No collection is created or dropped yet when this runs, so the entries stay where they are
+ * while messages are under way. */
 static int on_announce_damage(struct core *c)
 {
     int rc = 0;
@@ -213,9 +213,9 @@ static int on_serve(struct core *c, struct control_serve_message *m)
     int rc = builder_start(&c->builder, c->store, c->reactor == 0 ? o->gpu : NULL);
     if (rc < 0)
         return error_set_errno(&m->error, rc, "reactor %u could not start its background work", c->reactor);
-    if (c->state == CORE_STARTING || c->state == CORE_READING) /* and not told to stop meanwhile */
+    if (c->state == CORE_STARTING || c->state == CORE_READING) /* and no stop has begun meanwhile */
         c->state = CORE_SERVING;
-    budget_share_report(c); /* writers go by what the start took */
+    budget_share_report(c); /* writers are throttled by the memory that the start took */
     return 0;
 }
 

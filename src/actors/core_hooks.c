@@ -1,5 +1,5 @@
-/* core_hooks.c -- what a reactor's store asks of the other reactors and of the server, as
- * messages. Separate, because here the store is the asker; core_notice.c is the answering side. */
+/* core_hooks.c -- sends the calls of a reactor's store to other reactors and to the server, as
+ * messages. The receiving side is core_notice.c. */
 #include "actors/admission/budget.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
@@ -13,7 +13,8 @@ static int hook_commit(const struct manifest_edit *edit, void *arg)
     return message_call(&m.base, address_of(0, ACTOR_COMMIT), MSG_CATALOG_COMMIT, NULL);
 }
 
-/* Nobody but the asker waits, so without memory for all at once it may be one after the other. */
+/* Only the caller waits, so without memory for all messages at once they may be sent
+ * one after the other. */
 static int call_one_by_one(const struct core *c, enum actor_id actor, const struct control_store_message *first)
 {
     int rc = 0;

@@ -1,9 +1,9 @@
-/* core_notice.c -- what one reactor is told and asked by the others, whose writes and
- * background work wait for it.
+/* core_notice.c -- answers what other reactors tell and ask this one, while their writes and
+ * background work wait.
  *
- * Three actors, because what waits for nothing must never stand in a queue behind what waits:
- * notices are answered at once, steps may wait for the disk, for notices and for searches, and who
- * measures looks at much. See order.h. */
+ * There are three actors, because a message that waits for nothing must never queue behind one
+ * that waits. Notices are answered at once. Steps may wait for the disk, for notices and for
+ * searches. Measurements look at much data. See order.h. */
 #include "actors/admission/budget.h"
 #include "actors/control_messages.h"
 #include "actors/metrics/metrics_collections.h"
@@ -26,14 +26,15 @@ static int on_settings(struct core *c, const struct control_settings_message *m)
 {
     c->settings = *m->settings;
     core_tune_requests(c);
-    ignore_result(core_tune_store(c)); /* without memory for a fiber, the next change starts it */
+    /* without memory for the fiber of the budget, the next change of settings starts it */
+    ignore_result(core_tune_store(c));
     const struct reactor_tuning tuning = {.slice_us = (unsigned)c->settings.slice_us,
                                           .write_percent = (unsigned)c->settings.write_share,
                                           .background_percent = (unsigned)c->settings.background_share};
     return reactor_tune(&tuning);
 }
 
-/* What one reactor found damaged, all refuse to serve. */
+/* A collection that one reactor found damaged is refused by all. */
 static int on_damage(struct core *c, const struct control_damage_message *m)
 {
     struct collection_entry *e = replica_find_id(&c->collections, m->collection);

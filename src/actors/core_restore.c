@@ -1,5 +1,4 @@
-/* core_restore.c -- what one reactor does for a snapshot, and when the data under
- * it is replaced by one. */
+/* core_restore.c -- one reactor's part in taking a snapshot, and in a restore. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "shards/snapshot/snapshot.h"
@@ -13,15 +12,16 @@ int core_on_snapshot(struct core *c, struct control_snapshot_message *m)
                            : -ESHUTDOWN;
 }
 
-/* Nobody comes in any more. Whoever is inside may still ask other reactors, so the gates stay
- * open to their messages. */
+/* New requests are refused. Requests inside a gate may still ask other reactors, so the gates
+ * stay open to their messages. */
 static int quiesce(struct core *c)
 {
     if (c->state == CORE_SERVING)
         c->state = CORE_RESTORING;
     recall_watch_stop(c);
     order_check(ORDER_COLLECTION);
-    for (size_t i = 0; i < c->collections.count; i++) { /* none is created or dropped meanwhile */
+    /* no collection is created or dropped meanwhile */
+    for (size_t i = 0; i < c->collections.count; i++) {
         struct gate *gate = &c->collections.by_id[i]->gate;
         while (gate->inside > 0)
             event_wait(&gate->emptied);

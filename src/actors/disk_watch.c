@@ -1,5 +1,5 @@
-/* disk_watch.c -- the actor that tries the disk again and again while it fails, and tells every
- * reactor when it is well. */
+/* disk_watch.c -- the fiber that tries the disk again and again while it fails, and tells every
+ * reactor when it works; and the fiber that reports failures to it. */
 #include "actors/disk_watch.h"
 #include "actors/addresses.h"
 #include "actors/control_messages.h"
@@ -12,12 +12,12 @@
 
 #define PAUSE_NS_MIN ((uint64_t)1000000000)
 #define PAUSE_NS_MAX ((uint64_t)30000000000)
-/* a disk that fails again within this time is not trusted more than before */
+/* after a failure within this time of the last one, the pause between tries is not shortened */
 #define CALM_NS ((uint64_t)60000000000)
 
 /* -- telling -- */
 
-/* Returns the first refusal. *wanted: the space all stores would like to have. */
+/* Returns the first refusal. *wanted: the disk space that all stores need together. */
 static int tell_all(const struct disk_watch *w, enum disk_order order, int reason, uint64_t *wanted)
 {
     int rc = 0;
@@ -63,7 +63,7 @@ static int try_leave(struct disk_watch *w)
     if (rc < 0)
         return rc;
     w->reported = 0;
-    w->round++; /* what began before is old news, what fails from now on counts */
+    w->round++; /* reports of operations that began earlier are ignored from now on */
     rc = tell_all(w, DISK_WRITABLE, 0, &wanted);
     if (rc < 0)
         enter(w, disk_failed(rc) ? rc : w->reason);
@@ -123,7 +123,7 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
 
 int disk_watch_start(struct disk_watch *w)
 {
-    w->stopping = false; /* after a restore it is started again */
+    w->stopping = false; /* a restore stops and starts the watch */
     int rc = fiber_start(CLASS_WRITE, watch, w, "disk watch");
     w->running = rc == 0;
     return rc;
@@ -147,12 +147,13 @@ void disk_watch_report(struct disk_watch *w, int rc, uint64_t round)
 
 void disk_watch_complete(struct disk_watch *w)
 {
-    /* the watch waits for less than who holds the lock of the manifest may */
+    /* a caller that holds the lock of the manifest may wait here, because the watch waits
+     * for lower orders only */
     while (w->reported && w->running)
         event_wait(&w->changed);
 }
 
-/* -- reports from afar -- */
+/* -- reports from every reactor -- */
 
 static void report(void *arg)
 {

@@ -1,10 +1,11 @@
 /* disk_watch.h -- decides for the whole server whether it may store anything
  * new. Lives on reactor 0.
  *
- * A reactor whose store meets a failure of the disk reports it here. The watch then removes
- * DIR/reserve if the disk is full, tells all reactors to refuse writes, and tries from time to time
- * (1 s, growing to 30 s) whether writes would work again; when they do it puts the reserve back and
- * tells all to go on. Nobody has to do anything but see to the disk. */
+ * A reactor whose store meets a failure of the disk reports it here. If the disk is full,
+ * the watch removes DIR/reserve. It tells all reactors to refuse writes. Then it tries from
+ * time to time whether writes would work again, first after 1 s, later every 30 s. When they
+ * do, it puts the reserve back and tells all reactors to go on. An operator only has to mend
+ * the disk or free space. */
 #pragma once
 
 #include "reactor/fibers/sync.h"
@@ -12,28 +13,29 @@
 struct disk_watch {
     const char *dir;
     uint64_t reserve_bytes;
-    int reason;     /* the errno for which the server is read-only; 0: it is not */
-    int reported;   /* not handled yet; 0: nothing */
+    int reason;     /* the errno for which the server is read-only; 0: it takes writes */
+    int reported;   /* an errno that is not handled yet; 0: none */
     uint64_t round; /* how often the disk was trusted again (read_only.h) */
     uint64_t try_ns, pause_ns, left_ns;
     bool running, stopping;
     struct event changed;
 };
 
-/* Before the stores are opened: puts the reserve in place, or, without room for that and `wanted`
- * bytes more, gives it up and is read-only from the start. Waits. */
+/* Before the stores are opened: makes the reserve. If the disk lacks space for it and `wanted`
+ * bytes more, removes it, and the server is read-only from the start. Waits. */
 void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_bytes, uint64_t wanted);
 /* After the stores were opened. */
 MUST_USE int disk_watch_start(struct disk_watch *w);
 void disk_watch_stop(struct disk_watch *w); /* waits */
 
-/* The disk answered rc, or there was no memory for the log, to something that began in that round;
- * what is from an earlier one is ignored. Does not wait; may be called before the start. */
+/* Reports that the disk answered rc, or that the log had no memory, to an operation that
+ * began in `round`. A report from an earlier round is ignored. Does not wait. May be
+ * called before the start. */
 void disk_watch_report(struct disk_watch *w, int rc, uint64_t round);
-/* Waits until all that was reported has been acted on: on a full disk there is some room then. */
+/* Waits until every report has been handled. On a full disk some space is free then. */
 void disk_watch_complete(struct disk_watch *w);
 
-/* -- on every reactor: carries reports to reactor 0 -- */
+/* -- on every reactor: sends reports to reactor 0 -- */
 
 struct disk_reporter {
     int rc;

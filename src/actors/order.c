@@ -1,7 +1,7 @@
-/* order.c -- why so many credits: searches and writes are as many as the clients' requests, each
- * write may need a notice, and the first writes of many collections share the flush of a commit.
- * The others are few: of background work each reactor does two or three pieces at once, and changes
- * of the catalog go one after the other. */
+/* order.c -- how many credits each order has. There are as many searches and writes as clients
+ * have requests. Each write may need a notice. The first writes of many collections share the
+ * flush of a commit. The other orders need few: a reactor does two or three pieces of background
+ * work at once, and changes of the catalog go one after the other. */
 #include "actors/order.h"
 
 const uint16_t order_credits[ORDERS] = {

@@ -1,9 +1,9 @@
-/* restore.c -- a running server becomes what it was when a snapshot was taken.
+/* restore.c -- puts a running server back to the state of a snapshot.
  *
- * The stores close, the folder is replaced (shards/snapshot/snapshot_restore.c), the stores open
- * again as at a start. The connections need not know: their requests get ERROR_UNAVAILABLE
- * meanwhile. Who reads the manifest in between sees the old one or the new one; nobody commits, for
- * the background work has ended. */
+ * The stores close, the folder is replaced (shards/snapshot/snapshot_restore.c), and the stores
+ * open again as at a start. Connections stay open; their requests get ERROR_UNAVAILABLE
+ * meanwhile. A reader of the manifest sees the old one or the new one. No fiber commits
+ * meanwhile, because the background work has ended. */
 #include "actors/control_messages.h"
 #include "actors/server.h"
 #include "base/log.h"
@@ -11,8 +11,8 @@
 
 #include <errno.h>
 
-/* The messages lie on the stack, because only the last step may fail, also when there is no
- * memory. */
+/* How many reactors are asked at once. The messages lie on the stack: only the last step may
+ * fail, so the others must work without memory. */
 #define AT_ONCE 64u
 
 static int step_some(enum restore_step which, unsigned first, unsigned n)
@@ -29,7 +29,7 @@ static int step_some(enum restore_step which, unsigned first, unsigned n)
     return message_scatter(&some);
 }
 
-/* Many reactors at once: each may wait long for a slow disk. */
+/* Asks many reactors at once, because each may wait long for a slow disk. */
 static int step(enum restore_step which)
 {
     int rc = 0;
@@ -69,7 +69,7 @@ static int replace(struct server *s, struct error *error)
     return rc;
 }
 
-/* Says what the state is now, behind why. */
+/* Logs `why`, and adds to its sentence what to do now. */
 static int stay_closed(int rc, const struct error *why, struct error *error)
 {
     log_error("a restore was not finished: %s; requests are refused until one is, or the server is started again",
@@ -82,9 +82,9 @@ int server_restore(struct server *s, const char *name, struct error *error)
 {
     struct error why = {0}, again = {0};
     log_info("restoring the snapshot '%s'; requests are refused until it is done", name);
-    disk_watch_stop(&s->disk); /* it too speaks with the stores */
+    disk_watch_stop(&s->disk); /* the watch sends messages to the stores too */
     check(step(RESTORE_QUIESCE) == 0 && step(RESTORE_STOP) == 0 && step(RESTORE_SHUT) == 0);
-    /* an earlier one: what it has removed is gone */
+    /* an earlier restore is not finished: the files that it removed are gone */
     bool pending = snapshot_restore_is_pending(s->options.data);
     int rc = snapshot_restore_begin(s->options.data, name, &why);
     bool begun = rc == 0;

@@ -1,11 +1,12 @@
-/* server.c -- the order in which a server comes up and goes down.
+/* server.c -- the order in which a server starts and stops.
  *
- * Up: every reactor makes its core and starts its actors; reactor 0 opens the folder and starts the
- * catalog. Then the first reactor listens, and the others on the port it got, so that clients can
- * be told how far the rest is. Then all stores open their segments, lend them to each other, and
- * delete each other's rows. When all have, clean collections can be read, while the stores replay
- * their logs. Down: the same backwards; no store is closed before all have halted, for each uses
- * segments of the others. A start that fails goes down from where it got to. */
+ * Start: every reactor makes its core and starts its actors. Reactor 0 opens the folder and
+ * starts the catalog. It listens, then the others listen on the port it got, so that clients can
+ * be told how far the start is. All stores open their segments, share them, and find out which
+ * rows are dead. Then clean collections can be read, while the stores replay their logs.
+ *
+ * Stop: the same backwards. No store is closed before all reactors have halted, because stores
+ * use each other's segments. A start that fails is undone from where it got to. */
 #include "actors/server.h"
 #include "actors/control_messages.h"
 #include "base/log.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPENING_RETRY_MS 100 /* while files are opened nobody knows how long it takes */
+#define OPENING_RETRY_MS 100 /* while files are opened the rest of the time cannot be estimated */
 
 #define DRAIN_MS_DEFAULT 5000
 #define RESERVE_MAX      ((uint64_t)32 << 20)
@@ -100,8 +101,8 @@ int server_open_stores(struct server *s, const struct manifest *m, struct error 
     return rc < 0 ? rc : replay_logs(m, error);
 }
 
-/* As much as it takes to delete and to drop; less where segments are small, because there
- * the disk may be too. */
+/* Space for the records of deletions and of drops. Less where segments are small, because the
+ * disk may be small too. */
 static uint64_t reserve_bytes(const struct server *s)
 {
     uint64_t bytes = s->options.growing_bytes / 2;
@@ -161,7 +162,7 @@ static int open_folder(struct server *s)
     rc = folder_open(s->options.data, &s->lock, &m, &s->error);
     if (rc < 0)
         return rc;
-    uint64_t reserve = reserve_bytes(s); /* also about what the log files of one store take */
+    uint64_t reserve = reserve_bytes(s); /* the log files of one store take about as much */
     disk_watch_prepare(&s->disk, s->options.data, reserve, reserve * reactor_count());
     rc = settings_keeper_start(&s->settings, s->options.data, &s->options.settings, &s->disk, &s->error);
     if (rc == 0)
@@ -174,7 +175,7 @@ static int open_folder(struct server *s)
         manifest_fini(&m);
         return rc;
     }
-    /* The stores read the manifest of the start; commits of theirs change the catalog's. */
+    /* The stores read a copy of the manifest, because their commits change the catalog's. */
     start_catalog(s, &m);
     rc = listen_all(s);
     if (rc < 0)
@@ -237,8 +238,8 @@ static void boot(void *arg)
     unsigned r = reactor_id();
     int rc = core_create(s, &s->cores[r]);
     if (r != 0) {
-        /* nothing else has been allocated yet: a machine without memory for
-         * this cannot run a server */
+        /* nothing else has been allocated yet; a machine without memory for a
+         * core cannot run a server */
         check(rc == 0);
         return;
     }
@@ -247,7 +248,7 @@ static void boot(void *arg)
         rc = open_folder(s);
     if (rc == 0)
         rc = serve(s);
-    if (rc < 0 && s->stopping) /* that is why */
+    if (rc < 0 && s->stopping) /* the stop made it fail */
         return;
     if (rc < 0) {
         s->rc = rc;

@@ -1,12 +1,12 @@
-/* session.c -- a list, two counters and an event. Cancelling walks the list: it is short
- * and cancelling is rare. */
+/* session.c -- a list of requests, two counters and an event. Cancelling walks the list, which
+ * is short; cancelling is rare. */
 #include "actors/session.h"
 #include "actors/core.h"
 
 #include <errno.h>
 
-#define PLACE_BYTES ((uint64_t)64 << 10) /* what a request of a place is taken to need */
-/* a frame of more than so small a part of the memory for frames is one of the large ones */
+#define PLACE_BYTES ((uint64_t)64 << 10) /* assumed memory of a request that has a place */
+/* a frame of more than this part (1/16) of the pool for frames is a large one */
 #define SMALL_SHARE 16
 
 void session_init(struct session *s, struct core *c)
@@ -37,7 +37,7 @@ static void waiting_add(struct session_places *p, struct session *s)
     s->waits = true;
 }
 
-/* Gives what places there are to who has waited longest. */
+/* Gives free places to the sessions that have waited longest. */
 static void places_give(struct session_places *p)
 {
     while (p->left > 0 && p->head) {
@@ -66,8 +66,8 @@ void session_places_resize(struct session_places *p, uint64_t bytes)
     places_give(p);
 }
 
-/* For the next request of s: at once when it is the only one, which then goes without if need
- * be. */
+/* Takes a place for the next request of s. Waits for one only while s has other requests; an
+ * only request goes on without a place. */
 static void wait_for_place(struct session *s)
 {
     struct session_places *p = &s->core->places;
@@ -86,7 +86,8 @@ static void wait_for_place(struct session *s)
 
 /* -- frames -- */
 
-/* Loads are patient, and so are their clients: what is sent too fast waits in the network. */
+/* Loads wait as long as their deadline allows, and their bytes wait in the network. Other
+ * requests wait no longer than the admission's queue. */
 static void wait_for_frame(struct request *rq, enum admission_class cls, uint64_t bytes)
 {
     struct core *c = rq->core;
@@ -129,7 +130,7 @@ void session_frame_drop(struct request *rq)
 
 void session_keep_answer(struct request *rq)
 {
-    /* the frame lies in rq->arena, and goes on to be counted */
+    /* a small frame lies in rq->arena, and stays counted */
     const bool small = rq->frame.total == 0;
     const uint64_t frame = small ? rq->bytes - rq->ticket.bytes - rq->ticket.small_bytes : 0;
     session_frame_drop(rq);
@@ -140,7 +141,7 @@ void session_keep_answer(struct request *rq)
 struct request *session_begin(struct session *s, uint64_t request_id, uint32_t deadline_ms, enum admission_class cls,
                               uint64_t bytes)
 {
-    order_check(ORDERS - 1); /* what waits here has not begun, and holds nothing */
+    order_check(ORDERS - 1); /* a reader that waits here has begun no request and holds nothing */
     while (!has_room(s, bytes))
         event_wait(&s->changed);
     wait_for_place(s);

@@ -1,6 +1,5 @@
-/* shard_actor.c -- a reactor's shards, spoken to by messages. Reads and writes are two actors,
- * because an actor's fibers have one class: a queue of writes must not stand in front of a
- * search. */
+/* shard_actor.c -- receives the messages to a reactor's shards. Reads and writes are two actors,
+ * because all fibers of an actor have one class, and a queue of writes must not delay a search. */
 #include "actors/shard_actor.h"
 
 #include <errno.h>
@@ -77,7 +76,8 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
     m->payload_bytes = 0;
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         struct point_view v;
-        shard_get(e->shard, m->ids[i], &v); /* what it lends is copied before anybody waits */
+        /* the borrowed bytes are copied before this fiber waits */
+        shard_get(e->shard, m->ids[i], &v);
         m->found[i] = v.found;
         uint32_t size = v.found ? v.payload_size : 0;
         if (v.found && m->vectors)
@@ -85,13 +85,14 @@ int shard_on_get(struct core *c, struct shard_get_message *m)
         if (m->payload_sizes) {
             m->payload_sizes[i] = size;
             if (size > 0 && m->payload_bytes + size <= m->payload_capacity)
-                copy_payload(&v, m->payloads + m->payload_bytes); /* last, as it may pause */
+                copy_payload(&v, m->payloads + m->payload_bytes); /* last, because it may pause */
             m->payload_bytes += size;
         }
         rc = context_check(m->base.ctx);
         fiber_checkpoint();
     }
-    if (rc == 0 && shard_damage(e->shard)) /* what was copied may be zeros */
+    /* the copied bytes may be zeros in place of a page that could not be read */
+    if (rc == 0 && shard_damage(e->shard))
         rc = -EBADMSG;
     core_leave(e);
     return rc;
@@ -127,7 +128,8 @@ int shard_on_upsert(struct core *c, struct shard_upsert_message *m)
         return rc;
     replica_meet_schema(e, m->schema_version);
     rc = context_check(m->base.ctx);
-    m->batch.ctx = m->base.ctx; /* while it waits; once it is in the log it is finished */
+    /* for waits before the log; a batch that is in the log is finished in any case */
+    m->batch.ctx = m->base.ctx;
     if (rc == 0)
         rc = shard_upsert(e->shard, &m->batch, m->error);
     core_leave(e);
@@ -149,7 +151,7 @@ int shard_on_delete(struct core *c, struct shard_delete_message *m)
 
 /* -- maintenance -- */
 
-#define WAITING_MAX 64 /* on a reactor */
+#define WAITING_MAX 64 /* requests for maintenance that may wait on a reactor */
 
 struct waiting {
     const struct core *core;
@@ -157,8 +159,8 @@ struct waiting {
     const struct context *ctx;
 };
 
-/* Work may take minutes: a drop, a stop or a restore, which wait for everybody inside,
- * shall not wait for that. */
+/* Maintenance may take minutes. A drop, a stop or a restore waits for every request inside the
+ * gate, so such a request ends early. */
 static int waiting_pause(void *arg)
 {
     const struct waiting *w = arg;
@@ -184,7 +186,7 @@ static int maintain(struct core *c, struct shard_maintain_message *m,
     struct pause pause = {waiting_pause, &w};
     rc = fn(e->shard, &pause, m->error);
     c->waiting--;
-    /* this work reads everything, and may find it first */
+    /* maintenance reads all rows, so it may be the first to find damage */
     if (shard_damage(e->shard) && e->damage.code == ERROR_OK)
         ignore_result(core_announce_damage(c, e));
     core_leave(e);

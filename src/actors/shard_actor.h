@@ -1,8 +1,8 @@
-/* shard_actor.h -- the work of one reactor's shards, for the actors and for a
- * router on the same core.
+/* shard_actor.h -- the work of one reactor's shards, for its actors and for the
+ * router of the same core.
  *
- * A router whose own core is meant calls these directly: no message, no ring, no other fiber.
- * They answer as the messages of shard_messages.h do, whose structs they take. All wait; call
+ * A router calls these functions directly for its own core, without a message or another fiber.
+ * They take the structs of shard_messages.h and answer as those messages do. All wait; call them
  * from a fiber of the core. */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* shard_messages.h -- what a router asks of the shards of one reactor.
  *
- * Every pointer is lent by the sender until the message is home; the receiver writes its answer
- * straight into the sender's memory. A collection that is not there (dropped a moment ago)
- * comes home as -ENOENT. */
+ * The sender lends every pointer until the message is back. The receiver writes its answer
+ * straight into the sender's memory. The status is -ENOENT when the collection is unknown,
+ * because it was just dropped. */
 #pragma once
 
 #include "reactor/message.h"
@@ -19,36 +19,37 @@ enum shard_message_type {
     MSG_SHARD_COMPACT,        /* to ACTOR_MAINTAIN */
 };
 
-/* A batch of queries; query i's hits go to hits[i * k], their number to counts[i]. */
+/* A batch of queries. The hits of query i are written to hits[i * k], their number to counts[i]. */
 struct shard_search_message {
     struct message base;
-    /* version: that the sender goes by; likewise in the others */
+    /* schema_version: the version that the sender uses, here and in the other messages */
     uint64_t collection, schema_version;
     const float *queries; /* count x dim */
     uint32_t count, k, ef;
-    float recall; /* in place of ef */
+    float recall; /* used when ef is 0 */
     float refine_k;
     bool exact;
-    const struct filter *filter; /* bound; NULL: none */
-    struct search_part part;     /* what of this reactor is searched */
+    const struct filter *filter; /* bound to the schema; NULL: none */
+    struct search_part part;     /* which segments of this reactor are searched */
     struct point_hit *hits;
     uint32_t *counts;
-    /* answer: not the sealed segments, they are not the same as the sender's any more */
+    /* answer: the sealed segments were not searched, because the sender's cover does
+     * not match them any more */
     bool stale;
     uint64_t died_ns; /* answer: shard_died_ns() */
 };
 
-/* Copies points out. found[i] says whether ids[i] is there. Payloads are copied one after the other
- * as long as they fit; payload_bytes comes back as what all of them need, so a sender whose room
- * was too small asks again with that much. */
+/* Copies points out. found[i] says whether ids[i] exists. Payloads are copied one after the
+ * other as long as they fit. payload_bytes returns how many bytes all of them need; a sender
+ * whose buffer was too small asks again with that many. */
 struct shard_get_message {
     struct message base;
     uint64_t collection, schema_version;
     const struct point_id *ids;
     uint32_t count;
     bool *found;
-    float *vectors;          /* count x dim, or NULL: not wanted */
-    uint32_t *payload_sizes; /* count, or NULL: not wanted */
+    float *vectors;          /* count x dim; NULL: not wanted */
+    uint32_t *payload_sizes; /* `count` sizes; NULL: not wanted */
     uint8_t *payloads;
     uint64_t payload_capacity, payload_bytes;
 };
@@ -59,7 +60,7 @@ struct shard_info_message {
     struct shard_info info;
 };
 
-/* Up to `room` of the reactor's segments; `count` comes back as how many there are. */
+/* Describes up to `room` of the reactor's segments. `count` returns how many there are. */
 struct shard_segments_message {
     struct message base;
     uint64_t collection;
@@ -82,7 +83,7 @@ struct shard_delete_message {
     struct error *error;
 };
 
-/* Sealing or compacting. Comes home when it is done, or when nobody waits for it any more. */
+/* Sealing or compaction. Answered when the work is done, or when the request is cancelled. */
 struct shard_maintain_message {
     struct message base;
     uint64_t collection;

@@ -1,13 +1,13 @@
-/* workers.c -- the fiber that asks does share 0 itself, on its own reactor; the others go out as
- * messages, and come home before it goes on. While they are away it waits nowhere but in its own
- * share, so two builds that help each other both end. */
+/* workers.c -- shares of a build. The fiber that builds does share 0 on its own reactor. The
+ * other shares are sent as messages, and are back before the fiber goes on. Meanwhile the fiber
+ * waits only inside its own share. So two builds that help each other both end. */
 #include "actors/workers.h"
 #include "actors/addresses.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define WORKERS_WIDTH 8 /* builds helped at once */
+#define WORKERS_WIDTH 8 /* shares of other reactors' builds at once */
 
 static int share_pause(void *arg)
 {
@@ -24,7 +24,7 @@ static void on_message(struct actor *a, struct message *base)
     message_reply(base, m->fn(m->job, m->share, &pause));
 }
 
-/* The reactor that takes a share: others than our own, in turn. */
+/* The reactor that takes a share: the reactors after this one, in turn. */
 static unsigned taker_of(unsigned share)
 {
     return (reactor_id() + share) % reactor_count();
@@ -36,7 +36,7 @@ static int run(workers_share_fn fn, void *job, unsigned shares, const struct pau
     _Atomic bool stopped = false;
     (void)arg;
     if (!away)
-        return fn(job, 0, pause); /* one share can do all of it */
+        return fn(job, 0, pause); /* share 0 can do all of the work */
     for (unsigned i = 1; i < shares; i++) {
         away[i] = (struct workers_message){.fn = fn, .job = job, .share = i, .stopped = &stopped};
         message_send(&away[i].base, address_of(taker_of(i), ACTOR_WORKERS), MSG_WORKERS_SHARE, NULL);

@@ -1,9 +1,9 @@
 /* admission.c -- lanes, and the queue before each.
  *
- * A lane lets in little more than keeps the core busy, so that what waits, waits here, where it has
- * an order and an end, and not among the fibers, where everything is as slow as everything else. A
- * request that holds the core for long is let in with few others of its kind: it is in nobody's way
- * but its own, since fibers share the core by slices. */
+ * A lane lets in little more than keeps the core busy. So requests wait here, in an order and
+ * for a bounded time, and not among the running fibers, where each waiting request slows down
+ * all others. Requests that hold the core for long run few at a time. They delay only each
+ * other, because fibers share the core by slices. */
 #include "actors/admission/admission.h"
 #include "actors/admission/admission_lane.h"
 #include "actors/core.h"
@@ -12,27 +12,29 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* What needs less memory than this does not wait for it, */
+/* A request that needs less memory than this does not wait for it, */
 #define LARGE_BYTES ((uint64_t)64 << 10)
-/* unless its connection has so much in small requests: then small answers that
- * nobody reads pile up. */
+/* unless the small requests of its connection hold this much. Then small answers that the client
+ * does not read pile up. */
 #define SMALL_BYTES_MAX ((uint64_t)256 << 10)
-/* Both are less where all requests of the core have little memory: parts of that. */
+/* Where the requests of the core have little memory, both bounds are these parts
+ * (1/64 and 1/16) of it. */
 #define LARGE_SHARE      64
 #define SMALL_SHARE      16
-#define SHORT_NS         ((uint64_t)2000000) /* a longer search is one of a batch */
-#define CONNECTION_SHARE 4                   /* one may hold a quarter of the memory */
+#define SHORT_NS         ((uint64_t)2000000) /* a longer search goes to the lane of batches */
+#define CONNECTION_SHARE 4                   /* a connection may hold a quarter of the memory */
 #define RETRY_MS_MAX     60000
-#define RETRY_MEMORY_MS  1000 /* nobody knows when clients read */
+#define RETRY_MEMORY_MS  1000 /* when clients read their answers cannot be estimated */
 
 const uint32_t admission_wait_bounds_ms[ADMISSION_WAITS - 1] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
 
-/* What may run at once: `least` always, up to `most` while their work is no more than work_ns.
- * Loads mostly wait for the disk, and the more they are the more of them share a flush. */
+/* How much of a class may run at once: always `least` requests, and up to `most`
+ * while their work is at most work_ns. Loads mostly wait for the disk, and more of
+ * them at once share a flush. */
 static const struct lane_limits {
     uint32_t least, most, waiting_max;
     uint64_t work_ns;
-    bool timed; /* the setting admission.queue_ms holds */
+    bool timed; /* the setting admission.queue_ms bounds the wait */
     const char *name;
 } limits[ADMISSION_CLASSES] = {
     [ADMIT_SEARCH] = {16, 256, 4096, 4000000, true, "searches"},
@@ -65,7 +67,7 @@ static uint64_t at_most(uint64_t bytes, uint64_t most)
     return bytes < most ? bytes : most;
 }
 
-/* Does rq wait for memory when it needs so much more? */
+/* Whether rq has to wait for memory when it needs so many bytes more. */
 static bool needs_room(const struct request *rq, uint64_t bytes)
 {
     const uint64_t all = rq->core->admission.bytes_max;
@@ -73,7 +75,7 @@ static bool needs_room(const struct request *rq, uint64_t bytes)
            (rq->session && rq->session->small_bytes + bytes > at_most(SMALL_BYTES_MAX, all / SMALL_SHARE));
 }
 
-/* One alone always has room, whatever it needs. */
+/* The only request with memory always has room, however much it needs. */
 static bool memory_has_room(const struct admission *a, uint64_t bytes)
 {
     return a->bytes == 0 || a->bytes + a->small_bytes + bytes <= a->bytes_max;
@@ -109,7 +111,7 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
     a->lanes[cls].running++;
     a->lanes[cls].running_ns += work_ns;
     a->counts[cls].admitted++;
-    /* a request that enters again keeps the memory it has */
+    /* a request that enters again keeps its memory */
     const struct admission_ticket before = rq->ticket;
     if (before.flow) {
         before.flow->bytes -= before.bytes;
@@ -124,7 +126,7 @@ static void admit(struct request *rq, enum admission_class cls, struct admission
     hold_bytes(rq, bytes);
 }
 
-/* For its next piece: its memory it has. */
+/* Lets a request run its next piece. It has kept its memory. */
 static void readmit(const struct admission_wait *w)
 {
     struct admission_lane *l = &w->rq->core->admission.lanes[w->cls];
@@ -134,7 +136,7 @@ static void readmit(const struct admission_wait *w)
     w->rq->ticket.work_ns = w->work_ns;
 }
 
-/* -- whose turn it is -- */
+/* -- the queue -- */
 
 static void join_queue(struct admission *a, struct admission_wait *w)
 {
@@ -160,7 +162,8 @@ static void settle(struct admission *a, struct admission_wait *w, int rc)
     fiber_wake(w->fiber);
 }
 
-/* The first that may run; *starved: memory is missing, and is kept for this lane. */
+/* Returns the first request that may run. *starved: memory is missing, and is
+ * kept free for this lane. */
 static struct admission_wait *lane_next(const struct admission *a, enum admission_class cls, bool *starved)
 {
     for (const struct admission_flow *f = a->lanes[cls].head; f; f = f->next) {
@@ -196,7 +199,7 @@ static void serve(struct admission *a)
         struct admission_wait *w;
         while (l->waiting && (w = lane_next(a, cls, &starved))) {
             uint64_t deadline_ns = w->rq->ctx.deadline_ns;
-            if (deadline_ns && now + w->work_ns >= deadline_ns) { /* it would be work for nothing */
+            if (deadline_ns && now + w->work_ns >= deadline_ns) { /* the work would be wasted */
                 settle(a, w, -ETIME);
                 continue;
             }
@@ -210,7 +213,7 @@ static void serve(struct admission *a)
     }
 }
 
-/* -- how long it will be -- */
+/* -- how long a request would wait -- */
 
 static int refuse(struct request *rq, enum admission_class cls, enum admission_refusal why, uint64_t wait_ns,
                   uint64_t limit_ns, const char *what)
@@ -233,7 +236,8 @@ static int refuse(struct request *rq, enum admission_class cls, enum admission_r
     return rc;
 }
 
-/* 0: it may join the queue, and *ret_until says how long it stays; 0: as long as it takes. */
+/* Returns 0 if the request may join the queue. *ret_until says until when it may
+ * wait; 0: without end. */
 static int check_wait(struct request *rq, const struct admission_wait *w, uint64_t *ret_until, const char *what)
 {
     struct admission *a = &rq->core->admission;
@@ -247,11 +251,11 @@ static int check_wait(struct request *rq, const struct admission_wait *w, uint64
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, queue_ns, what);
     if (deadline_ns == 0)
         return 0;
-    /* A quarter of the time is kept back, as the estimate is one: late work is work for nothing,
-     * when there is too much of it. */
+    /* A quarter of the time is kept as a margin, because the wait is an estimate. An answer that
+     * comes too late is wasted work when the core is busy. */
     uint64_t left_ns = deadline_ns > w->began_ns ? deadline_ns - w->began_ns : 0;
     uint64_t done_ns =
-        /* by turns with others */
+        /* its work takes turns with that of other requests */
         wait_ns + (uint64_t)((double)(w->all_ns + l->running_ns) * lane_slowness(l));
     if (done_ns > left_ns - left_ns / 4)
         return refuse(rq, w->cls, REFUSED_WAIT, wait_ns, left_ns, what);
@@ -289,7 +293,7 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
         return rc;
     join_queue(a, w);
     rq->ticket.wait = w;
-    serve(a); /* others may wait for memory only, and this one need none */
+    serve(a); /* others may wait for memory only, while this one needs none */
     wait_settled(a, w, until_ns);
     if (w->rc == 0) {
         order_hold(ORDER_ADMISSION);
@@ -302,13 +306,13 @@ static int enter_queue(struct request *rq, struct admission_wait *w, const char 
                     what);
     else
         rc = request_error(rq, w->rc, what);
-    serve(a); /* it may have stood before one that needs less memory */
+    serve(a); /* the request may have stood before one that needs less memory */
     return rc;
 }
 
-/* -- what requests call -- */
+/* -- called by requests -- */
 
-/* What was made of the frame so far, beside the frame itself. */
+/* Memory that the unpacked request takes beside its frame. */
 static uint64_t unpacked_bytes(const struct request *rq)
 {
     uint64_t used = rq->arena.used + rq->bulk.used;
@@ -430,7 +434,7 @@ void admission_leave(struct request *rq)
     serve(a);
 }
 
-/* Returns how much it was. */
+/* Returns the number of bytes that were released. */
 static uint64_t release_bytes(struct request *rq)
 {
     struct admission *a = &rq->core->admission;

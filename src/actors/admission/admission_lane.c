@@ -1,20 +1,21 @@
-/* admission_lane.c -- the queue of a lane, and how long it is.
+/* admission_lane.c -- the queue of a lane, and an estimate of how long a request waits in it.
  *
- * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM 1996).
- * A connection that has waiting requests is in a list by the virtual time at which its first one
- * starts; each request moves its connection's next start by the work it asks for. One that is
- * served goes nearly always to the end of the list again, so the list is walked from there.
+ * The order is start-time fair queueing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM
+ * 1996). The connections that have waiting requests form a list, in the order of the virtual
+ * start of their first requests. Each request moves the next start of its connection by its
+ * work. A connection that was served nearly always goes to the end of the list, so the list is
+ * searched from there.
  *
- * How long a queue is in milliseconds is measured, not computed: what was let out of the lane
- * per time while somebody waited. Background work, other cores' searches and wrong estimates
- * are all in that figure. */
+ * The wait in milliseconds is measured, not computed from estimates: how much work leaves the
+ * lane in a time during which requests wait. So background work, searches for other cores and
+ * wrong estimates are part of it. */
 #include "actors/admission/admission_lane.h"
 #include "base/check.h"
 #include "reactor/runtime.h"
 
 #define MEASURE_NS ((uint64_t)5000000)
-#define MEMORY_NS  200e6 /* so long is remembered how slow it was */
-#define PRIOR_NS   1e6   /* before that estimates are believed */
+#define MEMORY_NS  200e6 /* how long a measurement counts, about */
+#define PRIOR_NS   1e6   /* weight of the estimates, of which every quotient contains so much */
 
 static void lane_insert(struct admission_lane *l, struct admission_flow *f)
 {
@@ -50,7 +51,7 @@ void lane_push(struct admission_lane *l, struct admission_wait *w)
     if (first)
         lane_insert(l, f);
     if (l->waiting++ == 0) {
-        /* of the last rush */
+        /* fades what was measured when requests last waited */
         double keep = MEMORY_NS / (MEMORY_NS + (double)(w->began_ns - l->measured_at_ns));
         l->took_ns *= keep;
         l->done_ns *= keep;
@@ -84,12 +85,12 @@ void lane_remove(struct admission_lane *l, struct admission_wait *w, bool served
         lane_insert(l, f);
     l->waiting_ns -= w->work_ns;
     if (--l->waiting == 0)
-        /* who had more than others in this rush owes nothing in the next */
+        /* a connection that had more than others while requests waited owes nothing afterwards */
         l->virtual_ns = l->finish_max;
 }
 
-/* Sums that fade, and their quotient: a mean of quotients would make much of every pause in
- * which little was done. */
+/* Adds to fading sums, of which lane_slowness() is the quotient. A mean of quotients would
+ * overrate each pause in which little was done. */
 static void lane_remember(struct admission_lane *l, double took_ns, double work_ns)
 {
     double keep = MEMORY_NS / (MEMORY_NS + took_ns);
@@ -113,13 +114,13 @@ void lane_measure(struct admission_lane *l, uint64_t work_ns)
     l->measured_work_ns = 0;
 }
 
-/* Each connection gets an equal part of the lane, so the others matter only as far as
- * they are before its own. */
+/* Each connection gets an equal part of the lane. So of another connection only the work counts
+ * that is served before this one's. */
 uint64_t lane_wait_ns(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns)
 {
     uint64_t flows = l->flows + (f->head ? 0 : 1), fair = (f->work_ns + work_ns) * flows;
     uint64_t ahead = l->waiting_ns < fair ? l->waiting_ns : fair;
-    /* until the first of those that run has ended */
+    /* until the first of the running requests ends */
     ahead += l->running ? l->running_ns / l->running : 0;
     return (uint64_t)((double)ahead * lane_slowness(l));
 }

@@ -1,29 +1,29 @@
-/* admission_lane.h -- inside the admission: those who wait in one lane, in their order, and
- * how long that will be. */
+/* admission_lane.h -- internal: the requests that wait in one lane, in their order, and how
+ * long they will wait. */
 #pragma once
 
 #include "actors/admission/admission.h"
 
-struct admission_wait { /* on the stack of who waits */
+struct admission_wait { /* on the stack of the fiber that waits */
     struct admission_wait *next;
     struct request *rq;
     struct admission_flow *flow;
     struct fiber *fiber;
     uint64_t start, work_ns, bytes, began_ns;
-    uint64_t all_ns; /* with what follows in later pieces */
-    bool again;      /* for a later piece */
+    uint64_t all_ns; /* work of all pieces that are left */
+    bool again;      /* the request was admitted before, and waits for a later piece */
     enum admission_class cls;
     bool settled;
     int rc;
 };
 
-/* Joins the queue of w->flow's lane; w stays the caller's. */
+/* Joins the queue of w->flow's lane. The caller keeps w. */
 void lane_push(struct admission_lane *l, struct admission_wait *w);
-/* served: its turn has come; otherwise those behind it start earlier. */
+/* served: its turn has come. Otherwise later requests of its connection start earlier. */
 void lane_remove(struct admission_lane *l, struct admission_wait *w, bool served);
-/* So much work has left the lane while somebody waited. */
+/* Notes that so much work has left the lane while requests waited. */
 void lane_measure(struct admission_lane *l, uint64_t work_ns);
-/* Time that goes by while a nanosecond of estimated work is done. */
+/* The measured time that a nanosecond of estimated work takes. */
 double lane_slowness(const struct admission_lane *l);
-/* How long until a request of the flow would begin that joins now. */
+/* How long a request of the flow that joins now would wait. */
 uint64_t lane_wait_ns(const struct admission_lane *l, const struct admission_flow *f, uint64_t work_ns);

@@ -1,6 +1,6 @@
-/* budget.c -- the sum of what is granted never exceeds the budget, so no two reactors can take the
- * same megabyte. A grant is larger than what was asked for, and what is not used of it comes back
- * with the next report, some times a second. */
+/* budget.c -- grants memory to stores. The sum of all grants never exceeds the budget, so two
+ * reactors cannot take the same memory. A grant is larger than what was asked for. What is not
+ * used of it comes back with the next report, some times a second. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 #include "base/text/size.h"
@@ -10,34 +10,34 @@
 #include <string.h>
 
 #define INDEX_PERCENT 75
-/* of a reactor's part: a few growing segments and what sealing them takes fit beside what is
- * sealed */
+/* A growing segment may take 1/16 of a reactor's part. So a few of them, with the memory that
+ * sealing takes, fit beside sealed segments. */
 #define GROWING_SHARE   16
 #define GROWING_MIN     ((uint64_t)1 << 20)
 #define GROWING_DEFAULT ((uint64_t)122 << 20)
 #define REQUESTS_MIN    ((uint64_t)4 << 20)
 #define MANY_SHARE      16
-#define PROGRAM_BYTES   ((uint64_t)8 << 20) /* the program itself, */
-/* and on each reactor stacks, small requests and what never changes */
+#define PROGRAM_BYTES   ((uint64_t)8 << 20) /* of the program itself */
+/* of each reactor: stacks, small requests, and structures of fixed size */
 #define FIBERS_BYTES ((uint64_t)3 << 19)
-/* the program itself, and what its heap keeps when a start is over */
+/* the program itself, and what its heap keeps after a start */
 #define PROCESS_BYTES ((uint64_t)20 << 20)
-/* one part in so many of the stores' is for work that frees memory: it must not need what it is to
- * make */
+/* 1/8 of the stores' memory is for work that frees memory, which must not wait for memory */
 #define FREEING_SHARE 8
-/* of the budget: so much in the heap is worth a trim when memory is scarce */
+/* when memory is scarce, unused heap of 1/16 of the budget is worth a trim */
 #define SCARCE_SHARE 16
 #define MIB          ((uint64_t)1 << 20)
-/* so much is worth a trim in any case, or the same share of a small budget */
+/* at any time, so much unused heap is worth a trim; or 1/16 of a smaller budget */
 #define TRIM_BYTES     (16 * MIB)
-#define TRIM_MIB_NS    200000              /* to give back a MiB */
-#define TRIM_SHORT_NS  ((uint64_t)5000000) /* so long a core may be held though it has work */
-#define TRIM_REST      20                  /* times what a trim took until the next one */
+#define TRIM_MIB_NS    200000              /* for which a MiB is given back, in ns */
+#define TRIM_SHORT_NS  ((uint64_t)5000000) /* how long a trim may hold a core that has work */
+#define TRIM_REST      20                  /* the pause after a trim, in durations of that trim */
 #define TRIM_INSIST_NS ((uint64_t)10000000000)
-#define AHEAD_SHARE    32 /* granted in advance, to all reactors together */
+#define AHEAD_SHARE    32 /* 1/32 of the memory is granted ahead to all reactors together */
 #define AHEAD_MAX      ((uint64_t)64 << 20)
 
-/* Percent of the writers' part from which on a stage holds; all end below the last. */
+/* Each stage begins when stores need so many percent of the writers' memory. All stages end
+ * below the last figure. */
 static const unsigned stage_percent[BUDGET_STAGES] = {0, 80, 85, 90};
 #define STAGE_END_PERCENT 70
 
@@ -63,10 +63,11 @@ uint64_t budget_of_growing(uint64_t memory_bytes, unsigned reactors, uint64_t as
 
 uint64_t budget_of_requests(uint64_t memory_bytes, unsigned reactors)
 {
-    /* where that is little, all of it and more */
+    /* where a third is too little, all of the part */
     const uint64_t part = memory_bytes / BUDGET_KEPT_SHARE / reactors;
     const uint64_t share = part / 3, least = part < REQUESTS_MIN ? part : REQUESTS_MIN;
-    return share > least ? share : least; /* frames, what they need beside, the log's copies */
+    /* a third each for frames, for what requests need beside them, and for copies of the log */
+    return share > least ? share : least;
 }
 
 uint64_t budget_of_many(uint64_t memory_bytes, unsigned reactors, uint64_t bytes_each, uint64_t least, uint64_t most)
@@ -139,14 +140,14 @@ static uint64_t kept(const struct budget *b)
     return others > least ? others : least;
 }
 
-/* What the stores may have together. */
+/* What all stores together may use. */
 static uint64_t for_stores(const struct budget *b)
 {
     const uint64_t others = kept(b);
     return others < b->bytes ? b->bytes - others : 0;
 }
 
-/* Of that, without the part for work that frees memory. */
+/* The same without the part for work that frees memory. */
 static uint64_t for_writers(const struct budget *b)
 {
     const uint64_t all = for_stores(b);
@@ -176,10 +177,9 @@ void budget_see_process(struct budget *b, uint64_t anonymous_bytes)
     b->lost = anonymous_bytes > known ? anonymous_bytes - known : 0;
 }
 
-/* -- what the heap keeps -- */
+/* -- memory that the heap keeps -- */
 
-/* One trim takes as long as the pieces of the heap, which it looks at, and the
- * pages that it gives back. */
+/* A trim looks at all pieces of the heap, and gives pages back. Both take time. */
 static uint64_t trim_takes_ns(const struct budget *b)
 {
     return b->pieces_ns + (b->lost - b->kept) / MIB * TRIM_MIB_NS;
@@ -235,7 +235,7 @@ static void choose_stage(struct budget *b)
 
 /* -- questions -- */
 
-/* "rows 120 MiB, links 80 MiB, ...": the largest kinds. */
+/* "rows 120 MiB, links 80 MiB, ...": the three largest kinds. */
 static void describe(const struct budget *b, char *text, size_t size)
 {
     struct memory_use all = {0};
@@ -267,7 +267,7 @@ static int refuse(const struct budget *b, struct error *error)
     return -ENOMEM;
 }
 
-/* More than writers could have if there was nothing else. */
+/* Refuses a demand that could not be met even if the stores held nothing. */
 static int refuse_for_ever(const struct budget *b, const struct budget_question *q, struct error *error)
 {
     const uint64_t bytes = q->wanted > q->needed ? q->wanted - q->needed : 0;
@@ -316,10 +316,10 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
         part->granted = room - q->wanted < ahead ? room : q->wanted + ahead;
     else if ((rc = refuse_for_ever(b, q, &ret->error)) == 0)
         rc = refuse(b, &ret->error);
-    /* What a store holds is there whatever is refused: after a start, with a smaller --memory, or
-     * when connections took more. It counts as granted, so others get less. It gives the store no
-     * room, for all of it is in use, and what the store frees of it comes back with the next report
-     * but for what is granted ahead: the sum only falls. */
+    /* A store holds what it needs, whatever is refused: after a start with a smaller --memory,
+     * or when connections took more. That counts as granted, so other stores get less. All of it
+     * is in use, so this store gets no room by it. What the store frees comes back with the next
+     * report, but for what is granted ahead. So the sum only falls. */
     if (part->granted < q->needed)
         part->granted = q->needed;
     ret->turn = ++part->turns;

@@ -1,5 +1,5 @@
-/* budget_share.c -- a reactor's side: asks when the store needs more, and tells what is used, so
- * that others can have what is not. */
+/* budget_share.c -- a reactor's side of the budget: asks when the store needs more, and reports
+ * what is used, so that others can have the rest. */
 #include "actors/admission/budget.h"
 #include "actors/control_messages.h"
 #include "actors/server.h"
@@ -37,7 +37,7 @@ void budget_use_read(const struct core *c, struct memory_use *ret)
         store_memory_read(c->store, ret);
 }
 
-/* Answers may be read in another order than they were given: the newest counts. */
+/* Answers may arrive in another order than they were given, so the newest one counts. */
 static int ask(struct core *c, uint64_t wanted, bool frees, struct error *error)
 {
     struct control_budget_message m = {.question = {.reactor = c->reactor, .wanted = wanted, .frees = frees}};
@@ -64,7 +64,7 @@ int budget_share_ask(struct core *c, uint64_t wanted, bool frees, uint64_t *ret,
     return rc;
 }
 
-/* No core had a request for a second or so. */
+/* True when no core had a request in the last four looks, about a second. */
 static bool all_are_quiet(struct budget *b)
 {
     bool quiet = true;
@@ -74,7 +74,7 @@ static bool all_are_quiet(struct budget *b)
     return b->quiet_looks >= QUIET_LOOKS;
 }
 
-/* What was freed in small blocks, of dropped collections for instance, is still the heap's. */
+/* Small blocks that were freed, for instance of a dropped collection, still belong to the heap. */
 static void see_process(struct budget *b)
 {
     const uint64_t began_ns = clock_now_ns();
@@ -92,7 +92,7 @@ static void see_process(struct budget *b)
     budget_trimmed(b, lost, began_ns, clock_now_ns());
 }
 
-/* While much is freed, looks at the process come more often, so that each trim finds little. */
+/* While much memory is freed, looks come more often, so that each trim finds little. */
 static uint64_t next_look_ns(const struct core *c)
 {
     return clock_now_ns() + (c->reactor == 0 && c->server->budget.grows ? SOON_NS : REPORT_NS);
@@ -106,12 +106,12 @@ static void report(struct core *c)
         store_memory_trim(c->store);
     if (c->reactor == 0)
         see_process(&c->server->budget);
-    if (c->store) { /* what it does not need any more, others may have */
+    if (c->store) { /* memory that the store does not need any more is for others */
         const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c), c->reactors);
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);
     }
-    /* it gives back, which is never refused */
+    /* never refused, because it asks for no more than is granted */
     ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL));
     if (c->store)
         store_memory_grant(c->store, c->budget.granted, c->budget.stage);

@@ -1,5 +1,5 @@
-/* byte_pool.c -- frames that wait for memory are queued in the order of their urgency, and served
- * as bytes come back. */
+/* byte_pool.c -- a queue of the frames that wait for memory, in the order of their urgency. They
+ * are served as other frames give memory back. */
 #include "actors/admission/byte_pool.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/timer.h"
@@ -7,7 +7,8 @@
 #include <errno.h>
 
 #define STEP_BYTES ((uint64_t)1 << 20)
-/* What a sender must keep up while others wait: this much a second, after a moment to begin. */
+/* The rate that a sender must reach while others wait, in bytes a second, after a time in
+ * which any rate will do. */
 #define RATE_BYTES ((uint64_t)256 << 10)
 #define GRACE_NS   ((uint64_t)2000000000)
 
@@ -21,7 +22,7 @@ uint64_t byte_pool_most(const struct byte_pool *p, enum byte_rank rank)
     return p->bytes - p->bytes / 8 * rank;
 }
 
-/* -- may it have more? -- */
+/* -- whether a frame may have more -- */
 
 static uint64_t held_from(const struct byte_pool *p, enum byte_rank rank)
 {
@@ -36,8 +37,8 @@ uint64_t byte_pool_held(const struct byte_pool *p)
     return held_from(p, BYTES_URGENT);
 }
 
-/* Of the frames of this rank and the less urgent ones: when c has got `more`, can all still be
- * finished? Those that are complete end by themselves, so what they hold counts as free. */
+/* Whether all frames of this rank and of less urgent ranks can still be finished when c gets
+ * `more`. A complete frame ends without more memory, so its bytes count as free. */
 static bool safe_in(const struct byte_pool *p, const struct byte_claim *c, uint64_t more, enum byte_rank rank)
 {
     const uint64_t most = byte_pool_most(p, rank), held = held_from(p, rank);
@@ -98,8 +99,9 @@ static void give(struct byte_pool *p, struct byte_claim *c)
     }
 }
 
-/* First those that have begun, for what they hold comes free when they end; then new ones. The more
- * urgent come first, and a new one that must wait holds back all new ones that are less urgent. */
+/* Serves frames that have begun first, because they give back what they hold when they end; then
+ * new ones. Urgent ranks come first. A new frame that must wait holds back all new frames of its
+ * rank and of less urgent ranks. */
 static void serve(struct byte_pool *p)
 {
     for (unsigned r = 0; r < BYTE_RANKS; r++)
@@ -177,7 +179,7 @@ int byte_pool_grow(struct byte_pool *p, struct byte_claim *c, uint64_t bytes, ui
 {
     if (bytes <= c->held || c->held == c->total)
         return 0;
-    bytes += STEP_BYTES - 1; /* not for every piece */
+    bytes += STEP_BYTES - 1; /* asks for a whole step, so that not every piece of a frame asks */
     c->wanted = bytes < c->total ? bytes : c->total;
     if (safe(p, c, c->wanted - c->held)) {
         give(p, c);

@@ -1,10 +1,11 @@
-/* cost.c -- a walk costs about as much as its beam is wide, so what was learned of one beam says
- * something of the next. A linear model through all of them was the other choice; a table needs no
- * fit, and is right where the line bends: where a graph no longer lies in the cache. */
+/* cost.c -- a table of measured costs, one entry for each power of two of the beam. The cost of
+ * a walk is about proportional to its beam, so a measured beam gives an estimate for others. A
+ * linear model was the other choice. A table needs no fit, and stays right where the line bends
+ * because a graph no longer lies in the cache. */
 #include "actors/admission/cost.h"
 
-/* Guesses, until the first was measured. */
-#define BEAM_DEFAULT      64 /* of a search that leaves it open */
+/* Estimates, until the first measurement. */
+#define BEAM_DEFAULT      64 /* of a search that leaves the beam open */
 #define STEP_GUESS_NS     1000
 #define EXACT_VALUES_A_NS 8 /* values that a scan compares in a nanosecond */
 #define ROW_GUESS_NS      2000
@@ -18,7 +19,7 @@ static unsigned beam_class(uint32_t k, uint32_t ef)
     return log2 < COST_BEAMS ? log2 : COST_BEAMS - 1;
 }
 
-/* From the nearest beam that is known, in proportion. */
+/* The cost of the nearest beam that was measured, in proportion. */
 static uint64_t walk_ns(const struct cost_model *m, unsigned beam)
 {
     for (unsigned far = 0; far < COST_BEAMS; far++) {

@@ -1,38 +1,38 @@
-/* cost.h -- what requests to one collection cost here: time on this core, learned from
- * those that were done.
+/* cost.h -- what requests to one collection cost: CPU time on this core, learned
+ * from earlier requests.
  *
- * The clock is fiber_ran_ns() of the request's own fiber, so neither waiting nor what other
- * cores do for the request counts. Means are exponential: the last eight or so decide. Nothing
- * waits; one reactor's. */
+ * The clock is fiber_ran_ns() of the request's own fiber, so waiting does not count, nor does
+ * work of other cores for the request. Means are exponential, with a weight of 1/8 for a new
+ * measurement. No function waits. A model belongs to one reactor. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define COST_BEAMS 15 /* by the power of two of the beam, up to 16384 */
+#define COST_BEAMS 15 /* one for each power of two of the beam, up to 16384 */
 
-/* Zero-initialised is valid: nothing is known. */
+/* Zero-initialised is valid: nothing was measured yet. */
 struct cost_model {
-    uint64_t walk_ns[COST_BEAMS]; /* a query */
-    uint64_t exact_ns;            /* a query */
-    uint64_t row_ns;              /* a row written, or an id deleted */
-    uint64_t point_ns;            /* a point fetched */
+    uint64_t walk_ns[COST_BEAMS]; /* of a query */
+    uint64_t exact_ns;            /* of a query */
+    uint64_t row_ns;              /* of a row that is written, or an id that is deleted */
+    uint64_t point_ns;            /* of a point that is fetched */
 };
 
-/* Of one query. ef 0: chosen by the server. rows and dim are for an exact search
- * before there was any. */
+/* The expected cost of one query. ef 0: the server chooses the beam. rows and dim serve for an
+ * exact search before one was measured. */
 uint64_t cost_of_query(const struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t rows, uint32_t dim);
 void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t ns);
 
-/* Of one row and of one point. */
+/* The expected cost of one row and of one point. */
 uint64_t cost_of_row(const struct cost_model *m);
 uint64_t cost_of_point(const struct cost_model *m);
 
-/* One mean takes one more measurement. One that stands out, because the machine was busy elsewhere,
+/* Adds a measurement to a mean. A measurement above eight times the mean, as on a busy machine,
  * counts as eight times the mean. */
 static inline void cost_learn(uint64_t *mean, uint64_t ns)
 {
     ns = *mean && ns / 8 > *mean ? 8 * *mean : ns;
     *mean = *mean ? *mean - *mean / 8 + ns / 8 : ns;
-    *mean = *mean ? *mean : 1; /* 0 says that nothing is known */
+    *mean = *mean ? *mean : 1; /* 0 means that nothing was measured */
 }

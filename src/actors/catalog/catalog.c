@@ -1,7 +1,9 @@
-/* catalog.c -- two locks and two actors instead of one message at a time: a drop waits for each
- * reactor to let go of the collection, and a reactor that seals a segment meanwhile, or a write
- * that is the first one, waits for its commit here. With one message at a time, or with one actor
- * for both, the two could wait for each other. */
+/* catalog.c -- changes the list of collections and the manifest.
+ *
+ * There are two locks and two actors, instead of one message at a time. A drop waits until each
+ * reactor lets go of the collection. Meanwhile a reactor that seals a segment, or takes the
+ * first write to a clean collection, waits for its commit here. With one lock or one actor for
+ * both, each could wait for the other. */
 #include "actors/addresses.h"
 #include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"
@@ -18,14 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATALOG_WIDTH    16                  /* so many creations are made at once, or one drop */
-#define COMMIT_WIDTH     256                 /* they share flushes */
-#define COLLECTION_BYTES ((uint64_t)4 << 10) /* an empty one, about */
+/* so many creations run at once; a drop takes all of it */
+#define CATALOG_WIDTH    16
+#define COMMIT_WIDTH     256                 /* many commits share a flush */
+#define COLLECTION_BYTES ((uint64_t)4 << 10) /* about the memory of an empty collection */
 #define COLLECTIONS_MAX  1000000
 
 /* -- the manifest -- */
 
-/* Changes that wait for the lock ride the flush of whoever has it. */
+/* A change that waits for the lock is flushed together with those of the fiber that holds it. */
 static int try_commit(struct catalog *c, const struct manifest_change *change)
 {
     struct manifest_waiter waiter;
@@ -37,8 +40,8 @@ static int try_commit(struct catalog *c, const struct manifest_change *change)
     return waiter.rc;
 }
 
-/* On a full disk the first try frees the reserve, and what makes the data smaller, or moves it out
- * of the log, is done after all. */
+/* On a full disk the first try frees the reserve. Then changes that make the data smaller, or
+ * move them out of the log, are tried again. */
 int catalog_commit(struct catalog *c, const struct manifest_change *change, struct error *error)
 {
     uint64_t round = c->parts.disk->round;
@@ -65,7 +68,8 @@ static int tell_created(const struct collection_config *config)
     return rc;
 }
 
-/* These two go one after the other, so that they need no memory: they must not fail half way. */
+/* The messages of tell_published() and tell_all() go one after the other, so that they need no
+ * memory: neither must fail half way. */
 static void tell_published(uint64_t collection)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -95,7 +99,8 @@ static int tell_dropped(uint64_t collection)
 
 /* -- messages -- */
 
-/* The manifest keeps a schema of this core: the request's is of another one. */
+/* The manifest keeps a copy of the schema that this core owns; that of the request
+ * belongs to another core. */
 static int commit_created(struct catalog *c, const struct collection_config *config, struct error *error)
 {
     struct collection_config own;
@@ -125,7 +130,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     if (rc < 0)
         return rc;
     config->id = c->next_id > c->manifest.next_id ? c->next_id : c->manifest.next_id;
-    c->next_id = config->id + 1; /* others are created meanwhile */
+    c->next_id = config->id + 1; /* other collections are created meanwhile */
     rc = tell_created(config);
     if (rc < 0)
         error_set_errno(error, rc, "the collection '%s' could not be created", config->name);
@@ -142,8 +147,7 @@ static int create_locked(struct catalog *c, struct collection_config *config, st
     return 0;
 }
 
-/* Files that no reactor has open, because they are damaged, go with their collection all the
- * same. */
+/* Also removes files that no reactor has open, because they are damaged. */
 static void remove_segments(const struct catalog *c, const uint64_t *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -169,7 +173,7 @@ static int drop_locked(struct catalog *c, const char *name, struct error *error)
 {
     const struct collection_config *config = manifest_find_name(&c->manifest, name);
     if (!config)
-        return -ENOENT; /* the router has the sentence, it knows the names that exist */
+        return -ENOENT; /* the router writes the sentence, because it knows which names exist */
     uint64_t id = config->id, *segments;
     size_t segment_count;
     int rc = segments_of(c, id, &segments, &segment_count);
@@ -203,7 +207,7 @@ static bool is_being_created(const struct catalog *c, const char *name)
 static int create_named(struct catalog *c, struct collection_config *config, struct error *error)
 {
     struct catalog_creation this = {.name = config->name}, **link = &c->creations;
-    while (is_being_created(c, config->name)) /* whether it exists is known afterwards */
+    while (is_being_created(c, config->name)) /* its end decides whether the name exists */
         event_wait(&c->created);
     this.next = c->creations;
     c->creations = &this;
@@ -215,7 +219,7 @@ static int create_named(struct catalog *c, struct collection_config *config, str
     return rc;
 }
 
-/* Creations share flushes; a drop has the catalog for itself. */
+/* Creations run at the same time and share flushes. A drop runs alone. */
 static int on_create(struct catalog *c, struct catalog_create_message *m)
 {
     semaphore_acquire(&c->changing, 1);
@@ -315,10 +319,10 @@ void catalog_stop(struct catalog *c)
 {
     const bool changed = c->log.file;
     if (!c->log.manifest)
-        return; /* it was never started */
+        return; /* the catalog was never started */
     manifest_log_close(&c->log);
     if (changed)
-        /* what is there says the same */
+        /* a failure does no harm: the old file says the same */
         ignore_result(manifest_store(c->parts.dir, &c->manifest, NULL));
 }
 

@@ -1,7 +1,7 @@
-/* catalog_schema.c -- how a collection gets its next schema: every reactor makes a copy, the
- * manifest makes it durable, every reactor goes by its copy, the client is told. All that can fail
- * comes before the manifest, so that a change which is durable is one on all reactors; and none
- * goes by a change that a power cut could take back. */
+/* catalog_schema.c -- gives a collection its next schema, in four steps. Every reactor makes a
+ * copy. The manifest makes the schema durable. Every reactor uses its copy. The client gets its
+ * answer. Every step that can fail comes before the manifest, so a durable change is used by all
+ * reactors. No reactor uses a change that a power cut could take back. */
 #include "actors/addresses.h"
 #include "actors/catalog/catalog_internal.h"
 #include "actors/control_messages.h"
@@ -42,13 +42,13 @@ static void say(struct catalog *c, const char *name, const struct schema_change 
         log_info("collection '%s': field '%s' %s, schema version %" PRIu64 "%s", name, path, what, version, more);
 }
 
-/* The catalog is locked: no other change of a collection is under way. */
+/* The catalog is locked, so no other change of a collection is under way. */
 static int change_locked(struct catalog *c, struct catalog_schema_message *m)
 {
     const struct collection_config *config = manifest_find(&c->manifest, m->collection);
     struct schema *next;
     if (!config)
-        return -ENOENT; /* the router has the sentence, it knows the names that exist */
+        return -ENOENT; /* the router writes the sentence, because it knows which names exist */
     int rc = schema_change(config->schema, m->change, config->name, &next, m->error);
     if (rc < 0)
         return rc;

@@ -1,7 +1,7 @@
-/* catalog_snapshot.c -- the cut is short: with the manifest locked it is copied and each store
- * flushes its log. From then on the stores keep the files that this manifest names, whatever is
- * committed, until they have second names or, where the file system knows none, copies. Everything
- * else goes on meanwhile. */
+/* catalog_snapshot.c -- takes snapshots while the server runs. While the manifest is locked, it
+ * is copied and each store flushes its log; that is short. From then on the stores keep the
+ * files that this manifest names, whatever is committed. They keep them until each has a second
+ * name, or a copy where the file system has no hard links. All other work goes on meanwhile. */
 #include "actors/catalog/catalog.h"
 #include "actors/catalog/catalog_messages.h"
 #include "actors/control_messages.h"
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Where each log ends: after everything that was acknowledged before this was asked. */
+/* Sets where each log ends: after every write that was acknowledged before the call. */
 static int find_log_ends(struct manifest *m)
 {
     struct control_snapshot_message first = {.manifest = m}, *all;
@@ -26,7 +26,7 @@ static int find_log_ends(struct manifest *m)
     return rc;
 }
 
-/* One after the other, so that it needs no memory: it must not fail. */
+/* The messages go one after the other, so that they need no memory: this must not fail. */
 static void tell_ended(void)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -74,7 +74,7 @@ void catalog_on_snapshot(struct actor *a, struct message *base)
 {
     struct catalog *c = CONTAINER_OF(a, struct catalog, snapshots);
     struct catalog_snapshot_message *m = CONTAINER_OF(base, struct catalog_snapshot_message, base);
-    int rc = context_check(base->ctx); /* it may have stood in the queue for long */
+    int rc = context_check(base->ctx); /* it may have waited in the queue for long */
     if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_CREATE)
         rc = create(c, m);
     else if (rc == 0 && base->type == MSG_CATALOG_SNAPSHOT_DELETE)

@@ -1,6 +1,6 @@
-/* replica.c -- two sorted arrays: collections are looked up with every request and created
- * rarely, so a search of a dozen compares is quick enough and there is nothing to grow,
- * rehash or iterate oddly. */
+/* replica.c -- two sorted arrays. Every request looks up a collection, and creations are
+ * rare. A binary search of a dozen compares is quick enough. Unlike a hash table, sorted
+ * arrays list names in order. */
 #include "actors/catalog/replica.h"
 
 #include <errno.h>
@@ -131,7 +131,7 @@ void replica_meet_schema(struct collection_entry *e, uint64_t version)
 {
     if (version > e->config.schema->version)
         replica_take_schema(e);
-    /* all reactors have a copy before the first goes by it */
+    /* all reactors have a copy before the first of them uses it */
     check(version <= e->config.schema->version);
 }
 

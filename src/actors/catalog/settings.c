@@ -1,5 +1,5 @@
-/* settings.c -- the table of all settings, and reading a value by its kind. A setting is one row,
- * so names, bounds, defaults and help are written once. */
+/* settings.c -- the table of all settings, and how a value is read and written by its kind. A
+ * setting is one row, so its name, bounds, default and help are written once. */
 #include "actors/catalog/settings.h"
 #include "actors/admission/budget.h"
 #include "base/text/edit_distance.h"
@@ -18,7 +18,7 @@
 #define GIB ((uint64_t)1 << 30)
 #define TIB ((uint64_t)1 << 40)
 
-#define SHARES_MAX 90 /* as reactor_tune() wants it */
+#define SHARES_MAX 90 /* together; reactor_tune() demands it */
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -78,7 +78,8 @@ int settings_check(const struct settings *s, struct error *error)
 
 /* -- names -- */
 
-#define NAME_MAX_BYTES 60 /* a longer one is not compared: that takes time by its length */
+/* longer names are not compared, because that takes time in proportion to their length */
+#define NAME_MAX_BYTES 60
 
 int setting_find(const char *name, unsigned *ret, struct error *error)
 {
@@ -107,11 +108,11 @@ int setting_find(const char *name, unsigned *ret, struct error *error)
 /* -- values -- */
 
 static const struct unit {
-    const char *name; /* as it is written; the short form is its first letter */
+    const char *name; /* as written; its first letter is the short form */
     uint64_t bytes;
 } units[] = {{"TiB", TIB}, {"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}};
 
-/* "GiB", "gib", "G" -> 2^30; "", "B" -> 1; 0: no such unit. */
+/* "GiB", "gib", "G" -> 2^30; "", "B" -> 1; unknown -> 0. */
 static uint64_t unit_parse(const char *text)
 {
     if (text[0] == 0 || strcasecmp(text, "B") == 0)
@@ -122,7 +123,7 @@ static uint64_t unit_parse(const char *text)
     return 0;
 }
 
-/* "0.98": digits and a point, no more. */
+/* Reads "0.98": only digits and a point. */
 static bool fraction_parse(const struct setting *x, const char *text, uint64_t *ret)
 {
     char *end;

@@ -1,5 +1,5 @@
-/* settings_keeper.c -- the file of settings and the actor that changes it. A value is durable
- * before any reactor uses it. */
+/* settings_keeper.c -- the file of settings, and the change of one. A value is durable before
+ * any reactor uses it. */
 #include "actors/catalog/settings_keeper.h"
 #include "actors/addresses.h"
 #include "actors/admission/budget.h"
@@ -118,7 +118,7 @@ static int file_store(struct settings_keeper *k, const struct settings *next, st
 
 /* -- the cores -- */
 
-/* One after the other, so that it needs no memory: it must not fail half way. */
+/* The messages go one after the other, so that they need no memory: this must not fail half way. */
 static void tell_all(const struct settings *now)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -141,7 +141,7 @@ int settings_keeper_start(struct settings_keeper *k, const char *dir, const stru
         if (given->sources[i] == SETTING_OPTION)
             settings_write(&k->now, i, settings_read(given, i), SETTING_OPTION);
     struct error why;
-    /* each alone is right: an option beside what was set */
+    /* each value alone is right, but an option may not fit a stored one */
     if (settings_check(&k->now, &why) < 0) {
         struct settings plain;
         settings_init(&plain);

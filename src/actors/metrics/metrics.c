@@ -1,5 +1,5 @@
-/* metrics.c -- what all reactors have counted, as text. A number that is only added up is a row of
- * the table: who has a new one writes it there, and its name into docs/operations.md. */
+/* metrics.c -- the counts of all reactors, as text. A number that is only added up is a row of
+ * the table. A new one is a row there, and its name in docs/operations.md. */
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_text.h"
 
@@ -16,7 +16,8 @@ enum unit { PLAIN, SECONDS };
 static const struct single {
     const char *name, *type, *help;
     enum unit unit;
-    size_t at; /* of an uint64_t in struct metrics_sample; all reactors' are added up */
+    /* offset of a uint64_t in struct metrics_sample; the values of all reactors are added up */
+    size_t at;
 } singles[] = {
 #define ROW(name, type, unit, field, help)                                                                             \
     {                                                                                                                  \
@@ -81,7 +82,7 @@ static void table(struct metrics_text *t, const struct metrics_sample *s, unsign
     }
 }
 
-/* -- what has labels -- */
+/* -- families with labels -- */
 
 #define SUM(s, n, field)                                                                                               \
     ({                                                                                                                 \

@@ -1,4 +1,4 @@
-/* metrics_admission.c -- who was let in, who waited and who was refused, in the
+/* metrics_admission.c -- how many requests were admitted, waited and were refused, in the
  * Prometheus text format. */
 #include "actors/metrics/metrics.h"
 

@@ -1,4 +1,5 @@
-/* metrics_collections.c -- a family at a time, as the text format wants it. */
+/* metrics_collections.c -- writes one family after the other, each for all collections, as the
+ * text format demands. */
 #include "actors/metrics/metrics_collections.h"
 
 #include "reactor/fibers/fiber.h"

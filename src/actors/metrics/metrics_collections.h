@@ -5,11 +5,11 @@
 #include "base/memory.h"
 #include "shards/store.h"
 
-/* What is told of a collection: its segments added up by state, all reactors together. */
+/* The metrics of one collection: its segments on all reactors, added up by state. */
 struct metrics_collection {
     const char *name; /* needs no quoting: collection_config_check() */
-    bool there;       /* false: it was dropped meanwhile, and is left out */
-    bool damaged;     /* nothing else is known then */
+    bool there;       /* false: the collection was dropped meanwhile, and is left out */
+    bool damaged;     /* then nothing else is known */
     uint64_t points;
     struct segment_sums by_state[SEGMENT_STATES];
 };

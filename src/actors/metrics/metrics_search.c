@@ -1,5 +1,5 @@
-/* metrics_search.c -- what searches took, by kind, since the start and lately; and what they cost
- * the core, where it counts. */
+/* metrics_search.c -- how long searches took, by kind, since the start and in the last minute;
+ * and what the core's hardware counters say of them. */
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_text.h"
 
@@ -45,11 +45,11 @@ static void since_start(struct metrics_text *t, const struct histogram *times)
     }
 }
 
-/* -- lately: nothing is said of a kind of which there was none -- */
+/* -- the last minute: a kind without searches is left out -- */
 
 struct figure {
     const char *name;
-    double percent; /* of a percentile */
+    double percent; /* used where `of` is NULL */
     uint64_t (*of)(const struct histogram *h);
 };
 
@@ -87,7 +87,7 @@ static void lately(struct metrics_text *t, const struct histogram *times)
         PRINT(t, "%s{%s} %" PRIu64 "\n", name, labels[kind], times[kind].count);
 }
 
-/* Where the kernel lets nobody count, nothing is said at all. */
+/* Where the kernel allows no hardware counters, nothing is written. */
 static void hardware(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
 {
     struct search_hardware sum = {0};

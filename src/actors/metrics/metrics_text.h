@@ -1,12 +1,12 @@
-/* metrics_text.h -- the Prometheus text format, version 0.0.4, for the files that write metrics: a
- * HELP and a TYPE line a family, then its samples. */
+/* metrics_text.h -- the Prometheus text format, version 0.0.4, for the files that write metrics.
+ * A family has a HELP and a TYPE line, then its samples. */
 #pragma once
 
 #include "base/memory.h"
 
 #include <inttypes.h>
 
-/* Errors of the buffer stick: checked once at the end. */
+/* The first error stays in rc, and is checked once at the end. */
 struct metrics_text {
     struct buffer *out;
     int rc;
@@ -29,6 +29,6 @@ static inline double metrics_seconds(uint64_t ns)
 }
 
 struct metrics_sample;
-/* What searches took and cost (metrics_search.c). */
+/* Appends how long searches took, and what they cost the core (metrics_search.c). */
 void metrics_searches(struct metrics_text *t, const struct metrics_sample *s, unsigned n,
                       const struct search_times *times);

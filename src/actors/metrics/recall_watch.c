@@ -1,5 +1,5 @@
-/* recall_watch.c -- a fiber in the background class that repeats sampled searches exactly and
- * compares. It rests in proportion to what it took. */
+/* recall_watch.c -- a fiber of class background that repeats a sampled search exactly and
+ * compares the two. The pause after it is in proportion to its time. */
 #include "actors/metrics/recall_watch.h"
 #include "actors/core.h"
 
@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define K_MAX      100 /* searches for more are not taken */
-#define REST_SHARE 19  /* after a measurement, so many times as long as it took */
+#define K_MAX      100 /* searches with a larger k are not measured */
+#define REST_SHARE 19  /* the pause after a measurement is so many times its CPU time */
 #define REST_LEAST ((uint64_t)100000000)
 
-/* As near as the last of the exact hits, but for rounding: of points that are
- * equally far any will do. */
+/* Counts the hits that are no farther than the last exact hit, but for rounding. Of points at
+ * the same distance any will do. */
 static uint32_t count_found(const struct point_hit *hits, uint32_t count, const struct point_hit *exact,
                             uint32_t exact_count)
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
         const float last = exact[exact_count - 1].distance;
-        /* Codes may place it a little nearer than it is. Two vectors that are equally
-         * far are so to the bit. */
+        /* A distance by codes may be a little too small. Two vectors at the same
+         * distance have it to the bit. */
         bool is = hits[i].distance <= last - 1e-5f * fabsf(last) || hits[i].distance == last;
         for (uint32_t j = 0; j < exact_count && !is; j++)
             is = point_id_equal(hits[i].id, exact[j].id);

@@ -1,12 +1,14 @@
 /* recall_watch.h -- the recall of live searches, measured now and then.
  *
- * One search in so many (search.recall_sample), and the first ones of each collection, are repeated
- * when there is time, in class background, as they were and exactly: of the rows that this core can
- * search, which are all sealed ones and its own. Both run one after the other, so that hardly a
- * write comes between. At most one at a time, and for no more than a twentieth of the time. Metrics
- * add up what was found, and searches of a collection that find too little get a larger effort
- * (shards/background/recall_effort.h). One reactor's; nothing of it is on the way of a search but a
- * counter and, when it is the one, a copy of its vector. */
+ * One search in search.recall_sample, and the first searches of each collection, are repeated in
+ * class background: once as they were, and once exactly. Both look at the rows that this core
+ * can search: all sealed rows and its own. They run one after the other, so that hardly any
+ * write comes between. At most one measurement runs at a time, for no more than a twentieth of
+ * the time. Metrics add up what was found. Later searches of a collection whose searches find
+ * too little get a larger effort (shards/background/recall_effort.h).
+ *
+ * It belongs to one reactor. A search itself pays for a counter and, when it is sampled, for
+ * a copy of its vector. */
 #pragma once
 
 #include "reactor/fibers/sync.h"
@@ -16,18 +18,20 @@ struct collection_entry;
 struct core;
 
 struct recall_watch {
-    uint64_t searches; /* since the last that was taken */
-    uint64_t next_ns;  /* none is taken before, on clock_now_ns() */
+    uint64_t searches; /* since the last sampled one */
+    uint64_t next_ns;  /* no search is sampled before this time of clock_now_ns() */
     bool running;
-    bool hurries; /* little is known of that collection: the next may follow sooner */
+    /* one of the first measurements of a collection: the next one may follow sooner */
+    bool hurries;
     struct event ended;
-    struct context ctx;  /* of the two searches */
-    uint64_t collection; /* what is measured: */
+    struct context ctx;  /* of the repeated searches */
+    uint64_t collection; /* of the sampled search */
     struct shard_query query;
     float *vector; /* owned */
 };
 
-/* A search that is not exact and has no filter has been answered. Takes it, or not. */
+/* Called when a search that is not exact and has no filter has been answered.
+ * Samples it, or does not. */
 void recall_watch_note(struct core *c, const struct collection_entry *e, const struct shard_query *q);
-/* Ends what is under way. Waits. */
+/* Ends a measurement that is under way. Waits. */
 void recall_watch_stop(struct core *c);

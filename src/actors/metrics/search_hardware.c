@@ -1,5 +1,5 @@
-/* search_hardware.c -- two looks at the counters of the core around one search in 64, dropped
- * when another fiber ran between them. */
+/* search_hardware.c -- reads the core's counters before and after one search in 64. The reading
+ * is dropped when another fiber ran between. */
 #include "actors/metrics/search_hardware.h"
 #include "reactor/runtime.h"
 

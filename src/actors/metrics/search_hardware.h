@@ -1,8 +1,9 @@
-/* search_hardware.h -- what a search costs the core, by its own counters (reactor/machine/perf.h).
+/* search_hardware.h -- what a search costs the core, by the core's own counters
+ * (reactor/machine/perf.h).
  *
- * One search in 64 is looked at, and counts if no other fiber ran on the core meanwhile:
- * two system calls in 64 searches, and exact figures. Long searches, which let others run,
- * are under-represented. */
+ * One search in 64 is measured, and counts if no other fiber ran on the core meanwhile. So the
+ * figures are exact, and cost two system calls in 64 searches. Long searches, which let others
+ * run, are under-represented. */
 #pragma once
 
 #include "base/check.h"
@@ -12,7 +13,7 @@
 
 struct search_hardware {
     uint64_t turn, samples, counts[PERF_COUNTERS];
-    unsigned counters; /* that there are, a bit for each; 0: none, or nothing was looked at yet */
+    unsigned counters; /* those that exist, a bit for each; 0: none, or none was read yet */
 };
 
 struct search_probe {

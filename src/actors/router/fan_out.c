@@ -1,21 +1,21 @@
-/* fan_out.c -- the loads of the others are read at most once a millisecond, which is how often
- * they are written: most searches compare two numbers. There are two bounds for each way
- * (hysteresis), because spreading itself moves the load: with one client the others are half busy
- * as soon as they help, and idle again as soon as they do not. */
+/* fan_out.c -- the loads of other cores are read at most once a millisecond, which is how often
+ * they are written. So most searches only compare two numbers. Each direction has its own bounds
+ * (hysteresis), because fan-out itself changes the load: with one client, the other cores are
+ * half busy while they help, and idle when they do not. */
 #include "actors/router/fan_out.h"
 
 #include "actors/core.h"
 
 #define LOOK_NS 1000000u
 
-/* Per mille of a core's time. The mean tells whether there is time to give away; the busiest,
- * whether a part would wait there, and the whole search with it. */
+/* Per mille of a core's time. The mean says whether the cores have time left. The busiest core
+ * says whether a part of the search would wait there, and the whole search with it. */
 #define IDLE_MEAN    400
 #define IDLE_BUSIEST 700
 #define BUSY_MEAN    600
 #define BUSY_BUSIEST 900
 
-/* A message to a core that sleeps, and its answer, take 35 us (bench/runtime). */
+/* A message to a sleeping core and back takes 35 us (bench/runtime). */
 #define MESSAGE_NS 40000u
 
 bool fan_out_look(struct fan_out_view *v, uint64_t now_ns, unsigned self, unsigned reactors, unsigned (*load)(unsigned))
@@ -38,7 +38,7 @@ bool fan_out_wide(struct core *c, uint64_t work_ns, unsigned parts)
 {
     if (c->reactors == 1 || parts < 2)
         return false;
-    /* as parts are about equal, and done at once */
+    /* because parts are about equal and run at the same time */
     uint64_t sooner_ns = work_ns / parts * (parts - 1);
     return sooner_ns > MESSAGE_NS && fan_out_look(&c->others, clock_now_ns(), c->reactor, c->reactors, runtime_load);
 }

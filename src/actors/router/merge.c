@@ -1,6 +1,6 @@
-/* merge.c -- reactors are few and lists are short, so the head of every list is looked at for each
- * hit taken: for 2 to 16 lists that beats a heap. Ids taken are remembered in a small
- * open-addressing table; a linear look is quicker up to 16. */
+/* merge.c -- takes the nearest of all list heads, again and again. Reactors are few and lists
+ * are short; for 2 to 16 lists this is quicker than a heap. The ids that were taken are in a
+ * small open-addressing table; up to k = 16 a linear search is quicker. */
 #include "actors/router/merge.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 struct taken {
     const struct point_hit *hits;
     uint32_t count;
-    uint32_t *table; /* index + 1 of a hit; 0: free */
+    uint32_t *table; /* the index of a hit, plus 1; 0: a free entry */
     uint64_t mask;
 };
 
@@ -23,7 +23,7 @@ static bool nearer(const struct point_hit *a, const struct point_hit *b)
     return a->id.hi != b->id.hi ? a->id.hi < b->id.hi : a->id.lo < b->id.lo;
 }
 
-/* True when the id was taken before; otherwise remembers it as the next hit. */
+/* True when the id was taken before. Otherwise notes that the next hit has it. */
 static bool taken_before(struct taken *t, struct point_id id)
 {
     if (!t->table) {

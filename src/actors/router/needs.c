@@ -1,5 +1,5 @@
-/* needs.c -- sums of what the router allocates, term by term as it allocates them. A change there
- * is a change here. */
+/* needs.c -- sums of what the router allocates, term by term as it allocates. A change of the
+ * router's allocations is a change here. */
 #include "actors/router/needs.h"
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_collections.h"
@@ -8,25 +8,26 @@
 #include "shards/snapshot/snapshot.h"
 #include "shards/store.h"
 
-/* router_split_ids(): owner, order. */
+/* router_split_ids(): an owner and an index. */
 #define SPLIT_BYTES  (sizeof(uint16_t) + sizeof(uint32_t))
-#define DELETE_BYTES 16 /* of the ids that were met already, at most */
-/* meta_points(), and its packed form: the two halves of an id. */
+#define DELETE_BYTES 16 /* at most, for the set of ids that shard_delete() has met */
+/* An id in meta_points(), unpacked and packed: two halves each. */
 #define ANSWER_ID_BYTES (4 * sizeof(uint64_t))
-/* An item of a list as a message, and packed. */
+/* An item of a list, as a message and packed. */
 #define ANSWER_COLLECTION_BYTES 320
 #define ANSWER_SEGMENT_BYTES    1024
 #define ANSWER_SNAPSHOT_BYTES   320
-#define ANSWER_REACTOR_BYTES    ((uint64_t)12 << 10) /* with some dozens of buckets of its times */
-/* 23 lines, in a buffer that is twice as large */
+#define ANSWER_REACTOR_BYTES    ((uint64_t)12 << 10) /* with some dozens of histogram buckets */
+/* 23 lines, in a buffer that may be twice as large */
 #define TEXT_COLLECTION_BYTES 3000
 #define TEXT_REACTOR_BYTES    ((uint64_t)2 << 10)
-#define TEXT_BYTES            ((uint64_t)64 << 10) /* of what there is in any case */
+/* the lines that do not depend on reactors and collections */
+#define TEXT_BYTES ((uint64_t)64 << 10)
 
 uint64_t needs_of_fetch(uint64_t points, size_t row_bytes, struct selection select)
 {
     uint64_t point = SPLIT_BYTES + sizeof(struct point_id) + sizeof(bool) + ANSWER_ID_BYTES;
-    point += sizeof(uint32_t) * 2 + sizeof(uint64_t); /* where it is: a part, a row, a payload */
+    point += sizeof(uint32_t) * 2 + sizeof(uint64_t); /* struct place */
     if (select.vectors)
         point += 2 * row_bytes;
     if (select.payloads)

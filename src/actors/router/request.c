@@ -1,4 +1,4 @@
-/* request.c -- the pool of requests. */
+/* request.c -- the pool of requests, and the sentences for common failures. */
 #include "actors/core.h"
 #include "base/text/size.h"
 
@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_KEPT      4                  /* requests that a core at rest keeps */
-#define ARENA_KEPT_MAX ((size_t)64 << 10) /* an arena that grew beyond gives its memory back */
-#define BYTES_MAX      ((size_t)1 << 30)  /* of each arena of one request */
+#define POOL_KEPT 4 /* requests that an idle core keeps */
+/* a larger arena gives its memory back after the request */
+#define ARENA_KEPT_MAX ((size_t)64 << 10)
+#define BYTES_MAX      ((size_t)1 << 30) /* of each arena of one request */
 
 struct request *request_acquire(struct core *c, uint32_t deadline_ms)
 {
@@ -71,7 +72,7 @@ void request_release(struct request *rq)
 uint64_t request_bytes(const struct request *rq)
 {
     const uint64_t taken = sizeof(*rq) + arena_bytes(&rq->arena) + arena_bytes(&rq->bulk) + arena_bytes(&rq->answer);
-    /* of the frame: pages that nobody has touched */
+    /* the part of the frame that has not arrived: allocated pages that were never touched */
     const uint64_t to_come = rq->frame.total - rq->frame.held;
     return taken > to_come ? taken - to_come : 0;
 }
@@ -125,7 +126,7 @@ int request_error_memory(struct request *rq, uint64_t count, const char *noun, c
     const uint64_t limit = rq->bulk.limit;
     const uint64_t most = rq->bytes > limit ? (uint64_t)((double)count * (double)limit / (double)rq->bytes) : 0;
     char needed[SIZE_TEXT_MAX], allowed[SIZE_TEXT_MAX];
-    if (rq->bytes <= limit) /* the heap has none */
+    if (rq->bytes <= limit) /* the heap has no memory */
         return request_error(rq, -ENOMEM, what);
     if (most == 0)
         return error_set(

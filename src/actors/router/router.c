@@ -1,4 +1,5 @@
-/* router.c -- collections, and what all requests need. */
+/* router.c -- creates, drops and lists collections, and has what all requests need: entering a
+ * collection, splitting ids by owner, calling the catalog. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/router_internal.h"
 #include "actors/server.h"
@@ -6,9 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define CATALOG_CALLS_MAX 1024 /* of a core: each has a fiber that does nothing but wait */
+#define CATALOG_CALLS_MAX 1024 /* requests of a core; each has a fiber that only waits */
 #define CATALOG_RETRY_MS  1000
-#define LIST_ROOM         64 /* for collections that come while they are listed */
+#define LIST_ROOM         64 /* for collections that are created while the list is read */
 
 int router_check_serving(struct request *rq, const char *what)
 {
@@ -29,7 +30,7 @@ int router_error(struct request *rq, uint64_t collection, int rc, const char *wh
     const struct collection_entry *e = rc == -EBADMSG ? replica_find_id(&c->collections, collection) : NULL;
     if (!e)
         return request_error(rq, rc, what);
-    /* found by this request: all shall know */
+    /* this request has found the damage: every reactor is told */
     if (e->damage.code == ERROR_OK && shard_damage(e->shard))
         ignore_result(core_announce_damage(c, e));
     const struct error *damage = core_ask_damage(c, collection);
@@ -77,7 +78,8 @@ int router_split_ids(struct request *rq, const struct collection_config *config,
     ret->first = arena_alloc(&rq->arena, (reactors + 2) * sizeof(*ret->first));
     if (!owner || !ret->order || !ret->first)
         return -ENOMEM;
-    /* A counting sort; first[r + 1] counts, then is where r's next index goes. */
+    /* A counting sort. first[r + 2] counts the ids of r. After the sums, first[r + 1] is the
+     * place of the next index of r, and in the end the place behind the last. */
     memset(ret->first, 0, (reactors + 2) * sizeof(*ret->first));
     for (uint32_t i = 0; i < count; i++) {
         owner[i] = (uint16_t)router_owner(config, ids[i], reactors);
@@ -109,7 +111,8 @@ int router_scatter(struct request *rq, void *messages, size_t size, enum actor_i
     return message_scatter(&all);
 }
 
-/* No place in a lane is held meanwhile: a drop waits for requests that wait for such places. */
+/* The caller holds no place in a lane: a drop waits for requests inside the gate, which may
+ * wait for such a place. */
 int router_call_catalog(struct request *rq, struct message *m, enum actor_id actor, uint32_t type)
 {
     struct core *c = rq->core;
@@ -160,8 +163,8 @@ int router_copy_config(struct request *rq, const struct collection_config *from,
     return 0;
 }
 
-/* At a pause collections come and go: the list goes on behind the last name. -EAGAIN: there are
- * more than there is room for. */
+/* Collections may come and go at a pause, so the list goes on behind the last name that was
+ * read. -EAGAIN: there are more than `room`. */
 static int list_into(struct request *rq, size_t room, struct router_collections *ret)
 {
     const struct replica *r = &rq->core->collections;
@@ -181,7 +184,7 @@ static int list_into(struct request *rq, size_t room, struct router_collections 
         ret->damages[ret->count++] = damage;
         if (fiber_should_yield()) {
             fiber_yield();
-            /* which the loop adds again */
+            /* the loop adds 1 */
             i = replica_after(r, ret->configs[ret->count - 1].name) - 1;
         }
     }

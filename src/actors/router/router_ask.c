@@ -1,14 +1,14 @@
-/* router_ask.c -- who searches what: one message a reactor at most, whatever the number of queries;
- * the own core works while the others do.
+/* router_ask.c -- decides which reactor searches which segments, and asks them. A reactor gets
+ * at most one message a round, for all queries. The own core searches while the others do.
  *
- * Sealed segments are everywhere, so the own core could search them all; it leaves their own to the
- * others when that is worth a message. Rows that are not sealed are only owned here, and owners
- * without any are not asked.
+ * Every core can search all sealed segments, because they are shared. This core leaves sealed
+ * segments to their owners when that is worth a message. Rows that are not sealed are searched
+ * by their owner only; an owner without such rows is not asked.
  *
- * A point that is written again meanwhile leaves its old row for a new one. The new one is there
- * before the old one dies; but this core's old rows may be looked at after the owner was asked for
- * its new ones. If any row died since the search began, the owners are asked once more: then
- * whatever was dead when it was looked for has its successor there. */
+ * A point that is written again during a search leaves its old row for a new one. The new row is
+ * there before the old one dies. But this core may look at its own rows after the owner was
+ * asked for its new ones. So if any row has died since the search began, the owners are asked
+ * once more. Then every row that was dead when it was looked at has its new row in an answer. */
 #include "actors/router/router_internal.h"
 
 #include "base/bits.h"
@@ -18,12 +18,13 @@ struct asking {
     struct request *rq;
     struct collection_entry *entry;
     const struct query *q;
-    uint32_t count; /* of queries */
+    uint32_t count; /* number of queries */
     struct router_parts *parts;
-    struct shard_cover *covers; /* [reactors], of when the search began */
+    struct shard_cover *covers; /* one for each reactor, as it was when the search began */
     uint64_t began_ns;
-    bool wide;                             /* sealed segments are left */
-    uint64_t delegated[REACTORS_MAX / 64]; /* to these */
+    /* sealed segments of other owners are searched by these */
+    bool wide;
+    uint64_t delegated[REACTORS_MAX / 64]; /* the owners that search their own sealed segments */
 };
 
 static struct shard_search_message *add_part(struct asking *a, const struct search_part *part)
@@ -53,12 +54,12 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
     return m;
 }
 
-/* What the others have that we do not, and whether they shall search their own
- * sealed segments for us. */
+/* Reads which rows the other reactors have that this core lacks. Decides whether they search
+ * their own sealed segments for this search. */
 static void look_around(struct asking *a)
 {
     struct core *c = a->rq->core;
-    unsigned elsewhere = 0; /* cores with sealed segments of their own */
+    unsigned elsewhere = 0; /* other reactors that own sealed segments */
     for (unsigned r = 0; r < c->reactors; r++) {
         shard_cover_read(a->entry->shard, r, &a->covers[r]);
         elsewhere += a->covers[r].sealed;
@@ -88,12 +89,12 @@ static int send_parts(struct asking *a, bool with_sealed)
         message_send(&m->base, address_of(r, ACTOR_SEARCH), MSG_SHARD_SEARCH, &a->rq->ctx);
     }
     if (a->parts->count > first)
-        message_publish(); /* the others begin now, while this core searches its own part */
+        message_publish(); /* so that the others begin now, while this core searches its own part */
     return 0;
 }
 
-/* here: what this core searches; NULL: nothing. The messages are ours, so all are awaited,
- * also after a failure. */
+/* Asks this core (`here`; NULL: nothing here) and, if `others`, the other reactors. All messages
+ * are awaited, also after a failure, because they lie in memory of this request. */
 static int ask_round(struct asking *a, const struct search_part *here, bool others, bool with_sealed)
 {
     struct shard_search_message *own = here ? add_part(a, here) : NULL;
@@ -110,7 +111,7 @@ static int ask_round(struct asking *a, const struct search_part *here, bool othe
     return rc;
 }
 
-/* Once more, those who may have what took a dead row's place. */
+/* Asks the owners again that may have the new rows of points whose old rows died. */
 static int ask_again(struct asking *a)
 {
     struct core *c = a->rq->core;

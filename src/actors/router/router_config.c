@@ -1,5 +1,5 @@
-/* router_config.c -- settings are changed by reactor 0, which keeps them; to read them every
- * core has its own copy. */
+/* router_config.c -- changes a setting, through the catalog on reactor 0. Settings are read from
+ * the own core's copy. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/router_internal.h"
 

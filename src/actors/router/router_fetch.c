@@ -1,17 +1,18 @@
 /* router_fetch.c -- vectors and payloads of points, from the owners of their ids.
  *
- * An owner copies into memory of the asking core, which does not know how large the payloads are.
- * So the asking core offers room for a guess. An owner that needs more says how much, and is asked
- * again. Points may change between the two, hence the loop. */
+ * An owner copies into memory of the asking core, which does not know how large the payloads
+ * are. So the asking core offers memory for a guess. An owner that needs more says how much, and
+ * is asked again. Points may change between the two, so this may happen several times. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define GET_FEW     100 /* points that are fetched as a search is, and not as part of a load */
-#define CHECK_EVERY 256 /* points between two looks at the deadline */
-/* payloads that keep growing between two questions are somebody's endless loop */
+/* up to so many points, a fetch is admitted like a search and not as a load */
+#define GET_FEW     100
+#define CHECK_EVERY 256 /* points between two checks of the deadline */
+/* questions to one owner, whose payloads may grow between them */
 #define ATTEMPTS_MAX 8
 
 static bool part_is_empty(const struct message *m)
@@ -24,7 +25,7 @@ static int part_here(void *core, struct message *m)
     return shard_on_get(core, CONTAINER_OF(m, struct shard_get_message, base));
 }
 
-/* Asks the owners from reactor `first` on, `count` of them. */
+/* Asks `count` owners, from reactor `first` on. */
 static int parts_ask(struct request *rq, struct shard_get_message *parts, unsigned first, unsigned count)
 {
     const struct scatter owners = {.messages = parts + first,
@@ -88,7 +89,8 @@ static int ask_owners(struct request *rq, struct shard_get_message *parts)
     return rc;
 }
 
-/* Where point i of the answer is: row `row` of part `part`, its payload at `payload`. */
+/* Where point i of the answer lies: at row `row` of part `part`; `payload` is the offset
+ * of its payload there. */
 struct place {
     uint32_t part, row;
     uint64_t payload;
@@ -110,7 +112,7 @@ static void places_find(const struct router_split *split, const struct shard_get
     }
 }
 
-/* Takes points that are gone out of counts, which are a search's. */
+/* For a search: takes points that are gone out of the counts of the queries. */
 static void counts_shrink(struct router_points *p, const struct place *places, const struct shard_get_message *parts)
 {
     uint32_t at = 0;

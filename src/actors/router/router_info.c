@@ -1,4 +1,4 @@
-/* router_info.c -- what a collection is made of, added up or listed over all reactors. */
+/* router_info.c -- the counts and segments of collections, summed or listed over all reactors. */
 #include "actors/control_messages.h"
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS_MAX 8 /* to list segments, of which there may be more each time */
+#define ATTEMPTS_MAX 8 /* to list segments, of which there may be more at each try */
 
 static void info_add(struct shard_info *sum, const struct shard_info *part)
 {
@@ -139,7 +139,7 @@ static int segments_here(void *core, struct message *m)
     return shard_on_segments(core, CONTAINER_OF(m, struct shard_segments_message, base));
 }
 
-/* Asks each reactor for as many of its segments as m[reactor] has room for. All have
+/* Asks each reactor to describe as many of its segments as m[reactor] has room for. All have
  * answered when it returns. */
 static int segments_ask(struct request *rq, uint64_t collection, struct shard_segments_message *m)
 {
@@ -148,7 +148,7 @@ static int segments_ask(struct request *rq, uint64_t collection, struct shard_se
     return router_scatter(rq, m, sizeof(*m), ACTOR_SEARCH, MSG_SHARD_SEGMENTS, segments_here);
 }
 
-/* Moves the parts together. False: a reactor has more segments than there was room for. */
+/* Joins the lists of all reactors. False: a reactor has more segments than there was room for. */
 static bool segments_join(const struct shard_segments_message *m, unsigned reactors, struct router_segments *ret)
 {
     ret->count = 0;
@@ -162,7 +162,7 @@ static bool segments_join(const struct shard_segments_message *m, unsigned react
     return true;
 }
 
-/* What it needs is known when they were counted for the first time. */
+/* Admits the request after the first round, which counted the segments. */
 static int segments_enter(struct request *rq, const struct shard_segments_message *m, unsigned reactors)
 {
     uint64_t count = 0;
@@ -171,7 +171,7 @@ static int segments_enter(struct request *rq, const struct shard_segments_messag
     return rq->ticket.flow ? 0 : admission_enter(rq, ADMIT_LOAD, 0, needs_of_segments(count), "list of segments");
 }
 
-/* Room for as many segments as each reactor had when it was asked, and for some new ones. */
+/* Makes room for as many segments as each reactor had, and for some new ones. */
 static int segments_make_room(struct shard_segments_message *m, unsigned reactors, struct arena *arena,
                               struct router_segments *ret)
 {
@@ -187,7 +187,7 @@ static int segments_make_room(struct shard_segments_message *m, unsigned reactor
     return 0;
 }
 
-/* The first time there is room for nothing, and the answers are only counts. */
+/* The first round has no room, so its answers are only counts. */
 static int segments_read(struct request *rq, uint64_t collection, struct arena *arena, struct router_segments *ret)
 {
     const unsigned n = rq->core->reactors;

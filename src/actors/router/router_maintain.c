@@ -1,5 +1,5 @@
-/* router_maintain.c -- sealing and compacting by request: all reactors work at once, the
- * caller waits for the last. */
+/* router_maintain.c -- sealing and compaction on request. All reactors work at the same time;
+ * the request waits for the last. */
 #include "actors/router/router_internal.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static int ask_all(struct request *rq, uint64_t collection, uint32_t type, struc
     return rc;
 }
 
-/* The collection's gate is not held here: a drop would wait for work that takes minutes. Each
- * reactor sees to that itself. */
+/* The collection's gate is not held while waiting, because a drop would wait for work of
+ * minutes. Each reactor enters it itself and leaves it early for a drop. */
 static int maintain(struct request *rq, const char *name, uint32_t type, const char *what)
 {
     struct core *c = rq->core;
@@ -48,7 +48,7 @@ int router_seal(struct request *rq, const char *name)
     return maintain(rq, name, MSG_SHARD_SEAL, "sealing");
 }
 
-/* One reactor merges the segments of all, so all are sealed first. */
+/* One reactor merges the segments of all reactors, so all seal theirs first. */
 int router_compact(struct request *rq, const char *name)
 {
     int rc = maintain(rq, name, MSG_SHARD_SEAL, "sealing before compaction");

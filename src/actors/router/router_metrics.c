@@ -1,4 +1,4 @@
-/* router_metrics.c -- everything that is measured, as one text. */
+/* router_metrics.c -- collects all metrics into one text. */
 #include "actors/control_messages.h"
 #include "actors/metrics/metrics_collections.h"
 #include "actors/router/router_internal.h"
@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-/* Each reactor adds its segments to the same sums, in its turn: one message a reactor, however many
- * collections there are. */
+/* Each reactor adds its segments to the same sums, one reactor after the other. So there is one
+ * message for each reactor, however many collections there are. */
 static int segments_add(struct request *rq, const uint64_t *ids, struct metrics_collection *all, size_t count)
 {
     int rc = 0;
@@ -23,7 +23,7 @@ static int collections_format(struct request *rq, struct buffer *out)
     struct router_info *infos;
     size_t count;
     if (router_infos(rq, &infos, &count) < 0) {
-        /* the server is not serving just now: the rest is worth telling */
+        /* the server does not serve just now; the metrics without collections are still useful */
         rq->error.code = ERROR_OK;
         return 0;
     }
@@ -40,8 +40,8 @@ static int collections_format(struct request *rq, struct buffer *out)
     return rc < 0 ? rc : metrics_collections_format(all, count, out);
 }
 
-/* Those of all cores together, one after the other: of 128 cores they would be 16 MiB.
- * NULL: there is no memory. */
+/* Reads the search times of one core after the other, and sums them. All at once would take 16
+ * MiB for 128 cores. NULL: no memory. */
 static struct search_times *times_read(struct request *rq, int *ret_rc)
 {
     struct search_times *sum = arena_alloc(&rq->bulk, sizeof(*sum)), *one = arena_alloc(&rq->bulk, sizeof(*one));

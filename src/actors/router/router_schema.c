@@ -1,6 +1,6 @@
 /* router_schema.c -- a change of a collection's schema. The collection's gate is left before the
- * catalog is called: a drop has the catalog for itself, and waits for whoever is inside the
- * gate. */
+ * catalog is called. Otherwise a drop, which runs alone in the catalog, would wait for this
+ * request inside the gate, and this request for the drop. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/router_internal.h"
 
@@ -23,7 +23,7 @@ int router_change_schema(struct request *rq, const char *name, const struct sche
     if (rc == 0)
         rc = router_call_catalog(rq, &m.base, ACTOR_CATALOG, MSG_CATALOG_SCHEMA);
     ret->schema = m.schema;
-    if (rc == -ENOENT && rq->error.code == ERROR_OK) /* dropped meanwhile */
+    if (rc == -ENOENT && rq->error.code == ERROR_OK) /* the collection was dropped meanwhile */
         return replica_error_unknown(&rq->core->collections, name, &rq->error);
     return rc < 0 && rq->error.code == ERROR_OK ? request_error(rq, rc, "change of the schema") : rc;
 }

@@ -1,4 +1,5 @@
-/* router_search.c -- what is asked is checked, the parts (router_ask.c) become one answer. */
+/* router_search.c -- a search: checks the query, waits for admission, asks the reactors
+ * (router_ask.c), and merges their hits into one answer. */
 #include "actors/router/merge.h"
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
@@ -9,10 +10,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* So long a search with many queries has its turn, at most, while others wait: some ten queries of
- * the longest kind. */
+/* How long a search with many queries runs before others of its lane go first: about ten of
+ * the longest queries. */
 #define PIECE_NS   ((uint64_t)50000000)
-#define PIECES_MAX 512 /* each takes a KiB or so of the request's memory */
+#define PIECES_MAX 512 /* each piece takes about 1 KiB of the request's memory */
 
 static int check_names(const struct collection_config *config, const struct query *q, struct error *e)
 {
@@ -75,7 +76,7 @@ static int check_query(struct request *rq, const struct collection_config *confi
     return rc < 0 ? rc : check_targets(config, &q->targets, *ret_count, &rq->error);
 }
 
-/* Room for the hits of all queries, one after the other. */
+/* Allocates the answer: the hits of all queries, one query after the other. */
 static int answer_begin(struct request *rq, const struct query *q, uint32_t count, struct router_points *ret,
                         struct point_hit **ret_merged)
 {
@@ -88,7 +89,7 @@ static int answer_begin(struct request *rq, const struct query *q, uint32_t coun
     return ret->ids && ret->scores && ret->counts && *ret_merged ? 0 : -ENOMEM;
 }
 
-/* Appends the hits of the next `count` queries; merged: room for query_depth(). */
+/* Appends the hits of the next `count` queries. merged: memory for query_depth() hits. */
 static int merge_parts(struct request *rq, const struct collection_config *config, const struct query *q,
                        uint32_t count, const struct router_parts *parts, struct point_hit *merged,
                        struct router_points *ret)
@@ -118,8 +119,8 @@ static int merge_parts(struct request *rq, const struct collection_config *confi
     return 0;
 }
 
-/* What the query leaves open is as the server is set: ef before recall, since it is only set where
- * that is wanted. */
+/* Fills in what the query leaves open from the settings. search.ef goes before search.recall,
+ * because it is off by default. */
 static struct query with_settings(const struct settings *s, const struct query *q)
 {
     struct query is = *q;
@@ -132,15 +133,14 @@ static struct query with_settings(const struct settings *s, const struct query *
     return is;
 }
 
-/* The beam that a search is about as dear as: for what such searches cost, only the order
- * matters. */
+/* A beam that costs about as much as the search. cost.c needs only its order of magnitude. */
 static uint32_t beam_of(const struct query *q)
 {
     return q->effort.ef ? q->effort.ef : recall_default_ef(q->effort.recall, query_depth(q));
 }
 
-/* Its turn, by what such searches have cost lately: *ret_piece queries of it, which is all unless
- * they take long. Waits. */
+/* Waits for the admission, by the cost of recent searches. *ret_piece: how many queries the
+ * first piece has; all, unless they take long. */
 static int take_turn(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                      uint64_t *ret_query_ns, uint32_t *ret_piece)
 {
@@ -158,7 +158,7 @@ static int take_turn(struct request *rq, struct collection_entry *e, const struc
         needs_of_search(rq->core->reactors, count, query_depth(q), vector_bytes(spec), q->select), "search");
 }
 
-/* Queries in pieces, between which others have their turn. */
+/* Runs the queries in pieces. Between pieces, other requests may go first. */
 static int search_pieces(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                          uint64_t query_ns, uint32_t piece, struct router_points *ret)
 {
@@ -213,7 +213,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     uint64_t now_ns = clock_now_ns();
-    if (!q->filter) /* what a filter adds says nothing of other searches */
+    if (!q->filter) /* the cost of a filter says nothing about other searches */
         cost_learn_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q),
                          (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(q->effort.exact, count);

@@ -1,5 +1,5 @@
-/* router_snapshot.c -- who only reads a snapshot does so on the core of its connection; who makes,
- * removes or restores one asks the catalog. */
+/* router_snapshot.c -- snapshots on request. A request that only reads a snapshot runs on the
+ * core of its connection. To make, remove or restore one, it asks the catalog. */
 #include "actors/catalog/catalog_messages.h"
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERIFY_NS ((uint64_t)200000000) /* then the client is told how far it is, and asks again */
+/* after this time the client is told how far the verification is, and asks again */
+#define VERIFY_NS ((uint64_t)200000000)
 
-#define NAMES_TRIED 1000 /* of one second, for snapshots without a name */
+/* names with the same second, for snapshots that the client did not name */
+#define NAMES_TRIED 1000
 
 static int ask_catalog(struct request *rq, enum catalog_message_type type, const char *name,
                        struct catalog_snapshot_message *m, const char *what)
@@ -75,7 +77,7 @@ int router_snapshot_verify(struct request *rq, const char *name, struct snapshot
     return verify(rq, name, VERIFY_NS, v);
 }
 
-/* Not refused while a restore is unfinished: this is how it is finished. */
+/* Not refused while a restore is unfinished, because repeating it is how to finish it. */
 int router_snapshot_restore(struct request *rq, const char *name)
 {
     struct catalog_snapshot_message m;

@@ -1,6 +1,6 @@
-/* router_verify.c -- a stretch of the check of the disk, on the core of the connection: it
- * is reading and summing, in the background. Only how far each log is durable has to be
- * asked of its reactor. */
+/* router_verify.c -- checks a piece of the files on the disk, on the core of the
+ * connection: it reads and sums in the background. Other reactors are only asked how far
+ * their logs are durable. */
 #include "actors/control_messages.h"
 #include "actors/router/router_internal.h"
 #include "actors/server.h"
@@ -10,7 +10,8 @@
 
 #define STRETCH_BYTES ((uint64_t)256 << 20)
 #define STRETCH_NS    ((uint64_t)500000000)
-#define LOOK_NS       ((uint64_t)5000000) /* until it is looked again whose turn it is */
+/* pause between two looks whether another request still checks files */
+#define LOOK_NS ((uint64_t)5000000)
 
 struct stretch {
     struct request *rq;
@@ -23,7 +24,8 @@ struct stretch {
 static int log_durable_of(unsigned reactor, uint64_t *ret, void *arg)
 {
     struct control_log_durable_message m = {.position = 0};
-    if (reactor >= reactor_count()) /* the manifest of a snapshot that is just being restored */
+    /* the manifest belongs to a snapshot that is just being restored */
+    if (reactor >= reactor_count())
         return -ESHUTDOWN;
     int rc = message_call(&m.base, address_of(reactor, ACTOR_ASK), MSG_CONTROL_LOG_DURABLE, NULL);
     *ret = m.position;
@@ -84,7 +86,7 @@ void router_verify_end(struct request *rq)
     rq->core->verifying = false;
 }
 
-/* A stretch of it, when others have ended theirs. */
+/* Checks a piece when no other request of this core checks files. */
 static int verify_admitted(struct request *rq, const struct verify_options *options, struct stretch *s)
 {
     int rc = router_verify_begin(rq, "check");
@@ -122,7 +124,7 @@ int router_verify(struct request *rq, struct router_verify *v)
         return rc;
     rc = verify_admitted(rq, &options, &s);
     admission_leave(rq);
-    if (c->state == CORE_RESTORING) /* what was read may have been replaced meanwhile */
+    if (c->state == CORE_RESTORING) /* the files may have been replaced meanwhile */
         return router_check_serving(rq, "check");
     if (rc < 0 && rq->error.code != ERROR_OK)
         return rc;

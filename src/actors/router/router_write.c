@@ -1,9 +1,10 @@
-/* router_write.c -- a batch is cut by the owners of its ids, and acknowledged when every owner has.
+/* router_write.c -- splits a batch by the owners of its ids, and acknowledges it
+ * when every owner has.
  *
- * All vectors are checked before any owner is asked, so that a wrong batch is refused as a whole; a
- * batch that fails for another reason (a full disk) may be there in part, as the protocol says.
- * Nothing is copied: each owner's part names its points by their place in the request, which lends
- * them until all parts are home. */
+ * All vectors are checked before any owner is asked, so a batch with an error is refused as a
+ * whole. A batch that fails for another reason, for instance a full disk, may be stored in part,
+ * as docs/protocol.md says. Vectors and payloads are not copied. The part of an owner names its
+ * points by their index in the request, which lends them until all parts have been answered. */
 #include "actors/router/needs.h"
 #include "actors/router/router_internal.h"
 
@@ -55,13 +56,14 @@ static int check_payloads(struct request *rq, const struct write *w)
     return 0;
 }
 
-/* Where each point's payload begins, in the order of the ids. *ret_sum: bytes of all. Those that
- * lie behind what was sent are no pointers to read from: the sum says that there are such. */
+/* Finds where the payload of each point begins, in the order of the ids. *ret_sum: bytes of all
+ * payloads. If it exceeds what was sent, the pointers of the payloads behind that are not valid;
+ * the caller then refuses the batch. */
 static int payloads_find(struct request *rq, const struct write *w, const void ***ret, uint64_t *ret_sum)
 {
     uint64_t sum = 0;
     if (w->payloads.sizes) {
-        /* blocks of an arena double, and the last one has the frame */
+        /* blocks of an arena double in size, and the last one holds the frame */
         arena_room(&rq->bulk, w->count * sizeof(**ret));
         *ret = arena_alloc(&rq->bulk, w->count * sizeof(**ret));
         if (!*ret)
@@ -131,7 +133,7 @@ static int upsert_split(struct request *rq, const struct collection_config *conf
     for (unsigned r = c->reactors; r-- > 0;) {
         begun += parts[r].batch.count > 0 && parts[r].base.status == 0;
         if (parts[r].base.status < 0)
-            rq->error = errors[r]; /* of the first in the end */
+            rq->error = errors[r]; /* the error of the first reactor stays */
     }
     if ((rc == -ETIME || rc == -ECANCELED) && begun > 0)
         return error_set(
@@ -242,7 +244,7 @@ static int delete_split(struct request *rq, const struct collection_config *conf
     for (unsigned r = c->reactors; r-- > 0;) {
         *ret_deleted += parts[r].deleted;
         if (parts[r].base.status < 0)
-            rq->error = errors[r]; /* of the first in the end */
+            rq->error = errors[r]; /* the error of the first reactor stays */
     }
     return rc;
 }
