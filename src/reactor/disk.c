@@ -1,11 +1,10 @@
-/* disk.c -- operations on files by class: reads of searches and the log first, background last.
+/* disk.c -- schedules file operations by class: searches and the log first, background fibers last.
  *
- * What a fiber of the classes INTERACTIVE or WRITE asks for goes to the back end at once. Reads,
- * writes and flushes of background fibers are few and small there: a flush of the log waits
- * behind whatever the disk was given before it, and takes from it no more than BACKGROUND_OPS of
- * at most a MiB each (file.c). While an urgent operation is under way there is one of them, so
- * that background work goes on however busy the log is. Everything above the back ends, hence
- * the same in all worlds. */
+ * Operations of fibers of the classes INTERACTIVE and WRITE go to the back end at once. A flush of
+ * the log waits for every operation that the disk already has. So background fibers have at most
+ * BACKGROUND_OPS reads, writes and flushes at the back end, each of at most 1 MiB (file.c). While
+ * an urgent operation is under way they have one, so that background work goes on however busy the
+ * log is. This code lies above the back ends, so it also runs in the simulator. */
 #include "reactor/reactor.h"
 
 #define BACKGROUND_OPS 2

@@ -1,5 +1,5 @@
-/* file.c -- file operations as straight lines: short reads and writes are continued,
- * interrupted ones repeated. */
+/* file.c -- file operations that complete: short reads and writes are continued, interrupted
+ * operations are repeated. */
 #include "base/memory.h"
 #include "reactor/mapping_guard.h"
 #include "reactor/reactor.h"
@@ -7,30 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operation moves at most this much (Linux cuts at 2 GiB - 4 KiB); a multiple of
- * what O_DIRECT wants. */
+/* Most bytes of one operation (Linux stops at 2 GiB - 4 KiB); a multiple of the alignment of
+ * O_DIRECT. */
 #define PIECE_MAX ((size_t)256 << 20)
-/* The same for background fibers: the disk is somebody else's again soon (disk.c). */
+/* The same for background fibers. It is small so that urgent operations do not wait long for the
+ * disk (disk.c). */
 #define PIECE_BACKGROUND ((size_t)1 << 20)
-/* A file that background work writes has no more bytes than this that are not on their way to the
- * disk: were it all left to the last flush, those of the log would wait behind hundreds of MiB. */
+/* Most dirty bytes of a file that background fibers write. If all dirty pages were left to the
+ * final flush, flushes of the log would wait behind hundreds of MiB. */
 #define WRITE_BACK_BYTES ((uint64_t)4 << 20)
 
-/* Slices of one operation: Linux takes no more (UIO_MAXIOV). */
+/* Most slices of one operation (UIO_MAXIOV of Linux). */
 #define SLICES_MAX 1024
 
-/* Of a mapping, at once: some 50 us. */
+/* Bytes of a mapping that are unmapped at once, which takes about 50 us. */
 #define DROP_BYTES ((size_t)4 << 20)
 
 struct file {
     handle_t handle;
     struct reactor *reactor;
-    uint64_t dirty_from, dirty_to; /* written by background fibers, and not yet written back */
+    /* the range that background fibers wrote and that is not written back */
+    uint64_t dirty_from, dirty_to;
     bool is_direct;
 };
 
-/* Kernels around a signal have been seen to give up operations nobody cancelled; EINTR and
- * EAGAIN are nobody's fault. */
+/* Some kernels abort operations around a signal although no code cancelled them. EINTR and EAGAIN
+ * are no failures either. */
 static bool is_transient(int64_t rc)
 {
     return rc == -EINTR || rc == -EAGAIN || rc == -ECANCELED;
@@ -55,7 +57,7 @@ static int64_t run_file(struct file *f, enum op_kind kind, size_t size)
 {
     check(f->reactor == reactor_here());
     struct op op = {.kind = kind, .handle = f->handle, .size = size};
-    /* a held lock is -EWOULDBLOCK, which is -EAGAIN */
+    /* a held lock gives -EWOULDBLOCK, which equals -EAGAIN */
     return op.kind == OP_LOCK ? op_run(&op) : run(&op);
 }
 
@@ -77,8 +79,8 @@ int file_open(const char *path, unsigned flags, struct file **ret)
 
 void file_close(struct file *f)
 {
-    /* A failed close has closed: the handle is gone, and what was not flushed was never
-     * promised. Never repeated. */
+    /* Never repeated: a close that fails has closed the handle. Data that was not flushed was not
+     * promised to be durable. */
     check(f->reactor == reactor_here());
     struct op op = {.kind = OP_CLOSE, .handle = f->handle};
     (void)op_run(&op);
@@ -95,8 +97,8 @@ static size_t piece_max(void)
     return in_background() ? PIECE_BACKGROUND : PIECE_MAX;
 }
 
-/* After a write of a background fiber. An error is the write's: asking for it here has
- * taken it from the flush. */
+/* Called after each write; starts the write-back of what background fibers wrote. An error fails
+ * the write, because the kernel reports it once, and a later flush would not see it. */
 static int64_t write_back(struct file *f, uint64_t offset, uint64_t size)
 {
     if (f->is_direct || !in_background())
@@ -133,7 +135,7 @@ int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
     return (int64_t)have;
 }
 
-/* One operation for as many slices as it may take. Returns the bytes written, at least one. */
+/* Writes as many slices as one operation takes. Returns the bytes written, at least one. */
 static int64_t write_slices(struct file *f, struct iovec *slices, unsigned count, uint64_t offset)
 {
     struct op op = {.kind = OP_WRITE, .handle = f->handle, .offset = offset};
@@ -149,7 +151,8 @@ static int64_t write_slices(struct file *f, struct iovec *slices, unsigned count
         op.size = slices[0].iov_len < most ? slices[0].iov_len : most;
     }
     int64_t rc = run(&op);
-    /* -EFAULT: bytes of a mapping that the kernel could not read; 0: not a disk to trust */
+    /* -EFAULT: the slice lies in a mapping that the kernel could not read. 0: a disk that makes no
+     * progress. */
     if (rc <= 0)
         return rc == -EFAULT || rc == 0 ? -EIO : rc;
     int64_t back = write_back(f, offset, (uint64_t)rc);

@@ -1,15 +1,16 @@
-/* load.c -- what a reactor tells the others about itself, and what may be tuned while it runs.
+/* load.c -- publishes the load of a reactor to the other reactors, and changes its tuning while it
+ * runs.
  *
- * The load is a moving mean over about WINDOW_NS. Its reactor stores it, with the time, at
- * most once in PUBLISH_NS and on a cache line of its own, so that those who look cost it
- * next to nothing. A reactor that sleeps publishes nothing: who looks then lets the old
- * figure fade by its age. */
+ * The load is a moving mean over about WINDOW_NS. Each reactor stores its load with the time, at
+ * most once in PUBLISH_NS and on a cache line of its own, so that readers hardly slow it down. A
+ * sleeping reactor publishes nothing. A reader then reduces the last value in proportion to its
+ * age. */
 #include "reactor/reactor.h"
 #include <errno.h>
 
 #define WINDOW_NS  10000000u
 #define PUBLISH_NS 1000000u
-#define LOAD_BITS  10 /* per mille fit */
+#define LOAD_BITS  10 /* enough for per mille */
 
 static uint64_t load_pack(uint64_t now_ns, unsigned per_mille)
 {

@@ -1,4 +1,5 @@
-/* loop.c -- one turn after the other: mail, completions, timers, fibers, mail, sleep. */
+/* loop.c -- the turns of a reactor's loop: receive messages, complete operations, fire timers, run
+ * fibers, publish messages, sleep. */
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -7,15 +8,15 @@
 _Thread_local struct reactor *reactor_current;
 
 #define FIBERS_PER_TURN 64
-/* What a fiber has submitted, like an answer, does not wait longer than this for the other
- * fibers that are ready. */
+/* After this time a turn ends if messages or completions wait, so that answers which fibers have
+ * submitted are sent. */
 #define TURN_NS 30000
-/* Messages do not wait longer than this for their burst to be published. */
+/* Sent messages become visible to their receivers after this time, even in the middle of a turn. */
 #define PUBLISH_NS 5000
-/* A floor slice that took longer is made up for as far as so many: more was
- * hardly the fiber's doing. */
+/* A class pays back at most this many slices after a fiber overran its minimum share. A longer
+ * overrun is hardly the fiber's fault. */
 #define DEBT_SLICES 20
-/* The core is not offered to others more often. */
+/* Least time between two offers of the core to other threads. */
 #define GIVE_WAY_NS 1000000
 
 /* ---- run queues ---- */
@@ -48,8 +49,8 @@ struct fiber *run_queue_take(struct run_queue *q, uint32_t position)
     return f;
 }
 
-/* The class that runs next: the most urgent one, unless a lower one is owed a whole
- * slice of its floor share. */
+/* Picks the class that runs next: the most urgent one that is ready, unless a less urgent class is
+ * owed a whole slice of its minimum share. */
 static bool class_pick(struct reactor *r, enum fiber_class *ret_class)
 {
     for (int c = CLASS_COUNT - 1; c > 0; c--) {
@@ -74,7 +75,8 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
     r->stats.class_ns[cls] += ran_ns;
     struct run_queue *own = &r->ready[cls];
     const int64_t ran = (int64_t)ran_ns, slice = (int64_t)r->slice_ns;
-    /* what takes longer than it was owed, a page that the system makes, is paid back */
+    /* A slice can take longer than was owed, for example in a page fault. The class pays the excess
+     * back. */
     if (r->on_floor)
         own->owed_ns = own->owed_ns - ran > -DEBT_SLICES * slice ? own->owed_ns - ran : -DEBT_SLICES * slice;
     else if (own->owed_ns > 0)
@@ -84,7 +86,7 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
         if (q->owed_ns < slice)
             q->owed_ns += ran * r->floor_percent[c] / (100 - r->floor_percent[c]);
         if (q->count == 0 && q->owed_ns > 0)
-            q->owed_ns = 0; /* who does not want to run saves nothing up */
+            q->owed_ns = 0; /* a class without ready fibers saves up no time */
     }
 }
 
@@ -122,7 +124,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
         if (now - turn_began >= r->slice_ns)
             break;
         if ((cls != CLASS_INTERACTIVE || now - turn_began >= TURN_NS) && reactor_beckons(r, now))
-            break; /* perhaps something more urgent, or an answer to be sent */
+            break; /* something more urgent may have come, or an answer may wait to be sent */
     }
 }
 
@@ -130,7 +132,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
 
 static void wake_all(struct runtime *rt)
 {
-    fence_store_load(); /* pairs with the one in reactor_sleep_begin() */
+    fence_store_load(); /* pairs with the fence in reactor_sleep_begin() */
     for (unsigned i = 0; i < rt->count; i++)
         reactor_wake(rt->reactors[i]);
 }
@@ -142,9 +144,9 @@ void runtime_stop(void)
         wake_all(rt);
 }
 
-/* A reactor whose fibers have all ended rests, but goes on receiving: another one's fiber may still
- * send to it. When all rest, no message is under way, for every message has a fiber that waits for
- * it; so nothing can begin again, and all loops end. */
+/* A reactor without fibers rests, but still receives: a fiber of another reactor may send to it.
+ * Each message under way has a fiber that waits for it. So when all reactors rest, no message is
+ * under way, no fiber can start, and all loops end. */
 static void reactor_rest(struct reactor *r)
 {
     r->resting = true;
@@ -174,7 +176,8 @@ static bool take_signal(struct reactor *r)
         return false;
     atomic_store_explicit(&r->shared.signalled, 0, memory_order_relaxed);
     if (fiber_start(CLASS_INTERACTIVE, signal_fiber, r->rt, "on_signal") < 0)
-        atomic_store_explicit(&r->shared.signalled, 1, memory_order_relaxed); /* in a later turn */
+        /* tried again in the next turn */
+        atomic_store_explicit(&r->shared.signalled, 1, memory_order_relaxed);
     return true;
 }
 
@@ -225,7 +228,7 @@ enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
     return *ret_when <= now ? TURN_AGAIN : TURN_WAIT;
 }
 
-/* Something to do that came from outside since the turn ended? */
+/* Whether something came from outside since the turn ended. */
 static bool called(struct reactor *r)
 {
     return atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
@@ -237,15 +240,16 @@ static bool called(struct reactor *r)
 bool reactor_sleep_begin(struct reactor *r)
 {
     atomic_store_explicit(&r->shared.sleep, SLEEPING, memory_order_relaxed);
-    fence_store_load(); /* pairs with those in mail_publish() and wake_all() */
+    fence_store_load(); /* pairs with the fences in mail_publish() and wake_all() */
     if (!called(r))
         return true;
     atomic_store_explicit(&r->shared.sleep, AWAKE, memory_order_relaxed);
     return false;
 }
 
-/* Polls for a while before it sleeps, because a wake-up costs the sender 9 us and the sleeper 17.
- * Where that fails again and again, it is tried more and more rarely. True when something came. */
+/* Polls for a while before the reactor sleeps, because a wake-up costs the sender 9 us and the
+ * sleeper 17 us. After repeated failures it polls more and more rarely. True when something
+ * came. */
 static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
 {
     if (r->spin_skips > 0) {
@@ -273,14 +277,18 @@ static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
     return false;
 }
 
-/* A reactor that builds graphs looks to the scheduler like any program that never rests. A thread
- * of the kernel that has a flush to do for us, or a client on the same machine, is mostly let in at
- * once when it wakes; but now and then one is not, and waits for the scheduler's next tick, 4 ms.
- * So the core is offered once a millisecond, unless something waits for us. Not at each turn: since
- * Linux 6.18 sched_yield() gives up a whole slice of what the thread is due. Measured with clients
- * that wake 5000 times a second beside background work on both cores of a machine: from waking to
- * the answer p99 is 0.43 ms with an offer at each turn, 0.11 with none, but then 4.1 ms at p99.9;
- * one a millisecond has 0.12 and 0.6. */
+/* Offers the core to other threads once a millisecond, unless something waits for this reactor.
+ *
+ * To the scheduler, a reactor that builds graphs looks like any program that never sleeps. A kernel
+ * thread that flushes for us, or a client on the same machine, mostly runs at once when it wakes.
+ * Now and then it waits for the scheduler's next tick, up to 4 ms. An offer at each turn would cost
+ * too much: since Linux 6.18 sched_yield() gives up a whole slice.
+ *
+ * Measured from waking to the answer, with clients that wake 5000 times a second beside background
+ * work on both cores of a machine:
+ *   an offer at each turn: p99 0.43 ms
+ *   no offers:             p99 0.11 ms, p99.9 4.1 ms
+ *   one a millisecond:     p99 0.12 ms, p99.9 0.6 ms */
 static void give_way(struct reactor *r)
 {
     if (!r->at_leisure || !r->ops->give_way)

@@ -1,6 +1,6 @@
-/* mapping_guard.c -- the handler replaces the page by mmap(MAP_FIXED). The alternative, a jump out
- * of the code that reads, would need a guard around every loop over a mapping, and would leave
- * whatever that loop held. */
+/* mapping_guard.c -- the signal handler replaces an unreadable page by mmap(MAP_FIXED). The
+ * alternative is a jump out of the reading code. It would need a guard around every loop over a
+ * mapping, and would leak what that loop holds. */
 #include "reactor/mapping_guard.h"
 #include "base/check.h"
 #include "reactor/file.h"
@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Four times the mappings that Linux allows a process unless it is told otherwise. Pages that are
- * never touched take no memory. */
+/* Four times the default limit of Linux on the mappings of a process (vm.max_map_count). Untouched
+ * pages of the table take no memory. */
 #define GUARDS_MAX 262144
 
 struct mapping_guard {
@@ -22,11 +22,11 @@ struct mapping_guard {
 };
 
 static struct mapping_guard guards[GUARDS_MAX];
-static uint32_t free_next[GUARDS_MAX]; /* of a free guard: the next free one, plus 1 */
-static uint32_t free_first;            /* plus 1 */
+static uint32_t free_next[GUARDS_MAX]; /* for a free guard: index of the next free one, plus 1 */
+static uint32_t free_first;            /* index plus 1; 0: none */
 static _Atomic(uint32_t) used;         /* guards that were ever taken */
 static _Atomic(uint64_t) losses;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the list of free ones */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects the list of free guards */
 
 struct mapping_guard *mapping_guard_take(const void *bytes, size_t size)
 {
@@ -99,13 +99,13 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
     if ((info->si_code == BUS_ADRERR || info->si_code == BUS_MCEERR_AR) && mapping_guard_lose(info->si_addr) &&
         mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
         return;
-    /* the access is repeated, and ends the process where it happened */
+    /* the access is repeated, and the original action ends the process at that place */
     sigaction(signal, &before, NULL);
 }
 
 void mapping_guard_install(void)
 {
-    static bool installed; /* by the thread that starts the reactors */
+    static bool installed; /* read and written only by the thread that starts the reactors */
     struct sigaction act = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&act.sa_mask);
     if (!installed)

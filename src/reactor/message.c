@@ -1,24 +1,24 @@
 /* message.c -- rings, credits, mailboxes.
  *
- * A message to another reactor is written into the ring at once and becomes visible when the loop
- * publishes: one release store per peer and burst. The mail flag and the sleep state are two rounds
- * of Dekker's pattern; with sender S and receiver R:
+ * A message to another reactor is written into the ring at once. It becomes visible when the loop
+ * publishes, with one release store for each peer and burst. The mail flag and the sleep state are
+ * two uses of Dekker's algorithm, with sender S and receiver R:
  *
- *     S: tail := t; fence; mail? yes: whoever set it answers for the rest.  no: mail := 1; fence;
- *     asleep? wake
- *     R: mail := 0; fence; read the tails           (mail_receive)
- *     R: asleep := 1; fence; mail? stay awake       (reactor_sleep_begin)
+ *   S: tail := t; fence; mail set? then done: another sender wakes R
+ *      else mail := 1; fence; R asleep? wake it
+ *   R: mail := 0; fence; read the tails           (mail_receive)
+ *   R: asleep := 1; fence; mail set? stay awake   (reactor_sleep_begin)
  *
- * Either S sees the flag lowered and raises it, or R's look at the tails comes after S's store.
- * Either R sees the flag raised, or S sees R asleep. So no wake-up is lost, and a busy receiver
- * costs a sender one fence (5 ns) per burst, not a system call (9 us). */
+ * Either S sees the flag cleared and sets it, or R reads the tails after S's store. Either R sees
+ * the flag set, or S sees R asleep. So no wake-up is lost. A busy receiver costs a sender one fence
+ * (5 ns) for each burst, not a system call (9 us). */
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* Messages taken from one peer before the others have their turn. */
+/* Messages taken from one peer before the next peer's turn. */
 #define TAKE_MAX 64
 
 uint16_t credits_of(const struct reactor *r, unsigned order)
@@ -42,8 +42,8 @@ int peers_init(struct reactor *r)
     if (!r->peers || !r->dirty)
         return -ENOMEM;
     if (r->count > 1) {
-        /* Mapped, so that a ring nobody writes to takes a page, not three; the first touch below
-         * puts that page on the receiver's node. */
+        /* Mapped, so that an unused ring takes one page instead of three. The first write below
+         * places that page on the receiver's NUMA node. */
         r->ring_bytes = r->count * sizeof(struct ring);
         void *rings = mmap(NULL, r->ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (rings == MAP_FAILED)
@@ -79,8 +79,8 @@ void peers_fini(struct reactor *r)
 
 /* ---- actors ---- */
 
-/* Works off the mailbox: one fiber takes message after message, so a busy actor does not
- * pay for a fiber each. */
+/* Empties the mailbox. One fiber takes message after message, so a busy actor does not pay for a
+ * fiber for each. */
 static void actor_work(void *arg)
 {
     struct actor *a = arg;
@@ -108,7 +108,7 @@ static void actor_serve(struct reactor *r, struct actor *a)
     uint32_t limit = a->active ? r->pool.max_actors : r->pool.max;
     if (fiber_start_below(limit, a->cls, actor_work, a, a->name) < 0) {
         if (a->active == 0)
-            /* tried again when fibers have ended; with one at work, that one goes on */
+            /* actors_retry() tries again later; an actor with a working fiber needs no retry */
             r->actor_starved = true;
         return;
     }
@@ -172,7 +172,7 @@ void actor_stop(struct actor *a)
         if (a->active)
             event_wait(&r->actor_idle);
         else
-            fiber_sleep_ns(1000000); /* no fiber is free to work off the rest */
+            fiber_sleep_ns(1000000); /* no fiber is free for the queued messages */
     }
 }
 
@@ -188,7 +188,7 @@ static void post(struct reactor *r, uint16_t to, struct message *m)
     }
 }
 
-/* Returns with the credit of one that came home: see peer_receive(). */
+/* Returns with the credit of a message whose reply came: see peer_receive(). */
 __attribute__((noinline)) static void wait_for_credit(struct reactor *r, struct peer *p, const struct message *m)
 {
     r->stats.sends_waiting++;
@@ -217,7 +217,7 @@ void message_send(struct message *m, struct address to, uint32_t type, struct co
         return;
     }
     struct peer *p = &r->peers[to.reactor];
-    if (LIKELY(p->credits[to.order] > 0)) /* then nobody waits for one */
+    if (LIKELY(p->credits[to.order] > 0)) /* then no fiber waits for one */
         p->credits[to.order]--;
     else
         wait_for_credit(r, p, m);
@@ -269,7 +269,8 @@ static bool peer_receive(struct reactor *r, struct peer *p)
         if (!m)
             return false;
         if (m->reply) {
-            unsigned order = m->to.order; /* before the waiter has it back */
+            /* read now, because the waiter may free m as soon as it runs */
+            unsigned order = m->to.order;
             come_home(m);
             if (p->credited[order].head)
                 event_notify_one(&p->credited[order]);
@@ -279,7 +280,7 @@ static bool peer_receive(struct reactor *r, struct peer *p)
             actor_deliver(r, m);
         }
     }
-    return true; /* perhaps more */
+    return true; /* perhaps more are there */
 }
 
 void mail_receive(struct reactor *r)
@@ -315,7 +316,7 @@ void mail_publish(struct reactor *r)
         ring_publish(p->out, p->out_tail);
         p->dirty = false;
     }
-    fence_store_load(); /* one for the burst: pairs with the one in mail_receive() of each peer */
+    fence_store_load(); /* one for the burst: pairs with the fence in mail_receive() of each peer */
     uint32_t raised = 0;
     for (uint32_t i = 0; i < r->dirty_count; i++) {
         struct reactor *to = r->rt->reactors[r->dirty[i]];
@@ -326,7 +327,7 @@ void mail_publish(struct reactor *r)
     }
     r->stats.wakes_saved += r->dirty_count - raised;
     if (raised)
-        fence_store_load(); /* pairs with the one in reactor_sleep_begin() of each peer */
+        fence_store_load(); /* pairs with the fence in reactor_sleep_begin() of each peer */
     for (uint32_t i = 0; i < raised; i++) {
         if (reactor_wake(r->rt->reactors[r->dirty[i]]))
             r->stats.wakes_sent++;

@@ -1,4 +1,4 @@
-/* op.c -- a fiber waits for an operation. */
+/* op.c -- lets a fiber wait for an operation. */
 #include "reactor/reactor.h"
 #include <errno.h>
 
@@ -36,7 +36,7 @@ int64_t op_run_until(struct op *op, uint64_t deadline_ns)
     struct reactor *r = reactor_here();
     struct op_wait w = {.op = op, .fiber = r->fiber};
     struct timer t = {0};
-    /* operations on files cannot be given up */
+    /* operations on files cannot be cancelled */
     check(w.fiber && (!deadline_ns || !is_of_files(op)));
     op->done = op_finished;
     op->arg = &w;
@@ -46,7 +46,7 @@ int64_t op_run_until(struct op *op, uint64_t deadline_ns)
         disk_submit(r, op);
     else
         r->ops->submit(r->backend, op);
-    while (!w.done) /* also after the deadline: until the kernel has let go of the buffer */
+    while (!w.done) /* also after the deadline, because the kernel uses the buffer until then */
         fiber_suspend();
     timer_cancel(&t);
     return w.expired && op->result == -ECANCELED ? -ETIME : op->result;

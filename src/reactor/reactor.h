@@ -1,7 +1,7 @@
 /* reactor.h -- the inside of a reactor, for the files of this folder only.
  *
- * What others may touch while it runs is in `shared`, on cache lines of its own; everything else
- * belongs to the reactor's thread. */
+ * Other threads touch only `shared`, which has cache lines of its own. Everything else belongs to
+ * the reactor's thread. */
 #pragma once
 
 #include "base/memory.h"
@@ -35,17 +35,17 @@ struct fiber {
     fiber_fn fn;
     void *arg;
     const char *name;
-    void *stack; /* lowest usable byte; the guard page is below */
+    void *stack; /* lowest usable byte; the guard page lies below it */
     size_t stack_size;
     enum fiber_class cls;
     enum fiber_state state;
-    bool wake_pending; /* woken before it suspended */
+    bool wake_pending; /* fiber_wake() was called before the fiber suspended */
 #ifdef KITH_DEBUG
-    uint16_t held[ORDERS]; /* how much of each order (order.c) */
+    uint16_t held[ORDERS]; /* by order: how many things the fiber holds (order.c) */
 #endif
-    uint64_t ran_ns;      /* on the core, up to its last switch to the loop */
-    struct {              /* while it waits for a message; for waits.c */
-        const char *what; /* NULL: it waits for something else */
+    uint64_t ran_ns;      /* time on the core, up to the last switch to the loop */
+    struct {              /* the message that this fiber waits for; read by waits.c */
+        const char *what; /* NULL: the fiber does not wait for a message */
         uint32_t type;
         struct address to;
     } waits;
@@ -61,26 +61,28 @@ struct fiber {
 struct run_queue {
     struct fiber *head, *last;
     uint32_t count;
-    /* of its floor share; below zero after a slice that took longer than it was owed (loop.c) */
+    /* CPU time that this class is owed of its minimum share. Negative after a slice that took
+     * longer than was owed (loop.c). */
     int64_t owed_ns;
 };
 
 struct fiber_pool {
-    struct fiber **free; /* those that ended last come last, and are taken first */
+    struct fiber **free; /* a stack of idle fibers: the fiber that ended last is taken first */
     uint32_t free_count;
-    uint32_t given;    /* the first so many of them hold no memory but that of their struct */
-    uint32_t free_min; /* least of free_count since fiber_stacks_trim() */
-    uint64_t fresh;    /* how often a stack has got memory */
-    /* and of these, how often before the measurement that `resident` is of began */
+    /* free[0 .. given - 1]: idle fibers whose stacks were given back to the kernel */
+    uint32_t given;
+    uint32_t free_min; /* least value of free_count since the last fiber_stacks_trim() */
+    uint64_t fresh;    /* how many stacks have got memory so far */
+    /* value of `fresh` when the measurement that gave `resident` began */
     uint64_t measured;
-    struct fiber **all; /* in the order they were made, for reactor_fini() */
+    struct fiber **all; /* in the order of creation, for reactor_fini() */
     uint32_t made, live, all_capacity;
-    uint32_t max, max_actors,
-        /* live ones, above which none starts: at all, beyond an actor's first, for a client */
-        max_client;
-    char *slab; /* mapped memory that the next stacks are cut from */
+    /* limits on `live` above which no fiber starts: at all, as a further fiber of an actor that has
+     * one, for a client */
+    uint32_t max, max_actors, max_client;
+    char *slab; /* mapped memory from which the next stacks are cut */
     size_t slab_left;
-    uint64_t resident; /* bytes that stacks had in memory when it was measured */
+    uint64_t resident; /* resident bytes of all stacks at the last measurement */
     struct fiber_slab {
         void *base;
         size_t bytes;
@@ -91,9 +93,9 @@ struct fiber_pool {
 void fiber_pool_init(struct reactor *r, uint32_t max);
 void fiber_pool_fini(struct reactor *r);
 uint64_t fiber_stack_bytes(const struct reactor *r);
-/* fiber_start() when fewer than `limit` are live. */
+/* Like fiber_start(), but fails when `limit` or more fibers are live. */
 MUST_USE int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *arg, const char *name);
-/* Runs f until it suspends, yields or ends; called by the loop. */
+/* Runs f until it suspends, yields or ends. Called by the loop. */
 void fiber_resume(struct reactor *r, struct fiber *f);
 
 /* ---- timers (timer.c) ---- */
@@ -102,22 +104,23 @@ void fiber_resume(struct reactor *r, struct fiber *f);
 #define TIMER_SLOTS  64
 
 struct timer_wheel {
-    uint64_t tick;                                       /* everything up to here has fired */
-    uint64_t occupied[TIMER_LEVELS];                     /* a bit per slot that is not empty */
-    struct timer *heads[TIMER_LEVELS * TIMER_SLOTS + 1]; /* and the list that is being fired */
+    uint64_t tick;                   /* all timers up to this tick have fired */
+    uint64_t occupied[TIMER_LEVELS]; /* a bit for each slot that is not empty */
+    /* the last entry is the list that is being fired */
+    struct timer *heads[TIMER_LEVELS * TIMER_SLOTS + 1];
 };
 
 void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns);
-/* when to advance again; UINT64_MAX: no timer */
+/* time of the next timer_wheel_advance(); UINT64_MAX: no timer */
 uint64_t timer_wheel_next_ns(const struct timer_wheel *w);
 
 /* ---- peers and mail (message.c) ---- */
 
-struct peer { /* what this reactor knows of another one */
+struct peer { /* what this reactor knows of another reactor */
     struct ring *out, *in;
-    uint32_t out_tail, in_head; /* positions of our side */
-    bool dirty;                 /* out has messages that are not published */
-    uint16_t credits[ORDERS];   /* requests of each order that we may still send */
+    uint32_t out_tail, in_head; /* positions of this reactor's side of the rings */
+    bool dirty;                 /* `out` has messages that are not published */
+    uint16_t credits[ORDERS];   /* requests of each order that this reactor may still send */
     struct event credited[ORDERS];
 };
 
@@ -127,13 +130,14 @@ struct mailbox_early { /* messages for an actor that has not been started */
 };
 
 uint16_t credits_of(const struct reactor *r, unsigned order); /* for each peer */
-int peers_init(struct reactor *r);                            /* our inbox rings */
-/* our outboxes: once every reactor has its inbox rings */
+int peers_init(struct reactor *r);                            /* makes the inbox rings */
+/* connects the outbox rings, after every reactor has made its inbox rings */
 void peers_connect(struct reactor *r);
 void peers_fini(struct reactor *r);
-void mail_receive(struct reactor *r); /* takes what the inbox rings hold */
-void mail_publish(struct reactor *r); /* makes what was sent visible, wakes who sleeps */
-void actors_retry(struct reactor *r); /* those that found no fiber */
+void mail_receive(struct reactor *r); /* takes the messages in the inbox rings */
+/* makes sent messages visible and wakes receivers that sleep */
+void mail_publish(struct reactor *r);
+void actors_retry(struct reactor *r); /* starts the actors that found no free fiber */
 
 /* ---- the stall detector (stall.c) ---- */
 
@@ -142,54 +146,56 @@ struct stall {
     bool armed;
     timer_t timer;
     stack_t old_stack;
-    void *alt_stack; /* the signal handler's */
-    /* The handler's own: what it saw at its last tick. */
+    void *alt_stack; /* stack of the signal handler */
+    /* Used by the signal handler only: the state at its previous tick. */
     uint32_t seen_ticks;
     uint64_t seen_switches, reported_switches;
-    _Atomic bool caught; /* set by the handler; the loop looks at it after each fiber */
+    _Atomic bool caught; /* set by the handler; the loop reads it after each fiber */
     int frame_count;
     void *frames[STALL_FRAMES];
     uint64_t logged_ns;
 };
-void stall_configure(struct runtime *rt); /* by the environment */
+void stall_configure(struct runtime *rt); /* reads the environment */
 void stall_arm(struct reactor *r);
 void stall_disarm(struct reactor *r);
 void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns);
 
-/* ---- how busy it is (load.c) ---- */
+/* ---- the load of a reactor (load.c) ---- */
 
-/* Publishes r's load when the last time is long enough ago. */
+/* Publishes r's load if the last publication is long enough ago. */
 void load_publish(struct reactor *r, uint64_t now);
 
 /* ---- operations on files, by class (disk.c) ---- */
 
 struct disk {
-    uint32_t urgent;     /* of the classes INTERACTIVE and WRITE */
-    uint32_t background; /* reads, writes and flushes of background fibers that the back end has */
+    /* operations under way that fibers of the classes INTERACTIVE and WRITE submitted */
+    uint32_t urgent;
+    /* reads, writes and flushes of background fibers that are with the back end */
+    uint32_t background;
     struct op_list waiting;
 };
-void disk_submit(struct reactor *r, struct op *op); /* of the running fiber */
+void disk_submit(struct reactor *r, struct op *op); /* for the running fiber */
 void disk_finished(struct reactor *r, const struct op *op);
 
 /* ---- the core's counters (perf.c) ---- */
 
 struct perf {
     bool tried;
-    unsigned available, count; /* a bit for each counter; how many they are */
-    int fds[PERF_COUNTERS];    /* the first leads the group */
+    unsigned available, count; /* `available` has a bit for each counter; `count` is their number */
+    int fds[PERF_COUNTERS];    /* the first descriptor leads the group */
 };
 void perf_close(struct reactor *r);
 
-/* ---- who waits for what (waits.c) ---- */
+/* ---- what fibers wait for (waits.c) ---- */
 
 typedef void (*waits_line_fn)(const char *text, void *arg);
-/* A line for each group of r's fibers that wait for the same, and for each busy
- * actor. On r's own thread. */
+/* Calls line() for each group of r's fibers that wait for the same thing, and for each busy actor.
+ * On r's own thread. */
 void reactor_describe_waits(const struct reactor *r, waits_line_fn line, void *arg);
-/* Those that serve no message. */
+/* Fibers that serve no message of an actor. */
 uint32_t reactor_own_fibers(const struct reactor *r);
-/* Whether messages of r are under way, or credits or places on the disk are not back: true with the
- * first thing that is missing. */
+/* Whether r has messages under way, or credits or disk operations that have not come back. True:
+ * `text` describes the first of them. */
 bool reactor_owes(const struct reactor *r, char *text, size_t size);
 
 /* ---- a reactor ---- */
@@ -198,24 +204,25 @@ struct runtime {
     struct runtime_options options;
     const struct backend_ops *ops;
     unsigned count;
-    struct topology *topology; /* NULL unless reactors are pinned */
-    struct reactor **reactors; /* [count]; each made by its own thread */
+    /* NULL unless reactors are pinned or their number is chosen by the runtime */
+    struct topology *topology;
+    struct reactor **reactors; /* [count]; each is made by its own thread */
     runtime_boot_fn boot, on_signal;
     void *arg;
     bool stall_is_fatal;
-    unsigned connections_max; /* that descriptors are there for */
-    /* accepted ones, on all reactors; relaxed: a bound, not a count of anything */
+    unsigned connections_max; /* the number of connections that the limit on descriptors allows */
+    /* accepted connections of all reactors; relaxed, since it only serves as a bound */
     _Atomic unsigned connections;
     _Atomic bool stopping;    /* runtime_stop() was called */
-    _Atomic unsigned resting; /* reactors that are stopping and have no fiber */
-    _Atomic bool over;        /* all rest: no fiber is left that could start another */
+    _Atomic unsigned resting; /* reactors that are stopping and have no fiber left */
+    _Atomic bool over;        /* all reactors rest: no fiber is left that could start another */
 };
 
 enum sleep_state { AWAKE, SLEEPING, WAKING };
 
 struct reactor_shared {
-    _Alignas(CACHE_LINE) _Atomic uint8_t mail;  /* some inbox ring has something new */
-    _Atomic uint8_t signalled;                  /* on_signal is wanted */
+    _Alignas(CACHE_LINE) _Atomic uint8_t mail;  /* some inbox ring has new messages */
+    _Atomic uint8_t signalled;                  /* on_signal is to be called */
     _Alignas(CACHE_LINE) _Atomic uint8_t sleep; /* enum sleep_state */
     _Alignas(CACHE_LINE) _Atomic uint64_t load; /* load_pack() of load.c */
 };
@@ -226,7 +233,7 @@ struct reactor {
     struct backend *backend;
     const struct backend_ops *ops;
     unsigned id, count;
-    struct fiber *fiber; /* that runs now */
+    struct fiber *fiber; /* the fiber that runs now */
     struct stack_context loop;
 #if defined(__SANITIZE_ADDRESS__)
     void *asan_fake_stack;
@@ -239,18 +246,17 @@ struct reactor {
     struct fiber_pool pool;
     struct run_queue ready[CLASS_COUNT];
     uint64_t slice_ns, fiber_began_ns;
-    /* Of the time that more urgent classes take while this one has something to do, it
-     * gets at least so much. */
+    /* Minimum share of the core's time for each class while it has ready fibers. */
     unsigned floor_percent[CLASS_COUNT];
-    bool at_leisure; /* the last turn ran background work */
+    bool at_leisure; /* the last turn ran a background fiber */
     uint64_t gave_way_ns;
-    bool on_floor; /* the running fiber is using its class's floor share */
+    bool on_floor; /* the running fiber uses the minimum share of its class */
     int32_t checkpoint_left, checkpoint_stride;
     uint64_t checkpoint_ns;
     uint64_t debug_seed;
     struct timer_wheel timers;
-    struct peer *peers; /* [count]; our own entry unused */
-    void *rings;        /* the inbox rings, in this node's memory */
+    struct peer *peers; /* [count]; the entry of this reactor itself is unused */
+    void *rings;        /* the inbox rings, in the memory of this reactor's NUMA node */
     size_t ring_bytes;
     uint32_t dirty_count;
     uint16_t *dirty; /* ids of peers with unpublished messages */
@@ -258,15 +264,15 @@ struct reactor {
     struct actor *actors[ACTORS_MAX];
     struct mailbox_early early[ACTORS_MAX];
     bool actor_stopped[ACTORS_MAX];
-    bool actor_starved;      /* one found no fiber */
+    bool actor_starved;      /* an actor found no free fiber */
     struct event actor_idle; /* a worker fiber of an actor has ended */
-    bool resting;            /* counted in rt->resting */
+    bool resting;            /* this reactor is counted in rt->resting */
     struct stall stall;
     struct disk disk;
     struct perf perf;
     struct reactor_stats stats;
     uint64_t accounted_ns;
-    /* when the load was last published, and class_ns of the urgent classes then */
+    /* time of the last publication of the load, and class_ns of the urgent classes then */
     uint64_t load_at_ns, load_served_ns;
     uint32_t spin_failures, spin_skips;
 };
@@ -299,26 +305,27 @@ static inline uint64_t reactor_now(struct reactor *r)
 /* Called on the reactor's thread; r is zeroed. */
 int reactor_init(struct reactor *r, struct runtime *rt, unsigned id, struct error *error);
 void reactor_fini(struct reactor *r);
-void reactor_run(struct reactor *r, unsigned spin_us); /* turns and sleeps until TURN_OVER */
-/* Has something arrived, of which nobody knows yet how urgent it is: mail, a completion, a
- * timer? */
+/* runs turns, and sleeps between them, until TURN_OVER */
+void reactor_run(struct reactor *r, unsigned spin_us);
+/* Whether a message, a completion or a timer is due that the loop has not looked at yet. Its
+ * urgency is unknown. */
 bool reactor_beckons(struct reactor *r, uint64_t now);
-void reactor_unrest(struct reactor *r); /* a fiber has come while it rested */
+void reactor_unrest(struct reactor *r); /* a fiber has started while the reactor rested */
 void run_queue_push(struct run_queue *q, struct fiber *f);
 struct fiber *run_queue_take(struct run_queue *q, uint32_t position);
-/* Wakes r if it sleeps; from any thread, after what it shall see was stored.
- * Returns whether it did. */
+/* Wakes r if it sleeps; returns whether it slept. Callable from any thread. The caller first stores
+ * what r is to see. */
 bool reactor_wake(struct reactor *r);
 
 /* ---- operations (op.c) ---- */
 
-/* Submits op and suspends the calling fiber until it is done; returns op->result. */
+/* Submits op and suspends the calling fiber until op is done; returns op->result. */
 int64_t op_run(struct op *op);
-/* The same, but gives the operation up at deadline_ns (0: never): -ETIME then. */
+/* Like op_run(), but cancels the operation at deadline_ns (0: never) and then returns -ETIME. */
 int64_t op_run_until(struct op *op, uint64_t deadline_ns);
 
-/* A fence between a store of ours and a load of somebody else's store (Dekker's pattern).
- * ThreadSanitizer does not know fences, so there it is a read-modify-write. */
+/* A fence between a store of this thread and a load of what another thread stores (Dekker's
+ * algorithm). ThreadSanitizer does not model fences, so under it this is a read-modify-write. */
 static inline void fence_store_load(void)
 {
 #if defined(__SANITIZE_THREAD__)

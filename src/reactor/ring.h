@@ -1,10 +1,11 @@
-/* ring.h -- a single-producer single-consumer ring of message pointers between two reactors.
+/* ring.h -- a single-producer, single-consumer ring of message pointers between two reactors.
  *
- * The producer never asks whether there is room: credits are the room. A reactor has at most
- * RING_CREDITS requests of all orders under way to a peer, so a ring holds at most that many
- * requests of its producer and as many replies of it. The same counting orders the reuse of a slot:
- * whoever writes position p + RING_SLOTS has, through replies and new requests it received, seen
- * the consumer pass position p. So there is no shared head, and a burst costs one release store. */
+ * The producer never checks for room, because credits guarantee it. A reactor has at most
+ * RING_CREDITS unanswered requests, of all orders, at a peer. So a ring holds at most that many
+ * requests of its producer and as many replies. Credits also order the reuse of a slot. Before a
+ * producer writes position p + RING_SLOTS, it has received replies or requests that prove that
+ * the consumer has passed position p. So there is no shared head, and a burst costs one release
+ * store. */
 #pragma once
 
 #include "base/memory.h"
@@ -20,7 +21,7 @@ struct ring {
     _Alignas(CACHE_LINE) struct message *slots[RING_SLOTS];
 };
 
-/* Producer: puts m at its private position; the consumer does not see it before ring_publish(). */
+/* Producer: stores m at its private position. The consumer sees it only after ring_publish(). */
 static inline void ring_put(struct ring *r, uint32_t *tail, struct message *m)
 {
     r->slots[(*tail)++ % RING_SLOTS] = m;

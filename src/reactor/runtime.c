@@ -1,4 +1,4 @@
-/* runtime.c -- starting and stopping all reactors, signals, clocks, figures of the process. */
+/* runtime.c -- starts and stops all reactors; signals, clocks, figures of the process. */
 #include "reactor/runtime.h"
 #include "base/log.h"
 #include "reactor/machine/descriptors.h"
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENDED_SIGNAL (SIGRTMIN + 2) /* the last reactor tells the waiting main thread */
+#define ENDED_SIGNAL (SIGRTMIN + 2) /* sent by the last reactor to the waiting main thread */
 
 /* ---- create ---- */
 
@@ -41,8 +41,9 @@ static int backend_choose(struct runtime *rt, struct error *error)
     return error_set(error, ERROR_INVALID_ARGUMENT, "there is no I/O back end of number %d", (int)rt->options.backend);
 }
 
-/* Two reactors on one core would take turns. With a share of the CPU time of more cores, the cores
- * are shared with other processes, which may all have been told to begin at the first one. */
+/* Does not pin where that would hurt. Two pinned reactors on one core would take turns. If the
+ * process may use only part of the CPU time of its cores, other processes share them and may be
+ * pinned to the first cores, too. */
 static void leave_unbound(struct runtime *rt)
 {
     if (!rt->options.pin || !rt->topology)
@@ -60,8 +61,9 @@ int runtime_create(const struct runtime_options *options, struct runtime **ret, 
 {
     bool simulated = options->backend == BACKEND_SIM;
     if (options->reactors > REACTORS_MAX) {
-        error_set(error, ERROR_INVALID_ARGUMENT, "%u reactors are asked for, %d are the most there can be",
-                  options->reactors, REACTORS_MAX);
+        error_set(error, ERROR_INVALID_ARGUMENT,
+                  "%u reactors are asked for, but at most %d are possible; ask for fewer", options->reactors,
+                  REACTORS_MAX);
         return -EINVAL;
     }
     if (simulated && !options->sim) {
@@ -120,9 +122,8 @@ struct reactor *runtime_reactor(struct runtime *rt, unsigned id)
 
 static struct reactor *reactor_make(struct runtime *rt, unsigned id)
 {
-    size_t bytes =
-        /* whole pages: on this thread's node, shared with nobody */
-        (sizeof(struct reactor) + 4095) & ~(size_t)4095;
+    /* whole pages, so that they lie on this thread's NUMA node and no other data shares them */
+    size_t bytes = (sizeof(struct reactor) + 4095) & ~(size_t)4095;
     struct reactor *r = aligned_alloc(4096, bytes);
     if (r)
         memset(r, 0, bytes);
@@ -140,8 +141,8 @@ struct launch_thread {
     pthread_t thread;
 };
 
-/* Threads make their reactors, meet, connect their rings, and run; or, if one
- * could not, all go home. */
+/* The start of all threads. Each thread makes its reactor, waits for the others, connects its
+ * rings, and runs. If one thread fails, all end. */
 struct launch {
     struct runtime *rt;
     pthread_mutex_t lock;
@@ -153,7 +154,8 @@ struct launch {
     bool waiter_sleeps;
 };
 
-/* Counts the caller in and waits until everyone is. */
+/* Counts the calling thread and waits until all threads are counted. Returns the first failure of
+ * any. */
 static int launch_meet(struct launch *l, unsigned *count, int rc, const struct error *error)
 {
     pthread_mutex_lock(&l->lock);
@@ -187,7 +189,7 @@ static void *reactor_thread(void *arg)
     snprintf(name, sizeof(name), "kith-%u", t->id);
     pthread_setname_np(pthread_self(), name);
     if (rt->options.pin && rt->topology && !topology_bind(rt->topology, t->id))
-        log_warn("reactor %u cannot be bound to a core: it runs where the scheduler likes", t->id);
+        log_warn("reactor %u cannot be bound to a core: the scheduler moves it between cores", t->id);
 
     struct error error = {0};
     struct reactor *r = reactor_make(rt, t->id);
@@ -196,23 +198,22 @@ static void *reactor_thread(void *arg)
     rc = launch_meet(l, &l->ready, rc, &error);
     if (rc == 0) {
         peers_connect(r);
-        launch_meet(l, &l->connected, 0, NULL); /* nobody sends before everybody can receive */
+        launch_meet(l, &l->connected, 0, NULL); /* no reactor sends before all can receive */
         stall_arm(r);
         reactor_run(r, rt->options.spin_us);
         stall_disarm(r);
-        /* until here a peer may still look at our mail flag, or wake us */
+        /* until here a peer may still read our mail flag, or wake us */
         launch_meet(l, &l->finished, 0, NULL);
     }
+    /* by the thread that made the reactor: the kernel ties the io_uring to it, and sanitizers tie
+     * the fibers to it */
     if (r)
-        reactor_fini(
-            /* what a thread made it takes apart: ring and fibers are known to the kernel
-             * and tools as its own */
-            r);
+        reactor_fini(r);
     launch_end(l);
     return NULL;
 }
 
-/* Hands the signals that come to reactor 0, until all reactors have ended. */
+/* Passes signals to reactor 0 until all reactors have ended. */
 static void wait_with_signals(struct launch *l, const sigset_t *set)
 {
     for (;;) {
@@ -223,7 +224,7 @@ static void wait_with_signals(struct launch *l, const sigset_t *set)
             return;
         int signal = sigwaitinfo(set, NULL);
         if (signal == SIGHUP)
-            log_info("SIGHUP: there is nothing to read again; settings are changed with kith config");
+            log_info("SIGHUP: there is no file to read again; kith config changes settings");
         if (signal != SIGINT && signal != SIGTERM)
             continue;
         pthread_mutex_lock(&l->lock);
@@ -231,9 +232,10 @@ static void wait_with_signals(struct launch *l, const sigset_t *set)
         pthread_mutex_unlock(&l->lock);
         if (running) {
             atomic_store_explicit(&l->rt->reactors[0]->shared.signalled, 1, memory_order_relaxed);
-            fence_store_load(); /* pairs with the one in reactor_sleep_begin() */
+            fence_store_load(); /* pairs with the fence in reactor_sleep_begin() */
             reactor_wake(l->rt->reactors[0]);
-        } else { /* a moment too early: it is delivered again */
+            /* reactors are still starting, or failed: the signal is delivered again after 1 ms */
+        } else {
             pthread_kill(pthread_self(), signal);
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
@@ -252,8 +254,8 @@ static int run_threads(struct runtime *rt, struct error *error)
     pthread_mutex_init(&l.lock, NULL);
     pthread_cond_init(&l.changed, NULL);
 
-    /* Reactor threads take no signal but their stall detector's; faults and profilers'
-     * ticks stay deliverable. */
+    /* Reactor threads block all signals except that of their stall detector, faults, and the ticks
+     * of profilers. */
     sigset_t blocked, before, waited, mine;
     sigfillset(&blocked);
     static const int deliverable[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
@@ -269,7 +271,7 @@ static int run_threads(struct runtime *rt, struct error *error)
         if (rc < 0)
             break;
     }
-    if (rc < 0) { /* those that have started must not wait for the others */
+    if (rc < 0) { /* started threads must not wait for those that could not start */
         pthread_mutex_lock(&l.lock);
         l.expected = started;
         l.rc = rc;
@@ -277,7 +279,7 @@ static int run_threads(struct runtime *rt, struct error *error)
         pthread_cond_broadcast(&l.changed);
         pthread_mutex_unlock(&l.lock);
     }
-    /* The calling thread keeps everything else (SIGTSTP, SIGQUIT, ...) as it was. */
+    /* The calling thread keeps the other signals (SIGTSTP, SIGQUIT, ...) as they were. */
     mine = before;
     if (rt->on_signal) {
         static const int taken[] = {SIGINT, SIGTERM, SIGHUP};
@@ -295,7 +297,7 @@ static int run_threads(struct runtime *rt, struct error *error)
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (rt->on_signal) {
-        /* the end's own signal may be pending still: it would kill us */
+        /* ENDED_SIGNAL may still be pending; once unblocked it would kill the process */
         struct timespec none = {0};
         sigset_t ended;
         sigemptyset(&ended);
@@ -349,12 +351,13 @@ int runtime_run(struct runtime *rt, runtime_boot_fn boot, runtime_boot_fn on_sig
     rt->on_signal = on_signal;
     rt->arg = arg;
     if (rt->options.backend != BACKEND_SIM)
-        signal(SIGPIPE, SIG_IGN); /* a peer that goes away is -EPIPE, not our death */
+        /* a write to a closed connection gives -EPIPE instead of a signal */
+        signal(SIGPIPE, SIG_IGN);
     int rc = run_once(rt, &error);
     bool refused = rc == -ENOMEM || rc == -EPERM || rc == -ENOSYS;
     if (refused && rt->options.backend == BACKEND_AUTO && rt->ops == &backend_uring) {
-        /* The probe's one ring was granted, those of all reactors were not: locked
-         * memory, most likely. */
+        /* The kernel granted the one ring of the probe, but not the rings of all reactors. The
+         * limit on locked memory is the likely reason. */
         log_warn("using libuv for I/O: %s", error.text);
         rt->ops = &backend_uv;
         error = (struct error){0};
@@ -377,7 +380,7 @@ unsigned reactor_count(void)
     return reactor_here()->count;
 }
 
-/* Outside a reactor (main() before and after the run) the system's own clocks answer. */
+/* Outside a reactor (in main(), before and after the run) the system's clocks answer. */
 uint64_t clock_now_ns(void)
 {
     struct reactor *r = reactor_current;
@@ -410,7 +413,7 @@ void reactor_stats_read(struct reactor_stats *ret)
 
 /* ---- of the process ---- */
 
-/* A run in the simulated world must not depend on the machine that simulates it. */
+/* A simulated run must not depend on the machine. */
 static bool is_simulated(void)
 {
     return reactor_current && reactor_current->ops == &backend_sim;

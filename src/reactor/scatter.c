@@ -1,5 +1,5 @@
-/* scatter.c -- a message to each of many reactors. Separate from message.c, because it needs only
- * what message.h declares. */
+/* scatter.c -- sends one message to each of many reactors. Separate from message.c, because it
+ * needs only the declarations in message.h. */
 #include "reactor/message.h"
 #include "reactor/runtime.h"
 
@@ -33,7 +33,7 @@ int message_scatter(const struct scatter *s)
     if (own)
         own->status = s->here(s->arg, own);
     for (unsigned i = 0; i < s->count; i++) {
-        int one = message_await(message_of(s, i)); /* at once where none was sent */
+        int one = message_await(message_of(s, i)); /* returns at once if none was sent */
         rc = rc < 0 ? rc : one;
     }
     return rc;

@@ -1,4 +1,4 @@
-/* socket.c -- listeners and connections over the back end's operations. */
+/* socket.c -- listeners and connections on top of the operations of the back end. */
 #include "reactor/socket.h"
 #include "base/log.h"
 #include "reactor/reactor.h"
@@ -10,20 +10,20 @@
 #include <string.h>
 
 #define PEER_TEXT_MAX 64
-/* Slices handed to the kernel in one operation. */
+/* Most slices of one send operation. */
 #define SEND_SLICES 64
-/* How long a listener rests, when there are no descriptors or fibers left, before it accepts
- * again. */
+/* Pause of a listener before it accepts again when descriptors or fibers are used up. */
 #define ACCEPT_PAUSE_NS 50000000u
 #define COMPLAIN_NS     ((uint64_t)60000000000)
-/* How long a connection that is turned away may take to read the farewell. */
+/* Most time for a refused connection to read the farewell. */
 #define FAREWELL_NS ((uint64_t)10000000)
 
 struct connection {
     handle_t handle;
     struct reactor *reactor;
     bool shut, receiving, sending, accepted;
-    connection_fn serve; /* of an accepted one, until its fiber starts */
+    /* `serve` of the listener, called when the fiber starts; accepted connections only */
+    connection_fn serve;
     void *serve_arg;
     char peer[PEER_TEXT_MAX];
 };
@@ -34,17 +34,18 @@ struct listener {
     struct endpoint at;
     connection_fn serve;
     void *arg;
-    struct op accept; /* one at a time, or what turns away the connection it brought */
-    int64_t refused;  /* why that one is turned away */
+    /* the accept under way, or an operation on the connection that is being refused */
+    struct op accept;
+    int64_t refused; /* errno of the refusal */
     struct timer pause;
     bool accepting, refusing, telling, closing; /* telling: the farewell is under way */
     const void *farewell;
     size_t farewell_bytes;
     struct iovec farewell_iov;
     uint64_t farewell_until_ns;
-    uint8_t heard[512];           /* of a connection that is turned away; thrown away */
-    uint64_t warned_ns, unwarned; /* when it last complained; how often it had reason to since */
-    struct fiber *closer;         /* waits for the operation to come back */
+    uint8_t heard[512];           /* bytes received from a refused connection; not used */
+    uint64_t warned_ns, unwarned; /* time of the last warning; reasons for warnings since then */
+    struct fiber *closer;         /* the fiber in listener_close() that waits for `accept` */
 };
 
 static int endpoint_parse(const char *host, uint16_t port, struct endpoint *ret)
@@ -99,15 +100,15 @@ static void serve_fiber(void *arg)
     c->serve(c, c->serve_arg);
 }
 
-/* A failure of the one connection that was about to come, not of the listener or of
- * this process's limits. */
+/* A failure of one incoming connection, not of the listener and not of a limit of this process. */
 static bool is_the_connections_own(int64_t rc)
 {
     return rc == -ECONNABORTED || rc == -EINTR || rc == -ECANCELED || rc == -EPROTO || rc == -EPERM ||
            rc == -ENETDOWN || rc == -EHOSTDOWN || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
 }
 
-/* One line in a while: a process at its limits meets them a hundred times a second. */
+/* Warns at most once in COMPLAIN_NS, because a process at its limits fails a hundred times a
+ * second. */
 static void complain(struct listener *l, const char *what)
 {
     const uint64_t now = reactor_now(l->reactor);
@@ -120,15 +121,16 @@ static void complain(struct listener *l, const char *what)
     l->unwarned = 0;
 }
 
-/* The accept is over, rc says how: on to the next one, after a rest when this
- * process is at its limits. */
+/* Continues after an accept that ended with rc: accepts again, after a pause when this process is
+ * at its limits. */
 static void go_on(struct listener *l, int64_t rc)
 {
     if (l->closing) {
         fiber_wake(l->closer);
     } else if (rc < 0 && !is_the_connections_own(rc)) {
         char what[160];
-        snprintf(what, sizeof(what), "no connection is accepted for a moment: %s", strerror((int)-rc));
+        snprintf(what, sizeof(what), "new connections wait for a moment, because accepting one failed: %s",
+                 strerror((int)-rc));
         complain(l, what);
         timer_start(&l->pause, reactor_now(l->reactor) + ACCEPT_PAUSE_NS, accept_next, l);
     } else {
@@ -143,8 +145,8 @@ static void closed(struct op *op)
     go_on(l, l->refused);
 }
 
-/* The next step of turning a connection away. They take the listener's own operation: there may be
- * no memory for another. */
+/* Submits the next operation of a refusal. It reuses the listener's operation, because memory for
+ * another may be missing. */
 static void refuse_step(struct listener *l, struct op step, void (*done)(struct op *op))
 {
     step.handle = l->accept.handle;
@@ -161,8 +163,8 @@ static void refuse_close(struct listener *l)
     refuse_step(l, (struct op){.kind = OP_CLOSE}, closed);
 }
 
-/* Closing with bytes unread would reset the connection, and the reset may overtake the farewell: so
- * the peer closes first, or its time is over. */
+/* Waits until the peer closes or the time is over. Closing with unread bytes would reset the
+ * connection, and the reset may overtake the farewell. */
 static void heard(struct op *op)
 {
     struct listener *l = op->arg;
@@ -195,15 +197,16 @@ static void refuse(struct listener *l, handle_t handle, int why)
     refuse_step(l, (struct op){.kind = OP_SEND, .iov = &l->farewell_iov, .iov_count = 1}, heard);
 }
 
-/* 0, or why the connection cannot be served. */
+/* Returns 0, or the errno of the refusal. */
 static int serve_accepted(struct listener *l, handle_t handle, const struct endpoint *peer)
 {
     struct runtime *rt = l->reactor->rt;
     if (l->closing)
         return -ECANCELED;
     if (atomic_load_explicit(&rt->connections, memory_order_relaxed) >= rt->connections_max) {
-        complain(l, "connections are turned away, for this process may not have more open files (ulimit -n)");
-        return -ECONNABORTED; /* the next one may be accepted without a rest */
+        complain(l, "connections are refused, because this process has no more file descriptors: raise ulimit -n");
+        /* treated as a failure of this connection, so that the next accept needs no pause */
+        return -ECONNABORTED;
     }
     struct connection *c = connection_make(handle, peer);
     if (!c)
@@ -213,7 +216,8 @@ static int serve_accepted(struct listener *l, handle_t handle, const struct endp
     c->serve_arg = l->arg;
     int rc = fiber_start_client(CLASS_INTERACTIVE, serve_fiber, c, "connection");
     if (rc < 0) {
-        complain(l, "connections are refused, for no fiber is free (fibers_max)");
+        complain(
+            l, "connections are refused, because all fibers are in use: open fewer connections, or use more reactors");
         free(c);
         return rc;
     }
@@ -360,7 +364,7 @@ int connection_send(struct connection *c, const struct slice *slices, unsigned n
             skip = 0;
             next++;
         }
-        skip += sent; /* 0 when next is n */
+        skip += sent; /* 0 if next == n */
     }
     c->sending = false;
     return (int)(c->shut && rc < 0 ? -ECANCELED : rc);

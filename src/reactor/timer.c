@@ -1,12 +1,12 @@
 /* timer.c -- a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing
  * Wheels", SOSP 1987).
  *
- * A tick is 2^16 ns, 65 us. Eight levels of 64 slots hold all of 64-bit time. A timer lies at the
- * level of the highest group of 6 bits in which its tick differs from the wheel's, in the slot
- * those bits name. So everything at a lower level comes before everything at a higher one, and the
- * next slot to open is the first bit of the first level that has one: start, cancel and the
- * question "when?" take constant time, and a timer moves down at most seven times. A timer's tick
- * is rounded up: it never fires early, and at most a tick late. */
+ * A tick is 2^16 ns, 65 us. Eight levels of 64 slots cover all of 64-bit time. A timer's level is
+ * the highest group of 6 bits in which its tick differs from the wheel's tick. Those bits of its
+ * tick are its slot. So all timers at a lower level are due before all timers at a higher one. The
+ * next slot to open is the first occupied slot of the first occupied level. So timer_start(),
+ * timer_cancel() and timer_wheel_next_ns() take constant time, and a timer moves down at most seven
+ * times. A timer's tick is rounded up: it never fires early, and at most one tick late. */
 #include "reactor/reactor.h"
 
 #define TICK_SHIFT 16
@@ -47,21 +47,22 @@ static void list_remove(struct timer_wheel *w, struct timer *t)
 static uint64_t tick_of(const struct timer *t)
 {
     uint64_t tick = (t->at_ns >> TICK_SHIFT) + ((t->at_ns & ((1ull << TICK_SHIFT) - 1)) != 0);
-    return tick < TICK_MAX ? tick : TICK_MAX; /* the end of time, 584 years from now */
+    return tick < TICK_MAX ? tick : TICK_MAX; /* the largest tick, 584 years */
 }
 
 static void place(struct timer_wheel *w, struct timer *t)
 {
     uint64_t tick = tick_of(t);
     if (tick <= w->tick)
-        tick = w->tick + 1; /* due: at the next tick, so that nothing fires inside timer_start() */
+        /* already due: the next tick, so that no timer fires inside timer_start() */
+        tick = w->tick + 1;
     unsigned level = (unsigned)(63 - __builtin_clzll(tick ^ w->tick)) / 6;
     unsigned slot = (tick >> (6 * level)) % TIMER_SLOTS;
     list_add(w, t, level * TIMER_SLOTS + slot);
     w->occupied[level] |= 1ull << slot;
 }
 
-/* The tick at which the next slot opens, and which it is; false when there is none. */
+/* The next slot to open and its tick. False when all slots are empty. */
 static bool next_slot(const struct timer_wheel *w, uint64_t *ret_tick, unsigned *ret_level, unsigned *ret_slot)
 {
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
@@ -83,8 +84,8 @@ void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns)
     while (next_slot(w, &tick, &level, &slot) && tick <= now) {
         uint32_t list = level * TIMER_SLOTS + slot;
         w->tick = tick;
-        /* Move the slot's timers aside first: they are placed again or fire, and a callback may
-         * cancel its neighbours. */
+        /* First empty the slot, since its timers are placed again or fire. The timers to fire get a
+         * list of their own, because a callback may cancel others. */
         struct timer *t = w->heads[list];
         w->heads[list] = NULL;
         w->occupied[level] &= ~(1ull << slot);

@@ -1,11 +1,11 @@
 /* backend_uring.c -- io_uring: one ring for files, sockets, waking and waiting.
  *
- * The ring belongs to its thread (SINGLE_ISSUER) and completions are made when that thread asks for
- * them (DEFER_TASKRUN), so nothing interrupts a fiber. Everything that is submitted in a turn goes
- * to the kernel in one system call. What the kernel has no operation for (truncate before 6.9,
- * lock, list, statvfs, mmap) is done in place: rare, and short. Receives go straight into the
- * caller's buffer: provided buffers would save memory for idle connections, at the price of a copy
- * for the large frames this server lives on. */
+ * The ring belongs to its thread (SINGLE_ISSUER). Completions are made when that thread asks for
+ * them (DEFER_TASKRUN), so nothing interrupts a fiber. All operations that are submitted in a turn
+ * go to the kernel in one system call. Operations that the kernel lacks (truncate before 6.9, lock,
+ * list, statvfs, mmap) run synchronously in the calling thread; they are rare and short. Received
+ * bytes go straight into the caller's buffer. Provided buffers would save memory for idle
+ * connections, but cost a copy for the large frames that clients send. */
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include <assert.h>
@@ -23,7 +23,7 @@
 #define SQ_ENTRIES_SMALL 64
 #define CQ_FACTOR        8
 #define REAP_MAX         256
-/* Newer than the headers of liburing 2.3; taken back when the kernel does not know it. */
+/* Newer than the headers of liburing 2.3; cleared when the kernel does not know it. */
 #define FEATURE_NO_IOWAIT (1u << 17)
 #define ENTER_NO_IOWAIT   (1u << 7)
 
@@ -31,16 +31,16 @@ struct uring {
     struct backend base;
     struct io_uring ring;
     int wake_fd;
-    uint64_t wake_count; /* what the read of wake_fd fills */
+    uint64_t wake_count; /* target of the read of wake_fd */
     bool wake_armed;
     unsigned wait_flags;
-    struct op_list finished; /* done in place; done() is due */
-    struct op_list waiting;  /* found no room in the submission queue */
-    /* the kernel has them, and shall be asked to give them up when there is room for that */
+    struct op_list finished; /* results are set; done() is due */
+    struct op_list waiting;  /* operations that found no room in the submission queue */
+    /* operations that the kernel has and that are to be cancelled when the queue has room */
     struct op_list cancels;
 };
 
-/* What a socket operation lends the kernel, in op->scratch. */
+/* What the kernel reads and writes during a socket operation, in op->scratch. */
 struct socket_scratch {
     struct sockaddr_storage address;
     socklen_t length;
@@ -58,7 +58,8 @@ static struct uring *uring_of(struct backend *b)
 
 /* ---- set-up ---- */
 
-/* The best set of flags the kernel takes; each step gives up what a newer kernel brought. */
+/* Opens the ring with the best flags that the kernel accepts; each attempt omits newer ones. The
+ * comments give kernel versions. */
 static int ring_open(struct io_uring *ring, unsigned entries)
 {
     static const unsigned attempts[] = {
@@ -79,11 +80,12 @@ static int ring_open(struct io_uring *ring, unsigned entries)
 static int ring_open_any_size(struct io_uring *ring)
 {
     int rc = ring_open(ring, SQ_ENTRIES);
-    /* rings count as locked memory */
+    /* rings count as locked memory, so a smaller one may fit */
     return rc == -ENOMEM ? ring_open(ring, SQ_ENTRIES_SMALL) : rc;
 }
 
-/* liburing 2.3 returns -1 when a seccomp filter answers EPERM, which is -EPERM on Linux. */
+/* The sentence and the remedy for an errno of the set-up. liburing 2.3 returns -1 when a seccomp
+ * filter answers EPERM; -1 is -EPERM on Linux. */
 static int refusal(struct error *error, int rc)
 {
     switch (rc) {
@@ -103,7 +105,7 @@ static int refusal(struct error *error, int rc)
     }
 }
 
-/* Is every operation that is used here there? */
+/* Checks that the kernel supports every operation that this file uses: 0 or -ENOSYS. */
 static int operations_missing(struct io_uring *ring, struct error *error)
 {
     static const uint8_t needed[] = {
@@ -155,9 +157,9 @@ static int uring_open(struct reactor *r, struct sim *sim, struct backend **ret, 
         free(u);
         return rc;
     }
-    /* saves a descriptor look-up per call where the kernel can */
+    /* saves a descriptor look-up per call where the kernel supports it */
     (void)io_uring_register_ring_fd(&u->ring);
-    /* An idle ring is not a disk that somebody waits for: keep it out of "iowait". */
+    /* keep the wait of an idle ring out of the "iowait" statistic, which counts waits for disks */
     u->wait_flags = u->ring.features & FEATURE_NO_IOWAIT ? ENTER_NO_IOWAIT : 0;
     *ret = &u->base;
     return 0;
@@ -302,12 +304,12 @@ static bool enqueue_cancel(struct uring *u, struct op *op)
     if (UNLIKELY(!sqe))
         return false;
     io_uring_prep_cancel(sqe, op, 0);
-    io_uring_sqe_set_data(sqe, NULL); /* its own answer is of no interest */
+    io_uring_sqe_set_data(sqe, NULL); /* its own completion is ignored */
     return true;
 }
 
-/* The queue keeps order, and complete() takes op off the list, so a cancellation never meets a
- * later operation that lives at the same address. */
+/* A cancellation never meets a later operation at the same address: the queue keeps the order, and
+ * complete() takes op off the list. */
 static void uring_cancel(struct backend *b, struct op *op)
 {
     struct uring *u = uring_of(b);
@@ -341,13 +343,13 @@ static void complete(struct uring *u, struct op *op, int rc)
     op->result = rc;
     switch (op->kind) {
     case OP_OPEN:
-        /* FILE_DIRECT is a wish; the slow way is taken where the file system refuses. */
+        /* FILE_DIRECT is optional; open without it where the file system refuses it */
         if (rc == -EINVAL && (op->flags & FILE_DIRECT))
             posix_file_run(op);
         break;
     case OP_WRITE_BACK:
         if (rc == -ESPIPE || rc == -EINVAL)
-            op->result = 0; /* the flush that comes later does it all */
+            op->result = 0; /* not supported here; the later flush writes everything */
         break;
     case OP_RMDIR:
         if (rc == -EEXIST)
@@ -379,7 +381,7 @@ static unsigned reap(struct uring *u)
     {
         void *data = io_uring_cqe_get_data(cqe);
         int rc = cqe->res;
-        /* first: done() may submit, and the kernel may want the room */
+        /* before done(), which may submit, and the kernel may need the room */
         io_uring_cq_advance(&u->ring, 1);
         if (data == u) {
             u->wake_armed = false;
@@ -394,7 +396,7 @@ static unsigned reap(struct uring *u)
 
 static unsigned run_finished(struct uring *u)
 {
-    struct op_list list = u->finished; /* what done() adds belongs to the next poll */
+    struct op_list list = u->finished; /* what done() adds is handled by the next poll */
     struct op *op;
     unsigned calls = 0;
     u->finished = (struct op_list){0};
@@ -411,22 +413,22 @@ static bool kernel_wants_us(struct uring *u)
            (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-/* Something found no room in the submission queue. Nothing may sleep then: what would end the sleep
- * is perhaps among it. */
+/* True while some operation found no room in the submission queue. The reactor must not sleep then,
+ * because that operation may be what ends the sleep. */
 static bool is_clogged(const struct uring *u)
 {
     return u->waiting.head || u->cancels.head;
 }
 
-/* Without TASKRUN_FLAG (before 5.19) completions appear in memory by themselves. */
+/* Without TASKRUN_FLAG (before 5.19) completions appear in memory without a system call. */
 static bool uring_pending(struct backend *b)
 {
     struct uring *u = uring_of(b);
     return io_uring_cq_ready(&u->ring) > 0 || u->finished.head || is_clogged(u) || kernel_wants_us(u);
 }
 
-/* Submits, and waits for one completion until until_ns; liburing has no call that
- * keeps out of iowait. */
+/* Submits, and waits for one completion until until_ns. Calls io_uring_enter2() directly, because
+ * liburing has no call with NO_IOWAIT. */
 static void enter_and_wait(struct uring *u, uint64_t until_ns)
 {
     struct __kernel_timespec ts;
@@ -441,13 +443,14 @@ static void enter_and_wait(struct uring *u, uint64_t until_ns)
     if (rc < 0 && rc != -EBUSY && rc != -EAGAIN && rc != -EINTR)
         check(!"io_uring does not take submissions");
     if (UNLIKELY(io_uring_sq_ready(&u->ring) > 0))
-        return; /* not yet: the read of wake_fd may be among what the kernel has not seen */
+        return; /* the kernel may not have seen the read of wake_fd, which has to end the sleep */
     bool registered = u->ring.enter_ring_fd != u->ring.ring_fd;
     unsigned flags =
         IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | u->wait_flags | (registered ? IORING_ENTER_REGISTERED_RING : 0);
     rc = io_uring_enter2((unsigned)u->ring.enter_ring_fd, 0, 1, flags, (sigset_t *)&arg, sizeof(arg));
     if (rc == -EINVAL && u->wait_flags)
-        /* -ETIME, -EINTR and -EBUSY: the caller looks for completions in any case */
+        /* the kernel does not know NO_IOWAIT. Other errors need no handling, because the caller
+         * looks for completions in any case. */
         u->wait_flags = 0;
 }
 
@@ -476,7 +479,7 @@ static void uring_wake(struct backend *b)
     do
         n = write(uring_of(b)->wake_fd, &one, sizeof(one));
     while (n < 0 && errno == EINTR);
-    check(n == (ssize_t)sizeof(one)); /* blocks only at 2^64 - 1 unread wake-ups */
+    check(n == (ssize_t)sizeof(one)); /* a write blocks only at 2^64 - 1 unread wake-ups */
 }
 
 const struct backend_ops backend_uring = {

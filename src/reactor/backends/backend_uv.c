@@ -1,11 +1,12 @@
-/* backend_uv.c -- libuv, where io_uring is refused: epoll for sockets, a thread pool for files.
+/* backend_uv.c -- libuv, for systems that refuse io_uring: epoll for sockets, a thread pool for
+ * files.
  *
- * Sockets are our own and libuv only tells when they are ready (uv_poll_t): an operation is tried
- * at once, and waits only if the kernel would block. So buffers are used exactly as with io_uring,
- * and no bytes are copied. A socket has one uv_poll_t for its life, in a table by descriptor, with
- * at most one operation that waits for reading and one for writing. Files go to libuv's threads,
- * which run the same system calls as posix_file.c everywhere else. libuv counts milliseconds: a
- * timer may be up to one late, never early. */
+ * This file makes the system calls of sockets itself; libuv only reports when sockets are ready
+ * (uv_poll_t). An operation is tried at once, and waits only if the kernel would block. So buffers
+ * are used as with io_uring, and no bytes are copied. A socket has one uv_poll_t for its life, in a
+ * table indexed by descriptor. At most one operation waits for reading and one for writing. File
+ * operations go to libuv's threads, which run posix_file.c. libuv's clock has milliseconds: a timer
+ * may be up to 1 ms late, never early. */
 #include "reactor/reactor.h"
 #include <assert.h>
 #include <errno.h>
@@ -18,8 +19,9 @@ struct uv_socket {
     uv_poll_t poll;
     struct uv_backend *owner;
     int fd;
-    struct op *reader, *writer; /* accept and receive; connect and send */
-    /* OP_CLOSE, until libuv has let go; NULL and not in the table: nobody waits for that */
+    struct op *reader, *writer; /* reader: accept or receive; writer: connect or send */
+    /* The OP_CLOSE that ends when libuv has released the socket. NULL if no operation waits for
+     * that. */
     struct op *closer;
 };
 
@@ -29,7 +31,7 @@ struct uv_backend {
     uv_async_t wake;
     uv_timer_t timer;
     struct op_list finished;    /* done() is due */
-    struct uv_socket **sockets; /* by descriptor */
+    struct uv_socket **sockets; /* indexed by descriptor */
     size_t socket_capacity;
 };
 
@@ -73,7 +75,7 @@ static int table_grow(struct uv_backend *u, size_t fd)
     return 0;
 }
 
-/* Takes fd, which is non-blocking, into the table; on failure closes it. */
+/* Adds fd, which is non-blocking, to the table; on failure closes it. */
 static int socket_adopt(struct uv_backend *u, int fd)
 {
     struct uv_socket *s = NULL;
@@ -102,7 +104,7 @@ static void socket_gone(uv_handle_t *handle)
     free(s);
 }
 
-/* libuv must let go of a descriptor before it is closed. */
+/* Takes the socket out of the table. libuv must release a descriptor before it is closed. */
 static void socket_release(struct uv_socket *s, struct op *closer)
 {
     s->owner->sockets[s->fd] = NULL;
@@ -135,8 +137,7 @@ static int64_t try_receive(struct op *op)
     return n < 0 ? -errno : n;
 }
 
-/* The handle of a connect that is under way is not the submitter's yet; it is kept in
- * op->handle. */
+/* Until the connect is done, its descriptor is in op->handle and the submitter does not know it. */
 static int64_t try_connect(struct op *op)
 {
     int refused = 0;
@@ -146,7 +147,7 @@ static int64_t try_connect(struct op *op)
     return refused ? -refused : op->handle;
 }
 
-/* Tries op; false when it has to wait. */
+/* Tries op; false when it would block. */
 static bool attempt(struct uv_backend *u, struct op *op)
 {
     int64_t rc;
@@ -177,7 +178,7 @@ static void socket_watch(struct uv_socket *s)
         uv_poll_stop(&s->poll);
 }
 
-/* A socket in error is ready for both: the attempt finds out what it is. */
+/* A socket in error counts as ready for both; the attempt returns the error. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct uv_socket *s = CONTAINER_OF(poll, struct uv_socket, poll);
@@ -187,7 +188,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (reader && (status < 0 || (events & UV_READABLE)) && attempt(u, reader))
         s->reader = NULL;
     if (writer && (status < 0 || (events & UV_WRITABLE)) && attempt(u, writer)) {
-        if (u->sockets[fd] != s) /* a connect that was refused took the socket with it */
+        if (u->sockets[fd] != s) /* a refused connect has released the socket */
             return;
         s->writer = NULL;
     }
@@ -253,16 +254,16 @@ static void file_submit(struct uv_backend *u, struct op *op)
 
 static int uv_probe(struct error *error)
 {
-    return 0; /* libuv asks for nothing that a container forbids */
+    return 0; /* libuv needs nothing that a container forbids */
 }
 
 static void on_wake(uv_async_t *handle)
 {
-    /* that poll() returns is all that is wanted */
+    /* nothing to do: the wake-up only makes poll() return */
 }
 
-/* Before 1.45 uv_run() calls timers first and then waits: were time up by then, it would wait
- * for ever without this. */
+/* Needed before libuv 1.45: there uv_run() runs timers first and then waits. A timer that was
+ * already due would leave it waiting for ever. */
 static void on_time(uv_timer_t *handle)
 {
     uv_stop(handle->loop);
@@ -296,7 +297,7 @@ static void uv_close_backend(struct backend *b)
             socket_release(u->sockets[fd], NULL);
     uv_close((uv_handle_t *)&u->wake, NULL);
     uv_close((uv_handle_t *)&u->timer, NULL);
-    uv_run(&u->loop, UV_RUN_DEFAULT); /* until every handle and every piece of work is done with */
+    uv_run(&u->loop, UV_RUN_DEFAULT); /* until all handles are closed and all work is done */
     check(uv_loop_close(&u->loop) == 0);
     free(u->sockets);
     free(u);
@@ -325,7 +326,7 @@ static void uv_submit(struct backend *b, struct op *op)
     }
 }
 
-/* An operation that is not waiting has been tried successfully: its done() is due. */
+/* An operation that does not wait has already succeeded, and its done() is due. */
 static void uv_cancel_op(struct backend *b, struct op *op)
 {
     struct uv_backend *u = uv_of(b);
@@ -345,7 +346,7 @@ static void uv_cancel_op(struct backend *b, struct op *op)
 
 static unsigned run_finished(struct uv_backend *u)
 {
-    struct op_list list = u->finished; /* what done() adds belongs to the next poll */
+    struct op_list list = u->finished; /* what done() adds is handled by the next poll */
     struct op *op;
     unsigned calls = 0;
     u->finished = (struct op_list){0};

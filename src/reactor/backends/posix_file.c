@@ -1,5 +1,5 @@
-/* posix_file.c -- file operations by plain system calls, for whatever io_uring cannot do and for
- * libuv's threads; and the system's clocks and random numbers. */
+/* posix_file.c -- file operations by plain system calls, for operations that io_uring lacks and for
+ * libuv's threads. Also the system's clocks and random numbers. */
 #include "reactor/backend.h"
 #include <dirent.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ static int64_t open_path(const char *path, unsigned flags)
 {
     unsigned o = posix_open_flags(flags);
     int fd = open(path, (int)o, 0644);
-    /* a wish: tmpfs of older kernels, some network file systems */
+    /* FILE_DIRECT is optional: older tmpfs and some network file systems refuse it */
     if (fd < 0 && errno == EINVAL && (o & O_DIRECT))
         fd = open(path, (int)(o & ~(unsigned)O_DIRECT), 0644);
     return error_or(fd);
@@ -49,7 +49,7 @@ unsigned posix_write_back_flags(void)
     return SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
 }
 
-/* Where a file system cannot, the flush that comes later does it all. */
+/* On file systems without sync_file_range() the later flush writes everything. */
 static int64_t write_back(int fd, const struct op *op)
 {
     int64_t rc = error_or(sync_file_range(fd, (off64_t)op->offset, (off64_t)op->size, posix_write_back_flags()));
@@ -139,7 +139,7 @@ static int64_t map(struct op *op)
     return rc < 0 ? rc : 0;
 }
 
-/* Dirty pages stay in the cache whatever is advised, so they are flushed before. */
+/* Flushes first, because dirty pages stay in the cache in spite of the advice. */
 static int64_t drop_cache(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -171,7 +171,7 @@ void posix_file_run(struct op *op)
     case OP_MKDIR: op->result = error_or(mkdir(op->path, 0755)); break;
     case OP_RMDIR: {
         int64_t rc = error_or(rmdir(op->path));
-        op->result = rc == -EEXIST ? -ENOTEMPTY : rc; /* POSIX allows either */
+        op->result = rc == -EEXIST ? -ENOTEMPTY : rc; /* POSIX allows both errors */
         break;
     }
     case OP_LIST: op->result = list(op); break;
@@ -197,7 +197,7 @@ void posix_advise(struct backend *b, const struct mapping *m, size_t offset, siz
     (void)b;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)m->bytes + offset) & ~(page - 1);
     uintptr_t to = (uintptr_t)m->bytes + offset + size;
-    /* a hint: refused is as good as ignored */
+    /* a hint; if the kernel refuses it, nothing breaks */
     (void)madvise((void *)from, to - from, system_advice[advice]);
 }
 
@@ -227,17 +227,17 @@ void posix_give_way(struct backend *b)
 
 uint64_t posix_random(struct backend *b)
 {
-    /* getrandom() never gives less than asked up to 256 bytes */
-    static _Thread_local uint64_t bought[32];
+    /* 256 bytes, the most that getrandom() always returns in full */
+    static _Thread_local uint64_t fetched[32];
     static _Thread_local unsigned left;
     (void)b;
     if (left == 0) {
         ssize_t n;
         do
-            n = getrandom(bought, sizeof(bought), 0);
+            n = getrandom(fetched, sizeof(fetched), 0);
         while (n < 0 && errno == EINTR);
-        check(n == (ssize_t)sizeof(bought));
-        left = ARRAY_LEN(bought);
+        check(n == (ssize_t)sizeof(fetched));
+        left = ARRAY_LEN(fetched);
     }
-    return bought[--left];
+    return fetched[--left];
 }

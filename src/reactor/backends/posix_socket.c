@@ -1,4 +1,4 @@
-/* posix_socket.c -- TCP sockets of the operating system, as io_uring and libuv both need them. */
+/* posix_socket.c -- TCP sockets of the operating system, for io_uring and libuv. */
 #include "reactor/backend.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -47,7 +47,8 @@ void endpoint_from_sockaddr(const struct sockaddr_storage *s, struct endpoint *r
 void posix_no_delay(int fd)
 {
     int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* slower without, not wrong */
+    /* without it the socket still works, but slower */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 int posix_socket(const struct endpoint *to, int flags)
@@ -67,12 +68,12 @@ int posix_listen(struct backend *b, struct endpoint *at, handle_t *ret)
     int fd = posix_socket(at, SOCK_NONBLOCK), on = 1;
     if (fd < 0)
         return fd;
-    /* REUSEADDR: a restart need not wait for connections of the last run. REUSEPORT: every
-     * reactor its own queue. */
+    /* REUSEADDR: a restart need not wait for connections of the last run. REUSEPORT: each reactor
+     * has a queue of its own. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         goto err_close;
-    if (at->version == 6) /* "::" means version 4, too, on every system alike */
+    if (at->version == 6) /* "::" also takes version 4, whatever the system's default is */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
     if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
         goto err_close;
@@ -91,5 +92,5 @@ err_close:;
 void posix_shutdown(struct backend *b, handle_t connection)
 {
     (void)b;
-    (void)shutdown((int)connection, SHUT_RDWR); /* ENOTCONN: the peer was faster */
+    (void)shutdown((int)connection, SHUT_RDWR); /* ENOTCONN: the peer has closed already */
 }

@@ -1,9 +1,10 @@
-/* fiber.c -- fibers: stacks, switches, and the tools that want to be told about both.
+/* fiber.c -- fibers: their stacks, switches between them, and what sanitizers and valgrind must
+ * know about both.
  *
- * A fiber only ever switches to its reactor's loop and back, never to another fiber: one more
- * switch (10 ns) buys a loop that sees every change and accounts for the time. The struct lives at
- * the upper end of its stack, and the ends are spread over cache sets ("coloured"): with 16384
- * fibers on equal page offsets a resume costs 820 ns, spread 343 ns. */
+ * A fiber switches only to the loop of its reactor and back, never to another fiber. The extra
+ * switch costs 10 ns; in return the loop sees every switch and accounts for the time. The struct
+ * lies at the upper end of its stack. These ends are distributed over cache sets ("colouring").
+ * With 16384 fibers at equal page offsets a resume costs 820 ns, with colouring 343 ns. */
 #include "reactor/reactor.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 #define GUARD_BYTES     ((size_t)4096)
 #define PAGE_BYTES      ((size_t)4096)
 #define STACKS_PER_SLAB 16
-/* MADV_GUARD_INSTALL, newer than the headers of the systems this is built on. */
+/* MADV_GUARD_INSTALL, which the kernel headers of older systems lack. */
 #define ADVICE_GUARD_INSTALL 102
 #define COLOURS              16
 #define COLOUR_BYTES         ((size_t)256)
@@ -51,7 +52,7 @@ static int pool_grow_slab(struct fiber_pool *p)
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
-    /* or the untouched part of a stack would be memory, too */
+    /* with huge pages, untouched parts of stacks would take memory */
     (void)madvise(base, bytes, MADV_NOHUGEPAGE);
     p->slabs[p->slab_count++] = (struct fiber_slab){base, bytes};
     p->slab = base;
@@ -59,8 +60,8 @@ static int pool_grow_slab(struct fiber_pool *p)
     return 0;
 }
 
-/* A page that faults. Since Linux 6.13 it needs no mapping of its own, which matters: by mprotect()
- * each stack becomes two mappings, and a process may have 65530 (vm.max_map_count). */
+/* Makes a page that faults. Since Linux 6.13 that needs no mapping of its own. mprotect() splits
+ * each stack into two mappings, and a process may have only 65530 (vm.max_map_count). */
 static bool guard(char *page)
 {
     if (madvise(page, GUARD_BYTES, ADVICE_GUARD_INSTALL) == 0)
@@ -74,7 +75,7 @@ static struct fiber *pool_make(struct fiber_pool *p)
         uint32_t capacity = p->all_capacity ? 2 * p->all_capacity : 64;
         struct fiber **all = realloc(p->all, capacity * sizeof(*all));
         p->all = all ? all : p->all;
-        /* room for all to be free */
+        /* enough for all fibers to be free */
         struct fiber **unused = all ? realloc(p->free, capacity * sizeof(*unused)) : NULL;
         if (!unused)
             return NULL;
@@ -118,8 +119,8 @@ static struct fiber *pool_take(struct fiber_pool *p)
     return f;
 }
 
-/* The pages below the one with its struct. Nothing of them is needed: the next fiber
- * begins on an empty stack. */
+/* Gives the stack's pages below the one with the struct back to the kernel. Their content is not
+ * needed: the next fiber begins with an empty stack. */
 static void give_back(const struct fiber *f)
 {
     uintptr_t end = (uintptr_t)f & ~(uintptr_t)(PAGE_BYTES - 1);
@@ -143,7 +144,8 @@ void fiber_stacks_trim(uint32_t kept)
     const uint32_t unused = p->free_min > kept ? p->free_min - kept : 0;
     const uint64_t fresh = p->fresh;
     uint64_t resident = 0;
-    while (p->given < unused && p->given < p->free_count) { /* fibers come and go while it pauses */
+    /* fibers start and end while this fiber pauses */
+    while (p->given < unused && p->given < p->free_count) {
         give_back(p->free[p->given++]);
         fiber_checkpoint();
     }
@@ -152,23 +154,22 @@ void fiber_stacks_trim(uint32_t kept)
         fiber_checkpoint();
     }
     p->resident = resident;
-    p->measured =
-        /* of another trim that ended meanwhile this may be less: then stacks
-         * count twice for a while */
-        fresh;
+    /* Another trim may have ended meanwhile with a higher value. Then some stacks count twice until
+     * the next trim. */
+    p->measured = fresh;
     p->free_min = p->free_count;
 }
 
 uint64_t fiber_stack_bytes(const struct reactor *r)
 {
     const struct fiber_pool *p = &r->pool;
-    if (r->ops == &backend_sim) /* what the kernel gave is no part of that world */
+    if (r->ops == &backend_sim) /* the simulated world does not depend on the kernel's memory */
         return (uint64_t)p->made * STACK_BYTES;
     return p->resident + (p->fresh - p->measured) * STACK_BYTES;
 }
 
-/* An actor's first fiber, and the few that a store starts once, are never wanting:
- * ACTORS_MAX are kept for each. */
+/* The first fiber of each actor, and the fibers that a store starts once, always find a free one:
+ * ACTORS_MAX fibers are reserved for each of these two purposes. */
 void fiber_pool_init(struct reactor *r, uint32_t max)
 {
     const uint32_t kept = max / 4 < 2 * ACTORS_MAX ? max / 4 : 2 * ACTORS_MAX;
@@ -189,7 +190,7 @@ void fiber_pool_fini(struct reactor *r)
     }
     for (uint32_t i = 0; i < p->slab_count; i++) {
 #if defined(__SANITIZE_ADDRESS__)
-        /* Frames of fibers that never ended (a simulated power cut) leave poisoned bytes behind. */
+        /* Fibers that never ended (a simulated power cut) leave poisoned bytes behind. */
         __asan_unpoison_memory_region(p->slabs[i].base, p->slabs[i].bytes);
 #endif
         munmap(p->slabs[i].base, p->slabs[i].bytes);
@@ -202,7 +203,7 @@ void fiber_pool_fini(struct reactor *r)
 
 /* ---- switches ---- */
 
-/* From the running fiber to the loop. `ends`: it will not come back. */
+/* Switches from the running fiber to the loop. `ends`: the fiber is not resumed again. */
 static void switch_to_loop(struct reactor *r, struct fiber *f, bool ends)
 {
 #if defined(__SANITIZE_ADDRESS__)
@@ -353,7 +354,7 @@ void fiber_wake(struct fiber *f)
         f->state = FIBER_WOKEN;
         run_queue_push(&r->ready[f->cls], f);
         break;
-    case FIBER_WOKEN: /* it will look again anyway */ break;
+    case FIBER_WOKEN: /* already in a run queue; it rechecks its condition */ break;
     case FIBER_READY:
     case FIBER_RUNNING: f->wake_pending = true; break;
     case FIBER_FREE: check(!"wake of a fiber that has ended");
@@ -371,17 +372,17 @@ void fiber_sleep_ns(uint64_t duration_ns)
     check(r->fiber);
     struct timer t = {0};
     timer_start(&t, reactor_now(r) + duration_ns, sleeper_wake, r->fiber);
-    while (t.slot) /* a wake that was meant for something else does not end the sleep */
+    while (t.slot) /* a wake for another reason does not end the sleep */
         fiber_suspend();
 }
 
 /* ---- checkpoints ---- */
 
-/* How long a fiber of a lower class may go on though something has arrived, and how far apart looks
- * at the clock shall be. */
+/* After this time a fiber of class WRITE or BACKGROUND yields if something has arrived. It is also
+ * the intended time between two reads of the clock. */
 #define LOOK_NS 10000u
-/* No more checkpoints than these pass without a look, for a loop over cheap steps
- * may come to dear ones. */
+/* Most checkpoints between two reads of the clock, because the steps of a loop may become
+ * longer. */
 #define STRIDE_MAX 16
 
 static bool look_closer(struct reactor *r)
@@ -411,8 +412,8 @@ bool fiber_should_yield(void)
     if (UNLIKELY(r->ops->should_yield != NULL) && r->ops->should_yield(r->backend))
         return true;
 #ifdef KITH_DEBUG
-    /* Debug builds yield now and then for no reason, which finds state that is assumed to
-     * stay (after Seastar). */
+    /* Debug builds sometimes yield for no reason. That finds code which wrongly assumes that state
+     * stays the same over a checkpoint (after Seastar). */
     r->debug_seed = r->debug_seed * 6364136223846793005u + 1442695040888963407u;
     if (!r->ops->should_yield && (r->debug_seed >> 60) == 0)
         return true;
@@ -427,7 +428,7 @@ void fiber_pause(void)
     fiber_checkpoint();
 }
 
-#define COPY_BYTES ((size_t)64 << 10) /* some 20 us where the pages of `to` have to be made */
+#define COPY_BYTES ((size_t)64 << 10) /* about 20 us if the pages of `to` must be allocated */
 
 void fiber_copy(void *to, const void *from, size_t n)
 {

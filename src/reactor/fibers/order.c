@@ -1,5 +1,5 @@
-/* order.c -- what a fiber holds is counted for each order; nothing at all in release builds. Code
- * that runs outside of fibers (a timer, an operation's end) never waits, so it is not looked at. */
+/* order.c -- counts what each fiber holds, by order; empty in release builds. Code outside of
+ * fibers (a timer, the end of an operation) never waits, so it is not checked. */
 #include "reactor/fibers/order.h"
 #include "reactor/reactor.h"
 

@@ -1,7 +1,7 @@
-/* stack.c -- the first frame of a new stack, laid out as stack_swap() expects to find it. */
+/* stack.c -- the first frame of a new stack, in the layout that stack_swap() expects. */
 #include "reactor/fibers/stack.h"
 
-/* KITH_UCONTEXT takes the portable way on any machine, to test it. */
+/* KITH_UCONTEXT selects the portable code on any machine, to test it. */
 #if (defined(__x86_64__) || defined(__aarch64__)) && !defined(KITH_UCONTEXT)
 #include <stdint.h>
 
@@ -12,8 +12,9 @@ void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_f
 {
     uintptr_t top = ((uintptr_t)stack + size) & ~(uintptr_t)15;
 #if defined(__x86_64__)
-    /* r15 r14 r13 r12 rbx rbp rip, then 16 bytes so that the trampoline starts with a 16-aligned
-     * stack pointer: the ABI wants that at its `call`, and SSE stores fault otherwise. */
+    /* From sp upwards: r15 r14 r13 r12 rbx rbp rip, then 16 bytes. So the trampoline starts with a
+     * stack pointer that is a multiple of 16. The ABI requires that at its `call`, and SSE stores
+     * fault otherwise. */
     uint64_t *frame = (uint64_t *)(top - 16 - 7 * 8);
     for (int i = 0; i < 6; i++)
         frame[i] = 0;
@@ -41,7 +42,7 @@ void stack_fini(struct stack_context *c)
     c->sp = NULL;
 }
 
-#else /* any other machine: correct, and slow */
+#else /* any other machine: correct, but slow */
 #include "base/check.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,8 +54,7 @@ static void enter(unsigned fn_hi, unsigned fn_lo, unsigned arg_hi, unsigned arg_
     fn((void *)(uintptr_t)(((uint64_t)arg_hi << 32) | arg_lo));
 }
 
-/* The ucontext_t lives at the lower end of the stack: about a kilobyte that the fiber does not
- * get. */
+/* The ucontext_t lies at the lower end of the stack and takes about 1 KiB of it. */
 void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_fn entry, void *arg)
 {
     ucontext_t *u = (ucontext_t *)(((uintptr_t)stack + 63) & ~(uintptr_t)63);
@@ -70,7 +70,7 @@ void stack_init(struct stack_context *c, void *stack, size_t size, stack_entry_f
 void stack_switch(struct stack_context *from, struct stack_context *to)
 {
     ucontext_t here;
-    /* the loop's own context: it lives in this frame, which stays until it is entered again */
+    /* the loop's own context; it lies in this frame, which stays valid until the switch back */
     if (!from->sp) {
         from->sp = &here;
         check(swapcontext(&here, to->sp) == 0);

@@ -1,4 +1,5 @@
-/* stack_aarch64.S -- the switch for AAPCS64 (x19 to x28, x29, x30 and d8 to d15 belong to the caller). */
+/* stack_aarch64.S -- the switch for AAPCS64, where x19 to x28, x29, x30 and d8 to d15 are
+ * callee-saved. */
 #if defined(__aarch64__)
     .text
 
@@ -34,11 +35,12 @@ stack_swap:
     ldp d12, d13, [sp, #128]
     ldp d14, d15, [sp, #144]
     add sp, sp, #160
-    br x30 /* not ret: the address is another stack's, the return predictor would be wrong */
+    /* not ret: this address belongs to another stack, so the return predictor would be wrong */
+    br x30
     .cfi_endproc
     .size stack_swap, .-stack_swap
 
-/* The first thing on a new stack: x19 is the argument, x20 the function. The unwinder stops here. */
+/* The first code on a new stack: x19 holds the argument, x20 the function. Unwinders stop here. */
     .globl stack_trampoline
     .hidden stack_trampoline
     .type stack_trampoline, %function

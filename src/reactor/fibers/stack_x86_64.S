@@ -1,7 +1,9 @@
-/* stack_x86_64.S -- the switch for the System V ABI (section 3.2.1: rbx, rbp and r12 to r15 belong to the caller).
+/* stack_x86_64.S -- the switch for the System V ABI, where rbx, rbp and r12 to r15 are callee-saved
+ * (section 3.2.1).
  *
- * The way back is `pop rcx; jmp *rcx`, not `ret`: the return address is another stack's, so the CPU's return predictor
- * would be wrong every time. MXCSR and the x87 control word are not saved: nobody here changes them. */
+ * It returns by `pop rcx; jmp *rcx`, not by `ret`: the return address belongs to another stack, so
+ * the CPU's return predictor would be wrong every time. MXCSR and the x87 control word are not
+ * saved, because no code here changes them. */
 #if defined(__x86_64__)
     .text
 
@@ -31,7 +33,7 @@ stack_swap:
     .cfi_endproc
     .size stack_swap, .-stack_swap
 
-/* The first thing on a new stack: r12 is the argument, rbx the function. The unwinder stops here. */
+/* The first code on a new stack: r12 holds the argument, rbx the function. Unwinders stop here. */
     .globl stack_trampoline
     .hidden stack_trampoline
     .type stack_trampoline, @function

@@ -1,17 +1,17 @@
-/* stall.c -- who holds the core?
+/* stall.c -- the stall detector: reports a fiber that holds the core for too long.
  *
- * A timer on the thread's own CPU time sends the thread a signal every half stall_ms. The handler
- * only compares: has the loop switched fibers since the last tick? When not for two whole periods,
- * it stores a backtrace in memory that is there already; the loop logs it when the fiber has come
- * back. CPU time, because a thread that the kernel does not let run is not a stall of ours. (After
- * Seastar's cpu_stall_detector.)
+ * A timer on the thread's own CPU time sends the thread a signal twice in each stall_ms. The
+ * handler compares: has the loop switched fibers since the last signal? If not for two whole
+ * periods, it stores a backtrace in preallocated memory. The loop logs it when the fiber has
+ * switched back. It measures CPU time, because a thread that the kernel does not schedule is no
+ * stall of the server. (After Seastar's cpu_stall_detector.)
  *
  * Tests run with KITH_STALL_FATAL_MS in the environment: a stall of that many milliseconds ends the
- * process. The time is the thread's own CPU time, so a machine that lets the thread wait does not
- * matter. Cold caches, page faults and pauses of a virtual machine do count as CPU time, so the
- * limit has to be many slices. The kernel looks at such timers at its own tick, every 1 to 10 ms; a
- * fiber is accused only when three of the timer's ticks fell into it. Builds with sanitizers or
- * without optimization get a multiple of the limit. */
+ * process. A busy machine does not matter, because the thread's CPU time counts. But cold caches,
+ * page faults and pauses of a virtual machine count as CPU time, so the limit has to be many
+ * slices. The kernel checks such timers at its own tick, every 1 to 10 ms. A fiber is reported only
+ * after three signals of the timer. Builds with sanitizers or without optimization get a multiple
+ * of the limit. */
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include <errno.h>
@@ -50,7 +50,7 @@ void stall_configure(struct runtime *rt)
     rt->stall_is_fatal = true;
 }
 
-/* Runs on the alternate stack: a fiber's own may be nearly full. */
+/* Runs on the alternate stack, because the stack of a fiber may be nearly full. */
 static void stall_tick(int signal, siginfo_t *info, void *context)
 {
     (void)signal;
@@ -76,7 +76,7 @@ void stall_arm(struct reactor *r)
 {
     struct stall *s = &r->stall;
     unsigned stall_ms = r->rt->options.stall_ms ? r->rt->options.stall_ms : 25;
-    /* the first call loads the unwinder, which no signal handler may do */
+    /* the first call loads the unwinder, which a signal handler must not do */
     backtrace(s->frames, STALL_FRAMES);
     s->alt_stack = malloc(ALT_STACK_BYTES);
     if (!s->alt_stack)
@@ -89,7 +89,8 @@ void stall_arm(struct reactor *r)
     timer_t timer;
     if (sigaltstack(&stack, &s->old_stack) < 0 || sigaction(STALL_SIGNAL, &act, NULL) < 0 ||
         timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer) < 0) {
-        log_warn("reactor %u runs without its stall detector: %s", r->id, strerror(errno));
+        log_warn("reactor %u runs without a stall detector, so slow fibers are not reported: %s", r->id,
+                 strerror(errno));
         return;
     }
     sigset_t unblock;
@@ -114,7 +115,7 @@ void stall_disarm(struct reactor *r)
         sigset_t block;
         sigemptyset(&block);
         sigaddset(&block, STALL_SIGNAL);
-        pthread_sigmask(SIG_BLOCK, &block, NULL); /* one may be under way */
+        pthread_sigmask(SIG_BLOCK, &block, NULL); /* a signal may be under way */
         s->old_stack.ss_flags = s->old_stack.ss_sp ? 0 : SS_DISABLE;
         sigaltstack(&s->old_stack, NULL);
         free(s->alt_stack);
@@ -134,10 +135,10 @@ void stall_report(struct reactor *r, const char *fiber_name, uint64_t ran_ns)
         return;
     s->logged_ns = now;
     if (r->rt->stall_is_fatal)
-        log_set_sink(NULL, NULL); /* the last words are for everybody */
+        log_set_sink(NULL, NULL); /* print the last message even if a test captures the log */
     struct buffer text = {0};
     char **names = backtrace_symbols(s->frames, s->frame_count);
-    /* after the handler and the kernel's signal frame */
+    /* skip the frames of the handler and of the kernel's signal delivery */
     for (int i = 2; names && i < s->frame_count; i++)
         if (buffer_printf(&text, "%s%s", i > 2 ? " < " : "", names[i]) < 0)
             break;

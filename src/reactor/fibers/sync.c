@@ -1,5 +1,5 @@
-/* sync.c -- event, semaphore, gate. A waiter is a struct on the waiting fiber's stack, in
- * a list of the event. */
+/* sync.c -- event, semaphore, gate. A waiter is a struct on the stack of the waiting fiber, in a
+ * list of the event. */
 #include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
 #include <errno.h>
@@ -7,12 +7,12 @@
 struct waiter {
     struct waiter *next;
     struct fiber *fiber;
-    uint64_t units; /* semaphore: what it asks for */
+    uint64_t units; /* semaphore: the units that it asks for */
     bool notified;
 };
 
-/* Not inlined: the compiler cannot know that a waiter leaves the list before its frame
- * goes, and would warn. */
+/* Not inlined: the compiler cannot know that a waiter leaves the list before its frame ends, and
+ * would warn. */
 __attribute__((noinline)) static void waiters_push(struct event *e, struct waiter *w)
 {
     if (!e->head)
@@ -45,7 +45,7 @@ static void waiters_remove(struct event *e, struct waiter *w)
 
 static void waiter_notify(struct waiter *w)
 {
-    w->notified = true; /* first: after the wake its stack frame may go */
+    w->notified = true; /* first, because after the wake the frame of w may end */
     fiber_wake(w->fiber);
 }
 
@@ -96,8 +96,8 @@ void semaphore_init(struct semaphore *s, uint64_t units, unsigned order)
     *s = (struct semaphore){.units = units, .order = order};
 }
 
-/* First come, first served: units are taken for a waiter by whoever releases them,
- * so nobody overtakes. */
+/* Serves waiters in the order of arrival. The releasing fiber takes the units for them, so no other
+ * fiber can overtake. */
 static void semaphore_serve(struct semaphore *s)
 {
     while (s->changed.head && s->changed.head->units <= s->units) {

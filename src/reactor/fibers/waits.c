@@ -1,8 +1,8 @@
-/* waits.c -- who waits for what: a line for each group of fibers of a reactor
- * that wait for the same.
+/* waits.c -- describes what the fibers of a reactor wait for: a line for each group that waits for
+ * the same thing.
  *
- * For tests and the simulator, when nothing moves any more. Looks at stacks that are switched away
- * from, so it is only for the reactor's own thread. */
+ * For tests and the simulator, when all fibers hang. It reads the stacks of suspended fibers, so
+ * only the reactor's own thread may call it. */
 #include "reactor/reactor.h"
 #include <execinfo.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define GROUPS_MAX 48
-#define FRAMES     5 /* callers that are told, from the innermost one on */
-#define SKIPPED    1 /* stack_swap()'s own frame */
+#define FRAMES     5 /* callers to print, beginning with the innermost */
+#define SKIPPED    1 /* the frame of stack_swap() itself */
 #define TEXT_MAX   400
 
 struct group {
@@ -19,13 +19,12 @@ struct group {
     char text[TEXT_MAX];
 };
 
-/* The return addresses on the stack of a fiber that does not run. */
+/* Stores the return addresses on the stack of a suspended fiber; returns their number. */
 #if defined(__x86_64__) && !defined(KITH_UCONTEXT)
 __attribute__((no_sanitize("address", "undefined"))) static int callers(const struct fiber *f, void *ret[FRAMES])
 {
-    void *const *sp =
-        /* as stack_init() draws it: five registers, the frame pointer, the return address */
-        f->context.sp;
+    /* the layout of stack_init(): five registers, the frame pointer, the return address */
+    void *const *sp = f->context.sp;
     void *const *frame = sp[5];
     int n = 0;
     for (int depth = 0; n < FRAMES; depth++) {

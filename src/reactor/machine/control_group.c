@@ -1,6 +1,6 @@
-/* control_group.c -- a limit may be set on any group above ours, so all are read, up to the root.
- * In a container the path may name groups that cannot be seen from inside; the mounted root is
- * then ours. */
+/* control_group.c -- finds the least limit of the process's control group and of all groups above
+ * it, because any of them may set a limit. In a container the path may name groups that are not
+ * visible from inside. Then the mounted root is the group of this process. */
 #include "reactor/machine/control_group.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ static bool has_controller(const char *controllers, const char *name)
     return false;
 }
 
-/* A line of /proc/self/cgroup: "0::/path" of version 2, "4:memory:/path" of version 1. */
+/* A line of /proc/self/cgroup: "0::/path" in version 2, "4:memory:/path" in version 1. */
 static uint64_t limit_of_line(const struct reading *r, char *line)
 {
     char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;

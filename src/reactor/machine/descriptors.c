@@ -1,10 +1,11 @@
-/* descriptors.c -- the limit of open files is raised to what the system allows; connections get
- * what data files leave. */
+/* descriptors.c -- raises the limit on open files as far as the system allows, and reserves
+ * descriptors for the server's own files. Connections get the rest. */
 #include "reactor/machine/descriptors.h"
 #include <sys/resource.h>
 
-#define KEPT           32u /* listeners, logs, the manifest, a restore; what libraries open */
-#define KEPT_A_REACTOR 16u /* its ring, its log, a merge and a snapshot */
+/* for listeners, logs, the manifest, a restore, and the files of libraries */
+#define KEPT           32u
+#define KEPT_A_REACTOR 16u /* for a reactor's io_uring, log, merge and snapshot */
 #define MOST           (1u << 20)
 
 unsigned descriptors_raise(void)

@@ -1,11 +1,12 @@
-/* descriptors.h -- how many files and sockets this process may have open, and how many of
- * them connections get.
+/* descriptors.h -- the number of files and sockets that this process may open, and how many of them
+ * may be connections.
  *
- * A descriptor for every client would leave none for the log, for segments, or for the end of the
- * server. So some are kept back, and connections have a bound. */
+ * If clients could take every descriptor, none would be left for the log, for segments, or to shut
+ * down cleanly. So some are reserved, and connections have a bound. */
 #pragma once
 
-/* Raises the limit as far as the system lets this process raise it. Returns what it is now. */
+/* Raises the limit as far as the system lets this process. Returns the new limit. */
 unsigned descriptors_raise(void);
-/* What connections may have of so many, beside what so many reactors need for themselves. */
+/* The number of descriptors for connections, of `descriptors` in all. The rest is reserved for the
+ * files of so many reactors. */
 unsigned descriptors_for_connections(unsigned descriptors, unsigned reactors);

@@ -1,5 +1,5 @@
-/* memory_limit.c -- the least of several limits counts; those of control groups are read in
- * control_group.c. */
+/* memory_limit.c -- takes the least of several limits. control_group.c reads those of control
+ * groups. */
 #include "reactor/machine/memory_limit.h"
 #include "base/check.h"
 #include "reactor/machine/control_group.h"
@@ -21,7 +21,7 @@ static uint64_t limit_of_group(const char *folder, bool unified)
 uint64_t memory_limit_of_groups(const char *root)
 {
     const uint64_t least = control_group_least(root, "memory", limit_of_group);
-    /* version 1 writes a huge number for none */
+    /* version 1 writes a huge number for "no limit" */
     return least < (uint64_t)INT64_MAX / 2 ? least : 0;
 }
 
@@ -66,8 +66,8 @@ uint64_t process_anonymous_bytes(void)
 #endif
 }
 
-/* Without this glibc raises the first threshold to as much as 32 MiB, and the second to twice
- * that. */
+/* Both thresholds are fixed here because otherwise glibc raises the first to as much as 32 MiB, and
+ * the second to twice that. */
 void process_memory_init(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);

@@ -1,5 +1,5 @@
-/* perf.c -- one group of counters for a thread, read together, so that their ratios belong to the
- * same time. */
+/* perf.c -- one group of counters for each thread, read together, so that their ratios belong to
+ * the same time. */
 #include "reactor/machine/perf.h"
 #include "reactor/reactor.h"
 
@@ -23,7 +23,7 @@ const char *perf_counter_name(enum perf_counter c)
     return counters[c].name;
 }
 
-/* In one group, so that all count the same stretches of time. */
+/* Opens a counter in the group of `leader` (-1: a new group). */
 static int open_one(uint64_t config, int leader)
 {
     struct perf_event_attr a = {

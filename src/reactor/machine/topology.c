@@ -1,6 +1,6 @@
-/* topology.c -- physical cores, not hardware threads: two reactors on one core would share its
- * caches and units, and each would be slower and less steady. hwloc leaves out what the cpuset
- * forbids, and we restrict it to the affinity of the thread that starts us. */
+/* topology.c -- counts physical cores, not hardware threads. Two reactors on one core would share
+ * its caches and units, so each would be slower and less steady. hwloc leaves out what the cpuset
+ * forbids; this file restricts the result to the affinity of the starting thread. */
 #include "reactor/machine/topology.h"
 #include "base/check.h"
 #include "reactor/machine/control_group.h"
@@ -10,19 +10,20 @@
 
 struct topology {
     hwloc_topology_t machine;
-    hwloc_obj_type_t unit; /* cores, or hardware threads where cores are not told */
+    /* HWLOC_OBJ_CORE, or hardware threads (HWLOC_OBJ_PU) where the system does not report cores */
+    hwloc_obj_type_t unit;
     unsigned cores;
 };
 
-/* What taskset, numactl and CPUAffinity left us. Where the system does not
- * tell, all cores are ours. */
+/* Keeps only the cores that taskset, numactl and CPUAffinity allow; all cores where the system does
+ * not report the affinity. */
 static void restrict_to_affinity(hwloc_topology_t machine)
 {
     hwloc_cpuset_t set = hwloc_bitmap_alloc();
     if (!set)
         return;
     if (hwloc_get_cpubind(machine, set, HWLOC_CPUBIND_THREAD) == 0 && !hwloc_bitmap_iszero(set))
-        /* it fails when nothing would be left, and changes nothing */
+        /* if no core would be left, this fails and changes nothing */
         hwloc_topology_restrict(machine, set, 0);
     hwloc_bitmap_free(set);
 }
@@ -70,7 +71,7 @@ static uint64_t quota_of_group(const char *folder, bool unified)
 {
     char path[4096];
     unsigned long long quota_us = 0, period_us = 100000;
-    if (!unified) { /* a negative quota is none */
+    if (!unified) { /* a negative quota means no limit */
         const uint64_t quota = control_group_number(folder, "cpu.cfs_quota_us");
         const uint64_t period = control_group_number(folder, "cpu.cfs_period_us");
         return quota == 0 || quota > INT64_MAX || period == 0 || period > INT64_MAX ? UINT64_MAX
@@ -104,11 +105,11 @@ bool topology_bind(const struct topology *t, unsigned reactor)
     hwloc_cpuset_t set = hwloc_bitmap_dup(core->cpuset);
     if (!set)
         return false;
-    /* one hardware thread, so that the reactor does not wander between siblings */
+    /* one hardware thread, so that the scheduler does not move the reactor between siblings */
     hwloc_bitmap_singlify(set);
     bool bound = hwloc_set_cpubind(t->machine, set, HWLOC_CPUBIND_THREAD) == 0;
-    /* Memory is a preference: a full node must not mean no memory. On one node there
-     * is nothing to choose. */
+    /* The node is a preference, so that a full node still gives memory. On one node there is
+     * nothing to choose. */
     if (bound && hwloc_get_nbobjs_by_type(t->machine, HWLOC_OBJ_NUMANODE) > 1)
         hwloc_set_membind(t->machine, core->nodeset, HWLOC_MEMBIND_BIND,
                           HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET);

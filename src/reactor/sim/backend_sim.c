@@ -1,10 +1,10 @@
 /* backend_sim.c -- the simulator's clock and events, and its side of a back end.
  *
- * The world moves in events. A reactor takes its turns while it has something to do; when all
- * sleep, the clock jumps to the next event or timer. Which reactor goes next, which fiber, whether
- * a checkpoint yields and how long I/O takes is drawn from the seed. Nothing that differs between
- * two runs of one seed may be looked at: no addresses, no real time. The idea of testing a whole
- * server this way is FoundationDB's and TigerBeetle's. */
+ * The simulated world advances by events. Each reactor takes turns while it has something to do.
+ * When all sleep, the clock jumps to the next event or timer. The seed decides which reactor and
+ * which fiber runs next, whether a checkpoint yields, and how long I/O takes. Code here must not
+ * depend on anything that differs between two runs of one seed, like addresses or real time.
+ * FoundationDB and TigerBeetle test whole servers this way. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/reactor.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define WALL_START_NS 1700000000000000000u
-#define CLOCK_NS      20 /* what looking at the clock costs, so that a loop until a deadline ends */
+#define CLOCK_NS      20 /* added by each read of the clock, so that a loop until a deadline ends */
 
 uint64_t sim_draw(struct sim_random *r)
 {
@@ -171,7 +171,7 @@ static void sim_cancel(struct backend *b, struct op *op)
 static unsigned sim_poll(struct backend *b, uint64_t until_ns)
 {
     struct sim_backend *sb = sim_of(b);
-    struct op_list list = sb->due; /* what done() adds belongs to the next poll */
+    struct op_list list = sb->due; /* what done() adds is handled by the next poll */
     struct op *op;
     unsigned calls = 0;
     sb->due = (struct op_list){0};
@@ -209,8 +209,8 @@ static void sim_shutdown(struct backend *b, handle_t connection)
     sim_leave(sb->sim, was);
 }
 
-/* A mapping is a copy: the real one would not change either, for only immutable files are
- * mapped. */
+/* A mapping is a copy. Only immutable files are mapped, so a real mapping would not change
+ * either. */
 static void sim_unmap(struct backend *b, const struct mapping *m)
 {
     struct sim *s = sim_of(b)->sim;

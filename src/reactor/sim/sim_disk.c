@@ -1,9 +1,8 @@
-/* sim_disk.c -- the operations of the simulated disk, what they cost, and what
- * goes wrong with them.
+/* sim_disk.c -- the operations of the simulated disk, their latency, and their faults.
  *
- * An operation takes effect at once or at a later moment before it is done, so two that are under
- * way at the same time happen in either order, and a flush that is asked for before a write is
- * done need not cover it. */
+ * An operation takes effect at once or at a later moment before it is done. So two operations under
+ * way take effect in either order. A flush that is submitted before a write is done need not cover
+ * that write. */
 #include "reactor/sim/sim_disk.h"
 #include "reactor/mapping_guard.h"
 #include <errno.h>
@@ -61,7 +60,7 @@ static void write_bytes(struct sim_disk *d, struct node *n, uint64_t offset, con
     }
 }
 
-/* Each sector by itself may have made it. */
+/* Writes each sector of op with probability 1/2, for a failed write. */
 static void write_some(struct sim *s, struct node *n, const struct op *op, const uint8_t *bytes, size_t size)
 {
     for (size_t at = 0, piece; at < size; at += piece) {
@@ -72,7 +71,7 @@ static void write_some(struct sim *s, struct node *n, const struct op *op, const
     }
 }
 
-/* Another sector of this file or of another open one: *ret_offset keeps its place in the sector. */
+/* Picks another sector of this file or of another open one. The offset within the sector stays. */
 static struct node *misdirect(struct sim *s, struct node *n, uint64_t *ret_offset)
 {
     const struct sim_disk *d = s->disk;
@@ -88,9 +87,9 @@ static struct node *misdirect(struct sim *s, struct node *n, uint64_t *ret_offse
     return to;
 }
 
-/* The bytes of a write in one piece: its own, or its slices put together, which the caller
- * frees. They are read now, when the write takes place, and not when it was asked for: what
- * goes too early is found. */
+/* The bytes of a write in one piece: those of op itself, or its slices copied together, which the
+ * caller frees. They are read when the write takes effect, not when it was submitted. So the
+ * simulator finds a buffer that is freed or changed too early. */
 static uint8_t *gather(const struct op *op)
 {
     if (!op->iov_count)
@@ -135,8 +134,8 @@ static int64_t do_write(struct sim_backend *b, struct node *n, struct op *op)
     return written;
 }
 
-/* What is cut off reads as zeros if the file grows again, after a flush and a power cut too: its
- * sectors are written. */
+/* Marks the cut-off sectors as written, because they read as zeros if the file grows again, also
+ * after a flush and a power cut. */
 static int64_t do_truncate(struct sim_disk *d, struct node *n, uint64_t size)
 {
     sim_node_reserve(n, (size_t)size);
@@ -200,15 +199,15 @@ void sim_disk_lose_page(struct sim_backend *b)
         return;
     const struct sim_view *v = &d->views[sim_fault_below(s, FAULT_LOST_PAGE, d->view_count)];
     size_t at = (size_t)sim_fault_below(s, FAULT_LOST_PAGE, (v->size + PAGE - 1) / PAGE) * PAGE;
-    if (!mapping_guard_lose(v->bytes + at)) /* it is being made */
+    if (!mapping_guard_lose(v->bytes + at)) /* the mapping has no guard yet */
         return;
     memset(v->bytes + at, 0, v->size - at < PAGE ? v->size - at : PAGE);
     sim_fault_count(s, FAULT_LOST_PAGE);
     sim_trace(s, b->id, "lost page at", at, v->size);
 }
 
-/* What a failed flush lost was still to be read; now it is not. Dirty sectors stay, as if they had
- * just been written again. */
+/* Sectors that a failed flush lost were still readable from the cache; now they are not. Dirty
+ * sectors stay, as if just written again. */
 static int64_t drop_cache(struct node *n)
 {
     for (size_t sector = 0; sector < n->capacity / SECTOR; sector++)
@@ -271,7 +270,7 @@ static int64_t do_close(struct sim_disk *d, struct op *op)
 {
     struct node *n = d->open[op->handle].node;
     d->open[op->handle].node = NULL;
-    d->used_known = false; /* it may have been the last hold on a removed file */
+    d->used_known = false; /* this may have been the last handle of a removed file */
     if (n->locked_by == op->handle)
         n->locked_by = -1;
     return 0;
@@ -343,7 +342,7 @@ static int64_t run(struct sim_backend *b, struct op *op)
     case OP_WRITE: return do_write(b, n, op);
     case OP_SIZE: return (int64_t)n->size;
     case OP_TRUNCATE: return sim_fault_at(b, FAULT_WRITE_ERROR, op) ? -EIO : do_truncate(d, n, op->size);
-    /* it takes time; what lasts is decided by flushes and at a power cut */
+    /* takes time only; flushes and power cuts decide which data lasts */
     case OP_WRITE_BACK: return 0;
     case OP_LOCK: return do_lock(n, op->handle);
     default: check(!"an operation on files"); return -ENOSYS;
@@ -373,7 +372,7 @@ static uint64_t latency(struct sim_backend *b, const struct op *op)
     struct sim *s = b->sim;
     uint64_t us = op->kind == OP_FLUSH ? 100 + sim_below(&s->disk_timing, 4000) : 1 + sim_below(&s->disk_timing, 100);
     uint64_t disk = slowness(b, op), fiber = sim_slowness_of_fiber(b);
-    /* together they would outlast every deadline */
+    /* the product of both would exceed every deadline */
     return (us * 1000 + op->size / 4) * (disk > fiber ? disk : fiber);
 }
 

@@ -1,11 +1,11 @@
-/* sim_disk.h -- the simulated disk from inside: sim_tree.c keeps the files and their names,
- * sim_disk.c does the operations, sim_space.c counts, sim_flush.c decides what lasts.
+/* sim_disk.h -- the simulated disk from inside. sim_tree.c holds files and their names, sim_disk.c
+ * does the operations, sim_space.c counts space, sim_flush.c decides which data lasts.
  *
- * A file has two images: what a reader sees now, and what a power cut would leave for certain.
- * Between them lie dirty sectors of 512 bytes. A flush makes durable what was written before it was
- * asked for, when it completes. A directory has two tables of names likewise, and its flush makes
- * the present one the durable one. A power cut keeps or loses each dirty sector and each table by
- * the seed, so a write may be torn anywhere and a file may lose its name. */
+ * A file has two images: the content that a reader sees now, and the content that surely survives a
+ * power cut. They differ in dirty sectors of 512 bytes. A flush, when it completes, makes durable
+ * what was written before it was submitted. A directory likewise has two tables of names, and its
+ * flush makes the current one durable. At a power cut the seed keeps or drops each dirty sector and
+ * each table. So a write may be torn anywhere, and a file may lose its name. */
 #pragma once
 
 #include "base/check.h"
@@ -31,16 +31,16 @@ struct node {
     bool directory;
     int64_t locked_by; /* the handle that holds the lock; -1: none */
     unsigned id;
-    uint8_t *now, *durable; /* files: both of the same capacity */
+    uint8_t *now, *durable; /* of files: the current and the durable image, of the same capacity */
     size_t size, durable_size, capacity;
-    /* per sector: the number of the write that made it so; 0: clean */
+    /* per sector: number of the write that made it dirty; 0: clean */
     uint64_t *dirty;
-    bool *allocated;                   /* per sector: it was written, so it takes space */
-    size_t sectors;                    /* allocated */
-    uint64_t flushed;                  /* the newest flush that took effect */
-    struct table names, durable_names; /* directories */
-    unsigned mark;                     /* of the last walk that came by */
-    struct node *next;                 /* of all there are */
+    bool *allocated;                   /* per sector: written, so it takes space */
+    size_t sectors;                    /* number of allocated sectors */
+    uint64_t flushed;                  /* number of the newest flush that took effect */
+    struct table names, durable_names; /* of directories */
+    unsigned mark;                     /* sim_disk.mark of the last sim_mark() that reached it */
+    struct node *next;                 /* in the list of all nodes */
 };
 
 struct open_file {
@@ -55,19 +55,19 @@ struct sim_view {
 
 struct sim_disk {
     struct node *nodes, *root;
-    struct sim_view *views; /* what is mapped, in the order in which it was */
+    struct sim_view *views; /* current mappings, in the order of creation */
     size_t view_count;
     struct open_file *open;
     size_t open_count;
     uint64_t writes, flushes;
     unsigned node_id, mark;
     /* space, in bytes */
-    uint64_t limit; /* 0: endless */
+    uint64_t limit; /* 0: unlimited */
     bool no_links;  /* second names are refused, as some file systems do */
     uint64_t used;
-    bool used_known;                /* false: files may have gone since it was counted */
-    uint64_t taken, taken_until_ns; /* by somebody else, for a while */
-    /* all operations are slow until then */
+    bool used_known;                /* false: files may have gone since the last count */
+    uint64_t taken, taken_until_ns; /* space taken by another program, and until when */
+    /* until then all operations take slow_factor times as long */
     uint64_t slow_until_ns, slow_factor;
 };
 
@@ -75,18 +75,20 @@ struct sim_disk {
 
 struct node *sim_node_create(struct sim_disk *d, bool directory);
 void sim_node_destroy(struct node *n);
-/* Room for so many bytes in both images. */
+/* Grows both images to at least so many bytes. */
 void sim_node_reserve(struct node *n, size_t size);
 struct name *sim_table_find(const struct table *t, const char *text);
 void sim_table_put(struct table *t, const char *text, struct node *node);
 void sim_table_copy(struct table *to, const struct table *from);
-/* Finds the directory of path and its last component (NAME_BYTES), "" for the root itself. */
+/* Finds the directory of path, and the last component of path (NAME_BYTES), which is "" for the
+ * root itself. */
 int sim_walk(struct sim_disk *d, const char *path, struct node **ret_dir, char *ret_last);
 /* NULL with *ret_rc = -ENOENT, -ENOTDIR, -ENAMETOOLONG. */
 struct node *sim_lookup(struct sim_disk *d, const char *path, int *ret_rc);
-/* Calls each for every file whose path begins so. */
+/* Calls each() for every file whose path begins with prefix. */
 void sim_each_file(struct sim_disk *d, const char *prefix, void (*each)(struct node *n, void *arg), void *arg);
-/* Marks with ++d->mark what has a name now, is open or, if asked for, has a durable name. */
+/* Sets mark = ++d->mark in all nodes that have a name, are open or, with durable_too, have a
+ * durable name. */
 void sim_mark(struct sim_disk *d, bool durable_too);
 int64_t sim_do_list(struct node *n, struct op *op);
 int64_t sim_do_rename(struct sim_disk *d, struct op *op);
@@ -97,11 +99,10 @@ int64_t sim_do_mkdir(struct sim_disk *d, struct op *op);
 /* -- sim_space.c -- */
 
 uint64_t sim_free_bytes(struct sim *s);
-/* How many of the bytes that op writes to n there is space for. An occasion for
- * FAULT_DISK_FULL if n grows. */
+/* How many of the bytes of op fit on the disk. An occasion for FAULT_DISK_FULL if n grows. */
 size_t sim_room_for(struct sim_backend *b, const struct node *n, const struct op *op);
 
 /* -- sim_flush.c -- */
 
-/* A flush of n that is asked for now and done after delay_ns. */
+/* Starts a flush of n, which completes after delay_ns. */
 void sim_flush_submit(struct sim_backend *b, struct node *n, struct op *op, uint64_t delay_ns);

@@ -1,8 +1,8 @@
-/* sim_faults.c -- what may go wrong, how often it shall, and how often it did.
+/* sim_faults.c -- the kinds of faults, their rates, and their counts.
  *
- * Where a fault strikes is decided where the thing it spoils is done; here is only the dice. Each
- * kind throws its own, and none that never happens throws any, so that a run without a kind is the
- * same whatever that kind's code does. */
+ * The code that a fault disturbs decides what the fault does; this file only draws whether it
+ * happens. Each kind has a random stream of its own. A kind with rate 0 draws nothing, so its code
+ * cannot change a run. */
 #include "base/check.h"
 #include "reactor/sim/sim_world.h"
 

@@ -1,10 +1,10 @@
-/* sim_flush.c -- what lasts: flushes, power cuts, and what rots. */
+/* sim_flush.c -- durability: flushes, power cuts, and bit rot. */
 #include "reactor/sim/sim_disk.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* -- flush: what was written before it was asked for is durable when it is done -- */
+/* -- flushes: data written before the submission is durable at the completion -- */
 
 struct flush {
     struct op *op;
@@ -45,7 +45,7 @@ static struct flush *flush_begin(struct sim_disk *d, struct node *n, struct op *
 static void flush_take_effect(struct flush *f)
 {
     struct node *n = f->node;
-    /* one that was asked for later was faster, and covered all of this */
+    /* a flush that was submitted later completed earlier, and covered all of this one */
     if (f->number < n->flushed)
         return;
     n->flushed = f->number;
@@ -60,9 +60,8 @@ static void flush_take_effect(struct flush *f)
         sim_table_copy(&n->durable_names, &f->names);
 }
 
-/* As on Linux: what could not be written counts as clean all the same, so no later flush tries it
- * again, and whether it reached the disk nobody knows. The names of a directory stay to be
- * flushed. */
+/* As on Linux: sectors that could not be written become clean, so no later flush writes them again,
+ * and each may be durable or lost. The names of a directory stay to be flushed. */
 static void flush_fail(struct sim *s, struct flush *f)
 {
     struct node *n = f->node;
@@ -97,7 +96,7 @@ static void happen_flushed(struct sim *s, struct sim_event *e)
     free(f);
 }
 
-/* A flush under way when the process ends never takes effect; its memory is found here. */
+/* Frees a flush that was under way when the process ended; it never takes effect. */
 void sim_disk_forget(struct sim_event *e)
 {
     if (e->happen != happen_flushed)
@@ -122,7 +121,7 @@ struct rot {
     uint64_t bytes;
 };
 
-static uint64_t at_rest(const struct node *n)
+static uint64_t durable_bytes(const struct node *n)
 {
     return n->durable_size < n->size ? n->durable_size : n->size;
 }
@@ -133,10 +132,10 @@ static void rot_add(struct node *n, void *arg)
     r->files = realloc(r->files, (r->count + 1) * sizeof(*r->files));
     check(r->files);
     r->files[r->count++] = n;
-    r->bytes += at_rest(n);
+    r->bytes += durable_bytes(n);
 }
 
-/* False: what is there has not been flushed. */
+/* False: the byte has not been flushed. */
 static bool flip(struct node *n, uint64_t byte, unsigned bit)
 {
     if (n->dirty[byte / SECTOR])
@@ -150,8 +149,8 @@ static bool rot_one(struct sim *s, const struct rot *r)
 {
     uint64_t byte = sim_fault_below(s, FAULT_BIT_ROT, r->bytes);
     size_t i = 0;
-    while (byte >= at_rest(r->files[i]))
-        byte -= at_rest(r->files[i++]);
+    while (byte >= durable_bytes(r->files[i]))
+        byte -= durable_bytes(r->files[i++]);
     if (!flip(r->files[i], byte, (unsigned)sim_fault_below(s, FAULT_BIT_ROT, 8)))
         return false;
     sim_fault_count(s, FAULT_BIT_ROT);
@@ -194,13 +193,14 @@ void sim_disk_process_end(struct sim *s)
             at = &n->next;
             continue;
         }
-        *at = n->next; /* no name leads there any more */
+        *at = n->next; /* no name leads to it any more */
         sim_node_destroy(n);
     }
     s->disk->used_known = false;
 }
 
-/* Of what came back, only what is not a hole takes space. */
+/* Counts allocated sectors after a power cut: a sector of zeros that was never written takes no
+ * space. */
 static void count_sectors(struct node *n)
 {
     static const uint8_t hole[SECTOR];

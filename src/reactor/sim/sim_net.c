@@ -1,12 +1,12 @@
-/* sim_net.c -- streams in memory. What is sent arrives later, in order, and is received in pieces
- * of the seed's choosing. */
+/* sim_net.c -- TCP streams in memory. Sent bytes arrive later and in order. The seed decides in
+ * which pieces they are received. */
 #include "base/memory.h"
 #include "reactor/sim/sim_world.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDLE_FIRST ((handle_t)1 << 40) /* apart from the disk's */
+#define HANDLE_FIRST ((handle_t)1 << 40) /* distinct from the handles of the disk */
 #define INBOX_MAX    ((size_t)256 << 10)
 #define PORT_FIRST   20000
 #define BREAK_NS_MAX 5000000
@@ -17,15 +17,15 @@ struct end { /* a listener, or one end of a connection */
     enum kind kind;
     struct sim_backend *backend;
     struct endpoint at;
-    struct op *reader, *writer; /* that wait: accept or receive; send */
+    struct op *reader, *writer; /* waiting operations; reader: accept or receive; writer: send */
     /* stream */
     size_t peer;          /* index of the other end */
-    uint8_t *inbox;       /* INBOX_MAX: what has arrived or is on its way */
-    size_t size, arrived; /* bytes in it; of these, to be received now */
-    uint64_t arrival_ns;  /* of the last piece on its way */
-    bool eof;             /* the peer sends no more, and all of it has arrived */
+    uint8_t *inbox;       /* INBOX_MAX bytes: those that have arrived, then those under way */
+    size_t size, arrived; /* bytes in the inbox; how many of them can be received now */
+    uint64_t arrival_ns;  /* arrival time of the last piece under way */
+    bool eof;             /* the peer sends no more, and all its bytes have arrived */
     bool peer_gone, shut, broken;
-    int error; /* of a reset; told once */
+    int error; /* errno of a reset; returned once */
     /* listener */
     size_t *queue;
     size_t queued;
@@ -68,7 +68,7 @@ static struct end *end_of(struct sim *s, handle_t handle)
     return s->net->ends[handle - HANDLE_FIRST];
 }
 
-/* Indices are never used again: an event for an end that was closed finds it closed. */
+/* Never reuses an index, so an event for a closed end finds that end closed. */
 static size_t end_create(struct sim *s, enum kind kind, struct sim_backend *b)
 {
     struct sim_net *n = s->net;
@@ -114,7 +114,7 @@ static void try_receive(struct sim *s, struct end *e)
         memmove(e->inbox, e->inbox + n, e->size - (size_t)n);
         e->size -= (size_t)n;
         e->arrived -= (size_t)n;
-        try_send(s, s->net->ends[e->peer]); /* it may have waited for this room */
+        try_send(s, s->net->ends[e->peer]); /* it may have waited for room in this inbox */
     } else if (e->error) {
         n = take_error(e);
     } else if (!e->eof && !e->shut) {
@@ -138,7 +138,8 @@ static void happen_arrive(struct sim *s, struct sim_event *ev)
     try_receive(s, e);
 }
 
-/* Bytes, or the end of the stream when there are none, arrive in the order they were sent. */
+/* Sends bytes to the end `to`, or with bytes == 0 the end of the stream. Pieces arrive in the order
+ * of sending. */
 static void send_to(struct sim *s, size_t to, size_t bytes)
 {
     struct end *e = s->net->ends[to];
@@ -151,8 +152,7 @@ static void send_to(struct sim *s, size_t to, size_t bytes)
 
 /* -- faults -- */
 
-/* One end of a connection that has broken: what was on its way arrives up to some byte,
- * and nothing after it. */
+/* Breaks one end of a connection: bytes under way arrive up to some byte, and none after it. */
 static void break_end(struct sim *s, struct end *e, enum sim_fault f)
 {
     if (e->kind != STREAM)
@@ -170,7 +170,8 @@ static void happen_break(struct sim *s, struct sim_event *ev)
 {
     enum sim_fault f = (enum sim_fault)ev->value;
     struct end *e = s->net->ends[(size_t)ev->object], *peer = s->net->ends[e->peer];
-    if (e->kind != STREAM || e->broken || e->shut || peer->shut) /* it has ended by itself */
+    /* the connection has ended normally */
+    if (e->kind != STREAM || e->broken || e->shut || peer->shut)
         return;
     sim_fault_count(s, f);
     sim_trace(s, e->backend->id, sim_fault_name(f), (size_t)ev->object, e->peer);
@@ -178,8 +179,7 @@ static void happen_break(struct sim *s, struct sim_event *ev)
     break_end(s, peer, f);
 }
 
-/* Something was sent to the end `to`: the connection breaks now, or a little later, or not at
- * all. */
+/* Called after a send to the end `to`: may break the connection, now or a little later. */
 static void perhaps_break(struct sim *s, size_t to)
 {
     static const enum sim_fault kinds[] = {FAULT_RESET, FAULT_CUT};
@@ -224,7 +224,7 @@ static void try_send(struct sim *s, struct end *e)
     sim_complete(e->backend, op, sent, 100);
 }
 
-/* Both directions of e's side are over. */
+/* Ends both directions of e. */
 static void stop(struct sim *s, struct end *e)
 {
     if (e->shut)
@@ -273,8 +273,8 @@ static void do_connect(struct sim_backend *b, struct op *op)
     struct sim_net *n = s->net;
     size_t listeners = 0, chosen = 0;
     for (size_t i = 0; i < n->count; i++)
+        /* reservoir sampling, so that each listener is equally likely */
         if (n->ends[i]->kind == LISTENER && n->ends[i]->at.port == op->endpoint.port &&
-            /* each equally likely: reservoir sampling */
             sim_below(&s->net_timing, ++listeners) == 0)
             chosen = i;
     if (!listeners) {
@@ -315,7 +315,8 @@ static void do_close(struct sim_backend *b, struct op *op)
     if (e->kind == STREAM)
         stop(b->sim, e);
     else
-        for (size_t i = 0; i < e->queued; i++) /* who waited to be accepted is turned away */
+        /* connections that wait to be accepted are refused */
+        for (size_t i = 0; i < e->queued; i++)
             stop(b->sim, b->sim->net->ends[e->queue[i]]);
     e->kind = FREE;
     sim_complete(b, op, 0, 100);
@@ -347,7 +348,7 @@ void sim_net_submit(struct sim_backend *b, struct op *op)
 bool sim_net_cancel(struct sim_backend *b, struct op *op)
 {
     if (op->kind == OP_CONNECT)
-        return false; /* it completes by itself, soon */
+        return false; /* it completes soon anyway */
     struct end *e = end_of(b->sim, op->handle);
     if (e->reader != op && e->writer != op)
         return false;

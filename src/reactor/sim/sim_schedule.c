@@ -1,18 +1,19 @@
-/* sim_schedule.c -- who runs next, for how long, and who is slow.
+/* sim_schedule.c -- schedules reactors and fibers by the seed: which runs next, for how long, and
+ * which is slow.
  *
- * A fair coin at every choice explores little: all fibers advance at about the same speed, and
- * whoever waits for the disk is always overtaken by about as many others. So a start may draw a
- * schedule that is unfair in a way of its own and keeps it: priorities by the names of fibers that
- * change at random moments, as in PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized
- * scheduler with probabilistic guarantees of finding bugs, ASPLOS 2010), classes that are not
- * respected, short turns, slow cores, and fibers whose I/O takes long. */
+ * A fair choice every time explores little: all fibers advance at about the same speed, and a fiber
+ * that waits for the disk is always overtaken by about as many others. So a start may draw an
+ * unfair schedule and keep it: priorities by the names of fibers that change at random moments, as
+ * in PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic
+ * guarantees of finding bugs, ASPLOS 2010), ignored classes, short turns, slow cores, or fibers
+ * with slow I/O. */
 #include "reactor/reactor.h"
 #include "reactor/sim/sim_world.h"
 
-#define TURN_NS_MAX  3000 /* what a turn costs, mostly */
-#define LATE_DOUBLES 15   /* a message is late by up to 1 us to 16 ms */
-#define SLOW_NAMES   6    /* one name in so many has slow I/O */
-#define SLOW_BY_MAX  200  /* and takes so many times as long, at most */
+#define TURN_NS_MAX  3000 /* most time that a turn takes, in most schedules */
+#define LATE_DOUBLES 15   /* messages are late by at most 1 us to 16 ms, in powers of 2 */
+#define SLOW_NAMES   6    /* one in so many fiber names has slow I/O */
+#define SLOW_BY_MAX  200  /* the most times as long that such I/O takes */
 
 static uint64_t one_of(struct sim_random *r, const uint64_t *choices, size_t n)
 {
@@ -45,7 +46,7 @@ void sim_schedule_draw(struct sim *s, unsigned reactors)
     s->schedule.speeds = sim_below(r, 2) ? sim_draw(r) : 0;
 }
 
-/* The same number for the same name under the same salt. */
+/* A pseudorandom number that depends only on name and salt. */
 static uint64_t by_name(const char *name, uint64_t salt)
 {
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
@@ -120,7 +121,8 @@ bool sim_should_yield(struct backend *b)
 {
     struct sim_backend *sb = sim_of(b);
     bool was = sim_enter(sb->sim);
-    sim_disk_lose_page(sb); /* here somebody who reads is in the middle of it */
+    /* at a checkpoint, another fiber may be in the middle of reading the page */
+    sim_disk_lose_page(sb);
     sim_leave(sb->sim, was);
     return sim_fault(sb->sim, FAULT_PREEMPT);
 }
@@ -134,8 +136,8 @@ uint64_t sim_slowness_of_fiber(struct sim_backend *b)
     return number % SLOW_NAMES == 0 ? 1 + number / SLOW_NAMES % SLOW_BY_MAX : 1;
 }
 
-/* -- late messages: a reactor does not look into its ring from one peer for a while, so
- * their order stays -- */
+/* -- late messages: for a while a reactor does not read its ring from one peer, so the order of
+ * messages stays -- */
 
 static void happen_look_again(struct sim *s, struct sim_event *e)
 {

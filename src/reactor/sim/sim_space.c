@@ -1,12 +1,12 @@
-/* sim_space.c -- how much the simulated disk still takes.
+/* sim_space.c -- the free space of the simulated disk.
  *
- * Somebody else may take all that is free at one moment; what is removed after
- * that can be used again. */
+ * FAULT_DISK_FULL takes all space that is free at one moment. Space that is freed later can be used
+ * again. */
 #include "reactor/sim/sim_disk.h"
 
 #define ENDLESS        ((uint64_t)1 << 40)
 #define MS             ((uint64_t)1000000)
-#define FULL_DOUBLINGS 13 /* an episode lasts 1 ms to 4 s */
+#define FULL_DOUBLINGS 13 /* FAULT_DISK_FULL lasts 1 ms to 4 s */
 
 void sim_disk_links(struct sim *s, bool there)
 {

@@ -1,5 +1,4 @@
-/* sim_trace.c -- what happened, as a hash that tells two runs apart and as lines
- * that a person can read. */
+/* sim_trace.c -- records events, as a hash that distinguishes runs and as readable lines. */
 #include "base/memory.h"
 #include "reactor/sim/sim_world.h"
 #include <stdio.h>
@@ -44,7 +43,7 @@ void sim_trace(struct sim *s, unsigned reactor, const char *what, uint64_t a, ui
     }
 }
 
-/* "write log/1/0-0000.log 4096@8192", "rename a -> b", "send to 3" */
+/* Examples: "write log/1/0-0000.log 4096@8192", "rename a -> b", "send to 3". */
 static int describe(const struct sim *s, const struct op *op, char *text, size_t size)
 {
     const char *kind = kinds[op->kind];

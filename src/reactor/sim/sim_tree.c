@@ -102,7 +102,7 @@ int sim_walk(struct sim_disk *d, const char *path, struct node **ret_dir, char *
             path++;
             continue;
         }
-        if (ret_last[0]) { /* there is more: what we had is a directory on the way */
+        if (ret_last[0]) { /* another component follows, so the previous one is a directory */
             struct name *step = sim_table_find(&dir->names, ret_last);
             if (!step)
                 return -ENOENT;
@@ -226,7 +226,7 @@ int64_t sim_do_rename(struct sim_disk *d, struct op *op)
     return 0;
 }
 
-/* Both names lead to one node: what is written through one is read through the other, and a flush
+/* Both names refer to one node: a write through one name is read through the other, and a flush
  * makes it durable for both. */
 int64_t sim_do_link(struct sim_disk *d, struct op *op)
 {

@@ -1,5 +1,5 @@
-/* sim_turns.c -- the reactors take turns while they have something to do; when all
- * sleep, the clock jumps. */
+/* sim_turns.c -- runs the reactors in turns while they have something to do. When all sleep, the
+ * clock jumps. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/reactor.h"
@@ -23,7 +23,7 @@ static bool can_run(const struct sim *s, const struct turns *t, unsigned r)
            (!t->asleep[r] || b->woken || b->due.head || t->wake_ns[r] <= s->now_ns);
 }
 
-/* One of those that can run, by the seed; count: none can. */
+/* A reactor that can run, chosen by the seed; t->count if none can. */
 static unsigned choose(struct sim *s, const struct turns *t)
 {
     unsigned ready[REACTORS_MAX], n = 0;
@@ -57,7 +57,8 @@ static void take_turn(struct sim *s, struct turns *t, unsigned id)
     }
 }
 
-/* All sleep or are stalled: the clock jumps. False: there is nothing to wait for. */
+/* Called when all reactors sleep or are stalled: moves the clock to the next event. False: no event
+ * is left. */
 static bool jump(struct sim *s, const struct turns *t)
 {
     uint64_t next = s->event_count ? s->events[0].time_ns : UINT64_MAX;
@@ -128,7 +129,7 @@ static int run_turns(struct sim *s, struct turns *t)
         if (id < t->count) {
             take_turn(s, t, id);
         } else if (!jump(s, t)) {
-            log_error("simulator: all reactors sleep and nothing will ever happen");
+            log_error("simulator: all reactors sleep, and no event is left that could wake one");
             sim_describe_waits(s, log_wait, NULL);
             return -EDEADLK;
         }
@@ -144,7 +145,7 @@ int sim_run(struct sim *s, struct runtime *rt)
     s->crashed = false;
     sim_schedule_draw(s, t.count);
     int rc = run_turns(s, &t);
-    for (size_t i = 0; i < s->event_count; i++) /* whatever was under way died with the process */
+    for (size_t i = 0; i < s->event_count; i++) /* operations under way end with the process */
         sim_disk_forget(&s->events[i]);
     s->event_count = 0;
     if (rc == -EOWNERDEAD)
