@@ -28,7 +28,8 @@ int shard_on_search(struct core *c, struct shard_search_message *m)
                                 .exact = m->exact,
                                 .filter = m->filter,
                                 .part = m->part,
-                                .ctx = m->base.ctx};
+                                .ctx = m->base.ctx,
+                                .error = m->error};
     for (uint32_t i = 0; i < m->count && rc == 0; i++) {
         query.vector = m->queries + (size_t)i * collection_vector(&e->config)->dim;
         int hits = context_check(m->base.ctx);

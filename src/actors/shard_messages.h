@@ -33,6 +33,7 @@ struct shard_search_message {
     struct search_part part;     /* which segments of this reactor are searched */
     struct point_hit *hits;
     uint32_t *counts;
+    struct error *error; /* answer: why a file could not be read */
     /* answer: the sealed segments were not searched, because the sender's cover does
      * not match them any more */
     bool stale;

@@ -135,6 +135,38 @@ int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset)
     return (int64_t)have;
 }
 
+/* What one operation did not bring: it was cut short, or given up by the kernel. */
+static int64_t read_rest(struct file *f, const struct file_read *r, int64_t got)
+{
+    if (is_transient(got))
+        got = 0;
+    else if (got <= 0 || (size_t)got == r->size)
+        return got;
+    const int64_t more = file_read(f, (char *)r->bytes + got, r->size - (size_t)got, r->offset + (uint64_t)got);
+    return more < 0 ? more : got + more;
+}
+
+static void read_together(struct file *f, struct file_read *reads, unsigned n)
+{
+    struct op ops[FILE_READS_AT_ONCE];
+    for (unsigned i = 0; i < n; i++)
+        ops[i] = (struct op){.kind = OP_READ,
+                             .handle = f->handle,
+                             .bytes = reads[i].bytes,
+                             .size = reads[i].size < piece_max() ? reads[i].size : piece_max(),
+                             .offset = reads[i].offset};
+    op_run_all(ops, n);
+    for (unsigned i = 0; i < n; i++)
+        reads[i].got = read_rest(f, &reads[i], ops[i].result);
+}
+
+void file_read_many(struct file *f, struct file_read *reads, unsigned n)
+{
+    check(f->reactor == reactor_here());
+    for (unsigned at = 0; at < n; at += FILE_READS_AT_ONCE)
+        read_together(f, reads + at, n - at < FILE_READS_AT_ONCE ? n - at : FILE_READS_AT_ONCE);
+}
+
 /* Writes as many slices as one operation takes. Returns the bytes written, at least one. */
 static int64_t write_slices(struct file *f, struct iovec *slices, unsigned count, uint64_t offset)
 {

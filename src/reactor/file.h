@@ -28,6 +28,16 @@ MUST_USE int file_open(const char *path, unsigned flags, struct file **ret);
 void file_close(struct file *f);
 /* Reads until n bytes or the end of the file; returns the bytes read. */
 MUST_USE int64_t file_read(struct file *f, void *bytes, size_t n, uint64_t offset);
+/* One of many reads; got: as file_read() returns. */
+struct file_read {
+    void *bytes;
+    size_t size;
+    uint64_t offset;
+    int64_t got;
+};
+#define FILE_READS_AT_ONCE 16
+/* n reads in any order, of which FILE_READS_AT_ONCE are under way together. */
+void file_read_many(struct file *f, struct file_read *reads, unsigned n);
 /* Writes all n bytes or fails. After a failure the content of the range is undefined. */
 MUST_USE int file_write(struct file *f, const void *bytes, size_t n, uint64_t offset);
 /* Like file_write() for several slices, one behind the other in the file. Changes the list of

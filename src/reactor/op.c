@@ -56,3 +56,31 @@ int64_t op_run(struct op *op)
 {
     return op_run_until(op, 0);
 }
+
+struct op_group {
+    struct fiber *fiber;
+    unsigned left;
+};
+
+static void one_finished(struct op *op)
+{
+    struct op_group *g = op->arg;
+    disk_finished(reactor_here(), op);
+    if (--g->left == 0)
+        fiber_wake(g->fiber);
+}
+
+void op_run_all(struct op *ops, unsigned n)
+{
+    struct reactor *r = reactor_here();
+    struct op_group g = {.fiber = r->fiber, .left = n};
+    check(g.fiber);
+    for (unsigned i = 0; i < n; i++) {
+        check(is_of_files(&ops[i]));
+        ops[i].done = one_finished;
+        ops[i].arg = &g;
+        disk_submit(r, &ops[i]);
+    }
+    while (g.left > 0)
+        fiber_suspend();
+}

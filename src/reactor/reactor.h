@@ -323,6 +323,9 @@ bool reactor_wake(struct reactor *r);
 int64_t op_run(struct op *op);
 /* Like op_run(), but cancels the operation at deadline_ns (0: never) and then returns -ETIME. */
 int64_t op_run_until(struct op *op, uint64_t deadline_ns);
+/* Submits n operations on files and suspends the calling fiber until all are done; each has its
+ * result. */
+void op_run_all(struct op *ops, unsigned n);
 
 /* A fence between a store of this thread and a load of what another thread stores (Dekker's
  * algorithm). ThreadSanitizer does not model fences, so under it this is a read-modify-write. */

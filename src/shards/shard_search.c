@@ -293,7 +293,7 @@ static int search_segment(struct search *x, struct segment *g)
     rc = find_alive(x, g, &alive);
     if (rc < 0)
         return rc;
-    struct segment_pages pages = {.store = x->shard->store, .segment = g};
+    struct segment_pages pages = {.store = x->shard->store, .segment = g, .error = x->query->error};
     t.params = (struct search_params){.k = t.k,
                                       .ef = x->query->ef,
                                       .recall = x->query->recall,
@@ -309,7 +309,6 @@ static int search_segment(struct search *x, struct segment *g)
                                       .fetch = segment_pages_fetch,
                                       .fetch_arg = &pages};
     int n = x->query->filter ? search_filtered(x, &t) : ask_index(x, &t, &t.params);
-    segment_pages_close(&pages);
     if (n == -EBADMSG)
         note_damage(x->shard, &pages);
     const bool full = n > 0 && (uint32_t)n == t.k && t.k < t.rows;

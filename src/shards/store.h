@@ -222,8 +222,10 @@ struct shard_query {
     struct search_part part;
     bool aside; /* nobody waits for it: it says nothing of what searches take */
     const struct context *ctx;
+    struct error *error; /* says why a file could not be read; NULL: nobody asks */
 };
 /* Writes up to k hits of its part, nearest first. Returns how many, or -ETIME, -ECANCELED, -ENOMEM;
+ * -EIO and the like: the index could not read its pages, which the query's error explains;
  * -ESTALE: a merge has changed whose the sealed segments are, so who asks has to search them
  * itself. Pauses at checkpoints. */
 MUST_USE int shard_search(struct shard *s, const struct shard_query *query, struct point_hit *ret_hits);

@@ -405,6 +405,40 @@ EVERYWHERE(file, what_is_dropped_from_the_cache_is_still_on_the_disk)
     world_run_well(backend, 1, drop_and_read, &backend);
 }
 
+/* -- many reads -- */
+
+#define READS 40 /* more than go at once */
+#define STEP  1000
+
+static void read_many(void *arg)
+{
+    static uint8_t out[READS * STEP], in[READS][STEP];
+    struct file_read reads[READS];
+    struct file *f = open_file("many", FILE_WRITE | FILE_CREATE);
+    for (size_t i = 0; i < sizeof(out); i++)
+        out[i] = (uint8_t)(i * 7 + i / STEP);
+    want_eq(file_write(f, out, sizeof(out), 0), 0);
+    for (unsigned i = 0; i < READS; i++) { /* backwards; each begins amid another's bytes */
+        const uint64_t offset = (READS - 1 - i) * STEP + STEP / 2;
+        reads[i] = (struct file_read){in[i], STEP, offset, -1};
+    }
+    file_read_many(f, reads, READS);
+    for (unsigned i = 0; i < READS; i++) {
+        want_eq(reads[i].got, i == 0 ? STEP / 2 : STEP); /* the first reaches beyond the end */
+        want(memcmp(in[i], out + reads[i].offset, (size_t)reads[i].got) == 0);
+    }
+    reads[0] = (struct file_read){in[0], STEP, sizeof(out) + 5, -1};
+    file_read_many(f, reads, 1);
+    want_eq(reads[0].got, 0);
+    file_read_many(f, reads, 0);
+    file_close(f);
+}
+
+EVERYWHERE(file, many_reads_bring_what_each_asks_for)
+{
+    world_run_well(backend, 1, read_many, NULL);
+}
+
 /* -- locks -- */
 
 static void lock_against_another_process(void *arg)

@@ -88,6 +88,7 @@ void recall_watch_note(struct core *c, const struct collection_entry *e, const s
     w->query.part = (struct search_part){.asked = false};
     w->query.aside = true;
     w->query.ctx = &w->ctx;
+    w->query.error = NULL;
     w->ctx = (struct context){0};
     w->searches = 0;
     w->running = fiber_start(CLASS_BACKGROUND, run, c, "recall watch") == 0;

@@ -47,9 +47,11 @@ static struct shard_search_message *add_part(struct asking *a, const struct sear
         .part = *part,
         .hits = arena_alloc(hits > 4096 ? &a->rq->bulk : &a->rq->arena, hits * sizeof(struct point_hit)),
         .counts = arena_alloc(&a->rq->arena, a->count * sizeof(uint32_t)),
+        .error = arena_alloc(&a->rq->arena, sizeof(struct error)),
     };
-    if (!m->hits || !m->counts)
+    if (!m->hits || !m->counts || !m->error)
         return NULL;
+    m->error->code = ERROR_OK;
     a->parts->count++;
     return m;
 }
@@ -124,6 +126,14 @@ static int ask_again(struct asking *a)
     return ask_round(a, a->wide ? &rows_here : NULL, true, false);
 }
 
+/* The sentence of the first part that has one. */
+static void take_error(const struct asking *a)
+{
+    for (unsigned i = 0; i < a->parts->count && a->rq->error.code == ERROR_OK; i++)
+        if (a->parts->items[i].error->code != ERROR_OK)
+            a->rq->error = *a->parts->items[i].error;
+}
+
 int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                struct router_parts *ret)
 {
@@ -147,5 +157,7 @@ int router_ask(struct request *rq, struct collection_entry *e, const struct quer
         rc = ask_round(&a, &everything, false, false);
     if (rc == 0 && again)
         rc = ask_again(&a);
+    if (rc < 0)
+        take_error(&a);
     return rc;
 }

@@ -51,7 +51,7 @@ static int check_known(struct opening *o)
     return 0;
 }
 
-static int cannot_read(const char *path, uint64_t offset, int rc, struct error *error)
+int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error *error)
 {
     error_set(error, ERROR_IO,
               "%s cannot be read at offset %llu (%s); mend the disk and start again, or restore a snapshot", path,
@@ -69,7 +69,7 @@ static int read_piece(struct file *f, uint8_t *room, struct container_check *che
         return 0;
     int64_t got = file_read(f, room, n, offset);
     if (got < 0 || (size_t)got < n)
-        return cannot_read(path, offset, got < 0 ? (int)got : -EIO, error);
+        return segment_cannot_read(path, offset, got < 0 ? (int)got : -EIO, error);
     return container_check_bytes(check, room, n, path, error);
 }
 
@@ -81,7 +81,7 @@ static int read_all(const struct container *c, const char *path, struct error *e
     uint8_t *room = memory_aligned(CONTAINER_PIECE);
     int rc = room ? file_open(path, FILE_READ, &f) : -ENOMEM;
     if (rc < 0)
-        (void)cannot_read(path, 0, rc, error);
+        (void)segment_cannot_read(path, 0, rc, error);
     for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
         struct container_check check = {.region = &c->regions[i]};
         for (rc = 1; rc > 0; fiber_checkpoint())
@@ -347,7 +347,7 @@ static int open_as(const char *path, const struct collection_config *c, const st
             error, ERROR_CORRUPT,
             "%s is missing, though the manifest names it; restore a snapshot, or the data folder from a copy", path);
     else if (rc < 0)
-        rc = cannot_read(path, 0, rc, error);
+        rc = segment_cannot_read(path, 0, rc, error);
     else
         rc = open_mapped(&o, s, c, m);
     container_fini(&o.container);

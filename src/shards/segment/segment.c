@@ -36,8 +36,22 @@ static void free_outgrown(struct segment *s)
     }
 }
 
+static void closer(void *arg)
+{
+    file_close(arg);
+}
+
+/* In a fiber of its own: whoever frees a segment does not wait, unless there is no memory for the
+ * fiber. */
+static void close_pages(struct segment *s)
+{
+    if (s->pages && fiber_start(CLASS_BACKGROUND, closer, s->pages, "closer") < 0)
+        file_close(s->pages);
+}
+
 static void destroy(struct segment *s, bool slowly)
 {
+    close_pages(s);
     segment_columns_fini(s);
     if (!s->sharing.borrowed && s->vectors[0].index && slowly)
         segment_index_give_back(s->vectors[0].index, fiber_pause);

@@ -132,6 +132,9 @@ struct segment {
     uint32_t owners, owner;       /* as in the manifest */
     struct manifest_segment file; /* frozen: what was written of it; id 0: nothing yet */
     struct mapping mapping;       /* sealed */
+    /* sealed: the same file, for an index that reads pages; opened by the first read on this
+     * reactor, closed with the segment; NULL: none was */
+    struct file *pages;
     /* growing: when it began, when the last row or tombstone came */
     uint64_t created_ns, written_ns;
     uint64_t disk_bytes;   /* sealed */
@@ -169,6 +172,8 @@ MUST_USE int segment_open(const char *path, const struct collection_config *c, c
 /* Would it open? Everything is checked as above, but nothing is copied: it takes a bit a row. */
 MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                          uint64_t *ret_bytes, struct error *error);
+/* The sentence on a segment's file that cannot be read. Returns rc. */
+int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. */
 MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
 
