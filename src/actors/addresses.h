@@ -14,7 +14,7 @@ enum actor_id {
     ACTOR_WRITE,       /* writes to the shards of its reactor: shard_actor.c */
     ACTOR_MAINTAIN,    /* seals and compacts on request: shard_actor.c */
     ACTOR_CONTROL,     /* opens stores; creates and drops collections: core_control.c */
-    ACTOR_SERVER,      /* starts and ends the work for clients: core_control.c */
+    ACTOR_SERVER,      /* starts and ends the work for clients: core_life.c */
     ACTOR_COMMIT,      /* changes the manifest for stores: catalog.c */
     ACTOR_CATALOG,     /* changes collections and settings: catalog.c */
     ACTOR_SNAPSHOT,    /* makes, removes and restores snapshots: catalog_snapshot.c */

@@ -63,6 +63,9 @@ int core_create(struct server *server, struct core **ret)
     c->server = server;
     c->reactor = reactor_id();
     c->reactors = reactor_count();
+    c->budget = (struct budget_share){.budget = c->reactor == 0 ? &server->budget : NULL,
+                                      .default_bytes = server->options.memory_default,
+                                      .front_bytes = server->options.front ? server->options.front->memory : NULL};
     settings_init(&c->settings);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         histogram_init(&c->search_times[i]);

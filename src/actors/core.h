@@ -73,7 +73,8 @@ void core_destroy(
     /* After a run that ended without MSG_CONTROL_CLOSE too; then it frees memory only. */
     struct core *c);
 
-/* The receivers of messages to this core (core_control.c, core_notice.c, shard_actor.c). */
+/* The receivers of messages to this core (core_control.c, core_life.c, core_notice.c,
+ * shard_actor.c). */
 void core_on_control(struct actor *a, struct message *m);
 void core_on_server(struct actor *a, struct message *m);
 void core_on_notice(struct actor *a, struct message *m);
@@ -85,7 +86,7 @@ void core_on_maintain(struct actor *a, struct message *m);
 
 /* The functions through which the store of c calls the server (core_hooks.c). */
 struct store_hooks core_store_hooks(struct core *c);
-/* Hands the settings to the store (core_control.c). -ENOMEM: the fiber of the
+/* Hands the settings to the store (core_life.c). -ENOMEM: the fiber of the
  * budget could not start. */
 MUST_USE int core_tune_store(struct core *c);
 /* Applies the settings to the memory, fibers and stacks of requests. */
@@ -95,7 +96,12 @@ static inline bool core_is_open(const struct core *c)
     return c->store && store_is_replayed(c->store);
 }
 
-/* Parts of core_on_control() (core_restore.c). */
+/* Parts of core_on_control(): a step of a start, and clean collections may be read
+ * (core_life.c). */
+MUST_USE int core_on_start(struct core *c, struct message *base);
+int core_on_read(struct core *c);
+
+/* Likewise (core_restore.c). */
 struct control_snapshot_message;
 MUST_USE int core_on_snapshot(struct core *c, struct control_snapshot_message *m);
 struct control_restore_message;

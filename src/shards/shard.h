@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/memory_use.h"
-#include "base/text/table.h"
+#include "base/table.h"
 #include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
 #include "shards/background/due.h"

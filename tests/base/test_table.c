@@ -1,5 +1,5 @@
 /* A table beside a plain array: random puts, changes and removals, with hashes that collide. */
-#include "base/text/table.h"
+#include "base/table.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -55,9 +55,9 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(answer["hits"][0]["vector"], [3, 3])
         table = self.kith("search", "life", "--file", path, "--row", "7", "-k", "1", "--exact").stdout.split()
         self.assertEqual(table[3:5], ["1", "107"])
-        for spread in ("auto", "1", "all"):
-            answer = json.loads(self.kith("search", "life", "--vector", "3.1,3.1", "-k", "2", "--json", "--fan-out", spread).stdout)
-            self.assertEqual([h["id"] for h in answer["hits"]], [103, 104], spread)
+        for fan_out in ("auto", "1", "all"):
+            answer = json.loads(self.kith("search", "life", "--vector", "3.1,3.1", "-k", "2", "--json", "--fan-out", fan_out).stdout)
+            self.assertEqual([h["id"] for h in answer["hits"]], [103, 104], fan_out)
         self.assertIn("auto, 1 or all, not 'wide'", self.kith("search", "life", "--vector", "1,1", "--fan-out", "wide", status=2).stderr)
         self.assertIn("auto, 1 or all, not '2'", self.kith("bench", "life", "--queries", path, "--fan-out", "2", status=2).stderr)
         self.assertEqual(json.loads(self.kith("info", "life", "--json").stdout)["points"], 50)

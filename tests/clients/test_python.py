@@ -333,9 +333,9 @@ class Search(ServerTest):
 
     def test_the_answer_is_the_same_however_many_cores_work_on_it(self) -> None:
         for query in self.queries[:5]:
-            for spread in ("", "auto", "1", "all"):
-                hits = self.client.search("search_l2", query, k=10, exact=True, fan_out=spread)
-                self.assertEqual(hits.ids, self.truth("l2", query, 10)[0], spread)
+            for fan_out in ("", "auto", "1", "all"):
+                hits = self.client.search("search_l2", query, k=10, exact=True, fan_out=fan_out)
+                self.assertEqual(hits.ids, self.truth("l2", query, 10)[0], fan_out)
         said = self.fails(kith.Code.INVALID_ARGUMENT, self.client.search, "search_l2", self.queries[0], fan_out="2")
         self.assertIn("auto, 1, all", said)
 

@@ -34,7 +34,7 @@ static void end(struct request *rq)
 /* The ids of the answer into ret; returns how many. */
 static uint32_t search(struct server *s, const struct query *q, uint64_t *ret)
 {
-    struct router_points points;
+    struct answer points;
     struct request *rq = begin(s);
     cr_assert_eq(router_search(rq, q, &points), 0, "%s", rq->error.text);
     cr_assert_eq(points.query_count, 1u);
@@ -48,7 +48,7 @@ static uint32_t search(struct server *s, const struct query *q, uint64_t *ret)
 
 static void refused(struct server *s, const struct query *q, const char *said)
 {
-    struct router_points points;
+    struct answer points;
     struct request *rq = begin(s);
     cr_assert_lt(router_search(rq, q, &points), 0);
     cr_assert(strstr(rq->error.text, said), "\"%s\" does not say %s", rq->error.text, said);

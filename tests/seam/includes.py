@@ -3,8 +3,7 @@
 
 usage: includes.py SOURCE-ROOT
 
-The table below is the order, and the exceptions have a reason each. An exception that is needed no more fails, too. First a
-backward #include is planted in each folder, in memory, and must be found: a test that sees nothing would pass. Prints TAP."""
+The table below is the order; there are no exceptions. First a backward #include is planted in each folder, in memory, and must be found: a test that sees nothing would pass. Prints TAP."""
 import os
 import re
 import sys
@@ -40,10 +39,6 @@ TOPS = {
     "actors/server.h": ["actors/router"],
 }
 
-EXCEPTIONS = {
-    ("actors/admission/budget_share.c", "actors/server.h"): "a core's share is asked of the server's budget, and counts what its front holds",
-}
-
 PLANTED = [
     ("base/error.c", "reactor/file.h"),
     ("reactor/loop.c", "shards/store.h"),
@@ -58,6 +53,7 @@ PLANTED = [
     ("gpu/gpu_none.c", "actors/builder.h"),
     ("actors/core.c", "net/front.h"),
     ("actors/admission/admission.c", "actors/router/router.h"),
+    ("actors/admission/budget_share.c", "actors/server.h"),
     ("actors/catalog/settings.c", "actors/router/router.h"),
     ("actors/catalog/catalog.c", "actors/server.h"),
     ("actors/metrics/metrics.c", "actors/catalog/catalog.h"),
@@ -122,22 +118,20 @@ def case(number, ok, what, bad=()):
 def main():
     all_includes = list(includes(sys.argv[1]))
     folders = sorted(MAY)
-    print(f"1..{len(PLANTED) + len(folders) + 3}")
+    print(f"1..{len(PLANTED) + len(folders) + 2}")
     ok, number = True, 0
     for path, include in PLANTED:
         number += 1
         ok &= case(number, complaint(path, include) is not None, f"finds that {path} would include {include}")
     for name in folders:
         number += 1
-        of = [(p, i) for p, i in all_includes if folder(p, MAY) == name and (p, i) not in EXCEPTIONS]
+        of = [(p, i) for p, i in all_includes if folder(p, MAY) == name]
         bad = [c for c in (complaint(p, i) for p, i in of) if c]
         ok &= case(number, of and not bad, f"the {len(of)} includes of {name} follow the order", bad)
     bad = [complaint(p, i) for p, i in all_includes if p.startswith("subprojects/")]
     ok &= case(number + 1, not bad, "subprojects include nothing of src", bad)
     unknown = sorted({p for p, i in all_includes if "/" in p and not p.startswith("subprojects/") and folder(p, MAY) is None})
     ok &= case(number + 2, not unknown, "every folder of src has its place in the order", unknown)
-    stale = [f"{p} does not include {i} any more" for p, i in EXCEPTIONS if (p, i) not in all_includes]
-    ok &= case(number + 3, not stale, "every exception is needed", stale)
     sys.exit(not ok)
 
 

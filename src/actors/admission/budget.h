@@ -119,6 +119,10 @@ uint64_t budget_used(const struct budget *b);
 /* -- every reactor -- */
 
 struct budget_share {
+    struct budget *budget;  /* the server's, which reactor 0 keeps; NULL on the others */
+    uint64_t default_bytes; /* the bound where none is set */
+    /* what the front holds on this reactor; NULL: nothing that counts */
+    uint64_t (*front_bytes)(const struct core *c);
     bool running, stopping;
     unsigned stage;
     uint64_t granted, turn; /* by the newest answer */

@@ -2,7 +2,7 @@
  * what is used, so that others can have the rest. */
 #include "actors/admission/budget.h"
 #include "actors/control_messages.h"
-#include "actors/server.h"
+#include "actors/core.h"
 #include "reactor/machine/memory_limit.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 uint64_t budget_bytes(const struct core *c)
 {
-    return c->settings.memory ? c->settings.memory : c->server->options.memory_default;
+    return c->settings.memory ? c->settings.memory : c->budget.default_bytes;
 }
 
 static uint64_t pooled_requests(const struct request_pool *p)
@@ -31,8 +31,8 @@ void budget_use_read(const struct core *c, struct memory_use *ret)
     reactor_stats_read(&stats);
     ret->bytes[MEMORY_FIBERS] = stats.stack_bytes;
     ret->bytes[MEMORY_REQUESTS] = pooled_requests(&c->requests);
-    if (c->front && c->server->options.front->memory)
-        ret->bytes[MEMORY_REQUESTS] += c->server->options.front->memory(c);
+    if (c->front && c->budget.front_bytes)
+        ret->bytes[MEMORY_REQUESTS] += c->budget.front_bytes(c);
     if (c->store)
         store_memory_read(c->store, ret);
 }
@@ -95,7 +95,8 @@ static void see_process(struct budget *b)
 /* While much memory is freed, looks come more often, so that each trim finds little. */
 static uint64_t next_look_ns(const struct core *c)
 {
-    return clock_now_ns() + (c->reactor == 0 && c->server->budget.grows ? SOON_NS : REPORT_NS);
+    const struct budget *b = c->budget.budget;
+    return clock_now_ns() + (b && b->grows ? SOON_NS : REPORT_NS);
 }
 
 static void report(struct core *c)
@@ -104,8 +105,8 @@ static void report(struct core *c)
     request_pool_trim(&c->requests);
     if (c->store)
         store_memory_trim(c->store);
-    if (c->reactor == 0)
-        see_process(&c->server->budget);
+    if (c->budget.budget)
+        see_process(c->budget.budget);
     if (c->store) { /* memory that the store does not need any more is for others */
         const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c), c->reactors);
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;

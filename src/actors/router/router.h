@@ -9,6 +9,7 @@
 #pragma once
 
 #include "actors/router/request.h"
+#include "query/answer.h"
 #include "query/query.h"
 #include "query/write.h"
 #include "shards/store.h"
@@ -90,21 +91,8 @@ MUST_USE int router_verify(struct request *rq, struct router_verify *v);
 /* *ret_count: how many points were written or deleted. */
 MUST_USE int router_write(struct request *rq, const struct write *w, uint64_t *ret_count);
 
-/* The points of all queries, one query after the other. */
-struct router_points {
-    uint32_t count;
-    size_t row_bytes; /* bytes of a vector */
-    struct point_id *ids;
-    float *scores;    /* only of a search */
-    uint32_t *counts; /* only of a search: the number of hits of each query */
-    uint32_t query_count;
-    float *vectors;          /* NULL if not asked for; count rows */
-    uint32_t *payload_sizes; /* NULL if not asked for */
-    uint8_t *payloads;
-    uint64_t payload_bytes;
-};
-MUST_USE int router_search(struct request *rq, const struct query *q, struct router_points *ret);
-MUST_USE int router_get(struct request *rq, const struct fetch *ask, struct router_points *ret);
+MUST_USE int router_search(struct request *rq, const struct query *q, struct answer *ret);
+MUST_USE int router_get(struct request *rq, const struct fetch *ask, struct answer *ret);
 
 /* -- snapshots (router_snapshot.c) -- */
 

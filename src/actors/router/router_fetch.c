@@ -41,7 +41,7 @@ static int parts_ask(struct request *rq, struct shard_get_message *parts, unsign
     return message_scatter(&owners);
 }
 
-static int part_prepare(struct request *rq, const struct collection_config *config, const struct router_points *p,
+static int part_prepare(struct request *rq, const struct collection_config *config, const struct answer *p,
                         const struct router_split *split, unsigned r, struct selection select,
                         struct shard_get_message *m)
 {
@@ -113,7 +113,7 @@ static void places_find(const struct router_split *split, const struct shard_get
 }
 
 /* For a search: takes points that are gone out of the counts of the queries. */
-static void counts_shrink(struct router_points *p, const struct place *places, const struct shard_get_message *parts)
+static void counts_shrink(struct answer *p, const struct place *places, const struct shard_get_message *parts)
 {
     uint32_t at = 0;
     for (uint32_t q = 0; q < p->query_count; q++) {
@@ -125,7 +125,7 @@ static void counts_shrink(struct router_points *p, const struct place *places, c
     }
 }
 
-static int assemble(const struct request *rq, struct router_points *p, const struct place *places,
+static int assemble(const struct request *rq, struct answer *p, const struct place *places,
                     const struct shard_get_message *parts)
 {
     counts_shrink(p, places, parts);
@@ -158,8 +158,7 @@ static int assemble(const struct request *rq, struct router_points *p, const str
     return 0;
 }
 
-int router_fetch(struct request *rq, const struct collection_config *config, struct selection select,
-                 struct router_points *p)
+int router_fetch(struct request *rq, const struct collection_config *config, struct selection select, struct answer *p)
 {
     unsigned reactors = rq->core->reactors;
     struct router_split split;
@@ -195,8 +194,7 @@ int router_fetch(struct request *rq, const struct collection_config *config, str
     return assemble(rq, p, places, parts);
 }
 
-static int get_entered(struct request *rq, struct collection_entry *e, const struct fetch *ask,
-                       struct router_points *ret)
+static int get_entered(struct request *rq, struct collection_entry *e, const struct fetch *ask, struct answer *ret)
 {
     if (ask->count > QUERY_POINTS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
@@ -224,7 +222,7 @@ static int get_entered(struct request *rq, struct collection_entry *e, const str
     return rc;
 }
 
-int router_get(struct request *rq, const struct fetch *ask, struct router_points *ret)
+int router_get(struct request *rq, const struct fetch *ask, struct answer *ret)
 {
     memset(ret, 0, sizeof(*ret));
     struct collection_entry *e = router_enter_to_read(rq, ask->collection);

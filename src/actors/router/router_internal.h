@@ -62,4 +62,4 @@ MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const st
 /* Fills in vectors and payloads of points. Points that are gone are taken out of the answer,
  * with their scores and counts. */
 MUST_USE int router_fetch(struct request *rq, const struct collection_config *config, struct selection select,
-                          struct router_points *points);
+                          struct answer *points);

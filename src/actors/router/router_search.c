@@ -77,7 +77,7 @@ static int check_query(struct request *rq, const struct collection_config *confi
 }
 
 /* Allocates the answer: the hits of all queries, one query after the other. */
-static int answer_begin(struct request *rq, const struct query *q, uint32_t count, struct router_points *ret,
+static int answer_begin(struct request *rq, const struct query *q, uint32_t count, struct answer *ret,
                         struct point_hit **ret_merged)
 {
     uint64_t room = (uint64_t)count * q->k;
@@ -91,8 +91,7 @@ static int answer_begin(struct request *rq, const struct query *q, uint32_t coun
 
 /* Appends the hits of the next `count` queries. merged: memory for query_depth() hits. */
 static int merge_parts(struct request *rq, const struct collection_config *config, const struct query *q,
-                       uint32_t count, const struct router_parts *parts, struct point_hit *merged,
-                       struct router_points *ret)
+                       uint32_t count, const struct router_parts *parts, struct point_hit *merged, struct answer *ret)
 {
     const uint32_t depth = query_depth(q);
     struct merge_list *lists = arena_alloc(&rq->arena, parts->count * sizeof(*lists));
@@ -160,7 +159,7 @@ static int take_turn(struct request *rq, struct collection_entry *e, const struc
 
 /* Runs the queries in pieces. Between pieces, other requests may go first. */
 static int search_pieces(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                         uint64_t query_ns, uint32_t piece, struct router_points *ret)
+                         uint64_t query_ns, uint32_t piece, struct answer *ret)
 {
     struct point_hit *merged;
     int rc = answer_begin(rq, q, count, ret, &merged);
@@ -180,7 +179,7 @@ static int search_pieces(struct request *rq, struct collection_entry *e, const s
 }
 
 static int search_admitted(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                           uint64_t query_ns, uint32_t piece, struct router_points *ret)
+                           uint64_t query_ns, uint32_t piece, struct answer *ret)
 {
     const struct collection_config *config = &e->config;
     int rc = search_pieces(rq, e, q, count, query_ns, piece, ret);
@@ -190,7 +189,7 @@ static int search_admitted(struct request *rq, struct collection_entry *e, const
 }
 
 static int search_entered(struct request *rq, struct collection_entry *e, const struct query *wanted,
-                          struct router_points *ret)
+                          struct answer *ret)
 {
     struct core *c = rq->core;
     struct query with = with_settings(&c->settings, wanted), *q = &with;
@@ -222,7 +221,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     return 0;
 }
 
-int router_search(struct request *rq, const struct query *q, struct router_points *ret)
+int router_search(struct request *rq, const struct query *q, struct answer *ret)
 {
     memset(ret, 0, sizeof(*ret));
     struct collection_entry *e = router_enter_to_read(rq, q->collection);

@@ -49,7 +49,7 @@ int op_delete(struct native_request *r, const void *message)
 int op_get(struct native_request *r, const void *message)
 {
     const struct meta_points_ask *ask = message;
-    struct router_points points;
+    struct answer points;
     const struct fetch which = {
         .collection = ask->collection, .ids = ask->ids, .count = ask->count, .select = ask->select};
     int rc = router_get(r->rq, &which, &points);
@@ -85,7 +85,7 @@ int op_search(struct native_request *r, const void *message)
         .filter = filter,
         .select = {.vectors = ask->with_vectors, .payloads = ask->with_payloads},
     };
-    struct router_points points;
+    struct answer points;
     rc = router_search(r->rq, &query, &points);
     return rc < 0 ? rc : answer_points(r, &points);
 }

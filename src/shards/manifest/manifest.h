@@ -5,7 +5,7 @@
  * other reactors send it edits. */
 #pragma once
 
-#include "base/text/table.h"
+#include "base/table.h"
 #include "reactor/runtime.h"
 #include "shards/collection.h"
 

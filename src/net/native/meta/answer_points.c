@@ -26,7 +26,7 @@ static uint64_t varints_bytes(const uint32_t *values, uint32_t n)
     return bytes;
 }
 
-static bool any_hi(const struct router_points *p)
+static bool any_hi(const struct answer *p)
 {
     bool any = false;
     for (uint32_t i = 0; i < p->count && !any; i++) {
@@ -43,7 +43,7 @@ static uint64_t extent(uint32_t field, uint64_t bytes)
     return bytes ? wire_bytes_extent(field, bytes) : 0;
 }
 
-static struct layout lay_out(const struct router_points *p)
+static struct layout lay_out(const struct answer *p)
 {
     struct layout l = {.ids_hi = any_hi(p), .count_bytes = varints_bytes(p->counts, p->query_count)};
     if (p->payload_sizes)
@@ -68,7 +68,7 @@ static uint8_t *put_varints(uint8_t *to, uint32_t field, uint64_t bytes, const u
     return to;
 }
 
-static uint8_t *put_ids(uint8_t *to, uint32_t field, const struct router_points *p)
+static uint8_t *put_ids(uint8_t *to, uint32_t field, const struct answer *p)
 {
     if (p->count == 0)
         return to;
@@ -91,7 +91,7 @@ static uint8_t *put_bytes(uint8_t *to, uint32_t field, const void *bytes, uint64
     return to + n;
 }
 
-static void put(uint8_t *to, const struct router_points *p, const struct layout *l)
+static void put(uint8_t *to, const struct answer *p, const struct layout *l)
 {
     const uint8_t *begin = to;
     to = put_varints(to, COUNTS, l->count_bytes, p->counts, p->query_count);
@@ -104,7 +104,7 @@ static void put(uint8_t *to, const struct router_points *p, const struct layout 
     check(to == begin + l->all);
 }
 
-int answer_points(struct native_request *r, const struct router_points *p)
+int answer_points(struct native_request *r, const struct answer *p)
 {
     const struct layout l = lay_out(p);
     const uint64_t block_bytes = p->vectors ? p->count * p->row_bytes : 0;

@@ -9,4 +9,4 @@
 
 /* Makes r's answer. The vectors stay where they are. Pauses. 0, or a negative errno with the
  * sentence in r->rq->error. */
-MUST_USE int answer_points(struct native_request *r, const struct router_points *points);
+MUST_USE int answer_points(struct native_request *r, const struct answer *points);

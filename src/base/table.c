@@ -1,6 +1,6 @@
 /* table.c -- places are found by linear probing; deletion moves later entries back, so no place
  * is only marked. */
-#include "base/text/table.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
