@@ -1,5 +1,5 @@
-/* collection.c -- what may be said of a collection. Of its schema only the index options are
- * checked here: columns/schema.c knows the rest, but no index. */
+/* collection.c -- checks the configuration of a new collection. Of the schema it checks only the
+ * index options: columns/schema.c checks the rest, but may not include src/index. */
 #include "shards/collection.h"
 #include "index/autoindex.h"
 
@@ -28,7 +28,7 @@ static int name_check(const char *name, struct error *error)
     return 0;
 }
 
-/* What refines a code must be finer than it. */
+/* The rows that refine a code must be finer than the code. */
 static int refine_check(const struct index_options *o, struct error *error)
 {
     const bool floats = o->code >= CODE_F32 && o->code <= CODE_BF16;

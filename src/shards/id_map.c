@@ -1,5 +1,5 @@
-/* id_map.c -- open addressing in two tables while it grows: each write moves some entries of the
- * old table, so no write waits for all. */
+/* id_map.c -- while the map grows it has two tables. Each put moves some entries of the old one, so
+ * that no put takes long. */
 #include "shards/id_map.h"
 #include "base/memory.h"
 
@@ -7,12 +7,13 @@
 #include <stdlib.h>
 
 #define ENTRIES_MIN   8
-#define MOVES_PER_PUT 8 /* the new table is twice the old: 2 would do */
-/* 5 us; 1024 entries, for each of which a put comes before the next table does */
+#define MOVES_PER_PUT 8 /* 2 would be enough, because the new table is twice as large */
+/* takes 5 us and frees 1024 entries, so the spent table is freed long before the next one is
+ * full */
 #define GIVEN_PER_PUT ((size_t)32 << 10)
 #define PAGE_BYTES    ((size_t)4096)
 
-/* The place of id: where it is, or the free one where it would go. */
+/* The entry of id, or the free entry where it would go. */
 static struct id_entry *place_of(const struct id_table *t, struct point_id id)
 {
     size_t i = point_id_hash(id) & t->mask;
@@ -28,7 +29,7 @@ static size_t room_in(const struct id_table *t)
 
 static int table_create(struct id_table *t, size_t entries)
 {
-    /* the kernel's zero pages: nothing is touched yet */
+    /* calloc() takes zero pages of the kernel, and touches none */
     t->entries = calloc(entries, sizeof(*t->entries));
     t->mask = entries - 1;
     t->used = 0;
@@ -40,14 +41,14 @@ static size_t table_bytes(const struct id_table *t)
     return t->entries ? (t->mask + 1) * sizeof(*t->entries) : 0;
 }
 
-/* To free a table of a GiB at once would hold the core for 100 ms. */
+/* Frees a part of the spent table. To free 1 GiB at once would hold the core for 100 ms. */
 static void give_back_some(struct id_map *m)
 {
     if (!m->spent)
         return;
     const size_t n = m->spent_left < GIVEN_PER_PUT ? m->spent_left : GIVEN_PER_PUT;
     m->spent_left -= n;
-    /* with the page that was cut */
+    /* one page more, which the last step freed in part */
     const size_t left = m->spent_bytes - m->spent_left, more = n + PAGE_BYTES;
     memory_discard(m->spent + m->spent_left, left < more ? left : more, NULL);
     if (m->spent_left > 0)
@@ -79,8 +80,8 @@ const struct id_entry *id_map_find(const struct id_map *m, struct point_id id)
     return NULL;
 }
 
-/* Copies up to n entries of the old table that the new one does not have yet. What stays behind
- * in old is never newer. */
+/* Copies up to n entries of the old table that the new one does not have yet. The entries that stay
+ * in the old table are never newer. */
 static void move_some(struct id_map *m, size_t n)
 {
     if (!m->old.entries)
@@ -96,7 +97,7 @@ static void move_some(struct id_map *m, size_t n)
         }
     }
     if (m->moved > m->old.mask) {
-        free(m->spent); /* long given back */
+        free(m->spent); /* its pages were given back long ago */
         m->spent = (uint8_t *)m->old.entries;
         m->spent_bytes = m->spent_left = table_bytes(&m->old);
         m->old.entries = NULL;
@@ -105,7 +106,7 @@ static void move_some(struct id_map *m, size_t n)
 
 static bool has_room(const struct id_map *m, size_t n)
 {
-    size_t waiting = m->old.entries ? m->old.used : 0; /* they will need places too */
+    size_t waiting = m->old.entries ? m->old.used : 0; /* entries that still have to move */
     return room_in(&m->now) >= n + waiting;
 }
 
@@ -152,14 +153,16 @@ bool id_map_put(struct id_map *m, const struct id_entry *e, struct id_entry *ret
 
 void id_map_move(struct id_map *m, struct point_id id, uint64_t version, uint32_t segment, uint32_t row)
 {
-    struct id_entry *e = (struct id_entry *)id_map_find(m, id); /* it is ours */
+    /* the entry is in this map, which is not const */
+    struct id_entry *e = (struct id_entry *)id_map_find(m, id);
     if (e && e->version == version && e->segment != ID_MAP_DELETED) {
         e->segment = segment;
         e->row = row;
     }
 }
 
-/* Frees a place and moves up what had to go past it (Knuth, TAOCP 3, 6.4, algorithm R). */
+/* Frees an entry, and moves back entries that were put behind it (Knuth, TAOCP
+ * 3, 6.4, algorithm R). */
 static void vacate(struct id_table *t, size_t free_place)
 {
     for (size_t i = (free_place + 1) & t->mask; t->entries[i].version; i = (i + 1) & t->mask) {
@@ -175,7 +178,7 @@ static void vacate(struct id_table *t, size_t free_place)
 
 void id_map_forget(struct id_map *m, struct point_id id, uint64_t version)
 {
-    /* what is moving over must not be met by a change of places */
+    /* entries must not change their places while others are being moved */
     if (m->old.entries || !m->now.entries)
         return;
     const struct id_entry *e = place_of(&m->now, id);

@@ -1,9 +1,10 @@
-/* memory.c -- what a shard holds is counted by a walk over its segments, instead of counts that
- * every allocation would have to keep right: some hundred nanoseconds a segment. Only shards in
- * which something changed are counted anew, when a grant is used up and some times a second.
+/* memory.c -- counts the memory of a shard by a walk over its segments. The alternative, a count
+ * that every allocation updates, would be easy to get wrong. A walk takes some hundred nanoseconds
+ * a segment. Only shards in which something changed are counted again: when a grant is used up, and
+ * several times a second.
  *
- * Between two walks a write adds what it will need to what was counted, and a grant is asked for in
- * advance, so that most writes compare two numbers. */
+ * Between two walks, a write adds what it will need to the last count. The store asks for grants in
+ * advance. So most writes only compare two numbers. */
 #include "shards/memory.h"
 #include "base/text/size.h"
 #include "base/workers.h"
@@ -14,8 +15,9 @@
 
 #include <errno.h>
 
-#define ASK_NS       ((uint64_t)100000000) /* between two questions whether there is memory now */
-#define REFRESH_STEP 64                    /* shards counted between two pauses: some 10 us */
+/* between two requests for memory by a write that waits */
+#define ASK_NS       ((uint64_t)100000000)
+#define REFRESH_STEP 64 /* shards counted between two pauses: about 10 us */
 
 static uint64_t growing_memory(const struct segment *g)
 {
@@ -28,7 +30,7 @@ void segment_memory(const struct segment *g, struct memory_use *use)
     if (g->succession.rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows.count * sizeof(*g->succession.rows);
     if (g->sharing.borrowed)
-        return; /* counted where it belongs */
+        return; /* its owner counts the mapped file and the index */
     if (g->mapping.bytes)
         use->mapped += g->mapping.size;
     else
@@ -37,17 +39,18 @@ void segment_memory(const struct segment *g, struct memory_use *use)
         segment_index_memory(g->vectors[0].index, use);
 }
 
-/* -- what is still to come -- */
+/* -- memory that growing segments will need -- */
 
-/* graph: the part of the plan that is there from the first row on. */
+/* Memory to build and seal `rows` rows. graph: the index options that are fixed when a
+ * growing segment begins. */
 static uint64_t to_build(const struct store *s, const struct collection_config *c, const struct index_options *graph,
                          uint32_t rows)
 {
     const struct index_options most = index_options_most(graph, collection_vector(c)->dim);
     const uint64_t sealed =
         index_row_bytes_max(&most, collection_vector(c)->metric, collection_vector(c)->dim) * (uint64_t)rows;
-    /* The codes of building, those that are chosen, and the file's own copy of
-     * these are there together. */
+    /* At the peak three sets of codes are in memory: those of the build, those that were chosen,
+     * and the copy for the file. */
     return index_memory(collection_vector(c)->metric, collection_vector(c)->dim, rows, &most,
                         workers_shares(s->options.workers)) +
            2 * sealed;
@@ -60,7 +63,8 @@ uint64_t memory_to_build(const struct store *s, const struct collection_config *
     return to_build(s, c, &plan.options, rows);
 }
 
-/* Nearly all of what sealing takes is taken by building, which comes first. */
+/* Memory that the segment will take beyond what it has. Building takes nearly all of what building
+ * and sealing take together, and comes first. */
 static uint64_t to_come(const struct shard *s, const struct segment *g)
 {
     if (g->state == SEGMENT_SEALED || !g->vectors[0].index || g->rows.count == 0)
@@ -72,8 +76,8 @@ static uint64_t to_come(const struct shard *s, const struct segment *g)
 
 /* -- counting -- */
 
-/* Small segments are built only when they are sealed, one after the other. What the largest of them
- * takes is enough for all, because each then frees more than its file keeps in memory. */
+/* Small segments are built only when they are sealed, one after the other. So the memory for the
+ * largest of them is enough for all: each seal frees more than the sealed segment keeps. */
 static void count_to_come(const struct shard *s, const struct segment *g, struct shard_memory *m)
 {
     struct store *store = s->store;
@@ -123,7 +127,7 @@ void memory_forget(struct shard *s)
     s->memory = (struct shard_memory){0};
 }
 
-/* An index is built there, or a merge goes on: what it holds changes though no write comes. */
+/* Whether an index build or a merge changes the memory of the shard, though no write comes. */
 static bool is_moving(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
@@ -177,7 +181,7 @@ uint64_t store_memory_needed(struct store *store)
 
 void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure)
 {
-    /* indexes are made otherwise, sealed ones too */
+    /* merges and seals choose other indexes under another pressure */
     const bool other = store->memory.pressure != pressure;
     store->memory.granted = granted;
     store->memory.pressure = pressure;
@@ -189,7 +193,7 @@ void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure
     }
 }
 
-/* May so many bytes more be used? */
+/* Whether so many bytes more may be used. 0: yes. -EAGAIN: ask again. -ENOMEM: no. */
 static int ask(struct store *store, uint64_t more, bool frees, struct error *error)
 {
     const struct store_hooks *hooks = &store->options.hooks;
@@ -203,15 +207,15 @@ static int ask(struct store *store, uint64_t more, bool frees, struct error *err
     if (rc == 0)
         store->memory.granted = granted;
     if (rc == 0 && store->memory.counted + more > granted)
-        return -EAGAIN; /* others took it while the answer was on its way */
+        return -EAGAIN; /* other writes took it while the answer was on its way */
     return rc;
 }
 
 /* -- writers -- */
 
-/* What building and sealing `count` more rows adds to what was foreseen. Some of it does not depend
- * on the number of rows, and the first row of a segment takes it: of 65536 dimensions a mebibyte.
- * Small segments have that together (count_to_come()). */
+/* The memory that building and sealing `count` more rows adds to what is already counted. A part of
+ * it does not depend on the number of rows, and counts with the first row of a segment: with 65 536
+ * dimensions it is 1 MiB. Small segments share that part (count_to_come()). */
 static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t rows_max)
 {
     struct index_plan plan;
@@ -230,8 +234,8 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
     return exact > mean ? exact : mean;
 }
 
-/* A row as it grows, and what its index takes until it is sealed; so many more at once may begin a
- * segment, or a chunk of each column. */
+/* The memory of the rows while they grow, and of their index until they are sealed. It includes a
+ * new segment, or a new chunk of each column, if the batch needs one. */
 static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
 {
     const uint32_t rows_max = s->growing ? s->growing->rows.max : shard_growing_rows(s);
@@ -244,11 +248,11 @@ static uint64_t batch_bytes(const struct shard *s, const struct point_batch *b)
     return bytes;
 }
 
-/* of what the store may use, the part that growing segments have when sealing them is worth it */
+/* sealing is worth it when growing segments hold at least this part of the grant (one in 64) */
 #define WORTH_SEALING 64
 
-/* Begins to seal the largest growing segment of the store. False: little is growing, and
- * nothing is being sealed. */
+/* Freezes the largest growing segment of the store, so that it is sealed. False: nothing is being
+ * sealed, and too little is growing. */
 static bool make_room(struct store *store)
 {
     struct shard *largest = NULL;
@@ -270,7 +274,7 @@ static bool make_room(struct store *store)
     return sealing;
 }
 
-/* Until something has changed, or it is time to ask again; less long when the write is given up. */
+/* Waits until a seal has ended, ASK_NS have passed, or the write is given up. */
 static void wait_sealing(struct store *store, const struct context *ctx)
 {
     const uint64_t until_ns = clock_now_ns() + ASK_NS;
@@ -337,6 +341,7 @@ void memory_work_end(struct store *store, struct memory_work *w)
     *link = w->next;
     const uint64_t bytes = w->bytes < store->memory.counted ? w->bytes : store->memory.counted;
     store->memory.counted -= bytes;
-    if (store->memory.granted != UINT64_MAX) /* writers shall not have what was kept for this */
+    /* writers must not take the memory that was reserved for this work */
+    if (store->memory.granted != UINT64_MAX)
         store->memory.granted -= bytes < store->memory.granted ? bytes : store->memory.granted;
 }

@@ -1,5 +1,5 @@
-/* point_batch.c -- the one check of points before they are written. A batch is checked whole before
- * any of its parts is sent to an owner, so that a wrong point refuses all of it. */
+/* point_batch.c -- the only check of points before they are written. A batch is checked as a whole
+ * before any part of it is sent to an owner, so that one wrong point refuses the whole batch. */
 #include "shards/point_batch.h"
 
 #include <inttypes.h>

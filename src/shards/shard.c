@@ -1,6 +1,5 @@
-/* shard.c -- what a shard holds and how a record becomes visible. The version decides, so
- * that a record can be applied twice, or after a newer one, and nothing changes: that is
- * what replay relies on. */
+/* shard.c -- what a shard holds, and how a record becomes visible. A record whose version is not
+ * above the known one changes nothing. So a replay may apply records twice, or after newer ones. */
 #include "shards/shard.h"
 #include "base/log.h"
 #include "shards/log/record.h"
@@ -51,7 +50,7 @@ void shard_set_schema(struct shard *s, struct schema *next)
     for (uint32_t i = 0; i < s->segment_count; i++)
         if (s->segments[i])
             segment_columns_keep(s->segments[i], s->config.schema);
-    shard_changed(s); /* columns are built or freed in the background */
+    shard_changed(s); /* the background builds columns of new fields */
 }
 
 int shard_add_segment(struct shard *s, struct segment *segment)
@@ -91,7 +90,8 @@ void shard_remove_segment(struct shard *s, struct segment *segment)
     segment_retire(segment);
 }
 
-/* A page of a file was lost somewhere in the process: of one of ours? */
+/* A page of some mapped file was lost (mapping_guard.h). Looks whether a segment of
+ * this shard has lost it. */
 static void look_for_losses(struct shard *s)
 {
     char path[PATH_TEXT_MAX];
@@ -101,7 +101,7 @@ static void look_for_losses(struct shard *s)
         const struct segment *g = s->segments[i];
         if (!g || store_segment_path(s->store, g->id, path) < 0 || segment_check_lost(g, path, &error) == 0)
             continue;
-        /* one of its files is not what it was: the collection stops, the server does not */
+        /* only this collection stops */
         error.code = ERROR_CORRUPT;
         log_error("'%s' is not served any more: %s", s->config.name, error.text);
         s->damage = error;
@@ -144,7 +144,7 @@ static bool is_full(const struct shard *s, const struct segment *g)
 uint32_t shard_growing_rows(const struct shard *s)
 {
     const uint64_t bytes =
-        /* sealed, rows need less memory */
+        /* sealed rows need less memory, so they are sealed sooner */
         s->store->options.growing_bytes_max >> (s->store->memory.pressure ? 1 : 0);
     uint64_t rows = bytes / (vector_bytes(shard_vector(s)));
     return (uint32_t)(rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows);
@@ -219,7 +219,7 @@ static int delete_rows(struct store *store, void *call)
             s = store_shard(store, b->items[i].collection);
         if (s) {
             delete_told(s, &b->items[i]);
-            shard_changed(s); /* a segment may have too many dead rows now */
+            shard_changed(s); /* a segment may have so many dead rows that it has to be rewritten */
         }
     }
     return 0;
@@ -241,14 +241,15 @@ int remote_deletes_send(struct store *store, struct remote_deletes *b)
 void remote_deletes_drain(struct store *store)
 {
     unsigned turn = store->remote_deletes_turn;
-    while (store->remote_deletes_begun[!turn]) /* somebody else drains */
+    while (store->remote_deletes_begun[!turn]) /* another drain is under way */
         event_wait(&store->remote_deletes_sent);
     store->remote_deletes_turn = !turn;
     while (store->remote_deletes_begun[turn])
         event_wait(&store->remote_deletes_sent);
 }
 
-/* Does the segment hold what the entry says? A page that was lost reads as zeros. */
+/* Whether the segment has the entry's id and version in the entry's row. A page that was lost reads
+ * as zeros, so then everything counts as right. */
 static inline bool entry_holds(const struct segment *g, const struct id_entry *e)
 {
     uint64_t offset;
@@ -279,7 +280,7 @@ int shard_delete_old(struct shard *s, const struct id_entry *e, struct remote_de
 
 /* -- records -- */
 
-/* Of several vectors a segment has room for the first. */
+/* A segment takes only the first vector of the collection; there are no others yet. */
 static int apply_upsert(struct shard *s, struct segment *g, const struct record *r, struct arena *payload_owner,
                         struct remote_deletes *remote_deletes)
 {
@@ -383,7 +384,8 @@ static struct segment_info describe(const struct shard *s, const struct segment 
     return ret;
 }
 
-/* Sealed segments are told of where they are merged, once they are there. */
+/* Whether this reactor lists the segment. A sealed segment that all reactors share is listed by the
+ * reactor that merges the collection; every other segment by its owner. */
 static bool is_told_here(const struct shard *s, const struct segment *g)
 {
     if (!g || !g->searched)
@@ -432,7 +434,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
             ret->sealed_dead_rows += g->rows.dead;
             ret->sealed_bytes += g->disk_bytes;
         } else {
-            const uint32_t alive = g->rows.count - g->rows.dead; /* dead rows need no graph */
+            const uint32_t alive = g->rows.count - g->rows.dead; /* dead rows need no links */
             ret->growing_rows += alive;
             ret->growing_dead_rows += g->rows.dead;
             ret->growing_graphed += alive - segment_backlog(g);

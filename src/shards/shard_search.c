@@ -1,10 +1,10 @@
 /* shard_search.c -- one query over the segments that are this reactor's part of the search.
  *
- * Writes and merges go on while a search pauses. It holds the segments it began with, and
- * searches those that came meanwhile after them; the growing one comes last. A point that is
- * rewritten leaves an old segment for the growing one, so it is met at least once; met twice, its
- * old row is dead by the end and is dropped then. Rows that a merge moved are asked for their
- * life where they are now. */
+ * Writes and merges go on while a search pauses. A search holds the segments with which it begins.
+ * Then it searches the segments that came meanwhile. The growing segment comes last. A point that
+ * is written again moves from an old segment to the growing one, so the search meets it at least
+ * once. If it meets the point twice, the old row is dead at the end, and is dropped then. A row
+ * that a merge has moved is looked up where it is now (segment_alive()). */
 #include "base/log.h"
 #include "shards/segment/segment_filter.h"
 #include "shards/segment/segment_pages.h"
@@ -22,13 +22,13 @@
 struct search_hit {
     struct hit hit;
     const struct segment *segment;
-    bool stays; /* whatever becomes of its row */
-    bool full;  /* its segment has more rows than gave hits */
+    bool stays; /* the hit is kept though its row may die (find_alive()) */
+    bool full;  /* its segment gave as many hits as were asked for, and has more rows */
 };
 
-#define AGAIN_MAX 3 /* searches again because of rows that died */
+#define AGAIN_MAX 3 /* repeated searches because of rows that died */
 
-/* -- room to work in -- */
+/* -- the pool of rooms -- */
 
 static void room_destroy(struct search_room *r)
 {
@@ -125,26 +125,26 @@ struct search {
     struct shard *shard;
     const struct shard_query *query;
     struct search_room *room;
-    const float *vector; /* normalised for cosine */
-    /* of segments that cannot say what the wanted recall takes; 0: not known */
+    const float *vector; /* the query, normalised for cosine */
+    /* ef in segments without a recall curve; 0: not known */
     uint32_t unmeasured_ef;
-    uint32_t segments; /* held, in room->segments */
-    uint32_t count;    /* hits so far in room->all */
-    /* segments came while it ran: what is in them may have been found already */
+    uint32_t segments; /* how many are held, in room->segments */
+    uint32_t count;    /* how many hits are in room->all */
+    /* segments came while it ran: their rows may have been found already */
     bool moved;
-    bool lost; /* a hit died, in whose place another row of its segment would have been found */
+    bool lost; /* a hit has died that kept another row of its segment out */
 };
 
 static int search_pause(void *arg)
 {
     struct search *x = arg;
     fiber_checkpoint();
-    if (shard_damage(x->shard)) /* what was read may be zeros */
+    if (shard_damage(x->shard)) /* the rows that were read may be zeros */
         return -EBADMSG;
     return x->shard->gate.closed ? -ECANCELED : context_check(x->query->ctx);
 }
 
-/* A query of length zero with cosine is equally far from everything: it stays zero. */
+/* With cosine, a query of length zero stays zero: it is equally far from all rows. */
 static int prepare(struct search *x)
 {
     uint32_t dim = shard_vector(x->shard)->dim;
@@ -160,9 +160,10 @@ static int prepare(struct search *x)
     return 0;
 }
 
-/* The rows that may be found: those alive now. A point that is written again while the growing
- * segment is searched leaves a row there for one behind those that are searched, so what is alive
- * is looked at once, before; elsewhere the new row is in a segment whose turn is later. */
+/* The rows that may be found: those that are alive now; NULL: all. Of a growing segment the bits
+ * are copied. A point that is written again during its search gets a new row behind the rows that
+ * are searched, so its old row must stay a hit. In other segments no copy is needed: the new row is
+ * in a segment that is searched later. */
 static int find_alive(struct search *x, const struct segment *g, const uint64_t **ret)
 {
     uint32_t words = (uint32_t)bits_words(g->rows.count);
@@ -177,9 +178,9 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     return 0;
 }
 
-/* Rows that no sealed segment has are like those that one has: what the largest of them takes for
- * the recall, a growing graph takes. A segment that is searched no more may have been freed already
- * by the reactor that owns its index. */
+/* The ef for segments that were not measured: that of the largest sealed segment, because its rows
+ * are taken to be like theirs. Segments that are not searched any more are left out: the reactor
+ * that owns their index may have freed it. */
 static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *query)
 {
     const struct segment *largest = NULL;
@@ -192,7 +193,7 @@ static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *q
     return largest ? segment_index_ef(largest->vectors[0].index, query->recall, query->k) : 0;
 }
 
-/* Of how many such parts the collection is made; 0: not known. */
+/* Of how many parts like this segment's the collection is made; 0: not known. */
 static uint32_t segment_parts(const struct shard *s, const struct segment *g)
 {
     const struct store_options *o = &s->store->options;
@@ -200,7 +201,7 @@ static uint32_t segment_parts(const struct shard *s, const struct segment *g)
     return slot_parts(s->config.slots, sealed ? g->owners : o->reactors, sealed ? g->owner : o->reactor);
 }
 
-/* The index read pages that are not what was written. */
+/* The index has read pages with wrong checksums. */
 static void note_damage(struct shard *s, const struct segment_pages *pages)
 {
     struct error damage;
@@ -213,8 +214,8 @@ static void note_damage(struct shard *s, const struct segment_pages *pages)
 
 /* -- one segment -- */
 
-/* Rows of a segment as they were when its turn came; the search pauses, and rows
- * are appended meanwhile. */
+/* The search of one segment, with its rows as they were when it began: rows are appended
+ * while the search pauses. */
 struct turn {
     struct segment *segment;
     uint32_t rows, k;
@@ -222,14 +223,15 @@ struct turn {
     struct pause pause;
 };
 
-/* Writes hits to room->hits, for which there is room. */
+/* Writes hits to room->hits, which must have room for them. */
 static int ask_index(struct search *x, const struct turn *t, const struct search_params *params)
 {
     const struct segment_vectors *v = &t->segment->vectors[0];
     return segment_index_search(v->index, &v->values.at, t->rows, x->vector, params, x->room->scratch, x->room->hits);
 }
 
-/* The rows that pass, of those that are alive; the index finds the nearest of them. */
+/* Selects the rows that pass the filter and are alive, and has the index find the nearest of
+ * them. */
 static int search_selected(struct search *x, const struct turn *t, struct segment_filter *f)
 {
     const uint32_t words = (uint32_t)bits_words(t->rows);
@@ -246,8 +248,8 @@ static int search_selected(struct search *x, const struct turn *t, struct segmen
     return params.allowed_count ? ask_index(x, t, &params) : 0;
 }
 
-/* Some more of the nearest rows than are wanted, of which those that pass are kept. Fewer than k:
- * there may be others. */
+/* Has the index find `wanted` rows, more than k, and keeps those that pass. If these are fewer than
+ * k, the segment may have others that pass. */
 static int search_and_test(struct search *x, const struct turn *t, struct segment_filter *f, uint32_t wanted)
 {
     struct search_params params = t->params;
@@ -275,7 +277,7 @@ static int search_filtered(struct search *x, const struct turn *t)
     return n;
 }
 
-/* Adds the hits of one segment. */
+/* Adds the hits of one segment to room->all. */
 static int search_segment(struct search *x, struct segment *g)
 {
     if (g->rows.count == g->rows.dead)
@@ -327,7 +329,7 @@ static bool in_part(const struct search *x, const struct segment *g)
     return !part->delegated || !bits_test(part->delegated, segment_owner(g, x->shard->store->options.reactors));
 }
 
-/* Holds the segments that came after `birth`, the growing one last. */
+/* Holds the segments that came after the segment number `birth`, the growing one last. */
 static int hold_segments(struct search *x, uint64_t birth)
 {
     const struct shard *s = x->shard;
@@ -361,10 +363,10 @@ static int search_all(struct search *x)
     return 0;
 }
 
-static_assert(sizeof(struct point_id) == sizeof(struct topk_key), "an id is the key of its row");
+static_assert(sizeof(struct point_id) == sizeof(struct topk_key), "the key of a row is its id");
 
-/* Equally far points come in the order of their ids, whatever way they were found: numbers
- * first. */
+/* Points at the same distance come in the order of their ids, numbers before UUIDs, so that every
+ * search gives the same order. */
 static int nearer(const void *a, const void *b)
 {
     const struct search_hit *x = a, *y = b;
@@ -378,8 +380,8 @@ static int nearer(const void *a, const void *b)
     return x->hit.row < y->hit.row ? -1 : x->hit.row > y->hit.row;
 }
 
-/* A row that was met before a merge moved it and after is one point. Its distances may differ: the
- * index that a segment was sealed with may score less exactly than the one it had. */
+/* Whether a point is among the hits already: a merge or a seal moved its row during the search. The
+ * distances of the two may differ, because the index of the new segment may score less exactly. */
 static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point_hit *of)
 {
     while (n > 0)
@@ -388,8 +390,8 @@ static bool is_twin(const struct point_hit *hits, uint32_t n, const struct point
     return false;
 }
 
-/* The nearest k that are still alive. A row that died since its segment was searched has kept
- * another one of the segment out: then x->lost. */
+/* Takes the k nearest hits that are still alive. Sets x->lost if a hit that has died kept another
+ * row of its segment out. */
 static int collect(struct search *x, struct point_hit *ret_hits)
 {
     uint32_t n = 0;
@@ -415,8 +417,8 @@ static void let_go_all(struct search *x)
     x->moved = false;
 }
 
-/* Searches again while rows died that kept others out. Writes of the nearest points could go on
- * for ever, so the last of some answers is taken as it is. */
+/* Searches again while x->lost. Writes of the nearest points could go on for ever, so the last
+ * answer is taken as it is. */
 static int search_and_collect(struct search *x, struct point_hit *ret_hits)
 {
     for (unsigned again = 0;; again++) {
@@ -429,7 +431,7 @@ static int search_and_collect(struct search *x, struct point_hit *ret_hits)
     }
 }
 
-/* What is asked for by other reactors is too different to be counted. */
+/* Counts only searches of all segments here: other ones take too different times. */
 static void measure(struct shard *s, const struct search *x, uint64_t ns)
 {
     if (x->query->part.asked || x->query->part.delegated || x->query->aside || x->query->filter)

@@ -1,5 +1,5 @@
-/* shard_write.c -- a write in a straight line: check, log, wait until that is durable, make it
- * visible, tell the others. */
+/* shard_write.c -- a write in a straight line: check it, log it, wait until the log is durable,
+ * make it visible, tell the other reactors which rows died. */
 #include "shards/background/throttle.h"
 #include "shards/folder/read_only.h"
 #include "shards/memory.h"
@@ -13,11 +13,12 @@
 
 #define PAYLOAD_AT_ONCE ((uint32_t)128 << 10)
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
-#define APPLY_MAX       256 /* records made visible without a pause, */
-/* and no more values: some 0.1 to 0.2 ms, for each row is coded and put into a list */
+#define APPLY_MAX       256 /* records applied without a pause */
+/* Vector values applied without a pause: 0.1 to 0.2 ms, because each row is
+ * coded and put into a list */
 #define APPLY_VALUES 8192
 
-/* -- what the log must keep -- */
+/* -- writes under way, whose records the log must keep -- */
 
 static void write_begin(struct shard *s, struct write_under_way *w)
 {
@@ -41,19 +42,20 @@ static void write_end(struct shard *s, struct write_under_way *w)
 
 /* -- checks -- */
 
-/* The id map, too, may come from pages that were lost: it then says "no such point"
- * of one that is there. */
+/* The id map may have been made from pages that were lost. Then it says of a point that is
+ * there that it is not. */
 static int check_damage(struct shard *s, struct error *error)
 {
     const struct error *damage = shard_damage(s);
     return damage ? error_set(error, damage->code, "%s", damage->text) : 0;
 }
 
-/* Background work fails, and what waits to be sealed takes the memory of new points. */
+/* Refuses a write because segments cannot be sealed, and the frozen ones take the
+ * memory of new points. */
 static int refuse_unsealed(const struct shard *s, struct error *error)
 {
     const struct store *store = s->store;
-    /* its advice, to restore a snapshot, is for data that is gone */
+    /* the text behind the ';' advises to restore a snapshot, but no data is lost here */
     const char *damage = store->work_damage.text;
     if (store->work_failed == -EBADMSG && store->work_damage.code == ERROR_CORRUPT)
         return error_set(error, ERROR_CORRUPT,
@@ -65,12 +67,13 @@ static int refuse_unsealed(const struct shard *s, struct error *error)
                            s->config.name);
 }
 
-/* A shard that cannot seal as fast as it is filled slows its writers, not its readers. */
+/* Waits while too many frozen segments wait to be sealed. So a shard that fills faster than it
+ * seals slows its writers, and not its readers. */
 static int wait_for_room(struct shard *s, uint32_t rows, const struct context *ctx, struct error *error)
 {
     throttle_wait(s, rows, ctx);
     while (s->frozen >= throttle_frozen_max(s) && !s->gate.closed) {
-        /* nothing of it is sealed any more, and the order to drop it waits for this write */
+        /* its segments are not sealed any more, and the drop waits for this write */
         if (s->dropped)
             return error_set(error, ERROR_NOT_FOUND, "the collection '%s' was dropped", s->config.name);
         if (s->store->read_only)
@@ -86,8 +89,8 @@ static int wait_for_room(struct shard *s, uint32_t rows, const struct context *c
     return 0;
 }
 
-/* Up to here a write can be given up. From its record in the log on it is finished, however long
- * the disk takes: nobody could say any more whether it was made. */
+/* The last place where a write can be given up. Once its record is in the log, the write is
+ * finished, however long the disk takes: the next start may find the record. */
 static int check_given_up(const struct context *ctx, struct error *error)
 {
     int rc = context_check(ctx);
@@ -102,8 +105,8 @@ static int check_given_up(const struct context *ctx, struct error *error)
 
 /* -- deletions -- */
 
-/* The ids of one request that were met, so that one which is in it twice counts once: an
- * open-addressing table. */
+/* A hash table (open addressing) of the ids of one request, so that an id which is in
+ * it twice counts once. */
 struct met {
     uint32_t *places; /* index + 1 of an id; 0: free */
     uint64_t mask;
@@ -121,7 +124,7 @@ static int met_init(struct met *m, uint32_t count)
 
 static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
 {
-    /* ids of one owner differ in the low bits, too */
+    /* ids of one owner differ in the low bits of the hash, too */
     uint64_t at = point_id_hash(ids[i]) & m->mask;
     for (; m->places[at]; at = (at + 1) & m->mask)
         if (point_id_equal(ids[m->places[at] - 1], ids[i]))
@@ -130,7 +133,8 @@ static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
     return false;
 }
 
-/* Only ids that are there get a tombstone. *ret: those, *ret_count of them, to be freed. */
+/* Finds the ids that are there, because only these get a tombstone. *ret: the ids, which the caller
+ * frees; *ret_count: how many. */
 static int find_deleted(struct shard *s, const struct point_id *ids, uint32_t count, struct point_id **ret,
                         uint32_t *ret_count)
 {
@@ -154,12 +158,12 @@ static int find_deleted(struct shard *s, const struct point_id *ids, uint32_t co
 /* Records that are in the log and not visible yet. */
 struct unapplied {
     const struct write_records *write;
-    uint32_t at; /* the next one */
+    uint32_t at; /* the next record to apply */
     uint64_t bound;
 };
 
-/* A payload that takes too long to be copied while nothing may wait. It is copied before, with
- * pauses, and the segment takes the copy over. */
+/* A payload that is too long to be copied without a pause. It is copied with pauses before its
+ * record is applied, and the segment takes over the copy. */
 struct long_payload {
     struct arena arena;
     const void *bytes; /* NULL: the next record has none */
@@ -182,8 +186,8 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies max records, for which the id map and the remote deletes have room, or fewer: up to the
- * second with a long payload. Does not wait: another write would use that room. */
+/* Applies up to max records, for which the id map and the remote deletes have room. Stops before a
+ * second long payload. Does not wait, because another write would use that room. */
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {
@@ -222,13 +226,14 @@ static int apply_next(struct shard *s, struct unapplied *u)
         rc = remote_deletes_reserve(&remote_deletes, max);
     if (rc == 0)
         rc = apply_some(s, u, max, &remote_deletes, &payload);
-    arena_fini(&payload.arena); /* not taken over: a newer version of the point was there already */
+    arena_fini(&payload.arena); /* still here when a newer version of the point was there already */
     int told = remote_deletes_send(s->store, &remote_deletes);
     return rc < 0 ? rc : told;
 }
 
-/* What is in the log must become visible: the next start would find it, after a deletion was told
- * that there is no such point. So a lack of memory is waited out. */
+/* Records that are in the log must become visible, because the next start would find them.
+ * Otherwise a deletion could be told that there is no such point, and the point would come back. So
+ * without memory this waits and tries again. */
 static int apply_all(struct shard *s, struct unapplied *u)
 {
     int rc = 0;
@@ -243,7 +248,7 @@ static int apply_all(struct shard *s, struct unapplied *u)
     return rc;
 }
 
-static int stir(struct shard *s, struct error *error)
+static int make_dirty(struct shard *s, struct error *error)
 {
     int rc = shard_make_dirty(s);
     if (disk_failed(rc))
@@ -271,7 +276,7 @@ static int log_and_apply(struct shard *s, const struct write_records *write, con
         return 0;
     struct write_under_way w;
     write_begin(s, &w);
-    int rc = stir(s, error);
+    int rc = make_dirty(s, error);
     if (rc == 0 && (rc = shard_announce_unsealed(s)) < 0)
         error_set_errno(error, rc, "not every core could be told of the write, so it was not begun; send it again");
     if (rc == 0) {
@@ -319,8 +324,8 @@ int shard_upsert(struct shard *s, const struct point_batch *batch, struct error 
     return rc;
 }
 
-/* Not even "there is no such point" can be said while the log fails: a write that was refused may
- * be found by the next start. */
+/* While the log fails, a deletion cannot even answer that there is no such point: the next start
+ * may find a write that was refused. */
 static int check_log(const struct shard *s, struct error *error)
 {
     int rc = log_failed(s->store->log);

@@ -1,5 +1,5 @@
-/* store.c -- opening and closing of a store, its collections, and what is asked of all of its
- * shards. */
+/* store.c -- the collections of a store, what concerns all its shards, and closing.
+ * store_open.c opens a store. */
 #include "shards/memory.h"
 #include "shards/shard.h"
 #include "shards/snapshot/snapshot.h"
@@ -48,7 +48,8 @@ static void unlink_shard(struct store *store, struct shard *s)
         s->next->previous = s->previous;
 }
 
-/* Lets nobody in any more and waits until all are out; who waits inside for room is told first. */
+/* Closes the gate and waits until no request is inside. First wakes writes that wait inside for a
+ * seal, so that they end. */
 static void empty(struct shard *s)
 {
     s->gate.closed = true;
@@ -186,7 +187,7 @@ void store_close(struct store *store)
 {
     timer_cancel(&store->idle);
     for (struct shard *s = store->shards; s; s = s->next)
-        empty(s); /* another reactor's merge may be telling us of segments it replaced */
+        empty(s); /* another reactor's merge may be replacing segments here */
     if (store->log)
         log_close(store->log);
     while (store->shards) {
@@ -196,6 +197,6 @@ void store_close(struct store *store)
     }
     table_fini(&store->by_id);
     search_rooms_destroy(store->rooms);
-    free(store->keep.segments); /* the next start removes the files */
+    free(store->keep.segments); /* the next start removes their files */
     free(store);
 }

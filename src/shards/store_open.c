@@ -1,5 +1,5 @@
-/* store_open.c -- from what is on the disk to what was acknowledged: open the segments, lend them,
- * find for each id owned here the row with the highest version, replay the log on top. */
+/* store_open.c -- a start of a store: opens the sealed segments, shares them, finds for each id
+ * owned here the row with the highest version, and replays the log on top. */
 #include "base/log.h"
 #include "shards/folder/opening.h"
 #include "shards/log/log_block.h"
@@ -26,13 +26,12 @@ static int open_collection(struct opening *o, const struct collection_config *c)
     int rc = store_create_collection(o->store, c);
     if (rc < 0)
         return rc;
-    bool rests = o->rewrite ? manifest_is_clean(o->manifest, c->id) : manifest_is_clean_on(o->manifest, c->id, reactor);
-    store_shard(o->store, c->id)->cleanness = rests ? CLEAN : DIRTY;
+    bool clean = o->rewrite ? manifest_is_clean(o->manifest, c->id) : manifest_is_clean_on(o->manifest, c->id, reactor);
+    store_shard(o->store, c->id)->cleanness = clean ? CLEAN : DIRTY;
     return 0;
 }
 
-/* One file that is damaged or cannot be read does not keep the other collections from being
- * served. */
+/* A file that is damaged or cannot be read stops only its own collection. */
 static int tolerate_damage(struct opening *o, struct shard *s, int rc)
 {
     if (!o->error || (o->error->code != ERROR_CORRUPT && rc != -EIO))
@@ -44,8 +43,8 @@ static int tolerate_damage(struct opening *o, struct shard *s, int rc)
     return 0;
 }
 
-/* What is left for the next index. With less memory than there was when the segments were made, the
- * last ones stay in their mappings. */
+/* Memory that the next index may take. If there is less memory than when the segments were made,
+ * the last indexes stay in their mapped files. */
 static uint64_t copy_max(const struct opening *o)
 {
     const uint64_t most = o->store->options.open_bytes_max;
@@ -61,12 +60,12 @@ static void hold(struct opening *o, const struct segment *g)
 
 static bool is_ours(const struct opening *o, const struct manifest_segment *m)
 {
-    /* else its owner lends it */
+    /* other segments are shared by their owners */
     return m->id % o->store->options.reactors == o->store->options.reactor;
 }
 
-/* The ids come later, and cannot stay on the disk. About as many are owned here as are in the
- * segments that are ours. */
+/* Counts the memory of the id map before it is made, because ids cannot stay on the disk. About as
+ * many ids are owned here as are in the segments owned here. */
 static void hold_ids(struct opening *o)
 {
     for (size_t i = 0; i < o->manifest->segment_count; i++) {
@@ -121,14 +120,14 @@ static int open_segments(struct opening *o)
 
 /* -- the id map -- */
 
-/* Puts the row; whichever of the two has the lower version is dead. */
+/* Puts the row into the id map. Of two rows with one id, the one with the lower version is dead. */
 static int map_row(struct opening *o, struct shard *s, struct segment *g, uint32_t row)
 {
     struct id_entry e = {segment_id_at(g, row), segment_version_at(g, row), g->handle, row}, other;
-    if (!e.version) /* its page was lost and reads as zeros: the collection is not served */
+    if (!e.version) /* the page was lost and reads as zeros; the collection is not served */
         return 0;
     if (!shard_owns_id(s, e.id))
-        return 0; /* its owner will tell us if it is dead */
+        return 0; /* the owner of the id sends a remote delete if the row is dead */
     bool newest = id_map_put(&s->ids, &e, &other);
     return shard_delete_old(s, newest ? &other : &e, &o->remote_deletes);
 }
@@ -169,7 +168,7 @@ static void note_log_past(struct store *store)
                 s->segments[i]->log.past = log_position(store->log);
 }
 
-/* A few files for what one growing segment holds, so that they come free one by one. */
+/* Four files for the bytes of one growing segment, so that a seal frees whole files. */
 static uint64_t log_file_bytes(uint64_t growing_bytes)
 {
     uint64_t bytes = growing_bytes / 4 & ~(uint64_t)(LOG_UNIT - 1);

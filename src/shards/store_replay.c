@@ -1,6 +1,7 @@
-/* store_replay.c -- the logs, read back into memory: each reactor its own at the same time as the
- * others, or, after a start with another number of reactors, each all of them, keeping what is now
- * its own. A replay that is interrupted begins again: nothing is changed before it is complete. */
+/* store_replay.c -- replays the logs into memory. All reactors replay at the same time, each its
+ * own log. When the number of reactors has changed, each reads all old logs and keeps the records
+ * of the slots that it owns now. A replay that is interrupted begins again at the next start,
+ * because nothing on the disk changes before it is complete. */
 #include "base/log.h"
 #include "shards/folder/opening.h"
 #include "shards/folder/read_only.h"
@@ -44,8 +45,8 @@ static struct shard *shard_of(struct opening *o, uint64_t collection)
     return o->last;
 }
 
-/* What is clean is being read already. If the manifest was wrong, what was acknowledged must
- * come back all the same. */
+/* A clean collection is read by clients already. If the manifest was wrong and the log has more,
+ * the record is applied all the same: it was acknowledged. */
 static void check_clean(struct opening *o, struct shard *s, const struct record *r)
 {
     const struct id_entry *is = id_map_find(&s->ids, r->id);
@@ -59,7 +60,7 @@ static void check_clean(struct opening *o, struct shard *s, const struct record 
     s->cleanness = DIRTY;
 }
 
-/* Any bytes may have a right checksum: what the collection cannot take is an error. */
+/* A right checksum does not prove that the collection can take the record. */
 static int check_parts(struct opening *o, const struct shard *s, const struct record *r)
 {
     const struct record_part *vector = record_part(r, RECORD_VECTOR, shard_vector(s)->number);
@@ -85,7 +86,8 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
     if (r->version >= store->version_next)
         store->version_next = r->version + 1;
     struct shard *s = shard_of(o, r->collection);
-    if (!s || !shard_owns_id(s, r->id)) /* dropped, or another reactor's */
+    /* the collection was dropped, or another reactor owns the id */
+    if (!s || !shard_owns_id(s, r->id))
         return 0;
     int rc = check_parts(o, s, r);
     if (rc < 0)
@@ -147,7 +149,7 @@ static struct log_options log_options_of(struct store *store, const char *dir)
     };
 }
 
-/* On a full disk the reserve is there to begin a log with. */
+/* On a full disk, removes the reserve to make space for the new log file. */
 static int begin_log(struct opening *o, struct log_options *log, struct log_end end)
 {
     struct store *store = o->store;
@@ -157,7 +159,7 @@ static int begin_log(struct opening *o, struct log_options *log, struct log_end 
     ignore_result(reserve_remove(store->dir));
     store_met_failure(store, -ENOSPC, store->round);
     log->save_space = true;
-    /* it is open, but failed; if it stays so, what is there can be read all the same */
+    /* the log is open but failed; if it stays failed, the data can still be read */
     if (rc == 0) {
         log_save_space(store->log, true);
         ignore_result(log_recover(store->log));
@@ -190,8 +192,8 @@ static int open_same(struct opening *o)
     return rc < 0 ? rc : begin_log(o, &log, end);
 }
 
-/* Another number of reactors: everybody reads every old log, keeps what is now its own, and writes
- * that into its new log. */
+/* The number of reactors has changed: reads every old log, keeps the records whose ids are owned
+ * here, and appends them to the new log. */
 static int open_rewritten(struct opening *o)
 {
     struct store *store = o->store;
@@ -217,6 +219,7 @@ int opening_replay(struct opening *o)
     o->progress->start_ns = clock_now_ns();
     o->line_ns = o->progress->start_ns + LINE_NS;
     int rc = o->rewrite ? open_rewritten(o) : open_same(o);
-    o->progress->bytes = o->progress->bytes_done; /* what was thought to be more was room */
+    /* the rest of the estimate was unused space in files */
+    o->progress->bytes = o->progress->bytes_done;
     return rc;
 }

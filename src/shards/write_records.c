@@ -1,6 +1,6 @@
-/* write_records.c -- a record is made twice of the same points, once for the log and once when it
- * becomes visible: to make it costs less than to keep it. The only bytes that are copied are those
- * that the metric changes, and short ones (record.h). */
+/* write_records.c -- each record is made twice: for the log, and when it becomes visible. That
+ * costs less than keeping it. Only two kinds of bytes are copied: vectors that cosine normalises,
+ * and short parts (record.h). */
 #include "shards/write_records.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ static int normalise(struct write_records *w)
     for (uint32_t i = 0; i < w->count; i++) {
         const size_t dim = shard_vector(w->shard)->dim;
         memcpy(to + i * dim, vector_at(w, i), row_bytes(w));
-        check(vectors_normalise(to + i * dim, (uint32_t)dim)); /* point_batch_check() */
+        /* point_batch_check() refuses others */
+        check(vectors_normalise(to + i * dim, (uint32_t)dim));
         fiber_checkpoint();
     }
     w->normalised = to;

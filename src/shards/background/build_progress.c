@@ -1,5 +1,5 @@
-/* build_progress.c -- the time that is left of a graph is estimated from the time its rows took
- * so far. */
+/* build_progress.c -- the time for the rest of a graph is estimated from the time that
+ * its rows took so far. */
 #include "shards/background/build_progress.h"
 #include "index/segment_index.h"
 
@@ -29,7 +29,7 @@ void build_end(struct build_progress *p)
     *p = (struct build_progress){0};
 }
 
-/* A row costs more the larger the graph is, but little: the pace so far is near enough. */
+/* A row takes only a little longer in a larger graph, so the rate so far is a good estimate. */
 static uint64_t graph_left_ns(const struct build_progress *p, uint32_t done, uint64_t now_ns)
 {
     uint32_t built = done - p->rows_before;

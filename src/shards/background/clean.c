@@ -1,15 +1,17 @@
 /* clean.c -- a collection is clean on a reactor when the log there holds nothing of it that its
- * segments do not have. The manifest says so, and one that is clean everywhere is served before
- * the logs are read. Hence the order: the manifest stops saying it before the first record is
- * appended, and says it again no earlier than in the commit of the segment that takes the last. A
- * commit that failed may have reached the disk, so afterwards the worse of the two is believed:
- * the next write commits first. */
+ * segments lack. The manifest says so. A collection that is clean on all reactors is served before
+ * the logs are read. So the manifest calls it dirty before the first record is appended, and clean
+ * no earlier than in the commit of the segment that takes the last record.
+ *
+ * A commit that failed may be on the disk or not. After a failed change to dirty the collection
+ * counts as clean here, so the next write commits again. After a failed change to clean it
+ * counts as clean, too. */
 #include "shards/folder/read_only.h"
 #include "shards/shard.h"
 
 #include <errno.h>
 
-#define BATCH_MAX 64 /* shards of one commit */
+#define BATCH_MAX 64 /* shards in one commit */
 
 static int commit(struct store *store, struct manifest_edit *edit)
 {
@@ -24,7 +26,7 @@ static void change_to(struct shard *s, enum cleanness to)
     event_notify_all(&s->cleanness_changed);
 }
 
-/* One of the writers that find it at rest commits, the others wait for that. */
+/* One of the writers that find the collection clean commits, and the others wait for that. */
 int shard_make_dirty(struct shard *s)
 {
     while (s->cleanness == CLEAN_CHANGING) {
@@ -44,7 +46,8 @@ int shard_make_dirty(struct shard *s)
     return rc;
 }
 
-/* What an append that failed has written is gone when the log has recovered, not before. */
+/* Whether no write is under way and all segments but `sealing` are sealed or empty. While the log
+ * has failed it is false: records of failed appends are gone only when the log has recovered. */
 static bool is_quiet(const struct shard *s, const struct segment *sealing)
 {
     if (s->writes || s->unapplied || log_failed(s->store->log))
@@ -61,7 +64,7 @@ bool clean_begin(struct shard *s, const struct segment *sealing)
 {
     if (!is_quiet(s, sealing))
         return false;
-    s->cleanness = CLEAN_CHANGING; /* writers wait now */
+    s->cleanness = CLEAN_CHANGING; /* writers wait from now on */
     s->dirty_failed = 0;
     return true;
 }
@@ -88,7 +91,7 @@ bool store_clean(struct store *store)
     if (count == 0)
         return false;
     struct manifest_edit edit = {.cleaned = ids, .cleaned_count = count};
-    /* otherwise they are not at rest at the next start, which is no harm */
+    /* if it fails, they may be dirty at the next start, which is no harm */
     ignore_result(commit(store, &edit));
     for (size_t i = 0; i < count; i++) {
         clean_end(shards[i]);

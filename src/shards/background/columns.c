@@ -1,16 +1,16 @@
 /* columns.c -- one step at a time, in the fiber that seals, so that no segment is sealed while a
  * column of it is built.
  *
- * A shared segment's columns belong to its owner. The other reactors learn of one by a message
- * that holds a copy of the struct, so that no reactor reads a list of another. A column that is
- * dropped is freed when all reactors have said that no search of theirs reads it any more; so the
- * message waits there. */
+ * A shared segment's columns belong to its owner. The owner sends each column to the other
+ * reactors, which copy the struct, so that no reactor reads a list of another. A dropped column is
+ * freed when no search on any reactor reads it. The call that tells the others to drop it waits
+ * there for their searches. */
 #include "shards/background/columns.h"
 #include "shards/memory.h"
 
 #include <errno.h>
 
-#define COLUMN_ROW_BYTES 64 /* of a column of one value a row, and what sorting it takes */
+#define COLUMN_ROW_BYTES 64 /* memory of a column with one value a row, and for sorting it */
 
 struct column_call {
     uint64_t collection, segment;
@@ -31,7 +31,7 @@ static int others(struct shard *s, const struct segment *g, const struct segment
     return s->store->options.reactors > 1 ? hooks->call(STORE_ALL_OTHERS, STORE_STEP, fn, &call, hooks->arg) : 0;
 }
 
-/* -- on the reactors that borrow -- */
+/* -- on the reactors that share the segment -- */
 
 static int take(struct store *store, void *arg)
 {
@@ -49,7 +49,7 @@ static int give_back(struct store *store, void *arg)
     struct shard *s;
     struct segment *g = find(store, call, &s);
     if (!g)
-        return 0; /* and whoever searched it has let go of it */
+        return 0; /* so no search here reads the column */
     segment_hold(g);
     segment_column_return(g, call->column);
     segment_let_go(g);
@@ -79,19 +79,20 @@ static int build_all(struct shard *s, struct segment *g)
     for (size_t i = 0; i < schema->field_count && rc == 0; i++)
         rc = segment_column_build(g, &schema->fields[i], &pause);
     if (rc > 0)
-        segment_columns_keep(g, s->config.schema); /* the field may have been dropped meanwhile */
+        /* the field may have been dropped during a pause */
+        segment_columns_keep(g, s->config.schema);
     schema_release(schema);
     return rc;
 }
 
-/* Without memory nothing fails: searches read payloads in the column's place until the shard
- * changes again. */
+/* Without memory this is no failure: filters read payloads until the shard changes again and the
+ * column is tried again. */
 static int build_granted(struct shard *s, struct segment *g)
 {
     struct memory_work work;
     int rc = memory_work_begin(s->store, &work, (uint64_t)g->rows.count * COLUMN_ROW_BYTES, false);
     if (rc == 0) {
-        if (g->searched) /* or a merge has taken the rows meanwhile */
+        if (g->searched) /* else a merge has replaced the segment meanwhile */
             rc = build_all(s, g);
         memory_work_end(s->store, &work);
     }
@@ -126,10 +127,11 @@ static int free_in(struct shard *s, struct segment *g)
     return rc < 0 ? rc : 1;
 }
 
-/* The segment is held: whatever a step waits for, it is there afterwards. */
+/* The caller holds the segment, so it is there after each wait. */
 static int work_in(struct shard *s, struct segment *g)
 {
-    segment_columns_keep(g, s->config.schema); /* it may have been opened under an older one */
+    /* the segment may have been opened under an older schema */
+    segment_columns_keep(g, s->config.schema);
     int rc = free_in(s, g);
     if (rc == 0 && may_build(g) && lacks_some(g, s->config.schema))
         rc = build_granted(s, g);

@@ -1,9 +1,9 @@
-/* columns.h -- columns that segments lack are built, lent to the other reactors, and freed when
- * their field is dropped. */
+/* columns.h -- background work on columns: builds those that segments lack, shares them with the
+ * other reactors, and frees those of dropped fields. */
 #pragma once
 
 #include "shards/shard.h"
 
-/* One step. 1: something was done; 0: nothing is left to do. -ENOMEM, or what the
+/* Does one step. 1: it did something; 0: there is nothing to do. -ENOMEM, or what the
  * pause returned. Waits. */
 MUST_USE int shard_work_on_columns(struct shard *s);

@@ -1,4 +1,5 @@
-/* due.c -- a list for each step of background work; a shard is in a list at most once. */
+/* due.c -- one doubly linked list for each step of background work. A shard is in
+ * a list at most once. */
 #include "shards/background/due.h"
 #include "shards/shard.h"
 

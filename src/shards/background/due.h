@@ -1,8 +1,8 @@
-/* due.h -- which shards a step of background work has to look at: those in which something changed
- * since that step had nothing to do there. So an idle collection costs the background nothing.
+/* due.h -- which shards a step of background work has to look at: those that changed after the step
+ * last found nothing to do there. So an idle collection costs no time.
  *
- * A step takes a shard from its list before it works on it, so that whatever changes meanwhile puts
- * the shard back, and puts it back itself when it is not done. */
+ * A step takes a shard off its list before it works on it. A change meanwhile puts the shard back.
+ * The step puts it back itself when there is more to do. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ enum due {
     DUE_PREPARE, /* store_prepare(): codes and lists */
     DUE_MERGE,   /* store_maintain() */
     DUE_CLEAN,   /* store_clean() */
-    DUE_MEMORY,  /* its memory is counted anew */
+    DUE_MEMORY,  /* memory_refresh() */
     DUE_KINDS
 };
 
@@ -31,11 +31,12 @@ struct due_list {
 };
 
 void due_add(struct shard *s, enum due kind);
-void due_remove(struct shard *s, enum due kind); /* nothing happens when it is not there */
-/* The shard that has waited longest; NULL: none. */
+/* does nothing when the shard is not in the list */
+void due_remove(struct shard *s, enum due kind);
+/* Takes out the shard that has waited longest; NULL: the list is empty. */
 struct shard *due_pop(struct store *store, enum due kind);
 
-/* Something in the shard changed: it is due for every step, and the background is woken. */
+/* Notes a change in the shard: puts it on all lists, and wakes the background. */
 void shard_changed(struct shard *s);
-/* Likewise for all shards of a store, when what changed concerns them all. */
+/* The same for all shards of a store, after a change that concerns them all. */
 void store_changed(struct store *store);

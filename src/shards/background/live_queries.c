@@ -1,6 +1,6 @@
-/* live_queries.c -- a sample of bounded size: a query takes the place of a random one, less often
- * the more were seen, down to one in INTERVAL_MAX, so that the sample follows what is asked
- * lately. */
+/* live_queries.c -- a sample of bounded size. A new query replaces a random one. The more
+ * queries came, the fewer are taken, down to one in INTERVAL_MAX. So the sample follows
+ * what clients ask lately. */
 #include "shards/background/live_queries.h"
 #include "index/recall/recall_measure.h"
 #include "shards/shard.h"
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES       (64 * 1024) /* of a sample: long vectors are fewer, */
-#define QUERIES_MIN  16          /* but no fewer than a measurement takes notice of, */
-#define DIM_LONG     8192        /* still longer ones are not kept: a sample is copied in 50 us */
-#define INTERVAL_MAX 256         /* one query in so many is taken at least */
+#define VALUES       (64 * 1024) /* of a sample: it has fewer long vectors than short ones */
+#define QUERIES_MIN  16          /* at least: a measurement ignores fewer */
+#define DIM_LONG     8192        /* longer queries are not kept: a sample must be copied in 50 us */
+#define INTERVAL_MAX 256         /* at least one query in so many is taken */
 
 uint64_t live_queries_bytes(const struct live_queries *q)
 {
@@ -33,7 +33,7 @@ static uint32_t random_below(struct live_queries *q, uint64_t n)
     return (uint32_t)((q->random >> 33) % n);
 }
 
-/* A recall is measured there, now or soon. */
+/* Whether a segment has so many rows that its recall is measured. */
 static bool has_rows(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++)
@@ -61,7 +61,7 @@ static struct live_queries *begin(struct shard *s)
     return s->queries = q;
 }
 
-/* Room for one more; false: there is none. */
+/* Makes room for one more query. False: there is no room. */
 static bool grow(struct shard *s, struct live_queries *q)
 {
     if (q->sample.count < q->room)
@@ -78,7 +78,7 @@ static bool grow(struct shard *s, struct live_queries *q)
     return true;
 }
 
-/* In the place of another, or of none as long as there is room. */
+/* Adds the query, or replaces a random one when there is no room. */
 static void take(struct shard *s, struct live_queries *q, const float *vector)
 {
     uint32_t at = q->sample.count;
@@ -91,7 +91,8 @@ static void take(struct shard *s, struct live_queries *q, const float *vector)
     memcpy(q->vectors + (size_t)at * q->dim, vector, q->dim * sizeof(*vector));
 }
 
-/* It is equally far from everything. */
+/* Whether the query is equally far from all rows: with cosine and inner product, a zero vector
+ * is. */
 static bool says_nothing(const struct shard *s, const float *vector)
 {
     return shard_vector(s)->metric != METRIC_L2 && vectors_largest(vector, shard_vector(s)->dim) == 0;
@@ -116,7 +117,7 @@ void live_queries_note(struct shard *s, const float *vector)
 
 /* -- for a build -- */
 
-/* What each reactor has; each writes its own. */
+/* Asks each reactor for its sample. Reactor r writes of[r]. */
 struct question {
     uint64_t collection;
     struct gathered_queries *of; /* [reactors] */
@@ -150,8 +151,8 @@ bool gathered_queries_add(struct gathered_queries *g, const float *vector, uint3
     return true;
 }
 
-/* One of each reactor in turn. Several may have the same query: a search asks all that have
- * rows. */
+/* Takes one query of each reactor in turn. Several reactors may have the same query, because a
+ * search asks all that have rows. */
 static void mix(struct gathered_queries *g, const struct gathered_queries *of, unsigned reactors, uint32_t dim)
 {
     for (uint32_t i = 0; i < LIVE_QUERIES_MAX; i++)

@@ -1,6 +1,6 @@
-/* prepare.c -- codes and lists for rows that came, by a fiber of its own: the builder may be
- * at the graph of a frozen segment for half a minute, and what comes meanwhile would be
- * searched row by row. */
+/* prepare.c -- makes codes and lists for new rows, in a fiber of its own. The builder may work at
+ * the graph of a frozen segment for half a minute. Without this fiber, rows that come meanwhile
+ * would be scanned one by one. */
 #include "shards/shard.h"
 
 #include <errno.h>

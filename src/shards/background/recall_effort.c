@@ -1,15 +1,15 @@
-/* recall_effort.c -- the effort goes up one step when measured searches miss clearly more than
- * they may, and down when they have clearly missed less. Older samples count less. */
+/* recall_effort.c -- the effort goes up one step when compared searches miss clearly more than they
+ * may, and down one step when they miss clearly less. Older samples count less. */
 #include "shards/background/recall_effort.h"
 
 #include <math.h>
 
 #define STEP 1.4
-#define KEPT (1 - 1.0 / 128) /* of the weight of a sample, when another comes */
-/* standard errors that the mean is below what was asked for, before a step up */
+#define KEPT (1 - 1.0 / 128) /* a new sample multiplies the weight of all older ones by this */
+/* a step up needs a mean that is so many standard errors below the recall asked for */
 #define ERRORS 2
 #define DOWN   64 /* samples before a step down */
-/* of what may be missed: searches that miss less have effort to spare */
+/* a step down needs searches that miss less than this share of what they may miss */
 #define SPARE 0.25
 
 float recall_effort(const struct recall_effort_watch *w)

@@ -1,13 +1,17 @@
-/* throttle.c -- each write takes a place in time behind the one before it, rows * (what a row's
- * graph costs) * urgency long. All writers of a shard together then write as fast as graphs are
- * built when the urgency is 1, however many they are. The urgency grows with how far the graphs are
- * behind: where it settles at 1, the shard is some 1.7 times the bound behind. */
+/* throttle.c -- each write gets a span of time behind the span of the write before it. The span is
+ * rows * (time to link a row) * urgency. At urgency 1, all writers of a shard together write as
+ * fast as graphs are built, however many writers there are. The urgency grows with the backlog, and
+ * is 1 when the backlog is 1.7 times the bound. */
 #include "shards/background/throttle.h"
 
 #define URGENCY_PER_BOUND 1.5
-#define SCANNED_BYTES_MAX ((uint64_t)4 << 20) /* some tenths of a millisecond of each search */
+/* scanning so much takes a search some tenths of a millisecond */
+#define SCANNED_BYTES_MAX ((uint64_t)4 << 20)
 #define SCANNED_WAIT_NS   ((uint64_t)1000000000)
 #define SCANNED_LOOK_NS   ((uint64_t)500000)
+/* A write that waits sees after so long that it was given up, or its collection dropped. */
+#define LOOK_NS ((uint64_t)10000000)
+#define LOOKERS 16 /* when more writes wait, each looks less often, to save the core's time */
 
 void throttle_measure(struct store *store, uint64_t ns, uint32_t rows)
 {
@@ -39,16 +43,16 @@ static double urgency(const struct shard *s)
     return over > 0 ? over * URGENCY_PER_BOUND : 0;
 }
 
-/* A write that waits with so many others looks less often. */
+/* A factor for the time between two looks: with many writes that wait, each looks less often. */
 static uint64_t patience(const struct store *store)
 {
-    return 1 + store->stats.slowed_now / PACE_LOOKERS;
+    return 1 + store->stats.slowed_now / LOOKERS;
 }
 
-/* When to look again, at the latest. */
+/* When a write that waits has to look again, at the latest. */
 static uint64_t next_look_ns(const struct store *store, const struct context *ctx)
 {
-    const uint64_t soon = clock_now_ns() + PACE_LOOK_NS * patience(store);
+    const uint64_t soon = clock_now_ns() + LOOK_NS * patience(store);
     return ctx && ctx->deadline_ns && ctx->deadline_ns < soon ? ctx->deadline_ns : soon;
 }
 
@@ -65,9 +69,9 @@ static bool may_wait(const struct shard *s, const struct context *ctx)
     return !s->gate.closed && !s->dropped && !s->store->read_only && context_check(ctx) == 0;
 }
 
-/* The first rows come faster than codes and lists are trained on them. With nobody else at work
- * that takes milliseconds; beside searches that have to go through all these rows it would take
- * seconds. Not for ever, and not at all while that waits for memory. */
+/* Waits while the first rows come faster than codes and lists are trained on them. On an idle core
+ * the training takes milliseconds. Beside searches that scan all these rows it would take seconds.
+ * The wait ends after SCANNED_WAIT_NS, and when the training waits for memory. */
 static bool wait_for_codes(const struct shard *s, const struct context *ctx)
 {
     const uint64_t until = clock_now_ns() + SCANNED_WAIT_NS;
@@ -95,7 +99,7 @@ static bool wait_for_graphs(struct shard *s, uint32_t rows, const struct context
         fiber_sleep_ns((from < look_ns ? from : look_ns) - now);
     }
     if (now < from)
-        s->throttle_ns -= place_ns; /* given up: those behind it move up */
+        s->throttle_ns -= place_ns; /* given up, so later writes need not wait for this one */
     return waited;
 }
 

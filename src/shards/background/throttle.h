@@ -1,25 +1,23 @@
-/* throttle.h -- writers are slowed before a shard is full, to the pace at which graphs are built:
- * smoothly, so that nobody stands still for seconds and then runs.
+/* throttle.h -- slows the writers of a shard to the rate at which graphs are built, before the
+ * shard is full. Each write waits a little, so that no write has to wait for seconds.
  *
- * From how many rows without a graph on may be set (struct store_tuning). If it is not, it is one
- * growing segment: that is a number of bytes of vectors, and so is what scanning their codes costs
- * a search, whatever the dimensions; and it is held in memory anyway. */
+ * Throttling begins when more rows are unindexed than a bound (store_tuning.backlog_rows). By
+ * default the bound is the rows of one growing segment. That is a fixed number of bytes of vectors,
+ * and the time that a search takes to scan their codes depends on these bytes. */
 #pragma once
 
 #include "shards/shard.h"
 
-/* The background took so long for the graph of so many rows. */
+/* Notes that the background took ns to link so many rows. */
 void throttle_measure(struct store *store, uint64_t ns, uint32_t rows);
-/* Waits until so many rows may come: at once while the shard is not further behind than the bound,
- * and searches need not go through many rows one by one because codes and lists are still trained.
- * Waits, but not when ctx is given up. */
+/* Waits until a write of so many rows may go on. It may at once while the shard has fewer
+ * unindexed rows than the bound, and its unindexed rows have codes and lists. Ends early when
+ * ctx is given up. Waits. */
 void throttle_wait(struct shard *s, uint32_t rows, const struct context *ctx);
-/* Of all waits of writes: so soon it is seen that a write was given up, or its collection
- * dropped. */
-#define PACE_LOOK_NS ((uint64_t)10000000)
-#define PACE_LOOKERS 16 /* more of them look less often, or looking is all that the core does */
-/* Until work of the store has settled; -ETIME: it is time to look whether to go on waiting. */
+
+/* Waits until a seal or a merge has ended or failed. -ETIME: the caller has to look whether it
+ * may still wait. Waits. */
 MUST_USE int throttle_wait_sealing(struct store *store, const struct context *ctx);
-/* Segments that may wait to be sealed before writers stand still: more than come
- * together at that pace. */
+/* Writers wait when so many frozen segments wait to be sealed. Throttled writers stay below
+ * that. */
 uint32_t throttle_frozen_max(const struct shard *s);

@@ -1,10 +1,9 @@
-/* work.c -- what goes on in the background: graphs for rows that have none, and
- * sealing what is full.
+/* work.c -- background work on graphs and seals: links unindexed rows, and seals frozen segments.
  *
- * A sealed segment comes into being in steps that a crash may interrupt anywhere: write it aside,
- * flush, rename, commit it to the manifest together with the position from which the log is still
- * needed, then put it in the place of the frozen one. Before the commit the file is rubbish that
- * the next start removes; after it the log up to that position is not needed. */
+ * A seal has steps, and a crash may come between any two. The file is written under another name,
+ * flushed and renamed. One commit adds it to the manifest, and moves the position from which the
+ * log is needed. Then the sealed segment takes the place of the frozen one. A crash before the
+ * commit leaves a file that the next start removes. */
 #include "base/log.h"
 #include "shards/background/columns.h"
 #include "shards/background/throttle.h"
@@ -18,11 +17,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* a log longer than this many growing segments has its oldest one sealed */
+/* when the log is longer than this many growing segments, the one that holds it is sealed */
 #define LOG_PER_GROWING 4
 
-#define IDLE_NS ((uint64_t)5000000000) /* a growing segment that nobody wrote to for so long, */
-/* and that is worth a file of its own, is sealed: a start then need not build its graph again */
+/* A growing segment with IDLE_ROWS rows that was not written for IDLE_NS is sealed, so that a start
+ * need not build its graph again. */
+#define IDLE_NS   ((uint64_t)5000000000)
 #define IDLE_ROWS 20000
 
 /* -- sealing -- */
@@ -41,17 +41,17 @@ void store_count_build(struct store *store, uint64_t duration_ns)
 static int commit(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
-    bool rests = clean_begin(s, g);
+    bool clean = clean_begin(s, g);
     struct manifest_edit edit = {
         .segment = g->file,
         .epoch = store->epoch,
         .reactor = store->options.reactor,
         .log_start = store_log_needed(store, g),
         .cleaned = &s->config.id,
-        .cleaned_count = rests,
+        .cleaned_count = clean,
     };
     int rc = segment_install_commit(s, &edit);
-    if (rests)
+    if (clean)
         clean_end(s);
     if (rc == 0) {
         if (edit.log_start > store->log_start)
@@ -67,8 +67,8 @@ static int write_index(struct segment_install *in, struct container_writer *w)
     return segment_write_index(w, collection_vector(&in->shard->config), v->index, &v->plan.why);
 }
 
-/* A file that was written and could not be committed is kept for the next try: the manifest on the
- * disk may name it already. */
+/* A file that was written in an earlier attempt is kept, because a commit that failed may be on the
+ * disk, so the manifest may name the file. */
 static int write_file(struct shard *s, struct segment *g)
 {
     const struct segment_part part = {g, NULL};
@@ -89,8 +89,9 @@ static int write_file(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* Behind all records that the frozen segment was made of. They may not all be on the disk: a crash
- * can leave an older one of an id and lose the newer, which then only the segment has. */
+/* The position behind all records of the frozen segment. Without DURABILITY_FLUSH the log is
+ * flushed first. Otherwise a crash could leave an older record of an id in the log and lose the
+ * newer one, which only the segment has. */
 static uint64_t find_log_past(const struct shard *s)
 {
     struct log *log = s->store->log;
@@ -98,8 +99,8 @@ static uint64_t find_log_past(const struct shard *s)
     return rc == 0 ? log_position(log) : UINT64_MAX;
 }
 
-/* Maps what was written, which reads all of it back: before the commit, while the log can
- * still be asked again. */
+/* Maps the new file, and reads all of it back. That comes before the commit, while the
+ * log still has the rows. */
 static int open_file(struct shard *s, struct segment *g, struct segment **ret)
 {
     char path[PATH_TEXT_MAX];
@@ -110,13 +111,13 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
     if (rc < 0 && error.code == ERROR_CORRUPT) {
         log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
         s->store->work_damage = error;
-        g->file.id = 0; /* the next start removes the file */
+        g->file.id = 0; /* the next start removes the damaged file */
     }
     return rc;
 }
 
-/* Puts the mapped file in the place of the frozen segment, in which rows may have died until
- * now. No wait in here. */
+/* Puts the sealed segment in the place of the frozen one, with the alive bits of this
+ * moment. Does not wait. */
 static void swap(struct shard *s, struct segment *frozen, struct segment *sealed)
 {
     segment_install_alive(sealed, frozen);
@@ -136,7 +137,8 @@ static int build_graph(struct shard *s, struct segment *g)
     g->vectors[0].indexing = true;
     uint64_t start_ns = clock_now_ns();
     uint32_t before = segment_index_graphed(g->vectors[0].index);
-    /* A growing graph takes small steps, which are not worth a message. */
+    /* Only frozen segments are built with other reactors: the steps of a growing graph are too
+     * small to be worth a message. */
     segment_index_lend_queries(g->vectors[0].index, s->queries ? &s->queries->sample : NULL);
     const struct workers *workers = g->state == SEGMENT_FROZEN ? s->store->options.workers : NULL;
     int rc = segment_index_build(g->vectors[0].index, &g->vectors[0].values.at, g->rows.count, workers, &pause);
@@ -176,7 +178,7 @@ static int seal_frozen(struct shard *s, struct segment *g)
     if (rc == 0)
         rc = open_file(s, g, &sealed);
     if (rc == 0) {
-        g->log.past = find_log_past(s); /* before the commit, which can then begin the log there */
+        g->log.past = find_log_past(s); /* before the commit, which may free the log up to there */
         rc = s->gate.closed ? -ECANCELED : commit(s, g);
     }
     if (rc < 0) {
@@ -212,8 +214,8 @@ static struct segment *find_frozen(const struct shard *s)
     return oldest;
 }
 
-/* A shard that is seldom written would hold the log of the busy ones for ever. Its growing segment
- * is sealed though it is not full, or, when it is small, written to the log again. */
+/* Keeps the log short. A shard that is seldom written would hold the oldest part of the log for
+ * ever. So its growing segment is frozen, or appended to the log again if it is small. */
 static void free_log(struct store *store)
 {
     const uint64_t limit = LOG_PER_GROWING * store->options.growing_bytes_max, position = log_position(store->log);
@@ -222,7 +224,7 @@ static void free_log(struct store *store)
         log_let_go(store);
     }
     if (position - store->log_needed <= limit)
-        return; /* it was no older when it was looked for, and is not older now */
+        return; /* log_needed never falls, so the log that is needed cannot be longer */
     const uint64_t needed = store->log_needed = store_log_needed(store, NULL);
     if (position - needed <= limit)
         return;
@@ -242,9 +244,9 @@ static void idle_over(void *arg)
     store_notify_work(store);
 }
 
-/* Freezes a growing segment that is old, or that is worth a file of its own and was not written to
- * for some time. Starts the timer for one that will be. A small one stays in the log
- * (log_again.c). */
+/* Freezes a growing segment that is old, or that has IDLE_ROWS rows and was not
+ * written for IDLE_NS. Otherwise starts the timer for that moment. A small segment
+ * stays in the log (log_again.c). */
 static bool freeze_by_time(struct shard *s, const struct segment *g)
 {
     struct store *store = s->store;
@@ -265,7 +267,8 @@ static bool freeze_by_time(struct shard *s, const struct segment *g)
     return false;
 }
 
-/* Builds the graph of what has none, seals, or lends what was sealed; 1: did something. */
+/* Does one of these: shares a sealed segment, seals a frozen one, works on columns, or links
+ * unindexed rows. 1: it did something. */
 static int work_on(struct shard *s)
 {
     struct segment *g = find_frozen(s);
@@ -307,7 +310,7 @@ int store_work(struct store *store)
         int rc = work_on(s);
         bool dropped = s->gate.closed || s->dropped;
         if (rc < 0 && !dropped && !store->interrupted && store_met_failure(store, rc, round)) {
-            rc = 1; /* again, at once */
+            rc = 1; /* tried again at once */
         } else if (rc < 0 && !dropped && !store->interrupted) {
             if (store->work_failed != rc)
                 log_error("background work on '%s' failed: %s; it will be tried again", s->config.name, strerror(-rc));

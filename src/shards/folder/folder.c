@@ -1,5 +1,5 @@
-/* folder.c -- the data folder as a whole: who may use it, and what an interrupted step left
- * behind. */
+/* folder.c -- the data folder as a whole: opening and locking it, and removing what an
+ * interrupted step left behind. */
 #include "base/log.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPACE_MIN ((int64_t)64 << 20) /* less than this and the first log file may not fit */
+#define SPACE_MIN ((int64_t)64 << 20) /* with less, the first log file may not fit */
 
-/* The folder's own name must survive a power cut too: it is an entry of its parent. */
+/* The name of the folder is an entry of its parent, which must survive a power cut, too. */
 static int flush_parent(const char *dir)
 {
     char parent[PATH_TEXT_MAX];
@@ -63,7 +63,7 @@ int folder_lock(const char *dir, struct file **ret, struct error *error)
     return error_set_errno(error, rc, "the data folder %s cannot be locked", dir);
 }
 
-/* For a new folder only: one that holds data is served, read-only if need be. */
+/* Called for a new folder only: a folder with data is served, read-only if the disk is full. */
 static int check_space(const char *dir, struct error *error)
 {
     int64_t space = directory_space(dir);
@@ -75,16 +75,16 @@ static int check_space(const char *dir, struct error *error)
                      dir, space >> 20, SPACE_MIN >> 20);
 }
 
-/* A torn last change is what a crash leaves. If there was none, it was acknowledged and is
- * damaged. */
+/* A crash may leave a torn last change. If there was no crash, the change was acknowledged and is
+ * damaged, so the operator gets a warning. */
 static int load(const char *dir, struct manifest *ret, struct error *error)
 {
     struct manifest_tail tail;
     int rc = manifest_load(dir, ret, &tail, error);
     if (rc == 0 && tail.bytes)
         log_warn("%s/manifest: the last %" PRIu64 " bytes, at offset %" PRIu64
-                 ", are no whole change and are left out; unless the power failed or the process was killed, a change "
-                 "of a collection that was acknowledged is lost",
+                 ", are no whole change and are left out. After a power failure or a kill that is normal; otherwise an "
+                 "acknowledged change of a collection is lost",
                  dir, tail.bytes, tail.offset);
     return rc;
 }
@@ -125,7 +125,7 @@ int folder_restore(const char *dir, const char *name, struct error *error)
     return rc;
 }
 
-/* -- what is left over -- */
+/* -- removing what an interrupted step left behind -- */
 
 struct sweep {
     const char *dir;

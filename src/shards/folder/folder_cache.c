@@ -1,4 +1,5 @@
-/* folder_cache.c -- a start as after a boot of the machine, for benchmarks. */
+/* folder_cache.c -- drops the files of a data folder from the page cache, so that a benchmark
+ * measures a start as after a boot. */
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
 #include "shards/store.h"

@@ -1,4 +1,4 @@
-/* read_only.c -- what changes in a store when the disk fails and when it is well again. */
+/* read_only.c -- how a store becomes read-only when the disk fails, and writable again. */
 #include "shards/folder/read_only.h"
 #include "base/log.h"
 #include "reactor/file.h"
@@ -45,22 +45,22 @@ int read_only_refuse(int rc, const char *dir, struct error *error)
 
 bool store_met_failure(struct store *s, int rc, uint64_t round)
 {
-    /* a log that had no memory to write has to recover, too */
+    /* a log that failed for want of memory has to recover, too */
     if (!disk_failed(rc) && !log_failed(s->log))
         return false;
     if (round != s->round)
         return true;
     if (!s->read_only)
         s->read_only = rc;
-    /* writers that wait for room hear why there will be none */
+    /* writers that wait for a seal end with this failure */
     event_notify_all(&s->sealing_ended);
     if (s->options.hooks.failed)
         s->options.hooks.failed(rc, round, s->options.hooks.arg);
     return false;
 }
 
-/* Rows that became visible before they were flushed may not be in the log any more: their segments
- * are sealed soon instead. */
+/* Rows that became visible before they were flushed may be lost from the log. Freezes their
+ * segments, so that they are sealed soon. */
 static void keep_what_was_not_flushed(struct store *store)
 {
     for (struct shard *s = store->shards; s; s = s->next)
@@ -117,7 +117,8 @@ int store_read_only(const struct store *s)
     return s->read_only;
 }
 
-/* Vectors, their codes and links, payloads. The graph is less than half as large as the vectors. */
+/* Vectors, their codes and links, and payloads. Codes and links are taken to be half as
+ * large as the vectors. */
 static uint64_t bytes_to_seal(const struct shard *s, const struct segment *g)
 {
     return (uint64_t)g->rows.count * vector_bytes(shard_vector(s)) / 2 * 3 + g->payloads.arena.used;

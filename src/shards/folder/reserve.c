@@ -1,5 +1,4 @@
-/* reserve.c -- the file is written and not only sized, because a sparse file gives nothing when
- * it is removed. */
+/* reserve.c -- the file is written, because removing a sparse file frees no space. */
 #include "shards/folder/reserve.h"
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"
@@ -12,7 +11,7 @@
 
 #define SLICE ((size_t)256 << 10)
 
-/* Neither zeros nor a pattern: some file systems keep those without using space. */
+/* Random bytes: some file systems store zeros and patterns without using space. */
 static void fill(uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i += sizeof(uint64_t)) {

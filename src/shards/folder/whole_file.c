@@ -1,5 +1,5 @@
-/* whole_file.c -- write aside, flush, rename, flush the folder: a crash leaves the old file or
- * the new one. */
+/* whole_file.c -- writes under another name, flushes, renames, flushes the folder. A crash leaves
+ * the old file or the new one. */
 #include "shards/folder/whole_file.h"
 #include "base/checksum.h"
 #include "reactor/file.h"

@@ -1,9 +1,9 @@
-/* log.c -- the writer is one fiber. Appenders add to the open group. The writer takes the group as
- * it is, cuts it into blocks, writes, flushes, and wakes those that wait for the flush. No timer
- * decides how large a group is: it is what arrived meanwhile.
+/* log.c -- appenders add to the open group. One fiber, the writer, takes the open group, cuts it
+ * into blocks, writes and flushes them, and wakes the appenders that wait for the flush. No timer
+ * decides how large a group is: it holds what arrived during the flush before.
  *
- * Who waits for the flush lends the bytes, and they go to the file from where they are. Who does
- * not wait has them copied. */
+ * An appender that waits for the flush lends its bytes, and they are written from where they lie.
+ * The bytes of other appenders are copied. */
 #include "shards/log/log.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,8 +22,8 @@
 #define COPY_BYTES  ((size_t)64 << 10)
 #define INTERVAL_NS ((uint64_t)100000000)
 
-/* Somebody waits for a group to be flushed. The result is written down when it is known: by the
- * time the fiber runs, the log may have failed or have recovered. */
+/* An appender that waits for a group to be flushed. The writer stores the result here, because the
+ * log may have failed or recovered by the time the fiber runs. */
 struct flush_wait {
     struct log_lent lent;
     uint64_t group;
@@ -31,23 +31,25 @@ struct flush_wait {
     struct flush_wait *next;
 };
 
-/* Slices of one block with its header and its zeros, hence of one write: Linux takes no more. */
+/* Slices of one block, with its header and zeros. A block is one write, and Linux takes at most
+ * 1024 slices a write (IOV_MAX). */
 #define SLICES_MAX 1024
 
 struct log {
     struct log_roll roll;
     uint64_t run;
     struct log_group open, writing;
-    uint64_t appended;                      /* groups: the number of the open one */
+    uint64_t appended;                      /* the number of the open group */
     struct flush_wait *waits, **waits_tail; /* in the order of their groups */
-    uint64_t position;                      /* where the next block goes */
-    /* position up to which all is on stable storage; between two groups */
+    uint64_t position;                      /* of the next block */
+    /* everything below this position is on stable storage; lies between two groups */
     uint64_t durable;
-    /* log_open() could begin no file: the first one takes what was read, up to here; 0: done */
+    /* when log_open() could begin no file: the first file has to take what was
+     * read, up to here; else 0 */
     uint64_t replayed;
-    /* somebody waits for, or the interval asks for, the open group to be flushed */
+    /* an appender or the interval wants the open group to be flushed */
     bool flush_wanted;
-    /* appenders that still copy into the open group: it is not taken meanwhile */
+    /* appenders that copy into the open group; the writer does not take it meanwhile */
     uint32_t copying;
     uint64_t failures;
     bool stopping, writer_runs;
@@ -58,13 +60,14 @@ struct log {
     struct log_stats stats;
     uint64_t trimmed_at; /* stats.appends at the last log_trim() */
     uint8_t head[LOG_BLOCK_HEADER];
-    struct iovec slices[SLICES_MAX]; /* of the block that is written */
+    struct iovec slices[SLICES_MAX]; /* of the block at hand */
 };
 
 /* -- the writer -- */
 
-/* Puts pieces of the group, at most max bytes, into l->slices behind the header's. Returns how many
- * bytes; *ret_count: slices. */
+/* Puts pieces of the group, at most max bytes, into l->slices behind the slice of the header.
+ * Returns how many bytes they have. *ret_count: how many slices are used, with that of the
+ * header. */
 static size_t gather(struct log *l, struct log_reader *r, size_t max, unsigned *ret_count)
 {
     size_t size = 0;
@@ -101,15 +104,17 @@ static int write_block(struct log *l, size_t size, unsigned count, bool continue
     return file_writev(l->roll.file, l->slices, count + 1, at - l->roll.file_start);
 }
 
-/* Goes on in the next file. The part of the group that is in the old one must be durable before
- * anything in the new one can say so. */
+/* Goes on in the next file. The old file is flushed first: blocks in the new file will say that
+ * the old one is durable. */
 static int begin_next_file(struct log *l, uint64_t group_start)
 {
     int rc = file_flush(l->roll.file);
     if (rc == 0)
         rc = log_roll_on(&l->roll);
     if (rc == 0)
-        l->durable = group_start; /* not l->position: a new beginning must not fall into a group */
+        /* not l->position: a file may begin here after a failure, and must not begin inside a
+         * group */
+        l->durable = group_start;
     return rc;
 }
 
@@ -130,12 +135,12 @@ static int write_group(struct log *l, const struct log_group *g)
         size_t n = gather(l, &reader, room < LOG_BLOCK_PAYLOAD_MAX ? room : LOG_BLOCK_PAYLOAD_MAX, &count);
         left -= n;
         rc = write_block(l, n, count, left > 0);
-        fiber_checkpoint(); /* a group may have tens of megabytes */
+        fiber_checkpoint(); /* a group may have tens of MiB */
     } while (rc == 0 && left > 0);
     return rc;
 }
 
-/* Groups up to this number are flushed, or lost. */
+/* Ends the waits for groups up to this number: they are flushed, or lost with errno rc. */
 static void settle(struct log *l, uint64_t group, int rc)
 {
     while (l->waits && l->waits->group <= group) {
@@ -147,8 +152,8 @@ static void settle(struct log *l, uint64_t group, int rc)
     event_notify_all(&l->progress);
 }
 
-/* What was appended and not written is given up too: whoever waits for it is told so, and the
- * rest was never promised. */
+/* Gives up what was appended and not written, too. Appenders that wait for it get the error. The
+ * rest was acknowledged without a flush. */
 static void fail(struct log *l, int rc)
 {
     l->failed = rc;
@@ -178,7 +183,7 @@ static int write_and_flush(struct log *l, bool flush)
     return rc;
 }
 
-/* A group that is one large append needs more than others do; what follows does not. */
+/* Frees a buffer that one large append has made larger than later groups need. */
 static void keep_little(const struct log *l, struct buffer *b)
 {
     struct buffer large = *b;
@@ -228,10 +233,11 @@ static void interval_over(void *arg)
     want_flush(l);
 }
 
-/* -- what others call -- */
+/* -- the interface -- */
 
-/* A disk that takes no file now may do so later, and what was read can be served meanwhile. Not
- * when the log was cut at a known end: what is behind that goes only when the new file is there. */
+/* A disk that takes no file now may take one later, and what was read can be served
+ * meanwhile. A log with a known end cannot wait: the blocks behind that end are valid until
+ * the new file is there. */
 static bool can_begin_later(const struct log_options *options, int rc)
 {
     return options->known_end == 0 && (rc == -ENOSPC || rc == -EDQUOT || rc == -EIO || rc == -EROFS);
@@ -267,17 +273,17 @@ int log_open(const struct log_options *options, struct log_end end, struct log *
     return 0;
 }
 
-/* An empty block behind the last group says that it was flushed: without it, damage to the last
- * group looks like a torn write. */
+/* Appends an empty block, which says that the last group was flushed. Without it, damage to the
+ * last group looks like a torn write. */
 static void write_end(struct log *l)
 {
     if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
         return;
     if (write_group(l, &(struct log_group){0}) == 0 && file_flush(l->roll.file) == 0)
-        l->durable = l->position; /* otherwise nothing depends on it */
+        l->durable = l->position; /* a failure does no harm */
 }
 
-/* A stop that was not in order leaves an older mark, or none. */
+/* A crash leaves an older mark, or none. */
 static void write_mark(const struct log *l)
 {
     if (l->failed || !l->roll.file)
@@ -293,7 +299,7 @@ static void write_mark(const struct log *l)
 void log_close(struct log *l)
 {
     if (!l->failed && l->writer_runs)
-        /* a failure has been logged, and nobody waits for these bytes */
+        /* a failure is logged by fail(), and no appender waits for these bytes */
         ignore_result(log_flush(l));
     l->stopping = true;
     timer_cancel(&l->interval);
@@ -312,7 +318,7 @@ void log_settle(struct log *l)
 {
     log_roll_settle(&l->roll);
     if (!l->failed)
-        ignore_result(log_flush(l)); /* log_failed() tells */
+        ignore_result(log_flush(l)); /* log_failed() has the errno */
 }
 
 int log_recover(struct log *l)
@@ -336,7 +342,7 @@ void log_save_space(struct log *l, bool save)
     log_roll_save_space(&l->roll, save);
 }
 
-/* The open group, with what these slices hold, is flushed. */
+/* Adds the slices to the open group, if they hold bytes, and waits until the group is flushed. */
 static int wait_flushed(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
     struct flush_wait wait = {.lent = {.slices = slices, .count = count}, .group = l->appended, .rc = 1};
@@ -350,8 +356,8 @@ static int wait_flushed(struct log *l, const struct iovec *slices, uint32_t coun
     return wait.rc;
 }
 
-/* With pauses: others may append behind it meanwhile. The buffer may move, but is not taken and not
- * emptied, unless the log fails. */
+/* Copies with pauses, in which other appends may come behind this one. So the buffer may move. The
+ * writer does not take it meanwhile, and only a failure of the log empties it. */
 static int copy_in(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
     const uint64_t failures = l->failures;

@@ -1,11 +1,11 @@
-/* log_again.c -- small growing segments stay in the log. A file of its own for each of 100 000
- * small collections would be 100 000 files to open at a start, each larger than its rows. So when
- * the log has grown long, the rows and tombstones of small segments at its old end are appended to
- * it again, with the versions they have, and the old end is not needed any more. The version
- * decides at a replay, so a crash at any moment leaves a log from which the same comes.
+/* log_again.c -- small growing segments stay in the log. A file for each of 100 000 small
+ * collections would be 100 000 files to open at a start, each larger than its rows. So when the log
+ * has grown long, the rows and tombstones of small segments at its old end are appended again, with
+ * the versions that they have. Then the old end is not needed any more. The version decides at a
+ * replay, so a crash at any moment loses nothing and doubles nothing.
  *
- * Small segments that have much, compared with the log, would be appended again and again. They are
- * sealed instead. */
+ * Small segments that together have much of what the log may hold would be appended again and
+ * again. They are sealed instead. */
 #include "shards/log/record.h"
 #include "shards/memory.h"
 #include "shards/shard.h"
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SHARDS_MAX 1024 /* of one step */
+#define SHARDS_MAX 1024 /* in one step */
 
 static uint64_t bytes_of(const struct shard *s, const struct segment *g)
 {
@@ -22,7 +22,7 @@ static uint64_t bytes_of(const struct shard *s, const struct segment *g)
     return g->rows.count * row + g->payloads.arena.used + (uint64_t)g->tombstones.count * RECORD_HEADER;
 }
 
-/* A segment that is a good part of what a growing segment may be is worth a file. */
+/* A growing segment with more than this part of growing_bytes_max is worth a file. */
 #define SHARE_MIN 64
 
 bool shard_stays_in_log(const struct shard *s)
@@ -32,12 +32,12 @@ bool shard_stays_in_log(const struct shard *s)
 }
 
 struct again {
-    struct shard *shard;     /* inside its gate */
+    struct shard *shard;     /* this fiber is inside its gate */
     struct segment *segment; /* held */
 };
 
-/* The small segments that need the log before `position`, up to SHARDS_MAX of them. *ret_bytes:
- * what all small ones have. */
+/* Holds the small segments that need the log before `position`, up to SHARDS_MAX of them.
+ * *ret_bytes: the bytes of all small segments. */
 static uint32_t gather(struct store *store, uint64_t position, struct again *ret, uint64_t *ret_bytes)
 {
     uint32_t count = 0;
@@ -77,8 +77,8 @@ static struct record tombstone_record(const struct shard *s, const struct tombst
     return (struct record){.type = RECORD_DELETE, .collection = s->config.id, .version = t->version, .id = t->id};
 }
 
-/* What the list takes, or with a list: what is put into it. Pauses nowhere, so that both
- * are of the same rows. */
+/* Without a list: counts into room what the records take. With a list: adds the records to it. Does
+ * not pause, so that two calls without a wait in between see the same rows. */
 static void each_record(const struct shard *s, const struct segment *g, struct record_room *room,
                         struct record_list *list)
 {
@@ -98,7 +98,7 @@ static void each_record(const struct shard *s, const struct segment *g, struct r
     }
 }
 
-/* Its records are in the log again, not flushed yet. */
+/* Appends the segment's records to the log again, without a flush. */
 static int append(const struct shard *s, const struct segment *g)
 {
     struct record_list list;
@@ -115,7 +115,7 @@ static int append(const struct shard *s, const struct segment *g)
     return rc;
 }
 
-/* What began before now has no record before this position; what begins later has neither. */
+/* No write under way has a record before this position, and no later write has one. */
 static uint64_t bound_of(const struct store *store)
 {
     uint64_t bound = log_durable(store->log);
@@ -137,7 +137,7 @@ static int commit(struct store *store)
     return rc;
 }
 
-/* All are in the log again, and what was in it before `bound` is not needed for them. */
+/* Appends all the segments to the log again. Then they do not need the log before `bound`. */
 static int append_all(struct store *store, const struct again *again, uint32_t count)
 {
     const uint64_t bound = bound_of(store);
@@ -159,7 +159,7 @@ void log_let_go(struct store *store)
     const uint64_t needed = store_log_needed(store, NULL);
     const uint64_t worth = store->read_only ? 1 : store->options.log_file_bytes;
     if (needed >= store->log_start + worth && store->replayed)
-        ignore_result(commit(store)); /* else with the next seal */
+        ignore_result(commit(store)); /* if it fails, the next seal commits it */
 }
 
 bool log_again(struct store *store, uint64_t position, uint64_t bytes_max)
@@ -167,7 +167,7 @@ bool log_again(struct store *store, uint64_t position, uint64_t bytes_max)
     struct again *again = store->read_only ? NULL : malloc(SHARDS_MAX * sizeof(*again));
     uint64_t bytes;
     if (!again)
-        return true; /* another time */
+        return true; /* tried again later */
     const uint32_t count = gather(store, position, again, &bytes);
     int rc = bytes > bytes_max || count == 0 ? -EAGAIN : append_all(store, again, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -176,6 +176,6 @@ bool log_again(struct store *store, uint64_t position, uint64_t bytes_max)
     }
     free(again);
     if (rc == 0)
-        ignore_result(commit(store)); /* else with the next seal */
+        ignore_result(commit(store)); /* if it fails, the next seal commits it */
     return bytes <= bytes_max;
 }

@@ -1,5 +1,5 @@
-/* log_block.c -- the bytes of a block: its header written, and a block read back,
- * where any bytes may come. */
+/* log_block.c -- writes the header of a block, and reads a block back. The reader must
+ * cope with any bytes. */
 #include "shards/log/log_block.h"
 #include "base/checksum.h"
 

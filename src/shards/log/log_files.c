@@ -66,7 +66,7 @@ int log_files_list(const struct log_options *o, struct log_file_list *ret)
     return 0;
 }
 
-/* Each ends where the next begins. */
+/* Each file ends where the next one begins. */
 int log_files_between(const struct log_options *o, uint64_t from, uint64_t to, struct log_file_list *ret)
 {
     int rc = log_files_list(o, ret);

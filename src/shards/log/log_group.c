@@ -1,5 +1,5 @@
-/* log_group.c -- appends are put into a group in the order they come, and read back in that
- * order, piece by piece. */
+/* log_group.c -- appends are added to a group in the order in which they come, and are read back in
+ * that order, piece by piece. */
 #include "shards/log/log_group.h"
 
 size_t slices_size(const struct iovec *slices, uint32_t count)

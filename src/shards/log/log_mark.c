@@ -1,4 +1,4 @@
-/* log_mark.c -- a small file with a checksum of its own, beside the log. */
+/* log_mark.c -- the mark is a small file with a checksum of its own, written as a whole. */
 #include "shards/log/log_mark.h"
 #include "base/checksum.h"
 #include "reactor/file.h"

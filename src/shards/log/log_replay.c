@@ -1,5 +1,5 @@
-/* log_replay.c -- reading a log back. The whole log is mapped, file by file; a group that spans
- * blocks is put together in a buffer. */
+/* log_replay.c -- reads a log back. One file at a time is mapped. The payloads of the blocks of a
+ * group are put together in a buffer. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "reactor/file.h"
@@ -15,18 +15,17 @@
 struct replay {
     const struct log_options *options;
     struct log_file_list files;
-    size_t file; /* index of the mapped one; files.count: none */
+    size_t file; /* index of the mapped file; files.count: none */
     struct mapping mapping;
     struct buffer group;
-    /* a stop has left a mark that all before this position is there; 0: none has */
+    /* a mark says that the log was flushed up to here (log_mark.h); 0: no mark */
     uint64_t flushed;
-    /* where the last thing ends that was written behind the end; 0: there is none */
+    /* where the last block behind the end of the log ends; 0: no block is behind it */
     uint64_t cut_to;
     struct error *error;
 };
 
-/* A file that is used again may be larger than its part of the log: the next one
- * begins where its own ends. */
+/* A file may be larger than its part of the log, which ends where the next file begins. */
 static uint64_t file_end(const struct replay *r)
 {
     uint64_t end = r->files.starts[r->file] + r->mapping.size;
@@ -46,7 +45,7 @@ static int map_file(struct replay *r, size_t i)
     return rc < 0 ? error_set_errno(r->error, rc, "opening %s", path) : 0;
 }
 
-/* Makes the file mapped that holds the position. 1: it is; 0: none does. */
+/* Maps the file that holds the position. 1: it is mapped; 0: no file holds the position. */
 static int seek(struct replay *r, uint64_t position)
 {
     size_t i = r->file;
@@ -61,7 +60,7 @@ static int seek(struct replay *r, uint64_t position)
     return rc < 0 ? rc : position < file_end(r);
 }
 
-/* What the disk did not give back reads as zeros, which look like the end of the log. */
+/* A page that the disk did not give back reads as zeros, which look like the end of the log. */
 static int check_read(struct replay *r)
 {
     char path[PATH_TEXT_MAX];
@@ -76,8 +75,8 @@ static int check_read(struct replay *r)
                      path, (unsigned long long)offset);
 }
 
-/* The block at position, if it is one of this log and not left over from an older use of the
- * place. */
+/* Reads the block at position. 1: it is a block of this log. 0: it is not, or is left over from an
+ * older use of the file. */
 static int block_at(struct replay *r, uint64_t position, struct log_block *b)
 {
     int rc = seek(r, position);
@@ -110,7 +109,7 @@ static int damaged(struct replay *r, uint64_t position)
                      path, (unsigned long long)(position - start));
 }
 
-/* Nothing valid is at `position`: was something written there all the same? */
+/* No valid block is at `position`. If a block was begun there all the same, sets r->cut_to. */
 static int look_begun(struct replay *r, uint64_t position)
 {
     size_t extent;
@@ -119,15 +118,15 @@ static int look_begun(struct replay *r, uint64_t position)
         return rc;
     size_t offset = (size_t)(position - r->files.starts[r->file]), left = r->mapping.size - offset;
     const uint8_t *bytes = r->mapping.bytes + offset;
-    struct log_block whole; /* left over from an older use of the place */
+    struct log_block whole; /* a valid one is left over from an older use of the file */
     if (!log_block_read(bytes, left, &whole) &&
         log_block_begun(bytes, left, position, r->options->epoch, (uint16_t)r->options->reactor, &extent))
         r->cut_to = position + extent;
     return check_read(r);
 }
 
-/* A torn write cannot be told from damage to the last writes, so whoever runs the server
- * is told what there is. */
+/* A torn write cannot be told from damage to the last writes. So the operator gets a
+ * warning with the place. */
 static void tell_cut(const struct replay *r, uint64_t position, uint64_t bytes)
 {
     char path[PATH_TEXT_MAX];
@@ -138,13 +137,14 @@ static void tell_cut(const struct replay *r, uint64_t position, uint64_t bytes)
     if (log_file_path(r->options, start, path) < 0)
         path[0] = 0;
     log_warn(
-        "%s: %llu bytes at offset %llu, behind the last whole write, are not whole and are cut off. When the power "
-        "failed they were never acknowledged; if it did not, the disk has damaged them, and writes that were "
-        "acknowledged may be gone: look at the disk",
+        "%s: %llu bytes at offset %llu, behind the last whole write, are not whole and are cut off. After a power "
+        "failure that is normal: they were never acknowledged. Otherwise the disk has damaged them, and writes that "
+        "were acknowledged may be gone: check the disk",
         path, (unsigned long long)bytes, (unsigned long long)(position - start));
 }
 
-/* The block at `position` is not valid. Was it ever acknowledged? Looks at everything behind it. */
+/* The block at `position` is not valid. Looks at everything behind it, to find out whether it was
+ * ever acknowledged: then the log is damaged. */
 static int judge_end(struct replay *r, uint64_t position, uint64_t run)
 {
     struct log_block b;
@@ -158,7 +158,7 @@ static int judge_end(struct replay *r, uint64_t position, uint64_t run)
         rc = seek(r, at);
         if (rc < 0)
             return rc;
-        if (rc == 0) { /* on to the next file, if there is one */
+        if (rc == 0) { /* go on in the next file, if there is one */
             size_t i = 0;
             while (i < r->files.count && r->files.starts[i] <= at)
                 i++;
@@ -178,7 +178,8 @@ static int judge_end(struct replay *r, uint64_t position, uint64_t run)
     return damaged(r, position);
 }
 
-/* Takes blocks from end->position on until a group is complete. 1: in r->group; 0: the log ends. */
+/* Reads blocks from end->position on until a group is complete. 1: r->group has it.
+ * 0: the log ends here. */
 static int next_group(struct replay *r, struct log_end *end)
 {
     struct log_block b;
@@ -191,7 +192,8 @@ static int next_group(struct replay *r, struct log_end *end)
         if (rc < 0)
             return rc;
         bool is_first = position == end->position;
-        if (!rc || b.run < run || (!is_first && b.run != run)) { /* a group is of one run */
+        /* all blocks of a group have one run */
+        if (!rc || b.run < run || (!is_first && b.run != run)) {
             r->cut_to = is_first ? 0 : position;
             return judge_end(r, position, run);
         }
@@ -283,8 +285,7 @@ int log_copy(const struct log_options *options, uint64_t from, uint64_t to, stru
     return rc;
 }
 
-/* Files behind the one that is being written are made ready in advance: they have no
- * block at their beginning. */
+/* A file that was made in advance has no block at its beginning, and does not count. */
 uint64_t log_extent(const struct log_options *options, uint64_t start)
 {
     struct replay r = {.options = options};

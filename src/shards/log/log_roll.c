@@ -1,5 +1,5 @@
-/* log_roll.c -- a new file comes into being under another name, complete and flushed, and then
- * takes its place by a rename: a crash in between leaves the log as it was. */
+/* log_roll.c -- the first file of a run is written and flushed under another name, then renamed. A
+ * crash before the rename leaves the log as it was. */
 #include "shards/log/log_roll.h"
 #include "base/memory.h"
 #include "reactor/file.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define FILE_BYTES_DEFAULT ((uint64_t)16 << 20)
-/* a start waits for the first file to be filled, so that one is short */
+/* a start waits until the first file is filled, so that file is short */
 #define FIRST_BYTES_MAX ((uint64_t)4 << 20)
 #define ZEROS           ((size_t)1 << 20)
 
@@ -33,8 +33,8 @@ static int fill_with_zeros(struct file *f, uint64_t from, uint64_t to)
     return rc == 0 ? file_flush(f) : rc;
 }
 
-/* The file that begins at start: a spare one if there is, else a new one; filled with zeros
- * as far as asked for. */
+/* Makes the file that begins at position start, from the spare file if there is one. Fills it with
+ * zeros up to `filled` bytes. */
 static int make_file(struct log_roll *r, uint64_t start, uint64_t filled, struct file **ret)
 {
     char path[PATH_TEXT_MAX], spare[PATH_TEXT_MAX];
@@ -56,12 +56,12 @@ static int make_file(struct log_roll *r, uint64_t start, uint64_t filled, struct
         rc = directory_flush(r->dir);
     if (rc < 0) {
         file_close(*ret);
-        ignore_result(file_remove(path)); /* half a file takes space from those who need it now */
+        ignore_result(file_remove(path)); /* half a file takes space that is needed elsewhere */
     }
     return rc;
 }
 
-/* -- beginning anew -- */
+/* -- the first file of a run, or after a failure -- */
 
 static int make_first(struct log_roll *r, const char *path, uint64_t from, uint64_t to, uint64_t size)
 {
@@ -81,8 +81,8 @@ static int make_first(struct log_roll *r, const char *path, uint64_t from, uint6
     return 0;
 }
 
-/* Files that begin at or behind a position. They must be gone for good before anything is written:
- * a file ends where the next one begins. */
+/* Removes files that begin at or behind a position. This must be durable before anything is
+ * written, because a file ends where the next one begins. */
 static int remove_from(struct log_roll *r, uint64_t position)
 {
     struct log_file_list files;
@@ -126,7 +126,7 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     r->file_start = r->reuse_from = from;
     r->file_end = to + room;
     r->written_to = to;
-    /* nothing of the log is there; on a full disk their space is needed now */
+    /* these files hold nothing of the log, and on a full disk their space is needed now */
     int rc = remove_from(r, to);
     if (rc == 0)
         rc = remove_spare(r);
@@ -141,7 +141,7 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
     if (rc == 0)
         rc = directory_flush(r->dir);
     if (rc == 0)
-        rc = remove_from(r, from + 1); /* their part is in the copy */
+        rc = remove_from(r, from + 1); /* the copy has their part of the log */
     if (rc < 0) {
         close_files(r);
         return rc;
@@ -153,8 +153,8 @@ int log_roll_begin(struct log_roll *r, uint64_t from, uint64_t to)
 
 /* -- going on -- */
 
-/* Sees to it that r->next is the file after the current one. The preparer and the writer both come
- * here: one makes it, the other waits. */
+/* Makes r->next, the file after the current one, if it is not there. The preparer and the writer
+ * both call this: one makes the file, the other waits. */
 static int ensure_next(struct log_roll *r, uint64_t filled)
 {
     while (r->preparing)
@@ -183,8 +183,8 @@ void log_roll_written_to(struct log_roll *r, uint64_t position)
         event_notify_all(&r->wanted);
 }
 
-/* A failure is told but is none of the log yet: the current file has room, and the
- * writer will try once more. */
+/* A failure is reported, but the log does not fail yet: the current file has room, and the
+ * writer tries once more. */
 static void preparer(void *arg)
 {
     struct log_roll *r = arg;
@@ -195,7 +195,7 @@ static void preparer(void *arg)
             rc = ensure_next(r, r->options.file_bytes);
         if (rc < 0 && r->options.on_failure)
             r->options.on_failure(rc, r->options.arg);
-        /* which may have been set, and told, while we made a file */
+        /* stopping may have been set while the file was made, and its event is past */
         if ((idle || rc < 0) && !r->stopping)
             event_wait(&r->wanted);
     }
@@ -259,7 +259,8 @@ void log_roll_stop(struct log_roll *r)
     close_files(r);
 }
 
-/* The oldest file that nobody needs becomes the spare one; further ones are removed. */
+/* One file that is not needed becomes the spare one. A rename replaces the spare file, so
+ * only the newest stays. */
 void log_roll_free_before(struct log_roll *r, uint64_t position)
 {
     struct log_file_list files;

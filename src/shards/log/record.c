@@ -1,5 +1,5 @@
-/* record.c -- records as bytes: made as slices for the log, and read back,
- * where any bytes may come. */
+/* record.c -- makes records as slices for the log, and reads them back. The reader must
+ * cope with any bytes. */
 #include "shards/log/record.h"
 #include "base/memory.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE ((size_t)1 << 20) /* bytes that are given back step by step */
+#define LARGE ((size_t)1 << 20) /* bytes from which on memory is freed in steps */
 
 struct header {
     uint32_t size;
@@ -107,7 +107,8 @@ int record_list_init(struct record_list *l, const struct record_room *room)
     return -ENOMEM;
 }
 
-/* What was made since `from` follows: the last slice goes on when it ends there. */
+/* Adds the bytes [from, to) of l->made to the list: to the last slice if it ends at `from`,
+ * else as a new slice. */
 static void slice_made(struct record_list *l, const uint8_t *from, const uint8_t *to)
 {
     struct iovec *last = l->count ? &l->slices[l->count - 1] : NULL;
@@ -159,7 +160,7 @@ static bool is_known(const struct record_part *p)
     return p->kind >= RECORD_VECTOR && p->kind <= RECORD_VECTOR_REMOVED;
 }
 
-/* The part at the start of bytes; returns its extent, or 0. */
+/* Reads the part at the start of bytes. Returns the bytes that it takes, or 0 when it is wrong. */
 static size_t part_read(const uint8_t *bytes, size_t size, struct record_part *p)
 {
     struct part_header h;
@@ -178,7 +179,7 @@ static bool is_behind(const struct record_part *p, const struct record_part *pre
     return p->kind > previous->kind || (p->kind == previous->kind && p->number > previous->number);
 }
 
-/* What a part of a known kind must be. */
+/* Whether a part of a known kind keeps the rules of record.h. */
 static bool is_right(const struct record *r, const struct record_part *p)
 {
     switch (p->kind) {
@@ -188,7 +189,7 @@ static bool is_right(const struct record *r, const struct record_part *p)
     }
 }
 
-/* The parts are all of these bytes. */
+/* Reads count parts, which must fill the bytes exactly. */
 static bool parts_read(const uint8_t *bytes, size_t size, uint32_t count, struct record_part *parts, struct record *r)
 {
     size_t at = 0, n;

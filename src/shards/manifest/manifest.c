@@ -1,6 +1,6 @@
-/* manifest.c -- the manifest in memory. Collections are found by id and by name through two tables,
- * and a change costs the same however many collections there are; only a drop goes through all
- * segments. */
+/* manifest.c -- the manifest in memory. Two hash tables find collections by id and by name, so most
+ * changes take the same time however many collections there are. Only drops and removed segments
+ * are looked for among all segments. */
 #include "shards/manifest/manifest.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static int reserve_collections(struct manifest *m, size_t more)
         return rc;
     rc = grow(&m->collections, room, sizeof(*m->collections));
     if (rc == 0)
-        rc = grow(&m->rests, room, sizeof(*m->rests));
+        rc = grow(&m->clean, room, sizeof(*m->clean));
     if (rc == 0)
         m->collection_room = room;
     return rc;
@@ -86,14 +86,14 @@ static void insert(struct manifest *m, const struct collection_config *config)
 {
     m->collections[m->collection_count] = *config;
     (void)schema_acquire(config->schema);
-    m->rests[m->collection_count++] = (struct manifest_rest){0};
+    m->clean[m->collection_count++] = (struct manifest_cleanness){0};
     table_put(&m->by_id, table_hash(config->id), m->collection_count);
     table_put(&m->by_name, table_hash_text(config->name), m->collection_count);
     if (config->id >= m->next_id)
         m->next_id = config->id + 1;
 }
 
-/* The last one takes its place. */
+/* Removes a collection, whose place the last one takes, and its segments. */
 static void erase(struct manifest *m, uint64_t id)
 {
     const size_t at = (size_t)(manifest_find(m, id) - m->collections), last = m->collection_count - 1;
@@ -106,7 +106,7 @@ static void erase(struct manifest *m, uint64_t id)
         table_change(&m->by_id, table_hash(moved->id), last + 1, at + 1);
         table_change(&m->by_name, table_hash_text(moved->name), last + 1, at + 1);
         m->collections[at] = *moved;
-        m->rests[at] = m->rests[last];
+        m->clean[at] = m->clean[last];
     }
     m->collection_count--;
     size_t kept = 0;
@@ -132,7 +132,7 @@ static int check_edit(const struct manifest *m, const struct manifest_edit *edit
 {
     const uint64_t collection = edit->segment.id ? edit->segment.collection : edit->dirtied;
     if (collection && !manifest_find(m, collection))
-        return -ENOENT; /* dropped meanwhile: the segment, or the write, is not needed */
+        return -ENOENT; /* it was dropped meanwhile, so the segment or the write is not needed */
     for (size_t i = 0; i < edit->removed_count; i++)
         if (!find_segment(m, edit->removed[i]))
             return -ENOENT;
@@ -166,7 +166,7 @@ static void make_edit(struct manifest *m, const struct manifest_edit *edit)
         m->segments[m->segment_count++] = edit->segment;
     for (size_t i = 0; i < edit->removed_count; i++) {
         struct manifest_segment *gone = find_segment(m, edit->removed[i]);
-        if (gone) /* else it was named twice */
+        if (gone) /* NULL: the id was given twice */
             *gone = m->segments[--m->segment_count];
     }
     if (edit->epoch != m->epoch || edit->reactor >= m->reactors) {
@@ -206,7 +206,7 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *edit)
     return rc;
 }
 
-/* -- all of it -- */
+/* -- the whole manifest -- */
 
 static int fill_copy(const struct manifest *m, struct manifest *ret)
 {
@@ -215,7 +215,7 @@ static int fill_copy(const struct manifest *m, struct manifest *ret)
         return rc;
     for (size_t i = 0; i < m->collection_count; i++) {
         insert(ret, &m->collections[i]);
-        ret->rests[i] = m->rests[i];
+        ret->clean[i] = m->clean[i];
     }
     for (size_t i = 0; i < m->segment_count; i++)
         ret->segments[ret->segment_count++] = m->segments[i];
@@ -247,7 +247,7 @@ void manifest_fini(struct manifest *m)
         collection_config_fini(&m->collections[i]);
     free(m->collections);
     free(m->segments);
-    free(m->rests);
+    free(m->clean);
     table_fini(&m->by_id);
     table_fini(&m->by_name);
     *m = (struct manifest){0};

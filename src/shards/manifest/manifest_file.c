@@ -1,4 +1,5 @@
-/* manifest_file.c -- a manifest as a file: read, and written as a state without changes. */
+/* manifest_file.c -- reads the file of a manifest, and writes it anew, as a state without
+ * changes. */
 #include "reactor/fibers/fiber.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
@@ -8,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define WRITE_BYTES ((size_t)1 << 20) /* gathered before they are written */
+#define WRITE_BYTES ((size_t)1 << 20) /* bytes that are gathered for one write */
 
 /* -- reading -- */
 

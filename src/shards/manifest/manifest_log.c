@@ -1,5 +1,6 @@
-/* manifest_log.c -- a change that failed may have reached the disk or not, and what lies behind it
- * would not be found: so after a failure the whole file is written anew. */
+/* manifest_log.c -- an append that failed may be on the disk as a whole, in part, or not
+ * at all. Changes behind a torn block would not be found. So after a failure the whole
+ * file is written anew. */
 #include "shards/manifest/manifest_log.h"
 #include "reactor/file.h"
 
@@ -7,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_MAX 256 /* changes of one flush */
-/* bytes of changes that are kept whatever the state has */
+#define BATCH_MAX 256 /* changes in one flush */
+/* so many bytes of changes are kept, however short the state is */
 #define CHANGES_MIN ((uint64_t)256 << 10)
 
 void manifest_log_open(struct manifest_log *l, const char *dir, struct manifest *m)
@@ -41,7 +42,7 @@ void manifest_log_add(struct manifest_log *l, struct manifest_waiter *w, const s
 struct batch {
     struct manifest_waiter *waiters[BATCH_MAX];
     const struct manifest_change *changes[BATCH_MAX];
-    uint64_t collections[BATCH_MAX]; /* that the changes concern; 0: none in particular */
+    uint64_t collections[BATCH_MAX]; /* the collection of each change; 0: it has none */
     size_t count;
 };
 
@@ -56,7 +57,8 @@ static uint64_t collection_of(const struct manifest_change *change)
     return change->edit->segment.id ? change->edit->segment.collection : change->edit->dirtied;
 }
 
-/* Changes are checked against what is durable, so one that could depend on another waits for it. */
+/* Whether the change may depend on another one of the batch. Then it waits for the next batch,
+ * because changes are checked against the durable manifest. */
 static bool depends(const struct batch *b, const struct manifest_change *change)
 {
     const uint64_t collection = collection_of(change);

@@ -1,8 +1,8 @@
-/* manifest_log.h -- changes of the manifest, made durable by appending them to its file.
+/* manifest_log.h -- makes changes of the manifest durable by appending them to its file.
  *
- * All changes that wait when a flush begins ride that flush. When the changes have grown longer
- * than the state before them, the file is replaced by one that has only the state. Belongs to the
- * reactor that owns the manifest. */
+ * All changes that wait when a flush begins share that flush. When the changes have grown longer
+ * than the state before them, the file is replaced by one with only a state. Belongs to the reactor
+ * that owns the manifest. */
 #pragma once
 
 #include "shards/manifest/manifest.h"
@@ -12,13 +12,13 @@ struct file;
 
 struct manifest_log {
     const char *dir;
-    struct manifest *manifest; /* what is durable */
-    struct file *file;         /* NULL: the next write replaces the whole file */
+    struct manifest *manifest; /* has the durable changes only */
+    struct file *file;         /* NULL: the next write first replaces the whole file */
     struct manifest_extent extent;
     struct manifest_waiter *first, **last;
 };
 
-/* A change that waits, in its maker's memory. */
+/* A change that waits to become durable. It lies in the caller's memory. */
 struct manifest_waiter {
     const struct manifest_change *change;
     struct manifest_waiter *next;
@@ -30,16 +30,18 @@ struct manifest_waiter {
 void manifest_log_open(struct manifest_log *l, const char *dir, struct manifest *m);
 void manifest_log_close(struct manifest_log *l);
 
-/* The change waits for the next manifest_log_write(). */
+/* Adds a change, which waits for the next manifest_log_write(). Borrows w and change until
+ * w->done. */
 void manifest_log_add(struct manifest_log *l, struct manifest_waiter *w, const struct manifest_change *change);
-/* Makes waiting changes durable, then in memory, and marks them done, each with 0, -ENOENT or
- * -EEXIST (manifest_check()), -ENOMEM, or the disk's error. It may leave some for another
- * call: those that concern the same collection as one before. One call at a time: the caller
- * holds a lock. Waits. */
+/* Makes waiting changes durable, then makes them in memory, and marks them done: with 0, the errno
+ * of manifest_check(), -ENOMEM, or the errno of the disk. It may leave changes for another call, if
+ * they depend on one before. The caller holds a lock, so that there is one call at a time.
+ * Waits. */
 void manifest_log_write(struct manifest_log *l);
-/* The manifest was changed in another way: the next write begins with its whole state. */
+/* Notes that the manifest was changed in another way: the next write begins with the whole
+ * state. */
 void manifest_log_reset(struct manifest_log *l);
 
-/* The file of a state, open for changes behind it. */
+/* Replaces the file by one with the state m. *ret: the file, open for changes. Waits. */
 MUST_USE int manifest_replace(const char *dir, const struct manifest *m, struct file **ret,
                               struct manifest_extent *ret_extent);

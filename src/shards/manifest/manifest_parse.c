@@ -1,5 +1,5 @@
-/* manifest_parse.c -- the bytes of a manifest: blocks with a checksum each, whose bodies are
- * protobuf, because they will grow fields. */
+/* manifest_parse.c -- the bytes of a manifest: blocks, each with a checksum. Their bodies are
+ * protobuf, because fields will be added. */
 #include "shards/manifest/manifest_parse.h"
 #include "base/checksum.h"
 #include "shards/manifest/manifest_schema.h"
@@ -13,17 +13,18 @@
 struct head {
     uint32_t magic, format;
     uint64_t state_bytes;
-    uint32_t crc, zero; /* of what is before it */
+    uint32_t crc, zero; /* crc: of the bytes before it */
 };
 
 struct block {
     uint32_t magic, size;
-    uint64_t number;    /* 1, 2, 3 ... in a file */
-    uint32_t kind, crc; /* of the block and its padded body, with 0 in the place of crc */
+    uint64_t number; /* blocks of a file are numbered 1, 2, 3 ... */
+    /* crc: of this header with crc 0 and the padded body; the sum starts from MANIFEST_FORMAT */
+    uint32_t kind, crc;
 };
 
 #define HEAD_MAGIC  0x4e414d4bu /* the bytes K M A N */
-#define BLOCK_MAGIC 0x4b424d4bu /* K M B K */
+#define BLOCK_MAGIC 0x4b424d4bu /* the bytes K M B K */
 #define ALIGN       8
 
 enum { BLOCK_STATE = 1, BLOCK_CHANGES = 2 };
@@ -42,7 +43,8 @@ static uint32_t block_crc(const struct block *b, const void *body)
     return checksum_crc32c(checksum_crc32c(MANIFEST_FORMAT, &copy, sizeof(copy)), body, padded(b->size));
 }
 
-/* The whole block at that place, or NULL. *ret is its beginning, aligned. */
+/* Returns the body of the block at that place, or NULL if there is no whole one. *ret: its
+ * header. */
 static const uint8_t *block_at(const uint8_t *bytes, size_t size, size_t at, struct block *ret)
 {
     if (size - at < sizeof(*ret))
@@ -56,7 +58,7 @@ static const uint8_t *block_at(const uint8_t *bytes, size_t size, size_t at, str
 
 /* -- reading -- */
 
-/* *to has a schema, which the caller gives back. */
+/* The caller releases the schema of *to. */
 static int take_collection(const KithDisk__Collection *from, struct collection_config *to)
 {
     *to = (struct collection_config){
@@ -72,8 +74,8 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
     return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
 }
 
-/* Where a collection is clean: as many words of the bit set as are not zero to the end. */
-static int take_clean(const KithDisk__Collection *from, struct manifest_rest *to)
+/* Words of zeros at the end of the bit set are left out in the file. */
+static int take_clean(const KithDisk__Collection *from, struct manifest_cleanness *to)
 {
     if (from->n_is_clean > ARRAY_LEN(to->reactors))
         return -EINVAL;
@@ -126,7 +128,7 @@ static int take_state(const KithDisk__Manifest *from, struct manifest *m, bool f
         rc = manifest_add(m, &c);
         collection_config_fini(&c);
         if (rc == 0)
-            rc = take_clean(from->collections[i], &m->rests[m->collection_count - 1]);
+            rc = take_clean(from->collections[i], &m->clean[m->collection_count - 1]);
     }
     for (size_t i = 0; rc == 0 && i < from->n_segments; i++)
         m->segments[m->segment_count++] = take_segment(from->segments[i]);
@@ -225,8 +227,8 @@ static uint32_t head_crc(const struct head *h)
     return checksum_crc32c(0, h, offsetof(struct head, crc));
 }
 
-/* Format 1 had no checksum here. A head of this format in which a bit of the
- * number flipped is damage. */
+/* Whether an older Kith wrote the file. Format 1 had no checksum in the head. If the checksum is
+ * right for this format, a bit of the number has flipped, which is damage. */
 static bool is_older(const struct head *h)
 {
     struct head as_now = *h;
@@ -275,7 +277,8 @@ static int damaged(const struct parsing *p)
                      p->name, p->at);
 }
 
-/* Whether a whole block lies somewhere behind `at`: then what is there is not the torn end. */
+/* Whether a whole block lies somewhere behind p->at. Then the wrong block there is
+ * damage, and no torn end. */
 static bool goes_on(const struct parsing *p)
 {
     struct block b;
@@ -285,7 +288,7 @@ static bool goes_on(const struct parsing *p)
     return false;
 }
 
-/* The next block; 1: there is none, but for a torn one. */
+/* Reads the next block. 1: there is none, or only a torn one. */
 static int parse_block(struct parsing *p, struct manifest *m)
 {
     struct block b;
@@ -337,7 +340,7 @@ void manifest_pack_head(uint64_t state_bytes, uint8_t head[MANIFEST_HEAD_BYTES])
     memcpy(head, &h, sizeof(h));
 }
 
-/* collections, and segments, of one block: with all their fields less than a MiB */
+/* Collections, and segments, in one block: with all their fields they take less than 1 MiB. */
 #define PER_BLOCK 128
 
 static int give_collection(const struct collection_config *c, KithDisk__Collection *to, struct arena *arena)
@@ -351,7 +354,7 @@ static int give_collection(const struct collection_config *c, KithDisk__Collecti
     return to->schema ? 0 : -ENOMEM;
 }
 
-static void give_clean(const struct manifest_rest *rest, KithDisk__Collection *to)
+static void give_clean(const struct manifest_cleanness *rest, KithDisk__Collection *to)
 {
     size_t words = ARRAY_LEN(rest->reactors);
     while (words > 0 && rest->reactors[words - 1] == 0)
@@ -389,7 +392,7 @@ static void give_first(const struct manifest *m, KithDisk__Manifest *to, KithDis
     to->snapshot = m->snapshot.created_ns ? snapshot : NULL;
 }
 
-/* Room for a block with a body of that size, padded with zeros. */
+/* Makes room for a block with a body of that size, filled with zeros. */
 static int block_begin(struct buffer *out, size_t size, uint8_t **ret_body)
 {
     const size_t all = sizeof(struct block) + padded(size);
@@ -428,7 +431,7 @@ int manifest_pack_state(const struct manifest *m, uint64_t number, size_t *at, s
     int rc = collections && segments && to.collections && to.segments ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < to.n_collections; i++) {
         rc = give_collection(&m->collections[*at + i], &collections[i], &arena);
-        give_clean(&m->rests[*at + i], &collections[i]);
+        give_clean(&m->clean[*at + i], &collections[i]);
         to.collections[i] = &collections[i];
     }
     for (size_t i = 0; rc == 0 && i < to.n_segments; i++) {
@@ -451,7 +454,7 @@ int manifest_pack_state(const struct manifest *m, uint64_t number, size_t *at, s
     return rc;
 }
 
-/* A change in the form of the disk; its strings and lists stay where they are. */
+/* A change in its protobuf form, which borrows strings and lists. */
 struct given {
     KithDisk__Change change;
     KithDisk__Collection collection;

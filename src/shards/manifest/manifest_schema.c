@@ -1,5 +1,5 @@
-/* manifest_schema.c -- a schema as it lies in the manifest, apart from manifest_parse.c because it
- * grows with what a collection may be made of. */
+/* manifest_schema.c -- converts schemas. Separate from manifest_parse.c, because it grows with each
+ * new property of vectors and fields. */
 #include "shards/manifest/manifest_schema.h"
 #include "base/log.h"
 #include "index/kind.h"

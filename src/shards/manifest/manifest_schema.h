@@ -1,4 +1,4 @@
-/* manifest_schema.h -- a schema as it lies in the manifest. */
+/* manifest_schema.h -- converts a schema from and to its protobuf form in the manifest. */
 #pragma once
 
 #include "base/memory.h"
@@ -6,7 +6,8 @@
 
 #include "manifest.pb-c.h"
 
-/* *ret is checked and has one reference. -EINVAL, -ENOMEM. */
+/* Makes *ret from the protobuf form, checks it, and gives the caller one
+ * reference. -EINVAL, -ENOMEM. */
 MUST_USE int manifest_take_schema(const KithDisk__Schema *from, struct schema **ret);
-/* In the arena; its texts stay where they are. NULL: no memory. */
+/* Makes the protobuf form in the arena. It borrows the texts of s. NULL: no memory. */
 MUST_USE KithDisk__Schema *manifest_give_schema(const struct schema *s, struct arena *arena);

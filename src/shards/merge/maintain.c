@@ -1,4 +1,5 @@
-/* maintain.c -- what keeps segments few and full of live rows, and what lets a user ask for it. */
+/* maintain.c -- merges and compactions in the background, and seals and compactions
+ * that a user asks for. */
 #include "base/log.h"
 #include "base/text/size.h"
 #include "shards/folder/read_only.h"
@@ -8,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Memory for the merge, or, when there is none, for the rewriting of one segment, after
- * which there may be more. */
+/* Asks for memory for the merge. If there is none, chooses to rewrite one segment,
+ * which may free some. */
 static int begin(struct shard *s, struct merge_choice *choice, struct memory_work *work)
 {
     struct store *store = s->store;
@@ -30,7 +31,7 @@ static int begin(struct shard *s, struct merge_choice *choice, struct memory_wor
     return rc;
 }
 
-/* One merge, if there is one worth doing; 1: did something. */
+/* Does one merge, if one is chosen. 1: it did something. */
 static int maintain(struct shard *s)
 {
     uint64_t wanted = s->compacts_wanted;
@@ -44,12 +45,12 @@ static int maintain(struct shard *s)
     merge_choose(s, wanted != s->compacts_done, &choice);
     if (choice.count) {
         int rc = store_room_for(s->store, merge_bytes(&choice));
-        /* merging can wait: a disk that is nearly full is no reason to refuse writes yet */
+        /* does not make the store read-only: merging can wait, and writes need less space */
         if (rc < 0)
             return rc;
         struct memory_work work;
         rc = begin(s, &choice, &work);
-        /* it waits, and a request that asked for it waits with it for some time */
+        /* the merge waits for memory, and a user's request waits with it up to MEMORY_NS */
         if (rc == -ENOMEM)
             return 0;
         if (rc < 0)
@@ -96,11 +97,12 @@ int store_maintain(struct store *store)
 
 /* -- by request -- */
 
-#define ASK_NS    ((uint64_t)100000000)   /* how often whoever waits is asked whether to go on */
-#define MEMORY_NS ((uint64_t)10000000000) /* how long it waits for memory that a merge needs */
+#define ASK_NS ((uint64_t)100000000) /* between two calls of a request's pause */
+/* how long a request waits for memory that a merge needs */
+#define MEMORY_NS ((uint64_t)10000000000)
 
-/* Merging was put off for so long that whoever waits is told so. *since_ns: when that
- * began; 0: it goes on. */
+/* Whether merges have waited for memory for MEMORY_NS. *since_ns: when that began;
+ * 0: they do not wait. */
 static bool lacks_memory(const struct store *store, uint64_t *since_ns)
 {
     const uint64_t now_ns = clock_now_ns();
@@ -111,12 +113,12 @@ static bool lacks_memory(const struct store *store, uint64_t *since_ns)
     return *since_ns && now_ns - *since_ns >= MEMORY_NS;
 }
 
-/* What a request waits for. */
+/* What a user's request waits for. */
 struct wait {
     const char *what;
     bool (*goes_on)(const struct shard *s, uint64_t arg);
     uint64_t arg;
-    const int *failed; /* why the work failed last */
+    const int *failed; /* errno of the last failure of the work */
     bool may_lack_memory;
 };
 
@@ -146,7 +148,7 @@ static int wait_while(struct shard *s, const struct wait *w, const struct pause 
         if (rc < 0)
             return rc;
         if (event_wait_until(&store->sealing_ended, clock_now_ns() + ASK_NS) < 0)
-            continue; /* nothing was settled, but whoever waits may have left */
+            continue; /* time is over: the pause is called again */
     }
     return 0;
 }
@@ -167,7 +169,7 @@ static int seal_now(struct shard *s, const struct pause *pause, struct error *er
     uint64_t birth = s->births;
     shard_freeze(s);
     if (s->growing)
-        birth = s->growing->birth - 1; /* empty: it stays */
+        birth = s->growing->birth - 1; /* the growing segment is empty, and is not sealed */
     const struct wait wait = {"sealing", is_unsealed, birth, &s->store->work_failed, false};
     return wait_while(s, &wait, pause, error);
 }

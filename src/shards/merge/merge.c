@@ -1,10 +1,10 @@
-/* merge.c -- in a straight line: choose rows, write columns, build the graph over what was written,
- * commit, take the place of the old ones.
+/* merge.c -- a merge in a straight line: give the live rows their places, write the columns, build
+ * the graph over the file, commit, take the place of the old segments.
  *
- * Rows die while this goes on. From the moment a row has its place in the new segment, its death is
- * noted there too (segment_delete_row() follows the successor), so nothing has to be caught up with
- * at the end. The commit is one edit of the manifest: a crash before it leaves the old segments,
- * one after it the new. */
+ * Rows die during a merge. Once a row has its place in the new segment, its death is noted there,
+ * too (segment_delete_row() follows the successor). So no deaths have to be looked up at the end.
+ * The commit is one edit of the manifest: a crash before it leaves the old segments, a crash
+ * after it the new one. */
 #include "shards/merge/merge.h"
 #include "base/log.h"
 #include "shards/merge/replace.h"
@@ -23,18 +23,18 @@ struct merge {
     struct shard *shard;
     const struct merge_choice *choice;
     struct pause pause;
-    /* which of the new rows are alive, until the new segment is there */
+    /* a segment with only the alive bits of the new rows, until the new segment is opened */
     struct segment *placeholder;
     uint32_t rows;
     struct merge_tombstones tombstones;
-    uint64_t ids[MERGE_INPUTS_MAX]; /* of the inputs */
-    struct segment_install in;      /* in.file.id 0: nothing is left */
-    struct segment *output;         /* NULL: nothing is left */
-    bool held[MERGE_INPUTS_MAX];    /* the inputs */
+    uint64_t ids[MERGE_INPUTS_MAX]; /* ids of the inputs */
+    struct segment_install in;      /* in.file.id 0: no row is left */
+    struct segment *output;         /* NULL: no row is left */
+    bool held[MERGE_INPUTS_MAX];    /* whether this merge holds the input */
     struct replaced_segment old[MERGE_INPUTS_MAX];
 };
 
-/* -- which rows go over -- */
+/* -- the places of the rows -- */
 
 static int make_placeholder(struct merge *m)
 {
@@ -55,7 +55,7 @@ static int make_placeholder(struct merge *m)
     return 0;
 }
 
-/* Gives every live row of the input its place. */
+/* Gives every live row of the input its row in the new segment. */
 static int place_rows(struct merge *m, struct segment *input)
 {
     uint32_t *rows = malloc(((size_t)input->rows.count + 1) * sizeof(*rows));
@@ -77,7 +77,7 @@ static int place_rows(struct merge *m, struct segment *input)
 
 /* -- the file -- */
 
-/* What is read from a damaged file must not get a good checksum. */
+/* Checks the inputs first: bytes of a damaged file must not get a right checksum in the new one. */
 static int verify_inputs(struct merge *m)
 {
     char path[PATH_TEXT_MAX];
@@ -86,7 +86,7 @@ static int verify_inputs(struct merge *m)
         int rc = store_segment_path(m->shard->store, m->ids[i], path);
         if (rc == 0)
             rc = segment_verify(path, m->choice->inputs[i], &error);
-        if (shard_damage(m->shard)) /* a page that was lost is the reason of a wrong checksum */
+        if (shard_damage(m->shard)) /* a lost page explains a wrong checksum */
             return -EBADMSG;
         if (rc < 0) {
             if (error.code == ERROR_CORRUPT) {
@@ -99,8 +99,8 @@ static int verify_inputs(struct merge *m)
     return 0;
 }
 
-/* Vectors of rows that are left out, at even distances, as far as there is room. Clients that asked
- * for such a row may do so again: then the query lies where the new graph has a hole, and is harder
+/* Adds vectors of rows that are left out, evenly chosen, as far as there is room. Clients that
+ * searched near such a row may do so again. There the new graph has a hole, so the query is harder
  * than one near a row that is left. */
 static int guess_queries(const struct merge *m, struct gathered_queries *g)
 {
@@ -125,15 +125,16 @@ static int guess_queries(const struct merge *m, struct gathered_queries *g)
     return 0;
 }
 
-/* What the recall of the new segment is measured with, besides rows of it. */
+/* Gathers the queries with which the recall of the new segment is measured, besides its own
+ * rows. */
 static int gather_queries(const struct merge *m, struct gathered_queries *ret)
 {
     int rc = gathered_queries_init(ret, m->shard, m->rows);
     return rc == 0 ? guess_queries(m, ret) : rc;
 }
 
-/* The graph is built over the vectors where they lie in the new file: the page cache holds
- * them, not memory of ours. */
+/* Builds the graph over the vectors in the new file, which is mapped. So the page cache holds them,
+ * and not memory of the budget. */
 static int write_graph(struct segment_install *in, struct container_writer *w)
 {
     struct merge *m = CONTAINER_OF(in, struct merge, in);
@@ -146,11 +147,12 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
         return rc;
     uint32_t stride = vector_stride(collection_vector(c));
     if (mapping.size < container_region_offset(w) + (uint64_t)m->rows * stride) {
-        /* a disk that fails may lose what it took, and only the flush tells */
+        /* the file is shorter than what was written: a failing disk reports that only at the
+         * flush */
         mapping_close(&mapping);
         return -EIO;
     }
-    /* nobody writes through it */
+    /* struct rows has no const, but these vectors are only read */
     uint8_t *chunk = (uint8_t *)(uintptr_t)mapping.bytes + container_region_offset(w);
     const struct rows vectors = {&chunk, stride, 31};
     struct gathered_queries queries = {0};
@@ -176,13 +178,13 @@ static int write_graph(struct segment_install *in, struct container_writer *w)
     segment_index_destroy(index);
     gathered_queries_fini(&queries);
     uint64_t offset;
-    if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph is of zeros */
+    if (rc == 0 && mapping_lost(&mapping, &offset)) /* the graph was built over zeros */
         rc = -EIO;
     mapping_close_slowly(&mapping);
     return rc;
 }
 
-/* Rows of one owner stay so. */
+/* If all inputs have the rows of one owner, the new file has, too. */
 static void set_owner(struct merge *m)
 {
     const struct segment *first = m->choice->inputs[0];
@@ -214,12 +216,12 @@ static int write_file(struct merge *m)
     set_owner(m);
     build_enter(&m->shard->store->merging, BUILD_COLUMNS);
     int rc = segment_install_write(&m->in);
-    m->in.source.parts = NULL; /* they end here */
+    m->in.source.parts = NULL; /* parts is a local array */
     return rc;
 }
 
-/* Opens what was written, which reads all of it back, and gives it a handle;
- * searches do not see it yet. */
+/* Opens the new file, reads all of it back, and adds the segment to the shard. It
+ * is not searched yet. */
 static int open_output(struct merge *m)
 {
     struct error error = {0};
@@ -239,9 +241,9 @@ static int open_output(struct merge *m)
 
 /* -- taking the place of the old ones -- */
 
-/* Rows are left out because something newer replaced them. Where writes are acknowledged before
- * they are flushed, that must be on the disk before the old rows are gone from it, or a crash would
- * lose both. It is in the log of the row's owner. */
+/* A row is left out because a newer row or a deletion replaced it, which is in the log of the row's
+ * owner. If writes are acknowledged before they are flushed, all logs must be flushed before the
+ * old row leaves the disk. Otherwise a crash would lose both. */
 static int flush_log(struct store *store, void *call)
 {
     (void)call;
@@ -260,8 +262,8 @@ static int flush_newer_rows(const struct shard *s)
                : rc;
 }
 
-/* A commit that failed may have reached the disk all the same, so the file cannot be given up: it
- * is tried until it is certain. */
+/* A commit that failed may be on the disk all the same, so the file cannot be removed. The commit
+ * is tried again until it succeeds. */
 static int commit(struct merge *m)
 {
     struct shard *s = m->shard;
@@ -271,7 +273,7 @@ static int commit(struct merge *m)
             .segment = m->in.file,
             .removed = m->ids,
             .removed_count = m->choice->count,
-        }; /* the log is the sealing's business */
+        }; /* only seals move the position of the log */
         int rc = segment_install_commit(s, &edit);
         if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
             return rc;
@@ -280,7 +282,7 @@ static int commit(struct merge *m)
     }
 }
 
-/* No wait in here: to a search either the old ones are there or the new one. */
+/* Does not wait, so a search sees either the old segments or the new one. */
 static void swap(struct merge *m)
 {
     if (m->output) {
@@ -328,8 +330,9 @@ static void free_inputs(struct merge *m)
     }
 }
 
-/* The others may read where rows went as long as they have old segments, so that outlives ours; and
- * nobody here may read what was borrowed when its owner frees it. */
+/* Frees the old segments of all reactors. Shared ones go first: their owners free them in the last
+ * step, when no search of any reactor reads them. The inputs here go last, because the other
+ * reactors read their succession.rows. */
 static int hand_over(struct merge *m, struct replacement *r)
 {
     int rc = tell_others(m, r, REPLACE_SWAP);
@@ -346,8 +349,8 @@ static int hand_over(struct merge *m, struct replacement *r)
     return rc;
 }
 
-/* Every reactor searches the new one, and nobody the old ones, when it returns; unless the
- * collection or the server comes to its end. */
+/* When it returns, all reactors search the new segment, and none an old one. It returns earlier
+ * when the collection is dropped or the server stops. */
 static void take_place(struct merge *m)
 {
     struct shard *s = m->shard;
@@ -369,11 +372,11 @@ static void take_place(struct merge *m)
     if (m->output)
         replace_repoint(s, m->output);
     replace_forget(s, &r);
-    /* or the old ones stay until the shard is freed: nobody searches then */
+    /* after a failure the old segments stay until the shard is freed */
     ignore_result(hand_over(m, &r));
 }
 
-/* -- the whole -- */
+/* -- the whole merge -- */
 
 static int prepare(struct merge *m)
 {
@@ -387,7 +390,7 @@ static int prepare(struct merge *m)
     if (rc < 0 || (m->rows == 0 && m->tombstones.kept == 0))
         return rc;
     rc = write_file(m);
-    if (shard_damage(m->shard)) { /* zeros may have been copied */
+    if (shard_damage(m->shard)) { /* lost pages may have been copied as zeros */
         if (rc == 0)
             ignore_result(file_remove(m->in.path));
         return -EBADMSG;
@@ -413,7 +416,7 @@ static void give_up(struct merge *m, int rc)
         return;
     shard_remove_segment(m->shard, m->output);
     if (rc == -ENOENT)
-        /* the collection is gone; otherwise the next start decides */
+        /* the collection was dropped; after other failures the manifest may name the file */
         ignore_result(file_remove(m->in.path));
 }
 

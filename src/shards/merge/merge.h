@@ -1,9 +1,8 @@
-/* merge.h -- segments that become one: small ones that are merged, large ones with too many deleted
- * rows that are rewritten.
+/* merge.h -- merging: several small segments become one, and a segment with many
+ * dead rows is rewritten.
  *
- * Work of the second background fiber, so that sealing never waits for it. Searches and deletions
- * of the old segments go on all the time; the new one takes their place between two
- * instructions. */
+ * A second background fiber does it, so that sealing never waits for a merge. Searches and
+ * deletions go on in the old segments. The new one takes their place between two waits. */
 #pragma once
 
 #include "shards/shard.h"
@@ -12,29 +11,31 @@
 
 struct merge_choice {
     struct segment *inputs[MERGE_INPUTS_MAX];
-    uint32_t count; /* 0: there is nothing to do */
+    uint32_t count; /* 0: there is nothing to merge */
 };
 
-/* What is most worth rewriting. all: as far as the largest segment allows, whatever it costs. */
+/* Chooses what to merge or rewrite next. all: every segment with a dead row, and groups of any
+ * sizes, as far as merge_bytes_max allows. */
 void merge_choose(const struct shard *s, bool all, struct merge_choice *ret);
 
 struct merge_tombstones {
-    /* those that are kept, then those that are dropped; the caller frees them */
+    /* first the kept ones, then the dropped ones; the caller frees them */
     struct tombstone *items;
     uint32_t kept, dropped;
 };
-/* Those of the inputs. Waits; pauses. After a failure, too, the items are the caller's. */
+/* Divides the tombstones of the inputs into kept and dropped ones. The caller owns ret->items also
+ * after a failure. Waits; pauses. */
 MUST_USE int merge_take_tombstones(const struct shard *s, const struct merge_choice *choice, const struct pause *pause,
                                    struct merge_tombstones *ret);
 
-/* The one segment that is most worth rewriting: worn, or else held looser than memory allows
- * now. */
+/* Chooses one segment to rewrite: that with the largest share of dead rows, or else one whose index
+ * would become smaller under the present memory pressure. */
 void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret);
 
-/* What merging takes of memory while it goes on. */
+/* The memory that the merge takes while it runs. */
 uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice);
-/* What the new segment will take on the disk, at most. */
+/* About how many bytes of disk the new segment will take. */
 uint64_t merge_bytes(const struct merge_choice *choice);
-/* Makes one segment of the chosen ones, or none when nothing of them lives. Waits; pauses.
- * -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old ones stay as they were. */
+/* Makes one segment of the chosen ones, or none when all their rows are dead and no tombstone is
+ * kept. -ECANCELED, -ENOSPC, -EIO, -ENOMEM: the old segments stay. Waits; pauses. */
 MUST_USE int merge_run(struct shard *s, const struct merge_choice *choice);

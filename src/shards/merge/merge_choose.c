@@ -1,10 +1,9 @@
-/* merge_choose.c -- which segments to rewrite next.
+/* merge_choose.c -- chooses the segments to rewrite next.
  *
- * A segment is rewritten because of its deleted rows when they reach a share. Others are merged
- * when a group of at least four is such that no member is larger than all smaller ones
- * together: sizes then grow geometrically, and a row is rewritten a logarithmic number of times
- * (the idea of Bentley & Saxe's logarithmic method, 1980, and of size-tiered compaction in
- * log-structured stores). */
+ * A segment is rewritten when its dead rows reach a share of its rows. Others are merged in groups
+ * of at least four, in which no segment is larger than all smaller ones together. So sizes grow
+ * geometrically, and a row is rewritten a logarithmic number of times. (The idea is that of Bentley
+ * & Saxe's logarithmic method, 1980, and of size-tiered compaction in log-structured stores.) */
 #include "shards/memory.h"
 #include "shards/merge/merge.h"
 #include "shards/segment/index_plan.h"
@@ -23,7 +22,7 @@ static bool can_merge(const struct segment *g)
     return g && g->state == SEGMENT_SEALED && g->searched && g->sharing.everywhere && !g->succession.merging;
 }
 
-static bool is_worn(const struct shard *s, const struct segment *g, bool all)
+static bool has_many_dead(const struct shard *s, const struct segment *g, bool all)
 {
     uint64_t percent = all ? 0 : s->store->options.compact_percent;
     return g->rows.dead && (uint64_t)g->rows.dead * 100 >= (uint64_t)g->rows.count * percent;
@@ -37,7 +36,8 @@ static int by_live_rows(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* How many from the first of `sorted` on keep the rule and fit. sorted: by live rows. */
+/* How many segments, from the first of `sorted` on, keep the rule above and fit into one. sorted:
+ * by live rows, ascending. */
 static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool all)
 {
     uint64_t row_bytes = vector_bytes(shard_vector(s)), sum = 0;
@@ -57,7 +57,7 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
     uint32_t n = 0;
     *ret = (struct merge_choice){0};
     if (!sorted)
-        return; /* another time */
+        return; /* tried again later */
     for (uint32_t i = 0; i < s->segment_count; i++)
         if (can_merge(s->segments[i]))
             sorted[n++] = s->segments[i];
@@ -73,24 +73,24 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
         merge_choose_rewrite(s, all, ret);
 }
 
-/* The smallest loose one first: it needs least memory itself, and what it leaves
- * is there for the next. */
+/* Of the segments whose index would become smaller, the one with the fewest rows comes first: its
+ * rewrite needs least memory, and frees some for the next. */
 void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret)
 {
-    struct segment *worst = NULL, *loose = NULL;
+    struct segment *worst = NULL, *large = NULL;
     *ret = (struct merge_choice){0};
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
         if (!can_merge(g))
             continue;
-        if (is_worn(s, g, all) &&
+        if (has_many_dead(s, g, all) &&
             (!worst || (uint64_t)g->rows.dead * worst->rows.count > (uint64_t)worst->rows.dead * g->rows.count))
             worst = g;
-        if (index_plan_is_loose(s, g) && (!loose || g->rows.count < loose->rows.count))
-            loose = g;
+        if (index_plan_would_shrink(s, g) && (!large || g->rows.count < large->rows.count))
+            large = g;
     }
-    if (worst || loose)
-        ret->inputs[ret->count++] = worst ? worst : loose;
+    if (worst || large)
+        ret->inputs[ret->count++] = worst ? worst : large;
 }
 
 uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
@@ -98,7 +98,7 @@ uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
     uint64_t live = 0, bytes = 0;
     for (uint32_t i = 0; i < choice->count; i++) {
         live += live_rows(choice->inputs[i]);
-        bytes += choice->inputs[i]->rows.count * sizeof(uint32_t); /* where each row goes */
+        bytes += choice->inputs[i]->rows.count * sizeof(uint32_t); /* the new row of each row */
     }
     return bytes + bits_words(live) * sizeof(uint64_t) + memory_to_build(s->store, &s->config, (uint32_t)live);
 }

@@ -1,6 +1,6 @@
-/* merge_tombstones.c -- a tombstone is left out of a merge when it deletes nothing any more: no row
- * of an id of its owner that is older than it is left anywhere, neither in another segment nor in
- * the log. Each owner is asked, for the segments merged are those of all. */
+/* merge_tombstones.c -- a merge drops a tombstone when it deletes nothing any more. The test is by
+ * owner: no row of any id of that owner with a lower version is left in another segment or in the
+ * log. Each owner is asked, because the merged segments have tombstones of all owners. */
 #include "shards/merge/merge.h"
 
 #include <errno.h>
@@ -10,8 +10,7 @@ struct tombstone_question {
     uint64_t collection;
     const uint64_t *inputs;
     uint32_t input_count;
-    /* [reactors]: those of its ids above this version are kept, the others delete nothing any
-     * more */
+    /* [reactors]: tombstones of that owner above this version are kept, the others are dropped */
     uint64_t *above;
 };
 
@@ -23,8 +22,9 @@ static bool is_input(const struct tombstone_question *q, const struct segment *g
     return false;
 }
 
-/* The lowest version of a row that is not sealed; 0 if a start could read an older record of an id
- * from the log than the tombstone in an input, and not the deletion. */
+/* Sets above[] of this reactor to the lowest version of its unsealed rows. Sets it to 0, so that
+ * all are kept, if a start could read from the log an older record than a tombstone of an input,
+ * and not the deletion. */
 static int answer(struct store *store, void *call)
 {
     const struct tombstone_question *q = call;
@@ -41,8 +41,8 @@ static int answer(struct store *store, void *call)
     return 0;
 }
 
-/* Every owner is asked before the manifest: what it seals in between is met twice, and not
- * missed. */
+/* Asks every owner about its unsealed rows, then the manifest about sealed ones. In this order,
+ * rows that are sealed in between are counted twice, and not missed. */
 static int ask_owners(const struct shard *s, const struct merge_choice *choice, uint64_t *above)
 {
     struct store *store = s->store;

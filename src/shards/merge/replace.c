@@ -1,16 +1,16 @@
-/* replace.c -- what a reactor does about a merge of another reactor: it takes a share of the new
- * segment, swaps, moves its ids over, and lets go of the old segments. */
+/* replace.c -- the part of a merge on the other reactors: add the new segment as a shared one,
+ * swap, move the entries of the id map, and free the old segments. */
 #include "shards/merge/replace.h"
 #include "shards/merge/merge.h"
 #include "shards/segment/segment_install.h"
 #include "shards/segment/shared_segment.h"
 
-#define LOOK_NS ((uint64_t)50000) /* between two looks whether a search has let go */
+#define LOOK_NS ((uint64_t)50000) /* between two looks whether searches have let go */
 
-/* -- borrowing and swapping -- */
+/* -- sharing and swapping -- */
 
-/* What died in the old ones is dead in the new one. Their successor is set first, so deaths during
- * the pauses are noted in both. */
+/* Marks rows that are dead in an old segment as dead in the new one. The successor is set before,
+ * so deaths during the pauses are noted in both. */
 static void take_deaths(const struct segment *old, const struct replaced_segment *r, struct segment *fresh)
 {
     for (uint32_t row = 0; row < old->rows.count; row++) {
@@ -21,7 +21,7 @@ static void take_deaths(const struct segment *old, const struct replaced_segment
     }
 }
 
-/* No wait in here: to a search either the old ones are there or the new one. */
+/* Does not wait, so a search sees either the old segments or the new one. */
 static void switch_over(struct shard *s, const struct replacement *r, struct segment *fresh)
 {
     struct segment *old[MERGE_INPUTS_MAX];
@@ -48,7 +48,7 @@ static int take(struct shard *s, const struct replacement *r)
         struct segment *old = shard_find_segment(s, r->old[i].id);
         if (!old)
             continue;
-        segment_set_successor(old, fresh, (uint32_t *)r->old[i].rows); /* lent: only read */
+        segment_set_successor(old, fresh, (uint32_t *)r->old[i].rows); /* only read here */
         old->succession.rows_shared = true;
         take_deaths(old, &r->old[i], fresh);
     }
@@ -59,7 +59,7 @@ static void swap(struct shard *s, const struct replacement *r)
 {
     struct segment *fresh = r->fresh ? shard_find_segment(s, r->fresh->id) : NULL;
     if (s->merges >= r->number)
-        return; /* it is told again, because of another reactor */
+        return; /* done before; the step is repeated because it failed on another reactor */
     switch_over(s, r, fresh);
     if (fresh)
         replace_repoint(s, fresh);
@@ -67,8 +67,8 @@ static void swap(struct shard *s, const struct replacement *r)
     remote_deletes_drain(s->store);
 }
 
-/* Entries of one table that name a segment which fresh takes the place of. The
- * table may grow meanwhile. */
+/* Moves the entries of one table that name a segment which fresh replaces. The map may
+ * grow during the pauses. */
 static void repoint_entries(struct shard *s, const struct id_table *t, const struct segment *fresh)
 {
     for (size_t i = 0; t->entries && i <= t->mask; i++) {
@@ -81,8 +81,9 @@ static void repoint_entries(struct shard *s, const struct id_table *t, const str
     }
 }
 
-/* Reads no file. What moves from the old table to the new one meanwhile was repointed before or is
- * met there; when the new one has grown, all is looked at again. */
+/* Moves all entries without reading the file. An entry that goes from the old table to the new
+ * one meanwhile was moved before, or is met in the new table. If a new table was made
+ * meanwhile, starts again. */
 static void repoint_all(struct shard *s, const struct segment *fresh)
 {
     size_t mask;
@@ -101,7 +102,7 @@ void replace_repoint(struct shard *s, const struct segment *g)
         if (row % 64 == 0)
             fiber_checkpoint();
     }
-    if (mapping_lost(&g->mapping, &offset)) /* the ids of some rows were read as zeros */
+    if (mapping_lost(&g->mapping, &offset)) /* ids of some rows were read as zeros */
         repoint_all(s, g);
 }
 
@@ -142,7 +143,7 @@ int store_replace(struct store *store, void *call)
     const struct replacement *r = call;
     struct shard *s = store_shard(store, r->collection);
     if (!s || gate_enter(&s->gate) < 0)
-        return 0; /* dropped */
+        return 0; /* the collection was dropped */
     int rc = 0;
     switch (r->step) {
     case REPLACE_SHARE: rc = take(s, r); break;

@@ -1,17 +1,17 @@
-/* replace.h -- sealed segments were rewritten as one: what every reactor does about it.
+/* replace.h -- the steps that every reactor takes when sealed segments were merged into one.
  *
- * The reactor that merges tells the others, in four steps; all have taken one
+ * The reactor that merges tells the others. There are four steps, and all reactors have taken one
  * before any takes the next.
  *
- *   REPLACE_SHARE borrows the new segment and does not search it yet, but deaths of its rows may be
- *   told from now on
- *   REPLACE_SWAP   its searches, and the rows owned here, are in the new one from now on; the
- *                  reactor that merges does it first
- *   REPLACE_FREE   lets go of the old ones that it has borrowed: nobody there reads them any more
- *   REPLACE_END    the same for those that are its own
+ *   REPLACE_SHARE  adds the new segment as a shared one, which is not searched yet; from now on
+ *                  remote deletes reach its rows
+ *   REPLACE_SWAP   searches read the new segment instead of the old ones, and the id map of this
+ *                  reactor refers to it; the reactor that merges does this first
+ *   REPLACE_FREE   waits until no search reads the shared old segments, and frees them
+ *   REPLACE_END    the same for the old segments that this reactor owns
  *
- * Until the third step the old ones are kept, and a death that is told of a row in them is told
- * to the new one, too. */
+ * Until the third step the old segments are kept, and a death of a row in them reaches the new one,
+ * too, through the successor. */
 #pragma once
 
 #include "shards/shard.h"
@@ -20,30 +20,31 @@ enum replace_step { REPLACE_SHARE, REPLACE_SWAP, REPLACE_FREE, REPLACE_END };
 
 struct replaced_segment {
     uint64_t id;
-    const uint32_t *rows; /* row i lives on as rows[i] */
+    const uint32_t *rows; /* row i is row rows[i] of the new segment */
 };
 
 struct replacement {
     enum replace_step step;
-    uint64_t collection, number; /* of the merges of the collection since the start */
+    /* number: how many merges the collection has had since the start */
+    uint64_t collection, number;
     const struct replaced_segment *old;
     uint32_t old_count;
-    const struct segment *fresh;     /* NULL: nothing was left */
-    const struct tombstone *dropped; /* they delete nothing any more */
+    const struct segment *fresh;     /* NULL: no row was left */
+    const struct tombstone *dropped; /* tombstones that delete nothing any more */
     uint32_t dropped_count;
 };
 
-/* On the other reactors: a store_call_fn; call: struct replacement. */
+/* Takes a step on another reactor. A store_call_fn; call: struct replacement. */
 MUST_USE int store_replace(struct store *store, void *call);
+/* -- parts of the steps, which the merging reactor calls, too -- */
 
-/* Parts that the merging reactor takes, too. */
-/* The rows of g owned here are looked for there from now on, unless something newer is known
- * of them, even when pages of g are lost. No entry names a segment that g takes the place of
- * when it returns. Pauses. */
-void replace_repoint(struct shard *s, const struct segment *g);
+/* Forgets the entries of the id map for dropped tombstones. Pauses. */
 void replace_forget(struct shard *s, const struct replacement *r);
-/* Of a segment that is not searched any more: until those that still read it have ended, but so
- * many who hold it. Waits. */
+/* Moves the entries of the id map to g for the rows of g that are owned here, unless an entry
+ * has a newer version. When it returns, no entry names a segment that g replaces, even if pages
+ * of g are lost. Pauses. */
+void replace_repoint(struct shard *s, const struct segment *g);
+/* Waits until only so many holders hold a segment that is not searched any more. Waits. */
 void replace_wait_unread(const struct segment *g, uint32_t holders);
-/* Then it is removed. */
+/* Waits until no fiber holds the segment, then removes it. Waits. */
 void replace_free(struct shard *s, struct segment *g);

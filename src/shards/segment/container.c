@@ -37,7 +37,7 @@ static int read_footer(const struct container_ends *e, const char *name, struct 
         return corrupt(c, error, name, footer_at, "the file does not end like a segment");
     if (head.magic != CONTAINER_MAGIC || head.format != f->format)
         return corrupt(c, error, name, 0, "the file does not begin as it ends");
-    if (f->format > CONTAINER_FORMAT) /* both ends say so: no bit has rotted */
+    if (f->format > CONTAINER_FORMAT) /* head and footer agree, so this is not damage */
         return error_set(
             error, ERROR_VERSION,
             "%s was written by a newer Kith (segment format %u, this one reads up to %d); use that version", name,

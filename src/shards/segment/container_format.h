@@ -1,5 +1,5 @@
-/* container_format.h -- the fixed parts of a container file as structs: no padding,
- * little-endian. */
+/* container_format.h -- head, directory entry and footer of a container file as structs: no
+ * padding, little-endian. */
 #pragma once
 
 #include "base/memory.h"
@@ -24,7 +24,8 @@ struct container_entry { /* followed by a CRC32C for each slice */
 struct container_footer {
     uint64_t directory_offset;
     uint64_t directory_size;
-    uint32_t directory_crc, format; /* the sum starts from `format`, so that this is covered too */
+    /* the checksum starts from `format`, so that it covers the format, too */
+    uint32_t directory_crc, format;
     uint64_t magic;
 };
 

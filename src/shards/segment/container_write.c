@@ -1,5 +1,5 @@
-/* container_write.c -- regions arrive as a stream and leave in slices, each one
- * write with its checksum. */
+/* container_write.c -- collects the bytes of a region into slices, and writes each
+ * slice with its checksum. */
 #include "base/checksum.h"
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
@@ -15,9 +15,9 @@
 struct container_writer {
     char path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
     struct file *file;
-    uint64_t offset;     /* of the slice that is being filled */
-    struct buffer slice; /* grows to CONTAINER_SLICE bytes if that much comes */
-    /* of the open region: where it begins, bytes it still expects */
+    uint64_t offset;     /* offset in the file of the slice that is being filled */
+    struct buffer slice; /* grows up to CONTAINER_SLICE bytes */
+    /* of the open region: where it begins, and how many bytes are missing */
     uint64_t region_offset, region_left;
     struct buffer directory;
 };
@@ -148,7 +148,7 @@ void container_abandon(struct container_writer *w)
 {
     if (w->file) {
         file_close(w->file);
-        ignore_result(file_remove(w->fresh)); /* the next start removes it otherwise */
+        ignore_result(file_remove(w->fresh)); /* if this fails, the next start removes it */
     }
     buffer_fini(&w->directory);
     buffer_fini(&w->slice);

@@ -1,25 +1,25 @@
-/* growing.c -- columns in chunks. The first chunk begins with a few rows and is replaced by one of
- * twice the size until it is a whole chunk; then other chunks are added. So a collection of few
- * rows takes few bytes, and no append copies more than half a chunk.
+/* growing.c -- the values of rows in chunks. The first chunk begins with a few rows, and is
+ * replaced by one of twice the size until it is a whole chunk. Then other chunks are added. So a
+ * collection of few rows takes few bytes, and no append copies more than half a chunk.
  *
- * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both
- * stay right. A chunk that was outgrown is kept until the segment ends: its rows never change,
- * and all of them together are no larger than the chunk in use. Until the first chunk is whole,
- * its pointer lies in the segment and is changed there; the table of chunks that comes later
- * begins with the same. */
+ * Searches and builds keep pointers to rows, and copies of `struct rows`, across pauses. Both stay
+ * valid. A first chunk that was replaced is kept until the segment ends. Its rows never change, and
+ * all such chunks together are no larger than the chunk in use. Until the first chunk is whole, its
+ * pointer lies in the segment and is changed there. The table of chunks that comes later begins
+ * with the same pointer. */
 #include "shards/segment/index_plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES ((size_t)256 << 10) /* of vectors */
+#define CHUNK_BYTES ((size_t)256 << 10) /* bytes of vectors in a chunk, at most */
 #define SHIFT_MIN   2
 #define SHIFT_MAX   14
-#define ROWS_FIRST  4   /* in the first chunk at first */
+#define ROWS_FIRST  4   /* rows in the smallest first chunk */
 #define BLOCK_FIRST 256 /* bytes of the first block of payloads */
 
-#define VALUES 4 /* a row: id, version, vector, where its payload is */
+#define VALUES 4 /* values of a row: id, version, vector, address of the payload */
 
 static struct row_values *values(struct segment *s, unsigned i)
 {
@@ -35,7 +35,7 @@ static uint8_t chunk_shift(uint32_t stride, uint32_t rows_max)
     return shift;
 }
 
-/* The room that a segment has when it needs room for so many rows. */
+/* How many rows have room in a segment that must have room for `rows`. */
 static uint64_t room_for(uint64_t rows, uint8_t shift)
 {
     const uint64_t whole = (uint64_t)1 << shift;
@@ -49,7 +49,8 @@ static uint64_t room_for(uint64_t rows, uint8_t shift)
     return room;
 }
 
-/* The rows that all chunks of a column with that room hold, those that were outgrown with them. */
+/* The rows of all chunks of one value with that room, together with the first
+ * chunks that were replaced. */
 static uint64_t allocated_rows(uint64_t room, uint8_t shift)
 {
     const uint64_t whole = (uint64_t)1 << shift, first = room < whole ? room : whole;
@@ -119,8 +120,8 @@ static int chunk_create(struct segment *s, struct rows *r, uint32_t chunk, uint3
     return 0;
 }
 
-/* A larger first chunk takes the place of the old one, which is kept for those who still read
- * it. */
+/* Replaces the first chunk by a larger one. The old one is kept, because
+ * searches may still read it. */
 static int first_grow(struct segment *s, struct rows *r, uint32_t rows)
 {
     uint8_t *old = *r->chunk;
@@ -151,7 +152,7 @@ static int table_create(struct segment *s, struct rows *r)
     return 0;
 }
 
-/* Makes room for `rows`. One keeps the room it got when another gets none. */
+/* Makes room for `rows` rows. A value keeps its new room when another value gets none. */
 static int values_grow(struct segment *s, struct row_values *v, uint32_t rows)
 {
     struct rows *r = &v->at;
@@ -185,7 +186,7 @@ static int alive_grow(struct segment *s, uint32_t rows)
     return 0;
 }
 
-/* Room for one row more. */
+/* Makes room for one more row. */
 static int grow(struct segment *s)
 {
     const uint32_t room = (uint32_t)room_for((uint64_t)s->rows.count + 1, s->rows.ids.at.shift);

@@ -1,6 +1,6 @@
-/* index_plan.c -- memory is shared out by bytes of vectors, over all segments, whichever reactor
- * has them in its memory: what comes when much is there gets a smaller index, and what is there
- * keeps its own until it is rewritten. */
+/* index_plan.c -- the memory for indexes is divided over all segments by their bytes of vectors,
+ * also over segments of other reactors. A new segment gets its share of it. The segments that are
+ * there keep their indexes until they are rewritten. */
 #include "shards/segment/index_plan.h"
 #include "index/kind.h"
 
@@ -15,7 +15,7 @@ static uint64_t rows_bytes(const struct shard *s, uint64_t rows)
     return rows * vector_bytes(shard_vector(s));
 }
 
-/* What the index of a segment of so many vectors may take; 0: there is no bound. */
+/* What the index of a segment with so many bytes of vectors may take; 0: no bound. */
 static uint64_t memory_share(const struct shard *s, uint64_t bytes)
 {
     const struct store_options *o = &s->store->options;
@@ -52,13 +52,14 @@ int index_plan_finish(struct index_plan *p, const struct shard *s, struct segmen
     return rc;
 }
 
-bool index_plan_is_loose(const struct shard *s, const struct segment *g)
+bool index_plan_would_shrink(const struct shard *s, const struct segment *g)
 {
     const struct index_options *given = &shard_vector(s)->index, *has = &g->vectors[0].plan.options;
     const unsigned pressure = s->store->memory.pressure;
     if (g->rows.count == 0 || !g->vectors[0].plan.complete)
         return false;
-    /* any other kind is the same after a rewrite, which would be asked for again */
+    /* an index without codes would be the same after a rewrite, and would be chosen again and
+     * again */
     if (!(segment_index_features(g->vectors[0].index) & INDEX_CODES))
         return false;
     return (pressure >= MEMORY_LINKS_PACKED && given->links == LINKS_AUTO && has->links == LINKS_PLAIN) ||

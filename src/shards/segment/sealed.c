@@ -1,5 +1,4 @@
-/* sealed.c -- a segment opened from its container file: every byte is checked
- * before it is believed. */
+/* sealed.c -- opens a segment from its container file. Every byte is checked before it is used. */
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/segment/segment_file.h"
@@ -13,7 +12,7 @@ struct opening {
     const char *path;
     struct container container;
     struct segment_meta meta;
-    /* an index of so many bytes is copied into memory, a larger one stays in the mapping */
+    /* an index of at most so many bytes is copied into memory; a larger one stays in the mapping */
     uint64_t copy_max;
     struct error *error;
 };
@@ -26,7 +25,7 @@ static int bad_region(struct opening *o, const char *name, const char *what)
                      o->path, (unsigned long long)(r ? r->offset : 0), name, what);
 }
 
-/* The bytes of a region that must have this size. */
+/* Finds the region of that name, which must have this size. */
 static int need(struct opening *o, const char *name, uint64_t size, const uint8_t **ret)
 {
     const struct container_region *r = container_find(&o->container, name);
@@ -38,7 +37,7 @@ static int need(struct opening *o, const char *name, uint64_t size, const uint8_
     return 0;
 }
 
-/* A region that must be understood, and is not, comes from a newer version. */
+/* A region of unknown name that is marked CONTAINER_NEED comes from a newer version. */
 static int check_known(struct opening *o)
 {
     for (unsigned i = 0; i < o->container.region_count; i++) {
@@ -59,7 +58,7 @@ int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error 
     return rc;
 }
 
-/* The next piece of a region. Returns as container_check_piece() does. */
+/* Reads the next piece of a region and checks it. Returns like container_check_piece(). */
 static int read_piece(struct file *f, uint8_t *room, struct container_check *check, const char *path,
                       struct error *error)
 {
@@ -73,8 +72,8 @@ static int read_piece(struct file *f, uint8_t *room, struct container_check *che
     return container_check_bytes(check, room, n, path, error);
 }
 
-/* All bytes of the file are read rather than looked at where they are mapped: what the disk does
- * not give back is then an error of one read. */
+/* Reads all bytes of the file instead of using the mapping. So a bad sector is an error of one
+ * read, and not a fault. */
 static int read_all(const struct container *c, const char *path, struct error *error)
 {
     struct file *f;
@@ -142,7 +141,8 @@ static int read_meta(struct opening *o, const struct collection_config *c, const
 
 static void values_map(struct row_values *v, const uint8_t *bytes, uint32_t stride)
 {
-    /* struct rows serves growing segments too; nobody writes through it */
+    /* struct rows has no const, because growing segments use it; a sealed segment is never
+     * written */
     v->single = (uint8_t *)bytes;
     v->at = (struct rows){&v->single, stride, ROWS_ONE_PIECE};
 }
@@ -213,7 +213,7 @@ static int open_field(struct opening *o, struct segment *s, const struct field_s
     struct column column;
     const char *why = "cannot be used";
     if (n == 0)
-        return 0; /* the field is newer than the file: its column is built in the background */
+        return 0; /* the field is newer than the file; the background builds its column */
     int rc = column_open(kind, f->number, regions, n, s->rows.count, &pause, &column, &why);
     if (rc == -EINVAL)
         return error_set(o->error, ERROR_CORRUPT,
@@ -223,12 +223,12 @@ static int open_field(struct opening *o, struct segment *s, const struct field_s
                          o->path, f->path, why);
     if (rc == 0 && (rc = segment_column_add(s, &column, f->path)) < 0)
         column_destroy(&column);
-    return rc == -ENOMEM ? 0 : rc; /* the background builds it when there is memory */
+    return rc == -ENOMEM ? 0 : rc; /* the background builds the column when there is memory */
 }
 
 static int open_fields(struct opening *o, struct segment *s, const struct collection_config *c)
 {
-    struct schema *schema = schema_acquire(c->schema); /* another may take its place at a pause */
+    struct schema *schema = schema_acquire(c->schema); /* the schema may be replaced at a pause */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < schema->field_count; i++)
         rc = open_field(o, s, &schema->fields[i]);
@@ -238,7 +238,7 @@ static int open_fields(struct opening *o, struct segment *s, const struct collec
     return rc;
 }
 
-/* Text for people. */
+/* The reasons are text, which is only shown to users. */
 static void read_why(const struct opening *o, uint16_t vector, struct index_why *why)
 {
     char name[CONTAINER_NAME_MAX];
@@ -351,7 +351,7 @@ static int open_as(const char *path, const struct collection_config *c, const st
     else
         rc = open_mapped(&o, s, c, m);
     container_fini(&o.container);
-    /* then whatever else was found is not the reason */
+    /* a lost page is the cause of any other error */
     int lost = segment_check_lost(s, path, error);
     rc = lost < 0 ? lost : rc;
     if (rc == 0) {

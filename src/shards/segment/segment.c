@@ -1,13 +1,13 @@
-/* segment.c -- what growing, frozen and sealed segments have in common: the end of their life,
- * shares, and deaths that follow a row to the successor. */
+/* segment.c -- what growing, frozen and sealed segments have in common: how they are freed and
+ * shared, and how a death follows a row to the successor. */
 #include "shards/segment/segment.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DISPOSED_ROWS 4096 /* fewer rows are given back at once */
-/* of the vectors of a small segment: 5 to 10 us of a search */
+#define DISPOSED_ROWS 4096 /* segments of fewer rows are freed at once */
+/* bytes of vectors that a small segment may have: they cost a search 5 to 10 us */
 #define SCANNED_BYTES  ((uint64_t)64 << 10)
 #define TOMBSTONES_FEW 1024
 
@@ -92,7 +92,8 @@ static void disposer(void *arg)
     destroy(arg, true);
 }
 
-/* A hundred MiB of memory, or a view of a GiB, takes ten milliseconds and more to give back. */
+/* To free 100 MiB of memory, or a mapping of 1 GiB, takes 10 ms and more, so a background
+ * fiber does it in steps. */
 static void dispose(struct segment *s)
 {
     if (s->sharing.borrowed || s->rows.count < DISPOSED_ROWS || !fiber_self() ||
@@ -168,7 +169,7 @@ void segment_set_successor(struct segment *s, struct segment *successor, uint32_
     s->succession.rows = rows;
 }
 
-/* The row of the successor that row lives on as; ROW_NONE: it was dead before. */
+/* The row in the successor; ROW_NONE: it is not there. */
 static uint32_t successor_row(const struct segment *s, uint32_t row)
 {
     return s->succession.rows ? s->succession.rows[row] : row;
@@ -191,7 +192,7 @@ bool segment_alive(const struct segment *s, uint32_t row)
             return true;
         row = successor_row(s, row);
         if (row == ROW_NONE)
-            return true; /* it has no place there yet */
+            return true; /* the merge has not given it a place yet */
     }
     return false;
 }
@@ -216,7 +217,7 @@ struct payload_at segment_payload_at(const struct segment *s, uint32_t row)
         return *(const struct payload_at *)rows_at(&s->payloads.at.at, row);
     uint64_t from = row ? s->payloads.ends[row - 1] : 0, end = s->payloads.ends[row];
     if (end < from ||
-        /* a page was lost after the file was opened: segment_check_lost() tells */
+        /* a page was lost after the file was opened; segment_check_lost() reports it */
         end > s->payloads.size)
         return (struct payload_at){s->payloads.bytes, 0};
     return (struct payload_at){s->payloads.bytes + from, end - from};

@@ -1,10 +1,12 @@
 /* segment.h -- rows of a shard: growing (takes writes), frozen (waits to be sealed) or sealed
  * (an immutable file).
  *
- * In all three, row i has an id, a version, a vector and a payload, and a bit that says whether it
- * is alive: dead rows stay until the segment is rewritten. A segment also carries tombstones: ids
- * that were deleted while it grew, so that the deletions survive the log. Belongs to one reactor.
- * Fibers interleave at pauses, so who reads a segment across one holds it (segment_hold()). */
+ * In all three states, row i has an id, a version, a vector and a payload, and a bit that says
+ * whether it is alive. Dead rows stay until the segment is rewritten. A segment also has tombstones
+ * of the ids that were deleted while it grew, so that the deletions outlive the log.
+ *
+ * A segment belongs to one reactor. Other fibers run during a pause. So a fiber that reads a
+ * segment across a pause holds it (segment_hold()). */
 #pragma once
 
 #include "base/bits.h"
@@ -26,54 +28,55 @@ struct payload_at {
     uint64_t size;
 };
 
-/* How the index is made, or was, and why (index_plan.h). */
+/* The options of the index, and the reason for each (index_plan.h). */
 struct index_plan {
     struct index_options options;
     struct index_why why;
-    bool complete; /* nothing in options is open */
+    bool complete; /* all options are chosen */
 };
 
-/* A first chunk that a larger one took the place of (growing.c). */
+/* A first chunk that was replaced by a larger one (growing.c). */
 struct outgrown {
     struct outgrown *next;
     uint8_t *chunk;
 };
 
-/* A value of one size for each row: in chunks while the segment grows, in one piece in the mapping
- * when it is sealed. */
+/* One value of a fixed size for each row: in chunks while the segment grows, in one piece of the
+ * mapping when it is sealed. */
 struct row_values {
     struct rows at;
-    uint8_t *single; /* the one chunk, while or when there is one */
-    uint32_t room;   /* growing: rows there is room for */
+    uint8_t *single; /* the only chunk, where there is one */
+    uint32_t room;   /* growing: how many rows have room */
 };
 
-/* Which rows there are. */
+/* The rows themselves: how many, their ids and versions, which are alive. */
 struct segment_rows {
     uint32_t count, max, dead;
-    uint32_t room;   /* growing: rows there is room for now; max: that there may be */
-    uint64_t *alive; /* bit per row, alive_words of 64 */
+    uint32_t room;   /* growing: how many rows have room now; max: how many may come */
+    uint64_t *alive; /* a bit for each row, in alive_words words */
     uint32_t alive_words;
     struct row_values ids, versions;
-    uint64_t version_min; /* of the rows; UINT64_MAX: there are none */
-    uint64_t version_max; /* of rows and tombstones */
-    /* growing: first chunks, kept for searches that still read them; owned */
+    uint64_t version_min; /* the lowest of the rows; UINT64_MAX: there are none */
+    uint64_t version_max; /* the highest of rows and tombstones */
+    /* growing: replaced first chunks, which searches may still read; owned */
     struct outgrown *outgrown;
 };
 
-/* One named vector of each row, and the index over them. */
+/* One named vector of all rows, and the index over it. */
 struct segment_vectors {
     struct row_values values;
     struct segment_index *index; /* NULL: no rows */
     struct index_plan plan;      /* of the index */
-    /* sealed: the index lies in the mapping, because memory was short at its opening */
+    /* sealed: the index stays in the mapping, because memory was short when it was opened */
     bool index_mapped;
-    /* growing, frozen: a fiber brings the index up to its rows; another waits for store->indexed */
+    /* growing, frozen: a fiber works on the index; other fibers wait for store->indexed */
     bool indexing;
 };
 
-/* Growing and frozen: in an arena. Sealed: in the mapping. */
+/* The payloads: in an arena while the segment grows or is frozen, in the mapping when it is
+ * sealed. */
 struct segment_payloads {
-    struct row_values at; /* of struct payload_at; growing and frozen */
+    struct row_values at; /* growing, frozen: struct payload_at for each row */
     struct arena arena;
     const uint64_t *ends;
     const uint8_t *bytes;
@@ -86,39 +89,42 @@ struct segment_tombstones {
     uint32_t count, capacity;
 };
 
-/* A sealed segment on all reactors (shared_segment.h). */
+/* How a sealed segment is shared with other reactors (shared_segment.h). */
 struct segment_sharing {
-    bool borrowed;   /* values, index and mapping belong to the same segment on another reactor */
-    bool everywhere; /* all reactors have it, so that it may be merged */
-    /* ours: the number of its share to the others; 0: by the start; SHARE_SEQ_NONE: not yet */
+    /* a shared segment: the owner on another reactor has the values, index and mapping */
+    bool borrowed;
+    bool everywhere; /* all reactors have it, so it may be merged */
+    /* on the owner: the number of its share; 0: shared by the start or a merge;
+     * SHARE_SEQ_NONE: not shared yet */
     uint64_t seq;
 };
 
-/* What takes this segment's place, if anything. Row i lives on there as row rows[i], or as i when
- * rows is NULL. ROW_NONE: it has no place there, because it was dead, or has none yet. A search
- * that still reads this segment learns of deaths through segment_alive(). */
+/* The successor of a segment. Row i of the segment is row rows[i] of the successor, or row i when
+ * rows is NULL. ROW_NONE: the row is not in the successor, because it was dead, or not yet. A
+ * search that still reads the old segment asks segment_alive() for deaths in the successor. */
 struct segment_succession {
-    struct segment *successor; /* held while this one lives */
+    struct segment *successor; /* held until this segment is destroyed */
     uint32_t *rows;
-    bool rows_shared; /* rows belong to the merge, on whichever reactor that runs */
-    bool merging;     /* a merge reads it */
+    bool rows_shared; /* rows belong to the merge, which may run on another reactor */
+    bool merging;     /* a merge reads this segment */
 };
 
-/* Which part of the log a segment stands for. */
+/* Which part of the log holds records of this segment. */
 struct segment_log {
-    /* sealed: records older than its newest lie before this position; UINT64_MAX: not known */
+    /* sealed: all records of its rows, and older ones of their ids, lie before this position;
+     * UINT64_MAX: not known */
     uint64_t past;
-    uint64_t first; /* growing, frozen: no record that is only here lies before this position */
+    uint64_t first; /* growing, frozen: its rows do not need the log before this position */
 };
 
-#define SEGMENT_VECTORS 1 /* named vectors a row */
+#define SEGMENT_VECTORS 1 /* named vectors of a row */
 
 struct segment {
     enum segment_state state;
-    uint32_t handle; /* in the shard's table; the id map points to it */
-    uint64_t id;     /* in the manifest; 0 until sealed */
-    uint64_t birth;  /* grows with every segment the shard gets */
-    bool searched;   /* by this reactor's searches */
+    uint32_t handle; /* index in the shard's table, to which the id map refers */
+    uint64_t id;     /* the id in the manifest; 0 until sealed */
+    uint64_t birth;  /* number of the segment in the order in which the shard got them */
+    bool searched;   /* whether searches of this reactor read it */
 
     struct segment_rows rows;
     struct segment_vectors vectors[SEGMENT_VECTORS];
@@ -129,19 +135,19 @@ struct segment {
     struct segment_succession succession;
     struct segment_log log;
 
-    uint32_t owners, owner;       /* as in the manifest */
-    struct manifest_segment file; /* frozen: what was written of it; id 0: nothing yet */
+    uint32_t owners, owner;       /* as in struct manifest_segment */
+    struct manifest_segment file; /* frozen: the file that was written of it; id 0: none yet */
     struct mapping mapping;       /* sealed */
-    /* sealed: the same file, for an index that reads pages; opened by the first read on this
-     * reactor, closed with the segment; NULL: none was */
+    /* sealed: the same file, for an index that reads pages; the first read on this reactor opens
+     * it, the end of the segment closes it; NULL: not opened */
     struct file *pages;
-    /* growing: when it began, when the last row or tombstone came */
+    /* growing: when it began, and when the last row or tombstone came */
     uint64_t created_ns, written_ns;
     uint64_t disk_bytes;   /* sealed */
     uint64_t memory_bytes; /* growing: of row values */
 
-    uint32_t users; /* fibers that read it across a pause */
-    bool retired;   /* freed when the last user lets go */
+    uint32_t users; /* fibers that hold it */
+    bool retired;   /* it is freed when the last user lets go */
 };
 
 #define ROW_NONE         UINT32_MAX
@@ -150,29 +156,32 @@ struct segment {
 
 /* -- growing.c -- */
 
-/* An empty growing segment with room for rows_max rows. */
+/* Creates an empty growing segment that takes up to rows_max rows. */
 MUST_USE int growing_create(const struct collection_config *c, uint32_t rows_max, struct segment **ret);
-/* Appends a row, alive; vector: dim f32; payload: copied, or, when it lies in `owner`, taken over
- * with all of that arena. Returns the row, or -ENOMEM, or -ENOSPC when the segment is full. */
+/* Appends a row, which is alive. vector: dim f32. payload: copied; if owner is not NULL, the
+ * payload lies in that arena, and the segment takes over the arena. Returns the row, -ENOMEM, or
+ * -ENOSPC when the segment is full. */
 MUST_USE int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id,
                                 uint64_t version, const void *vector, const void *payload, uint32_t payload_size,
                                 struct arena *owner);
-/* What so many rows more take, without their payloads and their index; s NULL: in a
- * segment that they begin. */
+/* The memory that `more` rows add, without their payloads and their index. s
+ * NULL: to a new segment. */
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more);
 MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);
 
 /* -- sealed.c: these wait; writing is in segment_file.h -- */
 
-/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive; it is
- * not searched yet. An index of more than copy_max bytes stays in the mapping, where its pages are
- * the kernel's to drop. -EIO and ERROR_IO, with file and offset: the disk does not give it back. */
+/* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive, and
+ * the segment is not searched yet. An index of more than copy_max bytes stays in the mapping,
+ * whose pages the kernel may drop. -EIO and ERROR_IO, with file and offset: the disk does not
+ * give the bytes back. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                           uint64_t copy_max, struct segment **ret, struct error *error);
-/* Would it open? Everything is checked as above, but nothing is copied: it takes a bit a row. */
+/* Checks everything that segment_open() checks, and closes the file. Copies nothing, and takes one
+ * bit of memory a row. */
 MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                          uint64_t *ret_bytes, struct error *error);
-/* The sentence on a segment's file that cannot be read. Returns rc. */
+/* Sets the error for a segment's file that cannot be read. Returns rc. */
 int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. */
 MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
@@ -185,8 +194,8 @@ static inline void segment_hold(struct segment *s)
     s->users++;
 }
 void segment_let_go(struct segment *s);
-/* Frees s, now or when its last user lets go; a large one in a background fiber, a piece at a
- * time. */
+/* Frees s now, or when its last user lets go. A large segment is freed in steps,
+ * by a background fiber. */
 void segment_retire(struct segment *s);
 
 static inline struct point_id segment_id_at(const struct segment *s, uint32_t row)
@@ -198,32 +207,33 @@ static inline uint64_t segment_version_at(const struct segment *s, uint32_t row)
     return *(const uint64_t *)rows_at(&s->rows.versions.at, row);
 }
 struct payload_at segment_payload_at(const struct segment *s, uint32_t row);
-/* A page of the file, which is called path, was lost (mapping_lost()): what was read of the segment
- * may be zeros. -EIO and a sentence with file and offset; 0: none was. */
+/* -EIO, with file and offset, when a page of the file was lost (mapping_lost()): rows that were
+ * read may be zeros. 0: no page was lost. path: of the file, for the error. */
 MUST_USE int segment_check_lost(const struct segment *s, const char *path, struct error *error);
 
-/* A growing segment with so few rows that searches scan it. */
+/* Whether a growing segment has so few rows that searches scan it. */
 bool segment_is_small(const struct segment *s);
-/* The same of one that had so many rows, and none but few and small payloads. */
+/* The same for a segment of so many rows with small payloads. */
 bool segment_rows_are_small(uint64_t rows, uint32_t stride);
-/* Living rows that wait for a place in the graph. A growing segment of few rows needs neither graph
- * nor codes, because scanning it takes microseconds: it has no backlog. */
+/* Alive rows that wait for a place in the graph. A small growing segment has no backlog: it needs
+ * neither graph nor codes, because scanning it takes microseconds. */
 uint32_t segment_backlog(const struct segment *s);
 
-/* The row is dead, here and in all that takes this segment's place. */
+/* Marks the row as dead, here and in all successors. */
 void segment_delete_row(struct segment *s, uint32_t row);
-/* Is it alive, here or in what has taken this segment's place? */
+/* Whether the row is alive here and in the successors that have it. */
 bool segment_alive(const struct segment *s, uint32_t row);
-/* successor takes s's place, if rows is not NULL row i as rows[i]; NULL: nothing does. Owns rows,
- * unless they are lent; holds successor. */
+/* Sets the successor of s, which s holds; NULL: none. rows: see struct segment_succession; s owns
+ * it afterwards, unless rows_shared is set. */
 void segment_set_successor(struct segment *s, struct segment *successor, uint32_t *rows);
 
-/* The same sealed segment on another reactor: borrows all that never changes, with all rows alive;
- * -ENOMEM. `of` must outlive it. */
+/* Creates a shared segment of `of`, another reactor's sealed segment, with all rows alive. It
+ * refers to everything of `of` that never changes, so `of` must outlive it. -ENOMEM. */
 MUST_USE int segment_share(const struct segment *of, struct segment **ret);
-/* All rows alive; -ENOMEM. */
+/* Allocates the alive bits and sets them all. -ENOMEM. */
 MUST_USE int segment_all_alive(struct segment *s);
-/* The reactor whose log, and later whose memory, a sealed segment came from. */
+/* The reactor that owns the sealed segment: it sealed or merged it, or opened
+ * its file at the start. */
 static inline unsigned segment_owner(const struct segment *s, unsigned reactors)
 {
     return (unsigned)(s->id % reactors);

@@ -1,4 +1,4 @@
-/* segment_columns.c -- appending to the columns of a segment, and building one that it lacks. */
+/* segment_columns.c -- appends to the columns of a segment, and builds a column that it lacks. */
 #include "shards/segment/segment_columns.h"
 #include "columns/payload_path.h"
 #include "shards/segment/segment.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_PER_PAUSE 32 /* whose payloads are read */
+#define ROWS_PER_PAUSE 32 /* rows whose payloads are read without a pause */
 
 struct segment_column *segment_column_find(const struct segment *s, uint16_t field)
 {
@@ -38,8 +38,8 @@ static void unlink_from(struct segment_column **link, struct segment_column *c)
     *link = c->next;
 }
 
-/* No later search reads it. Those that do are waited for: here, when nobody else has it,
- * or by the background. */
+/* Takes the column out of the list, so that no later search reads it. If no search reads it and no
+ * other reactor uses it, frees it; else the background does that later. */
 static void drop(struct segment *s, struct segment_column *c)
 {
     unlink_from(&s->columns.first, c);
@@ -125,7 +125,7 @@ static int append_field(void *arg, size_t i, const struct field_values *v)
 {
     struct appending *a = arg;
     if (column_append(&a->columns[i]->column, v) == 0)
-        a->columns[i] = NULL; /* done */
+        a->columns[i] = NULL; /* appended */
     return 0;
 }
 
@@ -143,7 +143,7 @@ void segment_columns_append(struct segment *s, const void *payload, uint32_t siz
     ignore_result(payload_read_all(&reader, a.paths, a.count, payload, size, append_field, &a));
     for (size_t i = 0; i < a.count; i++)
         if (a.columns[i])
-            drop(s, a.columns[i]); /* there was no memory: it is built again in the background */
+            drop(s, a.columns[i]); /* there was no memory; the background builds the column again */
     payload_reader_fini(&reader);
 }
 
@@ -161,7 +161,7 @@ int segment_column_copy_row(const struct segment *s, uint32_t row, const char *p
 
 /* -- building -- */
 
-/* Until it has all rows, those that are written during the pauses, too. */
+/* Appends the values of all rows, also of rows that come during the pauses. */
 static int read_payloads(struct segment *s, const char *path, struct column *to, const struct pause *pause)
 {
     struct payload_reader reader = {0};
@@ -184,7 +184,7 @@ int segment_column_build(struct segment *s, const struct field_spec *field, cons
 {
     const struct column_kind *kind = column_kind_find(field->kind);
     const uint16_t number = field->number;
-    char path[FIELD_PATH_MAX]; /* the schema may change at a pause */
+    char path[FIELD_PATH_MAX]; /* copied, because the schema may be replaced at a pause */
     struct column column;
     if (!kind || segment_column_find(s, number))
         return 0;
@@ -194,9 +194,9 @@ int segment_column_build(struct segment *s, const struct field_spec *field, cons
         return rc;
     rc = read_payloads(s, path, &column, pause);
     if (rc == 0 && s->state != SEGMENT_GROWING)
-        rc = column_sort(&column, pause); /* no rows come any more */
+        rc = column_sort(&column, pause); /* no more rows come */
     else if (rc == 0)
-        /* no pause lies between the last row and the place in the segment */
+        /* there is no pause between the last row and segment_column_add() */
         check(column.rows == s->rows.count);
     if (rc == 0)
         rc = segment_column_add(s, &column, path);
@@ -230,7 +230,7 @@ void segment_columns_fini(struct segment *s)
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         for (struct segment_column *c = lists[i], *next; c; c = next) {
             next = c->next;
-            destroy(c); /* no other reactor has the segment any more */
+            destroy(c); /* no other reactor uses the segment any more */
         }
     s->columns = (struct segment_columns){0};
 }

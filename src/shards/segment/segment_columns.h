@@ -1,9 +1,9 @@
 /* segment_columns.h -- the columns of a segment: one for each indexed field.
  *
- * A column is made from payloads and can always be made again from them. A segment may lack one:
- * the field was added later, or there was no memory for it. A filter then reads payloads, until
- * background work has built the column. Searches use a column across pauses, so it is held while
- * they do. A shared segment uses the columns of its owner. */
+ * A column is made from payloads, and can always be made again from them. A segment may lack a
+ * column, because the field was added later, or because memory was short. Then a filter reads
+ * payloads, until background work has built the column. A search holds a column while it reads it
+ * across pauses. A shared segment uses the columns of its owner. */
 #pragma once
 
 #include "columns/column.h"
@@ -17,13 +17,13 @@ struct segment;
 struct segment_column {
     struct column column;
     struct segment_column *next;
-    uint32_t users; /* searches that read it across a pause */
-    bool borrowed;  /* the state is that of the owner's column */
-    bool told;      /* ours: some reactors may have borrowed it */
-    bool shared;    /* ours: all have, or need not */
-    /* freed when the last user lets go, and when the other reactors have given it back */
+    uint32_t users; /* searches that hold it */
+    bool borrowed;  /* of a shared segment: the state belongs to the owner's column */
+    bool told;      /* on the owner: other reactors may use it */
+    bool shared;    /* on the owner: every other reactor uses it, or does not need it */
+    /* freed when the last user lets go, and all other reactors have returned it */
     bool dropped;
-    struct event let_go; /* a dropped one has lost its last user */
+    struct event let_go; /* a dropped column has lost its last user */
     char path[FIELD_PATH_MAX];
 };
 
@@ -31,7 +31,7 @@ struct segment_columns {
     struct segment_column *first, *dropped; /* owned */
 };
 
-/* NULL: there is none, or it does not have all rows yet. */
+/* The column of that field; NULL: there is none, or it does not have all rows yet. */
 struct segment_column *segment_column_find(const struct segment *s, uint16_t field);
 static inline void segment_column_hold(struct segment_column *c)
 {
@@ -39,25 +39,28 @@ static inline void segment_column_hold(struct segment_column *c)
 }
 void segment_column_let_go(struct segment_column *c);
 
-/* A growing segment gets a column for each field; a field without memory gets none. */
+/* Creates the columns of a new growing segment, one for each field. A field for which there is
+ * no memory gets none. */
 void segment_columns_begin(struct segment *s, const struct schema *schema);
-/* The row that comes next, with this payload. A column that has no memory for it is dropped. */
+/* Appends a row with this payload to all columns. A column that gets no memory for it is
+ * dropped. */
 void segment_columns_append(struct segment *s, const void *payload, uint32_t size);
-/* Builds the column of a field from payloads; rows that are written meanwhile are in it, too. 1:
- * it was built; 0: it is there. -ENOMEM, or what the pause returned. Waits at pauses; the segment
- * is held by the caller. */
+/* Builds the column of a field from payloads, with the rows that come during the build.
+ * 1: it was built; 0: it was there. -ENOMEM, or what the pause returned. The caller holds
+ * the segment. Pauses. */
 MUST_USE int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause);
-/* Appends row `row` of s to a column of that field: from the column of s, or from the payload. */
+/* Appends the value of a row of s to a column of the same field. It comes from the column of s,
+ * or from the payload. */
 MUST_USE int segment_column_copy_row(const struct segment *s, uint32_t row, const char *path, struct payload_reader *r,
                                      struct column *to);
-/* Takes over a column that is complete. -ENOMEM: the caller still has it. */
+/* Takes over a complete column. -ENOMEM: the caller still owns it. */
 MUST_USE int segment_column_add(struct segment *s, const struct column *column, const char *path);
-/* The same with a column of the owner of a shared segment. -ENOMEM. */
+/* Adds a column of the owner to a shared segment. -ENOMEM. */
 MUST_USE int segment_column_borrow(struct segment *s, const struct column *column, const char *path);
-/* Drops a borrowed column, and waits until no search reads it. */
+/* Drops a column of the owner from a shared segment, and waits until no search here reads it. */
 void segment_column_return(struct segment *s, const struct column *column);
-/* The other reactors have given a column of ours back, which was dropped: frees it, now or when
- * its last user lets go. */
+/* Frees a dropped column that all other reactors have returned. Waits until its last user lets
+ * go. */
 void segment_column_free_dropped(struct segment *s, struct segment_column *c);
 /* Drops columns of fields that the schema does not have. */
 void segment_columns_keep(struct segment *s, const struct schema *schema);

@@ -1,6 +1,6 @@
-/* segment_file.h -- a segment as a container file. A region is named by what it belongs to: "seg."
- * the whole segment, "rows." ids and versions, "payload.", "v0." the vector with that number in the
- * collection's schema, and its index, "c3." the column of the field with that number. */
+/* segment_file.h -- a segment as a container file. The name of a region begins with what it belongs
+ * to: "seg." the whole segment; "rows." ids and versions; "payload."; "v0." the vector with number
+ * 0 in the collection's schema, and its index; "c3." the column of the field with number 3. */
 #pragma once
 
 #include "shards/segment/segment.h"
@@ -28,39 +28,39 @@ struct segment_vector_meta {
 
 struct segment_vector_meta segment_vector_meta(const struct vector_spec *v);
 
-/* What a region belongs to: 'v' a vector, 'c' a column, with its number; 's' anything else that
- * this version knows; 0: it knows none such. */
+/* What a region belongs to: 'v' a vector or 'c' a column, with its number; 's' something else that
+ * this version knows; 0: this version does not know the name. */
 struct region_owner {
     char kind;
     uint16_t number;
-    const char *rest; /* of 'v' and 'c': the name behind the dot */
+    const char *rest; /* of 'v' and 'c': the part of the name behind the dot */
 };
 struct region_owner region_owner(const char *name);
-/* "v0.codes": kind 'v' or 'c', the number of the vector or field, and what of
- * it (at most 15 bytes). */
+/* Makes a name like "v0.codes" from the kind ('v' or 'c'), the number of the vector or field, and
+ * `what` (at most 15 bytes). */
 const char *region_name(char ret[CONTAINER_NAME_MAX], char kind, uint16_t number, const char *what);
 
-/* Rows of one segment that go into a file. */
+/* The rows of one segment that go into a file. */
 struct segment_part {
     const struct segment *segment;
-    const uint32_t *kept; /* ROW_NONE: this row is left out; NULL: all are kept */
+    const uint32_t *kept; /* a row with ROW_NONE is left out; NULL: all rows are kept */
 };
 
-/* What a file is written from: the kept rows of the parts, one after the other. */
+/* The content of a new file: the kept rows of all parts, one part after the other. */
 struct segment_source {
     const struct segment_part *parts;
-    uint32_t part_count, rows; /* rows: all that are kept */
+    uint32_t part_count, rows; /* rows: how many are kept in all */
     const struct tombstone *tombstones;
     uint32_t tombstone_count;
-    uint64_t version_max; /* no row or tombstone has a higher one */
+    uint64_t version_max; /* the highest of rows and tombstones */
 };
 
-/* Writes all but the index. Regions that this version does not know are written again if they ask
- * for it (CONTAINER_KEEP). The vectors come last, so that container_region_offset() is then where
- * they begin. pause may end it. Waits. */
+/* Writes all regions but those of the index. Regions of the sources that this version does not know
+ * are copied if they are marked CONTAINER_KEEP. The vectors come last, so container_region_offset()
+ * says where they begin. The pause may end it. Waits. */
 MUST_USE int segment_write_columns(struct container_writer *w, const struct collection_config *c, uint64_t id,
                                    const struct segment_source *source, const struct pause *pause,
                                    uint64_t *ret_version_min);
-/* Writes the index, which is finished, and why it is as it is ("v0.why"). Waits. */
+/* Writes the regions of a finished index, and the reasons for its options ("v0.why"). Waits. */
 MUST_USE int segment_write_index(struct container_writer *w, const struct vector_spec *v, struct segment_index *index,
                                  const struct index_why *why);

@@ -1,12 +1,12 @@
-/* segment_filter.c -- the joint between filters, which know columns, and segments,
- * which know payloads. */
+/* segment_filter.c -- connects filters, which read columns, with segments, which have
+ * columns and payloads. */
 #include "shards/segment/segment_filter.h"
 
 #include <string.h>
 
 #define HITS_PER_PAUSE 256
 
-/* The field has no column here: added a moment ago, or there was no memory. */
+/* Tests a predicate by the payload, because the segment has no column of the field. */
 static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
 {
     struct segment_filter *f = arg;

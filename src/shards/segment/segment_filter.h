@@ -1,5 +1,5 @@
-/* segment_filter.h -- a filter against the rows of one segment: by its columns, and by
- * payloads where it lacks one. */
+/* segment_filter.h -- tests the rows of one segment against a filter: by columns, and by payloads
+ * for fields without a column. */
 #pragma once
 
 #include "columns/payload_path.h"
@@ -12,18 +12,19 @@ struct segment_filter {
     const struct segment *segment;
     struct filter_rows rows;
     struct payload_reader reader;
-    int failed; /* errno of a payload that could not be read; rows are then not to be believed */
+    int failed; /* errno of a payload that could not be read; then no result is right */
     const struct column *columns[SCHEMA_FIELDS_MAX];
     struct segment_column *held[SCHEMA_FIELDS_MAX];
 };
 
-/* The first `rows` rows of a segment that the caller holds. Holds its columns until the end. */
+/* Begins with the first `rows` rows of a segment that the caller holds. Holds its columns until
+ * segment_filter_end(). */
 void segment_filter_begin(struct segment_filter *f, const struct filter *filter, struct segment *s, uint32_t rows);
 void segment_filter_end(struct segment_filter *f);
 struct plan segment_filter_plan(const struct segment_filter *f, uint32_t k, uint32_t ef, bool exact);
-/* Makes bits, of bits_words(rows) + 1 words, the rows that pass. -ENOMEM, or
+/* Sets bits, which has bits_words(rows) + 1 words, to the rows that pass. -ENOMEM, or
  * what the pause returned. */
 MUST_USE int segment_filter_select(struct segment_filter *f, uint64_t *bits, const struct pause *pause);
-/* Keeps those hits that pass, up to k. Returns how many, or as above. */
+/* Keeps the hits that pass, up to k. Returns how many, -ENOMEM, or what the pause returned. */
 MUST_USE int segment_filter_hits(struct segment_filter *f, struct hit *hits, uint32_t count, uint32_t k,
                                  const struct pause *pause);

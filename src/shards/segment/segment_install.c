@@ -1,6 +1,6 @@
 /* segment_install.c -- the steps that sealing, merging and the other reactors' part of a merge have
  * in common. A crash before the commit leaves the old segments, and a file that the next start
- * removes; one after it leaves the new segment. */
+ * removes. A crash after it leaves the new segment. */
 #include "shards/segment/segment_install.h"
 
 #include <errno.h>
@@ -63,7 +63,8 @@ void segment_install_swap(struct segment *fresh, struct segment *const *old, uin
         fresh->log.past = g->log.past > fresh->log.past ? g->log.past : fresh->log.past;
     }
     if (fresh) {
-        /* a search that has passed the old ones need not look at this one too */
+        /* so a search that has searched the old segments does not search this one,
+         * too (hold_segments()) */
         fresh->birth = birth;
         fresh->searched = true;
     }

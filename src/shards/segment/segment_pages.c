@@ -1,13 +1,12 @@
-/* segment_pages.c -- page reads by the reactor's files. Each reactor opens a segment's file once,
- * for itself: segments are shared between reactors, and a file belongs to the reactor that opened
- * it. */
+/* segment_pages.c -- each reactor opens a segment's file once, for itself, because segments are
+ * shared between reactors, and a file belongs to the reactor that opened it. */
 #include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The sentence on a file that cannot be opened or read. Memory that is short says nothing of it. */
+/* Sets the error for a file that cannot be opened or read. -ENOMEM is no fault of the file. */
 static int failed(const struct segment_pages *p, uint64_t offset, int rc)
 {
     char path[PATH_TEXT_MAX] = "?";
@@ -20,7 +19,7 @@ static int failed(const struct segment_pages *p, uint64_t offset, int rc)
     return rc;
 }
 
-/* Another search may have opened it meanwhile: one handle is enough. */
+/* Another search may have opened the file meanwhile. One handle is enough. */
 static void keep_file(struct segment *g, struct file *f)
 {
     if (g->pages)
@@ -29,8 +28,8 @@ static void keep_file(struct segment *g, struct file *f)
         g->pages = f;
 }
 
-/* A search may hold a segment that a merge has replaced and whose file is removed. Then nothing is
- * opened; the mapping stays. */
+/* A merge may have replaced the segment and removed its file. Then no file is opened, and the
+ * mapping is read instead. */
 static int open_file(const struct segment_pages *p)
 {
     char path[PATH_TEXT_MAX];

@@ -1,5 +1,5 @@
-/* segment_region.c -- what the names of regions are, and what says how a vector lies in its
- * region. */
+/* segment_region.c -- makes and reads the names of regions, and makes the region
+ * that describes a vector. */
 #include "shards/segment/segment_file.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
-/* segment_write.c -- columns go out as they lie in memory, run by run of rows that are kept. */
+/* segment_write.c -- writes the regions of a segment. Values that lie side by side in memory are
+ * written in one piece. */
 #include "columns/payload_path.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/segment/segment_file.h"
@@ -13,7 +14,7 @@ struct writing {
     const struct pause *pause;
 };
 
-/* The kept rows of a part, in runs that lie side by side in memory. */
+/* Kept rows of a part whose values lie side by side in memory. */
 struct run {
     uint32_t row, count;
 };
@@ -31,7 +32,7 @@ static bool next_run(const struct segment_part *p, uint8_t shift, struct run *ru
     return run->count > 0;
 }
 
-/* Which of a segment's columns. */
+/* Returns one of the segment's arrays of values. */
 typedef const struct rows *(*column_fn)(const struct segment *s);
 
 static const struct rows *ids_of(const struct segment *s)
@@ -65,7 +66,7 @@ static int write_column(struct writing *x, const char *name, column_fn column, u
     return rc;
 }
 
-/* Calls each() for every kept row. */
+/* Calls each() for every kept row, in order. */
 static int for_kept(struct writing *x, int (*each)(struct writing *x, const struct segment *s, uint32_t row, void *arg),
                     void *arg)
 {
@@ -96,7 +97,7 @@ static int write_payload_end(struct writing *x, const struct segment *s, uint32_
     return container_append(x->w, end, sizeof(*end));
 }
 
-/* Sizes are read once more: a page of the file that they come from may have been lost
+/* The sizes are checked again, because a page of the source file may have been lost
  * since they were added up. */
 static int write_payload(struct writing *x, const struct segment *s, uint32_t row, void *arg)
 {
@@ -138,7 +139,7 @@ static int write_region(struct container_writer *w, const char *name, enum conta
     return rc < 0 || size == 0 ? rc : container_append(w, bytes, size);
 }
 
-/* -- regions that a newer version wrote, and asks to keep -- */
+/* -- regions of a newer version, marked CONTAINER_KEEP -- */
 
 static bool is_kept(const struct container_region *r)
 {
@@ -153,7 +154,8 @@ static bool is_met_before(const struct container *all, uint32_t part, const char
     return false;
 }
 
-/* The region of this name, of all parts, one behind the other. */
+/* Writes one region with the bytes of the regions of this name of all parts, one behind the
+ * other. */
 static int write_kept(struct writing *x, const struct container *all, const char *name)
 {
     uint64_t size = 0;
@@ -210,7 +212,7 @@ static int write_gathered(struct writing *x, struct gathering *g)
     int rc = for_kept(x, gather_row, g);
     if (rc == 0)
         rc = column_sort(&g->column, x->pause);
-    /* of memory, or of values a column may have: nothing is written yet */
+    /* memory is short, or a column cannot have so many values; nothing is written yet */
     if (rc == -ENOMEM || rc == -ENOSPC)
         return 0;
     const unsigned n = rc == 0 ? column_save(&g->column, regions) : 0;
@@ -220,7 +222,8 @@ static int write_gathered(struct writing *x, struct gathering *g)
     return rc;
 }
 
-/* A column that there is no memory for is left out. The background builds it from the payloads. */
+/* Without memory for it, a column is left out, and the background builds it
+ * from the payloads later. */
 static int write_field(struct writing *x, const struct field_spec *f)
 {
     const struct column_kind *kind = column_kind_find(f->kind);
@@ -256,7 +259,7 @@ int segment_write_columns(struct container_writer *w, const struct collection_co
                                 .version_max = source->version_max,
                                 .rows = source->rows,
                                 .tombstones = source->tombstone_count};
-    /* the schema may be another one after a wait */
+    /* read now, because the schema may be replaced at a wait */
     const uint16_t number = collection_vector(c)->number;
     const struct segment_vector_meta vector = segment_vector_meta(collection_vector(c));
     char name[CONTAINER_NAME_MAX];
@@ -286,7 +289,7 @@ int segment_write_index(struct container_writer *w, const struct vector_spec *v,
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     char name[CONTAINER_NAME_MAX];
     unsigned n = 0;
-    const uint16_t number = v->number; /* likewise: v is borrowed until the first wait */
+    const uint16_t number = v->number; /* read now, because v is borrowed until the first wait */
     int rc = segment_index_regions(index, regions, &n);
     if (rc == 0)
         rc = write_region(w, region_name(name, 'v', number, "why"), CONTAINER_IGNORE, why->text, strlen(why->text));

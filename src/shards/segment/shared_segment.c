@@ -1,5 +1,5 @@
-/* shared_segment.c -- a segment is shared in two steps, because rows die meanwhile: first the
- * rows, then the bits that say which are alive. */
+/* shared_segment.c -- how a segment is shared, in two steps, because rows die meanwhile: first the
+ * rows, then the alive bits. Also the announcements of unsealed rows. */
 #include "shards/segment/shared_segment.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ int shard_take_share(struct shard *s, const struct segment *of, struct segment *
 {
     *ret = shard_find_segment(s, of->id);
     if (*ret)
-        return 0; /* a share that was given up half way is made again */
+        return 0; /* an earlier attempt to share it ended half way */
     struct segment *g;
     int rc = segment_share(of, &g);
     if (rc < 0)
@@ -48,7 +48,7 @@ static int take_shared_list(struct store *store, void *call)
         int rc = s ? shard_take_share(s, list->items[i].segment, &g) : -ENOENT;
         if (rc < 0)
             return rc;
-        /* all reactors have it before any of them serves */
+        /* no reactor serves before all reactors have it */
         g->searched = g->sharing.everywhere = true;
         fiber_checkpoint();
     }
@@ -68,7 +68,7 @@ int store_share(struct store *store)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             struct segment *g = s->segments[i];
             if (!g || g->sharing.borrowed)
-                continue; /* others have begun to lend */
+                continue; /* another reactor has shared it already */
             g->sharing.seq = 0;
             g->searched = g->sharing.everywhere = true;
             list->items[list->count].collection = s->config.id;
@@ -79,13 +79,13 @@ int store_share(struct store *store)
     return rc;
 }
 
-/* -- what was just sealed -- */
+/* -- a segment that was just sealed -- */
 
 struct share {
     uint64_t collection, number;
     unsigned owner;
     const struct segment *segment;
-    const uint64_t *alive; /* NULL: the first step */
+    const uint64_t *alive; /* NULL in the first step */
 };
 
 static void take_deaths(struct segment *g, const uint64_t *alive)
@@ -113,12 +113,13 @@ static int take_sealed(struct store *store, void *call)
     const struct share *share = call;
     struct shard *s = store_shard(store, share->collection);
     if (!s || gate_enter(&s->gate) < 0)
-        return 0; /* dropped */
+        return 0; /* the collection was dropped */
     struct segment *g;
     int rc = shard_take_share(s, share->segment, &g);
     if (rc == 0 && share->alive && !g->searched) {
         take_deaths(g, share->alive);
-        /* from here on we search it, and its owner does not for us: no wait between */
+        /* without a wait in between: from here on this reactor searches it, and the owner does not
+         * search it for this reactor */
         rc = note_share(s, share);
         g->searched = rc == 0;
     }
@@ -138,7 +139,8 @@ static int settle(struct store *store, void *call)
     return 0;
 }
 
-/* The first step, and the bits that hold after it; those that die from now on are told to all. */
+/* Takes the first step, then copies the alive bits. Deaths after that reach all
+ * reactors as remote deletes. */
 static int share_rows(struct share *share, struct shard *s, const struct segment *g, uint64_t **ret_alive)
 {
     int rc = call_others(s->store, STORE_STEP, take_sealed, share);
@@ -177,7 +179,8 @@ int shard_share(struct shard *s, struct segment *g)
 
 int shard_share_rest(struct shard *s)
 {
-    struct segment *next = NULL; /* in their order: who has the loan n has all before */
+    /* in the order of their births: a reactor that has share n has all earlier ones */
+    struct segment *next = NULL;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
         if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.borrowed && !g->sharing.everywhere &&
@@ -194,7 +197,7 @@ int shard_share_rest(struct shard *s)
     return rc < 0 ? rc : 1;
 }
 
-/* -- who has to be asked -- */
+/* -- which reactors a search has to ask -- */
 
 struct unsealed_call {
     uint64_t collection;
@@ -219,7 +222,7 @@ static int announce(struct shard *s, bool some)
     s->unsealed = UNSEALED_CHANGING;
     int rc = call_others(s->store, STORE_NOTICE, note_unsealed, &c);
     s->unsealed =
-        /* after a failure, too: the next write says it again */
+        /* also after a failure: the next write announces it again */
         rc == 0 && some ? UNSEALED_SOME : UNSEALED_NONE;
     event_notify_all(&s->unsealed_changed);
     return rc;

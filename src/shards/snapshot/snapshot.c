@@ -1,6 +1,6 @@
-/* snapshot.c -- a snapshot is made under a name nobody asks for and gets its own by one
- * rename, when all of it is durable. It is removed the same way backwards, so that a name
- * never stands for a part. */
+/* snapshot.c -- a snapshot is made under a hidden name, and gets its own by one rename when all of
+ * it is durable. To remove it, it is renamed to the hidden name first. So a name never stands for
+ * a part of a snapshot. */
 #include "shards/snapshot/snapshot.h"
 #include "base/log.h"
 #include "reactor/file.h"
@@ -39,7 +39,7 @@ void snapshot_name_default(uint64_t wall_ns, unsigned others, char name[SNAPSHOT
         snprintf(name + n, SNAPSHOT_NAME_MAX - n, "-%u", others + 1);
 }
 
-/* The one that is being made or removed. */
+/* The hidden name of a snapshot that is being made or removed. */
 static int unfinished_path(char *path, const char *dir, const char *name)
 {
     return path_join(path, dir, "snapshots/.%s.new", name);
@@ -164,7 +164,7 @@ static void info_fill(struct snapshot_info *ret, const char *name, const struct 
         ret->log_bytes += manifest_log_end(m, r) - m->log_start[r];
 }
 
-/* Everything but the name. */
+/* Makes the whole snapshot under its hidden name. */
 static int make_unfinished(const char *dir, const char *fresh, struct manifest *m, const struct context *ctx,
                            struct error *error)
 {
@@ -189,7 +189,7 @@ int snapshot_create(const char *dir, const char *name, const struct manifest *m,
                     struct snapshot_info *ret, struct error *error)
 {
     char parent[PATH_TEXT_MAX], path[PATH_TEXT_MAX], fresh[PATH_TEXT_MAX];
-    struct manifest own = *m; /* borrows the arrays */
+    struct manifest own = *m; /* borrows the arrays of m */
     own.snapshot.created_ns = clock_wall_ns();
     int rc = snapshot_name_check(name, error);
     if (rc < 0)
@@ -211,7 +211,7 @@ int snapshot_create(const char *dir, const char *name, const struct manifest *m,
     if (rc == 0)
         rc = directory_flush(parent);
     if (rc < 0) {
-        ignore_result(tree_remove(fresh)); /* the next start tries again */
+        ignore_result(tree_remove(fresh)); /* if this fails, the next start removes it */
         if (rc == -ECANCELED || rc == -ETIME)
             return rc;
         bool said = error && error->code != ERROR_OK && rc != -ENOSPC;
@@ -252,7 +252,7 @@ static int list_one(const char *name, void *arg)
     }
     if (rc == 0)
         manifest_fini(&m);
-    if (!to->damaged || snapshot_exists(l->dir, name) != 0) /* or removed a moment ago */
+    if (!to->damaged || snapshot_exists(l->dir, name) != 0) /* else it was removed a moment ago */
         l->count++;
     return 0;
 }
@@ -288,7 +288,7 @@ int snapshot_delete(const char *dir, const char *name, struct error *error)
     if (rc == 0)
         rc = unfinished_path(old, dir, name);
     if (rc == 0)
-        rc = tree_remove(old); /* of an earlier try */
+        rc = tree_remove(old); /* left by an earlier attempt */
     if (rc == 0)
         rc = file_rename(path, old);
     if (rc == 0)

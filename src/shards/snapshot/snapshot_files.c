@@ -1,5 +1,5 @@
-/* snapshot_files.c -- the list of files is made from a manifest, and each gets a second name by a
- * hard link, or a copy where the file system has none. */
+/* snapshot_files.c -- lists the files that a manifest needs, and gives each a second name by a hard
+ * link, or copies it where the file system has no hard links. */
 #include "shards/snapshot/snapshot_files.h"
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"
@@ -32,8 +32,9 @@ int snapshot_error(struct error *error, int rc, const char *doing, const char *n
 /* -- walking -- */
 
 struct snapshot_file {
-    char name[64];      /* "segments/..." or "log/N/..." */
-    uint64_t bytes_max; /* of a log: what is behind is not part of it; of a segment UINT64_MAX */
+    char name[64]; /* "segments/..." or "log/N/..." */
+    /* bytes of a log file that belong to the snapshot; of a segment UINT64_MAX */
+    uint64_t bytes_max;
 };
 
 typedef int (*snapshot_file_fn)(const struct snapshot_file *file, void *arg);
@@ -69,7 +70,8 @@ static int each_log_file(const struct manifest *m, const struct log_options *o, 
     return rc;
 }
 
-/* Segments first, then the logs. A non-zero return ends the walk and is returned. */
+/* Calls fn for the segments, then for the log files. A non-zero return ends the
+ * walk and is returned. */
 static int each_file(const char *dir, const struct manifest *m, snapshot_file_fn fn, void *arg)
 {
     char path[PATH_TEXT_MAX];
@@ -106,7 +108,7 @@ static int file_copy(const char *from, const char *to, uint64_t size, const stru
         return rc;
     rc = file_open(to, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &out);
     if (rc == 0) {
-        /* the log and the searches go first on the disk */
+        /* the log and searches use the disk first */
         enum fiber_class was = fiber_become(CLASS_BACKGROUND);
         rc = copy_bytes(in, out, size, ctx);
         fiber_become(was);
@@ -162,7 +164,8 @@ static int link_one(const struct snapshot_file *f, void *arg)
     return 0;
 }
 
-/* The directories are made first, and flushed last: then their entries are durable. */
+/* Calls fn for the directories of a snapshot: to make them first, and to flush their entries
+ * last. */
 static int for_directories(const char *dir, const struct manifest *m, int (*fn)(const char *path))
 {
     static const char *const names[] = {"segments", "log"};

@@ -1,8 +1,10 @@
-/* snapshot_restore.c -- why there is a marker: a restore changes many names, and a crash may come
- * between any two of them. What is in DIR before it counts for nothing once the marker is durable,
- * and the snapshot is not changed by it: so it is done again from the beginning until it was done
- * once to the end. What is replaced is removed first, so that copies, where there are no second
- * names, take no more space than one folder. */
+/* snapshot_restore.c -- a restore changes many names, and a crash may come between any two.
+ * So first a marker, DIR/restoring, is made durable. From then on the old content of DIR
+ * does not count. The restore does not change the snapshot, so after a crash it starts
+ * again from the beginning.
+ *
+ * The old files are removed first. So where files have to be copied, the restore needs no more
+ * space than one folder takes. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "reactor/file.h"
@@ -23,7 +25,7 @@ int snapshot_restore_begin(const char *dir, const char *name, struct error *erro
     return rc < 0 ? snapshot_error(error, rc, "restoring the snapshot", name) : 0;
 }
 
-/* 1: name[] has it; 0: there is none. */
+/* 1: name[] has the name of the snapshot; 0: there is no marker. */
 static int marker_read(const char *dir, char name[SNAPSHOT_NAME_MAX], struct error *error)
 {
     char path[PATH_TEXT_MAX];
@@ -65,7 +67,7 @@ bool snapshot_is_restoring(const char *dir, const char *name)
 bool snapshot_restore_is_pending(const char *dir)
 {
     char marked[SNAPSHOT_NAME_MAX];
-    return marker_read(dir, marked, NULL) != 0; /* one that cannot be read counts */
+    return marker_read(dir, marked, NULL) != 0; /* a marker that cannot be read counts, too */
 }
 
 int snapshot_restore_cancel(const char *dir)

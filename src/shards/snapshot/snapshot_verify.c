@@ -1,5 +1,5 @@
-/* snapshot_verify.c -- would it open? Every segment is opened as a start would do it, every block
- * of the logs is read up to where each log ends. */
+/* snapshot_verify.c -- checks that a snapshot would open. Every segment is opened as a start would
+ * do it, and every block of the logs is read up to the end of each log. */
 #include "reactor/timer.h"
 #include "shards/log/log.h"
 #include "shards/segment/segment.h"
@@ -9,10 +9,10 @@
 #include <inttypes.h>
 
 struct verifying {
-    const char *dir; /* of the snapshot */
+    const char *dir; /* the folder of the snapshot */
     const struct manifest *manifest;
     const struct context *ctx;
-    uint64_t until_ns; /* 0: no end */
+    uint64_t until_ns; /* when the step ends; 0: at the end of the check */
     struct snapshot_verify *state;
     struct error *error;
 };
@@ -25,7 +25,7 @@ static const struct collection_config *collection_of(const struct manifest *m, u
     return NULL;
 }
 
-/* As a start would open it: every checksum, the identity, the graph. */
+/* Opens the segment as a start would: checks every checksum, its identity and its index. */
 static int check_segment(const struct verifying *v, const struct manifest_segment *s, const char *path)
 {
     const struct collection_config *c = collection_of(v->manifest, s->collection);
@@ -56,7 +56,7 @@ static int check_log(struct verifying *v, unsigned reactor)
     return rc < 0 ? rc : log_replay(&o, m->log_start[reactor], count_group, v, &end, v->error);
 }
 
-/* Files are counted so: the segments, then one log for each reactor. */
+/* Checks file number i: first come the segments, then one log for each reactor. */
 static int check_file(struct verifying *v, uint64_t i)
 {
     const struct manifest *m = v->manifest;

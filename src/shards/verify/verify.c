@@ -1,7 +1,6 @@
-/* verify.c -- goes through a folder in one order: manifest, logs by reactor, segments by id. Where
- * it stands is a cursor of three numbers and nothing is kept between two steps, so a check can be
- * left at any time and the folder may change in between: each step begins by reading the
- * manifest. */
+/* verify.c -- checks a folder in a fixed order: manifest, logs by reactor, segments by id. A cursor
+ * of three numbers is all that is kept between two steps. So a check can be left at any time. The
+ * folder may change in between, because each step reads the manifest first. */
 #include "base/memory.h"
 #include "shards/verify/verify_internal.h"
 
@@ -12,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- what all parts need -- */
+/* -- helpers of all parts -- */
 
 int verify_count(struct verify *v, uint64_t bytes)
 {
@@ -62,7 +61,7 @@ void verify_file_close(struct verify_file *f)
     file_close(f->file);
 }
 
-/* Some file systems take the wish for direct reads and then refuse the last piece of a file. */
+/* Some file systems open a file for direct reads, and then refuse to read its last piece. */
 static int read_through_cache(struct verify_file *f)
 {
     struct file *file;
@@ -96,7 +95,7 @@ int verify_reload(struct verify *v)
     return 0;
 }
 
-/* -- the whole -- */
+/* -- the whole check -- */
 
 static bool is_wanted(const struct verify *v, const struct manifest_segment *s)
 {
@@ -107,7 +106,7 @@ static uint64_t size_of(struct verify *v, const char *name)
 {
     struct verify_file f;
     if (verify_file_open(v, name, &f) < 0)
-        return 0; /* what cannot be opened is told when its turn comes */
+        return 0; /* a file that cannot be opened is reported when it is checked */
     verify_file_close(&f);
     return f.size;
 }
@@ -133,7 +132,7 @@ static int add_up(struct verify *v)
     return 0;
 }
 
-/* Sets the cursor to the next thing there is. */
+/* Sets the cursor to the segment with the lowest id from `from` on, or to the end. */
 static void next_segment(struct verify *v, uint64_t from)
 {
     const struct manifest *m = &v->manifest;
@@ -153,7 +152,7 @@ static void next_log(struct verify *v, uint64_t reactor)
         next_segment(v, 0);
 }
 
-/* It is small, and replaced as a whole. */
+/* The file of the settings is small, and is checked as a whole. */
 static void check_settings(struct verify *v)
 {
     struct verify_file f;
@@ -164,15 +163,15 @@ static void check_settings(struct verify *v)
     verify_file_close(&f);
     v->progress->files++;
     if (got < 0)
-        verify_report(v, "settings", "", 0, "the disk does not give it back: %s", strerror((int)-got));
+        verify_report(v, "settings", "", 0, "the disk cannot read it: %s", strerror((int)-got));
     else if (whole_text_size((const char *)v->window, (size_t)got) == 0)
-        verify_report(v, "settings", "", 0, "the checksum of %" PRId64 " bytes does not match: set again what was set",
-                      got);
+        verify_report(v, "settings", "", 0,
+                      "the checksum of %" PRId64 " bytes does not match: change the settings again (kith config)", got);
 }
 
 static int check_manifest(struct verify *v)
 {
-    int rc = add_up(v); /* its checksum was compared when the step began */
+    int rc = add_up(v); /* the step has checked the manifest when it read it */
     v->progress->files++;
     check_settings(v);
     v->at->offset = VERIFY_FINISHED;
@@ -199,11 +198,11 @@ static int check_item(struct verify *v)
         next_segment(v, v->at->item + 1);
         return 0;
     }
-    return -EINVAL; /* a cursor that we did not make */
+    return -EINVAL; /* this cursor is not from a check */
 }
 
-/* The manifest says what there is: when it is damaged, that is all that can be said. It is read
- * again in the middle of a step, too. */
+/* Without the manifest nothing else can be checked, so its damage is reported and the check ends.
+ * This may happen in the middle of a step, where the manifest is read again. */
 static int tell_of_manifest(struct verify *v, int rc)
 {
     if (v->error->code != ERROR_CORRUPT && v->error->code != ERROR_IO)

@@ -1,11 +1,11 @@
-/* verify.h -- checks every checksum of what a data folder holds: the manifest, the logs as
- * far as they are needed and durable, the sealed segments. Finds all damage, not only the
- * first; changes nothing.
+/* verify.h -- checks every checksum of a data folder: of the manifest, of the logs as far as they
+ * are needed and durable, and of the sealed segments. It finds all damage, not only the first,
+ * and changes nothing.
  *
- * Works on a folder that is being served, on one at rest, and on whatever else has the same layout.
- * Files are read past the page cache where the system allows it, so that it is the disk that is
- * checked; a file that goes away meanwhile because nobody needs it any more is no damage. Done in
- * steps, because a client that asks wants to see progress and to stop. Waits. */
+ * It works on a folder that is being served, on one that is not, and on any other with the same
+ * layout. Files are read past the page cache where the system allows it, so that the disk is
+ * checked. A file that is removed meanwhile, because it is not needed any more, is no damage. The
+ * check has steps, so that a client sees its progress and can stop it. */
 #pragma once
 
 #include "reactor/fibers/fiber.h"
@@ -15,29 +15,31 @@
 #define VERIFY_FILE_MAX 80
 
 struct verify_damage {
-    char file[VERIFY_FILE_MAX];      /* in the folder: "segments/000000000000000c.seg" */
-    char region[CONTAINER_NAME_MAX]; /* of a segment; may be empty */
+    char file[VERIFY_FILE_MAX];      /* path in the folder: "segments/000000000000000c.seg" */
+    char region[CONTAINER_NAME_MAX]; /* of a segment's file; may be empty */
     uint64_t offset;                 /* in the file */
     char what[160];                  /* "the checksum of 4096 bytes does not match" */
 };
 
 struct verify_options {
     const char *dir;
-    uint64_t collection; /* only its segments, and the manifest; 0: everything */
-    uint64_t bytes_max;  /* a step ends when it has read about so many; 0: only at the end */
-    /* Up to which position the log of a reactor is on stable storage now; waits. NULL: nobody
-     * writes, the log itself says it. */
+    uint64_t collection; /* checks only its segments, and the manifest; 0: everything */
+    /* a step ends when it has read about so many bytes; 0: at the end of the check */
+    uint64_t bytes_max;
+    /* Returns up to which position the log of a reactor is on stable storage now. Waits. NULL: the
+     * log is not being written, and its blocks say how far it is durable. */
     int (*log_durable)(unsigned reactor, uint64_t *ret, void *arg);
     void (*on_damage)(const struct verify_damage *damage, void *arg);
-    /* May be NULL. How far the check has come; 1: this step has done enough; a
-     * negative return ends it. */
+    /* Called with the bytes checked so far. May be NULL. Returns 1 to end this step, or a negative
+     * errno to end the check. */
     int (*on_progress)(uint64_t bytes, void *arg);
     void *arg;
 };
 
 enum verify_kind { VERIFY_MANIFEST, VERIFY_LOG, VERIFY_SEGMENT, VERIFY_DONE };
 
-/* Where the check stands. Zero-initialised is the beginning; plain numbers that may travel. */
+/* The place at which the check goes on. Zero-initialised: the beginning. It has plain numbers only,
+ * so it can be sent to a client and back. */
 struct verify_cursor {
     uint32_t kind;   /* enum verify_kind */
     uint64_t item;   /* the reactor of a log, the id of a segment */
@@ -45,12 +47,12 @@ struct verify_cursor {
 };
 
 struct verify_progress {
-    uint64_t bytes_total;           /* of everything; set by the step that begins */
-    uint64_t bytes, files, damages; /* added up over the steps */
+    uint64_t bytes_total;           /* of everything; set by the first step */
+    uint64_t bytes, files, damages; /* sums over all steps */
 };
 
-/* Goes on from *at. Returns 0 (*at is then further on; VERIFY_DONE: finished), or a negative
- * errno when the check itself could not go on: no memory, no permission, ended by
- * on_progress or log_durable. */
+/* Does a step from *at on. Returns 0 and moves *at on (VERIFY_DONE: the check is finished). A
+ * negative errno: the check cannot go on, because of memory or permission, or because on_progress
+ * or log_durable has ended it. Waits. */
 MUST_USE int verify_step(const struct verify_options *options, struct verify_cursor *at,
                          struct verify_progress *progress, struct error *error);

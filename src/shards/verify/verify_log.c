@@ -1,9 +1,9 @@
-/* verify_log.c -- every block from where the log is needed to where it is durable must be there and
- * right: what lies behind may be half written. Of a log that nobody writes, the blocks themselves
- * say how far it was durable.
+/* verify_log.c -- checks every block between the position from which the log is needed and the
+ * position up to which it is durable. Blocks behind that may be half written. If the log is not
+ * being written, its blocks say how far it was durable.
  *
- * While the server runs, files of the log come and go: what is not right is looked at again with a
- * fresh manifest before it is called damaged. */
+ * While the server runs, log files come and go. So a block that is wrong is read again, with a
+ * fresh manifest, before it is reported as damage. */
 #include "shards/log/log_block.h"
 #include "shards/log/log_files.h"
 #include "shards/log/log_mark.h"
@@ -24,12 +24,12 @@ struct walk {
     char dir[PATH_TEXT_MAX];
     struct log_options log;
     struct log_file_list files;
-    size_t current; /* of files; files.count: none is open */
+    size_t current; /* index of the open file; files.count: none is open */
     struct verify_file file;
-    uint64_t window_at; /* position of the window's first byte */
-    size_t window_size; /* 0: nothing was read */
-    uint64_t run;       /* of the last right block: it never falls */
-    /* a block has a format that this version does not read, and that was reported */
+    uint64_t window_at; /* position in the log of the window's first byte */
+    size_t window_size; /* 0: the window is empty */
+    uint64_t run;       /* run of the last right block; runs never fall */
+    /* a block with a format that this version does not read was reported */
     bool told_format;
 };
 
@@ -57,7 +57,7 @@ static int walk_init(struct walk *w, struct verify *v, unsigned reactor)
     if (rc == 0)
         rc = log_files_list(&w->log, &w->files);
     w->current = w->files.count;
-    /* no directory: no files, and that is found out block by block */
+    /* without the directory, every block is reported as missing */
     return rc == -ENOENT ? 0 : rc;
 }
 
@@ -67,7 +67,7 @@ static void file_name(const struct walk *w, uint64_t start, char name[VERIFY_FIL
              start);
 }
 
-/* The file whose piece of the log holds the position; files.count: none. */
+/* The index of the file whose piece of the log holds the position; files.count: none does. */
 static size_t file_of(const struct walk *w, uint64_t position)
 {
     size_t i = w->files.count;
@@ -76,15 +76,16 @@ static size_t file_of(const struct walk *w, uint64_t position)
     return i == 0 ? w->files.count : i - 1;
 }
 
-/* Where the piece of file i ends: with the file, or where the next one begins. */
+/* The position at which the piece of file i ends: the end of the file, or the
+ * start of the next one. */
 static uint64_t piece_end(const struct walk *w, size_t i)
 {
     uint64_t end = w->files.starts[i] + w->file.size;
     return i + 1 < w->files.count && w->files.starts[i + 1] < end ? w->files.starts[i + 1] : end;
 }
 
-/* Makes the bytes from position on stand in the window. Returns how many there are, 0
- * when no file has them. */
+/* Reads the bytes from position on into the window, and sets *ret to them. Returns how many there
+ * are; 0: no file has them. */
 static int64_t look_at(struct walk *w, uint64_t position, const uint8_t **ret)
 {
     size_t i = file_of(w, position);
@@ -126,7 +127,8 @@ static int block_at(struct walk *w, uint64_t position, struct log_block *b)
            b->reactor == w->log.reactor;
 }
 
-/* Up to where the last orderly stop flushed it; 0: not known. -EBADMSG: the mark is damaged. */
+/* Reads the mark of the last orderly stop (log_mark.h). *ret 0: there is none. -EBADMSG:
+ * the mark is damaged. */
 static int find_mark(const struct walk *w, uint64_t *ret)
 {
     struct error error = {0};
@@ -140,19 +142,19 @@ static void check_mark(const struct walk *w)
     int rc = find_mark(w, &marked);
     snprintf(name, sizeof(name), "log/%" PRIu64 "/%u.end", w->v->manifest.log_dir, w->log.reactor);
     if (rc == -EBADMSG)
-        verify_report(w->v, name, "", 0, "what an orderly stop noted of the end of the log is damaged");
+        verify_report(w->v, name, "", 0, "the mark that the last orderly stop left is damaged");
     else if (rc == -EIO)
-        verify_report(w->v, name, "", 0, "the disk does not give it back: %s", strerror(-rc));
+        verify_report(w->v, name, "", 0, "the disk cannot read it: %s", strerror(-rc));
 }
 
-/* How far the log says of itself that it was durable. */
+/* Finds how far the log was durable, by its blocks and its mark. */
 static int find_durable(struct verify *v, unsigned reactor, uint64_t *ret)
 {
     struct walk w;
     int rc = walk_init(&w, v, reactor);
     uint64_t durable = v->manifest.log_start[reactor], marked = 0;
     if (rc == 0)
-        ignore_result(find_mark(&w, &marked)); /* check_mark() tells */
+        ignore_result(find_mark(&w, &marked)); /* check_mark() reports it */
     durable = marked > durable ? marked : durable;
     const size_t first = file_of(&w, v->manifest.log_start[reactor]);
     for (size_t i = first; rc == 0 && i < w.files.count; i++) {
@@ -172,7 +174,7 @@ static int find_durable(struct verify *v, unsigned reactor, uint64_t *ret)
     return rc;
 }
 
-/* The stretch to check. */
+/* The part of the log that has to be checked. */
 static int log_range(struct verify *v, unsigned reactor, uint64_t *ret_start, uint64_t *ret_end)
 {
     const struct verify_options *o = v->options;
@@ -191,8 +193,8 @@ int verify_log_bytes(struct verify *v, unsigned reactor, uint64_t *ret)
     return rc;
 }
 
-/* Nothing right at `position`: says so, and returns where the next right block is, or
- * where memory ran out. */
+/* Reports that the block at `position` is wrong. Returns the position of the next right block, of
+ * `end`, or of the place where memory was short. */
 static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int why)
 {
     uint64_t at = position + LOG_UNIT;
@@ -207,15 +209,15 @@ static uint64_t report_gap(struct walk *w, uint64_t position, uint64_t end, int 
     uint64_t start = i < w->files.count ? w->files.starts[i] : position;
     file_name(w, start, name);
     if (why < 0)
-        verify_report(w->v, name, "", position - start, "the disk does not give back %" PRIu64 " bytes: %s",
-                      at - position, strerror(-why));
+        verify_report(w->v, name, "", position - start, "the disk cannot read %" PRIu64 " bytes: %s", at - position,
+                      strerror(-why));
     else
-        verify_report(w->v, name, "", position - start, "%" PRIu64 " bytes that had been acknowledged are not right",
+        verify_report(w->v, name, "", position - start, "%" PRIu64 " bytes of acknowledged writes are damaged",
                       at - position);
     return at;
 }
 
-/* A start reads blocks of one format only. Once a log: its other blocks are mostly alike. */
+/* Reports a format that a start does not read, once for each log. */
 static void check_format(struct walk *w, const struct log_block *b)
 {
     char name[VERIFY_FILE_MAX];
@@ -228,8 +230,8 @@ static void check_format(struct walk *w, const struct log_block *b)
                   LOG_FORMAT);
 }
 
-/* Did it go because nobody needs it any more? Then the log begins later now. Also finds files that
- * have come meanwhile. */
+/* Reads the manifest and the list of files again: the log may begin later now, and files
+ * may have come or gone. */
 static int look_again(struct walk *w, unsigned reactor)
 {
     struct verify *v = w->v;
@@ -244,8 +246,8 @@ static int look_again(struct walk *w, unsigned reactor)
     return rc;
 }
 
-/* Is the log still needed from `position`, or from where? Asked after something was not right
- * there: it may have gone while it was read. */
+/* Sets *ret to the position from which the log is needed now, but not below `position`. A wrong
+ * block may belong to a file that was freed while it was read. */
 static int needed_from(struct verify *v, unsigned reactor, uint64_t position, uint64_t *ret)
 {
     int rc = verify_reload(v);
@@ -267,7 +269,7 @@ static int check_range(struct walk *w, unsigned reactor, uint64_t end)
             check_format(w, &b);
             next = position + log_block_extent(b.size);
             fresh = false;
-        } else if (right == -ENOMEM) { /* says nothing of the disk */
+        } else if (right == -ENOMEM) { /* no fault of the disk */
             return right;
         } else if (!fresh) {
             rc = look_again(w, reactor);

@@ -1,5 +1,5 @@
-/* verify_segment.c -- a segment's file, slice by slice in the order of their offsets, read and not
- * mapped: a sector that the disk cannot give back is then an error of one read and not a signal. */
+/* verify_segment.c -- checks a segment's file slice by slice, in the order of their offsets. The
+ * file is read and not mapped, so that a bad sector is an error of one read and not a signal. */
 #include "base/checksum.h"
 #include "base/memory.h"
 #include "shards/segment/container_format.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNIT ((uint64_t)4096) /* direct reads begin at multiples of it */
+#define UNIT ((uint64_t)4096) /* direct reads begin at multiples of this */
 #define TAIL ((uint64_t)64 << 10)
 
 struct reading {
@@ -19,7 +19,7 @@ struct reading {
     struct verify_file file;
     char name[VERIFY_FILE_MAX];
     struct container container;
-    uint8_t *tail; /* what container.regions' checksums lie in */
+    uint8_t *tail; /* the checksums of container.regions lie here */
 };
 
 void verify_segment_name(uint64_t id, char name[VERIFY_FILE_MAX])
@@ -27,7 +27,7 @@ void verify_segment_name(uint64_t id, char name[VERIFY_FILE_MAX])
     snprintf(name, VERIFY_FILE_MAX, "segments/%016" PRIx64 ".seg", id);
 }
 
-/* -- the ends -- */
+/* -- head and tail -- */
 
 static int read_tail(struct reading *r, uint64_t from, uint64_t *ret_at)
 {
@@ -48,7 +48,7 @@ static int read_tail(struct reading *r, uint64_t from, uint64_t *ret_at)
     return 0;
 }
 
-/* Reads and parses head, directory and footer. error has a sentence only when they are damaged. */
+/* Reads and parses head, directory and footer. error is set only when they are damaged. */
 static int read_ends(struct reading *r, struct error *error)
 {
     uint8_t head[sizeof(struct container_head)] = {0};
@@ -73,10 +73,10 @@ static int read_ends(struct reading *r, struct error *error)
 
 struct slice_at {
     const struct container_region *region;
-    uint64_t number, from, to; /* in the file */
+    uint64_t number, from, to; /* from, to: offsets in the file */
 };
 
-/* The first slice that begins at or behind the offset. */
+/* Finds the first slice that begins at or behind the offset. False: there is none. */
 static bool next_slice(const struct container *c, uint64_t offset, struct slice_at *ret)
 {
     ret->region = NULL;
@@ -116,8 +116,8 @@ static void check_slice(struct reading *r, const struct slice_at *s)
     int rc = sum_range(r, s->from, s->to, &crc);
     memcpy(&expected, s->region->checksums + s->number * sizeof(expected), sizeof(expected));
     if (rc < 0)
-        verify_report(r->v, r->name, s->region->name, s->from,
-                      "the disk does not give back these %" PRIu64 " bytes: %s", s->to - s->from, strerror(-rc));
+        verify_report(r->v, r->name, s->region->name, s->from, "the disk cannot read these %" PRIu64 " bytes: %s",
+                      s->to - s->from, strerror(-rc));
     else if (crc != expected)
         verify_report(r->v, r->name, s->region->name, s->from, "the checksum of %" PRIu64 " bytes does not match",
                       s->to - s->from);
@@ -148,7 +148,7 @@ static int check_slices(struct reading *r)
     return finish(v, r->file.size);
 }
 
-/* A file that is not there is damage only if it is still named. */
+/* A missing file is damage only if the manifest still names it. */
 static int check_missing(struct verify *v, const char *name)
 {
     int rc = verify_reload(v);
@@ -167,7 +167,7 @@ int verify_segment(struct verify *v)
     if (rc == -ENOENT)
         return check_missing(v, r.name);
     if (rc == -EIO) {
-        verify_report(v, r.name, "", 0, "the disk does not give it back: %s", strerror(-rc));
+        verify_report(v, r.name, "", 0, "the disk cannot read it: %s", strerror(-rc));
         return finish(v, 0);
     }
     if (rc < 0)
@@ -179,7 +179,7 @@ int verify_segment(struct verify *v)
         verify_report(v, r.name, "directory", r.container.bad_at, "%s", error.text);
         rc = finish(v, r.file.size);
     } else if (rc == -EIO) {
-        verify_report(v, r.name, "directory", r.file.size, "the disk does not give it back: %s", strerror(-rc));
+        verify_report(v, r.name, "directory", r.file.size, "the disk cannot read it: %s", strerror(-rc));
         rc = finish(v, r.file.size);
     }
     container_fini(&r.container);
