@@ -330,7 +330,7 @@ struct store_stats {
     uint64_t log_needed_bytes;   /* bytes that a start would replay */
     /* bytes that the start cut off the end of the log (struct log_end) */
     uint64_t log_cut_bytes;
-    /* in the log, and in no segment, of a collection that the manifest calls clean: a bug of Kith */
+    /* in the log, and in no segment, of a collection that the manifest calls clean: a bug */
     uint64_t unexpected_records;
     uint64_t seal_ns_total, sealed_bytes;
     /* merges: several segments into one; compactions: one segment without its dead rows */

@@ -56,8 +56,8 @@ struct manifest_edit {
      * twice counts once */
     const uint64_t *removed;
     size_t removed_count;
-    /* the members below are about the logs of this epoch; if the manifest has another one, log_start
-     * does not move and no collection becomes clean */
+    /* the members below are about the logs of this epoch; if the manifest has another one,
+     * log_start does not move and no collection becomes clean */
     uint64_t epoch;
     uint32_t reactor;
     uint64_t log_start;

@@ -4,8 +4,8 @@
  *                                                   each log ends
  *   DIR/snapshots/NAME/segments/ID.seg              second names of files in DIR/segments
  *   DIR/snapshots/NAME/log/NUMBER/R-POSITION.log    second names of files in DIR/log/NUMBER
- *   DIR/snapshots/.NAME.new                         a snapshot that is being made or removed; a start
- *                                                   removes it
+ *   DIR/snapshots/.NAME.new                         a snapshot that is being made or removed; a
+ *                                                   start removes it
  *   DIR/restoring                                   the name of the snapshot that is being
  *                                                   restored; a start finishes the restore
  *
