@@ -1,8 +1,9 @@
-/* estimate.c -- how many rows pass a filter, from how many pass each of its predicates.
+/* estimate.c -- estimates how many rows pass a filter, from the numbers of rows that
+ * pass its predicates.
  *
- * The bounds hold whatever the predicates have to do with each other; `expected` takes them for
- * independent, as others do (Qdrant's query estimator). Exact at the leaves wherever a column is
- * sorted and has one value a row. */
+ * `min` and `max` are true bounds, also for predicates that depend on each other. `expected` takes
+ * predicates as independent, like Qdrant's query estimator. A predicate on a sorted column with one
+ * value a row is counted exactly. */
 #include "query/filter.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static struct cardinality estimate_test(const struct predicate *p, const struct 
     if (!c)
         return ret;
     column_estimate(c, p, &ret);
-    if (c->rows > rows->rows) { /* it has grown since the rows were counted */
+    if (c->rows > rows->rows) { /* rows came since the search began */
         const uint32_t newer = c->rows - rows->rows;
         ret.min = ret.min > newer ? ret.min - newer : 0;
     }
@@ -42,7 +43,7 @@ static struct cardinality estimate_all(const struct filter *f, const struct filt
     struct cardinality ret = {.max = n};
     for (uint32_t i = 0; i < f->count; i++) {
         const struct cardinality c = filter_estimate(&f->children[i], rows);
-        least -= n - c.min; /* at worst each takes other rows away */
+        least -= n - c.min; /* at worst, each child excludes other rows */
         share *= n ? (double)c.expected / n : 0;
         ret.max = c.max < ret.max ? c.max : ret.max;
     }
@@ -51,7 +52,7 @@ static struct cardinality estimate_all(const struct filter *f, const struct filt
     return ret;
 }
 
-/* At least one of the children. */
+/* At least one of the children passes. */
 static struct cardinality estimate_any(const struct filter *f, const struct filter_rows *rows)
 {
     const uint32_t n = rows->rows;
@@ -68,12 +69,12 @@ static struct cardinality estimate_any(const struct filter *f, const struct filt
     return ret;
 }
 
-/* At least `least` of the children: a row that passes takes so many places of their sums, one
- * that does not fewer. */
+/* At least `least` of the children pass. A row that passes counts at least `least` times in the
+ * sums over the children, another row at most least - 1 times. That gives the bounds. */
 static struct cardinality estimate_at_least(const struct filter *f, const struct filter_rows *rows)
 {
     const uint32_t n = rows->rows, least = f->least;
-    float chance[FILTER_CLAUSES_MAX + 1] = {1}; /* that so many of the children seen pass */
+    float chance[FILTER_CLAUSES_MAX + 1] = {1}; /* chance[j]: that j of the children so far pass */
     double fewest = 0, most = 0, enough = 0;
     for (uint32_t i = 0; i < f->count; i++) {
         const struct cardinality c = filter_estimate(&f->children[i], rows);

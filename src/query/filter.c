@@ -1,11 +1,11 @@
-/* filter.c -- filters against rows: one row asked, or all that pass selected.
+/* filter.c -- tests one row against a filter, or selects all rows that pass.
  *
- * Of clauses that must all pass, the one with the fewest rows is selected first. When few are left,
- * the others are asked row by row instead of being selected: `year >= 1990 and user = 7` then costs
- * what the user's rows cost. */
+ * Of clauses that must all pass, the one with the fewest rows is selected first. When few rows are
+ * left, the other clauses are tested row by row instead of being selected. So `year >= 1990 and
+ * user = 7` costs about as much as `user = 7`. */
 #include "query/filter.h"
 
-#define SELECTED_PER_TEST 8 /* rows selected in the time that one takes to be asked, about */
+#define SELECTED_PER_TEST 8 /* about so many rows are selected in the time of one test */
 #define TESTS_PER_PAUSE   512
 
 const struct column *filter_column(const struct filter_rows *rows, uint16_t field)
@@ -39,7 +39,7 @@ bool filter_test(const struct filter *f, const struct filter_rows *rows, uint32_
 
 /* -- selecting -- */
 
-/* Rows without a column for the predicate, one after the other. */
+/* Tests one row after the other, because the predicate has no column. */
 static int select_by_test(const struct filter *f, const struct filter_rows *rows, struct row_set *set,
                           const struct pause *pause)
 {
@@ -60,7 +60,7 @@ static int select_predicate(const struct filter *f, const struct filter_rows *ro
     return c ? column_select(c, &f->test, set, pause) : select_by_test(f, rows, set, pause);
 }
 
-/* Takes from the set the rows that f does not let pass. */
+/* Removes the rows that do not pass f from the set. */
 static int keep_by_test(const struct filter *f, const struct filter_rows *rows, struct row_set *set,
                         const struct pause *pause)
 {
@@ -98,7 +98,7 @@ static int keep(const struct filter *f, uint32_t expected, const struct filter_r
     return rc;
 }
 
-/* Of the children that are not done, the one with the fewest rows. */
+/* Of the children that are not done, the one with the fewest expected rows. */
 static uint32_t fewest(const uint32_t *expected, uint64_t *done, uint32_t count)
 {
     uint32_t best = count;
@@ -136,7 +136,7 @@ static int select_any(const struct filter *f, const struct filter_rows *rows, st
     return rc;
 }
 
-/* Into an empty set. */
+/* Selects into an empty set. */
 static int select_clause(const struct filter *f, const struct filter_rows *rows, struct row_set *set,
                          const struct pause *pause)
 {

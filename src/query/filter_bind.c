@@ -1,5 +1,4 @@
-/* filter_bind.c -- checking a filter that came from a client, and giving its fields the
- * numbers of a schema. */
+/* filter_bind.c -- checks a client's filter, and gives its fields their numbers in a schema. */
 #include "query/filter.h"
 
 #include <errno.h>
@@ -42,7 +41,7 @@ static int no_memory(const struct binding *b)
     return error_set_errno(b->error, -ENOMEM, "the filter could not be read");
 }
 
-/* Values in the order in which columns expect them. */
+/* Copies the values of EQ and IN into the arena, sorted as columns expect them (values_sort()). */
 static int bind_values(const struct binding *b, struct predicate *p)
 {
     if (p->op != PREDICATE_EQ && p->op != PREDICATE_IN)
@@ -72,7 +71,7 @@ static int bind_test(const struct binding *b, struct predicate *p)
                          field->path, field_kind_name(field->kind), predicate_op_name(p->op));
     p->field = field->number;
     p->kind = kind;
-    /* the schema may go before the query does */
+    /* copied, because the schema may be freed before the query ends */
     p->path = arena_copy(b->arena, field->path, strlen(field->path));
     if (!p->path)
         return no_memory(b);

@@ -1,5 +1,4 @@
-/* query.c -- the bounds of a query that hold in every collection, checked once for all
- * protocols. */
+/* query.c -- checks the bounds of a query that are the same for every collection. */
 #include "query/query.h"
 
 #include <errno.h>
