@@ -11,7 +11,7 @@ struct answer {
     uint32_t count;
     size_t row_bytes; /* bytes of a vector */
     struct point_id *ids;
-    float *scores;    /* of a query */
+    float *scores;    /* of a query: the score of each point */
     uint32_t *counts; /* of a query: how many hits each target has */
     uint32_t query_count;
     float *vectors;          /* of each point, if the request asks for vectors */

@@ -32,8 +32,8 @@ struct filter {
 
 /* Checks everything that does not depend on the collection: depth, size, operators. */
 MUST_USE int filter_check(const struct filter *f, struct error *error);
-/* Makes the bound filter in the arena. It borrows the string values of f. Refuses fields that are not
- * indexed, with advice how to index them. ERROR_INVALID_ARGUMENT, or -ENOMEM. collection: its
+/* Makes the bound filter in the arena. It borrows the string values of f. Refuses fields that are
+ * not indexed, with advice how to index them. ERROR_INVALID_ARGUMENT, or -ENOMEM. collection: its
  * name, for the error. */
 MUST_USE int filter_bind(const struct filter *f, const struct schema *schema, const char *collection,
                          struct arena *arena, const struct filter **ret, struct error *error);
