@@ -1,28 +1,30 @@
-/* advance.c -- bringing an index up to its rows: codes first, since coded rows are cheap to scan,
- * then the index itself.
+/* advance.c -- brings an index up to its rows: first codes, because rows with a code are cheap
+ * to scan, then the index itself.
  *
- * Codes are trained on what rows there are, and again when there are twice as many, or when many no
- * longer fit. They are SQ8 where that finds the neighbours of some rows, else a finer kind
- * (codes_next_kind()). New codes are made beside the old ones, at whatever pace the pauses allow,
- * and swapped in whole; the links stay as they are. A row that is appended gets its code at once,
- * and takes one that lags behind along: however seldom the work in the background gets its turn, it
- * catches up with those who write. */
+ * Codes are trained on the rows there are. They are trained again when there are twice as many
+ * rows, or when many rows no longer fit. They are SQ8 where that finds the neighbours of some
+ * sample rows, otherwise a finer kind (codes_next_kind()). New codes are made beside the old
+ * ones, as fast as the pauses allow, and replace them at once; the links stay. A row that is
+ * appended gets its code at once, and gives one to an earlier row without a code. So codes keep
+ * up with writers, however seldom the background work runs. */
 #include "index/recall/recall_measure.h"
 #include "index/segment_index_internal.h"
 
 #include <errno.h>
 
-#define RETRAIN_ROWS_MAX 65536 /* trained on so many, twice as many say nothing new */
-#define TRAINED_ROWS_MIN 1024  /* trained on so many, codes describe most rows to come */
+/* training on so many rows is enough: twice as many change nothing */
+#define RETRAIN_ROWS_MAX 65536
+#define TRAINED_ROWS_MIN 1024 /* codes trained on so many rows describe most later rows */
 #define BYTES_PER_PAUSE  (64 * 1024)
-#define CATCH_UP         2  /* rows that get a code when one is appended */
-#define QUERIES          16 /* rows that new codes are tried with, */
-#define CANDIDATES       16 /* so many of the nearest by code */
-/* must hold so many of their neighbours; a search scores 32, but rows will double */
+#define CATCH_UP         2  /* rows that get a code when one row is appended */
+#define QUERIES          16 /* sample rows that new codes are checked with: */
+#define CANDIDATES       16 /* among so many nearest rows by code */
+/* must be this share of their neighbours. A search of k = 10 scores 32 again, but
+ * the rows will double. */
 #define RECALL       0.99
-#define VALUES_LARGE 1e15f /* beyond, codes may come to no number */
+#define VALUES_LARGE 1e15f /* beyond this, a distance by codes may overflow */
 
-/* Of short rows the values take no more room than a code. */
+/* Short rows take no more memory as values than as codes. */
 static enum code_kind first_kind(const struct segment_index *x)
 {
     return codes_row_bytes(CODE_F32, 0, x->metric, x->dim) <= rows_stride(x->dim) ? CODE_F32 : CODE_SQ8;
@@ -41,9 +43,9 @@ static bool outgrown(const struct segment_index *x)
     return clipped && c->count > c->trained_rows + c->trained_rows / 4;
 }
 
-/* Whether a row may be written to the codes as they are. Codes of a handful of rows say nothing of
- * those to come: these are scanned by their vectors until new codes are there, which takes a
- * millisecond for so few. */
+/* Whether new rows may be coded by the codes as they are. Codes trained on a handful of rows say
+ * nothing about later rows. Such rows are scanned by their vectors until new codes exist, which
+ * takes a millisecond for so few. */
 static bool describes_rows_to_come(const struct segment_index *x)
 {
     return !codes_is_full(&x->codes) &&
@@ -71,7 +73,7 @@ static int retrain_start(struct segment_index *x, const struct rows *vectors)
     return 0;
 }
 
-/* Begins to encode all rows as codes of that kind. */
+/* Begins to encode all rows with codes of that kind. */
 static int retrain_as(struct segment_index *x, enum code_kind kind, const struct rows *vectors,
                       const struct pause *pause)
 {
@@ -90,7 +92,7 @@ static int retrain_as(struct segment_index *x, enum code_kind kind, const struct
     return 0;
 }
 
-/* All rows: the ranges of a sample would leave out a row in a thousand, and more
+/* Reads all rows. The ranges of a sample would leave out one row in a thousand, which is more
  * outliers than are allowed. */
 static int retrain_sample(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
@@ -98,7 +100,7 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
     while (x->sample_next < x->sample_rows) {
         sq8_sample_add(&x->sample, rows_at(vectors, x->sample_next), x->dim);
         x->sample_next++;
-        pending += x->dim * (uint32_t)sizeof(float) * 4; /* four times the work of encoding */
+        pending += x->dim * (uint32_t)sizeof(float) * 4; /* costs four times as much as encoding */
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;
             int rc = pause_here(pause);
@@ -109,8 +111,8 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
     return retrain_as(x, first_kind(x), vectors, pause);
 }
 
-/* All rows, of which there may be more after any pause, or as many as the codes describe. Who has a
- * code has been compared with the rows before it. */
+/* Encodes all rows; there may be more after any pause. Ends early when the codes are full. A row
+ * is compared with the rows before it, for copies, before it gets a code. */
 static int encode(struct segment_index *x, struct codes *codes, const struct rows *vectors, const struct pause *pause)
 {
     uint32_t pending = 0;
@@ -131,7 +133,7 @@ static int encode(struct segment_index *x, struct codes *codes, const struct row
     return 0;
 }
 
-/* Do the codes find the neighbours? 1: they do, 0: no, or what the pause returned. */
+/* Whether the new codes find the neighbours: 1 or 0, or what the pause returned. */
 static int check_next(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     const struct codes *c = &x->next;
@@ -149,7 +151,7 @@ static int check_next(struct segment_index *x, const struct rows *vectors, const
     return rc != 0 ? rc : codes_check_recall(x->check, CANDIDATES, true) >= RECALL;
 }
 
-/* Encodes all rows as the first kind of code that finds their neighbours. */
+/* Encodes all rows with the first kind of code that finds their neighbours. */
 static int retrain_codes(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     int rc = encode(x, &x->next, vectors, pause);
@@ -158,7 +160,7 @@ static int retrain_codes(struct segment_index *x, const struct rows *vectors, co
         rc = check_next(x, vectors, pause);
         if (rc == 1) {
             x->retrain = RETRAIN_CHECKED;
-            return encode(x, &x->next, vectors, pause); /* rows that came meanwhile */
+            return encode(x, &x->next, vectors, pause); /* rows that were appended meanwhile */
         }
         if (rc == 0)
             rc = retrain_as(x, codes_next_kind(x->next.kind, x->metric, x->dim), vectors, pause);
@@ -168,7 +170,7 @@ static int retrain_codes(struct segment_index *x, const struct rows *vectors, co
     return rc;
 }
 
-/* Makes new codes for all rows and puts them in place of the old. */
+/* Makes new codes for all rows and replaces the old ones. */
 static int retrain(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     int rc = x->retrain == RETRAIN_IDLE ? retrain_start(x, vectors) : 0;
@@ -191,7 +193,7 @@ static int retrain(struct segment_index *x, const struct rows *vectors, const st
     return 0;
 }
 
-/* -- the tail, at the pauses of everything else -- */
+/* -- unindexed rows: lists are made at the pauses of other work -- */
 
 struct growth {
     struct segment_index *index;
@@ -204,8 +206,8 @@ static struct unindexed_rows unindexed_rows(const struct segment_index *x, const
     return (struct unindexed_rows){x->metric, x->dim, vectors, &x->copies, indexed_rows(x), x->codes.count};
 }
 
-/* Lists wait for codes: what is found in them is scored by these. An index that nobody searches
- * while it is built has none. */
+/* Lists need codes, because rows found in lists are scored by codes. An index that is not
+ * searched while it is built has no lists. */
 static bool step_unindexed(struct segment_index *x, const struct rows *vectors)
 {
     const struct unindexed_rows rows = unindexed_rows(x, vectors);
@@ -229,8 +231,8 @@ static int follow_unindexed(struct segment_index *x, const struct rows *vectors,
     return rc;
 }
 
-/* Rows that are linked before the graph is mended and measured: those that are searched meanwhile
- * do not wait for all of an import. */
+/* Rows to link before the recall is measured. It is measured several times during an import, so
+ * that searches meanwhile know the effort that they need. */
 static uint32_t next_stop(const struct segment_index *x, uint32_t count)
 {
     const uint32_t due = recall_growing_due(x);
@@ -253,7 +255,7 @@ static int build(struct segment_index *x, const struct rows *vectors, uint32_t c
     return rc;
 }
 
-/* Without memory the rest is left to prepare(). */
+/* Without memory, the rest is left to prepare(). */
 static void compare(struct segment_index *x, const struct rows *vectors, uint32_t row)
 {
     for (unsigned i = 0; i < CATCH_UP && x->copies.rows <= row; i++)

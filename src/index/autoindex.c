@@ -1,7 +1,7 @@
-/* autoindex.c -- one small function a choice, its rule and where the rule comes from beside it.
+/* autoindex.c -- one small function for each choice, with its rule and the source of the rule.
  *
  * The choices are those that were fastest in bench/ann at recall .95 to .99 without more memory
- * than the peers take. */
+ * than other databases take. */
 #include "index/autoindex.h"
 #include "index/kind.h"
 #include "vectors/codes/codes.h"
@@ -15,20 +15,20 @@
 
 #define CACHE_LINE 64
 
-/* From here 4 bits were as fast as 8 or faster at every recall (1280, 784 and 768 dimensions),
- * below slower (100): with few dimensions the errors do not even out, so more candidates are
- * wanted, and there is less to fetch anyway. Likewise f16 beside f32 to score again: long rows are
- * half as much to fetch; of short ones f32 costs no time, no memory of our own, and tells rows
- * apart that are nearly equally far, which at recall .99 of word vectors halved the candidates. */
+/* From 256 dimensions on, 4 bits were as fast as 8 or faster at every recall (bench/ann: 1280,
+ * 784 and 768 dimensions). Below (100 dimensions) they were slower: with few dimensions the
+ * errors do not even out, so more candidates are needed, and short rows save little memory
+ * traffic. The same bound chooses f16 or f32 for scoring again. Long rows take half the traffic
+ * as f16. For short rows, f32 in the mapped file costs no time and no memory of its own. It also
+ * tells nearly equal distances apart; for word vectors at recall .99 that halved the candidates. */
 #define SQ4_DIM_MIN 256
-/* Rows of fewer dimensions are hardly shorter as coarser codes: their links take more. And where
- * one dimension of a few is asked for that varies little, codes of 1 or 2 bits say nothing of
- * it. */
+/* Rows of fewer dimensions hardly shrink with coarser codes, because their links take more.
+ * Also, codes of 1 or 2 bits say nothing about one of a few dimensions that varies little. */
 #define COARSE_DIM_MIN 17
-/* Beyond, the ranges of a dimension are those of the longest rows, and the short ones get
- * a few steps of them. */
+/* Above this, the longest rows set the ranges of each dimension, and short rows fall
+ * into a few of its steps. */
 #define SPREAD_MAX 0.5f
-#define LENGTHS    1024 /* rows whose lengths are looked at */
+#define LENGTHS    1024 /* rows whose lengths are sampled */
 
 /* -- names -- */
 
@@ -83,8 +83,8 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* By quantiles, which a few rows of another length do not move: as many deviations of a normal
- * distribution lie between. */
+/* Estimates the deviation of the lengths from the 10 % and 90 % quantiles, which are 2.56
+ * deviations apart in a normal distribution. A few rows of another length do not move quantiles. */
 static float spread_of(float *length, uint32_t n)
 {
     if (n == 0)
@@ -132,7 +132,7 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
 {
     struct index_options most = *o;
     if (most.code == CODE_AUTO)
-        most.code = CODE_SQ8; /* f32 only where a row is as short */
+        most.code = CODE_SQ8; /* CODE_F32 is chosen only where a row is as short */
     if (most.code == CODE_RABITQ && most.code_bits == 0)
         most.code_bits = 8;
     if (most.refine == REFINE_AUTO && dim >= SQ4_DIM_MIN)
@@ -144,12 +144,12 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
 
 /* -- the data: the code -- */
 
-/* What today's kinds of refine leave possible: a code as it is must not be scored again
- * by something coarser. */
+/* A code must not be scored again by something coarser, so CODE_F32 is chosen only when
+ * `refine` is open or none. */
 static const char *choose_code(struct index_options *o, const struct index_facts *f)
 {
     if (o->code == CODE_RABITQ && o->code_bits == 0) {
-        o->code_bits = 4; /* the fewest bits whose order is nearly that of the vectors */
+        o->code_bits = 4; /* the fewest bits with which the order is nearly that of the vectors */
         return "given, bits open";
     }
     if (o->code != CODE_AUTO)
@@ -193,7 +193,8 @@ static const char *choose_refine(struct index_options *o, const struct index_fac
     return "half the bytes of f32";
 }
 
-/* How many times k candidates the true k are among: the coarser the code, the more. */
+/* The true k nearest are among refine_k times k candidates. The coarser the code,
+ * the more are needed. */
 static float refine_k_of(const struct index_options *o)
 {
     switch (o->code) {
@@ -214,8 +215,8 @@ static bool is_tight(const struct index_options *o, const struct index_facts *f)
            (uint64_t)index_row_bytes(o, f->metric, f->dim) * (f->rows ? f->rows : 1) > f->memory_bytes;
 }
 
-/* Takes what costs least speed a byte saved first, until the index fits or nothing is left to
- * take. */
+/* Gives up what costs the least speed for each saved byte first, until the index fits
+ * or no choice is left. */
 static void fit_memory(struct index_options *o, const struct index_options *given, const struct index_facts *f,
                        struct index_reasons *r)
 {
@@ -263,7 +264,7 @@ void index_options_resolve_codes(struct index_options *o, const struct index_fac
         o->refine_k = refine_k_of(o);
 }
 
-/* Codes that memory made coarse stay so. */
+/* Codes that are coarse because of memory stay so. */
 bool index_options_refine_codes(struct index_options *o, const struct index_options *given, const struct index_facts *f,
                                 const char *fault, struct index_reasons *reasons)
 {

@@ -1,5 +1,5 @@
-/* copies.c -- finding equal rows: a table of leaders by the hash of their vectors, open addressing.
- * The hash of a row is not kept: a larger table is filled from the vectors. */
+/* copies.c -- finds equal rows: a hash table of leaders with open addressing, by the hash of
+ * their vectors. The hashes are not kept, so a larger table is filled from the vectors. */
 #include "index/copies.h"
 
 #include "base/bits.h"
@@ -10,11 +10,12 @@
 #include <string.h>
 
 #define CAPACITY_MIN 64
-/* looked at for the larger table, half of them free: about a microsecond */
+/* slots moved to the larger table with each new row; half of them are free,
+ * so about a microsecond */
 #define SLOTS_PER_ROW   8
 #define BYTES_PER_PAUSE (256 * 1024)
 #define ROWS_PER_PAUSE  4096
-#define LEADERS_SHARE   4 /* leaders are listed when they are at most one row in so many */
+#define LEADERS_SHARE   4 /* leaders are listed when at most one row in so many is a leader */
 
 void copies_fini(struct copies *c)
 {
@@ -45,7 +46,7 @@ uint64_t copies_bytes_of(uint32_t rows)
     return (uint64_t)capacity_for(rows) * sizeof(uint32_t);
 }
 
-/* The slot of an equal leader, or the free one where it would be. */
+/* The slot of an equal leader, or the free slot where it would be. */
 static uint32_t *find(const struct copies_table *t, const struct rows *vectors, uint32_t dim, uint32_t row)
 {
     const size_t bytes = dim * sizeof(float);
@@ -58,7 +59,7 @@ static uint32_t *find(const struct copies_table *t, const struct rows *vectors, 
     }
 }
 
-/* -- the table grows: a few of its slots with each row that comes -- */
+/* -- growing the table: a few of its slots with each new row -- */
 
 static bool has_room(const struct copies *c, uint32_t parts, uint32_t of)
 {
@@ -87,8 +88,8 @@ static void grow_on(struct copies *c, const struct rows *vectors, uint32_t dim)
     c->larger = (struct copies_table){0};
 }
 
-/* From half full to five eighths it has been replaced. -ENOMEM when there was no
- * memory for that for long. */
+/* Growing begins when the table is half full, and ends before it is five eighths full. -ENOMEM
+ * when the larger table could not be allocated for long. */
 static int make_room(struct copies *c, const struct rows *vectors, uint32_t dim)
 {
     if (!c->larger.slot && !has_room(c, 1, 2))
@@ -100,7 +101,7 @@ static int make_room(struct copies *c, const struct rows *vectors, uint32_t dim)
 
 /* -- rings -- */
 
-/* Room for the entry of the row: most collections have no copies, and no column. */
+/* Makes room for the entry of a row. Most collections have no copies, and then no array. */
 static int reserve_next(struct copies *c, uint32_t row)
 {
     if (c->next_rows == 0 && c->next.rows.stride == 0)
@@ -217,7 +218,8 @@ static bool names_rows(const struct copies *c, uint32_t row)
     return !both && (entry & COPY_ROW) <= c->rows && (!(entry & COPY_FLAG) || (entry & COPY_ROW));
 }
 
-/* Every copy is in the ring of a leader, and rings ascend. Says how many there are. */
+/* Checks that every copy is in the ring of a leader, and that rings ascend. *ret_copies:
+ * the number of copies. */
 static int verify(struct copies *c, uint32_t *ret_copies, const struct pause *pause)
 {
     uint64_t flagged = 0, met = 0;
@@ -242,7 +244,7 @@ static int verify(struct copies *c, uint32_t *ret_copies, const struct pause *pa
     return rc == 0 && met != flagged ? -EINVAL : rc;
 }
 
-/* Where most rows are copies, so that the list takes less than a byte or two a row. */
+/* Lists leaders where most rows are copies, so that the list takes at most one byte a row. */
 static int list_leaders(struct copies *c, uint32_t copies)
 {
     if (c->absent || copies < c->rows - c->rows / LEADERS_SHARE)

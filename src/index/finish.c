@@ -1,6 +1,6 @@
-/* finish.c -- what the sealed file shall hold, made when all rows are linked: the codes that are
- * searched, and the rows that score again. Building needs SQ8 whatever is searched, so these are
- * made beside it, with pauses, and searches go on with what was there. */
+/* finish.c -- makes the contents of the sealed index when all rows are linked: the codes that
+ * are searched, and the rows that score again. The build uses its own codes, so these are made
+ * beside them, with pauses, while searches go on with the old ones. */
 #include "index/autoindex.h"
 #include "index/recall/recall_measure.h"
 #include "index/search.h"
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #define BYTES_PER_PAUSE (64 * 1024)
-#define QUERIES         40   /* rows that codes are tried with */
-#define RECALL          0.99 /* of their neighbours, that codes must find */
+#define QUERIES         40   /* sample rows that codes are checked with */
+#define RECALL          0.99 /* share of their neighbours that codes must find */
 
-/* All rows: the ranges of a sample would leave out a row in a thousand, and more
+/* Reads all rows. The ranges of a sample would leave out one row in a thousand, which is more
  * outliers than are allowed. */
 static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
                        const struct pause *pause)
@@ -22,7 +22,7 @@ static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct row
     uint32_t pending = 0;
     for (uint32_t row = 0; row < count; row++) {
         sq8_sample_add(sample, rows_at(vectors, row), dim);
-        pending += dim * (uint32_t)sizeof(float) * 4; /* four times the work of encoding */
+        pending += dim * (uint32_t)sizeof(float) * 4; /* costs four times as much as encoding */
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;
             int rc = pause_here(pause);
@@ -50,7 +50,7 @@ static int train(struct codes *c, const struct rows *vectors, uint32_t count, co
     return rc;
 }
 
-/* Codes of a kind for all rows. Called again after a pause ended it, it goes on
+/* Makes codes of one kind for all rows. After a pause ended it, another call goes on
  * with what is missing. */
 static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
                       const struct rows *vectors, const struct workers *workers, const struct pause *pause)
@@ -66,7 +66,7 @@ static int make_codes(const struct segment_index *x, struct codes *c, enum code_
     return rc == 0 ? row_array_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
 }
 
-/* What there is mostly best, by what the data is like. */
+/* Chooses the options by the data. */
 static int resolve(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct index_facts facts = {.metric = x->metric, .dim = x->dim, .rows = indexed_rows(x)};
@@ -87,14 +87,14 @@ static enum code_kind refine_code(enum refine_kind kind)
 
 /* -- codes that find the neighbours -- */
 
-/* Few enough rows lie outside of what the codes were trained for. */
+/* Whether few enough rows lie outside the ranges that the codes were trained on. */
 static bool is_described(const struct codes *c)
 {
     return c->clipped <= codes_outliers_allowed(c->count);
 }
 
-/* Codes that grew may be those that are wanted, unless rows came later that they do not
- * describe. */
+/* The codes of the growing index may be of the wanted kind; they serve unless too many rows came
+ * later that they do not describe. */
 static struct codes *sealed_codes(struct segment_index *x)
 {
     const bool same = x->resolved.code == x->codes.kind && x->resolved.code_bits == x->codes.bits;
@@ -120,22 +120,22 @@ static uint32_t candidates(float refine_k)
     return wanted < REFINE_MIN ? REFINE_MIN : wanted < CHECK_CANDIDATES ? (uint32_t)wanted : CHECK_CANDIDATES;
 }
 
-/* What a search that scores refine_k times k candidates again finds. */
+/* The recall of a search that scores refine_k times k candidates again. */
 static double recall_at(const struct segment_index *x, float refine_k, bool exactly)
 {
     const bool refined = x->resolved.refine != REFINE_NONE;
     return codes_check_recall(x->check, refined ? candidates(refine_k) : CHECK_NEIGHBOURS, exactly);
 }
 
-/* Codes of fewer than 8 bits a value. */
+/* Codes with fewer than 8 bits a value. */
 static bool is_coarse(const struct index_options *o)
 {
     return o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits < 8);
 }
 
-/* Scores more candidates again, as far as that helps. Codes of 8 bits that need many cannot tell
- * near rows apart: a walk then needs a larger ef, and misses rows that it is asked for by their own
- * vectors. Finer codes are searched sooner. */
+/* Raises refine_k, as far as that helps. 8-bit codes that need many candidates cannot tell near
+ * rows apart: a walk would need a larger ef, and would miss rows by their own vectors. Finer
+ * codes are then faster to search. */
 static bool raise_refine_k(struct segment_index *x, bool exactly)
 {
     static const float tries[] = {2, 3, 4, 6};
@@ -150,7 +150,7 @@ static bool raise_refine_k(struct segment_index *x, bool exactly)
     return false;
 }
 
-/* Scores candidates again by the vectors, when what is shorter is what misses neighbours. */
+/* Scores candidates again by the vectors, if the f16 or bf16 rows are what misses neighbours. */
 static bool refine_by_vectors(struct segment_index *x)
 {
     if (!x->refine.ops || x->options.refine != REFINE_AUTO)
@@ -164,7 +164,7 @@ static bool refine_by_vectors(struct segment_index *x)
     return true;
 }
 
-/* Finer codes shall be made instead, as these have a fault. False: there are none. */
+/* Chooses finer codes, because these have a fault. False: there are none. */
 static bool take_finer(struct segment_index *x, const char *fault)
 {
     if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, fault, &x->reasons))
@@ -176,8 +176,8 @@ static bool take_finer(struct segment_index *x, const char *fault)
     return true;
 }
 
-/* Whether the codes find the neighbours, or nothing can be done about it; if not, what is to be
- * made instead has been chosen. */
+/* True when the codes find the neighbours, or nothing better can be made. Otherwise it has
+ * chosen what to make instead. */
 static bool accept(struct segment_index *x)
 {
     const struct codes *c = sealed_codes(x);
@@ -200,8 +200,8 @@ static bool accept(struct segment_index *x)
     return !take_finer(x, fault);
 }
 
-/* Makes codes, and finer ones instead as long as they miss neighbours that finer ones would
- * find. */
+/* Makes codes; replaces them by finer ones as long as they miss neighbours that
+ * finer codes would find. */
 static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
                                 const struct pause *pause)
 {
@@ -226,8 +226,8 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     return 0;
 }
 
-/* A row that few others are nearer to its vector by their codes alone is among those scored
- * again. */
+/* Scores so many candidates again that a row, which is searched for by its own
+ * vector, is among them. */
 static void score_beam_again(struct index_options *resolved, const struct index_options *options, uint32_t beam)
 {
     const float wanted = (float)beam / RECALL_K_MIN;
@@ -235,7 +235,7 @@ static void score_beam_again(struct index_options *resolved, const struct index_
         resolved->refine_k = wanted;
 }
 
-/* A row and its copies are scored by their vectors. */
+/* Makes a row and its copies outliers, which are scored by their vectors. */
 static int set_apart(const struct segment_index *x, struct codes *c, uint32_t row)
 {
     int rc = codes_add_outlier(c, row);
@@ -244,9 +244,9 @@ static int set_apart(const struct segment_index *x, struct codes *c, uint32_t ro
     return rc;
 }
 
-/* Rows whose codes are like those of others are not found by their own vectors, or with a
- * wider beam only. A few are set apart. Where no beam finds more rows than may be outliers,
- * finer codes are made. */
+/* Rows whose codes are like those of others are not found by their own vectors, or only with a
+ * wider beam. A few such rows become outliers. When no beam finds more rows than may be
+ * outliers, finer codes are made. */
 static int tell_apart(struct segment_index *x)
 {
     struct index_confused *of = &x->reach->confused;
@@ -271,7 +271,7 @@ static int tell_apart(struct segment_index *x)
     return rc;
 }
 
-/* By what will be searched. */
+/* Searches for every row with the codes that will be searched. */
 static int reach(struct segment_index *x, const struct index_job *job)
 {
     const struct index_kind *kind = segment_index_kind(x);
@@ -283,7 +283,7 @@ static int reach(struct segment_index *x, const struct index_job *job)
     return rc;
 }
 
-/* What searches go by, and what scores again. */
+/* Makes the codes that are searched, and the rows that score again. */
 static int finish_codes(struct segment_index *x, const struct index_job *job)
 {
     int rc = x->is_resolved ? 0 : resolve(x, job->vectors, job->pause);

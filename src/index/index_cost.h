@@ -1,14 +1,15 @@
-/* index_cost.h -- what a search costs on this machine, learnt from what searches took.
+/* index_cost.h -- what a search costs on this machine, learned from the time
+ * of earlier searches.
  *
- * segment_index_cost_ns() says what a search costs on no particular machine. Whoever has a clock
- * notes what it took; the ratio is a moving mean over some 16 searches. One for each segment and
- * core: an index may be shared, this is not. */
+ * segment_index_cost_ns() estimates the cost on no particular machine. A caller that has a clock
+ * notes the measured time. The ratio of the two is an exponential mean with weight 1/16. There
+ * is one for each segment and core; an index may be shared, this is not. */
 #pragma once
 
 #include <stdint.h>
 
 struct index_cost {
-    double factor; /* what searches took, as a multiple of what was said; 0: none was noted */
+    double factor; /* measured time over estimated time; 0: no search was noted */
 };
 
 static inline void index_cost_note(struct index_cost *c, double said_ns, uint64_t took_ns)

@@ -1,5 +1,5 @@
-/* index_memory.c -- what a build will hold, before it begins: codes as they grow, copies, and what
- * the kind says of itself. */
+/* index_memory.c -- estimates the memory of a build before it begins: codes as they grow,
+ * copies, and what the kind says about itself. */
 #include "index/segment_index_internal.h"
 
 uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const struct index_options *options,

@@ -1,5 +1,5 @@
-/* kinds.c -- the index kinds there are: those of kinds.def, one line each, of which the first is
- * what AUTOINDEX takes; and those that a program brings. */
+/* kinds.c -- the list of index kinds: a line of kinds.def for each, of which AUTOINDEX takes the
+ * first, and kinds that a program adds. */
 #include "index/kind.h"
 
 #include <stdio.h>

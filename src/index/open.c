@@ -1,6 +1,6 @@
-/* open.c -- an index from regions of bytes (sealed_format.h), in place: what every kind has, then
- * what the kind adds. Opening believes nothing: sizes follow from the header's counts, and
- * numbers are looked at. */
+/* open.c -- opens an index in place from regions of bytes (sealed_format.h): first the regions
+ * that every kind has, then those of the kind. No byte is trusted: sizes must follow from the
+ * counts of the header, and numbers are checked. */
 #include "index/sealed_format.h"
 #include "index/segment_index_internal.h"
 
@@ -34,12 +34,12 @@ int index_region_wrong(struct index_opening *o, const char *why)
 int index_region_open(struct index_opening *o, struct row_array *c, const char *name, uint32_t stride, uint32_t count)
 {
     const struct index_region *r = index_region_of_size(o, name, (uint64_t)stride * count);
-    if (!r && o->count > 0) /* of no rows, some kinds have no region */
+    if (!r && o->count > 0) /* without rows, some kinds have no region */
         return index_region_wrong(o, "a region is missing or has another size than the header says");
     return row_array_open(c, stride, r ? r->bytes : NULL, count, o->copy_hot, o->pause);
 }
 
-/* The kind that wrote it, or a sentence on why it cannot be read, which names it. */
+/* The kind that wrote the index. NULL: it cannot be read; *ret_why says why, and names the kind. */
 static const struct index_kind *find_kind(const struct sealed_header *h, const char **ret_why)
 {
     static _Thread_local char text[160];
@@ -71,7 +71,7 @@ static const char *codes_header_check(const struct sealed_header *h)
     return NULL;
 }
 
-/* What is opened, and its header. */
+/* The regions that are opened, and the header. */
 struct opening {
     struct index_opening of;
     const struct sealed_header *h;
@@ -92,7 +92,7 @@ static int open_codes(struct opening *o, struct codes *c, enum code_kind kind, u
     return rc;
 }
 
-/* What training found: for the codes, then for what scores again. */
+/* Reads the parameters of training: first of the codes, then of what scores again. */
 static int open_params(struct opening *o, struct segment_index *x)
 {
     const uint32_t of_codes = codes_params_count(&x->codes),
@@ -107,7 +107,7 @@ static int open_params(struct opening *o, struct segment_index *x)
     return why ? index_region_wrong(&o->of, why) : 0;
 }
 
-/* An index of few rows has none. */
+/* Reads the recall curve. An index of few rows has none. */
 static int open_curve(struct opening *o, struct segment_index *x)
 {
     const struct index_region *r = index_region_find(&o->of, "recall");

@@ -1,18 +1,18 @@
-/* refine.c -- rows of kilobytes, scattered: each batch is fetched while the one before is
- * scored. */
+/* refine.c -- rows of kilobytes lie scattered in memory, so each batch is prefetched while the
+ * one before is scored. */
 #include "index/refine.h"
 
 #include <math.h>
 
-#define BATCH          4  /* what the kernels score side by side */
-#define CHUNK          32 /* looked at between two glances at how near the best have become */
+#define BATCH          4  /* rows that a kernel scores side by side */
+#define CHUNK          32 /* hits between two checks how near the best have become */
 #define PREFETCH_BYTES 1024
-/* scored between pauses: some 10 us, or 50 when they come from memory */
+/* bytes scored between pauses: about 10 us, or 50 us when they come from memory */
 #define PAUSE_BYTES (64 * 1024)
 
 static void fetch(const struct codes *c, const struct hit *hits, uint32_t count)
 {
-    /* the hardware streams the rest */
+    /* the hardware prefetches the rest of a row */
     const uint32_t bytes = c->stride < PREFETCH_BYTES ? c->stride : PREFETCH_BYTES;
     for (uint32_t i = 0; i < count && i < BATCH; i++) {
         const char *row = codes_at(c, hits[i].row);
@@ -57,8 +57,8 @@ static int score(const struct refinement *r, const struct hit *hits, uint32_t co
     return 0;
 }
 
-/* Moves to the front those hits that may be nearer than the farthest of the best; returns how
- * many. */
+/* Moves the hits that may be nearer than the farthest of the best to the front.
+ * Returns their number. */
 static uint32_t keep_promising(const struct refinement *r, struct hit *hits, uint32_t count)
 {
     const struct codes_query *found = r->found;
@@ -75,7 +75,8 @@ int refine(const struct refinement *r, struct hit *hits, uint32_t count)
     if (!r->found->bound)
         return score(r, hits, count);
     for (uint32_t from = 0, n; from < count; from += n) {
-        const uint32_t missing = r->top->k - r->top->count; /* without these there is no farthest */
+        /* until k hits are known, there is no farthest to compare with */
+        const uint32_t missing = r->top->k - r->top->count;
         n = missing ? missing : CHUNK;
         n = n < count - from ? n : count - from;
         int rc = score(r, hits + from, missing ? n : keep_promising(r, hits + from, n));
@@ -85,8 +86,8 @@ int refine(const struct refinement *r, struct hit *hits, uint32_t count)
     return 0;
 }
 
-/* Errors are taken to be normal, and rows to be as dense behind the last hit as in the
- * half before it. Their mean is taken to be 0: that of hits is larger, as they were chosen
+/* Assumes that errors are normal, and that rows behind the last hit are as dense as in the half
+ * before it. Assumes a mean error of 0. The mean of the hits is larger, because they were chosen
  * for being near by code. */
 double refine_missed(const struct refine_errors *e, uint32_t count, float middle, float last, float farthest)
 {
@@ -94,7 +95,7 @@ double refine_missed(const struct refine_errors *e, uint32_t count, float middle
     if (count < 2 || !(variance > 0) || !isfinite(variance) || !isfinite(farthest))
         return 0;
     const double deviation = sqrt(variance), z = ((double)last - farthest) / deviation;
-    /* mean, of a normal above z */
+    /* mean excess of a normal variable above z */
     const double excess = exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2;
     return count / 2.0 / fmax((double)last - middle, deviation / count) * deviation * excess;
 }

@@ -1,5 +1,5 @@
-/* regions.c -- a sealed index lent as regions of bytes (sealed_format.h), those of its kind behind
- * those that all have. */
+/* regions.c -- lends a sealed index as regions of bytes (sealed_format.h): first the regions
+ * that every kind has, then those of the kind. */
 #include "index/sealed_format.h"
 #include "index/segment_index_internal.h"
 
@@ -30,7 +30,7 @@ static uint32_t params_count(const struct segment_index *x, const struct codes *
     return codes_params_count(c) + (x->refine.ops ? codes_params_count(&x->refine) : 0);
 }
 
-/* The parts that are not arrays, in memory of x. */
+/* Makes the header and the parameters of the codes, in memory of x. */
 static int make_header(struct segment_index *x, const struct codes *c)
 {
     const bool finished = x->is_resolved;
@@ -80,7 +80,7 @@ static void add_codes(const struct segment_index *x, const struct codes *c, stru
         index_regions_add(ret, "outliers", c->outliers, c->outlier_count * sizeof(uint32_t));
 }
 
-/* advance() and finish() have reached all rows. */
+/* Whether advance() and finish() have reached all rows. */
 static bool is_whole(const struct segment_index *x)
 {
     const uint32_t rows = indexed_rows(x);

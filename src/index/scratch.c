@@ -1,5 +1,5 @@
-/* scratch.c -- arrays that grow to the largest search of a core and stay. A walk marks rows as
- * visited by a generation number, so nothing is cleared between two searches. */
+/* scratch.c -- arrays that grow to the largest search of a core and stay. A walk sets a bit for
+ * each visited row, and logs the row. So clearing the bits takes no longer than the walk did. */
 #include "index/scratch.h"
 
 #include "base/bits.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_PER_ID 4 /* cleared in a row in the time of one somewhere */
+#define WORDS_PER_ID 4 /* words that memset() clears in the time of clearing one scattered word */
 
 struct search_scratch *search_scratch_create(void)
 {
@@ -60,7 +60,7 @@ int scratch_reserve(struct search_scratch *s, uint32_t ids, uint32_t ef, size_t 
         uint64_t *grown = memory_aligned((words + words / 4) * sizeof(*grown));
         if (!grown)
             return -ENOMEM;
-        free(s->visited); /* all clear: nothing to keep */
+        free(s->visited); /* all bits are clear, so nothing needs to be copied */
         s->visited = grown;
         s->visited_words = words + words / 4;
         s->log_count = 0;

@@ -1,20 +1,21 @@
-/* search.c -- one search of a segment index from its beginning to its end: what the effort
- * says is done by codes (search_coded.c), again with more candidates where these tell too
- * little, or by vectors. */
+/* search.c -- one search of a segment index from its beginning to its end. It goes by codes
+ * (search_coded.c), again with more candidates where codes tell too little, or by vectors. */
 #include "index/search.h"
 
 #include "vek.h"
 #include <errno.h>
 
-#define SCAN_NS_PER_VALUE   .2 /* of vectors that come from memory */
-#define RESTARTS_MAX        8
-#define SPARE_STEP          4      /* times as many candidates are scored again, */
-#define MISSED_MAX          0.02   /* when codes seem to have missed a larger share of the hits, */
-#define SPARE_MAX           64     /* up to so many times what was measured, */
-#define EXACT_ROWS          100000 /* and then all, if there are no more */
-#define QUERY_LARGE         1e15f  /* values, beyond which a search goes by the vectors alone */
-#define QUERY_SMALL         1e-25f
-#define QUERY_SQUARE_ENOUGH 1e-30f /* no query of so much has all its values below QUERY_SMALL */
+#define SCAN_NS_PER_VALUE .2 /* of vectors that come from memory */
+#define RESTARTS_MAX      8
+#define SPARE_STEP        4 /* factor by which more candidates are scored again, */
+/* when codes seem to have missed a larger share of the hits than this, */
+#define MISSED_MAX  0.02
+#define SPARE_MAX   64     /* up to so many times the usual number, */
+#define EXACT_ROWS  100000 /* and then all rows are, if there are no more than this */
+#define QUERY_LARGE 1e15f  /* values beyond this make the search go by vectors alone */
+#define QUERY_SMALL 1e-25f
+/* a query with this sum of squares has a value above QUERY_SMALL */
+#define QUERY_SQUARE_ENOUGH 1e-30f
 
 struct index_query search_query(const struct search *s, uint32_t limit)
 {
@@ -51,11 +52,11 @@ static int scan_vectors(struct search *s, uint32_t from)
     return from < s->count ? flat_scan(&scan, s->x->metric, s->x->dim, s->vectors, s->query) : 0;
 }
 
-/* Whether what codes make of a query may be no number. The sum of squares, which takes a tenth of
- * the time that the largest value does, tells it of nearly all. */
+/* Whether distances by codes may overflow or vanish for this query. The sum of squares takes a
+ * tenth of the time of finding the largest value, and decides nearly all cases. */
 static bool is_extreme(const struct segment_index *x, const float *query)
 {
-    /* which are the vectors */
+    /* its codes are the vectors */
     if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32))
         return false;
     const float square = vek.ip_f32(query, query, x->dim);
@@ -65,7 +66,8 @@ static bool is_extreme(const struct segment_index *x, const float *query)
     return largest > QUERY_LARGE || (x->metric == METRIC_IP && largest > 0 && largest < QUERY_SMALL);
 }
 
-/* By codes; restarts while they are swapped. -EAGAIN: it is to be by the vectors. */
+/* Searches by codes, and begins again when they were replaced. -EAGAIN: the
+ * search must go by vectors. */
 static int run_by_codes(struct search *s, struct hit *ret_hits)
 {
     const struct segment_index *x = s->x;
@@ -82,9 +84,9 @@ static int run_by_codes(struct search *s, struct hit *ret_hits)
     return rc;
 }
 
-/* How many candidates are scored again was measured with all rows. Those that a filter leaves may
- * lie closer together, so that codes tell less of their order: then more are scored again, and in
- * the end all, unless they are too many. */
+/* The number of candidates to score again was measured with all rows. Rows that a filter leaves
+ * may lie closer together, so that codes tell less about their order. Then more are scored
+ * again, and in the end all of them, unless there are too many. */
 static int run_with_spare(struct search *s, struct hit *ret_hits)
 {
     int rc = run_by_codes(s, ret_hits);
@@ -99,7 +101,7 @@ static int run_with_spare(struct search *s, struct hit *ret_hits)
     return rc == 0 && s->missed > MISSED_MAX * s->k && s->allowed <= EXACT_ROWS ? -EAGAIN : rc;
 }
 
-/* What the index holds by the index itself, the other rows by their vectors. */
+/* Searches indexed rows by the index, and other rows by their vectors. */
 static int run_without_codes(struct search *s, struct hit *ret_hits)
 {
     const struct index *x = s->x->index;

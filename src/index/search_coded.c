@@ -1,12 +1,11 @@
-/* search_coded.c -- the part of a search that goes by codes, over everything a segment holds:
+/* search_coded.c -- the part of a search that goes by codes:
  *
- *   indexed rows              by the index, or, when the filter leaves few, by their codes
- *   coded, not indexed yet    by lists, when there are many and lists have been made, else by their
- *   codes
- *   not coded yet             by their vectors
+ *   indexed rows              by the index; or by their codes, if a filter leaves few
+ *   coded, not indexed yet    by lists, if lists were made and the rows are many;
+ *                             otherwise by their codes
+ *   not coded yet             by their vectors (search.c)
  *
- * What was found by codes is scored again by what the index holds for that (refine.h), unless
- * the codes are exact. */
+ * The best candidates are scored again (refine.h), unless the codes are exact. */
 #include "index/search.h"
 
 #include "base/bits.h"
@@ -14,21 +13,21 @@
 #include <errno.h>
 #include <math.h>
 
-/* rows looked at in lists in the time that one takes to be scored by its code, about */
+/* about how many rows of lists are looked at in the time in which one row is scored by its code */
 #define LISTED_PER_SCANNED 8
-/* a row in a list is scored when it may be that much nearer than its 1-bit code says, */
+/* a row of a list is scored if it is among the best when its 1-bit distance is too large
+ * by so many deviations, */
 #define SIGMAS 2.5f
-/* or that when more rows are kept than are wanted, and not the same few are the best of many
- * queries */
+/* or so many, when more rows are kept than are wanted and the centroids are not means */
 #define SIGMAS_SPARE       1.5f
-#define OUTLIERS_SPARE     16 /* candidates more where there are outliers, */
-#define OUTLIERS_PER_PAUSE 64 /* which are scored so many at a time */
+#define OUTLIERS_SPARE     16 /* extra candidates where there are outliers, */
+#define OUTLIERS_PER_PAUSE 64 /* which are scored in batches of so many */
 
 uint32_t search_refine_count(const struct search *s)
 {
     const struct segment_index *x = s->x;
     const uint32_t k = s->refined_k;
-    double wanted = 2.0 * k + 12; /* SQ8, while it grows */
+    double wanted = 2.0 * k + 12; /* by SQ8, while the index grows */
     if (s->params->refine_k > 0 || x->sealed) {
         wanted = ceil((double)k * (s->params->refine_k > 0 ? s->params->refine_k : x->resolved.refine_k));
         wanted = fmax(wanted, k > REFINE_MIN ? k : REFINE_MIN);
@@ -41,7 +40,7 @@ static size_t refine_query_bytes(const struct segment_index *x)
     return x->sealed && x->refine.ops ? codes_query_bytes(&x->refine) : 0;
 }
 
-/* top is sorted. all: it holds each allowed row. */
+/* Scores the candidates again. top is sorted. all: it holds every allowed row. */
 static int score_again(struct search *s, const struct codes_query *found, struct topk *top, void *room, bool all)
 {
     const struct segment_index *x = s->x;
@@ -63,15 +62,15 @@ static int score_again(struct search *s, const struct codes_query *found, struct
     return rc;
 }
 
-/* Room of a folded query, of the one that scores again, and of the coded_end's. */
+/* Memory of the prepared queries: for the codes, for what scores again, and for the lists. */
 static size_t query_bytes(const struct segment_index *x)
 {
     return codes_query_bytes(&x->codes) + refine_query_bytes(x) +
            (x->unindexed.lists ? unindexed_query_bytes(x->unindexed.lists) : 0);
 }
 
-/* Rows to be looked at of the `rows` in lists; 0: scoring the allowed ones by their codes is no
- * dearer. The blocks that lists begin with are half full of rows that the graph has. */
+/* How many of the `rows` in lists to look at; 0: scoring the allowed ones by their codes costs
+ * no more. About half of a list's first block are rows that the graph has taken. */
 static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t least)
 {
     if (s->allowed == 0)
@@ -84,8 +83,8 @@ static uint32_t listed_budget(const struct search *s, uint32_t rows, uint32_t le
     return looked_at / LISTED_PER_SCANNED < rows / inverse ? budget : 0;
 }
 
-/* Rows that went from the lists to the graph while lists were searched are scanned: they may have
- * been missed, or met already. */
+/* Removes hits in [from, to). These rows went from the lists to the graph while the lists were
+ * searched. They may have been missed, so they are scanned, and must not be met twice. */
 static void forget(struct topk *top, uint32_t from, uint32_t to)
 {
     const struct topk all = *top;
@@ -95,7 +94,8 @@ static void forget(struct topk *top, uint32_t from, uint32_t to)
             topk_add(top, all.hits[i].distance, all.hits[i].row);
 }
 
-/* Searches [limit, coded_end) by lists as far as they go, and says what is left. */
+/* Searches the rows in [limit, unseen->to) that are in lists. *unseen: the rows
+ * that are left to scan. */
 static int search_lists(struct search *s, const struct codes_query *query, struct topk *top, uint32_t limit,
                         struct unseen *unseen)
 {
@@ -137,8 +137,8 @@ static int search_lists(struct search *s, const struct codes_query *query, struc
     return rc;
 }
 
-/* Rows that codes do not describe count as scored by their vectors, not by their codes. Of the
- * others the nearest `most` stay; top is sorted. */
+/* Outliers count by their vectors and not by their codes, so removes them. Of other hits, the
+ * nearest `most` stay. top is sorted. */
 static void drop_outliers(const struct codes *c, struct topk *top, uint32_t most)
 {
     uint32_t kept = 0;
@@ -158,7 +158,8 @@ static void score_rows(struct search *s, const uint32_t *rows, uint32_t count)
             topk_add(&s->found, w->distances[i], rows[i]);
 }
 
-/* Outliers below limit, copies among them: rows equal to an outlier are outliers, too. */
+/* Scores the outliers below limit by their vectors. Copies are among them, because rows equal to
+ * an outlier are outliers too. */
 static int score_outliers(struct search *s, uint32_t limit)
 {
     const struct codes *c = &s->x->codes;
@@ -178,7 +179,7 @@ static int score_outliers(struct search *s, uint32_t limit)
     return 0;
 }
 
-/* What was found by codes becomes what is found. */
+/* Turns the candidates found by codes into hits. */
 static int conclude(struct search *s, const struct codes_query *query, struct topk *top, const struct unseen *unseen,
                     uint32_t limit, bool last, bool all)
 {
@@ -223,15 +224,15 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         return rc;
     codes_query_init(&query, &x->codes, s->query, w->query);
     if (!x->sealed)
-        query.bound = NULL; /* it reads the codes, which may be others at a pause */
-    /* nothing scores again */
+        query.bound = NULL; /* the bound reads the codes, which may be replaced at a pause */
+    /* last: nothing scores again */
     const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE);
     uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
-    /* a scan: what the walk would have kept costs little to score again */
+    /* for a scan, it costs little to score again as many as the walk would have kept */
     if (!last && !walks && s->ef > wanted)
         wanted = s->ef < s->count ? s->ef : s->count;
     s->kept = wanted;
-    if (x->codes.outlier_count) /* they may be taken for near ones */
+    if (x->codes.outlier_count) /* outliers may seem near by their codes */
         wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     rc = scratch_reserve(w, 0, 0, 0, wanted);
     if (rc < 0)
@@ -240,7 +241,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     topk_init(&top, w->hits, wanted);
     top.keys = s->params->keys;
     struct scan scan = {.allowed = s->params->allowed, .pause = s->params->pause, .scratch = w, .top = &top};
-    if (walks) { /* first, as the index is now: rows that it takes at a later pause are scanned */
+    /* first, while the index is as it was: rows that it takes at a later pause are scanned */
+    if (walks) {
         q.codes = &query;
         q.visible = coded_end;
         q.top = &top;
@@ -249,11 +251,11 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         if (rc == 0 && walks)
             rc = search_scan_absent(s, &query, &top);
     }
-    /* before the lists, too, which pass over the more rows the better the best are */
+    /* before the lists, too: the nearer the best hits, the more rows of lists are passed over */
     if (rc == 0 && !walks)
         rc = scan_codes(&scan, &query, x, 0, limit);
     struct unseen unseen = {.from = walks ? limit : 0, .to = coded_end, .visible = coded_end};
-    if (rc == 0) /* there is no room for a query of other lists */
+    if (rc == 0) /* new lists would need a prepared query of another size */
         rc = version == x->unindexed.version ? search_lists(s, &query, &top, limit, &unseen) : -EAGAIN;
     const bool all_seen = !walks && unseen.unindexed_to == 0;
     if (rc == 0)
@@ -263,8 +265,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     if (rc == 0 && unseen.unindexed_to && s->params->allowed)
         rc = search_scan_leaders(s, &unseen, &query, &top);
     if (rc == 0 && !all_seen && !search_has_enough(s, &unseen, &top)) {
-        /* the allowed rows lie far from the query, or infinitely far: the walk and the
-         * lists did not get to them */
+        /* the allowed rows are far from the query, so that the walk and the
+         * lists did not reach them */
         topk_clear(&top);
         unseen = (struct unseen){.to = coded_end, .visible = coded_end};
         rc = scan_codes(&scan, &query, x, 0, coded_end);

@@ -1,9 +1,9 @@
-/* search_copies.c -- a walk and the lists find leaders (copies.h); their copies are hits as well,
- * at the same distance.
+/* search_copies.c -- adds copies of rows that were found. A walk and the lists find leaders
+ * (copies.h); their copies are hits too, at the same distance.
  *
- * Copies are added at the end, when the distances are those that count: 6 000 equal rows are one
- * candidate to score again, and do not push others out. A row that was scanned speaks for itself:
- * it is not added a second time. */
+ * Copies are added at the end, when the distances are final. So 6 000 equal rows are one
+ * candidate to score again, and do not push other rows out. A copy that was scanned is not
+ * added a second time. */
 #include "index/search.h"
 
 #include "base/bits.h"
@@ -25,21 +25,21 @@ static bool is_allowed(const struct search *s, uint32_t row)
     return !s->params->allowed || bits_test(s->params->allowed, row);
 }
 
-#define COPIES_PER_PAUSE 2048  /* some 20 us */
+#define COPIES_PER_PAUSE 2048  /* about 20 us */
 #define COPIES_LOOKED_AT 65536 /* where it cannot pause */
 
 /* The copies of one leader that are hits and were not scanned, one after the other. A filter may
- * leave out all of a million copies, so a look at them pauses. */
+ * leave out all of a million copies, so going through them pauses. */
 struct hits_of {
     const struct search *s;
     const struct unseen *u;
     uint32_t leader;
-    uint32_t copy; /* the hit; UINT32_MAX: there are no more */
-    uint32_t seen; /* copies so far, hits or not */
-    uint32_t most; /* after so many it ends; 0: it pauses */
+    uint32_t copy; /* the current hit; UINT32_MAX: the end */
+    uint32_t seen; /* copies looked at so far */
+    uint32_t most; /* ends after so many copies; 0: pauses instead */
 };
 
-/* Moves on to the next hit from `copy` on. What the pause returned. */
+/* Goes on to the first hit from `copy` on. 0, or what the pause returned. */
 static int find_hit(struct hits_of *h, uint32_t copy)
 {
     const struct copies *c = &h->s->x->copies;
@@ -59,7 +59,7 @@ static int first_hit(struct hits_of *h)
 {
     const struct copies *c = &h->s->x->copies;
     h->copy = UINT32_MAX;
-    /* scanned with it */
+    /* an absent leader is scanned, and so are its copies */
     return copies_entry(c, h->leader) & ABSENT_FLAG ? 0 : find_hit(h, copies_first(c, h->leader));
 }
 
@@ -84,7 +84,8 @@ bool search_has_enough(const struct search *s, const struct unseen *u, const str
     return n >= enough;
 }
 
-/* By row they ascend, so that the first which is not among the best ends it; by key any may be. */
+/* Adds a leader and its copies. Without keys, copies ascend, so the first that is not among the
+ * best ends the loop. With keys, any copy may be among the best. */
 static int add_group(struct search *s, const struct unseen *u, struct hit leader)
 {
     struct hits_of h = {.s = s, .u = u, .leader = leader.row};

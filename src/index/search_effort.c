@@ -1,25 +1,26 @@
-/* search_effort.c -- what a search has to do: the beam that was given, or what the recall that was
- * asked for takes, by the curve of a sealed index, by that of a growing one, or by none. It is
- * apart because it only chooses, and reads no row. */
+/* search_effort.c -- chooses what a search has to do. That is the given beam, or what the wanted
+ * recall takes: by the curve of a sealed index, by that of a growing one, or by a default. It
+ * only chooses and reads no row. */
 #include "index/search.h"
 
 #include "index/recall/recall_measure.h"
 #include <math.h>
 
-#define EF_PART_MIN 24 /* walks that keep fewer lose their way */
+#define EF_PART_MIN 24 /* walks that keep fewer candidates end in a wrong place */
 #define FEW_VECTORS 1024
-/* rows with so few vectors, copies among them, are scanned until a curve is measured */
+/* up to so many rows with fewer than FEW_VECTORS distinct vectors are scanned
+ * until a curve is measured */
 #define FEW_SCANNED 16384
-/* 18 to 25 ns a distance of 64 values, where recall_curve.c takes 16 */
+/* 18 to 25 ns a distance of 64 values, where recall_curve.c assumes 16 */
 #define GROWING_WALK_COST 1.5f
-/* rows that all vectors are compared of, as a multiple of those in the graph */
+/* all vectors are compared while there are at most so many times the rows in the graph */
 #define GROWING_EXACT 2
-/* times what was measured: the codes themselves must miss neighbours */
+/* at so many times the measured effort, the codes themselves must miss neighbours */
 #define EFFORT_EXACT 8
 
-/* Of the ef nearest of all rows this part has ef / parts, give or take the root of it; two roots
- * more are kept than that. So a search of several parts is about as good as one of a whole, and a
- * part is searched sooner. */
+/* Of the ef nearest of all rows, this part has about p = ef / parts, with a deviation of sqrt(p
+ * * (1 - 1 / parts)). It keeps two deviations more. So a search of several parts finds about as
+ * much as one of the whole, and each part takes less time. */
 static uint32_t ef_of_part(uint32_t ef, uint32_t k, uint32_t parts)
 {
     const double share = (double)ef / parts, part = ceil(share + 2 * sqrt(share * (1 - 1.0 / parts)));
@@ -45,15 +46,15 @@ uint32_t segment_index_ef(const struct segment_index *x, float recall, uint32_t 
     return effort.way == RECALL_WALK ? effort.ef : 0;
 }
 
-/* Most rows are copies, and the graph of the others is small: it says little where all of them
+/* Whether most rows are copies. The graph of the others is small, and of little use where they
  * are equally far apart. */
 static bool has_few_vectors(const struct segment_index *x)
 {
     return x->copies.leaders < FEW_VECTORS && indexed_rows(x) < FEW_SCANNED;
 }
 
-/* The same of a graph that grows, as it was when it was measured: what a walk costs has grown with
- * its rows since, as a scan does. */
+/* The effort by the curve of a growing graph, for the rows it had when it was measured. Since
+ * then the cost of a walk has grown with the rows, and so has that of a scan. */
 static struct recall_effort growing_effort(const struct segment_index *x, float recall, uint32_t k)
 {
     const struct recall_sizes sizes = {.rows = x->growing.rows,
@@ -64,9 +65,10 @@ static struct recall_effort growing_effort(const struct segment_index *x, float 
     return recall_curve_effort(x->growing.curve, &sizes, recall, k, false);
 }
 
-/* A graph that grows has had rows since it was measured: its ef grows with their number, and is no
- * smaller than that of graphs without a curve. Where not even its codes find what is wanted, all
- * vectors are compared, but not of many times the rows that it speaks of. */
+/* Chooses the effort of a growing graph. It has got rows since it was measured, so its ef grows
+ * in proportion, and is at least the default for graphs without a curve. Where not even the
+ * codes find the wanted recall, all vectors are compared, unless there are many times the rows
+ * that the curve was measured for. */
 static void choose_growing(struct search *s)
 {
     const struct segment_index *x = s->x;
@@ -85,7 +87,7 @@ static void choose_growing(struct search *s)
         s->ef = (uint32_t)grown;
 }
 
-/* What it takes to have the recall that was asked for. */
+/* Chooses what the wanted recall takes. */
 static void choose_effort(struct search *s)
 {
     const struct segment_index *x = s->x;
@@ -108,8 +110,8 @@ static void choose_effort(struct search *s)
     }
 }
 
-/* Walks keep more than was measured. Where a scan costs no more it takes their place, and in
- * the end the vectors do. */
+/* Widens the search by the factor `effort`. Where a scan then costs no more than a walk, the
+ * codes are scanned. At a large factor the vectors are scanned. */
 static void widen(struct search *s)
 {
     const double effort = s->params->effort, ef = s->ef * effort;

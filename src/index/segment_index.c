@@ -1,5 +1,4 @@
-/* segment_index.c -- an index from its creation to its end, and what others may ask of it.
- * Searching is in search.c. */
+/* segment_index.c -- creates, asks and destroys an index. Searching is in search.c. */
 #include "index/segment_index_internal.h"
 
 #include "base/memory_use.h"

@@ -1,4 +1,4 @@
-/* topk.c -- a heap with the farthest on top: most candidates are refused by one comparison. */
+/* topk.c -- a heap with the farthest hit on top, so that one comparison refuses most candidates. */
 #include "index/topk.h"
 
 #include <math.h>
@@ -11,10 +11,10 @@ static bool has_larger_key(const struct topk *t, uint32_t a, uint32_t b)
     const struct topk_key *x = rows_at(t->keys, a), *y = rows_at(t->keys, b);
     if (x->high != y->high || x->low != y->low)
         return x->high != y->high ? x->high > y->high : x->low > y->low;
-    return a > b; /* two rows of one point, of which one is dead */
+    return a > b; /* two rows of one point, one of which is dead */
 }
 
-/* An order without equals makes results repeatable. */
+/* An order without ties makes results repeatable. */
 static bool farther(const struct topk *t, struct hit a, struct hit b)
 {
     return a.distance > b.distance || (a.distance == b.distance && has_larger_key(t, a.row, b.row));
@@ -70,8 +70,8 @@ static void reverse(struct hit *hits, uint32_t n)
     }
 }
 
-/* A sorted array is a heap from its far end on. Equal distances are put in order by whoever
- * adds them one by one. */
+/* A sorted array, read from its far end, is a heap. Hits at equal distances are added one by
+ * one, which puts them in order. */
 void topk_add_sorted(struct topk *t, const struct hit *hits, uint32_t count)
 {
     uint32_t i = 0;
