@@ -112,3 +112,22 @@ void collection_config_replace(struct collection_config *c, struct schema *next)
     schema_release(c->schema);
     c->schema = next;
 }
+
+int collection_check_record(const struct collection_config *c, const struct record *r, struct error *error)
+{
+    const struct vector_spec *spec = collection_vector(c);
+    const struct record_part *vector = record_part(r, RECORD_VECTOR, spec->number);
+    const size_t size = vector_bytes(spec);
+    if (r->unknown)
+        return error_set(
+            error, ERROR_VERSION,
+            "the log has a record of '%s' with a part of kind %u, which this Kith does not know; start the "
+            "version that wrote it",
+            c->name, r->unknown);
+    if (r->type == RECORD_UPSERT && !vector)
+        return error_set(error, ERROR_CORRUPT, "the log has a point without a vector for '%s'", c->name);
+    if (vector && vector->size != size)
+        return error_set(error, ERROR_CORRUPT, "the log has a vector of %u bytes for '%s', whose vectors have %zu",
+                         vector->size, c->name, size);
+    return 0;
+}

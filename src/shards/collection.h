@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "columns/schema.h"
 #include "index/segment_index.h"
+#include "shards/log/record.h"
 
 /* bytes with the ending 0; letters, digits, '.', '_' and '-', and not '.' at the start */
 #define COLLECTION_NAME_MAX 128
@@ -35,6 +36,9 @@ static inline const struct vector_spec *collection_vector(const struct collectio
 
 /* Checks what a user gave. Sets durability and slots to their defaults where they are 0. */
 MUST_USE int collection_config_check(struct collection_config *c, struct error *error);
+/* Whether a record of the log is one that this collection can have: any bytes may have a right
+ * checksum. A negative errno with a sentence if not. */
+MUST_USE int collection_check_record(const struct collection_config *c, const struct record *r, struct error *error);
 /* A copy for this core, with a schema of its own. -ENOMEM. */
 MUST_USE int collection_config_copy(struct collection_config *to, const struct collection_config *from);
 void collection_config_fini(struct collection_config *c); /* releases the schema */

@@ -60,25 +60,6 @@ static void check_clean(struct opening *o, struct shard *s, const struct record 
     s->cleanness = DIRTY;
 }
 
-/* A right checksum does not prove that the collection can take the record. */
-static int check_parts(struct opening *o, const struct shard *s, const struct record *r)
-{
-    const struct record_part *vector = record_part(r, RECORD_VECTOR, shard_vector(s)->number);
-    const size_t size = vector_bytes(shard_vector(s));
-    if (r->unknown)
-        return error_set(
-            o->error, ERROR_VERSION,
-            "the log has a record of '%s' with a part of kind %u, which this Kith does not know; start the "
-            "version that wrote it",
-            s->config.name, r->unknown);
-    if (r->type == RECORD_UPSERT && !vector)
-        return error_set(o->error, ERROR_CORRUPT, "the log has a point without a vector for '%s'", s->config.name);
-    if (vector && vector->size != size)
-        return error_set(o->error, ERROR_CORRUPT, "the log has a vector of %u bytes for '%s', whose vectors have %zu",
-                         vector->size, s->config.name, size);
-    return 0;
-}
-
 static int replay_record(struct opening *o, const struct record *r, const uint8_t *bytes, size_t size,
                          uint64_t position)
 {
@@ -89,7 +70,7 @@ static int replay_record(struct opening *o, const struct record *r, const uint8_
     /* the collection was dropped, or another reactor owns the id */
     if (!s || !shard_owns_id(s, r->id))
         return 0;
-    int rc = check_parts(o, s, r);
+    int rc = collection_check_record(&s->config, r, o->error);
     if (rc < 0)
         return rc;
     store->stats.replayed_records++;

@@ -1,12 +1,14 @@
 /* The check of a whole folder, against damage made on purpose: every place that a checksum covers
  * is hit, and each hit must be named once, by file, offset and region; what nobody needs may be
  * as broken as it likes. */
+#include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
 #include "shards/log/log.h"
 #include "shards/log/log_block.h"
+#include "shards/log/record.h"
 #include "shards/manifest/manifest.h"
 #include "shards/verify/verify.h"
 
@@ -14,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES (8 * LOG_UNIT)
-#define GROUPS     20
-#define DAMAGES    8
+#define FILE_BYTES    (8 * LOG_UNIT)
+#define GROUPS        20
+#define DAMAGES       8
+#define LARGE_PAYLOAD (3u << 20) /* of more than two blocks */
 
 struct found {
     struct verify_damage damages[DAMAGES];
@@ -73,18 +76,40 @@ static void make_segment(const char *dir, uint64_t id)
     free(content);
 }
 
-/* Returns how far the log is durable. */
-static uint64_t make_log(const char *dir, unsigned reactor)
+/* A point of collection 1, as a group of its own. */
+static void append_point(struct log *l, uint64_t version, uint32_t payload_size)
 {
-    static uint8_t bytes[6000];
+    static const uint8_t payload[LARGE_PAYLOAD];
+    static const float vector[2];
+    const struct record_part parts[] = {{RECORD_VECTOR, 0, sizeof(vector), vector},
+                                        {RECORD_PAYLOAD, 0, payload_size, payload}};
+    const struct record r = {RECORD_UPSERT, 0, 1, version, {0, version}, 0, parts, ARRAY_LEN(parts)};
+    struct record_room room = {0};
+    struct record_list list;
+    record_room_add(&room, &r);
+    want_eq(record_list_init(&list, &room), 0);
+    record_list_add(&list, &r);
+    want_eq(log_append(l, list.slices, list.count, DURABILITY_FLUSH), 0);
+    record_list_fini(&list, NULL);
+}
+
+static struct log *open_log(const char *dir, unsigned reactor)
+{
     char path[PATH_TEXT_MAX];
     struct log *l;
     struct error e = {0};
     want_eq(path_join(path, dir, "log/1"), 0);
     struct log_options o = {.dir = path, .epoch = 1, .reactor = reactor, .file_bytes = FILE_BYTES};
     want_eq(log_open(&o, (struct log_end){0}, &l, &e), 0);
-    for (int i = 0; i < GROUPS; i++)
-        want_eq(log_append(l, &(struct iovec){bytes, 1000 + (size_t)i * 250}, 1, DURABILITY_FLUSH), 0);
+    return l;
+}
+
+/* Returns how far the log is durable. */
+static uint64_t make_log(const char *dir, unsigned reactor)
+{
+    struct log *l = open_log(dir, reactor);
+    for (uint32_t i = 0; i < GROUPS; i++)
+        append_point(l, i + 1, 900 + i * 250);
     uint64_t durable = log_durable(l);
     log_close(l);
     return durable;
@@ -116,21 +141,26 @@ static void flip(const char *dir, const char *name, uint64_t offset)
     file_close(f);
 }
 
-/* Gives the block at that place another format, with a right checksum: as another
- * version would have left it. */
-static void reformat(const char *path, uint64_t offset, uint16_t format)
+/* Changes bytes of the block at that place, whose checksum is right again then. */
+static void change_block(const char *path, uint64_t offset, size_t at, const void *to, size_t size)
 {
-    static uint8_t bytes[3 * LOG_UNIT];
+    static uint8_t bytes[LOG_BLOCK_PAYLOAD_MAX + LOG_UNIT];
     struct log_block b;
     struct file *f;
     want_eq(file_open(path, FILE_WRITE, &f), 0);
     want(file_read(f, bytes, sizeof(bytes), offset) > 0);
     want(log_block_read(bytes, sizeof(bytes), &b));
-    memcpy(bytes + 42, &format, sizeof(format));
+    memcpy(bytes + at, to, size);
     const uint32_t crc = checksum_crc32c(0, bytes + 8, LOG_BLOCK_HEADER - 8 + b.size);
     memcpy(bytes + 4, &crc, sizeof(crc));
-    want_eq(file_write(f, bytes, LOG_BLOCK_HEADER, offset), 0);
+    want_eq(file_write(f, bytes, LOG_BLOCK_HEADER + b.size, offset), 0);
     file_close(f);
+}
+
+/* As another version would have left it. */
+static void reformat(const char *path, uint64_t offset, uint16_t format)
+{
+    change_block(path, offset, 42, &format, sizeof(format));
 }
 
 /* -- checking it -- */
@@ -303,6 +333,79 @@ EVERYWHERE(verify, damage_in_a_log_is_named_unless_nobody_needs_it)
 {
     world_run_well(backend, 1, logs, NULL);
 }
+
+/* -- records -- */
+
+#define FIRST_LOG "log/1/0-0000000000000000.log"
+
+/* One log, of points of collection 1 with vectors of that dimension: small, large, small. */
+static void make_points(const char *dir, uint32_t dim)
+{
+    struct collection_config c = {.id = 1, .slots = 1, .durability = DURABILITY_FLUSH, .name = "points"};
+    struct manifest m = {.epoch = 1, .log_dir = 1, .reactors = 1, .next_id = 2};
+    c.schema = one_vector(dim, METRIC_L2);
+    want_eq(manifest_add(&m, &c), 0);
+    want_eq(directory_create(in(dir, "log")), 0);
+    want_eq(directory_create(in(dir, "log/1")), 0);
+    want_eq(directory_create(in(dir, "segments")), 0);
+    want_eq(manifest_store(dir, &m, NULL), 0);
+    manifest_fini(&m);
+    struct log *l = open_log(dir, 0);
+    append_point(l, 1, 100);
+    append_point(l, 2, LARGE_PAYLOAD);
+    append_point(l, 3, 100);
+    log_close(l);
+}
+
+static void records(void *arg)
+{
+    const char *dir = world_folder();
+    const uint8_t one = 1, none = 0;
+    struct found f = {0};
+    struct verify_progress p;
+    make_points(dir, 2);
+    /* all at once, and as little at a time as there is */
+    for (uint64_t step = 0; step < 2; step++) {
+        verify(dir, 0, step, &f, &p);
+        want_eq(f.count, 0);
+    }
+    /* behind size and type of a record stands a zero */
+    const size_t zero = LOG_BLOCK_HEADER + 5;
+    change_block(in(dir, FIRST_LOG), 0, zero, &one, 1);
+    want_one(dir, FIRST_LOG, "", 0);
+    change_block(in(dir, FIRST_LOG), 0, zero, &none, 1);
+    /* the large one is not read before its last block, and is named by its first */
+    change_block(in(dir, FIRST_LOG), LOG_UNIT, zero, &one, 1);
+    want_one(dir, FIRST_LOG, "", LOG_UNIT);
+    verify(dir, 0, 1, &f, &p);
+    want_eq(f.count, 1);
+    change_block(in(dir, FIRST_LOG), LOG_UNIT, zero, &none, 1);
+    /* a size that no record has: it would go on for ever */
+    change_block(in(dir, FIRST_LOG), LOG_UNIT, LOG_BLOCK_HEADER + 3, &one, 1);
+    want_one(dir, FIRST_LOG, "", LOG_UNIT);
+}
+
+EVERYWHERE(verify, a_record_that_cannot_be_read_is_named_though_its_block_is_right)
+{
+    world_run_well(backend, 1, records, NULL);
+}
+
+static void other_points(void *arg)
+{
+    struct found f = {0};
+    struct verify_progress p;
+    make_points(world_folder(), 3); /* and the points have 2 dimensions */
+    verify(world_folder(), 0, 0, &f, &p);
+    want_eq(f.count, 3);
+    want(strstr(f.damages[0].what, "8 bytes") && strstr(f.damages[0].what, "'points'"));
+}
+
+EVERYWHERE(verify, points_that_their_collection_cannot_take_are_named)
+{
+    world_run_well(backend, 1, other_points, NULL);
+}
+
+/* -- the manifest -- */
 
 static void manifests(void *arg)
 {

@@ -1,6 +1,6 @@
 /* verify.h -- checks every checksum of a data folder: of the manifest, of the logs as far as they
- * are needed and durable, and of the sealed segments. It finds all damage, not only the first,
- * and changes nothing.
+ * are needed and durable, and of the sealed segments. It also reads the records of the logs, as a
+ * start would. It finds all damage, not only the first, and changes nothing.
  *
  * It works on a folder that is being served, on one that is not, and on any other with the same
  * layout. Files are read past the page cache where the system allows it, so that the disk is

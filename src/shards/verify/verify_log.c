@@ -8,6 +8,7 @@
 #include "shards/log/log_files.h"
 #include "shards/log/log_mark.h"
 #include "shards/verify/verify_internal.h"
+#include "shards/verify/verify_records.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +30,7 @@ struct walk {
     uint64_t window_at; /* position in the log of the window's first byte */
     size_t window_size; /* 0: the window is empty */
     uint64_t run;       /* run of the last right block; runs never fall */
+    struct verify_records records;
     /* a block with a format that this version does not read was reported */
     bool told_format;
 };
@@ -44,6 +46,7 @@ static void close_current(struct walk *w)
 static void walk_fini(struct walk *w)
 {
     close_current(w);
+    verify_records_fini(&w->records);
     free(w->files.starts);
     w->files = (struct log_file_list){0};
     w->current = 0;
@@ -230,6 +233,28 @@ static void check_format(struct walk *w, const struct log_block *b)
                   LOG_FORMAT);
 }
 
+/* What a start reads of the block. -ENOMEM. */
+static int check_records(struct walk *w, const struct log_block *b)
+{
+    char name[VERIFY_FILE_MAX];
+    struct error error = {0};
+    int rc = verify_records_take(&w->records, b, &w->v->manifest, &error);
+    if (rc != -EBADMSG)
+        return rc;
+    const size_t i = file_of(w, w->records.began);
+    const uint64_t start = i < w->files.count ? w->files.starts[i] : w->records.began;
+    file_name(w, start, name);
+    verify_report(w->v, name, "", w->records.began - start, "%s", error.text);
+    return 0;
+}
+
+/* The next block begins a group. */
+static void forget_records(struct walk *w)
+{
+    verify_records_fini(&w->records);
+    w->records = (struct verify_records){0};
+}
+
 /* Reads the manifest and the list of files again: the log may begin later now, and files
  * may have come or gone. */
 static int look_again(struct walk *w, unsigned reactor)
@@ -237,12 +262,15 @@ static int look_again(struct walk *w, unsigned reactor)
     struct verify *v = w->v;
     const uint64_t run = w->run;
     const bool told_format = w->told_format;
+    const struct verify_records records = w->records;
+    w->records = (struct verify_records){0};
     walk_fini(w);
     int rc = verify_reload(v);
     if (rc == 0)
         rc = walk_init(w, v, reactor);
     w->run = run;
     w->told_format = told_format;
+    w->records = records;
     return rc;
 }
 
@@ -255,31 +283,49 @@ static int needed_from(struct verify *v, unsigned reactor, uint64_t position, ui
     return rc;
 }
 
+/* Nothing right is at the cursor. *ret: where to go on, which is there if it is to be looked at
+ * once more, as *fresh says. */
+static int meet_wrong(struct walk *w, unsigned reactor, uint64_t end, int why, bool *fresh, uint64_t *ret)
+{
+    const struct verify *v = w->v;
+    const uint64_t position = v->at->offset;
+    if (!*fresh) {
+        int rc = look_again(w, reactor);
+        *fresh = true;
+        *ret = v->manifest.log_start[reactor] > position ? v->manifest.log_start[reactor] : position;
+        return rc;
+    }
+    int rc = needed_from(w->v, reactor, position, ret);
+    if (rc == 0 && *ret == position) {
+        *ret = report_gap(w, position, end, why);
+        verify_records_lose(&w->records);
+    }
+    return rc;
+}
+
 static int check_range(struct walk *w, unsigned reactor, uint64_t end)
 {
     struct verify *v = w->v;
     bool fresh = false;
     int rc = 0;
-    while (rc == 0 && v->at->offset < end) {
+    /* a full step ends with a group, so that the next one begins with a record */
+    while ((rc == 0 || (rc > 0 && w->records.in_group)) && v->at->offset < end) {
         uint64_t position = v->at->offset, next;
         struct log_block b;
         int right = block_at(w, position, &b);
+        if (right == -ENOMEM) /* says nothing of the disk */
+            return right;
         if (right > 0 && b.run >= w->run) {
             w->run = b.run;
             check_format(w, &b);
+            rc = check_records(w, &b);
             next = position + log_block_extent(b.size);
             fresh = false;
-        } else if (right == -ENOMEM) { /* no fault of the disk */
-            return right;
-        } else if (!fresh) {
-            rc = look_again(w, reactor);
-            fresh = true;
-            next = v->manifest.log_start[reactor] > position ? v->manifest.log_start[reactor] : position;
         } else {
-            rc = needed_from(v, reactor, position, &next);
-            if (rc == 0 && next == position)
-                next = report_gap(w, position, end, right);
+            rc = meet_wrong(w, reactor, end, right, &fresh, &next);
         }
+        if (next == v->manifest.log_start[reactor])
+            forget_records(w);
         v->at->offset = next;
         if (rc == 0)
             rc = verify_count(v, next - position);
