@@ -1,11 +1,11 @@
-# lib.sh -- what the tools share: where we are, and how to get the packages that are missing. Sourced by bash.
+# lib.sh -- functions that the scripts share: packages, build folders, compiling. Sourced by bash; changes to the top folder.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
 
-# say TEXT: a line about what happens now.
+# say TEXT: prints a line about the current step.
 say() { printf '== %s\n' "$*" >&2; }
 
-# packages_missing KIND...: the packages of those kinds that dpkg does not have.
+# packages_missing KIND...: prints the packages of those kinds that dpkg does not have.
 packages_missing() {
   local kind package
   for kind in "$@"; do
@@ -15,11 +15,11 @@ packages_missing() {
   done
 }
 
-# packages_need KIND...: installs what is missing when we may, prints the line to run when we may not.
+# packages_need KIND...: installs the missing packages, or prints the command for it if the user lacks the right.
 packages_need() {
   local missing sudo=
   if ! command -v dpkg-query >/dev/null; then
-    say "this is not Debian: install what tools/packages names by your own package manager"
+    say "this is not Debian: install the packages in tools/packages with your own package manager"
     return 0
   fi
   missing=$(packages_missing "$@")
@@ -37,7 +37,7 @@ packages_need() {
     { tail -n 20 "${TMPDIR:-/tmp}/kith-apt.log" >&2; say "apt-get failed: see above"; exit 1; }
 }
 
-# configure DIR MESON-OPTION...: sets up a build folder once, and again when its options changed.
+# configure DIR MESON-OPTION...: sets up a build folder, anew if its options have changed.
 configure() {
   local dir=$1
   shift
@@ -49,7 +49,7 @@ configure() {
   fi
 }
 
-# compile DIR: all of it; quiet unless it fails.
+# compile DIR: compiles the build folder. Prints nothing unless it fails.
 compile() {
   ninja -C "$1" >"$1/ninja.log" 2>&1 || { grep -A 12 -E 'FAILED|error:' "$1/ninja.log" >&2 || tail -n 30 "$1/ninja.log" >&2; exit 1; }
 }

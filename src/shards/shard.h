@@ -39,6 +39,7 @@ struct shard_memory {
 
 /* A segment was added, of which a page may have been lost before. */
 #define LOSSES_UNKNOWN UINT64_MAX
+
 struct shard {
     struct store *store;
     struct collection_config config;

@@ -14,8 +14,8 @@
 #define PAYLOAD_AT_ONCE ((uint32_t)128 << 10)
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
 #define APPLY_MAX       256 /* records applied without a pause */
-/* Vector values applied without a pause: 0.1 to 0.2 ms, because each row is
- * coded and put into a list */
+/* vector values applied without a pause: 0.1 to 0.2 ms, because each row is coded and put into a
+ * list */
 #define APPLY_VALUES 8192
 
 /* -- writes under way, whose records the log must keep -- */

@@ -9,6 +9,7 @@
 #define SCANNED_BYTES_MAX ((uint64_t)4 << 20)
 #define SCANNED_WAIT_NS   ((uint64_t)1000000000)
 #define SCANNED_LOOK_NS   ((uint64_t)500000)
+
 /* A write that waits sees after so long that it was given up, or its collection dropped. */
 #define LOOK_NS ((uint64_t)10000000)
 #define LOOKERS 16 /* when more writes wait, each looks less often, to save the core's time */

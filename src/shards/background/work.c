@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* when the log is longer than this many growing segments, the one that holds it is sealed */
+/* a log longer than this many growing segments is shortened: free_log() */
 #define LOG_PER_GROWING 4
 
 /* A growing segment with IDLE_ROWS rows that was not written for IDLE_NS is sealed, so that a start

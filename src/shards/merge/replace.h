@@ -36,6 +36,7 @@ struct replacement {
 
 /* Takes a step on another reactor. A store_call_fn; call: struct replacement. */
 MUST_USE int store_replace(struct store *store, void *call);
+
 /* -- parts of the steps, which the merging reactor calls, too -- */
 
 /* Forgets the entries of the id map for dropped tombstones. Pauses. */
