@@ -1,12 +1,13 @@
-/* flat.c -- scans in batches of 32 rows: collected first, so that a sparse bit set costs no more a
- * row than a full one, and fetched ahead of the scoring. */
+/* flat.c -- scans in batches of 32 rows. The rows of a batch are collected first, so that
+ * a row of a sparse bit set costs no more than one of a full one. They are prefetched
+ * before they are scored. */
 #include "index/flat/flat.h"
 
 #include <errno.h>
 
 #define BATCH          32
-#define PAUSE_BYTES    (64 * 1024) /* scored between pauses: some 10 us */
-#define PREFETCH_BYTES 512         /* of a row; the hardware streams the rest */
+#define PAUSE_BYTES    (64 * 1024) /* bytes scored between pauses: about 10 us */
+#define PREFETCH_BYTES 512         /* of a row; the hardware prefetches the rest */
 
 static void prefetch(const void *p, uint32_t bytes)
 {
@@ -14,7 +15,7 @@ static void prefetch(const void *p, uint32_t bytes)
         __builtin_prefetch((const char *)p + i);
 }
 
-/* Up to BATCH rows from *at on that are allowed; moves *at behind them. */
+/* Collects up to BATCH allowed rows from *at on, and moves *at behind them. */
 static uint32_t collect(const struct scan *s, uint32_t *at, uint32_t *ids)
 {
     uint32_t n = 0, row = *at;
@@ -79,7 +80,7 @@ int flat_scan_codes(const struct scan *s, const struct codes_query *query, const
     const uint32_t began = *epoch;
     uint32_t pending = 0;
     for (uint32_t at = s->from, n; (n = collect(s, &at, w->ids)) > 0;) {
-        /* one behind the other the hardware fetches them */
+        /* rows in a sequence are prefetched by the hardware */
         for (uint32_t i = 0; i < n && s->allowed; i++)
             prefetch(codes_at(codes, w->ids[i]), codes->stride);
         codes_distances(query, w->ids, n, w->rows, w->distances);

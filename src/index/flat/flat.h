@@ -1,4 +1,4 @@
-/* flat.h -- scanning: every row, or those of a bit set, by vectors (exact) or by codes. */
+/* flat.h -- scans: every row, or those of a bit set, by vectors (exact) or by codes. */
 #pragma once
 
 #include "index/scratch.h"
@@ -6,14 +6,15 @@
 
 struct scan {
     uint32_t from, to;       /* rows */
-    const uint64_t *allowed; /* bit per row; NULL: all */
+    const uint64_t *allowed; /* a bit for each row; NULL: all */
     const struct pause *pause;
     struct search_scratch *scratch;
-    struct topk *top; /* hits are added here */
+    struct topk *top; /* receives the hits */
 };
 
-/* 0, or what the pause returned. */
+/* Scans vectors. 0, or what the pause returned. */
 MUST_USE int flat_scan(const struct scan *s, enum metric metric, uint32_t dim, const struct rows *vectors,
                        const float *query);
-/* -EAGAIN when *epoch changed at a pause: the codes are others now. */
+/* Scans codes. As flat_scan(); and -EAGAIN when *epoch changed at a pause, because the
+ * codes were replaced. */
 MUST_USE int flat_scan_codes(const struct scan *s, const struct codes_query *query, const uint32_t *epoch);

@@ -1,8 +1,8 @@
-/* flat_kind.c -- FLAT as an index kind: no structure at all. Every search compares the query with
- * all allowed vectors, so every answer is exact, whatever recall or effort was asked for. It holds
- * a row from the moment it is appended.
+/* flat_kind.c -- the index kind FLAT, which has no structure. Every search compares the query
+ * with all allowed vectors, so every answer is exact, whatever recall or effort was asked for.
+ * It holds a row from the moment it is appended.
  *
- * There is no search() here: a kind without effort() has its rows scanned by their
+ * There is no search() here. The rows of a kind without effort() are scanned by their
  * vectors (search.c, flat.c). */
 #include "base/memory_use.h"
 #include "index/autoindex.h"
@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Declared where kinds.c needs it, too. */
+/* kinds.c declares it too. */
 extern const struct index_kind index_flat;
 
 struct flat {
@@ -42,7 +42,7 @@ static int check_options(const struct index_options *o, uint32_t dim, struct err
     return o->links != LINKS_AUTO ? refuse(error, "links") : 0;
 }
 
-/* What it is, in words that it shares with others: scored by the values, and by nothing else. */
+/* The options that describe FLAT: rows are scored by their values only. */
 static void resolve(struct index_options *o, uint32_t rows)
 {
     o->code = CODE_F32;
@@ -100,7 +100,7 @@ static int build(struct index *x, const struct index_job *job)
 }
 
 #define NS_PER_ROW  4
-#define NS_PER_BYTE .04 /* one behind the other, so that the hardware fetches them */
+#define NS_PER_BYTE .04 /* rows in a sequence are prefetched by the hardware */
 
 static double cost_ns(const struct index *x, const struct index_query *q)
 {

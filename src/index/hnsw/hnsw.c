@@ -1,5 +1,5 @@
-/* hnsw.c -- the graph as data: its storage, and the check of a graph that was read from a disk.
- * Apart from building and walking, because both need it. */
+/* hnsw.c -- the storage of a graph, and the check of a graph that was read from a disk. Building
+ * and walking both need it. */
 #include "index/hnsw/hnsw.h"
 
 #include "base/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_ROWS 512 /* looked at between pauses: some 20 us */
+#define PAUSE_ROWS 512 /* rows checked between pauses: about 20 us */
 
 void hnsw_init(struct hnsw *g, const struct index_options *options)
 {
@@ -34,7 +34,7 @@ uint64_t hnsw_bytes(const struct hnsw *g)
            row_array_bytes(&g->upper);
 }
 
-/* What a check says: 0, or -EINVAL and why. */
+/* Sets *ret_why and returns -EINVAL. */
 static int is_wrong(const char **ret_why, const char *why)
 {
     *ret_why = why;

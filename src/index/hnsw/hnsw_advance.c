@@ -1,17 +1,17 @@
-/* hnsw_advance.c -- the steps of a build as the index kind takes them: links for rows, mending on
- * the way, the last form. Apart from the steps themselves, because only their order is decided
- * here. */
+/* hnsw_advance.c -- the order of the steps of a build, as the index kind takes them: links for
+ * new rows, repairs on the way, the last form. */
 #include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 #include "index/hnsw/intrinsic_dimension.h"
 
 #include <errno.h>
 
-#define REPAIR_SHARE 8   /* flood the graph when a share of 1 in so many rows is new, */
+#define REPAIR_SHARE 8   /* repair the graph when 1 in so many rows is new, */
 #define WATCH_SHARE  64  /* and search for rows by their own vectors when 1 in so many is */
-#define FIT_ROWS_MIN 512 /* fewer say little of what the rows are like */
+#define FIT_ROWS_MIN 512 /* fewer rows say little about the data */
 
-/* No row is linked yet: how many links each gets can still be chosen by what the rows are like. */
+/* Before the first row is linked, chooses the number of links by the intrinsic
+ * dimension of the rows. */
 static int fit_graph(struct hnsw_index *x, const struct index_job *job)
 {
     const struct index_host *host = x->base.host;
@@ -58,7 +58,7 @@ int hnsw_index_build(struct index *base, const struct index_job *job)
     const bool watches = g->count - x->builder->watched > g->count / WATCH_SHARE;
     if (repairs)
         rc = hnsw_repair(g, x->builder, codes, job->pause);
-    if (rc == 0 && job->is_fed && watches) /* not where no search comes before all is finished */
+    if (rc == 0 && job->is_fed && watches) /* not when no search comes before finish() */
         rc = hnsw_reach(g, x->builder, &search, REACH_DUE, job->workers, job->pause);
     return rc;
 }
@@ -70,7 +70,7 @@ void hnsw_index_codes_changed(struct index *base)
         hnsw_builder_codes_changed(x->builder, base->host->codes);
 }
 
-/* Rows that are linked otherwise than before may have lost the link that reached another one. */
+/* Changed links may have cut off a row, so a repair follows. */
 int hnsw_index_finish(struct index *base, const struct index_job *job)
 {
     struct hnsw_index *x = hnsw_index_of(base);

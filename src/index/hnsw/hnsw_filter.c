@@ -1,32 +1,33 @@
-/* hnsw_filter.c -- one search as the index kind answers it: a walk, and what a filter makes of it.
- * Deletions are a filter, too: the alive rows are the allowed ones. Apart from hnsw_search.c,
- * because the walk itself knows no filter.
+/* hnsw_filter.c -- one search as the index kind answers it: a walk, and how it deals with a
+ * filter. Deletions are a filter too: the alive rows are the allowed ones. The walk itself
+ * (hnsw_search.c) knows no filter.
  *
- * Rows that are not allowed lead the walk on, but fill places of its beam. So the beam is wider
- * than without a filter, first as if the filter had nothing to do with the query. When fewer of the
- * walk's candidates are allowed than that, the filter had to do with the query. Then the walk is
- * repeated with a wider beam, or the allowed rows are scanned. */
+ * Rows that are not allowed lead the walk on, but take places of its beam. So the beam is wider
+ * than without a filter. Its width first assumes that the filter does not depend on the query.
+ * If fewer candidates of the walk are allowed than that predicts, the filter does depend on it.
+ * Then the walk is repeated with a wider beam, or the allowed rows are scanned. */
 #include "index/hnsw/hnsw_index.h"
 #include "index/topk.h"
 
 #include <math.h>
 
-#define WALK_ROWS_MIN 512 /* fewer rows are scanned sooner than walked */
-#define TAKEN_AT_ONCE 64  /* candidates of a walk */
-#define FILTER_SPARE  3   /* allowed candidates expected for each hit wanted */
-/* a walk that found too few allowed rows is repeated with an ef so many times as large, */
+#define WALK_ROWS_MIN 512 /* scanning fewer rows is quicker than walking */
+#define TAKEN_AT_ONCE 64  /* candidates */
+#define FILTER_SPARE  3   /* the beam should hold so many allowed candidates for each wanted hit */
+/* a walk that found too few allowed rows is repeated with an ef that is larger by a
+ * factor between these, */
 #define WIDER_MIN 2
 #define WIDER_MAX 4
-#define WIDEST    8192 /* up to this; each candidate is moved by many newcomers */
+#define WIDEST    8192 /* up to this ef; in a larger pool each new candidate moves many others */
 
-/* Is the row a hit, or one of its copies? */
+/* Whether the row or one of its copies is a hit. */
 static bool is_wanted(const struct hnsw_index *x, const struct index_query *q, uint32_t row)
 {
     return !q->allowed || copies_any(x->base.host->copies, row, q->allowed, q->visible);
 }
 
-/* By how many candidates the walk ends early: as many more as the filter takes away, or deletions
- * did. 0: it expands all. */
+/* The number of candidates after which the walk may end early: more, in proportion, when a
+ * filter or deletions leave fewer rows. 0: it expands all. */
 static uint32_t early_k(const struct index_query *q)
 {
     if (!q->ends_early || !index_may_end_early(q->allowed_count, q->rows))
@@ -35,8 +36,8 @@ static uint32_t early_k(const struct index_query *q)
     return (uint32_t)ceil((double)k * q->rows / q->allowed_count);
 }
 
-/* Growing with the root of the selectivity keeps the recall of a filter that has nothing to do with
- * the query; the other term keeps it for few allowed rows. */
+/* A beam that grows with the root of 1 / selectivity keeps the recall, if the filter does not
+ * depend on the query. `enough` keeps it when few rows are allowed. */
 uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q)
 {
     const uint32_t rows = q->limit < q->rows ? q->limit : q->rows;
@@ -56,8 +57,7 @@ uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q
     return (uint32_t)ef;
 }
 
-/* Moves the walk's allowed candidates, which are sorted, into top, and returns how many they
- * are. */
+/* Adds the allowed candidates of the walk, which are sorted, to q->top. Returns their number. */
 static uint32_t take(const struct hnsw_index *x, const struct index_query *q, const struct pool *pool)
 {
     const uint32_t limit = q->limit < q->rows ? q->limit : q->rows;
@@ -76,9 +76,9 @@ static uint32_t take(const struct hnsw_index *x, const struct index_query *q, co
     return taken;
 }
 
-/* Allowed candidates that must be among those that a walk has found, or its recall is less than
- * that without a filter: as many as a filter leaves that has nothing to do with the query, give or
- * take two standard deviations, but no more than without a filter. */
+/* How many candidates of a walk must be allowed, or its recall is below that without a filter.
+ * That is what a filter independent of the query leaves, minus two standard deviations, but
+ * never more than the beam without a filter. */
 static uint32_t fewest_allowed(const struct index_query *q, uint32_t found)
 {
     const double share = (double)q->allowed_count / q->rows, usual = found * share;
@@ -86,13 +86,14 @@ static uint32_t fewest_allowed(const struct index_query *q, uint32_t found)
     return least < q->effort ? (uint32_t)least : q->effort;
 }
 
-/* Did a walk that ended early take as many as one has by chance that found so many? */
+/* Whether a walk that ended early took at least as many allowed rows as chance leaves
+ * of `found` candidates. */
 static bool has_enough(const struct index_query *q, uint32_t taken, uint32_t found)
 {
     return !q->allowed || (taken >= q->k && taken >= fewest_allowed(q, found));
 }
 
-/* The ef of the next walk, as this one found few allowed rows; 0: scanning them is cheaper. */
+/* The ef of the next walk, because this one found few allowed rows. 0: scanning is cheaper. */
 static uint32_t wider_ef(const struct index_query *q, uint32_t ef, uint32_t taken)
 {
     const uint32_t rows = q->limit < q->rows ? q->limit : q->rows;
@@ -102,8 +103,8 @@ static uint32_t wider_ef(const struct index_query *q, uint32_t ef, uint32_t take
     return is_scan_cheaper ? 0 : (uint32_t)wider;
 }
 
-/* Where the rows near the query are not allowed, say as they were deleted, the beam is widened, for
- * recall must not depend on where the allowed rows lie. */
+/* Where the rows near the query are not allowed, for instance because they were deleted, the
+ * beam is widened. Recall must not depend on where the allowed rows lie. */
 int hnsw_index_search(const struct index *base, struct index_query *q)
 {
     const struct hnsw_index *x = hnsw_index_const(base);
@@ -130,7 +131,7 @@ int hnsw_index_search(const struct index *base, struct index_query *q)
         if (w.early_k ? has_enough(q, taken, pool->count) : taken >= fewest || pool->count < ef)
             return 0;
         ef = w.early_k ? ef : wider_ef(q, ef, taken);
-        w.early_k = 0; /* it was measured by rows that are not allowed */
+        w.early_k = 0; /* early_k was derived for a filter that does not depend on the query */
     }
     topk_clear(q->top);
     q->effort = 0;

@@ -1,5 +1,5 @@
-/* hnsw_index.h -- the graph as an index kind (kind.h): what its table holds beside the graph; for
- * the files of this folder and for tests. */
+/* hnsw_index.h -- the state of the index kind HNSW (kind.h); for the files of this
+ * folder and for tests. */
 #pragma once
 
 #include "index/hnsw/hnsw.h"
@@ -12,10 +12,10 @@ struct hnsw_index {
     struct index base;
     struct hnsw graph;
     struct hnsw_builder *builder; /* NULL until the first insertion */
-    /* the links, when sealed; shape.max is 0 when they stay as they are */
+    /* the links of a finished index, if packed; shape.max 0: not packed */
     struct links_packed packed;
-    float intrinsic_dimension; /* of the rows, when the first were linked; 0: not measured */
-    void *header;              /* what save() lends, made there */
+    float intrinsic_dimension; /* of the rows when the first were linked; 0: not measured */
+    void *header;              /* memory of save(), which lends it */
 };
 
 static inline struct hnsw_index *hnsw_index_of(struct index *x)
@@ -28,7 +28,7 @@ static inline const struct hnsw_index *hnsw_index_const(const struct index *x)
     return (const struct hnsw_index *)x;
 }
 
-/* Functions of the table, by file. */
+/* The functions of the table, by file. */
 int hnsw_index_create(const struct index_host *host, struct index **ret); /* hnsw_kind.c */
 void hnsw_index_destroy(struct index *base);
 
@@ -38,8 +38,8 @@ void hnsw_options_resolve(struct index_options *o, uint32_t rows);
 void hnsw_options_most(struct index_options *o, uint32_t dim);
 void hnsw_options_say(const struct index_options *o, const struct index *base, uint32_t rows, struct index_why *why);
 uint32_t hnsw_options_row_bytes(const struct index_options *o);
-/* Before the first row is linked: what is open of m and ef_construct, by the intrinsic dimension of
- * so many rows (intrinsic_dimension.h; 0: it cannot be told). */
+/* Before the first row is linked: chooses the open ones of m and ef_construct, by the intrinsic
+ * dimension of `looked_at` rows (intrinsic_dimension.h; 0: unknown). */
 void hnsw_options_fit(struct index_options *o, float intrinsic_dimension, uint32_t looked_at, uint32_t dim);
 
 /* hnsw_memory.c */

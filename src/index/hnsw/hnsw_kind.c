@@ -1,5 +1,5 @@
-/* hnsw_kind.c -- the table of the index kind, the life of its state, and what measuring the recall
- * asks of it. */
+/* hnsw_kind.c -- the table of the index kind, and the functions that create and destroy its
+ * state, estimate the cost of a walk, and choose rows as queries. */
 #include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Of what nobody resolved. */
+/* Gives values to options that were not resolved. */
 static void give_defaults(struct index_options *o)
 {
     o->m = o->m == 0 ? 16 : o->m < 2 ? 2 : o->m > HNSW_M_MAX ? HNSW_M_MAX : o->m;
@@ -55,11 +55,11 @@ static void count_memory(const struct index *base, struct memory_use *use)
     use->bytes[MEMORY_BUILDS] += hnsw_builder_bytes(x->builder);
 }
 
-/* -- a walk, in nanoseconds -- */
+/* -- the cost of a walk -- */
 
-/* that a candidate which is expanded leads to and that were not visited, about */
+/* rows that were not visited, about, among the links of a candidate */
 #define HOP_ROWS    24
-#define NS_PER_ROW  12  /* visited set, heap, branches missed */
+#define NS_PER_ROW  12  /* visited bits, pool, mispredicted branches */
 #define NS_PER_BYTE .06 /* of a code that comes from memory */
 
 static double cost_ns(const struct index *base, const struct index_query *q)
@@ -72,7 +72,7 @@ static double cost_ns(const struct index *base, const struct index_query *q)
 
 /* -- rows as queries -- */
 
-/* Nodes lie in the order of their rows. */
+/* Nodes are in the order of their rows, so a binary search finds one. */
 static bool is_on_a_higher_layer(const struct hnsw *g, uint32_t row)
 {
     uint32_t low = 0, high = g->nodes;
@@ -86,9 +86,9 @@ static bool is_on_a_higher_layer(const struct hnsw *g, uint32_t row)
     return low < g->nodes && hnsw_node(g, low)->row == row;
 }
 
-#define EXAM_ROWS 4096 /* of fewer, one in eight would be too few */
+#define EXAM_ROWS 4096 /* of fewer rows, one in eight would be too few queries */
 
-/* A walk can leave out a row that lies on the lowest layer only. */
+/* A walk can leave out only a row that is on no higher layer. */
 static bool may_hide(const struct index *base, uint32_t row)
 {
     const struct hnsw *g = &hnsw_index_const(base)->graph;

@@ -1,12 +1,12 @@
-/* hnsw_memory.c -- how much memory the graph of a build will hold, before it begins: its arrays as
- * they grow, and what the workers work in. Only the number of nodes and of links is an estimate. */
+/* hnsw_memory.c -- estimates the memory of a graph and its build before it begins: the arrays as
+ * they grow, and the memory of the workers. Only the numbers of nodes and of links are guesses. */
 #include "index/hnsw/build/hnsw_builder.h"
 #include "index/hnsw/hnsw_index.h"
 
 #include "base/bits.h"
 
-/* Links a pruned or a fresh list has, and how many of those they enter need a new list in the
- * same round, in eighths. */
+/* In eighths: the fill of a new list, and the share of the rows linked to that need a new
+ * list in the same round. */
 #define FILLED 7
 #define PRUNED 5
 

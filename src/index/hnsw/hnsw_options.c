@@ -1,5 +1,5 @@
-/* hnsw_options.c -- how many links and candidates a graph has, given or chosen by the rows. One
- * small function a choice, with its rule and the source of the rule beside it. */
+/* hnsw_options.c -- how many links and candidates a graph has, given or chosen by the rows.
+ * There is one small function for each choice, with its rule and the source of the rule. */
 #include "index/autoindex.h"
 #include "index/hnsw/hnsw_index.h"
 
@@ -7,34 +7,36 @@
 
 #define EF_CONSTRUCT_MAX 4096
 
-/* By the local intrinsic dimension of the rows (intrinsic_dimension.h). Two numbers a bound: of 512
- * rows, and what a doubling of the rows adds, because more rows show finer structure. At equal
- * recall, beside m 24, queries a second:
+/* m is chosen by the local intrinsic dimension of the rows (intrinsic_dimension.h). Each bound
+ * has two numbers: its value for 512 rows, and what a doubling of the rows adds, because more
+ * rows show finer structure. Queries a second at equal recall, relative to m 24 (bench/ann):
  *
- *     rows                       intrinsic    .95, .99, .999 with m 16    with m 32
- *     digits, 784 dimensions     10 to 13     1.22, 1.06, 1.24
- *     news, 256 dimensions       11 to 12     1.10, 1.04, .98
- *     SIFT, 128 dimensions       13 to 17     .91, .91, -                 .99, .94, 1.23
- *     texts, 4096 dimensions     19 to 20     1.16, .98, 1.11
- *     images, 1280 dimensions    21 to 27     .99, .96, 1.04              .92, .95, .94
- *     words, 100 dimensions      21 to 28     .81, .85, -                 1.10, 1.11, 1.31
+ *   rows                    intrinsic   .95, .99, .999 with m 16    with m 32
+ *   digits, 784 dimensions  10 to 13    1.22, 1.06, 1.24
+ *   news, 256 dimensions    11 to 12    1.10, 1.04, .98
+ *   SIFT, 128 dimensions    13 to 17    .91, .91, -                 .99, .94, 1.23
+ *   texts, 4096 dimensions  19 to 20    1.16, .98, 1.11
+ *   images, 1280 dimensions 21 to 27    .99, .96, 1.04              .92, .95, .94
+ *   words, 100 dimensions   21 to 28    .81, .85, -                 1.10, 1.11, 1.31
  *
- * So very long rows get 16, and long ones no more than 24: each is more to compare. Where it is
- * very low the rows are clusters or copies, which need the links that lead away. */
+ * So very long rows get m 16, and long ones at most 24, because each link costs a longer
+ * comparison. Where the intrinsic dimension is very low, the rows are clusters or copies, which
+ * need links that lead away. */
 #define LOW_DIMENSION  12.0f
 #define LOW_MORE       0.55f
 #define LOW_LEAST      8.0f
 #define HIGH_DIMENSION 20.0f
 #define HIGH_MORE      0.8f
 #define HIGH_ROW_MAX   256
-#define LONG_DIM       1024 /* beyond, few are as good */
+#define LONG_DIM       1024 /* rows of more dimensions do as well with few links */
 #define M_LOW          16
 #define M_HIGH         32
 
-/* Fewer rows are scanned. M 24 beside 16 was faster by up to a quarter at recall .95 and .99, by up
- * to 1.8 times at .995, of 100 to 1280 dimensions alike; it takes 64 bytes a row and 1.4 times the
- * building. A growing segment is told how many rows it may get, a merge how many it has: with M 16
- * for fewer than 10 000 rows, 6 000 rows that were compacted had recall .84 where .91 is right. */
+/* Fewer rows are scanned. m 24 was faster than 16 by up to a quarter at recall .95 and .99,
+ * and up to 1.8 times at .995, for 100 to 1280 dimensions. It takes 64 bytes a row more, and
+ * 1.4 times the build. The rule goes by the rows that a growing segment may get, or that a
+ * merge has. When m was 16 for fewer than 10 000 rows, a compacted segment of 6 000 rows had
+ * recall .84 instead of .91. */
 #define M_FEW_ROWS 512
 #define M_SMALL    8
 #define M_MIDDLE   24
@@ -56,9 +58,9 @@ int hnsw_options_check(const struct index_options *o, uint32_t dim, struct error
 uint32_t hnsw_options_row_bytes(const struct index_options *o)
 {
     const uint32_t links = 2u * o->m * (uint32_t)sizeof(uint32_t);
-    /* of one row in m: its lists there */
+    /* of one row in m: its lists on higher layers */
     const uint32_t upper = 4 + 16u / o->m;
-    /* packed: as of a million rows */
+    /* packed links: as for a million rows */
     return (o->links == LINKS_PACKED ? links * 9 / 16 : links) + upper;
 }
 
@@ -87,7 +89,7 @@ void hnsw_options_fit(struct index_options *o, float intrinsic_dimension, uint32
     if (!(o->open & OPEN_M) || o->m != M_MIDDLE)
         return;
     o->m = is_low ? M_LOW : is_high ? M_HIGH : M_MIDDLE;
-    /* of many links those of a middling number of candidates are as good */
+    /* with many links, a middling number of candidates is as good */
     if (is_low && o->open & OPEN_EF)
         o->ef_construct = ef_construct_of(o->m);
 }

@@ -1,12 +1,13 @@
-/* hnsw_save.c -- the graph as regions of bytes, and opened from them. Opening believes nothing:
- * sizes follow from the header's counts, numbers are looked at, and hnsw_verify() reads every link.
+/* hnsw_save.c -- writes the graph as regions of bytes, and opens it from them. No byte is
+ * trusted: sizes must follow from the counts of the header, numbers are checked, and
+ * hnsw_verify() reads every link.
  *
- *   graph         struct graph_header
- *   links         u32 [count][2m], or packed: links_packed.h
- *   nodes         struct hnsw_node [nodes]
- *   upper         u32 [lists][m]
- *   strays        u32 [..]: rows that every walk goes on from at its end, at most 512; may be
- *                 missing */
+ *   graph    struct graph_header
+ *   links    u32 [count][2m], or packed: links_packed.h
+ *   nodes    struct hnsw_node [nodes]
+ *   upper    u32 [lists][m]
+ *   strays   u32 [..], ascending: rows that every walk goes on from at its end, at most
+ *            512; may be missing */
 #include "index/hnsw/hnsw_index.h"
 
 #include "base/memory.h"
@@ -24,7 +25,7 @@ struct graph_header {
 static_assert(sizeof(struct graph_header) == 64, "on disk");
 static_assert(sizeof(struct hnsw_node) == 16, "on disk");
 
-/* The packed links of an index that was finished or opened; NULL when they are plain. */
+/* The packed links of a finished or opened index; NULL: its links are plain. */
 static const struct links_packed *packed_links(const struct hnsw_index *x)
 {
     return x->packed.shape.max ? &x->packed : hnsw_is_packed(&x->graph) ? &x->graph.packed : NULL;

@@ -1,21 +1,22 @@
-/* hnsw_search.c -- the walk. Apart from what decides about it (hnsw_filter.c).
+/* hnsw_search.c -- the walk. How a search uses it is in hnsw_filter.c.
  *
- * A hop expands the nearest candidate not yet expanded:
- *   1. gather   its links that were not visited
- *   2. prefetch every cache line of their codes, so that all misses of the hop overlap
- *   3. score    them together, four at a time
- *   4. admit    those nearer than the farthest of a full pool
+ * A hop expands the nearest candidate that is not expanded yet:
+ * 1. gather the links of the candidate that were not visited;
+ * 2. prefetch every cache line of their codes, so that all cache misses of the hop overlap;
+ * 3. score them together, four at a time;
+ * 4. put those into the pool that are nearer than its farthest.
+ *
  * The walk ends when every candidate in the pool has been expanded, or early (early_end.h).
  *
  * Departures from the paper (hnsw.h names it):
- *  1. A hop is scored at once. Scoring each neighbour as it is met pays for the cache misses one
- *     after another.
- *  2. A hop does not wait for its own misses: steps 1 and 2 of the next hop come before its step 3.
- *     That next candidate is chosen without knowing what the hop will find, and is now and then not
- *     the nearest. It would mostly have been expanded anyway, a little later. One hop ahead is
- *     worth a fifth to a quarter of the time; two or three are worth no more. Where other searches
- *     go on meanwhile (overlap), a walk does not look ahead: their hops pass the time as well.
- *  3. The pool is one sorted array instead of two heaps (scratch.h). */
+ * 1. A hop is scored at once. Scoring each neighbour when it is met would wait for one cache
+ *    miss after another.
+ * 2. A hop does not wait for its own cache misses: steps 1 and 2 of the next hop come before its
+ *    step 3. The next candidate is chosen without the results of this hop, so now and then it is
+ *    not the nearest. Mostly it would have been expanded a little later anyway. One hop ahead
+ *    saves a fifth to a quarter of the time; two or three save no more. Where other searches go
+ *    on meanwhile (overlap), a walk does not look ahead, because their hops fill the time.
+ * 3. The pool is one sorted array instead of two heaps (scratch.h). */
 #include "index/hnsw/hnsw.h"
 
 #include "index/hnsw/early_end.h"
@@ -26,13 +27,14 @@
 #define INLINE         static inline __attribute__((always_inline))
 #define LANES          8
 #define HOPS_PER_PAUSE 32 /* 10 to 30 us */
-/* links read between two glances at whether the list has ended */
+/* links read between two checks whether the list has ended */
 #define LINKS_STEP   8
-#define CACHED_BYTES (256 * 1024) /* codes of so few bytes are in the second cache anyway */
-/* bytes of a code: those of a hop must fit the second cache; the hardware streams the rest */
+#define CACHED_BYTES (256 * 1024) /* if all codes take no more, they are in the L2 cache anyway */
+/* bytes of a code: the codes of a hop must fit the L2 cache, and the hardware
+ * prefetches the rest of a row */
 #define PREFETCH_MAX 4096
 
-/* Into the first cache: the links of the next hop, little and needed soon. */
+/* Prefetches the links of the next hop into the L1 cache. They are few bytes, needed soon. */
 INLINE void prefetch_links(const struct hnsw *g, uint32_t row)
 {
     if (hnsw_is_packed(g)) {
@@ -44,22 +46,22 @@ INLINE void prefetch_links(const struct hnsw *g, uint32_t row)
         __builtin_prefetch(links + i, 0, 3);
 }
 
-/* Into the second cache: all codes of a hop. Prefetches into the first hold its few miss buffers
- * until the lines come, and wait for each other; the second cache has more of them: rows of 13
- * lines are walked 1.5 times as fast. */
+/* Prefetches a code of a hop into the L2 cache. Prefetches into L1 hold its few miss buffers
+ * until the lines arrive, and wait for each other; L2 has more buffers. Rows of 13 lines are
+ * walked 1.5 times as fast. */
 INLINE void prefetch_code(const void *code, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes; i += 64)
         __builtin_prefetch((const char *)code + i, 0, 2);
 }
 
-/* Ids are below: rows on the lowest layer, nodes above. */
+/* The number of ids: rows on the lowest layer, nodes above. */
 INLINE uint32_t limit_of(const struct hnsw_walk *w, uint32_t level)
 {
     return level == 0 ? w->limit : w->node_limit;
 }
 
-/* At most *ret_count links; LINK_NONE ends them earlier. */
+/* Returns at most *ret_count links; LINK_NONE may end them earlier. */
 INLINE const uint32_t *links_of(const struct hnsw_walk *w, uint32_t level, uint32_t id, uint32_t *ret_count)
 {
     if (level == 0)
@@ -68,7 +70,7 @@ INLINE const uint32_t *links_of(const struct hnsw_walk *w, uint32_t level, uint3
     return hnsw_upper_links(w->graph, id, level);
 }
 
-/* The nearest candidate not yet expanded, or LINK_NONE. */
+/* Returns the nearest candidate that is not expanded yet, or LINK_NONE. */
 INLINE uint32_t pool_next(struct pool *p)
 {
     const struct vek_nearest *near = &p->near;
@@ -77,7 +79,7 @@ INLINE uint32_t pool_next(struct pool *p)
     return p->cursor < near->count ? near->ids[p->cursor] : LINK_NONE;
 }
 
-/* Where the log goes on, with room for a hop. */
+/* Returns the place for the next ids of the log, with room for a hop. */
 INLINE uint32_t *log_room(struct search_scratch *s)
 {
     if (s->log_count > VISIT_LOG) {
@@ -88,10 +90,9 @@ INLINE uint32_t *log_room(struct search_scratch *s)
     return s->log + s->log_count;
 }
 
-/* Marks the links of `id` that were not visited yet and writes them to the log. What is no
- * link for this walk, LINK_NONE or a row inserted since it began, counts as row `limit`, which
- * is marked from the start. No branch depends on a link, but for a glance now and then at
- * whether the list has ended. */
+/* Marks the links of `id` that were not visited, and writes them to the log. A LINK_NONE, or a
+ * row inserted since the walk began, counts as row `limit`, which is marked from the start. No
+ * branch depends on a link, except a check now and then whether the list has ended. */
 INLINE void gather(const struct hnsw_walk *w, uint32_t level, uint32_t id, struct hop *hop)
 {
     struct search_scratch *s = w->scratch;
@@ -132,7 +133,7 @@ INLINE void prefetch_codes(const struct hnsw_walk *w, const uint32_t *rows, uint
         __builtin_prefetch(codes_norm_at(c, rows[i]), 0, 2);
 }
 
-/* Steps 1 and 2; false when there is no candidate to expand. */
+/* Steps 1 and 2 of a hop. False: no candidate is left to expand. */
 INLINE bool hop_begin(const struct hnsw_walk *w, uint32_t level, struct hop *hop)
 {
     struct pool *pool = &w->scratch->pool;
@@ -160,7 +161,8 @@ INLINE void score(const struct hnsw_walk *w, const uint32_t *rows, uint32_t coun
     codes_score(w->query, s->rows, rows, count, s->distances);
 }
 
-/* Writes as many as make whole lanes; what compilers make a vector of. */
+/* Returns the least distance. Pads the array to whole lanes, so that
+ * compilers vectorise the loop. */
 INLINE float least_of(float *distances, uint32_t count)
 {
     float lanes[LANES];
@@ -176,8 +178,8 @@ INLINE float least_of(float *distances, uint32_t count)
     return lanes[0];
 }
 
-/* The nearest newcomer is expanded next if nothing in the pool is nearer. Its links are asked for
- * before the pool is changed: the next hop begins with them. */
+/* The nearest new row is expanded next, unless a candidate in the pool is nearer. Its links are
+ * prefetched before the pool is changed, because the next hop begins with them. */
 INLINE void prefetch_newcomer(const struct hnsw_walk *w, const struct hop *hop)
 {
     float *distances = w->scratch->distances;
@@ -192,7 +194,7 @@ INLINE void prefetch_newcomer(const struct hnsw_walk *w, const struct hop *hop)
     prefetch_links(w->graph, hop->rows[at]);
 }
 
-/* Steps 3 and 4. */
+/* Steps 3 and 4 of a hop. */
 INLINE void hop_end(const struct hnsw_walk *w, uint32_t level, const struct hop *hop)
 {
     struct pool *pool = &w->scratch->pool;
@@ -239,7 +241,7 @@ static void pool_give(struct pool *pool)
         pool->cand[i] = (struct cand){pool->near.distances[i], pool->near.ids[i] & ~CAND_EXPANDED};
 }
 
-/* Hops until every candidate has been expanded. */
+/* Hops until every candidate has been expanded, or early. */
 INLINE int walk_on(const struct hnsw_walk *w, uint32_t level)
 {
     struct search_scratch *s = w->scratch;
@@ -252,7 +254,7 @@ INLINE int walk_on(const struct hnsw_walk *w, uint32_t level)
         if (others)
             w->overlap(w->overlap_arg);
         hop_end(w, level, now);
-        if (!more) /* unless this hop has brought a candidate */
+        if (!more) /* no candidate was left; this hop may have brought one */
             more = hop_begin(w, level, next);
         struct hop *spare = now;
         now = next;
@@ -265,8 +267,9 @@ INLINE int walk_on(const struct hnsw_walk *w, uint32_t level)
 
 static_assert(STRAYS_MAX <= HOP_MAX, "they are scored at once");
 
-/* Strays that were not visited become candidates. At the end of a walk, for if it began at them,
- * they would fill a small pool, and keep out the way to rows that are found without them. */
+/* Adds strays that were not visited as candidates. This is done at the end of a
+ * walk. At its beginning, strays would fill a small pool and hide the way to rows
+ * that are found without them. */
 static void add_strays(const struct hnsw_walk *w)
 {
     struct search_scratch *s = w->scratch;
@@ -300,7 +303,7 @@ INLINE int search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef, 
     return rc;
 }
 
-/* Writes the links of a node and their rows; returns how many, and has their codes fetched. */
+/* Writes the links of a node and their rows, prefetches their codes, and returns their number. */
 INLINE uint32_t gather_nodes(const struct hnsw_walk *w, uint32_t level, uint32_t node, uint32_t *ids, uint32_t *rows)
 {
     const struct hnsw *g = w->graph;
@@ -317,9 +320,9 @@ INLINE uint32_t gather_nodes(const struct hnsw_walk *w, uint32_t level, uint32_t
     return n;
 }
 
-/* A layer above the lowest with a beam of one: on to the nearest neighbour as long as that
- * is nearer. Neighbours that two nodes have in common are scored twice, which costs less
- * than to remember them. */
+/* Searches a layer above the lowest with a beam of one: goes on to the nearest neighbour
+ * as long as it is nearer. A neighbour of two nodes may be scored twice, which costs less
+ * than remembering it. */
 static int descend(const struct hnsw_walk *w, uint32_t level)
 {
     struct search_scratch *s = w->scratch;
@@ -342,7 +345,8 @@ static int descend(const struct hnsw_walk *w, uint32_t level)
 int hnsw_search_layer(const struct hnsw_walk *w, uint32_t level, uint32_t ef)
 {
     if (level == 0)
-        return search_layer(w, 0, ef, false); /* compiled apart */
+        /* a copy of the function that is compiled for level 0 */
+        return search_layer(w, 0, ef, false);
     return ef == 1 ? descend(w, level) : search_layer(w, level, ef, false);
 }
 

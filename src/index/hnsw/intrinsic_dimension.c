@@ -1,14 +1,14 @@
-/* intrinsic_dimension.c -- measuring the intrinsic dimension: some rows are compared with an even
- * sample of all of them. Vectors may move at a pause, so their places are asked for anew after
- * each. */
+/* intrinsic_dimension.c -- measures the intrinsic dimension: some rows are compared with
+ * an even sample of all rows. Vectors may move at a pause, so their addresses are looked
+ * up again after each. */
 #include "index/hnsw/intrinsic_dimension.h"
 
 #include "vectors/metric.h"
 #include <math.h>
 
-#define ASKED           96 /* rows whose neighbours are looked at */
+#define ASKED           96 /* rows whose neighbours are searched for */
 #define NEIGHBOURS      10
-#define BATCH           32 /* rows compared at a time */
+#define BATCH           32 /* rows compared at once */
 #define BYTES_PER_PAUSE (64 * 1024)
 
 struct nearest {
@@ -16,8 +16,8 @@ struct nearest {
     uint32_t count;
 };
 
-/* A row at the same place is a copy, and says nothing; nor does one so far off that there
- * is no number for it. */
+/* Adds a distance. A row at distance 0 is a copy and tells nothing; an infinite distance or a
+ * NaN tells nothing either. */
 static void take(struct nearest *n, float distance)
 {
     if (!(distance > 0 && distance < INFINITY) || (n->count == NEIGHBOURS && distance >= n->distance[NEIGHBOURS - 1]))
@@ -28,7 +28,7 @@ static void take(struct nearest *n, float distance)
     n->distance[at] = distance;
 }
 
-/* One over the intrinsic dimension, by one row. The distances are squared, so their
+/* The inverse of the intrinsic dimension at one row. The distances are squared, so their
  * logarithms are halved. */
 static double inverse_of(const struct nearest *n)
 {

@@ -1,7 +1,7 @@
-/* links_packed.c -- packing the links of a sealed graph, and reading them. Qdrant packs links as
- * well, at a fixed width a list and behind a table of offsets. Differences of whole bytes behind
- * such a table were tried here. They are as small, but a hop then waits for memory twice, and
- * searches were 5 to 18 % slower than by plain links. */
+/* links_packed.c -- packs the links of a sealed graph, and reads them. Qdrant packs links too,
+ * with a fixed width for each list and a table of offsets. Differences in whole bytes behind
+ * such a table were tried here. They are as small, but a hop waits for memory twice, and
+ * searches were 5 to 18 % slower than with plain links. */
 #include "index/hnsw/links_packed.h"
 
 #include "index/scratch.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_ROWS 256 /* some 0.1 ms of sorting */
+#define PAUSE_ROWS 256 /* about 0.1 ms of sorting */
 
 static uint32_t slots(const struct links_packed *p, uint32_t count)
 {
@@ -27,7 +27,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The links of a list in ascending order, each once; returns how many. */
+/* Sorts the links of a list in ascending order, without repetitions. Returns their number. */
 static uint32_t sort(const uint32_t *links, uint32_t links_max, uint32_t ret[HOP_MAX])
 {
     uint32_t count = 0, kept = 0;

@@ -1,22 +1,22 @@
-/* recall_curve.c -- reading a curve. Between two rungs, recall is taken to rise evenly with ef.
- * Where all queries are alike, it rises sooner: what is missed falls by about the same factor for
- * each more. But where some find nothing until a beam leads out of the cluster that they are caught
- * in, it may stay low until shortly before the upper rung. Between and beyond the two k that were
- * measured, ef follows a power of k. */
+/* recall_curve.c -- reads a curve. Between two rungs, recall is taken to rise linearly with ef.
+ * Where all queries are alike it rises faster: what is missed falls by about the same factor
+ * with each further candidate. But some queries find nothing until the beam leads out of a
+ * cluster that holds them; then recall may stay low until shortly before the upper rung. Between
+ * and beyond the two k that were measured, ef follows a power of k. */
 #include "index/recall/recall_curve.h"
 
 #include <math.h>
 
-#define EF_UNMEASURED 64    /* the ef of a graph without a curve for recall .98 at k 10, */
-#define MISS_STANDARD 0.02f /* which misses that much */
+#define EF_UNMEASURED 64    /* assumed ef of a graph without a curve for recall .98 at k 10, */
+#define MISS_STANDARD 0.02f /* which misses this share */
 #define MISS_LEAST    0.0004f
 
-/* A walk that may end early is taken where it computes no more of the distances than this
- * share: its pool is larger. */
+/* A walk that may end early is chosen where it computes at most this share of the distances,
+ * because it keeps a larger pool. */
 #define EARLY_DISTANCES_MAX 0.98
 
-/* Nanoseconds on one core of Zen 4 (AVX-512): a distance in a walk waits for memory, one of a scan
- * streams. Only the ratios matter, and those differ little between machines. */
+/* Nanoseconds on one core of a Zen 4 (AVX-512). A distance in a walk waits for memory; one in a
+ * scan streams. Only the ratios matter, and they differ little between machines. */
 #define WALK_NS      14.0
 #define WALK_BYTE_NS 0.03
 #define SCAN_NS      6.0
@@ -47,8 +47,7 @@ const char *recall_curve_check(const struct recall_curve *c, uint32_t rows)
     return why ? why : ladder_check(&c->early, RECALL_K_MIN);
 }
 
-/* The place on a ladder where the floor reaches what is wanted, with its distances; 0: it does
- * not. */
+/* The ef on a ladder where the floor reaches `wanted`, and its distances; 0: it never does. */
 static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret_distances)
 {
     for (uint32_t i = 0; i < l->count; i++) {
@@ -65,8 +64,8 @@ static double ladder_ef(const struct recall_ladder *l, float wanted, double *ret
     return 0;
 }
 
-/* For any k: by the ladder of 10 up to there, by both between, by that of 100 in proportion
- * above. */
+/* The ef for any k: by the ladder of k 10 up to 10, by both ladders between, by that of k 100
+ * in proportion above. */
 static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, double *ret_distances)
 {
     double distances[RECALL_KS];
@@ -76,7 +75,7 @@ static double walk_ef(const struct recall_curve *c, float wanted, uint32_t k, do
         return few;
     const double many = ladder_ef(&c->of[1], wanted, &distances[1]);
     if (k >= RECALL_K_MAX || many == 0) {
-        /* where 100 was not measured, its ef grows no faster than k does */
+        /* where k 100 was not measured, ef grows in proportion to k */
         const double base = many > 0 ? many : few, at = many > 0 ? RECALL_K_MAX : RECALL_K_MIN,
                      known = distances[many > 0];
         *ret_distances = known * k / at;
@@ -97,7 +96,8 @@ static double scan_ns(uint32_t rows, uint32_t row_bytes)
     return rows * (SCAN_NS + SCAN_BYTE_NS * row_bytes);
 }
 
-/* Returns the distances that the cheapest walk computes; INFINITY: none reaches what is wanted. */
+/* Chooses the cheapest walk and returns the distances that it computes. INFINITY: no walk
+ * reaches what is wanted. */
 static double best_walk(const struct recall_curve *c, float wanted, uint32_t k, bool early, struct recall_effort *ret)
 {
     double whole = 0, ending = 0;

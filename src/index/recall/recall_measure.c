@@ -1,10 +1,10 @@
-/* recall_measure.c -- the stages of a measurement: the truth, the ladders rung by rung, the scan.
- * Within a stage each query is a piece of its own, which any share may take and which is done once,
- * so a pause loses one piece at most.
+/* recall_measure.c -- the stages of a measurement: the truth, the ladders rung by rung, the
+ * scan. Each query of a stage is a separate piece of work, which any share may take. A finished
+ * piece stays finished, so a pause loses one piece at most.
  *
- * A query whose neighbours were all found is not asked again with a larger ef: it would find them
- * again. So the upper rungs, which are the dear ones, cost little; the distances of such a query
- * are taken to grow as those of the others do. */
+ * A query whose neighbours were all found is not repeated with a larger ef, because that would
+ * find them again. So the upper rungs, which are the slow ones, cost little. The distances of
+ * such a query are assumed to grow as those of the others do. */
 #include "index/recall/recall_measure.h"
 
 #include "index/recall/recall_truth.h"
@@ -17,36 +17,36 @@
 #include <string.h>
 
 #define EF_STEP    1.4  /* from one rung to the next */
-#define STALLED    3    /* so many rungs without a further hit end a ladder */
-#define SCAN_ROWS  2048 /* more rows are scanned for a quarter of the queries */
-#define MANY_SHARE 4    /* k 100, and scans of many rows, go by one query in so many */
+#define STALLED    3    /* a ladder ends when so many rungs found nothing more */
+#define SCAN_ROWS  2048 /* of more rows, the scan is measured with a quarter of the queries */
+#define MANY_SHARE 4    /* k 100, and scans of many rows, are measured with one query in so many */
 #define ENOUGH     0.9995f
-/* that a floor is below the mean: a few queries may miss all of their neighbours */
+/* standard errors between mean and floor: a few queries may miss all of their neighbours */
 #define DEVIATIONS      3
-#define DEVIATIONS_LENT 2 /* the same of queries that were lent */
-/* a graph that grows is measured again when it has so many times the rows, */
+#define DEVIATIONS_LENT 2 /* the same for lent queries */
+/* a growing graph is measured again when it has so many times the rows, */
 #define GROWTH          1.5
-#define QUERIES_GROWING 48 /* with so many queries at most */
+#define QUERIES_GROWING 48 /* with at most so many queries */
 
 enum stage { STAGE_TRUTH, STAGE_FEW, STAGE_MANY, STAGE_EARLY, STAGE_SCAN, STAGE_DONE };
 
-/* A query, as it was asked last. */
+/* The last result of a query. */
 struct measured {
     uint32_t hits;   /* how many of its k nearest were found */
-    float distances; /* that were computed */
-    float before;    /* likewise, one rung ago */
-    bool is_asked;   /* in this rung */
+    float distances; /* computed distances */
+    float before;    /* distances of the rung before */
+    bool is_asked;   /* it was searched in this rung */
 };
 
 struct recall_measuring {
     struct recall_truth truth;
     struct recall_curve *curve;
     enum stage stage;
-    uint32_t ef;         /* of the rung that is measured */
+    uint32_t ef;         /* of the current rung */
     uint32_t ef_first;   /* of the first rung */
-    bool grows;          /* a graph that does */
-    struct measured *of; /* each query */
-    bool *done;          /* pieces of this stage, or of this rung */
+    bool grows;          /* it measures a growing graph */
+    struct measured *of; /* for each query */
+    bool *done;          /* for each piece of the stage or the rung */
 };
 
 struct job {
@@ -54,7 +54,7 @@ struct job {
     const struct segment_index *sealed; /* the index as it will be searched */
     const struct rows *vectors;
     uint32_t pieces;
-    _Atomic uint32_t next; /* counts; nothing is published by it */
+    _Atomic uint32_t next; /* only counts; no data are published by it */
 };
 
 static uint32_t ladder_k(enum stage stage)
@@ -97,8 +97,9 @@ static struct recall_measuring *measuring_create(const struct segment_index *x, 
 
 /* -- one piece -- */
 
-/* A scan meets the row that is left out, and so does a walk when the row has equals, which share
- * its place in the graph: then one row more is returned. */
+/* Searches for one query. Its own row is left out by `hidden`. But a scan meets that row, and
+ * so does a walk when the row has copies, because they share its place in the graph. Then one
+ * hit more is asked for. */
 static int measure_query(const struct job *job, uint32_t query, struct search_scratch *scratch,
                          const struct pause *pause)
 {
@@ -172,7 +173,7 @@ static uint32_t stage_pieces(const struct recall_measuring *m, uint32_t rows)
                                                                                                : queries;
 }
 
-/* Recalls of some queries. */
+/* The sum of the recalls of some queries. */
 struct answered {
     uint32_t queries;
     double sum, squares;
@@ -183,7 +184,7 @@ static double mean_of(const struct answered *a)
     return a->queries ? a->sum / a->queries : 1;
 }
 
-/* What their mean is hardly lower than. */
+/* The mean minus so many standard errors. */
 static double floor_of(const struct answered *a, double deviations)
 {
     const double mean = mean_of(a), variance = a->queries ? fmax(a->squares / a->queries - mean * mean, 0) : 0;
@@ -207,7 +208,7 @@ static struct recall_rung rung_of(const struct recall_measuring *m, uint32_t ef,
     return (struct recall_rung){ef, (float)mean, (float)fmax(fmin(lower, mean - one), 0), (float)(distances / queries)};
 }
 
-/* What a small number of queries shows by chance must not make a curve fall. */
+/* Makes recall and floor rise, because few queries may fall by chance from one rung to the next. */
 static void ladder_level(struct recall_ladder *l)
 {
     for (uint32_t i = l->count; i-- > 0;) {
@@ -222,8 +223,8 @@ static void ladder_level(struct recall_ladder *l)
         l->rung[i].distances = fmaxf(l->rung[i].distances, l->rung[i - 1].distances);
 }
 
-/* Nothing more to be seen by larger beams: everything was found, or nothing more, or
- * scanning is cheaper. */
+/* Whether larger beams have nothing to show: all neighbours were found, no further ones are
+ * found, or a scan is cheaper. */
 static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t next_ef)
 {
     const struct recall_rung *last = &l->rung[l->count - 1];
@@ -231,8 +232,8 @@ static bool ladder_ends(const struct recall_ladder *l, uint32_t rows, uint32_t n
            (l->count > STALLED && last->recall <= last[-STALLED].recall) || last->distances > (float)rows / 2;
 }
 
-/* The ef of a graph that grows is no smaller than that of graphs without a curve, so little is
- * gained by ending early. */
+/* For a growing graph, STAGE_EARLY is left out. Its ef is never below that of graphs without a
+ * curve, so ending early gains little. */
 static void next_stage(struct recall_measuring *m)
 {
     m->stage = m->stage == STAGE_MANY && m->grows ? STAGE_SCAN : m->stage + 1;
@@ -241,7 +242,7 @@ static void next_stage(struct recall_measuring *m)
     memset(m->done, 0, m->truth.of.count * sizeof(*m->done));
 }
 
-/* Distances of the queries that were not asked. */
+/* Estimates the distances of queries that were not repeated. */
 static void extrapolate(struct recall_measuring *m, uint32_t queries)
 {
     double before = 0, now = 0;
@@ -314,7 +315,8 @@ uint32_t recall_growing_due(const struct segment_index *x)
     return due > RECALL_GROWING_MIN ? (uint32_t)due : RECALL_GROWING_MIN;
 }
 
-/* Rows came, or queries did: twice as many as at the last time. */
+/* Whether the rows have grown enough, or the lent queries are twice as many as at
+ * the last measurement. */
 static bool growing_is_due(const struct segment_index *x)
 {
     const struct recall_growing *of = &x->growing;
@@ -322,7 +324,8 @@ static bool growing_is_due(const struct segment_index *x)
     return indexed_rows(x) >= recall_growing_due(x) || (lent >= RECALL_QUERIES_MIN && lent >= 2 * of->lent);
 }
 
-/* Without workers: rows may be appended at its pauses, which other cores must not meet. */
+/* Without workers, because rows may be appended at its pauses, and other
+ * cores must not see that. */
 int recall_measure_growing(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
 {
     struct recall_growing *of = &x->growing;
@@ -357,7 +360,8 @@ int recall_measure(struct segment_index *x, const struct rows *vectors, const st
     if (!x->measuring)
         return -ENOMEM;
     struct recall_measuring *m = x->measuring;
-    struct segment_index sealed = *x; /* as it will be opened: what is searched is what was made */
+    /* as the index will be opened: searches use the codes that were made */
+    struct segment_index sealed = *x;
     sealed.sealed = true;
     sealed.unindexed = (struct unindexed){0};
     if (x->made.ops)

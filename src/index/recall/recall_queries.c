@@ -1,6 +1,6 @@
-/* recall_queries.c -- which rows are queries, how they are moved, and where lent ones go. Rows lie
- * at even distances, so that rows that came in some order are all asked about. A first part of
- * each kind stands before the rest: it is asked for more neighbours. */
+/* recall_queries.c -- chooses which rows are queries, moves them, and adds lent ones. The rows
+ * lie at even distances, so that all parts of an import are asked about. The first part of each
+ * kind stands before the rest, because it is also asked for more neighbours. */
 #include "index/recall/recall_queries.h"
 
 #include "index/recall/recall_curve.h"
@@ -10,34 +10,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MANY_SHARE 4 /* one query in so many has RECALL_K_MAX neighbours */
+#define MANY_SHARE 4 /* one query in so many is asked for RECALL_K_MAX neighbours */
 
-/* Comparing a row with all of these takes 2 to 4 % of the time that linking it does, measured with
+/* Comparing a row with all queries takes 2 to 4 % of the time of linking it, measured with
  * 128 to 1280 dimensions. */
 #define ROWS_MOST     256
 #define ROWS_LEAST    96
-#define VALUES        (128 * 1024) /* of all queries that are made of rows */
-#define DIM_LARGE     16384        /* vectors of which a few make a MiB */
+#define VALUES        (128 * 1024) /* of all queries made of rows */
+#define DIM_LARGE     16384        /* dimensions of vectors of which a few take a MiB */
 #define QUERIES_LARGE 32
 #define LENT_MAX      64
-#define LIVE_ENOUGH   32    /* that clients sent, to know what they ask */
-#define MOVED_LEAST   0.1f  /* the part of the way to a neighbour that a row is moved, at least, */
-#define MOVED_MORE    0.3f  /* and how much more at most */
-#define APART_LEAST   0.05f /* the same of the way to any other row */
+#define LIVE_ENOUGH   32    /* so many live queries are enough to know what clients ask */
+#define MOVED_LEAST   0.1f  /* a row is moved at least this part of the way to a neighbour, */
+#define MOVED_MORE    0.3f  /* and at most so much more */
+#define APART_LEAST   0.05f /* the same for the way to any other row */
 #define APART_MORE    0.15f
-#define NOISE         0.1f /* of its distance from the mean: how far a row is moved at random */
-/* rows are, when their mean is so many times as long as they lie from it */
+/* how far a row is moved at random, as a share of its distance from the mean */
+#define NOISE 0.1f
+/* rows count as parallel when their mean is so many times as long as their distance from it */
 #define PARALLEL   8
-#define ROWS_SHARE 32 /* one row in so many, where these are more than ROWS_LEAST */
+#define ROWS_SHARE 32 /* one row in so many is a query, where that is more than ROWS_LEAST */
 
-/* What queries are made of, before they stand in their order. */
+/* The material of the queries, before they are put in order. */
 struct chosen {
     const struct segment_index *x;
     const struct rows *vectors;
     uint32_t *row; /* owned */
     uint32_t rows, rows_many;
     uint32_t lent, lent_many;
-    float *mean; /* of these rows; owned */
+    float *mean; /* of the chosen rows; owned */
     bool guess_off_mean;
 };
 
@@ -51,7 +52,7 @@ static uint32_t rows_wanted(const struct segment_index *x, uint32_t most)
     return n < indexed_rows(x) / 2 ? n : indexed_rows(x) / 2;
 }
 
-/* What clients ask for. */
+/* Whether there are enough live queries to know what clients ask. */
 static bool is_known(const struct segment_index *x)
 {
     return x->queries && x->queries->live >= LIVE_ENOUGH;
@@ -66,15 +67,15 @@ static uint32_t lent_wanted(const struct segment_index *x, uint32_t rows)
 
 /* -- rows -- */
 
-/* A search can leave it out, and it does not stand for rows equal to it. */
+/* Whether a search can leave the row out, and the row has no copies. */
 static bool is_fit(const struct segment_index *x, uint32_t row)
 {
     const struct index_kind *kind = segment_index_kind(x);
     return copies_entry(&x->copies, row) == 0 && (!kind->may_hide || kind->may_hide(x->index, row));
 }
 
-/* Rows at even distances, the first in so many before the others. copied: where nearly all rows
- * have equals, rows that stand for these. */
+/* Chooses rows at even distances; those that are also asked for more neighbours come first.
+ * copied: for indexes in which nearly all rows have copies, chooses leaders. */
 static void choose_among(struct chosen *c, bool copied, uint32_t wanted)
 {
     const struct segment_index *x = c->x;
@@ -125,9 +126,10 @@ static int find_mean(struct chosen *c)
     return c->mean ? 0 : -ENOMEM;
 }
 
-/* -- moving them -- */
+/* -- moving rows -- */
 
-/* A part of the way to a row that the index knows as near; where it knows none, where it is. */
+/* Moves row i a part of the way to a row that the index knows to be near; if it
+ * knows none, not at all. */
 static void move_between(const struct chosen *c, uint32_t i, float *ret)
 {
     const struct segment_index *x = c->x;
@@ -155,7 +157,7 @@ static void move_anywhere(const struct chosen *c, uint32_t i, float *ret)
     uint64_t state = i;
     for (uint32_t j = 0; j < c->x->dim; j++) {
         const double away = (double)from[j] - c->mean[j];
-        /* nearly as far in every direction */
+        /* the sum of three is nearly equally long in every direction */
         ret[j] = random_part(&state) + random_part(&state) + random_part(&state);
         far += away * away;
         length += (double)ret[j] * ret[j];
@@ -165,7 +167,7 @@ static void move_anywhere(const struct chosen *c, uint32_t i, float *ret)
         ret[j] = from[j] + (float)(scale * ret[j]);
 }
 
-/* A smaller part of the way to another of the rows, which may be far away. */
+/* Moves `from` a smaller part of the way to another chosen row, which may be far away. */
 static void move_apart(const struct chosen *c, uint32_t i, const float *from, float *ret)
 {
     const float *to = rows_at(c->vectors, c->row[(i * 29 + 13) % c->rows]);
@@ -174,7 +176,7 @@ static void move_apart(const struct chosen *c, uint32_t i, const float *from, fl
         ret[j] = from[j] * (1 - part) + to[j] * part;
 }
 
-/* What sets the row apart from the others. */
+/* The difference between row i and the mean. */
 static void move_off_mean(const struct chosen *c, uint32_t i, float *ret)
 {
     const float *from = rows_at(c->vectors, c->row[i]);
@@ -182,7 +184,7 @@ static void move_off_mean(const struct chosen *c, uint32_t i, float *ret)
         ret[j] = from[j] - c->mean[j];
 }
 
-/* What was moved to where no vector to search for is stays where it was. */
+/* Undoes a move whose result is no valid query. */
 static void keep_valid(const struct chosen *c, const float *from, float *moved)
 {
     const uint32_t dim = c->x->dim;
@@ -203,7 +205,7 @@ static void move(const struct chosen *c, uint32_t i, float *to)
     keep_valid(c, rows_at(c->vectors, c->row[i]), to);
 }
 
-/* -- all of them -- */
+/* -- all queries -- */
 
 static void add_row(struct recall_queries *q, const struct chosen *c, uint32_t i, float *room)
 {
@@ -213,7 +215,8 @@ static void add_row(struct recall_queries *q, const struct chosen *c, uint32_t i
         move(c, i, room);
 }
 
-/* A guess is what was asked once, perhaps; others will ask for something beside it. */
+/* Adds a lent query. A guess is an old vector, and clients may ask for something near it. So
+ * every other guess is moved. */
 static void add_lent(struct recall_queries *q, const struct chosen *c, uint32_t i, float *room)
 {
     const struct query_sample *lent = c->x->queries;

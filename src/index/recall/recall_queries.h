@@ -1,22 +1,22 @@
 /* recall_queries.h -- the queries that the recall of a segment is measured with.
  *
- * Most are made of rows of the segment, at even distances. Every other one of these is a row as it
- * is. The rest are rows that are moved:
+ * Most are made of rows of the segment, at even distances. Every other one is a row as it is.
+ * The rest are moved rows:
  *
- *   one in four    a part of the way to a row that it links to: between rows, and off the grid
- *                  that whole numbers lie on; codes that are exact for rows need not be for those
- *   one in eight   a smaller part of the way to any other row: along directions in which the data
- *                  vary, which change the order of rows more than others do
- *   one in eight   by a tenth of its distance from the mean in a random direction: off the surface
- *                  that the rows may lie on, where walks lose their way sooner
+ *   one in four    a part of the way to a near row: between rows, and not at whole
+ *                  numbers; codes that are exact for rows need not be for those
+ *   one in eight   a smaller part of the way to any other row: in directions in which
+ *                  the data vary, which change the order of rows most
+ *   one in eight   by a tenth of its distance from the mean in a random direction: off
+ *                  the surface on which the rows may lie, where walks get lost sooner
  *
- * Under the inner product, nearly parallel rows all ask the same question. There one in eight is
- * what sets the row apart from the mean, in place of a row between rows, unless it is known what
- * clients ask.
+ * Under the inner product, nearly parallel rows are all the same question. There one in eight is
+ * the difference of a row from the mean, unless live queries say what clients ask.
  *
- * The other queries were lent (segment_index_lend_queries()): what clients asked, which need not
- * resemble rows at all, or guesses of the caller, of which every other one is moved towards a row.
- * Fewer than RECALL_QUERIES_MIN are left out: their mean says nothing. */
+ * The other queries were lent (segment_index_lend_queries()). Some were sent by clients, and
+ * need not resemble rows at all. The others are guesses of the caller; every other guess is
+ * moved towards a row. Fewer than RECALL_QUERIES_MIN lent queries are left out, because
+ * their mean says nothing. */
 #pragma once
 
 #include "index/recall/query_sample.h"
@@ -26,16 +26,16 @@ struct recall_queries {
     uint32_t dim, count;
     /* the first so many, a quarter of each kind, are also asked for RECALL_K_MAX */
     uint32_t many;
-    uint32_t *row;        /* of each: the row that it is made of; QUERY_LENT: of none. Owned */
-    const float **vector; /* of each: in a row, or in `moved`; owned */
+    uint32_t *row;        /* the row that each query is made of; QUERY_LENT: none. Owned */
+    const float **vector; /* of each query, in a row or in `moved`; owned */
     float *moved;         /* owned */
 };
 #define QUERY_LENT UINT32_MAX
 
-#define RECALL_QUERIES_MIN 16 /* fewer rows, or fewer lent ones, say nothing */
+#define RECALL_QUERIES_MIN 16 /* fewer rows, or fewer lent queries, are left out */
 
-/* Makes so many at most of rows, and copies what is lent; count is 0 when both are too few.
- * -ENOMEM. */
+/* Makes at most `most` queries of rows, and copies lent ones. count is 0 when both
+ * are too few. -ENOMEM. */
 MUST_USE int recall_queries_init(struct recall_queries *q, const struct segment_index *x, uint32_t most,
                                  const struct rows *vectors);
 void recall_queries_fini(struct recall_queries *q);

@@ -1,5 +1,6 @@
-/* recall_truth.c -- a piece is PIECE queries. They pass over the rows together, a block of rows
- * that fits the first cache after the other, so that each row comes from memory once a piece. */
+/* recall_truth.c -- finds the true nearest rows of all queries. A piece has PIECE queries.
+ * They scan the rows together, in blocks that fit the L1 cache, so that each row comes from
+ * memory once a piece. */
 #include "index/recall/recall_truth.h"
 
 #include "base/bits.h"
@@ -29,7 +30,7 @@ static struct hit *truth_at(const struct recall_truth *t, uint32_t query)
     return t->hits + (size_t)first * RECALL_K_MAX + (size_t)(query - first) * RECALL_K_MIN;
 }
 
-/* Bits of the rows that no walk can find. */
+/* Sets the bits of the rows that no walk can find. */
 static int find_absent(struct recall_truth *t, const struct copies *c)
 {
     if (c->absent == 0)
@@ -69,7 +70,7 @@ void recall_truth_fini(struct recall_truth *t)
     free(t->next);
 }
 
-/* Rows [from, to) into the heap of one query. */
+/* Adds rows [from, to) to the heap of one query. */
 static void scan_block(struct recall_truth *t, uint32_t query, const struct rows *vectors, uint32_t from, uint32_t to)
 {
     const void *rows[BLOCK_MAX];
@@ -116,7 +117,8 @@ static bool is_among(const struct hit *truth, uint32_t count, uint32_t row)
     return false;
 }
 
-/* Both by one call: kernels differ in how they round, and two rows that are equal must not. */
+/* Whether `row` is as near to the query as `last`. One call computes both distances, because
+ * kernels round in different ways, and equal rows must have equal distances. */
 static bool is_as_near(const struct recall_truth *t, uint32_t query, uint32_t row, uint32_t last,
                        const struct rows *vectors)
 {
@@ -131,7 +133,8 @@ uint32_t recall_truth_hits(const struct recall_truth *t, uint32_t query, uint32_
 {
     const struct hit *truth = truth_at(t, query);
     const uint32_t nearest = k < t->found[query] ? k : t->found[query];
-    uint32_t n = k - nearest; /* of distances that are no numbers, there are no nearest */
+    /* when distances are NaN, there are no nearest rows, and nothing counts as missed */
+    uint32_t n = k - nearest;
     for (uint32_t i = 0; i < count && n < k; i++) {
         const uint32_t row = hits[i].row;
         n += row != t->of.row[query] &&

@@ -9,26 +9,26 @@ struct recall_truth {
     enum metric metric;
     uint32_t dim, rows;
     struct recall_queries of;
-    /* bit a row that the graph has left out, for it was dead; NULL: there are none */
+    /* a bit for each row that the graph has left out because it was dead; NULL: none */
     uint64_t *absent;
-    /* of query q from truth_at(q) on; sorted when the scan is done; owned, as the rest */
+    /* those of query q begin at truth_at(q); sorted when the scan is done; owned, as the rest is */
     struct hit *hits;
-    uint32_t *found; /* of each */
-    uint32_t *next;  /* of each piece: where its scan goes on */
+    uint32_t *found; /* number of hits of each query */
+    uint32_t *next;  /* for each piece: the row at which its scan goes on */
 };
 
-/* Makes the queries, so many at most of rows. -ENOMEM. */
+/* Makes the queries; at most `most` of them are made of rows. -ENOMEM. */
 MUST_USE int recall_truth_init(struct recall_truth *t, const struct segment_index *x, uint32_t most,
                                const struct rows *vectors);
 void recall_truth_fini(struct recall_truth *t);
 
-/* The scan falls into pieces of some queries, which are independent. 0, or what the pause
- * returned: then the next call for that piece goes on. */
+/* The scan consists of pieces of some queries each, which are independent. recall_truth_scan()
+ * returns 0, or what the pause returned; then the next call for that piece goes on. */
 uint32_t recall_truth_pieces(const struct recall_truth *t);
 MUST_USE int recall_truth_scan(struct recall_truth *t, uint32_t piece, const struct rows *vectors,
                                const struct pause *pause);
 
-/* How many of the hits are among the k nearest of that query. A row as near as the k-th is one of
- * them; the row that the query is made of is none. At most k. */
+/* Counts the hits, at most k, that are among the k nearest of that query. A row as near as the
+ * k-th nearest counts. The row that the query is made of does not. */
 uint32_t recall_truth_hits(const struct recall_truth *t, uint32_t query, uint32_t k, const struct hit *hits,
                            uint32_t count, const struct rows *vectors);

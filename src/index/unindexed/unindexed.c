@@ -1,5 +1,5 @@
-/* unindexed.c -- when lists are made, filled and given up. The lists themselves are in
- * unindexed_lists.c. */
+/* unindexed.c -- decides when lists are made, filled and dropped. The lists themselves are
+ * in unindexed_lists.c. */
 #include "index/unindexed/unindexed.h"
 
 #include "vectors/codes/rotation.h"
@@ -7,25 +7,27 @@
 #include <errno.h>
 #include <math.h>
 
-#define ROWS_MIN_LISTED 1024 /* fewer are scanned in the time that it takes to choose among them */
-#define VALUES_PER_STEP 2048 /* of rows put into lists */
+/* scanning fewer rows takes no longer than choosing among them would */
+#define ROWS_MIN_LISTED 1024
+#define VALUES_PER_STEP 2048 /* of rows that one step puts into lists */
 #define ROWS_PER_STEP   8
-#define CATCH_UP        2 /* rows put into lists when one is appended */
+#define CATCH_UP        2 /* rows put into lists when one row is appended */
 #define GROWTH          3
-#define LARGEST_SHARE   32 /* a list with a share of 1 in so many is too large, */
+#define LARGEST_SHARE   32 /* a list with more than 1/32 of the rows is too large, */
 #define LARGEST_ROWS    512
 /* but only when there are so many times the rows that the centroids were made from */
 #define LARGEST_GROWTH 1.5
 
-/* A search that keeps EF candidates looks at BUDGET_ROWS at most, fewer the fewer there are and the
- * longer they are, for the more the lists then tell; and at 1 in BUDGET_SHARE of all. With all rows
- * in the tail, recall@10 is then .965 of word vectors, .985 and more of others. Searches that ask
- * for a recall look at more where lists tell less (unindexed_need.h). */
+/* A search that keeps EF candidates looks at up to BUDGET_ROWS rows of lists, and at 1 in
+ * BUDGET_SHARE of all. It looks at fewer when there are fewer rows, or more dimensions, because
+ * lists then tell more. If no row is indexed, recall@10 is then .965 for word vectors, and .985
+ * or more for other data (bench/unindexed). Searches that ask for a recall look at more rows
+ * where lists tell less (unindexed_need.h). */
 #define BUDGET_ROWS  18000
-#define BUDGET_HALF  16000 /* of so many rows it is the half */
+#define BUDGET_HALF  16000 /* with so many rows, half of BUDGET_ROWS */
 #define BUDGET_DIMS  128
 #define BUDGET_SHARE 32
-/* and at all rows whose codes of one bit a dimension take no more: some 30 us */
+/* all rows are looked at whose 1-bit codes together take no more: about 30 us */
 #define BUDGET_BYTES (384 * 1024)
 #define EF           64
 #define EF_MIN       24
@@ -60,7 +62,7 @@ uint32_t unindexed_budget(uint32_t dim, uint32_t rows, double ef)
     return (uint32_t)fmin(fmax(budget, least), UINT32_MAX);
 }
 
-/* Puts up to n rows in; false: there is no memory for now. */
+/* Puts up to n rows into lists. False: there is no memory now. */
 static bool put_in(struct unindexed_lists *l, const struct unindexed_rows *r, uint32_t n)
 {
     if (l->to < r->graphed)
@@ -88,7 +90,7 @@ static bool outgrown(const struct unindexed_lists *l, uint32_t unbuilt)
                                            l->largest > LARGEST_ROWS && l->largest > unbuilt / LARGEST_SHARE);
 }
 
-/* False: there is no memory for them now; rows are scanned. */
+/* Runs a step of training. False: there is no memory now; rows are scanned. */
 static bool train(struct unindexed *t, const struct unindexed_rows *r)
 {
     const int rc = unindexed_training_step(t->training, r->vectors, &t->next);
@@ -107,13 +109,13 @@ static bool start(struct unindexed *t, const struct unindexed_rows *r)
 
 static void replace(struct unindexed *t, struct unindexed_lists *by)
 {
-    unindexed_lists_destroy(t->old); /* seldom there: it has gone by now */
+    unindexed_lists_destroy(t->old); /* rarely still there: it was freed in the steps since */
     t->old = t->lists;
     if (t->old)
         t->old->trim = 0;
     t->lists = by;
     t->version++;
-    unindexed_needing_destroy(t->needing); /* of those that went */
+    unindexed_needing_destroy(t->needing); /* the measurement of the lists that are replaced */
     t->needing = by ? unindexed_needing_create(by) : NULL;
 }
 
@@ -130,7 +132,7 @@ static uint32_t rows_per_step(uint32_t dim)
     return rows < 1 ? 1 : rows < ROWS_PER_STEP ? rows : ROWS_PER_STEP;
 }
 
-/* False: the lists could not take a row. */
+/* Puts rows into the next lists. False: there is no memory now. */
 static bool fill_next(struct unindexed *t, const struct unindexed_rows *r)
 {
     if (!put_in(t->next, r, rows_per_step(r->dim)))
@@ -151,7 +153,7 @@ static void drop(struct unindexed *t)
     replace(t, NULL);
 }
 
-/* Thousands of blocks are not freed in one go. */
+/* Frees some blocks of the old lists. Thousands of blocks at once would take too long. */
 static void free_old(struct unindexed *t)
 {
     (void)unindexed_lists_trim(t->old, UINT32_MAX);
@@ -161,7 +163,7 @@ static void free_old(struct unindexed *t)
     t->old = NULL;
 }
 
-/* Without memory searches go by the budget alone. */
+/* Runs a step of the measurement. Without memory for it, searches go by the budget alone. */
 static void measure_need(struct unindexed *t, const struct unindexed_rows *r)
 {
     if (unindexed_needing_step(t->needing, t->lists, r->vectors, r->copies) == 1)

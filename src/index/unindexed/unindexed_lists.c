@@ -1,8 +1,8 @@
-/* unindexed_lists.c -- putting rows into lists, and dropping those that the index holds by now.
- * Apart from searching them, which only reads.
+/* unindexed_lists.c -- puts rows into lists, and drops rows that the index has taken. Searching,
+ * which only reads, is in unindexed_search.c.
  *
- * Rows of a list ascend, and the index takes rows in their order. So the front of each list is
- * dropped, by blocks. */
+ * The rows of a list ascend, and the index takes rows in their order. So the front of each list
+ * is dropped, by blocks. */
 #include "index/unindexed/unindexed_lists.h"
 
 #include "base/memory.h"
@@ -20,7 +20,7 @@ static size_t block_bytes(const struct unindexed_lists *l)
     return sizeof(struct list_block) + (size_t)LIST_BLOCK_ROWS * (l->dims / 8 + sizeof(uint32_t));
 }
 
-/* Zeroed, aligned, and counted. */
+/* Allocates zeroed and aligned memory, and counts it. */
 static void *take(struct unindexed_lists *l, size_t bytes)
 {
     void *p = memory_aligned(bytes);
@@ -123,7 +123,7 @@ void unindexed_lists_set(struct unindexed_lists *l, uint32_t c, const float *cen
     l->at[c] = codes_at(&l->centroids, c);
 }
 
-/* |c - x|^2 of all centroids. room: codes_query_bytes(). */
+/* Sets l->distances to |c - x|^2 of all centroids. room: codes_query_bytes(). */
 static void compare(const struct unindexed_lists *l, const float *x, const float *turned, void *room)
 {
     struct codes_query q;
@@ -143,8 +143,9 @@ static int reserve_folded(struct unindexed_lists *l)
     return l->folded || (l->folded = take(l, codes_query_bytes(&l->centroids))) ? 0 : -ENOMEM;
 }
 
-/* Under the inner product and cosine -<c, q>, but for what all lists share: from |c - q|^2, or,
- * where large rows leave nothing of a difference of squares, from the values. */
+/* Ranks lists by the distance of their centroids. For L2 that is |c - q|^2. For the inner
+ * product and cosine it is -<c, q>, without what all lists share, computed from |c - q|^2. Where
+ * large rows leave nothing of a difference of squares, it is computed from the values. */
 void unindexed_lists_rank_rotated(const struct unindexed_lists *l, const float *query, const float *turned, void *room)
 {
     const bool by_squares = l->metric == METRIC_L2 || !l->by_values;
@@ -185,7 +186,7 @@ int unindexed_lists_nearest(struct unindexed_lists *l, const float *x, uint32_t 
     return 0;
 }
 
-/* A block with room for a row more. */
+/* Returns a block of the list with room for another row. */
 static struct list_block *block_with_room(struct unindexed_lists *l, struct unindexed_list *list)
 {
     if (list->last && list->last->count < LIST_BLOCK_ROWS)
@@ -201,7 +202,7 @@ static struct list_block *block_with_room(struct unindexed_lists *l, struct unin
     return b;
 }
 
-/* The row's signs, and the numbers of its distance, at place i of a block. */
+/* Writes the signs of a row, and the two numbers of its distance, to place i of a block. */
 static void write_row(struct unindexed_lists *l, uint32_t c, const float *x, struct list_block *b, uint32_t i)
 {
     const float *centroid = l->rotated + (size_t)c * l->dims;
@@ -225,7 +226,7 @@ static void write_row(struct unindexed_lists *l, uint32_t c, const float *x, str
     else if (l->by_mean)
         add = -vek.ip_f32(r, l->rotated_mean, l->dims);
     else
-        /* <x - c, c>, without what all have in common */
+        /* <x - c, c>, without what all rows share */
         add -= vek.ip_f32(r, l->rotated_mean, l->dims) + on_centroid;
     vek.bf16_of_f32(&add, 1, &b->numbers[i]);
     vek.bf16_of_f32(&factor, 1, &b->numbers[LIST_BLOCK_ROWS + i]);

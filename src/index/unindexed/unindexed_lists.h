@@ -1,30 +1,32 @@
-/* unindexed_lists.h -- inverted lists of unindexed rows: each row in the list of its nearest
- * centroid (IVF: Jegou, Douze & Schmid, TPAMI 2011), as one bit a dimension of its difference from
- * the centroid, rotated (RaBitQ: Gao & Long, SIGMOD 2024).
+/* unindexed_lists.h -- inverted lists of unindexed rows. Each row is in the list of its nearest
+ * centroid (IVF: Jegou, Douze & Schmid, TPAMI 2011). The list holds one bit for each dimension
+ * of the rotated difference between row and centroid (RaBitQ: Gao & Long, SIGMOD 2024).
  *
- * With r = P(x - c), c the row's centroid, u its signs as 0 or 1, v = u - 1/2, m the mean of all
- * and s = P(q - c),
- *     <r, s>  is about  k (<v, P(q - m)> - <v, P(c - m)>),      k = |r|^2 / <r, v>
- *     L2 = |r|^2 + |q - c|^2 - 2 <r, s>          IP = <c, q> + <x - c, c> + <r, s>
- * so a distance is add + factor * <v, P(q - m)> + what the list adds: two numbers a row.
+ * Let P be the rotation, c the centroid of row x, r = P(x - c), u the signs of r as 0 or 1, v =
+ * u - 1/2, m the mean of all rows, q the query, and s = P(q - c). Then
+ *   <r, s>  is about  k (<v, P(q - m)> - <v, P(c - m)>),   k = |r|^2 / <r, v>
+ *   L2 = |r|^2 + |q - c|^2 - 2 <r, s>          IP = <c, q> + <x - c, c> + <r, s>
+ * So a distance is add + factor * <v, P(q - m)> + a number of the list; add and factor are two
+ * numbers of each row.
  *
- * The error of <r, s> grows with |s|. Near lists have centroids near the query. But under the inner
- * product the best rows of many queries are the same few, the longest, far from any query. All
- * queries would miss those of them whose 1-bit code errs. There s = P(q - m) takes its place:
- *     IP = <c, q> + <r, P(m)> + <r, s>
+ * The error of <r, s> grows with |s|. Near lists have centroids near the query, so there |s| is
+ * small. But under the inner product the best rows of many queries may be the same few, the
+ * longest, far from any query. All queries would miss such a row if its 1-bit code errs. There s
+ * = P(q - m) is used (by_mean):
+ *   IP = <c, q> + <r, P(m)> + <r, s>
  *
  * Departures from the papers:
- *  1. The query is rotated about the mean of all rows, not about each centroid: one table for all
- *     lists, made once a query.
- *  2. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all of a block
- *     at once (vek.h).
- *  3. The two numbers of a row are bf16, because a scan waits for memory. Their error is a fiftieth
- *     of that of one bit a dimension.
- *  4. A row's own bound of its error is left out: of rotated rows it is nearly the same share of
- *     the factor.
+ * 1. The query is rotated about the mean of all rows, not about each centroid. So one table
+ *    serves all lists, and is made once a query.
+ * 2. Rows lie in blocks of 64, byte by byte side by side, so that shuffles look up all rows of a
+ *    block at once (vek.h).
+ * 3. The two numbers of a row are bf16, because a scan waits for memory. Their error is a
+ *    fiftieth of that of the 1-bit code.
+ * 4. There is no error bound for each row: for rotated rows it is nearly the same
+ *    share of the factor.
  *
- * Always true: the rows of a list ascend. Every row of [from, to) is in exactly one list, but for
- * copies (copies.h) and those that a trim has dropped. */
+ * Always true: the rows of a list ascend. Every row of [from, to) is in exactly one list, except
+ * copies (copies.h) and rows that a trim has dropped. */
 #pragma once
 
 #include "index/copies.h"
@@ -37,13 +39,14 @@
 #define LISTS_MAX       1024
 #define LIST_NEEDS      128
 
-/* What a scan reads of each row comes first; which rows they are is asked of few. */
+/* What a scan reads of each row comes first. The row numbers come last, because a
+ * scan needs few of them. */
 struct list_block {
     struct list_block *next;
-    uint32_t count, first, last; /* rows, and the ends of them */
+    uint32_t count, first, last; /* number of rows, the first row, and the last */
     /* add and factor of each row, for vek.lookup_b1_64 */
     alignas(64) uint16_t numbers[2 * LIST_BLOCK_ROWS];
-    uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind them which row each is */
+    uint8_t bytes[]; /* byte i of row r at 64 * i + r; behind these bytes, the number of each row */
 };
 
 struct unindexed_list {
@@ -53,18 +56,18 @@ struct unindexed_list {
 
 struct unindexed_lists {
     enum metric metric;
-    uint32_t dim, dims; /* of a vector, and rotated */
+    uint32_t dim, dims; /* dimensions of a vector, and of a rotated one */
     uint32_t count;     /* of lists */
-    uint32_t from, to;  /* rows that were put in */
+    uint32_t from, to;  /* the rows that were put in */
     uint32_t trained_rows;
-    uint32_t largest;       /* rows of the largest list */
-    uint32_t trim;          /* the next list to be looked at, */
-    uint32_t trimmed;       /* in a round that drops rows before this one */
-    uint32_t freed;         /* blocks, by all of these */
+    uint32_t largest;       /* rows in the largest list */
+    uint32_t trim;          /* the next list to trim, */
+    uint32_t trimmed;       /* in a pass over all lists that drops rows before this one */
+    uint32_t freed;         /* blocks that trims have freed */
     struct codes centroids; /* SQ8, by L2 */
-    /* these codes cannot tell them apart: they are compared by `rotated` */
+    /* the SQ8 codes cannot tell the centroids apart, so they are compared by `rotated` */
     bool by_values;
-    /* of rows of very different length, under the inner product: see below */
+    /* the rows differ much in length, under the inner product: s = P(q - m), see above */
     bool by_mean;
     float *centre;               /* [dim]: m */
     float *rotated;              /* [count][dims]: P(c - m) */
@@ -73,15 +76,15 @@ struct unindexed_lists {
     float *from_mean;            /* [count]: |c - m| */
     struct unindexed_list *list; /* [count] */
     uint64_t *flips;
-    /* [LIST_NEEDS]: ascending shares of the rows (unindexed_need.h), once they are measured */
+    /* [LIST_NEEDS]: ascending shares of the rows (unindexed_need.h); set when has_need is */
     float *need;
     bool has_need;
-    uint64_t bytes; /* of all this */
-    /* room to work in */
+    uint64_t bytes; /* memory of these lists */
+    /* buffers */
     float *turned, *rest;
     uint8_t *signs;
     void *folded;
-    const void **at; /* [count]: where each centroid's code lies */
+    const void **at; /* [count]: address of the code of each centroid */
     uint32_t *ids;   /* [count]: 0, 1, 2 .. */
     float *distances;
 };
@@ -91,54 +94,57 @@ static inline uint32_t *list_block_rows(const struct unindexed_lists *l, const s
     return (uint32_t *)(uintptr_t)(b->bytes + (size_t)LIST_BLOCK_ROWS * l->dims / 8);
 }
 
-/* Untrained lists; the training fills centroids, centre, rotated, square and on_mean. NULL
- * when there is no memory. */
+/* Creates untrained lists. The training fills centroids, centre, rotated, square and
+ * on_mean. NULL: no memory. */
 MUST_USE struct unindexed_lists *unindexed_lists_create(enum metric metric, uint32_t dim, uint32_t count);
 void unindexed_lists_destroy(struct unindexed_lists *l);
 
-/* P(x - m); room: dims floats. */
+/* Writes P(x - m) to ret, dims floats. */
 void unindexed_lists_rotate(const struct unindexed_lists *l, const float *x, float *ret);
-/* What follows from the mean of all, before any centroid. */
+/* Computes what follows from the mean of all rows. To be called before unindexed_lists_set(). */
 void unindexed_lists_set_mean(struct unindexed_lists *l);
-/* What follows from centroid c, whose vector this is; centroids have it as row c. */
+/* Computes what follows from centroid c, whose vector is `centroid`. Its code is
+ * row c of l->centroids. */
 void unindexed_lists_set(struct unindexed_lists *l, uint32_t c, const float *centroid);
-/* The list for x. -ENOMEM. */
+/* Finds the list for x. -ENOMEM. */
 MUST_USE int unindexed_lists_nearest(struct unindexed_lists *l, const float *x, uint32_t *ret);
-/* Makes l->distances what the lists are ranked by for a search with that query. -ENOMEM. */
+/* Sets l->distances to what the lists are ranked by in a search for `query`. -ENOMEM. */
 MUST_USE int unindexed_lists_rank(struct unindexed_lists *l, const float *query);
-/* The same with the query rotated, and with room of codes_query_bytes(). */
+/* The same with the query already rotated. room: codes_query_bytes(). */
 void unindexed_lists_rank_rotated(const struct unindexed_lists *l, const float *query, const float *turned, void *room);
-/* Row l->to. -ENOMEM. */
+/* Puts row l->to, with vector x, into its list. -ENOMEM. */
 MUST_USE int unindexed_lists_add(struct unindexed_lists *l, const float *x);
-/* Frees what only holds rows before `from` in the next few lists; returns how many blocks. */
+/* In the next few lists, frees blocks that hold only rows before `from`. Returns the
+ * number of freed blocks. */
 uint32_t unindexed_lists_trim(struct unindexed_lists *l, uint32_t from);
 
-/* What a search needs beside the codes. */
+/* Bytes that a search of lists needs beside its prepared query for codes. */
 size_t unindexed_query_bytes(const struct unindexed_lists *l);
 
 struct unindexed_search {
     const struct unindexed_lists *lists;
-    /* other lists, or other codes, when these change at a pause: then -EAGAIN */
+    /* change at a pause when the lists or the codes are replaced; then the
+     * search returns -EAGAIN */
     const uint32_t *version;
     const uint32_t *epoch;
     const float *query;              /* dim f32 */
     void *room;                      /* unindexed_query_bytes(), aligned to 64 */
-    const struct codes_query *codes; /* what rows that may be near are scored by */
-    uint32_t from, to;               /* rows */
-    uint32_t budget;                 /* rows looked at, about; hard queries take more */
-    uint32_t least;                  /* of these in any case */
-    /* that is all there are: none is left out for want of patience */
+    const struct codes_query *codes; /* scores rows that may be near */
+    uint32_t from, to;               /* rows to search */
+    uint32_t budget;                 /* about how many rows to look at; hard queries look at more */
+    uint32_t least;                  /* look at so many in any case */
+    /* the budget covers all rows; the search does not end early */
     bool all;
-    /* how far beyond its error by a 1-bit code a row may yet be near */
+    /* A row is scored if it is near when its 1-bit distance is too large by so many deviations. */
     float sigmas;
     const uint64_t *allowed;
-    /* of the rows: one that has a copy below `visible` which is allowed counts as allowed */
+    /* copies of these rows: a row with an allowed copy below `visible` counts as allowed */
     const struct copies *copies;
     uint32_t visible;
     const struct pause *pause;
     struct search_scratch *scratch; /* its pool and batch arrays are used */
-    struct topk *top;               /* hits are added here */
+    struct topk *top;               /* receives the hits */
     uint32_t seen;                  /* out: rows looked at */
-    uint32_t scored;                /* out: and scored by codes */
+    uint32_t scored;                /* out: rows scored by their codes */
 };
 MUST_USE int unindexed_search(struct unindexed_search *s);

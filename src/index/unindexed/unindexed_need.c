@@ -1,6 +1,6 @@
-/* unindexed_need.c -- measuring how many rows of the lists a search must look at, in small steps:
- * rows of the sample are compared with all queries, some at a time; then each query ranks the
- * lists. */
+/* unindexed_need.c -- measures, in small steps, how many rows of the lists a search
+ * must look at. Steps first compare the rows of a sample with all queries. Then each
+ * query ranks the lists. */
 #include "index/unindexed/unindexed_need.h"
 
 #include "index/segment_index.h"
@@ -8,16 +8,18 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SAMPLE_STEP     8     /* one row in so many, */
-#define SAMPLE_MAX      16384 /* but no more than so many */
+#define SAMPLE_STEP     8     /* the sample has one row in so many, */
+#define SAMPLE_MAX      16384 /* but at most so many rows */
 #define VALUES_PER_STEP (256 * 1024)
-#define K_MEASURED      10 /* neighbours that a sample of one in SAMPLE_STEP speaks of */
+/* the nearest row in one of eight is about the eighth nearest of all, so this holds up to k = 10 */
+#define K_MEASURED 10
 
 struct unindexed_needing {
-    uint32_t from, to, step, next; /* rows of the sample */
-    uint32_t ranked;               /* queries that have ranked the lists */
+    /* the sample: every step-th row of [from, to); next: the next of them to compare */
+    uint32_t from, to, step, next;
+    uint32_t ranked; /* queries whose share was computed */
     uint32_t query[LIST_NEEDS], nearest[LIST_NEEDS];
-    float distance[LIST_NEEDS]; /* of the nearest; INFINITY: there is none */
+    float distance[LIST_NEEDS]; /* to the nearest row; INFINITY: there is none */
 };
 
 struct unindexed_needing *unindexed_needing_create(const struct unindexed_lists *l)
@@ -59,7 +61,8 @@ static void compare(struct unindexed_needing *n, const struct unindexed_lists *l
     }
 }
 
-/* The share of rows in lists that are as near to the query as the one with its nearest row. */
+/* Computes the share of rows that are in lists ranked no farther than the list of the
+ * query's nearest row. */
 static int rank(const struct unindexed_needing *n, struct unindexed_lists *l, const struct rows *vectors, uint32_t i,
                 float *ret)
 {
@@ -105,8 +108,8 @@ int unindexed_needing_step(struct unindexed_needing *n, struct unindexed_lists *
     return 0;
 }
 
-/* Half of what may be missed is left to what the 1-bit codes pass over. Where lengths differ that
- * much, the best rows are those far out in any list. */
+/* Half of what the recall allows to miss is left to errors of the 1-bit codes. With by_mean, the
+ * best rows may be in any list. */
 float unindexed_need(const struct unindexed_lists *l, float wanted, uint32_t k)
 {
     if (l->by_mean)

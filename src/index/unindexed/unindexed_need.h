@@ -1,11 +1,12 @@
-/* unindexed_need.h -- how many of the rows in lists a search must look at, as measured on rows that
- * are in them.
+/* unindexed_need.h -- how many rows of the lists a search must look at, measured
+ * with rows of the lists.
  *
- * How much lists tell differs. The ten nearest of a row lie in the first few lists where rows are
- * clustered, and in nearly all of them where all directions are alike. So when lists were made,
- * some rows are searched for in a sample of the others, by their vectors. The nearest in a sample
- * of one in eight is about the eighth of all. The result is the share of all rows that lies in the
- * lists up to that row's own. These shares, sorted, are lists->need: its quantile at some recall
+ * How much lists tell depends on the data. The ten nearest of a row lie in the first few lists
+ * where rows are clustered, and in nearly all lists where all directions are alike. So when
+ * lists were made, some rows are searched for, by their vectors, in a sample of one row in
+ * eight. The nearest in the sample is about the eighth nearest of all. A list counts if it is
+ * ranked no farther than that row's list; the result of a query is the share of all rows in such
+ * lists. These shares, sorted, are lists->need. Its quantile at some recall is the share that
  * finds so many neighbours. */
 #pragma once
 
@@ -15,14 +16,15 @@
 
 struct unindexed_needing;
 
-/* For lists that hold [lists->from, lists->to). NULL when there is no memory. */
+/* For lists that hold [lists->from, lists->to). NULL: no memory. */
 MUST_USE struct unindexed_needing *unindexed_needing_create(const struct unindexed_lists *lists);
 void unindexed_needing_destroy(struct unindexed_needing *n);
 uint64_t unindexed_needing_bytes(const struct unindexed_needing *n);
 
-/* Some tens of microseconds of it. 1: there is more; 0: lists->need is there; -ENOMEM. */
+/* Does some tens of microseconds of work. 1: there is more. 0: done,
+ * lists->need is set. -ENOMEM. */
 MUST_USE int unindexed_needing_step(struct unindexed_needing *n, struct unindexed_lists *lists,
                                     const struct rows *vectors, const struct copies *copies);
 
-/* The share of rows (0..1) that has recall `wanted` at k; 0: it was not measured. */
+/* The share of rows (0 to 1) with which a search has recall `wanted` at k; 0: not measured. */
 float unindexed_need(const struct unindexed_lists *lists, float wanted, uint32_t k);

@@ -1,10 +1,10 @@
-/* unindexed_search.c -- searching the nearest lists: by 1-bit codes first, then by the codes that
- * everything else is scored by.
+/* unindexed_search.c -- searches the nearest lists: first by 1-bit codes, then by the codes that
+ * other rows are scored by.
  *
- * A distance by a 1-bit code has a known error. A row is passed over if it would have to be some
- * sigmas nearer than its 1-bit code says, to be among the best found so far. Of the others, which
- * are few, the codes proper are fetched, some rows ahead. So it helps when the best are good from
- * the start: the index is searched before, and lists come nearest first. */
+ * The error of a distance by a 1-bit code has a known deviation. A row is passed over if even a
+ * distance some deviations smaller is not among the best so far. The remaining rows are few;
+ * their codes are fetched some rows ahead and scored. So it helps when the best rows are near
+ * from the start. That is why the index is searched first, and lists are searched nearest first. */
 #include "index/unindexed/unindexed_lists.h"
 
 #include "base/bits.h"
@@ -13,39 +13,44 @@
 #include <math.h>
 #include <string.h>
 
-#define TABLE_MAX   125 /* of 127: four weights may be rounded up by a half each */
-#define LISTS_SPARE 8   /* ranked, beyond those that the budget pays for when all are as long */
+/* the most that is stored is 127: each of four weights may be rounded up by a half */
+#define TABLE_MAX 125
+/* lists that are ranked beyond those that the budget pays for, because lists differ in length */
+#define LISTS_SPARE 8
 #define RANKS       512
 #define RANK_MANY   16
-/* sigma of <v, P(q - c)> by a code for r, in |q - c|: sqrt(1 - 2 / pi) / 2 for directions at
- * random */
+/* deviation of <v, P(q - c)> by a code for r, as a share of |q - c|: sqrt(1 - 2 / pi) / 2
+ * for random directions */
 #define ERROR    0.30f
-#define ROUNDING 0.002f /* of a bf16, of half of a sum of signs */
-/* of a unit of the tables a dimension: half of a deviation of what rounds to whole units */
+#define ROUNDING 0.002f /* of a bf16, for half of a sum of signs */
+/* half of the deviation from rounding to whole units of the tables, in units a dimension */
 #define TABLE_ERROR 0.15f
-/* a list that is begun is looked at to its end, as far as so many budgets go */
+/* a list that was begun is looked at to its end, up to so many budgets in all */
 #define LIST_EXTENT 4
-/* equal rows, or nearly: codes of one bit tell them apart no better than those of eight */
+/* after so many rows in vain, 1-bit codes tell these rows apart no better than 8-bit codes do:
+ * they are nearly equal */
 #define IN_VAIN_MAX 2048
-#define EXTENT      4 /* budgets, at most, */
-/* and only as long as one of the last rows, this share of all looked at, was among the best */
+#define EXTENT      4 /* the most budgets that a search looks at, */
+/* and beyond one budget, only while one of the last rows (1/16 of all that it looked
+ * at) was among the best */
 #define RECENT_SHARE 16
-/* of the budget: when no row of so many was among the best, the rest is left */
+/* share of the budget: a search ends when no row of so many was among the best */
 #define PATIENCE        0.4
 #define BATCH           32
-#define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes: 10 to 20 us */
-#define SCORED_BYTES    256          /* of these in the time that a row is scored, about */
-#define PREFETCH_BYTES  512          /* of a code */
-#define BLOCK_PREFETCH  4096
+#define BYTES_PER_PAUSE (256 * 1024) /* of 1-bit codes; 10 to 20 us */
+/* scoring a row takes about as long as scanning so many bytes of 1-bit codes */
+#define SCORED_BYTES   256
+#define PREFETCH_BYTES 512 /* of a code; the hardware prefetches the rest */
+#define BLOCK_PREFETCH 4096
 
 size_t unindexed_query_bytes(const struct unindexed_lists *l)
 {
     return codes_query_bytes(&l->centroids) + l->dims * sizeof(float) + 4 * (size_t)l->dims;
 }
 
-/* What four bits are worth, for all their values: the sum of the weights of those set, less the
- * least there is. The tables are of bytes, so weights become multiples of a unit. <v, w> is scale
- * * sum + bias, about. */
+/* Makes the table of each four bits: for each of their 16 values, the sum of the weights of the
+ * set bits, minus the least such sum. Table entries are bytes, so weights are rounded to
+ * multiples of a unit. <v, w> is about scale * sum + bias. */
 static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct vek_lookup *ret)
 {
     float largest = 0, weights = 0;
@@ -72,7 +77,7 @@ static void make_tables(const float *w, uint32_t dims, uint8_t *tables, struct v
     ret->bias = unit * (float)least - weights / 2;
 }
 
-/* By distance. (Shell, CACM 1959) */
+/* Sorts by distance. (Shell, CACM 1959) */
 static void sort_few(struct cand *c, uint32_t n)
 {
     for (uint32_t gap = n / 2; gap > 0; gap /= 2)
@@ -85,10 +90,10 @@ static void sort_few(struct cand *c, uint32_t n)
         }
 }
 
-/* The `limit` smallest of l->distances and whose they are. Sorted but for those that fall into one
- * of RANKS equal steps between the smallest and the largest: near enough to say which list comes
- * first, in a pass where a sorted array takes many. Steps into which many fall, as a few lists are
- * very far away, are sorted. room: l->count. */
+/* Writes the `limit` smallest of l->distances, and their lists, to ret. The range between the
+ * smallest and the largest is cut into RANKS equal steps; lists within one step are not in
+ * order. That is good enough to choose the next list, and takes one pass. Steps with many lists,
+ * as when a few lists are very far away, are sorted. room: l->count entries. */
 static void sort_lists(const struct unindexed_lists *l, struct cand *room, struct vek_nearest *ret, uint32_t limit)
 {
     uint16_t places[RANKS + 1] = {0}, ranks[LISTS_MAX];
@@ -100,7 +105,7 @@ static void sort_lists(const struct unindexed_lists *l, struct cand *room, struc
     const float steps = most > least ? (RANKS - 1) / (most - least) : 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const float rank = (l->distances[i] - least) * steps;
-        ranks[i] = rank < RANKS ? (uint16_t)rank : RANKS - 1; /* also what is no number */
+        ranks[i] = rank < RANKS ? (uint16_t)rank : RANKS - 1; /* also for a NaN */
     }
     for (uint32_t i = 0; i < l->count; i++)
         places[ranks[i] + 1]++;
@@ -110,7 +115,7 @@ static void sort_lists(const struct unindexed_lists *l, struct cand *room, struc
         const uint32_t place = places[ranks[i]]++;
         room[place] = (struct cand){l->distances[i], i};
     }
-    /* which are where ranks end, now */
+    /* places[r] is now where step r ends */
     for (uint32_t r = 0, from = 0; r < RANKS && from < limit; from = places[r++])
         if (places[r] - from > RANK_MANY)
             sort_few(room + from, places[r] - from);
@@ -121,20 +126,22 @@ static void sort_lists(const struct unindexed_lists *l, struct cand *room, struc
     ret->count = limit;
 }
 
-/* A cosine counts from 1. */
+/* A cosine distance is 1 - <x, q>. */
 static float offset(const struct unindexed_lists *l)
 {
     return l->metric == METRIC_COSINE ? 1 : 0;
 }
 
-/* A search under way. */
+/* State of a search. */
 struct scan_state {
     struct unindexed_search *s;
-    struct vek_lookup lookup; /* its bias that of the list, for rows at their nearest */
+    /* its bias is that of the list, for the nearest distance that a row may have */
+    struct vek_lookup lookup;
     float bias;
-    uint32_t waiting;          /* rows in scratch->ids whose codes are being fetched */
-    uint32_t improved_at;      /* rows that had been looked at when one was */
-    uint64_t pending;          /* bytes of 1-bit codes since the last pause, or what took as long */
+    uint32_t waiting;     /* rows in scratch->ids whose codes are being fetched */
+    uint32_t improved_at; /* s->seen when a row was last among the best */
+    /* bytes of 1-bit codes since the last pause, or work that took as long */
+    uint64_t pending;
     uint32_t in_vain;          /* rows scored since one was among the best */
     const float *turned;       /* P(q - m) */
     double from_mean, on_mean; /* of the query: |q - m|^2, <q, m> */
@@ -170,7 +177,7 @@ static void fetch(struct scan_state *st, uint32_t row)
         score_waiting(st);
 }
 
-/* The hardware streams the rest. */
+/* Prefetches the begin of a block. The hardware prefetches the rest. */
 static void fetch_block(const struct unindexed_lists *l, const struct list_block *b)
 {
     const size_t bytes = sizeof(*b) + (size_t)LIST_BLOCK_ROWS * l->dims / 8;
@@ -192,16 +199,15 @@ static void scan_block(struct scan_state *st, const struct list_block *b, float 
     }
 }
 
-/* How far the query is from a centroid, squared: by the values, for centroids that are close
- * together have one code. */
+/* |q - c|^2, from the values: centroids that are close together may have the same code. */
 static float square_from(const struct scan_state *st, uint32_t list)
 {
     const struct unindexed_lists *l = st->s->lists;
     return vek.l2_f32(st->turned, l->rotated + (size_t)list * l->dims, l->dims);
 }
 
-/* What a list adds to the distance of its rows: that of its centroid. In doubles: rows far from 0
- * have large products that differ by little. */
+/* The number that a list adds to the distances of its rows, from its centroid. In doubles,
+ * because rows far from 0 have large products that differ by little. */
 static float distance_from(const struct scan_state *st, uint32_t list, float square)
 {
     const struct unindexed_lists *l = st->s->lists;
@@ -214,10 +220,10 @@ static float distance_from(const struct scan_state *st, uint32_t list, float squ
     return (float)((double)offset(l) - product - (double)l->on_mean[list] - st->on_mean);
 }
 
-/* How much larger <v, P(q - c)> may be than it is: ERROR times how far the query is from the
- * centroid; what rounding the query to the tables makes of how far it is from the mean; and what
- * rounding a row's numbers makes of how far the centroid is from the mean, or from 0, which is more
- * where rows are close together. Of few dimensions all that is rounded points the same way. */
+/* The most by which <v, P(q - c)> may exceed its estimate, at `sigmas` deviations. It has three
+ * parts: ERROR times the distance between query and centroid; the rounding of the query in the
+ * tables; and the rounding of a row's two numbers, which grows with the distance of the centroid
+ * from the mean, or from 0. With few dimensions all roundings may have the same sign. */
 static float slack(const struct scan_state *st, uint32_t list, float square)
 {
     const struct unindexed_lists *l = st->s->lists;
@@ -230,9 +236,9 @@ static float slack(const struct scan_state *st, uint32_t list, float square)
     return st->s->sigmas * (ERROR * sqrtf(square) + rounded + by_tables);
 }
 
-/* Rows of a block that are searched for: the graph has those before `from`, which lists go on
- * holding until whole blocks are free. They take nothing from the budget, or it would be spent on
- * them alone where nearly all of a list is in the graph. */
+/* Rows of a block that are searched for. Rows before `from` are in the graph; lists hold them
+ * until whole blocks are free. They do not count for the budget. Otherwise a list that the graph
+ * has nearly taken would use it up. */
 static uint32_t rows_searched(const struct unindexed_search *s, const struct list_block *b)
 {
     const uint32_t *rows = list_block_rows(s->lists, b);
@@ -242,8 +248,8 @@ static uint32_t rows_searched(const struct unindexed_search *s, const struct lis
     return b->count - graphed;
 }
 
-/* The pause may have let rows into the graph, which go on being found where they are, or
- * changed lists or codes. */
+/* At the pause, rows may go into the graph; they are still found in the lists. -EAGAIN: the
+ * lists or the codes were replaced. */
 static int pause_in_lists(const struct unindexed_search *s)
 {
     const uint32_t version = *s->version, epoch = *s->epoch;
@@ -251,7 +257,7 @@ static int pause_in_lists(const struct unindexed_search *s)
     return rc != 0 ? rc : version != *s->version || epoch != *s->epoch ? -EAGAIN : 0;
 }
 
-/* Pauses if it is time, and leads on to the block behind *b, which may be gone after that. */
+/* Pauses if it is time, and sets *b to the block behind it. *b itself may be freed at the pause. */
 static int next_block(struct scan_state *st, uint32_t list, const struct list_block **b)
 {
     const struct unindexed_lists *l = st->s->lists;
@@ -264,7 +270,7 @@ static int next_block(struct scan_state *st, uint32_t list, const struct list_bl
         *b = (*b)->next;
         return 0;
     }
-    /* of which some may have got more rows */
+    /* the same block may have got more rows */
     for (*b = l->list[list].first; *b && (*b)->first <= last;)
         *b = (*b)->next;
     return 0;
@@ -293,10 +299,10 @@ static int scan_list(struct scan_state *st, uint32_t list)
     return rc;
 }
 
-/* The budget is for hard queries: others have their nearest rows in the first lists, or had them in
- * the graph. Where lists say so little that rows of the last ones were yet among the best, the
- * search goes on beyond it. The largest inner products are of rows far out in any list, so there
- * the whole of it is used. */
+/* Whether to search another list. The budget is for hard queries; others have their nearest rows
+ * in the first lists, or in the graph. Where lists tell little, so that rows of the last lists
+ * were still among the best, the search goes on beyond the budget. Under the inner product the
+ * best rows may be in any list, so all of the budget is used. */
 static bool goes_on(const struct scan_state *st)
 {
     const struct unindexed_search *s = st->s;
@@ -324,7 +330,7 @@ int unindexed_search(struct unindexed_search *s)
     float *turned = (float *)((uint8_t *)s->room + codes_query_bytes(&l->centroids));
     unindexed_lists_rotate(l, s->query, turned);
     unindexed_lists_rank_rotated(l, s->query, turned, s->room);
-    /* the nearest, nearest first */
+    /* nearest first */
     sort_lists(l, s->scratch->pool.cand, &s->scratch->pool.near, (uint32_t)limit);
     st.turned = turned;
     st.from_mean = (double)vek.ip_f32(turned, turned, l->dims);

@@ -1,9 +1,9 @@
-/* unindexed_train.c -- k-means in small steps: each step takes up some rows, or some centroids, and
- * remembers where it was.
+/* unindexed_train.c -- k-means in small steps. Each step works on some rows or some centroids,
+ * and keeps its place.
  *
- * Rows are compared with the centroids as the lists will compare them, by codes of 8 bits. The
- * codes are trained on the same sample, which the centroids lie within. A centroid without a
- * nearest row begins again at some row of the sample. */
+ * Rows are compared with the centroids as the lists will compare them, by 8-bit codes. The codes
+ * are trained on the sample of rows, because centroids lie within its ranges. A centroid without
+ * a nearest row begins again at another row of the sample. */
 #include "index/unindexed/unindexed_train.h"
 
 #include "base/memory.h"
@@ -14,15 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTS_MIN      16
-#define LISTS_PER_ROOT 1.5 /* of the number of rows, where they are no longer than */
+#define LISTS_MIN 16
+/* lists are so many times the square root of the rows, at 128 dimensions */
+#define LISTS_PER_ROOT 1.5
 #define LISTS_DIMS     128
-#define ROWS_PER_LIST  24 /* in the sample, at most */
+#define ROWS_PER_LIST  24 /* at most, in the sample */
 #define ROUNDS         3
-/* of the square of a distance is the error of a code, at most, */
+/* the squared error of a code is at most this share of the squared distance to the
+ * nearest other centroid, */
 #define ALIKE       0.02f
-#define ALIKE_SHARE 16 /* but for a share of 1 in so many */
-/* multiplied as bytes, or about as dear: some tens of microseconds */
+#define ALIKE_SHARE 16 /* but for one centroid in so many */
+/* byte multiplications of a step, or work of the same time: some tens of microseconds */
 #define VALUES_PER_STEP (512 * 1024)
 
 enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE };
@@ -32,17 +34,18 @@ struct unindexed_training {
     struct sq8_sample sample;
     uint32_t from, to, sample_rows;
     enum training_step step;
-    uint32_t next; /* row of the sample, or centroid */
+    uint32_t next; /* the next row of the sample, or the next centroid */
     uint32_t round;
-    /* centroids that codes do not tell from the nearest other, in the first round */
+    /* centroids that their codes do not tell apart from the nearest other
+     * one, in the first round */
     uint32_t alike;
     float *centroid; /* [count][dim] */
-    float *sum;      /* [count][dim]: of the rows nearest to each */
-    uint32_t *rows;  /* [count]: how many */
+    float *sum;      /* [count][dim]: of the rows that are nearest to each centroid */
+    uint32_t *rows;  /* [count]: the number of those rows */
 };
 
-/* Longer vectors make comparing with a centroid dearer, and scanning a row of one bit
- * a dimension less so. */
+/* How many lists to make for so many rows. More dimensions mean fewer lists: comparing with a
+ * centroid, at a byte a dimension, becomes slower than scanning rows, at a bit a dimension. */
 static uint32_t lists_for(uint32_t dim, uint32_t rows)
 {
     const double n = LISTS_PER_ROOT * sqrt(rows) * pow((double)LISTS_DIMS / rotation_dims(dim), 0.25);
@@ -98,13 +101,13 @@ uint64_t unindexed_training_bytes(const struct unindexed_training *t)
            t->lists->count * sizeof(*t->rows);
 }
 
-/* Spread over all of them. */
+/* Row i of the sample, which is spread over all rows. */
 static const float *sampled(const struct unindexed_training *t, const struct rows *vectors, uint32_t i)
 {
     return rows_at(vectors, t->from + (uint32_t)((uint64_t)i * (t->to - t->from) / t->sample_rows));
 }
 
-/* How many things that are so many values each are a step. */
+/* How many items of `values_each` values make a step. */
 static uint32_t some(size_t values_each)
 {
     return values_each < VALUES_PER_STEP ? (uint32_t)(VALUES_PER_STEP / values_each) : 1;
@@ -136,15 +139,15 @@ static int take_sample(struct unindexed_training *t, const struct rows *vectors)
         sq8_sample_add(&t->sample, sampled(t, vectors, t->next++), l->dim);
     if (t->next < t->sample_rows)
         return 0;
-    t->sample.whole = false; /* means are not */
+    t->sample.whole = false; /* centroids are means, which are no whole numbers */
     for (uint32_t j = 0; j < l->dim; j++)
         l->centre[j] = (float)(t->sample.sum[j] / t->sample.rows);
     unindexed_lists_set_mean(l);
-    enter(t, STEP_MOVE); /* nothing is nearest to any yet: they begin at rows */
+    enter(t, STEP_MOVE); /* no row has a nearest centroid yet, so centroids begin at rows */
     return 0;
 }
 
-/* 1: these are the last. */
+/* Codes some centroids. 1: these were the centroids of the last round. */
 static int code_centroids(struct unindexed_training *t)
 {
     struct unindexed_lists *l = t->lists;
@@ -163,7 +166,7 @@ static int code_centroids(struct unindexed_training *t)
     return t->round > ROUNDS;
 }
 
-/* Is the error of its own code small beside the distance of the nearest other? */
+/* Whether the error of c's own code is small beside the distance of the nearest other centroid. */
 static bool is_told_apart(const struct unindexed_lists *l, uint32_t c)
 {
     float nearest = INFINITY;
@@ -172,7 +175,8 @@ static bool is_told_apart(const struct unindexed_lists *l, uint32_t c)
     return fabsf(l->distances[c]) <= ALIKE * nearest;
 }
 
-/* A few large rows may stretch the codes, so that all others have nearly the same. */
+/* Checks whether codes tell the centroids apart. A few large rows may stretch the ranges, so
+ * that all other centroids have nearly the same code. */
 static int check_codes(struct unindexed_training *t)
 {
     struct unindexed_lists *l = t->lists;
@@ -209,7 +213,8 @@ static int assign(struct unindexed_training *t, const struct rows *vectors)
     return 0;
 }
 
-/* Where a centroid begins, or begins again: spread over the sample, other rows in another round. */
+/* The row where a centroid begins, or begins again. Centroids are spread over the sample, and
+ * each round takes other rows. */
 static const float *starting_point(const struct unindexed_training *t, const struct rows *vectors, uint32_t c)
 {
     const uint64_t spread = (uint64_t)c * t->sample_rows / t->lists->count, turn = (uint64_t)t->round * 7919;

@@ -1,24 +1,25 @@
-/* hnsw_build.c -- building, one round after another. hnsw_builder.h says what a round is; the work
- * of a round is in hnsw_choose.c and hnsw_reverse.c.
+/* hnsw_build.c -- builds the graph, one round after another. hnsw_builder.h says what a round
+ * is; the work of a round is in hnsw_choose.c and hnsw_reverse.c.
  *
- * A round that was stopped keeps what it has done and goes on where it was. Until it is written
- * down, no search sees anything of it. Writing down has no pause, so that a search meets the graph
- * before the round or after it. That bounds the size of a round. */
+ * A round that was stopped keeps what it has done, and goes on later. No search sees anything of
+ * it until it is written down. Writing down has no pause, so a search meets the graph before the
+ * round or after it. That bounds the size of a round. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
-/* a round is no more than a share of 1 in so many rows of the graph */
+/* a round has at most 1/32 of the rows of the graph */
 #define GRAPH_SHARE 32
-/* of lists that it may have to write down: a fraction of a millisecond */
-#define ROUND_BYTES_MAX    ((uint32_t)2 << 20)
-#define GROUPS_AT_ONCE     8
-#define ROWS_PER_SHARE_MIN 4 /* fewer are not worth asking for help */
+/* of lists that a round may have to write down, which takes a fraction of a millisecond */
+#define ROUND_BYTES_MAX ((uint32_t)2 << 20)
+#define GROUPS_AT_ONCE  8
+/* with fewer rows, a message to another core costs more than it saves */
+#define ROWS_PER_SHARE_MIN 4
 
-/* floor(-ln U / ln m), U drawn from the seed and the row alone (SplitMix64), so that the same input
- * makes the same graph. */
+/* floor(-ln U / ln m). U is drawn from the seed and the row alone (SplitMix64), so that the same
+ * input makes the same graph. */
 static uint32_t level_of(const struct hnsw *g, uint32_t row)
 {
     uint64_t z = g->seed + (row + 1) * 0x9e3779b97f4a7c15u;
@@ -30,7 +31,7 @@ static uint32_t level_of(const struct hnsw *g, uint32_t row)
     return level < LEVEL_MAX ? (uint32_t)level : LEVEL_MAX;
 }
 
-/* -- which rows enter -- */
+/* -- the rows of a round -- */
 
 uint32_t hnsw_round_rows(uint32_t m, uint32_t count)
 {
@@ -40,16 +41,16 @@ uint32_t hnsw_round_rows(uint32_t m, uint32_t count)
     return rows ? rows : 1;
 }
 
-/* A row that is dead is not linked: nobody will ask for it. Row 0 always is, for walks may begin
- * there. -ENOMEM only says that the row is linked all the same. */
+/* A dead row is not linked, because no search will return it. Row 0 always is, because walks may
+ * begin there. Without memory the row is linked all the same. */
 static void leave_out_if_dead(struct hnsw_builder *b, uint32_t row)
 {
     if (row > 0 && b->alive && *b->alive && b->copies && copies_is_linked(b->copies, row))
         (void)!copies_leave_out(b->copies, row, *b->alive);
 }
 
-/* Ends before a row that is to be the new top: it enters alone, so that those
- * after it can link to it. */
+/* Chooses the rows of the round. The round ends before a row that would be the new top: it
+ * enters alone, so that later rows can link to it. */
 static void choose_new_rows(const struct hnsw *g, struct hnsw_builder *b, uint32_t limit, uint32_t linked_max)
 {
     struct round *r = &b->round;
@@ -72,7 +73,7 @@ static void choose_new_rows(const struct hnsw *g, struct hnsw_builder *b, uint32
     }
 }
 
-/* Writes blank lists behind the graph's own, where nobody looks yet. */
+/* Writes empty lists behind the graph's own, where no search looks yet. */
 static void lay_out(struct hnsw *g, struct round *r)
 {
     uint32_t node = g->nodes, list = 0;
@@ -121,7 +122,7 @@ struct job {
     const struct hnsw *graph;
     const struct codes *codes;
     struct hnsw_builder *builder;
-    /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* the next piece that no share has taken; only counts, no data are published by it */
     _Atomic uint32_t next;
 };
 
@@ -173,7 +174,8 @@ static int prune_share(void *arg, unsigned share, const struct pause *pause)
 
 /* -- writing down -- */
 
-/* Behind the graph's own lists nobody looks, so this can be done before the rest is known. */
+/* No search looks behind the graph's own lists, so this is done before the rest
+ * of the round is known. */
 static void write_new_rows(struct hnsw *g, const struct round *r)
 {
     uint32_t node = g->nodes;
@@ -191,7 +193,8 @@ static void write_new_rows(struct hnsw *g, const struct round *r)
     }
 }
 
-/* By a row of the graph: one that only rows of its batch link to may be on an island with them. */
+/* Marks new rows that a row of the graph links to. A new row to which only rows of its round
+ * link may be on an island with them. */
 static void mark_reached(struct round *r, const struct link_back *back, const uint32_t *links, uint32_t n)
 {
     for (uint32_t i = 0; back->level == 0 && back->to < r->from && i < n; i++)
@@ -229,7 +232,7 @@ static void round_end(struct hnsw *g, struct round *r, const struct inlinks *inl
         if (!r->new_row[i].reached && r->new_row[i].chosen)
             hnsw_link_surely(g, inlinks, r->chosen[(size_t)i * 2 * g->m].id, r->from + i);
     }
-    if (r->new_row[0].level > hnsw_top(g)) /* it came alone */
+    if (r->new_row[0].level > hnsw_top(g)) /* the new top is alone in its round */
         g->entry = g->nodes;
     g->nodes += r->nodes;
     g->lists += r->lists;

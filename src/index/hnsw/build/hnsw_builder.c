@@ -1,5 +1,5 @@
 /* hnsw_builder.c -- the memory of a build. It grows with the rounds, and rounds grow with the
- * graph: a small graph is built in little memory. */
+ * graph, so a small graph is built in little memory. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
@@ -115,7 +115,7 @@ uint64_t hnsw_builder_bytes(const struct hnsw_builder *b)
         bytes += worker_bytes(b->worker[i], b->m, b->stride);
     bytes += row_array_bytes(&b->inlinks.of) + (b->reaching.links_to ? b->reaching.rows : 0) +
              ((uint64_t)b->reaching.list_room + b->reaching.again_room) * sizeof(uint32_t);
-    bytes += b->settling.room * 2 * (links + 1) * sizeof(uint32_t);
+    bytes += b->final_pruning.room * 2 * (links + 1) * sizeof(uint32_t);
     bytes += bits_words(b->flood.rows) * sizeof(uint64_t) + 2 * (uint64_t)b->flood.rows * sizeof(uint32_t);
     return bytes + r->rows_max * (sizeof(*r->new_row) + links * sizeof(struct cand)) +
            r->lists_max * (b->m * sizeof(struct cand) + sizeof(uint32_t)) +

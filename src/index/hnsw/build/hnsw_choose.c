@@ -1,23 +1,25 @@
-/* hnsw_choose.c -- the two pieces of work that shares of a round do: neighbours for a new row, and
- * a new list for a row that more links enter than it has room for. Both read the frozen graph and
- * write to the round. */
+/* hnsw_choose.c -- the two kinds of work that the shares of a round do: choosing neighbours for
+ * a new row, and making a new list for a row that more links enter than it has room for. Both
+ * read the frozen graph and write to the round. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* how many of a layer's candidates the layer below starts from */
+/* candidates of a layer from which the layer below starts */
 #define STARTS_MAX 16
-/* a pruned list keeps one place in so many free, or each new link would prune it again */
-#define PRUNED_SPARE            4
-#define INLINKS_SPARE           2            /* and half of those for inlinks, */
-#define INLINKS_SHARE           2            /* which have one place in so many at most */
-#define PREFETCH_MAX            512          /* bytes of a code; the hardware streams the rest */
-#define MEET_BYTES              (256 * 1024) /* of codes compared between two pauses: some 10 us */
+/* a pruned list keeps 1/4 of its places free, because otherwise each new link
+ * would prune it again */
+#define PRUNED_SPARE  4
+#define INLINKS_SPARE 2   /* half of those places may take inlinks, */
+#define INLINKS_SHARE 2   /* which have at most half of all places */
+#define PREFETCH_MAX  512 /* bytes of a code; the hardware prefetches the rest */
+/* bytes of codes compared between two pauses: about 10 us */
+#define MEET_BYTES              (256 * 1024)
 #define SORTED_BY_INSERTION_MAX 64
 
-/* The candidates of one layer become the starts of the layer below. */
+/* Makes the candidates of one layer the starts of the layer below. */
 static void step_down(const struct hnsw *g, struct pool *pool, uint32_t level, const struct cand *starts, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -37,9 +39,9 @@ static void insert(struct pool *pool, uint32_t limit, struct cand c)
     pool->cand[at] = c;
 }
 
-/* Rows that enter in the same round are not in the graph yet, but where the input is sorted they
- * are the nearest: those before this one are compared with it, one after the other as their codes
- * lie. It costs a hundredth of the walk. */
+/* Compares a new row with the rows that enter before it in the same round. They are not in the
+ * graph yet, but where the input is sorted they are its nearest. Their codes lie in a sequence.
+ * It costs a hundredth of the walk. */
 static int meet_batch(struct hnsw_worker *w, const struct codes_query *query, const struct round *r, uint32_t new_row,
                       uint32_t limit, const struct pause *pause)
 {
@@ -122,11 +124,11 @@ static void sort(struct cand *c, uint32_t n)
     }
 }
 
-/* Distances of rows or nodes from a row, to w->pruning from `at` on. */
+/* Writes the distances of rows or nodes from the row of the query to w->pruning, from `at` on. */
 static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struct codes_query *query, uint32_t level,
                         const uint32_t *links, uint32_t n, uint32_t at)
 {
-    struct search_scratch *s = w->scratch; /* its batch arrays are free outside walks */
+    struct search_scratch *s = w->scratch; /* the batch arrays are not used outside walks */
     const struct codes *codes = query->codes;
     for (uint32_t i = 0; i < n; i++) {
         w->rows[i] = level_row(g, level, links[i]);
@@ -139,8 +141,8 @@ static void score_links(const struct hnsw *g, struct hnsw_worker *w, const struc
         w->pruning[at + i] = (struct cand){s->distances[i], links[i]};
 }
 
-/* How long a pruned list of the lowest layer is at most, but for the inlinks
- * that are put behind it. */
+/* The largest length of a pruned list of the lowest layer, without the inlinks
+ * that are appended to it. */
 static uint32_t links_kept(const struct inlinks *l, const uint32_t *links, uint32_t n, uint32_t from, uint32_t max)
 {
     const uint32_t inlinks = inlinks_count(l, links, n, from), room = max / INLINKS_SHARE;
@@ -149,7 +151,7 @@ static uint32_t links_kept(const struct inlinks *l, const uint32_t *links, uint3
     return least < keep ? least : keep;
 }
 
-/* The distances of the newcomers are known from their side. */
+/* The distances of the new rows are known, because each chose this row as a neighbour. */
 void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes *codes, struct round *r,
                 const struct inlinks *inlinks, uint32_t group)
 {

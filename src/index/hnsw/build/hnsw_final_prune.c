@@ -1,16 +1,16 @@
-/* hnsw_final_prune.c -- links both ways, once all rows are in. Apart from building, because it
- * happens once and reads all lists.
+/* hnsw_final_prune.c -- chooses all lists again, in both directions, once all rows are in. It
+ * happens once, and reads all lists.
  *
- * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free for
- * later links (hnsw_choose.c). When no more rows come, these places are empty. And rows link to
- * many a row whose own list dropped them before it knew its last neighbours. So every list meets,
- * once, all rows that link to it, and is chosen again from both by the same rule, now without
- * sparing places. For the same recall a walk hops a tenth to a sixth less often
+ * While a graph grows, a list that overflows is pruned, and keeps a quarter of its places free
+ * for later links (hnsw_choose.c). When no more rows come, these places stay empty. Also, many
+ * rows link to a row whose own list dropped them before it knew its last neighbours. So every
+ * list is chosen once more by the same rule, from its links and from all rows that link to it,
+ * without free places. For the same recall a walk then needs a tenth to a sixth fewer hops
  * (docs/performance.md), for a twentieth of the build's time.
  *
- * Rows are taken in windows, a sixteenth of the graph each. One look over all lists gathers the
- * rows that link into the window. Shares make the new lists from the graph as it stands, and the
- * lists are written down. A window does not depend on who did the work. */
+ * Rows are taken in windows, a sixteenth of the graph each. One pass over all lists gathers the
+ * rows that link into the window. Shares make the new lists from the graph as it is, and the
+ * lists are written down. The result does not depend on which share did the work. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/memory.h"
@@ -20,17 +20,17 @@
 #include <string.h>
 
 #define WINDOWS        16
-#define WINDOW_MIN     512 /* rows; fewer are not worth a look over all lists */
+#define WINDOW_MIN     512 /* rows; for fewer, a pass over all lists costs too much */
 #define ROWS_AT_ONCE   8
 #define ROWS_PER_PAUSE 256
 
 void hnsw_final_prune_drop(struct hnsw_builder *b)
 {
-    memory_free(b->settling.back);
-    memory_free(b->settling.back_count);
-    memory_free(b->settling.lists);
-    memory_free(b->settling.kept);
-    b->settling = (struct settling){0};
+    memory_free(b->final_pruning.back);
+    memory_free(b->final_pruning.back_count);
+    memory_free(b->final_pruning.lists);
+    memory_free(b->final_pruning.kept);
+    b->final_pruning = (struct final_pruning){0};
 }
 
 static int start(const struct hnsw *g, struct hnsw_builder *b)
@@ -38,20 +38,20 @@ static int start(const struct hnsw *g, struct hnsw_builder *b)
     const uint32_t part = g->count / WINDOWS + 1, least = g->count < WINDOW_MIN ? g->count : WINDOW_MIN;
     const uint32_t room = part > least ? part : least;
     const size_t links = (size_t)room * 2 * g->m;
-    b->settling = (struct settling){.rows = g->count,
-                                    .room = room,
-                                    .back = malloc(links * sizeof(uint32_t)),
-                                    .back_count = calloc(room, sizeof(uint32_t)),
-                                    .lists = malloc(links * sizeof(uint32_t)),
-                                    .kept = calloc(room, sizeof(uint32_t))};
-    const struct settling *s = &b->settling;
+    b->final_pruning = (struct final_pruning){.rows = g->count,
+                                              .room = room,
+                                              .back = malloc(links * sizeof(uint32_t)),
+                                              .back_count = calloc(room, sizeof(uint32_t)),
+                                              .lists = malloc(links * sizeof(uint32_t)),
+                                              .kept = calloc(room, sizeof(uint32_t))};
+    const struct final_pruning *s = &b->final_pruning;
     if (s->back && s->back_count && s->lists && s->kept)
         return 0;
     hnsw_final_prune_drop(b);
     return -ENOMEM;
 }
 
-static void window_begin(struct settling *s)
+static void window_begin(struct final_pruning *s)
 {
     s->to = s->rows - s->from < s->room ? s->rows : s->from + s->room;
     s->asked = 0;
@@ -62,14 +62,14 @@ static void window_begin(struct settling *s)
 static bool holds(const uint32_t *links, uint32_t max, uint32_t row)
 {
     bool found = false;
-    for (uint32_t i = 0; i < max; i++) /* without a branch: a few vectors' worth */
+    for (uint32_t i = 0; i < max; i++) /* without a branch, so that compilers vectorise it */
         found |= links[i] == row;
     return found;
 }
 
-/* Notes for each row of the window who links to it and is not linked to; of a
- * hub's many, the first. */
-static int gather_back(const struct hnsw *g, struct settling *s, const struct pause *pause)
+/* Collects for each row of the window the rows that link to it and to which it does not link. Of
+ * a hub's many, only the first 2m. */
+static int gather_back(const struct hnsw *g, struct final_pruning *s, const struct pause *pause)
 {
     const uint32_t max = 2 * g->m;
     for (; s->asked < s->rows; s->asked++) {
@@ -92,14 +92,14 @@ struct job {
     const struct hnsw *graph;
     const struct codes *codes;
     struct hnsw_builder *builder;
-    /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* the next rows that no share has taken; only counts, no data are published by it */
     _Atomic uint32_t next;
 };
 
 static int final_prune_share(void *arg, unsigned share, const struct pause *pause)
 {
     struct job *job = arg;
-    struct settling *s = &job->builder->settling;
+    struct final_pruning *s = &job->builder->final_pruning;
     const uint32_t max = 2 * job->graph->m;
     for (;;) {
         uint32_t from = atomic_fetch_add_explicit(&job->next, ROWS_AT_ONCE, memory_order_relaxed), made = 0;
@@ -118,8 +118,8 @@ static int final_prune_share(void *arg, unsigned share, const struct pause *paus
     }
 }
 
-/* One list after another: done again after a pause has ended it, it writes the same. */
-static int window_write(struct hnsw *g, const struct settling *s, const struct pause *pause)
+/* Writes the new lists one after another. Repeated after a pause ended it, it writes the same. */
+static int window_write(struct hnsw *g, const struct final_pruning *s, const struct pause *pause)
 {
     const uint32_t max = 2 * g->m;
     for (uint32_t i = 0; i < s->to - s->from; i++) {
@@ -138,7 +138,7 @@ static int window_write(struct hnsw *g, const struct settling *s, const struct p
 int hnsw_final_prune(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, const struct workers *workers,
                      const struct pause *pause)
 {
-    struct settling *s = &b->settling;
+    struct final_pruning *s = &b->final_pruning;
     if (b->final_pruned == g->count)
         return 0;
     int rc = hnsw_builder_reserve(b, g, workers_shares(workers), 2 * g->m);

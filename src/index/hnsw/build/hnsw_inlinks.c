@@ -1,26 +1,27 @@
-/* hnsw_inlinks.c -- in a graph that grows, each row keeps a link to it from a row near it. Apart
- * from hnsw_reach.c, because it needs no search.
+/* hnsw_inlinks.c -- in a growing graph, each row keeps a link to it from a near row, its inlink.
+ * This needs no search; hnsw_reach.c searches.
  *
- * A search for a row's own vector ends among the rows nearest to that vector. If one of these links
- * to the row, and another of them to that one, the search finds it. Two things end this while rows
- * are added. The list that holds the link is pruned, or so many nearer rows come that searches no
- * longer reach its owner. So each row notes one such link, its inlink, which pruning keeps, and the
- * number of rows at which the owner may be too far away. Then the row is searched for again
+ * A search for a row's own vector ends among the rows nearest to that vector. If one of these
+ * links to the row, and another of them leads to that one, the search finds the row. Two events
+ * end this while rows are added: the list that holds the link is pruned, or so many nearer rows
+ * come that searches no longer reach the owner of the list. So pruning keeps inlinks. Each row
+ * also notes at how many rows the owner may be too far away; then the row is searched for again
  * (hnsw_reach.c). Between the two, no search for the row is needed.
  *
- * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows that
- * end there. A list keeps inlinks in half of its places. A row that loses its inlink is searched
- * for again. */
+ * Under the inner product the owners are mostly long rows, whose lists cannot lead to all rows
+ * that end there. A list keeps inlinks in at most half of its places. A row that loses its
+ * inlink is searched for again. */
 #include "index/hnsw/build/hnsw_builder.h"
 
-/* a search reaches owners that are among so many nearest; it keeps 64 at least */
+/* a search, which keeps at least 64 candidates, reaches an owner that is among so many nearest */
 #define EF_TRUSTED 32
-/* a row is searched for again when the graph has so many times the rows, at the latest, */
+/* a row is searched for again at the latest when the graph has so many times the rows, */
 #define GROWTH_MOST 2.0
-/* and at the earliest, and when a single link is known that leads to it */
+/* and at the earliest, or when only one link leads to it, at so many times */
 #define GROWTH_LEAST 1.125
 
-/* A row of the pool other than `row` leads to `from`: the search did not come there by chance. */
+/* Whether a row of the pool other than `row` leads to `from`, so that the search did not
+ * reach `from` by chance. */
 static bool is_led_to(const struct hnsw *g, const struct pool *pool, uint32_t row, uint32_t from)
 {
     for (uint32_t i = 0; i < pool->count; i++)

@@ -1,35 +1,38 @@
-/* hnsw_reach.c -- every row is found by the search itself: which rows are searched for, and when.
- * hnsw_reach_search.c searches, hnsw_reach_mend.c writes links.
+/* hnsw_reach.c -- makes sure that searches find every row: which rows are searched for, and
+ * when. hnsw_reach_search.c searches, hnsw_reach_mend.c writes links.
  *
- * That links lead to a row is not enough. A greedy walk may end before it follows them, because
- * everything near the end of the walk is nearer to the query than the way on is. So each row is
- * searched for by its own vector, and a row that is missed gets links from the rows where its walk
- * ended.
+ * That links lead to a row is not enough. A greedy walk may end before it follows them, when
+ * everything at its end is nearer to the query than the way on is. So each row is searched for
+ * by its own vector. A row that is missed gets links from the rows where its walk ended.
  *
- *   turn 0     all rows, or in a large graph those that few links lead to and a sample;
- *              when many of these are missed, all
- *   turn 1..   those that were missed, and those that lost a link to them
- *   last turn  a row that is still missed is a stray: every walk looks at it at its end;
- *              where all rows were searched for and links were given up, all are once more
+ *   turn 0     all rows; in a large graph only a sample and rows to which few links lead, and
+ *              all rows if many of these are missed
+ *   turn 1..   rows that were missed, and rows that lost a link to them
+ *   last turn  a row that is still missed becomes a stray: every walk scores it at its end.
+ *              If all rows were searched for and links were given up, all rows once more
  *
- * While the graph grows, later rows may take the place of links that were added here.
+ * While the graph grows, later rows may take the places of links that were added here.
  * hnsw_inlinks.c says which links pruning keeps, and which rows are searched for again.
  *
- * In a complete graph a row must be found with the smallest beam that a search has. Then the effort
- * that the recall curve chooses finds the row, too. Under the inner product up to nine other rows
- * may be nearer to a row's own vector than the row itself, and by their codes some more. Where that
- * is so, the smallest beam of the curve is wider, and the row must be found with that beam.
+ * In a complete graph a row must be found with the smallest beam that a search uses. Then any
+ * effort that the recall curve chooses finds it too. Under the inner product up to nine other
+ * rows may be nearer to a row's own vector than the row itself, and by codes some more. Then the
+ * smallest beam of the curve is made wider, and the row must be found with that beam.
  *
- * Under the inner product a row may also be a place where walks get stuck: its answers are longer
- * rows in another place. Of every sixteenth row that is none of its own answers, a search with a
- * wider beam tells whether that is so. The rows where its walk ended then link to the nearest
- * answer, and rows beside it are looked at, too. Rows that the recall is measured with are left out
- * of this: as other queries do, they find their answers by the links made for their neighbours.
+ * Under the inner product walks may also get stuck at a row, whose nearest rows are longer ones
+ * in another place. This is checked for every sixteenth row that is not among the nearest of its
+ * own vector, by a search with a wider beam. If the walk was stuck, the rows where it ended get
+ * a link to the nearest row that the wider beam found, and rows beside them are checked too.
+ * Rows that the recall is measured with are left out of this. Like other queries, they are found
+ * by links that were made for their neighbours.
  *
- * Rows are taken in windows: shares search for the rows of a window in the graph as it stands, then
- * the links are written. The graph does not depend on who did the work.
+ * Rows are taken in windows. Shares search for the rows of a window in the graph as it is, then
+ * the links are written. The graph does not depend on which share did the work.
  *
- * After pull request 340 of zilliztech/knowhere, which does so with rows of GIST1M. */
+ * After pull request 340 of zilliztech/knowhere, which does so with rows of GIST1M. Departures:
+ * 1. All rows are searched for, or a sample that decides whether all are.
+ * 2. Links are added where a walk ended, and checked again in turns.
+ * 3. Rows that stay missed are strays. */
 #include "index/hnsw/build/hnsw_reach.h"
 
 #include "base/bits.h"
@@ -39,17 +42,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL_ROWS       20000 /* up to so many, each is searched for */
-#define SAMPLE_ROWS    8192
-#define FEW_LINKS      1     /* so few links lead to a row that is searched for anyway */
-#define MISSED_SHARE   200   /* when 1 in so many is missed, the sample was too small */
-#define WINDOW         2048  /* rows */
-#define SWEEPS         8     /* over all rows */
-#define SURE_ROWS      10000 /* up to so many, over all again after any link was given up */
-#define SURE_SWEEPS    3
-#define REPLACED_SHARE 256 /* when 1 link in so many rows was given up, rows are on new ways */
+#define ALL_ROWS    20000 /* in graphs of up to so many rows, each row is searched for */
+#define SAMPLE_ROWS 8192
+#define FEW_LINKS   1 /* a row to which at most so many links lead is searched for in any case */
+/* when 1 in so many of the sample is missed, all rows are searched for */
+#define MISSED_SHARE 200
+#define WINDOW       2048 /* rows */
+#define SWEEPS       8    /* over all rows, at most */
+/* graphs of up to so many rows are searched through again after any link was given up */
+#define SURE_ROWS   10000
+#define SURE_SWEEPS 3
+/* when 1 link in so many rows was given up, the ways to many rows have changed */
+#define REPLACED_SHARE 256
 #define ROWS_PER_PAUSE 512
-#define ROWS_LOOKED_AT 4096 /* for being wanted, between pauses */
+/* rows that are looked at, to choose those to search for, between pauses */
+#define ROWS_LOOKED_AT 4096
 
 void hnsw_reach_drop(struct hnsw_builder *b)
 {
@@ -65,7 +72,7 @@ void hnsw_reach_drop(struct hnsw_builder *b)
     *r = (struct reaching){0};
 }
 
-/* -- which rows -- */
+/* -- the rows to search for -- */
 
 static int begin(const struct hnsw *g, struct hnsw_builder *b, enum metric metric, enum reach_scope scope)
 {
@@ -124,8 +131,8 @@ static bool is_wanted(const struct hnsw *g, const struct hnsw_builder *b, uint32
     return !r->links_to || r->all || r->links_to[row] <= FEW_LINKS || is_sampled(r, row);
 }
 
-/* It is left empty when the turn has no more rows. What the pause returned: then
- * the next call goes on. */
+/* Fills the window; it stays empty when the turn has no more rows. After a pause ended it,
+ * another call goes on. */
 static int window_fill(const struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
 {
     struct reaching *r = &b->reaching;
@@ -142,7 +149,7 @@ static int window_fill(const struct hnsw *g, struct hnsw_builder *b, const struc
     return rc;
 }
 
-/* -- what became of them -- */
+/* -- results -- */
 
 static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct walk_end *end)
 {
@@ -155,7 +162,8 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
     if (end->lost)
         bits_set(r->lost, row);
     b->reach.effort = end->beam > b->reach.effort ? end->beam : b->reach.effort;
-    if (end->missed) /* a stray is searched for again when an eighth has come, not each time */
+    /* a stray is not searched for in each round, but only when the graph has grown by an eighth */
+    if (end->missed)
         end->inlink =
             is_last ? (struct inlink_found){.from = row, .owners = 1} : (struct inlink_found){.from = LINK_NONE};
     if (r->grows)
@@ -168,8 +176,8 @@ static int row_end(struct hnsw *g, struct hnsw_builder *b, uint32_t row, struct 
     return is_last ? reach_add_again(r, row) : reach_mend(g, b, row, end);
 }
 
-/* Pauses behind each row that is mended: where all lists are full, it takes up to a millisecond.
- * What the pause returned: then the next call goes on. */
+/* Writes links for the rows of the window. Pauses behind each row that gets links: where all
+ * lists are full, that takes up to a millisecond. After a pause ended it, another call goes on. */
 static int window_end(struct hnsw *g, struct hnsw_builder *b, const struct pause *pause)
 {
     struct reaching *r = &b->reaching;
@@ -189,7 +197,8 @@ static int window_end(struct hnsw *g, struct hnsw_builder *b, const struct pause
 
 /* -- the turns -- */
 
-/* Links that were given up may have been on the way to rows that had been found. */
+/* Whether to search for all rows again, because links that were given up may have led to rows
+ * that had been found. */
 static bool begins_again(const struct reaching *r)
 {
     const bool many = r->replaced > r->rows / REPLACED_SHARE && r->sweeps < SWEEPS;
@@ -197,7 +206,7 @@ static bool begins_again(const struct reaching *r)
     return (!r->links_to || r->all) && !r->grows && (many || some);
 }
 
-/* Were links given up, and is each row searched for? */
+/* Whether links were given up although every row is searched for. */
 static bool is_unsure(const struct reaching *r)
 {
     return !r->grows && !r->links_to && r->replaced > 0;
@@ -250,7 +259,7 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Each once, in their order. */
+/* Keeps each stray once, in ascending order. */
 static void keep_strays(struct hnsw *g, struct reaching *r)
 {
     memory_free(g->strays);
@@ -268,7 +277,7 @@ static void keep_strays(struct hnsw *g, struct reaching *r)
     r->list = NULL;
 }
 
-/* Adds rows of `these` to the list, but for those of `but`; returns how many there are. */
+/* Adds the rows of `these` that are not in `but` to the list. Returns their number. */
 static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const uint64_t *but,
                           struct index_confused *list)
 {
@@ -283,7 +292,7 @@ static uint32_t list_rows(const struct reaching *r, const uint64_t *these, const
     return all;
 }
 
-/* Replaces those of an earlier search. -ENOMEM. */
+/* Keeps the result for segment_index_finish(); it replaces that of an earlier search. -ENOMEM. */
 static int keep_confused(const struct hnsw *g, struct hnsw_builder *b)
 {
     const struct reaching *r = &b->reaching;

@@ -1,12 +1,12 @@
-/* hnsw_reach_mend.c -- links to rows that were missed. Apart from the search for them, because one
- * fiber writes and many search. */
+/* hnsw_reach_mend.c -- writes links to rows that were missed. One fiber writes, while shares
+ * only search (hnsw_reach_search.c). */
 #include "index/hnsw/build/hnsw_reach.h"
 
 #include "base/bits.h"
 #include <errno.h>
 #include <stdlib.h>
 
-/* rows beside one that was stuck, which may be stuck, too; a list has more places than that */
+/* neighbours of a row at which a walk was stuck that are checked too; a list has more places */
 #define BESIDE 5
 
 int reach_add_again(struct reaching *r, uint32_t row)
@@ -23,7 +23,7 @@ int reach_add_again(struct reaching *r, uint32_t row)
     return 0;
 }
 
-/* Does another row of the list lead to the one at `at`? */
+/* Whether another row of the list leads to the one at `at`. */
 static bool is_led_to(const struct hnsw *g, const uint32_t *links, uint32_t at)
 {
     for (uint32_t i = 0; i < 2 * g->m; i++)
@@ -37,8 +37,10 @@ static bool is_kept(const struct hnsw_builder *b, uint32_t from, uint32_t to)
     return b->reaching.grows ? inlink_from(&b->inlinks, to) == from : bits_test(b->reaching.kept, to);
 }
 
-/* The place in a full list of a link that can be given up; 2m: there is none. A row that nothing
- * leads to any more is searched for, and missed; but not a short one under the inner product. */
+/* The index in a full list of a link that can be given up; 2m: none. First a link to whose row
+ * another row of the list leads. Otherwise any link, because a row that nothing leads to any
+ * more is searched for and missed. Not so for a short row under the inner product, so there only
+ * the first kind is given up. */
 static uint32_t spare_link(const struct hnsw *g, const struct hnsw_builder *b, uint32_t from)
 {
     const uint32_t max = 2 * g->m, *links = hnsw_links(g, from);
@@ -51,8 +53,9 @@ static uint32_t spare_link(const struct hnsw *g, const struct hnsw_builder *b, u
     return max;
 }
 
-/* The row that loses a link, and those that were found through it. But not these while the graph
- * grows: it would cost most of what linking does. */
+/* Adds the row that loses a link to the next turn, and the rows that were found through
+ * it. While the graph grows, only the row itself, because the others would cost nearly as
+ * much as linking does. */
 static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_t row)
 {
     const uint32_t *links = hnsw_links(g, row);
@@ -62,7 +65,7 @@ static int search_again_behind(const struct hnsw *g, struct reaching *r, uint32_
     return rc;
 }
 
-/* In place of another link, if there is one to spare. */
+/* Adds a link in place of another one, if one can be given up. */
 static int link_instead(struct hnsw *g, struct hnsw_builder *b, uint32_t from, uint32_t to, bool *ret_linked)
 {
     struct reaching *r = &b->reaching;
@@ -79,7 +82,7 @@ static int link_instead(struct hnsw *g, struct hnsw_builder *b, uint32_t from, u
     return rc;
 }
 
-/* Where there is room. */
+/* Adds a link if the list has room. */
 static bool link_beside(struct hnsw *g, uint32_t from, uint32_t to)
 {
     uint32_t *links = hnsw_links(g, from);
@@ -93,7 +96,7 @@ int reach_bridge(struct hnsw *g, struct hnsw_builder *b, uint32_t row, const str
 {
     struct reaching *r = &b->reaching;
     const uint32_t *links = hnsw_links(g, row);
-    /* rows behind such a link are searched for again, but not all rows */
+    /* rows behind a link that is given up here are searched for again, but not all rows */
     const uint32_t replaced = r->replaced;
     int rc = r->turn < REACH_BRIDGES ? reach_add_again(r, row) : 0;
     for (uint32_t i = 0; rc == 0 && r->turn == 0 && i < BESIDE && links[i] != LINK_NONE; i++)

@@ -1,5 +1,5 @@
-/* hnsw_reach_search.c -- rows are searched for by their own vectors, with the codes that will be
- * searched. Shares do it: it only reads the graph. */
+/* hnsw_reach_search.c -- searches for rows by their own vectors, with the codes that searches
+ * will use. Shares do it, because it only reads the graph. */
 #include "index/hnsw/build/hnsw_reach.h"
 
 #include "index/recall/recall_curve.h"
@@ -8,21 +8,22 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define EF 32 /* of searches while the graph grows: half of what a search keeps then; */
-/* where a row in 16 is not among its own answers, under the inner product, and rows near one that
- * is stuck */
-#define EF_WIDE      64
-#define EF_FIRST     12 /* most rows are found with so little */
+/* of the second search for a row; while the graph grows, half of the least beam of a search */
+#define EF 32
+/* of the third search, under the inner product */
+#define EF_WIDE 64
+/* of the first search while the graph grows; most rows are found with so little */
+#define EF_FIRST     12
 #define ROWS_AT_ONCE 8
 
 struct job {
     const struct reach_search *search;
     struct hnsw_builder *builder;
-    /* what nobody has taken yet; only a counter, nothing is published by it */
+    /* the next rows that no share has taken; only counts, no data are published by it */
     _Atomic uint32_t next;
 };
 
-/* What the walk with the smallest beam has found, nearest first. */
+/* The rows found by the walk with the smallest beam, nearest first. */
 struct first_walk {
     uint32_t found[RECALL_K_MIN], count;
 };
@@ -43,7 +44,7 @@ static bool holds(const struct pool *pool, uint32_t row)
     return found;
 }
 
-/* As near to its own vector as the row itself. */
+/* How many other rows are as near to the row's own vector as the row itself, by codes. */
 static uint32_t count_as_near(const struct pool *pool, uint32_t row, float own)
 {
     uint32_t n = 0;
@@ -52,7 +53,8 @@ static uint32_t count_as_near(const struct pool *pool, uint32_t row, float own)
     return n;
 }
 
-/* While the graph grows, only with an inlink, or later rows would cut it off. */
+/* Whether the row was found. While the graph grows, an inlink must be found too, or later rows
+ * would cut the row off. */
 static bool is_found(const struct hnsw *g, const struct reaching *r, const struct pool *pool, uint32_t row,
                      struct walk_end *end)
 {
@@ -63,8 +65,8 @@ static bool is_found(const struct hnsw *g, const struct reaching *r, const struc
     return !r->grows || end->inlink.from != LINK_NONE;
 }
 
-/* The nearest. While the graph grows, those with room first: there is no use in a link that the
- * next row takes away. */
+/* Chooses the nearest rows as anchors, which may link to the row. While the graph grows, those
+ * with room come first, because the next new row may replace a link in a full list. */
 static void choose_anchors(const struct hnsw *g, const struct reaching *r, const struct pool *pool, uint32_t row,
                            struct walk_end *end)
 {
@@ -81,7 +83,7 @@ static void choose_anchors(const struct hnsw *g, const struct reaching *r, const
         end->nearest[n] = LINK_NONE;
 }
 
-/* By the vectors. */
+/* How many rows of the pool are nearer to the row's own vector than the row itself, by vectors. */
 static uint32_t count_nearer(const struct reach_search *s, struct search_scratch *scratch, uint32_t row)
 {
     const struct pool *pool = &scratch->pool;
@@ -97,10 +99,10 @@ static uint32_t count_nearer(const struct reach_search *s, struct search_scratch
     return nearer;
 }
 
-/* What a search that has not found the row says of it: the smallest beam that should have, 0
- * when none should. By codes that cannot tell rows apart a row may be none of the nearest to
- * its own vector, and under the inner product short rows are not. A few others may be nearer
- * by their codes alone. */
+/* For a row that a search with beam EF did not find, or found behind others: the smallest beam
+ * that should find it. 0: none should. By codes that cannot tell rows apart, a row may not be
+ * among the nearest of its own vector. Under the inner product, short rows are not, even by
+ * vectors. A few others may be nearer by their codes alone. */
 static uint32_t beam_wanted(const struct reach_search *s, struct search_scratch *scratch,
                             const struct codes_query *query, uint32_t row, bool grows, bool *ret_lost)
 {
@@ -119,9 +121,10 @@ static bool is_looked_at(const struct reaching *r, uint32_t row)
            (r->turn == 0 ? hnsw_row_lot(row) == 0 : r->turn <= REACH_BRIDGES);
 }
 
-/* Under the inner product the answers to a row's own vector may be rows of another place, longer
- * than all around it. Whether a walk comes to them is not seen by the row. A wider beam tells: the
- * walk was stuck when none of what it found is an answer. first: where it ended. */
+/* Under the inner product the rows nearest to a row's own vector may be in another place,
+ * longer than all rows around it. A wider beam tells whether a walk gets there: it was stuck if
+ * the 10 nearest that the wider beam found include none that the first walk found. first: where
+ * the first walk ended. */
 static int look_farther(const struct hnsw_walk *walk, const struct first_walk *first, struct walk_end *end)
 {
     const struct pool *pool = &walk->scratch->pool;
@@ -145,7 +148,7 @@ static int search_for(const struct reach_search *s, struct hnsw_worker *w, uint3
     const struct pool *pool = &scratch->pool;
     struct codes_query query;
     end->inlink.from = row;
-    end->done = codes_is_outlier(s->codes, row); /* every search scores it by its vector */
+    end->done = codes_is_outlier(s->codes, row); /* every search scores an outlier by its vector */
     if (end->done)
         return 0;
     int rc = scratch_reserve(scratch, 0, EF, codes_query_bytes(s->codes), 0);

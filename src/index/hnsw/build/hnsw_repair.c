@@ -1,9 +1,10 @@
-/* hnsw_repair.c -- rows that no walk can come to get a link.
+/* hnsw_repair.c -- adds a link to each row that no path of links leads to.
  *
- * Pruning removes a link because a kept neighbour is closer to its target. Usually the target is
- * reached through that neighbour, but nothing guarantees it, and among many equal vectors it often
- * fails. So when building rests, the lowest layer is flooded from the entry. Every row that is not
- * reached is linked from the nearest reached row that a walk finds. */
+ * Pruning removes a link because a kept neighbour is closer to its target. Usually the
+ * target is reached through that neighbour, but nothing guarantees it, and among many equal
+ * vectors it often fails. So between builds the lowest layer is flooded from the entry: all
+ * links are followed. Every row that this does not reach gets a link, from the nearest
+ * reached row that a walk finds. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include "base/bits.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 
 #define ROWS_PER_PAUSE 256
-#define ROWS_LOOKED_AT 16384 /* for being dry, between pauses */
+#define ROWS_LOOKED_AT 16384 /* rows that are looked at between pauses */
 #define EF             32
 
 void hnsw_link_surely(struct hnsw *g, const struct inlinks *inlinks, uint32_t row, uint32_t to)
@@ -46,7 +47,7 @@ void hnsw_link_surely(struct hnsw *g, const struct inlinks *inlinks, uint32_t ro
     links[max - 1] = to;
 }
 
-/* Goes on until nothing on the stack leads to a dry row. */
+/* Follows links until no row on the stack leads to a row that was not reached. */
 static int flood_on(const struct hnsw *g, struct flood *f, const struct pause *pause)
 {
     uint32_t steps = 0;
@@ -76,8 +77,8 @@ static void flood_from(struct flood *f, uint32_t row, uint32_t parent)
     f->stack[f->depth++] = row;
 }
 
-/* Links a reached row to a row that is not reached where there is room, or in place of a row that
- * is reached in another way. */
+/* Links from a reached row to one that is not reached: in a free place, or in place of a row
+ * that is reached in another way. */
 static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, uint32_t row)
 {
     const struct flood *f = &b->flood;
@@ -96,7 +97,7 @@ static bool take(struct hnsw *g, const struct hnsw_builder *b, uint32_t from, ui
     return false;
 }
 
-/* Links the row from a reached row, the nearer the better. */
+/* Adds a link to the row from a reached row, if possible from a near one. */
 static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *codes, uint32_t row,
                   const struct pause *pause)
 {
@@ -121,7 +122,7 @@ static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
             return 0;
         }
     }
-    for (; f->spare < g->count; f->spare++) { /* a row that cannot take one link now never can */
+    for (; f->spare < g->count; f->spare++) { /* a row that cannot take a link now never can */
         if (bits_test(f->reached, f->spare) && take(g, b, f->spare, row)) {
             flood_from(f, row, f->spare);
             return 0;

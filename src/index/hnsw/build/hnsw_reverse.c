@@ -1,10 +1,9 @@
-/* hnsw_reverse.c -- reverse links: the links of a round, grouped by the row that they enter. All
- * links into one row are brought together, so that its list is made once a round, however many they
- * are, and by one share. */
+/* hnsw_reverse.c -- reverse links: groups the links of a round by the row that they enter. So
+ * the list of that row is made once a round, by one share, however many links enter it. */
 #include "index/hnsw/build/hnsw_builder.h"
 
-#define LINKS_AHEAD      8   /* prefetched */
-#define GROUPS_PER_PAUSE 256 /* whose lists come from memory: some tens of microseconds */
+#define LINKS_AHEAD      8   /* lists to prefetch */
+#define GROUPS_PER_PAUSE 256 /* their lists come from memory: some tens of microseconds */
 
 static uint32_t add_links_back(struct link_back *to, const struct cand *chosen, uint32_t count, uint32_t level,
                                uint32_t from)
@@ -62,16 +61,16 @@ static void sort_by(struct round *r, uint32_t n, unsigned pass)
     r->links_back = sorted;
 }
 
-/* All this takes a millisecond or two when the graph is far from the core, so it pauses; but what
- * was begun is done though a pause says that it is over: *rc has that. */
+/* Pauses. The work takes 1 to 2 ms when the graph is not in the cache. It is finished even if a
+ * pause ends it; *rc keeps the result of that pause. */
 static void give_way(const struct pause *pause, int *rc)
 {
     if (*rc == 0)
         *rc = pause_here(pause);
 }
 
-/* By layer, then by the row they leave, otherwise as they came: a byte at a time, least first,
- * bytes that are all the same left out. */
+/* Sorts by layer, then by the row that links back, and keeps the order of the rest. A radix
+ * sort, byte by byte; a byte that is the same everywhere is skipped. */
 static void sort_links(struct round *r, uint32_t n, const struct pause *pause, int *rc)
 {
     for (unsigned pass = 0; pass < 5; pass++) {
@@ -86,7 +85,7 @@ static void prefetch_list(const struct hnsw *g, const struct round *r, uint32_t 
         __builtin_prefetch(level_links(g, r->links_back[i].level, r->links_back[i].to));
 }
 
-/* Returns how many groups need a new list. */
+/* Makes the groups. Returns how many of them need a new list. */
 static uint32_t group_links(const struct hnsw *g, struct round *r, uint32_t n, const struct pause *pause, int *rc)
 {
     uint32_t slots = 0;

@@ -1,35 +1,35 @@
-/* hnsw_select.c -- which candidates become neighbours.
+/* hnsw_select.c -- chooses which candidates become neighbours.
  *
- * A candidate that is closer to a kept neighbour than to the base (the row whose list is chosen) is
- * reached through that neighbour: it is occluded. How much is a ratio: distance to the base /
- * distance to the neighbour, as squared distances.
+ * The base is the row whose list is chosen. A candidate that is closer to a kept neighbour than
+ * to the base is reached through that neighbour: it is occluded. Occlusion is a ratio of squared
+ * distances: distance to the base / distance to the neighbour.
  *
  * Departures from the heuristic of HNSW (hnsw.h):
- *  1. Candidates are taken nearest first, in passes that put up with more and more occlusion (the
- *     alpha of Vamana: Subramanya et al., NeurIPS 2019). The first pass keeps the few that point in
- *     different directions, which make a greedy walk arrive. The next passes fill the rest of the
- *     list, which makes it arrive in few hops. One pass with a larger ratio would fill the list
- *     with the nearest and leave no room for directions.
- *  2. A kept neighbour is folded into weights once. A candidate's code is compared with eight of
- *     them a call, until the occlusion is too deep. The result is remembered, so that no pass
- *     compares two rows again. */
+ * 1. Candidates are taken nearest first, in passes that allow more and more occlusion (the alpha
+ *    of Vamana: Subramanya et al., NeurIPS 2019). The first pass keeps the few in different
+ *    directions, which make a greedy walk arrive. The next passes fill the rest of the list,
+ *    which makes it arrive in few hops. One pass with a larger ratio would fill the list with
+ *    the nearest, and leave no room for other directions.
+ * 2. A kept neighbour is folded into weights once. One call compares a candidate's code with
+ *    eight kept neighbours, until the occlusion is too large. The result is remembered, so no
+ *    pass compares two rows again. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
 
-/* With all three a walk compares half as many word vectors for recall .99 as with the first alone,
- * and hops a third as often; of CNN features a tenth fewer. SIFT fills its lists in the first pass;
- * one of 1 would cost it some directions. */
+/* For recall .99 of word vectors, all three passes together need half the comparisons and a
+ * third of the hops of the first alone. For CNN features they need a tenth fewer comparisons.
+ * SIFT fills its lists in the first pass; a first ratio of 1 would cost it some directions. */
 static const float occlusion_max[] = {1.12f, 1.5f, 2.5f};
 
-/* What tells a distance from a code to a kept row. */
+/* The codes, and the worker whose kept rows are compared. */
 struct ruler {
     const struct codes *codes;
     struct hnsw_worker *worker;
 };
 
-/* The deepest occlusion that kept rows [from, from + n) cast on a candidate: that of
- * the one nearest to it. */
+/* The largest occlusion of a candidate by kept rows [from, from + n): that by the
+ * kept row nearest to it. */
 static float occlusion_of(const struct ruler *r, const struct waiting *c, const void *code, uint32_t from, uint32_t n)
 {
     float between[FOLDED_MAX], nearest = INFINITY;
@@ -40,8 +40,8 @@ static float occlusion_of(const struct ruler *r, const struct waiting *c, const 
     return !(nearest < distance) ? 0 : nearest > 0 ? distance / nearest : INFINITY;
 }
 
-/* Compares a candidate with the kept ones it has not met, until its occlusion is deeper than
- * `max`. */
+/* Compares a candidate with kept rows that it was not compared with yet, until its
+ * occlusion exceeds `max`. */
 static bool is_occluded(const struct ruler *r, struct waiting *c, uint32_t kept, uint32_t row, float max)
 {
     const void *code = codes_at(r->codes, row);

@@ -1,19 +1,18 @@
-/* hnsw_select_ip.c -- which candidates become neighbours under the inner product.
+/* hnsw_select_ip.c -- chooses which candidates become neighbours under the inner product.
  *
- * A long row is near to everything. Occlusion by inner products therefore leaves a list of the few
- * longest rows, and no links to rows of middle length, which are answers, too. Two departures from
- * hnsw_select.c:
+ * A long row is near to every other row. With occlusion by inner products, a list would have
+ * only the few longest rows, and no links to rows of middle length, which are answers too. There
+ * are two departures from hnsw_select.c:
+ * 1. Occlusion is by angles. A candidate is occluded by a kept neighbour if its angle to that
+ *    neighbour is smaller than its angle to the base. (1 - cosine) takes the place of the
+ *    squared distance. Rows of equal length are treated as under cosine.
+ * 2. Half of the list is chosen in the order of distances, the other half in the order of
+ *    angles. The first half leads to the long rows, which are most answers (ip-NSW: Morozov &
+ *    Babenko, NeurIPS 2018). The second leads to rows of any length in the direction of the
+ *    query, through which the next answers are found (ip-NSW+: Liu et al., AAAI 2020, which
+ *    keeps a second graph of angles; here both share a list).
  *
- *   1. Occlusion goes by angles: a candidate is occluded by a kept neighbour at a smaller angle
- *      than the base is at. (1 - cosine) stands for the squared distance. Rows of equal length are
- *      treated as under cosine.
- *   2. Half of the list is chosen from the nearest, the other half by the smallest angle. The first
- *      half leads to the long rows, which are most answers (ip-NSW: Morozov & Babenko, NeurIPS
- *      2018). The second leads to rows of any length in the direction of the query, through which
- *      the next answers are found (ip-NSW+: Liu et al., AAAI 2020, which keeps a second graph of
- *      angles; here both share a list).
- *
- * Places that are left are filled with the nearest. */
+ * Free places are filled with the nearest candidates. */
 #include "index/hnsw/build/hnsw_builder.h"
 
 #include <math.h>
@@ -30,14 +29,15 @@ struct chooser {
     uint32_t kept, waiting;
 };
 
-/* 0 where lengths are too short or too long for one. */
+/* The cosine of an angle; 0 when lengths are too small or too large to compute it. */
 static float cosine(float product, float length_a, float length_b)
 {
     const float cosine = product / (length_a * length_b);
     return cosine > -2 && cosine < 2 ? cosine : 0;
 }
 
-/* Of a row, by its code. The weights of the row that is kept next are room to work in. */
+/* The length of a row, by its code. The weights of the row that will be kept
+ * next serve as buffer. */
 static float length_of(const struct chooser *s, uint32_t row)
 {
     int8_t *weights = s->worker->kept_weights + (size_t)s->kept * s->codes->stride;
@@ -49,8 +49,8 @@ static float length_of(const struct chooser *s, uint32_t row)
     return distance < 0 ? sqrtf(-distance) : 0;
 }
 
-/* Compares a candidate with the kept rows that it has not met, until its occlusion
- * is deeper than `max`. */
+/* Compares a candidate with kept rows that it was not compared with yet, until its
+ * occlusion exceeds `max`. */
 static bool is_occluded(const struct chooser *s, struct waiting *c, const void *code, float max)
 {
     const struct hnsw_worker *w = s->worker;
