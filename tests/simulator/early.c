@@ -19,6 +19,8 @@ static void look(struct player *p, struct book *b)
     look_at_count(p, b);
     if (p->early && !failed(p->world))
         look_by_search(p, b, true, MODEL_IDS * PLAYERS_MAX);
+    if (p->early && !failed(p->world) && p->world->plan.fields)
+        look_by_filter(p, b, true);
 }
 
 static void run(void *arg)

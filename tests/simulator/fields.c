@@ -4,13 +4,11 @@
 #include "fields.h"
 #include "play.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define PATH_MAX_BYTES 32
-#define WRONG_VERSION  1000000
-#define INTEGER        KITH__FIELD_KIND__FIELD_KIND_INTEGER
-#define KEYWORD        KITH__FIELD_KIND__FIELD_KIND_KEYWORD
+#define WRONG_VERSION 1000000
+#define INTEGER       KITH__FIELD_KIND__FIELD_KIND_INTEGER
+#define KEYWORD       KITH__FIELD_KIND__FIELD_KIND_KEYWORD
 
 /* -- the model -- */
 
@@ -54,13 +52,8 @@ struct change {
     unsigned field;
     bool add, wrong_version, keyword;
     uint64_t version; /* that it names */
-    char path[PATH_MAX_BYTES];
+    char path[PAYLOAD_PATH];
 };
-
-static void path_of(const struct fields *f, unsigned field, char path[PATH_MAX_BYTES])
-{
-    snprintf(path, PATH_MAX_BYTES, "player%u.field%u", f->owner, field);
-}
 
 /* The others change the schema of the shared collection too: there a version is
  * known only to have been. */
@@ -76,7 +69,7 @@ static struct change choose(struct player *p, const struct book *b)
     c.version = c.wrong_version ? (old ? f->version_least - 1 : f->version_least + WRONG_VERSION)
                 : certain && draw_one_in(&p->fields_random, 2) ? f->version_least
                                                                : 0;
-    path_of(f, c.field, c.path);
+    payload_path(f->owner, c.field, c.path);
     return c;
 }
 
@@ -151,8 +144,8 @@ static void compare(struct player *p, struct book *b, const Kith__Collection *c)
         fail(p->world, p->name, "%s: the schema has version %" PRIu64 "; that can be %" PRIu64 " to %" PRIu64, b->name,
              c->schema_version, f->version_least, f->version_most);
     for (unsigned i = 0; i < FIELDS && !failed(p->world); i++) {
-        char path[PATH_MAX_BYTES];
-        path_of(f, i, path);
+        char path[PAYLOAD_PATH];
+        payload_path(f->owner, i, path);
         const unsigned seen = is_there(c, path) ? FIELD_PRESENT : FIELD_ABSENT;
         mine += seen == FIELD_PRESENT;
         if (!(f->now[i] & seen))

@@ -1,4 +1,5 @@
 /* look.c -- compares what the server shows with what the model knows. */
+#include "filters.h"
 #include "play.h"
 #include "scores.h"
 
@@ -11,15 +12,15 @@
 static uint32_t version_of(struct player *p, const struct book *b, uint32_t id, const float *vector,
                            const uint8_t *payload, uint32_t size)
 {
-    static uint8_t want[MODEL_PAYLOAD_BIG];
+    static uint8_t want[PAYLOAD_MAX];
     uint32_t version = model_version_of(&b->model, id, vector);
     uint64_t name = b->model.base + id;
     if (version == UINT32_MAX) {
         fail(p->world, p->name, "%s: point %" PRIu64 " has a vector that was never written to it", b->name, name);
         return version;
     }
-    model_payload(name, version, want);
-    if (size != model_payload_size(name, version) || (size && memcmp(want, payload, size) != 0)) {
+    payload_write(&b->payloads, name, version, want);
+    if (size != payload_size(&b->payloads, name, version) || (size && memcmp(want, payload, size) != 0)) {
         fail(p->world, p->name,
              "%s: point %" PRIu64 ", version %u, has a payload that was never written to it (%u bytes)", b->name, name,
              version, size);
@@ -115,73 +116,144 @@ struct hits {
     bool mine[MODEL_IDS];
 };
 
-static void check_hits(struct player *p, struct book *b, const float *query, struct hits *h, bool distances)
+/* The hit of a point that another client wrote. */
+static void check_other(struct player *p, const struct book *b, uint64_t id, const struct drawn_filter *filter)
+{
+    if (!b->shared || id >= (uint64_t)MODEL_IDS * PLAYERS_MAX)
+        fail(p->world, p->name, "%s: a search found point %" PRIu64 ", which nobody wrote", b->name, id);
+    else if (filter && !filter_lets_pass_without_fields(filter))
+        fail(p->world, p->name, "%s: a search found point %" PRIu64 ", which has no field of the filter", b->name, id);
+}
+
+static void check_hits(struct player *p, struct book *b, const struct search_draw *d, struct hits *h,
+                       struct model_hit hit)
 {
     for (uint32_t i = 0; i < h->n && !failed(p->world); i++) {
         uint64_t id = h->ids[i] - b->model.base; /* wraps below base */
         if (i > 0 && score_is_nearer(b->kind.metric, (double)h->scores[i], (double)h->scores[i - 1]))
             fail(p->world, p->name, "%s: hit %u is nearer than the one before it", b->name, i);
         if (id >= MODEL_IDS) {
-            if (!b->shared || h->ids[i] >= (uint64_t)MODEL_IDS * PLAYERS_MAX)
-                fail(p->world, p->name, "%s: a search found point %" PRIu64 ", which nobody wrote", b->name, h->ids[i]);
+            check_other(p, b, h->ids[i], d->filter);
             continue;
         }
         if (h->mine[id])
             fail(p->world, p->name, "%s: point %" PRIu64 " was found twice", b->name, h->ids[i]);
         h->mine[id] = true;
-        if (distances && !model_score_possible(&b->model, (uint32_t)id, query, h->scores[i]))
-            fail(p->world, p->name, "%s: a search found point %" PRIu64 " at %g, where it is not", b->name, h->ids[i],
-                 (double)h->scores[i]);
+        hit.score = h->scores[i];
+        if (!model_hit_possible(&b->model, (uint32_t)id, &hit))
+            fail(p->world, p->name, "%s: a search found point %" PRIu64 " at %g, where it is not%s", b->name, h->ids[i],
+                 (double)h->scores[i], d->filter ? ", or it does not pass the filter" : "");
     }
 }
 
+/* The version of a point that is there for certain and passes. */
+static bool must_be_found(const struct book *b, uint32_t id, const struct drawn_filter *filter, uint32_t *ret_version)
+{
+    return model_certain(&b->model, id, ret_version) && *ret_version != MODEL_ABSENT &&
+           (!filter || filter_lets_pass(filter, b->model.base + id, *ret_version));
+}
+
 /* An exact search has every point that is nearer than its last hit. */
-static void check_missing(struct player *p, struct book *b, const float *query, const struct hits *h, uint32_t k)
+static void check_missing(struct player *p, struct book *b, const struct search_draw *d, const float *query,
+                          const struct hits *h)
 {
     float v[MODEL_DIM];
     for (uint32_t id = 0; id < MODEL_IDS && !failed(p->world); id++) {
         uint32_t version;
-        if (h->mine[id] || !model_certain(&b->model, id, &version) || version == MODEL_ABSENT)
+        if (h->mine[id] || !must_be_found(b, id, d->filter, &version))
             continue;
         model_vector(b->model.base + id, version, v);
         double score = score_of(b->kind.metric, MODEL_DIM, query, v);
-        if (h->n < k || score_is_nearer(b->kind.metric, score, (double)h->scores[h->n - 1]))
-            fail(p->world, p->name, "%s: an exact search for %u found %u, but not point %" PRIu64 " at %g", b->name, k,
-                 h->n, b->model.base + id, score);
+        if (h->n < d->k || score_is_nearer(b->kind.metric, score, (double)h->scores[h->n - 1]))
+            fail(p->world, p->name, "%s: an exact search for %u found %u, but not point %" PRIu64 " at %g", b->name,
+                 d->k, h->n, b->model.base + id, score);
     }
+}
+
+/* With a filter a search that is not exact finds any points that pass, but as many as it shall. */
+static void check_enough(struct player *p, struct book *b, const struct search_draw *d, const struct hits *h)
+{
+    uint32_t there = 0, version;
+    for (uint32_t id = 0; id < MODEL_IDS; id++)
+        there += must_be_found(b, id, d->filter, &version);
+    if (h->n < d->k && h->n < there)
+        fail(p->world, p->name, "%s: a search for %u with a filter found %u; %u points pass", b->name, d->k, h->n,
+             there);
 }
 
 /* A search of the graph says how wide it shall be, or which recall it wants, or nothing; recall 1
  * makes it an exact one. */
-static bool choose_effort(struct player *p)
+static bool choose_effort(struct player *p, uint64_t *random)
 {
     static const float recalls[] = {0.5f, 0.9f, 0.99f, 1};
-    const uint64_t how = draw(&p->random) % 4;
-    p->client.ef = how < 2 ? 4 + (uint32_t)(draw(&p->random) % 60) : 0;
-    p->client.recall = how == 2 ? recalls[draw(&p->random) % ARRAY_LEN(recalls)] : 0;
+    const uint64_t how = draw(random) % 4;
+    p->client.ef = how < 2 ? 4 + (uint32_t)(draw(random) % 60) : 0;
+    p->client.recall = how == 2 ? recalls[draw(random) % ARRAY_LEN(recalls)] : 0;
     return p->client.recall == 1;
 }
 
-void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
+/* A filter by a field that may be missing may be refused; by one that is missing it must be. True:
+ * the answer has hits. */
+static bool is_answered(struct player *p, struct book *b, const struct drawn_filter *filter, int rc)
+{
+    unsigned fields = FIELD_PRESENT, missing = 0;
+    for (unsigned i = 0; filter && i < filter->count; i++) {
+        const unsigned now = b->fields.now[filter->conditions[i].field];
+        missing |= now == FIELD_ABSENT;
+        fields |= now;
+    }
+    if (rc == CLIENT_REFUSED(ERROR_INVALID_ARGUMENT) && fields & FIELD_ABSENT)
+        return false;
+    if (rc == 0 && missing)
+        fail(p->world, p->name, "%s: a filter by a field that is not there was answered", b->name);
+    return done(p, b, action_of_search(b), "search", rc);
+}
+
+static int search(struct player *p, const struct book *b, const struct search_draw *d, const float *query, bool exact,
+                  struct hits *h)
+{
+    struct filter_message message;
+    char text[400] = "";
+    if (d->filter) {
+        filter_message_init(&message, d->filter);
+        p->client.filter = &message.filter;
+    }
+    int rc = client_search(&p->client, b->name, query, MODEL_DIM, d->k, exact && p->client.recall == 0, h->ids,
+                           h->scores, &h->n);
+    p->client.filter = NULL;
+    tell(p->world, p->name, "%s search for %u in %s%s%s: %s, %u hits", exact ? "exact" : "graph", d->k, b->name,
+         d->filter ? ", " : "", d->filter ? filter_text(d->filter, text, sizeof(text)) : text, outcome(p, rc), h->n);
+    return rc;
+}
+
+void look_by_draw(struct player *p, struct book *b, const struct search_draw *d)
 {
     float query[MODEL_DIM];
     struct hits *h = calloc(1, sizeof(*h));
     check(h);
-    model_vector(b->model.base + draw(&p->random) % MODEL_IDS, (uint32_t)(draw(&p->random) % 50), query);
+    model_vector(b->model.base + draw(d->random) % MODEL_IDS, (uint32_t)(draw(d->random) % 50), query);
     /* as it comes, as their load says, one core, all */
-    p->client.fan_out = (unsigned)(draw(&p->random) % 4);
+    p->client.fan_out = (unsigned)(draw(d->random) % 4);
     p->client.ef = 0;
     p->client.recall = 0;
-    if (!exact)
-        exact = choose_effort(p);
-    int rc = client_search(&p->client, b->name, query, MODEL_DIM, k, exact && p->client.recall == 0, h->ids, h->scores,
-                           &h->n);
-    tell(p->world, p->name, "%s search for %u in %s: %s, %u hits", exact ? "exact" : "graph", k, b->name,
-         outcome(p, rc), h->n);
-    if (done(p, b, action_of_search(b), "search", rc)) {
-        check_hits(p, b, query, h, exact || !b->kind.approximate);
+    const bool exact = d->exact || choose_effort(p, d->random);
+    int rc = search(p, b, d, query, exact, h);
+    if (is_answered(p, b, d->filter, rc)) {
+        const struct model_hit hit = {.query = query,
+                                      .is_scored = exact || !b->kind.approximate,
+                                      .passes = d->filter ? filter_lets_pass : NULL,
+                                      .arg = d->filter};
+        check_hits(p, b, d, h, hit);
         if (exact && !failed(p->world))
-            check_missing(p, b, query, h, k);
+            check_missing(p, b, d, query, h);
+        else if (d->filter && !failed(p->world))
+            check_enough(p, b, d, h);
     }
     free(h);
+}
+
+void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k)
+{
+    const struct search_draw d = {.random = &p->random, .exact = exact, .k = k};
+    look_by_draw(p, b, &d);
 }

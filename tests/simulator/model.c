@@ -358,27 +358,6 @@ void model_vector(uint64_t id, uint32_t version, float *ret)
     }
 }
 
-uint32_t model_payload_size(uint64_t id, uint32_t version)
-{
-    uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
-    if (x % 256 == 0)
-        /* a batch with a few of these is more than one block of the log */
-        return MODEL_PAYLOAD_BIG;
-    if (x % 16 == 1)
-        return MODEL_PAYLOAD_LENT / 2 + (uint32_t)(x / 16 % MODEL_PAYLOAD_LENT);
-    return x % 3 == 0 ? 0 : (uint32_t)(x / 3 % MODEL_PAYLOAD_MAX);
-}
-
-void model_payload(uint64_t id, uint32_t version, uint8_t *ret)
-{
-    uint32_t size = model_payload_size(id, version);
-    uint64_t x = id * 7919 + version;
-    for (uint32_t i = 0; i < size; i++) {
-        x = x * 6364136223846793005u + 1442695040888963407u;
-        ret[i] = (uint8_t)(x >> 56);
-    }
-}
-
 uint32_t model_version_of(const struct model *m, uint32_t id, const float *vector)
 {
     float want[MODEL_DIM];
@@ -393,7 +372,7 @@ uint32_t model_version_of(const struct model *m, uint32_t id, const float *vecto
     return UINT32_MAX;
 }
 
-bool model_score_possible(const struct model *m, uint32_t id, const float *query, float score)
+bool model_hit_possible(const struct model *m, uint32_t id, const struct model_hit *h)
 {
     float v[MODEL_DIM];
     const struct model_point *p = &m->points[id];
@@ -402,7 +381,9 @@ bool model_score_possible(const struct model *m, uint32_t id, const float *query
         if (c->version == MODEL_ABSENT || !(c->state & (MODEL_NOW | MODEL_COME)))
             continue;
         model_vector(m->base + id, c->version, v);
-        if (score_is_same(m->metric, score_of(m->metric, MODEL_DIM, query, v), (double)score))
+        const double score = score_of(m->metric, MODEL_DIM, h->query, v);
+        if ((!h->is_scored || score_is_same(m->metric, score, (double)h->score)) &&
+            (!h->passes || h->passes(h->arg, m->base + id, c->version)))
             return true;
     }
     return false;

@@ -1,11 +1,11 @@
 /* model.h -- what the points of one client in one collection may be, as far as their
  * only writer can know.
  *
- * A point has a version; its vector and payload follow from id and version. While a write is not
- * acknowledged the point may be as before or as after it, so a point has choices. A choice may be
- * what a read shows now, what a power cut leaves, or what an unanswered request still brings, each
- * told apart: a collection that is not flushed before it acknowledges may lose what it has
- * acknowledged, but only to a power cut. The first look after a start settles every point. */
+ * A point has a version; its vector and payload (payloads.h) follow from id and version. While a
+ * write is not acknowledged the point may be as before or as after it, so a point has choices. A
+ * choice may be what a read shows now, what a power cut leaves, or what an unanswered request still
+ * brings, each told apart: a collection that is not flushed before it acknowledges may lose what it
+ * has acknowledged, but only to a power cut. The first look after a start settles every point. */
 #pragma once
 
 #include "kith.pb-c.h"
@@ -14,16 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_IDS         96
-#define MODEL_DIM         16
-#define MODEL_CHOICES     24
-#define MODEL_BATCHES     128
-#define MODEL_BATCH_MAX   24
-#define MODEL_ABSENT      0  /* the version of a point that is not there */
-#define MODEL_PAYLOAD_MAX 96 /* bytes, but for a few */
-/* bytes; payloads around that size are partly copied for the log, partly lent (record.h) */
-#define MODEL_PAYLOAD_LENT 2048
-#define MODEL_PAYLOAD_BIG  30000
+#define MODEL_IDS       96
+#define MODEL_DIM       16
+#define MODEL_CHOICES   24
+#define MODEL_BATCHES   128
+#define MODEL_BATCH_MAX 24
+#define MODEL_ABSENT    0 /* the version of a point that is not there */
 
 enum model_state {
     MODEL_NOW = 1,  /* a read may show it */
@@ -112,9 +108,17 @@ void model_count_of(const struct model *m, const uint32_t *ids, uint32_t n, uint
 
 /* Small whole numbers, so that squared distances and products are exact in any order of adding. */
 void model_vector(uint64_t id, uint32_t version, float *ret);
-uint32_t model_payload_size(uint64_t id, uint32_t version);
-void model_payload(uint64_t id, uint32_t version, uint8_t *ret); /* model_payload_size() bytes */
 /* The version with this vector out of the choices of the point; UINT32_MAX: none. */
 uint32_t model_version_of(const struct model *m, uint32_t id, const float *vector);
-/* Whether some choice that may be seen now has this score for the query. */
-bool model_score_possible(const struct model *m, uint32_t id, const float *query, float score);
+
+/* What a search says of a point. */
+struct model_hit {
+    const float *query;
+    float score;
+    bool is_scored; /* the score is that of the vector; otherwise it is about that */
+    /* of the filter; NULL: all do */
+    bool (*passes)(const void *arg, uint64_t id, uint32_t version);
+    const void *arg;
+};
+/* Whether some choice that may be seen now explains it. */
+bool model_hit_possible(const struct model *m, uint32_t id, const struct model_hit *h);

@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "fields.h"
 #include "model.h"
+#include "payloads.h"
 #include "plan.h"
 #include "world.h"
 
@@ -30,8 +31,9 @@ enum operation {
     OPERATION_VERIFY,
     OPERATION_DROP,
     OPERATION_RECONNECT,
-    OPERATION_FIELD, /* is added or dropped */
-    OPERATION_LOOK,  /* at everything, after a start and before an end */
+    OPERATION_FIELD,  /* is added or dropped */
+    OPERATION_FILTER, /* a search with one */
+    OPERATION_LOOK,   /* at everything, after a start and before an end */
     OPERATION_KINDS
 };
 
@@ -63,6 +65,7 @@ struct book {
         ordered;
     struct census census;
     struct model model;
+    struct payloads payloads;
     struct fields fields;
     /* an upsert that was refused, and can be tried again: no other write of its
      * points was begun since */
@@ -76,7 +79,7 @@ struct player {
     uint32_t number;
     char name[24];
     struct book books[2]; /* its own, its share */
-    uint64_t random, fields_random;
+    uint64_t random, fields_random, filters_random;
     uint32_t identity;    /* as a client; 0: it has none yet */
     uint32_t connections; /* that it had: each says how many came before it */
     /* the server is still starting: it may refuse, or end the connection because it cannot start */
@@ -152,12 +155,26 @@ bool player_connect(struct player *p);
 
 void look_at_points(struct player *p, struct book *b, bool first);
 void look_at_count(struct player *p, struct book *b);
+/* A search, of which the rest is drawn. */
+struct search_draw {
+    uint64_t *random; /* what its query and its effort are drawn from */
+    bool exact;
+    uint32_t k;
+    const struct drawn_filter *filter; /* NULL: every point may be a hit */
+};
+void look_by_draw(struct player *p, struct book *b, const struct search_draw *d);
+/* without a filter */
 void look_by_search(struct player *p, struct book *b, bool exact, uint32_t k);
 
 /* -- the schema of a collection (fields.c) -- */
 
 void change_field(struct player *p, struct book *b);
 void look_at_fields(struct player *p, struct book *b);
+
+/* -- searches with filters (filters.c) -- */
+
+/* With a filter that is drawn, or not, if the collection has none of its fields. */
+void look_by_filter(struct player *p, struct book *b, bool exact);
 
 /* -- more than can be done at once (crowd.c) -- */
 

@@ -27,13 +27,13 @@ static int send_upsert(struct player *p, const struct book *b, const uint32_t *i
     struct call_upsert u = {b->name, names, vectors, NULL, sizes, n, MODEL_DIM, 0};
     for (uint32_t i = 0; i < n; i++) {
         names[i] = b->model.base + ids[i];
-        u.payload_bytes += sizes[i] = model_payload_size(names[i], version);
+        u.payload_bytes += sizes[i] = payload_size(&b->payloads, names[i], version);
     }
     uint8_t *payloads = malloc(u.payload_bytes + 1), *at = payloads;
     check(vectors && payloads);
     for (uint32_t i = 0; i < n; at += sizes[i++]) {
         model_vector(names[i], version, vectors + (size_t)i * MODEL_DIM);
-        model_payload(names[i], version, at);
+        payload_write(&b->payloads, names[i], version, at);
     }
     u.payloads = payloads;
     int rc = call(&p->client, &u);
@@ -287,7 +287,8 @@ static const struct {
     [OPERATION_VERIFY] = {"verify", 2, operate_verify},
     [OPERATION_DROP] = {"drop", 2, operate_drop},
     [OPERATION_RECONNECT] = {"reconnect", 10, operate_reconnect},
-    [OPERATION_FIELD] = {"change of a field", 0, NULL}, /* of a stream of its own */
+    [OPERATION_FIELD] = {"change of a field", 0, NULL}, /* of streams of their own */
+    [OPERATION_FILTER] = {"filtered search", 0, NULL},
     [OPERATION_LOOK] = {"look at all", 0, NULL},
 };
 
@@ -324,6 +325,16 @@ static void operate_field(struct player *p)
         look_at_fields(p, b);
 }
 
+/* Likewise: searches with filters by those fields. */
+static void operate_filter(struct player *p)
+{
+    struct book *b = &p->books[draw_one_in(&p->filters_random, 3)];
+    if (!p->world->plan.fields || !draw_one_in(&p->filters_random, 3) || b->state != BOOK_OPEN)
+        return;
+    look_by_filter(p, b, !draw_one_in(&p->filters_random, 3));
+    p->world->result->operations[OPERATION_FILTER]++;
+}
+
 static void look_at_all(struct player *p, bool first)
 {
     for (unsigned i = 0; i < 2 && !failed(p->world); i++) {
@@ -337,6 +348,8 @@ static void look_at_all(struct player *p, bool first)
             look_by_search(p, b, true, MODEL_IDS * PLAYERS_MAX);
         if (!failed(p->world) && p->world->plan.fields)
             look_at_fields(p, b);
+        if (b->state == BOOK_OPEN && !failed(p->world) && p->world->plan.fields)
+            look_by_filter(p, b, true);
         p->world->result->operations[OPERATION_LOOK]++;
     }
 }
@@ -368,6 +381,8 @@ void player_run(void *arg)
             operate(p);
             if (!failed(w))
                 operate_field(p);
+            if (!failed(w))
+                operate_filter(p);
             if (draw_one_in(&p->random, 8))
                 fiber_sleep_ns(draw(&p->random) % 50000000);
         }

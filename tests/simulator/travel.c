@@ -77,6 +77,8 @@ static void travel(struct world *w, struct player *p)
         look_at_points(p, book_at(w, i), true);
         if (!failed(w) && w->plan.fields)
             look_at_fields(p, book_at(w, i));
+        if (!failed(w) && w->plan.fields)
+            look_by_filter(p, book_at(w, i), true);
     }
 }
 

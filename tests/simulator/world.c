@@ -342,10 +342,14 @@ static void players_init(struct world *w)
         p->number = i;
         p->random = draw(&w->random);
         p->fields_random = w->plan.fields + i;
+        p->filters_random = ~p->fields_random;
         snprintf(p->name, sizeof(p->name), "player %u", i);
         book_init(w, &p->books[0], names[i], false, 0, draw_durability(w), index_recipe_draw(&kinds, &metrics));
         book_init(w, &p->books[1], "shared", true, (uint64_t)i * MODEL_IDS, shared, shared_kind);
-        p->books[0].fields.owner = p->books[1].fields.owner = i;
+        for (unsigned j = 0; j < 2; j++) {
+            p->books[j].fields.owner = i;
+            p->books[j].payloads = (struct payloads){.json = w->plan.fields, .owner = i};
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORLD_OPERATIONS 16
+#define WORLD_OPERATIONS 20
 #define WORLD_FAULTS     24
 
 struct world_result {

@@ -1,0 +1,55 @@
+/* filters.h -- a filter that a client draws, as the server gets it and as the model understands
+ * it. */
+#pragma once
+
+#include "kith.pb-c.h"
+#include "payloads.h"
+
+#include <stddef.h>
+
+#define CONDITIONS_MAX   5
+#define MATCH_VALUES_MAX 3
+
+enum clause { CLAUSE_MUST, CLAUSE_MUST_NOT, CLAUSE_SHOULD, CLAUSES };
+enum condition_test { CONDITION_MATCH, CONDITION_RANGE, CONDITION_NULL, CONDITION_EMPTY };
+
+struct bound {
+    enum { BOUND_NONE, BOUND_INTEGER, BOUND_REAL } is;
+    bool is_open; /* the bound itself does not pass */
+    int64_t integer;
+    double real;
+};
+
+struct condition {
+    enum clause clause;
+    enum condition_test test;
+    unsigned field;
+    int64_t values[MATCH_VALUES_MAX]; /* MATCH: one of these */
+    unsigned value_count;
+    struct bound low, high; /* RANGE */
+};
+
+struct drawn_filter {
+    const struct payloads *payloads; /* of the points that are searched */
+    struct condition conditions[CONDITIONS_MAX];
+    unsigned count; /* at least 1 */
+};
+
+/* Of fields in `fields`, which has a bit for each and at least one set. */
+void filter_draw(struct drawn_filter *f, const struct payloads *payloads, unsigned fields, uint64_t *random);
+bool filter_lets_pass(const void *filter, uint64_t id, uint32_t version);
+/* Whether points of other clients pass, which have none of the fields. */
+bool filter_lets_pass_without_fields(const struct drawn_filter *f);
+/* "must field1 in 3,-2; must_not field0 empty" */
+const char *filter_text(const struct drawn_filter *f, char *text, size_t size);
+
+/* The filter as a message; all of it lies here. */
+struct filter_message {
+    Kith__Filter filter;
+    Kith__Condition conditions[CONDITIONS_MAX], *clauses[CLAUSES][CONDITIONS_MAX];
+    Kith__Integers matches[CONDITIONS_MAX];
+    Kith__Range ranges[CONDITIONS_MAX];
+    Kith__Number numbers[2 * CONDITIONS_MAX];
+    char paths[CONDITIONS_MAX][PAYLOAD_PATH];
+};
+void filter_message_init(struct filter_message *m, const struct drawn_filter *f);
