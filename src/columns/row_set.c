@@ -1,6 +1,6 @@
-/* row_set.c -- plain bits: 125 KB for a million rows, in which scattered rows cost no more than
- * runs. Compressed sets (roaring bitmaps) pay where many are kept, which nothing does yet: these
- * live as long as a search. */
+/* row_set.c -- plain bits: 125 KB for a million rows, and scattered rows cost no more than
+ * runs. Compressed sets (roaring bitmaps) would pay if many sets were kept. These live only
+ * as long as a search. */
 #include "columns/row_set.h"
 
 #include <errno.h>

@@ -36,8 +36,8 @@ static inline const struct vector_spec *collection_vector(const struct collectio
 
 /* Checks what a user gave. Sets durability and slots to their defaults where they are 0. */
 MUST_USE int collection_config_check(struct collection_config *c, struct error *error);
-/* Whether a record of the log is one that this collection can have: any bytes may have a right
- * checksum. A negative errno with a sentence if not. */
+/* Checks that this collection can take a record of the log: a right checksum does not prove that.
+ * 0, or a negative errno with an error text. */
 MUST_USE int collection_check_record(const struct collection_config *c, const struct record *r, struct error *error);
 /* A copy for this core, with a schema of its own. -ENOMEM. */
 MUST_USE int collection_config_copy(struct collection_config *to, const struct collection_config *from);

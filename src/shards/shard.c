@@ -386,7 +386,7 @@ static struct segment_info describe(const struct shard *s, const struct segment 
 
 /* Whether this reactor lists the segment. A sealed segment that all reactors share is listed by the
  * reactor that merges the collection; every other segment by its owner. */
-static bool is_told_here(const struct shard *s, const struct segment *g)
+static bool is_listed_here(const struct shard *s, const struct segment *g)
 {
     if (!g || !g->searched)
         return false;
@@ -398,7 +398,7 @@ uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (is_told_here(s, g) && n++ < max)
+        if (is_listed_here(s, g) && n++ < max)
             ret[n - 1] = describe(s, g);
     }
     return n;
@@ -408,7 +408,7 @@ void shard_segments_add(const struct shard *s, struct segment_sums by_state[SEGM
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!is_told_here(s, g))
+        if (!is_listed_here(s, g))
             continue;
         struct segment_sums *to = &by_state[g->state];
         to->segments++;
@@ -425,7 +425,7 @@ void shard_info_read(struct shard *s, struct shard_info *ret)
     *ret = (struct shard_info){.points = s->ids.live, .memory_bytes = id_map_bytes(&s->ids)};
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!is_told_here(s, g))
+        if (!is_listed_here(s, g))
             continue;
         ret->memory_bytes += memory_of(g);
         if (g->state == SEGMENT_SEALED) {

@@ -56,7 +56,8 @@ struct shard {
     struct error damage;
     /* mapping_losses() when the segments were last looked at, or LOSSES_UNKNOWN */
     uint64_t losses;
-    uint64_t compacts_wanted, compacts_done; /* numbers of requests of shard_compact() */
+    /* how many calls of shard_compact() came, and how many are done */
+    uint64_t compacts_wanted, compacts_done;
     /* requests are inside; closed when the collection is dropped */
     struct gate gate;
     enum cleanness cleanness;
@@ -225,7 +226,7 @@ bool log_again(struct store *store, uint64_t position, uint64_t bytes_max);
 /* After a drop: frees log files that are not needed any more, if there is a whole one, or if the
  * disk is full. Waits. */
 void log_let_go(struct store *store);
-/* A new segment id, modulo the reactors the number of this one: so this reactor opens the
+/* A new segment id, for which segment_owner() is this reactor. So this reactor opens the
  * file at the next start. */
 uint64_t store_next_segment_id(struct store *store);
 /* Calls container_finish() with the folder of segments. */

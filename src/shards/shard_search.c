@@ -193,7 +193,8 @@ static uint32_t unmeasured_ef(const struct shard *s, const struct shard_query *q
     return largest ? segment_index_ef(largest->vectors[0].index, query->recall, query->k) : 0;
 }
 
-/* Of how many parts like this segment's the collection is made; 0: not known. */
+/* The segment's rows belong to one reactor, which owns one in so many slots of the
+ * collection; 0: not known. */
 static uint32_t segment_parts(const struct shard *s, const struct segment *g)
 {
     const struct store_options *o = &s->store->options;
@@ -449,7 +450,7 @@ void shard_recall_note(struct shard *s, float recall, uint32_t found, uint32_t o
     const float before = recall_effort(&s->effort);
     if (recall_effort_note(&s->effort, recall, (float)found / (float)of))
         log_info(
-            "searches of '%s' find %s than they ask for: they now keep %.1f times the candidates that was measured",
+            "searches of '%s' find %s than they ask for: they now keep %.1f times the candidates of the recall curve",
             s->config.name, recall_effort(&s->effort) > before ? "less" : "more", (double)recall_effort(&s->effort));
 }
 

@@ -42,8 +42,7 @@ static void write_end(struct shard *s, struct write_under_way *w)
 
 /* -- checks -- */
 
-/* The id map may have been made from pages that were lost. Then it says of a point that is
- * there that it is not. */
+/* The id map may have been made from pages that were lost. Then it lacks points that are there. */
 static int check_damage(struct shard *s, struct error *error)
 {
     const struct error *damage = shard_damage(s);

@@ -195,10 +195,10 @@ struct point_view {
     const float *vector;
     const void *payload;
     uint32_t payload_size;
-    struct segment *segment; /* the point's; hold it to read across a pause */
+    struct segment *segment; /* the segment of the point; hold the view to read it across a pause */
 };
 void shard_get(struct shard *s, struct point_id id, struct point_view *ret);
-/* Between the two, the view stays valid although the fiber pauses. */
+/* Between these two calls a view stays valid although the fiber pauses. */
 void point_view_hold(struct point_view *v);
 void point_view_let_go(struct point_view *v);
 
@@ -212,10 +212,11 @@ struct point_hit {
  * So a search takes the sealed segments where it runs. It asks other reactors to search what they
  * alone have, or to search their part of the sealed ones. */
 struct search_part {
-    bool asked;         /* another reactor asks: search what is not shared with it yet, */
-    uint64_t share_seq; /* whose newest share from here has this number */
-    bool sealed;        /* asked: search also all sealed segments owned here, */
-    uint64_t merges;    /* if both reactors know of the same number of merges; else -ESTALE */
+    bool asked;         /* another reactor asks, for the segments that are not shared with it */
+    uint64_t share_seq; /* asked: the newest share of this reactor that the asking one has */
+    bool sealed;        /* asked: it asks for all sealed segments owned here, too */
+    /* with sealed: how many merges it knows; if another number is known here: -ESTALE */
+    uint64_t merges;
     /* not asked: a bit for each reactor that searches its sealed segments itself; NULL: none */
     const uint64_t *delegated;
 };
@@ -250,9 +251,9 @@ bool shard_recall_is_unknown(const struct shard *s);
 
 /* What this reactor knows, at the moment, of the segments of another one. */
 struct shard_cover {
-    bool unsealed;      /* it may have rows that are not shared with this reactor */
-    bool sealed;        /* sealed segments of it are shared with this reactor */
-    uint64_t share_seq; /* the newest of its shares that arrived here */
+    bool unsealed;      /* the other one may have rows that are not shared with this reactor */
+    bool sealed;        /* sealed segments of the other one are shared with this reactor */
+    uint64_t share_seq; /* the newest share of the other one that arrived here */
     uint64_t merges;    /* how many merges are known here */
 };
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);
@@ -283,7 +284,7 @@ enum segment_state { SEGMENT_GROWING, SEGMENT_FROZEN, SEGMENT_SEALED };
  * is payload_bytes / rows. */
 struct segment_info {
     uint64_t id;      /* 0: not sealed yet */
-    unsigned reactor; /* it is in the memory of this one */
+    unsigned reactor; /* the reactor that has it in memory */
     enum segment_state state;
     bool merging;
     uint32_t rows, deleted_rows, tombstones;

@@ -54,8 +54,8 @@ static void check_clean(struct opening *o, struct shard *s, const struct record 
         return;
     if (o->store->stats.unexpected_records++ == 0)
         log_error(
-            "the manifest says that the segments of '%s' are all there is, but the log of reactor %u has more; it is "
-            "read, and what was answered during this start was not complete",
+            "the manifest calls '%s' clean, but the log of reactor %u has records of it that its segments lack; they "
+            "are read, and answers during this start were not complete",
             s->config.name, o->store->options.reactor);
     s->cleanness = DIRTY;
 }

@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES       (64 * 1024) /* of a sample: it has fewer long vectors than short ones */
-#define QUERIES_MIN  16          /* at least: a measurement ignores fewer */
-#define DIM_LONG     8192        /* longer queries are not kept: a sample must be copied in 50 us */
-#define INTERVAL_MAX 256         /* at least one query in so many is taken */
+#define VALUES (64 * 1024) /* in a sample: so it has fewer long vectors than short ones */
+/* a sample may have so many at least: a measurement ignores fewer */
+#define QUERIES_MIN  16
+#define DIM_LONG     8192 /* longer queries are not kept: a sample must be copied in 50 us */
+#define INTERVAL_MAX 256  /* at least one query in so many is taken */
 
 uint64_t live_queries_bytes(const struct live_queries *q)
 {

@@ -109,7 +109,7 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
     if (rc == 0)
         rc = segment_open(path, &s->config, &g->file, UINT64_MAX, ret, &error);
     if (rc < 0 && error.code == ERROR_CORRUPT) {
-        log_error("what was written of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
+        log_error("a new segment of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
         s->store->work_damage = error;
         g->file.id = 0; /* the next start removes the damaged file */
     }

@@ -280,7 +280,7 @@ static void write_end(struct log *l)
     if (l->failed || l->stats.bytes == 0 || l->durable != l->position)
         return;
     if (write_group(l, &(struct log_group){0}) == 0 && file_flush(l->roll.file) == 0)
-        l->durable = l->position; /* a failure does no harm */
+        l->durable = l->position; /* if it fails, the mark keeps the older position */
 }
 
 /* A crash leaves an older mark, or none. */
@@ -290,10 +290,9 @@ static void write_mark(const struct log *l)
         return;
     int rc = log_mark_write(&l->roll.options, l->durable);
     if (rc < 0)
-        log_warn(
-            "reactor %u: where the log in %s ends could not be noted (%s); damage to its last writes would look like "
-            "a power cut to the next start",
-            l->roll.options.reactor, l->roll.dir, strerror(-rc));
+        log_warn("reactor %u: the mark of the end of the log in %s could not be written (%s); damage to its last "
+                 "writes would look like a power cut to the next start",
+                 l->roll.options.reactor, l->roll.dir, strerror(-rc));
 }
 
 void log_close(struct log *l)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE ((size_t)1 << 20) /* bytes from which on memory is freed in steps */
+#define LARGE ((size_t)1 << 20) /* memory of so many bytes or more is freed in steps */
 
 struct header {
     uint32_t size;

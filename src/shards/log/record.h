@@ -80,7 +80,7 @@ struct record_list {
     size_t made_size;
     struct iovec *slices;
     uint32_t count;
-    struct record_room room; /* as it was allocated */
+    struct record_room room; /* the memory that the list has */
 };
 /* Allocates memory for the records that record_room_add() has counted. -ENOMEM. */
 MUST_USE int record_list_init(struct record_list *l, const struct record_room *room);

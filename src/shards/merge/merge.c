@@ -234,7 +234,7 @@ static int open_output(struct merge *m)
         m->output = NULL;
     }
     if (error.code == ERROR_CORRUPT)
-        log_error("what a merge wrote reads back wrong, the old segments stay: %s", error.text);
+        log_error("a merged segment reads back wrong, so the old segments stay: %s", error.text);
     ignore_result(file_remove(m->in.path));
     return rc;
 }
@@ -273,7 +273,7 @@ static int commit(struct merge *m)
             .segment = m->in.file,
             .removed = m->ids,
             .removed_count = m->choice->count,
-        }; /* only seals move the position of the log */
+        }; /* log_start is 0: a merge does not change which part of the log is needed */
         int rc = segment_install_commit(s, &edit);
         if (rc == 0 || rc == -ENOENT || s->gate.closed || store->interrupted)
             return rc;

@@ -98,7 +98,8 @@ uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
     uint64_t live = 0, bytes = 0;
     for (uint32_t i = 0; i < choice->count; i++) {
         live += live_rows(choice->inputs[i]);
-        bytes += choice->inputs[i]->rows.count * sizeof(uint32_t); /* the new row of each row */
+        /* for each row of an input, its row in the new segment */
+        bytes += choice->inputs[i]->rows.count * sizeof(uint32_t);
     }
     return bytes + bits_words(live) * sizeof(uint64_t) + memory_to_build(s->store, &s->config, (uint32_t)live);
 }

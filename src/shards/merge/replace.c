@@ -5,7 +5,7 @@
 #include "shards/segment/segment_install.h"
 #include "shards/segment/shared_segment.h"
 
-#define LOOK_NS ((uint64_t)50000) /* between two looks whether searches have let go */
+#define LOOK_NS ((uint64_t)50000) /* between two checks whether searches still hold a segment */
 
 /* -- sharing and swapping -- */
 

@@ -79,7 +79,7 @@ int container_parse_ends(const struct container_ends *ends, const char *name, st
         memcpy(&e, at, sizeof(e));
         at += sizeof(e);
         if (e.unknown > CONTAINER_NEED || e.zero != 0)
-            return corrupt(ret, error, name, here, "an entry of the directory says what no version means");
+            return corrupt(ret, error, name, here, "an entry of the directory has values that no version writes");
         if (memchr(e.name, 0, sizeof(e.name)) == NULL || e.offset % CACHE_LINE || e.offset > f.directory_offset ||
             e.size > f.directory_offset - e.offset)
             return corrupt(ret, error, name, here, "an entry of the directory points outside the file");

@@ -218,8 +218,7 @@ static int open_field(struct opening *o, struct segment *s, const struct field_s
     if (rc == -EINVAL)
         return error_set(o->error, ERROR_CORRUPT,
                          "%s is damaged: its column of field '%s' makes no sense (%s); restore a snapshot, or the data "
-                         "folder from a "
-                         "copy",
+                         "folder from a copy",
                          o->path, f->path, why);
     if (rc == 0 && (rc = segment_column_add(s, &column, f->path)) < 0)
         column_destroy(&column);

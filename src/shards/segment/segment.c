@@ -41,8 +41,8 @@ static void closer(void *arg)
     file_close(arg);
 }
 
-/* In a fiber of its own: whoever frees a segment does not wait, unless there is no memory for the
- * fiber. */
+/* Closes the file in a fiber of its own, so that freeing a segment does not wait. Waits if there is
+ * no memory for the fiber. */
 static void close_pages(struct segment *s)
 {
     if (s->pages && fiber_start(CLASS_BACKGROUND, closer, s->pages, "closer") < 0)

@@ -238,7 +238,7 @@ static int write_field(struct writing *x, const struct field_spec *f)
 
 static int write_fields(struct writing *x, const struct collection_config *c)
 {
-    struct schema *schema = schema_acquire(c->schema); /* another may take its place at a pause */
+    struct schema *schema = schema_acquire(c->schema); /* the schema may be replaced at a pause */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < schema->field_count && x->source->rows; i++)
         rc = write_field(x, &schema->fields[i]);

@@ -119,7 +119,7 @@ static int64_t look_at(struct walk *w, uint64_t position, const uint8_t **ret)
     return (int64_t)(there < end - position ? there : end - position);
 }
 
-/* 1: the block at position is right; 0: it is not; negative: the disk does not give it back. */
+/* 1: the block at position is right; 0: it is not; negative: the disk cannot read it. */
 static int block_at(struct walk *w, uint64_t position, struct log_block *b)
 {
     const uint8_t *bytes;
@@ -233,7 +233,7 @@ static void check_format(struct walk *w, const struct log_block *b)
                   LOG_FORMAT);
 }
 
-/* What a start reads of the block. -ENOMEM. */
+/* Checks the records of the block, and reports a wrong one. -ENOMEM. */
 static int check_records(struct walk *w, const struct log_block *b)
 {
     char name[VERIFY_FILE_MAX];
@@ -248,7 +248,7 @@ static int check_records(struct walk *w, const struct log_block *b)
     return 0;
 }
 
-/* The next block begins a group. */
+/* Notes that the next block begins a group. */
 static void forget_records(struct walk *w)
 {
     verify_records_fini(&w->records);
@@ -283,8 +283,9 @@ static int needed_from(struct verify *v, unsigned reactor, uint64_t position, ui
     return rc;
 }
 
-/* Nothing right is at the cursor. *ret: where to go on, which is there if it is to be looked at
- * once more, as *fresh says. */
+/* The block at the cursor is wrong. The first time, reads manifest and files again and sets
+ * *fresh. The second time, reports damage, unless the log begins later now. *ret: the
+ * position at which to go on. */
 static int meet_wrong(struct walk *w, unsigned reactor, uint64_t end, int why, bool *fresh, uint64_t *ret)
 {
     const struct verify *v = w->v;
@@ -308,12 +309,12 @@ static int check_range(struct walk *w, unsigned reactor, uint64_t end)
     struct verify *v = w->v;
     bool fresh = false;
     int rc = 0;
-    /* a full step ends with a group, so that the next one begins with a record */
+    /* a step ends only at the end of a group, so that the next step begins with a whole record */
     while ((rc == 0 || (rc > 0 && w->records.in_group)) && v->at->offset < end) {
         uint64_t position = v->at->offset, next;
         struct log_block b;
         int right = block_at(w, position, &b);
-        if (right == -ENOMEM) /* says nothing of the disk */
+        if (right == -ENOMEM) /* no fault of the disk */
             return right;
         if (right > 0 && b.run >= w->run) {
             w->run = b.run;

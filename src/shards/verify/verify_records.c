@@ -1,12 +1,12 @@
-/* verify_records.c -- a group's payload is a stream of records over its blocks. Records are read as
- * soon as they are whole, so that no more than one of them is kept from block to block. */
+/* verify_records.c -- the payload of a group is a stream of records over its blocks. A record is
+ * checked as soon as it is whole, so at most one record is kept from block to block. */
 #include "shards/verify/verify_records.h"
 #include "shards/log/record.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Does the record at the start of these bytes say that it is longer than they are? */
+/* Whether the record at the start of the bytes is longer than they are, by its own size. */
 static bool is_cut(const uint8_t *bytes, size_t size)
 {
     uint32_t all;
@@ -19,10 +19,10 @@ static bool is_cut(const uint8_t *bytes, size_t size)
 static int check_record(const struct record *r, const struct manifest *m, struct error *error)
 {
     const struct collection_config *c = manifest_find(m, r->collection);
-    return c ? collection_check_record(c, r, error) : 0; /* else it was dropped: nobody needs it */
+    return c ? collection_check_record(c, r, error) : 0; /* else the collection was dropped */
 }
 
-/* Reads the records that are whole. *ret: how many bytes they take. */
+/* Checks the records that are whole. *ret: how many bytes they take. */
 static int read_records(const struct buffer *b, bool goes_on, const struct manifest *m, size_t *ret,
                         struct error *error)
 {
@@ -51,7 +51,7 @@ static int take(struct verify_records *r, const struct log_block *b, const struc
         return rc;
     rc = read_records(&r->left, r->in_group, m, &n, error);
     if (n > 0)
-        r->began = b->position; /* no more than one record was left of earlier blocks */
+        r->began = b->position; /* earlier blocks had left the beginning of at most one record */
     r->left.size -= n;
     if (r->left.size > 0)
         memmove(r->left.bytes, r->left.bytes + n, r->left.size);
