@@ -1,16 +1,17 @@
-/* metric.c -- distances beyond what a float tells apart.
+/* metric.c -- distances beyond what a float holds.
  *
- * Squares of values from 1e19 on are more than a float holds, those of values below 1e-19 less;
- * users have both, in units that fit their things. Between 1e37 and the largest float, 3.4e38,
- * there is room for the logarithms of all such sums, in steps of a hundred-thousandth of a
- * magnitude; likewise between 1e-37 and the smallest float of full precision. */
+ * Squares of values from 1e19 on are too large for a float, those of values below 1e-19 too
+ * small. Users have both, in their units. Magnitudes above 1e37 are stored by their logarithm,
+ * between 1e37 and the largest float, 3.4e38. There is room for all such sums, in steps of a
+ * hundred-thousandth of a magnitude. Magnitudes below 1e-37 are stored in the same way, down to
+ * the smallest float of full precision. */
 #include "vectors/metric.h"
 
 #include <float.h>
 
-/* a doubling is so many parts of DISTANCE_LARGE: up to 2^150 times it */
+/* a doubling takes 1/5 of DISTANCE_LARGE, so up to 2^150 times it has room */
 #define LARGE_DOUBLINGS 5.0
-#define SMALL_DOUBLINGS 205.0 /* halvings that go into 1 - 1 / 8 of DISTANCE_SMALL, and more */
+#define SMALL_DOUBLINGS 205.0 /* halvings that fit below DISTANCE_SMALL */
 
 float distance_of(double value)
 {

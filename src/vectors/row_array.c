@@ -1,5 +1,5 @@
-/* row_array.c -- the first chunk is small and copied as it grows; later chunks are whole and
- * never move. */
+/* row_array.c -- chunks of rows. The first chunk is small and is copied as it grows; later
+ * chunks have their full size and never move. */
 #include "vectors/row_array.h"
 
 #include "base/memory.h"
@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES_MIN ((size_t)4 << 20) /* large against the 2 MiB page it is rounded up to */
+/* so large that rounding up to 2 MiB pages wastes little */
+#define CHUNK_BYTES_MIN ((size_t)4 << 20)
 #define COPY_BYTES      ((uint64_t)256 << 10)
-/* beyond it chunk 0 becomes a whole chunk; copying this much takes 0.1 ms */
+/* beyond this, chunk 0 gets its full size; copying so much takes 0.1 ms */
 #define FIRST_BYTES_MAX ((size_t)1 << 20)
 
 void row_array_init(struct row_array *c, uint32_t stride)
@@ -68,7 +69,8 @@ static int slots_reserve(struct row_array *c, uint32_t chunks)
     return 0;
 }
 
-/* Chunk 0 while the array is small: doubled, and in the end replaced by a whole chunk. */
+/* Makes room in chunk 0 while the array is small: doubles it, and in the end replaces it by
+ * a chunk of full size. */
 static int first_reserve(struct row_array *c, uint32_t count)
 {
     if (c->chunks && (!c->first_rows || count <= c->first_rows))
@@ -108,7 +110,8 @@ int row_array_reserve(struct row_array *c, uint32_t count)
     return rc;
 }
 
-/* Fresh pages cost more than the copying: this much takes some 0.1 ms. */
+/* Copies with pauses. Each piece takes about 0.1 ms, because touching fresh pages
+ * costs more than copying. */
 static int copy_in_pieces(uint8_t *to, const uint8_t *from, uint64_t size, const struct pause *pause)
 {
     for (uint64_t at = 0, n; at < size; at += n) {
@@ -153,8 +156,9 @@ int row_array_open(struct row_array *c, uint32_t stride, const void *bytes, uint
     return rc == 0 ? copy_in_pieces(c->piece, bytes, c->piece_bytes, pause) : rc;
 }
 
-/* A chunk is a multiple of its rows, so chunks behind one another are the rows behind one another:
- * each chunk is copied to its place in the piece, its pointer turned, and the old one freed. */
+/* A chunk's size is a multiple of the row size, so chunks laid one behind another are rows one
+ * behind another. Each chunk is copied to its place in the piece, its pointer is changed, and
+ * the old chunk is freed. */
 int row_array_join(struct row_array *c, uint32_t count, const struct pause *pause)
 {
     uint32_t whole = count ? ((count - 1) >> c->rows.shift) + 1 : 0;
@@ -165,7 +169,7 @@ int row_array_join(struct row_array *c, uint32_t count, const struct pause *paus
         uint8_t *piece = huge_alloc(bytes);
         if (!piece)
             return -ENOMEM;
-        if (c->joined) { /* an earlier join, outgrown: begin again from it */
+        if (c->joined) { /* the piece of an earlier join is too small: copies it to a larger one */
             memcpy(piece, c->piece, (size_t)c->joined * chunk_bytes(c));
             huge_free(c->piece, c->piece_bytes);
             for (uint32_t i = 0; i < c->joined; i++)

@@ -1,5 +1,5 @@
-/* spec.c -- which vectors there may be. Whether they are implemented is another
- * question (columns/schema.h). */
+/* spec.c -- checks what a user says about a vector. Whether the server implements it is checked
+ * by columns/schema.h. */
 #include "vectors/spec.h"
 
 #include <ctype.h>

@@ -1,5 +1,4 @@
-/* spec.h -- what one named vector of a collection is: its type, its width, how two are compared,
- * how they are indexed.
+/* spec.h -- one named vector of a collection: its type, dimension, metric and index.
  *
  * Only vector_bytes() knows how many bytes a row of it takes. */
 #pragma once
@@ -10,31 +9,31 @@
 #include "vectors/rows.h"
 #include <stdbool.h>
 
-#define VECTOR_NAME_MAX 64 /* bytes, with the ending 0; "" is the unnamed vector */
+#define VECTOR_NAME_MAX 64 /* bytes with the final 0; "" is the unnamed vector */
 
-/* What a value of a row is. On disk and on the wire: never renumbered. */
+/* The type of a value. On the disk and in the protocol: never renumbered. */
 enum vector_type {
     VECTOR_F32 = 1,
     VECTOR_F16 = 2,
     VECTOR_BF16 = 3,
     VECTOR_I8 = 4,
     VECTOR_U8 = 5,
-    VECTOR_BINARY = 6, /* a bit a dimension */
-    VECTOR_SPARSE = 7, /* pairs of a dimension and a value, as many as a row has */
+    VECTOR_BINARY = 6, /* one bit for each dimension */
+    VECTOR_SPARSE = 7, /* pairs of a dimension and a value; their number differs between rows */
 };
 
 struct vector_spec {
-    /* names it in log records and container regions; never reused in its collection */
+    /* names the vector in log records and container regions; never used again in its collection */
     uint16_t number;
     char name[VECTOR_NAME_MAX];
     enum vector_type type;
-    uint32_t dim; /* bits of BINARY; 0 of SPARSE */
+    uint32_t dim; /* BINARY: bits; SPARSE: 0 */
     enum metric metric;
-    bool multi; /* a point has many of them, compared by MaxSim */
+    bool multi; /* a point has several of them, compared by MaxSim */
     struct index_options index;
 };
 
-/* Bytes of one row; 0: SPARSE, whose rows differ. */
+/* Bytes of one row; 0 for SPARSE, whose rows differ in size. */
 static inline size_t vector_bytes(const struct vector_spec *v)
 {
     switch (v->type) {
@@ -49,13 +48,13 @@ static inline size_t vector_bytes(const struct vector_spec *v)
     return 0;
 }
 
-/* From one row to the next, where rows lie one after the other. */
+/* Bytes from one row to the next, in an array of rows. */
 static inline uint32_t vector_stride(const struct vector_spec *v)
 {
     return rows_stride(vector_bytes(v));
 }
 
-/* "f32" and so on; NULL: it is none. */
+/* "f32" and so on; NULL: the type is unknown. */
 const char *vector_type_name(enum vector_type type);
-/* Name, type, dim and metric; `index` is for those who know the index kinds. */
+/* Checks name, type, dim and metric. `index` is checked by the index kind. */
 MUST_USE int vector_spec_check(const struct vector_spec *v, struct error *error);

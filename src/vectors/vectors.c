@@ -1,4 +1,4 @@
-/* vectors.c -- what is done to a vector when it arrives. */
+/* vectors.c -- normalises and checks vectors when they arrive, and computes exact distances. */
 #include "vectors/vectors.h"
 
 #include "vek.h"
@@ -7,7 +7,7 @@
 
 bool vectors_normalise(float *v, uint32_t dim)
 {
-    double sum = 0; /* a float would overflow, or vanish, for values a float can hold */
+    double sum = 0; /* in a float, squares of valid values could overflow or vanish */
     for (uint32_t i = 0; i < dim; i++)
         sum += (double)v[i] * v[i];
     if (!(sum > 0) || !isfinite(sum))
@@ -18,10 +18,12 @@ bool vectors_normalise(float *v, uint32_t dim)
     return true;
 }
 
-#define LANES      8
-#define SMALL_DIMS 1e-18f /* values of a query that products with usual values may vanish for */
+#define LANES 8
+/* if all values of a query are smaller, its products with usual values may vanish */
+#define SMALL_DIMS 1e-18f
 
-/* In doubles, which hold the squares of all floats: for the few that a float does not. */
+/* Computes a distance in doubles, which hold the squares of all floats, for the rare
+ * case that floats do not. */
 static double distance_in_doubles(enum metric metric, const float *a, const float *b, uint32_t dim)
 {
     double sums[LANES] = {0}, sum = 0;
@@ -35,8 +37,9 @@ static double distance_in_doubles(enum metric metric, const float *a, const floa
     return metric == METRIC_COSINE ? sum / 2 : sum;
 }
 
-/* The bits of a number without its sign rise with its size. In lanes of whole numbers, of which
- * compilers make vectors; of a comparison of floats they do not, as long as there may be a NaN. */
+/* Compares the bits of numbers without their signs, which order as magnitudes do. In lanes
+ * of integers, because compilers vectorise those. A comparison of floats they do not
+ * vectorise, because of NaN. */
 float vectors_largest(const float *v, uint32_t dim)
 {
     int32_t lanes[LANES] = {0}, most = 0, bits[LANES];
@@ -58,8 +61,8 @@ float vectors_largest(const float *v, uint32_t dim)
     return largest;
 }
 
-/* Nearly always there is none, which the largest magnitude says with an eighth of the
- * instructions. */
+/* Nearly always all values are finite. The largest magnitude says so with an eighth
+ * of the instructions. */
 int64_t vectors_first_bad(const float *v, size_t n)
 {
     if (isfinite(vectors_largest(v, (uint32_t)n)))
@@ -70,8 +73,8 @@ int64_t vectors_first_bad(const float *v, size_t n)
     return -1;
 }
 
-/* Whether a distance of floats is as it should be. A sum that is 0 mostly is one: that of a row
- * from itself, or of rows that have no dimension in common. */
+/* Whether a distance computed in floats is valid. A sum of 0 mostly is right: the row is
+ * compared with itself, or the two have no dimension in common. */
 static bool is_right(enum metric metric, float distance, const float *a, const float *b, uint32_t dim)
 {
     const float size = fabsf(distance);
@@ -97,8 +100,8 @@ float vectors_distance(enum metric metric, const float *a, const float *b, uint3
     return repaired(metric, distance, a, b, dim);
 }
 
-/* Multiplies all; returns whether one is no distance as it is. By the bits of its size, of which
- * compilers make vectors. */
+/* Multiplies all distances. Returns whether one is out of the range of floats that are stored as
+ * they are. Compares bits, so that compilers vectorise it. */
 static bool scale(float *distances, uint32_t count, float factor)
 {
     const float small = DISTANCE_SMALL, large = DISTANCE_LARGE;
@@ -110,7 +113,8 @@ static bool scale(float *distances, uint32_t count, float factor)
         distances[i] *= factor;
         memcpy(&bits, &distances[i], sizeof(bits));
         bits &= INT32_MAX;
-        wrong |= (most - bits) | (bits - least); /* the top bit is set where one is negative */
+        /* sets the top bit if one of the differences is negative */
+        wrong |= (most - bits) | (bits - least);
     }
     return wrong >> 31;
 }

@@ -25,7 +25,7 @@ static void visit(void *arg)
     s->over++;
 }
 
-/* Everybody who can go on has gone on. */
+/* Waits until no fiber can go on. */
 void settle(void)
 {
     fiber_sleep_ns(MILLIS(1));
@@ -75,7 +75,8 @@ static void run(void *arg)
     want(s && (s->core = calloc(1, sizeof(*s->core))));
     settings_init(&s->core->settings);
     byte_pool_init(&s->core->frames, (uint64_t)1 << 30);
-    s->core->places.left = s->core->places.most = 10000; /* admission alone is tried here */
+    /* so that only the admission makes requests wait */
+    s->core->places.left = s->core->places.most = 10000;
     admission_init(&s->core->admission, (uint64_t)64 << 20, s->core->metrics.admission);
     for (unsigned i = 0; i < SESSIONS; i++)
         session_init(&s->sessions[i], s->core);

@@ -1,12 +1,12 @@
-/* admission_scene.h -- one core whose requests are fibers that hold what they were given until
- * the test lets them end. */
+/* admission_scene.h -- one core whose requests are fibers. Each holds what it was admitted with
+ * until the test lets it end. */
 #pragma once
 
 #include "../reactor/world.h"
 #include "actors/admission/admission_lane.h"
 #include "actors/core.h"
 
-#define LONG_NS  MILLIS(10) /* more than a short search is let to have */
+#define LONG_NS  MILLIS(10) /* more work than a short search may have */
 #define SHORT_NS 100000
 
 #define SESSIONS 64
@@ -16,7 +16,7 @@
 struct scene {
     struct core *core;
     struct session sessions[SESSIONS];
-    unsigned begun; /* how many were let in so far */
+    unsigned begun; /* how many were admitted so far */
     unsigned over;
 };
 
@@ -29,21 +29,21 @@ struct visitor {
     struct request *rq;
     bool leave;
     struct event changed;
-    /* what became of it */
+    /* how its request ended */
     bool over;
-    unsigned place; /* 1: the first that was let in */
+    unsigned place; /* 1: it was admitted first */
     int rc;
     struct error error;
     uint64_t waited_ns;
 };
 
-/* Begins v's request in a fiber of its own, and waits until whoever can go on has gone on. */
+/* Begins v's request in a fiber of its own, and waits until no fiber can go on. */
 void enter(struct scene *s, struct visitor *v);
-/* Lets v's request end, and waits likewise. */
+/* Lets v's request end, and waits in the same way. */
 void let_go(struct visitor *v);
 void settle(void);
 
-/* Runs the scene on the simulator, and looks that nothing is held by anybody afterwards. */
+/* Runs the scene on the simulator, and checks that no request holds anything afterwards. */
 void scene_run(void (*act)(struct scene *s));
 
 #define ADMISSION_TEST(suite, name)                                                                                    \

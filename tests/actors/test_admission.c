@@ -1,10 +1,10 @@
-/* test_admission.c -- whose turn it is, work in pieces, and whatever comes and goes. */
+/* test_admission.c -- the order of requests, work in pieces, and random requests. */
 #include "admission_scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* -- whose turn it is -- */
+/* -- the order -- */
 
 ADMISSION_TEST(admission, what_fits_runs_at_once_and_the_rest_in_the_order_it_came)
 {
@@ -15,7 +15,7 @@ ADMISSION_TEST(admission, what_fits_runs_at_once_and_the_rest_in_the_order_it_ca
         enter(s, &v[i]);
     }
     unsigned first = s->begun;
-    want(first >= 16 && first < N); /* 4 ms of work at once */
+    want(first >= 16 && first < N); /* the lane lets 4 ms of work run at once */
     for (unsigned i = 0; i < N; i++)
         let_go(&v[i]);
     for (unsigned i = 0; i < N; i++)
@@ -47,8 +47,8 @@ ADMISSION_TEST(admission, a_client_with_many_requests_does_not_keep_out_one_with
     free(many);
 }
 
-/* One asks for ten times the work of the other with each request: served alternately by
- * work, not by number. */
+/* Each request of one client takes ten times the work of the other's. The clients are served
+ * alternately by work, not by number. */
 ADMISSION_TEST(admission, clients_get_equal_work_and_not_equal_numbers)
 {
     enum { N = 120 };
@@ -71,7 +71,7 @@ ADMISSION_TEST(admission, clients_get_equal_work_and_not_equal_numbers)
         served_heavy += heavy[i].place > 0;
     }
     want_eq(served_light, N);
-    /* those that had room before there was a queue, and its share */
+    /* those that had room before there was a queue, and its share of the queue */
     want(served_heavy < 16 + N / 10 + 16);
     for (unsigned i = 0; i < 2 * N; i++)
         let_go(&v[i]);
@@ -121,7 +121,7 @@ static void work_long(void *arg)
     w->over = true;
 }
 
-/* Two that fill the lane with hours of work are in nobody's way for longer than a piece or two. */
+/* Two clients that fill the lane with hours of work delay others for a piece or two at most. */
 ADMISSION_TEST(admission, who_works_in_pieces_lets_others_in_between)
 {
     struct long_work heavy[2] = {{.scene = s, .session = &s->sessions[0]}, {.scene = s, .session = &s->sessions[1]}};
@@ -146,7 +146,7 @@ ADMISSION_TEST(admission, who_works_in_pieces_lets_others_in_between)
         want(s->core->admission.lanes[i].running == 0 && s->core->admission.lanes[i].running_ns == 0);
 }
 
-/* -- anything -- */
+/* -- random requests -- */
 
 ADMISSION_TEST(admission, whatever_comes_and_goes_everybody_is_answered)
 {

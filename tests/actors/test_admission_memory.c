@@ -1,4 +1,4 @@
-/* test_admission_memory.c -- memory of requests, of their frames and of small answers. */
+/* test_admission_memory.c -- memory of requests, of their frames, and of small answers. */
 #include "admission_scene.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ ADMISSION_TEST(admission_memory, a_client_that_fills_its_share_waits_and_others_
     want_eq(s->begun, 1);
     enter(s, &other);
     want_eq(other.place, 2);
-    enter(s, &little); /* needs none */
+    enter(s, &little); /* a small request needs no memory */
     want_eq(little.place, 3);
     want_eq(s->core->admission.bytes, 25 * MIB);
     let_go(&v[0]);
@@ -27,7 +27,7 @@ ADMISSION_TEST(admission_memory, a_client_that_fills_its_share_waits_and_others_
     let_go(&little);
 }
 
-/* As the stretches of a check do. */
+/* The pieces of a disk check enter again and again. */
 ADMISSION_TEST(admission_memory, a_request_that_enters_again_keeps_what_it_has)
 {
     struct admission *a = &s->core->admission;
@@ -44,8 +44,8 @@ ADMISSION_TEST(admission_memory, a_request_that_enters_again_keeps_what_it_has)
     want_eq(a->own[ADMIT_LOAD].bytes + a->own[ADMIT_BACKGROUND].bytes, 0);
 }
 
-/* Five small answers of 60 KiB: four are let in without asking, the fifth asks for
- * memory, and there is none. */
+/* Five small answers of 60 KiB. Four are admitted without asking for memory. The fifth
+ * asks, and there is none. */
 ADMISSION_TEST(admission_memory, a_client_with_many_small_answers_waits_for_memory_too)
 {
     struct visitor holds = {.session = &s->sessions[1], .cls = ADMIT_LOAD, .bytes = 64 * MIB},
@@ -120,13 +120,13 @@ ADMISSION_TEST(admission_memory, what_one_request_may_have_is_said_where_it_need
     want_eq(request_error_memory(v.rq, 1, "points", "upsert"), -EMSGSIZE);
     want_sentence(v.rq, ERROR_TOO_LARGE,
                   "the upsert needs 6.0 MiB for each of its points, and one request may have 4.0 MiB here");
-    v.rq->bulk.limit = 8 * MIB; /* the system has none */
+    v.rq->bulk.limit = 8 * MIB; /* the system has no memory */
     want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -ENOBUFS);
     want_sentence(v.rq, ERROR_RESOURCE_EXHAUSTED, "not enough memory for the upsert");
     let_go(&v);
 }
 
-/* A request whose frame is large: it waits before anything of it is read. */
+/* A request with a large frame: it waits before its frame is read. */
 struct frame {
     struct scene *scene;
     struct session *session;
@@ -168,7 +168,7 @@ ADMISSION_TEST(admission_memory, memory_for_frames_gets_larger_at_once_and_small
     want_eq(p->bytes, 64 * MIB);
     want_eq(byte_pool_begin(p, &coming, BYTES_URGENT, 40 * MIB, 0), 0);
     byte_pool_resize(p, 8 * MIB);
-    want_eq(p->bytes, 64 * MIB); /* it could not be finished otherwise */
+    want_eq(p->bytes, 64 * MIB); /* a frame that arrives could not be finished in a smaller pool */
     want_eq(byte_pool_grow(p, &coming, 40 * MIB, 0), 0);
     want_eq(byte_pool_begin(p, &whole, BYTES_URGENT, 1 * MIB, 0), 0);
     want_eq(byte_pool_grow(p, &whole, 1 * MIB, 0), 0);

@@ -1,4 +1,4 @@
-/* test_admission_refusal.c -- who is told to come again, and who gives up. */
+/* test_admission_refusal.c -- which requests are refused, and which give up. */
 #include "admission_scene.h"
 
 #include <stdlib.h>
@@ -46,7 +46,8 @@ ADMISSION_TEST(admission_refusal, who_cannot_be_served_before_its_deadline_is_to
     }
     enter(s, &late);
     enter(s, &early);
-    /* Before it: two that run, and of the other client's one, as they take turns. */
+    /* Before it run two requests that are admitted, and one of the other client,
+     * because clients take turns. */
     want(late.over && late.rc == -ENOBUFS && late.error.retry_after_ms > 0);
     want(!early.over);
     let_go(&v[0]);
@@ -73,7 +74,7 @@ ADMISSION_TEST(admission_refusal, a_request_whose_work_would_end_after_its_deadl
     let_go(&v[0]);
     let_go(&v[1]);
     want_eq(late.place, 0);
-    want_eq(late.rc, -ENOBUFS); /* busy: come again */
+    want_eq(late.rc, -ENOBUFS); /* busy: refused, with a time to repeat it */
     let_go(&late);
 }
 
@@ -100,8 +101,8 @@ ADMISSION_TEST(admission_refusal, a_wrong_estimate_does_not_make_a_wait_longer)
     let_go(&v[1]);
 }
 
-/* The estimates say a tenth of what the work takes; after some of it the queue is a tenth as
- * long. */
+/* The estimates are a tenth of the real work. After some of the work the queue is a
+ * tenth as long as it was. */
 ADMISSION_TEST(admission_refusal, how_long_a_queue_is_is_measured)
 {
     enum { N = 40 };
@@ -118,7 +119,7 @@ ADMISSION_TEST(admission_refusal, how_long_a_queue_is_is_measured)
     double slowness = lane_slowness(&s->core->admission.lanes[ADMIT_BATCH]);
     want(slowness > 8 && slowness < 12);
     last.cls = ADMIT_SEARCH;
-    last.work_ns = 40 * LONG_NS; /* 4 s, as it looks now */
+    last.work_ns = 40 * LONG_NS; /* 4 s, by the estimate now */
     enter(s, &last);
     want_eq(last.rc, -ENOBUFS);
     for (unsigned i = 20; i < N; i++)
@@ -143,7 +144,7 @@ ADMISSION_TEST(admission_refusal, loads_are_patient_but_not_without_bound)
         v[i].leave = true;
         event_notify_all(&v[i].changed);
     }
-    fiber_sleep_ns(SECONDS(10)); /* and no time was too long */
+    fiber_sleep_ns(SECONDS(10)); /* no request waited too long */
     want_eq(s->begun, N);
     free(v);
 }

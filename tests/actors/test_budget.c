@@ -1,5 +1,5 @@
-/* What is granted never exceeds the budget, whoever asks in whatever order; stages are entered in
- * their order and left together. */
+/* test_budget.c -- the sum of grants never exceeds the budget, whatever the order of questions;
+ * stages are entered one after the other and left together. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 
@@ -15,7 +15,7 @@ static struct budget budget;
 
 static void begin(void)
 {
-    log_set_level(LOG_ERROR); /* stages are told in the log */
+    log_set_level(LOG_ERROR); /* changes of stages are logged */
     budget = (struct budget){.bytes = 1024 * MIB, .reactors = REACTORS};
 }
 
@@ -107,7 +107,7 @@ Test(budget, what_was_given_back_can_be_had_by_another)
 Test(budget, what_is_there_is_there_and_others_get_less)
 {
     struct budget_answer answer;
-    cr_assert_eq(ask(0, 800 * MIB, 0, &answer), 0); /* replayed, without a question */
+    cr_assert_eq(ask(0, 800 * MIB, 0, &answer), 0); /* memory of replay, which was not asked for */
     cr_assert_eq(answer.granted, 800 * MIB);
     cr_assert_eq(ask(1, 0, 200 * MIB, &answer), -ENOMEM);
     cr_assert_eq(ask(1, 0, 90 * MIB, &answer), -ENOMEM);
@@ -233,8 +233,8 @@ Test(budget, a_start_leaves_room_for_reading_and_for_writers)
     cr_assert_lt(budget_of_start(64 * MIB, 1), 36 * MIB, "the program needs memory, too");
 }
 
-/* Frames, what they need beside, and fibers: what is not granted, and so must have
- * room beside all that is. */
+/* Frames, what requests need beside them, and fibers are not granted. So they must
+ * fit beside all grants. */
 Test(budget, what_reactors_have_without_asking_fits_into_what_is_kept)
 {
     for (unsigned reactors = 1; reactors <= REACTORS_MAX; reactors *= 2)

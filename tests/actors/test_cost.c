@@ -1,4 +1,5 @@
-/* What was measured is what is expected next; what was not is taken from what is nearest to it. */
+/* test_cost.c -- a measured cost is expected next; an unmeasured one is derived from the
+ * nearest measured one. */
 #include "actors/admission/cost.h"
 #include "actors/router/needs.h"
 

@@ -1,4 +1,4 @@
-/* Over how many cores a search goes: by loads that this file makes up. */
+/* test_fan_out.c -- the fan-out of searches, for loads that this file makes up. */
 #include "actors/core.h"
 
 #include "../reactor/world.h"
@@ -13,7 +13,7 @@ static unsigned made_up(unsigned reactor)
     return loads[reactor];
 }
 
-/* Looks again a millisecond after the last time. */
+/* Looks at the loads a millisecond after the last look. */
 static bool look(struct fan_out_view *v, unsigned reactors)
 {
     return fan_out_look(v, v->looked_ns + MS, 1, reactors, made_up);
@@ -25,11 +25,11 @@ Test(fan_out, others_with_time_are_asked_until_they_are_clearly_busy)
     for (unsigned i = 0; i < 3; i++) {
         loads[0] = 399;
         cr_assert(look(&v, 2));
-        loads[0] = 600; /* some of it is what is spread */
+        loads[0] = 600; /* some of the load is fan-out itself */
         cr_assert(look(&v, 2));
         loads[0] = 601;
         cr_assert(!look(&v, 2));
-        loads[0] = 400; /* less, now that nothing is spread */
+        loads[0] = 400; /* the load is lower, because searches do not fan out now */
         cr_assert(!look(&v, 2));
     }
 }
@@ -45,7 +45,7 @@ Test(fan_out, the_own_load_does_not_matter)
 Test(fan_out, one_core_that_is_full_keeps_a_search_from_waiting_for_it)
 {
     struct fan_out_view v = {0};
-    loads[6] = 700; /* of seven others: a mean of 100 */
+    loads[6] = 700; /* mean of seven other cores: 100 */
     cr_assert(!look(&v, 8));
     loads[6] = 699;
     cr_assert(look(&v, 8));
@@ -69,7 +69,7 @@ Test(fan_out, the_others_are_looked_at_once_a_millisecond)
     cr_assert_eq(asked, 6);
 }
 
-/* A core that has just looked. */
+/* A core that has just looked at the loads. */
 static struct core *core_of(unsigned reactors, bool idle)
 {
     static struct core c;
@@ -85,7 +85,7 @@ static void worth_a_message(void *arg)
     want(!fan_out_wide(core_of(2, false), 80002, 2));
     want(!fan_out_wide(core_of(8, true), 45000, 8));
     want(fan_out_wide(core_of(8, true), 46000, 8));
-    want(!fan_out_wide(core_of(8, true), 46000, 2)); /* only two of them have any of it */
+    want(!fan_out_wide(core_of(8, true), 46000, 2)); /* only two of the cores have rows of it */
     want(!fan_out_wide(core_of(8, true), SECONDS(1), 1));
     want(!fan_out_wide(core_of(1, true), SECONDS(1), 1));
 }

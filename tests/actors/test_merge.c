@@ -1,4 +1,4 @@
-/* Merging sorted lists, compared with sorting everything. */
+/* test_merge.c -- merging sorted lists gives what sorting all hits gives. */
 #include "actors/router/merge.h"
 
 #include <criterion/criterion.h>
@@ -39,7 +39,7 @@ Test(merge, nothing_gives_nothing)
     cr_assert_eq(merge_hits(NULL, 0, 1, &scratch, ret), 0);
 }
 
-/* Up to n hits in all lists; ids are drawn from few, so many lists share them. */
+/* Up to n hits in all lists. Ids are drawn from a small range, so many lists share them. */
 static void compare(unsigned lists_n, uint32_t n, uint32_t k, uint32_t ids)
 {
     struct point_hit *all = malloc(lists_n * n * sizeof(*all)), *parts = malloc(lists_n * n * sizeof(*parts));

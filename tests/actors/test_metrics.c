@@ -1,5 +1,5 @@
-/* The Prometheus text: buckets are cumulative, reactors are added up, every sample
- * belongs to a family. */
+/* test_metrics.c -- the Prometheus text: buckets are cumulative, reactors are added up, every
+ * sample belongs to a family. */
 #include "../reactor/world.h"
 #include "actors/metrics/metrics.h"
 #include "actors/metrics/metrics_collections.h"
@@ -51,7 +51,7 @@ Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
     buffer_fini(&b);
 }
 
-/* Every sample stands behind the TYPE line of its own family, and ends with a number. */
+/* Checks that every sample stands behind the TYPE line of its family and ends with a number. */
 static void check_families(const char *whole)
 {
     char *text = strdup(whole), *save, family[128] = "";
@@ -178,7 +178,7 @@ static void print_sums(void *arg)
     buffer_fini(&b);
 }
 
-/* On a fiber: there may be many collections, so it pauses. */
+/* In a fiber, because the text of many collections pauses. */
 Test(metrics, segments_are_told_by_collection_and_state)
 {
     world_run_well(BACKEND_SIM, 1, print_sums, NULL);

@@ -1,5 +1,5 @@
-/* A reactor's list of collections, compared with an array; and the sentence for a
- * name that is not there. */
+/* test_replica.c -- a reactor's list of collections gives what an array gives; and the sentence
+ * for an unknown name. */
 #include "../columns/one_vector.h"
 #include "actors/catalog/replica.h"
 
@@ -84,17 +84,17 @@ Test(replica, a_request_by_the_next_version_of_a_schema_makes_it_the_present_one
     cr_assert_eq(add(&r, 1, "books"), 0);
     struct collection_entry *e = replica_find_id(&r, 1);
     replica_meet_schema(e, 1);
-    replica_take_schema(e); /* there is none */
+    replica_take_schema(e); /* there is no next schema */
     cr_assert_eq(e->config.schema->version, 1);
     struct schema *next = schema_copy(e->config.schema);
     next->version = 2;
     e->next_schema = next;
-    replica_meet_schema(e, 1); /* of a reactor that does not go by it yet */
+    replica_meet_schema(e, 1); /* a request of a reactor that does not use the new schema yet */
     cr_assert(e->config.schema->version == 1 && e->next_schema == next);
     replica_meet_schema(e, 2);
     cr_assert(e->config.schema == next && !e->next_schema);
     replica_meet_schema(e, 1);
-    replica_take_schema(e); /* told late */
+    replica_take_schema(e); /* this reactor is told late */
     cr_assert_eq(e->config.schema->version, 2);
     replica_fini(&r);
 }

@@ -1,5 +1,5 @@
-/* The table of settings: it keeps its own rules, takes what it writes, and says what is wrong; and
- * the text of the file. */
+/* test_settings.c -- the table of settings keeps its own rules, reads what it writes, and says
+ * what is wrong; and the text of the file. */
 #include "actors/catalog/settings_keeper.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -161,14 +161,14 @@ Test(settings, damage_anywhere_in_the_file_is_noticed)
         int rc = settings_text_read((char *)text.bytes, text.size, &back);
         text.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         cr_assert(rc == -EBADMSG || back.search_ef == 200, "bit %zu",
-                  bit); /* a digit of the checksum may change its case */
+                  bit); /* a flipped bit may change the case of a digit of the checksum */
     }
     for (size_t size = 0; size < text.size; size++)
         cr_assert_eq(settings_text_read((char *)text.bytes, size, &s), -EBADMSG, "%zu bytes", size);
     buffer_fini(&text);
 }
 
-/* As a later version would write it: the known part counts. */
+/* A text of a later version: the known settings are read. */
 Test(settings, what_this_version_does_not_know_is_left_out)
 {
     struct settings s;

@@ -1,5 +1,5 @@
-/* Workers of reactors: it builds the graph that one alone builds, and all of it ends when
- * the build is stopped. */
+/* test_workers.c -- reactors as workers build the same graph as one reactor alone, and all
+ * shares end when the build is stopped. */
 #include "actors/workers.h"
 #include "index/segment_index.h"
 
@@ -68,7 +68,7 @@ EVERYWHERE(workers, builds_the_graph_that_one_alone_builds)
     world_run_well(backend, 3, build_together, NULL);
 }
 
-/* A job without an end: a share goes on until it is told to stop. */
+/* A job without an end: a share runs until it is stopped. */
 struct endless {
     _Atomic unsigned begun, ended;
 };

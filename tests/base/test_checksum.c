@@ -1,5 +1,5 @@
-/* CRC32C against the test vectors of RFC 3720 (B.4), and against itself: any
- * split gives the same sum. */
+/* test_checksum.c -- CRC32C gives the test vectors of RFC 3720 (B.4), and the same sum however
+ * the bytes are split. */
 #include "base/checksum.h"
 
 #include <criterion/criterion.h>
@@ -33,7 +33,7 @@ Test(checksum, continues_over_any_split_and_alignment)
         }
 }
 
-/* Bit by bit, as the polynomial says. */
+/* The sum bit by bit, by the polynomial. */
 static uint32_t slow_sum(const uint8_t *p, size_t n)
 {
     uint32_t crc = ~0u;
@@ -45,8 +45,8 @@ static uint32_t slow_sum(const uint8_t *p, size_t n)
     return ~crc;
 }
 
-/* Long sums are made of lanes of several lengths: sizes around one and two blocks of
- * each, at odd addresses. */
+/* Long sums are computed in lanes of several lengths. The sizes lie around one and two blocks of
+ * each length, at odd addresses. */
 Test(checksum, of_long_blocks_is_what_the_slow_way_says)
 {
     static const size_t blocks[] = {3 * 128, 3 * 2048, 3 * 65536};

@@ -1,4 +1,4 @@
-/* How far names are apart, and which are near enough to be meant. */
+/* test_edit_distance.c -- edit distances of names, and which names are near enough to suggest. */
 #include "base/text/edit_distance.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,4 @@
-/* Codes, sentences and errnos stand for each other. */
+/* test_error.c -- codes, sentences and errnos are translated into each other. */
 #include "base/error.h"
 
 #include <criterion/criterion.h>

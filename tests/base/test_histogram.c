@@ -1,4 +1,4 @@
-/* Percentiles against a sorted array of the same values. */
+/* test_histogram.c -- percentiles are near those of a sorted array of the same values. */
 #include "base/histogram.h"
 
 #include <criterion/criterion.h>

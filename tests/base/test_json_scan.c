@@ -1,5 +1,5 @@
-/* What is JSON and what is not, each rule of RFC 8259 once; then random text against Jansson, an
- * older and independent parser. */
+/* test_json_scan.c -- which texts are JSON: each rule of RFC 8259 once, then random texts
+ * against Jansson, an older and independent parser. */
 #include "base/text/json_scan.h"
 
 #include <criterion/criterion.h>
@@ -85,7 +85,8 @@ Test(json_scan, depth_is_bounded)
         cr_assert_eq(json_is_valid(text, 2 * deep), deep == JSON_SCAN_DEPTH_MAX);
     }
     char wide[4096] = "[";
-    for (size_t i = 0; i < 2 * JSON_SCAN_DEPTH_MAX - 1; i += 2) /* beside each other, not within */
+    /* arrays beside each other, not within each other */
+    for (size_t i = 0; i < 2 * JSON_SCAN_DEPTH_MAX - 1; i += 2)
         memcpy(wide + 1 + i, i + 2 >= 2 * JSON_SCAN_DEPTH_MAX - 1 ? "7]" : "7,", 2);
     cr_assert(json_is_valid(wide, strlen(wide)), "%s", wide);
 }
@@ -112,8 +113,8 @@ static uint32_t draw(uint64_t *state, uint32_t below)
     return (uint32_t)((*state >> 33) % below);
 }
 
-/* Jansson converts what it reads, so it refuses numbers that no double holds, halves of surrogate
- * pairs, and zeros in keys. */
+/* Jansson converts what it reads. So it refuses numbers that no double holds, halves of
+ * surrogate pairs, and zeros in keys. */
 static bool jansson_may_differ(const json_error_t *e, const char *text)
 {
     return json_error_code(e) == json_error_numeric_overflow || strstr(text, "\\u");

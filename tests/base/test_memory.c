@@ -1,4 +1,4 @@
-/* Alignment, growth, limits and clean failure of what hands out bytes. */
+/* test_memory.c -- alignment, growth, limits and clean failure of allocators. */
 #include "base/memory.h"
 
 #include <criterion/criterion.h>

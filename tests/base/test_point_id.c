@@ -1,4 +1,4 @@
-/* Ids and their texts, both ways, and everything that is not an id. */
+/* test_point_id.c -- ids and their texts in both directions, and texts that are no ids. */
 #include "base/point_id.h"
 
 #include <criterion/criterion.h>
@@ -61,8 +61,8 @@ Test(point_id, what_is_neither_is_refused)
     }
 }
 
-/* The hash is part of the disk format: slots are cut from it. These are XXH3-64 of the 16 bytes, hi
- * first, little-endian. */
+/* The hash is part of the disk format, because slots are cut from it. These values are XXH3-64
+ * of the 16 bytes of an id, hi first, little-endian. */
 Test(point_id, the_hash_never_changes)
 {
     cr_assert_eq(point_id_hash((struct point_id){0, 0}), 0xd0a66a65c7528968u);

@@ -1,4 +1,4 @@
-/* What is recent, compared with a list of everything that was added. */
+/* test_recent.c -- the values of the last minute are those of a list of all values. */
 #include "base/recent.h"
 
 #include <criterion/criterion.h>
@@ -15,7 +15,7 @@ Test(recent, has_all_of_the_last_minute_and_nothing_older_than_seventy_seconds)
     srand(4);
     for (unsigned i = 0; i < COUNT; i++) {
         now += (uint64_t)rand() %
-               /* and now and then a long pause */
+               /* now and then a long pause */
                (i % 1000 == 999 ? 200 * 1000000000ull : 100000000ull);
         values[i] = 1000 + (uint64_t)rand() % 1000000;
         at[i] = now;

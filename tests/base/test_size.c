@@ -1,4 +1,4 @@
-/* Sizes are short, and say their unit. */
+/* test_size.c -- texts of sizes are short and have a unit. */
 #include "base/text/size.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* A table beside a plain array: random puts, changes and removals, with hashes that collide. */
+/* test_table.c -- a hash table gives what a plain array gives: random puts, changes and
+ * removals, with colliding hashes. */
 #include "base/table.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ Test(table, agrees_with_an_array)
 
 static uint64_t few(uint64_t number)
 {
-    /* also at the end, from where probing wraps around */
+    /* also at the end, where probing wraps around */
     return number % 7 ? number % 13 : UINT64_MAX;
 }
 

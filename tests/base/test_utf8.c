@@ -11,10 +11,10 @@ static size_t first(const char *text)
 Test(utf8, a_character_has_one_to_four_bytes)
 {
     cr_assert_eq(first("a"), 1);
-    cr_assert_eq(first("\xc2\x80"), 2); /* the first of two bytes, and the last */
+    cr_assert_eq(first("\xc2\x80"), 2); /* the first code point of two bytes, and the last */
     cr_assert_eq(first("\xdf\xbf"), 2);
     cr_assert_eq(first("\xe0\xa0\x80"), 3);
-    cr_assert_eq(first("\xed\x9f\xbf"), 3); /* before the surrogates, and behind them */
+    cr_assert_eq(first("\xed\x9f\xbf"), 3); /* the code points before and behind the surrogates */
     cr_assert_eq(first("\xee\x80\x80"), 3);
     cr_assert_eq(first("\xf0\x90\x80\x80"), 4);
     cr_assert_eq(first("\xf4\x8f\xbf\xbf"), 4);

@@ -1,5 +1,5 @@
-/* one_vector.h -- the schema of one unnamed f32 vector, for tests: it stays until the process
- * ends. */
+/* one_vector.h -- the schema of one unnamed f32 vector, for tests. It lives
+ * until the process ends. */
 #pragma once
 
 #include "columns/schema.h"
@@ -10,7 +10,7 @@ static inline struct schema *one_vector_indexed(uint32_t dim, enum metric metric
     static struct kept {
         struct kept *next;
         struct schema *schema;
-    } * kept; /* so that a sanitizer finds them */
+    } * kept; /* so that leak checks find the schemas */
     struct kept *k = malloc(sizeof(*k));
     struct schema *s = schema_create(1, 0);
     check(k && s);

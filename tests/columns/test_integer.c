@@ -1,6 +1,6 @@
-/* An integer column against an array of what each row holds: growing, sorted, copied row by row,
- * saved and opened; with arrays, nulls, missing fields and values of other types; without
- * memory; from damaged bytes. */
+/* test_integer.c -- an integer column answers as an array of the values of each row does: while
+ * it grows, sorted, copied row by row, saved and opened; with arrays, nulls, missing fields and
+ * values of other types; without memory; from damaged bytes. */
 #include "columns/column.h"
 
 #include "failing_memory.h"
@@ -27,7 +27,7 @@ static uint64_t draw(uint64_t *state, uint64_t below)
     return (*state >> 20) % below;
 }
 
-/* Mostly near each other, some at the ends of what there is. */
+/* Mostly numbers near each other, and some at the ends of the range. */
 static int64_t draw_integer(uint64_t *state)
 {
     static const int64_t odd[] = {INT64_MIN,        INT64_MIN + 1,         INT64_MAX, INT64_MAX - 1, 0, -1,
@@ -53,7 +53,7 @@ static struct row draw_row(uint64_t *state, bool arrays)
     for (uint32_t i = 0; i < r.count; i++)
         r.items[i] = draw_item(state);
     r.has_null = draw(state, 10) == 0;
-    r.is_empty = r.count == 0 && draw(state, 4) > 0; /* or an object, which is no value */
+    r.is_empty = r.count == 0 && draw(state, 4) > 0; /* or an object, which has no value */
     return r;
 }
 
@@ -93,7 +93,7 @@ static struct predicate draw_predicate(uint64_t *state, struct value items[10])
     return p;
 }
 
-/* -- the twin: bounds and values compared as numbers with 64 bits of mantissa -- */
+/* -- the slow twin: bounds and values compared as numbers with 64 bits of mantissa -- */
 
 static long double number(const struct value *v)
 {
@@ -124,7 +124,7 @@ static bool expected(const struct predicate *p, const struct row *r)
     return passes;
 }
 
-/* -- all that a column answers -- */
+/* -- all answers of a column -- */
 
 static void compare(const struct column *c, const struct predicate *p, uint32_t span, const char *which)
 {
@@ -179,7 +179,7 @@ static int copy_rows(const struct column *from, struct column *to)
     return rc;
 }
 
-/* Regions in memory of their own, so that a sanitizer sees who reads beyond them. */
+/* Regions in separate allocations, so that a sanitizer sees a read beyond their ends. */
 struct file {
     struct column_region regions[COLUMN_REGIONS];
     unsigned count;
@@ -295,7 +295,7 @@ static int stop(void *arg)
     return (*left)-- == 0 ? -ECANCELED : 0;
 }
 
-/* A sort that ends early leaves a column that answers, and the next call sorts it. */
+/* A sort that is stopped leaves a column that answers; the next call sorts it. */
 Test(integer, a_sort_that_is_ended_can_be_begun_again)
 {
     for (unsigned n = 0; n < 4; n++) {
@@ -312,8 +312,7 @@ Test(integer, a_sort_that_is_ended_can_be_begun_again)
     }
 }
 
-/* Bytes from a disk: whatever they are, the column is refused, or answers
- * without reading elsewhere. */
+/* Any bytes from a disk are refused, or give a column that answers without reading elsewhere. */
 Test(integer, damaged_bytes_are_refused_or_harmless)
 {
     unsigned refused = 0;

@@ -1,5 +1,5 @@
-/* Fields out of payloads: what each path means, then random documents against the
- * trees that Jansson reads. */
+/* test_payload_path.c -- fields out of payloads: the meaning of each kind of path, then random
+ * documents against the trees that Jansson reads. */
 #include "columns/payload_path.h"
 
 #include "failing_memory.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was read, as text: "5 true 2.5 'x' null empty". */
+/* Writes the values that were read as text: "5 true 2.5 'x' null empty". */
 static void describe(const struct field_values *v, char *to)
 {
     to += sprintf(to, "%s%s", v->is_empty ? "empty " : "", v->has_null ? "null " : "");
@@ -75,7 +75,7 @@ Test(payload_path, each_path_leads_where_it_says)
         struct field_values v;
         char text[256];
         const size_t size = strlen(cases[i].payload);
-        /* of its own size: a sanitizer sees who reads beyond */
+        /* in an allocation of its size, so that a sanitizer sees a read beyond its end */
         char *payload = malloc(size ? size : 1);
         memcpy(payload, cases[i].payload, size);
         cr_assert_eq(payload_read(&r, cases[i].path, payload, size, &v), 0);

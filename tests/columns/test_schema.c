@@ -1,5 +1,5 @@
-/* Schemas as values: what may be in one, what a change makes of it, which numbers its parts
- * have. */
+/* test_schema.c -- schemas as values: which are valid, what a change makes of one, and the
+ * numbers of its parts. */
 #include "one_vector.h"
 
 #include <criterion/criterion.h>
@@ -21,7 +21,7 @@ static struct field_spec field(const char *path, enum field_kind kind)
     return f;
 }
 
-/* Consumes s. */
+/* Changes s and releases it. */
 static struct schema *changed(struct schema *s, const struct schema_change *change)
 {
     struct schema *to;
@@ -120,7 +120,7 @@ Test(schema, fields_that_cannot_be_are_refused)
     cr_expect_eq(refused_field("a", (enum field_kind)9), ERROR_INVALID_ARGUMENT);
     cr_expect_eq(refused_field("here", FIELD_INTEGER), ERROR_ALREADY_EXISTS);
     struct field_spec f = {.kind = FIELD_INTEGER};
-    memset(f.path, 'x', sizeof(f.path)); /* without an end */
+    memset(f.path, 'x', sizeof(f.path)); /* without a final 0 */
     cr_expect_eq(field_spec_check(&f, NULL), -EINVAL);
     f.path[FIELD_PATH_MAX - 1] = 0;
     cr_expect_eq(field_spec_check(&f, NULL), 0);
@@ -175,7 +175,7 @@ Test(schema, what_a_collection_may_be_created_with_is_said)
     struct schema *s = schema_create(2, 0);
     for (unsigned i = 0; i < 2; i++)
         s->vectors[i] = (struct vector_spec){.number = (uint16_t)i, .type = VECTOR_F32, .dim = 4, .metric = METRIC_L2};
-    cr_expect_eq(schema_check(s, NULL), -EINVAL); /* two of one name */
+    cr_expect_eq(schema_check(s, NULL), -EINVAL); /* two fields with the same name */
     strcpy(s->vectors[1].name, "b");
     cr_expect_eq(schema_check(s, NULL), 0);
     struct error error;

@@ -19,7 +19,7 @@ uint64_t dataset_random(uint64_t *state)
 
 static float gaussian(uint64_t *state)
 {
-    double sum = -6; /* of twelve uniforms: close enough */
+    double sum = -6; /* the sum of twelve uniform numbers is nearly normal */
     for (int i = 0; i < 12; i++)
         sum += (double)(dataset_random(state) >> 11) * 0x1p-53;
     return (float)sum;
@@ -32,7 +32,7 @@ float *dataset_row(const struct dataset *d, uint32_t row)
 
 static void fill_latent(struct dataset *d, bool whole, uint64_t seed)
 {
-    /* one map for all sets of a dimension: queries are of the same kind */
+    /* one map for all sets of a dimension, so that queries are distributed as rows are */
     uint64_t map_state = 42, state = seed;
     float *map = malloc((size_t)d->dim * LATENT * sizeof(float));
     cr_assert_not_null(map);
@@ -130,7 +130,7 @@ double dataset_recall(const struct dataset *d, const struct segment_index *x, co
             cr_assert(a == 0 || got[a].distance >= got[a - 1].distance);
             for (uint32_t b = 0; b < a; b++)
                 cr_assert_neq(got[a].row, got[b].row);
-            /* a row as near as the farthest wanted one is as good: there may be equals */
+            /* a row as near as the last wanted one counts, because rows may be equally near */
             float distance = vectors_distance(d->metric, dataset_row(q, i), dataset_row(d, got[a].row), d->dim);
             found += distance <= want[n - 1].distance + 1e-5f * fabsf(want[n - 1].distance);
         }

@@ -1,4 +1,4 @@
-/* graph.h -- the graph in an index of that kind, for tests that look into it. */
+/* graph.h -- access to the graph of an HNSW index, for tests that look into it. */
 #pragma once
 
 #include "index/hnsw/build/hnsw_builder.h"

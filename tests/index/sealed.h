@@ -1,5 +1,5 @@
-/* sealed.h -- an index built, finished and lent as regions, in memory of its own that a sanitizer
- * watches the ends of. */
+/* sealed.h -- an index that was built and finished, as regions in separate allocations, so that
+ * a sanitizer sees a read beyond their ends. */
 #pragma once
 
 #include "dataset.h"
@@ -14,10 +14,10 @@ struct sealed {
 
 void sealed_init(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                  const struct index_options *options);
-/* The same after queries came; NULL: none. */
+/* The same, with lent queries; NULL: none. */
 struct query_sample;
 void sealed_init_asked(struct sealed *s, enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                        const struct index_options *options, const struct query_sample *queries);
 void sealed_fini(struct sealed *s);
-/* What segment_index_open() says of the regions as they are now. */
+/* Opens the regions as they are now; returns as segment_index_open(). */
 int sealed_open(const struct sealed *s, bool copy_hot, struct segment_index **ret);

@@ -1,5 +1,5 @@
-/* A build that is searched at its pauses, stopped at any of them, fed while it runs,
- * and whose data changes. */
+/* test_advance.c -- a build that is searched at its pauses, stopped at any of them, and gets
+ * rows while it runs; also data that change. */
 #include "dataset.h"
 
 #include "graph.h"
@@ -13,10 +13,10 @@ struct reader {
     struct segment_index *x;
     struct search_scratch *scratch;
     uint32_t count, calls, every, searches;
-    bool nested; /* a search pauses, too, and then the build goes on */
+    bool nested; /* a search pauses too, and then the build goes on */
 };
 
-/* Every row counted is its own nearest row, in whatever state the build is. */
+/* Checks that every counted row is its own nearest row, in any state of the build. */
 static int search_here(void *arg)
 {
     struct reader *r = arg;
@@ -52,7 +52,7 @@ Test(advance, searches_at_its_pauses_find_every_row)
         cr_assert_eq(segment_index_create(metric, d.dim, &options, &x), 0);
         struct reader r = {.d = &d, .x = x, .scratch = search_scratch_create(), .every = 3};
         struct pause pause = {search_here, &r};
-        /* grows: the codes are retrained */
+        /* the rows double, so codes are trained again */
         for (r.count = 1; r.count < d.count; r.count += r.count / 2 + 100)
             cr_assert_eq(segment_index_advance(x, &d.rows, r.count, &pause), 0);
         cr_assert_gt(r.searches, 500);
@@ -128,7 +128,7 @@ Test(advance, stopped_at_any_pause_it_goes_on_and_ends_as_if_never_stopped)
         cr_assert_lt(stops, 10000);
     }
     cr_assert_gt(stops, 100);
-    for (uint32_t r = 0; r < d.count; r++) /* the same input and seed: the same graph */
+    for (uint32_t r = 0; r < d.count; r++) /* the same input and seed give the same graph */
         cr_assert_arr_eq(hnsw_links(graph_of(x), r), hnsw_links(graph_of(whole), r), 16 * sizeof(uint32_t));
     segment_index_destroy(whole);
     segment_index_destroy(x);
@@ -147,7 +147,7 @@ Test(advance, codes_follow_when_the_data_changes)
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, 1000, NULL), 0);
     cr_assert(x->codes.sq8.lossless);
-    /* a single one: scored again by its vector */
+    /* only one such row, which is scored again by its vector */
     cr_assert_eq(segment_index_advance(x, &d.rows, 1001, NULL), 0);
     cr_assert(x->codes.sq8.lossless);
     struct search_scratch *s = search_scratch_create();
@@ -167,7 +167,7 @@ Test(advance, codes_follow_when_the_data_changes)
     dataset_fini(&d);
 }
 
-/* Rows come one by one while new codes are made and rows are linked. */
+/* Rows are appended one by one while new codes are made and rows are linked. */
 struct arrival {
     const struct dataset *d;
     struct segment_index *x;
@@ -182,7 +182,7 @@ static int rows_come(void *arg)
     return ++a->calls % 50 == 0 ? -ETIME : 0;
 }
 
-/* Every second row is longer than the others: a sample may have none of these. */
+/* Every second row is longer than the others, and a sample may have none of these. */
 Test(advance, ranges_are_those_of_all_rows)
 {
     struct dataset d;

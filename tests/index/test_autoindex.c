@@ -1,5 +1,5 @@
-/* Every rule of AUTOINDEX by an example on each side of it, and that no choice ever
- * replaces what was given. */
+/* test_autoindex.c -- an example on each side of every rule of AUTOINDEX; no choice
+ * replaces a given option. */
 #include "index/autoindex.h"
 #include "sealed.h"
 
@@ -69,7 +69,7 @@ Test(autoindex, rows_of_very_different_lengths_take_finer_codes)
     cr_assert_eq(choose(f).code, CODE_SQ4);
     f.norm_spread = 0.8f;
     cr_assert_eq(choose(f).code, CODE_SQ8);
-    f.metric = METRIC_COSINE; /* they were made equal */
+    f.metric = METRIC_COSINE; /* lengths were made equal */
     cr_assert_eq(choose(f).code, CODE_SQ4);
 }
 
@@ -134,7 +134,7 @@ Test(autoindex, more_rows_take_more_links_and_candidates_follow_the_links)
     some.rows = 5000;
     cr_assert_lt(choose(few).m, choose(some).m);
     cr_assert_eq(choose(some).m,
-                 /* or a merge of few rows would be worse than the segment it rewrites */
+                 /* or a merge of few rows would be worse than the segment that it rewrites */
                  choose(many).m);
     cr_assert_eq(choose(many).ef_construct, 8 * choose(many).m);
     for (uint16_t m = 2; m <= 256; m++) {
@@ -171,13 +171,14 @@ Test(autoindex, memory_takes_links_then_refine_then_code_until_it_fits)
     cr_assert_eq(o.code, CODE_RABITQ);
     cr_assert_leq(index_row_bytes(&o, f.metric, f.dim), 250);
 
-    f.memory_bytes = 1; /* nothing fits: the smallest there is */
+    f.memory_bytes = 1; /* nothing fits, so the smallest choice is taken */
     o = choose(f);
     cr_assert_eq(o.code, CODE_RABITQ);
     cr_assert_eq(o.code_bits, 1);
 }
 
-/* Links take most of such a row, and one bit says nothing of a dimension that varies little. */
+/* Links take most of the bytes of such a row, and one bit says nothing about a
+ * dimension that varies little. */
 Test(autoindex, memory_takes_no_coarse_codes_for_few_dimensions)
 {
     struct index_facts f = facts(3);
@@ -197,7 +198,7 @@ Test(autoindex, sealed_bytes_that_were_exact_are_refined_when_memory_makes_them_
     cr_assert_eq(o.refine, REFINE_F32);
 }
 
-/* Codes, links and what scores again, as they are written: what a sealed index has in memory. */
+/* The prediction is compared with the size of codes, links and refine rows as they are written. */
 Test(autoindex, predicts_the_memory_of_a_sealed_index)
 {
     for (unsigned code = CODE_F32; code <= CODE_RABITQ; code++) {
@@ -217,8 +218,7 @@ Test(autoindex, predicts_the_memory_of_a_sealed_index)
     }
 }
 
-/* Every combination of what may be given, under the tightest and the loosest memory: it
- * comes out as it went in. */
+/* Every combination of given options, with the least and the most memory: none is changed. */
 Test(autoindex, what_was_given_is_never_changed)
 {
     for (unsigned code = 0; code <= CODE_RABITQ; code++)
@@ -282,7 +282,7 @@ Test(autoindex, reads_the_facts_of_the_rows)
     cr_assert_not(read_facts(large, 3, 2).whole);
     cr_assert_not(read_facts(negative, 3, 2).whole);
     const float spread = read_facts(lengths, 11, 1).norm_spread;
-    cr_assert_float_eq(spread, 8 / 2.56 / 10, 1e-6); /* 6 to 14, of a median of 10 */
+    cr_assert_float_eq(spread, 8 / 2.56 / 10, 1e-6); /* lengths are 6 to 14, with a median of 10 */
     lengths[10] = 1e30f;
     cr_assert_eq(read_facts(lengths, 11, 1).norm_spread, spread, "one row of another length does not count");
     cr_assert_not(read_facts(whole, 0, 2).whole);

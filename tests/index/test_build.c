@@ -1,5 +1,5 @@
-/* Rounds: the same graph whoever does the work and however often it is stopped, and what becomes of
- * rows that are all alike. */
+/* test_build.c -- rounds: the same graph whichever share does the work and however often it is
+ * stopped; and rows that are all alike. */
 #include "base/workers.h"
 
 #include "dataset.h"
@@ -22,7 +22,7 @@ static struct segment_index *build(const struct dataset *d, const struct workers
     return x;
 }
 
-/* With codes that need training, and of bits that need room to work in. */
+/* With codes that need training, and with RaBitQ, whose shares need memory to work in. */
 static void finish(struct segment_index *x, const struct dataset *d, const struct workers *workers)
 {
     const struct index_options sq4 = {.code = CODE_SQ4, .refine = REFINE_F16, .refine_k = 2, .links = LINKS_PLAIN};
@@ -48,7 +48,7 @@ static void assert_same(struct segment_index *a, struct segment_index *b)
     }
 }
 
-/* Workers of one thread, in which no share may do more than a little: the others go on with what it
+/* Workers of one thread. No share may do more than a little in a turn; the others do what it
  * left, and the build has to be called again and again. */
 struct turns {
     unsigned left, length, stopped;
@@ -120,7 +120,7 @@ Test(build, makes_the_same_graph_in_any_number_of_shares)
             struct turns turns = {.length = 3 + (unsigned)i};
             struct workers workers = {shares[i], take_turns, &turns};
             struct segment_index *x = build(&d, &workers);
-            /* of twenty kinds there is little to do */
+            /* twenty distinct vectors make little work */
             const unsigned least = kinds[k] == DATASET_TWINS ? 0 : 10;
             assert_same(alone, x);
             cr_assert_geq(turns.stopped, least);
@@ -160,7 +160,7 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
         uint32_t before = segment_index_graphed(x);
         struct turns turns = {.length = 4};
         struct workers workers = {3, take_turns, &turns};
-        left = 3 + stops % 5; /* a walk pauses once or twice, and ends unless it can */
+        left = 3 + stops % 5; /* a walk pauses once or twice, and must be able to end */
         rc = segment_index_build(x, &d.rows, d.count, stops % 2 ? &workers : NULL, &pause);
         const char *why = NULL;
         cr_assert(rc == 0 || rc == -ECANCELED || rc == -EAGAIN);
@@ -175,7 +175,7 @@ Test(build, stopped_in_the_middle_of_a_round_leaves_the_graph_of_the_round_befor
     dataset_fini(&d);
 }
 
-/* As in a sorted list of words: the nearest of a row enter in the same round as it. */
+/* As in a sorted list of words, the nearest rows of a row enter in the same round. */
 Test(build, finds_the_neighbours_that_come_in_the_same_round)
 {
     struct dataset families, d, queries;

@@ -1,6 +1,6 @@
-/* Codes on data of every kind: what is searched by codes and scored again finds the true
- * neighbours, while it grows and when it is sealed, or codes that can are taken instead. The graph
- * has no part in this. */
+/* test_codes_check.c -- codes on data of every kind. A search by codes whose best are scored
+ * again finds the true neighbours, while the index grows and when it is sealed; or finer codes
+ * are chosen. The graph has no part in this. */
 #include "dataset.h"
 
 #include "base/memory.h"
@@ -22,7 +22,7 @@ static double normal(uint64_t *state)
     return sqrt(-2 * log(uniform(state))) * cos(6.283185307179586 * uniform(state));
 }
 
-/* What one value of a row is; row_draw is one normal draw of the row. */
+/* Computes one value of a row; row_draw is one normal draw for the row. */
 typedef double (*value_fn)(uint64_t *state, uint32_t row, uint32_t j, uint32_t dim, double row_draw);
 #define VALUE(name, expression)                                                                                        \
     static double name(uint64_t *state, uint32_t row, uint32_t j, uint32_t dim, double row_draw)                       \
@@ -79,7 +79,7 @@ static void make(struct dataset *d, value_fn value, enum metric metric, uint32_t
         const double draw = normal(&seed);
         for (uint32_t j = 0; j < dim; j++)
             dataset_row(d, r)[j] = (float)value(&seed, r, j, dim, draw);
-        /* zeros have no direction */
+        /* a vector of zeros has no direction */
         if (metric == METRIC_COSINE && !vectors_normalise(dataset_row(d, r), dim)) {
             dataset_row(d, r)[0] = 1;
         }
@@ -106,8 +106,8 @@ static int by_score(const void *a, const void *b)
     return x->by < y->by ? -1 : x->by > y->by;
 }
 
-/* Of the K nearest rows, how many are found when the `wanted` nearest by code are scored again by
- * `refine`, or the vectors. */
+/* How many of the K nearest rows are found when the `wanted` nearest by code are scored again by
+ * `refine`, or by the vectors. */
 static uint32_t found(const struct dataset *d, const float *q, const struct codes *c, const struct codes *refine,
                       uint32_t wanted, struct scored *s, struct scored *t)
 {
@@ -129,7 +129,7 @@ static uint32_t found(const struct dataset *d, const float *q, const struct code
             codes_distances(&again, &row, 1, at, &by);
             t[row].by = by;
         }
-        s[row].truth = row; /* whose it is, until it is looked up below */
+        s[row].truth = row; /* the row number, until its distance is looked up below */
     }
     double sorted_truth[K];
     struct scored *exact = malloc(d->count * sizeof(*exact));
@@ -209,7 +209,7 @@ Test(codes_check, any_data_of_768_dimensions_keeps_its_neighbours)
     check_all(768, 250);
 }
 
-/* A few rows unlike all others are kept apart from the codes, and scored by their vectors. */
+/* A few rows unlike all others become outliers, which are scored by their vectors. */
 Test(codes_check, a_row_that_codes_do_not_describe_is_found)
 {
     static const uint32_t outliers[] = {7, 500, 1400};

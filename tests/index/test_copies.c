@@ -1,5 +1,5 @@
-/* Equal rows: one of them is in the graph and in the lists, and all are found; rows beside
- * them are not hidden. */
+/* test_copies.c -- equal rows: only the leader is in the graph and in the lists, all copies are
+ * found, and rows beside them are not hidden. */
 #include "dataset.h"
 
 #include "base/bits.h"
@@ -13,7 +13,7 @@
 
 #define DIM 32
 
-/* `groups` latent vectors; row r is a copy of group_of(r)'s first row. */
+/* `groups` latent vectors; row r equals the first row of group_of(r). */
 static void make_groups(struct dataset *d, enum metric metric, uint32_t count, uint32_t (*first_of)(uint32_t row))
 {
     dataset_init(d, DATASET_LATENT, metric, DIM, count, 51);
@@ -22,12 +22,12 @@ static void make_groups(struct dataset *d, enum metric metric, uint32_t count, u
             memcpy(dataset_row(d, r), dataset_row(d, first_of(r)), DIM * sizeof(float));
 }
 
-static uint32_t mostly_one(uint32_t row) /* 99.5 % of one vector */
+static uint32_t mostly_one(uint32_t row) /* 99.5 % of the rows have one vector */
 {
     return row % 200 == 7 ? row : 0;
 }
 
-/* 2, 3, .. of a kind, far from each other in the input */
+/* groups of 2, 3, .. rows, far from each other in the input */
 static uint32_t of_many_sizes(uint32_t row)
 {
     const uint32_t kind = row % 97;
@@ -47,7 +47,7 @@ static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
     return x;
 }
 
-/* The same index, sealed and opened in place. */
+/* Seals the index and opens it in place. */
 static struct segment_index *open_sealed(struct segment_index *x, const struct dataset *d)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
@@ -60,8 +60,8 @@ static struct segment_index *open_sealed(struct segment_index *x, const struct d
     return opened;
 }
 
-/* Each row by its own vector: the nearest hit is as near as the row itself is. Then all of a
- * group, and a bit set. */
+/* Searches for each row by its own vector: the nearest hit is as near as the row itself. Then
+ * for all rows of a group, and with a bit set. */
 static void check_searches(const struct dataset *d, const struct segment_index *x, const char *what)
 {
     struct search_scratch *s = search_scratch_create();
@@ -102,7 +102,7 @@ Test(copies, are_all_found_and_hide_no_other_row)
             check_searches(&d, sealed, "sealed");
             segment_index_destroy(sealed);
             segment_index_destroy(x);
-            x = grow(&d, 700); /* the rest is in lists */
+            x = grow(&d, 700); /* the other rows are in lists */
             cr_assert_not_null(x->unindexed.lists);
             check_searches(&d, x, "unindexed");
             segment_index_destroy(x);
@@ -115,7 +115,7 @@ static uint32_t of_four(uint32_t row)
     return row % 4;
 }
 
-/* The vectors of copies are overwritten: who compares them finds other distances. */
+/* The vectors of copies are overwritten, so a search that compares copies finds other distances. */
 Test(copies, of_few_vectors_are_not_compared_by_a_search_for_a_recall)
 {
     struct dataset d;
@@ -154,13 +154,13 @@ static bool is_found(const struct segment_index *x, const struct dataset *d, uin
     return found;
 }
 
-/* A window slides over the rows: what it has left is not linked, but the same vector
+/* A window slides over the rows. Rows that it has left are not linked, but the same vector
  * that comes again is. */
 Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, DIM, 4000, 54);
-    for (uint32_t r = 3000; r < d.count; r++) /* of dead rows, and of some that live */
+    for (uint32_t r = 3000; r < d.count; r++) /* dead rows are followed by some that live */
         memcpy(dataset_row(&d, r), dataset_row(&d, r - 1000 - r % 2 * 1900), DIM * sizeof(float));
     uint64_t *alive = calloc(bits_words(d.count), sizeof(*alive));
     struct segment_index *x;
@@ -179,7 +179,7 @@ Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
     cr_assert_gt(x->copies.absent, 1000);
     for (uint32_t r = 0; r < d.count; r++)
         cr_assert(!bits_test(alive, r) || is_found(x, &d, r, alive), "row %u", r);
-    /* a power cut may bring back what a sealed file left out */
+    /* after a power cut, rows that a sealed file left out may be alive again */
     struct segment_index *sealed = open_sealed(x, &d);
     for (uint32_t r = 0; r < d.count; r++)
         bits_set(alive, r);
@@ -191,7 +191,7 @@ Test(copies, rows_that_are_dead_when_their_turn_comes_are_left_out)
     dataset_fini(&d);
 }
 
-/* A leader is dead when its turn comes, and copies that came before live. */
+/* A leader is dead when the build comes to it, while copies that came before are alive. */
 Test(copies, live_on_when_their_leader_dies_before_its_turn)
 {
     struct dataset d;
@@ -218,7 +218,7 @@ Test(copies, live_on_when_their_leader_dies_before_its_turn)
     dataset_fini(&d);
 }
 
-/* The 250 rows from `first` on have copies at the end; every second of them may not be returned. */
+/* The 250 rows from `first` on have copies at the end. Every second of them may not be returned. */
 static void make_pairs(struct dataset *d, uint32_t dim, uint32_t count, uint32_t first, uint64_t **ret_allowed)
 {
     dataset_init(d, DATASET_LATENT, METRIC_L2, dim, count, 55);
@@ -231,13 +231,13 @@ static void make_pairs(struct dataset *d, uint32_t dim, uint32_t count, uint32_t
     }
 }
 
-/* The lists hold leaders only. */
+/* Lists hold only leaders. */
 Test(copies, are_found_in_lists_when_their_leader_is_scanned_and_not_allowed)
 {
     struct dataset d;
     uint64_t *allowed;
     make_pairs(&d, DIM, 4000, 0, &allowed);
-    struct segment_index *x = grow(&d, 300); /* too few for a walk */
+    struct segment_index *x = grow(&d, 300); /* too few rows for a walk */
     cr_assert_not_null(x->unindexed.lists);
     for (uint32_t i = 0; i < 250; i++)
         cr_assert(is_found(x, &d, d.count - 250 + i, allowed), "the copy of row %u", i);
@@ -259,7 +259,7 @@ static int grow_some(void *arg)
     return 0;
 }
 
-/* At a pause of a search the leader goes from the lists to the graph. */
+/* At a pause of a search, the leader goes from the lists to the graph. */
 Test(copies, are_found_when_their_leader_goes_to_the_graph_meanwhile)
 {
     enum { FIRST = 600 };
@@ -296,7 +296,7 @@ static uint32_t every_other(uint32_t row)
     return row % 2 ? 0 : row;
 }
 
-/* All but the last of 10 000 copies are left out by a filter that leaves a walk enough. */
+/* A filter leaves out all but the last of 10 000 copies, and enough rows for a walk. */
 Test(copies, that_a_filter_leaves_out_are_passed_with_pauses)
 {
     enum { COUNT = 20000 };
@@ -312,7 +312,7 @@ Test(copies, that_a_filter_leaves_out_are_passed_with_pauses)
     struct search_scratch *s = search_scratch_create();
     struct segment_index *x = grow(&d, d.count);
     const struct search_params p = {.k = 10, .ef = 32, .allowed = allowed, .pause = &pause};
-    for (unsigned i = 0; i < 2; i++) { /* near row 0, and far from it */
+    for (unsigned i = 0; i < 2; i++) { /* a query near row 0, then one far from it */
         pause.arg = &pauses[i];
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, i * 500), &p, s, hits), 10);
         cr_assert_eq(hits[0].row, i ? 500 : d.count - 1);
@@ -336,7 +336,8 @@ Test(copies, groups_from_a_disk_are_checked)
     cr_assert_eq(sealed_open(&s, true, &x), 0);
     segment_index_destroy(x);
     uint32_t *next = s.copy[last];
-    for (unsigned i = 0; i < 3000; i++) { /* any value: an error, or groups that a search ends in */
+    /* any value gives an error, or groups in which a search ends */
+    for (unsigned i = 0; i < 3000; i++) {
         const uint32_t row = i * 7 % 400, was = next[row];
         next[row] = i % 3 == 0 ? was ^ ((uint32_t)1 << (i % 32)) : (uint32_t)(i * 2654435761u);
         if (sealed_open(&s, false, &x) == 0) {

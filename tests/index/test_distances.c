@@ -1,5 +1,5 @@
-/* Distances of values of any magnitude a float has: in the order of the true ones, never
- * infinite, and searched by. */
+/* test_distances.c -- distances of values of any magnitude that a float has are in the order of
+ * the true ones, never infinite, and searches work with them. */
 #include "dataset.h"
 
 #include "base/memory.h"
@@ -78,7 +78,7 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* How many of the K nearest are found; all hits must be there, in order, and finite. */
+/* How many of the K nearest are found. Checks that there are K hits, in order and finite. */
 static uint32_t found(const struct dataset *d, const struct segment_index *x, const float *q, bool exact)
 {
     struct search_scratch *scratch = search_scratch_create();

@@ -1,4 +1,4 @@
-/* Walks that end early: when they do, that nothing is lost by the bound of their pools, and that
+/* test_early_end.c -- when walks end early; that the bound of their pools loses nothing; that
  * deleted rows do not end them. */
 #include "sealed.h"
 
@@ -12,7 +12,7 @@
 #define K  10
 #define EF 64
 
-/* k of that distance, and one more behind them. */
+/* k candidates with the k-th at that distance, and one more behind them. */
 static bool is_due_behind(float first, float kth, float next)
 {
     float distances[K + 1];
@@ -56,7 +56,7 @@ Test(early_end, the_bound_of_a_pool_keeps_out_only_what_would_end_the_walk)
     }
 }
 
-/* Rows that all queries visit; *ret_recall of them. */
+/* Rows visited by all queries together; *ret_recall: their recall. */
 static uint64_t walked(const struct sealed *s, const struct segment_index *x, const struct dataset *q, bool early,
                        double *ret_recall)
 {
@@ -93,8 +93,8 @@ Test(early_end, walks_visit_fewer_rows_and_find_nearly_as_many)
     }
 }
 
-/* Of the rows nearest to a query two of three are deleted: those that are left are farther than
- * those that a walk would end by. */
+/* Of the rows nearest to a query, two of three are deleted. The rest is farther than the
+ * distance at which a walk would end. */
 Test(early_end, deleted_rows_do_not_end_a_walk)
 {
     enum { ROWS = 4000, NEAR = 150, WORDS = ROWS / 64 + 1 };

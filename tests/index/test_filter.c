@@ -1,5 +1,5 @@
-/* Filters, and deletions, which are filters, that have to do with the query: recall does not depend
- * on where the allowed rows lie. */
+/* test_filter.c -- filters, and deletions, that depend on the query: recall does not depend on
+ * where the allowed rows lie. */
 #include "sealed.h"
 
 #include "base/bits.h"
@@ -10,7 +10,7 @@
 #define ROWS  3000
 #define WORDS (ROWS / 64 + 1)
 
-/* All rows but the `percent` nearest to the query. */
+/* Allows all rows but the `percent` nearest to the query. */
 static void allow_far(const struct dataset *d, const float *query, uint32_t percent, uint64_t allowed[WORDS])
 {
     const uint32_t n = d->count * percent / 100;
@@ -32,7 +32,7 @@ static double recall_behind(const struct dataset *d, const struct segment_index 
     return dataset_recall(d, x, q, &p);
 }
 
-/* What is left lies closer together than the codes can tell apart. */
+/* The allowed rows lie closer together than the codes can tell apart. */
 Test(filter, rows_behind_the_nearest_are_found_though_codes_are_coarse)
 {
     static const uint32_t percent[] = {0, 5, 19, 50};
@@ -51,7 +51,7 @@ Test(filter, rows_behind_the_nearest_are_found_though_codes_are_coarse)
     dataset_fini(&q);
 }
 
-/* The rows that are not allowed fill most of the beam, and leave just k. */
+/* Rows that are not allowed fill most of the beam and leave place for just k. */
 Test(filter, a_beam_of_deleted_rows_is_widened)
 {
     struct dataset d, q;

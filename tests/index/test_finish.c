@@ -1,5 +1,5 @@
-/* What a sealed index holds: every kind of code with every way to score again, searched after
- * the way through bytes. */
+/* test_finish.c -- the contents of a sealed index: every kind of code with every way to score
+ * again, searched after saving and opening. */
 #include "sealed.h"
 
 #include "index/autoindex.h"
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Recall over 25 queries of an index of that kind. */
+/* Recall of 25 queries with an index of that kind. */
 static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim, uint32_t count,
                         struct index_options options, uint32_t k, uint32_t ef)
 {
@@ -31,7 +31,7 @@ static double recall_of(enum dataset_kind kind, enum metric metric, uint32_t dim
 
 struct expected {
     struct index_options options;
-    double recall; /* at least, under every metric */
+    double recall; /* the least, under every metric */
 };
 
 static const struct expected finer[] = {
@@ -57,7 +57,7 @@ static const struct expected rotated[] = {
     {{.code = CODE_RABITQ, .code_bits = 8, .refine = REFINE_NONE}, 0.9},
 };
 
-/* One graph, finished again for each kind. */
+/* Builds one graph, and finishes it again for each kind. */
 static void check_recall(const struct expected *list, size_t count, enum metric metric)
 {
     struct dataset d, q;
@@ -83,7 +83,7 @@ static void check_recall(const struct expected *list, size_t count, enum metric 
     dataset_fini(&q);
 }
 
-/* Rows that came last are longer than those that the codes were trained with, as they grew. */
+/* Later rows are longer than those that the growing codes were trained on. */
 Test(finish, ranges_of_bytes_are_those_of_all_rows)
 {
     enum { ROWS = 1450, BEFORE = 1200 };
@@ -218,7 +218,7 @@ Test(finish, equal_rows_and_rows_of_zeros_are_found)
     }
 }
 
-/* Each time later than the time before. */
+/* Stops each time later than the time before. */
 struct stops {
     unsigned calls, limit;
 };

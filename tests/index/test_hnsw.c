@@ -1,4 +1,5 @@
-/* The graph itself: well formed, every row reachable, neighbours diverse. */
+/* test_hnsw.c -- the graph itself: well formed, every row reachable, neighbours in
+ * different directions. */
 #include "index/hnsw/hnsw.h"
 
 #include "base/bits.h"
@@ -41,8 +42,8 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         enum dataset_kind kind;
         enum metric metric;
         float
-            /* every 100th row is so many times as long: under the inner product all others
-             * would link to those alone */
+            /* every 100th row is so many times as long; under the inner product all others
+             * would link only to those */
             hubs;
     } sets[] = {{DATASET_LATENT, METRIC_L2, 1}, {DATASET_WHOLE, METRIC_L2, 1},     {DATASET_EQUAL, METRIC_L2, 1},
                 {DATASET_TWINS, METRIC_L2, 1},  {DATASET_EQUAL, METRIC_COSINE, 1}, {DATASET_LATENT, METRIC_IP, 20}};
@@ -58,7 +59,7 @@ Test(hnsw, is_well_formed_and_reaches_every_row)
         cr_assert_eq(hnsw_verify(g, NULL, &why), 0, "%s", why);
         const uint32_t kinds = sets[i].kind == DATASET_EQUAL ? 1 : sets[i].kind == DATASET_TWINS ? 30 : d.count;
         cr_assert_eq(g->linked, kinds, "set %zu: %u", i, g->linked);
-        cr_assert_leq(g->nodes, kinds / 3); /* about 1 in 8 */
+        cr_assert_leq(g->nodes, kinds / 3); /* expected is about 1 in 8 */
         cr_assert_geq(g->nodes, kinds / 20);
         uint32_t n = reachable(g, entry_row(g));
         cr_assert_eq(n, kinds, "set %zu: %u", i, n);
@@ -80,8 +81,7 @@ static bool links_to(const struct hnsw *g, uint32_t from, uint32_t to)
     return false;
 }
 
-/* The share of the links that lead to a row which does not link back though its
- * list has a place free. */
+/* The share of links to a row that does not link back although its list has a free place. */
 static double unanswered(const struct hnsw *g)
 {
     uint32_t all = 0, unanswered = 0;
@@ -107,8 +107,8 @@ Test(hnsw, finished_answers_links_wherever_there_is_room)
     dataset_fini(&d);
 }
 
-/* How deep the deepest occlusion is that a nearer neighbour of the list casts on another: squared
- * distances, to the row / between. */
+/* The largest occlusion of a neighbour by a nearer neighbour of the list: squared distance to
+ * the row / squared distance between the two. */
 static float occlusion_on(const struct dataset *d, uint32_t row, const uint32_t *list, uint32_t n, uint32_t i)
 {
     float to_row = vectors_distance(METRIC_L2, dataset_row(d, row), dataset_row(d, list[i]), d->dim), deepest = 0;
@@ -140,14 +140,14 @@ Test(hnsw, fills_lists_but_keeps_directions)
         links += n;
     }
     cr_assert_gt(links, d.count * 24, "%u", links);
-    cr_assert_gt(open, d.count * 4, "%u", open); /* directions of their own */
-    /* links back are not chosen until a list is full */
+    cr_assert_gt(open, d.count * 4, "%u", open); /* many neighbours are not occluded */
+    /* reverse links are not chosen by occlusion until a list is full */
     cr_assert_lt(deep, links / 8, "%u", deep);
     segment_index_destroy(x);
     dataset_fini(&d);
 }
 
-/* Under the inner product most answers are the longest rows, and they hide each other. */
+/* Under the inner product most answers are the longest rows, which occlude each other. */
 Test(hnsw, finds_rows_of_very_different_length)
 {
     struct dataset d, queries;

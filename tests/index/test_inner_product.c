@@ -1,6 +1,6 @@
-/* Under the inner product a few long rows are near to everything. The rows behind them are answers,
- * too: they are found with small beams, and each row by its own vector where an exact search has it
- * among the ten nearest. */
+/* test_inner_product.c -- under the inner product a few long rows are near to all others. The
+ * rows behind them are answers too: they are found with small beams, and each row by its own
+ * vector where an exact search has it among the ten nearest. */
 #include "dataset.h"
 
 #include "index/segment_index_internal.h"
@@ -37,7 +37,7 @@ static void hubs(struct dataset *d, uint64_t *state)
         scale(dataset_row(d, r), 5);
 }
 
-/* A full cube: the mean of all is longer than what sets rows apart. */
+/* A full cube: the mean of all rows is longer than their differences. */
 static void cube(struct dataset *d, uint64_t *state)
 {
     for (uint32_t r = 0; r < d->count; r++)
@@ -45,7 +45,7 @@ static void cube(struct dataset *d, uint64_t *state)
             dataset_row(d, r)[j] = unit(state);
 }
 
-/* Whole numbers from 0, most of them small. */
+/* Whole numbers from 0 on, most of them small. */
 static void counts(struct dataset *d, uint64_t *state)
 {
     for (uint32_t r = 0; r < d->count; r++)
@@ -53,7 +53,7 @@ static void counts(struct dataset *d, uint64_t *state)
             dataset_row(d, r)[j] = floorf(-3 * logf(unit(state))) + (j == 0);
 }
 
-/* Positive rows, lengths by a gamma distribution. */
+/* Positive rows with lengths of a gamma distribution. */
 static void gamma_lengths(struct dataset *d, uint64_t *state)
 {
     for (uint32_t r = 0; r < d->count; r++) {
@@ -78,7 +78,7 @@ static void make(struct dataset *d, size_t kind, uint64_t seed)
     kinds[kind].make(d, &state);
 }
 
-/* Rows that a search for their own vectors should find, and does not. */
+/* Counts rows that a search for their own vectors should find and does not. */
 static uint32_t missed_by(const struct dataset *d, const struct segment_index *x, struct search_params params)
 {
     struct search_scratch *s = search_scratch_create();
@@ -107,7 +107,7 @@ static uint32_t missed(const struct dataset *d, const struct segment_index *x, u
 
 static const struct index_options options = {.m = 16, .ef_construct = 100, .code = CODE_F32, .refine = REFINE_NONE};
 
-/* As it is searched once it is sealed. */
+/* Seals the index and opens it. */
 static struct segment_index *open_finished(struct segment_index *x, const struct dataset *d)
 {
     struct segment_index *sealed;
@@ -120,7 +120,7 @@ static struct segment_index *open_finished(struct segment_index *x, const struct
     return sealed;
 }
 
-/* Of the cube some are missed: walks begin at more than a hundred strays, of which the
+/* Some rows of the cube are missed. Walks go on from more than a hundred strays, of which the
  * smallest beam keeps ten. */
 Test(inner_product, every_row_is_found_by_its_own_vector_with_the_smallest_beam)
 {
@@ -137,8 +137,7 @@ Test(inner_product, every_row_is_found_by_its_own_vector_with_the_smallest_beam)
     }
 }
 
-/* A row that nine others are nearer to its vector than itself may be the
- * eleventh by its 8-bit code. */
+/* A row may be the tenth nearest to its own vector, and the eleventh by its 8-bit code. */
 Test(inner_product, every_row_is_found_by_its_own_vector_where_codes_swap_neighbours)
 {
     for (uint64_t seed = 8; seed < 10; seed++)
@@ -171,7 +170,7 @@ Test(inner_product, rows_behind_the_longest_are_found)
     }
 }
 
-/* Rows come one by one, and are searched for while the graph grows. */
+/* Rows are appended one by one, and searched for while the graph grows. */
 static struct segment_index *grown(const struct dataset *d)
 {
     struct segment_index *x;
@@ -184,8 +183,8 @@ static struct segment_index *grown(const struct dataset *d)
     return x;
 }
 
-/* Links to a row are given up for nearer rows while the graph grows. In the cube, where long rows
- * are near to all others, one or two rows may be cut off until they are searched for again. */
+/* While the graph grows, links to a row are given up for nearer rows. In the cube, where long
+ * rows are near to all others, one or two rows may be cut off until they are searched for again. */
 Test(inner_product, a_growing_graph_keeps_links_to_rows_of_any_length)
 {
     static const uint32_t most[] = {0, ROWS / 1000, 0, 0};

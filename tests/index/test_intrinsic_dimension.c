@@ -1,5 +1,5 @@
-/* The intrinsic dimension of made data is known, and a graph gets its links by it where
- * they were not given. */
+/* test_intrinsic_dimension.c -- the intrinsic dimension of made data is known, and a graph gets
+ * its number of links by it if none is given. */
 #include "dataset.h"
 
 #include "base/memory.h"
@@ -22,7 +22,7 @@ static double normal(uint64_t *state)
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 
-/* Rows of a plane of so many directions, which lies askew. */
+/* Rows in a subspace with so many directions, not parallel to the axes. */
 struct plane {
     struct rows rows;
     uint8_t *bytes;
@@ -100,7 +100,7 @@ Test(intrinsic_dimension, cannot_be_told_of_copies_few_rows_or_numbers_beyond_fl
     cr_expect_eq(measure(&p), 0);
     memory_free(p.bytes);
     cr_expect_eq(measure_made(5, 9, 1), 0);
-    const float beyond = measure_made(5, 1000, 1e30); /* squares that are no floats */
+    const float beyond = measure_made(5, 1000, 1e30); /* squares of such values overflow a float */
     cr_expect(isfinite(beyond) && beyond >= 0, "%g", (double)beyond);
 }
 

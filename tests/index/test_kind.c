@@ -1,6 +1,6 @@
-/* test_kind.c -- index kinds behind their table: FLAT is exact in every state, a kind that a
- * program brings reads its rows by fetch() and never answers wrongly, and bytes of a kind or
- * version that is not known are refused with its name. */
+/* test_kind.c -- index kinds behind their table: FLAT is exact in every state; a kind that a
+ * program brings reads its rows by fetch() and never answers wrongly; bytes of an unknown kind
+ * or version are refused with its name. */
 #include "../paged/paged.h"
 #include "index/index_cost.h"
 #include "index/kind.h"
@@ -34,7 +34,7 @@ static void assert_exact(const struct dataset *d, const struct segment_index *x,
     search_scratch_destroy(scratch);
 }
 
-/* Whatever was asked for. */
+/* Whatever effort was asked for. */
 static void assert_exact_however(const struct dataset *d, const struct segment_index *x, uint32_t count)
 {
     uint64_t allowed[64];
@@ -101,7 +101,7 @@ Test(kind, options_that_flat_cannot_keep_are_refused_by_name)
     }
 }
 
-/* What opening says of a header that was changed at `at`. */
+/* Opens an index whose header was changed at `at`; returns the result. */
 static int open_changed(struct sealed *s, size_t at, uint16_t value, const char **why)
 {
     struct segment_index *x;
@@ -153,7 +153,7 @@ Test(kind, a_search_costs_more_the_more_it_looks_at_and_a_machine_is_learnt)
 
 /* -- a kind that reads pages -- */
 
-/* A disk that fails once in so many reads, or gives other bytes. */
+/* A disk that fails once in so many reads, or gives wrong bytes. */
 struct disk {
     uint64_t random;
     unsigned fails, lies; /* 0: never */

@@ -1,5 +1,5 @@
-/* Packed links: the same lists and the same walks as the plain ones, in fewer bytes;
- * damaged ones are refused. */
+/* test_links_packed.c -- packed links give the same lists and the same walks as plain ones, in
+ * fewer bytes; damaged ones are refused. */
 #include "index/hnsw/links_packed.h"
 
 #include "dataset.h"
@@ -16,7 +16,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Lists of random rows, of every length from none to links_max. */
+/* Makes lists of random rows, of every length from 0 to links_max. */
 static void random_lists(struct row_array *c, uint32_t links_max, uint32_t rows)
 {
     uint64_t state = 7;
@@ -61,7 +61,7 @@ Test(links_packed, every_list_comes_back_ascending)
     }
 }
 
-/* The graph of x again with its links packed; the rest is borrowed from it. */
+/* The graph of x with packed links; it borrows everything else. */
 static struct hnsw packed_twin(const struct segment_index *x)
 {
     struct hnsw g = *graph_of(x);
@@ -115,8 +115,8 @@ Test(links_packed, they_take_half_the_bytes)
     }
 }
 
-/* Opens a damaged copy that ends where its allocation ends: it is refused, or its lists are
- * those of some graph. */
+/* Opens a damaged copy that ends where its allocation ends. It is refused, or its lists
+ * name rows of the graph. */
 static int open_copy(const uint8_t *bytes, uint64_t size, uint32_t rows, bool copy)
 {
     struct links_packed p;
@@ -161,7 +161,7 @@ Test(links_packed, damaged_bytes_are_refused_or_harmless)
         refused += rc != 0;
         *at = was;
     }
-    cr_assert_gt(refused, 300); /* most changes name other rows */
+    cr_assert_gt(refused, 300); /* most changes name rows that do not exist */
     free(bytes);
     links_packed_fini(&p);
     row_array_fini(&c);

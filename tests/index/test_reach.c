@@ -1,4 +1,4 @@
-/* Every row is found by its own vector, at the effort that searches have by default, whatever the
+/* test_reach.c -- every row is found by its own vector, with the default effort, whatever the
  * other rows are like. */
 #include "sealed.h"
 
@@ -14,7 +14,7 @@
 #define DIM  20
 #define ROWS 2000
 
-static float noise(uint64_t *state) /* about normal */
+static float noise(uint64_t *state) /* nearly normal */
 {
     float sum = -6;
     for (unsigned i = 0; i < 12; i++)
@@ -22,7 +22,7 @@ static float noise(uint64_t *state) /* about normal */
     return sum;
 }
 
-/* Nearly parallel rows, and one in a hundred of them anywhere else. */
+/* Nearly parallel rows; one in a hundred points anywhere else. */
 static void parallel(struct dataset *d, uint64_t *state)
 {
     for (uint32_t r = 0; r < d->count; r++)
@@ -46,7 +46,7 @@ static void large_rows(struct dataset *d, uint64_t *state)
             dataset_row(d, r)[j] = noise(state) * (r % 700 == 699 ? 1000 : 1);
 }
 
-/* Topics of very different size: the smallest has ten rows. */
+/* Topics of very different sizes; the smallest has ten rows. */
 static void rare_topics(struct dataset *d, uint64_t *state)
 {
     float centre[40][DIM];
@@ -76,7 +76,7 @@ static void one_bit(struct dataset *d, uint64_t *state)
     }
 }
 
-/* Each cluster behind the other, and its rows in their order. */
+/* Clusters one after the other, each with its rows in order. */
 static void sorted(struct dataset *d, uint64_t *state)
 {
     for (uint32_t r = 0; r < d->count; r++)
@@ -107,8 +107,9 @@ static uint32_t missed(const struct dataset *d, const struct segment_index *x)
     return n;
 }
 
-/* `most`: rows that may be missed all the same. The graph is built on 8-bit codes, which hold
- * nearly parallel rows in few cells when others point elsewhere: much of it leads nowhere. */
+/* `most`: how many rows may be missed. The graph is built on 8-bit codes, which put
+ * nearly parallel rows into few cells when others point elsewhere. So many of its links
+ * lead to no near row. */
 static const struct {
     const char *name;
     enum metric metric;
@@ -156,7 +157,7 @@ Test(reach, every_row_is_found_by_its_own_vector)
     }
 }
 
-/* A row that nothing leads to, and that nothing may lead to. */
+/* A row that no link leads to, and that may get none. */
 /* Few links lead to most of these rows, and many are strays. */
 Test(reach, rows_of_sparse_vectors_are_found_with_the_smallest_beam)
 {
@@ -193,7 +194,7 @@ Test(reach, walks_go_on_from_strays)
     const char *why;
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, NULL), 0);
     const uint32_t lost[] = {1234, 1900}, max = 2 * graph_of(x)->m;
-    for (uint32_t r = 0; r < ROWS; r++) { /* every link to them leads elsewhere */
+    for (uint32_t r = 0; r < ROWS; r++) { /* every link to these rows is turned elsewhere */
         uint32_t *links = hnsw_links(graph_of(x), r);
         for (uint32_t i = 0; i < max; i++)
             if (links[i] == lost[0] || links[i] == lost[1])
@@ -214,7 +215,7 @@ Test(reach, walks_go_on_from_strays)
     dataset_fini(&d);
 }
 
-/* How many rows at most are to be searched for again that were not at the pause before. */
+/* The most rows that were added between two pauses to those that are searched for again. */
 struct mended {
     const struct segment_index *x;
     uint32_t again, turn, most;
@@ -229,7 +230,7 @@ static int see_mended(void *arg)
     uint32_t added = r->again_count;
     if (r->turn == m->turn && added >= m->again)
         added -= m->again;
-    /* those of the turn before are its list now, */
+    /* the rows of the turn before are its list now, */
     else if (r->turn == m->turn + 1 && r->listed <= r->rows / 2)
         /* unless all rows are searched for once more */
         added += r->listed - m->again;
@@ -239,7 +240,7 @@ static int see_mended(void *arg)
     return 0;
 }
 
-/* A row that is missed gets its links, and before the next one does others have their turn. */
+/* A missed row gets its links, and other fibers may run before the next one does. */
 Test(reach, pauses_behind_each_row_that_it_mends)
 {
     struct dataset d;
@@ -249,7 +250,7 @@ Test(reach, pauses_behind_each_row_that_it_mends)
     struct mended m = {.x = x};
     const struct pause pause = {see_mended, &m};
     cr_assert_eq(segment_index_finish(x, &d.rows, NULL, &pause), 0);
-    /* itself, a row that loses a link, and those behind that */
+    /* the row itself, a row that loses a link, and the rows that were found through that one */
     const uint32_t one = 1 + 1 + 2 * graph_of(x)->m;
     cr_assert_gt(m.most, 0);
     cr_assert_leq(m.most, one, "%u rows in one go", m.most);

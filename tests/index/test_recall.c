@@ -1,5 +1,5 @@
-/* The recall curve: it is measured, rises, keeps what it promises, and leads to a scan where no
- * walk reaches what is asked for. */
+/* test_recall.c -- the recall curve: it is measured, rises, keeps its promise, and leads to a
+ * scan where no walk reaches the wanted recall. */
 #include "sealed.h"
 
 #include "graph.h"
@@ -31,7 +31,7 @@ static void opened_fini(struct opened *o)
     sealed_fini(&o->s);
 }
 
-/* Over 100 queries that are no rows. */
+/* Mean recall of 100 queries that are no rows. */
 static double recall_of(const struct opened *o, float recall, uint32_t k)
 {
     struct dataset q;
@@ -42,8 +42,8 @@ static double recall_of(const struct opened *o, float recall, uint32_t k)
     return got;
 }
 
-/* k_min: where nothing refines coarse codes, the nearest may well be the second by its code,
- * whatever a curve of k 10 says. */
+/* k_min: the least k that is checked. Where nothing scores coarse codes again, the nearest row
+ * may be the second by its code, although a curve of k 10 promises more. */
 static void check_promises(const struct opened *o, const char *what, uint32_t k_min)
 {
     static const float wanted[] = {0.8f, 0.9f, 0.95f, 0.98f, 0.99f};
@@ -132,8 +132,8 @@ Test(recall, where_all_rows_are_equal_nothing_is_measured_and_all_is_compared)
     opened_fini(&o);
 }
 
-/* Rows of 0 and 1 are codes without any loss, but what is asked for lies between them, where the
- * codes cannot tell rows apart. */
+/* Rows of 0 and 1 have codes without loss. But the queries lie between them, where the codes
+ * cannot tell rows apart. */
 Test(recall, queries_between_whole_numbers_are_measured_too)
 {
     struct dataset d, q;
@@ -172,7 +172,7 @@ Test(recall, few_rows_are_not_measured_but_compared)
     opened_fini(&o);
 }
 
-/* Distances of a walk are so many fewer than rows here that only the floors decide. */
+/* Walks compute so few distances here that only the floors decide. */
 Test(recall, below_the_floor_all_codes_are_scanned_and_then_all_vectors)
 {
     struct opened o;
@@ -228,7 +228,7 @@ Test(recall, ef_wins_over_recall)
     opened_fini(&o);
 }
 
-/* A hidden row is neither found nor walked over, though it is linked. */
+/* A hidden row is not found and not walked over, although it is linked. */
 Test(recall, a_row_that_is_left_out_is_not_met)
 {
     struct dataset d;
@@ -264,7 +264,8 @@ Test(recall, a_row_that_is_left_out_is_not_met)
     dataset_fini(&d);
 }
 
-/* Queries of random directions, where rows are a network's output: harder to find the way to. */
+/* Queries in random directions, while the rows are the output of a network: walks find
+ * them with more effort. */
 static void apart_init(struct dataset *q, uint32_t dim, uint32_t count, uint64_t seed)
 {
     dataset_init(q, DATASET_LATENT, METRIC_L2, dim, count, 1);
@@ -273,7 +274,7 @@ static void apart_init(struct dataset *q, uint32_t dim, uint32_t count, uint64_t
             dataset_row(q, row)[j] = (float)(dataset_random(&seed) >> 40) / (float)(1 << 23) - 1;
 }
 
-/* An index with few links, finished after these queries came. */
+/* An index with few links, finished after these queries were lent. */
 static void opened_init_asked(struct opened *o, const struct dataset *came)
 {
     static const struct index_options few_links = {.m = 4, .ef_construct = 20};
@@ -293,7 +294,7 @@ Test(recall, a_curve_answers_for_queries_that_came_though_rows_are_easier)
     const struct search_params p = {.k = 10, .recall = 0.95f};
     struct dataset few, came, others;
     struct opened guessed, asked;
-    apart_init(&few, 48, RECALL_QUERIES_MIN - 1, 3); /* too few to go by */
+    apart_init(&few, 48, RECALL_QUERIES_MIN - 1, 3); /* too few queries to count */
     apart_init(&came, 48, 32, 3);
     apart_init(&others, 48, 200, 4);
     opened_init_asked(&guessed, &few);
@@ -328,8 +329,8 @@ Test(recall, more_effort_finds_more_and_in_the_end_everything)
     dataset_fini(&others);
 }
 
-/* Products that differ by half a millionth of themselves: f32 can tell such a row from the
- * tenth. */
+/* Products that differ by half a millionth of themselves. An f32 can tell such
+ * a row from the tenth. */
 Test(recall, a_row_that_is_hardly_farther_is_not_counted_as_found)
 {
     struct dataset d;
@@ -401,8 +402,8 @@ Test(recall, a_curve_that_is_damaged_is_refused)
     sealed_fini(&s);
 }
 
-/* Some queries find nothing until a beam leads out of a cluster: hardly less than
- * the upper rung will do. */
+/* Some queries find nothing until the beam leads out of a cluster. So an ef close to that of the
+ * upper rung is needed. */
 Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.85f, 0.8f, 300}, {30, 1, 0.999f, 400}}}}};
@@ -411,8 +412,8 @@ Test(recall, between_two_rungs_that_lie_far_apart_the_upper_one_counts)
     cr_assert(effort.way == RECALL_WALK && effort.ef >= 28, "%u", effort.ef);
 }
 
-/* Both ladders reach .98; the second has fewer distances there, but only for as many as it was
- * measured for, and where most rows are allowed. */
+/* Both ladders reach .98. The second has fewer distances there, but only for k up to 10, and
+ * only where most rows are allowed. */
 Test(recall, the_cheaper_of_the_two_ladders_is_taken)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{20, 0.9f, 0.9f, 300}, {60, 1, 0.999f, 900}}}, {.k = 100}},
@@ -429,7 +430,7 @@ Test(recall, the_cheaper_of_the_two_ladders_is_taken)
     cr_assert(!more.ends_early && more.ef > 50, "%u", more.ef);
 }
 
-/* Four times as many candidates as hits were needed for 100; that stays so for 1000. */
+/* k 100 needed four times as many candidates as hits; so does k 1000. */
 Test(recall, beyond_what_was_measured_effort_grows_with_k)
 {
     const struct recall_curve c = {.of = {{10, 64, 2, 0, {{10, 0.9f, 0.9f, 300}, {100, 0.99f, 0.99f, 900}}},

@@ -1,5 +1,5 @@
-/* Sealing and opening: the same answers from the bytes, and -EINVAL, never a
- * crash, from damaged ones. */
+/* test_regions.c -- sealing and opening: the same answers from the bytes, and -EINVAL but never
+ * a crash from damaged ones. */
 #include "sealed.h"
 
 #include "base/memory.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kinds that differ in what is in their regions. */
+/* Options that make different regions. */
 static const struct index_options kinds[] = {
     {.m = 6, .ef_construct = 40, .code = CODE_SQ8, .refine = REFINE_F32},
     {.m = 6, .ef_construct = 40, .code = CODE_SQ4, .refine = REFINE_F16, .links = LINKS_PACKED},
@@ -86,7 +86,7 @@ Test(regions, are_refused_before_the_index_is_complete)
     dataset_fini(&d);
 }
 
-/* Without a recall curve an index is as good as one that was not measured; every
+/* An index without its recall curve works like one that was not measured. Every
  * other region is needed. */
 static void check_missing(struct sealed *s, unsigned i)
 {
@@ -126,8 +126,8 @@ Test(regions, missing_or_of_another_size_are_refused)
     sealed_fini(&s);
 }
 
-/* One word of one region replaced: refused, or an index that searches without reading out of
- * bounds (a sanitizer sees). */
+/* Replaces one word of one region. The index is refused, or searches work without reading out of
+ * bounds, which a sanitizer checks. */
 static void damage(const struct index_options *options, enum metric metric, unsigned *refused, unsigned *opened)
 {
     struct sealed s;
@@ -208,7 +208,7 @@ Test(regions, a_column_of_many_chunks_is_joined)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 2, 300, 43);
-    struct segment_index *x = dataset_index(&d, 256, 20), *y; /* 2 KiB of links a row */
+    struct segment_index *x = dataset_index(&d, 256, 20), *y; /* 2 KiB of links for each row */
     struct index_region regions[SEGMENT_INDEX_REGIONS];
     unsigned count;
     const char *why;

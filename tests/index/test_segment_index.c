@@ -1,4 +1,5 @@
-/* Searches against a plain loop: each metric, each kind of data, odd sizes, filters. */
+/* test_segment_index.c -- searches find what a plain loop finds: with each metric, each kind of
+ * data, odd sizes, filters. */
 #include "dataset.h"
 
 #include "base/bits.h"
@@ -123,7 +124,7 @@ Test(segment_index, a_search_sees_no_row_from_its_count_on)
     dataset_fini(&d);
 }
 
-/* What another search of the core does while this one waits for memory. */
+/* Another search of the core, which runs while this one waits for memory. */
 struct other {
     struct segment_index *index;
     const struct dataset *data;
@@ -142,7 +143,7 @@ static void search_meanwhile(void *arg)
     o->calls++;
 }
 
-/* Another search between any two hops. */
+/* Another search runs between any two hops. */
 Test(segment_index, searches_may_overlap)
 {
     struct dataset d;
@@ -195,7 +196,7 @@ Test(segment_index, returns_allowed_rows_only_however_few)
     dataset_fini(&q);
 }
 
-/* A filter that allows only what is far from the query: the walk ends before it gets there. */
+/* A filter that allows only rows far from the query. The walk ends before it reaches them. */
 Test(segment_index, finds_allowed_rows_far_from_the_query)
 {
     struct dataset d;
@@ -206,7 +207,7 @@ Test(segment_index, finds_allowed_rows_far_from_the_query)
     const float *query = dataset_row(&d, 0);
     uint64_t allowed[4000 / 64 + 1] = {0};
     uint32_t n = 0;
-    /* of a row as good as any */
+    /* a distance at which a row counts as found */
     float bound = vectors_distance(METRIC_L2, query, dataset_row(&d, 1), d.dim);
     for (uint32_t r = 0; r < d.count; r++) {
         if (vectors_distance(METRIC_L2, query, dataset_row(&d, r), d.dim) > bound) {
@@ -320,7 +321,8 @@ Test(segment_index, a_part_keeps_its_share_and_two_deviations)
     } cases[] = {{400, 0, 400}, {400, 1, 400}, {400, 2, 220}, {400, 4, 118}, {64, 16, 24}, {20, 4, 20}, {10, 1000, 10}};
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 32, 3000, 61);
-    struct segment_index *x = dataset_index(&d, 4, 10); /* so poor that each candidate counts */
+    /* so few links and candidates that each further candidate finds more */
+    struct segment_index *x = dataset_index(&d, 4, 10);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct hit part[10], as[10];
         uint32_t n = search_part(&d, x, cases[i].ef, cases[i].parts, part);
@@ -331,7 +333,7 @@ Test(segment_index, a_part_keeps_its_share_and_two_deviations)
     dataset_fini(&d);
 }
 
-/* Every fourth row: what one shard of four has. */
+/* Takes every fourth row: the rows of one owner of four. */
 static void take_part(const struct dataset *whole, struct dataset *ret, uint32_t part)
 {
     dataset_init(ret, DATASET_LATENT, METRIC_L2, whole->dim, whole->count / 4, 1);

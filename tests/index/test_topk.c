@@ -1,4 +1,4 @@
-/* The heap against sorting, with equal distances. */
+/* test_topk.c -- the heap keeps what sorting keeps, with equal distances too. */
 #include "index/topk.h"
 
 #include "dataset.h"
@@ -21,7 +21,7 @@ Test(topk, keeps_the_nearest_and_sorts_them_with_the_row_as_tie_break)
         topk_sort(&t);
         cr_assert_eq(t.count, k);
         for (uint32_t at = 0; at < k; at++) {
-            uint32_t before = 0; /* how many of all come before this one */
+            uint32_t before = 0; /* how many hits come before this one */
             for (uint32_t i = 0; i < 64; i++)
                 before += distances[i] < hits[at].distance || (distances[i] == hits[at].distance && i < hits[at].row);
             cr_assert_eq(before, at);
@@ -30,7 +30,7 @@ Test(topk, keeps_the_nearest_and_sorts_them_with_the_row_as_tie_break)
     }
 }
 
-/* Some all different, some with equal distances, in two parts. */
+/* Hits with different distances, then some with equal ones, added in two parts. */
 Test(topk, sorted_hits_are_added_as_one_by_one)
 {
     uint64_t state = 3;
@@ -57,7 +57,7 @@ Test(topk, sorted_hits_are_added_as_one_by_one)
         }
 }
 
-/* Rows of equal distance, whose keys have nothing to do with their rows. */
+/* Rows at equal distances, whose keys have another order than the rows. */
 Test(topk, of_equal_distances_the_smaller_keys_are_kept_and_come_first)
 {
     uint64_t state = 2;

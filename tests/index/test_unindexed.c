@@ -1,6 +1,6 @@
-/* Rows without a graph: the lists hold each of them once, searches by lists find what a
- * plain loop finds, whatever the data and whatever happens at their pauses, and the lists go
- * when the graph has come. */
+/* test_unindexed.c -- rows that the graph does not hold yet. The lists hold each of them once.
+ * Searches by lists find what a plain loop finds, for any data and whatever happens at their
+ * pauses. The lists are dropped when the graph has taken the rows. */
 #include "dataset.h"
 
 #include "base/bits.h"
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are appended one by one; the work in the background gets a turn when an eighth has been
- * added, but makes no graph beyond `graphed`. */
+/* Appends rows one by one. The background work runs whenever an eighth has been added, but links
+ * no row beyond `graphed`. */
 static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
 {
     struct segment_index *x;
@@ -28,7 +28,8 @@ static struct segment_index *grow(const struct dataset *d, uint32_t graphed)
     return x;
 }
 
-/* Each row of [from, to) is in one list, the lists ascend, and no block is empty. */
+/* Checks that each row of [from, to) is in one list, that lists ascend, and
+ * that no block is empty. */
 static void check_lists(const struct unindexed_lists *l, uint32_t from, uint32_t to)
 {
     uint8_t *met = calloc(to + 1, 1);
@@ -124,7 +125,7 @@ Test(unindexed, few_rows_of_many_dimensions_need_no_lists)
     dataset_fini(&d);
 }
 
-/* Lists as they are for long vectors, which there would be too many of. */
+/* Lists for long vectors, of which a test could not hold enough to make some. */
 Test(unindexed, rows_of_many_dimensions_are_scored_right)
 {
     struct dataset d;
@@ -142,7 +143,7 @@ Test(unindexed, rows_of_many_dimensions_are_scored_right)
 Test(unindexed, a_search_that_keeps_more_looks_at_more)
 {
     struct dataset d;
-    /* of fewer values a row all are looked at */
+    /* with fewer values a row, a search looks at all rows */
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 384, 12000, 56);
     struct segment_index *x = grow(&d, 0);
     struct search_scratch *s = search_scratch_create();
@@ -190,8 +191,8 @@ Test(unindexed, finds_what_the_filter_allows)
     dataset_fini(&q);
 }
 
-/* Rows of a latent space have their neighbours in the nearest lists; of sparse rows, which have
- * little in common, these lie in many. */
+/* Rows of a latent space have their neighbours in the nearest lists. Sparse rows have little in
+ * common, so their neighbours lie in many lists. */
 Test(unindexed, what_lists_tell_is_measured)
 {
     struct dataset d, sparse;
@@ -234,8 +235,8 @@ Test(unindexed, equal_rows_do_not_make_a_search_look_at_all)
     dataset_fini(&d);
 }
 
-/* Each row has a single one: rows without it are equally far, and those with it may come last.
- * They come all at once. */
+/* Each row has one value that is not 0. Rows without it are equally far, and those with it may
+ * come last. They are appended all at once. */
 Test(unindexed, rows_equal_to_the_query_are_found_among_rows_that_are_equally_far)
 {
     struct dataset d;
@@ -272,7 +273,7 @@ Test(unindexed, twins_are_found)
     cr_assert_geq(recall_of(DATASET_TWINS, METRIC_COSINE, 64, 4000, 0, &p), 0.95);
 }
 
-/* Rows that come cluster by cluster: the centroids are of those that came first. */
+/* Rows are appended cluster by cluster, so the centroids are those of the first clusters. */
 Test(unindexed, sorted_input_is_found)
 {
     struct dataset d, q;
@@ -313,7 +314,7 @@ static int rows_come(void *arg)
     return 0;
 }
 
-/* Lists are made again, rows get their codes again and go to the graph while a search pauses. */
+/* Lists are made again, rows are coded again, and rows go to the graph, while a search pauses. */
 static void search_meanwhile(struct meanwhile *m, uint32_t from, uint32_t search_to)
 {
     struct pause pause = {rows_come, m};
@@ -367,13 +368,13 @@ Test(unindexed, rows_go_to_the_graph_while_searches_pause)
     dataset_fini(&d);
 }
 
-/* Long codes, so that a search pauses between two lists. What it found in the first goes to the
- * graph then, and is scanned. */
+/* Codes are long, so that a search pauses between two lists. Rows that it found in the first
+ * list then go to the graph, and are scanned. */
 Test(unindexed, a_row_that_goes_to_the_graph_between_two_lists_is_found_once)
 {
     struct dataset d;
     dataset_init(&d, DATASET_LATENT, METRIC_L2, 2048, 3000, 64);
-    struct segment_index *x = grow(&d, 100); /* too few for a walk, which pauses, too */
+    struct segment_index *x = grow(&d, 100); /* too few rows for a walk, which pauses too */
     struct search_scratch *s = search_scratch_create();
     struct meanwhile m = {.d = &d, .x = x, .count = d.count, .graphed = 12};
     struct pause pause = {rows_come, &m};
@@ -408,7 +409,7 @@ static int count_pause(void *arg)
     return rows_come(&c->m);
 }
 
-/* 1-bit codes do not tell these rows apart: nearly all are scored, and they lie in few lists.
+/* 1-bit codes do not tell these rows apart, so nearly all are scored, and they lie in few lists.
  * Meanwhile the graph takes some. */
 Test(unindexed, a_search_that_scores_nearly_all_pauses_within_a_list)
 {
@@ -483,7 +484,7 @@ Test(unindexed, stopped_at_any_pause_it_goes_on_and_equal_input_makes_equal_list
     dataset_fini(&d);
 }
 
-/* Squares of such values are infinite, and so is every distance. */
+/* Squares of such values are infinite in floats, and so would be every distance. */
 Test(unindexed, rows_that_are_infinitely_far_are_returned)
 {
     struct dataset d;
@@ -501,8 +502,9 @@ Test(unindexed, rows_that_are_infinitely_far_are_returned)
     dataset_fini(&d);
 }
 
-/* Groups of rows a thousand times closer to each other than the groups are, and values around 1000:
- * the codes of centroids and numbers of rows say little of either. */
+/* Rows of a group are a thousand times closer to each other than the groups are, with
+ * values around 1000. The codes of centroids, and the numbers of rows, say little
+ * about either difference. */
 Test(unindexed, rows_close_together_and_far_from_zero_are_told_apart)
 {
     const struct search_params p = {.k = 10};

@@ -1,6 +1,6 @@
-/* Recall on data of every kind: the worst of the zoo (bench/ann/zoo.h), small, unindexed, growing
- * and sealed, against exact search. Each search asks for recall .98, the default, and each row is
- * searched for by its own vector. */
+/* test_zoo.c -- recall on odd data: the hardest sets of the zoo (bench/ann/zoo.h), small,
+ * unindexed, growing and sealed, against exact search. Each search asks for recall .98, the
+ * default, and each row is searched for by its own vector. */
 #include "ann/zoo_index.h"
 
 #include <criterion/criterion.h>
@@ -8,7 +8,7 @@
 
 #define ROWS    1400 /* more than are scanned because they are few */
 #define QUERIES 100
-#define SLACK   0.005 /* of a mean over so few queries */
+#define SLACK   0.005 /* in a mean over so few queries */
 
 static const struct {
     const char *kind;
@@ -86,7 +86,7 @@ static void check_state(const struct zoo_truth *t, const char *kind, enum zoo_st
     zoo_index_fini(&x);
 }
 
-/* Makes the set and its truth; to be freed in the other order. */
+/* Makes the set, then its truth. Free them in the opposite order. */
 static void set_init(struct zoo_set *s, struct zoo_truth *t, const char *kind, uint32_t dim, uint32_t rows,
                      uint64_t seed, enum metric metric)
 {
@@ -130,15 +130,15 @@ Test(zoo, a_sealed_segment_finds_its_rows)
     check_kinds(ZOO_SEALED);
 }
 
-/* A byte a dimension tells the rows of a group hardly apart. With these seeds, the rows that codes
- * are tried with do not show it. */
+/* 8-bit codes hardly tell the rows of a group apart. With these seeds, the rows that codes are
+ * checked with do not show it. */
 Test(zoo, rows_that_codes_confuse_are_found_by_their_own_vectors)
 {
     check_set("near-points", 64, 3000, 3, METRIC_COSINE, ZOO_SEALED);
     check_set("near-points", 64, 3000, 6, METRIC_COSINE, ZOO_SEALED);
 }
 
-/* Queries that find none of their answers. */
+/* Counts queries that find none of their answers. */
 static uint32_t strays_of(uint64_t seed)
 {
     enum { ASKED = 400 };
@@ -160,21 +160,21 @@ static uint32_t strays_of(uint64_t seed)
     return none;
 }
 
-/* The answers are a group of longer rows in another place than the query, and a walk is
+/* The answers are a group of longer rows in another place than the query, and a walk gets
  * stuck beside the query. */
 Test(zoo, groups_that_are_not_reached_from_others_are_linked_under_the_inner_product)
 {
     cr_expect_eq(strays_of(2) + strays_of(4) + strays_of(6), 0);
 }
 
-/* Codes of 4 bits put a few rows of a cluster behind more others than are scored again. */
+/* 4-bit codes put a few rows of a cluster behind more others than are scored again. */
 Test(zoo, rows_are_found_by_their_own_vectors_with_coarse_codes)
 {
     check_set("clusters", 256, ROWS, 3, METRIC_IP, ZOO_SEALED);
 }
 
-/* Centroids and codes of one bit say little of a curve that winds through all dimensions, so many
- * rows in lists are scored between two that are near. */
+/* Centroids and 1-bit codes say little about a curve that winds through all dimensions. So many
+ * rows of lists are scored between two that are near. */
 Test(zoo, unindexed_rows_of_a_curve_are_found)
 {
     check_set("curve", 256, 2000, 1, METRIC_COSINE, ZOO_UNINDEXED);
@@ -194,8 +194,8 @@ static double unindexed_recall(const char *kind, uint32_t dim, uint32_t rows, en
     return recall;
 }
 
-/* Every direction is alike, or a few rows are far from all: neighbours lie in most of the lists,
- * and there are more rows than are looked at in any case. */
+/* All directions are alike, or a few rows are far from all others. So neighbours lie in most
+ * lists, and there are more rows than a search looks at in any case. */
 Test(zoo, unindexed_rows_are_found_where_lists_tell_little)
 {
     cr_expect_geq(unindexed_recall("gaussian", 768, 6000, METRIC_L2), ZOO_RECALL - SLACK);
@@ -205,14 +205,14 @@ Test(zoo, unindexed_rows_are_found_where_lists_tell_little)
     cr_expect_geq(unindexed_recall("heavy-tails", 64, 12000, METRIC_IP), ZOO_RECALL - SLACK);
 }
 
-/* With codes that are exact no more rows are kept than are wanted: none of these may be passed
+/* Exact codes keep no more rows than are wanted, so none of these may be passed
  * over by its 1-bit code. */
 Test(zoo, unindexed_rows_of_any_length_are_found)
 {
     cr_expect_geq(unindexed_recall("norms-wide", 64, 3000, METRIC_IP), 0.99);
 }
 
-/* -- an import: all rows came at once, and are linked while searches go on -- */
+/* -- an import: all rows are appended at once, and are linked while searches go on -- */
 
 struct linking {
     struct zoo_index *x;
@@ -228,7 +228,8 @@ static int stop_linking(void *arg)
 static void check_import(const char *kind, uint32_t dim, enum metric metric)
 {
     enum { IMPORTED = 4000, PARTS = 16 };
-    static const uint32_t parts[] = {4, 8, 12, 14, 15, 16}; /* of PARTS are linked */
+    /* of PARTS parts, how many are linked */
+    static const uint32_t parts[] = {4, 8, 12, 14, 15, 16};
     struct zoo_set s;
     struct zoo_truth t;
     struct zoo_index x;

@@ -1,5 +1,5 @@
-/* Random filters over random rows against a test of each row by hand: selecting, testing,
- * estimates; also where a field has no column yet. */
+/* test_filter.c -- random filters over random rows against a test of each row by hand:
+ * selecting, testing, estimates; also where a field has no column yet. */
 #include "query/filter.h"
 #include "query/plan.h"
 
@@ -10,11 +10,11 @@
 #define ROWS   700
 #define FIELDS 3
 
-static int64_t numbers[ROWS][FIELDS]; /* NOTHING: the row has none */
+static int64_t numbers[ROWS][FIELDS]; /* NOTHING: the row has no value */
 #define NOTHING INT64_MIN
 
 static struct column columns[FIELDS];
-static uint16_t missing; /* field without a column; FIELDS: none */
+static uint16_t missing; /* the field without a column; FIELDS: none */
 
 static uint32_t draw(uint64_t *state, uint32_t below)
 {
@@ -219,7 +219,7 @@ Test(plan, few_matches_are_scanned_some_are_walked_to_most_are_tested)
     cr_assert_eq(plan_of(0, 0, false), PLAN_SCAN_MATCHES);
 }
 
-/* Hits are tested only where enough of them surely pass. */
+/* Hits are tested only if enough of them pass for certain. */
 Test(plan, an_estimate_that_may_be_wrong_is_not_trusted)
 {
     const struct plan_facts facts = {.rows = 1000000, .k = 10, .ef = 64, .has_columns = true};

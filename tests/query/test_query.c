@@ -1,5 +1,5 @@
-/* The bounds of a query that hold in every collection: what is allowed passes, each thing that is
- * not is refused by name. */
+/* test_query.c -- the bounds of a query in every collection: allowed values pass, and each other
+ * value is refused by name. */
 #include "query/query.h"
 
 #include <criterion/criterion.h>
@@ -35,7 +35,7 @@ Test(query, k_and_offset_are_bounded_together)
     cr_assert_eq(query_depth(&q), (uint32_t)QUERY_K_MAX);
     q.offset++;
     want_refused(q, "offset 9991");
-    q.offset = UINT32_MAX; /* which overflows the sum */
+    q.offset = UINT32_MAX; /* the sum of offset and k overflows */
     want_refused(q, "offset 4294967295");
     q.offset = 0;
     q.k = 0;

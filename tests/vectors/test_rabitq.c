@@ -1,5 +1,5 @@
-/* The rotation keeps lengths and angles and makes all dimensions alike; estimates are right on
- * average, better with more bits, and seldom beyond their bound. */
+/* test_rabitq.c -- the rotation keeps lengths and angles and makes all dimensions alike;
+ * estimates are right on average, better with more bits, and seldom beyond their bound. */
 #include "vectors/codes/codes.h"
 #include "vectors/codes/rotation.h"
 
@@ -51,7 +51,7 @@ static void encode(struct codes *c, const struct dataset *d, unsigned bits)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }
 
-/* What estimates are like over many pairs. */
+/* The errors of estimates over many pairs. */
 struct errors {
     double mean, deviation; /* of estimate - distance, over the deviation of distances */
     double beyond;          /* share of distances below the bound */

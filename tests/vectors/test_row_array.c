@@ -1,5 +1,5 @@
-/* Rows stay what they are while the column grows and is joined, and rows once in a
- * whole chunk do not move. */
+/* test_row_array.c -- rows keep their contents while the array grows and is joined, and rows in
+ * a chunk of full size do not move. */
 #include "vectors/row_array.h"
 
 #include <criterion/criterion.h>

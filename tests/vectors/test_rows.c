@@ -1,5 +1,5 @@
-/* Rows compared with rows by their codes, which is what a graph is built on: near the true
- * distances for every kind that can. */
+/* test_rows.c -- rows compared with rows by their codes, as a build compares them: near the true
+ * distances for every kind that can do so. */
 #include "vectors/codes/codes.h"
 
 #include "base/memory.h"
@@ -74,7 +74,8 @@ Test(rows, distances_by_codes_are_near_the_true_ones)
             }
 }
 
-/* A walk holds its query across pauses, at which rows may come, and the first rows move then. */
+/* A walk holds its query across pauses, at which rows may be appended, and then
+ * the first rows move. */
 Test(rows, a_row_that_is_a_query_stays_though_rows_come)
 {
     static const enum code_kind kinds[] = {CODE_SQ8, CODE_RABITQ, CODE_F32};

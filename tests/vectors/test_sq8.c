@@ -1,5 +1,5 @@
-/* Distances by codes against distances by vectors: exact for whole numbers, near for others,
- * equal rows equally far. */
+/* test_sq8.c -- distances by codes against distances by vectors: exact for whole numbers, near
+ * for others, and equal for equal rows. */
 #include "vectors/codes/codes.h"
 
 #include "dataset.h"
@@ -49,7 +49,8 @@ Test(sq8, whole_numbers_under_l2_are_exact)
             cr_assert_eq(distance(&by_row, j), want);
         }
     }
-    /* no longer whole: counted, so that searches score it again by its vector */
+    /* the row is not whole any more: it is counted, so that searches score it again by its
+     * vector */
     dataset_row(&d, 0)[3] = 7.5f;
     cr_assert_eq(codes_append(&c, dataset_row(&d, 0)), 0);
     cr_assert_eq(c.clipped, 1);
@@ -57,8 +58,8 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     dataset_fini(&d);
 }
 
-/* Bits, and queries a part of the way from one to another: rounded to whole numbers
- * these would be rows. */
+/* Bits, and queries a part of the way from one row to another. Rounded to whole numbers, the
+ * queries would be rows. */
 Test(sq8, queries_between_small_whole_numbers_keep_their_distances)
 {
     struct dataset d;

@@ -1,9 +1,9 @@
-/* codes_check.c -- rows are compared with some searched rows at a time, so that each vector is
+/* codes_check.c -- compares rows with several searched rows at a time, so that each vector is
  * fetched once for all of them.
  *
- * What it costs, growing and sealing together: 3 to 9 % of the CPU time of building 6 000 rows
- * (100 and 1 280 dimensions, bench/ann with and without); of more than 32 768 rows a share that
- * falls with their number. */
+ * It costs 3 to 9 % of the CPU time of building 6 000 rows, growing and sealing together (100
+ * and 1 280 dimensions, bench/ann with and without). Beyond 32 768 rows the share falls, because
+ * only a sample is compared. */
 #include "vectors/codes/codes_check.h"
 
 #include "base/memory.h"
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP           8  /* rows searched for together */
-#define BATCH           32 /* rows they are compared with at a time */
+#define GROUP           8  /* searched rows that are compared together */
+#define BATCH           32 /* rows that they are compared with at a time */
 #define BYTES_PER_PAUSE (64 * 1024)
 
 struct candidate {
@@ -21,7 +21,7 @@ struct candidate {
     uint32_t row;
 };
 
-/* A row that is searched for. */
+/* A row that is searched for by its own vector. */
 struct asked {
     uint32_t row;
     struct codes_query query;
@@ -29,23 +29,23 @@ struct asked {
     uint32_t nearest_count;
     struct candidate candidate[CHECK_CANDIDATES]; /* nearest by code first */
     uint32_t candidates;
-    float own; /* distance of the row from itself, by its code; of an outlier -INFINITY */
+    float own; /* distance of the row from itself by its code; of an outlier -INFINITY */
 };
 
 struct codes_check {
     struct codes_checked of;
-    uint32_t rows, step; /* compared with: every step-th row */
+    uint32_t rows, step; /* the rows to compare with: every step-th, `rows` of them */
     uint32_t asked_count;
     size_t query_bytes;
     uint8_t *room;  /* [asked_count][query_bytes] */
-    uint32_t *next; /* [groups]: the next row of each, in steps; rows + 1: done */
+    uint32_t *next; /* [groups]: the next row for each group, in steps; rows + 1: done */
     struct asked *asked;
 };
 
-/* A share's work: groups that nobody has taken yet. */
+/* The work: groups that no share has taken yet. */
 struct job {
     struct codes_check *check;
-    _Atomic uint32_t next; /* only a counter */
+    _Atomic uint32_t next; /* only counts; no data are published by it */
 };
 
 static uint32_t groups(const struct codes_check *k)
@@ -102,7 +102,7 @@ static void take_truth(struct asked *a, float distance)
     a->nearest[at] = distance;
 }
 
-/* A distance that is no number is never among the nearest. */
+/* Adds a candidate. A NaN is never among the nearest. */
 static void take_candidate(struct asked *a, struct candidate c)
 {
     if (!(c.by_code < INFINITY) ||
@@ -125,7 +125,7 @@ static void compare(const struct codes_check *k, struct asked *a, const uint32_t
     vectors_distances(k->of.codes->metric, rows_at(k->of.vectors, a->row), vectors, n, k->of.codes->dim, truth);
     codes_distances(&a->query, ids, n, codes, by_code);
     for (uint32_t i = 0; i < n; i++) {
-        if (codes_is_outlier(k->of.codes, ids[i])) /* outliers are found in any case */
+        if (codes_is_outlier(k->of.codes, ids[i])) /* searches find outliers in any case */
             continue;
         if (ids[i] == a->row) {
             a->own = by_code[i];
@@ -146,7 +146,7 @@ static void refine(const struct codes_check *k, struct asked *a, void *room)
     }
 }
 
-/* Compares a group with all rows from where it had come to. */
+/* Compares a group with all rows, from where an earlier call stopped. */
 static int run_group(struct codes_check *k, uint32_t group, const struct pause *pause)
 {
     struct asked *first = k->asked + (size_t)group * GROUP;
@@ -206,7 +206,7 @@ static int by_refined(const void *a, const void *b)
     return x->refined < y->refined ? -1 : x->refined > y->refined;
 }
 
-/* How many of the best, once the first `n` candidates are scored again, are as near as
+/* Scores the first `n` candidates again and counts how many of the best are as near as
  * the true neighbours. */
 static uint32_t found(const struct asked *a, uint32_t n, bool exactly)
 {

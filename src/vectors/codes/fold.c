@@ -1,12 +1,12 @@
-/* fold.c -- done once a search, between two cache misses: no way out of the loop, no comparison of
- * floats, and nothing that may alias, so that compilers make vectors of it. */
+/* fold.c -- folds floats to bytes, once a search. The loop has no exit, no comparison of floats
+ * and no aliasing, so that compilers vectorise it. */
 #include "vectors/codes/fold.h"
 
 #include "vectors/vectors.h"
 #include <math.h>
 #include <string.h>
 
-#define LEAST 1e-35f /* of a largest value: smaller queries fold to zeros */
+#define LEAST 1e-35f /* a query whose largest value is smaller folds to zeros */
 
 struct folded fold_to_bytes(const float *restrict w, uint32_t count, int8_t *restrict ret)
 {

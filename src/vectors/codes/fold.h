@@ -1,5 +1,5 @@
-/* fold.h -- the last step of folding a query: floats to signed bytes of one unit, so that a product
- * with codes is of integers. */
+/* fold.h -- the last step of folding a query: floats become signed bytes of one unit, so that
+ * products with codes are integers. */
 #pragma once
 
 #include <stdint.h>
@@ -9,6 +9,6 @@ struct folded {
     float unit;  /* w is about unit * byte */
 };
 
-/* ret[i] = w[i] / unit rounded to the nearest, where the largest of w comes to 127 or -127; zeros
- * when one of w is no finite number. */
+/* ret[i] is w[i] / unit, rounded to the nearest; the value of the largest magnitude becomes 127
+ * or -127. All zeros when a value of w is not finite. */
 struct folded fold_to_bytes(const float *restrict w, uint32_t count, int8_t *restrict ret);

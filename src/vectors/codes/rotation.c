@@ -1,9 +1,9 @@
-/* rotation.c -- four rounds of random sign flips and Walsh-Hadamard transforms, as RaBitQ's library
- * does it (Gao & Long, SIGMOD 2024; the mixing of halves is from Kac's random walk).
+/* rotation.c -- four rounds of random sign flips and Walsh-Hadamard transforms, as in RaBitQ's
+ * library (Gao & Long, SIGMOD 2024; the mixing of halves is from Kac's random walk).
  *
- * A transform takes a power of two. Where the dimensions are not one, it is applied to the first
- * and to the last of them in turn, and pairs (x[i], x[i + half]) are rotated by 45 degrees, so that
- * every value reaches all places. */
+ * A transform needs a power of two. If the number of dimensions is none, the transform is
+ * applied to the first of them and to the last of them in turn. Then pairs (x[i], x[i + half])
+ * are rotated by 45 degrees, so that every value reaches all places. */
 #include "vectors/codes/rotation.h"
 
 #include "base/memory.h"
