@@ -1,5 +1,5 @@
-/* main.c -- kithd: reads its options, introduces the parts to each other, and serves
- * until it is told to stop. */
+/* main.c -- kithd: reads its options, connects the parts of the server, and serves until a signal
+ * stops it. */
 #include "actors/admission/budget.h"
 #include "actors/server.h"
 #include "base/log.h"
@@ -19,28 +19,28 @@
 static const char usage[] =
     "usage: kithd [options]\n"
     "\n"
-    "  --data DIR           where the data is kept (./kith-data)\n"
+    "  --data DIR           the data folder (./kith-data)\n"
     "  --listen HOST:PORT   native protocol (127.0.0.1:7700); port 0: any free one\n"
     "  --http HOST:PORT     /healthz, /readyz, /metrics (127.0.0.1:7701), or off\n"
-    "  --reactors N         cores to use (all that this process may)\n"
+    "  --reactors N         number of reactors, one on each core (one on each core that this process may use)\n"
     "  --io KIND            auto, uring or uv (auto)\n"
-    "  --spin-us N          how long an idle core looks for work before it sleeps (0 on up to 4 cores, otherwise 50)\n"
+    "  --spin-us N          how long an idle reactor polls before it sleeps, in us (0 on up to 4 cores, otherwise 50)\n"
     "  --no-pin             do not bind reactors to cores\n"
-    "  --growing-mib N      vectors in memory before a segment is sealed, in MiB for each collection and core (122)\n"
-    "  --drop-caches        read the data from the disk at the start, though the system has it in memory (for "
-    "benchmarks)\n"
-    "  --verify             compare all checksums of the folder, say what is damaged, and end; serves nothing\n"
-    "  --merge-mib N        vectors in a segment made by merging, at most, in MiB (1024)\n"
-    "  --compact-percent N  deleted rows of a segment, in percent, before it is rewritten (20)\n"
-    "  --seal-age SECONDS   a growing segment this old is sealed though it is not full (3600)\n"
-    "  --memory SIZE        memory to keep to, like 8GiB, or a share of what there is (70%)\n"
-    "  --set NAME=VALUE     a setting, as kith config has them; wins over what was set while it ran\n"
-    "  --restore NAME       first makes the folder what it was in this snapshot; what was written since is gone\n"
+    "  --growing-mib N      size of the vectors at which a growing segment is sealed, in MiB for each collection and\n"
+    "                       core (122)\n"
+    "  --drop-caches        drop the data files from the page cache at the start (for benchmarks)\n"
+    "  --verify             check all checksums of the data folder, report damage, and end without serving\n"
+    "  --merge-mib N        largest size of the vectors of a merged segment, in MiB (1024)\n"
+    "  --compact-percent N  share of deleted rows, in percent, at which a segment is rewritten (20)\n"
+    "  --seal-age SECONDS   age at which a growing segment is sealed even if it is not full (3600)\n"
+    "  --memory SIZE        memory to use, like 8GiB, or a share of the available memory (70%)\n"
+    "  --set NAME=VALUE     a setting, as kith config lists them; overrides a value set while the server ran\n"
+    "  --restore NAME       first restore this snapshot; everything written after it is lost\n"
     "  --log-level LEVEL    debug, info, warn or error (info)\n"
     "  --json               log lines as JSON\n"
     "  --version, --help\n"
     "\n"
-    "--reactors, --growing-mib, --merge-mib, --compact-percent, --seal-age: 0 is as without the option.\n";
+    "--reactors, --growing-mib, --merge-mib, --compact-percent, --seal-age: 0 means the default.\n";
 
 enum option_id {
     OPT_DATA = 256,
@@ -65,7 +65,7 @@ enum option_id {
     OPT_HELP
 };
 
-enum { NATIVE, HTTP }; /* of server_options.listeners */
+enum { NATIVE, HTTP }; /* indices of server_options.listeners */
 
 static const struct option option_table[] = {
     {"data", required_argument, NULL, OPT_DATA},
@@ -93,7 +93,7 @@ static const struct option option_table[] = {
 
 struct config {
     struct server_options server;
-    char host[64], http_host[64]; /* what the options point to */
+    char host[64], http_host[64]; /* storage that `listeners` points to */
     bool json, spin_given, verify;
 };
 
@@ -115,7 +115,7 @@ static unsigned long number(const char *option, const char *value, unsigned long
     return n;
 }
 
-/* "127.0.0.1:7700", "127.0.0.1", "[::1]:7700" */
+/* Parses "127.0.0.1:7700", "127.0.0.1" or "[::1]:7700". */
 static void host_port(const char *option, const char *value, char host[64], uint16_t *port)
 {
     const char *begin = value, *end, *colon;
@@ -164,7 +164,7 @@ static void setting(struct server_options *s, const char *name, const char *valu
     settings_write(&s->settings, which, number, SETTING_OPTION);
 }
 
-/* "search.ef=200" */
+/* Applies a setting like "search.ef=200". */
 static void setting_given(struct server_options *s, const char *value)
 {
     char name[64];
@@ -176,7 +176,7 @@ static void setting_given(struct server_options *s, const char *value)
     setting(s, name, value + n + 1);
 }
 
-/* "8GiB", "60%" */
+/* Applies a size like "8GiB", or a share like "60%". */
 static void memory(struct server_options *s, const char *value)
 {
     const struct memory_limit limit = memory_limit_find();
@@ -229,7 +229,7 @@ static void take_option(struct config *c, int id, const char *value)
     case OPT_JSON: c->json = true; break;
     case OPT_VERSION: printf("kithd %s\n", server_version()); exit(0);
     case OPT_HELP: fputs(usage, stdout); exit(0);
-    default: fputs("see kithd --help\n", stderr); exit(2);
+    default: fputs("kithd --help lists the options\n", stderr); exit(2);
     }
 }
 
@@ -279,9 +279,10 @@ static bool is_loopback(const char *host)
 static void warn_open(const char *host)
 {
     if (!is_loopback(host))
-        log_warn("everybody who can reach %s may read and write all data: there are no passwords, so keep strangers "
-                 "out with a firewall",
-                 host);
+        log_warn(
+            "all clients that can reach %s may read and write all data, because there are no passwords: keep others "
+            "out with a firewall",
+            host);
 }
 
 static void on_ready(struct server *s, void *arg)
@@ -303,12 +304,12 @@ static void on_ready(struct server *s, void *arg)
     fflush(stdout);
 }
 
-/* The rest is left to the page cache, which holds the vectors of sealed segments,
- * and to other programs. */
+/* Share of the memory that Kith uses by default. The rest is for the page cache, which holds the
+ * vectors of sealed segments, and for other programs. */
 #define MEMORY_PERCENT 70
 
-/* As many as there are cores and as the memory is enough for. What --reactors says is taken
- * as it is, or refused. */
+/* Takes as many reactors as there are cores, but no more than the memory suffices for. A number
+ * from --reactors is not changed here. */
 static void take_reactors(struct config *c, unsigned cores)
 {
     const uint64_t set = c->server.settings.memory;
@@ -316,16 +317,17 @@ static void take_reactors(struct config *c, unsigned cores)
     if (c->server.runtime.reactors || cores <= most)
         return;
     c->server.runtime.reactors = most;
-    log_info("%u reactors on %u cores: there is no memory for more; each needs %u MiB", most, cores,
+    log_info("%u reactors on %u cores, because memory suffices for no more; each needs %u MiB (--memory)", most, cores,
              (unsigned)(BUDGET_OF_REACTOR >> 20));
 }
 
-/* Chooses by the machine what was not given. */
+/* Chooses from the machine whatever the options leave open. */
 static void take_machine(struct config *c)
 {
     struct topology *t = topology_open();
     unsigned cores = t ? topology_busy(t) : 1;
-    /* on a small machine the cores have other work too, and a spinning one takes it from them */
+    /* on a small machine other programs need the cores, and an idle reactor that polls takes time
+     * from them */
     if (!c->spin_given)
         c->server.runtime.spin_us = cores <= 4 ? 0 : 50;
     if (t)
@@ -369,7 +371,7 @@ int main(int argc, char **argv)
     struct server *s;
     struct error error = {0};
     if (server_create(&c.server, &s) < 0) {
-        fputs("kithd: there is no memory to start\n", stderr);
+        fputs("kithd: too little memory to start; free some memory\n", stderr);
         return 1;
     }
     int rc = server_run(s, &error);

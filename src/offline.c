@@ -1,5 +1,5 @@
-/* offline.c -- the same check as `kith verify`, for a folder whose server does not start or shall
- * not be started. One reactor: it is the disk that sets the pace. */
+/* offline.c -- the check of `kith verify` for a data folder that no server has open. It uses one
+ * reactor, because the disk limits the speed. */
 #include "offline.h"
 #include "reactor/file.h"
 #include "shards/store.h"
@@ -56,7 +56,7 @@ static int on_progress(uint64_t bytes, void *arg)
     return 0;
 }
 
-/* A folder without a manifest is most often the wrong path. */
+/* A folder without a manifest is most often a wrong path. */
 static int check_there(struct check *c)
 {
     char path[PATH_TEXT_MAX];
@@ -80,7 +80,7 @@ static int check_folder(struct check *c)
     int rc = check_there(c);
     if (rc == 0) {
         rc = folder_lock(c->dir, &lock, &c->error);
-        if (rc == -EROFS) /* nobody can be writing there */
+        if (rc == -EROFS) /* a read-only file system: no server can write there */
             rc = 0;
     }
     while (rc == 0 && at.kind != VERIFY_DONE)

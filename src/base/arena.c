@@ -1,5 +1,5 @@
-/* arena.c -- memory that is freed together, in blocks; a request that says its size first gets
- * one block. */
+/* arena.c -- memory that is freed together. It comes in blocks; a caller that reserves its size
+ * first gets one block. */
 #include "base/memory.h"
 
 #include <stdbool.h>
@@ -39,7 +39,7 @@ void arena_room(struct arena *a, size_t bytes)
     a->blocks = fresh;
 }
 
-/* Blocks double, so that a large arena is a few blocks and a small one is one. */
+/* Blocks double in size, so that a small arena has one block and a large one a few. */
 static void *alloc(struct arena *a, size_t bytes, size_t align)
 {
     if (a->limit && (bytes > a->limit || a->used > a->limit - bytes))
@@ -133,7 +133,7 @@ void arena_fini(struct arena *a)
     a->used = 0;
 }
 
-#define SLOW_BYTES  ((size_t)1 << 20) /* smaller blocks are freed in no time */
+#define SLOW_BYTES  ((size_t)1 << 20) /* freeing a smaller block takes too little time to matter */
 #define DISCARD_MIN ((size_t)8 << 10)
 
 static void fini(struct arena *a, size_t discarded, void (*pause)(void))

@@ -1,4 +1,4 @@
-/* bits.h -- bit sets over rows: bit i lives in word i / 64. Storage is the caller's. */
+/* bits.h -- bit sets over rows: bit i is in word i / 64. The caller owns the storage. */
 #pragma once
 
 #include <stdbool.h>

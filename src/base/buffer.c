@@ -1,4 +1,5 @@
-/* buffer.c -- bytes that grow: the capacity doubles, so appending is linear in the end. */
+/* buffer.c -- a growing buffer of bytes. Its capacity doubles, so appending takes linear time in
+ * total. */
 #include "base/memory.h"
 
 #include <errno.h>

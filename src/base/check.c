@@ -1,11 +1,11 @@
-/* check.c -- what a failed check says before it ends the process. */
+/* check.c -- prints the failed assertion and ends the process. */
 #include "base/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-_Noreturn void check_failed(const char *file, int line, const char *belief)
+_Noreturn void check_failed(const char *file, int line, const char *assertion)
 {
-    fprintf(stderr, "%s:%d: broken belief: %s\n", file, line, belief);
+    fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, assertion);
     abort();
 }

@@ -1,8 +1,9 @@
-/* check.h -- what we believe, written where it could break.
+/* check.h -- assertions, and small macros for the compiler.
  *
- * check() stays in release builds: a broken belief about our own code stops the process before it
- * can spread to disk. dcheck() costs more than a compare and lives in debug builds only. Bytes from
- * the network or from a disk are never checked this way: they are data, and get an error. */
+ * check() stays in release builds: a broken assertion about our own code stops the process before
+ * the error can reach the disk. dcheck() is for checks that cost more than a compare, in debug
+ * builds only. Bytes from the network or from a disk are never checked this way; if they are wrong,
+ * the caller returns an error. */
 #pragma once
 
 #include <stddef.h>
@@ -13,16 +14,16 @@
 #define UNLIKELY(x)                        __builtin_expect(!!(x), 0)
 #define ARRAY_LEN(a)                       (sizeof(a) / sizeof((a)[0]))
 
-/* The struct of the given type whose member is at ptr. */
+/* The struct of the given type that contains `member` at ptr. */
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* Says that a result is of no interest; the place says why. */
+/* Ignores the result of a call; a comment at the call says why. */
 static inline void ignore_result(int rc)
 {
     (void)rc;
 }
 
-_Noreturn void check_failed(const char *file, int line, const char *belief);
+_Noreturn void check_failed(const char *file, int line, const char *assertion);
 
 #define check(x) (LIKELY(x) ? (void)0 : check_failed(__FILE__, __LINE__, #x))
 #ifdef KITH_DEBUG

@@ -1,11 +1,11 @@
-/* One result: with the CPU instruction (SSE4.2, ARMv8) where there is one, bit by bit elsewhere.
- * The slow way is the specification.
+/* checksum.c -- computes CRC32C with the CPU's instruction (SSE4.2, ARMv8) where there is one, bit
+ * by bit elsewhere. All variants return the same value; the bit-by-bit one is the specification.
  *
- * The instruction takes eight bytes a cycle but answers after three, so one sum that waits for
- * itself uses a third of it. Three lanes of a block are therefore summed at once and put
- * together by carry-less multiplication: Gopal et al., "Fast CRC Computation for iSCSI
- * Polynomial Using CRC32 Instruction", Intel, 2011. Wider folding with AVX-512 would be faster
- * still, but memory is not. */
+ * The instruction takes eight bytes a cycle, but its result comes after three cycles. So one chain
+ * of dependent instructions uses a third of its throughput. Therefore three lanes of a block are
+ * summed at the same time and combined by carry-less multiplication: Gopal et al., "Fast CRC
+ * Computation for iSCSI Polynomial Using CRC32 Instruction", Intel, 2011. Wider folding with
+ * AVX-512 would be faster still, but then memory is the limit. */
 #include "base/checksum.h"
 
 #include <string.h>
@@ -44,15 +44,15 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, con
     return crc;
 }
 
-/* Lanes of so many bytes, and what moves a sum over one and over two of them: x^(8 n - 33) mod P,
- * the lowest power in the highest bit. 33, because the instruction that reduces the product
- * multiplies by x^32, and the product itself lies one bit low. */
+/* The size of a lane in bytes, and the constants that move a sum over one and over two lanes: x^(8
+ * n - 33) mod P for n bytes, with the lowest power in the highest bit. The 33 has two parts: the
+ * instruction that reduces the product multiplies by x^32, and the product lies one bit low. */
 struct lanes {
     size_t bytes;
     uint32_t over_one, over_two;
 };
-/* The longest are for what comes from memory: three long streams the CPU fetches ahead, many short
- * ones it does not (measured: 24 GB/s against 10). */
+/* Long lanes are best for data from memory: the CPU prefetches three long streams, but not many
+ * short ones (measured: 24 GB/s against 10 GB/s). */
 static const struct lanes lane_sizes[] = {
     {65536, 0xc5013a36, 0xac2ac6dd},
     {2048, 0xa51b6135, 0x82f89c77},
@@ -65,7 +65,7 @@ __attribute__((target("sse4.2,pclmul"))) static uint64_t product(uint32_t a, uin
     return (uint64_t)_mm_cvtsi128_si64(both);
 }
 
-/* Sums whole blocks of three lanes; returns the bytes taken. */
+/* Sums whole blocks of three lanes; returns the number of bytes summed. */
 __attribute__((target("sse4.2,pclmul"))) static size_t crc32c_lanes(uint32_t *crc, const uint8_t *p, size_t n,
                                                                     const struct lanes *l)
 {

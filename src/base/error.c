@@ -1,4 +1,4 @@
-/* error.c -- codes, their names, and the errno that stands for each between folders. */
+/* error.c -- error codes, their names, and the errno of each inside the server. */
 #include "base/error.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One row a code: its name, and the errno that stands for it inside. */
+/* One row for each code: its name, and its errno inside the server. */
 static const struct {
     const char *name;
     int rc;
@@ -27,7 +27,7 @@ static const struct {
     [ERROR_TOO_LARGE] = {"too_large", -EMSGSIZE},
     [ERROR_UNIMPLEMENTED] = {"unimplemented", -EOPNOTSUPP},
     [ERROR_CONFLICT] = {"conflict", -ESTALE},
-    /* which no file is refused with */
+    /* an errno that no file operation returns */
     [ERROR_PERMISSION_DENIED] = {"permission_denied", -EKEYREJECTED},
 };
 

@@ -1,5 +1,5 @@
-/* histogram.c -- buckets of a power of two each, divided into equal parts: the bucket of a value
- * is found by its leading zeros. */
+/* histogram.c -- each power of two is divided into equal buckets. The leading zeros of a value give
+ * its power, and the next bits its bucket. */
 #include "base/histogram.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* histogram.h -- counts of durations with a bounded relative error, after HdrHistogram (Gil Tene).
  *
- * Values are nanoseconds. Below 64 they are exact; above, each power of two is cut into 32 steps,
- * so a reported percentile is at most 3.2 % off. Fixed size, no allocation, single-threaded; two
- * histograms merge by adding. */
+ * Values are nanoseconds. Below 64 they are exact. Above, each power of two has 32 buckets, so a
+ * reported percentile is at most 3.2 % too high. Fixed size, no allocation, single-threaded. Two
+ * histograms are merged by adding them. */
 #pragma once
 
 #include <stdint.h>
@@ -18,19 +18,19 @@ struct histogram {
 void histogram_init(struct histogram *h);
 void histogram_add(struct histogram *h, uint64_t value);
 void histogram_add_many(struct histogram *h, uint64_t value, uint64_t times);
-/* Takes out what `earlier`, the same histogram some time ago, had. min and max are then
- * those of the buckets. */
+/* Subtracts `earlier`, an older copy of the same histogram. min and max then come from the
+ * buckets. */
 void histogram_subtract(struct histogram *h, const struct histogram *earlier);
 void histogram_merge(struct histogram *h, const struct histogram *other);
-/* 0 when empty; 100 gives the maximum */
+/* 0 when empty; percent = 100 gives the maximum */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
-/* The buckets that are not empty: how many there are, and the first from `bucket` on,
- * HISTOGRAM_BUCKETS if there is none. */
+/* histogram_used() counts the buckets that are not empty. histogram_next() returns the first of
+ * them from `bucket` on, or HISTOGRAM_BUCKETS. */
 unsigned histogram_used(const struct histogram *h);
 unsigned histogram_next(const struct histogram *h, unsigned bucket);
-/* that it falls into */
+/* the bucket of a value */
 unsigned histogram_bucket(uint64_t value);
-/* the largest value that falls into it */
+/* the largest value of a bucket */
 uint64_t histogram_bucket_top(unsigned bucket);
-/* for cumulative buckets */
+/* how many values lie in buckets that end at or below `value`; for cumulative buckets */
 uint64_t histogram_count_at_most(const struct histogram *h, uint64_t value);

@@ -1,4 +1,4 @@
-/* log.c -- a line is formatted on the stack and handed to the sink whole, so lines of several
+/* log.c -- formats a line on the stack and hands it whole to the sink, so that lines of several
  * threads do not mix. */
 #include "base/log.h"
 
@@ -11,7 +11,7 @@ static void sink_stderr(enum log_level level, const char *line, void *arg)
     fprintf(stderr, "%-5s %s\n", names[level], line);
 }
 
-/* Set once by main() before the reactors start, read by all afterwards. */
+/* Set by main() before the reactors start; later only read. */
 static log_sink_fn sink = sink_stderr;
 static void *sink_arg;
 static enum log_level level_min = LOG_INFO;

@@ -1,5 +1,5 @@
-/* log_share.c -- each line moves a moment in time ahead by its share of a second; a line that
- * would move it too far is left out and counted. */
+/* log_share.c -- a rate limit: each line moves a point in time ahead by LOG_SHARE_PERIOD_NS. A line
+ * that would move it beyond the burst is left out and counted. */
 #include "base/log_share.h"
 
 #include <inttypes.h>

@@ -1,6 +1,5 @@
-/* log_share.h -- a bound on the log lines that clients can cause: of one kind of line some in a
- * burst, then one a second. What is left out is counted, and the next line says how many that
- * were. */
+/* log_share.h -- limits the log lines that clients can cause. Of each kind of line, LOG_SHARE_BURST
+ * may follow each other at once, then one a second. The next line tells how many were left out. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +9,12 @@
 #define LOG_SHARE_PERIOD_NS ((uint64_t)1000000000)
 #define LOG_SHARE_TEXT_MAX  64
 
-/* Of one kind of line. All zeros: nothing was said yet. */
+/* State for one kind of line. All zeros: no line so far. */
 struct log_share {
-    uint64_t full_ns;  /* when the whole burst may be said again */
-    uint64_t left_out; /* lines since the last one that was said */
+    uint64_t full_ns;  /* time from which a whole burst is allowed again */
+    uint64_t left_out; /* lines left out since the last line */
 };
 
-/* Whether a line may be said now. If so, ret_more is what to add to it: "" or " (17 such lines
- * before it were left out)". */
+/* Whether a line may be logged now. If so, the caller appends ret_more to it: "" or " (17 such
+ * lines before it were left out)". */
 bool log_share_take(struct log_share *s, uint64_t now_ns, char ret_more[static LOG_SHARE_TEXT_MAX]);

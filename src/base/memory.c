@@ -1,5 +1,5 @@
-/* memory.c -- aligned memory, and large memory on huge pages, which a search misses the TLB less
- * with. */
+/* memory.c -- aligned memory; large memory on huge pages, which cause fewer TLB misses in searches;
+ * and freeing memory so that the system gets it back. */
 #include "base/memory.h"
 
 #include <malloc.h>
@@ -29,8 +29,8 @@ static size_t huge_round(size_t bytes)
     return (bytes + unit - 1) & ~(unit - 1);
 }
 
-/* A mapping starts on any 4 KiB page, but only 2 MiB-aligned parts of it can sit on huge pages: map
- * more, give back the ends. */
+/* A mapping starts at any 4 KiB page, but huge pages need 2 MiB alignment. So this maps more and
+ * unmaps the ends. */
 void *huge_alloc(size_t bytes)
 {
     size_t size = huge_round(bytes ? bytes : 1);
@@ -47,7 +47,7 @@ void *huge_alloc(size_t bytes)
         munmap(p, (size_t)(start - p));
     if (start < p + slack)
         munmap(start + size, (size_t)(p + slack - start));
-    /* a wish: without it the pages are small and everything still works */
+    /* if the kernel refuses, the pages are small, and all works */
     madvise(start, size, MADV_HUGEPAGE);
     return start;
 }

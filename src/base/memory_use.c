@@ -1,4 +1,4 @@
-/* memory_use.c -- the names of the kinds, and sums over them. */
+/* memory_use.c -- the names of the kinds of memory, and sums over them. */
 #include "base/memory_use.h"
 #include "base/check.h"
 

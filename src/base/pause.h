@@ -1,8 +1,8 @@
-/* pause.h -- long work lets others run.
+/* pause.h -- the hook by which long computations let other fibers run.
  *
- * Code that knows no fibers (src/index, src/vectors) is handed a pause by its caller and calls it
- * every few tens of microseconds. A non-zero return (-ETIME, -ECANCELED) ends the work, which
- * returns it and leaves everything valid. */
+ * Code that does not know fibers (src/index, src/vectors) gets a pause from its caller and calls it
+ * every few tens of microseconds. A non-zero result (-ETIME, -ECANCELED) ends the computation. It
+ * returns that result and leaves its data valid. */
 #pragma once
 
 struct pause {

@@ -1,4 +1,4 @@
-/* point_id.c -- the two spellings of an id, and its hash. */
+/* point_id.c -- the two text forms of an id, and its hash. */
 #include "base/point_id.h"
 #include "base/check.h"
 

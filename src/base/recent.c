@@ -1,4 +1,4 @@
-/* recent.c -- a ring of histograms, each of some seconds; reading adds up those of the last
+/* recent.c -- a ring of histograms for ten seconds each. Reading adds up those of the last
  * minute. */
 #include "base/recent.h"
 

@@ -1,5 +1,5 @@
-/* table.c -- places are found by linear probing; deletion moves later entries back, so no place
- * is only marked. */
+/* table.c -- a hash table with linear probing. A removal moves later entries back, so no place
+ * needs a mark for deleted entries. */
 #include "base/table.h"
 
 #include <errno.h>
@@ -70,7 +70,8 @@ void table_change(struct table *t, uint64_t hash, uint64_t from, uint64_t to)
     t->places[find_entry(t, hash, from)].value = to;
 }
 
-/* Moves up what had to go past the place (Knuth, TAOCP 3, 6.4, algorithm R). */
+/* Fills the hole with later entries that had been displaced past it (Knuth, TAOCP 3, 6.4, algorithm
+ * R). */
 void table_remove(struct table *t, uint64_t hash, uint64_t value)
 {
     size_t hole = find_entry(t, hash, value);

@@ -1,9 +1,9 @@
 /* table.h -- a hash table from a 64-bit hash to a number that is not 0: an index plus one, or a
  * pointer. Open addressing with linear probing, 16 bytes a place, at most 3/4 full.
  *
- * For numbers, table_hash() is the key itself: equal hashes mean equal keys. For anything else the
- * caller compares what the value stands for. Growing moves all entries at once, some milliseconds
- * for 100 000 of them. */
+ * For keys that are numbers, table_hash() is one-to-one, so equal hashes mean equal keys. For other
+ * keys the caller compares the key that the value stands for. Growing moves all entries at once,
+ * some milliseconds for 100 000 of them. */
 #pragma once
 
 #include "base/check.h"
@@ -16,11 +16,11 @@ struct table_place {
 };
 
 struct table {
-    struct table_place *places; /* mask + 1; zero-initialised is an empty table */
+    struct table_place *places; /* mask + 1 of them; all zeros is an empty table */
     size_t mask, used;
 };
 
-/* One to one, and spread over all bits. */
+/* One-to-one, and mixes all bits. */
 static inline uint64_t table_hash(uint64_t number)
 {
     number ^= number >> 33;
@@ -32,17 +32,17 @@ static inline uint64_t table_hash(uint64_t number)
 uint64_t table_hash_text(const char *text);
 
 void table_fini(struct table *t);
-/* Makes room for n more entries, so that as many puts cannot fail. -ENOMEM. */
+/* Makes room for n more entries, so that n calls of table_put() cannot fail. -ENOMEM. */
 MUST_USE int table_reserve(struct table *t, size_t n);
-/* There must be room. Entries of equal hash may stand beside each other. */
+/* Adds an entry; the table must have room. Several entries may have the same hash. */
 void table_put(struct table *t, uint64_t hash, uint64_t value);
-/* The entry must be there. */
+/* Removes an entry that exists. */
 void table_remove(struct table *t, uint64_t hash, uint64_t value);
-/* The entry gets another value; it must be there. */
+/* Changes the value of an entry that exists. */
 void table_change(struct table *t, uint64_t hash, uint64_t from, uint64_t to);
 
-/* The first value of that hash for which is(value, key, arg) holds, or, is
- * NULL, the first; 0: none. */
+/* The first value with that hash for which is(value, key, arg) holds. If `is` is NULL, the first
+ * with that hash. 0: none. */
 uint64_t table_find(const struct table *t, uint64_t hash, bool (*is)(uint64_t value, const void *key, const void *arg),
                     const void *key, const void *arg);
 static inline uint64_t table_find_number(const struct table *t, uint64_t number)

@@ -1,4 +1,5 @@
-/* value.h -- one value of a payload field, as JSON gives it, and what a field of a point holds. */
+/* value.h -- one value of a payload field, as JSON has it, and all values of one field of a
+ * point. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +9,7 @@
 enum value_type {
     VALUE_NULL, /* in a range: no bound */
     VALUE_BOOL,
-    VALUE_INTEGER, /* a number written without point and exponent, which an int64_t holds */
+    VALUE_INTEGER, /* a number written without point and exponent that fits an int64_t */
     VALUE_FLOAT,   /* any other number */
     VALUE_STRING,
 };
@@ -26,11 +27,11 @@ struct value {
     };
 };
 
-/* What one field of one point holds. A scalar is one item; an array is its scalars. Objects and
- * arrays within arrays are no items, and neither is null, but they count for `is_empty`. */
+/* The values of one field of one point. A scalar is one item; an array gives its scalars. Objects,
+ * nested arrays and null are no items. */
 struct field_values {
     const struct value *items; /* borrowed */
     uint32_t count;
-    bool is_empty; /* missing, null or [] */
-    bool has_null; /* null, or an array that holds it */
+    bool is_empty; /* the field is missing, null or [] */
+    bool has_null; /* the field is null, or an array that contains null */
 };

@@ -1,24 +1,26 @@
-/* workers.h -- who does the work of a build: this fiber alone, or cores that each take a share.
+/* workers.h -- the hook by which a build uses several cores: it is divided into shares that workers
+ * do.
  *
- * src/index knows no threads: whoever asks for a build may lend it workers. While shares
- * run they read what does not change and write what is theirs alone, so workers owe nothing
- * but this: what was written before run() is seen by every share, and what shares wrote is
- * seen when run() returns. */
+ * src/index does not use threads, so the caller of a build may pass workers. While shares run, they
+ * read only data that does not change and write only data of their own. Workers guarantee only the
+ * order of memory: each share sees what was written before run(), and the caller sees the writes of
+ * all shares when run() returns. */
 #pragma once
 
 #include "base/pause.h"
 
 #define WORKERS_SHARES_MAX 256
 
-/* Does the part of the job that falls to this share; 0, or what its pause returned: then the
- * job is not finished. */
+/* Does one share of the job. Returns 0, or the result of its pause; then the job is not
+ * finished. */
 typedef int (*workers_share_fn)(void *job, unsigned share, const struct pause *pause);
 
 struct workers {
     unsigned shares; /* 1..WORKERS_SHARES_MAX */
-    /* Calls fn once for each share in [0, shares), at the same time or one after another, and
-     * returns when all have returned: 0, or one of the other results. Shares that are not called
-     * leave their part to the others. `pause` is for what runs on the caller's core. Waits. */
+    /* Calls fn for the shares in [0, shares), each at most once, at the same time or one after
+     * another. Returns when all calls have returned: 0, or one of the other results. The other
+     * shares do the work of shares that are not called. `pause` is for shares on the caller's core.
+     * Waits. */
     int (*run)(workers_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg);
     void *arg;
 };

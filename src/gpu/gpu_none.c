@@ -1,4 +1,4 @@
-/* gpu_none.c -- the answer of a server built without CUDA. */
+/* gpu_none.c -- the table of a server built without CUDA. */
 #include "gpu/gpu.h"
 
 static int probe(struct error *why)

@@ -1,5 +1,5 @@
-/* edit_distance.c -- the Levenshtein distance in one row of the table, for names of bounded
- * length. */
+/* edit_distance.c -- the Levenshtein distance, with one row of the table in memory, for names of
+ * bounded length. */
 #include "base/text/edit_distance.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* json_scan.c -- a value is walked over without recursion, with a bit for each open bracket: it
- * runs on stacks of fibers. */
+/* json_scan.c -- scans values without recursion, with one bit for each open bracket, because it
+ * runs on the small stacks of fibers. */
 #include "base/text/json_scan.h"
 #include "base/bits.h"
 #include "base/text/utf8.h"
@@ -12,7 +12,7 @@ static bool fail(struct json_scan *s, const char *problem)
     return false;
 }
 
-/* The next byte, or 0 at the end: 0 is nowhere allowed in JSON. */
+/* The next byte, or 0 at the end. A byte 0 is not allowed anywhere in JSON. */
 static char peek(const struct json_scan *s)
 {
     return s->at < s->in.size ? s->in.text[s->at] : 0;
@@ -121,7 +121,7 @@ bool json_scan_open(struct json_scan *s, char bracket)
     return true;
 }
 
-/* 1: another one follows; 0: that was the last; -1. */
+/* 1: another member or element follows; 0: the bracket closed; -1: an error. */
 static int another(struct json_scan *s, bool first, char bracket)
 {
     skip_space(s);
@@ -136,7 +136,7 @@ static int another(struct json_scan *s, bool first, char bracket)
     return 1;
 }
 
-/* A key with its quotes, and the colon behind it. */
+/* Reads a key with its quotes, and the colon behind it. */
 static bool key_and_colon(struct json_scan *s, struct json_slice *ret)
 {
     skip_space(s);
@@ -175,8 +175,9 @@ static bool scalar(struct json_scan *s)
     }
 }
 
-/* Ends the levels that end here, down to `outside`, and takes the key of the next member. objects:
- * a bit for each level. 1: a value follows; 0: the outermost level ended; -1. */
+/* Closes the levels that end here, down to `outside`, and reads the key of the next member.
+ * objects: a bit for each level that is an object. 1: a value follows; 0: the outermost level
+ * closed; -1: an error. */
 static int next_value(struct json_scan *s, const uint64_t *objects, unsigned outside, bool first)
 {
     for (; s->depth > outside; first = false) {

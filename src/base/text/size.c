@@ -1,4 +1,4 @@
-/* size.c -- bytes as text with a binary unit, in the caller's room. */
+/* size.c -- formats bytes with a binary unit into the caller's buffer. */
 #include "base/text/size.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* size.h -- numbers of bytes as people read them. */
+/* size.h -- a number of bytes as text for people. */
 #pragma once
 
 #include <stdint.h>

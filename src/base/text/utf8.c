@@ -1,5 +1,5 @@
-/* utf8.c -- one character after the other by the table of the standard: no overlong forms, no
- * surrogates. */
+/* utf8.c -- checks one character after the other by the table of the standard: no overlong forms,
+ * no surrogates. */
 #include "base/text/utf8.h"
 
 size_t utf8_character(const char *text, size_t size)
