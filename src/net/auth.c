@@ -1,4 +1,4 @@
-/* auth.c -- rights are compared here and nowhere else, so that no protocol can forget a case. */
+/* auth.c -- compares rights. No other file does, so that no protocol can miss a case. */
 #include "net/auth.h"
 
 #include <stdbool.h>
@@ -26,8 +26,9 @@ int principal_check(const struct principal *p, enum right needed, const char *op
     if (has >= needed)
         return 0;
     const bool whole = !collection || !collection[0];
-    return error_set(error, ERROR_PERMISSION_DENIED,
-                     "'%.64s' has the right '%s' on %s%.64s%s, and %s takes '%s': ask whoever runs the server for it",
-                     p->name, right_names[has], whole ? "the whole server" : "collection '", whole ? "" : collection,
-                     whole ? "" : "'", operation, right_names[needed]);
+    return error_set(
+        error, ERROR_PERMISSION_DENIED,
+        "'%.64s' has the right '%s' on %s%.64s%s, but %s needs '%s': ask the operator of the server for it", p->name,
+        right_names[has], whole ? "the whole server" : "collection '", whole ? "" : collection, whole ? "" : "'",
+        operation, right_names[needed]);
 }

@@ -1,5 +1,6 @@
-/* front.c -- listeners are opened before the data is read, so that clients hear how far that is,
- * and closed first; while connections drain, /healthz says that the server stops. */
+/* front.c -- opens and closes the listeners of a reactor. They open before the data is read, so
+ * that clients get the progress of the start. They close first at the stop; /healthz answers until
+ * the other connections are drained. */
 #include "net/front.h"
 #include "net/native/native.h"
 #include "net/native/operation.h"
@@ -7,11 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TAKEN_LOOKS   20       /* at a port that somebody serves at, */
-#define TAKEN_LOOK_NS 50000000 /* so far apart */
+#define TAKEN_LOOKS   20       /* tries at a port that another program uses */
+#define TAKEN_LOOK_NS 50000000 /* time between two tries */
 
-/* Is host an address of this machine? What a connection to another machine would say is nothing
- * about a port here. */
+/* Whether host is an address of this machine. Otherwise the connection of port_taken() would go to
+ * another machine and say nothing about a port here. */
 static int host_check(const char *host)
 {
     struct listener *l;
@@ -21,9 +22,9 @@ static int host_check(const char *host)
     return rc;
 }
 
-/* Reactors share a port, which the kernel allows to any two programs of one user: so the first
- * reactor asks whether somebody serves there already, or two servers would each get some of the
- * clients. */
+/* Whether another program serves at this port. Reactors share a port (SO_REUSEPORT), which the
+ * kernel also allows to two programs of one user; then each would get some of the clients. Only the
+ * first reactor checks. */
 static bool port_taken(const char *host, uint16_t port)
 {
     struct connection *c;
@@ -33,8 +34,8 @@ static bool port_taken(const char *host, uint16_t port)
     return true;
 }
 
-/* The kernel lets go of what the io_uring of a killed server held a moment after it has gone, and
- * whoever watches over it starts the next one at once. */
+/* Tries again for a second, because the kernel frees the sockets in the io_uring of a killed server
+ * with a delay, and a supervisor may restart the server at once. */
 static bool port_stays_taken(const char *host, uint16_t port)
 {
     for (int looks = 0; looks < TAKEN_LOOKS; looks++) {
@@ -68,13 +69,13 @@ static int listen_on(struct front_listener *l, const char *host, uint16_t *port,
         return error_set(error, ERROR_IO, "port %u needs more rights than this user has; choose one above 1023 with %s",
                          *port, option);
     if (rc < 0)
-        return error_set_errno(error, rc, "could not listen on %s:%u", host, *port);
+        return error_set_errno(error, rc, "cannot listen on %s:%u", host, *port);
     *port = listener_port(l->listener);
     listener_set_farewell(l->listener, l->farewell, l->protocol->farewell(l->farewell, sizeof(l->farewell)));
     return 0;
 }
 
-/* In the order in which they are drained: who watches the server can ask it to the end. */
+/* In the order of draining. HTTP is last, so that monitoring works to the end. */
 static const struct protocol *const protocols[PROTOCOLS] = {
     [PROTOCOL_NATIVE] = &protocol_native, [PROTOCOL_HTTP] = &protocol_http};
 
@@ -82,7 +83,8 @@ static int front_start(struct core *c, uint16_t *ports, struct error *error)
 {
     struct front *f = calloc(1, sizeof(*f));
     if (!f)
-        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory to serve clients");
+        return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+                         "too little memory to serve clients; free some, or use fewer reactors");
     f->core = c;
     c->front = f;
     const struct server_options *o = &c->server->options;

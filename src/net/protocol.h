@@ -1,4 +1,4 @@
-/* protocol.h -- what the front has to know of a protocol: a table of functions for each. */
+/* protocol.h -- the interface between the front and a protocol: a table of functions. */
 #pragma once
 
 #include "net/stream.h"
@@ -7,17 +7,17 @@ struct front;
 struct front_listener;
 
 struct protocol {
-    const char *option; /* of kithd, that says where it listens: for errors */
+    const char *option; /* the option of kithd that sets its address, for errors */
     /* Serves s until it ends, in a fiber of its own, and closes it. NULL: this build does not have
      * the protocol. */
     void (*serve)(struct front_listener *l, struct stream *s);
-    /* Writes what a connection hears for which there is no descriptor or no memory; returns how
-     * many bytes. */
+    /* Writes the bytes that a refused connection gets when descriptors or memory are used up;
+     * returns their number. */
     size_t (*farewell)(uint8_t *to, size_t room);
-    /* Ends its open connections, at deadline_ns by cancelling what still runs. Its listeners are
-     * closed. Waits. */
+    /* Ends its open connections, by deadline_ns also those with requests under way. The listeners
+     * are closed already. Waits. */
     void (*drain)(struct front *f, uint64_t deadline_ns);
-    /* Bytes of memory that its connections and their requests have. */
+    /* Bytes of memory of its connections and their requests. */
     uint64_t (*memory)(const struct front *f);
 };
 

@@ -1,4 +1,4 @@
-/* stream.c -- the plain kind of stream: a connection of the reactor's. */
+/* stream.c -- the unencrypted kind of stream: a TCP connection of the reactor. */
 #include "net/stream.h"
 
 static int64_t plain_read(struct stream *s, void *bytes, size_t capacity, uint64_t deadline_ns)

@@ -1,8 +1,8 @@
-/* stream.h -- bytes to and from one peer: what every protocol stands on, encrypted or not.
+/* stream.h -- a stream of bytes to and from one peer, encrypted or not, below every protocol.
  *
- * A protocol uses these functions only, so it does not know which kind of stream it has. Reading
- * and writing may go on at once from two fibers, but only one of each kind. The functions of a
- * kind behave as those of reactor/socket.h say. */
+ * A protocol uses only these functions, so it does not depend on the kind of stream. One fiber may
+ * read a stream while another writes it, but not two of a kind. The functions of a kind behave as
+ * in reactor/socket.h. */
 #pragma once
 
 #include "reactor/socket.h"
@@ -18,17 +18,17 @@ struct stream_kind {
     const char *(*peer)(const struct stream *s);
 };
 
-/* By value where its protocol keeps it. */
+/* Held by value in the connection of its protocol. */
 struct stream {
     const struct stream_kind *kind;
-    void *state; /* the kind's */
+    void *state; /* of the kind */
 };
 
-/* Bytes as they are. Takes over c. */
+/* An unencrypted stream. Takes ownership of c. */
 struct stream stream_plain(struct connection *c);
 
-/* Waits for some bytes: 1..capacity, 0 at the end, -ETIME at the deadline (0: none), -ECONNRESET,
- * -ECANCELED after stream_shutdown(). */
+/* Waits for some bytes. Returns 1..capacity, 0 at the end, -ETIME at the deadline (0: none),
+ * -ECONNRESET, or -ECANCELED after stream_shutdown(). */
 MUST_USE static inline int64_t stream_read(struct stream *s, void *bytes, size_t capacity, uint64_t deadline_ns)
 {
     return s->kind->read(s, bytes, capacity, deadline_ns);
@@ -40,19 +40,19 @@ MUST_USE static inline int stream_write(struct stream *s, const struct slice *sl
     return s->kind->write(s, slices, n, deadline_ns);
 }
 
-/* Both directions; a fiber that waits on s comes back. */
+/* Ends both directions; a fiber that waits on s resumes. */
 static inline void stream_shutdown(struct stream *s)
 {
     s->kind->shutdown(s);
 }
 
-/* Frees what s has. Waits. */
+/* Closes the connection and frees the state of s. Waits. */
 static inline void stream_close(struct stream *s)
 {
     s->kind->close(s);
 }
 
-/* "127.0.0.1:51234", lives with s. */
+/* "127.0.0.1:51234"; lives as long as s. */
 static inline const char *stream_peer(const struct stream *s)
 {
     return s->kind->peer(s);

@@ -478,7 +478,7 @@ class SmallServer(unittest.TestCase):
             with self.assertRaises(kith.KithError) as caught:
                 client.upsert("a", range(3), [[0, 0], [1, 1], [2, 2]], payloads)
             self.assertEqual(caught.exception.code, kith.Code.TOO_LARGE, str(caught.exception))
-            self.assertRegex(str(caught.exception), r"has 6\.0 MiB, and one may have 4\.0 MiB here")
+            self.assertRegex(str(caught.exception), r"has 6\.0 MiB, but the limit is 4\.0 MiB")
             for i, payload in enumerate(payloads):
                 file.write(json.dumps({"id": i, "vector": [i, i], "payload": payload}) + "\n")
             file.flush()
@@ -486,7 +486,7 @@ class SmallServer(unittest.TestCase):
             environment = dict(os.environ, KITH_SERVER=f"127.0.0.1:{server.port}")
             run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
             self.assertNotEqual(run.returncode, 0)
-            self.assertRegex(run.stderr, r"one may have 4\.0 MiB here")
+            self.assertRegex(run.stderr, r"the limit is 4\.0 MiB")
             self.assertEqual([p.id for p in client.get("a", range(3))], [0, 2])
 
 

@@ -31,12 +31,11 @@ Test(auth, a_refusal_says_what_is_there_and_what_it_takes)
     cr_assert_eq(principal_check(&guest, RIGHT_WRITE, "upsert", "mine", &e), 0);
     cr_assert_lt(principal_check(&guest, RIGHT_WRITE, "upsert", "theirs", &e), 0);
     cr_assert_eq(e.code, ERROR_PERMISSION_DENIED);
-    cr_assert_str_eq(e.text,
-                     "'guest' has the right 'read' on collection 'theirs', and upsert takes 'write': ask whoever "
-                     "runs the server for it");
+    cr_assert_str_eq(e.text, "'guest' has the right 'read' on collection 'theirs', but upsert needs 'write': ask the "
+                             "operator of the server for it");
     cr_assert_lt(principal_check(&principal_none, RIGHT_READ, "list", NULL, &e), 0);
     cr_assert_str_eq(e.text,
-                     "'nobody' has the right 'none' on the whole server, and list takes 'read': ask whoever runs "
+                     "'nobody' has the right 'none' on the whole server, but list needs 'read': ask the operator of "
                      "the server for it");
 }
 

@@ -370,7 +370,7 @@ static void slow_small_uploaders(struct server *s)
         for (unsigned i = 0; i < SLOW; i++)
             ignore_result(client_send_bytes(&slow[i], "", 1));
     cr_assert_eq(client_receive(&slow[0], &(struct client_reply){0}), CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED));
-    cr_assert(strstr(slow[0].error, "others wait for its memory"), "%s", slow[0].error);
+    cr_assert(strstr(slow[0].error, "other requests wait for its memory"), "%s", slow[0].error);
     for (unsigned i = 0; i < SLOW; i++)
         client_close(&slow[i]);
     fiber_sleep_ns(1000000000);

@@ -269,7 +269,7 @@ static void refusals(struct server *s)
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(client_add_field(&c, "a", "stars", INTEGER, 0, NULL), 0, "%s", c.error);
     condition.field = (char *)(uintptr_t) "year";
-    refuse(&c, &condition, "does not say what it must be like");
+    refuse(&c, &condition, "has no test");
     condition.test_case = KITH__CONDITION__TEST_MATCH;
     condition.match = &match;
     refuse(&c, &condition, "'year', which 'a' has no index of; add it as a field");

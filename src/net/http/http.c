@@ -1,7 +1,7 @@
 /* http.c -- /healthz, /readyz and /metrics for monitoring, over plain HTTP/1.1. The parser is
- * http_parser (Node's); what it says is turned into an answer by the table of routes. Requests are
- * small and rare, one after the other on a connection: it has a short deadline and a small bound,
- * and a metrics text is made anew for each. */
+ * http_parser (Node's), and a table of routes gives the answer. Requests are small and rare, one
+ * after the other on a connection. So a connection has a short deadline and a small limit of bytes,
+ * and the text of metrics is made anew for each request. */
 #include "actors/router/router.h"
 #include "actors/server.h"
 #include "net/front.h"
@@ -15,31 +15,32 @@
 #include <string.h>
 #include <strings.h>
 
-/* for a request to come in and its answer to leave */
+/* for receiving a request, and for sending its answer */
 #define TIMEOUT_NS        ((uint64_t)10000000000)
-#define REQUEST_MAX       8192 /* bytes of line and headers */
+#define REQUEST_MAX       8192 /* bytes of the request line and all headers */
 #define PATH_MAX_BYTES    128
 #define INPUT_BYTES       4096
-#define HEADER_NAME_BYTES 8  /* enough to tell "Host" */
-#define PEERS_MAX         32 /* connections at once on a reactor, */
-#define PEERS_SHARE       16 /* and one in so many that the process may have */
-#define LINGER_NS         ((uint64_t)200000000)
-#define LINGERERS_MAX     8 /* on a reactor */
+#define HEADER_NAME_BYTES 8  /* enough to recognise "Host" */
+#define PEERS_MAX         32 /* most connections at a time on a reactor */
+/* HTTP gets at most one in so many of the connections that descriptors allow */
+#define PEERS_SHARE   16
+#define LINGER_NS     ((uint64_t)200000000)
+#define LINGERERS_MAX 8 /* most refused connections of a reactor that are given time to close */
 
 struct http {
-    struct http *next, *prev; /* of the front */
+    struct http *next, *prev; /* in the list of the front */
     struct front *front;
     struct stream *stream;
     const struct principal *principal;
     http_parser parser;
     char path[PATH_MAX_BYTES];
     size_t path_size, request_size;
-    struct buffer text; /* an answer that may be long */
+    struct buffer text; /* the text of metrics */
     struct header {
-        char name[HEADER_NAME_BYTES]; /* its beginning */
+        char name[HEADER_NAME_BYTES]; /* its first bytes */
         size_t size;
         bool has_value;
-    } header; /* that is coming in */
+    } header; /* the header that is being received */
     unsigned hosts;
     bool complete, keep;
 };
@@ -55,8 +56,8 @@ static int on_url(http_parser *p, const char *at, size_t n)
     return 0;
 }
 
-/* A name comes in pieces. One with a space in it or behind it is refused (RFC 9112, 5.1): a proxy
- * in front may have read it otherwise. */
+/* Collects the name of a header, which comes in pieces. A name with a space in it or behind it is
+ * refused (RFC 9112, 5.1), because a proxy in front may have read it differently. */
 static int on_header_name(http_parser *p, const char *at, size_t n)
 {
     struct http *h = p->data;
@@ -81,7 +82,7 @@ static int on_header_value(http_parser *p, const char *at, size_t n)
     return 0;
 }
 
-/* RFC 9112, 3.2: one Host, which HTTP/1.0 does not have to say. */
+/* RFC 9112, 3.2: a request has one Host header, which is optional in HTTP/1.0. */
 static int on_headers(http_parser *p)
 {
     const struct http *h = p->data;
@@ -128,7 +129,7 @@ static int healthz(struct http *h)
     }
 }
 
-/* What a starting server serves already. */
+/* Appends how many collections a starting server serves already. */
 static int readable(const struct core *c, struct buffer *text)
 {
     size_t is_clean = 0;
@@ -153,7 +154,7 @@ static int starting(struct http *h)
     return rc;
 }
 
-/* What is not well though the server serves; empty: all is. */
+/* Lists the problems of a serving server; empty if there are none. */
 static int troubles(const struct core *c, struct buffer *text)
 {
     struct error why = {0};
@@ -169,7 +170,8 @@ static int troubles(const struct core *c, struct buffer *text)
     return rc;
 }
 
-/* Whatever the disk says, the rest is served, so the status is 200 then too: the text tells. */
+/* A server with problems is still ready for other requests, so the status stays 200; the text names
+ * them. */
 static int readyz(struct http *h)
 {
     const struct core *c = h->front->core;
@@ -186,7 +188,8 @@ static int readyz(struct http *h)
     return rc;
 }
 
-/* The text, and nothing else of what it was made of: it may take long to be read. */
+/* Makes the text of metrics in h->text and frees everything that it was made from, because the
+ * client may take long to read it. */
 static int metrics_text(struct http *h, struct request *rq)
 {
     struct buffer *text = &h->text;
@@ -208,7 +211,7 @@ static int metrics_answer(struct http *h)
         rc =
             answer(h, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", (const char *)h->text.bytes, h->text.size);
     else
-        rc = answer_text(h, 503, "Service Unavailable", "the metrics could not be collected\n");
+        rc = answer_text(h, 503, "Service Unavailable", "the metrics could not be collected; try again later\n");
     buffer_fini_slowly(&h->text, fiber_pause);
     if (rq) {
         admission_forget(rq);
@@ -250,15 +253,15 @@ static int respond(struct http *h)
     struct error why;
     const struct route *route = route_find(h->path);
     if (!route)
-        return answer_text(h, 404, "Not Found", "there are /healthz, /readyz and /metrics\n");
+        return answer_text(h, 404, "Not Found", "not found: use /healthz, /readyz or /metrics\n");
     if (h->parser.method != HTTP_GET && h->parser.method != HTTP_HEAD)
-        return answer_text(h, 405, "Method Not Allowed", "only GET and HEAD\n");
+        return answer_text(h, 405, "Method Not Allowed", "use GET or HEAD\n");
     if (principal_check(h->principal, route->right, route->path, NULL, &why) < 0)
         return refuse(h, &why);
     return route->answer(h);
 }
 
-/* Feeds the parser; returns 0, or -1 when the bytes are no request. Bytes behind a whole request
+/* Feeds the parser. Returns 0, or -1 when the bytes are no request. Bytes behind a complete request
  * stay in *bytes, *n. */
 static int feed(struct http *h, const char **bytes, size_t *n)
 {
@@ -281,7 +284,7 @@ static int feed(struct http *h, const char **bytes, size_t *n)
 
 static void serve_requests(struct http *h)
 {
-    char *input = malloc(INPUT_BYTES); /* stacks are small */
+    char *input = malloc(INPUT_BYTES); /* on the heap, because stacks of fibers are small */
     const char *at = input;
     size_t have = 0;
     do {
@@ -300,7 +303,8 @@ static void serve_requests(struct http *h)
             }
             if (feed(h, &at, &have) < 0) {
                 h->keep = false;
-                (void)answer_text(h, 400, "Bad Request", "this is not an HTTP request this server takes\n");
+                (void)answer_text(h, 400, "Bad Request",
+                                  "not a valid HTTP/1.1 request; send GET /healthz, /readyz or /metrics\n");
                 goto end;
             }
         }
@@ -330,8 +334,8 @@ static void http_remove(struct front *f, struct http *h)
     event_notify_all(&f->changed);
 }
 
-/* Each may hold a metrics text that is not read, and a descriptor that clients of the native
- * protocol need. */
+/* Whether this reactor has too many HTTP connections. Each may hold an unread text of metrics, and
+ * takes a descriptor from clients of the native protocol. */
 static bool is_crowded(const struct front *f)
 {
     const uint32_t share = (uint32_t)(connections_count().most / PEERS_SHARE), most = share > 1 ? share : 1;
@@ -345,8 +349,8 @@ static const char http_crowded[] =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
     "Retry-After: 1\r\nConnection: close\r\n\r\n" CROWDED_BODY;
 
-/* Then waits a moment for the peer to close: a connection closed with bytes unread is reset, and
- * the reset may overtake the answer. */
+/* Sends the refusal, then waits a moment for the peer to close. Closing with unread bytes would
+ * reset the connection, and the reset may overtake the answer. */
 static void turn_away(struct http *h)
 {
     char unread[512];

@@ -1,4 +1,5 @@
-/* http_none.c -- a build without the HTTP parser does not have the protocol. */
+/* http_none.c -- the table of the protocol in a build without the HTTP parser: it has no
+ * functions. */
 #include "net/protocol.h"
 
 const struct protocol protocol_http = {.option = "--http"};

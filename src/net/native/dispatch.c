@@ -1,5 +1,5 @@
-/* dispatch.c -- the way of every request, by its row of the table: unpacked, allowed, answered,
- * counted. */
+/* dispatch.c -- handles every request by its row of the table: unpacks it, checks the right, calls
+ * its function, counts it. */
 #include "net/native/exchange.h"
 #include "net/native/operation.h"
 
@@ -14,7 +14,7 @@ static int unpack(struct native_request *r, const struct operation *op, const vo
     return ask ? meta_points_read(r->rq, op->points, r->meta, r->header.meta_bytes, ask) : -ENOMEM;
 }
 
-/* The only place where the right of a request is checked. */
+/* The only place that checks the right of a request. */
 static int check_right(struct native_request *r, const struct operation *op, const void *ask)
 {
     const char *collection = NULL;
@@ -39,14 +39,15 @@ void dispatch(struct native_request *r)
 {
     struct request *rq = r->rq;
     const struct operation *op = operation_find(r->header.op);
-    int rc = op && op->answer
-                 ? run(r, op)
-                 : error_set(&rq->error, ERROR_INVALID_ARGUMENT, "operation %u is not known to this server (kithd %s)",
-                             r->header.op, server_version());
+    int rc = op && op->answer ? run(r, op)
+                              : error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                                          "operation %u is not known to this server (kithd %s); use a newer server",
+                                          r->header.op, server_version());
     if (rc < 0 && rq->error.code == ERROR_OK)
         (void)request_error(rq, rc, "request");
     if (rc < 0)
         native_reply_error(r, &rq->error);
-    if (!r->reply.block) /* which lies among what it was made of */
+    /* a block lies in the memory of the request's intermediate results, which must stay */
+    if (!r->reply.block)
         session_keep_answer(rq);
 }

@@ -1,4 +1,4 @@
-/* exchange.c -- unpacking and packing of messages without blocks. */
+/* exchange.c -- unpacks and packs messages without blocks. */
 #include "net/native/exchange.h"
 #include "net/native/meta/meta.h"
 #include "net/native/meta/wire.h"

@@ -1,5 +1,5 @@
-/* frame.c -- the struct is the layout: all of Kith's machines are little-endian, and the compiler
- * is asked whether this is one. */
+/* frame.c -- parses headers of frames. The struct is the layout, because Kith runs on little-endian
+ * machines only; the compiler checks that. */
 #include "net/native/frame.h"
 
 #include <assert.h>
@@ -18,7 +18,8 @@ static int check_magic(const uint8_t *bytes, size_t n, struct error *error)
     if (memcmp(bytes, "GET ", have) == 0 || memcmp(bytes, "POST", have) == 0 || memcmp(bytes, "HEAD", have) == 0)
         return error_set(error, ERROR_PROTOCOL,
                          "this port speaks Kith's native protocol, not HTTP; see the --http option");
-    return error_set(error, ERROR_PROTOCOL, "these bytes are no frame: it begins with KITH, byte by byte 4b 49 54 48");
+    return error_set(error, ERROR_PROTOCOL,
+                     "these bytes are not a frame of Kith, which begins with the bytes 4b 49 54 48 (KITH)");
 }
 
 int frame_parse(const void *bytes, size_t n, struct kith_frame_header *ret, struct error *error)
@@ -31,13 +32,14 @@ int frame_parse(const void *bytes, size_t n, struct kith_frame_header *ret, stru
     struct kith_frame_header h;
     memcpy(&h, bytes, sizeof(h));
     if (h.flags != 0)
-        return error_set(error, ERROR_PROTOCOL, "the flags of a request are 0, not %u", h.flags);
+        return error_set(error, ERROR_PROTOCOL, "the flags of a request must be 0, not %u", h.flags);
     if (h.meta_bytes > FRAME_META_MAX)
-        return error_set(error, ERROR_PROTOCOL, "meta of %u bytes is more than the %u allowed", h.meta_bytes,
-                         FRAME_META_MAX);
+        return error_set(error, ERROR_PROTOCOL, "a meta of %u bytes is larger than the limit of %u; send less at once",
+                         h.meta_bytes, FRAME_META_MAX);
     if (h.block_bytes > FRAME_BYTES_MAX || KITH_HEADER_BYTES + frame_body_bytes(&h) > FRAME_BYTES_MAX)
         return error_set(error, ERROR_PROTOCOL,
-                         "a frame with a block of %" PRIu64 " bytes is more than the %" PRIu64 " allowed",
+                         "a frame with a block of %" PRIu64 " bytes is larger than the limit of %" PRIu64
+                         "; send less at once",
                          h.block_bytes, FRAME_BYTES_MAX);
     *ret = h;
     return 1;
@@ -62,10 +64,11 @@ int frame_check(const struct kith_frame_header *h, struct error *error)
         return error_set(error, ERROR_INVALID_ARGUMENT, "operation %u is not known to this server; use a newer one",
                          h->op);
     if (h->meta_bytes > most)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "operation %u has at most %u bytes of meta, but %u were sent",
-                         h->op, most, h->meta_bytes);
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "the meta of operation %u may have %u bytes at most, but has %u; send less at once", h->op,
+                         most, h->meta_bytes);
     if (h->block_bytes > 0 && !vectors)
         return error_set(error, ERROR_INVALID_ARGUMENT,
-                         "this operation has no block, but %" PRIu64 " bytes of one were sent", h->block_bytes);
+                         "this operation takes no block, but one of %" PRIu64 " bytes was sent", h->block_bytes);
     return 0;
 }

@@ -1,6 +1,6 @@
-/* hello.c -- the handshake: the client says which versions it speaks, the server takes the newest
- * both know. The form of this first frame never changes, so that any two versions can tell each
- * other that they do not fit. */
+/* hello.c -- the handshake. The client sends the range of versions that it speaks, and the server
+ * answers with its own. The form of this first frame never changes, so that any two versions can
+ * report a mismatch. */
 #include "kith.pb-c.h"
 #include "net/native/frame.h"
 #include "net/native/meta/meta.h"
@@ -21,7 +21,7 @@ static int versions_fit(const Kith__Hello *hello, struct error *error)
         hello->version_min > KITH_PROTOCOL_VERSION ? "server" : "client");
 }
 
-/* A client that names itself connects in place of its earlier connections. */
+/* A client that sends its client_id replaces its earlier connections. */
 static int client_take(struct native *n, const Kith__Hello *hello, struct error *error)
 {
     if (hello->client_id.len == 0)
@@ -42,7 +42,7 @@ int hello_answer(struct native_request *r, struct error *error)
         return -EPROTO;
     }
     if (!hello)
-        return error_set(error, ERROR_PROTOCOL, "the meta of the hello is not a Hello message");
+        return error_set(error, ERROR_PROTOCOL, "the meta of the hello is not a Hello message; use a client of Kith");
     int rc = versions_fit(hello, error);
     if (rc < 0)
         return rc;
@@ -58,7 +58,7 @@ int hello_answer(struct native_request *r, struct error *error)
     reply.requests_max = SESSION_REQUESTS_MAX;
     reply.reactors = r->native->core->reactors;
     if (!native_reply_message(r, &reply.base, NULL, 0))
-        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "there is no memory for the connection");
+        return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too little memory for the connection; connect again later");
     r->native->core->metrics.requests[KITH_OP_HELLO]++;
     return 0;
 }

@@ -1,9 +1,9 @@
-/* native.c -- reading frames.
+/* native.c -- reads frames from a connection.
  *
- * Small frames come through a buffer, so that a client that pipelines costs one receive for many of
- * them; of a large one only what happened to be in the buffer is copied, the rest is received where
- * it is going to be used. A client that begins a frame and does not go on, or does not say hello,
- * is given up; one that is merely idle costs a fiber and its buffer. */
+ * Small frames come through a buffer, so that one receive serves many frames of a client that
+ * pipelines. Of a large frame, only the bytes that are in the buffer already are copied; the rest
+ * is received into its final place. A client that stops in the middle of a frame, or does not say
+ * hello, is disconnected. An idle client only costs a fiber and its buffer. */
 #include "net/native/native.h"
 #include "base/text/size.h"
 #include "net/native/frame.h"
@@ -14,20 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* for the first frame */
+#define HELLO_TIMEOUT_NS ((uint64_t)10000000000) /* until the first frame is complete */
 #define STALL_TIMEOUT_NS ((uint64_t)30000000000) /* between two pieces of a frame */
-/* of a frame that was refused, beside the stall timeout */
+/* slowest rate for the rest of a refused frame, beside the stall timeout */
 #define SKIP_BYTES_PER_MS 32
-#define LOOK_NS           ((uint64_t)500000000) /* between two looks at how fast a frame comes */
+#define LOOK_NS           ((uint64_t)500000000) /* between two checks of how fast a frame comes */
 #define RETRY_MS          1000
-#define INPUT_PIECE_FIRST ((size_t)4 << 10) /* who sends little touches few pages of its buffer */
+/* a client that sends little touches few pages of its buffer */
+#define INPUT_PIECE_FIRST ((size_t)4 << 10)
 #define INPUT_MIN         ((size_t)8 << 10)
 #define INPUT_SHARE       128
 #define CROWD_SHARE       8
 #define CROWD_LINGERERS   64
 #define LINGER_NS         ((uint64_t)200000000)
 #define HELLO_META_MAX    4096
-#define RECEIVE_MAX       ((size_t)1 << 20) /* in one operation, for it copies them in one go */
+/* in one operation, because the kernel copies them without a pause */
+#define RECEIVE_MAX ((size_t)1 << 20)
 
 /* -- bytes -- */
 
@@ -60,8 +62,8 @@ static int fill_input(struct native *n, uint64_t deadline_ns)
     return rc;
 }
 
-/* Some of the next `size` bytes, into the buffer (*ret_got 0) or to where they
- * are going to be used. */
+/* Takes some of the next `size` bytes. They go to `to`; if *ret_got is 0, they are now in the input
+ * buffer. */
 static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadline_ns, size_t *ret_got)
 {
     size_t got = n->input_to - n->input_from;
@@ -76,8 +78,8 @@ static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadli
     return 0;
 }
 
-/* The same of r's frame, which has its place in the memory for frames: it is looked at now and then
- * whether it comes too slowly. -EAGAIN: it does. */
+/* Like take_some() for the frame of r, which holds memory that others may wait for. Checks now and
+ * then whether the frame comes too slowly; then -EAGAIN. */
 static int take_some_in_time(struct native *n, struct native_request *r, uint8_t *to, size_t size, size_t *ret_got)
 {
     const uint64_t give_up_ns = clock_now_ns() + STALL_TIMEOUT_NS;
@@ -91,7 +93,7 @@ static int take_some_in_time(struct native *n, struct native_request *r, uint8_t
     }
 }
 
-/* The next `size` bytes of r's frame to `to`. */
+/* Reads the next `size` bytes of r's frame to `to`. */
 static int read_bytes(struct native *n, struct native_request *r, uint8_t *to, size_t size)
 {
     struct byte_claim *frame = &r->rq->frame;
@@ -110,7 +112,7 @@ static int read_bytes(struct native *n, struct native_request *r, uint8_t *to, s
     return 0;
 }
 
-/* until_ns 0: as long as pieces come. */
+/* Drops the next `size` bytes. until_ns 0: no limit as long as pieces come. */
 static int skip_bytes(struct native *n, uint64_t size, uint64_t until_ns)
 {
     while (size > 0) {
@@ -127,7 +129,7 @@ static int skip_bytes(struct native *n, uint64_t size, uint64_t until_ns)
     return 0;
 }
 
-/* 0; -EPROTO and so on with the sentence, or the connection's error without. */
+/* 0; -EPROTO and the like with the sentence; or the connection's error without a sentence. */
 static int read_header(struct native *n, uint64_t first_deadline_ns, struct kith_frame_header *ret, struct error *error)
 {
     for (;;) {
@@ -161,7 +163,7 @@ static void request_run(void *arg)
     }
 }
 
-/* Before anything of the frame but its header is known. */
+/* The lane of a frame of which only the header is known. */
 static enum admission_class lane_of(uint16_t code)
 {
     const struct operation *op = operation_find(code);
@@ -186,9 +188,9 @@ static int read_body(struct native *n, struct native_request *r)
     return rc;
 }
 
-/* The rest of the frame is skipped, without any memory for it, and its sender told why. Who does
- * not send the rest in a time in which a slow network could have brought it is told, too; then
- * the connection ends. */
+/* Skips the rest of the frame without memory for it, and sends the error. If the rest does not
+ * come in the time that a slow network needs, the error is sent all the same, and the connection
+ * ends. */
 static int refuse_frame(struct native *n, struct native_request *r, const struct error *why)
 {
     const struct error copy = *why;
@@ -206,13 +208,14 @@ static void frame_too_slow(struct native_request *r)
 {
     const struct byte_claim *frame = &r->rq->frame;
     error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
-              "only %" PRIu64 " KiB of the request's %" PRIu64 " KiB came in %" PRIu64
-              " ms, and others wait for its memory; send it faster, or in smaller requests",
+              "only %" PRIu64 " KiB of the %" PRIu64 " KiB of the request came in %" PRIu64
+              " ms, and other requests wait for its memory; send it faster, or in smaller requests",
               frame->arrived >> 10, frame_body_bytes(&r->header) >> 10, (clock_now_ns() - frame->began_ns) / 1000000);
     r->rq->error.retry_after_ms = RETRY_MS;
 }
 
-/* Memory for the frame, or NULL after the frame was skipped and its sender told. */
+/* Memory for the frame. If the frame is refused, rq->error says why. NULL: no memory even for the
+ * request. */
 static struct native_request *request_create(struct native *n, const struct kith_frame_header *h)
 {
     struct error refusal = {0};
@@ -231,10 +234,11 @@ static struct native_request *request_create(struct native *n, const struct kith
         rq->error = refusal;
     if (rq->error.code != ERROR_OK)
         return r;
-    /* what was refused is given back at once */
+    /* a separate arena, so that the memory of a large refused frame is freed at once */
     struct arena *arena = bytes > SESSION_SMALL ? &rq->bulk : &rq->arena;
     if (bytes > SESSION_SMALL)
-        arena_room(arena, bytes + 2 * CACHE_LINE); /* a second block would be twice as large */
+        /* reserved first, because a second block would be twice as large */
+        arena_room(arena, bytes + 2 * CACHE_LINE);
     r->meta = arena_alloc(arena, h->meta_bytes + 1);
     r->block = h->block_bytes ? arena_alloc_aligned(arena, h->block_bytes) : NULL;
     return r;
@@ -248,18 +252,18 @@ static void frame_too_large(struct native_request *r)
         (void)request_error(r->rq, -ENOMEM, "request");
     else
         error_set(&r->rq->error, ERROR_TOO_LARGE,
-                  "the request has %s, and one may have %s here: send less at once, or give kithd more --memory",
+                  "the request has %s, but the limit is %s: send less at once, or give kithd more --memory",
                   size_format(bytes, sent), size_format(limit, allowed));
 }
 
-/* The whole frame into memory: *ret is NULL when there was none, and the frame was skipped
- * and its sender told. */
+/* Receives the whole frame into memory. *ret is NULL if the frame was refused; then it was skipped
+ * and its error sent. */
 static int receive_request(struct native *n, const struct kith_frame_header *h, struct native_request **ret)
 {
     *ret = NULL;
     struct native_request *r = request_create(n, h);
     if (!r)
-        return -ENOMEM; /* not even for a sentence */
+        return -ENOMEM; /* too little memory even to send an error */
     if (!r->meta || (h->block_bytes && !r->block)) {
         if (r->rq->error.code == ERROR_OK)
             frame_too_large(r);
@@ -285,7 +289,7 @@ static int serve_request(struct native *n, const struct kith_frame_header *h)
     int rc = receive_request(n, h, &r);
     if (rc == 0 && r && fiber_start_client(class_of(h->op), request_run, r, "request") < 0) {
         error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
-                  "too many requests are under way on this reactor; repeat it later");
+                  "too many requests are under way on this reactor; repeat the request later");
         native_reply_error(r, &r->rq->error);
         native_reply(r);
     }
@@ -313,8 +317,8 @@ static int serve_hello(struct native *n, struct kith_frame_header *h, struct err
     return rc;
 }
 
-/* A connection closed with bytes unread is reset, and the reset may overtake the sentence that was
- * just sent. So what still comes is read for a moment. */
+/* Reads what still comes for a moment. Closing with unread bytes would reset the connection, and
+ * the reset may overtake the error that was just sent. */
 static void linger(struct native *n)
 {
     uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
@@ -322,8 +326,8 @@ static void linger(struct native *n)
         ;
 }
 
-/* Too many connections? The last few descriptors are for telling so. *ret_flood: too many for
- * each to be given time. */
+/* Refuses a connection when there are too many; the last few descriptors serve for that.
+ * *ret_flood: so many that there is no time to wait for each. */
 static int check_crowd(const struct native *n, bool *ret_flood, struct error *error)
 {
     const struct connection_count count = connections_count();
@@ -335,8 +339,7 @@ static int check_crowd(const struct native *n, bool *ret_flood, struct error *er
         return 0;
     int rc =
         error_set(error, ERROR_RESOURCE_EXHAUSTED,
-                  "the server has %" PRIu64 " connection%s, which is all that it may have; close some, or raise %s",
-                  most, plural(most),
+                  "the server has %" PRIu64 " connection%s, its limit; close some, or raise %s", most, plural(most),
                   most == set      ? "the setting connections"
                   : most == memory ? "--memory"
                                    : "its limit of open files (ulimit -n)");
@@ -351,12 +354,13 @@ static void read_frames(struct native *n)
     struct error garbage;
     bool flood;
     int rc = check_crowd(n, &flood, &error);
-    if (rc < 0 && !flood) /* the answer carries the id of the hello, if that comes soon */
+    if (rc < 0 && !flood) /* the answer carries the request id of the hello, if that comes soon */
         ignore_result(read_header(n, clock_now_ns() + LINGER_NS, &h, &garbage));
     if (rc == 0)
         rc = serve_hello(n, &h, &error);
     while (rc == 0) {
-        h = (struct kith_frame_header){0}; /* an answer to bytes that are no frame carries no id */
+        /* an answer to bytes that are not a frame has request id 0 */
+        h = (struct kith_frame_header){0};
         rc = read_header(n, 0, &h, &error);
         if (rc < 0)
             break;
@@ -399,7 +403,7 @@ static void connection_remove(struct front *f, struct native *n)
     event_notify_all(&f->changed);
 }
 
-/* Less where large requests have little memory. */
+/* Smaller where large requests have little memory. */
 static size_t input_bytes(const struct core *c)
 {
     const uint64_t share = c->request_bytes / INPUT_SHARE;

@@ -1,22 +1,22 @@
-/* native_write.c -- answers, and who sends them.
+/* native_write.c -- makes and sends answers.
  *
- * A request's fiber that finds nobody writing writes its own answer and then whatever has become
- * ready meanwhile: with one request in flight that is one call and no other fiber, with many one
- * call carries many answers. */
+ * A fiber with an answer that finds no writer sends its answer, and then all that have become ready
+ * meanwhile. One request at a time costs one call and no other fiber. With many requests one call
+ * carries many answers. */
 #include "kith.pb-c.h"
 #include "net/native/frame.h"
 #include "net/native/native.h"
 
 #include <string.h>
 
-/* Who reads less than a piece in this time, some 8 KiB a second, is given up. */
+/* A client that reads less than PIECE_BYTES in this time, about 8 KiB a second, is disconnected. */
 #define PIECE_BYTES     ((size_t)256 << 10)
 #define SEND_TIMEOUT_NS ((uint64_t)30000000000)
-#define BATCH_MAX       32 /* answers a call; two slices each */
+#define BATCH_MAX       32 /* answers in one call; two slices each */
 
 static void finish(struct native_request *r)
 {
-    session_end(r->rq); /* r itself is gone with it */
+    session_end(r->rq); /* also frees r */
 }
 
 static unsigned take_batch(struct native *n, struct slice *slices, struct native_request **batch, unsigned *ret_slices)
@@ -36,8 +36,8 @@ static unsigned take_batch(struct native *n, struct slice *slices, struct native
     return count;
 }
 
-/* So many slices, from `from` bytes into the first on, and no more than a piece. Returns how
- * many bytes they have. */
+/* Takes the slices from `from` bytes into the first on, up to PIECE_BYTES. Returns their number of
+ * bytes. */
 static size_t cut_piece(const struct slice *slices, unsigned count, size_t from, struct slice *ret, unsigned *ret_count)
 {
     size_t size = 0;
@@ -51,7 +51,8 @@ static size_t cut_piece(const struct slice *slices, unsigned count, size_t from,
     return size;
 }
 
-/* Piece by piece, each of which has its time: a client that reads steadily may be slow. */
+/* Sends piece by piece with a timeout for each, so that a client may be slow as long as it reads
+ * steadily. */
 static int send_pieces(struct native *n, const struct slice *slices, unsigned count)
 {
     struct slice piece[2 * BATCH_MAX];
@@ -72,11 +73,11 @@ static int send_pieces(struct native *n, const struct slice *slices, unsigned co
 static void send_slices(struct native *n, const struct slice *slices, unsigned count)
 {
     if (n->broken)
-        return; /* nobody reads: the answers are thrown away */
+        return; /* the peer is gone, so answers are dropped */
     if (send_pieces(n, slices, count) < 0) {
         n->broken = true;
         session_cancel_all(&n->session);
-        stream_shutdown(&n->stream); /* brings the reader back, which ends the connection */
+        stream_shutdown(&n->stream); /* wakes the reading fiber, which ends the connection */
     }
 }
 
@@ -108,7 +109,7 @@ void native_reply(struct native_request *r)
     event_notify_all(&n->session.changed);
 }
 
-/* Header, meta and the zeros in front of the block. */
+/* Writes header, meta and padding. */
 static void head_put(uint8_t *head, const struct kith_frame_header *request, uint16_t flags, uint32_t word,
                      uint32_t meta_bytes, uint64_t block_bytes)
 {
@@ -142,7 +143,7 @@ uint8_t *native_reply_room(struct native_request *r, uint64_t meta_bytes, const 
 int native_reply_too_large(struct native_request *r)
 {
     return error_set(&r->rq->error, ERROR_RESOURCE_EXHAUSTED,
-                     "the answer is larger than a frame of %u MiB or than memory; ask for less at once",
+                     "the answer does not fit a frame of %u MiB or memory; ask for less at once",
                      (unsigned)(FRAME_BYTES_MAX >> 20));
 }
 
@@ -182,7 +183,7 @@ void native_refuse(struct native *n, const struct kith_frame_header *request, co
     n->core->metrics.errors[error->code]++;
     while (n->writing)
         event_wait(&n->session.changed);
-    /* answers that become ready meanwhile are thrown away: the connection ends */
+    /* answers that become ready meanwhile are dropped, because the connection ends */
     n->writing = true;
     send_slices(n, &slice, 1);
     n->broken = true;

@@ -1,4 +1,4 @@
-/* op_collections.c -- the operations on collections as a whole. */
+/* op_collections.c -- the operations on whole collections. */
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
 #include "net/native/meta/meta.h"
@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* Fields of kith.proto. */
+/* Field numbers in kith.proto. */
 enum { COLLECTIONS_OF_LIST = 1, SEGMENTS_OF_INFO = 10 };
 
 int op_create(struct native_request *r, const void *message)

@@ -22,7 +22,7 @@ static int setting_give(struct native_request *r, unsigned which, Kith__Setting 
     setting_format(x, x->standard, standard);
     setting_allowed(x, allowed, ALLOWED_MAX);
     kith__setting__init(ret);
-    ret->name = (char *)(uintptr_t)x->name; /* only read */
+    ret->name = (char *)(uintptr_t)x->name; /* protobuf-c only reads it */
     ret->what = (char *)(uintptr_t)x->what;
     ret->value = value;
     ret->standard = standard;

@@ -1,5 +1,5 @@
-/* op_points.c -- the operations on points: each translates its message into the query or the write
- * that the router takes. */
+/* op_points.c -- the operations on points: each converts its message into the query or the write of
+ * the router. */
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
 #include "net/native/meta/answer_points.h"
@@ -7,7 +7,7 @@
 #include "net/native/operation.h"
 
 static_assert(KITH_DIM_MAX == DIM_MAX && KITH_K_MAX == QUERY_K_MAX && KITH_EF_MAX == QUERY_EF_MAX,
-              "clients know the limits");
+              "the limits in the protocol's header equal those of the server");
 
 int op_upsert(struct native_request *r, const void *message)
 {

@@ -19,7 +19,7 @@ static int change_take(struct native_request *r, const Kith__ChangeSchema *from,
         ret->add_vector = vector;
         break;
     case KITH__CHANGE_SCHEMA__CHANGE_DROP_VECTOR: ret->drop_vector = from->drop_vector; break;
-    default: break; /* refused as a change of nothing */
+    default: break; /* the router refuses a change of nothing */
     }
     return rc;
 }

@@ -9,7 +9,7 @@
 static void snapshot_init(Kith__Snapshot *ret, const struct snapshot_info *from)
 {
     kith__snapshot__init(ret);
-    ret->name = (char *)(uintptr_t)from->name; /* only read */
+    ret->name = (char *)(uintptr_t)from->name; /* protobuf-c only reads it */
     ret->damaged = from->damaged;
     ret->created_ns = from->created_ns;
     ret->collections = from->collections;

@@ -1,4 +1,4 @@
-/* op_stats.c -- what the reactors have done, for `kith top` and whoever draws curves. */
+/* op_stats.c -- statistics of all reactors, for `kith top` and for monitoring. */
 #include "actors/server.h"
 #include "net/native/exchange.h"
 #include "net/native/meta/meta.h"
@@ -8,15 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
-#define COLLECTIONS_OF_STATS 9 /* field of kith.proto */
+#define COLLECTIONS_OF_STATS 9 /* field number in kith.proto */
 
-/* Arrays of n, in the request's arena. */
+/* An array of n elements in the request's arena. */
 static void *array(struct native_request *r, size_t n, size_t size)
 {
     return arena_alloc(&r->rq->bulk, (n + 1) * size);
 }
 
-/* Only read by who packs it. */
+/* A constant for a field that protobuf-c only reads. */
 static char *text(const char *constant)
 {
     return (char *)(uintptr_t)constant;
@@ -24,7 +24,8 @@ static char *text(const char *constant)
 
 /* -- searches -- */
 
-/* Only the buckets that are not empty: a core's searches fill a few dozen of two thousand. */
+/* Copies only buckets that are not empty: the searches of a core fill a few dozen of two
+ * thousand. */
 static int times_give(struct native_request *r, enum search_kind kind, const struct histogram *h,
                       Kith__SearchTimes *ret)
 {
@@ -112,7 +113,7 @@ static int memory_give(struct native_request *r, const struct metrics_sample *s,
     return rc;
 }
 
-/* -- what goes on -- */
+/* -- background work and requests -- */
 
 static int builds_give(struct native_request *r, const struct metrics_sample *s, Kith__ReactorStats *ret)
 {
@@ -214,7 +215,8 @@ static int all_give(struct native_request *r, Kith__Stats *ret)
 
 /* -- collections -- */
 
-/* A server that starts or restores has none to tell of: the rest is worth telling. */
+/* A server that starts or restores has no list of collections; then the answer has the other
+ * statistics only. */
 static int collections_give(struct native_request *r, struct exchange_list *ret)
 {
     struct router_info *all;

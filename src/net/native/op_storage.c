@@ -1,4 +1,4 @@
-/* op_storage.c -- the operations on what lies on the disk. */
+/* op_storage.c -- the operations on stored data: seal, compact, verify. */
 #include "net/native/exchange.h"
 #include "net/native/meta/meta.h"
 #include "net/native/operation.h"
@@ -26,7 +26,7 @@ int op_compact(struct native_request *r, const void *message)
 
 /* -- verify -- */
 
-/* The cursor as bytes that mean nothing to a client. */
+/* The cursor of a check, as bytes that the client returns unchanged. */
 struct packed_cursor {
     uint64_t kind, item, offset;
 };
@@ -35,12 +35,13 @@ static int cursor_take(struct native_request *r, const ProtobufCBinaryData *from
 {
     struct packed_cursor p = {0};
     if (from->len != 0 && from->len != sizeof(p))
-        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a cursor of %zu bytes is none of this server's",
-                         from->len);
+        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
+                         "a cursor of %zu bytes is not from this server; begin again without a cursor", from->len);
     if (from->len)
         memcpy(&p, from->data, sizeof(p));
     if (p.kind >= VERIFY_DONE)
-        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "this cursor is none of this server's");
+        return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT,
+                         "this cursor is not from this server; begin again without a cursor");
     *to = (struct verify_cursor){.kind = (uint32_t)p.kind, .item = p.item, .offset = p.offset};
     return 0;
 }

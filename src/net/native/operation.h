@@ -1,8 +1,8 @@
-/* operation.h -- what a client can ask over the native protocol: one row an operation, all its
- * facts in it.
+/* operation.h -- the operations of the native protocol: one row of a table has all facts of one
+ * operation.
  *
- * A frame is received in the row's lane, its meta is unpacked as the row says, the principal's
- * right is checked, the row's function answers, and the request is counted under the row's
+ * A frame is received in the lane of its row. Its meta is unpacked as the row says, the principal's
+ * right is checked, and the row's function makes the answer. The request is counted under the row's
  * name. */
 #pragma once
 
@@ -10,30 +10,31 @@
 #include "net/native/meta/meta_points.h"
 #include "net/native/native.h"
 
-/* Asks the router and makes the reply. `ask` is the unpacked meta, of the type that the row names,
- * and lives as long as the request. 0, or a negative errno with the sentence in r->rq->error.
+/* Calls the router and makes the answer. `ask` is the unpacked meta, of the type that the row
+ * names; it lives as long as the request. 0, or a negative errno with the sentence in r->rq->error.
  * Waits. */
 typedef int (*operation_fn)(struct native_request *r, const void *ask);
 
 struct operation {
-    const char *name; /* of kith_requests_total{op="..."}, and in sentences: "may not upsert" */
+    const char *name; /* for kith_requests_total{op="..."} and for sentences */
     enum right right;
-    enum admission_class lane;                 /* of its frame; gives the class of its fiber */
-    const ProtobufCMessageDescriptor *message; /* its meta; NULL: one that names points, */
-    enum meta_points_kind points;              /* this one, which is unpacked with pauses */
-    size_t collection;                         /* where its name is in `ask`: a char * */
-    operation_fn answer;                       /* NULL: the reader of the connection does it */
+    enum admission_class lane;                 /* of its frame; also gives the class of its fiber */
+    const ProtobufCMessageDescriptor *message; /* type of its meta; NULL: `points` gives it */
+    /* for message NULL: a meta with point ids, which is unpacked with pauses */
+    enum meta_points_kind points;
+    size_t collection;   /* offset of the collection's name (a char *) in `ask` */
+    operation_fn answer; /* NULL: the fiber that reads the connection handles it */
 };
-#define OPERATION_WHOLE SIZE_MAX /* no collection: it is about the server as a whole */
+#define OPERATION_WHOLE SIZE_MAX /* no collection: the operation concerns the whole server */
 
 /* NULL: no operation has this code. */
 const struct operation *operation_find(unsigned code);
-/* NULL: likewise. For struct server_front. */
+/* NULL: no operation has this code. For struct server_front. */
 const char *operation_name(unsigned code);
 /* The class of the fiber that runs it. */
 enum fiber_class operation_class(const struct operation *op);
 
-/* -- the answers, each in the file of its kind -- */
+/* -- the functions of the rows, by file -- */
 
 /* op_collections.c */
 int op_create(struct native_request *r, const void *ask);

@@ -1,5 +1,5 @@
-/* operations.c -- the table. A new operation is a row here and a function in an op_*.c
- * (README.md). */
+/* operations.c -- the table of operations. A new operation is a row here and a function in an
+ * op_*.c (README.md). */
 #include "actors/metrics/metrics.h"
 #include "kith.pb-c.h"
 #include "net/native/exchange.h"
@@ -7,7 +7,7 @@
 
 static int op_hello(struct native_request *r, const void *ask)
 {
-    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a connection says hello once, in its first frame");
+    return error_set(&r->rq->error, ERROR_INVALID_ARGUMENT, "a connection sends a hello only once, as its first frame");
 }
 
 static int op_ping(struct native_request *r, const void *ask)
@@ -50,7 +50,7 @@ static const struct operation operations[] = {
     ROW(SCHEMA_CHANGE, "schema_change", MANAGE, SEARCH, MESSAGE(change_schema), OF(Kith__ChangeSchema, collection),
         op_schema_change),
 };
-static_assert(ARRAY_LEN(operations) <= METRICS_OPS, "each is counted");
+static_assert(ARRAY_LEN(operations) <= METRICS_OPS, "metrics have a counter for each");
 
 const struct operation *operation_find(unsigned code)
 {

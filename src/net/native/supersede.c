@@ -1,11 +1,12 @@
-/* supersede.c -- a client that connects again. It cannot know what became of the requests of its
- * broken connection: they may still wait in the server, or in the kernel's buffers in front of it,
- * and would be carried out after newer writes of the same ids. So the hello of the new connection
- * ends the earlier ones on all reactors, and is answered when they have no requests.
+/* supersede.c -- a client that connects again ends its earlier connections. The client cannot know
+ * what became of the requests on its broken connection. They may still wait in the server or in the
+ * kernel's buffers. They must not be carried out after newer writes of the same ids. So the hello
+ * of the new connection ends the earlier ones on all reactors, and is answered when they have no
+ * requests left.
  *
- * A connection says its number, so a hello that was late itself ends no newer connection; each
- * reactor knows the newest number of the clients that connected again last, and refuses such a
- * hello with all that was sent behind it. Nothing waits inside a message: the asker comes
+ * Each connection of a client has a number, so a late hello cannot end a newer connection. Each
+ * reactor remembers the newest number of the clients that connected again last. It refuses a late
+ * hello and everything sent behind it. No message waits at its receiver; the asking fiber asks
  * again after a pause. */
 #include "actors/control_messages.h"
 #include "net/native/native.h"
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAIT_NS        ((uint64_t)8000000000) /* less than clients wait for the answer to a hello */
+/* shorter than clients wait for the answer to a hello */
+#define WAIT_NS        ((uint64_t)8000000000)
 #define PAUSE_FIRST_NS ((uint64_t)100000)
 #define PAUSE_MOST_NS  ((uint64_t)50000000)
 #define RETRY_MS       1000
@@ -45,8 +47,8 @@ void supersede_forget(struct native *n)
     n->has_client = false;
 }
 
-/* Where the newest connection of that client is noted, or will be: in place of the one that
- * was noted longest ago. */
+/* The remembered newest connection of that client, or a place for it, which replaces the oldest
+ * one. */
 static struct client_connection *newest_of(struct front *f, const struct client_connection *client)
 {
     for (unsigned i = 0; i < CLIENTS_NOTED; i++)
@@ -64,7 +66,7 @@ static void note_newest(struct front *f, const struct client_connection *newer)
         *at = *newer;
 }
 
-/* A hello that was under way for so long that a later connection of its client has been here. */
+/* Whether a later connection of the same client came before this hello. */
 static bool is_too_late(const struct front *f, const struct client_connection *client)
 {
     for (unsigned i = 0; i < CLIENTS_NOTED; i++)
@@ -88,7 +90,7 @@ uint32_t supersede_here(struct core *c, const struct client_connection *newer)
     return open;
 }
 
-/* Ends them on all reactors; how many there were, or -ENOMEM. */
+/* Ends the earlier connections on all reactors. Returns how many were still open, or -ENOMEM. */
 static int64_t ask_all(const struct client_connection *newer)
 {
     struct control_supersede_message *all, first = {.newer = newer};
@@ -105,7 +107,7 @@ int supersede_earlier(struct native *n, const struct client_connection *client, 
     const uint64_t until_ns = clock_now_ns() + WAIT_NS;
     if (is_too_late(n->front, client))
         return error_set(error, ERROR_CANCELLED,
-                         "a later connection of this client was here before; nothing of this one is carried out");
+                         "a later connection of this client came first, so this one is not served; use the later one");
     client_add(n, client);
     for (uint64_t pause_ns = PAUSE_FIRST_NS; client->number > 0; pause_ns *= 2) {
         int64_t open = ask_all(client);

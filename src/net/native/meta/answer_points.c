@@ -1,18 +1,19 @@
-/* answer_points.c -- the answer is written once its size is known, because a protobuf message has
- * its length in front. */
+/* answer_points.c -- computes the size of the answer first, because the length of each protobuf
+ * field precedes its bytes. */
 #include "net/native/meta/answer_points.h"
 #include "net/native/meta/wire.h"
 
 #include <string.h>
 
-/* Fields of Points (kith.proto). */
+/* Field numbers of Points (kith.proto). */
 enum { COUNTS = 1, ID_HI = 2, ID_LO = 3, SCORES = 4, PAYLOADS = 5, PAYLOAD_SIZES = 6 };
 
-#define STEPS 1024 /* numbers between two looks at the clock */
+#define STEPS 1024 /* numbers between two checkpoints */
 
 struct layout {
-    bool ids_hi;                           /* some id is no number */
-    uint64_t count_bytes, size_bytes, all; /* of varints; of the whole message */
+    bool ids_hi; /* some id is a UUID */
+    /* bytes of the two packed fields of varints; of the whole message */
+    uint64_t count_bytes, size_bytes, all;
 };
 
 static uint64_t varints_bytes(const uint32_t *values, uint32_t n)
@@ -37,7 +38,7 @@ static bool any_hi(const struct answer *p)
     return any;
 }
 
-/* A field that is empty is left out. */
+/* An empty field is left out. */
 static uint64_t extent(uint32_t field, uint64_t bytes)
 {
     return bytes ? wire_bytes_extent(field, bytes) : 0;

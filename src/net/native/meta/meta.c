@@ -1,5 +1,5 @@
-/* meta.c -- protobuf-c allocates many small pieces and frees them one by one; out of an arena both
- * cost a few instructions. */
+/* meta.c -- converts metas. Messages are unpacked into an arena, because protobuf-c allocates and
+ * frees many small pieces, and in an arena each costs a few instructions. */
 #include "net/native/meta/meta.h"
 #include "base/text/utf8.h"
 #include "index/kind.h"
@@ -36,8 +36,8 @@ int meta_text_check(struct request *rq, const char *field, const void *text, siz
     return 0;
 }
 
-/* Bytes that are no message are left to protobuf-c to refuse. Recursion ends where the types do: no
- * request contains itself. */
+/* Checks all strings of a message. Malformed bytes are left for protobuf-c to refuse. The recursion
+ * ends, because no request type contains itself. */
 static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
 {
     struct wire w = wire_of(meta, n);
@@ -63,7 +63,8 @@ void *meta_unpack(struct request *rq, const ProtobufCMessageDescriptor *type, co
 
 int meta_refuse(struct request *rq, const char *name)
 {
-    if (rq->error.code != ERROR_OK) /* it is told already: there was no memory, or a text is none */
+    /* rq->error is set already: memory was missing, or a text is invalid */
+    if (rq->error.code != ERROR_OK)
         return -ENOMEM;
     return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the meta of the frame is not a %s message", name);
 }
@@ -92,7 +93,7 @@ static void segment_init(Kith__Segment *ret, const struct segment_info *from)
     ret->refine = (Kith__Refine)from->index.refine;
     ret->refine_k = from->index.refine_k;
     ret->links = (Kith__Links)from->index.links;
-    /* only read */
+    /* protobuf-c only reads them */
     ret->index = (char *)(uintptr_t)(from->index.kind ? index_kind_of(from->index.kind)->name : "");
     ret->why = (char *)(uintptr_t)from->why.text;
 }

@@ -1,5 +1,5 @@
-/* meta_filter.c -- conditions become predicates, one for one; what they mean is judged where any
- * protocol's filter is. */
+/* meta_filter.c -- translates each condition to one predicate. src/query checks their meaning, for
+ * all protocols. */
 #include "net/native/meta/meta_filter.h"
 
 #include <errno.h>
@@ -22,8 +22,10 @@ static int read_range(struct request *rq, const Kith__Range *from, struct predic
 {
     p->op = PREDICATE_RANGE;
     if ((from->gt && from->gte) || (from->lt && from->lte))
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the range on field '%.128s' has two bounds on one side",
-                         p->path);
+        return error_set(
+            &rq->error, ERROR_INVALID_ARGUMENT,
+            "the range on field '%.128s' has two bounds on one side; give one of gt and gte, and one of lt and lte",
+            p->path);
     p->range.low = number(from->gt ? from->gt : from->gte);
     p->range.high = number(from->lt ? from->lt : from->lte);
     p->range.low_open = from->gt != NULL;
@@ -36,8 +38,8 @@ static int read_match(struct request *rq, const Kith__Integers *from, struct pre
     p->op = PREDICATE_IN;
     if (from->n_values > PREDICATE_VALUES_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "a match on field '%.128s' has %zu values, the most is %d; split the query", p->path,
-                         from->n_values, PREDICATE_VALUES_MAX);
+                         "a match on field '%.128s' has %zu values, but %d at most are allowed; split the query",
+                         p->path, from->n_values, PREDICATE_VALUES_MAX);
     struct value *items = arena_alloc(&rq->arena, (from->n_values + 1) * sizeof(*items));
     if (!items)
         return no_memory(rq);
@@ -61,8 +63,7 @@ static int read_condition(struct request *rq, const Kith__Condition *from, struc
         return 0;
     default:
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "the condition on field '%.128s' does not say what it must be like; give a match, a range, "
-                         "is_null or is_empty",
+                         "the condition on field '%.128s' has no test; give a match, a range, is_null or is_empty",
                          from->field);
     }
 }
@@ -86,7 +87,8 @@ int meta_filter(struct request *rq, const Kith__Filter *from, const struct filte
     if (!from || from->n_must + from->n_must_not + from->n_should == 0)
         return 0;
     if (from->n_must + from->n_must_not + from->n_should > FILTER_CLAUSES_MAX)
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the filter has more than %d clauses", FILTER_CLAUSES_MAX);
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the filter has more than %d conditions; use fewer",
+                         FILTER_CLAUSES_MAX);
     struct filter *all = arena_alloc(&rq->arena, 4 * sizeof(*all)), *clause = all + 1;
     if (!all)
         return no_memory(rq);

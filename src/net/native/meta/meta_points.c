@@ -1,9 +1,8 @@
-/* meta_points.c -- two passes over the message: the first counts and judges, so that nothing is
- * allocated for what is refused; the second fills.
+/* meta_points.c -- reads a message in two passes. The first counts and checks, so that nothing is
+ * allocated for a refused request; the second fills the arrays.
  *
- * Repeated fields may come packed or one by one, in any mixture, and a message field may
- * come in pieces that belong together: that is how protobuf defines them. Here the pieces
- * just follow each other. */
+ * In protobuf, a repeated field may come packed or one by one, in any mixture, and a message field
+ * may come in several pieces that are merged. Here pieces are simply appended. */
 #include "net/native/meta/meta_points.h"
 #include "net/native/meta/meta.h"
 #include "net/native/meta/wire.h"
@@ -12,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Fields of the messages (kith.proto). */
+/* Field numbers of the messages (kith.proto). */
 enum { FIELD_COLLECTION = 1, FIELD_IDS = 2 };
 enum { GET_VECTORS = 3, GET_PAYLOADS = 4 };
 enum { UPSERT_PAYLOADS = 3, UPSERT_SIZES = 4, UPSERT_FIRST_ROW = 5 };
@@ -20,7 +19,7 @@ enum { IDS_NUMBERS = 1, IDS_UUIDS = 2 };
 
 #define NUMBER_BYTES 8
 #define UUID_BYTES   16
-#define STEPS        1024 /* ids between two looks at the clock */
+#define STEPS        1024 /* ids between two checkpoints */
 
 static const char *const names[] = {[META_UPSERT] = "Upsert", [META_DELETE] = "Delete", [META_GET] = "Get"};
 
@@ -28,13 +27,13 @@ struct reading {
     struct request *rq;
     enum meta_points_kind kind;
     struct meta_points_ask *ask;
-    uint64_t numbers, uuids, sizes; /* how many there are */
+    uint64_t numbers, uuids, sizes; /* counted in the first pass */
     struct point_id *ids;           /* NULL in the first pass */
     uint32_t *payload_sizes;
-    uint64_t id_at, size_at; /* in the second pass */
+    uint64_t id_at, size_at; /* next places in the second pass */
 };
 
-/* The fuzzer reads outside of any fiber. */
+/* A checkpoint, except in the fuzzer, which reads outside of any fiber. */
 static void pause_fiber(void)
 {
     if (fiber_self())
@@ -100,8 +99,8 @@ static int ids_take(struct reading *g, const struct wire_field *message)
             numbers_take(g, f.bytes, f.size / NUMBER_BYTES);
         } else if (f.number == IDS_UUIDS && f.type == WIRE_BYTES) {
             if (f.size % UUID_BYTES)
-                return error_set(&g->rq->error, ERROR_INVALID_ARGUMENT, "%zu bytes of UUIDs are not a multiple of 16",
-                                 f.size);
+                return error_set(&g->rq->error, ERROR_INVALID_ARGUMENT,
+                                 "the UUIDs have %zu bytes, which is not a multiple of 16", f.size);
             uuids_take(g, f.bytes, f.size / UUID_BYTES);
         }
         pause_fiber();
@@ -109,7 +108,7 @@ static int ids_take(struct reading *g, const struct wire_field *message)
     return rc;
 }
 
-/* -- the rest -- */
+/* -- other fields -- */
 
 static int collection_take(struct reading *g, const struct wire_field *f)
 {
@@ -199,10 +198,12 @@ static int judge(struct reading *g)
 {
     struct error *e = &g->rq->error;
     if (g->numbers > 0 && g->uuids > 0)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "ids are given by number or by UUID, not both in one request");
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "one request has ids that are numbers and ids that are UUIDs; send two requests");
     g->ask->count = g->numbers + g->uuids;
     if (g->ask->count > WRITE_POINTS_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "%" PRIu64 " ids are more than the %u of one request; send several",
+        return error_set(e, ERROR_INVALID_ARGUMENT,
+                         "%" PRIu64 " ids are more than one request may have (%u); send several requests",
                          g->ask->count, WRITE_POINTS_MAX);
     g->ask->payloads.size_count = g->sizes;
     return 0;

@@ -1,6 +1,6 @@
-/* meta_schema.c -- the unnamed f32 vector, which almost all collections have alone, is told in
- * fields of the collection's own message, so that most clients need to know no other; all
- * other vectors are a list. */
+/* meta_schema.c -- converts schemas. Most collections have only the unnamed f32 vector. It is
+ * described by fields of the collection's own message, so that most clients need no other; all
+ * other vectors are in a list. */
 #include "net/native/meta/meta_schema.h"
 #include "index/kind.h"
 
@@ -13,23 +13,23 @@ static int options_check(struct request *rq, uint32_t m, uint32_t ef_construct, 
 {
     struct error *e = &rq->error;
     if (m > UINT16_MAX || ef_construct > UINT16_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "m %u and ef_construct %u: both must be below 65536", m,
+        return error_set(e, ERROR_INVALID_ARGUMENT, "m is %u and ef_construct is %u; both must be below 65536", m,
                          ef_construct);
     if ((unsigned)metric > METRIC_COSINE)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "metric %d is not known; there are 1 (l2), 2 (ip) and 3 (cosine)",
-                         metric);
+        return error_set(e, ERROR_INVALID_ARGUMENT, "metric %d is not known; use 1 (l2), 2 (ip) or 3 (cosine)", metric);
     if (code_bits > UINT8_MAX)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8", code_bits);
+        return error_set(e, ERROR_INVALID_ARGUMENT, "code_bits is %u; it must be 1 to 8", code_bits);
     return 0;
 }
 
-/* The number of an index kind; its name "" or "auto": 0, which is left open. */
+/* The number of an index kind by its name; "" or "auto": 0, which leaves the choice to the
+ * server. */
 static int kind_take(struct request *rq, const char *name, uint16_t *ret)
 {
     const bool open = name[0] == 0 || strcmp(name, "auto") == 0;
     const struct index_kind *kind = open ? NULL : index_kind_named(name);
     if (!open && !kind)
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "index '%.40s' is not known; there are %s", name,
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "index '%.40s' is not known; use one of %s", name,
                          index_kind_names());
     *ret = kind ? kind->id : 0;
     return 0;
@@ -75,14 +75,14 @@ int meta_field(struct request *rq, const Kith__Field *from, struct field_spec *r
 {
     const size_t n = strlen(from->path);
     if (n >= sizeof(ret->path))
-        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "the path of a field has 1 to %zu bytes, this one has %zu",
-                         sizeof(ret->path) - 1, n);
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                         "the path of a field may have 1 to %zu bytes, but this one has %zu", sizeof(ret->path) - 1, n);
     ret->kind = (enum field_kind)from->kind;
     memcpy(ret->path, from->path, n + 1);
     return 0;
 }
 
-/* The vector of the collection's own fields. */
+/* The unnamed vector, from the fields of the collection's message. */
 static Kith__Vector unnamed_of(const Kith__Collection *from)
 {
     Kith__Vector v = KITH__VECTOR__INIT;
@@ -105,8 +105,8 @@ static int schema_take(struct request *rq, const Kith__Collection *from, struct 
     const size_t own = from->dim != 0 || from->n_vectors == 0, vectors = own + from->n_vectors;
     if (vectors > SCHEMA_VECTORS_MAX || from->n_fields > SCHEMA_FIELDS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "%zu vectors and %zu fields; a collection has at most %d and %d", vectors, from->n_fields,
-                         SCHEMA_VECTORS_MAX, SCHEMA_FIELDS_MAX);
+                         "%zu vectors and %zu fields are too many; a collection may have %d and %d", vectors,
+                         from->n_fields, SCHEMA_VECTORS_MAX, SCHEMA_FIELDS_MAX);
     void *room = arena_alloc(&rq->arena, schema_bytes(vectors, from->n_fields));
     if (!room)
         return request_error(rq, -ENOMEM, "request");
@@ -124,7 +124,7 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
 {
     struct error *e = &rq->error;
     if (!from)
-        return error_set(e, ERROR_INVALID_ARGUMENT, "the request does not say which collection");
+        return error_set(e, ERROR_INVALID_ARGUMENT, "the request names no collection");
     memset(ret, 0, sizeof(*ret));
     size_t n = strlen(from->name);
     if (n >= sizeof(ret->name))
@@ -133,8 +133,7 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
     memcpy(ret->name, from->name, n + 1);
     if ((unsigned)from->durability > DURABILITY_NONE)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "durability %d is not known; there are 1 (flush), 2 (interval) and 3 (none)",
-                         (int)from->durability);
+                         "durability %d is not known; use 1 (flush), 2 (interval) or 3 (none)", (int)from->durability);
     ret->slots = from->slots;
     ret->durability = (enum durability)from->durability;
     return schema_take(rq, from, &ret->schema);
@@ -145,7 +144,7 @@ int meta_collection(struct request *rq, const Kith__Collection *from, struct col
 static void vector_init(Kith__Vector *ret, const struct vector_spec *v)
 {
     kith__vector__init(ret);
-    ret->name = (char *)(uintptr_t)v->name; /* only read */
+    ret->name = (char *)(uintptr_t)v->name; /* protobuf-c only reads it */
     ret->type = (Kith__VectorType)v->type;
     ret->dim = v->dim;
     ret->metric = (Kith__Metric)v->metric;
@@ -157,7 +156,7 @@ static void vector_init(Kith__Vector *ret, const struct vector_spec *v)
     ret->refine = (Kith__Refine)v->index.refine;
     ret->refine_k = v->index.refine_k;
     ret->links = (Kith__Links)v->index.links;
-    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* only read */
+    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* protobuf-c only reads it */
 }
 
 static void unnamed_init(Kith__Collection *ret, const struct vector_spec *v)
@@ -171,7 +170,7 @@ static void unnamed_init(Kith__Collection *ret, const struct vector_spec *v)
     ret->refine = (Kith__Refine)v->index.refine;
     ret->refine_k = v->index.refine_k;
     ret->links = (Kith__Links)v->index.links;
-    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* only read */
+    ret->index = (char *)(uintptr_t)kind_name(&v->index); /* protobuf-c only reads it */
 }
 
 static bool is_plain(const struct vector_spec *v)
@@ -222,7 +221,7 @@ static int fields_give(struct request *rq, Kith__Collection *ret, const struct s
 int meta_collection_init(struct request *rq, Kith__Collection *ret, const struct collection_config *config)
 {
     kith__collection__init(ret);
-    ret->name = (char *)(uintptr_t)config->name; /* only read */
+    ret->name = (char *)(uintptr_t)config->name; /* protobuf-c only reads it */
     ret->durability = (Kith__Durability)config->durability;
     ret->slots = config->slots;
     ret->schema_version = config->schema->version;

@@ -1,16 +1,16 @@
-/* meta_schema.h -- collections and their schemas, between the messages of kith.proto and the
- * structs of the router. */
+/* meta_schema.h -- converts collections and their schemas between the messages of kith.proto and
+ * the structs of the router. */
 #pragma once
 
 #include "actors/router/router.h"
 #include "kith.pb-c.h"
 
-/* What a user may say of a collection; missing values stay 0 and are chosen by
- * collection_config_check(). Its schema lies in the request's arena. Negative, with the
- * sentence in rq->error. */
+/* Reads the values that a user may set for a collection. Missing values stay 0, and
+ * collection_config_check() chooses them. The schema lies in the request's arena. Negative, with
+ * the sentence in rq->error. */
 MUST_USE int meta_collection(struct request *rq, const Kith__Collection *from, struct collection_config *ret);
-/* Borrows the texts of config; what else the message needs is in the request's arena.
- * Negative, with the sentence. */
+/* Makes the message of a collection. It borrows the texts of config; the rest lies in the request's
+ * arena. Negative, with the sentence in rq->error. */
 MUST_USE int meta_collection_init(struct request *rq, Kith__Collection *ret, const struct collection_config *config);
 
 /* Negative, with the sentence in rq->error. */

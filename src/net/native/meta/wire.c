@@ -1,5 +1,4 @@
-/* wire.c -- varints, lengths and fields of protobuf over bytes that may be anything: nothing is
- * read behind the end. */
+/* wire.c -- reads varints, lengths and fields of protobuf from any bytes, never beyond the end. */
 #include "net/native/meta/wire.h"
 
 #include <errno.h>
@@ -28,7 +27,7 @@ static int next_fixed(struct wire *w, size_t size, uint64_t *ret)
     if ((size_t)(w->end - w->at) < size)
         return -EPROTO;
     *ret = 0;
-    memcpy(ret, w->at, size); /* little-endian, as this machine is (frame.c) */
+    memcpy(ret, w->at, size); /* little-endian, like the machine (frame.c) */
     w->at += size;
     return 1;
 }
