@@ -1,5 +1,5 @@
-/* command.c -- what all subcommands do alike: connect, fail with a sentence, parse shared
- * options. */
+/* command.c -- the parts that all subcommands share: connecting, reporting a failure, parsing
+ * common options. */
 #include "cli/command.h"
 #include "cli/index_text.h"
 #include "cli/output.h"
@@ -30,7 +30,7 @@ int cli_fail_kith(const struct cli *c)
     return cli_fail("%s", kith_error(c->kith));
 }
 
-/* Says every few seconds what is waited for. */
+/* Reports every few seconds what kith waits for. */
 static void on_wait(void *arg, const char *why)
 {
     static double said;
@@ -104,7 +104,7 @@ int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret)
             *ret = (enum kith_fan_out)i;
     if (!text || *ret != KITH_FAN_OUT_SETTING)
         return 0;
-    sentence_print("kith %s: --fan-out is auto, 1 or all, not '%s'", command, text);
+    sentence_print("kith %s: --fan-out must be auto, 1 or all, not '%s'", command, text);
     return EXIT_USAGE;
 }
 
@@ -114,7 +114,7 @@ int recall_parse(const char *command, const char *text, float *ret)
     *ret = text ? strtof(text, &end) : 0;
     if (!text || (end != text && *end == 0 && *ret > 0 && *ret <= 1))
         return 0;
-    fprintf(stderr, "kith %s: --recall is above 0 and at most 1, which is exact, not '%s'\n", command, text);
+    fprintf(stderr, "kith %s: --recall must be above 0 and at most 1 (1 is exact), not '%s'\n", command, text);
     return EXIT_USAGE;
 }
 

@@ -1,8 +1,8 @@
-/* command.h -- the frame of a subcommand: what it is given, and how it says that something failed.
+/* command.h -- the interface of a subcommand: its arguments, and how it reports a failure.
  *
- * A command is one function. It parses its own options, connects when it knows that they make
- * sense, prints results to stdout, and returns the exit status: 0, 1 after a sentence on
- * stderr, or EXIT_USAGE. */
+ * A command is one function. It parses its own options, connects once they are valid, prints
+ * results to stdout, and returns the exit status: 0, 1 after a sentence on stderr, or
+ * EXIT_USAGE. */
 #pragma once
 
 #include "base/error.h"
@@ -12,10 +12,10 @@
 #include <kith/kith.h>
 
 struct cli {
-    const char *server; /* NULL: libkith's default */
+    const char *server; /* NULL: the default of libkith */
     bool json;
-    struct kith *kith;        /* after cli_connect(); main closes it */
-    char why[ERROR_TEXT_MAX]; /* of top_read_again() */
+    struct kith *kith;        /* set by cli_connect(); main() closes it */
+    char why[ERROR_TEXT_MAX]; /* set by top_read_again() */
 };
 
 struct command {
@@ -23,9 +23,9 @@ struct command {
     int (*run)(struct cli *c, int argc, char **argv);
 };
 
-/* 0, or 1 after the sentence. */
+/* 0, or 1 after printing the error. */
 int cli_connect(struct cli *c);
-/* Prints the sentence of the last libkith call, or the given one; both return 1. */
+/* Prints the error of the last libkith call, or the given sentence. Both return 1. */
 int cli_fail_kith(const struct cli *c);
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints one line of JSON and drops the reference. */
@@ -33,15 +33,16 @@ void cli_print_json(json_t *object);
 json_t *cli_json_collection(const struct kith_collection *x);
 json_t *cli_json_fields(const struct kith_collection *x); /* [{"field": "year", "kind": "integer"}] */
 
-/* "l2" and so on, both ways; 0: no such name. */
+/* Convert a metric from and to its name, like "l2"; 0: no such name. */
 enum kith_metric metric_parse(const char *text);
-/* "auto", "1" and "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after the
- * sentence. */
+/* Parses "auto", "1" or "all"; NULL: the server's setting. Returns 0, or EXIT_USAGE after printing
+ * the error. */
 int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret);
-/* "0.99"; NULL: 0, the server's setting. Returns 0, or EXIT_USAGE after the sentence. */
+/* Parses a number like "0.99"; NULL: 0, the server's setting. Returns 0, or EXIT_USAGE after
+ * printing the error. */
 int recall_parse(const char *command, const char *text, float *ret);
 const char *metric_name(enum kith_metric metric);
-/* "integer" and so on, both ways; 0: no such name. */
+/* Convert the kind of a field to and from its name, like "integer"; 0: no such name. */
 const char *field_kind_text(enum kith_field_kind kind);
 enum kith_field_kind field_kind_parse(const char *text);
 const char *durability_name(enum kith_durability durability);

@@ -1,4 +1,4 @@
-/* filter_text.c -- a recursive descent without the recursion: a filter is one row of conditions. */
+/* filter_text.c -- a parser without recursion, because a filter is a flat list of conditions. */
 #include "cli/filter_text.h"
 
 #include <ctype.h>
@@ -35,7 +35,7 @@ static bool is_name(char c)
     return isalnum((unsigned char)c) || (c && strchr("_.[]-", c)) || (unsigned char)c >= 0x80;
 }
 
-/* Takes a word of the language, whatever its case. */
+/* Takes a keyword, in upper or lower case. */
 static bool word(struct parse *p, const char *wanted)
 {
     const size_t n = strlen(wanted);
@@ -164,7 +164,7 @@ static int list_of_numbers(struct parse *p, struct kith_condition *c)
     return sign(p, ")") ? 0 : fail(p, "a bracket is missing");
 }
 
-/* < or <= ; upper: the field is below what follows. */
+/* Takes < or <= (upper: the field is below the number), or > or >=. */
 static bool comparison(struct parse *p, bool *upper, enum kith_bound_kind *kind)
 {
     skip_space(p);
@@ -188,7 +188,7 @@ static int bound(struct parse *p, struct kith_condition *c, bool upper, enum kit
     return rc;
 }
 
-/* What follows a field. */
+/* Parses the condition after the name of a field. */
 static int test(struct parse *p, struct kith_condition *c)
 {
     bool upper;
@@ -212,7 +212,7 @@ static int test(struct parse *p, struct kith_condition *c)
     return word(p, "in") ? list_of_numbers(p, c) : fail(p, "one of = != < <= > >= in is, is expected");
 }
 
-/* 1990 <= year < 2000 */
+/* Parses "1990 <= year < 2000". */
 static int between(struct parse *p, struct kith_condition *c)
 {
     struct kith_bound first;
@@ -225,12 +225,12 @@ static int between(struct parse *p, struct kith_condition *c)
         return fail(p, "one of < <= > >= is expected");
     first.kind = kind;
     c->test = KITH_RANGE;
-    *(upper ? &c->low : &c->high) = first; /* 5 < field: the number is the lower bound */
+    *(upper ? &c->low : &c->high) = first; /* in "5 < field" the number is the lower bound */
     rc = field(p, &c->field);
     if (rc < 0 || !comparison(p, &upper_again, &kind))
         return rc;
     if (upper != upper_again)
-        return fail(p, "the two comparisons point different ways");
+        return fail(p, "the two comparisons point in different directions");
     return bound(p, c, upper, kind);
 }
 

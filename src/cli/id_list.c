@@ -1,4 +1,4 @@
-/* id_list.c -- ids from arguments and files; a bad one is named with its line. */
+/* id_list.c -- reads ids from arguments and files. An error in a file names the line. */
 #include "cli/id_list.h"
 
 #include "cli/command.h"
@@ -35,7 +35,8 @@ int id_list_add_words(struct id_list *l, const char *command, const char *const 
     for (size_t i = 0; i < n; i++) {
         struct kith_id id;
         if (kith_id_parse(words[i], &id) < 0) {
-            sentence_print("kith %s: '%s' is no id: an id is a number from 0 to 2^64 - 1 or a UUID", command, words[i]);
+            sentence_print("kith %s: '%s' is not an id: an id is a number from 0 to 2^64 - 1 or a UUID", command,
+                           words[i]);
             return EXIT_USAGE;
         }
         if (add(l, id))
@@ -44,7 +45,7 @@ int id_list_add_words(struct id_list *l, const char *command, const char *const 
     return 0;
 }
 
-/* The line without white space around it, and without a byte order mark before it. */
+/* The line without white space at its ends and without a byte order mark. */
 static char *trimmed(struct buffer *line)
 {
     char *text = (char *)line->bytes;
@@ -73,7 +74,7 @@ int id_list_add_file(struct id_list *l, const char *path)
         if (!*text)
             continue;
         if (kith_id_parse(text, &id) < 0)
-            status = cli_fail("line %llu of %s: '%s' is no id: an id is a number from 0 to 2^64 - 1 or a UUID",
+            status = cli_fail("line %llu of %s: '%s' is not an id: an id is a number from 0 to 2^64 - 1 or a UUID",
                               (unsigned long long)number, path, text);
         else
             status = add(l, id);

@@ -1,5 +1,4 @@
-/* id_list.h -- the ids a command is given: any number of arguments, and files with one id a
- * line. */
+/* id_list.h -- the ids that a command gets: as arguments, and in files with one id on each line. */
 #pragma once
 
 #include "cli/options.h"
@@ -13,8 +12,8 @@ struct id_list {
 };
 
 void id_list_fini(struct id_list *l);
-/* Adds the ids that words are. 0, or an exit status after a sentence. */
+/* Adds the ids in `words`. 0, or an exit status after printing an error. */
 int id_list_add_words(struct id_list *l, const char *command, const char *const *words, size_t n);
-/* Adds the ids of a file ("-": standard input); blank lines are passed over. 0, or an exit
- * status after a sentence. */
+/* Adds the ids of a file ("-": standard input); blank lines are skipped. 0, or an exit status after
+ * printing an error. */
 int id_list_add_file(struct id_list *l, const char *path);

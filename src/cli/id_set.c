@@ -1,6 +1,6 @@
-/* Linear probing at a load of at most one half. Removal moves later entries of a run back (Knuth,
- * The Art of Computer Programming, volume 3, section 6.4, algorithm R), so that no marks of
- * removed entries pile up. */
+/* id_set.c -- a hash table with linear probing, at most half full. A removal moves later entries of
+ * a run back (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R), so that
+ * no marks of removed entries accumulate. */
 #include "cli/id_set.h"
 
 #include "base/check.h"
@@ -21,7 +21,7 @@ static size_t place_of(const struct id_set *s, struct kith_id id)
     return (size_t)(h ^ h >> 32) & (s->capacity - 1);
 }
 
-/* Where id is, or the free place where it belongs. */
+/* The place of id, or the free place where it belongs. */
 static size_t find(const struct id_set *s, struct kith_id id)
 {
     size_t at = place_of(s, id);
@@ -83,8 +83,8 @@ bool id_set_add(struct id_set *s, const struct kith_id *ids, size_t n)
     return true;
 }
 
-/* Whether the entry at `at` may move back to the hole: its own place is not between
- * the two, going round. */
+/* Whether the entry at `at` may move back to the hole: its preferred place does not lie between the
+ * two, cyclically. */
 static bool may_move(const struct id_set *s, size_t hole, size_t at)
 {
     size_t mask = s->capacity - 1;

@@ -1,4 +1,4 @@
-/* index_text.c -- spellings of index options and back, from one table for each. */
+/* index_text.c -- converts index options from and to text, with one table for each. */
 #include "cli/index_text.h"
 
 #include "base/check.h"
@@ -12,7 +12,7 @@ static const char *const links[] = {"auto", "plain", "packed"};
 
 #define BITS_MAX 8
 
-/* The place of text among the names, or -1. */
+/* The index of text in names, or -1. */
 static int find(const char *const *names, size_t count, const char *text)
 {
     for (size_t i = 0; i < count; i++)

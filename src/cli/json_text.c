@@ -1,5 +1,4 @@
-/* json_text.c -- numbers are written with the digits they were stored with; a double would lose
- * some. */
+/* json_text.c -- writes numbers with their stored digits; a double would lose some. */
 #include "cli/json_text.h"
 #include "base/text/utf8.h"
 
@@ -15,8 +14,8 @@ void json_text_id(FILE *to, struct kith_id id)
     fprintf(to, strchr(text, '-') ? "\"%s\"" : "%s", text);
 }
 
-/* A string of JSON: bytes from 0x80 on as they are when all of it is UTF-8, each as
- * an escape otherwise. */
+/* Prints a JSON string. If all of it is UTF-8, bytes from 0x80 on stay as they are; otherwise each
+ * becomes an escape. */
 static void string_print(FILE *to, const char *text, size_t size, bool utf8)
 {
     fputc('"', to);
@@ -37,7 +36,7 @@ void json_text_payload(FILE *to, const char *payload, size_t size)
     if (size == 0) {
         fputs("null", to);
     } else if (json_is_valid(payload, size)) {
-        for (size_t i = 0; i < size; i++) /* a line break is never within a string */
+        for (size_t i = 0; i < size; i++) /* valid JSON has no line breaks inside strings */
             fputc(payload[i] == '\n' || payload[i] == '\r' ? ' ' : payload[i], to);
     } else {
         string_print(to, payload, size, utf8_is_valid(payload, size));

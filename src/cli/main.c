@@ -1,4 +1,4 @@
-/* kith -- the command line. Each subcommand is one row here and one file. */
+/* main.c -- kith, the command line. Each subcommand is one row of the table here and one file. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -17,16 +17,16 @@ static const struct command commands[] = {
     {"get", "shows points by their ids", command_get},
     {"delete", "removes points by their ids", command_delete},
     {"search", "finds the points nearest to a vector", command_search},
-    {"seal", "turns the growing segments of a collection into sealed ones", command_seal},
+    {"seal", "seals the growing segments of a collection", command_seal},
     {"compact", "rewrites a collection's segments without deleted rows, and merges them", command_compact},
     {"verify", "compares every checksum on the server's disk", command_verify},
-    {"snapshot", "keeps, lists, checks and brings back states of everything", command_snapshot},
+    {"snapshot", "takes, lists, checks and restores snapshots of all data", command_snapshot},
     {"bench", "measures recall, latency and throughput of searches", command_bench},
-    {"stats", "shows what searches took, by kind, and what the server holds", command_stats},
-    {"top", "shows live what the server's cores do", command_top},
+    {"stats", "shows durations of searches by kind, and the server's memory", command_stats},
+    {"top", "shows the server's cores, live", command_top},
     {"field", "shows and changes which fields of the payloads are indexed", command_field},
-    {"config", "shows and changes what can be tuned while the server runs", command_config},
-    {"ping", "measures the way to the server and back", command_ping},
+    {"config", "shows and changes settings while the server runs", command_config},
+    {"ping", "measures round trips to the server", command_ping},
     {"demo", "finds the nearest words to misspelt ones", command_demo},
 };
 
@@ -35,11 +35,10 @@ static void usage_print(FILE *to)
     fputs("usage: kith COMMAND [arguments] [--server HOST:PORT] [--json]\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\nkith COMMAND --help tells the rest. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n", to);
+    fputs("\nkith COMMAND --help has details. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n", to);
 }
 
-/* Takes --server and --json out of the arguments, wherever they stand before a "--". Returns
- * the new argc, or -1. */
+/* Removes --server and --json from the arguments before a "--". Returns the new argc, or -1. */
 static int globals_take(struct cli *c, int argc, char **argv)
 {
     int kept = 0;
@@ -75,7 +74,7 @@ int main(int argc, char **argv)
         usage_print(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[0], "help") == 0 && argc > 1) { /* help COMMAND is COMMAND --help */
+    if (strcmp(argv[0], "help") == 0 && argc > 1) { /* "help COMMAND" means "COMMAND --help" */
         argv[0] = argv[1];
         argv[1] = (char *)"--help";
     }

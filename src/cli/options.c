@@ -1,4 +1,4 @@
-/* options.c -- a table of options is parsed, checked and printed as help by the same rows. */
+/* options.c -- parses, checks and documents options with the same rows of a table. */
 #include "cli/options.h"
 
 #include "base/check.h"
@@ -34,7 +34,7 @@ const char *meant_text(const char *name)
     return text;
 }
 
-/* An option that the command does not have, perhaps a misspelt one. */
+/* Reports an unknown option, with the option that it may mean. */
 static int option_unknown(const struct options *o, const char *argument)
 {
     const char *word = argument + strspn(argument, "-");
@@ -58,7 +58,7 @@ static void help_print(const struct options *o)
         printf("  %-24s %s\n", left, x->help);
     }
     printf("  %-24s %s\n", "--server HOST:PORT", "the server (else KITH_SERVER, else 127.0.0.1:7700)");
-    printf("  %-24s %s\n", "--json", "one JSON object a line instead of tables");
+    printf("  %-24s %s\n", "--json", "one JSON object on each line instead of tables");
 }
 
 static int usage_error(const struct options *o, const char *what, const char *which)
@@ -120,7 +120,7 @@ static int value_read(const struct options *o, const struct option *x, const cha
     }
 }
 
-/* The option that argument names, and behind its '=' the value, if any. */
+/* The option that argument names, and the value behind its '=', if any. */
 static const struct option *find(const struct options *o, const char *argument, const char **ret_value)
 {
     bool is_long = argument[1] == '-';

@@ -1,5 +1,5 @@
-/* output.c -- columns are as wide as their widest cell, which is known when the last row is
- * there. */
+/* output.c -- collects a table before printing it, because a column is as wide as its widest
+ * cell. */
 #include "cli/output.h"
 
 #include "base/check.h"
@@ -18,7 +18,7 @@
 #define BAR_WIDTH    30
 #define BAR_EVERY_S  0.1
 #define LINE_EVERY_S 5.0
-#define RATE_AFTER_S 0.2 /* a rate over less is noise */
+#define RATE_AFTER_S 0.2 /* a rate over a shorter time is noise */
 
 double clock_seconds(void)
 {
@@ -59,7 +59,7 @@ const char *bytes_text(uint64_t n)
     return text;
 }
 
-/* C0 and C1 control characters (ECMA-48) would move the cursor, or worse. */
+/* C0 and C1 control characters (ECMA-48), which would control the terminal. */
 static bool is_control(const char *text, size_t n)
 {
     unsigned char c = (unsigned char)text[0];
@@ -192,8 +192,8 @@ static void cell_print(const struct table *t, const char *text, size_t column, s
     fputs(last ? "\n" : "  ", stdout);
 }
 
-/* The end of the columns from `from` on that fit into a line beside the first
- * one; at least one does. */
+/* The end of the columns from `from` on that fit into a line after the first column; at least
+ * one. */
 static size_t block_end(const struct table *t, const size_t *widths, size_t from, size_t line)
 {
     size_t used = from > 0 ? widths[0] : 0, to = from;

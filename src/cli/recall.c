@@ -1,5 +1,5 @@
-/* recall.c -- a found point counts when it is among the true nearest, or as near as the farthest
- * of them: equal distances are not a miss. */
+/* recall.c -- counts hits of an answer. A point is a hit if it is among the true nearest, or as
+ * near as the farthest of them, because equal distances are no miss. */
 #include "cli/recall.h"
 
 #include <math.h>

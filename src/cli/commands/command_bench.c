@@ -1,6 +1,6 @@
-/* bench: a closed loop of searches. Each connection keeps a fixed number of requests in
- * flight, so latency includes what the server makes them wait for each other; for load at a
- * given rate see bench/load. */
+/* command_bench.c -- bench: a closed loop of searches. Each connection keeps a fixed number of
+ * requests in flight, so the latency includes the time that requests wait for each other.
+ * bench/load measures at a given rate. */
 #include "base/histogram.h"
 #include "cli/command.h"
 #include "cli/import/vector_file.h"
@@ -12,21 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SAMPLE_QUERIES  100 /* recall is measured on these */
+#define SAMPLE_QUERIES  100 /* number of queries that recall is measured with */
 #define QUERIES_MAX     100000
 #define IN_FLIGHT_MAX   256
 #define CONNECTIONS_MAX 256
 
 struct bench {
     const char *server;
-    struct kith_search search; /* queries and count are the whole file */
+    struct kith_search search; /* its queries are those of the whole file */
     uint64_t in_flight;
     double seconds;
 };
 
 struct bench_client {
     const struct bench *bench;
-    size_t first; /* query to begin with */
+    size_t first; /* the first query to ask */
     pthread_t thread;
     int status;
     uint64_t errors;
@@ -107,7 +107,7 @@ static void *client_run(void *arg)
     return NULL;
 }
 
-/* Recall of the first queries of the file; negative after a sentence. */
+/* Recall of the first queries of the file; negative after printing the error. */
 static double recall_measure(struct cli *c, const struct bench *b, enum kith_metric metric)
 {
     size_t hits = 0, wanted = 0, sample = b->search.count < SAMPLE_QUERIES ? b->search.count : SAMPLE_QUERIES;
@@ -197,14 +197,14 @@ int command_bench(struct cli *c, int argc, char **argv)
     uint64_t k = 10, ef = 0, seconds = 5, connections = 1, in_flight = 1;
     size_t n;
     const struct option list[] = {
-        {"queries", OPTION_TEXT, &file, "FILE", "the queries, asked in turn (needed)", 0, 0},
+        {"queries", OPTION_TEXT, &file, "FILE", "the queries, asked in turn (required)", 0, 0},
         {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, KITH_K_MAX},
         {"recall", OPTION_TEXT, &wanted, "R",
-         "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
-        {"fan-out", OPTION_TEXT, &fan_out, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
-         0},
-        {"seconds", OPTION_NUMBER, &seconds, "N", "how long (default 5)", 1, 86400},
+         "the share of the nearest points to find, like 0.99; 1 is exact (default: the server's setting)", 0, 0},
+        {"ef", OPTION_NUMBER, &ef, "N", "width of the beam (candidates), instead of --recall", 1, KITH_EF_MAX},
+        {"fan-out", OPTION_TEXT, &fan_out, "HOW",
+         "number of cores for a search: auto, 1 or all (default: the server's setting)", 0, 0},
+        {"seconds", OPTION_NUMBER, &seconds, "N", "duration (default 5)", 1, 86400},
         {"connections", OPTION_NUMBER, &connections, "N", "connections, a thread each (default 1)", 1, CONNECTIONS_MAX},
         {"in-flight", OPTION_NUMBER, &in_flight, "N", "searches under way on each (default 1)", 1, IN_FLIGHT_MAX},
     };
@@ -221,7 +221,7 @@ int command_bench(struct cli *c, int argc, char **argv)
     if (status >= 0)
         return status;
     if (!file) {
-        fputs("kith bench: --queries is needed; see kith bench --help\n", stderr);
+        fputs("kith bench: --queries is required; see kith bench --help\n", stderr);
         return EXIT_USAGE;
     }
     enum kith_fan_out cores;

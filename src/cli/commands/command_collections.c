@@ -1,4 +1,4 @@
-/* create, drop, ls, count. */
+/* command_collections.c -- create, drop, ls, count. */
 #include "cli/command.h"
 #include "cli/index_text.h"
 #include "cli/output.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What --code, --refine and --links say; NULL, or what is wrong with it. */
+/* Parses --code, --refine and --links. Returns NULL, or what is wrong. */
 static const char *index_take(struct kith_index *x, const char *code, const char *refine, const char *links)
 {
     if (!index_code_parse(code, x))
@@ -26,7 +26,7 @@ static const char *collection_take(struct kith_collection *x, uint64_t dim, cons
     for (int d = KITH_FLUSH; d <= KITH_NONE; d++)
         if (strcmp(durability, durability_name((enum kith_durability)d)) == 0)
             x->durability = (enum kith_durability)d;
-    return dim == 0         ? "--dim is needed"
+    return dim == 0         ? "--dim is required"
            : !x->metric     ? "--metric is l2, ip or cosine"
            : !x->durability ? "--durability is flush, interval or none"
                             : NULL;
@@ -40,20 +40,21 @@ int command_create(struct cli *c, int argc, char **argv)
     const char *index = "auto", *code = "auto", *refine = "auto", *links = "auto";
     size_t n;
     const struct option list[] = {
-        {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (needed)", 1, KITH_DIM_MAX},
+        {"dim", OPTION_NUMBER, &dim, "N", "dimensions of the vectors (required)", 1, KITH_DIM_MAX},
         {"metric", OPTION_TEXT, &metric, "METRIC", "l2, ip or cosine (default)", 0, 0},
-        {"index", OPTION_TEXT, &index, "KIND",
-         "hnsw (a graph), flat (exact: all vectors are compared) or auto (default)", 0, 0},
+        {"index", OPTION_TEXT, &index, "KIND", "hnsw (a graph), flat (exact: compares all vectors) or auto (default)",
+         0, 0},
         {"code", OPTION_TEXT, &code, "CODE",
-         "how rows are written for the search: f32, f16, bf16, sq8, sq4,\n"
+         "how searches store rows: f32, f16, bf16, sq8, sq4,\n"
          "                           rabitq1 to rabitq8, or auto (default: by data, size and memory)",
          0, 0},
         {"refine", OPTION_TEXT, &refine, "KIND",
-         "by what the best are scored again: none, f32, f16, bf16 or auto (default)", 0, 0},
-        {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else by the code)", 1, 100},
+         "rows that score the best candidates again: none, f32, f16, bf16 or auto (default)", 0, 0},
+        {"refine-k", OPTION_REAL, &refine_k, "X", "score X times k candidates again (default: by the code)", 1, 100},
         {"links", OPTION_TEXT, &links, "KIND", "of the graph: plain, packed (less memory) or auto (default)", 0, 0},
-        {"m", OPTION_NUMBER, &m, "N", "links a node of the graph (else by size)", 2, 256},
-        {"ef-construct", OPTION_NUMBER, &ef_construct, "N", "candidates while building (else by m)", 1, 4096},
+        {"m", OPTION_NUMBER, &m, "N", "links of a node of the graph (default: by size)", 2, 256},
+        {"ef-construct", OPTION_NUMBER, &ef_construct, "N", "width of the beam while building (default: by m)", 1,
+         4096},
         {"durability", OPTION_TEXT, &durability, "WHEN",
          "a write is acknowledged when it is on disk (flush, default), flushed\n                           every so "
          "often "

@@ -1,4 +1,4 @@
-/* config [list] | get NAME | set NAME VALUE | reset NAME. */
+/* command_config.c -- config [list] | get NAME | set NAME VALUE | reset NAME. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -17,7 +17,7 @@ static json_t *setting_json(const struct kith_setting *s)
                      s->what);
 }
 
-/* What each setting does: below the table, for lines that no screen is too narrow for. */
+/* Prints what each setting does, below the table, because the texts are too long for columns. */
 static void what_print(const struct kith_setting *all, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -110,10 +110,11 @@ int command_config(struct cli *c, int argc, char **argv)
     const struct options o = {
         "config",
         "[list] | get NAME | set NAME VALUE | reset NAME",
-        "Shows and changes what can be tuned while the server runs.\n\n"
+        "Shows and changes settings while the server runs.\n\n"
         "  list   all settings: the value, the default, where the value is from, and what it does\n"
-        "  set    for all connections, at once, and beyond a restart; an option of kithd wins at its next start\n"
-        "  reset  as if nobody had set it",
+        "  set    for all connections, at once, and beyond a restart; an option of kithd overrides it at its next "
+        "start\n"
+        "  reset  back to the default",
         NULL,
         0,
         0,

@@ -1,4 +1,4 @@
-/* field list | add | drop: the payload fields of a collection that are indexed. */
+/* command_field.c -- field list | add | drop: the indexed payload fields of a collection. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -86,7 +86,7 @@ int command_field(struct cli *c, int argc, char **argv)
     size_t n;
     const struct option given[] = {
         {"version", OPTION_NUMBER, &version, "N",
-         "of the schema that is changed: refused when it is another one by now", 1, INT64_MAX},
+         "the schema's expected version: the change is refused if the schema has another one", 1, INT64_MAX},
     };
     const struct options o = {
         "field",

@@ -1,4 +1,4 @@
-/* import: a file of vectors into a collection. */
+/* command_import.c -- import: puts a file of vectors into a collection. */
 #include "cli/command.h"
 #include "cli/import/importer.h"
 #include "cli/output.h"
@@ -9,8 +9,8 @@
 
 #define BATCH_ROWS        1000
 #define IN_FLIGHT         8
-#define PAYLOAD_BYTES     (8u << 20) /* a request ends when its payloads are larger */
-#define REJECTS_SHOWN_MAX 1000       /* more are only counted */
+#define PAYLOAD_BYTES     (8u << 20) /* a request ends with the row whose payload exceeds this */
+#define REJECTS_SHOWN_MAX 1000       /* further rejected rows are only counted */
 
 struct import_view {
     const struct cli *cli;
@@ -77,23 +77,23 @@ static int summary_print(const struct cli *c, const struct importer *im, double 
     return im->rejected > 0;
 }
 
-/* What the arguments say. */
+/* The parsed arguments. */
 struct import_job {
     const char *collection, *path, *format, *metric;
     bool create;
     uint64_t batch, in_flight, limit, start_id;
 };
 
-/* Rows for the importer, and the collection they go to: it is made when there is a row for it, so
- * that a file which cannot be read leaves none behind. */
+/* Rows for the importer, and their collection. The collection is created with its first row, so
+ * that an unreadable file creates none. */
 struct import_feed {
     struct cli *cli;
     const struct import_job *job;
     struct vector_file *file;
-    bool missing; /* the collection is still to be made */
+    bool missing; /* the collection is still to be created */
 };
 
-/* How many rows of the file are wanted; false: that is known only when they have been read. */
+/* The number of rows to import. False: it is known only at the end of the file. */
 static bool rows_wanted(const struct import_job *job, const struct vector_file *file, uint64_t *ret)
 {
     bool known = vector_file_rows(file, ret);
@@ -102,8 +102,8 @@ static bool rows_wanted(const struct import_job *job, const struct vector_file *
     return known || job->limit;
 }
 
-/* 1 after a sentence when the last row's id would be 2^64 or more. (Where the rows are not known
- * yet, the importer stops before the first such row.) */
+/* Returns 1 after printing an error when the last row's id would be 2^64 or more. (If the number of
+ * rows is unknown, the importer stops before the first such row.) */
 static int start_id_check(const struct import_job *job, const struct vector_file *file)
 {
     uint64_t rows;
@@ -116,7 +116,7 @@ static int start_id_check(const struct import_job *job, const struct vector_file
                     (unsigned long long)(UINT64_MAX - (rows - 1)));
 }
 
-/* Is the collection that is there the one that was to be made? */
+/* Checks that the existing collection equals the one that --create describes. */
 static int same_check(const struct import_job *job, const struct kith_collection *there, uint32_t dim, struct error *e)
 {
     enum kith_metric metric = job->metric ? metric_parse(job->metric) : there->metric;
@@ -129,7 +129,7 @@ static int same_check(const struct import_job *job, const struct kith_collection
         job->collection, there->dim, plural(there->dim), metric_name(there->metric), dim, metric_name(metric));
 }
 
-/* Makes the collection. Whoever made it meanwhile may have made another one. */
+/* Creates the collection. Another client may have created it meanwhile, with other options. */
 static int collection_create(struct import_feed *f, struct error *e)
 {
     struct cli *c = f->cli;
@@ -163,14 +163,14 @@ static double source_fraction(void *arg)
     return vector_file_progress(f->file);
 }
 
-/* Opens the file and looks for the collection; 1 after a sentence. */
+/* Opens the file and looks up the collection; 1 after printing an error. */
 static int both_open(struct import_feed *f)
 {
     struct cli *c = f->cli;
     const struct import_job *job = f->job;
     struct error e;
     struct kith_info info = {0};
-    /* said before anything is asked of the server */
+    /* reported before the server is asked */
     if (strcmp(job->path, "-") != 0 && access(job->path, R_OK) < 0)
         return cli_fail("cannot open %s: %m", job->path);
     if (cli_connect(c))
@@ -195,7 +195,7 @@ static const char *job_check(const struct import_job *job)
     if (job->metric && !metric_parse(job->metric))
         return "--metric is l2, ip or cosine";
     if (job->metric && !job->create)
-        return "--metric is of the collection that --create makes: give both or neither";
+        return "--metric describes the collection that --create makes: give both or neither";
     return NULL;
 }
 
@@ -225,7 +225,7 @@ static int import(struct import_feed *f)
     progress_begin(&view.progress, "rows", rows_wanted(job, file, &rows) ? rows : 0);
     int rc = importer_run(&im, &e);
     progress_end(&view.progress, im.points + im.rejected);
-    if (rc == 0 && im.rows_read == 0 && f->missing) /* a file without rows, and no mistake in it */
+    if (rc == 0 && im.rows_read == 0 && f->missing) /* a valid file without rows */
         rc = collection_create(f, &e);
     return summary_print(c, &im, clock_seconds() - view.progress.started, rc < 0 ? &e : NULL);
 }
@@ -236,12 +236,12 @@ int command_import(struct cli *c, int argc, char **argv)
     const char *words[OPTIONS_WORDS_MAX];
     size_t n;
     const struct option list[] = {
-        {"create", OPTION_FLAG, &job.create, NULL, "makes the collection first, unless it is there", 0, 0},
+        {"create", OPTION_FLAG, &job.create, NULL, "creates the collection first if it does not exist", 0, 0},
         {"metric", OPTION_TEXT, &job.metric, "METRIC", "of the collection made: l2, ip or cosine (default)", 0, 0},
-        {"format", OPTION_TEXT, &job.format, "NAME", "npy, fvecs, bvecs, ivecs or jsonl (else by the file's name)", 0,
-         0},
-        {"batch", OPTION_NUMBER, &job.batch, "N", "rows a request, at most (default 1000)", 1, 100000},
-        {"in-flight", OPTION_NUMBER, &job.in_flight, "N", "requests under way at once (default 8)", 1, 4096},
+        {"format", OPTION_TEXT, &job.format, "NAME", "npy, fvecs, bvecs, ivecs or jsonl (default: by the file's name)",
+         0, 0},
+        {"batch", OPTION_NUMBER, &job.batch, "N", "most rows of a request (default 1000)", 1, 100000},
+        {"in-flight", OPTION_NUMBER, &job.in_flight, "N", "requests in flight (default 8)", 1, 4096},
         {"limit", OPTION_NUMBER, &job.limit, "N", "only the first N rows", 1, 0},
         {"start-id", OPTION_NUMBER, &job.start_id, "N", "id of row 0 in files without ids (default 0)", 0, 0},
     };
@@ -255,7 +255,7 @@ int command_import(struct cli *c, int argc, char **argv)
         "Rows that cannot be points are named and counted, and make the exit status 1; the others go in. Of rows with "
         "the\n"
         "same id the last counts, so there may be fewer points than rows.\n"
-        "A broken connection is made again, and nothing is lost by it.",
+        "If the connection breaks, the import connects again and loses nothing.",
         list,
         ARRAY_LEN(list),
         2,

@@ -1,4 +1,4 @@
-/* info: what a collection is made of, or what the server is. */
+/* command_info.c -- info: the state of a collection, or of the server. */
 #include "cli/command.h"
 #include "cli/index_text.h"
 #include "cli/output.h"
@@ -34,7 +34,7 @@ static uint64_t growing_of(const struct kith_info *x)
     return x->growing_rows + x->growing_dead_rows;
 }
 
-/* With the deleted ones, as the list of segments counts them. */
+/* Includes deleted rows, like the list of segments. */
 static uint64_t rows_of(const struct kith_info *x)
 {
     return growing_of(x) + x->sealed_rows;
@@ -135,7 +135,7 @@ static void segment_print(struct table *t, const struct kith_segment *s)
     table_cell(t, "%s", bytes_text(s->disk_bytes));
 }
 
-/* Only what is sealed has an index that is chosen to the end. */
+/* Only a sealed segment has an index whose options are all chosen. */
 static bool is_chosen(const struct kith_segment *s)
 {
     return s->index.kind && s->index.kind[0];
@@ -150,7 +150,7 @@ static void index_print(struct table *t, const struct kith_segment *s)
     table_cell(t, "%s", sealed ? index_links_text(&s->index) : "");
 }
 
-/* Why the indexes are as they are: each reason once, behind the ids of its segments. */
+/* Prints why the indexes have their options: each reason once, after the ids of its segments. */
 static void why_print(const struct kith_segment *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -167,7 +167,8 @@ static void why_print(const struct kith_segment *list, size_t count)
     }
 }
 
-/* " .95 with ef 46, .98 with ef 70": the rungs from .8 on, until more brings no more. */
+/* Prints " .95 with ef 46, .98 with ef 70": the rungs from recall .8 on, until a higher ef brings
+ * no more recall. */
 static void ladder_print(const struct kith_recall_rung *rungs, size_t count)
 {
     const char *before = "";
@@ -179,7 +180,7 @@ static void ladder_print(const struct kith_recall_rung *rungs, size_t count)
     }
 }
 
-/* Of a segment that was measured. */
+/* Prints the recall of a segment if it was measured. */
 static void recall_print(const struct kith_segment *s)
 {
     if (s->recall_10_count == 0)
@@ -292,7 +293,7 @@ int command_info(struct cli *c, int argc, char **argv)
     bool segments = false;
     struct kith_info x;
     const struct option list[] = {
-        {"segments", OPTION_FLAG, &segments, NULL, "of the collection, one line a segment", 0, 0},
+        {"segments", OPTION_FLAG, &segments, NULL, "lists the segments of the collection", 0, 0},
     };
     const struct options o = {
         "info", "[NAME]", "Shows the state of a collection; without a name, of the server.", list, ARRAY_LEN(list),

@@ -1,4 +1,5 @@
-/* seal and compact: work that the server would do by itself, asked for now and waited for. */
+/* command_maintain.c -- seal and compact: start background work of the server now and wait for
+ * it. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -9,7 +10,7 @@
 #define SHOW_AFTER_S  1.0
 #define LINES_EVERY_S 5.0
 
-/* What a collection is made of, as far as this work changes it. */
+/* The figures of a collection that this work changes. */
 struct shape {
     uint64_t segments, growing_rows, deleted_rows, disk_bytes;
 };
@@ -33,7 +34,7 @@ static int shape_read(struct kith *k, const char *name, struct shape *ret)
 
 struct watch {
     const char *name;
-    struct kith *kith; /* a connection of its own: the other one waits for the answer */
+    struct kith *kith; /* a connection of its own, because the other one waits for the answer */
     double started, shown;
     bool tty;
 };
@@ -59,7 +60,7 @@ static void watch_end(struct watch *w)
     kith_close(w->kith);
 }
 
-/* Asks, waits, and shows meanwhile how far it is. */
+/* Starts the work and shows its progress until it is done. */
 static int ask_and_wait(struct cli *c, const char *name, int64_t (*start)(struct kith *k, const char *name))
 {
     char error[ERROR_TEXT_MAX];
@@ -112,15 +113,14 @@ static int maintain(struct cli *c, int argc, char **argv, const struct options *
 
 int command_seal(struct cli *c, int argc, char **argv)
 {
-    const struct options o = {
-        "seal",
-        "NAME",
-        "Turns the growing segments of a collection into sealed ones, and waits until that is done.\n\n"
-        "The server does this by itself when they are full, old, or nobody writes to them.",
-        NULL,
-        0,
-        1,
-        1};
+    const struct options o = {"seal",
+                              "NAME",
+                              "Seals the growing segments of a collection, and waits until that is done.\n\n"
+                              "The server seals by itself when segments are full, old, or no longer written.",
+                              NULL,
+                              0,
+                              1,
+                              1};
     return maintain(c, argc, argv, &o, "sealed", kith_start_seal);
 }
 
@@ -131,7 +131,7 @@ int command_compact(struct cli *c, int argc, char **argv)
                               "Rewrites the segments of a collection without their deleted rows, merges small ones "
                               "into larger ones, and waits\n"
                               "until that is done.\n\n"
-                              "The server does this by itself when much of a segment is deleted.",
+                              "The server does this by itself when many rows of a segment are deleted.",
                               NULL,
                               0,
                               1,

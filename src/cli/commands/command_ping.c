@@ -1,4 +1,4 @@
-/* ping: round trips with times. */
+/* command_ping.c -- ping: measures round trips. */
 #include "base/histogram.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -12,11 +12,12 @@ int command_ping(struct cli *c, int argc, char **argv)
     const char *words[OPTIONS_WORDS_MAX];
     size_t n;
     const struct option list[] = {
-        {"count", OPTION_NUMBER, &count, "N", "how often (default 5)", 1, 0},
-        {"interval-ms", OPTION_NUMBER, &interval_ms, "N", "pause between two (default 200)", 0, 1000000},
+        {"count", OPTION_NUMBER, &count, "N", "number of requests (default 5)", 1, 0},
+        {"interval-ms", OPTION_NUMBER, &interval_ms, "N", "pause between two requests, in ms (default 200)", 0,
+         1000000},
     };
     const struct options o = {
-        "ping", "", "Asks the server for nothing and measures how long it takes.", list, ARRAY_LEN(list), 0, 0};
+        "ping", "", "Sends empty requests to the server and measures the round trips.", list, ARRAY_LEN(list), 0, 0};
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;

@@ -1,4 +1,4 @@
-/* get and delete: points by their ids. */
+/* command_points.c -- get and delete: points by their ids. */
 #include "cli/command.h"
 #include "cli/id_list.h"
 #include "cli/json_text.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GET_IDS_MAX    64 /* a payload may have 16 MiB, an answer 1 GiB */
+#define GET_IDS_MAX    64 /* a payload may have 16 MiB, so an answer 1 GiB */
 #define DELETE_IDS_MAX 100000
 
 static void vector_print(struct table *t, const float *vector, uint32_t dim)
@@ -50,11 +50,11 @@ static void points_print(const struct cli *c, const struct kith_result *r, uint3
     table_print(&t);
 }
 
-/* Names on stderr what was asked for and did not come; 1 when there is any. */
+/* Prints on stderr the requested ids without a point. Returns 1 if there is any. */
 static int missing_print(const struct kith_id *asked, size_t n, const struct kith_result *r)
 {
     int status = 0;
-    size_t at = 0; /* found points come in the order asked */
+    size_t at = 0; /* found points have the order of the request */
     for (size_t i = 0; i < n; i++) {
         char text[40];
         if (at < r->count && r->ids[at].hi == asked[i].hi && r->ids[at].lo == asked[i].lo)
@@ -65,8 +65,8 @@ static int missing_print(const struct kith_id *asked, size_t n, const struct kit
     return status;
 }
 
-/* Parses the arguments of both commands: a collection and ids. Returns -1 to go on,
- * otherwise the exit status. */
+/* Parses the arguments of both commands: a collection and ids. Returns -1 to go on, otherwise the
+ * exit status. */
 static int ids_take(struct options *o, int argc, char **argv, const struct option_texts *files,
                     const char **ret_collection, struct id_list *ret)
 {
@@ -95,7 +95,7 @@ static int ids_take(struct options *o, int argc, char **argv, const struct optio
     return status;
 }
 
-/* Gets and prints the points, a bounded number with each request. */
+/* Fetches and prints the points, GET_IDS_MAX with each request. */
 static int get_all(struct cli *c, const char *collection, const struct id_list *l, bool with_vector)
 {
     struct kith_info info = {0};
@@ -140,15 +140,15 @@ int command_get(struct cli *c, int argc, char **argv)
     const struct option list[] = {
         {"with-vector", OPTION_FLAG, &with_vector, NULL, "also the vectors", 0, 0},
         {"file", OPTION_TEXTS, &files, "FILE",
-         "also the ids in this file, one a line (- is standard input); may be repeated", 0, 0},
+         "also the ids in this file, one on each line (- is standard input); may be repeated", 0, 0},
     };
-    struct options o = {.command = "get",
-                        .arguments = "COLLECTION ID...",
-                        .summary =
-                            "Shows points by their ids, with their payloads. Fails when one is not there.\n"
-                            "With --json a payload is printed as it is stored; one that is no JSON, as a string.",
-                        .list = list,
-                        .count = ARRAY_LEN(list)};
+    struct options o = {
+        .command = "get",
+        .arguments = "COLLECTION ID...",
+        .summary = "Shows points by their ids, with their payloads. Fails if one does not exist.\n"
+                   "With --json a payload is printed as it is stored; a payload that is not JSON, as a string.",
+        .list = list,
+        .count = ARRAY_LEN(list)};
     int status = ids_take(&o, argc, argv, &files, &collection, &ids);
     if (status < 0)
         status = cli_connect(c) || get_all(c, collection, &ids, with_vector);
@@ -163,7 +163,7 @@ int command_delete(struct cli *c, int argc, char **argv)
     struct id_list ids = {0};
     const struct option list[] = {
         {"file", OPTION_TEXTS, &files, "FILE",
-         "also the ids in this file, one a line (- is standard input); may be repeated", 0, 0},
+         "also the ids in this file, one on each line (- is standard input); may be repeated", 0, 0},
     };
     struct options o = {.command = "delete",
                         .arguments = "COLLECTION ID...",

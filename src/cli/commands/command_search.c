@@ -1,4 +1,4 @@
-/* search: one vector from the command line, or rows of a file. */
+/* command_search.c -- search: one vector from the command line, or rows of a file. */
 #include "cli/command.h"
 #include "cli/filter_text.h"
 #include "cli/import/vector_file.h"
@@ -14,11 +14,12 @@
 
 struct search_job {
     struct kith_search search;
-    uint64_t first; /* number of its first query */
-    bool headings;  /* there are several queries */
+    uint64_t first; /* row number of its first query */
+    bool headings;  /* print a heading for each of several queries */
 };
 
-/* "0.1, 0.2, -3" into *ret (the caller frees it); the number of values, or 0 after a sentence. */
+/* Parses "0.1, 0.2, -3" into *ret, which the caller frees. Returns the number of values, or 0 after
+ * printing an error. */
 static uint32_t vector_parse(const char *text, float **ret)
 {
     float *values = malloc((strlen(text) + 1) * sizeof(*values));
@@ -28,7 +29,7 @@ static uint32_t vector_parse(const char *text, float **ret)
         char *end;
         values[n] = strtof(at, &end);
         if (end == at || !isfinite(values[n])) {
-            sentence_print("kith search: --vector takes numbers with commas between them, not '%s'", at);
+            sentence_print("kith search: --vector takes numbers separated by commas, not '%s'", at);
             free(values);
             return 0;
         }
@@ -36,7 +37,7 @@ static uint32_t vector_parse(const char *text, float **ret)
         at = end + strspn(end, " \t,\n");
     }
     if (n == 0)
-        fprintf(stderr, "kith search: --vector is empty\n");
+        fprintf(stderr, "kith search: --vector is empty; give numbers separated by commas\n");
     *ret = values;
     return n;
 }
@@ -165,28 +166,30 @@ int command_search(struct cli *c, int argc, char **argv)
         {"file", OPTION_TEXT, &file, "FILE", "the queries: .npy, .fvecs, .bvecs, .ivecs or .jsonl", 0, 0},
         {"row", OPTION_NUMBER, &row, "N", "only this row of the file", 0, 0},
         {"limit", OPTION_NUMBER, &limit, "N", "only the first N rows of the file", 1, 0},
-        {"k", OPTION_NUMBER, &k, "N", "how many points (default 10)", 1, KITH_K_MAX},
+        {"k", OPTION_NUMBER, &k, "N", "number of points (default 10)", 1, KITH_K_MAX},
         {"recall", OPTION_TEXT, &recall, "R",
-         "the share of them that shall be found: 0.99; 1 is exact (else as the server is set)", 0, 0},
-        {"ef", OPTION_NUMBER, &ef, "N", "candidates kept while searching, in place of --recall", 1, KITH_EF_MAX},
-        {"refine-k", OPTION_REAL, &refine_k, "X", "how many times k are scored again (else as the collection says)", 1,
-         100},
-        {"fan-out", OPTION_TEXT, &fan_out, "HOW", "over how many cores: auto, 1 or all (else as the server is set)", 0,
-         0},
-        {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares with every point", 0, 0},
+         "the share of the nearest points to find, like 0.99; 1 is exact (default: the server's setting)", 0, 0},
+        {"ef", OPTION_NUMBER, &ef, "N", "width of the beam (candidates), instead of --recall", 1, KITH_EF_MAX},
+        {"refine-k", OPTION_REAL, &refine_k, "X", "score X times k candidates again (default: as the collection says)",
+         1, 100},
+        {"fan-out", OPTION_TEXT, &fan_out, "HOW",
+         "number of cores for a search: auto, 1 or all (default: the server's setting)", 0, 0},
+        {"exact", OPTION_FLAG, &job.search.exact, NULL, "compares the query with every point", 0, 0},
         {"filter", OPTION_TEXT, &filter, "CONDITIONS", "only points that pass: \"year >= 1990 and year < 2000\"", 0, 0},
         {"with-payload", OPTION_FLAG, &job.search.with_payloads, NULL, "also the payloads", 0, 0},
         {"with-vector", OPTION_FLAG, &job.search.with_vectors, NULL, "also the vectors", 0, 0},
-        {"deadline-ms", OPTION_NUMBER, &deadline_ms, "N", "gives up after so long", 1, UINT32_MAX},
+        {"deadline-ms", OPTION_NUMBER, &deadline_ms, "N", "time after which the search is given up, in ms", 1,
+         UINT32_MAX},
     };
-    const struct options o = {"search",
-                              "COLLECTION --vector NUMBERS | --file FILE",
-                              "Finds the points nearest to a vector. Scores: l2 the squared distance (small is near),\n"
-                              "ip the inner product and cosine the similarity (large is near).",
-                              list,
-                              ARRAY_LEN(list),
-                              1,
-                              1};
+    const struct options o = {
+        "search",
+        "COLLECTION --vector NUMBERS | --file FILE",
+        "Finds the points nearest to a vector. Scores: l2 is the squared distance (smaller is nearer),\n"
+        "ip the inner product and cosine the similarity (larger is nearer).",
+        list,
+        ARRAY_LEN(list),
+        1,
+        1};
     int status = options_parse(&o, argc, argv, words, &n);
     if (status >= 0)
         return status;
@@ -196,7 +199,7 @@ int command_search(struct cli *c, int argc, char **argv)
         return EXIT_USAGE;
     }
     if (!!recall + (ef > 0) + job.search.exact > 1) {
-        fprintf(stderr, "kith search: --recall, --ef and --exact each say how well to look: give one of them\n");
+        fprintf(stderr, "kith search: --recall, --ef and --exact exclude each other: give one of them\n");
         return EXIT_USAGE;
     }
     if (fan_out_parse("search", fan_out, &job.search.fan_out) != 0 ||

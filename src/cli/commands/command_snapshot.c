@@ -1,4 +1,4 @@
-/* snapshot create | list | verify | restore | delete. */
+/* command_snapshot.c -- snapshot create | list | verify | restore | delete. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -19,7 +19,7 @@ static void utc_text(time_t seconds, const char *format, char *text, size_t size
         text[0] = 0;
 }
 
-/* -- what there is -- */
+/* -- the list -- */
 
 static json_t *snapshot_json(const struct kith_snapshot *s)
 {
@@ -50,7 +50,7 @@ static void snapshots_print(const struct kith_snapshot *list, size_t count)
     table_print(&t);
 }
 
-/* only: the name of the one to show; NULL: all. */
+/* Prints the snapshot with the name `only`; NULL: all. */
 static int list(struct cli *c, const char *only)
 {
     const struct kith_snapshot *all;
@@ -68,7 +68,7 @@ static int list(struct cli *c, const char *only)
     return 0;
 }
 
-/* -- what takes its time -- */
+/* -- long operations -- */
 
 static int verify(struct cli *c, const char *name)
 {
@@ -93,7 +93,7 @@ static int verify(struct cli *c, const char *name)
     return 0;
 }
 
-/* Waits for the answer to request id, and says after a second that it does. */
+/* Waits for the answer to request id. After a second it reports that it waits. */
 static int wait_for(struct cli *c, int64_t id, const char *doing)
 {
     bool tty = isatty(STDERR_FILENO);
@@ -113,7 +113,7 @@ static int wait_for(struct cli *c, int64_t id, const char *doing)
     return rc < 0 || reply.code < 0 ? cli_fail_kith(c) : 0;
 }
 
-/* What the server called it. */
+/* Finds the name that the server chose. */
 static int find_newest(struct cli *c, char *name, size_t size)
 {
     const struct kith_snapshot *all;
@@ -147,7 +147,7 @@ static int restore(struct cli *c, const char *name)
     if (c->json)
         cli_print_json(json_pack("{s:s, s:f}", "restored", name, "seconds", seconds));
     else
-        printf("restored %s in %.1f s: everything is as it was then\n", name, seconds);
+        printf("restored %s in %.1f s\n", name, seconds);
     return 0;
 }
 
@@ -178,12 +178,12 @@ int command_snapshot(struct cli *c, int argc, char **argv)
     const struct options o = {
         "snapshot",
         "create [NAME] | list | verify NAME | restore NAME | delete NAME",
-        "Keeps states of everything the server holds, in the data folder beside it.\n\n"
-        "  create   takes one while searches and writes go on; without NAME it is named by the time, UTC\n"
-        "  verify   reads all of it and compares the checksums\n"
-        "  restore  checks it, then makes the server what it was; what was written since is gone, without asking\n"
-        "  delete   removes it\n\n"
-        "A snapshot shares its files with the server, and costs space only as far as the server no longer has them.",
+        "Takes and restores snapshots of all data, which are kept in the data folder.\n\n"
+        "  create   takes a snapshot while searches and writes go on; without NAME its name is the time in UTC\n"
+        "  verify   reads the snapshot and checks its checksums\n"
+        "  restore  checks the snapshot and replaces all data by it, without asking; later writes are lost\n"
+        "  delete   removes the snapshot\n\n"
+        "A snapshot shares files with the server. It takes space only for files that the server has removed since.",
         NULL,
         0,
         1,
@@ -196,7 +196,7 @@ int command_snapshot(struct cli *c, int argc, char **argv)
         if (strcmp(words[0], a->name) != 0)
             continue;
         if ((n == 1 && a->needs_name) || (n == 2 && !a->takes_name)) {
-            fprintf(stderr, "kith snapshot %s: it %s; see kith snapshot --help\n", a->name,
+            fprintf(stderr, "kith snapshot %s %s; see kith snapshot --help\n", a->name,
                     n == 1 ? "needs the name of a snapshot" : "takes no name");
             return EXIT_USAGE;
         }

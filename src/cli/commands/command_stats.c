@@ -1,5 +1,5 @@
-/* stats: what searches took, by kind, since the start and in the last minute; what they cost the
- * cores; memory by what it is for. */
+/* command_stats.c -- stats: durations of searches by kind, since the start and in the last minute;
+ * hardware counters; memory by purpose. */
 #include "base/histogram.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -10,9 +10,9 @@
 
 #define KINDS 4
 
-/* Searches of one kind, of all cores. */
+/* Searches of one kind, on all cores. */
 struct kind {
-    struct histogram times; /* buckets only; the rest is exact: */
+    struct histogram times; /* only its buckets are used; the fields below are exact */
     uint64_t count, sum_ns, min_ns, max_ns;
 };
 
@@ -47,7 +47,7 @@ static void kinds_read(const struct kith_stats *s, struct kind since[KINDS], str
     }
 }
 
-/* A bucket's end may lie above the largest value in it. */
+/* The percentile, at most the largest value, since the end of a bucket may lie above it. */
 static uint64_t percentile(const struct kind *k, double percent)
 {
     uint64_t ns = histogram_percentile(&k->times, percent);
@@ -90,7 +90,7 @@ static json_t *kinds_json(const struct kind all[KINDS])
     return object;
 }
 
-/* -- hardware: an empty object, and no line, where the cores may not be asked -- */
+/* -- hardware counters: an empty object, and no line, where they are not available -- */
 
 struct hardware {
     uint64_t samples;
@@ -121,7 +121,7 @@ static void hardware_print(const struct hardware *h)
 {
     if (h->samples == 0)
         return;
-    printf("a query on a core, by its own counters (%s looked at):", number_text(h->samples));
+    printf("a query on a core, by hardware counters (%s samples):", number_text(h->samples));
     for (size_t i = 0; i < h->count; i++)
         printf("%s %s %s", i ? "," : "", number_text(h->sums[i].count / h->samples), h->sums[i].name);
     putchar('\n');
@@ -178,8 +178,8 @@ int command_stats(struct cli *c, int argc, char **argv)
     size_t n;
     const struct options o = {"stats",
                               "",
-                              "Shows what searches took, by kind, since the server's start and in the last minute, and "
-                              "what the server holds.",
+                              "Shows the durations of searches by kind, since the server's start and in the last "
+                              "minute, and the memory of the server.",
                               NULL,
                               0,
                               0,

@@ -1,4 +1,4 @@
-/* top: what the cores of a server do, live. */
+/* command_top.c -- top: a live view of the cores of a server. */
 #include "cli/output.h"
 #include "cli/top/top.h"
 
@@ -23,8 +23,8 @@ static void pause_between(uint64_t ms)
         usleep((useconds_t)(ms - slept < 50 ? ms - slept : 50) * 1000);
 }
 
-/* A reading; while the server is gone, attempts to find it again. 0; 1 when it is
- * stopped; -1 after so long. */
+/* Takes a reading; if the server is gone, tries to connect again. 0; 1 when the user stops it; -1
+ * when the server did not come back in GIVE_UP_S. */
 static int read_or_wait(struct cli *c, struct top *t)
 {
     double until = clock_seconds() + GIVE_UP_S;
@@ -42,7 +42,7 @@ static int read_or_wait(struct cli *c, struct top *t)
     }
 }
 
-/* A table, or a line of JSON, for every reading but the first, which has no rates. */
+/* Prints a table or a line of JSON for every reading but the first, which has no rates. */
 static int print_readings(struct cli *c, struct top *t, uint64_t interval_ms, uint64_t count)
 {
     signal(SIGINT, on_signal);
@@ -70,15 +70,16 @@ int command_top(struct cli *c, int argc, char **argv)
     const char *words[OPTIONS_WORDS_MAX];
     size_t n;
     const struct option list[] = {
-        {"interval-ms", OPTION_NUMBER, &interval_ms, "N", "between two readings (default 1000)", 100, 3600000},
-        {"once", OPTION_FLAG, &once, NULL, "one table, of one interval, and no screen", 0, 0},
-        {"count", OPTION_NUMBER, &count, "N", "so many tables, and no screen", 1, 0},
+        {"interval-ms", OPTION_NUMBER, &interval_ms, "N", "time between two readings, in ms (default 1000)", 100,
+         3600000},
+        {"once", OPTION_FLAG, &once, NULL, "prints one table, of one interval, and ends", 0, 0},
+        {"count", OPTION_NUMBER, &count, "N", "prints N tables and ends", 1, 0},
     };
     const struct options o = {
         "top",
         "",
-        "Shows what the server's cores do: busy and idle, searches and how long they take, what waits for a graph.\n"
-        "It waits for a server that starts again. NO_COLOR in the environment: no colours.",
+        "Shows the server's cores: load, searches and their durations, rows that wait for the graph.\n"
+        "When the server restarts, it connects again. NO_COLOR in the environment turns off colours.",
         list,
         ARRAY_LEN(list),
         0,
@@ -88,7 +89,7 @@ int command_top(struct cli *c, int argc, char **argv)
         return status;
     if (cli_connect(c))
         return 1;
-    kith_patience_set(c->kith, 0, NULL, NULL); /* that a server is starting is shown at once */
+    kith_patience_set(c->kith, 0, NULL, NULL); /* so that a starting server is shown at once */
     static struct top t;
     count = once ? 1 : count;
     if (count == 0 && !c->json && top_has_screen() && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO))

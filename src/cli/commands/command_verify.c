@@ -1,4 +1,5 @@
-/* verify: the server compares every checksum on its disk, a stretch with each request. */
+/* command_verify.c -- verify: the server checks every checksum on its disk, a part with each
+ * request. */
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Damage found so far: what the library lends lives only until the next request. */
+/* Copies of the damage found so far; the library's own are valid only until the next request. */
 struct damages {
     struct damage {
         char *file, *region, *what;
@@ -115,8 +116,8 @@ int command_verify(struct cli *c, int argc, char **argv)
     size_t n;
     const struct options o = {"verify",
                               "[NAME]",
-                              "Has the server read everything from its disk and compare the checksums; with a name, "
-                              "only that collection's segments.\n\n"
+                              "Makes the server read all its files and check their checksums; with a name, only that "
+                              "collection's segments.\n\n"
                               "Searches and writes go on meanwhile. Ends with status 1 when anything is damaged.",
                               NULL,
                               0,

@@ -1,5 +1,5 @@
-/* demo: nearest words to misspelt ones. Everything it does goes through libkith
- * like any other client. */
+/* demo.c -- demo: finds the nearest words to misspelt ones. It uses libkith like any other
+ * client. */
 #include "cli/demo/demo.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ int words_read(const char *path, struct words *ret)
     }
     if (ret->count < 2) {
         words_free(ret);
-        return cli_fail("%s is no list of words: one a line is wanted", path);
+        return cli_fail("%s is not a list of words: give a file with one word on each line", path);
     }
     return 0;
 }
@@ -76,7 +76,8 @@ int command_demo(struct cli *c, int argc, char **argv)
     bool once = false;
     size_t n;
     const struct option list[] = {
-        {"words", OPTION_TEXT, &path, "FILE", "a text file, an entry a line (default /usr/share/dict/words)", 0, 0},
+        {"words", OPTION_TEXT, &path, "FILE", "a text file with one word on each line (default /usr/share/dict/words)",
+         0, 0},
         {"once", OPTION_FLAG, &once, NULL, "ends after the measurement instead of asking for words", 0, 0},
     };
     const struct options o = {
@@ -94,7 +95,7 @@ int command_demo(struct cli *c, int argc, char **argv)
     if (status >= 0)
         return status;
     struct words w;
-    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is shown when it is, in a pipe too */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* so that lines reach a pipe at once */
     if (words_read(path, &w))
         return 1;
     status = cli_connect(c) || demo_load(c, &w) || demo_show(c, misspelt, ARRAY_LEN(misspelt));

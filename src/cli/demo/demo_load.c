@@ -1,5 +1,5 @@
-/* The words go in as any file would, through the importer; then the demo waits for the graph, so
- * that what it measures is the state a collection comes to rest in. */
+/* demo_load.c -- imports the words through the importer, then waits for the graph, so that the demo
+ * measures the final state of a collection. */
 #include "cli/demo/demo.h"
 #include "cli/import/importer.h"
 #include "cli/output.h"
@@ -12,7 +12,7 @@
 #define LOAD_BATCH    500
 #define LOAD_FLIGHT   8
 #define GRAPH_POLL_US 100000
-#define GRAPH_STALL_S 60.0 /* no step for so long: something is wrong */
+#define GRAPH_STALL_S 60.0 /* without progress for so long, the server has a problem */
 
 struct word_source {
     struct words *words;
@@ -112,7 +112,7 @@ static int import(struct cli *c, struct words *w)
     return im.rejected > 0;
 }
 
-/* Until every row is in a graph. */
+/* Waits until every row is in a graph. */
 static int graph_await(struct cli *c)
 {
     struct progress p;

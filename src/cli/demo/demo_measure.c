@@ -1,5 +1,6 @@
-/* Three passes over the same 1 000 misspelt words: exact search gives the truth, one search at a
- * time gives recall and latency, and a full pipeline on one connection gives the throughput. */
+/* demo_measure.c -- three passes over the same 1 000 misspelt words. Exact search gives the truth,
+ * one search at a time gives recall and latency, and a full pipeline on one connection gives the
+ * throughput. */
 #include "base/histogram.h"
 #include "cli/demo/demo.h"
 #include "cli/output.h"
@@ -13,7 +14,7 @@
 #define EXACT_BATCH     50
 #define PIPELINE        64
 #define PIPELINE_ROUNDS 10
-#define SEED            UINT64_C(20) /* the same slips in every run */
+#define SEED            UINT64_C(20) /* the same misspellings in every run */
 #define RECALL_MIN      0.95
 
 struct truth {

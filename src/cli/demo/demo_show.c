@@ -1,4 +1,4 @@
-/* demo_show.c -- the table of the demo and its prompt: misspelt words beside their nearest. */
+/* demo_show.c -- the table and the prompt of the demo: misspelt words with their nearest words. */
 #include "base/text/json_scan.h"
 #include "base/text/utf8.h"
 #include "cli/demo/demo.h"
@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define SHOW_NEAREST 3
-#define WORD_COLUMNS 12 /* a longer word is cut: with 3 hits a row has 79 columns at most */
+#define WORD_COLUMNS 12 /* a longer word is cut, so that a row with 3 hits has 79 columns at most */
 
-/* The first characters of a word, with a mark where it is cut. Lives until the next call. */
+/* The first characters of a word, with a mark if it is cut. Valid until the next call. */
 static const char *word_text(const char *word)
 {
     static char text[WORD_COLUMNS * 4 + 2];
@@ -34,7 +34,7 @@ static void hit_cell(struct table *t, const struct kith_result *r, size_t i)
     json_decref(payload);
 }
 
-/* One row of the table: the word, its nearest, the time there and back. */
+/* Prints one row of the table: the word, its nearest words, the round trip. */
 static int word_row(struct cli *c, struct table *t, const char *word)
 {
     float vector[WORD_DIM];

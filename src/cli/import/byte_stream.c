@@ -1,6 +1,6 @@
-/* A buffer of our own stands before read() and before zlib alike: lines need one, and so both kinds
- * of file take the same way. Large reads go around it. What is read before the format is known is
- * kept, so that a pipe can begin again, too. */
+/* byte_stream.c -- a buffer in front of both read() and zlib, because lines need one and both kinds
+ * of file then share the code. Large reads bypass it. Bytes that are read before the format is
+ * known are kept, so that a pipe can be rewound, too. */
 #include "cli/import/byte_stream.h"
 
 #include <errno.h>
@@ -19,21 +19,21 @@
 struct byte_stream {
     int fd;
     char *path;
-    bool regular; /* a file with a size and positions; no pipe */
+    bool regular; /* a file with a size and positions; not a pipe */
     uint64_t file_bytes, file_position;
-    /* what was read so far, while `keeping`; then what is read once more, from kept_at on */
+    /* the bytes read while `keeping`; after a rewind they are read again, from kept_at on */
     struct buffer kept;
     size_t kept_at;
     bool keeping;
 #ifdef KITH_ZLIB
-    gzFile gz; /* owns a descriptor of its own; NULL: a plain file */
+    gzFile gz; /* owns a descriptor of its own; NULL: not gzip */
 #endif
-    size_t start, end; /* what is left in buffer */
+    size_t start, end; /* range of unread bytes in `buffer` */
     char buffer[STREAM_BUFFER_BYTES];
 };
 
-/* A pipe shows its first bytes only once: zlib looks at them itself, and passes
- * through what is not packed. */
+/* Whether the file is or may be gzip. A pipe's first bytes can be read only once, so zlib checks
+ * them and passes other data through. */
 static bool may_be_gzip(const struct byte_stream *s)
 {
     uint8_t magic[2];
@@ -85,7 +85,7 @@ int byte_stream_open(const char *path, struct byte_stream **ret, struct error *e
     if (rc == 0 && S_ISDIR(st.st_mode))
         rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s is a directory", s->path);
     if (rc == 0) {
-        /* standard input may begin in the middle */
+        /* standard input may be positioned in the middle of a file */
         s->regular = S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0;
         s->file_bytes = s->regular ? (uint64_t)st.st_size : 0;
         if (may_be_gzip(s))
@@ -115,7 +115,7 @@ void byte_stream_close(struct byte_stream *s)
 }
 
 #ifdef KITH_ZLIB
-/* What zlib says, without the "<fd:5>: " it begins with. */
+/* The message of zlib without "<fd:5>: " at its beginning. */
 static const char *reason(const char *text)
 {
     const char *colon = text[0] == '<' ? strstr(text, ">: ") : NULL;
@@ -128,7 +128,7 @@ static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error
     int got = gzread(s->gz, bytes, ask);
     int status = Z_OK;
     const char *text = gzerror(s->gz, &status);
-    /* Z_BUF_ERROR: the file ends in the middle of its packed data */
+    /* Z_BUF_ERROR: the file ends in the middle of compressed data */
     if (got < 0 || status == Z_BUF_ERROR)
         return error_set(e, ERROR_CORRUPT, "%s cannot be unpacked: %s", s->path, reason(text));
     z_off_t at = gzoffset(s->gz);
@@ -137,7 +137,7 @@ static ssize_t unpack(struct byte_stream *s, void *bytes, size_t n, struct error
 }
 #endif
 
-/* From the file itself. */
+/* Reads from the file, not from the buffer. */
 static ssize_t fetch(struct byte_stream *s, void *bytes, size_t n, struct error *e)
 {
 #ifdef KITH_ZLIB

@@ -1,5 +1,5 @@
-/* import_batch.c -- a batch stays in memory until all of its pieces are acknowledged, because a
- * piece may have to be sent again, or halved. */
+/* import_batch.c -- a batch stays in memory until all its pieces are acknowledged, because a piece
+ * may be sent again or halved. */
 #include "cli/import/import_batch.h"
 
 #include <stdlib.h>

@@ -1,15 +1,16 @@
-/* Pieces are in one of two lists: `flying` (sent, not answered) or `waiting` (to be sent, again or
- * for the first time). Everything that can happen moves a piece between the two or ends it, so a
- * broken connection is nothing but "all that flies waits again".
+/* importer.c -- sends pieces and repeats them. A piece is in one of two lists: `flying` (sent, not
+ * answered) or `waiting` (to be sent, for the first time or again). Every event moves a piece
+ * between the lists or ends it. So after a broken connection, all flying pieces wait again.
  *
- * The last row of an id must win, and the server gives requests that are in flight together no
- * order. Three rules keep it:
- *   1. `waiting` is in the order of the rows, and only its first piece is sent.
- *   2. A piece is sent when none of its ids is in a flying piece.
- *   3. A piece that has to be sent again goes back to its place in that order.
- * So when a row is sent, every earlier row of its id has been acknowledged. What was under way on a
- * broken connection is over when the next one is there (kith_reconnect()): no row that was sent
- * then arrives after a later row of its id. */
+ * The last row with an id must win, but the server may carry out requests that are in flight
+ * together in any order. Three rules ensure it:
+ * 1. `waiting` is in the order of rows, and only its first piece is sent.
+ * 2. A piece is sent only if none of its ids is in a flying piece.
+ * 3. A piece that must be sent again returns to its place in that order.
+ *
+ * So when a row is sent, every earlier row with its id has been acknowledged. When kith_reconnect()
+ * returns, all requests of the broken connection have ended. So no row from it arrives after a
+ * later row with its id. */
 #include "cli/import/importer.h"
 
 #include "cli/id_set.h"
@@ -24,22 +25,23 @@
 #define RETRY_FIRST_S        0.05
 #define RETRY_LONGEST_S      5.0
 #define RETRY_SAID_LONGEST_S 60.0
-#define GIVE_UP_S            120.0      /* so long without any acknowledgement */
-#define SAY_EVERY_S          5.0        /* that it waits */
+#define GIVE_UP_S            120.0      /* longest time without any acknowledgement */
+#define SAY_EVERY_S          5.0        /* time between two reports of a problem */
 #define REQUEST_BYTES_MAX    (8u << 20) /* of vectors; larger requests are no faster */
 #define FLYING_BYTES_MAX     (8 * REQUEST_BYTES_MAX)
 
 struct run {
     struct importer *im;
     struct error *e;
-    struct import_piece *flying, *waiting; /* waiting: in the order of the rows */
+    struct import_piece *flying, *waiting; /* in the order of rows */
     size_t flying_count, flying_bytes;
-    struct id_set flying_ids; /* stays empty where the source gives no ids: each row has its own */
+    /* empty if the source gives no ids, because then each row has its own */
+    struct id_set flying_ids;
     bool source_ended;
-    double retry_s;       /* pause before the next attempt; 0: all is well */
-    unsigned pauses;      /* so far */
-    double failing_since; /* while retry_s is not 0 */
-    double said_at;       /* when the caller was last told of it */
+    double retry_s;       /* pause before the next attempt; 0: no problem */
+    unsigned pauses;      /* number of pauses so far */
+    double failing_since; /* valid while retry_s is not 0 */
+    double said_at;       /* time of the last report */
 };
 
 static int no_memory(struct run *r)
@@ -58,8 +60,7 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct run *r, cons
     r->im->on_trouble(r->im, sentence);
 }
 
-/* Waits before trying again, longer each time; gives up when nothing has gone
- * well for a long while. */
+/* Pauses before the next attempt, longer each time. Fails after a long time without progress. */
 static int back_off(struct run *r, const char *why)
 {
     const double now = clock_seconds();
@@ -68,21 +69,22 @@ static int back_off(struct run *r, const char *why)
     if (now - r->failing_since > GIVE_UP_S)
         return error_set(r->e, ERROR_UNAVAILABLE, "gave up after %.0f s without progress: %s", GIVE_UP_S, why);
     if (now - r->said_at >= SAY_EVERY_S) {
-        tell(r, "%s; nothing has gone in for %.0f s, and the import gives up after %.0f s", why, now - r->failing_since,
+        tell(r, "%s; no progress for %.0f s, and the import gives up after %.0f s", why, now - r->failing_since,
              GIVE_UP_S);
         r->said_at = now;
     }
     r->retry_s = r->retry_s == 0 ? RETRY_FIRST_S : r->retry_s * 2;
     if (r->retry_s > RETRY_LONGEST_S)
         r->retry_s = RETRY_LONGEST_S;
-    double said_s = kith_retry_after_ms(r->im->kith) / 1e3; /* by the server, when it is busy */
+    /* the server's estimate when it is busy */
+    double said_s = kith_retry_after_ms(r->im->kith) / 1e3;
     double pause_s = said_s > r->retry_s && said_s < RETRY_SAID_LONGEST_S ? said_s : r->retry_s;
     usleep((useconds_t)(pause_s * 1e6));
     r->pauses++;
     return 0;
 }
 
-/* Puts p into `waiting`, before the first piece of later rows. */
+/* Inserts p into `waiting`, before the first piece with later rows. */
 static void wait_in_order(struct run *r, struct import_piece *p)
 {
     struct import_piece **at = &r->waiting;
@@ -92,7 +94,7 @@ static void wait_in_order(struct run *r, struct import_piece *p)
     *at = p;
 }
 
-/* Adds p to `flying`; false when there is no memory. */
+/* Adds p to `flying`; false without memory. */
 static bool take_off(struct run *r, struct import_piece *p)
 {
     const struct kith_points x = import_piece_points(p);
@@ -105,7 +107,7 @@ static bool take_off(struct run *r, struct import_piece *p)
     return true;
 }
 
-/* Takes the piece at *at out of `flying`. */
+/* Removes the piece at *at from `flying`. */
 static struct import_piece *land(struct run *r, struct import_piece **at)
 {
     struct import_piece *p = *at;
@@ -147,7 +149,7 @@ static int reconnect(struct run *r)
     }
 }
 
-/* The row numbers of a source without ids must not go round at 2^64. */
+/* Ids made from row numbers must not exceed 2^64 - 1. */
 static int ids_check(struct run *r, const struct vector_batch *b)
 {
     if (b->ids || b->row_end == 0 || b->row_end - 1 <= UINT64_MAX - r->im->start_id)
@@ -157,7 +159,7 @@ static int ids_check(struct run *r, const struct vector_batch *b)
                      (unsigned long long)(UINT64_MAX - r->im->start_id + 1), (unsigned long long)r->im->start_id);
 }
 
-/* Reads the source until there is a piece to send or it ends. */
+/* Reads the source until there is a piece to send or the source ends. */
 static int refill(struct run *r)
 {
     struct importer *im = r->im;
@@ -197,7 +199,7 @@ static void reject_piece(struct run *r, struct import_piece *p, const char *reas
     import_piece_destroy(p);
 }
 
-/* Sends both halves of p in its place. */
+/* Replaces p by its two halves. */
 static int halve(struct run *r, struct import_piece *p)
 {
     struct import_piece *rest = import_piece_split(p);
@@ -208,8 +210,8 @@ static int halve(struct run *r, struct import_piece *p)
     return 0;
 }
 
-/* The server (or the library) found something wrong in p: halve it, or reject the
- * row that stands alone. */
+/* The server or the library refused p as invalid: halves it, or rejects it if it is a single
+ * row. */
 static int refuse(struct run *r, struct import_piece *p)
 {
     p->cut_at = 0;
@@ -219,23 +221,24 @@ static int refuse(struct run *r, struct import_piece *p)
     return 0;
 }
 
-/* The server has no room for p and does not say when it will have some: p may be too large. If that
- * is not why, halves find none either, and the import waits with a single row. */
+/* The server has no room for p and gives no time for a retry, so p may be too large. If it is not,
+ * its halves are refused as well, and the import waits with a single row. */
 static int cut(struct run *r, struct import_piece *p)
 {
     p->cut_at = r->pauses + 1;
     return halve(r, p);
 }
 
-/* A part of a piece that was too large has found room without a pause: later batches are no
- * larger. */
+/* Part of a piece that was too large was accepted without a pause, so later batches have at most
+ * its size. */
 static void learn_size(struct run *r, const struct import_piece *p)
 {
     if (p->cut_at == p->pauses + 1 && p->count < r->im->batch_rows)
         r->im->batch_rows = p->count;
 }
 
-/* Pieces that were sent before the last pause are still under way: they will be refused, too. */
+/* Whether pieces that were sent before the last pause are still in flight. They will be refused,
+ * too. */
 static bool is_burst_under_way(const struct run *r)
 {
     for (const struct import_piece *p = r->flying; p; p = p->next)
@@ -244,7 +247,7 @@ static bool is_burst_under_way(const struct run *r)
     return false;
 }
 
-/* Whether p may be sent now, by the rules above and the bound on what is under way. */
+/* Whether p may be sent now by the rules above and the limit on bytes in flight. */
 static bool may_fly(const struct run *r, const struct import_piece *p)
 {
     const struct kith_points x = import_piece_points(p);
@@ -288,7 +291,7 @@ static int send_some(struct run *r)
     }
 }
 
-/* The flying piece of that request; NULL: there is none. */
+/* Removes the piece of that request from `flying` and returns it; NULL: there is none. */
 static struct import_piece *land_request(struct run *r, int64_t request)
 {
     for (struct import_piece **at = &r->flying; *at; at = &(*at)->next)
@@ -315,9 +318,9 @@ static int answer(struct run *r, const struct kith_reply *reply)
         return p->count > 1 ? cut(r, p) : refuse(r, p);
     if (reply->code == -KITH_RESOURCE_EXHAUSTED && kith_retry_after_ms(im->kith) == 0 && p->count > 1)
         return cut(r, p);
-    wait_in_order(r, p); /* whatever follows, it is not lost */
+    wait_in_order(r, p); /* kept in any case */
+    /* of pieces that were in flight together only the first causes a pause */
     if (reply->code == -KITH_RESOURCE_EXHAUSTED || reply->code == -KITH_UNAVAILABLE ||
-        /* of those that were under way together only the first counts */
         reply->code == -KITH_DEADLINE_EXCEEDED)
         return p->pauses == r->pauses ? back_off(r, kith_error(im->kith)) : 0;
     return error_set(r->e, ERROR_IO, "%s", kith_error(im->kith));
@@ -344,7 +347,7 @@ static int run(struct run *r)
     }
 }
 
-/* After an error: what is under way is answered, so that what was stored is counted. */
+/* After an error: waits for the answers to flying pieces, so that stored points are counted. */
 static void settle(struct run *r)
 {
     struct kith_reply reply;

@@ -1,6 +1,5 @@
-/* The header is looked at with a handful of string searches instead of a parser of Python
- * dictionaries: NumPy writes the three keys itself, always in the same form, and what it
- * never writes is refused. */
+/* npy.c -- reads the header with a few string searches instead of a parser of Python dictionaries.
+ * NumPy writes the three keys always in the same form; other forms are refused. */
 #include "cli/import/npy.h"
 
 #include <errno.h>
@@ -23,8 +22,8 @@ uint32_t element_bytes(enum element_type type)
     return elements[type].bytes;
 }
 
-/* IEEE 754 binary16 to binary32: a half's exponent is 5 bits biased by 15, a float's
- * 8 bits biased by 127. */
+/* Converts IEEE 754 binary16 to binary32. The exponent of a half has 5 bits with bias 15, that of a
+ * float 8 bits with bias 127. */
 static float f16_to_f32(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;
@@ -33,7 +32,7 @@ static float f16_to_f32(uint16_t half)
         bits = sign | 0x7f800000 | fraction << 13;
     } else if (exponent > 0) {
         bits = sign | (exponent + 112) << 23 | fraction << 13;
-    } else { /* zero and the subnormals: fraction * 2^-24, exact in a float */
+    } else { /* zero and subnormals: fraction * 2^-24, exact in a float */
         float magnitude = (float)fraction * 0x1p-24f;
         return sign ? -magnitude : magnitude;
     }
@@ -68,7 +67,7 @@ void element_to_f32(enum element_type type, const void *from, size_t n, float *t
     }
 }
 
-/* Behind `'key':` in the dictionary, or NULL. */
+/* The text behind `'key':` in the dictionary, or NULL. */
 static const char *value_of(const char *text, const char *key)
 {
     const char *at = strstr(text, key);
@@ -133,7 +132,7 @@ int npy_header_read(struct byte_stream *s, const char *path, struct npy_header *
         return error_set(e, ERROR_INVALID_ARGUMENT, "%s is not a NumPy file of version 1, 2 or 3", path);
     uint32_t bytes = head[8] | (uint32_t)head[9] << 8;
     ret->data_offset = 10;
-    if (head[6] > 1) { /* from version 2 on the length has four bytes */
+    if (head[6] > 1) { /* from version 2 on, the length has four bytes */
         rc = byte_stream_read(s, head + 10, 2, &got, e);
         if (rc < 0)
             return rc;
@@ -161,7 +160,7 @@ int npy_header_read(struct byte_stream *s, const char *path, struct npy_header *
     return rc;
 }
 
-/* The elements of a whole file as they are; *ret belongs to the caller. */
+/* Reads the elements of a whole file without conversion; the caller frees *ret. */
 static int read_all(const char *path, struct npy_header *h, void **ret, struct error *e)
 {
     struct byte_stream *s;
@@ -194,7 +193,8 @@ int npy_read_i32(const char *path, int32_t **ret, uint64_t *ret_rows, uint64_t *
     int rc = read_all(path, &h, &data, e);
     if (rc < 0)
         return rc;
-    if (h.type == ELEMENT_I64) { /* narrowed in place: the reader is never behind the writer */
+    /* narrowed in place, since the write position never passes the read position */
+    if (h.type == ELEMENT_I64) {
         for (uint64_t i = 0; i < h.rows * h.columns && rc == 0; i++) {
             int64_t wide = ((int64_t *)data)[i];
             int32_t narrow = (int32_t)wide;

@@ -1,5 +1,5 @@
-/* All binary formats are one: a fixed number of bytes a row from a fixed offset on. Only JSON lines
- * differ, and live in vector_json.c. */
+/* vector_file.c -- reads all binary formats with the same code: a fixed number of bytes for each
+ * row from a fixed offset on. vector_json.c reads JSON lines. */
 #include "cli/import/vector_format.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ void vector_file_accept(struct vector_file *f)
     f->line_numbers[f->count++] = f->lines;
 }
 
-/* Whether the name ends so, a ".gz" aside. */
+/* Whether the name, without ".gz", ends in `end`. */
 static bool name_ends(const char *path, const char *end)
 {
     size_t n = strlen(path), m = strlen(end);
@@ -78,7 +78,7 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     f->type = type;
     f->dim = dim;
     f->head_bytes = sizeof(dim);
-    /* a last row that is cut short counts, and is then an error */
+    /* an incomplete last row counts, and is an error when it is read */
     if (byte_stream_size_known(f->stream)) {
         f->rows = (byte_stream_file_bytes(f->stream) + row_bytes(f) - 1) / row_bytes(f);
         f->rows_known = true;
@@ -87,8 +87,8 @@ static int vecs_open(struct vector_file *f, enum element_type type, struct error
     return 0;
 }
 
-/* Reads a line into f->line, the byte order mark of the first line left out: programs
- * on Windows write one. */
+/* Reads a line into f->line, without a byte order mark in the first line, which programs on Windows
+ * write. */
 static int line_read(struct vector_file *f, struct error *e)
 {
     static const char mark[] = "\xef\xbb\xbf";
@@ -110,7 +110,7 @@ static int line_read(struct vector_file *f, struct error *e)
     return rc;
 }
 
-/* The next line that is not blank. 1, 0 at the end, or negative. */
+/* Reads the next line that is not blank. 1, 0 at the end, or negative. */
 static int row_line_read(struct vector_file *f, struct error *e)
 {
     int rc;
@@ -120,7 +120,8 @@ static int row_line_read(struct vector_file *f, struct error *e)
     return rc;
 }
 
-/* The first line that is not blank begins an array: the whole file is one. */
+/* Whether the first line that is not blank begins an array, which means that the whole file is
+ * one. */
 static bool is_array(const struct vector_file *f)
 {
     const char *text = (const char *)f->line.bytes;
@@ -134,7 +135,7 @@ static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
     int rc = row_line_read(f, e);
     if (rc > 0 && is_array(f))
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%s is an array of JSON; wanted is an object a line, {\"id\":1,\"vector\":[...]}: "
+                         "%s is a JSON array, but each line must be an object, {\"id\":1,\"vector\":[...]}: "
                          "jq -c '.[]' makes such lines of an array of objects",
                          f->path);
     for (; rc > 0 && f->dim == 0; rc = f->dim == 0 ? row_line_read(f, e) : rc)
@@ -152,9 +153,9 @@ static int json_open(struct vector_file *f, uint32_t dim, struct error *e)
 enum format_kind { FORMAT_NPY, FORMAT_VECS, FORMAT_JSON };
 
 static const struct format {
-    const char *ending; /* the name of the format is this without its '.' */
+    const char *ending; /* the format's name is this without '.' */
     enum format_kind kind;
-    enum element_type type; /* of FORMAT_VECS */
+    enum element_type type; /* for FORMAT_VECS */
 } formats[] = {
     {".npy", FORMAT_NPY, 0},
     {".fvecs", FORMAT_VECS, ELEMENT_F32},
@@ -178,8 +179,8 @@ static int format_open(struct vector_file *f, const struct format *format, uint3
              : format->kind == FORMAT_VECS ? vecs_open(f, format->type, e)
                                            : json_open(f, dim, e);
     if (rc == 0 && dim != 0 && f->dim != dim)
-        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimension%s; %u are wanted", f->path, f->dim,
-                       plural(f->dim), dim);
+        rc = error_set(e, ERROR_INVALID_ARGUMENT, "%s has vectors of %u dimension%s, but %u are needed", f->path,
+                       f->dim, plural(f->dim), dim);
     return rc;
 }
 
@@ -192,7 +193,7 @@ int vector_file_open(const char *path, const char *format_name, uint32_t dim, st
                          format_name);
     if (!format && strcmp(path, "-") == 0)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "standard input has no name to tell its format by: say --format npy, fvecs, bvecs, ivecs or "
+                         "standard input has no name that shows its format: give --format npy, fvecs, bvecs, ivecs or "
                          "jsonl");
     if (!format)
         return error_set(e, ERROR_INVALID_ARGUMENT,
@@ -322,7 +323,8 @@ static int batch_reserve(struct vector_file *f, size_t rows, struct error *e)
 
 static bool all_finite(const float *x, size_t n)
 {
-    float sum = 0; /* x * 0 is 0 for a finite x and NaN otherwise: one test for the whole row */
+    /* x * 0 is 0 for a finite x and NaN otherwise, so one test serves the whole row */
+    float sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += x[i] * 0;
     return sum == 0;

@@ -1,6 +1,6 @@
-/* A line is scanned, not parsed into a tree: the payload is kept as it is written, and the vector's
- * numbers are read in place. (A tree of Jansson's would lose the payload's digits, refuse its large
- * numbers and escaped zeros, and sort nothing back.) */
+/* vector_json.c -- scans a line without building a tree: the payload is kept as it is written, and
+ * the numbers of the vector are read in place. A tree of Jansson's would change the digits of the
+ * payload, refuse large numbers and escaped zeros, and lose the order of keys. */
 #include "cli/import/vector_format.h"
 
 #include "base/point_id.h"
@@ -12,16 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of a line; text NULL: it is not there. */
+/* The members of a line; text is NULL for missing ones. */
 struct members {
     struct json_slice id, vector, payload;
-    struct json_slice unknown; /* the first key that means nothing, as it is written */
+    struct json_slice unknown; /* the first unknown key, as it is written */
 };
 
 #define KEY_BYTES_MAX 64
 
-/* A key or an id without its quotes and escapes; false: it is longer than
- * anything that is looked for. */
+/* Copies a key or an id without its quotes and escapes. False: it is too long to be a known one. */
 static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
 {
     text[0] = 0;
@@ -33,7 +32,7 @@ static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
         text[n] = 0;
         return true;
     }
-    /* NULL: with an escaped 0 in it */
+    /* NULL for a string with an escaped 0 */
     json_t *string = json_loadb(quoted.text, quoted.size, JSON_DECODE_ANY, NULL);
     bool fits = string && json_string_length(string) < KEY_BYTES_MAX;
     if (fits)
@@ -42,7 +41,7 @@ static bool unquote(struct json_slice quoted, char text[KEY_BYTES_MAX])
     return fits;
 }
 
-/* Where a member of that name is noted; NULL: it means nothing. */
+/* The place for a member of that name; NULL: an unknown name. */
 static struct json_slice *member_named(struct members *m, struct json_slice key)
 {
     char text[KEY_BYTES_MAX];
@@ -54,7 +53,7 @@ static struct json_slice *member_named(struct members *m, struct json_slice key)
                                           : NULL;
 }
 
-/* False: the line is no object of JSON; s has the reason. */
+/* False: the line is not a JSON object; s has the reason. */
 static bool line_scan(struct json_scan *s, const struct vector_file *f, struct members *ret)
 {
     struct json_slice key, value, all, *to;
@@ -99,7 +98,7 @@ uint32_t vector_json_dim(const struct vector_file *f)
     return rc == 0 ? n : 0;
 }
 
-/* NULL when *ret is filled, otherwise why not. */
+/* NULL when *ret is set, otherwise the reason why not. */
 static const char *id_of(struct json_slice id, struct kith_id *ret)
 {
     static const char wrong[] = "its \"id\" is neither a number nor a UUID (numbers go from 0 to 2^64 - 1)";
@@ -124,7 +123,7 @@ static bool is_number(struct json_slice value)
     return value.text[0] == '-' || (value.text[0] >= '0' && value.text[0] <= '9');
 }
 
-/* Fills the vector of the next good row. 1: it is good; 0: the row was rejected. */
+/* Reads the vector of a row. 1: it is valid; 0: the row was rejected. */
 static int vector_of(struct vector_file *f, struct json_slice vector, struct error *e)
 {
     struct json_scan s;
@@ -140,7 +139,7 @@ static int vector_of(struct vector_file *f, struct json_slice vector, struct err
             continue;
         if (!is_number(x))
             return vector_file_reject(f, e, "element %zu of its vector is not a number", n);
-        /* the line ends with 0, and no number goes on behind its slice */
+        /* strtod() stops at the end of the number, since the line ends with 0 */
         to[n] = (float)strtod(x.text, NULL);
         if (!isfinite(to[n]))
             return vector_file_reject(f, e, "element %zu of its vector does not fit a 32-bit float", n);
@@ -152,7 +151,7 @@ static int vector_of(struct vector_file *f, struct json_slice vector, struct err
 
 static int payload_of(struct vector_file *f, struct json_slice payload, struct error *e)
 {
-    bool none = !payload.text || payload.text[0] == 'n'; /* null */
+    bool none = !payload.text || payload.text[0] == 'n'; /* null counts as no payload */
     f->payloads[f->count] = "";
     f->payload_sizes[f->count] = 0;
     if (none)
@@ -166,8 +165,8 @@ static int payload_of(struct vector_file *f, struct json_slice payload, struct e
     return 1;
 }
 
-/* Such a key is a misspelt one, or has what belongs into the payload: the row would
- * be stored without it. */
+/* Rejects a row with an unknown key. It may be misspelt or belong into the payload, and would be
+ * lost. */
 static int reject_unknown(struct vector_file *f, struct json_slice key, struct error *e)
 {
     if (key.size > KEY_BYTES_MAX)

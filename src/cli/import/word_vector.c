@@ -1,6 +1,6 @@
-/* Weights were chosen by hand on a dozen common misspellings: single letters say little, pairs and
- * triples survive most slips, runs of four favour words that share a whole part. Pairs and triples
- * without their order make a swap ("ie", "ei") cheap. */
+/* word_vector.c -- weights chosen by hand on a dozen common misspellings. Single letters say
+ * little; pairs and triples survive most misspellings; runs of four favour words that share a whole
+ * part. Pairs and triples that ignore the order of letters make a swap ("ie", "ei") cheap. */
 #include "cli/import/word_vector.h"
 
 #include <math.h>
@@ -11,10 +11,10 @@
 #define GRAM_MAX       4
 
 static const float gram_weights[GRAM_MAX + 1] = {0, 0.5f, 1.0f, 1.0f, 0.7f};
-/* the same letters in any order */
+/* for n-grams that ignore the order of letters */
 static const float bag_weights[GRAM_MAX + 1] = {0, 0, 0.9f, 0.9f, 0};
 
-/* FNV-1a with a final mix (MurmurHash3's), because FNV's low bits alone are weak. */
+/* FNV-1a with the final mix of MurmurHash3, because the low bits of FNV alone are weak. */
 static uint64_t hash(const char *bytes, uint32_t n, uint64_t kind)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ kind;
@@ -76,7 +76,7 @@ uint64_t random_next(uint64_t *state)
     return x * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-/* Offsets of the characters; the end of the word is the last one. */
+/* Offsets of the characters; the last one is the end of the word. */
 static uint32_t characters(const char *word, uint16_t *ret)
 {
     uint32_t count = 0, i = 0;
@@ -91,7 +91,7 @@ void word_misspell(const char *word, uint64_t *random_state, char *ret, uint32_t
 {
     uint16_t at[WORD_BYTES_MAX + 1];
     uint32_t n = characters(word, at);
-    uint64_t random = random_next(random_state) >> 16; /* the high bits are the better ones */
+    uint64_t random = random_next(random_state) >> 16; /* the high bits are more random */
     uint32_t how = n > 1 ? random % 3 : 2;
     if (n == 0) {
         snprintf(ret, size, "%s", word);

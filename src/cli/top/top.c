@@ -1,4 +1,4 @@
-/* top.c -- two samples of the server's counts and what happened between them. */
+/* top.c -- takes two samples of the server's counters and computes the rates between them. */
 #include "cli/top/top.h"
 #include "cli/output.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the server counted for a core at one moment. */
+/* The counters of one core at one moment. */
 struct counted {
     uint64_t busy_ns, interactive_ns, write_ns, background_ns, stalls, queries, written, deleted, flushes, refused,
         slowed_ns, narrow, wide;
@@ -129,7 +129,8 @@ static void core_state(struct top_core *to, const struct kith_reactor_stats *s)
     to->merges = s->merges;
 }
 
-/* Cores work side by side: the longest backlog is what the user waits for. */
+/* Adds the state of a core to that of all. Cores work in parallel, so the longest backlog counts
+ * for the user. */
 static void all_state(struct top_core *all, const struct top_core *one)
 {
     all->queue += one->queue;
@@ -155,7 +156,8 @@ static void remember(struct top *t, double searches, uint64_t p99_ns)
     t->history_p99[t->history_count - 1] = (double)p99_ns;
 }
 
-/* A server that was started again counts from zero: then this is a first reading. */
+/* False if the server was restarted, since its counters begin at 0; then this is a first
+ * reading. */
 static bool follows(const struct top_reading *now, const struct top_reading *before)
 {
     return before && before->count == now->count && before->uptime_ns < now->uptime_ns && before->at < now->at;
@@ -186,7 +188,7 @@ static int cores_read(struct top *t, const struct kith_stats *s, const struct to
     return 0;
 }
 
-/* -- what there is besides the cores -- */
+/* -- figures of the whole server -- */
 
 static void minute_read(struct top *t, const struct kith_stats *s)
 {
@@ -302,7 +304,7 @@ void top_free(struct top *t)
     free(t->before);
 }
 
-/* -- words for numbers -- */
+/* -- numbers as text -- */
 
 const char *top_stage_text(unsigned stage)
 {
@@ -347,7 +349,7 @@ const char *top_time_text(uint64_t ns)
     return text;
 }
 
-/* What ends when a server starts again; anything else stays. */
+/* Whether the error may end when the server is restarted. */
 static bool is_passing(int rc)
 {
     return rc == -KITH_DISCONNECTED || rc == -KITH_REFUSED || rc == -KITH_UNAVAILABLE || rc == -KITH_RESOURCE_EXHAUSTED;
@@ -360,7 +362,7 @@ int top_read_again(struct cli *c, struct top *t)
         return 0;
     if (rc < 0)
         snprintf(c->why, sizeof(c->why), "%s", kith_error(c->kith));
-    if (rc == -KITH_UNAVAILABLE) /* it starts: the connection is good */
+    if (rc == -KITH_UNAVAILABLE) /* the server is starting: the connection is good */
         return 1;
     kith_close(c->kith);
     c->kith = NULL;

@@ -1,5 +1,5 @@
-/* top_draw.c -- each part of the page draws what fits into the width that is left; nothing here
- * asks the server. */
+/* top_draw.c -- draws the parts of the page, each as far as the width allows. It does not call the
+ * server. */
 #include "cli/top/top_draw.h"
 #include "cli/output.h"
 
@@ -17,11 +17,11 @@
 
 enum colour { PLAIN, SEARCH, WRITE, REST, ALARM };
 
-/* What the bars are made of: they are read without colours, too. */
+/* The characters of the bars, which can be read without colours. */
 static const char symbols[] = {[PLAIN] = '|', [SEARCH] = '#', [WRITE] = '+', [REST] = '-', [ALARM] = '!'};
 
 static bool coloured;
-static bool cut; /* the line has reached the end of the screen, and the mark is there */
+static bool cut; /* the line has reached the end of the screen, where the mark is */
 
 static bool is_utf8(void)
 {
@@ -48,14 +48,14 @@ static void colour(enum colour which, bool on)
         (on ? attron : attroff)(COLOR_PAIR(which));
 }
 
-/* False: there is no such line. */
+/* Moves to the start of line y and clears it. False: the screen has no such line. */
 static bool line(int y)
 {
     cut = false;
     return y < LINES && move(y, 0) != ERR && clrtoeol() != ERR;
 }
 
-/* Adds one character of so many columns; at the end of the line a mark takes its place. */
+/* Adds one character of so many columns, or the mark if the line is full. */
 static void put_character(const char *text, size_t bytes, int columns)
 {
     if (cut)
@@ -94,7 +94,7 @@ static void put(const char *format, ...)
     put_text(text);
 }
 
-/* A name in so many columns, with a mark when it is cut. Lives until the next call. */
+/* A name in `width` columns, with a mark if it is cut. Valid until the next call. */
 static const char *name_text(const char *name, int width)
 {
     static char text[160];
@@ -111,7 +111,7 @@ static int between(int least, int n, int most)
 
 /* -- curves and bars -- */
 
-/* The last values, one column a reading, eight steps high. */
+/* Draws the last values, one column for each reading, eight steps high. */
 static void curve(const double *history, size_t count, int width, enum colour c)
 {
     static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -226,7 +226,7 @@ int draw_totals(const struct top *t, int y)
     return y + 6;
 }
 
-/* Against the budget, or without one what there is; beside it the kinds, as many as fit. */
+/* Draws memory against the budget, or without a budget the sum; then the kinds, as many as fit. */
 int draw_memory(const struct top *t, int y)
 {
     double share = t->memory_budget ? (double)t->memory_sum / (double)t->memory_budget : 1;

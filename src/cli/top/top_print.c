@@ -1,4 +1,4 @@
-/* top_print.c -- the figures of `kith top` for pipes and machines. */
+/* top_print.c -- the figures of `kith top` as text for pipes, and as JSON. */
 #include "base/check.h"
 #include "cli/output.h"
 #include "cli/top/top.h"

@@ -1,5 +1,5 @@
-/* top_screen.c -- `kith top` on a terminal: totals and curves, memory, a bar for each core, what is
- * built, a line for each collection. */
+/* top_screen.c -- `kith top` on a terminal: totals and curves, memory, a bar for each core, builds,
+ * a line for each collection. */
 #include "cli/output.h"
 #include "cli/top/top_draw.h"
 
@@ -8,7 +8,7 @@
 
 #define BUILDS_SHOWN      6
 #define CORES_SHOWN       4
-#define COLLECTIONS_SHOWN 8 /* for which room is kept, if there are so many */
+#define COLLECTIONS_SHOWN 8 /* lines reserved for them, if there are so many */
 
 bool top_has_screen(void)
 {
@@ -20,7 +20,7 @@ static int at_most(size_t n, int most)
     return n < (size_t)most ? (int)n : most;
 }
 
-/* lost: the server is gone, and below the head stand the last figures. */
+/* lost: the server is gone, and the last figures stay below the head. */
 static void page_draw(const struct top *t, const struct cli *c, bool lost, bool paused)
 {
     erase();
@@ -40,7 +40,7 @@ static void page_draw(const struct top *t, const struct cli *c, bool lost, bool 
     refresh();
 }
 
-/* 'q', or another key (a change of the terminal's size is one); -1 when the time is over. */
+/* 'q', or another key (a resize of the terminal counts as one); -1 after the time. */
 static int key_within(double until)
 {
     for (double left = until - clock_seconds(); left > 0; left = until - clock_seconds()) {
@@ -64,7 +64,7 @@ int top_screen(struct cli *c, struct top *t, double seconds)
     int rc = top_read_again(c, t), key = 0;
     while (rc >= 0 && key != 'q') {
         page_draw(t, c, rc > 0, paused);
-        /* the first figures, and those of a server that is back */
+        /* show the first figures soon, also after a reconnect */
         bool soon = t->seconds == 0 && seconds > 0.2;
         double until = clock_seconds() + (soon ? 0.2 : seconds);
         while ((key = key_within(until)) != -1 && key != 'q') {

@@ -1,4 +1,4 @@
-/* top_screen_none.c -- what stands for the screen when ncurses is not installed. */
+/* top_screen_none.c -- replaces top_screen.c in a build without ncurses. */
 #include "cli/top/top.h"
 
 bool top_has_screen(void)
