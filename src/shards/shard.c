@@ -202,7 +202,7 @@ void remote_deletes_begin(struct store *store, struct remote_deletes *b)
     store->remote_deletes_begun[b->turn]++;
 }
 
-static void delete_told(struct shard *s, const struct remote_delete *b)
+static void delete_remote(struct shard *s, const struct remote_delete *b)
 {
     struct segment *g = shard_find_segment(s, b->segment);
     if (g && b->row < g->rows.count)
@@ -218,7 +218,7 @@ static int delete_rows(struct store *store, void *call)
         if (!s || s->config.id != b->items[i].collection)
             s = store_shard(store, b->items[i].collection);
         if (s) {
-            delete_told(s, &b->items[i]);
+            delete_remote(s, &b->items[i]);
             shard_changed(s); /* a segment may have so many dead rows that it has to be rewritten */
         }
     }

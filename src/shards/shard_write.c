@@ -106,30 +106,31 @@ static int check_given_up(const struct context *ctx, struct error *error)
 
 /* A hash table (open addressing) of the ids of one request, so that an id which is in
  * it twice counts once. */
-struct met {
+struct id_set {
     uint32_t *places; /* index + 1 of an id; 0: free */
     uint64_t mask;
 };
 
-static int met_init(struct met *m, uint32_t count)
+static int id_set_init(struct id_set *set, uint32_t count)
 {
     uint64_t size = 2;
     while (size < 2 * (uint64_t)count)
         size *= 2;
-    m->places = calloc(size, sizeof(*m->places));
-    m->mask = size - 1;
-    return m->places ? 0 : -ENOMEM;
+    set->places = calloc(size, sizeof(*set->places));
+    set->mask = size - 1;
+    return set->places ? 0 : -ENOMEM;
 }
 
-static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
+/* Adds ids[i]. False: the id was there already. */
+static bool id_set_add(struct id_set *set, const struct point_id *ids, uint32_t i)
 {
     /* ids of one owner differ in the low bits of the hash, too */
-    uint64_t at = point_id_hash(ids[i]) & m->mask;
-    for (; m->places[at]; at = (at + 1) & m->mask)
-        if (point_id_equal(ids[m->places[at] - 1], ids[i]))
-            return true;
-    m->places[at] = i + 1;
-    return false;
+    uint64_t at = point_id_hash(ids[i]) & set->mask;
+    for (; set->places[at]; at = (at + 1) & set->mask)
+        if (point_id_equal(ids[set->places[at] - 1], ids[i]))
+            return false;
+    set->places[at] = i + 1;
+    return true;
 }
 
 /* Finds the ids that are there, because only these get a tombstone. *ret: the ids, which the caller
@@ -137,17 +138,17 @@ static bool met_before(struct met *m, const struct point_id *ids, uint32_t i)
 static int find_deleted(struct shard *s, const struct point_id *ids, uint32_t count, struct point_id **ret,
                         uint32_t *ret_count)
 {
-    struct met met = {0};
+    struct id_set set = {0};
     struct point_id *found = *ret = malloc((count + (size_t)1) * sizeof(*found));
     uint32_t n = 0;
-    int rc = found ? met_init(&met, count) : -ENOMEM;
+    int rc = found ? id_set_init(&set, count) : -ENOMEM;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         const struct id_entry *e = id_map_find(&s->ids, ids[i]);
-        if (e && e->segment != ID_MAP_DELETED && !met_before(&met, ids, i))
+        if (e && e->segment != ID_MAP_DELETED && id_set_add(&set, ids, i))
             found[n++] = ids[i];
         fiber_checkpoint();
     }
-    free(met.places);
+    free(set.places);
     *ret_count = n;
     return rc;
 }
@@ -226,8 +227,8 @@ static int apply_next(struct shard *s, struct unapplied *u)
     if (rc == 0)
         rc = apply_some(s, u, max, &remote_deletes, &payload);
     arena_fini(&payload.arena); /* still here when a newer version of the point was there already */
-    int told = remote_deletes_send(s->store, &remote_deletes);
-    return rc < 0 ? rc : told;
+    int sent = remote_deletes_send(s->store, &remote_deletes);
+    return rc < 0 ? rc : sent;
 }
 
 /* Records that are in the log must become visible, because the next start would find them.

@@ -156,8 +156,8 @@ int store_map(struct store *store)
     for (struct shard *s = store->shards; rc == 0 && s; s = s->next)
         for (uint32_t i = 0; rc == 0 && i < s->segment_count; i++)
             rc = map_segment(&o, s, s->segments[i]);
-    int told = remote_deletes_send(store, &o.remote_deletes);
-    return rc < 0 ? rc : told;
+    int sent = remote_deletes_send(store, &o.remote_deletes);
+    return rc < 0 ? rc : sent;
 }
 
 static void note_log_past(struct store *store)
@@ -246,8 +246,8 @@ int store_replay(struct store *store, const struct manifest *m, struct error *er
     int rc = opening_replay(&o);
     if (rc == 0)
         note_log_past(store);
-    int told = remote_deletes_send(store, &o.remote_deletes);
-    rc = rc < 0 ? rc : told;
+    int sent = remote_deletes_send(store, &o.remote_deletes);
+    rc = rc < 0 ? rc : sent;
     if (rc == 0)
         rc = announce_all(store);
     if (rc < 0)

@@ -94,7 +94,7 @@ static void take(struct shard *s, struct live_queries *q, const float *vector)
 
 /* Whether the query is equally far from all rows: with cosine and inner product, a zero vector
  * is. */
-static bool says_nothing(const struct shard *s, const float *vector)
+static bool is_zero_query(const struct shard *s, const float *vector)
 {
     return shard_vector(s)->metric != METRIC_L2 && vectors_largest(vector, shard_vector(s)->dim) == 0;
 }
@@ -109,7 +109,7 @@ void live_queries_note(struct shard *s, const float *vector)
     }
     if (!q)
         q = begin(s);
-    if (!q || says_nothing(s, vector))
+    if (!q || is_zero_query(s, vector))
         return;
     take(s, q, vector);
     const uint64_t each = ++q->seen / q->max, interval = each < INTERVAL_MAX ? each : INTERVAL_MAX;

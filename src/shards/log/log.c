@@ -184,7 +184,7 @@ static int write_and_flush(struct log *l, bool flush)
 }
 
 /* Frees a buffer that one large append has made larger than later groups need. */
-static void keep_little(const struct log *l, struct buffer *b)
+static void free_large(const struct log *l, struct buffer *b)
 {
     struct buffer large = *b;
     if (b->capacity / 2 <= l->roll.options.pending_bytes)
@@ -214,7 +214,7 @@ static void writer(void *arg)
         else if (flush)
             settle(l, group, 0);
         event_notify_all(&l->room);
-        keep_little(l, &l->writing.copied);
+        free_large(l, &l->writing.copied);
     }
     l->writer_runs = false;
     event_notify_all(&l->progress);

@@ -110,7 +110,7 @@ static int damaged(struct replay *r, uint64_t position)
 }
 
 /* No valid block is at `position`. If a block was begun there all the same, sets r->cut_to. */
-static int look_begun(struct replay *r, uint64_t position)
+static int find_begun(struct replay *r, uint64_t position)
 {
     size_t extent;
     int rc = seek(r, position);
@@ -127,7 +127,7 @@ static int look_begun(struct replay *r, uint64_t position)
 
 /* A torn write cannot be told from damage to the last writes. So the operator gets a
  * warning with the place. */
-static void tell_cut(const struct replay *r, uint64_t position, uint64_t bytes)
+static void warn_cut(const struct replay *r, uint64_t position, uint64_t bytes)
 {
     char path[PATH_TEXT_MAX];
     size_t i = r->files.count;
@@ -151,7 +151,7 @@ static int judge_end(struct replay *r, uint64_t position, uint64_t run)
     uint64_t at = position + LOG_UNIT;
     if (r->options->known_end || position < r->flushed)
         return damaged(r, position);
-    int rc = look_begun(r, position);
+    int rc = find_begun(r, position);
     if (rc < 0)
         return rc;
     for (;; at += LOG_UNIT) {
@@ -250,7 +250,7 @@ int log_replay(const struct log_options *options, uint64_t start, log_group_fn f
     }
     if (rc == 0 && r.cut_to > end.position) {
         end.cut = r.cut_to - end.position;
-        tell_cut(&r, end.position, end.cut);
+        warn_cut(&r, end.position, end.cut);
     }
     mapping_close(&r.mapping);
     buffer_fini(&r.group);

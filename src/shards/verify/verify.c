@@ -203,7 +203,7 @@ static int check_item(struct verify *v)
 
 /* Without the manifest nothing else can be checked, so its damage is reported and the check ends.
  * This may happen in the middle of a step, where the manifest is read again. */
-static int tell_of_manifest(struct verify *v, int rc)
+static int report_manifest(struct verify *v, int rc)
 {
     if (v->error->code != ERROR_CORRUPT && v->error->code != ERROR_IO)
         return rc;
@@ -223,7 +223,7 @@ int verify_step(const struct verify_options *options, struct verify_cursor *at, 
     while (rc == 0 && at->kind != VERIFY_DONE)
         rc = check_item(&v);
     if (rc < 0)
-        rc = tell_of_manifest(&v, rc);
+        rc = report_manifest(&v, rc);
     manifest_fini(&v.manifest);
     free(v.window);
     if (rc < 0 && error->code == ERROR_OK)

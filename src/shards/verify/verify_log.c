@@ -32,7 +32,7 @@ struct walk {
     uint64_t run;       /* run of the last right block; runs never fall */
     struct verify_records records;
     /* a block with a format that this version does not read was reported */
-    bool told_format;
+    bool reported_format;
 };
 
 static void close_current(struct walk *w)
@@ -225,9 +225,9 @@ static void check_format(struct walk *w, const struct log_block *b)
 {
     char name[VERIFY_FILE_MAX];
     const uint64_t start = w->files.starts[w->current];
-    if (b->format == LOG_FORMAT || w->told_format)
+    if (b->format == LOG_FORMAT || w->reported_format)
         return;
-    w->told_format = true;
+    w->reported_format = true;
     file_name(w, start, name);
     verify_report(w->v, name, "", b->position - start, "log format %u, of which this Kith reads %d only", b->format,
                   LOG_FORMAT);
@@ -261,7 +261,7 @@ static int look_again(struct walk *w, unsigned reactor)
 {
     struct verify *v = w->v;
     const uint64_t run = w->run;
-    const bool told_format = w->told_format;
+    const bool reported_format = w->reported_format;
     const struct verify_records records = w->records;
     w->records = (struct verify_records){0};
     walk_fini(w);
@@ -269,7 +269,7 @@ static int look_again(struct walk *w, unsigned reactor)
     if (rc == 0)
         rc = walk_init(w, v, reactor);
     w->run = run;
-    w->told_format = told_format;
+    w->reported_format = reported_format;
     w->records = records;
     return rc;
 }
