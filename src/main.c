@@ -194,6 +194,16 @@ static void memory(struct server_options *s, const char *value)
     setting(s, "memory", text);
 }
 
+/* Each alone is right. */
+static void check_settings(const struct server_options *s)
+{
+    struct error error;
+    if (settings_check(&s->settings, &error) < 0) {
+        fprintf(stderr, "kithd: %s (see kithd --help)\n", error.text);
+        exit(2);
+    }
+}
+
 static void take_option(struct config *c, int id, const char *value)
 {
     static const char *const kinds[] = {[BACKEND_AUTO] = "auto", [BACKEND_URING] = "uring", [BACKEND_UV] = "uv"};
@@ -362,6 +372,7 @@ int main(int argc, char **argv)
         take_option(&c, id, optarg);
     if (optind < argc)
         fail("argument", argv[optind], "only options");
+    check_settings(&c.server);
     log_set_sink(log_sink, &c);
     take_machine(&c);
     if (c.verify)

@@ -14,6 +14,7 @@ static const char *const fan_outs[] = {
 static const char *const durabilities[] = {[KITH_FLUSH] = "flush", [KITH_INTERVAL] = "interval", [KITH_NONE] = "none"};
 
 #define STARTING_WAIT_MS 60000
+#define REFUSED_WAIT_MS  5000 /* where no server listens yet */
 #define WAIT_SAID_S      5.0
 
 int cli_fail(const char *format, ...)
@@ -45,7 +46,7 @@ static void on_wait(void *arg, const char *why)
 int cli_connect(struct cli *c)
 {
     char error[ERROR_TEXT_MAX];
-    if (kith_open(c->server, &c->kith, error, sizeof(error)) < 0)
+    if (kith_open_within(c->server, REFUSED_WAIT_MS, on_wait, NULL, &c->kith, error, sizeof(error)) < 0)
         return cli_fail("%s", error);
     kith_patience_set(c->kith, STARTING_WAIT_MS, on_wait, NULL);
     return 0;

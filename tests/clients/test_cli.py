@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from kithd import Server
+from kithd import Server, hold_port
 
 
 def fvecs(rows) -> bytes:
@@ -287,6 +287,18 @@ class CommandLine(unittest.TestCase):
     def test_usage_errors_show_control_characters(self) -> None:
         for command in (("fly\x1b[31m",), ("get", "x", "\x1b[31m5"), ("ls", "--\x1b[31m"), ("search", "x", "--vector", "1,\x1b[31m")):
             self.assertNotIn("\x1b", self.kith(*command, status=2).stderr)
+
+    def test_where_no_server_listens_it_says_at_once_what_it_waits_for(self) -> None:
+        holder = hold_port()
+        self.addCleanup(holder.close)
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        waiting = subprocess.Popen([os.environ["KITH"], "ls", "--server", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(waiting.stdout.close)
+        self.addCleanup(waiting.stderr.close)
+        self.assertIn("is kithd running? (waiting for it)", waiting.stderr.readline())
+        self.assertIsNone(waiting.poll())  # it goes on trying
+        self.assertEqual(waiting.wait(60), 1)
+        self.assertIn("no server listens", waiting.stderr.read())
 
     def test_an_answer_that_cannot_be_written_is_an_error(self) -> None:
         with open("/dev/full", "w") as full:

@@ -98,6 +98,17 @@ class Config(unittest.TestCase):
             done = subprocess.run([os.environ["KITHD"], "--data", "/nonexistent", "--set", option], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 2)
             self.assertIn(sentence, done.stderr)
+        contrary = ["--set", "write.share=80", "--set", "background.share=80"]
+        done = subprocess.run([os.environ["KITHD"], "--data", "/nonexistent", *contrary], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("leave too little for searches", done.stderr)
+
+    def test_memory_beyond_that_of_the_machine_is_warned_of(self) -> None:
+        with kith.Client("127.0.0.1", self.server.port) as client:
+            client.config_set("memory", "64TiB")
+        self.server.process.terminate()
+        self.assertIn("memory is set to 64 TiB, which is more than the ", self.server.process.stdout.read())
+        self.server.process.wait(60)
 
 
 if __name__ == "__main__":

@@ -133,10 +133,10 @@ NATIVE_TEST(native_frames, a_client_that_leaves_with_requests_in_flight_is_forgo
     client_close(&stays);
 }
 
-/* -- texts -- */
+/* -- texts and numbers -- */
 
-/* Where a C string ends, another collection's name would. */
-static void odd_texts(struct server *s)
+/* Where a C string ends, another collection's name would; and where 32 bits end, another number. */
+static void odd_fields(struct server *s)
 {
     static const struct {
         uint16_t op;
@@ -151,6 +151,10 @@ static void odd_texts(struct server *s)
         {KITH_OP_COUNT, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
         {KITH_OP_SEAL, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
         {KITH_OP_CONFIG_GET, {10, 3, 'a', 0, 'b'}, 5, "NUL"},
+        /* a k and a size of 2^32 + 1, whose lowest 32 bits are 1 */
+        {KITH_OP_SEARCH, {10, 1, 'a', 16, 0x81, 0x80, 0x80, 0x80, 0x10}, 9, "\"k\" of the request is 4294967297"},
+        {KITH_OP_UPSERT, {10, 1, 'a', 34, 5, 0x81, 0x80, 0x80, 0x80, 0x10}, 10, "\"payload_sizes\""},
+        {KITH_OP_UPSERT, {10, 1, 'a', 32, 0x81, 0x80, 0x80, 0x80, 0x10}, 9, "\"payload_sizes\""},
     };
     struct client c = opened(s);
     fill_collection(&c, "a", 3);
@@ -166,7 +170,7 @@ static void odd_texts(struct server *s)
     client_close(&c);
 }
 
-Test(native_frames, a_text_with_a_nul_byte_or_that_is_not_utf8_is_refused)
+Test(native_frames, a_text_or_a_number_that_would_be_cut_is_refused)
 {
-    harness_run(BACKEND_SIM, 1, odd_texts);
+    harness_run(BACKEND_SIM, 1, odd_fields);
 }

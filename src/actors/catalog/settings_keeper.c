@@ -7,7 +7,9 @@
 #include "actors/disk_watch.h"
 #include "base/checksum.h"
 #include "base/log.h"
+#include "base/text/size.h"
 #include "reactor/file.h"
+#include "reactor/machine/memory_limit.h"
 #include "shards/folder/read_only.h"
 #include "shards/folder/whole_file.h"
 
@@ -127,6 +129,17 @@ static void tell_all(const struct settings *now)
     }
 }
 
+/* It is not refused: the limit may rise while the server runs. */
+static void warn_of_memory(const struct settings *now)
+{
+    const struct memory_limit limit = now->memory ? memory_limit_find() : (struct memory_limit){0};
+    char set[SIZE_TEXT_MAX], there[SIZE_TEXT_MAX];
+    if (limit.bytes && now->memory > limit.bytes)
+        log_warn("memory is set to %s, which is more than the %s of %s: the system may kill the server before it "
+                 "refuses anything; set less, or auto",
+                 size_format(now->memory, set), size_format(limit.bytes, there), limit.from);
+}
+
 int settings_keeper_start(struct settings_keeper *k, const char *dir, const struct settings *given,
                           struct disk_watch *disk, struct error *error)
 {
@@ -149,6 +162,7 @@ int settings_keeper_start(struct settings_keeper *k, const char *dir, const stru
         k->now.background_share = plain.background_share;
         k->now.write_share = plain.write_share;
     }
+    warn_of_memory(&k->now);
     tell_all(&k->now);
     return 0;
 }
@@ -177,6 +191,8 @@ static int change_locked(struct settings_keeper *k, unsigned which, const uint64
         rc = file_store(k, &stored, error);
     if (rc < 0)
         return rc;
+    if (now.memory != k->now.memory)
+        warn_of_memory(&now);
     k->stored = stored;
     k->now = now;
     tell_all(&k->now);

@@ -369,7 +369,7 @@ int top_read_again(struct cli *c, struct top *t)
     top_forget(t);
     if (rc < 0)
         return is_passing(rc) ? 1 : -1;
-    rc = kith_open_within(c->server, 0, &c->kith, c->why, sizeof(c->why));
+    rc = kith_open_within(c->server, 0, NULL, NULL, &c->kith, c->why, sizeof(c->why));
     if (rc < 0)
         return is_passing(rc) ? 1 : -1;
     kith_patience_set(c->kith, 0, NULL, NULL);

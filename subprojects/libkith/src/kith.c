@@ -125,7 +125,7 @@ static int hello(struct kith *k)
     return 0;
 }
 
-static int connect_patiently(struct kith *k, const char *address, uint32_t wait_ms)
+static int connect_patiently(struct kith *k, const char *address, uint32_t wait_ms, kith_wait_fn on_wait, void *arg)
 {
     int64_t until = kith_now_us() + (int64_t)wait_ms * 1000;
     for (;;) {
@@ -133,6 +133,8 @@ static int connect_patiently(struct kith *k, const char *address, uint32_t wait_
         int rc = socket_connect(k, address, &refused);
         if (rc == 0 || !refused || kith_now_us() >= until)
             return rc;
+        if (on_wait)
+            on_wait(arg, k->error);
         usleep(REFUSED_PAUSE_US);
     }
 }
@@ -148,10 +150,10 @@ static int identify(struct kith *k, const char *address)
     return 0;
 }
 
-static int greet(struct kith *k, uint32_t wait_ms)
+static int greet(struct kith *k, uint32_t wait_ms, kith_wait_fn on_wait, void *arg)
 {
     k->frame_bytes_max = HELLO_BYTES_MAX;
-    int rc = connect_patiently(k, k->address, wait_ms);
+    int rc = connect_patiently(k, k->address, wait_ms, on_wait, arg);
     return rc == 0 ? hello(k) : rc;
 }
 
@@ -164,7 +166,7 @@ int kith_reconnect(struct kith *k)
     k->broken = 0;
     k->out.start = k->out.end = k->in.start = k->in.end = 0;
     requests_forget(k);
-    int rc = greet(k, REFUSED_WAIT_MS);
+    int rc = greet(k, REFUSED_WAIT_MS, NULL, NULL);
     if (rc < 0)
         k->broken = rc;
     return rc;
@@ -172,10 +174,11 @@ int kith_reconnect(struct kith *k)
 
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size)
 {
-    return kith_open_within(address, REFUSED_WAIT_MS, ret, error, error_size);
+    return kith_open_within(address, REFUSED_WAIT_MS, NULL, NULL, ret, error, error_size);
 }
 
-int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size)
+int kith_open_within(const char *address, uint32_t wait_ms, kith_wait_fn on_wait, void *arg, struct kith **ret,
+                     char *error, size_t error_size)
 {
     *ret = NULL;
     struct kith *k = calloc(1, sizeof(*k));
@@ -191,7 +194,7 @@ int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, c
     reply_arena_init(&k->scratch);
     int rc = identify(k, address && address[0] ? address : KITH_DEFAULT_SERVER);
     if (rc == 0)
-        rc = greet(k, wait_ms);
+        rc = greet(k, wait_ms, on_wait, arg);
     if (rc < 0) {
         if (error && error_size > 0)
             snprintf(error, error_size, "%s", k->error);

@@ -6,6 +6,7 @@
 #include "net/native/meta/wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static void *allocate(void *data, size_t size)
@@ -36,21 +37,40 @@ int meta_text_check(struct request *rq, const char *field, const void *text, siz
     return 0;
 }
 
-/* Checks all strings of a message. Malformed bytes are left for protobuf-c to refuse. The recursion
+int meta_number_check(struct request *rq, const char *field, uint64_t value)
+{
+    if (value <= UINT32_MAX)
+        return 0;
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                     "the field \"%s\" of the request is %" PRIu64 "; it may be at most %" PRIu32, field, value,
+                     UINT32_MAX);
+}
+
+static int fields_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n);
+
+/* Refuses values that protobuf-c would change: it cuts a number to 32 bits, and a C string ends at
+ * the first NUL byte. */
+static int field_check(struct request *rq, const ProtobufCFieldDescriptor *d, const struct wire_field *f)
+{
+    if (f->type == WIRE_VARINT && d->type == PROTOBUF_C_TYPE_UINT32)
+        return meta_number_check(rq, d->name, f->value);
+    if (f->type == WIRE_BYTES && d->type == PROTOBUF_C_TYPE_STRING)
+        return meta_text_check(rq, d->name, f->bytes, f->size);
+    if (f->type == WIRE_BYTES && d->type == PROTOBUF_C_TYPE_MESSAGE)
+        return fields_check(rq, d->descriptor, f->bytes, f->size);
+    return 0;
+}
+
+/* Checks all fields of a message. Malformed bytes are left for protobuf-c to refuse. The recursion
  * ends, because no request type contains itself. */
-static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
+static int fields_check(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
 {
     struct wire w = wire_of(meta, n);
     struct wire_field f;
     int rc = 0;
     while (rc == 0 && wire_next(&w, &f) > 0) {
         const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(type, f.number);
-        if (!d || f.type != WIRE_BYTES)
-            continue;
-        if (d->type == PROTOBUF_C_TYPE_STRING)
-            rc = meta_text_check(rq, d->name, f.bytes, f.size);
-        else if (d->type == PROTOBUF_C_TYPE_MESSAGE)
-            rc = texts_check(rq, d->descriptor, f.bytes, f.size);
+        rc = d ? field_check(rq, d, &f) : 0;
     }
     return rc;
 }
@@ -58,7 +78,7 @@ static int texts_check(struct request *rq, const ProtobufCMessageDescriptor *typ
 void *meta_unpack(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n)
 {
     ProtobufCAllocator allocator = meta_allocator(rq);
-    return texts_check(rq, type, meta, n) < 0 ? NULL : protobuf_c_message_unpack(type, &allocator, n, meta);
+    return fields_check(rq, type, meta, n) < 0 ? NULL : protobuf_c_message_unpack(type, &allocator, n, meta);
 }
 
 int meta_refuse(struct request *rq, const char *name)

@@ -14,6 +14,8 @@ ProtobufCAllocator meta_allocator(struct request *rq);
 void *meta_unpack(struct request *rq, const ProtobufCMessageDescriptor *type, const void *meta, size_t n);
 /* Checks one text that is read separately: 0, or negative with the sentence in rq->error. */
 MUST_USE int meta_text_check(struct request *rq, const char *field, const void *text, size_t size);
+/* The same for a number of 32 bits. */
+MUST_USE int meta_number_check(struct request *rq, const char *field, uint64_t value);
 /* Sets the sentence for a message that did not unpack, if there is none; returns the negative
  * errno. */
 int meta_refuse(struct request *rq, const char *name);

@@ -123,16 +123,25 @@ static int collection_take(struct reading *g, const struct wire_field *f)
     return g->ask->collection ? 0 : request_error(g->rq, -ENOMEM, "request");
 }
 
+static int size_take(struct reading *g, uint64_t size)
+{
+    if (!g->payload_sizes) {
+        g->sizes++;
+        return meta_number_check(g->rq, "payload_sizes", size);
+    }
+    g->payload_sizes[g->size_at++] = (uint32_t)size;
+    return 0;
+}
+
 static int sizes_take(struct reading *g, const struct wire_field *f)
 {
     struct wire w = wire_of(f->bytes, f->size);
     uint64_t value, n = 0;
     int rc;
     while ((rc = wire_next_varint(&w, &value)) > 0) {
-        if (g->payload_sizes)
-            g->payload_sizes[g->size_at++] = (uint32_t)value;
-        else
-            g->sizes++;
+        rc = size_take(g, value);
+        if (rc < 0)
+            break;
         if (n++ % STEPS == 0)
             pause_fiber();
     }
@@ -147,10 +156,7 @@ static int upsert_take(struct reading *g, const struct wire_field *f)
     } else if (f->number == UPSERT_SIZES && f->type == WIRE_BYTES) {
         return sizes_take(g, f);
     } else if (f->number == UPSERT_SIZES && f->type == WIRE_VARINT) {
-        if (g->payload_sizes)
-            g->payload_sizes[g->size_at++] = (uint32_t)f->value;
-        else
-            g->sizes++;
+        return size_take(g, f->value);
     } else if (f->number == UPSERT_FIRST_ROW && f->type == WIRE_VARINT) {
         g->ask->first_row = f->value;
     }

@@ -79,8 +79,11 @@ struct kith;
  * tried again for 5 seconds: its server may be starting. On failure *ret is NULL and `error` (may
  * be NULL) has the sentence. */
 int kith_open(const char *address, struct kith **ret, char *error, size_t error_size);
-/* The same, trying again for so long; 0: once. */
-int kith_open_within(const char *address, uint32_t wait_ms, struct kith **ret, char *error, size_t error_size);
+/* Told why a call waits before each pause. */
+typedef void (*kith_wait_fn)(void *arg, const char *why);
+/* The same, trying again for so long (0: once) and telling on_wait (may be NULL). */
+int kith_open_within(const char *address, uint32_t wait_ms, kith_wait_fn on_wait, void *arg, struct kith **ret,
+                     char *error, size_t error_size);
 void kith_close(struct kith *k);
 /* Connects again, to the same server, whatever state the connection is in. Requests in flight are
  * forgotten: some may have been carried out, but when this returns 0 none of them is still under
@@ -90,8 +93,7 @@ void kith_close(struct kith *k);
 int kith_reconnect(struct kith *k);
 /* A server that is still reading its data refuses requests for now. A synchronous call repeats them
  * for so long (10 s unless set) before it returns -KITH_UNAVAILABLE. on_wait (may be NULL) is told
- * why before each pause. */
-typedef void (*kith_wait_fn)(void *arg, const char *why);
+ * why. */
 void kith_patience_set(struct kith *k, uint32_t ms, kith_wait_fn on_wait, void *arg);
 /* of the last call that failed; lives until the next call */
 const char *kith_error(const struct kith *k);
