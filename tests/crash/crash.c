@@ -1,10 +1,12 @@
 /* crash.c -- what was acknowledged is there after kill -9, and nothing else is.
  *
  * A round: start the server on what the last one left behind, compare everything with the model,
- * load it with imports, upserts, deletes and searches, and kill it at a random moment. Rounds
+ * load it with imports, upserts, deletes, searches and changes of the schema, and kill it at a
+ * random moment. Rounds
  * differ in the number of reactors, in how they talk to the kernel, in the size at which segments
  * are sealed and in whether the end is a kill or an orderly stop. */
 #include "common.h"
+#include "fields.h"
 #include "load.h"
 #include "server.h"
 #include "snapshots.h"
@@ -22,6 +24,7 @@
 static struct model model;
 static struct load load = {.collection = COLLECTION, .model = &model, .maintains = true};
 static struct snapshots snapshots = {.load = &load};
+static struct fields fields = {.load = &load};
 static struct server_plan plan;
 static struct {
     unsigned kills, stops, verified, segments_max;
@@ -69,15 +72,28 @@ static int end_round(struct server *s, bool kill_it)
     if (kill_it) {
         server_kill(s);
         counts.kills++;
-        return load_drop(&load) < 0 ? -1 : snapshots_poll(&snapshots, s, true, false);
+        if (load_drop(&load) < 0 || fields_poll(&fields, true, false) < 0)
+            return -1;
+        return snapshots_poll(&snapshots, s, true, false);
     }
     counts.stops++;
-    if (load_finish(&load) < 0 || snapshots_poll(&snapshots, s, true, true) < 0)
+    if (load_finish(&load) < 0 || fields_poll(&fields, true, true) < 0 || snapshots_poll(&snapshots, s, true, true) < 0)
         return -1;
     return server_stop(s);
 }
 
-/* Load, and perhaps a snapshot that begins at a random moment of it; half of them may end. */
+/* One change of the schema after the other. None while a snapshot is taken: it would not be known
+ * which schema that holds. */
+static int change_fields(const struct server *s)
+{
+    if (fields_poll(&fields, false, true) < 0)
+        return -1;
+    const bool may = fields.kith && !fields.child && !snapshots.child;
+    return may && random_below(8) == 0 ? fields_begin(&fields, s) : 0;
+}
+
+/* Load, and perhaps a snapshot that begins at a random moment of it; half of them may end.
+ * Otherwise the schema changes meanwhile. */
 static int load_some(const struct server *s)
 {
     uint64_t whole_us = LOAD_US_MIN + random_below(LOAD_US_MORE), before_us = random_below(whole_us);
@@ -87,7 +103,7 @@ static int load_some(const struct server *s)
         return -1;
     bool patient = random_below(2);
     for (uint64_t end = now_us() + whole_us - before_us; now_us() < end || (patient && snapshots.child);)
-        if (load_run(&load, 5000) < 0 || snapshots_poll(&snapshots, s, false, true) < 0)
+        if (load_run(&load, 5000) < 0 || change_fields(s) < 0 || snapshots_poll(&snapshots, s, false, true) < 0)
             return -1;
     return 0;
 }
@@ -185,7 +201,7 @@ static void read_options(int argc, char **argv, unsigned *rounds)
         if (strcmp(argv[i], "--kithd") == 0)
             plan.kithd = argv[i + 1];
         else if (strcmp(argv[i], "--kith") == 0)
-            snapshots.kith = argv[i + 1];
+            snapshots.kith = fields.kith = argv[i + 1];
         else if (strcmp(argv[i], "--rounds") == 0)
             *rounds = (unsigned)atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--seed") == 0)
@@ -206,8 +222,10 @@ static void print_counts(unsigned rounds)
         rounds, counts.kills, counts.stops, (unsigned long long)c->upserts, (unsigned long long)c->deletes,
         (unsigned long long)c->points, (unsigned long long)c->searches, (unsigned long long)c->seals,
         (unsigned long long)c->compactions, counts.segments_max, (unsigned long long)model_checked());
-    printf("# %u snapshots taken, %u verified, %u restored, %u restores cut off; %u folders verified\n",
-           snapshots.taken, snapshots.verified, snapshots.restored, snapshots.interrupted, counts.verified);
+    printf("# %u snapshots taken, %u verified, %u restored, %u restores cut off; %u folders verified; %u changes of "
+           "the schema\n",
+           snapshots.taken, snapshots.verified, snapshots.restored, snapshots.interrupted, counts.verified,
+           fields.changed);
 }
 
 int main(int argc, char **argv)

@@ -136,6 +136,43 @@ static int check_count(struct kith *k, const char *collection, const struct cont
                                       (unsigned long long)expected);
 }
 
+/* -- fields of the schema -- */
+
+static const char *const field_names[MODEL_FIELDS] = {"version", "deep.er", "none"};
+
+const char *model_field(unsigned number)
+{
+    return field_names[number];
+}
+
+static int take_field(const char *path, struct contents *ret)
+{
+    for (unsigned i = 0; i < MODEL_FIELDS; i++)
+        if (strcmp(path, field_names[i]) == 0) {
+            ret->fields[i] = true;
+            return 0;
+        }
+    return failed("the schema has a field '%s', which nobody added", path);
+}
+
+static int check_fields(const struct model *m, struct kith *k, const char *collection, struct contents *ret)
+{
+    struct kith_info info;
+    memset(ret->fields, 0, sizeof(ret->fields));
+    if (kith_info_read(k, collection, &info) < 0)
+        return failed("reading the schema: %s", kith_error(k));
+    for (size_t i = 0; i < info.collection.field_count; i++)
+        if (take_field(info.collection.fields[i].path, ret) < 0)
+            return -1;
+    for (unsigned i = 0; i < MODEL_FIELDS; i++) {
+        const struct field_expectation *e = &m->fields[i];
+        if (ret->fields[i] != e->there && !e->open)
+            return failed("the field '%s' is %s the schema, though it was %s", field_names[i],
+                          ret->fields[i] ? "in" : "not in", e->there ? "added" : "dropped or never added");
+    }
+    return 0;
+}
+
 /* -- searches -- */
 
 struct truth {
@@ -232,7 +269,8 @@ static int check_searches(struct kith *k, const char *collection, const struct c
 
 int model_check(const struct model *m, struct kith *k, const char *collection, struct contents *ret)
 {
-    if (check_points(m, k, collection, ret) < 0 || check_count(k, collection, ret) < 0)
+    if (check_fields(m, k, collection, ret) < 0 || check_points(m, k, collection, ret) < 0 ||
+        check_count(k, collection, ret) < 0)
         return -1;
     return check_searches(k, collection, ret);
 }
@@ -241,6 +279,8 @@ void model_settle(struct model *m, const struct contents *c)
 {
     for (uint32_t n = 0; n < MODEL_IDS; n++)
         m->ids[n] = (struct expectation){.version = c->version[n]};
+    for (unsigned i = 0; i < MODEL_FIELDS; i++)
+        m->fields[i] = (struct field_expectation){.there = c->fields[i]};
 }
 
 uint64_t model_checked(void)

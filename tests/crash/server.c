@@ -159,3 +159,33 @@ int server_stop(struct server *s)
     server_print(s);
     return failed("kithd ended with status %d after SIGTERM", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
+
+pid_t kith_run(const char *kith, const struct server *s, const char *const *words)
+{
+    const char *argv[12] = {kith};
+    size_t n = 1;
+    for (; *words; words++)
+        argv[n++] = *words;
+    argv[n++] = "--server";
+    argv[n] = s->address;
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    int output = open(s->plan.output, O_WRONLY | O_APPEND);
+    dup2(output, 1);
+    dup2(output, 2);
+    execv(kith, (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+int kith_status(pid_t pid, bool wait)
+{
+    int status = 0;
+    pid_t rc;
+    do
+        rc = waitpid(pid, &status, wait ? 0 : WNOHANG);
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
+        return -1;
+    return rc == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}

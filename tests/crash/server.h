@@ -33,3 +33,9 @@ void server_kill(struct server *s); /* SIGKILL, and waits */
 int server_stop(struct server *s);
 bool server_lives(struct server *s);       /* false: it has ended by itself */
 void server_print(const struct server *s); /* the end of what it said, as TAP diagnostics */
+
+/* Runs the command line in a process of its own, its output behind the server's: kith WORD ...
+ * --server ADDRESS. words end with NULL. Returns the process, or -1. */
+pid_t kith_run(const char *kith, const struct server *s, const char *const *words);
+/* Its exit status; -1: still running, which it is not with wait. */
+int kith_status(pid_t pid, bool wait);

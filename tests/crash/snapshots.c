@@ -2,37 +2,13 @@
 #include "common.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-/* kith snapshot VERB NAME, its output behind the server's. */
 static pid_t run(const struct snapshots *s, const struct server *server, const char *verb, const char *name)
 {
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    int output = open(server->plan.output, O_WRONLY | O_APPEND);
-    dup2(output, 1);
-    dup2(output, 2);
-    execl(s->kith, s->kith, "snapshot", verb, name, "--server", server->address, (char *)NULL);
-    _exit(127);
-}
-
-/* The exit status; -1: still running. */
-static int status_of(pid_t pid, bool wait)
-{
-    int status = 0;
-    pid_t rc;
-    do
-        rc = waitpid(pid, &status, wait ? 0 : WNOHANG);
-    while (rc < 0 && errno == EINTR);
-    if (rc == 0)
-        return -1;
-    return rc == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    const char *const words[] = {"snapshot", verb, name, NULL};
+    return kith_run(s->kith, server, words);
 }
 
 static int run_through(const struct snapshots *s, const struct server *server, const char *verb, const char *name)
@@ -40,7 +16,7 @@ static int run_through(const struct snapshots *s, const struct server *server, c
     pid_t pid = run(s, server, verb, name);
     if (pid < 0)
         return failed("fork: %s", strerror(errno));
-    int status = status_of(pid, true);
+    int status = kith_status(pid, true);
     return status == 0 ? 0 : failed("kith snapshot %s %s ended with %d", verb, name, status);
 }
 
@@ -57,7 +33,7 @@ int snapshots_begin(struct snapshots *s, const struct server *server)
 
 int snapshots_poll(struct snapshots *s, const struct server *server, bool wait, bool server_lives)
 {
-    int status = s->child ? status_of(s->child, wait) : -1;
+    int status = s->child ? kith_status(s->child, wait) : -1;
     if (status < 0)
         return 0;
     s->child = 0;
@@ -114,7 +90,7 @@ int snapshots_restore_killed(struct snapshots *s, struct server *server)
         return failed("fork: %s", strerror(errno));
     pause_us(random_below(250000));
     server_kill(server);
-    if (status_of(pid, true) == 0) /* acknowledged: it cannot be anything else */
+    if (kith_status(pid, true) == 0) /* acknowledged: it cannot be anything else */
         *s->load->model = s->is;
     else
         s->torn = true;
