@@ -1,8 +1,7 @@
-/* vek.c -- which variant runs: decided once, by what the CPU says of itself.
+/* vek.c -- chooses the variant once, by the features of the CPU.
  *
- * A constructor makes the choice, so that there is no moment at which a library function could
- * be called too early and no lock in which it could be made twice. Every variant starts as a
- * copy of the one before it. */
+ * A constructor makes the choice. So no function can be called before it, and it needs no lock.
+ * Every variant starts as a copy of the one before it. */
 #include "vek.h"
 #include "vek_variants.h"
 #include <stdbool.h>
@@ -22,7 +21,7 @@ static const struct vek_kernels *variants[VARIANTS_MAX + 1];
 #if defined(__x86_64__)
 static bool cpu_avx2(void)
 {
-    /* F16C is older than AVX2 and not every compiler can ask for it */
+    /* AVX2 implies F16C in practice, and not every compiler can test for F16C */
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt");
 }
 

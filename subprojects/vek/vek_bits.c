@@ -1,5 +1,5 @@
-/* vek_bits.c -- codes of any number of bits, as parts of 4, 2 and 1 of them: a part has a fast
- * product, and a dimension takes no more bits than it was given. */
+/* vek_bits.c -- codes of any number of bits, as parts of 4, 2 and 1 bits. Each kind of part has a
+ * fast product, and no bits are wasted. */
 #include "vek.h"
 #include <string.h>
 
@@ -48,8 +48,8 @@ void vek_dot_s8_bits_rows(const int8_t *query, const void *const *rows, size_t c
         dot_parts(query, rows + r, count - r < ROWS_AT_ONCE ? count - r : ROWS_AT_ONCE, n, bits, ret + r);
 }
 
-/* Where dimension i lies in a part: a block is 128 dimensions, of which those 128 / (8 /
- * width) apart share a byte. */
+/* Writes the code of dimension i into a part. In a block of 128 dimensions, those 128 / (8 / width)
+ * apart share a byte. */
 static void put(uint8_t *part, size_t i, unsigned width, uint8_t code)
 {
     const size_t block_bytes = 16 * width;

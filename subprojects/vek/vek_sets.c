@@ -3,9 +3,9 @@
  *   upper   u64 [words]   bit (x >> low_bits) + i is set for the i-th number x in ascending order
  *   lower   low_bits of each number, one behind another from the low bit of the first byte up
  *
- * With as many low bits as make the upper part about two bits a number, this is within half a bit a
- * number of the least that can be. Unlike differences of whole bytes, no number waits for the one
- * before it, and where a set lies follows from its index alone. */
+ * low_bits is chosen so that the upper part has about two bits a number. Then the size is within
+ * half a bit a number of the minimum. Unlike differences in whole bytes, no number depends on the
+ * one before it, and the position of a set follows from its index alone. */
 #include "vek.h"
 #include <string.h>
 

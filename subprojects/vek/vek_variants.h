@@ -1,11 +1,11 @@
-/* vek_variants.h -- what fills the tables. A variant is a table filled by one function after
- * another, each overwriting what it does better; each function lives in a file that alone is
- * compiled with its instructions. */
+/* vek_variants.h -- the functions that fill the tables. A variant is filled by several functions in
+ * turn, each of which overwrites entries that it makes faster. Each function has a file of its own,
+ * which alone is compiled with its instructions. */
 #pragma once
 
 #include "vek.h"
 
-void vek_scalar(struct vek_kernels *v); /* complete: the seven of them fill every entry */
+void vek_scalar(struct vek_kernels *v); /* complete: the vek_scalar functions fill every entry */
 void vek_scalar_codes(struct vek_kernels *v);
 void vek_scalar_half(struct vek_kernels *v);
 void vek_scalar_sets(struct vek_kernels *v);

@@ -1,7 +1,7 @@
-/* vek_avx2.c -- 32 bytes at a time (AVX2, FMA).
+/* vek_avx2.c -- floats and bytes, 32 bytes at a time (AVX2, FMA).
  *
- * The byte product widens to 16 bits first: PMADDUBSW adds two products into 16 bits and saturates
- * at 255 * 127 * 2, which would be a wrong distance, silently. */
+ * The byte product first widens to 16 bits. PMADDUBSW would add two products into 16 bits and
+ * saturate: 255 * 127 * 2 exceeds them, and the distance would be silently wrong. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <math.h>
@@ -138,7 +138,7 @@ static void dot_u8_s8_rows(const uint8_t *query, const void *const *rows, size_t
         ret[r] = dot(rows[r], query, n);
 }
 
-/* The low bytes of eight 32-bit numbers that fit a byte, signed or not. */
+/* Stores the low bytes of eight 32-bit numbers that fit a byte, signed or not. */
 INLINE void store_bytes(void *p, __m256i v)
 {
     __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

@@ -1,7 +1,7 @@
 /* vek_avx2_codes.c -- codes of fewer than 8 bits (AVX2, FMA).
  *
- * Here PMADDUBSW is safe: two products of a 4-bit code and a signed byte are at least -2 * 15 * 128
- * = -3840, so that eight of its sums fit 16 bits before they have to be widened. */
+ * Here PMADDUBSW is safe: the sum of two products of a 4-bit code and a signed byte is at least -2
+ * * 15 * 128 = -3840. So eight such sums fit 16 bits before they must be widened. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <string.h>
@@ -20,7 +20,7 @@ INLINE __m256i load(const void *p)
     return _mm256_loadu_si256(p);
 }
 
-/* Products of 128 dimensions, four in each 16-bit part. */
+/* The products of 128 dimensions, summed by fours into 16-bit parts. */
 INLINE __m256i block_s8_u4(const int8_t *query, const uint8_t *row)
 {
     const __m256i low = _mm256_set1_epi8(15);
@@ -73,7 +73,7 @@ static void dot_s8_u2_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
-/* Bytes of the query where the 32 bits are set. */
+/* The bytes of the query whose bit is set, zeros elsewhere. */
 INLINE __m256i where_set(uint32_t bits, const int8_t *query)
 {
     const __m256i byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
@@ -99,8 +99,8 @@ static void dot_s8_b1_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
-/* POPCNT counts 64 bits a cycle or more: counting by byte shuffles is no faster at these
- * lengths. */
+/* Uses POPCNT, which counts at least 64 bits a cycle. Counting by byte shuffles is no faster at
+ * these lengths. */
 static void dot_u4_b1_rows(const uint64_t *planes, const void *const *rows, size_t count, size_t n, int32_t *ret)
 {
     const size_t words = n / 64;
@@ -129,7 +129,7 @@ static void slice_u4(const uint8_t *values, size_t n, uint64_t *ret_planes)
         if (n - i < 32)
             memcpy(rest, values + i, n - i);
         __m256i x = load(n - i < 32 ? rest : values + i);
-        for (int p = 0; p < 4; p++) { /* bit p goes to the top of its byte */
+        for (int p = 0; p < 4; p++) { /* moves bit p to the top of its byte */
             uint32_t plane = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(x, 7 - p));
             ret_planes[(size_t)p * words + i / 64] |= (uint64_t)plane << i % 64;
         }

@@ -1,6 +1,6 @@
 /* vek_avx2_half.c -- rows of 16-bit floats (AVX2, FMA, F16C).
  *
- * A last part of fewer than 8 dimensions is copied to where zeros follow it. */
+ * A last part of fewer than 8 dimensions is copied into a buffer with zeros behind it. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <stdbool.h>
@@ -110,7 +110,8 @@ static void f32_of_f16(const uint16_t *x, size_t n, float *ret)
 
 void vek_avx2_half(struct vek_kernels *v)
 {
-    v->f16_of_f32 = f16_of_f32; /* to and from bf16, the compiler does as well from plain C */
+    /* for bf16 conversions the compiler's code for plain C is as fast */
+    v->f16_of_f32 = f16_of_f32;
     v->f32_of_f16 = f32_of_f16;
     v->ip_f16_rows = ip_f16_rows;
     v->l2_f16_rows = l2_f16_rows;

@@ -1,20 +1,18 @@
-/* vek_avx2_lookup.c -- sums that are looked up: a shuffle of bytes is 32 lookups in a table of
- * 16. */
+/* vek_avx2_lookup.c -- sums of table lookups: one byte shuffle does 32 lookups in a table of 16. */
 #include "vek_variants.h"
 #include <immintrin.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-#define BYTES_PER_SUM 256 /* their sums are below 2^16: 254 each */
+#define BYTES_PER_SUM 256 /* the sum of so many bytes is below 2^16, as each adds at most 254 */
 
 INLINE __m256i table_at(const uint8_t *table)
 {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* Sums of bytes [from, to) of 32 rows, added to those of rows 8 k to 8 k + 7 in sum[k].
- * Bytes are added in pairs as they lie; the upper ones of the pairs are also added apart,
- * and taken out in the end. */
+/* Adds the sums of bytes [from, to) of 32 rows to sum[k], for rows 8 k to 8 k + 7. Bytes are added
+ * as 16-bit pairs. The upper bytes are also added separately and subtracted at the end. */
 INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t from, size_t to, __m256i sum[4])
 {
     const __m256i low = _mm256_set1_epi8(15);

@@ -1,4 +1,4 @@
-/* vek_avx2_rotate.c -- Walsh-Hadamard, flips (AVX2).
+/* vek_avx2_rotate.c -- the Walsh-Hadamard transform, and flips of signs (AVX2).
  *
  * The first three steps of the transform stay within a register. */
 #include "vek_variants.h"
@@ -8,8 +8,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The steps of n lanes, a power of two up to 8: sums where a lane's partner is above it,
- * differences where it is below. */
+/* The steps within n lanes, a power of two up to 8. A lane whose partner is above it gets the sum,
+ * the other lane the difference. */
 INLINE __m256 within(__m256 x, size_t n)
 {
     __m256 partner;
@@ -59,7 +59,7 @@ static void flip_f32(float *x, const uint64_t *bits, size_t n)
 {
     const __m256i lane = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24), sign = _mm256_set1_epi32((int)0x80000000);
     size_t i = 0;
-    for (; i + 8 <= n; i += 8) { /* bit i goes to the top of lane i */
+    for (; i + 8 <= n; i += 8) { /* moves bit i to the top of lane i */
         __m256i b = _mm256_sllv_epi32(_mm256_set1_epi32((int)(bits[i / 64] >> i % 64)), lane);
         __m256 v = _mm256_xor_ps(_mm256_loadu_ps(x + i), _mm256_castsi256_ps(_mm256_and_si256(b, sign)));
         _mm256_storeu_ps(x + i, v);

@@ -1,9 +1,9 @@
-/* vek_avx2_sets.c -- the lower bits of four numbers a shuffle (AVX2). */
+/* vek_avx2_sets.c -- reads sets, with one shuffle for the lower bits of four numbers (AVX2). */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <string.h>
 
-/* Writes the upper parts, in place; returns how many. */
+/* Writes the upper parts, already shifted; returns their number. */
 static uint32_t read_upper(const struct vek_set_shape *s, const uint8_t *set, uint32_t *ret)
 {
     uint32_t n = 0;
@@ -22,7 +22,7 @@ static uint32_t set_read(const struct vek_set_shape *s, const uint8_t *set, uint
     const uint32_t n = read_upper(s, set, ret);
     const __m128i mask = _mm_set1_epi32((int)((1u << s->low_bits) - 1));
     for (uint32_t i = 0; i < n; i += 4) {
-        /* begins with a byte, or in its middle */
+        /* starts at a byte or at half a byte */
         const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2;
         __m128i x = _mm_loadu_si128((const __m128i *)(lower + bit / 8));
         x = _mm_shuffle_epi8(x, _mm_loadu_si128((const __m128i *)s->four_bytes[odd]));

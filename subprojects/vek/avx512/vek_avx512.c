@@ -1,10 +1,10 @@
-/* vek_avx512.c -- 64 bytes at a time, masks for the tails, VPDPBUSD for the codes (AVX-512
- * F, BW, VL, DQ, VNNI).
+/* vek_avx512.c -- floats and bytes, 64 bytes at a time, with masks for the tails and VPDPBUSD for
+ * codes (AVX-512 F, BW, VL, DQ, VNNI).
  *
- * Rows are taken four at a time: the query is loaded once for four, four independent chains of
- * additions hide the latency of each, and four sums are reduced together in 14 instructions instead
- * of 4 x 7. Two or three rows that are left over are taken as four, the last of them again: that
- * costs less than one after another. */
+ * Rows are processed by fours. The query is loaded once for four rows, and four independent chains
+ * of additions hide the latency of each. Four sums are reduced together in 14 instructions instead
+ * of 4 x 7. Two or three remaining rows are processed as four, with the last row repeated, which is
+ * faster than one at a time. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <stdbool.h>
@@ -163,8 +163,7 @@ INLINE __m128i four_dots(bool signed_query, const uint8_t *query, const void *co
     return reduce4_epi32(s0, s1, s2, s3);
 }
 
-/* In two chains, for none waits for the one before: alone, a row has nothing else to overlap
- * with. */
+/* Uses two independent chains, because a single row has no other row to overlap with. */
 INLINE int32_t one_dot(bool signed_query, const uint8_t *query, const uint8_t *row, size_t n)
 {
     const __mmask64 m = tail64(n % 64);

@@ -15,7 +15,8 @@ INLINE __m512 add_row(__m512 s, __m512bh q, __mmask32 m, const uint16_t *row)
     return _mm512_dpbf16_ps(s, q, (__m512bh)_mm512_maskz_loadu_epi16(m, row));
 }
 
-/* Eight rows, 32 dimensions from i on: VDPBF16PS takes long, and eight sums keep it busy. */
+/* Adds 32 dimensions from i on of eight rows. VDPBF16PS has a long latency, and eight sums keep it
+ * busy. */
 INLINE void add_rows(__m512 s[8], const float *query, const void *const *rows, size_t i, __mmask32 m)
 {
     const __m512bh q = query_at(query + i, m);

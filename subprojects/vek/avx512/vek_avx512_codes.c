@@ -24,8 +24,8 @@ INLINE __m128i reduce4_epi32(__m512i s0, __m512i s1, __m512i s2, __m512i s3)
     return _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1));
 }
 
-/* The two halves of each byte are summed apart: the high one where it lies, 16 times too
- * large, which saves the shift of every load. A part of 32 bits holds at most 65536 / 16
+/* Sums of the low and the high halves of bytes. The high half stays in place, so its sum is 16
+ * times too large, which saves a shift for each load. A part of 32 bits holds at most 65536 / 16
  * dimensions * 128 * 240. */
 struct sum_u4 {
     __m512i low, high;
@@ -74,8 +74,8 @@ static void dot_s8_u4_rows(const int8_t *query, const void *const *rows, size_t 
     }
 }
 
-/* Two blocks of the query as 64 bytes of 2-bit codes meet them: the dimensions
- * 32 * part .. of each. */
+/* The query's bytes for two blocks of 2-bit codes: the dimensions 32 * part .. 32 * part + 31 of
+ * each. */
 INLINE __m512i query_u2(const int8_t *query, size_t part, bool two)
 {
     __m256i a = _mm256_loadu_si256((const __m256i *)(query + 32 * part));
@@ -92,7 +92,7 @@ INLINE __m512i add_u2(__m512i s, __m512i codes, const __m512i query[4])
     return _mm512_dpbusd_epi32(s, _mm512_and_si512(_mm512_srli_epi16(codes, 6), low), query[3]);
 }
 
-/* Blocks from dimension i on, two or the last one, of some rows. */
+/* Adds the blocks from dimension i on (two, or the last one) of `count` rows. */
 INLINE void add_rows_u2(__m512i *s, const int8_t *query, const void *const *rows, size_t count, size_t i, bool two)
 {
     __m512i q[4];
@@ -124,7 +124,7 @@ static void dot_s8_u2_rows(const int8_t *query, const void *const *rows, size_t 
         ret[r] = _mm_cvtsi128_si32(dot4_s8_u2(query, rows + r, 1, n));
 }
 
-/* A code's bits are a mask over the query's bytes. */
+/* The bits of a code are used as a mask for the query's bytes. */
 INLINE __m128i dot4_s8_b1(const int8_t *query, const void *const *rows, size_t count, size_t n)
 {
     __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -159,7 +159,7 @@ static void slice_u4(const uint8_t *values, size_t n, uint64_t *ret_planes)
     }
 }
 
-/* Codes of the dimensions i .. i + 15 that are below n, a byte each. */
+/* Codes of the dimensions i .. i + 15 that are below n, one in each byte. */
 INLINE __m128i codes_u4(const float *x, const float *low, const float *inverse_step, size_t i, size_t n)
 {
     __mmask16 m = i >= n ? 0 : n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);

@@ -23,8 +23,9 @@ INLINE __m512 term(bool l2, __m512 sum, __m512 a, __m512 b)
     return _mm512_fmadd_ps(d, d, sum);
 }
 
-/* 32 dimensions of the query as the halves of a row meet them: f16 the first 16 and the last, bf16
- * the even ones and the odd, which a shift and a mask turn into floats where they lie. */
+/* 32 dimensions of the query in the order in which the halves of a row are loaded. For f16: the
+ * first 16, then the last 16. For bf16: the even ones, then the odd ones, because a shift and a
+ * mask turn these into floats in place. */
 struct query32 {
     __m512 a, b;
 };
@@ -39,7 +40,7 @@ INLINE struct query32 query_at(bool bf16, const float *query, __mmask32 m)
     return (struct query32){_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b)};
 }
 
-/* The 64 bytes of a row against them; two sums, so that neither waits for the other. */
+/* Two partial sums, so that neither chain of additions waits for the other. */
 struct sums {
     __m512 a, b;
 };
@@ -57,7 +58,7 @@ INLINE struct sums add_row(bool l2, bool bf16, struct sums s, struct query32 q, 
     return (struct sums){term(l2, s.a, q.a, a), term(l2, s.b, q.b, b)};
 }
 
-/* Four rows, 32 dimensions from i on. */
+/* Adds 32 dimensions from i on of four rows. */
 INLINE void add_rows(bool l2, bool bf16, struct sums s[4], const float *query, const void *const *rows, size_t i,
                      __mmask32 m)
 {
@@ -130,7 +131,8 @@ static void f32_of_f16(const uint16_t *x, size_t n, float *ret)
     }
 }
 
-/* As the scalar one on the bits: the instruction for it takes numbers below 2^-126 for 0. */
+/* Rounds the bits like the scalar variant. The instruction for it would flush numbers below 2^-126
+ * to 0. */
 static void bf16_of_f32(const float *x, size_t n, uint16_t *ret)
 {
     for (size_t i = 0; i < n; i += 16) {

@@ -1,19 +1,19 @@
-/* vek_avx512_lookup.c -- sums that are looked up: a shuffle of bytes is 64 lookups in a table
- * of 16 (AVX-512 F, BW). */
+/* vek_avx512_lookup.c -- sums of table lookups: one byte shuffle does 64 lookups in a table of 16
+ * (AVX-512 F, BW). */
 #include "vek_variants.h"
 #include <immintrin.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-#define BYTES_PER_SUM 256 /* their sums are below 2^16: 254 each */
+#define BYTES_PER_SUM 256 /* the sum of so many bytes is below 2^16, as each adds at most 254 */
 
 INLINE __m512i table_at(const uint8_t *table)
 {
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* Sums of bytes [from, to), added to those of rows 16 k to 16 k + 15 in sum[k]. Bytes are added in
- * pairs as they lie; the upper ones of the pairs are also added apart, and taken out in the end. */
+/* Adds the sums of bytes [from, to) to sum[k], for rows 16 k to 16 k + 15. Bytes are added as
+ * 16-bit pairs. The upper bytes are also added separately and subtracted at the end. */
 INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t from, size_t to, __m512i sum[4])
 {
     const __m512i low = _mm512_set1_epi8(15);

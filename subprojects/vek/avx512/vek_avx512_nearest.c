@@ -1,9 +1,9 @@
 /* vek_avx512_nearest.c -- the sorted pool of a graph walk, sixteen pairs at a time.
  *
- * Of sixteen newcomers those that are near enough are sorted and placed by counting: a newcomer's
- * place is the number of pairs that stay before it. Then the pool is rewritten once, from its end
- * to the first place taken: VEXPAND spreads the old pairs around the places of the new ones, so
- * that nothing moves twice and no branch depends on a distance. */
+ * Of sixteen new pairs, those that are near enough are sorted and placed by counting: the place of
+ * a new pair is the number of pairs before it. Then the pool is rewritten once, from its end to the
+ * first new place. VEXPAND moves the old pairs around the places of the new ones. So no pair moves
+ * twice, and no branch depends on a distance. */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <math.h>
@@ -21,7 +21,7 @@ static uint32_t bits(__mmask16 m)
     return (uint32_t)__builtin_popcount(m);
 }
 
-/* How many of the sorted are no farther. */
+/* The number of sorted distances that are not larger than `distance`. */
 static uint32_t rank_of(const float *sorted, uint32_t n, float distance)
 {
     uint32_t at = 0;
@@ -39,7 +39,7 @@ static uint32_t rank_of(const float *sorted, uint32_t n, float distance)
     return at;
 }
 
-/* Newcomers in order, and the places they take in the pool. */
+/* New pairs in order, with their places in the pool. */
 struct arrivals {
     float distance[LANES];
     uint32_t id[LANES];
@@ -65,11 +65,11 @@ static void place_all(struct arrivals *a, const struct vek_nearest *to, __m512 d
     a->count = n;
 }
 
-/* Rewrites the pool from its end to the first place that is taken. */
+/* Rewrites the pool from its end to the first new place. */
 static void spread(struct vek_nearest *to, struct arrivals *a)
 {
     const uint32_t total = to->count + a->count < to->limit ? to->count + a->count : to->limit;
-    uint32_t left = a->count; /* whose places are not reached yet */
+    uint32_t left = a->count; /* new pairs whose places are not reached yet */
     while (left > 0 && a->place[left - 1] >= total)
         left--;
     for (uint32_t at = (total - 1) / LANES * LANES; left > 0; at -= LANES) {

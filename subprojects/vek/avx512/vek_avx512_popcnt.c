@@ -5,7 +5,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* One sum a plane; the planes' weights are applied at the end. */
+/* One sum for each plane; the weights of the planes are applied at the end. */
 struct sums {
     __m512i plane[4];
 };
@@ -16,7 +16,7 @@ INLINE void add_word8(struct sums *s, const __m512i planes[4], __m512i row)
         s->plane[p] = _mm512_add_epi64(s->plane[p], _mm512_popcnt_epi64(_mm512_and_si512(row, planes[p])));
 }
 
-/* Words i .. i + 7 of the query and of some rows, as far as the mask says. */
+/* Adds words i .. i + 7 of `count` rows, as far as the mask allows. */
 INLINE void add_rows(struct sums *s, const uint64_t *planes, size_t words, const void *const *rows, size_t count,
                      size_t i, __mmask8 m)
 {

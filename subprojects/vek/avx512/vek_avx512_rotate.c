@@ -1,6 +1,6 @@
-/* vek_avx512_rotate.c -- Walsh-Hadamard, flips (AVX-512 F, BW, VL, DQ).
+/* vek_avx512_rotate.c -- the Walsh-Hadamard transform, and flips of signs (AVX-512 F, BW, VL, DQ).
  *
- * The first four steps of the transform stay within a register; the others go two at a time,
+ * The first four steps of the transform stay within a register. The others are done two at a time,
  * which halves the loads. */
 #include "vek_variants.h"
 #include <immintrin.h>
@@ -8,13 +8,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Sums where a lane's partner is above it, differences where it is below. */
+/* A lane whose partner is above it gets the sum, the other lane the difference. */
 INLINE __m512 butterfly(__m512 x, __m512 partner, __mmask16 upper)
 {
     return _mm512_mask_sub_ps(_mm512_add_ps(x, partner), upper, partner, x);
 }
 
-/* The steps of n lanes, a power of two up to 16. */
+/* The steps within n lanes, a power of two up to 16. */
 INLINE __m512 within(__m512 x, size_t n)
 {
     if (n > 1)

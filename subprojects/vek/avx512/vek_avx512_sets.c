@@ -1,5 +1,5 @@
-/* vek_avx512_sets.c -- the lower bits of sixteen numbers a shuffle, the places of the upper bits by
- * one compression (AVX-512 VBMI, VBMI2). */
+/* vek_avx512_sets.c -- reads sets: one shuffle for the lower bits of sixteen numbers, one
+ * compression for the positions of the upper bits (AVX-512 VBMI, VBMI2). */
 #include "vek_variants.h"
 #include <immintrin.h>
 #include <string.h>
@@ -15,12 +15,12 @@ INLINE __m512i iota_bytes(void)
     return _mm512_loadu_si512(iota);
 }
 
-/* The upper parts of the numbers from `n` on, those of one word: the i-th bit set, at place p, says
- * 64 * w + p - (n + i). */
+/* Reads the upper parts that one word holds, of the numbers from `n` on. The i-th set bit, at
+ * position p, stands for 64 * w + p - (n + i). */
 INLINE uint32_t read_word(uint64_t word, uint32_t w, uint32_t n, uint16_t *ret)
 {
     const __m512i places = _mm512_maskz_compress_epi8(word, iota_bytes());
-    /* the i-th bit lies at i or behind it */
+    /* not negative, since the i-th set bit is at position i or later */
     const __m512i apart = _mm512_sub_epi8(places, iota_bytes());
     const __m512i base = _mm512_set1_epi16((short)(64 * w - n));
     _mm512_storeu_si512(ret, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(apart))));

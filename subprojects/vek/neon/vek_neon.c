@@ -1,4 +1,5 @@
-/* vek_neon.c -- 16 bytes at a time (AArch64 Advanced SIMD, which every such CPU has). */
+/* vek_neon.c -- floats and bytes, 16 bytes at a time (AArch64 Advanced SIMD, which every AArch64
+ * CPU has). */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <math.h>

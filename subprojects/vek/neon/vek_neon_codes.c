@@ -1,7 +1,7 @@
 /* vek_neon_codes.c -- codes of fewer than 8 bits (AArch64 Advanced SIMD).
  *
- * A 4-bit code is also a small signed byte; eight products of it with a signed byte, at least -15 *
- * 128 each, fit 16 bits. */
+ * A 4-bit code is also a small signed byte. Eight products of such a code and a signed byte, each
+ * at least -15 * 128, fit 16 bits. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 
@@ -83,7 +83,7 @@ static void dot_s8_b1_rows(const int8_t *query, const void *const *rows, size_t 
         ret[r] = dot_s8_b1(query, rows[r], n);
 }
 
-/* 64 bits against the four planes: a byte counts to 8 * 15 at most. */
+/* Counts 64 bits against the four planes; a byte reaches 8 * 15 at most. */
 INLINE uint16x4_t count_word(const uint8_t *row, const uint64_t *planes, size_t words)
 {
     const uint8x8_t bits = vld1_u8(row);

@@ -1,8 +1,8 @@
 /* vek_neon_dot.c -- products of codes by SDOT, four rows at a time (AArch64 dot product extension).
  *
- * SDOT multiplies signed bytes. A code of fewer than 8 bits is also a small signed byte; an
- * unsigned byte u is u ^ 0x80 read as a signed one, plus 128, which comes back as 128 times the sum
- * of what it is multiplied with. */
+ * SDOT multiplies signed bytes. A code of fewer than 8 bits is also a small signed byte. An
+ * unsigned byte u equals the signed byte u ^ 0x80 plus 128. So 128 times the sum of the other
+ * factor is added to correct the product. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <stdbool.h>
@@ -28,14 +28,14 @@ INLINE int8x16_t tail_at(const void *p, size_t i, size_t n)
     return vld1q_s8(bytes);
 }
 
-/* Which side is unsigned: that of the query or that of the rows. */
+/* signed_query: the query is signed and the rows are unsigned; otherwise the reverse. */
 INLINE int32x4_t add_bytes(int32x4_t s, bool signed_query, int8x16_t query, int8x16_t row)
 {
     const int8x16_t top = vdupq_n_s8(-128);
     if (signed_query)
         return vdotq_s32(s, query, veorq_s8(row, top));
     s = vdotq_s32(s, row, veorq_s8(query, top));
-    /* 128 is no signed byte */
+    /* twice 64, because 128 is not a signed byte */
     return vdotq_s32(vdotq_s32(s, row, vdupq_n_s8(64)), row, vdupq_n_s8(64));
 }
 

@@ -1,6 +1,6 @@
 /* vek_neon_half.c -- rows of 16-bit floats (AArch64 Advanced SIMD).
  *
- * A last part of fewer than 4 dimensions is copied to where zeros follow it. */
+ * A last part of fewer than 4 dimensions is copied into a buffer with zeros behind it. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <stdbool.h>
@@ -70,7 +70,7 @@ static void l2_bf16_rows(const float *query, const void *const *rows, size_t cou
 
 void vek_neon_half(struct vek_kernels *v)
 {
-    /* conversions stay those of plain C: they run once a vector, not once a row */
+    /* conversions stay in plain C, because they run once for each vector, not for each row */
     v->ip_f16_rows = ip_f16_rows;
     v->l2_f16_rows = l2_f16_rows;
     v->ip_bf16_rows = ip_bf16_rows;

@@ -1,12 +1,12 @@
-/* vek_neon_lookup.c -- sums that are looked up: TBL is 16 lookups in a table of 16. */
+/* vek_neon_lookup.c -- sums of table lookups: TBL does 16 lookups in a table of 16. */
 #include "vek_variants.h"
 #include <arm_neon.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-#define BYTES_PER_SUM 256 /* their sums are below 2^16: 254 each */
+#define BYTES_PER_SUM 256 /* the sum of so many bytes is below 2^16, as each adds at most 254 */
 
-/* Sums of bytes [from, to) of 16 rows, added to those of rows 4 k to 4 k + 3 in sum[k]. */
+/* Adds the sums of bytes [from, to) of 16 rows to sum[k], for rows 4 k to 4 k + 3. */
 INLINE void add_bytes(const struct vek_lookup *q, const uint8_t *codes, size_t from, size_t to, uint32x4_t sum[4])
 {
     const uint8x16_t low = vdupq_n_u8(15);

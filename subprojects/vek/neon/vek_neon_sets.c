@@ -1,9 +1,10 @@
-/* vek_neon_sets.c -- the lower bits of four numbers a table look-up (AArch64 Advanced SIMD). */
+/* vek_neon_sets.c -- reads sets, with one table lookup for the lower bits of four numbers (AArch64
+ * Advanced SIMD). */
 #include "vek_variants.h"
 #include <arm_neon.h>
 #include <string.h>
 
-/* Writes the upper parts, in place; returns how many. */
+/* Writes the upper parts, already shifted; returns their number. */
 static uint32_t read_upper(const struct vek_set_shape *s, const uint8_t *set, uint32_t *ret)
 {
     uint32_t n = 0;
@@ -22,7 +23,7 @@ static uint32_t set_read(const struct vek_set_shape *s, const uint8_t *set, uint
     const uint32_t n = read_upper(s, set, ret);
     const uint32x4_t mask = vdupq_n_u32((1u << s->low_bits) - 1);
     for (uint32_t i = 0; i < n; i += 4) {
-        /* begins with a byte, or in its middle */
+        /* starts at a byte or at half a byte */
         const uint32_t bit = i * s->low_bits, odd = bit / 4 % 2;
         uint32x4_t x = vreinterpretq_u32_u8(vqtbl1q_u8(vld1q_u8(lower + bit / 8), vld1q_u8(s->four_bytes[odd])));
         x = vandq_u32(vshlq_u32(x, vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(s->four_shift[odd])))), mask);

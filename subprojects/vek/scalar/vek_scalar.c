@@ -1,7 +1,7 @@
 /* vek_scalar.c -- the specification: every kernel in plain C, for every CPU.
  *
- * Sums of floats are kept in eight parts, which halves the rounding error of a long sum and lets a
- * compiler use what vector registers the baseline has. */
+ * Sums of floats have eight partial sums. That reduces the rounding error of a long sum, and the
+ * compiler can use the baseline's vector registers. */
 #include "vek_variants.h"
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* vek_scalar_codes.c -- the specification of the codes of fewer than 8 bits. */
+/* vek_scalar_codes.c -- the specification of codes of fewer than 8 bits. */
 #include "vek_variants.h"
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* vek_scalar_half.c -- the specification of rows of 16-bit floats, and of how numbers become such.
+/* vek_scalar_half.c -- the specification of rows of 16-bit floats, and of conversions to and from
+ * them.
  *
- * Conversions are done on the bits: no compiler option and no CPU mode changes what is stored. */
+ * Conversions operate on bits, so that no compiler option and no CPU mode changes stored values. */
 #include "vek_variants.h"
 #include <string.h>
 
@@ -20,7 +21,7 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* Drops `drop` low bits, to the nearest, halves to even. */
+/* Drops the low `drop` bits, rounding to nearest, ties to even. */
 static uint32_t round_off(uint32_t u, unsigned drop)
 {
     return (u + ((1u << (drop - 1)) - 1) + (u >> drop & 1)) >> drop;
@@ -30,14 +31,15 @@ static uint16_t f16_of(float x)
 {
     const uint32_t u = bits_of(x), magnitude = u & 0x7fffffff;
     const uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
-    if (magnitude > 0x7f800000) /* not a number: quiet, with what fits of its payload */
+    if (magnitude > 0x7f800000) /* NaN: quiet, with the upper bits of its payload */
         return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
-    if (magnitude >= 0x477ff000) /* 65520, which rounds past the largest, 65504 */
+    /* 65520 and above round to infinity; the largest finite f16 is 65504 */
+    if (magnitude >= 0x477ff000)
         return sign | 0x7c00;
-    if (magnitude >= 0x38800000) /* 2^-14, the smallest normal one */
+    if (magnitude >= 0x38800000) /* 2^-14, the smallest normal f16 */
         return (uint16_t)(sign | round_off(magnitude - (112u << 23), 13));
     const unsigned exponent = magnitude >> 23;
-    if (exponent < 101) /* below 2^-26: 0; what lies between rounds among the multiples of 2^-24 */
+    if (exponent < 101) /* below 2^-26: 0; other numbers round to multiples of 2^-24 */
         return sign;
     return (uint16_t)(sign | round_off((magnitude & 0x7fffff) | 0x800000, 126 - exponent));
 }
@@ -45,7 +47,7 @@ static uint16_t f16_of(float x)
 static float of_f16(uint16_t h)
 {
     const uint32_t sign = (uint32_t)(h & 0x8000) << 16, magnitude = h & 0x7fff;
-    if (magnitude >= 0x7c00) /* infinite, or not a number: quiet */
+    if (magnitude >= 0x7c00) /* infinity, or NaN made quiet */
         return float_of(sign | 0x7f800000 | magnitude << 13 | (magnitude > 0x7c00 ? 0x400000 : 0));
     if (magnitude >= 0x400)
         return float_of(sign | ((magnitude << 13) + (112u << 23)));

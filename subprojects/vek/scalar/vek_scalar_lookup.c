@@ -1,4 +1,4 @@
-/* vek_scalar_lookup.c -- the specification of sums that are looked up (Andre, Kermarrec & Le
+/* vek_scalar_lookup.c -- the specification of sums of table lookups (Andre, Kermarrec & Le
  * Scouarnec, VLDB 2015). */
 #include "vek_variants.h"
 #include <string.h>

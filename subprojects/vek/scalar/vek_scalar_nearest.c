@@ -1,13 +1,14 @@
-/* vek_scalar_nearest.c -- the specification of the sorted pool that a graph walk keeps:
- * one pair after another. */
+/* vek_scalar_nearest.c -- the specification of the sorted pool of a graph walk: adds one pair after
+ * another. */
 #include "vek_variants.h"
 #include <math.h>
 #include <string.h>
 
 #define COUNTED_MAX 32
 
-/* How many of the sorted are no farther: halved first, by arithmetic, for no branch predictor
- * guesses this; then counted, since there no step waits for the one before. */
+/* The number of sorted distances that are not larger than `distance`. Halves the range without
+ * branches, because a branch predictor cannot guess them. Then counts, since these steps do not
+ * depend on each other. */
 static uint32_t rank_of(const float *sorted, uint32_t n, float distance)
 {
     uint32_t at = 0;

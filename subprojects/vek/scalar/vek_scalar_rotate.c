@@ -1,5 +1,5 @@
-/* vek_scalar_rotate.c -- the specification of what turns a vector before it
- * becomes a code of few bits. */
+/* vek_scalar_rotate.c -- the specification of the rotation of a vector before it becomes a code of
+ * few bits: the Walsh-Hadamard transform, and flips of signs. */
 #include "vek_variants.h"
 #include <math.h>
 

@@ -1,8 +1,8 @@
-/* vek_scalar_sets.c -- the specification of how sets are read. */
+/* vek_scalar_sets.c -- the specification of reading sets. */
 #include "vek_variants.h"
 #include <string.h>
 
-/* `count` bits, at most 25, from bit `at` on. */
+/* The `count` bits, at most 25, from bit `at` on. */
 static uint32_t get_bits(const uint8_t *bytes, size_t at, unsigned count)
 {
     uint32_t x;

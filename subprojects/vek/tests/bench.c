@@ -1,10 +1,12 @@
-/* bench.c -- nanoseconds a row, of what a graph walk does at a hop: one query against 32 rows.
+/* bench.c -- measures one query against 32 rows, the work of a graph walk at one hop, in
+ * nanoseconds a row.
  *
- * "hot" are the same four rows again and again, in the first cache. "memory" are random rows of a
- * set far larger than the last cache, in huge pages, the rows of the next hop prefetched into the
- * second cache while those of this one are scored. "fetch" is the same without the score, a byte of
- * each cache line read: what is left of "memory" is the kernel's. The least of several rounds
- * counts: what a round takes more, another program took. */
+ * "hot" uses the same four rows again and again, in the first-level cache. "memory" uses random
+ * rows of a set far larger than the last-level cache, in huge pages. The rows of the next hop
+ * are prefetched into the second-level cache while those of this hop are scored. "fetch" is the
+ * same without the score, reading one byte of each cache line. So "memory" minus "fetch" is the
+ * cost of the kernel. The least of several rounds counts, because other programs only make a
+ * round longer. */
 #include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +88,7 @@ static void score_u4_b1(const struct vek_kernels *v, const struct query *q, cons
 static const struct code {
     const char *name;
     score_fn score;
-    size_t bits; /* a dimension */
+    size_t bits; /* for a dimension */
 } codes[] = {
     {"f32", score_f32, 32},  {"f16", score_f16, 16},  {"bf16", score_bf16, 16},      {"8 bits", score_u8, 8},
     {"4 bits", score_u4, 4}, {"2 bits", score_u2, 2}, {"1 bit x 8", score_s8_b1, 1}, {"1 bit x 4", score_u4_b1, 1},
@@ -167,7 +169,7 @@ static double memory_ns(const struct vek_kernels *v, const struct code *c, const
     return best;
 }
 
-/* What a query is prepared with. */
+/* Measures the kernels that prepare a query. */
 static void bench_query(const struct vek_kernels *v, struct query *q)
 {
     enum { TIMES = 2000, N = 1024 };
@@ -189,8 +191,8 @@ static void bench_query(const struct vek_kernels *v, struct query *q)
     printf("%-8s 1024 dims: fht %.0f, flip %.0f, slices %.0f ns\n", v->name, ns[0], ns[1], ns[2]);
 }
 
-/* 1-bit codes side by side: blocks that are streamed from beyond the first cache, as
- * a scan of lists does. */
+/* Measures 1-bit codes side by side, in blocks that come from beyond the first-level cache, like
+ * those of a scan of lists. */
 static void bench_lookup(const struct vek_kernels *v)
 {
     static const size_t lengths[] = {128, 256, 768, 1536};
@@ -214,7 +216,7 @@ static void bench_lookup(const struct vek_kernels *v)
     free(set);
 }
 
-/* The links of a graph of half a million rows. */
+/* Measures sets with the links of a graph of half a million rows. */
 static void bench_sets(const struct vek_kernels *v)
 {
     enum { SETS = 256, LINKS = 32, ROWS = 524288 };
@@ -268,7 +270,8 @@ int bench(const char *name)
         return 1;
     }
     madvise(set, SET_BYTES, MADV_HUGEPAGE);
-    memset(set, 0x3c, SET_BYTES); /* a float, and two 16-bit ones, of ordinary size */
+    /* gives ordinary values both as a float and as two 16-bit floats */
+    memset(set, 0x3c, SET_BYTES);
     static struct query q;
     for (size_t i = 0; i < DIM_MAX; i++) {
         q.floats[i] = float_of(FILL_ORDINARY);

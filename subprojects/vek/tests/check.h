@@ -1,4 +1,4 @@
-/* check.h -- what the checks of single kernels share. */
+/* check.h -- declarations that the checks share. */
 #pragma once
 
 #include "vek.h"
@@ -14,7 +14,7 @@ uint32_t rng(void);
 float float_of(enum fill fill);
 uint8_t byte_of(enum fill fill);
 
-/* Inputs at every misalignment, each in an allocation that ends where it ends, so that a
+/* Inputs at every misalignment. Each lies at the end of an allocation of its own, so that a
  * sanitizer sees an overrun. */
 struct input {
     uint8_t *block[ROWS_MAX + 1];
@@ -22,20 +22,21 @@ struct input {
     size_t n;
 };
 
-/* n elements of `width` bytes: 1 bytes, 4 floats. */
+/* n elements of `width` bytes: 1 for bytes, 4 for floats. */
 void input_init(struct input *in, size_t n, size_t width, enum fill fill);
 void input_fini(struct input *in);
 
-/* From one count of rows to the next that is tried, up to ROWS_MAX: every one with short rows. */
+/* Step from one tested count of rows to the next, up to ROWS_MAX; short rows are tested with every
+ * count. */
 static inline size_t count_step(size_t n)
 {
     return n > 200 ? 3 : 1;
 }
 
-/* Whether two sums differ by no more than twice the bound that vek.h states. */
+/* Whether two sums differ by at most twice the bound in vek.h. */
 bool near(float got, float want, const float *a, const float *b, size_t n, bool l2);
 
-/* Whether variant v does as the specification s at this length. */
+/* Whether variant v gives the results of the specification s at this length. */
 typedef bool (*check_fn)(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_f32(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_half_rows(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
@@ -53,8 +54,8 @@ bool check_nearest(const struct vek_kernels *v, const struct vek_kernels *s, siz
 bool check_lookup(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill);
 
-/* Every 16-bit float there is, once. */
+/* Checks every 16-bit float once. */
 bool check_half_all(const struct vek_kernels *v, const struct vek_kernels *s);
 
-/* Prints the times of a variant, or of all. Returns the exit status. */
+/* Prints the times of one variant, or of all. Returns the exit status. */
 int bench(const char *name);

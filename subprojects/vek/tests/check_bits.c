@@ -6,7 +6,7 @@ bool check_bits(const struct vek_kernels *v, const struct vek_kernels *s, size_t
 {
     struct input in;
     input_init(&in, n * 2, 4, fill);
-    /* the row with no shift: words are aligned */
+    /* the row without misalignment, because words must be aligned */
     const uint8_t *bytes = (const uint8_t *)in.row[0];
     uint64_t want = 0;
     for (size_t i = 0; i < n * 64; i++)
@@ -43,7 +43,7 @@ bool check_few_bits(const struct vek_kernels *v, const struct vek_kernels *s, si
            same_dots(v->dot_s8_b1_rows, s->dot_s8_b1_rows, n, n / 8, fill);
 }
 
-/* The planes of a query, and their product: what it is of the values themselves. */
+/* The planes of a query, and that their product equals the product with the values. */
 bool check_planes(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
 {
     const size_t whole = (n + 63) / 64 * 64;
@@ -74,7 +74,7 @@ bool check_planes(const struct vek_kernels *v, const struct vek_kernels *s, size
     return ok;
 }
 
-/* The product of packed codes is that of the codes. */
+/* The product of packed codes equals that of the codes. */
 static bool packs(size_t n, unsigned bits, enum fill fill)
 {
     enum { ROWS = 19 };

@@ -1,4 +1,4 @@
-/* check_codes.c -- products of codes, and what makes them. */
+/* check_codes.c -- products of codes, and encoders. */
 #include "check.h"
 #include <math.h>
 #include <string.h>
@@ -22,7 +22,7 @@ bool check_dot(const struct vek_kernels *v, const struct vek_kernels *s, size_t 
     return ok;
 }
 
-/* Rows of whole blocks; what is encoded has any length. */
+/* Rows have whole blocks; encoders take any length. */
 bool check_u4(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)
 {
     size_t whole = (n + 127) / 128 * 128;

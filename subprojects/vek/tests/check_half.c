@@ -10,9 +10,9 @@ typedef void (*rows_fn)(const float *query, const void *const *rows, size_t coun
 
 struct case_half {
     size_t n, count;
-    const float *query, *rounded; /* the query, and the query as bf16 */
+    const float *query, *rounded; /* the query, and the query rounded to bf16 */
     const void *rows[ROWS_MAX];
-    float *floats[ROWS_MAX]; /* the rows again */
+    float *floats[ROWS_MAX]; /* the rows converted to floats */
 };
 
 static bool check_sums(const struct case_half *c, const float *got, bool l2, const struct vek_kernels *s)
@@ -34,7 +34,8 @@ static bool check_kind(const struct vek_kernels *v, const struct vek_kernels *s,
     input_init(&in, n, 4, kind == F16 && fill == FILL_HUGE ? FILL_ORDINARY : fill);
     struct case_half c = {.n = n, .query = in.row[ROWS_MAX]};
     uint16_t *halves[ROWS_MAX];
-    for (size_t r = 0; r < ROWS_MAX; r++) { /* odd addresses too; nothing behind the last */
+    /* odd addresses too, each row at the end of its allocation */
+    for (size_t r = 0; r < ROWS_MAX; r++) {
         halves[r] = malloc(n * 2 + r % 4 * 2 + 2);
         uint16_t *row = halves[r] + r % 4 + 1;
         c.floats[r] = malloc(n * 4 + 1);
@@ -70,7 +71,7 @@ bool check_half_rows(const struct vek_kernels *v, const struct vek_kernels *s, s
     return check_kind(v, s, n, fill, F16) && check_kind(v, s, n, fill, BF16);
 }
 
-/* Any 32 bits are a float; a third of them near the range of f16, where the roundings are. */
+/* A float with random bits; a third of them near the range of f16, where rounding matters. */
 static float float_of_bits(void)
 {
     uint32_t u = rng();
@@ -100,8 +101,8 @@ bool check_half_values(const struct vek_kernels *v, const struct vek_kernels *s,
     return ok;
 }
 
-/* The specification too: a number between two halves goes to the nearer, and
- * what is a half stays it. */
+/* Checks the specification, too: a number between two halves rounds to the nearer, and a half stays
+ * the same. */
 static bool check_spec(const struct vek_kernels *s, uint16_t h, int kind)
 {
     const uint16_t next = h + 1;

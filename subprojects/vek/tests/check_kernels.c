@@ -1,9 +1,9 @@
-/* check_kernels.c -- every variant this CPU has against the scalar one, over lengths with all
- * tails, unaligned pointers, zeros, ordinary and huge values. Bytes must be equal; float sums may
- * differ by twice the bound that vek.h states.
+/* check_kernels.c -- compares every variant that this CPU can run with the scalar one: lengths with
+ * all tails, unaligned pointers, zeros, ordinary and huge values. Bytes must be equal; float sums
+ * may differ by twice the bound in vek.h.
  *
- * check_kernels                      TAP, one line a variant and kernel
- * check_kernels --bench [VARIANT]    nanoseconds a row of all, or of that one */
+ *   check_kernels                      prints TAP, one line for each variant and kernel
+ *   check_kernels --bench [VARIANT]    prints nanoseconds a row, of all or of one variant */
 #include "check.h"
 #include <stdio.h>
 #include <string.h>

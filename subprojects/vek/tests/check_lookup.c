@@ -1,4 +1,4 @@
-/* check_lookup.c -- sums of 1-bit codes that are looked up. */
+/* check_lookup.c -- sums of table lookups for 1-bit codes. */
 #include "check.h"
 
 bool check_lookup(const struct vek_kernels *v, const struct vek_kernels *s, size_t n, enum fill fill)

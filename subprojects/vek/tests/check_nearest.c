@@ -1,5 +1,5 @@
-/* check_nearest.c -- a pool holds what a stable sort of all that came would begin with, and says
- * where the newest lie. */
+/* check_nearest.c -- a pool holds the first pairs of a stable sort of all added pairs, and returns
+ * the place of the nearest new one. */
 #include "check.h"
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ struct both {
     uint32_t ids[LIMIT_MAX];
 };
 
-/* Few values or many, and now and then what may not come in. */
+/* A distance with few or many different values; sometimes one that must be left out. */
 static float some_distance(enum fill fill)
 {
     if (rng() % 50 == 0)
@@ -27,8 +27,7 @@ static float some_distance(enum fill fill)
     }
 }
 
-/* Whether the pool is what the one pass over all that came says: a slow twin by
- * insertion at the back. */
+/* A slow reference: inserts from the back. */
 static void twin_add(struct both *t, float distance, uint32_t id)
 {
     if (!(distance < t->pool.below))
@@ -55,7 +54,7 @@ static bool is_first(const struct both *b, uint32_t first, uint32_t id_min)
     return first == (i < b->pool.count ? i : b->pool.limit);
 }
 
-/* Inputs end where they end, so that a sanitizer sees an overrun. */
+/* Inputs lie at the end of their allocations, so that a sanitizer sees an overrun. */
 static bool add_batch(const struct vek_kernels *v, struct both *b, struct both *twin, uint32_t id_min, enum fill fill)
 {
     const size_t n = rng() % 3 ? rng() % 20 : rng() % BATCH_MAX;
@@ -83,7 +82,7 @@ bool check_nearest(const struct vek_kernels *v, const struct vek_kernels *s, siz
     memset(got.distances + limit, 0xaa, (LIMIT_MAX - limit) * sizeof(float));
     bool ok = true;
     for (uint32_t batch = 0; ok && batch < 12; batch++) {
-        /* as a walk does: from here on, what is farther than some that came stays out */
+        /* like a walk: lowers the bound, so that farther pairs stay out from here on */
         if (batch % 4 == 3)
             got.pool.below = twin.pool.below = got.pool.count ? got.distances[rng() % got.pool.count] : INFINITY;
         ok = add_batch(v, &got, &twin, batch * BATCH_MAX, fill);

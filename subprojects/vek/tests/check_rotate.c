@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Against the definition: entry (i, j) of the matrix is -1 to the number of ones in i & j. */
+/* Compares with the definition: entry (i, j) of the matrix is -1 to the power of the number of ones
+ * in i & j. */
 static bool is_transform(const float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

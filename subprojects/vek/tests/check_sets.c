@@ -1,5 +1,5 @@
-/* check_sets.c -- sets of numbers come back as they were, whatever their shape;
- * other bytes are some set. */
+/* check_sets.c -- sets of any shape are read back as they were written; random bytes are read
+ * without an overrun. */
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Up to `most` different numbers below limit. */
+/* Makes up to `most` different numbers below limit. */
 static uint32_t numbers(uint32_t most, uint32_t limit, enum fill fill, uint32_t *ret)
 {
     uint32_t n = 0, kept = 0;
@@ -30,7 +30,8 @@ bool check_sets(const struct vek_kernels *v, const struct vek_kernels *s, size_t
     const uint32_t limit = 1 + (rng() & (((uint32_t)2 << rng() % 30) - 1)) % ((uint32_t)1 << 30);
     struct vek_set_shape shape;
     vek_set_shape_init(&shape, max, limit);
-    uint8_t *set = calloc(1, shape.bytes + VEK_SET_SPARE); /* ends where it may be read to */
+    /* the allocation ends at the last byte that may be read */
+    uint8_t *set = calloc(1, shape.bytes + VEK_SET_SPARE);
     const uint32_t count = numbers(n % 3 ? max : rng() % (max + 1), limit, fill, want);
     vek_set_write(&shape, want, count, set);
     bool ok = shape.low_bits <= 25 && shape.bytes % 8 == 0;
