@@ -30,7 +30,7 @@ uint64_t clock_process_cpu_ns(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* Those of the start. */
+/* The cores allowed at the start. */
 static const cpu_set_t *cores_allowed(void)
 {
     static cpu_set_t set;
@@ -65,7 +65,7 @@ unsigned core_count(void)
     return cores_allowed() ? (unsigned)CPU_COUNT(cores_allowed()) : 1;
 }
 
-/* What stands behind "key : " in /proc/cpuinfo, of its first core. */
+/* The value behind "key : " in /proc/cpuinfo, of its first core. */
 static void cpuinfo_read(const char *key, char *ret, size_t room)
 {
     char line[512];
@@ -81,7 +81,8 @@ static void cpuinfo_read(const char *key, char *ret, size_t room)
         fclose(f);
 }
 
-/* What one core can reach of it, which is less than the whole on chips with several of them. */
+/* The L3 cache that one core can use, which is less than the whole on chips with several L3
+ * caches. */
 static long l3_kib(void)
 {
     long kib = 0;

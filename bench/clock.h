@@ -1,4 +1,4 @@
-/* clock.h -- what a benchmark asks of the machine: time, one core, and a line of progress. */
+/* clock.h -- time, binding to one core, and a line of progress, for benchmarks. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,18 +9,17 @@ uint64_t clock_wall_ns(void);
 uint64_t clock_thread_cpu_ns(void);
 uint64_t clock_process_cpu_ns(void);
 
-/* Keeps this thread on one core: `core`, or the last one it may use when core is negative.
- * Returns the core, or -1. */
+/* Binds this thread to one core: `core`, or the last one allowed if core is negative. Returns the
+ * core, or -1. */
 int core_pin(int core);
-void core_unpin(void);     /* back to the cores that were allowed before the first core_pin() */
-unsigned core_count(void); /* how many those are */
+void core_unpin(void);     /* back to the cores allowed before the first core_pin() */
+unsigned core_count(void); /* the number of those cores */
 
-/* "AMD EPYC (family 25, model 17), 2 cores, 32 MiB L3", as far as the kernel tells. */
+/* "AMD EPYC (family 25, model 17), 2 cores, 32 MiB L3", as far as the kernel reports it. */
 void machine_describe(char *ret, size_t room);
 
-/* Lines on stderr that tell how far something long has come: on a terminal one line that
- * is rewritten, elsewhere a new line every few seconds. Nothing is written before the
- * first second is over. */
+/* Progress of a long operation on stderr: on a terminal one line that is rewritten, elsewhere a new
+ * line every few seconds. Nothing is printed in the first second. */
 struct progress {
     const char *what;
     uint64_t total, start_ns, last_ns, last_done;

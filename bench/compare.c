@@ -1,5 +1,5 @@
-/* compare OLD NEW -- what changed between two files of `ann --output` lines. Exit status: 0, 1
- * after a regression, 2 when there is nothing to compare. */
+/* compare.c -- compare OLD NEW: the differences between two files of `ann --output` lines. Exit
+ * status: 0, 1 after a regression, 2 when there is nothing to compare. */
 #include "compare.h"
 #include "options.h"
 
@@ -32,7 +32,8 @@ static int compare_files(const struct compare_options *o, const char *old_path, 
     else
         worse = compare_results(o, &old, &now, stdout, &compared);
     if (rc == 0 && compared == 0)
-        fprintf(stderr, "compare: the files have no data and engine in common\n");
+        fprintf(stderr,
+                "compare: the files have no pair of data and engine in common; measure the same data with both\n");
     else if (rc == 0)
         printf("%u of %u slower by more than %.0f %%%s%s\n", worse, compared, 100 * o->threshold,
                o->relative ? ", as multiples of " : "", o->relative ? o->relative : "");

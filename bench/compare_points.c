@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Queries a second, and between which bounds the rounds lay. */
+/* Queries per second: the median, and the bounds of the rounds. */
 struct rate {
     double median, low, high;
 };
@@ -19,7 +19,7 @@ static bool rate_of(const struct result *r, const char *engine, double recall, s
     return true;
 }
 
-/* Of two rates; the bounds are those of bad luck in both at once. */
+/* The ratio of two rates. The bounds assume the worst of both at once. */
 static struct rate divide(struct rate a, struct rate b)
 {
     return (struct rate){.median = a.median / b.median, .low = a.low / b.high, .high = a.high / b.low};
@@ -41,8 +41,8 @@ enum compare_verdict compare_points(const struct compare_options *o, const struc
 {
     struct rate before, after, unit;
     struct compare_options plain = *o;
-    /* Where only one of the two has the other engine at this recall, the rates stand as they
-     * are. */
+    /* Without the reference engine in both files at this recall, the rates are compared
+     * directly. */
     if (o->relative && (!rate_of(old, o->relative, recall, &unit) || !rate_of(now, o->relative, recall, &unit)))
         plain.relative = NULL;
     bool was = standing(&plain, old, engine, recall, &before), is = standing(&plain, now, engine, recall, &after);

@@ -17,9 +17,9 @@
 #define QUERIES_DEFAULT 1000
 #define SEED            20260101
 #define PATH_BYTES      1024
-#define READ_ROWS       4096 /* at a time */
+#define READ_ROWS       4096 /* rows read at a time */
 
-/* The word behind "Metric:" in the folder's README.md, if there is one. */
+/* The word behind "Metric:" in the folder's README.md, if any. */
 static enum metric folder_metric(const char *folder)
 {
     char path[PATH_BYTES], line[1024];
@@ -44,7 +44,7 @@ static enum metric folder_metric(const char *folder)
     return metric;
 }
 
-/* The name of a folder is its last part. */
+/* The name of a folder is the last part of its path. */
 static void folder_name(const char *folder, char *name, size_t room)
 {
     size_t end = strlen(folder);
@@ -66,7 +66,7 @@ static bool path_find(const char *folder, const char *const *names, size_t count
     return false;
 }
 
-/* Rows of a file to the end, or as many as are wanted. */
+/* Reads the rows of a file to the end, or `limit` of them. */
 static int file_read(struct vector_file *f, const char *path, uint32_t limit, float **ret, uint32_t *ret_count,
                      struct error *e)
 {
@@ -105,7 +105,7 @@ static int file_read(struct vector_file *f, const char *path, uint32_t limit, fl
     return 0;
 }
 
-/* Of the first of the formats that is there. */
+/* Reads the rows of the first existing file of the known formats. */
 static int rows_read(const char *folder, const char *stem, uint32_t limit, float **ret, uint32_t *ret_count,
                      uint32_t *ret_dim, struct error *e)
 {
@@ -133,7 +133,7 @@ static int rows_read(const char *folder, const char *stem, uint32_t limit, float
     return rc;
 }
 
-/* Takes the truth of the folder; -ENOENT when there is none that fits. */
+/* Reads the truth of the folder; -ENOENT when no file fits. */
 static int truth_read(struct dataset *d, const char *folder, uint32_t k, struct error *e)
 {
     char named[64], path[PATH_BYTES];

@@ -1,7 +1,6 @@
-/* dataset.h -- what is searched in, what is asked, and the true answers: from a folder
- * or made from a seed.
+/* dataset.h -- rows, queries and true answers, from a folder or made from a seed.
  *
- * Everything is f32 without padding, normalised for cosine. The truth lists the nearest rows of
+ * All vectors are f32 without padding, normalised for cosine. The truth lists the nearest rows of
  * each query, nearest first. */
 #pragma once
 
@@ -23,42 +22,42 @@ struct dataset {
 
 struct dataset_options {
     const char *folder; /* NULL: synthetic */
-    enum metric metric; /* 0: what the folder's README.md says, else L2; synthetic: cosine */
+    enum metric metric; /* 0: as the folder's README.md says, else L2; synthetic: cosine */
     uint32_t
-        /* synthetic: rows; a folder: only its first rows, and the truth is computed
-         * anew; 0: default, all */
+        /* synthetic: number of rows; with a folder: only its first rows, with the truth computed
+         * again; 0: default, all */
         count;
     uint32_t dim;         /* synthetic only; 0: 768 */
     uint32_t query_count; /* at most; 0: all (synthetic: 1000) */
-    uint32_t truth_k;     /* neighbours wanted in the truth */
+    uint32_t truth_k;     /* neighbours in the truth */
 };
 
 /* Fills *ret, which dataset_fini() frees. 0 or a negative errno with a sentence. A folder holds
- * base and queries, each as .npy (any number type), .fvecs or .bvecs, or packed with gzip, and
- * perhaps gt_ids.npy or gt_<metric>_ids.npy, which is taken when all rows are. */
+ * base and queries, each as .npy (any number type), .fvecs or .bvecs, optionally packed with gzip.
+ * It may hold gt_ids.npy or gt_<metric>_ids.npy, which is used when all rows are. */
 MUST_USE int dataset_open(const struct dataset_options *o, struct dataset *ret, struct error *e);
 void dataset_fini(struct dataset *d);
 
-/* Rows from a random map of a 64-dimensional space whose axes fall off by a power law, through
- * tanh, to unit vectors: close to each other in the way that outputs of a network are. Fills base
+/* Makes rows by a random map of a 64-dimensional space whose axes decrease by a power law, then
+ * tanh, then normalisation. So distances are distributed like those of network outputs. Fills base
  * and queries of d, whose sizes are set. */
 MUST_USE int dataset_synthesise(struct dataset *d, uint64_t seed, struct error *e);
 
-/* The exact neighbours of every query, by comparing with every row. Fills d->truth. */
+/* Computes the exact neighbours of every query by comparing with every row. Fills d->truth. */
 MUST_USE int dataset_find_truth(struct dataset *d, struct error *e);
 
-/* Of a row from a query, smaller is nearer; in double. */
+/* Distance of a row from a query; smaller is nearer; in double. */
 double dataset_distance(const struct dataset *d, uint32_t query, uint32_t row);
 
-/* Recall by distance: an answer counts when it is no farther than the k-th true neighbour, so that
- * of rows at the same distance any will do. A row given twice counts once. */
+/* Recall by distance: a hit counts when it is no farther than the k-th true neighbour, so that any
+ * of several rows at the same distance counts. A repeated row counts once. */
 struct recall {
     const struct dataset *data; /* borrowed */
     uint32_t k;
-    /* of each query: distance of the k-th true neighbour, and a rounding error more */
+    /* for each query: distance of the k-th true neighbour plus a rounding error */
     double *bound;
 };
 MUST_USE int recall_init(struct recall *r, const struct dataset *d, uint32_t k);
 void recall_fini(struct recall *r);
-/* 0..k */
+/* Number of true hits, 0..k. */
 uint32_t recall_count(const struct recall *r, uint32_t query, const uint32_t *rows, uint32_t count);

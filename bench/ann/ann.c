@@ -1,5 +1,5 @@
-/* ann -- recall against time on one core, Kith beside its peers. bench/ann/README.md
- * says how to read it. */
+/* ann.c -- measures recall against speed on one core, Kith beside its peers. bench/ann/README.md
+ * explains the output. */
 #include "ann/ann.h"
 
 #include "clock.h"
@@ -60,7 +60,7 @@ int ann_engines_choose(const char *names, struct ann_engine engines[RESULT_ENGIN
     return 0;
 }
 
-/* Everything that there is to know of one set of data. */
+/* Builds all engines on one set of data, and surveys and measures them. */
 static int data_measure(const struct ann_options *o, const struct dataset *d, struct ann_engine *engines,
                         struct result *r)
 {
@@ -80,7 +80,7 @@ static int data_measure(const struct ann_options *o, const struct dataset *d, st
     for (unsigned i = 0; i < r->engine_count; i++)
         engines[i].peer->forget();
     if (core_pin(o->core) < 0)
-        fprintf(stderr, "ann: cannot stay on one core; going on without\n");
+        fprintf(stderr, "ann: cannot bind to one core; going on without\n");
     int rc = 0;
     for (unsigned i = 0; i < r->engine_count && rc == 0; i++)
         rc = ann_survey(o, d, &engines[i], &r->engines[i]);

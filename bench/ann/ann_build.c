@@ -1,4 +1,4 @@
-/* Builds, and what they took. CPU time is that of all threads. */
+/* ann_build.c -- builds indexes and records the times. CPU time is that of all threads. */
 #include "ann/ann.h"
 #include "clock.h"
 
@@ -9,7 +9,7 @@ static void on_progress(void *arg, uint32_t done)
     progress_at(arg, done);
 }
 
-/* Of engines that do not choose them. */
+/* for engines that do not choose these themselves */
 #define PEER_M            16
 #define PEER_EF_CONSTRUCT 200
 
@@ -19,7 +19,7 @@ struct building {
     struct peer_build build;
     struct peer_times times;
     struct progress progress;
-    char kept[512]; /* the file; empty when nothing is kept */
+    char kept[512]; /* file name of the index; empty: not kept */
 };
 
 static void building_init(struct building *g, const struct ann_options *o, const struct dataset *d,
@@ -48,8 +48,7 @@ static void building_init(struct building *g, const struct ann_options *o, const
                  x->peer->name, g->build.m, g->build.ef_construct, threads);
 }
 
-/* The index that an earlier run has built, and what it took then, which lies in a file beside
- * it. */
+/* Reads an index that an earlier run has built, and its times from a file beside it. */
 static void *kept_read(struct building *g, struct result_build *ret)
 {
     char path[sizeof(g->kept) + 8];
@@ -69,7 +68,7 @@ static void kept_write(const struct building *g, const void *index, const struct
     char path[sizeof(g->kept) + 8];
     snprintf(path, sizeof(path), "%s.times", g->kept);
     if (!g->kept[0] || g->engine->peer->save(index, g->kept) < 0)
-        return; /* then it is built again */
+        return; /* a later run builds it again */
     FILE *f = fopen(path, "w");
     if (f)
         fprintf(f, "%f %f\n", took->cpu_s, took->wall_s);
@@ -118,7 +117,8 @@ int ann_build(const struct ann_options *o, const struct dataset *d, struct ann_e
         if (!index && i == 0)
             return -1;
         if (!index)
-            continue; /* the engine has said why; it can be searched all the same */
+            /* the engine has printed the reason; the first build can be searched all the same */
+            continue;
         ret->builds[ret->build_count++] = took;
         if (i == 0)
             x->index = index;

@@ -1,5 +1,5 @@
-/* Several queries under way on one core: each has a stack of its own, and where one waits for
- * memory the next goes on. The switch is the one that the server's fibers use
+/* ann_lanes.c -- several queries in flight on one core. Each has a stack of its own; while one
+ * waits for memory, the next runs. They switch stacks like the server's fibers
  * (reactor/fibers/stack.h). */
 #include "ann/ann.h"
 #include "clock.h"
@@ -25,13 +25,13 @@ struct lanes {
     const struct dataset *data;
     const struct result_point *how;
     uint32_t k;
-    uint32_t next; /* query */
+    uint32_t next; /* number of the next query */
     int rc;
     struct stack_context main;
     struct lane lane[PEER_LANES_MAX];
 };
 
-/* The next lane that still has something to do, this one last. */
+/* The next lane that has work; l itself comes last. */
 static struct lane *lane_after(struct lane *l)
 {
     struct lanes *all = l->all;

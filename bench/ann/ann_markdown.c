@@ -1,4 +1,5 @@
-/* The tables of docs/performance.md: a row an engine, a column a recall. */
+/* ann_markdown.c -- writes the tables of docs/performance.md: a row for each engine, a column for
+ * each recall. */
 #include "ann/ann.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ static void columns_write(const char *first, FILE *to)
     fputc('\n', to);
 }
 
-/* 12345 as "12 345". */
+/* Writes 12345 as "12 345". */
 static void thousands_write(double value, FILE *to)
 {
     unsigned long whole = (unsigned long)(value + 0.5);
@@ -26,7 +27,8 @@ static void thousands_write(double value, FILE *to)
         fprintf(to, "%lu", whole);
 }
 
-/* How many times the queries of a peer at this recall; "-" where the peer does not reach it. */
+/* Writes the ratio of queries per second to those of a peer at this recall; "-" if the peer does
+ * not reach it. */
 static void times_write(const struct result *r, const struct result_point *p, double recall, const char *peer, FILE *to)
 {
     const struct result_engine *x = result_engine(r, peer);
@@ -78,7 +80,7 @@ static void latencies_write(const struct result *r, FILE *to)
     }
 }
 
-/* What held the points: "ef 32, refine 2". */
+/* Writes the way of searching of each point, like "ef 32, refine 2". */
 static void ways_write(const struct result *r, FILE *to)
 {
     columns_write("ef (times k scored again)", to);

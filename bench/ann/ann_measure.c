@@ -1,4 +1,4 @@
-/* Rounds over what the survey left, and their medians. */
+/* ann_measure.c -- measures the ways that the survey kept in rounds, and computes medians. */
 #include "ann/ann.h"
 #include "clock.h"
 
@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* then only what is near the best at one of the recalls of the tables is measured again */
+/* rounds of all ways; later rounds measure only ways near the best at a recall of the tables */
 #define ROUNDS_OF_ALL 1
-#define CONTENDS      0.85 /* of the speed of the best */
+#define CONTENDS      0.85 /* least share of the best way's speed to count as near */
 
-/* What the rounds gave, of one point. */
+/* The measurements of one point. */
 struct samples {
     double qps[ANN_ROUNDS_MAX];
     uint32_t rounds; /* measured so far */
     bool left_out;
-    uint32_t *latency_ns; /* [query][round]: a query's rounds side by side */
+    uint32_t *latency_ns; /* [query][round]: the rounds of a query lie side by side */
 };
 
 static int compare_u32(const void *a, const void *b)
@@ -30,8 +30,8 @@ static int compare_double(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The latency of a query is that of its fastest round, which is the one that the machine disturbed
- * least; then over the queries. */
+/* Computes latency percentiles over the queries. The latency of a query is that of its fastest
+ * round, because other programs disturbed that one least. */
 static void take_latencies(struct samples *s, uint32_t stride, uint32_t queries, uint32_t *room, struct result_point *p)
 {
     if (p->interleave > 1)
@@ -60,7 +60,7 @@ struct measuring {
     const struct ann_options *o;
     const struct dataset *d;
     struct ann_pass pass;
-    struct samples *samples[RESULT_ENGINES_MAX]; /* of each engine: a point each */
+    struct samples *samples[RESULT_ENGINES_MAX]; /* for each engine: one for each point */
 };
 
 static int point_run(struct measuring *m, const struct ann_engine *x, struct result_engine *out, unsigned engine,
@@ -77,12 +77,12 @@ static int point_run(struct measuring *m, const struct ann_engine *x, struct res
         s->latency_ns[(size_t)q * m->o->rounds + round] = m->pass.latency_ns[q];
     if (round == 0)
         out->points[point].recall = ann_pass_recall(&m->pass, m->d, m->o->k);
-    out->points[point].qps = s->qps[round]; /* of the last round, until all are over */
+    out->points[point].qps = s->qps[round]; /* of the last round, until all rounds are done */
     return 0;
 }
 
-/* The engines have different numbers of points: each step takes the same part of each one's, so
- * that all are at about the same recall at the same time. */
+/* Runs one round. The engines have different numbers of points. Each step takes the same fraction
+ * of the points of each engine, so that all have about the same recall at the same time. */
 static int round_run(struct measuring *m, struct ann_engine *engines, struct result *r, uint32_t round, unsigned steps,
                      struct progress *p)
 {
@@ -100,7 +100,7 @@ static int round_run(struct measuring *m, struct ann_engine *engines, struct res
     return 0;
 }
 
-/* Near the best at one of the recalls that tables speak of. */
+/* Whether the point is near the best one at a recall of the tables. */
 static bool is_contender(const struct result_engine *x, const struct result_point *p)
 {
     for (size_t t = 0; t < RESULT_TARGETS; t++) {
@@ -111,7 +111,7 @@ static bool is_contender(const struct result_engine *x, const struct result_poin
     return false;
 }
 
-/* What only the curve shows has been measured often enough. */
+/* Leaves out points that only the curve shows; they are measured often enough. */
 static void leave_out_others(struct measuring *m, const struct result *r)
 {
     for (unsigned i = 0; i < r->engine_count; i++)
@@ -145,7 +145,8 @@ static void samples_fini(struct measuring *m, const struct result *r)
     ann_pass_fini(&m->pass);
 }
 
-/* Another program measures between the rounds: it is told that a round can begin, and says when. */
+/* Another program measures between the rounds: tells it that a round can begin, and waits for its
+ * line. */
 static int turn_wait(void)
 {
     char line[16];

@@ -110,7 +110,7 @@ static const struct option long_options[] = {
 static const uint32_t ef_default[] = {10, 12,  14,  16,  20,  24,  28,  32,  40,  48,  56,   64,   80,
                                       96, 112, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048};
 
-/* Numbers above low and at most high with commas between; rising unless any order will do. */
+/* Reads numbers above low and at most high, separated by commas, ascending if `rising`. */
 static int list_read(const char *name, const char *text, double low, double high, bool rising, unsigned room,
                      double *values, uint32_t *ret_count)
 {
@@ -144,7 +144,7 @@ static int whole_list_read(const char *name, const char *text, uint32_t high, bo
     return rc;
 }
 
-/* A walk that keeps fewer candidates than are asked for answers too few. */
+/* Drops values below k: a walk with a narrower beam returns too few points. */
 static void ef_clamp(struct ann_options *o)
 {
     uint32_t kept = 0;
@@ -201,7 +201,7 @@ static int option_take(int option, struct ann_options *o)
         return 0;
     case O_BEFORE: return option_u32("queries-before", optarg, 0, ZOO_LENT_MAX, &o->queries_before);
     }
-    return -1; /* getopt has said what is wrong */
+    return -1; /* getopt has printed the error */
 }
 
 int ann_options_read(int argc, char **argv, struct ann_options *ret)

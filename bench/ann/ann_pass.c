@@ -1,13 +1,13 @@
-/* One engine, one way of searching, all queries one after the other. Queries a second are counted
- * in CPU time of the thread, which a busy neighbour disturbs less than wall time; latencies are
- * wall time, query by query. */
+/* ann_pass.c -- one engine, one way of searching, all queries one after the other. Queries per
+ * second are counted in CPU time of the thread, which other programs disturb less than wall time.
+ * Latencies are wall time, for each query. */
 #include "ann/ann.h"
 #include "clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* queries before a pass is timed: the engine before has filled the caches with its own */
+/* untimed queries before a pass, because the engine before has filled the caches with its data */
 #define WARM_UP 50
 
 int ann_pass_init(struct ann_pass *p, const struct ann_options *o, const struct dataset *d)

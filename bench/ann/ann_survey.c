@@ -1,5 +1,5 @@
-/* Which ways of searching are worth measuring. Once each, so the speeds are rough: what is left
- * out is clearly beaten. */
+/* ann_survey.c -- finds the ways of searching that are worth measuring. Each is tried once, so
+ * speeds are rough; a way is left out only if another one is clearly better. */
 #include "ann/ann.h"
 #include "clock.h"
 
@@ -7,21 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES      200  /* of the first ones */
-#define BEATEN       0.85 /* of the speed that another way has with no less recall */
-#define STALL_STEPS  4    /* so many larger efs that bring nothing end the sweep */
+#define QUERIES 200 /* the first queries of the set */
+/* share of the speed of a way with the same recall, below which a way is left out */
+#define BEATEN       0.85
+#define STALL_STEPS  4 /* the sweep ends after so many larger efs without more recall */
 #define STALL_RECALL 0.0002
-#define RECALL_ERROR 0.004 /* of few queries */
-#define RECALL_LOW   0.85  /* below the lowest that tables speak of: not worth measuring */
+#define RECALL_ERROR 0.004 /* error of the recall over few queries */
+#define RECALL_LOW   0.85  /* below the lowest recall of the tables, so not worth measuring */
 
-/* One value of refine_k, ef after ef, until the recall is enough or does not rise any more. */
+/* Tries one value of refine_k with one ef after the other, until the recall is enough or does not
+ * rise any more. */
 static int sweep(const struct ann_options *o, const struct dataset *d, const struct ann_engine *x, double refine_k,
                  double refine_less, struct ann_pass *pass, struct result_engine *ret)
 {
     unsigned first = ret->point_count;
     for (uint32_t i = 0; i < o->ef_count; i++) {
         if (refine_less * o->k >= o->ef[i])
-            continue; /* the smaller factor scores all candidates again already */
+            continue; /* the smaller refine_k scores all candidates again already */
         struct result_point p = {.ef = o->ef[i], .refine_k = refine_k, .interleave = 1};
         int rc = ann_pass_run(pass, x, d, &p, o->k, &p.qps);
         if (rc < 0)
@@ -29,7 +31,7 @@ static int sweep(const struct ann_options *o, const struct dataset *d, const str
         p.recall = ann_pass_recall(pass, d, o->k);
         ret->points[ret->point_count++] = p;
         unsigned n = ret->point_count - first;
-        /* a few queries may all be answered well by chance */
+        /* few queries may have a high recall by chance */
         bool sure = pass->queries == d->query_count;
         if ((sure && p.recall >= o->recall_enough) ||
             (n > STALL_STEPS && p.recall < ret->points[ret->point_count - 1 - STALL_STEPS].recall + STALL_RECALL))
@@ -44,7 +46,8 @@ static int compare_recall(const void *a, const void *b)
     return x->recall < y->recall ? -1 : x->recall > y->recall;
 }
 
-/* A larger ef is not beaten by a smaller one with the same recall: on all queries it has more. */
+/* Whether another way is clearly better. A larger ef with the same recall is kept, because over all
+ * queries it has more. */
 static bool is_beaten(const struct result_engine *x, const struct result_point *p)
 {
     for (unsigned i = 0; i < x->point_count; i++) {
@@ -65,20 +68,20 @@ static void drop_beaten(struct result_engine *x)
         if (x->points[i].recall >= RECALL_LOW && !is_beaten(x, &x->points[i]))
             kept[count++] = x->points[i];
     if (!kept)
-        return; /* then more is measured than need be */
+        return; /* without memory all points are measured */
     free(x->points);
     x->points = kept;
     x->point_count = count;
 }
 
-/* The best ways of searching once more, with more queries at a time. */
+/* Adds the best ways of searching with more queries in flight. */
 static void add_interleaved(const struct ann_options *o, struct result_engine *x)
 {
     unsigned count = x->point_count;
     struct result_point *more =
         realloc(x->points, (count + RESULT_TARGETS * (size_t)o->interleave_count) * sizeof(*more));
     if (!more)
-        return; /* then there is less to show */
+        return; /* without memory they are not measured */
     x->points = more;
     const struct result_point *last = NULL;
     for (size_t t = 0; t < RESULT_TARGETS; t++) {

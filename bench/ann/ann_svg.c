@@ -1,9 +1,9 @@
-/* Recall against queries a second as a picture: a panel a set of data, a line an engine
- * through its best points.
+/* ann_svg.c -- draws recall against queries per second: a panel for each set of data, a line for
+ * each engine through its best points.
  *
- * Recall runs over -log10(1 - recall), so that the step from .99 to .999 is as wide as that
- * from .9 to .99. The colours stand on light and dark paper; text and grid follow what the
- * reader's system prefers. */
+ * Recall is drawn as -log10(1 - recall), so that .99 to .999 is as wide as .9 to .99. The
+ * colours work on light and dark backgrounds; text and grid follow the preference of the
+ * reader's system. */
 #include "ann/ann.h"
 
 #include <math.h>
@@ -21,13 +21,13 @@
 #define RECALL_LOW   0.85
 #define RECALL_HIGH  0.9997
 
-/* Okabe and Ito's colours, which people who see colours differently can tell apart, without
- * black. */
+/* Okabe and Ito's colours without black; people with colour vision deficiency can distinguish
+ * them. */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                       "#e69f00", "#56b4e9", "#8c6bb1", "#a6761d"};
 static const char *const dashes[] = {"", "6 3", "2 3"};
 
-/* The engines of all panels: one keeps its colour from panel to panel. */
+/* The engines of all panels; each has the same colour in every panel. */
 struct legend {
     const char *names[RESULT_ENGINES_MAX];
     unsigned count;
@@ -53,7 +53,7 @@ struct panel {
     const struct result *result;
     double x, y;          /* of its frame */
     double width, height; /* of its frame */
-    double low, high;     /* queries a second, powers of ten and their halves */
+    double low, high;     /* queries per second, rounded to powers of ten and their halves */
 };
 
 static double stretch(double recall)
@@ -77,7 +77,7 @@ static bool point_shown(const struct result_engine *x, const struct result_point
     return p->interleave == 1 && p->recall >= RECALL_LOW && p->qps > 0 && result_on_front(x, p);
 }
 
-/* From a round number below the slowest point to one above the fastest. */
+/* Sets the scale from a round number below the slowest point to one above the fastest. */
 static void panel_scale(struct panel *p)
 {
     double low = INFINITY, high = 0;
@@ -136,7 +136,7 @@ static void line_write(const struct panel *p, const struct result_engine *x, uns
     fputs("<path class=\"line\" ", to);
     stroke_write(place, to);
     fputs(" d=\"", to);
-    for (unsigned i = 0; i < x->point_count; i++) /* they are sorted by recall */
+    for (unsigned i = 0; i < x->point_count; i++) /* points are sorted by recall */
         if (point_shown(x, &x->points[i])) {
             fprintf(to, "%s%.1f %.1f", drawing ? "L" : "M", recall_x(p, x->points[i].recall),
                     qps_y(p, x->points[i].qps));

@@ -1,4 +1,4 @@
-/* Tables for people: what each engine cost to build and to hold, and its best way of
+/* ann_table.c -- tables for people: the build time and memory of each engine, and its best way of
  * searching at each recall. */
 #include "ann/ann.h"
 
@@ -42,7 +42,7 @@ static void ratio_write(double value, FILE *to)
         fprintf(to, "  %7s", "-");
 }
 
-/* How many times the queries of a peer, and which part of its p99. */
+/* Writes the ratio of queries per second to those of a peer, and the ratio of p99. */
 static void ratios_write(const struct result *r, const struct result_point *p, double recall, const char *peer,
                          FILE *to)
 {
@@ -75,7 +75,7 @@ static void best_write(const struct result *r, double recall, FILE *to)
     }
 }
 
-/* The same way of searching, one query at a time. */
+/* The same way of searching with one query in flight. */
 static const struct result_point *alone(const struct result_engine *x, const struct result_point *p)
 {
     for (unsigned i = 0; i < x->point_count; i++) {

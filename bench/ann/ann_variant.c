@@ -1,5 +1,5 @@
-/* Names like kith:sq4+f16+packed+m24. The first of the words f32, f16, bf16 that has nothing before
- * it is the code; after a code it is what refines. */
+/* ann_variant.c -- parses names like kith:sq4+f16+packed+m24. The first of the words f32, f16, bf16
+ * is the code if no code precedes it; behind a code it is the refine kind. */
 #include "ann/ann.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ static bool word_is(const char *word, size_t length, const char *wanted)
     return strlen(wanted) == length && strncmp(word, wanted, length) == 0;
 }
 
-/* m24, efc300, rabitq4: letters, then a number from 1 to most. */
+/* Parses m24, efc300, rabitq4: letters, then a number from 1 to most. */
 static bool word_number(const char *word, size_t length, const char *letters, uint32_t most, uint32_t *ret)
 {
     size_t skip = strlen(letters);

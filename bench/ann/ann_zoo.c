@@ -1,10 +1,10 @@
-/* ann_zoo.c -- Kith at its defaults on every kind of data, in every state of a
- * segment, beside hnswlib.
+/* ann_zoo.c -- Kith with default options on every kind of data, in every state of a segment, beside
+ * hnswlib.
  *
- * Three bars: recall@10 of at least .98 in every state; every row found by its own vector (all of
- * them, or a sample above 4 000); and, sealed, as many queries a second of CPU time as hnswlib (M
- * 16, ef_construction 200) at the smallest ef with which that finds as much. Both are timed in
- * turns, query set by query set. */
+ * There are three limits. First, recall@10 is at least .98 in every state. Second, every row is
+ * found by its own vector (all rows, or a sample above 4 000). Third, a sealed index answers as
+ * many queries per second of CPU time as hnswlib (M 16, ef_construction 200) at the smallest ef
+ * with the same recall. Both are timed in turns on each set of queries. */
 #include "ann/ann.h"
 #include "ann/zoo_index.h"
 #include "clock.h"
@@ -15,29 +15,29 @@
 
 #define ROWS        6000
 #define QUERIES     200
-#define OWN_MAX     4000 /* rows searched for by their own vectors */
+#define OWN_MAX     4000 /* most rows that are searched by their own vectors */
 #define ROUNDS      5
-#define SPEED_SLACK 0.95 /* slower than hnswlib by less is noise */
+#define SPEED_SLACK 0.95 /* a smaller difference to hnswlib is noise */
 
 static const char *const metric_names[] = {"", "l2", "ip", "cosine"};
 
-/* One kind under one metric. */
+/* One kind of data under one metric. */
 struct cell {
     const struct zoo_kind *kind;
     struct zoo_set set;
     enum metric metric;
-    /* queries of the set behind those that are tried: clients have sent them before */
+    /* queries behind those that are measured: they count as sent before by clients */
     struct query_sample came;
-    struct zoo_truth truth, truth_left; /* of all rows; of those that deletions leave */
+    struct zoo_truth truth, truth_left; /* of all rows; of the rows that are left after deletions */
     uint8_t *deleted;
     double recall[ZOO_STATES];
-    /* rows that their own vectors do not find: growing, sealed */
+    /* rows that their own vectors do not find, by state */
     uint32_t missing[ZOO_STATES];
-    double qps, peer_qps, peer_recall; /* peer_qps 0: it never finds as much */
+    double qps, peer_qps, peer_recall; /* peer_qps 0: hnswlib never reaches the recall */
 };
 
-/* Every second row, and the quarter that is nearest to the first query: what users delete
- * is not spread evenly. */
+/* Deletes every second row, and the quarter that is nearest to the first query, because users do
+ * not delete evenly. */
 static int choose_deleted(struct cell *c)
 {
     const struct zoo_set *s = &c->set;
@@ -51,7 +51,7 @@ static int choose_deleted(struct cell *c)
             far[row] += x * x;
         }
     }
-    /* The quarter's bound, by halving the range: no sort of doubles is needed for that. */
+    /* Bisects for the distance that bounds the quarter, which needs no sort. */
     double low = 0, high = 0;
     for (uint32_t row = 0; ok && row < s->count; row++)
         high = far[row] > high ? far[row] : high;
@@ -145,7 +145,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Medians of rounds in turns. */
+/* Times both in turns and takes the medians of the rounds. */
 static int time_both(struct cell *c, const struct zoo_index *x, void *peer, uint32_t ef)
 {
     const struct peer_search s = {.k = ZOO_K, .ef = ef};
@@ -340,7 +340,7 @@ static bool is_named(const char *names, const char *name)
     return !names;
 }
 
-/* -1 after saying which name there is no kind of. */
+/* -1 after printing the unknown name. */
 static int check_names(const char *names)
 {
     for (const char *at = names; at && *at; at += strspn(at, ",")) {

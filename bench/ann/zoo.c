@@ -1,8 +1,8 @@
-/* zoo.c -- the kinds. Each is a few lines over the same dice.
+/* zoo.c -- the kinds of data, each in a few lines on the same random numbers.
  *
- * Each row has dice of its own. Every other query is drawn as rows are; the rest are rows of the
- * set, moved by a tenth of the distance to another row, because people ask for what they have. What
- * all rows share (a map, centres) follows from the seed. */
+ * Each row has a random stream of its own. Every other query is drawn like a row. The others are
+ * rows of the set, moved by a tenth of the distance to another row, because users ask for things
+ * that exist. Parts that all rows share (a map, centres) follow from the seed. */
 #include "ann/zoo.h"
 
 #include "random.h"
@@ -15,10 +15,11 @@
 #define LATENT 32
 
 struct zoo_maker {
-    uint32_t dim, count, row; /* the row being made; queries count on behind the last row */
-    struct random dice;       /* of the row */
-    float *v;                 /* the row */
-    uint64_t shared;          /* the seed of what all rows share */
+    /* row: number of the row being made; queries count on behind the last row */
+    uint32_t dim, count, row;
+    struct random dice; /* random stream of the row */
+    float *v;           /* the row */
+    uint64_t shared;    /* seed of the parts that all rows share */
     bool query;
 };
 
@@ -29,13 +30,13 @@ static float normal(struct zoo_maker *m)
     return (float)random_normal(&m->dice);
 }
 
-/* From 0 to less than 1, as a float, too. */
+/* In [0, 1), also after rounding to float. */
 static float unit(struct zoo_maker *m)
 {
     return fminf((float)random_unit(&m->dice), 1 - 0x1p-24f);
 }
 
-/* One number of what all rows share: the i-th of the table `which`. */
+/* Number i of shared table `which`. */
 static float shared_normal(const struct zoo_maker *m, uint32_t which, uint32_t i)
 {
     struct random r = {m->shared + ((uint64_t)which << 32 | i) * 0x9E3779B97F4A7C15u};
@@ -69,8 +70,8 @@ static void set_length(struct zoo_maker *m, float length)
     scale(m, sum > 0 ? (float)(length / sqrt(sum)) : 0);
 }
 
-/* What a network puts out: tanh of a random map of a few latent numbers that weaken by a power
- * law. */
+/* Imitates the output of a network: tanh of a random map of a few latent numbers that decrease by a
+ * power law. */
 static void embedding_of(struct zoo_maker *m, const float latent[LATENT])
 {
     memset(m->v, 0, m->dim * sizeof(*m->v));
@@ -99,7 +100,7 @@ static void uniform(struct zoo_maker *m)
         m->v[d] = unit(m);
 }
 
-/* A closed curve that winds through all dimensions. */
+/* A closed curve through all dimensions. */
 static void curve(struct zoo_maker *m)
 {
     const float t = unit(m) * 2 * (float)M_PI;
@@ -114,7 +115,7 @@ static void plane(struct zoo_maker *m)
         m->v[d] = a * shared_normal(m, 1, d) + b * shared_normal(m, 2, d) + 1e-3f * normal(m);
 }
 
-/* Two shells, one ten times as wide. */
+/* Two shells, one with ten times the radius. */
 static void shells(struct zoo_maker *m)
 {
     gaussian(m);
@@ -123,8 +124,8 @@ static void shells(struct zoo_maker *m)
 
 /* -- clusters -- */
 
-/* A third of the rows is in one cluster, half of the rest in the next: sizes and radii fall and
- * rise by powers of 2. */
+/* A third of the rows is in one cluster, half of the rest in the next. Sizes fall and radii rise by
+ * powers of 2. */
 static void clusters(struct zoo_maker *m)
 {
     uint32_t c = 0;
@@ -142,7 +143,7 @@ static void tight_clusters(struct zoo_maker *m)
         m->v[d] = shared_normal(m, 10 + c, d) + 1e-3f * normal(m);
 }
 
-/* Half of the rows lie in groups of 18 that are points nearly, the others wide apart around
+/* Half of the rows form groups of 18 that are almost points; the others lie far apart around
  * them. */
 static void near_points(struct zoo_maker *m)
 {
@@ -152,7 +153,7 @@ static void near_points(struct zoo_maker *m)
         m->v[d] = near ? shared_normal(m, 10, c * m->dim + d) + 1e-3f * normal(m) : 2 * normal(m);
 }
 
-/* Groups of 25, far from each other. */
+/* Groups of 25 rows, far from each other. */
 static void groups(struct zoo_maker *m)
 {
     const uint32_t c = random_below(&m->dice, m->count / 25 + 1);
@@ -160,7 +161,7 @@ static void groups(struct zoo_maker *m)
         m->v[d] = 100 * shared_normal(m, 10, c * m->dim + d) + 0.3f * normal(m);
 }
 
-/* 30 of 10 000 rows are about something else. Every tenth query asks for that. */
+/* 30 of 10 000 rows have another topic. Every tenth query asks for it. */
 static void rare_topic(struct zoo_maker *m)
 {
     embedding(m);
@@ -222,8 +223,8 @@ static void norms_wide(struct zoo_maker *m)
     set_length(m, powf(10, 6 * unit(m) - 3));
 }
 
-/* Positive rows whose lengths follow a gamma distribution: popularity times taste,
- * as recommenders have. */
+/* Positive rows whose lengths follow a gamma distribution: popularity times taste, as in
+ * recommenders. */
 static void norms_gamma(struct zoo_maker *m)
 {
     for (uint32_t d = 0; d < m->dim; d++)
@@ -265,7 +266,7 @@ static void heavy_tails(struct zoo_maker *m)
 {
     for (uint32_t d = 0; d < m->dim; d++) {
         const float x = normal(m), y = normal(m);
-        m->v[d] = x / (fabsf(y) + 1e-3f); /* Cauchy, cut at a few thousand */
+        m->v[d] = x / (fabsf(y) + 1e-3f); /* Cauchy, limited to a few thousand */
     }
 }
 
@@ -348,7 +349,7 @@ static void one_bit_apart(struct zoo_maker *m)
     memcpy(v, &word, sizeof(word));
 }
 
-/* -- order, and questions of another kind -- */
+/* -- order, and queries unlike rows -- */
 
 /* Rows come sorted along the strongest direction. */
 static void sorted(struct zoo_maker *m)
@@ -360,7 +361,7 @@ static void sorted(struct zoo_maker *m)
     embedding_of(m, latent);
 }
 
-/* News: what rows are about moves with time. */
+/* News: topics change with time. */
 static void drift(struct zoo_maker *m)
 {
     embedding(m);
@@ -435,7 +436,7 @@ static void fill(struct zoo_maker *m, const struct zoo_kind *kind, uint32_t row,
     kind->fill(m);
 }
 
-/* A row of the set, moved towards another by a tenth of their distance. */
+/* A row of the set, moved towards another one by a tenth of their distance. */
 static void near_row(const struct zoo_set *s, uint32_t q, float *v)
 {
     const float *a = s->rows + (size_t)(q * 7919u % s->count) * s->dim;

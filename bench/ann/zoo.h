@@ -1,16 +1,16 @@
-/* zoo.h -- rows and queries of many kinds: what people have, and what breaks an index that was
- * tuned on embeddings alone.
+/* zoo.h -- rows and queries of many kinds: typical data, and data that breaks an index tuned for
+ * embeddings only.
  *
  * A kind is one shape of data. A set follows from a kind, its sizes and a seed. Vectors are finite
- * f32, dim to a row without padding, none of length zero, not normalised. `ann --zoo` and the tests
- * of src/index judge by the same kinds. */
+ * f32, dim to a row without padding, never of length zero, not normalised. `ann --zoo` and the
+ * tests of src/index use the same kinds. */
 #pragma once
 
 #include "base/check.h"
 
 #include <stdint.h>
 
-struct zoo_maker; /* zoo.c */
+struct zoo_maker; /* defined in zoo.c */
 
 struct zoo_kind {
     const char *name;

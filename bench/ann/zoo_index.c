@@ -1,4 +1,4 @@
-/* zoo_index.c -- each state is reached the way a shard reaches it. */
+/* zoo_index.c -- makes an index in each state in the same way as a shard. */
 #include "ann/zoo_index.h"
 
 #include "base/bits.h"
@@ -12,7 +12,7 @@
 
 const char *const zoo_state_names[ZOO_STATES] = {"unindexed", "growing", "sealed", "deleted", "compacted"};
 
-/* Two shares one after the other: what they make does not depend on when they run. */
+/* Runs two shares one after the other; their results do not depend on the timing. */
 static int run_shares(workers_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
 {
     (void)arg;
@@ -39,7 +39,7 @@ static int copy_rows(struct zoo_index *x, const struct zoo_set *set, const uint8
     return 0;
 }
 
-/* Rows come one by one; `linked`: the graph keeps up, a hundred rows behind. */
+/* Appends rows one by one. `linked`: the graph follows, a hundred rows behind. */
 static int append_rows(struct zoo_index *x, bool linked)
 {
     int rc = 0;
@@ -55,7 +55,7 @@ static int append_rows(struct zoo_index *x, bool linked)
     return rc;
 }
 
-/* Finishes what is grown, and opens its regions. */
+/* Finishes the grown index and opens its regions. */
 static int seal(struct zoo_index *x, enum metric metric, const struct workers *workers)
 {
     struct index_region regions[SEGMENT_INDEX_REGIONS];
@@ -84,7 +84,8 @@ static int allow(struct zoo_index *x, const uint8_t *deleted)
     return 0;
 }
 
-/* As a merge does: queries that came, then vectors of rows that are left out, at even distances. */
+/* Collects queries like a merge: earlier queries, then vectors of left-out rows at even
+ * distances. */
 static int gather_queries(struct zoo_index *x, const struct zoo_set *set, const struct query_sample *lent,
                           const uint8_t *left_out)
 {

@@ -1,6 +1,6 @@
-/* zoo_truth.c -- in double, and generous by what f32 cannot tell apart: sums of products are
- * exact to a few units of the sum of their magnitudes, so rows that lie closer together than that
- * may come in any order. */
+/* zoo_truth.c -- computes in double and tolerates the rounding of f32. A sum of products is
+ * exact to a few units of the sum of its magnitudes, so rows with closer distances may come in
+ * any order. */
 #include "ann/zoo_truth.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #define ROUNDING 0x1p-22 /* four units of f32 */
 
-/* Adds to *ret_error what rounding may make of the distance. */
+/* Adds to *ret_error the possible rounding error of the distance. */
 static double distance(const struct zoo_truth *t, const float *a, const float *b, double *ret_error)
 {
     double sum = 0, magnitude = 0;
@@ -89,8 +89,8 @@ uint32_t zoo_truth_count(const struct zoo_truth *t, uint32_t query, const uint32
     return found;
 }
 
-/* Ten or more rows nearer than itself, by exact search: under the inner product longer rows are
- * nearer to many a vector. */
+/* Whether exact search finds k or more rows nearer than the row itself: under the inner product
+ * longer rows are nearer to many vectors. */
 static bool is_no_answer(const struct zoo_truth *t, uint32_t row, double own)
 {
     uint32_t nearer = 0;

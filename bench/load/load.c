@@ -1,5 +1,5 @@
-/* load -- how a server answers under a load that does not wait for it. bench/load/README.md
- * says how to read it. */
+/* load.c -- measures how a server answers under a load that does not wait for answers.
+ * bench/load/README.md explains the output. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -45,7 +45,7 @@ static int phase_run(const struct load_options *o, struct drive *drive, const ch
     return rc;
 }
 
-/* A new table with all rows in its graph, in place of whatever has its name. */
+/* Creates a new table with all rows in its graph, and drops one with the same name. */
 static int table_prepare(const struct load_options *o, const char *address, const struct dataset *d, struct error *e)
 {
     struct link *l = NULL;
@@ -79,7 +79,7 @@ static int searches_run(const struct load_options *o, const char *address, struc
     static struct drive_result quiet, mixed; /* histograms: too large for a stack */
     load_report_head(o);
     bool mix = o->scenario == SCENARIO_MIX;
-    if (mix) /* the searches alone come at the rate at which they will come among the writes */
+    if (mix) /* the searches alone have the same rate as later among the writes */
         plan.rate = o->rate * (1 - o->write_share);
     rc = phase_run(o, drive, mix ? "quiet" : "search", &plan, &quiet, e);
     if (rc == 0 && mix) {
@@ -95,7 +95,7 @@ static int searches_run(const struct load_options *o, const char *address, struc
     return rc;
 }
 
-/* New points go to a collection of their own, so that what is searched elsewhere stays as it is. */
+/* New points go to a collection of their own, so that the searched collection stays the same. */
 static int upserts_run(const struct load_options *o, const char *address, struct drive *drive, const struct dataset *d,
                        struct error *e)
 {
@@ -104,7 +104,7 @@ static int upserts_run(const struct load_options *o, const char *address, struct
     struct kith *k = NULL;
     if (kith_open(address, &k, text, sizeof(text)) < 0)
         return error_set(e, ERROR_UNAVAILABLE, "%s", text);
-    /* left by an earlier run with --keep; that there is none is the usual answer */
+    /* may be left by an earlier run with --keep; usually it does not exist */
     kith_drop(k, name);
     int rc = load_collection_create(k, o, name, d, e);
     if (rc == 0) {
@@ -142,7 +142,7 @@ static int driven_run(const struct load_options *o, const char *address, const s
 
 static int scenario_run(const struct load_options *o, const struct dataset *d, struct error *e)
 {
-    switch (o->scenario) { /* these start their own servers */
+    switch (o->scenario) { /* these scenarios start their own servers */
     case SCENARIO_START: return load_start(o, d, e);
     case SCENARIO_DURABLE: return load_durable(o, d, e);
     case SCENARIO_REPLAY: return load_replay(o, d, e);
@@ -153,7 +153,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     struct server own = {0};
     int rc = o->start_server ? server_start(o, NULL, &own, NULL, e) : 0;
     if (rc < 0)
-        return rc; /* what it said stays in its log */
+        return rc; /* the server's output stays in its log */
     const char *address = o->pgvector ? o->pg : o->start_server ? own.address : o->server;
     if (o->scenario == SCENARIO_OVERHEAD)
         rc = load_overhead(o, address, o->start_server ? own.pid : (pid_t)o->server_pid, d, e);
@@ -162,7 +162,7 @@ static int scenario_run(const struct load_options *o, const struct dataset *d, s
     return o->start_server ? load_server_end(&own, rc, e) : rc;
 }
 
-/* Whether there is something to measure; otherwise a line says why not. */
+/* Whether the target is available; if not, prints why. */
 static bool target_choose(struct load_options *o)
 {
     char why[ERROR_TEXT_MAX] = "this load was built without libpq (Debian: libpq-dev)";

@@ -1,6 +1,6 @@
-/* What the disk gives without a database: one write and one fdatasync for each group, into a file
- * that was filled before, as a log that uses its files again does it. A thread and a file for each
- * log of the server that is compared. */
+/* load_bare.c -- measures the disk without a database: one write and one fdatasync() for each
+ * group, into a file that was filled before, like a log that reuses its files. There is a thread
+ * and a file for each log of the compared server. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -20,7 +20,7 @@
 struct writer {
     pthread_t thread;
     char path[160];
-    uint8_t *bytes; /* a group, aligned */
+    uint8_t *bytes; /* one group, aligned */
     size_t group_bytes;
     uint64_t until_ns, groups;
     int fd, rc;
@@ -62,7 +62,8 @@ static int writer_init(struct writer *w, const char *folder, unsigned number, si
     w->bytes = aligned_alloc(BLOCK, w->group_bytes);
     if (!w->bytes)
         return -ENOMEM;
-    for (size_t i = 0; i < w->group_bytes; i++) /* not what a disk could take for nothing */
+    /* varied bytes, so that the disk cannot compress them */
+    for (size_t i = 0; i < w->group_bytes; i++)
         w->bytes[i] = (uint8_t)(i * 2654435761u >> 13);
     return file_fill(w, folder, number);
 }
@@ -83,7 +84,7 @@ int bare_groups_s(const char *folder, unsigned logs, size_t group_bytes, double 
     int rc = !writers ? -ENOMEM : group_bytes > FILE_BYTES ? -EINVAL : 0;
     while (rc == 0 && ready < logs) {
         rc = writer_init(&writers[ready], folder, ready, group_bytes);
-        ready++; /* also the one that failed, for it may have a file */
+        ready++; /* counts a failed one, too, because its file may exist */
     }
     uint64_t start_ns = clock_wall_ns(), groups = 0;
     for (; rc == 0 && running < logs; running++) {

@@ -1,7 +1,7 @@
-/* What a search costs beyond the search itself: CPU time of the server's process a search over
- * loopback, less the CPU time of the same search on the same rows in this process. The server is
- * kept busy with a closed loop, for an idle reactor spins a little before it sleeps, and that would
- * be counted as well. Rounds of both alternate. */
+/* load_cost.c -- measures the overhead of a search: the CPU time of the server process for a search
+ * over loopback, minus the CPU time of the same search on the same rows in this process. A closed
+ * loop keeps the server busy, because an idle reactor polls before it sleeps, which would be
+ * counted, too. Rounds of both alternate. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -24,7 +24,7 @@ static void no_progress(void *arg, uint32_t done)
     progress_at(arg, done);
 }
 
-/* The index that the server has made of the rows. */
+/* Builds the same index as the server. */
 static void *index_build(const struct kith_index *x, const struct dataset *d)
 {
     struct progress p;
@@ -137,13 +137,13 @@ int load_overhead(const struct load_options *o, const char *address, pid_t pid, 
     if (rc < 0)
         rc = load_client_error(e, k, rc, "looking at the collection");
     for (size_t i = 0; rc == 0 && i < segment_count && made.m == 0; i++)
-        made = segments[i].index; /* of what is not sealed it is all 0: left open here too */
+        /* all 0 for segments that are not sealed: then the options are left open here, too */
+        made = segments[i].index;
     kith_close(k);
     if (rc < 0)
         return rc;
     if (info.sealed_segments > 1)
-        fprintf(stderr,
-                "load: the server searches %llu segments where one is searched here: the difference holds that too\n",
+        fprintf(stderr, "load: the server searches %llu segments, but this process one: the difference includes that\n",
                 (unsigned long long)info.sealed_segments);
     void *index = index_build(&made, d);
     if (!index)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH_BYTES (256 << 10) /* of vectors in one request while importing */
+#define BATCH_BYTES (256 << 10) /* bytes of vectors in one request while importing */
 #define IN_FLIGHT   8
 
 int load_client_error(struct error *e, const struct kith *k, int code, const char *doing)
@@ -62,7 +62,7 @@ int load_collection_import(struct kith *k, const char *name, const struct datase
         int got = kith_next(k, -1, &reply);
         if (got < 0 || reply.code < 0)
             rc = load_client_error(e, k, got < 0 ? got : reply.code, "importing");
-        acknowledged += batch; /* the last is smaller */
+        acknowledged += batch; /* the last batch is smaller */
         fill_at(w, acknowledged < d->count ? acknowledged : d->count, d->count);
     }
     progress_end(&p);
@@ -70,8 +70,8 @@ int load_collection_import(struct kith *k, const char *name, const struct datase
     return rc;
 }
 
-/* Until every row is in a graph and nothing is being merged: two looks, a second
- * apart, that see the same. */
+/* Waits until every row is in a graph and no segment is merged: two readings one second apart are
+ * equal. */
 static int index_wait(struct kith *k, const struct load_options *o, struct error *e)
 {
     struct kith_info before = {0}, now;

@@ -1,6 +1,6 @@
-/* Do deletes and the compaction after them disturb searches? Steady searches at their times;
- * meanwhile a quarter of the points is deleted and compacted over another connection; then searches
- * alone again. The middle phase lasts as long as the work does. */
+/* load_deletes.c -- do deletes and the following compaction disturb searches? It sends searches at
+ * their times. Meanwhile another connection deletes and compacts a quarter of the points. Then it
+ * sends searches alone again. The middle phase lasts as long as the work. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -62,7 +62,7 @@ static void *work_run(void *arg)
     return NULL;
 }
 
-/* The searches while the work is done. */
+/* Searches during the work. */
 static int busy_phase(const struct load_options *o, struct work *w, struct drive *drive, struct drive_plan *plan,
                       struct drive_result *ret, struct error *e)
 {
@@ -83,7 +83,7 @@ static int busy_phase(const struct load_options *o, struct work *w, struct drive
     return rc;
 }
 
-/* A baseline that is taken while segments are still sealed or merged would make
+/* Waits until no segment is sealed or merged, because a baseline taken during such work would make
  * any ratio look good. */
 static int quiet_wait(const struct load_options *o, const char *address, struct error *e)
 {
@@ -129,7 +129,7 @@ int load_deletes(const struct load_options *o, const char *address, struct drive
         return rc;
     if (!comparable)
         return error_set(e, ERROR_INVALID_ARGUMENT, "the collection %s is not the data: drop it first", o->collection);
-    /* The true neighbours of all points are not those of what is left, so recall is not told. */
+    /* recall is not measured, because the truth contains deleted points */
     struct drive_plan plan = {.collection = o->collection,
                               .data = d,
                               .rate = o->rate,
