@@ -12,7 +12,7 @@ struct work {
     void *arg;
 };
 
-/* progress: only the calling thread writes it. */
+/* progress: only the calling thread has it. */
 static void take_pieces(struct work *w, struct progress *progress)
 {
     for (uint64_t from; (from = atomic_fetch_add(&w->next, w->piece)) < w->count;) {
@@ -36,7 +36,7 @@ void parallel_run(uint32_t count, uint32_t piece, void (*fn)(void *arg, uint32_t
     pthread_t threads[THREADS_MAX];
     unsigned started = 0, wanted = core_count() < THREADS_MAX ? core_count() : THREADS_MAX;
     while (started + 1 < wanted && pthread_create(&threads[started], NULL, thread_main, &w) == 0)
-        started++; /* fewer threads than cores only take longer */
+        started++; /* with fewer threads it only takes longer */
     take_pieces(&w, p);
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);

@@ -1,5 +1,5 @@
-/* random.h -- numbers that look random and follow from a seed: SplitMix64 (Steele, Lea, Flood,
- * OOPSLA 2014), and normal deviates by the polar method (Marsaglia and Bray, SIAM Review 1964). */
+/* random.h -- pseudorandom numbers from a seed: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), and
+ * normal deviates by the polar method (Marsaglia and Bray, SIAM Review 1964). */
 #pragma once
 
 #include <math.h>
@@ -40,7 +40,7 @@ static inline double random_normal(struct random *r)
     return x * sqrt(-2 * log(s) / s);
 }
 
-/* The time to the next arrival of a Poisson process of so many a unit of time. */
+/* The time to the next arrival of a Poisson process with this rate per unit of time. */
 static inline double random_exponential(struct random *r, double rate)
 {
     return -log1p(-random_unit(r)) / rate;

@@ -1,11 +1,11 @@
-/* recall -- what the recall curve of an index says, what it costs to measure, and whether searches
+/* recall.c -- prints the recall curve of an index, the time to measure it, and whether searches
  * that ask for a recall get it.
  *
- *     build/release/bench/recall [FOLDER [ROWS]]
- *     build/release/bench/recall zoo:KIND [ROWS [DIMENSIONS [METRIC]]]
+ *   build/release/bench/recall [FOLDER [ROWS]]
+ *   build/release/bench/recall zoo:KIND [ROWS [DIMENSIONS [METRIC]]]
  *
- * Without a folder, 100 000 rows x 768 made from a seed; of the zoo, 6 000 x 64, metric 1 l2, 2 ip,
- * 3 cosine. All times are CPU time of this thread. */
+ * Without a folder: 100 000 rows x 768 made from a seed. For the zoo: 6 000 x 64; metric 1 is l2, 2
+ * ip, 3 cosine. All times are CPU time of this thread. */
 #include "ann/zoo.h"
 #include "clock.h"
 #include "dataset.h"
@@ -54,7 +54,7 @@ static struct segment_index *build(const struct dataset *d, const struct rows *v
         rc = segment_index_open(d->metric, d->dim, d->count, regions, count, true, NULL, &opened, &why);
     if (rc < 0)
         fprintf(stderr, "recall: %s %s\n", strerror(-rc), why);
-    return opened; /* it borrows from x, which lives as long as this program */
+    return opened; /* it borrows from x, which lives until the program ends */
 }
 
 static void ladder_print(const char *name, const struct recall_ladder *l)
@@ -113,7 +113,7 @@ static uint32_t number(int argc, char **argv, int at, uint32_t otherwise)
     return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
 }
 
-/* A set of the zoo as if it came from a folder. */
+/* Opens a set of the zoo like a folder. */
 static int zoo_open(const char *name, int argc, char **argv, struct dataset *ret, struct error *e)
 {
     const struct zoo_kind *kind = zoo_find(name);

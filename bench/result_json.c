@@ -1,5 +1,5 @@
-/* A line an engine. Numbers that are missing in a line of an older program read as 0; a line that
- * is no JSON object is refused. */
+/* result_json.c -- reads and writes one line for each engine. Numbers that a line of an older
+ * program lacks are read as 0; a line that is not a JSON object is refused. */
 #include "result.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS 7 /* of a measured number that are kept */
+#define DIGITS 7 /* digits of a measured number that are stored */
 
 static json_t *point_pack(const struct result_point *p)
 {
@@ -95,7 +95,7 @@ static int engine_unpack(const json_t *line, struct result_engine *x)
     return 0;
 }
 
-/* The result of this data, new if need be; what the line says of machine and run counts. */
+/* The result for this data, which is created if needed; machine and run come from the line. */
 static struct result *result_of(struct results *all, const json_t *line)
 {
     char data[sizeof(all->list->data)];

@@ -1,8 +1,8 @@
-/* runtime.c -- what a switch, a message, a timer, a checksum and a group commit cost.
+/* runtime.c -- measures a switch, a message, a timer, a checksum and a group commit.
  *
- * Everything goes through the same calls the server uses. Each figure is the median of several
- * repeats; beside it stands what was measured for the design on another machine (a virtual machine
- * with 2 cores of a Zen 5 EPYC, virtio disk): compare ratios, not digits. */
+ * All measurements use the server's own functions. Each figure is the median of several repeats.
+ * Beside it is a figure from another machine for comparison (a virtual machine with 2 cores of a
+ * Zen 5 EPYC, virtio disk): compare ratios, not digits. */
 #include "base/checksum.h"
 #include "base/histogram.h"
 #include "base/log.h"
@@ -48,7 +48,7 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The median over repeats of what one call of fn takes for each of n things, in nanoseconds. */
+/* The median over repeats of the time of fn(n) divided by n, in nanoseconds. */
 static double median_ns(void (*fn)(unsigned n), unsigned n)
 {
     double values[REPEATS];
@@ -117,7 +117,7 @@ static void start_timers(unsigned n)
     }
 }
 
-/* -- checksums: a start reads every byte of its data for them -- */
+/* -- checksums: a start computes them over all data -- */
 
 static uint8_t *summed;
 static volatile uint64_t sink;
@@ -134,7 +134,7 @@ static void checksum_memory(unsigned n)
         sink += checksum_crc32c(0, summed + ((size_t)i << 20), 1u << 20);
 }
 
-/* The least that reading costs: a sum of words. */
+/* A lower bound for reading: a sum of words. */
 static void read_memory(unsigned n)
 {
     const uint64_t *words = (const uint64_t *)(const void *)summed;
@@ -184,13 +184,13 @@ static void round_trips(unsigned n)
     }
 }
 
-/* What it costs the sender to post to a core that sleeps. */
+/* Measures the cost for the sender of waking a sleeping core. */
 static void measure_wake(void)
 {
     double values[200];
     for (unsigned i = 0; i < ARRAY_LEN(values); i++) {
         struct message m = {0};
-        fiber_sleep_ns(300000); /* so that the other sleeps too */
+        fiber_sleep_ns(300000); /* so that the other core sleeps, too */
         uint64_t start_ns = clock_now_ns();
         message_send(&m, (struct address){1, ECHO_ACTOR, 0}, 0, NULL);
         message_publish();
@@ -249,7 +249,7 @@ static double group_commit(unsigned writers)
     return (double)records * 1e9 / (double)(clock_now_ns() - start_ns);
 }
 
-/* The same bytes without a log: one write and one flush for each group, into a file filled
+/* The same bytes without a log: one write and one flush for each group, into a file that was filled
  * before. */
 static double plain_commit(const char *path, unsigned group)
 {
@@ -289,7 +289,7 @@ static void commit_to_log(void *arg)
         fprintf(stderr, "runtime: no log can be written in %s: %s\n", dir, error.text);
         exit(1);
     }
-    fiber_sleep_ns(500000000); /* the files are filled first */
+    fiber_sleep_ns(500000000); /* the log fills its files first */
     for (unsigned i = 0; i < ARRAY_LEN(counts); i++) {
         double rate = group_commit(counts[i]);
         snprintf(what, sizeof(what), "group commit, %u writers", counts[i]);
@@ -306,7 +306,7 @@ static void commit_to_log(void *arg)
         fprintf(stderr, "runtime: %s could not be removed\n", dir), runtime_stop();
 }
 
-/* -- -- */
+/* -- the program -- */
 
 static void run(unsigned reactors, unsigned spin_us, runtime_boot_fn boot, void *arg)
 {
@@ -359,7 +359,8 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     parse(argc, argv);
-    log_set_level(LOG_ERROR); /* a tight loop without a checkpoint is what some figures are about */
+    /* some figures measure a tight loop without a checkpoint, which would be logged as a stall */
+    log_set_level(LOG_ERROR);
     if (!options.json)
         printf("%-44s %12s %-10s %s\n", "what (median)", "here", "", "for comparison: Zen 5 VM, 2 cores, virtio disk");
     run(1, 0, one_core, NULL);

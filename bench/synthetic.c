@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define LATENT 64
-#define PIECE  256 /* rows that a thread takes at a time */
+#define PIECE  256 /* rows that a thread makes at a time */
 
-/* The i-th axis is (i + 1)^-3/4 as long as the first: half a dozen of them carry most of the
- * spread. Lengths are such that what goes into tanh has variance 1. */
+/* Axis i is (i + 1)^-3/4 as long as the first, so half a dozen axes carry most of the variance. The
+ * lengths are scaled so that the input of tanh has variance 1. */
 static void draw_latent(struct random *r, float *latent)
 {
     double sum = 0;
@@ -43,8 +43,8 @@ struct making {
     uint64_t seed;
 };
 
-/* Each row has dice of its own, so that it does not matter who makes which. Rows from
- * count on are queries. */
+/* Each row has a random stream of its own, so that the result does not depend on the thread. Rows
+ * from count on are queries. */
 static void make_rows(void *arg, uint32_t from, uint32_t to)
 {
     struct making *m = arg;

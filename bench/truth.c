@@ -1,8 +1,8 @@
-/* The true neighbours, and how many of them an answer has found.
+/* truth.c -- finds the true neighbours, and counts how many of them an answer has.
  *
- * Rows are compared with four queries at a time in f32, tile by tile; what comes close is compared
- * again in double, with SPARE candidates more than are wanted, so that rounding does not choose.
- * Nothing here uses the kernels that are being measured. */
+ * Rows are compared with four queries at a time in f32, tile by tile. The nearest, and SPARE more
+ * than are wanted, are compared again in double, so that rounding does not decide. This file does
+ * not use the kernels that are measured. */
 #include "dataset.h"
 #include "parallel.h"
 
@@ -40,7 +40,7 @@ static inline float lanes_sum(const float *lanes)
     return sum;
 }
 
-/* dim is a multiple of LANES: queries and rows are copied to padded places. */
+/* dim is a multiple of LANES, because queries and rows were copied with padding. */
 static void distance_four(bool l2, const float *row, const float *queries, uint32_t dim, float *ret)
 {
     float sum[QUERIES][LANES] = {0};
@@ -66,7 +66,7 @@ struct near {
     uint32_t row;
 };
 
-/* Keeps the `room` nearest, sorted; most rows are farther than the last and cost one comparison. */
+/* Keeps the `room` nearest, sorted. Most rows are farther than the last and cost one comparison. */
 static inline void keep(struct near *list, uint32_t *count, uint32_t room, float distance, uint32_t row)
 {
     if (*count == room && distance >= list[room - 1].distance)
@@ -88,18 +88,18 @@ static int compare_near(const void *a, const void *b)
 struct finding {
     struct dataset *data;
     float *rows, *queries; /* padded copies */
-    uint32_t dim, room;    /* of a padded row, of a list */
+    uint32_t dim, room;    /* dim of a padded row; room of a list */
     atomic_bool no_memory;
 };
 
-/* One tile of rows, which stays in the cache, against queries [from, to). */
+/* Compares one tile of rows, which stays in the cache, with queries [from, to). */
 static void tile_compare(const struct finding *f, uint32_t row_from, uint32_t row_to, uint32_t from, uint32_t to,
                          struct near *lists, uint32_t *counts)
 {
     bool l2 = f->data->metric == METRIC_L2;
     for (uint32_t q = from; q < to; q += QUERIES)
         for (uint32_t row = row_from; row < row_to; row++) {
-            /* the padded queries end with QUERIES rows that nobody asks for */
+            /* the padded queries end with QUERIES unused rows */
             float distances[QUERIES];
             distance_four(l2, f->rows + (size_t)row * f->dim, f->queries + (size_t)q * f->dim, f->dim, distances);
             for (uint32_t i = 0; i < QUERIES && q + i < to; i++)
@@ -133,7 +133,7 @@ static void find_piece(void *arg, uint32_t from, uint32_t to)
     free(lists);
 }
 
-/* Rows of dim as rows of a multiple of LANES, and `more` of zeros behind them. */
+/* Copies rows of dim to rows of a multiple of LANES, with `more` rows of zeros behind them. */
 static float *pad(const float *rows, uint32_t count, uint32_t dim, uint32_t padded, uint32_t more)
 {
     float *copy = calloc(((size_t)count + more) * padded, sizeof(*copy));
@@ -175,7 +175,7 @@ int recall_init(struct recall *r, const struct dataset *d, uint32_t k)
             double distance = dataset_distance(d, q, row);
             farthest = distance > farthest ? distance : farthest;
         }
-        /* Normalising in f32 moves a distance in the seventh digit. */
+        /* Normalising in f32 changes a distance in the seventh digit. */
         r->bound[q] = farthest + 1e-6 * fabs(farthest);
     }
     return 0;

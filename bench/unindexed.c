@@ -1,4 +1,4 @@
-/* unindexed -- what rows without a graph cost a search: CPU time and recall by how many there are,
+/* unindexed.c -- measures searches of rows without a graph: CPU time and recall by their number,
  * beside a scan of all their codes. */
 #include "base/memory.h"
 #include "clock.h"
@@ -45,12 +45,12 @@ struct unindexed_bench {
     const char *rows;
 };
 
-/* What was measured of one way to search. */
+/* The measurements of one way to search. */
 struct figures {
     double us, recall, seen, scored;
 };
 
-/* Rows that are nearest to the same of a few rows come together. */
+/* Sorts rows so that rows nearest to the same one of a few rows follow each other. */
 static int sort_rows(struct dataset *d)
 {
     const size_t dim = d->dim, step = d->count / CLUSTERS;
@@ -79,7 +79,7 @@ static int sort_rows(struct dataset *d)
     return 0;
 }
 
-/* Rows come one by one; the work in the background gets its turn now and then. */
+/* Appends rows one by one, with background work now and then. */
 static struct segment_index *grow(const struct unindexed_bench *b, const struct dataset *d, const struct rows *vectors,
                                   double *ret_append_us)
 {
@@ -139,14 +139,14 @@ static int measure(const struct unindexed_bench *b, const struct dataset *d, con
         }
         us[round] = (double)(clock_thread_cpu_ns() - began) / 1e3 / d->query_count;
     }
-    qsort(us, ROUNDS - 1, sizeof(us[0]),
-          by_value); /* without the last, which counts; the best one was disturbed least */
+    /* without the last round, which counts scored rows; the fastest round was disturbed least */
+    qsort(us, ROUNDS - 1, sizeof(us[0]), by_value);
     *ret = (struct figures){us[0], (double)found / 10 / d->query_count, (double)seen / d->query_count,
                             (double)scored / d->query_count};
     return 0;
 }
 
-/* Rows as an index wants them: each begins on a cache line. */
+/* Lays rows out as an index needs them: each begins on a cache line. */
 static int lay_out(const struct dataset *d, struct rows *ret)
 {
     *ret = (struct rows){.stride = rows_stride(d->dim * sizeof(float)), .shift = 31};

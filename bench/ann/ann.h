@@ -17,7 +17,7 @@
 
 struct ann_options {
     struct dataset_options data;
-    const char *engines;                /* names separated by commas; NULL: all engines of this build */
+    const char *engines;                /* names with commas; NULL: all of this build */
     uint32_t ef[ANN_EFS_MAX], ef_count; /* ascending */
     double refine_k[ANN_REFINE_MAX];    /* ascending */
     uint32_t refine_count;              /* 0: the values that the engine suggests */

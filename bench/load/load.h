@@ -44,7 +44,7 @@ struct load_options {
     const char *pg;              /* connection string for libpq; NULL: libpq's default */
     const char *server;          /* address; NULL: libkith's default */
     const char *collection;      /* name */
-    double rate;                 /* requests per second over all connections; 0: as many as possible */
+    double rate;                 /* requests per second in all; 0: as many as possible */
     double seconds, warm_up_s, index_wait_s, write_share;
     uint32_t connections, in_flight; /* in_flight: for each connection */
     uint32_t k, ef, batch, m, ef_construct, requests;
@@ -129,7 +129,7 @@ enum drive_writes {
 struct drive_plan {
     const char *collection;
     const struct dataset *data;
-    struct live *live;                 /* the existing points, for recall; NULL: recall is not measured */
+    struct live *live;                 /* existing points, for recall; NULL: no recall */
     struct drive_trace *trace;         /* NULL: not recorded */
     double rate, seconds, write_share; /* write_share 0: searches, 1: upserts */
     /* a request that is sent so late ends the phase, because the server cannot keep up; 0: never */

@@ -1,15 +1,15 @@
-/* Does a search feel a write? Steady searches, at a share of what the quiet server can do, while
- * everything else goes on:
+/* load_draining.c -- does a write slow a search down? It sends steady searches, at a share of the
+ * quiet server's capacity, during:
  *
  *   draining  all rows were just written, and their graphs are being built
- *   quiet     nothing else happens: what the other phases are compared with
- *   writing   1000 upserts a second: half are new points, half are points that are there
- *   deleting  a quarter of the points is deleted, and compacted
+ *   quiet     no other work: the baseline for the other phases
+ *   writing   1000 upserts a second: half of new points, half of existing points
+ *   deleting  a quarter of the points is deleted and compacted
  *   snapshot  snapshots are taken, one after the other
  *
- * The data is loaded twice: first nobody searches, which tells how long the graphs take alone and
- * what the quiet server can do; then the phases follow. Recall is told against everything that was
- * acknowledged when a search left (load_live.h). */
+ * The data is loaded twice. The first time there are no searches, which gives the time to build the
+ * graphs and the capacity of the quiet server. Then the phases follow. Recall is judged against all
+ * points that were acknowledged when a search was sent (load_live.h). */
 #include "load/load_draining.h"
 
 #include "clock.h"
@@ -20,14 +20,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SHARE        0.3 /* of what the quiet server can do */
-#define CAPACITY_S   4   /* time to find that out, after a second that does not count */
+#define SHARE        0.3 /* of the quiet server's capacity */
+#define CAPACITY_S   4   /* seconds to measure the capacity, after a warm-up of one second */
 #define BEHIND_MAX_S 5
 #define WRITES_S     1000.0
 #define DELETE_EACH  4
 #define BATCH        400u
 
-/* Work that goes on beside the searches of a phase, over a link of its own. */
+/* Work beside the searches of a phase, on a connection of its own. */
 struct beside {
     struct draining *d;
     int (*work)(struct beside *b, struct link *l);
@@ -157,7 +157,7 @@ static int phase_drive(struct draining *d, struct drive_plan *plan, struct besid
     return rc;
 }
 
-/* The same searches alone, for a moment that does not count. */
+/* The same searches alone, for a short time that is not measured. */
 static int warm_up(struct draining *d, const struct drive_plan *plan)
 {
     static struct drive_result unused;
@@ -179,7 +179,7 @@ static int phase_run(struct draining *d, int phase, int (*work)(struct beside *b
         plan.rate += WRITES_S;
         plan.writes = WRITE_HALF_NEW;
     }
-    /* rows wait for their graphs: it begins at once */
+    /* rows wait for their graphs, so this phase begins at once */
     int rc = phase == DRAINING ? 0 : warm_up(d, &plan);
     if (rc < 0)
         return rc;
@@ -189,12 +189,12 @@ static int phase_run(struct draining *d, int phase, int (*work)(struct beside *b
     if (rc == 0)
         load_report_phase(d->options, draining_names[phase], &plan, &ret->drive);
     if (rc == 0 && ret->drive.gave_up_s)
-        fprintf(stderr, "load: %s: hopeless, given up after %.0f s: the server cannot answer %.0f searches/s here\n",
+        fprintf(stderr, "load: %s: ended after %.0f s, because the server cannot answer %.0f searches/s here\n",
                 draining_names[phase], ret->drive.gave_up_s, d->rate);
     return rc;
 }
 
-/* Rows as they arrive, nobody searching. */
+/* Loads the rows without searches. */
 static int rows_load(struct draining *d, struct fill_watch *w)
 {
     struct link *l = d->control;
@@ -232,7 +232,7 @@ static int capacity_find(struct draining *d)
 static int alone_run(struct draining *d)
 {
     struct link *l = d->control;
-    fprintf(stderr, "load: first alone: rows, graphs, and what the quiet server can do\n");
+    fprintf(stderr, "load: first without searches: rows, graphs, and the capacity of the quiet server\n");
     int rc = rows_load(d, &d->filled_alone);
     uint64_t from = clock_wall_ns();
     if (rc == 0)

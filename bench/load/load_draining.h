@@ -1,4 +1,4 @@
-/* load_draining.h -- what the scenario `draining` has measured, and what is said about it. */
+/* load_draining.h -- the measurements of the scenario `draining`, and its verdict. */
 #pragma once
 
 #include "load/load.h"
@@ -8,7 +8,7 @@ extern const char *const draining_names[DRAINING_PHASES];
 
 struct draining_phase_result {
     struct drive_result drive;
-    double began_s, ended_s; /* of the trace; 0, 0: it was not run */
+    double began_s, ended_s; /* in time of the trace; 0, 0: the phase did not run */
 };
 
 struct draining {
@@ -22,21 +22,21 @@ struct draining {
     struct drive_trace trace;
     struct fill_watch filled_alone, filled;
     int64_t backlog;         /* rows without a graph when the searches began */
-    double alone_s, drain_s; /* from the last row's acknowledgement to the last graph */
+    double alone_s, drain_s; /* from the acknowledgement of the last row to the last graph */
     double capacity_qps, rate;
     uint64_t snapshots, deleted;
     struct draining_phase_result *phases; /* DRAINING_PHASES */
     struct error *error;
 };
 
-/* Tables, what was aimed at and whether it was met. */
+/* Prints tables, the aims, and whether they were met. */
 void draining_report(const struct draining *d);
 MUST_USE int draining_picture(struct draining *d, const char *path);
 
-/* One aim: the worst phase of those that were run. */
+/* One aim, with the worst of the phases that ran. */
 struct draining_aim {
-    const char *what;  /* "p50 at most 1.3 times quiet" */
-    const char *phase; /* where it was worst; "": of the whole run */
+    const char *what;  /* like "p50 at most 1.3 times quiet" */
+    const char *phase; /* the worst phase; "": the whole run */
     double worst, limit;
     bool met;
 };

@@ -1,10 +1,10 @@
-/* Requests leave at times that were fixed beforehand and do not wait for answers; a latency counts
- * from the intended time, so a server that stalls is charged for every request that should have
- * been sent meanwhile (the "coordinated omission" of Gil Tene). When every connection is full a
- * request waits here, on its own clock. One thread, many connections, poll().
+/* load_drive.c -- sends requests at predetermined times without waiting for answers. A latency
+ * counts from the intended time. So a server that stalls is charged for every request that should
+ * have been sent meanwhile (the "coordinated omission" of Gil Tene). If every connection is full, a
+ * request waits here, and its latency grows. One thread, many connections, poll().
  *
- * With rate 0 it is a closed loop instead: every place in flight is filled again at once, which
- * finds the most that goes. */
+ * With rate 0 it is a closed loop instead: each free place in flight is filled at once, which finds
+ * the capacity. */
 #include "load/load_drive.h"
 
 #include "clock.h"
@@ -17,9 +17,11 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define MOVE_NS  2000000ull     /* on one core */
-#define SLEEP_NS 1000000ull     /* at most, before answers are looked at that tell when they came */
-#define DRAIN_NS 10000000000ull /* what is not answered so long after the end is an error */
+#define MOVE_NS 2000000ull /* time on one core */
+/* longest sleep before answers are read; they carry their arrival time */
+#define SLEEP_NS 1000000ull
+/* a request that is not answered so long after the end counts as an error */
+#define DRAIN_NS 10000000000ull
 
 void drive_close(struct drive *d)
 {
@@ -49,10 +51,10 @@ static int links_open(struct drive *d, const char *address, struct error *e)
     return 0;
 }
 
-/* Where the server works on all cores, a generator that has to wait for one measures the scheduler:
- * it was kept waiting for .5 to 1.5 ms a hundred times a second. So it goes before others if it
- * may, and then from core to core, for otherwise it would take half of one from the server and
- * nothing from the others. A client with a machine of its own would take nothing at all. */
+/* Raises the priority of this thread. If the server uses all cores, a load generator that waits for
+ * a core measures the scheduler: it waited 0.5 to 1.5 ms a hundred times a second. So it runs
+ * before other programs if it may, and moves from core to core. On one core it would take half of
+ * that core from the server. A client on another machine would take nothing. */
 static bool go_first(cpu_set_t *ret_cores)
 {
     static bool told;
@@ -73,7 +75,7 @@ static void go_back(const struct drive *d)
     if (!d->goes_first)
         return;
     (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK,
-                             &usual); /* taking the flag back is a right of its own */
+                             &usual); /* clearing the flag needs a separate right */
     (void)sched_setaffinity(0, sizeof(d->cores), &d->cores);
 }
 
@@ -94,7 +96,7 @@ static void core_change(struct drive *d, uint64_t now)
 int drive_open(const struct target *t, const char *address, uint32_t connections, uint32_t in_flight,
                struct drive **ret, struct error *e)
 {
-    prctl(PR_SET_TIMERSLACK, 1); /* poll() wakes when it was told to, not 50 us later */
+    prctl(PR_SET_TIMERSLACK, 1); /* poll() then wakes at the given time, not 50 us later */
     struct drive *d = calloc(1, sizeof(*d));
     if (!d)
         return error_set_errno(e, -ENOMEM, "connections");
@@ -115,7 +117,7 @@ int drive_open(const struct target *t, const char *address, uint32_t connections
     return rc;
 }
 
-/* Room for the bounds of all searches on their way. */
+/* Allocates the bounds of all searches in flight. */
 static int bounds_make(struct drive *d, uint32_t queries)
 {
     if (queries > d->bounds_each) {
@@ -128,7 +130,7 @@ static int bounds_make(struct drive *d, uint32_t queries)
     return d->bounds ? 0 : -ENOMEM;
 }
 
-/* The connection with the most room, looking from a new place each time; NULL when all are full. */
+/* The connection with the most room, beginning at another one each time; NULL when all are full. */
 static struct connection *connection_choose(struct drive *d)
 {
     struct connection *best = NULL;
@@ -159,7 +161,7 @@ static void next_arrival(struct phase *p)
     p->next_ns += (uint64_t)(gap * 1e9);
 }
 
-/* Whether one more request is due now; *ret_intended is the moment that it counts from. */
+/* Whether another request is due now; *ret_intended is its intended time. */
 static bool request_due(const struct phase *p, uint64_t now, uint64_t *ret_intended)
 {
     if (p->plan->requests && p->sent >= p->plan->requests)
@@ -194,8 +196,8 @@ static int requests_start(struct phase *p, struct error *e)
     return 0;
 }
 
-/* To be woken for every answer would cost more than all else that is done here, and a server on the
- * same core its place there. */
+/* Sleeps until the next request. Waking for every answer would cost more than all other work here,
+ * and would take the core from a server on it. */
 static void sleep_until_next(struct phase *p, uint64_t *now)
 {
     if (!p->drive->target->tells_arrival || p->plan->rate == 0 || p->next_ns >= p->end_ns || p->next_ns <= *now ||
@@ -206,8 +208,8 @@ static void sleep_until_next(struct phase *p, uint64_t *now)
     *now = clock_wall_ns();
 }
 
-/* Waits for an answer, the next request's time, or the end; not at all when a request is due, only
- * to see who has answers. */
+/* Waits for an answer, the time of the next request, or the end. When a request is due, it only
+ * checks which connections have answers. */
 static void wait_a_little(struct phase *p, uint64_t now)
 {
     struct drive *d = p->drive;
@@ -231,7 +233,7 @@ static void wait_a_little(struct phase *p, uint64_t now)
         d->connections[i].look |= d->polls[i].revents != 0;
 }
 
-/* Of this phase. */
+/* Requests of this phase in flight. */
 static uint32_t flights_count(const struct drive *d)
 {
     uint32_t sum = 0;
@@ -240,8 +242,8 @@ static uint32_t flights_count(const struct drive *d)
     return sum - d->abandoned;
 }
 
-/* What was never answered, or never even sent, is an error, and its latency is at
- * least what has passed. */
+/* Counts requests that were never answered or never sent as errors; their latency is at least the
+ * time until now. */
 static void leftovers_count(struct phase *p, uint64_t now)
 {
     for (uint32_t i = 0; i < p->drive->connection_count; i++) {
@@ -264,8 +266,8 @@ static void leftovers_count(struct phase *p, uint64_t now)
     }
 }
 
-/* A phase that lasts as long as somebody else's work: its end moves on, a tenth
- * of a second at a time. */
+/* In a phase that lasts as long as another thread's work: moves the end on by a tenth of a
+ * second. */
 static void end_move(struct phase *p)
 {
     uint64_t next_ns = clock_wall_ns() + 100000000;
@@ -273,8 +275,8 @@ static void end_move(struct phase *p)
         p->end_ns = next_ns;
 }
 
-/* Requests that leave ever later are not served at this rate, however long one waits. What was due
- * until now counts, what would be due is not offered any more. */
+/* Whether requests are sent later and later, so that the server cannot keep up with this rate.
+ * Requests that were due count; later ones are not offered. */
 static bool hopeless(struct phase *p, uint64_t now)
 {
     if (p->plan->behind_max_s <= 0 || p->plan->rate == 0 || p->next_ns >= p->end_ns ||
@@ -343,7 +345,7 @@ int drive_run(struct drive *d, struct drive_plan *plan, struct drive_result *ret
     if (rc == 0)
         rc = phase_loop(&p, e);
     go_back(d);
-    /* Served over the whole phase, and longer when answers came after it. */
+    /* the rate over the whole phase, and longer if answers came after it */
     ret->seconds = (double)(p.last_ns - p.start_ns) / 1e9;
     double whole = (double)(p.end_ns - p.start_ns) / 1e9;
     if (plan->rate > 0 && ret->seconds < whole)

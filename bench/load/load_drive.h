@@ -1,5 +1,5 @@
-/* load_drive.h -- what the parts of the driver share: links with their requests, and
- * the phase that runs. */
+/* load_drive.h -- declarations that the parts of the driver share: connections with their requests,
+ * and the running phase. */
 #pragma once
 
 #include "load/load.h"
@@ -10,35 +10,35 @@
 struct flight {
     int64_t request; /* 0: free */
     uint64_t intended_ns, sent_ns;
-    uint64_t point; /* of an upsert of one */
-    double *bounds; /* of a search whose recall is told: live_bound() of each query */
-    uint32_t query; /* the first */
+    uint64_t point; /* for an upsert of one point */
+    double *bounds; /* for a search whose recall is measured: live_bound() of each query */
+    uint32_t query; /* number of its first query */
     bool upsert;
-    bool abandoned; /* its phase is over: the place is taken until the answer comes */
+    bool abandoned; /* its phase is over, but the place is taken until the answer comes */
 };
 
 struct connection {
     struct link *link;
-    struct flight *flights; /* in_flight */
+    struct flight *flights; /* array of in_flight elements */
     uint32_t count;
-    bool touched; /* something was started since the last flush */
-    bool look;    /* there may be answers: the socket has bytes, or sending has read some */
+    bool touched; /* a request was started since the last flush */
+    bool look;    /* answers may have come: the socket has bytes, or sending has read some */
 };
 
 struct drive {
     const struct target *target;
     struct connection *connections;
     struct pollfd *polls;
-    double *bounds; /* of all flights; grown when a plan has more queries a search */
+    double *bounds; /* of all flights; grows when a plan has more queries in a search */
     uint32_t connection_count, in_flight, turn, bounds_each;
-    uint32_t abandoned; /* flights */
-    bool goes_first;    /* in a phase: before other programs, */
-    cpu_set_t cores;    /* on these in turn, */
-    size_t core;        /* this one now, */
-    uint64_t moves_ns;  /* until then */
+    uint32_t abandoned; /* number of abandoned flights */
+    bool goes_first;    /* during a phase: runs before other programs */
+    cpu_set_t cores;    /* the cores that it runs on in turn */
+    size_t core;        /* the current core */
+    uint64_t moves_ns;  /* time of the move to the next core */
 };
 
-/* One phase while it runs. */
+/* A running phase. */
 struct phase {
     struct drive *drive;
     struct drive_plan *plan;
@@ -47,14 +47,14 @@ struct phase {
     uint64_t start_ns, end_ns, next_ns, last_ns, sent;
     uint32_t next_query;
     float *vectors; /* of one upsert: batch x dim */
-    float *queries; /* of one search, where they wrap around: queries x dim */
-    uint64_t *ids;  /* batch */
+    float *queries; /* of one search whose queries wrap around: queries x dim */
+    uint64_t *ids;  /* array of `batch` elements */
 };
 
 /* load_request.c */
-/* Negative when the link is lost. */
+/* Negative when the connection is lost. */
 MUST_USE int request_start(struct phase *p, struct connection *c, uint64_t intended_ns, struct error *e);
-/* Takes every answer that is there. */
+/* Takes every answer that has arrived. */
 MUST_USE int answers_take(struct phase *p, struct connection *c, struct error *e);
 void count_error(struct drive_count *count, const char *sentence);
 int link_fails(struct error *e, const struct link *l, int rc, const char *doing);

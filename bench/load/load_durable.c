@@ -1,9 +1,9 @@
-/* Durable upserts, beside what the disk gives: the same bytes in groups of the same size, one
- * write and one fdatasync for each. Server and bare writers take turns; while the bare ones write,
- * the server is stopped, so that its background work takes nothing from them. Groups are as large
- * as the server's were on average in the turn before. Each turn has a collection of its own:
- * points come faster than graphs are built, and a server that is full makes its writers wait,
- * which is not what is asked here. */
+/* load_durable.c -- durable upserts, beside the disk alone: the same bytes in groups of the same
+ * size, with one write and one fdatasync() for each. Server and plain writers take turns. While the
+ * plain ones write, the server is stopped (SIGSTOP), so that its background work does not disturb
+ * them. A group is as large as the server's average in the turn before. Each turn has a collection
+ * of its own. Points come faster than graphs are built, and the throttle of a full server would
+ * distort the result. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -26,7 +26,7 @@ struct log_counts {
 };
 
 struct turn {
-    double points_s, groups_s, group_bytes, group_points; /* the server's */
+    double points_s, groups_s, group_bytes, group_points; /* of the server */
     double bare_groups_s, bare_points_s;
     uint64_t p50_ns, p99_ns;
 };
@@ -50,7 +50,7 @@ static int counts_read(const struct server *s, struct log_counts *ret, struct er
     return rc;
 }
 
-/* Nothing that was written before is still on its way to the disk. */
+/* Waits until earlier writes have reached the disk. */
 static void settle(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

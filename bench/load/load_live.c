@@ -1,6 +1,6 @@
-/* Answers are judged by their places in the truth, whose distances are computed once: the load
- * shares the machine with what it measures. Only a point that is not in the truth, though as near
- * as its last row may be, is measured. */
+/* load_live.c -- judges answers by their positions in the truth, whose distances are computed once,
+ * because the load shares the machine with the server. A distance is computed only for a point
+ * outside the truth that may be as near as its last row. */
 #include "load/load_live.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ static unsigned state_of(const struct live *l, uint64_t point)
 
 void live_writing(struct live *l, uint64_t point)
 {
-    if (state_of(l, point) != THERE) /* what is written again is there all the time */
+    if (state_of(l, point) != THERE) /* a point that is written again exists all the time */
         atomic_store(&l->states[point], COMING);
 }
 
@@ -90,7 +90,7 @@ uint64_t live_old_point(const struct live *l, struct random *r)
     return at;
 }
 
-/* Normalising in f32 moves a distance in the seventh digit. */
+/* Normalising in f32 changes a distance in the seventh digit. */
 static double with_rounding(double distance)
 {
     return distance + 1e-6 * fabs(distance);

@@ -1,4 +1,4 @@
-/* What a server counts, from its /metrics: just enough of an HTTP client for one answer. */
+/* load_metrics.c -- reads the server's /metrics with a minimal HTTP client for one answer. */
 #include "load/load.h"
 
 #include <errno.h>

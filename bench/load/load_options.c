@@ -200,10 +200,10 @@ static int option_take(int option, struct load_options *o)
     case O_SVG: o->svg = optarg; return 0;
     case O_JSON: o->json = true; return 0;
     }
-    return -1; /* getopt has said what is wrong */
+    return -1; /* getopt has printed the error */
 }
 
-/* What was not given, and is not the same for all scenarios. */
+/* Sets defaults that depend on the scenario. */
 static void defaults_fill(struct load_options *o)
 {
     bool durable = o->scenario == SCENARIO_DURABLE, draining = o->scenario == SCENARIO_DRAINING;
@@ -225,9 +225,9 @@ static void defaults_fill(struct load_options *o)
             o->data.count = (256u << 20) / (48 + o->data.dim * 4) + 1;
         if (space && o->data.count == 0)
             o->data.count = 400000;
-        o->data.query_count = 1; /* nothing is searched */
+        o->data.query_count = 1; /* no searches */
     }
-    o->data.truth_k = draining ? 3 * o->k + 10 : o->k; /* a quarter of it is deleted */
+    o->data.truth_k = draining ? 3 * o->k + 10 : o->k; /* a quarter of the points is deleted */
 }
 
 int load_options_read(int argc, char **argv, struct load_options *ret)

@@ -1,6 +1,6 @@
-/* What is done to the table as a whole. The rows come by COPY, a hundred transactions of it; the
- * index is built afterwards, so that there is a time in which rows have no graph and searches go
- * on, as in any database that is loaded first. The memory for it is raised: with the default the
+/* load_pgvector_table.c -- operations on the whole table. Rows are loaded by COPY in a hundred
+ * transactions. The index is built afterwards, so that searches run for a time without a graph, as
+ * in any database that is loaded first. The memory for the index is raised: with the default, the
  * graph of a hundred thousand rows is built on the disk. */
 #include "load/load_pgvector.h"
 
@@ -13,7 +13,7 @@
 
 #define COPIES 100
 
-/* Of the one table that a run makes: a link that did not make it has to know. */
+/* Facts about the one table of a run, for connections that did not create it. */
 static struct {
     const char *operator, * operators;
     uint32_t m, ef_construct;
@@ -45,7 +45,7 @@ int pgvector_create(struct link *l, const struct load_options *o, const struct d
     return rc < 0 ? rc : pgvector_run(of(l), statement);
 }
 
-/* The head of the binary form, rows of two fields each, and the end. */
+/* Writes the head of the binary format, rows of two fields each, and the end. */
 static int rows_put(struct pgvector_link *x, const struct dataset *d, uint32_t from, uint32_t to, char *row)
 {
     static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
@@ -159,7 +159,7 @@ int pgvector_compact(struct link *l, const char *collection)
     return pgvector_run(of(l), statement);
 }
 
-/* Everything is read in one transaction, as pg_dump does; nothing is kept. */
+/* Reads everything in one transaction, like pg_dump, and keeps nothing. */
 int pgvector_snapshot(struct link *l, const char *collection)
 {
     struct pgvector_link *x = of(l);

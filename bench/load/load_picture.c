@@ -11,7 +11,7 @@
 #define RIGHT   20.0
 #define TOP     40.0
 #define BOTTOM  40.0
-#define COLUMNS 240 /* stretches of time */
+#define COLUMNS 240 /* intervals of time */
 
 struct axes {
     double seconds;
@@ -83,8 +83,8 @@ static void scales_draw(FILE *f, const struct axes *a)
         fprintf(f, "<text x='%.1f' y='%.0f' text-anchor='middle'>%g s</text>\n", x_of(a, s), HEIGHT - BOTTOM + 18, s);
 }
 
-/* One curve: in each stretch the search that so many percent are faster than. The points of a
- * stretch are in order of latency. */
+/* Draws one curve: for each interval, the given percentile of latency. The points of an interval
+ * are sorted by latency. */
 static void curve_draw(FILE *f, const struct drive_trace *t, const size_t *ends, const struct axes *a, double percent,
                        const char *class)
 {

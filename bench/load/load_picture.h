@@ -1,6 +1,5 @@
-/* load_picture.h -- latency over time as an SVG: for each stretch of time the median and the
- * 99th percentile, on an axis of powers of ten, and behind them the phases. The flat line is
- * what one wants to see. */
+/* load_picture.h -- draws latency over time as an SVG: for each interval the median and the 99th
+ * percentile, on a logarithmic axis, with the phases in the background. */
 #pragma once
 
 #include "load/load.h"
@@ -13,7 +12,7 @@ struct load_picture_phase {
 };
 
 struct load_picture {
-    struct drive_trace *trace; /* its points are put in order */
+    struct drive_trace *trace; /* its points are sorted in place */
     struct load_picture_phase phases[PICTURE_PHASES_MAX];
     unsigned phase_count;
     double line_us; /* a level to compare with; 0: none */

@@ -1,6 +1,6 @@
-/* How fast a log is replayed: points are imported into a server that seals nothing, it is killed,
- * and started again and again until all points are there. The clock runs from the exec, so
- * everything else that a start does counts as replay. */
+/* load_replay.c -- measures the replay of a log. Points are imported into a server that seals
+ * nothing; it is killed, and started several times until all points are there. Time counts from the
+ * exec, so all other work of a start counts as replay. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STARTS      5
-#define GIVE_UP_NS  120000000000ull
-#define NAME        "replay"
-#define NEVER_SEALS "--growing-mib 8192" /* and killed before a segment that rests is sealed */
+#define STARTS     5
+#define GIVE_UP_NS 120000000000ull
+#define NAME       "replay"
+/* and the server is killed before it seals an idle segment */
+#define NEVER_SEALS "--growing-mib 8192"
 
 struct replay_times {
     double seconds, cpu_seconds;
@@ -22,7 +23,7 @@ struct replay {
     const struct load_options *options;
     char args[1024];
     char folder[128];
-    double log_bytes; /* of records */
+    double log_bytes; /* bytes of records */
     uint64_t points;
     unsigned reactors;
 };
@@ -31,7 +32,7 @@ static int replayed(struct kith *k, uint64_t points, uint64_t start_ns, struct e
 {
     uint64_t count = 0;
     int rc = 0;
-    while (count < points) { /* it may refuse while it opens its collections */
+    while (count < points) { /* the server may refuse while it opens its collections */
         rc = kith_count(k, NAME, &count);
         if (clock_wall_ns() - start_ns > GIVE_UP_NS)
             return rc < 0 ? load_client_error(e, k, rc, "counting")
@@ -65,7 +66,7 @@ static int start_once(struct replay *r, bool cold, struct replay_times *ret, str
         kith_close(k);
     server_kill(&s);
     if (rc == 0)
-        server_remove(&s); /* its log only: the folder was given */
+        server_remove(&s); /* removes its output only; the data folder was given */
     return rc;
 }
 
@@ -115,7 +116,7 @@ static int starts_run(struct replay *r, struct error *e)
     return 0;
 }
 
-/* Fills the log, and kills the server before anything of it is sealed. */
+/* Fills the log, and kills the server before any of it is sealed. */
 static int log_fill(struct replay *r, const struct dataset *d, struct server *s, struct error *e)
 {
     char text[ERROR_TEXT_MAX] = "";

@@ -1,4 +1,4 @@
-/* One request of the driver, from its making to its answer. */
+/* load_request.c -- one request of the driver, from its creation to its answer. */
 #include "load/load_drive.h"
 
 #include "clock.h"
@@ -15,7 +15,7 @@ int link_fails(struct error *e, const struct link *l, int rc, const char *doing)
     return rc;
 }
 
-/* Queries in a row; copied together where they begin anew. */
+/* Consecutive queries; copied together if they wrap around. */
 static const float *queries_choose(struct phase *p, uint32_t count, uint32_t *ret_first)
 {
     const struct dataset *data = p->plan->data;

@@ -1,10 +1,10 @@
-/* Does a second core pay? The same data is served by one reactor and by several, in turns,
- * one server at a time.
+/* load_scaling.c -- how much faster are several cores? One reactor and several reactors serve the
+ * same data in turns, one server at a time.
  *
- * Saturated, many queries come in a frame, so that the load, which shares the machine, costs next
- * to nothing; what the server's own threads used is told beside it, and says what several cores of
- * their own would do. At low load queries come one by one. The naive way is measured too: every
- * core keeps a graph of what it was given, and every query goes to all. */
+ * In saturation, many queries share a frame, so that the load, which runs on the same machine,
+ * costs almost nothing. The CPU time of the server's threads is printed as well; it shows what
+ * cores of their own would achieve. At low load queries come one by one. The naive way is measured
+ * too: every core keeps a graph of its own rows, and every query goes to all cores. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -15,24 +15,24 @@
 
 #define ROUNDS    3
 #define WARM_UP_S 1
-#define LOW_SHARE 0.05 /* of what one reactor can do */
-#define GAIN      1.8  /* by which several reactors are to answer more, of two */
-#define NO_WORSE  1.05 /* two medians of the same thing differ by so much */
+#define LOW_SHARE 0.05 /* of the capacity of one reactor */
+#define GAIN      1.8  /* least gain in throughput of several reactors, for two */
+#define NO_WORSE  1.05 /* two medians of the same quantity may differ by this factor */
 
 enum { ALONE, AUTO, ONE, ALL, NAIVE, WAYS };
 static const enum kith_fan_out fan_outs[WAYS] = {KITH_FAN_OUT_SETTING, KITH_FAN_OUT_AUTO, KITH_FAN_OUT_ONE,
                                                  KITH_FAN_OUT_ALL, KITH_FAN_OUT_ALL};
 static const char *const names[WAYS] = {"alone", "auto", "1", "all", "naive"};
 
-/* The data as it is after everything was merged, and as the cores sealed what each was given. */
+/* The data after all segments were merged, and as each core sealed its own part. */
 enum { MERGED, APART, FOLDERS };
 
-/* Medians over the rounds, once they are all there. */
+/* Measurements of all rounds; medians are taken at the end. */
 struct way {
-    /* CPU of the server, of the load: seconds a 1000 queries */
+    /* CPU time of the server and of the load: seconds for 1000 queries */
     double qps[ROUNDS], cpu_s[ROUNDS], load_s[ROUNDS];
     double p50_us[ROUNDS], p99_us[ROUNDS]; /* at low load */
-    /* the share of searches that went to all cores */
+    /* share of searches that went to all cores */
     double wide[ROUNDS], low_wide[ROUNDS];
     uint64_t found, wanted, errors;
     uint64_t server_ns, load_ns; /* CPU time of the last phase */
@@ -45,7 +45,7 @@ struct scaling {
     struct server makers[FOLDERS]; /* own the folders */
     uint64_t segments[FOLDERS];
     double low_rate;
-    struct kith *control; /* of the server that is measured */
+    struct kith *control; /* connection to the measured server */
     pid_t pid;
     struct way ways[WAYS];
     struct error *error;
@@ -66,7 +66,7 @@ static int fails(struct scaling *s, struct kith *k, int rc, const char *doing)
     return rc < 0 ? load_client_error(s->error, k, rc, doing) : 0;
 }
 
-/* Until nothing is left to merge, or only to seal. */
+/* Waits until no segment is left to merge, or only until all are sealed. */
 static int data_rest(struct scaling *s, struct kith *k, int folder)
 {
     const char *name = s->options->collection;
@@ -88,7 +88,7 @@ static int data_fill(struct scaling *s, struct kith *k)
     return rc < 0 ? rc : load_collection_import(k, o->collection, s->data, NULL, s->error);
 }
 
-/* The merged data comes to rest on one reactor too: it had the segments of several to look at. */
+/* The merged data is settled on one reactor too, which had the segments of several reactors. */
 static int data_visit(struct scaling *s, const struct server *at, int folder, bool fill)
 {
     char text[ERROR_TEXT_MAX] = "";
@@ -148,7 +148,7 @@ static void found_add(struct way *w, const struct drive_result *r)
     w->errors += r->search.errors;
 }
 
-/* Searches so far that went to one core, and to all. */
+/* Numbers of searches so far that went to one core, and to all. */
 static void fan_out_read(struct kith *k, double ret[2])
 {
     struct kith_stats stats;
@@ -161,7 +161,7 @@ static void fan_out_read(struct kith *k, double ret[2])
     }
 }
 
-/* Warms up, and then measures; *ret_wide is the share of searches that went to all cores. */
+/* Warms up and measures; *ret_wide is the share of searches that went to all cores. */
 static int plan_run(struct scaling *s, struct drive *drive, struct drive_plan *plan, struct drive_result *ret,
                     double *ret_wide, struct way *w)
 {
@@ -214,7 +214,7 @@ static int low_run(struct scaling *s, struct drive *drive, int way, int round)
     return rc;
 }
 
-/* One server, and the ways of it in turn; the first of them moves on from round to round. */
+/* Measures one server in its ways in turn; another way is first in each round. */
 static int server_measure(struct scaling *s, unsigned reactors, int folder, int first, int count, int round)
 {
     const struct load_options *o = s->options;
@@ -254,7 +254,7 @@ static int round_run(struct scaling *s, int round)
     return rc;
 }
 
-/* -- what came out -- */
+/* -- results -- */
 
 static int by_value(const void *a, const void *b)
 {

@@ -16,14 +16,14 @@
 
 #define ARGUMENTS_MAX 32
 #define PATH_BYTES    1024
-#define START_NS      60000000000ull /* a server that says nothing for so long will not */
+#define START_NS      60000000000ull /* a server that prints nothing for so long has failed */
 
 static void sleep_us(long us)
 {
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-/* Where a build puts kithd, seen from this program. */
+/* Finds kithd where a build puts it, relative to this program. */
 static int kithd_find(char path[PATH_BYTES], struct error *e)
 {
     static const char *const places[] = {"kithd", "../bin/kithd", "../src/kithd"};
@@ -36,7 +36,7 @@ static int kithd_find(char path[PATH_BYTES], struct error *e)
         if (length < PATH_BYTES && access(path, X_OK) == 0)
             return 0;
     }
-    return error_set(e, ERROR_NOT_FOUND, "kithd is not beside this program: say where with --kithd");
+    return error_set(e, ERROR_NOT_FOUND, "kithd is not beside this program: give its path with --kithd");
 }
 
 static int folder_make(struct server *s, const char *data_folder, struct error *e)
@@ -54,7 +54,7 @@ static int folder_make(struct server *s, const char *data_folder, struct error *
     return 0;
 }
 
-/* In the child, after fork(). Does not return. */
+/* Runs in the child after fork(). Does not return. */
 static void server_exec(const char *kithd, const char *folder, const char *more, const char *log)
 {
     char words[1024], *arguments[ARGUMENTS_MAX] = {(char *)kithd, "--data", (char *)folder, "--listen",
@@ -78,7 +78,7 @@ static void word_after(const char *line, const char *mark, char *ret, size_t roo
         snprintf(ret, room, "%.*s", (int)strcspn(at + strlen(mark), ", \n"), at + strlen(mark));
 }
 
-/* "kithd 0.1.0 serving on HOST:PORT, metrics on HOST:PORT, ..." */
+/* Parses "kithd 0.1.0 serving on HOST:PORT, metrics on HOST:PORT, ..." */
 static bool address_find(struct server *s)
 {
     char line[1024];
@@ -190,8 +190,7 @@ int load_server_end(struct server *s, int rc, struct error *e)
     return rc;
 }
 
-/* schedstat counts in nanoseconds where stat counts in hundredths of a second; it is
- * kept for each thread. */
+/* Reads schedstat of each thread, which counts nanoseconds; stat counts hundredths of a second. */
 uint64_t server_cpu_ns(pid_t pid)
 {
     char path[300];

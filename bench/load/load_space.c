@@ -1,7 +1,7 @@
-/* What the data takes on the disk beside what it is: vectors, codes, links and payloads of the
- * points that are there. At rest after an import, at rest after a quarter was deleted and
- * compacted, and the most that was taken in between. The sizes of files are those that the file
- * system says; what is in them, the server's own accounting of its segments. */
+/* load_space.c -- measures the disk space of the data in relation to its content: vectors, codes,
+ * links and payloads of existing points. It measures after an import, after a quarter was deleted
+ * and compacted, and the maximum in between. Sizes of files come from the file system, and sizes of
+ * contents from the server's figures about its segments. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -38,7 +38,7 @@ struct rest {
     struct usage disk;
 };
 
-/* What was removed between the listing and the look is not there any more. */
+/* Bytes of all files; a file that was removed since the listing is skipped. */
 static double folder_bytes(const char *folder)
 {
     double sum = 0;
@@ -74,7 +74,7 @@ static void *watch(void *arg)
     return NULL;
 }
 
-/* Points of the data with a payload of some 60 bytes. */
+/* Imports points with a payload of about 60 bytes. */
 static int fill(struct kith *k, const struct dataset *d, struct error *e)
 {
     static char text[BATCH][80];
@@ -105,7 +105,7 @@ static int fill(struct kith *k, const struct dataset *d, struct error *e)
     return rc < 0 ? load_client_error(e, k, rc, "importing") : 0;
 }
 
-/* What is stored of the live points; of a segment with deleted rows, the live part. */
+/* Reads the bytes of existing points; of a segment with deleted rows, the share of alive rows. */
 static int rest_read(struct kith *k, const char *folder, struct rest *ret, struct error *e)
 {
     struct kith_info info;

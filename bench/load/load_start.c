@@ -1,6 +1,6 @@
-/* How long a server takes from exec to its first answer, on a folder of data that is already there:
- * with the files in the kernel's cache, as after the restart of a process, and without
- * (--drop-caches), as after a boot. What a host caches of a virtual disk is not dropped by that. */
+/* load_start.c -- measures the time from exec to the first answer, on an existing data folder: with
+ * the files in the page cache, as after a restart of the process, and without (--drop-caches), as
+ * after a boot. The cache of a virtual machine's host is not dropped. */
 #include "load/load.h"
 
 #include "clock.h"
@@ -20,7 +20,7 @@ struct start_times {
     uint64_t points;
 };
 
-/* The only collection, or the one of that name; *ret_name lives until the next call on k. */
+/* The only collection, or the one with that name; *ret_name is valid until the next call on k. */
 static int collection_choose(struct kith *k, const char *wanted, const char **ret_name, uint32_t *ret_dim,
                              struct error *e)
 {
@@ -70,7 +70,8 @@ static int search_once(struct kith *k, const struct load_options *o, struct erro
     return rc;
 }
 
-/* A server that still opens its collections may refuse: asked again until it answers. */
+/* Repeats the search until it is answered, because a server may refuse while it opens its
+ * collections. */
 static int first_answer(struct kith *k, const struct load_options *o, struct error *e)
 {
     uint64_t give_up_ns = clock_wall_ns() + ANSWER_NS;
@@ -116,7 +117,7 @@ static int start_once(const struct load_options *o, const char *folder, bool col
         rc = points_count(k, o, &ret->points, e);
     if (k)
         kith_close(k);
-    s.folder[0] = 0; /* not ours to remove: it is started again */
+    s.folder[0] = 0; /* not removed, because it is started again */
     return load_server_end(&s, rc, e);
 }
 

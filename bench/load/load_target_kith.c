@@ -14,10 +14,10 @@
 struct kith_link {
     struct link base;
     struct kith *k;
-    struct kith_id *in; /* of one upsert or delete */
-    uint64_t *out;      /* of one answer */
+    struct kith_id *in; /* ids of one upsert or delete */
+    uint64_t *out;      /* ids of one answer */
     size_t in_room, out_room;
-    const char *trouble; /* of our own; NULL: libkith's */
+    const char *trouble; /* an error of this file; NULL: the last error of libkith */
     struct error sentence;
 };
 
@@ -50,13 +50,13 @@ static int kith_link_open(const char *address, struct link **ret, char *error, s
         free(x);
         return -ECONNREFUSED;
     }
-    /* without: as they are read */
+    /* if that fails, the time of arrival is the time of reading */
     (void)setsockopt(kith_fd(x->k), SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int));
     *ret = &x->base;
     return 0;
 }
 
-/* libkith's codes are not errnos; the sentence tells. */
+/* libkith's codes are no errnos, so every error becomes -EIO; the sentence has the reason. */
 static int64_t code_of(int64_t rc)
 {
     return rc < 0 ? -EIO : rc;
@@ -108,7 +108,7 @@ static int kith_link_flush(struct link *l)
     return (int)code_of(kith_flush(of(l)->k));
 }
 
-/* Ids that are no numbers are none of ours. */
+/* Copies the ids of the hits. All points of the load have numbers as ids. */
 static int hits_take(struct kith_link *x, const struct kith_result *from, struct target_reply *ret)
 {
     if (x->out_room < from->count) {
@@ -128,7 +128,7 @@ static int hits_take(struct kith_link *x, const struct kith_result *from, struct
     return 0;
 }
 
-/* The kernel tells it by a clock that others may set. */
+/* The time of arrival. The kernel gives it by a clock that can be set, so it is converted. */
 static uint64_t arrived_ns(const struct kith *k)
 {
     struct timespec real;
@@ -157,7 +157,7 @@ static int kith_link_fd(const struct link *l)
     return kith_fd(((const struct kith_link *)l)->k);
 }
 
-/* -- what waits -- */
+/* -- functions that wait -- */
 
 static int told(struct kith_link *x, int rc)
 {
@@ -170,7 +170,7 @@ static int kith_link_create(struct link *l, const struct load_options *o, const 
     return told(of(l), load_collection_create(of(l)->k, o, o->collection, d, &of(l)->sentence));
 }
 
-/* How long writes have waited because graphs were behind. */
+/* Time that writes have waited for the throttle. */
 static double slowed_seconds(struct kith *k)
 {
     struct kith_stats stats;
@@ -192,7 +192,7 @@ static int kith_link_fill(struct link *l, const struct load_options *o, const st
     return rc;
 }
 
-/* Until every row is in a graph and nothing is sealed or merged: two looks that see the same. */
+/* Waits until every row is in a graph and no segment is sealed or merged: two equal readings. */
 static int kith_link_settle(struct link *l, const char *collection, double seconds_max)
 {
     uint64_t before = 1, sum = 0, until_ns = clock_wall_ns() + (uint64_t)(seconds_max * 1e9);
@@ -243,7 +243,7 @@ static int kith_link_compact(struct link *l, const char *collection)
     return (int)code_of(kith_compact(of(l)->k, collection));
 }
 
-/* Taken and thrown away again. */
+/* Takes a snapshot and deletes it. */
 static int kith_link_snapshot(struct link *l, const char *collection)
 {
     struct kith_snapshot s;

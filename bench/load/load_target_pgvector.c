@@ -1,5 +1,6 @@
-/* One statement at a time on a link, as most programs use PostgreSQL; so a load needs as many links
- * as it has requests on their way. Statements are prepared, vectors and ids go in binary form. */
+/* load_target_pgvector.c -- one statement at a time on a link, as most programs use PostgreSQL. So
+ * a load needs as many links as requests in flight. Statements are prepared; vectors and ids are
+ * sent in binary form. */
 #include "load/load_pgvector.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ void pgvector_pack(char *to, const float *vector, uint32_t dim)
     }
 }
 
-/* What PostgreSQL says ends with a line break, and may have more lines; the first tells. */
+/* Keeps the first line of PostgreSQL's message, which may have several. */
 int pgvector_fails(struct pgvector_link *x, const char *doing, const char *said)
 {
     snprintf(x->sentence, sizeof(x->sentence), "%.200s: %.*s", doing, (int)strcspn(said, "\n"), said);
@@ -212,7 +213,7 @@ static int hits_take(struct pgvector_link *x)
     return 0;
 }
 
-/* A request that failed leaves the link as it was; a link that is lost has no answers. */
+/* A failed request leaves the link usable; a lost link has no answers. */
 static int answer_make(struct pgvector_link *x, struct target_reply *ret)
 {
     ExecStatusType status = PQresultStatus(x->result);

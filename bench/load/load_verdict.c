@@ -1,5 +1,5 @@
-/* What `draining` says at its end. A phase that was given up counts with what was seen until then:
- * its latencies are at least that. */
+/* load_verdict.c -- prints the result of `draining`. A phase that was given up counts with its
+ * measurements until then; its latencies are at least these. */
 #include "load/load_draining.h"
 
 #include "load/load_picture.h"
@@ -71,7 +71,7 @@ void draining_judge(const struct draining *d, struct draining_aim aims[DRAINING_
     aims[2].what = "recall, at least";
     aims[2].worst = 1 - aims[2].worst;
     aims[2].limit = 0.95;
-    /* half of the time without searches: it says nothing */
+    /* half of that time had no searches, so it proves nothing */
     bool alone = d->phases[DRAINING].drive.gave_up_s > 0;
     aims[3] = (struct draining_aim){.what = "the drain, as a multiple of the same without searches, at most",
                                     .phase = alone ? "its searches were given up" : "",

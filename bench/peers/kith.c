@@ -1,5 +1,5 @@
-/* Kith's own index as a server has it after sealing: codes and links in memory,
- * vectors in a mapped file. */
+/* kith.c -- Kith's own index as a server has it after sealing: codes and links in memory, vectors
+ * in a mapped file. */
 #include "peers/kith.h"
 
 #include "index/autoindex.h"
@@ -12,14 +12,14 @@
 
 struct kith_index {
     struct sealed sealed;
-    struct search_scratch *scratch[PEER_LANES_MAX]; /* made when first needed */
+    struct search_scratch *scratch[PEER_LANES_MAX]; /* made on first use */
     uint32_t count;
     bool whole;
     struct hit *hits[PEER_LANES_MAX];
     uint32_t hits_room[PEER_LANES_MAX];
 };
 
-/* With what AUTOINDEX chose. */
+/* Includes the choices of AUTOINDEX. */
 static const char *describe(const void *index)
 {
     static char text[128];
@@ -37,7 +37,7 @@ static const char *refuse(const struct peer_variant *v)
     return NULL;
 }
 
-/* Finer codes need less of it. */
+/* Multiples of k to try; finer codes need smaller ones. */
 static unsigned refine_ks(const void *index, double ret[4])
 {
     static const double coarse[] = {1.5, 3, 6}, fine[] = {1.2, 2.5};
@@ -109,7 +109,7 @@ static int search(void *index, const float *query, const struct peer_search *s, 
     return count;
 }
 
-/* Vectors that nothing is scored by lie on the disk and are not read by searches. */
+/* Vectors that are not used for scoring stay on the disk and are not read by searches. */
 static struct peer_memory memory(const void *index)
 {
     const struct kith_index *x = index;

@@ -23,7 +23,7 @@ static int on_pause(void *arg)
     return 0;
 }
 
-/* The graph that was grown last, and what that took with each number of threads. */
+/* The last grown graph, and its build times for each number of threads. */
 static struct {
     struct grown grown;
     struct peer_build how;
@@ -42,8 +42,8 @@ static struct index_options options_of(const struct peer_build *b)
                                   .links = (enum links_kind)v->links};
 }
 
-/* What the graph was built with: then finishing is the graph's last step alone,
- * which all variants share. */
+/* The options that the graph is grown with. With these, finishing does only the last step of the
+ * graph, which all variants share. */
 static const struct index_options as_grown = {
     .code = CODE_SQ8, .refine = REFINE_F32, .refine_k = 2, .links = LINKS_PLAIN};
 
@@ -96,7 +96,7 @@ void kith_forget(void)
     memset(&last, 0, sizeof(last));
 }
 
-/* The same graph, whatever the threads. */
+/* Whether the last graph has the same data and options, with any number of threads. */
 static bool is_last(const struct peer_build *b)
 {
     return last.grown.index && last.how.vectors == b->vectors && last.how.count == b->count && last.how.dim == b->dim &&
@@ -106,7 +106,7 @@ static bool is_last(const struct peer_build *b)
 static int grow_measured(const struct peer_build *b)
 {
     struct peer_times took[THREADS_MAX + 1] = {0};
-    if (is_last(b)) /* only with another number of threads, to see how long that takes */
+    if (is_last(b)) /* built again with another number of threads, to measure the time */
         memcpy(took, last.took, sizeof(took));
     kith_forget();
     uint64_t cpu = clock_process_cpu_ns(), wall = clock_wall_ns();

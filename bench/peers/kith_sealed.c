@@ -1,5 +1,6 @@
-/* A sealed segment is a file: codes and links are copied from it to huge pages, vectors are read in
- * place through the page cache. Measured any other way the bench would flatter the server. */
+/* kith_sealed.c -- a sealed segment is a file: codes and links are copied from it to huge pages,
+ * vectors are read in place through the page cache. The benchmark does the same, so that its
+ * figures are those of the server. */
 #include "peers/kith.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ALIGN 64 /* of a region in the file */
+#define ALIGN 64 /* alignment of a region in the file */
 
 static int file_create(void)
 {
@@ -29,7 +30,8 @@ static int write_all(int fd, const void *bytes, size_t size, size_t offset)
     return 0;
 }
 
-/* Vectors first, then one region after the other; regions[i].bytes become places in the mapping. */
+/* Writes the vectors, then one region after the other; regions[i].bytes become addresses in the
+ * mapping. */
 static int file_write(const struct grown *g, struct index_region *regions, unsigned count, struct sealed *s)
 {
     size_t offsets[SEGMENT_INDEX_REGIONS], at = g->column_bytes;

@@ -10,11 +10,11 @@ struct thread_workers {
     pthread_mutex_t lock;
     pthread_cond_t called, finished;
     pthread_t thread[WORKERS_SHARES_MAX];
-    unsigned started; /* threads beside the one that asks */
+    unsigned started; /* threads besides the calling one */
     bool stop;
-    uint64_t calls;   /* of run(): each thread does its share of each once */
-    unsigned working; /* threads that have not finished the last */
-    unsigned joined;  /* gives threads their share */
+    uint64_t calls;   /* number of run() calls; each thread does one share of each call */
+    unsigned working; /* threads that have not finished the last call */
+    unsigned joined;  /* threads that have started; numbers their shares */
     int rc;
     uint64_t cpu_ns, longest_ns; /* of the shares of this call */
     uint64_t spared_ns;
@@ -22,7 +22,7 @@ struct thread_workers {
     void *job;
 };
 
-/* Waits for the call after `seen`; false: there will be none. */
+/* Waits for the call after number `seen`; false: the workers stop. */
 static bool wait_for_call(struct thread_workers *c, uint64_t seen)
 {
     while (c->calls == seen && !c->stop)
@@ -30,7 +30,7 @@ static bool wait_for_call(struct thread_workers *c, uint64_t seen)
     return !c->stop;
 }
 
-/* Does a share; the lock is held before and after, not meanwhile. */
+/* Does a share. The lock is held before and after it, but not meanwhile. */
 static void do_share(struct thread_workers *c, unsigned share, const struct pause *pause)
 {
     pthread_mutex_unlock(&c->lock);

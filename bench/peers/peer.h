@@ -1,10 +1,8 @@
-/* peer.h -- an engine as the ann benchmark sees it: Kith itself and those it is measured
- * against, behind one table of functions, so that all of them are built, searched and
- * timed by the same lines.
+/* peer.h -- an engine of the ann benchmark: Kith and the engines that it is compared with, behind
+ * one table of functions. So all of them are built, searched and timed by the same code.
  *
- * Rows are numbered from 0 in the order given. Vectors are f32, dim of them to a row without
- * padding, normalised for cosine. Nothing is thrown: a C++ engine turns its exceptions into NULL
- * and -1, and says why on stderr. */
+ * Rows are numbered from 0 in the given order. Vectors are f32, dim to a row without padding,
+ * normalised for cosine. A C++ engine turns exceptions into NULL or -1, and prints the reason. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,23 +26,23 @@ enum peer_code {
 enum peer_refine { PEER_REFINE_AUTO, PEER_REFINE_NONE, PEER_REFINE_F32, PEER_REFINE_F16, PEER_REFINE_BF16 };
 enum peer_links { PEER_LINKS_AUTO, PEER_LINKS_PLAIN, PEER_LINKS_PACKED };
 
-/* What stands behind the colon in a name like kith:sq4+f16+packed. 0: not
- * given, the engine decides. */
+/* The options behind the colon in a name like kith:sq4+f16+packed. 0: not given, the engine
+ * chooses. */
 struct peer_variant {
     enum peer_code code;
     uint32_t code_bits; /* of RaBitQ: 1..8 */
     enum peer_refine refine;
     enum peer_links links;
-    bool mapped;              /* what refines lies in a file and is mapped */
+    bool mapped;              /* refine rows lie in a mapped file */
     bool whole;               /* walks expand all ef candidates */
-    uint32_t m, ef_construct; /* 0: those of all engines */
+    uint32_t m, ef_construct; /* 0: as for all engines */
 };
 
-/* What a clock around build() does not show. */
+/* Times that a clock around build() does not show. */
 struct peer_times {
-    /* spent by an earlier call, for a variant that shares with this one */
+    /* spent by an earlier call on parts that this variant shares */
     uint64_t cpu_ns, wall_ns;
-    /* CPU time that a core for each thread would spare, where the engine can tell */
+    /* CPU time saved when each thread has a core, if the engine knows */
     uint64_t spared_ns;
 };
 
@@ -52,10 +50,11 @@ struct peer_build {
     enum peer_metric metric;
     uint32_t dim, count;
     const float *vectors;              /* count x dim; borrowed while building */
-    uint32_t m, ef_construct, threads; /* 0, of an engine that has links(): it chooses */
+    uint32_t m, ef_construct, threads; /* 0, for an engine with links(): it chooses */
     struct peer_variant variant;
     struct peer_times *ret_times; /* all 0 before */
-    /* Called now and then, by the thread that called build(), with the rows done; never NULL. */
+    /* Called now and then by the thread that called build(), with the number of rows done; never
+     * NULL. */
     void (*progress)(void *arg, uint32_t done);
     void *arg;
 };
@@ -64,48 +63,47 @@ struct peer_build {
 
 struct peer_search {
     uint32_t k, ef;  /* ef >= k */
-    double refine_k; /* candidates scored again, as a multiple of k; 0: the engine's own */
-    /* searches of different lanes may be under way at once; below PEER_LANES_MAX */
+    double refine_k; /* candidates to score again, as a multiple of k; 0: the engine's default */
+    /* searches of different lanes may run interleaved; below PEER_LANES_MAX */
     uint32_t lane;
-    /* Called while memory is waited for, where the engine knows when that is; NULL: there
-     * is nothing else to do. */
+    /* Called while the engine waits for memory, if it knows; NULL: no other work. */
     void (*overlap)(void *arg);
     void *arg;
 };
 
 struct peer_memory {
-    uint64_t held;   /* that nothing but the index's end gives back */
+    uint64_t held;   /* memory until the index is destroyed */
     uint64_t mapped; /* of files: in memory while there is room */
 };
 
 struct peer {
     const char *name; /* "kith", "hnswlib", "faiss" */
     bool overlaps;    /* it calls overlap() */
-    /* Version, instruction set and what it chose; good until the next call. */
+    /* Version, instruction set and chosen options; valid until the next call. */
     const char *(*describe)(const void *index);
-    /* Why there is no such variant, as a literal; NULL: there is. */
+    /* The reason why this variant is impossible, as a literal; NULL: it is possible. */
     const char *(*refuse)(const struct peer_variant *v);
-    /* The multiples of k worth scoring again, rising; returns how many. 0: nothing is scored
+    /* The multiples of k worth trying, ascending; returns their number. 0: nothing is scored
      * again. */
     unsigned (*refine_ks)(const void *index, double ret[4]);
     void *(*build)(const struct peer_build *b); /* NULL on failure */
-    /* Writes up to k rows, nearest first as the engine sees it; returns how many, or -1. */
+    /* Writes up to k rows in the engine's order, nearest first; returns their number, or -1. */
     int (*search)(void *index, const float *query, const struct peer_search *s, uint32_t *ret_rows);
-    struct peer_memory (*memory)(const void *index); /* the vectors included */
+    struct peer_memory (*memory)(const void *index); /* including the vectors */
     void (*destroy)(void *index);
     void (*forget)(void); /* frees what build() kept for the next variant */
-    /* To a file, and back by a build of the same data and options: load() returns NULL where there
-     * is none. Both NULL: the engine is built each time. */
+    /* Save to a file, and load for a build of the same data and options; load() returns NULL
+     * without a file. Both NULL: the engine is built each time. */
     int (*save)(const void *index, const char *path);
     void *(*load)(const char *path, const struct peer_build *b);
-    /* The links and candidates it was built with; NULL: those it was told, which it
-     * does not choose itself. */
+    /* The m and ef_construct that it was built with; NULL: those that were given, because it does
+     * not choose. */
     void (*links)(const void *index, uint32_t *ret_m, uint32_t *ret_ef_construct);
 };
 
 extern const struct peer peer_kith;
-extern const struct peer peer_hnswlib; /* only where HAVE_HNSWLIB */
-extern const struct peer peer_faiss;   /* only where HAVE_FAISS */
+extern const struct peer peer_hnswlib; /* only with HAVE_HNSWLIB */
+extern const struct peer peer_faiss;   /* only with HAVE_FAISS */
 
 #ifdef __cplusplus
 }
