@@ -135,6 +135,7 @@ struct index_query {
     uint32_t visible;        /* a copy below it counts as a hit */
     const uint64_t *allowed; /* a bit for each row; NULL: all are allowed */
     uint32_t allowed_count;  /* number of allowed rows */
+    bool walks;              /* chosen by the caller: effort() does not compare it with a scan */
     const uint32_t *hidden;  /* a row that the search ignores; NULL: none */
     /* INDEX_CODES: changes when the codes are replaced; then the search returns -EAGAIN */
     const uint32_t *epoch;
@@ -258,8 +259,8 @@ struct index_kind {
      * changed. -EBADMSG: the pages that were read are not those of save(). Also returns
      * what q->fetch returned. */
     int (*search)(const struct index *x, struct index_query *q);
-    /* Estimates the time of such a search in nanoseconds, on no particular machine. index_cost.h
-     * learns the factor of this one. */
+    /* Estimates the time of search() for a query whose effort() is not 0, in nanoseconds on no
+     * particular machine. index_cost.h learns the factor of this one. NULL: without effort(). */
     double (*cost_ns)(const struct index *x, const struct index_query *q);
 
     /* Whether the row may be hidden (q->hidden), to serve as a query when recall is measured.

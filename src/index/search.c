@@ -5,9 +5,8 @@
 #include "vek.h"
 #include <errno.h>
 
-#define SCAN_NS_PER_VALUE .2 /* of vectors that come from memory */
-#define RESTARTS_MAX      8
-#define SPARE_STEP        4 /* factor by which more candidates are scored again, */
+#define RESTARTS_MAX 8
+#define SPARE_STEP   4 /* factor by which more candidates are scored again, */
 /* when codes seem to have missed a larger share of the hits than this, */
 #define MISSED_MAX  0.02
 #define SPARE_MAX   64     /* up to so many times the usual number, */
@@ -31,6 +30,7 @@ struct index_query search_query(const struct search *s, uint32_t limit)
                                 .visible = s->count,
                                 .allowed = p->allowed,
                                 .allowed_count = s->allowed,
+                                .walks = p->way == SEARCH_WALKS,
                                 .hidden = s->hidden,
                                 .epoch = &s->x->epoch,
                                 .pause = p->pause,
@@ -41,8 +41,17 @@ struct index_query search_query(const struct search *s, uint32_t limit)
                                 .fetch_arg = p->fetch_arg};
 }
 
+uint32_t search_walk_effort(const struct search *s, const struct index_query *q)
+{
+    const struct index *x = s->x->index;
+    /* what compares every row anyway does it in its own way */
+    const bool scans = (s->exact || s->scan) && !(x->kind->features & INDEX_EXACT);
+    return !scans && x->kind->effort ? x->kind->effort(x, q) : 0;
+}
+
 static int scan_vectors(struct search *s, uint32_t from)
 {
+    search_work_vectors(s, from);
     struct scan scan = {.from = from,
                         .to = s->count,
                         .allowed = s->params->allowed,
@@ -109,7 +118,9 @@ static int run_without_codes(struct search *s, struct hit *ret_hits)
     topk_init(&s->found, ret_hits, s->k);
     s->found.keys = s->params->keys;
     q.top = &s->found;
-    q.effort = x->kind->effort ? x->kind->effort(x, &q) : 0;
+    q.effort = search_walk_effort(s, &q);
+    if (q.effort)
+        search_work_kind(s, &q);
     int rc = q.effort ? x->kind->search(x, &q) : 0;
     return rc == 0 ? scan_vectors(s, q.effort ? q.limit : 0) : rc;
 }
@@ -140,7 +151,7 @@ static struct search begin(const struct segment_index *x, const struct rows *vec
                        .scratch = scratch,
                        .count = count,
                        .allowed = count};
-    if (params->allowed)
+    if (params->allowed || params->allowed_count)
         s.allowed = params->allowed_count ? params->allowed_count : search_count_bits(params->allowed, count);
     s.k = s.refined_k = params->k < s.allowed ? params->k : s.allowed;
     if (s.k > 0)
@@ -148,14 +159,41 @@ static struct search begin(const struct segment_index *x, const struct rows *vec
     return s;
 }
 
-double segment_index_cost_ns(const struct segment_index *x, uint32_t count, const struct search_params *params)
+static void add_work_without_codes(const struct search *s)
 {
-    const struct search s = begin(x, NULL, count, NULL, params, NULL);
-    const struct index_query q = search_query(&s, indexed_rows(x));
-    const bool by_vectors = s.exact && has_codes(x);
-    return s.k == 0     ? 0
-           : by_vectors ? SCAN_NS_PER_VALUE * x->dim * s.allowed
-                        : segment_index_kind(x)->cost_ns(x->index, &q);
+    struct index_query q = search_query(s, indexed_rows(s->x));
+    q.effort = search_walk_effort(s, &q);
+    if (q.effort)
+        search_work_kind(s, &q);
+    search_work_vectors(s, q.effort ? q.limit : 0);
+}
+
+static void add_work_by_codes(const struct search *s)
+{
+    const struct segment_index *x = s->x;
+    const uint32_t indexed = indexed_rows(x), coded = x->codes.count < s->count ? x->codes.count : s->count;
+    const struct index_query q = search_query(s, indexed < s->count ? indexed : s->count);
+    const bool walks = search_walk_effort(s, &q) > 0;
+    bool last;
+    if (coded)
+        search_work_coded(s, &q, walks, coded, search_candidates(s, false, walks, &last));
+    search_work_vectors(s, coded);
+}
+
+void segment_index_work(const struct segment_index *x, uint32_t count, const struct search_params *params,
+                        struct search_work *work)
+{
+    struct search_params asked = *params;
+    asked.work = work;
+    const struct search s = begin(x, NULL, count, NULL, &asked, NULL);
+    if (s.k == 0)
+        return;
+    if (!has_codes(x))
+        add_work_without_codes(&s);
+    else if (s.exact)
+        search_work_vectors(&s, 0);
+    else
+        add_work_by_codes(&s);
 }
 
 int segment_index_search(const struct segment_index *x, const struct rows *vectors, uint32_t count, const float *query,

@@ -41,6 +41,22 @@ struct index_query search_query(const struct search *s, uint32_t limit);
 /* Runs the search s. Returns as segment_index_search(). */
 MUST_USE int search_run(struct search *s, struct hit *ret_hits);
 
+/* What this search asks its index kind for, and what comes of it: 0, its rows are scanned. */
+uint32_t search_walk_effort(const struct search *s, const struct index_query *q);
+/* Candidates that codes are to find. *ret_last: they are hits, and nothing scores them again. */
+uint32_t search_candidates(const struct search *s, bool exact_codes, bool walks, bool *ret_last);
+
+/* -- cost/search_work.c: what this search does, added to params->work if that is wanted -- */
+
+/* By the vectors from a row on. */
+void search_work_vectors(const struct search *s, uint32_t from);
+/* By the codes of these rows. */
+void search_work_codes(const struct search *s, uint32_t from, uint32_t to);
+/* By the index kind alone. */
+void search_work_kind(const struct search *s, const struct index_query *q);
+/* Rows with codes, of which `again` candidates are scored again. */
+void search_work_coded(const struct search *s, const struct index_query *q, bool walks, uint32_t coded, uint32_t again);
+
 /* Rows that neither the graph nor the lists search, so that they are scanned one by one. */
 struct unseen {
     /* rows that the graph does not search, up to those in lists */

@@ -209,6 +209,16 @@ static int scan_codes(struct scan *scan, const struct codes_query *query, const 
     return from < to ? flat_scan_codes(scan, query, &x->epoch) : 0;
 }
 
+uint32_t search_candidates(const struct search *s, bool exact_codes, bool walks, bool *ret_last)
+{
+    *ret_last = exact_codes || (s->x->sealed && s->x->resolved.refine == REFINE_NONE);
+    uint32_t wanted = *ret_last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
+    /* a scan: what the walk would have kept costs little to score again */
+    if (!*ret_last && !walks && s->ef > wanted)
+        wanted = s->ef < s->count ? s->ef : s->count;
+    return wanted;
+}
+
 int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
 {
     const struct segment_index *x = s->x;
@@ -217,7 +227,7 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     const uint32_t epoch = x->epoch, version = x->unindexed.version;
     const struct index_kind *kind = segment_index_kind(x);
     struct index_query q = search_query(s, graphed);
-    bool walks = !s->scan && kind->effort && kind->effort(x->index, &q) > 0;
+    bool walks = search_walk_effort(s, &q) > 0, last;
     struct codes_query query;
     int rc = scratch_reserve(w, 0, 0, query_bytes(x), 0);
     if (rc < 0)
@@ -225,13 +235,9 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
     codes_query_init(&query, &x->codes, s->query, w->query);
     if (!x->sealed)
         query.bound = NULL; /* the bound reads the codes, which may be replaced at a pause */
-    /* last: nothing scores again */
-    const bool last = query.exact || (x->sealed && x->resolved.refine == REFINE_NONE);
-    uint32_t wanted = last ? s->k : search_refine_count(s) * (s->spare ? s->spare : 1);
-    /* for a scan, it costs little to score again as many as the walk would have kept */
-    if (!last && !walks && s->ef > wanted)
-        wanted = s->ef < s->count ? s->ef : s->count;
+    uint32_t wanted = search_candidates(s, query.exact, walks, &last);
     s->kept = wanted;
+    search_work_coded(s, &q, walks, coded_end, wanted);
     if (x->codes.outlier_count) /* outliers may seem near by their codes */
         wanted += x->codes.outlier_count < OUTLIERS_SPARE ? x->codes.outlier_count : OUTLIERS_SPARE;
     rc = scratch_reserve(w, 0, 0, 0, wanted);
@@ -248,6 +254,8 @@ int search_coded(struct search *s, uint32_t coded, uint32_t graphed)
         q.top = &top;
         rc = kind->search(x->index, &q);
         walks = q.effort > 0;
+        if (!walks)
+            search_work_codes(s, 0, limit);
         if (rc == 0 && walks)
             rc = search_scan_absent(s, &query, &top);
     }

@@ -135,6 +135,7 @@ void search_choose_effort(struct search *s)
     } else if (!p->ef && s->ef < search_refine_count(s)) {
         s->ef = search_refine_count(s);
     }
+    s->scan |= p->way == SEARCH_SCANS;
     s->ef = s->ef > s->k ? s->ef : s->k;
     if (p->parts > 1)
         s->ef = ef_of_part(s->ef, s->k, p->parts);

@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/pause.h"
+#include "index/cost/index_cost.h"
 #include "index/kind.h"
 #include "index/topk.h"
 #include "vectors/index_options.h"
@@ -34,6 +35,15 @@ struct search_scratch;
 MUST_USE struct search_scratch *search_scratch_create(void);
 void search_scratch_destroy(struct search_scratch *s);
 uint64_t search_scratch_bytes(const struct search_scratch *s); /* memory owned */
+
+/* Who says how rows are looked at. */
+enum search_way {
+    SEARCH_AS_IS_CHEAP, /* the index chooses */
+    SEARCH_SCANS,       /* all rows that may be hits are compared */
+    /* The index kind searches, if it can with the effort that is asked for. It may find out that
+     * the rows that may be hits lie far from the query, and have them scanned. */
+    SEARCH_WALKS,
+};
 
 struct search_params {
     uint32_t k;
@@ -50,11 +60,13 @@ struct search_params {
     uint32_t parts;
     float refine_k; /* candidates that are scored again, as a multiple of k; 0: as the index says */
     bool exact;     /* scan all vectors */
+    enum search_way way;
     /* 16 bytes for each row: of rows at the same distance, smaller keys come first
      * (topk.h); NULL: by row */
     const struct rows *keys;
-    const uint64_t *allowed; /* a bit for each row; NULL: all are allowed */
-    uint32_t allowed_count;  /* number of allowed rows; 0: the search counts them */
+    const uint64_t *allowed;  /* a bit for each row; NULL: all are allowed */
+    uint32_t allowed_count;   /* number of allowed rows; 0: the search counts them */
+    struct search_work *work; /* the work of the search is added; NULL: not wanted */
     const struct pause *pause;
     /* Called once a hop, while the hop waits for memory. It may let another search of this index
      * go on, with another scratch; nothing may change the index. NULL: none. */
@@ -95,9 +107,10 @@ MUST_USE int segment_index_search(const struct segment_index *x, const struct ro
                                   const float *query, const struct search_params *params,
                                   struct search_scratch *scratch, struct hit *ret_hits);
 
-/* Estimates the time of such a search in nanoseconds, on no particular machine. index_cost.h
- * learns the factor of this one. Reads no row. */
-double segment_index_cost_ns(const struct segment_index *x, uint32_t count, const struct search_params *params);
+/* Adds the work of such a search of params->allowed_count rows. It need not be known which rows are
+ * allowed. Reads no row. */
+void segment_index_work(const struct segment_index *x, uint32_t count, const struct search_params *params,
+                        struct search_work *work);
 /* The features of its kind: enum index_feature. */
 uint32_t segment_index_features(const struct segment_index *x);
 /* The curve that says which effort has which recall (recall_curve.h); NULL: the

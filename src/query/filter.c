@@ -16,6 +16,16 @@ const struct column *filter_column(const struct filter_rows *rows, uint16_t fiel
     return NULL;
 }
 
+bool filter_has_columns(const struct filter *f, const struct filter_rows *rows)
+{
+    if (f->op == FILTER_TEST)
+        return filter_column(rows, f->test.field) != NULL;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (!filter_has_columns(&f->children[i], rows))
+            return false;
+    return true;
+}
+
 static bool test_predicate(const struct predicate *p, const struct filter_rows *rows, uint32_t row)
 {
     const struct column *c = filter_column(rows, p->field);

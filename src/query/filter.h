@@ -47,10 +47,16 @@ struct filter_rows {
      * have one. */
     bool (*test)(void *arg, const struct predicate *p, uint32_t row);
     void *arg;
+    /* errno of a payload that test() could not read: what it said is not to be believed; NULL: it
+     * can read all */
+    const int *failed;
 };
 
 /* The column of a field; NULL: there is none. */
 const struct column *filter_column(const struct filter_rows *rows, uint16_t field);
+
+/* Whether each field of the filter has a column here. */
+bool filter_has_columns(const struct filter *f, const struct filter_rows *rows);
 
 /* Whether the row passes. */
 bool filter_test(const struct filter *f, const struct filter_rows *rows, uint32_t row);

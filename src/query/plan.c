@@ -3,7 +3,8 @@
  * Selecting takes time for every row that passes, so where most do it is dearer than the search
  * itself: 1 million rows are selected in 1 to 2 ms, and walked in 0.05. There the index is asked
  * for some more hits, and those are tested. Where few pass, comparing them all is cheaper than a
- * walk, of which most candidates would be taken away again. */
+ * walk, of which most candidates would be taken away again. What a scan and a walk cost is asked of
+ * the index. */
 #include "query/plan.h"
 
 #include <math.h>
@@ -13,41 +14,75 @@
 #define SELECT_WORD_NS  1.0 /* 64 rows that do not pass */
 #define TEST_NS         30.0
 #define PAYLOAD_TEST_NS 1000.0
-#define ROW_NS          20.0
-#define WALK_ROWS       24.0 /* rows compared by a walk for each candidate that it keeps */
-#define SPARE           1.5  /* hits tested, as a multiple of those expected to be needed, */
-#define SPARE_MIN       16   /* and so many more */
-/* of the rows pass for sure, or hits are not tested: too few would be left */
-#define TESTED_SHARE 0.25
+#define SPARE           1.5 /* hits tested, as a multiple of those expected to be needed, */
+#define SPARE_MIN       16  /* and so many more */
+/* How often too few hits pass, where so few rows may pass that k of them are not sure. */
+#define UNSURE_RETRIED .5
 
-static double select_ns(const struct plan_facts *f, const struct cardinality *c)
+double plan_select_ns(const struct plan_facts *f, double matches)
 {
-    return f->has_columns ? c->expected * SELECT_ROW_NS + f->rows / 64.0 * SELECT_WORD_NS : f->rows * PAYLOAD_TEST_NS;
+    return f->has_columns ? matches * SELECT_ROW_NS + f->rows / 64.0 * SELECT_WORD_NS : f->rows * PAYLOAD_TEST_NS;
+}
+
+double plan_test_ns(const struct plan_facts *f, uint32_t hits)
+{
+    return hits * (f->has_columns ? TEST_NS : PAYLOAD_TEST_NS);
 }
 
 static uint32_t tested_hits(const struct plan_facts *f, const struct cardinality *c)
 {
     const double share = (double)(c->expected ? c->expected : 1) / f->rows;
     const double wanted = ceil(SPARE * f->k / share) + SPARE_MIN;
-    return wanted < f->rows ? (uint32_t)wanted : f->rows;
+    return wanted < f->alive ? (uint32_t)wanted : f->alive;
+}
+
+static double index_ns(const struct plan_facts *f, enum search_way way, uint32_t matches)
+{
+    return f->cost_ns(f->arg, way, f->k, matches);
+}
+
+enum plan_kind plan_of_selected(const struct plan_facts *f, uint32_t matches)
+{
+    const bool walks = !f->exact && matches > f->k;
+    return walks && index_ns(f, SEARCH_WALKS, matches) < index_ns(f, SEARCH_SCANS, matches) ? PLAN_FILTERED_WALK
+                                                                                            : PLAN_SCAN_MATCHES;
+}
+
+static double selected_ns(const struct plan_facts *f, const struct cardinality *c, enum search_way way)
+{
+    const double alive = (double)c->expected * f->alive / f->rows;
+    return plan_select_ns(f, c->expected) + index_ns(f, way, (uint32_t)ceil(alive));
+}
+
+struct plan plan_of(enum plan_kind kind, const struct plan_facts *f, const struct cardinality *c)
+{
+    struct plan p = {kind, *c, 0, 0};
+    if (f->rows == 0 || f->alive == 0 || c->max == 0)
+        return p;
+    if (kind == PLAN_WALK_THEN_TEST) {
+        p.wanted = tested_hits(f, c);
+        p.cost_ns = f->cost_ns(f->arg, SEARCH_AS_IS_CHEAP, p.wanted, f->alive) + plan_test_ns(f, p.wanted);
+    } else {
+        p.cost_ns = selected_ns(f, c, kind == PLAN_FILTERED_WALK ? SEARCH_WALKS : SEARCH_SCANS);
+    }
+    return p;
+}
+
+/* Of searches that test hits, how many have to search again. */
+static double retried(const struct plan_facts *f, const struct cardinality *c)
+{
+    const bool is_sure = c->min >= f->k && c->min >= c->expected / 2;
+    return is_sure ? f->retried : fmax(f->retried, UNSURE_RETRIED);
 }
 
 struct plan plan_choose(const struct plan_facts *f, const struct cardinality *c)
 {
-    const double row_ns = f->row_ns > 0 ? f->row_ns : ROW_NS;
-    const double walk_ns = f->walk_ns > 0 ? f->walk_ns : f->ef * WALK_ROWS * row_ns;
-    const double selected_ns = select_ns(f, c);
-    struct plan best = {PLAN_SCAN_MATCHES, *c, 0, selected_ns + c->expected * row_ns};
-    if (f->rows == 0 || f->exact || c->max <= f->k)
-        return best;
-    const double share = (double)(c->expected ? c->expected : 1) / f->rows;
-    const double filtered_ns = selected_ns + walk_ns / sqrt(share);
-    if (filtered_ns < best.cost_ns)
-        best = (struct plan){PLAN_FILTERED_WALK, *c, 0, filtered_ns};
-    const uint32_t wanted = tested_hits(f, c);
-    const double test_ns = f->has_columns ? TEST_NS : PAYLOAD_TEST_NS;
-    const double tested_ns = walk_ns * fmax(1, (double)wanted / f->ef) + wanted * test_ns;
-    if (c->min >= TESTED_SHARE * f->rows && c->min > f->k && tested_ns < best.cost_ns)
-        best = (struct plan){PLAN_WALK_THEN_TEST, *c, wanted, tested_ns};
-    return best;
+    const struct plan scan = plan_of(PLAN_SCAN_MATCHES, f, c);
+    if (scan.cost_ns == 0 || (f->has_columns && c->max <= f->k))
+        return scan;
+    const struct plan walk = plan_of(PLAN_FILTERED_WALK, f, c);
+    const struct plan selected = walk.cost_ns < scan.cost_ns && !f->exact ? walk : scan;
+    struct plan test = plan_of(PLAN_WALK_THEN_TEST, f, c);
+    test.cost_ns += retried(f, c) * selected.cost_ns;
+    return test.cost_ns < selected.cost_ns ? test : selected;
 }

@@ -1,33 +1,31 @@
-/* plan.h -- how one segment is searched with a filter. The plan changes what a search
- * costs, not what it finds.
- *
- * The plans SCAN_MATCHES and FILTERED_WALK are searched in the same way today: the rows that pass
- * are selected, and the index is asked for the nearest of them. It decides itself whether few
- * enough pass to compare them all. */
+/* plan.h -- how one segment is searched with a filter: the cheapest of three ways. The plan changes
+ * what a search costs, not what it finds (run.h does it as planned). */
 #pragma once
 
 #include "columns/column.h"
+#include "index/segment_index.h"
 
 enum plan_kind {
     /* the rows that pass are selected, and all of them are compared with the query */
     PLAN_SCAN_MATCHES,
-    /* the rows that pass are selected, and the index finds the nearest of them */
+    /* the rows that pass are selected, and the index walks to the nearest of them */
     PLAN_FILTERED_WALK,
     /* the index finds the nearest of all rows, which are then asked whether they pass; if too few
-     * do, the search goes on as FILTERED_WALK */
+     * do, the rows that pass are selected after all */
     PLAN_WALK_THEN_TEST,
 };
 
 /* What a plan is made of. */
 struct plan_facts {
-    uint32_t rows;
+    uint32_t rows, alive;
     uint32_t k;
-    uint32_t ef;    /* candidates that a walk without a filter would keep */
-    double row_ns;  /* one row compared in a scan; 0: by default */
-    double walk_ns; /* a walk without a filter; 0: by default */
-    bool exact;     /* all rows that pass are compared in full */
+    bool exact; /* whatever is compared is compared in full: there is no walk */
     /* false: a field of the filter has no column here, each test reads a payload */
     bool has_columns;
+    double retried; /* share of searches that tested hits of which too few passed */
+    /* What the index takes for the k nearest of so many rows, in nanoseconds. */
+    double (*cost_ns)(const void *arg, enum search_way way, uint32_t k, uint32_t allowed);
+    const void *arg;
 };
 
 struct plan {
@@ -37,4 +35,13 @@ struct plan {
     double cost_ns;
 };
 
+/* What that plan comes to. */
+struct plan plan_of(enum plan_kind kind, const struct plan_facts *f, const struct cardinality *c);
+/* The cheapest. */
 struct plan plan_choose(const struct plan_facts *f, const struct cardinality *c);
+/* The rows were selected, and are so many: SCAN_MATCHES or FILTERED_WALK. */
+enum plan_kind plan_of_selected(const struct plan_facts *f, uint32_t matches);
+
+/* Parts of a plan's cost that are not of the index. */
+double plan_select_ns(const struct plan_facts *f, double matches);
+double plan_test_ns(const struct plan_facts *f, uint32_t hits);

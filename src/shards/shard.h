@@ -4,6 +4,7 @@
 
 #include "base/memory_use.h"
 #include "base/table.h"
+#include "query/run_room.h"
 #include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
 #include "shards/background/due.h"
@@ -97,13 +98,13 @@ struct write_under_way {
 struct search_room {
     struct search_scratch *scratch;
     struct segment **segments;
-    struct hit *hits;
     struct search_hit *all;
-    uint32_t segments_max, hits_max, all_max;
+    uint32_t segments_max, all_max;
     float *query;
     uint32_t query_max;
-    uint64_t *alive, *passing;
-    uint32_t alive_max, passing_max;
+    uint64_t *alive;
+    uint32_t alive_max;
+    struct run_room run; /* and the hits of one segment */
     struct search_room *next;
 };
 

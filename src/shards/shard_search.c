@@ -6,6 +6,7 @@
  * once. If it meets the point twice, the old row is dead at the end, and is dropped then. A row
  * that a merge has moved is looked up where it is now (segment_alive()). */
 #include "base/log.h"
+#include "query/run.h"
 #include "shards/segment/segment_filter.h"
 #include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
@@ -34,11 +35,10 @@ static void room_destroy(struct search_room *r)
 {
     search_scratch_destroy(r->scratch);
     free(r->segments);
-    free(r->hits);
     free(r->all);
     free(r->query);
     free(r->alive);
-    free(r->passing);
+    run_room_fini(&r->run);
     free(r);
 }
 
@@ -56,8 +56,8 @@ uint64_t search_rooms_bytes(const struct search_room *rooms)
     uint64_t bytes = 0;
     for (const struct search_room *r = rooms; r; r = r->next)
         bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
-                 r->hits_max * sizeof(*r->hits) + r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) +
-                 (r->alive_max + r->passing_max) * sizeof(*r->alive);
+                 r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) + r->alive_max * sizeof(*r->alive) +
+                 run_room_bytes(&r->run);
     return bytes;
 }
 
@@ -132,7 +132,8 @@ struct search {
     uint32_t count;    /* how many hits are in room->all */
     /* segments came while it ran: their rows may have been found already */
     bool moved;
-    bool lost; /* a hit has died that kept another row of its segment out */
+    bool lost;       /* a hit has died that kept another row of its segment out */
+    uint64_t ran_ns; /* of its fiber, when it began or its last segment was done */
 };
 
 static int search_pause(void *arg)
@@ -215,6 +216,22 @@ static void note_damage(struct shard *s, const struct segment_pages *pages)
 
 /* -- one segment -- */
 
+/* Of all rows that are alive now. */
+static struct search_params params_of(const struct shard *s, const struct shard_query *query, const struct segment *g,
+                                      uint32_t unmeasured_ef)
+{
+    return (struct search_params){.k = query->k < g->rows.count ? query->k : g->rows.count,
+                                  .ef = query->ef,
+                                  .recall = query->recall,
+                                  .ef_unmeasured = unmeasured_ef,
+                                  .effort = recall_effort(&s->effort),
+                                  .parts = segment_parts(s, g),
+                                  .refine_k = query->refine_k,
+                                  .exact = query->exact,
+                                  .keys = &g->rows.ids.at,
+                                  .allowed_count = g->rows.count - g->rows.dead};
+}
+
 /* The search of one segment, with its rows as they were when it began: rows are appended
  * while the search pauses. */
 struct turn {
@@ -224,58 +241,46 @@ struct turn {
     struct pause pause;
 };
 
-/* Writes hits to room->hits, which must have room for them. */
-static int ask_index(struct search *x, const struct turn *t, const struct search_params *params)
+/* Writes hits to room->run.hits, for which there is room. */
+static int ask_index(struct search *x, const struct turn *t)
 {
     const struct segment_vectors *v = &t->segment->vectors[0];
-    return segment_index_search(v->index, &v->values.at, t->rows, x->vector, params, x->room->scratch, x->room->hits);
+    return segment_index_search(v->index, &v->values.at, t->rows, x->vector, &t->params, x->room->scratch,
+                                x->room->run.hits);
 }
 
-/* Selects the rows that pass the filter and are alive, and has the index find the nearest of
- * them. */
-static int search_selected(struct search *x, const struct turn *t, struct segment_filter *f)
+static struct run run_of(struct segment_vectors *v, const struct shard_query *query, struct segment_filter *f,
+                         const struct search_params *params)
 {
-    const uint32_t words = (uint32_t)bits_words(t->rows);
-    struct search_params params = t->params;
-    int rc = grow(&x->room->passing, &x->room->passing_max, words + 1, sizeof(uint64_t));
-    if (rc == 0)
-        rc = segment_filter_select(f, x->room->passing, &t->pause);
-    if (rc < 0)
-        return rc;
-    for (uint32_t i = 0; params.allowed && i < words; i++)
-        x->room->passing[i] &= params.allowed[i];
-    params.allowed = x->room->passing;
-    params.allowed_count = (uint32_t)bits_count(x->room->passing, words);
-    return params.allowed_count ? ask_index(x, t, &params) : 0;
+    return (struct run){.filter = query->filter,
+                        .rows = &f->rows,
+                        .index = v->index,
+                        .vectors = &v->values.at,
+                        .params = *params,
+                        .cost = &v->cost};
 }
 
-/* Has the index find `wanted` rows, more than k, and keeps those that pass. If these are fewer than
- * k, the segment may have others that pass. */
-static int search_and_test(struct search *x, const struct turn *t, struct segment_filter *f, uint32_t wanted)
-{
-    struct search_params params = t->params;
-    int rc = grow(&x->room->hits, &x->room->hits_max, wanted, sizeof(*x->room->hits));
-    if (rc < 0)
-        return rc;
-    params.k = wanted;
-    params.ef = params.ef && params.ef < wanted ? wanted : params.ef;
-    const int n = ask_index(x, t, &params);
-    return n <= 0 ? n : segment_filter_hits(f, x->room->hits, (uint32_t)n, t->k, &t->pause);
-}
-
+/* The same with the query's filter. */
 static int search_filtered(struct search *x, const struct turn *t)
 {
     struct segment_filter f;
-    segment_filter_begin(&f, x->query->filter, t->segment, t->rows);
-    const uint32_t ef = t->params.ef ? t->params.ef : recall_default_ef(t->params.recall, t->k);
-    const struct plan plan = segment_filter_plan(&f, t->k, ef, t->params.exact);
-    int n = 0;
-    if (plan.kind == PLAN_WALK_THEN_TEST)
-        n = search_and_test(x, t, &f, plan.wanted);
-    if (n >= 0 && (uint32_t)n < t->k && plan.rows.max > 0)
-        n = search_selected(x, t, &f);
+    segment_filter_begin(&f, t->segment, t->rows);
+    struct run run = run_of(&t->segment->vectors[0], x->query, &f, &t->params);
+    run.query = x->vector;
+    run.scratch = x->room->scratch;
+    run.room = &x->room->run;
+    struct plan plan = run_plan(&run);
+    const int n = run_filtered(&run, &plan);
     segment_filter_end(&f);
     return n;
+}
+
+/* What the search took since its last segment is what this one took. */
+static void note_work(struct search *x, struct segment *g, const struct search_work *work)
+{
+    const uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
+    index_cost_note(&g->vectors[0].cost, work, ran_ns - x->ran_ns);
+    x->ran_ns = ran_ns;
 }
 
 /* Adds the hits of one segment to room->all. */
@@ -286,7 +291,8 @@ static int search_segment(struct search *x, struct segment *g)
     struct search_room *room = x->room;
     struct turn t = {.segment = g, .rows = g->rows.count, .pause = {search_pause, x}};
     t.k = x->query->k < t.rows ? x->query->k : t.rows;
-    int rc = grow(&room->hits, &room->hits_max, t.k, sizeof(*room->hits));
+    struct search_work work = {0};
+    int rc = run_room_hits(&room->run, t.k);
     if (rc == 0)
         rc = grow(&room->all, &room->all_max, x->count + t.k, sizeof(*room->all));
     if (rc < 0)
@@ -297,26 +303,20 @@ static int search_segment(struct search *x, struct segment *g)
     if (rc < 0)
         return rc;
     struct segment_pages pages = {.store = x->shard->store, .segment = g, .error = x->query->error};
-    t.params = (struct search_params){.k = t.k,
-                                      .ef = x->query->ef,
-                                      .recall = x->query->recall,
-                                      .ef_unmeasured = x->unmeasured_ef,
-                                      .effort = recall_effort(&x->shard->effort),
-                                      .parts = segment_parts(x->shard, g),
-                                      .refine_k = x->query->refine_k,
-                                      .exact = x->query->exact,
-                                      .keys = &g->rows.ids.at,
-                                      .allowed = alive,
-                                      .allowed_count = t.rows - g->rows.dead,
-                                      .pause = &t.pause,
-                                      .fetch = segment_pages_fetch,
-                                      .fetch_arg = &pages};
-    int n = x->query->filter ? search_filtered(x, &t) : ask_index(x, &t, &t.params);
+    t.params = params_of(x->shard, x->query, g, x->unmeasured_ef);
+    t.params.allowed = alive;
+    t.params.work = &work;
+    t.params.pause = &t.pause;
+    t.params.fetch = segment_pages_fetch;
+    t.params.fetch_arg = &pages;
+    int n = x->query->filter ? search_filtered(x, &t) : ask_index(x, &t);
+    if (n >= 0)
+        note_work(x, g, &work);
     if (n == -EBADMSG)
         note_damage(x->shard, &pages);
     const bool full = n > 0 && (uint32_t)n == t.k && t.k < t.rows;
     for (int i = 0; i < n; i++)
-        room->all[x->count++] = (struct search_hit){room->hits[i], g, stays, full};
+        room->all[x->count++] = (struct search_hit){room->run.hits[i], g, stays, full};
     return n < 0 ? n : 0;
 }
 
@@ -440,6 +440,41 @@ static void measure(struct shard *s, const struct search *x, uint64_t ns)
     s->search_ns = s->search_ns ? s->search_ns - s->search_ns / 16 + ns / 16 : ns;
 }
 
+/* -- what a search will cost -- */
+
+static double segment_cost_ns(const struct shard *s, const struct shard_query *query, struct segment *g,
+                              uint32_t unmeasured_ef)
+{
+    struct segment_vectors *v = &g->vectors[0];
+    const struct search_params params = params_of(s, query, g, unmeasured_ef);
+    if (!query->filter) {
+        struct search_work work = {0};
+        segment_index_work(v->index, g->rows.count, &params, &work);
+        return index_cost_ns(&v->cost, &work);
+    }
+    struct segment_filter f;
+    segment_filter_begin(&f, g, g->rows.count);
+    const struct run run = run_of(v, query, &f, &params);
+    const struct plan plan = run_plan(&run);
+    segment_filter_end(&f);
+    return plan.cost_ns;
+}
+
+uint64_t shard_cost_ns(const struct shard *s, const struct shard_query *query)
+{
+    const uint32_t unmeasured = unmeasured_ef(s, query);
+    double ns = 0;
+    /* segments may come and go at a checkpoint: then some count twice, or not at all */
+    for (uint32_t i = 0; i <= s->segment_count; i++) {
+        struct segment *g = i < s->segment_count ? s->segments[i] : s->growing;
+        const bool in_turn = i == s->segment_count || g != s->growing;
+        if (g && in_turn && g->searched && g->rows.count > g->rows.dead)
+            ns += segment_cost_ns(s, query, g, unmeasured);
+        fiber_checkpoint();
+    }
+    return (uint64_t)ns;
+}
+
 uint64_t shard_search_ns(const struct shard *s)
 {
     return s->search_ns;
@@ -496,7 +531,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         rc = gate_enter(&s->gate);
     if (rc < 0)
         return rc;
-    uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
+    const uint64_t began_ns = x.ran_ns = fiber_ran_ns(clock_now_ns());
     x.unmeasured_ef = unmeasured_ef(s, query);
     x.room = room_acquire(s->store);
     rc = x.room ? prepare(&x) : -ENOMEM;
@@ -507,7 +542,7 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc >= 0 && shard_damage(s))
         rc = -EBADMSG;
     if (rc >= 0)
-        measure(s, &x, fiber_ran_ns(clock_now_ns()) - ran_ns);
+        measure(s, &x, x.ran_ns - began_ns);
     let_go_all(&x);
     if (x.room)
         room_release(s->store, x.room);

@@ -5,29 +5,54 @@
 
 #include <criterion/criterion.h>
 
+static uint64_t plain(const struct cost_model *m, uint32_t k, uint32_t ef)
+{
+    return cost_of_query(m, &(struct cost_query){.k = k, .ef = ef});
+}
+
+static void learn_plain(struct cost_model *m, uint32_t ef, uint64_t ns)
+{
+    cost_learn_query(m, &(struct cost_query){.k = 10, .ef = ef}, ns);
+}
+
 Test(cost, a_search_is_expected_to_cost_what_those_before_it_did)
 {
     struct cost_model m = {0};
-    cr_assert_gt(cost_of_query(&m, false, 10, 0, 0, 128), 0, "before any");
+    const struct cost_query first = {.k = 10, .ef = 100, .said_ns = 50000};
+    cr_assert(cost_wants_indexes(&m, &first));
+    cr_assert_eq(cost_of_query(&m, &first), 50001, "before any it costs what the indexes say");
     for (int i = 0; i < 100; i++)
-        cost_learn_query(&m, false, 10, 100, 70000 + (i % 2) * 10000);
-    uint64_t ns = cost_of_query(&m, false, 10, 100, 0, 128);
+        learn_plain(&m, 100, 70000 + (i % 2) * 10000);
+    cr_assert_not(cost_wants_indexes(&m, &first));
+    uint64_t ns = plain(&m, 10, 100);
     cr_assert(ns > 70000 && ns < 80000, "%lu", ns);
-    cr_assert_eq(cost_of_query(&m, false, 10, 400, 0, 128), 4 * ns, "in proportion to the beam");
-    cr_assert_eq(cost_of_query(&m, false, 10, 25, 0, 128), ns / 4 + 1);
-    cr_assert_eq(cost_of_query(&m, false, 400, 10, 0, 128), 4 * ns, "k makes it as wide");
-    cost_learn_query(&m, false, 10, 400, 120000);
-    cr_assert_eq(cost_of_query(&m, false, 10, 500, 0, 128), 120000, "what was measured itself goes before");
+    cr_assert_eq(plain(&m, 10, 400), 4 * ns, "in proportion to the beam");
+    cr_assert_eq(plain(&m, 10, 25), ns / 4 + 1);
+    cr_assert_eq(plain(&m, 400, 10), 4 * ns, "k makes it as wide");
+    learn_plain(&m, 400, 120000);
+    cr_assert_eq(plain(&m, 10, 500), 120000, "what was measured itself goes before");
 }
 
-Test(cost, scans_are_apart_from_walks)
+/* Each of them by what the indexes say of it, and by how far that was from what others took. */
+Test(cost, exact_and_filtered_searches_are_apart_from_walks_and_from_each_other)
 {
     struct cost_model m = {0};
-    cost_learn_query(&m, false, 10, 0, 70000);
-    cr_assert_gt(cost_of_query(&m, true, 10, 0, 1000000, 128), 1000000, "a million rows take more than a millisecond");
-    cost_learn_query(&m, true, 10, 0, 9000000);
-    cr_assert_eq(cost_of_query(&m, true, 500, 0, 0, 0), 9000000);
-    cr_assert_eq(cost_of_query(&m, false, 10, 0, 0, 0), 70000);
+    const struct cost_query exact = {.exact = true, .k = 10, .said_ns = 16000000},
+                            light = {.filtered = true, .k = 10, .said_ns = 20000},
+                            heavy = {.filtered = true, .k = 10, .said_ns = 9000000};
+    learn_plain(&m, 0, 70000);
+    cr_assert(cost_wants_indexes(&m, &exact) && cost_wants_indexes(&m, &heavy));
+    cr_assert_eq(cost_of_query(&m, &exact), 16000001);
+    cr_assert_eq(cost_of_query(&m, &heavy), 9000001);
+    cost_learn_query(&m, &exact, 32000000);
+    cr_assert_eq(cost_of_query(&m, &exact), 32000001);
+    cr_assert_eq(cost_of_query(&m, &heavy), 9000001, "an exact search says nothing of it");
+    for (int i = 0; i < 100; i++)
+        cost_learn_query(&m, &light, 30000);
+    cr_assert_float_eq((double)cost_of_query(&m, &heavy), 13500001, 10, "a light one says something");
+    cost_learn_query(&m, &light, 1000000000);
+    cr_assert_lt(cost_of_query(&m, &light), 60000, "one that stands out moves the mean little");
+    cr_assert_eq(plain(&m, 10, 0), 70000);
 }
 
 Test(cost, one_that_stands_out_moves_the_mean_little)

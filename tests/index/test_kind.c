@@ -2,10 +2,11 @@
  * program brings reads its rows by fetch() and never answers wrongly; bytes of an unknown kind
  * or version are refused with its name. */
 #include "../paged/paged.h"
-#include "index/index_cost.h"
 #include "index/kind.h"
 #include "index/sealed_format.h"
 #include "sealed.h"
+
+#include "base/bits.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -131,24 +132,110 @@ Test(kind, an_unknown_kind_or_a_newer_version_is_refused_and_named)
     sealed_fini(&s);
 }
 
-Test(kind, a_search_costs_more_the_more_it_looks_at_and_a_machine_is_learnt)
+/* What such a search is said to do, in nanoseconds, beside what it then says that it did. */
+static struct search_work said(const struct sealed *s, struct segment_index *x, struct search_params p)
+{
+    struct search_work expected = {0}, done = {0};
+    struct search_scratch *scratch = search_scratch_create();
+    struct hit hits[K];
+    uint64_t passing[4000 / 64 + 1] = {0};
+    segment_index_work(x, s->d.count, &p, &expected);
+    for (uint32_t row = 0; p.allowed_count && row < p.allowed_count; row++)
+        bits_set(passing, row * (s->d.count / p.allowed_count));
+    p.allowed = p.allowed_count ? passing : NULL;
+    p.work = &done;
+    cr_assert_eq(segment_index_search(x, &s->d.rows, s->d.count, dataset_row(&s->d, 1), &p, scratch, hits), K);
+    for (enum index_way way = 0; way < INDEX_WAYS; way++)
+        cr_assert_float_eq(done.ns[way], expected.ns[way], 1e-6 * (expected.ns[way] + 1), "way %d: %f, %f", way,
+                           done.ns[way], expected.ns[way]);
+    search_scratch_destroy(scratch);
+    return expected;
+}
+
+static bool is_only(struct search_work w, enum index_way way)
+{
+    for (enum index_way other = 0; other < INDEX_WAYS; other++)
+        if ((w.ns[other] > 0) != (other == way))
+            return false;
+    return true;
+}
+
+Test(kind, a_search_does_what_was_said_and_more_work_costs_more)
 {
     struct sealed flat, graph;
-    struct index_cost cost = {0};
+    struct segment_index *f, *g;
     sealed_init(&flat, DATASET_LATENT, METRIC_L2, 64, 4000, &(struct index_options){.kind = id_of("flat")});
     sealed_init(&graph, DATASET_LATENT, METRIC_L2, 64, 4000, &(struct index_options){0});
-    const struct search_params few = {.k = K, .ef = 16}, many = {.k = K, .ef = 64}, exact = {.k = K, .exact = true};
-    const double said = segment_index_cost_ns(flat.x, 4000, &few);
-    cr_assert_eq(segment_index_cost_ns(flat.x, 4000, &many), said, "flat looks at all rows, whatever the effort");
-    cr_assert_float_eq(segment_index_cost_ns(flat.x, 2000, &few), said / 2, said / 100);
-    cr_assert_lt(segment_index_cost_ns(graph.x, 4000, &few), segment_index_cost_ns(graph.x, 4000, &many));
-    cr_assert_lt(segment_index_cost_ns(graph.x, 4000, &few), segment_index_cost_ns(graph.x, 4000, &exact));
-    cr_assert_eq(index_cost_ns(&cost, said), said);
-    for (unsigned i = 0; i < 100; i++)
-        index_cost_note(&cost, said, (uint64_t)(3 * said));
-    cr_assert_float_eq(index_cost_ns(&cost, said), 3 * said, said / 100);
+    cr_assert_eq(sealed_open(&flat, false, &f), 0);
+    cr_assert_eq(sealed_open(&graph, false, &g), 0);
+    const struct search_work all = said(&flat, f, (struct search_params){.k = K, .ef = 16}),
+                             half = said(&flat, f, (struct search_params){.k = K, .ef = 64, .allowed_count = 2000}),
+                             narrow = said(&graph, g, (struct search_params){.k = K, .ef = 16}),
+                             wide = said(&graph, g, (struct search_params){.k = K, .ef = 64}),
+                             exact = said(&graph, g, (struct search_params){.k = K, .exact = true});
+    cr_assert(is_only(all, INDEX_SCAN) && is_only(half, INDEX_SCAN) && is_only(exact, INDEX_SCAN));
+    cr_assert(is_only(narrow, INDEX_WALK) && is_only(wide, INDEX_WALK));
+    cr_assert_float_eq(half.ns[INDEX_SCAN], all.ns[INDEX_SCAN] / 2, all.ns[INDEX_SCAN] / 100,
+                       "flat compares all rows, whatever the effort");
+    cr_assert_lt(narrow.ns[INDEX_WALK], wide.ns[INDEX_WALK]);
+    cr_assert_lt(wide.ns[INDEX_WALK], exact.ns[INDEX_SCAN]);
+    segment_index_destroy(f);
+    segment_index_destroy(g);
     sealed_fini(&flat);
     sealed_fini(&graph);
+}
+
+/* 1000 of 4000 rows are scanned sooner than walked to with an ef of 64, but a caller may choose. */
+Test(kind, a_caller_chooses_between_a_scan_and_a_walk)
+{
+    struct sealed s;
+    struct segment_index *x;
+    sealed_init(&s, DATASET_LATENT, METRIC_L2, 64, 4000, &(struct index_options){0});
+    cr_assert_eq(sealed_open(&s, false, &x), 0);
+    struct search_params p = {.k = K, .ef = 64, .allowed_count = 1000};
+    cr_assert(is_only(said(&s, x, p), INDEX_SCAN));
+    p.way = SEARCH_WALKS;
+    cr_assert(is_only(said(&s, x, p), INDEX_FILTERED_WALK));
+    p.way = SEARCH_SCANS;
+    p.allowed_count = 0;
+    cr_assert(is_only(said(&s, x, p), INDEX_SCAN));
+    segment_index_destroy(x);
+    sealed_fini(&s);
+}
+
+static struct search_work work_of(double scan, double walk, double filtered)
+{
+    return (struct search_work){.ns = {scan, walk, filtered}};
+}
+
+Test(kind, what_a_machine_takes_is_learnt_for_each_way)
+{
+    struct index_cost c = {0};
+    const struct search_work scan = work_of(1000, 0, 0), walk = work_of(0, 1000, 0), filtered = work_of(0, 0, 1000);
+    cr_assert_eq(index_cost_ns(&c, &walk), 1000, "nothing is known");
+    for (unsigned i = 0; i < 100; i++)
+        index_cost_note(&c, &walk, 3000);
+    cr_assert_float_eq(index_cost_ns(&c, &walk), 3000, 1);
+    cr_assert_float_eq(index_cost_ns(&c, &scan), 3000, 1, "what was not measured is taken from what was");
+    index_cost_note(&c, &filtered, 6000);
+    cr_assert_float_eq(index_cost_ns(&c, &filtered), 6000, 1);
+    for (unsigned i = 0; i < 2000; i++)
+        index_cost_note(&c, &walk, 3000);
+    cr_assert_lt(index_cost_ns(&c, &filtered), 3100, "what was learnt long ago is forgotten");
+    index_cost_note(&c, &walk, 1000000000);
+    cr_assert_lt(index_cost_ns(&c, &walk), 6000, "one that stands out moves the mean little");
+}
+
+Test(kind, a_search_that_is_divided_says_little)
+{
+    struct index_cost c = {0};
+    const struct search_work even = work_of(500, 500, 0), mostly = work_of(0, 900, 0);
+    struct search_work other = work_of(0, 100, 0);
+    other.other_ns = 10000;
+    index_cost_note(&c, &even, 5000);
+    index_cost_note(&c, &other, 50000);
+    index_cost_note(&c, &mostly, 0);
+    cr_assert_eq(index_cost_ns(&c, &mostly), 900, "as nothing was noted");
 }
 
 /* -- a kind that reads pages -- */

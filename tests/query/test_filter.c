@@ -1,7 +1,6 @@
 /* test_filter.c -- random filters over random rows against a test of each row by hand:
  * selecting, testing, estimates; also where a field has no column yet. */
 #include "query/filter.h"
-#include "query/plan.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -198,34 +197,4 @@ Test(filter, what_cannot_be_answered_is_refused_with_a_sentence)
     refuse(&wide, "more than 256");
     const struct filter few = {.op = FILTER_AT_LEAST, .count = 1, .least = 2, .children = many};
     refuse(&few, "2 of 1");
-}
-
-/* -- plans -- */
-
-static enum plan_kind plan_of(uint32_t rows, uint32_t matches, bool exact)
-{
-    const struct plan_facts facts = {.rows = rows, .k = 10, .ef = 64, .exact = exact, .has_columns = true};
-    const struct cardinality c = {matches, matches, matches};
-    return plan_choose(&facts, &c).kind;
-}
-
-Test(plan, few_matches_are_scanned_some_are_walked_to_most_are_tested)
-{
-    cr_assert_eq(plan_of(1000000, 0, false), PLAN_SCAN_MATCHES);
-    cr_assert_eq(plan_of(1000000, 500, false), PLAN_SCAN_MATCHES);
-    cr_assert_eq(plan_of(1000000, 50000, false), PLAN_FILTERED_WALK);
-    cr_assert_eq(plan_of(1000000, 900000, false), PLAN_WALK_THEN_TEST);
-    cr_assert_eq(plan_of(1000000, 900000, true), PLAN_SCAN_MATCHES);
-    cr_assert_eq(plan_of(0, 0, false), PLAN_SCAN_MATCHES);
-}
-
-/* Hits are tested only if enough of them pass for certain. */
-Test(plan, an_estimate_that_may_be_wrong_is_not_trusted)
-{
-    const struct plan_facts facts = {.rows = 1000000, .k = 10, .ef = 64, .has_columns = true};
-    const struct cardinality unsure = {5, 900000, 1000000};
-    cr_assert_neq(plan_choose(&facts, &unsure).kind, PLAN_WALK_THEN_TEST);
-    const struct cardinality sure = {900000, 900000, 1000000};
-    const struct plan p = plan_choose(&facts, &sure);
-    cr_assert(p.kind == PLAN_WALK_THEN_TEST && p.wanted >= 10);
 }

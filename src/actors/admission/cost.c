@@ -4,12 +4,14 @@
  * because a graph no longer lies in the cache. */
 #include "actors/admission/cost.h"
 
+#include <math.h>
+
+#define BEAM_DEFAULT 64 /* of a search that leaves the beam open */
+#define STANDS_OUT   8  /* times the mean */
+#define MEAN_OF      8
 /* Estimates, until the first measurement. */
-#define BEAM_DEFAULT      64 /* of a search that leaves the beam open */
-#define STEP_GUESS_NS     1000
-#define EXACT_VALUES_A_NS 8 /* values that a scan compares in a nanosecond */
-#define ROW_GUESS_NS      2000
-#define POINT_GUESS_NS    500
+#define ROW_GUESS_NS   2000
+#define POINT_GUESS_NS 500
 
 static unsigned beam_class(uint32_t k, uint32_t ef)
 {
@@ -19,7 +21,7 @@ static unsigned beam_class(uint32_t k, uint32_t ef)
     return log2 < COST_BEAMS ? log2 : COST_BEAMS - 1;
 }
 
-/* The cost of the nearest beam that was measured, in proportion. */
+/* The cost of the nearest beam that was measured, in proportion; 0: none was. */
 static uint64_t walk_ns(const struct cost_model *m, unsigned beam)
 {
     for (unsigned far = 0; far < COST_BEAMS; far++) {
@@ -28,19 +30,38 @@ static uint64_t walk_ns(const struct cost_model *m, unsigned beam)
         if (beam + far < COST_BEAMS && m->walk_ns[beam + far])
             return (m->walk_ns[beam + far] >> far) + 1;
     }
-    return (uint64_t)STEP_GUESS_NS << beam;
+    return 0;
 }
 
-uint64_t cost_of_query(const struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t rows, uint32_t dim)
+static bool is_plain(const struct cost_query *q)
 {
-    if (!exact)
-        return walk_ns(m, beam_class(k, ef));
-    return m->exact_ns ? m->exact_ns : rows * dim / EXACT_VALUES_A_NS + 1;
+    return !q->exact && !q->filtered;
 }
 
-void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t ns)
+bool cost_wants_indexes(const struct cost_model *m, const struct cost_query *q)
 {
-    cost_learn(exact ? &m->exact_ns : &m->walk_ns[beam_class(k, ef)], ns);
+    return !is_plain(q) || walk_ns(m, beam_class(q->k, q->ef)) == 0;
+}
+
+uint64_t cost_of_query(const struct cost_model *m, const struct cost_query *q)
+{
+    const uint64_t walk = is_plain(q) ? walk_ns(m, beam_class(q->k, q->ef)) : 0;
+    const double ratio = is_plain(q) ? 0 : q->filtered ? m->filtered : m->exact;
+    return walk ? walk : (uint64_t)((double)q->said_ns * (ratio > 0 ? ratio : 1)) + 1;
+}
+
+static void learn_ratio(double *mean, double ratio)
+{
+    ratio = *mean > 0 ? fmin(ratio, STANDS_OUT * *mean) : ratio;
+    *mean = *mean > 0 ? *mean + (ratio - *mean) / MEAN_OF : ratio;
+}
+
+void cost_learn_query(struct cost_model *m, const struct cost_query *q, uint64_t ns)
+{
+    if (is_plain(q))
+        cost_learn(&m->walk_ns[beam_class(q->k, q->ef)], ns);
+    else if (q->said_ns)
+        learn_ratio(q->filtered ? &m->filtered : &m->exact, (double)ns / (double)q->said_ns);
 }
 
 uint64_t cost_of_row(const struct cost_model *m)

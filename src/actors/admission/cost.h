@@ -13,16 +13,26 @@
 
 /* Zero-initialised is valid: nothing was measured yet. */
 struct cost_model {
-    uint64_t walk_ns[COST_BEAMS]; /* of a query */
-    uint64_t exact_ns;            /* of a query */
-    uint64_t row_ns;              /* of a row that is written, or an id that is deleted */
-    uint64_t point_ns;            /* of a point that is fetched */
+    uint64_t walk_ns[COST_BEAMS]; /* of a query without a filter that is not exact */
+    /* measured time of other queries, as a multiple of what the indexes said; 0: not measured */
+    double exact, filtered;
+    uint64_t row_ns;   /* of a row that is written, or an id that is deleted */
+    uint64_t point_ns; /* of a point that is fetched */
 };
 
-/* The expected cost of one query. ef 0: the server chooses the beam. rows and dim serve for an
- * exact search before one was measured. */
-uint64_t cost_of_query(const struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t rows, uint32_t dim);
-void cost_learn_query(struct cost_model *m, bool exact, uint32_t k, uint32_t ef, uint64_t ns);
+struct cost_query {
+    bool exact, filtered;
+    uint32_t k, ef; /* ef 0: the server chooses the beam */
+    /* by the indexes that are searched here (shard_cost_ns()); 0: cost_wants_indexes() said no */
+    uint64_t said_ns;
+};
+
+/* Whether said_ns is needed. Queries that are exact or have a filter differ too much from each
+ * other; the cost of the rest is known from earlier ones. */
+bool cost_wants_indexes(const struct cost_model *m, const struct cost_query *q);
+/* The expected cost of one query. */
+uint64_t cost_of_query(const struct cost_model *m, const struct cost_query *q);
+void cost_learn_query(struct cost_model *m, const struct cost_query *q, uint64_t ns);
 
 /* The expected cost of one row and of one point. */
 uint64_t cost_of_row(const struct cost_model *m);

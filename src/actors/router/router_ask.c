@@ -19,6 +19,7 @@ struct asking {
     struct collection_entry *entry;
     const struct query *q;
     uint32_t count; /* number of queries */
+    uint64_t said_ns;
     struct router_parts *parts;
     struct shard_cover *covers; /* one for each reactor, as it was when the search began */
     uint64_t began_ns;
@@ -66,7 +67,8 @@ static void look_around(struct asking *a)
         shard_cover_read(a->entry->shard, r, &a->covers[r]);
         elsewhere += a->covers[r].sealed;
     }
-    uint64_t work_ns = shard_search_ns(a->entry->shard) * a->count;
+    const uint64_t query_ns = a->said_ns ? a->said_ns : shard_search_ns(a->entry->shard);
+    const uint64_t work_ns = query_ns * a->count;
     a->wide = elsewhere > 0 && fan_out_choose(c, a->q->fan_out, work_ns, elsewhere + shard_has_sealed(a->entry->shard));
     for (unsigned r = 0; a->wide && r < c->reactors; r++)
         if (a->covers[r].sealed)
@@ -134,11 +136,12 @@ static void take_error(const struct asking *a)
             a->rq->error = *a->parts->items[i].error;
 }
 
-int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
+int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count, uint64_t said_ns,
                struct router_parts *ret)
 {
     unsigned reactors = rq->core->reactors;
-    struct asking a = {.rq = rq, .entry = e, .q = q, .count = count, .parts = ret, .began_ns = clock_now_ns()};
+    struct asking a = {
+        .rq = rq, .entry = e, .q = q, .count = count, .said_ns = said_ns, .parts = ret, .began_ns = clock_now_ns()};
     const struct search_part everything = {.asked = false};
     struct search_part here = everything;
     bool stale = false, again = false;

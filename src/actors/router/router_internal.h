@@ -55,9 +55,9 @@ struct router_parts {
     unsigned count;
 };
 /* Searches here, and asks other reactors for rows that only they have, or to search the segments
- * that they own. Waits. */
+ * that they own. said_ns: the cost of one query by the indexes; 0: as recent searches. Waits. */
 MUST_USE int router_ask(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                        struct router_parts *ret);
+                        uint64_t said_ns, struct router_parts *ret);
 
 /* Fills in vectors and payloads of points. Points that are gone are taken out of the answer,
  * with their scores and counts. */

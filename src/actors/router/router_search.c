@@ -138,40 +138,58 @@ static uint32_t beam_of(const struct query *q)
     return q->effort.ef ? q->effort.ef : recall_default_ef(q->effort.recall, query_depth(q));
 }
 
-/* Waits for the admission, by the cost of recent searches. *ret_piece: how many queries the
- * first piece has; all, unless they take long. */
+/* What a search was let in for. */
+struct search_price {
+    struct cost_query query;
+    uint64_t query_ns; /* one of its queries costs, */
+    uint32_t piece;    /* of which so many are done in one turn: all, unless they take long */
+};
+
+/* What one query will cost here, as far as the indexes are to say it. Pauses. */
+static struct cost_query price_of(const struct collection_entry *e, const struct query *q)
+{
+    struct cost_query ret = {q->effort.exact, q->filter != NULL, query_depth(q), beam_of(q), 0};
+    const struct shard_query asked = {.k = query_depth(q),
+                                      .ef = q->effort.ef,
+                                      .recall = q->effort.recall,
+                                      .refine_k = q->effort.refine_k,
+                                      .exact = q->effort.exact,
+                                      .filter = q->filter};
+    if (cost_wants_indexes(&e->cost, &ret))
+        ret.said_ns = shard_cost_ns(e->shard, &asked);
+    return ret;
+}
+
+/* Its turn, by what such searches cost. Waits. */
 static int take_turn(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                     uint64_t *ret_query_ns, uint32_t *ret_piece)
+                     struct search_price *ret)
 {
     const struct vector_spec *spec = collection_vector(&e->config);
-    struct shard_info info = {0};
-    if (q->effort.exact && !e->cost.exact_ns)
-        shard_info_read(e->shard, &info);
-    uint64_t query_ns = cost_of_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q), info.points, spec->dim);
+    const struct cost_query price = price_of(e, q);
+    const uint64_t query_ns = cost_of_query(&e->cost, &price);
     const uint64_t in_time = query_ns ? PIECE_NS / query_ns : count, least = count / PIECES_MAX + 1;
     const uint64_t piece = in_time > least ? in_time : least;
-    *ret_piece = piece < count ? (uint32_t)piece : count;
-    *ret_query_ns = query_ns;
+    *ret = (struct search_price){price, query_ns, piece < count ? (uint32_t)piece : count};
     return admission_enter_pieces(
-        rq, ADMIT_SEARCH, count * query_ns, *ret_piece * query_ns,
+        rq, ADMIT_SEARCH, count * query_ns, ret->piece * query_ns,
         needs_of_search(rq->core->reactors, count, query_depth(q), vector_bytes(spec), q->select), "search");
 }
 
 /* Runs the queries in pieces. Between pieces, other requests may go first. */
 static int search_pieces(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                         uint64_t query_ns, uint32_t piece, struct answer *ret)
+                         const struct search_price *price, struct answer *ret)
 {
     struct point_hit *merged;
     int rc = answer_begin(rq, q, count, ret, &merged);
     for (uint32_t at = 0, n; rc == 0 && at < count; at += n) {
         struct query some = *q;
         struct router_parts parts = {0};
-        n = count - at < piece ? count - at : piece;
+        n = count - at < price->piece ? count - at : price->piece;
         some.targets.vectors += (size_t)at * collection_vector(&e->config)->dim;
         if (at > 0)
-            rc = admission_next_piece(rq, n * query_ns, "search");
+            rc = admission_next_piece(rq, n * price->query_ns, "search");
         if (rc == 0)
-            rc = router_ask(rq, e, &some, n, &parts);
+            rc = router_ask(rq, e, &some, n, price->query.said_ns, &parts);
         if (rc == 0)
             rc = merge_parts(rq, &e->config, &some, n, &parts, merged, ret);
     }
@@ -179,10 +197,10 @@ static int search_pieces(struct request *rq, struct collection_entry *e, const s
 }
 
 static int search_admitted(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
-                           uint64_t query_ns, uint32_t piece, struct answer *ret)
+                           const struct search_price *price, struct answer *ret)
 {
     const struct collection_config *config = &e->config;
-    int rc = search_pieces(rq, e, q, count, query_ns, piece, ret);
+    int rc = search_pieces(rq, e, q, count, price, ret);
     if (rc == 0 && (q->select.vectors || q->select.payloads))
         rc = router_fetch(rq, config, q->select, ret);
     return rc;
@@ -195,16 +213,16 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     struct query with = with_settings(&c->settings, wanted), *q = &with;
     const struct collection_config *config = &e->config;
     uint64_t began_ns = clock_now_ns(), ran_ns = fiber_ran_ns(began_ns);
-    uint32_t count = 0, piece = 0;
-    uint64_t query_ns = 0;
+    struct search_price price;
+    uint32_t count = 0;
     int rc = check_query(rq, config, q, &count);
     if (rc == 0 && q->filter)
         rc = filter_bind(q->filter, config->schema, config->name, &rq->arena, &q->filter, &rq->error);
     if (rc == 0)
-        rc = take_turn(rq, e, q, count, &query_ns, &piece);
+        rc = take_turn(rq, e, q, count, &price);
     if (rc < 0)
         return rc;
-    rc = search_admitted(rq, e, q, count, query_ns, piece, ret);
+    rc = search_admitted(rq, e, q, count, &price, ret);
     admission_leave(rq);
     if (rc == -ENOMEM && rq->error.code == ERROR_OK)
         return request_error_memory(rq, count, "queries", "search");
@@ -212,9 +230,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;
     uint64_t now_ns = clock_now_ns();
-    if (!q->filter) /* the cost of a filter says nothing about other searches */
-        cost_learn_query(&e->cost, q->effort.exact, query_depth(q), beam_of(q),
-                         (fiber_ran_ns(now_ns) - ran_ns) / count);
+    cost_learn_query(&e->cost, &price.query, (fiber_ran_ns(now_ns) - ran_ns) / count);
     enum search_kind kind = search_kind_of(q->effort.exact, count);
     histogram_add(&c->search_times[kind], now_ns - began_ns);
     recent_add(&c->recent[kind], now_ns - began_ns, now_ns);

@@ -99,14 +99,6 @@ static int build(struct index *x, const struct index_job *job)
     return 0;
 }
 
-#define NS_PER_ROW  4
-#define NS_PER_BYTE .04 /* rows in a sequence are prefetched by the hardware */
-
-static double cost_ns(const struct index *x, const struct index_query *q)
-{
-    return q->allowed_count * (NS_PER_ROW + NS_PER_BYTE * sizeof(float) * x->host->dim);
-}
-
 static int open_flat(const struct index_host *host, struct index_opening *o, struct index **ret)
 {
     resolve(host->options, o->count);
@@ -131,6 +123,5 @@ const struct index_kind index_flat = {
     .count_memory = count_memory,
     .append = append,
     .build = build,
-    .cost_ns = cost_ns,
     .open = open_flat,
 };

@@ -44,14 +44,14 @@ uint32_t hnsw_index_effort(const struct index *base, const struct index_query *q
     if (rows < WALK_ROWS_MIN || q->effort >= rows)
         return 0;
     double ef = q->effort;
-    if (q->allowed) {
+    if (q->allowed || q->allowed_count < q->rows) {
         if (q->allowed_count == 0)
             return 0;
         const double inverse = (double)q->rows / q->allowed_count; /* of the selectivity */
         const double enough = FILTER_SPARE * q->k * inverse;
         ef *= sqrt(inverse);
         ef = ef > enough ? ef : enough;
-        if (ef >= rows || ef * SCANNED_PER_CANDIDATE >= q->allowed_count)
+        if (ef >= rows || (!q->walks && ef * SCANNED_PER_CANDIDATE >= q->allowed_count))
             return 0;
     }
     return (uint32_t)ef;

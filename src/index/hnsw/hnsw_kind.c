@@ -64,8 +64,7 @@ static void count_memory(const struct index *base, struct memory_use *use)
 
 static double cost_ns(const struct index *base, const struct index_query *q)
 {
-    const uint32_t ef = hnsw_index_effort(base, q);
-    const double rows = (double)(ef ? ef : q->allowed_count) * (ef ? HOP_ROWS : 1);
+    const double rows = (double)hnsw_index_effort(base, q) * HOP_ROWS;
     const double visited = rows < q->limit ? rows : q->limit;
     return visited * (NS_PER_ROW + NS_PER_BYTE * base->host->codes->stride);
 }
