@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""many.py KITHD [N]: what many small collections cost, and whether one of N is slower than one alone.
+"""many.py KITHD [N]: measures many small collections, and whether one of N is slower than one alone.
 
-Starts kithd in a temporary folder, creates N collections (10 000) of 10 points with 16 dimensions by 16
-connections, and prints creations and first writes a second, KiB of resident memory each, the latency of an
-upsert and of a search in one of N beside the only one, CPU while idle, and the time of a start. Needs NumPy
-and the kith package (clients/python)."""
+Starts kithd in a temporary folder and creates N collections (10 000) of 10 points with 16
+dimensions over 16 connections. Prints creations and first writes a second, KiB of resident memory
+for each, the latency of an upsert and of a search in one of N beside the only one, idle CPU, and
+the time of a start. Needs NumPy and the kith package (clients/python).
+"""
 import os
 import random
 import subprocess
@@ -47,7 +48,7 @@ class Server:
 
 
 def by_all(server, numbers, work):
-    """Seconds that the connections need for work(client, number) of all numbers."""
+    """Seconds that all connections together need for work(client, number) with all numbers."""
     def run(part):
         client = kith.Client(*server.address)
         for number in part:

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""ann_peers.py: Kith's index beside the libraries that PyPI offers, on one core, measured in turns.
+"""ann_peers.py: compares Kith's index with the libraries of PyPI, on one core, in turns.
 
-    bench/ann/ann_peers.py --data DIR                        # a folder that `ann --data` takes, with .npy files
-    bench/ann/ann_peers.py --data DIR --engines svs,glass --rounds 7 --json
+  bench/ann/ann_peers.py --data DIR                        # a folder for `ann --data`, with .npy files
+  bench/ann/ann_peers.py --data DIR --engines svs,glass --rounds 7 --json
 
-Each library is a process of its own (ann_peers_work.py), as `ann --paced` is. All build first. Then, in each round, one
-process after the other searches with all queries, another one first each time. bench/ann/README.md says more."""
+Each library is a process of its own (ann_peers_work.py), and so is `ann --paced`. All build first.
+Then, in each round, one process after the other searches with all queries; another one is first
+each time. See bench/ann/README.md.
+"""
 import argparse
 import json
 import os
@@ -17,12 +19,13 @@ BENCH = pathlib.Path(__file__).resolve().parent
 BUILD = BENCH.parents[1] / "build"
 PACKAGES = {"svs": "scalable-vs", "symphonyqg": "rabitqlib", "glass": "pyglass-portable", "usearch": "usearch",
             "hnswlib": "hnswlib", "faiss": "faiss-cpu"}
-MODULES = {"symphonyqg": "rabitqlib"}  # where the module is not called as the engine is
+MODULES = {"symphonyqg": "rabitqlib"}  # modules with another name than the engine
 RECALLS = (0.9, 0.95, 0.99, 0.995, 0.999)
 
 
 class Process:
-    """A library, or ann: says "ready" before each round and waits for a line; lines of JSON at the end."""
+    """A library, or ann. It prints "ready" before each round and waits for a line; at the end it
+    prints lines of JSON."""
 
     def __init__(self, name, command):
         self.name, self.lines = name, []
@@ -39,22 +42,22 @@ class Process:
         return False
 
     def round(self):
-        """Whether another round can follow."""
+        """Runs a round; returns whether another one can follow."""
         try:
             self.child.stdin.write("\n")
             self.child.stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended, and is_ready() says so
+            pass  # the process has ended, and is_ready() reports it
         return self.is_ready()
 
 
 def installed(engine, package, python, given):
-    """Whether the library is in the environment, after trying to put it there."""
+    """Whether the library is installed, after trying to install it."""
     there = lambda: subprocess.run([python, "-c", f"import {MODULES.get(engine, engine)}"], capture_output=True).returncode == 0
     if not given and there():
         return True
     print(f"ann_peers: installing {package}", file=sys.stderr)
-    if given:  # both would have the same module
+    if given:  # both packages would have the same module
         subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", PACKAGES[engine]], capture_output=True)
     pip = subprocess.run([python, "-m", "pip", "install", "--quiet", package], capture_output=True, text=True)
     if pip.returncode == 0 and there():
@@ -79,7 +82,7 @@ def processes_start(o):
 
 
 def measure_all(o):
-    """The lines of all. They build one after the other."""
+    """Runs all processes, which build one after the other, and returns their lines."""
     every, ready = [], []
     for p in processes_start(o):
         every.append(p)
@@ -92,7 +95,7 @@ def measure_all(o):
 
 
 def best(line, target):
-    """The fastest point with this recall, of those measured in all rounds, one query at a time."""
+    """The fastest point with this recall, of those measured in all rounds with one query at a time."""
     able = [p for p in line["points"] if p["recall"] >= target and p["rounds"] == line["rounds"]
             and p.get("interleave", 1) == 1]
     return max(able, key=lambda p: p["qps"], default=None)
@@ -115,7 +118,8 @@ def rate_text(p, ours):
 
 
 def table(lines):
-    """Queries a second and what multiple of them Kith has, then how: way, search window, bytes a vector, recall."""
+    """Queries per second with the ratio of Kith's; then the way, search window, bytes a vector, and
+    recall of each."""
     found = [(line, [best(line, target) for target in RECALLS]) for line in lines]
     ours = found[0][1]
     rivals = [points for line, points in found if not line["engine"].startswith("kith")]

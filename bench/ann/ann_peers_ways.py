@@ -1,17 +1,20 @@
-"""The libraries that ann_peers.py compares, each at the degrees, codes and options that its documentation offers.
+"""The libraries that ann_peers.py compares, each with the degrees, codes and options of its
+documentation.
 
-A function NAME_ways(data) yields the ways of a library. It runs in that library's own process, so that only its own
-modules are there. Graphs are built with as many threads as data.threads says, and searched with one."""
+A function NAME_ways(data) yields the ways of a library. It runs in that library's own process,
+which has only its own modules. Graphs are built with data.threads threads and searched with one.
+"""
 import collections
 import os
 import pathlib
 import shutil
 
 WINDOWS = (10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 320, 384, 512, 768, 1024)
-BUILD_WINDOW = 200  # candidates kept while building, for all
+BUILD_WINDOW = 200  # candidates kept while building, for all libraries
 
-# make(path) builds once, for all ways of the same key; open(path) returns search(window) -> row numbers of data.queries;
-# code_bytes a vector are what the search holds besides what lies at the path.
+# make(path) builds once for all ways with the same key. open(path) returns search(window), which
+# returns row numbers for data.queries. code_bytes: memory a vector of the search besides the files
+# at path.
 Way = collections.namedtuple("Way", "name key make open code_bytes", defaults=(0,))
 
 
@@ -20,7 +23,7 @@ def processor_is(text):
 
 
 def svs_ways(d):
-    """Vamana of Intel SVS. LVQ is refused on other processors by ending the process, so it is tried on Intel's only."""
+    """Vamana of Intel SVS. On other processors LVQ ends the process, so it is tried only on Intel's."""
     import svs
     distance = svs.DistanceType.MIP if d.ip else svs.DistanceType.L2
     codes = {"f32": 4 * d.dim, "f16": 2 * d.dim}
@@ -89,7 +92,7 @@ def symphonyqg_ways(d):
 
 
 def glass_ways(d):
-    """glass: a graph built with SQ8U codes, searched with those and others, and refined."""
+    """glass: a graph built with SQ8U codes, searched with these and others, and refined."""
     import glass
 
     def make(path, degree):

@@ -1,4 +1,5 @@
-"""One library of ann_peers.py in a process of its own: the data as ann reads it, the building of indexes, and the rounds."""
+"""One library of ann_peers.py in a process of its own: reads the data like ann, builds indexes, and
+measures rounds."""
 import argparse
 import gzip
 import json
@@ -16,12 +17,13 @@ import numpy
 import ann_peers_ways
 from ann_peers import MODULES, PACKAGES, RECALLS
 
-QUERIES_MIN = 2000  # in one call: fewer are repeated, so that the call itself costs nothing
-CONTENDS = 0.8  # of the speed of the best at some recall: slower ways are tried once only
+# least queries in one call; fewer are repeated, so that the call itself costs little
+QUERIES_MIN = 2000
+CONTENDS = 0.8  # share of the best speed at some recall; slower ways are tried only once
 
 
 def metric_of(readme):
-    """The word behind "Metric:", as ann reads it: l2, ip or cosine."""
+    """The word behind "Metric:", read like ann does: l2, ip or cosine."""
     found = re.search(r"metric:[\s*]*(\w*)", readme, re.IGNORECASE)
     word = found.group(1).lower() if found else ""
     return "cosine" if word.startswith("cosine") else "ip" if word.startswith(("ip", "inner")) else "l2"
@@ -36,7 +38,7 @@ class Data:
         base, queries = self.rows(folder, "base"), self.rows(folder, "queries")
         self.crc = zlib.crc32(base.tobytes())
         self.bytes = all(bool(((x >= 0) & (x <= 255) & (x == numpy.rint(x))).all()) for x in (base, queries))
-        if self.metric == "cosine":  # on unit vectors L2 has the same order
+        if self.metric == "cosine":  # for unit vectors L2 gives the same order
             self.bytes = False
             for x in (base, queries):
                 x /= numpy.linalg.norm(x, axis=1, keepdims=True)
@@ -54,14 +56,15 @@ class Data:
             return numpy.ascontiguousarray(numpy.load(file), dtype="f4")
 
     def truth(self, folder):
-        """Rows that hold the k nearest of each query: as the folder says, or found."""
+        """Rows that include the k nearest of each query: from the folder, or computed."""
         for name in ({"l2": "gt_l2_ids", "ip": "gt_ip_ids", "cosine": "gt_cos_ids"}[self.metric], "gt_ids"):
             path = folder / (name + ".npy")
             ids = numpy.load(path) if path.exists() else numpy.empty((0, 0))
             if len(ids) >= len(self.alone) and ids.shape[1] >= self.k:
                 return ids[:len(self.alone), :self.k]
         squares = 0 if self.ip else (self.base ** 2).sum(axis=1) / 2
-        some = min(self.count, self.k + 20) - 1  # f32 may put the last of them in another order
+        # spare rows, because f32 may order the last ones differently
+        some = min(self.count, self.k + 20) - 1
         return numpy.stack([numpy.argpartition(squares - self.base @ q, some)[:some + 1] for q in self.alone])
 
     def distances(self, ids):
@@ -72,7 +75,7 @@ class Data:
         return result
 
     def recall(self, ids):
-        """Any row that is as near as the k-th true one is right, and counts once."""
+        """The recall by distance: any row as near as the k-th true one counts, once."""
         ids = numpy.sort(numpy.asarray(ids)[:len(self.alone)].astype("i8"), axis=1)
         valid = (ids >= 0) & (ids < self.count)
         valid[:, 1:] &= ids[:, 1:] != ids[:, :-1]
@@ -97,7 +100,7 @@ def measure(d, search, window):
 
 
 def sweep(d, way, search, size):
-    """The windows from small to large, until the recall is there or rises no more."""
+    """Tries windows from small to large, until the recall is enough or does not rise any more."""
     points = []
     for window in ann_peers_ways.WINDOWS:
         rate, ids = measure(d, search, window)
@@ -125,10 +128,11 @@ def built(way, keep, say):
 
 
 def work(o):
-    """Builds and tries all ways of one library, then measures the best of them, a round whenever a line comes."""
+    """Builds and tries all ways of one library, then measures the best ones, with a round for each
+    line on standard input."""
     say = lambda text: print(f"{o.engine}: {text}", file=sys.stderr, flush=True)
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some libraries talk
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some libraries print to standard output
     d = Data(o.data, o.k, o.build_threads)
     keep = pathlib.Path(o.keep) / f"{pathlib.Path(o.data).resolve().name}-{d.crc:08x}"
     keep.mkdir(parents=True, exist_ok=True)

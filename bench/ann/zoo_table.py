@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the tables of docs/performance.md of what `ann --zoo --json` printed.
+"""Makes the tables of docs/performance.md from the output of `ann --zoo --json`.
 
-    build/bin/ann --zoo --dim 64 --n 3000 --json >zoo.jsonl
-    bench/ann/zoo_table.py zoo.jsonl
+  build/bin/ann --zoo --dim 64 --n 3000 --json >zoo.jsonl
+  bench/ann/zoo_table.py zoo.jsonl
 
-A table for each dimension and number of queries that came before. A cell is one kind under one metric: the least recall@10 of the five states, with the state where it is
-below the bar; rows that their own vectors do not find, growing and sealed, where there are any; queries a second, sealed, as a
-multiple of hnswlib's at equal recall."""
+There is a table for each dimension and number of earlier queries. A cell is one kind under one
+metric. It has the least recall@10 of the five states, with the state if it is below the limit; rows
+that their own vectors do not find, growing and sealed, if any; and queries per second, sealed, as a
+multiple of hnswlib's at equal recall.
+"""
 import json
 import sys
 

@@ -1,6 +1,8 @@
-"""Builds the wheel of this package (PEP 517) with the standard library alone, so that pip needs no network to install it.
+"""Builds the wheel of this package (PEP 517) with the standard library alone, so that pip needs no
+network to install it.
 
-A wheel is a zip of the package and three files that describe it (PEP 427, "The Wheel Binary Package Format").
+A wheel is a zip of the package and three files that describe it (PEP 427, "The Wheel Binary Package
+Format").
 """
 
 import base64
@@ -15,7 +17,8 @@ HERE = pathlib.Path(__file__).parent
 
 
 def _project() -> Dict[str, str]:
-    """The lines `key = "value"` of pyproject.toml: what we write there is no more than that."""
+    """The lines `key = "value"` of pyproject.toml, which has no other kind of line that is needed
+    here."""
     return dict(re.findall(r'(?m)^([\w-]+) = "(.*)"$', (HERE / "pyproject.toml").read_text()))
 
 

@@ -1,4 +1,4 @@
-"""The three towns nearest to a place. Usage: towns.py [HOST [PORT]]"""
+"""Prints the three towns nearest to a place. Usage: towns.py [HOST [PORT]]"""
 
 import sys
 

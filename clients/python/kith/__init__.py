@@ -1,12 +1,12 @@
 """Client of the Kith vector database.
 
-    >>> import kith, numpy
-    >>> with kith.Client("127.0.0.1", 7700) as client:
-    ...     client.create("towns", dim=2, metric="l2")
-    ...     client.upsert("towns", [1, 2], numpy.array([[0, 0], [3, 4]]), [{"name": "A"}, {"name": "B"}])
-    ...     hits = client.search("towns", [3, 3], k=1, with_payloads=True)
+  >>> import kith, numpy
+  >>> with kith.Client("127.0.0.1", 7700) as client:
+  ...     client.create("towns", dim=2, metric="l2")
+  ...     client.upsert("towns", [1, 2], numpy.array([[0, 0], [3, 4]]), [{"name": "A"}, {"name": "B"}])
+  ...     hits = client.search("towns", [3, 3], k=1, with_payloads=True)
 
-Everything is in Client; what it returns is in results, what it raises is KithError.
+All functions are methods of Client. They return the classes of results and raise KithError.
 """
 
 from .client import Client

@@ -1,5 +1,5 @@
-"""What callers may hand over: each function returns the value as the protocol wants it, or raises KithError with a sentence that
-names the argument, so that a wrong one is found at the call and not in the middle of it."""
+"""Checks arguments. Each function returns the value as the protocol needs it, or raises KithError with
+a sentence that names the argument. So a wrong argument is found before anything is sent."""
 
 import math
 import numbers
@@ -34,7 +34,7 @@ def whole(value: Any, what: str, least: int = 0, most: int = U32_MAX) -> int:
 
 
 def address(host: Any, port: Any) -> Tuple[str, int]:
-    """host may be "HOST:PORT" or "[HOST]:PORT"; a port beside it must be the same."""
+    """Parses host, which may be "HOST:PORT" or "[HOST]:PORT"; a separate port must then be the same."""
     found = re.fullmatch(r"\[([^]]*)\](?::([0-9]{1,5}))?|([^:]*):([0-9]{1,5})", text(host, "host"))
     port = None if port is None else whole(port, "port", 1, 65535)
     if found:

@@ -1,4 +1,4 @@
-"""The client."""
+"""The class Client: one connection to a server, with a method for each operation."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LINKS = {"auto": 0, "plain": 1, "packed": 2}
 FAN_OUTS = {"auto": 1, "1": 2, "all": 3}
 DURABILITIES = {"flush": 1, "interval": 2, "none": 3}
 UPSERTS_IN_FLIGHT = 4
-GET_IDS = 1000  # a request; an answer has vectors and payloads
+GET_IDS = 1000  # for each request; an answer has vectors and payloads
 DELETE_IDS = 100_000
 TIMEOUT_MAX_S = 1_000_000  # poll() counts milliseconds in 32 bits
 
@@ -64,7 +64,8 @@ def _rows(vectors: Any, what: str) -> numpy.ndarray:
     try:
         if numpy.iscomplexobj(vectors):
             raise ValueError("the numbers are complex")
-        with numpy.errstate(over="ignore"):  # too large a number becomes an infinity, which the server refuses and names
+        # a number that is too large becomes an infinity, which the server refuses by name
+        with numpy.errstate(over="ignore"):
             rows = numpy.ascontiguousarray(vectors, dtype="<f4")
     except (TypeError, ValueError, OverflowError) as e:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} should be an array of rows of numbers: {e}") from e
@@ -76,7 +77,7 @@ def _rows(vectors: Any, what: str) -> numpy.ndarray:
 
 
 def _listed(values: Any, what: str) -> Any:
-    """Something with a length whose parts can be taken: a set, say, or a generator becomes a list."""
+    """A sequence with a length and slices; a set or a generator, for example, becomes a list."""
     if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) != 1:
         raise KithError(Code.INVALID_ARGUMENT, f"{what} should be a list, one a point, not {type(values).__name__}")
     return values if isinstance(values, (list, tuple, range, numpy.ndarray)) else list(values)
@@ -94,7 +95,8 @@ def _ids_message(ids: Sequence[PointId]) -> bytes:
     return wire.field_bytes(1, numpy.array([int(i) for i in ids], dtype="<u8").tobytes())
 
 
-_PREFIX = 0x4B49544855550000  # the upper half of a number where UUIDs are, too; no UUID may begin with it
+# upper half of a number in a list with UUIDs; no UUID may begin with it
+_PREFIX = 0x4B49544855550000
 
 
 def _id_bytes(i: PointId) -> bytes:
@@ -108,11 +110,12 @@ def _id_bytes(i: PointId) -> bytes:
 
 
 class Client:
-    """One connection to a server. Used by one thread at a time; a context manager.
+    """One connection to a server. For one thread at a time; a context manager.
 
-    timeout (seconds, None: for ever) is how long the server may stay silent while it is waited for. A server that is starting is
-    waited for as long: its host may refuse the connection for a few seconds, and requests while it reads its data.
-    host may have the port with it: "127.0.0.1:7700", "[::1]:7700". Without any, the port is 7700.
+    timeout is the longest time in seconds that the client waits for a silent server (None: for
+    ever). The client also waits so long for a server that is starting, which may refuse the
+    connection for a few seconds, and requests while it reads its data. host may include the port:
+    "127.0.0.1:7700", "[::1]:7700". The default port is 7700.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: Optional[int] = None, timeout: Optional[float] = 60.0):
@@ -120,7 +123,7 @@ class Client:
         self._timeout = timeout if timeout is None else arguments.real(timeout, "timeout")
         if self._timeout is not None and not 0 < self._timeout <= TIMEOUT_MAX_S:
             raise arguments.wrong("timeout", f"seconds, above 0 and up to {TIMEOUT_MAX_S}, or None", timeout)
-        self._client_id = os.urandom(16)  # how the server knows this client when it connects again
+        self._client_id = os.urandom(16)  # identifies this client when it connects again
         self._connections = 0
         self._connect()
 
@@ -145,7 +148,8 @@ class Client:
         self.requests_max: int = hello.number(4)
         self.reactors: int = hello.number(5)
         self._connection.frame_bytes_max = hello.number(3)
-        self._served = False  # until a request was answered: before, the server may still be starting
+        # whether a request was answered; before that the server may be starting
+        self._served = False
 
     def __enter__(self) -> "Client":
         return self
@@ -157,10 +161,10 @@ class Client:
         self._connection.close()
 
     def reconnect(self) -> None:
-        """Connects again, whatever state the connection is in.
+        """Connects again, whatever the state of the connection.
 
-        Requests that were under way may have been carried out or not, but none of them still is when this returns: what is
-        written from now on is newer, and may repeat what was not answered.
+        Requests in flight may have been carried out or not. When this returns, none of them is
+        still being carried out. So later writes are newer, and may repeat unanswered ones.
         """
         self._connection.close()
         self._connect()
@@ -185,11 +189,11 @@ class Client:
         links: str = "auto",
         index: str = "auto",
     ) -> None:
-        """Makes a collection. 0 and "auto" stand for what the server chooses.
+        """Creates a collection. 0 and "auto" leave the choice to the server.
 
-        code is f32, f16, bf16, sq8, sq4, rabitq or rabitq1 to rabitq8; refine is none, f32, f16 or bf16, and refine_k how many
-        times k candidates it scores again; links is plain or packed. index is hnsw, a graph, or flat, which compares all vectors
-        and so is exact.
+        code is f32, f16, bf16, sq8, sq4, rabitq or rabitq1 to rabitq8. refine is none, f32, f16 or
+        bf16; it scores refine_k times k candidates again. links is plain or packed. index is hnsw,
+        a graph, or flat, which compares all vectors and so is exact.
         """
         kind, bits = _code(code)
         collection = (
@@ -210,20 +214,20 @@ class Client:
         self._call(wire.OP_CREATE, wire.field_bytes(1, collection, always=True))
 
     def drop(self, name: str) -> None:
-        """Removes a collection and everything in it."""
+        """Removes a collection with all its points."""
         self._call(wire.OP_DROP, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def add_field(self, name: str, path: str, kind: str = "integer", version: int = 0) -> int:
-        """Indexes a field of the payloads, while the collection is used; returns the schema's version.
+        """Indexes a payload field while the collection is in use; returns the schema's version.
 
-        path is keys of nested objects with dots between them, "address.city". With a version (of info()) the change is refused
-        with Code.CONFLICT where the schema has another one by now.
+        path names keys of nested objects, separated by dots, like "address.city". With a version
+        (of info()) the change is refused with Code.CONFLICT if the schema has another version.
         """
         field = wire.field_bytes(1, arguments.text(path, "the path")) + wire.field_number(2, _named(FIELD_KINDS, kind, "kind"))
         return self._change_schema(name, version, wire.field_bytes(3, field, always=True))
 
     def drop_field(self, name: str, path: str, version: int = 0) -> int:
-        """The field is not indexed any more; returns the schema's version. Payloads stay as they are."""
+        """Removes the index of a field; returns the schema's version. Payloads do not change."""
         return self._change_schema(name, version, wire.field_bytes(4, arguments.text(path, "the path"), always=True))
 
     def _change_schema(self, name: str, version: int, change: bytes) -> int:
@@ -239,23 +243,27 @@ class Client:
         return CollectionInfo(_collection(m.messages(1)[0]), *(m.number(i) for i in range(2, 10)), segments, m.text(11), m.number(12))
 
     def count(self, name: str) -> int:
-        """How many points the collection has."""
+        """The number of points of the collection."""
         return wire.Message(self._call(wire.OP_COUNT, wire.field_bytes(1, arguments.text(name, "the name"))).meta).number(1)
 
     def seal(self, name: str) -> None:
-        """Turns the collection's growing segments into sealed ones; returns when that is done, however long it takes."""
+        """Seals the growing segments of the collection. Returns when that is done, however long it
+        takes."""
         with self._connection.patience():
             self._call(wire.OP_SEAL, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def compact(self, name: str) -> None:
-        """Rewrites segments without their deleted rows and merges small ones; returns when that is done, however long."""
+        """Rewrites segments without deleted rows and merges small ones. Returns when that is done,
+        however long it takes."""
         with self._connection.patience():
             self._call(wire.OP_COMPACT, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def verify(self, name: str = "", on_progress: Optional[Callable[[Verified], Any]] = None) -> Verified:
-        """Has the server compare every checksum on its disk; with a name, only of that collection's segments.
+        """Makes the server check every checksum on its disk; with a name, only of that collection's
+        segments.
 
-        Damage is in the result and is no exception. on_progress is called about twice a second with what was done so far.
+        The result lists damage; damage raises no exception. on_progress is called about twice a
+        second with the result so far.
         """
         cursor, files, done, total = b"", 0, 0, 0
         damages: List[Damage] = []
@@ -272,19 +280,21 @@ class Client:
             if not cursor:
                 return result
 
-    # -- snapshots of everything the server holds --
+    # -- snapshots of all data --
 
     def snapshot_create(self, name: str = "") -> Snapshot:
-        """Takes a snapshot while everything goes on; without a name it is named by the time, UTC."""
+        """Takes a snapshot while searches and writes go on. Without a name its name is the time in
+        UTC."""
         return _snapshot(wire.Message(self._call(wire.OP_SNAPSHOT_CREATE, wire.field_bytes(1, arguments.text(name, "the name"))).meta))
 
     def snapshots(self) -> List[Snapshot]:
         return [_snapshot(m) for m in wire.Message(self._call(wire.OP_SNAPSHOT_LIST, b"").meta).messages(1)]
 
     def snapshot_verify(self, name: str, on_progress: Optional[Callable[[int, int], Any]] = None) -> int:
-        """Has the server read all of a snapshot and compare the checksums; returns the bytes. KithError names what is damaged.
+        """Makes the server read a snapshot and check its checksums; returns its bytes. KithError names
+        damage.
 
-        on_progress is called with the files that are done and the files there are.
+        on_progress is called with the number of checked files and of all files.
         """
         following = total = 0
         while True:
@@ -298,41 +308,45 @@ class Client:
                 return total
 
     def snapshot_restore(self, name: str) -> None:
-        """Makes the server what it was then; everything written since is gone. Mind the client's timeout.
+        """Replaces all data by the snapshot; everything written after it is lost. It may exceed the
+        client's timeout.
 
-        The snapshot is checked first, and a damaged one is refused before anything is changed.
+        The snapshot is checked first; a damaged one is refused before anything changes.
         """
         self._call(wire.OP_SNAPSHOT_RESTORE, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def snapshot_delete(self, name: str) -> None:
         self._call(wire.OP_SNAPSHOT_DELETE, wire.field_bytes(1, arguments.text(name, "the name")))
 
-    # -- what can be tuned while the server runs --
+    # -- settings --
 
     def config(self) -> List[Setting]:
-        """All settings, with their values."""
+        """All settings with their values."""
         return [_setting(m) for m in wire.Message(self._call(wire.OP_CONFIG_GET, b"").meta).messages(1)]
 
     def config_get(self, name: str) -> Setting:
         return _setting(wire.Message(self._call(wire.OP_CONFIG_GET, wire.field_bytes(1, arguments.text(name, "the name"))).meta).messages(1)[0])
 
     def config_set(self, name: str, value: Union[str, int]) -> Setting:
-        """Sets "search.ef", "memory" and so on, for all connections and beyond a restart; returns it as it is now."""
+        """Sets a setting like "search.ef" or "memory", for all connections and beyond a restart;
+        returns the new setting."""
         meta = wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_bytes(2, value if isinstance(value, str) else str(arguments.whole(value, "the value", 0, arguments.U64_MAX)))
         return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, meta).meta))
 
     def config_reset(self, name: str) -> Setting:
-        """As if nobody had set it."""
+        """Sets a setting back to its default."""
         return _setting(wire.Message(self._call(wire.OP_CONFIG_SET, wire.field_bytes(1, arguments.text(name, "the name")) + wire.field_number(3, 1)).meta))
 
     # -- points --
 
     def upsert(self, collection: str, ids: Sequence[PointId], vectors: Any, payloads: Optional[Sequence[Any]] = None) -> int:
-        """Stores points, replacing those of the same ids; of an id that is twice the last counts. Returns how many.
+        """Stores points and replaces those with the same ids. If an id occurs twice, the last counts.
+        Returns the number of points.
 
-        vectors is an array of rows; payloads are one a point: what JSON can say (a dict, say), bytes, or None. Many points are cut
-        into several requests, sent one behind the other, and into smaller ones where the server has little memory; when one
-        fails, KithError is raised after all are answered, and the others are stored.
+        vectors is an array of rows. payloads has one entry for each point: a JSON value (a dict,
+        for example), bytes, or None. Many points are divided into several requests, and into
+        smaller ones if the server has little memory. If one fails, KithError is raised after all
+        are answered, and the others are stored.
         """
         self._idle()
         arguments.text(collection, "the collection's name")
@@ -359,8 +373,8 @@ class Client:
         return upsert.done
 
     def get(self, collection: str, ids: Sequence[PointId], with_vectors: bool = True, with_payloads: bool = True) -> List[Point]:
-        """The points that are there, in the order asked for. Many ids are cut into several requests, and
-        into smaller ones where the server has little memory."""
+        """The existing points, in the order of ids. Many ids are divided into several requests, and
+        into smaller ones if the server has little memory."""
         ids = _listed(ids, "ids")
         points: List[Point] = []
         first, most = 0, GET_IDS
@@ -394,7 +408,8 @@ class Client:
         ]
 
     def delete(self, collection: str, ids: Sequence[PointId]) -> int:
-        """Removes points; returns how many of them were there. Many ids are cut into several requests."""
+        """Removes points; returns how many of them existed. Many ids are divided into several
+        requests."""
         ids = _listed(ids, "ids")
         deleted = 0
         for first in range(0, len(ids), DELETE_IDS):
@@ -408,14 +423,15 @@ class Client:
     def search(self, collection: str, query: Any, k: int = 10, **options: Any) -> Union[Hits, List[Hits]]:
         """The k points nearest to a query.
 
-        One vector gives Hits; an array of rows is sent as one request and gives a list of Hits. Options:
+        One vector gives Hits. An array of rows is sent as one request and gives a list of Hits.
+        Options:
 
-        recall        the share of the k nearest that shall be found, above 0; 1 is exact; None: as the server is set
-        ef            candidates kept while searching, in place of recall; 0: what the recall takes
-        refine_k      candidates that are scored again, as a multiple of k; 0: as each segment does
-        fan_out       over how many of the server's cores: "auto", "1" or "all"; "": as the server is set
-        exact, with_vectors, with_payloads, deadline_ms
-        filter        which points may be hits, by indexed fields: {"year": {"gte": 1990, "lt": 2000}} (kith.filters)
+          recall        the share of the k nearest to find, above 0; 1 is exact; None: the server's setting
+          ef            width of the beam (candidates), instead of recall; 0: as recall requires
+          refine_k      candidates to score again, as a multiple of k; 0: as each segment does
+          fan_out       number of the server's cores: "auto", "1" or "all"; "": the server's setting
+          exact, with_vectors, with_payloads, deadline_ms
+          filter        a condition on indexed fields: {"year": {"gte": 1990, "lt": 2000}} (kith.filters)
         """
         self._idle()
         _options_check(options)
@@ -425,16 +441,18 @@ class Client:
         return answers[0] if numpy.ndim(query) == 1 else answers
 
     def search_many(self, collection: str, queries: Any, k: int = 10, in_flight: int = 32, **options: Any) -> Iterator[Hits]:
-        """Searches each row on its own, with many requests under way at once; yields Hits in the order of the rows.
+        """Searches each row separately, with many requests in flight; yields Hits in the order of the
+        rows.
 
-        Takes everything it has asked for off the connection even when it is not read to the end or a search fails.
+        All answers are taken from the connection, even if the iteration stops early or a search
+        fails.
         """
         rows = _rows(queries, "queries")
         if not self._served:
             self.count(collection)  # waits for a server that is starting
         _options_check(options)
         in_flight = max(1, min(arguments.whole(in_flight, "in_flight"), self.requests_max or in_flight))
-        waiting: List[int] = []  # requests, oldest first
+        waiting: List[int] = []  # ids of requests, oldest first
         answers = {}
         sent = 0
         try:
@@ -485,7 +503,7 @@ class Client:
         )
         return self._connection.send(wire.OP_SEARCH, meta, memoryview(rows), arguments.whole(deadline_ms, "deadline_ms"))
 
-    # -- the way there and back --
+    # -- requests and answers --
 
     @staticmethod
     def _raise(reply: Reply) -> Reply:
@@ -502,7 +520,8 @@ class Client:
         return self._patiently(lambda: self._answer(self._connection.send(op, meta)))
 
     def _patiently(self, request: Callable[[], T]) -> T:
-        """Does a request again while the server refuses it because it is starting; nothing of it was done then."""
+        """Repeats a request while the server refuses it because it is starting. A refused request has
+        no effect."""
         began, pause = time.monotonic(), 0.0025
         while True:
             try:
@@ -517,7 +536,8 @@ class Client:
             pause = min(2 * pause, 0.1)
 
     def _answer(self, request: int) -> Reply:
-        """The answer to the only request in flight. Interrupted (Ctrl-C), it is given up: its answer is dropped when it comes."""
+        """The answer to the only request in flight. If interrupted (Ctrl-C), the later answer is
+        dropped."""
         try:
             return self._raise(self._connection.receive())
         finally:
@@ -578,7 +598,8 @@ def _segment(m: wire.Message) -> Segment:
 
 
 def _is_too_large(error: KithError) -> bool:
-    """The server never takes so much at once, or has no room for it and cannot say when it will: parts of it may do."""
+    """Whether the request exceeds the server's limit, or its memory without a time for a retry; then
+    parts of it may succeed."""
     return error.code == Code.TOO_LARGE or (error.code == Code.RESOURCE_EXHAUSTED and not error.retry_after_ms)
 
 
@@ -589,15 +610,17 @@ class _Upsert:
         self._connection = connection
         self._collection = collection
         self._ids, self._rows, self._payloads = ids, rows, payloads
-        self._parts: Dict[int, Part] = {}  # of each request in flight
-        self._points_most = len(rows)  # of a request
+        self._parts: Dict[int, Part] = {}  # the part of each request in flight
+        self._points_most = len(rows)  # most points of a request
         self.done = 0
         self.failure: Optional[KithError] = None
 
     def start(self, part: Part) -> None:
-        """Sends it when nothing in flight has an id in common with it.
+        """Sends the part when no request in flight has an id in common with it.
 
-        Meanwhile another request may turn out to be too large. Its halves are sent before this part, so of an id the last still counts."""
+        Meanwhile another request may prove too large. Its halves are sent before this part, so that
+        the last row with an id still counts.
+        """
         while len(self._parts) >= UPSERTS_IN_FLIGHT or not all(part.ids.isdisjoint(other.ids) for other in self._parts.values()):
             self._receive()
         if self.failure:
@@ -606,7 +629,8 @@ class _Upsert:
             self._start_halves(part)
             return
         meta = wire.field_bytes(1, self._collection) + wire.field_bytes(2, _ids_message(self._ids[part.first : part.end]), always=True)
-        meta += part.payload_fields + wire.field_number(5, part.first)  # so that errors name the row of the caller's array
+        # so that errors name the row of the caller's array
+        meta += part.payload_fields + wire.field_number(5, part.first)
         self._parts[self._connection.send(wire.OP_UPSERT, meta, memoryview(self._rows[part.first : part.end]))] = part
 
     def _start_halves(self, part: Part) -> None:
@@ -626,20 +650,20 @@ class _Upsert:
             self.failure = self.failure or reply.error
 
     def end(self) -> None:
-        """Waits for all answers, also behind an exception: the connection is then as good as before."""
+        """Waits for all answers, also after an exception, so that the connection stays usable."""
         try:
             while self._connection.in_flight:
                 self._receive()
         except KithError as e:
             self.failure = self.failure or e
-        except BaseException:  # Ctrl-C a second time
+        except BaseException:  # a second Ctrl-C
             for request in list(self._connection.in_flight):
                 self._connection.abandon(request)
             raise
 
 
 class _Columns:
-    """A Points message with its block, compared and unpacked."""
+    """A Points message with its block, checked and unpacked."""
 
     def __init__(self, reply: Reply, with_vectors: bool, with_payloads: bool):
         m = wire.Message(reply.meta)
@@ -667,7 +691,7 @@ def _vectors(block: memoryview, n: int) -> numpy.ndarray:
 
 
 def _payload(data: bytes) -> Any:
-    """What it says in JSON; what is no JSON comes as the bytes it is."""
+    """The JSON value, or the bytes if they are not JSON."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

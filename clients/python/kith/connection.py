@@ -10,9 +10,10 @@ from . import wire
 from .errors import Code, KithError
 
 REPLY_BYTES_MAX = 1 << 30
-REFUSED_WAIT_S = 5.0  # between exec() of a server and its listen()
-META_BYTES_MAX = 64 << 20  # of a request
-Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # select() ends at descriptor 1023
+REFUSED_WAIT_S = 5.0  # covers the time from exec() of a server to its listen()
+META_BYTES_MAX = 64 << 20  # limit of a request
+# select() fails above descriptor 1023
+Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 
 class Reply(NamedTuple):
@@ -28,7 +29,8 @@ def _error(code: int, meta: wire.Message) -> KithError:
 
 
 def _connect(host: str, port: int, timeout: Optional[float]) -> socket.socket:
-    """A host that refuses the connection is tried again for a while: its server may be starting."""
+    """Connects. Retries for a while if the host refuses the connection, because its server may be
+    starting."""
     until = time.monotonic() + (REFUSED_WAIT_S if timeout is None else min(timeout, REFUSED_WAIT_S))
     while True:
         try:
@@ -36,20 +38,21 @@ def _connect(host: str, port: int, timeout: Optional[float]) -> socket.socket:
         except ConnectionRefusedError:
             if time.monotonic() >= until:
                 raise KithError(Code.REFUSED, f"no server listens at {host} port {port}: is kithd running?") from None
-        except (OSError, UnicodeError) as e:  # the latter: no name of a host can be so
+        except (OSError, UnicodeError) as e:  # UnicodeError: not a valid host name
             raise KithError(Code.REFUSED, f"cannot connect to {host} port {port}: {e}") from None
         time.sleep(0.02)
 
 
 class Connection:
-    """Sends frames and receives them; one thread at a time. After a failure it is closed and says so for ever."""
+    """Sends and receives frames; one thread at a time. After a failure it is closed, and every call
+    raises that failure."""
 
     def __init__(self, host: str, port: int, timeout: Optional[float]):
         self._broken: Optional[KithError] = None
         self._next_request = 1
         self._in = bytearray()
-        self.in_flight: Dict[int, int] = {}  # request: op
-        self._abandoned: Set[int] = set()  # requests whose answers nobody wants any more
+        self.in_flight: Dict[int, int] = {}  # request id: operation
+        self._abandoned: Set[int] = set()  # requests whose answers are dropped
         self.frame_bytes_max = 4096
         self._socket = _connect(host, port, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,7 +71,7 @@ class Connection:
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
-        """Within it the server may stay silent for as long as it likes: for work that takes minutes."""
+        """Inside this context the server may stay silent for any time, for work that takes minutes."""
         self._socket.settimeout(None)
         try:
             yield
@@ -83,7 +86,8 @@ class Connection:
         return self._broken
 
     def send(self, op: int, meta: bytes, block: Optional[memoryview] = None, word: int = 0) -> int:
-        """Sends a request and returns its id. What the server says meanwhile is read, so that neither waits for the other."""
+        """Sends a request and returns its id. Reads what the server sends meanwhile, so that neither
+        side waits for the other."""
         if self._broken:
             raise self._broken
         block_bytes = block.nbytes if block is not None else 0
@@ -103,13 +107,14 @@ class Connection:
                 self._send_all(block.cast("B"))
         except KithError:
             raise
-        except BaseException:  # Ctrl-C, say: half a frame is out, and nothing can follow it
+        # Ctrl-C, for example: half a frame was sent, and no other frame can follow
+        except BaseException:
             self.fail(Code.DISCONNECTED, "a request was interrupted while it was being sent")
             raise
         return request
 
     def abandon(self, request: int) -> None:
-        """If the request is still in flight: its answer is dropped when it comes."""
+        """If the request is still in flight, its answer will be dropped."""
         if self.in_flight.pop(request, None) is not None:
             self._abandoned.add(request)
 
@@ -139,7 +144,7 @@ class Connection:
         self._in += data
 
     def receive(self) -> Reply:
-        """Waits for the next reply, whichever request it answers."""
+        """Waits for the next reply, to any request."""
         while True:
             reply = self._receive_any()
             if reply.request not in self._abandoned:

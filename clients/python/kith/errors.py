@@ -1,11 +1,11 @@
-"""What goes wrong, as a code and a sentence."""
+"""Errors: a code and a sentence."""
 
 import enum
 from typing import Optional
 
 
 class Code(enum.IntEnum):
-    """The server's codes, and three of the client's own."""
+    """The codes of the server, and three of the client (from 100 on)."""
 
     OK = 0
     INVALID_ARGUMENT = 1
@@ -29,9 +29,10 @@ class Code(enum.IntEnum):
 
 
 class KithError(Exception):
-    """A request failed. `code` is a Code, the text a sentence a user can act on.
+    """A request failed. `code` is a Code; the text says what happened and what to do.
 
-    `retry_after_ms` says when the server, being busy, expects to have time for it; None: it did not say."""
+    `retry_after_ms`: when a busy server expects to have time, in ms from now; None: unknown.
+    """
 
     def __init__(self, code: int, text: str, retry_after_ms: Optional[int] = None):
         super().__init__(text)

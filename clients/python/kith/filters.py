@@ -1,11 +1,12 @@
-"""The filter of a search: which points may be hits, by indexed fields of their payloads.
+"""The filter of a search: a condition on indexed payload fields that hits must meet.
 
-A filter is a dict from a field's path to what it must be like; a point must pass all of them:
+A filter is a dict from paths of fields to tests. A point must pass all of them:
 
-    {"year": {"gte": 1990, "lt": 2000}, "rating": [4, 5], "city": 7, "deleted": {"not": 1}, "note": {"empty": True}}
+  {"year": {"gte": 1990, "lt": 2000}, "rating": [4, 5], "city": 7, "deleted": {"not": 1}, "note": {"empty": True}}
 
-A number: equal to it. A list: any of these. A dict of gt, gte, lt, lte: between them. None: null. {"empty": True}: missing, null
-or []. {"not": test}: does not pass that test.
+A number: the field equals it. A list: the field equals one of them. A dict of gt, gte, lt, lte: the
+field is in that range. None: the field is null. {"empty": True}: the field is missing, null or [].
+{"not": test}: the field does not pass the test.
 """
 
 import numbers
@@ -33,7 +34,7 @@ def _whole(field: str, value: Any) -> int:
 
 
 def _number(field: str, value: Any) -> bytes:
-    """A Number; its varint is there when it is 0, too, because it says which kind of number is meant."""
+    """A Number. Its field is written even if it is 0, because it also gives the kind of number."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return wire.varint(1 << 3) + wire.varint(_whole(field, value))
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
@@ -60,7 +61,7 @@ def _test(field: str, test: Any) -> bytes:
 
 
 def message(conditions: Optional[Mapping[str, Any]]) -> bytes:
-    """The Filter message; empty where there are no conditions."""
+    """The Filter message; empty without conditions."""
     if conditions is not None and not isinstance(conditions, Mapping):
         raise KithError(Code.INVALID_ARGUMENT, f"the filter is {conditions!r}: give a dict from fields to what they must be like")
     out = b""

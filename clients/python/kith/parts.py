@@ -1,7 +1,8 @@
-"""Cuts an upsert of any size into requests.
+"""Divides an upsert of any size into requests.
 
-The server gives requests in flight together no order. Two requests with an id in common are therefore never in flight at once:
-`Part.ids` is what a request is compared by, and is empty when no id occurs twice.
+The server may carry out requests that are in flight together in any order. So two requests with an
+id in common are never in flight together. `Part.ids` has the ids to compare; it is empty when no id
+occurs twice.
 """
 
 import json
@@ -13,25 +14,26 @@ from . import wire
 from .errors import Code, KithError
 from .results import PointId
 
-REQUEST_BYTES = 4 << 20  # of vectors and payloads; a point that is larger goes alone
+REQUEST_BYTES = 4 << 20  # of vectors and payloads; a larger point is sent alone
 
 
 class Part(NamedTuple):
-    first: int  # row of the caller's arrays
+    first: int  # first row in the caller's arrays
     end: int
-    payload_fields: bytes  # of the Upsert message
+    payload_fields: bytes  # encoded fields of the Upsert message
     ids: FrozenSet[PointId]
 
 
 def payload_bytes(payload: Optional[Any]) -> bytes:
-    """None is no payload, bytes are taken as they are, everything else becomes JSON."""
+    """Encodes a payload: None is no payload, bytes stay as they are, other values become JSON."""
     if payload is None:
         return b""
     if isinstance(payload, (bytes, bytearray, memoryview)):
         return bytes(payload)
     try:
         return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot have and an escape can
+    # half of a surrogate pair, which UTF-8 cannot encode but an escape can
+    except UnicodeEncodeError:
         return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -42,7 +44,7 @@ def _distinct(ids: Sequence[PointId]) -> bool:
         return len(numpy.unique(ids)) == len(ids)
     try:
         return len(set(ids)) == len(ids)
-    except TypeError:  # not even hashable: whoever writes the ids says what is wrong with them
+    except TypeError:  # not hashable; the code that encodes ids reports the error
         return True
 
 
@@ -58,7 +60,7 @@ def _payload_fields(texts: List[bytes]) -> bytes:
 
 
 def parts(ids: Sequence[PointId], vector_bytes: int, payloads: Optional[Sequence[Any]]) -> Iterator[Part]:
-    """The requests for these points, in their order. Payloads are written as each part is asked for."""
+    """The requests for these points, in their order. Payloads are encoded when a part is requested."""
     distinct = _distinct(ids)
     room = max(1, REQUEST_BYTES // vector_bytes)  # points without payloads
     first = 0
@@ -72,7 +74,7 @@ def parts(ids: Sequence[PointId], vector_bytes: int, payloads: Optional[Sequence
                 texts.append(_payload_at(payloads, first + len(texts)))
                 size += vector_bytes + len(texts[-1])
             if len(texts) > 1 and size > REQUEST_BYTES:
-                texts.pop()  # written again at the head of the next part
+                texts.pop()  # encoded again as the first of the next part
             end = first + len(texts)
             fields = _payload_fields(texts)
         yield Part(first, end, fields, frozenset() if distinct else frozenset(ids[first:end]))

@@ -1,4 +1,4 @@
-"""What the client returns."""
+"""The classes that the client returns."""
 
 import dataclasses
 import uuid
@@ -11,7 +11,7 @@ PointId = Union[int, uuid.UUID]
 
 @dataclasses.dataclass(frozen=True)
 class Collection:
-    """A collection's settings."""
+    """The settings of a collection."""
 
     name: str
     dim: int
@@ -20,32 +20,32 @@ class Collection:
     m: int = 0
     ef_construct: int = 0
     slots: int = 0
-    damage: str = ""  # in lists: why nothing of it is served; empty: all is well
+    damage: str = ""  # in lists: why the collection is not served; empty: it is
     code: str = "auto"  # "f32", "f16", "bf16", "sq8", "sq4", "rabitq1" to "rabitq8"
     refine: str = "auto"  # "none", "f32", "f16", "bf16"
-    refine_k: float = 0  # candidates scored again, as a multiple of k; 0: by the code
+    refine_k: float = 0  # candidates to score again, as a multiple of k; 0: by the code
     links: str = "auto"  # "plain", "packed"
-    schema_version: int = 0  # from 1 on; each change of the fields adds 1
+    schema_version: int = 0  # 1 at first; each change of the fields adds 1
     fields: Tuple[Tuple[str, str], ...] = ()  # path and kind of each indexed field; not in lists
     index: str = "auto"  # "hnsw", "flat"
 
 
 @dataclasses.dataclass(frozen=True)
 class RecallRung:
-    """What a sealed segment measured of itself, with rows that were left out as queries."""
+    """A measurement of a sealed segment, with left-out rows as queries."""
 
     ef: int
     recall: float  # mean
-    floor: float  # that, less three standard errors: what searches go by
-    distances: float  # computed a query
+    floor: float  # recall minus three standard errors; searches use this value
+    distances: float  # distances computed for a query
 
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """One segment of a collection, counted exactly; live rows are rows - deleted_rows."""
+    """One segment of a collection, with exact counts. There are rows - deleted_rows alive rows."""
 
     id: int  # 0: not sealed yet
-    reactor: int  # the core that searches it
+    reactor: int  # the reactor that searches it
     state: str  # "growing", "frozen" or "sealed"
     merging: bool
     rows: int
@@ -56,24 +56,25 @@ class Segment:
     index_bytes: int
     memory_bytes: int
     disk_bytes: int
-    # of a sealed segment: the index as it is; 0 and "auto" otherwise
+    # of a sealed segment: the options of its index; 0 and "auto" otherwise
     m: int = 0
     ef_construct: int = 0
     code: str = "auto"
     refine: str = "auto"
     refine_k: float = 0
     links: str = "auto"
-    why: str = ""  # each choice and its reason
-    recall_10: Tuple[RecallRung, ...] = ()  # recall@10 by ef; empty in segments of few rows, which are scanned
+    why: str = ""  # each chosen option with its reason
+    # recall@10 by ef; empty in segments of few rows, which are scanned
+    recall_10: Tuple[RecallRung, ...] = ()
     recall_100: Tuple[RecallRung, ...] = ()
     recall_scan: Optional[RecallRung] = None  # recall@10 of a scan of all codes; ef is the number of rows
-    recall_10_early: Tuple[RecallRung, ...] = ()  # recall@10 by ef of walks that end early, where they are sure enough
-    index: str = "auto"  # of a sealed segment: the kind of its index
+    recall_10_early: Tuple[RecallRung, ...] = ()  # recall@10 by ef of walks that may end early
+    index: str = "auto"  # of a sealed segment: its index kind
 
 
 @dataclasses.dataclass(frozen=True)
 class CollectionInfo:
-    """A collection's settings and state."""
+    """The settings and state of a collection."""
 
     collection: Collection
     points: int
@@ -84,9 +85,9 @@ class CollectionInfo:
     sealed_dead_rows: int
     disk_bytes: int
     memory_bytes: int
-    segments: List[Segment] = dataclasses.field(default_factory=list)  # when asked for
-    read_only: str = ""  # why writes are refused; empty: they are not
-    growing_dead_rows: int = 0  # deleted or replaced; growing_rows are alive
+    segments: List[Segment] = dataclasses.field(default_factory=list)  # only if requested
+    read_only: str = ""  # why writes are refused; empty: they are accepted
+    growing_dead_rows: int = 0  # deleted or replaced rows; growing_rows counts alive ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Damage:
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
-    """What a check has looked at so far, and what it has found."""
+    """The files that a check has read so far, and the damage that it found."""
 
     files: int
     bytes: int
@@ -111,34 +112,38 @@ class Verified:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """A state of everything the server held."""
+    """A snapshot of all data."""
 
     name: str
-    damaged: bool  # it cannot be read, and nothing below is known
-    created_ns: int  # since 1970
+    damaged: bool  # it cannot be read, and the fields below are unknown
+    created_ns: int  # nanoseconds since 1970
     collections: int
     segments: int
-    segment_rows: int  # in sealed segments, deleted ones too; what is only in the logs is not counted
+    # rows in sealed segments, including deleted ones; rows that are only in the logs are not
+    # counted
+    segment_rows: int
     log_bytes: int
     bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """Something that can be tuned while the server runs."""
+    """A value that can be changed while the server runs."""
 
-    name: str  # "search.ef"
-    value: str  # "200", "8GiB", "auto"
-    standard: str  # what it is when nobody has set it
-    source: str  # "default", "set" (by a client; it outlives a restart) or "option" (of the server's command line)
-    number: int  # the value: bytes of a size, of a choice its own number, 0 for a word
-    allowed: str  # "auto, or 1 to 10000"
-    what: str  # it does
+    name: str  # like "search.ef"
+    value: str  # like "200", "8GiB", "auto"
+    standard: str  # the default value
+    # "default", "set" (by a client, beyond a restart) or "option" (of the server's command line)
+    source: str
+    number: int  # the value as a number: bytes of a size, the number of a choice, 0 for a word
+    allowed: str  # like "auto, or 1 to 10000"
+    what: str  # what the setting does
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A stored point; `vector` and `payload` are None unless asked for (a point may also have no payload)."""
+    """A stored point. `vector` and `payload` are None unless requested; a point may also have no
+    payload."""
 
     id: PointId
     vector: Optional[numpy.ndarray] = None
@@ -149,10 +154,12 @@ class Point:
 class Hits:
     """The answer to one query, nearest first.
 
-    `scores` is a float32 array: l2 the squared distance, ip the inner product, cosine the similarity. `ids` is a list of int
-    and uuid.UUID; `numbers` is the same as a uint64 array when all are numbers.
+    `scores` is a float32 array: for l2 the squared distance, for ip the inner product, for cosine
+    the similarity. `ids` is a list of int and uuid.UUID; `numbers` has the same ids as a uint64
+    array if all are numbers.
 
-    Hits are also a sequence of (id, score) pairs: `for id, score in hits`, `hits[0]`, `hits[:3]`, `len(hits)`.
+    Hits are also a sequence of (id, score) pairs: `for id, score in hits`, `hits[0]`, `hits[:3]`,
+    `len(hits)`.
     """
 
     ids: List[PointId]
@@ -179,7 +186,7 @@ class Hits:
 
     @property
     def numbers(self) -> numpy.ndarray:
-        """The ids as a uint64 array; TypeError when one is a UUID."""
+        """The ids as a uint64 array. Raises TypeError if one is a UUID."""
         if any(isinstance(i, uuid.UUID) for i in self.ids):
             raise TypeError("some of these ids are UUIDs")
         return numpy.array(self.ids, dtype=numpy.uint64)

@@ -1,8 +1,9 @@
-"""Protocol buffers by hand, as far as kith.proto needs them, and the frame around them.
+"""Reads and writes the protocol buffers of kith.proto by hand, and the frame around them.
 
-The wire format is that of https://protobuf.dev/programming-guides/encoding: a message is a row of fields, each a key
-(number << 3 | type) and a value; type 0 is a varint, 1 eight bytes, 2 a length and that many bytes, 5 four bytes.
-Packed columns of fixed size are NumPy arrays here, so that a large answer costs no loop over its elements.
+The wire format is that of https://protobuf.dev/programming-guides/encoding. A message is a sequence
+of fields, each a key (number << 3 | type) and a value. Type 0 is a varint, 1 eight bytes, 2 a
+length and that many bytes, 5 four bytes. Packed columns of fixed size are NumPy arrays here, so
+that a large answer needs no loop over its elements.
 """
 
 import struct
@@ -38,21 +39,21 @@ def varint(n: int) -> bytes:
 
 
 def field_number(number: int, value: int) -> bytes:
-    """A varint field; nothing when it is 0, the default."""
+    """A varint field; empty for 0, the default."""
     if not 0 <= value < 1 << 64:
         raise KithError(Code.INVALID_ARGUMENT, f"{value} is no number from 0 to 2**64 - 1")
     return varint(number << 3) + varint(value) if value else b""
 
 
 def field_float(number: int, value: float) -> bytes:
-    """A float of four bytes; nothing when it is 0, the default."""
+    """A float of four bytes; empty for 0, the default."""
     return varint(number << 3 | 5) + struct.pack("<f", value) if value else b""
 
 
 def field_bytes(number: int, value: Union[bytes, bytearray, memoryview, str], always: bool = False) -> bytes:
-    """Bytes, text or an inner message; nothing when it is empty, unless it must be there."""
+    """Bytes, text or an inner message; empty for an empty value, unless `always`."""
     if isinstance(value, str):
-        if "\0" in value:  # the server reads a text up to there, and would take it for another one
+        if "\0" in value:  # the server would read only the text before it
             raise KithError(Code.INVALID_ARGUMENT, f"{value!r} has a character of number 0")
         value = value.encode(errors="replace")
     return varint(number << 3 | 2) + varint(len(value)) + bytes(value) if value or always else b""
@@ -104,7 +105,7 @@ def parse(data: memoryview) -> Dict[int, List[Union[int, memoryview]]]:
 
 
 class Message:
-    """A parsed message: fields by number, with proto3's defaults for what is missing."""
+    """A parsed message: fields by number, with proto3's defaults for missing ones."""
 
     def __init__(self, data: Union[bytes, memoryview]):
         self._fields = parse(memoryview(data))
@@ -159,7 +160,7 @@ class Message:
 
 
 def frame_head(op: int, request: int, meta: bytes, block_bytes: int, word: int = 0, flags: int = 0) -> bytes:
-    """Everything of a frame before its block."""
+    """The frame up to its block."""
     head = HEADER.pack(MAGIC, op, flags, request, len(meta), word, block_bytes) + meta
     return head + bytes(-len(head) % BLOCK_ALIGN) if block_bytes else head
 
