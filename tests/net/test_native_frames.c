@@ -46,7 +46,7 @@ NATIVE_TEST(native_frames, garbage_gets_a_protocol_error_and_the_end)
     c = opened(s);
     struct kith_frame_header h = {KITH_MAGIC, KITH_OP_UPSERT, 0, 5, 10, 0, (uint64_t)1 << 40};
     cr_assert_eq(client_send_bytes(&c, &h, sizeof(h)), 0);
-    expect_end(&c, ERROR_PROTOCOL, "allowed");
+    expect_end(&c, ERROR_PROTOCOL, "larger than the limit");
     c = opened(s);
     cr_assert_eq(client_ping(&c), 0);
     client_close(&c);
