@@ -76,7 +76,7 @@ Test(filter_text, says_what_is_wrong_and_where)
         {"year in 5", "numbers in brackets"},
         {"year in (5", "a bracket is missing"},
         {"year in ()", "a number is expected at ')'"},
-        {"1 < year > 2", "point different ways"},
+        {"1 < year > 2", "point in different directions"},
         {"year is big", "'null' or 'empty' is expected at 'big'"},
         {"\"year = 5", "a quotation mark is missing"},
         {"year > 5 and", "name of a field is expected at 'the end'"},

@@ -246,7 +246,7 @@ Test(vector_file, what_cannot_be_read_is_refused_with_a_sentence)
     }
     size_t n = npy_make(file, 1, "<f4", "False", "(4, 3)", want, sizeof(want));
     cr_assert_eq(vector_file_open(temp_write("a.npy", file, n), NULL, 8, &f, &e), -EINVAL);
-    cr_assert_not_null(strstr(e.text, "3 dimensions; 8 are wanted"), "%s", e.text);
+    cr_assert_not_null(strstr(e.text, "3 dimensions, but 8 are needed"), "%s", e.text);
     cr_assert_eq(vector_file_open(temp_write("a.txt", file, n), NULL, 0, &f, &e), -EINVAL);
     cr_assert_eq(vector_file_open(temp_write("b.npy", "hello, world", 12), NULL, 0, &f, &e), -EINVAL);
     static const char *const names[] = {"b.fvecs", "b.npy", "b.jsonl"};

@@ -94,9 +94,9 @@ static void reader(struct server *s)
     let(s, &principal_read_only);
     struct client c = opened(s);
     expect_refused(&c, client_upsert(&c, "mine", &id, 1, v, 4), ERROR_PERMISSION_DENIED, "upsert needs 'write'");
-    expect_refused(&c, client_delete(&c, "mine", &id, 1, &n), ERROR_PERMISSION_DENIED, "delete takes 'write'");
-    expect_refused(&c, client_drop(&c, "mine"), ERROR_PERMISSION_DENIED, "drop takes 'manage'");
-    expect_refused(&c, client_create(&c, "new", 4, KITH__METRIC__METRIC_L2), ERROR_PERMISSION_DENIED, "takes 'manage'");
+    expect_refused(&c, client_delete(&c, "mine", &id, 1, &n), ERROR_PERMISSION_DENIED, "delete needs 'write'");
+    expect_refused(&c, client_drop(&c, "mine"), ERROR_PERMISSION_DENIED, "drop needs 'manage'");
+    expect_refused(&c, client_create(&c, "new", 4, KITH__METRIC__METRIC_L2), ERROR_PERMISSION_DENIED, "needs 'manage'");
     Kith__SetConfig set = KITH__SET_CONFIG__INIT;
     set.name = "search.ef";
     set.value = "77";

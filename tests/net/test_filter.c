@@ -276,7 +276,7 @@ static void refusals(struct server *s)
     condition.field = (char *)(uintptr_t) "stars";
     match.values = many;
     match.n_values = 1025;
-    refuse(&c, &condition, "the most is 1024");
+    refuse(&c, &condition, "1024 at most are allowed");
     condition.test_case = KITH__CONDITION__TEST_RANGE;
     condition.range = &range;
     range.gt = range.gte = &number;
