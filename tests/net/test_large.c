@@ -210,7 +210,8 @@ LARGE_TEST(a_million_ids_are_looked_for_and_deleted)
     m = meta_of(10 * MIB);
     put(&m, 1, "a", 1);
     put_numbers(&m, 0, MANY + 1, true);
-    want_refused(&c, ask(&c, KITH_OP_DELETE, &m, NULL, 0, NULL), ERROR_INVALID_ARGUMENT, "more than one request may have (1000000)");
+    want_refused(&c, ask(&c, KITH_OP_DELETE, &m, NULL, 0, NULL), ERROR_INVALID_ARGUMENT,
+                 "more than one request may have (1000000)");
     client_close(&c);
 }
 

@@ -98,7 +98,8 @@ NATIVE_TEST(native, wrong_points_are_refused_and_change_nothing)
     Kith__Upsert upsert = KITH__UPSERT__INIT;
     upsert.collection = (char *)"a";
     upsert.ids = &both;
-    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, 16, NULL), ERROR_INVALID_ARGUMENT, "send two requests");
+    expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, 16, NULL), ERROR_INVALID_ARGUMENT,
+                   "send two requests");
     both.n_numbers = 0;
     both.uuids.len = 15;
     expect_refused(&c, client_call(&c, KITH_OP_UPSERT, &upsert.base, v, 16, NULL), ERROR_INVALID_ARGUMENT, "16");
